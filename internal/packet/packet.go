@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package packet turns the bytes of a captured frame into headers: link, network, transport.
+//
+// The result is a struct that the caller owns and uses again for each frame. It holds offsets into the
+// frame and netip values, so decoding allocates nothing; it never panics, whatever the bytes are.
+package packet
+
+import "net/netip"
+
+// Limits on what one frame may stack. Each is far above what real networks use, and each has a test that reaches it.
+const (
+	// MaxVLANs is how many VLAN tags are kept and peeled: 802.1ad uses two, a few carriers three.
+	MaxVLANs = 4
+	// MaxMPLSLabels bounds the label stack that is walked.
+	MaxMPLSLabels = 8
+	// MaxIPv6Extensions bounds the extension header chain: RFC 8200 §4.1 lists seven, Destination Options twice.
+	MaxIPv6Extensions = 8
+	// MaxTunnels is how many tunnels within one another are peeled.
+	MaxTunnels = 4
+)
+
+// Tunnel names a way in which packets travel inside packets.
+type Tunnel uint8
+
+// The tunnels that Packet.Inner peels. String gives the name that flow records use.
+const (
+	TunnelNone   Tunnel = iota
+	Tunnel6in4          // RFC 4213: IPv4 protocol 41
+	Tunnel4in6          // RFC 2473: IPv6 next header 4
+	TunnelIPIP          // RFC 2003: IPv4 protocol 4; IPv6 in IPv6 (RFC 2473) as well
+	TunnelGRE           // RFC 2784, RFC 2890, and version 1 of PPTP (RFC 2637)
+	TunnelGTPU          // 3GPP TS 29.281, UDP port 2152
+	TunnelVXLAN         // RFC 7348, UDP port 4789
+	TunnelGeneve        // RFC 8926, UDP port 6081
+	TunnelTeredo        // RFC 4380, UDP port 3544
+	TunnelL2TP          // RFC 2661, UDP port 1701 (data messages that carry PPP)
+	TunnelCAPWAP        // RFC 5415, UDP port 5247 (data channel)
+	TunnelTZSP          // TaZmen Sniffer Protocol, UDP port 37008
+)
+
+// Fault says why a frame, or a part of it, could not be decoded. Frames with a fault are counted by it.
+type Fault uint8
+
+// The faults. A Packet whose Fault is not FaultNone may still have a network layer (see Packet.IPVersion).
+const (
+	FaultNone       Fault = iota
+	FaultLinkType         // a link type that this package does not know
+	FaultNotIP            // not IP: ARP, LLDP, STP, EAPOL, ...
+	FaultTruncated        // a header is cut by the end of the frame
+	FaultIPHeader         // version, header length or total length can't be
+	FaultExtensions       // more IPv6 extension headers, VLAN tags or labels than the limits allow
+	FaultTransport        // the transport header contradicts itself or is cut
+	FaultEncrypted        // an 802.11 frame with the protected bit
+)
+
+// TCP flags, RFC 9293 §3.1 (the low byte).
+const (
+	FIN uint8 = 1 << iota
+	SYN
+	RST
+	PSH
+	ACK
+	URG
+	ECE
+	CWR
+)
+
+// IP protocol numbers that this package and its users name (IANA protocol-numbers).
+const (
+	ProtoICMP    = 1
+	ProtoIGMP    = 2
+	ProtoIPIP    = 4
+	ProtoTCP     = 6
+	ProtoEGP     = 8
+	ProtoUDP     = 17
+	ProtoIPv6    = 41
+	ProtoGRE     = 47
+	ProtoESP     = 50
+	ProtoAH      = 51
+	ProtoICMPv6  = 58
+	ProtoOSPF    = 89
+	ProtoPIM     = 103
+	ProtoVRRP    = 112
+	ProtoSCTP    = 132
+	ProtoUDPLite = 136
+)
+
+// Packet is one decoded frame, or one packet inside a tunnel. The zero value is ready for use; Decode and Inner
+// set every field that their doc names, so that a Packet may be used again for the next frame.
+// The byte slices it gives are views into the frame and live as long as the frame does.
+type Packet struct {
+	// Data is the frame as captured. All offsets count from its start.
+	Data []byte
+	// Src and Dst are the network addresses; valid where IPVersion is not 0. IPv4 is never in its IPv6-mapped form.
+	Src, Dst netip.Addr
+
+	// NetworkOffset is where the IP header begins, TransportOffset where the header of Proto begins,
+	// PayloadOffset and End bound the payload: End is cut to the IP length, so Ethernet padding is never payload,
+	// and to what was captured.
+	NetworkOffset, TransportOffset, PayloadOffset, End int
+	// WireBytes is the length of the IP packet as it was on the wire, from the network header on: the IP length field,
+	// or, where that is 0 (segmentation offload), what the link carried.
+	WireBytes uint32
+
+	Seq, Ack uint32 // TCP
+	// FragmentID is the IPv4 or IPv6 identification, FragmentOffset in bytes. Valid where Fragment is true.
+	FragmentID     uint32
+	FragmentOffset uint16
+	// SrcPort and DstPort are those of TCP, UDP, UDP-Lite, SCTP; 0 in later fragments and in other protocols.
+	SrcPort, DstPort uint16
+	Window           uint16           // TCP
+	VLANs            [MaxVLANs]uint16 // VLAN identifiers, the outer first; NVLAN are valid
+	SrcMAC, DstMAC   [6]byte          // valid where HasMAC
+	IPVersion        uint8            // 4 or 6; 0: no network layer was found
+	Proto            uint8            // the transport's IP protocol number, after extension headers and AH
+	TTL              uint8            // or hop limit
+	TOS              uint8            // or traffic class
+	TCPFlags         uint8            // FIN ... CWR
+	ICMPType         uint8            // ICMP, ICMPv6, IGMP
+	ICMPCode         uint8            // ICMP, ICMPv6
+	NVLAN            uint8
+	Fault            Fault
+	Tunnel           Tunnel // the tunnel that this packet's payload is, if it is one
+	HasMAC           bool
+	Fragment         bool // a fragment, the first or a later one
+	LaterFragment    bool // FragmentOffset is not 0: there is no transport header
+	Truncated        bool // the capture cut the packet short of its IP length
+}
+
+// Payload is what follows the transport header, cut to the IP length; nil in later fragments' stead is the fragment's data.
+func (p *Packet) Payload() []byte { return p.Data[p.PayloadOffset:p.End] }
