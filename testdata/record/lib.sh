@@ -1,0 +1,43 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
+#
+# What run and the recipes share: the addresses (RFC 5737, RFC 3849, RFC 7042) and the making of certificates.
+
+C4=192.0.2.10 C6=2001:db8::10 CM=00:00:5e:00:53:10
+S4=192.0.2.20 S6=2001:db8::20 SM=00:00:5e:00:53:20
+
+# certificate NAME SUBJECT [DAYS]: makes NAME.pem and NAME.key, signed by themselves.
+certificate() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days "${3:-30}" \
+		-subj "/O=Example/CN=$2" -addext "subjectAltName=DNS:$2" -keyout "$1.key" -out "$1.pem" 2>/dev/null
+	chmod 644 "$1.key"
+}
+
+# authority: makes ca.pem and ca.key.
+authority() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 \
+		-subj "/O=Example/CN=Example Root" -keyout ca.key -out ca.pem 2>/dev/null
+}
+
+# issued NAME SUBJECT [option of openssl x509...]: makes NAME.pem and NAME.key, signed by the authority.
+issued() {
+	local name=$1 subject=$2
+	shift 2
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/O=Example/CN=$subject" \
+		-addext "subjectAltName=DNS:$subject" -keyout "$name.key" -out "$name.csr" 2>/dev/null
+	openssl x509 -req -in "$name.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -copy_extensions copy \
+		"$@" -out "$name.pem" 2>/dev/null
+	chmod 644 "$name.key"
+}
+
+# body BYTES: a body of known size.
+body() { head -c "$1" /dev/zero | tr '\0' w; }
+
+# nginx_conf DIRECTIVES: makes nginx.conf, with one server of these directives.
+nginx_conf() {
+	cat >nginx.conf <<-END
+		user root; worker_processes 1; error_log stderr; pid /run/nginx.pid;
+		events { worker_connections 64; }
+		http { access_log off; types { text/html html; } server { server_name www.example.com; $1 } }
+	END
+}
