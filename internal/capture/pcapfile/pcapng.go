@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pcapfile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"math"
+	"math/bits"
+	"strings"
+
+	"github.com/weirnet/weir/internal/packet"
+)
+
+// The pcapng format is that of draft-ietf-opsawg-pcapng. A file is a row of blocks: type, total length, body, and the
+// total length once more.
+const (
+	blockInterface      = 1
+	blockObsoletePacket = 2
+	blockSimplePacket   = 3
+	blockEnhancedPacket = 6
+	blockSection        = 0x0a0d0d0a // the same in both byte orders
+
+	blockFrameLength = 12 // of a block without body
+	blockHeadLength  = 8  // type and first total length
+	blockTailLength  = 4  // second total length
+
+	// Least total lengths, from the fixed fields of each block.
+	sectionLength        = blockFrameLength + 16
+	interfaceLength      = blockFrameLength + 8
+	packetLength         = blockFrameLength + 20 // Enhanced Packet Block and Packet Block
+	simplePacketLength   = blockFrameLength + 4
+	packetDataOffset     = blockHeadLength + 20
+	simplePacketOffset   = blockHeadLength + 4
+	byteOrderMagic       = 0x1a2b3c4d
+	supportedMajor       = 1
+	microsecondsExponent = 6 // of if_tsresol, where it is absent
+)
+
+const (
+	// MaxInterfaces bounds what a file can make a Reader remember: with the names, 16,384 × 0.6 KB, about 10 MB. One
+	// section never has more than a few hundred, but each of many files strung together begins anew.
+	MaxInterfaces = 1 << 14
+	// maxInterfaceText is how much of an interface's name or description is kept. Linux allows 15 bytes for a name;
+	// on Windows it is a path with a GUID, about 60.
+	maxInterfaceText = 255
+)
+
+// section is what the reader knows of the present section of a pcapng file.
+type section struct {
+	firstInterface int     // index in Reader.interfaces of the section's interface 0
+	clocks         []clock // of its interfaces
+	lastTime       int64   // of the packet before, for Simple Packet Blocks, which have none
+}
+
+// nextBlock reads blocks up to and with the next packet.
+func (r *Reader) nextBlock(f *Frame) error {
+	w := r.window
+	for {
+		b, err := w.peek(blockHeadLength)
+		if err != nil {
+			if err == io.EOF && len(b) == 0 {
+				return io.EOF
+			}
+			return r.cut(w.offset(), "a block header", err)
+		}
+		kind, total := r.uint32(b), r.uint32(b[4:])
+		switch kind {
+		case blockEnhancedPacket, blockObsoletePacket:
+			if b, err = r.wholeBlock(total, packetLength); err != nil {
+				return err
+			}
+			return r.packetBlock(f, b, kind == blockObsoletePacket)
+		case blockSimplePacket:
+			if b, err = r.wholeBlock(total, simplePacketLength); err != nil {
+				return err
+			}
+			return r.simplePacketBlock(f, b)
+		case blockInterface:
+			err = r.readInterface(total)
+		case blockSection:
+			err = r.readSection()
+		default:
+			err = r.skipBlock(total)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// checkLength checks the first total length of the block at the window's start.
+func (r *Reader) checkLength(total uint32, least int) error {
+	switch {
+	case total%4 != 0:
+		return r.corrupt(r.window.offset(), "a block length of %d, which is no multiple of 4", total)
+	case total < uint32(least):
+		return r.corrupt(r.window.offset(), "a block length of %d, where the least is %d", total, least)
+	}
+	return nil
+}
+
+// wholeBlock returns the block at the window's start, both its lengths checked.
+func (r *Reader) wholeBlock(total uint32, least int) ([]byte, error) {
+	w := r.window
+	if total%4 != 0 || total < uint32(least) {
+		return nil, r.checkLength(total, least)
+	}
+	if total > MaxRecordLength {
+		return nil, r.corrupt(w.offset(), "a block length of %d, where at most %d are possible", total, MaxRecordLength)
+	}
+	b, err := w.peek(int(total))
+	if err != nil {
+		return nil, r.cut(w.offset(), "a block", err)
+	}
+	b = b[:total:total]
+	if again := r.uint32(b[total-blockTailLength:]); again != total {
+		return nil, r.corrupt(w.offset(), "a block length of %d at its begin, but %d at its end", total, again)
+	}
+	return b, nil
+}
+
+// skipBlock moves past a block that holds no packet. It is not held in memory, so its length needs no limit.
+func (r *Reader) skipBlock(total uint32) error {
+	if err := r.checkLength(total, blockFrameLength); err != nil {
+		return err
+	}
+	w, offset := r.window, r.window.offset()
+	if err := w.skip(int64(total) - blockTailLength); err != nil {
+		return r.cut(offset, "a block", err)
+	}
+	tail, err := w.peek(blockTailLength)
+	if err != nil {
+		return r.cut(offset, "a block", err)
+	}
+	if again := r.uint32(tail); again != total {
+		return r.corrupt(offset, "a block length of %d at its begin, but %d at its end", total, again)
+	}
+	w.consume(blockTailLength)
+	return nil
+}
+
+// readSection reads a Section Header Block (§4.1) and begins its section, in its byte order. The section's length is
+// of no use to a reader that looks at each block, and is not looked at.
+func (r *Reader) readSection() error {
+	w := r.window
+	b, err := w.peek(sectionLength)
+	if err != nil {
+		return r.cut(w.offset(), "a section header", err)
+	}
+	switch binary.LittleEndian.Uint32(b[8:]) {
+	case byteOrderMagic:
+		r.swapped = false
+	case bits.ReverseBytes32(byteOrderMagic):
+		r.swapped = true
+	default:
+		return r.corrupt(w.offset(), "a section header with the byte-order magic % x", b[8:12])
+	}
+	if b, err = r.wholeBlock(r.uint32(b[4:]), sectionLength); err != nil {
+		return err
+	}
+	if major, minor := r.uint16(b[12:]), r.uint16(b[14:]); major != supportedMajor {
+		return r.corrupt(w.offset(), "a section of version %d.%d", major, minor)
+	}
+	r.section.firstInterface = len(r.interfaces)
+	r.section.clocks = r.section.clocks[:0]
+	w.consume(len(b))
+	return nil
+}
+
+// readInterface reads an Interface Description Block (§4.2).
+func (r *Reader) readInterface(total uint32) error {
+	b, err := r.wholeBlock(total, interfaceLength)
+	if err != nil {
+		return err
+	}
+	if len(r.interfaces) == MaxInterfaces {
+		return r.corrupt(r.window.offset(), "more than %d interfaces", MaxInterfaces)
+	}
+	i := Interface{LinkType: packet.LinkType(r.uint16(b[8:])), SnapLength: length(r.uint32(b[12:]))}
+	c := newClock(microsecondsExponent)
+	for options := b[16 : len(b)-blockTailLength]; len(options) > 0; {
+		var code uint16
+		var value []byte
+		if code, value, options, err = r.option(options); err != nil {
+			return err
+		}
+		if code == optionEnd {
+			break
+		}
+		if err := r.interfaceOption(&i, &c, code, value); err != nil {
+			return err
+		}
+	}
+	r.interfaces = append(r.interfaces, i)
+	r.section.clocks = append(r.section.clocks, c)
+	r.window.consume(len(b))
+	return nil
+}
+
+// Options (§3.5) and those of an interface (§4.2).
+const (
+	optionEnd            = 0
+	optionName           = 2
+	optionDescription    = 3
+	optionTimeResolution = 9
+	optionTimeOffset     = 14
+
+	optionHeadLength = 4
+)
+
+// option splits the first option off the options of the block at the window's start.
+func (r *Reader) option(options []byte) (code uint16, value, rest []byte, err error) {
+	if len(options) < optionHeadLength {
+		return 0, nil, nil, r.corrupt(r.window.offset(), "an option of less than %d bytes", optionHeadLength)
+	}
+	code, size := r.uint16(options), int(r.uint16(options[2:]))
+	options = options[optionHeadLength:]
+	padded := (size + 3) &^ 3
+	if padded > len(options) {
+		return 0, nil, nil, r.corrupt(r.window.offset(), "option %d of %d bytes, where %d are left", code, size, len(options))
+	}
+	return code, options[:size], options[padded:], nil
+}
+
+func (r *Reader) interfaceOption(i *Interface, c *clock, code uint16, value []byte) error {
+	switch {
+	case code == optionName:
+		i.Name = interfaceText(value)
+	case code == optionDescription:
+		i.Description = interfaceText(value)
+	case code == optionTimeResolution && len(value) == 1:
+		offset := c.offset
+		*c = newClock(value[0])
+		c.offset = offset
+	case code == optionTimeOffset && len(value) == 8:
+		c.setOffset(int64(r.uint64(value)))
+	case code == optionTimeResolution, code == optionTimeOffset:
+		return r.corrupt(r.window.offset(), "option %d of %d bytes", code, len(value))
+	}
+	return nil
+}
+
+// interfaceText keeps what is text in a name; some programs end it as C does.
+func interfaceText(value []byte) string {
+	value, _, _ = bytes.Cut(value, []byte{0})
+	return strings.ToValidUTF8(string(value[:min(len(value), maxInterfaceText)]), "")
+}
+
+// packetBlock reads an Enhanced Packet Block (§4.3), or the obsolete Packet Block (appendix A), which has a drop
+// counter in half of the interface's field.
+func (r *Reader) packetBlock(f *Frame, b []byte, obsolete bool) error {
+	id := r.uint32(b[8:])
+	if obsolete {
+		id = uint32(r.uint16(b[8:]))
+	}
+	if id >= uint32(len(r.section.clocks)) {
+		return r.corrupt(r.window.offset(), "a packet of interface %d, where %d are declared", id, len(r.section.clocks))
+	}
+	captured, original := r.uint32(b[20:]), r.uint32(b[24:])
+	if room := len(b) - packetLength; captured > uint32(room) {
+		return r.corrupt(r.window.offset(), "a packet of %d bytes in a block with room for %d", captured, room)
+	}
+	end := packetDataOffset + int(captured)
+	f.Data = b[packetDataOffset:end:end]
+	f.Length = length(max(captured, original))
+	f.Time = r.section.clocks[id].nanoseconds(uint64(r.uint32(b[12:]))<<32 | uint64(r.uint32(b[16:])))
+	f.Interface = r.section.firstInterface + int(id)
+	r.section.lastTime = f.Time
+	r.window.consume(len(b))
+	return nil
+}
+
+// simplePacketBlock reads a Simple Packet Block (§4.4). It belongs to the section's first interface; as it has no
+// time, it gets that of the packet before it.
+func (r *Reader) simplePacketBlock(f *Frame, b []byte) error {
+	if len(r.section.clocks) == 0 {
+		return r.corrupt(r.window.offset(), "a packet where no interface is declared")
+	}
+	original := r.uint32(b[8:])
+	captured := min(original, uint32(len(b)-simplePacketLength))
+	if snap := r.interfaces[r.section.firstInterface].SnapLength; snap > 0 {
+		captured = min(captured, uint32(snap))
+	}
+	end := simplePacketOffset + int(captured)
+	f.Data = b[simplePacketOffset:end:end]
+	f.Length = length(original)
+	f.Time = r.section.lastTime
+	f.Interface = r.section.firstInterface
+	r.window.consume(len(b))
+	return nil
+}
+
+func (r *Reader) uint64(b []byte) uint64 {
+	if r.swapped {
+		return binary.BigEndian.Uint64(b)
+	}
+	return binary.LittleEndian.Uint64(b)
+}
+
+// clock turns the timestamps of an interface into nanoseconds: ticks × multiply / divide, or ticks × 10⁹ / 2^shift,
+// and then the offset.
+type clock struct {
+	multiply, divide uint64 // one of them is 1
+	shift            uint8
+	binary           bool
+	offset           int64 // nanoseconds
+}
+
+// newClock makes the clock of an if_tsresol: with the upper bit a negative power of 2, else of 10.
+func newClock(resolution byte) clock {
+	exponent := resolution & 0x7f
+	c := clock{multiply: 1, divide: 1}
+	switch {
+	case resolution&0x80 != 0:
+		c.binary, c.shift = true, exponent
+	case exponent <= 9:
+		c.multiply = powerOf10(9 - exponent)
+	default:
+		c.divide = powerOf10(exponent - 9)
+	}
+	return c
+}
+
+// powerOf10 is 10^n, or the largest uint64 where that is larger: no timestamp has so many ticks to divide.
+func powerOf10(n uint8) uint64 {
+	if n > 19 {
+		return math.MaxUint64
+	}
+	p := uint64(1)
+	for range n {
+		p *= 10
+	}
+	return p
+}
+
+// setOffset sets the if_tsoffset. Times that do not fit are kept at the end of the range, some 292 years from 1970.
+func (c *clock) setOffset(seconds int64) {
+	const limit = math.MaxInt64 / 1_000_000_000
+	c.offset = max(-limit, min(limit, seconds)) * 1e9
+}
+
+// nanoseconds converts a timestamp of the clock's interface.
+func (c *clock) nanoseconds(ticks uint64) int64 {
+	var high, low uint64
+	switch {
+	case c.binary:
+		high, low = bits.Mul64(ticks, 1e9)
+		high, low = shiftRight(high, low, c.shift)
+	case c.divide != 1:
+		low = ticks / c.divide
+	default:
+		high, low = bits.Mul64(ticks, c.multiply)
+	}
+	if high != 0 || low > math.MaxInt64 {
+		low = math.MaxInt64
+	}
+	return addSaturating(int64(low), c.offset)
+}
+
+// shiftRight shifts a number of 128 bits right by n < 128.
+func shiftRight(high, low uint64, n uint8) (uint64, uint64) {
+	if n >= 64 {
+		return 0, high >> (n - 64)
+	}
+	return high >> n, low>>n | high<<(64-n)
+}
+
+// addSaturating adds to a number that is not negative.
+func addSaturating(a, b int64) int64 {
+	if b > math.MaxInt64-a {
+		return math.MaxInt64
+	}
+	return a + b
+}
