@@ -50,8 +50,10 @@ const (
 	FaultTruncated        // a header is cut by the end of the frame
 	FaultIPHeader         // version, header length or total length can't be
 	FaultExtensions       // more IPv6 extension headers, VLAN tags or labels than the limits allow
-	FaultTransport        // the transport header contradicts itself or is cut
+	FaultTransport        // the transport header contradicts itself or is cut; the ports are set if they could be read
 	FaultEncrypted        // an 802.11 frame with the protected bit
+
+	NumFaults = iota // for arrays of counters indexed by Fault
 )
 
 // TCP flags, RFC 9293 §3.1 (the low byte).
@@ -97,11 +99,17 @@ type Packet struct {
 
 	// NetworkOffset is where the IP header begins, TransportOffset where the header of Proto begins,
 	// PayloadOffset and End bound the payload: End is cut to the IP length, so Ethernet padding is never payload,
-	// and to what was captured.
+	// and to what was captured. Only TCP, UDP, UDP-Lite and SCTP have a header before the payload; the payload of any
+	// other protocol (ICMP, GRE, ESP, ...) begins with that protocol's own header, at TransportOffset.
+	// Always 0 <= NetworkOffset <= TransportOffset <= PayloadOffset <= End <= len(Data). Without a network layer
+	// the first three are equal and say how far the link layer was understood.
 	NetworkOffset, TransportOffset, PayloadOffset, End int
 	// WireBytes is the length of the IP packet as it was on the wire, from the network header on: the IP length field,
 	// or, where that is 0 (segmentation offload), what the link carried.
 	WireBytes uint32
+
+	// WirePayload is the length of the payload as it was on the wire: more than len(Payload()) where Truncated.
+	WirePayload uint32
 
 	Seq, Ack uint32 // TCP
 	// FragmentID is the IPv4 or IPv6 identification, FragmentOffset in bytes. Valid where Fragment is true.
@@ -111,9 +119,9 @@ type Packet struct {
 	SrcPort, DstPort uint16
 	Window           uint16           // TCP
 	VLANs            [MaxVLANs]uint16 // VLAN identifiers, the outer first; NVLAN are valid
-	SrcMAC, DstMAC   [6]byte          // valid where HasMAC
+	SrcMAC, DstMAC   [6]byte          // valid where HasMAC; DstMAC is zero on Linux cooked links, which have only the sender's
 	IPVersion        uint8            // 4 or 6; 0: no network layer was found
-	Proto            uint8            // the transport's IP protocol number, after extension headers and AH
+	Proto            uint8            // the transport's IP protocol number, after extension headers; AH is not looked behind
 	TTL              uint8            // or hop limit
 	TOS              uint8            // or traffic class
 	TCPFlags         uint8            // FIN ... CWR
@@ -123,10 +131,13 @@ type Packet struct {
 	Fault            Fault
 	Tunnel           Tunnel // the tunnel that this packet's payload is, if it is one
 	HasMAC           bool
-	Fragment         bool // a fragment, the first or a later one
+	Fragment         bool // a fragment, the first or a later one; not an atomic one (RFC 6946)
 	LaterFragment    bool // FragmentOffset is not 0: there is no transport header
 	Truncated        bool // the capture cut the packet short of its IP length
+
+	inner innerAt // where the packet inside begins, if Tunnel says that there is one
 }
 
-// Payload is what follows the transport header, cut to the IP length; nil in later fragments' stead is the fragment's data.
+// Payload is what follows the transport header, cut to the IP length. In a later fragment it is the fragment's data,
+// and without a network layer what the link carries.
 func (p *Packet) Payload() []byte { return p.Data[p.PayloadOffset:p.End] }

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package packet
+
+import "encoding/binary"
+
+// network decodes what an EtherType announces at d[off:].
+func (p *Packet) network(etherType uint16, d []byte, off, wire int) {
+	switch etherType {
+	case etherIPv4:
+		p.ipv4(d, off, wire)
+	case etherIPv6:
+		p.ipv6(d, off, wire)
+	default:
+		p.peel(etherType, d, off, wire)
+	}
+}
+
+// peel takes off what stands between the link and the network layer: LLC, VLAN tags, MPLS labels, PPPoE. Each turn of
+// its loop uses up a tag, a label or what can't follow itself, so MaxVLANs and MaxMPLSLabels bound it.
+func (p *Packet) peel(etherType uint16, d []byte, off, wire int) {
+	labels := 0
+	fault := FaultNone
+	for fault == FaultNone {
+		switch etherType {
+		case etherIPv4:
+			p.ipv4(d, off, wire)
+			return
+		case etherIPv6:
+			p.ipv6(d, off, wire)
+			return
+		case etherVLAN, etherQinQ, etherQinQOld:
+			etherType, off, fault = p.vlan(d, off)
+		case etherMPLS, etherMPLSMulticast:
+			etherType, off, labels, fault = mpls(d, off, labels)
+		case etherPPPoE:
+			etherType, off, fault = pppoe(d, off)
+		default:
+			if etherType >= etherMin {
+				fault = FaultNotIP
+				break
+			}
+			etherType, off, fault = llc(d, off)
+		}
+	}
+	p.stop(off, len(d), fault)
+}
+
+// vlan reads a tag of IEEE 802.1Q §9.3: priority and identifier, then the next EtherType.
+func (p *Packet) vlan(d []byte, off int) (uint16, int, Fault) {
+	if len(d)-off < vlanTag {
+		return 0, off, FaultTruncated
+	}
+	if p.NVLAN == MaxVLANs {
+		return 0, off, FaultExtensions
+	}
+	p.VLANs[p.NVLAN] = binary.BigEndian.Uint16(d[off:]) & 0x0fff
+	p.NVLAN++
+	return binary.BigEndian.Uint16(d[off+2:]), off + vlanTag, FaultNone
+}
+
+// llc reads an 802.2 LLC header with a SNAP extension (RFC 1042), or of the service access point that is IP's own.
+func llc(d []byte, off int) (uint16, int, Fault) {
+	h := d[off:]
+	if len(h) < 3 {
+		return 0, off, FaultTruncated
+	}
+	switch {
+	case h[0] == 0x06 && h[1] == 0x06 && h[2] == 0x03:
+		return etherIPv4, off + 3, FaultNone
+	case h[0] != 0xaa || h[1] != 0xaa || h[2] != 0x03:
+		return 0, off, FaultNotIP
+	case len(h) < 8:
+		return 0, off, FaultTruncated
+	}
+	// The OUI of an EtherType is 0, and 0x0000f8 in 802.1H's bridge tunnel encapsulation.
+	etherType := binary.BigEndian.Uint16(h[6:])
+	if h[3] != 0 || h[4] != 0 || h[5] != 0 && h[5] != 0xf8 || etherType < etherMin {
+		return 0, off, FaultNotIP
+	}
+	return etherType, off + 8, FaultNone
+}
+
+// pppoe reads the header of a PPPoE session packet (RFC 2516 §4) and the PPP header in it.
+func pppoe(d []byte, off int) (uint16, int, Fault) {
+	h := d[off:]
+	if len(h) < 6 {
+		return 0, off, FaultTruncated
+	}
+	if h[0] != 0x11 || h[1] != 0 { // version 1, type 1, code 0: session data
+		return 0, off, FaultNotIP
+	}
+	return ppp(d, off+6)
+}
+
+// mpls walks a label stack (RFC 3032 §2.1); labels is how many the frame had before. What is below the bottom is not
+// announced: it is told by its first nibble (RFC 4928), 4 and 6 for IP, 0 for a pseudowire's control word (RFC 4385 §3).
+func mpls(d []byte, off, labels int) (uint16, int, int, Fault) {
+	for bottom := false; !bottom; off += mplsLabel {
+		if len(d)-off < mplsLabel {
+			return 0, off, labels, FaultTruncated
+		}
+		if labels == MaxMPLSLabels {
+			return 0, off, labels, FaultExtensions
+		}
+		labels++
+		bottom = d[off+2]&1 != 0
+	}
+	if len(d) <= off {
+		return 0, off, labels, FaultTruncated
+	}
+	switch d[off] >> 4 {
+	case 4:
+		return etherIPv4, off, labels, FaultNone
+	case 6:
+		return etherIPv6, off, labels, FaultNone
+	case 0:
+		// An Ethernet pseudowire: control word, then a frame (RFC 4448 §4.6). Its addresses are not this link's.
+		const controlWord = 4
+		if off += controlWord; len(d) >= off && saneEthernet(d[off:], len(d)-off) {
+			return binary.BigEndian.Uint16(d[off+12:]), off + ethernetHeader, labels, FaultNone
+		}
+		off -= controlWord
+	}
+	return 0, off, labels, FaultNotIP
+}
