@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// memcached: the text protocol (memcached doc/protocol.txt) and the binary one (docs "BinaryProtocolRevamped"), over TCP,
+// and over UDP behind its frame header of 8 bytes.
+var _ = register(Protocol{
+	Name:      "memcached",
+	Spec:      "memcached protocol.txt; BinaryProtocolRevamped §2",
+	Category:  "database",
+	Over:      TCP | UDP,
+	Ports:     []uint16{11211},
+	Start:     Of(0x80, 0x81).Or(Firsts(memcachedCommands...)),
+	MinLength: 5,
+	Inspect:   inspectMemcached,
+})
+
+// memcachedCommands are the text commands with which a client begins, each with what must follow it.
+var memcachedCommands = []string{"get ", "gets ", "set ", "add ", "replace ", "append ", "prepend ", "cas ", "stats", "version\r\n", "mg ", "ms ", "delete ", "incr ", "decr ", "touch ", "gat "}
+
+// memcachedReplies are the lines with which a server answers.
+var memcachedReplies = []string{"VALUE ", "STORED\r\n", "NOT_STORED\r\n", "END\r\n", "STAT ", "VERSION ", "DELETED\r\n", "NOT_FOUND\r\n", "EXISTS\r\n", "TOUCHED\r\n", "ERROR\r\n", "CLIENT_ERROR ", "SERVER_ERROR "}
+
+func inspectMemcached(c *Conversation, r *Result) Verdict {
+	request, reply := c.ToServer(), c.ToClient()
+	if c.Transport == UDP {
+		request, reply = memcachedDatagrams(c)
+	}
+	if len(request) == 0 {
+		return NeedMore // the server never speaks first, but the capture may
+	}
+	if request[0] == 0x80 {
+		return memcachedBinary(request, reply, r)
+	}
+	line, _, complete := bytes.Cut(request, []byte("\r\n"))
+	if !hasAnyPrefix(request, memcachedCommands) {
+		return No
+	}
+	if !complete {
+		return NeedMore
+	}
+	if reply == nil {
+		return NeedMore // other text protocols have a "get" as well: the answer is what is distinctive
+	}
+	if !hasAnyPrefix(reply, memcachedReplies) {
+		return No
+	}
+	command, _, _ := bytes.Cut(line, []byte(" "))
+	r.Object("memcached").Text("command", command)
+	return Yes
+}
+
+// memcachedBinary checks the 24-byte headers: magic, opcode, key, extras and total lengths that fit one another.
+func memcachedBinary(request, reply []byte, r *Result) Verdict {
+	const header = 24
+	if len(request) < header {
+		return NeedMore
+	}
+	keyLength := int(request[2])<<8 | int(request[3])
+	extras, body := int(request[4]), int(request[8])<<24|int(request[9])<<16|int(request[10])<<8|int(request[11])
+	if request[5] != 0 || request[1] > 0x48 || body > 1<<24 || keyLength+extras > body || keyLength > 250 {
+		return No
+	}
+	if len(reply) < header {
+		return NeedMore
+	}
+	if reply[0] != 0x81 || reply[1] != request[1] {
+		return No
+	}
+	r.Object("memcached").Int("opcode", int64(request[1]))
+	return Yes
+}
+
+// memcachedDatagrams gives the first request and reply without their frame headers: request id, sequence number, number of
+// datagrams, reserved (0), 2 bytes each.
+func memcachedDatagrams(c *Conversation) (request, reply []byte) {
+	const header = 8
+	for _, d := range c.Datagrams {
+		if len(d.Payload) <= header || d.Payload[6] != 0 || d.Payload[7] != 0 || d.Payload[4] != 0 {
+			continue
+		}
+		switch payload := d.Payload[header:]; {
+		case d.FromClient && request == nil:
+			request = payload
+		case !d.FromClient && reply == nil:
+			reply = payload
+		}
+	}
+	return request, reply
+}

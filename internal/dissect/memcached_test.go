@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "testing"
+
+// The exchanges are those of memcached's protocol.txt and of its binary protocol's examples.
+var (
+	memcachedGet    = tcp(11211, C("get user:1 user:2\r\n"), S("VALUE user:1 0 5\r\nhello\r\nEND\r\n"))
+	memcachedBinGet = tcp(11211,
+		CX("80 00 0005 00 00 0000 00000005 00000000 0000000000000000 48656c6c6f"),
+		SX("81 00 0000 04 00 0000 00000009 00000000 0000000000000001 deadbeef 576f726c64"))
+	memcachedUDP = udp(11211, CX("0001 0000 0001 0000"+"6765742061"+"0d0a"), SX("0001 0000 0001 0000"+"454e440d0a"))
+)
+
+func TestMemcached(t *testing.T) {
+	wantProtocol(t, memcachedGet, "memcached", `"command":"get"`)
+	wantProtocol(t, memcachedBinGet, "memcached", `"opcode":0`)
+	wantProtocol(t, memcachedUDP, "memcached")
+	other := memcachedGet
+	other.serverPort = 4000
+	wantProtocol(t, other, "memcached")
+	wantNot(t, tcp(11211, C("get lost\r\n"), S("no\r\n")), "memcached")
+	wantNot(t, tcp(11211, C("GET / HTTP/1.1\r\n\r\n"), S("HTTP/1.1 200 OK\r\n\r\n")), "memcached")
+	testTruncations(t, "memcached", memcachedGet, 99)
+	testTruncations(t, "memcached", memcachedBinGet, 99)
+	testTruncations(t, "memcached", memcachedUDP, 99)
+	wantNoAllocations(t, "memcached", memcachedGet)
+}
+
+func FuzzMemcached(f *testing.F) { fuzzTalks(f, "memcached", memcachedGet, memcachedBinGet) }

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import (
+	"net/netip"
+	"strconv"
+)
+
+// Limits on what one flow's Result holds.
+const (
+	// MaxText is the longest text of a metadata field, in bytes before escaping: longer ones are cut.
+	MaxText = 256
+	// MaxList is how many elements of a list are kept.
+	MaxList = 16
+	// MaxInfo is the most metadata that one flow keeps, in bytes of JSON: fields that would pass it are left out.
+	MaxInfo = 2048
+	// MaxHost is the longest host name: RFC 1035 §2.3.4 allows 255 on the wire, 253 as text.
+	MaxHost = 253
+	// maxHints bounds what one call can teach: a DNS answer of 16 KiB could hold a thousand addresses.
+	maxHints = 64
+	// maxCertificateNames: subject and some of the alternative names.
+	maxCertificateNames = 8
+)
+
+// Certificate says what became of the server's certificate on a TLS flow.
+type Certificate uint8
+
+// The states. CertificateUnknown is for protocols without one, and for flows that did not get that far.
+const (
+	CertificateUnknown    Certificate = iota
+	CertificateShown                  // readable, and not self-signed
+	CertificateSelfSigned             // readable; issuer and subject are the same
+	CertificateMissing                // one was due (TLS 1.2 and before, no resumption), and none came
+	CertificateHidden                 // TLS 1.3 encrypts it, or the session was resumed
+)
+
+// Hint is an address that a name was resolved to, as DNS told the flow's client.
+type Hint struct {
+	Addr netip.Addr
+	// Host is the name that was asked for (CNAMEs followed back to the question).
+	Host []byte
+	// TTL in seconds.
+	TTL uint32
+}
+
+// Expectation is a flow that this one announced, as FTP does its data channel.
+type Expectation struct {
+	// Server is the end to which the announced flow will go.
+	Server netip.AddrPort
+	// Over is its transport.
+	Over Transport
+	// Protocol is the slug that the announced flow will have.
+	Protocol string
+}
+
+// Result is what a dissector learnt. It is the worker's, reset before each call of Inspect; nothing that it is given is kept
+// by reference, so views into the conversation may be passed.
+type Result struct {
+	protocol     string
+	application  string
+	host         []byte
+	info         []byte
+	certNames    [maxCertificateNames][]byte
+	nCertNames   int
+	certificate  Certificate
+	risks        []string
+	hints        []Hint
+	hintText     []byte
+	expectations []Expectation
+	inObject     bool
+	object       Object
+}
+
+func (r *Result) reset(p *Protocol) {
+	r.protocol, r.application = p.Name, ""
+	r.host, r.info = r.host[:0], r.info[:0]
+	r.nCertNames, r.certificate = 0, CertificateUnknown
+	r.risks, r.hints, r.hintText, r.expectations = r.risks[:0], r.hints[:0], r.hintText[:0], r.expectations[:0]
+	r.inObject = false
+}
+
+// SetProtocol names the protocol where it is not Protocol.Name; name must be in Protocol.Also.
+func (r *Result) SetProtocol(name string) { r.protocol = name }
+
+// SetApplication names the application, a catalog id, where the protocol itself is the application's own.
+func (r *Result) SetApplication(id string) { r.application = id }
+
+// SetHost sets the flow's host name: SNI, Host header, the name that a DNS query asks for. It is made canonical: lower case,
+// without a final dot, what is not printable ASCII as \xNN, at most MaxHost bytes.
+func (r *Result) SetHost(name []byte) { r.host = appendHost(r.host[:0], name) }
+
+// AddCertificateName adds a name of the server's certificate: the subject's common name or organization, or an
+// alternative name. The catalog's certificate names are looked for among them.
+func (r *Result) AddCertificateName(name []byte) {
+	if r.nCertNames < maxCertificateNames && len(name) > 0 {
+		r.certNames[r.nCertNames] = appendHost(r.certNames[r.nCertNames][:0], name)
+		r.nCertNames++
+	}
+}
+
+// SetCertificate says what became of the server's certificate.
+func (r *Result) SetCertificate(c Certificate) { r.certificate = c }
+
+// Risk marks the flow with a risk slug: "tls-obsolete-version", "cleartext-credentials", ...
+func (r *Result) Risk(slug string) {
+	if len(r.risks) < MaxList {
+		r.risks = append(r.risks, slug)
+	}
+}
+
+// Hint tells that addr was given to this flow's client as an address of host, for ttl seconds.
+func (r *Result) Hint(host []byte, addr netip.Addr, ttl uint32) {
+	if len(r.hints) == maxHints {
+		return
+	}
+	start := len(r.hintText)
+	r.hintText = appendHost(r.hintText, host)
+	r.hints = append(r.hints, Hint{addr, r.hintText[start:len(r.hintText):len(r.hintText)], ttl})
+}
+
+// Expect announces another flow.
+func (r *Result) Expect(e Expectation) {
+	if len(r.expectations) < MaxList {
+		r.expectations = append(r.expectations, e)
+	}
+}
+
+// Object begins the metadata object name ("tls") of the flow record and ends the one before it.
+func (r *Result) Object(name string) *Object {
+	r.endObject()
+	if len(r.info) > 0 {
+		r.info = append(r.info, ',')
+	}
+	r.info = append(r.info, '"')
+	r.info = append(r.info, name...)
+	r.info = append(r.info, `":{`...)
+	r.object = Object{r: r, start: len(r.info)}
+	r.inObject = true
+	return &r.object
+}
+
+// endObject closes the open object, or takes it away where it stayed empty.
+func (r *Result) endObject() {
+	if !r.inObject {
+		return
+	}
+	r.inObject = false
+	if len(r.info) > r.object.start {
+		r.info = append(r.info, '}')
+		return
+	}
+	cut := r.object.start - len(`":{`) - 1
+	for cut > 0 && r.info[cut] != '"' {
+		cut--
+	}
+	if cut > 0 {
+		cut-- // the comma
+	}
+	r.info = r.info[:cut]
+}
+
+// Object writes the fields of one metadata object. Empty values are left out: absent is absent.
+type Object struct {
+	r     *Result
+	start int
+}
+
+// field appends the field's name, unless the flow's metadata would grow past MaxInfo with size more bytes.
+func (o *Object) field(name string, size int) bool {
+	b := o.r.info
+	if len(b)+len(name)+4+size > MaxInfo {
+		return false
+	}
+	if len(b) > o.start {
+		b = append(b, ',')
+	}
+	b = append(b, '"')
+	b = append(b, name...)
+	o.r.info = append(b, '"', ':')
+	return true
+}
+
+// Text writes bytes that came from the wire: what is not printable ASCII or valid UTF-8 letters becomes \xNN, cut at MaxText.
+func (o *Object) Text(name string, value []byte) {
+	if len(value) == 0 {
+		return
+	}
+	value = value[:min(len(value), MaxText)]
+	if o.field(name, len(value)+2) {
+		o.r.info = AppendText(o.r.info, value)
+	}
+}
+
+// String writes a text of ours: a constant, or one made of safe characters.
+func (o *Object) String(name, value string) {
+	if value != "" && o.field(name, len(value)+2) {
+		o.r.info = AppendText(o.r.info, value)
+	}
+}
+
+// Int writes a number, 0 as well.
+func (o *Object) Int(name string, value int64) {
+	if o.field(name, 20) {
+		o.r.info = strconv.AppendInt(o.r.info, value, 10)
+	}
+}
+
+// Bool writes a truth value.
+func (o *Object) Bool(name string, value bool) {
+	if o.field(name, 5) {
+		o.r.info = strconv.AppendBool(o.r.info, value)
+	}
+}
+
+// Hex writes bytes in lower-case hexadecimal, cut at MaxText/2 bytes.
+func (o *Object) Hex(name string, value []byte) {
+	if len(value) == 0 {
+		return
+	}
+	value = value[:min(len(value), MaxText/2)]
+	if o.field(name, 2*len(value)+2) {
+		o.r.info = append(o.r.info, '"')
+		for _, b := range value {
+			o.r.info = append(o.r.info, hexDigits[b>>4], hexDigits[b&15])
+		}
+		o.r.info = append(o.r.info, '"')
+	}
+}
+
+// Addr writes an IP address.
+func (o *Object) Addr(name string, value netip.Addr) {
+	if value.IsValid() && o.field(name, 48) {
+		o.r.info = append(o.r.info, '"')
+		o.r.info = value.WithZone("").AppendTo(o.r.info)
+		o.r.info = append(o.r.info, '"')
+	}
+}
+
+// Texts writes a list of texts from the wire, at most MaxList of them.
+func (o *Object) Texts(name string, values [][]byte) {
+	if len(values) == 0 || !o.field(name, 2) {
+		return
+	}
+	o.r.info = append(o.r.info, '[')
+	for i, v := range values[:min(len(values), MaxList)] {
+		v = v[:min(len(v), MaxText)]
+		if len(o.r.info)+len(v)+4 > MaxInfo {
+			break
+		}
+		if i > 0 {
+			o.r.info = append(o.r.info, ',')
+		}
+		o.r.info = AppendText(o.r.info, v)
+	}
+	o.r.info = append(o.r.info, ']')
+}
+
+// Ints writes a list of numbers, at most MaxList of them.
+func Ints[T ~uint8 | ~uint16 | ~uint32 | ~int](o *Object, name string, values []T) {
+	if len(values) == 0 || !o.field(name, 2) {
+		return
+	}
+	o.r.info = append(o.r.info, '[')
+	for i, v := range values[:min(len(values), MaxList)] {
+		if len(o.r.info)+24 > MaxInfo {
+			break
+		}
+		if i > 0 {
+			o.r.info = append(o.r.info, ',')
+		}
+		o.r.info = strconv.AppendInt(o.r.info, int64(v), 10)
+	}
+	o.r.info = append(o.r.info, ']')
+}
+
+// Protocol is the slug that the dissector chose.
+func (r *Result) Protocol() string { return r.protocol }
+
+// Application is the catalog id that the dissector chose, or "".
+func (r *Result) Application() string { return r.application }
+
+// Host is the canonical host name, empty where there is none.
+func (r *Result) Host() []byte { return r.host }
+
+// Info is the metadata: members of a JSON object ("tls":{...},"http":{...}) without the braces around; may be empty.
+func (r *Result) Info() []byte {
+	r.endObject()
+	return r.info
+}
+
+// CertificateNames are the names that the server's certificate showed.
+func (r *Result) CertificateNames() [][]byte { return r.certNames[:r.nCertNames] }
+
+// Certificate is what became of the server's certificate.
+func (r *Result) Certificate() Certificate { return r.certificate }
+
+// Risks are the slugs of the risks.
+func (r *Result) Risks() []string { return r.risks }
+
+// Hints are the addresses learnt.
+func (r *Result) Hints() []Hint { return r.hints }
+
+// Expectations are the flows announced.
+func (r *Result) Expectations() []Expectation { return r.expectations }

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// MaxStream is how many bytes of the start of each TCP direction are put together: a TLS handshake message may be as
+// large as one record (2^14 bytes, RFC 8446 §5.1), and what names a flow comes before that.
+const MaxStream = 16 << 10
+
+// maxHoles bounds the separate stretches of one direction that wait for what lies before them. A sender's initial window
+// is 10 segments (RFC 6928), so that even every second one missing fits.
+const maxHoles = 6
+
+// span is a stretch of stream bytes that is present: [start, end) from the stream's base.
+type span struct{ start, end uint16 }
+
+// stream puts the start of one TCP direction together. The first copy of a byte wins, as in most stacks.
+type stream struct {
+	buf       []byte // storage, from the pool; nil as long as nothing has to wait
+	view      []byte // what is contiguous from the base: a part of buf, or of the packet at hand
+	base      uint32 // sequence number of the stream's first byte
+	spans     [maxHoles]span
+	nSpans    uint8
+	known     bool // base is set
+	hasData   bool
+	truncated bool // the capture cut a segment: nothing can be put behind it
+}
+
+// start sets the sequence number of the first byte, as a SYN or the answer to it tells.
+func (s *stream) start(seq uint32) {
+	if !s.hasData {
+		s.base, s.known = seq, true
+	}
+}
+
+// add puts a segment in its place and says whether the contiguous view grew. The view may refer to payload until keep is
+// called. captured is false where payload is shorter than it was on the wire.
+func (s *stream) add(seq uint32, payload []byte, captured bool, pool *Pool) bool {
+	if !s.known {
+		s.base, s.known = seq, true
+	}
+	offset := int64(int32(seq - s.base))
+	if offset < 0 { // a retransmission from before the base, or a keep-alive: its new part counts
+		if -offset >= int64(len(payload)) {
+			return false
+		}
+		payload = payload[-offset:]
+		offset = 0
+	}
+	if offset >= MaxStream || s.truncated && int(offset) >= len(s.view) {
+		return false
+	}
+	payload = payload[:min(len(payload), MaxStream-int(offset))]
+	if len(payload) == 0 {
+		return false
+	}
+	s.hasData = true
+	if !captured {
+		s.truncated = true
+	}
+	if offset == 0 && s.buf == nil && s.view == nil {
+		s.view = payload
+		return true
+	}
+	return s.store(int(offset), payload, pool)
+}
+
+// store copies payload to offset where no byte is yet, and moves the view on.
+func (s *stream) store(offset int, payload []byte, pool *Pool) bool {
+	end := offset + len(payload)
+	if !s.grow(end, pool) {
+		return false
+	}
+	before := len(s.view)
+	if offset < before {
+		overlap := min(end, before) - offset
+		if !bytes.Equal(s.view[offset:offset+overlap], payload[:overlap]) {
+			pool.Counters.StreamConflicts++
+		}
+		if end <= before {
+			return false
+		}
+		payload, offset = payload[overlap:], before
+	}
+	if !s.insert(offset, end, payload, pool) {
+		return false
+	}
+	contiguous := before
+	for s.nSpans > 0 && int(s.spans[0].start) <= contiguous {
+		contiguous = max(contiguous, int(s.spans[0].end))
+		copy(s.spans[:], s.spans[1:s.nSpans])
+		s.nSpans--
+	}
+	s.view = s.buf[:contiguous]
+	return contiguous > before
+}
+
+// insert copies the bytes of payload that are not yet present and merges [offset, end) into the spans.
+func (s *stream) insert(offset, end int, payload []byte, pool *Pool) bool {
+	first := 0
+	for first < int(s.nSpans) && int(s.spans[first].end) < offset {
+		first++
+	}
+	last, merged := first, span{uint16(offset), uint16(end)}
+	at := offset
+	for last < int(s.nSpans) && int(s.spans[last].start) <= end {
+		sp := s.spans[last]
+		if at < int(sp.start) {
+			copy(s.buf[at:sp.start], payload[at-offset:])
+		}
+		lo, hi := max(offset, int(sp.start)), min(end, int(sp.end))
+		if lo < hi && !bytes.Equal(s.buf[lo:hi], payload[lo-offset:hi-offset]) {
+			pool.Counters.StreamConflicts++
+		}
+		at = max(at, int(sp.end))
+		merged.start, merged.end = min(merged.start, sp.start), max(merged.end, sp.end)
+		last++
+	}
+	removed := last - first
+	if removed == 0 && int(s.nSpans) == maxHoles {
+		pool.Counters.StreamHoles++
+		return false
+	}
+	if at < end {
+		copy(s.buf[at:end], payload[at-offset:])
+	}
+	tail := s.spans[last:s.nSpans]
+	if removed == 0 {
+		copy(s.spans[first+1:s.nSpans+1], tail)
+	} else {
+		copy(s.spans[first+1:], tail)
+	}
+	s.spans[first] = merged
+	s.nSpans = uint8(int(s.nSpans) - removed + 1)
+	return true
+}
+
+// grow makes room for end bytes and moves the view into the storage.
+func (s *stream) grow(end int, pool *Pool) bool {
+	if s.buf != nil && len(s.buf) >= end {
+		return true
+	}
+	buf := pool.get(max(end, len(s.view)))
+	if buf == nil {
+		return false
+	}
+	used := len(s.view)
+	if s.nSpans > 0 {
+		used = max(used, int(s.spans[s.nSpans-1].end))
+	}
+	if s.buf != nil {
+		copy(buf, s.buf[:used])
+		pool.put(s.buf)
+	} else {
+		copy(buf, s.view)
+	}
+	s.buf = buf
+	s.view = buf[:len(s.view)]
+	return true
+}
+
+// keep makes the view independent of the packet at hand; to be called before the packet's memory is used again.
+func (s *stream) keep(pool *Pool) {
+	if s.buf == nil && s.view != nil && !s.grow(len(s.view), pool) {
+		s.view = nil
+	}
+}
+
+func (s *stream) release(pool *Pool) {
+	if s.buf != nil {
+		pool.put(s.buf)
+	}
+	*s = stream{}
+}
