@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package packet
+
+import "strconv"
+
+var tunnelNames = [...]string{
+	TunnelNone:   "none",
+	Tunnel6in4:   "6in4",
+	Tunnel4in6:   "4in6",
+	TunnelIPIP:   "ipip",
+	TunnelGRE:    "gre",
+	TunnelGTPU:   "gtp-u",
+	TunnelVXLAN:  "vxlan",
+	TunnelGeneve: "geneve",
+	TunnelTeredo: "teredo",
+	TunnelL2TP:   "l2tp",
+	TunnelCAPWAP: "capwap",
+	TunnelTZSP:   "tzsp",
+}
+
+// String is the name that flow records use.
+func (t Tunnel) String() string {
+	if int(t) < len(tunnelNames) {
+		return tunnelNames[t]
+	}
+	return strconv.Itoa(int(t))
+}
+
+var faultNames = [NumFaults]string{
+	FaultNone:       "none",
+	FaultLinkType:   "link-type",
+	FaultNotIP:      "not-ip",
+	FaultTruncated:  "truncated",
+	FaultIPHeader:   "ip-header",
+	FaultExtensions: "extensions",
+	FaultTransport:  "transport",
+	FaultEncrypted:  "encrypted",
+}
+
+// String is the name under which frames with this fault are counted.
+func (f Fault) String() string {
+	if int(f) < len(faultNames) {
+		return faultNames[f]
+	}
+	return strconv.Itoa(int(f))
+}
+
+var protoNames = func() (names [256]string) {
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+	}
+	for proto, name := range map[uint8]string{
+		ProtoICMP: "icmp", ProtoIGMP: "igmp", ProtoTCP: "tcp", ProtoUDP: "udp", ProtoGRE: "gre", ProtoESP: "esp",
+		ProtoAH: "ah", ProtoICMPv6: "icmpv6", ProtoOSPF: "ospf", ProtoPIM: "pim", ProtoVRRP: "vrrp", ProtoSCTP: "sctp",
+	} {
+		names[proto] = name
+	}
+	return names
+}()
+
+// ProtoName is the name that flow records use for an IP protocol, or its number as text. It allocates nothing.
+func ProtoName(proto uint8) string { return protoNames[proto] }
