@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// The compact form is text, one record a line, fields divided by tabs, sorted by id:
+//
+//	c  id  name  meaning
+//	a  id  name  category  kind  domains  exact  certificates  networks
+//
+// The items of a list are divided by spaces, those of certificates by '|' because organisations have
+// spaces in their names. It is parsed without copying: every string is a part of the whole text.
+const (
+	categoryFields    = 4
+	applicationFields = 9
+)
+
+func (c *Catalog) compact() string {
+	var b strings.Builder
+	for _, cat := range c.categories {
+		fmt.Fprintf(&b, "c\t%s\t%s\t%s\n", cat.ID, cat.Name, cat.Meaning)
+	}
+	for _, app := range c.applications {
+		networks := make([]string, len(app.Networks))
+		for i, prefix := range app.Networks {
+			networks[i] = prefix.String()
+		}
+		fmt.Fprintf(&b, "a\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", app.ID, app.Name, app.Category, app.Kind,
+			strings.Join(app.Domains, " "), strings.Join(app.Exact, " "),
+			strings.Join(app.Certificates, "|"), strings.Join(networks, " "))
+	}
+	return b.String()
+}
+
+func parseCompact(text string) (*Catalog, error) {
+	c := &Catalog{applications: make([]Application, 0, strings.Count(text, "\na\t"))}
+	for number := 1; text != ""; number++ {
+		var line string
+		line, text, _ = strings.Cut(text, "\n")
+		if err := c.parseCompactLine(line); err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
+		}
+	}
+	return c, nil
+}
+
+func (c *Catalog) parseCompactLine(line string) error {
+	var fields [applicationFields]string
+	n := 0
+	for more := true; more; n++ {
+		if n == len(fields) {
+			return fmt.Errorf("more than %d fields", len(fields))
+		}
+		fields[n], line, more = strings.Cut(line, "\t")
+	}
+	switch {
+	case fields[0] == "c" && n == categoryFields:
+		c.categories = append(c.categories, Category{ID: fields[1], Name: fields[2], Meaning: fields[3]})
+		return nil
+	case fields[0] == "a" && n == applicationFields:
+		return c.addCompactApplication(&fields)
+	}
+	return fmt.Errorf("record %q of %d fields", fields[0], n)
+}
+
+func (c *Catalog) addCompactApplication(fields *[applicationFields]string) error {
+	kind, err := parseKind(fields[4])
+	if err != nil {
+		return err
+	}
+	app := Application{
+		ID: fields[1], Name: fields[2], Category: fields[3], Kind: kind,
+		Domains:      splitList(fields[5], " "),
+		Exact:        splitList(fields[6], " "),
+		Certificates: splitList(fields[7], "|"),
+	}
+	for _, text := range splitList(fields[8], " ") {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return err
+		}
+		app.Networks = append(app.Networks, prefix)
+	}
+	c.applications = append(c.applications, app)
+	return nil
+}
+
+func splitList(s, separator string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, separator)
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	gen "github.com/weirnet/weir/gen/catalog"
+)
+
+var update = flag.Bool("update", false, "write gen/catalog from data/*.yaml")
+
+const (
+	dataFiles     = "data/*.yaml"
+	generatedFile = "../../gen/catalog/catalog.txt"
+	minimum       = 100 // applications that the catalog has promised to know
+)
+
+// fromData compiles data/*.yaml, the source of truth, and fails on every problem of every file.
+func fromData(t *testing.T) *Catalog {
+	t.Helper()
+	paths, err := filepath.Glob(dataFiles)
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%s: %v, %d files", dataFiles, err, len(paths))
+	}
+	// Categories first: the others refer to them.
+	slices.SortFunc(paths, func(a, b string) int {
+		if (a == "data/categories.yaml") != (b == "data/categories.yaml") {
+			if a == "data/categories.yaml" {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
+	c := &Catalog{}
+	checks := newChecker(c)
+	for _, path := range paths {
+		r, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, problems := decodeFile(r, path)
+		r.Close()
+		if f != nil {
+			problems = append(problems, checks.check(f, path)...)
+		}
+		for _, p := range problems {
+			t.Error(p)
+		}
+		if problems == nil {
+			c.merge(f)
+		}
+	}
+	if t.Failed() {
+		t.FailNow()
+	}
+	c.sort()
+	return c
+}
+
+func TestGeneratedFormIsCurrent(t *testing.T) {
+	want := fromData(t).compact()
+	if *update {
+		if err := os.WriteFile(generatedFile, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if gen.Text != want {
+		t.Fatal("gen/catalog/catalog.txt is not what data/*.yaml says: run go generate ./internal/catalog")
+	}
+}
+
+func TestDataHeads(t *testing.T) {
+	paths, _ := filepath.Glob(dataFiles)
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, _, _ := strings.Cut(string(text), "\n\n")
+		if !strings.HasPrefix(head, "# ") || !strings.Contains(head, "20") {
+			t.Errorf("%s does not begin with a comment on who wrote it, when and from what", path)
+		}
+	}
+}
+
+func TestDataIsWholeAndLarge(t *testing.T) {
+	c, err := Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var domains, certificates, networks int
+	used := map[string]int{}
+	for _, app := range c.Applications() {
+		used[app.Category]++
+		domains += len(app.Domains) + len(app.Exact)
+		certificates += len(app.Certificates)
+		networks += len(app.Networks)
+		if len(app.Domains)+len(app.Exact)+len(app.Certificates)+len(app.Networks) == 0 {
+			t.Errorf("%s has nothing by which it can be known", app.ID)
+		}
+		if app.Name == app.ID && strings.ToLower(app.Name) != app.Name {
+			t.Errorf("%s has no name", app.ID)
+		}
+	}
+	for _, cat := range c.Categories() {
+		if used[cat.ID] == 0 {
+			t.Logf("category %s has no application", cat.ID)
+		}
+	}
+	t.Logf("%d applications, %d categories, %d host names, %d certificate names, %d networks, %d bytes embedded",
+		len(c.Applications()), len(c.Categories()), domains, certificates, networks, len(gen.Text))
+	if len(c.Applications()) < minimum {
+		t.Errorf("%d applications, want at least %d", len(c.Applications()), minimum)
+	}
+}
