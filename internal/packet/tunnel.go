@@ -353,9 +353,9 @@ func capwap(b []byte, wire int) carried {
 // tzsp reads a TZSP header: version 1, a type that carries a packet, what it is, and tagged fields up to an end tag.
 func tzsp(b []byte, wire int) carried {
 	const (
-		received, transmit      = 0, 1
-		ethernet, ieee80211     = 1, 18
-		tagPadding, tagEnd byte = 0, 1
+		received, transmit       = 0, 1
+		ethernet, ieee80211      = 1, 18
+		tagPadding, tagEnd  byte = 0, 1
 	)
 	if len(b) < 4 || b[0] != 1 || b[1] != received && b[1] != transmit {
 		return carried{}
