@@ -29,7 +29,7 @@ const (
 	MaxRecordLength = 16 << 20
 
 	// windowSize is how much of the capture is read at once.
-	windowSize = 1 << 20
+	windowSize = 256 << 10
 )
 
 // Frame is one captured packet.
