@@ -78,12 +78,15 @@ func orderOfLengths(major, minor uint16) lengthOrder {
 // nextRecord reads one record of a pcap file.
 func (r *Reader) nextRecord(f *Frame) error {
 	w := r.window
-	b, err := w.peek(r.record.headerLength)
-	if err != nil {
-		if err == io.EOF && len(b) == 0 {
-			return io.EOF
+	b := w.unread()
+	if len(b) < r.record.headerLength {
+		var err error
+		if b, err = w.fill(r.record.headerLength); err != nil {
+			if err == io.EOF && len(b) == 0 {
+				return io.EOF
+			}
+			return r.cut(w.offset(), "a record header", err)
 		}
-		return r.cut(w.offset(), "a record header", err)
 	}
 	seconds, fraction := r.uint32(b), r.uint32(b[4:])
 	captured, original := r.uint32(b[8:]), r.uint32(b[12:])
@@ -97,7 +100,8 @@ func (r *Reader) nextRecord(f *Frame) error {
 	}
 	end := r.record.headerLength + int(captured)
 	if len(b) < end {
-		if b, err = w.peek(end); err != nil {
+		var err error
+		if b, err = w.fill(end); err != nil {
 			return r.cut(w.offset(), "a record", err)
 		}
 	}

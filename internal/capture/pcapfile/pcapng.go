@@ -58,12 +58,15 @@ type section struct {
 func (r *Reader) nextBlock(f *Frame) error {
 	w := r.window
 	for {
-		b, err := w.peek(blockHeadLength)
-		if err != nil {
-			if err == io.EOF && len(b) == 0 {
-				return io.EOF
+		b := w.unread()
+		var err error
+		if len(b) < blockHeadLength {
+			if b, err = w.fill(blockHeadLength); err != nil {
+				if err == io.EOF && len(b) == 0 {
+					return io.EOF
+				}
+				return r.cut(w.offset(), "a block header", err)
 			}
-			return r.cut(w.offset(), "a block header", err)
 		}
 		kind, total := r.uint32(b), r.uint32(b[4:])
 		switch kind {
@@ -110,9 +113,12 @@ func (r *Reader) wholeBlock(total uint32, least int) ([]byte, error) {
 	if total > MaxRecordLength {
 		return nil, r.corrupt(w.offset(), "a block length of %d, where at most %d are possible", total, MaxRecordLength)
 	}
-	b, err := w.peek(int(total))
-	if err != nil {
-		return nil, r.cut(w.offset(), "a block", err)
+	b := w.unread()
+	if len(b) < int(total) {
+		var err error
+		if b, err = w.fill(int(total)); err != nil {
+			return nil, r.cut(w.offset(), "a block", err)
+		}
 	}
 	b = b[:total:total]
 	if again := r.uint32(b[total-blockTailLength:]); again != total {

@@ -29,23 +29,25 @@ func (w *window) offset() int64 { return w.base + int64(w.start) }
 // peek returns at least n unconsumed bytes, and all that are at hand. If the stream ends or breaks before, it returns
 // what there is, and the error. The bytes are valid until the next peek, skip or Read. The caller bounds n.
 func (w *window) peek(n int) ([]byte, error) {
-	if w.end-w.start >= n {
-		return w.buf[w.start:w.end], nil
+	if b := w.unread(); len(b) >= n {
+		return b, nil
 	}
-	err := w.fill(n)
-	return w.buf[w.start:w.end], err
+	return w.fill(n)
 }
+
+// unread returns the bytes at hand, which may be none. It is inlined, where peek is not.
+func (w *window) unread() []byte { return w.buf[w.start:w.end] }
 
 // consume moves past n bytes that peek returned.
 func (w *window) consume(n int) { w.start += n }
 
-// fill reads until n bytes are unconsumed.
-func (w *window) fill(n int) error {
+// fill reads until n bytes are unconsumed, and returns what is.
+func (w *window) fill(n int) ([]byte, error) {
 	w.makeRoom(n)
 	empty := 0
 	for w.end-w.start < n {
 		if w.err != nil {
-			return w.err
+			return w.unread(), w.err
 		}
 		got, err := w.src.Read(w.buf[w.end:])
 		w.end += got
@@ -56,7 +58,7 @@ func (w *window) fill(n int) error {
 			w.err = io.ErrNoProgress
 		}
 	}
-	return nil
+	return w.unread(), nil
 }
 
 // makeRoom moves the unconsumed bytes to the front, and makes the buffer larger if n bytes do not fit.
@@ -75,7 +77,7 @@ func (w *window) skip(n int64) error {
 	for n > int64(w.end-w.start) {
 		n -= int64(w.end - w.start)
 		w.start = w.end
-		if err := w.fill(1); err != nil {
+		if _, err := w.fill(1); err != nil {
 			return err
 		}
 	}
