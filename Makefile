@@ -17,8 +17,8 @@ else
 variant := CGO_ENABLED=0
 endif
 
-# The packages that have files for the libpcap variant alone.
-libpcap_packages = $(addprefix ./,$(sort $(dir $(shell git grep -lE --untracked '^//go:build .*\blibpcap\b' -- '*.go'))))
+# The packages to test in both variants.
+libpcap_packages = $(shell scripts/libpcap-packages)
 
 .PHONY: help up demo build static test fuzz lint bench record generate clean
 .DEFAULT_GOAL := help
