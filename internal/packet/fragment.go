@@ -12,7 +12,7 @@ import (
 const FragmentLifetime = int64(30 * time.Second)
 
 // Fragments remembers the ports of first fragments, to give them to the later ones, which have none of their own.
-// Its memory is fixed: about 64 bytes for each datagram that it remembers. When it is full the oldest one goes.
+// Its memory is fixed: at most 80 bytes for each datagram that it remembers. When it is full the oldest one goes.
 // One goroutine at a time may use it.
 //
 // A later fragment that is seen before its first stays without ports, as weir holds no packet back.

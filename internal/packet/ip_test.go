@@ -14,7 +14,6 @@ var ipSamples = []sample{
 	{name: "IPv4 options of full length", link: LinkRaw, frame: ip4Options(bytes.Repeat([]byte{1}, 40), 17, udp(5, 6)),
 		want: addr4 + "udp 5>6 @0,60,68-68 wire 68"},
 	{name: "IPv4 options cut", link: LinkRaw, frame: ip4Options(make([]byte, 8), 17)[:26], wireLen: 28, want: "@0,0,0-26 fault truncated"},
-	{name: "IPv4 padding", link: LinkRaw, frame: ip4(17, udp(5, 6), make([]byte, 9))[:28], want: addr4 + "udp 5>6 @0,20,28-28 wire 37 payload 0 truncated"},
 	{name: "IPv4 bytes after the packet", link: LinkRaw, frame: join(ip4(17, udp(5, 6, abc)), abc), want: addr4 + "udp 5>6 @0,20,28-31 wire 31"},
 	{name: "IPv4 total length 0, segmentation offload", link: LinkEthernet, frame: ether(0x0800, with(ip4(6, tcp(abc)), 2, 0, 0)),
 		want: "mac 1>2 " + addr4 + "tcp " + seg + "@14,34,54-57 wire 43"},
