@@ -33,9 +33,11 @@ demo: build ## the same, a capture at a time; the lab with live traffic comes wi
 	@scripts/demo bin/weir $(captures)
 
 build: ## bin/weir, with the libpcap mode where libpcap's header and gcc are installed
+	@scripts/setup build
 	$(variant) $(GO) build $(tags) -ldflags '$(ldflags)' -o bin/weir ./cmd/weir
 
 static: ## bin/weir-static: pure Go, no libc, stripped
+	@scripts/setup build
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w $(ldflags)' -o bin/weir-static ./cmd/weir
 
 test: ## all tests; RACE=1 with the race detector
