@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import (
+	"sync"
+
+	"golang.org/x/net/http2/hpack"
+)
+
+// http2: HTTP/2 with prior knowledge in the clear (RFC 9113 §3.3). The first request's names are read as far as they need
+// no dynamic table (RFC 7541).
+var _ = register(Protocol{
+	Name:      "http2",
+	Spec:      "RFC 9113 §3.4, §4.1; RFC 7541 §6",
+	Category:  "web",
+	Over:      TCP,
+	Start:     Firsts("PRI", "\x00"), // the preface, or the server's SETTINGS of less than 64 KiB
+	MinLength: 9,
+	Inspect:   inspectHTTP2,
+})
+
+const (
+	http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+	http2Header  = 9
+	// http2MaxFrames: a client sends SETTINGS, WINDOW_UPDATE and a few PRIORITY before its first HEADERS.
+	http2MaxFrames = 16
+	// http2MaxFields is how many fields of the first request are read; :authority is among the first four.
+	http2MaxFields = 32
+
+	http2Headers, http2Settings = 1, 4 // frame types
+)
+
+func inspectHTTP2(c *Conversation, r *Result) Verdict {
+	client, server := c.ToServer(), c.ToClient()
+	if hasPrefix(server, http2Preface) {
+		client, server = server, client // a capture from mid-flow, with the sides swapped
+	}
+	if !couldBe(client, http2Preface) || len(client) == 0 && !couldBeHTTP2Settings(server) {
+		return No
+	}
+	if len(client) < len(http2Preface) {
+		return NeedMore
+	}
+	o := r.Object("http2")
+	if !http2Request(client[len(http2Preface):], o, r) {
+		return YesMore
+	}
+	return Yes
+}
+
+// couldBeHTTP2Settings says whether a server that was heard first may have begun with SETTINGS on stream 0.
+func couldBeHTTP2Settings(b []byte) bool {
+	return len(b) >= http2Header && b[0] == 0 && be16(b[1:])%6 == 0 && b[3] == http2Settings && b[4] == 0 && be32(b[5:]) == 0
+}
+
+// http2Request finds the first HEADERS frame and tells what it asks for. It is false as long as that frame is not there.
+func http2Request(b []byte, o *Object, r *Result) bool {
+	for range http2MaxFrames {
+		if len(b) < http2Header {
+			return false
+		}
+		length, kind, flags := int(b[0])<<16|be16(b[1:]), b[3], b[4]
+		b = b[http2Header:]
+		if len(b) < length {
+			return false
+		}
+		if kind == http2Headers {
+			http2Fields(http2Block(b[:length], flags), o, r)
+			return true
+		}
+		b = b[length:]
+	}
+	return true
+}
+
+// http2Block takes padding and priority off a HEADERS frame (RFC 9113 §6.2).
+func http2Block(b []byte, flags byte) []byte {
+	const padded, priority = 0x8, 0x20
+	pad := 0
+	if flags&padded != 0 && len(b) > 0 {
+		pad = int(b[0])
+		b = b[1:]
+	}
+	if flags&priority != 0 && len(b) >= 5 {
+		b = b[5:]
+	}
+	return b[:max(0, len(b)-pad)]
+}
+
+// http2Fields reads the fields whose names are in the static table (RFC 7541 appendix A).
+func http2Fields(b []byte, o *Object, r *Result) {
+	const authority, get, post, path, userAgent = 1, 2, 3, 4, 58
+	for range http2MaxFields {
+		if len(b) == 0 {
+			return
+		}
+		first := b[0]
+		prefix, literal := 4, true // without indexing, or never indexed
+		switch {
+		case first&0x80 != 0:
+			prefix, literal = 7, false
+		case first&0x40 != 0:
+			prefix = 6
+		case first&0x20 != 0:
+			prefix, literal = 5, false // a new size of the dynamic table
+		}
+		index, rest, ok := hpackInteger(b, prefix)
+		if !ok {
+			return
+		}
+		b = rest
+		if !literal {
+			if first&0x80 != 0 && (index == get || index == post) {
+				o.String("method", [...]string{"GET", "POST"}[index-get])
+			}
+			continue
+		}
+		if index == 0 {
+			if _, _, b, ok = hpackString(b); !ok {
+				return
+			}
+		}
+		value, coded, rest, ok := hpackString(b)
+		if !ok {
+			return
+		}
+		b = rest
+		switch index {
+		case authority, path, userAgent:
+			http2Tell(index, value, coded, o, r)
+		}
+	}
+}
+
+// http2Tell writes one field; coded says that it is Huffman coded.
+func http2Tell(index int, value []byte, coded bool, o *Object, r *Result) {
+	const authority, path = 1, 4
+	text := huffmanTexts.Get().(*huffmanText)
+	defer huffmanTexts.Put(text)
+	text.n = 0
+	if coded {
+		if _, err := hpack.HuffmanDecode(text, value[:min(len(value), len(text.b))]); err != nil {
+			return
+		}
+		value = text.b[:text.n]
+	}
+	switch index {
+	case authority:
+		r.SetHost(cutPort(value))
+		o.Text("host", cutPort(value))
+	case path:
+		for i, c := range value {
+			if c == '?' {
+				value = value[:i]
+				break
+			}
+		}
+		o.Text("path", value)
+	default:
+		o.Text("user_agent", value)
+	}
+}
+
+// huffmanText is where a Huffman code is written to, at most its length.
+type huffmanText struct {
+	b [512]byte
+	n int
+}
+
+var huffmanTexts = sync.Pool{New: func() any { return new(huffmanText) }}
+
+func (t *huffmanText) Write(b []byte) (int, error) {
+	t.n += copy(t.b[t.n:], b)
+	return len(b), nil
+}
+
+// hpackInteger reads an integer with a prefix of n bits (RFC 7541 §5.1), of at most 21 bits more.
+func hpackInteger(b []byte, n int) (value int, rest []byte, ok bool) {
+	if len(b) == 0 {
+		return 0, nil, false
+	}
+	most := 1<<n - 1
+	value = int(b[0]) & most
+	if value < most {
+		return value, b[1:], true
+	}
+	for i := 1; i <= 3 && i < len(b); i++ {
+		value += int(b[i]&0x7f) << (7 * (i - 1))
+		if b[i]&0x80 == 0 {
+			return value, b[i+1:], true
+		}
+	}
+	return 0, nil, false
+}
+
+// hpackString reads a string literal (RFC 7541 §5.2); coded says that it is Huffman coded.
+func hpackString(b []byte) (value []byte, coded bool, rest []byte, ok bool) {
+	n, after, ok := hpackInteger(b, 7)
+	if !ok || n > len(after) {
+		return nil, false, nil, false
+	}
+	return after[:n], b[0]&0x80 != 0, after[n:], true
+}
