@@ -44,7 +44,7 @@ func (r *Reader) decompress() error {
 
 // nothing makes the error for a capture of which not one byte could be read.
 func (r *Reader) nothing(cause error) error {
-	if cause == io.EOF && r.source.err == nil {
+	if cause == io.EOF {
 		return fmt.Errorf("%s: %w", r.name, ErrEmpty)
 	}
 	return r.cut(0, "the file header", cause)

@@ -33,6 +33,8 @@ func TestPcapVariants(t *testing.T) {
 		{"big-endian, modified", pcapFile{big, magicModified, 2, 4, 65535, 1}, record, micro},
 		{"version 2.1 has the lengths swapped", pcapFile{little, magicMicroseconds, 2, 1, 65535, 1},
 			pcapRecord{1_700_000_000, 123_456, 60, 5, "frame"}, micro},
+		{"version 2.2 as well", pcapFile{little, magicMicroseconds, 2, 2, 65535, 1},
+			pcapRecord{1_700_000_000, 123_456, 60, 5, "frame"}, micro},
 		{"version 2.3 with swapped lengths", pcapFile{little, magicMicroseconds, 2, 3, 65535, 1},
 			pcapRecord{1_700_000_000, 123_456, 60, 5, "frame"}, micro},
 		{"version 2.3 with lengths in order", pcapFile{little, magicMicroseconds, 2, 3, 65535, 1}, record, micro},

@@ -186,7 +186,7 @@ func (r *Reader) readInterface(total uint32) error {
 	}
 	i := Interface{LinkType: packet.LinkType(r.uint16(b[8:])), SnapLength: length(r.uint32(b[12:]))}
 	c := newClock(microsecondsExponent)
-	for options := b[16 : len(b)-blockTailLength]; len(options) > 0; {
+	for options := b[16 : len(b)-blockTailLength]; len(options) >= optionHeadLength; {
 		var code uint16
 		var value []byte
 		if code, value, options, err = r.option(options); err != nil {
@@ -216,11 +216,8 @@ const (
 	optionHeadLength = 4
 )
 
-// option splits the first option off the options of the block at the window's start.
+// option splits the first option off options, at least a head, of the block at the window's start.
 func (r *Reader) option(options []byte) (code uint16, value, rest []byte, err error) {
-	if len(options) < optionHeadLength {
-		return 0, nil, nil, r.corrupt(r.window.offset(), "an option of less than %d bytes", optionHeadLength)
-	}
 	code, size := r.uint16(options), int(r.uint16(options[2:]))
 	options = options[optionHeadLength:]
 	padded := (size + 3) &^ 3
@@ -329,7 +326,7 @@ func newClock(resolution byte) clock {
 	return c
 }
 
-// powerOf10 is 10^n, or the largest uint64 where that is larger: no timestamp has so many ticks to divide.
+// powerOf10 is 10^n, or the largest uint64 where that is larger: divided by it, any timestamp is 0 (the very last 1).
 func powerOf10(n uint8) uint64 {
 	if n > 19 {
 		return math.MaxUint64

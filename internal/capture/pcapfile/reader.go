@@ -116,7 +116,7 @@ func (r *Reader) open() error {
 		return err
 	}
 	head, err := r.window.peek(magicLength)
-	if err != nil && (err != io.EOF || r.source.err != nil) {
+	if err != nil && err != io.EOF {
 		return r.cut(0, "the file header", err)
 	}
 	head = head[:min(len(head), magicLength)]
