@@ -41,3 +41,44 @@ nginx_conf() {
 		http { access_log off; types { text/html html; } server { server_name www.example.com; $1 } }
 	END
 }
+
+# dovecot_conf: makes dovecot.conf, with one user, alice, whose password is "secret", and mail.pem.
+dovecot_conf() {
+	certificate mail mail.example.com
+	echo 'alice:{PLAIN}secret:8:8::/tmp/alice::' >users
+	cat >dovecot.conf <<-END
+		protocols = imap pop3
+		listen = 0.0.0.0
+		log_path = /dev/stderr
+		ssl = yes
+		ssl_cert = <$HOME/mail.pem
+		ssl_key = <$HOME/mail.key
+		disable_plaintext_auth = no
+		first_valid_uid = 0
+		mail_location = maildir:/tmp/alice
+		auth_mechanisms = plain login
+		passdb {
+		  driver = passwd-file
+		  args = $HOME/users
+		}
+		userdb {
+		  driver = passwd-file
+		  args = $HOME/users
+		}
+	END
+	mkdir -p /tmp/alice/{cur,new,tmp}
+	chown -R mail:mail /tmp/alice
+	printf '%s\n' 'From: bob@example.com' 'To: alice@example.com' 'Subject: Hello' '' 'Hello' >/tmp/alice/new/1.example
+}
+
+# samba_conf DIRECTIVE...: makes smb.conf, with one share, "files", for guests.
+samba_conf() {
+	mkdir -p share state /run/samba && body 200 >share/note.txt && chmod 777 share
+	{
+		printf '%s\n' '[global]' 'netbios name = SERVER' 'workgroup = EXAMPLE' 'map to guest = Bad User' 'guest account = root' \
+			'log file = /dev/stderr' 'load printers = no' 'disable spoolss = yes' 'bind interfaces only = yes' 'interfaces = lo eth0' \
+			"lock directory = $HOME/state" "private dir = $HOME/state" "state directory = $HOME/state" \
+			"cache directory = $HOME/state" "pid directory = $HOME/state" "$@"
+		printf '%s\n' '[files]' "path = $HOME/share" 'guest ok = yes' 'read only = no'
+	} >smb.conf
+}
