@@ -25,6 +25,16 @@ type Counters struct {
 	Inspections uint64
 }
 
+// Add adds o's counts to c's.
+func (c *Counters) Add(o *Counters) {
+	c.StreamConflicts += o.StreamConflicts
+	c.StreamHoles += o.StreamHoles
+	c.BufferLimit += o.BufferLimit
+	c.CandidateLimit += o.CandidateLimit
+	c.Panics += o.Panics
+	c.Inspections += o.Inspections
+}
+
 // Pool lends sessions and their buffers. It belongs to one worker.
 type Pool struct {
 	Counters Counters

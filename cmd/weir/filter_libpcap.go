@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build libpcap && cgo
+
+package main
+
+/*
+#cgo LDFLAGS: -lpcap
+#include <pcap/pcap.h>
+#include <stdlib.h>
+
+// weir_match runs a filter over one packet. The struct is made here, since Go must not pass C a pointer to Go pointers.
+static int weir_match(const struct bpf_program *program, const u_char *data, bpf_u_int32 captured, bpf_u_int32 length)
+{
+	struct pcap_pkthdr header = { .caplen = captured, .len = length };
+	return pcap_offline_filter(program, &header, data) != 0;
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/weirnet/weir/internal/packet"
+)
+
+// filterSupport says whether this build can compile filter expressions.
+const filterSupport = "yes (libpcap)"
+
+// filter is a tcpdump expression, compiled by libpcap for each link type that it meets.
+type filter struct {
+	expression string
+	programs   map[packet.LinkType]*C.struct_bpf_program
+}
+
+// newFilter compiles the expression for Ethernet at once, so that a mistake in it is told before any file is read.
+func newFilter(expression string) (*filter, error) {
+	f := &filter{expression, map[packet.LinkType]*C.struct_bpf_program{}}
+	_, err := f.program(packet.LinkEthernet)
+	return f, err
+}
+
+func (f *filter) program(link packet.LinkType) (*C.struct_bpf_program, error) {
+	if p := f.programs[link]; p != nil {
+		return p, nil
+	}
+	const snapLength = 262144
+	handle := C.pcap_open_dead(C.int(link), snapLength)
+	if handle == nil {
+		return nil, fmt.Errorf("filter: libpcap does not know link type %d", link)
+	}
+	defer C.pcap_close(handle)
+	text := C.CString(f.expression)
+	defer C.free(unsafe.Pointer(text))
+	p := (*C.struct_bpf_program)(C.calloc(1, C.sizeof_struct_bpf_program))
+	const netmaskUnknown = 0xffffffff // PCAP_NETMASK_UNKNOWN
+	if C.pcap_compile(handle, p, text, 1, netmaskUnknown) != 0 {
+		err := fmt.Errorf("filter %q: %s", f.expression, C.GoString(C.pcap_geterr(handle)))
+		C.free(unsafe.Pointer(p))
+		return nil, err
+	}
+	f.programs[link] = p
+	return p, nil
+}
+
+// match says whether a packet passes.
+func (f *filter) match(link packet.LinkType, data []byte, length int) (bool, error) {
+	p, err := f.program(link)
+	if err != nil || len(data) == 0 {
+		return false, err
+	}
+	return C.weir_match(p, (*C.u_char)(unsafe.Pointer(&data[0])), C.bpf_u_int32(len(data)), C.bpf_u_int32(length)) != 0, nil
+}
+
+func (f *filter) close() {
+	for _, p := range f.programs {
+		C.pcap_freecode(p)
+		C.free(unsafe.Pointer(p))
+	}
+}

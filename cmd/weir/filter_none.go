@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !libpcap || !cgo
+
+package main
+
+import (
+	"errors"
+
+	"github.com/weirnet/weir/internal/packet"
+)
+
+// filterSupport says whether this build can compile filter expressions.
+const filterSupport = "no (built without libpcap)"
+
+// filter is a compiled filter expression; there are none in this build.
+type filter struct{}
+
+func newFilter(string) (*filter, error) {
+	return nil, errors.New("--filter needs libpcap, which this build does not have: " +
+		"install libpcap-dev, build with `go build -tags libpcap ./cmd/weir`, or filter with `tcpdump -r FILE -w - EXPRESSION | weir replay -`")
+}
+
+func (*filter) match(packet.LinkType, []byte, int) (bool, error) { return true, nil }
+
+func (*filter) close() {}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command weir tells what the flows through a Linux gateway are.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses. Everything that could be done was done, for 0 and 1.
+const (
+	exitOK      = 0
+	exitPartial = 1 // input that broke off: what could be read was reported
+	exitUsage   = 2 // nothing was done: bad flags, no such file, an output that can't be written
+)
+
+// partialError is an error after which what came before it still counts.
+type partialError struct{ error }
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.Execute()
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(os.Stderr, "weir:", err)
+	var partial partialError
+	if errors.As(err, &partial) {
+		return exitPartial
+	}
+	return exitUsage
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "weir",
+		Short:         "Say what the flows through a Linux gateway are",
+		Long:          "weir names the protocol and the application of every flow: of a capture file today, of live interfaces soon.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.AddCommand(newReplay(), newCatalog(), newVersion())
+	return root
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weirnet/weir/internal/engine"
+	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/report"
+)
+
+// tableWriter writes a line a flow for people, and then a summary by application and by protocol. With flows false it writes
+// the summary only.
+type tableWriter struct {
+	out   *bufio.Writer
+	width int // of the terminal, 0: unbounded
+	flows bool
+	begun bool
+
+	applications, protocols map[string]*sum
+}
+
+// sum is what one application or protocol amounts to.
+type sum struct {
+	name                  string
+	flows, packets, bytes uint64
+}
+
+const tableColumns = "%-5s %-39s %-39s %-14s %-20s %8s  %s"
+
+func (w *tableWriter) flow(f *report.Flow) error {
+	if w.applications == nil {
+		w.applications, w.protocols = map[string]*sum{}, map[string]*sum{}
+	}
+	count(w.applications, cmp.Or(f.Application, "-"), f)
+	count(w.protocols, cmp.Or(f.Protocol, "-"), f)
+	if !w.flows {
+		return nil
+	}
+	if !w.begun {
+		w.begun = true
+		if err := w.line(fmt.Sprintf(tableColumns, "proto", "client", "server", "protocol", "application", "bytes", "host")); err != nil {
+			return err
+		}
+	}
+	protocol := f.Protocol
+	if f.Method == "port" {
+		protocol += "?" // a guess is shown as one
+	}
+	application := f.Application
+	if f.ApplicationMethod == "dns" || f.ApplicationMethod == "address" {
+		application += "?"
+	}
+	return w.line(fmt.Sprintf(tableColumns, packet.ProtoName(f.Proto), endText(f.Client), endText(f.Server),
+		protocol, application, bytesText(f.Client.Bytes+f.Server.Bytes), f.Hostname))
+}
+
+func (w *tableWriter) line(text string) error {
+	if w.width > 0 && len(text) > w.width {
+		text = text[:w.width]
+	}
+	_, err := fmt.Fprintln(w.out, strings.TrimRight(text, " "))
+	return err
+}
+
+func endText(e report.Endpoint) string {
+	if e.Addr.Port() == 0 {
+		return e.Addr.Addr().String()
+	}
+	return e.Addr.String()
+}
+
+func count(m map[string]*sum, name string, f *report.Flow) {
+	s := m[name]
+	if s == nil {
+		s = &sum{name: name}
+		m[name] = s
+	}
+	s.flows++
+	s.packets += f.Client.Packets + f.Server.Packets
+	s.bytes += f.Client.Bytes + f.Server.Bytes
+}
+
+func (w *tableWriter) end(t engine.Totals, elapsed time.Duration) error {
+	if w.begun {
+		fmt.Fprintln(w.out)
+	}
+	w.sums("application", w.applications)
+	w.sums("protocol", w.protocols)
+	seconds := max(elapsed.Seconds(), 1e-9)
+	fmt.Fprintf(w.out, "%d frames, %s, %d flows in %.2f s: %.2f M packets/s, %.2f Gbit/s\n", t.Frames, bytesText(t.Counters.Bytes),
+		t.Flows.Created, seconds, float64(t.Frames)/seconds/1e6, float64(t.Counters.Bytes)*8/seconds/1e9)
+	for _, loss := range losses(t) {
+		fmt.Fprintf(w.out, "  %d %s\n", loss.n, loss.what)
+	}
+	return nil
+}
+
+type loss struct {
+	n    uint64
+	what string
+}
+
+// losses lists what did not go the usual way, by cause; only what happened.
+func losses(t engine.Totals) []loss {
+	all := []loss{
+		{t.Refused, "packets in no flow: the table was full (--max-flows)"},
+		{t.Flows.Evicted, "flows ended early to make room (--max-flows)"},
+		{t.TunnelLimit, "packets with more tunnels in one another than are peeled"},
+		{t.UnresolvedFragments, "later fragments whose first one was not seen"},
+		{t.Fragment, "fragmented packets forgotten early"},
+		{t.Hints, "DNS answers forgotten early"},
+		{t.Dissect.StreamConflicts, "overlapping TCP segments that contradict one another"},
+		{t.Dissect.StreamHoles, "TCP segments not reassembled: too many gaps"},
+		{t.Dissect.BufferLimit, "packets not kept for dissecting: no memory left for that"},
+		{t.Dissect.Panics, "times a dissector broke (--panic-dir saves what it broke over)"},
+	}
+	for fault, n := range t.Faults {
+		if fault != int(packet.FaultNone) {
+			all = append(all, loss{n, "packets not decoded: " + packet.Fault(fault).String()})
+		}
+	}
+	return slices.DeleteFunc(all, func(l loss) bool { return l.n == 0 })
+}
+
+// sums writes a table of one kind of sum, the most bytes first.
+func (w *tableWriter) sums(title string, m map[string]*sum) {
+	all := slices.SortedFunc(maps.Values(m), func(a, b *sum) int {
+		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.name, b.name))
+	})
+	fmt.Fprintf(w.out, "%-28s %9s %11s %9s\n", title, "flows", "packets", "bytes")
+	for _, s := range all {
+		fmt.Fprintf(w.out, "%-28s %9d %11d %9s\n", s.name, s.flows, s.packets, bytesText(s.bytes))
+	}
+	fmt.Fprintln(w.out)
+}
+
+// bytesText writes a number of bytes with an SI prefix and three digits.
+func bytesText(n uint64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, unit := float64(n), 0
+	for v >= 999.5 && unit < 5 {
+		v /= 1000
+		unit++
+	}
+	digits := 0
+	if v < 9.995 {
+		digits = 2
+	} else if v < 99.95 {
+		digits = 1
+	}
+	return fmt.Sprintf("%.*f %cB", digits, v, " kMGTP"[unit])
+}

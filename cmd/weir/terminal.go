@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// terminalWidth is how many columns the terminal behind w has, 0 where w is no terminal.
+func terminalWidth(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return max(int(size.Col), 40)
+}
+
+// progress draws a bar on a terminal; elsewhere it does nothing.
+type progress struct {
+	out          io.Writer
+	width        int
+	size, before int64
+	began, drawn time.Time
+	shown        bool
+}
+
+func newProgress(stderr io.Writer, off bool) *progress {
+	p := &progress{out: stderr, began: time.Now()}
+	if !off {
+		p.width = terminalWidth(stderr)
+	}
+	return p
+}
+
+// begin says how many bytes all files have, and how many of them were in files before the one that comes.
+func (p *progress) begin(size, before int64) { p.size, p.before = size, before }
+
+// update draws at most ten times a second.
+func (p *progress) update(offset int64, frames int) {
+	now := time.Now()
+	if p.width == 0 || now.Sub(p.drawn) < 100*time.Millisecond || now.Sub(p.began) < 500*time.Millisecond {
+		return
+	}
+	p.drawn, p.shown = now, true
+	seconds := now.Sub(p.began).Seconds()
+	done := p.before + offset
+	if p.size == 0 {
+		fmt.Fprintf(p.out, "\r\x1b[K%d packets, %.0f a second", frames, float64(frames)/seconds)
+		return
+	}
+	share := min(float64(done)/float64(p.size), 1)
+	const bar = 20
+	full := int(share * bar)
+	left := time.Duration(seconds / max(share, 1e-6) * (1 - share) * 1e9).Round(time.Second)
+	fmt.Fprintf(p.out, "\r\x1b[K[%.*s%.*s] %3.0f %%  %.2f M packets/s  %s left", full, "####################", bar-full,
+		"....................", share*100, float64(frames)/seconds/1e6, left)
+}
+
+// clear takes the bar away.
+func (p *progress) clear() {
+	if p.shown {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}

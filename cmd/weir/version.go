@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirnet/weir/internal/dissect"
+)
+
+// version is set by the Makefile (-ldflags -X).
+var version = "development"
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version, and what this build can do",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(c.OutOrStdout(), "weir %s %s %s/%s\nfilter expressions: %s\nprotocols: %d\n",
+				version, runtime.Version(), runtime.GOOS, runtime.GOARCH, filterSupport, len(dissect.NewTable().Names()))
+			return err
+		},
+	}
+}

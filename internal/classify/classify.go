@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package classify brings a flow's verdict together: from what its dissector said, from names and certificates, from what
+// DNS told the client, from address blocks and from ports, in that order, and says which of them it was.
+package classify
+
+import (
+	"net/netip"
+
+	"github.com/weirnet/weir/internal/catalog"
+	"github.com/weirnet/weir/internal/dissect"
+)
+
+// Method says how a protocol was named.
+type Method uint8
+
+// The methods of protocols; String gives the record's text.
+const (
+	MethodNone Method = iota
+	MethodDPI         // a dissector said yes
+	MethodPort        // a guess by the port
+)
+
+func (m Method) String() string { return [...]string{"none", "dpi", "port"}[m] }
+
+// ApplicationMethod says how an application was named.
+type ApplicationMethod uint8
+
+// The methods of applications; String gives the record's text.
+const (
+	ByNothing     ApplicationMethod = iota
+	ByDPI                           // the protocol is the application's own
+	ByHost                          // a host name in the flow: SNI, Host header, ...
+	ByCertificate                   // a name in the server's certificate
+	ByDNS                           // the name that this client asked for
+	ByAddress                       // an address block of the application's operator
+)
+
+func (m ApplicationMethod) String() string {
+	return [...]string{"", "dpi", "host", "certificate", "dns", "address"}[m]
+}
+
+// NoCertificate is the application of TLS flows whose certificate was due and missing, or self-signed.
+const NoCertificate = "no-certificate"
+
+// Application is what FromResult and Guess find.
+type Application struct {
+	ID       string
+	Category string
+	Method   ApplicationMethod
+}
+
+// Classifier names applications. It is immutable and may be shared.
+type Classifier struct {
+	catalog *catalog.Catalog
+}
+
+// New returns a classifier that knows the catalog's applications.
+func New(c *catalog.Catalog) *Classifier { return &Classifier{catalog: c} }
+
+// FromResult finds the application in what a dissector learnt: the application that it named itself, else the host name's,
+// else the certificate's.
+func (c *Classifier) FromResult(r *dissect.Result) Application {
+	if id := r.Application(); id != "" {
+		app := Application{ID: id, Method: ByDPI}
+		if known, ok := c.catalog.Lookup(id); ok {
+			app.Category = known.Category
+		}
+		return app
+	}
+	if app, ok := c.ByHost(r.Host()); ok {
+		return app
+	}
+	for _, name := range r.CertificateNames() {
+		if app, ok := c.catalog.ByCertificate(name); ok {
+			return Application{app.ID, app.Category, ByCertificate}
+		}
+		if app, ok := c.catalog.ByHost(name); ok {
+			return Application{app.ID, app.Category, ByCertificate}
+		}
+	}
+	return Application{}
+}
+
+// ByHost finds the application of a host name.
+func (c *Classifier) ByHost(host []byte) (Application, bool) {
+	if len(host) == 0 {
+		return Application{}, false
+	}
+	app, ok := c.catalog.ByHost(host)
+	if !ok {
+		return Application{}, false
+	}
+	return Application{app.ID, app.Category, ByHost}, true
+}
+
+// Guess names the application of a flow in which inspection found none: by the name that DNS gave the client for the server's
+// address (nil where there is none), else by the server's address. Where a certificate was due and is not to be
+// believed, that is what is said.
+func (c *Classifier) Guess(dnsName []byte, server netip.Addr, certificate dissect.Certificate) Application {
+	if app, ok := c.ByHost(dnsName); ok {
+		app.Method = ByDNS
+		return app
+	}
+	if app, ok := c.catalog.ByAddress(server); ok {
+		return Application{app.ID, app.Category, ByAddress}
+	}
+	if certificate == dissect.CertificateMissing || certificate == dissect.CertificateSelfSigned {
+		return Application{ID: NoCertificate, Method: ByCertificate}
+	}
+	return Application{}
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/weirnet/weir/internal/classify"
+	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/report"
+)
+
+// batch is what one tick of one worker brought: names learnt, and flows ended. It is used again for a later tick.
+type batch struct {
+	hints []learned
+	flows []*ended
+	n     int // of flows in use
+}
+
+// learned is a dissect.Hint with who learnt it and when.
+type learned struct {
+	number       uint64
+	client, addr netip.Addr
+	host         []byte
+	ttl          uint32
+	time         int64
+}
+
+// ended is a flow that has ended, on its way to the collector.
+type ended struct {
+	number           uint64
+	record           report.Flow
+	text             []byte
+	vlans            [packet.MaxVLANs]uint16
+	tunnels          [packet.MaxTunnels]packet.Tunnel
+	certificate      dissect.Certificate
+	nVLAN, nTunnel   uint8
+	hostEnd, infoEnd uint16
+	iface            uint16
+}
+
+func (b *batch) learn(client netip.Addr, h dissect.Hint, fr *Frame) {
+	n := len(b.hints)
+	if n < cap(b.hints) {
+		b.hints = b.hints[:n+1]
+	} else {
+		b.hints = append(b.hints, learned{})
+	}
+	l := &b.hints[n]
+	*l = learned{fr.Number, client, h.Addr, append(l.host[:0], h.Host...), h.TTL, fr.Time}
+}
+
+func (b *batch) flow() *ended {
+	if b.n == len(b.flows) {
+		b.flows = append(b.flows, new(ended))
+	}
+	b.n++
+	return b.flows[b.n-1]
+}
+
+func (b *batch) reset() { b.hints, b.n = b.hints[:0], 0 }
+
+// collector brings together what the workers found, in an order that doesn't depend on how many they are: by tick, and in a
+// tick by the number of the flow's first frame.
+type collector struct {
+	classifier *classify.Classifier
+	hints      *classify.Hints
+	emit       func(*report.Flow) error
+
+	mu         sync.Mutex // over what the pipeline's goroutine and the collector's share
+	interfaces []string
+	err        error
+
+	merged  []*ended
+	learned []*learned
+}
+
+// tick takes the batches of all workers for one tick.
+func (c *collector) tick(batches []*batch) {
+	c.merged, c.learned = c.merged[:0], c.learned[:0]
+	for _, b := range batches {
+		c.merged = append(c.merged, b.flows[:b.n]...)
+		for i := range b.hints {
+			c.learned = append(c.learned, &b.hints[i])
+		}
+	}
+	slices.SortStableFunc(c.learned, func(a, b *learned) int { return cmp.Compare(a.number, b.number) })
+	for _, l := range c.learned {
+		c.hints.Learn(l.client, l.addr, l.host, l.ttl, l.time)
+	}
+	slices.SortFunc(c.merged, func(a, b *ended) int {
+		if o := cmp.Compare(a.number, b.number); o != 0 {
+			return o
+		}
+		return cmp.Compare(a.nTunnel, b.nTunnel) // the flows of one frame: the outer first
+	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.merged {
+		c.finish(e)
+		if c.err == nil {
+			c.err = c.emit(&e.record)
+		}
+	}
+	for _, b := range batches {
+		b.reset()
+	}
+}
+
+// finish adds to a record what needs more than its own flow.
+func (c *collector) finish(e *ended) {
+	r := &e.record
+	r.Hostname, r.Info, r.Risks = e.text[:e.hostEnd], e.text[e.hostEnd:e.infoEnd], e.text[e.infoEnd:]
+	r.VLANs, r.Tunnels = e.vlans[:e.nVLAN], e.tunnels[:e.nTunnel]
+	if int(e.iface) < len(c.interfaces) {
+		r.Interface = c.interfaces[e.iface]
+	}
+	if r.Application != "" || r.Method == "dpi" && !carriesApplications[r.Category] {
+		return
+	}
+	var name []byte
+	if len(r.Hostname) == 0 {
+		name = c.hints.Name(r.Client.Addr.Addr(), r.Server.Addr.Addr(), r.FirstSeen)
+	}
+	app := c.classifier.Guess(name, r.Server.Addr.Addr(), e.certificate)
+	if app.ID != "" {
+		r.Application, r.ApplicationMethod = app.ID, app.Method.String()
+		if app.Category != "" {
+			r.Category = app.Category
+		}
+	}
+	if len(name) > 0 {
+		r.Hostname, r.HostnameMethod = name, classify.ByDNS.String()
+	}
+}
+
+// carriesApplications are the categories of protocols over which applications talk. The address of a name server or of a
+// router says nothing of what is asked there.
+var carriesApplications = map[string]bool{
+	"web": true, "voip": true, "messaging": true, "gaming": true, "mail": true, "video-streaming": true,
+	"music-streaming": true, "file-transfer": true, "file-sharing": true, "remote-access": true,
+}
+
+func (c *collector) addInterface(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.interfaces = append(c.interfaces, name)
+}
+
+func (c *collector) interfaceCount() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.interfaces)
+}
+
+func (c *collector) failed() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}

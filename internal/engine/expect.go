@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"net/netip"
+
+	"github.com/weirnet/weir/internal/dissect"
+)
+
+const (
+	// maxExpected is how many announced flows one worker waits for; the oldest is forgotten.
+	maxExpected = 256
+	// expectedFor is how long one waits for a flow that another announced, in nanoseconds.
+	expectedFor = int64(120e9)
+)
+
+// expectations are flows that other flows announced (FTP's data channel, TFTP's transfer). They are looked through in whole:
+// the list is short, and only new flows look.
+type expectations struct {
+	list [maxExpected]expectation
+	next int
+	any  bool
+}
+
+type expectation struct {
+	dissect.Expectation
+	client, control netip.Addr // the ends of the flow that announced it
+	until           int64
+}
+
+func (x *expectations) add(e dissect.Expectation, client, server netip.Addr, now int64) {
+	for i := range x.list {
+		if x.list[i].Expectation == e && x.list[i].client == client {
+			return // a dissector says it again at each call
+		}
+	}
+	x.list[x.next] = expectation{e, client, server, now + expectedFor}
+	x.next = (x.next + 1) % maxExpected
+	x.any = true
+}
+
+// take gives the name of an announced flow to server from an end of the flow that announced it, "" where there is none.
+func (x *expectations) take(server netip.AddrPort, client netip.Addr, over dissect.Transport, now int64) string {
+	if !x.any {
+		return ""
+	}
+	for i := range x.list {
+		e := &x.list[i]
+		if e.Server == server && e.Over == over && now <= e.until && (client == e.client || client == e.control) {
+			return e.Protocol
+		}
+	}
+	return ""
+}

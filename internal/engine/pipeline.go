@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"sync"
+
+	"github.com/weirnet/weir/internal/classify"
+	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/report"
+)
+
+// tick is how often flows are looked through for their end and handed on, in nanoseconds of the packets' own time.
+const tick = int64(1e9)
+
+// Pipeline takes frames in capture order and gives out flow records, in an order and with contents that don't depend on the
+// number of workers. Its methods belong to one goroutine.
+type Pipeline struct {
+	workers   []*worker
+	collector collector
+	number    uint64
+	now       int64 // the current tick
+
+	// With more than one worker:
+	seed    maphash.Seed
+	decoder packet.Packet
+	filling []*chunk
+	queues  []chan *chunk
+	free    chan *chunk
+	ticks   []chan *batch // finished batches, one channel a worker, in order of ticks
+	spare   []chan *batch
+	running sync.WaitGroup
+	done    chan struct{}
+}
+
+// chunk is a stretch of one worker's frames, copied, since a capture lends its memory for one frame only.
+type chunk struct {
+	frames []Frame
+	data   []byte
+	tick   bool  // at its end, a tick's batch is due
+	now    int64 // the time of that tick
+	last   bool  // the worker ends its flows and leaves
+}
+
+// Sizes of chunks: large enough that a channel operation (about 100 ns, and a thread switch when idle) is spread over many
+// frames, small enough for the second-level cache.
+const (
+	chunkFrames = 256
+	chunkBytes  = 192 << 10
+)
+
+// NewPipeline returns a pipeline of n workers. emit gets each record, valid during the call; after its first error, which
+// Close returns, it is not called again. Hints bounds the memory of DNS names, 0 for the default.
+func NewPipeline(c Config, n, hints int, emit func(*report.Flow) error) *Pipeline {
+	p := &Pipeline{collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), emit: emit}}
+	for range max(n, 1) {
+		p.workers = append(p.workers, newWorker(c))
+	}
+	if len(p.workers) > 1 {
+		p.start()
+	}
+	return p
+}
+
+// AddInterface makes an interface known and returns its number for Frame.Interface.
+func (p *Pipeline) AddInterface(name string) uint16 {
+	p.collector.addInterface(name)
+	return uint16(p.collector.interfaceCount() - 1)
+}
+
+// Frame takes the next frame; Number is set by the pipeline.
+func (p *Pipeline) Frame(f *Frame) {
+	p.number++
+	f.Number = p.number
+	if f.Time/tick != p.now {
+		p.tick(f.Time)
+	}
+	if len(p.workers) == 1 {
+		p.workers[0].frame(f)
+		return
+	}
+	p.dispatch(f)
+}
+
+// Err is the first error that emit returned; the caller may stop early by it.
+func (p *Pipeline) Err() error { return p.collector.failed() }
+
+func (p *Pipeline) tick(now int64) {
+	p.now = now / tick
+	if len(p.workers) == 1 {
+		w := p.workers[0]
+		w.table.Advance(now)
+		p.collector.tick([]*batch{&w.batch})
+		return
+	}
+	for i, c := range p.filling {
+		c.tick, c.now = true, now
+		p.send(i)
+	}
+}
+
+// Close ends all flows, gives out their records, and returns emit's first error.
+func (p *Pipeline) Close() error {
+	if len(p.workers) == 1 {
+		w := p.workers[0]
+		w.table.EndAll()
+		p.collector.tick([]*batch{&w.batch})
+		return p.collector.err
+	}
+	for i, c := range p.filling {
+		c.last = true
+		p.send(i)
+	}
+	p.running.Wait()
+	<-p.done
+	return p.collector.err
+}
+
+// start sets the workers and the collector going.
+func (p *Pipeline) start() {
+	n := len(p.workers)
+	p.seed = maphash.MakeSeed()
+	p.filling = make([]*chunk, n)
+	p.queues, p.ticks, p.spare = make([]chan *chunk, n), make([]chan *batch, n), make([]chan *batch, n)
+	const depth = 8 // chunks under way per worker
+	p.free = make(chan *chunk, n*(depth+2))
+	p.done = make(chan struct{})
+	for i, w := range p.workers {
+		p.filling[i] = new(chunk)
+		p.queues[i] = make(chan *chunk, depth)
+		p.ticks[i] = make(chan *batch, depth)
+		p.spare[i] = make(chan *batch, depth+2)
+		p.running.Go(func() { p.work(i, w) })
+	}
+	go p.collect()
+}
+
+// work is a worker's loop. It ends with its last chunk.
+func (p *Pipeline) work(i int, w *worker) {
+	defer close(p.ticks[i])
+	for c := range p.queues[i] {
+		for j := range c.frames {
+			w.frame(&c.frames[j])
+		}
+		if c.tick {
+			w.table.Advance(c.now)
+		}
+		if c.last {
+			w.table.EndAll()
+		}
+		if c.tick || c.last {
+			b := new(batch)
+			*b = w.batch
+			p.ticks[i] <- b
+			w.batch = batch{}
+			select {
+			case used := <-p.spare[i]:
+				w.batch = *used
+			default:
+			}
+		}
+		if c.last {
+			return
+		}
+		c.frames, c.data, c.tick = c.frames[:0], c.data[:0], false
+		select {
+		case p.free <- c:
+		default:
+		}
+	}
+}
+
+// collect merges the workers' batches tick by tick, until the workers have left.
+func (p *Pipeline) collect() {
+	defer close(p.done)
+	batches := make([]*batch, len(p.ticks))
+	for {
+		for i, ch := range p.ticks {
+			b, ok := <-ch
+			if !ok {
+				return
+			}
+			batches[i] = b
+		}
+		p.collector.tick(batches)
+		for i, b := range batches {
+			select {
+			case p.spare[i] <- b:
+			default:
+			}
+		}
+	}
+}
+
+// dispatch copies a frame to the worker of its addresses. All flows between two hosts go to one worker, so that later
+// fragments and announced flows find what they belong to.
+func (p *Pipeline) dispatch(f *Frame) {
+	p.decoder.Decode(f.Link, f.Data, f.Length)
+	i := 0
+	if p.decoder.IPVersion != 0 {
+		i = int(p.hosts() % uint64(len(p.workers)))
+	}
+	c := p.filling[i]
+	if len(c.frames) == chunkFrames || len(c.frames) > 0 && len(c.data)+len(f.Data) > chunkBytes {
+		p.send(i)
+		c = p.filling[i]
+	}
+	if len(c.frames) == 0 && cap(c.data) < len(f.Data) {
+		c.data = make([]byte, 0, max(chunkBytes, len(f.Data)))
+	}
+	start := len(c.data)
+	c.data = append(c.data, f.Data...)
+	c.frames = append(c.frames, *f)
+	c.frames[len(c.frames)-1].Data = c.data[start:len(c.data):len(c.data)]
+}
+
+// hosts is a hash of the decoded frame's two addresses, the same for both directions.
+func (p *Pipeline) hosts() uint64 {
+	src, dst := p.decoder.Src.As16(), p.decoder.Dst.As16()
+	var sum [16]byte
+	for i := 0; i < 16; i += 8 {
+		a, b := binary.LittleEndian.Uint64(src[i:]), binary.LittleEndian.Uint64(dst[i:])
+		binary.LittleEndian.PutUint64(sum[i:], a+b)
+	}
+	return maphash.Bytes(p.seed, sum[:])
+}
+
+// send hands the chunk being filled to worker i.
+func (p *Pipeline) send(i int) {
+	p.queues[i] <- p.filling[i]
+	select {
+	case p.filling[i] = <-p.free:
+	default:
+		p.filling[i] = new(chunk)
+	}
+}
+
+// Totals are the counters of all workers; to be asked after Close.
+type Totals struct {
+	Counters
+	Flows    flow.Counters
+	Dissect  dissect.Counters
+	Fragment uint64 // evictions of the fragment caches
+	Hints    uint64 // pairs of client and address that gave way
+}
+
+// Totals adds the workers' counters up; only after Close.
+func (p *Pipeline) Totals() Totals {
+	var t Totals
+	for _, w := range p.workers {
+		t.add(&w.counters)
+		t.Flows.Created += w.table.Counters.Created
+		t.Flows.Evicted += w.table.Counters.Evicted
+		t.Flows.Refused += w.table.Counters.Refused
+		t.Dissect.Add(&w.pool.Counters)
+		t.Fragment += w.fragments.Evictions
+	}
+	t.Hints = p.collector.hints.Evicted
+	return t
+}

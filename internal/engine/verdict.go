@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"net/netip"
+
+	"github.com/weirnet/weir/internal/classify"
+	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/report"
+)
+
+// learn keeps what a dissector's result says of the flow, and passes on what it says of others.
+func (w *worker) learn(d *detail, r *dissect.Result, fr *Frame) {
+	d.protocol, d.method = r.Protocol(), classify.MethodDPI
+	d.application = w.Classifier.FromResult(r)
+	d.certificate = r.Certificate()
+	info := r.Info()
+	d.text = append(d.text[:0], r.Host()...)
+	d.hostEnd = uint16(len(d.text))
+	d.text = append(d.text, info...)
+	d.infoEnd = uint16(len(d.text))
+	for i, risk := range r.Risks() {
+		if i > 0 {
+			d.text = append(d.text, ',')
+		}
+		d.text = dissect.AppendText(d.text, risk)
+	}
+	for _, h := range r.Hints() {
+		w.batch.learn(w.flow.Client.Addr(), h, fr)
+	}
+	for _, e := range r.Expectations() {
+		w.expected.add(e, w.flow.Client.Addr(), w.flow.Server.Addr(), fr.Time)
+	}
+}
+
+// ended turns a flow that leaves the table into a record.
+func (w *worker) ended(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) {
+	if d.session != nil {
+		w.pool.Put(d.session)
+		d.session = nil
+	}
+	e := w.batch.flow()
+	e.number, e.certificate, e.iface = d.number, d.certificate, d.iface
+	e.vlans, e.tunnels, e.text = d.vlans, d.tunnels, d.text
+	r := &e.record
+	key := w.table.Key(i)
+	client, server := w.ends(i)
+	*r = report.Flow{
+		ID: key.ID(d.first), CommunityID: key.AppendCommunityID(r.CommunityID[:0], d.icmpType, d.icmpCode),
+		State: "end", EndReason: why.String(), IPVersion: key.Version(), Proto: key.Proto(),
+		Client:    report.Endpoint{Addr: client, MAC: d.clientMAC, Packets: f.Packets[0], Bytes: f.Bytes[0]},
+		Server:    report.Endpoint{Addr: server, MAC: d.serverMAC, Packets: f.Packets[1], Bytes: f.Bytes[1]},
+		Direction: direction(server.Addr()),
+		Protocol:  d.protocol, Application: d.application.ID, Category: d.application.Category,
+		ApplicationMethod: d.application.Method.String(),
+		FirstSeen:         d.first, LastSeen: max(d.first, f.Last),
+	}
+	e.nVLAN, e.nTunnel, e.hostEnd, e.infoEnd = d.nVLAN, d.nTunnel, d.hostEnd, d.infoEnd
+	if d.method == classify.MethodNone {
+		if r.Protocol = guessProtocol(key.Proto(), client.Port(), server.Port()); r.Protocol != "" {
+			d.method = classify.MethodPort
+		}
+	}
+	r.Method = d.method.String()
+	if r.Category == "" {
+		r.Category = w.Protocols.Category(w.Protocols.ID(r.Protocol))
+	}
+}
+
+// guessProtocol names the protocol by port, the server's first.
+func guessProtocol(proto uint8, client, server uint16) string {
+	if name := classify.ProtocolByPort(proto, server); name != "" {
+		return name
+	}
+	return classify.ProtocolByPort(proto, client)
+}
+
+// direction is what the addresses alone tell. Who is LAN and who is WAN is the topology's to say.
+func direction(server netip.Addr) string {
+	switch {
+	case server.IsMulticast():
+		return "multicast"
+	case server == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return "broadcast"
+	}
+	return "unknown"
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package engine is the way of a packet from its bytes to a flow record: decode, find the flow, dissect, classify, collect.
+package engine
+
+import (
+	"net/netip"
+
+	"github.com/weirnet/weir/internal/classify"
+	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/packet"
+)
+
+// Config is what all workers share. Zero values mean defaults.
+type Config struct {
+	// MaxPacketsTCP and MaxPacketsOther are how many packets with payload of each flow are shown to the dissectors: 10 and 8.
+	MaxPacketsTCP, MaxPacketsOther int
+	// KeepTunnels leaves tunnels closed: only the outer flows are seen.
+	KeepTunnels bool
+	// Flows bounds each worker's table.
+	Flows flow.Config
+	// Classifier names applications.
+	Classifier *classify.Classifier
+	// Protocols is the table of dissectors.
+	Protocols *dissect.Table
+	// OnPanic is told of dissectors' panics; see dissect.Pool.
+	OnPanic func(protocol string, c *dissect.Conversation, cause any)
+}
+
+// The budgets of DESIGN §4, in packets with payload.
+const (
+	defaultPacketsTCP   = 10
+	defaultPacketsOther = 8
+)
+
+// maxFragments is how many fragmented datagrams are followed at a time: at 64 bytes each a quarter of a megabyte.
+const maxFragments = 4096
+
+// Frame is one captured frame on its way to a worker.
+type Frame struct {
+	Data      []byte // as captured; not kept after the call
+	Length    int    // bytes on the wire
+	Time      int64  // nanoseconds since the Unix epoch
+	Number    uint64 // of the frame in the capture, from 1
+	Interface uint16
+	Link      packet.LinkType
+}
+
+// Marks of flow.Flow.
+const (
+	clientIsLower uint8 = 1 << iota
+	decided
+	midstream
+	finFromClient
+	finFromServer
+	fromSYN // the client is known by its SYN
+)
+
+// detail is the cold part of a flow.
+type detail struct {
+	number  uint64 // of the flow's first frame
+	first   int64
+	session *dissect.Session
+	// text holds the host name, the metadata and the risks, one after the other.
+	text                 []byte
+	hostEnd, infoEnd     uint16
+	protocol             string
+	application          classify.Application
+	method               classify.Method
+	certificate          dissect.Certificate
+	icmpType, icmpCode   uint8
+	clientMAC, serverMAC [6]byte
+	vlans                [packet.MaxVLANs]uint16
+	tunnels              [packet.MaxTunnels]packet.Tunnel
+	nVLAN, nTunnel       uint8
+	iface                uint16
+}
+
+// Counters counts frames by what became of them. Each belongs to one worker.
+type Counters struct {
+	Frames, Bytes uint64
+	// Faults counts frames and inner packets by packet.Fault; those with a network layer are counted in flows as well.
+	Faults [packet.FaultEncrypted + 1]uint64
+	// Packets counts those that went into flows: inner packets of tunnels are packets of their own.
+	Packets uint64
+	// Refused counts packets that found no place in a full flow table.
+	Refused uint64
+	// TunnelLimit counts packets with more tunnels than packet.MaxTunnels.
+	TunnelLimit uint64
+	// UnresolvedFragments counts later fragments whose first one was not seen: their flow has no ports.
+	UnresolvedFragments uint64
+}
+
+func (c *Counters) add(o *Counters) {
+	c.Frames += o.Frames
+	c.Bytes += o.Bytes
+	for i, n := range o.Faults {
+		c.Faults[i] += n
+	}
+	c.Packets += o.Packets
+	c.Refused += o.Refused
+	c.TunnelLimit += o.TunnelLimit
+	c.UnresolvedFragments += o.UnresolvedFragments
+}
+
+// worker owns its flows: nothing in it is shared, and no lock is taken per packet.
+type worker struct {
+	Config
+	counters  Counters
+	table     *flow.Table[detail]
+	pool      *dissect.Pool
+	fragments *packet.Fragments
+	expected  expectations
+
+	packets [packet.MaxTunnels + 1]packet.Packet
+	tunnels [packet.MaxTunnels]packet.Tunnel
+	segment dissect.Segment
+	flow    dissect.Flow
+
+	batch batch // what this tick brought
+}
+
+func newWorker(c Config) *worker {
+	if c.MaxPacketsTCP <= 0 {
+		c.MaxPacketsTCP = defaultPacketsTCP
+	}
+	if c.MaxPacketsOther <= 0 {
+		c.MaxPacketsOther = defaultPacketsOther
+	}
+	w := &worker{Config: c, pool: dissect.NewPool(), fragments: packet.NewFragments(maxFragments)}
+	w.pool.OnPanic = c.OnPanic
+	w.table = flow.NewTable(c.Flows, w.ended)
+	return w
+}
+
+// frame takes one frame through decoding into the flows of its packets.
+func (w *worker) frame(f *Frame) {
+	w.counters.Frames++
+	w.counters.Bytes += uint64(f.Length)
+	p := &w.packets[0]
+	p.Decode(f.Link, f.Data, f.Length)
+	for depth := 0; ; depth++ {
+		w.counters.Faults[p.Fault]++
+		if p.IPVersion == 0 {
+			return
+		}
+		w.packet(f, p, w.tunnels[:depth])
+		if p.Tunnel == packet.TunnelNone || w.KeepTunnels {
+			return
+		}
+		if depth == packet.MaxTunnels {
+			w.counters.TunnelLimit++
+			return
+		}
+		inner := &w.packets[depth+1]
+		if !inner.Inner(p) {
+			return
+		}
+		w.tunnels[depth] = p.Tunnel
+		p = inner
+	}
+}
+
+// packet counts one packet in its flow, and shows it to the dissectors while the flow has no name.
+func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel) {
+	if p.Fragment && !w.fragments.Resolve(p, fr.Time) && p.LaterFragment {
+		w.counters.UnresolvedFragments++
+	}
+	key, fromLower := flow.NewKey(p)
+	i, created, ok := w.table.Get(&key, fr.Time)
+	if ok && !created && w.beginsAgain(i, p) {
+		w.table.End(i, flow.Closed)
+		i, created, ok = w.table.Get(&key, fr.Time)
+	}
+	if !ok {
+		w.counters.Refused++
+		return
+	}
+	w.counters.Packets++
+	f := w.table.Flow(i)
+	if created {
+		w.begin(i, f, fr, p, fromLower, tunnels)
+	}
+	fromClient := (f.Marks&clientIsLower != 0) == fromLower
+	way := 1
+	if fromClient {
+		way = 0
+	}
+	f.Packets[way]++
+	f.Bytes[way] += uint64(p.WireBytes)
+	f.Last = fr.Time
+	if f.State == flow.OneWay && f.Packets[0] > 0 && f.Packets[1] > 0 {
+		f.State = flow.Answered
+	}
+	if p.Proto == packet.ProtoTCP && !p.LaterFragment {
+		w.tcpFlags(i, f, p, way)
+	}
+	if f.Marks&decided == 0 && !p.LaterFragment {
+		w.dissect(i, f, p, fr, fromClient)
+	}
+}
+
+// beginsAgain says whether p opens a new connection between ends whose last one has ended.
+func (w *worker) beginsAgain(i flow.Index, p *packet.Packet) bool {
+	return p.TCPFlags&(packet.SYN|packet.ACK) == packet.SYN && p.Proto == packet.ProtoTCP && w.table.Flow(i).State == flow.Ended
+}
+
+// begin fills a new flow.
+func (w *worker) begin(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, fromLower bool, tunnels []packet.Tunnel) {
+	sourceIsClient, sure := sourceIsClient(p)
+	if sourceIsClient == fromLower {
+		f.Marks |= clientIsLower
+	}
+	if sure {
+		f.Marks |= fromSYN
+	} else if p.Proto == packet.ProtoTCP {
+		f.Marks |= midstream
+	}
+	d := w.table.Detail(i)
+	d.number, d.first, d.iface = fr.Number, fr.Time, fr.Interface
+	d.icmpType, d.icmpCode = p.ICMPType, p.ICMPCode
+	d.vlans, d.nVLAN = p.VLANs, p.NVLAN
+	d.nTunnel = uint8(copy(d.tunnels[:], tunnels))
+	if p.HasMAC {
+		if sourceIsClient {
+			d.clientMAC, d.serverMAC = p.SrcMAC, p.DstMAC
+		} else {
+			d.clientMAC, d.serverMAC = p.DstMAC, p.SrcMAC
+		}
+	}
+	if p.Tunnel != packet.TunnelNone {
+		f.Marks |= decided // what the tunnel is was checked in decoding
+		d.protocol, d.method = p.Tunnel.String(), classify.MethodDPI
+		return
+	}
+	client, server := w.ends(i)
+	if name := w.expected.take(server, client.Addr(), transport(p.Proto), fr.Time); name != "" {
+		f.Marks |= decided
+		d.protocol, d.method = name, classify.MethodDPI
+	}
+}
+
+// sourceIsClient says whether a flow's first packet was sent by its client: the SYN's sender, else the end whose port is
+// not a service's, else whoever was seen first. sure is true where the handshake says so.
+func sourceIsClient(p *packet.Packet) (is, sure bool) {
+	if p.Proto == packet.ProtoTCP && p.TCPFlags&packet.SYN != 0 {
+		return p.TCPFlags&packet.ACK == 0, true
+	}
+	if p.SrcPort == p.DstPort {
+		return true, false
+	}
+	src, dst := isService(p.Proto, p.SrcPort), isService(p.Proto, p.DstPort)
+	if src != dst {
+		return dst, false
+	}
+	if src { // both: the system port is the service's (RFC 6335 §6)
+		return p.DstPort < 1024 || p.SrcPort >= 1024, false
+	}
+	return p.SrcPort >= 1024 || p.DstPort < 1024, false
+}
+
+func isService(proto uint8, port uint16) bool { return classify.ProtocolByPort(proto, port) != "" }
+
+// tcpFlags follows the connection's end.
+func (w *worker) tcpFlags(i flow.Index, f *flow.Flow, p *packet.Packet, way int) {
+	f.TCPFlags[way] |= p.TCPFlags
+	if p.TCPFlags&(packet.FIN|packet.RST) == 0 || f.State == flow.Ended {
+		return
+	}
+	if p.TCPFlags&packet.FIN != 0 {
+		f.Marks |= finFromClient << way
+	}
+	switch {
+	case p.TCPFlags&packet.RST != 0:
+		f.EndReason = flow.Reset
+	case f.Marks&(finFromClient|finFromServer) == finFromClient|finFromServer:
+		f.EndReason = flow.Closed
+	default:
+		return
+	}
+	f.State = flow.Ended
+	w.table.Hasten(i)
+}
+
+// ends are the client and the server of a flow.
+func (w *worker) ends(i flow.Index) (client, server netip.AddrPort) {
+	k := w.table.Key(i)
+	if w.table.Flow(i).Marks&clientIsLower != 0 {
+		return k.Lower(), k.Upper()
+	}
+	return k.Upper(), k.Lower()
+}
+
+func transport(proto uint8) dissect.Transport {
+	switch proto {
+	case packet.ProtoTCP:
+		return dissect.TCP
+	case packet.ProtoUDP, packet.ProtoUDPLite:
+		return dissect.UDP
+	case packet.ProtoSCTP:
+		return dissect.SCTP
+	}
+	return dissect.IP
+}
+
+// dissect shows a packet to the flow's session.
+func (w *worker) dissect(i flow.Index, f *flow.Flow, p *packet.Packet, fr *Frame, fromClient bool) {
+	payload := p.Payload()
+	syn := p.TCPFlags&packet.SYN != 0 && p.Proto == packet.ProtoTCP
+	if len(payload) == 0 && !syn {
+		return
+	}
+	d := w.table.Detail(i)
+	if d.session == nil {
+		d.session = w.pool.Get()
+	}
+	budget := w.MaxPacketsOther
+	if p.Proto == packet.ProtoTCP {
+		budget = w.MaxPacketsTCP
+	}
+	if len(payload) > 0 && f.Shown < 255 {
+		f.Shown++
+	}
+	w.flow = dissect.Flow{
+		Transport: transport(p.Proto), IPProtocol: p.Proto, IPv6: p.IPVersion == 6,
+		Midstream: f.Marks&midstream != 0,
+	}
+	w.flow.Client, w.flow.Server = w.ends(i)
+	w.segment = dissect.Segment{
+		Payload: payload, Length: payloadLength(p), Seq: p.Seq, Ack: p.Ack,
+		SYN: syn, ACK: p.TCPFlags&packet.ACK != 0, FromClient: fromClient,
+		Last: int(f.Shown) >= budget,
+	}
+	outcome, result := d.session.Feed(w.Protocols, w.pool, &w.flow, &w.segment)
+	if result != nil {
+		w.learn(d, result, fr)
+	}
+	if outcome == dissect.Decided || outcome == dissect.Failed {
+		w.pool.Put(d.session)
+		d.session = nil
+		f.Marks |= decided
+	}
+}
+
+// payloadLength is the payload's length on the wire.
+func payloadLength(p *packet.Packet) int {
+	if !p.Truncated {
+		return p.End - p.PayloadOffset
+	}
+	return max(int(p.WireBytes)-(p.PayloadOffset-p.NetworkOffset), p.End-p.PayloadOffset)
+}

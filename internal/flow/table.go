@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"hash/maphash"
+	"time"
+)
+
+// Reason says why a flow left the table; String gives the record's end_reason.
+type Reason uint8
+
+// The reasons.
+const (
+	Closed   Reason = iota // TCP: both sides said FIN
+	Reset                  // TCP: RST
+	Idle                   // nothing came for the idle time
+	Evicted                // the table was full and this flow was the least worth keeping
+	Shutdown               // the table was emptied at the end
+)
+
+func (r Reason) String() string {
+	return [...]string{"closed", "reset", "idle", "evicted", "shutdown"}[r]
+}
+
+// State is where a flow is in its life, as far as expiry cares.
+type State uint8
+
+// The states.
+const (
+	OneWay   State = iota // only one side was heard
+	Answered              // both sides were heard
+	Ended                 // TCP: closed or reset; it lingers for what is still under way
+)
+
+// Flow is the hot part of a flow: what every packet touches. It holds no pointers, so the garbage collector never looks
+// at a table of a million of them, and it fills one cache line.
+type Flow struct {
+	// Bytes and Packets count each direction: [0] from the client, [1] from the server. Bytes from the network header on.
+	Bytes, Packets [2]uint64
+	// Last is when the last packet came, in nanoseconds since the Unix epoch.
+	Last int64
+
+	next, prev uint32 // neighbours in the timer wheel's slot
+	hash       uint32 // upper half of the key's hash
+	born       uint32 // which creation of the table this is: tells a slot's users apart
+	slot       uint16 // of the timer wheel
+	State      State
+	EndReason  Reason // what ended it, where State is Ended
+	// TCPFlags are all flags seen, by direction as Packets.
+	TCPFlags [2]uint8
+	// Shown is how many packets with payload the dissectors were shown.
+	Shown uint8
+	// Marks are the owner's: the table leaves them alone.
+	Marks uint8
+}
+
+// Config bounds a table and the lives of its flows. The zero value of each field means its default.
+type Config struct {
+	MaxFlows int           // default DefaultMaxFlows
+	TCPIdle  time.Duration // an answered TCP flow without packets; default 5 min
+	Idle     time.Duration // any other flow without packets; default 60 s
+	Linger   time.Duration // a TCP flow after its end; default 10 s
+}
+
+// DefaultMaxFlows is the size of a table where none is given.
+const DefaultMaxFlows = 65536
+
+func (c *Config) setDefaults() {
+	if c.MaxFlows <= 0 {
+		c.MaxFlows = DefaultMaxFlows
+	}
+	if c.TCPIdle <= 0 {
+		c.TCPIdle = 5 * time.Minute
+	}
+	if c.Idle <= 0 {
+		c.Idle = time.Minute
+	}
+	if c.Linger <= 0 {
+		c.Linger = 10 * time.Second
+	}
+}
+
+// evictableAfter is how long an answered flow must have been silent to give its place to a new one in a full table.
+const evictableAfter = 10 * time.Second
+
+// Counters counts what the table did at its limits.
+type Counters struct {
+	Created uint64
+	Evicted uint64 // flows that gave their place to new ones
+	Refused uint64 // new flows not taken: the table was full of answered, busy flows
+}
+
+const (
+	chunkBits = 9 // 512 flows: 32 KiB of hot parts
+	chunkSize = 1 << chunkBits
+	none      = ^uint32(0)
+)
+
+// Index is a flow's place in its table; it is valid until the flow ends.
+type Index uint32
+
+// Table holds flows, each with a detail D of its owner. It belongs to one worker; no method may run at the same time as
+// another. Time is always passed in, in nanoseconds since the Unix epoch, and may jump either way.
+type Table[D any] struct {
+	Counters Counters
+
+	config Config
+	seed   maphash.Seed
+	end    func(Index, *Flow, *D, Reason)
+
+	hot    []*[chunkSize]Flow
+	keys   []*[chunkSize]Key
+	detail []*[chunkSize]D
+	free   []uint32
+	used   uint32 // places handed out so far, free ones included
+	live   int
+
+	index []uint64 // open addressing: upper half of the hash, place + 1; 0: empty
+	mask  uint64
+
+	wheel  wheel
+	oneWay queue // places in order of creation, some of them out of date
+	hand   uint32
+}
+
+// NewTable returns an empty table. end is called for every flow that leaves it, while the flow's place is still valid; it must
+// not call the table.
+func NewTable[D any](config Config, end func(Index, *Flow, *D, Reason)) *Table[D] {
+	config.setDefaults()
+	t := &Table[D]{config: config, seed: maphash.MakeSeed(), end: end}
+	t.index = make([]uint64, 1024)
+	t.mask = uint64(len(t.index) - 1)
+	t.wheel.init()
+	return t
+}
+
+// Len is how many flows there are.
+func (t *Table[D]) Len() int { return t.live }
+
+// Flow is the hot part of the flow at i.
+func (t *Table[D]) Flow(i Index) *Flow { return &t.hot[i>>chunkBits][i&(chunkSize-1)] }
+
+// Key is the key of the flow at i; it must not be changed.
+func (t *Table[D]) Key(i Index) *Key { return &t.keys[i>>chunkBits][i&(chunkSize-1)] }
+
+// Detail is the owner's part of the flow at i, the zero value for a new flow.
+func (t *Table[D]) Detail(i Index) *D { return &t.detail[i>>chunkBits][i&(chunkSize-1)] }
+
+// Find looks for the flow of key.
+func (t *Table[D]) Find(key *Key) (Index, bool) {
+	i, _, ok := t.find(key)
+	return i, ok
+}
+
+func (t *Table[D]) find(key *Key) (i Index, hash uint64, ok bool) {
+	hash = maphash.Bytes(t.seed, key[:])
+	for at := hash & t.mask; ; at = (at + 1) & t.mask {
+		e := t.index[at]
+		if e == 0 {
+			return 0, hash, false
+		}
+		if e>>32 == hash>>32 {
+			if i := Index(uint32(e) - 1); *t.Key(i) == *key {
+				return i, hash, true
+			}
+		}
+	}
+}
+
+// Get finds the flow of key or makes it. ok is false where the table is full and nothing may give way (Counters.Refused).
+func (t *Table[D]) Get(key *Key, now int64) (i Index, created, ok bool) {
+	i, hash, found := t.find(key)
+	if found {
+		return i, false, true
+	}
+	if t.live >= t.config.MaxFlows && !t.makeRoom(now) {
+		t.Counters.Refused++
+		return 0, false, false
+	}
+	if uint64(t.live+1)*4 > uint64(len(t.index))*3 {
+		t.growIndex()
+	}
+	place := t.place()
+	i = Index(place)
+	t.Counters.Created++
+	*t.Flow(i) = Flow{Last: now, hash: uint32(hash >> 32), born: uint32(t.Counters.Created)}
+	*t.Key(i) = *key
+	t.insert(hash, place)
+	t.live++
+	t.schedule(place, now+int64(t.config.Idle))
+	t.oneWay.push(queued{place, uint32(t.Counters.Created)}, t.stillOneWay)
+	return i, true, true
+}
+
+func (t *Table[D]) place() uint32 {
+	if n := len(t.free); n > 0 {
+		p := t.free[n-1]
+		t.free = t.free[:n-1]
+		return p
+	}
+	p := t.used
+	if p&(chunkSize-1) == 0 {
+		t.hot = append(t.hot, new([chunkSize]Flow))
+		t.keys = append(t.keys, new([chunkSize]Key))
+		t.detail = append(t.detail, new([chunkSize]D))
+	}
+	t.used++
+	return p
+}
+
+func (t *Table[D]) insert(hash uint64, place uint32) {
+	at := hash & t.mask
+	for t.index[at] != 0 {
+		at = (at + 1) & t.mask
+	}
+	t.index[at] = hash>>32<<32 | uint64(place+1)
+}
+
+func (t *Table[D]) growIndex() {
+	old := t.index
+	t.index = make([]uint64, 2*len(old))
+	t.mask = uint64(len(t.index) - 1)
+	for _, e := range old {
+		if e != 0 {
+			place := uint32(e) - 1
+			t.insert(maphash.Bytes(t.seed, t.Key(Index(place))[:]), place)
+		}
+	}
+}
+
+// unlink takes a place out of the index and closes the gap, so that no tombstones are needed.
+func (t *Table[D]) unlink(place uint32) {
+	at := maphash.Bytes(t.seed, t.Key(Index(place))[:]) & t.mask
+	for uint32(t.index[at]) != place+1 {
+		at = (at + 1) & t.mask
+	}
+	gap := at
+	for {
+		at = (at + 1) & t.mask
+		e := t.index[at]
+		if e == 0 {
+			break
+		}
+		home := maphash.Bytes(t.seed, t.Key(Index(uint32(e) - 1))[:]) & t.mask
+		if (at-home)&t.mask >= (at-gap)&t.mask {
+			t.index[gap] = e
+			gap = at
+		}
+	}
+	t.index[gap] = 0
+}
+
+// End takes the flow at i out of the table, telling the owner.
+func (t *Table[D]) End(i Index, why Reason) {
+	f := t.Flow(i)
+	if f.State == Ended && why != Evicted {
+		why = f.EndReason
+	}
+	t.end(i, f, t.Detail(i), why)
+	t.wheel.remove(t, uint32(i))
+	t.unlink(uint32(i))
+	var zero D
+	*t.Detail(i) = zero
+	f.born = 0
+	t.free = append(t.free, uint32(i))
+	t.live--
+}
+
+// EndAll empties the table.
+func (t *Table[D]) EndAll() {
+	for i := range t.used {
+		if t.Flow(Index(i)).born != 0 {
+			t.End(Index(i), Shutdown)
+		}
+	}
+}
+
+// Each calls f with every flow, in the order of their places.
+func (t *Table[D]) Each(f func(Index)) {
+	for i := range t.used {
+		if t.Flow(Index(i)).born != 0 {
+			f(Index(i))
+		}
+	}
+}
+
+// timeout is how long the flow may be silent.
+func (t *Table[D]) timeout(i Index) int64 {
+	f := t.Flow(i)
+	switch {
+	case f.State == Ended:
+		return int64(t.config.Linger)
+	case f.State == Answered && t.Key(i)[keyProto] == protoTCP:
+		return int64(t.config.TCPIdle)
+	}
+	return int64(t.config.Idle)
+}
+
+const protoTCP = 6
+
+// Hasten makes the wheel look at the flow again soon: to be called when its State changed to one with a shorter timeout.
+func (t *Table[D]) Hasten(i Index) {
+	t.wheel.remove(t, uint32(i))
+	t.schedule(uint32(i), t.Flow(i).Last+t.timeout(i))
+}
+
+func (t *Table[D]) schedule(place uint32, deadline int64) { t.wheel.add(t, place, deadline) }
+
+// makeRoom ends the flow that is least worth keeping: the oldest one-way flow, else an answered one that has long been
+// silent. An answered, busy flow never gives way.
+func (t *Table[D]) makeRoom(now int64) bool {
+	if q, ok := t.oneWay.pop(t.stillOneWay); ok {
+		t.Counters.Evicted++
+		t.End(Index(q.place), Evicted)
+		return true
+	}
+	const looks = 64 // bounded work: a hand goes round the table, as a clock's
+	best, bestIdle := none, int64(evictableAfter)
+	for range min(looks, t.used) {
+		t.hand = (t.hand + 1) % t.used
+		f := t.Flow(Index(t.hand))
+		if f.born != 0 && (f.State == Ended || now-f.Last > bestIdle) {
+			best, bestIdle = t.hand, max(now-f.Last, bestIdle)
+		}
+	}
+	if best == none {
+		return false
+	}
+	t.Counters.Evicted++
+	t.End(Index(best), Evicted)
+	return true
+}
+
+func (t *Table[D]) stillOneWay(q queued) bool {
+	f := t.Flow(Index(q.place))
+	return f.born == q.born && f.State == OneWay
+}

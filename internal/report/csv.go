@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"strconv"
+
+	"github.com/weirnet/weir/internal/packet"
+)
+
+// CSVHeader names the columns that AppendCSV writes (RFC 4180, but with a bare line feed).
+const CSVHeader = "first_seen,last_seen,ip_proto,client_ip,client_port,server_ip,server_port,protocol,application,category,hostname," +
+	"method,application_method,client_packets,client_bytes,server_packets,server_bytes,vlan,tunnel,end_reason,interface,id,community_id"
+
+// AppendCSV appends the record as one line of CSV, without a line end. Host names can't split a line or a column: they are
+// canonical; and no field begins as a spreadsheet's formula does, except that it is marked by an apostrophe.
+func (f *Flow) AppendCSV(b []byte) []byte {
+	b = AppendTime(b, f.FirstSeen)
+	b = AppendTime(append(b, ','), f.LastSeen)
+	b = appendColumn(b, packet.ProtoName(f.Proto))
+	for _, e := range [...]*Endpoint{&f.Client, &f.Server} {
+		b = e.Addr.Addr().AppendTo(append(b, ','))
+		b = strconv.AppendUint(append(b, ','), uint64(e.Addr.Port()), 10)
+	}
+	b = appendColumn(b, f.Protocol)
+	b = appendColumn(b, f.Application)
+	b = appendColumn(b, f.Category)
+	b = appendColumn(b, f.Hostname)
+	b = appendColumn(b, f.Method)
+	b = appendColumn(b, f.ApplicationMethod)
+	for _, e := range [...]*Endpoint{&f.Client, &f.Server} {
+		b = strconv.AppendUint(append(b, ','), e.Packets, 10)
+		b = strconv.AppendUint(append(b, ','), e.Bytes, 10)
+	}
+	b = append(b, ',')
+	for i, v := range f.VLANs {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = strconv.AppendUint(b, uint64(v), 10)
+	}
+	b = append(b, ',')
+	for i, t := range f.Tunnels {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, t.String()...)
+	}
+	b = appendColumn(b, f.EndReason)
+	b = appendColumn(b, f.Interface)
+	b = appendColumn(b, f.ID[:])
+	return appendColumn(b, f.CommunityID)
+}
+
+// appendColumn appends a comma and value, in quotes where that is called for.
+func appendColumn[T string | []byte](b []byte, value T) []byte {
+	b = append(b, ',')
+	if len(value) == 0 {
+		return b
+	}
+	quote := false
+	for i := range len(value) {
+		if c := value[i]; c == ',' || c == '"' || c < ' ' || c >= 0x7f {
+			quote = true
+		}
+	}
+	formula := value[0] == '=' || value[0] == '+' || value[0] == '-' || value[0] == '@'
+	if !quote && !formula {
+		return append(b, value...)
+	}
+	b = append(b, '"')
+	if formula {
+		b = append(b, '\'')
+	}
+	for i := range len(value) {
+		switch c := value[i]; {
+		case c == '"':
+			b = append(b, '"', '"')
+		case c < ' ' || c == 0x7f:
+			b = append(b, ' ')
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}

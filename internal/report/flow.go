@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package report holds the records that weir gives out, and how they are written: JSON, CSV, and the JSON Schema of both.
+package report
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/packet"
+)
+
+// SchemaVersion is the "schema" of every record; it grows when a field changes its meaning or goes away.
+const SchemaVersion = 1
+
+// Endpoint is one end of a flow.
+type Endpoint struct {
+	Addr           netip.AddrPort
+	MAC            [6]byte // zero: none was seen
+	Packets, Bytes uint64  // what it sent; bytes from the network header on
+}
+
+// Flow is one flow record. Empty texts and zero values are absent from the output.
+type Flow struct {
+	ID          [32]byte // hexadecimal digits
+	CommunityID []byte
+	State       string // new, update, end
+	EndReason   string // closed, reset, idle, evicted, shutdown
+	Interface   string
+	VLANs       []uint16 // the outer first
+	IPVersion   uint8
+	Proto       uint8
+	Client      Endpoint
+	Server      Endpoint
+	Direction   string
+
+	Protocol, Application, Category string
+	Hostname                        []byte
+	// Method says how the protocol was named (dpi, port, none), ApplicationMethod how the application was (dpi, host,
+	// certificate, dns, address), HostnameMethod is "dns" where the host name was not seen in the flow itself.
+	Method, ApplicationMethod, HostnameMethod string
+
+	Tunnels             []packet.Tunnel // the outer first
+	FirstSeen, LastSeen int64           // nanoseconds since the Unix epoch
+	// Info holds members of the record, as JSON without braces around: "tls":{...}.
+	Info []byte
+	// Risks holds a JSON list without its brackets.
+	Risks []byte
+}
+
+// AppendJSON appends the record as one JSON object, without a line end.
+func (f *Flow) AppendJSON(b []byte) []byte {
+	b = append(b, `{"type":"flow","schema":`...)
+	b = strconv.AppendInt(b, SchemaVersion, 10)
+	b = append(b, `,"id":"`...)
+	b = append(b, f.ID[:]...)
+	b = append(b, `","community_id":"`...)
+	b = append(b, f.CommunityID...)
+	b = append(b, `","state":"`...)
+	b = append(b, f.State...)
+	b = append(b, '"')
+	b = appendText(b, "end_reason", f.EndReason)
+	b = appendText(b, "interface", f.Interface)
+	if len(f.VLANs) > 0 {
+		b = append(b, `,"vlan":[`...)
+		for i, v := range f.VLANs {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendUint(b, uint64(v), 10)
+		}
+		b = append(b, ']')
+	}
+	b = append(b, `,"ip_version":`...)
+	b = strconv.AppendUint(b, uint64(f.IPVersion), 10)
+	b = appendText(b, "ip_proto", packet.ProtoName(f.Proto))
+	b = f.Client.appendJSON(append(b, `,"client":`...))
+	b = f.Server.appendJSON(append(b, `,"server":`...))
+	b = appendText(b, "direction", f.Direction)
+	b = f.appendVerdict(b)
+	b = append(b, `,"first_seen":"`...)
+	b = AppendTime(b, f.FirstSeen)
+	b = append(b, `","last_seen":"`...)
+	b = AppendTime(b, f.LastSeen)
+	b = append(b, '"')
+	if len(f.Info) > 0 {
+		b = append(b, ',')
+		b = append(b, f.Info...)
+	}
+	if len(f.Risks) > 0 {
+		b = append(b, `,"risks":[`...)
+		b = append(b, f.Risks...)
+		b = append(b, ']')
+	}
+	return append(b, '}')
+}
+
+func (f *Flow) appendVerdict(b []byte) []byte {
+	b = appendText(b, "protocol", f.Protocol)
+	b = appendText(b, "application", f.Application)
+	b = appendText(b, "category", f.Category)
+	if len(f.Hostname) > 0 {
+		b = append(b, `,"hostname":`...)
+		b = dissect.AppendText(b, f.Hostname)
+		b = appendText(b, "hostname_method", f.HostnameMethod)
+	}
+	b = appendText(b, "method", f.Method)
+	b = appendText(b, "application_method", f.ApplicationMethod)
+	if len(f.Tunnels) > 0 {
+		b = append(b, `,"tunnel":[`...)
+		for i, t := range f.Tunnels {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, '"')
+			b = append(b, t.String()...)
+			b = append(b, '"')
+		}
+		b = append(b, ']')
+	}
+	return b
+}
+
+func (e *Endpoint) appendJSON(b []byte) []byte {
+	b = append(b, `{"ip":"`...)
+	b = e.Addr.Addr().AppendTo(b)
+	b = append(b, '"')
+	if port := e.Addr.Port(); port != 0 {
+		b = append(b, `,"port":`...)
+		b = strconv.AppendUint(b, uint64(port), 10)
+	}
+	if e.MAC != [6]byte{} {
+		b = append(b, `,"mac":"`...)
+		b = AppendMAC(b, e.MAC)
+		b = append(b, '"')
+	}
+	b = append(b, `,"packets":`...)
+	b = strconv.AppendUint(b, e.Packets, 10)
+	b = append(b, `,"bytes":`...)
+	b = strconv.AppendUint(b, e.Bytes, 10)
+	return append(b, '}')
+}
+
+// appendText appends a member whose value needs no escape: a constant of ours, or an interface's name.
+func appendText(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(b, `,"`...)
+	b = append(b, name...)
+	b = append(b, `":`...)
+	return dissect.AppendText(b, value)
+}
+
+// AppendMAC appends an address as six pairs of hexadecimal digits with colons.
+func AppendMAC(b []byte, mac [6]byte) []byte {
+	const digits = "0123456789abcdef"
+	for i, c := range mac {
+		if i > 0 {
+			b = append(b, ':')
+		}
+		b = append(b, digits[c>>4], digits[c&15])
+	}
+	return b
+}
+
+// AppendTime appends nanoseconds since the Unix epoch as RFC 3339 with nine digits, in UTC.
+func AppendTime(b []byte, ns int64) []byte {
+	return time.Unix(0, ns).UTC().AppendFormat(b, "2006-01-02T15:04:05.000000000Z")
+}
