@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "testing"
+
+// The messages are built after C706 §12.6.4.3 (bind to the endpoint mapper) and §12.5 (connectionless request).
+var (
+	dceBind = tcp(135, CX("05 00 0b 03 10000000 4800 0000 01000000"+"d016 d016 00000000 01 000000"+
+		"0000 01 00 0883afe1 1f5d c911 91a4 08002b14a0fa 03000000"+"045d888a eb1c c911 9fe8 08002b104860 02000000"))
+	dceProfinet = udp(34964, CX("04 00 20 00 100000 00"+"0000a0de976cd1118271000100010001"+"0100a0de976cd111827100a02442df7d"+
+		"000102030405060708090a0b0c0d0e0f"+"00000000 01000000 00000000 0000 ffff ffff 0400 0000 00 00"+"aabbccdd"))
+)
+
+func TestDCE(t *testing.T) {
+	wantProtocol(t, dceBind, "dcerpc", `"type":"bind"`, `"interface":"e1af8308-5d1f-11c9-91a4-08002b14a0fa"`)
+	wantProtocol(t, dceProfinet, "profinet-io", `"interface":"dea00001-6c97-11d1-8271-00a02442df7d"`)
+	wantNot(t, tcp(135, CX("05 02 00 01 0a000001 0050 0000 00000000 00000000")), "dcerpc")
+	wantNot(t, udp(135, C(make([]byte, 90))), "dcerpc")
+	testTruncations(t, "dcerpc", dceBind, dceHeader)
+	testTruncations(t, "dcerpc", dceProfinet, dceDatagramHeader)
+	wantNoAllocations(t, "dcerpc", dceBind)
+	wantNoAllocations(t, "dcerpc", dceProfinet)
+}
+
+func FuzzDCE(f *testing.F)         { fuzzTalks(f, "dcerpc", dceBind) }
+func FuzzDCEDatagram(f *testing.F) { fuzzTalks(f, "dcerpc", dceProfinet) }

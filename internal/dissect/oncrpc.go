@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// ONC RPC (RFC 5531) and what is known by its program number: NFS with its helpers, and the port mapper (RFC 1833).
+var _ = register(Protocol{
+	Name:      "onc-rpc",
+	Also:      []string{"nfs", "rpcbind"},
+	Spec:      "RFC 5531 §9, §11; RFC 1833; RFC 7530; RFC 8881",
+	Category:  "rpc",
+	Over:      UDP,
+	Ports:     []uint16{111, 2049},
+	Start:     Range(0, 255), // the transaction identifier is random
+	MinLength: rpcReplySize,
+	Heuristic: true,
+	Inspect:   inspectRPC,
+})
+
+// Over TCP each message has a record mark (RFC 5531 §11): the last fragment's flag and the length.
+var _ = register(Protocol{
+	Name:      "onc-rpc",
+	Also:      []string{"nfs", "rpcbind"},
+	Spec:      "RFC 5531 §9, §11",
+	Category:  "rpc",
+	Over:      TCP,
+	Ports:     []uint16{111, 2049},
+	Start:     Of(0x80),
+	MinLength: 4 + rpcReplySize,
+	Inspect:   inspectRPC,
+})
+
+const (
+	rpcCallSize  = 40 // identifier, type, version, program, its version, procedure, two empty authenticators
+	rpcReplySize = 24 // identifier, type, status, an empty authenticator, accept status
+	// rpcMaxAuth is the most an authenticator holds, RFC 5531 §8.2.
+	rpcMaxAuth = 400
+)
+
+func inspectRPC(c *Conversation, r *Result) Verdict {
+	b := c.First()
+	if c.Transport == TCP {
+		if len(b) < 4+rpcReplySize {
+			return NeedMore
+		}
+		if length := be32(b) & 0x7fffffff; b[0] != 0x80 || length < rpcReplySize || length%4 != 0 {
+			return No
+		}
+		b = b[4:]
+	}
+	if len(b) < rpcReplySize {
+		return No
+	}
+	switch be32(b[4:]) {
+	case 0:
+		return rpcCall(b, r)
+	case 1:
+		return rpcReply(c, b, r)
+	}
+	return No
+}
+
+// rpcCall checks a call: RPC version 2, a program number that was assigned (RFC 5531 §8.4: below 0x40000000), and
+// authenticators with lengths that fit.
+func rpcCall(b []byte, r *Result) Verdict {
+	if len(b) < rpcCallSize {
+		return No
+	}
+	program, version, procedure := be32(b[12:]), be32(b[16:]), be32(b[20:])
+	flavor, length := be32(b[24:]), be32(b[28:])
+	if be32(b[8:]) != 2 || program < 100000 || program >= 0x40000000 || version > 16 || procedure > 256 {
+		return No
+	}
+	if !rpcFlavor(flavor) || length > rpcMaxAuth || length%4 != 0 {
+		return No
+	}
+	o := r.Object("onc_rpc")
+	o.Int("program", int64(program))
+	o.Int("program_version", int64(version))
+	o.Int("procedure", int64(procedure))
+	if flavor == 1 && length >= 8 && len(b) >= 32+length { // AUTH_SYS: stamp, machine name (RFC 5531 appendix A)
+		credential := b[32 : 32+length]
+		if n := be32(credential[4:]); n <= length-8 {
+			o.Text("machine", credential[8:8+n])
+		}
+	}
+	r.SetProtocol(rpcProtocol(program))
+	return Yes
+}
+
+// rpcReply checks an accepted reply to a call that was not captured. It has no program number, so the port says which.
+func rpcReply(c *Conversation, b []byte, r *Result) Verdict {
+	status, flavor, length := be32(b[8:]), be32(b[12:]), be32(b[16:])
+	if status != 0 || flavor != 0 || length != 0 || be32(b[20:]) > 5 || be32(b) == 0 {
+		return No
+	}
+	switch {
+	case c.HasPort(2049):
+		r.SetProtocol("nfs")
+	case c.HasPort(111):
+		r.SetProtocol("rpcbind")
+	}
+	return Yes
+}
+
+// rpcFlavor says whether an authentication flavor is one of IANA's registry: none, sys, short, DH, Kerberos, RSA, GSS, TLS.
+func rpcFlavor(flavor int) bool { return flavor >= 0 && flavor <= 7 }
+
+// rpcProtocol is the slug of a program of IANA's registry of RPC program numbers.
+func rpcProtocol(program int) string {
+	switch program {
+	case 100000:
+		return "rpcbind"
+	case 100003, 100005, 100011, 100020, 100021, 100024, 100227: // nfs, mount, rquota, lock managers, status, ACL
+		return "nfs"
+	}
+	return "onc-rpc"
+}
