@@ -2,8 +2,38 @@
 
 package dissect
 
-// insideTLS tells of the TLS that a conversation went over to, as after STARTTLS or CONNECT: toServer and toClient are what
-// followed. The flow keeps the name of the protocol around it.
+import "bytes"
+
+// insideTLS tells of the TLS that a conversation went over to, as after CONNECT: toServer and toClient are what followed.
+// The flow keeps the name of the protocol around it.
 func insideTLS(toServer, toClient []byte, r *Result) Verdict {
-	return Yes
+	ok, complete := tlsFields(r, toServer, toClient)
+	if complete || !ok && len(toServer) > 5 && skipLines(toServer[:2]) == nil {
+		return Yes // all told, or something else than TLS (§5.1: a record's header has 5 bytes)
+	}
+	return YesMore
+}
+
+// afterSTARTTLS is insideTLS for conversations in lines: TLS begins where a line begins with a handshake record.
+func afterSTARTTLS(toServer, toClient []byte, r *Result) Verdict {
+	toServer, toClient = skipLines(toServer), skipLines(toClient)
+	if toServer == nil {
+		return YesMore
+	}
+	return insideTLS(toServer, toClient, r)
+}
+
+// skipLines gives b from the line on that begins with a TLS handshake record (RFC 8446 §5.1), nil where none does yet.
+func skipLines(b []byte) []byte {
+	for len(b) > 0 {
+		if b[0] == 0x16 && (len(b) == 1 || b[1] == 3) {
+			return b
+		}
+		end := bytes.IndexByte(b, '\n')
+		if end < 0 {
+			return nil
+		}
+		b = b[end+1:]
+	}
+	return nil
 }
