@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// nntp: Usenet news (RFC 3977; RFC 4643 for AUTHINFO, RFC 4642 for STARTTLS).
+var _ = register(Protocol{
+	Name:      "nntp",
+	Spec:      "RFC 3977 §5, RFC 4642, RFC 4643",
+	Category:  "messaging",
+	Over:      TCP,
+	Ports:     []uint16{119, 433, 563},
+	Start:     Firsts("200 ", "MODE READER"),
+	MinLength: 4,
+	Extra:     10, // a certificate after STARTTLS
+	Inspect:   inspectNNTP,
+})
+
+var nntpCommands = []string{"MODE READER", "MODE STREAM", "CAPABILITIES", "AUTHINFO USER", "AUTHINFO SASL", "GROUP", "LISTGROUP", "ARTICLE", "XOVER", "OVER", "IHAVE", "NEWGROUPS", "NEWNEWS", "STARTTLS", "LIST ACTIVE", "LIST", "POST", "DATE", "XFEATURE COMPRESS"}
+
+func inspectNNTP(c *Conversation, r *Result) Verdict {
+	toServer, toClient := c.ToServer(), c.ToClient()
+	if hasPrefix(toServer, "20") {
+		toServer, toClient = toClient, toServer // a capture from mid-flow, with the sides swapped
+	}
+	reply, _, replied := cutLine(toClient)
+	command, _, commanded := cutLine(toServer)
+	if !couldBe(toClient, "200 ") && !couldBe(toClient, "201 ") || commanded && !hasVerb(command, nntpCommands...) ||
+		!couldBeLines(toServer) || !couldBeLines(toClient) {
+		return No
+	}
+	if !replied || !commanded && !containsFold(reply, "NNTP") && !containsFold(reply, "INTERNETNEWS") {
+		return NeedMore
+	}
+	o := r.Object("nntp")
+	o.Text("greeting", reply)
+	for b, i := toServer, 0; i < maxLines; i++ {
+		line, rest, whole := cutLine(b)
+		if !whole {
+			break
+		}
+		b = rest
+		switch {
+		case hasVerb(line, "AUTHINFO PASS"):
+			r.Risk("cleartext-credentials")
+			return YesMore
+		case hasVerb(line, "STARTTLS"):
+			o.Bool("starttls", true)
+			return afterSTARTTLS(toServer, toClient, r)
+		}
+	}
+	return YesMore
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// pop3: RFC 1939, with CAPA (RFC 2449), STLS (RFC 2595) and AUTH (RFC 5034).
+var _ = register(Protocol{
+	Name:      "pop3",
+	Spec:      "RFC 1939 §3, RFC 2449, RFC 2595 §4",
+	Category:  "mail",
+	Over:      TCP,
+	Ports:     []uint16{110, 995},
+	Start:     Firsts("+OK", "-ERR", "CAPA", "USER", "APOP", "STLS", "AUTH"),
+	MinLength: 3,
+	Extra:     10, // a certificate after STLS
+	Inspect:   inspectPOP3,
+})
+
+var pop3Commands = []string{"CAPA", "USER", "APOP", "STLS", "AUTH", "PASS", "STAT", "LIST", "UIDL", "RETR", "TOP", "NOOP", "QUIT", "DELE", "LANG", "UTF8"}
+
+func inspectPOP3(c *Conversation, r *Result) Verdict {
+	toServer, toClient := c.ToServer(), c.ToClient()
+	if hasPrefix(toServer, "+OK") || hasPrefix(toServer, "-ERR") {
+		toServer, toClient = toClient, toServer // a capture from mid-flow, with the sides swapped
+	}
+	reply, _, replied := cutLine(toClient)
+	command, _, commanded := cutLine(toServer)
+	if !couldBe(toClient, "+OK") && !couldBe(toClient, "-ERR") || !couldBeLines(toClient) ||
+		commanded && !hasVerb(command, pop3Commands...) || !couldBeLines(toServer) {
+		return No
+	}
+	// Redis answers +OK as well, but its commands are others.
+	if !replied || !commanded && !containsFold(reply, "POP") {
+		return NeedMore
+	}
+	o := r.Object("pop3")
+	o.Text("greeting", reply)
+	var user []byte
+	startTLS, password := false, false
+	for b, i := toServer, 0; i < maxLines && !startTLS; i++ {
+		line, rest, whole := cutLine(b)
+		if !whole {
+			break
+		}
+		b = rest
+		switch {
+		case hasVerb(line, "USER"):
+			user = argument(line)
+		case hasVerb(line, "PASS", "AUTH PLAIN", "AUTH LOGIN"):
+			password = true
+		case hasVerb(line, "STLS"):
+			startTLS = true
+		}
+	}
+	o.Text("user", user)
+	if password {
+		r.Risk("cleartext-credentials")
+	}
+	if startTLS {
+		o.Bool("starttls", true)
+		return afterSTARTTLS(toServer, toClient, r)
+	}
+	return YesMore
+}

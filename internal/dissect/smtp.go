@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// smtp: SMTP and LMTP (RFC 5321, RFC 2033), with STARTTLS (RFC 3207).
+var _ = register(Protocol{
+	Name:      "smtp",
+	Spec:      "RFC 5321 §4.1, §4.2; RFC 3207; RFC 4954",
+	Category:  "mail",
+	Over:      TCP,
+	Ports:     []uint16{25, 587, 465, 2525},
+	Start:     Firsts("220", "554", "421", "EHLO", "HELO", "LHLO", "ehlo", "helo", "MAIL", "RCPT"),
+	MinLength: 4,
+	Extra:     10, // a certificate after STARTTLS
+	Inspect:   inspectSMTP,
+})
+
+func inspectSMTP(c *Conversation, r *Result) Verdict {
+	toServer, toClient := c.ToServer(), c.ToClient()
+	if replyCode(toServer) != 0 && replyCode(toClient) == 0 {
+		toServer, toClient = toClient, toServer // a capture from mid-flow, with the sides swapped
+	}
+	if v := smtpCertain(toServer, toClient); v != Yes {
+		return v
+	}
+	o := r.Object("smtp")
+	greeting, _, greeted := cutLine(toClient)
+	if replyCode(greeting) == 220 && greeted {
+		if host, _, _ := bytes.Cut(bytes.TrimSpace(greeting[min(len(greeting), 4):]), []byte{' '}); looksLikeHost(host) {
+			r.SetHost(host)
+			o.Text("server", host)
+		}
+	}
+	startTLS, cleartext := smtpCommands(toServer, o)
+	if cleartext {
+		r.Risk("cleartext-credentials")
+	}
+	if startTLS {
+		o.Bool("starttls", true)
+		return afterSTARTTLS(toServer, toClient, r)
+	}
+	return YesMore
+}
+
+// smtpCertain decides by the first lines: a greeting of 220 that says SMTP, or EHLO and its like with a name.
+func smtpCertain(toServer, toClient []byte) Verdict {
+	command, _, commanded := cutLine(toServer)
+	reply, _, replied := cutLine(toClient)
+	if len(toClient) >= 4 && replyCode(toClient[:4]) == 0 || !couldBeLines(toServer) || !couldBeLines(toClient) {
+		return No
+	}
+	if commanded {
+		switch {
+		case hasVerb(command, "EHLO", "HELO", "LHLO") && len(argument(command)) > 0,
+			hasPrefixFold(command, "MAIL FROM:"), hasPrefixFold(command, "RCPT TO:"):
+			return Yes
+		case !hasVerb(command, "EHLO", "HELO", "NOOP", "QUIT", "STARTTLS", "RSET", "AUTH", "HELP"):
+			return No
+		}
+	}
+	code := replyCode(reply)
+	if replied && (code == 220 || code == 421 || code == 554) && (containsFold(reply, "SMTP") || commanded && hasVerb(command, "EHLO", "HELO", "STARTTLS")) {
+		return Yes
+	}
+	return NeedMore
+}
+
+// smtpCommands tells what the client's commands say, as far as they are in the clear.
+func smtpCommands(b []byte, o *Object) (startTLS, cleartext bool) {
+	named := false
+	for range maxLines {
+		line, rest, whole := cutLine(b)
+		if !whole {
+			break
+		}
+		b = rest
+		switch {
+		case hasVerb(line, "EHLO", "HELO", "LHLO"):
+			if !named {
+				o.Text("helo", argument(line))
+				named = true
+			}
+		case hasVerb(line, "AUTH PLAIN", "AUTH LOGIN"):
+			cleartext = true
+		case hasVerb(line, "STARTTLS"):
+			return true, cleartext
+		case hasVerb(line, "DATA"):
+			return false, cleartext // the mail is not read
+		}
+	}
+	return false, cleartext
+}
