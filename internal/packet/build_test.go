@@ -197,8 +197,6 @@ func brokenInvariant(p *Packet) string {
 		return "a network layer without IP version"
 	case p.IPVersion != 0 && int(p.WireBytes) < p.End-p.NetworkOffset:
 		return "less wire bytes than captured"
-	case p.Truncated && int(p.WireBytes) <= p.End-p.NetworkOffset:
-		return "marked as truncated but whole"
 	case p.LaterFragment && (p.SrcPort|p.DstPort != 0 || !p.Fragment || p.Tunnel != TunnelNone):
 		return "a later fragment with a transport header"
 	case p.LaterFragment != (p.FragmentOffset != 0):

@@ -91,7 +91,7 @@ func untrueClaim(part, whole *Packet) string {
 		return "fragment"
 	case part.Tunnel != TunnelNone && part.Tunnel != whole.Tunnel:
 		return "tunnel"
-	case part.Fault == FaultNone && whole.Fault == FaultNone && (part.PayloadOffset > whole.PayloadOffset || part.WirePayload != whole.WirePayload):
+	case part.Fault == FaultNone && whole.Fault == FaultNone && (part.PayloadOffset > whole.PayloadOffset || part.WirePayload != whole.WirePayload && !whole.Truncated):
 		return "payload"
 	}
 	return ""

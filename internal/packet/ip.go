@@ -56,12 +56,15 @@ func (p *Packet) ipv4(d []byte, off, wire int) {
 		p.Fragment = true
 		p.FragmentID = uint32(binary.BigEndian.Uint16(h[4:]))
 		p.FragmentOffset = flags & offsetMask * 8
-		if p.FragmentOffset != 0 {
-			p.later(off)
-			return
-		}
 	}
-	p.transport(d, off)
+	if p.FragmentOffset != 0 {
+		p.later(off)
+	} else {
+		p.transport(d, off)
+	}
+	if total > wire-p.NetworkOffset {
+		p.clip(wire)
+	}
 }
 
 // bound sets what the length of the IP packet at off decides, and cuts d to it.
@@ -112,9 +115,20 @@ func (p *Packet) ipv6(d []byte, off, wire int) {
 	off += ipv6Header
 	if p.Proto == ProtoTCP || p.Proto == ProtoUDP {
 		p.transport(d, off)
-		return
+	} else {
+		p.extensions(d, off)
 	}
-	p.extensions(d, off)
+	if total > wire-p.NetworkOffset {
+		p.clip(wire)
+	}
+}
+
+// clip corrects the lengths of a packet whose IP length goes beyond the end of what the link carried, so that a forged
+// length counts for nothing. The headers were held against the IP length all the same: the link's may be what is
+// wrong, in a capture that was shortened by a tool which forgot the original length.
+func (p *Packet) clip(wire int) {
+	p.WireBytes = uint32(wire - p.NetworkOffset)
+	p.WirePayload = min(p.WirePayload, uint32(wire-p.PayloadOffset))
 }
 
 // extensions walks the extension headers (RFC 8200 §4) of the packet that ends with d.

@@ -105,10 +105,9 @@ type Packet struct {
 	// the first three are equal and say how far the link layer was understood.
 	NetworkOffset, TransportOffset, PayloadOffset, End int
 	// WireBytes is the length of the IP packet as it was on the wire, from the network header on: the IP length field,
-	// or, where that is 0 (segmentation offload), what the link carried.
+	// or, where that is 0 (segmentation offload) or more than the link carried (forged), what the link carried.
 	WireBytes uint32
-
-	// WirePayload is the length of the payload as it was on the wire: more than len(Payload()) where Truncated.
+	// WirePayload is the length of the payload as it was on the wire, which may be more than was captured.
 	WirePayload uint32
 
 	Seq, Ack uint32 // TCP
@@ -133,7 +132,7 @@ type Packet struct {
 	HasMAC           bool
 	Fragment         bool // a fragment, the first or a later one; not an atomic one (RFC 6946)
 	LaterFragment    bool // FragmentOffset is not 0: there is no transport header
-	Truncated        bool // the capture cut the packet short of its IP length
+	Truncated        bool // less was captured than the IP length; in a tunnel, the rest may be in a later fragment of the outer packet
 
 	inner innerAt // where the packet inside begins, if Tunnel says that there is one
 }

@@ -52,7 +52,7 @@ var tunnelSamples = []tunnelSample{
 	{"6in4 longer than its packet", ip4(41, with(in6, 4, 0, 9)), TunnelNone, ""},
 	{"6in4 header cut", ip4(41, in6[:39]), TunnelNone, ""},
 	{"6in4 without a byte", ip4(41), TunnelNone, ""},
-	{"6in4 first fragment", fragment4(ip4(41, with(in6, 4, 4, 0)), 0, true), Tunnel6in4, addr6 + "udp 5>6 @20,60,68-68 wire 1064 truncated"},
+	{"6in4 first fragment", fragment4(ip4(41, with(in6, 4, 4, 0)), 0, true), Tunnel6in4, addr6 + "udp 5>6 @20,60,68-68 wire 48 truncated"},
 	{"6in4 later fragment", fragment4(ip4(41, in6), 5, false), TunnelNone, ""},
 	{"IPIP of a broken header", ip4(4, with(ip4(17), 0, 0x44)), TunnelNone, ""},
 
@@ -149,7 +149,7 @@ var tunnelSamples = []tunnelSample{
 	{"CAPWAP with radio address and wireless information", onPort(5247, raw("00 30 03 30 00000000  06 020000000009 00  04 01020304 000000"), wifiData4(0x08, 0x02)), TunnelCAPWAP,
 		"mac 3>1 " + addr4 + "udp 5>6 @84,104,112-112 wire 28"},
 	{"CAPWAP first fragment", onPort(5247, with(capwapHeader, 3, 0x80), ether(0x86dd, with(in6, 4, 4, 0))), TunnelCAPWAP,
-		"mac 1>2 " + addr6 + "udp 5>6 @50,90,98-98 wire 1064 truncated"},
+		"mac 1>2 " + addr6 + "udp 5>6 @50,90,98-98 wire 48 truncated"},
 	{"CAPWAP later fragment", onPort(5247, with(capwapHeader, 3, 0x80, 0, 1, 0, 8), ether(0x86dd, in6)), TunnelNone, ""},
 	{"CAPWAP encrypted", onPort(5247, with(capwapHeader, 0, 1), ether(0x86dd, in6)), TunnelNone, ""},
 	{"CAPWAP keep-alive", onPort(5247, with(capwapHeader, 3, 8), ether(0x86dd, in6)), TunnelNone, ""},
@@ -168,7 +168,7 @@ var tunnelSamples = []tunnelSample{
 	{"TZSP of another kind", onPort(37008, with(tzspHeader, 3, 119), ether(0x86dd, in6)), TunnelNone, ""},
 
 	{"a first UDP fragment", fragment4(ip4(17, with(udp(40000, 2152, with(gtp(0x30, 255, with(in6, 4, 4, 0)), 2, 4, 40)), 4, 4, 56)), 0, true), TunnelGTPU,
-		addr6 + "udp 5>6 @36,76,84-84 wire 1064 truncated"},
+		addr6 + "udp 5>6 @36,76,84-84 wire 48 truncated"},
 }
 
 func wifiSwappedControl() []byte {
@@ -219,7 +219,7 @@ func TestInnerStopsAtTheOuterPacket(t *testing.T) {
 	if !p.Inner(&p) {
 		t.Fatal("no packet inside")
 	}
-	want := addr4 + "udp 5>6 @20,40,48-49 wire 31 payload 3 truncated"
+	want := addr4 + "udp 5>6 @20,40,48-49 wire 29 truncated"
 	if got := describe(&p); got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
