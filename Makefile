@@ -42,8 +42,8 @@ static: ## bin/weir-static: pure Go, no libc, stripped
 
 test: ## all tests; RACE=1 with the race detector
 	@scripts/setup test
-	$(GO) test $(if $(RACE),-race) ./...
-	$(if $(libpcap_packages),$(GO) test $(if $(RACE),-race) -tags libpcap $(libpcap_packages))
+	$(GO) test$(if $(RACE), -race) ./...
+	$(if $(libpcap_packages),$(GO) test$(if $(RACE), -race) -tags libpcap $(libpcap_packages))
 
 fuzz: ## every fuzz target for FUZZTIME (10s), or all of them in FUZZ_TOTAL seconds
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' scripts/fuzz
