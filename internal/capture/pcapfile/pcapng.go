@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
-	"math"
 	"math/bits"
 	"strings"
 
@@ -27,15 +26,18 @@ const (
 	blockTailLength  = 4  // second total length
 
 	// Least total lengths, from the fixed fields of each block.
-	sectionLength        = blockFrameLength + 16
-	interfaceLength      = blockFrameLength + 8
-	packetLength         = blockFrameLength + 20 // Enhanced Packet Block and Packet Block
-	simplePacketLength   = blockFrameLength + 4
-	packetDataOffset     = blockHeadLength + 20
-	simplePacketOffset   = blockHeadLength + 4
+	sectionLength      = blockFrameLength + 16
+	interfaceLength    = blockFrameLength + 8
+	packetLength       = blockFrameLength + 20 // Enhanced Packet Block and Packet Block
+	simplePacketLength = blockFrameLength + 4
+
+	// Where the packet begins in its block.
+	packetDataOffset   = blockHeadLength + 20
+	simplePacketOffset = blockHeadLength + 4
+
 	byteOrderMagic       = 0x1a2b3c4d
 	supportedMajor       = 1
-	microsecondsExponent = 6 // of if_tsresol, where it is absent
+	microsecondsExponent = 6 // the if_tsresol of an interface that states none
 )
 
 const (
@@ -300,80 +302,4 @@ func (r *Reader) uint64(b []byte) uint64 {
 		return binary.BigEndian.Uint64(b)
 	}
 	return binary.LittleEndian.Uint64(b)
-}
-
-// clock turns the timestamps of an interface into nanoseconds: ticks × multiply / divide, or ticks × 10⁹ / 2^shift,
-// and then the offset.
-type clock struct {
-	multiply, divide uint64 // one of them is 1
-	shift            uint8
-	binary           bool
-	offset           int64 // nanoseconds
-}
-
-// newClock makes the clock of an if_tsresol: with the upper bit a negative power of 2, else of 10.
-func newClock(resolution byte) clock {
-	exponent := resolution & 0x7f
-	c := clock{multiply: 1, divide: 1}
-	switch {
-	case resolution&0x80 != 0:
-		c.binary, c.shift = true, exponent
-	case exponent <= 9:
-		c.multiply = powerOf10(9 - exponent)
-	default:
-		c.divide = powerOf10(exponent - 9)
-	}
-	return c
-}
-
-// powerOf10 is 10^n, or the largest uint64 where that is larger: divided by it, any timestamp is 0 (the very last 1).
-func powerOf10(n uint8) uint64 {
-	if n > 19 {
-		return math.MaxUint64
-	}
-	p := uint64(1)
-	for range n {
-		p *= 10
-	}
-	return p
-}
-
-// setOffset sets the if_tsoffset. Times that do not fit are kept at the end of the range, some 292 years from 1970.
-func (c *clock) setOffset(seconds int64) {
-	const limit = math.MaxInt64 / 1_000_000_000
-	c.offset = max(-limit, min(limit, seconds)) * 1e9
-}
-
-// nanoseconds converts a timestamp of the clock's interface.
-func (c *clock) nanoseconds(ticks uint64) int64 {
-	var high, low uint64
-	switch {
-	case c.binary:
-		high, low = bits.Mul64(ticks, 1e9)
-		high, low = shiftRight(high, low, c.shift)
-	case c.divide != 1:
-		low = ticks / c.divide
-	default:
-		high, low = bits.Mul64(ticks, c.multiply)
-	}
-	if high != 0 || low > math.MaxInt64 {
-		low = math.MaxInt64
-	}
-	return addSaturating(int64(low), c.offset)
-}
-
-// shiftRight shifts a number of 128 bits right by n < 128.
-func shiftRight(high, low uint64, n uint8) (uint64, uint64) {
-	if n >= 64 {
-		return 0, high >> (n - 64)
-	}
-	return high >> n, low>>n | high<<(64-n)
-}
-
-// addSaturating adds to a number that is not negative.
-func addSaturating(a, b int64) int64 {
-	if b > math.MaxInt64-a {
-		return math.MaxInt64
-	}
-	return a + b
 }

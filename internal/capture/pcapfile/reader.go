@@ -28,7 +28,9 @@ const (
 	// 64 times the above, so that a corrupt length can't make the window grow without bound.
 	MaxRecordLength = 16 << 20
 
-	// windowSize is how much of the capture is read at once.
+	// windowSize is how much of the capture is read at once. From 128 KiB to 1 MiB, and with the file mapped instead,
+	// packets come at the same rate, that of memory (see BenchmarkReader); a window stays in a CPU's own cache, and a
+	// file that is cut while it is read ends in an error, where a mapped one ends in SIGBUS.
 	windowSize = 256 << 10
 )
 
