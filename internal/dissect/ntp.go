@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// NTP, versions 1 to 4 (RFC 5905 §7.3), its control messages (RFC 9327) and ntpd's private ones (mode 7).
+var _ = register(Protocol{
+	Name: "ntp", Spec: "RFC 5905 §7.3; RFC 9327 §2", Category: "network",
+	Over: UDP, Ports: []uint16{123}, Inspect: inspectNTP,
+})
+
+// ntpModes are the association modes, RFC 5905 figure 10.
+var ntpModes = [8]string{1: "symmetric-active", 2: "symmetric-passive", 3: "client", 4: "server", 5: "broadcast", 6: "control", 7: "private"}
+
+func inspectNTP(c *Conversation, r *Result) Verdict {
+	d := &c.Datagrams[0]
+	b := d.Payload
+	if len(b) < 8 {
+		return No
+	}
+	version, mode := b[0]>>3&7, b[0]&7
+	if version == 0 || version > 4 || mode == 0 && version > 1 {
+		return No
+	}
+	o := r.Object("ntp")
+	o.Int("version", int64(version))
+	o.String("mode", ntpModes[mode])
+	switch mode {
+	case 6:
+		return ntpControl(d)
+	case 7:
+		return ntpPrivate(d, o)
+	}
+	return ntpTime(d, o)
+}
+
+// ntpTime checks a time message: 48 bytes, then extension fields or a message authentication code, in words of four.
+func ntpTime(d *Datagram, o *Object) Verdict {
+	const header, maxStratum, maxPoll, reference = 48, 16, 17, 12
+	b := d.Payload
+	if len(b) < header || d.Length%4 != 0 {
+		return No
+	}
+	stratum, poll, precision := b[1], int8(b[2]), int8(b[3])
+	if stratum > maxStratum || poll < -6 || poll > maxPoll || precision > 8 || precision < -64 {
+		return No
+	}
+	if delay, dispersion := be32(b[4:])>>16, be32(b[8:])>>16; delay > 0x40 && delay < 0xffc0 || dispersion > 0x100 {
+		return No // root delay and dispersion in seconds: more than a few is nobody's clock
+	}
+	if mode := b[0] & 7; mode == 3 {
+		return Yes
+	}
+	o.Int("stratum", int64(stratum))
+	if stratum == 1 && isPrintable(b[reference:reference+3]) {
+		text := b[reference : reference+4]
+		for len(text) > 0 && text[len(text)-1] == 0 {
+			text = text[:len(text)-1]
+		}
+		o.Text("reference", text)
+	}
+	return Yes
+}
+
+// ntpControl checks a control message: its count of data bytes, which are padded to four and may be authenticated.
+func ntpControl(d *Datagram) Verdict {
+	const header, lastOperation = 12, 31
+	b := d.Payload
+	if len(b) < header || b[1]&0x1f > lastOperation || b[0]>>6 != 0 {
+		return No
+	}
+	if count := be16(b[10:]); header+count > d.Length || d.Length-header-count > 3+24 {
+		return No
+	}
+	return Yes
+}
+
+// ntpPrivate checks a message of ntpdc: implementation 0, 2 or 3, and items that fit the length (ntp_request.h's layout as
+// described in US-CERT TA14-013A).
+func ntpPrivate(d *Datagram, o *Object) Verdict {
+	const header, monlist, monlistOld = 8, 42, 20
+	b := d.Payload
+	if len(b) < header || b[2] != 0 && b[2] != 2 && b[2] != 3 {
+		return No
+	}
+	items, size := be16(b[4:])&0xfff, be16(b[6:])&0xfff
+	if header+items*size > d.Length || b[6]>>4 != 0 || d.Length > header+500+max(32, items*size) {
+		return No
+	}
+	o.Int("request_code", int64(b[3]))
+	if b[3] == monlist || b[3] == monlistOld {
+		o.Bool("monlist", true)
+	}
+	return Yes
+}
