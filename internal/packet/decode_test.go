@@ -48,6 +48,10 @@ var linkSamples = []sample{
 
 	{name: "one tag", link: LinkEthernet, frame: ether(0x8100, vlan(0xe00a, 0x0800, ip4(6, tcp(abc)))),
 		want: "mac 1>2 vlan [10] " + addr4 + "tcp " + seg + "@18,38,58-61 wire 43"},
+	{name: "priority tag", link: LinkEthernet, frame: ether(0x8100, vlan(0xe000, 0x8100, vlan(10, 0x0800, ip4(17, udp(5, 6))))),
+		want: "mac 1>2 vlan [10] " + addr4 + "udp 5>6 @22,42,50-50 wire 28"},
+	{name: "eight priority tags", link: LinkEthernet, frame: ether(0x8100, bytes.Repeat(vlan(0xe000, 0x8100), 7), vlan(0xe000, 0x0800, ip4(17))),
+		want: "mac 1>2 @30,30,30-66 fault extensions"},
 	{name: "tag before 802.3", link: LinkEthernet, frame: ether(0x8100, vlan(10, 36, snap(0x0800, ip4(17, udp(5, 6))))),
 		want: "mac 1>2 vlan [10] " + addr4 + "udp 5>6 @26,46,54-54 wire 28"},
 	{name: "stacked tags of three kinds", link: LinkEthernet,

@@ -10,7 +10,7 @@ import "net/netip"
 
 // Limits on what one frame may stack. Each is far above what real networks use, and each has a test that reaches it.
 const (
-	// MaxVLANs is how many VLAN tags are kept and peeled: 802.1ad uses two, a few carriers three.
+	// MaxVLANs is how many VLAN tags are peeled and kept: 802.1ad uses two, a few carriers three.
 	MaxVLANs = 4
 	// MaxMPLSLabels bounds the label stack that is walked.
 	MaxMPLSLabels = 8
@@ -45,7 +45,7 @@ type Fault uint8
 // The faults. A Packet whose Fault is not FaultNone may still have a network layer (see Packet.IPVersion).
 const (
 	FaultNone       Fault = iota
-	FaultLinkType         // a link type that this package does not know
+	FaultLinkType         // a link type that this package does not know, or a radiotap or PPI header that can't be
 	FaultNotIP            // not IP: ARP, LLDP, STP, EAPOL, ...
 	FaultTruncated        // a header is cut by the end of the frame
 	FaultIPHeader         // version, header length or total length can't be
@@ -89,7 +89,7 @@ const (
 )
 
 // Packet is one decoded frame, or one packet inside a tunnel. The zero value is ready for use; Decode and Inner
-// set every field that their doc names, so that a Packet may be used again for the next frame.
+// set every field, so that a Packet may be used again for the next frame.
 // The byte slices it gives are views into the frame and live as long as the frame does.
 type Packet struct {
 	// Data is the frame as captured. All offsets count from its start.
@@ -117,7 +117,7 @@ type Packet struct {
 	// SrcPort and DstPort are those of TCP, UDP, UDP-Lite, SCTP; 0 in later fragments and in other protocols.
 	SrcPort, DstPort uint16
 	Window           uint16           // TCP
-	VLANs            [MaxVLANs]uint16 // VLAN identifiers, the outer first; NVLAN are valid
+	VLANs            [MaxVLANs]uint16 // VLAN identifiers, the outer first; NVLAN are valid. A priority tag (identifier 0) is none
 	SrcMAC, DstMAC   [6]byte          // valid where HasMAC; DstMAC is zero on Linux cooked links, which have only the sender's
 	IPVersion        uint8            // 4 or 6; 0: no network layer was found
 	Proto            uint8            // the transport's IP protocol number, after extension headers; AH is not looked behind

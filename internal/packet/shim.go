@@ -19,7 +19,7 @@ func (p *Packet) network(etherType uint16, d []byte, off, wire int) {
 // peel takes off what stands between the link and the network layer: LLC, VLAN tags, MPLS labels, PPPoE. Each turn of
 // its loop uses up a tag, a label or what can't follow itself, so MaxVLANs and MaxMPLSLabels bound it.
 func (p *Packet) peel(etherType uint16, d []byte, off, wire int) {
-	labels := 0
+	tags, labels := 0, 0
 	fault := FaultNone
 	for fault == FaultNone {
 		switch etherType {
@@ -30,6 +30,10 @@ func (p *Packet) peel(etherType uint16, d []byte, off, wire int) {
 			p.ipv6(d, off, wire)
 			return
 		case etherVLAN, etherQinQ, etherQinQOld:
+			if tags++; tags > MaxVLANs {
+				fault = FaultExtensions
+				break
+			}
 			etherType, off, fault = p.vlan(d, off)
 		case etherMPLS, etherMPLSMulticast:
 			etherType, off, labels, fault = mpls(d, off, labels)
@@ -46,16 +50,16 @@ func (p *Packet) peel(etherType uint16, d []byte, off, wire int) {
 	p.stop(off, len(d), fault)
 }
 
-// vlan reads a tag of IEEE 802.1Q §9.3: priority and identifier, then the next EtherType.
+// vlan reads a tag of IEEE 802.1Q §9.3: priority and identifier, then the next EtherType. Identifier 0 is the null VLAN:
+// the tag has a priority only, and the frame is in no other VLAN than without it.
 func (p *Packet) vlan(d []byte, off int) (uint16, int, Fault) {
 	if len(d)-off < vlanTag {
 		return 0, off, FaultTruncated
 	}
-	if p.NVLAN == MaxVLANs {
-		return 0, off, FaultExtensions
+	if id := binary.BigEndian.Uint16(d[off:]) & 0x0fff; id != 0 { // peel counts the tags
+		p.VLANs[p.NVLAN] = id
+		p.NVLAN++
 	}
-	p.VLANs[p.NVLAN] = binary.BigEndian.Uint16(d[off:]) & 0x0fff
-	p.NVLAN++
 	return binary.BigEndian.Uint16(d[off+2:]), off + vlanTag, FaultNone
 }
 
