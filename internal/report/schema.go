@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import _ "embed"
+
+// Schema is the JSON Schema (2020-12) of the flow record.
+//
+//go:embed schema.json
+var Schema []byte
