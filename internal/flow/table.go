@@ -108,6 +108,8 @@ type Table[D any] struct {
 	config Config
 	seed   maphash.Seed
 	end    func(Index, *Flow, *D, Reason)
+	// waits is stillOneWay as a value, made once: making it per call would allocate.
+	waits func(queued) bool
 
 	hot    []*[chunkSize]Flow
 	keys   []*[chunkSize]Key
@@ -132,6 +134,7 @@ func NewTable[D any](config Config, end func(Index, *Flow, *D, Reason)) *Table[D
 	t.index = make([]uint64, 1024)
 	t.mask = uint64(len(t.index) - 1)
 	t.wheel.init()
+	t.waits = t.stillOneWay
 	return t
 }
 
@@ -189,7 +192,7 @@ func (t *Table[D]) Get(key *Key, now int64) (i Index, created, ok bool) {
 	t.insert(hash, place)
 	t.live++
 	t.schedule(place, now+int64(t.config.Idle))
-	t.oneWay.push(queued{place, uint32(t.Counters.Created)}, t.stillOneWay)
+	t.oneWay.push(queued{place, uint32(t.Counters.Created)}, t.waits)
 	return i, true, true
 }
 
@@ -310,7 +313,7 @@ func (t *Table[D]) schedule(place uint32, deadline int64) { t.wheel.add(t, place
 // makeRoom ends the flow that is least worth keeping: the oldest one-way flow, else an answered one that has long been
 // silent. An answered, busy flow never gives way.
 func (t *Table[D]) makeRoom(now int64) bool {
-	if q, ok := t.oneWay.pop(t.stillOneWay); ok {
+	if q, ok := t.oneWay.pop(t.waits); ok {
 		t.Counters.Evicted++
 		t.End(Index(q.place), Evicted)
 		return true
