@@ -102,9 +102,6 @@ func (k *Key) ID(first int64) [32]byte {
 	return id
 }
 
-// communityIDLength is that of "1:" and the base64 of a SHA-1.
-const communityIDLength = 2 + 28
-
 // AppendCommunityID appends the Community ID (version 1, seed 0; specification of corelight/community-id-spec) of the flow.
 // icmpType and icmpCode are those of the flow's first packet and stand in for ports where the protocol is ICMP or ICMPv6.
 func (k *Key) AppendCommunityID(b []byte, icmpType, icmpCode uint8) []byte {

@@ -260,10 +260,8 @@ func TestNoAllocations(t *testing.T) {
 		mustGet(t, table, key(n, 2), now)
 	}
 	table.Advance(now + 100*second)
-	port := uint16(0)
 	if n := testing.AllocsPerRun(1000, func() {
-		port++
-		k := key(7, port)
+		k[keyLowerPort]++
 		i, _, _ := table.Get(&k, now+100*second)
 		table.End(i, Closed)
 	}); n > 0 {
