@@ -82,3 +82,18 @@ samba_conf() {
 		printf '%s\n' '[files]' "path = $HOME/share" 'guest ok = yes' 'read only = no'
 	} >smb.conf
 }
+
+# openvpn_server TRANSPORT [OPTION...], openvpn_client likewise: the two ends, the client sending three pings.
+openvpn_server() {
+	authority && issued server server.example.com && issued client client.example.com
+	cp ca.pem client.pem client.key "$SHARED"
+	openvpn --dev tun --proto "$1" --port 1194 --server 198.51.100.0 255.255.255.0 --topology subnet --dh none \
+		--ca ca.pem --cert server.pem --key server.key --data-ciphers AES-256-GCM --verb 3 "${@:2}"
+}
+
+openvpn_client() {
+	openvpn --daemon --dev tun --proto "$1" --remote 192.0.2.20 1194 --client --ca "$SHARED/ca.pem" --verb 3 \
+		--cert "$SHARED/client.pem" --key "$SHARED/client.key" --data-ciphers AES-256-GCM --log client.log "${@:2}"
+	until ip -4 address show dev tun0 2>/dev/null | grep -q inet; do sleep 0.2; done
+	ping -c 3 -i 0.2 198.51.100.1
+}

@@ -6,13 +6,13 @@ protocols='coap'
 shows='CoAP over UDP: discovery, get, put, an observation, a resource that is missing'
 
 server() {
-	coap-server -A 192.0.2.20 -v 3
+	coap-server-notls -A 192.0.2.20 -v 3
 }
 
 client() {
-	coap-client -B 2 coap://192.0.2.20/.well-known/core
-	coap-client -B 2 -m put -e 22 coap://192.0.2.20/example_data
-	coap-client -B 2 coap://192.0.2.20/example_data
-	coap-client -B 3 -s 2 coap://192.0.2.20/time
-	coap-client -B 2 -N coap://192.0.2.20/missing
+	coap-client-notls -B 2 coap://192.0.2.20/.well-known/core
+	coap-client-notls -B 2 -m put -e 22 coap://192.0.2.20/example_data
+	coap-client-notls -B 2 coap://192.0.2.20/example_data
+	coap-client-notls -B 3 -s 2 coap://192.0.2.20/time
+	coap-client-notls -B 2 -N coap://192.0.2.20/missing
 }

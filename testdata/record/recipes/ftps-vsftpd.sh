@@ -2,7 +2,7 @@
 packages='vsftpd curl openssl'
 versions='vsftpd curl'
 ready='tcp/21'
-expect='ftp.request.command=="AUTH";tls.handshake.type==1 && tcp.dstport==21'
+expect='ftp.request.command=="AUTH";tcp.dstport==21 && tcp.payload[0:2]==16:03'
 protocols='ftp tls'
 shows='FTP with AUTH TLS, its data connection being TLS from the first byte'
 

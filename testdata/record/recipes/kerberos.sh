@@ -16,7 +16,7 @@ server() {
 	mkdir -p /etc/krb5kdc /var/lib/krb5kdc
 	printf '%s\n' '[kdcdefaults]' 'kdc_ports = 88' 'kdc_tcp_ports = 88' '[realms]' 'EXAMPLE.COM = {' 'max_life = 10h' '}' >/etc/krb5kdc/kdc.conf
 	kdb5_util create -s -P master -r EXAMPLE.COM
-	kadmin.local addprinc -pw secret alice
+	kadmin.local addprinc +requires_preauth -pw secret alice
 	kadmin.local addprinc -randkey host/server.example.com
 	krb5kdc -n
 }

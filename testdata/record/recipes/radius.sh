@@ -6,13 +6,57 @@ protocols='radius'
 shows='RADIUS: access accepted and rejected (PAP, CHAP), accounting start and stop, status-server'
 
 server() {
-	printf '%s\n' 'client test {' 'ipaddr = 192.0.2.0/24' 'secret = testing123' '}' >/etc/freeradius/3.0/clients.conf
-	sed -i '1i alice Cleartext-Password := "secret"' /etc/freeradius/3.0/mods-config/files/authorize
-	sed -i 's/^\tuser = .*//; s/^\tgroup = .*//' /etc/freeradius/3.0/radiusd.conf
-	rm -f /etc/freeradius/3.0/sites-enabled/inner-tunnel /etc/freeradius/3.0/mods-enabled/eap
-	sed -i 's/^\t*eap\b.*/\t\tok/; /^\t*ok {/,/}/d' /etc/freeradius/3.0/sites-enabled/default
-	mkdir -p /run/freeradius
-	freeradius -f -l stdout
+	echo 'alice Cleartext-Password := "secret"' >users
+	cat >radiusd.conf <<-END
+		libdir = /usr/lib/freeradius
+		security {
+			status_server = yes
+		}
+		client test {
+			ipaddr = 192.0.2.0/24
+			secret = testing123
+		}
+		modules {
+			pap { }
+			chap { }
+			always ok {
+				rcode = ok
+			}
+			files {
+				usersfile = $HOME/users
+			}
+		}
+		server default {
+			listen {
+				type = auth
+				ipaddr = *
+				port = 1812
+			}
+			listen {
+				type = acct
+				ipaddr = *
+				port = 1813
+			}
+			authorize {
+				chap
+				files
+				pap
+			}
+			authenticate {
+				Auth-Type PAP {
+					pap
+				}
+				Auth-Type CHAP {
+					chap
+				}
+			}
+			accounting {
+				ok
+			}
+		}
+	END
+	ln -s /etc/freeradius/3.0/dictionary . && chmod 755 /etc/freeradius
+	freeradius -f -l stdout -d "$HOME"
 }
 
 client() {

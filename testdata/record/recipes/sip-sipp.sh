@@ -10,7 +10,6 @@ server() {
 }
 
 client() {
-	cp /usr/share/sip-tester/pcap/g711a.pcap . 2>/dev/null || mkdir -p pcap
 	python3 - <<-'END'
 		# One second of G.711 A-law silence in RTP (RFC 3550), as a capture that sipp plays.
 		import struct
@@ -24,8 +23,8 @@ client() {
 		    out.write(struct.pack("<IIII", 0, i * 20000, len(frame), len(frame)) + frame)
 		out.close()
 	END
-	sipp -sd uac_pcap >scenario.xml
-	sed -i 's|play_pcap_audio="[^"]*"|play_pcap_audio="voice.pcap"|; /<send>/,/<\/send>/!{/telephone-event/d}; /play_pcap_audio="voice.pcap"/!b' scenario.xml
+	sipp -sd uac_pcap >scenario.xml || true # it exits with 99
+	sed -i 's|play_pcap_audio="[^"]*"|play_pcap_audio="voice.pcap"|' scenario.xml
 	sed -i 's|<pause milliseconds="8000"/>|<pause milliseconds="1200"/>|; s|<pause milliseconds="1000"/>|<pause milliseconds="200"/>|' scenario.xml
 	sipp -sf scenario.xml -i 192.0.2.10 -mi 192.0.2.10 -mp 6000 -m 2 -l 1 -r 1 -nostdin 192.0.2.20:5060
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 packages='coturn'
 ready='udp/3478 tcp/3478'
-expect='stun.type.method==0x0001;stun.type.method==0x0003;stun.type.class==1 || stun.type.class==3'
+expect='stun.type.method==0x0001;stun.type.method==0x0003;stun.type==0x0101;stun.type==0x0113;stun.channel'
 protocols='stun turn'
 shows='STUN binding, TURN allocation with a long-term password, channel and relayed data, over UDP and TCP'
 

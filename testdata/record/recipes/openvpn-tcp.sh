@@ -1,0 +1,11 @@
+# shellcheck shell=bash disable=SC2034
+packages='openvpn iputils-ping openssl'
+versions='openvpn'
+ready='tcp/1194'
+expect='openvpn.opcode==7;openvpn.opcode==8;openvpn.opcode==4;openvpn.opcode==9'
+protocols='openvpn'
+shows='OpenVPN over TCP with certificates: TLS in its control channel, and pings in its data channel'
+
+server() { openvpn_server tcp-server; }
+
+client() { openvpn_client tcp-client; }
