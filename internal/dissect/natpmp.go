@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "net/netip"
+
+// NAT-PMP (RFC 6886 §3) and its successor PCP (RFC 6887 §7). Messages are short and start with zeros, so they are looked
+// for at their own ports only.
+var _ = register(Protocol{
+	Name: "nat-pmp", Also: []string{"pcp"}, Spec: "RFC 6886 §3; RFC 6887 §7", Category: "network",
+	Over: UDP, Ports: []uint16{5350, 5351}, Inspect: inspectNATPMP,
+})
+
+func inspectNATPMP(c *Conversation, r *Result) Verdict {
+	d := &c.Datagrams[0]
+	b := d.Payload
+	switch {
+	case len(b) < 2 || d.Length != len(b):
+		return No
+	case b[0] == 2:
+		return inspectPCP(b, r)
+	case b[0] != 0:
+		return No
+	}
+	const response = 128
+	lengths := [2][3]int{{2, 12, 12}, {12, 16, 16}} // requests and responses: external address, map UDP, map TCP
+	operation, failed := b[1]&^response, b[1] >= response && len(b) == 8 && be16(b[2:]) != 0
+	if operation > 2 || len(b) != lengths[b[1]/response][operation] && !failed {
+		return No
+	}
+	o := r.Object("nat_pmp")
+	switch b[1] {
+	case 0:
+		o.String("operation", "external-address")
+		return Yes
+	case 1, 2:
+		if b[2] != 0 || b[3] != 0 {
+			return No
+		}
+		o.String("operation", "map")
+		o.Int("internal_port", int64(be16(b[4:])))
+		o.Int("lifetime", int64(be32(b[8:])))
+		return Yes
+	}
+	if be16(b[2:]) > 5 {
+		return No
+	}
+	o.Int("result", int64(be16(b[2:])))
+	if b[1] == response && len(b) == 12 {
+		o.Addr("external_ip", netip.AddrFrom4([4]byte(b[8:])))
+	}
+	return Yes
+}
+
+// inspectPCP checks version, opcode (announce, map, peer), reserved bits and the length: a multiple of 4, at most 1100.
+func inspectPCP(b []byte, r *Result) Verdict {
+	const header, maxLength = 24, 1100
+	opcode := b[1] & 0x7f
+	if len(b) < header || len(b) > maxLength || len(b)%4 != 0 || opcode > 2 || b[2] != 0 {
+		return No
+	}
+	sizes := [...]int{0, 36, 56}
+	if b[1]&0x80 == 0 && (b[3] != 0 || len(b) < header+sizes[opcode]) {
+		return No
+	}
+	if b[1]&0x80 != 0 && b[3] > 13 {
+		return No
+	}
+	r.SetProtocol("pcp")
+	r.Object("pcp").String("operation", [...]string{"announce", "map", "peer"}[opcode])
+	return Yes
+}

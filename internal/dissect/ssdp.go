@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// SSDP: HTTP's syntax in UDP datagrams (UPnP Device Architecture 2.0 §1).
+var _ = register(Protocol{
+	Name:      "ssdp",
+	Spec:      "UPnP Device Architecture 2.0 §1.2, §1.3",
+	Category:  "network",
+	Over:      UDP,
+	Ports:     []uint16{1900},
+	Start:     Firsts(ssdpStarts...),
+	MinLength: 20,
+	Inspect:   inspectSSDP,
+})
+
+var ssdpStarts = []string{"M-SEARCH * HTTP/1.", "NOTIFY * HTTP/1.", "HTTP/1.1 200 OK\r\n", "HTTP/1.0 200 OK\r\n"}
+
+// ssdpFields are the header fields that are kept, with their names there and here.
+var ssdpFields = [...]struct{ wire, field string }{
+	{"SERVER:", "server"}, {"USN:", "usn"}, {"ST:", "st"}, {"NT:", "nt"}, {"NTS:", "nts"}, {"LOCATION:", "location"},
+	{"USER-AGENT:", "user_agent"}, {"MAN:", "man"},
+}
+
+func inspectSSDP(c *Conversation, r *Result) Verdict {
+	b := c.First()
+	if !hasAnyPrefix(b, ssdpStarts) {
+		return No
+	}
+	method, _, _ := bytes.Cut(b, []byte(" "))
+	o := r.Object("ssdp")
+	if b[0] == 'H' {
+		o.String("method", "response")
+	} else {
+		o.Text("method", method)
+	}
+	_, rest, ok := bytes.Cut(b, []byte("\n"))
+	known := 0
+	for range maxSSDPLines {
+		var line []byte
+		if line, rest, ok = bytes.Cut(rest, []byte("\n")); !ok && len(line) == 0 {
+			break
+		}
+		line = bytes.TrimSuffix(line, []byte("\r"))
+		for _, f := range ssdpFields {
+			if hasPrefixFold(line, f.wire) {
+				o.Text(f.field, bytes.Trim(line[len(f.wire):], ` "`))
+				known++
+			}
+		}
+	}
+	if b[0] == 'H' && known == 0 {
+		return No // HTTP in datagrams, but nothing of discovery in it
+	}
+	return Yes
+}
+
+// maxSSDPLines bounds the header lines looked at; devices send about ten.
+const maxSSDPLines = 40
