@@ -81,7 +81,7 @@ type detail struct {
 type Counters struct {
 	Frames, Bytes uint64
 	// Faults counts frames and inner packets by packet.Fault; those with a network layer are counted in flows as well.
-	Faults [packet.FaultEncrypted + 1]uint64
+	Faults [packet.NumFaults]uint64
 	// Packets counts those that went into flows: inner packets of tunnels are packets of their own.
 	Packets uint64
 	// Refused counts packets that found no place in a full flow table.
@@ -328,7 +328,7 @@ func (w *worker) dissect(i flow.Index, f *flow.Flow, p *packet.Packet, fr *Frame
 	}
 	w.flow.Client, w.flow.Server = w.ends(i)
 	w.segment = dissect.Segment{
-		Payload: payload, Length: payloadLength(p), Seq: p.Seq, Ack: p.Ack,
+		Payload: payload, Length: int(p.WirePayload), Seq: p.Seq, Ack: p.Ack,
 		SYN: syn, ACK: p.TCPFlags&packet.ACK != 0, FromClient: fromClient,
 		Last: int(f.Shown) >= budget,
 	}
@@ -341,12 +341,4 @@ func (w *worker) dissect(i flow.Index, f *flow.Flow, p *packet.Packet, fr *Frame
 		d.session = nil
 		f.Marks |= decided
 	}
-}
-
-// payloadLength is the payload's length on the wire.
-func payloadLength(p *packet.Packet) int {
-	if !p.Truncated {
-		return p.End - p.PayloadOffset
-	}
-	return max(int(p.WireBytes)-(p.PayloadOffset-p.NetworkOffset), p.End-p.PayloadOffset)
 }
