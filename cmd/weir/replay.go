@@ -85,7 +85,7 @@ func replay(o *replayOptions, files []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := &player{options: o, progress: newProgress(stderr, o.noProgress)}
+	p := &player{options: o, progress: newProgress(stderr, o.noProgress), stderr: stderr}
 	if o.filter != "" {
 		if p.filter, err = newFilter(o.filter); err != nil {
 			return err
@@ -161,6 +161,7 @@ type player struct {
 	filter   *filter
 	pipeline *engine.Pipeline
 	progress *progress
+	stderr   io.Writer
 
 	began      time.Time
 	firstFrame int64
@@ -178,7 +179,7 @@ func (p *player) all(readers []*pcapfile.Reader) error {
 	var before int64
 	for _, r := range readers {
 		p.progress.begin(size, before)
-		errs = errors.Join(errs, p.file(r))
+		errs = errors.Join(errs, p.lost(p.file(r)))
 		before += r.Size()
 		_ = r.Close() // it was only read
 		if p.pipeline.Err() != nil {
@@ -231,6 +232,17 @@ func (p *player) file(r *pcapfile.Reader) error {
 			}
 		}
 	}
+}
+
+// lost is err, unless no packet was lost by it: that is worth a line, not a failure.
+func (p *player) lost(err error) error {
+	var format *pcapfile.FormatError
+	if !errors.As(err, &format) || !format.Leftover {
+		return err
+	}
+	p.progress.clear()
+	fmt.Fprintln(p.stderr, "weir: warning:", err)
+	return nil
 }
 
 // wait sleeps until the packet's time has come, counted from the first one. Gaps above a minute are cut to it: a capture's clock

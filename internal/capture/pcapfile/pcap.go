@@ -85,7 +85,7 @@ func (r *Reader) nextRecord(f *Frame) error {
 			if err == io.EOF && len(b) == 0 {
 				return io.EOF
 			}
-			return r.cut(w.offset(), "a record header", err)
+			return r.cut(w.offset(), recordHeader, err)
 		}
 	}
 	seconds, fraction := r.uint32(b), r.uint32(b[4:])

@@ -67,7 +67,7 @@ func (r *Reader) nextBlock(f *Frame) error {
 				if err == io.EOF && len(b) == 0 {
 					return io.EOF
 				}
-				return r.cut(w.offset(), "a block header", err)
+				return r.cut(w.offset(), blockHeader, err)
 			}
 		}
 		kind, total := r.uint32(b), r.uint32(b[4:])

@@ -205,13 +205,22 @@ func (r *Reader) corrupt(offset int64, format string, args ...any) error {
 	return &FormatError{Name: r.name, Offset: offset, Reason: fmt.Sprintf(format, args...)}
 }
 
+// What cut tells of the headers that stand before each packet.
+const (
+	recordHeader = "a record header"
+	blockHeader  = "a block header"
+)
+
 // cut makes the error for a record at offset of which the window holds too little, because of cause.
 func (r *Reader) cut(offset int64, what string, cause error) error {
 	if r.source.err != nil {
 		return r.source.err
 	}
 	if cause == io.EOF || cause == io.ErrUnexpectedEOF {
-		return &FormatError{Name: r.name, Offset: offset, Reason: "the file ends within " + what, Truncated: true}
+		return &FormatError{
+			Name: r.name, Offset: offset, Reason: "the file ends within " + what, Truncated: true,
+			Leftover: what == recordHeader || what == blockHeader,
+		}
 	}
 	return r.corrupt(offset, "%s: %v", what, cause)
 }
