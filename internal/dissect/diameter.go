@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// Diameter (RFC 6733 §3, §4) over TCP and SCTP.
+var _ = register(Protocol{
+	Name:      "diameter",
+	Spec:      "RFC 6733 §3, §4.1",
+	Category:  "authentication",
+	Over:      TCP | SCTP,
+	Ports:     []uint16{3868},
+	Start:     Of(1),
+	MinLength: diameterHeader,
+	Inspect:   inspectDiameter,
+})
+
+const (
+	diameterHeader = 20
+	// maxDiameterAVPs bounds the AVPs looked at; those that name the peers come first (RFC 6733 §6.1).
+	maxDiameterAVPs = 64
+)
+
+func inspectDiameter(c *Conversation, r *Result) Verdict {
+	b := c.First()
+	if len(b) < diameterHeader+8 {
+		return NeedMore
+	}
+	length, command := be32(b)&0xffffff, be32(b[4:])&0xffffff
+	if b[0] != 1 || length < diameterHeader+8 || length%4 != 0 || b[4]&0x0f != 0 || command < 256 || b[4]&0xa0 == 0xa0 {
+		return No
+	}
+	o := r.Object("diameter")
+	o.Int("command", int64(command))
+	o.Int("application_id", int64(uint32(be32(b[8:]))))
+	o.Bool("request", b[4]&0x80 != 0)
+	avps := b[diameterHeader:min(length, len(b))]
+	for i := range maxDiameterAVPs {
+		const avpHeader, originHost, originRealm, destinationHost = 8, 264, 296, 293
+		if len(avps) < avpHeader {
+			break
+		}
+		size := be32(avps[4:]) & 0xffffff
+		if size < avpHeader || avps[4]&0x1f != 0 || i == 0 && size > length-diameterHeader {
+			return No
+		}
+		if size > len(avps) {
+			break
+		}
+		switch value := avps[avpHeader:size]; be32(avps) {
+		case originHost:
+			o.Text("origin_host", value)
+		case originRealm:
+			o.Text("origin_realm", value)
+		case destinationHost:
+			o.Text("destination_host", value)
+		}
+		avps = avps[min((size+3)&^3, len(avps)):]
+	}
+	return Yes
+}

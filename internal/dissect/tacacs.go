@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// TACACS+ (RFC 8907 §4.1).
+var _ = register(Protocol{
+	Name: "tacacs-plus", Spec: "RFC 8907 §4.1", Category: "authentication",
+	Over: TCP, Ports: []uint16{49}, Start: Of(0xc0, 0xc1), MinLength: 12, Inspect: inspectTACACS,
+})
+
+func inspectTACACS(c *Conversation, r *Result) Verdict {
+	const header, maxLength = 12, 1 << 16
+	b := c.First()
+	if len(b) < header {
+		return NeedMore
+	}
+	length := be32(b[8:])
+	if b[0]&^1 != 0xc0 || b[1] < 1 || b[1] > 3 || b[3]&^5 != 0 || length < 5 || length > maxLength {
+		return No
+	}
+	if b[2] != 1 && !c.Midstream || be32(b[4:]) == 0 {
+		return No // a session begins with sequence number 1
+	}
+	if reply := c.Second(); len(reply) >= header {
+		if reply[0]&^1 != 0xc0 || string(reply[4:8]) != string(b[4:8]) {
+			return No
+		}
+	} else if len(b) < header+length && !c.Last {
+		return NeedMore
+	} else if len(b) != header+length {
+		return No
+	}
+	o := r.Object("tacacs_plus")
+	o.String("type", [...]string{1: "authentication", 2: "authorization", 3: "accounting"}[b[1]])
+	o.Bool("encrypted", b[3]&1 == 0)
+	return Yes
+}
