@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// fastcgi: FCGI_BEGIN_REQUEST, which is 16 bytes and nearly all of them fixed, and the parameters after it.
+var _ = register(Protocol{
+	Name:      "fastcgi",
+	Spec:      "FastCGI Specification §3.3, §5.1, §3.4",
+	Category:  "web",
+	Over:      TCP,
+	Ports:     []uint16{9000},
+	Start:     Of(1),
+	MinLength: fastcgiHeader,
+	Inspect:   inspectFastCGI,
+})
+
+const (
+	fastcgiHeader = 8 // version, type, request (2), length (2), padding, reserved
+	// fastcgiMaxPairs is how many parameters are read; web servers send about 30.
+	fastcgiMaxPairs = 64
+)
+
+func inspectFastCGI(c *Conversation, r *Result) Verdict {
+	b := c.ToServer()
+	const beginBody = 8 // role (2), flags, reserved (5)
+	if len(b) < fastcgiHeader+beginBody {
+		return NeedMore
+	}
+	const begin, params = 1, 4
+	if b[0] != 1 || b[1] != begin || be16(b[4:]) != beginBody || b[7] != 0 || be16(b[8:]) < 1 || be16(b[8:]) > 3 || b[10] > 1 || be32(b[11:]) != 0 || b[15] != 0 {
+		return No
+	}
+	b = b[min(len(b), fastcgiHeader+beginBody+int(b[6])):]
+	if len(b) < fastcgiHeader {
+		return YesMore
+	}
+	if b[0] != 1 || b[1] != params {
+		return No
+	}
+	size := be16(b[4:])
+	if len(b) < fastcgiHeader+size {
+		return YesMore
+	}
+	fastcgiTell(b[fastcgiHeader:fastcgiHeader+size], r)
+	return Yes
+}
+
+// fastcgiTell reads name-value pairs, each with both lengths before it.
+func fastcgiTell(b []byte, r *Result) {
+	o := r.Object("fastcgi")
+	for range fastcgiMaxPairs {
+		nameSize, rest, ok := fastcgiLength(b)
+		if !ok {
+			return
+		}
+		valueSize, rest, ok := fastcgiLength(rest)
+		if !ok || nameSize+valueSize > len(rest) {
+			return
+		}
+		name, value := rest[:nameSize], rest[nameSize:nameSize+valueSize]
+		b = rest[nameSize+valueSize:]
+		switch string(name) {
+		case "REQUEST_METHOD":
+			o.Text("method", value)
+		case "SCRIPT_NAME":
+			o.Text("script", value)
+		case "HTTP_HOST":
+			r.SetHost(cutPort(value))
+		case "HTTP_USER_AGENT":
+			o.Text("user_agent", value)
+		}
+	}
+}
+
+// fastcgiLength reads a length of one byte, or of four with the highest bit set.
+func fastcgiLength(b []byte) (n int, rest []byte, ok bool) {
+	if len(b) == 0 || b[0]&0x80 != 0 && len(b) < 4 {
+		return 0, nil, false
+	}
+	if b[0]&0x80 == 0 {
+		return int(b[0]), b[1:], true
+	}
+	return be32(b) & 0x7fffffff, b[4:], true
+}

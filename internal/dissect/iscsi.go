@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// iscsi: the login phase (RFC 7143 §11.12, §11.13), whose data are key=value texts.
+var _ = register(Protocol{
+	Name:      "iscsi",
+	Spec:      "RFC 7143 §11.2, §11.12, §11.13, §13",
+	Category:  "storage",
+	Over:      TCP,
+	Ports:     []uint16{3260},
+	Start:     Of(iscsiLogin, iscsiLogin&^0x40, iscsiLoginAnswer),
+	MinLength: iscsiHeader,
+	Inspect:   inspectISCSI,
+})
+
+const (
+	iscsiHeader      = 48 // basic header segment
+	iscsiLogin       = 0x43
+	iscsiLoginAnswer = 0x23
+)
+
+func inspectISCSI(c *Conversation, r *Result) Verdict {
+	request, asked := iscsiText(c.ToServer(), iscsiLogin)
+	reply, answered := iscsiText(c.ToClient(), iscsiLoginAnswer)
+	if !asked || !answered {
+		return No
+	}
+	if request == nil && reply == nil {
+		return NeedMore
+	}
+	o := r.Object("iscsi")
+	o.Text("initiator", iscsiValue(request, "InitiatorName="))
+	o.Text("target", iscsiValue(request, "TargetName="))
+	return Yes
+}
+
+// iscsiText gives the texts of a login message at the start of b; nil when they are not all there, and ok false when it is
+// something else.
+func iscsiText(b []byte, opcode byte) (text []byte, ok bool) {
+	if len(b) < iscsiHeader {
+		return nil, len(b) == 0 || b[0]&^0x40 == opcode&^0x40
+	}
+	size := int(b[5])<<16 | be16(b[6:])
+	if b[0]&^0x40 != opcode&^0x40 || b[3] != 0 || b[4] != 0 || size > 8192 { // versions 0, no further header (§11.12.4)
+		return nil, false
+	}
+	if len(b) < iscsiHeader+size {
+		return nil, true
+	}
+	text = b[iscsiHeader : iscsiHeader+size]
+	key, _, pair := bytes.Cut(text, []byte{'='})
+	if !pair || len(key) < 4 || len(key) > 63 || !isPrintable(key) { // §6.1: a key has at most 63 bytes
+		return nil, false
+	}
+	return text, text[len(text)-1] == 0
+}
+
+// iscsiValue is the value of key, which ends in "=", in texts that end in zero bytes each.
+func iscsiValue(text []byte, key string) []byte {
+	for len(text) > 0 {
+		pair, rest, _ := bytes.Cut(text, []byte{0})
+		if value, ok := bytes.CutPrefix(pair, []byte(key)); ok {
+			return value
+		}
+		text = rest
+	}
+	return nil
+}
