@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// hl7: HL7 version 2 messages in the minimal lower layer protocol: 0x0b, segments, 0x1c 0x0d.
+var _ = register(Protocol{
+	Name:      "hl7",
+	Spec:      "HL7 v2.5.1 chapter 2 §2.14.9; MLLP release 1",
+	Category:  "health",
+	Over:      TCP,
+	Ports:     []uint16{2575},
+	Start:     Of(0x0b),
+	MinLength: 5,
+	Inspect:   inspectHL7,
+})
+
+func inspectHL7(c *Conversation, r *Result) Verdict {
+	b := c.First()
+	if !couldBe(b, "\x0bMSH|") {
+		if hasAnyPrefix(b, []string{"\x0bFHS|", "\x0bBHS|"}) {
+			return Yes // a file or batch
+		}
+		return No
+	}
+	header, _, whole := bytes.Cut(b, []byte{'\r'})
+	if len(b) < 10 {
+		return NeedMore
+	}
+	o := r.Object("hl7")
+	for i := 1; i <= 12; i++ { // MSH-1 is the separator itself, MSH-2 the encoding characters
+		_, rest, more := bytes.Cut(header, []byte{'|'})
+		field, _, _ := bytes.Cut(rest, []byte{'|'})
+		switch i {
+		case 2:
+			o.Text("sending_application", field)
+		case 8:
+			o.Text("message_type", field)
+		case 11:
+			o.Text("version", field)
+		}
+		if header = rest; !more {
+			break
+		}
+	}
+	if !whole {
+		return YesMore
+	}
+	return Yes
+}

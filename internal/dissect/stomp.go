@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// stomp: a CONNECT or STOMP frame with its headers, or the server's CONNECTED.
+var _ = register(Protocol{
+	Name:      "stomp",
+	Spec:      "STOMP 1.2: Connecting",
+	Category:  "message-queue",
+	Over:      TCP,
+	Ports:     []uint16{61613},
+	Start:     Firsts("CONNECT\n", "STOMP\n"),
+	MinLength: 6,
+	Inspect:   inspectSTOMP,
+})
+
+var stompHeaders = []string{"accept-version:", "host:", "login:", "passcode:", "heart-beat:", "version:", "session:", "server:", "client-id:"}
+
+func inspectSTOMP(c *Conversation, r *Result) Verdict {
+	b := c.First()
+	command, rest, whole := cutLine(b)
+	if !whole {
+		if couldBe(b, "CONNECT") || couldBe(b, "STOMP") || couldBe(b, "CONNECTED") {
+			return NeedMore
+		}
+		return No
+	}
+	switch string(command) {
+	case "CONNECT", "STOMP", "CONNECTED":
+	default:
+		return No
+	}
+	header, _, whole := cutLine(rest)
+	if !whole {
+		return NeedMore
+	}
+	if !hasAnyPrefix(header, stompHeaders) {
+		return No
+	}
+	o := r.Object("stomp")
+	for range maxLines {
+		line, after, whole := cutLine(rest)
+		if !whole || len(line) == 0 {
+			break
+		}
+		rest = after
+		if host, ok := bytes.CutPrefix(line, []byte("host:")); ok {
+			r.SetHost(host)
+		}
+		if server, ok := bytes.CutPrefix(line, []byte("server:")); ok {
+			o.Text("server", server)
+		}
+		if hasPrefix(line, "passcode:") {
+			r.Risk("cleartext-credentials")
+		}
+	}
+	return Yes
+}
