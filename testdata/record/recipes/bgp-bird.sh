@@ -22,11 +22,13 @@ router() { # ID LOCAL-AS NEIGHBOUR AS NETWORK
 
 server() {
 	router 192.0.2.20 64496 192.0.2.10 64497 198.51.100.0/24
+	mkdir -p /run/bird
 	bird -f -c bird.conf
 }
 
 client() {
 	router 192.0.2.10 64497 192.0.2.20 64496 203.0.113.0/24
+	mkdir -p /run/bird
 	bird -c bird.conf
 	sleep 7
 	birdc disable peer

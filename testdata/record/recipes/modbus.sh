@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2034
-packages='python3-pymodbus'
+packages='python3-pymodbus python3-serial'
+versions='python3-pymodbus'
 ready='tcp/502'
 expect='modbus.func_code==3;modbus.func_code==6;modbus.exception_code'
 protocols='modbus'

@@ -12,6 +12,7 @@ router() { # ID
 		protocol ospf v2 { area 0 { interface "eth0" { hello 1; dead 4; wait 2; }; }; }
 		protocol ospf v3 { area 0 { interface "eth0" { hello 1; dead 4; wait 2; }; }; }
 	END
+	mkdir -p /run/bird
 	bird -c bird.conf
 }
 

@@ -13,6 +13,7 @@ router() { # ID PEER
 		protocol rip { interface "eth0" { version 2; update time 3; }; ipv4 { import all; export all; }; }
 		protocol rip ng { interface "eth0" { update time 3; }; ipv6 { import all; export all; }; }
 	END
+	mkdir -p /run/bird
 	bird -c bird.conf
 }
 

@@ -3,7 +3,7 @@ packages='dante-server curl nginx-light'
 ready='tcp/1080 tcp/80'
 expect='socks.version==5;socks.version==4'
 protocols='socks http'
-shows='SOCKS 5 (address, host name, user and password) and SOCKS 4 and 4a, with an HTTP request inside each'
+shows='SOCKS 5 (address and host name) and SOCKS 4 and 4a, with an HTTP request inside each'
 
 server() {
 	mkdir www && body 100 >www/index.html
@@ -16,7 +16,7 @@ server() {
 		user.privileged: root
 		user.unprivileged: root
 		clientmethod: none
-		socksmethod: none username
+		socksmethod: none
 		client pass { from: 192.0.2.0/24 to: 0.0.0.0/0 }
 		socks pass { from: 192.0.2.0/24 to: 0.0.0.0/0 }
 	END
