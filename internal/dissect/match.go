@@ -2,7 +2,10 @@
 
 package dissect
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // hasPrefix says whether b begins with prefix.
 func hasPrefix(b []byte, prefix string) bool {
@@ -56,4 +59,54 @@ func isPrintable(b []byte) bool {
 		}
 	}
 	return true
+}
+
+// countMessages walks the messages that follow one another in b. length gives the length of the message with which its
+// argument begins: 0 where more of its header is needed, negative where no message begins so. whole is how many are
+// there completely, rest how many bytes follow them, and ok is false where those can't become a message.
+func countMessages(b []byte, length func([]byte) int) (whole, rest int, ok bool) {
+	for len(b) > 0 {
+		n := length(b)
+		if n < 0 {
+			return whole, len(b), false
+		}
+		if n == 0 || n > len(b) {
+			break
+		}
+		b = b[n:]
+		whole++
+	}
+	return whole, len(b), true
+}
+
+// cutZero is the text before the first zero byte of b, and what follows that; whole is false where there is none.
+func cutZero(b []byte) (text, rest []byte, whole bool) {
+	return bytes.Cut(b, []byte{0})
+}
+
+// jsonText is the value of the first text member name of the JSON text b, as it stands there: `"name":"value"`, with white
+// space around the colon; nil where there is none. It is enough for the flat messages with which protocols begin.
+func jsonText(b []byte, name string) []byte {
+	for {
+		i := bytes.IndexByte(b, '"')
+		if i < 0 {
+			return nil
+		}
+		b = b[i+1:]
+		if !hasPrefix(b, name) || len(b) == len(name) || b[len(name)] != '"' {
+			continue
+		}
+		value := bytes.TrimLeft(b[len(name)+1:], " \t")
+		if len(value) == 0 || value[0] != ':' {
+			continue
+		}
+		value = bytes.TrimLeft(value[1:], " \t")
+		if len(value) == 0 || value[0] != '"' {
+			return nil
+		}
+		if end := bytes.IndexByte(value[1:], '"'); end >= 0 {
+			return value[1 : 1+end]
+		}
+		return nil
+	}
 }
