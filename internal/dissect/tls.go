@@ -27,6 +27,9 @@ func inspectTLS(c *Conversation, r *Result) Verdict {
 	s := tlsScratches.Get().(*tlsScratch)
 	defer tlsScratches.Put(s)
 	s.readStreams(c.ToServer(), c.ToClient())
+	if s.malformed && !s.named() {
+		return Yes // record, message, versions and session identifier fix over 60 bits
+	}
 	if !s.named() {
 		return tlsMidstream(c)
 	}
@@ -100,12 +103,12 @@ func tlsExactRecord(stream []byte) bool {
 	if !ok || !rec.Complete() || len(rest) > 0 || rec.Version < tls.VersionSSL3 || rec.Version > tls.VersionTLS12 {
 		return false
 	}
-	const encryptedAlert = 18 // its 2 bytes and the shortest MAC or tag
+	const encryptedAlert, longestAlert = 18, 128 // its 2 bytes with the shortest MAC or tag; with MAC, IV and padding
 	switch rec.Type {
 	case tls.RecordApplicationData:
 		return rec.Length >= encryptedAlert
 	case tls.RecordAlert:
-		return rec.Length == 2 && (rec.Body[0] == 1 || rec.Body[0] == tlsFatal) || rec.Length >= encryptedAlert && rec.Length <= 64
+		return rec.Length == 2 && (rec.Body[0] == 1 || rec.Body[0] == tlsFatal) || rec.Length >= encryptedAlert && rec.Length <= longestAlert
 	}
 	return false
 }

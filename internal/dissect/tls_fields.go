@@ -31,7 +31,8 @@ type tlsScratch struct {
 	certificate  x509.Certificate
 	names        [MaxList][]byte
 	text         [64]byte
-	joined       [2][MaxStream]byte // handshakes that span records or datagrams
+	malformed    bool               // it is a ClientHello by all its outer lengths, but not inside
+	joined       [3][MaxStream]byte // handshakes that span records, messages that span datagrams
 }
 
 var tlsScratches = sync.Pool{New: func() any { return new(tlsScratch) }}
@@ -41,6 +42,7 @@ func (s *tlsScratch) reset(transport byte) {
 	s.hello, s.answer = tls.ClientHello{}, tls.ServerHello{}
 	s.helloStatus, s.answerStatus, s.answerSide = tls.Invalid, tls.Invalid, -1
 	s.leaf, s.noLeaf, s.keyExchange, s.encrypted, s.alert = nil, false, false, false, 0
+	s.malformed = false
 }
 
 // readMessages reads the handshake messages of one direction.
@@ -62,6 +64,7 @@ func (s *tlsScratch) readMessage(m *tls.Message, datagram, first bool, answered 
 	case m.Type == tls.ClientHelloType && first:
 		if s.helloStatus == tls.Invalid && m.Length >= shortest && m.Length < longest && len(m.Body) >= 2 {
 			s.helloStatus = s.hello.Parse(m, datagram)
+			s.malformed = s.helloStatus == tls.Invalid && s.hello.SessionID != nil && m.Complete()
 		}
 		return false
 	case m.Type == tls.ServerHelloType && first:

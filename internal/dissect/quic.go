@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import (
+	"bytes"
+	"sync"
+
+	"github.com/weirnet/weir/internal/wire/quic"
+	"github.com/weirnet/weir/internal/wire/tls"
+)
+
+// quic: versions 1 and 2, their drafts, Facebook's and Google's, from packets with long headers. The client's Initial packets
+// are decrypted for its TLS hello. Packets with short headers have nothing to be recognised by.
+var _ = register(Protocol{
+	Name:      "quic",
+	Also:      []string{"doq"},
+	Spec:      "RFC 9000 §17.2; RFC 9001 §5; RFC 9369; RFC 8999",
+	Category:  "web",
+	Over:      UDP,
+	Ports:     []uint16{80, 443},
+	Start:     Range(0x80, 0xff).Or(Of(0x09, 0x0d, 0x19, 0x1d, 0x29, 0x2d, 0x39, 0x3d)),
+	MinLength: 7,
+	Extra:     6,
+	Inspect:   inspectQUIC,
+})
+
+const (
+	// quicMaxKeys is how many connection IDs keys are derived from in one call: the client's first, those after a Retry and
+	// a version negotiation, and as much again.
+	quicMaxKeys = 6
+	// quicMaxPackets is how many packets of one datagram are read: one of each type, twice.
+	quicMaxPackets = 8
+)
+
+// quicScratch is what a call works in. It holds views of the conversation during the call only.
+type quicScratch struct {
+	version     quic.Version // 0 until something distinctive came
+	negotiation bool         // a server offered versions
+	keys        quic.Keys
+	keyVersion  quic.Version
+	keyID       []byte // what keys were derived from, nil before
+	opened      bool   // those keys have opened a packet
+	derived     int
+	hello       quic.Hello // Google's
+	clear       bool       // a CHLO in the clear came
+	crypto      quic.Crypto
+	open        quic.Scratch
+}
+
+var quicScratches = sync.Pool{New: func() any { return new(quicScratch) }}
+
+func (q *quicScratch) reset() {
+	q.version, q.negotiation = 0, false
+	q.keyID, q.opened, q.derived, q.clear = nil, false, 0, false
+	q.hello = quic.Hello{}
+	q.crypto.Reset()
+}
+
+func inspectQUIC(c *Conversation, r *Result) Verdict {
+	q := quicScratches.Get().(*quicScratch)
+	defer quicScratches.Put(q)
+	q.reset()
+	for i := range c.Datagrams {
+		q.datagram(&c.Datagrams[i])
+	}
+	if q.version == 0 && !q.negotiation {
+		return No
+	}
+	s := tlsScratches.Get().(*tlsScratch)
+	defer tlsScratches.Put(s)
+	s.reset('q')
+	if !q.clear {
+		s.readMessages(q.crypto.Bytes(), false)
+	}
+	q.report(s, r)
+	if q.clear || s.helloStatus == tls.Valid {
+		return Yes
+	}
+	return YesMore
+}
+
+// datagram reads the packets of one datagram.
+func (q *quicScratch) datagram(d *Datagram) {
+	missing := max(d.Length-len(d.Payload), 0)
+	var h quic.Header
+	b := d.Payload
+	for range quicMaxPackets {
+		rest, ok := h.Parse(b, missing)
+		if !ok {
+			return
+		}
+		q.packet(&h)
+		b = rest
+	}
+}
+
+func (q *quicScratch) packet(h *quic.Header) {
+	switch {
+	case h.Type == quic.VersionNegotiation:
+		q.negotiation = q.negotiation || h.Negotiates()
+		return
+	case h.Type == quic.ClearText:
+		q.clear = q.clear || q.hello.ParseClear(h)
+	case h.Type == quic.Initial && len(h.DCID) > 0 && !h.Version.IsReserved():
+		q.initial(h)
+	}
+	if q.version == 0 || q.version.IsReserved() || q.opened && q.keyVersion == h.Version {
+		q.version = h.Version
+	}
+}
+
+// initial opens an Initial packet if it is the client's: with the keys that opened one before, else with those of its own
+// connection ID. Keys stay the same when the client turns to the ID that the server chose (RFC 9001 §5.2).
+func (q *quicScratch) initial(h *quic.Header) {
+	if q.keyID != nil && q.openWith(h) {
+		return
+	}
+	if q.derived == quicMaxKeys || q.keyID != nil && q.keyVersion == h.Version && bytes.Equal(q.keyID, h.DCID) {
+		return
+	}
+	before, version, id, opened := q.keys, q.keyVersion, q.keyID, q.opened
+	q.keys.Derive(h.Version, h.DCID, false)
+	q.keyVersion, q.keyID, q.opened = h.Version, h.DCID, false
+	q.derived++
+	if !q.openWith(h) && opened {
+		q.keys, q.keyVersion, q.keyID, q.opened = before, version, id, opened
+	}
+}
+
+// openWith tries the keys at hand, and takes what the packet says of the handshake.
+func (q *quicScratch) openWith(h *quic.Header) bool {
+	payload, ok := q.keys.Open(h, &q.open)
+	if !ok {
+		return false
+	}
+	q.opened = true
+	q.crypto.Frames(h.Version, payload)
+	if hello := q.crypto.Bytes(); !q.clear && len(hello) > 4 && hello[0] == 'C' {
+		q.clear = q.hello.Parse(hello) // Q048 to Q050 encrypt a CHLO
+	}
+	return true
+}
+
+// report writes the objects quic and tls, host and protocol.
+func (q *quicScratch) report(s *tlsScratch, r *Result) {
+	o := r.Object("quic")
+	if q.version != 0 {
+		o.Text("version", q.version.AppendName(s.text[:0]))
+	}
+	if q.clear {
+		o.Text("sni", q.hello.ServerName)
+		o.Text("user_agent", q.hello.UserAgent)
+		if len(q.hello.ServerName) > 0 {
+			r.SetHost(q.hello.ServerName)
+		}
+		return
+	}
+	if !s.named() {
+		return
+	}
+	o.Text("user_agent", quic.UserAgent(s.hello.QUICParameters))
+	if s.offers("doq") {
+		r.SetProtocol("doq")
+	}
+	s.report(r)
+	r.SetCertificate(CertificateHidden)
+}
