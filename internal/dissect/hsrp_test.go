@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "testing"
+
+// The messages are built after RFC 2281 §5 and Cisco's description of version 2.
+var (
+	hsrpV1 = talk{over: UDP, clientPort: 1985, serverPort: 1985, says: []say{CX("00 00 10 03 0a 78 01 00 636973636f000000 c0000201")}}
+	hsrpV2 = talk{over: UDP, clientPort: 1985, serverPort: 1985, says: []say{CX("01 28 02 00 06 04 0001 02005e100001 00000064 00000bb8 00002710 c0000201 000000000000000000000000")}}
+)
+
+func TestHSRP(t *testing.T) {
+	wantProtocol(t, hsrpV1, "hsrp", `"version":1`, `"group":1`, `"priority":120`, `"address":"192.0.2.1"`)
+	wantProtocol(t, hsrpV2, "hsrp", `"version":2`, `"group":1`, `"priority":100`, `"address":"192.0.2.1"`)
+	wantProtocol(t, udp(1985, CX("00 03 0001 000a 01 00 00000000 0001 0000")), "hsrp")
+	wantNot(t, udp(1985, CX("00 00 11 03 0a 78 01 00 636973636f000000 c0000201")), "hsrp")
+	wantNot(t, udp(1985, C(make([]byte, 20))), "hsrp")
+	testTruncations(t, "hsrp", hsrpV1, 20)
+	testTruncations(t, "hsrp", hsrpV2, 42)
+	wantNoAllocations(t, "hsrp", hsrpV1)
+}
+
+func FuzzHSRP(f *testing.F) { fuzzTalks(f, "hsrp", hsrpV1, hsrpV2) }
