@@ -5,6 +5,9 @@ package dissect
 import (
 	"bytes"
 	"encoding/binary"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // hasPrefix says whether b begins with prefix.
@@ -109,4 +112,21 @@ func jsonText(b []byte, name string) []byte {
 		}
 		return nil
 	}
+}
+
+// appendDecimal appends n, which is not negative, in decimal.
+func appendDecimal(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) }
+
+// narrowUTF16 appends the little-endian UTF-16 text to b as UTF-8, up to b's capacity; odd bytes at the end are left out.
+func narrowUTF16(b, text []byte) []byte {
+	for len(text) >= 2 && len(b)+utf8.UTFMax <= cap(b) {
+		unit := rune(le16(text))
+		text = text[2:]
+		if utf16.IsSurrogate(unit) && len(text) >= 2 {
+			unit = utf16.DecodeRune(unit, rune(le16(text)))
+			text = text[2:]
+		}
+		b = utf8.AppendRune(b, unit)
+	}
+	return b
 }

@@ -28,4 +28,6 @@ func TestPostgreSQL(t *testing.T) {
 	wantNoAllocations(t, "postgresql", postgresLogin)
 }
 
-func FuzzPostgreSQL(f *testing.F) { fuzzTalks(f, "postgresql", postgresLogin, postgresAskSSL, postgresMid) }
+func FuzzPostgreSQL(f *testing.F) {
+	fuzzTalks(f, "postgresql", postgresLogin, postgresAskSSL, postgresMid)
+}

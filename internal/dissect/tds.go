@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// tds: Microsoft SQL Server's tabular data stream, from its PRELOGIN exchange or from LOGIN7. TLS travels inside of
+// PRELOGIN packets after that.
+var _ = register(Protocol{
+	Name:      "tds",
+	Spec:      "[MS-TDS] §2.2.3, §2.2.6.4, §2.2.6.5",
+	Category:  "database",
+	Over:      TCP,
+	Ports:     []uint16{1433},
+	Start:     Of(tdsPrelogin, tdsLogin7),
+	MinLength: tdsHeader,
+	Inspect:   inspectTDS,
+})
+
+const (
+	tdsHeader     = 8 // type, status, length (big endian), server process, packet number, window
+	tdsPrelogin   = 0x12
+	tdsLogin7     = 0x10
+	tdsResponse   = 0x04
+	tdsOptions    = 16 // nine are defined
+	tdsTerminator = 0xff
+	tdsLoginFixed = 94 // LOGIN7 with its table of offsets
+)
+
+func inspectTDS(c *Conversation, r *Result) Verdict {
+	toServer, toClient := c.ToServer(), c.ToClient()
+	if len(toServer) == 0 || toServer[0] == tdsResponse {
+		toServer, toClient = toClient, toServer
+	}
+	if len(toServer) < tdsHeader {
+		return NeedMore
+	}
+	length := be16(toServer[2:])
+	if length <= tdsHeader || toServer[1]&^0x0b != 0 || toServer[7] != 0 {
+		return No
+	}
+	body := toServer[tdsHeader:min(length, len(toServer))]
+	if len(toServer) < length {
+		if toServer[0] == tdsLogin7 && tdsIsLogin(body) {
+			return YesMore
+		}
+		return NeedMore
+	}
+	switch toServer[0] {
+	case tdsLogin7:
+		if !tdsIsLogin(body) {
+			return No
+		}
+		return tdsLogin(body, r)
+	case tdsPrelogin:
+		version, ok := tdsVersion(body)
+		if !ok {
+			return No
+		}
+		o := r.Object("tds")
+		tdsPutVersion(o, "client_version", version)
+		if len(toClient) == 0 {
+			return YesMore
+		}
+		if len(toClient) > tdsHeader && toClient[0] == tdsResponse {
+			if version, ok = tdsVersion(toClient[tdsHeader:min(len(toClient), max(tdsHeader, be16(toClient[2:])))]); ok {
+				tdsPutVersion(o, "server_version", version)
+			}
+		}
+		if rest := toServer[length:]; len(rest) > tdsHeader && rest[0] == tdsLogin7 && tdsIsLogin(rest[tdsHeader:]) {
+			return tdsLogin(rest[tdsHeader:], r)
+		} else if len(rest) > 0 {
+			return Yes
+		}
+		return YesMore
+	}
+	return No
+}
+
+// tdsVersion reads a PRELOGIN's options: token, offset and length of each, ended by a terminator. VERSION comes first and has
+// six bytes; all of them lie behind the table and inside of the packet.
+func tdsVersion(b []byte) (version []byte, ok bool) {
+	end := 0
+	for i := range tdsOptions {
+		at := 5 * i
+		if at >= len(b) {
+			return nil, false
+		}
+		if b[at] == tdsTerminator {
+			return version, version != nil && end <= len(b)
+		}
+		if at+5 > len(b) {
+			return nil, false
+		}
+		offset, length := be16(b[at+1:]), be16(b[at+3:])
+		if b[at] > tdsOptions || offset < 6 || offset+length > len(b) {
+			return nil, false
+		}
+		if i == 0 {
+			if b[at] != 0 || length != 6 {
+				return nil, false
+			}
+			version = b[offset : offset+4]
+		}
+		end = max(end, offset+length)
+	}
+	return nil, false
+}
+
+// tdsPutVersion writes major.minor.build.
+func tdsPutVersion(o *Object, name string, v []byte) {
+	var text [16]byte
+	b := appendDecimal(text[:0], int(v[0]))
+	b = appendDecimal(append(b, '.'), int(v[1]))
+	b = appendDecimal(append(b, '.'), be16(v[2:]))
+	o.Text(name, b)
+}
+
+// tdsIsLogin says whether b begins with LOGIN7's length and one of the versions 7.0 to 7.4.
+func tdsIsLogin(b []byte) bool {
+	if len(b) < tdsLoginFixed || le32(b) < tdsLoginFixed || le32(b) > 1<<17 {
+		return false
+	}
+	switch uint32(le32(b[4:])) {
+	case 0x70000000, 0x71000000, 0x71000001, 0x72090002, 0x730a0003, 0x730b0003, 0x74000004:
+		return true
+	}
+	return false
+}
+
+// tdsLogin tells of LOGIN7's names: offset from its start and length in UTF-16 units of each, from byte 36 on.
+func tdsLogin(b []byte, r *Result) Verdict {
+	o := r.Object("tds")
+	for _, f := range [...]struct {
+		name string
+		at   int
+	}{{"client_host", 36}, {"user", 40}, {"application_name", 48}, {"server", 52}, {"library", 60}, {"database", 68}} {
+		offset, length := le16(b[f.at:]), 2*le16(b[f.at+2:])
+		if offset < tdsLoginFixed-8 || offset+length > len(b) {
+			continue
+		}
+		var text [MaxText]byte
+		o.Text(f.name, narrowUTF16(text[:0], b[offset:offset+length]))
+	}
+	return Yes
+}
