@@ -3,11 +3,12 @@
 package dissect
 
 // MaxBuffered is how much memory all sessions of one worker may hold for streams and datagrams that wait for more: enough
-// for 2,048 flows at their largest, or 16,384 of the usual 2 KiB. Past it, flows are judged by the packet at hand alone.
+// for 2,048 flows at their largest, or a table of 65,536 with half a kilobyte each. Past it, flows are judged by the packet
+// at hand alone.
 const MaxBuffered = 32 << 20
 
-// bufferSizes are the sizes in which buffers are lent: most conversations are decided within the first.
-var bufferSizes = [...]int{2 << 10, 4 << 10, 8 << 10, MaxStream}
+// bufferSizes are the sizes in which buffers are lent: a DNS query fits the first, a TLS hello the third.
+var bufferSizes = [...]int{128, 512, 2 << 10, 4 << 10, 8 << 10, MaxStream}
 
 // Counters counts what limits and odd packets did to dissecting. Each belongs to one worker.
 type Counters struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/weirnet/weir/internal/report"
 )
 
-// batch is what one tick of one worker brought: names learnt, and flows ended. It is used again for a later tick.
+// batch is what one worker hands on at a time: names learnt, and flows ended. It is used again.
 type batch struct {
 	hints []learned
 	flows []*ended
@@ -64,8 +64,8 @@ func (b *batch) flow() *ended {
 
 func (b *batch) reset() { b.hints, b.n = b.hints[:0], 0 }
 
-// collector brings together what the workers found, in an order that doesn't depend on how many they are: by tick, and in a
-// tick by the number of the flow's first frame.
+// collector brings together what the workers found, in an order that doesn't depend on how many they are: by batch, and in a
+// batch by the number of the flow's first frame.
 type collector struct {
 	classifier *classify.Classifier
 	hints      *classify.Hints
@@ -79,7 +79,7 @@ type collector struct {
 	learned []*learned
 }
 
-// tick takes the batches of all workers for one tick.
+// tick takes one batch of each worker.
 func (c *collector) tick(batches []*batch) {
 	c.merged, c.learned = c.merged[:0], c.learned[:0]
 	for _, b := range batches {

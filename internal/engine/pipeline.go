@@ -3,8 +3,10 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/binary"
 	"hash/maphash"
+	"slices"
 	"sync"
 
 	"github.com/weirnet/weir/internal/classify"
@@ -16,6 +18,10 @@ import (
 
 // tick is how often flows are looked through for their end and handed on, in nanoseconds of the packets' own time.
 const tick = int64(1e9)
+
+// handOverEvery is after how many frames, at the latest, workers hand on what they have: a flood can end a hundred thousand
+// flows within one tick, and they must not all be held.
+const handOverEvery = 1 << 12
 
 // Pipeline takes frames in capture order and gives out flow records, in an order and with contents that don't depend on the
 // number of workers. Its methods belong to one goroutine.
@@ -31,7 +37,7 @@ type Pipeline struct {
 	filling []*chunk
 	queues  []chan *chunk
 	free    chan *chunk
-	ticks   []chan *batch // finished batches, one channel a worker, in order of ticks
+	ticks   []chan *batch // batches handed on, one channel a worker
 	spare   []chan *batch
 	running sync.WaitGroup
 	done    chan struct{}
@@ -41,9 +47,12 @@ type Pipeline struct {
 type chunk struct {
 	frames []Frame
 	data   []byte
-	tick   bool  // at its end, a tick's batch is due
-	now    int64 // the time of that tick
-	last   bool  // the worker ends its flows and leaves
+	// What follows the frames:
+	advance  bool   // the flows are looked through for their end at the time now
+	now      int64  //
+	handOver bool   // the batch is due
+	closing  bool   // the worker ends its flows and leaves
+	last     uint64 // with closing: the number of the capture's last frame
 }
 
 // Sizes of chunks: large enough that a channel operation (about 100 ns, and a thread switch when idle) is spread over many
@@ -76,8 +85,11 @@ func (p *Pipeline) AddInterface(name string) uint16 {
 func (p *Pipeline) Frame(f *Frame) {
 	p.number++
 	f.Number = p.number
-	if f.Time/tick != p.now {
-		p.tick(f.Time)
+	if second := f.Time / tick; second != p.now {
+		p.now = second
+		p.handOver(true, f.Time)
+	} else if p.number%handOverEvery == 0 {
+		p.handOver(false, 0)
 	}
 	if len(p.workers) == 1 {
 		p.workers[0].frame(f)
@@ -89,16 +101,19 @@ func (p *Pipeline) Frame(f *Frame) {
 // Err is the first error that emit returned; the caller may stop early by it.
 func (p *Pipeline) Err() error { return p.collector.failed() }
 
-func (p *Pipeline) tick(now int64) {
-	p.now = now / tick
+// handOver lets the workers hand on their batches, after looking for flows whose time is over where advance is true. It happens
+// at the same frames however many workers there are.
+func (p *Pipeline) handOver(advance bool, now int64) {
 	if len(p.workers) == 1 {
 		w := p.workers[0]
-		w.table.Advance(now)
+		if advance {
+			w.table.Advance(now)
+		}
 		p.collector.tick([]*batch{&w.batch})
 		return
 	}
 	for i, c := range p.filling {
-		c.tick, c.now = true, now
+		c.handOver, c.advance, c.now = true, advance, now
 		p.send(i)
 	}
 }
@@ -107,12 +122,11 @@ func (p *Pipeline) tick(now int64) {
 func (p *Pipeline) Close() error {
 	if len(p.workers) == 1 {
 		w := p.workers[0]
-		w.table.EndAll()
-		p.collector.tick([]*batch{&w.batch})
+		w.close(p.number, func() { p.collector.tick([]*batch{&w.batch}) })
 		return p.collector.err
 	}
 	for i, c := range p.filling {
-		c.last = true
+		c.closing, c.last = true, p.number
 		p.send(i)
 	}
 	p.running.Wait()
@@ -146,31 +160,54 @@ func (p *Pipeline) work(i int, w *worker) {
 		for j := range c.frames {
 			w.frame(&c.frames[j])
 		}
-		if c.tick {
+		if c.advance {
 			w.table.Advance(c.now)
 		}
-		if c.last {
-			w.table.EndAll()
+		if c.handOver {
+			p.ticks[i] <- w.handOver(p.spare[i])
 		}
-		if c.tick || c.last {
-			b := new(batch)
-			*b = w.batch
-			p.ticks[i] <- b
-			w.batch = batch{}
-			select {
-			case used := <-p.spare[i]:
-				w.batch = *used
-			default:
-			}
-		}
-		if c.last {
+		if c.closing {
+			w.close(c.last, func() { p.ticks[i] <- w.handOver(p.spare[i]) })
 			return
 		}
-		c.frames, c.data, c.tick = c.frames[:0], c.data[:0], false
+		*c = chunk{frames: c.frames[:0], data: c.data[:0]}
 		select {
 		case p.free <- c:
 		default:
 		}
+	}
+}
+
+// handOver gives the batch away and goes on with a used one, if the collector has given one back.
+func (w *worker) handOver(spare <-chan *batch) *batch {
+	full := new(batch)
+	*full = w.batch
+	select {
+	case used := <-spare:
+		w.batch = *used
+	default:
+		w.batch = batch{}
+	}
+	return full
+}
+
+// close ends all flows in the order of their first frames, and hands on after each stretch of handOverEvery frames up to the
+// capture's last: so the order doesn't depend on the number of workers, and not all records are held at once.
+func (w *worker) close(last uint64, handOn func()) {
+	type beginning struct {
+		number uint64
+		place  flow.Index
+	}
+	flows := make([]beginning, 0, w.table.Len())
+	w.table.Each(func(i flow.Index) { flows = append(flows, beginning{w.table.Detail(i).number, i}) })
+	slices.SortFunc(flows, func(a, b beginning) int { return cmp.Compare(a.number, b.number) })
+	for bound := uint64(0); bound <= last; {
+		bound += handOverEvery
+		for len(flows) > 0 && flows[0].number < bound {
+			w.table.End(flows[0].place, flow.Shutdown)
+			flows = flows[1:]
+		}
+		handOn()
 	}
 }
 

@@ -16,7 +16,7 @@ const (
 	Reset                  // TCP: RST
 	Idle                   // nothing came for the idle time
 	Evicted                // the table was full and this flow was the least worth keeping
-	Shutdown               // the table was emptied at the end
+	Shutdown               // the owner ended all flows
 )
 
 func (r Reason) String() string {
@@ -270,16 +270,7 @@ func (t *Table[D]) End(i Index, why Reason) {
 	t.live--
 }
 
-// EndAll empties the table.
-func (t *Table[D]) EndAll() {
-	for i := range t.used {
-		if t.Flow(Index(i)).born != 0 {
-			t.End(Index(i), Shutdown)
-		}
-	}
-}
-
-// Each calls f with every flow, in the order of their places.
+// Each calls f with every flow, in the order of their places. f may end the flow that it is called with.
 func (t *Table[D]) Each(f func(Index)) {
 	for i := range t.used {
 		if t.Flow(Index(i)).born != 0 {

@@ -127,7 +127,7 @@ func TestAgainstMap(t *testing.T) {
 			t.Fatalf("step %d: %d flows, want %d", step, table.Len(), len(twin))
 		}
 	}
-	table.EndAll()
+	table.Each(func(i Index) { table.End(i, Shutdown) })
 	if len(twin) != 0 || table.Len() != 0 {
 		t.Errorf("%d flows were left", len(twin))
 	}
