@@ -13,7 +13,7 @@ import (
 // Multicast Name Resolution (RFC 4795, port 5355). The message says that it is DNS, the port which of the three.
 var _ = register(Protocol{
 	Name:      "dns",
-	Also:      []string{"mdns", "llmnr"},
+	Also:      []string{"mdns", "llmnr", "dnscrypt"},
 	Spec:      "RFC 1035 §4; RFC 6891; RFC 9460; RFC 6762; RFC 4795",
 	Category:  "network",
 	Over:      UDP,
@@ -28,7 +28,7 @@ var _ = register(Protocol{
 // DNS over TCP: each message behind two bytes of length (RFC 1035 §4.2.2, RFC 7766).
 var _ = register(Protocol{
 	Name:      "dns",
-	Also:      []string{"mdns", "llmnr"},
+	Also:      []string{"mdns", "llmnr", "dnscrypt"},
 	Spec:      "RFC 1035 §4.2.2; RFC 7766",
 	Category:  "network",
 	Over:      TCP,
@@ -59,7 +59,7 @@ func inspectDNS(c *Conversation, r *Result) Verdict {
 	first := &c.Datagrams[0]
 	m, ok := checkDNS(first.Payload, first.Length > len(first.Payload), dnsLeniency(c))
 	if !ok {
-		return No
+		return inspectDNSCryptCertificate(c, r)
 	}
 	if newest := c.Newest(); newest == first {
 		hintDNS(&m, r)
@@ -225,6 +225,8 @@ func describeDNS(c *Conversation, m, reply *dnsMessage, r *Result) {
 		r.SetProtocol("mdns")
 	case c.HasPort(portLLMNR):
 		r.SetProtocol("llmnr")
+	case dnscryptCertificate(m.bytes):
+		r.SetProtocol("dnscrypt")
 	}
 	var text [dns.MaxText]byte
 	answer := reply
