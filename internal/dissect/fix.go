@@ -10,8 +10,8 @@ var _ = register(Protocol{
 	Spec:      "FIX TagValue Encoding §4.4",
 	Category:  "finance",
 	Over:      TCP,
-	Start:     Firsts("8=FIX"),
-	MinLength: 5,
+	Start:     Firsts("8="),
+	MinLength: 2,
 	Inspect:   inspectFIX,
 })
 
@@ -20,18 +20,23 @@ const fixMaxFields = 16
 
 func inspectFIX(c *Conversation, r *Result) Verdict {
 	b := c.First()
-	if !couldBe(b, "8=FIX.") && !couldBe(b, "8=FIXT.") {
+	if !couldBe(b, "8=") {
 		return No
 	}
-	version, rest, whole := bytes.Cut(b, []byte{1})
-	if len(version) > 16 || whole && len(rest) > 0 && !couldBe(rest, "9=") {
+	// Version, length and type are the first three fields, in this order, whoever defined the version.
+	version, rest, ok := fixField(b, "8=", 16)
+	length, rest, ok2 := fixField(rest, "9=", 8)
+	if !ok || !ok2 || length != nil && !isDigits(length) || version != nil && !isPrintable(version) {
 		return No
 	}
-	if !whole || len(rest) < 3 {
+	if len(rest) < len("35=") {
 		return NeedMore
 	}
+	if !hasPrefix(rest, "35=") {
+		return No
+	}
 	o := r.Object("fix")
-	o.Text("version", version[2:])
+	o.Text("version", version)
 	for range fixMaxFields {
 		field, after, whole := bytes.Cut(rest, []byte{1})
 		if !whole {
@@ -50,4 +55,20 @@ func inspectFIX(c *Conversation, r *Result) Verdict {
 		}
 	}
 	return Yes
+}
+
+// fixField reads the value of a field that begins with tag and ends in SOH, of at most longest bytes. It is nil as long as
+// the end is not there; ok is false where b is something else.
+func fixField(b []byte, tag string, longest int) (value, rest []byte, ok bool) {
+	if !couldBe(b, tag) {
+		return nil, nil, false
+	}
+	if len(b) <= len(tag) {
+		return nil, nil, true
+	}
+	value, rest, ok = bytes.Cut(b[len(tag):], []byte{1})
+	if !ok {
+		return nil, nil, len(value) <= longest
+	}
+	return value, rest, len(value) > 0 && len(value) <= longest
 }

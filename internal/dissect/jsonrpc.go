@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// json-rpc: JSON-RPC 2.0 on TCP itself: bare objects, in lines, behind their length in decimal, or behind the header of the
+// Language Server Protocol. Asked after those protocols that use it with methods of their own.
+var _ = register(Protocol{
+	Name:      "json-rpc",
+	Spec:      "JSON-RPC 2.0 §4, §5; Language Server Protocol: Base Protocol",
+	Category:  "rpc",
+	Over:      TCP,
+	Start:     Firsts("{", "[", "Content-Length").Or(Range('0', '9')),
+	MinLength: 2,
+	Heuristic: true,
+	Inspect:   inspectJSONRPC,
+})
+
+// jsonrpcPeek is how much of a stream is searched for the version, which all libraries write among the first members.
+const jsonrpcPeek = 1024
+
+func inspectJSONRPC(c *Conversation, r *Result) Verdict {
+	first, ok := jsonrpcObject(c.First())
+	second, ok2 := jsonrpcObject(c.Second())
+	if !ok || !ok2 {
+		return No
+	}
+	if !jsonrpcVersion(first) && !jsonrpcVersion(second) {
+		if len(first) >= jsonrpcPeek || len(second) >= jsonrpcPeek {
+			return No
+		}
+		return NeedMore
+	}
+	return Yes
+}
+
+// jsonrpcObject gives the object or list at the start of b, behind its length if there is one; empty as long as it has not
+// come. ok is false where b is something else.
+func jsonrpcObject(b []byte) (object []byte, ok bool) {
+	b = b[:min(len(b), jsonrpcPeek)]
+	for range 4 { // two header lines, an empty one, the object
+		if len(b) == 0 || b[0] == '{' || b[0] == '[' {
+			return b, true
+		}
+		line, rest, whole := cutLine(b)
+		if !isDigits(line) && len(line) > 0 && !couldBe(line, "Content-Length: ") && !hasPrefix(line, "Content-Type: ") {
+			return nil, false
+		}
+		if !whole {
+			return nil, true
+		}
+		b = rest
+	}
+	return nil, false
+}
+
+// jsonrpcVersion says whether b holds the member "jsonrpc": "2.0".
+func jsonrpcVersion(b []byte) bool {
+	const member = `"jsonrpc"`
+	i := bytes.Index(b, []byte(member))
+	if i < 0 {
+		return false
+	}
+	value, ok := bytes.CutPrefix(bytes.TrimLeft(b[i+len(member):], " "), []byte(":"))
+	return ok && hasPrefix(bytes.TrimLeft(value, " "), `"2.0"`)
+}

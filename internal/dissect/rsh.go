@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// rsh: the remote shell of rshd(8) and rlogin (RFC 1282): texts that end in zero bytes, and a zero byte as the answer.
+var _ = register(Protocol{
+	Name:      "rsh",
+	Also:      []string{"rlogin"},
+	Spec:      "rshd(8); RFC 1282 §3.1",
+	Category:  "remote-access",
+	Over:      TCP,
+	Ports:     []uint16{513, 514},
+	Start:     Range('0', '9').Or(Of(0)),
+	MinLength: 4,
+	Inspect:   inspectRSH,
+})
+
+func inspectRSH(c *Conversation, r *Result) Verdict {
+	request, answer := c.ToServer(), c.ToClient()
+	if len(answer) > 0 && answer[0] != 0 || len(request) > 0 && request[0] != 0 && (request[0] < '0' || request[0] > '9') {
+		return No
+	}
+	var texts [4][]byte // rsh: port for errors, local user, remote user, command; rlogin: none, users, terminal/speed
+	rest := request
+	for i := range texts {
+		end := 0
+		for end < len(rest) && rest[end] >= ' ' && rest[end] < 0x7f {
+			end++
+		}
+		if end == len(rest) {
+			return NeedMore
+		}
+		if rest[end] != 0 || i > 0 && end == 0 {
+			return No
+		}
+		texts[i], rest = rest[:end], rest[end+1:]
+	}
+	if len(texts[0]) > 5 || len(texts[0]) > 0 && !isDigits(texts[0]) {
+		return No
+	}
+	slash := 0
+	for slash < len(texts[3]) && texts[3][slash] != '/' {
+		slash++
+	}
+	rlogin := len(texts[0]) == 0
+	if rlogin && (slash == len(texts[3]) || !isDigits(texts[3][slash+1:])) {
+		return No
+	}
+	if len(answer) == 0 {
+		return NeedMore
+	}
+	name := "rsh"
+	if rlogin {
+		name = "rlogin"
+		r.SetProtocol(name)
+	}
+	o := r.Object(name)
+	o.Text("client_user", texts[1])
+	o.Text("server_user", texts[2])
+	if !rlogin {
+		o.Text("command", texts[3])
+	}
+	return Yes
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "testing"
+
+// Built from rshd(8), and the example of RFC 1282 §3.1.
+var (
+	rshTalk    = tcp(514, C("1021\x00anna\x00root\x00ls -l\x00"), S("\x00total 0\n"))
+	rloginTalk = tcp(513, C("\x00bostic\x00kbostic\x00vt100/9600\x00"), S("\x00"))
+)
+
+func TestRSH(t *testing.T) {
+	wantProtocol(t, rshTalk, "rsh", `"client_user":"anna"`, `"server_user":"root"`, `"command":"ls -l"`)
+	wantNot(t, tcp(514, C("1021\x00anna\x00root\x00ls -l\x00"), S("no")), "rsh")
+	wantNot(t, tcp(514, C("1021\x00\x00root\x00ls -l\x00"), S("\x00")), "rsh")
+	wantProtocol(t, rloginTalk, "rlogin", `"client_user":"bostic"`)
+	for _, k := range []talk{rshTalk, rloginTalk} {
+		testTruncations(t, "rsh", k, 99)
+		wantNoAllocations(t, "rsh", k)
+	}
+}
+
+func FuzzRSH(f *testing.F) { fuzzTalks(f, "rsh", rshTalk, rloginTalk) }

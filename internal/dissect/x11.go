@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "encoding/binary"
+
+// x11: the X Window System's connection setup: byte order, version 11, authorization.
+var _ = register(Protocol{
+	Name:      "x11",
+	Spec:      "X Window System Protocol 11 §8",
+	Category:  "remote-access",
+	Over:      TCP,
+	Ports:     []uint16{6000, 6001, 6010},
+	Start:     Firsts("B\x00", "l\x00"),
+	MinLength: x11Setup,
+	Inspect:   inspectX11,
+})
+
+const x11Setup = 12
+
+func inspectX11(c *Conversation, r *Result) Verdict {
+	request, reply := c.ToServer(), c.ToClient()
+	if len(request) < x11Setup {
+		return NeedMore
+	}
+	var order binary.ByteOrder = binary.LittleEndian
+	if request[0] == 'B' {
+		order = binary.BigEndian
+	} else if request[0] != 'l' {
+		return No
+	}
+	name, data := int(order.Uint16(request[6:])), int(order.Uint16(request[8:]))
+	if request[1] != 0 || order.Uint16(request[2:]) != 11 || order.Uint16(request[4:]) != 0 || order.Uint16(request[10:]) != 0 ||
+		len(request) != x11Setup+(name+3)&^3+(data+3)&^3 && len(reply) == 0 {
+		return No
+	}
+	if len(reply) >= 4 && (reply[0] > 2 || reply[0] != 2 && order.Uint16(reply[2:]) != 11) { // failed, success, authenticate
+		return No
+	}
+	if name > 0 && len(request) >= x11Setup+name {
+		r.Object("x11").Text("authorization", request[x11Setup:x11Setup+name])
+	}
+	return Yes
+}
