@@ -130,3 +130,11 @@ func narrowUTF16(b, text []byte) []byte {
 	}
 	return b
 }
+
+// moreIf is NeedMore while it is possible that it is the protocol, and No otherwise.
+func moreIf(possible bool) Verdict {
+	if possible {
+		return NeedMore
+	}
+	return No
+}

@@ -96,12 +96,12 @@ func mqttOpening(b []byte, r *Result) Verdict {
 	const hasPassword, hasUser, reserved = 1 << 6, 1 << 7, 1
 	length, size := mqttLength(b)
 	if size <= 0 {
-		return mqttMoreIf(size == 0)
+		return moreIf(size == 0)
 	}
 	b = b[size:min(len(b), size+length)]
 	name, rest, ok := mqttText(b)
 	if !ok {
-		return mqttMoreIf(couldBe(b, "\x00\x04MQTT") || couldBe(b, "\x00\x06MQIsdp"))
+		return moreIf(couldBe(b, "\x00\x04MQTT") || couldBe(b, "\x00\x06MQIsdp"))
 	}
 	if string(name) != "MQTT" && string(name) != "MQIsdp" {
 		return No
@@ -132,13 +132,6 @@ func mqttOpening(b []byte, r *Result) Verdict {
 	}
 	o.Text("client_id", client)
 	return Yes
-}
-
-func mqttMoreIf(possible bool) Verdict {
-	if possible {
-		return NeedMore
-	}
-	return No
 }
 
 // mqttBits is how many bits the packets at the start of b fix; ok is false where those are none.

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// nats: the client protocol in lines: the server's INFO, the client's CONNECT, and in mid-flow messages whose length fits.
+var _ = register(Protocol{
+	Name:      "nats",
+	Spec:      "NATS client protocol, docs.nats.io/reference/reference-protocols/nats-protocol",
+	Category:  "message-queue",
+	Over:      TCP,
+	Ports:     []uint16{4222, 6222},
+	Start:     Firsts("INFO {", "CONNECT {", "PUB ", "MSG "),
+	MinLength: 6,
+	Inspect:   inspectNATS,
+})
+
+func inspectNATS(c *Conversation, r *Result) Verdict {
+	var info, connect []byte
+	waiting := false
+	for _, b := range [2][]byte{c.First(), c.Second()} {
+		switch {
+		case hasPrefix(b, "INFO {"):
+			info = b
+		case hasPrefix(b, "CONNECT {"):
+			connect = b
+		case natsMessage(b):
+			return Yes
+		case hasAnyPrefix(b, []string{"PUB ", "MSG ", "+OK\r\n", "PING\r\n", "PONG\r\n"}) || len(b) < 9:
+			waiting = true
+		}
+	}
+	switch {
+	case info == nil && connect == nil && waiting:
+		return NeedMore
+	case info == nil && connect == nil:
+		return No
+	}
+	infoLine, _, _ := cutLine(info)
+	connectLine, _, whole := cutLine(connect)
+	id := jsonText(infoLine, "server_id")
+	if id == nil && (info == nil || connect == nil) && jsonText(connectLine, "lang") == nil {
+		return NeedMore
+	}
+	o := r.Object("nats")
+	o.Text("server_version", jsonText(infoLine, "version"))
+	o.Text("server_name", jsonText(infoLine, "server_name"))
+	o.Text("client_name", jsonText(connectLine, "name"))
+	o.Text("client_language", jsonText(connectLine, "lang"))
+	if jsonText(connectLine, "pass") != nil || jsonText(connectLine, "auth_token") != nil {
+		r.Risk("cleartext-credentials")
+	}
+	if whole {
+		return Yes
+	}
+	return YesMore
+}
+
+// natsMessage says whether b begins with PUB subject [reply] length, or MSG subject sid [reply] length, and a payload of that
+// length in a line of its own.
+func natsMessage(b []byte) bool {
+	if !hasPrefix(b, "PUB ") && !hasPrefix(b, "MSG ") {
+		return false
+	}
+	line, rest, whole := cutLine(b)
+	if !whole || !isPrintable(line) {
+		return false
+	}
+	fields, length, digits := 1, 0, 0
+	for _, c := range line {
+		switch {
+		case c == ' ':
+			fields, length, digits = fields+1, 0, 0
+		case c >= '0' && c <= '9' && digits < 8:
+			length = length*10 + int(c-'0')
+			digits++
+		default:
+			digits = 8 // no number
+		}
+	}
+	if digits == 0 || digits == 8 || fields < 3 || fields > 5 || len(rest) < length+2 {
+		return false
+	}
+	return string(rest[length:length+2]) == "\r\n"
+}
