@@ -23,7 +23,7 @@ var _ = register(Protocol{
 })
 
 const (
-	dnscryptMagic = "r6fnvWJ8"
+	dnscryptMagic = "r6fnvWj8"
 	// dnscryptHalfNonce is the client's half of the nonce, which the answer repeats behind the magic number.
 	dnscryptHalfNonce = 12
 	// dnscryptAnswer is the shortest answer: magic number, nonce, tag, and a header of DNS padded to 64 bytes.
