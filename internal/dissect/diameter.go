@@ -7,10 +7,21 @@ var _ = register(Protocol{
 	Name:      "diameter",
 	Spec:      "RFC 6733 §3, §4.1",
 	Category:  "authentication",
-	Over:      TCP | SCTP,
+	Over:      TCP,
 	Ports:     []uint16{3868},
 	Start:     Of(1),
 	MinLength: diameterHeader,
+	Inspect:   inspectDiameter,
+})
+
+var _ = register(Protocol{
+	Name:      "diameter",
+	Spec:      "RFC 6733 §2.1",
+	Category:  "authentication",
+	Over:      SCTP,
+	Ports:     []uint16{3868},
+	Start:     Range(sctpData, 11), // the chunks with which a capture of an association can begin
+	MinLength: sctpChunkHeader,
 	Inspect:   inspectDiameter,
 })
 
@@ -22,6 +33,12 @@ const (
 
 func inspectDiameter(c *Conversation, r *Result) Verdict {
 	b := c.First()
+	if c.Transport == SCTP {
+		_, b = sctpUserData(c.Newest())
+	}
+	if len(b) > 0 && b[0] != 1 {
+		return No
+	}
 	if len(b) < diameterHeader+8 {
 		return NeedMore
 	}

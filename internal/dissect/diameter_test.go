@@ -7,7 +7,7 @@ import "testing"
 // A capabilities exchange, built after RFC 6733 §5.3.1.
 var (
 	diameterTCP  = tcp(3868, CX("01 000030 80 000101 00000000 00000001 00000002"+"00000108 40 00000c 612e6578"+"00000128 40 00000f 6578616d706c65 00"))
-	diameterSCTP = talk{over: SCTP, serverPort: 3868, says: diameterTCP.says}
+	diameterSCTP = talk{over: SCTP, serverPort: 3868, says: []say{sctpTalk.says[0], C(sctpChunk(string(diameterTCP.says[0].bytes)))}}
 )
 
 func TestDiameter(t *testing.T) {

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// Bidirectional Forwarding Detection (RFC 5880 §4.1; ports of RFC 5881, 5883, 7130, 7881).
+var _ = register(Protocol{
+	Name: "bfd", Spec: "RFC 5880 §4.1; RFC 5881 §4", Category: "routing",
+	Over: UDP, Ports: []uint16{3784, 3785, 4784, 6784, 7784}, Inspect: inspectBFD,
+})
+
+func inspectBFD(c *Conversation, r *Result) Verdict {
+	const header, lastDiagnostic, authentication, multipoint = 24, 9, 4, 1
+	d := &c.Datagrams[0]
+	b := d.Payload
+	if len(b) < header || b[0]>>5 > 1 || b[0]&31 > lastDiagnostic || b[2] == 0 || b[1]&multipoint != 0 {
+		return No
+	}
+	length := int(b[3])
+	if length != d.Length || length != header && b[1]&authentication == 0 || length < header || be32(b[4:]) == 0 {
+		return No
+	}
+	o := r.Object("bfd")
+	o.Int("version", int64(b[0]>>5))
+	o.String("state", [...]string{"admin-down", "down", "init", "up"}[b[1]>>6])
+	return Yes
+}

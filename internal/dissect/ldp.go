@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// Label Distribution Protocol: hellos over UDP, sessions over TCP (RFC 5036 §3.1, §3.5).
+var _ = register(Protocol{
+	Name: "ldp", Spec: "RFC 5036 §3", Category: "routing",
+	Over: TCP | UDP, Ports: []uint16{646}, Start: Of(0), MinLength: 18, Inspect: inspectLDP,
+})
+
+func inspectLDP(c *Conversation, r *Result) Verdict {
+	const version, header, message, maxLength = 1, 10, 8, 4096
+	b := c.First()
+	if len(b) < header+message {
+		return NeedMore
+	}
+	length := be16(b[2:])
+	if be16(b) != version || length < header-4+message || length > maxLength || c.Transport == UDP && length+4 > c.Datagrams[0].Length {
+		return No
+	}
+	kind, size := be16(b[header:])&0x7fff, be16(b[header+2:])
+	if size < 4 || size > length-(header-4)-4 || be32(b[4:]) == 0 || ldpMessage(kind) == "" {
+		return No
+	}
+	o := r.Object("ldp")
+	var text [15]byte
+	o.Text("router_id", appendDotted(text[:0], b[4:8]))
+	o.String("message", ldpMessage(kind))
+	return Yes
+}
+
+// ldpMessage is the name of a message type, RFC 5036 §3.7 and RFC 5561.
+func ldpMessage(kind int) string {
+	switch kind {
+	case 0x0001:
+		return "notification"
+	case 0x0100:
+		return "hello"
+	case 0x0200:
+		return "initialization"
+	case 0x0201:
+		return "keep-alive"
+	case 0x0202:
+		return "capability"
+	case 0x0300:
+		return "address"
+	case 0x0301:
+		return "address-withdraw"
+	case 0x0400:
+		return "label-mapping"
+	case 0x0401:
+		return "label-request"
+	case 0x0402:
+		return "label-withdraw"
+	case 0x0403:
+		return "label-release"
+	case 0x0404:
+		return "label-abort-request"
+	}
+	return ""
+}

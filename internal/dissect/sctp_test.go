@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "testing"
+
+// The packets, after the common header, are built after RFC 9260 §3.3.
+var sctpTalk = talk{over: SCTP, serverPort: 9000, says: []say{
+	CX("01 00 0014 12345678 0000ffff 000a 000a 00000001"),
+	SX("02 00 0018 87654321 0000ffff 000a 000a 00000009 00070004"),
+	CX("0a 00 0004"), SX("0b 00 0004"),
+	CX("00 03 0013 00000001 0000 0000 00000000 616263 00"),
+}}
+
+func sctpChunk(data string) string {
+	n := len(data) + sctpDataHeader
+	return "\x00\x03" + string([]byte{byte(n >> 8), byte(n)}) + "\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x2e" + data + "\x00\x00\x00"[:(4-n&3)&3]
+}
+
+func TestSCTP(t *testing.T) {
+	wantProtocol(t, sctpTalk, "sctp")
+	wantProtocol(t, talk{over: SCTP, serverPort: 9000, says: []say{CX("06 00 0004")}}, "sctp")
+	wantNot(t, talk{over: SCTP, serverPort: 9000, says: []say{CX("00 03 0003 00000001 0000 0000 00000000 616263 00")}}, "sctp")
+	testTruncations(t, "sctp", sctpTalk, 99)
+	wantNoAllocations(t, "sctp", sctpTalk)
+}
+
+func FuzzSCTP(f *testing.F) { fuzzTalks(f, "sctp", sctpTalk) }
