@@ -10,7 +10,7 @@ server() {
 	transmission-create -t http://192.0.2.20:6969/announce -o file.torrent file.bin
 	transmission-show file.torrent | sed -n 's/^  Hash: //p;s/^  Hash v1: //p' | head -1 >whitelist
 	chmod 755 . && cp file.torrent "$SHARED"
-	opentracker -i 192.0.2.20 -p 6969 -P 6969 -d "$HOME" -w "$HOME/whitelist" &
+	opentracker -i 192.0.2.20 -p 6969 -P 6969 -d "$HOME" -w /whitelist &
 	sleep 1
 	aria2c -q -V --no-conf --enable-dht=false --listen-port=6881 --bt-tracker-interval=2 --seed-ratio=0 --bt-external-ip=192.0.2.20 file.torrent
 }

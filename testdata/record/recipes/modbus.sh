@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-packages='python3-pymodbus python3-serial'
+packages='python3-pymodbus python3-serial python3-serial-asyncio'
 versions='python3-pymodbus'
 ready='tcp/502'
 expect='modbus.func_code==3;modbus.func_code==6;modbus.exception_code'

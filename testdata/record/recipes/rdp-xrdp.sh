@@ -2,7 +2,7 @@
 packages='xrdp freerdp2-x11 xvfb openssl'
 versions='xrdp freerdp2-x11'
 ready='tcp/3389'
-expect='rdp || tpkt || cotp;tls.handshake.type==1;tcp.payload contains "Cookie: mstshash=alice"'
+expect='rdp || tpkt || cotp;tcp.dstport==3389 && tcp.payload[0:2]==16:03;tcp.payload contains "Cookie: mstshash=alice"'
 protocols='rdp'
 shows='RDP: connection request with a cookie, then TLS, and once with the security of RDP itself'
 
@@ -17,6 +17,6 @@ client() {
 	Xvfb :9 -screen 0 320x240x16 &
 	sleep 1
 	export DISPLAY=:9
-	timeout 4 xfreerdp /v:192.0.2.20 /u:alice /p:secret /cert:ignore /sec:tls /size:320x240 /bpp:8 -themes || true
-	timeout 4 xfreerdp /v:192.0.2.20 /u:alice /p:secret /cert:ignore /sec:rdp /size:320x240 /bpp:8 -themes || true
+	timeout 4 xfreerdp /v:192.0.2.20 /u:alice /p:secret /cert:ignore /sec:tls /size:320x240 /bpp:16 -themes || true
+	timeout 4 xfreerdp /v:192.0.2.20 /u:alice /p:secret /cert:ignore /sec:rdp /size:320x240 /bpp:16 -themes || true
 }

@@ -1,0 +1,26 @@
+# shellcheck shell=bash disable=SC2034
+packages='softflowd iputils-ping curl nginx-light'
+versions='softflowd'
+ready='udp/2055 udp/4739'
+expect='cflow.version==5;cflow.version==9;cflow.version==10'
+protocols='netflow'
+shows='Flow export by softflowd: NetFlow version 5, NetFlow version 9, IPFIX'
+
+server() {
+	socat -u UDP-RECV:2055 /dev/null &
+	socat -u UDP-RECV:4739 /dev/null &
+}
+
+client() {
+	local version port
+	for version in 5 9 10; do
+		port=2055
+		[ $version != 10 ] || port=4739
+		softflowd -i eth0 -v $version -n 192.0.2.20:$port -c "$HOME/ctl" -p "$HOME/pid" -t maxlife=2
+		ping -c 2 -i 0.2 192.0.2.20
+		sleep 1
+		softflowctl -c "$HOME/ctl" expire-all
+		softflowctl -c "$HOME/ctl" shutdown
+		sleep 0.5
+	done
+}
