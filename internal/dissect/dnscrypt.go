@@ -33,7 +33,7 @@ const (
 )
 
 func inspectDNSCrypt(c *Conversation, r *Result) Verdict {
-	if d := c.Newest(); !hasPrefix(d.Payload, dnscryptMagic) || (d.Length-dnscryptAnswer)%64 != 0 {
+	if d := c.Newest(); !hasPrefix(d.Payload, dnscryptMagic) || d.Length < dnscryptAnswer {
 		return No
 	}
 	return Yes

@@ -21,7 +21,7 @@ func TestDNSCrypt(t *testing.T) {
 			t.Errorf("host %q", h.host)
 		}
 	}
-	wantNot(t, udp(443, C(sealed(512)), S("r6fnvWj8"+sealed(100))), "dnscrypt")
+	wantNot(t, udp(443, C(sealed(512)), S("r6fnvWj8"+sealed(60))), "dnscrypt")
 	wantNot(t, udp(53, C("\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x012\x0cdnscrypt-cer\x07example\x03com\x00\x00\x10\x00\x01")), "dnscrypt")
 	for _, k := range []talk{dnscryptUDP, dnscryptTCP} {
 		testTruncations(t, "dnscrypt", k, len(k.says[0].bytes))
