@@ -51,6 +51,10 @@ func inspectHTTP(c *Conversation, r *Result) Verdict {
 		}
 	}
 	if asked != http.Valid && answered != http.Valid {
+		if line, _, whole := cutLine(request); whole && hasPrefix(line, "SOURCE /") && bytes.HasSuffix(line, []byte(" ICE/1.0")) {
+			r.SetProtocol("icecast") // the source client's own version
+			return Yes
+		}
 		return httpUnfinished(&q, asked, answered, r)
 	}
 	var f httpFacts

@@ -32,6 +32,7 @@ func TestHTTP(t *testing.T) {
 		t.Errorf("host %q", h.host)
 	}
 	wantProtocol(t, httpIcy, "icecast")
+	wantProtocol(t, tcp(8000, C("SOURCE /live ICE/1.0\r\n")), "icecast")
 	wantProtocol(t, tcp(80, S("HTTP/1.1 200 OK\r\nServer: a\r\n\r\n")), "http", `"server":"a"`)
 	wantProtocol(t, tcp(9, C("G"), C("ET / HT"), C("TP/1.1\r\nHost: a\r"), C("\n\r\n")), "http", `"host":"a"`)
 	wantProtocol(t, tcp(80, C("GET /"+strings.Repeat("a", 80))), "http")
