@@ -150,12 +150,15 @@ type dtlsAssembly struct {
 	have       int // bytes of it in buf
 }
 
+// dtlsMaxPasses is how often the fragments of one message are gone through: once where datagrams are in order, and once
+// more for each that came too early.
+const dtlsMaxPasses = 4
+
 // dtlsMessage is the first message of a type in the clear, put together in buf where it came in fragments. Each pass takes
-// the fragments that go on where the last one ended: datagrams out of order need more than one, and never more than there
-// are datagrams.
+// the fragments that go on where the last one ended.
 func dtlsMessage(c *Conversation, kind uint8, buf []byte) (m tls.Message, ok bool) {
 	a := dtlsAssembly{message: tls.Message{Type: kind}, buf: buf}
-	for range c.Datagrams {
+	for range dtlsMaxPasses {
 		if !a.pass(c) {
 			break
 		}

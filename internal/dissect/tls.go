@@ -20,9 +20,6 @@ var _ = register(Protocol{
 	Inspect:   inspectTLS,
 })
 
-// tlsDNSPort is DNS over TLS's own port (RFC 7858 §3.1): what is TLS by its bytes is dot there.
-const tlsDNSPort = 853
-
 func inspectTLS(c *Conversation, r *Result) Verdict {
 	s := tlsScratches.Get().(*tlsScratch)
 	defer tlsScratches.Put(s)
@@ -33,7 +30,7 @@ func inspectTLS(c *Conversation, r *Result) Verdict {
 	if !s.named() {
 		return tlsMidstream(c)
 	}
-	if s.offers("dot") || c.HasPort(tlsDNSPort) {
+	if s.offers("dot") { // RFC 7858's, which few clients send: without, its port alone does not make it one
 		r.SetProtocol("dot")
 	}
 	s.report(r)

@@ -183,11 +183,9 @@ func TestTLSNames(t *testing.T) {
 	client, server := tlsConfigs(t, stdtls.VersionTLS13)
 	k := tlsRecord(t, client, server)
 	k.serverPort = 853
-	wantProtocol(t, k, "dot")
+	wantProtocol(t, k, "tls") // the port alone does not decide
 	client.NextProtos, server.NextProtos = []string{"dot"}, nil
 	wantProtocol(t, tlsRecord(t, client, server), "dot")
-	k.serverPort = 4000
-	wantProtocol(t, k, "tls")
 }
 
 func TestTLSMidstream(t *testing.T) {
@@ -264,4 +262,27 @@ func TestTLSHostName(t *testing.T) {
 func FuzzTLS(f *testing.F) {
 	client, server := tlsConfigs(f, stdtls.VersionTLS12)
 	fuzzTalks(f, "tls", tlsRecord(f, client, server), tcp(443, CX("17 03 03 00 05 0102030405 17 03 03 00 05 0102030405")))
+}
+
+func BenchmarkTLS(b *testing.B) {
+	for version, name := range map[uint16]string{stdtls.VersionTLS12: "1.2", stdtls.VersionTLS13: "1.3"} {
+		client, server := tlsConfigs(b, version)
+		c := &Conversation{Transport: TCP}
+		for _, m := range tlsRecord(b, client, server).says {
+			if m.fromClient {
+				c.toServer = append(c.toServer, m.bytes...)
+			} else {
+				c.toClient = append(c.toClient, m.bytes...)
+			}
+		}
+		b.Run(name, func(b *testing.B) {
+			var r Result
+			p := &Protocol{Name: "tls"}
+			b.ReportAllocs()
+			for b.Loop() {
+				r.reset(p)
+				inspectTLS(c, &r)
+			}
+		})
+	}
 }

@@ -282,7 +282,7 @@ func TestVersions(t *testing.T) {
 			t.Errorf("%x: %s", v, got)
 		}
 	}
-	for _, v := range []Version{0, 2, drafts + 20, drafts + 35, 0x51303233, 0x51303531, 0x54303439, 0x5130303a, 0x0a1a2a3a} {
+	for _, v := range []Version{0, 2, drafts + 20, drafts + 35, 0x51303030, 0x51303531, 0x54303439, 0x5130303a, 0x0a1a2a3a} {
 		if v.Known() {
 			t.Errorf("%x is known", v)
 		}

@@ -35,7 +35,7 @@ const (
 
 // The first and last of Google's versions that were deployed with "Q".
 const (
-	firstGoogle = 24
+	firstGoogle = 1
 	lastGoogle  = 50
 )
 

@@ -217,5 +217,6 @@ func appendJA4Hash(dst []byte, numbers []uint16, more Uint16s) []byte {
 
 // appendHex16 appends v in four digits and a comma.
 func appendHex16(b []byte, v uint16) []byte {
-	return append(hex.AppendEncode(b, []byte{byte(v >> 8), byte(v)}), ',')
+	const digits = "0123456789abcdef"
+	return append(b, digits[v>>12], digits[v>>8&15], digits[v>>4&15], digits[v&15], ',')
 }
