@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import (
+	"net/netip"
+
+	"github.com/weirnet/weir/internal/wire/stun"
+)
+
+// stunProtocol: STUN, and TURN and ICE with it, over UDP, over TCP, and over TCP behind the lengths of RFC 4571 (ICE-TCP,
+// RFC 6544 §3). What follows on the same flow, DTLS and media, is the call that STUN found the way for.
+var _ = register(Protocol{
+	Name:      "stun",
+	Also:      []string{"rtp"},
+	Spec:      "RFC 8489 §5; RFC 3489 §11; RFC 8656 §12; RFC 4571 §2",
+	Category:  "voip",
+	Over:      TCP | UDP,
+	Ports:     []uint16{3478, 3479, 5349, 19302},
+	Start:     Of(0x00, 0x01, 0x08).Or(Range(0x40, 0x4f)),
+	MinLength: stun.HeaderSize,
+	Extra:     20, // who runs a TURN server is told by its second answer
+	Inspect:   inspectSTUN,
+})
+
+const (
+	// stunMaxFrames is how many messages of a TCP direction are read: MaxStream bytes of usual ones.
+	stunMaxFrames = 128
+	// stunChannels is how many ChannelData messages alone make TURN certain: 18 bits each are fixed by what they must be
+	// (RFC 8656 §12.4), and all are of one channel.
+	stunChannels = 4
+)
+
+// stunFacts is what a flow's messages tell.
+type stunFacts struct {
+	certain, classic      bool
+	messages, channels    int
+	channel               int
+	other                 bool // neither STUN, TURN, DTLS nor RTP
+	method                stun.Method
+	realm, software, user []byte
+	origin, transaction   []byte
+	mapped, relayed       netip.AddrPort
+	application           string
+	media                 bool
+}
+
+func inspectSTUN(c *Conversation, r *Result) Verdict {
+	var f stunFacts
+	if c.Transport == TCP {
+		f.readStream(c.ToServer())
+		f.readStream(c.ToClient())
+	} else {
+		for i := range c.Datagrams {
+			f.readDatagram(&c.Datagrams[i])
+		}
+		f.media = f.messages > 0 && rtpCertain(c)
+	}
+	switch {
+	case f.certain || f.channels >= stunChannels:
+		f.tell(r)
+		return YesMore
+	case f.other || f.messages+f.channels == 0 && c.Transport != TCP:
+		return No
+	}
+	return NeedMore
+}
+
+// readDatagram reads one datagram of a flow, which RFC 7983 §7 lets several protocols share by their first byte.
+func (f *stunFacts) readDatagram(d *Datagram) {
+	b := d.Payload
+	if len(b) == 0 {
+		return
+	}
+	var m stun.Message
+	switch state := stun.Parse(b, &m); {
+	case b[0] >= 0x40 && b[0] <= 0x4f:
+		f.readChannel(b, d.Length)
+	case state == stun.Invalid || m.Size != d.Length:
+		f.other = f.other || b[0] < 0x14
+	case state == stun.Valid || d.Length > len(b):
+		f.readMessage(&m)
+	}
+}
+
+// readChannel reads a ChannelData message (RFC 8656 §12.4): channel, length, data, over UDP perhaps padded.
+func (f *stunFacts) readChannel(b []byte, length int) {
+	if len(b) < 4 || length < 4+be16(b[2:]) || length > (4+be16(b[2:])+3)&^3 || f.channels > 0 && be16(b) != f.channel {
+		f.other = true
+		return
+	}
+	f.channel = be16(b)
+	f.channels++
+}
+
+// readStream reads the messages of one direction of a TCP flow, plain or behind lengths of 2 bytes.
+func (f *stunFacts) readStream(b []byte) {
+	for range stunMaxFrames {
+		var m stun.Message
+		if len(b) < 2+stun.HeaderSize {
+			return
+		}
+		if state := stun.Parse(b, &m); state == stun.Valid && !m.Classic {
+			f.readMessage(&m)
+			b = b[m.Size:]
+			continue
+		}
+		if f.certain && b[0] >= 0x40 && b[0] <= 0x4f {
+			b = b[min(len(b), (4+be16(b[2:])+3)&^3):]
+			continue
+		}
+		n := be16(b)
+		if state := stun.Parse(b[2:min(len(b), 2+n)], &m); state == stun.Valid && !m.Classic && m.Size == n {
+			f.readMessage(&m)
+		} else if !f.certain {
+			f.other = state == stun.Invalid || len(b) >= 2+n
+			return
+		}
+		b = b[min(len(b), 2+n):]
+	}
+}
+
+// readMessage keeps what a message tells. One with the cookie is certain: 34 bits and the length. One of the first edition is
+// if it has an attribute, which all have to be known, or if another has the same transaction.
+func (f *stunFacts) readMessage(m *stun.Message) {
+	f.messages++
+	switch {
+	case !m.Classic, m.Size > stun.HeaderSize:
+		f.certain = true
+	case string(f.transaction) == string(m.Transaction):
+		f.certain = true
+	}
+	if f.transaction == nil {
+		f.method, f.classic, f.transaction = m.Method, m.Classic, m.Transaction
+	}
+	var seen stunSeen
+	for {
+		a, value, ok := m.Next()
+		if !ok {
+			break
+		}
+		seen.add(a)
+		f.readAttribute(m, a, value)
+	}
+	if f.application == "" {
+		f.application = seen.application(m)
+	}
+}
+
+func (f *stunFacts) readAttribute(m *stun.Message, a stun.Attribute, value []byte) {
+	switch a {
+	case stun.Username:
+		f.user = value
+	case stun.Realm:
+		f.realm = value
+	case stun.Software:
+		f.software = value
+	case stun.Origin:
+		f.origin = value
+	case stun.MappedAddress:
+		f.mapped = m.Address(value, false)
+	case stun.XORMappedAddress:
+		f.mapped = m.Address(value, true)
+	case stun.XORRelayedAddress:
+		f.relayed = m.Address(value, true)
+	}
+}
+
+// stunSeen is which attributes that tell the application a message has.
+type stunSeen struct {
+	n                                                  int
+	user, integrity, transport, microsoft, webex, meta bool
+}
+
+func (s *stunSeen) add(a stun.Attribute) {
+	s.n++
+	switch a {
+	case stun.Username:
+		s.user = true
+	case stun.MessageIntegrity:
+		s.integrity = true
+	case stun.RequestedTransp:
+		s.transport = true
+	case stun.MSVersion, stun.MSSequenceNumber, stun.MSCandidateID, stun.MSServiceQuality, stun.MSImplementation:
+		s.microsoft = true
+	case stun.CiscoWebexFlow:
+		s.webex = true
+	}
+	if a >= 0x4000 && a <= 0x4007 {
+		s.meta = true
+	}
+}
+
+// application is the one whose dialect the message is in. MS-TURN's and Webex's attributes are theirs by registration.
+// WhatsApp's clients and relays put attributes of their own at 0x4000, where none is registered and a receiver has to
+// understand all, into Allocate without REQUESTED-TRANSPORT (against RFC 8656 §7.1); between clients their connectivity
+// checks hold MESSAGE-INTEGRITY alone, without USERNAME (against RFC 8445 §7.2.2).
+func (s *stunSeen) application(m *stun.Message) string {
+	switch {
+	case s.microsoft:
+		return "microsoft-teams"
+	case s.webex:
+		return "webex"
+	case m.Classic:
+		return ""
+	case s.meta && m.Method == stun.Allocate && !s.transport:
+		return "whatsapp"
+	case s.n == 1 && s.integrity && m.Method == stun.Binding && m.Class == stun.Request:
+		return "whatsapp"
+	}
+	return ""
+}
+
+func (f *stunFacts) tell(r *Result) {
+	if f.media {
+		r.SetProtocol("rtp")
+	}
+	if f.application != "" {
+		r.SetApplication(f.application)
+	}
+	if looksLikeHost(f.realm) && !parseAddr(f.realm).IsValid() {
+		r.SetHost(f.realm)
+	}
+	o := r.Object("stun")
+	if f.messages > 0 {
+		o.String("method", f.method.Name())
+	} else {
+		o.String("method", "channel-data")
+	}
+	if f.classic {
+		o.Bool("classic", true)
+	}
+	o.Text("realm", f.realm)
+	o.Text("software", f.software)
+	o.Text("username", f.user)
+	o.Text("origin", f.origin)
+	o.Addr("mapped_address", f.mapped.Addr())
+	o.Addr("relayed_address", f.relayed.Addr())
+}

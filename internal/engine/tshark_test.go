@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// record is what these tests read of a flow record.
+type record struct {
+	Client   struct{ IP, Port any }
+	Server   struct{ IP, Port any }
+	Protocol string
+	Hostname string
+	TLS      struct{ SNI string }
+	HTTP     struct{ Host string }
+	DNS      struct{ Query string }
+	SSH      struct {
+		Client string `json:"client_version"`
+		Server string `json:"server_version"`
+	}
+}
+
+func (r *record) ends() (client, server string) {
+	return fmt.Sprint(r.Client.IP, " ", r.Client.Port), fmt.Sprint(r.Server.IP, " ", r.Server.Port)
+}
+
+// tsharkFields are the fields that are compared.
+var tsharkFields = []string{"tls.handshake.extensions_server_name", "http.host", "dns.qry.name", "ssh.protocol"}
+
+// tshark lists, for each field, sender and receiver, the first value in a capture: another program's opinion.
+func tshark(t *testing.T, file string) map[string]map[string]string {
+	t.Helper()
+	arguments := []string{"-n", "-r", file, "-Y", strings.Join(tsharkFields, " or "), "-T", "fields", "-E", "occurrence=f",
+		"-e", "ip.src", "-e", "ipv6.src", "-e", "tcp.srcport", "-e", "udp.srcport",
+		"-e", "ip.dst", "-e", "ipv6.dst", "-e", "tcp.dstport", "-e", "udp.dstport"}
+	for _, f := range tsharkFields {
+		arguments = append(arguments, "-e", f)
+	}
+	out, err := exec.Command("tshark", arguments...).Output()
+	if err != nil {
+		t.Fatalf("tshark is needed (scripts/setup test installs it): %v", err)
+	}
+	first := map[string]map[string]string{}
+	for _, f := range tsharkFields {
+		first[f] = map[string]string{}
+	}
+	for line := range strings.Lines(string(out)) {
+		c := strings.Split(strings.TrimRight(line, "\n"), "\t")
+		if len(c) != 8+len(tsharkFields) {
+			t.Fatalf("tshark printed %q", line)
+		}
+		key := c[0] + address(t, c[1]) + " " + c[2] + c[3] + " > " + c[4] + address(t, c[5]) + " " + c[6] + c[7]
+		for i, f := range tsharkFields {
+			if _, ok := first[f][key]; !ok && c[8+i] != "" {
+				first[f][key] = c[8+i]
+			}
+		}
+	}
+	return first
+}
+
+func address(t *testing.T, text string) string {
+	if text == "" {
+		return ""
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.String()
+}
+
+// TestAgainstTshark compares names that weir reads in the recordings with what tshark reads in them.
+func TestAgainstTshark(t *testing.T) {
+	fields := []struct {
+		name, field string
+		value       func(*record) string
+		fromServer  bool
+	}{
+		{"SNI", "tls.handshake.extensions_server_name", func(r *record) string { return r.TLS.SNI }, false},
+		{"HTTP host", "http.host", func(r *record) string {
+			if r.Protocol != "http" && r.Protocol != "websocket" {
+				return ""
+			}
+			return r.Hostname
+		}, false},
+		{"DNS query", "dns.qry.name", func(r *record) string { return r.DNS.Query }, false},
+		{"SSH client", "ssh.protocol", func(r *record) string { return r.SSH.Client }, false},
+		{"SSH server", "ssh.protocol", func(r *record) string { return r.SSH.Server }, true},
+	}
+	compared := map[string]int{}
+	for _, file := range captures(t) {
+		records := map[string]*record{}
+		for _, line := range bytes.Split(bytes.TrimSpace(replay(t, file, 1)), []byte("\n")) {
+			r := new(record)
+			if err := json.Unmarshal(line, r); err != nil {
+				t.Fatal(err)
+			}
+			client, server := r.ends()
+			records[client+" > "+server], records[server+" < "+client] = r, r
+		}
+		theirs := tshark(t, file)
+		for _, f := range fields {
+			for key, want := range theirs[f.field] {
+				if f.fromServer {
+					key = strings.Replace(key, " > ", " < ", 1)
+				}
+				r := records[key]
+				if r == nil {
+					continue // the other direction's, or not this field's flow
+				}
+				got := f.value(r)
+				if host, _, ok := strings.Cut(want, ":"); ok && f.name == "HTTP host" {
+					want = host
+				}
+				if got == "" && f.name != "SNI" { // a protocol that carries this one inside
+					continue
+				}
+				if !strings.EqualFold(got, want) {
+					t.Errorf("%s: %s: %s is %q, tshark says %q", filepath.Base(file), key, f.name, got, want)
+				}
+				compared[f.name]++
+			}
+		}
+	}
+	for _, f := range fields {
+		if compared[f.name] == 0 {
+			t.Errorf("no %s was compared", f.name)
+		}
+	}
+	t.Log("compared:", compared)
+}
