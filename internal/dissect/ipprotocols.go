@@ -16,7 +16,7 @@ var _ = []*Protocol{
 	onIP("ipip", "RFC 2003", "vpn", 4, checkIPv4),
 	onIP("6in4", "RFC 4213", "vpn", 41, checkIPv6),
 	onIP("pgm", "RFC 3208 §8", "network", 113, checkPGM),
-	onIP("l2tp", "RFC 3931 §4.1.1", "vpn", 115, checkL2TPv3),
+	onIP("l2tp", "RFC 3931 §4.1.1", "vpn", 115, checkL2TPv3), // by its control messages: data ones have no form
 }
 
 // onIP registers a protocol that one function of the first message decides.
@@ -164,14 +164,11 @@ func checkPGM(d *Datagram, _ *Result) bool {
 	return false
 }
 
-// checkL2TPv3: a session, or session 0 and a control message of version 3.
+// checkL2TPv3: session 0, then a control message of version 3 with its length.
 func checkL2TPv3(d *Datagram, _ *Result) bool {
 	const control = 16
 	b := d.Payload
-	if len(b) < 8 {
-		return false
-	}
-	return be32(b) != 0 || len(b) >= control && b[4]&0x80 != 0 && b[5]&15 == 3 && be16(b[6:]) == d.Length-4
+	return len(b) >= control && be32(b) == 0 && b[4]&0x80 != 0 && b[5]&15 == 3 && be16(b[6:]) == d.Length-4
 }
 
 // appendDotted appends four bytes as decimal numbers with dots between.

@@ -8,6 +8,37 @@ var _ = register(Protocol{
 	Over: UDP, Ports: []uint16{4341, 4342}, Inspect: inspectLISP,
 })
 
+// Map servers and tunnel routers also keep a session over TCP (draft-ietf-lisp-map-server-reliable-transport §5).
+var _ = register(Protocol{
+	Name: "lisp", Spec: "draft-ietf-lisp-map-server-reliable-transport §5", Category: "vpn",
+	Over: TCP, Ports: []uint16{4342}, Start: Of(0), MinLength: lispSessionHeader + len(lispEndMarker), Inspect: inspectLISPSession,
+})
+
+const (
+	lispSessionHeader = 8 // type, length of all, message identifier
+	lispEndMarker     = "\x9f\xac\xad\xe9"
+)
+
+func inspectLISPSession(c *Conversation, r *Result) Verdict {
+	const firstType, lastType = 16, 32
+	b := c.First()
+	if len(b) < lispSessionHeader {
+		return NeedMore
+	}
+	kind, length := be16(b), be16(b[2:])
+	if kind < firstType || kind > lastType || length < lispSessionHeader+len(lispEndMarker) {
+		return No
+	}
+	if len(b) < length {
+		return NeedMore
+	}
+	if string(b[length-len(lispEndMarker):length]) != lispEndMarker {
+		return No
+	}
+	r.Object("lisp").String("message", "session")
+	return Yes
+}
+
 func inspectLISP(c *Conversation, r *Result) Verdict {
 	const dataHeader = 8
 	b := c.First()

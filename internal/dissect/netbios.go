@@ -100,7 +100,7 @@ func inspectNetBIOSDatagram(c *Conversation, r *Result) Verdict {
 	if b[0] <= 0x12 { // direct and broadcast datagrams have length and offset too
 		at += 4
 	}
-	if len(b) < at+netbiosEncoded+1 || be16(b[8:]) == 0 {
+	if len(b) < at+netbiosEncoded+1 {
 		return No
 	}
 	var store [15]byte

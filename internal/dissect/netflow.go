@@ -2,10 +2,9 @@
 
 package dissect
 
-// NetFlow versions 1, 5, 7 and 9 (Cisco's export formats; RFC 3954) and IPFIX (RFC 7011).
+// NetFlow versions 1, 5, 7 and 9 (Cisco's export formats; RFC 3954) and IPFIX (RFC 7011), which calls itself version 10.
 var _ = register(Protocol{
 	Name:      "netflow",
-	Also:      []string{"ipfix"},
 	Spec:      "RFC 3954 §5; RFC 7011 §3; Cisco NetFlow export datagram formats",
 	Category:  "network",
 	Over:      UDP,
@@ -54,7 +53,6 @@ func inspectNetFlow(c *Conversation, r *Result) Verdict {
 		if count != d.Length || len(b) < header+4 || !netflowTime(be32(b[4:])) {
 			return No
 		}
-		r.SetProtocol("ipfix")
 		return netflowSets(b[header:], d.Length > len(b), 3, firstData)
 	}
 	return No

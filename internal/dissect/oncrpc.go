@@ -37,7 +37,14 @@ const (
 )
 
 func inspectRPC(c *Conversation, r *Result) Verdict {
-	b := c.First()
+	v := inspectRPCSide(c, c.First(), r)
+	if v == No && c.Transport == TCP && len(c.Second()) > 0 { // a capture can begin within a message of one side
+		return inspectRPCSide(c, c.Second(), r)
+	}
+	return v
+}
+
+func inspectRPCSide(c *Conversation, b []byte, r *Result) Verdict {
 	if c.Transport == TCP {
 		if len(b) < 4+rpcReplySize {
 			return NeedMore
@@ -87,7 +94,8 @@ func rpcCall(b []byte, r *Result) Verdict {
 	return Yes
 }
 
-// rpcReply checks an accepted reply to a call that was not captured. It has no program number, so the port says which.
+// rpcReply checks an accepted reply to a call that was not captured. It has no program number and many zeros, so it has
+// to come from a port that is assigned to one, which then says what it is.
 func rpcReply(c *Conversation, b []byte, r *Result) Verdict {
 	status, flavor, length := be32(b[8:]), be32(b[12:]), be32(b[16:])
 	if status != 0 || flavor != 0 || length != 0 || be32(b[20:]) > 5 || be32(b) == 0 {
@@ -98,6 +106,8 @@ func rpcReply(c *Conversation, b []byte, r *Result) Verdict {
 		r.SetProtocol("nfs")
 	case c.HasPort(111):
 		r.SetProtocol("rpcbind")
+	default:
+		return No
 	}
 	return Yes
 }

@@ -23,6 +23,7 @@ func TestRPC(t *testing.T) {
 	wantProtocol(t, udp(4000, CX(rpcNFSCall)), "nfs")
 	wantNot(t, udp(111, CX("12345678 00000000 00000003 000186a0 00000002 00000003 00000000 00000000 00000000 00000000")), "rpcbind")
 	wantNot(t, udp(111, C(make([]byte, 64))), "onc-rpc")
+	wantNot(t, udp(4000, SX(rpcSuccess)), "onc-rpc")
 	for _, k := range []talk{rpcUDP, rpcTCP} {
 		testTruncations(t, "onc-rpc", k, rpcReplySize)
 		wantNoAllocations(t, "onc-rpc", k)
