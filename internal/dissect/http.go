@@ -61,8 +61,8 @@ func inspectHTTP(c *Conversation, r *Result) Verdict {
 	f.readRequest(&q)
 	f.readResponse(&a)
 	f.tell(&q, &a, request[q.Size:], response[a.Size:], r)
-	if asked == http.Valid && q.Size == 0 || a.Size == 0 {
-		return YesMore
+	if q.Size == 0 && (asked == http.Valid || len(request) == 0) || a.Size == 0 {
+		return YesMore // the rest of a head, or a side that has not spoken
 	}
 	if a.Status/100 == 1 && a.Status != 101 {
 		return YesMore // 100 Continue: the real response follows

@@ -114,6 +114,9 @@ func http2Fields(b []byte, o *Object, r *Result) {
 			if first&0x80 != 0 && (index == get || index == post) {
 				o.String("method", [...]string{"GET", "POST"}[index-get])
 			}
+			if first&0x80 != 0 && index == path {
+				o.String("path", "/")
+			}
 			continue
 		}
 		if index == 0 {

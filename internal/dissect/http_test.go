@@ -39,6 +39,7 @@ func TestHTTP(t *testing.T) {
 	swapped := tcp(50000, S("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), C("HTTP/1.1 204 No Content\r\n\r\n"))
 	swapped.midstream = true
 	wantProtocol(t, swapped, "http", `"status":204`)
+	wantProtocol(t, tcp(80, S("HTTP/1.1 304 Not Modified\r\n\r\n"), C("GET /next HTTP/1.1\r\nHost: a\r\n\r\n")), "http", `"host":"a"`)
 	for _, k := range []talk{httpGet, httpWebSocket, httpConnect, httpIcy} {
 		testTruncations(t, "http", k, 20)
 		wantNoAllocations(t, "http", k)
