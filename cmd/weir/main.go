@@ -6,7 +6,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -21,16 +23,20 @@ const (
 // partialError is an error after which what came before it still counts.
 type partialError struct{ error }
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-func run(args []string) int {
+func run(args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	err := root.Execute()
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintln(os.Stderr, "weir:", err)
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(stderr, "weir:", strings.TrimSuffix(line, "\n"))
+	}
 	var partial partialError
 	if errors.As(err, &partial) {
 		return exitPartial
