@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// PFCP, between the control and the user plane of mobile core networks.
+var _ = register(Protocol{
+	Name: "pfcp", Spec: "3GPP TS 29.244 §7.2", Category: "network",
+	Over: UDP, Ports: []uint16{8805}, Start: Range(0x20, 0x27), MinLength: 16,
+	Inspect: inspectPFCP,
+})
+
+// maxPFCPElements bounds the elements that are walked in one message: a session's rules are grouped in some dozens.
+const maxPFCPElements = 256
+
+func inspectPFCP(c *Conversation, r *Result) Verdict {
+	const followed, session, header = 0x04, 0x01, 4
+	const firstSession, lastNode = 50, 20
+	d := c.Newest()
+	b := d.Payload
+	if len(b) < 16 || b[0]&0xf8 != 0x20 || b[0]&followed == 0 && be16(b[2:]) != d.Length-header || header+be16(b[2:]) > d.Length {
+		return No
+	}
+	at, end, kind := header+4, header+be16(b[2:]), b[1]
+	switch {
+	case b[0]&session != 0 && kind >= firstSession && kind < firstSession+8:
+		at += 8
+	case b[0]&session == 0 && kind >= 1 && kind <= lastNode:
+	default:
+		return No
+	}
+	elements := 0
+	for ; elements < maxPFCPElements && at < end; elements++ {
+		if at+4 > len(b) {
+			break // the capture cut it
+		}
+		if be16(b[at:]) == 0 {
+			return No
+		}
+		at += 4 + be16(b[at+2:])
+	}
+	if at > end || elements == 0 || at != end && d.Length == len(b) {
+		return No
+	}
+	r.Object("pfcp").Int("message_type", int64(kind))
+	return Yes
+}
