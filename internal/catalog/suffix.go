@@ -4,7 +4,9 @@ package catalog
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
+	"math"
 	"math/bits"
 	"strings"
 )
@@ -12,27 +14,29 @@ import (
 // maxName is the longest host name in octets, RFC 1035 §2.3.4 without the root's.
 const maxName = 253
 
-// none marks the absent half of a suffixEntry.
+// none marks a value that a record does not have.
 const none = int32(-1)
 
 // suffixSet finds the longest of many host name suffixes that a name ends in: one hash and one probe for
-// each label that can matter, with no allocation. It is an open-addressed table of entry numbers beside
-// the upper half of their hashes, so that a probe that misses touches one cache line and no string.
+// each label that can matter, with no allocation. It is an open-addressed table of places in one text, each
+// beside the upper half of its name's hash: a probe that misses touches one cache line, one that hits two.
 // The hash has a random seed: nobody who writes names can choose collisions.
 type suffixSet struct {
 	seed      maphash.Seed
-	slots     []uint64 // hash's upper 32 bits, then entry number + 1; 0 is free
-	entries   []suffixEntry
-	minLabels int // of all entries: shorter and longer tails are never probed
+	slots     []uint64 // hash's upper 32 bits, then the record's place in records, 0 where free
+	records   []byte   // from place 1 on: values, length of the name, name
+	minLabels int      // of all names: shorter and longer tails are never probed
 	maxLabels int
 }
 
-// suffixEntry is one name and the values it leads to, none where it has none.
-type suffixEntry struct {
-	name   string
-	suffix int32 // for the name and everything below it
-	exact  int32 // for the name only
-}
+// A record is two values in little endian, none where the name has none, the name's length and the name.
+const (
+	suffixAt   = 0 // value for the name and everything below it
+	exactAt    = 4 // value for the name only
+	lengthAt   = 8
+	nameAt     = 9
+	typicalLen = 16 // of a name, to size the text at first
+)
 
 // newSuffixSet returns an empty set that can hold n names.
 func newSuffixSet(n int) suffixSet {
@@ -41,29 +45,39 @@ func newSuffixSet(n int) suffixSet {
 	return suffixSet{
 		seed:      maphash.MakeSeed(),
 		slots:     make([]uint64, size),
-		entries:   make([]suffixEntry, 0, n),
+		records:   make([]byte, 1, 1+n*(nameAt+typicalLen)),
 		minLabels: maxName,
 	}
 }
 
-// add puts a name in. The first value given for a name stays.
+// add puts a name of at most maxName bytes in, as one of the n that the set was made for. The first value
+// given for a name stays.
 func (s *suffixSet) add(name string, value int32, exact bool) {
 	hash := maphash.String(s.seed, name)
-	slot, e := s.probeString(hash, name)
-	if e == nil {
-		s.entries = append(s.entries, suffixEntry{name: name, suffix: none, exact: none})
-		s.slots[slot] = hash&^0xffffffff | uint64(len(s.entries))
-		e = &s.entries[len(s.entries)-1]
+	slot, at := s.probe(hash, []byte(name))
+	if at == 0 {
+		at = uint32(len(s.records))
+		s.records = binary.LittleEndian.AppendUint32(s.records, math.MaxUint32)
+		s.records = binary.LittleEndian.AppendUint32(s.records, math.MaxUint32)
+		s.records = append(s.records, byte(len(name)))
+		s.records = append(s.records, name...)
+		s.slots[slot] = hash&^0xffffffff | uint64(at)
 		labels := strings.Count(name, ".") + 1
 		s.minLabels = min(s.minLabels, labels)
 		s.maxLabels = max(s.maxLabels, labels)
 	}
-	if exact && e.exact == none {
-		e.exact = value
+	field := at + suffixAt
+	if exact {
+		field = at + exactAt
 	}
-	if !exact && e.suffix == none {
-		e.suffix = value
+	if s.value(field) == none {
+		binary.LittleEndian.PutUint32(s.records[field:], uint32(value))
 	}
+}
+
+// value reads one value of a record.
+func (s *suffixSet) value(field uint32) int32 {
+	return int32(binary.LittleEndian.Uint32(s.records[field:]))
 }
 
 // find returns the value of the longest suffix of name in the set, on a label boundary.
@@ -74,12 +88,12 @@ func (s *suffixSet) find(name []byte) (int32, bool) {
 	start, labels := s.tail(name)
 	for ; labels >= s.minLabels; labels-- {
 		tail := name[start:]
-		if e := s.probe(maphash.Bytes(s.seed, tail), tail); e != nil {
-			if start == 0 && e.exact != none {
-				return e.exact, true
+		if _, at := s.probe(maphash.Bytes(s.seed, tail), tail); at != 0 {
+			if value := s.value(at + exactAt); start == 0 && value != none {
+				return value, true
 			}
-			if e.suffix != none {
-				return e.suffix, true
+			if value := s.value(at + suffixAt); value != none {
+				return value, true
 			}
 		}
 		start += bytes.IndexByte(tail, '.') + 1
@@ -100,32 +114,22 @@ func (s *suffixSet) tail(name []byte) (start, labels int) {
 	return 0, labels + 1
 }
 
-// probe returns the entry for name, nil where there is none. A free slot ends the search, and half are free.
-func (s *suffixSet) probe(hash uint64, name []byte) *suffixEntry {
+// probe returns the slot where the search for name ended and its record's place, 0 where it has none. A
+// free slot ends the search, and half are free.
+func (s *suffixSet) probe(hash uint64, name []byte) (slot uint64, at uint32) {
 	mask := uint64(len(s.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
-		slot := s.slots[i]
-		if slot == 0 {
-			return nil
+		entry := s.slots[i]
+		if entry == 0 {
+			return i, 0
 		}
-		if (slot^hash)>>32 == 0 {
-			if e := &s.entries[uint32(slot)-1]; e.name == string(name) {
-				return e
-			}
+		if (entry^hash)>>32 != 0 {
+			continue
 		}
-	}
-}
-
-// probeString is probe for add: it also returns the slot where the search ended.
-func (s *suffixSet) probeString(hash uint64, name string) (uint64, *suffixEntry) {
-	mask := uint64(len(s.slots) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		slot := s.slots[i]
-		if slot == 0 {
-			return i, nil
-		}
-		if e := &s.entries[uint32(slot)-1]; e.name == name {
-			return i, e
+		at := uint32(entry)
+		record := s.records[at:]
+		if end := nameAt + int(record[lengthAt]); string(record[nameAt:end]) == string(name) {
+			return i, at
 		}
 	}
 }
