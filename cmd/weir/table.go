@@ -22,7 +22,9 @@ type tableWriter struct {
 	out   *bufio.Writer
 	width int // of the terminal, 0: unbounded
 	flows bool
-	begun bool
+
+	rows   [][columns]string // held back until the widths are known
+	widths [columns]int
 
 	applications, protocols map[string]*sum
 }
@@ -33,7 +35,13 @@ type sum struct {
 	flows, packets, bytes uint64
 }
 
-const tableColumns = "%-5s %-39s %-39s %-14s %-20s %8s  %s"
+const (
+	columns = 7
+	// heldRows is how many rows are looked at for the columns' widths before the first is written.
+	heldRows = 500
+)
+
+var tableHeader = [columns]string{"proto", "client", "server", "protocol", "application", "bytes", "host"}
 
 func (w *tableWriter) flow(f *report.Flow) error {
 	if w.applications == nil {
@@ -44,25 +52,55 @@ func (w *tableWriter) flow(f *report.Flow) error {
 	if !w.flows {
 		return nil
 	}
-	if !w.begun {
-		w.begun = true
-		if err := w.line(fmt.Sprintf(tableColumns, "proto", "client", "server", "protocol", "application", "bytes", "host")); err != nil {
-			return err
-		}
-	}
-	protocol := f.Protocol
+	protocol, application := f.Protocol, f.Application
 	if f.Method == "port" {
 		protocol += "?" // a guess is shown as one
 	}
-	application := f.Application
 	if f.ApplicationMethod == "dns" || f.ApplicationMethod == "address" {
 		application += "?"
 	}
-	return w.line(fmt.Sprintf(tableColumns, packet.ProtoName(f.Proto), endText(f.Client), endText(f.Server),
-		protocol, application, bytesText(f.Client.Bytes+f.Server.Bytes), f.Hostname))
+	row := [columns]string{packet.ProtoName(f.Proto), endText(f.Client), endText(f.Server), protocol, application,
+		bytesText(f.Client.Bytes + f.Server.Bytes), string(f.Hostname)}
+	if w.widths != [columns]int{} {
+		return w.row(row)
+	}
+	if w.rows = append(w.rows, row); len(w.rows) == heldRows {
+		return w.release()
+	}
+	return nil
 }
 
-func (w *tableWriter) line(text string) error {
+// release writes the rows held back, under their header.
+func (w *tableWriter) release() error {
+	if w.widths != [columns]int{} {
+		return nil
+	}
+	w.rows = slices.Insert(w.rows, 0, tableHeader)
+	for _, row := range w.rows {
+		for i, text := range row {
+			w.widths[i] = max(w.widths[i], len(text))
+		}
+	}
+	for _, row := range w.rows {
+		if err := w.row(row); err != nil {
+			return err
+		}
+	}
+	w.rows = nil
+	return nil
+}
+
+func (w *tableWriter) row(row [columns]string) error {
+	const bytesColumn = 5
+	var line strings.Builder
+	for i, text := range row {
+		if i == bytesColumn { // numbers stand at the right
+			fmt.Fprintf(&line, "%*s  ", w.widths[i], text)
+		} else {
+			fmt.Fprintf(&line, "%-*s  ", w.widths[i], text)
+		}
+	}
+	text := line.String()
 	if w.width > 0 && len(text) > w.width {
 		text = text[:w.width]
 	}
@@ -89,7 +127,10 @@ func count(m map[string]*sum, name string, f *report.Flow) {
 }
 
 func (w *tableWriter) end(t engine.Totals, elapsed time.Duration) error {
-	if w.begun {
+	if w.flows {
+		if err := w.release(); err != nil {
+			return err
+		}
 		fmt.Fprintln(w.out)
 	}
 	w.sums("application", w.applications)
