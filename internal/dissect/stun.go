@@ -12,14 +12,14 @@ import (
 // RFC 6544 §3). What follows on the same flow, DTLS and media, is the call that STUN found the way for.
 var _ = register(Protocol{
 	Name:      "stun",
-	Also:      []string{"rtp"},
+	Also:      []string{"dtls", "rtp"},
 	Spec:      "RFC 8489 §5; RFC 3489 §11; RFC 8656 §12; RFC 4571 §2",
 	Category:  "voip",
 	Over:      TCP | UDP,
 	Ports:     []uint16{3478, 3479, 5349, 19302},
 	Start:     Of(0x00, 0x01, 0x08).Or(Range(0x40, 0x4f)),
 	MinLength: stun.HeaderSize,
-	Extra:     20, // who runs a TURN server is told by its second answer
+	Extra:     MaxDatagrams - 8, // who runs a TURN server is told by its second answer, and media follow the checks
 	Inspect:   inspectSTUN,
 })
 
@@ -42,7 +42,6 @@ type stunFacts struct {
 	origin, transaction   []byte
 	mapped, relayed       netip.AddrPort
 	application           string
-	media                 bool
 }
 
 func inspectSTUN(c *Conversation, r *Result) Verdict {
@@ -54,16 +53,32 @@ func inspectSTUN(c *Conversation, r *Result) Verdict {
 		for i := range c.Datagrams {
 			f.readDatagram(&c.Datagrams[i])
 		}
-		f.media = f.messages > 0 && rtpCertain(c)
 	}
 	switch {
 	case f.certain || f.channels >= stunChannels:
 		f.tell(r)
-		return YesMore
+		return stunCarries(c, r)
 	case f.other || f.messages+f.channels == 0 && c.Transport != TCP:
 		return No
 	}
 	return NeedMore
+}
+
+// stunCarries gives the flow the name of what comes after STUN found the way: DTLS, or media without it.
+func stunCarries(c *Conversation, r *Result) Verdict {
+	if c.Transport == TCP {
+		return YesMore
+	}
+	if ok, complete := dtlsFields(c, r); ok {
+		r.SetProtocol("dtls")
+		if complete {
+			return Yes
+		}
+	} else if rtpCertain(c) {
+		r.SetProtocol("rtp")
+		return Yes
+	}
+	return YesMore
 }
 
 // readDatagram reads one datagram of a flow, which RFC 7983 §7 lets several protocols share by their first byte.
@@ -169,14 +184,12 @@ func (f *stunFacts) readAttribute(m *stun.Message, a stun.Attribute, value []byt
 // stunSeen is which attributes that tell the application a message has.
 type stunSeen struct {
 	n                                                  int
-	user, integrity, transport, microsoft, webex, meta bool
+	integrity, transport, microsoft, webex, meta, zoom bool
 }
 
 func (s *stunSeen) add(a stun.Attribute) {
 	s.n++
 	switch a {
-	case stun.Username:
-		s.user = true
 	case stun.MessageIntegrity:
 		s.integrity = true
 	case stun.RequestedTransp:
@@ -185,6 +198,8 @@ func (s *stunSeen) add(a stun.Attribute) {
 		s.microsoft = true
 	case stun.CiscoWebexFlow:
 		s.webex = true
+	case stun.Zoom:
+		s.zoom = true
 	}
 	if a >= 0x4000 && a <= 0x4007 {
 		s.meta = true
@@ -194,7 +209,8 @@ func (s *stunSeen) add(a stun.Attribute) {
 // application is the one whose dialect the message is in. MS-TURN's and Webex's attributes are theirs by registration.
 // WhatsApp's clients and relays put attributes of their own at 0x4000, where none is registered and a receiver has to
 // understand all, into Allocate without REQUESTED-TRANSPORT (against RFC 8656 §7.1); between clients their connectivity
-// checks hold MESSAGE-INTEGRITY alone, without USERNAME (against RFC 8445 §7.2.2).
+// checks hold MESSAGE-INTEGRITY alone, without USERNAME (against RFC 8445 §7.2.2). Zoom's clients ask in the first edition's
+// form with one attribute that isn't in it.
 func (s *stunSeen) application(m *stun.Message) string {
 	switch {
 	case s.microsoft:
@@ -202,6 +218,9 @@ func (s *stunSeen) application(m *stun.Message) string {
 	case s.webex:
 		return "webex"
 	case m.Classic:
+		if s.zoom && s.n == 1 {
+			return "zoom"
+		}
 		return ""
 	case s.meta && m.Method == stun.Allocate && !s.transport:
 		return "whatsapp"
@@ -212,9 +231,6 @@ func (s *stunSeen) application(m *stun.Message) string {
 }
 
 func (f *stunFacts) tell(r *Result) {
-	if f.media {
-		r.SetProtocol("rtp")
-	}
 	if f.application != "" {
 		r.SetApplication(f.application)
 	}

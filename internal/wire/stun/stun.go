@@ -17,6 +17,8 @@ const (
 	// MaxAttributes is how many attributes of a message are read. Real messages have up to a dozen; 64 of the shortest fill
 	// 256 bytes.
 	MaxAttributes = 64
+	// zoomSize is the length of Zoom's own attribute.
+	zoomSize = 20
 )
 
 // Class is the class of a message (RFC 8489 §5).
@@ -73,6 +75,7 @@ const (
 	XORRelayedAddress Attribute = 0x0016
 	RequestedTransp   Attribute = 0x0019
 	XORMappedAddress  Attribute = 0x0020
+	Zoom              Attribute = 0x0101 // not registered: Zoom's requests of RFC 3489 have it
 	MSVersion         Attribute = 0x8008
 	Software          Attribute = 0x8022
 	Fingerprint       Attribute = 0x8028
@@ -145,7 +148,7 @@ func Parse(b []byte, m *Message) State {
 func (m *Message) walk(whole bool) bool {
 	b := m.attributes
 	for len(b) >= 4 {
-		if m.Classic && !isClassic(Attribute(binary.BigEndian.Uint16(b))) {
+		if a := Attribute(binary.BigEndian.Uint16(b)); m.Classic && !isClassic(a) && (a != Zoom || b[2] != 0 || b[3] != zoomSize) {
 			return false
 		}
 		n := 4 + int(binary.BigEndian.Uint16(b[2:])+3)&^3

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// All packets are built by hand after the figures of RFC 3550 §5.1 and §6.4.
+const (
+	rtcpSenderReport = "80c80006 00001234 e0000000 00000000 00000010 00000001 000000a0"
+	rtcpDescription  = "81ca0003 00001234 0104616263640000"
+)
+
+func rtpTalk(over Transport, packets ...string) talk {
+	k := talk{over: over, serverPort: 40000}
+	for _, p := range packets {
+		if over == TCP {
+			p = fmt.Sprintf("%04x", len(unhex(p))) + p
+		}
+		k.says = append(k.says, CX(p))
+	}
+	return k
+}
+
+var (
+	rtpOneWay = rtpTalk(UDP, rtpPacket(0, 7, 0x1234), rtpPacket(0, 8, 0x1234), rtpPacket(0, 10, 0x1234))
+	rtpBoth   = udp(40000, CX(rtpPacket(8, 65535, 0x1234)), SX(rtpPacket(8, 9, 0x5678)), CX(rtpPacket(8, 65536, 0x1234)), SX(rtpPacket(8, 10, 0x5678)))
+	rtpFramed = rtpTalk(TCP, rtpPacket(96, 7, 0x1234), rtpPacket(96, 8, 0x1234), rtpPacket(96, 9, 0x1234))
+	rtcpPair  = udp(40001, CX(rtcpSenderReport+rtcpDescription))
+	rtcpThen  = udp(40000, CX("80c90001 00001234"), CX(rtpPacket(0, 7, 0x1234)), CX(rtpPacket(0, 8, 0x1234)), CX(rtpPacket(0, 9, 0x1234)))
+	srtcpPair = udp(40001, CX("80c90001 00001234 80000001 0102030405060708090a"), CX("80c90001 00001234 80000002 0102030405060708090a"),
+		CX("80c90001 00001234 80000003 0102030405060708090a"))
+)
+
+func TestRTP(t *testing.T) {
+	wantProtocol(t, rtpOneWay, "rtp", `"payload_type":0`)
+	wantProtocol(t, rtpBoth, "rtp", `"payload_type":8`)
+	wantProtocol(t, rtpFramed, "rtp", `"payload_type":96`)
+	for name, k := range map[string]talk{
+		"one packet":                rtpTalk(UDP, rtpPacket(0, 7, 0x1234)),
+		"two of one direction":      rtpTalk(UDP, rtpPacket(0, 7, 0x1234), rtpPacket(0, 8, 0x1234)),
+		"three sources":             rtpTalk(UDP, rtpPacket(0, 7, 1), rtpPacket(0, 8, 2), rtpPacket(0, 9, 3)),
+		"the same packet again":     rtpTalk(UDP, rtpPacket(0, 7, 1), rtpPacket(0, 7, 1), rtpPacket(0, 7, 1)),
+		"sequence going back":       rtpTalk(UDP, rtpPacket(0, 9, 1), rtpPacket(0, 8, 1), rtpPacket(0, 7, 1)),
+		"payload type of RTCP":      rtpTalk(UDP, rtpPacket(72, 7, 1), rtpPacket(72, 8, 1), rtpPacket(72, 9, 1)),
+		"no source":                 rtpTalk(UDP, rtpPacket(0, 7, 0), rtpPacket(0, 8, 0), rtpPacket(0, 9, 0)),
+		"something else in between": rtpTalk(UDP, rtpPacket(0, 7, 1), "ff"+strings.Repeat("00", 40), rtpPacket(0, 8, 1), rtpPacket(0, 9, 1)),
+		"extension past the end":    rtpTalk(UDP, "9000000100000000000000010001ffff00", "9000000200000000000000010001ffff00", "9000000300000000000000010001ffff00"),
+	} {
+		if h := listen(t, k); h.protocol == "rtp" {
+			t.Errorf("%s is named rtp", name)
+		}
+	}
+	for _, k := range []talk{rtpOneWay, rtpBoth, rtpFramed} {
+		testTruncations(t, "rtp", k, 999)
+		wantNoAllocations(t, "rtp", k)
+	}
+}
+
+func TestRTCP(t *testing.T) {
+	wantProtocol(t, rtcpPair, "rtcp")
+	wantProtocol(t, srtcpPair, "rtcp")
+	wantProtocol(t, rtcpThen, "rtp", `"payload_type":0`)
+	wantNot(t, udp(40001, CX("80c90001 00001234")), "rtcp")
+	wantNot(t, udp(40001, CX(rtcpSenderReport+rtcpDescription+"00")), "rtcp")
+	wantNot(t, udp(40001, CX("80c80001 00001234"+rtcpDescription)), "rtcp")
+	wantNot(t, udp(40001, CX(rtcpSenderReport+"01ca0003 00001234 0104616263640000")), "rtcp")
+	for _, k := range []talk{rtcpPair, srtcpPair, rtcpThen} {
+		testTruncations(t, "rtcp", k, 36)
+		wantNoAllocations(t, "rtcp", k)
+	}
+}
+
+func FuzzRTP(f *testing.F)  { fuzzTalks(f, "rtp", rtpOneWay, rtpBoth) }
+func FuzzRTCP(f *testing.F) { fuzzTalks(f, "rtcp", rtcpPair, srtcpPair, rtcpThen) }
