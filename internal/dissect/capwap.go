@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// CAPWAP's control channel: discovery in the clear, and DTLS behind a header of its own.
+var _ = register(Protocol{
+	Name: "capwap", Spec: "RFC 5415 §4", Category: "network",
+	Over: UDP, Ports: []uint16{5246, 5247}, Start: Of(0, 1), MinLength: 16,
+	Inspect: inspectCAPWAP,
+})
+
+func inspectCAPWAP(c *Conversation, r *Result) Verdict {
+	const dtls, clear = 1, 0
+	d := c.Newest()
+	b := d.Payload
+	if len(b) < 16 {
+		return No
+	}
+	if b[0] == dtls {
+		const record = 4 // 3 reserved bytes, then DTLS's record: type, version, epoch, sequence number, length
+		version := be16(b[record+1:])
+		if isZero(b[1:record]) && b[record] >= 20 && b[record] <= 25 && (version == 0xfeff || version == 0xfefd) && len(b) >= record+13 && record+13+be16(b[record+11:]) <= d.Length {
+			return Yes
+		}
+		return No
+	}
+	if b[0] != clear {
+		return No
+	}
+	return capwapControl(b, d.Length, r)
+}
+
+// capwapControl checks a control message: the header (§4.3), the control header (§4.5.1), and the elements, which fill it.
+func capwapControl(b []byte, length int, r *Result) Verdict {
+	const fragment, reserved, control, element, maxElements = 0x80, 0x07, 8, 4, 256
+	header := int(b[1]>>3) * 4
+	binding := (b[1]&1)<<4 | b[2]>>4
+	if header < 8 || header+control > len(b) || b[3]&(fragment|reserved) != 0 || binding > 3 || be16(b[6:])&7 != 0 {
+		return No
+	}
+	const lastType = 26
+	kind := be32(b[header:])
+	rest := be16(b[header+5:])
+	if kind == 0 || kind > lastType || b[header+7] != 0 || rest < 3 || header+5+rest != length {
+		return No
+	}
+	at, elements := header+control, 0
+	for ; elements < maxElements && at < length; elements++ {
+		if at+element > len(b) {
+			break
+		}
+		if be16(b[at:]) == 0 {
+			return No
+		}
+		at += element + be16(b[at+2:])
+	}
+	if at != length && length == len(b) || at > length || elements == 0 && kind != 13 && kind != 14 {
+		return No // only an echo has no element
+	}
+	r.Object("capwap").Int("message_type", int64(kind))
+	return Yes
+}

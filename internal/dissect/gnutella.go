@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// Gnutella: the handshake over TCP, and its messages over UDP.
+var _ = register(Protocol{
+	Name: "gnutella", Spec: "RFC-Gnutella 0.6 §2.1; GDF Gnutella protocol v0.4", Category: "file-sharing",
+	Over: TCP, Ports: []uint16{6346, 6347}, Start: Firsts("GNUTELLA", "GIV "), MinLength: 13,
+	Inspect: inspectGnutella,
+})
+
+var _ = register(Protocol{
+	Name: "gnutella", Spec: "RFC-Gnutella 0.6 §2.2", Category: "file-sharing",
+	Over: UDP, Ports: []uint16{6346, 6347}, Start: Firsts("GND"), MinLength: gnutellaGND,
+	Inspect: inspectGnutellaDatagram,
+})
+
+// gnutellaGND is the length of the header of LimeWire's and GTK-Gnutella's semi-reliable datagrams: tag, flags, sequence, part,
+// count.
+const gnutellaGND = 8
+
+func inspectGnutella(c *Conversation, r *Result) Verdict {
+	for _, b := range [2][]byte{c.First(), c.Second()} {
+		line, rest, whole := cutLine(b)
+		switch {
+		case hasPrefix(b, "GNUTELLA CONNECT/0.") && whole, hasPrefix(b, "GNUTELLA/0.") && replyCode(argument(line)) != 0:
+			describeGnutella(rest, r)
+			return Yes
+		case hasPrefix(b, "GIV ") && whole && isGnutellaGive(argument(line)):
+			return Yes
+		}
+	}
+	if couldBe(c.First(), "GNUTELLA") || couldBe(c.First(), "GIV ") {
+		return NeedMore
+	}
+	return No
+}
+
+// describeGnutella reads the client's name from the headers.
+func describeGnutella(b []byte, r *Result) {
+	for n := 0; n < maxLines && len(b) > 0; n++ {
+		var line []byte
+		line, b, _ = cutLine(b)
+		if hasPrefixFold(line, "USER-AGENT: ") {
+			r.Object("gnutella").Text("client", argument(line))
+			return
+		}
+	}
+}
+
+// isGnutellaGive checks the rest of "GIV index:identifier/name", by which a host behind a firewall offers a file: the
+// identifier has 32 hexadecimal digits.
+func isGnutellaGive(b []byte) bool {
+	index, rest, ok := bytes.Cut(b, []byte{':'})
+	if !ok || len(index) == 0 || len(index) > 10 || len(rest) < 33 || rest[32] != '/' {
+		return false
+	}
+	for _, c := range rest[:32] {
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// inspectGnutellaDatagram checks a message of 23 bytes and its payload (GUID, type, TTL, hops, length), or a datagram with the
+// tag "GND" around parts of one.
+func inspectGnutellaDatagram(c *Conversation, r *Result) Verdict {
+	const kind, ttl, hops, size, header, maxTTL = 16, 17, 18, 19, 23, 7
+	d := c.Newest()
+	b := d.Payload
+	if hasPrefix(b, "GND") && len(b) >= gnutellaGND {
+		const deflated, acknowledged = 0x01, 0x02
+		if b[3]&^(deflated|acknowledged) == 0 && b[6] > 0 && (b[7] == 0 && d.Length == gnutellaGND || b[6] <= b[7] && d.Length > gnutellaGND) {
+			return Yes
+		}
+		return No
+	}
+	if len(b) < header || header+le32(b[size:]) != d.Length || b[ttl]+b[hops] > maxTTL || b[ttl] > maxTTL {
+		return No
+	}
+	switch b[kind] {
+	case 0x00, 0x01, 0x31, 0x40, 0x80, 0x81: // ping, pong, vendor message, push, query, hit
+		if b[8] == 0xff && b[15] == 0 {
+			return Yes // how modern servents mark their GUIDs
+		}
+	}
+	return No
+}
