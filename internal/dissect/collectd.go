@@ -25,7 +25,7 @@ func inspectCollectd(c *Conversation, r *Result) Verdict {
 	d := &c.Datagrams[0]
 	b := d.Payload
 	o := r.Object("collectd")
-	parts := 0
+	parts, hosts, plugins := 0, 0, 0
 	for range maxCollectdParts {
 		if len(b) < 4 {
 			break
@@ -39,9 +39,11 @@ func inspectCollectd(c *Conversation, r *Result) Verdict {
 		}
 		switch value := b[4:length]; kind {
 		case host:
-			o.Text("host", bytes.TrimSuffix(value, []byte{0}))
+			if hosts++; hosts == 1 {
+				o.Text("host", bytes.TrimSuffix(value, []byte{0}))
+			}
 		case plugin:
-			if parts < 4 {
+			if plugins++; plugins == 1 {
 				o.Text("plugin", bytes.TrimSuffix(value, []byte{0}))
 			}
 		case encrypted: // user name's length, user name, initialisation vector, ciphertext: all of the datagram

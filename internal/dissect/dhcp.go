@@ -50,12 +50,16 @@ func inspectDHCP(c *Conversation, r *Result) Verdict {
 		dhcpMAC(o, b)
 		return Yes
 	}
+	var seen Bytes
 	for i, options := 0, b[dhcpOptions:]; i < maxDHCPOptions; i++ {
 		code, value, rest := dhcpOption(options)
 		if code < 0 {
 			break
 		}
-		dhcpField(o, code, value)
+		if !seen.Has(byte(code)) { // parts of a long option (RFC 3396) but the first are left out
+			dhcpField(o, code, value)
+			seen = seen.Or(Of(byte(code)))
+		}
 		options = rest
 	}
 	dhcpMAC(o, b)

@@ -51,6 +51,7 @@ func inspectDiameter(c *Conversation, r *Result) Verdict {
 	o.Int("application_id", int64(uint32(be32(b[8:]))))
 	o.Bool("request", b[4]&0x80 != 0)
 	avps := b[diameterHeader:min(length, len(b))]
+	host, realm, destination := false, false, false
 	for i := range maxDiameterAVPs {
 		const avpHeader, originHost, originRealm, destinationHost = 8, 264, 296, 293
 		if len(avps) < avpHeader {
@@ -63,13 +64,16 @@ func inspectDiameter(c *Conversation, r *Result) Verdict {
 		if size > len(avps) {
 			break
 		}
-		switch value := avps[avpHeader:size]; be32(avps) {
-		case originHost:
+		switch value, code := avps[avpHeader:size], be32(avps); {
+		case code == originHost && !host:
 			o.Text("origin_host", value)
-		case originRealm:
+			host = true
+		case code == originRealm && !realm:
 			o.Text("origin_realm", value)
-		case destinationHost:
+			realm = true
+		case code == destinationHost && !destination:
 			o.Text("destination_host", value)
+			destination = true
 		}
 		avps = avps[min((size+3)&^3, len(avps)):]
 	}

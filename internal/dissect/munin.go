@@ -12,9 +12,15 @@ var _ = register(Protocol{
 
 func inspectMunin(c *Conversation, r *Result) Verdict {
 	const greeting = "# munin node at "
-	b := c.First()
+	b := c.ToClient()
+	if !couldBe(b, greeting) { // or the two were taken for one another
+		b = c.ToServer()
+	}
 	if !couldBe(b, greeting) {
 		return No
+	}
+	if len(b) == 0 {
+		return NeedMore // impatient masters send their commands before the greeting came
 	}
 	line, _, ok := bytes.Cut(b, []byte("\n"))
 	if !ok {

@@ -35,6 +35,7 @@ func inspectRADIUS(c *Conversation, r *Result) Verdict {
 	if len(attributes) == 0 && !c.HasPort(1812) && !c.HasPort(1813) && !c.HasPort(1645) && !c.HasPort(1646) {
 		return No // nothing but code and length agrees
 	}
+	var seen Bytes
 	for len(attributes) > 0 { // at least two bytes each, so at most 2,038 of them
 		if len(attributes) < 2 {
 			return verdictIf(cut)
@@ -46,7 +47,12 @@ func inspectRADIUS(c *Conversation, r *Result) Verdict {
 		if n > len(attributes) {
 			break
 		}
-		switch value := attributes[2:n]; attributes[0] {
+		kind := attributes[0]
+		if seen.Has(kind) {
+			kind = 0 // of those that are repeated the first counts
+		}
+		seen = seen.Or(Of(kind))
+		switch value := attributes[2:n]; kind {
 		case userName:
 			o.Text("user_name", value)
 		case nasIPAddress:

@@ -37,21 +37,21 @@ func inspectSSDP(c *Conversation, r *Result) Verdict {
 		o.Text("method", method)
 	}
 	_, rest, ok := bytes.Cut(b, []byte("\n"))
-	known := 0
+	var known Bytes // a field that is repeated counts once
 	for range maxSSDPLines {
 		var line []byte
 		if line, rest, ok = bytes.Cut(rest, []byte("\n")); !ok && len(line) == 0 {
 			break
 		}
 		line = bytes.TrimSuffix(line, []byte("\r"))
-		for _, f := range ssdpFields {
-			if hasPrefixFold(line, f.wire) {
+		for i, f := range ssdpFields {
+			if hasPrefixFold(line, f.wire) && !known.Has(byte(i)) {
 				o.Text(f.field, bytes.Trim(line[len(f.wire):], ` "`))
-				known++
+				known = known.Or(Of(byte(i)))
 			}
 		}
 	}
-	if b[0] == 'H' && known == 0 {
+	if b[0] == 'H' && known == (Bytes{}) {
 		return No // HTTP in datagrams, but nothing of discovery in it
 	}
 	return Yes
