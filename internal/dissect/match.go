@@ -138,3 +138,11 @@ func moreIf(possible bool) Verdict {
 	}
 	return No
 }
+
+// cutText16 cuts what has its length in two bytes, big endian, before it.
+func cutText16(b []byte) (text, rest []byte, ok bool) {
+	if len(b) < 2 || len(b) < 2+be16(b) {
+		return nil, nil, false
+	}
+	return b[2 : 2+be16(b)], b[2+be16(b):], true
+}

@@ -3,10 +3,9 @@
 package dissect
 
 // modbus: Modbus/TCP, from a request and the response that repeats its transaction, unit and function, or from messages that
-// follow one another exactly; UMAS is Schneider Electric's own function in it.
+// follow one another exactly. UMAS, Schneider Electric's own function in it, is an application of it.
 var _ = register(Protocol{
 	Name:      "modbus",
-	Also:      []string{"umas"},
 	Spec:      "MODBUS Messaging on TCP/IP Implementation Guide V1.0b §3.1.3; MODBUS Application Protocol V1.1b3 §5, §6",
 	Category:  "industrial",
 	Over:      TCP | UDP,
@@ -59,7 +58,7 @@ func modbusTell(a, b []byte, r *Result) Verdict {
 		a = b
 	}
 	if a[7] == modbusUMAS {
-		r.SetProtocol("umas")
+		r.SetApplication("umas")
 	}
 	o := r.Object("modbus")
 	o.Int("unit_id", int64(a[6]))

@@ -16,7 +16,9 @@ func TestModbus(t *testing.T) {
 	wantProtocol(t, modbusRead, "modbus", `"unit_id":255`, `"function":3`)
 	wantProtocol(t, modbusFail, "modbus", `"exception":2`)
 	wantProtocol(t, modbusUdp, "modbus")
-	wantProtocol(t, umasTalk, "umas", `"function":90`)
+	if h := wantProtocol(t, umasTalk, "modbus", `"function":90`); h.application != "umas" {
+		t.Errorf("application %q", h.application)
+	}
 	q := modbusRead.says[0]
 	wantProtocol(t, tcp(502, q, q, q, q), "modbus")
 	wantNot(t, tcp(502, q), "modbus")

@@ -83,14 +83,6 @@ func mqttLength(b []byte) (length, size int) {
 	return length, size
 }
 
-// mqttText cuts a text with its length in two bytes before it.
-func mqttText(b []byte) (text, rest []byte, ok bool) {
-	if len(b) < 2 || len(b) < 2+be16(b) {
-		return nil, nil, false
-	}
-	return b[2 : 2+be16(b)], b[2+be16(b):], true
-}
-
 // mqttOpening reads CONNECT: protocol name, version, flags, keep-alive, from version 5 on properties, client identifier.
 func mqttOpening(b []byte, r *Result) Verdict {
 	const hasPassword, hasUser, reserved = 1 << 6, 1 << 7, 1
@@ -99,7 +91,7 @@ func mqttOpening(b []byte, r *Result) Verdict {
 		return moreIf(size == 0)
 	}
 	b = b[size:min(len(b), size+length)]
-	name, rest, ok := mqttText(b)
+	name, rest, ok := cutText16(b)
 	if !ok {
 		return moreIf(couldBe(b, "\x00\x04MQTT") || couldBe(b, "\x00\x06MQIsdp"))
 	}
@@ -126,7 +118,7 @@ func mqttOpening(b []byte, r *Result) Verdict {
 		}
 		rest = rest[n+properties:]
 	}
-	client, _, ok := mqttText(rest)
+	client, _, ok := cutText16(rest)
 	if !ok {
 		return YesMore
 	}
@@ -191,7 +183,7 @@ func mqttPacket(first byte, body []byte) int {
 				body = body[1:] // no properties, version 5
 			}
 		}
-		topic, _, ok := mqttText(body)
+		topic, _, ok := cutText16(body)
 		if !ok || len(topic) == 0 || !utf8.Valid(topic) || !isPrintable(topic) {
 			return 0
 		}
