@@ -64,6 +64,9 @@ func inspectIMAP(c *Conversation, r *Result) Verdict {
 		o.Bool("starttls", true)
 		return afterSTARTTLS(toServer, toClient, r)
 	}
+	if password {
+		return Yes
+	}
 	return YesMore
 }
 

@@ -59,5 +59,8 @@ func inspectPOP3(c *Conversation, r *Result) Verdict {
 		o.Bool("starttls", true)
 		return afterSTARTTLS(toServer, toClient, r)
 	}
+	if password {
+		return Yes
+	}
 	return YesMore
 }

@@ -33,13 +33,16 @@ func inspectSMTP(c *Conversation, r *Result) Verdict {
 			o.Text("server", host)
 		}
 	}
-	startTLS, cleartext := smtpCommands(toServer, o)
+	startTLS, cleartext, done := smtpCommands(toServer, o)
 	if cleartext {
 		r.Risk("cleartext-credentials")
 	}
 	if startTLS {
 		o.Bool("starttls", true)
 		return afterSTARTTLS(toServer, toClient, r)
+	}
+	if done {
+		return Yes
 	}
 	return YesMore
 }
@@ -67,8 +70,8 @@ func smtpCertain(toServer, toClient []byte) Verdict {
 	return NeedMore
 }
 
-// smtpCommands tells what the client's commands say, as far as they are in the clear.
-func smtpCommands(b []byte, o *Object) (startTLS, cleartext bool) {
+// smtpCommands tells what the client's commands say, as far as they are in the clear; done says that the mail has begun.
+func smtpCommands(b []byte, o *Object) (startTLS, cleartext, done bool) {
 	named := false
 	for range maxLines {
 		line, rest, whole := cutLine(b)
@@ -85,10 +88,10 @@ func smtpCommands(b []byte, o *Object) (startTLS, cleartext bool) {
 		case hasVerb(line, "AUTH PLAIN", "AUTH LOGIN"):
 			cleartext = true
 		case hasVerb(line, "STARTTLS"):
-			return true, cleartext
-		case hasVerb(line, "DATA"):
-			return false, cleartext // the mail is not read
+			return true, cleartext, false
+		case hasPrefixFold(line, "MAIL FROM:"):
+			return false, cleartext, true
 		}
 	}
-	return false, cleartext
+	return false, cleartext, false
 }

@@ -8,8 +8,8 @@ var _ = register(Protocol{
 	Name:      "thrift",
 	Spec:      "Apache Thrift: thrift-binary-protocol.md, thrift-compact-protocol.md, thrift-rpc.md",
 	Category:  "rpc",
-	Over:      TCP,
-	Ports:     []uint16{9090},
+	Over:      TCP | UDP, // agents of tracing systems send datagrams
+	Ports:     []uint16{9090, 6831, 6832},
 	Start:     Of(0x80, 0x82, 0),
 	MinLength: 8,
 	Inspect:   inspectThrift,

@@ -15,6 +15,7 @@ func TestThrift(t *testing.T) {
 	wantProtocol(t, thriftBinary, "thrift", `"method":"ping"`)
 	wantProtocol(t, thriftFramed, "thrift", `"method":"ping"`)
 	wantProtocol(t, thriftCompact, "thrift", `"method":"getUser"`)
+	wantProtocol(t, udp(6831, C("\x82\x81\x01\x09emitBatch\x1c")), "thrift", `"method":"emitBatch"`)
 	wantNot(t, tcp(9090, C("\x80\x01\x00\x01\x00\x00\x00\x04p\x00ng\x00\x00\x00\x01\x00")), "thrift")
 	wantNot(t, tcp(9090, C("\x80\x01\x00\x09\x00\x00\x00\x04ping\x00\x00\x00\x01\x00")), "thrift")
 	wantNot(t, tcp(9090, C("\x80\x01\x00\x01\x00\x00\x00\x01p\x00\x00\x00\x01\x00")), "thrift")
