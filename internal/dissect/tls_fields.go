@@ -136,8 +136,10 @@ func (s *tlsScratch) reportHello(r *Result, o *Object) {
 	}
 	n := 0
 	for name, rest := h.ALPN.Next(); name != nil && n < MaxList; name, rest = rest.Next() {
-		s.names[n] = name
-		n++
+		if len(name) > 0 {
+			s.names[n] = name
+			n++
+		}
 	}
 	o.Texts("alpn", s.names[:n])
 	if h.ECH {

@@ -50,7 +50,7 @@ type Certificate struct {
 	nNames int
 }
 
-// DNSNames are the alternative names of type dNSName (RFC 5280 §4.2.1.6), at most MaxNames.
+// DNSNames are the alternative names of type dNSName (RFC 5280 §4.2.1.6) that are not empty, at most MaxNames.
 func (c *Certificate) DNSNames() [][]byte { return c.names[:c.nNames] }
 
 // DER tags (X.690 §8) that certificates use.
@@ -306,7 +306,7 @@ func (c *Certificate) parseNames(b []byte) {
 		if !ok {
 			return
 		}
-		if tag == tagDNSName {
+		if tag == tagDNSName && len(content) > 0 {
 			c.names[c.nNames] = content
 			c.nNames++
 		}
