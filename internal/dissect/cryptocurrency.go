@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// The peer-to-peer protocols of crypto currencies. Each but Ethereum's begins its messages with a magic number.
+var (
+	_ = register(Protocol{
+		Name: "bitcoin", Spec: "Bitcoin developer reference: P2P network, message headers", Category: "crypto-currency",
+		Over: TCP, Ports: []uint16{8333, 18333, 38333}, Start: Firsts(bitcoinMagics...), MinLength: bitcoinHeader, Inspect: inspectBitcoin,
+	})
+	_ = register(Protocol{
+		Name: "monero", Spec: "Monero: Levin protocol", Category: "crypto-currency",
+		Over: TCP, Ports: []uint16{18080}, Start: Firsts(levinMagic), MinLength: levinHeader, Inspect: inspectLevin,
+	})
+	_ = register(Protocol{
+		Name: "nano", Spec: "Nano protocol specification: message header, node_id_handshake", Category: "crypto-currency",
+		Over: TCP, Ports: []uint16{7075}, Start: Firsts("R"), MinLength: nanoHeader, Inspect: inspectNano,
+	})
+	_ = register(Protocol{
+		Name: "ethereum", Spec: "Ethereum Node Discovery Protocol v4", Category: "crypto-currency",
+		Over: UDP, Ports: []uint16{30301, 30303}, MinLength: ethereumHeader + 3, Inspect: inspectEthereum, // a hash begins it: no Start
+	})
+)
+
+// bitcoinMagics begin a message, by network: main, testnet 3 and 4, signet, regtest.
+var bitcoinMagics = []string{"\xf9\xbe\xb4\xd9", "\x0b\x11\x09\x07", "\x1c\x16\x3f\x28", "\x0a\x03\xcf\x40", "\xfa\xbf\xb5\xda"}
+
+// bitcoinHeader: magic number, command, padded with zeros to 12 bytes, length, checksum.
+const bitcoinHeader = 4 + 12 + 4 + 4
+
+func inspectBitcoin(c *Conversation, r *Result) Verdict {
+	const maxLength = 32 << 20 // MAX_SIZE of the reference
+	b := c.First()
+	if !hasAnyPrefix(b, bitcoinMagics) {
+		return No
+	}
+	if len(b) < bitcoinHeader {
+		return NeedMore
+	}
+	command := b[4:16]
+	n := 0
+	for n < len(command) && (command[n] >= 'a' && command[n] <= 'z' || command[n] >= '0' && command[n] <= '9') {
+		n++
+	}
+	if n < 2 || !isZero(command[n:]) || le32(b[16:]) > maxLength {
+		return No
+	}
+	o := r.Object("bitcoin")
+	o.Text("command", command[:n])
+	const agent = bitcoinHeader + 4 + 8 + 8 + 26 + 26 + 8 // version, services, time, both addresses, nonce
+	if string(command[:n]) == "version" && len(b) > agent && b[agent] < 0xfd && len(b) > agent+int(b[agent]) {
+		o.Text("client", b[agent+1:agent+1+int(b[agent])])
+	}
+	return Yes
+}
+
+const (
+	levinMagic = "\x01\x21\x01\x01\x01\x01\x01\x01"
+	// levinHeader: magic number, length of the body, whether an answer is wanted, command, result, flags, version.
+	levinHeader = 8 + 8 + 1 + 4 + 4 + 4 + 4
+)
+
+func inspectLevin(c *Conversation, r *Result) Verdict {
+	b := c.First()
+	switch {
+	case !couldBe(b, levinMagic):
+		return No
+	case len(b) < levinHeader:
+		return NeedMore
+	case b[16] > 1 || le32(b[29:]) != 1:
+		return No
+	}
+	r.Object("monero").Int("command", int64(le32(b[17:])))
+	return Yes
+}
+
+// nanoHeader: "R" and the network, the protocol versions newest, used and oldest, message type, extensions.
+const nanoHeader = 2 + 3 + 1 + 2
+
+// inspectNano checks the handshake that opens a connection: a query, which is a cookie of 32 bytes, and the answer, which has at
+// least a node's key and signature.
+func inspectNano(c *Conversation, r *Result) Verdict {
+	const handshake, query, response, cookie, signed = 0x0a, 0x01, 0x02, 32, 32 + 64
+	first, second := c.First(), c.Second()
+	if !isNano(first) || first[5] != handshake {
+		return No
+	}
+	if len(first) < nanoHeader+cookie || first[6]&query != 0 && first[6]&response == 0 && len(first) != nanoHeader+cookie {
+		return No
+	}
+	if len(second) < nanoHeader+signed {
+		return NeedMore
+	}
+	if !isNano(second) || second[5] != handshake || second[1] != first[1] || second[6]&response == 0 {
+		return No
+	}
+	r.Object("nano").Int("version", int64(first[3]))
+	return Yes
+}
+
+// isNano checks a header: the network is "A" for tests, "B" for beta, "C" for the live one, "X" for tests of one's own.
+func isNano(b []byte) bool {
+	return len(b) >= nanoHeader && b[0] == 'R' && (b[1] >= 'A' && b[1] <= 'C' || b[1] == 'X') &&
+		b[2] >= b[3] && b[3] >= b[4] && b[4] > 0 && b[2] < 64 && b[5] < 32
+}
+
+// ethereumHeader: hash, signature with its recovery bit, packet type.
+const ethereumHeader = 32 + 65 + 1
+
+// inspectEthereum checks that behind the header comes a list that fills the datagram and begins as its type must: ping with
+// version 4 and an endpoint, pong with an endpoint, the search with a key of 64 bytes.
+func inspectEthereum(c *Conversation, r *Result) Verdict {
+	const ping, pong, find, short, list = 1, 2, 3, 0xf8, 0xc0
+	d := c.Newest()
+	b := d.Payload
+	if len(b) < ethereumHeader+3 || b[ethereumHeader-2] > 1 {
+		return No
+	}
+	kind, body := b[ethereumHeader-1], b[ethereumHeader:]
+	at, length := 1, int(body[0])-list
+	if body[0] == short {
+		at, length = 2, int(body[1])
+	}
+	if length < 5 || at == 1 && length > 55 || ethereumHeader+at+length != d.Length || len(body) < at+4 {
+		return No
+	}
+	endpoint := func(b []byte) bool {
+		return b[0] > list && b[0] <= list+31 && (b[1] == 0x80 || b[1] == 0x84 || b[1] == 0x90)
+	}
+	body = body[at:]
+	switch {
+	case kind == ping && body[0] == 4 && endpoint(body[1:]):
+	case kind == pong && endpoint(body) && len(body) > int(body[0])-list+1 && body[int(body[0])-list+1] == 0xa0:
+	case kind == find && body[0] == 0xb8 && body[1] == 64 && length >= 2+64+5:
+	default:
+		return No
+	}
+	r.Object("ethereum").Int("packet_type", int64(kind))
+	return Yes
+}

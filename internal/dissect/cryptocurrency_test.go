@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import (
+	"strings"
+	"testing"
+)
+
+// Built by hand from the specifications' field tables.
+var (
+	bitcoinVersion = tcp(8333, C("\xf9\xbe\xb4\xd9version\x00\x00\x00\x00\x00\x66\x00\x00\x00\x01\x02\x03\x04"+strings.Repeat("\x01", 80)+"\x10/Satoshi:27.0.0/\x00\x00\x00\x00\x01"))
+	levinHandshake = tcp(18080, CX("0121010101010101 0000000000000010 01 e9030000 00000000 01000000 01000000"))
+	nanoHandshake  = tcp(7075, C("RC\x14\x14\x12\x0a\x01\x00"+sealed(32)), S("RC\x14\x14\x12\x0a\x03\x00"+sealed(128)))
+	ethereumPing   = udp(30303, C(sealed(96)+"\x00\x01"+string(unhex("db 04 c9 840102030482765f80 c9 840102030582765f80 8465000000 05"))))
+	ethereumFind   = udp(30303, C(sealed(96)+"\x01\x03\xf8\x47\xb8\x40"+sealed(64)+"\x84\x65\x00\x00\x00"))
+	ethereumPong   = udp(30303, C(sealed(96)+"\x01\x02\xf0\xc9\x84\x01\x02\x03\x04\x82\x76\x5f\x80\xa0"+sealed(32)+"\x84\x65\x00\x00\x00"))
+)
+
+func TestCryptocurrencies(t *testing.T) {
+	wantProtocol(t, bitcoinVersion, "bitcoin", `"command":"version"`, `"client":"/Satoshi:27.0.0/"`)
+	wantProtocol(t, levinHandshake, "monero", `"command":1001`)
+	wantProtocol(t, nanoHandshake, "nano", `"version":20`)
+	wantProtocol(t, ethereumPing, "ethereum", `"packet_type":1`)
+	wantProtocol(t, ethereumFind, "ethereum")
+	wantProtocol(t, ethereumPong, "ethereum")
+	wantNot(t, tcp(8333, C("\xf9\xbe\xb4\xd9ver\x00ion\x00\x00\x00\x00\x00\x66\x00\x00\x00\x01\x02\x03\x04")), "bitcoin")
+	wantNot(t, tcp(18080, CX("0121010101010101 0000000000000010 01 e9030000 00000000 01000000 02000000")), "monero")
+	wantNot(t, tcp(7075, C("RC\x14\x14\x12\x0a\x01\x00"+sealed(32)), S("RB\x14\x14\x12\x0a\x03\x00"+sealed(128))), "nano")
+	wantNot(t, udp(30303, C(sealed(96)+"\x01\x03\xf8\x48\xb8\x40"+sealed(64)+"\x84\x65\x00\x00\x00")), "ethereum")
+	for name, k := range map[string]talk{"bitcoin": bitcoinVersion, "monero": levinHandshake, "nano": nanoHandshake, "ethereum": ethereumFind} {
+		testTruncations(t, name, k, 24)
+		wantNoAllocations(t, name, k)
+	}
+	testTruncations(t, "ethereum", ethereumPing, 99)
+	testTruncations(t, "ethereum", ethereumPong, 99)
+}
+
+func FuzzBitcoin(f *testing.F)  { fuzzTalks(f, "bitcoin", bitcoinVersion) }
+func FuzzLevin(f *testing.F)    { fuzzTalks(f, "monero", levinHandshake) }
+func FuzzNano(f *testing.F)     { fuzzTalks(f, "nano", nanoHandshake) }
+func FuzzEthereum(f *testing.F) { fuzzTalks(f, "ethereum", ethereumPing, ethereumFind, ethereumPong) }
