@@ -68,13 +68,29 @@ func ftpCertain(toServer, toClient []byte) Verdict {
 	if commanded && replied && (hasVerb(command, ftpCommands...) || hasVerb(command, "AUTH TLS", "AUTH SSL") && !containsFold(reply, "SMTP")) {
 		return Yes
 	}
-	if second, _, whole := cutLine(more); commanded && whole && hasVerb(second, ftpOwnCommands...) && hasVerb(command, ftpCommands...) {
+	if commanded && hasVerb(command, ftpCommands...) && ftpOwn(more) {
 		return Yes
 	}
 	if !couldBeLines(toServer) || !couldBeLines(toClient) {
 		return No
 	}
 	return NeedMore
+}
+
+// ftpOwn looks for a command that only FTP has among the client's next lines.
+func ftpOwn(b []byte) bool {
+	const lines = 8
+	for range lines {
+		line, rest, whole := cutLine(b)
+		if !whole || replyCode(line) != 0 {
+			return false
+		}
+		if hasVerb(line, ftpOwnCommands...) {
+			return true
+		}
+		b = rest
+	}
+	return false
 }
 
 // ftpSession is what a session's lines tell.

@@ -28,6 +28,7 @@ func TestFTP(t *testing.T) {
 		t.Errorf("expectations %v", h.expectations)
 	}
 	wantProtocol(t, ftpTLS, "ftp", `"starttls":true`)
+	wantProtocol(t, tcp(21, C("USER a\r\n"), C("PASS b\r\n"), C("SYST\r\n")), "ftp")
 	wantNot(t, tcp(21, S("220 mail.example ESMTP\r\n"), C("EHLO a\r\n")), "ftp")
 	wantNot(t, tcp(21, S("+OK\r\n"), C("USER a\r\n")), "ftp")
 	wantNot(t, tcp(21, C("USER a\r\nPASS b\r\nSTAT\r\n")), "ftp")

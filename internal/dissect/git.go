@@ -31,6 +31,9 @@ func inspectGit(c *Conversation, r *Result) Verdict {
 		return NeedMore
 	}
 	line := b[4:length]
+	if gitIsReference(line) {
+		return Yes
+	}
 	if !hasAnyPrefix(line, gitServices) {
 		return No
 	}
@@ -44,6 +47,20 @@ func inspectGit(c *Conversation, r *Result) Verdict {
 		r.SetHost(cutPort(host))
 	}
 	return Yes
+}
+
+// gitIsReference says whether line advertises a reference: its object's name in hexadecimal, blank, name.
+func gitIsReference(line []byte) bool {
+	const name = 40
+	if len(line) < name+6 || line[name] != ' ' || !hasPrefix(line[name+1:], "HEAD") && !hasPrefix(line[name+1:], "refs/") {
+		return false
+	}
+	for _, c := range line[:name] {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }
 
 // gitLength reads a pkt-line's length of four hexadecimal digits, itself included, as far as it is there.

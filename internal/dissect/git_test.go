@@ -13,6 +13,7 @@ func TestGit(t *testing.T) {
 	if h := wantProtocol(t, gitClone, "git", `"service":"git-upload-pack"`, `"path":"/project.git"`); h.host != "myserver.com" {
 		t.Errorf("host %q", h.host)
 	}
+	wantProtocol(t, tcp(9418, S("00327217a7c7e582c46cec22a130adf4b9d7d950fba0 HEAD\x00\n")), "git")
 	wantNot(t, tcp(9418, C("0008git-")), "git")
 	wantNot(t, tcp(9418, C("0032 words")), "git")
 	testTruncations(t, "git", gitClone, 51)

@@ -36,7 +36,7 @@ const (
 type httpFacts struct {
 	host, agent, forwarded, requestType     []byte // of the request
 	server, responseType                    []byte // of the response
-	upgrade, key, soap, icy, elastic, msrpc bool
+	upgrade, key, soap, icy, elastic, basic bool
 }
 
 func inspectHTTP(c *Conversation, r *Result) Verdict {
@@ -112,6 +112,8 @@ func (f *httpFacts) readRequest(q *http.Head) {
 			f.upgrade = hasPrefixFold(value, "WEBSOCKET")
 		case http.Is(name, "sec-websocket-key"):
 			f.key = true
+		case http.Is(name, "authorization"):
+			f.basic = hasPrefixFold(value, "BASIC ")
 		case http.Is(name, "soapaction"):
 			f.soap = true
 		}
@@ -150,6 +152,9 @@ func (f *httpFacts) tell(q, a *http.Head, requestBody, responseBody []byte, r *R
 		r.SetProtocol("websocket")
 	case hasPrefix(responseBody, "ICY 200 OK"), string(q.Method) == "SOURCE":
 		r.SetProtocol("icecast")
+	}
+	if f.basic {
+		r.Risk("cleartext-credentials")
 	}
 	o := r.Object("http")
 	o.Text("method", q.Method)

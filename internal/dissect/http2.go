@@ -36,8 +36,11 @@ func inspectHTTP2(c *Conversation, r *Result) Verdict {
 	if hasPrefix(server, http2Preface) {
 		client, server = server, client // a capture from mid-flow, with the sides swapped
 	}
-	if !couldBe(client, http2Preface) || len(client) == 0 && !couldBeHTTP2Settings(server) {
+	if !couldBe(client, http2Preface) {
 		return No
+	}
+	if len(client) == 0 {
+		return http2Server(server)
 	}
 	if len(client) < len(http2Preface) {
 		return NeedMore
@@ -49,9 +52,26 @@ func inspectHTTP2(c *Conversation, r *Result) Verdict {
 	return Yes
 }
 
-// couldBeHTTP2Settings says whether a server that was heard first may have begun with SETTINGS on stream 0.
-func couldBeHTTP2Settings(b []byte) bool {
-	return len(b) >= http2Header && b[0] == 0 && be16(b[1:])%6 == 0 && b[3] == http2Settings && b[4] == 0 && be32(b[5:]) == 0
+// http2Server decides by a server's first frame alone: SETTINGS on stream 0 (RFC 9113 §6.5), at least one, with the
+// parameters that are registered. That fixes over 64 bits.
+func http2Server(b []byte) Verdict {
+	const parameter, parameters = 6, 9 // bytes of one, and the highest number
+	if len(b) < http2Header {
+		return NeedMore
+	}
+	size := be16(b[1:])
+	if b[0] != 0 || size%parameter != 0 || size > parameter*parameters || b[3] != http2Settings || b[4] != 0 || be32(b[5:]) != 0 {
+		return No
+	}
+	if size == 0 || len(b) < http2Header+size {
+		return NeedMore
+	}
+	for at := http2Header; at < http2Header+size; at += parameter {
+		if number := be16(b[at:]); number == 0 || number > parameters {
+			return No
+		}
+	}
+	return YesMore
 }
 
 // http2Request finds the first HEADERS frame and tells what it asks for. It is false as long as that frame is not there.

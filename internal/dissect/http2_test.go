@@ -20,6 +20,8 @@ func TestHTTP2(t *testing.T) {
 		wantNoAllocations(t, "http2", k)
 	}
 	wantProtocol(t, tcp(80, SX("000006 04 00 00000000 000300000064"), C(http2Preface)), "http2")
+	wantProtocol(t, tcp(80, SX("000006 04 00 00000000 000300000064")), "http2")
+	wantNot(t, tcp(80, SX("000006 04 00 00000000 00f300000064")), "http2")
 	wantNot(t, tcp(80, C("PRI * HTTP/1.1\r\n\r\n")), "http2")
 	wantNot(t, tcp(80, SX("000000 04 00 00000000"), C("GET / HTTP/1.1\r\n")), "http2")
 }

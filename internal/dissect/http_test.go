@@ -27,6 +27,9 @@ func TestHTTP(t *testing.T) {
 	if h.host != "www.example.com" || strings.Contains(h.info, "key=") {
 		t.Errorf("host %q, %s", h.host, h.info)
 	}
+	if h := listen(t, tcp(80, C("GET / HTTP/1.1\r\nAuthorization: Basic YTpi\r\n\r\n"))); len(h.risks) != 1 || h.risks[0] != "cleartext-credentials" {
+		t.Errorf("risks %v", h.risks)
+	}
 	wantProtocol(t, httpWebSocket, "websocket", `"path":"/chat"`)
 	if h := wantProtocol(t, httpConnect, "http-connect"); h.host != "server.example.com" {
 		t.Errorf("host %q", h.host)

@@ -33,7 +33,7 @@ func inspectIMAP(c *Conversation, r *Result) Verdict {
 	if commanded && !hasVerb(imapCommand(command), imapCommands...) {
 		return No
 	}
-	if !greeted || !commanded && !containsFold(greeting, "IMAP") {
+	if !greeted && !imapTwo(toServer) || greeted && !commanded && !containsFold(greeting, "IMAP") {
 		return NeedMore
 	}
 	o := r.Object("imap")
@@ -68,6 +68,18 @@ func inspectIMAP(c *Conversation, r *Result) Verdict {
 		return Yes
 	}
 	return YesMore
+}
+
+// imapTwo says whether b begins with two commands and nothing else: enough without an answer.
+func imapTwo(b []byte) bool {
+	for range 2 {
+		line, rest, whole := cutLine(b)
+		if !whole || !hasVerb(imapCommand(line), imapCommands...) {
+			return false
+		}
+		b = rest
+	}
+	return true
 }
 
 // imapCommand is a client's line without its tag: letters and digits before a blank (RFC 9051 §2.2.1).

@@ -28,8 +28,7 @@ func inspectPOP3(c *Conversation, r *Result) Verdict {
 		commanded && !hasVerb(command, pop3Commands...) || !couldBeLines(toServer) {
 		return No
 	}
-	// Redis answers +OK as well, but its commands are others.
-	if !replied || !commanded && !containsFold(reply, "POP") {
+	if !pop3Certain(reply, replied, toServer, commanded) {
 		return NeedMore
 	}
 	o := r.Object("pop3")
@@ -63,4 +62,29 @@ func inspectPOP3(c *Conversation, r *Result) Verdict {
 		return Yes
 	}
 	return YesMore
+}
+
+// pop3Certain wants a command and a reply. Alone, a reply must have text, which Redis's +OK has not, and commands must be
+// two, one of which nobody else has.
+func pop3Certain(reply []byte, replied bool, toServer []byte, commanded bool) bool {
+	const text = len("+OK ready")
+	if replied {
+		return commanded || len(reply) >= text && hasPrefix(reply, "+OK ") && isPrintable(reply)
+	}
+	if len(reply) > 0 || !commanded {
+		return false
+	}
+	own := false
+	for n := range 4 {
+		line, rest, whole := cutLine(toServer)
+		if !whole {
+			return own && n >= 2
+		}
+		if !hasVerb(line, pop3Commands...) {
+			return false
+		}
+		own = own || hasVerb(line, "CAPA", "UIDL", "APOP", "STLS", "TOP")
+		toServer = rest
+	}
+	return own
 }
