@@ -31,7 +31,7 @@ func inspectGit(c *Conversation, r *Result) Verdict {
 		return NeedMore
 	}
 	line := b[4:length]
-	if gitIsReference(line) {
+	if gitIsReference(line) || string(line) == "version 1\n" || string(line) == "version 2\n" {
 		return Yes
 	}
 	if !hasAnyPrefix(line, gitServices) {

@@ -14,6 +14,7 @@ func TestGit(t *testing.T) {
 		t.Errorf("host %q", h.host)
 	}
 	wantProtocol(t, tcp(9418, S("00327217a7c7e582c46cec22a130adf4b9d7d950fba0 HEAD\x00\n")), "git")
+	wantProtocol(t, tcp(9418, S("000eversion 2\n")), "git")
 	wantNot(t, tcp(9418, C("0008git-")), "git")
 	wantNot(t, tcp(9418, C("0032 words")), "git")
 	testTruncations(t, "git", gitClone, 51)
