@@ -34,7 +34,7 @@ const (
 )
 
 func inspectDCE(c *Conversation, r *Result) Verdict {
-	const request, bind, alterContext, lastType = 0, 11, 14, 20
+	const bind, alterContext, rts, lastType, firstFragment = 11, 14, 20, 20, 1
 	b := c.First()
 	if len(b) < dceHeader {
 		return NeedMore
@@ -48,7 +48,10 @@ func inspectDCE(c *Conversation, r *Result) Verdict {
 		number = be16
 	}
 	length, auth := number(b[8:]), number(b[10:])
-	if length < dceHeader || auth+dceHeader > length {
+	if length < dceHeader || auth+dceHeader > length || !c.Midstream && (kind != bind && kind != rts || b[3]&firstFragment == 0) {
+		return No // a connection begins with a bind, or, within HTTP, with control messages
+	}
+	if len(b) > length && b[length] != 5 {
 		return No
 	}
 	o := r.Object("dcerpc")
@@ -67,8 +70,7 @@ func inspectDCE(c *Conversation, r *Result) Verdict {
 	if b[context-4] == 0 || b[context+2] == 0 { // no context, or no transfer syntax in it
 		return No
 	}
-	dceInterface(o, r, b[context+4:context+20], b[4]>>4 != 0)
-	return Yes
+	return verdictIf(dceInterface(o, r, b[context+4:context+20], b[4]>>4 != 0))
 }
 
 // dceFormat checks the data representation: byte order and character set, kind of float, reserved (C706 §14.2).
@@ -101,12 +103,12 @@ func inspectDCEDatagram(c *Conversation, r *Result) Verdict {
 	o := r.Object("dcerpc")
 	o.Int("version", 4)
 	o.String("type", dceTypes[b[1]])
-	dceInterface(o, r, b[24:40], little)
-	return Yes
+	return verdictIf(dceInterface(o, r, b[24:40], little))
 }
 
-// dceInterface writes an interface's UUID and recognises those of PROFINET: DEA0000x-6C97-11D1-8271-00A02442DF7D.
-func dceInterface(o *Object, r *Result, wire []byte, little bool) {
+// dceInterface writes an interface's UUID, which must be of the variant with 10 or 110 in front (RFC 9562 §4.1), and
+// recognises those of PROFINET: DEA0000x-6C97-11D1-8271-00A02442DF7D.
+func dceInterface(o *Object, r *Result, wire []byte, little bool) bool {
 	var id [16]byte
 	copy(id[:], wire)
 	if little {
@@ -119,6 +121,7 @@ func dceInterface(o *Object, r *Result, wire []byte, little bool) {
 	if hasPrefix(id[:], "\xde\xa0\x00") && string(id[4:]) == "\x6c\x97\x11\xd1\x82\x71\x00\xa0\x24\x42\xdf\x7d" {
 		r.SetProtocol("profinet-io")
 	}
+	return id[8] >= 0x80 && id[8] < 0xe0
 }
 
 // appendUUID appends the text form of RFC 9562 §4.

@@ -54,11 +54,12 @@ func inspectDiameter(c *Conversation, r *Result) Verdict {
 	host, realm, destination := false, false, false
 	for i := range maxDiameterAVPs {
 		const avpHeader, originHost, originRealm, destinationHost = 8, 264, 296, 293
+		const firstBase, lastBase, mandatory = 257, 299, 0x40 // the base protocol's own AVPs, RFC 6733 §4.5
 		if len(avps) < avpHeader {
 			break
 		}
 		size := be32(avps[4:]) & 0xffffff
-		if size < avpHeader || avps[4]&0x1f != 0 || i == 0 && size > length-diameterHeader {
+		if size < avpHeader || avps[4]&0x1f != 0 || i == 0 && (size > length-diameterHeader || be32(avps) < firstBase || be32(avps) > lastBase || avps[4]&mandatory == 0) {
 			return No
 		}
 		if size > len(avps) {

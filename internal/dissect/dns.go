@@ -158,7 +158,7 @@ func checkDNS(b []byte, cut bool, port dnsPort) (m dnsMessage, ok bool) {
 			return m, port != dnsAnyPort && i > 0 || cut && i > 0
 		}
 		if i == 0 {
-			if m.question = q; !dnsQuestionFits(&q, port) {
+			if m.question = q; !dnsQuestionFits(b, &q, port) {
 				return m, false
 			}
 		}
@@ -207,7 +207,7 @@ func dnsCountsFit(h *dns.Header, port dnsPort) bool {
 	return h.Answers == 0 && h.Authorities == 0 && h.Additionals <= 2 // EDNS, and a signature (RFC 8945)
 }
 
-func dnsQuestionFits(q *dns.Question, port dnsPort) bool {
+func dnsQuestionFits(b []byte, q *dns.Question, port dnsPort) bool {
 	class := q.Class
 	if port == dnsMulticast {
 		class &= 0x7fff // the top bit asks for a unicast answer, RFC 6762 §5.4
@@ -215,7 +215,23 @@ func dnsQuestionFits(q *dns.Question, port dnsPort) bool {
 	if dns.ClassName(class) == "" {
 		return false
 	}
-	return port != dnsAnyPort || dns.TypeName(q.Type) != ""
+	return port != dnsAnyPort || dns.TypeName(q.Type) != "" && dnsNameFits(b, q)
+}
+
+// dnsNameFits says whether a question's name is printable; the root is asked for by few types, which are the resolver's.
+func dnsNameFits(b []byte, q *dns.Question) bool {
+	const soa, dnskey = 6, 48
+	var text [dns.MaxText]byte
+	name, err := dns.AppendName(text[:0], b, q.Name)
+	if len(name) == 0 {
+		return err == nil && (q.Type == dns.TypeNS || q.Type == soa || q.Type == dnskey || q.Type == dns.TypeOPT)
+	}
+	for _, c := range name {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return err == nil
 }
 
 // describeDNS writes what the first message and, if there was one, its reply say.

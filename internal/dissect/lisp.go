@@ -41,7 +41,8 @@ func inspectLISPSession(c *Conversation, r *Result) Verdict {
 
 func inspectLISP(c *Conversation, r *Result) Verdict {
 	const dataHeader = 8
-	b := c.First()
+	d := &c.Datagrams[0]
+	b := d.Payload
 	if len(b) < dataHeader {
 		return No
 	}
@@ -56,41 +57,56 @@ func inspectLISP(c *Conversation, r *Result) Verdict {
 	if b[0]&reserved != 0 || b[0]&nonce != 0 && b[0]&version != 0 || len(b) < dataHeader+20 {
 		return No
 	}
-	if inner := b[dataHeader]; inner>>4 != 6 && inner&^15 != 0x40 || inner>>4 == 4 && inner&15 < 5 {
-		return No
-	}
+	inner, room := b[dataHeader:], d.Length-dataHeader
 	o.String("message", "data")
-	return Yes
+	switch inner[0] >> 4 {
+	case 4:
+		return verdictIf(inner[0]&15 >= 5 && be16(inner[2:]) == room)
+	case 6:
+		return verdictIf(be16(inner[4:])+40 == room)
+	}
+	return No
 }
 
-// lispControl is the name of a control message whose type and counts fit, else "".
+// lispControl is the name of a control message whose reserved bits, count and first field behind the nonce fit, else "".
 func lispControl(b []byte) string {
 	const header = 12 // type and flags, count, nonce
-	if len(b) < header {
+	if len(b) < header+12 {
 		return ""
 	}
-	records := int(b[3])
+	records, body := int(b[3]), b[header:]
 	switch b[0] >> 4 {
 	case 1:
-		if len(b) > header+8 && records > 0 && b[1]&0x3f == 0 {
+		if records > 0 && lispFamily(be16(body)) { // the source's
 			return "map-request"
 		}
 	case 2:
-		if records > 0 && b[1] == 0 && b[2] == 0 {
+		if records > 0 && b[1] == 0 && b[2] == 0 && body[5] <= 128 && body[8]>>4 == 0 && lispFamily(be16(body[10:])) {
 			return "map-reply"
 		}
 	case 3:
-		if records > 0 && len(b) > header+4 {
+		if records > 0 && b[1] == 0 && b[2]&0xe0 == 0 && lispAuthentication(body) {
 			return "map-register"
 		}
 	case 4:
-		if len(b) >= header+4 && b[1] == 0 {
+		if records > 0 && b[1] == 0 && b[2]&0xe0 == 0 && lispAuthentication(body) {
 			return "map-notify"
 		}
 	case 8:
-		if len(b) > 4+20 && b[1] == 0 && b[2] == 0 && b[3] == 0 && (b[4]>>4 == 4 || b[4]>>4 == 6) {
+		if b[1] == 0 && b[2] == 0 && b[3] == 0 && (b[4]>>4 == 4 && b[4]&15 >= 5 || b[4]>>4 == 6) {
 			return "encapsulated"
 		}
 	}
 	return ""
+}
+
+// lispFamily says whether an address family is one that LISP uses: none, IPv4, IPv6, LCAF (RFC 8060), MAC.
+func lispFamily(family int) bool {
+	return family <= 2 || family == 16387 || family == 16389
+}
+
+// lispAuthentication says whether key identifier and length of the authentication data are those of RFC 9301 §5.6.
+func lispAuthentication(b []byte) bool {
+	length := be16(b[2:])
+	return b[1] <= 5 && (length == 0 || length == 16 || length == 20 || length == 32)
 }

@@ -34,6 +34,8 @@ const (
 	rpcReplySize = 24 // identifier, type, status, an empty authenticator, accept status
 	// rpcMaxAuth is the most an authenticator holds, RFC 5531 §8.2.
 	rpcMaxAuth = 400
+	// The registry's block 0x00000000-0x1fffffff is full of holes: assigned are numbers from 100000, and nearly none past 400000.
+	rpcFirstProgram, rpcLastProgram = 100000, 400200
 )
 
 func inspectRPC(c *Conversation, r *Result) Verdict {
@@ -66,18 +68,18 @@ func inspectRPCSide(c *Conversation, b []byte, r *Result) Verdict {
 	return No
 }
 
-// rpcCall checks a call: RPC version 2, a program number that was assigned (RFC 5531 §8.4: below 0x40000000), and
-// authenticators with lengths that fit.
+// rpcCall checks a call: RPC version 2, a program number from the blocks in which IANA and Sun before it assigned them,
+// and an authenticator with a length that fits.
 func rpcCall(b []byte, r *Result) Verdict {
 	if len(b) < rpcCallSize {
 		return No
 	}
 	program, version, procedure := be32(b[12:]), be32(b[16:]), be32(b[20:])
 	flavor, length := be32(b[24:]), be32(b[28:])
-	if be32(b[8:]) != 2 || program < 100000 || program >= 0x40000000 || version > 16 || procedure > 256 {
+	if be32(b[8:]) != 2 || program < rpcFirstProgram || program > rpcLastProgram || version > 16 || procedure > 256 {
 		return No
 	}
-	if !rpcFlavor(flavor) || length > rpcMaxAuth || length%4 != 0 {
+	if !rpcFlavor(flavor) || length > rpcMaxAuth || length%4 != 0 || flavor == 0 && length != 0 || version == 0 || be32(b) == 0 {
 		return No
 	}
 	o := r.Object("onc_rpc")
