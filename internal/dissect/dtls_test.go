@@ -13,7 +13,7 @@ import (
 
 // dtlsParts are the handshake messages of a DTLS connection, made from those of TLS 1.2: a hello gets a cookie and DTLS's
 // version, the rest is the same (RFC 6347 §4.2).
-type dtlsParts struct{ hello, answer, certificate, done []byte }
+type dtlsParts struct{ hello, answer, certificate []byte }
 
 func dtlsRecord(t testing.TB, cookie string) dtlsParts {
 	client, server := tlsConfigs(t, stdtls.VersionTLS12)

@@ -41,6 +41,7 @@ type quicScratch struct {
 	keyVersion  quic.Version
 	keyID       []byte // what keys were derived from, nil before
 	opened      bool   // those keys have opened a packet
+	fromClient  bool   // the direction of what they opened
 	derived     int
 	hello       quic.Hello // Google's
 	clear       bool       // a CHLO in the clear came
@@ -90,20 +91,22 @@ func (q *quicScratch) datagram(d *Datagram) {
 		if !ok {
 			return
 		}
-		q.packet(&h)
+		q.packet(&h, d.FromClient)
 		b = rest
 	}
 }
 
-func (q *quicScratch) packet(h *quic.Header) {
+func (q *quicScratch) packet(h *quic.Header, fromClient bool) {
 	switch {
 	case h.Type == quic.VersionNegotiation:
 		q.negotiation = q.negotiation || h.Negotiates()
 		return
 	case h.Type == quic.ClearText:
 		q.clear = q.clear || q.hello.ParseClear(h)
-	case h.Type == quic.Initial && len(h.DCID) > 0 && !h.Version.IsReserved():
+	case h.Type != quic.Initial || len(h.DCID) == 0 || h.Version.IsReserved():
+	case !q.opened || q.fromClient == fromClient: // the server's would take other keys
 		q.initial(h)
+		q.fromClient = fromClient
 	}
 	if q.version == 0 || q.version.IsReserved() || q.opened && q.keyVersion == h.Version {
 		q.version = h.Version
@@ -116,14 +119,19 @@ func (q *quicScratch) initial(h *quic.Header) {
 	if q.keyID != nil && q.openWith(h) {
 		return
 	}
-	if q.derived == quicMaxKeys || q.keyID != nil && q.keyVersion == h.Version && bytes.Equal(q.keyID, h.DCID) {
+	if q.keyID != nil && q.keyVersion == h.Version && bytes.Equal(q.keyID, h.DCID) {
 		return
 	}
 	before, version, id, opened := q.keys, q.keyVersion, q.keyID, q.opened
-	q.keys.Derive(h.Version, h.DCID, false)
 	q.keyVersion, q.keyID, q.opened = h.Version, h.DCID, false
-	q.derived++
-	if !q.openWith(h) && opened {
+	for v := h.Version; v != 0 && q.derived < quicMaxKeys; v = v.Fallback() {
+		q.keys.Derive(v, h.DCID, false)
+		q.derived++
+		if q.openWith(h) {
+			return
+		}
+	}
+	if opened || q.derived == quicMaxKeys {
 		q.keys, q.keyVersion, q.keyID, q.opened = before, version, id, opened
 	}
 }

@@ -35,21 +35,25 @@ func quicHello(t testing.TB, protocol string, groups ...stdtls.CurveID) []byte {
 	return nil
 }
 
-// quicSeal makes a client's Initial packet of version 1 with the standard library's HKDF (RFC 9001 §5), whose keys come from
-// id, sent to dcid.
+// quicSeal makes a client's Initial packet of version 1 whose keys come from id, sent to dcid.
 func quicSeal(id, dcid []byte, number byte, frames []byte) []byte {
+	return quicSealAs(1, "38762cf7f55934b34d179ae6a4c80cadccbb7f0a", id, dcid, number, frames)
+}
+
+// quicSealAs does so for any version and salt, with the standard library's HKDF (RFC 9001 §5).
+func quicSealAs(version uint32, salt string, id, dcid []byte, number byte, frames []byte) []byte {
 	expand := func(secret []byte, label string, n int) []byte {
 		info := append([]byte{0, byte(n), byte(6 + len(label))}, "tls13 "+label...)
 		out, _ := hkdf.Expand(sha256.New, secret, string(append(info, 0)), n)
 		return out
 	}
-	initial, _ := hkdf.Extract(sha256.New, id, unhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a"))
+	initial, _ := hkdf.Extract(sha256.New, id, unhex(salt))
 	secret := expand(initial, "client in", 32)
 	nonce := expand(secret, "quic iv", 12)
 	nonce[11] ^= number
 	block, _ := aes.NewCipher(expand(secret, "quic key", 16))
 	aead, _ := cipher.NewGCM(block)
-	b := append([]byte{0xc0, 0, 0, 0, 1, byte(len(dcid))}, dcid...)
+	b := append(append(binary.BigEndian.AppendUint32([]byte{0xc0}, version), byte(len(dcid))), dcid...)
 	b = append(b, 0, 0)
 	b = binary.BigEndian.AppendUint16(b, 0x4000|uint16(1200-len(b)-2))
 	at := len(b)
@@ -143,6 +147,43 @@ func TestQUICGoogle(t *testing.T) {
 	}
 	testTruncations(t, "quic", k, 14)
 	wantNoAllocations(t, "quic", k)
+}
+
+// TestQUICGoogleEncrypted: Q050 has Google's frames and hello inside Initial packets of its own salt.
+func TestQUICGoogleEncrypted(t *testing.T) {
+	hello := append(unhex("43484c4f 0200 0000 534e4900 0f000000 55414944 1a000000"), "www.example.comExample/1.0"...)
+	frames := append([]byte{7, 8, 0, byte(len(hello))}, hello...)
+	k := udp(443, C(quicSealAs(0x51303530, "504574efd066fe2f9d945cfcdbd3a7f0d3b56b45", quicID, quicID, 0, frames)))
+	if h := wantProtocol(t, k, "quic", `"version":"Q050"`, `"user_agent":"Example/1.0"`); h.host != "www.example.com" || h.outcome != Decided {
+		t.Errorf("%+v", h)
+	}
+}
+
+// TestQUICFacebook: builds of mvfst go by the salt of draft 23, or by version 1's.
+func TestQUICFacebook(t *testing.T) {
+	h := quicHello(t, "h3", stdtls.X25519)
+	for _, salt := range []string{"c3eef712c72ebb5a11a7d2432bb46365bef9f502", "38762cf7f55934b34d179ae6a4c80cadccbb7f0a"} {
+		k := udp(443, C(quicSealAs(0xfaceb00e, salt, quicID, quicID, 0, quicCrypto(h, 0, len(h)))))
+		if h := wantProtocol(t, k, "quic", `"version":"mvfst-e"`); h.host != "www.example.com" {
+			t.Errorf("%+v", h)
+		}
+	}
+}
+
+// TestQUICManyIDs: an attacker's packets, each of another connection ID, do not make us derive keys without end, nor take
+// the client's away.
+func TestQUICManyIDs(t *testing.T) {
+	h := quicHello(t, "h3")
+	half := len(h) / 2
+	says := []say{C(quicSeal(quicID, quicID, 0, quicCrypto(h, 0, half)))}
+	for i := range 12 {
+		id := []byte{byte(i), 1, 2, 3, 4, 5, 6, 7}
+		says = append(says, C(quicSeal(quicID, id, 1, nil)[:600]), C(append(unhex("c0 00000001 08"), append(id, unhex("00 00 4014 0001020304050607 08090a0b0c0d0e0f 00010203")...)...)))
+	}
+	says = append(says[:8], C(quicSeal(quicID, quicID, 1, quicCrypto(h, half, len(h)))))
+	if h := wantProtocol(t, udp(443, says...), "quic"); h.host != "www.example.com" {
+		t.Errorf("%+v", h)
+	}
 }
 
 func TestQUICTruncations(t *testing.T) { testTruncations(t, "quic", quicTalk(t), 1200) }

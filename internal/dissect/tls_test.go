@@ -9,6 +9,7 @@ import (
 	stdtls "crypto/tls"
 	stdx509 "crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/binary"
 	"io"
 	"math/big"
 	"net"
@@ -224,6 +225,25 @@ func TestTLSOldHello(t *testing.T) {
 	wantProtocol(t, k, "tls", `"version":"1.0"`)
 	k.says[0].bytes[6]++ // the cipher specs are no multiple of 3 any more
 	wantNot(t, k, "tls")
+}
+
+// TestTLSEncryptedHello: a provider's public name is not the host; any other name may be true, and the extension filler.
+func TestTLSEncryptedHello(t *testing.T) {
+	for name, want := range map[string]string{"cloudflare-ech.com": "", "www.example.com": "www.example.com"} {
+		client, server := tlsConfigs(t, stdtls.VersionTLS13)
+		client.ServerName = name
+		hello := tlsRecord(t, client, server).says[0].bytes
+		b := append(hello, 0xfe, 0x0d, 0, 1, 0) // encrypted_client_hello, outer
+		grow := func(at int) { binary.BigEndian.PutUint16(b[at:], binary.BigEndian.Uint16(b[at:])+5) }
+		grow(3)                                        // record
+		grow(7)                                        // message
+		at := 44 + int(b[43])                          // ciphers
+		at += 2 + int(binary.BigEndian.Uint16(b[at:])) // compression
+		grow(at + 1 + int(b[at]))                      // extensions
+		if h := wantProtocol(t, tcp(443, C(b)), "tls", `"ech":true`, `"sni":"`+name+`"`); h.host != want {
+			t.Errorf("%s: host %q", name, h.host)
+		}
+	}
 }
 
 func TestTLSFieldsAfterStartTLS(t *testing.T) {

@@ -80,6 +80,15 @@ func (v Version) googleNumber() int {
 // Known says whether the version is one that this package reads.
 func (v Version) Known() bool { return v.kind() != unknown }
 
+// Fallback is the version whose keys to try where v's do not open its packets, 0 without: Facebook numbers its builds as
+// versions, and newer ones go by version 1.
+func (v Version) Fallback() Version {
+	if v&^0xff == mvfst {
+		return V1
+	}
+	return 0
+}
+
 // IsReserved says whether the version only exercises negotiation: 0x?a?a?a?a (RFC 9000 §15).
 func (v Version) IsReserved() bool { return v&0x0f0f0f0f == 0x0a0a0a0a }
 
