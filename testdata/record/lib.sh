@@ -97,3 +97,32 @@ openvpn_client() {
 	until ip -4 address show dev tun0 2>/dev/null | grep -q inet; do sleep 0.2; done
 	ping -c 3 -i 0.2 198.51.100.1
 }
+
+# encapsulated_server KIND, encapsulated_client KIND: an echo and an HTTP request inside the tunnel of encapsulate.
+encapsulated_server() {
+	mkdir www && body 100 >www/index.html
+	"$here/encapsulate" "$1" eth0 "$S4" "$C4" "$CM" &
+	tunnel_addresses 20
+	nginx_conf "root $HOME/www; listen 80; listen [::]:80;"
+	nginx -c "$HOME/nginx.conf"
+}
+
+encapsulated_client() {
+	"$here/encapsulate" "$1" eth0 "$C4" "$S4" "$SM" &
+	tunnel_addresses 10
+	if [ "$1" != sit ]; then
+		ping -c 2 -i 0.2 198.51.100.20
+		curl -sS http://198.51.100.20/
+	fi
+	if [ "$1" != ipip ]; then
+		ping -c 2 -i 0.2 2001:db8:1::20
+		curl -sS 'http://[2001:db8:1::20]/'
+	fi
+}
+
+tunnel_addresses() { # LAST-NUMBER
+	until ip link set tun0 up 2>/dev/null; do sleep 0.1; done
+	ip link set tun0 mtu 1400 address "02:00:00:00:00:$1" 2>/dev/null || ip link set tun0 mtu 1400
+	ip address add "198.51.100.$1/24" dev tun0
+	ip address add "2001:db8:1::$1/64" dev tun0 nodad
+}

@@ -8,7 +8,7 @@ shows='distcc: one small C file compiled by the other system'
 
 server() {
 	mkdir -p /usr/lib/distcc 2>/dev/null
-	distccd --no-detach --daemon --allow 192.0.2.0/24 --user root --log-stderr --enable-tcp-insecure -j 1
+	distccd --no-detach --daemon --allow 192.0.2.0/24 --user nobody --log-stderr --enable-tcp-insecure -j 1
 }
 
 client() {

@@ -8,6 +8,7 @@ shows='Mumble: the TLS of its control connection, and the UDP ping of its server
 
 server() {
 	printf '%s\n' "database=$HOME/mumble.sqlite" 'host=192.0.2.20' 'welcometext=hello' 'bonjour=false' >mumble.ini
+	chmod 777 .
 	murmurd -fg -ini "$HOME/mumble.ini"
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-packages='softflowd iputils-ping curl nginx-light'
+packages='softflowd iputils-ping socat'
 versions='softflowd'
 ready='udp/2055 udp/4739'
 expect='cflow.version==5;cflow.version==9;cflow.version==10'
@@ -16,11 +16,13 @@ client() {
 	for version in 5 9 10; do
 		port=2055
 		[ $version != 10 ] || port=4739
-		softflowd -i eth0 -v $version -n 192.0.2.20:$port -c "$HOME/ctl" -p "$HOME/pid" -t maxlife=2
+		softflowd -d -i eth0 -v $version -n 192.0.2.20:$port -c "$HOME/ctl" -p "$HOME/pid" &
+		sleep 0.5
 		ping -c 2 -i 0.2 192.0.2.20
-		sleep 1
+		sleep 2
 		softflowctl -c "$HOME/ctl" expire-all
 		softflowctl -c "$HOME/ctl" shutdown
+		wait || true
 		sleep 0.5
 	done
 }

@@ -10,5 +10,5 @@ server() {
 }
 
 client() {
-	timeout -s INT 8 ptp4l -4 -S -s -i eth0 -m -l 6 --free_running 1 || true
+	timeout -s INT 14 ptp4l -4 -S -s -i eth0 -m -l 6 --free_running 1 || true
 }

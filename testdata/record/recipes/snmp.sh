@@ -7,7 +7,7 @@ shows='SNMP versions 1, 2c and 3 (with and without privacy): get, get-bulk walk,
 
 server() {
 	printf '%s\n' 'agentaddress udp:161' 'rocommunity public' 'createUser alice SHA authsecret AES privsecret' 'rouser alice authnopriv' \
-		'sysLocation Example' 'sysContact admin@example.com' >snmpd.conf
+		'sysDescr Example' 'sysLocation Example' 'sysContact admin@example.com' >snmpd.conf
 	mkdir -p /var/lib/snmp
 	snmpd -f -Lo -C -c snmpd.conf
 }

@@ -5,10 +5,10 @@ protocols='wsd'
 shows='WS-Discovery: hello, probe, resolve, and bye, between two systems, over IPv4 and IPv6'
 
 server() {
-	python3 /usr/bin/wsdd -i eth0 -n SERVER -w EXAMPLE -U 00000000-0000-4000-8000-000000000003
+	wsdd -i eth0 -n SERVER -w EXAMPLE -U 00000000-0000-4000-8000-000000000003
 }
 
 client() {
 	sleep 1
-	timeout -s INT 5 python3 /usr/bin/wsdd -i eth0 -n CLIENT -w EXAMPLE -U 00000000-0000-4000-8000-000000000004 --discovery -l "$HOME/socket" || true
+	timeout -s INT 5 wsdd -i eth0 -n CLIENT -w EXAMPLE -U 00000000-0000-4000-8000-000000000004 --discovery -l "$HOME/socket" || true
 }

@@ -1,0 +1,11 @@
+# shellcheck shell=bash disable=SC2034
+packages='iputils-ping curl nginx-light'
+versions='encapsulate= curl nginx-light'
+ready='tcp/80'
+expect='ip.proto==4 && http'
+protocols='ipip icmp http'
+shows='IPv4 in IPv4: echo and HTTP'
+
+server() { encapsulated_server ipip; }
+
+client() { encapsulated_client ipip; }

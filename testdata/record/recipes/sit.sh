@@ -1,0 +1,11 @@
+# shellcheck shell=bash disable=SC2034
+packages='iputils-ping curl nginx-light'
+versions='encapsulate= curl nginx-light'
+ready='tcp/80'
+expect='ip.proto==41 && http'
+protocols='icmpv6 http'
+shows='IPv6 in IPv4: echo and HTTP'
+
+server() { encapsulated_server sit; }
+
+client() { encapsulated_client sit; }

@@ -1,0 +1,15 @@
+# shellcheck shell=bash disable=SC2034
+packages='xvfb x11-utils'
+ready='tcp/6001'
+expect='x11 || tcp.dstport==6001 && tcp.payload[0:1]==6c'
+protocols='x11'
+shows='X11 over TCP: xdpyinfo'
+
+server() {
+	mkdir -p /tmp/.X11-unix
+	Xvfb :1 -listen tcp -ac -screen 0 320x240x16
+}
+
+client() {
+	xdpyinfo -display 192.0.2.20:1
+}
