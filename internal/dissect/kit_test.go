@@ -74,11 +74,7 @@ var testTable = NewTable()
 // listen feeds a talk to a new session, with the default budgets of 10 and 8 packets.
 func listen(t testing.TB, k talk) heard { return listenWith(t, testTable, k) }
 
-// listenTo does so with a table of one protocol only.
-func listenTo(t testing.TB, protocol string, k talk) heard {
-	return listenWith(t, onlyTable(t, protocol), k)
-}
-
+// onlyTable is a table of one protocol.
 func onlyTable(t testing.TB, protocol string) *Table {
 	t.Helper()
 	var own []*Protocol
@@ -230,6 +226,7 @@ func fuzzTalks(f *testing.F, protocol string, seeds ...talk) {
 		}
 		f.Add(b)
 	}
+	hostile(f, table, seeds)
 	k := seeds[0]
 	f.Fuzz(func(t *testing.T, b []byte) {
 		k := k

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// collect is a protocol that keeps what it was shown.
+func collect(over Transport, extra int, verdict func(c *Conversation) Verdict) *Table {
+	return newTable([]*Protocol{{Name: "collect", Over: over, Ports: []uint16{4}, Extra: extra, Inspect: func(c *Conversation, r *Result) Verdict {
+		return verdict(c)
+	}}})
+}
+
+var testFlow = Flow{Transport: TCP, Client: netip.MustParseAddrPort("192.0.2.1:49152"), Server: netip.MustParseAddrPort("198.51.100.1:4")}
+
+// piece is a segment of the client's at an offset into its stream.
+type piece struct {
+	at   int
+	text string
+}
+
+func TestReassembly(t *testing.T) {
+	long := strings.Repeat("0123456789abcdef", MaxStream/16+10)
+	for _, c := range []struct {
+		name      string
+		pieces    []piece
+		want      string
+		conflicts uint64
+	}{
+		{"in order", []piece{{0, "abc"}, {3, "def"}}, "abcdef", 0},
+		{"out of order", []piece{{3, "def"}, {0, "abc"}}, "abcdef", 0},
+		{"backwards", []piece{{4, "ef"}, {2, "cd"}, {0, "ab"}}, "abcdef", 0},
+		{"retransmitted", []piece{{0, "abc"}, {0, "abc"}, {3, "d"}}, "abcd", 0},
+		{"retransmitted with more", []piece{{0, "abc"}, {0, "abcdef"}}, "abcdef", 0},
+		{"overlap at the end", []piece{{0, "abcd"}, {2, "cdef"}}, "abcdef", 0},
+		{"first copy wins at the front", []piece{{0, "abcd"}, {2, "XXef"}}, "abcdef", 1},
+		{"first copy wins in a gap", []piece{{2, "cd"}, {0, "abXXef"}}, "abcdef", 1},
+		{"first copy wins over a waiting one's start", []piece{{4, "ef"}, {2, "cdXX"}, {0, "ab"}}, "abcdef", 1},
+		{"gap stays", []piece{{0, "ab"}, {4, "ef"}}, "ab", 0},
+		{"from before the SYN", []piece{{-2, "xxab"}, {2, "cd"}}, "abcd", 0},
+		{"wholly from before", []piece{{-4, "xx"}, {0, "ab"}}, "ab", 0},
+		{"bridges several", []piece{{2, "c"}, {4, "e"}, {6, "g"}, {0, "abcdefgh"}}, "abcdefgh", 0},
+		{"past the bound", []piece{{0, long}}, long[:MaxStream], 0},
+		{"past the bound in two", []piece{{0, long[:MaxStream-5]}, {MaxStream - 5, long[:20]}}, long[:MaxStream-5] + long[:5], 0},
+		{"far away", []piece{{1 << 30, "x"}, {0, "ab"}}, "ab", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []byte
+			table := collect(TCP, 0, func(c *Conversation) Verdict {
+				got = slices.Clone(c.ToServer())
+				return NeedMore
+			})
+			for _, base := range []uint32{1000, 0xffffffff - 2} { // the sequence number goes round as well
+				pool := NewPool()
+				s := pool.Get()
+				s.Feed(table, pool, &testFlow, &Segment{SYN: true, Seq: base - 1, FromClient: true})
+				for _, p := range c.pieces {
+					packet := []byte(p.text)
+					s.Feed(table, pool, &testFlow, &Segment{Payload: packet, Length: len(packet), Seq: base + uint32(p.at), FromClient: true})
+					clear(packet)
+				}
+				if string(got) != c.want {
+					t.Errorf("base %d: %d bytes %.40q, want %d bytes %.40q", base, len(got), got, len(c.want), c.want)
+				}
+				if pool.Counters.StreamConflicts != c.conflicts {
+					t.Errorf("%d conflicts counted, want %d", pool.Counters.StreamConflicts, c.conflicts)
+				}
+				pool.Put(s)
+				if pool.Buffered() != 0 {
+					t.Errorf("%d bytes stayed lent", pool.Buffered())
+				}
+			}
+		})
+	}
+}
+
+// TestReassemblyAgainstOracle compares with a slow twin that has an array of bytes and takes the first copy of each.
+func TestReassemblyAgainstOracle(t *testing.T) {
+	random := rand.New(rand.NewPCG(8, 9))
+	var got []byte
+	table := collect(TCP, MaxExtra, func(c *Conversation) Verdict {
+		got = slices.Clone(c.ToServer())
+		return NeedMore
+	})
+	for round := range 20_000 {
+		pool := NewPool()
+		s := pool.Get()
+		s.Feed(table, pool, &testFlow, &Segment{SYN: true, Seq: 99, FromClient: true})
+		var oracle [64]int // 0: missing, else byte + 1
+		got = nil
+		for range 12 {
+			at, size := random.IntN(40), 1+random.IntN(12)
+			packet := make([]byte, size)
+			for i := range packet {
+				packet[i] = byte(random.Uint32())
+			}
+			holes := pool.Counters.StreamHoles
+			s.Feed(table, pool, &testFlow, &Segment{Payload: packet, Length: size, Seq: 100 + uint32(at), FromClient: true})
+			if pool.Counters.StreamHoles > holes {
+				continue // dropped, and counted
+			}
+			for i, c := range packet {
+				if oracle[at+i] == 0 {
+					oracle[at+i] = int(c) + 1
+				}
+			}
+		}
+		var want []byte
+		for _, v := range oracle {
+			if v == 0 {
+				break
+			}
+			want = append(want, byte(v-1))
+		}
+		if string(got) != string(want) {
+			t.Fatalf("round %d: got %x, want %x", round, got, want)
+		}
+		pool.Put(s)
+	}
+}
+
+func TestStreamLimits(t *testing.T) {
+	table := collect(TCP, MaxExtra, func(*Conversation) Verdict { return NeedMore })
+	pool := NewPool()
+	s := pool.Get()
+	s.Feed(table, pool, &testFlow, &Segment{SYN: true, Seq: 99, FromClient: true})
+	for i := range maxHoles + 3 {
+		s.Feed(table, pool, &testFlow, &Segment{Payload: []byte("x"), Length: 1, Seq: uint32(110 + 10*i), FromClient: true})
+	}
+	if pool.Counters.StreamHoles != 3 {
+		t.Errorf("%d segments counted as dropped, want 3", pool.Counters.StreamHoles)
+	}
+	for range 20_000 {
+		s := pool.Get()
+		s.Feed(table, pool, &testFlow, &Segment{Payload: make([]byte, 3000), Length: 3000, Seq: 100, FromClient: true})
+		if pool.Buffered() > MaxBuffered {
+			t.Fatalf("%d bytes are lent", pool.Buffered())
+		}
+	}
+	if pool.Counters.BufferLimit == 0 {
+		t.Error("the limit was not reached")
+	}
+}
+
+// TestSYNs: of several SYNs, the one that the server answers counts (an old trick against monitors: resend the SYN with
+// another sequence number).
+func TestSYNs(t *testing.T) {
+	var got string
+	table := collect(TCP, 0, func(c *Conversation) Verdict {
+		got = string(c.ToServer())
+		return NeedMore
+	})
+	pool := NewPool()
+	s := pool.Get()
+	for _, seq := range []uint32{1000, 70_000} {
+		s.Feed(table, pool, &testFlow, &Segment{SYN: true, Seq: seq, FromClient: true})
+	}
+	s.Feed(table, pool, &testFlow, &Segment{SYN: true, ACK: true, Seq: 5, Ack: 1001})
+	s.Feed(table, pool, &testFlow, &Segment{Payload: []byte("hello"), Length: 5, Seq: 1001, FromClient: true})
+	if got != "hello" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestDatagramHistory(t *testing.T) {
+	flow := testFlow
+	flow.Transport = UDP
+	var seen [][]byte
+	table := collect(UDP, MaxExtra, func(c *Conversation) Verdict {
+		seen = nil
+		for _, d := range c.Datagrams {
+			seen = append(seen, slices.Clone(d.Payload))
+		}
+		return NeedMore
+	})
+	pool := NewPool()
+	s := pool.Get()
+	for n := range 40 {
+		s.Feed(table, pool, &flow, &Segment{Payload: []byte{byte(n), 1, 2, 3}, Length: 4, FromClient: n%2 == 0})
+		if len(seen) > MaxDatagrams || seen[0][0] != 0 || seen[len(seen)-1][0] != byte(n) {
+			t.Fatalf("after datagram %d: %x", n, seen)
+		}
+	}
+	big := make([]byte, 9000)
+	for n := range 5 {
+		big[0] = byte(100 + n)
+		s.Feed(table, pool, &flow, &Segment{Payload: big, Length: len(big), FromClient: true})
+		if last := seen[len(seen)-1]; last[0] != byte(100+n) || len(last) != len(big) || seen[0][0] != 0 {
+			t.Fatalf("big datagram %d is not the newest", n)
+		}
+	}
+	pool.Put(s)
+	if pool.Buffered() != 0 {
+		t.Errorf("%d bytes stayed lent", pool.Buffered())
+	}
+}
+
+// TestVerdicts walks through what a session makes of a dissector's answers, with a budget of 3 packets.
+func TestVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		answers  []Verdict
+		extra    int
+		packets  int
+		outcomes []Outcome
+	}{
+		{"yes at once", []Verdict{Yes}, 0, 1, []Outcome{Decided}},
+		{"no", []Verdict{No}, 0, 1, []Outcome{Undecided}}, // the other side may still bring candidates
+		{"yes at last", []Verdict{NeedMore, NeedMore, Yes}, 0, 3, []Outcome{Undecided, Undecided, Decided}},
+		{"never", []Verdict{NeedMore, NeedMore, NeedMore}, 0, 3, []Outcome{Undecided, Undecided, Failed}},
+		{"yes and more", []Verdict{YesMore, YesMore, Yes}, 0, 3, []Outcome{Named, Named, Decided}},
+		{"yes and more to the end of the budget", []Verdict{YesMore, YesMore, YesMore}, 0, 3, []Outcome{Named, Named, Decided}},
+		{"no can't take yes back", []Verdict{YesMore, No}, 0, 2, []Outcome{Named, Decided}},
+		{"past the budget", []Verdict{YesMore, YesMore, YesMore, YesMore, Yes}, 2, 5, []Outcome{Named, Named, Named, Named, Decided}},
+		{"past the budget undecided", []Verdict{NeedMore, NeedMore, NeedMore, NeedMore, NeedMore}, 2, 5, []Outcome{Undecided, Undecided, Undecided, Undecided, Failed}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			flow := testFlow
+			flow.Transport = UDP
+			calls := 0
+			table := collect(UDP, c.extra, func(*Conversation) Verdict { calls++; return c.answers[calls-1] })
+			pool := NewPool()
+			s := pool.Get()
+			for n := range c.packets {
+				o, _ := s.Feed(table, pool, &flow, &Segment{Payload: []byte{1}, Length: 1, FromClient: true, Last: n >= 2})
+				if o != c.outcomes[n] {
+					t.Errorf("packet %d: outcome %d, want %d", n+1, o, c.outcomes[n])
+				}
+			}
+		})
+	}
+}
+
+func TestCandidateLimit(t *testing.T) {
+	var many []*Protocol
+	for n := range maxPending + 5 {
+		many = append(many, &Protocol{Name: string(rune('a' + n)), Over: TCP, Start: Of('x'), Inspect: func(*Conversation, *Result) Verdict { return NeedMore }})
+	}
+	pool := NewPool()
+	pool.Get().Feed(newTable(many), pool, &testFlow, &Segment{Payload: []byte("x"), Length: 1, FromClient: true})
+	if pool.Counters.CandidateLimit != 5 {
+		t.Errorf("%d counted, want 5", pool.Counters.CandidateLimit)
+	}
+}
+
+func TestText(t *testing.T) {
+	for _, c := range []struct{ name, in, json, host string }{
+		{"plain", "Example", `"Example"`, "example"},
+		{"line feed and NUL", "a\nb\x00", `"a\\x0ab\\x00"`, `a\x0ab\x00`},
+		{"escape", "\x1b[31m", `"\\x1b[31m"`, `\x1b[31m`},
+		{"quotes", `a"b\c`, `"a\"b\\c"`, `a\x22b\x5cc`},
+		{"right-to-left override", "a\u202eb", `"a\\xe2\\x80\\xaeb"`, `a\xe2\x80\xaeb`},
+		{"line separator", "a\u2028b", `"a\\xe2\\x80\\xa8b"`, `a\xe2\x80\xa8b`},
+		{"letters", "grün", `"grün"`, `gr\xc3\xbcn`},
+		{"broken UTF-8", "a\xffb", `"a\\xffb"`, `a\xffb`},
+		{"final dot", "example.com.", `"example.com."`, "example.com"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := string(AppendText(nil, []byte(c.in))); got != c.json {
+				t.Errorf("JSON %s, want %s", got, c.json)
+			}
+			if got := string(appendHost(nil, []byte(c.in))); got != c.host {
+				t.Errorf("host %s, want %s", got, c.host)
+			}
+		})
+	}
+	if n := len(appendHost(nil, []byte(strings.Repeat("\x00", 64<<10)))); n > MaxHost {
+		t.Errorf("a host name of %d bytes", n)
+	}
+}
+
+// TestResultBounds fills a Result far beyond its bounds: it stays JSON, and small.
+func TestResultBounds(t *testing.T) {
+	var r Result
+	r.reset(&Protocol{Name: "x"})
+	long := []byte(strings.Repeat("\x00é", 5000))
+	for range 50 {
+		o := r.Object("x")
+		o.Text("text", long)
+		o.Hex("hex", long)
+		o.Texts("texts", [][]byte{long, long, long, long, long, long, long, long, long, long, long, long, long, long, long, long, long, long})
+		Ints(o, "ints", make([]int, 1000))
+		o.Int("n", 1)
+		r.Object("empty")
+	}
+	info := string(r.Info())
+	if strings.Contains(info, "empty") {
+		t.Error("an empty object stayed")
+	}
+	if len(info) > 4*MaxInfo {
+		t.Errorf("%d bytes of metadata", len(info))
+	}
+}
