@@ -32,6 +32,9 @@ const (
 
 func inspectProtobuf(c *Conversation, r *Result) Verdict {
 	b := c.First()
+	if isPrintable(b) {
+		return No // text can be read as fields with text: a line feed is the tag of field 1
+	}
 	if n := len(b); n > 0 && b[n-1] == '\n' && protobufMessage(b[:n-1]) {
 		return Yes // messages in lines
 	}
