@@ -22,8 +22,11 @@ var _ = register(Protocol{
 const maxKerberosTCP = 1 << 20
 
 func inspectKerberos(c *Conversation, r *Result) Verdict {
+	return eitherStream(c, r, inspectKerberosSide)
+}
+
+func inspectKerberosSide(c *Conversation, b []byte, r *Result) Verdict {
 	const passwordHeader = 6
-	b := c.First()
 	if c.Transport == TCP {
 		if len(b) < 4 {
 			return NeedMore

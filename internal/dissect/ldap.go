@@ -22,8 +22,9 @@ const (
 	maxLDAPID = 1<<31 - 1
 )
 
-func inspectLDAP(c *Conversation, r *Result) Verdict {
-	b := c.First()
+func inspectLDAP(c *Conversation, r *Result) Verdict { return eitherStream(c, r, inspectLDAPSide) }
+
+func inspectLDAPSide(c *Conversation, b []byte, r *Result) Verdict {
 	message, whole, ok := ber.Enter(b, ber.Sequence)
 	if !ok && len(b) >= 6 || len(b) > 0 && b[0] != ber.Sequence {
 		return No

@@ -19,6 +19,8 @@ func TestLDAP(t *testing.T) {
 	wantProtocol(t, ldapResponse, "ldap", `"result":0`)
 	wantNot(t, tcp(389, C("\x30\x19\x02\x01\x01\x60\x14\x02\x01\x09\x04\x0bcn=ann,o=ex\x80\x02pw")), "ldap")
 	wantNot(t, udp(389, C("\x30\x19\x02\x01\x01\x70\x14\x02\x01\x03\x04\x0bcn=ann,o=ex\x80\x02pw")), "ldap")
+	midstream := talk{over: TCP, serverPort: 389, midstream: true, says: []say{C("the end of a message"), ldapResponse.says[0]}}
+	wantProtocol(t, midstream, "ldap", `"result":0`)
 	for _, k := range []talk{ldapBind, ldapSearch, ldapStart, ldapResponse} {
 		testTruncations(t, "ldap", k, 12)
 		wantNoAllocations(t, "ldap", k)

@@ -39,11 +39,7 @@ const (
 )
 
 func inspectRPC(c *Conversation, r *Result) Verdict {
-	v := inspectRPCSide(c, c.First(), r)
-	if v == No && c.Transport == TCP && len(c.Second()) > 0 { // a capture can begin within a message of one side
-		return inspectRPCSide(c, c.Second(), r)
-	}
-	return v
+	return eitherStream(c, r, inspectRPCSide)
 }
 
 func inspectRPCSide(c *Conversation, b []byte, r *Result) Verdict {

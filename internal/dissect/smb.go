@@ -44,7 +44,7 @@ func inspectSMB(c *Conversation, r *Result) Verdict {
 	var s smbSeen
 	okFirst, okSecond := s.walk(c.First(), c), s.walk(c.Second(), c)
 	switch {
-	case !okFirst || !okSecond:
+	case !okFirst && !c.Midstream, !okSecond && !c.Midstream, !okFirst && !okSecond: // else one side may begin within a message
 		return No
 	case s.messages == 0:
 		return NeedMore

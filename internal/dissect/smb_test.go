@@ -66,6 +66,8 @@ func TestSMB(t *testing.T) {
 	}
 	wantProtocol(t, tcp(4000, C("\x00\x00\x00\x64\xfdSMB"+strings.Repeat("\xaa", 96))), "smb", `"encrypted":true`)
 	wantNot(t, tcp(445, C("\x00\x00\x00\x40\xffRMB"+strings.Repeat("x", 60))), "smb")
+	midstream := talk{over: TCP, serverPort: 445, midstream: true, says: []say{C("the end of a message"), smb2Talk.says[1]}}
+	wantProtocol(t, midstream, "smb", `"dialect":"3.1.1"`)
 	wantNot(t, tcp(445, C("GET / HTTP/1.1\r\n\r\n")), "smb")
 	for _, k := range []talk{smb1Talk, smb2Talk} {
 		testTruncations(t, "smb", k, 8)
