@@ -69,6 +69,9 @@ type Application struct {
 	Name     string // as its operator writes it
 	Category string // a Category.ID
 	Kind     Kind
+	// PartOf is the application as which this one is reported, with this one's category: an operator's advertising or
+	// connectivity check is no application of its own to people. Empty: it is one.
+	PartOf string
 
 	Domains      []string       // each matches itself and everything below it
 	Exact        []string       // each matches itself only

@@ -150,6 +150,9 @@ func (c *checker) application(e *entry) {
 	if _, err := parseKind(e.Kind.text); err != nil {
 		c.report(e.Kind.line, "%v", err)
 	}
+	if e.PartOf.text != "" && !isSlug(e.PartOf.text) {
+		c.report(e.PartOf.line, "part_of %q is not an application's id", e.PartOf.text)
+	}
 	for _, v := range e.Domains {
 		c.hostName("domain", v)
 		if suffix, icann := publicsuffix.PublicSuffix(v.text); icann && suffix == v.text {

@@ -11,13 +11,13 @@ import (
 // The compact form is text, one record a line, fields divided by tabs, sorted by id:
 //
 //	c  id  name  meaning
-//	a  id  name  category  kind  domains  exact  certificates  networks
+//	a  id  name  category  kind  part-of  domains  exact  certificates  networks
 //
 // The items of a list are divided by spaces, those of certificates by '|' because organisations have
 // spaces in their names. It is parsed without copying: every string is a part of the whole text.
 const (
 	categoryFields    = 4
-	applicationFields = 9
+	applicationFields = 10
 )
 
 func (c *Catalog) compact() string {
@@ -30,7 +30,7 @@ func (c *Catalog) compact() string {
 		for i, prefix := range app.Networks {
 			networks[i] = prefix.String()
 		}
-		fmt.Fprintf(&b, "a\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", app.ID, app.Name, app.Category, app.Kind,
+		fmt.Fprintf(&b, "a\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", app.ID, app.Name, app.Category, app.Kind, app.PartOf,
 			strings.Join(app.Domains, " "), strings.Join(app.Exact, " "),
 			strings.Join(app.Certificates, "|"), strings.Join(networks, " "))
 	}
@@ -74,12 +74,12 @@ func (c *Catalog) addCompactApplication(fields *[applicationFields]string) error
 		return err
 	}
 	app := Application{
-		ID: fields[1], Name: fields[2], Category: fields[3], Kind: kind,
-		Domains:      splitList(fields[5], " "),
-		Exact:        splitList(fields[6], " "),
-		Certificates: splitList(fields[7], "|"),
+		ID: fields[1], Name: fields[2], Category: fields[3], Kind: kind, PartOf: fields[5],
+		Domains:      splitList(fields[6], " "),
+		Exact:        splitList(fields[7], " "),
+		Certificates: splitList(fields[8], "|"),
 	}
-	for _, text := range splitList(fields[8], " ") {
+	for _, text := range splitList(fields[9], " ") {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
 			return err

@@ -39,10 +39,11 @@ type entry struct {
 	Exact        []value `yaml:"exact"`
 	Certificates []value `yaml:"certificates"`
 	Networks     []value `yaml:"networks"`
+	PartOf       value   `yaml:"part_of"` // the application as which it is reported
 	Within       value   `yaml:"within"`  // the application whose blocks this one's may lie in
 	Replace      bool    `yaml:"replace"` // drop what earlier files gave to this id
 	Note         value   `yaml:"note"`    // for readers of the file
-	Source       value   `yaml:"source"`  // where the entry comes from, if not from what the file's head says
+	Source       value   `yaml:"source"`  // the operator's document against which to check the entry
 }
 
 // value is a scalar that knows its line.
@@ -152,13 +153,16 @@ func (c *Catalog) merge(f *file) {
 // apply adds what an entry gives.
 func (a *Application) apply(e *entry) {
 	if e.Replace {
-		*a = Application{ID: a.ID, Name: a.Name, Category: a.Category, Kind: a.Kind}
+		*a = Application{ID: a.ID, Name: a.Name, Category: a.Category, Kind: a.Kind, PartOf: a.PartOf}
 	}
 	if e.Name.text != "" {
 		a.Name = e.Name.text
 	}
 	if e.Category.text != "" {
 		a.Category = e.Category.text
+	}
+	if e.PartOf.text != "" {
+		a.PartOf = e.PartOf.text
 	}
 	if e.Kind.text != "" {
 		a.Kind, _ = parseKind(e.Kind.text) // checked before
