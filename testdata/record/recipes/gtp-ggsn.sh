@@ -28,5 +28,5 @@ server() {
 
 client() {
 	timeout -s INT 8 sgsnemu --listen 192.0.2.10 --remote 192.0.2.20 --apn internet --imsi 001010000000001 --msisdn 10000000001 \
-		--contexts 1 --createif --pinghost 198.51.100.1 --pingrate 1 --pingcount 3 --statedir /tmp || true
+		--contexts 1 --pinghost 198.51.100.1 --pingrate 1 --pingcount 3 --statedir /tmp || true
 }

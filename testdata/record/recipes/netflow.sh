@@ -13,16 +13,13 @@ server() {
 
 client() {
 	local version port
+	tcpdump -q -i eth0 -Z root -c 4 -w seen.pcap icmp &
+	sleep 1
+	ping -c 2 -i 0.2 192.0.2.20
+	wait
 	for version in 5 9 10; do
 		port=2055
 		[ $version != 10 ] || port=4739
-		softflowd -d -i eth0 -v $version -n 192.0.2.20:$port -c "$HOME/ctl" -p "$HOME/pid" &
-		sleep 0.5
-		ping -c 2 -i 0.2 192.0.2.20
-		sleep 2
-		softflowctl -c "$HOME/ctl" expire-all
-		softflowctl -c "$HOME/ctl" shutdown
-		wait || true
-		sleep 0.5
+		softflowd -d -r seen.pcap -v $version -n 192.0.2.20:$port
 	done
 }

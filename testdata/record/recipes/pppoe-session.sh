@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
 packages='iputils-ping curl nginx-light'
-versions='encapsulate= curl nginx-light'
+versions='encapsulate=(here) curl nginx-light'
 ready='tcp/80'
 expect='pppoes && http;pppoes && icmpv6'
 protocols='icmp icmpv6 http'

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
 packages='iputils-ping curl nginx-light'
-versions='encapsulate= curl nginx-light'
+versions='encapsulate=(here) curl nginx-light'
 ready='tcp/80'
 expect='vlan.id==10 && http;vlan.id==10 && icmpv6;vlan.id==10 && arp'
 protocols='icmp icmpv6 http'
