@@ -34,22 +34,27 @@ func dtlsFields(c *Conversation, r *Result) (ok, complete bool) {
 	s := tlsScratches.Get().(*tlsScratch)
 	defer tlsScratches.Put(s)
 	s.reset('d')
-	seen := dtlsSeen{side: -1}
-	for w := (dtlsWalk{datagrams: c.Datagrams}); w.next(); {
-		seen.record(&w, s)
+	seen := dtlsSeen{answerSide: -1}
+	for i, kind := range dtlsKinds {
+		seen.messages[i] = dtlsAssembly{message: tls.Message{Type: kind}, buf: s.joined[i][:]}
+	}
+	for range dtlsMaxPasses {
+		seen.early = false
+		for w := (dtlsWalk{datagrams: c.Datagrams}); w.next(); {
+			seen.record(&w, s)
+		}
+		if !seen.early {
+			break
+		}
 	}
 	if !seen.dtls {
 		return false, false
 	}
 	answered := false
-	if m, ok := dtlsMessage(c, tls.ClientHelloType, s.joined[0][:]); ok {
-		s.readMessage(&m, true, true, &answered)
-	}
-	if m, ok := dtlsMessage(c, tls.ServerHelloType, s.joined[1][:]); ok {
-		s.readMessage(&m, true, true, &answered)
-	}
-	if m, ok := dtlsMessage(c, tls.CertificateType, s.joined[2][:]); ok && answered {
-		s.readMessage(&m, true, false, &answered)
+	for i := range seen.messages {
+		if m := seen.messages[i].get(); m != nil {
+			s.readMessage(m, true, m.Type != tls.CertificateType, &answered)
+		}
 	}
 	if s.named() {
 		s.report(r)
@@ -57,11 +62,21 @@ func dtlsFields(c *Conversation, r *Result) (ok, complete bool) {
 	return true, s.complete() || !seen.handshake
 }
 
-// dtlsSeen is what the records of a flow show besides messages.
+// dtlsKinds are the messages that are put together, in the order in which they are read. The client's hello may come twice,
+// the second time with a cookie: the first will do.
+var dtlsKinds = [...]uint8{tls.ClientHelloType, tls.ServerHelloType, tls.CertificateType}
+
+// dtlsMaxPasses is how often the fragments of a flow are gone through: once where datagrams are in order, and once more for
+// each that came too early.
+const dtlsMaxPasses = 4
+
+// dtlsSeen is what the records of a flow show.
 type dtlsSeen struct {
-	dtls      bool // a datagram of nothing but records came
-	handshake bool // handshake in the clear came
-	side      int  // direction of the ServerHello, -1 before
+	dtls       bool // a datagram of nothing but records came
+	handshake  bool // handshake in the clear came
+	answerSide int  // direction of the ServerHello, -1 before
+	early      bool // a fragment lies behind a gap: another pass can add it
+	messages   [len(dtlsKinds)]dtlsAssembly
 }
 
 func (d *dtlsSeen) record(w *dtlsWalk, s *tlsScratch) {
@@ -69,15 +84,21 @@ func (d *dtlsSeen) record(w *dtlsWalk, s *tlsScratch) {
 	rec, way := &w.rec, side(w.fromClient)
 	switch {
 	case rec.Epoch > 0 || rec.Type == tls.RecordChangeCipherSpec:
-		s.encrypted = s.encrypted || d.side == way
+		s.encrypted = s.encrypted || d.answerSide == way
 	case rec.Type == tls.RecordHandshake:
 		d.handshake = true
 		for f, ok := w.nextFragment(); ok; f, ok = w.nextFragment() {
 			switch f.Type {
 			case tls.ServerHelloType:
-				d.side = way
+				d.answerSide = way
 			case tls.ServerKeyExchange, tls.CertificateRequest, tls.ServerHelloDone:
 				s.keyExchange = true
+			}
+			if f.Type == tls.CertificateType && way != d.answerSide {
+				continue // the client's
+			}
+			for i := range d.messages {
+				d.early = d.messages[i].add(&f, w.fromClient) || d.early
 			}
 		}
 	case rec.Type == tls.RecordAlert && rec.Length == 2 && len(rec.Body) == 2 && rec.Body[0] == tlsFatal:
@@ -150,49 +171,35 @@ type dtlsAssembly struct {
 	have       int // bytes of it in buf
 }
 
-// dtlsMaxPasses is how often the fragments of one message are gone through: once where datagrams are in order, and once
-// more for each that came too early.
-const dtlsMaxPasses = 4
-
-// dtlsMessage is the first message of a type in the clear, put together in buf where it came in fragments. Each pass takes
-// the fragments that go on where the last one ended.
-func dtlsMessage(c *Conversation, kind uint8, buf []byte) (m tls.Message, ok bool) {
-	a := dtlsAssembly{message: tls.Message{Type: kind}, buf: buf}
-	for range dtlsMaxPasses {
-		if !a.pass(c) {
-			break
-		}
+// add takes a fragment that goes on where the last one ended; it returns true for one that comes too early.
+func (a *dtlsAssembly) add(f *tls.Fragment, fromClient bool) (early bool) {
+	if f.Type != a.message.Type || a.message.Body != nil {
+		return false
 	}
-	if a.message.Body == nil {
-		a.message.Body = buf[:a.have]
+	if !a.begun {
+		a.begun, a.message.Length, a.sequence, a.fromClient = true, f.Length, f.Sequence, fromClient
 	}
-	return a.message, a.begun
+	if f.Length != a.message.Length || f.Sequence != a.sequence || fromClient != a.fromClient {
+		return false
+	}
+	if len(f.Body) == f.Length {
+		a.message.Body = f.Body
+		return false
+	}
+	end := f.Offset + len(f.Body)
+	if f.Offset <= a.have && end > a.have && end <= len(a.buf) {
+		a.have += copy(a.buf[a.have:end], f.Body[a.have-f.Offset:])
+	}
+	return f.Offset > a.have && end <= len(a.buf)
 }
 
-// pass looks at all fragments once and says whether another pass can bring more.
-func (a *dtlsAssembly) pass(c *Conversation) (more bool) {
-	for w := (dtlsWalk{datagrams: c.Datagrams}); w.next(); {
-		if w.rec.Type != tls.RecordHandshake || w.rec.Epoch != 0 {
-			continue
-		}
-		for f, ok := w.nextFragment(); ok; f, ok = w.nextFragment() {
-			if f.Type != a.message.Type || a.begun && !a.matches(&f, w.fromClient) {
-				continue
-			}
-			a.begun, a.message.Length, a.sequence, a.fromClient = true, f.Length, f.Sequence, w.fromClient
-			if len(f.Body) == f.Length {
-				a.message.Body = f.Body
-				return false
-			}
-			if end := f.Offset + len(f.Body); f.Offset <= a.have && end > a.have && end <= len(a.buf) {
-				copy(a.buf[f.Offset:], f.Body)
-				a.have, more = end, true
-			}
-		}
+// get is the message as far as it is there, nil where none came.
+func (a *dtlsAssembly) get() *tls.Message {
+	if a.begun && a.message.Body == nil {
+		a.message.Body = a.buf[:a.have]
 	}
-	return more
-}
-
-func (a *dtlsAssembly) matches(f *tls.Fragment, fromClient bool) bool {
-	return f.Length == a.message.Length && f.Sequence == a.sequence && fromClient == a.fromClient
+	if !a.begun {
+		return nil
+	}
+	return &a.message
 }

@@ -151,3 +151,39 @@ func TestDTLSAlert(t *testing.T) {
 }
 
 func FuzzDTLS(f *testing.F) { fuzzTalks(f, "dtls", dtlsTalk(f)) }
+
+// BenchmarkDTLSCrafted reads datagrams of nothing but the shortest fragments, in the order that is worst.
+func BenchmarkDTLSCrafted(b *testing.B) {
+	message := make([]byte, 640)
+	c := &Conversation{Transport: UDP}
+	for i := range MaxDatagrams {
+		var d []byte
+		for at := 40 * (MaxDatagrams - 1 - i); len(d) < 1000; at++ {
+			d = append(d, dtlsFragment(tls.ClientHelloType, 0, message, at, at+1)...)
+		}
+		c.Datagrams = append(c.Datagrams, Datagram{d, len(d), true})
+	}
+	var r Result
+	p := &Protocol{Name: "dtls"}
+	b.SetBytes(int64(MaxDatagrams * 1000))
+	b.ReportAllocs()
+	for b.Loop() {
+		r.reset(p)
+		inspectDTLS(c, &r)
+	}
+}
+
+// BenchmarkDTLS reads a whole handshake.
+func BenchmarkDTLS(b *testing.B) {
+	c := &Conversation{Transport: UDP}
+	for _, m := range dtlsTalk(b).says {
+		c.Datagrams = append(c.Datagrams, Datagram{m.bytes, len(m.bytes), m.fromClient})
+	}
+	var r Result
+	p := &Protocol{Name: "dtls"}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.reset(p)
+		inspectDTLS(c, &r)
+	}
+}

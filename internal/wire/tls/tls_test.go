@@ -439,3 +439,14 @@ func BenchmarkClientHello(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkFlightCrafted reads a stream of the shortest records there are.
+func BenchmarkFlightCrafted(b *testing.B) {
+	stream := records(RecordHandshake, make([]byte, 2730), 1)
+	buf := make([]byte, len(stream))
+	b.SetBytes(int64(len(stream)))
+	var f Flight
+	for b.Loop() {
+		f.Read(stream, buf)
+	}
+}
