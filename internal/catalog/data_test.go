@@ -121,3 +121,16 @@ func TestDataIsWholeAndLarge(t *testing.T) {
 		t.Errorf("%d applications, want at least %d", len(c.Applications()), minimum)
 	}
 }
+
+func TestNoNameIsRedundant(t *testing.T) {
+	c := builtin(t)
+	for _, app := range c.Applications() {
+		for _, name := range slices.Concat(app.Domains, app.Exact) {
+			_, parent, _ := strings.Cut(name, ".")
+			i, ok := c.hosts.find([]byte(parent))
+			if ok && !slices.Contains(app.Exact, parent) && c.applications[i].ID == app.ID {
+				t.Errorf("%s: %s says nothing that %s does not say", app.ID, name, parent)
+			}
+		}
+	}
+}
