@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// RakNet: the offline messages that open a connection, which hold a magic number, and frames of one that is open.
+var _ = register(Protocol{
+	Name: "raknet", Spec: "RakNet: offline message identifiers; frame set packets", Category: "gaming",
+	Over: UDP, Ports: []uint16{19132, 19133}, Start: Of(0x01, 0x02, 0x05, 0x06, 0x07, 0x08, 0x19, 0x1c).Or(Range(0x80, 0x8d)).Or(Of(0xa0, 0xc0)), MinLength: 7, Heuristic: true,
+	Inspect: inspectRaknet,
+})
+
+const (
+	raknetMagic = "\x00\xff\xff\x00\xfe\xfe\xfe\xfe\xfd\xfd\xfd\xfd\x12\x34\x56\x78"
+	// maxRaknetFrames bounds the frames in one datagram: of 1,492 bytes and more than 4 each.
+	maxRaknetFrames = 64
+)
+
+// raknetOffline gives, by message, where the magic number lies.
+var raknetOffline = [...]uint8{0x01: 9, 0x02: 9, 0x05: 1, 0x06: 1, 0x07: 1, 0x08: 1, 0x19: 2, 0x1c: 17}
+
+func inspectRaknet(c *Conversation, r *Result) Verdict {
+	const openRequest = 0x05
+	b := c.Newest().Payload
+	if len(b) == 0 {
+		return No
+	}
+	if b[0] >= 0x80 {
+		return raknetFrames(c)
+	}
+	if int(b[0]) >= len(raknetOffline) || raknetOffline[b[0]] == 0 {
+		return No
+	}
+	at := int(raknetOffline[b[0]])
+	if len(b) < at+len(raknetMagic) || !hasPrefix(b[at:], raknetMagic) {
+		return No
+	}
+	if b[0] == openRequest && len(b) > at+len(raknetMagic) {
+		r.Object("raknet").Int("version", int64(b[at+len(raknetMagic)]))
+	}
+	return Yes
+}
+
+// raknetFrames wants four datagrams of which each fits, two of them with frames whose lengths fill them.
+func raknetFrames(c *Conversation) Verdict {
+	const enough, withFrames = 4, 2
+	frames := 0
+	for i := range c.Datagrams {
+		d := &c.Datagrams[i]
+		if len(d.Payload) != d.Length || !isRaknetPacket(d.Payload) {
+			return No
+		}
+		if d.Payload[0] < 0xa0 {
+			frames++
+		}
+	}
+	if len(c.Datagrams) < enough || frames < withFrames {
+		return NeedMore
+	}
+	return Yes
+}
+
+// isRaknetPacket checks a set of frames, or a list of numbers received or missed: a count, and for each a flag that says
+// whether one number or a range follows, of three bytes each.
+func isRaknetPacket(b []byte) bool {
+	if len(b) < 7 {
+		return false
+	}
+	if b[0] < 0xa0 {
+		return isRaknetFrameSet(b[4:])
+	}
+	if b[0] != 0xa0 && b[0] != 0xc0 {
+		return false
+	}
+	count, at := be16(b[1:]), 3
+	for n := 0; n < count && at < len(b); n++ {
+		switch b[at] {
+		case 0:
+			at += 7
+		case 1:
+			at += 4
+		default:
+			return false
+		}
+	}
+	return count > 0 && at == len(b)
+}
+
+// isRaknetFrameSet walks the frames: reliability and whether it is a part, length in bits, then, as the reliability calls for,
+// message number, sequence number, order and channel, and a part's count, identifier and index.
+func isRaknetFrameSet(b []byte) bool {
+	const reserved, part, partHeader = 0x0f, 0x10, 4 + 2 + 4
+	headers := [8]int{0, 3 + 4, 3, 3 + 4, 3 + 3 + 4, 0, 3, 3 + 4} // by reliability; a number has 3 bytes, order and channel 4
+	at := 0
+	for n := 0; n < maxRaknetFrames && at < len(b); n++ {
+		if at+3 > len(b) || b[at]&reserved != 0 {
+			return false
+		}
+		bits := be16(b[at+1:])
+		if bits == 0 {
+			return false
+		}
+		size := 3 + headers[b[at]>>5] + (bits+7)/8
+		if b[at]&part != 0 {
+			size += partHeader
+		}
+		at += size
+	}
+	return at == len(b)
+}
