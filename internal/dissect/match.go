@@ -146,3 +146,18 @@ func cutText16(b []byte) (text, rest []byte, ok bool) {
 	}
 	return b[2 : 2+be16(b)], b[2+be16(b):], true
 }
+
+// crcCCITT is the checksum of polynomial x^16+x^12+x^5+1, the highest bit first, continued from crc.
+func crcCCITT(crc uint16, b []byte) int {
+	for _, v := range b {
+		crc ^= uint16(v) << 8
+		for range 8 {
+			carry := crc & 0x8000
+			crc <<= 1
+			if carry != 0 {
+				crc ^= 0x1021
+			}
+		}
+	}
+	return int(crc)
+}
