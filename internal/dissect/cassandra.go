@@ -53,7 +53,7 @@ func cassandraFrame(b []byte, direction byte) (whole, startup, ok bool) {
 		return false, false, true
 	}
 	version, flags, opcode, length := b[0], b[1], b[4], be32(b[5:])
-	if version&cassandraResponse != direction || version&0x7f < 3 || version&0x7f > 6 || flags&^0x1f != 0 || length > cassandraMax {
+	if version&cassandraResponse != direction || version&0x7f < 3 || version&0x7f > 6 || flags&^0x1f != 0 || length < 0 || length > cassandraMax {
 		return false, false, false
 	}
 	if direction == 0 {

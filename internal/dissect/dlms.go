@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// dlms-cosem: meters' application messages in the wrapper of the TCP/UDP profile, or in HDLC frames.
+var _ = register(Protocol{
+	Name:      "dlms-cosem",
+	Spec:      "IEC 62056-47 §5 (wrapper), IEC 62056-46 §6.4 (HDLC), IEC 62056-5-3 §9",
+	Category:  "industrial",
+	Over:      TCP | UDP,
+	Ports:     []uint16{4059},
+	Start:     Of(0, dlmsFlag),
+	MinLength: 9,
+	Inspect:   inspectDLMS,
+})
+
+const (
+	dlmsWrapper = 8 // version 1, source and destination port, length of what follows
+	dlmsFlag    = 0x7e
+)
+
+func inspectDLMS(c *Conversation, r *Result) Verdict {
+	b := c.First()
+	if len(b) <= dlmsWrapper {
+		return moreIf(c.Transport == TCP && (couldBe(b, "\x00\x01\x00") || couldBe(b, "\x7e\xa0")))
+	}
+	if b[0] == dlmsFlag {
+		return dlmsHDLC(b)
+	}
+	source, destination, length := be16(b[2:]), be16(b[4:]), be16(b[6:])
+	whole := dlmsWrapper+length == len(b) || c.Transport == TCP && len(b) > dlmsWrapper+length && couldBe(b[dlmsWrapper+length:], "\x00\x01")
+	if be16(b) != 1 || source == 0 || destination == 0 || source > 0xff && destination > 0xff || !whole || !dlmsTag(b[dlmsWrapper]) {
+		return No
+	}
+	if !dlmsBody(b[dlmsWrapper : dlmsWrapper+length]) {
+		return No
+	}
+	o := r.Object("dlms_cosem")
+	o.Int("source_port", int64(source))
+	o.Int("destination_port", int64(destination))
+	o.Int("tag", int64(b[dlmsWrapper]))
+	return Yes
+}
+
+// dlmsTag says whether tag begins an application message: initiate, notifications, association, get, set, action, and their
+// ciphered forms.
+func dlmsTag(tag byte) bool {
+	switch tag {
+	case 0x01, 0x08, 0x0e, 0x0f, 0x18, 0x21, 0x28, 0x60, 0x61, 0x62, 0x63, 0xd8, 0xdb, 0xdc, 0xdd, 0xe0:
+		return true
+	}
+	return tag >= 0xc0 && tag <= 0xcf
+}
+
+// dlmsBody checks what the tag makes certain: the length of an association message, and the choice of a service.
+func dlmsBody(b []byte) bool {
+	switch tag := b[0]; {
+	case tag >= 0x60 && tag <= 0x63:
+		n, size := mmsLength(b)
+		return size > 0 && size+n == len(b)
+	case tag >= 0xc0 && tag <= 0xc7 && tag != 0xc2:
+		return len(b) >= 3 && b[1] >= 1 && b[1] <= 5
+	}
+	return len(b) >= 3
+}
+
+// dlmsHDLC checks a frame: flag, format 3 and length in 11 bits, addresses, control, checksum of the header, flag.
+func dlmsHDLC(b []byte) Verdict {
+	length := (be16(b[1:]) & 0x7ff) + 2
+	if b[1]&0xf0 != 0xa0 || length < 9 || length > len(b) || b[length-1] != dlmsFlag {
+		return No
+	}
+	frame := b[1 : length-1]
+	if got := int(frame[len(frame)-1])<<8 | int(frame[len(frame)-2]); crcX25(frame[:len(frame)-2]) != got {
+		return No
+	}
+	return Yes
+}
+
+// crcX25 is HDLC's checksum (ISO/IEC 13239): as crcCCITT, the lowest bit first, complemented.
+func crcX25(b []byte) int {
+	crc := uint16(0xffff)
+	for _, v := range b {
+		crc ^= uint16(v)
+		for range 8 {
+			carry := crc & 1
+			crc >>= 1
+			if carry != 0 {
+				crc ^= 0x8408
+			}
+		}
+	}
+	return int(^crc)
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// tp-link-shp: TP-Link's smart home protocol: JSON in which each byte is combined with the one before it. Over TCP the
+// length comes before it. The layout is that of public descriptions.
+var _ = register(Protocol{
+	Name:      "tp-link-shp",
+	Spec:      "TP-Link Smart Home Protocol as publicly described",
+	Category:  "iot",
+	Over:      TCP | UDP,
+	Ports:     []uint16{9999},
+	Start:     Of(0, tplinkKey^'{'),
+	MinLength: tplinkLeast,
+	Inspect:   inspectTPLink,
+})
+
+const (
+	tplinkKey   = 171
+	tplinkLeast = 8
+	tplinkText  = 1024 // as much of the text is read: the device's description fits
+)
+
+func inspectTPLink(c *Conversation, r *Result) Verdict {
+	for _, b := range [2][]byte{c.First(), tplinkAnswer(c)} {
+		if len(b) == 0 {
+			continue
+		}
+		if c.Transport == TCP {
+			if len(b) < 4+tplinkLeast {
+				return moreIf(b[0] == 0)
+			}
+			if n := be32(b); n < tplinkLeast || n > MaxStream {
+				return No
+			}
+			b = b[4:min(len(b), 4+be32(b))]
+		}
+		var text [tplinkText]byte
+		plain, ok := tplinkDecode(text[:0], b)
+		if !ok {
+			return No
+		}
+		o := r.Object("tp_link_shp")
+		o.Text("model", jsonText(plain, "model"))
+		o.Text("alias", jsonText(plain, "alias"))
+		o.Text("device_id", jsonText(plain, "deviceId"))
+		o.Text("software_version", jsonText(plain, "sw_ver"))
+		if len(plain) > 64 {
+			return Yes // a description
+		}
+	}
+	return YesMore
+}
+
+// tplinkAnswer is what the other side than the first said.
+func tplinkAnswer(c *Conversation) []byte {
+	if c.Transport == TCP {
+		return c.Second()
+	}
+	if d := c.Newest(); d.FromClient != c.Datagrams[0].FromClient {
+		return d.Payload
+	}
+	return nil
+}
+
+// tplinkDecode appends the text to plain, up to its capacity, and says whether it begins as a JSON object and is printable.
+func tplinkDecode(plain, b []byte) ([]byte, bool) {
+	key := byte(tplinkKey)
+	for _, v := range b[:min(len(b), cap(plain))] {
+		c := v ^ key
+		if c < ' ' && c != '\n' && c != '\r' && c != '\t' || c == 0x7f {
+			return nil, false
+		}
+		plain = append(plain, c)
+		key = v
+	}
+	return plain, len(plain) >= tplinkLeast && plain[0] == '{' && (plain[1] == '"' || plain[1] == '\n' && plain[2] == '\t')
+}
