@@ -33,7 +33,7 @@ func inspectKCP(c *Conversation, _ *Result) Verdict {
 		return No
 	}
 	for i := range c.Datagrams[:len(c.Datagrams)-1] {
-		if d := &c.Datagrams[i]; !bytes.Equal(d.Payload[:4], newest.Payload[:4]) {
+		if d := &c.Datagrams[i]; !bytes.HasPrefix(d.Payload, newest.Payload[:4]) {
 			return No
 		}
 	}
