@@ -47,29 +47,33 @@ func inspectFastCGI(c *Conversation, r *Result) Verdict {
 
 // fastcgiTell reads name-value pairs, each with both lengths before it.
 func fastcgiTell(b []byte, r *Result) {
-	o := r.Object("fastcgi")
+	var method, script, agent []byte
 	for range fastcgiMaxPairs {
 		nameSize, rest, ok := fastcgiLength(b)
 		if !ok {
-			return
+			break
 		}
 		valueSize, rest, ok := fastcgiLength(rest)
 		if !ok || nameSize+valueSize > len(rest) {
-			return
+			break
 		}
 		name, value := rest[:nameSize], rest[nameSize:nameSize+valueSize]
 		b = rest[nameSize+valueSize:]
 		switch string(name) {
 		case "REQUEST_METHOD":
-			o.Text("method", value)
+			method = value
 		case "SCRIPT_NAME":
-			o.Text("script", value)
+			script = value
 		case "HTTP_HOST":
 			r.SetHost(cutPort(value))
 		case "HTTP_USER_AGENT":
-			o.Text("user_agent", value)
+			agent = value
 		}
 	}
+	o := r.Object("fastcgi")
+	o.Text("method", method)
+	o.Text("script", script)
+	o.Text("user_agent", agent)
 }
 
 // fastcgiLength reads a length of one byte, or of four with the highest bit set.

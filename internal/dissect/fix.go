@@ -35,8 +35,7 @@ func inspectFIX(c *Conversation, r *Result) Verdict {
 	if !hasPrefix(rest, "35=") {
 		return No
 	}
-	o := r.Object("fix")
-	o.Text("version", version)
+	var kind, sender, target []byte
 	for range fixMaxFields {
 		field, after, whole := bytes.Cut(rest, []byte{1})
 		if !whole {
@@ -46,14 +45,18 @@ func inspectFIX(c *Conversation, r *Result) Verdict {
 		tag, value, _ := bytes.Cut(field, []byte{'='})
 		switch string(tag) {
 		case "35":
-			o.Text("message_type", value)
+			kind = value
 		case "49":
-			o.Text("sender", value)
+			sender = value
 		case "56":
-			o.Text("target", value)
-			return Yes
+			target = value
 		}
 	}
+	o := r.Object("fix")
+	o.Text("version", version)
+	o.Text("message_type", kind)
+	o.Text("sender", sender)
+	o.Text("target", target)
 	return Yes
 }
 

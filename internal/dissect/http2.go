@@ -3,6 +3,7 @@
 package dissect
 
 import (
+	"bytes"
 	"sync"
 
 	"golang.org/x/net/http2/hpack"
@@ -108,57 +109,85 @@ func http2Block(b []byte, flags byte) []byte {
 	return b[:max(0, len(b)-pad)]
 }
 
-// http2Fields reads the fields whose names are in the static table (RFC 7541 appendix A).
+// The static table's fields that are told (RFC 7541 appendix A).
+const (
+	hpackAuthority = 1
+	hpackGET       = 2
+	hpackPOST      = 3
+	hpackPath      = 4 // "/"
+	hpackIndex     = 5 // "/index.html"
+	hpackUserAgent = 58
+)
+
+// http2Fields reads the fields whose names are in the static table, each once.
 func http2Fields(b []byte, o *Object, r *Result) {
-	const authority, get, post, path, userAgent = 1, 2, 3, 4, 58
+	var told uint64 // by index
 	for range http2MaxFields {
-		if len(b) == 0 {
-			return
-		}
-		first := b[0]
-		prefix, literal := 4, true // without indexing, or never indexed
-		switch {
-		case first&0x80 != 0:
-			prefix, literal = 7, false
-		case first&0x40 != 0:
-			prefix = 6
-		case first&0x20 != 0:
-			prefix, literal = 5, false // a new size of the dynamic table
-		}
-		index, rest, ok := hpackInteger(b, prefix)
-		if !ok {
-			return
-		}
-		b = rest
-		if !literal {
-			if first&0x80 != 0 && (index == get || index == post) {
-				o.String("method", [...]string{"GET", "POST"}[index-get])
-			}
-			if first&0x80 != 0 && index == path {
-				o.String("path", "/")
-			}
-			continue
-		}
-		if index == 0 {
-			if _, _, b, ok = hpackString(b); !ok {
-				return
-			}
-		}
-		value, coded, rest, ok := hpackString(b)
+		index, value, coded, rest, ok := hpackField(b)
 		if !ok {
 			return
 		}
 		b = rest
 		switch index {
-		case authority, path, userAgent:
+		case hpackPOST:
+			if value == nil {
+				value = []byte("POST")
+			}
+			index = hpackGET
+		case hpackGET:
+			if value == nil {
+				value = []byte("GET")
+			}
+		case hpackPath:
+			if value == nil {
+				value = []byte("/")
+			}
+		case hpackIndex:
+			if value == nil {
+				value = []byte("/index.html")
+			}
+			index = hpackPath
+		case hpackAuthority, hpackUserAgent:
+		default:
+			continue
+		}
+		if told>>index&1 == 0 && len(value) > 0 {
+			told |= 1 << index
 			http2Tell(index, value, coded, o, r)
 		}
 	}
 }
 
+// hpackField reads one field (RFC 7541 §6): the index of its name or, with a nil value, of the whole field in the static
+// table. Index 0 is for names that are spelt out. coded says that the value is Huffman coded.
+func hpackField(b []byte) (index int, value []byte, coded bool, rest []byte, ok bool) {
+	if len(b) == 0 {
+		return 0, nil, false, nil, false
+	}
+	first := b[0]
+	switch {
+	case first&0x80 != 0: // a whole field
+		index, rest, ok = hpackInteger(b, 7)
+		return index, nil, false, rest, ok
+	case first&0xe0 == 0x20: // a new size of the dynamic table
+		_, rest, ok = hpackInteger(b, 5)
+		return 0, nil, false, rest, ok
+	case first&0x40 != 0: // with indexing
+		index, rest, ok = hpackInteger(b, 6)
+	default: // without indexing, or never indexed
+		index, rest, ok = hpackInteger(b, 4)
+	}
+	if ok && index == 0 {
+		_, _, rest, ok = hpackString(rest)
+	}
+	if ok {
+		value, coded, rest, ok = hpackString(rest)
+	}
+	return index, value, coded, rest, ok
+}
+
 // http2Tell writes one field; coded says that it is Huffman coded.
 func http2Tell(index int, value []byte, coded bool, o *Object, r *Result) {
-	const authority, path = 1, 4
 	text := huffmanTexts.Get().(*huffmanText)
 	defer huffmanTexts.Put(text)
 	text.n = 0
@@ -169,17 +198,14 @@ func http2Tell(index int, value []byte, coded bool, o *Object, r *Result) {
 		value = text.b[:text.n]
 	}
 	switch index {
-	case authority:
+	case hpackAuthority:
 		r.SetHost(cutPort(value))
 		o.Text("host", cutPort(value))
-	case path:
-		for i, c := range value {
-			if c == '?' {
-				value = value[:i]
-				break
-			}
-		}
-		o.Text("path", value)
+	case hpackPath:
+		path, _, _ := bytes.Cut(value, []byte{'?'})
+		o.Text("path", path)
+	case hpackGET:
+		o.Text("method", value)
 	default:
 		o.Text("user_agent", value)
 	}

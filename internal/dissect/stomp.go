@@ -39,7 +39,8 @@ func inspectSTOMP(c *Conversation, r *Result) Verdict {
 	if !hasAnyPrefix(header, stompHeaders) {
 		return No
 	}
-	o := r.Object("stomp")
+	var server []byte
+	password := false
 	for range maxLines {
 		line, after, whole := cutLine(rest)
 		if !whole || len(line) == 0 {
@@ -49,12 +50,14 @@ func inspectSTOMP(c *Conversation, r *Result) Verdict {
 		if host, ok := bytes.CutPrefix(line, []byte("host:")); ok {
 			r.SetHost(host)
 		}
-		if server, ok := bytes.CutPrefix(line, []byte("server:")); ok {
-			o.Text("server", server)
+		if value, ok := bytes.CutPrefix(line, []byte("server:")); ok {
+			server = value
 		}
-		if hasPrefix(line, "passcode:") {
-			r.Risk("cleartext-credentials")
-		}
+		password = password || hasPrefix(line, "passcode:")
 	}
+	if password {
+		r.Risk("cleartext-credentials")
+	}
+	r.Object("stomp").Text("server", server)
 	return Yes
 }
