@@ -134,3 +134,24 @@ func TestNoNameIsRedundant(t *testing.T) {
 		}
 	}
 }
+
+// TestPartOf: what an entry is reported as is an application that is one itself.
+func TestPartOf(t *testing.T) {
+	c, err := Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := 0
+	for _, a := range c.Applications() {
+		if a.PartOf == "" {
+			continue
+		}
+		parts++
+		if whole, ok := c.Lookup(a.PartOf); !ok || whole.PartOf != "" {
+			t.Errorf("%s is part of %q, which is no application of its own", a.ID, a.PartOf)
+		}
+	}
+	if parts == 0 {
+		t.Error("no entry is part of another")
+	}
+}

@@ -58,6 +58,14 @@ type Classifier struct {
 // New returns a classifier that knows the catalog's applications.
 func New(c *catalog.Catalog) *Classifier { return &Classifier{catalog: c} }
 
+// reported is a catalog entry as flow records show it.
+func reported(app *catalog.Application, method ApplicationMethod) Application {
+	if app.PartOf != "" {
+		return Application{app.PartOf, app.Category, method}
+	}
+	return Application{app.ID, app.Category, method}
+}
+
 // FromResult finds the application in what a dissector learnt: the application that it named itself, else the host name's,
 // else the certificate's.
 func (c *Classifier) FromResult(r *dissect.Result) Application {
@@ -73,10 +81,10 @@ func (c *Classifier) FromResult(r *dissect.Result) Application {
 	}
 	for _, name := range r.CertificateNames() {
 		if app, ok := c.catalog.ByCertificate(name); ok {
-			return Application{app.ID, app.Category, ByCertificate}
+			return reported(app, ByCertificate)
 		}
 		if app, ok := c.catalog.ByHost(name); ok {
-			return Application{app.ID, app.Category, ByCertificate}
+			return reported(app, ByCertificate)
 		}
 	}
 	return Application{}
@@ -91,7 +99,7 @@ func (c *Classifier) ByHost(host []byte) (Application, bool) {
 	if !ok {
 		return Application{}, false
 	}
-	return Application{app.ID, app.Category, ByHost}, true
+	return reported(app, ByHost), true
 }
 
 // Guess names the application of a flow in which inspection found none: by the name that DNS gave the client for the server's
@@ -103,7 +111,7 @@ func (c *Classifier) Guess(dnsName []byte, server netip.Addr, certificate dissec
 		return app
 	}
 	if app, ok := c.catalog.ByAddress(server); ok {
-		return Application{app.ID, app.Category, ByAddress}
+		return reported(app, ByAddress)
 	}
 	if certificate == dissect.CertificateMissing || certificate == dissect.CertificateSelfSigned {
 		return Application{ID: NoCertificate, Method: ByCertificate}
