@@ -68,7 +68,7 @@ tv.apple.com apple-tv-plus
 guzzoni.apple.com siri
 mesu.apple.com apple-software-update
 gspe1-ssl.ls.apple.com apple-maps
-captive.apple.com connectivity-check
+captive.apple.com apple-connectivity-check
 www.microsoft.com microsoft
 login.live.com microsoft
 login.microsoftonline.com microsoft-365
@@ -81,7 +81,7 @@ api.skype.com skype
 download.windowsupdate.com windows-update
 au.download.windowsupdate.com windows-update
 tlu.dl.delivery.mp.microsoft.com windows-update
-www.msftconnecttest.com connectivity-check
+www.msftconnecttest.com windows-connectivity-check
 myapp.azurewebsites.net azure
 xsts.auth.xboxlive.com xbox
 www.bing.com bing
