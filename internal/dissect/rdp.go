@@ -44,7 +44,7 @@ func inspectRDP(c *Conversation, r *Result) Verdict {
 	offer := rdpNegotiation(request, 1)
 	answer := rdpNegotiation(confirm, 2)
 	if offer == nil && answer == nil && !hasCookie && !bytes.Contains(afterRequest[:min(len(afterRequest), 512)], []byte("Duca")) {
-		if request != nil && len(request) > 0 {
+		if len(request) > 0 {
 			return No // other users of X.224 have other parameters
 		}
 		return NeedMore // a client of before 2001 shows in its GCC request: "Duca", MS-RDPBCGR §4.1.3
@@ -84,14 +84,14 @@ func rdpPacket(b []byte, code byte) (variable, rest []byte, ok bool) {
 	return b[rdpX224:length], b[length:], true
 }
 
-// rdpNegotiation is the negotiation structure of type kind (3 is the refusal of 2) at the end of b, nil where there is none.
+// rdpNegotiation is the negotiation structure of type kind (3 is the refusal of 2) in b, nil where there is none. A request
+// can have a cookie or routing token before it.
 func rdpNegotiation(b []byte, kind byte) []byte {
-	if len(b) >= 2 && bytes.HasPrefix(b, []byte("Cookie: ")) || len(b) > rdpNegotiationSize && kind == 1 {
-		if _, after, ok := bytes.Cut(b, []byte("\r\n")); ok {
-			b = after
-		}
+	const request, refusal = 1, 3
+	if _, after, ok := bytes.Cut(b, []byte("\r\n")); ok && kind == request {
+		b = after
 	}
-	if len(b) < rdpNegotiationSize || b[2] != rdpNegotiationSize || b[3] != 0 || b[0] != kind && (kind != 2 || b[0] != 3) {
+	if len(b) < rdpNegotiationSize || b[2] != rdpNegotiationSize || b[3] != 0 || b[0] != kind && (kind == request || b[0] != refusal) {
 		return nil
 	}
 	return b[:rdpNegotiationSize]
