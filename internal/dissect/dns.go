@@ -70,7 +70,9 @@ func inspectDNS(c *Conversation, r *Result) Verdict {
 	for i := 1; i < len(c.Datagrams) && !m.header.IsResponse(); i++ {
 		d := &c.Datagrams[i]
 		n, ok := checkDNS(d.Payload, d.Length > len(d.Payload), dnsLeniency(c))
-		if ok && n.header.IsResponse() && n.header.ID == m.header.ID && d.FromClient != first.FromClient {
+		// Multicast answers come from whoever has them, to all, without the question's identifier (RFC 6762 §6, §18.1).
+		answers := n.header.ID == m.header.ID && d.FromClient != first.FromClient || c.HasPort(portMDNS)
+		if ok && n.header.IsResponse() && answers {
 			reply = n
 			break
 		}
@@ -273,6 +275,9 @@ func describeDNS(c *Conversation, m, reply *dnsMessage, r *Result) {
 	}
 	if answer.bytes != nil {
 		describeDNSAnswer(o, answer)
+	}
+	if c.HasPort(portMDNS) && c.Transport == UDP {
+		describeMDNS(o, c)
 	}
 	if size := ednsSize(m); size > 0 {
 		o.Int("edns_size", int64(size))

@@ -34,7 +34,7 @@ func TestDNS(t *testing.T) {
 	wantHint(t, h, "www.example.com", "192.0.2.2")
 	h = wantProtocol(t, dnsTCPTalk, "dns", `"answers":["cdn.example.com","192.0.2.1"]`)
 	wantHint(t, h, "www.example.com", "192.0.2.1")
-	h = wantProtocol(t, mdnsTalk, "mdns", `"query":"_http._tcp.local"`, `"type":"PTR"`)
+	h = wantProtocol(t, mdnsTalk, "mdns", `"query":"_http._tcp.local"`, `"type":"PTR"`, `"services":["_http._tcp.local"]`, `"answers":["192.0.2.3"]`)
 	wantHint(t, h, "host.local", "192.0.2.3")
 	wantProtocol(t, udp(5355, CX("1234 0000 0001 0000 0000 0000 03616263 00 00ff 0001")), "llmnr", `"type":"ANY"`)
 	wantProtocol(t, udp(53, SX(dnsAnswerA)), "dns", `"answers":["cdn.example.com","192.0.2.1"]`)
