@@ -22,6 +22,7 @@ func TestMail(t *testing.T) {
 		t.Errorf("host %q, risks %v", h.host, h.risks)
 	}
 	wantProtocol(t, smtpStartTLS, "smtp", `"starttls":true`)
+	wantProtocol(t, tcp(25, S("220 foo.com ready\r\n"), S("250-foo.com\r\n250-SIZE 1000\r\n")), "smtp")
 	wantProtocol(t, tcp(25, C("HELO a\r\n")), "smtp")
 	wantProtocol(t, tcp(25, S("554 No SMTP service here\r\n")), "smtp")
 	wantProtocol(t, pop3TLS, "pop3", `"starttls":true`)

@@ -50,7 +50,7 @@ func inspectSMTP(c *Conversation, r *Result) Verdict {
 // smtpCertain decides by the first lines: a greeting of 220 that says SMTP, or EHLO and its like with a name.
 func smtpCertain(toServer, toClient []byte) Verdict {
 	command, _, commanded := cutLine(toServer)
-	reply, _, replied := cutLine(toClient)
+	reply, rest, replied := cutLine(toClient)
 	if len(toClient) >= 4 && replyCode(toClient[:4]) == 0 || !couldBeLines(toServer) || !couldBeLines(toClient) {
 		return No
 	}
@@ -64,10 +64,26 @@ func smtpCertain(toServer, toClient []byte) Verdict {
 		}
 	}
 	code := replyCode(reply)
-	if replied && (code == 220 || code == 421 || code == 554) && (containsFold(reply, "SMTP") || commanded && hasVerb(command, "EHLO", "HELO", "STARTTLS")) {
+	if replied && (code == 220 || code == 421 || code == 554) && (containsFold(reply, "SMTP") || commanded && hasVerb(command, "EHLO", "HELO", "STARTTLS") || smtpExtended(rest)) {
 		return Yes
 	}
 	return NeedMore
+}
+
+// smtpExtended says whether b, a server's lines after its greeting, answers EHLO (RFC 5321 §4.1.1.1).
+func smtpExtended(b []byte) bool {
+	const lines = 8
+	for range lines {
+		line, rest, whole := cutLine(b)
+		if !whole || len(line) < 4 {
+			return false
+		}
+		if replyCode(line) == 250 && hasVerb(line[4:], "SIZE", "PIPELINING", "8BITMIME", "STARTTLS", "AUTH", "ENHANCEDSTATUSCODES") {
+			return true
+		}
+		b = rest
+	}
+	return false
 }
 
 // smtpCommands tells what the client's commands say, as far as they are in the clear; done says that the mail has begun.
