@@ -37,11 +37,15 @@ func inspectKCP(c *Conversation, _ *Result) Verdict {
 			return No
 		}
 	}
-	if len(c.Datagrams) < 3 {
+	if len(c.Datagrams) < 3 && !isKCPPush(newest.Payload) {
 		return NeedMore
 	}
 	return Yes
 }
+
+// isKCPPush says whether what begins b carries data, as one of the first 2^24 segments: its length fits in 32 bits then, and
+// the upper bytes of both numbers are zero.
+func isKCPPush(b []byte) bool { return b[4] == 81 && le32(b[20:]) > 0 && b[15] == 0 && b[19] == 0 }
 
 // isKCP checks that segments of one conversation fill the datagram, of which only pushes (command 81) carry data.
 func isKCP(d *Datagram) bool {

@@ -40,9 +40,8 @@ func inspectRaknet(c *Conversation, r *Result) Verdict {
 	return Yes
 }
 
-// raknetFrames wants four datagrams of which each fits, two of them with frames whose lengths fill them.
+// raknetFrames wants two datagrams with frames that fill them, and nothing else but lists of numbers.
 func raknetFrames(c *Conversation) Verdict {
-	const enough, withFrames = 4, 2
 	frames := 0
 	for i := range c.Datagrams {
 		d := &c.Datagrams[i]
@@ -53,7 +52,7 @@ func raknetFrames(c *Conversation) Verdict {
 			frames++
 		}
 	}
-	if len(c.Datagrams) < enough || frames < withFrames {
+	if frames < 2 {
 		return NeedMore
 	}
 	return Yes
@@ -66,7 +65,7 @@ func isRaknetPacket(b []byte) bool {
 		return false
 	}
 	if b[0] < 0xa0 {
-		return isRaknetFrameSet(b[4:])
+		return b[3] == 0 && isRaknetFrameSet(b[4:]) // the first 65,536 datagrams, by their number
 	}
 	if b[0] != 0xa0 && b[0] != 0xc0 {
 		return false
@@ -96,10 +95,10 @@ func isRaknetFrameSet(b []byte) bool {
 			return false
 		}
 		bits := be16(b[at+1:])
-		if bits == 0 {
+		if bits == 0 || bits%8 != 0 {
 			return false
 		}
-		size := 3 + headers[b[at]>>5] + (bits+7)/8
+		size := 3 + headers[b[at]>>5] + bits/8
 		if b[at]&part != 0 {
 			size += partHeader
 		}
