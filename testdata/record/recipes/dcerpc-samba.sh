@@ -9,7 +9,7 @@ server() {
 	samba_conf 'rpc start on demand helpers = yes'
 	smbd -F --no-process-group -s "$HOME/smb.conf" --debug-stdout &
 	sleep 1
-	/usr/lib/x86_64-linux-gnu/samba/samba-dcerpcd -F --no-process-group -s "$HOME/smb.conf" --libexec-rpcds --np-helper
+	/usr/libexec/samba/samba-dcerpcd -F --no-process-group -s "$HOME/smb.conf" --libexec-rpcds
 }
 
 client() {

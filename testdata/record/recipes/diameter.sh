@@ -8,9 +8,8 @@ shows='Diameter over TCP: capabilities, watchdog, disconnection'
 
 peer() { # NAME OTHER OTHER-ADDRESS OWN-ADDRESS
 	cp "$SHARED/$1.pem" "$SHARED/$1.key" "$SHARED/ca.pem" .
-	openssl dhparam -dsaparam -out dh.pem 1024 2>/dev/null
 	printf '%s\n' "Identity = \"$1.example.com\";" 'Realm = "example.com";' "ListenOn = \"$4\";" 'No_SCTP;' 'No_IPv6;' 'TwTimer = 6;' 'TcTimer = 2;' \
-		"TLS_Cred = \"$HOME/$1.pem\", \"$HOME/$1.key\";" "TLS_CA = \"$HOME/ca.pem\";" "TLS_DH_File = \"$HOME/dh.pem\";" \
+		"TLS_Cred = \"$HOME/$1.pem\", \"$HOME/$1.key\";" "TLS_CA = \"$HOME/ca.pem\";" "TLS_DH_Bits = 1024;" \
 		"ConnectPeer = \"$2.example.com\" { ConnectTo = \"$3\"; No_TLS; port = 3868; };" >fd.conf
 }
 

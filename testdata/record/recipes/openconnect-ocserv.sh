@@ -20,9 +20,9 @@ client() {
 	local pin
 	pin=$(openssl s_client -connect 192.0.2.20:443 </dev/null 2>/dev/null | openssl x509 -pubkey -noout | openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary | base64)
 	printf '%s\n' '#!/bin/sh' '[ "$reason" != connect ] || { ip link set $TUNDEV up; ip address add $INTERNAL_IP4_ADDRESS/24 dev $TUNDEV; }' >script && chmod 755 script
-	echo secret | openconnect -b -u alice --passwd-on-stdin --servercert "pin-sha256:$pin" -s "$HOME/script" https://192.0.2.20/
+	echo secret | openconnect -b --pid-file=/run/openconnect.pid -u alice --passwd-on-stdin --servercert "pin-sha256:$pin" -s "$HOME/script" https://192.0.2.20/
 	sleep 2
 	ping -c 3 -i 0.2 198.51.100.1
-	pkill -INT openconnect
+	kill -INT "$(cat /run/openconnect.pid)"
 	sleep 1
 }

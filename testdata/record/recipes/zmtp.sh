@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 packages='python3-zmq'
 ready='tcp/5555'
-expect='tcp.payload[0:1]==ff;tcp.payload contains "NULL" || tcp.payload contains "hello"'
+expect='frame contains "NULL";frame contains "hello"'
 protocols='zmtp'
 shows='ZeroMQ (ZMTP 3): one question and one answer'
 

@@ -1,0 +1,23 @@
+# shellcheck shell=bash disable=SC2034
+packages='aria2 transmission-cli opentracker'
+versions='aria2 opentracker'
+ready='tcp/6969 tcp/6881'
+expect='tcp.dstport==6881 && tcp.len>0'
+protocols='bittorrent http'
+shows='BitTorrent with message stream encryption required: nothing to recognise but the tracker over HTTP'
+
+server() {
+	body 30000 >file.bin
+	transmission-create -t http://192.0.2.20:6969/announce -o file.torrent file.bin
+	transmission-show file.torrent | sed -n 's/^  Hash: //p;s/^  Hash v1: //p' | head -1 >whitelist
+	chmod 755 . && cp file.torrent "$SHARED"
+	opentracker -i 192.0.2.20 -p 6969 -P 6969 -d "$HOME" -w /whitelist &
+	sleep 1
+	aria2c -q -V --no-conf --enable-dht=false --listen-port=6881 --bt-tracker-interval=2 --seed-ratio=0 --bt-require-crypto --bt-min-crypto-level=arc4 --bt-external-ip=192.0.2.20 file.torrent
+}
+
+client() {
+	sleep 2
+	aria2c --no-conf --enable-dht=false --listen-port=6882 --bt-tracker-interval=2 --seed-time=0 --summary-interval=0 \
+		--bt-require-crypto --bt-min-crypto-level=arc4 "$SHARED/file.torrent"
+}
