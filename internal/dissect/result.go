@@ -91,12 +91,19 @@ func (r *Result) SetApplication(id string) { r.application = id }
 func (r *Result) SetHost(name []byte) { r.host = appendHost(r.host[:0], name) }
 
 // AddCertificateName adds a name of the server's certificate: the subject's common name or organization, or an
-// alternative name. The catalog's certificate names are looked for among them.
+// alternative name. The catalog's certificate names are looked for among them. It is kept in lower case, cut at MaxHost.
 func (r *Result) AddCertificateName(name []byte) {
-	if r.nCertNames < maxCertificateNames && len(name) > 0 {
-		r.certNames[r.nCertNames] = appendHost(r.certNames[r.nCertNames][:0], name)
-		r.nCertNames++
+	if r.nCertNames == maxCertificateNames || len(name) == 0 {
+		return
 	}
+	kept := append(r.certNames[r.nCertNames][:0], name[:min(len(name), MaxHost)]...)
+	for i, c := range kept {
+		if 'A' <= c && c <= 'Z' {
+			kept[i] = c + 'a' - 'A'
+		}
+	}
+	r.certNames[r.nCertNames] = kept
+	r.nCertNames++
 }
 
 // SetCertificate says what became of the server's certificate.

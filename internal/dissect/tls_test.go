@@ -137,7 +137,7 @@ func TestTLS12(t *testing.T) {
 		`"certificate_key":"ec"`, `"certificate_sans":["www.example.com","example.net"]`, `"certificate_sha256":"`}
 	for name, k := range map[string]talk{"whole": k, "split": k.split(200), "swapped": k.swapped()} {
 		h := wantProtocol(t, k, "tls", fields...)
-		if h.certificate != CertificateShown || h.outcome != Decided || !slices.Equal(h.certNames, []string{"www.example.com", `example\x20org`, "www.example.com", "example.net"}) {
+		if h.certificate != CertificateShown || h.outcome != Decided || !slices.Equal(h.certNames, []string{"www.example.com", `example org`, "www.example.com", "example.net"}) {
 			t.Errorf("%s: %+v", name, h)
 		}
 	}
