@@ -38,7 +38,7 @@ func inspectDiscord(c *Conversation, r *Result) Verdict {
 	return Yes
 }
 
-// isDiscordDiscovery says whether b is a request with address and port still empty, or a response with an address in text
+// isDiscordDiscovery says whether b is a request with the address still empty, or a response with an address in text
 // that zeros fill up.
 func isDiscordDiscovery(b []byte) bool {
 	if len(b) < discordDiscovery || b[0] != 0 || b[1] != 1 && b[1] != 2 || be16(b[2:]) != discordDiscovery-4 || be32(b[4:]) == 0 {
@@ -54,7 +54,7 @@ func isDiscordDiscovery(b []byte) bool {
 		}
 	}
 	if b[1] == 1 {
-		return end == 0 && be16(b[72:]) == 0
+		return end == 0 // clients leave what they like in the port
 	}
 	return parseAddr(text[:end]).IsValid()
 }

@@ -4,7 +4,7 @@ package dissect
 
 import "bytes"
 
-// sd-rtn: the hello of Agora's real-time network over UDP, which no document describes: 12 bytes of header, then a server name
+// sd-rtn: the hello of Agora's real-time network over UDP, which no document describes: 13 bytes of header, then a server name
 // as in gQUIC's handshake, a tag and a length in little-endian, before further tags.
 var _ = register(Protocol{
 	Name:      "sd-rtn",
@@ -17,7 +17,7 @@ var _ = register(Protocol{
 })
 
 // sdRTNTags is where the tags begin.
-const sdRTNTags = 12
+const sdRTNTags = 13
 
 func inspectSDRTN(c *Conversation, r *Result) Verdict {
 	b := c.Datagrams[0].Payload
