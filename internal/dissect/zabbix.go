@@ -10,18 +10,26 @@ var _ = register(Protocol{
 	Over: TCP, Ports: []uint16{10050, 10051}, Start: Of('Z'), MinLength: 13, Inspect: inspectZabbix,
 })
 
+// maxZabbixKey is the longest item key, as of Zabbix 6.4.
+const maxZabbixKey = 2048
+
 func inspectZabbix(c *Conversation, r *Result) Verdict {
-	const magic, header, largeHeader, present, compressed, large = "ZBXD", 13, 21, 1, 2, 4
+	const magic, header, present, compressed, large = "ZBXD", 13, 1, 2, 4
 	b := c.First()
+	if !couldBe(b, magic) { // servers before 4.0 ask with the item's key in a line, and get an answer with a header
+		line, rest, ok := bytes.Cut(b, []byte("\n"))
+		if !ok || len(rest) != 0 || !isPrintable(line) || len(line) > maxZabbixKey {
+			return No
+		}
+		b = c.Second()
+	}
 	if !couldBe(b, magic) {
 		return No
 	}
-	if len(b) < largeHeader {
-		if len(b) < header || !c.Last {
-			return NeedMore
-		}
+	if len(b) < header {
+		return NeedMore
 	}
-	if b[4]&present == 0 || b[4] > present|compressed|large {
+	if b[4]&present == 0 || b[4] > present|compressed|large || b[4] == present && le32(b[9:]) != 0 {
 		return No
 	}
 	o := r.Object("zabbix")
