@@ -23,6 +23,13 @@ var _ = register(Protocol{
 // socksMaxName is how long a SOCKS 4 user name or host can be; both end at a zero byte.
 const socksMaxName = 255
 
+// The methods of SOCKS 5 (IANA SOCKS Methods). Clients offer one to four.
+const (
+	socksMaxMethods     = 16
+	socksLastMethod     = 9
+	socksPrivateMethods = 0x80
+)
+
 func inspectSOCKS(c *Conversation, r *Result) Verdict {
 	toServer, toClient := c.ToServer(), c.ToClient()
 	if len(toServer) < 3 {
@@ -86,8 +93,13 @@ func socksUnended(b []byte) Verdict {
 // socks5 reads the methods offered and chosen, and what comes after.
 func socks5(client, server []byte, r *Result) Verdict {
 	methods := int(client[1])
-	if methods == 0 || len(server) > 0 && server[0] != 5 {
+	if methods == 0 || methods > socksMaxMethods || len(server) > 0 && server[0] != 5 {
 		return No
+	}
+	for _, m := range client[2:min(len(client), 2+methods)] {
+		if m > socksLastMethod && m < socksPrivateMethods {
+			return No
+		}
 	}
 	if len(client) < 2+methods || len(server) < 2 {
 		if len(client) > 2+methods {

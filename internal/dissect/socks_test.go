@@ -24,6 +24,7 @@ func TestSOCKS(t *testing.T) {
 	wantNot(t, tcp(1080, CX("05 01 00"), SX("05 02")), "socks")
 	wantNot(t, tcp(1080, CX("05 01 00"), SX("05 00")), "socks")
 	wantNot(t, tcp(1080, CX("04 01 0050 c6336407 00"), SX("48 54 54 50 2f 31 2e 31")), "socks")
+	wantNot(t, tcp(1080, CX("05 02 00 41"), SX("05 00")), "socks")
 	for _, k := range []talk{socks4IP, socks4Host, socks5Name, socks5Auth} {
 		testTruncations(t, "socks", k, 99)
 		wantNoAllocations(t, "socks", k)
