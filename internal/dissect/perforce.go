@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// perforce: Helix Core's messages: a checksum of the length's four bytes, the length, little endian, then variables, each
+// a name, zero, length, value, zero.
+var _ = register(Protocol{
+	Name:      "perforce",
+	Spec:      "Perforce RPC, as observed",
+	Category:  "developer",
+	Over:      TCP,
+	Ports:     []uint16{1666},
+	MinLength: perforceHeader,
+	Inspect:   inspectPerforce,
+})
+
+const perforceHeader = 5
+
+func inspectPerforce(c *Conversation, r *Result) Verdict {
+	const longest = 1 << 20
+	b := c.First()
+	if len(b) < perforceHeader {
+		return NeedMore
+	}
+	if b[0] != b[1]^b[2]^b[3]^b[4] || le32(b[1:]) > longest {
+		return No
+	}
+	// A client begins with the variables of its protocol, or with a call of a function.
+	message := b[perforceHeader:]
+	message = message[:min(len(message), le32(b[1:]))]
+	if bytes.Contains(message, []byte("func\x00\x08\x00\x00\x00protocol\x00")) {
+		return Yes
+	}
+	if len(message) < le32(b[1:]) {
+		return NeedMore
+	}
+	return No
+}
