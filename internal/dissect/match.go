@@ -161,3 +161,14 @@ func crcCCITT(crc uint16, b []byte) int {
 	}
 	return int(crc)
 }
+
+// otherSide is what the side that did not speak first said: its stream, or the newest datagram where that is one of its own.
+func otherSide(c *Conversation) []byte {
+	if c.Transport == TCP {
+		return c.Second()
+	}
+	if d := c.Newest(); d.FromClient != c.Datagrams[0].FromClient {
+		return d.Payload
+	}
+	return nil
+}

@@ -22,7 +22,7 @@ const (
 )
 
 func inspectTPLink(c *Conversation, r *Result) Verdict {
-	for _, b := range [2][]byte{c.First(), tplinkAnswer(c)} {
+	for _, b := range [2][]byte{c.First(), otherSide(c)} {
 		if len(b) == 0 {
 			continue
 		}
@@ -50,17 +50,6 @@ func inspectTPLink(c *Conversation, r *Result) Verdict {
 		}
 	}
 	return YesMore
-}
-
-// tplinkAnswer is what the other side than the first said.
-func tplinkAnswer(c *Conversation) []byte {
-	if c.Transport == TCP {
-		return c.Second()
-	}
-	if d := c.Newest(); d.FromClient != c.Datagrams[0].FromClient {
-		return d.Payload
-	}
-	return nil
 }
 
 // tplinkDecode appends the text to plain, up to its capacity, and says whether it begins as a JSON object and is printable.
