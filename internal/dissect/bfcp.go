@@ -34,32 +34,25 @@ type bfcpMessage struct {
 
 func inspectBFCP(c *Conversation, r *Result) Verdict {
 	var first, second bfcpMessage
+	verdicts := [2]Verdict{NeedMore, NeedMore}
 	if c.Transport == TCP {
-		if v := first.read(c.First()); v != Yes {
-			return v
-		}
-		if len(c.Second()) == 0 {
-			return NeedMore
-		}
-		if v := second.read(c.Second()); v != Yes {
-			return v
-		}
+		verdicts[0] = first.read(c.First(), MaxStream)
+		verdicts[1] = second.read(c.Second(), MaxStream)
 	} else {
 		d := &c.Datagrams[0]
-		if first.read(d.Payload) != Yes || first.size != d.Length {
-			return No
-		}
-		if d = c.Newest(); len(c.Datagrams) > 1 && (second.read(d.Payload) != Yes || second.size != d.Length) {
-			return No
+		if verdicts[0] = first.read(d.Payload, d.Length); len(c.Datagrams) > 1 {
+			d = c.Newest()
+			verdicts[1] = second.read(d.Payload, d.Length)
 		}
 	}
-	switch same := first.conference == second.conference && first.user == second.user; {
-	case second.size == 0 && (first.attributes == 0 || !c.Last):
-		return NeedMore
-	case second.size > 0 && !same:
+	switch {
+	case verdicts[0] == No || verdicts[1] == No:
 		return No
-	case second.size > 0 && first.transaction != second.transaction && first.attributes+second.attributes == 0:
+	case first.answered(&second):
+	case verdicts[0] != Yes || first.attributes == 0 || verdicts[1] != Yes && !c.Last:
 		return NeedMore
+	case verdicts[1] == Yes && first.conference != second.conference:
+		return No
 	}
 	o := r.Object("bfcp")
 	o.Int("primitive", int64(first.primitive))
@@ -68,8 +61,17 @@ func inspectBFCP(c *Conversation, r *Result) Verdict {
 	return Yes
 }
 
-// read reads a message: Yes where its attributes fill it exactly, as far as it is there.
-func (m *bfcpMessage) read(b []byte) Verdict {
+// answered says whether answer is the answer to m: 64 bits the same, and the primitive that belongs there (§13).
+func (m *bfcpMessage) answered(answer *bfcpMessage) bool {
+	return m.primitive != 0 && int(m.primitive) < len(bfcpAnswers) && answer.primitive == bfcpAnswers[m.primitive] &&
+		m.conference == answer.conference && m.transaction == answer.transaction && m.user == answer.user
+}
+
+// bfcpAnswers is the primitive that answers each; for those that need none, that of their acknowledgement over UDP.
+var bfcpAnswers = [...]byte{1: 4, 2: 4, 3: 4, 4: 14, 5: 6, 7: 8, 8: 16, 9: 10, 11: 12, 13: 15, 17: 18}
+
+// read reads a message of at most limit bytes: Yes where its attributes fill it exactly, NeedMore where its end is missing.
+func (m *bfcpMessage) read(b []byte, limit int) Verdict {
 	if len(b) < bfcpHeader {
 		return NeedMore
 	}
@@ -83,6 +85,9 @@ func (m *bfcpMessage) read(b []byte) Verdict {
 			return No
 		}
 		return NeedMore
+	}
+	if limit < MaxStream && m.size != limit {
+		return No // a datagram holds one message
 	}
 	for b = b[bfcpHeader:m.size]; len(b) > 0 && m.attributes < bfcpMaxAttributes; m.attributes++ {
 		if len(b) < 2 || b[0]>>1 == 0 || b[0]>>1 > bfcpLastAttribute || b[1] < 2 {

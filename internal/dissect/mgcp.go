@@ -25,7 +25,7 @@ func inspectMGCP(c *Conversation, r *Result) Verdict {
 	var body []byte // of the newest
 	o := r.Object("mgcp")
 	for i := range c.Datagrams {
-		line, rest, whole := cutLine(c.Datagrams[i].Payload)
+		line, rest, whole := cutMGCPLine(c.Datagrams[i].Payload)
 		verb, arguments, _ := bytes.Cut(line, []byte{' '})
 		id, target, _ := bytes.Cut(arguments, []byte{' '})
 		if !whole || !mgcpTransaction(id) {
@@ -53,6 +53,15 @@ func inspectMGCP(c *Conversation, r *Result) Verdict {
 		return NeedMore
 	}
 	return YesMore
+}
+
+// cutMGCPLine cuts at CR LF or LF (§3.1), and at the CR alone that some send.
+func cutMGCPLine(b []byte) (line, rest []byte, whole bool) {
+	i := bytes.IndexAny(b, "\r\n")
+	if i < 0 {
+		return b, nil, false
+	}
+	return b[:i], b[i+1:], true
 }
 
 // mgcpTransaction says whether b is a transaction id: 1 to 9 digits (§3.2.1.2).

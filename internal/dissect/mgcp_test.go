@@ -17,6 +17,7 @@ func TestMGCP(t *testing.T) {
 		t.Errorf("expected %v after %d messages", h.expectations, h.messages)
 	}
 	wantProtocol(t, mgcpAnswer, "mgcp", `"command":"NTFY"`)
+	wantProtocol(t, udp(2427, C("RQNT 1201 aaln/1@rgw MGCP 0.1\rX: 1\r")), "mgcp")
 	wantNot(t, udp(2427, S("200 1201 OK\r\n")), "mgcp")
 	wantNot(t, udp(2427, C("NTFY 2002 aaln/1@rgw HTTP 1.0\r\n")), "mgcp")
 	wantNot(t, udp(2427, C("NTFY x aaln/1@rgw MGCP 1.0\r\n")), "mgcp")

@@ -22,6 +22,8 @@ const (
 	rtpRow = 3
 	// rtpRowBoth is that number where the other direction has such a row as well.
 	rtpRowBoth = 2
+	// rtpRowNobody is that number where the source is 0: 28 bits each.
+	rtpRowNobody = 6
 	// rtpMaxGap is by how much the sequence number of the next packet seen may be ahead: §A.1's MIN_SEQUENTIAL counts
 	// packets that follow at once, a few may have been lost or not captured.
 	rtpMaxGap = 32
@@ -47,7 +49,7 @@ func readRTP(b []byte, length int) (h rtpHeader, ok bool) {
 	if b[0]&0x10 != 0 && len(b) >= size+4 {
 		size += 4 + 4*be16(b[size+2:])
 	}
-	return h, size < length && h.ssrc != 0 && rtpPayloadType(h.payloadType)
+	return h, size < length && rtpPayloadType(h.payloadType)
 }
 
 // rtpPayloadType says whether t is a payload type of RFC 3551 §6, or dynamic. 64 to 95 would be RTCP (RFC 5761 §4).
@@ -65,11 +67,15 @@ type rtpRows struct {
 	row     [2]int
 	longest [2]int
 	steps   bool // some timestamp or payload type moved: a constant there would be another protocol's counter at work
+	nobody  bool // source 0, which few choose: it fixes nothing
 	first   rtpHeader
 }
 
 func (t *rtpRows) add(way int, h *rtpHeader) {
 	before := &t.last[way]
+	if h.ssrc == 0 {
+		t.nobody = true
+	}
 	switch {
 	case t.row[way] > 0 && h.follows(before):
 		t.row[way]++
@@ -79,7 +85,7 @@ func (t *rtpRows) add(way int, h *rtpHeader) {
 	default:
 		t.row[way] = 1
 	}
-	if t.first.ssrc == 0 {
+	if t.longest == [2]int{} {
 		t.first = *h
 	}
 	*before = *h
@@ -88,6 +94,9 @@ func (t *rtpRows) add(way int, h *rtpHeader) {
 
 func (t *rtpRows) certain() bool {
 	low, high := min(t.longest[0], t.longest[1]), max(t.longest[0], t.longest[1])
+	if t.nobody {
+		return high >= rtpRowNobody && t.steps
+	}
 	return high >= rtpRow && (t.steps || high > rtpRow) || low >= rtpRowBoth && t.steps
 }
 

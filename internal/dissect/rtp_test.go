@@ -39,6 +39,11 @@ func TestRTP(t *testing.T) {
 	wantProtocol(t, rtpOneWay, "rtp", `"payload_type":0`)
 	wantProtocol(t, rtpBoth, "rtp", `"payload_type":8`)
 	wantProtocol(t, rtpFramed, "rtp", `"payload_type":96`)
+	nobody := rtpTalk(TCP)
+	for i := range rtpRowNobody {
+		nobody.says = append(nobody.says, rtpTalk(TCP, rtpPacket(8, i, 0)).says...)
+	}
+	wantProtocol(t, nobody, "rtp", `"payload_type":8`)
 	for name, k := range map[string]talk{
 		"one packet":                rtpTalk(UDP, rtpPacket(0, 7, 0x1234)),
 		"two of one direction":      rtpTalk(UDP, rtpPacket(0, 7, 0x1234), rtpPacket(0, 8, 0x1234)),
@@ -46,7 +51,7 @@ func TestRTP(t *testing.T) {
 		"the same packet again":     rtpTalk(UDP, rtpPacket(0, 7, 1), rtpPacket(0, 7, 1), rtpPacket(0, 7, 1)),
 		"sequence going back":       rtpTalk(UDP, rtpPacket(0, 9, 1), rtpPacket(0, 8, 1), rtpPacket(0, 7, 1)),
 		"payload type of RTCP":      rtpTalk(UDP, rtpPacket(72, 7, 1), rtpPacket(72, 8, 1), rtpPacket(72, 9, 1)),
-		"no source":                 rtpTalk(UDP, rtpPacket(0, 7, 0), rtpPacket(0, 8, 0), rtpPacket(0, 9, 0)),
+		"source 0":                  rtpTalk(UDP, rtpPacket(0, 7, 0), rtpPacket(0, 8, 0), rtpPacket(0, 9, 0)),
 		"something else in between": rtpTalk(UDP, rtpPacket(0, 7, 1), "ff"+strings.Repeat("00", 40), rtpPacket(0, 8, 1), rtpPacket(0, 9, 1)),
 		"extension past the end":    rtpTalk(UDP, "9000000100000000000000010001ffff00", "9000000200000000000000010001ffff00", "9000000300000000000000010001ffff00"),
 	} {

@@ -41,19 +41,21 @@ func inspectViber(c *Conversation, r *Result) Verdict {
 }
 
 // viberMessages counts the whole messages of a direction, whose counter goes up by one; ok is false where one contradicts.
+// The first can be a login, which has another header behind its length.
 func viberMessages(b []byte) (n int, ok bool) {
 	counter := 0
-	for ; n < viberMaxMessages && len(b) >= viberHeader; n++ {
+	for i := 0; i < viberMaxMessages && len(b) >= viberHeader; i++ {
 		length := le16(b)
-		if length <= viberHeader || b[3] != 0 || b[4] != 0 || b[5] != 0 {
+		plain := b[3]|b[4]|b[5] == 0
+		if length <= viberHeader || !plain && i > 0 || n > 0 && int(b[2]) != counter&0xff {
 			return n, false
 		}
-		if n > 0 && int(b[2]) != counter&0xff {
-			return n, false
-		}
-		counter = int(b[2]) + 1
 		if len(b) < length {
-			return n, true
+			break
+		}
+		if plain {
+			n++
+			counter = int(b[2]) + 1
 		}
 		b = b[length:]
 	}
