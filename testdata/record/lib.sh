@@ -5,6 +5,7 @@
 
 C4=192.0.2.10 C6=2001:db8::10 CM=00:00:5e:00:53:10
 S4=192.0.2.20 S6=2001:db8::20 SM=00:00:5e:00:53:20
+here=${here:?} # the directory of this file, set by whoever reads it
 
 # certificate NAME SUBJECT [DAYS]: makes NAME.pem and NAME.key, signed by themselves.
 certificate() {

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='rabbitmq-server python3-pika'
 ready='tcp/5672'
 expect='amqp.method.class==10;amqp.method.class==60'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='bird2'
 ready='tcp/179'
 expect='bgp.type==1;bgp.type==2;bgp.type==4'

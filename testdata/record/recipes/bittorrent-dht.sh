@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='aria2 transmission-cli'
 versions='aria2'
 ready='udp/6881'

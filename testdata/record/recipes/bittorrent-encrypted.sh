@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='aria2 transmission-cli opentracker'
 versions='aria2 opentracker'
 ready='tcp/6969 tcp/6881'

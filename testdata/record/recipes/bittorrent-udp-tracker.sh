@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='aria2 transmission-cli opentracker'
 versions='aria2 opentracker'
 ready='udp/6969'
@@ -15,5 +16,5 @@ server() {
 }
 
 client() {
-	aria2c -q --no-conf --enable-dht=false --bt-stop-timeout=4 --listen-port=6882 "$SHARED/file.torrent" || true
+	aria2c -q --no-conf --enable-dht=true --dht-listen-port=6882 --dht-file-path="$HOME/dht.dat" --bt-stop-timeout=4 --listen-port=6882 "$SHARED/file.torrent" || true
 }

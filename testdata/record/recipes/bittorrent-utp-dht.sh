@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='transmission-cli transmission-daemon'
 versions='transmission-cli'
 ready='udp/51413'

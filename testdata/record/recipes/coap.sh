@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='libcoap3-bin'
 ready='udp/5683'
 expect='coap.code==1;coap.code==69;coap.code==3;coap.type==0;coap.opt.observe || coap.opt.name=="Observe"'

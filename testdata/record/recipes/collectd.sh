@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='collectd-core'
 ready='udp/25826'
 expect='udp.dstport==25826'

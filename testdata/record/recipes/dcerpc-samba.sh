@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='samba smbclient'
 ready='tcp/135'
 expect='dcerpc && tcp.port==135;epm'
@@ -6,7 +7,7 @@ protocols='dcerpc'
 shows='DCE/RPC over TCP: the endpoint mapper asked on port 135, then the service itself'
 
 server() {
-	samba_conf 'rpc start on demand helpers = yes'
+	samba_conf 'rpc start on demand helpers = no'
 	smbd -F --no-process-group -s "$HOME/smb.conf" --debug-stdout &
 	sleep 1
 	/usr/libexec/samba/samba-dcerpcd -F --no-process-group -s "$HOME/smb.conf" --libexec-rpcds

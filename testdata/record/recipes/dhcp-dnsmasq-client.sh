@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='dnsmasq-base udhcpc isc-dhcp-client'
 addresses=no
 ready='udp/67'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='dnsmasq-base isc-dhcp-client'
 ready='udp/547'
 expect='dhcpv6.msgtype==1;dhcpv6.msgtype==2;dhcpv6.msgtype==3;dhcpv6.msgtype==7'
@@ -7,7 +8,7 @@ shows='DHCPv6: solicit, advertise, request, reply, release, with a name of the c
 
 server() {
 	dnsmasq -k -C /dev/null --port=0 --user=root --log-facility=- --enable-ra --dhcp-range=2001:db8::100,2001:db8::1ff,64,1h \
-		--dhcp-option=option6:dns-server,[2001:db8::20] --domain=example.com
+		'--dhcp-option=option6:dns-server,[2001:db8::20]' --domain=example.com
 }
 
 client() {

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='freediameterd openssl'
 versions='freediameterd'
 ready='tcp/3868'

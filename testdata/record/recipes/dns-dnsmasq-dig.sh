@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='dnsmasq-base bind9-dnsutils'
 ready='udp/53 tcp/53'
 expect='dns.qry.type==1;dns.qry.type==28;dns.qry.type==5;dns.qry.type==16;dns.qry.type==15;dns.qry.type==12;dns.qry.type==33;dns.flags.rcode==3;dns && tcp;dns.resp.type==41;dns && ipv6'

@@ -1,4 +1,5 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2016
+# SPDX-License-Identifier: Apache-2.0
 packages='knot knot-dnsutils'
 ready='udp/53 tcp/53'
 expect='dns.flags.opcode==5;dns.qry.type==252;dns.flags.opcode==4 || dns.qry.type==251 || dns'

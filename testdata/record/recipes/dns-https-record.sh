@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='unbound knot-dnsutils'
 ready='udp/53'
 expect='dns.qry.type==65 && dns.flags.response==1;dns.qry.type==64;dns.qry.type==257'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='unbound bind9-dnsutils'
 ready='udp/53'
 expect='ip.flags.mf==1;ip.frag_offset>0;dns && tcp'

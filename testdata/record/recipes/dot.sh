@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='unbound knot-dnsutils'
 ready='tcp/853'
 expect='tls.handshake.type==1 && tcp.dstport==853'

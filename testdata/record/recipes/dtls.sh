@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='openssl'
 ready='udp/4433'
 expect='dtls.handshake.type==1;dtls.handshake.type==3;dtls.record.content_type==23'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='fcgiwrap nginx-light curl'
 ready='tcp/9000'
 expect='fcgi || tcp.payload contains "SCRIPT_FILENAME"'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='vsftpd curl'
 ready='tcp/21'
 expect='ftp.request.command=="USER";ftp.request.command=="PASV";ftp.request.command=="EPSV";ftp.request.command=="PORT" || ftp.request.command=="EPRT";ftp-data;ftp.request.command=="STOR"'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='vsftpd curl openssl'
 versions='vsftpd curl'
 ready='tcp/21'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='gearman-job-server gearman-tools'
 ready='tcp/4730'
 expect='gearman'

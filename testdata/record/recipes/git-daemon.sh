@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='git'
 ready='tcp/9418'
 expect='tcp.payload contains "git-upload-pack /repository"'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='collectd-core'
 ready='tcp/2003'
 expect='tcp.dstport==2003 && tcp.len>0'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='etcd-server etcd-client'
 ready='tcp/2379'
 expect='http2.headers.path contains "/etcdserverpb.KV/Put" || http2 || tcp.payload contains "PRI * HTTP/2.0"'

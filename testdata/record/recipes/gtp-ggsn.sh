@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='osmo-ggsn iputils-ping'
 versions='osmo-ggsn'
 ready='udp/2123 udp/2152'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='haproxy curl nginx-light'
 versions='haproxy'
 ready='tcp/80 tcp/81'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='tinyproxy-bin curl nginx-light'
 ready='tcp/8888 tcp/443'
 expect='http.request.method==CONNECT;http.request.uri contains "http://www.example.com/";tls.handshake.type==1'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='nginx-light curl'
 ready='tcp/80 tcp/8080'
 expect='http.transfer_encoding=="chunked";http.authorization;http.response.code==301;http.response.code==206;http.request.method=="PUT";http.request.method=="OPTIONS"'

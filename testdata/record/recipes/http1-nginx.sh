@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='nginx-light curl'
 ready='tcp/80'
 expect='http.request.method==GET;http.request.method==POST;http.response.code==404'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='nghttp2-proxy nghttp2-client nginx-light'
 versions='nghttp2-proxy nghttp2-client'
 ready='tcp/80'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 go=yes
 versions='quic-go=0.65.0'
 ready='udp/443'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='icecast2 ffmpeg curl'
 versions='icecast2 ffmpeg'
 ready='tcp/8000'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='iputils-ping traceroute'
 expect='icmp.type==8;icmp.type==0;icmp.type==3;icmpv6.type==128;icmpv6.type==129;ip.flags.mf==1;ipv6.fraghdr.more==1;icmpv6.type==1'
 protocols='icmp icmpv6'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='dovecot-imapd dovecot-pop3d curl openssl'
 versions='dovecot-core curl'
 ready='tcp/143 tcp/993'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='iputils-ping curl nginx-light'
 versions='encapsulate=(here) curl nginx-light'
 ready='tcp/80'

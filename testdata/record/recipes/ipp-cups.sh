@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='cups-daemon cups-client cups-ipp-utils'
 versions='cups-daemon'
 ready='tcp/631'
@@ -13,6 +14,7 @@ server() {
 }
 
 client() {
+	echo 'UserAgentTokens ProductOnly' >/etc/cups/client.conf
 	body 200 >page.txt
 	ipptool -tv ipp://192.0.2.20:631/ipp/print get-printer-attributes.test >attributes || true
 	ipptool -f page.txt -d filetype=text/plain ipp://192.0.2.20:631/ipp/print print-job.test || true

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='ike-scan strongswan-charon strongswan-swanctl libstrongswan-standard-plugins'
 versions='strongswan-charon ike-scan'
 ready='udp/500'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='ngircd ii'
 ready='tcp/6667'
 expect='irc.request.command=="NICK";irc.request.command=="JOIN";irc.request.command=="PRIVMSG"'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='tgt libiscsi-bin'
 ready='tcp/3260'
 expect='iscsi.opcode == 0x03;iscsi.opcode == 0x01'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='krb5-kdc krb5-user krb5-admin-server'
 versions='krb5-kdc krb5-user'
 ready='udp/88 tcp/88'

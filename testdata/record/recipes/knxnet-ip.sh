@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='knxd knxd-tools'
 ready='udp/3671'
 expect='udp.dstport==3671'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='xl2tpd'
 ready='udp/1701'
 expect='l2tp'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='slapd ldap-utils openssl'
 versions='slapd'
 ready='tcp/389 tcp/636'
@@ -29,7 +30,7 @@ server() {
 
 client() {
 	export LDAPTLS_REQCERT=never
-	local login=(-x -D cn=admin,dc=example,dc=com -w secret)
+	local login=(-x -D 'cn=admin,dc=example,dc=com' -w secret)
 	ldapsearch "${login[@]}" -H ldap://server.example.com -b dc=example,dc=com
 	ldapsearch -x -D cn=admin,dc=example,dc=com -w wrong -H ldap://server.example.com -b dc=example,dc=com || true
 	ldapsearch "${login[@]}" -ZZ -H ldap://server.example.com -b dc=example,dc=com

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='llmnrd'
 ready='udp/5355'
 expect='llmnr && dns.flags.response==0;llmnr && dns.flags.response==1'

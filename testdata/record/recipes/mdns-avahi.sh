@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='avahi-daemon avahi-utils'
 expect='mdns && dns.flags.response==0;mdns && dns.resp.type==33'
 protocols='mdns'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='memcached socat'
 versions='memcached'
 ready='tcp/11211 udp/11211'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='python3-pymodbus python3-serial python3-serial-asyncio'
 versions='python3-pymodbus'
 ready='tcp/502'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='mptcpize nginx-light curl'
 ready='tcp/80'
 expect='tcp.options.mptcp.subtype==0 && http || tcp.options.mptcp.subtype==0;http'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='mosquitto mosquitto-clients'
 ready='tcp/1883'
 expect='mqtt.msgtype==1;mqtt.msgtype==3;mqtt.msgtype==8;mqtt.ver==5;mqtt.ver==4'

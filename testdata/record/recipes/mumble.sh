@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='mumble-server openssl'
 versions='mumble-server'
 ready='tcp/64738 udp/64738'

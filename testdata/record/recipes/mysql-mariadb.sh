@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='mariadb-server mariadb-client openssl'
 versions='mariadb-server'
 ready='tcp/3306'

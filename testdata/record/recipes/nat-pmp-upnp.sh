@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='miniupnpd-nftables nftables natpmpc miniupnpc'
 versions='miniupnpd-nftables natpmpc miniupnpc'
 ready='udp/5351'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='nats-server'
 ready='tcp/4222'
 expect='tcp.payload contains "INFO {";tcp.payload contains "PUB news"'

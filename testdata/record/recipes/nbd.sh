@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='nbdkit libnbd-bin'
 ready='tcp/10809'
 expect='tcp.payload contains "NBDMAGICIHAVEOPT"'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='samba smbclient'
 ready='udp/137'
 expect='nbns.flags.response==0;nbns.flags.response==1;nbns.type==33;nbdgm'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='softflowd iputils-ping socat'
 versions='softflowd'
 ready='udp/2055 udp/4739'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='chrony ntpsec-ntpdig'
 ready='udp/123'
 expect='ntp.flags.mode==3;ntp.flags.mode==4'

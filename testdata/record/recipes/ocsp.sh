@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='openssl'
 ready='tcp/80'
 expect='ocsp || http.content_type=="application/ocsp-request"'

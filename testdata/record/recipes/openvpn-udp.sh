@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='openvpn iputils-ping openssl'
 versions='openvpn'
 ready='udp/1194'

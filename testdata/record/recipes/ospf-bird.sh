@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='bird2'
 expect='ospf.msg==1;ospf.msg==2;ospf.msg==4;ospf.version==3'
 protocols='ospf'

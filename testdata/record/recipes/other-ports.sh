@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='nginx-light curl openssh-server openssh-client dnsmasq-base bind9-dnsutils openssl'
 versions='nginx-light curl openssh-server dnsmasq-base'
 ready='tcp/22 tcp/25 tcp/443 udp/123'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='postgresql postgresql-client'
 versions='postgresql-15'
 ready='tcp/5432'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='linuxptp'
 ready='udp/319 udp/320'
 expect='ptp.v2.messagetype==0x0b;ptp.v2.messagetype==0x00;ptp.v2.messagetype==0x01'

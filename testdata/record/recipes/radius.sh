@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='freeradius freeradius-utils'
 ready='udp/1812 udp/1813'
 expect='radius.code==1;radius.code==2;radius.code==3;radius.code==4;radius.code==5;radius.code==12'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='xrdp freerdp2-x11 xvfb openssl'
 versions='xrdp freerdp2-x11'
 ready='tcp/3389'
@@ -9,7 +10,8 @@ shows='RDP: connection request with a cookie, then TLS, and once with the securi
 server() {
 	openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=rdp.example.com -keyout rdp.key -out rdp.pem
 	sed -i "s|^certificate=.*|certificate=$HOME/rdp.pem|; s|^key_file=.*|key_file=$HOME/rdp.key|; s|^security_layer=.*|security_layer=negotiate|; s|^port=.*|port=tcp://:3389|" /etc/xrdp/xrdp.ini
-	mkdir -p /run/xrdp && [ -e /etc/xrdp/rsakeys.ini ] || xrdp-keygen xrdp /etc/xrdp/rsakeys.ini
+	mkdir -p /run/xrdp
+	[ -e /etc/xrdp/rsakeys.ini ] || xrdp-keygen xrdp /etc/xrdp/rsakeys.ini
 	xrdp --nodaemon
 }
 

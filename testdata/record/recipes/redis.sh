@@ -1,4 +1,5 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2016
+# SPDX-License-Identifier: Apache-2.0
 packages='redis-server redis-tools'
 ready='tcp/6379'
 expect='tcp.payload contains "*3\r\n$3\r\nset"'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='nginx-light libnginx-mod-rtmp ffmpeg'
 ready='tcp/1935'
 expect='rtmpt'
@@ -12,7 +13,7 @@ server() {
 }
 
 client() {
-	ffmpeg -v error -re -f lavfi -i testsrc=size=160x120:rate=10:duration=4 -c:v flv1 -f flv rtmp://server.example.com/live/test &
+	ffmpeg -v error -re -f lavfi -i testsrc=size=96x64:rate=5:duration=3 -c:v flv1 -f flv rtmp://server.example.com/live/test &
 	sleep 1
 	ffmpeg -v error -t 1 -i rtmp://server.example.com/live/test -c copy -f null - || true
 	wait

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='ffmpeg'
 expect='udp.dstport==5004;udp.dstport==5005;udp.dstport==1234'
 protocols='rtp rtcp mpeg-ts'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='libusrsctp-examples'
 expect='sctp.chunk_type==1;sctp.chunk_type==2;sctp.chunk_type==0'
 protocols='sctp'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='sip-tester'
 ready='udp/5060'
 expect='sip.Method=="INVITE";sip.Status-Code==200;sdp;udp.dstport==6000 || rtp'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='sip-tester'
 ready='tcp/5060'
 expect='sip.Method=="INVITE" && tcp;sip.Method=="BYE"'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='samba smbclient'
 ready='tcp/445 tcp/139'
 expect='smb.cmd==0x72;smb.cmd==0x73;smb.cmd==0x2e;nbss.type==0x81'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='samba smbclient'
 ready='tcp/445'
 expect='smb2.cmd==0;smb2.cmd==1;smb2.cmd==8'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='postfix swaks openssl libnet-ssleay-perl'
 versions='postfix swaks'
 ready='tcp/25 tcp/587'

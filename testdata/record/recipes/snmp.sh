@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='snmpd snmp'
 ready='udp/161'
 expect='snmp.version==0;snmp.version==1;snmp.msgVersion==3 || snmp.version==3;snmp.data==7 || snmp.data==4;udp.dstport==162'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='dante-server curl nginx-light'
 ready='tcp/1080 tcp/80'
 expect='socks.version==5;socks.version==4'

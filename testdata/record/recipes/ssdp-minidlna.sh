@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='minidlna miniupnpc'
 ready='udp/1900'
 expect='ssdp;http.request.method=="M-SEARCH";http.request.method=="NOTIFY"'

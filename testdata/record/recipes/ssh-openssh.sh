@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='openssh-server openssh-client'
 ready='tcp/22'
 expect='ssh.protocol;ssh.message_code==20'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='rabbitmq-server'
 ready='tcp/61613'
 expect='tcp.payload contains "CONNECTED";tcp.payload contains "MESSAGE"'

@@ -1,8 +1,9 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='coturn'
 ready='udp/3478 tcp/3478'
 expect='stun.type.method==0x0001;stun.type.method==0x0003;stun.type==0x0101;stun.type==0x0113;stun.channel'
-protocols='stun turn'
+protocols='stun'
 shows='STUN binding, TURN allocation with a long-term password, channel and relayed data, over UDP and TCP'
 
 server() {

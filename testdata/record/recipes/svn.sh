@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='subversion'
 ready='tcp/3690'
 expect='tcp.payload contains "edit-pipeline"'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='syncthing'
 ready='tcp/22000 udp/21027'
 expect='udp.dstport==21027;tls.handshake.extensions_alpn_str=="bep/1.0"'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='bsdutils rsyslog'
 versions='bsdutils rsyslog'
 ready='udp/514 tcp/514'

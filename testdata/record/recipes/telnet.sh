@@ -1,4 +1,5 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2016
+# SPDX-License-Identifier: Apache-2.0
 packages='inetutils-telnetd inetutils-telnet socat'
 versions='inetutils-telnetd inetutils-telnet'
 ready='tcp/23'
@@ -9,7 +10,7 @@ shows='Telnet: negotiation of options, a prompt and two lines'
 server() {
 	printf '%s\n' '#!/bin/sh' 'printf "login: "; read user; echo "hello $user"; printf "command: "; read line; echo bye' >login
 	chmod 755 login
-	socat TCP-LISTEN:23,reuseaddr,fork "EXEC:telnetd --exec-login=$HOME/login"
+	socat TCP-LISTEN:23,reuseaddr,fork "EXEC:telnetd -h --exec-login=$HOME/login"
 }
 
 client() {

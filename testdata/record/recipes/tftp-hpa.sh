@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='tftpd-hpa tftp-hpa'
 ready='udp/69'
 expect='tftp.opcode==1;tftp.opcode==2;tftp.opcode==3;tftp.opcode==4;tftp.opcode==5'

@@ -1,4 +1,5 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2016
+# SPDX-License-Identifier: Apache-2.0
 packages='tinc iputils-ping'
 versions='tinc'
 ready=''

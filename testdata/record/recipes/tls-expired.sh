@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='openssl'
 ready='tcp/443'
 expect='tls.handshake.type==11;x509af.utcTime=="2021-01-01 00:00:00 (UTC)" || x509af.utcTime'

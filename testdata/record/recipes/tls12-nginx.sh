@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='nginx-light curl openssl'
 ready='tcp/443'
 expect='tls.handshake.type==1 && tls.handshake.extensions_server_name=="www.example.com";tls.handshake.type==11'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='nginx-light curl'
 ready='tcp/443'
 expect='tls.handshake.type==1 && tls.handshake.extensions_server_name=="www.example.com";tls.handshake.extensions.supported_version==0x0304 && tls.handshake.type==2'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='nginx-light'
 go=yes
 versions='go=1.26 nginx-light'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='curl bind9-dnsutils ntpsec-ntpdig'
 versions='curl bind9-dnsutils'
 expect='tcp.flags.reset==1;icmp.type==3 && icmp.code==3;tcp.flags==0x0002'

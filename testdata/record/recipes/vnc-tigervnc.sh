@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='tigervnc-standalone-server tigervnc-tools vncsnapshot gvncviewer'
 versions='tigervnc-standalone-server vncsnapshot gvncviewer'
 ready='tcp/5900 tcp/5901'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='keepalived'
 expect='vrrp.version==2 || vrrp.version==3;vrrp'
 protocols='vrrp'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='python3-websockets'
 ready='tcp/80'
 expect='http.upgrade=="websocket";websocket.opcode==1;websocket.opcode==8'

@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='wireguard-go wireguard-tools iputils-ping'
 versions='wireguard-go wireguard-tools'
 ready='udp/51820'

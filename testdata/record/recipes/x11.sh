@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='xvfb x11-utils'
 ready='tcp/6001'
 expect='x11 || tcp.dstport==6001 && tcp.payload[0:1]==6c'

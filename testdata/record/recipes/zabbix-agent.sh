@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='zabbix-agent'
 ready='tcp/10050'
 expect='tcp.payload contains "ZBXD"'

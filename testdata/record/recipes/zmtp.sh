@@ -1,4 +1,5 @@
 # shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
 packages='python3-zmq'
 ready='tcp/5555'
 expect='frame contains "NULL";frame contains "hello"'
