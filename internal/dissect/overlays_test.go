@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "testing"
+
+// Built by hand from the documented headers.
+var (
+	zerotierOpen = udp(9993, CX("0102030405060708 1112131415 2122232425 00 3132333435363738 01 0c 01 0e 0002 0000018f00000000 2122232425 00"))
+	nebulaOpen   = udp(4242, C("\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"+sealed(300)))
+)
+
+func TestZerotier(t *testing.T) {
+	wantProtocol(t, zerotierOpen, "zerotier", `"version":12`, `"address":"2122232425"`)
+	wantNot(t, udp(9993, CX("0102030405060708 1112131415 2122232425 00 3132333435363738 01 0c 01 0e 0002 0000018f00000000 2122232426 00")), "zerotier")
+	testTruncations(t, "zerotier", zerotierOpen, zerotierHello)
+	wantNoAllocations(t, "zerotier", zerotierOpen)
+}
+
+func TestNebula(t *testing.T) {
+	wantProtocol(t, nebulaOpen, "nebula")
+	wantNot(t, udp(4242, C("\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02"+sealed(300))), "nebula")
+	testTruncations(t, "nebula", nebulaOpen, nebulaHeader)
+	wantNoAllocations(t, "nebula", nebulaOpen)
+}
+
+func FuzzZerotier(f *testing.F) { fuzzTalks(f, "zerotier", zerotierOpen) }
+func FuzzNebula(f *testing.F)   { fuzzTalks(f, "nebula", nebulaOpen) }
