@@ -20,6 +20,10 @@ var (
 		Name: "ethereum", Spec: "Ethereum Node Discovery Protocol v4", Category: "crypto-currency",
 		Over: UDP, Ports: []uint16{30301, 30303}, MinLength: ethereumHeader + 3, Inspect: inspectEthereum, // a hash begins it: no Start
 	})
+	_ = register(Protocol{
+		Name: "ethereum", Spec: "RLPx: initial handshake (EIP-8)", Category: "crypto-currency",
+		Over: TCP, Ports: []uint16{30303}, Start: Of(1, 2, 3), MinLength: rlpxShortest, Heuristic: true, Inspect: inspectRLPx,
+	})
 )
 
 // bitcoinMagics begin a message, by network: main, testnet 3 and 4, signet, regtest.
@@ -137,4 +141,29 @@ func inspectEthereum(c *Conversation, r *Result) Verdict {
 	}
 	r.Object("ethereum").Int("packet_type", int64(kind))
 	return Yes
+}
+
+// rlpxShortest is the shortest handshake message: length, a public key of 65 bytes, initialization vector, the message with
+// key and nonce, tag; the padding of EIP-8, 100 to 300 bytes, is not counted.
+const rlpxShortest = 2 + 65 + 16 + 96 + 32
+
+// inspectRLPx wants a message from each side that its length fills, with an uncompressed point (4) at its start. All else is
+// encrypted.
+func inspectRLPx(c *Conversation, _ *Result) Verdict {
+	first, second := c.First(), c.Second()
+	if !isRLPx(first) || len(first) != 2+be16(first) {
+		return No
+	}
+	if len(second) < rlpxShortest {
+		return NeedMore
+	}
+	if !isRLPx(second) || len(second) != 2+be16(second) {
+		return No
+	}
+	return Yes
+}
+
+func isRLPx(b []byte) bool {
+	const point, longest = 4, 1024
+	return len(b) >= rlpxShortest && b[2] == point && be16(b) <= longest && !hasManyZeros(b[3:rlpxShortest])
 }

@@ -14,6 +14,7 @@ var (
 	nanoHandshake  = tcp(7075, C("RC\x14\x14\x12\x0a\x01\x00"+sealed(32)), S("RC\x14\x14\x12\x0a\x03\x00"+sealed(128)))
 	ethereumPing   = udp(30303, C(sealed(96)+"\x00\x01"+string(unhex("db 04 c9 840102030482765f80 c9 840102030582765f80 8465000000 05"))))
 	ethereumFind   = udp(30303, C(sealed(96)+"\x01\x03\xf8\x47\xb8\x40"+sealed(64)+"\x84\x65\x00\x00\x00"))
+	rlpxHandshake  = tcp(30303, C("\x01\x40\x04"+sealed(0x13f)), S("\x01\x30\x04"+sealed(0x12f)))
 	ethereumPong   = udp(30303, C(sealed(96)+"\x01\x02\xf0\xc9\x84\x01\x02\x03\x04\x82\x76\x5f\x80\xa0"+sealed(32)+"\x84\x65\x00\x00\x00"))
 )
 
@@ -24,6 +25,8 @@ func TestCryptocurrencies(t *testing.T) {
 	wantProtocol(t, ethereumPing, "ethereum", `"packet_type":1`)
 	wantProtocol(t, ethereumFind, "ethereum")
 	wantProtocol(t, ethereumPong, "ethereum")
+	wantProtocol(t, rlpxHandshake, "ethereum")
+	wantNot(t, tcp(30303, rlpxHandshake.says[0], S("\x01\x31\x04"+sealed(0x12f))), "ethereum")
 	wantNot(t, tcp(8333, C("\xf9\xbe\xb4\xd9ver\x00ion\x00\x00\x00\x00\x00\x66\x00\x00\x00\x01\x02\x03\x04")), "bitcoin")
 	wantNot(t, tcp(18080, CX("0121010101010101 0000000000000010 01 e9030000 00000000 01000000 02000000")), "monero")
 	wantNot(t, tcp(7075, C("RC\x14\x14\x12\x0a\x01\x00"+sealed(32)), S("RB\x14\x14\x12\x0a\x03\x00"+sealed(128))), "nano")
@@ -34,9 +37,12 @@ func TestCryptocurrencies(t *testing.T) {
 	}
 	testTruncations(t, "ethereum", ethereumPing, 99)
 	testTruncations(t, "ethereum", ethereumPong, 99)
+	testTruncations(t, "ethereum", rlpxHandshake, 999)
+	wantNoAllocations(t, "ethereum", rlpxHandshake)
 }
 
 func FuzzBitcoin(f *testing.F)  { fuzzTalks(f, "bitcoin", bitcoinVersion) }
 func FuzzLevin(f *testing.F)    { fuzzTalks(f, "monero", levinHandshake) }
 func FuzzNano(f *testing.F)     { fuzzTalks(f, "nano", nanoHandshake) }
+func FuzzRLPx(f *testing.F)     { fuzzTalks(f, "ethereum", rlpxHandshake) }
 func FuzzEthereum(f *testing.F) { fuzzTalks(f, "ethereum", ethereumPing, ethereumFind, ethereumPong) }

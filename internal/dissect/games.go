@@ -28,6 +28,10 @@ var (
 		Name: "battle-net", Spec: "BNETDocs: BNCS protocol header", Category: "gaming",
 		Over: TCP, Ports: []uint16{6112}, Start: Of(1), MinLength: 5, Inspect: inspectBNCS,
 	})
+	_ = register(Protocol{
+		Name: "world-of-warcraft", Spec: "wowdev wiki: login packets, world packets", Category: "gaming",
+		Over: TCP, Ports: []uint16{3724}, Start: Of(0, 'W'), MinLength: 8, Inspect: inspectWorldOfWarcraft,
+	})
 )
 
 const piaMagic = "\x32\xab\x98\x64"
@@ -190,4 +194,24 @@ func inspectBNCS(c *Conversation, r *Result) Verdict {
 	r.Object("battle_net").Text("product", letters[:])
 	r.SetApplication("blizzard")
 	return Yes
+}
+
+// inspectWorldOfWarcraft checks the greeting of a world server or its client, behind two bytes of length or without, and the
+// login: operation 0, protocol, length (little endian), "WoW" and a zero.
+func inspectWorldOfWarcraft(c *Conversation, r *Result) Verdict {
+	const greeting, login, header = "WORLD OF WARCRAFT CONNECTION", "WoW\x00", 4
+	for _, b := range [2][]byte{c.First(), c.Second()} {
+		switch {
+		case hasPrefix(b, greeting), len(b) > 2 && hasPrefix(b[2:], greeting):
+		case len(b) > header+len(login) && b[0] == 0 && hasPrefix(b[header:], login) && le16(b[2:]) >= 30 && le16(b[2:]) <= 64:
+		default:
+			continue
+		}
+		r.SetApplication("world-of-warcraft")
+		return Yes
+	}
+	if b := c.First(); len(b) < 2+len(greeting) && (couldBe(b, greeting) || b[0] == 0) {
+		return NeedMore
+	}
+	return No
 }

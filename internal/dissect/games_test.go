@@ -15,6 +15,8 @@ var (
 	minecraftOpen = tcp(25565, CX("15 00 ff05 0e 706c61792e6578616d706c652e 63 63dd 02"))
 	w3gsTCP       = tcp(6112, CX("f7 1e 0800 01020304 f7 21 0400"), SX("f7 04 0600 0102"))
 	w3gsUDP       = udp(6112, CX("f7 2f 1000 50583357 1a000000 00000000"))
+	wowWorld      = tcp(3724, S("\x00\x30WORLD OF WARCRAFT CONNECTION - SERVER TO CLIENT\x00"))
+	wowLogin      = tcp(3724, C("\x00\x08\x26\x00WoW\x00\x01\x0c\x01\xf3\x1668x\x00niW\x00SUne\x3c\x00\x00\x00\xc0\x00\x02\x01\x08SOMEBODY"))
 	bncsAuth      = tcp(6112, C("\x01\xff\x50\x3a\x00\x00\x00\x00\x0068XIPX3W"+strings.Repeat("\x00", 41)))
 )
 
@@ -32,6 +34,13 @@ func TestGames(t *testing.T) {
 	wantProtocol(t, w3gsTCP, "warcraft3")
 	wantProtocol(t, w3gsUDP, "warcraft3")
 	wantProtocol(t, bncsAuth, "battle-net", `"product":"W3XP"`)
+	for _, k := range []talk{wowWorld, wowLogin} {
+		if h := wantProtocol(t, k, "world-of-warcraft"); h.application != "world-of-warcraft" {
+			t.Errorf("application %q", h.application)
+		}
+		testTruncations(t, "world-of-warcraft", k, 9)
+	}
+	wantNot(t, tcp(3724, C("\x00\x08\x26\x00WoT\x00\x01\x0c\x01\xf3\x1668x\x00niW\x00SUne\x3c\x00\x00\x00")), "world-of-warcraft")
 	wantNot(t, udp(22023, CX("08 0001 00 46d20213 05 416c696365")), "among-us")
 	wantNot(t, tcp(25565, CX("15 00 ff05 0f 706c61792e6578616d706c652e 63 63dd 02")), "minecraft")
 	wantNot(t, tcp(25565, CX("15 00 ff05 0e 706c61792e6578616d706c652e 63 63dd 04")), "minecraft")
@@ -39,6 +48,7 @@ func TestGames(t *testing.T) {
 	wantNot(t, udp(6112, CX("f7 2f 1100 50583357 1a000000 00000000")), "warcraft3")
 	for name, k := range map[string]talk{
 		"nintendo-pia": piaPacket, "yojimbo": netcodeOpen, "among-us": amongUsHello, "minecraft": minecraftOpen, "warcraft3": w3gsTCP, "battle-net": bncsAuth,
+		"world-of-warcraft": wowWorld,
 	} {
 		testTruncations(t, name, k, 5)
 		wantNoAllocations(t, name, k)
@@ -51,4 +61,7 @@ func FuzzNetcode(f *testing.F)   { fuzzTalks(f, "yojimbo", netcodeOpen) }
 func FuzzAmongUs(f *testing.F)   { fuzzTalks(f, "among-us", amongUsHello) }
 func FuzzMinecraft(f *testing.F) { fuzzTalks(f, "minecraft", minecraftOpen) }
 func FuzzW3GS(f *testing.F)      { fuzzTalks(f, "warcraft3", w3gsTCP) }
-func FuzzBNCS(f *testing.F)      { fuzzTalks(f, "battle-net", bncsAuth) }
+func FuzzWorldOfWarcraft(f *testing.F) {
+	fuzzTalks(f, "world-of-warcraft", wowWorld, wowLogin)
+}
+func FuzzBNCS(f *testing.F) { fuzzTalks(f, "battle-net", bncsAuth) }
