@@ -3,9 +3,9 @@
 packages='transmission-cli transmission-daemon'
 versions='transmission-cli'
 ready='udp/51413'
-expect='udp.dstport==6771;bt-dht || udp.payload contains "d1:ad2:id20"'
-protocols='bittorrent'
-shows='BitTorrent peers that find each other by local discovery (multicast) and speak uTP and DHT over UDP'
+expect='udp.dstport==6771;udp.payload contains "d1:ad2:id20"'
+protocols='bittorrent ssdp'
+shows='BitTorrent peers that find each other by local discovery (multicast) and speak uTP and DHT over UDP; also their searches for a gateway (SSDP)'
 
 server() {
 	mkdir -p config down && body 60000 >down/file.bin

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 packages='aria2 transmission-cli opentracker'
 ready='tcp/6969 tcp/6881'
-expect='bittorrent.msg.type==7 || bittorrent;http.request.uri contains "/announce"'
+expect='bittorrent.msg.type==7;http.request.uri contains "/announce"'
 protocols='bittorrent http'
 shows='BitTorrent: announcement to a tracker, a file of 60 kB from peer to peer over TCP'
 

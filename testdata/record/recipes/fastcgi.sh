@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 packages='fcgiwrap nginx-light curl'
 ready='tcp/9000'
-expect='fcgi || tcp.payload contains "SCRIPT_FILENAME"'
+expect='tcp.payload contains "SCRIPT_FILENAME"'
 protocols='fastcgi'
 shows='FastCGI: one request of nginx'
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 packages='etcd-server etcd-client'
 ready='tcp/2379'
-expect='http2.headers.path contains "/etcdserverpb.KV/Put" || http2 || tcp.payload contains "PRI * HTTP/2.0"'
+expect='tcp.payload contains "PRI * HTTP/2.0"'
 protocols='grpc http2'
 shows='gRPC in clear: etcdctl puts and gets a key'
 

@@ -3,7 +3,7 @@
 packages='icecast2 ffmpeg curl'
 versions='icecast2 ffmpeg'
 ready='tcp/8000'
-expect='http.request.method=="PUT" || http.request.method=="SOURCE";tcp.payload contains "icy-name" || tcp.payload contains "audio/mpeg"'
+expect='http.request.method==PUT;tcp.payload contains "audio/mpeg"'
 protocols='http icecast'
 shows='Icecast: two seconds of sound streamed to the server, and from it to a listener who asks for ICY titles'
 

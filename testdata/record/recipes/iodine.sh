@@ -3,7 +3,7 @@
 packages='iodine iputils-ping'
 versions='iodine'
 ready='udp/53'
-expect='dns.qry.type==10 || dns.qry.type==65399 || dns'
+expect='dns.qry.type==10'
 protocols='dns'
 shows='A tunnel in DNS (iodine): queries with long random names, a ping inside'
 

@@ -3,7 +3,7 @@
 packages='cups-daemon cups-client cups-ipp-utils'
 versions='cups-daemon'
 ready='tcp/631'
-expect='ipp.operation_id || ipp'
+expect='ipp'
 protocols='ipp'
 shows='IPP: a virtual printer (ippeveprinter) asked for its attributes, and one job printed'
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 packages='mptcpize nginx-light curl'
 ready='tcp/80'
-expect='tcp.options.mptcp.subtype==0 && http || tcp.options.mptcp.subtype==0;http'
+expect='tcp.options.mptcp.subtype==0;http'
 protocols='http'
 shows='HTTP over Multipath TCP (RFC 8684), one path'
 

@@ -3,7 +3,7 @@
 packages='mumble-server openssl'
 versions='mumble-server'
 ready='tcp/64738 udp/64738'
-expect='tls.handshake.type==1 && tcp.dstport==64738 || tcp.dstport==64738 && tcp.payload[0:2]==16:03;udp.dstport==64738'
+expect='tls.handshake.type==1 && tcp.dstport==64738;udp.dstport==64738'
 protocols='tls mumble'
 shows='Mumble: the TLS of its control connection, and the UDP ping of its server lists'
 

@@ -3,7 +3,7 @@
 packages='miniupnpd-nftables nftables natpmpc miniupnpc'
 versions='miniupnpd-nftables natpmpc miniupnpc'
 ready='udp/5351'
-expect='nat-pmp || udp.dstport==5351'
+expect='nat-pmp;http'
 protocols='nat-pmp ssdp http'
 shows='NAT-PMP (refused, for want of a public address): address and mapping asked of a gateway; the same with UPnP (SSDP, then SOAP over HTTP)'
 

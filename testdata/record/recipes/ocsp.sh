@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 packages='openssl'
 ready='tcp/80'
-expect='ocsp || http.content_type=="application/ocsp-request"'
+expect='ocsp'
 protocols='ocsp'
 shows='OCSP over HTTP: is this certificate good?'
 

@@ -3,7 +3,7 @@
 packages='tinc iputils-ping'
 versions='tinc'
 ready=''
-expect='tcp.payload contains "0 client 17" || tcp.payload contains "0 client";udp.dstport==655'
+expect='tcp.payload contains "0 client";udp.dstport==655'
 protocols='tinc'
 shows='tinc 1.0: the handshake over TCP, pings inside UDP'
 

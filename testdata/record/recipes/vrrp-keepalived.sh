@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: Apache-2.0
 packages='keepalived'
-expect='vrrp.version==2 || vrrp.version==3;vrrp'
+expect='vrrp.version==2;vrrp.version==3'
 protocols='vrrp'
 shows='VRRP version 2 and version 3: the advertisements of a master'
 

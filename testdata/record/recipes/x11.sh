@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 packages='xvfb x11-utils'
 ready='tcp/6001'
-expect='x11 || tcp.dstport==6001 && tcp.payload[0:1]==6c'
+expect='x11'
 protocols='x11'
 shows='X11 over TCP: xdpyinfo'
 

@@ -3,7 +3,7 @@
 packages='prosody openssl'
 versions='prosody'
 ready='tcp/5222'
-expect='xmpp || tcp.payload contains "jabber:client";tcp.payload contains "urn:ietf:params:xml:ns:xmpp-tls"'
+expect='xmpp;tcp.payload contains "urn:ietf:params:xml:ns:xmpp-tls"'
 protocols='xmpp'
 shows='XMPP: a stream in clear with a log-in, and one that starts TLS'
 
