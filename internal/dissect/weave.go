@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// weave: Nest's OpenWeave messages, over UDP and with their length over TCP. What goes to or comes from an endpoint of Nest's
+// service, where devices leave their logs and data, is nest-log-sink.
+var _ = register(Protocol{
+	Name:      "weave",
+	Also:      []string{"nest-log-sink"},
+	Spec:      "OpenWeave: Weave message format (WeaveMessageLayer), service endpoint identifiers (WeaveServerBase)",
+	Category:  "iot",
+	Over:      TCP | UDP,
+	Ports:     []uint16{11095},
+	MinLength: weaveHeader,
+	Inspect:   inspectWeave,
+})
+
+const (
+	weaveHeader      = 6      // message header with version, flags and encryption; message identifier. Little endian
+	weaveDestination = 0x0100 // the flags: its node's identifier is there, after that of the source
+	weaveSource      = 0x0200
+	weaveNode        = 8
+	weaveService     = "\x02\x30\xb4\x18" // the higher half of the identifiers of Nest's service endpoints: 18B43002
+	weaveOUI         = "\x30\xb4\x18"     // and of a device's, without its fourth byte: Nest's block of hardware addresses
+)
+
+func inspectWeave(c *Conversation, r *Result) Verdict {
+	for _, b := range [2][]byte{c.First(), otherSide(c)} {
+		if c.Transport == TCP {
+			if len(b) < 2 {
+				continue
+			}
+			length := le16(b)
+			if length < weaveHeader+2*weaveNode {
+				return No
+			}
+			b = b[2:min(len(b), 2+length)]
+		}
+		if len(b) < weaveHeader+2*weaveNode {
+			continue
+		}
+		const known = 0xf000 | weaveDestination | weaveSource | 0x0c00 | 0x00f0
+		header := le16(b)
+		version, encryption := header>>12, header>>4&15
+		if version < 1 || version > 2 || encryption > 2 || header&^known != 0 || header&(weaveSource|weaveDestination) != weaveSource|weaveDestination {
+			return No
+		}
+		source, destination := b[weaveHeader:weaveHeader+weaveNode], b[weaveHeader+weaveNode:weaveHeader+2*weaveNode]
+		if string(source[5:]) != weaveOUI && string(destination[5:]) != weaveOUI {
+			return No
+		}
+		for _, node := range [2][]byte{source, destination} {
+			if string(node[4:]) == weaveService {
+				r.SetProtocol("nest-log-sink")
+				r.Object("weave").Int("endpoint", int64(le16(node)))
+			}
+		}
+		return Yes
+	}
+	return NeedMore
+}
