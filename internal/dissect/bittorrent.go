@@ -241,7 +241,7 @@ const (
 	utpSYN  = 0x41
 )
 
-// inspectUTP looks at the first datagram and, unless that opens a connection, for one from each side that belong together.
+// inspectUTP looks at the first datagram and, unless that opens a connection, for four from both sides that belong together.
 func inspectUTP(c *Conversation, r *Result) Verdict {
 	first, newest := &c.Datagrams[0], c.Newest()
 	if !isUTP(newest) || !isUTP(first) {
@@ -257,20 +257,40 @@ func inspectUTP(c *Conversation, r *Result) Verdict {
 	if newest.FromClient == first.FromClient {
 		return NeedMore
 	}
-	connection, other := be16(b[2:]), be16(newest.Payload[2:])
-	if other != (connection+1)&0xffff && connection != (other+1)&0xffff {
-		return No
-	}
 	if behind := uint16(be16(b[16:]) - be16(newest.Payload[18:]) + utpInFlight); behind > 2*utpInFlight {
 		return No
 	}
-	if len(c.Datagrams) < 3 {
+	if !utpConnected(c) {
+		return No
+	}
+	if len(c.Datagrams) < 4 {
 		return NeedMore
 	}
 	if len(newest.Payload) > utpHeader+len(bittorrentHandshake) && hasPrefix(newest.Payload[utpHeader:], bittorrentHandshake) {
 		return describeBittorrent(newest.Payload[utpHeader:], r)
 	}
 	return Yes
+}
+
+// utpConnected says whether all datagrams are of one connection: each side sends its own identifier, and one is the next of the
+// other's.
+func utpConnected(c *Conversation) bool {
+	connection := uint16(be16(c.Datagrams[0].Payload[2:]))
+	for i := range c.Datagrams {
+		d := &c.Datagrams[i]
+		if !isUTP(d) {
+			return false
+		}
+		other := uint16(be16(d.Payload[2:]))
+		if d.FromClient == c.Datagrams[0].FromClient {
+			if other != connection {
+				return false
+			}
+		} else if other != connection+1 && connection != other+1 {
+			return false
+		}
+	}
+	return true
 }
 
 // utpInFlight is how far what one side acknowledges may lie from what the other sends: packets in flight.

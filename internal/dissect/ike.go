@@ -2,6 +2,8 @@
 
 package dissect
 
+import "bytes"
+
 // IKE, versions 1 and 2: over UDP, behind a marker of four zeros where it shares port 4500 with ESP, and over TCP.
 var _ = register(Protocol{
 	Name: "ike", Also: []string{"esp"}, Spec: "RFC 2408 §3.1; RFC 7296 §3.1; RFC 3948", Category: "vpn",
@@ -125,21 +127,21 @@ func ikePayloads(b []byte, length int, wanted byte, known func(byte) bool) (foun
 	return found, false
 }
 
-// inspectESPInUDP looks for two packets of one direction that belong to one security association: the same SPI, which is none of
-// the reserved ones, and the next sequence numbers (RFC 4303 §2, RFC 3948 §2.1).
+// inspectESPInUDP looks for two packets of one direction that belong to one security association: whole words, the same SPI, which
+// is none of the reserved ones, the next sequence numbers, and behind them what differs, being encrypted (RFC 4303 §2).
 func inspectESPInUDP(c *Conversation, r *Result) Verdict {
-	const header, tag, reserved, window = 8, 12, 255, 64
+	const header, tag, reserved, window = 8, 12, 255, 32
 	newest := c.Newest()
 	b := newest.Payload
-	if len(b) < header || newest.Length < header+8+tag || be32(b) <= reserved {
+	if len(b) < header+8 || newest.Length < header+8+tag || newest.Length%4 != 0 || be32(b) <= reserved {
 		return No
 	}
 	for i := range c.Datagrams[:len(c.Datagrams)-1] {
 		d := &c.Datagrams[i]
-		if d.FromClient != newest.FromClient || len(d.Payload) < header || be32(d.Payload) != be32(b) {
+		if d.FromClient != newest.FromClient || len(d.Payload) < header+8 || d.Length%4 != 0 || be32(d.Payload) != be32(b) {
 			continue
 		}
-		if step := be32(b[4:]) - be32(d.Payload[4:]); step > 0 && step <= window {
+		if step := be32(b[4:]) - be32(d.Payload[4:]); step > 0 && step <= window && !bytes.Equal(b[header+4:header+8], d.Payload[header+4:header+8]) {
 			r.SetProtocol("esp")
 			r.Object("esp").Hex("spi", b[:4])
 			return Yes

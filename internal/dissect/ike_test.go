@@ -13,7 +13,7 @@ var (
 		"0d00000c 0000000100000001"+"00000014 4a131c81070358455c5728f20e95452f"))
 	ikeQuick1 = udp(500, CX("0102030405060708 1112131415161718 08 10 20 01 12345678 0000002c"+"aabbccddeeff00112233445566778899"))
 	ikeTCP    = tcp(4500, C("IKETCP\x00\x20"))
-	espInUDP  = udp(4500, CX("ff"), C("\xc0\xff\xee\x01\x00\x00\x01\x07"+sealed(72)), C("\xc0\xff\xee\x01\x00\x00\x01\x08"+sealed(72)))
+	espInUDP  = udp(4500, CX("ff"), C("\xc0\xff\xee\x01\x00\x00\x01\x07"+sealed(72)), C("\xc0\xff\xee\x01\x00\x00\x01\x08"+sealed(80)[8:]))
 )
 
 func TestIKE(t *testing.T) {
@@ -25,7 +25,8 @@ func TestIKE(t *testing.T) {
 	wantProtocol(t, espInUDP, "esp", `"spi":"c0ffee01"`)
 	wantNot(t, udp(500, CX("0102030405060708 0000000000000000 01 10 02 00 00000000 0000003d 0d00000c 0000000100000001 00000014 4a131c81070358455c5728f20e95452f")), "ike")
 	wantNot(t, udp(500, CX("0102030405060708 0000000000000000 01 10 02 00 00000000 0000003c 0d00000d 0000000100000001 00000014 4a131c81070358455c5728f20e95452f")), "ike")
-	wantNot(t, udp(4500, C("\xc0\xff\xee\x01\x00\x00\x01\x07"+sealed(72)), C("\xc0\xff\xee\x01\x00\x00\x11\x08"+sealed(72))), "esp")
+	wantNot(t, udp(4500, C("\xc0\xff\xee\x01\x00\x00\x01\x07"+sealed(72)), C("\xc0\xff\xee\x01\x00\x00\x11\x08"+sealed(80)[8:])), "esp")
+	wantNot(t, udp(4500, C("\xc0\xff\xee\x01\x00\x00\x01\x07"+sealed(72)), C("\xc0\xff\xee\x01\x00\x00\x01\x08"+sealed(72))), "esp")
 	for _, k := range []talk{ikeInit2, ikeAuth2, ikeMain1, ikeQuick1, espInUDP} {
 		testTruncations(t, "ike", k, 28)
 		wantNoAllocations(t, "ike", k)
