@@ -22,7 +22,7 @@ type Conversation struct {
 	Last bool
 
 	// Datagrams are the messages so far of UDP, SCTP and IP flows, the oldest first, at most MaxDatagrams and MaxHistory
-	// bytes: when there are more, those in the middle are missing, the first and the newest are always there. Never empty
+	// bytes: when there are more, those in the middle are missing; the first two and the newest are there. Never empty
 	// for those transports; always empty for TCP.
 	Datagrams []Datagram
 

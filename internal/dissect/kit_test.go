@@ -152,6 +152,9 @@ func (h *heard) take(t testing.TB, r *Result) {
 	if !json.Valid([]byte(h.info)) {
 		t.Errorf("metadata is not JSON: %s", h.info)
 	}
+	if name := twice(h.info); name != "" {
+		t.Errorf("the member %s comes twice: %s", name, h.info)
+	}
 	if len(h.info) > MaxInfo+64 {
 		t.Errorf("metadata of %d bytes", len(h.info))
 	}
@@ -263,5 +266,41 @@ func wantNoAllocations(t *testing.T, protocol string, k talk) {
 	run()
 	if n := testing.AllocsPerRun(100, run); n != 0 {
 		t.Errorf("%v allocations per conversation", n)
+	}
+}
+
+// twice gives a member that a JSON object of objects has two times, "" if there is none.
+func twice(object string) string {
+	d := json.NewDecoder(strings.NewReader(object))
+	seen := []map[string]bool{}
+	key := false
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return ""
+		}
+		switch v := token.(type) {
+		case json.Delim:
+			switch v {
+			case '{':
+				seen = append(seen, map[string]bool{})
+				key = true
+				continue
+			case '[':
+				seen = append(seen, nil)
+			default:
+				seen = seen[:len(seen)-1]
+			}
+		case string:
+			if key {
+				if seen[len(seen)-1][v] {
+					return v
+				}
+				seen[len(seen)-1][v] = true
+				key = false
+				continue
+			}
+		}
+		key = len(seen) > 0 && seen[len(seen)-1] != nil
 	}
 }

@@ -10,13 +10,69 @@ import (
 	"testing"
 )
 
-// TestRandomBytesAreNotNamed plays conversations of random bytes, as encrypted ones look: at random ports, and at every port
-// that some dissector is tried at. A name for one of them is a false one.
-func TestRandomBytesAreNotNamed(t *testing.T) {
-	rounds := 1_000_000
+// noises are ways to fill a payload with what no dissector knows.
+var noises = []struct {
+	name string
+	// perMillion is how many conversations of a million may be named, by all dissectors together.
+	perMillion int
+	fill       func(random *rand.Rand, b []byte)
+}{
+	// As encrypted bytes look.
+	{"random", 4, func(random *rand.Rand, b []byte) {
+		for i := 0; i < len(b); i += 8 {
+			r := random.Uint64()
+			for j := i; j < min(i+8, len(b)); j++ {
+				b[j] = byte(r)
+				r >>= 8
+			}
+		}
+	}},
+	// As binary protocols look: most bytes are zero, many others small.
+	{"sparse", 40, func(random *rand.Rand, b []byte) {
+		for i := range b {
+			switch r := random.Uint32(); {
+			case r&7 < 4:
+				b[i] = 0
+			case r&7 < 6:
+				b[i] = byte(r >> 8 & 15)
+			default:
+				b[i] = byte(r >> 8)
+			}
+		}
+	}},
+	// As text protocols look.
+	{"text", 4, func(random *rand.Rand, b []byte) {
+		const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ./:-_{}<>=\"\r\n"
+		for i := range b {
+			b[i] = letters[random.IntN(len(letters))]
+		}
+	}},
+}
+
+// TestNoiseIsNotNamed plays conversations of noise at random ports, and at every port that some dissector is tried at. A name for
+// one of them is a false one.
+func TestNoiseIsNotNamed(t *testing.T) {
+	rounds := 500_000
 	if testing.Short() || raceEnabled {
 		rounds = 50_000
 	}
+	for _, noise := range noises {
+		t.Run(noise.name, func(t *testing.T) {
+			named := playNoise(noise.fill, rounds)
+			total := 0
+			for _, name := range slices.Sorted(maps.Keys(named)) {
+				t.Logf("%s: %d", name, named[name])
+				total += named[name]
+			}
+			if most := max(1, noise.perMillion*rounds/1_000_000); total > most {
+				t.Errorf("%d of %d conversations of noise were named, want at most %d", total, rounds, most)
+			}
+		})
+	}
+}
+
+// playNoise counts the names that were given.
+func playNoise(fill func(*rand.Rand, []byte), rounds int) map[string]int {
 	random := rand.New(rand.NewPCG(10, 11))
 	pool := NewPool()
 	ports := [2][]uint16{}
@@ -35,8 +91,11 @@ func TestRandomBytesAreNotNamed(t *testing.T) {
 		if list := ports[transportIndex(over)]; round&2 == 0 {
 			port = list[random.IntN(len(list))]
 		}
-		flow := Flow{Transport: over, Midstream: round&4 == 0, Client: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), uint16(random.Uint32())|1024),
-			Server: netip.AddrPortFrom(netip.MustParseAddr("198.51.100.1"), port)}
+		flow := Flow{
+			Transport: over, Midstream: round&4 == 0,
+			Client: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), uint16(random.Uint32())|1024),
+			Server: netip.AddrPortFrom(netip.MustParseAddr("198.51.100.1"), port),
+		}
 		s := pool.Get()
 		seq := [2]uint32{100, 200}
 		for i := range buffer {
@@ -44,15 +103,11 @@ func TestRandomBytesAreNotNamed(t *testing.T) {
 			if round&8 == 0 {
 				payload = payload[:1+random.IntN(min(len(payload), 80))]
 			}
-			for j := 0; j < len(payload); j += 8 {
-				r := random.Uint64()
-				for k := j; k < min(j+8, len(payload)); k++ {
-					payload[k] = byte(r)
-					r >>= 8
-				}
-			}
+			fill(random, payload)
 			way := i & 1
-			o, r := s.Feed(testTable, pool, &flow, &Segment{Payload: payload, Length: len(payload), Seq: seq[way], FromClient: way == 0, Last: i == len(buffer)-1})
+			o, r := s.Feed(testTable, pool, &flow, &Segment{
+				Payload: payload, Length: len(payload), Seq: seq[way], FromClient: way == 0, Last: i == len(buffer)-1,
+			})
 			seq[way] += uint32(len(payload))
 			if r != nil {
 				named[r.Protocol()]++
@@ -63,12 +118,5 @@ func TestRandomBytesAreNotNamed(t *testing.T) {
 		}
 		pool.Put(s)
 	}
-	total := 0
-	for _, name := range slices.Sorted(maps.Keys(named)) {
-		t.Logf("%s: %d", name, named[name])
-		total += named[name]
-	}
-	if most := rounds / 250_000; total > most { // the rule is fewer than one in a million for each protocol
-		t.Errorf("%d of %d conversations of random bytes were named, want at most %d", total, rounds, most)
-	}
+	return named
 }

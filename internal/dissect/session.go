@@ -120,6 +120,22 @@ func (s *Session) Feed(t *Table, pool *Pool, flow *Flow, seg *Segment) (Outcome,
 	return Undecided, nil
 }
 
+// Finish asks the dissectors that still wait for the last time, when the flow has ended and no packet comes any more. It
+// returns what one of them learnt, nil if none can say.
+func (s *Session) Finish(t *Table, pool *Pool, flow *Flow) *Result {
+	if s.nPending == 0 || flow.Transport != TCP && s.nMessage == 0 {
+		return nil
+	}
+	c := s.conversation(pool, flow, nil)
+	s.extra = MaxExtra
+	for _, i := range s.pending[:s.nPending] {
+		if s.ask(t, pool, c, i, true) == Decided {
+			return &pool.result
+		}
+	}
+	return nil
+}
+
 // exhausted is the outcome when no packet is left to ask for.
 func (s *Session) exhausted() Outcome {
 	if s.found >= 0 {
@@ -167,7 +183,7 @@ func side(fromClient bool) int {
 	return 1
 }
 
-// conversation fills the pool's Conversation with what was said so far, the packet at hand included.
+// conversation fills the pool's Conversation with what was said so far, the packet at hand, if there is one, included.
 func (s *Session) conversation(pool *Pool, flow *Flow, seg *Segment) *Conversation {
 	c := &pool.conversation
 	*c = Conversation{
@@ -182,11 +198,12 @@ func (s *Session) conversation(pool *Pool, flow *Flow, seg *Segment) *Conversati
 		pool.datagrams[i] = Datagram{s.history[m.start:m.end], int(m.length), m.fromClient}
 	}
 	n := int(s.nMessage)
-	if n == MaxDatagrams {
-		n-- // the newest always has its place
+	if seg != nil {
+		n = min(n, MaxDatagrams-1) // the newest always has its place
+		pool.datagrams[n] = Datagram{seg.Payload, seg.Length, seg.FromClient}
+		n++
 	}
-	pool.datagrams[n] = Datagram{seg.Payload, seg.Length, seg.FromClient}
-	c.Datagrams = pool.datagrams[:n+1]
+	c.Datagrams = pool.datagrams[:n]
 	c.serverFirst = !c.Datagrams[0].FromClient
 	return c
 }
@@ -199,8 +216,8 @@ func (s *Session) remember(pool *Pool, flow *Flow, seg *Segment) {
 		return
 	}
 	payload := seg.Payload[:min(len(seg.Payload), MaxHistory)]
-	for s.nMessage > 1 && (s.nMessage == MaxDatagrams || s.used+len(payload) > MaxHistory) {
-		s.forgetSecond()
+	for s.nMessage > keptMessages && (s.nMessage == MaxDatagrams || s.used+len(payload) > MaxHistory) {
+		s.forget()
 	}
 	if s.used+len(payload) > MaxHistory || s.nMessage == MaxDatagrams {
 		return
@@ -216,12 +233,15 @@ func (s *Session) remember(pool *Pool, flow *Flow, seg *Segment) {
 	s.used += len(payload)
 }
 
-// forgetSecond drops the oldest datagram but the first.
-func (s *Session) forgetSecond() {
-	gone := s.messages[1]
+// keptMessages are the first datagrams, which stay when others have to go: mostly a question and its answer.
+const keptMessages = 2
+
+// forget drops the oldest datagram after the first ones.
+func (s *Session) forget() {
+	gone := s.messages[keptMessages]
 	size := gone.end - gone.start
 	copy(s.history[gone.start:], s.history[gone.end:s.used])
-	for i := 2; i < int(s.nMessage); i++ {
+	for i := keptMessages + 1; i < int(s.nMessage); i++ {
 		m := s.messages[i]
 		m.start -= size
 		m.end -= size

@@ -43,7 +43,7 @@ type ended struct {
 	iface            uint16
 }
 
-func (b *batch) learn(client netip.Addr, h dissect.Hint, fr *Frame) {
+func (b *batch) learn(client netip.Addr, h dissect.Hint, number uint64, now int64) {
 	n := len(b.hints)
 	if n < cap(b.hints) {
 		b.hints = b.hints[:n+1]
@@ -51,7 +51,7 @@ func (b *batch) learn(client netip.Addr, h dissect.Hint, fr *Frame) {
 		b.hints = append(b.hints, learned{})
 	}
 	l := &b.hints[n]
-	*l = learned{fr.Number, client, h.Addr, append(l.host[:0], h.Host...), h.TTL, fr.Time}
+	*l = learned{number, client, h.Addr, append(l.host[:0], h.Host...), h.TTL, now}
 }
 
 func (b *batch) flow() *ended {

@@ -11,8 +11,9 @@ import (
 	"github.com/weirnet/weir/internal/report"
 )
 
-// learn keeps what a dissector's result says of the flow, and passes on what it says of others.
-func (w *worker) learn(d *detail, r *dissect.Result, fr *Frame) {
+// learn keeps what a dissector's result says of the flow, and passes on what it says of others; number and now are those of the
+// frame that told it.
+func (w *worker) learn(d *detail, r *dissect.Result, number uint64, now int64) {
 	d.protocol, d.method = r.Protocol(), classify.MethodDPI
 	d.application = w.Classifier.FromResult(r)
 	d.certificate = r.Certificate()
@@ -28,18 +29,29 @@ func (w *worker) learn(d *detail, r *dissect.Result, fr *Frame) {
 		d.text = dissect.AppendText(d.text, risk)
 	}
 	for _, h := range r.Hints() {
-		w.batch.learn(w.flow.Client.Addr(), h, fr)
+		w.batch.learn(w.flow.Client.Addr(), h, number, now)
 	}
 	for _, e := range r.Expectations() {
-		w.expected.add(e, w.flow.Client.Addr(), w.flow.Server.Addr(), fr.Time)
+		w.expected.add(e, w.flow.Client.Addr(), w.flow.Server.Addr(), now)
 	}
+}
+
+// finish lets the dissectors that still wait at a flow's end have the last word.
+func (w *worker) finish(i flow.Index, f *flow.Flow, d *detail) {
+	if d.method == classify.MethodNone {
+		w.setFlow(i, f)
+		if r := d.session.Finish(w.Protocols, w.pool, &w.flow); r != nil {
+			w.learn(d, r, d.number, f.Last)
+		}
+	}
+	w.pool.Put(d.session)
+	d.session = nil
 }
 
 // ended turns a flow that leaves the table into a record.
 func (w *worker) ended(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) {
 	if d.session != nil {
-		w.pool.Put(d.session)
-		d.session = nil
+		w.finish(i, f, d)
 	}
 	e := w.batch.flow()
 	e.number, e.certificate, e.iface = d.number, d.certificate, d.iface

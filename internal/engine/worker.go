@@ -322,11 +322,7 @@ func (w *worker) dissect(i flow.Index, f *flow.Flow, p *packet.Packet, fr *Frame
 	if len(payload) > 0 && f.Shown < 255 {
 		f.Shown++
 	}
-	w.flow = dissect.Flow{
-		Transport: transport(p.Proto), IPProtocol: p.Proto, IPv6: p.IPVersion == 6,
-		Midstream: f.Marks&midstream != 0,
-	}
-	w.flow.Client, w.flow.Server = w.ends(i)
+	w.setFlow(i, f)
 	w.segment = dissect.Segment{
 		Payload: payload, Length: int(p.WirePayload), Seq: p.Seq, Ack: p.Ack,
 		SYN: syn, ACK: p.TCPFlags&packet.ACK != 0, FromClient: fromClient,
@@ -334,11 +330,20 @@ func (w *worker) dissect(i flow.Index, f *flow.Flow, p *packet.Packet, fr *Frame
 	}
 	outcome, result := d.session.Feed(w.Protocols, w.pool, &w.flow, &w.segment)
 	if result != nil {
-		w.learn(d, result, fr)
+		w.learn(d, result, fr.Number, fr.Time)
 	}
 	if outcome == dissect.Decided || outcome == dissect.Failed {
 		w.pool.Put(d.session)
 		d.session = nil
 		f.Marks |= decided
 	}
+}
+
+// setFlow fills w.flow, which the dissectors are told of flow i.
+func (w *worker) setFlow(i flow.Index, f *flow.Flow) {
+	k := w.table.Key(i)
+	w.flow = dissect.Flow{
+		Transport: transport(k.Proto()), IPProtocol: k.Proto(), IPv6: k.Version() == 6, Midstream: f.Marks&midstream != 0,
+	}
+	w.flow.Client, w.flow.Server = w.ends(i)
 }
