@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// sap: the Session Announcement Protocol (RFC 2974) over UDP, which carries session descriptions.
+var _ = register(Protocol{
+	Name:      "sap",
+	Spec:      "RFC 2974 §3, §6",
+	Category:  "video-streaming",
+	Over:      UDP,
+	Ports:     []uint16{9875},
+	Start:     Range(0x20, 0x3f), // version 1
+	MinLength: 8 + len("v=0"),
+	Inspect:   inspectSAP,
+})
+
+func inspectSAP(c *Conversation, r *Result) Verdict {
+	b := c.Datagrams[0].Payload
+	if len(b) < 8 || b[0]>>5 != 1 || b[0]&0x03 != 0 {
+		return No // encrypted and compressed ones show nothing
+	}
+	n := 8 + 4*int(b[1]) // authentication data in words
+	if b[0]&0x10 != 0 {
+		n += 12 // the source is of IPv6
+	}
+	if len(b) < n {
+		return No
+	}
+	const mime = "application/sdp\x00"
+	body := b[n:]
+	if hasPrefix(body, mime) {
+		body = body[len(mime):]
+	}
+	if !hasPrefix(body, "v=0\r\no=") && !hasPrefix(body, "v=0\no=") && !(b[0]&0x04 != 0 && hasPrefix(body, "o=")) {
+		return No
+	}
+	o := r.Object("sap")
+	o.Bool("deletion", b[0]&0x04 != 0)
+	if _, name, found := bytes.Cut(body, []byte("\ns=")); found {
+		name, _, _ = cutLine(name)
+		o.Text("session", name)
+	}
+	return Yes
+}
