@@ -68,16 +68,17 @@ func inspectMySQL(c *Conversation, r *Result) Verdict {
 
 // mysqlHandshake is the length of the server's handshake at the start of b, 0 where there is none, and tells of it in o.
 func mysqlHandshake(b []byte, o *Object) int {
-	if len(b) < mysqlHeader+1 || b[2] != 0 || b[3] != 0 || b[4] != 10 {
+	if len(b) <= mysqlHeader+1 || le16(b) == 0 || b[2] != 0 || b[3] != 0 || b[4] != 10 {
 		return 0
 	}
 	end := mysqlHeader + le16(b)
-	version, rest, ok := cutZero(b[mysqlHeader+1 : min(len(b), mysqlHeader+1+mysqlMaxVersion)])
-	if !ok || len(version) < 3 || version[0] < '0' || version[0] > '9' || !isPrintable(version) || end > len(b) {
+	if end > len(b) {
 		return 0
 	}
-	at := mysqlHeader + 1 + len(version) + 1 // rest may be cut at the longest version
-	rest = b[at:end]
+	version, rest, ok := cutZero(b[mysqlHeader+1 : end])
+	if !ok || len(version) < 3 || len(version) > mysqlMaxVersion || version[0] < '0' || version[0] > '9' || !isPrintable(version) {
+		return 0
+	}
 	if len(rest) < mysqlFixed-1 || rest[12] != 0 || string(rest[21:27]) != "\x00\x00\x00\x00\x00\x00" { // MariaDB uses the last 4 reserved bytes
 		return 0
 	}

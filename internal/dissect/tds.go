@@ -49,7 +49,7 @@ func inspectTDS(c *Conversation, r *Result) Verdict {
 		if !tdsIsLogin(body) {
 			return No
 		}
-		return tdsLogin(body, r)
+		return tdsLogin(body, r.Object("tds"))
 	case tdsPrelogin:
 		version, ok := tdsVersion(body)
 		if !ok {
@@ -66,7 +66,7 @@ func inspectTDS(c *Conversation, r *Result) Verdict {
 			}
 		}
 		if rest := toServer[length:]; len(rest) > tdsHeader && rest[0] == tdsLogin7 && tdsIsLogin(rest[tdsHeader:]) {
-			return tdsLogin(rest[tdsHeader:], r)
+			return tdsLogin(rest[tdsHeader:], o)
 		} else if len(rest) > 0 {
 			return Yes
 		}
@@ -127,8 +127,7 @@ func tdsIsLogin(b []byte) bool {
 }
 
 // tdsLogin tells of LOGIN7's names: offset from its start and length in UTF-16 units of each, from byte 36 on.
-func tdsLogin(b []byte, r *Result) Verdict {
-	o := r.Object("tds")
+func tdsLogin(b []byte, o *Object) Verdict {
 	for _, f := range [...]struct {
 		name string
 		at   int

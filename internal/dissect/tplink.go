@@ -22,34 +22,43 @@ const (
 )
 
 func inspectTPLink(c *Conversation, r *Result) Verdict {
-	for _, b := range [2][]byte{c.First(), otherSide(c)} {
-		if len(b) == 0 {
-			continue
-		}
-		if c.Transport == TCP {
-			if len(b) < 4+tplinkLeast {
-				return moreIf(b[0] == 0)
-			}
-			if n := be32(b); n < tplinkLeast || n > MaxStream {
-				return No
-			}
-			b = b[4:min(len(b), 4+be32(b))]
-		}
-		var text [tplinkText]byte
-		plain, ok := tplinkDecode(text[:0], b)
-		if !ok {
-			return No
-		}
-		o := r.Object("tp_link_shp")
-		o.Text("model", jsonText(plain, "model"))
-		o.Text("alias", jsonText(plain, "alias"))
-		o.Text("device_id", jsonText(plain, "deviceId"))
-		o.Text("software_version", jsonText(plain, "sw_ver"))
-		if len(plain) > 64 {
-			return Yes // a description
-		}
+	var text [tplinkText]byte
+	asked, verdict := tplinkMessage(c, c.First(), text[:0])
+	if verdict != Yes {
+		return verdict
+	}
+	var answerText [tplinkText]byte
+	answer, verdict := tplinkMessage(c, otherSide(c), answerText[:0])
+	if verdict != Yes {
+		answer = asked // a device that tells of itself unasked
+	}
+	o := r.Object("tp_link_shp")
+	o.Text("model", jsonText(answer, "model"))
+	o.Text("alias", jsonText(answer, "alias"))
+	o.Text("device_id", jsonText(answer, "deviceId"))
+	o.Text("software_version", jsonText(answer, "sw_ver"))
+	if verdict == Yes {
+		return Yes
 	}
 	return YesMore
+}
+
+// tplinkMessage reads one side's message into text.
+func tplinkMessage(c *Conversation, b, text []byte) ([]byte, Verdict) {
+	if c.Transport == TCP {
+		if len(b) < 4+tplinkLeast {
+			return nil, moreIf(len(b) == 0 || b[0] == 0)
+		}
+		if n := be32(b); n < tplinkLeast || n > MaxStream {
+			return nil, No
+		}
+		b = b[4:min(len(b), 4+be32(b))]
+	}
+	plain, ok := tplinkDecode(text, b)
+	if !ok {
+		return nil, No
+	}
+	return plain, Yes
 }
 
 // tplinkDecode appends the text to plain, up to its capacity, and says whether it begins as a JSON object and is printable.
