@@ -110,7 +110,7 @@ func (f *rtspFacts) read(b []byte, c *Conversation, r *Result) {
 			if f.method == nil {
 				var url []byte
 				f.method, url, _ = bytes.Cut(line, []byte{' '})
-				f.url = url[:len(url)-len(" RTSP/1.0")]
+				f.url, _, _ = bytes.Cut(url, []byte(" RTSP/"))
 			}
 		case hasPrefixFold(line, "USER-AGENT:"):
 			f.agent = argument(line)
