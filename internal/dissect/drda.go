@@ -28,7 +28,9 @@ func inspectDRDA(c *Conversation, r *Result) Verdict {
 	if whole == 0 {
 		return NeedMore
 	}
-	r.Object("drda").Int("code_point", int64(be16(c.First()[8:])))
+	if first := c.First(); len(first) >= drdaHeader {
+		r.Object("drda").Int("code_point", int64(be16(first[8:])))
+	}
 	return Yes
 }
 

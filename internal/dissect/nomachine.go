@@ -25,10 +25,10 @@ func inspectNoMachine(c *Conversation, r *Result) Verdict {
 	}
 	o := r.Object("nomachine")
 	if asked {
-		o.Text("client_version", client[5:])
+		o.Text("client_version", client[min(len(client), len("NXSH-")):])
 	}
 	if answered {
-		o.Text("server_version", server[min(len(server), 4):])
+		o.Text("server_version", server[min(len(server), len("NXD-")):])
 	}
 	return insideTLS(afterClient, afterServer, r)
 }
