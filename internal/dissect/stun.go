@@ -71,6 +71,9 @@ func stunCarries(c *Conversation, r *Result) Verdict {
 	}
 	if ok, complete := dtlsFields(c, r); ok {
 		r.SetProtocol("dtls")
+		// Media's certificates are self-signed and vouched for by signalling (RFC 8827 §6.5): no risk, and no sign of who serves.
+		r.SetCertificate(CertificateUnknown)
+		r.risks = r.risks[:0]
 		if complete {
 			return Yes
 		}

@@ -40,25 +40,42 @@ const (
 )
 
 func inspectTelegram(c *Conversation, r *Result) Verdict {
-	b := c.First()
-	if c.Transport == UDP && !isTelegramRelay(b) || c.Transport == TCP && !isTelegramKeyExchange(b) {
-		return No
+	v := No
+	if c.Transport == UDP {
+		v = telegramRelay(c)
+	} else if isTelegramKeyExchange(c.First()) {
+		v = Yes
 	}
-	r.SetApplication("telegram")
-	return Yes
+	if v == Yes {
+		r.SetApplication("telegram")
+	}
+	return v
 }
 
-// isTelegramRelay says whether b is a request to a relay: a tag, 12 bytes of ones, and -1 to -3 for what is asked.
-func isTelegramRelay(b []byte) bool {
-	if len(b) < telegramTag+16 {
-		return false
+// telegramRelay looks for a request to a relay, a tag, 12 bytes of ones, and -2 or -3 for what is asked, and for a second
+// datagram with that tag: a row of ones alone is also silence in a call of others.
+func telegramRelay(c *Conversation) Verdict {
+	first := c.Datagrams[0].Payload
+	if len(first) < telegramTag+16 {
+		return No
 	}
-	for _, one := range b[telegramTag : telegramTag+12] {
+	for _, one := range first[telegramTag : telegramTag+12] {
 		if one != 0xff {
-			return false
+			return No
 		}
 	}
-	return uint32(le32(b[telegramTag+12:])) >= 0xfffffffd
+	if asked := int32(le32(first[telegramTag+12:])); asked != -2 && asked != -3 {
+		return No
+	}
+	for i := range c.Datagrams[1:] {
+		if b := c.Datagrams[1+i].Payload; len(b) < telegramTag || string(b[:telegramTag]) != string(first[:telegramTag]) {
+			return No
+		}
+	}
+	if len(c.Datagrams) == 1 {
+		return NeedMore
+	}
+	return Yes
 }
 
 // isTelegramKeyExchange says whether b begins a key exchange in the abridged (0xef), the intermediate (0xeeeeeeee) or the full
