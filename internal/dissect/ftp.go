@@ -137,7 +137,7 @@ func (s *ftpSession) readReplies(b []byte, c *Conversation, r *Result) {
 		case 227, 229:
 			open := bytes.IndexByte(line, '(') + 1
 			if code == 227 {
-				ftpExpect(ftpHostPort(line[max(open, 4):]), r)
+				ftpExpect(ftpHostPort(line[min(max(open, 4), len(line)):]), r)
 			} else {
 				ftpExpect(ftpExtended(line[open:], c.Server.Addr()), r)
 			}

@@ -115,23 +115,25 @@ func testBlind(t testing.TB, table *Table, k talk, n int, seed uint64) {
 	p := newPlayer(t, table, k)
 	random := rand.New(rand.NewPCG(seed, 7))
 	says := make([]say, len(k.says))
-	slow := 0
 	for range n {
 		for i, m := range k.says {
 			says[i].fromClient = m.fromClient
 			says[i].bytes = mutate(random, append(says[i].bytes[:0], m.bytes...))
 		}
-		began := time.Now()
-		p.play(says)
-		if time.Since(began) > maxCall {
-			slow++ // the machine may have been busy: it must not happen again and again
+		spent := maxCall + 1
+		for range 5 { // the machine may be busy: the quickest of some tries counts
+			began := time.Now()
+			p.play(says)
+			if spent = min(spent, time.Since(began)); spent <= maxCall {
+				break
+			}
+		}
+		if spent > maxCall {
+			t.Errorf("a conversation of %d messages takes longer than %v", len(says), maxCall)
 		}
 		if t.Failed() {
 			return
 		}
-	}
-	if slow > 3+n/100_000 {
-		t.Errorf("%d of %d conversations took longer than %v", slow, n, maxCall)
 	}
 }
 
