@@ -14,12 +14,12 @@ var (
 	telegramAbridged     = tcp(443, CX("ef 0a"+telegramReq))
 	telegramIntermediate = tcp(443, CX("eeeeeeee 28000000"+telegramReq))
 	telegramFull         = tcp(80, CX("34000000 00000000"+telegramReq+"12345678"))
-	telegramRelay        = udp(530, CX("0102030405060708090a0b0c0d0e0f10"+strings.Repeat("ff", 12)+"feffffff 0123456789abcdef"),
+	telegramCall         = udp(530, CX("0102030405060708090a0b0c0d0e0f10"+strings.Repeat("ff", 12)+"feffffff 0123456789abcdef"),
 		SX("0102030405060708090a0b0c0d0e0f10"+strings.Repeat("ff", 12)+"feffffff 0123456789abcdef 00000001"))
 )
 
 func TestTelegram(t *testing.T) {
-	for _, k := range []talk{telegramAbridged, telegramIntermediate, telegramFull, telegramRelay} {
+	for _, k := range []talk{telegramAbridged, telegramIntermediate, telegramFull, telegramCall} {
 		if h := wantProtocol(t, k, "telegram"); h.application != "telegram" {
 			t.Errorf("application %q", h.application)
 		}
@@ -35,4 +35,4 @@ func FuzzTelegram(f *testing.F) {
 	fuzzTalks(f, "telegram", telegramAbridged, telegramIntermediate, telegramFull)
 }
 
-func FuzzTelegramRelay(f *testing.F) { fuzzTalks(f, "telegram", telegramRelay) }
+func FuzzTelegramRelay(f *testing.F) { fuzzTalks(f, "telegram", telegramCall) }
