@@ -8,7 +8,7 @@ import "github.com/weirnet/weir/internal/wire/tls"
 var _ = register(Protocol{
 	Name:      "dtls",
 	Spec:      "RFC 6347 §4; RFC 9147 §4, §5",
-	Category:  "network",
+	Category:  "web",
 	Over:      UDP | SCTP,
 	Ports:     []uint16{5684},
 	Start:     Range(tls.RecordChangeCipherSpec, tls.RecordACK),

@@ -17,6 +17,7 @@ var _ = register(Protocol{
 
 const (
 	viberHeader = 7
+	viberLogin  = 24 // the shortest, without a session
 	// viberRow is how many messages of TCP have to agree: each fixes 24 bits of zeros, and its length and counter by those before.
 	viberRow = 3
 	// viberMaxMessages is how many are read.
@@ -27,6 +28,8 @@ func inspectViber(c *Conversation, r *Result) Verdict {
 	v := NeedMore
 	if c.Transport == UDP {
 		v = viberDatagrams(c)
+	} else if isViberLogin(c.ToServer()) {
+		v = Yes
 	} else if up, ok := viberMessages(c.ToServer()); !ok {
 		return No
 	} else if down, ok := viberMessages(c.ToClient()); !ok {
@@ -38,6 +41,12 @@ func inspectViber(c *Conversation, r *Result) Verdict {
 		r.SetApplication("viber")
 	}
 	return v
+}
+
+// isViberLogin says whether b is a client's login and nothing more: its own length, a session, 0xfffc, a version with the highest
+// bit set; 40 bits.
+func isViberLogin(b []byte) bool {
+	return len(b) >= viberLogin && le16(b) == len(b) && le16(b[6:]) == 0xfffc && b[9] == 0x80
 }
 
 // viberMessages counts the whole messages of a direction, whose counter goes up by one; ok is false where one contradicts.
