@@ -35,8 +35,8 @@ func inspectNATS(c *Conversation, r *Result) Verdict {
 	case info == nil && connect == nil:
 		return No
 	}
-	infoLine, _, _ := cutLine(info)
-	connectLine, _, whole := cutLine(connect)
+	infoLine, _, told := cutLine(info)
+	connectLine, _, asked := cutLine(connect)
 	id := jsonText(infoLine, "server_id")
 	if id == nil && (info == nil || connect == nil) && jsonText(connectLine, "lang") == nil {
 		return NeedMore
@@ -49,7 +49,7 @@ func inspectNATS(c *Conversation, r *Result) Verdict {
 	if jsonText(connectLine, "pass") != nil || jsonText(connectLine, "auth_token") != nil {
 		r.Risk("cleartext-credentials")
 	}
-	if whole {
+	if told && asked {
 		return Yes
 	}
 	return YesMore
