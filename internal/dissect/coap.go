@@ -84,7 +84,10 @@ func inspectCoAP(c *Conversation, r *Result) Verdict {
 func coapAnswers(a, b *coapMessage, fromOther bool) bool {
 	if fromOther {
 		request := a.code>>5 == 0 && a.code > 0 || b.code>>5 == 0 && b.code > 0
-		return a.id == b.id && b.kind >= 2 || a.id == b.id && a.kind >= 2 || request && len(a.token) > 1 && bytes.Equal(a.token, b.token)
+		if a.id == b.id && (a.kind >= 2 || b.kind >= 2) {
+			return true
+		}
+		return request && len(a.token) > 0 && bytes.Equal(a.token, b.token) && (len(a.token) > 1 || a.id == b.id || a.text > 2)
 	}
 	return a.code == b.code && a.code != 0 && len(a.token) == len(b.token) && (b.id-a.id)&0xffff <= 1 && a.text > 0
 }

@@ -19,6 +19,8 @@ func TestCoAP(t *testing.T) {
 		t.Errorf("host %q", h.host)
 	}
 	wantProtocol(t, coapRepeats, "coap")
+	wantProtocol(t, udp(5683, CX("51 01 0001 01 b1 61"), SX("51 84 0001 01")), "coap") // not confirmed
+	wantNot(t, udp(5683, CX("51 01 0001 01 b1 61"), SX("51 84 0002 01")), "coap")
 	wantNot(t, udp(5683, CX("40 01 7d34 b1 61")), "coap")
 	wantNot(t, udp(5683, CX("40 01 7d34 bb 74656d70"), SX("60 45 7d34 ff 32322e332043")), "coap")
 	wantNot(t, udp(5683, CX("40 00 7d34 bb")), "coap")
