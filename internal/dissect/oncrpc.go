@@ -88,8 +88,31 @@ func rpcCall(b []byte, r *Result) Verdict {
 			o.Text("machine", credential[8:8+n])
 		}
 	}
+	if asked := rpcGetPort(b, program, version, procedure, length); asked != 0 {
+		o.Int("asked_program", int64(asked))
+		program = asked
+	}
 	r.SetProtocol(rpcProtocol(program))
 	return Yes
+}
+
+// rpcGetPort is the program whose port a call of PMAPPROC_GETPORT asks for (RFC 1833 §3), 0 where the call is another one. To ask
+// for NFS or one of its helpers is how NFS begins, so such a flow is NFS's.
+func rpcGetPort(b []byte, program, version, procedure, credential int) int {
+	const portMapper, pmapVersion, getPort = 100000, 2, 3
+	verifier := 32 + credential // flavor, length
+	if program != portMapper || version != pmapVersion || procedure != getPort || len(b) < verifier+8 {
+		return 0
+	}
+	arguments := verifier + 8 + be32(b[verifier+4:])
+	if arguments > verifier+8+rpcMaxAuth || len(b) < arguments+16 {
+		return 0
+	}
+	asked := be32(b[arguments:])
+	if rpcProtocol(asked) != "nfs" {
+		return 0
+	}
+	return asked
 }
 
 // rpcReply checks an accepted reply to a call that was not captured. It has no program number and many zeros, so it has

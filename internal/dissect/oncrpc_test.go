@@ -2,22 +2,27 @@
 
 package dissect
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // The messages are built after RFC 5531 §9.
 const (
 	rpcNFSCall = "12345678 00000000 00000002 000186a3 00000003 00000001" + "00000001 00000018 00000000 00000004 686f7374 00000000 00000000 00000000" + "00000000 00000000"
-	rpcGetPort = "12345678 00000000 00000002 000186a0 00000002 00000003" + "00000000 00000000 00000000 00000000" + "000186a3 00000003 00000011 00000000"
+	rpcAskPort = "12345678 00000000 00000002 000186a0 00000002 00000003" + "00000000 00000000 00000000 00000000" + "000186a3 00000003 00000011 00000000"
 	rpcSuccess = "12345678 00000001 00000000 00000000 00000000 00000000 00000801"
 )
 
 var (
-	rpcUDP = udp(111, CX(rpcGetPort), SX(rpcSuccess))
+	rpcUDP = udp(111, CX(rpcAskPort), SX(rpcSuccess))
 	rpcTCP = tcp(2049, CX("80000040"+rpcNFSCall), SX("8000001c"+rpcSuccess))
 )
 
 func TestRPC(t *testing.T) {
-	wantProtocol(t, rpcUDP, "rpcbind", `"program":100000`, `"procedure":3`)
+	wantProtocol(t, rpcUDP, "nfs", `"program":100000`, `"procedure":3`, `"asked_program":100003`)
+	wantProtocol(t, udp(111, CX(strings.Replace(rpcAskPort, "000186a3", "000186b0", 1))), "rpcbind") // for another program
+	wantProtocol(t, udp(111, CX(rpcAskPort[:len(rpcAskPort)-27])), "rpcbind")                        // cut before it says
 	wantProtocol(t, rpcTCP, "nfs", `"program":100003`, `"machine":"host"`)
 	wantProtocol(t, udp(2049, SX(rpcSuccess)), "nfs")
 	wantProtocol(t, udp(4000, CX(rpcNFSCall)), "nfs")
