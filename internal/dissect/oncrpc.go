@@ -96,16 +96,16 @@ func rpcCall(b []byte, r *Result) Verdict {
 	return Yes
 }
 
-// rpcGetPort is the program whose port a call of PMAPPROC_GETPORT asks for (RFC 1833 §3), 0 where the call is another one. To ask
-// for NFS or one of its helpers is how NFS begins, so such a flow is NFS's.
+// rpcGetPort is the program whose port a call of PMAPPROC_GETPORT (version 2, RFC 1833 §3) or RPCBPROC_GETADDR (3 and 4, §2.1)
+// asks for, 0 where the call is another one. To ask for NFS or one of its helpers is how NFS begins, so such a flow is NFS's.
 func rpcGetPort(b []byte, program, version, procedure, credential int) int {
-	const portMapper, pmapVersion, getPort = 100000, 2, 3
+	const portMapper, getPort = 100000, 3
 	verifier := 32 + credential // flavor, length
-	if program != portMapper || version != pmapVersion || procedure != getPort || len(b) < verifier+8 {
+	if program != portMapper || version < 2 || version > 4 || procedure != getPort || len(b) < verifier+8 {
 		return 0
 	}
 	arguments := verifier + 8 + be32(b[verifier+4:])
-	if arguments > verifier+8+rpcMaxAuth || len(b) < arguments+16 {
+	if arguments > verifier+8+rpcMaxAuth || len(b) < arguments+8 {
 		return 0
 	}
 	asked := be32(b[arguments:])
