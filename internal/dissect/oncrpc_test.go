@@ -22,7 +22,7 @@ var (
 func TestRPC(t *testing.T) {
 	wantProtocol(t, rpcUDP, "nfs", `"program":100000`, `"procedure":3`, `"asked_program":100003`)
 	wantProtocol(t, udp(111, CX(strings.Replace(rpcAskPort, "000186a3", "000186b0", 1))), "rpcbind") // for another program
-	wantProtocol(t, udp(111, CX(rpcAskPort[:len(rpcAskPort)-36])), "rpcbind")                        // cut before it says
+	wantProtocol(t, udp(111, CX(rpcAskPort[:len(rpcAskPort)-35])), "rpcbind")                        // cut before it says
 	wantProtocol(t, rpcTCP, "nfs", `"program":100003`, `"machine":"host"`)
 	wantProtocol(t, udp(2049, SX(rpcSuccess)), "nfs")
 	wantProtocol(t, udp(4000, CX(rpcNFSCall)), "nfs")
