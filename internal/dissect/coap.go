@@ -153,7 +153,7 @@ func (m *coapMessage) options(b []byte) bool {
 		b = b[length:]
 		switch number {
 		case coapURIHost, coapURIPath, coapURIQuery:
-			if length > 255 || !isPrintable(value) {
+			if length > 255 || !isPrintable(value) || m.code>>5 != 0 { // these are a request's
 				return false
 			}
 			m.text += length

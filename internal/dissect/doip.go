@@ -23,7 +23,7 @@ func inspectDoIP(c *Conversation, r *Result) Verdict {
 	}
 	kind, length := be16(b[2:]), be32(b[4:])
 	if b[0]^b[1] != 0xff || b[0] > 4 && b[0] != 0xff || length < 0 || length > 1<<20 ||
-		c.Transport == UDP && doipHeader+length != c.Datagrams[0].Length {
+		c.Transport == UDP && doipHeader+length != c.Datagrams[0].Length || c.Transport == TCP && b[0] == 0xff {
 		return No
 	}
 	if !doipKind(b[0], kind, length) {

@@ -19,7 +19,7 @@ const egdHeader = 32 // type, version, request, producer, exchange, time (8), st
 func inspectEGD(c *Conversation, r *Result) Verdict {
 	b := c.First()
 	const second = 1e9 // nanoseconds
-	if len(b) < egdHeader || b[0] != 13 || b[1] != 1 || le32(b[28:]) != 0 || le32(b[16:]) >= second {
+	if len(b) < egdHeader || b[0] != 13 || b[1] != 1 || le32(b[28:]) != 0 || le32(b[4:]) == 0 || le32(b[16:]) >= second {
 		return No
 	}
 	o := r.Object("egd")

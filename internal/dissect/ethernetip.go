@@ -30,24 +30,28 @@ func inspectEthernetIP(c *Conversation, r *Result) Verdict {
 		return moreIf(c.Transport == TCP)
 	}
 	length, command := le16(b[2:]), b[0]
+	if len(b) < enipHeader+length {
+		return moreIf(c.Transport == TCP)
+	}
+	hasSession := le32(b[4:]) != 0
 	if b[1] != 0 || le32(b[20:]) != 0 || le32(b[8:])&^0xff != 0 || c.Transport == UDP && enipHeader+length != c.Datagrams[0].Length {
 		return No
 	}
 	switch command {
 	case 0x04, 0x63, 0x64: // list services, identities, interfaces: a request has no more
-		if length == 1 || length == 0 && !c.HasPort(enipPort) { // nearly all zeros is not enough elsewhere
+		if length == 1 || !c.HasPort(enipPort) || len(b) != enipHeader+length { // nearly all zeros is not enough elsewhere
 			return No
 		}
 	case 0x65: // register session: version 1, options 0
-		if length != 4 || len(b) < enipHeader+4 || string(b[enipHeader:enipHeader+4]) != "\x01\x00\x00\x00" {
-			return moreIf(length == 4 && len(b) < enipHeader+4)
+		if length != 4 || string(b[enipHeader:enipHeader+4]) != "\x01\x00\x00\x00" {
+			return No
 		}
 	case 0x66:
-		if length != 0 {
+		if length != 0 || !hasSession || len(b) != enipHeader {
 			return No
 		}
 	case 0x6f, 0x70: // interface (0: CIP), timeout, number of items
-		if length < 16 || len(b) >= enipHeader+4 && le32(b[enipHeader:]) != 0 {
+		if length < 16 || le32(b[enipHeader:]) != 0 || !hasSession {
 			return No
 		}
 	default:

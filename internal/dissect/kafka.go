@@ -39,8 +39,11 @@ func inspectKafka(c *Conversation, r *Result) Verdict {
 	if len(response) >= 8 && !answered {
 		return No
 	}
-	if !answered && (len(client) < 3 || len(request) != 4+be32(request) && be16(request[4:]) != 0) {
-		return NeedMore // the size is not that of what came
+	_, more, ok := countMessages(request, kafkaLength)
+	_, moreBack, okBack := countMessages(response, kafkaLength)
+	fits := more == 0 || answered && moreBack == 0 // the sizes are those of what came
+	if !ok || !okBack || !fits || !answered && len(client) < 3 {
+		return moreIf(ok && okBack)
 	}
 	o := r.Object("kafka")
 	o.Text("client_id", client)
@@ -53,6 +56,17 @@ func inspectKafka(c *Conversation, r *Result) Verdict {
 		o.Text("client_version", version)
 	}
 	return Yes
+}
+
+// kafkaLength is for countMessages: requests and responses begin with their size.
+func kafkaLength(b []byte) int {
+	if len(b) < 4 {
+		return 0
+	}
+	if size := be32(b); size >= 4 && size <= kafkaMaxRequest {
+		return 4 + size
+	}
+	return -1
 }
 
 // kafkaRequest checks a request's header and gives the client identifier, which may be null.

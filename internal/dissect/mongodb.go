@@ -93,7 +93,12 @@ func mongoBody(b []byte) (document []byte, ok bool) {
 	if n := le32(document); n < bsonMinimum || n > length-mongoHeader-before {
 		return nil, false
 	}
-	if kind := document[4]; kind > 0x13 && kind != 0xff && kind != 0x7f {
+	kind := document[4]
+	if kind == 0 {
+		return document, le32(document) == bsonMinimum && length == mongoHeader+before+bsonMinimum
+	}
+	name, _, whole := cutZero(document[5:])
+	if kind > 0x13 && kind != 0xff && kind != 0x7f || whole && len(name) == 0 || !isPrintable(name[:min(len(name), MaxText)]) {
 		return nil, false
 	}
 	return document, true

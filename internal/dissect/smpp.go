@@ -25,18 +25,21 @@ func inspectSMPP(c *Conversation, r *Result) Verdict {
 		if len(b) < smppHeader {
 			continue
 		}
-		n, _, ok := countMessages(b, smppLength)
+		n, rest, ok := countMessages(b, smppLength)
 		if !ok {
 			return No
 		}
-		if n == 0 {
-			continue
+		if n == 0 || rest > 0 {
+			continue // the lengths must be those of what came
 		}
 		command := be16(b[6:])
 		o := r.Object("smpp")
 		o.Int("command", int64(command))
 		if bind := command == 1 || command == 2 || command == 9; bind && b[4] == 0 {
-			system, rest, _ := cutZero(b[smppHeader:be32(b)])
+			system, rest, ok := cutZero(b[smppHeader:be32(b)])
+			if !ok || !isPrintable(system) {
+				return No
+			}
 			o.Text("system_id", system)
 			if password, _, _ := cutZero(rest); len(password) > 0 {
 				r.Risk("cleartext-credentials")
