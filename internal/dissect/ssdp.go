@@ -36,13 +36,14 @@ func inspectSSDP(c *Conversation, r *Result) Verdict {
 	} else {
 		o.Text("method", method)
 	}
-	_, rest, ok := bytes.Cut(b, []byte("\n"))
+	_, rest, _ := bytes.Cut(b, []byte("\n"))
 	var known Bytes // a field that is repeated counts once
 	for range maxSSDPLines {
-		var line []byte
-		if line, rest, ok = bytes.Cut(rest, []byte("\n")); !ok && len(line) == 0 {
+		line, after, whole := bytes.Cut(rest, []byte("\n"))
+		if !whole && len(line) == 0 {
 			break
 		}
+		rest = after
 		line = bytes.TrimSuffix(line, []byte("\r"))
 		for i, f := range ssdpFields {
 			if hasPrefixFold(line, f.wire) && !known.Has(byte(i)) {
