@@ -14,7 +14,10 @@ var _ = register(Protocol{
 	Inspect:   inspectHARTIP,
 })
 
-const hartHeader = 8 // version, type, identifier, status, sequence number, length of all
+const (
+	hartHeader  = 8             // version, type, identifier, status, sequence number, length of all
+	hartLongest = 24 * 3600_000 // milliseconds of inactivity
+)
 
 func inspectHARTIP(c *Conversation, r *Result) Verdict {
 	b := c.First()
@@ -31,7 +34,8 @@ func inspectHARTIP(c *Conversation, r *Result) Verdict {
 	}
 	const initiate, initiateLength = 0, hartHeader + 5
 	switch {
-	case id == initiate && kind <= 1 && length == initiateLength && b[hartHeader] <= 1: // the master's kind and a timer
+	case id == initiate && kind <= 1 && length == initiateLength && length == len(b) && b[0] == 1 && b[hartHeader] <= 1 &&
+		be32(b[hartHeader+1:]) > 0 && be32(b[hartHeader+1:]) <= hartLongest: // the master's kind and a timer
 	case !hartAnswered(c, b):
 		return NeedMore
 	}
@@ -44,5 +48,6 @@ func inspectHARTIP(c *Conversation, r *Result) Verdict {
 // hartAnswered says whether the other side repeats the identifier and sequence number of b.
 func hartAnswered(c *Conversation, b []byte) bool {
 	answer := otherSide(c)
-	return len(answer) >= hartHeader && answer[0] == b[0] && answer[1] != b[1] && answer[2] == b[2] && string(answer[4:6]) == string(b[4:6])
+	return len(answer) >= hartHeader && answer[0] == b[0] && answer[1]^b[1] == 1 && answer[2] == b[2] && string(answer[4:6]) == string(b[4:6]) &&
+		be16(answer[6:]) == len(answer) && be16(answer[4:]) != 0
 }

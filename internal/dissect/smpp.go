@@ -57,12 +57,12 @@ func smppLength(b []byte) int {
 	}
 	length := be32(b)
 	if length < smppHeader || length > smppMaximum || b[4] != 0 && b[4] != smppResponse || b[5] != 0 ||
-		b[4] == 0 && be32(b[8:]) != 0 || be32(b[8:]) > 0xffff || be32(b[8:]) < 0 {
+		b[4] == 0 && be32(b[8:]) != 0 || be32(b[8:]) > 0xffff || be32(b[8:]) < 0 || b[12] >= 0x80 && b[7] != 0 { // sequence numbers end at 7fffffff
 		return -1
 	}
 	switch command := be16(b[6:]); command {
 	case 0, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0b, 0x15, 0x21, 0x102, 0x103, 0x111, 0x112, 0x113:
-		if be32(b[12:]) == 0 && command != 0 || (command == 6 || command == 0x15) && length != smppHeader {
+		if be32(b[12:]) <= 0 && command != 0 || (command == 6 || command == 0x15) && length != smppHeader {
 			return -1
 		}
 		return length
