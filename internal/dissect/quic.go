@@ -37,6 +37,7 @@ const (
 type quicScratch struct {
 	version     quic.Version // 0 until something distinctive came
 	negotiation bool         // a server offered versions
+	sure        bool         // what came is more than a version number
 	keys        quic.Keys
 	keyVersion  quic.Version
 	keyID       []byte // what keys were derived from, nil before
@@ -52,7 +53,7 @@ type quicScratch struct {
 var quicScratches = sync.Pool{New: func() any { return new(quicScratch) }}
 
 func (q *quicScratch) reset() {
-	q.version, q.negotiation = 0, false
+	q.version, q.negotiation, q.sure = 0, false, false
 	q.keyID, q.opened, q.derived, q.clear = nil, false, 0, false
 	q.hello = quic.Hello{}
 	q.crypto.Reset()
@@ -67,6 +68,9 @@ func inspectQUIC(c *Conversation, r *Result) Verdict {
 	}
 	if q.version == 0 && !q.negotiation {
 		return No
+	}
+	if !q.sure && !q.negotiation && !q.opened {
+		return NeedMore
 	}
 	s := tlsScratches.Get().(*tlsScratch)
 	defer tlsScratches.Put(s)
@@ -92,8 +96,16 @@ func (q *quicScratch) datagram(d *Datagram) {
 			return
 		}
 		q.packet(&h, d.FromClient)
+		// Version 1 is a number that other protocols' headers hold too: the packets' lengths then have to end with the datagram.
+		q.sure = q.sure || h.Version != quic.V1 || h.Type != quic.Retry && quicEnds(rest, h.DCID)
 		b = rest
 	}
+}
+
+// quicEnds says whether rest, which follows a packet, is nothing or a packet with a short header to the same connection ID
+// (RFC 9000 §12.2).
+func quicEnds(rest, id []byte) bool {
+	return len(rest) == 0 || rest[0]>>6 == 1 && bytes.HasPrefix(rest[1:], id)
 }
 
 func (q *quicScratch) packet(h *quic.Header, fromClient bool) {

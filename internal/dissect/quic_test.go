@@ -130,6 +130,10 @@ func TestQUICNames(t *testing.T) {
 		"short header":                   udp(443, CX("40 0102030405060708 00010203040506070809")),
 		"negotiation of unknown":         udp(443, SX("80 00000000 08 0102030405060708 00 12345678")),
 		"length past the datagram's end": udp(443, CX("e0 00000001 08 0102030405060708 00 4015 0001020304050607 08090a0b0c0d0e0f 00010203")),
+		"more behind the packet":         udp(443, CX("e0 00000001 08 0102030405060708 00 4014 0001020304050607 08090a0b0c0d0e0f 00010203 00")),
+		"a retry alone":                  udp(443, CX("f0 00000001 00 08 0102030405060708 000102030405060708090a0b0c0d0e0f 0001")),
+		"negotiation without an ID":      udp(443, SX("80 00000000 08 0102030405060708 00 00000001 0a0a0a0a")),
+		"negotiation of mostly unknown":  udp(443, SX("80 00000000 08 0102030405060708 08 0102030405060708 00000001 12345678 12345679")),
 		"Q043 in lower case":             udp(443, CX("09 0102030405060708 71303433 01 00")),
 	} {
 		if h := listen(t, k); h.protocol == "quic" {

@@ -181,12 +181,19 @@ func (h *Header) parseGoogle43(b []byte) bool {
 	return true
 }
 
-// Negotiates says whether the versions of a VersionNegotiation packet include one that is known.
+// Negotiates says whether a VersionNegotiation packet can be a server's: it repeats the connection ID that the client chose
+// (RFC 9000 §7.2, §17.2.1), and at least half of the versions are known or reserved ones.
 func (h *Header) Negotiates() bool {
+	known, all := 0, 0
 	for b := h.Versions; len(b) >= 4; b = b[4:] {
-		if Version(binary.BigEndian.Uint32(b)).Known() {
-			return true
+		v := Version(binary.BigEndian.Uint32(b))
+		if v == Negotiation {
+			return false
+		}
+		all++
+		if v.Known() || v.IsReserved() {
+			known++
 		}
 	}
-	return false
+	return known > 0 && known*2 >= all && len(h.SCID) >= minClientID
 }
