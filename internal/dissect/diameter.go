@@ -42,13 +42,13 @@ func inspectDiameter(c *Conversation, r *Result) Verdict {
 	if len(b) < diameterHeader+8 {
 		return NeedMore
 	}
-	length, command := be32(b)&0xffffff, be32(b[4:])&0xffffff
+	length, command := be24(b[1:]), be24(b[5:])
 	if b[0] != 1 || length < diameterHeader+8 || length%4 != 0 || b[4]&0x0f != 0 || command < 256 || b[4]&0xa0 == 0xa0 {
 		return No
 	}
 	o := r.Object("diameter")
 	o.Int("command", int64(command))
-	o.Int("application_id", int64(uint32(be32(b[8:]))))
+	o.Int("application_id", int64(ube32(b[8:])))
 	o.Bool("request", b[4]&0x80 != 0)
 	avps := b[diameterHeader:min(length, len(b))]
 	host, realm, destination := false, false, false
@@ -58,7 +58,7 @@ func inspectDiameter(c *Conversation, r *Result) Verdict {
 		if len(avps) < avpHeader {
 			break
 		}
-		size := be32(avps[4:]) & 0xffffff
+		size := be24(avps[5:])
 		if size < avpHeader || avps[4]&0x1f != 0 || i == 0 && (size > length-diameterHeader || be32(avps) < firstBase || be32(avps) > lastBase || avps[4]&mandatory == 0) {
 			return No
 		}

@@ -21,7 +21,7 @@ func inspectElasticsearch(c *Conversation, r *Result) Verdict {
 		return No
 	}
 	if len(b) < header {
-		if len(b) == 6 && be32(b[2:]) == ping {
+		if len(b) == 6 && ube32(b[2:]) == ping {
 			return Yes
 		}
 		return NeedMore

@@ -84,5 +84,5 @@ func fastcgiLength(b []byte) (n int, rest []byte, ok bool) {
 	if b[0]&0x80 == 0 {
 		return int(b[0]), b[1:], true
 	}
-	return be32(b) & 0x7fffffff, b[4:], true
+	return int(ube32(b) & 0x7fffffff), b[4:], true
 }

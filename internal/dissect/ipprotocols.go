@@ -126,7 +126,7 @@ func checkGRE(d *Datagram, r *Result) bool {
 // checkESP: a security parameters index that is not reserved (RFC 4303 §2.1) and a sequence number.
 func checkESP(d *Datagram, r *Result) bool {
 	b := d.Payload
-	if len(b) < 8 || uint32(be32(b)) < 256 {
+	if len(b) < 8 || ube32(b) < 256 {
 		return false
 	}
 	r.Object("esp").Hex("spi", b[:4])
@@ -136,7 +136,7 @@ func checkESP(d *Datagram, r *Result) bool {
 // checkAH: a length in words that holds the fixed part and fits, and the reserved field.
 func checkAH(d *Datagram, r *Result) bool {
 	b := d.Payload
-	if len(b) < 12 || b[1] < 1 || 4*(int(b[1])+2) > d.Length || be16(b[2:]) != 0 || uint32(be32(b[4:])) < 256 {
+	if len(b) < 12 || b[1] < 1 || 4*(int(b[1])+2) > d.Length || be16(b[2:]) != 0 || ube32(b[4:]) < 256 {
 		return false
 	}
 	r.Object("ah").Hex("spi", b[4:8])

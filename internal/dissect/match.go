@@ -5,6 +5,7 @@ package dissect
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -48,11 +49,17 @@ func hasPrefixFold(b []byte, prefix string) bool {
 	return true
 }
 
-// be16, be32, le16 and le32 read a number at the start of b, which must be long enough.
+// be16, be32, le16 and le32 read a number at the start of b, which must be long enough. On 32-bit machines what is above
+// math.MaxInt32 becomes that: no length is as long, and none must turn negative. ube32 and ule32 give those.
 func be16(b []byte) int { return int(binary.BigEndian.Uint16(b)) }
-func be32(b []byte) int { return int(binary.BigEndian.Uint32(b)) }
+func be32(b []byte) int { return int(min(uint64(binary.BigEndian.Uint32(b)), math.MaxInt)) }
 func le16(b []byte) int { return int(binary.LittleEndian.Uint16(b)) }
-func le32(b []byte) int { return int(binary.LittleEndian.Uint32(b)) }
+func le32(b []byte) int { return int(min(uint64(binary.LittleEndian.Uint32(b)), math.MaxInt)) }
+
+// be24 reads three bytes. ube32 and ule32 give all 32 bits, for magic numbers and masks.
+func be24(b []byte) int     { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }
+func ube32(b []byte) uint32 { return binary.BigEndian.Uint32(b) }
+func ule32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
 
 // isPrintable says whether all of b is printable ASCII, tabs and line ends.
 func isPrintable(b []byte) bool {

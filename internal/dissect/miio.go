@@ -23,7 +23,7 @@ func inspectMiIO(c *Conversation, r *Result) Verdict {
 	if len(b) < miioHeader || b[0] != 0x21 || b[1] != 0x31 || be16(b[2:]) != d.Length {
 		return No
 	}
-	if unknown := uint32(be32(b[4:])); unknown != 0 && unknown != 0xffffffff {
+	if unknown := ube32(b[4:]); unknown != 0 && unknown != 0xffffffff {
 		return No
 	}
 	if device := b[8:12]; string(device) != "\xff\xff\xff\xff" {

@@ -60,10 +60,10 @@ func mongoBody(b []byte) (document []byte, ok bool) {
 	}
 	body := b[mongoHeader:min(length, len(b))]
 	before := 0 // what comes before the document
-	switch uint32(le32(b[12:])) {
+	switch ule32(b[12:]) {
 	case mongoMsg: // flags, of which 3 are defined and the lower 16 must be understood; kind of the section
 		const known = 1<<0 | 1<<1 | 1<<16
-		if uint32(le32(body))&^known != 0 || body[4] != 0 {
+		if ule32(body)&^known != 0 || body[4] != 0 {
 			return nil, false
 		}
 		before = 5

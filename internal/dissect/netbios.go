@@ -119,7 +119,7 @@ func inspectNetBIOSDatagram(c *Conversation, r *Result) Verdict {
 func inspectNetBIOSSession(c *Conversation, r *Result) Verdict {
 	const request = 4 + 2*(netbiosEncoded+1)
 	b := c.First()
-	if c.Midstream && len(b) >= 4 && b[0] == 0x85 && be32(b)&0xffffff == 0 && c.HasPort(139) { // keep-alive
+	if c.Midstream && len(b) >= 4 && b[0] == 0x85 && be24(b[1:]) == 0 && c.HasPort(139) { // keep-alive
 		return NeedMore
 	}
 	if len(b) < request {

@@ -2,6 +2,8 @@
 
 package dissect
 
+import "encoding/binary"
+
 // NetFlow versions 1, 5, 7 and 9 (Cisco's export formats; RFC 3954) and IPFIX (RFC 7011), which calls itself version 10.
 var _ = register(Protocol{
 	Name:      "netflow",
@@ -38,19 +40,19 @@ func inspectNetFlow(c *Conversation, r *Result) Verdict {
 	switch version {
 	case 1, 5, 6, 7:
 		f := netflowFixed[version]
-		if count == 0 || count > f.most || f.header+count*f.record != d.Length || !netflowTime(be32(b[8:])) || uint32(be32(b[12:])) >= 1e9 {
+		if count == 0 || count > f.most || f.header+count*f.record != d.Length || !netflowTime(binary.BigEndian.Uint32(b[8:])) || ube32(b[12:]) >= 1e9 {
 			return No
 		}
 		return Yes
 	case 9:
 		const header, firstData = 20, 256
-		if len(b) < header+4 || count == 0 || !netflowTime(be32(b[8:])) {
+		if len(b) < header+4 || count == 0 || !netflowTime(binary.BigEndian.Uint32(b[8:])) {
 			return No
 		}
 		return netflowSets(b[header:], d.Length > len(b), 1, firstData)
 	case 10:
 		const header, firstData = 16, 256
-		if count != d.Length || len(b) < header+4 || !netflowTime(be32(b[4:])) {
+		if count != d.Length || len(b) < header+4 || !netflowTime(binary.BigEndian.Uint32(b[4:])) {
 			return No
 		}
 		return netflowSets(b[header:], d.Length > len(b), 3, firstData)
@@ -58,7 +60,7 @@ func inspectNetFlow(c *Conversation, r *Result) Verdict {
 	return No
 }
 
-func netflowTime(seconds int) bool { return seconds >= netflowEpoch && seconds < netflowEnd }
+func netflowTime(seconds uint32) bool { return seconds >= netflowEpoch && seconds < netflowEnd }
 
 // netflowSets walks the sets: an identifier (0 and 1 are version 9's templates, 2 and 3 IPFIX's, data from 256 on) and a
 // length with this header in it. They must end where the message does, but for padding.

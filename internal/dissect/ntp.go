@@ -44,7 +44,7 @@ func ntpTime(d *Datagram, o *Object) Verdict {
 	if stratum > maxStratum || poll < -6 || poll > maxPoll || precision > 8 || precision < -64 {
 		return No
 	}
-	if delay, dispersion := be32(b[4:])>>16, be32(b[8:])>>16; delay > 0x40 && delay < 0xffc0 || dispersion > 0x100 {
+	if delay, dispersion := be16(b[4:]), be16(b[8:]); delay > 0x40 && delay < 0xffc0 || dispersion > 0x100 {
 		return No // root delay and dispersion in seconds: more than a few is nobody's clock
 	}
 	if mode := b[0] & 7; mode == 3 {

@@ -47,7 +47,7 @@ func inspectRPCSide(c *Conversation, b []byte, r *Result) Verdict {
 		if len(b) < 4+rpcReplySize {
 			return NeedMore
 		}
-		if length := be32(b) & 0x7fffffff; b[0] != 0x80 || length < rpcReplySize || length%4 != 0 {
+		if length := int(ube32(b) & 0x7fffffff); b[0] != 0x80 || length < rpcReplySize || length%4 != 0 {
 			return No
 		}
 		b = b[4:]

@@ -36,7 +36,7 @@ func inspectRaft(c *Conversation, r *Result) Verdict {
 		return No
 	}
 	o := r.Object("raft")
-	o.Int("server_id", int64(uint32(le32(b[8:]))))
+	o.Int("server_id", int64(ule32(b[8:])))
 	o.Text("address", address)
 	return Yes
 }

@@ -107,7 +107,7 @@ func rdpDatagram(c *Conversation) Verdict {
 		return No
 	}
 	up, down, flags := be16(b[12:]), be16(b[14:]), be16(b[6:])
-	if uint32(be32(b)) != 0xffffffff || flags&syn == 0 || flags&^known != 0 || up < least || up > most || down < least || down > most {
+	if ube32(b) != 0xffffffff || flags&syn == 0 || flags&^known != 0 || up < least || up > most || down < least || down > most {
 		return No
 	}
 	return Yes

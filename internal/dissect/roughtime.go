@@ -64,7 +64,7 @@ func isRoughtime(b []byte, length int, r *Result) bool {
 			offset = next
 		}
 		at := 4*n + 4*i
-		next := uint32(le32(b[at:]))
+		next := ule32(b[at:])
 		if next <= tag && i > 0 {
 			return false
 		}

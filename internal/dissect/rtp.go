@@ -44,7 +44,7 @@ func readRTP(b []byte, length int) (h rtpHeader, ok bool) {
 	if len(b) < rtpHeaderSize || b[0]>>6 != 2 {
 		return h, false
 	}
-	h = rtpHeader{int(b[1] & 0x7f), be16(b[2:]), uint32(be32(b[4:])), uint32(be32(b[8:]))}
+	h = rtpHeader{int(b[1] & 0x7f), be16(b[2:]), ube32(b[4:]), ube32(b[8:])}
 	size := rtpHeaderSize + 4*int(b[0]&0x0f)
 	if b[0]&0x10 != 0 && len(b) >= size+4 {
 		size += 4 + 4*be16(b[size+2:])

@@ -23,7 +23,7 @@ func inspectRx(c *Conversation, r *Result) Verdict {
 	}
 	const channels = 0x03 // the connection's lower bits number its calls at one time
 	a, b := first.Payload, newest.Payload
-	if be32(a) != be32(b) || be32(a[4:])&^channels != be32(b[4:])&^channels || be16(a[26:]) != be16(b[26:]) {
+	if ube32(a) != ube32(b) || ube32(a[4:])&^channels != ube32(b[4:])&^channels || be16(a[26:]) != be16(b[26:]) {
 		return No
 	}
 	const fromClient = 0x01

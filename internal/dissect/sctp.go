@@ -81,7 +81,7 @@ func sctpUserData(d *Datagram) (ppid uint32, data []byte) {
 			return 0, nil
 		}
 		if b[0] == sctpData && b[1]&begins != 0 && length > sctpDataHeader && len(b) > sctpDataHeader {
-			return uint32(be32(b[12:])), b[sctpDataHeader:min(length, len(b))]
+			return ube32(b[12:]), b[sctpDataHeader:min(length, len(b))]
 		}
 		b = b[min((length+3)&^3, len(b)):]
 	}

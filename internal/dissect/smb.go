@@ -63,7 +63,7 @@ func (s *smbSeen) walk(b []byte, c *Conversation) bool {
 		if len(b) < 8 {
 			return len(b) == 0 || b[0] == 0 || b[0] >= 0x81 && b[0] <= 0x85
 		}
-		length := be32(b) & 0xffffff
+		length := be24(b[1:])
 		if b[0] != 0 { // setting up the NetBIOS session: request, answers, keep-alive
 			if b[0] < 0x81 || b[0] > 0x85 || length > 256 {
 				return s.messages > 0

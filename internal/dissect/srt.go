@@ -24,7 +24,7 @@ const (
 func inspectSRT(c *Conversation, r *Result) Verdict {
 	b := c.Datagrams[0].Payload
 	// A control packet of type 0, subtype 0, without type-specific information.
-	if len(b) < srtHandshake || be32(b) != 0x80000000 || be32(b[4:]) != 0 {
+	if len(b) < srtHandshake || ube32(b) != 0x80000000 || be32(b[4:]) != 0 {
 		return No
 	}
 	version, encryption, extension, kind := be32(b[16:]), be16(b[20:]), be16(b[22:]), be32(b[36:])

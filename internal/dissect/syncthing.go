@@ -22,9 +22,9 @@ func inspectSyncthing(c *Conversation, r *Result) Verdict {
 		return NeedMore
 	}
 	switch {
-	case c.Transport == UDP && be32(b) == announce && b[4] == 0x0a && b[5] == 32: // field 1, the device id of 32 bytes
+	case c.Transport == UDP && ube32(b) == announce && b[4] == 0x0a && b[5] == 32: // field 1, the device id of 32 bytes
 		return Yes
-	case c.Transport == TCP && be32(b) == relay && be32(b[4:]) <= 9 && be32(b[8:]) <= 1024: // type and length
+	case c.Transport == TCP && ube32(b) == relay && be32(b[4:]) <= 9 && be32(b[8:]) <= 1024: // type and length
 		return Yes
 	}
 	return No

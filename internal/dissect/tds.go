@@ -119,7 +119,7 @@ func tdsIsLogin(b []byte) bool {
 	if len(b) < tdsLoginFixed || le32(b) < tdsLoginFixed || le32(b) > 1<<17 {
 		return false
 	}
-	switch uint32(le32(b[4:])) {
+	switch ule32(b[4:]) {
 	case 0x70000000, 0x71000000, 0x71000001, 0x72090002, 0x730a0003, 0x730b0003, 0x74000004:
 		return true
 	}

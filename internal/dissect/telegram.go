@@ -64,7 +64,7 @@ func telegramRelay(c *Conversation) Verdict {
 			return No
 		}
 	}
-	if asked := int32(le32(first[telegramTag+12:])); asked != -2 && asked != -3 {
+	if asked := int32(ule32(first[telegramTag+12:])); asked != -2 && asked != -3 {
 		return No
 	}
 	for i := range c.Datagrams[1:] {
@@ -84,7 +84,7 @@ func isTelegramKeyExchange(b []byte) bool {
 	switch {
 	case len(b) >= 2 && b[0] == 0xef:
 		b = b[2:]
-	case len(b) >= 8 && uint32(le32(b)) == 0xeeeeeeee:
+	case len(b) >= 8 && ule32(b) == 0xeeeeeeee:
 		b = b[8:]
 	case len(b) >= 8 && le32(b) == telegramFullSize && le32(b[4:]) == 0:
 		b = b[8:]
@@ -94,6 +94,6 @@ func isTelegramKeyExchange(b []byte) bool {
 	if len(b) < telegramUnencrypted+4 || le32(b)|le32(b[4:]) != 0 || le32(b[16:]) != 4+16 {
 		return false
 	}
-	constructor := uint32(le32(b[telegramUnencrypted:]))
+	constructor := ule32(b[telegramUnencrypted:])
 	return constructor == telegramReqPQ || constructor == telegramReqPQMulti
 }

@@ -38,7 +38,7 @@ func inspectTRDP(c *Conversation, r *Result) Verdict {
 	if b[4] != 1 || len(b) < header {
 		return moreIf(b[4] == 1 && c.Transport == TCP)
 	}
-	if crc32.ChecksumIEEE(b[:header-4]) != uint32(le32(b[header-4:])) {
+	if crc32.ChecksumIEEE(b[:header-4]) != ule32(b[header-4:]) {
 		return No
 	}
 	o := r.Object("trdp")
