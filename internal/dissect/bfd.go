@@ -9,14 +9,22 @@ var _ = register(Protocol{
 })
 
 func inspectBFD(c *Conversation, r *Result) Verdict {
-	const header, lastDiagnostic, authentication, multipoint = 24, 9, 4, 1
+	const header, lastDiagnostic, poll, final, authentication, multipoint = 24, 9, 32, 16, 4, 1
 	d := &c.Datagrams[0]
 	b := d.Payload
 	if len(b) < header || b[0]>>5 > 1 || b[0]&31 > lastDiagnostic || b[2] == 0 || b[1]&multipoint != 0 {
 		return No
 	}
 	length := int(b[3])
-	if length != d.Length || length != header && b[1]&authentication == 0 || length < header || be32(b[4:]) == 0 {
+	if length != d.Length || length < header || (length != header) != (b[1]&authentication != 0) || be32(b[4:]) == 0 {
+		return No
+	}
+	// An authentication section has its own length. A poll isn't an answer to one, a session that is up knows its peer and sends
+	// now and then, and no interval is longer than an hour (§4.1, §6.8.6, §6.8.7).
+	const initializing, slowest = 2, 3600_000_000
+	if length != header && (len(b) < header+2 || b[header] == 0 || b[header] > 5 || int(b[header+1]) != length-header) ||
+		b[1]&(poll|final) == poll|final || b[1]>>6 >= initializing && be32(b[8:]) == 0 ||
+		be32(b[12:]) == 0 || be32(b[12:]) > slowest || be32(b[16:]) > slowest || be32(b[20:]) > slowest {
 		return No
 	}
 	o := r.Object("bfd")

@@ -37,7 +37,7 @@ func inspectNTP(c *Conversation, r *Result) Verdict {
 func ntpTime(d *Datagram, o *Object) Verdict {
 	const header, maxStratum, maxPoll, reference = 48, 16, 17, 12
 	b := d.Payload
-	if len(b) < header || d.Length%4 != 0 {
+	if len(b) < header || !ntpTrailer(b[header:], d.Length-header) {
 		return No
 	}
 	stratum, poll, precision := b[1], int8(b[2]), int8(b[3])
@@ -50,6 +50,9 @@ func ntpTime(d *Datagram, o *Object) Verdict {
 	if mode := b[0] & 7; mode == 3 {
 		return Yes
 	}
+	if transmit := b[40:44]; be32(transmit) == 0 {
+		return No
+	}
 	o.Int("stratum", int64(stratum))
 	if stratum == 1 && isPrintable(b[reference:reference+3]) {
 		text := b[reference : reference+4]
@@ -61,15 +64,32 @@ func ntpTime(d *Datagram, o *Object) Verdict {
 	return Yes
 }
 
+// ntpTrailer checks the length of what follows the header: an authentication code (key identifier, then none or a digest: RFC 5905
+// §7.3, §9.2), or extension fields with their own length (RFC 7822 §3).
+func ntpTrailer(b []byte, length int) bool {
+	const fieldHeader, shortest = 4, 16
+	switch length {
+	case 0, 4, 4 + 16, 4 + 20:
+		return true
+	}
+	return length%4 == 0 && len(b) >= fieldHeader && be16(b[2:]) >= shortest && be16(b[2:])%4 == 0 && be16(b[2:]) <= length
+}
+
 // ntpControl checks a control message: its count of data bytes, which are padded to four and may be authenticated.
 func ntpControl(d *Datagram) Verdict {
-	const header, lastOperation = 12, 31
+	const header, response, unsetTrap, authenticated = 12, 0x80, 31, 24
 	b := d.Payload
-	if len(b) < header || b[1]&0x1f > lastOperation || b[0]>>6 != 0 {
+	if len(b) < header || b[0]>>6 != 0 {
 		return No
 	}
-	if count := be16(b[10:]); header+count > d.Length || d.Length-header-count > 3+24 {
+	if operation := b[1] & 0x1f; operation > 12 && operation != unsetTrap || b[1]&response == 0 && b[1]>>5 != 0 {
+		return No // no error and no more to come in a request
+	}
+	switch rest := d.Length - header - be16(b[10:]); {
+	case rest < 0, rest > 3 && rest < 4+16, rest > 3+authenticated:
 		return No
+	case rest <= 3:
+		return verdictIf(d.Length%4 == 0 && isZero(b[min(len(b), header+be16(b[10:])):]) || rest == 0)
 	}
 	return Yes
 }
@@ -83,8 +103,12 @@ func ntpPrivate(d *Datagram, o *Object) Verdict {
 		return No
 	}
 	items, size := be16(b[4:])&0xfff, be16(b[6:])&0xfff
-	if header+items*size > d.Length || b[6]>>4 != 0 || d.Length > header+500+max(32, items*size) {
-		return No
+	response, authenticated := b[0]&0x80 != 0, b[1]&0x80 != 0
+	if b[6]>>4 != 0 || header+items*size > d.Length || !response && b[4]>>4 != 0 || b[3] > 45 {
+		return No // reserved, or an error in a request
+	}
+	if rest := b[min(len(b), header+items*size):]; len(rest) > 0 && (response || !authenticated && !isZero(rest)) {
+		return No // requests are padded
 	}
 	o.Int("request_code", int64(b[3]))
 	if b[3] == monlist || b[3] == monlistOld {

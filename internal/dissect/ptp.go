@@ -26,7 +26,7 @@ func inspectPTP(c *Conversation, r *Result) Verdict {
 		return No
 	}
 	t := &ptpTypes[b[0]&15]
-	if length := be16(b[2:]); t.name == "" || length < t.length || length > d.Length {
+	if length := be16(b[2:]); t.name == "" || length < t.length || length > d.Length || d.Length-length > 2 { // over IPv6 two bytes follow (annex D.1)
 		return No
 	}
 	o := r.Object("ptpv2")
