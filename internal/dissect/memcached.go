@@ -58,8 +58,8 @@ func memcachedBinary(request, reply []byte, r *Result) Verdict {
 	if len(request) < header {
 		return NeedMore
 	}
-	keyLength := int(request[2])<<8 | int(request[3])
-	extras, body := int(request[4]), int(request[8])<<24|int(request[9])<<16|int(request[10])<<8|int(request[11])
+	keyLength := be16(request[2:])
+	extras, body := int(request[4]), be32(request[8:])
 	if request[5] != 0 || request[1] > 0x48 || body > 1<<24 || keyLength+extras > body || keyLength > 250 {
 		return No
 	}

@@ -104,10 +104,11 @@ func rpcGetPort(b []byte, program, version, procedure, credential int) int {
 	if program != portMapper || version < 2 || version > 4 || procedure != getPort || len(b) < verifier+8 {
 		return 0
 	}
-	arguments := verifier + 8 + be32(b[verifier+4:])
-	if arguments > verifier+8+rpcMaxAuth || len(b) < arguments+8 {
+	size := be32(b[verifier+4:])
+	if size > rpcMaxAuth || len(b) < verifier+8+size+8 {
 		return 0
 	}
+	arguments := verifier + 8 + size
 	asked := be32(b[arguments:])
 	if rpcProtocol(asked) != "nfs" {
 		return 0

@@ -16,7 +16,8 @@ const (
 	GeneralString   = 0x1b
 	Sequence        = 0x30
 	Set             = 0x31
-	maxLengthOctets = 4 // lengths below 4 GiB; no message of these protocols needs more
+	maxLengthOctets = 4
+	maxLength       = 1 << 30 // no message of these protocols needs more, and it fits an int of 32 bits
 )
 
 // Header reads the tag and length at the start of b: the value is b[at:at+length], as far as it is there.
@@ -33,10 +34,14 @@ func Header(b []byte) (tag byte, at, length int, ok bool) {
 	if n == 0 || n > maxLengthOctets || len(b) < 2+n {
 		return 0, 0, 0, false
 	}
+	var long uint32
 	for _, octet := range b[2 : 2+n] {
-		length = length<<8 | int(octet)
+		long = long<<8 | uint32(octet)
 	}
-	return tag, 2 + n, length, true
+	if long > maxLength {
+		return 0, 0, 0, false
+	}
+	return tag, 2 + n, int(long), true
 }
 
 // Next takes the element at the start of b, which must be there whole.
