@@ -24,7 +24,7 @@ func inspectBFD(c *Conversation, r *Result) Verdict {
 	const initializing, slowest = 2, 3600_000_000
 	if length != header && (len(b) < header+2 || b[header] == 0 || b[header] > 5 || int(b[header+1]) != length-header) ||
 		b[1]&(poll|final) == poll|final || b[1]>>6 >= initializing && be32(b[8:]) == 0 ||
-		be32(b[12:]) == 0 || be32(b[12:]) > slowest || be32(b[16:]) > slowest || be32(b[20:]) > slowest {
+		be32(b[12:]) == 0 || ube32(b[12:]) > slowest || ube32(b[16:]) > slowest || ube32(b[20:]) > slowest {
 		return No
 	}
 	o := r.Object("bfd")
