@@ -63,7 +63,7 @@ func inspectBFCP(c *Conversation, r *Result) Verdict {
 
 // answered says whether answer is the answer to m: 64 bits the same, and the primitive that belongs there (§13).
 func (m *bfcpMessage) answered(answer *bfcpMessage) bool {
-	return m.primitive != 0 && int(m.primitive) < len(bfcpAnswers) && answer.primitive == bfcpAnswers[m.primitive] &&
+	return answer.primitive != 0 && int(m.primitive) < len(bfcpAnswers) && answer.primitive == bfcpAnswers[m.primitive] &&
 		m.conference == answer.conference && m.transaction == answer.transaction && m.user == answer.user
 }
 

@@ -31,6 +31,8 @@ var _ = register(Protocol{
 const (
 	dceHeader         = 16
 	dceDatagramHeader = 80
+	// dceDatagramsOnly is the set of packet types that connections don't have: ping, and working to cancel_ack.
+	dceDatagramsOnly = 1<<1 | 0x7f<<4
 )
 
 func inspectDCE(c *Conversation, r *Result) Verdict {
@@ -40,7 +42,7 @@ func inspectDCE(c *Conversation, r *Result) Verdict {
 		return NeedMore
 	}
 	kind := b[2]
-	if b[0] != 5 || b[1] > 1 || kind > lastType || !dceFormat(b[4:]) || b[7] != 0 {
+	if b[0] != 5 || b[1] > 1 || kind > lastType || dceDatagramsOnly>>kind&1 != 0 || !dceFormat(b[4:]) || b[7] != 0 {
 		return No
 	}
 	number := le16
@@ -51,8 +53,15 @@ func inspectDCE(c *Conversation, r *Result) Verdict {
 	if length < dceHeader || auth+dceHeader > length || !c.Midstream && (kind != bind && kind != rts || b[3]&firstFragment == 0) {
 		return No // a connection begins with a bind, or, within HTTP, with control messages
 	}
-	if len(b) > length && b[length] != 5 {
+	whole, rest, ok := countMessages(b, dceLength)
+	if !ok {
 		return No
+	}
+	if kind != bind && rest > 0 && whole < 2 {
+		return NeedMore // what is not a connection's start must be as long as it says
+	}
+	if kind == rts && (b[4] != 0x10 || length < dceHeader+4 || auth != 0 || b[3] != firstFragment|2 || be32(b[12:]) != 0) {
+		return No // [MS-RPCH] §2.2.3.6
 	}
 	o := r.Object("dcerpc")
 	o.Int("version", 5)
@@ -71,6 +80,21 @@ func inspectDCE(c *Conversation, r *Result) Verdict {
 		return No
 	}
 	return verdictIf(dceInterface(o, r, b[context+4:context+20], b[4]>>4 != 0))
+}
+
+// dceLength is for countMessages.
+func dceLength(b []byte) int {
+	if len(b) < dceHeader {
+		return 0
+	}
+	length := le16(b[8:])
+	if b[4]>>4 == 0 {
+		length = be16(b[8:])
+	}
+	if b[0] != 5 || b[1] > 1 || !dceFormat(b[4:]) || length < dceHeader {
+		return -1
+	}
+	return length
 }
 
 // dceFormat checks the data representation: byte order and character set, kind of float, reserved (C706 §14.2).

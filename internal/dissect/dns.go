@@ -157,7 +157,7 @@ func checkDNS(b []byte, cut bool, port dnsPort) (m dnsMessage, ok bool) {
 	for i := 0; i < int(h.Questions) && i < maxDNSRecords; i++ {
 		q, end, err := dns.ParseQuestion(b, m.records)
 		if err != nil {
-			return m, port != dnsAnyPort && i > 0 || cut && i > 0
+			return m, i > 0 && (cut || port == dnsOwnPort)
 		}
 		if i == 0 {
 			if m.question = q; !dnsQuestionFits(b, &q, port) {
@@ -170,12 +170,12 @@ func checkDNS(b []byte, cut bool, port dnsPort) (m dnsMessage, ok bool) {
 	for i := 0; i < h.Records() && i < maxDNSRecords; i++ {
 		_, end, err := dns.ParseRecord(b, off)
 		if err != nil {
-			return m, h.Questions > 0 && (cut || port != dnsAnyPort)
+			return m, h.Questions > 0 && (cut || port == dnsOwnPort)
 		}
 		off = end
 	}
 	m.whole = true
-	return m, off == len(b) || cut || port != dnsAnyPort || h.Records() > maxDNSRecords
+	return m, off == len(b) || cut || port == dnsOwnPort || h.Records() > maxDNSRecords
 }
 
 func dnsFlagsFit(h *dns.Header, port dnsPort) bool {

@@ -9,24 +9,43 @@ var _ = register(Protocol{
 })
 
 func inspectLDP(c *Conversation, r *Result) Verdict {
-	const version, header, message, maxLength = 1, 10, 8, 4096
+	const version, header, message, maxLength, hello = 1, 10, 8, 4096, 0x0100
 	b := c.First()
 	if len(b) < header+message {
 		return NeedMore
 	}
 	length := be16(b[2:])
-	if be16(b) != version || length < header-4+message || length > maxLength || c.Transport == UDP && length+4 > c.Datagrams[0].Length {
+	if be16(b) != version || length < header-4+message || length > maxLength || be32(b[4:]) == 0 {
 		return No
 	}
-	kind, size := be16(b[header:])&0x7fff, be16(b[header+2:])
-	if size < 4 || size > length-(header-4)-4 || be32(b[4:]) == 0 || ldpMessage(kind) == "" {
+	kind := be16(b[header:])
+	if c.Transport == UDP && (kind != hello || length+4 != c.Datagrams[0].Length) || c.Transport == TCP && kind == hello {
 		return No
+	}
+	// The messages fill the protocol data unit, and another one, if any, follows it.
+	_, rest, ok := countMessages(b[header:min(len(b), length+4)], ldpLength)
+	if !ok || len(b) >= length+4 && rest > 0 || len(b) > length+5 && be16(b[length+4:]) != version {
+		return No
+	}
+	if c.Transport == TCP && len(b) < length+4 {
+		return NeedMore
 	}
 	o := r.Object("ldp")
 	var text [15]byte
 	o.Text("router_id", appendDotted(text[:0], b[4:8]))
 	o.String("message", ldpMessage(kind))
 	return Yes
+}
+
+// ldpLength is for countMessages: type, length of what follows it, identifier (§3.5).
+func ldpLength(b []byte) int {
+	if len(b) < 8 {
+		return 0
+	}
+	if ldpMessage(be16(b)&0x7fff) == "" || be16(b[2:]) < 4 {
+		return -1
+	}
+	return 4 + be16(b[2:])
 }
 
 // ldpMessage is the name of a message type, RFC 5036 §3.7 and RFC 5561.
