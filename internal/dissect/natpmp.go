@@ -34,7 +34,7 @@ func inspectNATPMP(c *Conversation, r *Result) Verdict {
 		o.String("operation", "external-address")
 		return Yes
 	case 1, 2:
-		if b[2] != 0 || b[3] != 0 {
+		if b[2] != 0 || b[3] != 0 || be16(b[4:]) == 0 && be32(b[8:]) != 0 { // without a port, all mappings are deleted (§3.4)
 			return No
 		}
 		o.String("operation", "map")
@@ -60,10 +60,13 @@ func inspectPCP(b []byte, r *Result) Verdict {
 		return No
 	}
 	sizes := [...]int{0, 36, 56}
-	if b[1]&0x80 == 0 && (b[3] != 0 || len(b) < header+sizes[opcode]) {
+	if b[1]&0x80 == 0 && (b[3] != 0 || len(b) < header+sizes[opcode] || isZero(b[8:header])) { // the client's address
 		return No
 	}
-	if b[1]&0x80 != 0 && b[3] > 13 {
+	if b[1]&0x80 != 0 && (b[3] > 13 || b[3] == 0 && len(b) < header+sizes[opcode] || !isZero(b[12:header])) {
+		return No
+	}
+	if len(b) >= header+sizes[opcode] && opcode != 0 && !isZero(b[header+13:header+16]) { // between protocol and port
 		return No
 	}
 	r.SetProtocol("pcp")

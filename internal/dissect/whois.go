@@ -12,17 +12,16 @@ var _ = register(Protocol{
 })
 
 func inspectWhois(c *Conversation, r *Result) Verdict {
-	const maxQuery = 512
+	const maxQuery, maxLine = 512, 256
 	request, reply := c.ToServer(), c.ToClient()
 	if len(request) == 0 {
-		// The answer alone: comments begin with "%" or "#", fields with a word and a colon.
-		line, _, ok := bytes.Cut(reply[:min(len(reply), 256)], []byte("\n"))
-		if !ok || !isPrintable(line) || len(line) < 4 || line[0] != '%' && line[0] != '#' && bytes.IndexByte(line, ':') < 0 {
+		line, _, ok := bytes.Cut(reply[:min(len(reply), maxLine)], []byte("\n"))
+		if !ok || len(line) < 4 || !isWhoisReply(reply) {
 			return NeedMore
 		}
 		return Yes
 	}
-	query, _, ok := bytes.Cut(request, []byte("\n"))
+	query, rest, ok := bytes.Cut(request, []byte("\n"))
 	if !isPrintable(query[:min(len(query), maxQuery)]) || len(query) > maxQuery || c.ServerFirst() {
 		return No
 	}
@@ -30,14 +29,33 @@ func inspectWhois(c *Conversation, r *Result) Verdict {
 	if !ok || len(query) == 0 {
 		return NeedMore
 	}
-	if len(reply) == 0 && !c.Last && !bytes.HasSuffix(request, []byte("\r\n")) {
-		return NeedMore
+	if len(reply) == 0 && !(c.Last && bytes.HasSuffix(request, []byte("\r\n"))) {
+		return moreIf(len(rest) == 0)
 	}
-	if len(reply) > 0 && !isText(reply) || bytes.HasPrefix(query, []byte("GET ")) || bytes.Contains(query, []byte(" HTTP/")) {
+	if len(rest) > 0 || len(reply) > 0 && !isWhoisReply(reply) || bytes.HasPrefix(query, []byte("GET ")) || bytes.Contains(query, []byte(" HTTP/")) {
 		return No
 	}
 	r.Object("whois").Text("query", query)
 	return Yes
+}
+
+// isWhoisReply says whether the start of b reads like a registry's answer: text that begins with a comment, has a field ("Name:
+// Mr Smith") or says that there is none.
+func isWhoisReply(b []byte) bool {
+	const enough = 2048
+	b = bytes.TrimLeft(b[:min(len(b), enough)], "\r\n\t ")
+	if len(b) == 0 || !isText(b) {
+		return false
+	}
+	if b[0] == '%' || b[0] == '#' || bytes.Contains(b, []byte(": ")) || bytes.Contains(b, []byte(":\r\n")) {
+		return true
+	}
+	for _, phrase := range [...]string{"o match", "ot found", "o entries", "o data found", " is free", "vailable", "nvalid ", "rror"} {
+		if bytes.Contains(b, []byte(phrase)) {
+			return true
+		}
+	}
+	return false
 }
 
 // isText says whether the start of b is text in any encoding: no control characters but white space.
