@@ -2,7 +2,11 @@
 
 package dissect
 
-import "github.com/weirnet/weir/internal/wire/ber"
+import (
+	"bytes"
+
+	"github.com/weirnet/weir/internal/wire/ber"
+)
 
 // LDAP (RFC 4511 §4.1.1), and CLDAP, which is LDAP in datagrams ([MS-ADTS] §6.3.3).
 var _ = register(Protocol{
@@ -13,6 +17,7 @@ var _ = register(Protocol{
 	Ports:     []uint16{389, 3268},
 	Start:     Of(ber.Sequence),
 	MinLength: 7,
+	Extra:     6, // for the certificate after StartTLS
 	Inspect:   inspectLDAP,
 })
 
@@ -54,7 +59,19 @@ func inspectLDAPSide(c *Conversation, b []byte, r *Result) Verdict {
 		}
 		return No
 	}
+	if c.Transport == TCP && whole && bytes.Contains(operation, []byte(ldapStartTLS)) {
+		return insideTLS(ldapAfterFirst(c.ToServer()), ldapAfterFirst(c.ToClient()), r)
+	}
 	return Yes
+}
+
+// ldapAfterFirst is what follows the first message of a stream, nil where that isn't whole.
+func ldapAfterFirst(b []byte) []byte {
+	_, at, length, ok := ber.Header(b)
+	if !ok || length > len(b)-at {
+		return nil
+	}
+	return b[at+length:]
 }
 
 // ldapOperation checks the operation by its tag and what it must begin with, RFC 4511 §4.2 to §4.12, and writes its names.

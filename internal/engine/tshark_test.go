@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/netip"
 	"os/exec"
 	"path/filepath"
@@ -78,6 +79,14 @@ func address(t *testing.T, text string) string {
 	return a.String()
 }
 
+// withoutPort cuts the port of a Host header, and the brackets of an IPv6 address in it.
+func withoutPort(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return strings.Trim(host, "[]")
+}
+
 // TestAgainstTshark compares names that weir reads in the recordings with what tshark reads in them.
 func TestAgainstTshark(t *testing.T) {
 	fields := []struct {
@@ -118,8 +127,8 @@ func TestAgainstTshark(t *testing.T) {
 					continue // the other direction's, or not this field's flow
 				}
 				got := f.value(r)
-				if host, _, ok := strings.Cut(want, ":"); ok && f.name == "HTTP host" {
-					want = host
+				if f.name == "HTTP host" {
+					want = withoutPort(want)
 				}
 				if got == "" && f.name != "SNI" { // a protocol that carries this one inside
 					continue
