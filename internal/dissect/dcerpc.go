@@ -70,16 +70,30 @@ func inspectDCE(c *Conversation, r *Result) Verdict {
 		return Yes
 	}
 	const context = dceHeader + 8 + 4 // after fragment sizes, group, and the number of contexts
-	if length < context+44 || len(b) < context+20 && c.Last {
+	const syntax = 20                 // UUID and version
+	if length < context+4+2*syntax {
 		return No
 	}
-	if len(b) < context+20 {
+	if len(b) < context+4+2*syntax {
 		return NeedMore
 	}
-	if b[context-4] == 0 || b[context+2] == 0 { // no context, or no transfer syntax in it
+	// At least one context, with a transfer syntax.
+	if b[context-4] == 0 || b[context+2] == 0 || !dceTransferSyntax(b[context+4+syntax:], b[4]>>4 != 0) {
 		return No
 	}
-	return verdictIf(dceInterface(o, r, b[context+4:context+20], b[4]>>4 != 0))
+	dceInterface(o, r, b[context+4:context+20], b[4]>>4 != 0)
+	return Yes
+}
+
+// dceTransferSyntax says whether b begins with the UUID of NDR (C706 §14), of NDR64, or with what negotiates features at bind
+// time ([MS-RPCE] §2.2.4.12, §2.2.2.14).
+func dceTransferSyntax(b []byte, little bool) bool {
+	if !little {
+		return hasPrefix(b, "\x8a\x88\x5d\x04\x1c\xeb\x11\xc9\x9f\xe8\x08\x00\x2b\x10\x48\x60")
+	}
+	return hasPrefix(b, "\x04\x5d\x88\x8a\xeb\x1c\xc9\x11\x9f\xe8\x08\x00\x2b\x10\x48\x60") ||
+		hasPrefix(b, "\x33\x05\x71\x71\xba\xbe\x37\x49\x83\x19\xb5\xdb\xef\x9c\xcc\x36") ||
+		hasPrefix(b, "\x2c\x1c\xb7\x6c\x12\x98\x40\x45")
 }
 
 // dceLength is for countMessages.
@@ -127,12 +141,13 @@ func inspectDCEDatagram(c *Conversation, r *Result) Verdict {
 	o := r.Object("dcerpc")
 	o.Int("version", 4)
 	o.String("type", dceTypes[b[1]])
-	return verdictIf(dceInterface(o, r, b[24:40], little))
+	variant, profinet := dceInterface(o, r, b[24:40], little)
+	return verdictIf(profinet || variant && dceVariant(b[40+8])) // the activity has an UUID too
 }
 
-// dceInterface writes an interface's UUID, which must be of the variant with 10 or 110 in front (RFC 9562 §4.1), and
-// recognises those of PROFINET: DEA0000x-6C97-11D1-8271-00A02442DF7D.
-func dceInterface(o *Object, r *Result, wire []byte, little bool) bool {
+// dceInterface writes an interface's UUID, and says whether it is of the variant with 10 or 110 in front (RFC 9562 §4.1), which
+// some of Microsoft's aren't, and whether it is one of PROFINET's: DEA0000x-6C97-11D1-8271-00A02442DF7D.
+func dceInterface(o *Object, r *Result, wire []byte, little bool) (variant, profinet bool) {
 	var id [16]byte
 	copy(id[:], wire)
 	if little {
@@ -142,11 +157,14 @@ func dceInterface(o *Object, r *Result, wire []byte, little bool) bool {
 	}
 	var text [36]byte
 	o.Text("interface", appendUUID(text[:0], &id))
-	if hasPrefix(id[:], "\xde\xa0\x00") && string(id[4:]) == "\x6c\x97\x11\xd1\x82\x71\x00\xa0\x24\x42\xdf\x7d" {
+	profinet = hasPrefix(id[:], "\xde\xa0\x00") && string(id[4:]) == "\x6c\x97\x11\xd1\x82\x71\x00\xa0\x24\x42\xdf\x7d"
+	if profinet {
 		r.SetProtocol("profinet-io")
 	}
-	return id[8] >= 0x80 && id[8] < 0xe0
+	return dceVariant(id[8]), profinet
 }
+
+func dceVariant(b byte) bool { return b >= 0x80 && b < 0xe0 }
 
 // appendUUID appends the text form of RFC 9562 §4.
 func appendUUID(dst []byte, id *[16]byte) []byte {

@@ -2,7 +2,10 @@
 
 package dissect
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // The messages are built after C706 §12.6.4.3 (bind to the endpoint mapper) and §12.5 (connectionless request).
 var (
@@ -14,6 +17,10 @@ var (
 
 func TestDCE(t *testing.T) {
 	wantProtocol(t, dceBind, "dcerpc", `"type":"bind"`, `"interface":"e1af8308-5d1f-11c9-91a4-08002b14a0fa"`)
+	lsarpc := slices.Clone(dceBind.says[0].bytes)
+	copy(lsarpc[32:], unhex("78573412 3412 cdab ef00 0123456789ab 00000000")) // not of a variant that RFC 9562 knows
+	wantProtocol(t, tcp(49152, C(lsarpc)), "dcerpc", `"interface":"12345778-1234-abcd-ef00-0123456789ab"`)
+	wantNot(t, tcp(49152, C(lsarpc[:len(lsarpc)-19]), S("x")), "dcerpc")
 	wantProtocol(t, dceProfinet, "profinet-io", `"interface":"dea00001-6c97-11d1-8271-00a02442df7d"`)
 	wantNot(t, tcp(135, CX("05 02 00 01 0a000001 0050 0000 00000000 00000000")), "dcerpc")
 	wantNot(t, udp(135, C(make([]byte, 90))), "dcerpc")
