@@ -123,7 +123,7 @@ func dnsFromStream(b []byte, c *Conversation) (m dnsMessage, ready, ok bool) {
 	if !ok && len(b) < dns.HeaderSize+dns.MaxName+4 && !c.Last {
 		return m, false, true // the question may not be there yet
 	}
-	return m, c.Last, ok
+	return m, c.Last, ok && dnsLeniency(c) == dnsOwnPort
 }
 
 // dnsPort is what the ports say of a DNS message.
@@ -137,9 +137,9 @@ const (
 
 func dnsLeniency(c *Conversation) dnsPort {
 	switch {
-	case c.HasPort(portMDNS):
+	case c.HasPort(portMDNS), c.HasPort(portLLMNR):
 		return dnsMulticast
-	case c.HasPort(portDNS), c.HasPort(portLLMNR):
+	case c.HasPort(portDNS):
 		return dnsOwnPort
 	}
 	return dnsAnyPort

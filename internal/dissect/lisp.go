@@ -77,7 +77,7 @@ func lispControl(b []byte) string {
 	records, body := int(b[3]), b[header:]
 	switch b[0] >> 4 {
 	case 1:
-		if records > 0 && lispFamily(be16(body)) { // the source's
+		if records > 0 && lispMapRequest(body) {
 			return "map-request"
 		}
 	case 2:
@@ -107,6 +107,28 @@ func lispFamily(family int) bool {
 
 // lispAuthentication says whether key identifier and length of the authentication data are those of RFC 9301 §5.6.
 func lispAuthentication(b []byte) bool {
+	const ttl, record = 4, 12
 	length := be16(b[2:])
-	return b[1] <= 5 && (length == 0 || length == 16 || length == 20 || length == 32)
+	if b[0] > 1 || b[1] > 5 || length != 0 && length != 16 && length != 20 && length != 32 || (length == 0) != (b[1] == 0) {
+		return false
+	}
+	if len(b) < 4+length+record {
+		return false
+	}
+	b = b[4+length:] // the first record: time to live, locators, mask length, flags, version, family
+	return b[ttl+1] <= 128 && b[ttl+4]>>4 == 0 && lispFamily(be16(b[record-2:])) && be16(b[record-2:]) != 0
+}
+
+// lispMapRequest checks the source's address and the family of the first of the routers to answer to.
+func lispMapRequest(b []byte) bool {
+	lengths := [...]int{0, 4, 16}
+	family := be16(b)
+	if !lispFamily(family) {
+		return false
+	}
+	if family >= len(lengths) {
+		return be16(b) == 16387 && b[2] == 0 // canonical addresses begin with reserved bits (RFC 8060 §3)
+	}
+	b = b[2+lengths[family]:]
+	return len(b) >= 2 && lispFamily(be16(b)) && be16(b) != 0
 }

@@ -32,7 +32,11 @@ func inspectNATPMP(c *Conversation, r *Result) Verdict {
 	switch b[1] {
 	case 0:
 		o.String("operation", "external-address")
-		return Yes
+		if len(c.Datagrams) == 1 && !c.Last {
+			return NeedMore // two bytes of zero are not much
+		}
+		second := c.Datagrams[len(c.Datagrams)-1]
+		return verdictIf(len(second.Payload) >= 2 && second.Payload[0] == 0 && second.Payload[1]&^response <= 2)
 	case 1, 2:
 		if b[2] != 0 || b[3] != 0 || be16(b[4:]) == 0 && be32(b[8:]) != 0 { // without a port, all mappings are deleted (§3.4)
 			return No

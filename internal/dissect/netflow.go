@@ -46,7 +46,7 @@ func inspectNetFlow(c *Conversation, r *Result) Verdict {
 		return Yes
 	case 9:
 		const header, firstData = 20, 256
-		if len(b) < header+4 || count == 0 || !netflowTime(binary.BigEndian.Uint32(b[8:])) {
+		if len(b) < header+4 || count == 0 || count*4 > d.Length-header || !netflowTime(binary.BigEndian.Uint32(b[8:])) { // four bytes are the least of a record
 			return No
 		}
 		return netflowSets(b[header:], d.Length > len(b), 1, firstData)

@@ -25,9 +25,13 @@ func inspectNTP(c *Conversation, r *Result) Verdict {
 	o.Int("version", int64(version))
 	o.String("mode", ntpModes[mode])
 	switch mode {
-	case 6:
-		return ntpControl(d)
-	case 7:
+	case 6, 7: // not in version 1
+		if version == 1 {
+			return No
+		}
+		if mode == 6 {
+			return ntpControl(d)
+		}
 		return ntpPrivate(d, o)
 	}
 	return ntpTime(d, o)
@@ -107,8 +111,12 @@ func ntpPrivate(d *Datagram, o *Object) Verdict {
 	if b[6]>>4 != 0 || header+items*size > d.Length || !response && b[4]>>4 != 0 || b[3] > 45 {
 		return No // reserved, or an error in a request
 	}
-	if rest := b[min(len(b), header+items*size):]; len(rest) > 0 && (response || !authenticated && !isZero(rest)) {
-		return No // requests are padded
+	rest := b[min(len(b), header+items*size):]
+	switch {
+	case response:
+		return verdictIf(len(rest) == 0)
+	case authenticated && (len(rest) < 4+16 || d.Length%4 != 0), !authenticated && !isZero(rest): // requests are padded
+		return No
 	}
 	o.Int("request_code", int64(b[3]))
 	if b[3] == monlist || b[3] == monlistOld {

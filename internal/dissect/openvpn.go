@@ -2,6 +2,8 @@
 
 package dissect
 
+import "bytes"
+
 // OpenVPN over UDP and, behind two bytes of length, over TCP: the reset packets that open a session, in the clear, with
 // tls-auth's HMAC, and wrapped by tls-crypt.
 var _ = register(Protocol{
@@ -24,7 +26,9 @@ const (
 )
 
 const (
-	openvpnSession  = 8 // length of a session identifier
+	openvpnSession = 8 // length of a session identifier
+	// openvpnZeros is how many zeros it may have: it is random, and three would be there once in 300,000 sessions.
+	openvpnZeros    = 2
 	openvpnShortest = 1 + openvpnSession + 1 + 4
 	// openvpnReplay is the replay packet identifier in its long form: a number, which begins at 1, and the time of start.
 	openvpnReplay      = 8
@@ -94,7 +98,7 @@ func openvpnPacket(b []byte) (packet []byte, ready, ok bool) {
 // openvpnWrapping says how a reset packet is protected, "" where it is none. In each form at least 40 bits are fixed.
 func openvpnWrapping(b []byte) string {
 	const wrappedKey = openvpnCryptTag + 256 + 2 // tls-crypt-v2: tag, 2,048 bits, length
-	if len(b) < openvpnShortest || isZero(b[1:1+openvpnSession]) {
+	if len(b) < openvpnShortest || bytes.Count(b[1:1+openvpnSession], []byte{0}) > openvpnZeros {
 		return ""
 	}
 	rest, plain := b[1+openvpnSession:], openvpnClientPlain

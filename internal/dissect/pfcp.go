@@ -13,7 +13,7 @@ var _ = register(Protocol{
 const maxPFCPElements = 256
 
 func inspectPFCP(c *Conversation, r *Result) Verdict {
-	const followed, session, header = 0x04, 0x01, 4
+	const followed, priority, session, header = 0x04, 0x02, 0x01, 4
 	const firstSession, lastNode = 50, 20
 	d := c.Newest()
 	b := d.Payload
@@ -26,6 +26,12 @@ func inspectPFCP(c *Conversation, r *Result) Verdict {
 		at += 8
 	case b[0]&session == 0 && kind >= 1 && kind <= lastNode:
 	default:
+		return No
+	}
+	// Only session messages have a priority, in the upper half of the byte that is spare else; a followed message has another one
+	// of the same version behind it.
+	if spare := b[at-1]; spare&0x0f != 0 || spare != 0 && b[0]&priority == 0 || b[0]&(priority|session) == priority ||
+		b[0]&followed != 0 && (end+header >= d.Length || end < len(b) && b[end]&0xf8 != 0x20) {
 		return No
 	}
 	elements := 0

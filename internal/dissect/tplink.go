@@ -18,7 +18,9 @@ var _ = register(Protocol{
 const (
 	tplinkKey   = 171
 	tplinkLeast = 8
-	tplinkText  = 1024 // as much of the text is read: the device's description fits
+	// tplinkEnough printable bytes are distinctive without the object's end: 1.4 bits each.
+	tplinkEnough = 64
+	tplinkText   = 1024 // as much of the text is read: the device's description fits
 )
 
 func inspectTPLink(c *Conversation, r *Result) Verdict {
@@ -55,8 +57,8 @@ func tplinkMessage(c *Conversation, b, text []byte) ([]byte, Verdict) {
 		b = b[4:min(len(b), 4+be32(b))]
 	}
 	plain, ok := tplinkDecode(text, b)
-	if !ok {
-		return nil, No
+	if !ok || len(plain) < tplinkEnough && plain[len(plain)-1] != '}' {
+		return nil, moreIf(ok && c.Transport == TCP)
 	}
 	return plain, Yes
 }
