@@ -80,6 +80,56 @@ func TestReassembly(t *testing.T) {
 	}
 }
 
+// TestCutSegments: what the capture cut ends its stream there; whole segments from before the cut still count.
+func TestCutSegments(t *testing.T) {
+	type cutPiece struct {
+		piece
+		missing int // bytes that the capture left out at the end
+	}
+	long := strings.Repeat("0123456789abcdef", MaxStream/16+10)
+	for _, c := range []struct {
+		name   string
+		pieces []cutPiece
+		want   string
+	}{
+		{"in order", []cutPiece{{piece{0, "abc"}, 0}, {piece{3, "de"}, 2}, {piece{7, "hi"}, 0}}, "abcde"},
+		{"first", []cutPiece{{piece{0, "abc"}, 3}, {piece{3, "def"}, 0}, {piece{6, "g"}, 0}}, "abc"},
+		{"before the whole ones", []cutPiece{{piece{6, "gh"}, 4}, {piece{0, "abc"}, 0}, {piece{3, "def"}, 0}}, "abcdefgh"},
+		{"before the whole ones, backwards", []cutPiece{{piece{6, "gh"}, 4}, {piece{3, "def"}, 0}, {piece{0, "abc"}, 0}}, "abcdefgh"},
+		{"between", []cutPiece{{piece{0, "abc"}, 0}, {piece{6, "gh"}, 1}, {piece{3, "def"}, 0}, {piece{9, "j"}, 0}}, "abcdefgh"},
+		{"a whole one over the cut", []cutPiece{{piece{3, "de"}, 4}, {piece{0, "abcdefgh"}, 0}}, "abcde"},
+		{"what waits behind is out of reach", []cutPiece{{piece{5, "fg"}, 0}, {piece{3, "d"}, 4}, {piece{0, "abcdefg"}, 0}}, "abcd"},
+		{"in the middle of what waits", []cutPiece{{piece{2, "cdef"}, 0}, {piece{2, "cd"}, 2}, {piece{0, "ab"}, 0}}, "abcd"},
+		{"cut twice, the later one first", []cutPiece{{piece{6, "g"}, 2}, {piece{3, "d"}, 2}, {piece{0, "abcdefgh"}, 0}}, "abcd"},
+		{"a cut copy of what is there", []cutPiece{{piece{0, "abcdef"}, 0}, {piece{2, "cd"}, 2}, {piece{6, "gh"}, 0}}, "abcdefgh"},
+		{"from before the SYN", []cutPiece{{piece{-2, "xxab"}, 2}, {piece{2, "cd"}, 0}}, "ab"},
+		{"at the bound", []cutPiece{{piece{MaxStream - 5, long[:20]}, 100}, {piece{0, long[:MaxStream-5]}, 0}}, long[:MaxStream-5] + long[:5]},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []byte
+			table := collect(TCP, MaxExtra, func(c *Conversation) Verdict {
+				got = slices.Clone(c.ToServer())
+				return NeedMore
+			})
+			pool := NewPool()
+			s := pool.Get()
+			s.Feed(table, pool, &testFlow, &Segment{SYN: true, Seq: 999, FromClient: true})
+			for _, p := range c.pieces {
+				packet := []byte(p.text)
+				s.Feed(table, pool, &testFlow, &Segment{Payload: packet, Length: len(packet) + p.missing, Seq: 1000 + uint32(p.at), FromClient: true})
+				clear(packet)
+			}
+			if string(got) != c.want {
+				t.Errorf("%d bytes %.40q, want %d bytes %.40q", len(got), got, len(c.want), c.want)
+			}
+			pool.Put(s)
+			if pool.Buffered() != 0 {
+				t.Errorf("%d bytes stayed lent", pool.Buffered())
+			}
+		})
+	}
+}
+
 // TestReassemblyAgainstOracle compares with a slow twin that has an array of bytes and takes the first copy of each.
 func TestReassemblyAgainstOracle(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 9))

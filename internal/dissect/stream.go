@@ -17,14 +17,14 @@ type span struct{ start, end uint16 }
 
 // stream puts the start of one TCP direction together. The first copy of a byte wins, as in most stacks.
 type stream struct {
-	buf       []byte // storage, from the pool; nil as long as nothing has to wait
-	view      []byte // what is contiguous from the base: a part of buf, or of the packet at hand
-	base      uint32 // sequence number of the stream's first byte
-	spans     [maxHoles]span
-	nSpans    uint8
-	known     bool // base is set
-	hasData   bool
-	truncated bool // the capture cut a segment: nothing can be put behind it
+	buf     []byte // storage, from the pool; nil as long as nothing has to wait
+	view    []byte // what is contiguous from the base: a part of buf, or of the packet at hand
+	base    uint32 // sequence number of the stream's first byte
+	spans   [maxHoles]span
+	nSpans  uint8
+	known   bool // base is set
+	hasData bool
+	cutAt   uint16 // where the first segment ends that the capture cut, 0 without one: what lies there or behind is refused
 }
 
 // start sets the sequence number of the first byte, as a SYN or the answer to it tells.
@@ -48,22 +48,35 @@ func (s *stream) add(seq uint32, payload []byte, captured bool, pool *Pool) bool
 		payload = payload[-offset:]
 		offset = 0
 	}
-	if offset >= MaxStream || s.truncated && int(offset) >= len(s.view) {
+	bound := MaxStream
+	if s.cutAt > 0 {
+		bound = int(s.cutAt)
+	}
+	if offset >= int64(bound) || len(payload) == 0 {
 		return false
 	}
-	payload = payload[:min(len(payload), MaxStream-int(offset))]
-	if len(payload) == 0 {
-		return false
-	}
+	payload = payload[:min(len(payload), bound-int(offset))]
 	s.hasData = true
-	if !captured {
-		s.truncated = true
+	if end := int(offset) + len(payload); !captured && end > len(s.view) {
+		s.cut(end)
 	}
 	if offset == 0 && s.buf == nil && s.view == nil {
 		s.view = payload
 		return true
 	}
 	return s.store(int(offset), payload, pool)
+}
+
+// cut ends the stream at offset at: what waits behind it is out of reach.
+func (s *stream) cut(at int) {
+	s.cutAt = uint16(at)
+	for s.nSpans > 0 && int(s.spans[s.nSpans-1].start) >= at {
+		s.nSpans--
+	}
+	if s.nSpans > 0 {
+		last := &s.spans[s.nSpans-1]
+		last.end = min(last.end, s.cutAt)
+	}
 }
 
 // store copies payload to offset where no byte is yet, and moves the view on.
