@@ -41,12 +41,32 @@ func newFilter(expression string) (*filter, error) {
 	return f, err
 }
 
+// dlt is what libpcap's functions call a link type. Files hold LINKTYPE_ values, which are the same on every machine; the few
+// DLT_ values that differ from them do so by operating system (https://www.tcpdump.org/linktypes.html).
+func dlt(link packet.LinkType) C.int {
+	switch link {
+	case 100:
+		return C.DLT_ATM_RFC1483
+	case packet.LinkRaw, packet.LinkDLTRaw, packet.LinkDLTRawOpenBSD:
+		return C.DLT_RAW
+	case 102:
+		return C.DLT_SLIP_BSDOS
+	case 103:
+		return C.DLT_PPP_BSDOS
+	case 106:
+		return C.DLT_ATM_CLIP
+	case packet.LinkLoop:
+		return C.DLT_LOOP
+	}
+	return C.int(link)
+}
+
 func (f *filter) program(link packet.LinkType) (*C.struct_bpf_program, error) {
 	if p := f.programs[link]; p != nil {
 		return p, nil
 	}
 	const snapLength = 262144
-	handle := C.pcap_open_dead(C.int(link), snapLength)
+	handle := C.pcap_open_dead(dlt(link), snapLength)
 	if handle == nil {
 		return nil, fmt.Errorf("filter: libpcap does not know link type %d", link)
 	}

@@ -7,6 +7,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/weirnet/weir/internal/packet"
 )
 
 func TestFilter(t *testing.T) {
@@ -20,5 +22,28 @@ func TestFilter(t *testing.T) {
 	}
 	if status, _, stderr := weir("replay", "--filter", "tcp prot 80", capture); status != 2 || !strings.Contains(stderr, "tcp prot 80") {
 		t.Errorf("a mistake in the expression: status %d, %s", status, stderr)
+	}
+}
+
+// TestFilterLinkTypes: libpcap's numbers of link types are not those of files.
+func TestFilterLinkTypes(t *testing.T) {
+	for _, link := range []packet.LinkType{packet.LinkRaw, packet.LinkDLTRaw, packet.LinkDLTRawOpenBSD, packet.LinkIPv4} {
+		raw := captureFile(t, link, frameAt{0, ipv4(1, 1, echo)}, frameAt{1, ipv4(2, 17, datagram)})
+		status, out, stderr := weir("replay", "-o", "ndjson", "--filter", "icmp", raw)
+		if status != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(out, `"ip_proto":"icmp"`) {
+			t.Errorf("link type %d: status %d (%s), got:\n%s", link, status, stderr, out)
+		}
+	}
+	f, err := newFilter("ip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	for _, link := range []packet.LinkType{packet.LinkNull, packet.LinkPPP, packet.LinkPPPHDLC, 100, packet.LinkCHDLC,
+		packet.LinkIEEE80211, 106, packet.LinkLoop, packet.LinkLinuxSLL, packet.LinkIEEE80211Radiotap, packet.LinkPPI,
+		packet.LinkLinuxSLL2} {
+		if _, err := f.match(link, make([]byte, 64), 64); err != nil {
+			t.Errorf("link type %d: %v", link, err)
+		}
 	}
 }
