@@ -4,6 +4,8 @@ package report
 
 import (
 	"strconv"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/weirnet/weir/internal/packet"
 )
@@ -12,8 +14,8 @@ import (
 const CSVHeader = "first_seen,last_seen,ip_proto,client_ip,client_port,server_ip,server_port,protocol,application,category,hostname," +
 	"method,application_method,client_packets,client_bytes,server_packets,server_bytes,vlan,tunnel,end_reason,interface,id,community_id"
 
-// AppendCSV appends the record as one line of CSV, without a line end. Host names can't split a line or a column: they are
-// canonical; and no field begins as a spreadsheet's formula does, except that it is marked by an apostrophe.
+// AppendCSV appends the record as one line of CSV, without a line end: valid UTF-8, whatever the names in it hold. A field that
+// begins as a spreadsheet's formula does is marked by an apostrophe.
 func (f *Flow) AppendCSV(b []byte) []byte {
 	b = AppendTime(b, f.FirstSeen)
 	b = AppendTime(append(b, ','), f.LastSeen)
@@ -52,7 +54,8 @@ func (f *Flow) AppendCSV(b []byte) []byte {
 	return appendColumn(b, f.CommunityID)
 }
 
-// appendColumn appends a comma and value, in quotes where that is called for.
+// appendColumn appends a comma and value, in quotes where that is called for. What could split a line or turn the reading
+// direction, and bytes that are not UTF-8, become \xNN, as in JSON.
 func appendColumn[T string | []byte](b []byte, value T) []byte {
 	b = append(b, ',')
 	if len(value) == 0 {
@@ -72,15 +75,19 @@ func appendColumn[T string | []byte](b []byte, value T) []byte {
 	if formula {
 		b = append(b, '\'')
 	}
-	for i := range len(value) {
-		switch c := value[i]; {
-		case c == '"':
+	for i := 0; i < len(value); {
+		r, n := utf8.DecodeRuneInString(string(value[i:min(len(value), i+utf8.UTFMax)]))
+		switch {
+		case r == '"':
 			b = append(b, '"', '"')
-		case c < ' ' || c == 0x7f:
-			b = append(b, ' ')
+		case r != utf8.RuneError && unicode.IsPrint(r):
+			b = append(b, value[i:i+n]...)
 		default:
-			b = append(b, c)
+			for _, c := range []byte(value[i : i+n]) {
+				b = append(b, '\\', 'x', digits[c>>4], digits[c&15])
+			}
 		}
+		i += n
 	}
 	return append(b, '"')
 }

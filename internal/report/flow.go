@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package report holds the records that weir gives out, and how they are written: JSON, CSV, and the JSON Schema of both.
+// Package report holds the records that weir gives out, and writes them as JSON and as CSV; a JSON Schema describes the JSON.
 package report
 
 import (
@@ -154,9 +154,10 @@ func appendText(b []byte, name, value string) []byte {
 	return dissect.AppendText(b, value)
 }
 
+const digits = "0123456789abcdef"
+
 // AppendMAC appends an address as six pairs of hexadecimal digits with colons.
 func AppendMAC(b []byte, mac [6]byte) []byte {
-	const digits = "0123456789abcdef"
 	for i, c := range mac {
 		if i > 0 {
 			b = append(b, ':')

@@ -4,7 +4,7 @@ package report
 
 import _ "embed"
 
-// Schema is the JSON Schema (2020-12) of the flow record.
+// Schema is the JSON Schema (2020-12) of the flow record as AppendJSON writes it; CSVHeader says what CSV has of it.
 //
 //go:embed schema.json
 var Schema []byte
