@@ -15,9 +15,9 @@ import (
 
 // Exit statuses. Everything that could be done was done, for 0 and 1.
 const (
-	exitOK      = 0
-	exitPartial = 1 // input that broke off: what could be read was reported
-	exitUsage   = 2 // nothing was done: bad flags, no such file, an output that can't be written
+	exitOK      = 0 // also with a warning
+	exitPartial = 1 // input that broke off, or an interruption: what could be read was reported
+	exitUsage   = 2 // nothing was done (bad flags, no such file), or the output can't be written
 )
 
 // partialError is an error after which what came before it still counts.

@@ -127,6 +127,8 @@ func TestReplayBadInput(t *testing.T) {
 		{"a directory", []string{t.TempDir()}, 2, []string{"directory"}, false},
 		{"unknown output", []string{"-o", "xml", capture}, 2, []string{"--output", "ndjson"}, false},
 		{"no packets wanted", []string{"--max-packets-tcp", "0", capture}, 2, []string{"--max-packets-tcp"}, false},
+		{"too many workers", []string{"--workers", "257", capture}, 2, []string{"--workers 257", "256"}, false},
+		{"fewer than no workers", []string{"--workers", "-1", capture}, 2, []string{"--workers -1"}, false},
 		{"no file named", nil, 2, []string{"arg"}, false},
 		{"unknown flag", []string{"--colour", capture}, 2, []string{"--colour"}, false},
 		{"missing catalog", []string{"--catalog", "/no/such.yaml", capture}, 2, []string{"/no/such.yaml"}, false},
@@ -218,6 +220,7 @@ func TestVersionHelpCompletion(t *testing.T) {
 		{[]string{"version"}, "filter expressions"},
 		{[]string{"--help"}, "replay"},
 		{[]string{"replay", "--help"}, "Examples:"},
+		{[]string{"replay", "--help"}, "2 when nothing could be done, or the\noutput can't be written"},
 		{[]string{"completion", "bash"}, "weir"},
 		{[]string{"__complete", "replay", "--output", ""}, "ndjson"},
 	} {

@@ -22,6 +22,9 @@ import (
 	"github.com/weirnet/weir/internal/flow"
 )
 
+// maxWorkers is more than one reader can feed: each worker has a flow table and 2 MiB of frames under way.
+const maxWorkers = 256
+
 // replayOptions are the flags of weir replay.
 type replayOptions struct {
 	output          string
@@ -45,8 +48,9 @@ func newReplay() *cobra.Command {
 		Long: `Read capture files (pcap or pcapng, also compressed with gzip or zstd; - is standard input) and name the
 protocol and the application of every flow in them. Several files are read one after the other, as one capture.
 
-Exit status: 0 when all was read; 1 when a file is truncated or corrupt (what could be read is reported); 2 when
-nothing could be done.`,
+Exit status: 0 when every packet was read (a file that ends between two packets is worth a warning only); 1 when a file is
+truncated or corrupt, or weir was interrupted (what could be read is reported); 2 when nothing could be done, or the
+output can't be written.`,
 		Example: `  weir replay capture.pcap                        a table of the flows, and a summary
   weir replay --output ndjson *.pcapng | jq .application
   tcpdump -w - -c 1000 | weir replay --output csv -
@@ -128,8 +132,11 @@ func (o *replayOptions) check(stdout io.Writer) error {
 	default:
 		return fmt.Errorf("--output %q: must be table, ndjson, csv or none", o.output)
 	}
-	if o.workers < 0 || o.maxPacketsTCP < 1 || o.maxPacketsOther < 1 || o.maxPacketsTCP > 200 || o.maxPacketsOther > 200 || o.maxFlows < 1 {
-		return errors.New("--workers can't be negative, --max-packets-tcp and --max-packets-other must be 1 to 200, --max-flows at least 1")
+	if o.workers < 0 || o.workers > maxWorkers {
+		return fmt.Errorf("--workers %d: must be 1 to %d, or 0 for one per CPU (at most 4)", o.workers, maxWorkers)
+	}
+	if o.maxPacketsTCP < 1 || o.maxPacketsOther < 1 || o.maxPacketsTCP > 200 || o.maxPacketsOther > 200 || o.maxFlows < 1 {
+		return errors.New("--max-packets-tcp and --max-packets-other must be 1 to 200, --max-flows at least 1")
 	}
 	if o.workers == 0 {
 		o.workers = min(runtime.GOMAXPROCS(0), 4)
