@@ -2,10 +2,17 @@
 
 package dissect
 
-// MaxBuffered is how much memory all sessions of one worker may hold for streams and datagrams that wait for more: enough
-// for 2,048 flows at their largest, or a table of 65,536 with half a kilobyte each. Past it, flows are judged by the packet
-// at hand alone.
-const MaxBuffered = 32 << 20
+const (
+	// MaxBuffered is how much memory one worker may hold for streams and datagrams that wait for more, the buffers that
+	// are free at the moment included: enough for 2,048 flows at their largest, or a table of 65,536 with half a kilobyte
+	// each. Past it, flows are judged by what they hold already and the packet at hand.
+	MaxBuffered = 32 << 20
+	// maxFreeClass is how many bytes of one buffer size are kept free for the next flows: what 8,192 flows with half a
+	// kilobyte each give back when they end together. The garbage collector gets the rest.
+	maxFreeClass = MaxBuffered / 8
+	// maxFreeSessions does the same for sessions: 4,096 of less than half a kilobyte are less than 2 MiB.
+	maxFreeSessions = 4096
+)
 
 // bufferSizes are the sizes in which buffers are lent: a DNS query fits the first, a TLS hello the third.
 var bufferSizes = [...]int{128, 512, 2 << 10, 4 << 10, 8 << 10, MaxStream}
@@ -45,6 +52,7 @@ type Pool struct {
 	buffers  [len(bufferSizes)][][]byte
 	sessions []*Session
 	lent     int // bytes
+	free     int // bytes in buffers
 
 	candidates   []uint16
 	conversation Conversation
@@ -64,27 +72,56 @@ func (p *Pool) get(size int) []byte {
 		if size > class {
 			continue
 		}
-		if p.lent+class > MaxBuffered {
+		if len(p.buffers[i]) > 0 {
+			p.lent += class
+			return p.takeFree(i)
+		}
+		if !p.makeRoom(class) {
 			p.Counters.BufferLimit++
 			return nil
 		}
 		p.lent += class
-		if free := p.buffers[i]; len(free) > 0 {
-			b := free[len(free)-1]
-			p.buffers[i] = free[:len(free)-1]
-			return b
-		}
 		return make([]byte, class)
 	}
 	return nil
 }
 
+// takeFree takes the newest free buffer of a class off its list.
+func (p *Pool) takeFree(class int) []byte {
+	list := p.buffers[class]
+	last := len(list) - 1
+	b := list[last]
+	list[last] = nil // or a dropped one stays in memory
+	p.buffers[class] = list[:last]
+	p.free -= len(b)
+	return b
+}
+
+// makeRoom drops free buffers, the largest first, until size bytes more are within MaxBuffered, and says whether they are.
+func (p *Pool) makeRoom(size int) bool {
+	if p.lent+size > MaxBuffered {
+		return false
+	}
+	for i := len(bufferSizes) - 1; i >= 0; i-- {
+		for len(p.buffers[i]) > 0 && p.lent+p.free+size > MaxBuffered {
+			p.takeFree(i)
+		}
+	}
+	return true
+}
+
+// put takes a buffer back.
 func (p *Pool) put(b []byte) {
 	for i, class := range bufferSizes {
-		if len(b) == class {
-			p.lent -= class
+		if len(b) != class {
+			continue
+		}
+		p.lent -= class
+		if (len(p.buffers[i])+1)*class <= maxFreeClass {
+			p.free += class
 			p.buffers[i] = append(p.buffers[i], b)
 		}
+		return
 	}
 }
 
@@ -92,6 +129,7 @@ func (p *Pool) put(b []byte) {
 func (p *Pool) Get() *Session {
 	if n := len(p.sessions); n > 0 {
 		s := p.sessions[n-1]
+		p.sessions[n-1] = nil
 		p.sessions = p.sessions[:n-1]
 		return s
 	}
@@ -101,5 +139,7 @@ func (p *Pool) Get() *Session {
 // Put takes a session back, with all that it holds.
 func (p *Pool) Put(s *Session) {
 	s.release(p)
-	p.sessions = append(p.sessions, s)
+	if len(p.sessions) < maxFreeSessions {
+		p.sessions = append(p.sessions, s)
+	}
 }

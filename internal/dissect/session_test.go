@@ -198,6 +198,88 @@ func TestStreamLimits(t *testing.T) {
 	}
 }
 
+// TestPoolBounds: what is lent and what is free together stay within MaxBuffered, whichever sizes were in use before.
+func TestPoolBounds(t *testing.T) {
+	pool := NewPool()
+	check := func() {
+		t.Helper()
+		free := 0
+		for i, list := range pool.buffers {
+			free += len(list) * bufferSizes[i]
+			if len(list)*bufferSizes[i] > maxFreeClass {
+				t.Fatalf("%d buffers of %d bytes are kept", len(list), bufferSizes[i])
+			}
+		}
+		if free != pool.free || pool.lent+free > MaxBuffered {
+			t.Fatalf("%d bytes lent, %d free, %d counted as free", pool.lent, free, pool.free)
+		}
+	}
+	var lent [][]byte
+	for _, sizes := range [][]int{bufferSizes[:1], bufferSizes[1:2], bufferSizes[2:3], bufferSizes[3:4], bufferSizes[4:5], bufferSizes[5:], bufferSizes[:], bufferSizes[:1]} {
+		limit := pool.Counters.BufferLimit
+		for n := 0; ; n++ {
+			b := pool.get(sizes[n%len(sizes)])
+			if b == nil {
+				break
+			}
+			if lent = append(lent, b); n%1000 == 0 {
+				check()
+			}
+		}
+		check()
+		if pool.Counters.BufferLimit != limit+1 || pool.lent < MaxBuffered-MaxStream {
+			t.Fatalf("sizes %d: refused with %d bytes lent and %d free", sizes, pool.lent, pool.free)
+		}
+		for n, b := range lent {
+			if pool.put(b); n%1000 == 0 {
+				check()
+			}
+		}
+		lent = lent[:0]
+		check()
+		if pool.lent != 0 {
+			t.Fatalf("%d bytes stayed lent", pool.lent)
+		}
+	}
+
+	sessions := make([]*Session, maxFreeSessions+100)
+	for i := range sessions {
+		sessions[i] = pool.Get()
+	}
+	for _, s := range sessions {
+		pool.Put(s)
+	}
+	if len(pool.sessions) != maxFreeSessions {
+		t.Errorf("%d free sessions are kept, want %d", len(pool.sessions), maxFreeSessions)
+	}
+}
+
+// TestPoolAllocations: after warm-up, flows that come and go need no new memory.
+func TestPoolAllocations(t *testing.T) {
+	table := collect(TCP, MaxExtra, func(*Conversation) Verdict { return NeedMore })
+	pool := NewPool()
+	packet := make([]byte, 3000)
+	sessions := make([]*Session, 500)
+	syn := &Segment{SYN: true, Seq: 99, FromClient: true}
+	early := &Segment{Payload: packet, Length: len(packet), Seq: 4100, FromClient: true}
+	first := &Segment{Payload: packet, Length: len(packet), Seq: 100, FromClient: true}
+	round := func() {
+		for i := range sessions {
+			sessions[i] = pool.Get()
+			sessions[i].Feed(table, pool, &testFlow, syn)
+			sessions[i].Feed(table, pool, &testFlow, early)
+			sessions[i].Feed(table, pool, &testFlow, first)
+		}
+		for _, s := range sessions {
+			pool.Put(s)
+		}
+	}
+	round()
+	if n := testing.AllocsPerRun(5, round); n > 0 {
+		t.Errorf("%v allocations for %d flows", n, len(sessions))
+	}
+}
+
 // TestSYNs: of several SYNs, the one that the server answers counts (an old trick against monitors: resend the SYN with
 // another sequence number).
 func TestSYNs(t *testing.T) {
