@@ -52,6 +52,9 @@ func TestHints(t *testing.T) {
 	if got := string(h.Name(alice, server, at+450*second)); got != "old.example" {
 		t.Errorf("after a fresh answer: %q", got)
 	}
+	if got := string(h.Name(alice, server, at+5*second)); got != "old.example" {
+		t.Errorf("a repeated answer took the name from a flow that began before it: %q", got)
+	}
 }
 
 func TestHintsAreBounded(t *testing.T) {
@@ -60,8 +63,8 @@ func TestHintsAreBounded(t *testing.T) {
 	for n := range 1000 {
 		h.Learn(netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}), server, []byte("www.example"), 300, int64(n))
 	}
-	if h.Len() != most || h.Evicted != 900 {
-		t.Errorf("%d pairs, %d evicted", h.Len(), h.Evicted)
+	if len(h.entries) != most || h.Evicted != 900 {
+		t.Errorf("%d pairs, %d evicted", len(h.entries), h.Evicted)
 	}
 	if h.Name(netip.AddrFrom4([4]byte{10, 0, 3, 231}), server, 1e9) == nil {
 		t.Error("the newest pair is gone")

@@ -6,8 +6,9 @@ import "net/netip"
 
 // Limits of the hints.
 const (
-	// DefaultMaxHints is how many (client, address) pairs are remembered: some hundred for each of some hundred clients.
-	DefaultMaxHints = 65536
+	// DefaultMaxHints is how many (client, address) pairs are remembered: some hundred for each of some hundred clients. With
+	// one name of the usual length each they take 10 MiB, with four of 100 bytes 22 MiB.
+	DefaultMaxHints = 32768
 	// namesPerHint is how many names of one address a client may have asked for within their lifetimes.
 	namesPerHint = 4
 	// minTTL keeps an answer usable while the client sets up its connection, though its TTL be 0 (RFC 1035 §3.2.1).
@@ -57,7 +58,14 @@ func (h *Hints) Learn(client, addr netip.Addr, host []byte, ttl uint32, now int6
 	name := hintName{learnt: now, expires: now + max(int64(ttl)*1e9, minTTL)}
 	slot := namesPerHint - 1
 	for i := range e.names {
-		if string(e.names[i].host) == string(host) || e.names[i].host == nil {
+		if e.names[i].host == nil {
+			slot = i
+			break
+		}
+		if string(e.names[i].host) == string(host) {
+			if old := &e.names[i]; old.learnt <= now && now <= old.expires {
+				name.learnt = old.learnt // it was known all the while, also to the flows that began before this answer
+			}
 			slot = i
 			break
 		}
@@ -95,6 +103,3 @@ func (h *Hints) Name(client, addr netip.Addr, at int64) []byte {
 	}
 	return nil
 }
-
-// Len is how many pairs are remembered.
-func (h *Hints) Len() int { return len(h.entries) }

@@ -62,7 +62,20 @@ func (b *batch) flow() *ended {
 	return b.flows[b.n-1]
 }
 
-func (b *batch) reset() { b.hints, b.n = b.hints[:0], 0 }
+// reset makes the batch ready for use again. What a flood of ended flows left behind is given back.
+func (b *batch) reset() {
+	b.hints = b.hints[:0]
+	if cap(b.hints) > handOverEvery {
+		b.hints = nil
+	}
+	if len(b.flows) > handOverEvery {
+		b.flows = slices.Clone(b.flows[:handOverEvery])
+	}
+	for _, e := range b.flows[:min(b.n, len(b.flows))] {
+		e.text = nil
+	}
+	b.n = 0
+}
 
 // collector brings together what the workers found, in an order that doesn't depend on how many they are: by batch, and in a
 // batch by the number of the flow's first frame.
@@ -73,6 +86,7 @@ type collector struct {
 
 	mu         sync.Mutex // over what the pipeline's goroutine and the collector's share
 	interfaces []string
+	numbers    map[string]uint16 // by name
 	err        error
 
 	merged  []*ended
@@ -145,16 +159,26 @@ var carriesApplications = map[string]bool{
 	"music-streaming": true, "file-transfer": true, "file-sharing": true, "remote-access": true,
 }
 
-func (c *collector) addInterface(name string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.interfaces = append(c.interfaces, name)
-}
+// maxInterfaces is how many interfaces are told apart, by name; those past it have none.
+const maxInterfaces = 1 << 16
 
-func (c *collector) interfaceCount() int {
+// interfaceNumber makes an interface known by its name.
+func (c *collector) interfaceNumber(name string) uint16 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.interfaces)
+	if number, ok := c.numbers[name]; ok {
+		return number
+	}
+	if len(c.interfaces) == maxInterfaces-1 {
+		return maxInterfaces - 1
+	}
+	if c.numbers == nil {
+		c.numbers = map[string]uint16{}
+	}
+	number := uint16(len(c.interfaces))
+	c.numbers[name] = number
+	c.interfaces = append(c.interfaces, name)
+	return number
 }
 
 func (c *collector) failed() error {

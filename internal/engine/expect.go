@@ -32,7 +32,8 @@ type expectation struct {
 func (x *expectations) add(e dissect.Expectation, client, server netip.Addr, now int64) {
 	for i := range x.list {
 		if x.list[i].Expectation == e && x.list[i].client == client {
-			return // a dissector says it again at each call
+			x.list[i].until = now + expectedFor // a dissector says it again at each call
+			return
 		}
 	}
 	x.list[x.next] = expectation{e, client, server, now + expectedFor}
@@ -40,8 +41,8 @@ func (x *expectations) add(e dissect.Expectation, client, server netip.Addr, now
 	x.any = true
 }
 
-// take gives the name of an announced flow to server from an end of the flow that announced it, "" where there is none.
-func (x *expectations) take(server netip.AddrPort, client netip.Addr, over dissect.Transport, now int64) string {
+// find gives the name of an announced flow to server from an end of the flow that announced it, "" where there is none.
+func (x *expectations) find(server netip.AddrPort, client netip.Addr, over dissect.Transport, now int64) string {
 	if !x.any {
 		return ""
 	}

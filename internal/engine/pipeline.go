@@ -30,10 +30,12 @@ type Pipeline struct {
 	collector collector
 	number    uint64
 	now       int64 // the current tick
+	begun     bool
 
 	// With more than one worker:
 	seed    maphash.Seed
-	decoder packet.Packet
+	decoder [packet.MaxTunnels + 1]packet.Packet
+	depths  []uint8 // by worker, of the frame at hand
 	filling []*chunk
 	queues  []chan *chunk
 	free    chan *chunk
@@ -75,23 +77,21 @@ func NewPipeline(c Config, n, hints int, emit func(*report.Flow) error) *Pipelin
 	return p
 }
 
-// AddInterface makes an interface known and returns its number for Frame.Interface.
-func (p *Pipeline) AddInterface(name string) uint16 {
-	p.collector.addInterface(name)
-	return uint16(p.collector.interfaceCount() - 1)
-}
+// AddInterface makes an interface known and returns its number for Frame.Interface: the same for the same name.
+func (p *Pipeline) AddInterface(name string) uint16 { return p.collector.interfaceNumber(name) }
 
 // Frame takes the next frame; Number is set by the pipeline.
 func (p *Pipeline) Frame(f *Frame) {
 	p.number++
 	f.Number = p.number
-	if second := f.Time / tick; second != p.now {
-		p.now = second
+	if second := f.Time / tick; second != p.now || !p.begun {
+		p.now, p.begun = second, true
 		p.handOver(true, f.Time)
 	} else if p.number%handOverEvery == 0 {
 		p.handOver(false, 0)
 	}
 	if len(p.workers) == 1 {
+		f.depths = allDepths
 		p.workers[0].frame(f)
 		return
 	}
@@ -138,7 +138,7 @@ func (p *Pipeline) Close() error {
 func (p *Pipeline) start() {
 	n := len(p.workers)
 	p.seed = maphash.MakeSeed()
-	p.filling = make([]*chunk, n)
+	p.filling, p.depths = make([]*chunk, n), make([]uint8, n)
 	p.queues, p.ticks, p.spare = make([]chan *chunk, n), make([]chan *batch, n), make([]chan *batch, n)
 	const depth = 8 // chunks under way per worker
 	p.free = make(chan *chunk, n*(depth+2))
@@ -147,7 +147,7 @@ func (p *Pipeline) start() {
 		p.filling[i] = new(chunk)
 		p.queues[i] = make(chan *chunk, depth)
 		p.ticks[i] = make(chan *batch, depth)
-		p.spare[i] = make(chan *batch, depth+2)
+		p.spare[i] = make(chan *batch, 2)
 		p.running.Go(func() { p.work(i, w) })
 	}
 	go p.collect()
@@ -234,13 +234,35 @@ func (p *Pipeline) collect() {
 }
 
 // dispatch copies a frame to the worker of its addresses. All flows between two hosts go to one worker, so that later
-// fragments and announced flows find what they belong to.
+// fragments and announced flows find what they belong to. A tunnel's packet goes to the worker of the outer addresses and to
+// that of the inner ones, each of which counts its own.
 func (p *Pipeline) dispatch(f *Frame) {
-	p.decoder.Decode(f.Link, f.Data, f.Length)
-	i := 0
-	if p.decoder.IPVersion != 0 {
-		i = int(p.hosts() % uint64(len(p.workers)))
+	clear(p.depths)
+	d := &p.decoder[0]
+	d.Decode(f.Link, f.Data, f.Length)
+	if d.IPVersion == 0 {
+		p.depths[0] = 1
 	}
+	for depth := 0; d.IPVersion != 0; depth++ {
+		p.depths[p.hosts(d)%uint64(len(p.workers))] |= 1 << depth
+		if d.Tunnel == packet.TunnelNone || depth == packet.MaxTunnels {
+			break
+		}
+		outer := d
+		d = &p.decoder[depth+1]
+		if !d.Inner(outer) {
+			break
+		}
+	}
+	for i, depths := range p.depths {
+		if depths != 0 {
+			p.fill(i, f, depths)
+		}
+	}
+}
+
+// fill copies a frame into worker i's chunk.
+func (p *Pipeline) fill(i int, f *Frame, depths uint8) {
 	c := p.filling[i]
 	if len(c.frames) == chunkFrames || len(c.frames) > 0 && len(c.data)+len(f.Data) > chunkBytes {
 		p.send(i)
@@ -252,12 +274,13 @@ func (p *Pipeline) dispatch(f *Frame) {
 	start := len(c.data)
 	c.data = append(c.data, f.Data...)
 	c.frames = append(c.frames, *f)
-	c.frames[len(c.frames)-1].Data = c.data[start:len(c.data):len(c.data)]
+	kept := &c.frames[len(c.frames)-1]
+	kept.Data, kept.depths = c.data[start:len(c.data):len(c.data)], depths
 }
 
-// hosts is a hash of the decoded frame's two addresses, the same for both directions.
-func (p *Pipeline) hosts() uint64 {
-	src, dst := p.decoder.Src.As16(), p.decoder.Dst.As16()
+// hosts is a hash of a packet's two addresses, the same for both directions.
+func (p *Pipeline) hosts(d *packet.Packet) uint64 {
+	src, dst := d.Src.As16(), d.Dst.As16()
 	var sum [16]byte
 	for i := 0; i < 16; i += 8 {
 		a, b := binary.LittleEndian.Uint64(src[i:]), binary.LittleEndian.Uint64(dst[i:])

@@ -32,6 +32,9 @@ func (w *worker) learn(d *detail, r *dissect.Result, number uint64, now int64) {
 		w.batch.learn(w.flow.Client.Addr(), h, number, now)
 	}
 	for _, e := range r.Expectations() {
+		if end := e.Server.Addr(); end != w.flow.Client.Addr() && end != w.flow.Server.Addr() {
+			continue // a third host's flows may be another worker's
+		}
 		w.expected.add(e, w.flow.Client.Addr(), w.flow.Server.Addr(), now)
 	}
 }
@@ -60,18 +63,18 @@ func (w *worker) ended(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) {
 	key := w.table.Key(i)
 	client, server := w.ends(i)
 	*r = report.Flow{
-		ID: key.ID(d.first), CommunityID: key.AppendCommunityID(r.CommunityID[:0], d.icmpType, d.icmpCode),
+		ID: key.ID(d.first), CommunityID: key.AppendCommunityID(r.CommunityID[:0], d.icmpType, d.icmpCode, f.Marks&clientIsLower != 0),
 		State: "end", EndReason: why.String(), IPVersion: key.Version(), Proto: key.Proto(),
 		Client:    report.Endpoint{Addr: client, MAC: d.clientMAC, Packets: f.Packets[0], Bytes: f.Bytes[0]},
 		Server:    report.Endpoint{Addr: server, MAC: d.serverMAC, Packets: f.Packets[1], Bytes: f.Bytes[1]},
-		Direction: direction(server.Addr()),
+		Direction: direction(server.Addr(), d.serverMAC),
 		Protocol:  d.protocol, Application: d.application.ID, Category: d.application.Category,
 		ApplicationMethod: d.application.Method.String(),
 		FirstSeen:         d.first, LastSeen: max(d.first, f.Last),
 	}
 	e.nVLAN, e.nTunnel, e.hostEnd, e.infoEnd = d.nVLAN, d.nTunnel, d.hostEnd, d.infoEnd
 	if d.method == classify.MethodNone {
-		if r.Protocol = guessProtocol(key.Proto(), client.Port(), server.Port()); r.Protocol != "" {
+		if r.Protocol = guessProtocol(key.Proto(), client.Port(), server.Port(), f.Marks&fromSYN != 0); r.Protocol != "" {
 			d.method = classify.MethodPort
 		}
 	}
@@ -81,20 +84,20 @@ func (w *worker) ended(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) {
 	}
 }
 
-// guessProtocol names the protocol by port, the server's first.
-func guessProtocol(proto uint8, client, server uint16) string {
-	if name := classify.ProtocolByPort(proto, server); name != "" {
+// guessProtocol names the protocol by port, the server's first. Where it is sure who the client is, its port says nothing.
+func guessProtocol(proto uint8, client, server uint16, sure bool) string {
+	if name := classify.ProtocolByPort(proto, server); name != "" || sure {
 		return name
 	}
 	return classify.ProtocolByPort(proto, client)
 }
 
 // direction is what the addresses alone tell. Who is LAN and who is WAN is the topology's to say.
-func direction(server netip.Addr) string {
+func direction(server netip.Addr, mac [6]byte) string {
 	switch {
 	case server.IsMulticast():
 		return "multicast"
-	case server == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+	case server == broadcast, mac == broadcastMAC: // the latter is a subnet's
 		return "broadcast"
 	}
 	return "unknown"

@@ -45,7 +45,11 @@ type Frame struct {
 	Number    uint64 // of the frame in the capture, from 1
 	Interface uint16
 	Link      packet.LinkType
+	depths    uint8 // set of the tunnel depths whose packets are this worker's: bit 0 is the outermost
 }
+
+// allDepths are those of a frame that goes to one worker only.
+const allDepths = 1<<(packet.MaxTunnels+1) - 1
 
 // Marks of flow.Flow.
 const (
@@ -54,13 +58,14 @@ const (
 	midstream
 	finFromClient
 	finFromServer
-	fromSYN // the client is known by its SYN
+	fromSYN // the client is known by the handshake
 )
 
 // detail is the cold part of a flow.
 type detail struct {
 	number  uint64 // of the flow's first frame
 	first   int64
+	isn     uint32 // TCP: the client's initial sequence number, where fromSYN
 	session *dissect.Session
 	// text holds the host name, the metadata and the risks, one after the other.
 	text                 []byte
@@ -136,23 +141,34 @@ func newWorker(c Config) *worker {
 
 // frame takes one frame through decoding into the flows of its packets.
 func (w *worker) frame(f *Frame) {
-	w.counters.Frames++
-	w.counters.Bytes += uint64(f.Length)
+	if f.depths&1 != 0 {
+		w.counters.Frames++
+		w.counters.Bytes += uint64(f.Length)
+	}
 	p := &w.packets[0]
 	p.Decode(f.Link, f.Data, f.Length)
+	network := uint32(0)
 	for depth := 0; ; depth++ {
-		w.counters.Faults[p.Fault]++
+		mine := f.depths>>depth&1 != 0
+		if mine {
+			w.counters.Faults[p.Fault]++
+		}
 		if p.IPVersion == 0 {
 			return
 		}
-		w.packet(f, p, w.tunnels[:depth])
+		if mine {
+			w.packet(f, p, w.tunnels[:depth], network)
+		}
 		if p.Tunnel == packet.TunnelNone || w.KeepTunnels {
 			return
 		}
 		if depth == packet.MaxTunnels {
-			w.counters.TunnelLimit++
+			if mine {
+				w.counters.TunnelLimit++
+			}
 			return
 		}
+		network = tunnelNetwork(p)
 		inner := &w.packets[depth+1]
 		if !inner.Inner(p) {
 			return
@@ -162,16 +178,29 @@ func (w *worker) frame(f *Frame) {
 	}
 }
 
-// packet counts one packet in its flow, and shows it to the dissectors while the flow has no name.
-func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel) {
+// tunnelNetwork is the network identifier of a VXLAN (RFC 7348 §5) or Geneve (RFC 8926 §3.4) packet, plus one; 0 for tunnels that
+// have none, or one for each direction.
+func tunnelNetwork(p *packet.Packet) uint32 {
+	if p.Tunnel != packet.TunnelVXLAN && p.Tunnel != packet.TunnelGeneve {
+		return 0
+	}
+	b := p.Payload() // the decoder has checked its header of 8 bytes
+	return uint32(b[4])<<16 | uint32(b[5])<<8 | uint32(b[6]) + 1
+}
+
+// packet counts one packet in its flow, and shows it to the dissectors while the flow has no name. network tells equal addresses
+// in different tunnels apart.
+func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, network uint32) {
 	if p.Fragment && !w.fragments.Resolve(p, fr.Time) && p.LaterFragment {
 		w.counters.UnresolvedFragments++
 	}
-	key, fromLower := flow.NewKey(p)
+	key, fromLower := flow.NewKey(p, network)
 	i, created, ok := w.table.Get(&key, fr.Time)
-	if ok && !created && w.beginsAgain(i, p) {
-		w.table.End(i, flow.Closed)
-		i, created, ok = w.table.Get(&key, fr.Time)
+	if ok && !created {
+		if why, over := w.isOver(i, p, fr.Time); over {
+			w.table.End(i, why)
+			i, created, ok = w.table.Get(&key, fr.Time)
+		}
 	}
 	if !ok {
 		w.counters.Refused++
@@ -189,7 +218,12 @@ func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel) {
 	}
 	f.Packets[way]++
 	f.Bytes[way] += uint64(p.WireBytes)
-	f.Last = fr.Time
+	if fr.Time >= f.Last {
+		f.Last = fr.Time
+	} else {
+		d := w.table.Detail(i)
+		d.first = min(d.first, fr.Time) // packets out of order, or a clock that was set back
+	}
 	if f.State == flow.OneWay && f.Packets[0] > 0 && f.Packets[1] > 0 {
 		f.State = flow.Answered
 	}
@@ -201,9 +235,31 @@ func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel) {
 	}
 }
 
-// beginsAgain says whether p opens a new connection between ends whose last one has ended.
-func (w *worker) beginsAgain(i flow.Index, p *packet.Packet) bool {
-	return p.TCPFlags&(packet.SYN|packet.ACK) == packet.SYN && p.Proto == packet.ProtoTCP && w.table.Flow(i).State == flow.Ended
+// reuseAfter is for how long a connection must have been silent that a SYN with another sequence number counts as a new one,
+// though its end was not seen. Sooner, it may as well be a trick to split the flow.
+const reuseAfter = int64(30e9)
+
+// isOver says whether p can't belong to the flow at i, but begins another one with the same key: the clock was set back by more
+// than a flow may be silent, or p is a SYN that is no repetition of the flow's own.
+func (w *worker) isOver(i flow.Index, p *packet.Packet, now int64) (why flow.Reason, over bool) {
+	f := w.table.Flow(i)
+	if now < f.Last && f.Last-now > w.table.Timeout(i) {
+		return flow.Idle, true
+	}
+	if p.Proto != packet.ProtoTCP || p.TCPFlags&(packet.SYN|packet.ACK) != packet.SYN {
+		return 0, false
+	}
+	switch {
+	case f.State == flow.Ended:
+		return flow.Closed, true
+	case f.Marks&fromSYN == 0: // what was seen before was the rest of an older connection
+		return flow.Idle, true
+	case p.Seq == w.table.Detail(i).isn:
+		return 0, false
+	case f.Marks&(finFromClient|finFromServer) != 0:
+		return flow.Closed, true
+	}
+	return flow.Idle, f.State == flow.Answered && now-f.Last > reuseAfter
 }
 
 // begin fills a new flow.
@@ -212,12 +268,17 @@ func (w *worker) begin(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, 
 	if sourceIsClient == fromLower {
 		f.Marks |= clientIsLower
 	}
-	if sure {
+	d := w.table.Detail(i)
+	switch {
+	case sure && sourceIsClient:
 		f.Marks |= fromSYN
-	} else if p.Proto == packet.ProtoTCP {
+		d.isn = p.Seq
+	case sure:
+		f.Marks |= fromSYN
+		d.isn = p.Ack - 1
+	case p.Proto == packet.ProtoTCP:
 		f.Marks |= midstream
 	}
-	d := w.table.Detail(i)
 	d.number, d.first, d.iface = fr.Number, fr.Time, fr.Interface
 	d.icmpType, d.icmpCode = p.ICMPType, p.ICMPCode
 	d.vlans, d.nVLAN = p.VLANs, p.NVLAN
@@ -235,19 +296,19 @@ func (w *worker) begin(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, 
 		return
 	}
 	client, server := w.ends(i)
-	if name := w.expected.take(server, client.Addr(), transport(p.Proto), fr.Time); name != "" {
+	if name := w.expected.find(server, client.Addr(), transport(p.Proto), fr.Time); name != "" {
 		f.Marks |= decided
 		d.protocol, d.method = name, classify.MethodDPI
 	}
 }
 
-// sourceIsClient says whether a flow's first packet was sent by its client: the SYN's sender, else the end whose port is
-// not a service's, else whoever was seen first. sure is true where the handshake says so.
+// sourceIsClient says whether a flow's first packet was sent by its client: the SYN's sender, whoever speaks to a group, else the
+// end whose port is not a service's, else whoever was seen first. sure is true where the handshake says so.
 func sourceIsClient(p *packet.Packet) (is, sure bool) {
 	if p.Proto == packet.ProtoTCP && p.TCPFlags&packet.SYN != 0 {
 		return p.TCPFlags&packet.ACK == 0, true
 	}
-	if p.SrcPort == p.DstPort {
+	if p.SrcPort == p.DstPort || p.Dst.IsMulticast() || p.Dst == broadcast || p.HasMAC && p.DstMAC == broadcastMAC {
 		return true, false
 	}
 	src, dst := isService(p.Proto, p.SrcPort), isService(p.Proto, p.DstPort)
@@ -260,12 +321,23 @@ func sourceIsClient(p *packet.Packet) (is, sure bool) {
 	return p.SrcPort >= 1024 || p.DstPort < 1024, false
 }
 
+var (
+	broadcast    = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	broadcastMAC = [6]byte{255, 255, 255, 255, 255, 255}
+)
+
 func isService(proto uint8, port uint16) bool { return classify.ProtocolByPort(proto, port) != "" }
 
 // tcpFlags follows the connection's end.
 func (w *worker) tcpFlags(i flow.Index, f *flow.Flow, p *packet.Packet, way int) {
-	f.TCPFlags[way] |= p.TCPFlags
-	if p.TCPFlags&(packet.FIN|packet.RST) == 0 || f.State == flow.Ended {
+	if f.State == flow.Ended {
+		if f.EndReason == flow.Reset && p.TCPFlags&packet.RST == 0 && p.WirePayload > 0 {
+			f.State = flow.Answered // the reset was not the receiver's: anyone can send one
+			w.table.Hasten(i)
+		}
+		return
+	}
+	if p.TCPFlags&(packet.FIN|packet.RST) == 0 {
 		return
 	}
 	if p.TCPFlags&packet.FIN != 0 {

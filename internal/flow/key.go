@@ -15,19 +15,21 @@ import (
 )
 
 // Key is what a flow is known by, the same for both directions: lower address (16 bytes, IPv4 in the first 4), upper address,
-// lower port, upper port, VLAN identifier, IP protocol, IP version. "Lower" is the end with the smaller (address, port).
+// lower port, upper port, network, IP protocol, IP version. "Lower" is the end with the smaller (address, port). The network
+// tells equal addresses apart: it is the VLAN identifier, or a digest where there is more than one, or a tunnel's network.
 type Key [40]byte
 
 // Offsets into a Key.
 const (
 	keyLower, keyUpper         = 0, 16
 	keyLowerPort, keyUpperPort = 32, 34
-	keyVLAN                    = 36
+	keyNetwork                 = 36
 	keyProto, keyVersion       = 38, 39
 )
 
-// NewKey makes the key of a decoded packet, and says whether its source is the lower end.
-func NewKey(p *packet.Packet) (k Key, fromLower bool) {
+// NewKey makes the key of a decoded packet, and says whether its source is the lower end. network is that of the tunnel around
+// it (a VXLAN or Geneve network identifier), 0 where there is none.
+func NewKey(p *packet.Packet, network uint32) (k Key, fromLower bool) {
 	var src, dst [16]byte
 	if p.IPVersion == 4 {
 		a, b := p.Src.As4(), p.Dst.As4()
@@ -45,11 +47,21 @@ func NewKey(p *packet.Packet) (k Key, fromLower bool) {
 		binary.BigEndian.PutUint16(k[keyLowerPort:], p.DstPort)
 		binary.BigEndian.PutUint16(k[keyUpperPort:], p.SrcPort)
 	}
-	if p.NVLAN > 0 {
-		binary.BigEndian.PutUint16(k[keyVLAN:], p.VLANs[p.NVLAN-1])
+	if p.NVLAN > 0 || network != 0 {
+		binary.BigEndian.PutUint16(k[keyNetwork:], networkDigest(p.VLANs[:p.NVLAN], network))
 	}
 	k[keyProto], k[keyVersion] = p.Proto, p.IPVersion
 	return k, fromLower
+}
+
+// networkDigest is the VLAN identifier itself where there is nothing else.
+func networkDigest(vlans []uint16, network uint32) uint16 {
+	const factor = 40503 // 2^16 divided by the golden ratio
+	digest := uint16(network) + uint16(network>>16)*factor
+	for _, v := range vlans {
+		digest = digest*factor + v
+	}
+	return digest
 }
 
 func less(a *[16]byte, aPort uint16, b *[16]byte, bPort uint16) bool {
@@ -103,45 +115,55 @@ func (k *Key) ID(first int64) [32]byte {
 }
 
 // AppendCommunityID appends the Community ID (version 1, seed 0; specification of corelight/community-id-spec) of the flow.
-// icmpType and icmpCode are those of the flow's first packet and stand in for ports where the protocol is ICMP or ICMPv6.
-func (k *Key) AppendCommunityID(b []byte, icmpType, icmpCode uint8) []byte {
+// For ICMP and ICMPv6 the type and code of the flow's first packet stand in for ports, and fromLower says whether the lower end
+// sent it.
+func (k *Key) AppendCommunityID(b []byte, icmpType, icmpCode uint8, fromLower bool) []byte {
 	var in [2 + 16 + 16 + 2 + 4]byte // seed, addresses, protocol and padding, ports
-	lower, upper := k.addressBytes(keyLower), k.addressBytes(keyUpper)
-	n := 2
-	n += copy(in[n:], lower)
-	n += copy(in[n:], upper)
-	in[n] = k[keyProto]
-	n += 2
+	first, second := k.addressBytes(keyLower), k.addressBytes(keyUpper)
+	ports, hasPorts := [4]byte(k[keyLowerPort:keyLowerPort+4]), true
 	switch k[keyProto] {
 	case packet.ProtoTCP, packet.ProtoUDP, packet.ProtoSCTP:
-		n += copy(in[n:], k[keyLowerPort:keyLowerPort+4])
 	case packet.ProtoICMP, packet.ProtoICMPv6:
-		source, destination := icmpPorts(k[keyProto], icmpType, icmpCode)
-		binary.BigEndian.PutUint16(in[n:], source)
-		binary.BigEndian.PutUint16(in[n+2:], destination)
-		n += 4
+		counterpart, oneWay := icmpCounterpart(k[keyProto], icmpType, icmpCode)
+		ports = [4]byte{0, icmpType, 0, counterpart}
+		switch {
+		case oneWay && !fromLower: // such a flow keeps its direction
+			first, second = second, first
+		case !oneWay && !fromLower:
+			ports = [4]byte{0, counterpart, 0, icmpType}
+		}
+	default:
+		hasPorts = false
+	}
+	n := 2
+	n += copy(in[n:], first)
+	n += copy(in[n:], second)
+	in[n] = k[keyProto]
+	n += 2
+	if hasPorts {
+		n += copy(in[n:], ports[:])
 	}
 	sum := sha1.Sum(in[:n]) //nolint:gosec // as above
 	b = append(b, "1:"...)
 	return base64.StdEncoding.AppendEncode(b, sum[:])
 }
 
-// icmpPorts maps an ICMP type to the pair that the Community ID uses as ports: request and reply types are each other's
-// counterpart; for one-way types it is type and code.
-func icmpPorts(proto, icmpType, icmpCode uint8) (source, destination uint16) {
+// icmpCounterpart is the type with which a message of icmpType is answered; for types without an answer it is the code, and
+// oneWay is true.
+func icmpCounterpart(proto, icmpType, icmpCode uint8) (counterpart uint8, oneWay bool) {
 	pairs := icmp4Counterparts
 	if proto == packet.ProtoICMPv6 {
 		pairs = icmp6Counterparts
 	}
 	for _, p := range pairs {
-		if p[0] == icmpType {
-			return uint16(min(p[0], p[1])), uint16(max(p[0], p[1]))
-		}
-		if p[1] == icmpType {
-			return uint16(min(p[0], p[1])), uint16(max(p[0], p[1]))
+		switch icmpType {
+		case p[0]:
+			return p[1], false
+		case p[1]:
+			return p[0], false
 		}
 	}
-	return uint16(icmpType), uint16(icmpCode)
+	return icmpCode, true
 }
 
 // The types of ICMP (RFC 792, 950, 1256) and ICMPv6 (RFC 4443, 4861, 2710, 4620, 8335) that come in pairs.

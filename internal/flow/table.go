@@ -47,8 +47,6 @@ type Flow struct {
 	slot       uint16 // of the timer wheel
 	State      State
 	EndReason  Reason // what ended it, where State is Ended
-	// TCPFlags are all flags seen, by direction as Packets.
-	TCPFlags [2]uint8
 	// Shown is how many packets with payload the dissectors were shown.
 	Shown uint8
 	// Marks are the owner's: the table leaves them alone.
@@ -82,7 +80,7 @@ func (c *Config) setDefaults() {
 }
 
 // evictableAfter is how long an answered flow must have been silent to give its place to a new one in a full table.
-const evictableAfter = 10 * time.Second
+const evictableAfter = time.Minute
 
 // Counters counts what the table did at its limits.
 type Counters struct {
@@ -150,12 +148,6 @@ func (t *Table[D]) Key(i Index) *Key { return &t.keys[i>>chunkBits][i&(chunkSize
 // Detail is the owner's part of the flow at i, the zero value for a new flow.
 func (t *Table[D]) Detail(i Index) *D { return &t.detail[i>>chunkBits][i&(chunkSize-1)] }
 
-// Find looks for the flow of key.
-func (t *Table[D]) Find(key *Key) (Index, bool) {
-	i, _, ok := t.find(key)
-	return i, ok
-}
-
 func (t *Table[D]) find(key *Key) (i Index, hash uint64, ok bool) {
 	hash = maphash.Bytes(t.seed, key[:])
 	for at := hash & t.mask; ; at = (at + 1) & t.mask {
@@ -187,12 +179,13 @@ func (t *Table[D]) Get(key *Key, now int64) (i Index, created, ok bool) {
 	place := t.place()
 	i = Index(place)
 	t.Counters.Created++
-	*t.Flow(i) = Flow{Last: now, hash: uint32(hash >> 32), born: uint32(t.Counters.Created)}
+	born := max(uint32(t.Counters.Created), 1) // 0 marks a free place
+	*t.Flow(i) = Flow{Last: now, hash: uint32(hash >> 32), born: born}
 	*t.Key(i) = *key
 	t.insert(hash, place)
 	t.live++
 	t.schedule(place, now+int64(t.config.Idle))
-	t.oneWay.push(queued{place, uint32(t.Counters.Created)}, t.waits)
+	t.oneWay.push(queued{place, born}, t.waits)
 	return i, true, true
 }
 
@@ -279,8 +272,8 @@ func (t *Table[D]) Each(f func(Index)) {
 	}
 }
 
-// timeout is how long the flow may be silent.
-func (t *Table[D]) timeout(i Index) int64 {
+// Timeout is how long the flow at i may be silent, in nanoseconds.
+func (t *Table[D]) Timeout(i Index) int64 {
 	f := t.Flow(i)
 	switch {
 	case f.State == Ended:
@@ -296,7 +289,7 @@ const protoTCP = 6
 // Hasten makes the wheel look at the flow again soon: to be called when its State changed to one with a shorter timeout.
 func (t *Table[D]) Hasten(i Index) {
 	t.wheel.remove(t, uint32(i))
-	t.schedule(uint32(i), t.Flow(i).Last+t.timeout(i))
+	t.schedule(uint32(i), t.Flow(i).Last+t.Timeout(i))
 }
 
 func (t *Table[D]) schedule(place uint32, deadline int64) { t.wheel.add(t, place, deadline) }

@@ -16,7 +16,7 @@ const second = int64(time.Second)
 
 // key is that of a TCP packet from 192.0.2.n, port, to 198.51.100.1:443.
 func key(n uint32, port uint16) Key {
-	k, _ := NewKey(tcpPacket(n, port))
+	k, _ := NewKey(tcpPacket(n, port), 0)
 	return k
 }
 
@@ -36,7 +36,7 @@ func (e ends) table(config Config) *Table[int] {
 
 func mustGet(t testing.TB, table *Table[int], k Key, now int64) Index {
 	t.Helper()
-	if table.Due(now) {
+	if now/tick != table.wheel.now {
 		table.Advance(now)
 	}
 	i, _, ok := table.Get(&k, now)
@@ -57,9 +57,9 @@ func TestSizes(t *testing.T) {
 
 func TestKeyIsTheSameInBothDirections(t *testing.T) {
 	p := tcpPacket(1, 50000)
-	k, fromLower := NewKey(p)
+	k, fromLower := NewKey(p, 0)
 	p.Src, p.Dst, p.SrcPort, p.DstPort = p.Dst, p.Src, p.DstPort, p.SrcPort
-	back, backFromLower := NewKey(p)
+	back, backFromLower := NewKey(p, 0)
 	if k != back || fromLower == backFromLower {
 		t.Errorf("key %v and %v, from lower %v and %v", k, back, fromLower, backFromLower)
 	}
@@ -67,13 +67,14 @@ func TestKeyIsTheSameInBothDirections(t *testing.T) {
 		t.Errorf("ends %v and %v", k.Lower(), k.Upper())
 	}
 	p6 := &packet.Packet{IPVersion: 6, Proto: packet.ProtoUDP, SrcPort: 53, DstPort: 53, Src: netip.MustParseAddr("2001:db8::2"), Dst: netip.MustParseAddr("2001:db8::1")}
-	k6, fromLower := NewKey(p6)
+	k6, fromLower := NewKey(p6, 0)
 	if fromLower || k6.Lower() != netip.MustParseAddrPort("[2001:db8::1]:53") || k6.Version() != 6 {
 		t.Errorf("IPv6: %v, from lower %v", k6.Lower(), fromLower)
 	}
 }
 
-// The identifiers are those of the specification's baseline (corelight/community-id-spec, baseline/baseline_deflt.json).
+// The identifiers are those of the specification's baseline (corelight/community-id-spec, baseline/baseline_deflt.json), and for
+// ICMP in both orders those that tshark 4.0 computes.
 func TestCommunityID(t *testing.T) {
 	for _, c := range []struct {
 		name               string
@@ -87,14 +88,37 @@ func TestCommunityID(t *testing.T) {
 		{"TCP backwards", packet.ProtoTCP, "66.35.250.204", "128.232.110.120", 80, 34855, 0, 0, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
 		{"UDP", packet.ProtoUDP, "192.168.1.52", "8.8.8.8", 54585, 53, 0, 0, "1:d/FP5EW3wiY1vCndhwleRRKHowQ="},
 		{"ICMP echo", packet.ProtoICMP, "192.168.0.89", "192.168.0.1", 0, 0, 8, 0, "1:X0snYXpgwiv9TZtqg64sgzUn6Dk="},
+		{"ICMP echo reply", packet.ProtoICMP, "192.168.0.1", "192.168.0.89", 0, 0, 0, 0, "1:X0snYXpgwiv9TZtqg64sgzUn6Dk="},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k, _ := NewKey(&packet.Packet{IPVersion: 4, Proto: c.proto, SrcPort: c.srcPort, DstPort: c.dstPort,
-				Src: netip.MustParseAddr(c.src), Dst: netip.MustParseAddr(c.dst)})
-			if got := string(k.AppendCommunityID(nil, c.icmpType, c.icmpCode)); got != c.want {
+			k, fromLower := NewKey(&packet.Packet{IPVersion: 4, Proto: c.proto, SrcPort: c.srcPort, DstPort: c.dstPort,
+				Src: netip.MustParseAddr(c.src), Dst: netip.MustParseAddr(c.dst)}, 0)
+			if got := string(k.AppendCommunityID(nil, c.icmpType, c.icmpCode, fromLower)); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+// TestNetworks: equal addresses and ports in different VLANs, stacks of them, or tunnelled networks are different flows.
+func TestNetworks(t *testing.T) {
+	seen := map[Key]string{}
+	for _, c := range []struct {
+		name    string
+		vlans   []uint16
+		network uint32
+	}{
+		{"none", nil, 0}, {"VLAN 10", []uint16{10}, 0}, {"VLAN 11", []uint16{11}, 0},
+		{"QinQ 1, 10", []uint16{1, 10}, 0}, {"QinQ 2, 10", []uint16{2, 10}, 0}, {"QinQ 10, 1", []uint16{10, 1}, 0},
+		{"VNI 1", nil, 1}, {"VNI 2", nil, 2}, {"VNI 65536", nil, 65536},
+	} {
+		p := tcpPacket(1, 2)
+		p.NVLAN = uint8(copy(p.VLANs[:], c.vlans))
+		k, _ := NewKey(p, c.network)
+		if other, ok := seen[k]; ok {
+			t.Errorf("%s and %s have the same key", c.name, other)
+		}
+		seen[k] = c.name
 	}
 }
 
@@ -219,7 +243,7 @@ func TestFullTableKeepsAnsweredFlows(t *testing.T) {
 		}
 	}
 	for n := range kept {
-		if _, ok := table.Find(&kept[n]); !ok {
+		if _, _, ok := table.find(&kept[n]); !ok {
 			t.Fatalf("answered flow %d is gone", n)
 		}
 	}
@@ -242,7 +266,7 @@ func TestTableFullOfBusyFlowsRefuses(t *testing.T) {
 	if _, _, ok := table.Get(&k, now+second); ok || table.Counters.Refused != 1 {
 		t.Errorf("taken: %v, refused: %d", ok, table.Counters.Refused)
 	}
-	if _, _, ok := table.Get(&k, now+20*second); !ok { // by now the others are silent
+	if _, _, ok := table.Get(&k, now+90*second); !ok { // by now the others are silent
 		t.Error("refused though an answered flow had long been silent")
 	}
 }

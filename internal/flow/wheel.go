@@ -53,9 +53,6 @@ func (w *wheel) remove(t flows, place uint32) {
 	f.next, f.prev = none, none
 }
 
-// Due says whether now lies in another tick than the last Advance: the cheap test for every packet.
-func (t *Table[D]) Due(now int64) bool { return now/tick != t.wheel.now }
-
 // Advance ends the flows whose time is over at now. A jump forward, however far, goes round the wheel once; a jump back only
 // sets the clock.
 func (t *Table[D]) Advance(now int64) {
@@ -86,7 +83,7 @@ func (t *Table[D]) expire(slot uint16, now int64) {
 		f := t.Flow(i)
 		next := f.next
 		f.next, f.prev = none, none
-		timeout := t.timeout(i)
+		timeout := t.Timeout(i)
 		silent := now - f.Last
 		t.wheel.add(t, place, f.Last+timeout)
 		if silent >= timeout || silent < -timeout { // long silent, or from a time that the clock has left
