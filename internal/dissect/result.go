@@ -13,7 +13,8 @@ const (
 	MaxText = 256
 	// MaxList is how many elements of a list are kept.
 	MaxList = 16
-	// MaxInfo is the most metadata that one flow keeps, in bytes of JSON: fields that would pass it are left out.
+	// MaxInfo is the most metadata that one flow keeps, in bytes of JSON as Info gives it: fields that would pass it are
+	// left out.
 	MaxInfo = 2048
 	// MaxHost is the longest host name: RFC 1035 §2.3.4 allows 255 on the wire, 253 as text.
 	MaxHost = 253
@@ -173,19 +174,52 @@ type Object struct {
 	start int
 }
 
-// field appends the field's name, unless the flow's metadata would grow past MaxInfo with size more bytes.
-func (o *Object) field(name string, size int) bool {
+// field appends the field's name and returns the length before it, for keep.
+func (o *Object) field(name string) int {
 	b := o.r.info
-	if len(b)+len(name)+4+size > MaxInfo {
-		return false
-	}
-	if len(b) > o.start {
+	before := len(b)
+	if before > o.start {
 		b = append(b, ',')
 	}
 	b = append(b, '"')
 	b = append(b, name...)
 	o.r.info = append(b, '"', ':')
-	return true
+	return before
+}
+
+// keep lets what was written after length before stand, or takes it back and returns false where size more bytes and the
+// object's brace would pass MaxInfo: how long a text is shows only when it is escaped.
+func (o *Object) keep(before, size int) bool {
+	if len(o.r.info)+size+len("}") <= MaxInfo {
+		return true
+	}
+	o.r.info = o.r.info[:before]
+	return false
+}
+
+// list writes the field name with the elements that element appends, at most MaxList and as many as fit.
+func (o *Object) list(name string, n int, element func(b []byte, i int) []byte) {
+	if n == 0 {
+		return
+	}
+	before := o.field(name)
+	o.r.info = append(o.r.info, '[')
+	for i := range min(n, MaxList) {
+		end := len(o.r.info)
+		if i > 0 {
+			o.r.info = append(o.r.info, ',')
+		}
+		o.r.info = element(o.r.info, i)
+		if o.keep(end, len("]")) {
+			continue
+		}
+		if i == 0 {
+			o.r.info = o.r.info[:before]
+			return
+		}
+		break
+	}
+	o.r.info = append(o.r.info, ']')
 }
 
 // Text writes bytes that came from the wire: what is not printable ASCII or valid UTF-8 letters becomes \xNN, cut at MaxText.
@@ -193,31 +227,33 @@ func (o *Object) Text(name string, value []byte) {
 	if len(value) == 0 {
 		return
 	}
-	value = value[:min(len(value), MaxText)]
-	if o.field(name, len(value)+2) {
-		o.r.info = AppendText(o.r.info, value)
-	}
+	before := o.field(name)
+	o.r.info = AppendText(o.r.info, value[:min(len(value), MaxText)])
+	o.keep(before, 0)
 }
 
 // String writes a text of ours: a constant, or one made of safe characters.
 func (o *Object) String(name, value string) {
-	if value != "" && o.field(name, len(value)+2) {
-		o.r.info = AppendText(o.r.info, value)
+	if value == "" {
+		return
 	}
+	before := o.field(name)
+	o.r.info = AppendText(o.r.info, value)
+	o.keep(before, 0)
 }
 
 // Int writes a number, 0 as well.
 func (o *Object) Int(name string, value int64) {
-	if o.field(name, 20) {
-		o.r.info = strconv.AppendInt(o.r.info, value, 10)
-	}
+	before := o.field(name)
+	o.r.info = strconv.AppendInt(o.r.info, value, 10)
+	o.keep(before, 0)
 }
 
 // Bool writes a truth value.
 func (o *Object) Bool(name string, value bool) {
-	if o.field(name, 5) {
-		o.r.info = strconv.AppendBool(o.r.info, value)
-	}
+	before := o.field(name)
+	o.r.info = strconv.AppendBool(o.r.info, value)
+	o.keep(before, 0)
 }
 
 // Hex writes bytes in lower-case hexadecimal, cut at MaxText/2 bytes.
@@ -225,60 +261,39 @@ func (o *Object) Hex(name string, value []byte) {
 	if len(value) == 0 {
 		return
 	}
-	value = value[:min(len(value), MaxText/2)]
-	if o.field(name, 2*len(value)+2) {
-		o.r.info = append(o.r.info, '"')
-		for _, b := range value {
-			o.r.info = append(o.r.info, hexDigits[b>>4], hexDigits[b&15])
-		}
-		o.r.info = append(o.r.info, '"')
+	before := o.field(name)
+	o.r.info = append(o.r.info, '"')
+	for _, b := range value[:min(len(value), MaxText/2)] {
+		o.r.info = append(o.r.info, hexDigits[b>>4], hexDigits[b&15])
 	}
+	o.r.info = append(o.r.info, '"')
+	o.keep(before, 0)
 }
 
 // Addr writes an IP address.
 func (o *Object) Addr(name string, value netip.Addr) {
-	if value.IsValid() && o.field(name, 48) {
-		o.r.info = append(o.r.info, '"')
-		o.r.info = value.WithZone("").AppendTo(o.r.info)
-		o.r.info = append(o.r.info, '"')
+	if !value.IsValid() {
+		return
 	}
+	before := o.field(name)
+	o.r.info = append(o.r.info, '"')
+	o.r.info = value.WithZone("").AppendTo(o.r.info)
+	o.r.info = append(o.r.info, '"')
+	o.keep(before, 0)
 }
 
 // Texts writes a list of texts from the wire, at most MaxList of them.
 func (o *Object) Texts(name string, values [][]byte) {
-	if len(values) == 0 || !o.field(name, 2) {
-		return
-	}
-	o.r.info = append(o.r.info, '[')
-	for i, v := range values[:min(len(values), MaxList)] {
-		v = v[:min(len(v), MaxText)]
-		if len(o.r.info)+len(v)+4 > MaxInfo {
-			break
-		}
-		if i > 0 {
-			o.r.info = append(o.r.info, ',')
-		}
-		o.r.info = AppendText(o.r.info, v)
-	}
-	o.r.info = append(o.r.info, ']')
+	o.list(name, len(values), func(b []byte, i int) []byte {
+		return AppendText(b, values[i][:min(len(values[i]), MaxText)])
+	})
 }
 
 // Ints writes a list of numbers, at most MaxList of them.
 func Ints[T ~uint8 | ~uint16 | ~uint32 | ~int](o *Object, name string, values []T) {
-	if len(values) == 0 || !o.field(name, 2) {
-		return
-	}
-	o.r.info = append(o.r.info, '[')
-	for i, v := range values[:min(len(values), MaxList)] {
-		if len(o.r.info)+24 > MaxInfo {
-			break
-		}
-		if i > 0 {
-			o.r.info = append(o.r.info, ',')
-		}
-		o.r.info = strconv.AppendInt(o.r.info, int64(v), 10)
-	}
-	o.r.info = append(o.r.info, ']')
+	o.list(name, len(values), func(b []byte, i int) []byte {
+		return strconv.AppendInt(b, int64(values[i]), 10)
+	})
 }
 
 // Protocol is the slug that the dissector chose.
