@@ -16,7 +16,8 @@ type Conversation struct {
 	// Client and Server are the flow's ends: client is whoever sent the SYN, else the side whose port is not a service's,
 	// else whoever was seen first. In captures that begin in mid-flow that can be the wrong way round.
 	Client, Server netip.AddrPort
-	// Midstream says that a TCP flow's SYN was not seen: streams then begin anywhere.
+	// Midstream says that a TCP flow's SYN was not seen, or that there was no memory to keep its start: streams then begin
+	// anywhere.
 	Midstream bool
 	// Last says that no more packets will be shown after this call: NeedMore now counts as No.
 	Last bool

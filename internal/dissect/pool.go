@@ -5,7 +5,7 @@ package dissect
 const (
 	// MaxBuffered is how much memory one worker may hold for streams and datagrams that wait for more, the buffers that
 	// are free at the moment included: enough for 2,048 flows at their largest, or a table of 65,536 with half a kilobyte
-	// each. Past it, flows are judged by what they hold already and the packet at hand.
+	// each. Past it, flows are judged by what they hold already, or by the packet at hand alone.
 	MaxBuffered = 32 << 20
 	// maxFreeClass is how many bytes of one buffer size are kept free for the next flows: what 8,192 flows with half a
 	// kilobyte each give back when they end together. The garbage collector gets the rest.

@@ -188,7 +188,7 @@ func (s *Session) conversation(pool *Pool, flow *Flow, seg *Segment) *Conversati
 	c := &pool.conversation
 	*c = Conversation{
 		Transport: flow.Transport, IPProtocol: flow.IPProtocol, IPv6: flow.IPv6,
-		Client: flow.Client, Server: flow.Server, Midstream: flow.Midstream,
+		Client: flow.Client, Server: flow.Server, Midstream: flow.Midstream || s.streams[0].anew || s.streams[1].anew,
 	}
 	if flow.Transport == TCP {
 		c.toServer, c.toClient, c.serverFirst = s.streams[0].view, s.streams[1].view, s.serverFirst

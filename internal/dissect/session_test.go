@@ -3,9 +3,11 @@
 package dissect
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -280,6 +282,79 @@ func TestPoolAllocations(t *testing.T) {
 	}
 }
 
+// fill takes what is left of the pool's memory.
+func fill(pool *Pool) (taken [][]byte) {
+	for _, size := range slices.Backward(bufferSizes[:]) {
+		for pool.lent+size <= MaxBuffered {
+			taken = append(taken, pool.get(size))
+		}
+	}
+	return taken
+}
+
+// TestMemoryShort: past MaxBuffered, each segment is judged alone; when there is memory again, streams go on from there.
+func TestMemoryShort(t *testing.T) {
+	var client, server, first string
+	var midstream bool
+	table := collect(TCP, MaxExtra, func(c *Conversation) Verdict {
+		client, server, first, midstream = string(c.ToServer()), string(c.ToClient()), string(c.First()), c.Midstream
+		return NeedMore
+	})
+	pool := NewPool()
+	taken := fill(pool)
+	s := pool.Get()
+	feed := func(seg Segment, text, wantClient, wantServer string, wantMidstream bool) {
+		t.Helper()
+		packet := []byte(text)
+		seg.Payload, seg.Length = packet, len(packet)
+		s.Feed(table, pool, &testFlow, &seg)
+		clear(packet)
+		if client != wantClient || server != wantServer || midstream != wantMidstream {
+			t.Errorf("after %q: client %q, server %q, midstream %v; want %q, %q, %v", text, client, server, midstream, wantClient, wantServer, wantMidstream)
+		}
+		if first == "" {
+			t.Errorf("after %q: the side that spoke first is empty", text)
+		}
+	}
+	s.Feed(table, pool, &testFlow, &Segment{SYN: true, Seq: 99, FromClient: true})
+	feed(Segment{Seq: 100, FromClient: true}, "one", "one", "", false)
+	s.Feed(table, pool, &testFlow, &Segment{SYN: true, Seq: 99, FromClient: true})
+	feed(Segment{Seq: 103, FromClient: true}, "two", "two", "", true)
+	feed(Segment{Seq: 500}, "answer", "", "answer", true)
+	for _, b := range taken {
+		pool.put(b)
+	}
+	feed(Segment{Seq: 106, FromClient: true}, "three", "three", "", true)
+	feed(Segment{Seq: 111, FromClient: true}, "four", "threefour", "", true)
+	feed(Segment{Seq: 506}, "more", "threefour", "more", true)
+	pool.Put(s)
+	if pool.Buffered() != 0 {
+		t.Errorf("%d bytes stayed lent", pool.Buffered())
+	}
+	if pool.Counters.BufferLimit != 3 {
+		t.Errorf("%d packets counted as not kept, want 3", pool.Counters.BufferLimit)
+	}
+}
+
+// TestMemoryShortHeld: what a stream holds already stays when there is no memory to put more behind it.
+func TestMemoryShortHeld(t *testing.T) {
+	var got string
+	table := collect(TCP, MaxExtra, func(c *Conversation) Verdict {
+		got = string(c.ToServer())
+		return NeedMore
+	})
+	pool := NewPool()
+	s := pool.Get()
+	s.Feed(table, pool, &testFlow, &Segment{Payload: []byte("one"), Length: 3, Seq: 100, FromClient: true})
+	fill(pool)
+	long := make([]byte, 1000)
+	s.Feed(table, pool, &testFlow, &Segment{Payload: long, Length: len(long), Seq: 103, FromClient: true})
+	s.Feed(table, pool, &testFlow, &Segment{Payload: []byte("two"), Length: 3, Seq: 103, FromClient: true})
+	if got != "onetwo" || pool.Counters.BufferLimit != 1 {
+		t.Errorf("got %q, %d packets counted as not kept", got, pool.Counters.BufferLimit)
+	}
+}
+
 // TestSYNs: of several SYNs, the one that the server answers counts (an old trick against monitors: resend the SYN with
 // another sequence number).
 func TestSYNs(t *testing.T) {
@@ -407,25 +482,61 @@ func TestText(t *testing.T) {
 	}
 }
 
-// TestResultBounds fills a Result far beyond its bounds: it stays JSON, and small.
+// TestResultBounds fills a Result with everything that escaping makes longer: it stays JSON, within MaxInfo to the byte.
 func TestResultBounds(t *testing.T) {
+	longest := 0
+	for _, filler := range []string{"\x00", "\"", "\\", "é", "\x00é", "\u202e", "a"} {
+		long := []byte(strings.Repeat(filler, 5000))
+		many := slices.Repeat([][]byte{long}, MaxList+2)
+		for start := range 70 { // so that every field meets the bound at some byte
+			var r Result
+			r.reset(&Protocol{Name: "x"})
+			r.Object("first").String("pad", strings.Repeat("x", start))
+			for n := range 50 {
+				o := r.Object(strconv.Itoa(n))
+				o.Texts("texts", many[:n%4])
+				o.Text("text", long[:(7*n+start)%len(long)])
+				o.Hex("hex", long)
+				o.Text("longest", long)
+				o.Texts("all", many)
+				Ints(o, "ints", make([]int, 1000))
+				o.Addr("addr", testFlow.Client.Addr())
+				o.Bool("bool", true)
+				o.Int("n", 1)
+				r.Object("empty")
+			}
+			info := string(r.Info())
+			if strings.Contains(info, "empty") || strings.Contains(info, "[]") || strings.Contains(info, "{}") {
+				t.Errorf("something empty stayed: %s", info)
+			}
+			if !json.Valid([]byte("{" + info + "}")) {
+				t.Fatalf("not JSON: %s", info)
+			}
+			if len(info) > MaxInfo {
+				t.Errorf("%d bytes of metadata", len(info))
+			}
+			longest = max(longest, len(info))
+		}
+	}
+	if longest != MaxInfo {
+		t.Errorf("the fullest has %d bytes, so the bound is never met", longest)
+	}
+}
+
+// TestResultAllocations: after warm-up, the same goes without new memory.
+func TestResultAllocations(t *testing.T) {
 	var r Result
-	r.reset(&Protocol{Name: "x"})
-	long := []byte(strings.Repeat("\x00é", 5000))
-	for range 50 {
+	p := &Protocol{Name: "x"}
+	long := []byte(strings.Repeat("\x00", 5000))
+	many, numbers := slices.Repeat([][]byte{long}, MaxList), make([]uint16, MaxList)
+	if n := testing.AllocsPerRun(10, func() {
+		r.reset(p)
 		o := r.Object("x")
+		Ints(o, "ints", numbers)
 		o.Text("text", long)
-		o.Hex("hex", long)
-		o.Texts("texts", [][]byte{long, long, long, long, long, long, long, long, long, long, long, long, long, long, long, long, long, long})
-		Ints(o, "ints", make([]int, 1000))
-		o.Int("n", 1)
-		r.Object("empty")
-	}
-	info := string(r.Info())
-	if strings.Contains(info, "empty") {
-		t.Error("an empty object stayed")
-	}
-	if len(info) > 4*MaxInfo {
-		t.Errorf("%d bytes of metadata", len(info))
+		o.Texts("texts", many)
+		r.Info()
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

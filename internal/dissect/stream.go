@@ -24,12 +24,13 @@ type stream struct {
 	nSpans  uint8
 	known   bool // base is set
 	hasData bool
+	anew    bool   // it begins where memory was short, not where the sender began
 	cutAt   uint16 // where the first segment ends that the capture cut, 0 without one: what lies there or behind is refused
 }
 
-// start sets the sequence number of the first byte, as a SYN or the answer to it tells.
+// start sets the sequence number of the first byte, as a SYN or the answer to it tells; too late for a stream with data.
 func (s *stream) start(seq uint32) {
-	if !s.hasData {
+	if !s.hasData && !s.anew {
 		s.base, s.known = seq, true
 	}
 }
@@ -173,10 +174,11 @@ func (s *stream) grow(end int, pool *Pool) bool {
 	return true
 }
 
-// keep makes the view independent of the packet at hand; to be called before the packet's memory is used again.
+// keep makes the view independent of the packet at hand; to be called before the packet's memory is used again. Without
+// memory for that the stream begins anew with the next segment, which then is a view of its own.
 func (s *stream) keep(pool *Pool) {
 	if s.buf == nil && s.view != nil && !s.grow(len(s.view), pool) {
-		s.view = nil
+		*s = stream{anew: true}
 	}
 }
 
