@@ -56,7 +56,7 @@ type Flow struct {
 }
 
 // Session is what a flow keeps while it is being dissected: the dissectors that still wait, and the start of what was said.
-// Sessions come from a Pool and belong to one worker. It holds at most 2 KiB besides its buffers.
+// Sessions come from a Pool and belong to one worker. It has about 400 bytes besides its buffers.
 type Session struct {
 	pending  [maxPending]uint16
 	nPending uint8
@@ -121,9 +121,10 @@ func (s *Session) Feed(t *Table, pool *Pool, flow *Flow, seg *Segment) (Outcome,
 }
 
 // Finish asks the dissectors that still wait for the last time, when the flow has ended and no packet comes any more. It
-// returns what one of them learnt, nil if none can say.
+// returns what one of them learnt, nil if none can say, if nothing is held of what was said, or if Feed named the flow
+// before. It is for flows that Feed left Undecided or Named.
 func (s *Session) Finish(t *Table, pool *Pool, flow *Flow) *Result {
-	if s.nPending == 0 || flow.Transport != TCP && s.nMessage == 0 {
+	if s.nPending == 0 || !s.holds(flow) { // nobody waits at a named flow
 		return nil
 	}
 	c := s.conversation(pool, flow, nil)
@@ -134,6 +135,14 @@ func (s *Session) Finish(t *Table, pool *Pool, flow *Flow) *Result {
 		}
 	}
 	return nil
+}
+
+// holds says whether the session has anything of the flow to show without a packet at hand.
+func (s *Session) holds(flow *Flow) bool {
+	if flow.Transport == TCP {
+		return len(s.streams[0].view) > 0 || len(s.streams[1].view) > 0
+	}
+	return s.nMessage > 0
 }
 
 // exhausted is the outcome when no packet is left to ask for.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // collect is a protocol that keeps what it was shown.
@@ -439,6 +440,96 @@ func TestVerdicts(t *testing.T) {
 				if o != c.outcomes[n] {
 					t.Errorf("packet %d: outcome %d, want %d", n+1, o, c.outcomes[n])
 				}
+			}
+		})
+	}
+}
+
+func TestSessionSize(t *testing.T) {
+	if size := unsafe.Sizeof(Session{}); size > 512 {
+		t.Errorf("a session has %d bytes", size)
+	}
+}
+
+// TestFinish: the dissectors that wait when a flow ends are asked once more, over what the session holds.
+func TestFinish(t *testing.T) {
+	type feed []Segment
+	hello := Segment{Payload: []byte("hello"), Length: 5, Seq: 100, FromClient: true}
+	answer := Segment{Payload: []byte("answer"), Length: 6, Seq: 500}
+	syn := Segment{SYN: true, Seq: 99, FromClient: true}
+	early := Segment{Payload: []byte("early"), Length: 5, Seq: 200, FromClient: true}
+	for _, c := range []struct {
+		name    string
+		over    Transport
+		feed    feed
+		before  Verdict // until the flow ends
+		last    Verdict
+		full    bool    // there is no memory to hold anything
+		outcome Outcome // of the last packet
+		want    string  // what is shown at the end; empty: nobody is asked
+	}{
+		{"nothing came", TCP, nil, NeedMore, Yes, false, Undecided, ""},
+		{"only a SYN", TCP, feed{syn}, NeedMore, Yes, false, Undecided, ""},
+		{"only what lies behind a gap", TCP, feed{syn, early}, NeedMore, Yes, false, Undecided, ""},
+		{"one direction", TCP, feed{syn, hello}, NeedMore, Yes, false, Undecided, "hello|"},
+		{"both directions", TCP, feed{syn, hello, answer}, NeedMore, Yes, false, Undecided, "hello|answer"},
+		{"the server's alone", TCP, feed{answer}, NeedMore, Yes, false, Undecided, "|answer"},
+		{"yes and more", TCP, feed{syn, hello}, NeedMore, YesMore, false, Undecided, "hello|"},
+		{"still not", TCP, feed{syn, hello}, NeedMore, NeedMore, false, Undecided, "hello|"},
+		{"no", TCP, feed{syn, hello}, NeedMore, No, false, Undecided, "hello|"},
+		{"nobody waits", TCP, feed{syn, hello}, No, Yes, false, Undecided, ""},
+		{"named before", TCP, feed{syn, hello}, YesMore, Yes, false, Named, ""},
+		{"nothing could be held", TCP, feed{syn, hello}, NeedMore, Yes, true, Undecided, ""},
+		{"datagrams", UDP, feed{hello, answer}, NeedMore, Yes, false, Undecided, "hello|answer|"},
+		{"datagrams, still not", UDP, feed{hello, answer}, NeedMore, NeedMore, false, Undecided, "hello|answer|"},
+		{"datagrams, as many as are held", UDP, slices.Repeat(feed{hello}, 2*MaxDatagrams), NeedMore, Yes, false, Undecided, strings.Repeat("hello|", MaxDatagrams)},
+		{"datagrams, named before", UDP, feed{hello, answer}, YesMore, Yes, false, Named, ""},
+		{"datagrams, nothing could be held", UDP, feed{hello, answer}, NeedMore, Yes, true, Undecided, ""},
+		{"IP", IP, feed{hello}, NeedMore, Yes, false, Undecided, "hello|"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			verdict, shown, wasLast := c.before, "", false
+			table := newTable([]*Protocol{{Name: "collect", Over: c.over, Ports: []uint16{4}, IPProtocols: []uint8{0}, Extra: MaxExtra, Inspect: func(k *Conversation, r *Result) Verdict {
+				shown, wasLast = "", k.Last
+				for _, d := range k.Datagrams {
+					shown += string(d.Payload) + "|"
+				}
+				if c.over == TCP {
+					shown = string(k.ToServer()) + "|" + string(k.ToClient())
+				}
+				r.SetHost([]byte("host"))
+				return verdict
+			}}})
+			flow := testFlow
+			flow.Transport = c.over
+			pool := NewPool()
+			if c.full {
+				fill(pool)
+			}
+			lent := pool.Buffered()
+			s := pool.Get()
+			outcome := Undecided
+			for _, seg := range c.feed {
+				packet := slices.Clone(seg.Payload)
+				seg.Payload = packet
+				outcome, _ = s.Feed(table, pool, &flow, &seg)
+				clear(packet)
+			}
+			if outcome != c.outcome {
+				t.Fatalf("outcome %d, want %d", outcome, c.outcome)
+			}
+			verdict, shown = c.last, ""
+			r := s.Finish(table, pool, &flow)
+			if shown != c.want || c.want != "" && !wasLast {
+				t.Errorf("shown %q as last %v, want %q", shown, wasLast, c.want)
+			}
+			if named := c.want != "" && c.last >= Yes; named != (r != nil) {
+				t.Errorf("a result: %v, want %v", r != nil, named)
+			} else if named && (r.Protocol() != "collect" || string(r.Host()) != "host") {
+				t.Errorf("protocol %q, host %q", r.Protocol(), r.Host())
+			}
+			if pool.Put(s); pool.Buffered() != lent {
+				t.Errorf("%d bytes stayed lent", pool.Buffered()-lent)
 			}
 		})
 	}
