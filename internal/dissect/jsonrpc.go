@@ -32,7 +32,16 @@ func inspectJSONRPC(c *Conversation, r *Result) Verdict {
 		}
 		return NeedMore
 	}
+	if !c.Last && (!jsonrpcWhole(c.First()) || !jsonrpcWhole(c.Second())) {
+		return NeedMore // the method's name, by which others tell their own, may not be there yet
+	}
 	return Yes
+}
+
+// jsonrpcWhole says whether the stream b ends like an object or list, or as much as is looked at is there.
+func jsonrpcWhole(b []byte) bool {
+	b = bytes.TrimRight(b[:min(len(b), jsonrpcPeek)], "\r\n \x00")
+	return len(b) == 0 || len(b) >= jsonrpcPeek || b[len(b)-1] == '}' || b[len(b)-1] == ']'
 }
 
 // jsonrpcObject gives the object or list at the start of b, behind its length if there is one; empty as long as it has not

@@ -43,6 +43,7 @@ type talk struct {
 	serverPort uint16
 	ipProtocol uint8 // for IP
 	midstream  bool
+	ends       bool // nothing comes after the last message
 	says       []say
 }
 
@@ -125,7 +126,7 @@ func listenWith(t testing.TB, table *Table, k talk) heard {
 	for i, m := range k.says {
 		way := side(m.fromClient)
 		packet := slices.Clone(m.bytes) // the packet's memory is used again, so nothing may keep it
-		o, r := s.Feed(table, pool, flow, &Segment{Payload: packet, Length: len(packet), Seq: seq[way], Ack: seq[1-way], ACK: true, FromClient: m.fromClient, Last: i+1 >= budget})
+		o, r := s.Feed(table, pool, flow, &Segment{Payload: packet, Length: len(packet), Seq: seq[way], Ack: seq[1-way], ACK: true, FromClient: m.fromClient, Last: i+1 >= budget || k.ends && i+1 == len(k.says)})
 		seq[way] += uint32(len(packet))
 		h.outcome, h.messages = o, i+1
 		if r != nil {
@@ -230,6 +231,7 @@ func fuzzTalks(f *testing.F, protocol string, seeds ...talk) {
 		f.Add(b)
 	}
 	hostile(f, table, seeds)
+	testAmongOthers(f, table, seeds)
 	k := seeds[0]
 	f.Fuzz(func(t *testing.T, b []byte) {
 		k := k

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import (
+	"slices"
+	"testing"
+)
+
+// farPort is a port that no dissector is tried at first.
+const farPort = 40961
+
+// testAmongOthers plays each talk to the whole table, at its own port and at one that is nobody's, whole and in part, and fails
+// where another dissector takes it: the name must be the one that its own dissector gives when it is alone, and none where that
+// gives none.
+func testAmongOthers(t testing.TB, own *Table, seeds []talk) {
+	t.Helper()
+	for i, k := range seeds {
+		far := k
+		if k.over != IP {
+			far.clientPort, far.serverPort = farPort+1, farPort
+		}
+		for _, k := range []talk{k, far} {
+			for _, part := range append(partsOf(k), ended(partsOf(k))...) {
+				alone, among := listenWith(t, own, part.talk), listenWith(t, testTable, part.talk)
+				if alone.protocol != among.protocol {
+					t.Errorf("seed %d at port %d, %s: named %q, and %q by its own dissector alone", i, k.serverPort, part.name, among.protocol, alone.protocol)
+				}
+			}
+		}
+	}
+}
+
+type part struct {
+	name string
+	talk
+}
+
+// partsOf are ways in which a capture shows a conversation.
+func partsOf(k talk) []part {
+	fromServer := func(m say) bool { return !m.fromClient }
+	client, server, rest, swapped := k, k, k, k
+	client.says = slices.DeleteFunc(slices.Clone(k.says), fromServer)
+	server.says = slices.DeleteFunc(slices.Clone(k.says), func(m say) bool { return m.fromClient })
+	rest.says, rest.midstream = k.says[1:], true
+	swapped.clientPort, swapped.serverPort, swapped.midstream = k.serverPort, k.clientPort, true
+	swapped.says = slices.Clone(k.says)
+	for i := range swapped.says {
+		swapped.says[i].fromClient = !swapped.says[i].fromClient
+	}
+	return []part{{"whole", k}, {"in small segments", segmented(k)}, {"the client's side", client}, {"the server's side", server}, {"without its first message", rest}, {"swapped", swapped}}
+}
+
+// segmented is the talk with each message of TCP in two.
+func segmented(k talk) talk {
+	if k.over != TCP {
+		return k
+	}
+	says := k.says
+	k.says = nil
+	for _, m := range says {
+		half := (len(m.bytes) + 1) / 2
+		k.says = append(k.says, say{m.fromClient, m.bytes[:half]}, say{m.fromClient, m.bytes[half:]})
+	}
+	return k
+}
+
+// ended are the same with the flow's end behind them.
+func ended(parts []part) []part {
+	for i := range parts {
+		parts[i].name += ", ended"
+		parts[i].ends = true
+	}
+	return parts
+}
+
+// TestFarPort makes sure that the port is nobody's.
+func TestFarPort(t *testing.T) {
+	for key := range testTable.byPort {
+		if key.port == farPort || key.port == farPort+1 {
+			t.Errorf("port %d is a dissector's own", key.port)
+		}
+	}
+}
