@@ -133,7 +133,8 @@ func TestCutSegments(t *testing.T) {
 	}
 }
 
-// TestReassemblyAgainstOracle compares with a slow twin that has an array of bytes and takes the first copy of each.
+// TestReassemblyAgainstOracle compares with a slow twin that has an array of bytes and takes the first copy of each, up to
+// the first cut.
 func TestReassemblyAgainstOracle(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 9))
 	var got []byte
@@ -147,19 +148,28 @@ func TestReassemblyAgainstOracle(t *testing.T) {
 		s.Feed(table, pool, &testFlow, &Segment{SYN: true, Seq: 99, FromClient: true})
 		var oracle [64]int // 0: missing, else byte + 1
 		got = nil
+		cutAt := len(oracle)
 		for range 12 {
 			at, size := random.IntN(40), 1+random.IntN(12)
 			packet := make([]byte, size)
 			for i := range packet {
 				packet[i] = byte(random.Uint32())
 			}
+			missing := 0
+			if round%2 == 1 && random.IntN(6) == 0 {
+				missing = 1 + random.IntN(5)
+			}
+			if end := at + size; missing > 0 && at < cutAt && end > len(got) {
+				cutAt = min(cutAt, end)
+				clear(oracle[cutAt:])
+			}
 			holes := pool.Counters.StreamHoles
-			s.Feed(table, pool, &testFlow, &Segment{Payload: packet, Length: size, Seq: 100 + uint32(at), FromClient: true})
+			s.Feed(table, pool, &testFlow, &Segment{Payload: packet, Length: size + missing, Seq: 100 + uint32(at), FromClient: true})
 			if pool.Counters.StreamHoles > holes {
 				continue // dropped, and counted
 			}
 			for i, c := range packet {
-				if oracle[at+i] == 0 {
+				if at+i < cutAt && oracle[at+i] == 0 {
 					oracle[at+i] = int(c) + 1
 				}
 			}
