@@ -33,10 +33,10 @@ func captureFile(t *testing.T, link packet.LinkType, frames ...frameAt) string {
 	return file(t, "made.pcap", b.Bytes())
 }
 
-var (
-	echo     = []byte{8, 0, 0, 0, 0, 1, 0, 1}                          // an ICMP echo request (RFC 792)
-	datagram = []byte{0xea, 0x60, 0xea, 0x61, 0, 12, 0, 0, 1, 2, 3, 4} // UDP from port 60000 to 60001 (RFC 768)
-)
+// datagram is a UDP datagram to port 50000 (RFC 768).
+func datagram(port uint16) []byte {
+	return []byte{byte(port >> 8), byte(port), 0xc3, 0x50, 0, 12, 0, 0, 1, 2, 3, 4}
+}
 
 // ipv4 makes a packet from 192.0.2.HOST to 198.51.100.1 (RFC 791 §3.1).
 func ipv4(host, proto byte, payload []byte) []byte {

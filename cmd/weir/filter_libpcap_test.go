@@ -27,8 +27,9 @@ func TestFilter(t *testing.T) {
 
 // TestFilterLinkTypes: libpcap's numbers of link types are not those of files.
 func TestFilterLinkTypes(t *testing.T) {
+	echo := []byte{8, 0, 0, 0, 0, 1, 0, 1} // an ICMP echo request (RFC 792)
 	for _, link := range []packet.LinkType{packet.LinkRaw, packet.LinkDLTRaw, packet.LinkDLTRawOpenBSD, packet.LinkIPv4} {
-		raw := captureFile(t, link, frameAt{0, ipv4(1, 1, echo)}, frameAt{1, ipv4(2, 17, datagram)})
+		raw := captureFile(t, link, frameAt{0, ipv4(1, 1, echo)}, frameAt{1, ipv4(2, 17, datagram(60001))})
 		status, out, stderr := weir("replay", "-o", "ndjson", "--filter", "icmp", raw)
 		if status != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(out, `"ip_proto":"icmp"`) {
 			t.Errorf("link type %d: status %d (%s), got:\n%s", link, status, stderr, out)

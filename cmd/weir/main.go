@@ -23,6 +23,8 @@ const (
 // partialError is an error after which what came before it still counts.
 type partialError struct{ error }
 
+func (e partialError) Unwrap() error { return e.error }
+
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {

@@ -5,6 +5,8 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
+	"sync"
 	"time"
 
 	"github.com/weirnet/weir/internal/engine"
@@ -14,7 +16,70 @@ import (
 // flowWriter writes flow records, and what comes after them.
 type flowWriter interface {
 	flow(*report.Flow) error
+	release() error // writes what is held back
 	end(t engine.Totals, elapsed time.Duration) error
+}
+
+// records writes the flow records as they are wanted. With live, what there is goes out every second.
+type records struct {
+	live bool
+
+	mu     sync.Mutex // the pipeline's goroutine and the one that flushes share what follows
+	writer flowWriter
+	out    *bufio.Writer // keeps its first error
+
+	quit    chan struct{}
+	running sync.WaitGroup
+}
+
+func newRecords(o *replayOptions, stdout io.Writer) *records {
+	out := bufio.NewWriterSize(stdout, 256<<10)
+	r := &records{live: o.realtime, writer: newFlowWriter(o.output, out, terminalWidth(stdout)), out: out, quit: make(chan struct{})}
+	if r.live {
+		r.running.Go(r.flush)
+	}
+	return r
+}
+
+func (r *records) flow(f *report.Flow) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.writer.flow(f)
+}
+
+// flush writes every second what there is. The writer keeps an error for who writes next.
+func (r *records) flush() {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-r.quit:
+			return
+		case <-second.C:
+			r.mu.Lock()
+			_ = r.writer.release()
+			_ = r.out.Flush()
+			r.mu.Unlock()
+		}
+	}
+}
+
+// stop ends the flushing; it may be called again.
+func (r *records) stop() {
+	if r.live {
+		r.live = false
+		close(r.quit)
+		r.running.Wait()
+	}
+}
+
+// end writes what comes after the records, and all that is still held back.
+func (r *records) end(t engine.Totals, elapsed time.Duration) error {
+	r.stop()
+	if err := r.writer.end(t, elapsed); err != nil {
+		return err
+	}
+	return r.out.Flush()
 }
 
 func newFlowWriter(output string, out *bufio.Writer, width int) flowWriter {
@@ -47,6 +112,8 @@ func (w *lineWriter) flow(f *report.Flow) error {
 	_, err := w.out.Write(w.buf)
 	return err
 }
+
+func (*lineWriter) release() error { return nil }
 
 func (w *lineWriter) end(engine.Totals, time.Duration) error {
 	if w.header != "" { // no flow came

@@ -3,18 +3,17 @@
 package main
 
 import (
-	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"os/signal"
 	"runtime"
-	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
-	"github.com/weirnet/weir/internal/capture/pcapfile"
 	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
@@ -57,7 +56,10 @@ output can't be written.`,
   weir replay --filter 'udp port 443' big.pcap.zst`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, files []string) error {
-			return replay(&o, files, c.OutOrStdout(), c.ErrOrStderr())
+			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, unix.SIGTERM)
+			defer stop()
+			context.AfterFunc(ctx, stop) // a second signal ends weir at once
+			return replay(ctx, &o, files, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	f := c.Flags()
@@ -76,12 +78,12 @@ output can't be written.`,
 	return c
 }
 
-// replay is the whole of weir replay.
-func replay(o *replayOptions, files []string, stdout, stderr io.Writer) error {
+// replay is the whole of weir replay. It stops early, and tells what it has, when the context ends.
+func replay(ctx context.Context, o *replayOptions, files []string, stdout, stderr io.Writer) error {
 	if err := o.check(stdout); err != nil {
 		return err
 	}
-	readers, broken, err := openAll(files)
+	inputs, broken, err := checkInputs(ctx, files)
 	if err != nil {
 		return err
 	}
@@ -89,31 +91,38 @@ func replay(o *replayOptions, files []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := &player{options: o, progress: newProgress(stderr, o.noProgress), stderr: stderr}
+	p := &player{options: o, stderr: stderr}
 	if o.filter != "" {
 		if p.filter, err = newFilter(o.filter); err != nil {
 			return err
 		}
 		defer p.filter.close()
 	}
-	out := bufio.NewWriterSize(stdout, 256<<10)
-	w := newFlowWriter(o.output, out, terminalWidth(stdout))
+	records := newRecords(o, stdout)
+	defer records.stop()
+	panics := newPanicLog(o.panicDir, stderr)
+	p.progress = newProgress(stderr, o.noProgress || records.live && terminalWidth(stdout) > 0)
 	p.pipeline = engine.NewPipeline(engine.Config{
 		MaxPacketsTCP: o.maxPacketsTCP, MaxPacketsOther: o.maxPacketsOther, KeepTunnels: o.keepTunnels,
 		Flows: flow.Config{MaxFlows: o.maxFlows}, Classifier: classify.New(apps), Protocols: dissect.NewTable(),
-		OnPanic: panicSaver(o.panicDir, stderr),
-	}, o.workers, 0, w.flow)
-	readErr := p.all(readers)
+		OnPanic: panics.add,
+	}, o.workers, 0, records.flow)
+	readErr := p.all(ctx, inputs)
 	p.progress.clear()
 	err = p.pipeline.Close()
+	panics.end()
 	if err == nil {
-		err = w.end(p.pipeline.Totals(), p.elapsed())
-	}
-	if err == nil {
-		err = out.Flush()
+		err = records.end(p.pipeline.Totals(), p.elapsed)
 	}
 	if err != nil {
 		return fmt.Errorf("write output: %w", err)
+	}
+	if o.output == "ndjson" || o.output == "csv" { // the others have a summary
+		for _, l := range losses(p.pipeline.Totals()) {
+			if !l.usual {
+				fmt.Fprintf(stderr, "weir: %d %s\n", l.n, l.what)
+			}
+		}
 	}
 	if readErr = errors.Join(readErr, broken); readErr != nil {
 		return partialError{readErr}
@@ -142,150 +151,4 @@ func (o *replayOptions) check(stdout io.Writer) error {
 		o.workers = min(runtime.GOMAXPROCS(0), 4)
 	}
 	return nil
-}
-
-// openAll opens every file before anything is read, so that a mistake in the last name costs nothing. A file that breaks off
-// within its own header is told at the end (broken): there is nothing in it to report.
-func openAll(files []string) (readers []*pcapfile.Reader, broken, err error) {
-	for _, name := range files {
-		r, err := pcapfile.Open(name)
-		var format *pcapfile.FormatError
-		switch {
-		case errors.As(err, &format):
-			broken = errors.Join(broken, err)
-		case err != nil:
-			return nil, nil, err
-		default:
-			readers = append(readers, r)
-		}
-	}
-	return readers, broken, nil
-}
-
-// player reads frames into the pipeline.
-type player struct {
-	options  *replayOptions
-	filter   *filter
-	pipeline *engine.Pipeline
-	progress *progress
-	stderr   io.Writer
-
-	began      time.Time
-	firstFrame int64
-	frames     int
-}
-
-// all plays the files one after the other and joins their errors.
-func (p *player) all(readers []*pcapfile.Reader) error {
-	p.began = time.Now()
-	var errs error
-	var size int64
-	for _, r := range readers {
-		size += r.Size()
-	}
-	var before int64
-	for _, r := range readers {
-		p.progress.begin(size, before)
-		errs = errors.Join(errs, p.lost(p.file(r)))
-		before += r.Size()
-		_ = r.Close() // it was only read
-		if p.pipeline.Err() != nil {
-			break // the output can't be written: Close says so
-		}
-	}
-	return errs
-}
-
-func (p *player) elapsed() time.Duration { return time.Since(p.began) }
-
-// file plays one file to its end, or to where it breaks off.
-func (p *player) file(r *pcapfile.Reader) error {
-	var in pcapfile.Frame
-	var out engine.Frame
-	var links []pcapfile.Interface
-	var numbers []uint16
-	for {
-		if err := r.Next(&in); err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return err
-		}
-		if in.Interface >= len(numbers) {
-			links = r.Interfaces()
-			for _, i := range links[len(numbers):] {
-				numbers = append(numbers, p.pipeline.AddInterface(i.Name))
-			}
-		}
-		link := links[in.Interface].LinkType
-		if p.filter != nil {
-			ok, err := p.filter.match(link, in.Data, in.Length)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				continue
-			}
-		}
-		if p.options.realtime {
-			p.wait(in.Time)
-		}
-		out = engine.Frame{Data: in.Data, Length: in.Length, Time: in.Time, Interface: numbers[in.Interface], Link: link}
-		p.pipeline.Frame(&out)
-		if p.frames++; p.frames&0xfff == 0 {
-			p.progress.update(r.Offset(), p.frames)
-			if p.pipeline.Err() != nil {
-				return nil
-			}
-		}
-	}
-}
-
-// lost is err, unless no packet was lost by it: that is worth a line, not a failure.
-func (p *player) lost(err error) error {
-	var format *pcapfile.FormatError
-	if !errors.As(err, &format) || !format.Leftover {
-		return err
-	}
-	p.progress.clear()
-	fmt.Fprintln(p.stderr, "weir: warning:", err)
-	return nil
-}
-
-// wait sleeps until the packet's time has come, counted from the first one. Gaps above a minute are cut to it: a capture's clock
-// may jump.
-func (p *player) wait(at int64) {
-	if p.frames == 0 || at < p.firstFrame {
-		p.firstFrame = at - int64(p.elapsed())
-	}
-	gap := time.Duration(at-p.firstFrame) - p.elapsed()
-	if gap > time.Minute {
-		p.firstFrame += int64(gap - time.Minute)
-		gap = time.Minute
-	}
-	time.Sleep(gap)
-}
-
-// panicSaver writes what a dissector panicked over to a file, and says so on one line; the flow goes on without that dissector.
-func panicSaver(dir string, stderr io.Writer) func(string, *dissect.Conversation, any) {
-	return func(protocol string, c *dissect.Conversation, cause any) {
-		fmt.Fprintf(stderr, "weir: the %s dissector broke (%v); the flow goes on without it\n", protocol, cause)
-		if dir == "" {
-			return
-		}
-		f, err := os.CreateTemp(dir, "weir-"+filepath.Base(protocol)+"-*.bin")
-		if err != nil {
-			fmt.Fprintln(stderr, "weir: save packet:", err)
-			return
-		}
-		defer f.Close()
-		if c.Transport == dissect.TCP {
-			_, _ = f.Write(c.ToServer())
-			_, _ = f.Write(c.ToClient())
-			return
-		}
-		for _, d := range c.Datagrams {
-			_, _ = f.Write(d.Payload)
-		}
-	}
 }

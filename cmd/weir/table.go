@@ -70,9 +70,9 @@ func (w *tableWriter) flow(f *report.Flow) error {
 	return nil
 }
 
-// release writes the rows held back, under their header.
+// release writes the rows held back, under their header; nothing where there are none.
 func (w *tableWriter) release() error {
-	if w.widths != [columns]int{} {
+	if len(w.rows) == 0 {
 		return nil
 	}
 	w.rows = slices.Insert(w.rows, 0, tableHeader)
@@ -127,10 +127,10 @@ func count(m map[string]*sum, name string, f *report.Flow) {
 }
 
 func (w *tableWriter) end(t engine.Totals, elapsed time.Duration) error {
-	if w.flows {
-		if err := w.release(); err != nil {
-			return err
-		}
+	if err := w.release(); err != nil {
+		return err
+	}
+	if w.widths != [columns]int{} {
 		fmt.Fprintln(w.out)
 	}
 	w.sums("application", w.applications)
@@ -145,27 +145,29 @@ func (w *tableWriter) end(t engine.Totals, elapsed time.Duration) error {
 }
 
 type loss struct {
-	n    uint64
-	what string
+	n     uint64
+	what  string
+	usual bool // nothing is missing by it: every capture has ARP
 }
 
 // losses lists what did not go the usual way, by cause; only what happened.
 func losses(t engine.Totals) []loss {
 	all := []loss{
-		{t.Refused, "packets in no flow: the table was full (--max-flows)"},
-		{t.Flows.Evicted, "flows ended early to make room (--max-flows)"},
-		{t.TunnelLimit, "packets with more tunnels in one another than are peeled"},
-		{t.UnresolvedFragments, "later fragments whose first one was not seen"},
-		{t.Fragment, "fragmented packets forgotten early"},
-		{t.Hints, "DNS answers forgotten early"},
-		{t.Dissect.StreamConflicts, "overlapping TCP segments that contradict one another"},
-		{t.Dissect.StreamHoles, "TCP segments not reassembled: too many gaps"},
-		{t.Dissect.BufferLimit, "packets not kept for dissecting: no memory left for that"},
-		{t.Dissect.Panics, "times a dissector broke (--panic-dir saves what it broke over)"},
+		{t.Refused, "packets in no flow: the table was full (--max-flows)", false},
+		{t.Flows.Evicted, "flows ended early to make room (--max-flows)", false},
+		{t.TunnelLimit, "packets with more tunnels in one another than are peeled", false},
+		{t.UnresolvedFragments, "later fragments whose first one was not seen", false},
+		{t.Fragment, "fragmented packets forgotten early", false},
+		{t.Hints, "DNS answers forgotten early", false},
+		{t.Dissect.StreamConflicts, "overlapping TCP segments that contradict one another", false},
+		{t.Dissect.StreamHoles, "TCP segments not reassembled: too many gaps", false},
+		{t.Dissect.BufferLimit, "packets not kept for dissecting: no memory left for that", false},
+		{t.Dissect.CandidateLimit, "times a dissector was not asked again: too many others waited on the same flow", false},
+		{t.Dissect.Panics, "times a dissector broke (--panic-dir saves what it broke over)", false},
 	}
 	for fault, n := range t.Faults {
 		if fault != int(packet.FaultNone) {
-			all = append(all, loss{n, "packets not decoded: " + packet.Fault(fault).String()})
+			all = append(all, loss{n, "packets not decoded: " + packet.Fault(fault).String(), fault == int(packet.FaultNotIP)})
 		}
 	}
 	return slices.DeleteFunc(all, func(l loss) bool { return l.n == 0 })

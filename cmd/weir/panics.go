@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/weirnet/weir/internal/dissect"
+)
+
+// maxPanicFiles is how many files --panic-dir gets in one run, of at most dissect.MaxStream bytes a direction each: a packet
+// that breaks a dissector can be sent a million times.
+const maxPanicFiles = 100
+
+// panicLog tells of dissectors that broke, once for each protocol, and saves what they broke over.
+type panicLog struct {
+	dir    string // "": nothing is saved
+	stderr io.Writer
+
+	mu     sync.Mutex // the workers share it
+	times  map[string]int
+	files  int
+	failed bool // a file could not be written, which was told
+}
+
+func newPanicLog(dir string, stderr io.Writer) *panicLog {
+	return &panicLog{dir: dir, stderr: stderr, times: map[string]int{}}
+}
+
+// add takes one panic; the flow goes on without that dissector.
+func (l *panicLog) add(protocol string, c *dissect.Conversation, cause any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.times[protocol]++; l.times[protocol] == 1 {
+		fmt.Fprintf(l.stderr, "weir: the %s dissector broke (%v); the flow goes on without it\n", protocol, cause)
+	}
+	if l.dir == "" || l.failed || l.files == maxPanicFiles {
+		return
+	}
+	l.files++
+	if err := l.save(protocol, c); err != nil {
+		l.failed = true
+		fmt.Fprintln(l.stderr, "weir: save packet:", err)
+	}
+}
+
+func (l *panicLog) save(protocol string, c *dissect.Conversation) error {
+	f, err := os.CreateTemp(l.dir, "weir-"+filepath.Base(protocol)+"-*.bin")
+	if err != nil {
+		return err
+	}
+	var errs error
+	write := func(b []byte) {
+		_, err := f.Write(b)
+		errs = errors.Join(errs, err)
+	}
+	if c.Transport == dissect.TCP {
+		write(c.ToServer())
+		write(c.ToClient())
+	} else {
+		for _, d := range c.Datagrams {
+			write(d.Payload)
+		}
+	}
+	return errors.Join(errs, f.Close())
+}
+
+// end tells what add did not.
+func (l *panicLog) end() {
+	all := 0
+	for _, protocol := range slices.Sorted(maps.Keys(l.times)) {
+		n := l.times[protocol]
+		if all += n; n > 1 {
+			fmt.Fprintf(l.stderr, "weir: the %s dissector broke %d times\n", protocol, n)
+		}
+	}
+	if l.files == maxPanicFiles && all > maxPanicFiles {
+		fmt.Fprintf(l.stderr, "weir: --panic-dir: saved %d times of %d\n", maxPanicFiles, all)
+	}
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/weirnet/weir/internal/capture/pcapfile"
+	"github.com/weirnet/weir/internal/engine"
+)
+
+// player reads frames into the pipeline, until its context ends.
+type player struct {
+	options  *replayOptions
+	filter   *filter
+	pipeline *engine.Pipeline
+	progress *progress
+	stderr   io.Writer
+
+	began   time.Time
+	frames  int // read, also those that the filter refused
+	waited  bool
+	origin  int64 // the capture's time when the replay began; with waited
+	elapsed time.Duration
+}
+
+// all plays the inputs one after the other and joins their errors.
+func (p *player) all(ctx context.Context, inputs []input) error {
+	p.began = time.Now()
+	defer func() { p.elapsed = time.Since(p.began) }()
+	var errs error
+	var before int64
+	size := totalSize(inputs)
+	for i := range inputs {
+		if ctx.Err() != nil {
+			return errors.Join(errs, errInterrupted)
+		}
+		p.progress.begin(size, before)
+		err := p.lost(p.input(ctx, &inputs[i]))
+		errs = errors.Join(errs, err)
+		if errors.Is(err, errInterrupted) || p.pipeline.Err() != nil { // the output can't be written: Close says so
+			return errs
+		}
+		before += inputs[i].size
+	}
+	return errs
+}
+
+func (p *player) input(ctx context.Context, in *input) error {
+	r, err := in.open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return p.file(ctx, r)
+}
+
+// file plays one file to its end, or to where it breaks off.
+func (p *player) file(ctx context.Context, r *pcapfile.Reader) error {
+	var in pcapfile.Frame
+	var out engine.Frame
+	var links []pcapfile.Interface
+	var numbers []uint16
+	for {
+		if err := r.Next(&in); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		if p.frames++; p.frames&0xfff == 0 {
+			p.progress.update(r.Offset(), p.frames)
+			if ctx.Err() != nil {
+				return errInterrupted
+			}
+			if p.pipeline.Err() != nil {
+				return nil
+			}
+		}
+		if in.Interface >= len(numbers) {
+			links = r.Interfaces()
+			for _, i := range links[len(numbers):] {
+				numbers = append(numbers, p.pipeline.AddInterface(i.Name))
+			}
+		}
+		link := links[in.Interface].LinkType
+		if p.filter != nil {
+			ok, err := p.filter.match(link, in.Data, in.Length)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				continue
+			}
+		}
+		if p.options.realtime && !p.wait(ctx, in.Time) {
+			return errInterrupted
+		}
+		out = engine.Frame{Data: in.Data, Length: in.Length, Time: in.Time, Interface: numbers[in.Interface], Link: link}
+		p.pipeline.Frame(&out)
+	}
+}
+
+// lost is err, unless no packet was lost by it: that is worth a line, not a failure.
+func (p *player) lost(err error) error {
+	var format *pcapfile.FormatError
+	if !errors.As(err, &format) || !format.Leftover {
+		return err
+	}
+	p.progress.clear()
+	fmt.Fprintln(p.stderr, "weir: warning:", err)
+	return nil
+}
+
+// wait sleeps until the packet's time has come, counted from the first one, and says whether it has: not when the context
+// ended. Gaps above a minute are cut to it: a capture's clock may jump.
+func (p *player) wait(ctx context.Context, at int64) bool {
+	elapsed := time.Since(p.began)
+	if !p.waited || at < p.origin {
+		p.waited, p.origin = true, at-int64(elapsed)
+	}
+	gap := time.Duration(at-p.origin) - elapsed
+	if gap > time.Minute {
+		p.origin += int64(gap - time.Minute)
+		gap = time.Minute
+	}
+	if gap <= 0 {
+		return ctx.Err() == nil
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(gap):
+		return true
+	}
+}
