@@ -156,7 +156,7 @@ func (h *heard) take(t testing.TB, r *Result) {
 	if name := twice(h.info); name != "" {
 		t.Errorf("the member %s comes twice: %s", name, h.info)
 	}
-	if len(h.info) > MaxInfo+64 {
+	if len(h.info) > MaxInfo+len("{}") {
 		t.Errorf("metadata of %d bytes", len(h.info))
 	}
 	h.certificate = r.Certificate()
