@@ -82,3 +82,21 @@ func TestFarPort(t *testing.T) {
 		}
 	}
 }
+
+// TestFewCandidates bounds what Start costs: how many dissectors a first payload of random bytes meets on the mean, and the most
+// that any first byte calls. At a session's limit of waiting ones (maxPending), some would be left out.
+func TestFewCandidates(t *testing.T) {
+	for i, limit := range []struct {
+		name       string
+		mean, most int
+	}{{"TCP", 6, 45}, {"UDP", 10, 42}} {
+		total, most := 0, 0
+		for _, list := range testTable.byStart[i] {
+			total += len(list)
+			most = max(most, len(list))
+		}
+		if mean := total / 256; mean >= limit.mean || most > limit.most {
+			t.Errorf("%s: %d candidates by the first byte on the mean, %d at most, want less than %d, and %d", limit.name, mean, most, limit.mean, limit.most)
+		}
+	}
+}

@@ -18,7 +18,7 @@ var (
 	})
 	_ = register(Protocol{
 		Name: "minecraft", Spec: "Minecraft Java edition protocol: handshake", Category: "gaming",
-		Over: TCP, Ports: []uint16{25565}, Start: Range(8, 0xfe), MinLength: 8, Inspect: inspectMinecraft,
+		Over: TCP, Ports: []uint16{25565}, Start: Range(9, 0x7f), MinLength: 8, Inspect: inspectMinecraft,
 	})
 	_ = register(Protocol{
 		Name: "warcraft3", Spec: "BNETDocs: W3GS protocol header", Category: "gaming",

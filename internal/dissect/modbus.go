@@ -10,7 +10,7 @@ var _ = register(Protocol{
 	Category:  "industrial",
 	Over:      TCP | UDP,
 	Ports:     []uint16{502, 802},
-	Start:     Range(0, 255), // the transaction identifier begins anywhere
+	Start:     Range(0, 0x0f), // the transaction identifier, which most count from 0 or 1
 	MinLength: modbusHeader + 1,
 	Heuristic: true,
 	Inspect:   inspectModbus,

@@ -6,10 +6,21 @@ package dissect
 // bytes (RFC 4571). One header is not distinctive, a row of them is.
 var _ = register(Protocol{
 	Name:      "rtp",
-	Spec:      "RFC 3550 §5.1, §A.1; RFC 3711 §3.1; RFC 4571 §2; RFC 7983 §7",
+	Spec:      "RFC 3550 §5.1, §A.1; RFC 3711 §3.1; RFC 7983 §7",
 	Category:  "voip",
-	Over:      TCP | UDP,
-	Start:     Range(0x80, 0xbf).Or(Range(0x00, 0x05)), // version 2; over TCP the length's first byte
+	Over:      UDP,
+	Start:     Range(0x80, 0xbf).Or(Range(0x00, 0x03)), // version 2, or what it shares flows with (RFC 7983 §7)
+	MinLength: rtpHeaderSize + 1,
+	Heuristic: true,
+	Inspect:   inspectRTP,
+})
+
+var _ = register(Protocol{
+	Name:      "rtp",
+	Spec:      "RFC 4571 §2",
+	Category:  "voip",
+	Over:      TCP,
+	Start:     Range(0x00, 0x05), // the length's first byte
 	MinLength: rtpHeaderSize + 1,
 	Heuristic: true,
 	Inspect:   inspectRTP,

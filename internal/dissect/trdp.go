@@ -11,7 +11,7 @@ var _ = register(Protocol{
 	Category:  "industrial",
 	Over:      TCP | UDP,
 	Ports:     []uint16{17224, 17225},
-	Start:     Range(0, 255), // a sequence counter begins it
+	Start:     Range(0, 3), // a sequence counter begins it, from 0: 15 days at 20 ms
 	MinLength: trdpProcess,
 	Heuristic: true,
 	Inspect:   inspectTRDP,
