@@ -36,7 +36,10 @@ func inspectNATPMP(c *Conversation, r *Result) Verdict {
 			return NeedMore // two bytes of zero are not much
 		}
 		second := c.Datagrams[len(c.Datagrams)-1]
-		return verdictIf(len(second.Payload) >= 2 && second.Payload[0] == 0 && second.Payload[1]&^response <= 2)
+		if second.FromClient == d.FromClient {
+			return verdictIf(len(second.Payload) == 2 && second.Payload[0] == 0 || len(second.Payload) == 12 && second.Payload[1] <= 2)
+		}
+		return verdictIf(len(second.Payload) <= 16 && hasPrefix(second.Payload, "\x00\x80"))
 	case 1, 2:
 		if b[2] != 0 || b[3] != 0 || be16(b[4:]) == 0 && be32(b[8:]) != 0 { // without a port, all mappings are deleted (§3.4)
 			return No
