@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -80,6 +81,9 @@ output can't be written.`,
 
 // replay is the whole of weir replay. It stops early, and tells what it has, when the context ends.
 func replay(ctx context.Context, o *replayOptions, files []string, stdout, stderr io.Writer) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // little is allocated, so collecting twice as often costs some percent and saves a fifth of memory
+	}
 	if err := o.check(stdout); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ const (
 )
 
 // bufferSizes are the sizes in which buffers are lent: a DNS query fits the first, a TLS hello the third.
-var bufferSizes = [...]int{128, 512, 2 << 10, 4 << 10, 8 << 10, MaxStream}
+var bufferSizes = [...]int{128, 256, 512, 1 << 10, 2 << 10, 4 << 10, 8 << 10, MaxStream}
 
 // Counters counts what limits and odd packets did to dissecting. Each belongs to one worker.
 type Counters struct {

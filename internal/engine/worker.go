@@ -232,6 +232,7 @@ func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, ne
 	}
 	if f.Marks&decided == 0 && !p.LaterFragment {
 		w.dissect(i, f, p, fr, fromClient)
+		w.release(i, f)
 	}
 }
 
@@ -353,6 +354,14 @@ func (w *worker) tcpFlags(i flow.Index, f *flow.Flow, p *packet.Packet, way int)
 	}
 	f.State = flow.Ended
 	w.table.Hasten(i)
+}
+
+// release gives back the session of a connection that both sides have closed: nothing comes any more.
+func (w *worker) release(i flow.Index, f *flow.Flow) {
+	if d := w.table.Detail(i); d.session != nil && f.State == flow.Ended && f.EndReason == flow.Closed {
+		w.finish(i, f, d)
+		f.Marks |= decided
+	}
 }
 
 // ends are the client and the server of a flow.
