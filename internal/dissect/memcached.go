@@ -2,7 +2,10 @@
 
 package dissect
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // memcached: the text protocol (memcached doc/protocol.txt) and the binary one (docs "BinaryProtocolRevamped"), over TCP,
 // and over UDP behind its frame header of 8 bytes.
@@ -45,7 +48,7 @@ func inspectMemcached(c *Conversation, r *Result) Verdict {
 		return NeedMore // other text protocols have a "get" as well: the answer is what is distinctive
 	}
 	if !hasAnyPrefix(reply, memcachedReplies) {
-		return No
+		return moreIf(slices.ContainsFunc(memcachedReplies, func(begin string) bool { return couldBe(reply, begin) }))
 	}
 	command, _, _ := bytes.Cut(line, []byte(" "))
 	r.Object("memcached").Text("command", command)

@@ -133,7 +133,9 @@ type Table struct {
 	category  []string // by ID
 	byPort    map[portKey][]uint16
 	byStart   [3][256][]uint16 // TCP, UDP, SCTP; candidates by first byte
-	byIP      [256][]uint16
+	// startLength is the largest MinLength of those in byStart: no payload longer than it calls for more of them.
+	startLength [3][256]int
+	byIP        [256][]uint16
 }
 
 type portKey struct {
@@ -191,6 +193,7 @@ func (t *Table) addCandidates(p *Protocol, index uint16) {
 		for b := range 256 {
 			if p.Start.Has(byte(b)) {
 				t.byStart[i][b] = append(t.byStart[i][b], index)
+				t.startLength[i][b] = max(t.startLength[i][b], p.MinLength)
 			}
 		}
 	}

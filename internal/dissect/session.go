@@ -62,7 +62,8 @@ type Session struct {
 	nPending uint8
 	found    int16 // index of the dissector that said YesMore, -1 before
 	begun    bool
-	asked    [2]bool // candidates were chosen by the first payload of this direction
+	asked    [2]bool // candidates were chosen by the start of this direction, and its longer start will call for no more
+	offered  [2]int  // how long that start was
 	extra    uint8   // packets shown past the budget
 
 	serverFirst bool
@@ -283,10 +284,10 @@ func (s *Session) choose(t *Table, pool *Pool, flow *Flow, seg *Segment) {
 	if s.asked[way] {
 		return
 	}
-	first := !s.asked[0] && !s.asked[1]
+	first := s.offered == [2]int{}
 	if flow.Transport == IP {
 		s.asked = [2]bool{true, true}
-		pool.addCandidates(t, t.byIP[flow.IPProtocol], 0)
+		pool.addCandidates(t, t.byIP[flow.IPProtocol], 0, 0)
 		return
 	}
 	payload := seg.Payload
@@ -296,22 +297,29 @@ func (s *Session) choose(t *Table, pool *Pool, flow *Flow, seg *Segment) {
 	if len(payload) == 0 {
 		return
 	}
-	s.asked[way] = true
+	already, transport := s.offered[way], transportIndex(flow.Transport)
+	s.offered[way] = len(payload)
+	// Over TCP the start may come in pieces, a length alone for instance.
+	s.asked[way] = flow.Transport != TCP || len(payload) >= t.startLength[transport][payload[0]]
 	if first {
 		client, server := flow.Client.Port(), flow.Server.Port()
-		pool.addCandidates(t, t.byPort[portKey{flow.Transport, server}], 0)
+		pool.addCandidates(t, t.byPort[portKey{flow.Transport, server}], 0, 0)
 		if client != server {
-			pool.addCandidates(t, t.byPort[portKey{flow.Transport, client}], 0)
+			pool.addCandidates(t, t.byPort[portKey{flow.Transport, client}], 0, 0)
 		}
 	}
-	pool.addCandidates(t, t.byStart[transportIndex(flow.Transport)][payload[0]], len(payload))
+	pool.addCandidates(t, t.byStart[transport][payload[0]], already, len(payload))
+	if already > 0 {
+		slices.Sort(pool.candidates) // those that wait may be heuristic, which come after the others
+	}
 }
 
-// addCandidates appends the dissectors of list that are not there yet and take a first payload of length; 0: of any length.
-func (p *Pool) addCandidates(t *Table, list []uint16, length int) {
+// addCandidates appends the dissectors of list that are not there yet and take a first payload of length, but did not take one of
+// already bytes; length 0: all.
+func (p *Pool) addCandidates(t *Table, list []uint16, already, length int) {
 	before := p.candidates
 	for _, i := range list {
-		if length > 0 && t.protocols[i].MinLength > length {
+		if least := t.protocols[i].MinLength; length > 0 && (least > length || already > 0 && least <= already) {
 			continue
 		}
 		if !slices.Contains(before, i) {
