@@ -196,7 +196,7 @@ func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, ne
 	}
 	key, fromLower := flow.NewKey(p, network)
 	i, created, ok := w.table.Get(&key, fr.Time)
-	if ok && !created {
+	if ok && !created && (p.TCPFlags&packet.SYN != 0 || fr.Time < w.table.Flow(i).Last) {
 		if why, over := w.isOver(i, p, fr.Time); over {
 			w.table.End(i, why)
 			i, created, ok = w.table.Get(&key, fr.Time)

@@ -4,54 +4,46 @@
 package flow
 
 import (
+	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // the Community ID specification says SHA-1
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"math/bits"
 	"net/netip"
 
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// Key is what a flow is known by, the same for both directions: lower address (16 bytes, IPv4 in the first 4), upper address,
-// lower port, upper port, network, IP protocol, IP version. "Lower" is the end with the smaller (address, port). The network
-// tells equal addresses apart: it is the VLAN identifier, or a digest where there is more than one, or a tunnel's network.
-type Key [40]byte
-
-// Offsets into a Key.
-const (
-	keyLower, keyUpper         = 0, 16
-	keyLowerPort, keyUpperPort = 32, 34
-	keyNetwork                 = 36
-	keyProto, keyVersion       = 38, 39
-)
+// Key is what a flow is known by, the same for both directions: lower address (two words, an IPv4 address in the second), upper
+// address, and in the last word, from its top: lower port, upper port, network (16 bits each), IP protocol, IP version (8 each).
+// "Lower" is the end with the smaller (address, port). The network tells equal addresses apart: it is the VLAN identifier, or a
+// digest where there is more than one, or a tunnel's network. Words, since a key is made, hashed and compared for every packet.
+type Key [5]uint64
 
 // NewKey makes the key of a decoded packet, and says whether its source is the lower end. network is that of the tunnel around
 // it (a VXLAN or Geneve network identifier), 0 where there is none.
 func NewKey(p *packet.Packet, network uint32) (k Key, fromLower bool) {
-	var src, dst [16]byte
+	var srcHigh, srcLow, dstHigh, dstLow uint64
 	if p.IPVersion == 4 {
-		a, b := p.Src.As4(), p.Dst.As4()
-		*(*[4]byte)(src[:]), *(*[4]byte)(dst[:]) = a, b
+		src, dst := p.Src.As4(), p.Dst.As4()
+		srcLow, dstLow = uint64(binary.BigEndian.Uint32(src[:])), uint64(binary.BigEndian.Uint32(dst[:]))
 	} else {
-		src, dst = p.Src.As16(), p.Dst.As16()
+		src, dst := p.Src.As16(), p.Dst.As16()
+		srcHigh, srcLow = binary.BigEndian.Uint64(src[:]), binary.BigEndian.Uint64(src[8:])
+		dstHigh, dstLow = binary.BigEndian.Uint64(dst[:]), binary.BigEndian.Uint64(dst[8:])
 	}
-	fromLower = less(&src, p.SrcPort, &dst, p.DstPort)
-	if fromLower {
-		*(*[16]byte)(k[keyLower:]), *(*[16]byte)(k[keyUpper:]) = src, dst
-		binary.BigEndian.PutUint16(k[keyLowerPort:], p.SrcPort)
-		binary.BigEndian.PutUint16(k[keyUpperPort:], p.DstPort)
-	} else {
-		*(*[16]byte)(k[keyLower:]), *(*[16]byte)(k[keyUpper:]) = dst, src
-		binary.BigEndian.PutUint16(k[keyLowerPort:], p.DstPort)
-		binary.BigEndian.PutUint16(k[keyUpperPort:], p.SrcPort)
-	}
+	rest := uint64(p.Proto)<<8 | uint64(p.IPVersion)
 	if p.NVLAN > 0 || network != 0 {
-		binary.BigEndian.PutUint16(k[keyNetwork:], networkDigest(p.VLANs[:p.NVLAN], network))
+		rest |= uint64(networkDigest(p.VLANs[:p.NVLAN], network)) << 16
 	}
-	k[keyProto], k[keyVersion] = p.Proto, p.IPVersion
-	return k, fromLower
+	srcPort, dstPort := uint64(p.SrcPort), uint64(p.DstPort)
+	fromLower = srcHigh < dstHigh || srcHigh == dstHigh && (srcLow < dstLow || srcLow == dstLow && srcPort <= dstPort)
+	if fromLower {
+		return Key{srcHigh, srcLow, dstHigh, dstLow, srcPort<<48 | dstPort<<32 | rest}, true
+	}
+	return Key{dstHigh, dstLow, srcHigh, srcLow, dstPort<<48 | srcPort<<32 | rest}, false
 }
 
 // networkDigest is the VLAN identifier itself where there is nothing else.
@@ -64,50 +56,68 @@ func networkDigest(vlans []uint16, network uint32) uint16 {
 	return digest
 }
 
-func less(a *[16]byte, aPort uint16, b *[16]byte, bPort uint16) bool {
-	for i := 0; i < 16; i += 8 {
-		x, y := binary.BigEndian.Uint64(a[i:]), binary.BigEndian.Uint64(b[i:])
-		if x != y {
-			return x < y
-		}
-	}
-	return aPort <= bPort
-}
-
 // Proto is the IP protocol number.
-func (k *Key) Proto() uint8 { return k[keyProto] }
+func (k *Key) Proto() uint8 { return uint8(k[4] >> 8) }
 
 // Version is 4 or 6.
-func (k *Key) Version() uint8 { return k[keyVersion] }
+func (k *Key) Version() uint8 { return uint8(k[4]) }
 
 // Lower is the end with the smaller address and port.
-func (k *Key) Lower() netip.AddrPort { return k.end(keyLower, keyLowerPort) }
+func (k *Key) Lower() netip.AddrPort { return k.end(0, uint16(k[4]>>48)) }
 
 // Upper is the other end.
-func (k *Key) Upper() netip.AddrPort { return k.end(keyUpper, keyUpperPort) }
+func (k *Key) Upper() netip.AddrPort { return k.end(2, uint16(k[4]>>32)) }
 
-func (k *Key) end(addr, port int) netip.AddrPort {
-	p := binary.BigEndian.Uint16(k[port:])
-	if k[keyVersion] == 4 {
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(k[addr:addr+4])), p)
+func (k *Key) end(word int, port uint16) netip.AddrPort {
+	var b [16]byte
+	k.putAddress(&b, word)
+	if k.Version() == 4 {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[12:])), port)
 	}
-	return netip.AddrPortFrom(netip.AddrFrom16([16]byte(k[addr:addr+16])), p)
+	return netip.AddrPortFrom(netip.AddrFrom16(b), port)
 }
 
-// addressBytes are the bytes of the address at offset, 4 or 16 of them.
-func (k *Key) addressBytes(addr int) []byte {
-	if k[keyVersion] == 4 {
-		return k[addr : addr+4]
+// putAddress writes the address whose words begin at word; an IPv4 address fills the last 4 bytes.
+func (k *Key) putAddress(b *[16]byte, word int) {
+	binary.BigEndian.PutUint64(b[:], k[word])
+	binary.BigEndian.PutUint64(b[8:], k[word+1])
+}
+
+// secret is what a table mixes into its hashes: 512 bits drawn at random for each table, so that nobody can choose keys that
+// collide.
+type secret [8]uint64
+
+func newSecret() (s secret) {
+	var b [len(secret{}) * 8]byte
+	_, _ = rand.Read(b[:]) // it never fails (crypto/rand)
+	for i := range s {
+		s[i] = binary.LittleEndian.Uint64(b[8*i:])
 	}
-	return k[addr : addr+16]
+	return s
+}
+
+// hash multiplies the key's words, each masked by a part of the secret, pair by pair (NMH, after Wegman and Carter), and
+// mixes the products twice more: once leaves the low bits of keys that differ in their ports alone too much alike.
+func (s *secret) hash(k *Key) uint64 {
+	h := fold(k[0]^s[0], k[1]^s[1]) ^ fold(k[2]^s[2], k[3]^s[3])
+	h = fold(h^s[4], k[4]^s[5])
+	return fold(h^s[6], h>>32^s[7])
+}
+
+// fold is the product of two words, its halves put together.
+func fold(a, b uint64) uint64 {
+	high, low := bits.Mul64(a, b)
+	return high ^ low
 }
 
 // ID is the flow's stable identity: the first 16 bytes of SHA-256 over its key and its start in nanoseconds, as 32
 // hexadecimal digits. Two agents that see the same first packet give the same id.
 func (k *Key) ID(first int64) [32]byte {
-	var b [len(Key{}) + 8]byte
-	copy(b[:], k[:])
-	binary.BigEndian.PutUint64(b[len(k):], uint64(first))
+	var b [8*len(Key{}) + 8]byte
+	for i, word := range k {
+		binary.BigEndian.PutUint64(b[8*i:], word)
+	}
+	binary.BigEndian.PutUint64(b[8*len(k):], uint64(first))
 	sum := sha256.Sum256(b[:])
 	var id [32]byte
 	hex.Encode(id[:], sum[:16])
@@ -118,13 +128,20 @@ func (k *Key) ID(first int64) [32]byte {
 // For ICMP and ICMPv6 the type and code of the flow's first packet stand in for ports, and fromLower says whether the lower end
 // sent it.
 func (k *Key) AppendCommunityID(b []byte, icmpType, icmpCode uint8, fromLower bool) []byte {
-	var in [2 + 16 + 16 + 2 + 4]byte // seed, addresses, protocol and padding, ports
-	first, second := k.addressBytes(keyLower), k.addressBytes(keyUpper)
-	ports, hasPorts := [4]byte(k[keyLowerPort:keyLowerPort+4]), true
-	switch k[keyProto] {
+	var lower, upper [16]byte
+	k.putAddress(&lower, 0)
+	k.putAddress(&upper, 2)
+	first, second := lower[:], upper[:]
+	if k.Version() == 4 {
+		first, second = lower[12:], upper[12:]
+	}
+	var ports [4]byte
+	binary.BigEndian.PutUint32(ports[:], uint32(k[4]>>32))
+	hasPorts := true
+	switch k.Proto() {
 	case packet.ProtoTCP, packet.ProtoUDP, packet.ProtoSCTP:
 	case packet.ProtoICMP, packet.ProtoICMPv6:
-		counterpart, oneWay := icmpCounterpart(k[keyProto], icmpType, icmpCode)
+		counterpart, oneWay := icmpCounterpart(k.Proto(), icmpType, icmpCode)
 		ports = [4]byte{0, icmpType, 0, counterpart}
 		switch {
 		case oneWay && !fromLower: // such a flow keeps its direction
@@ -135,10 +152,11 @@ func (k *Key) AppendCommunityID(b []byte, icmpType, icmpCode uint8, fromLower bo
 	default:
 		hasPorts = false
 	}
+	var in [2 + 16 + 16 + 2 + 4]byte // seed, addresses, protocol and padding, ports
 	n := 2
 	n += copy(in[n:], first)
 	n += copy(in[n:], second)
-	in[n] = k[keyProto]
+	in[n] = k.Proto()
 	n += 2
 	if hasPorts {
 		n += copy(in[n:], ports[:])

@@ -2,10 +2,7 @@
 
 package flow
 
-import (
-	"hash/maphash"
-	"time"
-)
+import "time"
 
 // Reason says why a flow left the table; String gives the record's end_reason.
 type Reason uint8
@@ -104,7 +101,7 @@ type Table[D any] struct {
 	Counters Counters
 
 	config Config
-	seed   maphash.Seed
+	secret secret
 	end    func(Index, *Flow, *D, Reason)
 	// waits is stillOneWay as a value, made once: making it per call would allocate.
 	waits func(queued) bool
@@ -128,7 +125,7 @@ type Table[D any] struct {
 // not call the table.
 func NewTable[D any](config Config, end func(Index, *Flow, *D, Reason)) *Table[D] {
 	config.setDefaults()
-	t := &Table[D]{config: config, seed: maphash.MakeSeed(), end: end}
+	t := &Table[D]{config: config, secret: newSecret(), end: end}
 	t.index = make([]uint64, 1024)
 	t.mask = uint64(len(t.index) - 1)
 	t.wheel.init()
@@ -149,7 +146,7 @@ func (t *Table[D]) Key(i Index) *Key { return &t.keys[i>>chunkBits][i&(chunkSize
 func (t *Table[D]) Detail(i Index) *D { return &t.detail[i>>chunkBits][i&(chunkSize-1)] }
 
 func (t *Table[D]) find(key *Key) (i Index, hash uint64, ok bool) {
-	hash = maphash.Bytes(t.seed, key[:])
+	hash = t.secret.hash(key)
 	for at := hash & t.mask; ; at = (at + 1) & t.mask {
 		e := t.index[at]
 		if e == 0 {
@@ -220,14 +217,14 @@ func (t *Table[D]) growIndex() {
 	for _, e := range old {
 		if e != 0 {
 			place := uint32(e) - 1
-			t.insert(maphash.Bytes(t.seed, t.Key(Index(place))[:]), place)
+			t.insert(t.secret.hash(t.Key(Index(place))), place)
 		}
 	}
 }
 
 // unlink takes a place out of the index and closes the gap, so that no tombstones are needed.
 func (t *Table[D]) unlink(place uint32) {
-	at := maphash.Bytes(t.seed, t.Key(Index(place))[:]) & t.mask
+	at := t.secret.hash(t.Key(Index(place))) & t.mask
 	for uint32(t.index[at]) != place+1 {
 		at = (at + 1) & t.mask
 	}
@@ -238,7 +235,7 @@ func (t *Table[D]) unlink(place uint32) {
 		if e == 0 {
 			break
 		}
-		home := maphash.Bytes(t.seed, t.Key(Index(uint32(e) - 1))[:]) & t.mask
+		home := t.secret.hash(t.Key(Index(uint32(e)-1))) & t.mask
 		if (at-home)&t.mask >= (at-gap)&t.mask {
 			t.index[gap] = e
 			gap = at
@@ -278,7 +275,7 @@ func (t *Table[D]) Timeout(i Index) int64 {
 	switch {
 	case f.State == Ended:
 		return int64(t.config.Linger)
-	case f.State == Answered && t.Key(i)[keyProto] == protoTCP:
+	case f.State == Answered && t.Key(i).Proto() == protoTCP:
 		return int64(t.config.TCPIdle)
 	}
 	return int64(t.config.Idle)

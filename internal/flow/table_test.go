@@ -285,7 +285,7 @@ func TestNoAllocations(t *testing.T) {
 	}
 	table.Advance(now + 100*second)
 	if n := testing.AllocsPerRun(1000, func() {
-		k[keyLowerPort]++
+		k[4] += 1 << 48
 		i, _, _ := table.Get(&k, now+100*second)
 		table.End(i, Closed)
 	}); n > 0 {
@@ -308,6 +308,37 @@ func TestCollisions(t *testing.T) {
 	}
 	if same != 0 {
 		t.Errorf("%d of 1000 keys have the same hash in two tables", same)
+	}
+}
+
+// TestHashSpreads: keys as networks have them (counting addresses, counting ports, both) fall into all slots alike. The figure is
+// chi squared over 1,024 slots of the low bits and of the high ones; 1,023 is expected, 1,250 is five deviations above.
+func TestHashSpreads(t *testing.T) {
+	const slots, keys = 1024, 1 << 17
+	for name, make := range map[string]func(n uint32) Key{
+		"addresses": func(n uint32) Key { return key(n, 40000) },
+		"ports":     func(n uint32) Key { return key(n>>16, uint16(n)) },
+		"both":      func(n uint32) Key { return key(n&255, uint16(n>>8)) },
+		"far ports": func(n uint32) Key { return key(n&1023<<12, uint16(n>>10)<<8) },
+	} {
+		s := newSecret()
+		var low, high [slots]float64
+		for n := range uint32(keys) {
+			k := make(n)
+			h := s.hash(&k)
+			low[h%slots]++
+			high[h>>54]++
+		}
+		for part, counts := range map[string]*[slots]float64{"low": &low, "high": &high} {
+			chi := 0.0
+			for _, c := range counts {
+				const expected = keys / slots
+				chi += (c - expected) * (c - expected) / expected
+			}
+			if chi > 1250 {
+				t.Errorf("%s, %s bits: chi squared is %.0f", name, part, chi)
+			}
+		}
 	}
 }
 
