@@ -38,6 +38,7 @@ type quicScratch struct {
 	version     quic.Version // 0 until something distinctive came
 	negotiation bool         // a server offered versions
 	sure        bool         // what came is more than a version number
+	publicID    []byte       // the connection ID of Google's public headers, nil before
 	keys        quic.Keys
 	keyVersion  quic.Version
 	keyID       []byte // what keys were derived from, nil before
@@ -53,7 +54,7 @@ type quicScratch struct {
 var quicScratches = sync.Pool{New: func() any { return new(quicScratch) }}
 
 func (q *quicScratch) reset() {
-	q.version, q.negotiation, q.sure = 0, false, false
+	q.version, q.negotiation, q.sure, q.publicID = 0, false, false, nil
 	q.keyID, q.opened, q.derived, q.clear = nil, false, 0, false
 	q.hello = quic.Hello{}
 	q.crypto.Reset()
@@ -97,7 +98,13 @@ func (q *quicScratch) datagram(d *Datagram) {
 		}
 		q.packet(&h, d.FromClient)
 		// Version 1 is a number that other protocols' headers hold too: the packets' lengths then have to end with the datagram.
-		q.sure = q.sure || h.Version != quic.V1 || h.Type != quic.Retry && quicEnds(rest, h.DCID)
+		switch {
+		case d.Payload[0]&0x80 == 0: // Google's public header: without its hello, the connection ID has to come again
+			q.sure = q.sure || q.clear || bytes.Equal(q.publicID, h.DCID)
+			q.publicID = h.DCID
+		case h.Version != quic.V1 || h.Type != quic.Retry && quicEnds(rest, h.DCID):
+			q.sure = true
+		}
 		b = rest
 	}
 }
