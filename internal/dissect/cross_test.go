@@ -21,8 +21,12 @@ func testAmongOthers(t testing.TB, own *Table, seeds []talk) {
 			far.clientPort, far.serverPort = farPort+1, farPort
 		}
 		for _, k := range []talk{k, far} {
+			whole := listenWith(t, testTable, k).protocol
 			for _, part := range append(partsOf(k), ended(partsOf(k))...) {
 				alone, among := listenWith(t, own, part.talk), listenWith(t, testTable, part.talk)
+				if part.pieces && among.protocol != whole && !inPieces[whole] && len(part.says) <= maxPieces {
+					t.Errorf("seed %d at port %d, %s: named %q, and %q in one piece", i, k.serverPort, part.name, among.protocol, whole)
+				}
 				if alone.protocol != among.protocol {
 					t.Errorf("seed %d at port %d, %s: named %q, and %q by its own dissector alone", i, k.serverPort, part.name, among.protocol, alone.protocol)
 				}
@@ -31,8 +35,15 @@ func testAmongOthers(t testing.TB, own *Table, seeds []talk) {
 	}
 }
 
+// maxPieces is how many segments of a talk in pieces are within the budget of 10.
+const maxPieces = 9
+
+// inPieces are names given for the shape of what one packet holds, or at a flow's end.
+var inPieces = map[string]bool{"protobuf": true, "ftp-data": true}
+
 type part struct {
-	name string
+	name   string
+	pieces bool // all of it is there, in more segments
 	talk
 }
 
@@ -48,19 +59,31 @@ func partsOf(k talk) []part {
 	for i := range swapped.says {
 		swapped.says[i].fromClient = !swapped.says[i].fromClient
 	}
-	return []part{{"whole", k}, {"in small segments", segmented(k)}, {"the client's side", client}, {"the server's side", server}, {"without its first message", rest}, {"swapped", swapped}}
+	return []part{
+		{"whole", false, k}, {"in two segments each", true, segmented(k, 0)}, {"with one byte before the rest", true, segmented(k, 1)},
+		{"with a length before the rest", true, segmented(k, 4)}, {"the client's side", false, client}, {"the server's side", false, server},
+		{"without its first message", false, rest}, {"swapped", false, swapped},
+	}
 }
 
-// segmented is the talk with each message of TCP in two.
-func segmented(k talk) talk {
+// segmented is the talk with each side's first message over TCP in two segments, the first of n bytes, and with 0 each message in
+// two halves.
+func segmented(k talk, n int) talk {
 	if k.over != TCP {
 		return k
 	}
 	says := k.says
 	k.says = nil
+	var spoken [2]bool
 	for _, m := range says {
-		half := (len(m.bytes) + 1) / 2
-		k.says = append(k.says, say{m.fromClient, m.bytes[:half]}, say{m.fromClient, m.bytes[half:]})
+		cut, way := n, side(m.fromClient)
+		if n == 0 {
+			cut = (len(m.bytes) + 1) / 2
+		} else if spoken[way] {
+			cut = len(m.bytes)
+		}
+		spoken[way] = true
+		k.says = append(k.says, say{m.fromClient, m.bytes[:min(cut, len(m.bytes))]}, say{m.fromClient, m.bytes[min(cut, len(m.bytes)):]})
 	}
 	return k
 }

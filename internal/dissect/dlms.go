@@ -29,8 +29,11 @@ func inspectDLMS(c *Conversation, r *Result) Verdict {
 	}
 	source, destination, length := be16(b[2:]), be16(b[4:]), be16(b[6:])
 	whole := dlmsWrapper+length == len(b) || c.Transport == TCP && len(b) > dlmsWrapper+length && couldBe(b[dlmsWrapper+length:], "\x00\x01")
-	if be16(b) != 1 || source == 0 || destination == 0 || source > 0xff && destination > 0xff || !whole || !dlmsTag(b[dlmsWrapper]) {
+	if be16(b) != 1 || source == 0 || destination == 0 || source > 0xff && destination > 0xff || !dlmsTag(b[dlmsWrapper]) {
 		return No
+	}
+	if !whole {
+		return moreIf(c.Transport == TCP && len(b) < dlmsWrapper+length)
 	}
 	if !dlmsBody(b[dlmsWrapper : dlmsWrapper+length]) {
 		return No
@@ -67,7 +70,10 @@ func dlmsBody(b []byte) bool {
 // dlmsHDLC checks a frame: flag, format 3 and length in 11 bits, addresses, control, checksum of the header, flag.
 func dlmsHDLC(b []byte) Verdict {
 	length := (be16(b[1:]) & 0x7ff) + 2
-	if b[1]&0xf0 != 0xa0 || length < 9 || length > len(b) || b[length-1] != dlmsFlag {
+	if b[1]&0xf0 == 0xa0 && length > len(b) {
+		return NeedMore
+	}
+	if b[1]&0xf0 != 0xa0 || length < 9 || b[length-1] != dlmsFlag {
 		return No
 	}
 	frame := b[1 : length-1]

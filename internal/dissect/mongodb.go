@@ -37,7 +37,7 @@ func inspectMongoDB(c *Conversation, r *Result) Verdict {
 		}
 		document, ok := mongoBody(b)
 		if !ok {
-			return No
+			return moreIf(mongoIsCut(b))
 		}
 		if document == nil {
 			return Yes // compressed
@@ -49,6 +49,13 @@ func inspectMongoDB(c *Conversation, r *Result) Verdict {
 		return Yes
 	}
 	return NeedMore
+}
+
+// mongoIsCut says whether a message begins b of which what mongoBody checks may not be there yet.
+func mongoIsCut(b []byte) bool {
+	const checked = mongoHeader + 4 + MaxText + 8 + bsonMinimum
+	length, opcode := le32(b), ule32(b[12:])
+	return length <= mongoMaxMessage && len(b) < min(length, checked) && (opcode == mongoMsg || opcode == mongoQuery || opcode == mongoReply)
 }
 
 // mongoBody checks the header at the start of b and what its opcode asks for, and gives the first document as far as it is

@@ -17,8 +17,9 @@ var _ = register(Protocol{
 })
 
 const (
-	opcHeader = 8       // type, chunk, size
-	opcLimit  = 1 << 26 // a chunk larger than that no stack takes
+	opcHeader = 8                           // type, chunk, size
+	opcLimit  = 1 << 26                     // a chunk larger than that no stack takes
+	opcFirst  = opcHeader + 20 + 2*(4+4096) // what is read of a first message: numbers, and two texts
 )
 
 func inspectOPCUA(c *Conversation, r *Result) Verdict {
@@ -35,7 +36,7 @@ func inspectOPCUA(c *Conversation, r *Result) Verdict {
 		switch string(b[:3]) {
 		case "HEL", "RHE":
 			if !final || !opcHello(b, size, r) {
-				return No
+				return moreIf(final && len(b) < min(size, opcFirst))
 			}
 			return Yes
 		case "ACK":
@@ -45,7 +46,7 @@ func inspectOPCUA(c *Conversation, r *Result) Verdict {
 			return Yes
 		case "OPN":
 			if !final || !opcOpen(b, size, r) {
-				return No
+				return moreIf(final && len(b) < min(size, opcFirst))
 			}
 			return Yes
 		case "MSG", "CLO", "ERR":

@@ -25,7 +25,7 @@ func inspectSyslog(c *Conversation, r *Result) Verdict {
 	}
 	priority, rest, ok := syslogPriority(b)
 	if !ok {
-		return No
+		return moreIf(c.Transport == TCP && len(b) < len("<191>") && isPrintable(b))
 	}
 	if len(rest) < 16 && c.Transport == TCP && !c.Last {
 		return NeedMore

@@ -45,6 +45,8 @@ func inspectTelegram(c *Conversation, r *Result) Verdict {
 		v = telegramRelay(c)
 	} else if isTelegramKeyExchange(c.First()) {
 		v = Yes
+	} else if len(c.First()) < 8+telegramUnencrypted+4 {
+		v = NeedMore
 	}
 	if v == Yes {
 		r.SetApplication("telegram")

@@ -32,6 +32,9 @@ func inspectWhois(c *Conversation, r *Result) Verdict {
 	if len(reply) == 0 && !(c.Last && bytes.HasSuffix(request, []byte("\r\n"))) {
 		return moreIf(len(rest) == 0)
 	}
+	if len(rest) == 0 && isText(reply) && bytes.IndexByte(reply, '\n') < 0 && !isWhoisReply(reply) {
+		return NeedMore
+	}
 	if len(rest) > 0 || len(reply) > 0 && !isWhoisReply(reply) || bytes.HasPrefix(query, []byte("GET ")) || bytes.Contains(query, []byte(" HTTP/")) {
 		return No
 	}

@@ -30,9 +30,11 @@ func inspectX11(c *Conversation, r *Result) Verdict {
 		return No
 	}
 	name, data := int(order.Uint16(request[6:])), int(order.Uint16(request[8:]))
-	if request[1] != 0 || order.Uint16(request[2:]) != 11 || order.Uint16(request[4:]) != 0 || order.Uint16(request[10:]) != 0 ||
-		len(request) != x11Setup+(name+3)&^3+(data+3)&^3 && len(reply) == 0 {
+	if request[1] != 0 || order.Uint16(request[2:]) != 11 || order.Uint16(request[4:]) != 0 || order.Uint16(request[10:]) != 0 {
 		return No
+	}
+	if setup := x11Setup + (name+3)&^3 + (data+3)&^3; len(request) != setup && len(reply) == 0 {
+		return moreIf(len(request) < setup && setup <= MaxStream)
 	}
 	if len(reply) >= 4 && (reply[0] > 2 || reply[0] != 2 && order.Uint16(reply[2:]) != 11) { // failed, success, authenticate
 		return No

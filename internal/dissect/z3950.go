@@ -29,6 +29,9 @@ func inspectZ3950(c *Conversation, r *Result) Verdict {
 func z3950Init(b []byte) Verdict {
 	const reference, version, options = 0x82, 0x83, 0x84
 	size, rest := z3950Length(b)
+	if len(b) < 4 || rest != nil && size >= 10 && size > len(rest) {
+		return NeedMore
+	}
 	if rest == nil || size < 10 || size != len(rest) {
 		return No
 	}
