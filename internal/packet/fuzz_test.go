@@ -157,9 +157,64 @@ func TestReuse(t *testing.T) {
 			SrcMAC: [6]byte{9}, DstMAC: [6]byte{9}, IPVersion: 9, Proto: 9, TTL: 9, TOS: 9, TCPFlags: 9, ICMPType: 9, ICMPCode: 9, NVLAN: 9,
 			Fault: 9, Tunnel: 9, HasMAC: true, Fragment: true, LaterFragment: true, Truncated: true, inner: innerAt{9, 9}}
 		used.Decode(s.link, s.frame, s.wireLen)
+		forgetInvalid(&used)
+		forgetInvalid(&fresh)
 		if !reflect.DeepEqual(fresh, used) {
 			t.Errorf("%s: %s\nleft over: %s", s.name, describe(&fresh), describe(&used))
 		}
+	}
+}
+
+// forgetInvalid clears the fields that say nothing of this packet, by their doc.
+func forgetInvalid(p *Packet) {
+	if !p.Fragment {
+		p.FragmentID, p.FragmentOffset = 0, 0
+	}
+	clear(p.VLANs[p.NVLAN:])
+	if p.Tunnel == TunnelNone {
+		p.inner = innerAt{}
+	}
+}
+
+// TestPlainIsTheGeneralWay decodes every sample, cut and changed in many ways, as plain does and as the general way does.
+func TestPlainIsTheGeneralWay(t *testing.T) {
+	random := rand.New(rand.NewPCG(12, 13))
+	plain := 0
+	check := func(frame []byte, wireLen int) {
+		wire := max(wireLen, len(frame))
+		var quick Packet
+		if !quick.plain(frame, wire) {
+			return
+		}
+		plain++
+		general := Packet{Data: frame}
+		general.decode(LinkEthernet, frame, 0, wire)
+		forgetInvalid(&quick)
+		forgetInvalid(&general)
+		if !reflect.DeepEqual(quick, general) {
+			t.Fatalf("%x\nplain:   %s\ngeneral: %s", frame, describe(&quick), describe(&general))
+		}
+	}
+	for _, s := range allSamples() {
+		if s.link != LinkEthernet {
+			continue
+		}
+		for n := range len(s.frame) + 1 {
+			check(s.frame[:n:n], s.wireLen)
+		}
+		for range 20_000 {
+			frame := slices.Clone(s.frame)
+			if len(frame) == 0 {
+				break
+			}
+			for range 1 + random.IntN(3) {
+				frame[random.IntN(len(frame))] = byte(random.Uint32())
+			}
+			check(frame, random.IntN(2*len(frame)))
+		}
+	}
+	if plain < 10_000 {
+		t.Errorf("only %d frames were plain: this test shows little", plain)
 	}
 }
 

@@ -68,8 +68,12 @@ const (
 )
 
 // Decode reads frame, which was captured from a link of the given type and had wireLen bytes on the wire; a wireLen
-// below len(frame) counts as len(frame). It sets every field of p. It can't fail: Fault says what it met.
+// below len(frame) counts as len(frame). It sets every field of p that
+// is valid for the packet. It can't fail: Fault says what it met.
 func (p *Packet) Decode(link LinkType, frame []byte, wireLen int) {
+	if link == LinkEthernet && p.plain(frame, max(wireLen, len(frame))) {
+		return
+	}
 	*p = Packet{Data: frame}
 	if link > 0xffff {
 		p.stop(0, len(frame), FaultLinkType)

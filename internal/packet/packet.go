@@ -89,7 +89,7 @@ const (
 )
 
 // Packet is one decoded frame, or one packet inside a tunnel. The zero value is ready for use; Decode and Inner
-// set every field, so that a Packet may be used again for the next frame.
+// set every field that is valid for the packet, so that a Packet may be used again for the next frame.
 // The byte slices it gives are views into the frame and live as long as the frame does.
 type Packet struct {
 	// Data is the frame as captured. All offsets count from its start.
@@ -124,15 +124,15 @@ type Packet struct {
 	TTL              uint8            // or hop limit
 	TOS              uint8            // or traffic class
 	TCPFlags         uint8            // FIN ... CWR
-	ICMPType         uint8            // ICMP, ICMPv6, IGMP
-	ICMPCode         uint8            // ICMP, ICMPv6
+	HasMAC           bool
+	ICMPType         uint8 // ICMP, ICMPv6, IGMP
+	ICMPCode         uint8 // ICMP, ICMPv6
 	NVLAN            uint8
 	Fault            Fault
 	Tunnel           Tunnel // the tunnel that this packet's payload is, if it is one
-	HasMAC           bool
-	Fragment         bool // a fragment, the first or a later one; not an atomic one (RFC 6946)
-	LaterFragment    bool // FragmentOffset is not 0: there is no transport header
-	Truncated        bool // less was captured than the IP length; in a tunnel, the rest may be in a later fragment of the outer packet
+	Fragment         bool   // a fragment, the first or a later one; not an atomic one (RFC 6946)
+	LaterFragment    bool   // FragmentOffset is not 0: there is no transport header
+	Truncated        bool   // less was captured than the IP length; in a tunnel, the rest may be in a later fragment of the outer packet
 
 	inner innerAt // where the packet inside begins, if Tunnel says that there is one
 }

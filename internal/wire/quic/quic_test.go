@@ -297,8 +297,17 @@ func TestVersions(t *testing.T) {
 	if len(salts) != 8 || !(Version(0x5a6a7a8a)).IsReserved() {
 		t.Errorf("%d salts", len(salts))
 	}
-	if v := (&Header{Versions: unhex("0a0a0a0a 00000001")}); !v.Negotiates() {
+	if h := (&Header{SCID: exampleID, Versions: unhex("0a0a0a0a 00000001")}); !h.Negotiates() {
 		t.Error("version 1 not among the versions")
+	}
+	for name, h := range map[string]*Header{
+		"no connection ID":      {Versions: unhex("0a0a0a0a 00000001")},
+		"unknown versions only": {SCID: exampleID, Versions: unhex("12345678 23456789")},
+		"version 0":             {SCID: exampleID, Versions: unhex("00000001 00000000")},
+	} {
+		if h.Negotiates() {
+			t.Errorf("%s: taken for a negotiation", name)
+		}
 	}
 }
 
