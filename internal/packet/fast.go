@@ -11,9 +11,9 @@ import (
 // reads those in one go, with one check of bounds for each header. Whatever is unusual it leaves to the general way, of which it
 // is the twin: TestPlainIsTheGeneralWay and FuzzDecode hold them together.
 
-// plain decodes d, an Ethernet frame that had wire bytes on the wire, if it is that plain. It does not clear p first, which would
+// plain decodes d, an Ethernet frame, if it is that plain. How long the frame was on the wire says nothing then: it is all there. It does not clear p first, which would
 // take a third of the time, but sets each field that is valid for such a packet; what it leaves when it returns false is garbage.
-func (p *Packet) plain(d []byte, wire int) bool {
+func (p *Packet) plain(d []byte) bool {
 	const least = ethernetHeader + ipv4Header + tcpHeader
 	if len(d) < least {
 		return false
@@ -21,23 +21,31 @@ func (p *Packet) plain(d []byte, wire int) bool {
 	h := (*[least]byte)(d)
 	switch binary.BigEndian.Uint16(h[12:]) {
 	case etherIPv4:
-		return p.plainIPv4(d, h, wire)
+		return p.plainIPv4(d, h)
 	case etherIPv6:
-		return p.plainIPv6(d, wire)
+		return p.plainIPv6(d)
 	}
 	return false
 }
 
-func (p *Packet) plainIPv4(d []byte, h *[ethernetHeader + ipv4Header + tcpHeader]byte, wire int) bool {
+func (p *Packet) plainIPv4(d []byte, h *[ethernetHeader + ipv4Header + tcpHeader]byte) bool {
 	const ip, transport = ethernetHeader, ethernetHeader + ipv4Header
 	total := int(binary.BigEndian.Uint16(h[ip+2:]))
 	end := ip + total
 	const fragment = 0x3fff // the offset, and that more come
-	if h[ip] != 0x45 || binary.BigEndian.Uint16(h[ip+6:])&fragment != 0 || end > len(d) || end > wire {
+	if h[ip] != 0x45 || binary.BigEndian.Uint16(h[ip+6:])&fragment != 0 || end > len(d) {
 		return false
 	}
-	payload := p.plainTransport((*[tcpHeader]byte)(h[transport:]), h[ip+9], transport, end)
-	if payload == 0 {
+	var payload int
+	if t := h[transport:]; h[ip+9] == ProtoTCP {
+		header := int(t[12]>>4) * 4
+		if payload = transport + header; header < tcpHeader || payload > end {
+			return false
+		}
+		p.Seq, p.Ack = binary.BigEndian.Uint32(t[4:]), binary.BigEndian.Uint32(t[8:])
+		p.TCPFlags, p.Window = t[13], binary.BigEndian.Uint16(t[14:])
+		p.SrcPort, p.DstPort = binary.BigEndian.Uint16(t[0:]), binary.BigEndian.Uint16(t[2:])
+	} else if payload = p.plainTransport((*[tcpHeader]byte)(t), h[ip+9], transport, end); payload == 0 {
 		return false
 	}
 	p.Data, p.Src, p.Dst = d, netip.AddrFrom4([4]byte(h[ip+12:])), netip.AddrFrom4([4]byte(h[ip+16:]))
@@ -49,7 +57,7 @@ func (p *Packet) plainIPv4(d []byte, h *[ethernetHeader + ipv4Header + tcpHeader
 	return true
 }
 
-func (p *Packet) plainIPv6(d []byte, wire int) bool {
+func (p *Packet) plainIPv6(d []byte) bool {
 	const ip, transport = ethernetHeader, ethernetHeader + ipv6Header
 	if len(d) < transport+tcpHeader {
 		return false
@@ -57,7 +65,7 @@ func (p *Packet) plainIPv6(d []byte, wire int) bool {
 	h := (*[transport + tcpHeader]byte)(d)
 	length := int(binary.BigEndian.Uint16(h[ip+4:]))
 	end := transport + length
-	if h[ip]>>4 != 6 || length == 0 || end > len(d) || end > wire {
+	if h[ip]>>4 != 6 || length == 0 || end > len(d) {
 		return false
 	}
 	payload := p.plainTransport((*[tcpHeader]byte)(h[transport:]), h[ip+6], transport, end)
@@ -94,7 +102,7 @@ func (p *Packet) plainTransport(h *[tcpHeader]byte, proto uint8, off, end int) (
 		p.TCPFlags, p.Window = h[13], binary.BigEndian.Uint16(h[14:])
 		payload = off + header
 	case ProtoUDP:
-		if int(binary.BigEndian.Uint16(h[4:])) != end-off || tunnelPort(src) || tunnelPort(dst) {
+		if int(binary.BigEndian.Uint16(h[4:])) != end-off || tunnelPort(dst) || tunnelPort(src) {
 			return 0
 		}
 		p.Seq, p.Ack, p.TCPFlags, p.Window = 0, 0, 0, 0

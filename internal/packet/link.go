@@ -71,7 +71,7 @@ const (
 // below len(frame) counts as len(frame). It sets every field of p that
 // is valid for the packet. It can't fail: Fault says what it met.
 func (p *Packet) Decode(link LinkType, frame []byte, wireLen int) {
-	if link == LinkEthernet && p.plain(frame, max(wireLen, len(frame))) {
+	if link == LinkEthernet && p.plain(frame) {
 		return
 	}
 	*p = Packet{Data: frame}
