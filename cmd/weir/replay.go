@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -32,6 +33,7 @@ type replayOptions struct {
 	maxPacketsTCP   int
 	maxPacketsOther int
 	maxFlows        int
+	updateEvery     time.Duration
 	filter          string
 	realtime        bool
 	keepTunnels     bool
@@ -68,6 +70,7 @@ output can't be written.`,
 	f.IntVar(&o.workers, "workers", 0, "worker threads (default: one per CPU, at most 4)")
 	f.IntVar(&o.maxPacketsTCP, "max-packets-tcp", 10, "packets with payload that are inspected of each TCP flow")
 	f.IntVar(&o.maxPacketsOther, "max-packets-other", 8, "packets with payload that are inspected of each other flow")
+	f.DurationVar(&o.updateEvery, "update-every", 0, "also report flows that live on, each time so much of the packets' time has passed (state new, update; not in the table)")
 	f.IntVar(&o.maxFlows, "max-flows", flow.DefaultMaxFlows, "flows kept at a time, by each worker")
 	f.StringVar(&o.filter, "filter", "", "only packets that pass this tcpdump expression (needs a build with libpcap)")
 	f.BoolVar(&o.realtime, "realtime", false, "replay at the speed at which the packets were captured")
@@ -108,7 +111,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	p.progress = newProgress(stderr, o.noProgress || records.live && terminalWidth(stdout) > 0)
 	p.pipeline = engine.NewPipeline(engine.Config{
 		MaxPacketsTCP: o.maxPacketsTCP, MaxPacketsOther: o.maxPacketsOther, KeepTunnels: o.keepTunnels,
-		Flows: flow.Config{MaxFlows: o.maxFlows}, Classifier: classify.New(apps), Protocols: dissect.NewTable(),
+		UpdateEvery: o.updateEvery, Flows: flow.Config{MaxFlows: o.maxFlows}, Classifier: classify.New(apps), Protocols: dissect.NewTable(),
 		OnPanic: panics.add,
 	}, o.workers, 0, records.flow)
 	readErr := p.all(ctx, inputs)

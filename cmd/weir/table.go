@@ -44,6 +44,9 @@ const (
 var tableHeader = [columns]string{"proto", "client", "server", "protocol", "application", "bytes", "host"}
 
 func (w *tableWriter) flow(f *report.Flow) error {
+	if f.State != "end" {
+		return nil // its sums come with its end
+	}
 	if w.applications == nil {
 		w.applications, w.protocols = map[string]*sum{}, map[string]*sum{}
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/packet"
@@ -236,6 +237,31 @@ func TestCases(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestUpdates: a flow that lives on is reported once as new, then as updated when it had packets, and counts go on.
+func TestUpdates(t *testing.T) {
+	ping := func(at float64) sent { return sent{at, udp(host, web, 50000, 40001, "x")} }
+	packets := join([]sent{ping(1000), ping(1014), ping(1016), ping(1055), ping(1062)}, request(1063, 40000, 1, "a.example"), []sent{ping(1100)})
+	const want = "40001 new 1 ,40001 update 3 ,40001 update 5 ,80 new 2 ,40001 end 6 shutdown,80 end 2 shutdown"
+	for _, workers := range []int{1, 3} {
+		var got []string
+		c := config(t)
+		c.UpdateEvery = 15 * time.Second
+		p := engine.NewPipeline(c, workers, 0, func(f *report.Flow) error {
+			got = append(got, fmt.Sprintf("%d %s %d %s", f.Server.Addr.Port(), f.State, f.Client.Packets, f.EndReason))
+			return nil
+		})
+		for _, s := range packets {
+			p.Frame(&engine.Frame{Data: s.bytes, Length: len(s.bytes), Time: int64(s.at * 1e9), Link: packet.LinkRaw})
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Join(got, ",") != want {
+			t.Errorf("%d workers: got  %s\nwant %s", workers, strings.Join(got, ","), want)
+		}
 	}
 }
 

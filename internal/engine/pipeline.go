@@ -107,7 +107,7 @@ func (p *Pipeline) handOver(advance bool, now int64) {
 	if len(p.workers) == 1 {
 		w := p.workers[0]
 		if advance {
-			w.table.Advance(now)
+			w.advance(now)
 		}
 		p.collector.tick([]*batch{&w.batch})
 		return
@@ -161,7 +161,7 @@ func (p *Pipeline) work(i int, w *worker) {
 			w.frame(&c.frames[j])
 		}
 		if c.advance {
-			w.table.Advance(c.now)
+			w.advance(c.now)
 		}
 		if c.handOver {
 			p.ticks[i] <- w.handOver(p.spare[i])

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
@@ -18,6 +19,13 @@ func (w *worker) learn(d *detail, r *dissect.Result, number uint64, now int64) {
 	d.application = w.Classifier.FromResult(r)
 	d.certificate = r.Certificate()
 	info := r.Info()
+	size := len(r.Host()) + len(info)
+	for _, risk := range r.Risks() {
+		size += len(risk) + len(`"",`)
+	}
+	if cap(d.text) < size {
+		d.text = make([]byte, 0, size) // just what is needed: most flows learn once, and keep it
+	}
 	d.text = append(d.text[:0], r.Host()...)
 	d.hostEnd = uint16(len(d.text))
 	d.text = append(d.text, info...)
@@ -56,15 +64,37 @@ func (w *worker) ended(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) {
 	if d.session != nil {
 		w.finish(i, f, d)
 	}
+	r := w.record(i, f, d, d.text)
+	r.State, r.EndReason = "end", why.String()
+}
+
+// update makes records of the flows that had packets since their last one.
+func (w *worker) update() {
+	w.table.Each(func(i flow.Index) {
+		f, d := w.table.Flow(i), w.table.Detail(i)
+		if d.isReported && d.reported == f.Last {
+			return
+		}
+		r := w.record(i, f, d, slices.Clone(d.text)) // the collector reads it while the flow goes on
+		r.State = "update"
+		if !d.isReported {
+			r.State = "new"
+		}
+		d.isReported, d.reported = true, f.Last
+	})
+}
+
+// record adds a record of the flow to the batch, with text as its texts.
+func (w *worker) record(i flow.Index, f *flow.Flow, d *detail, text []byte) *report.Flow {
 	e := w.batch.flow()
 	e.number, e.certificate, e.iface = d.number, d.certificate, d.iface
-	e.vlans, e.tunnels, e.text = d.vlans, d.tunnels, d.text
+	e.vlans, e.tunnels, e.text = d.vlans, d.tunnels, text
 	r := &e.record
 	key := w.table.Key(i)
 	client, server := w.ends(i)
 	*r = report.Flow{
 		ID: key.ID(d.first), CommunityID: key.AppendCommunityID(r.CommunityID[:0], d.icmpType, d.icmpCode, f.Marks&clientIsLower != 0),
-		State: "end", EndReason: why.String(), IPVersion: key.Version(), Proto: key.Proto(),
+		IPVersion: key.Version(), Proto: key.Proto(),
 		Client:    report.Endpoint{Addr: client, MAC: d.clientMAC, Packets: f.Packets[0], Bytes: f.Bytes[0]},
 		Server:    report.Endpoint{Addr: server, MAC: d.serverMAC, Packets: f.Packets[1], Bytes: f.Bytes[1]},
 		Direction: direction(server.Addr(), d.serverMAC),
@@ -73,15 +103,17 @@ func (w *worker) ended(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) {
 		FirstSeen:         d.first, LastSeen: max(d.first, f.Last),
 	}
 	e.nVLAN, e.nTunnel, e.hostEnd, e.infoEnd = d.nVLAN, d.nTunnel, d.hostEnd, d.infoEnd
-	if d.method == classify.MethodNone {
+	method := d.method
+	if method == classify.MethodNone {
 		if r.Protocol = guessProtocol(key.Proto(), client.Port(), server.Port(), f.Marks&fromSYN != 0); r.Protocol != "" {
-			d.method = classify.MethodPort
+			method = classify.MethodPort
 		}
 	}
-	r.Method = d.method.String()
+	r.Method = method.String()
 	if r.Category == "" {
 		r.Category = w.Protocols.Category(w.Protocols.ID(r.Protocol))
 	}
+	return r
 }
 
 // guessProtocol names the protocol by port, the server's first. Where it is sure who the client is, its port says nothing.

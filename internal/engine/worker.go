@@ -5,6 +5,7 @@ package engine
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
@@ -18,6 +19,8 @@ type Config struct {
 	MaxPacketsTCP, MaxPacketsOther int
 	// KeepTunnels leaves tunnels closed: only the outer flows are seen.
 	KeepTunnels bool
+	// UpdateEvery is after how much of the packets' time flows that live on are reported too, if they had packets; 0: never.
+	UpdateEvery time.Duration
 	// Flows bounds each worker's table.
 	Flows flow.Config
 	// Classifier names applications.
@@ -80,6 +83,8 @@ type detail struct {
 	tunnels              [packet.MaxTunnels]packet.Tunnel
 	nVLAN, nTunnel       uint8
 	iface                uint16
+	isReported           bool
+	reported             int64 // time of the last packet at the last record, where isReported
 }
 
 // Counters counts frames by what became of them. Each belongs to one worker.
@@ -123,7 +128,8 @@ type worker struct {
 	segment dissect.Segment
 	flow    dissect.Flow
 
-	batch batch // what this tick brought
+	batch  batch // what this tick brought
+	period int64 // of UpdateEvery, the present one
 }
 
 func newWorker(c Config) *worker {
@@ -137,6 +143,18 @@ func newWorker(c Config) *worker {
 	w.pool.OnPanic = c.OnPanic
 	w.table = flow.NewTable(c.Flows, w.ended)
 	return w
+}
+
+// advance ends the flows whose time is over, and reports those that live on when a period of UpdateEvery has passed.
+func (w *worker) advance(now int64) {
+	w.table.Advance(now)
+	if w.UpdateEvery <= 0 {
+		return
+	}
+	if period := now / int64(w.UpdateEvery); period != w.period {
+		w.period = period
+		w.update()
+	}
 }
 
 // frame takes one frame through decoding into the flows of its packets.
