@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/weirnet/weir/internal/capture/pcapfile"
 	"github.com/weirnet/weir/internal/packet"
@@ -18,10 +19,11 @@ import (
 // The traces. Both repeat the conversations recorded in testdata, each copy with a client and a server address of its own, so
 // that every copy is a flow that both programs have to inspect.
 const (
-	// shortFlows is how many packets the trace of short flows has, about; nearly every one is inspected.
+	// shortPackets is how many packets the trace of short flows has, about; nearly every one is inspected.
 	shortPackets = 1_000_000
-	// longestShort cuts conversations: most flows on the Internet have fewer than 20 packets.
-	longestShort = 16
+	// longestShort is the most packets of a conversation in the trace of short flows: most flows on the Internet have fewer
+	// than 20. Longer ones are left out, not cut, since real flows end.
+	longestShort = 24
 	// elephants is how many large transfers run at a time in the other trace, and elephantPackets how many packets it has.
 	elephants       = 200
 	elephantPackets = 1_000_000
@@ -167,11 +169,12 @@ func shortTrace(t *tracer, talks []conversation) {
 		at     int
 		number uint32
 	}
+	talks = slices.DeleteFunc(slices.Clone(talks), func(c conversation) bool { return len(c) > longestShort })
 	var next uint32
 	start := func() running {
 		talk := talks[int(next)%len(talks)]
 		next++
-		return running{talk[:min(len(talk), longestShort)], 0, next}
+		return running{talk, 0, next}
 	}
 	var now [abreast]running
 	for i := range now {

@@ -71,7 +71,7 @@ output can't be written.`,
 	f.IntVar(&o.maxPacketsTCP, "max-packets-tcp", 10, "packets with payload that are inspected of each TCP flow")
 	f.IntVar(&o.maxPacketsOther, "max-packets-other", 8, "packets with payload that are inspected of each other flow")
 	f.DurationVar(&o.updateEvery, "update-every", 0, "also report flows that live on, each time so much of the packets' time has passed (state new, update; not in the table)")
-	f.IntVar(&o.maxFlows, "max-flows", flow.DefaultMaxFlows, "flows kept at a time, by each worker")
+	f.IntVar(&o.maxFlows, "max-flows", 1<<20, "flows kept at a time, by each worker; past it, the least worth keeping give way")
 	f.StringVar(&o.filter, "filter", "", "only packets that pass this tcpdump expression (needs a build with libpcap)")
 	f.BoolVar(&o.realtime, "realtime", false, "replay at the speed at which the packets were captured")
 	f.BoolVar(&o.keepTunnels, "keep-tunnels", false, "do not look into tunnels")

@@ -103,8 +103,8 @@ type Table[D any] struct {
 	config Config
 	secret secret
 	end    func(Index, *Flow, *D, Reason)
-	// waits is stillOneWay as a value, made once: making it per call would allocate.
-	waits func(queued) bool
+	// waits and over are stillOneWay and stillEnded as values, made once: making them per call would allocate.
+	waits, over func(queued) bool
 
 	hot    []*[chunkSize]Flow
 	keys   []*[chunkSize]Key
@@ -118,6 +118,7 @@ type Table[D any] struct {
 
 	wheel  wheel
 	oneWay queue // places in order of creation, some of them out of date
+	ended  queue // places in order of their flows' end, as well
 	hand   uint32
 }
 
@@ -129,7 +130,7 @@ func NewTable[D any](config Config, end func(Index, *Flow, *D, Reason)) *Table[D
 	t.index = make([]uint64, 1024)
 	t.mask = uint64(len(t.index) - 1)
 	t.wheel.init()
-	t.waits = t.stillOneWay
+	t.waits, t.over = t.stillOneWay, t.stillEnded
 	return t
 }
 
@@ -285,16 +286,23 @@ const protoTCP = 6
 
 // Hasten makes the wheel look at the flow again soon: to be called when its State changed to one with a shorter timeout.
 func (t *Table[D]) Hasten(i Index) {
+	if f := t.Flow(i); f.State == Ended {
+		t.ended.push(queued{uint32(i), f.born}, t.over)
+	}
 	t.wheel.remove(t, uint32(i))
 	t.schedule(uint32(i), t.Flow(i).Last+t.Timeout(i))
 }
 
 func (t *Table[D]) schedule(place uint32, deadline int64) { t.wheel.add(t, place, deadline) }
 
-// makeRoom ends the flow that is least worth keeping: the oldest one-way flow, else an answered one that has long been
-// silent. An answered, busy flow never gives way.
+// makeRoom ends the flow that is least worth keeping: one that lingers after its end, else the oldest one-way flow, else an
+// answered one that has long been silent. An answered, busy flow never gives way.
 func (t *Table[D]) makeRoom(now int64) bool {
-	if q, ok := t.oneWay.pop(t.waits); ok {
+	q, ok := t.ended.pop(t.over)
+	if !ok {
+		q, ok = t.oneWay.pop(t.waits)
+	}
+	if ok {
 		t.Counters.Evicted++
 		t.End(Index(q.place), Evicted)
 		return true
@@ -304,7 +312,7 @@ func (t *Table[D]) makeRoom(now int64) bool {
 	for range min(looks, t.used) {
 		t.hand = (t.hand + 1) % t.used
 		f := t.Flow(Index(t.hand))
-		if f.born != 0 && (f.State == Ended || now-f.Last > bestIdle) {
+		if f.born != 0 && now-f.Last > bestIdle {
 			best, bestIdle = t.hand, max(now-f.Last, bestIdle)
 		}
 	}
@@ -314,6 +322,11 @@ func (t *Table[D]) makeRoom(now int64) bool {
 	t.Counters.Evicted++
 	t.End(Index(best), Evicted)
 	return true
+}
+
+func (t *Table[D]) stillEnded(q queued) bool {
+	f := t.Flow(Index(q.place))
+	return f.born == q.born && f.State == Ended
 }
 
 func (t *Table[D]) stillOneWay(q queued) bool {

@@ -255,6 +255,28 @@ func TestFullTableKeepsAnsweredFlows(t *testing.T) {
 	}
 }
 
+func TestEndedFlowsGiveWayFirst(t *testing.T) {
+	e := ends{}
+	table := e.table(Config{MaxFlows: 3})
+	now := int64(1.7e18)
+	mustGet(t, table, key(1, 1), now)
+	for n := range uint32(2) {
+		i := mustGet(t, table, key(2+n, 1), now)
+		table.Flow(i).State, table.Flow(i).EndReason = Ended, Closed
+		table.Hasten(i)
+	}
+	for n := range uint32(2) {
+		mustGet(t, table, key(10+n, 1), now)
+	}
+	if e[Evicted] != 2 {
+		t.Errorf("ends: %v, want 2 evicted", e)
+	}
+	oldest := key(1, 1)
+	if _, _, ok := table.find(&oldest); !ok {
+		t.Error("a flow that goes on gave way to one that had ended")
+	}
+}
+
 func TestTableFullOfBusyFlowsRefuses(t *testing.T) {
 	e := ends{}
 	table := e.table(Config{MaxFlows: 8})
