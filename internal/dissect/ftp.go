@@ -100,12 +100,10 @@ type ftpSession struct {
 }
 
 func (s *ftpSession) readCommands(b []byte, c *Conversation, r *Result) {
-	for range maxLines {
-		line, rest, whole := cutLine(b)
-		if !whole || s.tls {
+	for line := range wholeLines(b) {
+		if s.tls {
 			return
 		}
-		b = rest
 		switch {
 		case hasVerb(line, "USER"):
 			s.user = argument(line)

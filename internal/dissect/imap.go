@@ -40,12 +40,7 @@ func inspectIMAP(c *Conversation, r *Result) Verdict {
 	o.Text("greeting", greeting)
 	var user []byte
 	startTLS, password := false, false
-	for b, i := toServer, 0; i < maxLines && !startTLS; i++ {
-		line, rest, whole := cutLine(b)
-		if !whole {
-			break
-		}
-		b = rest
+	for line := range wholeLines(toServer) {
 		switch command := imapCommand(line); {
 		case hasVerb(command, "LOGIN"):
 			user, _, _ = bytes.Cut(argument(command), []byte{' '})
@@ -54,6 +49,9 @@ func inspectIMAP(c *Conversation, r *Result) Verdict {
 			password = true
 		case hasVerb(command, "STARTTLS"):
 			startTLS = true
+		}
+		if startTLS {
+			break
 		}
 	}
 	o.Text("user", bytes.Trim(user, `"`))

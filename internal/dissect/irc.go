@@ -55,12 +55,8 @@ type ircSession struct {
 
 // readClient is false where the first line is no command of a client.
 func (s *ircSession) readClient(b []byte) bool {
-	for i := range maxLines {
-		line, rest, whole := cutLine(b)
-		if !whole {
-			break
-		}
-		b = rest
+	first := true
+	for line := range wholeLines(b) {
 		switch {
 		case hasVerb(line, "NICK") && len(argument(line)) > 0:
 			s.nick = bytes.TrimPrefix(argument(line), []byte{':'})
@@ -68,9 +64,10 @@ func (s *ircSession) readClient(b []byte) bool {
 			s.registered = bytes.Count(line, []byte{' '}) >= 4
 		case hasVerb(line, "PRIVMSG") && bytes.Contains(line, []byte(" :")), hasPrefixFold(line, "JOIN #"):
 			s.spoke = true
-		case i == 0 && !hasVerb(line, "PASS", "CAP LS", "CAP REQ", "PONG", "PING", "JOIN", "MODE", "WHO", "AUTHENTICATE"):
+		case first && !hasVerb(line, "PASS", "CAP LS", "CAP REQ", "PONG", "PING", "JOIN", "MODE", "WHO", "AUTHENTICATE"):
 			return false
 		}
+		first = false
 	}
 	return true
 }

@@ -2,7 +2,10 @@
 
 package dissect
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+)
 
 // The line protocols of mail, news, chat and file transfer share this: commands and replies in lines that end in CR LF.
 
@@ -17,6 +20,19 @@ func cutLine(b []byte) (line, rest []byte, whole bool) {
 		return b, nil, false
 	}
 	return bytes.TrimSuffix(b[:i], []byte{'\r'}), b[i+1:], true
+}
+
+// wholeLines walks the lines of b that have their end, at most maxLines of them.
+func wholeLines(b []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for range maxLines {
+			line, rest, whole := cutLine(b)
+			if !whole || !yield(line) {
+				return
+			}
+			b = rest
+		}
+	}
 }
 
 // hasVerb says whether line is one of the verbs, in any case, alone or with a blank and more behind. Verbs are in capitals.

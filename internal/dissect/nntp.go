@@ -33,12 +33,7 @@ func inspectNNTP(c *Conversation, r *Result) Verdict {
 	}
 	o := r.Object("nntp")
 	o.Text("greeting", reply)
-	for b, i := toServer, 0; i < maxLines; i++ {
-		line, rest, whole := cutLine(b)
-		if !whole {
-			break
-		}
-		b = rest
+	for line := range wholeLines(toServer) {
 		switch {
 		case hasVerb(line, "AUTHINFO PASS"):
 			r.Risk("cleartext-credentials")

@@ -35,12 +35,7 @@ func inspectPOP3(c *Conversation, r *Result) Verdict {
 	o.Text("greeting", reply)
 	var user []byte
 	startTLS, password := false, false
-	for b, i := toServer, 0; i < maxLines && !startTLS; i++ {
-		line, rest, whole := cutLine(b)
-		if !whole {
-			break
-		}
-		b = rest
+	for line := range wholeLines(toServer) {
 		switch {
 		case hasVerb(line, "USER"):
 			user = argument(line)
@@ -48,6 +43,9 @@ func inspectPOP3(c *Conversation, r *Result) Verdict {
 			password = true
 		case hasVerb(line, "STLS"):
 			startTLS = true
+		}
+		if startTLS {
+			break
 		}
 	}
 	o.Text("user", user)

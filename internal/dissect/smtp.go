@@ -89,12 +89,7 @@ func smtpExtended(b []byte) bool {
 // smtpCommands tells what the client's commands say, as far as they are in the clear; done says that the mail has begun.
 func smtpCommands(b []byte, o *Object) (startTLS, cleartext, done bool) {
 	named := false
-	for range maxLines {
-		line, rest, whole := cutLine(b)
-		if !whole {
-			break
-		}
-		b = rest
+	for line := range wholeLines(b) {
 		switch {
 		case hasVerb(line, "EHLO", "HELO", "LHLO"):
 			if !named {
