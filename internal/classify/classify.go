@@ -76,7 +76,7 @@ func (c *Classifier) FromResult(r *dissect.Result) Application {
 		}
 		return app
 	}
-	if app, ok := c.ByHost(r.Host()); ok {
+	if app, ok := c.byHost(r.Host()); ok {
 		return app
 	}
 	for _, name := range r.CertificateNames() {
@@ -90,8 +90,8 @@ func (c *Classifier) FromResult(r *dissect.Result) Application {
 	return Application{}
 }
 
-// ByHost finds the application of a host name.
-func (c *Classifier) ByHost(host []byte) (Application, bool) {
+// byHost finds the application of a host name, which may be empty.
+func (c *Classifier) byHost(host []byte) (Application, bool) {
 	if len(host) == 0 {
 		return Application{}, false
 	}
@@ -106,7 +106,7 @@ func (c *Classifier) ByHost(host []byte) (Application, bool) {
 // address (nil where there is none), else by the server's address. Where a certificate was due and is not to be
 // believed, that is what is said.
 func (c *Classifier) Guess(dnsName []byte, server netip.Addr, certificate dissect.Certificate) Application {
-	if app, ok := c.ByHost(dnsName); ok {
+	if app, ok := c.byHost(dnsName); ok {
 		app.Method = ByDNS
 		return app
 	}

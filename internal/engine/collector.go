@@ -14,10 +14,10 @@ import (
 	"github.com/weirnet/weir/internal/report"
 )
 
-// batch is what one worker hands on at a time: names learnt, and flows ended. It is used again.
+// batch is what one worker hands on at a time: names learnt, and records of flows. It is used again.
 type batch struct {
 	hints []learned
-	flows []*ended
+	flows []*pending
 	n     int // of flows in use
 }
 
@@ -30,8 +30,8 @@ type learned struct {
 	time         int64
 }
 
-// ended is a flow that has ended, on its way to the collector.
-type ended struct {
+// pending is a flow's record on its way to the collector, with what the record refers to.
+type pending struct {
 	number           uint64
 	record           report.Flow
 	text             []byte
@@ -54,15 +54,15 @@ func (b *batch) learn(client netip.Addr, h dissect.Hint, number uint64, now int6
 	*l = learned{number, client, h.Addr, append(l.host[:0], h.Host...), h.TTL, now}
 }
 
-func (b *batch) flow() *ended {
+func (b *batch) flow() *pending {
 	if b.n == len(b.flows) {
-		b.flows = append(b.flows, new(ended))
+		b.flows = append(b.flows, new(pending))
 	}
 	b.n++
 	return b.flows[b.n-1]
 }
 
-// reset makes the batch ready for use again. What a flood of ended flows left behind is given back.
+// reset makes the batch ready for use again. What a flood left behind is given back.
 func (b *batch) reset() {
 	b.hints = b.hints[:0]
 	if cap(b.hints) > handOverEvery {
@@ -89,7 +89,7 @@ type collector struct {
 	numbers    map[string]uint16 // by name
 	err        error
 
-	merged  []*ended
+	merged  []*pending
 	learned []*learned
 }
 
@@ -106,7 +106,7 @@ func (c *collector) tick(batches []*batch) {
 	for _, l := range c.learned {
 		c.hints.Learn(l.client, l.addr, l.host, l.ttl, l.time)
 	}
-	slices.SortFunc(c.merged, func(a, b *ended) int {
+	slices.SortFunc(c.merged, func(a, b *pending) int {
 		if o := cmp.Compare(a.number, b.number); o != 0 {
 			return o
 		}
@@ -126,7 +126,7 @@ func (c *collector) tick(batches []*batch) {
 }
 
 // finish adds to a record what needs more than its own flow.
-func (c *collector) finish(e *ended) {
+func (c *collector) finish(e *pending) {
 	r := &e.record
 	r.Hostname, r.Info, r.Risks = e.text[:e.hostEnd], e.text[e.hostEnd:e.infoEnd], e.text[e.infoEnd:]
 	r.VLANs, r.Tunnels = e.vlans[:e.nVLAN], e.tunnels[:e.nTunnel]

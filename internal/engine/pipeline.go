@@ -245,7 +245,7 @@ func (p *Pipeline) dispatch(f *Frame) {
 	}
 	for depth := 0; d.IPVersion != 0; depth++ {
 		p.depths[p.hosts(d)%uint64(len(p.workers))] |= 1 << depth
-		if d.Tunnel == packet.TunnelNone || depth == packet.MaxTunnels {
+		if d.Tunnel == packet.TunnelNone || depth == packet.MaxTunnels || p.workers[0].KeepTunnels {
 			break
 		}
 		outer := d
