@@ -4,6 +4,8 @@
 
 GO ?= go
 FUZZTIME ?= 10s
+# How long make up watches: on a terminal until Ctrl-C.
+DURATION ?= $(if $(CI),5s,$(if $(MAKE_TERMOUT),,10s))
 
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 ldflags := -X main.version=$(version)
@@ -20,17 +22,27 @@ endif
 # The packages to test in both variants.
 libpcap_packages = $(shell scripts/libpcap-packages)
 
-.PHONY: help up demo build static test fuzz lint bench record generate clean
+# What is tested. The race detector sees only what runs in the test itself; those of internal/agent and internal/soak start the
+# real program, and take their time.
+packages = $(if $(RACE),$(filter-out %/internal/agent %/internal/soak,$(shell $(GO) list ./...)),./...)
+
+.PHONY: help up demo replay build static test soak guest fuzz lint bench record generate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-up: build ## build weir and show the flows of the bundled captures
-	bin/weir replay --output table $(captures)
+up: build ## build weir, check this machine, and watch its interfaces (root); DURATION=1m ends it
+	@as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root=sudo; command -v sudo >/dev/null || \
+	  { echo 'make up: capturing takes root, and there is no sudo here; run it as root' >&2; exit 1; }; fi; \
+	$$as_root bin/weir check && echo && $$as_root bin/weir run --output table $(if $(DURATION),--duration $(DURATION))
 
-demo: build ## the same, a capture at a time; the lab with live traffic comes with the live agent
-	@scripts/demo bin/weir $(captures)
+demo: build ## a gateway with clients and servers in namespaces of its own, weir on it, and a summary
+	@scripts/setup demo
+	@scripts/demo bin/weir
+
+replay: build ## build weir and show the flows of the bundled captures
+	bin/weir replay --output table $(captures)
 
 build: ## bin/weir, with the libpcap mode where libpcap's header and gcc are installed
 	@scripts/setup build
@@ -40,10 +52,17 @@ static: ## bin/weir-static: pure Go, no libc, stripped
 	@scripts/setup build
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w $(ldflags)' -o bin/weir-static ./cmd/weir
 
-test: ## all tests; RACE=1 with the race detector
-	@scripts/setup test
-	$(GO) test$(if $(RACE), -race) ./...
+test: ## all tests (root, or those that need it are skipped); RACE=1 with the race detector
+	@scripts/setup test$(if $(CI), container)
+	$(GO) test$(if $(RACE), -race) $(packages)
 	$(if $(libpcap_packages),$(GO) test$(if $(RACE), -race) -tags libpcap $(libpcap_packages))
+
+soak: build ## hours of traffic, kills and restarts (root); scripts/soak tells how to shorten it
+	scripts/soak
+
+guest: ## weir on other kernels, in qemu; KERNELS='5.10 newest' for some of them (default: all)
+	@scripts/setup guest
+	GO='$(GO)' scripts/guest test $(or $(KERNELS),all)
 
 fuzz: ## every fuzz target for FUZZTIME (10s), or all of them in FUZZ_TOTAL seconds
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' scripts/fuzz
@@ -63,6 +82,7 @@ record: ## record testdata/ anew from real programs (root)
 generate: ## gen/ from its sources, with the tools pinned in tools/go.mod
 	@scripts/setup generate
 	$(GO) generate ./...
+	$(GO) -C bench generate ./...
 
 clean: ## remove bin/
 	rm -rf bin

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command bench measures weir side by side with its peers, in one run: traces, whole programs, and a table of ratios.
+// Command bench measures weir side by side with its peers, in one run: programs on traces, and live, as tables of figures and ratios.
+//
+//	bench [flags] [replay|kernel|drain|exact|memory|cpu|gateway]...
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 func main() {
@@ -15,12 +22,64 @@ func main() {
 	weir := flag.String("weir", "../bin/weir", "the weir to measure")
 	runs := flag.Int("runs", 10, "samples of each program")
 	flag.Parse()
-	if err := makeTraces(*testdata, *traces); err != nil {
+	if err := measureAll(*testdata, *traces, *weir, *runs, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
-	if err := compare(*weir, *traces, *runs); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+}
+
+// measureAll measures these parts, or all.
+func measureAll(testdata, traces, weir string, runs int, only []string) error {
+	var t table
+	for _, p := range []struct {
+		name    string
+		measure func() error
+	}{
+		{"replay", func() error {
+			if err := makeTraces(testdata, traces); err != nil {
+				return err
+			}
+			return compare(weir, traces, runs)
+		}},
+		{"kernel", func() error { return measureKernel(&t, runs) }},
+		{"drain", func() error { return measureDrain(&t, runs) }},
+		{"exact", func() error { return measureExact(&t, weir, runs) }},
+		{"memory", func() error { return measureMemory(&t, weir, testdata, max(3, runs/3)) }},
+		{"cpu", func() error { return measureCPU(&t, weir, testdata, runs) }},
+		{"gateway", func() error { return measureGateway(&t, weir, runs) }},
+	} {
+		if len(only) > 0 && !slices.Contains(only, p.name) {
+			continue
+		}
+		fmt.Printf("%s:\n", p.name)
+		if err := p.measure(); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
 	}
+	if len(t.rows) == 0 {
+		return nil
+	}
+	fmt.Printf("\n%s; %d samples of each, in turn; medians ± median absolute deviations\n\n%s", machine(), runs, &t)
+	if len(t.short) > 0 {
+		fmt.Printf("\nshort of the goal: %s\n", strings.Join(t.short, "; "))
+	}
+	return nil
+}
+
+// machine names where it was measured: the figures are to be compared with each other, not with those of other machines.
+func machine() string {
+	cpu := "unknown CPU"
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if name, ok := strings.CutPrefix(line, "model name"); ok {
+				cpu = strings.Trim(name, " \t:\n")
+				break
+			}
+		}
+	}
+	var u unix.Utsname
+	_ = unix.Uname(&u)
+	load, _ := os.ReadFile("/proc/loadavg")
+	return fmt.Sprintf("%d × %s, Linux %s, load %s", runtime.NumCPU(), cpu, unix.ByteSliceToString(u.Release[:]),
+		strings.Join(strings.Fields(string(load))[:min(3, len(strings.Fields(string(load))))], " "))
 }

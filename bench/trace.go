@@ -51,7 +51,7 @@ func makeTraces(testdata, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := writeTrace(filepath.Join(dir, "short.pcap"), func(w *tracer) { shortTrace(w, talks) }); err != nil {
+	if err := writeTrace(filepath.Join(dir, "short.pcap"), func(w *tracer) { shortTrace(w, talks, abreast) }); err != nil {
 		return err
 	}
 	return writeTrace(filepath.Join(dir, "elephant.pcap"), func(w *tracer) { elephantTrace(w, talks) })
@@ -118,6 +118,8 @@ type tracer struct {
 	now    int64
 	frames int
 	err    error
+	kept   [][]byte // instead of out: the first most frames
+	most   int
 }
 
 func writeTrace(name string, fill func(*tracer)) error {
@@ -143,10 +145,21 @@ func writeTrace(name string, fill func(*tracer)) error {
 func (t *tracer) frame(data []byte) {
 	t.now += 1000
 	t.frames++
+	if t.most > 0 {
+		if len(t.kept) < t.most {
+			t.kept = append(t.kept, slices.Clone(data))
+		} else {
+			t.err = errEnough
+		}
+		return
+	}
 	if err := t.out.WritePacket(t.now, data, len(data)); err != nil && t.err == nil {
 		t.err = err
 	}
 }
+
+// errEnough ends a trace that is kept.
+var errEnough = errors.New("enough")
 
 // copyOf gives a frame's copy the addresses of conversation number n: the client's side is the sender of the first frame.
 func copyOf(dst []byte, f frame, first frame, n uint32) []byte {
@@ -163,7 +176,7 @@ func copyOf(dst []byte, f frame, first frame, n uint32) []byte {
 }
 
 // shortTrace runs copies of all conversations, abreast at a time, until there are enough packets.
-func shortTrace(t *tracer, talks []conversation) {
+func shortTrace(t *tracer, talks []conversation, abreast int) {
 	type running struct {
 		talk   conversation
 		at     int
@@ -176,7 +189,7 @@ func shortTrace(t *tracer, talks []conversation) {
 		next++
 		return running{talk, 0, next}
 	}
-	var now [abreast]running
+	now := make([]running, abreast)
 	for i := range now {
 		now[i] = start()
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/weirnet/weir/internal/sandbox"
 )
 
 // Exit statuses. Everything that could be done was done, for 0 and 1.
@@ -25,7 +27,15 @@ type partialError struct{ error }
 
 func (e partialError) Unwrap() error { return e.error }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+// statusError ends weir with a status of another process, which has said why.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func main() {
+	sandbox.Init()
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 func run(args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
@@ -35,6 +45,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	err := root.Execute()
 	if err == nil {
 		return exitOK
+	}
+	var status statusError
+	if errors.As(err, &status) {
+		return int(status)
 	}
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintln(stderr, "weir:", strings.TrimSuffix(line, "\n"))
@@ -50,12 +64,12 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "weir",
 		Short:         "Say what the flows through a Linux gateway are",
-		Long:          "weir names the protocol and the application of every flow: of a capture file today, of live interfaces soon.",
+		Long:          "weir names the protocol and the application of every flow, on live interfaces and in capture files.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(newReplay(), newCatalog(), newVersion())
+	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newLibpcapCapture(), newReplay(), newCatalog(), newVersion())
 	return root
 }

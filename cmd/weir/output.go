@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -27,6 +28,9 @@ type records struct {
 	mu     sync.Mutex // the pipeline's goroutine and the one that flushes share what follows
 	writer flowWriter
 	out    *bufio.Writer // keeps its first error
+	taken  uint64        // records, with those that could not be written
+
+	patient *patientWriter // of live interfaces
 
 	quit    chan struct{}
 	running sync.WaitGroup
@@ -41,10 +45,32 @@ func newRecords(o *replayOptions, stdout io.Writer) *records {
 	return r
 }
 
+// newLiveRecords writes the flows of live interfaces. What follows the flows, the caller tells.
+func newLiveRecords(output string, stdout io.Writer) *records {
+	patient := newPatientWriter(stdout)
+	out := bufio.NewWriterSize(patient, 64<<10)
+	w := newFlowWriter(output, out, terminalWidth(stdout))
+	if t, ok := w.(*tableWriter); ok {
+		t.live = true
+	}
+	r := &records{live: true, writer: w, out: out, patient: patient, quit: make(chan struct{})}
+	r.running.Go(r.flush)
+	return r
+}
+
 func (r *records) flow(f *report.Flow) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.writer.flow(f)
+	r.taken++
+	if err := r.writer.flow(f); !errors.Is(err, errReaderSlow) { // which end tells, when all are counted
+		return err
+	}
+	return nil
+}
+
+// unwritten is how many records of a line each did not reach the reader; after end.
+func (r *records) unwritten() uint64 {
+	return r.taken - min(r.taken, uint64(r.patient.lines))
 }
 
 // flush writes every second what there is. The writer keeps an error for who writes next.

@@ -22,6 +22,7 @@ type tableWriter struct {
 	out   *bufio.Writer
 	width int // of the terminal, 0: unbounded
 	flows bool
+	live  bool // the caller tells how much was captured
 
 	rows   [][columns]string // held back until the widths are known
 	widths [columns]int
@@ -138,6 +139,9 @@ func (w *tableWriter) end(t engine.Totals, elapsed time.Duration) error {
 	}
 	w.sums("application", w.applications)
 	w.sums("protocol", w.protocols)
+	if w.live {
+		return nil
+	}
 	seconds := max(elapsed.Seconds(), 1e-9)
 	fmt.Fprintf(w.out, "%d frames, %s, %d flows in %.2f s: %.2f M packets/s, %.2f Gbit/s\n", t.Frames, bytesText(t.Counters.Bytes),
 		t.Flows.Created, seconds, float64(t.Frames)/seconds/1e6, float64(t.Counters.Bytes)*8/seconds/1e9)

@@ -154,6 +154,9 @@ func (s *Session) exhausted() Outcome {
 	return Failed
 }
 
+// Wants is how many packets past the budget the session would look at: it can be asked after Feed left the flow Undecided or Named.
+func (s *Session) Wants(t *Table) int { return max(s.mayExtend(t)-int(s.extra), 0) }
+
 // mayExtend is how many packets past the budget the waiting dissectors may ask for.
 func (s *Session) mayExtend(t *Table) int {
 	if s.found >= 0 {

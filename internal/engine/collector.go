@@ -62,6 +62,17 @@ func (b *batch) flow() *pending {
 	return b.flows[b.n-1]
 }
 
+// put adds a record that was made apart, and gives one that is free in its stead; nil where the batch has none.
+func (b *batch) put(e *pending) (free *pending) {
+	if b.n == len(b.flows) {
+		b.flows = append(b.flows, e)
+	} else {
+		free, b.flows[b.n] = b.flows[b.n], e
+	}
+	b.n++
+	return free
+}
+
 // reset makes the batch ready for use again. What a flood left behind is given back.
 func (b *batch) reset() {
 	b.hints = b.hints[:0]
@@ -112,12 +123,19 @@ func (c *collector) tick(batches []*batch) {
 		}
 		return cmp.Compare(a.nTunnel, b.nTunnel) // the flows of one frame: the outer first
 	})
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	for _, e := range c.merged {
+		c.mu.Lock()
 		c.finish(e)
-		if c.err == nil {
-			c.err = c.emit(&e.record)
+		err := c.err
+		c.mu.Unlock()
+		if err != nil {
+			break
+		}
+		// Without the lock: an output that blocks must not keep others from asking, or from making interfaces known.
+		if err := c.emit(&e.record); err != nil {
+			c.mu.Lock()
+			c.err = err
+			c.mu.Unlock()
 		}
 	}
 	for _, b := range batches {

@@ -98,6 +98,14 @@ func (p *Pipeline) Frame(f *Frame) {
 	p.dispatch(f)
 }
 
+// Tick lets time pass without a frame, for captures that are live: now is in nanoseconds since the Unix epoch.
+func (p *Pipeline) Tick(now int64) {
+	if second := now / tick; second != p.now || !p.begun {
+		p.now, p.begun = second, true
+		p.handOver(true, now)
+	}
+}
+
 // Err is the first error that emit returned; the caller may stop early by it.
 func (p *Pipeline) Err() error { return p.collector.failed() }
 
@@ -308,16 +316,28 @@ type Totals struct {
 	Hints    uint64 // pairs of client and address that gave way
 }
 
+// addAll adds o's counters to t's.
+func (t *Totals) addAll(o *Totals) {
+	t.add(&o.Counters)
+	t.Flows.Created += o.Flows.Created
+	t.Flows.Evicted += o.Flows.Evicted
+	t.Flows.Refused += o.Flows.Refused
+	t.Dissect.Add(&o.Dissect)
+	t.Fragment += o.Fragment
+	t.Hints += o.Hints
+}
+
+// totals are one worker's counters.
+func (w *worker) totals() Totals {
+	return Totals{Counters: w.counters, Flows: w.table.Counters, Dissect: w.pool.Counters, Fragment: w.fragments.Evictions}
+}
+
 // Totals adds the workers' counters up; only after Close.
 func (p *Pipeline) Totals() Totals {
 	var t Totals
 	for _, w := range p.workers {
-		t.add(&w.counters)
-		t.Flows.Created += w.table.Counters.Created
-		t.Flows.Evicted += w.table.Counters.Evicted
-		t.Flows.Refused += w.table.Counters.Refused
-		t.Dissect.Add(&w.pool.Counters)
-		t.Fragment += w.fragments.Evictions
+		o := w.totals()
+		t.addAll(&o)
 	}
 	t.Hints = p.collector.hints.Evicted
 	return t

@@ -64,7 +64,11 @@ func (w *worker) ended(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) {
 	if d.session != nil {
 		w.finish(i, f, d)
 	}
-	r := w.record(i, f, d, d.text)
+	if w.counted != nil && d.slot != 0 {
+		w.retire(i, f, d, why)
+		return
+	}
+	r := w.record(w.batch.flow(), i, f, d, d.text)
 	r.State, r.EndReason = "end", why.String()
 }
 
@@ -75,7 +79,7 @@ func (w *worker) update() {
 		if d.isReported && d.reported == f.Last {
 			return
 		}
-		r := w.record(i, f, d, slices.Clone(d.text)) // the collector reads it while the flow goes on
+		r := w.record(w.batch.flow(), i, f, d, slices.Clone(d.text)) // the collector reads it while the flow goes on
 		r.State = "update"
 		if !d.isReported {
 			r.State = "new"
@@ -84,9 +88,8 @@ func (w *worker) update() {
 	})
 }
 
-// record adds a record of the flow to the batch, with text as its texts.
-func (w *worker) record(i flow.Index, f *flow.Flow, d *detail, text []byte) *report.Flow {
-	e := w.batch.flow()
+// record makes e a record of the flow, with text as its texts.
+func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text []byte) *report.Flow {
 	e.number, e.certificate, e.iface = d.number, d.certificate, d.iface
 	e.vlans, e.tunnels, e.text = d.vlans, d.tunnels, text
 	r := &e.record

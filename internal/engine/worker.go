@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/flow"
@@ -48,6 +49,9 @@ type Frame struct {
 	Number    uint64 // of the frame in the capture, from 1
 	Interface uint16
 	Link      packet.LinkType
+	Segments  uint16 // packets that the frame was on the wire; 0 and 1 mean one
+	isCounted bool   // by the kernel, as ref says
+	ref       capture.FlowRef
 	depths    uint8 // set of the tunnel depths whose packets are this worker's: bit 0 is the outermost
 }
 
@@ -83,7 +87,9 @@ type detail struct {
 	tunnels              [packet.MaxTunnels]packet.Tunnel
 	nVLAN, nTunnel       uint8
 	iface                uint16
+	slot                 uint32 // of the kernel's counters, plus 1; 0: the worker counts
 	isReported           bool
+	imagined             bool  // known by its slot only, no frame was shown yet
 	reported             int64 // time of the last packet at the last record, where isReported
 }
 
@@ -94,6 +100,8 @@ type Counters struct {
 	Faults [packet.NumFaults]uint64
 	// Packets counts those that went into flows: inner packets of tunnels are packets of their own.
 	Packets uint64
+	// WireBytes are what they had on the wire, from the network header on.
+	WireBytes uint64
 	// Refused counts packets that found no place in a full flow table.
 	Refused uint64
 	// TunnelLimit counts packets with more tunnels than packet.MaxTunnels.
@@ -109,6 +117,7 @@ func (c *Counters) add(o *Counters) {
 		c.Faults[i] += n
 	}
 	c.Packets += o.Packets
+	c.WireBytes += o.WireBytes
 	c.Refused += o.Refused
 	c.TunnelLimit += o.TunnelLimit
 	c.UnresolvedFragments += o.UnresolvedFragments
@@ -130,6 +139,10 @@ type worker struct {
 
 	batch  batch // what this tick brought
 	period int64 // of UpdateEvery, the present one
+
+	counted *counted // what the kernel counts, nil where it doesn't
+	// interfaceNumber turns the kernel's index of an interface into the collector's number; only with counted.
+	interfaceNumber func(ifindex uint32) uint16
 }
 
 func newWorker(c Config) *worker {
@@ -174,7 +187,11 @@ func (w *worker) frame(f *Frame) {
 		if p.IPVersion == 0 {
 			return
 		}
-		if mine {
+		switch {
+		case !mine:
+		case depth == 0 && f.isCounted:
+			w.countedPacket(f, p)
+		default:
 			w.packet(f, p, w.tunnels[:depth], network)
 		}
 		if p.Tunnel == packet.TunnelNone || w.KeepTunnels {
@@ -224,7 +241,6 @@ func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, ne
 		w.counters.Refused++
 		return
 	}
-	w.counters.Packets++
 	f := w.table.Flow(i)
 	if created {
 		w.begin(i, f, fr, p, fromLower, tunnels)
@@ -234,8 +250,7 @@ func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, ne
 	if fromClient {
 		way = 0
 	}
-	f.Packets[way]++
-	f.Bytes[way] += uint64(p.WireBytes)
+	w.count(i, f, fr, p, way, len(tunnels) > 0)
 	if fr.Time >= f.Last {
 		f.Last = fr.Time
 	} else {
@@ -252,6 +267,23 @@ func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, ne
 		w.dissect(i, f, p, fr, fromClient)
 		w.release(i, f)
 	}
+}
+
+// count adds a packet to its flow, unless the kernel counts that: what is seen within a tunnel may be seen again when it has left
+// the tunnel. What the kernel had no room to count and handed over is in no slot, even where its flow has come to have one since.
+func (w *worker) count(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, way int, inTunnel bool) {
+	if inTunnel && w.counted != nil && w.table.Detail(i).slot != 0 {
+		return
+	}
+	packets := max(uint64(fr.Segments), 1)
+	bytes := uint64(p.WireBytes)
+	if packets > 1 { // each had the headers that the frame has once
+		bytes += (packets - 1) * uint64(p.PayloadOffset-p.NetworkOffset)
+	}
+	f.Packets[way] += packets
+	f.Bytes[way] += bytes
+	w.counters.Packets += packets
+	w.counters.WireBytes += bytes
 }
 
 // reuseAfter is for how long a connection must have been silent that a SYN with another sequence number counts as a new one,

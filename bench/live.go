@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/weirnet/weir/internal/lab"
+)
+
+// observer is a program that watches an interface of a lab.
+type observer struct {
+	name    string   // for the table
+	command []string // empty: nobody watches
+}
+
+// weirOn is the agent, on these interfaces.
+func weirOn(weir string, interfaces ...string) observer {
+	command := []string{weir, "run", "--mode", "ebpf", "--output", "none"}
+	for _, i := range interfaces {
+		command = append(command, "-i", i)
+	}
+	return observer{"weir", command}
+}
+
+// present leaves out those that are not installed, with a message.
+func present(t *table, observers ...observer) (there []observer) {
+	for _, o := range observers {
+		if len(o.command) > 0 {
+			if _, err := exec.LookPath(o.command[0]); err != nil {
+				t.skip(o.name, o.command[0]+" is not installed")
+				continue
+			}
+		}
+		there = append(there, o)
+	}
+	return there
+}
+
+// observation is an observer at work.
+type observation struct {
+	*lab.Process
+	output *output
+}
+
+// output collects what a program prints, while it may be read.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// start starts an observer, and waits until it watches.
+func (o observer) start(h *lab.Host) (*observation, error) {
+	if len(o.command) == 0 {
+		return &observation{}, nil
+	}
+	w := &observation{output: &output{}}
+	c := exec.Command(o.command[0], o.command[1:]...)
+	c.Stdout, c.Stderr = w.output, w.output
+	var err error
+	if w.Process, err = h.Start(c); err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		select {
+		case <-w.Done():
+			return nil, fmt.Errorf("%s ended: %w: %s", o.name, errors.Join(w.Wait(), errEnded), w.output)
+		default:
+		}
+		if w.isWatching() {
+			time.Sleep(200 * time.Millisecond) // what it still prepares is not to be measured
+			return w, nil
+		}
+	}
+	return nil, fmt.Errorf("%s doesn't begin: %s", o.name, w.output)
+}
+
+var errEnded = errors.New("before it watched")
+
+// isWatching: the agent says so, the others have a packet socket.
+func (w *observation) isWatching() bool {
+	if strings.Contains(w.output.String(), "weir: watching ") {
+		return true
+	}
+	sockets, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/packet", w.Process.Process.Pid))
+	return err == nil && bytes.Count(sockets, []byte{'\n'}) > 1 // the first line is a heading
+}
+
+// stop ends the observer as a user does, and returns what it printed and the CPU time that it took.
+func (w *observation) stop() (string, cpuTime, error) {
+	if w.Process == nil {
+		return "", cpuTime{}, nil
+	}
+	if err := w.Process.Process.Signal(syscall.SIGINT); err != nil {
+		return "", cpuTime{}, err
+	}
+	select {
+	case <-w.Done():
+	case <-time.After(10 * time.Second):
+		_ = w.Stop(0)
+		return "", cpuTime{}, fmt.Errorf("%s does not end", w.Path)
+	}
+	state := w.ProcessState
+	return w.output.String(), cpuTime{state.UserTime().Seconds(), state.SystemTime().Seconds()}, nil
+}
+
+// cpuTime is in seconds, of the program and its children.
+type cpuTime struct{ user, system float64 }
+
+// summary is the agent's last words.
+type summary struct{ packets, flows, looked, unparsed, uncounted uint64 }
+
+var (
+	summaryLine   = regexp.MustCompile(`weir: (\d+) packets, .* in (\d+) flows on .*; (\d+) packets were looked into`)
+	unparsedLine  = regexp.MustCompile(`weir:   (\d+) packets that are no IP or can't be read`)
+	uncountedLine = regexp.MustCompile(`weir:   (\d+) packets lost`)
+)
+
+func readSummary(text string) (s summary, err error) {
+	m := summaryLine.FindStringSubmatch(text)
+	if m == nil {
+		return s, fmt.Errorf("no summary in %q", text)
+	}
+	for i, to := range []*uint64{&s.packets, &s.flows, &s.looked} {
+		if *to, err = strconv.ParseUint(m[i+1], 10, 64); err != nil {
+			return s, err
+		}
+	}
+	for pattern, to := range map[*regexp.Regexp]*uint64{unparsedLine: &s.unparsed, uncountedLine: &s.uncounted} {
+		for _, m := range pattern.FindAllStringSubmatch(text, -1) {
+			n, _ := strconv.ParseUint(m[1], 10, 64)
+			*to += n
+		}
+	}
+	return s, nil
+}
+
+// makeLab says why there is none.
+func makeLab(t *table, what string, make func() (*lab.Lab, error)) *lab.Lab {
+	l, err := make()
+	if err != nil {
+		t.skip(what, err)
+		return nil
+	}
+	return l
+}

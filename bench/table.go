@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// table is what was measured, a row each, for the README.
+type table struct {
+	rows  [][3]string
+	short []string // rows that miss their goals
+}
+
+// figure adds a row of samples: median and spread. goal is the most that it may be; 0: there is none.
+func (t *table) figure(what string, goal float64, unit string, samples []float64) {
+	m := median(samples)
+	t.row(what, atMost(goal, unit), fmt.Sprintf("%s ± %s", quantity(m, unit), number(spread(samples))), goal == 0 || m <= goal)
+}
+
+func atMost(goal float64, unit string) string {
+	if goal == 0 {
+		return ""
+	}
+	return "≤ " + quantity(goal, unit)
+}
+
+func (t *table) row(what, goal, measured string, met bool) {
+	if goal != "" && !met {
+		measured = "**" + measured + "**"
+		t.short = append(t.short, what)
+	}
+	t.rows = append(t.rows, [3]string{what, goal, measured})
+	fmt.Printf("  %s: %s %s\n", what, measured, goal)
+}
+
+// skip says why something was not measured.
+func (t *table) skip(what string, why any) {
+	t.row(what, "", fmt.Sprintf("not measured: %v", why), true)
+}
+
+func quantity(v float64, unit string) string {
+	if unit == "%" || unit == "×" {
+		return number(v) + unit
+	}
+	return number(v) + " " + unit
+}
+
+// number has three digits that count, or all before the point.
+func number(v float64) string {
+	switch a := max(v, -v); {
+	case a >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", v)
+	default:
+		return fmt.Sprintf("%.2f", v)
+	}
+}
+
+func (t *table) String() string {
+	var b strings.Builder
+	b.WriteString("| what | goal | measured |\n|---|---|---|\n")
+	for _, r := range t.rows {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", r[0], r[1], r[2])
+	}
+	return b.String()
+}

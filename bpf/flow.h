@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Counting: which slot a packet belongs to, and whether the agent is shown it. */
+#ifndef WEIR_FLOW_H
+#define WEIR_FLOW_H
+
+#include "config.h"
+#include "maps.h"
+#include "nat.h"
+#include "parse.h"
+#include "sample.h"
+
+#define SECOND 1000000000ULL
+/* The Go engine's reuseAfter: a SYN with another number sooner than this may be a trick to split the flow. */
+#define REUSE_AFTER (30 * SECOND)
+/* The budget of a tunnel: what is inside is the agent's to count, so that it has to see every packet. */
+#define WITHOUT_END 0x7fffffff
+
+static __always_inline __u64 coarse_clock(void)
+{
+	return have_coarse_clock ? bpf_ktime_get_coarse_ns() : bpf_ktime_get_ns();
+}
+
+/*
+ * worker_of is by the two addresses alone and the same for both directions: all flows between two hosts meet in one worker, so that
+ * it finds what one of them says of another, and later fragments.
+ */
+static __always_inline __u32 worker_of(const struct flow_key *k)
+{
+	__u64 h = (k->lower_high + k->upper_high) ^ (k->lower_low + k->upper_low);
+	h *= 0x9e3779b97f4a7c15ULL;
+	return (__u32)(h >> 32) % workers;
+}
+
+/*
+ * socket_worker is worker_of as a fanout program can tell: before it, nothing is parsed, and the frame's bytes begin at another place
+ * for what goes out than for what comes in. What is not IP where the kernel says so (QinQ, PPPoE, MPLS) is the first worker's.
+ */
+static __always_inline __u32 socket_worker(struct __sk_buff *skb)
+{
+	__u8 b[IPV6_HEADER];
+	struct flow_key k = {};
+	if (bpf_skb_load_bytes_relative(skb, 0, b, IPV4_HEADER, BPF_HDR_START_NET))
+		return 0;
+	if (b[0] >> 4 == 4) {
+		k.lower_low = be32(b + 12);
+		k.upper_low = be32(b + 16);
+	} else if (b[0] >> 4 == 6 && !bpf_skb_load_bytes_relative(skb, 0, b, IPV6_HEADER, BPF_HDR_START_NET)) {
+		k.lower_high = be64(b + 8);
+		k.lower_low = be64(b + 16);
+		k.upper_high = be64(b + 24);
+		k.upper_low = be64(b + 32);
+	} else {
+		return 0;
+	}
+	return worker_of(&k);
+}
+
+/* segments_of is how many packets the frame was on the wire. gso_segs may be 0 where the frame came from a guest. */
+static __always_inline __u32 segments_of(const struct frame *f, const struct packet *p)
+{
+	if (f->segments > 1 || f->segment_size == 0)
+		return f->segments > 1 ? f->segments : 1;
+	__u32 data = p->end > p->payload ? p->end - p->payload : 0;
+	__u32 n = (data + f->segment_size - 1) / f->segment_size;
+	return n ? n : 1;
+}
+
+/* wire_bytes counts the headers that each segment had and the frame has once. */
+static __always_inline __u64 wire_bytes(const struct packet *p, __u32 segments)
+{
+	return p->bytes + (__u64)(segments - 1) * (p->payload - p->network);
+}
+
+static __always_inline __s32 first_budget(const struct packet *p)
+{
+	if (p->is_tunnel && open_tunnels)
+		return WITHOUT_END;
+	/* The handshake's two packets come on top: the budget is of packets with payload. */
+	return p->proto == PROTO_TCP ? budget_tcp + 2 : budget_other;
+}
+
+/* begin takes a free slot for the flow of p and fills it. It returns the slot's number, or SLOT_NONE. */
+static __always_inline __u32 begin(const struct frame *f, const struct packet *p, __u32 worker, __u64 now)
+{
+	__u32 number;
+	void *stack = bpf_map_lookup_elem(&stacks, &worker);
+	if (!stack || bpf_map_pop_elem(stack, &number))
+		return SLOT_NONE;
+	struct slot *s = bpf_map_lookup_elem(&slots, &number);
+	__s32 *budget = bpf_map_lookup_elem(&budgets, &number);
+	if (!s || !budget)
+		return SLOT_NONE;
+	/* Its counters are 0: the agent cleared it before it gave it back. */
+	s->key = p->key;
+	s->ifindex = f->ifindex;
+	s->isn = p->tcp_flags & TCP_SYN ? p->seq : 0;
+	s->marks = p->from_upper ? MARK_FIRST_FROM_UPPER : 0;
+	s->icmp_type = p->icmp_type;
+	s->icmp_code = p->icmp_code;
+	*budget = first_budget(p);
+	s->born = now;
+	return number;
+}
+
+static __always_inline void give_back(__u32 worker, __u32 number)
+{
+	struct slot *s = bpf_map_lookup_elem(&slots, &number);
+	void *stack = bpf_map_lookup_elem(&stacks, &worker);
+	if (!s || !stack)
+		return;
+	s->born = 0;
+	bpf_map_push_elem(stack, &number, BPF_ANY);
+}
+
+/*
+ * starts_anew says whether a SYN begins another connection with the addresses and ports of one that was: by the rules of the Go
+ * engine (isOver), which it has to agree with.
+ */
+static __always_inline int starts_anew(const struct slot *s, const struct packet *p, __u64 now)
+{
+	__u8 flags = s->lower_flags | s->upper_flags;
+	if (flags & TCP_RST || s->lower_flags & s->upper_flags & TCP_FIN)
+		return 1;
+	if (!(flags & TCP_SYN))
+		return 1; /* what was seen was the rest of an older connection */
+	if (p->seq == s->isn)
+		return 0;
+	if (flags & TCP_FIN)
+		return 1;
+	__u64 last = s->lower.last > s->upper.last ? s->lower.last : s->upper.last;
+	return s->lower.packets && s->upper.packets && now - last > REUSE_AFTER;
+}
+
+/* find_or_begin gives the slot of p's flow, or SLOT_NONE where there is no room for it. */
+static __always_inline __u32 find_or_begin(const struct frame *f, struct packet *p, __u32 worker, int *created, __u64 now)
+{
+	__u32 *found = bpf_map_lookup_elem(&flows, &p->key);
+	__u64 flags = BPF_NOEXIST;
+	struct slot *old = 0;
+	if (found) {
+		__u32 value = *found, number = value & FLOW_SLOT;
+		if (value & FLOW_SWAPPED) /* the ends' other names are in the other order */
+			p->from_upper ^= 1;
+		if (!(p->proto == PROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN))
+			return number;
+		old = bpf_map_lookup_elem(&slots, &number);
+		if (!old || !starts_anew(old, p, now))
+			return number;
+		if (value & FLOW_SWAPPED)
+			p->from_upper ^= 1;
+		flags = BPF_ANY;
+	}
+	__u32 number = begin(f, p, worker, now);
+	if (number == SLOT_NONE)
+		return SLOT_NONE;
+	if (bpf_map_update_elem(&flows, &p->key, &number, flags)) {
+		give_back(worker, number);
+		found = bpf_map_lookup_elem(&flows, &p->key); /* another CPU was quicker */
+		if (!found)
+			return SLOT_NONE;
+		__u32 value = *found;
+		if (value & FLOW_SWAPPED)
+			p->from_upper ^= 1;
+		return value & FLOW_SLOT;
+	}
+	if (old)
+		old->marks |= MARK_REPLACED;
+	*created = 1;
+	return number;
+}
+
+static __always_inline void add(struct direction *d, __u8 *flags, const struct packet *p, __u32 segments, __u64 bytes, __u64 now)
+{
+	__sync_fetch_and_add(&d->packets, segments);
+	__sync_fetch_and_add(&d->bytes, bytes);
+	d->last = now;
+	/* Not atomic: the packets of a direction come in one after the other. A lost mark only means a flow that ends by its idle time. */
+	if (p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST))
+		*flags |= p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST);
+}
+
+/* is_shown says whether the agent is shown this packet of a flow that it may know, and takes it off the budget. */
+static __always_inline int is_shown(const struct packet *p, __u32 number, int created)
+{
+	/* What is behind a header that can't be read no dissector sees: it would not count, and be shown for ever. */
+	int has_payload = p->end > p->payload && !p->later_fragment && !p->broken;
+	int is_syn = p->proto == PROTO_TCP && p->tcp_flags & TCP_SYN;
+	if (!has_payload && !is_syn)
+		return created;
+	__s32 *budget = bpf_map_lookup_elem(&budgets, &number);
+	if (!budget || *budget <= 0)
+		return created;
+	if (*budget != WITHOUT_END)
+		__sync_fetch_and_add(budget, -1);
+	return 1;
+}
+
+/* hand_over shows the agent a packet that has no slot, to be counted there. */
+static __always_inline int hand_over(const struct frame *f, const enum context on, __u32 worker, __u32 segments, __u8 from_upper,
+				     enum cause why)
+{
+	count(why, segments);
+	struct sample s = {
+		.time = bpf_ktime_get_ns(), .slot = SLOT_NONE, .worker = worker, .segments = segments, .from_upper = from_upper
+	};
+	if (on == ON_SOCKET) { /* it is shown, but nothing can tell the agent that it has to count it */
+		count(CAUSE_UNCOUNTED, segments);
+		return 1;
+	}
+	if (emit(f, on, &s))
+		count(CAUSE_UNCOUNTED, segments);
+	return 0;
+}
+
+/*
+ * watch_packet counts a parsed packet in its flow and samples it. For ON_SOCKET it does not send the frame, but returns whether it
+ * is to be shown. ingress says that the frame comes in.
+ */
+static __always_inline int watch_packet(const struct frame *f, const enum context on, const int ingress, struct packet *p)
+{
+	__u64 now = coarse_clock();
+	__u32 worker = on == ON_SOCKET ? socket_worker(f->ctx) : worker_of(&p->key);
+	__u32 segments = segments_of(f, p);
+	int created = 0;
+	__u32 number = find_or_begin(f, p, worker, &created, now);
+	if (number == SLOT_NONE)
+		return hand_over(f, on, worker, segments, p->from_upper, CAUSE_MAP_FULL);
+	struct slot *s = bpf_map_lookup_elem(&slots, &number);
+	if (!s)
+		return 0;
+	if (p->from_upper)
+		add(&s->upper, &s->upper_flags, p, segments, wire_bytes(p, segments), now);
+	else
+		add(&s->lower, &s->lower_flags, p, segments, wire_bytes(p, segments), now);
+	if (!is_shown(p, number, created))
+		return 0;
+	if (on == ON_SKB && ingress)
+		came_in(f->ctx, p, number, s->born);
+	if (on == ON_SOCKET) {
+		count(CAUSE_SAMPLED, 1);
+		return 1;
+	}
+	struct sample sample = { .time = bpf_ktime_get_ns(),
+				 .born = s->born,
+				 .slot = number,
+				 .worker = number / slots_per_worker,
+				 .segments = segments,
+				 .from_upper = p->from_upper };
+	if (emit(f, on, &sample))
+		count(CAUSE_RING_FULL, 1);
+	else
+		count(CAUSE_SAMPLED, 1);
+	return 0;
+}
+
+/* watch is that for a frame; what is in no flow is counted by its cause. */
+static __always_inline int watch(const struct frame *f, const enum context on, const int ingress)
+{
+	enum cause why = CAUSE_NOT_IP;
+	struct packet *p = parse(f, on, &why);
+	if (p)
+		return watch_packet(f, on, ingress, p);
+	if (why == CAUSE_ODD)
+		return hand_over(f, on, 0, 1, 0, why);
+	count(why, 1);
+	return 0;
+}
+
+#endif

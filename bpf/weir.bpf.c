@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The programs that weir attaches. They look and count; every packet goes on as it came: TC programs say "next" (TCX_NEXT and
+ * TC_ACT_UNSPEC are the same number), XDP programs XDP_PASS.
+ */
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include "config.h"
+#include "flow.h"
+#include "maps.h"
+#include "nat.h"
+#include "parse.h"
+#include "sample.h"
+
+#define GO_ON (-1) /* TCX_NEXT, TC_ACT_UNSPEC */
+#define PACKET_OUTGOING 4 /* linux/if_packet.h */
+#define LOOPBACK_IFINDEX 1 /* of every namespace: include/net/flow.h of Linux */
+
+/* was_counted says whether a packet that goes out came in by an interface where it was counted. */
+static __always_inline int was_counted(__u32 ingress_ifindex)
+{
+	if (!ingress_ifindex)
+		return 0; /* the host's own */
+	struct interface *i = bpf_map_lookup_elem(&interfaces, &ingress_ifindex);
+	return i && i->ingress;
+}
+
+static __always_inline int ingress(struct __sk_buff *skb, __u8 link)
+{
+	struct frame f = {};
+	skb_frame(&f, skb, link);
+	watch(&f, ON_SKB, 1);
+	return GO_ON;
+}
+
+static __always_inline int egress(struct __sk_buff *skb, __u8 link)
+{
+	struct frame f = {};
+	skb_frame(&f, skb, link);
+	if (was_counted(skb->ingress_ifindex))
+		goes_out(&f, skb);
+	else
+		watch(&f, ON_SKB, 0);
+	return GO_ON;
+}
+
+SEC("tc")
+int weir_ingress(struct __sk_buff *skb)
+{
+	return ingress(skb, LINK_ETHERNET);
+}
+
+SEC("tc")
+int weir_egress(struct __sk_buff *skb)
+{
+	return egress(skb, LINK_ETHERNET);
+}
+
+/* For links without a link layer: tun, PPP, WireGuard, IP tunnels. */
+SEC("tc")
+int weir_ingress_raw(struct __sk_buff *skb)
+{
+	return ingress(skb, LINK_RAW);
+}
+
+SEC("tc")
+int weir_egress_raw(struct __sk_buff *skb)
+{
+	return egress(skb, LINK_RAW);
+}
+
+SEC("xdp")
+int weir_xdp(struct xdp_md *xdp)
+{
+	struct frame f = {};
+	xdp_frame(&f, xdp);
+	watch(&f, ON_XDP, 0);
+	return XDP_PASS;
+}
+
+/* The shunt of packet sockets: packets of flows that the agent has decided are counted here and not copied. */
+static __always_inline int shunt(struct __sk_buff *skb, __u8 link)
+{
+	struct frame f = {};
+	if (skb->pkt_type == PACKET_OUTGOING && (skb->ifindex == LOOPBACK_IFINDEX || was_counted(skb->ingress_ifindex)))
+		return 0;
+	skb_frame(&f, skb, link);
+	return watch(&f, ON_SOCKET, 0) ? snap_length : 0;
+}
+
+SEC("socket")
+int weir_shunt(struct __sk_buff *skb)
+{
+	return shunt(skb, LINK_ETHERNET);
+}
+
+SEC("socket")
+int weir_shunt_raw(struct __sk_buff *skb)
+{
+	return shunt(skb, LINK_RAW);
+}
+
+/*
+ * A socket's filter may be as long as net.core.optmem_max, which was 20 KiB before Linux 6.7, and the shunt is longer (ENOMEM). So what
+ * the sockets get is a jump to it. Without the helper, which holds the map, there is nothing to jump to.
+ */
+SEC("socket")
+int weir_filter(struct __sk_buff *skb)
+{
+	bpf_tail_call(skb, &shunts, SHUNT_ETHERNET);
+	return snap_length;
+}
+
+SEC("socket")
+int weir_filter_raw(struct __sk_buff *skb)
+{
+	bpf_tail_call(skb, &shunts, SHUNT_RAW);
+	return snap_length;
+}
+
+/* Deals frames to the sockets of a fanout group: to the worker in whose slots the shunt counts them. */
+SEC("socket")
+int weir_fanout(struct __sk_buff *skb)
+{
+	return socket_worker(skb);
+}
+
+/* What weir_slots is told: an operation, then slots. It is run by the helper (BPF_PROG_TEST_RUN), a batch in a system call. */
+#define SLOTS_RETIRE 1 /* take their keys out of the flow map: no new packet finds them */
+#define SLOTS_RELEASE 2 /* clear them and give them back */
+#define MAX_SLOTS 768 /* 3 KiB: what a test run takes is bounded by a page */
+
+static __always_inline int slot_retire(__u32 number)
+{
+	struct slot *s = bpf_map_lookup_elem(&slots, &number);
+	if (!s)
+		return 0;
+	struct flow_key key = s->key;
+	__u32 *found = bpf_map_lookup_elem(&flows, &key);
+	if (found && *found == number)
+		bpf_map_delete_elem(&flows, &key);
+	forget_alias(number);
+	return 0;
+}
+
+static __always_inline int slot_release(__u32 number)
+{
+	struct slot *s = bpf_map_lookup_elem(&slots, &number);
+	__s32 *budget = bpf_map_lookup_elem(&budgets, &number);
+	__u32 worker = number / slots_per_worker;
+	void *stack = bpf_map_lookup_elem(&stacks, &worker);
+	if (!s || !budget || !stack)
+		return 0;
+	s->born = 0;
+	*budget = 0;
+	forget_alias(number); /* one that a packet entered that was under way when the slot was retired */
+	__builtin_memset(s, 0, sizeof(*s));
+	bpf_map_push_elem(stack, &number, BPF_ANY);
+	return 0;
+}
+
+/* A global function: the verifier looks at it once, and not once for every turn of the loop. */
+__noinline int slot_do(__u32 operation, __u32 number)
+{
+	if (operation == SLOTS_RETIRE)
+		return slot_retire(number);
+	if (operation == SLOTS_RELEASE)
+		return slot_release(number);
+	return 0;
+}
+
+SEC("tc")
+int weir_slots(struct __sk_buff *skb)
+{
+	__u32 operation, number, off = 4;
+	if (bpf_skb_load_bytes(skb, 0, &operation, 4))
+		return -1;
+	for (int i = 0; i < MAX_SLOTS; i++, off += 4) {
+		if (bpf_skb_load_bytes(skb, off, &number, 4))
+			return i;
+		if (number == SLOT_NONE)
+			continue;
+		slot_do(operation, number);
+	}
+	return MAX_SLOTS;
+}
+
+/* Keeps the types that only the agent uses in the BTF. */
+struct record *unused_record __attribute__((unused));
+enum cause *unused_cause __attribute__((unused));
+
+char __license[] SEC("license") = "GPL";

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirnet/weir/internal/capture/kernel"
+	"github.com/weirnet/weir/internal/probe"
+	"github.com/weirnet/weir/internal/topology"
+)
+
+// newCheck makes the command. It runs the extra probes too.
+func newCheck(extra ...func() probe.Feature) *cobra.Command {
+	var interfaces []string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Say whether weir can run on this machine, in which mode, and what is missing",
+		Long: `check tries what every mode of weir run needs: kernel features, rights, memory, the clock, the interfaces. It starts nothing and
+leaves nothing behind. It has to be run with the rights that weir run will have: by the same user, in the same container.
+
+Exit status: 0 where weir can run, 1 where it can't, 2 for wrong usage.`,
+		Example: `  weir check                    all interfaces that matter
+  weir check -i eth0 -i 'ppp*'  what weir run -i eth0 -i 'ppp*' would do
+  weir check --json | jq .mode`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			selection, err := topology.NewSelection(interfaces...)
+			if err != nil {
+				return err
+			}
+			report, err := probe.Run(probe.Options{Selection: selection, Extra: extra})
+			if err != nil {
+				return partialError{err}
+			}
+			if asJSON {
+				encoder := json.NewEncoder(c.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				encoder.SetEscapeHTML(false)
+				err = encoder.Encode(report)
+			} else {
+				err = writeCheck(c.OutOrStdout(), report)
+			}
+			if err == nil && !report.CanRun {
+				err = partialError{errors.New("weir can't run here: " + report.Why)}
+			}
+			return err
+		},
+	}
+	c.Flags().StringArrayVarP(&interfaces, "interface", "i", nil, "interface to watch, by name or pattern; may be repeated")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the same content")
+	return c
+}
+
+func writeCheck(out io.Writer, r *probe.Report) error {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	switch {
+	case r.CanRun:
+		fmt.Fprintf(w, "weir can run, in mode %s: %s\n\n", r.Mode, r.Why)
+	default:
+		fmt.Fprintf(w, "weir can't run: %s\n\n", r.Why)
+	}
+	fmt.Fprintln(w, "MODE\tWORKS\tWHY")
+	for _, m := range r.Modes {
+		why := m.Why
+		if m.Name == r.Mode {
+			why = "chosen"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", m.Name, yesNo(m.OK), why)
+	}
+	fmt.Fprintln(w, "\nFEATURE\tTHERE\tFOR\tWHY")
+	for _, f := range r.Features {
+		use := strings.Join(f.NeededBy, ", ")
+		if f.Optional {
+			use += " (can do without)"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s%s\n", f.Name, yesNo(f.OK), use, f.Detail, f.Why)
+	}
+	writeRights(w, r)
+	fmt.Fprintln(w, "\nINTERFACE\tWATCHED\tWHY\tKIND\tSTATE\tMTU\tOFFLOADS")
+	for _, i := range r.Interfaces {
+		state := "down"
+		if i.Up {
+			state = "up"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", i.Name, yesNo(i.Chosen), i.Why, orNone(i.Kind), state, i.MTU, orNone(strings.Join(i.Offloads, " ")))
+	}
+	if todo := fixes(r); len(todo) > 0 {
+		fmt.Fprintln(w, "\nWHAT TO DO")
+		for _, t := range todo {
+			fmt.Fprintln(w, t)
+		}
+	}
+	return w.Flush()
+}
+
+func writeRights(w io.Writer, r *probe.Report) {
+	rights := r.Rights
+	fmt.Fprintln(w, "\nMACHINE\t")
+	fmt.Fprintf(w, "kernel\t%s, %s\n", r.Kernel, r.Machine)
+	fmt.Fprintf(w, "user\t%d%s%s\n", rights.User, onlyIf(rights.UserNamespace, ", in a user namespace"), onlyIf(rights.NoNewPrivs, ", no_new_privs"))
+	capabilities := orNone(strings.Join(rights.Capabilities, " "))
+	if len(rights.Capabilities) > 12 { // root's: a line of forty names tells nothing
+		capabilities = fmt.Sprintf("%d, all that weir uses among them", len(rights.Capabilities))
+		if len(rights.Missing) > 0 {
+			capabilities = fmt.Sprintf("%d", len(rights.Capabilities))
+		}
+	}
+	fmt.Fprintf(w, "capabilities\t%s%s\n", capabilities, onlyIf(len(rights.Missing) > 0, "; missing: "+strings.Join(rights.Missing, " ")))
+	fmt.Fprintf(w, "sandbox\tseccomp %s%s, Landlock %s\n", yesNo(rights.SeccompFilter), onlyIf(rights.Seccomp, " (a filter is in force)"),
+		onlyIf(rights.Landlock == 0, "no")+onlyIf(rights.Landlock > 0, fmt.Sprintf("version %d", rights.Landlock)))
+	fmt.Fprintf(w, "lockdown\t%s\n", orNone(rights.Lockdown))
+	fmt.Fprintf(w, "memory lock\t%s\n", rights.MemoryLock)
+	clock := r.Clock.Why
+	if clock == "" {
+		clock = "synchronised"
+	}
+	fmt.Fprintf(w, "clock\t%s, %s\n", r.Clock.Now.Format("2006-01-02 15:04:05 MST"), clock)
+}
+
+// fixes lists what to do, each once, with what it is for. What is optional is left out, unless it is all that is missing.
+func fixes(r *probe.Report) []string {
+	var order []string
+	causes := map[string][]string{}
+	add := func(fix, cause string) {
+		if fix == "" {
+			return
+		}
+		if causes[fix] == nil {
+			order = append(order, fix)
+		}
+		if !slices.Contains(causes[fix], cause) {
+			causes[fix] = append(causes[fix], cause)
+		}
+	}
+	if !r.CanRun {
+		add(r.Fix, "to run at all")
+	}
+	for _, m := range r.Modes {
+		if !m.OK {
+			add(m.Fix, "for mode "+m.Name)
+		}
+	}
+	for _, f := range r.Features {
+		if !f.OK {
+			add(f.Fix, "for "+f.Name)
+		}
+	}
+	add(r.Clock.Fix, "for right times")
+	var lines []string
+	for _, fix := range order {
+		whys := causes[fix]
+		if len(whys) > 3 {
+			whys = append(whys[:3:3], fmt.Sprintf("and %d more", len(whys)-3))
+		}
+		lines = append(lines, fmt.Sprintf("- %s: %s", strings.Join(whys, ", "), fix))
+	}
+	return lines
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}
+
+func onlyIf(when bool, text string) string {
+	if when {
+		return text
+	}
+	return ""
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// programsLoad tries whether the kernel's verifier takes weir's own programs. They are attached to nothing.
+func programsLoad() probe.Feature {
+	f := probe.Feature{Name: "weir's programs", NeededBy: []string{probe.EBPF}}
+	const few = 64 // slots: memory is another question
+	l, err := kernel.Load(kernel.Config{Geometry: kernel.Geometry{Workers: 1, SlotsPerWorker: few, RingBytes: kernel.DefaultRingBytes}})
+	if err != nil {
+		f.Why = err.Error()
+		f.Fix = "give weir the rights named above; if it has them, report this kernel"
+		return f
+	}
+	f.OK, f.Detail = true, "loaded, and unloaded"
+	if err := l.Close(); err != nil {
+		f.Detail = "loaded; unload: " + err.Error()
+	}
+	return f
+}

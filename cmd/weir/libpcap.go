@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/capture/libpcap"
+)
+
+// newLibpcapCapture is the capturing process of mode libpcap, which weir starts itself.
+func newLibpcapCapture() *cobra.Command {
+	return &cobra.Command{
+		Use:    agent.LibpcapCommand,
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   func(*cobra.Command, []string) error { return libpcap.Capture(os.Stdin, os.Stdout) },
+	}
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/sandbox"
+	"github.com/weirnet/weir/internal/top"
+)
+
+func newTop() *cobra.Command {
+	var o agent.Options
+	var noColor bool
+	c := &cobra.Command{
+		Use:   "top [flags]",
+		Short: "Show what goes through live interfaces, as it goes",
+		Long: `Show the rates of applications, protocols and hosts on a full screen, each second. It captures as weir run does.
+
+Keys: 1 2 3 applications, protocols, hosts; arrows and enter to look into a host; s sort, / filter, p pause, ? help, q quit.`,
+		Example: `  weir top
+  weir top -i lan0 -i wan0 --no-color`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if terminalWidth(os.Stdout) == 0 || terminalWidth(os.Stdin) == 0 {
+				return top.ErrNoTerminal
+			}
+			if !sandbox.Inside() {
+				return supervise(&o)
+			}
+			return showTop(&o, noColor)
+		},
+	}
+	captureFlags(c.Flags(), &o)
+	c.Flags().BoolVar(&noColor, "no-color", false, "no colours (also: NO_COLOR in the environment)")
+	return c
+}
+
+// showTop is the confined process of weir top.
+func showTop(o *agent.Options, noColor bool) error {
+	tuneMemory()
+	_, _ = os.Unsetenv("TEA_TRACE"), os.Unsetenv("TEA_DEBUG") // files that Bubble Tea would open
+	view, err := top.New(top.Options{In: os.Stdin, Out: os.Stdout, NoColor: noColor})
+	if err != nil {
+		return err
+	}
+	o.UpdateEvery = time.Second
+	ctx, cancel := context.WithCancel(context.Background())
+	quit := make(chan struct{})
+	var viewErr error
+	go func() {
+		defer close(quit)
+		viewErr = view.Run(ctx)
+	}()
+	var notes notes
+	status, err := agent.Run(o, agent.Output{
+		Flow: view.Flow, Log: notes.add, Done: quit,
+		Tick: func(s agent.Status) { view.Tick(time.Now(), topSummary(&s)) },
+	})
+	cancel()
+	<-quit
+	if err == nil {
+		err = viewErr
+	}
+	if err != nil {
+		notes.print(os.Stderr)
+		return err
+	}
+	summarise(&status, os.Stderr)
+	return nil
+}
+
+// topSummary is the head of the screen.
+func topSummary(s *agent.Status) top.Summary {
+	summary := top.Summary{
+		Mode: s.Mode, Interfaces: s.Interfaces, Packets: s.Totals.Packets, Bytes: s.Totals.WireBytes, Sampled: s.Sampled,
+	}
+	for _, l := range captureLosses(s) {
+		if !l.usual {
+			summary.Lost = append(summary.Lost, top.Loss{Packets: l.n, Cause: l.what})
+		}
+	}
+	return summary
+}

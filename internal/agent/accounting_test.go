@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab"
+)
+
+// What was sent is in the flows or counted as lost by its cause: nothing is missing, and nothing is there twice.
+
+// datagrams are frames with UDP datagrams from so many ports to one, of 64 bytes from the network header on.
+func datagrams(flows int) [][]byte {
+	const wire = 64
+	frames := make([][]byte, flows)
+	for i := range frames {
+		b := append([]byte{0, 0, 0x5e, 0, 0x53, 2, 0, 0, 0x5e, 0, 0x53, 1, 8, 0}, make([]byte, wire)...)
+		ip := b[14:]
+		ip[0], ip[8], ip[9] = 0x45, 64, unix.IPPROTO_UDP
+		binary.BigEndian.PutUint16(ip[2:], wire)
+		copy(ip[12:], []byte{192, 0, 2, byte(i >> 14), 198, 51, 100, 1})
+		binary.BigEndian.PutUint16(ip[20:], uint16(20000+i&0x3fff))
+		binary.BigEndian.PutUint16(ip[22:], 9)
+		binary.BigEndian.PutUint16(ip[24:], wire-20)
+		frames[i] = b
+	}
+	return frames
+}
+
+// lost is what weir says that is in no flow.
+func (r *run) lost() uint64 {
+	return r.numberBefore(saidRingLost) + r.numberBefore(saidUncounted) + r.numberBefore(saidRefused)
+}
+
+// account holds what was sent against the flows and the losses.
+func account(t *testing.T, r *run, sent lab.Sent, before, after lab.Counters, flows []flowRecord) {
+	t.Helper()
+	packets, bytes := sums(flows)
+	lost := r.lost()
+	arrived := after.RxPackets - before.RxPackets
+	t.Logf("%d sent at %.0f/s, %d arrived, %d in %d flows, %d lost", sent.Frames, float64(sent.Frames)/sent.Elapsed.Seconds(),
+		arrived, packets, len(flows), lost)
+	if sent.Frames != arrived+sent.Dropped {
+		t.Errorf("%d frames were sent, %d dropped by the link, but %d came in", sent.Frames, sent.Dropped, arrived)
+	}
+	if packets+lost != arrived {
+		t.Errorf("%d packets in flows and %d lost are not the %d that came in: %d", packets, lost, arrived, int64(packets+lost-arrived))
+	}
+	if said := r.numberBefore("packets, "); said != packets {
+		t.Errorf("weir says %d packets, its flows have %d", said, packets)
+	}
+	if onWire := after.RxBytes - before.RxBytes - 14*arrived; lost == 0 && bytes != onWire {
+		t.Errorf("flows have %d bytes, %d came in", bytes, onWire)
+	}
+}
+
+// TestAccounting loads weir in ways that make it lose frames, and counts.
+func TestAccounting(t *testing.T) {
+	weir(t)
+	type load struct {
+		name    string
+		flags   []string
+		flows   int
+		sending lab.Sending
+		pause   time.Duration // for which the agent is stopped meanwhile
+		mayLose bool          // packets, not only looks into them
+	}
+	loads := []load{
+		{name: "normal", flows: 1000, sending: lab.Sending{Rate: 20000, Loops: 40}},
+		{name: "stopped", flows: 500, sending: lab.Sending{Rate: 20000, Duration: 2500 * time.Millisecond}, pause: 2 * time.Second},
+		{name: "few slots", flags: []string{"--max-flows", "128", "--workers", "2"}, flows: 10000,
+			sending: lab.Sending{Rate: 20000, Loops: 2}, mayLose: true},
+		{name: "few slots, stopped", flags: []string{"--max-flows", "128", "--workers", "2"}, flows: 10000,
+			sending: lab.Sending{Rate: 20000, Duration: 2500 * time.Millisecond}, pause: 2 * time.Second, mayLose: true},
+	}
+	for _, mode := range []string{"ebpf", "afpacket", "afpacket plain", "libpcap"} {
+		for _, l := range loads {
+			if l.mayLose && l.pause > 0 && (mode == "libpcap" || mode == "afpacket plain") {
+				continue // no slots, so that it would be the same as without
+			}
+			t.Run(mode+" "+l.name, func(t *testing.T) {
+				if mode == "libpcap" && !built.hasLibpcap {
+					lacks(t, "weir is built without libpcap")
+				}
+				h := quietHost(t, 1)
+				mode, hook, _ := strings.Cut(mode, " ")
+				r := watch(t, h, append([]string{"--interface", "in0", "--mode", mode, "--hook", hook}, l.flags...)...)
+				before, err := h.Counters("in0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if l.pause > 0 {
+					child := r.child()
+					time.AfterFunc(200*time.Millisecond, func() { _ = unix.Kill(child, unix.SIGSTOP) })
+					time.AfterFunc(200*time.Millisecond+l.pause, func() { _ = unix.Kill(child, unix.SIGCONT) })
+				}
+				sent, err := h.SendFrames(context.Background(), "out0", datagrams(l.flows), l.sending)
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(100 * time.Millisecond)
+				after, err := h.Counters("in0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				flows := r.stop()
+				account(t, r, sent, before, after, flows)
+				workersCount := mode == "libpcap" || hook == "plain"
+				if lost := r.lost(); lost > 0 && !l.mayLose && !(workersCount && l.pause > 0) {
+					t.Errorf("%d packets were lost", lost)
+				}
+				if l.flags == nil && r.lost() == 0 && len(flows) != l.flows {
+					t.Errorf("%d flows, want %d", len(flows), l.flows)
+				}
+			})
+		}
+	}
+}
+
+// TestSamePorts has one connection after the other with the same ports, and holds weir's records against those that weir replay
+// makes of a capture of the same packets.
+func TestSamePorts(t *testing.T) {
+	weir(t)
+	if _, err := exec.LookPath("tcpdump"); err != nil {
+		lacks(t, "there is no tcpdump")
+	}
+	for _, mode := range []string{"ebpf", "afpacket", "afpacket plain", "libpcap"} {
+		for _, how := range []string{"FIN", "RST"} {
+			t.Run(mode+" "+how, func(t *testing.T) {
+				if mode == "libpcap" && !built.hasLibpcap {
+					lacks(t, "weir is built without libpcap")
+				}
+				mode, hook, _ := strings.Cut(mode, " ")
+				a, b := lab.NewPair(t)
+				dump := launch(t, b, "tcpdump", "--immediate-mode", "-U", "-s", "2048", "-B", "16384", "-i", "eth0", "-w", "-", "tcp")
+				dump.await("listening on")
+				r := watch(t, b, "--interface", "eth0", "--mode", mode, "--hook", hook)
+				const connections = 50
+				connect(t, a, b, connections, how == "RST")
+				time.Sleep(200 * time.Millisecond)
+				_ = dump.Process.Process.Signal(syscall.SIGINT)
+				dump.end(5 * time.Second)
+				all := r.stop()
+				var got []flowRecord
+				for _, f := range all {
+					if f.Proto == "tcp" {
+						got = append(got, f)
+					}
+				}
+				want := replay(t, bytes.NewReader([]byte(dump.stdout.String())))
+				packets, _ := sums(want)
+				t.Logf("%d connections, %d packets: %d records, %d of weir replay", connections, packets, len(got), len(want))
+				if len(want) != connections {
+					t.Errorf("weir replay has %d records of %d connections", len(want), connections)
+				}
+				if mode == "afpacket" && hook == "" {
+					// The kernel's counters are found at a tick, after the frames of several connections were read: what was read is with
+					// one of them.
+					want, got = countsOnly(want), countsOnly(got)
+				}
+				compare(t, func(*flowRecord) string { return "" }, got, want)
+			})
+		}
+	}
+}
+
+// countsOnly leaves the counts of both ends.
+func countsOnly(flows []flowRecord) []flowRecord {
+	for i := range flows {
+		f := &flows[i]
+		f.all = map[string]any{"client": []uint64{f.Client.Packets, f.Client.Bytes}, "server": []uint64{f.Server.Packets, f.Server.Bytes}}
+	}
+	return flows
+}
+
+// connect makes connections from one port of a to one of b, one after the other, which say something and end.
+func connect(t *testing.T, a, b *lab.Host, connections int, reset bool) {
+	t.Helper()
+	var listener net.Listener
+	if err := b.Do(func() (err error) {
+		listener, err = net.Listen("tcp4", "192.0.2.2:80")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				var request [256]byte
+				n, _ := c.Read(request[:])
+				_, _ = c.Write(request[:n])
+				_, _ = c.Read(request[:]) // its end
+			}()
+		}
+	}()
+	dialer := net.Dialer{
+		LocalAddr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 40000}, Timeout: 2 * time.Second,
+		Control: func(_, _ string, c syscall.RawConn) (err error) {
+			return c.Control(func(fd uintptr) {
+				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+			})
+		},
+	}
+	for i := range connections {
+		err := a.Do(func() error {
+			c, err := dialer.Dial("tcp4", "192.0.2.2:80")
+			for end := time.Now().Add(2 * time.Second); errors.Is(err, unix.EADDRNOTAVAIL) && time.Now().Before(end); {
+				time.Sleep(5 * time.Millisecond) // the server has not closed the last one yet
+				c, err = dialer.Dial("tcp4", "192.0.2.2:80")
+			}
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			if reset {
+				if err := c.(*net.TCPConn).SetLinger(0); err != nil {
+					return err
+				}
+			}
+			message := "GET /" + strconv.Itoa(i) + " HTTP/1.1\r\nHost: www.example.com\r\n\r\n"
+			if _, err := fmt.Fprint(c, message); err != nil {
+				return err
+			}
+			answer := make([]byte, len(message))
+			_, err = c.Read(answer)
+			return err
+		})
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}

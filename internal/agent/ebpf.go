@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/capture/kernel"
+	"github.com/weirnet/weir/internal/helper"
+)
+
+// ebpfBackend is the privileged half of mode ebpf.
+type ebpfBackend struct {
+	mu     sync.Mutex // over the loader: the helper's goroutine and the timer's share it
+	loader *kernel.Loader
+	sweep  *time.Timer // nil before the first interface is watched
+}
+
+// sweepAfter is how long after the first interface was watched what a killed weir left on others is removed: by then those that are to
+// be watched are, and keep the qdisc that is there. Where a qdisc comes or goes, the kernel drops what is being sent.
+const sweepAfter = 2 * time.Second
+
+func openEBPF(o *Options) (backend, error) {
+	l, err := loadKernel(o, o.Hook)
+	if err != nil {
+		return nil, err
+	}
+	b := &ebpfBackend{loader: l}
+	if o.Mode == ModeAuto {
+		if err := b.try(o); err != nil {
+			return nil, errors.Join(err, b.Close())
+		}
+	}
+	return b, nil
+}
+
+// try attaches to the interfaces that are to be watched, so that another mode can be taken where one refuses. It is with clsact that
+// this happens: without CAP_NET_ADMIN, or where another qdisc is in its place. tcx on one interface means tcx on all.
+func (b *ebpfBackend) try(o *Options) error {
+	links, err := matching(o)
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		raw, err := isRaw(l.Name)
+		if err != nil {
+			continue // gone, or no mode can read it
+		}
+		how, err := b.loader.Attach(l.Index, raw)
+		if err != nil && !isGone(err) {
+			return fmt.Errorf("watch %s: %w", l.Name, err)
+		}
+		if how == "tcx" {
+			break
+		}
+	}
+	return nil
+}
+
+func loadKernel(o *Options, hook string) (*kernel.Loader, error) {
+	return kernel.Load(kernel.Config{
+		Geometry:   kernel.Geometry{Workers: o.Workers, SlotsPerWorker: o.MaxFlows / o.Workers},
+		PacketsTCP: o.MaxPacketsTCP, PacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels, Hook: hook,
+	})
+}
+
+func (*ebpfBackend) mode() string { return ModeEBPF }
+
+func (b *ebpfBackend) describe(s *setup) []int {
+	s.Geometry = b.loader.Geometry()
+	return b.loader.Descriptors()
+}
+
+// Watch attaches the programs to an interface.
+func (b *ebpfBackend) Watch(l helper.Link) ([]int, []byte, error) {
+	if l.Carried {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return nil, nil, b.loader.NoteIngress(l.Index)
+	}
+	raw, err := isRaw(l.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	how, err := b.loader.Attach(l.Index, raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	if b.sweep == nil {
+		b.sweep = time.AfterFunc(sweepAfter, b.removeLeftovers)
+	}
+	payload, err := json.Marshal(watched{How: how})
+	return nil, payload, err
+}
+
+func (b *ebpfBackend) removeLeftovers() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.loader == nil {
+		return
+	}
+	n, err := b.loader.RemoveLeftovers()
+	if n > 0 || err != nil {
+		fmt.Fprintf(os.Stderr, "weir: removed %d filters that a killed weir had left%s\n", n, errorSuffix(err))
+	}
+}
+
+func errorSuffix(err error) string {
+	if err == nil {
+		return ""
+	}
+	return ": " + err.Error()
+}
+
+// Unwatch detaches them.
+func (b *ebpfBackend) Unwatch(index uint32) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.loader.Detach(index)
+}
+
+// Retire is the loader's.
+func (b *ebpfBackend) Retire(slots []uint32) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.loader.Retire(slots)
+}
+
+// Release is the loader's.
+func (b *ebpfBackend) Release(slots []uint32) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.loader.Release(slots)
+}
+
+// Close detaches and unloads everything.
+func (b *ebpfBackend) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.loader
+	b.loader = nil
+	return l.Close()
+}
+
+// isRaw says whether an interface's frames have no link layer.
+func isRaw(name string) (bool, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false, fmt.Errorf("ask for the type of %s: %w", name, err)
+	}
+	defer unix.Close(fd)
+	request, err := unix.NewIfreq(name)
+	if err != nil {
+		return false, err
+	}
+	if err := unix.IoctlIfreq(fd, unix.SIOCGIFHWADDR, request); err != nil {
+		return false, fmt.Errorf("ask for the type of %s: %w", name, err)
+	}
+	switch family := request.Uint16(); family {
+	case unix.ARPHRD_ETHER, unix.ARPHRD_LOOPBACK:
+		return false, nil
+	case unix.ARPHRD_NONE, unix.ARPHRD_PPP, unix.ARPHRD_TUNNEL, unix.ARPHRD_TUNNEL6, unix.ARPHRD_SIT, unix.ARPHRD_IPGRE,
+		unix.ARPHRD_IP6GRE, unix.ARPHRD_RAWIP:
+		return true, nil
+	default:
+		return false, fmt.Errorf("%s has frames of a kind that weir does not read (ARPHRD %d)", name, family)
+	}
+}

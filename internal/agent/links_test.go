@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/lab"
+)
+
+// follower is a weir that watches 'w*', and what was sent over links w… while it watched them: w<x> is the other end of v<x>.
+type follower struct {
+	*run
+	want map[int]sentOver // by port
+}
+
+type sentOver struct {
+	link    string // as it is called in the records
+	packets uint64
+}
+
+// send sends frames into v<x>, and notes that they are to be found on a link.
+func (f *follower) send(t *testing.T, x, link string) {
+	t.Helper()
+	const flows, each = 10, 5
+	port := 1000 + len(f.want)
+	frames := datagrams(flows)
+	for _, b := range frames {
+		binary.BigEndian.PutUint16(b[14+22:], uint16(port))
+	}
+	if link != "" { // a new link throws away what is sent before its state has settled
+		sh(t, f.host, "until [ $(cat /sys/class/net/v"+x+"/operstate) = up ]; do sleep 0.01; done")
+	}
+	sent, err := f.host.SendFrames(context.Background(), "v"+x, frames, lab.Sending{Rate: 20000, Loops: each})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond) // of a link that goes away libpcap doesn't hand over the last 20 ms
+	if link == "" {
+		sent.Frames = 0
+	}
+	f.want[port] = sentOver{link, sent.Frames}
+}
+
+// says waits until weir has said words so often, and holds it to a second, and to three for fifty at once.
+func (f *follower) says(t *testing.T, words string, times int) {
+	t.Helper()
+	began := time.Now()
+	ok := f.within(5*time.Second, func() bool { return strings.Count(f.said.String(), words) >= times })
+	if took := time.Since(began); !ok || took > time.Second+time.Duration(times/25)*time.Second {
+		t.Errorf("weir said %q %d times, want %d, after %v", words, strings.Count(f.said.String(), words), times, took)
+	}
+}
+
+// end stops weir and looks for everything that was sent.
+func (f *follower) end(t *testing.T) {
+	t.Helper()
+	type found struct {
+		packets uint64
+		link    string
+	}
+	got := map[int]found{}
+	for _, r := range f.stop() {
+		port := min(r.Client.Port, r.Server.Port)
+		one := got[port]
+		if one.link != "" && one.link != r.Interface {
+			t.Errorf("port %d is on %s and on %s", port, one.link, r.Interface)
+		}
+		got[port] = found{one.packets + r.Client.Packets + r.Server.Packets, r.Interface}
+	}
+	for port, want := range f.want {
+		if g := got[port]; g.packets != want.packets || g.link != want.link {
+			t.Errorf("port %d: %d packets on %q, want %d on %q", port, g.packets, g.link, want.packets, want.link)
+		}
+	}
+	for _, bad := range []string{"panic", "goroutine", saidRingLost, saidUncounted} {
+		if strings.Contains(f.said.String(), bad) {
+			t.Errorf("weir said %q", bad)
+		}
+	}
+}
+
+// TestLinksChange: links that come and go, flap and change their names while weir watches.
+func TestLinksChange(t *testing.T) {
+	for _, mode := range liveModes(t) {
+		t.Run(mode, func(t *testing.T) {
+			h := quietHost(t, 0)
+			make1 := func(x string) string {
+				return fmt.Sprintf("ip link add v%s mtu 9000 type veth peer name w%s mtu 9000; ip link set v%s up; ip link set w%s up", x, x, x, x)
+			}
+			sh(t, h, make1("0"))
+			f := &follower{watch(t, h, "--interface", "w*", "--mode", mode), map[int]sentOver{}}
+			f.send(t, "0", "w0")
+
+			for range 20 {
+				sh(t, h, "ip link set w0 down; ip link set w0 up")
+			}
+			time.Sleep(time.Second)
+			f.send(t, "0", "w0")
+
+			sh(t, h, "ip link set w0 down; ip link set w0 name w0b; ip link set w0b up")
+			f.says(t, "w0 is now w0b", 1)
+			time.Sleep(700 * time.Millisecond) // libpcap has to begin anew
+			f.send(t, "0", "w0b")
+			sh(t, h, "ip link set w0b down; ip link set w0b name x0; ip link set x0 up")
+			f.says(t, "no longer watching", 1)
+			f.send(t, "0", "")
+			sh(t, h, "ip link set x0 down; ip link set x0 name w0; ip link set w0 up")
+			f.says(t, "watching w0\n", 1)
+			time.Sleep(100 * time.Millisecond)
+			f.send(t, "0", "w0")
+
+			for i := range 5 {
+				sh(t, h, "ip link delete w0", make1("0"))
+				f.says(t, "watching w0\n", 2+i)
+				f.send(t, "0", "w0")
+			}
+
+			other, _ := lab.NewPair(t)
+			sh(t, h, "ip link set w0 netns "+other.Path())
+			time.Sleep(500 * time.Millisecond)
+			sh(t, other, "ip link set w0 up")
+			f.send(t, "0", "")
+			if left := attached(t, other); len(left) > 0 {
+				t.Errorf("what moved to another namespace keeps %v", left)
+			}
+			sh(t, other, "ip link set w0 netns "+h.Path())
+			sh(t, h, "ip link set w0 up")
+			f.says(t, "watching w0\n", 7)
+			time.Sleep(100 * time.Millisecond)
+			f.send(t, "0", "w0")
+
+			const many = 50
+			var lines []string
+			for i := range many {
+				lines = append(lines, make1(fmt.Sprint("m", i)))
+			}
+			sh(t, h, lines...)
+			f.says(t, "watching wm", many)
+			time.Sleep(100 * time.Millisecond)
+			for i := range many {
+				f.send(t, fmt.Sprint("m", i), fmt.Sprint("wm", i))
+			}
+			time.Sleep(200 * time.Millisecond)
+			f.end(t)
+			clean(t, h)
+		})
+	}
+}
+
+// TestLoopbackOnce: what goes out by lo comes in by lo, and is one packet.
+func TestLoopbackOnce(t *testing.T) {
+	for _, mode := range append(liveModes(t), "ebpf clsact", "afpacket plain") {
+		t.Run(mode, func(t *testing.T) {
+			mode, hook, _ := strings.Cut(mode, " ")
+			h, _ := lab.NewPair(t)
+			r := watch(t, h, "--interface", "lo", "--mode", mode, "--hook", hook)
+			const pings = 20
+			sh(t, h, fmt.Sprintf("ping -q -c %d -i 0.01 127.0.0.1", pings), fmt.Sprintf("ping -q -c %d -i 0.01 ::1", pings))
+			time.Sleep(50 * time.Millisecond)
+			got := map[string]uint64{}
+			for _, f := range r.stop() {
+				got[f.Client.IP] += f.Client.Packets + f.Server.Packets // both ends are one address
+			}
+			for _, who := range []string{"127.0.0.1", "::1"} {
+				if got[who] != 2*pings {
+					t.Errorf("%s: %d packets, want %d", who, got[who], 2*pings)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/weirnet/weir/internal/capture"
+	"github.com/weirnet/weir/internal/catalog"
+	"github.com/weirnet/weir/internal/classify"
+	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/engine"
+	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/helper"
+	"github.com/weirnet/weir/internal/sandbox"
+	"github.com/weirnet/weir/internal/topology"
+)
+
+type panicFunc = func(protocol string, c *dissect.Conversation, cause any)
+
+// Status is what the agent has seen so far.
+type Status struct {
+	Mode       string
+	Interfaces []string // that are watched
+	Elapsed    time.Duration
+	Totals     engine.Totals
+	Sampled    uint64 // frames that were shown to the workers
+	Losses     capture.Losses
+	// KernelCounts: packets that had no room on the way to the workers are in their flows all the same.
+	KernelCounts bool
+}
+
+// capturer is the agent's half of a mode.
+type capturer interface {
+	// run reads until stop, and returns when all flows have ended. The engine's totals are then final.
+	start() error
+	// watching is told of an interface that the helper watches now, with what it sent.
+	watching(ifindex uint32, name string, descriptors []int) error
+	// gone is told of one that it doesn't watch any more.
+	gone(ifindex uint32)
+	// stop ends the reading: what is there is still read, and all flows end.
+	stop() error
+	// failed is closed when reading has ended by itself.
+	failed() <-chan struct{}
+	status(*Status)
+	setInterfaces(map[uint32]string)
+	err() error
+}
+
+// agent is the confined process at work.
+type agent struct {
+	options   *Options
+	selection topology.Selection
+	output    Output
+	client    *helper.Client
+	mode      string
+	began     time.Time
+	capturer  capturer
+
+	mu      sync.Mutex // over what follows
+	links   topology.Links
+	watched map[uint32]string
+	carried map[uint32]struct{} // see noteCarried
+	synced  bool
+	ending  bool
+	how     string // interfaces are watched
+	refused error  // why an interface that was asked for by name can't be watched
+
+	refusals chan struct{} // has one when refused is set
+}
+
+// Run is the confined process: it follows the links, has the helper watch those that match, and names flows until it is told to stop,
+// the duration is over or the output fails. It returns what it has seen in all.
+func Run(o *Options, out Output) (Status, error) {
+	selection, err := o.Check()
+	if err != nil {
+		return Status{}, err
+	}
+	conn, err := sandbox.Conn()
+	if err != nil {
+		return Status{}, err
+	}
+	client, first, err := helper.NewClient(conn)
+	if err != nil {
+		return Status{}, err
+	}
+	stop := helper.StopSignals()
+	if out.Hurry != nil {
+		go func() { // also when all ends already, and waits for a reader
+			<-stop
+			out.Hurry()
+		}()
+	}
+	a := &agent{options: o, selection: selection, output: out, client: client, mode: first.Mode,
+		links: topology.Links{}, watched: map[uint32]string{}, began: time.Now(), refusals: make(chan struct{}, 1)}
+	var s setup
+	if err := json.Unmarshal(first.Payload, &s); err != nil {
+		return Status{}, fmt.Errorf("read what the helper said: %w", err)
+	}
+	for _, r := range s.Refused {
+		out.Log("not used: %s", r)
+	}
+	if err := a.open(&s, first.FDs); err != nil {
+		return Status{}, err
+	}
+	watcher, err := topology.NewWatcher()
+	if err != nil {
+		return Status{}, err
+	}
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), o.Workers+1))
+	confinement, err := sandbox.Confine()
+	if err != nil {
+		return Status{}, err
+	}
+	out.Log("%s", confinement)
+	debug.FreeOSMemory() // what reading the catalog took
+	if err := a.capturer.start(); err != nil {
+		return Status{}, err
+	}
+	err = a.follow(watcher, stop)
+	return a.end(err)
+}
+
+// open makes the workers.
+func (a *agent) open(s *setup, descriptors []int) error {
+	apps, err := catalog.Load(a.options.Catalogs...)
+	if err != nil {
+		return err
+	}
+	o := a.options
+	config := engine.Config{
+		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels, UpdateEvery: o.UpdateEvery,
+		Flows: flow.Config{MaxFlows: o.MaxFlows / o.Workers}, Classifier: classify.New(apps), Protocols: dissect.NewTable(),
+		OnPanic: a.output.OnPanic,
+	}
+	switch a.mode {
+	case ModeEBPF:
+		a.capturer, err = newEBPF(a, config, s, descriptors)
+	case ModeAFPacket:
+		a.capturer, err = newPackets(a, config, s, descriptors)
+	case ModeLibpcap:
+		a.capturer, err = newStream(a, config, descriptors)
+	default:
+		err = fmt.Errorf("unknown mode %q", a.mode)
+	}
+	return err
+}
+
+// follow follows the links and waits for the end.
+func (a *agent) follow(watcher *topology.Watcher, stop <-chan struct{}) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	followed := make(chan error, 1)
+	go func() {
+		followed <- watcher.Run(ctx, a.event)
+	}()
+	var over <-chan time.Time
+	if a.options.Duration > 0 {
+		over = time.After(a.options.Duration)
+	}
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-stop:
+			return nil
+		case <-over:
+			return nil
+		case <-a.output.Done:
+			return nil
+		case <-a.refusals:
+			return a.refusal()
+		case <-a.capturer.failed():
+			return a.capturer.err()
+		case err := <-followed:
+			return fmt.Errorf("follow the interfaces: %w", err)
+		case <-second.C:
+			if a.output.Tick != nil {
+				a.output.Tick(a.status())
+			}
+			if err := a.capturer.err(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (a *agent) refusal() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.refused
+}
+
+// unwatchTime is how long the programs are taken off for at the end: the kernel takes some 20 ms for each interface, and the helper
+// kills an agent that does not end within two seconds. What is left the helper takes off when all is reported.
+const unwatchTime = 700 * time.Millisecond
+
+// end takes the programs off first, so that nothing is counted any more, and then lets the workers end with all that was.
+func (a *agent) end(err error) (Status, error) {
+	began := time.Now()
+	if c, ok := a.capturer.(interface{ drain() }); ok {
+		c.drain()
+	}
+	a.mu.Lock()
+	a.ending = true
+	for index := range a.watched {
+		if time.Since(began) > unwatchTime {
+			break
+		}
+		if gone := a.client.Unwatch(index); gone != nil && err == nil && !isGone(gone) {
+			a.output.Log("%v", gone)
+		}
+	}
+	a.mu.Unlock()
+	err = errors.Join(err, a.capturer.stop())
+	status := a.status()
+	return status, errors.Join(err, a.client.Stopping())
+}
+
+func (a *agent) status() Status {
+	s := Status{Mode: a.mode, Elapsed: time.Since(a.began)}
+	a.capturer.status(&s)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, l := range a.links.Sorted() {
+		if name, ok := a.watched[l.Index]; ok {
+			s.Interfaces = append(s.Interfaces, name)
+		}
+	}
+	return s
+}

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab"
+)
+
+// liveModes are the modes that this build has.
+func liveModes(t testing.TB) []string {
+	t.Helper()
+	weir(t)
+	modes := []string{"ebpf", "afpacket", "libpcap"}
+	if !built.hasLibpcap {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("weir is built without libpcap: there is no /usr/include/pcap.h, or no gcc")
+		}
+		t.Log("weir is built without libpcap")
+		modes = modes[:2]
+	}
+	return modes
+}
+
+// attached is what of eBPF is attached to the host's interfaces.
+func attached(t testing.TB, h *lab.Host) (programs []string) {
+	t.Helper()
+	err := h.Do(func() error {
+		links, err := net.Interfaces()
+		if err != nil {
+			return err
+		}
+		for _, l := range links {
+			for _, where := range []ebpf.AttachType{ebpf.AttachTCXIngress, ebpf.AttachTCXEgress} {
+				r, err := link.QueryPrograms(link.QueryOptions{Target: l.Index, Attach: where})
+				if err != nil {
+					return fmt.Errorf("ask for programs of %s: %w", l.Name, err)
+				}
+				for _, p := range r.Programs {
+					programs = append(programs, fmt.Sprintf("%s %v %d", l.Name, where, p.ID))
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(sh(t, h, "tc qdisc show; ip -details link show | grep xdp || true")) {
+		if !strings.Contains(line, "noqueue") {
+			programs = append(programs, line)
+		}
+	}
+	return programs
+}
+
+// sockets are the packet sockets of the host.
+func sockets(t testing.TB, h *lab.Host) int {
+	t.Helper()
+	lines := sh(t, h, "cat /proc/net/packet")
+	return strings.Count(lines, "\n") - 1
+}
+
+// clean says that nothing is left of weir in the host.
+func clean(t testing.TB, h *lab.Host) {
+	t.Helper()
+	for end := time.Now().Add(time.Second); ; time.Sleep(10 * time.Millisecond) {
+		programs, n := attached(t, h), sockets(t, h)
+		if len(programs) == 0 && n == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Errorf("%d packet sockets and these programs are left: %v", n, programs)
+			return
+		}
+	}
+}
+
+// flood sends until the test or ctx ends.
+func flood(ctx context.Context, t testing.TB, h *lab.Host, rate float64) (wait func() lab.Sent) {
+	t.Helper()
+	done := make(chan lab.Sent, 1)
+	ctx, cancel := context.WithCancel(ctx)
+	t.Cleanup(cancel)
+	go func() {
+		sent, err := h.SendFrames(ctx, "out0", datagrams(2000), lab.Sending{Rate: rate, Duration: time.Minute})
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		done <- sent
+	}()
+	return func() lab.Sent { return <-done }
+}
+
+// exists says whether a process runs: one that nobody has waited for yet does not.
+func exists(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return err == nil && !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
+}
+
+// TestStopUnderLoad: SIGTERM, and SIGINT twice, end weir soon, and what was counted is reported.
+func TestStopUnderLoad(t *testing.T) {
+	for _, mode := range liveModes(t) {
+		for _, signals := range [][]syscall.Signal{{unix.SIGTERM}, {unix.SIGINT, unix.SIGINT}} {
+			t.Run(mode+" "+signals[0].String(), func(t *testing.T) {
+				h := quietHost(t, 1)
+				r := watch(t, h, "--interface", "in0", "--mode", mode)
+				ctx, cancel := context.WithCancel(context.Background())
+				before, _ := h.Counters("in0")
+				wait := flood(ctx, t, h, 20000)
+				time.Sleep(1500 * time.Millisecond)
+				lower, _ := h.Counters("in0")
+				began := time.Now()
+				for _, s := range signals {
+					_ = r.Process.Process.Signal(s)
+				}
+				status := r.end(5 * time.Second)
+				took := time.Since(began)
+				upper, _ := h.Counters("in0")
+				cancel()
+				wait()
+				if len(signals) > 1 { // the second one may kill: what matters is that it ends
+					if took > 2*time.Second {
+						t.Errorf("weir took %v", took)
+					}
+					clean(t, h)
+					return
+				}
+				if status != 0 || took > 2*time.Second {
+					t.Errorf("weir ended with %d after %v", status, took)
+				}
+				packets, _ := sums(records(t, r.stdout.String()))
+				packets += r.lost()
+				least, most := lower.RxPackets-before.RxPackets, upper.RxPackets-before.RxPackets
+				t.Logf("ended after %v: %d packets of %d to %d", took.Round(time.Millisecond), packets, least, most)
+				if packets < least || packets > most {
+					t.Errorf("%d packets were reported or lost, and between %d and %d came in", packets, least, most)
+				}
+				clean(t, h)
+			})
+		}
+	}
+}
+
+// TestKilledParent: without the process that has the rights, the other one goes too.
+func TestKilledParent(t *testing.T) {
+	for _, mode := range liveModes(t) {
+		t.Run(mode, func(t *testing.T) {
+			h := quietHost(t, 1)
+			r := watch(t, h, "--interface", "in0", "--mode", mode)
+			if mode == "ebpf" && len(attached(t, h)) == 0 || mode != "ebpf" && sockets(t, h) == 0 {
+				t.Fatal("nothing is attached while weir watches: the check is blind")
+			}
+			child := r.child()
+			_ = r.Process.Process.Kill()
+			_ = r.Wait()
+			for end := time.Now().Add(time.Second); exists(child); time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("the confined process lives on")
+				}
+			}
+			clean(t, h)
+		})
+	}
+}
+
+// TestKilledChild: without the confined process weir ends, and says why in one line.
+func TestKilledChild(t *testing.T) {
+	for _, mode := range liveModes(t) {
+		t.Run(mode, func(t *testing.T) {
+			h := quietHost(t, 1)
+			r := watch(t, h, "--interface", "in0", "--mode", mode)
+			before := r.said.String()
+			if err := unix.Kill(r.child(), unix.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			status := r.end(3 * time.Second)
+			said := strings.TrimPrefix(r.said.String(), before)
+			if status != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "killed") {
+				t.Errorf("weir ended with %d and said %q", status, said)
+			}
+			clean(t, h)
+		})
+	}
+}
+
+// TestReaderGone: weir ends when nobody reads what it writes any more.
+func TestReaderGone(t *testing.T) {
+	for _, mode := range liveModes(t) {
+		t.Run(mode, func(t *testing.T) {
+			h := quietHost(t, 1)
+			read, write, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := launchTo(t, h, write, weir(t), "run", "--interface", "in0", "--mode", mode, "--output", "ndjson", "--max-flows", "128")
+			write.Close()
+			r.await("watching")
+			ctx, cancel := context.WithCancel(context.Background())
+			wait := flood(ctx, t, h, 20000)
+			line := make([]byte, 1)
+			if _, err := read.Read(line); err != nil {
+				t.Fatal(err)
+			}
+			read.Close()
+			status := r.end(5 * time.Second)
+			cancel()
+			wait()
+			said := r.said.String()
+			t.Logf("status %d: %s", status, said[strings.LastIndexByte(said[:len(said)-1], '\n')+1:])
+			if status == 0 || status == 2 || !strings.Contains(said, "write output") || strings.Contains(said, "panic") ||
+				strings.Contains(said, "goroutine") {
+				t.Errorf("weir ended with %d and said\n%s", status, said)
+			}
+			clean(t, h)
+		})
+	}
+}
+
+// TestReaderSlow: where nobody reads, weir ends in time when it is told to, and says how many records that cost; also when it waits
+// for the reader at its end already.
+func TestReaderSlow(t *testing.T) {
+	for _, mode := range append(liveModes(t), "ebpf, over") {
+		t.Run(mode, func(t *testing.T) {
+			mode, over := strings.CutSuffix(mode, ", over")
+			duration := time.Minute
+			if over {
+				duration = 2 * time.Second
+			}
+			h := quietHost(t, 1)
+			read, write, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer read.Close()
+			r := launchTo(t, h, write, weir(t), "run", "--interface", "in0", "--mode", mode, "--output", "ndjson", "--duration", duration.String())
+			write.Close()
+			r.await("watching")
+			const flows = 5000
+			if _, err := h.SendFrames(context.Background(), "out0", datagrams(flows), lab.Sending{Rate: 20000, Loops: 2}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+			if over {
+				time.Sleep(2 * duration)
+			}
+			began := time.Now()
+			_ = r.Process.Process.Signal(syscall.SIGTERM)
+			status := r.end(5 * time.Second)
+			took := time.Since(began)
+			output, err := io.ReadAll(read)
+			if err != nil {
+				t.Fatal(err)
+			}
+			written := uint64(strings.Count(string(output), "\n"))
+			lost := r.numberBefore("records were not written")
+			t.Logf("ended after %v, %d records written, %d not", took.Round(time.Millisecond), written, lost)
+			// A write that the reader took in part is told as not written: some records more than are missing.
+			if missing := flows - written; lost < missing || lost > missing+500 || written == 0 {
+				t.Errorf("%d records were read of %d, weir said %d were not written", written, flows, lost)
+			}
+			if packets := r.numberBefore("packets, "); packets != 2*flows {
+				t.Errorf("weir says %d packets, %d came in", packets, 2*flows)
+			}
+			if status != 1 || took > 2*time.Second {
+				t.Errorf("weir ended with %d after %v", status, took)
+			}
+			clean(t, h)
+		})
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for _, mode := range liveModes(t) {
+		t.Run(mode, func(t *testing.T) {
+			h := quietHost(t, 1)
+			r := watch(t, h, "--interface", "in0", "--mode", mode, "--duration", "1s")
+			began := time.Now()
+			status := r.end(5 * time.Second)
+			if took := time.Since(began); status != 0 || took < 500*time.Millisecond || took > 3*time.Second {
+				t.Errorf("weir ended with %d after %v", status, took)
+			}
+			clean(t, h)
+		})
+	}
+}
+
+// TestNotBegun: what can't begin ends with 2, and a line that helps.
+func TestNotBegun(t *testing.T) {
+	nobody := []string{"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set", "-all", "--inh-caps", "-all"}
+	for _, c := range []struct {
+		name    string
+		command []string
+		want    []string
+	}{
+		{"no such interface", []string{weir(t), "run", "--interface", "nosuch"}, []string{"no such interface: nosuch", "in0", "out0"}},
+		{"too few flows", []string{weir(t), "run", "--interface", "in0", "--max-flows", "3"}, []string{"--max-flows 3"}},
+		{"wrong mode", []string{weir(t), "run", "--mode", "magic"}, []string{"--mode", "magic", "ebpf"}},
+		{"filter without libpcap", []string{weir(t), "run", "--mode", "ebpf", "--filter", "tcp"}, []string{"--filter", "libpcap"}},
+		{"no rights, auto", append(nobody, weir(t), "run", "--interface", "in0"), []string{"CAP_NET_RAW"}},
+		{"no rights, ebpf", append(nobody, weir(t), "run", "--interface", "in0", "--mode", "ebpf"), []string{"CAP_BPF"}},
+		{"no rights, afpacket", append(nobody, weir(t), "run", "--interface", "in0", "--mode", "afpacket"), []string{"CAP_NET_RAW"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := exec.LookPath(c.command[0]); err != nil {
+				lacks(t, err.Error())
+			}
+			h := quietHost(t, 1)
+			r := launch(t, h, c.command...)
+			status := r.end(5 * time.Second)
+			said := r.said.String()
+			for _, want := range c.want {
+				if !strings.Contains(said, want) {
+					t.Errorf("it doesn't say %q", want)
+				}
+			}
+			lines := 1
+			if strings.HasSuffix(c.name, "auto") {
+				lines = 4 // of each mode why it does not work
+			}
+			if status != 2 || strings.Count(said, "\n") > lines || strings.Contains(said, "Usage") {
+				t.Errorf("weir ended with %d and said\n%s", status, said)
+			}
+		})
+	}
+}
+
+// TestRights: weir works for a user who isn't root with the rights that its mode needs.
+func TestRights(t *testing.T) {
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		lacks(t, "there is no setpriv")
+	}
+	type rights struct {
+		mode, capabilities, want string
+	}
+	all := []rights{
+		{"ebpf", "+bpf,+net_admin,+net_raw,+perfmon", "mode ebpf"},
+		{"auto", "+bpf,+net_admin,+net_raw,+perfmon", "mode ebpf"},
+		{"afpacket", "+net_raw", "mode afpacket"},
+	}
+	for _, c := range all {
+		t.Run(c.mode+" "+c.capabilities, func(t *testing.T) {
+			h := quietHost(t, 1)
+			r := launch(t, h, "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set", "-all,"+c.capabilities,
+				"--inh-caps", "-all,"+c.capabilities, "--ambient-caps", "-all,"+c.capabilities,
+				weir(t), "run", "--output", "ndjson", "--interface", "in0", "--mode", c.mode)
+			r.await("watching")
+			if !strings.Contains(r.said.String(), c.want) {
+				t.Errorf("it isn't %s", c.want)
+			}
+			sent, err := h.SendFrames(context.Background(), "out0", datagrams(100), lab.Sending{Rate: 5000, Loops: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			flows := r.stop()
+			if packets, _ := sums(flows); packets != sent.Frames || len(flows) != 100 {
+				t.Errorf("%d packets in %d flows, want %d in 100", packets, len(flows), sent.Frames)
+			}
+			clean(t, h)
+		})
+	}
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/weirnet/weir/internal/helper"
+	"github.com/weirnet/weir/internal/sandbox"
+	"github.com/weirnet/weir/internal/topology"
+)
+
+// backend is the helper's way of capturing.
+type backend interface {
+	helper.Backend
+	// mode is its name, descriptors and geometry what the agent is told.
+	mode() string
+	describe(*setup) (descriptors []int)
+	io.Closer
+}
+
+// Supervise is the privileged process: it takes the best mode that works, starts the confined one with args, and serves it until
+// it ends. The error is an *helper.ExitError where that did not end well.
+func Supervise(o *Options, args []string) error {
+	selection, err := o.Check()
+	if err != nil {
+		return err
+	}
+	if err := checkNames(selection); err != nil {
+		return err
+	}
+	b, refused, err := openBackend(o)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	child, err := sandbox.Start(sandbox.Config{Args: args, Readable: o.Catalogs})
+	if err != nil {
+		return fmt.Errorf("start the confined process: %w", err)
+	}
+	s := setup{Refused: refused}
+	descriptors := b.describe(&s)
+	payload, err := json.Marshal(s)
+	if err == nil {
+		err = helper.SendSetup(child.Conn, helper.Setup{Mode: b.mode(), Payload: payload, FDs: descriptors})
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("tell the confined process: %w", err), child.Conn.Close(), helper.Supervise(child, b))
+	}
+	settle()
+	return helper.Supervise(child, b)
+}
+
+// checkNames refuses names that no interface has.
+func checkNames(selection topology.Selection) error {
+	links, err := topology.List()
+	if err != nil {
+		return err
+	}
+	missing := selection.Missing(links)
+	if len(missing) == 0 {
+		return nil
+	}
+	var names []string
+	for _, l := range links.Sorted() {
+		names = append(names, l.Name)
+	}
+	return fmt.Errorf("no such interface: %s; there are: %s", strings.Join(missing, ", "), strings.Join(names, ", "))
+}
+
+// openBackend opens the mode that was asked for, or with auto the first that works. refused says why better ones do not.
+func openBackend(o *Options) (b backend, refused []string, err error) {
+	open := map[string]func(*Options) (backend, error){ModeEBPF: openEBPF, ModeAFPacket: openAFPacket, ModeLibpcap: openLibpcap}
+	if o.Mode != ModeAuto {
+		b, err := open[o.Mode](o)
+		if err != nil {
+			return nil, nil, fmt.Errorf("mode %s: %w (weir check says what works here)", o.Mode, err)
+		}
+		return b, nil, nil
+	}
+	for _, mode := range []string{ModeEBPF, ModeLibpcap, ModeAFPacket} {
+		b, err := open[mode](o)
+		if err == nil {
+			return b, refused, nil
+		}
+		refused = append(refused, fmt.Sprintf("%s: %v", mode, err))
+	}
+	return nil, nil, fmt.Errorf("no way of capturing works here (weir check says what to do):\n%s", strings.Join(refused, "\n"))
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package afpacket
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/capture"
+)
+
+// Ring is a mapped ring with its socket. It belongs to one goroutine; once added to a Source, to that.
+type Ring struct {
+	Interface uint32
+
+	fd        int
+	memory    []byte
+	blockSize int
+	current   int // offset of the block that comes next
+	down      bool
+
+	drops, freezes uint64
+}
+
+// NewRing maps the ring of a socket from Open. It needs no right. The descriptor is the ring's from then on, but for an error.
+func NewRing(fd int, ifindex uint32, g Geometry) (*Ring, error) {
+	if err := g.check(); err != nil {
+		return nil, err
+	}
+	memory, err := unix.Mmap(fd, 0, g.Bytes(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("map ring of interface %d: %w", ifindex, err)
+	}
+	return &Ring{Interface: ifindex, fd: fd, memory: memory, blockSize: g.BlockSize}, nil
+}
+
+// read hands the frames of at most limit blocks to each, and gives the number of blocks.
+func (r *Ring) read(limit int, f *capture.Frame, each func(*capture.Frame)) (blocks int) {
+	for ; blocks < limit; blocks++ {
+		block := r.memory[r.current : r.current+r.blockSize : r.current+r.blockSize]
+		status := (*uint32)(unsafe.Pointer(&block[blockStatus]))
+		if atomic.LoadUint32(status)&unix.TP_STATUS_USER == 0 {
+			return blocks
+		}
+		walkBlock(block, f, each)
+		r.down = false
+		atomic.StoreUint32(status, unix.TP_STATUS_KERNEL)
+		if r.current += r.blockSize; r.current == len(r.memory) {
+			r.current = 0
+		}
+	}
+	return blocks
+}
+
+// count adds what the kernel counted since it was last asked. Its counters are cleared by asking, and have 32 bits.
+func (r *Ring) count() error {
+	s, err := unix.GetsockoptTpacketStatsV3(r.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+	if err != nil {
+		return fmt.Errorf("read packet statistics of interface %d: %w", r.Interface, err)
+	}
+	r.drops += uint64(s.Drops)
+	r.freezes += uint64(s.Freeze_q_cnt)
+	return nil
+}
+
+// state tells whether the interface is still there: nil also where it is down and may come up again. The kernel reports going
+// down as an error of the socket, once; that an interface is gone it shows in the socket's name only.
+func (r *Ring) state() error {
+	errno, err := unix.GetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil {
+		return fmt.Errorf("ask socket of interface %d: %w", r.Interface, err)
+	}
+	if errno != 0 && unix.Errno(errno) != unix.ENETDOWN {
+		return fmt.Errorf("capture on interface %d: %w", r.Interface, unix.Errno(errno))
+	}
+	if errno != 0 {
+		r.down = true
+	}
+	name, err := unix.Getsockname(r.fd)
+	if err != nil {
+		return fmt.Errorf("ask socket of interface %d: %w", r.Interface, err)
+	}
+	if link, ok := name.(*unix.SockaddrLinklayer); !ok || link.Ifindex != int(r.Interface) {
+		return fmt.Errorf("capture on interface %d: the interface is gone: %w", r.Interface, unix.ENODEV)
+	}
+	return nil
+}
+
+// Close unmaps the ring and closes its socket. Frames from it must not be used any more. A Source does it for its own rings.
+func (r *Ring) Close() error {
+	err := unix.Munmap(r.memory)
+	r.memory = nil
+	return errors.Join(err, unix.Close(r.fd))
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package afpacket
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/capture"
+)
+
+const (
+	// blocksPerRead bounds the blocks that one Read takes from a ring, so that a busy interface does not keep others waiting.
+	blocksPerRead = 4
+	// eventsPerWait bounds the rings that one call of epoll_wait reports; others are reported by the next.
+	eventsPerWait = 16
+)
+
+// Source reads the rings of one worker. It implements capture.Source. Add and Remove may be called by any goroutine.
+type Source struct {
+	// Ended, if it is not nil, is called within Read when a ring ended by itself: its interface is gone. The others go on. Set
+	// it before the first Read.
+	Ended func(ifindex uint32, err error)
+
+	epoll, wake int
+	frame       capture.Frame
+	times       capture.WallTimes
+	events      [eventsPerWait]unix.EpollEvent
+
+	mu     sync.Mutex // held while rings are used
+	rings  []*Ring
+	anyOff bool // a ring's interface is down
+	drops  uint64
+	freeze uint64
+
+	closed  atomic.Bool
+	drained atomic.Bool
+	changed atomic.Bool
+	queueMu sync.Mutex
+	queue   []change
+}
+
+// change is a ring to add, or the interface whose rings are to go.
+type change struct {
+	ring *Ring
+	gone uint32
+}
+
+var _ capture.Source = (*Source)(nil)
+
+// NewSource makes a source without rings. With counted, a program in the kernel counts the packets of all rings (Config.Program),
+// and frames say so.
+func NewSource(counted bool) (*Source, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make an epoll: %w", err)
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make an eventfd: %w", err), unix.Close(epoll))
+	}
+	s := &Source{epoll: epoll, wake: wake}
+	s.frame.Flow.Slot = capture.NotCounted
+	if counted {
+		s.frame.Flow.Slot = capture.CountedElsewhere
+	}
+	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(wake)}); err != nil {
+		return nil, errors.Join(fmt.Errorf("watch an eventfd: %w", err), unix.Close(epoll), unix.Close(wake))
+	}
+	return s, nil
+}
+
+// Add hands a ring to the source, from the next Read on. The source closes it. After Close it is closed at once.
+func (s *Source) Add(r *Ring) error { return s.enqueue(change{ring: r}) }
+
+// Remove gives up the rings of an interface: the next Read hands out what is complete in them and closes them.
+func (s *Source) Remove(ifindex uint32) error { return s.enqueue(change{gone: ifindex}) }
+
+func (s *Source) enqueue(c change) error {
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	if s.closed.Load() {
+		if c.ring != nil {
+			return errors.Join(net.ErrClosed, c.ring.Close())
+		}
+		return net.ErrClosed
+	}
+	s.queue = append(s.queue, c)
+	s.changed.Store(true)
+	return s.signal()
+}
+
+// signal wakes a Read that waits. The descriptor is open: queueMu is held, and Close closes it with that held too.
+func (s *Source) signal() error {
+	one := [8]byte{}
+	native.PutUint64(one[:], 1)
+	if _, err := unix.Write(s.wake, one[:]); err != nil && err != unix.EAGAIN {
+		return fmt.Errorf("wake reader: %w", err)
+	}
+	return nil
+}
+
+// Read implements capture.Source. It must not be called from each, nor Close. It may return early without a frame, after Add and
+// Remove.
+func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed.Load() {
+		return net.ErrClosed
+	}
+	if s.changed.Load() {
+		if err := s.apply(each); err != nil {
+			return err
+		}
+	}
+	if s.drained.Load() {
+		const turns = 256 // more than a ring has blocks: what goes on coming is not waited for
+		for range turns {
+			if s.walk(each) == 0 {
+				break
+			}
+		}
+		return net.ErrClosed
+	}
+	if s.walk(each) > 0 {
+		return nil
+	}
+	if err := s.wait(timeout); err != nil {
+		return err
+	}
+	if s.closed.Load() {
+		return net.ErrClosed
+	}
+	if s.changed.Load() {
+		if err := s.apply(each); err != nil {
+			return err
+		}
+	}
+	s.walk(each)
+	return nil
+}
+
+// walk hands out what is complete in every ring, up to blocksPerRead blocks of each.
+func (s *Source) walk(each func(*capture.Frame)) (blocks int) {
+	each = s.times.Wrap(each)
+	for _, r := range s.rings {
+		blocks += r.read(blocksPerRead, &s.frame, each)
+	}
+	return blocks
+}
+
+// wait waits until a block is complete, and looks after rings with an error.
+func (s *Source) wait(timeout time.Duration) error {
+	ms := int((timeout + time.Millisecond - 1) / time.Millisecond)
+	n, err := unix.EpollWait(s.epoll, s.events[:], max(ms, 0))
+	if err == unix.EINTR {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("wait for frames: %w", err)
+	}
+	troubled := s.anyOff
+	for _, e := range s.events[:n] {
+		switch {
+		case int(e.Fd) == s.wake:
+			var drain [8]byte
+			_, _ = unix.Read(s.wake, drain[:])
+		case e.Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0:
+			troubled = true
+		}
+	}
+	if troubled {
+		s.look()
+	}
+	return nil
+}
+
+// look asks every ring after its interface, and takes out those that ended.
+func (s *Source) look() {
+	s.anyOff = false
+	kept := s.rings[:0]
+	for _, r := range s.rings {
+		if err := r.state(); err != nil {
+			s.drop(r)
+			if s.Ended != nil {
+				s.Ended(r.Interface, err)
+			}
+			continue
+		}
+		s.anyOff = s.anyOff || r.down
+		kept = append(kept, r)
+	}
+	clear(s.rings[len(kept):])
+	s.rings = kept
+}
+
+// apply does what Add and Remove asked for.
+func (s *Source) apply(each func(*capture.Frame)) error {
+	s.queueMu.Lock()
+	queue := s.queue
+	s.queue = nil
+	s.changed.Store(false)
+	s.queueMu.Unlock()
+	var errs []error
+	for _, c := range queue {
+		if c.ring == nil {
+			s.remove(c.gone, each)
+			continue
+		}
+		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.ring.fd)}
+		if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, c.ring.fd, &event); err != nil {
+			errs = append(errs, fmt.Errorf("watch ring of interface %d: %w", c.ring.Interface, err), c.ring.Close())
+			continue
+		}
+		s.rings = append(s.rings, c.ring)
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Source) remove(ifindex uint32, each func(*capture.Frame)) {
+	kept := s.rings[:0]
+	for _, r := range s.rings {
+		if r.Interface != ifindex {
+			kept = append(kept, r)
+			continue
+		}
+		r.read(len(r.memory)/r.blockSize, &s.frame, s.times.Wrap(each))
+		s.drop(r)
+	}
+	clear(s.rings[len(kept):])
+	s.rings = kept
+}
+
+// drop closes a ring and keeps its counts. The socket may live on in another process: it is taken out of the epoll expressly.
+func (s *Source) drop(r *Ring) {
+	_ = r.count()
+	s.drops += r.drops
+	s.freeze += r.freezes
+	_ = unix.EpollCtl(s.epoll, unix.EPOLL_CTL_DEL, r.fd, nil)
+	_ = r.Close()
+}
+
+// Losses implements capture.Source: RingFull counts packets for which no block was free. Call it at least every few minutes, as
+// the kernel's counters have 32 bits.
+func (s *Source) Losses(l *capture.Losses) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l.RingFull += s.drops
+	for _, r := range s.rings {
+		_ = r.count()
+		l.RingFull += r.drops
+	}
+}
+
+// Freezes is how often the kernel found no free block and stopped filling a ring, as of the last call of Losses.
+func (s *Source) Freezes() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.freeze
+	for _, r := range s.rings {
+		n += r.freezes
+	}
+	return n
+}
+
+// Drain makes Read hand out what has come so far, and then say net.ErrClosed. A block that isn't full is handed over by the kernel
+// within Config.Retire. Close has to be called all the same.
+func (s *Source) Drain() error {
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	if s.closed.Load() {
+		return net.ErrClosed
+	}
+	s.drained.Store(true)
+	return s.signal()
+}
+
+// Close wakes Read and, when that has returned, closes all rings. Calling it again is no error.
+func (s *Source) Close() error {
+	s.queueMu.Lock()
+	if s.closed.Swap(true) {
+		s.queueMu.Unlock()
+		return nil
+	}
+	err := s.signal()
+	s.queueMu.Unlock()
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.queue {
+		if c.ring != nil {
+			err = errors.Join(err, c.ring.Close())
+		}
+	}
+	// The kernel waits for its other CPUs whenever a packet socket is closed, some 10 ms: they are closed all at once.
+	var closing sync.WaitGroup
+	for _, r := range s.rings {
+		_ = r.count()
+		s.drops += r.drops
+		s.freeze += r.freezes
+		closing.Go(func() { _ = r.Close() })
+	}
+	closing.Wait()
+	s.rings, s.queue = nil, nil
+	return errors.Join(err, unix.Close(s.wake), unix.Close(s.epoll))
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"testing"
+	"time"
+)
+
+func TestClocksAgree(t *testing.T) {
+	before := Now()
+	between := FromMonotonic(monotonic())
+	after := Now()
+	const apart = int64(time.Millisecond) // that much a busy machine may have been away between the first readings of the clocks
+	if between < before-apart || between > after+apart {
+		t.Errorf("%d is not between %d and %d", between, before, after)
+	}
+	if step := Step(); step != 0 {
+		t.Errorf("nobody set the clock, and it was by %v", time.Duration(step))
+	}
+}
+
+// TestWallTimes: frames keep their times where the clock was not set, and get those of now where their own can't be.
+func TestWallTimes(t *testing.T) {
+	var w WallTimes
+	var got int64
+	hand := w.Wrap(func(f *Frame) { got = f.Time })
+	now := w.now
+	for _, c := range []struct {
+		name          string
+		step, of, the int64
+	}{
+		{"just now", 0, now - 5, now - 5},
+		{"in a backlog", 0, now - int64(20*time.Second), now - int64(20*time.Second)},
+		{"older than any backlog", 0, now - int64(time.Hour), now},
+		{"not yet", 0, now + int64(time.Hour), now},
+		{"no time", 0, -1, now},
+		{"clock set forward", int64(time.Hour), now + int64(time.Hour) - 5, now - 5},
+		{"clock set back", -int64(time.Hour), now - int64(time.Hour) - 5, now - 5},
+		{"clock set forward while the frame waited", int64(time.Hour), now - 5, now},
+		{"clock set back while the frame waited", -int64(time.Hour), now - 5, now},
+	} {
+		w.step = c.step
+		if hand(&Frame{Time: c.of}); got != c.the {
+			t.Errorf("%s: %v after now, want %v", c.name, time.Duration(got-now), time.Duration(c.the-now))
+		}
+	}
+}

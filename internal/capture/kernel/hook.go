@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+)
+
+// hook is programs attached to an interface.
+type hook interface {
+	kind() string
+	Close() error
+}
+
+// attacher attaches a pair of programs to an interface by one kind of hook; egress may be nil. It returns a *HookError where that kind
+// is not to be had.
+type attacher func(ifindex uint32, ingress, egress *ebpf.Program) (hook, error)
+
+// HookError says that a kind of hook is not to be had here, and why.
+type HookError struct {
+	Hook string // tcx, clsact, xdp, xdp-native
+	Why  error
+}
+
+func (e *HookError) Error() string { return fmt.Sprintf("attach by %s: %v", e.Hook, e.Why) }
+
+func (e *HookError) Unwrap() error { return e.Why }
+
+// loopback is the ifindex of lo in every namespace (LOOPBACK_IFINDEX of include/net/flow.h of Linux).
+const loopback = 1
+
+// chooseHook gives the attacher that Config.Hook names; none where the first that works is to be taken.
+func (l *Loader) chooseHook() (attacher, error) {
+	switch l.config.Hook {
+	case "":
+		return nil, nil
+	case "tcx":
+		return attachTCX, nil
+	case "clsact":
+		return attachClsact, nil
+	case "xdp":
+		return l.attachXDP(false), nil
+	case "xdp-native":
+		return l.attachXDP(true), nil
+	}
+	return nil, fmt.Errorf("hook: %q is none of tcx, clsact, xdp, xdp-native", l.config.Hook)
+}
+
+// Attach has the programs count what an interface receives and sends, by the hook of the configuration. raw is for links without a
+// link layer (tun, PPP, WireGuard). Filters that a killed weir left there are removed. It
+// says by which kind of hook it did.
+func (l *Loader) Attach(ifindex uint32, raw bool) (how string, err error) {
+	if h, ok := l.hooks[ifindex]; ok {
+		return h.kind(), nil
+	}
+	ingress, egress := l.objects.WeirIngress, l.objects.WeirEgress
+	if raw {
+		ingress, egress = l.objects.WeirIngressRaw, l.objects.WeirEgressRaw
+	}
+	if ifindex == loopback {
+		egress = nil // what goes out comes in at once, and is counted then
+	}
+	// First the map: an egress that looks before the ingress is there would count twice what comes in between.
+	if err := l.NoteIngress(ifindex); err != nil {
+		return "", err
+	}
+	h, err := l.attach(ifindex, ingress, egress)
+	if err != nil {
+		return "", errors.Join(err, l.ForgetIngress(ifindex))
+	}
+	if h.kind() != "clsact" { // which has done so itself
+		if _, err := RemoveLeftovers(ifindex); err != nil {
+			return "", errors.Join(fmt.Errorf("remove what a killed weir left: %w", err), h.Close(), l.ForgetIngress(ifindex))
+		}
+	}
+	l.hooks[ifindex] = h
+	return h.kind(), nil
+}
+
+func (l *Loader) attach(ifindex uint32, ingress, egress *ebpf.Program) (hook, error) {
+	if l.how != nil {
+		return l.how(ifindex, ingress, egress)
+	}
+	h, err := attachTCX(ifindex, ingress, egress)
+	var missing *HookError
+	if err == nil || !errors.As(err, &missing) {
+		return h, err
+	}
+	h, second := attachClsact(ifindex, ingress, egress)
+	if second != nil {
+		return nil, errors.Join(err, second)
+	}
+	return h, nil
+}
+
+// Detach takes the programs off an interface, or takes NoteIngress back. One that is gone has lost them already.
+func (l *Loader) Detach(ifindex uint32) error {
+	h, ok := l.hooks[ifindex]
+	if !ok {
+		return l.ForgetIngress(ifindex)
+	}
+	delete(l.hooks, ifindex)
+	return errors.Join(h.Close(), l.ForgetIngress(ifindex))
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/features"
+	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/gen/bpf"
+)
+
+// Loader holds the programs and their maps. Its methods belong to one goroutine.
+type Loader struct {
+	objects bpf.WeirObjects
+	rings   []*ebpf.Map
+	stacks  []*ebpf.Map
+	hooks   map[uint32]hook // by ifindex
+	config  Config
+	batch   []byte
+	how     attacher // nil: tcx, else clsact
+}
+
+// Load creates the maps and loads the programs. It attaches nothing.
+func Load(config Config) (*Loader, error) {
+	config.setDefaults()
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return nil, fmt.Errorf("count CPUs: %w", err)
+	}
+	config.CPUs = cpus
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	memory := rlimit.RemoveMemlock() // before Linux 5.11 maps count as locked memory
+	l := &Loader{config: config, hooks: map[uint32]hook{}}
+	if l.how, err = l.chooseHook(); err != nil {
+		return nil, err
+	}
+	if err := l.load(); err != nil {
+		l.Close()
+		if memory != nil && !errors.Is(err, unix.EPERM) {
+			err = fmt.Errorf("%w (the limit of locked memory could not be lifted: %w)", err, memory)
+		}
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *Loader) load() error {
+	spec, err := bpf.LoadWeir()
+	if err != nil {
+		return fmt.Errorf("read the compiled programs: %w", err)
+	}
+	if err := l.size(spec); err != nil {
+		return err
+	}
+	if !haveXDPLoadBytes() {
+		delete(spec.Programs, bpf.WeirProgWeirXdp)
+		var o struct {
+			bpf.WeirMaps
+			programsWithoutXDP
+		}
+		err = spec.LoadAndAssign(&o, nil)
+		l.objects.WeirMaps, l.objects.WeirPrograms = o.WeirMaps, o.all()
+	} else {
+		err = spec.LoadAndAssign(&l.objects, nil)
+	}
+	if err != nil {
+		return explainLoad(err)
+	}
+	if err := l.joinShunts(); err != nil {
+		return err
+	}
+	for i := range l.config.Workers {
+		if err := l.addWorker(spec, uint32(i)); err != nil {
+			return err
+		}
+	}
+	return l.fill()
+}
+
+// programsWithoutXDP are those that kernels before 5.18 can load.
+type programsWithoutXDP struct {
+	WeirEgress     *ebpf.Program `ebpf:"weir_egress"`
+	WeirEgressRaw  *ebpf.Program `ebpf:"weir_egress_raw"`
+	WeirIngress    *ebpf.Program `ebpf:"weir_ingress"`
+	WeirIngressRaw *ebpf.Program `ebpf:"weir_ingress_raw"`
+	WeirShunt      *ebpf.Program `ebpf:"weir_shunt"`
+	WeirShuntRaw   *ebpf.Program `ebpf:"weir_shunt_raw"`
+	WeirFilter     *ebpf.Program `ebpf:"weir_filter"`
+	WeirFilterRaw  *ebpf.Program `ebpf:"weir_filter_raw"`
+	WeirFanout     *ebpf.Program `ebpf:"weir_fanout"`
+	WeirSlots      *ebpf.Program `ebpf:"weir_slots"`
+}
+
+func (p *programsWithoutXDP) all() bpf.WeirPrograms {
+	return bpf.WeirPrograms{
+		WeirEgress: p.WeirEgress, WeirEgressRaw: p.WeirEgressRaw, WeirIngress: p.WeirIngress, WeirIngressRaw: p.WeirIngressRaw,
+		WeirShunt: p.WeirShunt, WeirShuntRaw: p.WeirShuntRaw, WeirFilter: p.WeirFilter, WeirFilterRaw: p.WeirFilterRaw,
+		WeirFanout: p.WeirFanout, WeirSlots: p.WeirSlots,
+	}
+}
+
+func haveXDPLoadBytes() bool {
+	return features.HaveProgramHelper(ebpf.XDP, asm.FnXdpLoadBytes) == nil
+}
+
+// explainLoad shortens a verifier's log to its end, and says what EPERM means.
+func explainLoad(err error) error {
+	var refused *ebpf.VerifierError
+	if errors.As(err, &refused) {
+		return fmt.Errorf("load the eBPF programs: the kernel's verifier refused one: %-v", refused)
+	}
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("no right to load eBPF programs: run as root, or give weir CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (%w)", err)
+	}
+	return fmt.Errorf("load the eBPF programs: %w", err)
+}
+
+// size sets what depends on the configuration: sizes of maps, and constants of the programs.
+func (l *Loader) size(spec *ebpf.CollectionSpec) error {
+	c := &l.config
+	slots := uint32(c.Workers * c.SlotsPerWorker)
+	m := spec.Maps
+	m[bpf.WeirMapSlots].MaxEntries = slots
+	m[bpf.WeirMapBudgets].MaxEntries = slots
+	m[bpf.WeirMapAliases].MaxEntries = slots
+	m[bpf.WeirMapFlows].MaxEntries = 2*slots + slots/4 + 64 // keys, their aliases, and room
+	m[bpf.WeirMapCauses].MaxEntries = uint32(c.CPUs)
+	m[bpf.WeirMapAsleep].MaxEntries = uint32(c.Workers)
+	m[bpf.WeirMapStacks].MaxEntries = uint32(c.Workers)
+	m[bpf.WeirMapStacks].InnerMap.MaxEntries = uint32(c.SlotsPerWorker)
+	m[bpf.WeirMapRings].MaxEntries = uint32(c.Workers)
+	m[bpf.WeirMapRings].InnerMap.MaxEntries = uint32(c.RingBytes)
+	coarse := uint8(0)
+	if features.HaveProgramHelper(ebpf.SchedCLS, asm.FnKtimeGetCoarseNs) == nil {
+		coarse = 1
+	}
+	open := uint8(1)
+	if c.KeepTunnels {
+		open = 0
+	}
+	for name, value := range map[string]any{
+		bpf.WeirVarWorkers: uint32(c.Workers), bpf.WeirVarSlotsPerWorker: uint32(c.SlotsPerWorker),
+		bpf.WeirVarBudgetTcp: uint32(c.PacketsTCP), bpf.WeirVarBudgetOther: uint32(c.PacketsOther),
+		bpf.WeirVarSnapLength: uint32(c.SnapLength), bpf.WeirVarWakeupBytes: uint32(c.WakeupBytes),
+		bpf.WeirVarHaveCoarseClock: coarse, bpf.WeirVarOpenTunnels: open,
+	} {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// addWorker makes a worker's ring and its stack of free slots.
+func (l *Loader) addWorker(spec *ebpf.CollectionSpec, i uint32) error {
+	ring, err := ebpf.NewMap(spec.Maps[bpf.WeirMapRings].InnerMap)
+	if err != nil {
+		return fmt.Errorf("create ring %d: %w", i, err)
+	}
+	l.rings = append(l.rings, ring)
+	if err := l.objects.Rings.Put(i, ring); err != nil {
+		return fmt.Errorf("add ring %d: %w", i, err)
+	}
+	stack, err := ebpf.NewMap(spec.Maps[bpf.WeirMapStacks].InnerMap)
+	if err != nil {
+		return fmt.Errorf("create stack %d: %w", i, err)
+	}
+	l.stacks = append(l.stacks, stack)
+	if err := l.objects.Stacks.Put(i, stack); err != nil {
+		return fmt.Errorf("add stack %d: %w", i, err)
+	}
+	return nil
+}
+
+// fill puts all slots onto the stacks, each worker's first slot on top.
+func (l *Loader) fill() error {
+	slots := make([]uint32, l.config.SlotsPerWorker)
+	for w := range l.config.Workers {
+		for i := range slots {
+			slots[i] = uint32((w+1)*l.config.SlotsPerWorker - 1 - i)
+		}
+		if err := l.Release(slots); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Operations of weir_slots, and how many slots it takes at a time (bpf/weir.bpf.c).
+const (
+	slotsRetire  = 1
+	slotsRelease = 2
+	maxBatch     = 768
+)
+
+// Retire takes the keys of these slots out of the flow map. Numbers that are no slots are passed over.
+func (l *Loader) Retire(slots []uint32) error { return l.run(slotsRetire, slots) }
+
+// Release clears slots and makes them free. They must have been retired some time before: a packet under way may still count.
+func (l *Loader) Release(slots []uint32) error { return l.run(slotsRelease, slots) }
+
+// run has weir_slots do its work, a batch in a system call.
+func (l *Loader) run(operation uint32, slots []uint32) error {
+	total := uint32(l.config.Workers * l.config.SlotsPerWorker)
+	for len(slots) > 0 {
+		b := binary.LittleEndian.AppendUint32(l.batch[:0], operation)
+		n := min(len(slots), maxBatch)
+		for _, slot := range slots[:n] {
+			if slot < total {
+				b = binary.LittleEndian.AppendUint32(b, slot)
+			}
+		}
+		slots = slots[n:]
+		for len(b) < 64 { // a test run wants a frame of at least 14 bytes
+			b = binary.LittleEndian.AppendUint32(b, ^uint32(0))
+		}
+		l.batch = b
+		if _, err := l.objects.WeirSlots.Run(&ebpf.RunOptions{Data: b}); err != nil {
+			return fmt.Errorf("give back slots: %w", err)
+		}
+	}
+	return nil
+}
+
+// Geometry is what the agent needs to know of the maps behind Descriptors.
+func (l *Loader) Geometry() Geometry { return l.config.Geometry }
+
+// Descriptors are the maps that the agent maps: slots, budgets, causes, asleep, then the ring of each worker. They stay the
+// loader's.
+func (l *Loader) Descriptors() []int {
+	o := &l.objects
+	fds := []int{o.Slots.FD(), o.Budgets.FD(), o.Causes.FD(), o.Asleep.FD()}
+	for _, r := range l.rings {
+		fds = append(fds, r.FD())
+	}
+	return fds
+}
+
+// Close detaches and unloads everything.
+func (l *Loader) Close() error {
+	var errs error
+	for ifindex := range l.hooks {
+		errs = errors.Join(errs, l.Detach(ifindex))
+	}
+	for _, m := range append(l.rings, l.stacks...) {
+		errs = errors.Join(errs, m.Close())
+	}
+	return errors.Join(errs, l.objects.Close())
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"testing"
+
+	"github.com/weirnet/weir/gen/bpf"
+)
+
+// gateway is a router that translates the addresses of its LAN (10.0.1.0/24) to its own on the WAN (10.0.2.2), and forwards UDP port
+// 5300 of its own to the LAN. Both ports are watched.
+type gateway struct {
+	*rig
+	router   *namespace
+	lan, wan *port // the far ends
+	inside   *port // the router's ports
+	outside  *port
+}
+
+func newGateway(t *testing.T) *gateway {
+	t.Helper()
+	router := newNamespace(t)
+	lan, inside := connect(newNamespace(t), router, 1)
+	wan, outside := connect(newNamespace(t), router, 2)
+	router.sysctl("net/ipv4/ip_forward", "1")
+	lan.run("ip route add default via %s", inside.address)
+	router.run("nft add table ip nat")
+	router.run("nft add chain ip nat post { type nat hook postrouting priority 100 ; }")
+	router.run("nft add chain ip nat pre { type nat hook prerouting priority -100 ; }")
+	router.run("nft add rule ip nat post oifname %s masquerade", outside.name)
+	router.run("nft add rule ip nat pre iifname %s udp dport 5300 dnat to %s:53", outside.name, lan.address)
+	g := &gateway{newRig(t, Config{Geometry: Geometry{Workers: 2, SlotsPerWorker: 64}}), router, lan, wan, inside, outside}
+	g.attach(inside)
+	g.attach(outside)
+	return g
+}
+
+// TestNAT has a LAN behind a masquerading gateway: a connection is one flow under the ends that the LAN knows.
+func TestNAT(t *testing.T) {
+	const n = 30
+	g := newGateway(t)
+	none := [bpf.WeirCauseNUM_CAUSES]uint64{}
+	lan, wan := g.lan.listenUDP(g.lan.address, 1000), g.wan.listenUDP(g.wan.address, 53)
+	if err := exchangeNAT(lan, wan, wan.LocalAddr(), n); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("udp 10.0.1.1 1000 10.0.2.1 53 %d/%d %d/%d", n, 36*n, n, 34*n)
+	if got := g.describe(none); got != want {
+		t.Errorf("UDP: got %s, want %s", got, want)
+	}
+	if got := g.flowEntries(); got != 2 {
+		t.Errorf("%d keys of one flow with an alias", got)
+	}
+	g.reset()
+	if got := g.flowEntries(); got != 0 {
+		t.Errorf("%d keys are left of a flow that is gone", got)
+	}
+	// The same ends again: the slot is used by another life, and its alias is of that.
+	if err := exchangeNAT(lan, wan, wan.LocalAddr(), n); err != nil {
+		t.Fatal(err)
+	}
+	if got := g.describe(none); got != want {
+		t.Errorf("UDP once more: got %s, want %s", got, want)
+	}
+	g.reset()
+
+	// From outside, to a port that is forwarded.
+	server := g.lan.listenUDP(g.lan.address, 53)
+	client := g.wan.listenUDP(g.wan.address, 2000)
+	to := net.UDPAddrFromAddrPort(netip.AddrPortFrom(g.outside.address, 5300))
+	if err := exchangeNAT(client, server, to, n); err != nil {
+		t.Fatal(err)
+	}
+	want = fmt.Sprintf("udp 10.0.2.1 2000 10.0.2.2 5300 %d/%d %d/%d", n, 36*n, n, 34*n)
+	if got := g.describe(none); got != want {
+		t.Errorf("forwarded port: got %s, want %s", got, want)
+	}
+	g.reset()
+
+	// Two hosts of the LAN that use the same port: the gateway gives one of them another.
+	g.lan.run("ip address add 10.0.1.9/24 dev %s", g.lan.name)
+	g.router.run("ip neigh add 10.0.1.9 lladdr %s dev %s nud permanent", g.lan.mac, g.inside.name)
+	second := g.lan.listenUDP(netip.MustParseAddr("10.0.1.9"), 1000)
+	for _, s := range []*net.UDPConn{lan, second} {
+		if err := exchangeNAT(s, wan, wan.LocalAddr(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want = fmt.Sprintf("udp 10.0.1.1 1000 10.0.2.1 53 %d/%d %d/%d; udp 10.0.1.9 1000 10.0.2.1 53 %d/%d %d/%d",
+		n, 36*n, n, 34*n, n, 36*n, n, 34*n)
+	if got := g.describe(none); got != want {
+		t.Errorf("two hosts: got %s, want %s", got, want)
+	}
+}
+
+// TestNATMidStream attaches while a flow is under way, and sees an answer first: it is one flow then, under the ends outside.
+func TestNATMidStream(t *testing.T) {
+	const n = 10
+	g := newGateway(t)
+	g.detach(g.inside)
+	g.detach(g.outside)
+	lan, wan := g.lan.listenUDP(g.lan.address, 1000), g.wan.listenUDP(g.wan.address, 53)
+	if err := exchangeNAT(lan, wan, wan.LocalAddr(), n); err != nil {
+		t.Fatal(err)
+	}
+	g.attach(g.inside)
+	g.attach(g.outside)
+	outside := netip.AddrPortFrom(g.outside.address, 1000)
+	if _, err := wan.WriteToUDPAddrPort([]byte("answer"), outside); err != nil {
+		t.Fatal(err)
+	}
+	if err := receive(lan, make([]byte, 64)); err != nil {
+		t.Fatal(err)
+	}
+	if err := exchangeNAT(lan, wan, wan.LocalAddr(), n); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("udp 10.0.2.1 53 10.0.2.2 1000 %d/%d %d/%d", n+1, 34*(n+1), n, 36*n)
+	if got := g.describe([bpf.WeirCauseNUM_CAUSES]uint64{}); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	g.reset()
+	if got := g.flowEntries(); got != 0 {
+		t.Errorf("%d keys are left", got)
+	}
+}
+
+// exchangeNAT is exchange where b is known to a by another address, and answers whoever asks.
+func exchangeNAT(a, b *net.UDPConn, to net.Addr, n int) error {
+	buffer := make([]byte, 2048)
+	for i := range n {
+		if _, err := a.WriteTo([]byte("question"), to); err != nil {
+			return err
+		}
+		if err := b.SetReadDeadline(soon()); err != nil {
+			return err
+		}
+		_, from, err := b.ReadFromUDPAddrPort(buffer)
+		if err != nil {
+			return fmt.Errorf("question %d of %d: %w", i, n, err)
+		}
+		if _, err := b.WriteToUDPAddrPort([]byte("answer"), from); err != nil {
+			return err
+		}
+		if err := receive(a, buffer); err != nil {
+			return fmt.Errorf("answer %d of %d: %w", i, n, err)
+		}
+	}
+	return nil
+}
+
+// TestNATRebirth opens the same connection again and again, from one port of the LAN: each is a flow of its own, with both of its
+// directions, though the one before has not been taken away yet.
+func TestNATRebirth(t *testing.T) {
+	const connections, size = 5, 20_000
+	g := newGateway(t)
+	for _, p := range []*port{g.lan, g.wan} { // segments as they are
+		p.run("ethtool -K %s tso off gso off gro off", p.name)
+		p.sysctl("net/ipv4/tcp_max_tw_buckets", "0") // the port is free at once
+	}
+	for range connections {
+		if err := transfer(g.lan, g.wan, size); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var packets, bytes [2]uint64
+	for _, n := range []*port{g.lan, g.wan} {
+		c := n.tcpCounters()
+		if c["RetransSegs"] != 0 {
+			t.Fatal("segments were lost")
+		}
+		i := 0
+		if n == g.wan {
+			i = 1
+		}
+		packets[i] = c["OutSegs"]
+		bytes[i] = c["OutSegs"]*52 + connections*8
+	}
+	bytes[0] += connections * size
+	eventually(func() bool { return len(g.slots()) == connections })
+	var got, gotBytes [2]uint64
+	for i, s := range g.slots() {
+		got[0], got[1] = got[0]+s.Lower.Packets, got[1]+s.Upper.Packets
+		gotBytes[0], gotBytes[1] = gotBytes[0]+s.Lower.Bytes, gotBytes[1]+s.Upper.Bytes
+		if s.Lower.Bytes < size || s.Upper.Packets < 3 || s.LowerFlags&s.UpperFlags != fin|syn {
+			t.Errorf("connection %d: %s", i, s.describe())
+		}
+	}
+	if len(g.slots()) != connections || got != packets || gotBytes != bytes {
+		t.Errorf("%d flows with %v packets and %v bytes; %d connections, TCP says %v and %v", len(g.slots()), got, gotBytes, connections,
+			packets, bytes)
+	}
+	g.reset()
+	if n := g.flowEntries(); n != 0 {
+		t.Errorf("%d keys are left", n)
+	}
+}

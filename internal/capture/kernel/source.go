@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/gen/bpf"
+	"github.com/weirnet/weir/internal/capture"
+	"github.com/weirnet/weir/internal/packet"
+)
+
+const (
+	recordHeader = 48
+	// readBatch is how many records one Read hands out at most: then the worker looks at its clock.
+	readBatch = 1024
+	// releaseEvery is after how many records their room is given back.
+	releaseEvery = 64
+	// nap is how long a worker that has work waits for more without asking to be woken: a record that comes meanwhile costs no
+	// interrupt, and waits this long at most.
+	nap = 5 * time.Millisecond
+	// napFor is after how many naps without a record a worker goes to sleep.
+	napFor = 20
+)
+
+// Source reads one worker's ring (capture.Source).
+type Source struct {
+	view   *View
+	ring   *ring
+	asleep *uint64
+	fd     int // of the ring
+	wake   int // an eventfd, by which Close ends a wait
+	idle   int // naps in a row without a record
+	frame  capture.Frame
+
+	mu     sync.Mutex // over Close
+	closed atomic.Bool
+}
+
+// Source opens worker i's ring.
+func (v *View) Source(i int) (*Source, error) {
+	r, err := newRing(v.rings[i], v.geometry.RingBytes)
+	if err != nil {
+		return nil, err
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open an event descriptor: %w", err), r.close())
+	}
+	return &Source{view: v, ring: r, asleep: &v.asleep[i], fd: v.rings[i], wake: wake, idle: napFor}, nil
+}
+
+// Read hands out the records that are there, or waits. See capture.Source.
+func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
+	if s.closed.Load() && !s.ring.waiting() {
+		return net.ErrClosed
+	}
+	if !s.ring.waiting() {
+		if err := s.wait(timeout); err != nil {
+			return err
+		}
+	}
+	if !s.ring.waiting() {
+		s.idle = min(s.idle+1, napFor)
+		return nil
+	}
+	s.idle = 0
+	for n := 1; n <= readBatch; n++ {
+		r := s.ring.next()
+		if r == nil {
+			break
+		}
+		s.record(r, each)
+		if n%releaseEvery == 0 {
+			s.ring.release()
+		}
+	}
+	s.ring.release()
+	return nil
+}
+
+// wait waits for a record: a nap while there is work, else asleep until one wakes it.
+func (s *Source) wait(timeout time.Duration) error {
+	if s.idle < napFor {
+		return s.poll(min(timeout, nap)) // which a ring that fills up ends
+	}
+	atomic.StoreUint64(s.asleep, 1)
+	var err error
+	if !s.ring.waiting() { // one may have come before the program saw that the worker sleeps
+		err = s.poll(timeout)
+	}
+	atomic.StoreUint64(s.asleep, 0)
+	return err
+}
+
+func (s *Source) poll(timeout time.Duration) error {
+	fds := [2]unix.PollFd{{Fd: int32(s.wake), Events: unix.POLLIN}, {Fd: int32(s.fd), Events: unix.POLLIN}}
+	ts := unix.NsecToTimespec(max(int64(timeout), 0))
+	_, err := unix.Ppoll(fds[:], &ts, nil)
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return fmt.Errorf("wait for records: %w", err)
+	}
+	return nil
+}
+
+// record hands one record out in place.
+func (s *Source) record(b []byte, each func(*capture.Frame)) {
+	if len(b) < recordHeader {
+		return
+	}
+	r := (*bpf.WeirRecord)(unsafe.Pointer(&b[0])) // records are aligned to 8 bytes
+	data := b[recordHeader:]
+	s.frame = capture.Frame{
+		Data: data[:min(int(r.Captured), len(data))], Length: int(r.Length), Time: capture.FromMonotonic(int64(r.Time)),
+		Interface: r.Ifindex, Link: packet.LinkType(r.Link), Segments: r.Segments,
+		Flow: capture.FlowRef{Slot: r.Slot, Born: int64(r.Born), FromUpper: r.FromUpper != 0},
+	}
+	each(&s.frame)
+}
+
+// Losses adds nothing: the counters by cause are of all workers (View.Losses).
+func (s *Source) Losses(*capture.Losses) {}
+
+// Close wakes a waiting Read, which then hands out what is left, and no more.
+func (s *Source) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed.Swap(true) {
+		return nil
+	}
+	_, err := unix.Write(s.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	return err
+}
+
+// Free gives the ring's memory back, after the last Read.
+func (s *Source) Free() error { return errors.Join(unix.Close(s.wake), s.ring.close()) }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"errors"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+)
+
+// tcx is a pair of TCX links (Linux 6.6). They go with the last descriptor of theirs: nothing is left of a killed process.
+type tcx struct{ links []link.Link }
+
+// attachTCX puts the programs first at both ends: a program of others that passes, drops or redirects a packet ends the chain, and
+// what comes after it would not see that packet. So what others then drop at egress is counted too.
+func attachTCX(ifindex uint32, ingress, egress *ebpf.Program) (hook, error) {
+	t := &tcx{}
+	for _, end := range [...]struct {
+		program *ebpf.Program
+		attach  ebpf.AttachType
+	}{{ingress, ebpf.AttachTCXIngress}, {egress, ebpf.AttachTCXEgress}} {
+		if end.program == nil {
+			continue
+		}
+		l, err := link.AttachTCX(link.TCXOptions{
+			Interface: int(ifindex), Program: end.program, Attach: end.attach, Anchor: link.Head(),
+		})
+		if err != nil {
+			return nil, errors.Join(tcxError(err), t.Close())
+		}
+		t.links = append(t.links, l)
+	}
+	return t, nil
+}
+
+func tcxError(err error) error {
+	if errors.Is(err, ebpf.ErrNotSupported) {
+		return &HookError{"tcx", err}
+	}
+	return err
+}
+
+func (*tcx) kind() string { return "tcx" }
+
+func (t *tcx) Close() error {
+	var errs error
+	for _, l := range t.links {
+		errs = errors.Join(errs, l.Close())
+	}
+	return errs
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/gen/bpf"
+	"github.com/weirnet/weir/internal/capture"
+)
+
+// The sizes that the programs and the agent agree on: slots of two cache lines, records of 48 bytes before the frame.
+var (
+	_ = [1]struct{}{}[unsafe.Sizeof(bpf.WeirSlot{})-128]
+	_ = [1]struct{}{}[unsafe.Sizeof(bpf.WeirRecord{})-recordHeader]
+	_ = [1]struct{}{}[unsafe.Offsetof(bpf.WeirSlot{}.Upper)-64]
+)
+
+// View is the agent's side of a Loader's maps.
+type View struct {
+	geometry Geometry
+	slots    []bpf.WeirSlot
+	budgets  [][2]int32 // the first of each: the kernel rounds elements up to 8 bytes
+	causes   []bpf.WeirCauseCounts
+	asleep   []uint64
+	rings    []int // descriptors
+	mapped   [][]byte
+}
+
+// NewView maps the descriptors that Loader.Descriptors gave, which it keeps: they are closed by Close.
+func NewView(g Geometry, descriptors []int) (*View, error) {
+	if err := g.check(); err != nil {
+		return nil, err
+	}
+	const maps = 4 // before the rings
+	if len(descriptors) != maps+g.Workers {
+		return nil, fmt.Errorf("%d descriptors for %d workers", len(descriptors), g.Workers)
+	}
+	v := &View{geometry: g, rings: descriptors[maps:]}
+	n := g.Workers * g.SlotsPerWorker
+	var errs [4]error
+	v.slots, errs[0] = mapArray[bpf.WeirSlot](v, descriptors[0], n, unix.PROT_READ)
+	v.budgets, errs[1] = mapArray[[2]int32](v, descriptors[1], n, unix.PROT_READ|unix.PROT_WRITE)
+	v.causes, errs[2] = mapArray[bpf.WeirCauseCounts](v, descriptors[2], g.CPUs, unix.PROT_READ)
+	v.asleep, errs[3] = mapArray[uint64](v, descriptors[3], g.Workers, unix.PROT_READ|unix.PROT_WRITE)
+	for _, fd := range descriptors[:maps] {
+		_ = unix.Close(fd) // the mapping holds the map
+	}
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, errors.Join(err, v.Close())
+	}
+	return v, nil
+}
+
+// mapArray maps a BPF array (BPF_F_MMAPABLE, Linux 5.5).
+func mapArray[T any](v *View, fd, n, protection int) ([]T, error) {
+	var element T
+	size := int(unsafe.Sizeof(element))
+	page := os.Getpagesize()
+	b, err := unix.Mmap(fd, 0, (n*size+page-1)/page*page, protection, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("map a BPF array of %d elements: %w", n, err)
+	}
+	v.mapped = append(v.mapped, b)
+	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), n), nil
+}
+
+// Close gives the memory back. Sources must be closed before, and nothing of the view used after.
+func (v *View) Close() error {
+	var errs error
+	for _, b := range v.mapped {
+		errs = errors.Join(errs, unix.Munmap(b))
+	}
+	for _, fd := range v.rings {
+		errs = errors.Join(errs, unix.Close(fd))
+	}
+	v.mapped, v.rings = nil, nil
+	return errs
+}
+
+// cause is how many packets were counted under a cause, by all CPUs.
+func (v *View) cause(c bpf.WeirCause) (n uint64) {
+	for i := range v.causes {
+		n += atomic.LoadUint64(&v.causes[i].Packets[c])
+	}
+	return n
+}
+
+// Losses adds up the counters by cause, which are of all workers.
+func (v *View) Losses(l *capture.Losses) {
+	l.RingFull += v.cause(bpf.WeirCauseCAUSE_RING_FULL)
+	l.MapFull += v.cause(bpf.WeirCauseCAUSE_MAP_FULL)
+	l.Uncounted += v.cause(bpf.WeirCauseCAUSE_UNCOUNTED)
+	for _, c := range []bpf.WeirCause{
+		bpf.WeirCauseCAUSE_NOT_IP, bpf.WeirCauseCAUSE_TRUNCATED, bpf.WeirCauseCAUSE_BAD_HEADER, bpf.WeirCauseCAUSE_TOO_DEEP,
+	} {
+		l.Unparsed += v.cause(c)
+	}
+}
+
+// Sampled is how many frames were sent to the workers.
+func (v *View) Sampled() uint64 { return v.cause(bpf.WeirCauseCAUSE_SAMPLED) }
+
+// SlotKeeper does what the agent has no right to: *Loader, or the helper's client on the other side of a socket.
+type SlotKeeper interface {
+	Retire(slots []uint32) error
+	Release(slots []uint32) error
+}
+
+// Counter gives worker i its slots.
+func (v *View) Counter(i int, keeper SlotKeeper) *Counter {
+	return &Counter{SlotKeeper: keeper, view: v, first: uint32(i * v.geometry.SlotsPerWorker)}
+}
+
+// Counter is one worker's stretch of the slots (capture.Counter).
+type Counter struct {
+	SlotKeeper
+	view  *View
+	first uint32
+}
+
+// Slots is the stretch.
+func (c *Counter) Slots() (first, count uint32) {
+	return c.first, uint32(c.view.geometry.SlotsPerWorker)
+}
+
+// Packets reads what tells whether anything has changed.
+func (c *Counter) Packets(slot uint32) (born int64, sum uint64) {
+	s := &c.view.slots[slot]
+	born = int64(atomic.LoadUint64(&s.Born))
+	return born, atomic.LoadUint64(&s.Lower.Packets) + atomic.LoadUint64(&s.Upper.Packets)
+}
+
+// Read reads a slot while the kernel may write to it: each counter is whole, and no newer than the next reading's.
+func (c *Counter) Read(slot uint32, to *capture.Counts) bool {
+	s := &c.view.slots[slot]
+	born := atomic.LoadUint64(&s.Born)
+	if born == 0 || s.Key.Rest&0xff == 0 { // free, or not yet filled
+		return false
+	}
+	k := &s.Key
+	to.Key = [5]uint64{k.LowerHigh, k.LowerLow, k.UpperHigh, k.UpperLow, k.Rest}
+	to.Born, to.First = int64(born), capture.FromMonotonic(int64(born))
+	for i, d := range []*bpf.WeirDirection{&s.Lower, &s.Upper} {
+		to.Packets[i] = atomic.LoadUint64(&d.Packets)
+		to.Bytes[i] = atomic.LoadUint64(&d.Bytes)
+		to.Last[i] = 0
+		if last := atomic.LoadUint64(&d.Last); last != 0 {
+			to.Last[i] = capture.FromMonotonic(int64(last))
+		}
+	}
+	to.Interface, to.ISN = s.Ifindex, s.Isn
+	to.Flags = [2]uint8{s.LowerFlags, s.UpperFlags}
+	to.FirstFromUpper, to.Replaced = s.Marks&markFirstFromUpper != 0, s.Marks&markReplaced != 0
+	to.ICMPType, to.ICMPCode = s.IcmpType, s.IcmpCode
+	return true
+}
+
+// Marks of a slot (bpf/types.h).
+const (
+	markFirstFromUpper = 1
+	markReplaced       = 2
+)
+
+// Show sets a slot's budget, by one store into memory that the programs read.
+func (c *Counter) Show(slot uint32, packets int32) {
+	atomic.StoreInt32(&c.view.budgets[slot][0], packets)
+}

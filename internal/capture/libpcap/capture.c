@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build libpcap && cgo
+
+// The loop of the capturing process. It is in C so that a frame costs no call from C to Go: it returns to Go for commands, for the
+// losses to be told once a second, and for failures.
+
+#include "capture.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WRITE_BYTES (64 * 1024)
+#define BUFFER_BYTES (256 * 1024)
+#define RESERVE_BYTES (16 * 1024) // kept from frames, for the records that Go appends between two runs
+#define MILLISECOND 1000000LL
+#define FLUSH_AFTER (10 * MILLISECOND) // with the timeout, a frame leaves within 20 ms
+#define SWEEP_AFTER (20 * MILLISECOND)
+#define BUFFER_TIMEOUT 10 // milliseconds in which the kernel gathers frames before it wakes us
+#define GATHERED_WITHIN (3 * BUFFER_TIMEOUT) // the kernel's timer is not exact
+#define KIND_FRAME 2
+
+int64_t weir_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+struct weir_capture *weir_new(int control, int out, uint32_t snap)
+{
+	struct weir_capture *c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return NULL;
+	c->control = control;
+	c->out = out;
+	c->snap = snap;
+	c->buffer = malloc(BUFFER_BYTES);
+	if (c->buffer == NULL) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void weir_free(struct weir_capture *c)
+{
+	while (c->count > 0)
+		weir_close(c, c->count - 1);
+	free(c->buffer);
+	free(c);
+}
+
+// weir_name writes an interface's name. It returns 0 where there is none with this index.
+int weir_name(uint32_t index, char name[IF_NAMESIZE])
+{
+	return if_indextoname(index, name) != NULL;
+}
+
+static size_t frame_bytes(const struct weir_capture *c)
+{
+	return sizeof(struct weir_record) + c->snap;
+}
+
+// frame_room is how many frames fit, whatever their sizes.
+static size_t frame_room(const struct weir_capture *c)
+{
+	size_t taken = c->used + RESERVE_BYTES;
+	return taken < BUFFER_BYTES ? (BUFFER_BYTES - taken) / frame_bytes(c) : 0;
+}
+
+// weir_has_room says whether the reserve is free for records that are no frames.
+int weir_has_room(const struct weir_capture *c)
+{
+	return c->used + RESERVE_BYTES <= BUFFER_BYTES;
+}
+
+static void append(struct weir_capture *c, const struct weir_record *record, const void *payload)
+{
+	if (c->used == 0)
+		c->oldest = weir_now();
+	memcpy(c->buffer + c->used, record, sizeof(*record));
+	if (record->length > 0)
+		memcpy(c->buffer + c->used + sizeof(*record), payload, record->length);
+	c->used += sizeof(*record) + record->length;
+}
+
+int weir_append(struct weir_capture *c, int kind, int link, uint32_t interface, uint32_t code, const void *payload, size_t length)
+{
+	struct weir_record record = { (uint32_t)length, (uint16_t)kind, (uint16_t)link, interface, code, 0 };
+	if (length > WEIR_TEXT || BUFFER_BYTES - c->used < sizeof(record) + length)
+		return 0;
+	append(c, &record, payload);
+	return 1;
+}
+
+// on_frame is libpcap's callback. There is room: see serve.
+static void on_frame(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
+{
+	struct weir_capture *c = (struct weir_capture *)user;
+	const struct weir_handle *h = c->current;
+	uint32_t captured = header->caplen < c->snap ? header->caplen : c->snap;
+	struct weir_record record = {
+		.length = captured,
+		.kind = KIND_FRAME,
+		.link = h->link,
+		.interface = h->interface,
+		.wire_or_code = header->len > captured ? header->len : captured,
+		// With nanoseconds asked for, libpcap puts them where the microseconds are otherwise.
+		.time = (int64_t)header->ts.tv_sec * 1000000000 + (int64_t)header->ts.tv_usec * (h->nanoseconds ? 1 : 1000),
+	};
+	append(c, &record, data);
+}
+
+// fail writes libpcap's words for a failure.
+static int fail(pcap_t *p, int status, char *text)
+{
+	const char *own = pcap_geterr(p);
+	snprintf(text, WEIR_TEXT, "%s", own[0] != '\0' && status != PCAP_ERROR_NO_SUCH_DEVICE ? own : pcap_statustostr(status));
+	return status;
+}
+
+static int set_filter(pcap_t *p, const char *filter, char *text)
+{
+	struct bpf_program program;
+	if (pcap_compile(p, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+		fail(p, PCAP_ERROR, text);
+		return WEIR_OPEN_FILTER;
+	}
+	int status = pcap_setfilter(p, &program);
+	pcap_freecode(&program);
+	return status == 0 ? 0 : fail(p, status, text);
+}
+
+static int activate(struct weir_capture *c, pcap_t *p, const struct weir_settings *settings, char *text)
+{
+	pcap_set_snaplen(p, (int)c->snap);
+	pcap_set_promisc(p, settings->promiscuous);
+	pcap_set_timeout(p, BUFFER_TIMEOUT);
+	pcap_set_buffer_size(p, settings->buffer_bytes);
+	pcap_set_tstamp_precision(p, PCAP_TSTAMP_PRECISION_NANO); // where it can't, microseconds stay
+	int status = pcap_activate(p);
+	if (status < 0) // above 0 are warnings
+		return fail(p, status, text);
+	if (settings->filter != NULL && (status = set_filter(p, settings->filter, text)) != 0)
+		return status;
+	if (settings->only_in && (status = pcap_setdirection(p, PCAP_D_IN)) != 0)
+		return fail(p, status, text);
+	char error[PCAP_ERRBUF_SIZE] = "";
+	if (pcap_setnonblock(p, 1, error) != 0 || pcap_get_selectable_fd(p) < 0) {
+		snprintf(text, WEIR_TEXT, "no waiting for this interface: %s", error);
+		return WEIR_OPEN_OTHER;
+	}
+	return 0;
+}
+
+// weir_open adds a handle, whose interface and link the caller has to set.
+int weir_open(struct weir_capture *c, const char *name, const struct weir_settings *settings, char *text)
+{
+	char error[PCAP_ERRBUF_SIZE] = "";
+	if (c->count == WEIR_HANDLES) {
+		snprintf(text, WEIR_TEXT, "%d interfaces are watched already, which is the most", c->count);
+		return WEIR_OPEN_OTHER;
+	}
+	pcap_t *p = pcap_create(name, error);
+	if (p == NULL) {
+		snprintf(text, WEIR_TEXT, "%s", error);
+		return WEIR_OPEN_OTHER;
+	}
+	int status = activate(c, p, settings, text);
+	if (status != 0) {
+		pcap_close(p);
+		return status;
+	}
+	c->handles[c->count++] = (struct weir_handle){
+		.pcap = p,
+		.fd = pcap_get_selectable_fd(p),
+		.datalink = pcap_datalink(p),
+		.nanoseconds = pcap_get_tstamp_precision(p) == PCAP_TSTAMP_PRECISION_NANO,
+	};
+	return 0;
+}
+
+void weir_close(struct weir_capture *c, int which)
+{
+	pcap_close(c->handles[which].pcap);
+	c->handles[which] = c->handles[--c->count];
+}
+
+// weir_losses gives what was lost since it was asked last. libpcap's counters have 32 bits and may wrap between.
+int weir_losses(struct weir_capture *c, int which, uint64_t losses[2])
+{
+	struct weir_handle *h = &c->handles[which];
+	struct pcap_stat s;
+	if (pcap_stats(h->pcap, &s) != 0)
+		return 0;
+	losses[0] = (u_int)(s.ps_drop - h->dropped);
+	losses[1] = (u_int)(s.ps_ifdrop - h->interface_dropped);
+	h->dropped = s.ps_drop;
+	h->interface_dropped = s.ps_ifdrop;
+	return losses[0] != 0 || losses[1] != 0;
+}
+
+// write_some writes once. It returns 1 where something went, 0 where the pipe is full, -1 where nobody reads it.
+static int write_some(struct weir_capture *c)
+{
+	size_t n = c->used - c->sent;
+	ssize_t written = write(c->out, c->buffer + c->sent, n < WRITE_BYTES ? n : WRITE_BYTES);
+	if (written < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	c->sent += (size_t)written;
+	return 1;
+}
+
+// write_pending writes while there is at least so much, then moves the rest to the front. It returns what write_some does.
+static int write_pending(struct weir_capture *c, size_t at_least)
+{
+	int status = 1;
+	while (status > 0 && c->used - c->sent >= at_least)
+		status = write_some(c);
+	memmove(c->buffer, c->buffer + c->sent, c->used - c->sent);
+	c->used -= c->sent;
+	c->sent = 0;
+	return status;
+}
+
+// serve takes frames of the handles that are ready, no more than fit.
+static int serve(struct weir_capture *c, int sweep, int *which)
+{
+	for (int i = 0; i < c->count; i++) {
+		int at = (int)((c->next + (unsigned int)i) % (unsigned int)c->count);
+		size_t room = frame_room(c);
+		if (room == 0)
+			break;
+		if (!sweep && c->polls[2 + at].revents == 0)
+			continue;
+		c->current = &c->handles[at];
+		if (pcap_dispatch(c->current->pcap, (int)room, on_frame, (u_char *)c) < 0) {
+			*which = at;
+			return -1;
+		}
+	}
+	c->next++;
+	return 0;
+}
+
+static int wait_for(struct weir_capture *c, int full, int blocked, int64_t until)
+{
+	int64_t left = until - weir_now();
+	int handles = full ? 0 : c->count;
+	// A hang-up and an error are told unasked. No command is read without room for its answer.
+	c->polls[0] = (struct pollfd){ c->control, weir_has_room(c) ? POLLIN : 0, 0 };
+	c->polls[1] = (struct pollfd){ c->out, blocked ? POLLOUT : 0, 0 };
+	for (int i = 0; i < handles; i++)
+		c->polls[2 + i] = (struct pollfd){ c->handles[i].fd, POLLIN, 0 };
+	return poll(c->polls, (nfds_t)(2 + handles), left > 0 ? (int)((left + MILLISECOND - 1) / MILLISECOND) : 0);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int weir_run(struct weir_capture *c, int64_t deadline, int *which)
+{
+	for (;;) {
+		int64_t now = weir_now();
+		int blocked = 0;
+		if (now >= deadline)
+			return WEIR_DEADLINE;
+		int late = now - c->oldest >= FLUSH_AFTER;
+		if (c->used >= WRITE_BYTES || (c->used > 0 && late)) {
+			int status = write_pending(c, late ? 1 : WRITE_BYTES);
+			if (status < 0)
+				return WEIR_READER_GONE;
+			blocked = status == 0;
+		}
+		int full = frame_room(c) == 0;
+		int64_t until = earlier(deadline, now + SWEEP_AFTER);
+		if (c->used > 0 && !blocked)
+			until = earlier(until, c->oldest + FLUSH_AFTER);
+		if (wait_for(c, full, blocked, until) < 0) {
+			if (errno == EINTR)
+				continue;
+			return WEIR_FAILED;
+		}
+		if (c->polls[1].revents & (POLLERR | POLLHUP))
+			return WEIR_READER_GONE;
+		if (c->polls[0].revents & POLLIN)
+			return WEIR_COMMAND;
+		if (c->polls[0].revents != 0)
+			return WEIR_HANGUP;
+		if (full)
+			continue;
+		// libpcap looks whether an interface that went down still exists only when it is asked for frames.
+		int sweep = now - c->last_sweep >= SWEEP_AFTER;
+		if (sweep)
+			c->last_sweep = now;
+		if (serve(c, sweep, which) != 0)
+			return WEIR_HANDLE_FAILED;
+	}
+}
+
+// weir_flush writes all that is in the buffer; it returns 0 where that wasn't done by the deadline.
+int weir_flush(struct weir_capture *c, int64_t deadline)
+{
+	while (c->used > 0) {
+		int status = write_pending(c, 1);
+		int64_t left = deadline - weir_now();
+		if (status < 0 || left <= 0)
+			return 0;
+		struct pollfd out = { c->out, POLLOUT, 0 };
+		if (status == 0)
+			poll(&out, 1, (int)(left / MILLISECOND) + 1);
+	}
+	return 1;
+}
+
+// refuse_all has the kernel hand a handle no more frames; those in its buffer stay.
+static void refuse_all(const struct weir_handle *h)
+{
+	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = { 1, &none };
+	// Where it is no packet socket, and this fails, frames go on to come, and weir_drain ends by its deadline.
+	(void)setsockopt(h->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+// take_all takes and writes what each handle has. It returns 0 where that wasn't done by the deadline.
+static int take_all(struct weir_capture *c, int64_t deadline)
+{
+	for (int i = 0; i < c->count; i++) {
+		c->current = &c->handles[i];
+		do {
+			if (!weir_flush(c, deadline) || weir_now() >= deadline)
+				return 0;
+		} while (pcap_dispatch(c->current->pcap, (int)frame_room(c), on_frame, (u_char *)c) > 0);
+	}
+	return weir_flush(c, deadline);
+}
+
+// weir_drain takes and writes what the kernel has gathered, and no frame that comes later. It returns 0 where the reader did not take
+// it by the deadline.
+int weir_drain(struct weir_capture *c, int64_t deadline)
+{
+	for (int i = 0; i < c->count; i++)
+		refuse_all(&c->handles[i]);
+	if (!take_all(c, deadline))
+		return 0;
+	poll(NULL, 0, GATHERED_WITHIN);
+	return take_all(c, deadline);
+}
+
+// weir_check_filter compiles for Ethernet, so that a mistake is told before any interface is opened.
+int weir_check_filter(const char *filter, int snap, char *text)
+{
+	pcap_t *p = pcap_open_dead(DLT_EN10MB, snap);
+	struct bpf_program program;
+	if (p == NULL)
+		return 1; // no memory: pcap_create will say so
+	int status = pcap_compile(p, &program, filter, 1, PCAP_NETMASK_UNKNOWN);
+	if (status != 0)
+		fail(p, PCAP_ERROR, text);
+	else
+		pcap_freecode(&program);
+	pcap_close(p);
+	return status == 0;
+}

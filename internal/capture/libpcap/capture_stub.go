@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !libpcap || !cgo
+
+package libpcap
+
+import "os"
+
+// Built says whether this program can capture with libpcap.
+const Built = false
+
+// Capture returns ErrNotBuilt: this build has no libpcap.
+func Capture(_, _ *os.File) error { return ErrNotBuilt }

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirnet/weir/internal/capture"
+	"github.com/weirnet/weir/internal/classify"
+	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/report"
+)
+
+// Live takes frames from sources that go on, one for each worker, and gives out flow records. A worker is its source's only
+// reader; it hands what it finds to one collector, which calls emit.
+type Live struct {
+	workers   []*LiveWorker
+	collector collector
+	names     atomic.Pointer[map[uint32]uint16] // from ifindex to the collector's number
+	batches   chan handed
+	done      chan struct{}
+	step      int64 // by how much the wall clock has been set, of collect's goroutine
+
+	mu     sync.Mutex
+	totals []Totals // of each worker, as of its last batch
+}
+
+// handed is a batch on its way to the collector.
+type handed struct {
+	worker int
+	batch  *batch
+	totals Totals
+}
+
+// LiveWorker is a worker and its source.
+type LiveWorker struct {
+	*worker
+	live   *Live
+	number int
+	spare  chan *batch
+	frames uint64
+	frame  Frame
+	ticked int64 // when the last tick was
+}
+
+// NewLive returns n workers. emit gets each record, valid during the call, from one goroutine; after its first error, which Close
+// returns, it is not called again. Their times are of the wall clock at that moment, and the time between them is right even where it
+// was set meanwhile.
+func NewLive(c Config, n, hints int, emit func(*report.Flow) error) *Live {
+	l := &Live{
+		collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints)},
+		batches:   make(chan handed, 2*n), done: make(chan struct{}), totals: make([]Totals, n),
+	}
+	l.collector.emit = func(f *report.Flow) error {
+		f.FirstSeen += l.step
+		f.LastSeen += l.step
+		return emit(f)
+	}
+	l.names.Store(&map[uint32]uint16{})
+	for i := range n {
+		w := &LiveWorker{worker: newWorker(c), live: l, number: i, spare: make(chan *batch, 2)}
+		w.worker.interfaceNumber = w.numberOf
+		l.workers = append(l.workers, w)
+	}
+	go l.collect()
+	return l
+}
+
+// Worker is worker i.
+func (l *Live) Worker(i int) *LiveWorker { return l.workers[i] }
+
+// SetInterfaces gives the names of the interfaces by their indexes. It may be called at any time.
+func (l *Live) SetInterfaces(names map[uint32]string) {
+	numbers := make(map[uint32]uint16, len(names))
+	for index, name := range names {
+		numbers[index] = l.collector.interfaceNumber(name)
+	}
+	l.names.Store(&numbers)
+}
+
+// Err is the first error that emit returned.
+func (l *Live) Err() error { return l.collector.failed() }
+
+func (l *Live) collect() {
+	defer close(l.done)
+	for h := range l.batches {
+		l.step = capture.Step()
+		l.collector.tick([]*batch{h.batch})
+		l.mu.Lock()
+		l.totals[h.worker] = h.totals
+		l.mu.Unlock()
+		select {
+		case l.workers[h.worker].spare <- h.batch:
+		default:
+		}
+	}
+}
+
+// Totals are the counters of all workers, as of their last ticks.
+func (l *Live) Totals() (t Totals) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.totals {
+		t.addAll(&l.totals[i])
+	}
+	return t
+}
+
+// Close waits for what is under way to the collector; after the workers' Run has returned.
+func (l *Live) Close() error {
+	close(l.batches)
+	<-l.done
+	return l.collector.failed()
+}
+
+// Run reads the source until it is closed, then ends all flows. counter is nil where the kernel doesn't count. The caller has
+// locked and pinned the thread.
+func (w *LiveWorker) Run(source capture.Source, counter capture.Counter) error {
+	if counter != nil {
+		w.counted = newCounted(counter)
+	}
+	w.ticked = capture.Now()
+	w.advance(w.ticked) // sets the table's clock, before there are flows
+	for {
+		until := time.Duration(w.ticked + tick - capture.Now())
+		if w.counted != nil && (len(w.counted.resting) > 0 || w.counted.hurry) {
+			until = min(until, time.Duration(rest))
+		}
+		err := source.Read(min(max(until, 0), time.Duration(tick)), w.take)
+		if errors.Is(err, net.ErrClosed) {
+			return w.finishAll()
+		}
+		if err == nil {
+			err = w.pass(capture.Now())
+		}
+		if err != nil {
+			return errors.Join(err, w.finishAll())
+		}
+	}
+}
+
+// take is the way of one captured frame into the engine.
+func (w *LiveWorker) take(f *capture.Frame) {
+	w.frames++
+	w.frame = Frame{
+		Data: f.Data, Length: f.Length, Time: f.Time, Number: w.frames, Interface: w.numberOf(f.Interface), Link: f.Link,
+		Segments: f.Segments, isCounted: w.counted != nil && f.Flow.Slot != capture.NotCounted, ref: f.Flow, depths: allDepths,
+	}
+	w.worker.frame(&w.frame)
+}
+
+func (w *LiveWorker) numberOf(ifindex uint32) uint16 {
+	if number, ok := (*w.live.names.Load())[ifindex]; ok {
+		return number
+	}
+	return maxInterfaces - 1
+}
+
+// pass does what time makes due.
+func (w *LiveWorker) pass(now int64) error {
+	due := now-w.ticked >= tick
+	if due {
+		w.ticked = now
+		if w.counted != nil {
+			w.collect(now)
+			w.refuse(now)
+		}
+		w.advance(now)
+	}
+	if w.counted != nil && w.counted.hurry && now-w.counted.collected >= rest {
+		w.collect(now)
+	}
+	if w.counted != nil && (due || len(w.counted.dying) >= retireEvery || len(w.counted.resting) > 0) {
+		if err := w.settle(now); err != nil {
+			return err
+		}
+	}
+	if due || w.batch.n >= handOverEvery {
+		w.handOn()
+	}
+	return nil
+}
+
+func (w *LiveWorker) handOn() {
+	w.live.batches <- handed{w.number, w.worker.handOver(w.spare), w.totals()}
+}
+
+// finishAll ends all flows with what the kernel has counted until now: nothing is attached any more.
+func (w *LiveWorker) finishAll() error {
+	if c := w.counted; c != nil {
+		now := capture.Now()
+		w.collect(now)
+		w.refuse(now)
+		defer func() { w.counted = nil }()
+	}
+	if c := w.counted; c != nil {
+		for i := range c.resting {
+			w.final(&c.resting[i])
+		}
+	}
+	w.table.Each(func(i flow.Index) {
+		w.table.End(i, flow.Shutdown)
+		w.finalDying()
+		if w.batch.n >= handOverEvery {
+			w.handOn()
+		}
+	})
+	w.finalDying()
+	w.handOn()
+	return nil
+}
+
+// finalDying hands on the records that wait for their slots, which nothing counts in any more.
+func (w *LiveWorker) finalDying() {
+	if w.counted == nil {
+		return
+	}
+	for i := range w.counted.dying {
+		w.final(&w.counted.dying[i])
+	}
+	w.counted.dying = w.counted.dying[:0]
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/capture"
+	"github.com/weirnet/weir/internal/catalog"
+	"github.com/weirnet/weir/internal/classify"
+	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/report"
+)
+
+// stillKernel counts what a test says.
+type stillKernel []capture.Counts
+
+func (k stillKernel) Slots() (first, count uint32) { return 0, uint32(len(k)) }
+
+func (k stillKernel) Read(slot uint32, c *capture.Counts) bool { *c = k[slot]; return c.Born != 0 }
+
+func (k stillKernel) Packets(slot uint32) (born int64, sum uint64) {
+	return k[slot].Born, k[slot].Packets[0] + k[slot].Packets[1]
+}
+
+func (k stillKernel) Show(uint32, int32) {}
+
+func (k stillKernel) Retire([]uint32) error { return nil }
+
+func (k stillKernel) Release(slots []uint32) error {
+	for _, s := range slots {
+		k[s] = capture.Counts{}
+	}
+	return nil
+}
+
+// begin puts a flow into each slot.
+func (k stillKernel) begin(born, now int64) {
+	for i := range k {
+		k[i] = capture.Counts{
+			Key:  flow.Key{0, 10<<24 + uint64(i), 0, 198<<24 + 51<<16 + 100<<8, 1000<<48 | 9<<32 | packet.ProtoUDP<<8 | 4},
+			Born: born, Packets: [2]uint64{1, 1}, Bytes: [2]uint64{100, 100}, Last: [2]int64{now, now}, First: now, Interface: 7,
+		}
+	}
+}
+
+func newStill(t *testing.T, flows int) (*LiveWorker, stillKernel) {
+	t.Helper()
+	apps, err := catalog.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := NewLive(Config{Classifier: classify.New(apps), Protocols: dissect.NewTable()}, 1, 0, func(*report.Flow) error { return nil })
+	t.Cleanup(func() {
+		if err := live.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	k := make(stillKernel, flows)
+	w := live.Worker(0)
+	w.counted = newCounted(k)
+	return w, k
+}
+
+// TestRecordDoesNotAllocate: what the ring shows of a flow that has its name is looked at and let go.
+func TestRecordDoesNotAllocate(t *testing.T) {
+	w, k := newStill(t, 1)
+	now := time.Now().UnixNano()
+	k.begin(1, now)
+	data := []byte{ // a datagram of what has no name
+		0x45, 0, 0, 36, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 0, 198, 51, 100, 0, 1000 >> 8, 1000 & 0xff, 0, 9, 0, 16, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8,
+	}
+	f := capture.Frame{Data: data, Length: len(data), Time: now, Interface: 7, Link: packet.LinkRaw, Flow: capture.FlowRef{Born: 1}}
+	for range 100 {
+		w.take(&f)
+	}
+	if w.table.Len() != 1 {
+		t.Fatalf("%d flows", w.table.Len())
+	}
+	if n := testing.AllocsPerRun(1000, func() { w.take(&f) }); n != 0 {
+		t.Errorf("%v allocations per record", n)
+	}
+}
+
+// TestDrainDoesNotAllocate: neither the reading of flows that live on nor the end of flows takes memory, in the long run.
+func TestDrainDoesNotAllocate(t *testing.T) {
+	const flows = 1000
+	w, k := newStill(t, flows)
+	now, born := time.Now().UnixNano(), int64(1)
+	k.begin(born, now)
+	w.collect(now)
+	if w.table.Len() != flows {
+		t.Fatalf("%d flows of %d", w.table.Len(), flows)
+	}
+	if n := testing.AllocsPerRun(20, func() {
+		for i := range k {
+			k[i].Packets[0]++
+		}
+		w.collect(now)
+	}); n != 0 {
+		t.Errorf("%v allocations for reading %d flows", n, flows)
+	}
+	cycle := func() {
+		w.table.Each(func(i flow.Index) { w.table.End(i, flow.Idle) })
+		for range 2 {
+			now += 2 * rest
+			if err := w.settle(now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.handOn()
+		for len(w.spare) == 0 { // until the collector is done
+			runtime.Gosched()
+		}
+		born++
+		k.begin(born, now)
+		w.collect(now)
+	}
+	for range 10 {
+		cycle()
+	}
+	created := w.table.Counters.Created
+	n := testing.AllocsPerRun(20, cycle)
+	if got := w.table.Counters.Created - created; got != 21*flows {
+		t.Fatalf("%d flows in 21 cycles", got)
+	}
+	if n > flows/100 {
+		t.Errorf("%v allocations for the ends of %d flows", n, flows)
+	}
+}

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/capture"
+	"github.com/weirnet/weir/internal/engine"
+	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/report"
+)
+
+// The kernel is played here: its slots are what a test says they are. The real one is tested in capture/kernel and agent.
+
+// slots is a capture.Counter. It belongs to the worker's goroutine, as steps of script do.
+type slots struct {
+	counts   []capture.Counts
+	shown    map[uint32]int32
+	retired  []uint32
+	released []uint32
+	onRetire func(slot uint32)
+}
+
+func (s *slots) Slots() (first, count uint32) { return 100, uint32(len(s.counts)) }
+
+func (s *slots) Packets(slot uint32) (born int64, sum uint64) {
+	c := &s.counts[slot-100]
+	return c.Born, c.Packets[0] + c.Packets[1]
+}
+
+func (s *slots) Read(slot uint32, to *capture.Counts) bool {
+	*to = s.counts[slot-100]
+	return to.Born != 0
+}
+
+func (s *slots) Show(slot uint32, packets int32) { s.shown[slot] = packets }
+
+func (s *slots) Retire(slots []uint32) error {
+	s.retired = append(s.retired, slots...)
+	if s.onRetire != nil {
+		for _, slot := range slots {
+			s.onRetire(slot)
+		}
+	}
+	return nil
+}
+
+func (s *slots) Release(slots []uint32) error {
+	s.released = append(s.released, slots...)
+	for _, slot := range slots {
+		s.counts[slot-100] = capture.Counts{}
+	}
+	return nil
+}
+
+// script is a source that does one step at each Read, and then is closed.
+type script struct {
+	steps []func(each func(*capture.Frame))
+}
+
+func (s *script) Read(timeout time.Duration, each func(*capture.Frame)) error {
+	if len(s.steps) == 0 {
+		return net.ErrClosed
+	}
+	step := s.steps[0]
+	s.steps = s.steps[1:]
+	step(each)
+	return nil
+}
+
+func (*script) Losses(*capture.Losses) {}
+
+func (*script) Close() error { return nil }
+
+// tickPasses waits until the worker's next tick is due.
+func tickPasses(func(*capture.Frame)) { time.Sleep(1100 * time.Millisecond) }
+
+// shownFrame is a frame that the kernel has counted in a slot.
+func shownFrame(b []byte, slot uint32, born int64, fromUpper bool) *capture.Frame {
+	return &capture.Frame{
+		Data: b, Length: len(b), Time: time.Now().UnixNano(), Interface: 7, Link: packet.LinkRaw,
+		Flow: capture.FlowRef{Slot: slot, Born: born, FromUpper: fromUpper},
+	}
+}
+
+// keyOf is the key of a raw packet.
+func keyOf(t *testing.T, b []byte) (key [5]uint64, fromUpper bool) {
+	t.Helper()
+	var p packet.Packet
+	p.Decode(packet.LinkRaw, b, len(b))
+	k, fromLower := flow.NewKey(&p, 0)
+	return k, !fromLower
+}
+
+// runLive plays a script, and gives a line for each record.
+func runLive(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Frame))) (lines []string, totals engine.Totals) {
+	t.Helper()
+	s.shown = map[uint32]int32{}
+	c := config(t)
+	c.Flows = flow.Config{MaxFlows: flows, Linger: time.Second, Idle: 2 * time.Second}
+	live := engine.NewLive(c, 1, 0, func(f *report.Flow) error {
+		lines = append(lines, fmt.Sprintf("%s %s %s %d/%d %d/%d %s %s", f.Client.Addr, f.Server.Addr, f.Protocol, f.Client.Packets,
+			f.Server.Packets, f.Client.Bytes, f.Server.Bytes, f.EndReason, f.Interface))
+		return nil
+	})
+	live.SetInterfaces(map[uint32]string{7: "lan0"})
+	if err := live.Worker(0).Run(&script{steps}, s); err != nil {
+		t.Fatal(err)
+	}
+	if err := live.Close(); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(lines)
+	return lines, live.Totals()
+}
+
+func wantLines(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// counts is a slot of a flow between 192.0.2.1 (the client, lower) and 192.0.2.2.
+func counts(key [5]uint64, born int64, packets, bytes [2]uint64, flags [2]uint8) capture.Counts {
+	now := time.Now().UnixNano()
+	return capture.Counts{
+		Key: key, Born: born, Packets: packets, Bytes: bytes, Last: [2]int64{now, now}, First: now, Interface: 7, ISN: 1000, Flags: flags,
+	}
+}
+
+// TestCountedByKernel: the frames that are shown name the flow, and the slot counts it, also what comes while it ends.
+func TestCountedByKernel(t *testing.T) {
+	query := udp("192.0.2.1", "192.0.2.2", 40000, 53, dnsQuery)
+	key, fromUpper := keyOf(t, query)
+	s := &slots{counts: make([]capture.Counts, 8)}
+	s.onRetire = func(slot uint32) { // a packet was under way
+		c := &s.counts[slot-100]
+		c.Packets[0], c.Bytes[0] = c.Packets[0]+1, c.Bytes[0]+61
+	}
+	lines, totals := runLive(t, s, 64,
+		func(each func(*capture.Frame)) {
+			s.counts[0] = counts(key, 5, [2]uint64{3, 2}, [2]uint64{300, 200}, [2]uint8{})
+			each(shownFrame(query, 100, 5, fromUpper))
+		},
+		tickPasses, tickPasses, tickPasses, tickPasses, // it is idle, ends, is retired
+		tickPasses, tickPasses,
+	)
+	wantLines(t, lines, "192.0.2.1:40000 192.0.2.2:53 dns 4/2 361/200 idle lan0")
+	if !slices.Equal(s.retired, []uint32{100}) || !slices.Equal(s.released, []uint32{100}) {
+		t.Errorf("retired %d, released %d, want slot 100 once each", s.retired, s.released)
+	}
+	if totals.Packets != 6 || totals.WireBytes != 561 {
+		t.Errorf("totals: %d packets, %d bytes", totals.Packets, totals.WireBytes)
+	}
+}
+
+// TestSlotWithoutFrame: the ring was full, and no frame of the flow was shown.
+func TestSlotWithoutFrame(t *testing.T) {
+	key, _ := keyOf(t, segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, ""))
+	s := &slots{counts: make([]capture.Counts, 8)}
+	lines, _ := runLive(t, s, 64, func(func(*capture.Frame)) {
+		s.counts[0] = counts(key, 5, [2]uint64{3, 2}, [2]uint64{300, 200}, [2]uint8{packet.SYN, packet.SYN})
+	}, tickPasses)
+	wantLines(t, lines, "192.0.2.1:40000 192.0.2.2:443 tls 3/2 300/200 shutdown lan0")
+}
+
+// TestTwoLivesOfAKey: a connection ends, and another one with the same ports begins within a second. Two slots, two records.
+func TestTwoLivesOfAKey(t *testing.T) {
+	syn := segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, "")
+	key, fromUpper := keyOf(t, syn)
+	s := &slots{counts: make([]capture.Counts, 8)}
+	ended := packet.SYN | packet.FIN
+	lines, _ := runLive(t, s, 64,
+		func(each func(*capture.Frame)) {
+			s.counts[0] = counts(key, 5, [2]uint64{3, 3}, [2]uint64{300, 200}, [2]uint8{ended, ended})
+			each(shownFrame(syn, 100, 5, fromUpper))
+		},
+		func(each func(*capture.Frame)) {
+			s.counts[0].Replaced = true
+			s.counts[1] = counts(key, 9, [2]uint64{1, 0}, [2]uint64{60, 0}, [2]uint8{packet.SYN, 0})
+			each(shownFrame(syn, 101, 9, fromUpper))
+		},
+		tickPasses,
+		func(each func(*capture.Frame)) { each(shownFrame(syn, 100, 5, fromUpper)) }, // late, of the first life
+	)
+	wantLines(t, lines,
+		"192.0.2.1:40000 192.0.2.2:443 tls 1/0 60/0 shutdown lan0", "192.0.2.1:40000 192.0.2.2:443 tls 3/3 300/200 closed lan0")
+}
+
+// TestLifeAfterReset: a reset that was read at a tick stays the first life's end when the second begins.
+func TestLifeAfterReset(t *testing.T) {
+	syn := segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, "")
+	again := segment("192.0.2.1", "192.0.2.2", 40000, 443, 5000, 0, packet.SYN, "")
+	key, fromUpper := keyOf(t, syn)
+	s := &slots{counts: make([]capture.Counts, 8)}
+	lines, _ := runLive(t, s, 64,
+		func(each func(*capture.Frame)) {
+			s.counts[0] = counts(key, 5, [2]uint64{3, 3}, [2]uint64{300, 200}, [2]uint8{packet.SYN, packet.SYN | packet.RST})
+			each(shownFrame(syn, 100, 5, fromUpper))
+			time.Sleep(1100 * time.Millisecond) // it is read at the tick, and lingers for a second
+		},
+		func(each func(*capture.Frame)) {
+			s.counts[1] = counts(key, 9, [2]uint64{1, 0}, [2]uint64{60, 0}, [2]uint8{packet.SYN, 0})
+			each(shownFrame(again, 101, 9, fromUpper))
+		},
+	)
+	wantLines(t, lines,
+		"192.0.2.1:40000 192.0.2.2:443 tls 1/0 60/0 shutdown lan0", "192.0.2.1:40000 192.0.2.2:443 tls 3/3 300/200 reset lan0")
+}
+
+// TestUnseenLivesInOrder: of two lives of a key that were not shown, the younger one may have the lower slot.
+func TestUnseenLivesInOrder(t *testing.T) {
+	key, _ := keyOf(t, segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, ""))
+	s := &slots{counts: make([]capture.Counts, 8)}
+	ended := packet.SYN | packet.FIN
+	lines, _ := runLive(t, s, 64, func(func(*capture.Frame)) {
+		s.counts[0] = counts(key, 9, [2]uint64{1, 1}, [2]uint64{60, 60}, [2]uint8{packet.SYN, packet.SYN})
+		s.counts[1] = counts(key, 5, [2]uint64{3, 3}, [2]uint64{300, 200}, [2]uint8{ended, ended})
+		time.Sleep(1100 * time.Millisecond)
+	})
+	wantLines(t, lines,
+		"192.0.2.1:40000 192.0.2.2:443 tls 1/1 60/60 shutdown lan0", "192.0.2.1:40000 192.0.2.2:443 tls 3/3 300/200 closed lan0")
+}
+
+// TestFullTable: a flow that finds no room leaves its slot when it has been silent, and its packets are counted as refused.
+func TestFullTable(t *testing.T) {
+	s := &slots{counts: make([]capture.Counts, 8)}
+	show := func(i uint32, last int64) func(func(*capture.Frame)) {
+		q := udp("192.0.2.1", "192.0.2.2", uint16(40000+i), 53, dnsQuery)
+		key, fromUpper := keyOf(t, q)
+		return func(each func(*capture.Frame)) {
+			s.counts[i] = counts(key, 5, [2]uint64{3, 3}, [2]uint64{30, 30}, [2]uint8{})
+			if last != 0 {
+				s.counts[i].Last = [2]int64{last, last}
+			}
+			each(shownFrame(q, 100+i, 5, fromUpper))
+		}
+	}
+	lines, totals := runLive(t, s, 1, show(0, 0), tickPasses, show(1, time.Now().Add(-11*time.Second).UnixNano()), tickPasses, tickPasses)
+	if len(lines) != 1 || totals.Refused != 6 || !slices.Contains(s.released, 101) {
+		t.Errorf("%d flows, %d packets refused, slots released: %d; want 1, 6, and 101 among them", len(lines), totals.Refused, s.released)
+	}
+}
+
+// TestHandedOver: a packet that the kernel had no slot for is counted also where its flow has got a slot before it is read.
+func TestHandedOver(t *testing.T) {
+	query := udp("192.0.2.1", "192.0.2.2", 40000, 53, dnsQuery)
+	key, _ := keyOf(t, query)
+	s := &slots{counts: make([]capture.Counts, 8)}
+	lines, totals := runLive(t, s, 64,
+		func(func(*capture.Frame)) {
+			s.counts[0] = counts(key, 5, [2]uint64{3, 2}, [2]uint64{300, 200}, [2]uint8{})
+		},
+		tickPasses, // the slot is found
+		func(each func(*capture.Frame)) { each(shownFrame(query, capture.NotCounted, 0, false)) },
+	)
+	wantLines(t, lines, fmt.Sprintf("192.0.2.1:40000 192.0.2.2:53 dns 4/2 %d/200 shutdown lan0", 300+len(query)))
+	if totals.Packets != 6 {
+		t.Errorf("totals: %d packets", totals.Packets)
+	}
+}
+
+// TestSlotsOutOfOrder: a CPU has given a slot back while others took the next ones, and no frame of these was shown.
+func TestSlotsOutOfOrder(t *testing.T) {
+	key, _ := keyOf(t, segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, ""))
+	s := &slots{counts: make([]capture.Counts, 8)}
+	lines, _ := runLive(t, s, 64, func(func(*capture.Frame)) {
+		s.counts[2] = counts(key, 5, [2]uint64{3, 2}, [2]uint64{300, 200}, [2]uint8{packet.SYN, packet.SYN})
+	})
+	wantLines(t, lines, "192.0.2.1:40000 192.0.2.2:443 tls 3/2 300/200 shutdown lan0")
+}
+
+// TestFullTableAtTheEnd: what found no room is counted as refused also where it goes on to the end, and each packet once.
+func TestFullTableAtTheEnd(t *testing.T) {
+	s := &slots{counts: make([]capture.Counts, 8)}
+	show := func(i uint32) func(func(*capture.Frame)) {
+		q := udp("192.0.2.1", "192.0.2.2", uint16(40000+i), 53, dnsQuery)
+		key, fromUpper := keyOf(t, q)
+		return func(each func(*capture.Frame)) {
+			s.counts[i] = counts(key, 5, [2]uint64{3, 3}, [2]uint64{30, 30}, [2]uint8{})
+			each(shownFrame(q, 100+i, 5, fromUpper))
+		}
+	}
+	lines, totals := runLive(t, s, 1, show(0), tickPasses, show(1), tickPasses, func(func(*capture.Frame)) { s.counts[1].Packets[0]++ })
+	if len(lines) != 1 || totals.Refused != 7 {
+		t.Errorf("%d flows, %d packets refused; want 1, 7", len(lines), totals.Refused)
+	}
+	if shown, ok := s.shown[101]; !ok || shown != 0 {
+		t.Errorf("the flow that was refused is shown on: %d, %v", shown, ok)
+	}
+}
+
+// TestBlockedOutput: while a record can't be written, interfaces can be made known and the state asked for.
+func TestBlockedOutput(t *testing.T) {
+	query := udp("192.0.2.1", "192.0.2.2", 40000, 53, dnsQuery)
+	writing, goOn := make(chan struct{}), make(chan struct{})
+	live := engine.NewLive(config(t), 1, 0, func(*report.Flow) error {
+		close(writing)
+		<-goOn
+		return nil
+	})
+	over := make(chan error, 1)
+	go func() {
+		each := func(each func(*capture.Frame)) { each(shownFrame(query, capture.NotCounted, 0, false)) }
+		over <- live.Worker(0).Run(&script{[]func(func(*capture.Frame)){each}}, nil)
+	}()
+	<-writing
+	free := make(chan struct{})
+	go func() {
+		defer close(free)
+		live.SetInterfaces(map[uint32]string{8: "lan1"})
+		_ = live.Err()
+	}()
+	select {
+	case <-free:
+	case <-time.After(10 * time.Second):
+		t.Error("a blocked output blocks SetInterfaces or Err")
+	}
+	close(goOn)
+	if err := errors.Join(<-over, live.Close()); err != nil {
+		t.Fatal(err)
+	}
+}

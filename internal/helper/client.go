@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package helper
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// timeout is how long a call waits for its reply. Loading and attaching takes milliseconds; a busy machine may need seconds.
+const timeout = 10 * time.Second
+
+// Client is the agent's side. Its methods may be called by any goroutine; one call at a time is under way.
+type Client struct {
+	mu       sync.Mutex
+	conn     *net.UnixConn
+	sequence uint32
+	in, out  []byte
+	control  []byte
+}
+
+// NewClient reads the first message from conn, and takes it over. The Setup's descriptors are the caller's.
+func NewClient(conn *net.UnixConn) (*Client, Setup, error) {
+	c := &Client{conn: conn, in: make([]byte, maxAnswer+1), control: make([]byte, unix.CmsgSpace(4*MaxFDs))}
+	s, err := c.setup()
+	if err != nil {
+		return nil, Setup{}, fmt.Errorf("read setup: %w", err)
+	}
+	return c, s, nil
+}
+
+func (c *Client) setup() (Setup, error) {
+	if err := c.conn.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return Setup{}, err
+	}
+	message, fds, err := c.read()
+	if err != nil {
+		return Setup{}, err
+	}
+	s, err := parseSetup(message)
+	if err != nil {
+		closeAll(fds)
+		return Setup{}, err
+	}
+	s.FDs = fds
+	return s, nil
+}
+
+// Close closes the connection. The helper takes that for the agent's end.
+func (c *Client) Close() error { return c.conn.Close() }
+
+// Watch has an interface captured. The descriptors are the caller's. A refusal is an *Error.
+func (c *Client) Watch(l Link) (fds []int, payload []byte, err error) {
+	if err := checkName(l.Name); err != nil {
+		return nil, nil, fmt.Errorf("watch interface: %w", err)
+	}
+	fds, payload, err = c.call(kindWatch, func(b []byte) []byte { return appendWatch(b, l) })
+	if err != nil {
+		return nil, nil, fmt.Errorf("watch interface %s: %w", l.Name, err)
+	}
+	return fds, payload, nil
+}
+
+// Unwatch ends the capture at an interface.
+func (c *Client) Unwatch(index uint32) error {
+	if err := c.do(kindUnwatch, func(b []byte) []byte { return appendSlots(b, []uint32{index}) }); err != nil {
+		return fmt.Errorf("unwatch interface %d: %w", index, err)
+	}
+	return nil
+}
+
+// Retire has the kernel forget the flows in the slots, of which there may be any number.
+func (c *Client) Retire(slots []uint32) error { return c.slots(kindRetire, "retire", slots) }
+
+// Release gives the slots back for new flows, of which there may be any number.
+func (c *Client) Release(slots []uint32) error { return c.slots(kindRelease, "release", slots) }
+
+// Stopping tells the helper that no further request will come and the agent is about to end.
+func (c *Client) Stopping() error {
+	if err := c.do(kindStopping, func(b []byte) []byte { return b }); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	return nil
+}
+
+func (c *Client) slots(kind byte, what string, slots []uint32) error {
+	for len(slots) > 0 {
+		n := min(len(slots), MaxSlots)
+		if err := c.do(kind, func(b []byte) []byte { return appendSlots(b, slots[:n]) }); err != nil {
+			return fmt.Errorf("%s slots: %w", what, err)
+		}
+		slots = slots[n:]
+	}
+	return nil
+}
+
+// do is call for a request that has neither descriptors nor a payload in its reply.
+func (c *Client) do(kind byte, body func([]byte) []byte) error {
+	fds, _, err := c.call(kind, body)
+	closeAll(fds)
+	return err
+}
+
+// call sends a request and waits for its reply. Replies to earlier requests, which were given up, are thrown away.
+func (c *Client) call(kind byte, body func([]byte) []byte) ([]int, []byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sequence++
+	c.out = finish(body(appendHeader(c.out[:0], kind, c.sequence)))
+	if err := c.conn.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return nil, nil, err
+	}
+	if err := send(c.conn, c.out, nil); err != nil {
+		return nil, nil, err
+	}
+	for {
+		message, fds, err := c.read()
+		if err != nil {
+			return nil, nil, err
+		}
+		sequence, payload, refusal, err := parseReply(message)
+		if err == nil && sequence == c.sequence && refusal == nil {
+			return fds, bytes.Clone(payload), nil
+		}
+		closeAll(fds)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case sequence == c.sequence:
+			return nil, nil, refusal
+		}
+	}
+}
+
+// read reads one message and the descriptors that came with it. The message is valid until the next call.
+func (c *Client) read() ([]byte, []int, error) {
+	n, controlLen, flags, _, err := c.conn.ReadMsgUnix(c.in, c.control)
+	if err != nil {
+		return nil, nil, err
+	}
+	fds, err := descriptors(c.control[:controlLen])
+	switch {
+	case err != nil:
+	case n == 0:
+		err = io.EOF
+	case flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0:
+		err = errors.New("message is too long")
+	}
+	if err != nil {
+		closeAll(fds)
+		return nil, nil, err
+	}
+	return c.in[:n], fds, nil
+}
+
+// descriptors returns what came by SCM_RIGHTS; the net package has them closed at execve.
+func descriptors(control []byte) ([]int, error) {
+	if len(control) == 0 {
+		return nil, nil
+	}
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return nil, fmt.Errorf("parse control message: %w", err)
+	}
+	var fds []int
+	for _, m := range messages {
+		if m.Header.Level != unix.SOL_SOCKET || m.Header.Type != unix.SCM_RIGHTS {
+			continue
+		}
+		rights, err := unix.ParseUnixRights(&m)
+		if err != nil {
+			return fds, fmt.Errorf("parse control message: %w", err)
+		}
+		fds = append(fds, rights...)
+	}
+	return fds, nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
+}

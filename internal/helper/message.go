@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package helper is what goes on between the privileged parent, which makes sockets and loads programs, and the agent, which reads
+// packets and has no right to do either: a few kinds of small messages over a SOCK_SEQPACKET socket pair. It parses no packet.
+//
+// Every message is one datagram: a header of 12 bytes (version, kind, two zero bytes, sequence number and length of the rest, each 32
+// bits) and a body. All numbers are little-endian. A reply carries its request's sequence number.
+package helper
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+)
+
+const version = 1
+
+// Kinds of messages. The agent sends the first five, the helper the others.
+const (
+	kindWatch byte = 1 + iota
+	kindUnwatch
+	kindRetire
+	kindRelease
+	kindStopping
+	kindSetup
+	kindReply
+)
+
+// Limits of the protocol.
+const (
+	MaxSlots   = 1024     // slots in one Retire or Release; the client splits longer lists
+	MaxPayload = 4 << 10  // bytes that a Watch answers
+	MaxSetup   = 16 << 10 // bytes of Setup.Payload
+	MaxMode    = 32       // bytes of Setup.Mode
+	MaxFDs     = 253      // descriptors with one message: SCM_MAX_FD of the kernel
+	MaxName    = 15       // bytes of an interface's name: IFNAMSIZ less the NUL
+	MaxWatched = 1024     // interfaces watched at a time
+	maxText    = 512      // bytes of an error's text
+
+	headerSize = 12
+	watchSize  = 4 + 4 + MaxName + 1
+	// The longest messages there are, either way.
+	maxRequest = headerSize + 4*MaxSlots
+	maxAnswer  = headerSize + 2 + MaxMode + MaxSetup
+)
+
+const flagPromiscuous, flagCarried = 1, 2 // of a Watch
+
+// Code says what kind of error a reply has.
+type Code uint16
+
+// Codes of a reply.
+const (
+	codeOK      Code = iota
+	CodeInvalid      // the message is none that the helper knows, or breaks a rule
+	CodeLimit        // MaxWatched interfaces are watched already
+	CodeFailed       // the request was tried, and was not possible
+)
+
+// Error is the helper's refusal of a request.
+type Error struct {
+	Code  Code
+	Errno syscall.Errno // the kernel's reason, 0 where there is none
+	Text  string
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// Unwrap makes errors.Is(err, unix.ENODEV) and the like work across the processes.
+func (e *Error) Unwrap() error {
+	if e.Errno == 0 {
+		return nil
+	}
+	return e.Errno
+}
+
+// Link is an interface to be watched.
+type Link struct {
+	Index       uint32 // ifindex, not 0
+	Name        string // 1 to MaxName bytes
+	Promiscuous bool
+	Carried     bool // not to be captured: what comes in is on a link below, and need not be where it goes out
+}
+
+// Setup is the first message, from the helper.
+type Setup struct {
+	Mode    string // how packets are captured
+	Payload []byte // JSON
+	FDs     []int
+}
+
+// request is a valid message of the agent.
+type request struct {
+	kind     byte
+	sequence uint32
+	link     Link     // Watch; of Unwatch only the index
+	slots    []uint32 // Retire and Release
+}
+
+var errLength = errors.New("message has a wrong length")
+
+// appendHeader begins a message; finish writes its length.
+func appendHeader(b []byte, kind byte, sequence uint32) []byte {
+	b = append(b, version, kind, 0, 0)
+	b = binary.LittleEndian.AppendUint32(b, sequence)
+	return append(b, 0, 0, 0, 0)
+}
+
+func finish(b []byte) []byte {
+	binary.LittleEndian.PutUint32(b[8:], uint32(len(b)-headerSize))
+	return b
+}
+
+// parseHeader returns a message's kind, sequence number and body. The sequence number is right even with an error, or 0 where the
+// message is too short to have one.
+func parseHeader(b []byte) (kind byte, sequence uint32, body []byte, err error) {
+	if len(b) < headerSize {
+		return 0, 0, nil, errLength
+	}
+	sequence = binary.LittleEndian.Uint32(b[4:])
+	switch {
+	case b[0] != version:
+		return 0, sequence, nil, fmt.Errorf("message of version %d, not %d", b[0], version)
+	case b[2] != 0 || b[3] != 0:
+		return 0, sequence, nil, errors.New("message with a header that is not known")
+	case uint64(binary.LittleEndian.Uint32(b[8:])) != uint64(len(b)-headerSize):
+		return 0, sequence, nil, errLength
+	}
+	return b[1], sequence, b[headerSize:], nil
+}
+
+func appendWatch(b []byte, l Link) []byte {
+	var flags uint32
+	if l.Promiscuous {
+		flags |= flagPromiscuous
+	}
+	if l.Carried {
+		flags |= flagCarried
+	}
+	b = binary.LittleEndian.AppendUint32(b, l.Index)
+	b = binary.LittleEndian.AppendUint32(b, flags)
+	var name [MaxName + 1]byte
+	copy(name[:MaxName], l.Name)
+	return append(b, name[:]...)
+}
+
+func appendSlots(b []byte, slots []uint32) []byte {
+	for _, s := range slots {
+		b = binary.LittleEndian.AppendUint32(b, s)
+	}
+	return b
+}
+
+// parseRequest reads a message of the agent. slots is memory for the list of slots. With an error the sequence number counts, if it
+// could be read.
+func parseRequest(b []byte, slots []uint32) (request, error) {
+	kind, sequence, body, err := parseHeader(b)
+	r := request{kind: kind, sequence: sequence}
+	if err != nil {
+		return r, err
+	}
+	switch kind {
+	case kindWatch:
+		r.link, err = parseWatch(body)
+	case kindUnwatch:
+		if len(body) != 4 {
+			return r, errLength
+		}
+		if r.link.Index = binary.LittleEndian.Uint32(body); r.link.Index == 0 {
+			err = errors.New("interface index 0")
+		}
+	case kindRetire, kindRelease:
+		r.slots, err = parseSlots(body, slots)
+	case kindStopping:
+		if len(body) != 0 {
+			err = errLength
+		}
+	default:
+		err = fmt.Errorf("message of unknown kind %d", kind)
+	}
+	return r, err
+}
+
+func parseWatch(body []byte) (Link, error) {
+	if len(body) != watchSize {
+		return Link{}, errLength
+	}
+	flags := binary.LittleEndian.Uint32(body[4:])
+	l := Link{Index: binary.LittleEndian.Uint32(body), Promiscuous: flags&flagPromiscuous != 0, Carried: flags&flagCarried != 0}
+	name, padding, ended := bytes.Cut(body[8:], []byte{0})
+	switch {
+	case l.Index == 0 || l.Index > 1<<31-1:
+		return Link{}, fmt.Errorf("interface index %d", l.Index)
+	case flags&^(flagPromiscuous|flagCarried) != 0:
+		return Link{}, fmt.Errorf("flags %#x", flags)
+	case !ended || len(bytes.Trim(padding, "\x00")) > 0:
+		return Link{}, errors.New("interface name without end")
+	}
+	l.Name = string(name)
+	return l, checkName(l.Name)
+}
+
+// checkName applies the kernel's rule (dev_valid_name of net/core/dev.c), and wants printable ASCII besides: the name gets into logs.
+func checkName(name string) error {
+	if name == "" || len(name) > MaxName || name == "." || name == ".." {
+		return fmt.Errorf("interface name %q", name)
+	}
+	for _, c := range []byte(name) {
+		if c <= ' ' || c >= 0x7f || c == '/' || c == ':' {
+			return fmt.Errorf("interface name %q", name)
+		}
+	}
+	return nil
+}
+
+func parseSlots(body []byte, slots []uint32) ([]uint32, error) {
+	if len(body)%4 != 0 || len(body) == 0 || len(body) > 4*MaxSlots {
+		return nil, fmt.Errorf("list of slots with %d bytes", len(body))
+	}
+	slots = slots[:0]
+	for ; len(body) > 0; body = body[4:] {
+		slots = append(slots, binary.LittleEndian.Uint32(body))
+	}
+	return slots, nil
+}
+
+// appendReply writes a reply: code, errno and the lengths of text and payload (16 bits each), then both.
+func appendReply(b []byte, sequence uint32, e *Error, payload []byte) []byte {
+	if e == nil {
+		e = &Error{}
+	}
+	text := strings.ToValidUTF8(e.Text[:min(len(e.Text), maxText)], "") // a rune that was cut is left out
+	b = appendHeader(b, kindReply, sequence)
+	b = binary.LittleEndian.AppendUint16(b, uint16(e.Code))
+	b = binary.LittleEndian.AppendUint16(b, uint16(e.Errno))
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(text)))
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(payload)))
+	b = append(b, text...)
+	return finish(append(b, payload...))
+}
+
+// parseReply reads a reply, whose error is refusal. The payload is a part of b.
+func parseReply(b []byte) (sequence uint32, payload []byte, refusal *Error, err error) {
+	kind, sequence, body, err := parseHeader(b)
+	switch {
+	case err != nil:
+		return 0, nil, nil, err
+	case kind != kindReply:
+		return 0, nil, nil, fmt.Errorf("message of kind %d instead of a reply", kind)
+	case len(body) < 8:
+		return 0, nil, nil, errLength
+	}
+	code := Code(binary.LittleEndian.Uint16(body))
+	errno := syscall.Errno(binary.LittleEndian.Uint16(body[2:]))
+	textLen, payloadLen := int(binary.LittleEndian.Uint16(body[4:])), int(binary.LittleEndian.Uint16(body[6:]))
+	body = body[8:]
+	if textLen > maxText || payloadLen > MaxPayload || textLen+payloadLen != len(body) {
+		return 0, nil, nil, errLength
+	}
+	text, payload := string(body[:textLen]), body[textLen:]
+	switch {
+	case code > CodeFailed:
+		return 0, nil, nil, fmt.Errorf("reply with unknown code %d", code)
+	case code != codeOK:
+		return sequence, nil, &Error{code, errno, text}, nil
+	}
+	return sequence, payload, nil, nil
+}
+
+// appendSetup writes the first message: the length of mode (8 bits) and a zero byte, then mode and payload.
+func appendSetup(b []byte, s Setup) ([]byte, error) {
+	if len(s.Mode) == 0 || len(s.Mode) > MaxMode || len(s.Payload) > MaxSetup || len(s.FDs) > MaxFDs {
+		return nil, fmt.Errorf("setup with a mode of %d bytes, a payload of %d, and %d descriptors", len(s.Mode), len(s.Payload), len(s.FDs))
+	}
+	b = appendHeader(b, kindSetup, 0)
+	b = append(b, byte(len(s.Mode)), 0)
+	b = append(b, s.Mode...)
+	return finish(append(b, s.Payload...)), nil
+}
+
+// parseSetup reads the first message, descriptors excepted.
+func parseSetup(b []byte) (Setup, error) {
+	kind, _, body, err := parseHeader(b)
+	switch {
+	case err != nil:
+		return Setup{}, err
+	case kind != kindSetup:
+		return Setup{}, fmt.Errorf("message of kind %d instead of the first one", kind)
+	case len(body) < 2:
+		return Setup{}, errLength
+	}
+	mode := int(body[0])
+	if mode == 0 || mode > MaxMode || body[1] != 0 || len(body)-2 < mode || len(body)-2-mode > MaxSetup {
+		return Setup{}, errLength
+	}
+	return Setup{Mode: string(body[2 : 2+mode]), Payload: bytes.Clone(body[2+mode:])}, nil
+}

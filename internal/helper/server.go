@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package helper
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Backend does what the agent asks for. Serve calls it from one goroutine, with arguments that are within the protocol's limits; whether
+// an interface or a slot exists, the backend has to know. An error's text reaches the agent, and so does an errno that it wraps.
+type Backend interface {
+	// Watch begins to capture at an interface that is not being watched. The payload has at most MaxPayload bytes. The descriptors
+	// are the agent's: Serve closes them here once they are sent.
+	Watch(Link) (fds []int, payload []byte, err error)
+	// Unwatch ends the capture at an interface that is being watched, or was until it vanished.
+	Unwatch(index uint32) error
+	// Retire and Release get at most MaxSlots slots, in memory that is lent for the call. They may be any numbers.
+	Retire(slots []uint32) error
+	Release(slots []uint32) error
+}
+
+// Rates that a sound agent stays below. The server makes a faster one wait.
+const (
+	requestsPerSecond = 20000
+	requestBurst      = 4096
+	watchesPerSecond  = 512
+	watchBurst        = 2 * MaxWatched
+)
+
+// SendSetup sends the first message. The descriptors stay the caller's.
+func SendSetup(conn *net.UnixConn, s Setup) error {
+	message, err := appendSetup(nil, s)
+	if err == nil {
+		err = send(conn, message, s.FDs)
+	}
+	if err != nil {
+		return fmt.Errorf("send setup: %w", err)
+	}
+	return nil
+}
+
+// Serve answers the agent's requests, one at a time, until the agent says that it is stopping, or is gone: nil for either. A message
+// that it doesn't understand it answers with an error and goes on.
+func Serve(conn *net.UnixConn, b Backend) error {
+	s := newServer(b)
+	buffer := make([]byte, maxRequest+1)
+	for {
+		// Without room for control data the kernel throws descriptors away that the agent sends.
+		n, _, flags, _, err := conn.ReadMsgUnix(buffer, nil)
+		switch {
+		case gone(err) || err == nil && n == 0:
+			return nil
+		case err != nil:
+			return fmt.Errorf("read request: %w", err)
+		}
+		message := buffer[:n]
+		if flags&unix.MSG_TRUNC != 0 {
+			message = buffer[:maxRequest+1] // too long for any request, whatever it says
+		}
+		time.Sleep(s.requests.take(time.Now()))
+		reply, fds, stopping := s.handle(message)
+		err = send(conn, reply, fds)
+		closeAll(fds)
+		switch {
+		case stopping || gone(err):
+			return nil
+		case err != nil:
+			return fmt.Errorf("send reply: %w", err)
+		}
+	}
+}
+
+// gone says whether an error means that the other process has closed its end.
+func gone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE)
+}
+
+func send(conn *net.UnixConn, message []byte, fds []int) error {
+	var control []byte
+	if len(fds) > 0 {
+		control = unix.UnixRights(fds...)
+	}
+	_, _, err := conn.WriteMsgUnix(message, control, nil)
+	return err
+}
+
+type server struct {
+	backend           Backend
+	watched           map[uint32]struct{}
+	requests, watches bucket
+	slots             [MaxSlots]uint32
+	out               []byte
+}
+
+func newServer(b Backend) *server {
+	return &server{
+		backend:  b,
+		watched:  make(map[uint32]struct{}),
+		requests: bucket{rate: requestsPerSecond, burst: requestBurst},
+		watches:  bucket{rate: watchesPerSecond, burst: watchBurst},
+	}
+}
+
+// handle answers one message. The reply is valid until the next call.
+func (s *server) handle(message []byte) (reply []byte, fds []int, stopping bool) {
+	r, err := parseRequest(message, s.slots[:0])
+	var payload []byte
+	if err != nil {
+		err = &Error{Code: CodeInvalid, Text: err.Error()}
+	} else {
+		fds, payload, err = s.do(r)
+	}
+	s.out = appendReply(s.out[:0], r.sequence, refusal(err), payload)
+	return s.out, fds, err == nil && r.kind == kindStopping
+}
+
+// do carries a request out. A backend that panics must not take the helper along, and with it the agent.
+func (s *server) do(r request) (fds []int, payload []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fds, payload, err = nil, nil, fmt.Errorf("helper panicked: %v", p)
+		}
+	}()
+	switch r.kind {
+	case kindWatch:
+		return s.watch(r.link)
+	case kindUnwatch:
+		if _, ok := s.watched[r.link.Index]; !ok {
+			return nil, nil, &Error{Code: CodeInvalid, Text: fmt.Sprintf("interface %d is not watched", r.link.Index)}
+		}
+		delete(s.watched, r.link.Index) // also with an error, which mostly is that the interface is gone
+		return nil, nil, s.backend.Unwatch(r.link.Index)
+	case kindRetire:
+		return nil, nil, s.backend.Retire(r.slots)
+	case kindRelease:
+		return nil, nil, s.backend.Release(r.slots)
+	}
+	return nil, nil, nil // Stopping
+}
+
+func (s *server) watch(l Link) ([]int, []byte, error) {
+	if _, ok := s.watched[l.Index]; ok {
+		return nil, nil, &Error{Code: CodeInvalid, Text: fmt.Sprintf("interface %d is watched already", l.Index)}
+	}
+	if len(s.watched) >= MaxWatched {
+		return nil, nil, &Error{Code: CodeLimit, Text: fmt.Sprintf("%d interfaces are watched, more are not", MaxWatched)}
+	}
+	time.Sleep(s.watches.take(time.Now()))
+	fds, payload, err := s.backend.Watch(l)
+	if err == nil && (len(payload) > MaxPayload || len(fds) > MaxFDs) {
+		err = fmt.Errorf("answer of %d bytes and %d descriptors is too long", len(payload), len(fds))
+	}
+	if err != nil {
+		closeAll(fds)
+		return nil, nil, err
+	}
+	s.watched[l.Index] = struct{}{}
+	return fds, payload, nil
+}
+
+// refusal makes what an agent is told of an error.
+func refusal(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return e
+	}
+	e := &Error{Code: CodeFailed, Text: err.Error()}
+	if errno := syscall.Errno(0); errors.As(err, &errno) && errno <= 0xffff {
+		e.Errno = errno
+	}
+	return e
+}
+
+// bucket measures a rate: tokens flow in at rate (each second) up to burst.
+type bucket struct {
+	rate, burst float64
+	tokens      float64
+	last        time.Time
+}
+
+// take takes one token and returns how long its taker has to wait for it.
+func (b *bucket) take(now time.Time) time.Duration {
+	if b.last.IsZero() {
+		b.tokens = b.burst
+	} else {
+		b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.last).Seconds())
+	}
+	b.last = now
+	if b.tokens--; b.tokens >= 0 {
+		return 0
+	}
+	return time.Duration(-b.tokens / b.rate * float64(time.Second))
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !libpcap || !cgo
+
+package probe
+
+// probeLibpcap says that there is none in this build.
+func probeLibpcap() Feature {
+	return Feature{Name: "libpcap", NeededBy: []string{Libpcap}, Why: "this build has no libpcap",
+		Fix: "install libpcap-dev and build with `go build -tags libpcap ./cmd/weir`, or take the packaged weir"}
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Access rights by the Landlock ABI version that brought them (Documentation/userspace-api/landlock.rst).
+const (
+	fsABI1 = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_READ_FILE |
+		unix.LANDLOCK_ACCESS_FS_READ_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE |
+		unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_REG |
+		unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_MAKE_FIFO | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+		unix.LANDLOCK_ACCESS_FS_MAKE_SYM
+	netABI4  = unix.LANDLOCK_ACCESS_NET_BIND_TCP | unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
+	netABI10 = unix.LANDLOCK_ACCESS_NET_BIND_UDP | unix.LANDLOCK_ACCESS_NET_CONNECT_SEND_UDP
+	scopes   = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
+
+	readFile = unix.LANDLOCK_ACCESS_FS_READ_FILE
+	readDir  = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
+	runFile  = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_EXECUTE
+)
+
+// ruleset is what the process will be allowed, not yet in force.
+type ruleset struct {
+	fd, abi int
+}
+
+// newRuleset allows the execution of the program itself and of its libraries, and the reading of a few files. Everything else that
+// this kernel's Landlock knows of is refused: other files, TCP (and UDP) of one's own, signals to and abstract sockets of others.
+func newRuleset(readable []string) (*ruleset, error) {
+	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	switch errno {
+	case 0:
+	case unix.ENOSYS:
+		return nil, errors.New("not in this kernel (since Linux 5.13, CONFIG_SECURITY_LANDLOCK)")
+	case unix.EOPNOTSUPP:
+		return nil, errors.New("not enabled at boot (lsm=)")
+	default:
+		return nil, fmt.Errorf("read version: %w", errno)
+	}
+	attr := handled(int(version))
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	if errno != 0 {
+		return nil, fmt.Errorf("create ruleset: %w", errno)
+	}
+	r := &ruleset{fd: int(fd), abi: int(version)}
+	if err := r.allowAll(readable); err != nil {
+		unix.Close(r.fd)
+		return nil, err
+	}
+	return r, nil
+}
+
+// handled lists everything that an ABI version can refuse.
+func handled(abi int) unix.LandlockRulesetAttr {
+	a := unix.LandlockRulesetAttr{Handled_access_fs: fsABI1}
+	for _, later := range []struct {
+		abi     int
+		fs, net uint64
+		scoped  uint64
+	}{
+		{2, unix.LANDLOCK_ACCESS_FS_REFER, 0, 0},        // Linux 5.19
+		{3, unix.LANDLOCK_ACCESS_FS_TRUNCATE, 0, 0},     // Linux 6.2
+		{4, 0, netABI4, 0},                              // Linux 6.7
+		{5, unix.LANDLOCK_ACCESS_FS_IOCTL_DEV, 0, 0},    // Linux 6.10
+		{6, 0, 0, scopes},                               // Linux 6.12
+		{9, unix.LANDLOCK_ACCESS_FS_RESOLVE_UNIX, 0, 0}, // after Linux 6.18
+		{10, 0, netABI10, 0},                            // after Linux 6.18
+	} {
+		if abi >= later.abi {
+			a.Handled_access_fs |= later.fs
+			a.Handled_access_net |= later.net
+			a.Scoped |= later.scoped
+		}
+	}
+	return a
+}
+
+// missing says what an older Landlock does not cover.
+func (r *ruleset) missing() []string {
+	var m []string
+	if r.abi < 4 {
+		m = append(m, "landlock of TCP: since Linux 6.7")
+	}
+	if r.abi < 6 {
+		m = append(m, "landlock of signals and abstract sockets: since Linux 6.12")
+	}
+	return m
+}
+
+func (r *ruleset) allowAll(readable []string) error {
+	if err := r.allow("/proc/self/exe", runFile); err != nil {
+		return err
+	}
+	if dynamic() {
+		for _, dir := range []string{"/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib"} {
+			if err := r.allow(dir, runFile|readDir); err != nil {
+				return err
+			}
+		}
+		readable = append(readable, "/etc/ld.so.cache", "/etc/ld.so.preload")
+	}
+	// The time zone; and the size of huge pages, which Go's memory allocator asks for.
+	readable = append(readable, "/etc/localtime", "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
+	if zone := os.Getenv("TZ"); zone != "" {
+		if zone[0] == ':' {
+			zone = zone[1:]
+		}
+		if !filepath.IsAbs(zone) {
+			zone = filepath.Join("/usr/share/zoneinfo", filepath.Clean("/"+zone))
+		}
+		readable = append(readable, zone)
+	}
+	for _, path := range readable {
+		if err := r.allow(path, readDir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// allow grants access to the file, or to everything below the directory, at path, if there is one.
+func (r *ruleset) allow(path string, access uint64) error {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	defer unix.Close(fd)
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return fmt.Errorf("stat %s: %w", path, err)
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFDIR {
+		access &^= unix.LANDLOCK_ACCESS_FS_READ_DIR // no right of a file
+	}
+	attr := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)}
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(r.fd), unix.LANDLOCK_RULE_PATH_BENEATH,
+		uintptr(unsafe.Pointer(&attr)), 0, 0, 0)
+	runtime.KeepAlive(&attr)
+	if errno != 0 {
+		return fmt.Errorf("allow %s: %w", path, errno)
+	}
+	return nil
+}
+
+// restrict puts the ruleset in force for this thread and what it executes.
+func (r *ruleset) restrict() error {
+	defer unix.Close(r.fd)
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(r.fd), 0, 0); errno != 0 {
+		return fmt.Errorf("restrict: %w", errno)
+	}
+	return nil
+}
+
+// dynamic says whether the program was loaded by an interpreter, ld.so, whose base address the kernel gives as AT_BASE (getauxval(3)).
+// Where that is not known it was.
+func dynamic() bool {
+	const atBase = 7
+	vector, err := unix.Auxv()
+	if err != nil {
+		return true
+	}
+	for _, entry := range vector {
+		if entry[0] == atBase {
+			return entry[1] != 0
+		}
+	}
+	return false
+}

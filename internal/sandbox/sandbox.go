@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package sandbox confines the process that reads packets: it starts the same program again without any privilege (Start, Init), and
+// takes away the system calls that are not needed any more (Confine).
+//
+// Rights are dropped by a first stage that then executes the program anew. Within one process Go can only drop them thread by
+// thread, and not at all from all threads at once when cgo is linked in; after execve the only thread there is has none.
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// environment is the variable by which Start tells Init what to do, and its first stage the second one.
+const environment = "WEIR_SANDBOX"
+
+// childFD is the child's end of the socket pair: the first of exec.Cmd.ExtraFiles.
+const childFD = 3
+
+// order is the value of the environment variable, in JSON.
+type order struct {
+	Parent   int      // PID whose death the child must not survive
+	Readable []string `json:",omitempty"`
+
+	// Dropped is set by the first stage for the second one.
+	Dropped  bool     `json:",omitempty"`
+	Landlock int      `json:",omitempty"`
+	Missing  []string `json:",omitempty"`
+}
+
+// Config says what to start.
+type Config struct {
+	// Args are the child's arguments, without the program's name.
+	Args []string
+	// Readable are files and directories that the child may read besides its own binary, its libraries and the time zone. What
+	// doesn't exist is left out.
+	Readable []string
+	// Env is its environment; nil stands for the parent's.
+	Env []string
+}
+
+// Child is the confined process, seen from its parent.
+type Child struct {
+	// Conn is the parent's end of a SOCK_SEQPACKET pair; the child has the other from Conn.
+	Conn *net.UnixConn
+
+	process *os.Process
+	done    chan struct{}
+	state   *os.ProcessState
+	waitErr error
+}
+
+// Start executes the running program again, confined by Init, which main has to call before anything else. The child shares stdin,
+// stdout and stderr, and is killed when the parent dies.
+func Start(c Config) (*Child, error) {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("start confined process: %w", err)
+	}
+	defer theirs.Close()
+	text, err := json.Marshal(order{Parent: os.Getpid(), Readable: c.Readable})
+	if err != nil {
+		ours.Close()
+		return nil, fmt.Errorf("start confined process: %w", err)
+	}
+	cmd := exec.Command("/proc/self/exe", c.Args...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(without(c.Env, environment), environment+"="+string(text))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+
+	child := &Child{Conn: ours, done: make(chan struct{})}
+	started := make(chan error)
+	go child.run(cmd, started)
+	if err := <-started; err != nil {
+		ours.Close()
+		return nil, fmt.Errorf("start confined process: %w", err)
+	}
+	return child, nil
+}
+
+// run starts the process and waits for it on one thread: the parent whose death sends the signal is the thread that forked, not the
+// process (prctl(2), PR_SET_PDEATHSIG), so this one has to live as long as the child.
+func (c *Child) run(cmd *exec.Cmd, started chan<- error) {
+	runtime.LockOSThread()
+	if err := cmd.Start(); err != nil {
+		started <- err
+		return
+	}
+	c.process = cmd.Process
+	started <- nil
+	err := cmd.Wait()
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
+		c.waitErr = err
+	}
+	c.state = cmd.ProcessState
+	close(c.done)
+}
+
+// PID is the child's process ID, which it keeps from the first stage to its end.
+func (c *Child) PID() int { return c.process.Pid }
+
+// Signal sends sig. A child that has ended is os.ErrProcessDone.
+func (c *Child) Signal(sig os.Signal) error { return c.process.Signal(sig) }
+
+// Done is closed when the child has ended.
+func (c *Child) Done() <-chan struct{} { return c.done }
+
+// Wait waits for the child's end and says how it ended.
+func (c *Child) Wait() (*os.ProcessState, error) {
+	<-c.done
+	return c.state, c.waitErr
+}
+
+func socketPair() (*net.UnixConn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	theirs := os.NewFile(uintptr(fds[1]), "socketpair")
+	ours, err := unixConn(fds[0])
+	if err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return ours, theirs, nil
+}
+
+// unixConn makes a connection of a socket's descriptor, which it takes over.
+func unixConn(fd int) (*net.UnixConn, error) {
+	file := os.NewFile(uintptr(fd), "socketpair")
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return nil, err
+	}
+	unixConn, ok := conn.(*net.UnixConn)
+	if !ok {
+		conn.Close()
+		return nil, fmt.Errorf("descriptor %d is no unix socket", fd)
+	}
+	return unixConn, nil
+}
+
+// without returns the environment env (nil stands for the process's) less one variable.
+func without(env []string, name string) []string {
+	if env == nil {
+		env = os.Environ()
+	}
+	kept := make([]string, 0, len(env)+1)
+	for _, e := range env {
+		if !strings.HasPrefix(e, name+"=") {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab"
+)
+
+// victims are the processes that are killed, by turns.
+const (
+	killParent = iota
+	killConfined
+	crashConfined // as a panic does: Go's runtime prints all stacks and exits with status 2
+	killAll       // the whole process group at once, as the kernel's memory killer does to a control group
+	victims
+)
+
+// TestKills kills weir again and again, at any moment of its start and its work, while datagrams are forwarded.
+func TestKills(t *testing.T) {
+	eachWay(t, func(t *testing.T, way string, flags []string) {
+		if way == "afpacket plain" && kills < 100 {
+			return // in the full form only: what is attached is much as in mode afpacket
+		}
+		t.Parallel()
+		var found string
+		report(t, "C1", "kills, "+way, &found)
+		l := lab.New(t, lab.Options{})
+		if way == "ebpf clsact" {
+			// While a clsact qdisc is added or deleted, Linux drops what the link sends: weir finds one, and leaves it as it is.
+			sh(t, l.Gateway, "tc qdisc add dev lan0 clsact", "tc qdisc add dev wan0 clsact")
+		}
+		x := &traffic{t: t, lab: l, rate: 10_000}
+		k := killer{t: t, gateway: l.Gateway, flags: flags}
+		x.while(datagrams, func() {
+			for k.kills < kills && !t.Failed() {
+				k.round()
+			}
+		})
+		found = fmt.Sprintf("%d kills, %d of them while it watched; %v", k.kills, k.watching, x)
+		x.verdict()
+		if k.watching < k.kills/4 {
+			t.Errorf("of %d kills only %d came while weir watched", k.kills, k.watching)
+		}
+		a := watch(t, l.Gateway, nil, flags...) // it works after all that
+		a.stop()
+	})
+}
+
+// killer starts and kills weir.
+type killer struct {
+	t               testing.TB
+	gateway         *lab.Host
+	flags           []string
+	kills, watching int
+}
+
+func (k *killer) round() {
+	a := start(k.t, k.gateway, nil, append([]string{weir(k.t), "run", "-i", "lan0", "-i", "wan0", "--output", "ndjson"}, k.flags...)...)
+	if k.kills%2 == 0 {
+		a.await("watching")
+	}
+	time.Sleep(time.Duration(rand.Int64N(int64(300 * time.Millisecond))))
+	select {
+	case <-a.Done():
+		k.t.Errorf("weir ended by itself: %v; it said\n%s", a.Wait(), a.said)
+		return
+	default:
+	}
+	if len(a.said.String()) > 0 {
+		k.watching++
+	}
+	pid, sent := a.Process.Process.Pid, error(nil)
+	confined := a.confined()
+	switch turn := k.kills / 2 % victims; {
+	case turn == killConfined && confined > 0:
+		sent = unix.Kill(confined, unix.SIGKILL)
+	case turn == crashConfined && confined > 0:
+		sent = unix.Kill(confined, unix.SIGQUIT)
+	case turn == killAll:
+		sent = unix.Kill(-pid, unix.SIGKILL)
+	default:
+		sent = unix.Kill(pid, unix.SIGKILL)
+	}
+	if sent != nil && !errors.Is(sent, unix.ESRCH) {
+		k.t.Error(sent)
+	}
+	k.kills++
+	select {
+	case <-a.Done():
+	case <-time.After(10 * time.Second):
+		k.t.Errorf("weir runs on 10 s after a kill; it said\n%s", tail(a.said.String()))
+		_ = unix.Kill(-pid, unix.SIGKILL)
+		<-a.Done()
+	}
+	if confined > 0 && !gone(confined) {
+		k.t.Errorf("process %d runs on after the kill", confined)
+	}
+}
+
+// gone waits until a process is not there any more.
+func gone(pid int) bool {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestRig shows that the test sees losses: a program that drops everything for a while is in weir's place.
+func TestRig(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
+	var found string
+	report(t, "C1", "rig: a program that drops", &found)
+	l := lab.New(t, lab.Options{})
+	drop, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "Apache-2.0", Instructions: asm.Instructions{
+		asm.Mov.Imm(asm.R0, 2 /* TCX_DROP */), asm.Return(),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer drop.Close()
+	lan, err := l.Gateway.Link("lan0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	attached := make(chan error, 1)
+	go func() {
+		time.Sleep(200 * time.Millisecond)
+		attached <- l.Gateway.Do(func() error {
+			k, err := link.AttachTCX(link.TCXOptions{Interface: lan.Index, Program: drop, Attach: ebpf.AttachTCXIngress})
+			if err != nil {
+				return err
+			}
+			time.Sleep(20 * time.Millisecond)
+			return k.Close()
+		})
+	}()
+	d, err := lab.Datagrams{Count: 10_000, Rate: 10_000}.Send(context.Background(), l.Clients[0], l.Servers[0])
+	if err := errors.Join(err, <-attached); err != nil {
+		t.Fatal(err)
+	}
+	found = d.String()
+	if lost := d.LostCount(); lost < 50 || lost > 5000 {
+		t.Errorf("a program dropped packets for 20 ms at 10,000 a second, and %d were missed", lost)
+	}
+}

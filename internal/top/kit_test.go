@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package top
+
+import (
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/report"
+)
+
+var update = flag.Bool("update", false, "write the expected screens anew")
+
+// rig drives a view and its model without a terminal, by a clock of its own.
+type rig struct {
+	*testing.T
+	view  *View
+	model *model
+	now   time.Time
+	sum   Summary
+}
+
+func newRig(t *testing.T, width, height int, o Options) *rig {
+	t.Helper()
+	o.NoColor, o.Environ = true, []string{"TERM=xterm"}
+	v := newView(o)
+	r := &rig{T: t, view: v, model: newModel(width, height, false, v.detail), now: time.Unix(1_700_000_000, 0)}
+	r.sum = Summary{Mode: "ebpf", Interfaces: []string{"eth0", "wlan0"}}
+	return r
+}
+
+// flow gives out a record of flow number n; bytes are what the client and the server sent so far.
+func (r *rig) flow(n int, state string, up, down uint64, change func(*report.Flow)) {
+	f := report.Flow{
+		State: state, Proto: 6, Protocol: "tls", Method: "dpi", FirstSeen: r.now.UnixNano(), LastSeen: r.now.UnixNano(),
+		Client: report.Endpoint{Addr: netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:%d", n%4+1, 40000+n%20000)), Bytes: up, Packets: up / 100},
+		Server: report.Endpoint{Addr: netip.MustParseAddrPort("198.51.100.7:443"), Bytes: down, Packets: down / 1000},
+	}
+	copy(f.ID[:], fmt.Sprintf("%032x", n))
+	if change != nil {
+		change(&f)
+	}
+	if err := r.view.Flow(&f); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *rig) tick() {
+	r.now = r.now.Add(time.Second)
+	r.view.Tick(r.now, r.sum)
+	screen{r.model, r.view}.Update(ticked{})
+}
+
+// keys presses keys: single characters, and names in angle brackets.
+func (r *rig) keys(keys string) {
+	for keys != "" {
+		name, text := keys[:1], keys[:1]
+		if n := strings.IndexByte(keys, '>'); name == "<" && n > 0 {
+			name, text = keys[1:n], ""
+			keys = keys[n:]
+		}
+		keys = keys[1:]
+		r.model.key(name, text)
+	}
+}
+
+// lines is the screen, checked for what holds of every screen.
+func (r *rig) lines() []string {
+	r.Helper()
+	lines := r.model.render()
+	if len(lines) > r.model.height {
+		r.Errorf("%d lines in a window of %d", len(lines), r.model.height)
+	}
+	for _, line := range lines {
+		if len(line) > r.model.width {
+			r.Errorf("%d columns in a window of %d: %q", len(line), r.model.width, line)
+		}
+		for _, c := range []byte(line) {
+			if c < ' ' || c > '~' {
+				r.Fatalf("byte %#x on the screen: %q", c, line)
+			}
+		}
+	}
+	return lines
+}
+
+func (r *rig) text() string { return strings.Join(r.lines(), "\n") + "\n" }
+
+// golden compares the screen with testdata/name.txt.
+func (r *rig) golden(name string) {
+	r.Helper()
+	file, got := filepath.Join("testdata", name+".txt"), r.text()
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			r.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			r.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if got != string(want) {
+		r.Errorf("%s: the screen is\n%s\nwant\n%s", file, got, want)
+	}
+}
+
+// household is some seconds of traffic of four hosts.
+func (r *rig) household() {
+	apps := []struct{ app, method, protocol, host, hostMethod string }{
+		{"youtube", "host", "quic", "rr3---sn-4g5e6nsz.googlevideo.com", ""},
+		{"netflix", "dns", "tls", "ipv4-c001-fra001-ix.1.oca.nflxvideo.net", "dns"},
+		{"", "", "ssh", "", ""},
+		{"", "", "dns", "", ""},
+		{"whatsapp", "address", "noise", "", ""},
+		{"", "", "", "", ""},
+	}
+	for second := uint64(1); second <= 6; second++ {
+		for n := range 12 {
+			a := apps[n%len(apps)]
+			state := "update"
+			if second == 1 {
+				state = "new"
+			} else if n == 11 && second == 6 {
+				state = "end"
+			}
+			step := uint64(n+1) * 10_000
+			r.flow(n, state, step*second, 20*step*second, func(f *report.Flow) {
+				f.Application, f.ApplicationMethod, f.Protocol = a.app, a.method, a.protocol
+				f.Hostname, f.HostnameMethod = []byte(a.host), a.hostMethod
+				if a.protocol == "dns" {
+					f.Method = "port"
+				}
+			})
+			r.sum.Bytes += 21 * step
+			r.sum.Packets += step / 100
+		}
+		r.tick()
+	}
+}

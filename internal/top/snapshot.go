@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package top
+
+import (
+	"bytes"
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/weirnet/weir/internal/packet"
+)
+
+// entry is one line of a list, as it was at a moment. Its texts are printable ASCII.
+type entry struct {
+	key         string // stays the same as long as the line is about the same
+	name        string
+	host        netip.Addr // of a host's line
+	up, down    float64    // bytes a second, from and to the client
+	packets     float64    // a second
+	bytes       uint64
+	flows       int
+	address     string // of a flow's server
+	transport   string
+	application string
+	protocol    string
+	ended       bool
+}
+
+func (e *entry) rate() float64 { return e.up + e.down }
+
+// snapshot is what the screen shows, until the next one.
+type snapshot struct {
+	lists   [kinds][]entry
+	summary Summary
+	rate    float64 // bytes a second, of all that the capture counted
+	packets float64 // a second
+	flows   int     // that live and are followed
+
+	leftOut int // flows of the host shown that are in no list: the least busy of too many
+
+	evictedFlows, evictedHosts uint64
+}
+
+// maxShown bounds how many flows of one host are listed: they are copied each second, while records wait.
+const maxShown = 2000
+
+// snapshot copies the sums of all applications, protocols and hosts.
+func (c *counts) snapshot() *snapshot {
+	s := &snapshot{
+		summary: c.summary, flows: c.live.Len(), evictedFlows: c.evictedFlows, evictedHosts: c.evictedHosts,
+	}
+	all := c.all.complete(c.tick)
+	s.rate, s.packets = float64(all.bytes[0])/c.elapsed.Seconds(), float64(all.packets)/c.elapsed.Seconds()
+	s.lists[applications] = c.entries(c.applications)
+	s.lists[protocols] = c.entries(c.protocols)
+	s.lists[hosts] = make([]entry, 0, len(c.hosts))
+	for addr, r := range c.hosts {
+		e := c.entry(r)
+		e.host, e.name = addr, plain(addr.String())
+		e.key = e.name
+		s.lists[hosts] = append(s.lists[hosts], e)
+	}
+	return s
+}
+
+// detail adds to a snapshot what is known of one host.
+func (c *counts) detail(s *snapshot, host netip.Addr) {
+	s.lists[hostFlows], s.lists[hostApplications], s.leftOut = nil, nil, 0
+	r := c.hosts[host]
+	if r == nil {
+		return
+	}
+	s.lists[hostApplications] = c.entries(r.applications)
+	var busy []busyFlow
+	for _, f := range c.flows {
+		if f.rows[ofHost] == r {
+			busy = append(busy, busyFlow{f, f.recent.complete(c.tick).sum()})
+		}
+	}
+	if len(busy) > maxShown {
+		slices.SortFunc(busy, func(a, b busyFlow) int {
+			return cmp.Or(cmp.Compare(b.recent, a.recent), cmp.Compare(b.flow.total.sum(), a.flow.total.sum()),
+				bytes.Compare(a.flow.id[:], b.flow.id[:]))
+		})
+		s.leftOut = len(busy) - maxShown
+		busy = busy[:maxShown]
+	}
+	for _, b := range busy {
+		s.lists[hostFlows] = append(s.lists[hostFlows], c.flowEntry(b.flow))
+	}
+}
+
+// busyFlow is a flow with how many bytes it had of late.
+type busyFlow struct {
+	flow   *flow
+	recent uint64
+}
+
+func (c *counts) entries(rows map[string]*row) []entry {
+	list := make([]entry, 0, len(rows))
+	for name, r := range rows {
+		if r.flows == 0 && r.total == (amounts{}) {
+			continue // all that it had is another application's by now
+		}
+		e := c.entry(r)
+		e.name, e.key = plain(name), name
+		list = append(list, e)
+	}
+	return list
+}
+
+func (c *counts) entry(r *row) entry {
+	e := entry{bytes: r.total.sum(), flows: r.flows}
+	e.rates(r.recent.complete(c.tick), c.elapsed.Seconds())
+	return e
+}
+
+func (e *entry) rates(a amounts, seconds float64) {
+	e.up, e.down, e.packets = float64(a.bytes[0])/seconds, float64(a.bytes[1])/seconds, float64(a.packets)/seconds
+}
+
+// flowEntry describes a flow; what is guessed has a question mark.
+func (c *counts) flowEntry(f *flow) entry {
+	e := entry{
+		key: string(f.id[:]), bytes: f.total.sum(), flows: 1, ended: f.ended, transport: packet.ProtoName(f.proto),
+		address:     addressText(f.server),
+		application: guess(orNone(f.application), f.applicationGuess && f.application != ""),
+		protocol:    guess(orNone(f.protocol), f.protocolGuess && f.protocol != ""),
+	}
+	e.name = e.address
+	if f.hostname != "" {
+		e.name = guess(f.hostname, f.hostnameGuess)
+	}
+	e.rates(f.recent.complete(c.tick), c.elapsed.Seconds())
+	return e
+}
+
+func guess(name string, guessed bool) string {
+	if guessed {
+		return plain(name) + "?"
+	}
+	return plain(name)
+}
+
+func addressText(a netip.AddrPort) string {
+	if a.Port() == 0 {
+		return plain(a.Addr().String())
+	}
+	return plain(a.String())
+}

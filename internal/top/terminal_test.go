@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package top
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/report"
+)
+
+// terminal is a pseudo-terminal: what is written to its far end is gathered.
+type terminal struct {
+	*testing.T
+	near, far *os.File
+	mu        sync.Mutex
+	written   []byte
+}
+
+func openTerminal(t *testing.T, width, height uint16) *terminal {
+	t.Helper()
+	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	t.Cleanup(func() { near.Close() })
+	raw, err := near.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var number uint32
+	raw.Control(func(fd uintptr) {
+		if err = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0); err == nil {
+			number, err = unix.IoctlGetUint32(int(fd), unix.TIOCGPTN)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { far.Close() })
+	term := &terminal{T: t, near: near, far: far}
+	term.resize(width, height)
+	go func() {
+		b := make([]byte, 4096)
+		for {
+			n, err := near.Read(b)
+			if err != nil {
+				return
+			}
+			term.mu.Lock()
+			term.written = append(term.written, b[:n]...)
+			term.mu.Unlock()
+		}
+	}()
+	return term
+}
+
+func (t *terminal) resize(width, height uint16) {
+	t.Helper()
+	if err := unix.IoctlSetWinsize(int(t.far.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: width, Row: height}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (t *terminal) press(keys string) {
+	t.Helper()
+	t.mu.Lock()
+	t.written = nil
+	t.mu.Unlock()
+	if _, err := t.near.WriteString(keys); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expect waits until a text has been written since the last key.
+func (t *terminal) expect(text string) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		t.mu.Lock()
+		found, got := bytes.Contains(t.written, []byte(text)), string(t.written)
+		t.mu.Unlock()
+		if found {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no %q was written, but %q", text, got)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (t *terminal) termios() unix.Termios {
+	t.Helper()
+	s, err := unix.IoctlGetTermios(int(t.far.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *s
+}
+
+// start runs the view, and returns a function that waits for its end.
+func (t *terminal) start(ctx context.Context, o Options) (*View, func()) {
+	t.Helper()
+	before := t.termios()
+	o.In, o.Out = t.far, t.far
+	v, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- v.Run(ctx) }()
+	return v, func() {
+		t.Helper()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("does not end")
+		}
+		if t.termios() != before {
+			t.Error("the terminal is not as it was")
+		}
+		t.expect("\x1b[?1049l") // the alternate screen is left
+	}
+}
+
+func feed(v *View) {
+	f := report.Flow{State: "new", Proto: 6, Protocol: "tls", Method: "dpi", Application: "youtube", Hostname: []byte("video.example"),
+		Client: report.Endpoint{Addr: netip.MustParseAddrPort("192.0.2.9:4000"), Bytes: 1e6, Packets: 1000},
+		Server: report.Endpoint{Addr: netip.MustParseAddrPort("198.51.100.7:443"), Bytes: 9e6, Packets: 9000}}
+	copy(f.ID[:], strings.Repeat("1", 32))
+	v.Flow(&f)
+	v.Tick(time.Now(), Summary{Mode: "ebpf", Interfaces: []string{"eth0"}, Bytes: 1e7, Packets: 1e4})
+}
+
+func TestTerminal(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		o       Options
+		colours bool
+	}{
+		{"xterm", Options{Environ: []string{"TERM=xterm-256color"}}, true},
+		{"no colour", Options{Environ: []string{"TERM=xterm-256color"}, NoColor: true}, false},
+		{"NO_COLOR", Options{Environ: []string{"TERM=xterm-256color", "NO_COLOR=1"}}, false},
+		{"vt100", Options{Environ: []string{"TERM=vt100"}}, false},
+		{"dumb", Options{Environ: []string{"TERM=dumb"}}, false},
+		{"none", Options{Environ: []string{"HOME=/"}}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			term := openTerminal(t, 80, 24)
+			v, wait := term.start(t.Context(), c.o)
+			term.expect("no traffic yet")
+			feed(v)
+			term.expect("youtube")
+			term.mu.Lock()
+			written := string(term.written)
+			term.mu.Unlock()
+			if got := strings.Contains(written, "\x1b[7m"); got != c.colours {
+				t.Errorf("styles: %v in %q", got, written)
+			}
+			for _, question := range []string{"\x1b[c", "\x1b[6n", "$p", "\x1b]11;?"} {
+				if strings.Contains(written, question) {
+					t.Errorf("the terminal is asked %q", question)
+				}
+			}
+			term.press("3")
+			term.expect("192.0.2.9")
+			term.press("\r")
+			term.expect("video.example")
+			term.press("p")
+			term.expect("PAUSED")
+			term.press("?")
+			term.expect("byte that is no plain ASCII")
+			term.press("\x1b[B\x1bx")
+			term.press("q")
+			wait()
+			v.Tick(time.Now(), Summary{}) // nobody waits for it any longer
+			v.Tick(time.Now(), Summary{})
+		})
+	}
+}
+
+// TestEnds ends the view by ctrl-c, and by its context.
+func TestEnds(t *testing.T) {
+	term := openTerminal(t, 80, 24)
+	_, wait := term.start(t.Context(), Options{Environ: []string{"TERM=xterm"}})
+	term.expect("no traffic yet")
+	term.press("\x03")
+	wait()
+
+	term = openTerminal(t, 80, 24)
+	ctx, cancel := context.WithCancel(t.Context())
+	_, wait = term.start(ctx, Options{Environ: []string{"TERM=xterm"}})
+	term.expect("no traffic yet")
+	cancel()
+	wait()
+}
+
+// TestResize changes the window's size while it runs. The kernel sends SIGWINCH to the terminal's own session only, which a
+// test is not of: the test sends it to itself.
+func TestResize(t *testing.T) {
+	term := openTerminal(t, 80, 24)
+	v, wait := term.start(t.Context(), Options{Environ: []string{"TERM=xterm"}})
+	feed(v)
+	term.expect("packets/s")
+	term.press("")
+	term.resize(40, 10)
+	if err := unix.Kill(os.Getpid(), unix.SIGWINCH); err != nil {
+		t.Fatal(err)
+	}
+	term.expect("s sort / filter p pause")
+	term.press("q")
+	wait()
+}
+
+// TestSlowTerminal: whoever hands records in never waits for a terminal that takes nothing.
+func TestSlowTerminal(t *testing.T) {
+	term := openTerminal(t, 200, 50)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	v, wait := term.start(ctx, Options{Environ: []string{"TERM=xterm"}})
+	term.expect("no traffic yet")
+	if err := unix.IoctlSetInt(int(term.far.Fd()), unix.TCXONC, unix.TCOOFF); err != nil { // as by ctrl-s
+		t.Fatal(err)
+	}
+	handed := make(chan struct{})
+	go func() {
+		defer close(handed)
+		for range 200 {
+			feed(v)
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	select {
+	case <-handed:
+	case <-time.After(10 * time.Second):
+		t.Error("records wait for the terminal")
+	}
+	if err := unix.IoctlSetInt(int(term.far.Fd()), unix.TCXONC, unix.TCOON); err != nil {
+		t.Fatal(err)
+	}
+	term.expect("youtube")
+	cancel()
+	wait()
+}
+
+// TestStuckTerminal: the end doesn't wait for ever for a terminal that takes nothing any longer.
+func TestStuckTerminal(t *testing.T) {
+	term := openTerminal(t, 200, 50)
+	before := term.termios()
+	v, err := New(Options{In: term.far, Out: term.far, Environ: []string{"TERM=xterm"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- v.Run(ctx) }()
+	term.expect("no traffic yet")
+	if err := unix.IoctlSetInt(int(term.far.Fd()), unix.TCXONC, unix.TCOOFF); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 { // until what draws waits
+		feed(v)
+		time.Sleep(100 * time.Millisecond)
+	}
+	cancel()
+	select {
+	case err := <-done:
+		if err == nil || term.termios() != before {
+			t.Errorf("%v, settings restored: %v", err, term.termios() == before)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("does not end")
+	}
+	if err := unix.IoctlSetInt(int(term.far.Fd()), unix.TCXONC, unix.TCOON); err != nil {
+		t.Fatal(err)
+	}
+	term.expect("\x1b[?1049l")
+	<-v.done
+}
+
+func TestNoTerminal(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	term := openTerminal(t, 80, 24)
+	for _, o := range []Options{{In: r, Out: w}, {In: term.far, Out: w}, {In: r, Out: term.far}, {Out: term.far}, {}} {
+		if _, err := New(o); !errors.Is(err, ErrNoTerminal) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}

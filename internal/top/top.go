@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package top is a live view of flow records on a terminal: rates by application, by protocol and by host.
+package top
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/report"
+)
+
+// Options say where and how the view is drawn.
+type Options struct {
+	In, Out *os.File // the terminal; nothing else is opened
+	NoColor bool
+	Environ []string // for TERM, NO_COLOR, COLUMNS, LINES; nil: the process's
+
+	// MaxFlows and MaxHosts bound what is remembered; 0: 65,536 flows, 4,096 hosts.
+	MaxFlows, MaxHosts int
+}
+
+// Summary is what the capture counts in all, since its start.
+type Summary struct {
+	Mode           string // ebpf, afpacket, libpcap
+	Interfaces     []string
+	Packets, Bytes uint64
+	Sampled        uint64 // packets that were looked into; 0: all, or not known
+	Lost           []Loss
+}
+
+// Loss is a number of packets and what became of them, in words that go on after a number: "packets: the ring was full".
+type Loss struct {
+	Packets uint64
+	Cause   string
+}
+
+// View gathers records and draws them. Flow and Tick may be called by other goroutines than Run's, before, during and after it;
+// they never wait for the terminal.
+type View struct {
+	options Options
+	term    string
+	colour  bool
+
+	mu     sync.Mutex
+	counts *counts
+
+	wake chan struct{} // a tick is complete
+	done chan struct{} // the terminal is left alone from now on
+}
+
+// ErrNoTerminal is returned by New when In or Out is no terminal.
+var ErrNoTerminal = errors.New("weir top needs a terminal; use weir run --output table")
+
+// New returns a view on the terminal behind the options' In and Out.
+func New(o Options) (*View, error) {
+	for _, f := range [...]*os.File{o.In, o.Out} {
+		if f == nil {
+			return nil, ErrNoTerminal
+		}
+		if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
+			return nil, ErrNoTerminal
+		}
+	}
+	return newView(o), nil
+}
+
+func newView(o Options) *View {
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	if o.MaxFlows <= 0 {
+		o.MaxFlows = maxFlows
+	}
+	if o.MaxHosts <= 0 {
+		o.MaxHosts = maxHosts
+	}
+	v := &View{options: o, counts: newCounts(o.MaxFlows, o.MaxHosts), wake: make(chan struct{}, 1), done: make(chan struct{})}
+	v.term = lookup(o.Environ, "TERM")
+	v.colour = !o.NoColor && lookup(o.Environ, "NO_COLOR") == "" && hasColour(v.term)
+	return v
+}
+
+// lookup returns a variable's value; the last one counts, as for exec.
+func lookup(environ []string, name string) string {
+	value := ""
+	for _, e := range environ {
+		if k, v, ok := strings.Cut(e, "="); ok && k == name {
+			value = v
+		}
+	}
+	return value
+}
+
+// hasColour tells by the terminal's name alone: the process may not read terminfo's files.
+func hasColour(term string) bool {
+	return term != "" && term != "dumb" && !strings.HasPrefix(term, "vt") && !strings.HasSuffix(term, "-m")
+}
+
+// Flow counts a record, which is valid during the call only. It never fails.
+func (v *View) Flow(f *report.Flow) error {
+	v.mu.Lock()
+	v.counts.record(f)
+	v.mu.Unlock()
+	return nil
+}
+
+// Tick is to be called once a second: rates are per tick, whose true length is told by now. The screen is drawn anew.
+func (v *View) Tick(now time.Time, s Summary) {
+	v.mu.Lock()
+	v.counts.next(now, s)
+	v.mu.Unlock()
+	select {
+	case v.wake <- struct{}{}:
+	default: // one is on its way, and shows this tick too
+	}
+}
+
+// patience is how long Run waits for a terminal that takes no output after ctx has ended.
+const patience = 2 * time.Second
+
+// Run draws until the user quits or ctx ends, and leaves the terminal as it was. Signals are the caller's to handle, by ctx;
+// only changes of the window's size are taken here. Its error says that the terminal can't be read or written. It runs once.
+func (v *View) Run(ctx context.Context) error {
+	before, err := unix.IoctlGetTermios(int(v.options.In.Fd()), unix.TCGETS)
+	if err != nil {
+		return fmt.Errorf("read the terminal's settings: %w", err)
+	}
+	m := newModel(80, 24, v.colour, v.detail)
+	program := tea.NewProgram(screen{m, v}, tea.WithInput(v.options.In), tea.WithOutput(v.options.Out),
+		tea.WithEnvironment(v.environ()), tea.WithColorProfile(v.profile()), tea.WithoutSignalHandler(), tea.WithFPS(20))
+	go func() {
+		_, err = program.Run()
+		close(v.done)
+	}()
+	go v.forward(program)
+	select {
+	case <-v.done:
+	case <-ctx.Done():
+		go program.Quit() // waits while the terminal takes nothing
+		select {
+		case <-v.done:
+		case <-time.After(patience):
+			if err := unix.IoctlSetTermios(int(v.options.In.Fd()), unix.TCSETS, before); err != nil {
+				return fmt.Errorf("restore the terminal's settings: %w", err)
+			}
+			return errors.New("draw on the terminal: it takes no output")
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("draw on the terminal: %w", err)
+	}
+	return nil
+}
+
+// forward tells the program of ticks.
+func (v *View) forward(program *tea.Program) {
+	for {
+		select {
+		case <-v.done:
+			return
+		case <-v.wake:
+			program.Send(ticked{})
+		}
+	}
+}
+
+// environ is what Bubble Tea is told. With SSH_TTY it doesn't ask the terminal for features (modes 2026 and 2027): a slow line
+// would bring the answer after the end, and old terminals print the question.
+func (v *View) environ() []string {
+	e := []string{"TERM=" + v.term, "SSH_TTY=unknown"}
+	for _, name := range [...]string{"COLUMNS", "LINES"} {
+		if value := lookup(v.options.Environ, name); value != "" {
+			e = append(e, name+"="+value)
+		}
+	}
+	return e
+}
+
+// profile is told, so that Bubble Tea doesn't look for it in files.
+func (v *View) profile() colorprofile.Profile {
+	if v.colour {
+		return colorprofile.ANSI
+	}
+	return colorprofile.NoTTY
+}
+
+// snapshot copies what the model shows.
+func (v *View) snapshot(host netip.Addr) *snapshot {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.counts.snapshot()
+	if host.IsValid() {
+		v.counts.detail(s, host)
+	}
+	return s
+}
+
+func (v *View) detail(s *snapshot, host netip.Addr) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.counts.detail(s, host)
+}
+
+// ticked is the message that a tick is complete.
+type ticked struct{}
+
+// screen is the model as Bubble Tea wants it.
+type screen struct {
+	model *model
+	view  *View
+}
+
+func (s screen) Init() tea.Cmd { return nil }
+
+func (s screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	m := s.model
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.resize(msg.Width, msg.Height)
+	case tea.KeyPressMsg:
+		m.key(msg.String(), msg.Text)
+	case ticked:
+		if m.paused { // the display stands still
+			break
+		}
+		host := netip.Addr{}
+		if m.inHost() {
+			host = m.host
+		}
+		m.take(s.view.snapshot(host))
+	}
+	if m.quit {
+		return s, tea.Quit
+	}
+	return s, nil
+}
+
+func (s screen) View() tea.View {
+	v := tea.NewView(strings.Join(s.model.render(), "\n"))
+	v.AltScreen, v.DisableBracketedPasteMode = true, true
+	return v
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package topology knows the machine's network as the kernel tells it over rtnetlink: its interfaces, and which of them to watch.
+//
+// Nothing here needs a capability. The system calls are those of a socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE): bind,
+// getsockname, setsockopt, sendmsg, recvmsg, close, and epoll by way of the Go runtime.
+package topology
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Link is one network interface.
+type Link struct {
+	Index uint32
+	Name  string
+	// Kind is the driver's name for virtual devices (IFLA_INFO_KIND: veth, bridge, vlan, tun, bond, wireguard, …), else empty.
+	Kind string
+	// Type is the hardware type (ARPHRD_*, linux/if_arp.h).
+	Type uint16
+	// Up: the link is set up and its operational state (RFC 2863) is up, or not known, as with tun and ppp.
+	Up       bool
+	Loopback bool
+	// Master is the index of the bridge, bond, team or VRF that the link is a port of, else 0.
+	Master   uint32
+	IsBridge bool
+	// Parent is the index of the link below (IFLA_LINK) where that is in the same network namespace, else 0. A veth has none: its
+	// peer is not below it, and the kernel does not tell of the peer when the pair is made.
+	Parent uint32
+	MTU    uint32 // bytes
+	MAC    net.HardwareAddr
+}
+
+// Equal says whether two descriptions are the same in every field.
+func (l Link) Equal(o Link) bool {
+	same := bytes.Equal(l.MAC, o.MAC)
+	return same && l.Index == o.Index && l.Name == o.Name && l.Kind == o.Kind && l.Type == o.Type && l.Up == o.Up &&
+		l.Loopback == o.Loopback && l.Master == o.Master && l.IsBridge == o.IsBridge && l.Parent == o.Parent && l.MTU == o.MTU
+}
+
+// Links are links by index.
+type Links map[uint32]Link
+
+// Sorted returns them in the order of their index.
+func (ls Links) Sorted() []Link {
+	return slices.SortedFunc(maps.Values(ls), func(a, b Link) int { return cmp.Compare(a.Index, b.Index) })
+}
+
+// Named returns the link that has the name.
+func (ls Links) Named(name string) (Link, bool) {
+	for _, l := range ls {
+		if l.Name == name {
+			return l, true
+		}
+	}
+	return Link{}, false
+}
+
+// List asks the kernel for all links of this network namespace.
+func List() (Links, error) { return list(0) }
+
+// list asks in the network namespace of the descriptor netNS, or with 0 in the calling thread's.
+func list(netNS int) (Links, error) {
+	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{NetNS: netNS, MessageBufferSize: messageBuffer})
+	if err != nil {
+		return nil, fmt.Errorf("list links: %w", err)
+	}
+	defer conn.Close()
+	for {
+		messages, err := conn.Execute(dumpRequest())
+		if err != nil {
+			return nil, fmt.Errorf("list links: %w", err)
+		}
+		links, whole := Links{}, true
+		for _, m := range messages {
+			whole = whole && m.Header.Flags&netlink.DumpInterrupted == 0
+			l, ok, err := parseLink(m)
+			if err != nil {
+				return nil, fmt.Errorf("list links: %w", err)
+			}
+			if ok {
+				links[l.Index] = l
+			}
+		}
+		if whole { // else links changed while the kernel was telling, and some may be missing
+			return links, nil
+		}
+	}
+}
+
+// messageBuffer holds any one datagram: the kernel fills at most 32 KiB for a dump (netlink_recvmsg).
+const messageBuffer = 64 << 10
+
+func dumpRequest() netlink.Message {
+	return netlink.Message{
+		Header: netlink.Header{Type: unix.RTM_GETLINK, Flags: netlink.Request | netlink.Dump},
+		Data:   make([]byte, unix.SizeofIfInfomsg),
+	}
+}
+
+var errShortLink = errors.New("link message is shorter than its header")
+
+// parseLink reads RTM_NEWLINK and RTM_DELLINK. It is not ok for messages that do not describe a link as a whole: those of the
+// bridge family tell of a port (its RTM_DELLINK means that the port left the bridge), those with IFLA_WIRELESS of a radio event.
+// It reads the attributes itself, because rtnetlink's own type leaves out IFLA_LINK_NETNSID, without which an index of another
+// namespace looks like one of ours, and refuses a whole dump for one link with an address of 1 byte (ARPHRD_PHONET).
+func parseLink(m netlink.Message) (l Link, ok bool, err error) {
+	if m.Header.Type != unix.RTM_NEWLINK && m.Header.Type != unix.RTM_DELLINK {
+		return l, false, nil
+	}
+	if len(m.Data) < unix.SizeofIfInfomsg {
+		return l, false, errShortLink
+	}
+	if m.Data[0] != unix.AF_UNSPEC {
+		return l, false, nil
+	}
+	flags := binary.NativeEndian.Uint32(m.Data[8:])
+	l = Link{
+		Type:     binary.NativeEndian.Uint16(m.Data[2:]),
+		Index:    binary.NativeEndian.Uint32(m.Data[4:]),
+		Loopback: flags&unix.IFF_LOOPBACK != 0,
+	}
+	attributes, err := netlink.NewAttributeDecoder(m.Data[unix.SizeofIfInfomsg:])
+	if err != nil {
+		return l, false, fmt.Errorf("attributes of link %d: %w", l.Index, err)
+	}
+	var state uint8
+	elsewhere := false
+	for attributes.Next() {
+		switch attributes.Type() {
+		case unix.IFLA_IFNAME:
+			l.Name = attributes.String()
+		case unix.IFLA_MTU:
+			l.MTU = attributes.Uint32()
+		case unix.IFLA_ADDRESS:
+			l.MAC = bytes.Clone(attributes.Bytes())
+		case unix.IFLA_MASTER:
+			l.Master = attributes.Uint32()
+		case unix.IFLA_LINK:
+			l.Parent = attributes.Uint32()
+		case unix.IFLA_LINK_NETNSID:
+			elsewhere = true
+		case unix.IFLA_OPERSTATE:
+			state = attributes.Uint8()
+		case unix.IFLA_LINKINFO:
+			attributes.Nested(func(info *netlink.AttributeDecoder) error {
+				for info.Next() {
+					if info.Type() == unix.IFLA_INFO_KIND {
+						l.Kind = info.String()
+					}
+				}
+				return nil
+			})
+		case unix.IFLA_WIRELESS:
+			return l, false, nil
+		}
+	}
+	if err := attributes.Err(); err != nil {
+		return l, false, fmt.Errorf("attributes of link %d: %w", l.Index, err)
+	}
+	if elsewhere || l.Kind == "veth" || l.Kind == "netkit" {
+		l.Parent = 0
+	}
+	l.IsBridge = l.Kind == "bridge"
+	l.Up = flags&unix.IFF_UP != 0 && (state == operUnknown || state == operUp)
+	return l, true, nil
+}
+
+// Operational states (IF_OPER_*, linux/if.h).
+const (
+	operUnknown = 0
+	operUp      = 6
+)

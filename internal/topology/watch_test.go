@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package topology
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// follower keeps what a Watch told.
+type follower struct {
+	t      *testing.T
+	netNS  int
+	mu     sync.Mutex
+	links  Links
+	log    []Event
+	hold   chan struct{} // while set, Watch's callback waits for it to be closed
+	woken  chan struct{}
+	losses int // how often messages were lost
+}
+
+// follow starts a Watch in the namespace and waits for its first list.
+func follow(t *testing.T, netNS, buffer int) *follower {
+	t.Helper()
+	f := &follower{t: t, netNS: netNS, links: Links{}, woken: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	w, err := newWatcher(netNS, buffer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { ended <- w.Run(ctx, f.each) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("Watch: %v", err)
+			}
+		case <-time.After(time.Second):
+			t.Error("Watch did not end with its context")
+		}
+	})
+	f.await("the first list", func() bool { return len(f.log) > 0 && f.log[len(f.log)-1].Kind == Synced })
+	return f
+}
+
+func (f *follower) each(e Event) {
+	f.mu.Lock()
+	hold := f.hold
+	f.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	old, known := f.links[e.Link.Index]
+	switch e.Kind {
+	case Added:
+		if known {
+			f.t.Errorf("%s added as %s while %s has its index", e.Link.Name, e.Link.Name, old.Name)
+		}
+		if same, ok := f.links.Named(e.Link.Name); ok {
+			f.t.Errorf("%s added while index %d has its name", e.Link.Name, same.Index)
+		}
+	case Changed:
+		if !known || !old.Equal(e.Old) || old.Equal(e.Link) {
+			f.t.Errorf("changed to %+v from %+v, known was %+v", e.Link, e.Old, old)
+		}
+	case Removed:
+		if !known {
+			f.t.Errorf("%+v removed twice", e.Link)
+		}
+	}
+	if e.Kind == Resynced {
+		f.losses++
+	}
+	f.links.Apply(e)
+	f.log = append(f.log, e)
+	select {
+	case f.woken <- struct{}{}:
+	default:
+	}
+}
+
+// await waits, at most a second, until a condition on what was told holds.
+func (f *follower) await(what string, done func() bool) time.Duration {
+	f.t.Helper()
+	began := time.Now()
+	deadline := time.After(time.Second)
+	for {
+		f.mu.Lock()
+		ok := done()
+		f.mu.Unlock()
+		if ok {
+			return time.Since(began)
+		}
+		select {
+		case <-f.woken:
+		case <-deadline:
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.t.Fatalf("%s: not within a second; %d events, the last: %+v", what, len(f.log), f.log[max(0, len(f.log)-3):])
+		}
+	}
+}
+
+// awaitKernel waits until what was told equals the kernel's own list.
+func (f *follower) awaitKernel() time.Duration {
+	f.t.Helper()
+	kernel, err := list(f.netNS)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return f.await("the kernel's list", func() bool { return equal(f.links, kernel) })
+}
+
+func equal(a, b Links) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i, l := range a {
+		if !l.Equal(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// since returns how many events were told so far, and a function that returns those told later.
+func (f *follower) since() func(kind EventKind, name string) (found []Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	start := len(f.log)
+	return func(kind EventKind, name string) (found []Event) {
+		for _, e := range f.log[start:] {
+			if e.Kind == kind && (name == "" || e.Link.Name == name) {
+				found = append(found, e)
+			}
+		}
+		return found
+	}
+}
+
+func TestListFields(t *testing.T) {
+	fd := newNamespace(t)
+	ip(t, "link set lo up", "link add br0 type bridge", "link add p0 index 70 mtu 1400 address 02:00:00:00:00:0a type veth peer name p1",
+		"link set p0 master br0", "link set p0 up", "link set p1 up", "tuntap add dev tun0 mode tun",
+		"link add link p1 name mv type macvlan mode bridge")
+	links, err := list(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	br, _ := links.Named("br0")
+	b, _ := links.Named("p1")
+	a, _ := links.Named("p0")
+	want := Link{Index: 70, Name: "p0", Kind: "veth", Type: unix.ARPHRD_ETHER, Up: true, Master: br.Index, MTU: 1400,
+		MAC: []byte{2, 0, 0, 0, 0, 10}}
+	if !a.Equal(want) {
+		t.Errorf("veth: %+v, want %+v", a, want)
+	}
+	if !br.IsBridge || br.Kind != "bridge" || br.Up {
+		t.Errorf("bridge: %+v", br)
+	}
+	if lo, _ := links.Named("lo"); !lo.Loopback || !lo.Up || lo.Index != 1 || lo.Type != unix.ARPHRD_LOOPBACK {
+		t.Errorf("loopback: %+v", lo)
+	}
+	if tun, _ := links.Named("tun0"); tun.Kind != "tun" || tun.Type != unix.ARPHRD_NONE || len(tun.MAC) != 0 {
+		t.Errorf("tun: %+v", tun)
+	}
+	if mv, _ := links.Named("mv"); mv.Kind != "macvlan" || mv.Parent != b.Index {
+		t.Errorf("macvlan: %+v", mv)
+	}
+}
+
+// TestListMatchesIP: ip's own words as a second opinion.
+func TestListMatchesIP(t *testing.T) {
+	fd := newNamespace(t)
+	ip(t, "link add p0 type veth peer name p1", "link set p0 up", "link add br0 type bridge")
+	links, err := list(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("ip", "-o", "link").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) != len(links) {
+		t.Fatalf("%d links, ip has %d", len(links), len(lines))
+	}
+	for i, l := range links.Sorted() {
+		if !strings.HasPrefix(lines[i], fmt.Sprintf("%d: %s", l.Index, l.Name)) ||
+			!strings.Contains(lines[i], fmt.Sprintf(" mtu %d ", l.MTU)) || !strings.Contains(lines[i], l.MAC.String()) {
+			t.Errorf("%+v, ip says %s", l, lines[i])
+		}
+	}
+}
+
+// TestWatch is check C8 of the reliability research: whatever happens to interfaces is known within a second.
+func TestWatch(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		run  func(t *testing.T, f *follower)
+	}{
+		{"flap", testFlap}, {"rename", testRename}, {"recreate", testRecreate}, {"many", testMany}, {"move", testMove},
+		{"bridge", testBridge}, {"index reused", testIndexReused},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fd := newNamespace(t)
+			ip(t, "link add p0 type veth peer name p1", "link set p1 up", "link set p0 up")
+			c.run(t, follow(t, fd, receiveBuffer))
+		})
+	}
+}
+
+func testFlap(t *testing.T, f *follower) {
+	f.awaitKernel() // the carrier comes up a moment later than the link
+	events := f.since()
+	var lines []string
+	for range 100 {
+		lines = append(lines, "link set p0 down", "link set p0 up")
+	}
+	ip(t, lines...)
+	took := f.await("a is up", func() bool {
+		ups := 0
+		for _, e := range events(Changed, "p0") {
+			if e.Link.Up && !e.Old.Up {
+				ups++
+			}
+		}
+		return ups == 100
+	})
+	t.Logf("100 flaps, the last known %v after ip ended", took)
+	if f.losses > 0 {
+		t.Error("messages were lost")
+	}
+}
+
+func testRename(t *testing.T, f *follower) {
+	events := f.since()
+	ip(t, "link set p0 down", "link set p0 name wan0", "link set wan0 up")
+	f.await("the new name", func() bool {
+		for _, e := range events(Changed, "wan0") {
+			if e.Old.Name == "p0" {
+				return true
+			}
+		}
+		return false
+	})
+	if n := len(events(Removed, "")) + len(events(Added, "")); n != 0 {
+		t.Errorf("%d events of links that came or went", n)
+	}
+	f.awaitKernel()
+}
+
+func testRecreate(t *testing.T, f *follower) {
+	events := f.since()
+	ip(t, "link del p0", "link add p0 type veth peer name p1")
+	f.await("a again", func() bool { return len(events(Removed, "p0")) == 1 && len(events(Added, "p0")) == 1 })
+	if before, after := events(Removed, "p0")[0].Link.Index, events(Added, "p0")[0].Link.Index; before == after {
+		t.Errorf("index %d for both", before)
+	}
+	f.awaitKernel()
+}
+
+func testMany(t *testing.T, f *follower) {
+	events := f.since()
+	var lines []string
+	for i := range 100 {
+		lines = append(lines, fmt.Sprintf("link add x%d type veth peer name y%d", i, i))
+	}
+	ip(t, lines...)
+	took := f.await("200 links", func() bool { return len(events(Added, "")) == 200 })
+	t.Logf("200 links, the last known %v after ip ended", took)
+	f.awaitKernel()
+}
+
+func testMove(t *testing.T, f *follower) {
+	events := f.since()
+	other := exec.Command("unshare", "--net", "sleep", "60")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { other.Process.Kill(); other.Wait() })
+	time.Sleep(100 * time.Millisecond) // unshare has to have done it
+	ip(t, fmt.Sprintf("link set p0 netns %d", other.Process.Pid))
+	f.await("a gone", func() bool { return len(events(Removed, "p0")) == 1 })
+	f.awaitKernel()
+}
+
+func testBridge(t *testing.T, f *follower) {
+	events := f.since()
+	ip(t, "link add br0 type bridge", "link set p0 master br0")
+	f.await("a is a port", func() bool {
+		a, _ := f.links.Named("p0")
+		br, ok := f.links.Named("br0")
+		return ok && a.Master == br.Index
+	})
+	ip(t, "link set p0 nomaster")
+	f.await("a is no port", func() bool { a, _ := f.links.Named("p0"); return a.Master == 0 })
+	if gone := events(Removed, ""); len(gone) != 0 {
+		t.Errorf("leaving a bridge was taken for %+v", gone)
+	}
+	f.awaitKernel()
+}
+
+func testIndexReused(t *testing.T, f *follower) {
+	events := f.since()
+	ip(t, "link add r0 index 500 type veth peer name s0", "link del r0", "link add r0 index 500 type bridge")
+	f.await("r twice", func() bool { return len(events(Added, "r0")) == 2 && len(events(Removed, "r0")) == 1 })
+	f.awaitKernel()
+}
+
+// TestWatchLoss: with a buffer that is too small and a reader that is held up, the kernel drops messages. What is told in the end
+// equals the kernel's list, and that there was a loss is told.
+func TestWatchLoss(t *testing.T) {
+	fd := newNamespace(t)
+	ip(t, "link add p0 type veth peer name p1", "link add stays type bridge", "link add n0 index 600 type veth peer name m0",
+		"link add k0 index 700 address 02:00:00:00:00:01 type bridge", "link set stays up")
+	f := follow(t, fd, 1) // the kernel grants its least, about 2 KiB
+	for round := range 2 {
+		events := f.since()
+		f.mu.Lock()
+		hold := make(chan struct{})
+		f.hold = hold
+		f.mu.Unlock()
+		lines := []string{"link set stays down", "link set stays up"} // the first event is held, all after it are lost
+		for i := range 20 {
+			lines = append(lines, fmt.Sprintf("link add x%d type veth peer name y%d", i, i))
+		}
+		for i := range 20 {
+			if i%3 != round {
+				lines = append(lines, fmt.Sprintf("link del x%d", i))
+			}
+		}
+		lines = append(lines, "link del p0", "link add p0 type veth peer name p1", // the same name
+			"link del n0", "link add n0 index 600 type bridge", // the same name and index
+			"link del k0", "link add k2 index 700 address 02:00:00:00:00:02 type bridge", "link set k2 name k3")
+		ip(t, lines...)
+		f.mu.Lock()
+		f.hold = nil
+		f.mu.Unlock()
+		close(hold)
+		f.await("a new list", func() bool { return len(events(Resynced, "")) > 0 })
+		f.awaitKernel()
+		f.mu.Lock()
+		if len(events(Added, "p0")) != 1 || len(events(Removed, "p0")) != 1 {
+			t.Errorf("round %d: made again with the same name: removed %d, added %d", round, len(events(Removed, "p0")), len(events(Added, "p0")))
+		}
+		if len(events(Added, "n0")) != 1 || len(events(Removed, "n0")) != 1 {
+			t.Errorf("round %d: another device with the same name and index: %v %v", round, events(Removed, "n0"), events(Added, "n0"))
+		}
+		if len(events(Added, "k3")) != 1 || len(events(Removed, "k0")) != 1 {
+			t.Errorf("round %d: another device with the same index and kind: %v %v", round, events(Removed, "k0"), events(Added, "k3"))
+		}
+		f.mu.Unlock()
+		lines = []string{"link del n0", "link add n0 index 600 type veth peer name m0", "link del k3",
+			"link add k0 index 700 address 02:00:00:00:00:01 type bridge"}
+		for i := range 20 {
+			if i%3 == round {
+				lines = append(lines, fmt.Sprintf("link del x%d", i))
+			}
+		}
+		ip(t, lines...)
+		f.awaitKernel()
+	}
+}
+
+// TestWatchStorm: links come and go without a pause while the reader loses messages all the time.
+func TestWatchStorm(t *testing.T) {
+	fd := newNamespace(t)
+	f := follow(t, fd, 1)
+	var lines []string
+	for i := range 80 {
+		lines = append(lines, fmt.Sprintf("link add x%d type veth peer name y%d", i%7, i%7), fmt.Sprintf("link set x%d up", i%7))
+		if i%7 != 3 {
+			lines = append(lines, fmt.Sprintf("link del x%d", i%7))
+		} else {
+			lines = append(lines, fmt.Sprintf("link del y%d", i%7))
+		}
+	}
+	lines = append(lines, "link add last type bridge")
+	ip(t, lines...)
+	t.Logf("known %v after ip ended; %d losses", f.awaitKernel(), f.losses)
+}
+
+// TestWatchErrors: a Watch that cannot be had says so.
+func TestWatchErrors(t *testing.T) {
+	if _, err := newWatcher(1<<20, 1); err == nil || !strings.Contains(err.Error(), "watch links") {
+		t.Errorf("no such namespace: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := Watch(ctx, func(Event) {}); err != nil {
+		t.Errorf("ended before it began: %v", err)
+	}
+}
