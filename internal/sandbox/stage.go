@@ -27,6 +27,13 @@ const exitDrop = 125
 // inside is what the first stage said, in the confined process; elsewhere it is nil.
 var inside *order
 
+// init keeps main on the leading thread, whose name is the process's, until Init is done.
+func init() {
+	if _, ok := os.LookupEnv(environment); ok {
+		runtime.LockOSThread()
+	}
+}
+
 // Init does nothing in a process that Start did not start. In one that it did, Init drops every right and executes the program anew,
 // and returns in the second run. It has to be the first thing that main does: before it, the process has its parent's rights.
 func Init() {
@@ -63,6 +70,7 @@ func Conn() (*net.UnixConn, error) {
 // enter is the second stage's beginning.
 func enter(o order) error {
 	inside = &o
+	defer runtime.UnlockOSThread()
 	if err := os.Unsetenv(environment); err != nil {
 		return err
 	}
@@ -70,11 +78,9 @@ func enter(o order) error {
 	if err := dieWithParent(o.Parent); err != nil {
 		return err
 	}
-	// The name that ps shows, which is "exe" after the execution of /proc/self/exe. It is the leading thread's.
-	if unix.Gettid() == unix.Getpid() {
-		name := []byte("weir-agent\x00")
-		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0) // only a name
-	}
+	// The name that ps shows, which is "exe" after the execution of /proc/self/exe.
+	name := []byte("weir-agent\x00")
+	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0) // only a name
 	// Other processes of the user nobody must not trace this one, and packets don't belong in a core dump.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("set dumpable: %w", err)
@@ -86,7 +92,6 @@ func enter(o order) error {
 // dropAndExec gives up what this thread may do and executes the program anew; every other thread ends with that. It returns only
 // with an error.
 func dropAndExec(o order) error {
-	runtime.LockOSThread()
 	o.note("closing of inherited descriptors", closeOnExec(childFD+1))
 	rules, err := newRuleset(o.Readable)
 	o.note("landlock", err)
