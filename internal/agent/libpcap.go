@@ -130,10 +130,12 @@ type answer struct {
 
 // event is told of interfaces: it is called within Read.
 func (s *stream) event(e libpcap.Event) {
-	if e.Err != nil && e.Err.Code == libpcap.CodeUnwatched {
-		return // it may be watched again meanwhile, of which the next event tells
-	}
 	s.mu.Lock()
+	if e.Err != nil && e.Err.Code == libpcap.CodeUnwatched {
+		delete(s.answered, e.Interface) // it may be watched again meanwhile, of which the next event tells
+		s.mu.Unlock()
+		return
+	}
 	was := s.answered[e.Interface]
 	s.answered[e.Interface] = answer{true, e.Err}
 	s.mu.Unlock()
@@ -150,15 +152,19 @@ func (s *stream) start() error {
 	return nil
 }
 
-// idleEnd is for how long nothing may come of a capture that was told to stop: the capturing process flushes every 20 ms.
-const idleEnd = 100 * time.Millisecond
+// idleEnd is for how long no frame may come of a capture that ends: the capturing process flushes every 20 ms. lastWords is how long it
+// may take then to say that its interfaces are not watched any more, and before each what was lost there.
+const (
+	idleEnd   = 100 * time.Millisecond
+	lastWords = 500 * time.Millisecond
+)
 
 func (s *stream) run() {
 	defer close(s.ended)
 	const patience = 50 * time.Millisecond
-	last := time.Now()
+	var stopped time.Time
 	for {
-		before := s.frames.Load()
+		isStopping := s.stopping.Load()
 		err := s.reader.Read(patience, s.frame)
 		now := time.Now()
 		s.pipeline.Tick(now.UnixNano())
@@ -168,17 +174,28 @@ func (s *stream) run() {
 		if err != nil && !s.stopping.Load() {
 			s.broken = err
 		}
+		watched := s.watchedLocked()
 		s.mu.Unlock()
 		if err != nil {
 			return
 		}
-		if s.frames.Load() != before {
-			last = now
+		if isStopping && stopped.IsZero() {
+			stopped = now
 		}
-		if s.stopping.Load() && now.Sub(last) > idleEnd {
+		if isStopping && (watched == 0 || now.Sub(stopped) > lastWords) {
 			return
 		}
 	}
+}
+
+// watchedLocked is how many interfaces are watched, as the stream tells; with mu held.
+func (s *stream) watchedLocked() (n int) {
+	for _, a := range s.answered {
+		if a.given && a.err == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // frame is the way of one frame into the pipeline.

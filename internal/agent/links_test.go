@@ -47,15 +47,22 @@ func (f *follower) send(t *testing.T, x, link string) {
 	f.want[port] = sentOver{link, sent.Frames}
 }
 
-// says waits until weir has said words so often, and holds it to a second, and to three for fifty at once.
-func (f *follower) says(t *testing.T, words string, times int) {
+// says runs commands and waits until weir has said words so often after them; it holds weir to a second, and to three for fifty at once.
+func (f *follower) says(t *testing.T, words string, times int, commands ...string) {
 	t.Helper()
+	time.Sleep(beginAnew) // until what was said before is over
+	before := strings.Count(f.said.String(), words)
+	sh(t, f.host, commands...)
 	began := time.Now()
-	ok := f.within(5*time.Second, func() bool { return strings.Count(f.said.String(), words) >= times })
+	said := func() int { return strings.Count(f.said.String(), words) - before }
+	ok := f.within(5*time.Second, func() bool { return said() >= times })
 	if took := time.Since(began); !ok || took > time.Second+time.Duration(times/25)*time.Second {
-		t.Errorf("weir said %q %d times, want %d, after %v", words, strings.Count(f.said.String(), words), times, took)
+		t.Errorf("weir said %q %d times, want %d, after %v", words, said(), times, took)
 	}
 }
+
+// beginAnew is within what libpcap watches an interface again that went down or changed its name.
+const beginAnew = 700 * time.Millisecond
 
 // end stops weir and looks for everything that was sent.
 func (f *follower) end(t *testing.T) {
@@ -103,21 +110,17 @@ func TestLinksChange(t *testing.T) {
 			time.Sleep(time.Second)
 			f.send(t, "0", "w0")
 
-			sh(t, h, "ip link set w0 down; ip link set w0 name w0b; ip link set w0b up")
-			f.says(t, "w0 is now w0b", 1)
-			time.Sleep(700 * time.Millisecond) // libpcap has to begin anew
+			f.says(t, "w0 is now w0b", 1, "ip link set w0 down; ip link set w0 name w0b; ip link set w0b up")
+			time.Sleep(beginAnew)
 			f.send(t, "0", "w0b")
-			sh(t, h, "ip link set w0b down; ip link set w0b name x0; ip link set x0 up")
-			f.says(t, "no longer watching", 1)
+			f.says(t, "no longer watching", 1, "ip link set w0b down; ip link set w0b name x0; ip link set x0 up")
 			f.send(t, "0", "")
-			sh(t, h, "ip link set x0 down; ip link set x0 name w0; ip link set w0 up")
-			f.says(t, "watching w0\n", 1)
-			time.Sleep(100 * time.Millisecond)
+			f.says(t, "watching w0\n", 1, "ip link set x0 down; ip link set x0 name w0; ip link set w0 up")
+			time.Sleep(beginAnew)
 			f.send(t, "0", "w0")
 
-			for i := range 5 {
-				sh(t, h, "ip link delete w0", make1("0"))
-				f.says(t, "watching w0\n", 2+i)
+			for range 5 {
+				f.says(t, "watching w0\n", 1, "ip link delete w0", make1("0"))
 				f.send(t, "0", "w0")
 			}
 
@@ -129,9 +132,7 @@ func TestLinksChange(t *testing.T) {
 			if left := attached(t, other); len(left) > 0 {
 				t.Errorf("what moved to another namespace keeps %v", left)
 			}
-			sh(t, other, "ip link set w0 netns "+h.Path())
-			sh(t, h, "ip link set w0 up")
-			f.says(t, "watching w0\n", 7)
+			f.says(t, "watching w0\n", 1, "nsenter --net="+other.Path()+" ip link set w0 netns $$", "ip link set w0 up")
 			time.Sleep(100 * time.Millisecond)
 			f.send(t, "0", "w0")
 
@@ -140,8 +141,7 @@ func TestLinksChange(t *testing.T) {
 			for i := range many {
 				lines = append(lines, make1(fmt.Sprint("m", i)))
 			}
-			sh(t, h, lines...)
-			f.says(t, "watching wm", many)
+			f.says(t, "watching wm", many, lines...)
 			time.Sleep(100 * time.Millisecond)
 			for i := range many {
 				f.send(t, fmt.Sprint("m", i), fmt.Sprint("wm", i))

@@ -102,8 +102,17 @@ func (d Datagrams) Send(ctx context.Context, from, to *Host) (Delivery, error) {
 	return d.exchange(ctx, sender, receiver)
 }
 
+// listenTime is for how long an address may be in use: a process that was forked, and has not been executed yet, holds a socket open
+// that was closed here.
+const listenTime = time.Second
+
 func listen(address netip.AddrPort) (*net.UDPConn, error) {
+	began := time.Now()
 	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(address))
+	for errors.Is(err, unix.EADDRINUSE) && time.Since(began) < listenTime {
+		time.Sleep(time.Millisecond)
+		c, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(address))
+	}
 	if err != nil {
 		return nil, err
 	}
