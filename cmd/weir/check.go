@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/capture/kernel"
 	"github.com/weirnet/weir/internal/probe"
 	"github.com/weirnet/weir/internal/topology"
@@ -20,7 +21,7 @@ import (
 
 // newCheck makes the command. It runs the extra probes too.
 func newCheck(extra ...func() probe.Feature) *cobra.Command {
-	var interfaces []string
+	var o agent.Options
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check",
@@ -34,11 +35,14 @@ Exit status: 0 where weir can run, 1 where it can't, 2 for wrong usage.`,
   weir check --json | jq .mode`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			selection, err := topology.NewSelection(interfaces...)
+			selection, err := topology.NewSelection(o.Interfaces...)
 			if err != nil {
 				return err
 			}
-			report, err := probe.Run(probe.Options{Selection: selection, Extra: extra})
+			if err := o.Sides.Check(); err != nil {
+				return err
+			}
+			report, err := probe.Run(probe.Options{Selection: selection, Sides: o.Sides, Extra: extra})
 			if err != nil {
 				return partialError{err}
 			}
@@ -56,7 +60,8 @@ Exit status: 0 where weir can run, 1 where it can't, 2 for wrong usage.`,
 			return err
 		},
 	}
-	c.Flags().StringArrayVarP(&interfaces, "interface", "i", nil, "interface to watch, by name or pattern; may be repeated")
+	c.Flags().StringArrayVarP(&o.Interfaces, "interface", "i", nil, "interface to watch, by name or pattern; may be repeated")
+	sideFlags(c.Flags(), &o)
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the same content")
 	return c
 }
@@ -86,13 +91,13 @@ func writeCheck(out io.Writer, r *probe.Report) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s%s\n", f.Name, yesNo(f.OK), use, f.Detail, f.Why)
 	}
 	writeRights(w, r)
-	fmt.Fprintln(w, "\nINTERFACE\tWATCHED\tWHY\tKIND\tSTATE\tMTU\tOFFLOADS")
+	fmt.Fprintln(w, "\nINTERFACE\tWATCHED\tWHY\tSIDE\tKIND\tSTATE\tMTU\tOFFLOADS")
 	for _, i := range r.Interfaces {
 		state := "down"
 		if i.Up {
 			state = "up"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", i.Name, yesNo(i.Chosen), i.Why, orNone(i.Kind), state, i.MTU, orNone(strings.Join(i.Offloads, " ")))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", i.Name, yesNo(i.Chosen), i.Why, orNone(i.Side), orNone(i.Kind), state, i.MTU, orNone(strings.Join(i.Offloads, " ")))
 	}
 	if todo := fixes(r); len(todo) > 0 {
 		fmt.Fprintln(w, "\nWHAT TO DO")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime"
@@ -20,6 +21,9 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/sides"
+	"github.com/weirnet/weir/internal/topology"
 )
 
 // maxWorkers is more than one reader can feed: each worker has a flow table and 2 MiB of frames under way.
@@ -39,6 +43,7 @@ type replayOptions struct {
 	catalogs        []string
 	panicDir        string
 	noProgress      bool
+	networks        []netip.Prefix
 }
 
 func newReplay() *cobra.Command {
@@ -55,6 +60,7 @@ output can't be written.`,
 		Example: `  weir replay capture.pcap                        a table of the flows, and a summary
   weir replay --output ndjson *.pcapng | jq .application
   tcpdump -w - -c 1000 | weir replay --output csv -
+  weir replay --lan-network 192.168.0.0/16 capture.pcap
   weir replay --filter 'udp port 443' big.pcap.zst`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, files []string) error {
@@ -74,6 +80,7 @@ output can't be written.`,
 	f.StringVar(&o.filter, "filter", "", "only packets that pass this tcpdump expression (needs a build with libpcap)")
 	f.BoolVar(&o.realtime, "realtime", false, "replay at the speed at which the packets were captured")
 	f.BoolVar(&o.keepTunnels, "keep-tunnels", false, "do not look into tunnels")
+	networkFlag(f, &o.networks)
 	f.StringArrayVar(&o.catalogs, "catalog", nil, "a file with applications that adds to and overrides the built-in catalog")
 	f.StringVar(&o.panicDir, "panic-dir", "", "where packets over which a dissector broke are saved (default: nowhere)")
 	f.BoolVar(&o.noProgress, "no-progress", false, "no progress bar on standard error")
@@ -110,7 +117,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 		MaxPacketsTCP: o.maxPacketsTCP, MaxPacketsOther: o.maxPacketsOther, KeepTunnels: o.keepTunnels,
 		UpdateEvery: o.updateEvery, Flows: flow.Config{MaxFlows: o.maxFlows}, Classifier: classify.New(apps), Protocols: dissect.NewTable(),
 		OnPanic: panics.add,
-	}, o.workers, 0, records.flow)
+	}, o.workers, 0, o.placed(records.flow))
 	readErr := p.all(ctx, inputs)
 	p.progress.clear()
 	err = p.pipeline.Close()
@@ -132,6 +139,16 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 		return partialError{readErr}
 	}
 	return nil
+}
+
+// placed has records say which end is LAN and which is WAN, where the networks were given.
+func (o *replayOptions) placed(emit func(*report.Flow) error) func(*report.Flow) error {
+	if len(o.networks) == 0 {
+		return emit
+	}
+	p := sides.New(nil, emit)
+	p.SetNetwork(topology.NewNetwork(topology.Sides{Networks: o.networks}, nil, nil, [2][]topology.Rule{}))
+	return p.Flow
 }
 
 func (o *replayOptions) check(stdout io.Writer) error {

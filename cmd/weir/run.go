@@ -34,6 +34,9 @@ change or drop a packet. It runs until it is interrupted, or for --duration.
 Without --interface, a link whose packets are seen on another one is left out: a VLAN is seen on its parent, a bridge's port on the
 bridge. Links that are named are all watched; where one carries the other, the packets of both are counted twice, and a line says so.
 
+Which end of a flow is LAN and which WAN the routes tell: WAN is behind an interface with a default route. Who began a connection,
+and what address translation made of it, the kernel's connection tracking tells: both legs of a connection are one flow.
+
 What is watched and how is told on standard error; the flows are written to standard output as they end.
 
 Modes: ebpf counts in the kernel and looks at the first packets of each flow only; libpcap and afpacket look at every packet.
@@ -43,7 +46,8 @@ Exit status: 0 when it was told to end, 1 when it had to end, 2 when it could no
 		Example: `  weir run                                  all interfaces that matter
   weir run -i lan0 -i wan0 --output table
   weir run -i 'eth*' --duration 1m | jq .application
-  weir run --mode libpcap --filter 'not port 22'`,
+  weir run --mode libpcap --filter 'not port 22'
+  weir run -i mirror0 --promiscuous --lan-network 10.0.0.0/8 --lan-network 2001:db8::/32`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := checkOutput(&output, c.OutOrStdout(), "table", "ndjson", "csv", "none"); err != nil {
@@ -74,6 +78,7 @@ func captureFlags(f *pflag.FlagSet, o *agent.Options) {
 	f.BoolVar(&o.KeepTunnels, "keep-tunnels", false, "do not look into tunnels")
 	f.BoolVar(&o.Promiscuous, "promiscuous", false, "also see frames that are not for this machine (mirror ports)")
 	f.StringVar(&o.Filter, "filter", "", "of mode libpcap: only packets that pass this tcpdump expression")
+	sideFlags(f, o)
 	f.StringArrayVar(&o.Catalogs, "catalog", nil, "a file with applications that adds to and overrides the built-in catalog")
 }
 

@@ -37,12 +37,14 @@ type sum struct {
 }
 
 const (
-	columns = 7
+	columns = 8
 	// heldRows is how many rows are looked at for the columns' widths before the first is written.
 	heldRows = 500
+
+	directionColumn = 3
 )
 
-var tableHeader = [columns]string{"proto", "client", "server", "protocol", "application", "bytes", "host"}
+var tableHeader = [columns]string{"proto", "client", "server", "direction", "protocol", "application", "bytes", "host"}
 
 func (w *tableWriter) flow(f *report.Flow) error {
 	if f.State != "end" {
@@ -63,7 +65,11 @@ func (w *tableWriter) flow(f *report.Flow) error {
 	if f.ApplicationMethod == "dns" || f.ApplicationMethod == "address" {
 		application += "?"
 	}
-	row := [columns]string{packet.ProtoName(f.Proto), endText(f.Client), endText(f.Server), protocol, application,
+	direction := f.Direction
+	if f.Client.Side == "" { // only what the addresses show
+		direction = ""
+	}
+	row := [columns]string{packet.ProtoName(f.Proto), endText(f.Client), endText(f.Server), direction, protocol, application,
 		bytesText(f.Client.Bytes + f.Server.Bytes), string(f.Hostname)}
 	if w.widths != [columns]int{} {
 		return w.row(row)
@@ -79,7 +85,11 @@ func (w *tableWriter) release() error {
 	if len(w.rows) == 0 {
 		return nil
 	}
-	w.rows = slices.Insert(w.rows, 0, tableHeader)
+	header := tableHeader
+	if !slices.ContainsFunc(w.rows, func(row [columns]string) bool { return row[directionColumn] != "" }) {
+		header[directionColumn] = ""
+	}
+	w.rows = slices.Insert(w.rows, 0, header)
 	for _, row := range w.rows {
 		for i, text := range row {
 			w.widths[i] = max(w.widths[i], len(text))
@@ -95,12 +105,15 @@ func (w *tableWriter) release() error {
 }
 
 func (w *tableWriter) row(row [columns]string) error {
-	const bytesColumn = 5
+	const bytesColumn = 6
 	var line strings.Builder
 	for i, text := range row {
-		if i == bytesColumn { // numbers stand at the right
+		switch {
+		case i == directionColumn && w.widths[i] == 0: // nothing is known of it
+			continue
+		case i == bytesColumn: // numbers stand at the right
 			fmt.Fprintf(&line, "%*s  ", w.widths[i], text)
-		} else {
+		default:
 			fmt.Fprintf(&line, "%-*s  ", w.widths[i], text)
 		}
 	}

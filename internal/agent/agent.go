@@ -42,6 +42,7 @@ type Options struct {
 	Duration        time.Duration
 	UpdateEvery     time.Duration
 	Catalogs        []string
+	Sides           topology.Sides
 }
 
 // Check completes the options, and says what is wrong with them.
@@ -80,6 +81,9 @@ func (o *Options) Check() (topology.Selection, error) {
 	if o.Filter != "" && o.Mode != ModeLibpcap {
 		return topology.Selection{}, fmt.Errorf("--filter needs --mode libpcap: libpcap compiles it")
 	}
+	if err := o.Sides.Check(); err != nil {
+		return topology.Selection{}, err
+	}
 	return topology.NewSelection(o.Interfaces...)
 }
 
@@ -96,6 +100,8 @@ type setup struct {
 	Ring     afpacket.Geometry // of mode afpacket
 	// Refused are the better modes that don't work here, with the reason.
 	Refused []string `json:",omitempty"`
+	// Untracked says why the kernel's connections can't be followed; else the last descriptor is their socket.
+	Untracked string `json:",omitempty"`
 }
 
 // watched is the payload of the helper's answer to Watch.

@@ -175,4 +175,13 @@ func (a *agent) announce() {
 		return
 	}
 	a.output.Log("watching %s, mode %s, %d workers", strings.Join(names, ", "), how, a.options.Workers)
+	a.output.Log("%s", a.around.describe())
+}
+
+// list is names for people.
+func list(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }

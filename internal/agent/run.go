@@ -63,6 +63,7 @@ type agent struct {
 	mode      string
 	began     time.Time
 	capturer  capturer
+	around    *surroundings
 
 	mu      sync.Mutex // over what follows
 	links   topology.Links
@@ -91,7 +92,7 @@ func Run(o *Options, out Output) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	stop := helper.StopSignals()
+	stop := sandbox.StopSignals()
 	if out.Hurry != nil {
 		go func() { // also when all ends already, and waits for a reader
 			<-stop
@@ -107,7 +108,11 @@ func Run(o *Options, out Output) (Status, error) {
 	for _, r := range s.Refused {
 		out.Log("not used: %s", r)
 	}
-	if err := a.open(&s, first.FDs); err != nil {
+	descriptors, err := a.newSurroundings(&s, first.FDs)
+	if err != nil {
+		return Status{}, err
+	}
+	if err := a.open(&s, descriptors); err != nil {
 		return Status{}, err
 	}
 	watcher, err := topology.NewWatcher()
@@ -157,6 +162,7 @@ func (a *agent) open(s *setup, descriptors []int) error {
 func (a *agent) follow(watcher *topology.Watcher, stop <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	a.around.follow(ctx, a.output.Log)
 	followed := make(chan error, 1)
 	go func() {
 		followed <- watcher.Run(ctx, a.event)
@@ -219,7 +225,7 @@ func (a *agent) end(err error) (Status, error) {
 		}
 	}
 	a.mu.Unlock()
-	err = errors.Join(err, a.capturer.stop())
+	err = errors.Join(err, a.capturer.stop(), a.around.placer.Close())
 	status := a.status()
 	return status, errors.Join(err, a.client.Stopping())
 }

@@ -16,7 +16,11 @@ import (
 
 // backend is the helper's way of capturing.
 type backend interface {
-	helper.Backend
+	// These are of helper.Backend.
+	Watch(helper.Link) (fds []int, payload []byte, err error)
+	Unwatch(index uint32) error
+	Retire(slots []uint32) error
+	Release(slots []uint32) error
 	// mode is its name, descriptors and geometry what the agent is told.
 	mode() string
 	describe(*setup) (descriptors []int)
@@ -38,21 +42,23 @@ func Supervise(o *Options, args []string) error {
 		return err
 	}
 	defer b.Close()
+	tracking := openTracking(b)
+	defer tracking.Close()
 	child, err := sandbox.Start(sandbox.Config{Args: args, Readable: o.Catalogs})
 	if err != nil {
 		return fmt.Errorf("start the confined process: %w", err)
 	}
 	s := setup{Refused: refused}
-	descriptors := b.describe(&s)
+	descriptors := tracking.describe(&s)
 	payload, err := json.Marshal(s)
 	if err == nil {
 		err = helper.SendSetup(child.Conn, helper.Setup{Mode: b.mode(), Payload: payload, FDs: descriptors})
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("tell the confined process: %w", err), child.Conn.Close(), helper.Supervise(child, b))
+		return errors.Join(fmt.Errorf("tell the confined process: %w", err), child.Conn.Close(), helper.Supervise(child, tracking))
 	}
 	settle()
-	return helper.Supervise(child, b)
+	return helper.Supervise(child, tracking)
 }
 
 // checkNames refuses names that no interface has.

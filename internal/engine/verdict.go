@@ -103,7 +103,8 @@ func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text 
 		Direction: direction(server.Addr(), d.serverMAC),
 		Protocol:  d.protocol, Application: d.application.ID, Category: d.application.Category,
 		ApplicationMethod: d.application.Method.String(),
-		FirstSeen:         d.first, LastSeen: max(d.first, f.Last),
+		ICMPType:          d.icmpType, ICMPCode: d.icmpCode,
+		FirstSeen: d.first, LastSeen: max(d.first, f.Last),
 	}
 	e.nVLAN, e.nTunnel, e.hostEnd, e.infoEnd = d.nVLAN, d.nTunnel, d.hostEnd, d.infoEnd
 	method := d.method

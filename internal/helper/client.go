@@ -70,10 +70,7 @@ func (c *Client) Watch(l Link) (fds []int, payload []byte, err error) {
 
 // Unwatch ends the capture at an interface.
 func (c *Client) Unwatch(index uint32) error {
-	if err := c.do(kindUnwatch, func(b []byte) []byte { return appendSlots(b, []uint32{index}) }); err != nil {
-		return fmt.Errorf("unwatch interface %d: %w", index, err)
-	}
-	return nil
+	return c.do(kindUnwatch, fmt.Sprint("unwatch interface ", index), func(b []byte) []byte { return appendSlots(b, []uint32{index}) })
 }
 
 // Retire has the kernel forget the flows in the slots, of which there may be any number.
@@ -82,19 +79,19 @@ func (c *Client) Retire(slots []uint32) error { return c.slots(kindRetire, "reti
 // Release gives the slots back for new flows, of which there may be any number.
 func (c *Client) Release(slots []uint32) error { return c.slots(kindRelease, "release", slots) }
 
+// List has the list of tracked connections asked for.
+func (c *Client) List() error { return c.do(kindList, "list connections", empty) }
+
 // Stopping tells the helper that no further request will come and the agent is about to end.
-func (c *Client) Stopping() error {
-	if err := c.do(kindStopping, func(b []byte) []byte { return b }); err != nil {
-		return fmt.Errorf("stop: %w", err)
-	}
-	return nil
-}
+func (c *Client) Stopping() error { return c.do(kindStopping, "stop", empty) }
+
+func empty(b []byte) []byte { return b }
 
 func (c *Client) slots(kind byte, what string, slots []uint32) error {
 	for len(slots) > 0 {
 		n := min(len(slots), MaxSlots)
-		if err := c.do(kind, func(b []byte) []byte { return appendSlots(b, slots[:n]) }); err != nil {
-			return fmt.Errorf("%s slots: %w", what, err)
+		if err := c.do(kind, what+" slots", func(b []byte) []byte { return appendSlots(b, slots[:n]) }); err != nil {
+			return err
 		}
 		slots = slots[n:]
 	}
@@ -102,10 +99,13 @@ func (c *Client) slots(kind byte, what string, slots []uint32) error {
 }
 
 // do is call for a request that has neither descriptors nor a payload in its reply.
-func (c *Client) do(kind byte, body func([]byte) []byte) error {
+func (c *Client) do(kind byte, what string, body func([]byte) []byte) error {
 	fds, _, err := c.call(kind, body)
 	closeAll(fds)
-	return err
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
 }
 
 // call sends a request and waits for its reply. Replies to earlier requests, which were given up, are thrown away.

@@ -18,12 +18,13 @@ import (
 
 const version = 1
 
-// Kinds of messages. The agent sends the first five, the helper the others.
+// Kinds of messages. The agent sends the first six, the helper the others.
 const (
 	kindWatch byte = 1 + iota
 	kindUnwatch
 	kindRetire
 	kindRelease
+	kindList
 	kindStopping
 	kindSetup
 	kindReply
@@ -174,7 +175,7 @@ func parseRequest(b []byte, slots []uint32) (request, error) {
 		}
 	case kindRetire, kindRelease:
 		r.slots, err = parseSlots(body, slots)
-	case kindStopping:
+	case kindList, kindStopping:
 		if len(body) != 0 {
 			err = errLength
 		}

@@ -24,6 +24,8 @@ type Backend interface {
 	// Retire and Release get at most MaxSlots slots, in memory that is lent for the call. They may be any numbers.
 	Retire(slots []uint32) error
 	Release(slots []uint32) error
+	// List asks the kernel for the list of tracked connections, which comes by a socket that the agent has.
+	List() error
 }
 
 // Rates that a sound agent stays below. The server makes a faster one wait.
@@ -32,6 +34,8 @@ const (
 	requestBurst      = 4096
 	watchesPerSecond  = 512
 	watchBurst        = 2 * MaxWatched
+	listsPerSecond    = 0.2
+	listBurst         = 4
 )
 
 // SendSetup sends the first message. The descriptors stay the caller's.
@@ -92,11 +96,11 @@ func send(conn *net.UnixConn, message []byte, fds []int) error {
 }
 
 type server struct {
-	backend           Backend
-	watched           map[uint32]struct{}
-	requests, watches bucket
-	slots             [MaxSlots]uint32
-	out               []byte
+	backend                  Backend
+	watched                  map[uint32]struct{}
+	requests, watches, lists bucket
+	slots                    [MaxSlots]uint32
+	out                      []byte
 }
 
 func newServer(b Backend) *server {
@@ -105,6 +109,7 @@ func newServer(b Backend) *server {
 		watched:  make(map[uint32]struct{}),
 		requests: bucket{rate: requestsPerSecond, burst: requestBurst},
 		watches:  bucket{rate: watchesPerSecond, burst: watchBurst},
+		lists:    bucket{rate: listsPerSecond, burst: listBurst},
 	}
 }
 
@@ -141,6 +146,11 @@ func (s *server) do(r request) (fds []int, payload []byte, err error) {
 		return nil, nil, s.backend.Retire(r.slots)
 	case kindRelease:
 		return nil, nil, s.backend.Release(r.slots)
+	case kindList:
+		if s.lists.take(time.Now()) > 0 {
+			return nil, nil, &Error{Code: CodeLimit, Text: "lists are asked for too often"}
+		}
+		return nil, nil, s.backend.List()
 	}
 	return nil, nil, nil // Stopping
 }

@@ -76,6 +76,7 @@ func (b *backend) slots(what string, slots []uint32) error {
 	return b.called("%s %d from %d", what, len(slots), slots[0])
 }
 
+func (b *backend) List() error                  { return b.called("list") }
 func (b *backend) Retire(slots []uint32) error  { return b.slots("retire", slots) }
 func (b *backend) Release(slots []uint32) error { return b.slots("release", slots) }
 
@@ -162,7 +163,7 @@ func TestRequestsServed(t *testing.T) {
 		slots[i] = uint32(i)
 	}
 	for _, err := range []error{
-		c.Retire(slots), c.Release(slots[5:6]), c.Release(nil), c.Unwatch(3), c.Stopping(),
+		c.Retire(slots), c.Release(slots[5:6]), c.Release(nil), c.Unwatch(3), c.List(), c.Stopping(),
 	} {
 		if err != nil {
 			t.Error(err)
@@ -171,7 +172,7 @@ func TestRequestsServed(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	wantCalls(t, b, "watch 3 eth0 true", "retire 1024 from 0", "retire 1024 from 1024", "retire 1 from 2048", "release 1 from 5", "unwatch 3")
+	wantCalls(t, b, "watch 3 eth0 true", "retire 1024 from 0", "retire 1024 from 1024", "retire 1 from 2048", "release 1 from 5", "unwatch 3", "list")
 }
 
 func TestRefusals(t *testing.T) {
@@ -479,6 +480,7 @@ type discard struct{}
 
 func (discard) Watch(Link) ([]int, []byte, error) { return nil, nil, nil }
 func (discard) Unwatch(uint32) error              { return nil }
+func (discard) List() error                       { return nil }
 func (discard) Retire([]uint32) error             { return nil }
 func (discard) Release([]uint32) error            { return nil }
 

@@ -37,7 +37,7 @@ func (e *ExitError) Error() string {
 
 // Supervise serves the agent and waits for its end, nil for one with exit status 0 and an *ExitError for any other. When this process
 // gets SIGTERM, SIGINT or SIGHUP it passes SIGTERM on, and kills the agent if it does not end within two seconds, or at the second
-// signal. From a terminal, the agent gets SIGINT itself as well: see StopSignals.
+// signal. From a terminal, the agent gets SIGINT itself as well: see sandbox.StopSignals.
 func Supervise(child *sandbox.Child, b Backend) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
@@ -92,16 +92,4 @@ func exitError(child *sandbox.Child, late bool) error {
 		return &ExitError{Status: code}
 	}
 	return nil
-}
-
-// StopSignals returns a channel that is closed at the agent's first SIGTERM, SIGINT or SIGHUP. Every further one is swallowed, since a
-// terminal's Ctrl-C reaches the agent twice: by itself and from the helper. An agent that hangs the helper kills.
-func StopSignals() <-chan struct{} {
-	signals, stop := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
-	go func() {
-		<-signals
-		close(stop)
-	}()
-	return stop
 }

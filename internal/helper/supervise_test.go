@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 func agentMain(role string) int {
-	stop := StopSignals()
+	stop := sandbox.StopSignals()
 	conn, err := sandbox.Conn()
 	if err != nil {
 		return 100

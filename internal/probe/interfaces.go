@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,8 @@ type Interface struct {
 	MTU      uint32   `json:"mtu"` // bytes
 	Chosen   bool     `json:"chosen"`
 	Why      string   `json:"why"`
-	Offloads []string `json:"offloads"` // those that are on: gro, gso, tso, lro, rx-vlan, tx-vlan
+	Side     string   `json:"side,omitempty"` // lan or wan; of one that no route leads to nothing
+	Offloads []string `json:"offloads"`       // those that are on: gro, gso, tso, lro, rx-vlan, tx-vlan
 }
 
 func readInterfaces(s topology.Selection, links topology.Links) []Interface {
@@ -37,6 +39,29 @@ func readInterfaces(s topology.Selection, links topology.Links) []Interface {
 		all = append(all, i)
 	}
 	return all
+}
+
+// readSides says which interfaces are LAN and which are WAN.
+func (r *Report) readSides(sides topology.Sides) error {
+	f, err := topology.NewFollower(sides)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	n, err := f.Now()
+	if err != nil {
+		return err
+	}
+	lan, wan := n.LANs(), n.WANs()
+	for i := range r.Interfaces {
+		switch name := r.Interfaces[i].Name; {
+		case slices.Contains(wan, name):
+			r.Interfaces[i].Side = topology.WAN.String()
+		case slices.Contains(lan, name):
+			r.Interfaces[i].Side = topology.LAN.String()
+		}
+	}
+	return nil
 }
 
 // Commands and flags of linux/ethtool.h, all of which only read.

@@ -25,6 +25,7 @@ const (
 // Options say what to find out.
 type Options struct {
 	Selection topology.Selection
+	Sides     topology.Sides
 	// Program is the path to name where a text says how to give it capabilities; empty for the running program's.
 	Program string
 	// Extra probes are run after the others, once the memory lock is lifted. A feature that is not optional and not there takes its
@@ -111,10 +112,14 @@ func Run(o Options) (*Report, error) {
 	defer restore()
 	r.Features = append(probeBPF(e, memory, loopback(links)), probeAFPacket(e, loopback(links))...)
 	r.Features = append(r.Features, probeLibpcap())
+	r.Features = append(r.Features, probeConntrack(e)...)
 	for _, extra := range o.Extra {
 		r.Features = append(r.Features, extra())
 	}
 	r.Interfaces = readInterfaces(o.Selection, links)
+	if err := r.readSides(o.Sides); err != nil {
+		return nil, err
+	}
 	r.judge(o.Selection, links)
 	return r, nil
 }

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"net/netip"
 	"strconv"
 	"unicode"
 	"unicode/utf8"
@@ -12,7 +13,8 @@ import (
 
 // CSVHeader names the columns that AppendCSV writes (RFC 4180, but with a bare line feed).
 const CSVHeader = "first_seen,last_seen,ip_proto,client_ip,client_port,server_ip,server_port,protocol,application,category,hostname," +
-	"method,application_method,client_packets,client_bytes,server_packets,server_bytes,vlan,tunnel,end_reason,interface,id,community_id"
+	"method,application_method,client_packets,client_bytes,server_packets,server_bytes,vlan,tunnel,end_reason,interface,id,community_id," +
+	"direction,client_side,server_side,nat,nat_client_ip,nat_client_port,nat_server_ip,nat_server_port"
 
 // AppendCSV appends the record as one line of CSV, without a line end: valid UTF-8, whatever the names in it hold. A field that
 // begins as a spreadsheet's formula does is marked by an apostrophe.
@@ -51,7 +53,19 @@ func (f *Flow) AppendCSV(b []byte) []byte {
 	b = appendColumn(b, f.EndReason)
 	b = appendColumn(b, f.Interface)
 	b = appendColumn(b, f.ID[:])
-	return appendColumn(b, f.CommunityID)
+	b = appendColumn(b, f.CommunityID)
+	b = appendColumn(b, f.Direction)
+	b = appendColumn(b, f.Client.Side)
+	b = appendColumn(b, f.Server.Side)
+	b = appendColumn(b, f.NAT.Kind)
+	if f.NAT.Kind == "" {
+		return append(b, ",,,,"...)
+	}
+	for _, end := range [...]netip.AddrPort{f.NAT.Client, f.NAT.Server} {
+		b = end.Addr().AppendTo(append(b, ','))
+		b = strconv.AppendUint(append(b, ','), uint64(end.Port()), 10)
+	}
+	return b
 }
 
 // appendColumn appends a comma and value, in quotes where that is called for. What could split a line or turn the reading

@@ -20,6 +20,22 @@ type Endpoint struct {
 	Addr           netip.AddrPort
 	MAC            [6]byte // zero: none was seen
 	Packets, Bytes uint64  // what it sent; bytes from the network header on
+	Side           string  // lan, wan, gateway, multicast, broadcast
+}
+
+// NAT is an address translation: what each end of a connection is called by the other.
+type NAT struct {
+	Kind           string // snat, dnat, snat+dnat; "": there is none
+	Client, Server netip.AddrPort
+}
+
+// Conntrack is what the kernel's connection tracking knows of a connection besides its ends.
+type Conntrack struct {
+	ID, Mark  uint32
+	Zone      uint16
+	IsTracked bool
+	// IsOffloaded: a flowtable, or the card, forwards its packets.
+	IsOffloaded bool
 }
 
 // Flow is one flow record. Empty texts and zero values are absent from the output.
@@ -35,6 +51,10 @@ type Flow struct {
 	Client      Endpoint
 	Server      Endpoint
 	Direction   string
+	NAT         NAT
+	Conntrack   Conntrack
+	// ICMPType and ICMPCode are those of the first packet.
+	ICMPType, ICMPCode uint8
 
 	Protocol, Application, Category string
 	Hostname                        []byte
@@ -79,6 +99,8 @@ func (f *Flow) AppendJSON(b []byte) []byte {
 	b = f.Client.appendJSON(append(b, `,"client":`...))
 	b = f.Server.appendJSON(append(b, `,"server":`...))
 	b = appendText(b, "direction", f.Direction)
+	b = f.NAT.appendJSON(b)
+	b = f.Conntrack.appendJSON(b)
 	b = f.appendVerdict(b)
 	b = append(b, `,"first_seen":"`...)
 	b = AppendTime(b, f.FirstSeen)
@@ -124,23 +146,57 @@ func (f *Flow) appendVerdict(b []byte) []byte {
 }
 
 func (e *Endpoint) appendJSON(b []byte) []byte {
-	b = append(b, `{"ip":"`...)
-	b = e.Addr.Addr().AppendTo(b)
-	b = append(b, '"')
-	if port := e.Addr.Port(); port != 0 {
-		b = append(b, `,"port":`...)
-		b = strconv.AppendUint(b, uint64(port), 10)
-	}
+	b = appendEnd(append(b, '{'), "", e.Addr)
 	if e.MAC != [6]byte{} {
 		b = append(b, `,"mac":"`...)
 		b = AppendMAC(b, e.MAC)
 		b = append(b, '"')
 	}
+	b = appendText(b, "side", e.Side)
 	b = append(b, `,"packets":`...)
 	b = strconv.AppendUint(b, e.Packets, 10)
 	b = append(b, `,"bytes":`...)
 	b = strconv.AppendUint(b, e.Bytes, 10)
 	return append(b, '}')
+}
+
+// appendEnd appends the members for an address and, where there is one, a port.
+func appendEnd(b []byte, prefix string, end netip.AddrPort) []byte {
+	b = append(append(append(b, '"'), prefix...), `ip":"`...)
+	b = end.Addr().AppendTo(b)
+	b = append(b, '"')
+	if port := end.Port(); port != 0 {
+		b = append(append(append(b, `,"`...), prefix...), `port":`...)
+		b = strconv.AppendUint(b, uint64(port), 10)
+	}
+	return b
+}
+
+func (n *NAT) appendJSON(b []byte) []byte {
+	if n.Kind == "" {
+		return b
+	}
+	b = append(append(append(b, `,"nat":{"kind":"`...), n.Kind...), `",`...)
+	b = append(appendEnd(b, "client_", n.Client), ',')
+	return append(appendEnd(b, "server_", n.Server), '}')
+}
+
+func (c *Conntrack) appendJSON(b []byte) []byte {
+	if !c.IsTracked {
+		return b
+	}
+	b = strconv.AppendUint(append(b, `,"conntrack":{"id":`...), uint64(c.ID), 10)
+	if c.Mark != 0 {
+		b = strconv.AppendUint(append(b, `,"mark":`...), uint64(c.Mark), 10)
+	}
+	if c.Zone != 0 {
+		b = strconv.AppendUint(append(b, `,"zone":`...), uint64(c.Zone), 10)
+	}
+	b = append(b, '}')
+	if c.IsOffloaded {
+		b = append(b, `,"offloaded":true`...)
+	}
+	return b
 }
 
 // appendText appends a member whose value needs no escape: a constant of ours, or an interface's name.

@@ -39,13 +39,16 @@ type Link struct {
 	Parent uint32
 	MTU    uint32 // bytes
 	MAC    net.HardwareAddr
+	// Table is a VRF's routing table, else 0.
+	Table uint32
 }
 
 // Equal says whether two descriptions are the same in every field.
 func (l Link) Equal(o Link) bool {
 	same := bytes.Equal(l.MAC, o.MAC)
 	return same && l.Index == o.Index && l.Name == o.Name && l.Kind == o.Kind && l.Type == o.Type && l.Up == o.Up &&
-		l.Loopback == o.Loopback && l.Master == o.Master && l.IsBridge == o.IsBridge && l.Parent == o.Parent && l.MTU == o.MTU
+		l.Loopback == o.Loopback && l.Master == o.Master && l.IsBridge == o.IsBridge && l.Parent == o.Parent && l.MTU == o.MTU &&
+		l.Table == o.Table
 }
 
 // Links are links by index.
@@ -76,26 +79,43 @@ func list(netNS int) (Links, error) {
 		return nil, fmt.Errorf("list links: %w", err)
 	}
 	defer conn.Close()
-	for {
-		messages, err := conn.Execute(dumpRequest())
+	return listLinks(conn)
+}
+
+// listLinks asks on a socket that no events come in by.
+func listLinks(conn *netlink.Conn) (Links, error) {
+	messages, err := dump(conn, dumpRequest())
+	if err != nil {
+		return nil, fmt.Errorf("list links: %w", err)
+	}
+	links := Links{}
+	for _, m := range messages {
+		l, ok, err := parseLink(m)
 		if err != nil {
 			return nil, fmt.Errorf("list links: %w", err)
 		}
-		links, whole := Links{}, true
-		for _, m := range messages {
-			whole = whole && m.Header.Flags&netlink.DumpInterrupted == 0
-			l, ok, err := parseLink(m)
-			if err != nil {
-				return nil, fmt.Errorf("list links: %w", err)
-			}
-			if ok {
-				links[l.Index] = l
-			}
-		}
-		if whole { // else links changed while the kernel was telling, and some may be missing
-			return links, nil
+		if ok {
+			links[l.Index] = l
 		}
 	}
+	return links, nil
+}
+
+// maxDumps is how often a list is asked for again that changed while the kernel was telling it, so that some may be missing.
+const maxDumps = 10
+
+// dump asks for a list. One that kept changing is given as it is in the end: an event will tell of the change.
+func dump(conn *netlink.Conn, request netlink.Message) (messages []netlink.Message, err error) {
+	for range maxDumps {
+		messages, err = conn.Execute(request)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(messages, func(m netlink.Message) bool { return m.Header.Flags&netlink.DumpInterrupted != 0 }) {
+			break
+		}
+	}
+	return messages, nil
 }
 
 // messageBuffer holds any one datagram: the kernel fills at most 32 KiB for a dump (netlink_recvmsg).
@@ -135,6 +155,7 @@ func parseLink(m netlink.Message) (l Link, ok bool, err error) {
 		return l, false, fmt.Errorf("attributes of link %d: %w", l.Index, err)
 	}
 	var state uint8
+	var data []byte // the kind's own
 	elsewhere := false
 	for attributes.Next() {
 		switch attributes.Type() {
@@ -155,8 +176,11 @@ func parseLink(m netlink.Message) (l Link, ok bool, err error) {
 		case unix.IFLA_LINKINFO:
 			attributes.Nested(func(info *netlink.AttributeDecoder) error {
 				for info.Next() {
-					if info.Type() == unix.IFLA_INFO_KIND {
+					switch info.Type() {
+					case unix.IFLA_INFO_KIND:
 						l.Kind = info.String()
+					case unix.IFLA_INFO_DATA:
+						data = bytes.Clone(info.Bytes())
 					}
 				}
 				return nil
@@ -172,8 +196,25 @@ func parseLink(m netlink.Message) (l Link, ok bool, err error) {
 		l.Parent = 0
 	}
 	l.IsBridge = l.Kind == "bridge"
+	if l.Kind == "vrf" {
+		l.Table = vrfTable(data)
+	}
 	l.Up = flags&unix.IFF_UP != 0 && (state == operUnknown || state == operUp)
 	return l, true, nil
+}
+
+// vrfTable reads a VRF's own data (IFLA_VRF_TABLE); 0 where it has none.
+func vrfTable(data []byte) (table uint32) {
+	attributes, err := netlink.NewAttributeDecoder(data)
+	if err != nil {
+		return 0
+	}
+	for attributes.Next() {
+		if attributes.Type() == unix.IFLA_VRF_TABLE {
+			table = attributes.Uint32()
+		}
+	}
+	return table
 }
 
 // Operational states (IF_OPER_*, linux/if.h).

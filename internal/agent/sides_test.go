@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/lab"
+)
+
+// Ports of what these tests send: the one that clients use, and the server's own where a rule translates it.
+const publicPort, serverPort = 7000, 7001
+
+// natRules are nftables rules for a gateway lab, and counters of what comes in for either port.
+func natRules(family, rules string) string {
+	return fmt.Sprintf(`nft -f - <<'.'
+table %s test {
+	counter arrived {}
+	chain count { type filter hook prerouting priority -400;
+		iifname { lan0, wan0 } meta l4proto { tcp, udp } th dport { %[2]d, %[3]d } counter name arrived
+		iifname { lan0, wan0 } meta l4proto { tcp, udp } th sport { %[2]d, %[3]d } counter name arrived
+	}
+	%[4]s
+}
+.`, family, publicPort, serverPort, strings.TrimSpace(rules))
+}
+
+// arrived is how many bytes the rules have counted.
+func arrived(t *testing.T, gateway *lab.Host, family string) (bytes uint64) {
+	t.Helper()
+	said := sh(t, gateway, "nft list counter "+family+" test arrived")
+	m := regexp.MustCompile(`bytes (\d+)`).FindStringSubmatch(said)
+	if m == nil {
+		t.Fatalf("nft said %q", said)
+	}
+	bytes, _ = strconv.ParseUint(m[1], 10, 64)
+	return bytes
+}
+
+// talk has a client send requests to an address, and a server that listens on another one answer each. It returns the client's end.
+type talk struct {
+	network        string // tcp4, udp6, …
+	from, to       *lab.Host
+	dial, listen   netip.AddrPort
+	rounds, length int
+	between        func() // after half of the rounds
+}
+
+func (x talk) run(t *testing.T) netip.AddrPort {
+	t.Helper()
+	closer, err := x.serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closer.Close()
+	var local netip.AddrPort
+	err = x.from.Do(func() error {
+		c, err := net.DialTimeout(x.network, x.dial.String(), 5*time.Second)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		local = netip.MustParseAddrPort(c.LocalAddr().String())
+		buffer := make([]byte, x.length)
+		for i := range x.rounds {
+			if x.between != nil && i == x.rounds/2 {
+				x.between()
+			}
+			if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+				return err
+			}
+			if _, err := c.Write(buffer); err != nil {
+				return err
+			}
+			if _, err := io.ReadFull(c, buffer); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("%s to %v: %v", x.network, x.dial, err)
+	}
+	return local
+}
+
+func (x talk) serve() (closer io.Closer, err error) {
+	echo := func(c net.Conn) {
+		defer c.Close()
+		_, _ = io.Copy(c, c)
+	}
+	err = x.to.Do(func() error {
+		if strings.HasPrefix(x.network, "udp") {
+			c, err := net.ListenUDP(x.network, net.UDPAddrFromAddrPort(x.listen))
+			if err != nil {
+				return err
+			}
+			closer = c
+			go func() {
+				buffer := make([]byte, x.length)
+				for {
+					n, from, err := c.ReadFromUDPAddrPort(buffer)
+					if errors.Is(err, net.ErrClosed) {
+						return
+					}
+					_, _ = c.WriteToUDPAddrPort(buffer[:n], from)
+				}
+			}()
+			return nil
+		}
+		l, err := net.Listen(x.network, x.listen.String())
+		if err != nil {
+			return err
+		}
+		closer = l
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go echo(c)
+			}
+		}()
+		return nil
+	})
+	return closer, err
+}
+
+// place is what a record says of where its flow is.
+type place struct {
+	client, server         string // address and side
+	direction, kind        string
+	natClient, natServer   string
+	clientPort, serverPort int
+}
+
+func placeOf(f *flowRecord) place {
+	side := func(end string) string { s, _ := f.all[end].(map[string]any)["side"].(string); return s }
+	p := place{
+		client: f.Client.IP + " " + side("client"), server: f.Server.IP + " " + side("server"),
+		clientPort: f.Client.Port, serverPort: f.Server.Port,
+	}
+	p.direction, _ = f.all["direction"].(string)
+	if nat, ok := f.all["nat"].(map[string]any); ok {
+		text := func(end string) string {
+			if port, ok := nat[end+"_port"]; ok {
+				return fmt.Sprint(nat[end+"_ip"], " ", port)
+			}
+			return fmt.Sprint(nat[end+"_ip"])
+		}
+		p.kind, _ = nat["kind"].(string)
+		p.natClient, p.natServer = text("client"), text("server")
+	}
+	return p
+}
+
+// translations are the kinds of NAT. Of %d in an end that is expected the test puts the port that the client had.
+var translations = []struct {
+	name, family, rules string
+	prepare             string // on the gateway
+	talk                func(l *lab.Lab) talk
+	want                place
+}{
+	{
+		name: "masquerade", family: "ip",
+		rules: `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`,
+		talk: func(l *lab.Lab) talk {
+			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr4, serverPort), listen: end(l.Servers[0].Addr4, serverPort)}
+		},
+		want: place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat", natClient: "198.51.100.1 %d", natServer: "198.51.100.10 7001"},
+	},
+	{
+		name: "port forward", family: "ip",
+		rules: `chain nat { type nat hook prerouting priority dstnat; iifname wan0 meta l4proto { tcp, udp } th dport 7000 dnat to 192.168.77.10:7001; }`,
+		talk: func(l *lab.Lab) talk {
+			return talk{from: l.Servers[0], to: l.Clients[0], dial: end(netip.MustParseAddr("198.51.100.1"), publicPort), listen: end(l.Clients[0].Addr4, serverPort)}
+		},
+		want: place{client: "198.51.100.10 wan", server: "192.168.77.10 lan", direction: "inbound", kind: "dnat", natClient: "198.51.100.10 %d", natServer: "198.51.100.1 7000"},
+	},
+	{
+		name: "hairpin", family: "ip",
+		rules: `chain in { type nat hook prerouting priority dstnat; ip daddr 198.51.100.1 meta l4proto { tcp, udp } th dport 7000 dnat to 192.168.77.11:7001; }
+			chain out { type nat hook postrouting priority srcnat; ip saddr 192.168.77.0/24 ip daddr 192.168.77.0/24 masquerade; }`,
+		talk: func(l *lab.Lab) talk {
+			return talk{from: l.Clients[0], to: l.Clients[1], dial: end(netip.MustParseAddr("198.51.100.1"), publicPort), listen: end(l.Clients[1].Addr4, serverPort)}
+		},
+		want: place{client: "192.168.77.10 lan", server: "192.168.77.11 lan", direction: "internal", kind: "snat+dnat", natClient: "192.168.77.1 %d", natServer: "198.51.100.1 7000"},
+	},
+	{
+		name: "port only", family: "ip",
+		rules: `chain nat { type nat hook prerouting priority dstnat; iifname lan0 meta l4proto { tcp, udp } th dport 7000 dnat to :7001; }`,
+		talk: func(l *lab.Lab) talk {
+			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr4, publicPort), listen: end(l.Servers[0].Addr4, serverPort)}
+		},
+		want: place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "dnat", natClient: "192.168.77.10 %d", natServer: "198.51.100.10 7000"},
+	},
+	{
+		name: "1:1", family: "ip", prepare: "ip address add 198.51.100.77/32 dev wan0",
+		rules: `chain in { type nat hook prerouting priority dstnat; ip daddr 198.51.100.77 dnat to 192.168.77.10; }
+			chain out { type nat hook postrouting priority srcnat; ip saddr 192.168.77.10 oifname wan0 snat to 198.51.100.77; }`,
+		talk: func(l *lab.Lab) talk {
+			return talk{from: l.Servers[0], to: l.Clients[0], dial: end(netip.MustParseAddr("198.51.100.77"), serverPort), listen: end(l.Clients[0].Addr4, serverPort)}
+		},
+		want: place{client: "198.51.100.10 wan", server: "192.168.77.10 lan", direction: "inbound", kind: "dnat", natClient: "198.51.100.10 %d", natServer: "198.51.100.77 7001"},
+	},
+	{
+		name: "IPv6 masquerade", family: "ip6",
+		rules: `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`,
+		talk: func(l *lab.Lab) talk {
+			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr6, serverPort), listen: end(l.Servers[0].Addr6, serverPort)}
+		},
+		want: place{client: "2001:db8:77::10 lan", server: "2001:db8:100::10 wan", direction: "outbound", kind: "snat", natClient: "2001:db8:100::1 %d", natServer: "2001:db8:100::10 7001"},
+	},
+	{
+		name: "IPv6 routed", family: "ip6",
+		rules: `chain track { type filter hook forward priority 0; ct state established accept; }`,
+		talk: func(l *lab.Lab) talk {
+			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr6, serverPort), listen: end(l.Servers[0].Addr6, serverPort)}
+		},
+		want: place{client: "2001:db8:77::10 lan", server: "2001:db8:100::10 wan", direction: "outbound"},
+	},
+	{
+		name: "zone", family: "ip",
+		rules: `chain zone { type filter hook prerouting priority raw; iifname lan0 ct zone set 5; iifname wan0 ct zone set 5; }
+			chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`,
+		talk: func(l *lab.Lab) talk {
+			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr4, serverPort), listen: end(l.Servers[0].Addr4, serverPort)}
+		},
+		want: place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat", natClient: "198.51.100.1 %d", natServer: "198.51.100.10 7001"},
+	},
+}
+
+func end(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
+
+// TestTranslations: through each kind of NAT a connection is one record, with the sides and the direction right, the names that both
+// ends have, and the bytes that the gateway counted; also where weir was started while it was under way.
+func TestTranslations(t *testing.T) {
+	for _, mode := range liveModes(t) {
+		for _, x := range translations {
+			for _, how := range []string{"tcp", "udp", "tcp, late"} {
+				t.Run(mode+"/"+x.name+"/"+how, func(t *testing.T) {
+					t.Parallel()
+					l := lab.New(t, lab.Options{Clients: 2, NoNAT: true, WireSize: true})
+					if x.prepare != "" {
+						sh(t, l.Gateway, x.prepare)
+					}
+					sh(t, l.Gateway, natRules(x.family, x.rules))
+					talk := x.talk(l)
+					talk.network, talk.rounds, talk.length = strings.TrimSuffix(how, ", late"), 20, 100
+					if talk.listen.Addr().Is4() {
+						talk.network += "4"
+					} else {
+						talk.network += "6"
+					}
+					flags := []string{"-i", "lan0", "-i", "wan0", "--mode", mode}
+					var r *run
+					var before uint64
+					if strings.HasSuffix(how, "late") {
+						talk.between = func() {
+							r = watch(t, l.Gateway, flags...)
+							r.await("WAN: ")
+							before = arrived(t, l.Gateway, x.family)
+						}
+					} else {
+						r = watch(t, l.Gateway, flags...)
+						r.await("WAN: ")
+					}
+					client := talk.run(t)
+					time.Sleep(200 * time.Millisecond)
+					bytes := arrived(t, l.Gateway, x.family) - before
+					checkPlace(t, r.stop(), x.want, client, bytes)
+				})
+			}
+		}
+	}
+}
+
+// checkPlace looks for the one record of a connection.
+func checkPlace(t *testing.T, all []flowRecord, want place, client netip.AddrPort, bytes uint64) {
+	t.Helper()
+	var got []flowRecord
+	for _, f := range all {
+		if (f.Proto == "tcp" || f.Proto == "udp") && (f.Server.Port == publicPort || f.Server.Port == serverPort ||
+			f.Client.Port == publicPort || f.Client.Port == serverPort) {
+			got = append(got, f)
+		}
+	}
+	if len(got) != 1 {
+		for _, f := range got {
+			t.Logf("%+v, %d and %d packets", placeOf(&f), f.Client.Packets, f.Server.Packets)
+		}
+		t.Fatalf("%d records, want one", len(got))
+	}
+	want.clientPort, want.serverPort = int(client.Port()), serverPort
+	if want.natClient != "" {
+		want.natClient = fmt.Sprintf(want.natClient, client.Port())
+	}
+	if p := placeOf(&got[0]); p != want {
+		t.Errorf("got  %+v\nwant %+v", p, want)
+	}
+	if _, sum := sums(got); sum != bytes {
+		t.Errorf("%d bytes in the record, the gateway counted %d", sum, bytes)
+	}
+}

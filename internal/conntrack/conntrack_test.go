@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package conntrack
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"testing"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/packet"
+)
+
+func tcp(src, dst string) Tuple {
+	return Tuple{netip.MustParseAddrPort(src), netip.MustParseAddrPort(dst), packet.ProtoTCP}
+}
+
+// masqueraded is a connection as the kernel tells of it.
+func masqueraded() Connection {
+	return Connection{
+		Original: tcp("192.168.1.20:51324", "203.0.113.7:443"), Reply: tcp("203.0.113.7:443", "198.51.100.1:40112"),
+		ID: 0x9c3f0b21, Mark: 7, Status: SeenReply | SourceNAT, Zone: 5, Packets: [2]uint64{12, 18}, Bytes: [2]uint64{1840, 22011},
+	}
+}
+
+// appendMessage writes a connection as the kernel does (nf_conntrack_netlink.c, ctnetlink_fill_info).
+func appendMessage(b []byte, c *Connection, kind int, flags uint16) []byte {
+	e := netlink.NewAttributeEncoder()
+	e.ByteOrder = binary.BigEndian
+	tuple := func(t Tuple) func(*netlink.AttributeEncoder) error {
+		return func(e *netlink.AttributeEncoder) error {
+			src, dst := uint16(1), uint16(2) // CTA_IP_V4_SRC, _DST
+			if t.Src.Addr().Is6() {
+				src, dst = 3, 4
+			}
+			e.Nested(1, func(e *netlink.AttributeEncoder) error {
+				e.Bytes(src, t.Src.Addr().AsSlice())
+				e.Bytes(dst, t.Dst.Addr().AsSlice())
+				return nil
+			})
+			e.Nested(2, func(e *netlink.AttributeEncoder) error {
+				e.ByteOrder = binary.BigEndian
+				e.Uint8(1, t.Proto)
+				if isICMP(t.Proto) {
+					e.Uint16(4, 77) // CTA_PROTO_ICMP_ID
+					e.Uint8(5, 8)
+					return nil
+				}
+				e.Uint16(2, t.Src.Port())
+				e.Uint16(3, t.Dst.Port())
+				return nil
+			})
+			return nil
+		}
+	}
+	e.Nested(1, tuple(c.Original))
+	e.Nested(2, tuple(c.Reply))
+	e.Uint32(3, uint32(c.Status))
+	e.Uint32(8, c.Mark)
+	e.Uint32(12, c.ID)
+	e.Uint16(18, c.Zone)
+	for way := range 2 {
+		e.Nested(uint16(9+way), func(e *netlink.AttributeEncoder) error {
+			e.ByteOrder = binary.BigEndian
+			e.Uint64(1, c.Packets[way])
+			e.Uint64(2, c.Bytes[way])
+			return nil
+		})
+	}
+	attributes, err := e.Encode()
+	if err != nil {
+		panic(err)
+	}
+	start := len(b)
+	b = append(b, make([]byte, unix.SizeofNlMsghdr)...)
+	binary.NativeEndian.PutUint16(b[start+4:], uint16(unix.NFNL_SUBSYS_CTNETLINK<<8|kind))
+	binary.NativeEndian.PutUint16(b[start+6:], flags)
+	b = append(append(b, unix.AF_INET, 0, 0, 0), attributes...)
+	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
+	return b
+}
+
+func TestNext(t *testing.T) {
+	six := masqueraded()
+	six.Original, six.Reply = tcp("[2001:db8:1::20]:51324", "[2001:db8:2::7]:443"), tcp("[2001:db8:2::7]:443", "[2001:db8:3::1]:40112")
+	ping := masqueraded()
+	ping.Original = Tuple{netip.MustParseAddrPort("192.168.1.20:0"), netip.MustParseAddrPort("203.0.113.7:0"), packet.ProtoICMP}
+	ping.Reply = Tuple{netip.MustParseAddrPort("203.0.113.7:0"), netip.MustParseAddrPort("198.51.100.1:0"), packet.ProtoICMP}
+	for i, want := range []Connection{masqueraded(), six, ping} {
+		var messages []byte
+		for _, m := range []struct {
+			kind  int
+			flags uint16
+		}{{messageNew, unix.NLM_F_CREATE | unix.NLM_F_EXCL}, {messageNew, 0}, {messageNew, unix.NLM_F_MULTI | unix.NLM_F_CREATE}, {messageDelete, 0}} {
+			messages = appendMessage(messages, &want, m.kind, m.flags)
+		}
+		done := make([]byte, unix.SizeofNlMsghdr)
+		binary.NativeEndian.PutUint32(done, uint32(len(done)))
+		binary.NativeEndian.PutUint16(done[4:], unix.NLMSG_DONE)
+		messages = append(messages, done...)
+		for _, what := range []kind{created, told, told, destroyed, listed} {
+			var got Connection
+			var err error
+			var is kind
+			is, _, messages, err = next(messages, &got)
+			if err != nil || is != what {
+				t.Fatalf("%d: %d, %v; want %d", i, is, err, what)
+			}
+			if what != listed && got != want {
+				t.Errorf("%d: got %+v\nwant %+v", i, got, want)
+			}
+		}
+		if len(messages) > 0 {
+			t.Errorf("%d: %d bytes are left", i, len(messages))
+		}
+	}
+}
+
+// TestTruncated: whatever a message is cut to, nothing breaks, and nothing is read that isn't there.
+func TestTruncated(t *testing.T) {
+	c := masqueraded()
+	whole := appendMessage(nil, &c, messageNew, 0)
+	for n := range len(whole) {
+		var got Connection
+		if what, _, _, err := next(whole[:n:n], &got); err == nil {
+			t.Errorf("%d of %d bytes: %d", n, len(whole), what)
+		}
+		cut := append([]byte(nil), whole[:n]...)
+		if n < unix.SizeofNlMsghdr {
+			continue
+		}
+		binary.NativeEndian.PutUint32(cut, uint32(n)) // a message that ends there by its own words
+		if what, _, rest, err := next(cut, &got); err != nil || len(rest) > 0 || what == told && n < len(whole) && got == c {
+			t.Errorf("%d bytes that say so: %d, %v, %+v", n, what, err, got)
+		}
+	}
+}
+
+func FuzzNext(f *testing.F) {
+	c := masqueraded()
+	f.Add(appendMessage(nil, &c, messageNew, 0))
+	f.Add(appendMessage(appendMessage(nil, &c, messageNew, unix.NLM_F_CREATE), &c, messageDelete, 0))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		table := NewTable(64)
+		for len(b) > 0 {
+			var c Connection
+			what, _, rest, err := next(b, &c)
+			if err != nil {
+				return
+			}
+			if len(rest) >= len(b) {
+				t.Fatal("nothing was read")
+			}
+			b = rest
+			switch what {
+			case created, told:
+				table.Put(&c, what == created)
+				key, _ := c.Original.Key()
+				if _, ok := table.Find(&key); !ok {
+					t.Fatalf("%+v is not found", c)
+				}
+			case destroyed:
+				table.Drop(&c)
+			}
+		}
+	})
+}
+
+// find looks for a flow, and fails the test where there is none.
+func find(t *testing.T, table *Table, flow Tuple) Found {
+	t.Helper()
+	key, _ := flow.Key()
+	f, ok := table.Find(&key)
+	if !ok {
+		t.Fatalf("%v is not found", flow)
+	}
+	return f
+}
+
+func TestTable(t *testing.T) {
+	table := NewTable(4096)
+	c := masqueraded()
+	table.Put(&c, true)
+	c.Packets, c.Bytes = [2]uint64{}, [2]uint64{} // the counters of what isn't offloaded are our programs'
+	for _, flow := range []Tuple{c.Original, {c.Original.Dst, c.Original.Src, packet.ProtoTCP}} {
+		if f := find(t, table, flow); f.Connection != c || f.IsReply || f.Ended != 0 {
+			t.Errorf("%+v", f)
+		}
+	}
+	if f := find(t, table, c.Reply); f.Connection != c || !f.IsReply {
+		t.Errorf("%+v", f)
+	}
+	if c.Kind() != "snat" || !c.IsTranslated() {
+		t.Errorf("%q", c.Kind())
+	}
+	table.Drop(&c)
+	if f := find(t, table, c.Reply); f.Ended == 0 {
+		t.Error("it has not ended")
+	}
+	again := c
+	again.ID++
+	again.Reply.Dst = netip.MustParseAddrPort("198.51.100.1:40113")
+	table.Put(&again, true)
+	if f := find(t, table, c.Original); f.ID != again.ID || f.Ended != 0 {
+		t.Errorf("%+v is not the newer one", f)
+	}
+	if f := find(t, table, c.Reply); f.ID != c.ID || f.Ended == 0 {
+		t.Errorf("%+v is not the older one", f)
+	}
+	if n := table.Counters(); n.Connections != 1 || n.Ended != 1 {
+		t.Errorf("%+v", n)
+	}
+}
+
+// TestShared: the echo requests of two hosts to a third have one reply tuple.
+func TestShared(t *testing.T) {
+	table := NewTable(4096)
+	ping := func(host string) Connection {
+		c := masqueraded()
+		c.Original = Tuple{netip.MustParseAddrPort(host + ":0"), netip.MustParseAddrPort("203.0.113.7:0"), packet.ProtoICMP}
+		c.Reply = Tuple{netip.MustParseAddrPort("203.0.113.7:0"), netip.MustParseAddrPort("198.51.100.1:0"), packet.ProtoICMP}
+		return c
+	}
+	a, b := ping("192.168.1.20"), ping("192.168.1.21")
+	table.Put(&a, true)
+	if find(t, table, a.Reply).IsShared {
+		t.Error("shared by one")
+	}
+	table.Put(&a, true) // with another identifier
+	table.Drop(&a)
+	if find(t, table, a.Original).Ended != 0 {
+		t.Error("ended with the first of two identifiers")
+	}
+	table.Put(&b, true)
+	if !find(t, table, a.Reply).IsShared {
+		t.Error("not shared by two")
+	}
+	table.Drop(&a)
+	if find(t, table, a.Original).Ended == 0 {
+		t.Error("not ended with both identifiers")
+	}
+}
+
+// TestListed: what a list doesn't tell of has ended unheard, unless an event has told of it since.
+func TestListed(t *testing.T) {
+	table := NewTable(4096)
+	numbered := func(port uint16) Connection {
+		c := masqueraded()
+		c.ID = uint32(port)
+		c.Original.Src = netip.AddrPortFrom(c.Original.Src.Addr(), port)
+		c.Reply.Dst = netip.AddrPortFrom(c.Reply.Dst.Addr(), port)
+		return c
+	}
+	gone, stays, fresh := numbered(1000), numbered(1001), numbered(1002)
+	table.Put(&gone, true)
+	table.Put(&stays, true)
+	table.beginList()
+	table.Put(&stays, false)
+	table.Put(&fresh, true)
+	table.endList()
+	for c, over := range map[*Connection]bool{&gone: true, &stays: false, &fresh: false} {
+		if f := find(t, table, c.Original); (f.Ended > 0) != over {
+			t.Errorf("%d: ended %v", c.ID, f.Ended)
+		}
+	}
+}
+
+// TestFull: connections that have ended give way; those that are there don't.
+func TestFull(t *testing.T) {
+	table := NewTable(2 * chunkSize)
+	many := func(from, n int, f func(*Connection)) {
+		for i := range n {
+			c := masqueraded()
+			c.ID = uint32(from + i)
+			c.Original.Src = netip.AddrPortFrom(c.Original.Src.Addr(), uint16(from+i))
+			c.Reply.Dst = netip.AddrPortFrom(c.Reply.Dst.Addr(), uint16(from+i))
+			f(&c)
+		}
+	}
+	put := func(c *Connection) { table.Put(c, true) }
+	many(1000, chunkSize, put)
+	many(1000, chunkSize, table.Drop)
+	many(10000, 2*chunkSize, put)
+	if n := table.Counters(); n.Connections != 2*chunkSize || n.Ended != 0 || n.Refused != 0 {
+		t.Errorf("%+v", n)
+	}
+	many(20000, 10, put)
+	if n := table.Counters(); n.Connections != 2*chunkSize || n.Refused != 10 {
+		t.Errorf("%+v", n)
+	}
+	many(10000, 2*chunkSize, func(c *Connection) { find(t, table, c.Reply) })
+	if len(table.index) != 4*chunkSize {
+		t.Errorf("%d names", len(table.index))
+	}
+}
+
+// TestMemory: a connection, translated so that it has two names, takes at most 200 bytes.
+func TestMemory(t *testing.T) {
+	const n = 200_000
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	table := NewTable(n + chunkSize)
+	for i := range n {
+		c := masqueraded()
+		c.ID = uint32(i)
+		c.Original.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 4000)
+		c.Reply.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, byte(51 + i>>16), byte(i >> 8), byte(i)}), 4000)
+		table.Put(&c, true)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if got := table.Counters().Connections; got != n {
+		t.Fatalf("%d connections", got)
+	}
+	each := float64(after.HeapAlloc-before.HeapAlloc) / n
+	t.Logf("%.0f bytes a connection", each)
+	if each > 200 {
+		t.Errorf("%.0f bytes a connection, 200 are the most", each)
+	}
+	runtime.KeepAlive(table)
+}
+
+func BenchmarkNext(b *testing.B) {
+	c := masqueraded()
+	message := appendMessage(nil, &c, messageNew, 0)
+	table := NewTable(4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, _, err := next(message, &c); err != nil {
+			b.Fatal(err)
+		}
+		table.Put(&c, false)
+	}
+}
+
+func Example() {
+	c := masqueraded()
+	fmt.Println(c.Kind(), c.Original.Src, "is called", c.Reply.Dst)
+	// Output: snat 192.168.1.20:51324 is called 198.51.100.1:40112
+}

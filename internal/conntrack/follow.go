@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package conntrack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Follower keeps a table true by what comes from a socket.
+type Follower struct {
+	table *Table
+	file  *os.File
+	list  func() error // asks for a list
+	lost  atomic.Uint64
+	lists atomic.Uint64
+}
+
+// NewFollower reads from the descriptor of a Socket, which it takes over, into table. list has the owner of the socket ask for a list;
+// one has been asked for when the socket was opened.
+func NewFollower(descriptor int, table *Table, list func() error) (*Follower, error) {
+	if err := unix.SetNonblock(descriptor, true); err != nil { // so that reading can be ended
+		return nil, fmt.Errorf("conntrack: %w", err)
+	}
+	return &Follower{table: table, file: os.NewFile(uintptr(descriptor), "conntrack"), list: list}, nil
+}
+
+// Lost is how often the kernel threw events away since nobody had read them in time, and Lists how many lists were taken in.
+func (f *Follower) Lost() uint64 { return f.lost.Load() }
+
+// Lists counts the lists that were taken in: one at the beginning, and one after losses.
+func (f *Follower) Lists() uint64 { return f.lists.Load() }
+
+// After a loss a list is asked for when no more was lost for calm, but before long, and never sooner than listEvery after the last such list:
+// to make a list costs the kernel most when there is most to be told.
+const (
+	calm      = 500 * time.Millisecond
+	long      = 3 * time.Second
+	listEvery = 30 * time.Second
+	// countEvery is how often a list is asked for where a card forwards packets by itself, for the counters in it.
+	countEvery = 15 * time.Second
+)
+
+// messageBuffer holds any one datagram of the kernel's (NLMSG_GOODSIZE, or 32 KiB of a list).
+const messageBuffer = 64 << 10
+
+// Run reads until ctx ends: then it returns nil. It closes the descriptor, and is called once.
+func (f *Follower) Run(ctx context.Context) error {
+	defer f.file.Close()
+	defer context.AfterFunc(ctx, func() { f.file.SetReadDeadline(time.Unix(1, 0)) })()
+	raw, err := f.file.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("conntrack: %w", err)
+	}
+	f.table.beginList()
+	r := repair{listing: true}
+	buffer := make([]byte, messageBuffer)
+	var due time.Time
+	for {
+		if next := r.due(f.table.Counters().Offloaded > 0); next != due {
+			due = next
+			f.file.SetReadDeadline(due)
+		}
+		if ctx.Err() != nil { // else it comes after the deadline that was set here
+			return nil
+		}
+		var n int
+		var failure error
+		err := raw.Read(func(fd uintptr) bool {
+			n, _, failure = unix.Recvfrom(int(fd), buffer, 0)
+			return !errors.Is(failure, unix.EAGAIN)
+		})
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, os.ErrDeadlineExceeded): // a list is due
+		case err != nil:
+			return fmt.Errorf("conntrack: read events: %w", err)
+		case errors.Is(failure, unix.ENOBUFS):
+			f.lost.Add(1)
+			r.lose(time.Now())
+		case failure != nil && !errors.Is(failure, unix.EINTR):
+			return fmt.Errorf("conntrack: read events: %w", failure)
+		case failure == nil:
+			if err := f.take(buffer[:n], &r); err != nil {
+				return fmt.Errorf("conntrack: %w", err)
+			}
+		}
+		if !due.IsZero() && !time.Now().Before(due) {
+			if err := f.relist(&r); err != nil {
+				return fmt.Errorf("conntrack: %w", err)
+			}
+		}
+	}
+}
+
+func (f *Follower) relist(r *repair) error {
+	*r = repair{listing: true, listed: time.Now()}
+	f.table.beginList()
+	return f.list()
+}
+
+// take reads what one receive gave.
+func (f *Follower) take(b []byte, r *repair) error {
+	var c Connection
+	for len(b) > 0 {
+		what, _, rest, err := next(b, &c)
+		if err != nil {
+			return err
+		}
+		b = rest
+		switch what {
+		case created, told:
+			f.table.Put(&c, what == created)
+		case destroyed:
+			f.table.Drop(&c)
+		case listed:
+			if r.listing {
+				r.listing = false
+				f.table.endList()
+				f.lists.Add(1)
+			}
+		case refused:
+			return errRefused
+		}
+	}
+	return nil
+}
+
+// repair is what there is to do about losses.
+type repair struct {
+	listing     bool // a list is under way
+	listed      time.Time
+	first, last time.Time // losses since then
+}
+
+func (r *repair) lose(now time.Time) {
+	if r.first.IsZero() {
+		r.first = now
+	}
+	r.last = now
+}
+
+// due is when the next list is to be asked for; zero: there is no need, or one is under way, which will end.
+func (r *repair) due(isOffloaded bool) time.Time {
+	switch {
+	case r.listing:
+		return time.Time{}
+	case r.first.IsZero() && isOffloaded:
+		return r.listed.Add(countEvery)
+	case r.first.IsZero():
+		return time.Time{}
+	}
+	due := r.last.Add(calm)
+	if latest := r.first.Add(long); latest.Before(due) {
+		due = latest
+	}
+	if earliest := r.listed.Add(listEvery); due.Before(earliest) {
+		due = earliest
+	}
+	return due
+}

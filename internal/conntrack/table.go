@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package conntrack
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/packet"
+)
+
+// Table holds connections by the two names that they have, and those that have ended for a while. It is safe for use by several
+// goroutines. Of connections that have had the same name one after the other it knows the last.
+type Table struct {
+	mu       sync.Mutex
+	max      int
+	seed     maphash.Seed
+	index    map[uint64]uint32 // places by the hash of a key
+	chunks   []*[chunkSize]entry
+	free     []uint32
+	ended    []ending // in the order of their ends, from oldest on
+	oldest   int
+	started  time.Time
+	round    uint8 // of lists
+	traffic  map[uint32]traffic
+	counters Counters
+}
+
+// Counters are what a table has, and what it did at its limit.
+type Counters struct {
+	Connections int    // that there are
+	Ended       int    // that are remembered
+	Offloaded   int    // of those that there are: a card forwards their packets by itself
+	Refused     uint64 // for which there was no room
+}
+
+const (
+	chunkSize = 512
+	noPlace   = ^uint32(0)
+
+	// DefaultMax is how many connections a table has, ended ones included: that many the kernel tracks by default on a machine with
+	// 4 GiB and more (nf_conntrack_max).
+	DefaultMax = 262144
+	// remember is for how long an ended connection is known: longer than a flow may be silent before its record is made.
+	remember = 6 * time.Minute
+)
+
+// entry is a connection in the table, without a pointer.
+type entry struct {
+	keys         [2]flow.Key // of the original tuple, of the reply's
+	since, until uint32      // milliseconds of the table's time; until 0: it is there
+	id, mark     uint32
+	status       Status
+	times        uint16 // how many connections this is: of ICMP those with all identifiers
+	zone         uint16
+	round        uint8 // of lists, in which it was told of last
+	marks        uint8
+}
+
+// entry.marks
+const (
+	originalFromLower = 1 << iota // the source of the original tuple is the lower end of its key
+	replyFromLower
+	isShared // another connection has the same reply tuple, as two hosts that ping a third have behind one address
+)
+
+// ending is the end of a connection. It is out of date where the place's until is another one.
+type ending struct{ place, until uint32 }
+
+// traffic are the counters of a connection of which the kernel forwards packets past our programs.
+type traffic struct{ packets, bytes [2]uint64 }
+
+// NewTable returns a table for at most max connections.
+func NewTable(max int) *Table {
+	return &Table{
+		max: max, seed: maphash.MakeSeed(), index: map[uint64]uint32{}, started: time.Now(), traffic: map[uint32]traffic{},
+	}
+}
+
+// Counters returns the present ones.
+func (t *Table) Counters() Counters {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.counters
+}
+
+func (t *Table) at(place uint32) *entry { return &t.chunks[place/chunkSize][place%chunkSize] }
+
+func (t *Table) hash(k *flow.Key) uint64 { return maphash.Comparable(t.seed, *k) }
+
+// now is the table's time. It is never 0, and wraps after 49 days, which only differences are reckoned over.
+func (t *Table) now() uint32 { return uint32(time.Since(t.started).Milliseconds()) | 1 }
+
+// named returns the place of the connection that has a key for a name, or noPlace.
+func (t *Table) named(key *flow.Key) uint32 {
+	place, ok := t.index[t.hash(key)]
+	if !ok {
+		return noPlace
+	}
+	if e := t.at(place); e.keys[0] != *key && e.keys[1] != *key {
+		return noPlace // only the hash is the same
+	}
+	return place
+}
+
+// Put takes in that a connection is there; isNew says that it was not before.
+func (t *Table) Put(c *Connection, isNew bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	place := t.find(c)
+	if place == noPlace {
+		if place = t.add(c); place == noPlace {
+			t.counters.Refused++
+			return
+		}
+		isNew = true
+	}
+	e := t.at(place)
+	switch {
+	case e.round != t.round:
+		e.round, e.times = t.round, 1
+	case isNew:
+		e.times++
+	}
+	if e.status&HardwareOffloaded == 0 && c.Status&HardwareOffloaded != 0 {
+		t.counters.Offloaded++
+	}
+	e.status |= c.Status
+	e.mark = c.Mark
+	t.count(place, e, c)
+}
+
+// count keeps the kernel's counters of a connection that goes past us.
+func (t *Table) count(place uint32, e *entry, c *Connection) {
+	if e.status&HardwareOffloaded != 0 && c.Packets != [2]uint64{} {
+		t.traffic[place] = traffic{c.Packets, c.Bytes}
+	}
+}
+
+func isICMP(proto uint8) bool { return proto == packet.ProtoICMP || proto == packet.ProtoICMPv6 }
+
+// find returns the place of a connection that is there. One of the same name that isn't this has ended unheard.
+func (t *Table) find(c *Connection) uint32 {
+	original, _ := c.Original.Key()
+	place := t.named(&original)
+	if place == noPlace {
+		return noPlace
+	}
+	e := t.at(place)
+	reply, _ := c.Reply.Key()
+	if e.until != 0 || e.keys != [2]flow.Key{original, reply} || e.zone != c.Zone || e.id != c.ID && !isICMP(c.Original.Proto) {
+		return noPlace
+	}
+	return place
+}
+
+// add makes an entry. Whatever had its names has them no more.
+func (t *Table) add(c *Connection) uint32 {
+	place := t.take()
+	if place == noPlace {
+		return noPlace
+	}
+	e := t.at(place)
+	*e = entry{since: t.now(), id: c.ID, zone: c.Zone, round: t.round}
+	var original, reply bool
+	e.keys[0], original = c.Original.Key()
+	e.keys[1], reply = c.Reply.Key()
+	if original {
+		e.marks |= originalFromLower
+	}
+	if reply {
+		e.marks |= replyFromLower
+	}
+	if old := t.named(&e.keys[1]); old != noPlace && t.at(old).until == 0 && t.at(old).keys[0] != e.keys[0] {
+		e.marks |= isShared
+	}
+	if old := t.named(&e.keys[0]); old != noPlace && t.at(old).keys[0] == e.keys[0] && t.at(old).zone == e.zone && t.at(old).until == 0 {
+		t.end(old)
+	}
+	for i := range e.keys {
+		t.index[t.hash(&e.keys[i])] = place
+	}
+	t.counters.Connections++
+	return place
+}
+
+// Drop takes in that a connection has ended.
+func (t *Table) Drop(c *Connection) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	place := t.find(c)
+	if place == noPlace {
+		return
+	}
+	e := t.at(place)
+	t.count(place, e, c)
+	if e.times--; e.times == 0 {
+		t.end(place)
+	}
+}
+
+func (t *Table) end(place uint32) {
+	e := t.at(place)
+	e.until = t.now()
+	t.ended = append(t.ended, ending{place, e.until})
+	t.counters.Connections--
+	t.counters.Ended++
+	if e.status&HardwareOffloaded != 0 {
+		t.counters.Offloaded--
+	}
+	for t.oldest < len(t.ended) && e.until-t.ended[t.oldest].until >= uint32(remember.Milliseconds()) {
+		t.release()
+	}
+	if t.oldest > len(t.ended)/2 {
+		t.ended = append(t.ended[:0], t.ended[t.oldest:]...)
+		t.oldest = 0
+	}
+}
+
+// release gives the place of the connection that ended first back.
+func (t *Table) release() {
+	place := t.ended[t.oldest].place
+	t.oldest++
+	e := t.at(place)
+	for i := range e.keys {
+		if hash := t.hash(&e.keys[i]); t.index[hash] == place {
+			delete(t.index, hash)
+		}
+	}
+	delete(t.traffic, place)
+	*e = entry{}
+	t.free = append(t.free, place)
+	t.counters.Ended--
+}
+
+// take returns a free place, in need that of the connection which ended first.
+func (t *Table) take() uint32 {
+	full := len(t.chunks)*chunkSize >= t.max
+	if len(t.free) == 0 && full && t.oldest < len(t.ended) {
+		t.release()
+	}
+	if len(t.free) == 0 && !full {
+		end := uint32(len(t.chunks)+1) * chunkSize
+		t.chunks = append(t.chunks, new([chunkSize]entry))
+		for i := range uint32(chunkSize) {
+			t.free = append(t.free, end-1-i)
+		}
+	}
+	last := len(t.free) - 1
+	if last < 0 {
+		return noPlace
+	}
+	place := t.free[last]
+	t.free = t.free[:last]
+	return place
+}
+
+// beginList is called where a list begins, endList at its end: what it didn't tell of, and no event since, is not there.
+func (t *Table) beginList() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.round++
+}
+
+func (t *Table) endList() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.chunks {
+		for j := range t.chunks[i] {
+			if e := &t.chunks[i][j]; e.since != 0 && e.until == 0 && e.round != t.round {
+				t.end(uint32(i*chunkSize + j))
+			}
+		}
+	}
+}
+
+// Found is a connection of the table.
+type Found struct {
+	Connection
+	// IsReply: it was found by its reply tuple, which is not its original one.
+	IsReply bool
+	// IsShared: another connection has this reply tuple too.
+	IsShared bool
+	// Since is for how long it has been known, Ended for how long it has been over; 0: it is there.
+	Since, Ended time.Duration
+}
+
+// Find looks for the connection that has a flow's key, which must be that of no VLAN, for one of its names.
+func (t *Table) Find(key *flow.Key) (f Found, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	place := t.named(key)
+	if place == noPlace {
+		return f, false
+	}
+	e := t.at(place)
+	now := t.now()
+	f = Found{IsReply: e.keys[0] != *key, IsShared: e.marks&isShared != 0, Since: time.Duration(now-e.since) * time.Millisecond}
+	if e.until != 0 {
+		f.Ended = time.Duration(now-e.until+1) * time.Millisecond
+	}
+	f.Original, f.Reply = tupleOf(&e.keys[0], e.marks&originalFromLower != 0), tupleOf(&e.keys[1], e.marks&replyFromLower != 0)
+	f.ID, f.Mark, f.Status, f.Zone = e.id, e.mark, e.status, e.zone
+	c := t.traffic[place]
+	f.Packets, f.Bytes = c.packets, c.bytes
+	return f, true
+}
+
+func tupleOf(k *flow.Key, fromLower bool) Tuple {
+	if fromLower {
+		return Tuple{k.Lower(), k.Upper(), k.Proto()}
+	}
+	return Tuple{k.Upper(), k.Lower(), k.Proto()}
+}

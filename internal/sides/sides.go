@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package sides puts flow records into their place: which end is LAN and which is WAN, who began the connection, and what address
+// translation made of it. The two legs of a translated connection become one record.
+package sides
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/topology"
+)
+
+// Placer completes records and passes them on. Its methods may be called by any goroutine.
+type Placer struct {
+	connections *conntrack.Table // nil: none are tracked
+	network     atomic.Pointer[topology.Network]
+
+	mu     sync.Mutex // over what follows, and emit's caller
+	emit   func(*report.Flow) error
+	joints joints
+	joined uint64
+}
+
+// New returns a Placer that gives completed records, which are valid during the call, to emit, one at a time. connections may be nil.
+func New(connections *conntrack.Table, emit func(*report.Flow) error) *Placer {
+	return &Placer{connections: connections, emit: emit, joints: newJoints()}
+}
+
+// SetNetwork has addresses judged by n from now on.
+func (p *Placer) SetNetwork(n *topology.Network) { p.network.Store(n) }
+
+// Network is that by which addresses are judged; nil before the first SetNetwork.
+func (p *Placer) Network() *topology.Network { return p.network.Load() }
+
+// Joined is how many records have been made of two.
+func (p *Placer) Joined() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.joined
+}
+
+// Flow completes a record, in place, and passes it on, or keeps a copy until the other leg's record comes.
+func (p *Placer) Flow(r *report.Flow) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found, ok := p.find(r)
+	if ok {
+		attach(r, &found)
+	}
+	p.place(r)
+	if ok && isLeg(r, &found) {
+		return p.join(r, &found)
+	}
+	return p.emit(r)
+}
+
+// place says on which sides the ends are.
+func (p *Placer) place(r *report.Flow) {
+	n := p.network.Load()
+	if n == nil {
+		return
+	}
+	client, server := n.Side(r.Client.Addr.Addr(), r.Interface), n.Side(r.Server.Addr.Addr(), r.Interface)
+	if r.Direction == "broadcast" { // its frames went to everyone, which an address alone need not show
+		server = topology.Broadcast
+	}
+	r.Client.Side, r.Server.Side = client.String(), server.String()
+	r.Direction = topology.Direction(client, server)
+}
+
+// within is how far a flow's and a connection's times may be apart: events and records take their time.
+const within = 2 * time.Second
+
+// find looks for the connection that a record is of, under either of its names.
+func (p *Placer) find(r *report.Flow) (f conntrack.Found, ok bool) {
+	if p.connections == nil {
+		return f, false
+	}
+	key, _ := conntrack.Tuple{Src: r.Client.Addr, Dst: r.Server.Addr, Proto: r.Proto}.Key()
+	if f, ok = p.connections.Find(&key); !ok || f.IsReply && f.IsShared {
+		return f, false
+	}
+	now := time.Now()
+	first, last := time.Unix(0, r.FirstSeen), time.Unix(0, r.LastSeen)
+	over := f.Ended > 0 && now.Add(-f.Ended).Before(first.Add(-within))
+	later := now.Add(-f.Since).After(last.Add(within))
+	return f, !over && !later
+}
+
+// attach writes what is known of the connection into the record: the client is who began it, and both ends have their own addresses,
+// whatever the leg that was seen calls them.
+func attach(r *report.Flow, f *conntrack.Found) {
+	client := f.Original.Src // as this leg calls it
+	if f.IsReply {
+		client = f.Reply.Dst
+	}
+	if r.Client.Addr != client {
+		r.Client, r.Server = r.Server, r.Client
+	}
+	r.Conntrack = report.Conntrack{
+		ID: f.ID, Mark: f.Mark, Zone: f.Zone, IsTracked: true,
+		IsOffloaded: f.Status&(conntrack.Offloaded|conntrack.HardwareOffloaded) != 0,
+	}
+	for way, end := range [...]*report.Endpoint{&r.Client, &r.Server} { // what a card forwards by itself only the kernel counts
+		end.Packets, end.Bytes = max(end.Packets, f.Packets[way]), max(end.Bytes, f.Bytes[way])
+	}
+	if !f.IsTranslated() {
+		return
+	}
+	r.NAT = report.NAT{Kind: f.Kind(), Client: f.Reply.Dst, Server: f.Original.Dst}
+	if r.Client.Addr != f.Original.Src || r.Server.Addr != f.Reply.Src {
+		r.Client.Addr, r.Server.Addr = f.Original.Src, f.Reply.Src
+		rename(r)
+	}
+}
+
+// rename gives a record the identity of its ends.
+func rename(r *report.Flow) {
+	key, fromLower := conntrack.Tuple{Src: r.Client.Addr, Dst: r.Server.Addr, Proto: r.Proto}.Key()
+	r.ID = key.ID(r.FirstSeen)
+	r.CommunityID = key.AppendCommunityID(r.CommunityID[:0], r.ICMPType, r.ICMPCode, fromLower)
+}
+
+// isLeg says whether a record is of one leg of a translated connection only: where the legs were counted apart, each has the packets
+// of one end, since packets are counted where they come in.
+func isLeg(r *report.Flow, f *conntrack.Found) bool {
+	oneWay := (r.Client.Packets == 0) != (r.Server.Packets == 0)
+	return oneWay && f.IsTranslated() && f.Status&conntrack.SeenReply != 0
+}
+
+// Tick gives up waiting for records that don't come.
+func (p *Placer) Tick(now time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.giveUp(now)
+}
+
+// Close passes on what waits.
+func (p *Placer) Close() error { return p.Tick(time.Now().Add(24 * time.Hour)) }

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sides
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/topology"
+)
+
+// The gateway of these tests: its LAN is 192.168.1.0/24, and it masquerades as 203.0.113.1.
+const (
+	host, gateway, server = "192.168.1.20:51324", "203.0.113.1:40112", "198.51.100.7:443"
+)
+
+// bench is a Placer, and what it has passed on.
+type bench struct {
+	*Placer
+	table *conntrack.Table
+	out   []string
+}
+
+func newBench() *bench {
+	b := &bench{table: conntrack.NewTable(4096)}
+	b.Placer = New(b.table, func(r *report.Flow) error {
+		b.out = append(b.out, text(r))
+		return nil
+	})
+	b.SetNetwork(topology.NewNetwork(topology.Sides{Networks: []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}}, nil, nil, [2][]topology.Rule{}))
+	return b
+}
+
+// text is what these tests look at.
+func text(r *report.Flow) string {
+	s := fmt.Sprintf("%s %s %v (%s) %d/%d -> %v (%s) %d/%d", r.State, r.Direction, r.Client.Addr, r.Client.Side, r.Client.Packets, r.Client.Bytes,
+		r.Server.Addr, r.Server.Side, r.Server.Packets, r.Server.Bytes)
+	if r.NAT.Kind != "" {
+		s += fmt.Sprintf(" %s %v %v", r.NAT.Kind, r.NAT.Client, r.NAT.Server)
+	}
+	if len(r.Hostname) > 0 {
+		s += " " + string(r.Hostname)
+	}
+	return s
+}
+
+func tuple(src, dst string, proto uint8) conntrack.Tuple {
+	return conntrack.Tuple{Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst), Proto: proto}
+}
+
+// masqueraded is the connection of the host to the server.
+func masqueraded(proto uint8) *conntrack.Connection {
+	return &conntrack.Connection{
+		Original: tuple(host, server, proto), Reply: tuple(server, gateway, proto), ID: 9, Status: conntrack.SeenReply | conntrack.SourceNAT,
+	}
+}
+
+// record is one, with packets of 100 bytes.
+func record(client, server string, sent, answered uint64, state string) *report.Flow {
+	now := time.Now().UnixNano()
+	return &report.Flow{
+		Client: report.Endpoint{Addr: netip.MustParseAddrPort(client), Packets: sent, Bytes: 100 * sent},
+		Server: report.Endpoint{Addr: netip.MustParseAddrPort(server), Packets: answered, Bytes: 100 * answered},
+		State:  state, Proto: packet.ProtoTCP, FirstSeen: now, LastSeen: now, Direction: "unknown",
+	}
+}
+
+func (b *bench) put(t *testing.T, records ...*report.Flow) {
+	t.Helper()
+	for _, r := range records {
+		if err := b.Flow(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (b *bench) want(t *testing.T, want ...string) {
+	t.Helper()
+	if got := strings.Join(b.out, "\n"); got != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+	b.out = nil
+}
+
+const whole = "192.168.1.20:51324 (lan) 3/300 -> 198.51.100.7:443 (wan) 5/500 snat 203.0.113.1:40112 198.51.100.7:443"
+
+func TestWhole(t *testing.T) {
+	b := newBench()
+	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	for _, r := range []*report.Flow{
+		record(host, server, 3, 5, "end"), record(server, host, 5, 3, "end"), // the second one's client was guessed
+		record(gateway, server, 3, 5, "end"), record(server, gateway, 5, 3, "end"),
+	} {
+		b.put(t, r)
+		b.want(t, "end outbound "+whole)
+	}
+}
+
+func TestUntracked(t *testing.T) {
+	b := newBench()
+	b.put(t, record("192.168.1.20:1", "192.168.1.21:2", 1, 1, "end"), record("9.9.9.9:1", "192.168.1.21:2", 1, 0, "end"), record("9.9.9.9:1", "8.8.8.8:2", 1, 1, "end"))
+	b.want(t, "end internal 192.168.1.20:1 (lan) 1/100 -> 192.168.1.21:2 (lan) 1/100",
+		"end inbound 9.9.9.9:1 (wan) 1/100 -> 192.168.1.21:2 (lan) 0/0", "end transit 9.9.9.9:1 (wan) 1/100 -> 8.8.8.8:2 (wan) 1/100")
+	none := New(nil, func(r *report.Flow) error { b.out = append(b.out, text(r)); return nil })
+	if err := none.Flow(record(host, server, 1, 1, "end")); err != nil {
+		t.Fatal(err)
+	}
+	b.want(t, "end unknown 192.168.1.20:51324 () 1/100 -> 198.51.100.7:443 () 1/100")
+}
+
+func TestLegs(t *testing.T) {
+	for _, order := range []string{"lan first", "wan first"} {
+		b := newBench()
+		b.table.Put(masqueraded(packet.ProtoTCP), true)
+		lan, wan := record(host, server, 3, 0, "end"), record(server, gateway, 5, 0, "end")
+		lan.Hostname = []byte("www.example.com")
+		id, community := *lan, *lan
+		rename(&community)
+		id.ID = community.ID
+		records := []*report.Flow{lan, wan}
+		if order == "wan first" {
+			records = []*report.Flow{wan, lan}
+		}
+		b.put(t, records[0])
+		b.want(t)
+		b.put(t, records[1])
+		b.want(t, "end outbound "+whole+" www.example.com")
+		if b.Joined() != 1 {
+			t.Errorf("%s: %d joined", order, b.Joined())
+		}
+	}
+}
+
+// TestLegsLive: records of flows that live are sums too, and the end comes when both have ended.
+func TestLegsLive(t *testing.T) {
+	b := newBench()
+	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.put(t, record(host, server, 1, 0, "new"), record(server, gateway, 2, 0, "new"), record(host, server, 3, 0, "update"), record(host, server, 3, 0, "end"),
+		record(server, gateway, 5, 0, "end"))
+	const client, end = "192.168.1.20:51324 (lan) ", " snat 203.0.113.1:40112 198.51.100.7:443"
+	b.want(t, "new outbound "+client+"1/100 -> 198.51.100.7:443 (wan) 0/0"+end, "update outbound "+client+"1/100 -> 198.51.100.7:443 (wan) 2/200"+end,
+		"update outbound "+client+"3/300 -> 198.51.100.7:443 (wan) 2/200"+end, "update outbound "+client+"3/300 -> 198.51.100.7:443 (wan) 2/200"+end,
+		"end outbound "+whole)
+}
+
+// TestLegPauses: a leg that falls silent and goes on, while the other goes on all the time, is in the one record with all that it had.
+func TestLegPauses(t *testing.T) {
+	b := newBench()
+	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.put(t, record(host, server, 1, 0, "end"), record(host, server, 2, 0, "end"))
+	b.want(t)
+	b.put(t, record(server, gateway, 5, 0, "end"))
+	b.want(t, "end outbound "+whole)
+}
+
+func TestGiveUp(t *testing.T) {
+	b := newBench()
+	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.put(t, record(host, server, 3, 0, "end"))
+	if err := b.Tick(time.Now().Add(patience / 2)); err != nil {
+		t.Fatal(err)
+	}
+	b.want(t)
+	if err := b.Tick(time.Now().Add(patience + time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	const half = "end outbound 192.168.1.20:51324 (lan) 3/300 -> 198.51.100.7:443 (wan) 0/0 snat 203.0.113.1:40112 198.51.100.7:443"
+	b.want(t, half)
+	b.put(t, record(host, server, 3, 0, "end"))
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.want(t, half)
+	if len(b.joints.waiting) > 0 || len(b.joints.queue) > 0 {
+		t.Errorf("%d wait, %d in the queue", len(b.joints.waiting), len(b.joints.queue))
+	}
+}
+
+// TestManyWait: what waits is bounded, and nothing is lost.
+func TestManyWait(t *testing.T) {
+	b := newBench()
+	b.table = conntrack.NewTable(2 * maxWaiting)
+	b.connections = b.table
+	const n = maxWaiting + 100
+	for i := range n {
+		c := masqueraded(packet.ProtoTCP)
+		c.Original.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 168, 1, byte(i)}), uint16(1024+i/256))
+		c.Reply.Dst = netip.AddrPortFrom(c.Reply.Dst.Addr(), uint16(1024+i))
+		b.table.Put(c, true)
+		b.put(t, record(c.Original.Src.String(), server, 3, 0, "end"))
+	}
+	if len(b.joints.waiting) != maxWaiting || len(b.out) != n-maxWaiting {
+		t.Errorf("%d wait, %d were passed on", len(b.joints.waiting), len(b.out))
+	}
+	if err := b.Close(); err != nil || len(b.out) != n {
+		t.Errorf("%v, %d were passed on of %d", err, len(b.out), n)
+	}
+}
+
+// TestOthersConnection: a connection that was over before a flow began, or began after it, is another one.
+func TestOthersConnection(t *testing.T) {
+	b := newBench()
+	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	r := record(gateway, server, 3, 5, "end")
+	r.FirstSeen -= int64(time.Hour)
+	r.LastSeen -= int64(time.Minute)
+	b.put(t, r)
+	b.want(t, "end transit 203.0.113.1:40112 (wan) 3/300 -> 198.51.100.7:443 (wan) 5/500")
+}
+
+func TestOutputFails(t *testing.T) {
+	b := newBench()
+	full := errors.New("disk full")
+	b.emit = func(*report.Flow) error { return full }
+	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	if err := b.Flow(record(host, server, 3, 0, "end")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); !errors.Is(err, full) {
+		t.Error(err)
+	}
+}
+
+// TestPing: ICMP's identifiers are in no flow, but the legs are joined where the reply tuple is one host's alone.
+func TestPing(t *testing.T) {
+	b := newBench()
+	ping := func(from string) *conntrack.Connection {
+		c := masqueraded(packet.ProtoICMP)
+		c.Original, c.Reply = tuple(from, "198.51.100.7:0", packet.ProtoICMP), tuple("198.51.100.7:0", "203.0.113.1:0", packet.ProtoICMP)
+		return c
+	}
+	icmp := func(client, server string, n uint64) *report.Flow {
+		r := record(client, server, n, 0, "end")
+		r.Proto, r.ICMPType = packet.ProtoICMP, 8
+		return r
+	}
+	b.table.Put(ping("192.168.1.20:0"), true)
+	b.put(t, icmp("192.168.1.20:0", "198.51.100.7:0", 3), icmp("198.51.100.7:0", "203.0.113.1:0", 3))
+	b.want(t, "end outbound 192.168.1.20:0 (lan) 3/300 -> 198.51.100.7:0 (wan) 3/300 snat 203.0.113.1:0 198.51.100.7:0")
+	b.table.Put(ping("192.168.1.21:0"), true)
+	b.put(t, icmp("198.51.100.7:0", "203.0.113.1:0", 7))
+	b.want(t, "end transit 198.51.100.7:0 (wan) 7/700 -> 203.0.113.1:0 (wan) 0/0")
+}

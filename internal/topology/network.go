@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package topology
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gaissmai/bart"
+	"golang.org/x/sys/unix"
+)
+
+// Side is where an address is, seen from this machine.
+type Side uint8
+
+// The sides.
+const (
+	UnknownSide Side = iota
+	LAN              // reachable, and not by a WAN interface
+	WAN              // behind a default route
+	Gateway          // this machine
+	Multicast
+	Broadcast
+)
+
+func (s Side) String() string {
+	return [...]string{"", "lan", "wan", "gateway", "multicast", "broadcast"}[s]
+}
+
+// Sides is what is set by hand. The zero value leaves all to the routes.
+type Sides struct {
+	// LAN and WAN are names of interfaces, or patterns as in a shell.
+	LAN, WAN []string
+	// Networks are LAN whatever the routes say; where there are any, what no route is for is WAN: so a mirror port is served.
+	Networks []netip.Prefix
+}
+
+// Check says what is wrong with the patterns.
+func (s *Sides) Check() error {
+	for _, pattern := range slices.Concat(s.LAN, s.WAN) {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+			return fmt.Errorf("interface %q: not a name or a pattern", pattern)
+		}
+	}
+	return nil
+}
+
+// Network says on which side addresses are. It never changes: any goroutine may read it.
+type Network struct {
+	sides Sides
+	links Links
+	names map[string]uint32
+	// wan has the interfaces with a default route, and that route: of IPv4, of IPv6.
+	wan    [2]map[uint32]Route
+	routes bart.Table[Route] // no default ones
+	local  bart.Table[Route] // of this machine's own addresses and of broadcasts
+	manual bart.Table[struct{}]
+	// single: every way out is a WAN's, as on a machine with one interface. What is directly connected and private is LAN there.
+	single bool
+}
+
+// NewNetwork puts together what the kernel says; rules are those of IPv4 and those of IPv6, in their order.
+func NewNetwork(sides Sides, links Links, routes []Route, rules [2][]Rule) *Network {
+	n := &Network{sides: sides, links: links, names: make(map[string]uint32, len(links))}
+	for _, l := range links {
+		n.names[l.Name] = l.Index
+	}
+	for _, p := range sides.Networks {
+		n.manual.Insert(p.Masked(), struct{}{})
+	}
+	ranks := [2]map[uint32]int{tableRanks(rules[0], links), tableRanks(rules[1], links)}
+	better := func(a, b Route) bool {
+		rank := ranks[family(a.Prefix.Addr())]
+		if ra, rb := rank[a.Table], rank[b.Table]; ra != rb {
+			return ra < rb
+		}
+		return a.Priority < b.Priority
+	}
+	for f := range n.wan {
+		n.wan[f] = map[uint32]Route{}
+	}
+	for _, r := range routes {
+		f := family(r.Prefix.Addr())
+		if _, used := ranks[f][r.Table]; !used {
+			continue
+		}
+		switch r.Type {
+		case unix.RTN_LOCAL, unix.RTN_BROADCAST, unix.RTN_ANYCAST:
+			n.local.Insert(r.Prefix, r)
+		case unix.RTN_UNICAST, unix.RTN_UNREACHABLE, unix.RTN_PROHIBIT, unix.RTN_BLACKHOLE:
+			if isDefault(r.Prefix) {
+				for _, hop := range r.Hops {
+					if old, ok := n.wan[f][hop.Interface]; r.Type == unix.RTN_UNICAST && (!ok || better(r, old)) {
+						n.wan[f][hop.Interface] = r
+					}
+				}
+			} else if old, ok := n.routes.Get(r.Prefix); !ok || better(r, old) {
+				n.routes.Insert(r.Prefix, r)
+			}
+		}
+	}
+	n.single = n.isSingle()
+	return n
+}
+
+// tableRanks are the tables that a rule leads to, with the place of the first such rule.
+func tableRanks(rules []Rule, links Links) map[uint32]int {
+	ranks := map[uint32]int{}
+	rank := func(table uint32, at int) {
+		if _, ok := ranks[table]; !ok {
+			ranks[table] = at
+		}
+	}
+	for i, r := range rules {
+		if r.Table != 0 {
+			rank(r.Table, i)
+			continue
+		}
+		for _, l := range links {
+			if l.Table != 0 {
+				rank(l.Table, i)
+			}
+		}
+	}
+	return ranks
+}
+
+// family is 0 for IPv4 and 1 for IPv6.
+func family(a netip.Addr) int {
+	if a.Is4() {
+		return 0
+	}
+	return 1
+}
+
+// isDefault: also the halves that VPNs set instead of a default route, and 2000::/3, all that is global today (RFC 4291 §2.4).
+func isDefault(p netip.Prefix) bool {
+	return p.Bits() <= 1 || p == netip.MustParsePrefix("2000::/3")
+}
+
+// isSingle: no route to others leads to an interface that is LAN.
+func (n *Network) isSingle() bool {
+	if len(n.wan[0])+len(n.wan[1]) == 0 || len(n.sides.Networks) > 0 {
+		return false
+	}
+	for p, r := range n.routes.All() {
+		if isEverywhere(p) {
+			continue
+		}
+		for _, hop := range r.Hops {
+			if !n.isWAN(hop.Interface) && !n.links[hop.Interface].Loopback {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isEverywhere says whether every interface has such a prefix.
+func isEverywhere(p netip.Prefix) bool {
+	return p.Addr().IsLinkLocalUnicast() || p.Addr().IsMulticast()
+}
+
+// isWAN says whether an interface is a WAN's. One is for both families where it is for one: the other family's hosts are strangers too.
+func (n *Network) isWAN(index uint32) bool {
+	name := n.links[index].Name
+	switch {
+	case matchesAny(n.sides.LAN, name):
+		return false
+	case matchesAny(n.sides.WAN, name):
+		return true
+	}
+	_, has4 := n.wan[0][index]
+	_, has6 := n.wan[1][index]
+	return has4 || has6
+}
+
+func matchesAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, name); return ok })
+}
+
+// reason says by what a side was found.
+type reason uint8
+
+const (
+	byMulticast reason = iota
+	byBroadcast
+	byLoopback
+	byLocal
+	bySetting
+	byLink
+	byRoute
+	byConnected
+	byReject
+	byDefault
+	byNoDefault
+	byAddress
+)
+
+// Side says where an address is. iface is the interface that its packets were seen on, which matters for link-local addresses only.
+func (n *Network) Side(a netip.Addr, iface string) Side {
+	side, _, _ := n.find(a.WithZone("").Unmap(), iface)
+	return side
+}
+
+func (n *Network) find(a netip.Addr, iface string) (Side, reason, Route) {
+	if a.IsMulticast() {
+		return Multicast, byMulticast, Route{}
+	}
+	if a == broadcast {
+		return Broadcast, byBroadcast, Route{}
+	}
+	if a.IsLoopback() {
+		return Gateway, byLoopback, Route{}
+	}
+	if r, ok := n.local.Lookup(a); ok {
+		if r.Type == unix.RTN_BROADCAST {
+			return Broadcast, byBroadcast, r
+		}
+		return Gateway, byLocal, r
+	}
+	if _, ok := n.manual.Lookup(a); ok {
+		return LAN, bySetting, Route{}
+	}
+	if a.IsLinkLocalUnicast() || a.IsUnspecified() {
+		if index, ok := n.names[iface]; ok && n.isWAN(index) && !n.single {
+			return WAN, byLink, Route{}
+		}
+		return LAN, byLink, Route{}
+	}
+	if r, ok := n.routes.Lookup(a); ok {
+		return n.routed(a, r)
+	}
+	switch {
+	case len(n.wan[family(a)]) > 0:
+		return WAN, byDefault, Route{}
+	case len(n.sides.Networks) > 0:
+		return WAN, byNoDefault, Route{}
+	case isPrivate(a):
+		return LAN, byAddress, Route{}
+	}
+	return WAN, byAddress, Route{}
+}
+
+// routed is the side of an address that a route other than the default one is for.
+func (n *Network) routed(a netip.Addr, r Route) (Side, reason, Route) {
+	if len(r.Hops) == 0 || r.Type != unix.RTN_UNICAST { // a delegated or an own prefix, of which this part is not in use
+		return LAN, byReject, r
+	}
+	for _, hop := range r.Hops {
+		if !n.isWAN(hop.Interface) {
+			return LAN, byRoute, r
+		}
+		if n.single && !hop.Gateway.IsValid() && isPrivate(a) {
+			return LAN, byConnected, r
+		}
+	}
+	return WAN, byRoute, r
+}
+
+var (
+	broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	shared    = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
+)
+
+// isPrivate says whether an address is one of RFC 1918, RFC 4193 or RFC 6598.
+func isPrivate(a netip.Addr) bool { return a.IsPrivate() || shared.Contains(a) }
+
+// Explain says in words where an address is and why.
+func (n *Network) Explain(a netip.Addr, iface string) (Side, string) {
+	a = a.WithZone("").Unmap()
+	side, why, r := n.find(a, iface)
+	switch why {
+	case byMulticast:
+		return side, "it is a multicast address"
+	case byBroadcast:
+		if r.Prefix.IsValid() {
+			return side, "it is the broadcast address of " + n.through(r)
+		}
+		return side, "it is the limited broadcast address"
+	case byLoopback:
+		return side, "it is the loopback"
+	case byLocal:
+		return side, "it is an address of this machine, on " + n.through(r)
+	case bySetting:
+		return side, "it is in a network that is set to be LAN"
+	case byLink:
+		return side, fmt.Sprintf("it is a link-local address, seen on %s, which is %s", or(iface, "an unknown interface"), side)
+	case byRoute, byConnected:
+		return side, n.explainRoute(r, why)
+	case byReject:
+		return side, fmt.Sprintf("it is in %s, which this machine has and does not send on (%s)", r.Prefix, typeName(r.Type))
+	case byDefault:
+		return side, "no route is for it but the default route through " + n.defaults(family(a))
+	case byNoDefault:
+		return side, "no route and no network that is set is for it"
+	}
+	if side == LAN {
+		return side, "no route is for it, and it is a private address"
+	}
+	return side, "no route is for it, and it is a public address"
+}
+
+func (n *Network) explainRoute(r Route, why reason) string {
+	text := fmt.Sprintf("the route %s leads to %s", r.Prefix, n.through(r))
+	hop := r.Hops[0]
+	switch l := n.links[hop.Interface]; {
+	case why == byConnected:
+		return text + ", which is directly connected; all interfaces here have a default route"
+	case matchesAny(n.sides.LAN, l.Name):
+		return text + ", which is set to be LAN"
+	case matchesAny(n.sides.WAN, l.Name):
+		return text + ", which is set to be WAN"
+	case n.isWAN(hop.Interface):
+		return text + ", which has a default route"
+	default:
+		return text + ", which has no default route"
+	}
+}
+
+// through names the interfaces of a route, and its routers.
+func (n *Network) through(r Route) string {
+	var parts []string
+	for _, hop := range r.Hops {
+		name := or(n.links[hop.Interface].Name, fmt.Sprintf("interface %d", hop.Interface))
+		if hop.Gateway.IsValid() {
+			name += " (router " + hop.Gateway.String() + ")"
+		}
+		parts = append(parts, name)
+	}
+	return or(strings.Join(parts, " and "), "no interface")
+}
+
+// defaults names the interfaces with a default route of one family.
+func (n *Network) defaults(f int) string {
+	var names []string
+	for index := range n.wan[f] {
+		names = append(names, or(n.links[index].Name, fmt.Sprintf("interface %d", index)))
+	}
+	slices.Sort(names)
+	return strings.Join(names, " and ")
+}
+
+// WANs are the names of the interfaces that are WAN, LANs of those that are not and that a route leads to.
+func (n *Network) WANs() (names []string) {
+	for _, l := range n.links.Sorted() {
+		if n.isWAN(l.Index) {
+			names = append(names, l.Name)
+		}
+	}
+	return names
+}
+
+// LANs are the names of the interfaces that are LAN: routes lead to them, and none of those is a default route.
+func (n *Network) LANs() (names []string) {
+	has := map[uint32]bool{}
+	for p, r := range n.routes.All() {
+		for _, hop := range r.Hops {
+			if isEverywhere(p) {
+				continue
+			}
+			has[hop.Interface] = true
+		}
+	}
+	for _, l := range n.links.Sorted() {
+		if has[l.Index] && !n.isWAN(l.Index) && !l.Loopback {
+			names = append(names, l.Name)
+		}
+	}
+	return names
+}
+
+func typeName(t uint8) string {
+	switch t {
+	case unix.RTN_UNREACHABLE:
+		return "unreachable"
+	case unix.RTN_PROHIBIT:
+		return "prohibit"
+	case unix.RTN_BLACKHOLE:
+		return "blackhole"
+	}
+	return fmt.Sprintf("route type %d", t)
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// Direction is a flow's, by the sides of its ends.
+func Direction(client, server Side) string {
+	isInside := func(s Side) bool { return s == LAN || s == Gateway }
+	switch {
+	case server == Multicast || client == Multicast:
+		return "multicast"
+	case server == Broadcast || client == Broadcast:
+		return "broadcast"
+	case client == UnknownSide || server == UnknownSide:
+		return "unknown"
+	case isInside(client) && isInside(server):
+		return "internal"
+	case isInside(client):
+		return "outbound"
+	case isInside(server):
+		return "inbound"
+	}
+	return "transit"
+}

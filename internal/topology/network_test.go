@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package topology
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// at is an address, the interface it is seen on, and the side that it has to have.
+type at struct{ address, iface, side string }
+
+// now is the network of a test's namespace.
+func now(t *testing.T, namespace int, sides Sides) *Network {
+	t.Helper()
+	f, err := newFollower(sides, namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	n, err := f.Now()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func check(t *testing.T, n *Network, all []at) {
+	t.Helper()
+	for _, x := range all {
+		side, why := n.Explain(netip.MustParseAddr(x.address), x.iface)
+		if side.String() != x.side || n.Side(netip.MustParseAddr(x.address), x.iface) != side {
+			t.Errorf("%s is %q, since %s; want %q", x.address, side, why, x.side)
+		}
+		if why == "" || strings.Contains(why, "interface 0") {
+			t.Errorf("%s is %q: %q", x.address, side, why)
+		}
+	}
+}
+
+func isSo(n *Network, all []at) bool {
+	return !slices.ContainsFunc(all, func(x at) bool { return n.Side(netip.MustParseAddr(x.address), x.iface).String() != x.side })
+}
+
+// up makes links of one kind, up.
+func up(names ...string) (lines []string) {
+	for _, name := range names {
+		lines = append(lines, "link add "+name+" type bridge", "link set "+name+" up")
+	}
+	return lines
+}
+
+// TestSides lays out networks, and asks for the sides of addresses.
+func TestSides(t *testing.T) {
+	for _, x := range []struct {
+		name      string
+		lines     []string // of ip -batch
+		sides     Sides
+		all       []at
+		lan, wan  string
+		explained map[string]string // of an address, words of the explanation
+	}{
+		{
+			name: "gateway",
+			lines: append(up("lan", "wan"), "address add 192.168.1.1/24 brd + dev lan", "address add 203.0.113.5/24 brd + dev wan",
+				"route add default via 203.0.113.1", "route add 10.8.0.0/16 via 192.168.1.254", "route add 198.51.100.0/24 via 203.0.113.9"),
+			all: []at{
+				{"192.168.1.20", "lan", "lan"}, {"192.168.1.1", "lan", "gateway"}, {"192.168.1.255", "lan", "broadcast"},
+				{"203.0.113.5", "wan", "gateway"}, {"203.0.113.9", "wan", "wan"}, {"8.8.8.8", "wan", "wan"}, {"10.8.3.4", "lan", "lan"},
+				{"198.51.100.7", "wan", "wan"}, // a static route out of the WAN
+				{"10.9.0.1", "wan", "wan"}, {"224.0.0.251", "lan", "multicast"}, {"255.255.255.255", "lan", "broadcast"},
+				{"0.0.0.0", "lan", "lan"}, {"0.0.0.0", "wan", "wan"}, {"127.0.0.1", "lan", "gateway"},
+				{"169.254.3.4", "lan", "lan"}, {"169.254.3.4", "wan", "wan"}, {"ff02::1", "lan", "multicast"},
+				{"fe80::1:2", "lan", "lan"}, {"fe80::1:2", "wan", "wan"},
+			},
+			lan: "lan", wan: "wan",
+			explained: map[string]string{
+				"192.168.1.20": "the route 192.168.1.0/24 leads to lan, which has no default route",
+				"8.8.8.8":      "no route is for it but the default route through wan",
+				"10.8.3.4":     "the route 10.8.0.0/16 leads to lan (router 192.168.1.254), which has no default route",
+				"192.168.1.1":  "it is an address of this machine, on lan",
+			},
+		},
+		{
+			name: "a /32 on the WAN is no broadcast",
+			lines: append(up("lan", "wan"), "address add 203.0.113.5/32 dev wan", "route add 203.0.113.1 dev wan",
+				"route add default via 203.0.113.1", "address add 192.168.1.1/24 dev lan"),
+			all: []at{{"203.0.113.5", "wan", "gateway"}, {"203.0.113.1", "wan", "wan"}, {"203.0.113.6", "wan", "wan"}},
+			lan: "lan", wan: "wan",
+		},
+		{
+			name: "two WANs, one by a rule",
+			lines: append(up("lan", "wan", "other"), "address add 192.168.1.1/24 dev lan", "address add 203.0.113.5/24 dev wan",
+				"address add 198.51.100.5/24 dev other", "route add default via 203.0.113.1",
+				"route add default via 198.51.100.1 table 100", "rule add from 192.168.1.77 lookup 100"),
+			all: []at{{"198.51.100.9", "other", "wan"}, {"203.0.113.9", "wan", "wan"}, {"192.168.1.77", "lan", "lan"}, {"1.1.1.1", "other", "wan"}},
+			lan: "lan", wan: "wan other",
+		},
+		{
+			name: "a default route in a table that no rule leads to",
+			lines: append(up("lan", "wan", "spare"), "address add 192.168.1.1/24 dev lan", "address add 203.0.113.5/24 dev wan",
+				"address add 10.7.0.1/24 dev spare", "route add default via 203.0.113.1", "route add default via 10.7.0.2 table 100"),
+			all: []at{{"10.7.0.9", "spare", "lan"}},
+			lan: "lan spare", wan: "wan",
+		},
+		{
+			name: "two WANs by multipath",
+			lines: append(up("lan", "wan", "other"), "address add 192.168.1.1/24 dev lan", "address add 203.0.113.5/24 dev wan",
+				"address add 198.51.100.5/24 dev other", "route add default nexthop via 203.0.113.1 nexthop via 198.51.100.1"),
+			all: []at{{"198.51.100.9", "other", "wan"}, {"8.8.8.8", "wan", "wan"}},
+			lan: "lan", wan: "wan other",
+		},
+		{
+			name: "IPv6 with a delegated prefix",
+			lines: append(up("lan", "wan"), "address add 2001:db8:1:1::1/64 dev lan nodad", "address add 2001:db8:ffff::5/64 dev wan nodad",
+				"route add default via fe80::1 dev wan", "route add unreachable 2001:db8:1::/48"),
+			all: []at{
+				{"2001:db8:1:1::20", "lan", "lan"}, {"2001:db8:1:2::20", "wan", "lan"}, {"2001:db8:ffff::9", "wan", "wan"},
+				{"2001:db8:1:1::1", "lan", "gateway"}, {"2a00::1", "wan", "wan"}, {"ff05::1", "lan", "multicast"},
+			},
+			lan: "lan", wan: "wan",
+			explained: map[string]string{"2001:db8:1:2::20": "which this machine has and does not send on (unreachable)"},
+		},
+		{
+			name: "a VPN that takes all by two halves",
+			lines: append(up("lan", "wan", "vpn"), "address add 192.168.1.1/24 dev lan", "address add 203.0.113.5/24 dev wan",
+				"address add 10.99.0.2/24 dev vpn", "route add default via 203.0.113.1", "route add 0.0.0.0/1 via 10.99.0.1",
+				"route add 128.0.0.0/1 via 10.99.0.1"),
+			all: []at{{"8.8.8.8", "vpn", "wan"}, {"200.1.1.1", "vpn", "wan"}, {"10.99.0.1", "vpn", "wan"}, {"192.168.1.9", "lan", "lan"}},
+			lan: "lan", wan: "wan vpn",
+		},
+		{
+			name:  "one interface",
+			lines: append(up("eth"), "address add 192.168.1.5/24 dev eth", "route add default via 192.168.1.1"),
+			all:   []at{{"192.168.1.77", "eth", "lan"}, {"192.168.1.5", "eth", "gateway"}, {"8.8.8.8", "eth", "wan"}, {"fe80::9", "eth", "lan"}},
+			wan:   "eth",
+		},
+		{
+			name:  "set by hand",
+			lines: append(up("inside", "outer"), "address add 192.168.1.1/24 dev inside", "address add 203.0.113.5/24 dev outer", "route add default via 192.168.1.254"),
+			sides: Sides{LAN: []string{"inside"}, WAN: []string{"out*"}},
+			all:   []at{{"192.168.1.7", "inside", "lan"}, {"203.0.113.7", "outer", "wan"}},
+			lan:   "inside", wan: "outer",
+		},
+		{
+			name: "a mirror port", lines: up("mirror"),
+			sides: Sides{Networks: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8:20::/48")}},
+			all:   []at{{"10.20.3.4", "mirror", "lan"}, {"10.21.3.4", "mirror", "wan"}, {"2001:db8:20::1", "mirror", "lan"}, {"2001:db8:21::1", "mirror", "wan"}},
+		},
+		{
+			name: "nothing known", lines: up("mirror"),
+			all: []at{{"10.20.3.4", "mirror", "lan"}, {"100.64.1.1", "mirror", "lan"}, {"8.8.8.8", "mirror", "wan"}, {"fd00::1", "mirror", "lan"}},
+		},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			namespace := newNamespace(t)
+			ip(t, x.lines...)
+			n := now(t, namespace, x.sides)
+			// The kernel enters an IPv6 address's own route a little later.
+			for begun := time.Now(); time.Since(begun) < 5*time.Second && !isSo(n, x.all); time.Sleep(10 * time.Millisecond) {
+				n = now(t, namespace, x.sides)
+			}
+			check(t, n, x.all)
+			if lan, wan := strings.Join(n.LANs(), " "), strings.Join(n.WANs(), " "); lan != x.lan || wan != x.wan {
+				t.Errorf("LAN %q, WAN %q; want %q, %q", lan, wan, x.lan, x.wan)
+			}
+			for address, words := range x.explained {
+				if _, why := n.Explain(netip.MustParseAddr(address), "lan"); !strings.Contains(why, words) {
+					t.Errorf("%s: %q, want %q", address, why, words)
+				}
+			}
+		})
+	}
+}
+
+// TestDirections: by the sides of both ends.
+func TestDirections(t *testing.T) {
+	for text, sides := range map[string][]Side{
+		"outbound": {LAN, WAN, Gateway, WAN}, "inbound": {WAN, LAN, WAN, Gateway}, "internal": {LAN, LAN, LAN, Gateway, Gateway, LAN},
+		"transit": {WAN, WAN}, "multicast": {LAN, Multicast, WAN, Multicast}, "broadcast": {LAN, Broadcast}, "unknown": {UnknownSide, WAN},
+	} {
+		for pair := range slices.Chunk(sides, 2) {
+			if got := Direction(pair[0], pair[1]); got != text {
+				t.Errorf("%s to %s: %s, want %s", pair[0], pair[1], got, text)
+			}
+		}
+	}
+}
+
+// TestFollow: what changes is told of, also where events were lost.
+func TestFollow(t *testing.T) {
+	namespace := newNamespace(t)
+	ip(t, append(up("lan", "wan"), "address add 192.168.1.1/24 dev lan", "address add 203.0.113.5/24 dev wan")...)
+	f, err := newFollower(Sides{}, namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.events.SetReadBuffer(1); err != nil { // the smallest: events are lost
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	networks, ended := make(chan *Network, 1000), make(chan error, 1)
+	go func() { ended <- f.Run(ctx, func(n *Network) { networks <- n }) }()
+	await := func(address, side string) {
+		t.Helper()
+		for deadline := time.After(20 * time.Second); ; {
+			select {
+			case n := <-networks:
+				if n.Side(netip.MustParseAddr(address), "").String() == side {
+					return
+				}
+			case <-deadline:
+				t.Fatalf("%s is not %s within 20 seconds", address, side)
+			}
+		}
+	}
+	await("203.0.113.9", "lan")
+	ip(t, "route add default via 203.0.113.1")
+	await("203.0.113.9", "wan")
+	ip(t, "route delete default", "route add default via 192.168.1.254")
+	await("192.168.1.9", "wan")
+	ip(t, "address add 10.3.0.1/16 dev lan", "route delete default")
+	await("10.3.0.1", "gateway")
+	var flood []string
+	for i := range 300 {
+		flood = append(flood, fmt.Sprintf("route add 10.200.%d.0/24 via 203.0.113.%d", i%250, 10+i/250))
+	}
+	ip(t, append(flood[:250], "route add 172.20.0.0/16 via 192.168.1.3")...)
+	await("172.20.3.4", "lan")
+	ip(t, "link set lan name inside")
+	ip(t, "rule add from 10.3.3.3 lookup 100", "route add default via 203.0.113.1 table 100")
+	await("203.0.113.9", "wan")
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
