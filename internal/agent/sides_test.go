@@ -312,3 +312,183 @@ func checkPlace(t *testing.T, all []flowRecord, want place, client netip.AddrPor
 		t.Errorf("%d bytes in the record, the gateway counted %d", sum, bytes)
 	}
 }
+
+// TestPingThroughNAT: the requests and the answers are one record.
+func TestPingThroughNAT(t *testing.T) {
+	for _, mode := range liveModes(t) {
+		t.Run(mode, func(t *testing.T) {
+			l := lab.New(t, lab.Options{})
+			r := watch(t, l.Gateway, "-i", "lan0", "-i", "wan0", "--mode", mode)
+			sh(t, l.Clients[0], "ping -q -c 5 -i 0.05 "+l.Servers[0].Addr4.String())
+			var got []place
+			for _, f := range r.stop() {
+				if f.Proto == "icmp" {
+					got = append(got, placeOf(&f))
+					if f.Client.Packets != 5 || f.Server.Packets != 5 {
+						t.Errorf("%d requests and %d answers, want 5 of each", f.Client.Packets, f.Server.Packets)
+					}
+				}
+			}
+			want := place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat", natClient: "198.51.100.1", natServer: "198.51.100.10"}
+			if len(got) != 1 || got[0] != want {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+// joinHosts puts a veth pair between the gateway and another host, with an address at both ends.
+func joinHosts(t *testing.T, gateway, other *lab.Host, name, ours, theirs string) {
+	t.Helper()
+	sh(t, gateway, "ip link add "+name+" type veth peer name to-"+name, "ip link set to-"+name+" netns "+other.Path(),
+		"ip address add "+ours+" dev "+name, "ip link set "+name+" up",
+		"ethtool -K "+name+" tso off gso off gro off tx off >/dev/null")
+	sh(t, other, "ip address add "+theirs+" dev to-"+name, "ip link set to-"+name+" up",
+		"ethtool -K to-"+name+" tso off gso off gro off tx off >/dev/null")
+}
+
+// TestLayouts: gateways of other forms. All interfaces are watched that matter, and a connection is one record.
+func TestLayouts(t *testing.T) {
+	toServer := func(l *lab.Lab) talk {
+		return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr4, serverPort), listen: end(l.Servers[0].Addr4, serverPort)}
+	}
+	for _, x := range []struct {
+		name    string
+		rules   string
+		prepare func(t *testing.T, l *lab.Lab)
+		talk    func(l *lab.Lab) talk
+		want    place
+	}{
+		{
+			name: "two WANs with policy routing",
+			prepare: func(t *testing.T, l *lab.Lab) {
+				joinHosts(t, l.Gateway, l.Servers[1], "wan1", "203.0.113.1/24", "203.0.113.10/24")
+				sh(t, l.Servers[1], "ip address add 203.0.113.99/32 dev lo")
+				sh(t, l.Gateway, "ip route add default via 203.0.113.10 table 100", "ip rule add from 192.168.77.10 lookup 100 priority 1000")
+			},
+			rules: `chain nat { type nat hook postrouting priority srcnat; oifname { wan0, wan1 } masquerade; }`,
+			talk: func(l *lab.Lab) talk {
+				return talk{from: l.Clients[0], to: l.Servers[1], dial: netip.MustParseAddrPort("203.0.113.99:7001"), listen: netip.MustParseAddrPort("203.0.113.99:7001")}
+			},
+			want: place{client: "192.168.77.10 lan", server: "203.0.113.99 wan", direction: "outbound", kind: "snat", natClient: "203.0.113.1 %d", natServer: "203.0.113.99 7001"},
+		},
+		{
+			name: "LAN to LAN",
+			prepare: func(t *testing.T, l *lab.Lab) {
+				joinHosts(t, l.Gateway, l.Clients[1], "lan1", "192.168.78.1/24", "192.168.78.10/24")
+			},
+			rules: `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`,
+			talk: func(l *lab.Lab) talk {
+				return talk{from: l.Clients[0], to: l.Clients[1], dial: netip.MustParseAddrPort("192.168.78.10:7001"), listen: netip.MustParseAddrPort("192.168.78.10:7001")}
+			},
+			want: place{client: "192.168.77.10 lan", server: "192.168.78.10 lan", direction: "internal"},
+		},
+		{
+			name: "a bridge",
+			prepare: func(t *testing.T, l *lab.Lab) {
+				sh(t, l.Gateway, "ip link add br-lan type bridge", "ip address delete 192.168.77.1/24 dev lan0", "ip link set lan0 master br-lan",
+					"ip link set br-lan up", "ip address add 192.168.77.1/24 dev br-lan")
+				sh(t, l.Clients[0], "ip neigh flush all")
+			},
+			rules: `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`,
+			talk:  toServer,
+			want:  place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat", natClient: "198.51.100.1 %d", natServer: "198.51.100.10 7001"},
+		},
+	} {
+		for _, mode := range liveModes(t) {
+			t.Run(x.name+"/"+mode, func(t *testing.T) {
+				t.Parallel()
+				l := lab.New(t, lab.Options{Clients: 2, Servers: 2, NoNAT: true, WireSize: true})
+				x.prepare(t, l)
+				sh(t, l.Gateway, strings.ReplaceAll(natRules("ip", x.rules), "{ lan0, wan0 }", "{ lan0, lan1, br-lan, wan0, wan1 }"))
+				talk := x.talk(l)
+				talk.network, talk.rounds, talk.length = "tcp4", 20, 100
+				r := watch(t, l.Gateway, "--mode", mode)
+				r.await("WAN: ")
+				client := talk.run(t)
+				time.Sleep(200 * time.Millisecond)
+				checkPlace(t, r.stop(), x.want, client, arrived(t, l.Gateway, "ip"))
+			})
+		}
+	}
+}
+
+// TestNetworkChanges: what the records say is right while addresses, routes and interfaces change.
+func TestNetworkChanges(t *testing.T) {
+	for _, mode := range liveModes(t) {
+		t.Run(mode, func(t *testing.T) {
+			l := lab.New(t, lab.Options{NoNAT: true, WireSize: true})
+			sh(t, l.Gateway, natRules("ip", `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`))
+			r := watch(t, l.Gateway, "--mode", mode)
+			r.await("WAN: ")
+			talk := talk{
+				network: "tcp4", from: l.Clients[0], to: l.Servers[0], rounds: 20, length: 100,
+				dial: end(l.Servers[0].Addr4, serverPort), listen: end(l.Servers[0].Addr4, serverPort),
+			}
+			want := place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat", natServer: "198.51.100.10 7001"}
+			gateway := []string{"198.51.100.1"}
+			for _, changes := range []string{
+				"ip address add 198.51.100.200/25 dev wan0; ip address delete 198.51.100.1/24 dev wan0; ip address add 198.51.100.1/24 dev wan0; ip route replace default via 198.51.100.10 src 198.51.100.200",
+				"ip link add extra0 type veth peer name extra1; ip link set extra0 up; ip link set extra1 up; ip address add 10.77.0.1/24 dev extra0",
+				"ip route add 198.51.100.10/32 dev wan0; ip route replace 192.0.2.0/24 via 192.168.77.10",
+				"ip link set wan0 down; ip link set wan0 name outer; ip link set outer up; ip route replace default via 198.51.100.10; sleep 0.7",
+			} {
+				talk.run(t)
+				sh(t, l.Gateway, changes)
+				gateway = append(gateway, "198.51.100.200")
+			}
+			sh(t, l.Gateway, "nft add rule ip test nat oifname outer masquerade")
+			talk.run(t)
+			time.Sleep(200 * time.Millisecond)
+			n := 0
+			for _, f := range r.stop() {
+				if f.Server.Port != serverPort {
+					continue
+				}
+				n++
+				p := placeOf(&f)
+				address, _, _ := strings.Cut(p.natClient, " ")
+				p.natClient, p.clientPort, p.serverPort = "", 0, 0
+				if p != want || !strings.HasPrefix(address, "198.51.100.") || f.Server.Packets < 20 || f.Client.Packets < 20 {
+					t.Errorf("%+v by %s, %d and %d packets", p, address, f.Client.Packets, f.Server.Packets)
+				}
+			}
+			if n != len(gateway) {
+				t.Errorf("%d records of %d connections", n, len(gateway))
+			}
+		})
+	}
+}
+
+// TestShortConnections: 100,000 connections in ten seconds, each of one packet, are as many records, all in their place.
+func TestShortConnections(t *testing.T) {
+	weir(t)
+	l := lab.New(t, lab.Options{WireSize: true})
+	r := watch(t, l.Gateway, "-i", "lan0", "-i", "wan0", "--mode", "ebpf", "--max-flows", "262144")
+	r.await("WAN: ")
+	const n = 100_000
+	sent, err := l.Flood(t.Context(), 20000, n, 12_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	var records, bytes uint64
+	wrong := map[place]int{}
+	for _, f := range r.stop() {
+		if f.Proto != "udp" || f.Server.Port < 20000 || f.Server.Port > 20001 {
+			continue
+		}
+		records++
+		bytes += f.Client.Bytes + f.Server.Bytes
+		p := placeOf(&f)
+		p.natClient, _, _ = strings.Cut(p.natClient, " ")
+		p.natServer, p.clientPort, p.serverPort = "", 0, 0
+		if want := (place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat", natClient: "198.51.100.1"}); p != want {
+			wrong[p]++
+		}
+	}
+	t.Logf("%d sent at %.0f/s, %d records", sent.Frames, float64(sent.Frames)/sent.Elapsed.Seconds(), records)
+	if len(wrong) > 0 || records != n || bytes != n*lab.FloodBytes {
+		t.Errorf("%d records with %d bytes; wrong: %v", records, bytes, wrong)
+	}
+}

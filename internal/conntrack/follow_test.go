@@ -4,7 +4,6 @@ package conntrack
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -152,53 +151,16 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// flood makes n connections in a gateway, one datagram each, to ports from one on.
 func flood(t *testing.T, l *lab.Lab, port, n int, rate float64) {
 	t.Helper()
-	client, err := l.Clients[0].Link("eth0")
-	if err != nil {
+	if _, err := l.Flood(context.Background(), port, n, rate); err != nil {
 		t.Fatal(err)
-	}
-	gateway, err := l.Gateway.Link("lan0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	frames := make([][]byte, n)
-	for i := range frames {
-		b := append(append(append([]byte{}, gateway.HardwareAddr...), client.HardwareAddr...), 8, 0)
-		ip := make([]byte, 46)
-		ip[0], ip[8], ip[9] = 0x45, 64, unix.IPPROTO_UDP
-		binary.BigEndian.PutUint16(ip[2:], uint16(len(ip)))
-		src, dst := l.Clients[0].Addr4.As4(), l.Servers[0].Addr4.As4()
-		copy(ip[12:], src[:])
-		copy(ip[16:], dst[:])
-		binary.BigEndian.PutUint16(ip[20:], uint16(1024+i%50000))
-		binary.BigEndian.PutUint16(ip[22:], uint16(port+i/50000))
-		binary.BigEndian.PutUint16(ip[24:], uint16(len(ip)-20))
-		sum := uint32(0)
-		for j := 0; j < 20; j += 2 {
-			sum += uint32(binary.BigEndian.Uint16(ip[j:]))
-		}
-		binary.BigEndian.PutUint16(ip[10:], ^uint16(sum+sum>>16))
-		frames[i] = append(b, ip...)
-	}
-	if _, err := l.Clients[0].SendFrames(context.Background(), "eth0", frames, lab.Sending{Rate: rate, Loops: 1}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// warm makes both sides of the gateway know their neighbours.
-func warm(t *testing.T, l *lab.Lab) {
-	t.Helper()
-	if said, err := l.Clients[0].Run(context.Background(), "ping", "-q", "-c1", l.Servers[0].Addr4.String()); err != nil {
-		t.Fatal(err, said)
 	}
 }
 
 // TestRate: 100,000 connections within ten seconds are all known.
 func TestRate(t *testing.T) {
 	f := follow(t, receiveBuffer)
-	warm(t, f.lab)
 	const n = 100_000
 	began := time.Now()
 	flood(t, f.lab, 20000, n, 12_000)
@@ -213,7 +175,6 @@ func TestRate(t *testing.T) {
 // seconds; a second loss soon after waits for its list.
 func TestOverrun(t *testing.T) {
 	f := follow(t, 64<<10)
-	warm(t, f.lab)
 	within(t, 5*time.Second, "the first list", func() bool { return f.Lists() == 1 })
 	flood(t, f.lab, 20000, 100_000, 0)
 	if f.Lost() == 0 {
