@@ -43,6 +43,7 @@ type Options struct {
 	UpdateEvery     time.Duration
 	Catalogs        []string
 	Sides           topology.Sides
+	NoConntrack     bool // the kernel's connections are not followed
 }
 
 // Check completes the options, and says what is wrong with them.

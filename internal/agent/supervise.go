@@ -42,7 +42,7 @@ func Supervise(o *Options, args []string) error {
 		return err
 	}
 	defer b.Close()
-	tracking := openTracking(b)
+	tracking := openTracking(b, o)
 	defer tracking.Close()
 	child, err := sandbox.Start(sandbox.Config{Args: args, Readable: o.Catalogs})
 	if err != nil {

@@ -21,8 +21,12 @@ type tracking struct {
 	err    error // why there is none
 }
 
-func openTracking(b backend) *tracking {
+func openTracking(b backend, o *Options) *tracking {
 	t := &tracking{backend: b}
+	if o.NoConntrack {
+		t.err = errors.New("--no-conntrack")
+		return t
+	}
 	t.socket, t.err = conntrack.Open()
 	return t
 }

@@ -47,6 +47,9 @@ const (
 	countEvery = 15 * time.Second
 )
 
+// gather is the pause in which events may gather that come one after the other: to be woken for each costs more than to read it.
+const gather = 10 * time.Millisecond
+
 // messageBuffer holds any one datagram of the kernel's (NLMSG_GOODSIZE, or 32 KiB of a list).
 const messageBuffer = 64 << 10
 
@@ -62,6 +65,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	r := repair{listing: true}
 	buffer := make([]byte, messageBuffer)
 	var due time.Time
+	isBusy := false // something was read since the last pause
 	for {
 		if next := r.due(f.table.Counters().Offloaded > 0); next != due {
 			due = next
@@ -74,8 +78,12 @@ func (f *Follower) Run(ctx context.Context) error {
 		var failure error
 		err := raw.Read(func(fd uintptr) bool {
 			n, _, failure = unix.Recvfrom(int(fd), buffer, 0)
-			return !errors.Is(failure, unix.EAGAIN)
+			return !errors.Is(failure, unix.EAGAIN) || isBusy
 		})
+		if isBusy = failure == nil; errors.Is(failure, unix.EAGAIN) {
+			time.Sleep(gather)
+			continue
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil

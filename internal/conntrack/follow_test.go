@@ -83,11 +83,7 @@ func listOf(t *testing.T, gateway *lab.Host) map[flow.Key]bool {
 				return err
 			}
 			for _, c := range connections {
-				o, ok := tuple(c.Origin)
-				if !ok {
-					return fmt.Errorf("can't read %+v", c)
-				}
-				key, _ := o.Key()
+				key, _ := tupleOfLibrary(c.Origin).Key()
 				all[key] = true
 			}
 		}
@@ -97,6 +93,17 @@ func listOf(t *testing.T, gateway *lab.Host) map[flow.Key]bool {
 		t.Fatal(err)
 	}
 	return all
+}
+
+func tupleOfLibrary(t *conntrack.IPTuple) Tuple {
+	end := func(ip net.IP, port *uint16) netip.AddrPort {
+		a, _ := netip.AddrFromSlice(ip)
+		if port == nil {
+			return netip.AddrPortFrom(a, 0)
+		}
+		return netip.AddrPortFrom(a, *port)
+	}
+	return Tuple{end(*t.Src, t.Proto.SrcPort), end(*t.Dst, t.Proto.DstPort), *t.Proto.Number}
 }
 
 // differs is what the table has otherwise than the kernel.

@@ -5,12 +5,8 @@ package conntrack
 import (
 	"encoding/binary"
 	"errors"
-	"io"
-	"log"
-	"net"
 	"net/netip"
 
-	"github.com/florianl/go-conntrack"
 	"github.com/ti-mo/netfilter"
 	"golang.org/x/sys/unix"
 )
@@ -78,47 +74,155 @@ func next(b []byte, c *Connection) (what kind, inList bool, rest []byte, err err
 
 const sizeofNfgenmsg = 4 // struct nfgenmsg
 
-var quiet = log.New(io.Discard, "", 0)
+// Attributes (enum ctattr_type and those below it, linux/netfilter/nfnetlink_conntrack.h). All numbers in them are big-endian.
+const (
+	attrOriginal        = 1
+	attrReply           = 2
+	attrStatus          = 3
+	attrMark            = 8
+	attrOriginalCounter = 9
+	attrReplyCounter    = 10
+	attrID              = 12
+	attrZone            = 18
 
-// parse reads a connection's attributes, and says whether it has what a connection needs.
-func parse(attributes []byte, c *Connection) bool {
-	con, err := conntrack.ParseAttributes(quiet, attributes)
-	if err != nil {
-		return false
+	attrTupleIP    = 1
+	attrTupleProto = 2
+
+	attrIPv4Src = 1
+	attrIPv4Dst = 2
+	attrIPv6Src = 3
+	attrIPv6Dst = 4
+
+	attrProtoNumber  = 1
+	attrProtoSrcPort = 2
+	attrProtoDstPort = 3
+
+	attrCounterPackets = 1
+	attrCounterBytes   = 2
+)
+
+// attribute splits the first one off b. A nested one has a flag in its kind, which is taken off.
+func attribute(b []byte) (kind uint16, value, rest []byte, ok bool) {
+	if len(b) < unix.SizeofNlAttr {
+		return 0, nil, nil, false
 	}
-	*c = Connection{ID: value(con.ID), Mark: value(con.Mark), Status: Status(value(con.Status)), Zone: value(con.Zone)}
-	for i, counter := range []*conntrack.Counter{con.CounterOrigin, con.CounterReply} {
-		if counter != nil {
-			c.Packets[i], c.Bytes[i] = value(counter.Packets), value(counter.Bytes)
+	length := int(binary.NativeEndian.Uint16(b))
+	if length < unix.SizeofNlAttr || length > len(b) {
+		return 0, nil, nil, false
+	}
+	kind = binary.NativeEndian.Uint16(b[2:]) &^ (unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER)
+	aligned := (length + unix.NLA_ALIGNTO - 1) &^ (unix.NLA_ALIGNTO - 1)
+	return kind, b[unix.SizeofNlAttr:length], b[min(aligned, len(b)):], true
+}
+
+// parse reads a connection's attributes, and says whether it has what a connection needs. It is our own reading, since it is done for
+// every event: that of go-conntrack allocates 70 times.
+func parse(b []byte, c *Connection) bool {
+	*c = Connection{}
+	for len(b) > 0 {
+		kind, value, rest, ok := attribute(b)
+		if !ok {
+			return false
+		}
+		b = rest
+		switch kind {
+		case attrOriginal:
+			ok = c.Original.parse(value)
+		case attrReply:
+			ok = c.Reply.parse(value)
+		case attrOriginalCounter:
+			ok = parseCounter(value, &c.Packets[0], &c.Bytes[0])
+		case attrReplyCounter:
+			ok = parseCounter(value, &c.Packets[1], &c.Bytes[1])
+		case attrID:
+			c.ID = number32(value)
+		case attrMark:
+			c.Mark = number32(value)
+		case attrStatus:
+			c.Status = Status(number32(value))
+		case attrZone:
+			c.Zone = number16(value)
+		}
+		if !ok {
+			return false
 		}
 	}
-	var original, reply bool
-	c.Original, original = tuple(con.Origin)
-	c.Reply, reply = tuple(con.Reply)
-	return original && reply && c.Original.Proto == c.Reply.Proto && c.Original.Src.Addr().Is4() == c.Reply.Src.Addr().Is4()
+	o, r := &c.Original, &c.Reply
+	return o.isWhole() && r.isWhole() && o.Proto == r.Proto && o.Src.Addr().Is4() == r.Src.Addr().Is4()
 }
 
-func tuple(t *conntrack.IPTuple) (Tuple, bool) {
-	if t == nil || t.Src == nil || t.Dst == nil || t.Proto == nil || t.Proto.Number == nil {
-		return Tuple{}, false
+// isWhole says whether both addresses are there, and of one family.
+func (t *Tuple) isWhole() bool {
+	src, dst := t.Src.Addr(), t.Dst.Addr()
+	return src.IsValid() && dst.IsValid() && src.Is4() == dst.Is4()
+}
+
+func (t *Tuple) parse(b []byte) bool {
+	var src, dst netip.Addr
+	var srcPort, dstPort uint16
+	for len(b) > 0 {
+		group, members, rest, ok := attribute(b)
+		if !ok {
+			return false
+		}
+		b = rest
+		for len(members) > 0 {
+			kind, value, rest, ok := attribute(members)
+			if !ok {
+				return false
+			}
+			members = rest
+			switch {
+			case group == attrTupleIP && (kind == attrIPv4Src || kind == attrIPv6Src):
+				src, ok = netip.AddrFromSlice(value)
+			case group == attrTupleIP && (kind == attrIPv4Dst || kind == attrIPv6Dst):
+				dst, ok = netip.AddrFromSlice(value)
+			case group == attrTupleProto && kind == attrProtoNumber && len(value) > 0:
+				t.Proto = value[0]
+			case group == attrTupleProto && kind == attrProtoSrcPort:
+				srcPort = number16(value)
+			case group == attrTupleProto && kind == attrProtoDstPort:
+				dstPort = number16(value)
+			}
+			if !ok {
+				return false
+			}
+		}
 	}
-	src, okSrc := address(*t.Src)
-	dst, okDst := address(*t.Dst)
-	return Tuple{
-		Src: netip.AddrPortFrom(src, value(t.Proto.SrcPort)), Dst: netip.AddrPortFrom(dst, value(t.Proto.DstPort)), Proto: *t.Proto.Number,
-	}, okSrc && okDst && src.Is4() == dst.Is4()
+	t.Src, t.Dst = netip.AddrPortFrom(src, srcPort), netip.AddrPortFrom(dst, dstPort)
+	return true
 }
 
-func address(ip net.IP) (netip.Addr, bool) {
-	a, ok := netip.AddrFromSlice(ip)
-	return a, ok
-}
-
-func value[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
+func parseCounter(b []byte, packets, bytes *uint64) bool {
+	for len(b) > 0 {
+		kind, value, rest, ok := attribute(b)
+		if !ok {
+			return false
+		}
+		b = rest
+		if len(value) == 8 && kind == attrCounterPackets {
+			*packets = binary.BigEndian.Uint64(value)
+		}
+		if len(value) == 8 && kind == attrCounterBytes {
+			*bytes = binary.BigEndian.Uint64(value)
+		}
 	}
-	return v
+	return true
+}
+
+// number16 and number32 are a number, 0 where it has another length.
+func number16(b []byte) uint16 {
+	if len(b) != 2 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(b)
+}
+
+func number32(b []byte) uint32 {
+	if len(b) != 4 {
+		return 0
+	}
+	return binary.BigEndian.Uint32(b)
 }
 
 // errRefused is what the kernel answers to a list that it doesn't give.
