@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/helper"
 	"github.com/weirnet/weir/internal/sandbox"
 )
@@ -79,6 +80,7 @@ func captureFlags(f *pflag.FlagSet, o *agent.Options) {
 	f.BoolVar(&o.Promiscuous, "promiscuous", false, "also see frames that are not for this machine (mirror ports)")
 	f.StringVar(&o.Filter, "filter", "", "of mode libpcap: only packets that pass this tcpdump expression")
 	sideFlags(f, o)
+	f.StringVar(&o.Socket, "socket", "", "socket by which weir explain asks: a path, or none (default "+control.DefaultPath()+")")
 	f.BoolVar(&o.NoConntrack, "no-conntrack", false, "do not follow the kernel's connection tracking: legs of NAT that are counted apart stay apart")
 	f.StringArrayVar(&o.Catalogs, "catalog", nil, "a file with applications that adds to and overrides the built-in catalog")
 }

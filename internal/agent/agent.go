@@ -43,7 +43,8 @@ type Options struct {
 	UpdateEvery     time.Duration
 	Catalogs        []string
 	Sides           topology.Sides
-	NoConntrack     bool // the kernel's connections are not followed
+	NoConntrack     bool   // the kernel's connections are not followed
+	Socket          string // by which other commands ask: a path, "none", or "": control.DefaultPath
 }
 
 // Check completes the options, and says what is wrong with them.
@@ -101,8 +102,9 @@ type setup struct {
 	Ring     afpacket.Geometry // of mode afpacket
 	// Refused are the better modes that don't work here, with the reason.
 	Refused []string `json:",omitempty"`
-	// Untracked says why the kernel's connections can't be followed; else the last descriptor is their socket.
-	Untracked string `json:",omitempty"`
+	// Untracked says why the kernel's connections can't be followed, Unasked why nobody can ask; else the last descriptors are the
+	// sockets for these, in this order.
+	Untracked, Unasked string `json:",omitempty"`
 }
 
 // watched is the payload of the helper's answer to Watch.

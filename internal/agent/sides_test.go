@@ -492,3 +492,45 @@ func TestShortConnections(t *testing.T) {
 		t.Errorf("%d records with %d bytes; wrong: %v", records, bytes, wrong)
 	}
 }
+
+// TestExplain: a running weir says why a flow, and an address, is what its records say.
+func TestExplain(t *testing.T) {
+	l := lab.New(t, lab.Options{})
+	socket := t.TempDir() + "/weir.sock"
+	r := watch(t, l.Gateway, "-i", "lan0", "-i", "wan0", "--mode", "ebpf", "--socket", socket, "--update-every", "100ms")
+	r.await("WAN: ")
+	talk{
+		network: "tcp4", from: l.Clients[0], to: l.Servers[0], rounds: 3, length: 100,
+		dial: end(l.Servers[0].Addr4, serverPort), listen: end(l.Servers[0].Addr4, serverPort),
+	}.run(t)
+	var id string
+	r.within(10*time.Second, func() bool {
+		text := r.stdout.String()
+		for _, f := range records(t, text[:strings.LastIndex(text, "\n")+1]) {
+			if f.Server.Port == serverPort {
+				id, _ = f.all["id"].(string)
+			}
+		}
+		return id != ""
+	})
+	if id == "" {
+		t.Fatalf("no record:\n%s", r.stdout)
+	}
+	for what, words := range map[string][]string{
+		id[:12]:         {"outbound", "The client, 192.168.77.10, is lan: the route 192.168.77.0/24 leads to lan0", "is wan", "snat", "knows the client as 198.51.100.1:"},
+		"192.168.77.88": {"is lan: the route 192.168.77.0/24 leads to lan0"},
+		"203.0.113.5":   {"is wan: no route is for it but the default route through wan0"},
+	} {
+		said := sh(t, l.Gateway, weir(t)+" explain --socket "+socket+" "+what)
+		for _, w := range words {
+			if !strings.Contains(said, w) {
+				t.Errorf("%s: no %q in\n%s", what, w, said)
+			}
+		}
+	}
+	r.stop()
+	said := sh(t, l.Gateway, weir(t)+" explain --socket "+socket+" 192.168.77.88", "! "+weir(t)+" explain --socket "+socket+" "+id+" 2>&1")
+	if !strings.Contains(said, "No weir is running") || !strings.Contains(said, "no weir answers at "+socket) {
+		t.Error(said)
+	}
+}

@@ -44,12 +44,14 @@ func Supervise(o *Options, args []string) error {
 	defer b.Close()
 	tracking := openTracking(b, o)
 	defer tracking.Close()
+	asking := openAsking(o)
+	defer asking.Close()
 	child, err := sandbox.Start(sandbox.Config{Args: args, Readable: o.Catalogs})
 	if err != nil {
 		return fmt.Errorf("start the confined process: %w", err)
 	}
 	s := setup{Refused: refused}
-	descriptors := tracking.describe(&s)
+	descriptors := append(tracking.describe(&s), asking.describe(&s)...)
 	payload, err := json.Marshal(s)
 	if err == nil {
 		err = helper.SendSetup(child.Conn, helper.Setup{Mode: b.mode(), Payload: payload, FDs: descriptors})

@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/helper"
 	"github.com/weirnet/weir/internal/sides"
 	"github.com/weirnet/weir/internal/topology"
@@ -68,27 +70,43 @@ type surroundings struct {
 	table       *conntrack.Table
 	connections *conntrack.Follower // nil: they are not followed
 	untracked   string              // why
+	asking      net.Listener        // nil: nobody can ask
 }
 
 // newSurroundings opens what needs system calls that the process gives up, takes the socket's descriptor from the end of the list,
 // and has records completed on their way to the output.
 func (a *agent) newSurroundings(s *setup, descriptors []int) ([]int, error) {
 	u := &surroundings{untracked: s.Untracked}
-	if s.Untracked == "" {
-		last := len(descriptors) - 1
-		if last < 0 {
-			return nil, errors.New("the socket of conntrack is missing")
+	last := func() int {
+		fd := descriptors[len(descriptors)-1]
+		descriptors = descriptors[:len(descriptors)-1]
+		return fd
+	}
+	wanted := 0
+	for _, why := range []string{s.Untracked, s.Unasked} {
+		if why == "" {
+			wanted++
 		}
+	}
+	if len(descriptors) < wanted {
+		return nil, errors.New("the helper sent too few descriptors")
+	}
+	var err error
+	if s.Unasked == "" {
+		if u.asking, err = u.answers(last()); err != nil {
+			return nil, fmt.Errorf("control socket: %w", err)
+		}
+	} else if a.options.Socket != "none" {
+		a.output.Log("other commands can't ask this weir: %s", s.Unasked)
+	}
+	if s.Untracked == "" {
 		u.table = conntrack.NewTable(max(conntrack.DefaultMax, 4*a.options.MaxFlows))
-		var err error
-		if u.connections, err = conntrack.NewFollower(descriptors[last], u.table, a.client.List); err != nil {
+		if u.connections, err = conntrack.NewFollower(last(), u.table, a.client.List); err != nil {
 			return nil, err
 		}
-		descriptors = descriptors[:last]
 	}
 	u.placer = sides.New(u.table, a.output.Flow)
 	a.output.Flow = u.placer.Flow
-	var err error
 	if u.topology, err = topology.NewFollower(a.options.Sides); err != nil {
 		return nil, err
 	}
@@ -108,6 +126,10 @@ func (u *surroundings) follow(ctx context.Context, log func(string, ...any)) {
 			log("routes are not followed any more: %v", err)
 		}
 	}()
+	if u.asking != nil {
+		context.AfterFunc(ctx, func() { u.asking.Close() })
+		go control.Serve(u.asking, u.answer)
+	}
 	if u.connections != nil {
 		go func() {
 			if err := u.connections.Run(ctx); err != nil {

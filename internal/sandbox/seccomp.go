@@ -100,6 +100,7 @@ func commonRules() []rule {
 
 // Socket calls, for architectures where each has a number of its own.
 var socketCalls = []uintptr{
+	unix.SYS_ACCEPT4, // of a socket that the helper listens on
 	unix.SYS_RECVMSG, unix.SYS_SENDMSG, unix.SYS_RECVFROM, unix.SYS_GETSOCKOPT, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME,
 }
 

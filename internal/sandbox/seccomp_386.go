@@ -16,6 +16,7 @@ const (
 	callGetsockopt  = 15
 	callSendmsg     = 16
 	callRecvmsg     = 17
+	callAccept4     = 18
 )
 
 func architecture() (archFilter, bool) {
@@ -27,6 +28,7 @@ func architecture() (archFilter, bool) {
 	}
 	return archFilter{unix.AUDIT_ARCH_I386, rules([][]uintptr{commonCalls, calls}, commonRules(), []rule{
 		is(unix.SYS_FCNTL64, 1, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_DUPFD_CLOEXEC),
-		is(unix.SYS_SOCKETCALL, 0, callGetsockname, callGetpeername, callRecv, callRecvfrom, callGetsockopt, callSendmsg, callRecvmsg),
+		is(unix.SYS_SOCKETCALL, 0, callGetsockname, callGetpeername, callRecv, callRecvfrom, callGetsockopt, callSendmsg, callRecvmsg,
+			callAccept4),
 	})}, true
 }

@@ -23,11 +23,17 @@ type Placer struct {
 	emit   func(*report.Flow) error
 	joints joints
 	joined uint64
+	recent recent
 }
 
 // New returns a Placer that gives completed records, which are valid during the call, to emit, one at a time. connections may be nil.
 func New(connections *conntrack.Table, emit func(*report.Flow) error) *Placer {
-	return &Placer{connections: connections, emit: emit, joints: newJoints()}
+	p := &Placer{connections: connections, joints: newJoints()}
+	p.emit = func(r *report.Flow) error {
+		p.recent.keep(r)
+		return emit(r)
+	}
+	return p
 }
 
 // SetNetwork has addresses judged by n from now on.

@@ -248,3 +248,56 @@ func TestPing(t *testing.T) {
 	b.put(t, icmp("198.51.100.7:0", "203.0.113.1:0", 7))
 	b.want(t, "end transit 198.51.100.7:0 (wan) 7/700 -> 203.0.113.1:0 (wan) 0/0")
 }
+
+func TestExplain(t *testing.T) {
+	b := newBench()
+	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	r := record(host, server, 3, 5, "end")
+	r.Method, r.Protocol, r.ApplicationMethod, r.Application, r.Hostname = "dpi", "tls", "host", "facebook", []byte("www.facebook.com")
+	rename(r)
+	id := string(r.ID[:])
+	b.put(t, r)
+	for what, words := range map[string][]string{
+		"192.168.1.7": {"is lan: it is in a network that is set to be LAN"},
+		"9.9.9.9":     {"is wan: no route and no network that is set is for it"},
+		id: {
+			"tcp from " + host + " to " + server + ", outbound", "The client, 192.168.1.20, is lan", "Entry 9 of", "snat", "knows the client as " + gateway,
+			"The protocol is tls", "The application is facebook", "www.facebook.com",
+		},
+		strings.ToUpper(id[:7]): {id},
+	} {
+		lines, err := b.Explain(what)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		for _, w := range words {
+			if !strings.Contains(strings.Join(lines, "\n"), w) {
+				t.Errorf("%s: no %q in\n%s", what, w, strings.Join(lines, "\n"))
+			}
+		}
+	}
+	for _, what := range []string{"", "abc", "no address", "ffffffffffff", strings.Repeat("a", 33)} {
+		if lines, err := b.Explain(what); err == nil {
+			t.Errorf("%q: %q", what, lines)
+		}
+	}
+}
+
+// TestRecentKept: the last records are kept, and no more.
+func TestRecentKept(t *testing.T) {
+	b := newBench()
+	var last string
+	for i := range maxRecent + 10 {
+		r := record(fmt.Sprintf("192.168.1.20:%d", 1000+i), server, 1, 1, "end")
+		rename(r)
+		b.put(t, r)
+		if last = string(r.ID[:]); i == 9 {
+			if _, err := b.Explain(last); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := b.Explain(last); err != nil || len(b.recent.records) != maxRecent {
+		t.Errorf("%v, %d records", err, len(b.recent.records))
+	}
+}

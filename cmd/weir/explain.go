@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/topology"
+)
+
+func newExplain() *cobra.Command {
+	var o agent.Options
+	c := &cobra.Command{
+		Use:   "explain [flags] FLOW-ID|ADDRESS",
+		Short: "Say in plain words why a flow was named and placed as it was",
+		Long: `Ask the running weir why a flow, or an address, is what its records say: which route makes an address LAN or WAN, which entry of
+the kernel's connection tracking tells who began the connection and what NAT made of it, and what named protocol and application.
+A flow is given by the id of its record, or its first digits.
+
+Where no weir is running, an address is explained by this machine's routes as they are now.
+
+Exit status: 0 with an explanation, 1 where there is none, 2 for wrong usage.`,
+		Example: `  weir explain 192.168.1.20
+  weir explain 5f0c9a1e                   the id of a record, or its beginning`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			lines, err := explain(&o, args[0])
+			if err != nil {
+				return partialError{err}
+			}
+			for _, line := range lines {
+				fmt.Fprintln(c.OutOrStdout(), line)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&o.Socket, "socket", control.DefaultPath(), "the running weir's socket")
+	sideFlags(c.Flags(), &o)
+	return c
+}
+
+func explain(o *agent.Options, what string) ([]string, error) {
+	answer, err := control.Ask(o.Socket, &control.Request{Explain: what})
+	if err == nil {
+		return answer.Lines, nil
+	}
+	a, notAddress := netip.ParseAddr(what)
+	if !errors.Is(err, control.ErrNotRunning) || notAddress != nil {
+		return nil, err
+	}
+	f, err := topology.NewFollower(o.Sides)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	n, err := f.Now()
+	if err != nil {
+		return nil, err
+	}
+	side, why := n.Explain(a, "")
+	return []string{fmt.Sprintf("No weir is running; by this machine's routes as they are now %s is %s: %s.", a, side, why)}, nil
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"net"
+	"os"
+
+	"github.com/weirnet/weir/internal/control"
+)
+
+// asking is the socket by which other commands ask the confined process, in the process that makes it.
+type asking struct {
+	listener *net.UnixListener
+	file     *os.File // for the confined process
+	why      string   // there is none
+}
+
+func openAsking(o *Options) *asking {
+	path := o.Socket
+	switch path {
+	case "none":
+		return &asking{why: "--socket none"}
+	case "":
+		path = control.DefaultPath()
+	}
+	l, err := control.Listen(path)
+	if err != nil {
+		return &asking{why: err.Error()}
+	}
+	file, err := l.File()
+	if err != nil {
+		l.Close()
+		return &asking{why: err.Error()}
+	}
+	return &asking{listener: l, file: file}
+}
+
+func (a *asking) describe(s *setup) []int {
+	if s.Unasked = a.why; a.file == nil {
+		return nil
+	}
+	return []int{int(a.file.Fd())}
+}
+
+// Close removes the socket.
+func (a *asking) Close() {
+	if a.listener != nil {
+		a.file.Close()
+		a.listener.Close()
+	}
+}
+
+// answers takes over the socket's descriptor, and answers who asks.
+func (u *surroundings) answers(descriptor int) (net.Listener, error) {
+	file := os.NewFile(uintptr(descriptor), "control socket")
+	defer file.Close() // the listener has a copy
+	return net.FileListener(file)
+}
+
+func (u *surroundings) answer(r *control.Request) *control.Answer {
+	if r.Explain == "" {
+		return &control.Answer{Error: "the request is none that this weir knows"}
+	}
+	lines, err := u.placer.Explain(r.Explain)
+	if err != nil {
+		return &control.Answer{Error: err.Error()}
+	}
+	return &control.Answer{Lines: lines}
+}

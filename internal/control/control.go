@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package control is how other commands ask a running agent: over a Unix socket, a request and an answer, each one line of JSON. Who
+// may open the socket's file may ask.
+package control
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Request is what is asked for: one of its members.
+type Request struct {
+	// Explain is a flow's id, or the beginning of one, or an address.
+	Explain string `json:"explain,omitempty"`
+}
+
+// Answer is the agent's.
+type Answer struct {
+	Error string   `json:"error,omitempty"`
+	Lines []string `json:"lines,omitempty"` // for people
+}
+
+const (
+	maxRequest = 4 << 10
+	maxAnswer  = 16 << 20
+	// timeout is how long one side waits for the other.
+	timeout = 5 * time.Second
+	// maxAsking is how many are served at a time.
+	maxAsking = 8
+)
+
+// DefaultPath is the socket's place where none is given: for root /run/weir.sock, else in the user's runtime directory.
+func DefaultPath() string {
+	if unix.Geteuid() == 0 {
+		return "/run/weir.sock"
+	}
+	if directory := os.Getenv("XDG_RUNTIME_DIR"); directory != "" {
+		return filepath.Join(directory, "weir.sock")
+	}
+	return filepath.Join(os.TempDir(), fmt.Sprintf("weir-%d.sock", unix.Geteuid()))
+}
+
+// Listen makes the socket. What an agent left behind that was killed it replaces. Closing the listener removes the file.
+func Listen(path string) (*net.UnixListener, error) {
+	l, err := listen(path)
+	if errors.Is(err, unix.EADDRINUSE) {
+		c, dialErr := net.Dial("unix", path)
+		if dialErr == nil {
+			c.Close()
+			return nil, fmt.Errorf("another weir answers at %s", path)
+		}
+		info, statErr := os.Lstat(path)
+		isSocket := statErr == nil && info.Mode()&os.ModeSocket != 0
+		if errors.Is(dialErr, unix.ECONNREFUSED) && isSocket && os.Remove(path) == nil {
+			l, err = listen(path)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make the socket %s: %w", path, err)
+	}
+	return l, nil
+}
+
+// listen makes a socket that only this user can open.
+func listen(path string) (*net.UnixListener, error) {
+	mask := unix.Umask(0o177)
+	defer unix.Umask(mask)
+	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+}
+
+// Serve answers until the listener is closed.
+func Serve(l net.Listener, answer func(*Request) *Answer) {
+	asking := make(chan struct{}, maxAsking)
+	for {
+		asking <- struct{}{}
+		c, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // no descriptor is free
+			time.Sleep(100 * time.Millisecond)
+			<-asking
+			continue
+		}
+		go func() {
+			defer func() { <-asking }()
+			defer c.Close()
+			serve(c, answer)
+		}()
+	}
+}
+
+func serve(c net.Conn, answer func(*Request) *Answer) {
+	_ = c.SetDeadline(time.Now().Add(timeout))
+	var r Request
+	var a *Answer
+	line, err := bufio.NewReader(io.LimitReader(c, maxRequest)).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &r)
+	}
+	if err != nil {
+		a = &Answer{Error: "the request is not one line of JSON"}
+	} else {
+		a = answer(&r)
+	}
+	text, err := json.Marshal(a)
+	if err != nil {
+		text = []byte(`{"error":"the answer can't be written"}`)
+	}
+	_, _ = c.Write(append(text, '\n')) // who asked may be gone
+}
+
+// ErrNotRunning says that no agent answers at a path.
+var ErrNotRunning = errors.New("no weir answers")
+
+// Ask asks the agent at a path. An answer with an error is an error.
+func Ask(path string, r *Request) (*Answer, error) {
+	c, err := net.DialTimeout("unix", path, timeout)
+	switch {
+	case errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED):
+		return nil, fmt.Errorf("%w at %s", ErrNotRunning, path)
+	case errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("may not open %s: ask as the user who started weir, or as root", path)
+	case err != nil:
+		return nil, fmt.Errorf("ask weir: %w", err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(timeout))
+	text, err := json.Marshal(r)
+	if err == nil {
+		_, err = c.Write(append(text, '\n'))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask weir: %w", err)
+	}
+	var a Answer
+	if err := json.NewDecoder(io.LimitReader(c, maxAnswer)).Decode(&a); err != nil {
+		return nil, fmt.Errorf("read weir's answer: %w", err)
+	}
+	if a.Error != "" {
+		return nil, errors.New(a.Error)
+	}
+	return &a, nil
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sides
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/report"
+)
+
+// maxRecent is how many of the last records are kept, to be explained.
+const maxRecent = 1024
+
+// recent are the last records that were passed on, in a ring.
+type recent struct {
+	records []report.Flow
+	next    int
+}
+
+// keep copies a record into the ring, in the memory of the one that it replaces.
+func (x *recent) keep(r *report.Flow) {
+	if len(x.records) < maxRecent {
+		x.records = append(x.records, report.Flow{})
+	}
+	old := &x.records[x.next]
+	kept := *r
+	kept.CommunityID = append(old.CommunityID[:0], r.CommunityID...)
+	kept.Hostname = append(old.Hostname[:0], r.Hostname...)
+	kept.Info, kept.Risks = nil, nil // what a flow says is not what explains it
+	kept.VLANs, kept.Tunnels = append(old.VLANs[:0], r.VLANs...), append(old.Tunnels[:0], r.Tunnels...)
+	*old = kept
+	x.next = (x.next + 1) % maxRecent
+}
+
+// find returns the newest record whose id begins with prefix.
+func (x *recent) find(prefix string) *report.Flow {
+	for i := range x.records {
+		r := &x.records[(x.next+len(x.records)-1-i)%len(x.records)]
+		if strings.HasPrefix(string(r.ID[:]), prefix) {
+			return r
+		}
+	}
+	return nil
+}
+
+// minPrefix is how many digits of an id tell flows apart well enough.
+const minPrefix = 4
+
+// Explain says in words, a line each, why an address is on its side, or why a flow of the last records was named and placed as it was.
+// what is an address, or an id or its beginning.
+func (p *Placer) Explain(what string) ([]string, error) {
+	if a, err := netip.ParseAddr(what); err == nil {
+		return p.explainAddress(a), nil
+	}
+	id := strings.ToLower(what)
+	if _, err := hex.DecodeString(id[:len(id)&^1]); err != nil || len(id) < minPrefix || len(id) > 32 {
+		return nil, fmt.Errorf("%q is neither an address nor the id of a flow (32 digits, or the first %d and more)", what, minPrefix)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.recent.find(id)
+	if r == nil {
+		return nil, fmt.Errorf("none of the last %d records is of a flow %s; a flow is reported when it ends (weir run --update-every: before, too)", len(p.recent.records), what)
+	}
+	return p.explainFlow(r), nil
+}
+
+func (p *Placer) explainAddress(a netip.Addr) []string {
+	n := p.network.Load()
+	if n == nil {
+		return []string{"the routes are not known yet"}
+	}
+	side, why := n.Explain(a, "")
+	return []string{fmt.Sprintf("%s is %s: %s.", a, side, why)}
+}
+
+func (p *Placer) explainFlow(r *report.Flow) []string {
+	lines := []string{
+		fmt.Sprintf("Flow %s: %s from %s to %s, %s.", r.ID[:], packet.ProtoName(r.Proto), endText(r.Client.Addr), endText(r.Server.Addr), r.Direction),
+		fmt.Sprintf("It was seen on %s from %s to %s; this record is its %q.", orUnknown(r.Interface), clock(r.FirstSeen), clock(r.LastSeen), r.State),
+	}
+	if n := p.network.Load(); n != nil {
+		for _, end := range []struct {
+			name string
+			addr netip.Addr
+		}{{"client", r.Client.Addr.Addr()}, {"server", r.Server.Addr.Addr()}} {
+			side, why := n.Explain(end.addr, r.Interface)
+			lines = append(lines, fmt.Sprintf("The %s, %s, is %s: %s.", end.name, end.addr, side, why))
+		}
+	}
+	lines = append(lines, explainConntrack(r)...)
+	return append(lines, explainNames(r)...)
+}
+
+func explainConntrack(r *report.Flow) []string {
+	c := &r.Conntrack
+	if !c.IsTracked {
+		return []string{"The kernel's connection tracking has no entry for it: who is the client the handshake, the ports or the first packet told."}
+	}
+	line := fmt.Sprintf("Entry %d of the kernel's connection tracking says who began it", c.ID)
+	if c.Zone != 0 {
+		line += fmt.Sprintf(" (zone %d)", c.Zone)
+	}
+	if c.Mark != 0 {
+		line += fmt.Sprintf(", and has the mark %d", c.Mark)
+	}
+	lines := []string{line + "."}
+	if r.NAT.Kind != "" {
+		lines = append(lines, fmt.Sprintf("Its addresses are translated (%s): the server knows the client as %s, the client knows the server as %s. Both legs are this one flow.",
+			r.NAT.Kind, endText(r.NAT.Client), endText(r.NAT.Server)))
+	}
+	if c.IsOffloaded {
+		lines = append(lines, "A flowtable, or the card, forwards its packets.")
+	}
+	return lines
+}
+
+func explainNames(r *report.Flow) []string {
+	var lines []string
+	switch r.Method {
+	case "dpi":
+		lines = append(lines, fmt.Sprintf("The protocol is %s: its dissector recognised what the packets say.", r.Protocol))
+	case "port":
+		lines = append(lines, fmt.Sprintf("The protocol may be %s: no dissector recognised it, and this is a guess by the port.", r.Protocol))
+	default:
+		lines = append(lines, "The protocol is not known: no dissector recognised it, and no port tells.")
+	}
+	host := string(r.Hostname)
+	switch r.ApplicationMethod {
+	case "dpi":
+		lines = append(lines, fmt.Sprintf("The application is %s: the protocol tells.", r.Application))
+	case "host":
+		lines = append(lines, fmt.Sprintf("The application is %s: the catalog has it for the host name %s, which the flow itself names.", r.Application, host))
+	case "certificate":
+		lines = append(lines, fmt.Sprintf("The application is %s: the server's certificate tells.", r.Application))
+	case "dns":
+		lines = append(lines, fmt.Sprintf("The application may be %s: the client had asked for %s, and got this address.", r.Application, host))
+	case "address":
+		lines = append(lines, fmt.Sprintf("The application may be %s: the server's address is in a block of its owner.", r.Application))
+	default:
+		lines = append(lines, "No application is known for it.")
+	}
+	return lines
+}
+
+func endText(a netip.AddrPort) string {
+	if a.Port() == 0 {
+		return a.Addr().String()
+	}
+	return a.String()
+}
+
+func orUnknown(name string) string {
+	if name == "" {
+		return "an interface that is gone"
+	}
+	return name
+}
+
+func clock(ns int64) string { return time.Unix(0, ns).Format("15:04:05.000") }
