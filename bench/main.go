@@ -46,6 +46,7 @@ func measureAll(testdata, traces, weir string, runs int, only []string) error {
 		{"exact", func() error { return measureExact(&t, weir, runs) }},
 		{"memory", func() error { return measureMemory(&t, weir, testdata, max(3, runs/3)) }},
 		{"cpu", func() error { return measureCPU(&t, weir, testdata, runs) }},
+		{"conntrack", func() error { return measureConntrack(&t, weir, runs) }},
 		{"gateway", func() error { return measureGateway(&t, weir, runs) }},
 	} {
 		if len(only) > 0 && !slices.Contains(only, p.name) {
