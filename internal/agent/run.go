@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -125,10 +124,10 @@ func Run(o *Options, out Output) (Status, error) {
 		return Status{}, err
 	}
 	out.Log("%s", confinement)
-	debug.FreeOSMemory() // what reading the catalog took
 	if err := a.capturer.start(); err != nil {
 		return Status{}, err
 	}
+	settle() // what reading the catalog took, too
 	err = a.follow(watcher, stop)
 	return a.end(err)
 }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"reflect"
+	"testing"
+	"unsafe"
+)
+
+var written = 1 // in a segment that is written
+
+// TestSegments: what is given back has the program's code in it, and nothing that is written; and all works on afterwards.
+func TestSegments(t *testing.T) {
+	holds := func(address uintptr) bool {
+		for _, s := range segments() {
+			if s[0] <= address && address < s[1] {
+				return true
+			}
+		}
+		return false
+	}
+	if code := reflect.ValueOf(settle).Pointer(); !holds(code) {
+		t.Errorf("%x is in none of %x", code, segments())
+	}
+	if holds(uintptr(unsafe.Pointer(&written))) {
+		t.Errorf("%p is in one of %x", &written, segments())
+	}
+	written = 2
+	settle()
+	if written != 2 || !holds(reflect.ValueOf(settle).Pointer()) {
+		t.Error("something was lost")
+	}
+}
