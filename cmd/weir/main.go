@@ -70,6 +70,6 @@ func newRoot() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newLibpcapCapture(), newReplay(), newCatalog(), newVersion())
+	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newHosts(), newLibpcapCapture(), newReplay(), newCatalog(), newVersion())
 	return root
 }

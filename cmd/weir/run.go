@@ -80,7 +80,8 @@ func captureFlags(f *pflag.FlagSet, o *agent.Options) {
 	f.BoolVar(&o.Promiscuous, "promiscuous", false, "also see frames that are not for this machine (mirror ports)")
 	f.StringVar(&o.Filter, "filter", "", "of mode libpcap: only packets that pass this tcpdump expression")
 	sideFlags(f, o)
-	f.StringVar(&o.Socket, "socket", "", "socket by which weir explain asks: a path, or none (default "+control.DefaultPath()+")")
+	f.StringVar(&o.Socket, "socket", "", "socket by which weir explain and weir hosts ask: a path, or none (default "+control.DefaultPath()+")")
+	f.StringVar(&o.State, "state", "", "directory in which the list of devices is kept, such as /var/lib/weir (default: it is not)")
 	f.BoolVar(&o.NoConntrack, "no-conntrack", false, "do not follow the kernel's connection tracking: legs of NAT that are counted apart stay apart")
 	f.StringArrayVar(&o.Catalogs, "catalog", nil, "a file with applications that adds to and overrides the built-in catalog")
 }

@@ -59,7 +59,7 @@ func showTop(o *agent.Options, noColor bool) error {
 	}()
 	var notes notes
 	status, err := agent.Run(o, agent.Output{
-		Flow: view.Flow, Log: notes.add, Done: quit,
+		Flow: view.Flow, Log: notes.add, Done: quit, Names: view.SetNames,
 		Tick: func(s agent.Status) { view.Tick(time.Now(), topSummary(&s)) },
 	})
 	cancel()

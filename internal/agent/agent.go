@@ -6,6 +6,7 @@ package agent
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -44,6 +45,7 @@ type Options struct {
 	Catalogs        []string
 	Sides           topology.Sides
 	NoConntrack     bool   // the kernel's connections are not followed
+	State           string // directory in which the list of devices is kept; "": it isn't
 	Socket          string // by which other commands ask: a path, "none", or "": control.DefaultPath
 }
 
@@ -102,8 +104,9 @@ type setup struct {
 	Ring     afpacket.Geometry // of mode afpacket
 	// Refused are the better modes that don't work here, with the reason.
 	Refused []string `json:",omitempty"`
-	// Untracked says why the kernel's connections can't be followed, Unasked why nobody can ask; else the last descriptors are the
-	// sockets for these, in this order.
+	// Extra names the last descriptors, see extras.
+	Extra []string `json:",omitempty"`
+	// Untracked says why the kernel's connections can't be followed, Unasked why nobody can ask.
 	Untracked, Unasked string `json:",omitempty"`
 }
 
@@ -122,6 +125,8 @@ type Output struct {
 	Tick func(Status)
 	// Hurry, if it is not nil, is called when a signal asks for the end: Flow has to return within two seconds from then on.
 	Hurry func()
+	// Names, if it is not nil, gets a function that says what the device with an address is called, "" where that is not known.
+	Names func(func(netip.Addr) string)
 	// OnPanic is told of dissectors' panics, see dissect.Pool.
 	OnPanic panicFunc
 	// Done, if it is not nil, ends the agent when it is closed.

@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"encoding/json"
 	"net"
 	"os"
 
@@ -36,11 +37,11 @@ func openAsking(o *Options) *asking {
 	return &asking{listener: l, file: file}
 }
 
-func (a *asking) describe(s *setup) []int {
-	if s.Unasked = a.why; a.file == nil {
-		return nil
+// add has the confined process get the socket.
+func (a *asking) add(e *extras, s *setup) {
+	if s.Unasked = a.why; a.file != nil {
+		e.add(extraControl, int(a.file.Fd()))
 	}
-	return []int{int(a.file.Fd())}
 }
 
 // Close removes the socket.
@@ -59,6 +60,13 @@ func (u *surroundings) answers(descriptor int) (net.Listener, error) {
 }
 
 func (u *surroundings) answer(r *control.Request) *control.Answer {
+	if r.Hosts {
+		all, err := json.Marshal(u.hosts.All())
+		if err != nil {
+			return &control.Answer{Error: err.Error()}
+		}
+		return &control.Answer{Hosts: all}
+	}
 	if r.Explain == "" {
 		return &control.Answer{Error: "the request is none that this weir knows"}
 	}

@@ -107,8 +107,11 @@ func Run(o *Options, out Output) (Status, error) {
 	for _, r := range s.Refused {
 		out.Log("not used: %s", r)
 	}
-	descriptors, err := a.newSurroundings(&s, first.FDs)
+	extra, descriptors, err := splitExtras(s.Extra, first.FDs)
 	if err != nil {
+		return Status{}, err
+	}
+	if err := a.newSurroundings(&s, extra); err != nil {
 		return Status{}, err
 	}
 	if err := a.open(&s, descriptors); err != nil {
@@ -225,6 +228,7 @@ func (a *agent) end(err error) (Status, error) {
 	}
 	a.mu.Unlock()
 	err = errors.Join(err, a.capturer.stop(), a.around.placer.Close())
+	a.around.saveState(a.output.Log)
 	status := a.status()
 	return status, errors.Join(err, a.client.Stopping())
 }

@@ -46,12 +46,22 @@ func Supervise(o *Options, args []string) error {
 	defer tracking.Close()
 	asking := openAsking(o)
 	defer asking.Close()
+	state, err := openState(o)
+	if err != nil {
+		return err
+	}
+	defer state.Close()
 	child, err := sandbox.Start(sandbox.Config{Args: args, Readable: o.Catalogs})
 	if err != nil {
 		return fmt.Errorf("start the confined process: %w", err)
 	}
 	s := setup{Refused: refused}
-	descriptors := append(tracking.describe(&s), asking.describe(&s)...)
+	var extra extras
+	tracking.add(&extra, &s)
+	asking.add(&extra, &s)
+	state.add(&extra)
+	s.Extra = extra.names
+	descriptors := append(b.describe(&s), extra.fds...)
 	payload, err := json.Marshal(s)
 	if err == nil {
 		err = helper.SendSetup(child.Conn, helper.Setup{Mode: b.mode(), Payload: payload, FDs: descriptors})

@@ -22,12 +22,14 @@ import (
 type Request struct {
 	// Explain is a flow's id, or the beginning of one, or an address.
 	Explain string `json:"explain,omitempty"`
+	Hosts   bool   `json:"hosts,omitempty"` // the devices of the LAN
 }
 
 // Answer is the agent's.
 type Answer struct {
-	Error string   `json:"error,omitempty"`
-	Lines []string `json:"lines,omitempty"` // for people
+	Error string          `json:"error,omitempty"`
+	Lines []string        `json:"lines,omitempty"` // for people
+	Hosts json.RawMessage `json:"hosts,omitempty"` // a list of hosts.Host
 }
 
 const (

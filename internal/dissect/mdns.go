@@ -8,12 +8,10 @@ import (
 	"github.com/weirnet/weir/internal/wire/dns"
 )
 
-// describeMDNS writes the service types ("_ipp._tcp.local") that the remembered messages of the flow ask for or announce:
-// the names of PTR questions and records (RFC 6763 §4), each once.
+// describeMDNS writes the service types ("_ipp._tcp.local") that the remembered messages of the flow ask for or announce: the names of PTR
+// questions and records (RFC 6763 §4), each once. Those that a response announces are the sender's own, and are written apart.
 func describeMDNS(o *Object, c *Conversation) {
-	var room [1024]byte
-	var names [MaxList][]byte
-	free, n := room[:], 0
+	var all, announced serviceNames
 	for i := range c.Datagrams {
 		d := &c.Datagrams[i]
 		m, ok := checkDNS(d.Payload, d.Length > len(d.Payload), dnsMulticast)
@@ -21,18 +19,53 @@ func describeMDNS(o *Object, c *Conversation) {
 			continue
 		}
 		walk := pointerNames{m: &m, off: dns.HeaderSize}
-		for off, ok := walk.next(); ok && n < len(names); off, ok = walk.next() {
+		for off, ok := walk.next(); ok; off, ok = walk.next() {
 			var text [dns.MaxText]byte
 			service := appendService(text[:0], m.bytes, off)
-			if len(service) == 0 || len(service) > len(free) || hasService(names[:n], service) {
-				continue
+			all.add(service)
+			if m.header.IsResponse() {
+				announced.add(service)
 			}
-			names[n] = free[:copy(free, service)]
-			free = free[len(service):]
-			n++
 		}
 	}
-	o.Texts("services", names[:n])
+	all.write(o, "services")
+	announced.write(o, "announced")
+}
+
+// serviceNames are names, each once, as far as there is room.
+type serviceNames struct {
+	room [1024]byte
+	ends [MaxList]int
+	n    int
+}
+
+func (s *serviceNames) at(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = s.ends[i-1]
+	}
+	return s.room[start:s.ends[i]]
+}
+
+func (s *serviceNames) add(name []byte) {
+	used := 0
+	if s.n > 0 {
+		used = s.ends[s.n-1]
+	}
+	if len(name) == 0 || s.n == len(s.ends) || len(name) > len(s.room)-used {
+		return
+	}
+	for i := range s.n {
+		if bytes.EqualFold(s.at(i), name) {
+			return
+		}
+	}
+	s.ends[s.n] = used + copy(s.room[used:], name)
+	s.n++
+}
+
+func (s *serviceNames) write(o *Object, field string) {
+	o.list(field, s.n, func(b []byte, i int) []byte { return AppendText(b, s.at(i)) })
 }
 
 // pointerNames walks the questions and records of a message.
@@ -75,13 +108,4 @@ func appendService(dst, msg []byte, off int) []byte {
 		return nil
 	}
 	return name
-}
-
-func hasService(list [][]byte, name []byte) bool {
-	for _, known := range list {
-		if bytes.EqualFold(known, name) {
-			return true
-		}
-	}
-	return false
 }

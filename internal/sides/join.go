@@ -30,6 +30,7 @@ type joint struct {
 	since   time.Time
 	past    [2]sum // of flows of the legs that have ended before these
 	isKnown bool   // a record has been passed on
+	id      [32]byte
 }
 
 // sum are the counts of one end.
@@ -152,6 +153,10 @@ func (j *joint) merge() *report.Flow {
 		merged.Server.MAC = r.Server.MAC
 	}
 	rename(merged)
+	if j.isKnown { // though the other leg, which came later, had begun before
+		merged.ID = j.id
+	}
+	j.id = merged.ID
 	return merged
 }
 

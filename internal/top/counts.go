@@ -151,7 +151,8 @@ type counts struct {
 
 	applications, protocols map[string]*row
 	hosts                   map[netip.Addr]*row
-	byUse                   *list.List // of *row: hosts, the one not heard of for longest at the back
+	names                   func(netip.Addr) string // of hosts; may be nil
+	byUse                   *list.List              // of *row: hosts, the one not heard of for longest at the back
 
 	evictedFlows, evictedHosts uint64
 

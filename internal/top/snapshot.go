@@ -20,7 +20,7 @@ type entry struct {
 	packets     float64    // a second
 	bytes       uint64
 	flows       int
-	address     string // of a flow's server
+	address     string // of a host, or of a flow's server
 	transport   string
 	application string
 	protocol    string
@@ -57,8 +57,11 @@ func (c *counts) snapshot() *snapshot {
 	s.lists[hosts] = make([]entry, 0, len(c.hosts))
 	for addr, r := range c.hosts {
 		e := c.entry(r)
-		e.host, e.name = addr, plain(addr.String())
-		e.key = e.name
+		e.host, e.address = addr, plain(addr.String())
+		e.key, e.name = e.address, e.address
+		if c.names != nil {
+			e.name = cmp.Or(plain(c.names(addr)), e.name)
+		}
 		s.lists[hosts] = append(s.lists[hosts], e)
 	}
 	return s

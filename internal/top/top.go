@@ -107,6 +107,13 @@ func hasColour(term string) bool {
 	return term != "" && term != "dumb" && !strings.HasPrefix(term, "vt") && !strings.HasSuffix(term, "-m")
 }
 
+// SetNames has hosts shown by what names says that they are called; "" means their address.
+func (v *View) SetNames(names func(netip.Addr) string) {
+	v.mu.Lock()
+	v.counts.names = names
+	v.mu.Unlock()
+}
+
 // Flow counts a record, which is valid during the call only. It never fails.
 func (v *View) Flow(f *report.Flow) error {
 	v.mu.Lock()

@@ -16,8 +16,8 @@ import (
 // Follower follows the routes, rules, addresses and links of a network namespace. Events only tell that something has changed; what it
 // is now the kernel is asked for as a whole. So no loss and no order of events matters, and there is one way to know the network.
 type Follower struct {
-	sides         Sides
-	events, lists *netlink.Conn
+	sides                     Sides
+	events, lists, neighbours *netlink.Conn
 }
 
 // NewFollower opens its sockets, in the network namespace of the calling thread, for which no right is needed.
@@ -46,7 +46,13 @@ func newFollower(sides Sides, netNS int) (*Follower, error) {
 		events.Close()
 		return nil, fmt.Errorf("watch routes: %w", err)
 	}
-	return &Follower{sides, events, lists}, nil
+	neighbours, err := netlink.Dial(unix.NETLINK_ROUTE, config)
+	if err != nil {
+		events.Close()
+		lists.Close()
+		return nil, fmt.Errorf("watch routes: %w", err)
+	}
+	return &Follower{sides, events, lists, neighbours}, nil
 }
 
 // Now asks the kernel for the network as it is, and is not called while Run runs.
@@ -72,8 +78,15 @@ func (f *Follower) Now() (*Network, error) {
 	return NewNetwork(f.sides, links, routes, rules), nil
 }
 
+// Neighbours asks for the neighbours on the links of n. It may be called at any time, by one goroutine.
+func (f *Follower) Neighbours(n *Network) ([]Neighbour, error) {
+	return listNeighbours(f.neighbours, n.links)
+}
+
 // Close closes the sockets of a Follower that isn't run.
-func (f *Follower) Close() error { return errors.Join(f.lists.Close(), f.events.Close()) }
+func (f *Follower) Close() error {
+	return errors.Join(f.lists.Close(), f.events.Close(), f.neighbours.Close())
+}
 
 // Pauses between a change and the asking, in which further ones may come: at least settleTime, and so long that the asking takes a
 // tenth of the time where there are very many routes.

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package oui embeds oui.bin, which go generate ./internal/oui writes from the IEEE's registry.
+package oui
+
+import _ "embed"
+
+// Data is the table; internal/oui explains it.
+//
+//go:embed oui.bin
+var Data string

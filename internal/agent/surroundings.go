@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/hosts"
+	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/sides"
+	"github.com/weirnet/weir/internal/topology"
+)
+
+// surroundings are what the confined process knows of the network around the flows.
+type surroundings struct {
+	placer      *sides.Placer
+	hosts       *hosts.Table
+	store       *hosts.Store // nil: they are not kept
+	topology    *topology.Follower
+	table       *conntrack.Table
+	connections *conntrack.Follower // nil: they are not followed
+	untracked   string              // why
+	asking      net.Listener        // nil: nobody can ask
+}
+
+// newSurroundings opens what needs system calls that the process gives up, takes over the extra descriptors, and has records completed
+// on their way to the output.
+func (a *agent) newSurroundings(s *setup, extra map[string]int) error {
+	u := &surroundings{untracked: s.Untracked, hosts: hosts.New()}
+	var err error
+	if fd, ok := extra[extraConntrack]; ok {
+		u.table = conntrack.NewTable(max(conntrack.DefaultMax, 4*a.options.MaxFlows))
+		if u.connections, err = conntrack.NewFollower(fd, u.table, a.client.List); err != nil {
+			return err
+		}
+	}
+	if fd, ok := extra[extraControl]; ok {
+		if u.asking, err = u.answers(fd); err != nil {
+			return fmt.Errorf("control socket: %w", err)
+		}
+	} else if a.options.Socket != "none" {
+		a.output.Log("other commands can't ask this weir: %s", s.Unasked)
+	}
+	if fd, ok := extra[stateNames[0]]; ok {
+		u.loadState([]int{fd, extra[stateNames[1]]}, a.output.Log)
+	}
+	if u.topology, err = topology.NewFollower(a.options.Sides); err != nil {
+		return err
+	}
+	n, err := u.topology.Now() // before the first record
+	if err != nil {
+		return err
+	}
+	a.around = u
+	u.complete(&a.output)
+	u.placer.SetNetwork(n)
+	return nil
+}
+
+// complete has records completed, and learnt from, before they go to the output.
+func (u *surroundings) complete(out *Output) {
+	emit := out.Flow
+	u.placer = sides.New(u.table, func(r *report.Flow) error {
+		u.hosts.Flow(r, u.placer.Network().Place)
+		return emit(r)
+	})
+	out.Flow = u.placer.Flow
+	if out.Names != nil {
+		out.Names(u.hosts.Name)
+	}
+}
+
+// follow follows routes and connections until ctx ends. A failure is told, and leaves the records less complete.
+func (u *surroundings) follow(ctx context.Context, log func(string, ...any)) {
+	go func() {
+		if err := u.topology.Run(ctx, u.placer.SetNetwork); err != nil {
+			log("routes are not followed any more: %v", err)
+		}
+	}()
+	if u.asking != nil {
+		context.AfterFunc(ctx, func() { u.asking.Close() })
+		go control.Serve(u.asking, u.answer)
+	}
+	if u.connections != nil {
+		go func() {
+			if err := u.connections.Run(ctx); err != nil {
+				log("connections are not followed any more: %v", err)
+			}
+		}()
+	}
+	go u.followNeighbours(ctx, log)
+	go func() { // not in the loop of the agent, which must not wait for who reads the output
+		second := time.NewTicker(time.Second)
+		defer second.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case now := <-second.C:
+				_ = u.placer.Tick(now) // the output's failure is told with its next record
+			}
+		}
+	}()
+}
+
+// How often the kernel's table of neighbours is read, and how often, in such readings, the devices are saved.
+const (
+	neighboursEvery = 15 * time.Second
+	saveEvery       = 20
+)
+
+// followNeighbours has the devices known that the kernel knows.
+func (u *surroundings) followNeighbours(ctx context.Context, log func(string, ...any)) {
+	every := time.NewTicker(neighboursEvery)
+	defer every.Stop()
+	for count := 1; ; count++ {
+		n := u.placer.Network()
+		all, err := u.topology.Neighbours(n)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			log("neighbours are not followed any more: %v", err)
+			return
+		}
+		u.hosts.Neighbours(slices.DeleteFunc(all, func(x topology.Neighbour) bool { return !n.IsLAN(x.Interface) }), n.Place, time.Now().UTC())
+		if count%saveEvery == 0 {
+			u.saveState(log)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
+}
+
+// describe says in one line what is LAN and what is WAN.
+func (u *surroundings) describe() string {
+	n := u.placer.Network()
+	text := fmt.Sprintf("LAN: %s; WAN: %s", list(n.LANs()), list(n.WANs()))
+	if u.untracked != "" {
+		return text + "; connections are not followed: " + u.untracked
+	}
+	return text
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hosts
+
+import (
+	"encoding/json"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weirnet/weir/internal/identify"
+	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/topology"
+)
+
+// Flow learns from a record that has its sides. place says how an address of the LAN is reached.
+func (t *Table) Flow(r *report.Flow, place func(netip.Addr) topology.Place) {
+	isLAN := func(e *report.Endpoint) bool { return e.Side == topology.LAN.String() }
+	client, server := isLAN(&r.Client), isLAN(&r.Server)
+	if !client && !server {
+		return
+	}
+	at := time.Unix(0, r.LastSeen).UTC()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var c, s *host
+	if client && r.Client.Packets > 0 {
+		c = t.end(&r.Client, r, place, at)
+	}
+	if server && r.Server.Packets > 0 {
+		s = t.end(&r.Server, r, place, at)
+	}
+	t.learn(r, c, s, at)
+}
+
+// end is the device at one end of a flow; nil where it isn't known yet which one that is.
+func (t *Table) end(e *report.Endpoint, r *report.Flow, place func(netip.Addr) topology.Place, at time.Time) *host {
+	addr := e.Addr.Addr()
+	if addr.IsUnspecified() { // it asks for an address: the messages themselves say who it is
+		return nil
+	}
+	way := place(addr)
+	if way.Router.IsValid() {
+		h := t.seen(key{addr: addr}, addr, at)
+		h.router, h.link = way.Router, way.Interface
+		return h
+	}
+	mac, known := t.macs[addr]
+	if !known && e == &r.Client && (way.Interface == "" || way.Interface == r.Interface) {
+		mac = e.MAC // of a frame that the device sent into its own link
+	}
+	if mac == ([6]byte{}) {
+		return nil
+	}
+	h := t.seen(key{mac: mac}, addr, at)
+	h.link = r.Interface
+	if way.Interface != "" {
+		h.link = way.Interface
+	}
+	return h
+}
+
+// facts are what dissectors say of devices: members of a record's JSON.
+type facts struct {
+	DHCP, DHCPv6 struct {
+		Type        string `json:"message_type"`
+		MAC         string `json:"client_mac"`
+		HostName    string `json:"host_name"`
+		FQDN        string `json:"fqdn"`
+		Class       string `json:"class"`
+		Fingerprint string `json:"fingerprint"`
+	}
+	DNS struct {
+		Query     string   `json:"query"`
+		RCode     string   `json:"rcode"`
+		Announced []string `json:"announced"`
+	}
+	SSDP struct {
+		Method string `json:"method"`
+		Server string `json:"server"`
+		NT     string `json:"nt"`
+		ST     string `json:"st"`
+	}
+	NetBIOS struct {
+		Name      string `json:"name"`
+		Operation string `json:"operation"`
+		Caller    string `json:"caller"`
+	}
+	HTTP, QUIC struct {
+		UserAgent string `json:"user_agent"`
+	}
+	TLS struct {
+		JA4 string `json:"ja4"`
+	}
+}
+
+// telling are the protocols whose records say something of the devices.
+var telling = map[string]bool{
+	"dhcp": true, "dhcpv6": true, "mdns": true, "llmnr": true, "ssdp": true, "netbios": true, "http": true, "quic": true, "tls": true,
+}
+
+// learn takes what a record's own protocol says of its ends, of which either may be nil.
+func (t *Table) learn(r *report.Flow, client, server *host, at time.Time) {
+	if server != nil && r.Method == "dpi" && (r.Proto == packet.ProtoTCP || r.Proto == packet.ProtoUDP) {
+		server.tell(identify.OpenService, packet.ProtoName(r.Proto)+"/"+strconv.Itoa(int(r.Server.Addr.Port())))
+	}
+	if !telling[r.Protocol] || len(r.Info) == 0 {
+		return
+	}
+	var f facts
+	text := make([]byte, 0, len(r.Info)+2)
+	if json.Unmarshal(append(append(append(text, '{'), r.Info...), '}'), &f) != nil {
+		return
+	}
+	if r.Protocol == "dhcp" {
+		client = t.dhcpClient(&f, client, r, at)
+	}
+	f.ofClient(r.Protocol, client)
+	f.ofServer(r.Protocol, server)
+}
+
+// dhcpClient is the device that a DHCP message is of: its sender may have no address yet.
+func (t *Table) dhcpClient(f *facts, client *host, r *report.Flow, at time.Time) *host {
+	mac, ok := parseMAC(f.DHCP.MAC)
+	if !ok || f.DHCP.Type == "offer" || f.DHCP.Type == "ack" {
+		return client
+	}
+	h := t.seen(key{mac: mac}, r.Client.Addr.Addr(), at)
+	h.link = r.Interface
+	return h
+}
+
+func parseMAC(text string) (mac [6]byte, ok bool) {
+	parts := strings.Split(text, ":")
+	if len(parts) != len(mac) {
+		return mac, false
+	}
+	for i, part := range parts {
+		b, err := strconv.ParseUint(part, 16, 8)
+		if err != nil {
+			return mac, false
+		}
+		mac[i] = byte(b)
+	}
+	return mac, mac != [6]byte{} && mac[0]&1 == 0
+}
+
+func (f *facts) ofClient(protocol string, h *host) {
+	if h == nil {
+		return
+	}
+	switch protocol {
+	case "dhcp":
+		h.name(hostName(f.DHCP.FQDN), "dhcp")
+		h.name(hostName(f.DHCP.HostName), "dhcp") // the user's own, without a domain
+		h.tell(identify.DHCPClass, f.DHCP.Class)
+		h.tell(identify.DHCPFingerprint, f.DHCP.Fingerprint)
+	case "dhcpv6":
+		h.name(hostName(f.DHCPv6.FQDN), "dhcp")
+		h.tell(identify.DHCPv6Class, f.DHCPv6.Class)
+	case "mdns":
+		if f.DNS.RCode == "" {
+			return // it asks
+		}
+		for _, service := range f.DNS.Announced {
+			h.tell(identify.MDNSService, service)
+		}
+		if name, isLocal := strings.CutSuffix(f.DNS.Query, ".local"); isLocal && !strings.Contains(name, ".") && !strings.HasPrefix(name, "_") {
+			h.name(name, "mdns")
+		}
+	case "ssdp":
+		if f.SSDP.Method == "NOTIFY" {
+			h.tell(identify.SSDP, f.SSDP.Server)
+			h.tell(identify.SSDP, f.SSDP.NT)
+		}
+	case "netbios":
+		switch f.NetBIOS.Operation {
+		case "registration", "refresh", "datagram":
+			h.name(f.NetBIOS.Name, "netbios")
+		case "session":
+			h.name(f.NetBIOS.Caller, "netbios")
+		}
+	case "http":
+		h.tell(identify.UserAgent, f.HTTP.UserAgent)
+	case "quic":
+		h.tell(identify.UserAgent, f.QUIC.UserAgent)
+		h.tell(identify.JA4, f.TLS.JA4)
+	case "tls":
+		h.tell(identify.JA4, f.TLS.JA4)
+	}
+}
+
+func (f *facts) ofServer(protocol string, h *host) {
+	if h == nil {
+		return
+	}
+	switch {
+	case protocol == "ssdp" && f.SSDP.Method == "response":
+		h.tell(identify.SSDP, f.SSDP.Server)
+		h.tell(identify.SSDP, f.SSDP.ST)
+	case protocol == "llmnr" && f.DNS.RCode != "" && !strings.Contains(f.DNS.Query, "."):
+		h.name(f.DNS.Query, "llmnr")
+	}
+}
+
+// hostName is a name's first label, where there is more.
+func hostName(name string) string {
+	name, _, _ = strings.Cut(name, ".")
+	return name
+}
+
+// Neighbours takes in the kernel's table of neighbours on the LAN. An address that a route by another router is for is in it where that
+// router asked in its name.
+func (t *Table) Neighbours(all []topology.Neighbour, place func(netip.Addr) topology.Place, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.macs)
+	for _, n := range all {
+		if place(n.IP).Router.IsValid() {
+			continue
+		}
+		t.macs[n.IP] = n.MAC
+		k := key{mac: n.MAC}
+		h := t.hosts[k]
+		if h == nil || n.IsReachable {
+			h = t.seen(k, n.IP, at)
+		} else {
+			t.address(h, n.IP, h.last)
+		}
+		h.link = n.Interface
+		h.isRouter = h.isRouter || n.IsRouter
+	}
+}
