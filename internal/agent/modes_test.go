@@ -88,10 +88,13 @@ func replayed(t testing.TB, frames []frame) []flowRecord {
 	return replay(t, &file)
 }
 
+// someNetwork is what is LAN, live and in the capture, so that the sides are the same.
+const someNetwork = "192.0.2.0/24"
+
 // replay is what weir replay makes of a capture file.
 func replay(t testing.TB, capture io.Reader) []flowRecord {
 	t.Helper()
-	cmd := exec.Command(weir(t), "replay", "--output", "ndjson", "--no-progress", "-")
+	cmd := exec.Command(weir(t), "replay", "--output", "ndjson", "--no-progress", "--lan-network", someNetwork, "-")
 	var out, said bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = capture, &out, &said
 	if err := cmd.Run(); err != nil {
@@ -155,7 +158,7 @@ func testModes(t *testing.T, frames []frame) {
 			t.Parallel()
 			h := quietHost(t, 1)
 			mode, hook, _ := strings.Cut(mode, " ")
-			r := watch(t, h, "--interface", "in0", "--mode", mode, "--hook", hook)
+			r := watch(t, h, "--interface", "in0", "--mode", mode, "--hook", hook, "--lan-network", someNetwork)
 			send(t, h, "out0", frames)
 			time.Sleep(1500 * time.Millisecond) // longer than a tick: what names were learnt is known to all workers then
 			got := r.stop()
