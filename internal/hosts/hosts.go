@@ -60,7 +60,7 @@ const (
 	maxAddresses = 16
 	maxNames     = 6
 	maxEvidence  = 32
-	maxText      = 128 // bytes of a name or a piece of evidence
+	maxText      = 256 // bytes of a name or a piece of evidence
 )
 
 // key is what a device is known by: its MAC address, or behind a router its IP address.

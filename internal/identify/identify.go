@@ -1,171 +1,221 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package identify guesses what a device is, its operating system and its kind, from what its traffic showed.
+// Package identify guesses the operating system and the kind of a device of the LAN from what its traffic showed. It keeps nothing:
+// the guess depends on the evidence alone, and not on its order.
 package identify
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 )
 
-// Source says where a piece of evidence came from.
+// Source says where a piece of evidence came from. The numbers are stored with devices: new sources go to the end.
 type Source uint8
 
-// The sources. Files that are kept have these numbers: new ones come at the end.
 const (
-	DHCPFingerprint Source = iota // the parameters that a DHCP client asks for, as numbers with commas (option 55, RFC 2132 §9.8)
-	DHCPClass                     // vendor class (option 60)
-	DHCPv6Class                   // RFC 8415 §21.16
-	UserAgent                     // of HTTP and QUIC
-	MDNSService                   // a service type that the device announces (RFC 6763 §7)
-	SSDP                          // a SERVER header, or a type of device or service
-	JA4                           // kept as evidence; no rule yet
+	DHCPFingerprint Source = iota // the parameter request list (option 55), decimal numbers with commas between
+	DHCPClass                     // the vendor class (option 60)
+	DHCPv6Class                   // the vendor class of DHCPv6 (option 16)
+	UserAgent                     // HTTP's or QUIC's
+	MDNSService                   // a name with a service type in it, such as "_ipp._tcp.local"
+	SSDP                          // the SERVER field, or a device or service type
+	JA4                           // no rule yet: clients share TLS libraries
 	HostName
-	Vendor      // of the network card
-	OpenService // such as tcp/9100, where it answered
+	Vendor      // to whom the MAC address is assigned
+	OpenService // such as "tcp/9100"
+	sources     // how many there are
 )
 
-func (s Source) String() string {
-	names := [...]string{"dhcp-fingerprint", "dhcp-class", "dhcpv6-class", "user-agent", "mdns", "ssdp", "ja4", "host-name", "vendor", "service"}
-	if int(s) >= len(names) {
-		return "unknown"
-	}
-	return names[s]
+var sourceNames = [sources]string{
+	"dhcp-fingerprint", "dhcp-class", "dhcpv6-class", "user-agent", "mdns", "ssdp", "ja4", "host-name", "vendor", "service",
 }
 
-// Evidence is one thing that was seen.
+func (s Source) String() string {
+	if s >= sources {
+		return "unknown"
+	}
+	return sourceNames[s]
+}
+
+// origin is whose word a source is. Both vendor classes are what one DHCP client says of itself.
+func (s Source) origin() Source {
+	if s == DHCPv6Class {
+		return DHCPClass
+	}
+	return s
+}
+
+// Evidence is something that a device sent, or that is known of its address.
 type Evidence struct {
 	Source Source `json:"source"`
 	Value  string `json:"value"`
 }
 
-// Guess is what a device seems to be.
+// Guess is what a device seems to be; the zero Guess is "not known".
 type Guess struct {
-	Value      string     // such as windows, ios; phone, printer
-	Confidence int        // percent
-	Evidence   []Evidence // what speaks for it, the strongest first
+	Value      string     // one of those in systems or kinds
+	Confidence int        // percent, 30 to 95
+	Evidence   []Evidence // those that speak for it, the strongest first, at most 4; values are cut at 256 bytes
 }
 
-// Limits of what is looked at and told.
 const (
-	maxEvidence = 64
-	maxValue    = 256 // bytes
-	maxTold     = 4
+	maxEvidence = 64  // pieces looked at, for each is compared with each
+	maxValue    = 256 // bytes of a value looked at: what the dissectors write at most
+	maxShown    = 4
+	// minSure: below it a guess would be wrong about as often as right, for what is typical of one device others do too.
+	minSure = 0.30
+	// maxSure: nothing of all this is proof, and any of it can be set by the device's owner.
+	maxSure = 0.95
 )
 
-// Confidence, in percent: below least nothing is said, and nothing is surer than most.
-const (
-	least = 30
-	most  = 95
-)
-
-// rule says what a text means, where it is in a value of its source.
-type rule struct {
-	text         string // in lower case
-	system, kind string // "": it says nothing of that
-	weight       int    // percent: how often that is right
-}
-
-// Identify guesses a device's operating system and its kind. What several independent things say is surer than each: the doubts are
-// multiplied. What speaks for something else takes its own weight off. Of one source the strongest thing counts, since two of one
-// source are seldom independent.
-func Identify(all []Evidence) (system, kind Guess) {
-	systems, kinds := ballot{}, ballot{}
-	for _, e := range all[:min(len(all), maxEvidence)] {
-		value := strings.ToLower(e.Value[:min(len(e.Value), maxValue)])
-		for _, r := range matching(e.Source, value) {
-			systems.vote(r.system, r.weight, e)
-			kinds.vote(r.kind, r.weight, e)
-		}
-	}
-	return systems.result(), kinds.result()
-}
-
-// matching are the rules for a value: of those that say the same the first, which are the more exact ones.
-func matching(s Source, value string) []rule {
-	var found []rule
-	hasSystem, hasKind := false, false
-	for _, r := range rules[s] {
-		if r.system != "" && hasSystem || r.system == "" && hasKind || !fits(s, value, r.text) {
-			continue
-		}
-		found = append(found, r)
-		hasSystem, hasKind = hasSystem || r.system != "", hasKind || r.kind != ""
-		if hasSystem && hasKind {
-			break
-		}
-	}
-	return found
-}
-
-// fits says whether a rule's text is in a value, or is the value where parts of it would say nothing.
-func fits(s Source, value, text string) bool {
-	switch s {
-	case DHCPFingerprint, OpenService:
-		return value == text
-	case HostName, DHCPClass, DHCPv6Class:
-		return strings.HasPrefix(value, text)
-	case MDNSService: // a service type, which may have an instance before and a domain behind it
-		at := strings.Index(value, text)
-		return at >= 0 && (at == 0 || value[at-1] == '.') && (at+len(text) == len(value) || value[at+len(text)] == '.')
-	}
-	return strings.Contains(value, text)
-}
-
-// ballot has what speaks for each value, by source.
-type ballot map[string]map[Source]vote
-
-type vote struct {
-	weight   int
+// opinion is what one piece of evidence says.
+type opinion struct {
+	value    string
+	weight   int // percent
 	evidence Evidence
 }
 
-func (b ballot) vote(value string, weight int, e Evidence) {
-	if value == "" {
-		return
+// Identify guesses what a device is. It looks at the first 64 pieces of evidence; one that is there twice counts once.
+func Identify(evidence []Evidence) (os, kind Guess) {
+	evidence = evidence[:min(len(evidence), maxEvidence)]
+	seen := make([]Evidence, 0, len(evidence))
+	var ofSystem, ofKind []opinion
+	for _, e := range evidence {
+		e.Value = e.Value[:min(len(e.Value), maxValue)]
+		if slices.Contains(seen, e) {
+			continue
+		}
+		seen = append(seen, e)
+		r := find(e)
+		if r.os != "" {
+			ofSystem = append(ofSystem, opinion{r.os, r.osWeight, e})
+		}
+		if r.kind != "" {
+			ofKind = append(ofKind, opinion{r.kind, r.kindWeight, e})
+		}
 	}
-	if b[value] == nil {
-		b[value] = map[Source]vote{}
-	}
-	if weight > b[value][e.Source].weight {
-		b[value][e.Source] = vote{weight, e}
-	}
+	return judge(ofSystem, systems), judge(ofKind, kinds)
 }
 
-// result is the value that most speaks for.
-func (b ballot) result() Guess {
-	var best, second string
-	sums := map[string]float64{}
-	for value, votes := range b {
-		doubt := 1.0
-		for _, v := range votes {
-			doubt *= 1 - float64(v.weight)/100
-		}
-		sums[value] = 1 - doubt
+// find is the first rule that the evidence meets; one that says nothing where there is none.
+func find(e Evidence) rule {
+	value := strings.ToLower(strings.TrimSpace(e.Value))
+	switch e.Source {
+	case DHCPFingerprint:
+		return first(dhcpFingerprints, value)
+	case DHCPClass, DHCPv6Class:
+		return first(dhcpClasses, value)
+	case UserAgent:
+		return first(userAgents, value)
+	case MDNSService:
+		return first(mdnsServices, serviceType(value))
+	case SSDP:
+		return first(ssdpTexts, value)
+	case HostName:
+		return first(hostNames, value)
+	case Vendor:
+		return first(vendors, value)
+	case OpenService:
+		return first(openServices, value)
 	}
-	for value := range sums {
-		switch {
-		case best == "" || sums[value] > sums[best] || sums[value] == sums[best] && value < best:
-			best, second = value, best
-		case second == "" || sums[value] > sums[second]:
-			second = value
-		}
-	}
-	confidence := int(100*sums[best]*(1-sums[second]/2) + 0.5)
-	if best == "" || confidence < least {
+	return rule{}
+}
+
+// total is how sure a value is by all that speaks for it.
+type total struct {
+	value string
+	sure  float64
+}
+
+// judge weighs opinions. The rule:
+//   - Pieces for the same value combine as if independent: 1-(1-a)(1-b)…, 0.95 at most. Those of one origin are not independent, so
+//     there the strongest counts whole, the next one half, the next one a quarter, and so on.
+//   - The value with the highest sum is taken. A general one (linux) gives way to a special one of it (android) that is at least half
+//     as sure; between the two there is no contradiction.
+//   - The strongest value that contradicts takes away half of its own sum, as a share: 0.8 against 0.4 is 0.8·(1-0.4/2) = 0.64.
+//   - What then is below 0.30 is not said.
+func judge(all []opinion, general map[string]string) Guess {
+	slices.SortFunc(all, func(a, b opinion) int { // a total order, so that the evidence's own order never matters
+		return cmp.Or(b.weight-a.weight, cmp.Compare(a.evidence.Source, b.evidence.Source), cmp.Compare(a.evidence.Value, b.evidence.Value))
+	})
+	totals := addUp(all)
+	best := choose(totals, general)
+	rival := strongest(totals, func(t total) bool {
+		return t.value != best.value && !isSpecial(t.value, best.value, general) && !isSpecial(best.value, t.value, general)
+	})
+	sure := best.sure * (1 - rival.sure/2)
+	if sure < minSure {
 		return Guess{}
 	}
-	g := Guess{Value: best, Confidence: min(confidence, most)}
-	votes := make([]vote, 0, len(b[best]))
-	for _, v := range b[best] {
-		votes = append(votes, v)
-	}
-	slices.SortFunc(votes, func(x, y vote) int {
-		return cmp.Or(cmp.Compare(y.weight, x.weight), cmp.Compare(x.evidence.Source, y.evidence.Source))
-	})
-	for _, v := range votes[:min(len(votes), maxTold)] {
-		g.Evidence = append(g.Evidence, v.evidence)
+	g := Guess{Value: best.value, Confidence: int(math.Round(100 * sure))}
+	for _, o := range all {
+		if o.value == g.Value && len(g.Evidence) < maxShown {
+			g.Evidence = append(g.Evidence, o.evidence)
+		}
 	}
 	return g
+}
+
+// addUp makes one total of each value's opinions, of which the strongest come first.
+func addUp(all []opinion) []total {
+	var totals []total
+	for i, o := range all {
+		if !slices.ContainsFunc(all[:i], func(p opinion) bool { return p.value == o.value }) {
+			totals = append(totals, total{o.value, sureness(all, o.value)})
+		}
+	}
+	return totals
+}
+
+func sureness(all []opinion, value string) float64 {
+	var before [sources]int // pieces of the same origin that counted more
+	doubt := 1.0
+	for _, o := range all {
+		if o.value != value {
+			continue
+		}
+		origin := o.evidence.Source.origin()
+		doubt *= 1 - math.Ldexp(float64(o.weight)/100, -before[origin])
+		before[origin]++
+	}
+	return min(1-doubt, maxSure)
+}
+
+// choose takes the surest value, and then special ones of it as long as there are any that are sure enough.
+func choose(totals []total, general map[string]string) total {
+	best := strongest(totals, func(total) bool { return true })
+	for range maxGenerations {
+		special := strongest(totals, func(t total) bool {
+			return t.sure >= max(minSure, best.sure/2) && isSpecial(t.value, best.value, general)
+		})
+		if special.value == "" {
+			break
+		}
+		best = special
+	}
+	return best
+}
+
+// strongest is the surest of those that are wanted, of equals the first by name; the zero total where there is none.
+func strongest(totals []total, wanted func(total) bool) total {
+	var best total
+	for _, t := range totals {
+		if wanted(t) && (t.sure > best.sure || t.sure == best.sure && t.value < best.value) {
+			best = t
+		}
+	}
+	return best
+}
+
+// isSpecial: a is a special case of b.
+func isSpecial(a, b string, general map[string]string) bool {
+	for range maxGenerations {
+		a = general[a]
+		if a == "" || a == b {
+			break
+		}
+	}
+	return a != "" && a == b
 }
