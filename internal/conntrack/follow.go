@@ -43,8 +43,10 @@ const (
 	calm      = 500 * time.Millisecond
 	long      = 3 * time.Second
 	listEvery = 30 * time.Second
-	// countEvery is how often a list is asked for where a card forwards packets by itself, for the counters in it.
-	countEvery = 15 * time.Second
+	// Without a loss a list is asked for too: no event tells that a flowtable, or the card, has begun to forward a connection's packets,
+	// and what the card forwards is counted in the list only.
+	lookEvery  = time.Minute
+	countEvery = 15 * time.Second // where there are connections that a card forwards
 )
 
 // gather is the pause in which events may gather that come one after the other: to be woken for each costs more than to read it.
@@ -62,7 +64,7 @@ func (f *Follower) Run(ctx context.Context) error {
 		return fmt.Errorf("conntrack: %w", err)
 	}
 	f.table.beginList()
-	r := repair{listing: true}
+	r := repair{listing: true, begun: time.Now()}
 	buffer := make([]byte, messageBuffer)
 	var due time.Time
 	isBusy := false // something was read since the last pause
@@ -109,7 +111,7 @@ func (f *Follower) Run(ctx context.Context) error {
 }
 
 func (f *Follower) relist(r *repair) error {
-	*r = repair{listing: true, listed: time.Now()}
+	*r = repair{listing: true, begun: time.Now(), listed: time.Now()}
 	f.table.beginList()
 	return f.list()
 }
@@ -143,8 +145,9 @@ func (f *Follower) take(b []byte, r *repair) error {
 
 // repair is what there is to do about losses.
 type repair struct {
-	listing     bool // a list is under way
-	listed      time.Time
+	listing     bool      // a list is under way
+	begun       time.Time // the last list, also the first of all
+	listed      time.Time // the last one that was asked for here
 	first, last time.Time // losses since then
 }
 
@@ -155,15 +158,15 @@ func (r *repair) lose(now time.Time) {
 	r.last = now
 }
 
-// due is when the next list is to be asked for; zero: there is no need, or one is under way, which will end.
+// due is when the next list is to be asked for; zero: one is under way, which will end.
 func (r *repair) due(isOffloaded bool) time.Time {
 	switch {
 	case r.listing:
 		return time.Time{}
 	case r.first.IsZero() && isOffloaded:
-		return r.listed.Add(countEvery)
+		return r.begun.Add(countEvery)
 	case r.first.IsZero():
-		return time.Time{}
+		return r.begun.Add(lookEvery)
 	}
 	due := r.last.Add(calm)
 	if latest := r.first.Add(long); latest.Before(due) {
