@@ -7,6 +7,8 @@ import (
 	"math"
 	"net/netip"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -241,5 +243,22 @@ func BenchmarkSecond(b *testing.B) {
 		v.Tick(now, Summary{})
 		m.take(v.snapshot(netip.Addr{}))
 		m.render()
+	}
+}
+
+// TestNames: a host is shown by its name where that is known, and can be found by its address all the same.
+func TestNames(t *testing.T) {
+	r := newRig(t, 80, 24, Options{})
+	r.view.SetNames(func(a netip.Addr) string { return map[string]string{"192.0.2.2": "printer\x1b[2J"}[a.String()] })
+	r.flow(1, "update", 1000, 3000, nil)
+	r.flow(2, "update", 1000, 3000, nil)
+	r.tick()
+	var got []string
+	for _, e := range r.model.current.lists[hosts] {
+		got = append(got, e.name+" "+e.address)
+	}
+	slices.Sort(got)
+	if len(got) != 2 || got[0] != "192.0.2.3 192.0.2.3" || !strings.HasPrefix(got[1], "printer") || !strings.HasSuffix(got[1], " 192.0.2.2") || strings.Contains(got[1], "\x1b") {
+		t.Errorf("%q", got)
 	}
 }
