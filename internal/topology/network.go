@@ -305,7 +305,7 @@ func (n *Network) Explain(a netip.Addr, iface string) (Side, string) {
 }
 
 func (n *Network) explainRoute(r Route, why reason) string {
-	text := fmt.Sprintf("the route %s leads to %s", r.Prefix, n.through(r))
+	text := fmt.Sprintf("the route %s%s leads to %s", r.Prefix, tableText(r), n.through(r))
 	hop := r.Hops[0]
 	switch l := n.links[hop.Interface]; {
 	case why == byConnected:
@@ -337,11 +337,19 @@ func (n *Network) through(r Route) string {
 // defaults names the interfaces with a default route of one family.
 func (n *Network) defaults(f int) string {
 	var names []string
-	for index := range n.wan[f] {
-		names = append(names, or(n.links[index].Name, fmt.Sprintf("interface %d", index)))
+	for index, r := range n.wan[f] {
+		names = append(names, or(n.links[index].Name, fmt.Sprintf("interface %d", index))+tableText(r))
 	}
 	slices.Sort(names)
 	return strings.Join(names, " and ")
+}
+
+// tableText names a route's table where that is another one than main, so that a rule leads to it.
+func tableText(r Route) string {
+	if r.Table == unix.RT_TABLE_MAIN {
+		return ""
+	}
+	return fmt.Sprintf(" (table %d, to which a rule leads)", r.Table)
 }
 
 // WANs are the names of the interfaces that are WAN, LANs of those that are not and that a route leads to.

@@ -100,6 +100,7 @@ func TestSides(t *testing.T) {
 				"route add default via 198.51.100.1 table 100", "rule add from 192.168.1.77 lookup 100"),
 			all: []at{{"198.51.100.9", "other", "wan"}, {"203.0.113.9", "wan", "wan"}, {"192.168.1.77", "lan", "lan"}, {"1.1.1.1", "other", "wan"}},
 			lan: "lan", wan: "wan other",
+			explained: map[string]string{"1.1.1.1": "through other (table 100, to which a rule leads) and wan"},
 		},
 		{
 			name: "a default route in a table that no rule leads to",
