@@ -194,6 +194,10 @@ func captureLosses(s *agent.Status) []loss {
 	add(s.Losses.MapFull, "packets counted by the workers: no flow counter was free (--max-flows)")
 	add(s.Losses.Uncounted, "packets lost: neither a flow counter was free nor room in the ring")
 	add(s.Losses.Interface, "packets dropped by the interfaces")
+	if s.EventsLost > 0 {
+		all = append(all, loss{s.EventsLost, "times the kernel had no room for what it tells of connections; it was asked for all of them anew", true})
+	}
+	add(s.ConnectionsRefused, "connections not followed: there was no room for them")
 	if s.Losses.Unparsed > 0 {
 		all = append(all, loss{s.Losses.Unparsed, "packets that are no IP or can't be read", true})
 	}

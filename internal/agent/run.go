@@ -32,6 +32,8 @@ type Status struct {
 	Totals     engine.Totals
 	Sampled    uint64 // frames that were shown to the workers
 	Losses     capture.Losses
+	// EventsLost is how often the kernel had no room for what it tells of connections, ConnectionsRefused how many weir had no room for.
+	EventsLost, ConnectionsRefused uint64
 	// KernelCounts: packets that had no room on the way to the workers are in their flows all the same.
 	KernelCounts bool
 }
@@ -236,6 +238,7 @@ func (a *agent) end(err error) (Status, error) {
 func (a *agent) status() Status {
 	s := Status{Mode: a.mode, Elapsed: time.Since(a.began)}
 	a.capturer.status(&s)
+	a.around.status(&s)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, l := range a.links.Sorted() {

@@ -141,6 +141,14 @@ func (u *surroundings) followNeighbours(ctx context.Context, log func(string, ..
 	}
 }
 
+func (u *surroundings) status(s *Status) {
+	if u.connections == nil {
+		return
+	}
+	s.EventsLost = u.connections.Lost()
+	s.ConnectionsRefused = u.table.Counters().Refused
+}
+
 // describe says in one line what is LAN and what is WAN.
 func (u *surroundings) describe() string {
 	n := u.placer.Network()

@@ -55,6 +55,14 @@ const (
 	patience = 90 * time.Second
 )
 
+// add puts a joint at the end of the queue. Those that wait no more are taken out when they are most of it.
+func (x *joints) add(key flow.Key, j *joint) {
+	if len(x.queue) >= 2*maxWaiting {
+		x.queue = slices.DeleteFunc(x.queue, func(q queued) bool { return x.waiting[q.key] != q.joint })
+	}
+	x.queue = append(x.queue, queued{key, j})
+}
+
 func newJoints() joints { return joints{waiting: map[flow.Key]*joint{}} }
 
 // join brings a leg's record together with the other's.
@@ -64,7 +72,7 @@ func (p *Placer) join(r *report.Flow, f *conntrack.Found) error {
 	if j == nil {
 		j = &joint{since: time.Now()}
 		p.joints.waiting[key] = j
-		p.joints.queue = append(p.joints.queue, queued{key, j})
+		p.joints.add(key, j)
 	}
 	leg := 0
 	if r.Client.Packets == 0 {
@@ -78,9 +86,26 @@ func (p *Placer) join(r *report.Flow, f *conntrack.Found) error {
 		return err
 	}
 	if len(p.joints.waiting) > maxWaiting {
-		return p.giveUpFirst()
+		return p.giveUpFirst(true)
 	}
 	return nil
+}
+
+// whole is told of a record that has both legs: what it had before, when only one end had been heard, was no leg.
+func (p *Placer) whole(f *conntrack.Found) {
+	key, _ := f.Original.Key()
+	j := p.joints.waiting[key]
+	if j == nil {
+		return
+	}
+	for i, r := range j.legs {
+		if r != nil && r.State != "end" {
+			j.legs[i] = nil
+		}
+	}
+	if j.legs == [2]*report.Flow{} && j.past == [2]sum{} {
+		delete(p.joints.waiting, key)
+	}
 }
 
 // progress passes a joint's record on, as far as that is possible.
@@ -162,34 +187,36 @@ func (j *joint) merge() *report.Flow {
 
 // giveUp passes on the records that have waited long enough.
 func (p *Placer) giveUp(now time.Time) error {
-	for len(p.joints.queue) > 0 {
+	for range len(p.joints.queue) { // those that wait on come to its end
 		first := p.joints.queue[0]
 		isWaiting := p.joints.waiting[first.key] == first.joint
 		if isWaiting && now.Sub(first.joint.since) < patience {
 			return nil
 		}
-		if err := p.giveUpFirst(); err != nil {
+		if err := p.giveUpFirst(false); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// giveUpFirst passes on the record that has waited longest.
-func (p *Placer) giveUpFirst() error {
+// giveUpFirst passes on the record that has waited longest. One whose flow lives, and was told of, waits on, unless there is no room.
+func (p *Placer) giveUpFirst(isFull bool) error {
 	first := p.joints.queue[0]
 	p.joints.queue = p.joints.queue[1:]
 	if p.joints.waiting[first.key] != first.joint {
 		return nil
 	}
-	for _, r := range first.joint.legs {
-		if r != nil && r.State != "end" { // its flow lives, and was told of: it waits on
-			first.joint.since = time.Now()
-			p.joints.queue = append(p.joints.queue, first)
-			return nil
-		}
+	isLive := slices.ContainsFunc(first.joint.legs[:], func(r *report.Flow) bool { return r != nil && r.State != "end" })
+	if isLive && !isFull {
+		first.joint.since = time.Now()
+		p.joints.queue = append(p.joints.queue, first)
+		return nil
 	}
 	delete(p.joints.waiting, first.key)
+	if isLive || first.joint.best() == nil {
+		return nil
+	}
 	return p.emit(first.joint.merge())
 }
 

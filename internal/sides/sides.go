@@ -58,8 +58,11 @@ func (p *Placer) Flow(r *report.Flow) error {
 		attach(r, &found)
 	}
 	p.place(r)
-	if ok && isLeg(r, &found) {
+	switch {
+	case ok && isLeg(r, &found):
 		return p.join(r, &found)
+	case ok && found.IsTranslated():
+		p.whole(&found)
 	}
 	return p.emit(r)
 }

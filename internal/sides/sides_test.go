@@ -160,6 +160,37 @@ func TestLegPauses(t *testing.T) {
 	b.want(t, "end outbound "+whole)
 }
 
+// TestNoLegAfterAll: a flow of which only the first packet had been seen is no leg, and nothing of it waits.
+func TestNoLegAfterAll(t *testing.T) {
+	b := newBench()
+	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.put(t, record(host, server, 1, 0, "new"), record(host, server, 3, 5, "update"), record(host, server, 3, 5, "end"))
+	b.want(t, "new outbound 192.168.1.20:51324 (lan) 1/100 -> 198.51.100.7:443 (wan) 0/0 snat 203.0.113.1:40112 198.51.100.7:443",
+		"update outbound "+whole, "end outbound "+whole)
+	if err := b.Close(); err != nil || len(b.joints.waiting) > 0 {
+		t.Errorf("%v, %d wait", err, len(b.joints.waiting))
+	}
+	b.want(t)
+	b.put(t, record(host, server, 1, 0, "update")) // whose flow goes on when weir ends
+	b.out = nil
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.want(t)
+}
+
+// TestManyJoined: of legs that have been joined nothing is left.
+func TestManyJoined(t *testing.T) {
+	b := newBench()
+	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	for range 3 * maxWaiting {
+		b.put(t, record(host, server, 3, 0, "end"), record(server, gateway, 5, 0, "end"))
+	}
+	if len(b.out) != 3*maxWaiting || len(b.joints.waiting) > 0 || len(b.joints.queue) > 2*maxWaiting {
+		t.Errorf("%d records, %d wait, %d in the queue", len(b.out), len(b.joints.waiting), len(b.joints.queue))
+	}
+}
+
 func TestGiveUp(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
