@@ -99,7 +99,7 @@ func TestHosts(t *testing.T) {
 			has(named, l.Clients[0].Addr4) && has(named, l.Clients[0].Addr6) && named.Interface == "lan0" &&
 			gateway.IsRouter && !gateway.Router.IsValid() && has(behind, netip.MustParseAddr("10.50.0.5")) && behind.MAC == ""
 	}
-	if !r.within(20*time.Second, isComplete) {
+	if !r.within(40*time.Second, isComplete) {
 		t.Fatal(sh(t, l.Gateway, weir(t)+" hosts --json --socket "+socket))
 	}
 	for i := range all {
