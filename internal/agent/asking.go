@@ -4,10 +4,14 @@ package agent
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
+	"net/netip"
 	"os"
+	"strings"
 
 	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/hosts"
 )
 
 // asking is the socket by which other commands ask the confined process, in the process that makes it.
@@ -74,5 +78,33 @@ func (u *surroundings) answer(r *control.Request) *control.Answer {
 	if err != nil {
 		return &control.Answer{Error: err.Error()}
 	}
+	if a, err := netip.ParseAddr(r.Explain); err == nil {
+		if h, ok := u.hosts.Find(a); ok {
+			lines = append(lines, describeHost(&h))
+		}
+	}
 	return &control.Answer{Lines: lines}
+}
+
+// describeHost says in one line what is known of a device.
+func describeHost(h *hosts.Host) string {
+	text := "It is an address of a device"
+	if h.MAC != "" {
+		text += " with the link-layer address " + h.MAC
+	}
+	if h.Vendor != "" {
+		text += ", of " + h.Vendor
+	}
+	if h.Router.IsValid() {
+		text += " behind " + h.Router.String()
+	}
+	for _, n := range h.Names {
+		text += fmt.Sprintf(", called %s (%s)", n.Name, n.Source)
+	}
+	for _, g := range []*hosts.Guess{h.OS, h.Kind} {
+		if g != nil {
+			text += fmt.Sprintf("; it seems to be %s (%d %%: %s)", g.Value, g.Confidence, strings.Join(g.Evidence, ", "))
+		}
+	}
+	return text + "."
 }

@@ -107,6 +107,10 @@ func TestHosts(t *testing.T) {
 			t.Errorf("%+v is no device of the LAN", all[i])
 		}
 	}
+	if said := sh(t, l.Gateway, weir(t)+" explain --socket "+socket+" "+l.Clients[0].Addr4.String()); !strings.Contains(said, "called DESKTOP-ANNA (dhcp)") ||
+		!strings.Contains(said, "windows") {
+		t.Error(said)
+	}
 	said := sh(t, l.Gateway, weir(t)+" hosts --socket "+socket)
 	if !strings.Contains(said, "DESKTOP-ANNA") || !strings.Contains(said, "behind 192.168.77.11") {
 		t.Error(said)

@@ -211,6 +211,17 @@ func (t *Table) Name(a netip.Addr) string {
 	return ""
 }
 
+// Find is the device that has an address.
+func (t *Table) Find(a netip.Addr) (Host, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h := t.byAddr[a]
+	if h == nil {
+		return Host{}, false
+	}
+	return h.public(), true
+}
+
 // All are the devices, those seen last first.
 func (t *Table) All() []Host {
 	t.mu.Lock()
