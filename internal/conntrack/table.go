@@ -175,6 +175,7 @@ func (t *Table) add(c *Connection) uint32 {
 	}
 	if old := t.named(&e.keys[1]); old != noPlace && t.at(old).until == 0 && t.at(old).keys[0] != e.keys[0] {
 		e.marks |= isShared
+		t.at(old).marks |= isShared
 	}
 	if old := t.named(&e.keys[0]); old != noPlace && t.at(old).keys[0] == e.keys[0] && t.at(old).zone == e.zone && t.at(old).until == 0 {
 		t.end(old)

@@ -5,6 +5,7 @@
 package sides
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,7 +55,11 @@ func (p *Placer) Flow(r *report.Flow) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	found, ok := p.find(r)
-	if ok {
+	switch {
+	case ok && found.IsReply && found.IsShared: // whose answers these are nothing tells: they are the gateway's
+		orient(r, found.Reply.Dst)
+		ok = false
+	case ok:
 		attach(r, &found)
 	}
 	p.place(r)
@@ -90,7 +95,7 @@ func (p *Placer) find(r *report.Flow) (f conntrack.Found, ok bool) {
 		return f, false
 	}
 	key, _ := conntrack.Tuple{Src: r.Client.Addr, Dst: r.Server.Addr, Proto: r.Proto}.Key()
-	if f, ok = p.connections.Find(&key); !ok || f.IsReply && f.IsShared {
+	if f, ok = p.connections.Find(&key); !ok {
 		return f, false
 	}
 	now := time.Now()
@@ -107,9 +112,7 @@ func attach(r *report.Flow, f *conntrack.Found) {
 	if f.IsReply {
 		client = f.Reply.Dst
 	}
-	if r.Client.Addr != client {
-		r.Client, r.Server = r.Server, r.Client
-	}
+	orient(r, client)
 	r.Conntrack = report.Conntrack{
 		ID: f.ID, Mark: f.Mark, Zone: f.Zone, IsTracked: true,
 		IsOffloaded: f.Status&(conntrack.Offloaded|conntrack.HardwareOffloaded) != 0,
@@ -127,6 +130,13 @@ func attach(r *report.Flow, f *conntrack.Found) {
 	}
 }
 
+// orient makes the end with an address the client.
+func orient(r *report.Flow, client netip.AddrPort) {
+	if r.Client.Addr != client {
+		r.Client, r.Server = r.Server, r.Client
+	}
+}
+
 // rename gives a record the identity of its ends.
 func rename(r *report.Flow) {
 	key, fromLower := conntrack.Tuple{Src: r.Client.Addr, Dst: r.Server.Addr, Proto: r.Proto}.Key()
@@ -138,7 +148,7 @@ func rename(r *report.Flow) {
 // of one end, since packets are counted where they come in.
 func isLeg(r *report.Flow, f *conntrack.Found) bool {
 	oneWay := (r.Client.Packets == 0) != (r.Server.Packets == 0)
-	return oneWay && f.IsTranslated() && f.Status&conntrack.SeenReply != 0
+	return oneWay && !f.IsShared && f.IsTranslated() && f.Status&conntrack.SeenReply != 0
 }
 
 // Tick gives up waiting for records that don't come.
