@@ -109,16 +109,16 @@ func (u *surroundings) follow(ctx context.Context, log func(string, ...any)) {
 	}()
 }
 
-// How often the kernel's table of neighbours is read, and how often, in such readings, the devices are saved.
+// How often the kernel's table of neighbours is read, at first sooner, and how often, in such readings, the devices are saved.
 const (
+	neighboursFirst = time.Second
 	neighboursEvery = 15 * time.Second
 	saveEvery       = 20
 )
 
 // followNeighbours has the devices known that the kernel knows.
 func (u *surroundings) followNeighbours(ctx context.Context, log func(string, ...any)) {
-	every := time.NewTicker(neighboursEvery)
-	defer every.Stop()
+	pause := neighboursFirst
 	for count := 1; ; count++ {
 		n := u.placer.Network()
 		all, err := u.topology.Neighbours(n)
@@ -136,8 +136,9 @@ func (u *surroundings) followNeighbours(ctx context.Context, log func(string, ..
 		select {
 		case <-ctx.Done():
 			return
-		case <-every.C:
+		case <-time.After(pause):
 		}
+		pause = min(2*pause, neighboursEvery)
 	}
 }
 
