@@ -28,15 +28,11 @@ func openTracking(b backend, o *Options) *tracking {
 
 // add has the confined process get the socket.
 func (t *tracking) add(e *extras, s *setup) {
-	fd := 0
-	if t.err == nil {
-		fd, t.err = t.socket.Descriptor()
-	}
 	if t.err != nil {
 		s.Untracked = t.err.Error()
 		return
 	}
-	e.add(extraConntrack, fd)
+	e.add(extraConntrack, t.socket.Descriptor())
 }
 
 // List is for the helper.

@@ -34,11 +34,8 @@ func follow(t *testing.T, buffer int) *following {
 	if err := f.lab.Gateway.Do(func() (err error) { f.socket, err = open(buffer); return err }); err != nil {
 		t.Fatal(err)
 	}
-	fd, err := f.socket.Descriptor()
+	fd, err := unix.FcntlInt(uintptr(f.socket.Descriptor()), unix.F_DUPFD_CLOEXEC, 0) // the other process's
 	if err != nil {
-		t.Fatal(err)
-	}
-	if fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err != nil { // the other process's
 		t.Fatal(err)
 	}
 	if f.Follower, err = NewFollower(fd, NewTable(DefaultMax), f.socket.List); err != nil {

@@ -15,19 +15,19 @@ import (
 // receiveBuffer is asked of the kernel for events not yet read, in bytes: room for some 10,000.
 const receiveBuffer = 8 << 20
 
-// Socket hears of connections.
-type Socket struct{ nfct *conntrack.Nfct }
+// Socket hears of connections. It is kept out of the Go runtime's poller: each event would wake this process, which reads none.
+type Socket struct{ fd int }
 
 // Open opens one in the network namespace of the calling thread. Without CAP_NET_ADMIN the error is EPERM; EPROTONOSUPPORT means that
 // the kernel tracks no connections, or doesn't tell (nf_conntrack_netlink).
 func Open() (*Socket, error) { return open(receiveBuffer) }
 
-func open(buffer int) (*Socket, error) {
+func open(buffer int) (s *Socket, err error) {
 	nfct, err := conntrack.Open(&conntrack.Config{DisableNSLockThread: true})
 	if err != nil {
 		return nil, fmt.Errorf("open conntrack: %w", err)
 	}
-	s := &Socket{nfct}
+	defer nfct.Close() // which takes it out of the poller; s has a copy
 	err = nfct.Con.SetReadBuffer(buffer)
 	for _, group := range netfilter.GroupsCT {
 		if err == nil {
@@ -35,32 +35,46 @@ func open(buffer int) (*Socket, error) {
 		}
 	}
 	if err == nil {
-		err = s.List() // also says whether the kernel knows of conntrack at all
+		s, err = copyOf(nfct.Con)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open conntrack: %w", err), s.Close())
+		return nil, fmt.Errorf("open conntrack: %w", err)
+	}
+	if err := s.List(); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// Descriptor is that of the socket, for the process that reads.
-func (s *Socket) Descriptor() (fd int, err error) {
-	raw, err := s.nfct.Con.SyscallConn()
+func copyOf(conn *netlink.Conn) (*Socket, error) {
+	raw, err := conn.SyscallConn()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return fd, raw.Control(func(of uintptr) { fd = int(of) })
+	s := &Socket{}
+	var failure error
+	err = raw.Control(func(fd uintptr) { s.fd, failure = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
+	return s, errors.Join(err, failure)
 }
+
+// Descriptor is that of the socket, for the process that reads.
+func (s *Socket) Descriptor() int { return s.fd }
 
 // List asks the kernel for all connections. Nothing is read here: the list comes by the socket.
 func (s *Socket) List() error {
-	_, err := s.nfct.Con.Send(netlink.Message{
+	request := netlink.Message{
 		Header: netlink.Header{
-			Type:  netlink.HeaderType(uint16(netfilter.NFSubsysCTNetlink)<<8 | messageGet),
-			Flags: netlink.Request | netlink.Dump,
+			Type:     netlink.HeaderType(uint16(netfilter.NFSubsysCTNetlink)<<8 | messageGet),
+			Flags:    netlink.Request | netlink.Dump,
+			Sequence: 1,
 		},
 		Data: []byte{unix.AF_UNSPEC, unix.NFNETLINK_V0, 0, 0},
-	})
+	}
+	request.Header.Length = uint32(unix.SizeofNlMsghdr + len(request.Data))
+	message, err := request.MarshalBinary()
+	if err == nil {
+		err = unix.Sendto(s.fd, message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	}
 	if err != nil {
 		return fmt.Errorf("ask for the list of connections: %w", err)
 	}
@@ -68,4 +82,4 @@ func (s *Socket) List() error {
 }
 
 // Close closes it.
-func (s *Socket) Close() error { return s.nfct.Close() }
+func (s *Socket) Close() error { return unix.Close(s.fd) }
