@@ -267,6 +267,7 @@ func TestTranslations(t *testing.T) {
 					var before uint64
 					if strings.HasSuffix(how, "late") {
 						talk.between = func() {
+							time.Sleep(200 * time.Millisecond) // an acknowledgement may be delayed
 							r = watch(t, l.Gateway, flags...)
 							r.await("WAN: ")
 							before = arrived(t, l.Gateway, x.family)
