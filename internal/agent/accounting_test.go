@@ -41,16 +41,11 @@ func datagrams(flows int) [][]byte {
 	return frames
 }
 
-// lost is what weir says that is in no flow.
-func (r *run) lost() uint64 {
-	return r.numberBefore(saidRingLost) + r.numberBefore(saidUncounted) + r.numberBefore(saidRefused)
-}
-
 // account holds what was sent against the flows and the losses.
 func account(t *testing.T, r *run, sent lab.Sent, before, after lab.Counters, flows []flowRecord) {
 	t.Helper()
 	packets, bytes := sums(flows)
-	lost := r.lost()
+	lost, _ := r.Lost()
 	arrived := after.RxPackets - before.RxPackets
 	t.Logf("%d sent at %.0f/s, %d arrived, %d in %d flows, %d lost", sent.Frames, float64(sent.Frames)/sent.Elapsed.Seconds(),
 		arrived, packets, len(flows), lost)
@@ -60,7 +55,7 @@ func account(t *testing.T, r *run, sent lab.Sent, before, after lab.Counters, fl
 	if packets+lost != arrived {
 		t.Errorf("%d packets in flows and %d lost are not the %d that came in: %d", packets, lost, arrived, int64(packets+lost-arrived))
 	}
-	if said := r.numberBefore("packets, "); said != packets {
+	if said := r.Number("packets, "); said != packets {
 		t.Errorf("weir says %d packets, its flows have %d", said, packets)
 	}
 	if onWire := after.RxBytes - before.RxBytes - 14*arrived; lost == 0 && bytes != onWire {
@@ -93,8 +88,8 @@ func TestAccounting(t *testing.T) {
 				continue // no slots, so that it would be the same as without
 			}
 			t.Run(mode+" "+l.name, func(t *testing.T) {
-				if mode == "libpcap" && !built.hasLibpcap {
-					lacks(t, "weir is built without libpcap")
+				if mode == "libpcap" {
+					needLibpcap(t)
 				}
 				h := quietHost(t, 1)
 				mode, hook, _ := strings.Cut(mode, " ")
@@ -120,10 +115,11 @@ func TestAccounting(t *testing.T) {
 				flows := r.stop()
 				account(t, r, sent, before, after, flows)
 				workersCount := mode == "libpcap" || hook == "plain"
-				if lost := r.lost(); lost > 0 && !l.mayLose && !(workersCount && l.pause > 0) {
+				lost, _ := r.Lost()
+				if lost > 0 && !l.mayLose && !(workersCount && l.pause > 0) {
 					t.Errorf("%d packets were lost", lost)
 				}
-				if l.flags == nil && r.lost() == 0 && len(flows) != l.flows {
+				if l.flags == nil && lost == 0 && len(flows) != l.flows {
 					t.Errorf("%d flows, want %d", len(flows), l.flows)
 				}
 			})
@@ -136,24 +132,24 @@ func TestAccounting(t *testing.T) {
 func TestSamePorts(t *testing.T) {
 	weir(t)
 	if _, err := exec.LookPath("tcpdump"); err != nil {
-		lacks(t, "there is no tcpdump")
+		lab.Lacks(t, "there is no tcpdump")
 	}
 	for _, mode := range []string{"ebpf", "afpacket", "afpacket plain", "libpcap"} {
 		for _, how := range []string{"FIN", "RST"} {
 			t.Run(mode+" "+how, func(t *testing.T) {
-				if mode == "libpcap" && !built.hasLibpcap {
-					lacks(t, "weir is built without libpcap")
+				if mode == "libpcap" {
+					needLibpcap(t)
 				}
 				mode, hook, _ := strings.Cut(mode, " ")
 				a, b := lab.NewPair(t)
 				dump := launch(t, b, "tcpdump", "--immediate-mode", "-U", "-s", "2048", "-B", "16384", "-i", "eth0", "-w", "-", "tcp")
-				dump.await("listening on")
+				dump.Await("listening on")
 				r := watch(t, b, "--interface", "eth0", "--mode", mode, "--hook", hook)
 				const connections = 50
 				connect(t, a, b, connections, how == "RST")
 				time.Sleep(200 * time.Millisecond)
 				_ = dump.Process.Process.Signal(syscall.SIGINT)
-				dump.end(5 * time.Second)
+				dump.End(5 * time.Second)
 				all := r.stop()
 				var got []flowRecord
 				for _, f := range all {
@@ -161,7 +157,7 @@ func TestSamePorts(t *testing.T) {
 						got = append(got, f)
 					}
 				}
-				want := replay(t, bytes.NewReader([]byte(dump.stdout.String())))
+				want := replay(t, bytes.NewReader([]byte(dump.Stdout.String())))
 				unplaced(want)
 				unplaced(got)
 				packets, _ := sums(want)

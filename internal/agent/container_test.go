@@ -29,7 +29,7 @@ func buildImage(t *testing.T) image {
 	t.Helper()
 	for _, program := range []string{"podman", "buildah", "runc"} {
 		if _, err := exec.LookPath(program); err != nil {
-			lacks(t, program+" is not there; scripts/setup container installs it")
+			lab.Lacks(t, program+" is not there; scripts/setup container installs it")
 		}
 	}
 	// Not t.TempDir: its name is long, and a path of a socket in it would be longer than the kernel allows.
@@ -66,7 +66,7 @@ func (i image) command(t *testing.T, program string, arguments ...string) string
 // TestContainer runs weir in a container that may do nothing but what deploy/container/README.md says it needs.
 func TestContainer(t *testing.T) {
 	if os.Geteuid() != 0 {
-		lacks(t, "podman and namespaces take root here")
+		lab.Lacks(t, "podman and namespaces take root here")
 	}
 	image := buildImage(t)
 	profile, err := filepath.Abs(container + "seccomp.json")
@@ -87,7 +87,7 @@ func TestContainer(t *testing.T) {
 			t.Cleanup(func() { // what is left if the test fails
 				_ = exec.Command("podman", append(image.storage, "rm", "--force", "--ignore", "--time", "0", name)...).Run()
 			})
-			r.await("watching eth0, mode ebpf")
+			r.Await("watching eth0, mode ebpf")
 			if len(attached(t, client)) == 0 {
 				t.Error("nothing is attached while weir watches: the check is blind")
 			}
@@ -95,20 +95,20 @@ func TestContainer(t *testing.T) {
 
 			begin := time.Now()
 			image.command(t, "podman", "stop", "--time", "10", name)
-			status := r.end(5 * time.Second)
+			status := r.End(5 * time.Second)
 			if took := time.Since(begin); took > 2*time.Second {
 				t.Errorf("it took %v to end", took)
 			}
 			if status != 0 {
-				t.Errorf("weir ended with %d; it said\n%s", status, r.said)
+				t.Errorf("weir ended with %d; it said\n%s", status, r.Said)
 			}
 			named := false
-			for _, f := range records(t, r.stdout.String()) {
+			for _, f := range records(t, r.Stdout.String()) {
 				named = named || f.all["protocol"] == "http" && f.Client.IP == client.Addr4.String() && f.Server.IP == server.Addr4.String() &&
 					f.Client.Packets >= 5 && f.Server.Packets >= 4
 			}
 			if !named {
-				t.Errorf("no HTTP flow of %v with %v in\n%s", client.Addr4, server.Addr4, r.stdout)
+				t.Errorf("no HTTP flow of %v with %v in\n%s", client.Addr4, server.Addr4, r.Stdout)
 			}
 			clean(t, client)
 			if left := image.command(t, "podman", "ps", "--all", "--quiet"); left != "" {

@@ -69,7 +69,6 @@ func TestHosts(t *testing.T) {
 	socket, state := directory+"/weir.sock", directory+"/state"
 	flags := []string{"-i", "lan0", "-i", "wan0", "--mode", "ebpf", "--socket", socket, "--state", state, "--update-every", "100ms"}
 	r := watch(t, l.Gateway, flags...)
-	r.await("WAN: ")
 	asksForAddress(t, l.Clients[0], "DESKTOP-ANNA")
 	sh(t, l.Clients[0], "ping -q -c1 "+l.Servers[0].Addr4.String(), "ping -q -c1 "+l.Servers[0].Addr6.String())
 	sh(t, router, "ping -q -c1 -I 10.50.0.5 "+l.Servers[0].Addr4.String())
@@ -99,7 +98,7 @@ func TestHosts(t *testing.T) {
 			has(named, l.Clients[0].Addr4) && has(named, l.Clients[0].Addr6) && named.Interface == "lan0" &&
 			gateway.IsRouter && !gateway.Router.IsValid() && has(behind, netip.MustParseAddr("10.50.0.5")) && behind.MAC == ""
 	}
-	if !r.within(40*time.Second, isComplete) {
+	if !r.Within(40*time.Second, isComplete) {
 		t.Fatal(sh(t, l.Gateway, weir(t)+" hosts --json --socket "+socket))
 	}
 	for i := range all {
@@ -116,13 +115,12 @@ func TestHosts(t *testing.T) {
 		t.Error(said)
 	}
 	r.stop()
-	r = watch(t, l.Gateway, flags...)
-	r.await("WAN: ")
+	watch(t, l.Gateway, flags...)
 	if !isComplete() {
 		t.Errorf("after a restart: %+v", all)
 	}
-	if other := launch(t, l.Gateway, weir(t), "run", "--state", state, "--socket", "none"); other.end(10*time.Second) != 2 ||
-		!strings.Contains(other.said.String(), "another weir uses it") {
-		t.Errorf("a second one with the same state: %s", other.said)
+	if other := launch(t, l.Gateway, weir(t), "run", "--state", state, "--socket", "none"); other.End(10*time.Second) != 2 ||
+		!strings.Contains(other.Said.String(), "another weir uses it") {
+		t.Errorf("a second one with the same state: %s", other.Said)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/program"
 )
 
 // follower is a weir that watches 'w*', and what was sent over links w… while it watched them: w<x> is the other end of v<x>.
@@ -51,11 +52,11 @@ func (f *follower) send(t *testing.T, x, link string) {
 func (f *follower) says(t *testing.T, words string, times int, commands ...string) {
 	t.Helper()
 	time.Sleep(beginAnew) // until what was said before is over
-	before := strings.Count(f.said.String(), words)
+	before := strings.Count(f.Said.String(), words)
 	sh(t, f.host, commands...)
 	began := time.Now()
-	said := func() int { return strings.Count(f.said.String(), words) - before }
-	ok := f.within(5*time.Second, func() bool { return said() >= times })
+	said := func() int { return strings.Count(f.Said.String(), words) - before }
+	ok := f.Within(5*time.Second, func() bool { return said() >= times })
 	if took := time.Since(began); !ok || took > time.Second+time.Duration(times/25)*time.Second {
 		t.Errorf("weir said %q %d times, want %d, after %v", words, said(), times, took)
 	}
@@ -85,8 +86,8 @@ func (f *follower) end(t *testing.T) {
 			t.Errorf("port %d: %d packets on %q, want %d on %q", port, g.packets, g.link, want.packets, want.link)
 		}
 	}
-	for _, bad := range []string{"panic", "goroutine", saidRingLost, saidUncounted} {
-		if strings.Contains(f.said.String(), bad) {
+	for _, bad := range []string{"panic", "goroutine", program.SaidRingLost, program.SaidUncounted} {
+		if strings.Contains(f.Said.String(), bad) {
 			t.Errorf("weir said %q", bad)
 		}
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/weirnet/weir/internal/capture/pcapfile"
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/program"
 	"github.com/weirnet/weir/internal/packet"
 )
 
@@ -152,8 +153,8 @@ func testModes(t *testing.T, frames []frame) {
 	t.Logf("%d frames, %d flows of %d packets with %d bytes", len(frames), len(want), packets, bytes)
 	for _, mode := range []string{"ebpf", "ebpf clsact", "afpacket", "afpacket plain", "libpcap"} {
 		t.Run(mode, func(t *testing.T) {
-			if mode == "libpcap" && !built.hasLibpcap {
-				lacks(t, "weir is built without libpcap: there is no /usr/include/pcap.h, or no gcc")
+			if mode == "libpcap" {
+				needLibpcap(t)
 			}
 			t.Parallel()
 			h := quietHost(t, 1)
@@ -162,8 +163,8 @@ func testModes(t *testing.T, frames []frame) {
 			send(t, h, "out0", frames)
 			time.Sleep(1500 * time.Millisecond) // longer than a tick: what names were learnt is known to all workers then
 			got := r.stop()
-			for _, said := range []string{saidRingFull, saidRingLost, saidMapFull, saidUncounted, saidRefused} {
-				if n := r.numberBefore(said); n > 0 {
+			for _, said := range []string{program.SaidRingFull, program.SaidRingLost, program.SaidMapFull, program.SaidUncounted, program.SaidRefused} {
+				if n := r.Number(said); n > 0 {
 					t.Errorf("%d %s", n, said)
 				}
 			}

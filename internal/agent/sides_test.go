@@ -269,12 +269,10 @@ func TestTranslations(t *testing.T) {
 						talk.between = func() {
 							time.Sleep(200 * time.Millisecond) // an acknowledgement may be delayed
 							r = watch(t, l.Gateway, flags...)
-							r.await("WAN: ")
 							before = arrived(t, l.Gateway, x.family)
 						}
 					} else {
 						r = watch(t, l.Gateway, flags...)
-						r.await("WAN: ")
 					}
 					client := talk.run(t)
 					time.Sleep(200 * time.Millisecond)
@@ -405,7 +403,6 @@ func TestLayouts(t *testing.T) {
 				talk := x.talk(l)
 				talk.network, talk.rounds, talk.length = "tcp4", 20, 100
 				r := watch(t, l.Gateway, "--mode", mode)
-				r.await("WAN: ")
 				client := talk.run(t)
 				time.Sleep(200 * time.Millisecond)
 				checkPlace(t, r.stop(), x.want, client, arrived(t, l.Gateway, "ip"))
@@ -421,7 +418,6 @@ func TestNetworkChanges(t *testing.T) {
 			l := lab.New(t, lab.Options{NoNAT: true, WireSize: true})
 			sh(t, l.Gateway, natRules("ip", `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`))
 			r := watch(t, l.Gateway, "--mode", mode)
-			r.await("WAN: ")
 			talk := talk{
 				network: "tcp4", from: l.Clients[0], to: l.Servers[0], rounds: 20, length: 100,
 				dial: end(l.Servers[0].Addr4, serverPort), listen: end(l.Servers[0].Addr4, serverPort),
@@ -466,7 +462,6 @@ func TestShortConnections(t *testing.T) {
 	weir(t)
 	l := lab.New(t, lab.Options{WireSize: true})
 	r := watch(t, l.Gateway, "-i", "lan0", "-i", "wan0", "--mode", "ebpf", "--max-flows", "262144")
-	r.await("WAN: ")
 	const n = 100_000
 	sent, err := l.Flood(t.Context(), 20000, n, 12_000)
 	if err != nil {
@@ -499,14 +494,13 @@ func TestExplain(t *testing.T) {
 	l := lab.New(t, lab.Options{})
 	socket := t.TempDir() + "/weir.sock"
 	r := watch(t, l.Gateway, "-i", "lan0", "-i", "wan0", "--mode", "ebpf", "--socket", socket, "--update-every", "100ms")
-	r.await("WAN: ")
 	talk{
 		network: "tcp4", from: l.Clients[0], to: l.Servers[0], rounds: 3, length: 100,
 		dial: end(l.Servers[0].Addr4, serverPort), listen: end(l.Servers[0].Addr4, serverPort),
 	}.run(t)
 	var id string
-	r.within(10*time.Second, func() bool {
-		text := r.stdout.String()
+	r.Within(10*time.Second, func() bool {
+		text := r.Stdout.String()
 		for _, f := range records(t, text[:strings.LastIndex(text, "\n")+1]) {
 			if f.Server.Port == serverPort {
 				id, _ = f.all["id"].(string)
@@ -515,7 +509,7 @@ func TestExplain(t *testing.T) {
 		return id != ""
 	})
 	if id == "" {
-		t.Fatalf("no record:\n%s", r.stdout)
+		t.Fatalf("no record:\n%s", r.Stdout)
 	}
 	for what, words := range map[string][]string{
 		id[:12]:         {"outbound", "The client, 192.168.77.10, is lan: the route 192.168.77.0/24 leads to lan0", "is wan", "snat", "knows the client as 198.51.100.1:"},

@@ -20,14 +20,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/program"
 )
 
 // liveModes are the modes that this build has.
 func liveModes(t testing.TB) []string {
 	t.Helper()
-	weir(t)
 	modes := []string{"ebpf", "afpacket", "libpcap"}
-	if !built.hasLibpcap {
+	if _, has := program.Weir(t); !has {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("weir is built without libpcap: there is no /usr/include/pcap.h, or no gcc")
 		}
@@ -130,7 +130,7 @@ func TestStopUnderLoad(t *testing.T) {
 				for _, s := range signals {
 					_ = r.Process.Process.Signal(s)
 				}
-				status := r.end(5 * time.Second)
+				status := r.End(5 * time.Second)
 				took := time.Since(began)
 				upper, _ := h.Counters("in0")
 				cancel()
@@ -145,8 +145,9 @@ func TestStopUnderLoad(t *testing.T) {
 				if status != 0 || took > 2*time.Second {
 					t.Errorf("weir ended with %d after %v", status, took)
 				}
-				packets, _ := sums(records(t, r.stdout.String()))
-				packets += r.lost()
+				packets, _ := sums(records(t, r.Stdout.String()))
+				lost, _ := r.Lost()
+				packets += lost
 				least, most := lower.RxPackets-before.RxPackets, upper.RxPackets-before.RxPackets
 				t.Logf("ended after %v: %d packets of %d to %d", took.Round(time.Millisecond), packets, least, most)
 				if packets < least || packets > most {
@@ -186,12 +187,12 @@ func TestKilledChild(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			h := quietHost(t, 1)
 			r := watch(t, h, "--interface", "in0", "--mode", mode)
-			before := r.said.String()
+			before := r.Said.String()
 			if err := unix.Kill(r.child(), unix.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			status := r.end(3 * time.Second)
-			said := strings.TrimPrefix(r.said.String(), before)
+			status := r.End(3 * time.Second)
+			said := strings.TrimPrefix(r.Said.String(), before)
 			if status != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "killed") {
 				t.Errorf("weir ended with %d and said %q", status, said)
 			}
@@ -211,7 +212,7 @@ func TestReaderGone(t *testing.T) {
 			}
 			r := launchTo(t, h, write, weir(t), "run", "--interface", "in0", "--mode", mode, "--output", "ndjson", "--max-flows", "128")
 			write.Close()
-			r.await("watching")
+			r.Await("watching")
 			ctx, cancel := context.WithCancel(context.Background())
 			wait := flood(ctx, t, h, 20000)
 			line := make([]byte, 1)
@@ -219,10 +220,10 @@ func TestReaderGone(t *testing.T) {
 				t.Fatal(err)
 			}
 			read.Close()
-			status := r.end(5 * time.Second)
+			status := r.End(5 * time.Second)
 			cancel()
 			wait()
-			said := r.said.String()
+			said := r.Said.String()
 			t.Logf("status %d: %s", status, said[strings.LastIndexByte(said[:len(said)-1], '\n')+1:])
 			if status == 0 || status == 2 || !strings.Contains(said, "write output") || strings.Contains(said, "panic") ||
 				strings.Contains(said, "goroutine") {
@@ -251,7 +252,7 @@ func TestReaderSlow(t *testing.T) {
 			defer read.Close()
 			r := launchTo(t, h, write, weir(t), "run", "--interface", "in0", "--mode", mode, "--output", "ndjson", "--duration", duration.String())
 			write.Close()
-			r.await("watching")
+			r.Await("watching")
 			const flows = 5000
 			if _, err := h.SendFrames(context.Background(), "out0", datagrams(flows), lab.Sending{Rate: 20000, Loops: 2}); err != nil {
 				t.Fatal(err)
@@ -262,20 +263,20 @@ func TestReaderSlow(t *testing.T) {
 			}
 			began := time.Now()
 			_ = r.Process.Process.Signal(syscall.SIGTERM)
-			status := r.end(5 * time.Second)
+			status := r.End(5 * time.Second)
 			took := time.Since(began)
 			output, err := io.ReadAll(read)
 			if err != nil {
 				t.Fatal(err)
 			}
 			written := uint64(strings.Count(string(output), "\n"))
-			lost := r.numberBefore("records were not written")
+			lost := r.Number("records were not written")
 			t.Logf("ended after %v, %d records written, %d not", took.Round(time.Millisecond), written, lost)
 			// A write that the reader took in part is told as not written: some records more than are missing.
 			if missing := flows - written; lost < missing || lost > missing+500 || written == 0 {
 				t.Errorf("%d records were read of %d, weir said %d were not written", written, flows, lost)
 			}
-			if packets := r.numberBefore("packets, "); packets != 2*flows {
+			if packets := r.Number("packets, "); packets != 2*flows {
 				t.Errorf("weir says %d packets, %d came in", packets, 2*flows)
 			}
 			if status != 1 || took > 2*time.Second {
@@ -292,7 +293,7 @@ func TestDuration(t *testing.T) {
 			h := quietHost(t, 1)
 			r := watch(t, h, "--interface", "in0", "--mode", mode, "--duration", "1s")
 			began := time.Now()
-			status := r.end(5 * time.Second)
+			status := r.End(5 * time.Second)
 			if took := time.Since(began); status != 0 || took < 500*time.Millisecond || took > 3*time.Second {
 				t.Errorf("weir ended with %d after %v", status, took)
 			}
@@ -319,12 +320,12 @@ func TestNotBegun(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := exec.LookPath(c.command[0]); err != nil {
-				lacks(t, err.Error())
+				lab.Lacks(t, err.Error())
 			}
 			h := quietHost(t, 1)
 			r := launch(t, h, c.command...)
-			status := r.end(5 * time.Second)
-			said := r.said.String()
+			status := r.End(5 * time.Second)
+			said := r.Said.String()
 			for _, want := range c.want {
 				if !strings.Contains(said, want) {
 					t.Errorf("it doesn't say %q", want)
@@ -344,7 +345,7 @@ func TestNotBegun(t *testing.T) {
 // TestRights: weir works for a user who isn't root with the rights that its mode needs.
 func TestRights(t *testing.T) {
 	if _, err := exec.LookPath("setpriv"); err != nil {
-		lacks(t, "there is no setpriv")
+		lab.Lacks(t, "there is no setpriv")
 	}
 	type rights struct {
 		mode, capabilities, want string
@@ -360,8 +361,8 @@ func TestRights(t *testing.T) {
 			r := launch(t, h, "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set", "-all,"+c.capabilities,
 				"--inh-caps", "-all,"+c.capabilities, "--ambient-caps", "-all,"+c.capabilities,
 				weir(t), "run", "--output", "ndjson", "--interface", "in0", "--mode", c.mode)
-			r.await("watching")
-			if !strings.Contains(r.said.String(), c.want) {
+			r.Await("watching")
+			if !strings.Contains(r.Said.String(), c.want) {
 				t.Errorf("it isn't %s", c.want)
 			}
 			sent, err := h.SendFrames(context.Background(), "out0", datagrams(100), lab.Sending{Rate: 5000, Loops: 10})

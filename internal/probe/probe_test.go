@@ -18,6 +18,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
+	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -78,19 +79,10 @@ func refuseBPF() error {
 	return nil
 }
 
-// missing skips the test, except in CI, where nothing may be missing.
-func missing(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
-}
-
 func needRoot(t *testing.T) {
 	t.Helper()
 	if r := readRights(); len(r.Missing) > 0 || r.UserNamespace {
-		missing(t, "needs root outside a user namespace")
+		lab.Lacks(t, "needs root outside a user namespace")
 	}
 }
 
@@ -114,7 +106,7 @@ func runChild(t *testing.T, kind string, attributes *syscall.SysProcAttr, capabi
 	c := exec.Command(self)
 	if capabilities != nil {
 		if _, err := exec.LookPath("setpriv"); err != nil {
-			missing(t, "setpriv (util-linux) is not installed")
+			lab.Lacks(t, "setpriv (util-linux) is not installed")
 		}
 		set := "-all"
 		for _, name := range capabilities {
@@ -332,7 +324,7 @@ func inNamespace(t *testing.T) {
 	t.Helper()
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		missing(t, err.Error())
+		lab.Lacks(t, err.Error())
 	}
 }
 

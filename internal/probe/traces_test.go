@@ -14,6 +14,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab"
 )
 
 // TestNoTraces: afterwards there is no program, no map, no qdisc, no socket, no namespace and no limit that was not there before. It
@@ -38,7 +40,7 @@ func TestNoTraces(t *testing.T) {
 	for _, c := range [][]string{{"tc", "qdisc", "show"}, {"ip", "-details", "link", "show", "lo"}} {
 		out, err := exec.Command(c[0], c[1:]...).Output()
 		if err != nil {
-			missing(t, err.Error())
+			lab.Lacks(t, err.Error())
 		}
 		if strings.Contains(string(out), "clsact") || strings.Contains(string(out), "xdp") {
 			t.Errorf("%v: %s", c, out)

@@ -46,7 +46,7 @@ func account(t *testing.T, stop bool, flags []string) string {
 		sh(t, h, "sysctl -q -w net.ipv6.conf.eth0.disable_ipv6=1") // nothing but what is sent
 	}
 	w := start(t, b, nil, append([]string{weir(t), "run", "-i", "eth0", "--output", "ndjson", "--max-packets-other", "3"}, flags...)...)
-	w.await("watching")
+	w.Await("watching")
 	frames := make([][]byte, 5000)
 	for i := range frames {
 		source := [4]byte{10, 1, 0, 0}
@@ -68,8 +68,8 @@ func account(t *testing.T, stop bool, flags []string) string {
 	}
 	time.Sleep(500 * time.Millisecond)
 	w.stop()
-	seen := packetsTo(flows(t, w.out.String()), 7777)
-	lost, causes := w.lost()
+	seen := packetsTo(flows(t, w.Stdout.String()), 7777)
+	lost, causes := w.Lost()
 	dropped := uint64(backlogDrops() - before)
 	found := fmt.Sprintf("%d sent, %d in flows, %d lost (%s), dropped by the machine: %d", sent.Frames-sent.Dropped, seen, lost, causes, dropped)
 	if got, want := seen+lost, sent.Frames-sent.Dropped; got > want || got+dropped < want {

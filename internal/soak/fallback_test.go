@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/program"
 )
 
 // launcherEnv makes the test's own program one that has the kernel refuse bpf(2) and then becomes what its arguments say.
@@ -44,16 +45,16 @@ func launchRefused() {
 
 // TestFallback takes rights away from weir. It works by another mode and says why, or ends with one line that says what to do.
 func TestFallback(t *testing.T) {
-	program := weir(t)
+	path := weir(t)
 	if _, err := exec.LookPath("setpriv"); err != nil {
-		lacks(t, err.Error())
+		lab.Lacks(t, err.Error())
 	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := "libpcap"
-	if !built.hasLibpcap {
+	if _, has := program.Weir(t); !has {
 		other = "afpacket"
 	}
 	nobody := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all,+net_raw,+net_admin,+bpf,+perfmon"}
@@ -86,35 +87,35 @@ func TestFallback(t *testing.T) {
 			report(t, "C9", tt.name, &found)
 			// Where no eBPF is to be had, mode afpacket takes a masqueraded flow for two: one of the client, one of the gateway.
 			l := lab.New(t, lab.Options{NoNAT: strings.Contains(tt.want, "every packet")})
-			a := start(t, l.Gateway, nil, append(tt.launch, program, "run", "-i", "lan0", "-i", "wan0", "--mode", tt.mode, "--output", "ndjson")...)
+			a := start(t, l.Gateway, nil, append(tt.launch, path, "run", "-i", "lan0", "-i", "wan0", "--mode", tt.mode, "--output", "ndjson")...)
 			if tt.want == "" {
-				status := a.end(10 * time.Second)
-				found = fmt.Sprintf("refuses with status %d: %s", status, strings.TrimSpace(a.said.String()))
+				status := a.End(10 * time.Second)
+				found = fmt.Sprintf("refuses with status %d: %s", status, strings.TrimSpace(a.Said.String()))
 				if status != 2 {
 					t.Errorf("status %d, not 2", status)
 				}
-				if lines := strings.Count(a.said.String(), "\n"); tt.mode != "auto" && lines != 1 || lines > 5 {
+				if lines := strings.Count(a.Said.String(), "\n"); tt.mode != "auto" && lines != 1 || lines > 5 {
 					t.Errorf("it said %d lines", lines)
 				}
 			} else {
-				a.await("watching")
+				a.Await("watching")
 				x := &traffic{t: t, lab: l, rate: 20_000}
 				x.while(1, func() {})
 				x.verdict()
 				time.Sleep(300 * time.Millisecond)
 				a.stop()
-				seen := packetsTo(flows(t, a.out.String()), 9000)
-				lost, causes := a.lost()
-				found = fmt.Sprintf("%s; saw %d of %d, lost %d %s", line(a.said.String(), "watching"), seen, x.sent+x.spoilt, lost, causes)
+				seen := packetsTo(flows(t, a.Stdout.String()), 9000)
+				lost, causes := a.Lost()
+				found = fmt.Sprintf("%s; saw %d of %d, lost %d %s", line(a.Said.String(), "watching"), seen, x.sent+x.spoilt, lost, causes)
 				if seen == 0 || x.spoilt == 0 && (seen > uint64(x.sent) || seen+lost < uint64(x.sent)) {
 					t.Error(found)
 				}
-				if !strings.Contains(a.said.String(), "mode "+tt.want) {
+				if !strings.Contains(a.Said.String(), "mode "+tt.want) {
 					t.Errorf("not mode %s", tt.want)
 				}
 			}
 			for _, words := range tt.because {
-				if !strings.Contains(a.said.String(), words) {
+				if !strings.Contains(a.Said.String(), words) {
 					t.Errorf("it does not say %q", words)
 				}
 			}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/program"
 )
 
 const (
@@ -70,7 +71,7 @@ func TestFlood(t *testing.T) {
 		kept.exchange(t, 10)
 		time.Sleep(time.Second)
 		a.stop()
-		lost, causes := a.lost()
+		lost, causes := a.Lost()
 		rest := flows(t, out.rest())
 		dropped := uint64(backlogDrops()-before) + sent.Dropped
 		exact := kept.exact(rest)
@@ -78,7 +79,7 @@ func TestFlood(t *testing.T) {
 		found = fmt.Sprintf("%d requests; weir saw %d in %d flows, lost %d (%s); the machine dropped %d; peak %.1f MiB (%s); "+
 			"%d of %d older flows exact, %d of %d requests of the web named (%d packets not looked into)", sent.Frames, out.packets, out.flows,
 			lost, causes, dropped, float64(peak.sum())/(1<<20), peak, exact, keptFlows, named, realFlows,
-			a.number("packets counted but not looked into"))
+			a.Number("packets counted but not looked into"))
 		if peak.sum() > peakLimit {
 			t.Errorf("peak memory is above %d MiB", peakLimit>>20)
 		}
@@ -86,7 +87,7 @@ func TestFlood(t *testing.T) {
 			t.Errorf("of %d flows only %d are there with exact counts", keptFlows, exact)
 		}
 		// A machine that has too little time for weir makes it miss packets: then it says so, and only then a flow may be without a name.
-		unseen := lost + a.number("packets counted but not looked into")
+		unseen := lost + a.Number("packets counted but not looked into")
 		if missing := uint64(realFlows - named); missing > unseen || missing > realFlows/2 {
 			t.Errorf("of %d only %d are named, and %d packets were not seen: %+v", realFlows, named, unseen, web.nameless(rest))
 		}
@@ -186,10 +187,10 @@ func watchMemory(t testing.TB, a *agent) *memory {
 	m := &memory{peaks: map[string]uint64{}}
 	parent, confined := a.Process.Process.Pid, a.confined()
 	go func() {
-		for !a.ended() {
+		for !a.Ended() {
 			m.note("privileged", parent)
 			m.note("confined", confined)
-			for _, pid := range children(parent) {
+			for _, pid := range program.Children(parent) {
 				if pid != confined {
 					m.note("libpcap", pid)
 				}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/program"
 )
 
 // victims are the processes that are killed, by turns.
@@ -69,16 +70,16 @@ type killer struct {
 func (k *killer) round() {
 	a := start(k.t, k.gateway, nil, append([]string{weir(k.t), "run", "-i", "lan0", "-i", "wan0", "--output", "ndjson"}, k.flags...)...)
 	if k.kills%2 == 0 {
-		a.await("watching")
+		a.Await("watching")
 	}
 	time.Sleep(time.Duration(rand.Int64N(int64(300 * time.Millisecond))))
 	select {
 	case <-a.Done():
-		k.t.Errorf("weir ended by itself: %v; it said\n%s", a.Wait(), a.said)
+		k.t.Errorf("weir ended by itself: %v; it said\n%s", a.Wait(), a.Said)
 		return
 	default:
 	}
-	if len(a.said.String()) > 0 {
+	if len(a.Said.String()) > 0 {
 		k.watching++
 	}
 	pid, sent := a.Process.Process.Pid, error(nil)
@@ -100,7 +101,7 @@ func (k *killer) round() {
 	select {
 	case <-a.Done():
 	case <-time.After(10 * time.Second):
-		k.t.Errorf("weir runs on 10 s after a kill; it said\n%s", tail(a.said.String()))
+		k.t.Errorf("weir runs on 10 s after a kill; it said\n%s", program.Tail(a.Said.String()))
 		_ = unix.Kill(-pid, unix.SIGKILL)
 		<-a.Done()
 	}

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/program"
 )
 
 // held are the BPF objects that processes have descriptors of: numbers that the kernel gives once.
@@ -155,7 +156,7 @@ func TestNothingLeft(t *testing.T) {
 				t.Error("the inventory does not show that weir runs")
 			}
 			pid := a.Process.Process.Pid
-			h := heldBy(append(children(pid), pid)...)
+			h := heldBy(append(program.Children(pid), pid)...)
 			objects += len(h.maps) + len(h.programs) + len(h.links)
 			if strings.HasPrefix(way, "ebpf") && (len(h.maps) < 5 || len(h.programs) < 2) {
 				t.Errorf("weir holds %+v", h)
@@ -168,7 +169,7 @@ func TestNothingLeft(t *testing.T) {
 			default:
 				_ = unix.Kill(-pid, unix.SIGKILL)
 			}
-			a.end(10 * time.Second)
+			a.End(10 * time.Second)
 			checkLeft(t, l, way, kill, before, h)
 		}
 		if way == "ebpf clsact" { // the next start recognises what is left, in whatever mode that is, and removes it

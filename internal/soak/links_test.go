@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/program"
 )
 
 // TestLinks has interfaces come, go, flap and change their names beside the forwarded traffic.
@@ -26,13 +27,13 @@ func TestLinks(t *testing.T) {
 		x := &traffic{t: t, lab: l, rate: 5_000}
 		var slowest, many time.Duration
 		x.while(1, func() { slowest, many = changes(t, l.Gateway, a) })
-		if a.ended() {
-			t.Fatalf("weir ended; it said\n%s", tail(a.said.String()))
+		if a.Ended() {
+			t.Fatalf("weir ended; it said\n%s", program.Tail(a.Said.String()))
 		}
 		n := sendThrough(t, l.Gateway, "y0", 1000)
 		time.Sleep(200 * time.Millisecond)
 		a.stop()
-		all := flows(t, a.out.String())
+		all := flows(t, a.Stdout.String())
 		seen, forwarded := packetsTo(all, 7777), packetsTo(all, 9000)
 		found = fmt.Sprintf("%d flaps; a link watched %v after it came at the latest, of %d at once the last after %v; %v, of which weir saw %d",
 			flaps, slowest.Round(time.Millisecond), links, many.Round(time.Millisecond), x, forwarded)
@@ -59,11 +60,11 @@ func changes(t *testing.T, h *lab.Host, a *agent) (slowest, atOnce time.Duration
 		}
 		return err == nil
 	}
-	count := func(words string) int { return strings.Count(a.said.String(), words) }
+	count := func(words string) int { return strings.Count(a.Said.String(), words) }
 	follows := func(words string, times int) bool { // which the caller has caused just now
 		began := time.Now()
 		for count(words) < times {
-			if time.Since(began) > 10*time.Second || a.ended() {
+			if time.Since(began) > 10*time.Second || a.Ended() {
 				t.Errorf("weir said %d times %q, not %d times", count(words), words, times)
 				return false
 			}

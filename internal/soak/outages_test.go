@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/program"
 )
 
 // TestStopped stops weir's processes for a while, as a debugger or a machine out of memory does. Traffic goes on, and what came
@@ -35,8 +36,8 @@ func TestStopped(t *testing.T) {
 		})
 		time.Sleep(200 * time.Millisecond)
 		a.stop()
-		seen := packetsTo(flows(t, a.out.String()), 9000)
-		lost, causes := a.lost()
+		seen := packetsTo(flows(t, a.Stdout.String()), 9000)
+		lost, causes := a.Lost()
 		found = fmt.Sprintf("3 × %v; %v; weir saw %d and %d are lost (%s)", stopped/2, x, seen, lost, causes)
 		x.verdict()
 		sent := uint64(x.sent + x.spoilt)
@@ -51,13 +52,13 @@ func TestStopped(t *testing.T) {
 
 // TestMemoryKill has the kernel end weir for want of memory.
 func TestMemoryKill(t *testing.T) {
-	program := weir(t)
+	path := weir(t)
 	t.Parallel()
 	var found string
 	report(t, "C1", "out of memory", &found)
 	group := fmt.Sprintf("/sys/fs/cgroup/memory/weir-soak-%d", os.Getpid())
 	if err := os.Mkdir(group, 0o755); err != nil {
-		lacks(t, "no control group with a limit of memory (version 1): "+err.Error())
+		lab.Lacks(t, "no control group with a limit of memory (version 1): "+err.Error())
 	}
 	t.Cleanup(func() {
 		for range 100 { // its processes may be ending
@@ -78,9 +79,9 @@ func TestMemoryKill(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			a := start(t, l.Gateway, nil, "sh", "-c", fmt.Sprintf("echo $$ >%s/tasks; exec %s run -i lan0 -i wan0 --output none --duration 2s", group, program))
-			status := a.end(30 * time.Second)
-			switch said := a.said.String(); {
+			a := start(t, l.Gateway, nil, "sh", "-c", fmt.Sprintf("echo $$ >%s/tasks; exec %s run -i lan0 -i wan0 --output none --duration 2s", group, path))
+			status := a.End(30 * time.Second)
+			switch said := a.Said.String(); {
 			case status == -1:
 				ends["killed"]++
 			case status == 0:
@@ -88,7 +89,7 @@ func TestMemoryKill(t *testing.T) {
 			case strings.Contains(said, "SIGKILL") || strings.Contains(said, "memory"):
 				ends["told of it"]++
 			default:
-				t.Errorf("with %d MiB weir ended with %d, but said %q", mebibytes, status, tail(said))
+				t.Errorf("with %d MiB weir ended with %d, but said %q", mebibytes, status, program.Tail(said))
 			}
 		}
 	})
@@ -101,7 +102,7 @@ func TestMemoryKill(t *testing.T) {
 
 // TestPanicLoop starts weir again each time that it has crashed, at once, as a service manager does.
 func TestPanicLoop(t *testing.T) {
-	program := weir(t)
+	path := weir(t)
 	t.Parallel()
 	var found string
 	report(t, "C1", "panic loop", &found)
@@ -110,17 +111,17 @@ func TestPanicLoop(t *testing.T) {
 	crashes := 0
 	x.while(1, func() {
 		for range max(5, kills/10) {
-			a := start(t, l.Gateway, nil, program, "run", "-i", "lan0", "-i", "wan0", "--output", "none")
-			a.await("watching")
+			a := start(t, l.Gateway, nil, path, "run", "-i", "lan0", "-i", "wan0", "--output", "none")
+			a.Await("watching")
 			if err := unix.Kill(a.confined(), unix.SIGABRT); err != nil {
 				t.Error(err)
 				return
 			}
-			if status := a.end(10 * time.Second); status == 0 {
+			if status := a.End(10 * time.Second); status == 0 {
 				t.Error("the confined process crashed, and weir ended with 0")
 			}
-			if said := a.said.String(); !strings.Contains(said, "SIGABRT") || !strings.Contains(said, "goroutine ") {
-				t.Errorf("weir crashed and said %q", tail(said))
+			if said := a.Said.String(); !strings.Contains(said, "SIGABRT") || !strings.Contains(said, "goroutine ") {
+				t.Errorf("weir crashed and said %q", program.Tail(said))
 			}
 			crashes++
 		}
@@ -144,12 +145,12 @@ func TestFullDisk(t *testing.T) {
 	a := watch(t, l.Gateway, full, "--update-every", "1s")
 	x := &traffic{t: t, lab: l, rate: 10_000}
 	status := 0
-	x.while(1, func() { status = a.end(20 * time.Second) })
-	lines := strings.Split(strings.TrimSpace(a.said.String()), "\n")
+	x.while(1, func() { status = a.End(20 * time.Second) })
+	lines := strings.Split(strings.TrimSpace(a.Said.String()), "\n")
 	last := lines[len(lines)-1]
 	found = fmt.Sprintf("status %d, %q; %v", status, last, x)
 	x.verdict()
-	if status == 0 || !strings.Contains(a.said.String(), "no space left on device") {
-		t.Errorf("weir ended with %d and said %q", status, a.said)
+	if status == 0 || !strings.Contains(a.Said.String(), "no space left on device") {
+		t.Errorf("weir ended with %d and said %q", status, a.Said)
 	}
 }

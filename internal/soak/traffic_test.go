@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/program"
 )
 
 // pieceTime is how long a piece of the datagrams takes; what the machine itself lost spoils a piece only.
@@ -96,7 +97,7 @@ func backlogDrops() (n int) {
 // pinging is a ping from the client to the server, and one the other way to the gateway.
 type pinging struct {
 	processes []*lab.Process
-	out       []*text
+	out       []*program.Text
 	before    int
 }
 
@@ -104,7 +105,7 @@ func (x *traffic) startPing() (p pinging) {
 	x.t.Helper()
 	p.before = backlogDrops()
 	for from, to := range map[*lab.Host]string{x.lab.Clients[0]: x.lab.Servers[0].Addr4.String(), x.lab.Servers[0]: "198.51.100.1"} {
-		out := &text{}
+		out := &program.Text{}
 		cmd := exec.Command("ping", "-q", "-n", "-i", "0.01", to)
 		cmd.Stdout, cmd.Stderr = out, out
 		process, err := from.Start(cmd)

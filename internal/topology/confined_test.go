@@ -14,6 +14,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab"
 )
 
 const childEnv = "WEIR_TOPOLOGY_CHILD"
@@ -79,7 +81,7 @@ func TestWatchConfined(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := exec.LookPath("setpriv"); err != nil {
-		missing(t, "setpriv (util-linux) is not installed")
+		lab.Lacks(t, "setpriv (util-linux) is not installed")
 	}
 	c := exec.Command("setpriv", "--bounding-set", "-all", "--inh-caps", "-all", self)
 	c.Env = append(os.Environ(), childEnv+"=1")

@@ -3,34 +3,26 @@
 package topology
 
 import (
-	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
-)
 
-// missing skips the test, except in CI, where nothing may be missing.
-func missing(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
-}
+	"github.com/weirnet/weir/internal/lab"
+)
 
 // newNamespace puts the test into a network namespace of its own and returns a descriptor of it. The thread is thrown away with the
 // test's goroutine, and the namespace with the thread.
 func newNamespace(t *testing.T) int {
 	t.Helper()
 	if _, err := exec.LookPath("ip"); err != nil {
-		missing(t, "ip (iproute2) is not installed")
+		lab.Lacks(t, "ip (iproute2) is not installed")
 	}
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		missing(t, "a network namespace needs root: "+err.Error())
+		lab.Lacks(t, "a network namespace needs root: "+err.Error())
 	}
 	fd, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {

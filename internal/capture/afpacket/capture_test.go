@@ -21,6 +21,7 @@ import (
 
 	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/capture/pcapfile"
+	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/packet"
 )
 
@@ -565,7 +566,7 @@ func TestForwardedOnce(t *testing.T) {
 	in, out, send := bridged(t)
 	once, err := NewOnce(DefaultSnapLength)
 	if err != nil {
-		missing(t, err.Error())
+		lab.Lacks(t, err.Error())
 	}
 	defer once.Close()
 	port := func(i uint32) *Source { return sources(t, Config{Interface: i, Program: once.FD()})[0] }
@@ -601,7 +602,7 @@ func TestRoutedOnce(t *testing.T) {
 	c, d := veth(t, "c", "d")
 	once, err := NewOnce(DefaultSnapLength)
 	if err != nil {
-		missing(t, err.Error())
+		lab.Lacks(t, err.Error())
 	}
 	defer once.Close()
 	ip(t, "address add 192.0.2.1/24 dev b")
@@ -648,7 +649,7 @@ func TestRoutedOnce(t *testing.T) {
 	}
 	check("routed", "192.0.2.2")
 	if _, err := exec.LookPath("nft"); err != nil {
-		missing(t, err.Error())
+		lab.Lacks(t, err.Error())
 	}
 	rules := "table ip n { chain p { type nat hook postrouting priority 100; oifname c masquerade; }; }"
 	if out, err := exec.Command("nft", rules).CombinedOutput(); err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/weirnet/weir/gen/bpf"
 	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/packet"
 )
 
@@ -28,10 +29,7 @@ func needRoot(t testing.TB) {
 	if os.Geteuid() == 0 {
 		return
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("these tests need root")
-	}
-	t.Skip("needs root")
+	lab.Lacks(t, "needs root")
 }
 
 // rig is the programs, loaded, and the agent's view of their maps.

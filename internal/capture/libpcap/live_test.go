@@ -24,6 +24,7 @@ import (
 
 	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/capture/pcapfile"
+	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/packet"
 )
 
@@ -41,15 +42,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// missing skips the test, except in CI, where nothing may be missing.
-func missing(t testing.TB, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
-}
-
 // link is a veth pair in a namespace of the test's own. Nothing but the test sends on it.
 type link struct {
 	near, far           *net.Interface
@@ -60,12 +52,12 @@ type link struct {
 func newLink(t testing.TB) *link {
 	t.Helper()
 	if _, err := exec.LookPath("ip"); err != nil {
-		missing(t, "ip (iproute2) is not installed")
+		lab.Lacks(t, "ip (iproute2) is not installed")
 	}
 	// The thread is thrown away with the test's goroutine, and the namespace with the thread.
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		missing(t, "a network namespace needs root: "+err.Error())
+		lab.Lacks(t, "a network namespace needs root: "+err.Error())
 	}
 	// Without IPv6 the kernel itself says nothing on a link without addresses.
 	if err := os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -606,7 +598,7 @@ func TestRawLink(t *testing.T) {
 	newLink(t)
 	tun, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		missing(t, "/dev/net/tun: "+err.Error())
+		lab.Lacks(t, "/dev/net/tun: "+err.Error())
 	}
 	defer unix.Close(tun)
 	request, err := unix.NewIfreq("raw")

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package program starts programs on the hosts of a lab, weir first of all, for tests that look at what a real one says and does.
+package program
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab"
+)
+
+// Text is what a program wrote so far.
+type Text struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (x *Text) Write(b []byte) (int, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.b.Write(b)
+}
+
+func (x *Text) String() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.b.String()
+}
+
+// Tail is the end of a long text.
+func Tail(s string) string { return s[max(0, len(s)-4000):] }
+
+// Sh runs lines of a shell in a host, each of which has to succeed.
+func Sh(t testing.TB, h *lab.Host, lines ...string) string {
+	t.Helper()
+	text, err := h.Run(context.Background(), "sh", "-ec", strings.Join(lines, "\n"))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return text
+}
+
+// Program is one that goes on. It is killed with its children when the test ends, and what it said is shown where that failed.
+type Program struct {
+	*lab.Process
+	T            testing.TB
+	Said, Stdout *Text // on standard error, and on standard output where that goes nowhere else
+}
+
+// Start starts a program; its standard output goes to a writer, or with nil to Stdout.
+func Start(t testing.TB, h *lab.Host, stdout io.Writer, command ...string) *Program {
+	t.Helper()
+	p := &Program{T: t, Said: &Text{}, Stdout: &Text{}}
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stdout, cmd.Stderr = p.Stdout, p.Said
+	if stdout != nil {
+		cmd.Stdout = stdout
+	}
+	var err error
+	if p.Process, err = h.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = unix.Kill(-p.PID(), unix.SIGKILL)
+		if t.Failed() {
+			t.Logf("%s said:\n%s", strings.Join(command[1:], " "), Tail(p.Said.String()))
+		}
+	})
+	return p
+}
+
+// PID is its process number, and that of its process group.
+func (p *Program) PID() int { return p.Process.Process.Pid }
+
+// Await waits until the program has said words.
+func (p *Program) Await(words string) {
+	p.T.Helper()
+	if !p.Within(20*time.Second, func() bool { return strings.Contains(p.Said.String(), words) }) {
+		p.T.Fatalf("weir did not say %q, but\n%s", words, p.Said)
+	}
+}
+
+// Within says whether something is so before a time has passed or the program has ended.
+func (p *Program) Within(limit time.Duration, is func() bool) bool {
+	for end := time.Now().Add(limit); ; time.Sleep(2 * time.Millisecond) {
+		if is() {
+			return true
+		}
+		if p.Ended() {
+			return is()
+		}
+		if time.Now().After(end) {
+			return false
+		}
+	}
+}
+
+// Ended says whether it has.
+func (p *Program) Ended() bool {
+	select {
+	case <-p.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// End waits for the program's end and returns its exit status, -1 for a signal.
+func (p *Program) End(limit time.Duration) int {
+	p.T.Helper()
+	select {
+	case <-p.Done():
+	case <-time.After(limit):
+		p.T.Fatalf("weir runs on after %v; it said\n%s", limit, p.Said)
+	}
+	var exit *exec.ExitError
+	if err := p.Wait(); errors.As(err, &exit) {
+		return exit.ExitCode()
+	} else if err != nil {
+		p.T.Fatal(err)
+	}
+	return 0
+}
+
+// Children are the process numbers of a process's children: weir's are the confined process and, in mode libpcap, the capturing one.
+func Children(pid int) (all []int) {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, task := range tasks { // any thread may have forked
+		text, _ := os.ReadFile(task)
+		for _, field := range strings.Fields(string(text)) {
+			if n, err := strconv.Atoi(field); err == nil {
+				all = append(all, n)
+			}
+		}
+	}
+	return all
+}
+
+// Number is the one that the program said before words, 0 if it did not say them.
+func (p *Program) Number(words string) uint64 {
+	m := regexp.MustCompile(`(\d+) ` + regexp.QuoteMeta(words)).FindStringSubmatch(p.Said.String())
+	if m == nil {
+		return 0
+	}
+	n, err := strconv.ParseUint(m[1], 10, 64)
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	return n
+}
+
+// What weir says at its end of packets that took another way than most.
+const (
+	SaidRingFull  = "packets counted but not looked into: no room in the ring to the worker"
+	SaidRingLost  = "packets lost: no room in the ring to the worker"
+	SaidMapFull   = "packets counted by the workers: no flow counter was free (--max-flows)"
+	SaidUncounted = "packets lost: neither a flow counter was free nor room in the ring"
+	SaidRefused   = "packets in no flow: the table was full (--max-flows)"
+)
+
+// Lost are the packets that weir says are in no flow, and the causes in words.
+func (p *Program) Lost() (n uint64, causes string) {
+	for _, words := range []string{SaidRingLost, SaidUncounted, SaidRefused} {
+		if some := p.Number(words); some > 0 {
+			n += some
+			causes += fmt.Sprintf(", %d %s", some, words)
+		}
+	}
+	return n, strings.TrimPrefix(causes, ", ")
+}
