@@ -312,6 +312,7 @@ func (w *worker) complete(i flow.Index, fr *Frame, p *packet.Packet, fromLower b
 		d.first = fr.Time
 	}
 	d.vlans, d.nVLAN = p.VLANs, p.NVLAN
+	w.isTunnel(i, p)
 	if !p.HasMAC {
 		return
 	}

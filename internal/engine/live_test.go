@@ -103,12 +103,25 @@ func keyOf(t *testing.T, b []byte) (key [5]uint64, fromUpper bool) {
 // runLive plays a script, and gives a line for each record.
 func runLive(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Frame))) (lines []string, totals engine.Totals) {
 	t.Helper()
+	records, totals := runLiveRecords(t, s, flows, steps...)
+	for _, f := range records {
+		lines = append(lines, fmt.Sprintf("%s %s %s %d/%d %d/%d %s %s", f.Client.Addr, f.Server.Addr, f.Protocol, f.Client.Packets,
+			f.Server.Packets, f.Client.Bytes, f.Server.Bytes, f.EndReason, f.Interface))
+	}
+	slices.Sort(lines)
+	return lines, totals
+}
+
+// runLiveRecords plays a script, and gives the records.
+func runLiveRecords(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Frame))) (records []report.Flow, totals engine.Totals) {
+	t.Helper()
 	s.shown = map[uint32]int32{}
 	c := config(t)
 	c.Flows = flow.Config{MaxFlows: flows, Linger: time.Second, Idle: 2 * time.Second}
 	live := engine.NewLive(c, 1, 0, func(f *report.Flow) error {
-		lines = append(lines, fmt.Sprintf("%s %s %s %d/%d %d/%d %s %s", f.Client.Addr, f.Server.Addr, f.Protocol, f.Client.Packets,
-			f.Server.Packets, f.Client.Bytes, f.Server.Bytes, f.EndReason, f.Interface))
+		kept := *f
+		kept.Info = slices.Clone(f.Info) // the engine's until we return
+		records = append(records, kept)
 		return nil
 	})
 	live.SetInterfaces(map[uint32]string{7: "lan0"})
@@ -118,8 +131,7 @@ func runLive(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Fram
 	if err := live.Close(); err != nil {
 		t.Fatal(err)
 	}
-	slices.Sort(lines)
-	return lines, live.Totals()
+	return records, live.Totals()
 }
 
 func wantLines(t *testing.T, got []string, want ...string) {
@@ -171,6 +183,28 @@ func TestSlotWithoutFrame(t *testing.T) {
 		s.counts[0] = counts(key, 5, [2]uint64{3, 2}, [2]uint64{300, 200}, [2]uint8{packet.SYN, packet.SYN})
 	}, tickPasses)
 	wantLines(t, lines, "192.0.2.1:40000 192.0.2.2:443 tls 3/2 300/200 shutdown lan0")
+}
+
+// TestTunnelFoundByItsSlot: a tunnel whose counts are read before its first frame is the record that it is when the frame comes first.
+func TestTunnelFoundByItsSlot(t *testing.T) {
+	tunnel := gre("192.0.2.1", "192.0.2.2", udp("198.51.100.1", "198.51.100.2", 40000, 53, dnsQuery))
+	key, fromUpper := keyOf(t, tunnel)
+	s := &slots{counts: make([]capture.Counts, 8)}
+	records, _ := runLiveRecords(t, s, 64,
+		func(func(*capture.Frame)) {
+			s.counts[0] = counts(key, 5, [2]uint64{1, 0}, [2]uint64{80, 0}, [2]uint8{})
+		},
+		tickPasses,
+		func(each func(*capture.Frame)) { each(shownFrame(tunnel, 100, 5, fromUpper)) },
+	)
+	for _, r := range records {
+		if r.Protocol == "gre" && len(r.Info) > 0 {
+			t.Errorf("the tunnel was dissected: %s", r.Info)
+		}
+	}
+	if len(records) != 2 || s.shown[100] != 0 {
+		t.Errorf("%d records, want the tunnel and what is inside; shown: %v", len(records), s.shown)
+	}
 }
 
 // TestTwoLivesOfAKey: a connection ends, and another one with the same ports begins within a second. Two slots, two records.

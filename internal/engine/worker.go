@@ -341,9 +341,7 @@ func (w *worker) begin(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, 
 			d.clientMAC, d.serverMAC = p.DstMAC, p.SrcMAC
 		}
 	}
-	if p.Tunnel != packet.TunnelNone {
-		f.Marks |= decided // what the tunnel is was checked in decoding
-		d.protocol, d.method = p.Tunnel.String(), classify.MethodDPI
+	if w.isTunnel(i, p) {
 		return
 	}
 	client, server := w.ends(i)
@@ -351,6 +349,17 @@ func (w *worker) begin(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, 
 		f.Marks |= decided
 		d.protocol, d.method = name, classify.MethodDPI
 	}
+}
+
+// isTunnel names a flow whose first frame carries a packet: what the tunnel is was checked in decoding.
+func (w *worker) isTunnel(i flow.Index, p *packet.Packet) bool {
+	if p.Tunnel == packet.TunnelNone {
+		return false
+	}
+	w.table.Flow(i).Marks |= decided
+	d := w.table.Detail(i)
+	d.protocol, d.method = p.Tunnel.String(), classify.MethodDPI
+	return true
 }
 
 // sourceIsClient says whether a flow's first packet was sent by its client: the SYN's sender, whoever speaks to a group, else the

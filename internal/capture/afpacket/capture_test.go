@@ -452,6 +452,8 @@ func TestInterfaceGoes(t *testing.T) {
 	ip(t, "link set dev d down")
 	drain(t, s)
 	ip(t, "link set dev d up")
+	awaitUp(t, "c")
+	awaitUp(t, "d")
 	send(one)
 	if got := drain(t, s); len(got) != 1 || len(ended) != 0 {
 		t.Fatalf("%d frames after up, ended %v", len(got), ended)

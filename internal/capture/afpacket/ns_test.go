@@ -52,7 +52,23 @@ func veth(t testing.TB, a, b string) (uint32, uint32) {
 	for _, n := range []string{a, b} {
 		ip(t, "link set dev "+n+" mtu 9000 arp off up")
 	}
+	awaitUp(t, a)
+	awaitUp(t, b)
 	return index(t, a), index(t, b)
+}
+
+// awaitUp waits until the kernel sends on an interface: after its peer has come up, that takes until its link watch has run.
+func awaitUp(t testing.TB, name string) {
+	t.Helper()
+	for until := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		out := ip(t, "-o link show dev "+name)
+		if strings.Contains(out, " state UP ") {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatalf("not up: %s", out)
+		}
+	}
 }
 
 func index(t testing.TB, name string) uint32 {
