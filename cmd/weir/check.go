@@ -10,12 +10,15 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/capture/kernel"
 	"github.com/weirnet/weir/internal/probe"
+	"github.com/weirnet/weir/internal/sandbox"
+	"github.com/weirnet/weir/internal/survey"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -23,15 +26,18 @@ import (
 func newCheck(extra ...func() probe.Feature) *cobra.Command {
 	var o agent.Options
 	var asJSON bool
+	var listen time.Duration
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Say whether weir can run on this machine, in which mode, and what is missing",
 		Long: `check tries what every mode of weir run needs: kernel features, rights, memory, the clock, the interfaces. It starts nothing and
-leaves nothing behind. It has to be run with the rights that weir run will have: by the same user, in the same container.
+leaves nothing behind. With --listen it also looks at the traffic for so long, and proposes which networks to name as the LAN's, for
+a mirror port, where no route tells them. It has to be run with the rights that weir run will have: by the same user, in the same container.
 
 Exit status: 0 where weir can run, 1 where it can't, 2 for wrong usage.`,
 		Example: `  weir check                    all interfaces that matter
   weir check -i eth0 -i 'ppp*'  what weir run -i eth0 -i 'ppp*' would do
+  weir check --listen 1m -i eth1  which networks the traffic at a mirror port shows
   weir check --json | jq .mode`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -42,17 +48,29 @@ Exit status: 0 where weir can run, 1 where it can't, 2 for wrong usage.`,
 			if err := o.Sides.Check(); err != nil {
 				return err
 			}
+			if c.Flags().Changed("listen") && listen <= 0 {
+				return errors.New("--listen must be longer than 0, such as 30s")
+			}
+			if sandbox.Inside() {
+				return survey.Run()
+			}
 			report, err := probe.Run(probe.Options{Selection: selection, Sides: o.Sides, Extra: extra})
 			if err != nil {
 				return partialError{err}
+			}
+			all := checked{Report: report}
+			if listen > 0 {
+				if all.Traffic, err = listenTo(report, o.Sides, listen, c.ErrOrStderr()); err != nil {
+					return partialError{err}
+				}
 			}
 			if asJSON {
 				encoder := json.NewEncoder(c.OutOrStdout())
 				encoder.SetIndent("", "  ")
 				encoder.SetEscapeHTML(false)
-				err = encoder.Encode(report)
+				err = encoder.Encode(all)
 			} else {
-				err = writeCheck(c.OutOrStdout(), report)
+				err = writeCheck(c.OutOrStdout(), &all)
 			}
 			if err == nil && !report.CanRun {
 				err = partialError{errors.New("weir can't run here: " + report.Why)}
@@ -62,11 +80,13 @@ Exit status: 0 where weir can run, 1 where it can't, 2 for wrong usage.`,
 	}
 	c.Flags().StringArrayVarP(&o.Interfaces, "interface", "i", nil, "interface to watch, by name or pattern; may be repeated")
 	sideFlags(c.Flags(), &o)
+	c.Flags().DurationVar(&listen, "listen", 0, "look at the traffic for so long, and propose the networks of the LAN")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the same content")
 	return c
 }
 
-func writeCheck(out io.Writer, r *probe.Report) error {
+func writeCheck(out io.Writer, c *checked) error {
+	r := c.Report
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	switch {
 	case r.CanRun:
@@ -99,7 +119,10 @@ func writeCheck(out io.Writer, r *probe.Report) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", i.Name, yesNo(i.Chosen), i.Why, orNone(i.Side), orNone(i.Kind), state, i.MTU, orNone(strings.Join(i.Offloads, " ")))
 	}
-	if todo := fixes(r); len(todo) > 0 {
+	if c.Traffic != nil {
+		writeTraffic(w, c.Traffic)
+	}
+	if todo := fixes(c); len(todo) > 0 {
 		fmt.Fprintln(w, "\nWHAT TO DO")
 		for _, t := range todo {
 			fmt.Fprintln(w, t)
@@ -133,7 +156,8 @@ func writeRights(w io.Writer, r *probe.Report) {
 }
 
 // fixes lists what to do, each once, with what it is for. What is optional is left out, unless it is all that is missing.
-func fixes(r *probe.Report) []string {
+func fixes(c *checked) []string {
+	r := c.Report
 	var order []string
 	causes := map[string][]string{}
 	add := func(fix, cause string) {
@@ -161,6 +185,7 @@ func fixes(r *probe.Report) []string {
 		}
 	}
 	add(r.Clock.Fix, "for right times")
+	add(fixSides(c), "for the sides of flows")
 	var lines []string
 	for _, fix := range order {
 		whys := causes[fix]

@@ -54,12 +54,7 @@ func explain(o *agent.Options, what string) ([]string, error) {
 	if !errors.Is(err, control.ErrNotRunning) || notAddress != nil {
 		return nil, err
 	}
-	f, err := topology.NewFollower(o.Sides)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	n, err := f.Now()
+	n, err := topology.Now(o.Sides)
 	if err != nil {
 		return nil, err
 	}

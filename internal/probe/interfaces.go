@@ -43,12 +43,7 @@ func readInterfaces(s topology.Selection, links topology.Links) []Interface {
 
 // readSides says which interfaces are LAN and which are WAN.
 func (r *Report) readSides(sides topology.Sides) error {
-	f, err := topology.NewFollower(sides)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	n, err := f.Now()
+	n, err := topology.Now(sides)
 	if err != nil {
 		return err
 	}

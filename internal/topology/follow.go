@@ -23,6 +23,16 @@ type Follower struct {
 // NewFollower opens its sockets, in the network namespace of the calling thread, for which no right is needed.
 func NewFollower(sides Sides) (*Follower, error) { return newFollower(sides, 0) }
 
+// Now is the network as it is at present.
+func Now(sides Sides) (*Network, error) {
+	f, err := NewFollower(sides)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Now()
+}
+
 func newFollower(sides Sides, netNS int) (*Follower, error) {
 	if err := sides.Check(); err != nil {
 		return nil, err

@@ -206,6 +206,12 @@ func (n *Network) Side(a netip.Addr, iface string) Side {
 	return side
 }
 
+// IsAssumed says whether neither a route, other than a default one, nor a setting tells the side of an address.
+func (n *Network) IsAssumed(a netip.Addr) bool {
+	_, why, _ := n.find(a.WithZone("").Unmap(), "")
+	return why == byDefault || why == byNoDefault || why == byAddress
+}
+
 func (n *Network) find(a netip.Addr, iface string) (Side, reason, Route) {
 	if a.IsMulticast() {
 		return Multicast, byMulticast, Route{}

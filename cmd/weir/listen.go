@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/weirnet/weir/internal/probe"
+	"github.com/weirnet/weir/internal/survey"
+	"github.com/weirnet/weir/internal/topology"
+)
+
+// checked is all that weir check has found.
+type checked struct {
+	*probe.Report
+	Traffic *traffic `json:"traffic,omitempty"` // where it has listened
+}
+
+// traffic is what was heard, and what it says of the LAN.
+type traffic struct {
+	Interfaces []string  `json:"interfaces"`
+	Packets    uint64    `json:"packets"`
+	Dropped    uint64    `json:"dropped,omitempty"`
+	Networks   []network `json:"networks"`
+	// Proposed are the networks to name as the LAN's: there is one that is taken for WAN now.
+	Proposed []string `json:"proposed"`
+}
+
+// network is one that was heard of, and where weir run would place its addresses.
+type network struct {
+	survey.Network
+	Side string `json:"side"`
+	Why  string `json:"why"`
+}
+
+// listenTo listens to the interfaces that would be watched, less those of the WAN where others are left.
+func listenTo(r *probe.Report, sides topology.Sides, d time.Duration, stderr io.Writer) (*traffic, error) {
+	t := &traffic{Networks: []network{}, Proposed: []string{}}
+	indices := t.choose(r.Interfaces, topology.WAN.String())
+	if len(indices) == 0 {
+		indices = t.choose(r.Interfaces, "")
+	}
+	if len(indices) == 0 {
+		return nil, errors.New("there is no interface to listen to that is up; name one with --interface")
+	}
+	now, err := topology.Now(sides)
+	if err != nil {
+		return nil, err
+	}
+	logger(stderr)("listening to %s for %s", strings.Join(t.Interfaces, ", "), d)
+	heard, err := survey.Listen(indices, d, os.Args[1:])
+	if err != nil {
+		return nil, err
+	}
+	t.Packets, t.Dropped = heard.Packets, heard.Dropped
+	t.place(heard.Networks, now)
+	return t, nil
+}
+
+// choose takes the interfaces that are up and to be watched, and are not of a side.
+func (t *traffic) choose(all []probe.Interface, not string) (indices []uint32) {
+	for _, i := range all {
+		if i.Chosen && i.Up && (not == "" || i.Side != not) {
+			indices = append(indices, i.Index)
+			t.Interfaces = append(t.Interfaces, i.Name)
+		}
+	}
+	return indices
+}
+
+// place says where the networks are now. Once one network is set, what no route is for is WAN: so all that are only assumed to be LAN
+// are proposed with those that are not.
+func (t *traffic) place(found []survey.Network, now *topology.Network) {
+	var assumed []string
+	wrong := false
+	for _, n := range found {
+		addr := n.Prefix.Addr().Next() // the first is no host's, and may be a route's own
+		side, why := now.Explain(addr, "")
+		t.Networks = append(t.Networks, network{n, side.String(), why})
+		if now.IsAssumed(addr) {
+			assumed = append(assumed, n.Prefix.String())
+			wrong = wrong || side == topology.WAN
+		}
+	}
+	if wrong {
+		t.Proposed = assumed
+	}
+}
+
+func writeTraffic(w io.Writer, t *traffic) {
+	fmt.Fprintf(w, "\nTRAFFIC\t%d packets on %s", t.Packets, strings.Join(t.Interfaces, ", "))
+	fmt.Fprintln(w, onlyIf(t.Dropped > 0, fmt.Sprintf(", and %d more for which there was no room", t.Dropped)))
+	if t.Packets == 0 {
+		fmt.Fprintln(w, "nothing came in; at a mirror port: is the mirroring on, and is this its port?")
+		return
+	}
+	if len(t.Networks) == 0 {
+		fmt.Fprintln(w, "no network of a LAN was shown by them")
+		return
+	}
+	fmt.Fprintln(w, "NETWORK\tADDRESSES\tSHOWN BY\tSIDE\tWHY")
+	for _, n := range t.Networks {
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", n.Prefix, n.Addresses, strings.Join(n.ShownBy, ", "), n.Side, n.Why)
+	}
+}
+
+// fixSides says what to do where flows would be on no side or on the wrong one.
+func fixSides(c *checked) string {
+	switch {
+	case c.Traffic != nil && len(c.Traffic.Proposed) > 0:
+		return "if these networks are your LAN: weir run --lan-network " + strings.Join(c.Traffic.Proposed, " --lan-network ")
+	case c.Traffic == nil:
+		for _, i := range c.Interfaces {
+			if i.Chosen && i.Up && i.Side == "" {
+				return "no route leads to " + i.Name + "; if it is a mirror port, weir check --listen 1m -i " + i.Name + " finds the LAN's networks in the traffic"
+			}
+		}
+	}
+	return ""
+}
