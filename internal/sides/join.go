@@ -117,7 +117,7 @@ func (p *Placer) progress(key flow.Key, j *joint) error {
 	case isOver:
 		delete(p.joints.waiting, key)
 		p.joined++
-		return p.emit(j.merge())
+		return p.passJoined(&key, j.merge())
 	case isLive:
 		merged := j.merge()
 		merged.State, merged.EndReason = "update", ""
@@ -125,7 +125,7 @@ func (p *Placer) progress(key flow.Key, j *joint) error {
 			merged.State = "new"
 		}
 		j.isKnown = true
-		return p.emit(merged)
+		return p.passJoined(&key, merged)
 	}
 	return nil
 }
@@ -217,7 +217,7 @@ func (p *Placer) giveUpFirst(isFull bool) error {
 	if isLive || first.joint.best() == nil {
 		return nil
 	}
-	return p.emit(first.joint.merge())
+	return p.passJoined(&first.key, first.joint.merge())
 }
 
 // clone copies a record with all that it refers to.

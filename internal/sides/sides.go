@@ -20,16 +20,17 @@ type Placer struct {
 	connections *conntrack.Table // nil: none are tracked
 	network     atomic.Pointer[topology.Network]
 
-	mu     sync.Mutex // over what follows, and emit's caller
-	emit   func(*report.Flow) error
-	joints joints
-	joined uint64
-	recent recent
+	mu      sync.Mutex // over what follows, and emit's caller
+	emit    func(*report.Flow) error
+	joints  joints
+	carried carried
+	joined  uint64
+	recent  recent
 }
 
 // New returns a Placer that gives completed records, which are valid during the call, to emit, one at a time. connections may be nil.
 func New(connections *conntrack.Table, emit func(*report.Flow) error) *Placer {
-	p := &Placer{connections: connections, joints: newJoints()}
+	p := &Placer{connections: connections, joints: newJoints(), carried: carried{}}
 	p.emit = func(r *report.Flow) error {
 		p.recent.keep(r)
 		return emit(r)
@@ -68,6 +69,9 @@ func (p *Placer) Flow(r *report.Flow) error {
 		return p.join(r, &found)
 	case ok && found.IsTranslated():
 		p.whole(&found)
+	}
+	if ok {
+		return p.pass(r, &found)
 	}
 	return p.emit(r)
 }
@@ -117,9 +121,6 @@ func attach(r *report.Flow, f *conntrack.Found) {
 		ID: f.ID, Mark: f.Mark, Zone: f.Zone, IsTracked: true,
 		IsOffloaded: f.Status&(conntrack.Offloaded|conntrack.HardwareOffloaded) != 0,
 	}
-	for way, end := range [...]*report.Endpoint{&r.Client, &r.Server} { // what a card forwards by itself only the kernel counts
-		end.Packets, end.Bytes = max(end.Packets, f.Packets[way]), max(end.Bytes, f.Bytes[way])
-	}
 	if !f.IsTranslated() {
 		return
 	}
@@ -151,12 +152,26 @@ func isLeg(r *report.Flow, f *conntrack.Found) bool {
 	return oneWay && !f.IsShared && f.IsTranslated() && f.Status&conntrack.SeenReply != 0
 }
 
-// Tick gives up waiting for records that don't come.
+// Tick gives up waiting for records that don't come, and tells how connections go on that a card forwards.
 func (p *Placer) Tick(now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := p.followCarried(now); err != nil {
+		return err
+	}
 	return p.giveUp(now)
 }
 
 // Close passes on what waits.
-func (p *Placer) Close() error { return p.Tick(time.Now().Add(24 * time.Hour)) }
+func (p *Placer) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if err := p.giveUp(now.Add(24 * time.Hour)); err != nil {
+		return err
+	}
+	if err := p.followCarried(now); err != nil {
+		return err
+	}
+	return p.endCarried()
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sides
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/report"
+)
+
+// onCard is the host's connection as it is when a card forwards it, with counts of the kernel.
+func onCard(packets uint64) *conntrack.Connection {
+	c := masqueraded(packet.ProtoTCP)
+	c.Status |= conntrack.Offloaded | conntrack.HardwareOffloaded
+	c.Packets, c.Bytes = [2]uint64{packets, 2 * packets}, [2]uint64{100 * packets, 3000 * packets}
+	return c
+}
+
+// idle is the last record of a flow of which nothing came any more.
+func idle(client, server string, sent, answered uint64) *report.Flow {
+	r := record(client, server, sent, answered, "end")
+	r.EndReason = "idle"
+	r.ID[0] = 1
+	return r
+}
+
+// line is what a record of the connection is with so many packets of the kernel's counts.
+func line(state string, packets uint64) string {
+	return fmt.Sprintf("%s outbound 192.168.1.20:51324 (lan) %d/%d -> 198.51.100.7:443 (wan) %d/%d snat 203.0.113.1:40112 198.51.100.7:443",
+		state, packets, 100*packets, 2*packets, 3000*packets)
+}
+
+func (b *bench) tick(t *testing.T) {
+	t.Helper()
+	if err := b.Tick(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestCarried: a card forwards a connection; what the kernel counts goes on being told, under one name, until the connection ends.
+func TestCarried(t *testing.T) {
+	b := newBench()
+	var ids [][32]byte
+	emit := b.emit
+	b.emit = func(r *report.Flow) error {
+		ids = append(ids, r.ID)
+		return emit(r)
+	}
+	b.table.Put(onCard(100), true)
+	b.put(t, idle(host, server, 3, 5))
+	b.want(t, line("update", 100))
+	b.tick(t)
+	b.want(t)
+	b.table.Put(onCard(200), false)
+	b.tick(t)
+	b.want(t, line("update", 200))
+
+	// The card gives it back for its last packets, which are another flow.
+	again := record(host, server, 1, 1, "new")
+	again.ID[0] = 2
+	b.put(t, again)
+	b.want(t, line("update", 200))
+	b.table.Put(onCard(300), false)
+	b.tick(t) // now the flow tells
+	b.want(t)
+	again = record(host, server, 2, 2, "end")
+	again.ID[0], again.EndReason = 2, "closed"
+	b.table.Drop(onCard(301))
+	b.put(t, again)
+	b.want(t, line("end", 301))
+	b.tick(t)
+	b.want(t)
+	for _, id := range ids {
+		if id[0] != 1 {
+			t.Errorf("a record of flow %d", id[0])
+		}
+	}
+}
+
+// TestCarriedEnds: the connection ends without another packet.
+func TestCarriedEnds(t *testing.T) {
+	b := newBench()
+	b.table.Put(onCard(100), true)
+	b.put(t, idle(host, server, 3, 5))
+	b.table.Drop(onCard(150))
+	b.tick(t)
+	b.want(t, line("update", 100), line("end", 150))
+	if len(b.carried) > 0 {
+		t.Errorf("%d are kept", len(b.carried))
+	}
+}
+
+// TestCarriedLegs: where the legs are flows of their own, the kernel's counts are not added up.
+func TestCarriedLegs(t *testing.T) {
+	b := newBench()
+	b.table.Put(onCard(100), true)
+	b.put(t, idle(host, server, 3, 0))
+	b.want(t)
+	b.put(t, idle(server, gateway, 5, 0))
+	b.want(t, line("update", 100))
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.want(t, line("end", 100))
+}
+
+// TestCarriedUncounted: without the kernel's counts there is nothing to tell.
+func TestCarriedUncounted(t *testing.T) {
+	b := newBench()
+	b.table.Put(onCard(0), true)
+	b.put(t, idle(host, server, 3, 5))
+	b.want(t, "end outbound "+whole)
+}
