@@ -90,7 +90,9 @@ func TestRoutedUpper(t *testing.T) {
 				run(t, client, "ip route replace default via 10.9.0.1 dev up0")
 				w := watch(t, l.Gateway, "", "--mode", mode)
 				d := datagrams(t, lab.Datagrams{Count: 500, Rate: 2000, From: netip.MustParseAddr("10.9.0.2"), To: server.Addr4}, client, server)
-				wantDatagrams(t, w.flows(), d)
+				flows := w.flows()
+				wantDatagrams(t, flows, d)
+				wantOutbound(t, flows, 9000, "10.9.0.2")
 			})
 		}
 	}
@@ -143,38 +145,55 @@ func TestWireGuard(t *testing.T) {
 	}
 }
 
-// TestFlowtable: connections that netfilter's flowtable forwards past the stack are counted as before.
+// TestFlowtable: a connection that netfilter's flowtable forwards past the stack is counted as before, also where weir starts within
+// it, and is marked.
 func TestFlowtable(t *testing.T) {
 	inGuest(t)
 	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
 			l := lab.New(t, lab.Options{WireSize: true})
-			client, server := l.Clients[0], l.Servers[0]
+			client := l.Clients[0]
 			needs(t, "flowtable", tryRuleset(t, l.Gateway, `table inet fast {
 	flowtable ft { hook ingress priority 0; devices = { lan0, wan0 }; }
 	chain f { type filter hook forward priority -10; tcp dport 9001 flow add @ft; tcp sport 9001 flow add @ft; meta l4proto tcp counter; }
 }`))
-			w := watch(t, l.Gateway, "", "-i", "lan0", "--mode", mode)
-			before := seen(t, l.Gateway)
-			if err := transfer(client, server, 4<<20); err != nil {
-				t.Fatal(err)
-			}
+			c := connect(t, client, l.Servers[0])
+			c.send(1 << 20)
+			w := watch(t, l.Gateway, "", "-i", "lan0", "-i", "wan0", "--mode", mode)
+			before, slow := seen(t, l.Gateway), counters(t, l.Gateway, "fast")
+			c.send(4 << 20)
+			c.end()
 			flows := w.flows()
-			var got uint64
-			for _, f := range flows {
-				if f.Server.Port == 9001 {
-					got += f.Client.Packets + f.Server.Packets
-				}
-			}
+			f := wantOutbound(t, flows, 9001, client.Addr4.String())
+			got := f.Client.Packets + f.Server.Packets
 			// The link counts what is no IP as well: a few questions for addresses.
 			if want := seen(t, l.Gateway) - before; got > want || got+20 < want {
 				t.Errorf("%d packets of the connection, %d on the link", got, want)
 			}
-			if slow := counters(t, l.Gateway, "fast"); slow > got/2 {
+			if slow = counters(t, l.Gateway, "fast") - slow; slow > got/2 {
 				t.Errorf("%d of %d packets went through the stack: nothing was offloaded", slow, got)
+			}
+			if !f.Offloaded || f.NAT["kind"] != "snat" {
+				t.Errorf("offloaded: %v; nat: %v", f.Offloaded, f.NAT)
 			}
 		})
 	}
+}
+
+// wantOutbound wants one flow to a port, of a client in the LAN to a server in the WAN.
+func wantOutbound(t *testing.T, flows []flow, port int, client string) (found flow) {
+	t.Helper()
+	n := 0
+	for _, f := range flows {
+		if f.Server.Port == port || f.Client.Port == port {
+			found = f
+			n++
+		}
+	}
+	if n != 1 || found.Client.IP != client || found.Client.Side != "lan" || found.Server.Side != "wan" || found.Direction != "outbound" {
+		t.Errorf("one flow to port %d, outbound of %s, wanted; there are %d, the last %+v", port, client, n, found)
+	}
+	return found
 }
 
 func datagrams(t *testing.T, d lab.Datagrams, from, to *lab.Host) lab.Delivery {
@@ -263,46 +282,64 @@ func counters(t *testing.T, h *lab.Host, table string) (n uint64) {
 	return n
 }
 
-// transfer sends bytes from the client to the server's port 9001 over TCP, and waits until the server has closed.
-func transfer(client, server *lab.Host, size int) error {
+// connection is one over TCP to a port 9001, whose server reads.
+type connection struct {
+	t      *testing.T
+	client net.Conn
+	served chan error
+}
+
+func connect(t *testing.T, client, server *lab.Host) *connection {
+	t.Helper()
 	var l net.Listener
 	err := server.Do(func() (err error) {
 		l, err = net.Listen("tcp4", fmt.Sprintf("%v:9001", server.Addr4))
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		t.Fatal(err)
 	}
-	defer l.Close()
-	served := make(chan error, 1)
+	c := &connection{t: t, served: make(chan error, 1)}
 	go func() {
-		c, err := l.Accept()
+		defer l.Close()
+		server, err := l.Accept()
 		if err == nil {
-			_, err = io.Copy(io.Discard, c)
-			c.Close()
+			_, err = io.Copy(io.Discard, server)
+			server.Close()
 		}
-		served <- err
+		c.served <- err
 	}()
-	var c net.Conn
 	err = client.Do(func() (err error) {
-		c, err = net.DialTimeout("tcp4", l.Addr().String(), 5*time.Second)
+		c.client, err = net.DialTimeout("tcp4", l.Addr().String(), 5*time.Second)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		l.Close()
+		t.Fatal(err)
 	}
-	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
-	if _, err := c.Write(make([]byte, size)); err != nil {
-		return fmt.Errorf("send: %w", err)
+	t.Cleanup(func() { c.client.Close() })
+	return c
+}
+
+func (c *connection) send(bytes int) {
+	c.t.Helper()
+	_ = c.client.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err := c.client.Write(make([]byte, bytes)); err != nil {
+		c.t.Fatal(err)
 	}
-	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
-		return fmt.Errorf("close: %w", err)
+}
+
+// end closes, and waits until the server has read all and closed too.
+func (c *connection) end() {
+	c.t.Helper()
+	if err := c.client.(*net.TCPConn).CloseWrite(); err != nil {
+		c.t.Fatal(err)
 	}
-	// The last acknowledgement has come when the server's end of the stream is read.
-	if _, err := io.Copy(io.Discard, c); err != nil {
-		return fmt.Errorf("wait for the end: %w", err)
+	if _, err := io.Copy(io.Discard, c.client); err != nil {
+		c.t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond)
-	return <-served
+	if err := <-c.served; err != nil {
+		c.t.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond) // the last acknowledgements
 }

@@ -32,11 +32,16 @@ type flow struct {
 	Client   side   `json:"client"`
 	Server   side   `json:"server"`
 
+	Direction string         `json:"direction"`
+	NAT       map[string]any `json:"nat"`
+	Offloaded bool           `json:"offloaded"`
+
 	FirstSeen time.Time `json:"first_seen"`
 	LastSeen  time.Time `json:"last_seen"`
 }
 
 type side struct {
+	Side    string `json:"side"`
 	IP      string `json:"ip"`
 	Port    int    `json:"port"`
 	Packets uint64 `json:"packets"`
