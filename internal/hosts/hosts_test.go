@@ -261,6 +261,23 @@ func (m *memory) Write(b []byte) (int, error)    { m.b = append(m.b[:m.at], b...
 func (m *memory) Seek(int64, int) (int64, error) { m.at = 0; return 0, nil }
 func (m *memory) Sync() error                    { return nil }
 
+// TestSaid: a member is found as it was written, and no text of others passes for one.
+func TestSaid(t *testing.T) {
+	for _, value := range []string{"", "curl/8.14.1", `a "quoted" \ back`, "umlaut ü, \u2028, \x01", `"user_agent":"x"`, `\`, `{"user_agent":"x`} {
+		quoted, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info := fmt.Sprintf(`"http":{"host":%s,"user_agent":%s,"url":"/"}`, quoted, quoted)
+		if got := said([]byte(info), "user_agent"); got != value {
+			t.Errorf("%s: %q", info, got)
+		}
+		for n := range info {
+			said([]byte(info)[:n:n], "user_agent")
+		}
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	table := New()
 	table.Flow(from(phone, "192.168.1.20:99", "http", `"http":{"user_agent":"iPhone"}`, 0), onLink)

@@ -3,7 +3,9 @@
 package hosts
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -88,23 +90,46 @@ type facts struct {
 		Operation string `json:"operation"`
 		Caller    string `json:"caller"`
 	}
-	HTTP, QUIC struct {
-		UserAgent string `json:"user_agent"`
-	}
-	TLS struct {
-		JA4 string `json:"ja4"`
-	}
 }
 
 // telling are the protocols whose records say something of the devices.
 var telling = map[string]bool{
-	"dhcp": true, "dhcpv6": true, "mdns": true, "llmnr": true, "ssdp": true, "netbios": true, "http": true, "quic": true, "tls": true,
+	"dhcp": true, "dhcpv6": true, "mdns": true, "llmnr": true, "ssdp": true, "netbios": true,
+}
+
+// said is the value of a text member of an info, of which there is one: what is frequent is not worth reading all of it. Within a text
+// a quotation mark has a backslash before it, so no text of others passes for a member.
+func said(info []byte, member string) string {
+	_, value, found := bytes.Cut(info, []byte(`"`+member+`":"`))
+	if !found {
+		return ""
+	}
+	end := bytes.IndexByte(value, '"')
+	if end < 0 {
+		return ""
+	}
+	if bytes.IndexByte(value[:end], '\\') < 0 {
+		return string(value[:end])
+	}
+	var text string
+	if json.NewDecoder(io.MultiReader(strings.NewReader(`"`), bytes.NewReader(value))).Decode(&text) != nil {
+		return ""
+	}
+	return text
 }
 
 // learn takes what a record's own protocol says of its ends, of which either may be nil.
 func (t *Table) learn(r *report.Flow, client, server *host, at time.Time) {
 	if server != nil && r.Method == "dpi" && (r.Proto == packet.ProtoTCP || r.Proto == packet.ProtoUDP) {
 		server.tell(identify.OpenService, packet.ProtoName(r.Proto)+"/"+strconv.Itoa(int(r.Server.Addr.Port())))
+	}
+	switch r.Protocol {
+	case "http", "quic", "tls":
+		if client != nil {
+			client.tell(identify.UserAgent, said(r.Info, "user_agent"))
+			client.tell(identify.JA4, said(r.Info, "ja4"))
+		}
+		return
 	}
 	if !telling[r.Protocol] || len(r.Info) == 0 {
 		return
@@ -182,13 +207,6 @@ func (f *facts) ofClient(protocol string, h *host) {
 		case "session":
 			h.name(f.NetBIOS.Caller, "netbios")
 		}
-	case "http":
-		h.tell(identify.UserAgent, f.HTTP.UserAgent)
-	case "quic":
-		h.tell(identify.UserAgent, f.QUIC.UserAgent)
-		h.tell(identify.JA4, f.TLS.JA4)
-	case "tls":
-		h.tell(identify.JA4, f.TLS.JA4)
 	}
 }
 
