@@ -126,6 +126,7 @@ func TestLinksChange(t *testing.T) {
 			}
 
 			other, _ := lab.NewPair(t)
+			time.Sleep(beginAnew) // until a busy machine has read what was sent, too
 			sh(t, h, "ip link set w0 netns "+other.Path())
 			time.Sleep(500 * time.Millisecond)
 			sh(t, other, "ip link set w0 up")
