@@ -143,6 +143,7 @@ func (a *agent) open(s *setup, descriptors []int) error {
 	if err != nil {
 		return err
 	}
+	a.around.placer.SetCatalog(apps)
 	o := a.options
 	config := engine.Config{
 		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels, UpdateEvery: o.UpdateEvery,

@@ -153,6 +153,24 @@ func (c *Catalog) ByHost(host []byte) (*Application, bool) {
 	return &c.applications[i], true
 }
 
+// HostEntry returns the name of the catalog by which ByHost finds the application of host. It is for explanations: it is slow.
+func (c *Catalog) HostEntry(host []byte) (entry string, ok bool) {
+	app, ok := c.ByHost(host)
+	if !ok {
+		return "", false
+	}
+	name := string(host)
+	if slices.Contains(app.Exact, name) {
+		return name, true
+	}
+	for _, d := range app.Domains {
+		if (name == d || strings.HasSuffix(name, "."+d)) && len(d) > len(entry) {
+			entry = d
+		}
+	}
+	return entry, entry != ""
+}
+
 // ByCertificate returns the application that a certificate's subject names: name is a common name, an
 // organisation or a subject alternative name, in any case, with or without a wildcard label (RFC 6125
 // §6.4.3). Certificate names of the catalog go before host names.
@@ -188,6 +206,13 @@ func (c *Catalog) ByAddress(addr netip.Addr) (*Application, bool) {
 		return nil, false
 	}
 	return app, true
+}
+
+// AddressEntry returns the smallest block of the catalog that holds addr.
+func (c *Catalog) AddressEntry(addr netip.Addr) (netip.Prefix, bool) {
+	addr = addr.Unmap()
+	block, _, ok := c.networks.LookupPrefixLPM(netip.PrefixFrom(addr, addr.BitLen()))
+	return block, ok
 }
 
 // Network returns the id of the cloud or CDN whose address block holds addr. It is for information: it

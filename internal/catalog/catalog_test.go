@@ -53,6 +53,42 @@ func TestByCertificate(t *testing.T) {
 	}
 }
 
+// TestEntries: the entry that an explanation names is that by which the application was found.
+func TestEntries(t *testing.T) {
+	c := builtin(t)
+	for host, want := range map[string]string{
+		"www.facebook.com": "facebook.com", "facebook.com": "facebook.com", "notfacebook.com": "", "www.example.com": "", "": "", ".": "",
+	} {
+		if got, ok := c.HostEntry([]byte(host)); got != want || ok != (want != "") {
+			t.Errorf("%q: %q, %v", host, got, ok)
+		}
+	}
+	for i := range c.applications {
+		app := &c.applications[i]
+		for _, name := range app.Exact {
+			if found, ok := c.ByHost([]byte(name)); ok && found == app {
+				if got, _ := c.HostEntry([]byte(name)); got != name {
+					t.Errorf("%s: %q", name, got)
+				}
+			}
+		}
+		for _, name := range app.Domains {
+			if got, _ := c.HostEntry([]byte("x." + name)); got != name {
+				t.Errorf("x.%s: %q", name, got)
+			}
+		}
+	}
+	for addr, want := range map[string]string{"8.8.8.8": "8.8.8.0/24", "192.0.2.1": ""} {
+		block, ok := c.AddressEntry(netip.MustParseAddr(addr))
+		if ok != (want != "") || ok && (!block.Contains(netip.MustParseAddr(addr)) || block.Bits() < 24) {
+			t.Errorf("%s: %v, %v", addr, block, ok)
+		}
+	}
+	if _, ok := c.AddressEntry(netip.Addr{}); ok {
+		t.Error("no address has an entry")
+	}
+}
+
 func TestByAddress(t *testing.T) {
 	c := builtin(t)
 	for _, test := range []struct{ situation, addr, app, network string }{

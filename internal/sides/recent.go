@@ -94,7 +94,7 @@ func (p *Placer) explainFlow(r *report.Flow) []string {
 		}
 	}
 	lines = append(lines, explainConntrack(r)...)
-	return append(lines, explainNames(r)...)
+	return append(lines, p.explainNames(r)...)
 }
 
 func explainConntrack(r *report.Flow) []string {
@@ -120,7 +120,7 @@ func explainConntrack(r *report.Flow) []string {
 	return lines
 }
 
-func explainNames(r *report.Flow) []string {
+func (p *Placer) explainNames(r *report.Flow) []string {
 	var lines []string
 	switch r.Method {
 	case "dpi":
@@ -135,17 +135,40 @@ func explainNames(r *report.Flow) []string {
 	case "dpi":
 		lines = append(lines, fmt.Sprintf("The application is %s: the protocol tells.", r.Application))
 	case "host":
-		lines = append(lines, fmt.Sprintf("The application is %s: the catalog has it for the host name %s, which the flow itself names.", r.Application, host))
+		lines = append(lines, fmt.Sprintf("The application is %s: the catalog has it for the host name %s, which the flow itself names%s.", r.Application, host, p.hostEntry(r)))
 	case "certificate":
 		lines = append(lines, fmt.Sprintf("The application is %s: the server's certificate tells.", r.Application))
 	case "dns":
-		lines = append(lines, fmt.Sprintf("The application may be %s: the client had asked for %s, and got this address.", r.Application, host))
+		lines = append(lines, fmt.Sprintf("The application may be %s: the client had asked for %s, and got this address%s.", r.Application, host, p.hostEntry(r)))
 	case "address":
-		lines = append(lines, fmt.Sprintf("The application may be %s: the server's address is in a block of its owner.", r.Application))
+		lines = append(lines, fmt.Sprintf("The application may be %s: the server's address is in a block of its owner%s.", r.Application, p.addressEntry(r)))
 	default:
 		lines = append(lines, "No application is known for it.")
 	}
 	return lines
+}
+
+// hostEntry and addressEntry name the entry of the catalog; empty where there is none, or no catalog.
+func (p *Placer) hostEntry(r *report.Flow) string {
+	if p.catalog == nil {
+		return ""
+	}
+	entry, ok := p.catalog.HostEntry(r.Hostname)
+	if !ok {
+		return ""
+	}
+	return " (its entry: " + entry + ")"
+}
+
+func (p *Placer) addressEntry(r *report.Flow) string {
+	if p.catalog == nil {
+		return ""
+	}
+	block, ok := p.catalog.AddressEntry(r.Server.Addr.Addr())
+	if !ok {
+		return ""
+	}
+	return " (the catalog's entry: " + block.String() + ")"
 }
 
 func endText(a netip.AddrPort) string {

@@ -19,6 +19,7 @@ import (
 type Placer struct {
 	connections *conntrack.Table // nil: none are tracked
 	network     atomic.Pointer[topology.Network]
+	catalog     Catalog
 
 	mu      sync.Mutex // over what follows, and emit's caller
 	emit    func(*report.Flow) error
@@ -37,6 +38,15 @@ func New(connections *conntrack.Table, emit func(*report.Flow) error) *Placer {
 	}
 	return p
 }
+
+// Catalog says by which of its entries an application was found.
+type Catalog interface {
+	HostEntry(host []byte) (name string, ok bool)
+	AddressEntry(netip.Addr) (block netip.Prefix, ok bool)
+}
+
+// SetCatalog has explanations name the catalog's entries. It has to come before the first record.
+func (p *Placer) SetCatalog(c Catalog) { p.catalog = c }
 
 // SetNetwork has addresses judged by n from now on.
 func (p *Placer) SetNetwork(n *topology.Network) { p.network.Store(n) }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/report"
@@ -286,6 +287,11 @@ func TestExplain(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
 	r := record(host, server, 3, 5, "end")
+	apps, err := catalog.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.SetCatalog(apps)
 	r.Method, r.Protocol, r.ApplicationMethod, r.Application, r.Hostname = "dpi", "tls", "host", "facebook", []byte("www.facebook.com")
 	rename(r)
 	id := string(r.ID[:])
@@ -295,7 +301,7 @@ func TestExplain(t *testing.T) {
 		"9.9.9.9":     {"is wan: no route and no network that is set is for it"},
 		id: {
 			"tcp from " + host + " to " + server + ", outbound", "The client, 192.168.1.20, is lan", "Entry 9 of", "snat", "knows the client as " + gateway,
-			"The protocol is tls", "The application is facebook", "www.facebook.com",
+			"The protocol is tls", "The application is facebook", "www.facebook.com", "its entry: facebook.com)",
 		},
 		strings.ToUpper(id[:7]): {id},
 	} {

@@ -58,6 +58,7 @@ type Network struct {
 	routes bart.Table[Route] // no default ones
 	local  bart.Table[Route] // of this machine's own addresses and of broadcasts
 	manual bart.Table[struct{}]
+	rules  [2]map[uint32]uint32 // the priority of the first rule that leads to a table
 	// single: every way out is a WAN's, as on a machine with one interface. What is directly connected and private is LAN there.
 	single bool
 }
@@ -71,7 +72,13 @@ func NewNetwork(sides Sides, links Links, routes []Route, rules [2][]Rule) *Netw
 	for _, p := range sides.Networks {
 		n.manual.Insert(p.Masked(), struct{}{})
 	}
-	ranks := [2]map[uint32]int{tableRanks(rules[0], links), tableRanks(rules[1], links)}
+	var ranks [2]map[uint32]int
+	for f := range rules {
+		ranks[f], n.rules[f] = tableRanks(rules[f], links), map[uint32]uint32{}
+		for table, i := range ranks[f] {
+			n.rules[f][table] = rules[f][i].Priority
+		}
+	}
 	better := func(a, b Route) bool {
 		rank := ranks[family(a.Prefix.Addr())]
 		if ra, rb := rank[a.Table], rank[b.Table]; ra != rb {
@@ -311,7 +318,7 @@ func (n *Network) Explain(a netip.Addr, iface string) (Side, string) {
 }
 
 func (n *Network) explainRoute(r Route, why reason) string {
-	text := fmt.Sprintf("the route %s%s leads to %s", r.Prefix, tableText(r), n.through(r))
+	text := fmt.Sprintf("the route %s%s leads to %s", r.Prefix, n.tableText(r), n.through(r))
 	hop := r.Hops[0]
 	switch l := n.links[hop.Interface]; {
 	case why == byConnected:
@@ -344,18 +351,18 @@ func (n *Network) through(r Route) string {
 func (n *Network) defaults(f int) string {
 	var names []string
 	for index, r := range n.wan[f] {
-		names = append(names, or(n.links[index].Name, fmt.Sprintf("interface %d", index))+tableText(r))
+		names = append(names, or(n.links[index].Name, fmt.Sprintf("interface %d", index))+n.tableText(r))
 	}
 	slices.Sort(names)
 	return strings.Join(names, " and ")
 }
 
-// tableText names a route's table where that is another one than main, so that a rule leads to it.
-func tableText(r Route) string {
+// tableText names a route's table where that is another one than main, and the rule that leads to it.
+func (n *Network) tableText(r Route) string {
 	if r.Table == unix.RT_TABLE_MAIN {
 		return ""
 	}
-	return fmt.Sprintf(" (table %d, to which a rule leads)", r.Table)
+	return fmt.Sprintf(" (table %d, to which the rule %d leads)", r.Table, n.rules[family(r.Prefix.Addr())][r.Table])
 }
 
 // WANs are the names of the interfaces that are WAN, LANs of those that are not and that a route leads to.

@@ -97,10 +97,10 @@ func TestSides(t *testing.T) {
 			name: "two WANs, one by a rule",
 			lines: append(up("lan", "wan", "other"), "address add 192.168.1.1/24 dev lan", "address add 203.0.113.5/24 dev wan",
 				"address add 198.51.100.5/24 dev other", "route add default via 203.0.113.1",
-				"route add default via 198.51.100.1 table 100", "rule add from 192.168.1.77 lookup 100"),
+				"route add default via 198.51.100.1 table 100", "rule add from 192.168.1.77 lookup 100 priority 1077"),
 			all: []at{{"198.51.100.9", "other", "wan"}, {"203.0.113.9", "wan", "wan"}, {"192.168.1.77", "lan", "lan"}, {"1.1.1.1", "other", "wan"}},
 			lan: "lan", wan: "wan other",
-			explained: map[string]string{"1.1.1.1": "through other (table 100, to which a rule leads) and wan"},
+			explained: map[string]string{"1.1.1.1": "through other (table 100, to which the rule 1077 leads) and wan"},
 		},
 		{
 			name: "a default route in a table that no rule leads to",
