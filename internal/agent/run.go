@@ -230,6 +230,7 @@ func (a *agent) end(err error) (Status, error) {
 		}
 	}
 	a.mu.Unlock()
+	a.around.settle()
 	err = errors.Join(err, a.capturer.stop(), a.around.placer.Close())
 	a.around.saveState(a.output.Log)
 	status := a.status()

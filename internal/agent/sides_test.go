@@ -411,6 +411,36 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
+// TestLastMoment: what the kernel tells of a connection while weir is ending is still known to its record.
+func TestLastMoment(t *testing.T) {
+	for _, mode := range liveModes(t) {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t, lab.Options{WireSize: true})
+			sh(t, l.Gateway, "nft delete table ip weir_lab", natRules("ip", `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`))
+			for i := range 3 {
+				server := end(l.Servers[0].Addr4, uint16(serverPort+i))
+				talk := talk{from: l.Clients[0], to: l.Servers[0], dial: server, listen: server, network: "udp4", rounds: 5, length: 100}
+				r := watch(t, l.Gateway, "--mode", mode)
+				talk.run(t)
+				n := 0
+				for _, f := range r.stop() {
+					if f.Client.Port != serverPort+i && f.Server.Port != serverPort+i {
+						continue
+					}
+					n++
+					if p := placeOf(&f); p.client != "192.168.77.10 lan" || p.direction != "outbound" || p.kind != "snat" || f.Client.Packets != 5 || f.Server.Packets != 5 {
+						t.Errorf("%+v, %d and %d packets", p, f.Client.Packets, f.Server.Packets)
+					}
+				}
+				if n != 1 {
+					t.Errorf("%d records", n)
+				}
+			}
+		})
+	}
+}
+
 // TestNetworkChanges: what the records say is right while addresses, routes and interfaces change.
 func TestNetworkChanges(t *testing.T) {
 	for _, mode := range liveModes(t) {

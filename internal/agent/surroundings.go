@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/weirnet/weir/internal/conntrack"
@@ -27,6 +28,7 @@ type surroundings struct {
 	connections *conntrack.Follower // nil: they are not followed
 	untracked   string              // why
 	asking      net.Listener        // nil: nobody can ask
+	settle      func()              // ends the following of connections, when all that came has been read
 }
 
 // newSurroundings opens what needs system calls that the process gives up, takes over the extra descriptors, and has records completed
@@ -57,6 +59,7 @@ func (a *agent) newSurroundings(s *setup, extra map[string]int) error {
 	if err != nil {
 		return err
 	}
+	u.settle = func() {}
 	a.around = u
 	u.complete(&a.output)
 	u.placer.SetNetwork(n)
@@ -88,11 +91,7 @@ func (u *surroundings) follow(ctx context.Context, log func(string, ...any)) {
 		go control.Serve(u.asking, u.answer)
 	}
 	if u.connections != nil {
-		go func() {
-			if err := u.connections.Run(ctx); err != nil {
-				log("connections are not followed any more: %v", err)
-			}
-		}()
+		u.followConnections(log)
 	}
 	go u.followNeighbours(ctx, log)
 	go func() { // not in the loop of the agent, which must not wait for who reads the output
@@ -107,6 +106,21 @@ func (u *surroundings) follow(ctx context.Context, log func(string, ...any)) {
 			}
 		}
 	}()
+}
+
+// followConnections follows them until settle is called: the last records are made when all else has ended.
+func (u *surroundings) followConnections(log func(string, ...any)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var following sync.WaitGroup
+	following.Go(func() {
+		if err := u.connections.Run(ctx); err != nil {
+			log("connections are not followed any more: %v", err)
+		}
+	})
+	u.settle = func() {
+		cancel()
+		following.Wait()
+	}
 }
 
 // How often the kernel's table of neighbours is read, at first sooner, and how often, in such readings, the devices are saved.

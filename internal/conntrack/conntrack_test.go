@@ -106,7 +106,7 @@ func TestNext(t *testing.T) {
 			var got Connection
 			var err error
 			var is kind
-			is, _, messages, err = next(messages, &got)
+			is, messages, err = next(messages, &got)
 			if err != nil || is != what {
 				t.Fatalf("%d: %d, %v; want %d", i, is, err, what)
 			}
@@ -126,7 +126,7 @@ func TestTruncated(t *testing.T) {
 	whole := appendMessage(nil, &c, messageNew, 0)
 	for n := range len(whole) {
 		var got Connection
-		if what, _, _, err := next(whole[:n:n], &got); err == nil {
+		if what, _, err := next(whole[:n:n], &got); err == nil {
 			t.Errorf("%d of %d bytes: %d", n, len(whole), what)
 		}
 		cut := append([]byte(nil), whole[:n]...)
@@ -134,7 +134,7 @@ func TestTruncated(t *testing.T) {
 			continue
 		}
 		binary.NativeEndian.PutUint32(cut, uint32(n)) // a message that ends there by its own words
-		if what, _, rest, err := next(cut, &got); err != nil || len(rest) > 0 || what == told && n < len(whole) && got == c {
+		if what, rest, err := next(cut, &got); err != nil || len(rest) > 0 || what == told && n < len(whole) && got == c {
 			t.Errorf("%d bytes that say so: %d, %v, %+v", n, what, err, got)
 		}
 	}
@@ -148,7 +148,7 @@ func FuzzNext(f *testing.F) {
 		table := NewTable(64)
 		for len(b) > 0 {
 			var c Connection
-			what, _, rest, err := next(b, &c)
+			what, rest, err := next(b, &c)
 			if err != nil {
 				return
 			}
@@ -331,7 +331,7 @@ func BenchmarkNext(b *testing.B) {
 	table := NewTable(4096)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, _, err := next(message, &c); err != nil {
+		if _, _, err := next(message, &c); err != nil {
 			b.Fatal(err)
 		}
 		table.Put(&c, false)

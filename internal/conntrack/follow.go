@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -55,7 +56,10 @@ const gather = 10 * time.Millisecond
 // messageBuffer holds any one datagram of the kernel's (NLMSG_GOODSIZE, or 32 KiB of a list).
 const messageBuffer = 64 << 10
 
-// Run reads until ctx ends: then it returns nil. It closes the descriptor, and is called once.
+// lastWords is how long the end may take that reads what has come until then.
+const lastWords = 200 * time.Millisecond
+
+// Run reads until ctx ends, and then what has come by then: it returns nil. It closes the descriptor, and is called once.
 func (f *Follower) Run(ctx context.Context) error {
 	defer f.file.Close()
 	defer context.AfterFunc(ctx, func() { f.file.SetReadDeadline(time.Unix(1, 0)) })()
@@ -74,7 +78,7 @@ func (f *Follower) Run(ctx context.Context) error {
 			f.file.SetReadDeadline(due)
 		}
 		if ctx.Err() != nil { // else it comes after the deadline that was set here
-			return nil
+			return f.drain(raw, buffer, &r)
 		}
 		var n int
 		var failure error
@@ -87,14 +91,15 @@ func (f *Follower) Run(ctx context.Context) error {
 			continue
 		}
 		switch {
-		case ctx.Err() != nil:
-			return nil
+		case ctx.Err() != nil && err != nil: // the deadline is that of the end
+			continue
 		case errors.Is(err, os.ErrDeadlineExceeded): // a list is due
 		case err != nil:
 			return fmt.Errorf("conntrack: read events: %w", err)
 		case errors.Is(failure, unix.ENOBUFS):
 			f.lost.Add(1)
 			r.lose(time.Now())
+			f.table.SetBehind(true)
 		case failure != nil && !errors.Is(failure, unix.EINTR):
 			return fmt.Errorf("conntrack: read events: %w", failure)
 		case failure == nil:
@@ -110,6 +115,26 @@ func (f *Follower) Run(ctx context.Context) error {
 	}
 }
 
+// drain takes what is there.
+func (f *Follower) drain(raw syscall.RawConn, buffer []byte, r *repair) error {
+	for began := time.Now(); time.Since(began) < lastWords; {
+		var n int
+		var failure error
+		if err := raw.Control(func(fd uintptr) { n, _, failure = unix.Recvfrom(int(fd), buffer, unix.MSG_DONTWAIT) }); err != nil {
+			return fmt.Errorf("conntrack: %w", err)
+		}
+		switch {
+		case errors.Is(failure, unix.EAGAIN):
+			return nil
+		case failure == nil:
+			if err := f.take(buffer[:n], r); err != nil {
+				return fmt.Errorf("conntrack: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 func (f *Follower) relist(r *repair) error {
 	*r = repair{listing: true, begun: time.Now(), listed: time.Now()}
 	f.table.beginList()
@@ -120,7 +145,7 @@ func (f *Follower) relist(r *repair) error {
 func (f *Follower) take(b []byte, r *repair) error {
 	var c Connection
 	for len(b) > 0 {
-		what, _, rest, err := next(b, &c)
+		what, rest, err := next(b, &c)
 		if err != nil {
 			return err
 		}
@@ -134,6 +159,7 @@ func (f *Follower) take(b []byte, r *repair) error {
 			if r.listing {
 				r.listing = false
 				f.table.endList()
+				f.table.SetBehind(!r.first.IsZero())
 				f.lists.Add(1)
 			}
 		case refused:

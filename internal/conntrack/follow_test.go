@@ -183,12 +183,15 @@ func TestOverrun(t *testing.T) {
 	f := follow(t, 64<<10)
 	within(t, 5*time.Second, "the first list", func() bool { return f.Lists() == 1 })
 	flood(t, f.lab, 20000, 100_000, 0)
-	if f.Lost() == 0 {
-		t.Fatal("nothing was lost")
+	if f.Lost() == 0 || !f.table.IsBehind() {
+		t.Fatalf("%d losses, behind: %v", f.Lost(), f.table.IsBehind())
 	}
 	within(t, 10*time.Second, "a list", func() bool { return f.Lists() == 2 })
 	within(t, 5*time.Second, "the kernel's table", func() bool { return f.differs(t) == "" })
 	t.Logf("%d losses, %d lists, %+v", f.Lost(), f.Lists(), f.table.Counters())
+	if f.table.IsBehind() {
+		t.Error("behind after the list")
+	}
 	lost := f.Lost()
 	flood(t, f.lab, 30000, 100_000, 0)
 	if f.Lost() == lost {

@@ -33,43 +33,43 @@ const (
 var errShort = errors.New("netlink message is shorter than it says")
 
 // next reads the first message of b and returns what follows it. A connection that it can't read is nothing.
-func next(b []byte, c *Connection) (what kind, inList bool, rest []byte, err error) {
+func next(b []byte, c *Connection) (what kind, rest []byte, err error) {
 	if len(b) < unix.SizeofNlMsghdr {
-		return nothing, false, nil, errShort
+		return nothing, nil, errShort
 	}
 	length := binary.NativeEndian.Uint32(b)
 	messageType, flags := binary.NativeEndian.Uint16(b[4:]), binary.NativeEndian.Uint16(b[6:])
 	if length < unix.SizeofNlMsghdr || uint64(length) > uint64(len(b)) {
-		return nothing, false, nil, errShort
+		return nothing, nil, errShort
 	}
 	body := b[unix.SizeofNlMsghdr:length]
 	aligned := (uint64(length) + unix.NLMSG_ALIGNTO - 1) &^ (unix.NLMSG_ALIGNTO - 1)
 	rest = b[min(aligned, uint64(len(b))):]
-	inList = flags&unix.NLM_F_MULTI != 0
+	inList := flags&unix.NLM_F_MULTI != 0
 	switch {
 	case messageType == unix.NLMSG_DONE:
-		return listed, true, rest, nil
+		return listed, rest, nil
 	case messageType == unix.NLMSG_ERROR:
 		if len(body) >= 4 && binary.NativeEndian.Uint32(body) != 0 {
-			return refused, true, rest, nil
+			return refused, rest, nil
 		}
-		return nothing, false, rest, nil
+		return nothing, rest, nil
 	case messageType>>8 != uint16(netfilter.NFSubsysCTNetlink) || len(body) < sizeofNfgenmsg:
-		return nothing, false, rest, nil
+		return nothing, rest, nil
 	}
 	if !parse(body[sizeofNfgenmsg:], c) {
-		return nothing, inList, rest, nil
+		return nothing, rest, nil
 	}
 	switch messageType & 0xff {
 	case messageNew:
 		if flags&unix.NLM_F_CREATE != 0 && !inList {
-			return created, false, rest, nil
+			return created, rest, nil
 		}
-		return told, inList, rest, nil
+		return told, rest, nil
 	case messageDelete:
-		return destroyed, inList, rest, nil
+		return destroyed, rest, nil
 	}
-	return nothing, inList, rest, nil
+	return nothing, rest, nil
 }
 
 const sizeofNfgenmsg = 4 // struct nfgenmsg

@@ -5,6 +5,7 @@ package conntrack
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirnet/weir/internal/flow"
@@ -14,6 +15,8 @@ import (
 // Table holds connections by the two names that they have, and those that have ended for a while. It is safe for use by several
 // goroutines. Of connections that have had the same name one after the other it knows the last.
 type Table struct {
+	behind atomic.Bool
+
 	mu       sync.Mutex
 	max      int
 	seed     maphash.Seed
@@ -78,6 +81,12 @@ func NewTable(max int) *Table {
 		max: max, seed: maphash.MakeSeed(), index: map[uint64]uint32{}, started: time.Now(), traffic: map[uint32]traffic{},
 	}
 }
+
+// IsBehind says whether events were lost and the list that makes up for them has not come yet.
+func (t *Table) IsBehind() bool { return t.behind.Load() }
+
+// SetBehind is for who fills the table.
+func (t *Table) SetBehind(is bool) { t.behind.Store(is) }
 
 // Counters returns the present ones.
 func (t *Table) Counters() Counters {

@@ -116,7 +116,6 @@ func (p *Placer) progress(key flow.Key, j *joint) error {
 	switch {
 	case isOver:
 		delete(p.joints.waiting, key)
-		p.joined++
 		return p.passJoined(&key, j.merge())
 	case isLive:
 		merged := j.merge()

@@ -25,7 +25,7 @@ type Placer struct {
 	emit    func(*report.Flow) error
 	joints  joints
 	carried carried
-	joined  uint64
+	late    late
 	recent  recent
 }
 
@@ -54,17 +54,15 @@ func (p *Placer) SetNetwork(n *topology.Network) { p.network.Store(n) }
 // Network is that by which addresses are judged; nil before the first SetNetwork.
 func (p *Placer) Network() *topology.Network { return p.network.Load() }
 
-// Joined is how many records have been made of two.
-func (p *Placer) Joined() uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.joined
-}
-
 // Flow completes a record, in place, and passes it on, or keeps a copy until the other leg's record comes.
 func (p *Placer) Flow(r *report.Flow) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.flow(r, false)
+}
+
+// flow is Flow, of a record that has maybe waited for its connection.
+func (p *Placer) flow(r *report.Flow, hasWaited bool) error {
 	found, ok := p.find(r)
 	switch {
 	case ok && found.IsReply && found.IsShared: // whose answers these are nothing tells: they are the gateway's
@@ -72,6 +70,8 @@ func (p *Placer) Flow(r *report.Flow) error {
 		ok = false
 	case ok:
 		attach(r, &found)
+	case !hasWaited && p.isLate(r):
+		return nil
 	}
 	p.place(r)
 	switch {
@@ -166,6 +166,9 @@ func isLeg(r *report.Flow, f *conntrack.Found) bool {
 func (p *Placer) Tick(now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := p.giveUpLate(now); err != nil {
+		return err
+	}
 	if err := p.followCarried(now); err != nil {
 		return err
 	}
@@ -177,6 +180,9 @@ func (p *Placer) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
+	if err := p.giveUpLate(now.Add(24 * time.Hour)); err != nil {
+		return err
+	}
 	if err := p.giveUp(now.Add(24 * time.Hour)); err != nil {
 		return err
 	}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sides
+
+import (
+	"time"
+
+	"github.com/weirnet/weir/internal/report"
+)
+
+const (
+	// maxLate is how many records wait for their connections at most.
+	maxLate = 16384
+	// lateFor is how long one waits: a list that makes up for lost events comes within half a minute, and takes its time.
+	lateFor = 45 * time.Second
+)
+
+// late are the last records of flows whose connections may be among the events that were lost, in the order in which they came.
+type late struct {
+	records []*report.Flow
+	since   []time.Time
+}
+
+// isLate says whether a record of no known connection is to wait, and has it do so. What a live flow tells is told again later.
+func (p *Placer) isLate(r *report.Flow) bool {
+	if p.connections == nil || r.State != "end" || !p.connections.IsBehind() || len(p.late.records) >= maxLate {
+		return false
+	}
+	p.late.records = append(p.late.records, clone(r))
+	p.late.since = append(p.late.since, time.Now())
+	return true
+}
+
+// giveUpLate passes on the records that have waited long enough, or for a list that has come.
+func (p *Placer) giveUpLate(now time.Time) error {
+	n := 0
+	for n < len(p.late.records) && (now.Sub(p.late.since[n]) >= lateFor || !p.connections.IsBehind()) {
+		n++
+	}
+	records := p.late.records[:n]
+	p.late.records, p.late.since = p.late.records[n:], p.late.since[n:]
+	if len(p.late.records) == 0 {
+		p.late = late{}
+	}
+	for _, r := range records {
+		if err := p.flow(r, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}

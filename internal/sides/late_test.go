@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sides
+
+import (
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/packet"
+)
+
+const unplaced = "end transit 203.0.113.1:40112 (wan) 3/300 -> 198.51.100.7:443 (wan) 5/500"
+
+// TestLate: while events are missing, a flow's last record waits for the list that makes up for them.
+func TestLate(t *testing.T) {
+	b := newBench()
+	b.table.SetBehind(true)
+	b.put(t, record(gateway, server, 3, 5, "update"))
+	b.want(t, "update"+unplaced[len("end"):])
+	b.put(t, record(gateway, server, 3, 5, "end"))
+	b.tick(t)
+	b.want(t)
+	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.table.SetBehind(false)
+	b.tick(t)
+	b.want(t, "end outbound "+whole)
+	b.tick(t)
+	b.want(t)
+}
+
+// TestLateForEver: it doesn't wait for ever, nor beyond the end, nor do more than there is room for.
+func TestLateForEver(t *testing.T) {
+	b := newBench()
+	b.table.SetBehind(true)
+	b.put(t, record(gateway, server, 3, 5, "end"))
+	if err := b.Tick(time.Now().Add(lateFor + time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	b.want(t, unplaced)
+	b.put(t, record(gateway, server, 3, 5, "end"))
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.want(t, unplaced)
+	const more = 10
+	for range maxLate + more {
+		b.put(t, record(gateway, server, 3, 5, "end"))
+	}
+	if len(b.out) != more || len(b.late.records) != maxLate {
+		t.Errorf("%d were passed on, %d wait", len(b.out), len(b.late.records))
+	}
+}
