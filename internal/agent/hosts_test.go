@@ -4,6 +4,7 @@ package agent_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -57,6 +58,34 @@ func devices(t *testing.T, h *lab.Host, socket string) (all []hosts.Host) {
 		t.Fatalf("%v: %s", err, said)
 	}
 	return all
+}
+
+// TestNamesTold: what real programs say of themselves by mDNS, LLMNR, NetBIOS, SSDP and DHCP is known of the devices that said it.
+func TestNamesTold(t *testing.T) {
+	h := quietHost(t, 1)
+	socket := t.TempDir() + "/weir.sock"
+	r := watch(t, h, "-i", "in0", "--mode", "ebpf", "--socket", socket, "--update-every", "100ms", "--lan-network", someNetwork)
+	var all []hosts.Host
+	told := func() map[string]string {
+		all = devices(t, h, socket)
+		of := map[string]string{}
+		for _, h := range all {
+			for _, n := range h.Names {
+				of[h.MAC+" "+n.Source] = n.Name
+			}
+		}
+		return of
+	}
+	for _, name := range []string{"mdns-avahi", "llmnr", "netbios-ns", "ssdp-minidlna", "dhcp-dnsmasq-client"} {
+		if _, err := h.ReplayCapture(t.Context(), "out0", "../../testdata/"+name+".pcap", lab.Sending{Rate: 1000}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const client, server = "00:00:5e:00:53:10 ", "00:00:5e:00:53:20 " // of all recordings
+	want := map[string]string{client + "dhcp": "laptop", client + "mdns": "client", server + "mdns": "server", server + "llmnr": "server", server + "netbios": "SERVER"}
+	if !r.Within(10*time.Second, func() bool { return maps.Equal(told(), want) }) {
+		t.Errorf("got %q, want %q; devices: %+v", told(), want, all)
+	}
 }
 
 // TestHosts: a gateway knows the devices of its LAN, by name where they tell it, also one that is behind another router, and after a restart.

@@ -4,6 +4,7 @@ package dissect
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 )
 
@@ -36,6 +37,12 @@ func TestDNS(t *testing.T) {
 	wantHint(t, h, "www.example.com", "192.0.2.1")
 	h = wantProtocol(t, mdnsTalk, "mdns", `"query":"_http._tcp.local"`, `"type":"PTR"`, `"services":["_http._tcp.local"]`, `"answers":["192.0.2.3"]`)
 	wantHint(t, h, "host.local", "192.0.2.3")
+	if strings.Contains(h.info, "host_name") {
+		t.Errorf("another one's address: %s", h.info)
+	}
+	own := mdnsTalk
+	own.says = []say{CX(dnsMultiAns[:len(dnsMultiAns)-2] + "01")}
+	wantProtocol(t, own, "mdns", `"host_name":"host.local"`)
 	wantProtocol(t, udp(5355, CX("1234 0000 0001 0000 0000 0000 03616263 00 00ff 0001")), "llmnr", `"type":"ANY"`)
 	wantProtocol(t, udp(53, SX(dnsAnswerA)), "dns", `"answers":["cdn.example.com","192.0.2.1"]`)
 	wantProtocol(t, udp(53, CX("1234 2800 0001 0000 0001 0000 "+dnsName+"0006 0001 c00c 00ff 00ff 00000000 0000")), "dns", `"operation":"update"`)

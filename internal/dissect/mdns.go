@@ -4,32 +4,48 @@ package dissect
 
 import (
 	"bytes"
+	"net/netip"
 
 	"github.com/weirnet/weir/internal/wire/dns"
 )
 
 // describeMDNS writes the service types ("_ipp._tcp.local") that the remembered messages of the flow ask for or announce: the names of PTR
-// questions and records (RFC 6763 §4), each once. Those that a response announces are the sender's own, and are written apart.
+// questions and records (RFC 6763 §4), each once. Those that a response announces are the sender's own, and are written apart; so is the
+// name that it says its address to have.
 func describeMDNS(o *Object, c *Conversation) {
 	var all, announced serviceNames
+	var hostRoom [dns.MaxText]byte
+	var host []byte
 	for i := range c.Datagrams {
 		d := &c.Datagrams[i]
 		m, ok := checkDNS(d.Payload, d.Length > len(d.Payload), dnsMulticast)
 		if !ok {
 			continue
 		}
-		walk := pointerNames{m: &m, off: dns.HeaderSize}
-		for off, ok := walk.next(); ok; off, ok = walk.next() {
-			var text [dns.MaxText]byte
-			service := appendService(text[:0], m.bytes, off)
-			all.add(service)
-			if m.header.IsResponse() {
-				announced.add(service)
+		sender := c.Server.Addr()
+		if d.FromClient {
+			sender = c.Client.Addr()
+		}
+		walk := dnsWalk{m: &m, off: dns.HeaderSize}
+		for e, ok := walk.next(); ok; e, ok = walk.next() {
+			switch {
+			case e.kind == dns.TypePTR:
+				var text [dns.MaxText]byte
+				service := appendService(text[:0], m.bytes, e.name)
+				all.add(service)
+				if m.header.IsResponse() {
+					announced.add(service)
+				}
+			case host == nil && m.header.IsResponse() && (e.kind == dns.TypeA || e.kind == dns.TypeAAAA):
+				if a, ok := netip.AddrFromSlice(e.data); ok && a == sender {
+					host, _ = dns.AppendName(hostRoom[:0], m.bytes, e.name)
+				}
 			}
 		}
 	}
 	all.write(o, "services")
 	announced.write(o, "announced")
+	o.Text("host_name", host)
 }
 
 // serviceNames are names, each once, as far as there is room.
@@ -68,37 +84,35 @@ func (s *serviceNames) write(o *Object, field string) {
 	o.list(field, s.n, func(b []byte, i int) []byte { return AppendText(b, s.at(i)) })
 }
 
-// pointerNames walks the questions and records of a message.
-type pointerNames struct {
+// dnsWalk walks the questions and records of a message.
+type dnsWalk struct {
 	m     *dnsMessage
 	off   int
 	count int
 }
 
-// next is the offset of the name of the next PTR question or record.
-func (w *pointerNames) next() (off int, ok bool) {
+// dnsEntry is a question, or a record, which may have data.
+type dnsEntry struct {
+	name int // offset
+	kind uint16
+	data []byte
+}
+
+func (w *dnsWalk) next() (e dnsEntry, ok bool) {
 	questions := int(w.m.header.Questions)
-	for ; w.count < min(questions+w.m.header.Records(), maxDNSRecords); w.count++ {
-		name, kind := w.off, uint16(0)
-		if w.count < questions {
-			q, end, err := dns.ParseQuestion(w.m.bytes, w.off)
-			if err != nil {
-				return 0, false
-			}
-			w.off, kind = end, q.Type
-		} else {
-			record, end, err := dns.ParseRecord(w.m.bytes, w.off)
-			if err != nil {
-				return 0, false
-			}
-			w.off, kind = end, record.Type
-		}
-		if kind == dns.TypePTR {
-			w.count++
-			return name, true
-		}
+	if w.count >= min(questions+w.m.header.Records(), maxDNSRecords) {
+		return e, false
 	}
-	return 0, false
+	w.count++
+	e.name = w.off
+	if w.count <= questions {
+		q, end, err := dns.ParseQuestion(w.m.bytes, w.off)
+		w.off, e.kind = end, q.Type
+		return e, err == nil
+	}
+	record, end, err := dns.ParseRecord(w.m.bytes, w.off)
+	w.off, e.kind, e.data = end, record.Type, record.Data
+	return e, err == nil
 }
 
 // appendService appends the name at off where it is a service type, and nothing where it is an address's or other name.

@@ -54,6 +54,9 @@ func (t *Table) end(e *report.Endpoint, r *report.Flow, place func(netip.Addr) t
 		mac = e.MAC // of a frame that the device sent into its own link
 	}
 	if mac == ([6]byte{}) {
+		if h := t.byAddr[addr]; h != nil {
+			return t.seen(h.key, addr, at)
+		}
 		return nil
 	}
 	h := t.seen(key{mac: mac}, addr, at)
@@ -78,6 +81,7 @@ type facts struct {
 		Query     string   `json:"query"`
 		RCode     string   `json:"rcode"`
 		Announced []string `json:"announced"`
+		HostName  string   `json:"host_name"`
 	}
 	SSDP struct {
 		Method string `json:"method"`
@@ -186,6 +190,9 @@ func (f *facts) ofClient(protocol string, h *host) {
 		h.name(hostName(f.DHCPv6.FQDN), "dhcp")
 		h.tell(identify.DHCPv6Class, f.DHCPv6.Class)
 	case "mdns":
+		if name, isLocal := strings.CutSuffix(f.DNS.HostName, ".local"); isLocal {
+			h.name(name, "mdns")
+		}
 		if f.DNS.RCode == "" {
 			return // it asks
 		}
