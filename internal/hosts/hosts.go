@@ -250,16 +250,16 @@ func (h *host) public() Host {
 		FirstSeen: h.first, LastSeen: h.last,
 	}
 	slices.SortFunc(p.Addresses, func(a, b Address) int { return a.IP.Compare(b.IP) })
-	evidence := h.evidence
+	evidence := slices.Clone(h.evidence)
 	if h.key.mac != [6]byte{} {
 		p.MAC = string(report.AppendMAC(nil, h.key.mac))
 		p.Vendor, p.RandomMAC = oui.Vendor(h.key.mac), oui.IsRandom(h.key.mac)
 		if p.Vendor != "" {
-			evidence = append(slices.Clone(evidence), identify.Evidence{Source: identify.Vendor, Value: p.Vendor})
+			evidence = append(evidence, identify.Evidence{Source: identify.Vendor, Value: p.Vendor})
 		}
 	}
 	for _, n := range h.names {
-		evidence = append(slices.Clone(evidence), identify.Evidence{Source: identify.HostName, Value: n.Name})
+		evidence = append(evidence, identify.Evidence{Source: identify.HostName, Value: n.Name})
 	}
 	system, kind := identify.Identify(evidence)
 	p.OS, p.Kind = guess(system), guess(kind)

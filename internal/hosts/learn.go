@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -161,18 +162,13 @@ func (t *Table) dhcpClient(f *facts, client *host, r *report.Flow, at time.Time)
 	return h
 }
 
+// parseMAC reads the address of one card.
 func parseMAC(text string) (mac [6]byte, ok bool) {
-	parts := strings.Split(text, ":")
-	if len(parts) != len(mac) {
+	b, err := net.ParseMAC(text)
+	if err != nil || len(b) != len(mac) {
 		return mac, false
 	}
-	for i, part := range parts {
-		b, err := strconv.ParseUint(part, 16, 8)
-		if err != nil {
-			return mac, false
-		}
-		mac[i] = byte(b)
-	}
+	mac = [6]byte(b)
 	return mac, mac != [6]byte{} && mac[0]&1 == 0
 }
 

@@ -3,6 +3,7 @@
 package sides
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
@@ -82,7 +83,7 @@ func (p *Placer) explainAddress(a netip.Addr) []string {
 func (p *Placer) explainFlow(r *report.Flow) []string {
 	lines := []string{
 		fmt.Sprintf("Flow %s: %s from %s to %s, %s.", r.ID[:], packet.ProtoName(r.Proto), endText(r.Client.Addr), endText(r.Server.Addr), r.Direction),
-		fmt.Sprintf("It was seen on %s from %s to %s; this record is its %q.", orUnknown(r.Interface), clock(r.FirstSeen), clock(r.LastSeen), r.State),
+		fmt.Sprintf("It was seen on %s from %s to %s; this record is its %q.", cmp.Or(r.Interface, "an interface that is gone"), clock(r.FirstSeen), clock(r.LastSeen), r.State),
 	}
 	if n := p.network.Load(); n != nil {
 		for _, end := range []struct {
@@ -176,13 +177,6 @@ func endText(a netip.AddrPort) string {
 		return a.Addr().String()
 	}
 	return a.String()
-}
-
-func orUnknown(name string) string {
-	if name == "" {
-		return "an interface that is gone"
-	}
-	return name
 }
 
 func clock(ns int64) string { return time.Unix(0, ns).Format("15:04:05.000") }

@@ -3,6 +3,7 @@
 package topology
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"path"
@@ -40,12 +41,8 @@ type Sides struct {
 
 // Check says what is wrong with the patterns.
 func (s *Sides) Check() error {
-	for _, pattern := range slices.Concat(s.LAN, s.WAN) {
-		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			return fmt.Errorf("interface %q: not a name or a pattern", pattern)
-		}
-	}
-	return nil
+	_, err := NewSelection(slices.Concat(s.LAN, s.WAN)...)
+	return err
 }
 
 // Network says on which side addresses are. It never changes: any goroutine may read it.
@@ -301,7 +298,7 @@ func (n *Network) Explain(a netip.Addr, iface string) (Side, string) {
 	case bySetting:
 		return side, "it is in a network that is set to be LAN"
 	case byLink:
-		return side, fmt.Sprintf("it is a link-local address, seen on %s, which is %s", or(iface, "an unknown interface"), side)
+		return side, fmt.Sprintf("it is a link-local address, seen on %s, which is %s", cmp.Or(iface, "an unknown interface"), side)
 	case byRoute, byConnected:
 		return side, n.explainRoute(r, why)
 	case byReject:
@@ -338,20 +335,20 @@ func (n *Network) explainRoute(r Route, why reason) string {
 func (n *Network) through(r Route) string {
 	var parts []string
 	for _, hop := range r.Hops {
-		name := or(n.links[hop.Interface].Name, fmt.Sprintf("interface %d", hop.Interface))
+		name := cmp.Or(n.links[hop.Interface].Name, fmt.Sprintf("interface %d", hop.Interface))
 		if hop.Gateway.IsValid() {
 			name += " (router " + hop.Gateway.String() + ")"
 		}
 		parts = append(parts, name)
 	}
-	return or(strings.Join(parts, " and "), "no interface")
+	return cmp.Or(strings.Join(parts, " and "), "no interface")
 }
 
 // defaults names the interfaces with a default route of one family.
 func (n *Network) defaults(f int) string {
 	var names []string
 	for index, r := range n.wan[f] {
-		names = append(names, or(n.links[index].Name, fmt.Sprintf("interface %d", index))+n.tableText(r))
+		names = append(names, cmp.Or(n.links[index].Name, fmt.Sprintf("interface %d", index))+n.tableText(r))
 	}
 	slices.Sort(names)
 	return strings.Join(names, " and ")
@@ -404,13 +401,6 @@ func typeName(t uint8) string {
 		return "blackhole"
 	}
 	return fmt.Sprintf("route type %d", t)
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 // Direction is a flow's, by the sides of its ends.
