@@ -84,7 +84,13 @@ func launchTo(t testing.TB, h *lab.Host, stdout io.Writer, command ...string) *r
 // watch starts weir run with flags and waits until it watches and has said all that it says of itself at its start.
 func watch(t testing.TB, h *lab.Host, flags ...string) *run {
 	t.Helper()
-	r := launch(t, h, append([]string{weir(t), "run", "--output", "ndjson"}, flags...)...)
+	return watchTo(t, h, nil, flags...)
+}
+
+// watchTo is watch with the records elsewhere.
+func watchTo(t testing.TB, h *lab.Host, stdout io.Writer, flags ...string) *run {
+	t.Helper()
+	r := launchTo(t, h, stdout, append([]string{weir(t), "run", "--output", "ndjson"}, flags...)...)
 	r.Await("watching")
 	r.Await("WAN: ")
 	return r
@@ -108,13 +114,19 @@ func (r *run) child() int {
 // stop asks weir to end and returns the flows that it has reported.
 func (r *run) stop() []flowRecord {
 	r.T.Helper()
+	r.end()
+	return records(r.T, r.Stdout.String())
+}
+
+// end asks weir to end, and waits until it has.
+func (r *run) end() {
+	r.T.Helper()
 	if err := r.Process.Process.Signal(syscall.SIGTERM); err != nil {
 		r.T.Fatal(err)
 	}
 	if status := r.End(10 * time.Second); status != 0 {
 		r.T.Fatalf("weir ended with %d; it said\n%s", status, r.Said)
 	}
-	return records(r.T, r.Stdout.String())
 }
 
 // endpoint and flowRecord are what the tests read of a record.

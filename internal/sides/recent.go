@@ -15,7 +15,7 @@ import (
 )
 
 // maxRecent is how many of the last records are kept, to be explained.
-const maxRecent = 1024
+const maxRecent = 4096
 
 // recent are the last records that were passed on, in a ring.
 type recent struct {

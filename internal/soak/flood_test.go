@@ -74,7 +74,7 @@ func TestFlood(t *testing.T) {
 		lost, causes := a.Lost()
 		rest := flows(t, out.rest())
 		dropped := uint64(backlogDrops()-before) + sent.Dropped
-		exact := kept.exact(rest)
+		exact, wrong := kept.exact(rest)
 		named := web.named(rest)
 		found = fmt.Sprintf("%d requests; weir saw %d in %d flows, lost %d (%s); the machine dropped %d; peak %.1f MiB (%s); "+
 			"%d of %d older flows exact, %d of %d requests of the web named (%d packets not looked into)", sent.Frames, out.packets, out.flows,
@@ -84,7 +84,7 @@ func TestFlood(t *testing.T) {
 			t.Errorf("peak memory is above %d MiB", peakLimit>>20)
 		}
 		if exact < keptFlows && dropped == 0 && kept.lost == 0 {
-			t.Errorf("of %d flows only %d are there with exact counts", keptFlows, exact)
+			t.Errorf("of %d flows only %d are there with exact counts; the others: %q", keptFlows, exact, wrong)
 		}
 		// A machine that has too little time for weir makes it miss packets: then it says so, and only then a flow may be without a name.
 		unseen := lost + a.Number("packets counted but not looked into")
@@ -277,21 +277,23 @@ func (k *kept) exchange(t testing.TB, n int) {
 	}
 }
 
-// exact counts the flows of which there is one record, with all packets of both ends.
-func (k *kept) exact(all []flow) (n int) {
+// exact counts the flows of which there is one record, with all packets of both ends; wrong has what is there of the others.
+func (k *kept) exact(all []flow) (n int, wrong []string) {
 	for i, c := range k.conns {
-		port, records, right := c.LocalAddr().(*net.UDPAddr).Port, 0, false
+		port := c.LocalAddr().(*net.UDPAddr).Port
+		var records []flow
 		for _, f := range all {
 			if f.Client.Port == port && f.Server.Port == 7000 {
-				records++
-				right = f.Client.Packets == k.sent[i] && f.Server.Packets == k.sent[i]
+				records = append(records, f)
 			}
 		}
-		if records == 1 && right {
+		if len(records) == 1 && records[0].Client.Packets == k.sent[i] && records[0].Server.Packets == k.sent[i] {
 			n++
+		} else {
+			wrong = append(wrong, fmt.Sprintf("port %d sent %d: %+v", port, k.sent[i], records))
 		}
 	}
-	return n
+	return n, wrong
 }
 
 // web is a server and a client of HTTP.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -20,6 +21,9 @@ const (
 	blocksPerRead = 4
 	// eventsPerWait bounds the rings that one call of epoll_wait reports; others are reported by the next.
 	eventsPerWait = 16
+	// nap is how long a worker that has work waits at most for a block, and napFor after how many waits without a frame it sleeps.
+	nap    = 10 * time.Millisecond
+	napFor = 20
 )
 
 // Source reads the rings of one worker. It implements capture.Source. Add and Remove may be called by any goroutine.
@@ -36,6 +40,7 @@ type Source struct {
 	mu     sync.Mutex // held while rings are used
 	rings  []*Ring
 	anyOff bool // a ring's interface is down
+	idle   int  // reads in a row without a frame
 	drops  uint64
 	freeze uint64
 
@@ -129,8 +134,10 @@ func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 		return net.ErrClosed
 	}
 	if s.walk(each) > 0 {
+		s.idle = 0
 		return nil
 	}
+	s.idle = min(s.idle+1, napFor)
 	if err := s.wait(timeout); err != nil {
 		return err
 	}
@@ -142,7 +149,9 @@ func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 			return err
 		}
 	}
-	s.walk(each)
+	if s.walk(each) > 0 {
+		s.idle = 0
+	}
 	return nil
 }
 
@@ -157,8 +166,7 @@ func (s *Source) walk(each func(*capture.Frame)) (blocks int) {
 
 // wait waits until a block is complete, and looks after rings with an error.
 func (s *Source) wait(timeout time.Duration) error {
-	ms := int((timeout + time.Millisecond - 1) / time.Millisecond)
-	n, err := unix.EpollWait(s.epoll, s.events[:], max(ms, 0))
+	n, err := s.nextEvents(timeout)
 	if err == unix.EINTR {
 		return nil
 	}
@@ -179,6 +187,20 @@ func (s *Source) wait(timeout time.Duration) error {
 		s.look()
 	}
 	return nil
+}
+
+// nextEvents waits for events. While there is work it is a nap, of which Go's scheduler is not told: see kernel.Source.
+func (s *Source) nextEvents(timeout time.Duration) (n int, err error) {
+	if s.idle >= napFor {
+		ms := (timeout + time.Millisecond - 1) / time.Millisecond
+		return unix.EpollWait(s.epoll, s.events[:], int(max(ms, 0)))
+	}
+	ms := max(min(timeout, nap)/time.Millisecond, 0)
+	count, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(s.epoll), uintptr(unsafe.Pointer(&s.events[0])), uintptr(len(s.events)), uintptr(ms), 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(count), nil
 }
 
 // look asks every ring after its interface, and takes out those that ended.
