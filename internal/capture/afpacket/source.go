@@ -137,7 +137,6 @@ func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 		s.idle = 0
 		return nil
 	}
-	s.idle = min(s.idle+1, napFor)
 	if err := s.wait(timeout); err != nil {
 		return err
 	}
@@ -189,18 +188,29 @@ func (s *Source) wait(timeout time.Duration) error {
 	return nil
 }
 
-// nextEvents waits for events. While there is work it is a nap, of which Go's scheduler is not told: see kernel.Source.
+// nextEvents waits for events: in naps while there is work, else asleep.
 func (s *Source) nextEvents(timeout time.Duration) (n int, err error) {
-	if s.idle >= napFor {
-		ms := (timeout + time.Millisecond - 1) / time.Millisecond
-		return unix.EpollWait(s.epoll, s.events[:], int(max(ms, 0)))
+	for ; s.idle < napFor && timeout > 0; timeout -= nap {
+		if n, err = s.napOnce(min(timeout, nap)); n > 0 || err != nil {
+			return n, err
+		}
+		s.idle++
 	}
-	ms := max(min(timeout, nap)/time.Millisecond, 0)
-	count, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(s.epoll), uintptr(unsafe.Pointer(&s.events[0])), uintptr(len(s.events)), uintptr(ms), 0, 0)
-	if errno != 0 {
-		return 0, errno
+	ms := (timeout + time.Millisecond - 1) / time.Millisecond
+	return unix.EpollWait(s.epoll, s.events[:], int(max(ms, 0)))
+}
+
+// napOnce waits in a system call of which Go's scheduler is not told: see kernel.Source.
+func (s *Source) napOnce(timeout time.Duration) (int, error) {
+	ms := (timeout + time.Millisecond - 1) / time.Millisecond
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(s.epoll), uintptr(unsafe.Pointer(&s.events[0])), uintptr(len(s.events)), uintptr(ms), 0, 0)
+	switch errno {
+	case 0:
+		return int(n), nil
+	case unix.EINTR: // Go's scheduler wants a thread to give way that it takes to be at work
+		return 0, nil
 	}
-	return int(count), nil
+	return 0, errno
 }
 
 // look asks every ring after its interface, and takes out those that ended.
