@@ -123,7 +123,9 @@ func Run(o *Options, out Output) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), o.Workers+1))
+	// A worker keeps its place among these while it naps. The others are for the collector, connections and the garbage collector, which
+	// takes a quarter of all.
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), o.Workers+1+o.Workers/4))
 	confinement, err := sandbox.Confine()
 	if err != nil {
 		return Status{}, err
