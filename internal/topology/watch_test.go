@@ -20,6 +20,7 @@ type follower struct {
 	netNS  int
 	mu     sync.Mutex
 	links  Links
+	logMu  sync.Mutex // over the writing of log, besides mu: some tests read it while they hold mu, some while they don't
 	log    []Event
 	hold   chan struct{} // while set, Watch's callback waits for it to be closed
 	woken  chan struct{}
@@ -83,11 +84,20 @@ func (f *follower) each(e Event) {
 		f.losses++
 	}
 	f.links.Apply(e)
+	f.logMu.Lock()
 	f.log = append(f.log, e)
+	f.logMu.Unlock()
 	select {
 	case f.woken <- struct{}{}:
 	default:
 	}
+}
+
+// lost is how often messages were lost so far.
+func (f *follower) lost() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.losses
 }
 
 // await waits, at most a second, until a condition on what was told holds.
@@ -140,6 +150,8 @@ func (f *follower) since() func(kind EventKind, name string) (found []Event) {
 	defer f.mu.Unlock()
 	start := len(f.log)
 	return func(kind EventKind, name string) (found []Event) {
+		f.logMu.Lock()
+		defer f.logMu.Unlock()
 		for _, e := range f.log[start:] {
 			if e.Kind == kind && (name == "" || e.Link.Name == name) {
 				found = append(found, e)
@@ -239,7 +251,7 @@ func testFlap(t *testing.T, f *follower) {
 		return ups == 100
 	})
 	t.Logf("100 flaps, the last known %v after ip ended", took)
-	if f.losses > 0 {
+	if f.lost() > 0 {
 		t.Error("messages were lost")
 	}
 }
@@ -389,7 +401,7 @@ func TestWatchStorm(t *testing.T) {
 	}
 	lines = append(lines, "link add last type bridge")
 	ip(t, lines...)
-	t.Logf("known %v after ip ended; %d losses", f.awaitKernel(), f.losses)
+	t.Logf("known %v after ip ended; %d losses", f.awaitKernel(), f.lost())
 }
 
 // TestWatchErrors: a Watch that cannot be had says so.
