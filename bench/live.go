@@ -11,11 +11,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/program"
 )
 
 // observer is a program that watches an interface of a lab.
@@ -50,25 +50,7 @@ func present(t *table, observers ...observer) (there []observer) {
 // observation is an observer at work.
 type observation struct {
 	*lab.Process
-	output *output
-}
-
-// output collects what a program prints, while it may be read.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
+	output *program.Text
 }
 
 // start starts an observer, and waits until it watches.
@@ -76,7 +58,7 @@ func (o observer) start(h *lab.Host) (*observation, error) {
 	if len(o.command) == 0 {
 		return &observation{}, nil
 	}
-	w := &observation{output: &output{}}
+	w := &observation{output: &program.Text{}}
 	c := exec.Command(o.command[0], o.command[1:]...)
 	c.Stdout, c.Stderr = w.output, w.output
 	var err error

@@ -180,18 +180,25 @@ func TestFlowtable(t *testing.T) {
 	}
 }
 
+// withPort are the flows of which an end has a port.
+func withPort(flows []flow, port int) (found []flow) {
+	for _, f := range flows {
+		if f.Server.Port == port || f.Client.Port == port {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
 // wantOutbound wants one flow to a port, of a client in the LAN to a server in the WAN.
 func wantOutbound(t *testing.T, flows []flow, port int, client string) (found flow) {
 	t.Helper()
-	n := 0
-	for _, f := range flows {
-		if f.Server.Port == port || f.Client.Port == port {
-			found = f
-			n++
-		}
+	all := withPort(flows, port)
+	if len(all) > 0 {
+		found = all[len(all)-1]
 	}
-	if n != 1 || found.Client.IP != client || found.Client.Side != "lan" || found.Server.Side != "wan" || found.Direction != "outbound" {
-		t.Errorf("one flow to port %d, outbound of %s, wanted; there are %d, the last %+v", port, client, n, found)
+	if len(all) != 1 || found.Client.IP != client || found.Client.Side != "lan" || found.Server.Side != "wan" || found.Direction != "outbound" {
+		t.Errorf("one flow to port %d, outbound of %s, wanted; there are %d, the last %+v", port, client, len(all), found)
 	}
 	return found
 }
@@ -213,12 +220,7 @@ func datagrams(t *testing.T, d lab.Datagrams, from, to *lab.Host) lab.Delivery {
 // wantDatagrams wants one flow to port 9000, with as many packets as arrived.
 func wantDatagrams(t *testing.T, flows []flow, d lab.Delivery) {
 	t.Helper()
-	var found []flow
-	for _, f := range flows {
-		if f.Server.Port == 9000 || f.Client.Port == 9000 {
-			found = append(found, f)
-		}
-	}
+	found := withPort(flows, 9000)
 	want := uint64(d.Received + d.Duplicated)
 	if len(found) != 1 || found[0].Client.Packets+found[0].Server.Packets != want {
 		t.Errorf("one flow of %d packets wanted (%v), got %+v", want, d, found)

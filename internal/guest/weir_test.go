@@ -6,7 +6,6 @@
 package guest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,12 +14,12 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/program"
 )
 
 // flow is what the tests compare of weir's records.
@@ -78,29 +77,11 @@ func needs(t *testing.T, what string, err error) {
 	t.Fatalf("%s: %v", what, err)
 }
 
-// lines collects what a program prints, and tells when it has printed something.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // watcher is a running weir.
 type watcher struct {
 	t         *testing.T
 	process   *lab.Process
-	out, errs lines
+	out, errs program.Text
 }
 
 // watch starts weir on a link of h, without the rights that limit names, and waits until it watches.

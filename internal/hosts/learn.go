@@ -5,7 +5,6 @@ package hosts
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net"
 	"net/netip"
 	"strconv"
@@ -105,19 +104,21 @@ var telling = map[string]bool{
 // said is the value of a text member of an info, of which there is one: what is frequent is not worth reading all of it. Within a text
 // a quotation mark has a backslash before it, so no text of others passes for a member.
 func said(info []byte, member string) string {
-	_, value, found := bytes.Cut(info, []byte(`"`+member+`":"`))
-	if !found {
+	name := []byte(`"` + member + `":"`)
+	at := bytes.Index(info, name)
+	if at < 0 {
 		return ""
 	}
-	end := bytes.IndexByte(value, '"')
+	value := info[at+len(name)-1:] // with its first quotation mark
+	end := bytes.IndexByte(value[1:], '"')
 	if end < 0 {
 		return ""
 	}
-	if bytes.IndexByte(value[:end], '\\') < 0 {
-		return string(value[:end])
+	if plain := value[1 : 1+end]; bytes.IndexByte(plain, '\\') < 0 {
+		return string(plain)
 	}
 	var text string
-	if json.NewDecoder(io.MultiReader(strings.NewReader(`"`), bytes.NewReader(value))).Decode(&text) != nil {
+	if json.NewDecoder(bytes.NewReader(value)).Decode(&text) != nil {
 		return ""
 	}
 	return text

@@ -89,17 +89,15 @@ func (p *Placer) followCarried(now time.Time) error {
 		if ok {
 			raise(r.Flow, &f)
 		}
-		isOver := !ok || f.Ended > 0
-		if !isOver && r.Client.Packets+r.Server.Packets == before {
+		switch isThere := ok && f.Ended == 0; {
+		case isThere && r.Client.Packets+r.Server.Packets == before:
 			continue
-		}
-		switch {
-		case !isOver:
+		case isThere:
 			r.LastSeen = now.UnixNano()
-		case ok:
-			r.LastSeen = max(r.LastSeen, now.Add(-f.Ended).UnixNano())
-		}
-		if isOver {
+		default:
+			if ok {
+				r.LastSeen = max(r.LastSeen, now.Add(-f.Ended).UnixNano())
+			}
 			r.State, r.EndReason = "end", flow.Idle.String()
 			delete(p.carried, key)
 		}

@@ -16,34 +16,34 @@ const (
 )
 
 // late are the last records of flows whose connections may be among the events that were lost, in the order in which they came.
-type late struct {
-	records []*report.Flow
-	since   []time.Time
+type late []lateRecord
+
+type lateRecord struct {
+	*report.Flow
+	since time.Time
 }
 
 // isLate says whether a record of no known connection is to wait, and has it do so. What a live flow tells is told again later.
 func (p *Placer) isLate(r *report.Flow) bool {
-	if p.connections == nil || r.State != "end" || !p.connections.IsBehind() || len(p.late.records) >= maxLate {
+	if p.connections == nil || r.State != "end" || !p.connections.IsBehind() || len(p.late) >= maxLate {
 		return false
 	}
-	p.late.records = append(p.late.records, clone(r))
-	p.late.since = append(p.late.since, time.Now())
+	p.late = append(p.late, lateRecord{clone(r), time.Now()})
 	return true
 }
 
 // giveUpLate passes on the records that have waited long enough, or for a list that has come.
 func (p *Placer) giveUpLate(now time.Time) error {
 	n := 0
-	for n < len(p.late.records) && (now.Sub(p.late.since[n]) >= lateFor || !p.connections.IsBehind()) {
+	for n < len(p.late) && (now.Sub(p.late[n].since) >= lateFor || !p.connections.IsBehind()) {
 		n++
 	}
-	records := p.late.records[:n]
-	p.late.records, p.late.since = p.late.records[n:], p.late.since[n:]
-	if len(p.late.records) == 0 {
-		p.late = late{}
+	over := p.late[:n]
+	if p.late = p.late[n:]; len(p.late) == 0 {
+		p.late = nil // with its memory
 	}
-	for _, r := range records {
-		if err := p.flow(r, true); err != nil {
+	for _, r := range over {
+		if err := p.flow(r.Flow, true); err != nil {
 			return err
 		}
 	}

@@ -46,7 +46,7 @@ func TestLateForEver(t *testing.T) {
 	for range maxLate + more {
 		b.put(t, record(gateway, server, 3, 5, "end"))
 	}
-	if len(b.out) != more || len(b.late.records) != maxLate {
-		t.Errorf("%d were passed on, %d wait", len(b.out), len(b.late.records))
+	if len(b.out) != more || len(b.late) != maxLate {
+		t.Errorf("%d were passed on, %d wait", len(b.out), len(b.late))
 	}
 }

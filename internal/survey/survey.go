@@ -204,10 +204,11 @@ func unite(groups map[netip.Prefix]group) {
 
 // takeBlock puts the networks of a block into one, where they are many.
 func takeBlock(groups map[netip.Prefix]group, block netip.Prefix) {
+	isInside := func(p netip.Prefix, _ group) bool { return block.Contains(p.Addr()) && p.Bits() >= block.Bits() }
 	var sum group
 	n := 0
 	for p, g := range groups {
-		if block.Contains(p.Addr()) && p.Bits() >= block.Bits() {
+		if isInside(p, g) {
 			sum = sum.with(g)
 			n++
 		}
@@ -215,7 +216,7 @@ func takeBlock(groups map[netip.Prefix]group, block netip.Prefix) {
 	if n < manyBlocks {
 		return
 	}
-	maps.DeleteFunc(groups, func(p netip.Prefix, _ group) bool { return block.Contains(p.Addr()) && p.Bits() >= block.Bits() })
+	maps.DeleteFunc(groups, isInside)
 	groups[block] = sum
 }
 
