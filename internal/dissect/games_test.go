@@ -20,20 +20,56 @@ var (
 	bncsAuth      = tcp(6112, C("\x01\xff\x50\x3a\x00\x00\x00\x00\x0068XIPX3W"+strings.Repeat("\x00", 41)))
 )
 
-func TestGames(t *testing.T) {
+func TestPia(t *testing.T) {
 	if h := wantProtocol(t, piaPacket, "nintendo-pia"); h.application != "nintendo" {
 		t.Errorf("application %q", h.application)
 	}
+	testTruncations(t, "nintendo-pia", piaPacket, 5)
+	wantNoAllocations(t, "nintendo-pia", piaPacket)
+}
+
+func TestNetcode(t *testing.T) {
 	wantProtocol(t, netcodeOpen, "yojimbo")
+	testTruncations(t, "yojimbo", netcodeOpen, 5)
+	wantNoAllocations(t, "yojimbo", netcodeOpen)
+}
+
+func TestAmongUs(t *testing.T) {
 	if h := wantProtocol(t, amongUsHello, "among-us"); h.application != "among-us" {
 		t.Errorf("application %q", h.application)
 	}
+	wantNot(t, udp(22023, CX("08 0001 00 46d20213 05 416c696365")), "among-us")
+	testTruncations(t, "among-us", amongUsHello, 5)
+	wantNoAllocations(t, "among-us", amongUsHello)
+}
+
+func TestMinecraft(t *testing.T) {
 	if h := wantProtocol(t, minecraftOpen, "minecraft", `"version":767`); h.host != "play.example.c" {
 		t.Errorf("host %q", h.host)
 	}
+	wantNot(t, tcp(25565, CX("15 00 ff05 0f 706c61792e6578616d706c652e 63 63dd 02")), "minecraft")
+	wantNot(t, tcp(25565, CX("15 00 ff05 0e 706c61792e6578616d706c652e 63 63dd 04")), "minecraft")
+	testTruncations(t, "minecraft", minecraftOpen, 5)
+	wantNoAllocations(t, "minecraft", minecraftOpen)
+}
+
+func TestW3GS(t *testing.T) {
 	wantProtocol(t, w3gsTCP, "warcraft3")
 	wantProtocol(t, w3gsUDP, "warcraft3")
+	wantNot(t, tcp(6112, CX("f7 1e 0800 01020304 f8 21 0400"), SX("f7 04 0600 0102")), "warcraft3")
+	wantNot(t, udp(6112, CX("f7 2f 1100 50583357 1a000000 00000000")), "warcraft3")
+	testTruncations(t, "warcraft3", w3gsTCP, 5)
+	testTruncations(t, "warcraft3", w3gsUDP, 16)
+	wantNoAllocations(t, "warcraft3", w3gsTCP)
+}
+
+func TestBNCS(t *testing.T) {
 	wantProtocol(t, bncsAuth, "battle-net", `"product":"W3XP"`)
+	testTruncations(t, "battle-net", bncsAuth, 5)
+	wantNoAllocations(t, "battle-net", bncsAuth)
+}
+
+func TestWorldOfWarcraft(t *testing.T) {
 	for _, k := range []talk{wowWorld, wowLogin} {
 		if h := wantProtocol(t, k, "world-of-warcraft"); h.application != "world-of-warcraft" {
 			t.Errorf("application %q", h.application)
@@ -41,19 +77,7 @@ func TestGames(t *testing.T) {
 		testTruncations(t, "world-of-warcraft", k, 9)
 	}
 	wantNot(t, tcp(3724, C("\x00\x08\x26\x00WoT\x00\x01\x0c\x01\xf3\x1668x\x00niW\x00SUne\x3c\x00\x00\x00")), "world-of-warcraft")
-	wantNot(t, udp(22023, CX("08 0001 00 46d20213 05 416c696365")), "among-us")
-	wantNot(t, tcp(25565, CX("15 00 ff05 0f 706c61792e6578616d706c652e 63 63dd 02")), "minecraft")
-	wantNot(t, tcp(25565, CX("15 00 ff05 0e 706c61792e6578616d706c652e 63 63dd 04")), "minecraft")
-	wantNot(t, tcp(6112, CX("f7 1e 0800 01020304 f8 21 0400"), SX("f7 04 0600 0102")), "warcraft3")
-	wantNot(t, udp(6112, CX("f7 2f 1100 50583357 1a000000 00000000")), "warcraft3")
-	for name, k := range map[string]talk{
-		"nintendo-pia": piaPacket, "yojimbo": netcodeOpen, "among-us": amongUsHello, "minecraft": minecraftOpen, "warcraft3": w3gsTCP, "battle-net": bncsAuth,
-		"world-of-warcraft": wowWorld,
-	} {
-		testTruncations(t, name, k, 5)
-		wantNoAllocations(t, name, k)
-	}
-	testTruncations(t, "warcraft3", w3gsUDP, 16)
+	wantNoAllocations(t, "world-of-warcraft", wowWorld)
 }
 
 func FuzzPia(f *testing.F)       { fuzzTalks(f, "nintendo-pia", piaPacket) }

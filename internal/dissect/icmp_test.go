@@ -12,11 +12,14 @@ var (
 
 func TestICMP(t *testing.T) {
 	wantProtocol(t, icmpEcho, "icmp", `"type":8`, `"code":0`, `"message":"echo"`)
+	testTruncations(t, "icmp", icmpEcho, 4)
+	wantNoAllocations(t, "icmp", icmpEcho)
+}
+
+func TestICMPv6(t *testing.T) {
 	wantProtocol(t, icmpv6Routers, "icmpv6", `"message":"router-advertisement"`, `"router_lifetime":1800`, `"link_address":"02:00:5e:10:00:01"`)
 	wantNot(t, ip(58, CX("8600")), "icmpv6")
-	testTruncations(t, "icmp", icmpEcho, 4)
 	testTruncations(t, "icmpv6", icmpv6Routers, 4)
-	wantNoAllocations(t, "icmp", icmpEcho)
 	wantNoAllocations(t, "icmpv6", icmpv6Routers)
 }
 

@@ -17,7 +17,7 @@ var (
 	nntpReader   = tcp(119, S("200 Reader Service Ready, posting permitted\r\n"), C("MODE READER\r\n"), S("200 ok\r\n"), C("AUTHINFO USER a\r\n"), C("AUTHINFO PASS b\r\n"))
 )
 
-func TestMail(t *testing.T) {
+func TestSMTP(t *testing.T) {
 	if h := wantProtocol(t, smtpMail, "smtp", `"server":"foo.com"`, `"helo":"bar.com"`); h.host != "foo.com" || len(h.risks) != 0 {
 		t.Errorf("host %q, risks %v", h.host, h.risks)
 	}
@@ -25,43 +25,57 @@ func TestMail(t *testing.T) {
 	wantProtocol(t, tcp(25, S("220 foo.com ready\r\n"), S("250-foo.com\r\n250-SIZE 1000\r\n")), "smtp")
 	wantProtocol(t, tcp(25, C("HELO a\r\n")), "smtp")
 	wantProtocol(t, tcp(25, S("554 No SMTP service here\r\n")), "smtp")
-	wantProtocol(t, pop3TLS, "pop3", `"starttls":true`)
-	wantProtocol(t, tcp(110, S("+OK Microsoft POP3 ready\r\n")), "pop3")
-	wantProtocol(t, tcp(110, S("+OK Dovecot ready.\r\n")), "pop3")
-	wantProtocol(t, tcp(110, C("CAPA\r\n"), C("USER a\r\n")), "pop3", `"user":"a"`)
-	wantProtocol(t, tcp(143, C("A1 CAPABILITY\r\n"), C("A2 LOGIN a b\r\n")), "imap", `"user":"a"`)
-	wantProtocol(t, imapTLS, "imap", `"starttls":true`)
-	wantProtocol(t, tcp(143, S("* PREAUTH IMAP4rev1 server logged in as Smith\r\n")), "imap")
-	wantProtocol(t, nntpReader, "nntp", `"greeting":"200 Reader`)
-	for protocol, k := range map[string]talk{"smtp": smtpAuth, "pop3": pop3Login, "imap": imapLogin, "nntp": nntpReader} {
-		if h := wantProtocol(t, k, protocol); len(h.risks) != 1 || h.risks[0] != "cleartext-credentials" {
-			t.Errorf("%s: risks %v", protocol, h.risks)
-		}
-	}
-}
-
-func TestNotMail(t *testing.T) {
+	wantCleartext(t, smtpAuth, "smtp")
 	wantNot(t, tcp(25, S("220 files\r\n"), C("USER a\r\n")), "smtp")
 	wantNot(t, tcp(25, S("hello\r\n"), C("STARTTLS\r\n")), "smtp")
-	wantNot(t, tcp(110, C("*1\r\n$4\r\nPING\r\n"), S("+OK\r\n")), "pop3")
-	wantNot(t, tcp(110, S("+OK\r\n+OK\r\n")), "pop3")
-	wantNot(t, tcp(110, C("USER a\r\nPASS b\r\n")), "pop3")
-	wantNot(t, tcp(143, C("A1 CAPABILITY\r\n")), "imap")
-	wantNot(t, tcp(110, C("SELECT 1\r\n"), S("+OK\r\n")), "pop3")
-	wantNot(t, tcp(143, S("* OK\r\n"), C("hello\r\n")), "imap")
-	wantNot(t, tcp(119, S("200 OK\r\n"), C("USER a\r\n")), "nntp")
-}
-
-func TestMailTruncations(t *testing.T) {
 	for _, k := range []talk{smtpMail, smtpAuth, smtpStartTLS} {
 		testTruncations(t, "smtp", k, 20)
 		wantNoAllocations(t, "smtp", k)
 	}
-	for protocol, talks := range map[string][]talk{"pop3": {pop3Login, pop3TLS}, "imap": {imapLogin, imapTLS}, "nntp": {nntpReader}} {
-		for _, k := range talks {
-			testTruncations(t, protocol, k, 10)
-			wantNoAllocations(t, protocol, k)
-		}
+}
+
+func TestPOP3(t *testing.T) {
+	wantProtocol(t, pop3TLS, "pop3", `"starttls":true`)
+	wantProtocol(t, tcp(110, S("+OK Microsoft POP3 ready\r\n")), "pop3")
+	wantProtocol(t, tcp(110, S("+OK Dovecot ready.\r\n")), "pop3")
+	wantProtocol(t, tcp(110, C("CAPA\r\n"), C("USER a\r\n")), "pop3", `"user":"a"`)
+	wantCleartext(t, pop3Login, "pop3")
+	wantNot(t, tcp(110, C("*1\r\n$4\r\nPING\r\n"), S("+OK\r\n")), "pop3")
+	wantNot(t, tcp(110, S("+OK\r\n+OK\r\n")), "pop3")
+	wantNot(t, tcp(110, C("USER a\r\nPASS b\r\n")), "pop3")
+	wantNot(t, tcp(110, C("SELECT 1\r\n"), S("+OK\r\n")), "pop3")
+	for _, k := range []talk{pop3Login, pop3TLS} {
+		testTruncations(t, "pop3", k, 10)
+		wantNoAllocations(t, "pop3", k)
+	}
+}
+
+func TestIMAP(t *testing.T) {
+	wantProtocol(t, tcp(143, C("A1 CAPABILITY\r\n"), C("A2 LOGIN a b\r\n")), "imap", `"user":"a"`)
+	wantProtocol(t, imapTLS, "imap", `"starttls":true`)
+	wantProtocol(t, tcp(143, S("* PREAUTH IMAP4rev1 server logged in as Smith\r\n")), "imap")
+	wantCleartext(t, imapLogin, "imap")
+	wantNot(t, tcp(143, C("A1 CAPABILITY\r\n")), "imap")
+	wantNot(t, tcp(143, S("* OK\r\n"), C("hello\r\n")), "imap")
+	for _, k := range []talk{imapLogin, imapTLS} {
+		testTruncations(t, "imap", k, 10)
+		wantNoAllocations(t, "imap", k)
+	}
+}
+
+func TestNNTP(t *testing.T) {
+	wantProtocol(t, nntpReader, "nntp", `"greeting":"200 Reader`)
+	wantCleartext(t, nntpReader, "nntp")
+	wantNot(t, tcp(119, S("200 OK\r\n"), C("USER a\r\n")), "nntp")
+	testTruncations(t, "nntp", nntpReader, 10)
+	wantNoAllocations(t, "nntp", nntpReader)
+}
+
+// wantCleartext fails unless the talk gets that name and the risk of credentials in the clear, no other.
+func wantCleartext(t *testing.T, k talk, protocol string) {
+	t.Helper()
+	if h := wantProtocol(t, k, protocol); len(h.risks) != 1 || h.risks[0] != "cleartext-credentials" {
+		t.Errorf("%s: risks %v", protocol, h.risks)
 	}
 }
 
