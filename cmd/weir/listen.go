@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/probe"
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/survey"
 	"github.com/weirnet/weir/internal/topology"
 )
@@ -41,7 +42,7 @@ type network struct {
 // listenTo listens to the interfaces that would be watched, less those of the WAN where others are left.
 func listenTo(r *probe.Report, sides topology.Sides, d time.Duration, stderr io.Writer) (*traffic, error) {
 	t := &traffic{Networks: []network{}, Proposed: []string{}}
-	indices := t.choose(r.Interfaces, topology.WAN.String())
+	indices := t.choose(r.Interfaces, record.SideWAN.String())
 	if len(indices) == 0 {
 		indices = t.choose(r.Interfaces, "")
 	}
@@ -84,7 +85,7 @@ func (t *traffic) place(found []survey.Network, now *topology.Network) {
 		t.Networks = append(t.Networks, network{n, side.String(), why})
 		if now.IsAssumed(addr) {
 			assumed = append(assumed, n.Prefix.String())
-			wrong = wrong || side == topology.WAN
+			wrong = wrong || side == record.SideWAN
 		}
 	}
 	if wrong {

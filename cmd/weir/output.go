@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/engine"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // flowWriter writes flow records, and what comes after them.
 type flowWriter interface {
-	flow(*report.Flow) error
+	flow(*record.Flow) error
 	release() error // writes what is held back
 	end(t engine.Totals, elapsed time.Duration) error
 }
@@ -58,7 +58,7 @@ func newLiveRecords(output string, stdout io.Writer) *records {
 	return r
 }
 
-func (r *records) flow(f *report.Flow) error {
+func (r *records) flow(f *record.Flow) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.taken++
@@ -111,9 +111,9 @@ func (r *records) end(t engine.Totals, elapsed time.Duration) error {
 func newFlowWriter(output string, out *bufio.Writer, width int) flowWriter {
 	switch output {
 	case "ndjson":
-		return &lineWriter{out: out, line: (*report.Flow).AppendJSON}
+		return &lineWriter{out: out, line: (*record.Flow).AppendJSON}
 	case "csv":
-		return &lineWriter{out: out, line: (*report.Flow).AppendCSV, header: report.CSVHeader}
+		return &lineWriter{out: out, line: (*record.Flow).AppendCSV, header: record.CSVHeader}
 	case "none":
 		return &tableWriter{out: out, width: width}
 	}
@@ -123,12 +123,12 @@ func newFlowWriter(output string, out *bufio.Writer, width int) flowWriter {
 // lineWriter writes a line a flow.
 type lineWriter struct {
 	out    *bufio.Writer
-	line   func(*report.Flow, []byte) []byte
+	line   func(*record.Flow, []byte) []byte
 	header string
 	buf    []byte
 }
 
-func (w *lineWriter) flow(f *report.Flow) error {
+func (w *lineWriter) flow(f *record.Flow) error {
 	w.buf = w.buf[:0]
 	if w.header != "" {
 		w.buf = append(append(w.buf, w.header...), '\n')

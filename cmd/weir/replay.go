@@ -21,7 +21,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/flow"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/sides"
 	"github.com/weirnet/weir/internal/topology"
 )
@@ -142,7 +142,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 }
 
 // placed has records say which end is LAN and which is WAN, where the networks were given.
-func (o *replayOptions) placed(emit func(*report.Flow) error) func(*report.Flow) error {
+func (o *replayOptions) placed(emit func(*record.Flow) error) func(*record.Flow) error {
 	if len(o.networks) == 0 {
 		return emit
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/packet"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // tableWriter writes a line a flow for people, and then a summary by application and by protocol. With flows false it writes
@@ -46,8 +46,8 @@ const (
 
 var tableHeader = [columns]string{"proto", "client", "server", "direction", "protocol", "application", "bytes", "host"}
 
-func (w *tableWriter) flow(f *report.Flow) error {
-	if f.State != "end" {
+func (w *tableWriter) flow(f *record.Flow) error {
+	if f.State != record.StateEnd {
 		return nil // its sums come with its end
 	}
 	if w.applications == nil {
@@ -59,14 +59,14 @@ func (w *tableWriter) flow(f *report.Flow) error {
 		return nil
 	}
 	protocol, application := f.Protocol, f.Application
-	if f.Method == "port" {
+	if f.Method.IsGuess() {
 		protocol += "?" // a guess is shown as one
 	}
-	if f.ApplicationMethod == "dns" || f.ApplicationMethod == "address" {
+	if f.ApplicationMethod.IsGuess() {
 		application += "?"
 	}
-	direction := f.Direction
-	if f.Client.Side == "" { // only what the addresses show
+	direction := f.Direction.String()
+	if f.Client.Side == record.SideUnknown { // only what the addresses show
 		direction = ""
 	}
 	row := [columns]string{packet.ProtoName(f.Proto), endText(f.Client), endText(f.Server), direction, protocol, application,
@@ -125,14 +125,14 @@ func (w *tableWriter) row(row [columns]string) error {
 	return err
 }
 
-func endText(e report.Endpoint) string {
+func endText(e record.Endpoint) string {
 	if e.Addr.Port() == 0 {
 		return e.Addr.Addr().String()
 	}
 	return e.Addr.String()
 }
 
-func count(m map[string]*sum, name string, f *report.Flow) {
+func count(m map[string]*sum, name string, f *record.Flow) {
 	s := m[name]
 	if s == nil {
 		s = &sum{name: name}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/weirnet/weir/internal/capture/afpacket"
 	"github.com/weirnet/weir/internal/capture/kernel"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -118,7 +118,7 @@ type watched struct {
 // Output is where the confined process's findings go.
 type Output struct {
 	// Flow gets each record, valid during the call, from one goroutine. Its first error ends the agent.
-	Flow func(*report.Flow) error
+	Flow func(*record.Flow) error
 	// Log gets lines for people.
 	Log func(format string, args ...any)
 	// Tick, if it is not nil, is called once a second.

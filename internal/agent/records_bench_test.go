@@ -10,7 +10,7 @@ import (
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/hosts"
 	"github.com/weirnet/weir/internal/packet"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -18,7 +18,7 @@ import (
 func BenchmarkRecord(b *testing.B) {
 	u := &surroundings{table: conntrack.NewTable(1024), hosts: hosts.New()}
 	var line []byte
-	out := Output{Flow: func(r *report.Flow) error {
+	out := Output{Flow: func(r *record.Flow) error {
 		line = r.AppendJSON(line[:0])
 		return nil
 	}}
@@ -32,11 +32,11 @@ func BenchmarkRecord(b *testing.B) {
 	now := time.Now().UnixNano()
 	b.ReportAllocs()
 	for b.Loop() {
-		r := report.Flow{
-			Client: report.Endpoint{Addr: client, MAC: [6]byte{2, 1, 1, 1, 1, 1}, Packets: 12, Bytes: 3000},
-			Server: report.Endpoint{Addr: server, Packets: 20, Bytes: 20000},
-			State:  "end", EndReason: "closed", Proto: packet.ProtoTCP, FirstSeen: now, LastSeen: now, Direction: "unknown", Interface: "lan0",
-			Protocol: "tls", Method: "dpi", Hostname: []byte("www.example.com"),
+		r := record.Flow{
+			Client: record.Endpoint{Addr: client, MAC: [6]byte{2, 1, 1, 1, 1, 1}, Packets: 12, Bytes: 3000},
+			Server: record.Endpoint{Addr: server, Packets: 20, Bytes: 20000},
+			State:  record.StateEnd, EndReason: record.EndClosed, Proto: packet.ProtoTCP, FirstSeen: now, LastSeen: now, Interface: "lan0",
+			Protocol: "tls", Method: record.MethodDPI, Hostname: []byte("www.example.com"),
 			Info: []byte(`"tls":{"version":"TLS 1.3","cipher":"TLS_AES_128_GCM_SHA256","alpn":["h2"],"ja4":"t13d1516h2_8daaf6152771_02713d6af862","ja4s":"t130200_1301_234ea6891581","server_name":"www.example.com"}`),
 		}
 		if err := out.Flow(&r); err != nil {

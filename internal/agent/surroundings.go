@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/hosts"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/sides"
 	"github.com/weirnet/weir/internal/topology"
 )
@@ -69,7 +69,7 @@ func (a *agent) newSurroundings(s *setup, extra map[string]int) error {
 // complete has records completed, and learnt from, before they go to the output.
 func (u *surroundings) complete(out *Output) {
 	emit := out.Flow
-	u.placer = sides.New(u.table, func(r *report.Flow) error {
+	u.placer = sides.New(u.table, func(r *record.Flow) error {
 		u.hosts.Flow(r, u.placer.Network().Place)
 		return emit(r)
 	})

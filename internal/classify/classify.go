@@ -9,36 +9,8 @@ import (
 
 	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/record"
 )
-
-// Method says how a protocol was named.
-type Method uint8
-
-// The methods of protocols; String gives the record's text.
-const (
-	MethodNone Method = iota
-	MethodDPI         // a dissector said yes
-	MethodPort        // a guess by the port
-)
-
-func (m Method) String() string { return [...]string{"none", "dpi", "port"}[m] }
-
-// ApplicationMethod says how an application was named.
-type ApplicationMethod uint8
-
-// The methods of applications; String gives the record's text.
-const (
-	ByNothing     ApplicationMethod = iota
-	ByDPI                           // the protocol is the application's own
-	ByHost                          // a host name in the flow: SNI, Host header, ...
-	ByCertificate                   // a name in the server's certificate
-	ByDNS                           // the name that this client asked for
-	ByAddress                       // an address block of the application's operator
-)
-
-func (m ApplicationMethod) String() string {
-	return [...]string{"", "dpi", "host", "certificate", "dns", "address"}[m]
-}
 
 // NoCertificate is the application of TLS flows whose certificate was due and missing, or self-signed.
 const NoCertificate = "no-certificate"
@@ -47,7 +19,7 @@ const NoCertificate = "no-certificate"
 type Application struct {
 	ID       string
 	Category string
-	Method   ApplicationMethod
+	Method   record.ApplicationMethod
 }
 
 // Classifier names applications. It is immutable and may be shared.
@@ -59,7 +31,7 @@ type Classifier struct {
 func New(c *catalog.Catalog) *Classifier { return &Classifier{catalog: c} }
 
 // reported is a catalog entry as flow records show it.
-func reported(app *catalog.Application, method ApplicationMethod) Application {
+func reported(app *catalog.Application, method record.ApplicationMethod) Application {
 	if app.PartOf != "" {
 		return Application{app.PartOf, app.Category, method}
 	}
@@ -70,7 +42,7 @@ func reported(app *catalog.Application, method ApplicationMethod) Application {
 // else the certificate's.
 func (c *Classifier) FromResult(r *dissect.Result) Application {
 	if id := r.Application(); id != "" {
-		app := Application{ID: id, Method: ByDPI}
+		app := Application{ID: id, Method: record.ByDPI}
 		if known, ok := c.catalog.Lookup(id); ok {
 			app.Category = known.Category
 		}
@@ -81,10 +53,10 @@ func (c *Classifier) FromResult(r *dissect.Result) Application {
 	}
 	for _, name := range r.CertificateNames() {
 		if app, ok := c.catalog.ByCertificate(name); ok {
-			return reported(app, ByCertificate)
+			return reported(app, record.ByCertificate)
 		}
 		if app, ok := c.catalog.ByHost(name); ok {
-			return reported(app, ByCertificate)
+			return reported(app, record.ByCertificate)
 		}
 	}
 	return Application{}
@@ -99,7 +71,7 @@ func (c *Classifier) byHost(host []byte) (Application, bool) {
 	if !ok {
 		return Application{}, false
 	}
-	return reported(app, ByHost), true
+	return reported(app, record.ByHost), true
 }
 
 // Guess names the application of a flow in which inspection found none: by the name that DNS gave the client for the server's
@@ -107,14 +79,14 @@ func (c *Classifier) byHost(host []byte) (Application, bool) {
 // believed, that is what is said.
 func (c *Classifier) Guess(dnsName []byte, server netip.Addr, certificate dissect.Certificate) Application {
 	if app, ok := c.byHost(dnsName); ok {
-		app.Method = ByDNS
+		app.Method = record.ByDNS
 		return app
 	}
 	if app, ok := c.catalog.ByAddress(server); ok {
-		return reported(app, ByAddress)
+		return reported(app, record.ByAddress)
 	}
 	if certificate == dissect.CertificateMissing || certificate == dissect.CertificateSelfSigned {
-		return Application{ID: NoCertificate, Method: ByCertificate}
+		return Application{ID: NoCertificate, Method: record.ByCertificate}
 	}
 	return Application{}
 }

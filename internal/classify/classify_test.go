@@ -12,6 +12,7 @@ import (
 	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/record"
 )
 
 const second = int64(1e9)
@@ -127,18 +128,18 @@ func TestFromResult(t *testing.T) {
 		want Application
 	}{
 		{"nothing", func(*dissect.Result) {}, Application{}},
-		{"host", func(r *dissect.Result) { r.SetHost([]byte("WWW.Shop.Example.NET.")) }, Application{"shop", "shopping", ByHost}},
-		{"part of another", func(r *dissect.Result) { r.SetHost([]byte("x.ads.shop.example.net")) }, Application{"shop", "advertising", ByHost}},
+		{"host", func(r *dissect.Result) { r.SetHost([]byte("WWW.Shop.Example.NET.")) }, Application{"shop", "shopping", record.ByHost}},
+		{"part of another", func(r *dissect.Result) { r.SetHost([]byte("x.ads.shop.example.net")) }, Application{"shop", "advertising", record.ByHost}},
 		{"host before certificate", func(r *dissect.Result) {
 			r.SetHost([]byte("www.netflix.com"))
 			r.AddCertificateName([]byte("Shop Inc."))
-		}, Application{"netflix", "video-streaming", ByHost}},
-		{"certificate's organisation", func(r *dissect.Result) { r.AddCertificateName([]byte("Shop Inc.")) }, Application{"shop", "shopping", ByCertificate}},
-		{"certificate's host name", func(r *dissect.Result) { r.AddCertificateName([]byte("*.shop.example.net")) }, Application{"shop", "shopping", ByCertificate}},
+		}, Application{"netflix", "video-streaming", record.ByHost}},
+		{"certificate's organisation", func(r *dissect.Result) { r.AddCertificateName([]byte("Shop Inc.")) }, Application{"shop", "shopping", record.ByCertificate}},
+		{"certificate's host name", func(r *dissect.Result) { r.AddCertificateName([]byte("*.shop.example.net")) }, Application{"shop", "shopping", record.ByCertificate}},
 		{"the dissector's own application comes first", func(r *dissect.Result) {
 			r.SetApplication("shop")
 			r.SetHost([]byte("www.netflix.com"))
-		}, Application{"shop", "shopping", ByDPI}},
+		}, Application{"shop", "shopping", record.ByDPI}},
 		{"unknown host", func(r *dissect.Result) { r.SetHost([]byte("host.invalid")) }, Application{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -159,13 +160,13 @@ func TestGuess(t *testing.T) {
 		certificate dissect.Certificate
 		want        Application
 	}{
-		{"DNS before address", "www.netflix.com", server, 0, Application{"netflix", "video-streaming", ByDNS}},
-		{"address", "", server, 0, Application{"shop", "shopping", ByAddress}},
-		{"a name that no one knows, then the address", "host.invalid", server, 0, Application{"shop", "shopping", ByAddress}},
+		{"DNS before address", "www.netflix.com", server, 0, Application{"netflix", "video-streaming", record.ByDNS}},
+		{"address", "", server, 0, Application{"shop", "shopping", record.ByAddress}},
+		{"a name that no one knows, then the address", "host.invalid", server, 0, Application{"shop", "shopping", record.ByAddress}},
 		{"a cloud's block names nothing", "", cloud, 0, Application{}},
 		{"nothing", "", nowhere, 0, Application{}},
-		{"certificate missing", "", nowhere, dissect.CertificateMissing, Application{NoCertificate, "", ByCertificate}},
-		{"certificate self-signed", "", cloud, dissect.CertificateSelfSigned, Application{NoCertificate, "", ByCertificate}},
+		{"certificate missing", "", nowhere, dissect.CertificateMissing, Application{NoCertificate, "", record.ByCertificate}},
+		{"certificate self-signed", "", cloud, dissect.CertificateSelfSigned, Application{NoCertificate, "", record.ByCertificate}},
 		{"certificate hidden by TLS 1.3", "", nowhere, dissect.CertificateHidden, Application{}},
 		{"certificate shown", "", nowhere, dissect.CertificateShown, Application{}},
 	} {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // Tuple are the ends of a connection as one side sees them. ICMP has no ports; its identifier is left out, as flows have none.
@@ -60,16 +61,16 @@ func (c *Connection) IsTranslated() bool {
 	return c.Original.Src != c.Reply.Dst || c.Original.Dst != c.Reply.Src
 }
 
-// Kind names the translation: snat, dnat, or both; "" where there is none.
-func (c *Connection) Kind() string {
+// NAT is the kind of the translation.
+func (c *Connection) NAT() record.NATKind {
 	source, destination := c.Original.Src != c.Reply.Dst, c.Original.Dst != c.Reply.Src
 	switch {
 	case source && destination:
-		return "snat+dnat"
+		return record.SNATDNAT
 	case source:
-		return "snat"
+		return record.SNAT
 	case destination:
-		return "dnat"
+		return record.DNAT
 	}
-	return ""
+	return record.NATNone
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/record"
 )
 
 func tcp(src, dst string) Tuple {
@@ -194,8 +195,8 @@ func TestTable(t *testing.T) {
 	if f := find(t, table, c.Reply); f.Connection != c || !f.IsReply {
 		t.Errorf("%+v", f)
 	}
-	if c.Kind() != "snat" || !c.IsTranslated() {
-		t.Errorf("%q", c.Kind())
+	if c.NAT() != record.SNAT || !c.IsTranslated() {
+		t.Errorf("%q", c.NAT())
 	}
 	table.Drop(&c)
 	if f := find(t, table, c.Reply); f.Ended == 0 {
@@ -340,6 +341,6 @@ func BenchmarkNext(b *testing.B) {
 
 func Example() {
 	c := masqueraded()
-	fmt.Println(c.Kind(), c.Original.Src, "is called", c.Reply.Dst)
+	fmt.Println(c.NAT(), c.Original.Src, "is called", c.Reply.Dst)
 	// Output: snat 192.168.1.20:51324 is called 198.51.100.1:40112
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // following is a follower at work on a gateway.
@@ -138,7 +139,7 @@ func TestFollow(t *testing.T) {
 	began := time.Now()
 	within(t, 5*time.Second, "the connection", func() (ok bool) { found, ok = f.table.Find(&key); return ok })
 	t.Logf("known %v after the handshake", time.Since(began))
-	if found.Kind() != "snat" || found.Original != flow || found.Reply.Dst.Addr().String() != "198.51.100.1" {
+	if found.NAT() != record.SNAT || found.Original != flow || found.Reply.Dst.Addr().String() != "198.51.100.1" {
 		t.Errorf("%+v", found)
 	}
 	within(t, 5*time.Second, "an answer", func() bool { found, _ = f.table.Find(&key); return found.Status&SeenReply != 0 })

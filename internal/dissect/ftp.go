@@ -5,6 +5,8 @@ package dissect
 import (
 	"bytes"
 	"net/netip"
+
+	"github.com/weirnet/weir/internal/record"
 )
 
 // ftp: the control connection (RFC 959; RFC 2428 for IPv6; RFC 4217 for TLS). It announces its data connections.
@@ -46,7 +48,7 @@ func inspectFTP(c *Conversation, r *Result) Verdict {
 		return afterSTARTTLS(toServer, toClient, r)
 	}
 	if s.password {
-		r.Risk("cleartext-credentials")
+		r.Risk(record.RiskCleartextCredentials)
 	}
 	return YesMore
 }

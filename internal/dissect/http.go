@@ -5,6 +5,7 @@ package dissect
 import (
 	"bytes"
 
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/wire/http"
 )
 
@@ -154,7 +155,7 @@ func (f *httpFacts) tell(q, a *http.Head, requestBody, responseBody []byte, r *R
 		r.SetProtocol("icecast")
 	}
 	if f.basic {
-		r.Risk("cleartext-credentials")
+		r.Risk(record.RiskCleartextCredentials)
 	}
 	o := r.Object("http")
 	o.Text("method", q.Method)

@@ -2,7 +2,11 @@
 
 package dissect
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/weirnet/weir/internal/record"
+)
 
 // imap: IMAP4rev1 and rev2 (RFC 3501, RFC 9051).
 var _ = register(Protocol{
@@ -56,7 +60,7 @@ func inspectIMAP(c *Conversation, r *Result) Verdict {
 	}
 	o.Text("user", bytes.Trim(user, `"`))
 	if password {
-		r.Risk("cleartext-credentials")
+		r.Risk(record.RiskCleartextCredentials)
 	}
 	if startTLS {
 		o.Bool("starttls", true)

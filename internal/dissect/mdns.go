@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"net/netip"
 
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/wire/dns"
 )
 
@@ -81,7 +82,7 @@ func (s *serviceNames) add(name []byte) {
 }
 
 func (s *serviceNames) write(o *Object, field string) {
-	o.list(field, s.n, func(b []byte, i int) []byte { return AppendText(b, s.at(i)) })
+	o.list(field, s.n, func(b []byte, i int) []byte { return record.AppendText(b, s.at(i)) })
 }
 
 // dnsWalk walks the questions and records of a message.

@@ -2,7 +2,11 @@
 
 package dissect
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"github.com/weirnet/weir/internal/record"
+)
 
 // mqtt: versions 3.1, 3.1.1 and 5 over TCP: from CONNECT, and in mid-flow from packets that follow one another exactly.
 var _ = register(Protocol{
@@ -108,7 +112,7 @@ func mqttOpening(b []byte, r *Result) Verdict {
 	o := r.Object("mqtt")
 	o.Int("version", int64(version&0x7f))
 	if flags&(hasUser|hasPassword) == hasUser|hasPassword {
-		r.Risk("cleartext-credentials")
+		r.Risk(record.RiskCleartextCredentials)
 	}
 	rest = rest[4:]
 	if version == 5 {

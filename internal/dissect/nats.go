@@ -2,6 +2,8 @@
 
 package dissect
 
+import "github.com/weirnet/weir/internal/record"
+
 // nats: the client protocol in lines: the server's INFO, the client's CONNECT, and in mid-flow messages whose length fits.
 var _ = register(Protocol{
 	Name:      "nats",
@@ -47,7 +49,7 @@ func inspectNATS(c *Conversation, r *Result) Verdict {
 	o.Text("client_name", jsonText(connectLine, "name"))
 	o.Text("client_language", jsonText(connectLine, "lang"))
 	if jsonText(connectLine, "pass") != nil || jsonText(connectLine, "auth_token") != nil {
-		r.Risk("cleartext-credentials")
+		r.Risk(record.RiskCleartextCredentials)
 	}
 	if told && asked {
 		return Yes

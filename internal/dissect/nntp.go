@@ -2,6 +2,8 @@
 
 package dissect
 
+import "github.com/weirnet/weir/internal/record"
+
 // nntp: Usenet news (RFC 3977; RFC 4643 for AUTHINFO, RFC 4642 for STARTTLS).
 var _ = register(Protocol{
 	Name:      "nntp",
@@ -36,7 +38,7 @@ func inspectNNTP(c *Conversation, r *Result) Verdict {
 	for line := range wholeLines(toServer) {
 		switch {
 		case hasVerb(line, "AUTHINFO PASS"):
-			r.Risk("cleartext-credentials")
+			r.Risk(record.RiskCleartextCredentials)
 			return YesMore
 		case hasVerb(line, "STARTTLS"):
 			o.Bool("starttls", true)

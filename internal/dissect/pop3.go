@@ -2,6 +2,8 @@
 
 package dissect
 
+import "github.com/weirnet/weir/internal/record"
+
 // pop3: RFC 1939, with CAPA (RFC 2449), STLS (RFC 2595) and AUTH (RFC 5034).
 var _ = register(Protocol{
 	Name:      "pop3",
@@ -50,7 +52,7 @@ func inspectPOP3(c *Conversation, r *Result) Verdict {
 	}
 	o.Text("user", user)
 	if password {
-		r.Risk("cleartext-credentials")
+		r.Risk(record.RiskCleartextCredentials)
 	}
 	if startTLS {
 		o.Bool("starttls", true)

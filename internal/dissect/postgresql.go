@@ -2,6 +2,8 @@
 
 package dissect
 
+import "github.com/weirnet/weir/internal/record"
+
 // postgresql: the frontend/backend protocol 3 ("Message Formats"), from the startup message or the request for encryption
 // before it, and in mid-flow from the server's ReadyForQuery.
 var _ = register(Protocol{
@@ -113,7 +115,7 @@ func postgresStartup(b, toClient []byte, r *Result, known bool) Verdict {
 	if len(toClient) >= 9 && toClient[0] == 'R' {
 		const clearText = 3
 		if method := be32(toClient[5:]); method == clearText {
-			r.Risk("cleartext-credentials")
+			r.Risk(record.RiskCleartextCredentials)
 		}
 	}
 	return postgresServer(toClient, o)

@@ -2,7 +2,11 @@
 
 package dissect
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/weirnet/weir/internal/record"
+)
 
 // redis: RESP, versions 2 and 3: a command is an array of bulk strings, or one line.
 var _ = register(Protocol{
@@ -42,7 +46,7 @@ func inspectRedis(c *Conversation, r *Result) Verdict {
 	o := r.Object("redis")
 	o.Text("command", command)
 	if hasPrefixFold(command, "AUTH") || hasPrefixFold(command, "HELLO") && containsFold(rest[:min(len(rest), 64)], "AUTH") {
-		r.Risk("cleartext-credentials")
+		r.Risk(record.RiskCleartextCredentials)
 	}
 	return Yes
 }

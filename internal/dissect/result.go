@@ -5,6 +5,8 @@ package dissect
 import (
 	"net/netip"
 	"strconv"
+
+	"github.com/weirnet/weir/internal/record"
 )
 
 // Limits on what one flow's Result holds.
@@ -65,7 +67,7 @@ type Result struct {
 	certNames    [maxCertificateNames][]byte
 	nCertNames   int
 	certificate  Certificate
-	risks        []string
+	risks        record.Risks
 	hints        []Hint
 	hintText     []byte
 	expectations []Expectation
@@ -77,7 +79,7 @@ func (r *Result) reset(p *Protocol) {
 	r.protocol, r.application = p.Name, ""
 	r.host, r.info = r.host[:0], r.info[:0]
 	r.nCertNames, r.certificate = 0, CertificateUnknown
-	r.risks, r.hints, r.hintText, r.expectations = r.risks[:0], r.hints[:0], r.hintText[:0], r.expectations[:0]
+	r.risks, r.hints, r.hintText, r.expectations = 0, r.hints[:0], r.hintText[:0], r.expectations[:0]
 	r.inObject = false
 }
 
@@ -110,12 +112,8 @@ func (r *Result) AddCertificateName(name []byte) {
 // SetCertificate says what became of the server's certificate.
 func (r *Result) SetCertificate(c Certificate) { r.certificate = c }
 
-// Risk marks the flow with a risk slug: "tls-obsolete-version", "cleartext-credentials", ...
-func (r *Result) Risk(slug string) {
-	if len(r.risks) < MaxList {
-		r.risks = append(r.risks, slug)
-	}
-}
+// Risk marks the flow with a risk.
+func (r *Result) Risk(risk record.Risk) { r.risks.Add(risk) }
 
 // Hint tells that addr was given to this flow's client as an address of host, for ttl seconds.
 func (r *Result) Hint(host []byte, addr netip.Addr, ttl uint32) {
@@ -228,7 +226,7 @@ func (o *Object) Text(name string, value []byte) {
 		return
 	}
 	before := o.field(name)
-	o.r.info = AppendText(o.r.info, value[:min(len(value), MaxText)])
+	o.r.info = record.AppendText(o.r.info, value[:min(len(value), MaxText)])
 	o.keep(before, 0)
 }
 
@@ -238,7 +236,7 @@ func (o *Object) String(name, value string) {
 		return
 	}
 	before := o.field(name)
-	o.r.info = AppendText(o.r.info, value)
+	o.r.info = record.AppendText(o.r.info, value)
 	o.keep(before, 0)
 }
 
@@ -285,7 +283,7 @@ func (o *Object) Addr(name string, value netip.Addr) {
 // Texts writes a list of texts from the wire, at most MaxList of them.
 func (o *Object) Texts(name string, values [][]byte) {
 	o.list(name, len(values), func(b []byte, i int) []byte {
-		return AppendText(b, values[i][:min(len(values[i]), MaxText)])
+		return record.AppendText(b, values[i][:min(len(values[i]), MaxText)])
 	})
 }
 
@@ -317,8 +315,8 @@ func (r *Result) CertificateNames() [][]byte { return r.certNames[:r.nCertNames]
 // Certificate is what became of the server's certificate.
 func (r *Result) Certificate() Certificate { return r.certificate }
 
-// Risks are the slugs of the risks.
-func (r *Result) Risks() []string { return r.risks }
+// Risks are the risks.
+func (r *Result) Risks() record.Risks { return r.risks }
 
 // Hints are the addresses learnt.
 func (r *Result) Hints() []Hint { return r.hints }

@@ -5,6 +5,8 @@ package dissect
 import (
 	"bytes"
 	"net/netip"
+
+	"github.com/weirnet/weir/internal/record"
 )
 
 // rtsp: the Real-Time Streaming Protocol, versions 1.0 (RFC 2326) and 2.0 (RFC 7826), over TCP and UDP. SETUP announces RTP.
@@ -159,7 +161,7 @@ func (f *rtspFacts) tell(r *Result) {
 		host, _, _ := bytes.Cut(rest, []byte{'/'})
 		if i := bytes.LastIndexByte(host, '@'); i >= 0 {
 			host = host[i+1:]
-			r.Risk("cleartext-credentials")
+			r.Risk(record.RiskCleartextCredentials)
 		}
 		host, _, _ = bytes.Cut(host, []byte{':'})
 		if looksLikeHost(host) && !parseAddr(host).IsValid() {

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/weirnet/weir/internal/record"
 )
 
 // SMB over TCP: directly (port 445) and over NetBIOS sessions (port 139), both with a header of four bytes before each
@@ -157,7 +159,7 @@ func (s *smbSeen) describe(r *Result) {
 	} else {
 		o.Int("version", 1)
 		if s.serverReplied {
-			r.Risk("smb1")
+			r.Risk(record.RiskSMB1)
 		}
 	}
 	o.String("dialect", smbDialect(s.dialect))

@@ -2,6 +2,8 @@
 
 package dissect
 
+import "github.com/weirnet/weir/internal/record"
+
 // smpp: short message peer-to-peer: headers whose length fits, commands that are defined.
 var _ = register(Protocol{
 	Name:      "smpp",
@@ -42,7 +44,7 @@ func inspectSMPP(c *Conversation, r *Result) Verdict {
 			}
 			o.Text("system_id", system)
 			if password, _, _ := cutZero(rest); len(password) > 0 {
-				r.Risk("cleartext-credentials")
+				r.Risk(record.RiskCleartextCredentials)
 			}
 		}
 		return Yes

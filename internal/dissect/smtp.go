@@ -2,7 +2,11 @@
 
 package dissect
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/weirnet/weir/internal/record"
+)
 
 // smtp: SMTP and LMTP (RFC 5321, RFC 2033), with STARTTLS (RFC 3207).
 var _ = register(Protocol{
@@ -35,7 +39,7 @@ func inspectSMTP(c *Conversation, r *Result) Verdict {
 	}
 	startTLS, cleartext, done := smtpCommands(toServer, o)
 	if cleartext {
-		r.Risk("cleartext-credentials")
+		r.Risk(record.RiskCleartextCredentials)
 	}
 	if startTLS {
 		o.Bool("starttls", true)

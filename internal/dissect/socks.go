@@ -5,6 +5,8 @@ package dissect
 import (
 	"bytes"
 	"net/netip"
+
+	"github.com/weirnet/weir/internal/record"
 )
 
 // socks: SOCKS 4 and 4A, and SOCKS 5 (RFC 1928) with user name and password (RFC 1929). The host is the target's; TLS to
@@ -122,7 +124,7 @@ func socks5(client, server []byte, r *Result) Verdict {
 			return socks5Undecided(methods, client)
 		}
 		server = server[2:]
-		r.Risk("cleartext-credentials")
+		r.Risk(record.RiskCleartextCredentials)
 	}
 	const request = 4 // version, command, reserved, kind of address
 	if len(client) < request {

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"crypto/md5"
 	"encoding/hex"
+
+	"github.com/weirnet/weir/internal/record"
 )
 
 // ssh: the identification strings (RFC 4253 §4.2) and SSH_MSG_KEXINIT (§7.1), with HASSH, the fingerprint of what each side
@@ -45,7 +47,7 @@ func inspectSSH(c *Conversation, r *Result) Verdict {
 	ownOffer, ownDone := sshOffer(o, "hassh", toServer, 0)
 	otherOffer, otherDone := sshOffer(o, "hassh_server", toClient, 1)
 	if hasPrefix(client, "SSH-1.") && !hasPrefix(client, "SSH-1.99") || hasPrefix(server, "SSH-1.") && !hasPrefix(server, "SSH-1.99") {
-		r.Risk("ssh-obsolete-version")
+		r.Risk(record.RiskSSHObsoleteVersion)
 		return Yes
 	}
 	if client == nil || server == nil || ownOffer && !ownDone || otherOffer && !otherDone {

@@ -2,7 +2,11 @@
 
 package dissect
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/weirnet/weir/internal/record"
+)
 
 // stomp: a CONNECT or STOMP frame with its headers, or the server's CONNECTED.
 var _ = register(Protocol{
@@ -56,7 +60,7 @@ func inspectSTOMP(c *Conversation, r *Result) Verdict {
 		password = password || hasPrefix(line, "passcode:")
 	}
 	if password {
-		r.Risk("cleartext-credentials")
+		r.Risk(record.RiskCleartextCredentials)
 	}
 	r.Object("stomp").Text("server", server)
 	return Yes

@@ -73,7 +73,7 @@ func stunCarries(c *Conversation, r *Result) Verdict {
 		r.SetProtocol("dtls")
 		// Media's certificates are self-signed and vouched for by signalling (RFC 8827 §6.5): no risk, and no sign of who serves.
 		r.SetCertificate(CertificateUnknown)
-		r.risks = r.risks[:0]
+		r.risks = 0
 		if complete {
 			return Yes
 		}

@@ -2,7 +2,11 @@
 
 package dissect
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/weirnet/weir/internal/record"
+)
 
 // telnet: recognised by its option negotiation (RFC 854, RFC 855); a session without any is not.
 var _ = register(Protocol{
@@ -45,7 +49,7 @@ func inspectTelnet(c *Conversation, r *Result) Verdict {
 	o = r.Object("telnet")
 	telnetCommands(c.ToServer(), o)
 	if bytes.Contains(serverText, []byte("assword")) {
-		r.Risk("cleartext-credentials")
+		r.Risk(record.RiskCleartextCredentials)
 		return Yes
 	}
 	return YesMore

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/wire/tls"
 	"github.com/weirnet/weir/internal/wire/x509"
 )
@@ -154,7 +155,7 @@ func (s *tlsScratch) reportHello(r *Result, o *Object) {
 	o.Text("ja3", h.AppendJA3(s.text[:0]))
 	o.Text("ja4", h.AppendJA4(s.text[:0], s.transport))
 	if !h.HasServerName && !h.ESNI && !h.SSL2 {
-		r.Risk("tls-missing-sni")
+		r.Risk(record.RiskTLSMissingSNI)
 	}
 }
 
@@ -181,10 +182,10 @@ func (s *tlsScratch) reportAnswer(r *Result, o *Object) {
 		o.Bool("resumed", true)
 	}
 	if v := a.Negotiated(); v < tls.VersionTLS12 || v == tls.VersionDTLS10 {
-		r.Risk("tls-obsolete-version")
+		r.Risk(record.RiskTLSObsoleteVersion)
 	}
 	if tls.IsWeakCipher(a.CipherSuite) {
-		r.Risk("tls-weak-cipher")
+		r.Risk(record.RiskTLSWeakCipher)
 	}
 }
 
@@ -219,7 +220,7 @@ func (s *tlsScratch) reportCertificate(r *Result, o *Object) {
 	r.SetCertificate(CertificateShown)
 	if c.SelfIssued {
 		r.SetCertificate(CertificateSelfSigned)
-		r.Risk("certificate-self-signed")
+		r.Risk(record.RiskCertificateSelfSigned)
 		o.Bool("certificate_self_signed", true)
 	}
 	o.Text("certificate_subject", c.Subject.CommonName)

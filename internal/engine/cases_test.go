@@ -13,7 +13,7 @@ import (
 
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/packet"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // Packets are raw IPv4, built here. Times are in seconds.
@@ -117,16 +117,16 @@ func lookup(at float64, port uint16) []sent {
 // play runs packets through n workers. summary is a line for each flow: ends, packets of each, name and how, host, application.
 func play(t *testing.T, n int, packets []sent) (summary []string, records []byte) {
 	t.Helper()
-	p := engine.NewPipeline(config(t), n, 0, func(f *report.Flow) error {
+	p := engine.NewPipeline(config(t), n, 0, func(f *record.Flow) error {
 		records = append(f.AppendJSON(records), '\n')
 		line := fmt.Sprintf("%v>%v %d/%d %s %s", f.Client.Addr, f.Server.Addr, f.Client.Packets, f.Server.Packets, f.Protocol, f.Method)
 		if len(f.Hostname) > 0 {
 			line += " " + string(f.Hostname)
 		}
 		if f.Application != "" {
-			line += " " + f.Application + " " + f.ApplicationMethod
+			line += " " + f.Application + " " + f.ApplicationMethod.String()
 		}
-		summary = append(summary, line+" "+f.EndReason)
+		summary = append(summary, line+" "+f.EndReason.String())
 		return nil
 	})
 	for _, s := range packets {
@@ -249,7 +249,7 @@ func TestUpdates(t *testing.T) {
 		var got []string
 		c := config(t)
 		c.UpdateEvery = 15 * time.Second
-		p := engine.NewPipeline(c, workers, 0, func(f *report.Flow) error {
+		p := engine.NewPipeline(c, workers, 0, func(f *record.Flow) error {
 			got = append(got, fmt.Sprintf("%d %s %d %s", f.Server.Addr.Port(), f.State, f.Client.Packets, f.EndReason))
 			return nil
 		})
@@ -279,7 +279,7 @@ func TestFirstAndLastSeen(t *testing.T) {
 // TestManyInterfaces: past what Frame.Interface can number, interfaces have no name, and no wrong one.
 func TestManyInterfaces(t *testing.T) {
 	name := "?"
-	p := engine.NewPipeline(config(t), 1, 0, func(f *report.Flow) error { name = f.Interface; return nil })
+	p := engine.NewPipeline(config(t), 1, 0, func(f *record.Flow) error { name = f.Interface; return nil })
 	var number uint16
 	for n := range 70_000 {
 		number = p.AddInterface(fmt.Sprint("if", n))
@@ -297,7 +297,7 @@ func TestManyInterfaces(t *testing.T) {
 // TestMassIdle ends many flows at a time, again and again: memory does not grow with each time.
 func TestMassIdle(t *testing.T) {
 	for _, workers := range []int{1, 2} {
-		p := engine.NewPipeline(config(t), workers, 0, func(*report.Flow) error { return nil })
+		p := engine.NewPipeline(config(t), workers, 0, func(*record.Flow) error { return nil })
 		var first int64
 		for round := range 8 {
 			for n := range 50_000 {

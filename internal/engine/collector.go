@@ -11,7 +11,7 @@ import (
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/packet"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // batch is what one worker hands on at a time: names learnt, and records of flows. It is used again.
@@ -32,15 +32,15 @@ type learned struct {
 
 // pending is a flow's record on its way to the collector, with what the record refers to.
 type pending struct {
-	number           uint64
-	record           report.Flow
-	text             []byte
-	vlans            [packet.MaxVLANs]uint16
-	tunnels          [packet.MaxTunnels]packet.Tunnel
-	certificate      dissect.Certificate
-	nVLAN, nTunnel   uint8
-	hostEnd, infoEnd uint16
-	iface            uint16
+	number         uint64
+	record         record.Flow
+	text           []byte
+	vlans          [packet.MaxVLANs]uint16
+	tunnels        [packet.MaxTunnels]packet.Tunnel
+	certificate    dissect.Certificate
+	nVLAN, nTunnel uint8
+	hostEnd        uint16
+	iface          uint16
 }
 
 func (b *batch) learn(client netip.Addr, h dissect.Hint, number uint64, now int64) {
@@ -93,7 +93,7 @@ func (b *batch) reset() {
 type collector struct {
 	classifier *classify.Classifier
 	hints      *classify.Hints
-	emit       func(*report.Flow) error
+	emit       func(*record.Flow) error
 
 	mu         sync.Mutex // over what the pipeline's goroutine and the collector's share
 	interfaces []string
@@ -146,12 +146,12 @@ func (c *collector) tick(batches []*batch) {
 // finish adds to a record what needs more than its own flow.
 func (c *collector) finish(e *pending) {
 	r := &e.record
-	r.Hostname, r.Info, r.Risks = e.text[:e.hostEnd], e.text[e.hostEnd:e.infoEnd], e.text[e.infoEnd:]
+	r.Hostname, r.Info = e.text[:e.hostEnd], e.text[e.hostEnd:]
 	r.VLANs, r.Tunnels = e.vlans[:e.nVLAN], e.tunnels[:e.nTunnel]
 	if int(e.iface) < len(c.interfaces) {
 		r.Interface = c.interfaces[e.iface]
 	}
-	if r.Application != "" || r.Method == "dpi" && !carriesApplications[r.Category] {
+	if r.Application != "" || r.Method == record.MethodDPI && !carriesApplications[r.Category] {
 		return
 	}
 	var name []byte
@@ -160,13 +160,13 @@ func (c *collector) finish(e *pending) {
 	}
 	app := c.classifier.Guess(name, r.Server.Addr.Addr(), e.certificate)
 	if app.ID != "" {
-		r.Application, r.ApplicationMethod = app.ID, app.Method.String()
+		r.Application, r.ApplicationMethod = app.ID, app.Method
 		if app.Category != "" {
 			r.Category = app.Category
 		}
 	}
 	if len(name) > 0 {
-		r.Hostname, r.HostnameMethod = name, classify.ByDNS.String()
+		r.Hostname, r.HostnameMethod = name, record.HostnameByDNS
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // Where the kernel counts, a frame is only shown to the dissectors, and the counters of its flow are read from the kernel's slot at
@@ -413,7 +414,7 @@ func (w *worker) retire(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) 
 	s.status = slotEnding
 	e := w.counted.entry()
 	r := w.record(e, i, f, d, d.text)
-	r.State, r.EndReason = "end", why.String()
+	r.State, r.EndReason = record.StateEnd, endReasons[why]
 	w.counted.dying = append(w.counted.dying, ending{slot, e, f.Marks&clientIsLower != 0})
 }
 

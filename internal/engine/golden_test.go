@@ -18,7 +18,7 @@ import (
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/engine"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 var update = flag.Bool("update", false, "write the expected output of testdata/*.pcap anew")
@@ -56,7 +56,7 @@ func replay(t testing.TB, file string, n int) []byte {
 	}
 	defer r.Close()
 	var out []byte
-	p := engine.NewPipeline(config(t), n, 0, func(f *report.Flow) error {
+	p := engine.NewPipeline(config(t), n, 0, func(f *record.Flow) error {
 		out = append(f.AppendJSON(out), '\n')
 		return nil
 	})
@@ -118,7 +118,7 @@ func compareLines(t *testing.T, got, want []byte) {
 
 // TestSchema holds every record of every recording against the JSON Schema, and shows that the schema can refuse.
 func TestSchema(t *testing.T) {
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(report.Schema))
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(record.Schema))
 	if err != nil {
 		t.Fatal(err)
 	}

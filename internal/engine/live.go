@@ -12,7 +12,7 @@ import (
 	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/flow"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // Live takes frames from sources that go on, one for each worker, and gives out flow records. A worker is its source's only
@@ -50,12 +50,12 @@ type LiveWorker struct {
 // NewLive returns n workers. emit gets each record, valid during the call, from one goroutine; after its first error, which Close
 // returns, it is not called again. Their times are of the wall clock at that moment, and the time between them is right even where it
 // was set meanwhile.
-func NewLive(c Config, n, hints int, emit func(*report.Flow) error) *Live {
+func NewLive(c Config, n, hints int, emit func(*record.Flow) error) *Live {
 	l := &Live{
 		collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints)},
 		batches:   make(chan handed, 2*n), done: make(chan struct{}), totals: make([]Totals, n),
 	}
-	l.collector.emit = func(f *report.Flow) error {
+	l.collector.emit = func(f *record.Flow) error {
 		f.FirstSeen += l.step
 		f.LastSeen += l.step
 		return emit(f)

@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/packet"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // stillKernel counts what a test says.
@@ -54,7 +54,7 @@ func newStill(t *testing.T, flows int) (*LiveWorker, stillKernel) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	live := NewLive(Config{Classifier: classify.New(apps), Protocols: dissect.NewTable()}, 1, 0, func(*report.Flow) error { return nil })
+	live := NewLive(Config{Classifier: classify.New(apps), Protocols: dissect.NewTable()}, 1, 0, func(*record.Flow) error { return nil })
 	t.Cleanup(func() {
 		if err := live.Close(); err != nil {
 			t.Error(err)

@@ -15,7 +15,7 @@ import (
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/packet"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // The kernel is played here: its slots are what a test says they are. The real one is tested in capture/kernel and agent.
@@ -113,12 +113,12 @@ func runLive(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Fram
 }
 
 // runLiveRecords plays a script, and gives the records.
-func runLiveRecords(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Frame))) (records []report.Flow, totals engine.Totals) {
+func runLiveRecords(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Frame))) (records []record.Flow, totals engine.Totals) {
 	t.Helper()
 	s.shown = map[uint32]int32{}
 	c := config(t)
 	c.Flows = flow.Config{MaxFlows: flows, Linger: time.Second, Idle: 2 * time.Second}
-	live := engine.NewLive(c, 1, 0, func(f *report.Flow) error {
+	live := engine.NewLive(c, 1, 0, func(f *record.Flow) error {
 		kept := *f
 		kept.Info = slices.Clone(f.Info) // the engine's until we return
 		records = append(records, kept)
@@ -337,7 +337,7 @@ func TestFullTableAtTheEnd(t *testing.T) {
 func TestBlockedOutput(t *testing.T) {
 	query := udp("192.0.2.1", "192.0.2.2", 40000, 53, dnsQuery)
 	writing, goOn := make(chan struct{}), make(chan struct{})
-	live := engine.NewLive(config(t), 1, 0, func(*report.Flow) error {
+	live := engine.NewLive(config(t), 1, 0, func(*record.Flow) error {
 		close(writing)
 		<-goOn
 		return nil

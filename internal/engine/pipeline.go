@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/packet"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // tick is how often flows are looked through for their end and handed on, in nanoseconds of the packets' own time.
@@ -66,7 +66,7 @@ const (
 
 // NewPipeline returns a pipeline of n workers. emit gets each record, valid during the call; after its first error, which
 // Close returns, it is not called again. Hints bounds the memory of DNS names, 0 for the default.
-func NewPipeline(c Config, n, hints int, emit func(*report.Flow) error) *Pipeline {
+func NewPipeline(c Config, n, hints int, emit func(*record.Flow) error) *Pipeline {
 	p := &Pipeline{collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), emit: emit}}
 	for range max(n, 1) {
 		p.workers = append(p.workers, newWorker(c))

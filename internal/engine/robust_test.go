@@ -14,7 +14,7 @@ import (
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/packet"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // frames reads all frames of the recordings, with memory of their own.
@@ -37,7 +37,7 @@ func frames(t testing.TB) []engine.Frame {
 
 // validating returns a pipeline that checks that each record is JSON without control characters.
 func validating(t testing.TB, c engine.Config, records *int) *engine.Pipeline {
-	return engine.NewPipeline(c, 1, 0, func(f *report.Flow) error {
+	return engine.NewPipeline(c, 1, 0, func(f *record.Flow) error {
 		*records++
 		line := f.AppendJSON(nil)
 		if !json.Valid(line) {
@@ -116,7 +116,7 @@ func TestMutations(t *testing.T) {
 
 // TestNoAllocationPerPacket: a packet of a flow that has its name, or that no one can name, allocates nothing.
 func TestNoAllocationPerPacket(t *testing.T) {
-	p := engine.NewPipeline(config(t), 1, 0, func(*report.Flow) error { return nil })
+	p := engine.NewPipeline(config(t), 1, 0, func(*record.Flow) error { return nil })
 	all := frames(t)
 	for i := range all {
 		all[i].Time = all[0].Time // one tick, so that no flow ends
@@ -158,8 +158,8 @@ func TestHoles(t *testing.T) {
 	named := 0
 	c := config(t)
 	c.Flows = flow.Config{MaxFlows: 1 << 18}
-	p := engine.NewPipeline(c, 1, 0, func(f *report.Flow) error {
-		if f.Protocol == "http" && f.Method == "dpi" {
+	p := engine.NewPipeline(c, 1, 0, func(f *record.Flow) error {
+		if f.Protocol == "http" && f.Method == record.MethodDPI {
 			named++
 		}
 		return nil
@@ -198,7 +198,7 @@ func TestMemoryPerFlow(t *testing.T) {
 	c := config(t)
 	const first, flows = 50_000, 150_000 // the first ones fill pools and tables that the others use again
 	c.Flows = flow.Config{MaxFlows: flows * 2}
-	p := engine.NewPipeline(c, 1, 0, func(*report.Flow) error { return nil })
+	p := engine.NewPipeline(c, 1, 0, func(*record.Flow) error { return nil })
 	now := int64(1.7e18)
 	var before int64
 	for n := range uint32(flows) {

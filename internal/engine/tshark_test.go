@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// record is what these tests read of a flow record.
-type record struct {
+// read is what these tests read of a flow record.
+type read struct {
 	Client   struct{ IP, Port any }
 	Server   struct{ IP, Port any }
 	Protocol string
@@ -29,7 +29,7 @@ type record struct {
 	}
 }
 
-func (r *record) ends() (client, server string) {
+func (r *read) ends() (client, server string) {
 	return fmt.Sprint(r.Client.IP, " ", r.Client.Port), fmt.Sprint(r.Server.IP, " ", r.Server.Port)
 }
 
@@ -91,25 +91,25 @@ func withoutPort(host string) string {
 func TestAgainstTshark(t *testing.T) {
 	fields := []struct {
 		name, field string
-		value       func(*record) string
+		value       func(*read) string
 		fromServer  bool
 	}{
-		{"SNI", "tls.handshake.extensions_server_name", func(r *record) string { return r.TLS.SNI }, false},
-		{"HTTP host", "http.host", func(r *record) string {
+		{"SNI", "tls.handshake.extensions_server_name", func(r *read) string { return r.TLS.SNI }, false},
+		{"HTTP host", "http.host", func(r *read) string {
 			if r.Protocol != "http" && r.Protocol != "websocket" {
 				return ""
 			}
 			return r.Hostname
 		}, false},
-		{"DNS query", "dns.qry.name", func(r *record) string { return r.DNS.Query }, false},
-		{"SSH client", "ssh.protocol", func(r *record) string { return r.SSH.Client }, false},
-		{"SSH server", "ssh.protocol", func(r *record) string { return r.SSH.Server }, true},
+		{"DNS query", "dns.qry.name", func(r *read) string { return r.DNS.Query }, false},
+		{"SSH client", "ssh.protocol", func(r *read) string { return r.SSH.Client }, false},
+		{"SSH server", "ssh.protocol", func(r *read) string { return r.SSH.Server }, true},
 	}
 	compared := map[string]int{}
 	for _, file := range captures(t) {
-		records := map[string]*record{}
+		records := map[string]*read{}
 		for _, line := range bytes.Split(bytes.TrimSpace(replay(t, file, 1)), []byte("\n")) {
-			r := new(record)
+			r := new(read)
 			if err := json.Unmarshal(line, r); err != nil {
 				t.Fatal(err)
 			}

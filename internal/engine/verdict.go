@@ -9,33 +9,23 @@ import (
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/flow"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // learn keeps what a dissector's result says of the flow, and passes on what it says of others; number and now are those of the
 // frame that told it.
 func (w *worker) learn(d *detail, r *dissect.Result, number uint64, now int64) {
-	d.protocol, d.method = r.Protocol(), classify.MethodDPI
+	d.protocol, d.method = r.Protocol(), record.MethodDPI
 	d.application = w.Classifier.FromResult(r)
 	d.certificate = r.Certificate()
 	info := r.Info()
-	size := len(r.Host()) + len(info)
-	for _, risk := range r.Risks() {
-		size += len(risk) + len(`"",`)
-	}
-	if cap(d.text) < size {
+	if size := len(r.Host()) + len(info); cap(d.text) < size {
 		d.text = make([]byte, 0, size) // just what is needed: most flows learn once, and keep it
 	}
 	d.text = append(d.text[:0], r.Host()...)
 	d.hostEnd = uint16(len(d.text))
 	d.text = append(d.text, info...)
-	d.infoEnd = uint16(len(d.text))
-	for i, risk := range r.Risks() {
-		if i > 0 {
-			d.text = append(d.text, ',')
-		}
-		d.text = dissect.AppendText(d.text, risk)
-	}
+	d.risks = r.Risks()
 	for _, h := range r.Hints() {
 		w.batch.learn(w.flow.Client.Addr(), h, number, now)
 	}
@@ -49,7 +39,7 @@ func (w *worker) learn(d *detail, r *dissect.Result, number uint64, now int64) {
 
 // finish lets the dissectors that still wait at a flow's end have the last word.
 func (w *worker) finish(i flow.Index, f *flow.Flow, d *detail) {
-	if d.method == classify.MethodNone {
+	if d.method == record.MethodNone {
 		w.setFlow(i, f)
 		if r := d.session.Finish(w.Protocols, w.pool, &w.flow); r != nil {
 			w.learn(d, r, d.number, f.Last)
@@ -69,7 +59,13 @@ func (w *worker) ended(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) {
 		return
 	}
 	r := w.record(w.batch.flow(), i, f, d, d.text)
-	r.State, r.EndReason = "end", why.String()
+	r.State, r.EndReason = record.StateEnd, endReasons[why]
+}
+
+// endReasons are the records' words for the table's reasons.
+var endReasons = [...]record.EndReason{
+	flow.Closed: record.EndClosed, flow.Reset: record.EndReset, flow.Idle: record.EndIdle, flow.Evicted: record.EndEvicted,
+	flow.Shutdown: record.EndShutdown,
 }
 
 // update makes records of the flows that had packets since their last one.
@@ -80,40 +76,40 @@ func (w *worker) update() {
 			return
 		}
 		r := w.record(w.batch.flow(), i, f, d, slices.Clone(d.text)) // the collector reads it while the flow goes on
-		r.State = "update"
+		r.State = record.StateUpdate
 		if !d.isReported {
-			r.State = "new"
+			r.State = record.StateNew
 		}
 		d.isReported, d.reported = true, f.Last
 	})
 }
 
 // record makes e a record of the flow, with text as its texts.
-func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text []byte) *report.Flow {
+func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text []byte) *record.Flow {
 	e.number, e.certificate, e.iface = d.number, d.certificate, d.iface
 	e.vlans, e.tunnels, e.text = d.vlans, d.tunnels, text
 	r := &e.record
 	key := w.table.Key(i)
 	client, server := w.ends(i)
-	*r = report.Flow{
+	*r = record.Flow{
 		ID: key.ID(d.first), CommunityID: key.AppendCommunityID(r.CommunityID[:0], d.icmpType, d.icmpCode, f.Marks&clientIsLower != 0),
 		IPVersion: key.Version(), Proto: key.Proto(),
-		Client:    report.Endpoint{Addr: client, MAC: d.clientMAC, Packets: f.Packets[0], Bytes: f.Bytes[0]},
-		Server:    report.Endpoint{Addr: server, MAC: d.serverMAC, Packets: f.Packets[1], Bytes: f.Bytes[1]},
+		Client:    record.Endpoint{Addr: client, MAC: d.clientMAC, Packets: f.Packets[0], Bytes: f.Bytes[0]},
+		Server:    record.Endpoint{Addr: server, MAC: d.serverMAC, Packets: f.Packets[1], Bytes: f.Bytes[1]},
 		Direction: direction(server.Addr(), d.serverMAC),
 		Protocol:  d.protocol, Application: d.application.ID, Category: d.application.Category,
-		ApplicationMethod: d.application.Method.String(),
+		ApplicationMethod: d.application.Method,
 		ICMPType:          d.icmpType, ICMPCode: d.icmpCode,
 		FirstSeen: d.first, LastSeen: max(d.first, f.Last),
+		Risks: d.risks,
 	}
-	e.nVLAN, e.nTunnel, e.hostEnd, e.infoEnd = d.nVLAN, d.nTunnel, d.hostEnd, d.infoEnd
-	method := d.method
-	if method == classify.MethodNone {
+	e.nVLAN, e.nTunnel, e.hostEnd = d.nVLAN, d.nTunnel, d.hostEnd
+	r.Method = d.method
+	if r.Method == record.MethodNone {
 		if r.Protocol = guessProtocol(key.Proto(), client.Port(), server.Port(), f.Marks&fromSYN != 0); r.Protocol != "" {
-			method = classify.MethodPort
+			r.Method = record.MethodPort
 		}
 	}
-	r.Method = method.String()
 	if r.Category == "" {
 		r.Category = w.Protocols.Category(w.Protocols.ID(r.Protocol))
 	}
@@ -129,12 +125,12 @@ func guessProtocol(proto uint8, client, server uint16, sure bool) string {
 }
 
 // direction is what the addresses alone tell. Who is LAN and who is WAN is the topology's to say.
-func direction(server netip.Addr, mac [6]byte) string {
+func direction(server netip.Addr, mac [6]byte) record.Direction {
 	switch {
 	case server.IsMulticast():
-		return "multicast"
+		return record.DirectionMulticast
 	case server == broadcast, mac == broadcastMAC: // the latter is a subnet's
-		return "broadcast"
+		return record.DirectionBroadcast
 	}
-	return "unknown"
+	return record.DirectionUnknown
 }

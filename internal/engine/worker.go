@@ -12,6 +12,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // Config is what all workers share. Zero values mean defaults.
@@ -74,13 +75,14 @@ type detail struct {
 	first   int64
 	isn     uint32 // TCP: the client's initial sequence number, where fromSYN
 	session *dissect.Session
-	// text holds the host name, the metadata and the risks, one after the other.
+	// text holds the host name and the metadata, one after the other.
 	text                 []byte
-	hostEnd, infoEnd     uint16
+	hostEnd              uint16
 	protocol             string
 	application          classify.Application
-	method               classify.Method
+	method               record.Method
 	certificate          dissect.Certificate
+	risks                record.Risks
 	icmpType, icmpCode   uint8
 	clientMAC, serverMAC [6]byte
 	vlans                [packet.MaxVLANs]uint16
@@ -347,7 +349,7 @@ func (w *worker) begin(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, 
 	client, server := w.ends(i)
 	if name := w.expected.find(server, client.Addr(), transport(p.Proto), fr.Time); name != "" {
 		f.Marks |= decided
-		d.protocol, d.method = name, classify.MethodDPI
+		d.protocol, d.method = name, record.MethodDPI
 	}
 }
 
@@ -358,7 +360,7 @@ func (w *worker) isTunnel(i flow.Index, p *packet.Packet) bool {
 	}
 	w.table.Flow(i).Marks |= decided
 	d := w.table.Detail(i)
-	d.protocol, d.method = p.Tunnel.String(), classify.MethodDPI
+	d.protocol, d.method = p.Tunnel.String(), record.MethodDPI
 	return true
 }
 

@@ -4,7 +4,7 @@ package flow
 
 import "time"
 
-// Reason says why a flow left the table; String gives the record's end_reason.
+// Reason says why a flow left the table.
 type Reason uint8
 
 // The reasons.
@@ -15,10 +15,6 @@ const (
 	Evicted                // the table was full and this flow was the least worth keeping
 	Shutdown               // the owner ended all flows
 )
-
-func (r Reason) String() string {
-	return [...]string{"closed", "reset", "idle", "evicted", "shutdown"}[r]
-}
 
 // State is where a flow is in its life, as far as expiry cares.
 type State uint8

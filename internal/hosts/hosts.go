@@ -13,7 +13,7 @@ import (
 
 	"github.com/weirnet/weir/internal/identify"
 	"github.com/weirnet/weir/internal/oui"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // Host is one device.
@@ -252,7 +252,7 @@ func (h *host) public() Host {
 	slices.SortFunc(p.Addresses, func(a, b Address) int { return a.IP.Compare(b.IP) })
 	evidence := slices.Clone(h.evidence)
 	if h.key.mac != [6]byte{} {
-		p.MAC = string(report.AppendMAC(nil, h.key.mac))
+		p.MAC = string(record.AppendMAC(nil, h.key.mac))
 		p.Vendor, p.RandomMAC = oui.Vendor(h.key.mac), oui.IsRandom(h.key.mac)
 		if p.Vendor != "" {
 			evidence = append(evidence, identify.Evidence{Source: identify.Vendor, Value: p.Vendor})

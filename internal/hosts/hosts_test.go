@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/packet"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -36,12 +36,12 @@ func onLink(a netip.Addr) topology.Place {
 }
 
 // from is a record of a device's flow to a server of the Internet.
-func from(mac [6]byte, client, protocol, info string, after time.Duration) *report.Flow {
+func from(mac [6]byte, client, protocol, info string, after time.Duration) *record.Flow {
 	at := start.Add(after).UnixNano()
-	return &report.Flow{
-		Client: report.Endpoint{Addr: netip.MustParseAddrPort(client), MAC: mac, Packets: 1, Side: "lan"},
-		Server: report.Endpoint{Addr: netip.MustParseAddrPort("203.0.113.7:443"), Packets: 1, Side: "wan"},
-		Proto:  packet.ProtoTCP, Protocol: protocol, Method: "dpi", Info: []byte(info), Interface: "lan0", FirstSeen: at, LastSeen: at,
+	return &record.Flow{
+		Client: record.Endpoint{Addr: netip.MustParseAddrPort(client), MAC: mac, Packets: 1, Side: record.SideLAN},
+		Server: record.Endpoint{Addr: netip.MustParseAddrPort("203.0.113.7:443"), Packets: 1, Side: record.SideWAN},
+		Proto:  packet.ProtoTCP, Protocol: protocol, Method: record.MethodDPI, Info: []byte(info), Interface: "lan0", FirstSeen: at, LastSeen: at,
 	}
 }
 
@@ -59,7 +59,7 @@ func TestDevice(t *testing.T) {
 	table.Flow(from(phone, "192.168.1.20:5000", "tls", `"tls":{"ja4":"t13d1516h2_8daaf6152771_b0da82dd1658"}`, 0), onLink)
 	table.Flow(from(phone, "[2001:db8::20]:5000", "http", `"http":{"user_agent":"Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148"}`, time.Minute), onLink)
 	r := from(phone, "0.0.0.0:68", "dhcp", `"dhcp":{"message_type":"request","client_mac":"d6:11:22:33:44:55","host_name":"Anna-iPhone","fqdn":"other.example.com"}`, 2*time.Minute)
-	r.Client.Side, r.Server = "lan", report.Endpoint{Addr: netip.MustParseAddrPort("255.255.255.255:67"), Side: "broadcast"}
+	r.Client.Side, r.Server = record.SideLAN, record.Endpoint{Addr: netip.MustParseAddrPort("255.255.255.255:67"), Side: record.SideBroadcast}
 	table.Flow(r, onLink)
 	h := only(t, table)
 	if h.MAC != "d6:11:22:33:44:55" || !h.RandomMAC || h.Interface != "lan0" || h.Router.IsValid() || h.IsRouter {

@@ -13,13 +13,13 @@ import (
 
 	"github.com/weirnet/weir/internal/identify"
 	"github.com/weirnet/weir/internal/packet"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
 )
 
 // Flow learns from a record that has its sides. place says how an address of the LAN is reached.
-func (t *Table) Flow(r *report.Flow, place func(netip.Addr) topology.Place) {
-	isLAN := func(e *report.Endpoint) bool { return e.Side == topology.LAN.String() }
+func (t *Table) Flow(r *record.Flow, place func(netip.Addr) topology.Place) {
+	isLAN := func(e *record.Endpoint) bool { return e.Side == record.SideLAN }
 	client, server := isLAN(&r.Client), isLAN(&r.Server)
 	if !client && !server {
 		return
@@ -38,7 +38,7 @@ func (t *Table) Flow(r *report.Flow, place func(netip.Addr) topology.Place) {
 }
 
 // end is the device at one end of a flow; nil where it isn't known yet which one that is.
-func (t *Table) end(e *report.Endpoint, r *report.Flow, place func(netip.Addr) topology.Place, at time.Time) *host {
+func (t *Table) end(e *record.Endpoint, r *record.Flow, place func(netip.Addr) topology.Place, at time.Time) *host {
 	addr := e.Addr.Addr()
 	if addr.IsUnspecified() { // it asks for an address: the messages themselves say who it is
 		return nil
@@ -125,8 +125,8 @@ func said(info []byte, member string) string {
 }
 
 // learn takes what a record's own protocol says of its ends, of which either may be nil.
-func (t *Table) learn(r *report.Flow, client, server *host, at time.Time) {
-	if server != nil && r.Method == "dpi" && (r.Proto == packet.ProtoTCP || r.Proto == packet.ProtoUDP) {
+func (t *Table) learn(r *record.Flow, client, server *host, at time.Time) {
+	if server != nil && r.Method == record.MethodDPI && (r.Proto == packet.ProtoTCP || r.Proto == packet.ProtoUDP) {
 		server.tell(identify.OpenService, packet.ProtoName(r.Proto)+"/"+strconv.Itoa(int(r.Server.Addr.Port())))
 	}
 	switch r.Protocol {
@@ -153,7 +153,7 @@ func (t *Table) learn(r *report.Flow, client, server *host, at time.Time) {
 }
 
 // dhcpClient is the device that a DHCP message is of: its sender may have no address yet.
-func (t *Table) dhcpClient(f *facts, client *host, r *report.Flow, at time.Time) *host {
+func (t *Table) dhcpClient(f *facts, client *host, r *record.Flow, at time.Time) *host {
 	mac, ok := parseMAC(f.DHCP.MAC)
 	if !ok || f.DHCP.Type == "offer" || f.DHCP.Type == "ack" {
 		return client

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/identify"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // Store keeps a table in two files, of which one is whole at any moment: each saving overwrites the older one, in place, since the
@@ -168,7 +168,7 @@ func (t *Table) saved() []saved {
 			First: h.first, Last: h.last,
 		}
 		if k.mac != [6]byte{} {
-			d.MAC = string(report.AppendMAC(nil, k.mac))
+			d.MAC = string(record.AppendMAC(nil, k.mac))
 		}
 		all = append(all, d)
 	}

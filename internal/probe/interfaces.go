@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -51,9 +52,9 @@ func (r *Report) readSides(sides topology.Sides) error {
 	for i := range r.Interfaces {
 		switch name := r.Interfaces[i].Name; {
 		case slices.Contains(wan, name):
-			r.Interfaces[i].Side = topology.WAN.String()
+			r.Interfaces[i].Side = record.SideWAN.String()
 		case slices.Contains(lan, name):
-			r.Interfaces[i].Side = topology.LAN.String()
+			r.Interfaces[i].Side = record.SideLAN.String()
 		}
 	}
 	return nil

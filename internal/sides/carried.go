@@ -7,7 +7,7 @@ import (
 
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/flow"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // maxCarried is how many records of connections that a card forwards are kept at most.
@@ -18,12 +18,12 @@ const maxCarried = 16384
 type carried map[flow.Key]*carriedRecord
 
 type carriedRecord struct {
-	*report.Flow
+	*record.Flow
 	isSeen bool // packets of it are seen again, and its flow will say when that is over
 }
 
 // pass passes a whole record of a connection on.
-func (p *Placer) pass(r *report.Flow, f *conntrack.Found) error {
+func (p *Placer) pass(r *record.Flow, f *conntrack.Found) error {
 	if f.Status&conntrack.HardwareOffloaded == 0 || f.Packets == [2]uint64{} {
 		return p.emit(r)
 	}
@@ -36,22 +36,22 @@ func (p *Placer) pass(r *report.Flow, f *conntrack.Found) error {
 		r = continued(old.Flow, r)
 	}
 	raise(r, f)
-	isIdle := r.EndReason == flow.Idle.String() || r.EndReason == flow.Evicted.String()
+	isIdle := r.EndReason == record.EndIdle || r.EndReason == record.EndEvicted
 	switch {
-	case r.State == "end" && isIdle && f.Ended == 0 && len(p.carried) < maxCarried:
-		r.State, r.EndReason = "update", ""
+	case r.State == record.StateEnd && isIdle && f.Ended == 0 && len(p.carried) < maxCarried:
+		r.State, r.EndReason = record.StateUpdate, record.NotEnded
 		p.carried[key] = &carriedRecord{clone(r), false}
-	case r.State == "end":
+	case r.State == record.StateEnd:
 		delete(p.carried, key)
 	case old != nil:
-		r.State = "update"
+		r.State = record.StateUpdate
 		p.carried[key] = &carriedRecord{clone(r), true}
 	}
 	return p.emit(r)
 }
 
 // continued is the record of a connection of which another flow has begun.
-func continued(old, r *report.Flow) *report.Flow {
+func continued(old, r *record.Flow) *record.Flow {
 	c := r
 	if rank(old) >= rank(r) {
 		c = clone(old)
@@ -62,7 +62,7 @@ func continued(old, r *report.Flow) *report.Flow {
 }
 
 // passJoined passes on the record of two legs.
-func (p *Placer) passJoined(key *flow.Key, r *report.Flow) error {
+func (p *Placer) passJoined(key *flow.Key, r *record.Flow) error {
 	f, ok := p.connections.Find(key)
 	if !ok || f.ID != r.Conntrack.ID {
 		return p.emit(r)
@@ -71,8 +71,8 @@ func (p *Placer) passJoined(key *flow.Key, r *report.Flow) error {
 }
 
 // raise takes over what the kernel counted of a connection. It counts all of it, so what was seen is a part of that.
-func raise(r *report.Flow, f *conntrack.Found) {
-	for way, end := range [...]*report.Endpoint{&r.Client, &r.Server} {
+func raise(r *record.Flow, f *conntrack.Found) {
+	for way, end := range [...]*record.Endpoint{&r.Client, &r.Server} {
 		end.Packets, end.Bytes = max(end.Packets, f.Packets[way]), max(end.Bytes, f.Bytes[way])
 	}
 }
@@ -98,7 +98,7 @@ func (p *Placer) followCarried(now time.Time) error {
 			if ok {
 				r.LastSeen = max(r.LastSeen, now.Add(-f.Ended).UnixNano())
 			}
-			r.State, r.EndReason = "end", flow.Idle.String()
+			r.State, r.EndReason = record.StateEnd, record.EndIdle
 			delete(p.carried, key)
 		}
 		if err := p.emit(clone(r.Flow)); err != nil {
@@ -111,7 +111,7 @@ func (p *Placer) followCarried(now time.Time) error {
 // endCarried ends what is left.
 func (p *Placer) endCarried() error {
 	for key, r := range p.carried {
-		r.State, r.EndReason = "end", flow.Shutdown.String()
+		r.State, r.EndReason = record.StateEnd, record.EndShutdown
 		delete(p.carried, key)
 		if err := p.emit(r.Flow); err != nil {
 			return err

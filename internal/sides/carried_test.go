@@ -9,7 +9,7 @@ import (
 
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/packet"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // onCard is the host's connection as it is when a card forwards it, with counts of the kernel.
@@ -21,9 +21,9 @@ func onCard(packets uint64) *conntrack.Connection {
 }
 
 // idle is the last record of a flow of which nothing came any more.
-func idle(client, server string, sent, answered uint64) *report.Flow {
-	r := record(client, server, sent, answered, "end")
-	r.EndReason = "idle"
+func idle(client, server string, sent, answered uint64) *record.Flow {
+	r := flowOf(client, server, sent, answered, record.StateEnd)
+	r.EndReason = record.EndIdle
 	r.ID[0] = 1
 	return r
 }
@@ -46,7 +46,7 @@ func TestCarried(t *testing.T) {
 	b := newBench()
 	var ids [][32]byte
 	emit := b.emit
-	b.emit = func(r *report.Flow) error {
+	b.emit = func(r *record.Flow) error {
 		ids = append(ids, r.ID)
 		return emit(r)
 	}
@@ -60,15 +60,15 @@ func TestCarried(t *testing.T) {
 	b.want(t, line("update", 200))
 
 	// The card gives it back for its last packets, which are another flow.
-	again := record(host, server, 1, 1, "new")
+	again := flowOf(host, server, 1, 1, record.StateNew)
 	again.ID[0] = 2
 	b.put(t, again)
 	b.want(t, line("update", 200))
 	b.table.Put(onCard(300), false)
 	b.tick(t) // now the flow tells
 	b.want(t)
-	again = record(host, server, 2, 2, "end")
-	again.ID[0], again.EndReason = 2, "closed"
+	again = flowOf(host, server, 2, 2, record.StateEnd)
+	again.ID[0], again.EndReason = 2, record.EndClosed
 	b.table.Drop(onCard(301))
 	b.put(t, again)
 	b.want(t, line("end", 301))

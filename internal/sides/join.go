@@ -9,7 +9,7 @@ import (
 
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/flow"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // joints are the records that wait for the other leg's, by the key of the connection's original tuple.
@@ -26,7 +26,7 @@ type queued struct {
 // joint is a connection of which the legs are flows of their own.
 type joint struct {
 	// legs have what is known of the client's packets and of the server's; nil: nothing yet.
-	legs    [2]*report.Flow
+	legs    [2]*record.Flow
 	since   time.Time
 	past    [2]sum // of flows of the legs that have ended before these
 	isKnown bool   // a record has been passed on
@@ -39,7 +39,7 @@ type sum struct {
 	first          int64 // 0: there is nothing
 }
 
-func (s *sum) add(r *report.Flow) {
+func (s *sum) add(r *record.Flow) {
 	s.packets += r.Client.Packets + r.Server.Packets // a leg has one end's
 	s.bytes += r.Client.Bytes + r.Server.Bytes
 	if s.first == 0 || r.FirstSeen < s.first {
@@ -66,7 +66,7 @@ func (x *joints) add(key flow.Key, j *joint) {
 func newJoints() joints { return joints{waiting: map[flow.Key]*joint{}} }
 
 // join brings a leg's record together with the other's.
-func (p *Placer) join(r *report.Flow, f *conntrack.Found) error {
+func (p *Placer) join(r *record.Flow, f *conntrack.Found) error {
 	key, _ := f.Original.Key()
 	j := p.joints.waiting[key]
 	if j == nil {
@@ -78,7 +78,7 @@ func (p *Placer) join(r *report.Flow, f *conntrack.Found) error {
 	if r.Client.Packets == 0 {
 		leg = 1
 	}
-	if old := j.legs[leg]; old != nil && old.State == "end" { // the leg paused: its flow ended, and another began
+	if old := j.legs[leg]; old != nil && old.State == record.StateEnd { // the leg paused: its flow ended, and another began
 		j.past[leg].add(old)
 	}
 	j.legs[leg] = clone(r)
@@ -99,11 +99,11 @@ func (p *Placer) whole(f *conntrack.Found) {
 		return
 	}
 	for i, r := range j.legs {
-		if r != nil && r.State != "end" {
+		if r != nil && r.State != record.StateEnd {
 			j.legs[i] = nil
 		}
 	}
-	if j.legs == [2]*report.Flow{} && j.past == [2]sum{} {
+	if j.legs == [2]*record.Flow{} && j.past == [2]sum{} {
 		delete(p.joints.waiting, key)
 	}
 }
@@ -111,17 +111,17 @@ func (p *Placer) whole(f *conntrack.Found) {
 // progress passes a joint's record on, as far as that is possible.
 func (p *Placer) progress(key flow.Key, j *joint) error {
 	both := j.legs[0] != nil && j.legs[1] != nil
-	isOver := both && j.legs[0].State == "end" && j.legs[1].State == "end"
-	isLive := slices.ContainsFunc(j.legs[:], func(r *report.Flow) bool { return r != nil && r.State != "end" })
+	isOver := both && j.legs[0].State == record.StateEnd && j.legs[1].State == record.StateEnd
+	isLive := slices.ContainsFunc(j.legs[:], func(r *record.Flow) bool { return r != nil && r.State != record.StateEnd })
 	switch {
 	case isOver:
 		delete(p.joints.waiting, key)
 		return p.passJoined(&key, j.merge())
 	case isLive:
 		merged := j.merge()
-		merged.State, merged.EndReason = "update", ""
+		merged.State, merged.EndReason = record.StateUpdate, record.NotEnded
 		if !j.isKnown {
-			merged.State = "new"
+			merged.State = record.StateNew
 		}
 		j.isKnown = true
 		return p.passJoined(&key, merged)
@@ -130,7 +130,7 @@ func (p *Placer) progress(key flow.Key, j *joint) error {
 }
 
 // best is the leg that says most of what the connection is.
-func (j *joint) best() *report.Flow {
+func (j *joint) best() *record.Flow {
 	a, b := j.legs[0], j.legs[1]
 	switch {
 	case a == nil:
@@ -144,11 +144,11 @@ func (j *joint) best() *report.Flow {
 }
 
 // rank is the higher, the surer a record names its flow.
-func rank(r *report.Flow) (n int) {
-	if r.Method == "dpi" {
+func rank(r *record.Flow) (n int) {
+	if r.Method == record.MethodDPI {
 		n += 4
 	}
-	if len(r.Hostname) > 0 && r.HostnameMethod == "" {
+	if len(r.Hostname) > 0 && r.HostnameMethod == record.HostnameInFlow {
 		n += 2
 	}
 	if r.Application != "" {
@@ -158,7 +158,7 @@ func rank(r *report.Flow) (n int) {
 }
 
 // merge makes one record of the legs: the verdict of the better one, the counts of both.
-func (j *joint) merge() *report.Flow {
+func (j *joint) merge() *record.Flow {
 	merged := clone(j.best())
 	sums := j.past
 	for leg, r := range j.legs {
@@ -206,7 +206,7 @@ func (p *Placer) giveUpFirst(isFull bool) error {
 	if p.joints.waiting[first.key] != first.joint {
 		return nil
 	}
-	isLive := slices.ContainsFunc(first.joint.legs[:], func(r *report.Flow) bool { return r != nil && r.State != "end" })
+	isLive := slices.ContainsFunc(first.joint.legs[:], func(r *record.Flow) bool { return r != nil && r.State != record.StateEnd })
 	if isLive && !isFull {
 		first.joint.since = time.Now()
 		p.joints.queue = append(p.joints.queue, first)
@@ -220,9 +220,9 @@ func (p *Placer) giveUpFirst(isFull bool) error {
 }
 
 // clone copies a record with all that it refers to.
-func clone(r *report.Flow) *report.Flow {
+func clone(r *record.Flow) *record.Flow {
 	c := *r
-	c.CommunityID, c.Hostname, c.Info, c.Risks = bytes.Clone(r.CommunityID), bytes.Clone(r.Hostname), bytes.Clone(r.Info), bytes.Clone(r.Risks)
+	c.CommunityID, c.Hostname, c.Info = bytes.Clone(r.CommunityID), bytes.Clone(r.Hostname), bytes.Clone(r.Info)
 	c.VLANs, c.Tunnels = slices.Clone(r.VLANs), slices.Clone(r.Tunnels)
 	return &c
 }

@@ -5,7 +5,7 @@ package sides
 import (
 	"time"
 
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 const (
@@ -19,13 +19,13 @@ const (
 type late []lateRecord
 
 type lateRecord struct {
-	*report.Flow
+	*record.Flow
 	since time.Time
 }
 
 // isLate says whether a record of no known connection is to wait, and has it do so. What a live flow tells is told again later.
-func (p *Placer) isLate(r *report.Flow) bool {
-	if p.connections == nil || r.State != "end" || !p.connections.IsBehind() || len(p.late) >= maxLate {
+func (p *Placer) isLate(r *record.Flow) bool {
+	if p.connections == nil || r.State != record.StateEnd || !p.connections.IsBehind() || len(p.late) >= maxLate {
 		return false
 	}
 	p.late = append(p.late, lateRecord{clone(r), time.Now()})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/record"
 )
 
 const unplaced = "end transit 203.0.113.1:40112 (wan) 3/300 -> 198.51.100.7:443 (wan) 5/500"
@@ -15,9 +16,9 @@ const unplaced = "end transit 203.0.113.1:40112 (wan) 3/300 -> 198.51.100.7:443 
 func TestLate(t *testing.T) {
 	b := newBench()
 	b.table.SetBehind(true)
-	b.put(t, record(gateway, server, 3, 5, "update"))
+	b.put(t, flowOf(gateway, server, 3, 5, record.StateUpdate))
 	b.want(t, "update"+unplaced[len("end"):])
-	b.put(t, record(gateway, server, 3, 5, "end"))
+	b.put(t, flowOf(gateway, server, 3, 5, record.StateEnd))
 	b.tick(t)
 	b.want(t)
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
@@ -32,19 +33,19 @@ func TestLate(t *testing.T) {
 func TestLateForEver(t *testing.T) {
 	b := newBench()
 	b.table.SetBehind(true)
-	b.put(t, record(gateway, server, 3, 5, "end"))
+	b.put(t, flowOf(gateway, server, 3, 5, record.StateEnd))
 	if err := b.Tick(time.Now().Add(lateFor + time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	b.want(t, unplaced)
-	b.put(t, record(gateway, server, 3, 5, "end"))
+	b.put(t, flowOf(gateway, server, 3, 5, record.StateEnd))
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
 	b.want(t, unplaced)
 	const more = 10
 	for range maxLate + more {
-		b.put(t, record(gateway, server, 3, 5, "end"))
+		b.put(t, flowOf(gateway, server, 3, 5, record.StateEnd))
 	}
 	if len(b.out) != more || len(b.late) != maxLate {
 		t.Errorf("%d were passed on, %d wait", len(b.out), len(b.late))

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/packet"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // maxRecent is how many of the last records are kept, to be explained.
@@ -19,27 +19,27 @@ const maxRecent = 4096
 
 // recent are the last records that were passed on, in a ring.
 type recent struct {
-	records []report.Flow
+	records []record.Flow
 	next    int
 }
 
 // keep copies a record into the ring, in the memory of the one that it replaces.
-func (x *recent) keep(r *report.Flow) {
+func (x *recent) keep(r *record.Flow) {
 	if len(x.records) < maxRecent {
-		x.records = append(x.records, report.Flow{})
+		x.records = append(x.records, record.Flow{})
 	}
 	old := &x.records[x.next]
 	kept := *r
 	kept.CommunityID = append(old.CommunityID[:0], r.CommunityID...)
 	kept.Hostname = append(old.Hostname[:0], r.Hostname...)
-	kept.Info, kept.Risks = nil, nil // what a flow says is not what explains it
+	kept.Info, kept.Risks = nil, 0 // what a flow says is not what explains it
 	kept.VLANs, kept.Tunnels = append(old.VLANs[:0], r.VLANs...), append(old.Tunnels[:0], r.Tunnels...)
 	*old = kept
 	x.next = (x.next + 1) % maxRecent
 }
 
 // find returns the newest record whose id begins with prefix.
-func (x *recent) find(prefix string) *report.Flow {
+func (x *recent) find(prefix string) *record.Flow {
 	for i := range x.records {
 		r := &x.records[(x.next+len(x.records)-1-i)%len(x.records)]
 		if strings.HasPrefix(string(r.ID[:]), prefix) {
@@ -80,7 +80,7 @@ func (p *Placer) explainAddress(a netip.Addr) []string {
 	return []string{fmt.Sprintf("%s is %s: %s.", a, side, why)}
 }
 
-func (p *Placer) explainFlow(r *report.Flow) []string {
+func (p *Placer) explainFlow(r *record.Flow) []string {
 	lines := []string{
 		fmt.Sprintf("Flow %s: %s from %s to %s, %s.", r.ID[:], packet.ProtoName(r.Proto), endText(r.Client.Addr), endText(r.Server.Addr), r.Direction),
 		fmt.Sprintf("It was seen on %s from %s to %s; this record is its %q.", cmp.Or(r.Interface, "an interface that is gone"), clock(r.FirstSeen), clock(r.LastSeen), r.State),
@@ -98,7 +98,7 @@ func (p *Placer) explainFlow(r *report.Flow) []string {
 	return append(lines, p.explainNames(r)...)
 }
 
-func explainConntrack(r *report.Flow) []string {
+func explainConntrack(r *record.Flow) []string {
 	c := &r.Conntrack
 	if !c.IsTracked {
 		return []string{"The kernel's connection tracking has no entry for it: who is the client the handshake, the ports or the first packet told."}
@@ -111,7 +111,7 @@ func explainConntrack(r *report.Flow) []string {
 		line += fmt.Sprintf(", and has the mark %d", c.Mark)
 	}
 	lines := []string{line + "."}
-	if r.NAT.Kind != "" {
+	if r.NAT.Kind != record.NATNone {
 		lines = append(lines, fmt.Sprintf("Its addresses are translated (%s): the server knows the client as %s, the client knows the server as %s. Both legs are this one flow.",
 			r.NAT.Kind, endText(r.NAT.Client), endText(r.NAT.Server)))
 	}
@@ -121,27 +121,27 @@ func explainConntrack(r *report.Flow) []string {
 	return lines
 }
 
-func (p *Placer) explainNames(r *report.Flow) []string {
+func (p *Placer) explainNames(r *record.Flow) []string {
 	var lines []string
 	switch r.Method {
-	case "dpi":
+	case record.MethodDPI:
 		lines = append(lines, fmt.Sprintf("The protocol is %s: its dissector recognised what the packets say.", r.Protocol))
-	case "port":
+	case record.MethodPort:
 		lines = append(lines, fmt.Sprintf("The protocol may be %s: no dissector recognised it, and this is a guess by the port.", r.Protocol))
 	default:
 		lines = append(lines, "The protocol is not known: no dissector recognised it, and no port tells.")
 	}
 	host := string(r.Hostname)
 	switch r.ApplicationMethod {
-	case "dpi":
+	case record.ByDPI:
 		lines = append(lines, fmt.Sprintf("The application is %s: the protocol tells.", r.Application))
-	case "host":
+	case record.ByHost:
 		lines = append(lines, fmt.Sprintf("The application is %s: the catalog has it for the host name %s, which the flow itself names%s.", r.Application, host, p.hostEntry(r)))
-	case "certificate":
+	case record.ByCertificate:
 		lines = append(lines, fmt.Sprintf("The application is %s: the server's certificate tells.", r.Application))
-	case "dns":
+	case record.ByDNS:
 		lines = append(lines, fmt.Sprintf("The application may be %s: the client had asked for %s, and got this address%s.", r.Application, host, p.hostEntry(r)))
-	case "address":
+	case record.ByAddress:
 		lines = append(lines, fmt.Sprintf("The application may be %s: the server's address is in a block of its owner%s.", r.Application, p.addressEntry(r)))
 	default:
 		lines = append(lines, "No application is known for it.")
@@ -150,7 +150,7 @@ func (p *Placer) explainNames(r *report.Flow) []string {
 }
 
 // hostEntry and addressEntry name the entry of the catalog; empty where there is none, or no catalog.
-func (p *Placer) hostEntry(r *report.Flow) string {
+func (p *Placer) hostEntry(r *record.Flow) string {
 	if p.catalog == nil {
 		return ""
 	}
@@ -161,7 +161,7 @@ func (p *Placer) hostEntry(r *report.Flow) string {
 	return " (its entry: " + entry + ")"
 }
 
-func (p *Placer) addressEntry(r *report.Flow) string {
+func (p *Placer) addressEntry(r *record.Flow) string {
 	if p.catalog == nil {
 		return ""
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/conntrack"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -22,7 +22,7 @@ type Placer struct {
 	catalog     Catalog
 
 	mu      sync.Mutex // over what follows, and emit's caller
-	emit    func(*report.Flow) error
+	emit    func(*record.Flow) error
 	joints  joints
 	carried carried
 	late    late
@@ -30,9 +30,9 @@ type Placer struct {
 }
 
 // New returns a Placer that gives completed records, which are valid during the call, to emit, one at a time. connections may be nil.
-func New(connections *conntrack.Table, emit func(*report.Flow) error) *Placer {
+func New(connections *conntrack.Table, emit func(*record.Flow) error) *Placer {
 	p := &Placer{connections: connections, joints: newJoints(), carried: carried{}}
-	p.emit = func(r *report.Flow) error {
+	p.emit = func(r *record.Flow) error {
 		p.recent.keep(r)
 		return emit(r)
 	}
@@ -55,14 +55,14 @@ func (p *Placer) SetNetwork(n *topology.Network) { p.network.Store(n) }
 func (p *Placer) Network() *topology.Network { return p.network.Load() }
 
 // Flow completes a record, in place, and passes it on, or keeps a copy until the other leg's record comes.
-func (p *Placer) Flow(r *report.Flow) error {
+func (p *Placer) Flow(r *record.Flow) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.flow(r, false)
 }
 
 // flow is Flow, of a record that has maybe waited for its connection.
-func (p *Placer) flow(r *report.Flow, hasWaited bool) error {
+func (p *Placer) flow(r *record.Flow, hasWaited bool) error {
 	found, ok := p.find(r)
 	switch {
 	case ok && found.IsReply && found.IsShared: // whose answers these are nothing tells: they are the gateway's
@@ -87,24 +87,24 @@ func (p *Placer) flow(r *report.Flow, hasWaited bool) error {
 }
 
 // place says on which sides the ends are.
-func (p *Placer) place(r *report.Flow) {
+func (p *Placer) place(r *record.Flow) {
 	n := p.network.Load()
 	if n == nil {
 		return
 	}
 	client, server := n.Side(r.Client.Addr.Addr(), r.Interface), n.Side(r.Server.Addr.Addr(), r.Interface)
-	if r.Direction == "broadcast" { // its frames went to everyone, which an address alone need not show
-		server = topology.Broadcast
+	if r.Direction == record.DirectionBroadcast { // its frames went to everyone, which an address alone need not show
+		server = record.SideBroadcast
 	}
-	r.Client.Side, r.Server.Side = client.String(), server.String()
-	r.Direction = topology.Direction(client, server)
+	r.Client.Side, r.Server.Side = client, server
+	r.Direction = record.DirectionBetween(client, server)
 }
 
 // within is how far a flow's and a connection's times may be apart: events and records take their time.
 const within = 2 * time.Second
 
 // find looks for the connection that a record is of, under either of its names.
-func (p *Placer) find(r *report.Flow) (f conntrack.Found, ok bool) {
+func (p *Placer) find(r *record.Flow) (f conntrack.Found, ok bool) {
 	if p.connections == nil {
 		return f, false
 	}
@@ -121,20 +121,20 @@ func (p *Placer) find(r *report.Flow) (f conntrack.Found, ok bool) {
 
 // attach writes what is known of the connection into the record: the client is who began it, and both ends have their own addresses,
 // whatever the leg that was seen calls them.
-func attach(r *report.Flow, f *conntrack.Found) {
+func attach(r *record.Flow, f *conntrack.Found) {
 	client := f.Original.Src // as this leg calls it
 	if f.IsReply {
 		client = f.Reply.Dst
 	}
 	orient(r, client)
-	r.Conntrack = report.Conntrack{
+	r.Conntrack = record.Conntrack{
 		ID: f.ID, Mark: f.Mark, Zone: f.Zone, IsTracked: true,
 		IsOffloaded: f.Status&(conntrack.Offloaded|conntrack.HardwareOffloaded) != 0,
 	}
 	if !f.IsTranslated() {
 		return
 	}
-	r.NAT = report.NAT{Kind: f.Kind(), Client: f.Reply.Dst, Server: f.Original.Dst}
+	r.NAT = record.NAT{Kind: f.NAT(), Client: f.Reply.Dst, Server: f.Original.Dst}
 	if r.Client.Addr != f.Original.Src || r.Server.Addr != f.Reply.Src {
 		r.Client.Addr, r.Server.Addr = f.Original.Src, f.Reply.Src
 		rename(r)
@@ -142,14 +142,14 @@ func attach(r *report.Flow, f *conntrack.Found) {
 }
 
 // orient makes the end with an address the client.
-func orient(r *report.Flow, client netip.AddrPort) {
+func orient(r *record.Flow, client netip.AddrPort) {
 	if r.Client.Addr != client {
 		r.Client, r.Server = r.Server, r.Client
 	}
 }
 
 // rename gives a record the identity of its ends.
-func rename(r *report.Flow) {
+func rename(r *record.Flow) {
 	key, fromLower := conntrack.Tuple{Src: r.Client.Addr, Dst: r.Server.Addr, Proto: r.Proto}.Key()
 	r.ID = key.ID(r.FirstSeen)
 	r.CommunityID = key.AppendCommunityID(r.CommunityID[:0], r.ICMPType, r.ICMPCode, fromLower)
@@ -157,7 +157,7 @@ func rename(r *report.Flow) {
 
 // isLeg says whether a record is of one leg of a translated connection only: where the legs were counted apart, each has the packets
 // of one end, since packets are counted where they come in.
-func isLeg(r *report.Flow, f *conntrack.Found) bool {
+func isLeg(r *record.Flow, f *conntrack.Found) bool {
 	oneWay := (r.Client.Packets == 0) != (r.Server.Packets == 0)
 	return oneWay && !f.IsShared && f.IsTranslated() && f.Status&conntrack.SeenReply != 0
 }

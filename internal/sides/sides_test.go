@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/packet"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -31,7 +31,7 @@ type bench struct {
 
 func newBench() *bench {
 	b := &bench{table: conntrack.NewTable(4096)}
-	b.Placer = New(b.table, func(r *report.Flow) error {
+	b.Placer = New(b.table, func(r *record.Flow) error {
 		b.out = append(b.out, text(r))
 		return nil
 	})
@@ -40,10 +40,10 @@ func newBench() *bench {
 }
 
 // text is what these tests look at.
-func text(r *report.Flow) string {
+func text(r *record.Flow) string {
 	s := fmt.Sprintf("%s %s %v (%s) %d/%d -> %v (%s) %d/%d", r.State, r.Direction, r.Client.Addr, r.Client.Side, r.Client.Packets, r.Client.Bytes,
 		r.Server.Addr, r.Server.Side, r.Server.Packets, r.Server.Bytes)
-	if r.NAT.Kind != "" {
+	if r.NAT.Kind != record.NATNone {
 		s += fmt.Sprintf(" %s %v %v", r.NAT.Kind, r.NAT.Client, r.NAT.Server)
 	}
 	if len(r.Hostname) > 0 {
@@ -64,16 +64,16 @@ func masqueraded(proto uint8) *conntrack.Connection {
 }
 
 // record is one, with packets of 100 bytes.
-func record(client, server string, sent, answered uint64, state string) *report.Flow {
+func flowOf(client, server string, sent, answered uint64, state record.State) *record.Flow {
 	now := time.Now().UnixNano()
-	return &report.Flow{
-		Client: report.Endpoint{Addr: netip.MustParseAddrPort(client), Packets: sent, Bytes: 100 * sent},
-		Server: report.Endpoint{Addr: netip.MustParseAddrPort(server), Packets: answered, Bytes: 100 * answered},
-		State:  state, Proto: packet.ProtoTCP, FirstSeen: now, LastSeen: now, Direction: "unknown",
+	return &record.Flow{
+		Client: record.Endpoint{Addr: netip.MustParseAddrPort(client), Packets: sent, Bytes: 100 * sent},
+		Server: record.Endpoint{Addr: netip.MustParseAddrPort(server), Packets: answered, Bytes: 100 * answered},
+		State:  state, Proto: packet.ProtoTCP, FirstSeen: now, LastSeen: now,
 	}
 }
 
-func (b *bench) put(t *testing.T, records ...*report.Flow) {
+func (b *bench) put(t *testing.T, records ...*record.Flow) {
 	t.Helper()
 	for _, r := range records {
 		if err := b.Flow(r); err != nil {
@@ -95,9 +95,9 @@ const whole = "192.168.1.20:51324 (lan) 3/300 -> 198.51.100.7:443 (wan) 5/500 sn
 func TestWhole(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
-	for _, r := range []*report.Flow{
-		record(host, server, 3, 5, "end"), record(server, host, 5, 3, "end"), // the second one's client was guessed
-		record(gateway, server, 3, 5, "end"), record(server, gateway, 5, 3, "end"),
+	for _, r := range []*record.Flow{
+		flowOf(host, server, 3, 5, record.StateEnd), flowOf(server, host, 5, 3, record.StateEnd), // the second one's client was guessed
+		flowOf(gateway, server, 3, 5, record.StateEnd), flowOf(server, gateway, 5, 3, record.StateEnd),
 	} {
 		b.put(t, r)
 		b.want(t, "end outbound "+whole)
@@ -106,11 +106,11 @@ func TestWhole(t *testing.T) {
 
 func TestUntracked(t *testing.T) {
 	b := newBench()
-	b.put(t, record("192.168.1.20:1", "192.168.1.21:2", 1, 1, "end"), record("9.9.9.9:1", "192.168.1.21:2", 1, 0, "end"), record("9.9.9.9:1", "8.8.8.8:2", 1, 1, "end"))
+	b.put(t, flowOf("192.168.1.20:1", "192.168.1.21:2", 1, 1, record.StateEnd), flowOf("9.9.9.9:1", "192.168.1.21:2", 1, 0, record.StateEnd), flowOf("9.9.9.9:1", "8.8.8.8:2", 1, 1, record.StateEnd))
 	b.want(t, "end internal 192.168.1.20:1 (lan) 1/100 -> 192.168.1.21:2 (lan) 1/100",
 		"end inbound 9.9.9.9:1 (wan) 1/100 -> 192.168.1.21:2 (lan) 0/0", "end transit 9.9.9.9:1 (wan) 1/100 -> 8.8.8.8:2 (wan) 1/100")
-	none := New(nil, func(r *report.Flow) error { b.out = append(b.out, text(r)); return nil })
-	if err := none.Flow(record(host, server, 1, 1, "end")); err != nil {
+	none := New(nil, func(r *record.Flow) error { b.out = append(b.out, text(r)); return nil })
+	if err := none.Flow(flowOf(host, server, 1, 1, record.StateEnd)); err != nil {
 		t.Fatal(err)
 	}
 	b.want(t, "end unknown 192.168.1.20:51324 () 1/100 -> 198.51.100.7:443 () 1/100")
@@ -120,14 +120,14 @@ func TestLegs(t *testing.T) {
 	for _, order := range []string{"lan first", "wan first"} {
 		b := newBench()
 		b.table.Put(masqueraded(packet.ProtoTCP), true)
-		lan, wan := record(host, server, 3, 0, "end"), record(server, gateway, 5, 0, "end")
+		lan, wan := flowOf(host, server, 3, 0, record.StateEnd), flowOf(server, gateway, 5, 0, record.StateEnd)
 		lan.Hostname = []byte("www.example.com")
 		id, community := *lan, *lan
 		rename(&community)
 		id.ID = community.ID
-		records := []*report.Flow{lan, wan}
+		records := []*record.Flow{lan, wan}
 		if order == "wan first" {
-			records = []*report.Flow{wan, lan}
+			records = []*record.Flow{wan, lan}
 		}
 		b.put(t, records[0])
 		b.want(t)
@@ -140,8 +140,8 @@ func TestLegs(t *testing.T) {
 func TestLegsLive(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
-	b.put(t, record(host, server, 1, 0, "new"), record(server, gateway, 2, 0, "new"), record(host, server, 3, 0, "update"), record(host, server, 3, 0, "end"),
-		record(server, gateway, 5, 0, "end"))
+	b.put(t, flowOf(host, server, 1, 0, record.StateNew), flowOf(server, gateway, 2, 0, record.StateNew), flowOf(host, server, 3, 0, record.StateUpdate), flowOf(host, server, 3, 0, record.StateEnd),
+		flowOf(server, gateway, 5, 0, record.StateEnd))
 	const client, end = "192.168.1.20:51324 (lan) ", " snat 203.0.113.1:40112 198.51.100.7:443"
 	b.want(t, "new outbound "+client+"1/100 -> 198.51.100.7:443 (wan) 0/0"+end, "update outbound "+client+"1/100 -> 198.51.100.7:443 (wan) 2/200"+end,
 		"update outbound "+client+"3/300 -> 198.51.100.7:443 (wan) 2/200"+end, "update outbound "+client+"3/300 -> 198.51.100.7:443 (wan) 2/200"+end,
@@ -152,9 +152,9 @@ func TestLegsLive(t *testing.T) {
 func TestLegPauses(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
-	b.put(t, record(host, server, 1, 0, "end"), record(host, server, 2, 0, "end"))
+	b.put(t, flowOf(host, server, 1, 0, record.StateEnd), flowOf(host, server, 2, 0, record.StateEnd))
 	b.want(t)
-	b.put(t, record(server, gateway, 5, 0, "end"))
+	b.put(t, flowOf(server, gateway, 5, 0, record.StateEnd))
 	b.want(t, "end outbound "+whole)
 }
 
@@ -162,14 +162,14 @@ func TestLegPauses(t *testing.T) {
 func TestNoLegAfterAll(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
-	b.put(t, record(host, server, 1, 0, "new"), record(host, server, 3, 5, "update"), record(host, server, 3, 5, "end"))
+	b.put(t, flowOf(host, server, 1, 0, record.StateNew), flowOf(host, server, 3, 5, record.StateUpdate), flowOf(host, server, 3, 5, record.StateEnd))
 	b.want(t, "new outbound 192.168.1.20:51324 (lan) 1/100 -> 198.51.100.7:443 (wan) 0/0 snat 203.0.113.1:40112 198.51.100.7:443",
 		"update outbound "+whole, "end outbound "+whole)
 	if err := b.Close(); err != nil || len(b.joints.waiting) > 0 {
 		t.Errorf("%v, %d wait", err, len(b.joints.waiting))
 	}
 	b.want(t)
-	b.put(t, record(host, server, 1, 0, "update")) // whose flow goes on when weir ends
+	b.put(t, flowOf(host, server, 1, 0, record.StateUpdate)) // whose flow goes on when weir ends
 	b.out = nil
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
@@ -182,7 +182,7 @@ func TestManyJoined(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
 	for range 3 * maxWaiting {
-		b.put(t, record(host, server, 3, 0, "end"), record(server, gateway, 5, 0, "end"))
+		b.put(t, flowOf(host, server, 3, 0, record.StateEnd), flowOf(server, gateway, 5, 0, record.StateEnd))
 	}
 	if len(b.out) != 3*maxWaiting || len(b.joints.waiting) > 0 || len(b.joints.queue) > 2*maxWaiting {
 		t.Errorf("%d records, %d wait, %d in the queue", len(b.out), len(b.joints.waiting), len(b.joints.queue))
@@ -192,7 +192,7 @@ func TestManyJoined(t *testing.T) {
 func TestGiveUp(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
-	b.put(t, record(host, server, 3, 0, "end"))
+	b.put(t, flowOf(host, server, 3, 0, record.StateEnd))
 	if err := b.Tick(time.Now().Add(patience / 2)); err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestGiveUp(t *testing.T) {
 	}
 	const half = "end outbound 192.168.1.20:51324 (lan) 3/300 -> 198.51.100.7:443 (wan) 0/0 snat 203.0.113.1:40112 198.51.100.7:443"
 	b.want(t, half)
-	b.put(t, record(host, server, 3, 0, "end"))
+	b.put(t, flowOf(host, server, 3, 0, record.StateEnd))
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestManyWait(t *testing.T) {
 		c.Original.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 168, 1, byte(i)}), uint16(1024+i/256))
 		c.Reply.Dst = netip.AddrPortFrom(c.Reply.Dst.Addr(), uint16(1024+i))
 		b.table.Put(c, true)
-		b.put(t, record(c.Original.Src.String(), server, 3, 0, "end"))
+		b.put(t, flowOf(c.Original.Src.String(), server, 3, 0, record.StateEnd))
 	}
 	if len(b.joints.waiting) != maxWaiting || len(b.out) != n-maxWaiting {
 		t.Errorf("%d wait, %d were passed on", len(b.joints.waiting), len(b.out))
@@ -237,7 +237,7 @@ func TestManyWait(t *testing.T) {
 func TestOthersConnection(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
-	r := record(gateway, server, 3, 5, "end")
+	r := flowOf(gateway, server, 3, 5, record.StateEnd)
 	r.FirstSeen -= int64(time.Hour)
 	r.LastSeen -= int64(time.Minute)
 	b.put(t, r)
@@ -247,9 +247,9 @@ func TestOthersConnection(t *testing.T) {
 func TestOutputFails(t *testing.T) {
 	b := newBench()
 	full := errors.New("disk full")
-	b.emit = func(*report.Flow) error { return full }
+	b.emit = func(*record.Flow) error { return full }
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
-	if err := b.Flow(record(host, server, 3, 0, "end")); err != nil {
+	if err := b.Flow(flowOf(host, server, 3, 0, record.StateEnd)); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Close(); !errors.Is(err, full) {
@@ -265,8 +265,8 @@ func TestPing(t *testing.T) {
 		c.Original, c.Reply = tuple(from, "198.51.100.7:0", packet.ProtoICMP), tuple("198.51.100.7:0", "203.0.113.1:0", packet.ProtoICMP)
 		return c
 	}
-	icmp := func(client, server string, n uint64) *report.Flow {
-		r := record(client, server, n, 0, "end")
+	icmp := func(client, server string, n uint64) *record.Flow {
+		r := flowOf(client, server, n, 0, record.StateEnd)
 		r.Proto, r.ICMPType = packet.ProtoICMP, 8
 		return r
 	}
@@ -283,13 +283,13 @@ func TestPing(t *testing.T) {
 func TestExplain(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
-	r := record(host, server, 3, 5, "end")
+	r := flowOf(host, server, 3, 5, record.StateEnd)
 	apps, err := catalog.Builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.SetCatalog(apps)
-	r.Method, r.Protocol, r.ApplicationMethod, r.Application, r.Hostname = "dpi", "tls", "host", "facebook", []byte("www.facebook.com")
+	r.Method, r.Protocol, r.ApplicationMethod, r.Application, r.Hostname = record.MethodDPI, "tls", record.ByHost, "facebook", []byte("www.facebook.com")
 	rename(r)
 	id := string(r.ID[:])
 	b.put(t, r)
@@ -324,7 +324,7 @@ func TestRecentKept(t *testing.T) {
 	b := newBench()
 	var last string
 	for i := range maxRecent + 10 {
-		r := record(fmt.Sprintf("192.168.1.20:%d", 1000+i), server, 1, 1, "end")
+		r := flowOf(fmt.Sprintf("192.168.1.20:%d", 1000+i), server, 1, 1, record.StateEnd)
 		rename(r)
 		b.put(t, r)
 		if last = string(r.ID[:]); i == 9 {

@@ -8,7 +8,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // window is over how many ticks, so about how many seconds, rates are the mean. Each live flow is reported about once a second,
@@ -170,7 +170,7 @@ func newCounts(flows, hosts int) *counts {
 }
 
 // record counts what a record has more than the flow's one before.
-func (c *counts) record(r *report.Flow) {
+func (c *counts) record(r *record.Flow) {
 	var id [16]byte
 	if _, err := hex.Decode(id[:], r.ID[:]); err != nil {
 		copy(id[:], r.ID[:])
@@ -180,7 +180,7 @@ func (c *counts) record(r *report.Flow) {
 	f := c.flows[id]
 	if f == nil {
 		known := c.countedBefore(r)
-		if known && r.State == "end" {
+		if known && r.State == record.StateEnd {
 			return
 		}
 		f = c.remember(id)
@@ -202,19 +202,19 @@ func (c *counts) record(r *report.Flow) {
 		to.add(delta, c.tick)
 	}
 	c.byUse.MoveToFront(f.rows[ofHost].place)
-	if r.State == "end" {
+	if r.State == record.StateEnd {
 		c.end(f)
 	}
 }
 
 // countedBefore says of a flow that is not remembered whether it was once, and gave way. A flow's first record is "new", or
 // "end" where it ended before it was due for one: it is young then.
-func (c *counts) countedBefore(r *report.Flow) bool {
-	if c.evictedFlows == 0 || r.State == "new" {
+func (c *counts) countedBefore(r *record.Flow) bool {
+	if c.evictedFlows == 0 || r.State == record.StateNew {
 		return false
 	}
 	const due = int64(3 * time.Second)
-	return r.State == "update" || c.newest-r.FirstSeen > due
+	return r.State == record.StateUpdate || c.newest-r.FirstSeen > due
 }
 
 // remember makes room and returns a new flow.
@@ -261,9 +261,9 @@ func (c *counts) forget(f *flow) {
 
 // describe takes over what a record says of its flow, and moves the flow to the rows that it belongs to now: a verdict comes
 // after the first packets, and those are the application's too.
-func (c *counts) describe(f *flow, r *report.Flow) {
-	f.applicationGuess = r.ApplicationMethod == "dns" || r.ApplicationMethod == "address"
-	f.protocolGuess, f.hostnameGuess = r.Method == "port", r.HostnameMethod == "dns"
+func (c *counts) describe(f *flow, r *record.Flow) {
+	f.applicationGuess = r.ApplicationMethod.IsGuess()
+	f.protocolGuess, f.hostnameGuess = r.Method.IsGuess(), r.HostnameMethod.IsGuess()
 	if name := r.Hostname[:min(len(r.Hostname), maxName)]; f.hostname != string(name) {
 		f.hostname = string(name)
 	}
@@ -284,7 +284,7 @@ func (c *counts) describe(f *flow, r *report.Flow) {
 
 // applicationName is a flow's application, or its protocol in brackets.
 
-func applicationName(r *report.Flow) string {
+func applicationName(r *record.Flow) string {
 	if r.Application == "" && r.Protocol != "" {
 		return "[" + r.Protocol + "]"
 	}

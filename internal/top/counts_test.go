@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // entryOf finds a line by its key.
@@ -30,7 +30,7 @@ func entryOf(t *testing.T, list []entry, key string) entry {
 func TestRates(t *testing.T) {
 	r := newRig(t, 80, 24, Options{})
 	for second := uint64(1); second <= 10; second++ {
-		r.flow(1, "update", 1000*second, 3000*second, nil)
+		r.flow(1, record.StateUpdate, 1000*second, 3000*second, nil)
 		r.sum.Bytes += 4000
 		r.tick()
 	}
@@ -53,7 +53,7 @@ func TestRates(t *testing.T) {
 	}
 	// Ticks that come late: what they cover is longer.
 	r.now = r.now.Add(5 * time.Second)
-	r.flow(1, "update", 20_000, 30_000, nil)
+	r.flow(1, record.StateUpdate, 20_000, 30_000, nil)
 	r.tick()
 	if e := entryOf(t, r.model.current.lists[protocols], "tls"); e.up != 1000 {
 		t.Errorf("10 kB in 10 s: %v B/s", e.up)
@@ -68,10 +68,10 @@ func TestRates(t *testing.T) {
 // TestVerdictComesLate: the first packets are the application's too, and of no other row any longer.
 func TestVerdictComesLate(t *testing.T) {
 	r := newRig(t, 80, 24, Options{})
-	r.flow(1, "new", 1000, 0, func(f *report.Flow) { f.Protocol, f.Method = "quic", "port" })
+	r.flow(1, record.StateNew, 1000, 0, func(f *record.Flow) { f.Protocol, f.Method = "quic", record.MethodPort })
 	r.tick()
 	entryOf(t, r.model.current.lists[applications], "[quic]")
-	r.flow(1, "update", 3000, 0, func(f *report.Flow) { f.Protocol, f.Application = "quic", "youtube" })
+	r.flow(1, record.StateUpdate, 3000, 0, func(f *record.Flow) { f.Protocol, f.Application = "quic", "youtube" })
 	r.tick()
 	list := r.model.current.lists[applications]
 	if e := entryOf(t, list, "youtube"); e.bytes != 3000 || e.up != 1500 || e.flows != 1 {
@@ -80,7 +80,7 @@ func TestVerdictComesLate(t *testing.T) {
 	if len(list) != 1 {
 		t.Errorf("the row before it stays: %+v", list)
 	}
-	r.flow(1, "end", 3000, 0, func(f *report.Flow) { f.Protocol, f.Application = "quic", "youtube" })
+	r.flow(1, record.StateEnd, 3000, 0, func(f *record.Flow) { f.Protocol, f.Application = "quic", "youtube" })
 	r.tick()
 	if e := entryOf(t, r.model.current.lists[applications], "youtube"); e.flows != 0 || e.bytes != 3000 {
 		t.Errorf("%+v", e)
@@ -90,23 +90,23 @@ func TestVerdictComesLate(t *testing.T) {
 // TestFlood sends far more flows and hosts than are remembered.
 func TestFlood(t *testing.T) {
 	r := newRig(t, 80, 24, Options{MaxFlows: 1000, MaxHosts: 100})
-	r.flow(0, "new", 100, 100, nil)
+	r.flow(0, record.StateNew, 100, 100, nil)
 	n := 0
-	flood := func(count int, state string) {
+	flood := func(count int, state record.State) {
 		for range count {
 			n++
-			r.flow(n, state, 100, 0, func(f *report.Flow) {
+			r.flow(n, state, 100, 0, func(f *record.Flow) {
 				f.Client.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), 1)
 				f.Application = fmt.Sprint("app", n)
 			})
 		}
 	}
 	var before, after runtime.MemStats
-	flood(5000, "new")
+	flood(5000, record.StateNew)
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	flood(100_000, "new")
-	flood(100_000, "end")
+	flood(100_000, record.StateNew)
+	flood(100_000, record.StateEnd)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	c := r.view.counts
@@ -129,11 +129,11 @@ func TestFlood(t *testing.T) {
 	}
 	// The first flow gave way: what it has in all was counted once already.
 	r.now = r.now.Add(time.Minute)
-	r.flow(-1, "new", 1, 0, func(f *report.Flow) { f.Protocol = "clock" })
-	r.flow(0, "update", 500, 500, func(f *report.Flow) { f.Protocol = "again"; f.FirstSeen -= int64(time.Minute) })
-	r.flow(0, "update", 600, 700, func(f *report.Flow) { f.Protocol = "again"; f.FirstSeen -= int64(time.Minute) })
-	r.flow(n+1, "end", 900, 900, func(f *report.Flow) { f.Protocol = "gone"; f.FirstSeen -= int64(time.Minute) })
-	r.flow(n+2, "end", 30, 40, func(f *report.Flow) { f.Protocol = "short" })
+	r.flow(-1, record.StateNew, 1, 0, func(f *record.Flow) { f.Protocol = "clock" })
+	r.flow(0, record.StateUpdate, 500, 500, func(f *record.Flow) { f.Protocol = "again"; f.FirstSeen -= int64(time.Minute) })
+	r.flow(0, record.StateUpdate, 600, 700, func(f *record.Flow) { f.Protocol = "again"; f.FirstSeen -= int64(time.Minute) })
+	r.flow(n+1, record.StateEnd, 900, 900, func(f *record.Flow) { f.Protocol = "gone"; f.FirstSeen -= int64(time.Minute) })
+	r.flow(n+2, record.StateEnd, 30, 40, func(f *record.Flow) { f.Protocol = "short" })
 	r.tick()
 	list := r.model.current.lists[protocols]
 	if e := entryOf(t, list, "again"); e.bytes != 300 {
@@ -154,7 +154,7 @@ func TestHostComesBack(t *testing.T) {
 	r := newRig(t, 80, 24, Options{MaxHosts: 2})
 	for round := uint64(1); round <= 5; round++ {
 		for n := range 4 {
-			r.flow(n, "update", 1000*round, 0, func(f *report.Flow) { f.Application = fmt.Sprint("app", round%2) })
+			r.flow(n, record.StateUpdate, 1000*round, 0, func(f *record.Flow) { f.Application = fmt.Sprint("app", round%2) })
 		}
 		r.tick()
 	}
@@ -171,7 +171,7 @@ func TestHostComesBack(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	for n := range 4 {
-		r.flow(n, "end", 5000, 0, func(f *report.Flow) { f.Application = "app1" })
+		r.flow(n, record.StateEnd, 5000, 0, func(f *record.Flow) { f.Application = "app1" })
 	}
 	for _, row := range r.view.counts.hosts {
 		if row.flows != 0 {
@@ -184,7 +184,7 @@ func TestHostComesBack(t *testing.T) {
 func TestHostWithManyFlows(t *testing.T) {
 	r := newRig(t, 80, 24, Options{})
 	for n := range 10_000 {
-		r.flow(n*4, "new", uint64(n+1), 0, nil)
+		r.flow(n*4, record.StateNew, uint64(n+1), 0, nil)
 	}
 	r.tick()
 	r.keys("3<enter>")
@@ -202,11 +202,11 @@ func TestHostWithManyFlows(t *testing.T) {
 // BenchmarkFlow is the cost of a record of a flow that lives on.
 func BenchmarkFlow(b *testing.B) {
 	v := newView(Options{Environ: []string{}})
-	records := make([]report.Flow, 10_000)
+	records := make([]record.Flow, 10_000)
 	for i := range records {
 		f := &records[i]
 		copy(f.ID[:], fmt.Sprintf("%032x", i*7919))
-		f.State, f.Protocol, f.Application, f.Hostname = "update", "tls", "youtube", []byte("www.example.com")
+		f.State, f.Protocol, f.Application, f.Hostname = record.StateUpdate, "tls", "youtube", []byte("www.example.com")
 		f.Client.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 4), byte(i)}), uint16(i))
 		f.Server.Addr = netip.MustParseAddrPort("198.51.100.7:443")
 	}
@@ -223,11 +223,11 @@ func BenchmarkFlow(b *testing.B) {
 func BenchmarkSecond(b *testing.B) {
 	v := newView(Options{Environ: []string{}})
 	m := newModel(200, 50, true, v.detail)
-	records := make([]report.Flow, 10_000)
+	records := make([]record.Flow, 10_000)
 	for i := range records {
 		f := &records[i]
 		copy(f.ID[:], fmt.Sprintf("%032x", i*7919))
-		f.State, f.Protocol, f.Application, f.Hostname = "update", "tls", fmt.Sprint("app", i%100), []byte("www.example.com")
+		f.State, f.Protocol, f.Application, f.Hostname = record.StateUpdate, "tls", fmt.Sprint("app", i%100), []byte("www.example.com")
 		f.Client.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), uint16(i))
 		f.Server.Addr = netip.MustParseAddrPort("198.51.100.7:443")
 	}
@@ -250,8 +250,8 @@ func BenchmarkSecond(b *testing.B) {
 func TestNames(t *testing.T) {
 	r := newRig(t, 80, 24, Options{})
 	r.view.SetNames(func(a netip.Addr) string { return map[string]string{"192.0.2.2": "printer\x1b[2J"}[a.String()] })
-	r.flow(1, "update", 1000, 3000, nil)
-	r.flow(2, "update", 1000, 3000, nil)
+	r.flow(1, record.StateUpdate, 1000, 3000, nil)
+	r.flow(2, record.StateUpdate, 1000, 3000, nil)
 	r.tick()
 	var got []string
 	for _, e := range r.model.current.lists[hosts] {

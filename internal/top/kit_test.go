@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 var update = flag.Bool("update", false, "write the expected screens anew")
@@ -36,11 +36,11 @@ func newRig(t *testing.T, width, height int, o Options) *rig {
 }
 
 // flow gives out a record of flow number n; bytes are what the client and the server sent so far.
-func (r *rig) flow(n int, state string, up, down uint64, change func(*report.Flow)) {
-	f := report.Flow{
-		State: state, Proto: 6, Protocol: "tls", Method: "dpi", FirstSeen: r.now.UnixNano(), LastSeen: r.now.UnixNano(),
-		Client: report.Endpoint{Addr: netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:%d", n%4+1, 40000+n%20000)), Bytes: up, Packets: up / 100},
-		Server: report.Endpoint{Addr: netip.MustParseAddrPort("198.51.100.7:443"), Bytes: down, Packets: down / 1000},
+func (r *rig) flow(n int, state record.State, up, down uint64, change func(*record.Flow)) {
+	f := record.Flow{
+		State: state, Proto: 6, Protocol: "tls", Method: record.MethodDPI, FirstSeen: r.now.UnixNano(), LastSeen: r.now.UnixNano(),
+		Client: record.Endpoint{Addr: netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:%d", n%4+1, 40000+n%20000)), Bytes: up, Packets: up / 100},
+		Server: record.Endpoint{Addr: netip.MustParseAddrPort("198.51.100.7:443"), Bytes: down, Packets: down / 1000},
 	}
 	copy(f.ID[:], fmt.Sprintf("%032x", n))
 	if change != nil {
@@ -115,29 +115,35 @@ func (r *rig) golden(name string) {
 
 // household is some seconds of traffic of four hosts.
 func (r *rig) household() {
-	apps := []struct{ app, method, protocol, host, hostMethod string }{
-		{"youtube", "host", "quic", "rr3---sn-4g5e6nsz.googlevideo.com", ""},
-		{"netflix", "dns", "tls", "ipv4-c001-fra001-ix.1.oca.nflxvideo.net", "dns"},
-		{"", "", "ssh", "", ""},
-		{"", "", "dns", "", ""},
-		{"whatsapp", "address", "noise", "", ""},
-		{"", "", "", "", ""},
+	apps := []struct {
+		app        string
+		method     record.ApplicationMethod
+		protocol   string
+		host       string
+		hostMethod record.HostnameMethod
+	}{
+		{"youtube", record.ByHost, "quic", "rr3---sn-4g5e6nsz.googlevideo.com", 0},
+		{"netflix", record.ByDNS, "tls", "ipv4-c001-fra001-ix.1.oca.nflxvideo.net", record.HostnameByDNS},
+		{"", 0, "ssh", "", 0},
+		{"", 0, "dns", "", 0},
+		{"whatsapp", record.ByAddress, "noise", "", 0},
+		{"", 0, "", "", 0},
 	}
 	for second := uint64(1); second <= 6; second++ {
 		for n := range 12 {
 			a := apps[n%len(apps)]
-			state := "update"
+			state := record.StateUpdate
 			if second == 1 {
-				state = "new"
+				state = record.StateNew
 			} else if n == 11 && second == 6 {
-				state = "end"
+				state = record.StateEnd
 			}
 			step := uint64(n+1) * 10_000
-			r.flow(n, state, step*second, 20*step*second, func(f *report.Flow) {
+			r.flow(n, state, step*second, 20*step*second, func(f *record.Flow) {
 				f.Application, f.ApplicationMethod, f.Protocol = a.app, a.method, a.protocol
 				f.Hostname, f.HostnameMethod = []byte(a.host), a.hostMethod
 				if a.protocol == "dns" {
-					f.Method = "port"
+					f.Method = record.MethodPort
 				}
 			})
 			r.sum.Bytes += 21 * step

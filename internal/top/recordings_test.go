@@ -12,11 +12,11 @@ import (
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/engine"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // play runs a recording through the engine as a live capture is run, and calls second after each second of it.
-func play(t testing.TB, file string, apps *catalog.Catalog, emit func(*report.Flow) error, second func(frames, bytes uint64)) {
+func play(t testing.TB, file string, apps *catalog.Catalog, emit func(*record.Flow) error, second func(frames, bytes uint64)) {
 	t.Helper()
 	in, err := pcapfile.Open(file)
 	if err != nil {
@@ -64,8 +64,8 @@ func TestRecordings(t *testing.T) {
 	r := newRig(t, 80, 24, Options{})
 	var bytes, ends uint64
 	for _, file := range files {
-		emit := func(f *report.Flow) error {
-			if f.State == "end" {
+		emit := func(f *record.Flow) error {
+			if f.State == record.StateEnd {
 				bytes += f.Client.Bytes + f.Server.Bytes
 				ends++
 			}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 func TestScreens(t *testing.T) {
@@ -73,7 +73,7 @@ func TestHostileNames(t *testing.T) {
 	r.sum.Interfaces, r.sum.Mode = []string{"eth\x1b[0m", "界"}, "e\x1bbpf"
 	r.sum.Lost = []Loss{{3, "\x1b[31m"}}
 	for i, name := range names {
-		r.flow(i*4, "new", 100, 1000, func(f *report.Flow) {
+		r.flow(i*4, record.StateNew, 100, 1000, func(f *record.Flow) {
 			f.Hostname = []byte(name)
 			f.Application, f.Protocol = name[:min(len(name), 300)], name[:min(len(name), 300)]
 		})
@@ -103,7 +103,7 @@ func FuzzScreen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, host []byte, name, keys string, width, height int) {
 		r := newRig(t, 80, 24, Options{})
 		r.model.resize(width%300, height%100)
-		r.flow(1, "new", 1, 2, func(f *report.Flow) { f.Hostname, f.Application, f.Interface = host, name, name })
+		r.flow(1, record.StateNew, 1, 2, func(f *record.Flow) { f.Hostname, f.Application, f.Interface = host, name, name })
 		r.tick()
 		for _, k := range keys {
 			r.model.key(string(k), string(k))
@@ -157,7 +157,7 @@ func TestPause(t *testing.T) {
 	before := strings.Replace(r.text(), "by rate", "", 1)
 	r.keys(" ")
 	for second := range 3 {
-		r.flow(100+second, "new", 5_000_000, 0, func(f *report.Flow) { f.Application = "later" })
+		r.flow(100+second, record.StateNew, 5_000_000, 0, func(f *record.Flow) { f.Application = "later" })
 		r.tick()
 	}
 	paused := strings.Replace(r.text(), "PAUSED  by rate", "", 1)
@@ -219,7 +219,7 @@ func TestLongAddresses(t *testing.T) {
 	const addr = "2001:db8:1111:2222:3333:4444:5555:6666"
 	for width, want := range map[int]string{80: addr, 50: addr, 40: "~11:2222:3333:4444:5555:6666"} {
 		r := newRig(t, width, 10, Options{})
-		r.flow(0, "new", 1, 1, func(f *report.Flow) { f.Client.Addr = netip.MustParseAddrPort("[" + addr + "]:5") })
+		r.flow(0, record.StateNew, 1, 1, func(f *record.Flow) { f.Client.Addr = netip.MustParseAddrPort("[" + addr + "]:5") })
 		r.tick()
 		if r.keys("3"); !strings.Contains(r.row(">"), want) {
 			t.Error(r.text())
@@ -242,14 +242,14 @@ func TestSort(t *testing.T) {
 	r := newRig(t, 80, 24, Options{})
 	totals := map[string]uint64{"big": 1 << 20, "small": 100, "old": 1 << 30}
 	for n, name := range []string{"old", "small", "big"} {
-		r.flow(n, "new", totals[name], 0, func(f *report.Flow) { f.Application = name })
+		r.flow(n, record.StateNew, totals[name], 0, func(f *record.Flow) { f.Application = name })
 		if name == "old" {
 			for range 2 * window {
 				r.tick()
 			}
 		}
 	}
-	r.flow(3, "new", 50, 0, func(f *report.Flow) { f.Application = "small" })
+	r.flow(3, record.StateNew, 50, 0, func(f *record.Flow) { f.Application = "small" })
 	r.tick()
 	for _, c := range []struct{ keys, want string }{
 		{"", "big small old"},
@@ -270,7 +270,7 @@ func TestSort(t *testing.T) {
 func TestSelection(t *testing.T) {
 	r := newRig(t, 80, 10, Options{})
 	app := func(n int, total uint64) {
-		r.flow(n, "update", total, 0, func(f *report.Flow) { f.Application = fmt.Sprintf("app%02d", n) })
+		r.flow(n, record.StateUpdate, total, 0, func(f *record.Flow) { f.Application = fmt.Sprintf("app%02d", n) })
 	}
 	for n := range 30 {
 		app(n, uint64(1000*(n+1)))
@@ -317,7 +317,7 @@ func TestDrill(t *testing.T) {
 			t.Errorf("no %q:\n%s", want, r.text())
 		}
 	}
-	r.flow(1, "end", 1_000_000, 1_000_000, func(f *report.Flow) { f.Hostname = []byte("ended.example") })
+	r.flow(1, record.StateEnd, 1_000_000, 1_000_000, func(f *record.Flow) { f.Hostname = []byte("ended.example") })
 	r.tick()
 	if got := r.row("ended.example"); !strings.Contains(got, " ended ") {
 		t.Errorf("%q", got)

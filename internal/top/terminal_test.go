@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // terminal is a pseudo-terminal: what is written to its far end is gathered.
@@ -143,9 +143,9 @@ func (t *terminal) start(ctx context.Context, o Options) (*View, func()) {
 }
 
 func feed(v *View) {
-	f := report.Flow{State: "new", Proto: 6, Protocol: "tls", Method: "dpi", Application: "youtube", Hostname: []byte("video.example"),
-		Client: report.Endpoint{Addr: netip.MustParseAddrPort("192.0.2.9:4000"), Bytes: 1e6, Packets: 1000},
-		Server: report.Endpoint{Addr: netip.MustParseAddrPort("198.51.100.7:443"), Bytes: 9e6, Packets: 9000}}
+	f := record.Flow{State: record.StateNew, Proto: 6, Protocol: "tls", Method: record.MethodDPI, Application: "youtube", Hostname: []byte("video.example"),
+		Client: record.Endpoint{Addr: netip.MustParseAddrPort("192.0.2.9:4000"), Bytes: 1e6, Packets: 1000},
+		Server: record.Endpoint{Addr: netip.MustParseAddrPort("198.51.100.7:443"), Bytes: 9e6, Packets: 9000}}
 	copy(f.ID[:], strings.Repeat("1", 32))
 	v.Flow(&f)
 	v.Tick(time.Now(), Summary{Mode: "ebpf", Interfaces: []string{"eth0"}, Bytes: 1e7, Packets: 1e4})

@@ -17,7 +17,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 	"golang.org/x/sys/unix"
 
-	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // Options say where and how the view is drawn.
@@ -115,7 +115,7 @@ func (v *View) SetNames(names func(netip.Addr) string) {
 }
 
 // Flow counts a record, which is valid during the call only. It never fails.
-func (v *View) Flow(f *report.Flow) error {
+func (v *View) Flow(f *record.Flow) error {
 	v.mu.Lock()
 	v.counts.record(f)
 	v.mu.Unlock()

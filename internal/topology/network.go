@@ -12,24 +12,9 @@ import (
 
 	"github.com/gaissmai/bart"
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/record"
 )
-
-// Side is where an address is, seen from this machine.
-type Side uint8
-
-// The sides.
-const (
-	UnknownSide Side = iota
-	LAN              // reachable, and not by a WAN interface
-	WAN              // behind a default route
-	Gateway          // this machine
-	Multicast
-	Broadcast
-)
-
-func (s Side) String() string {
-	return [...]string{"", "lan", "wan", "gateway", "multicast", "broadcast"}[s]
-}
 
 // Sides is what is set by hand. The zero value leaves all to the routes.
 type Sides struct {
@@ -205,7 +190,7 @@ const (
 )
 
 // Side says where an address is. iface is the interface that its packets were seen on, which matters for link-local addresses only.
-func (n *Network) Side(a netip.Addr, iface string) Side {
+func (n *Network) Side(a netip.Addr, iface string) record.Side {
 	side, _, _ := n.find(a.WithZone("").Unmap(), iface)
 	return side
 }
@@ -216,59 +201,59 @@ func (n *Network) IsAssumed(a netip.Addr) bool {
 	return why == byDefault || why == byNoDefault || why == byAddress
 }
 
-func (n *Network) find(a netip.Addr, iface string) (Side, reason, Route) {
+func (n *Network) find(a netip.Addr, iface string) (record.Side, reason, Route) {
 	if a.IsMulticast() {
-		return Multicast, byMulticast, Route{}
+		return record.SideMulticast, byMulticast, Route{}
 	}
 	if a == broadcast {
-		return Broadcast, byBroadcast, Route{}
+		return record.SideBroadcast, byBroadcast, Route{}
 	}
 	if a.IsLoopback() {
-		return Gateway, byLoopback, Route{}
+		return record.SideGateway, byLoopback, Route{}
 	}
 	if r, ok := n.local.Lookup(a); ok {
 		if r.Type == unix.RTN_BROADCAST {
-			return Broadcast, byBroadcast, r
+			return record.SideBroadcast, byBroadcast, r
 		}
-		return Gateway, byLocal, r
+		return record.SideGateway, byLocal, r
 	}
 	if _, ok := n.manual.Lookup(a); ok {
-		return LAN, bySetting, Route{}
+		return record.SideLAN, bySetting, Route{}
 	}
 	if a.IsLinkLocalUnicast() || a.IsUnspecified() {
 		if index, ok := n.names[iface]; ok && n.isWAN(index) && !n.single {
-			return WAN, byLink, Route{}
+			return record.SideWAN, byLink, Route{}
 		}
-		return LAN, byLink, Route{}
+		return record.SideLAN, byLink, Route{}
 	}
 	if r, ok := n.routes.Lookup(a); ok {
 		return n.routed(a, r)
 	}
 	switch {
 	case len(n.wan[family(a)]) > 0:
-		return WAN, byDefault, Route{}
+		return record.SideWAN, byDefault, Route{}
 	case len(n.sides.Networks) > 0:
-		return WAN, byNoDefault, Route{}
+		return record.SideWAN, byNoDefault, Route{}
 	case isPrivate(a):
-		return LAN, byAddress, Route{}
+		return record.SideLAN, byAddress, Route{}
 	}
-	return WAN, byAddress, Route{}
+	return record.SideWAN, byAddress, Route{}
 }
 
 // routed is the side of an address that a route other than the default one is for.
-func (n *Network) routed(a netip.Addr, r Route) (Side, reason, Route) {
+func (n *Network) routed(a netip.Addr, r Route) (record.Side, reason, Route) {
 	if len(r.Hops) == 0 || r.Type != unix.RTN_UNICAST { // a delegated or an own prefix, of which this part is not in use
-		return LAN, byReject, r
+		return record.SideLAN, byReject, r
 	}
 	for _, hop := range r.Hops {
 		if !n.isWAN(hop.Interface) {
-			return LAN, byRoute, r
+			return record.SideLAN, byRoute, r
 		}
 		if n.single && !hop.Gateway.IsValid() && isPrivate(a) {
-			return LAN, byConnected, r
+			return record.SideLAN, byConnected, r
 		}
 	}
-	return WAN, byRoute, r
+	return record.SideWAN, byRoute, r
 }
 
 var (
@@ -280,7 +265,7 @@ var (
 func isPrivate(a netip.Addr) bool { return a.IsPrivate() || shared.Contains(a) }
 
 // Explain says in words where an address is and why.
-func (n *Network) Explain(a netip.Addr, iface string) (Side, string) {
+func (n *Network) Explain(a netip.Addr, iface string) (record.Side, string) {
 	a = a.WithZone("").Unmap()
 	side, why, r := n.find(a, iface)
 	switch why {
@@ -308,7 +293,7 @@ func (n *Network) Explain(a netip.Addr, iface string) (Side, string) {
 	case byNoDefault:
 		return side, "no route and no network that is set is for it"
 	}
-	if side == LAN {
+	if side == record.SideLAN {
 		return side, "no route is for it, and it is a private address"
 	}
 	return side, "no route is for it, and it is a public address"
@@ -401,24 +386,4 @@ func typeName(t uint8) string {
 		return "blackhole"
 	}
 	return fmt.Sprintf("route type %d", t)
-}
-
-// Direction is a flow's, by the sides of its ends.
-func Direction(client, server Side) string {
-	isInside := func(s Side) bool { return s == LAN || s == Gateway }
-	switch {
-	case server == Multicast || client == Multicast:
-		return "multicast"
-	case server == Broadcast || client == Broadcast:
-		return "broadcast"
-	case client == UnknownSide || server == UnknownSide:
-		return "unknown"
-	case isInside(client) && isInside(server):
-		return "internal"
-	case isInside(client):
-		return "outbound"
-	case isInside(server):
-		return "inbound"
-	}
-	return "transit"
 }

@@ -179,20 +179,6 @@ func TestSides(t *testing.T) {
 	}
 }
 
-// TestDirections: by the sides of both ends.
-func TestDirections(t *testing.T) {
-	for text, sides := range map[string][]Side{
-		"outbound": {LAN, WAN, Gateway, WAN}, "inbound": {WAN, LAN, WAN, Gateway}, "internal": {LAN, LAN, LAN, Gateway, Gateway, LAN},
-		"transit": {WAN, WAN}, "multicast": {LAN, Multicast, WAN, Multicast}, "broadcast": {LAN, Broadcast}, "unknown": {UnknownSide, WAN},
-	} {
-		for pair := range slices.Chunk(sides, 2) {
-			if got := Direction(pair[0], pair[1]); got != text {
-				t.Errorf("%s to %s: %s, want %s", pair[0], pair[1], got, text)
-			}
-		}
-	}
-}
-
 // TestFollow: what changes is told of, also where events were lost.
 func TestFollow(t *testing.T) {
 	namespace := newNamespace(t)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package report holds the records that weir gives out, and writes them as JSON and as CSV; a JSON Schema describes the JSON.
-package report
+// Package record holds the flow record, and writes it as JSON and as CSV; a JSON Schema describes the JSON. What is one
+// of a few is a number in the record, and text only in what is written.
+package record
 
 import (
 	"net/netip"
 	"strconv"
 	"time"
 
-	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/packet"
 )
 
@@ -20,12 +20,12 @@ type Endpoint struct {
 	Addr           netip.AddrPort
 	MAC            [6]byte // zero: none was seen
 	Packets, Bytes uint64  // what it sent; bytes from the network header on
-	Side           string  // lan, wan, gateway, multicast, broadcast
+	Side           Side
 }
 
 // NAT is an address translation: what each end of a connection is called by the other.
 type NAT struct {
-	Kind           string // snat, dnat, snat+dnat; "": there is none
+	Kind           NATKind
 	Client, Server netip.AddrPort
 }
 
@@ -42,15 +42,15 @@ type Conntrack struct {
 type Flow struct {
 	ID          [32]byte // hexadecimal digits
 	CommunityID []byte
-	State       string // new, update, end
-	EndReason   string // closed, reset, idle, evicted, shutdown
+	State       State
+	EndReason   EndReason
 	Interface   string
 	VLANs       []uint16 // the outer first
 	IPVersion   uint8
 	Proto       uint8
 	Client      Endpoint
 	Server      Endpoint
-	Direction   string
+	Direction   Direction
 	NAT         NAT
 	Conntrack   Conntrack
 	// ICMPType and ICMPCode are those of the first packet.
@@ -58,16 +58,15 @@ type Flow struct {
 
 	Protocol, Application, Category string
 	Hostname                        []byte
-	// Method says how the protocol was named (dpi, port, none), ApplicationMethod how the application was (dpi, host,
-	// certificate, dns, address), HostnameMethod is "dns" where the host name was not seen in the flow itself.
-	Method, ApplicationMethod, HostnameMethod string
+	Method                          Method
+	ApplicationMethod               ApplicationMethod
+	HostnameMethod                  HostnameMethod
 
 	Tunnels             []packet.Tunnel // the outer first
 	FirstSeen, LastSeen int64           // nanoseconds since the Unix epoch
 	// Info holds members of the record, as JSON without braces around: "tls":{...}.
-	Info []byte
-	// Risks holds a JSON list without its brackets.
-	Risks []byte
+	Info  []byte
+	Risks Risks
 }
 
 // AppendJSON appends the record as one JSON object, without a line end.
@@ -79,9 +78,9 @@ func (f *Flow) AppendJSON(b []byte) []byte {
 	b = append(b, `","community_id":"`...)
 	b = append(b, f.CommunityID...)
 	b = append(b, `","state":"`...)
-	b = append(b, f.State...)
+	b = append(b, f.State.String()...)
 	b = append(b, '"')
-	b = appendText(b, "end_reason", f.EndReason)
+	b = appendText(b, "end_reason", f.EndReason.String())
 	b = appendText(b, "interface", f.Interface)
 	if len(f.VLANs) > 0 {
 		b = append(b, `,"vlan":[`...)
@@ -98,7 +97,7 @@ func (f *Flow) AppendJSON(b []byte) []byte {
 	b = appendText(b, "ip_proto", packet.ProtoName(f.Proto))
 	b = f.Client.appendJSON(append(b, `,"client":`...))
 	b = f.Server.appendJSON(append(b, `,"server":`...))
-	b = appendText(b, "direction", f.Direction)
+	b = appendText(b, "direction", f.Direction.String())
 	b = f.NAT.appendJSON(b)
 	b = f.Conntrack.appendJSON(b)
 	b = f.appendVerdict(b)
@@ -111,10 +110,8 @@ func (f *Flow) AppendJSON(b []byte) []byte {
 		b = append(b, ',')
 		b = append(b, f.Info...)
 	}
-	if len(f.Risks) > 0 {
-		b = append(b, `,"risks":[`...)
-		b = append(b, f.Risks...)
-		b = append(b, ']')
+	if f.Risks != 0 {
+		b = f.Risks.appendJSON(append(b, `,"risks":`...))
 	}
 	return append(b, '}')
 }
@@ -125,11 +122,11 @@ func (f *Flow) appendVerdict(b []byte) []byte {
 	b = appendText(b, "category", f.Category)
 	if len(f.Hostname) > 0 {
 		b = append(b, `,"hostname":`...)
-		b = dissect.AppendText(b, f.Hostname)
-		b = appendText(b, "hostname_method", f.HostnameMethod)
+		b = AppendText(b, f.Hostname)
+		b = appendText(b, "hostname_method", f.HostnameMethod.String())
 	}
-	b = appendText(b, "method", f.Method)
-	b = appendText(b, "application_method", f.ApplicationMethod)
+	b = appendText(b, "method", f.Method.String())
+	b = appendText(b, "application_method", f.ApplicationMethod.String())
 	if len(f.Tunnels) > 0 {
 		b = append(b, `,"tunnel":[`...)
 		for i, t := range f.Tunnels {
@@ -152,7 +149,7 @@ func (e *Endpoint) appendJSON(b []byte) []byte {
 		b = AppendMAC(b, e.MAC)
 		b = append(b, '"')
 	}
-	b = appendText(b, "side", e.Side)
+	b = appendText(b, "side", e.Side.String())
 	b = append(b, `,"packets":`...)
 	b = strconv.AppendUint(b, e.Packets, 10)
 	b = append(b, `,"bytes":`...)
@@ -173,10 +170,10 @@ func appendEnd(b []byte, prefix string, end netip.AddrPort) []byte {
 }
 
 func (n *NAT) appendJSON(b []byte) []byte {
-	if n.Kind == "" {
+	if n.Kind == NATNone {
 		return b
 	}
-	b = append(append(append(b, `,"nat":{"kind":"`...), n.Kind...), `",`...)
+	b = append(append(append(b, `,"nat":{"kind":"`...), n.Kind.String()...), `",`...)
 	b = append(appendEnd(b, "client_", n.Client), ',')
 	return append(appendEnd(b, "server_", n.Server), '}')
 }
@@ -207,7 +204,7 @@ func appendText(b []byte, name, value string) []byte {
 	b = append(b, `,"`...)
 	b = append(b, name...)
 	b = append(b, `":`...)
-	return dissect.AppendText(b, value)
+	return AppendText(b, value)
 }
 
 const digits = "0123456789abcdef"

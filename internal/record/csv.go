@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package report
+package record
 
 import (
 	"net/netip"
@@ -30,8 +30,8 @@ func (f *Flow) AppendCSV(b []byte) []byte {
 	b = appendColumn(b, f.Application)
 	b = appendColumn(b, f.Category)
 	b = appendColumn(b, f.Hostname)
-	b = appendColumn(b, f.Method)
-	b = appendColumn(b, f.ApplicationMethod)
+	b = appendColumn(b, f.Method.String())
+	b = appendColumn(b, f.ApplicationMethod.String())
 	for _, e := range [...]*Endpoint{&f.Client, &f.Server} {
 		b = strconv.AppendUint(append(b, ','), e.Packets, 10)
 		b = strconv.AppendUint(append(b, ','), e.Bytes, 10)
@@ -50,15 +50,15 @@ func (f *Flow) AppendCSV(b []byte) []byte {
 		}
 		b = append(b, t.String()...)
 	}
-	b = appendColumn(b, f.EndReason)
+	b = appendColumn(b, f.EndReason.String())
 	b = appendColumn(b, f.Interface)
 	b = appendColumn(b, f.ID[:])
 	b = appendColumn(b, f.CommunityID)
-	b = appendColumn(b, f.Direction)
-	b = appendColumn(b, f.Client.Side)
-	b = appendColumn(b, f.Server.Side)
-	b = appendColumn(b, f.NAT.Kind)
-	if f.NAT.Kind == "" {
+	b = appendColumn(b, f.Direction.String())
+	b = appendColumn(b, f.Client.Side.String())
+	b = appendColumn(b, f.Server.Side.String())
+	b = appendColumn(b, f.NAT.Kind.String())
+	if f.NAT.Kind == NATNone {
 		return append(b, ",,,,"...)
 	}
 	for _, end := range [...]netip.AddrPort{f.NAT.Client, f.NAT.Server} {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package report
+package record
 
 import (
 	"bytes"
@@ -15,11 +15,11 @@ import (
 // translated is a record with all that a gateway adds.
 func translated() Flow {
 	f := Flow{
-		CommunityID: []byte("1:biEiYRScd9sQys6XYVynp1f6Jfs="), State: "end", EndReason: "closed", Interface: "lan0", IPVersion: 4, Proto: 6,
-		Client:    Endpoint{Addr: netip.MustParseAddrPort("192.168.1.20:51324"), Packets: 12, Bytes: 1840, Side: "lan"},
-		Server:    Endpoint{Addr: netip.MustParseAddrPort("203.0.113.7:443"), Packets: 18, Bytes: 22011, Side: "wan"},
-		Direction: "outbound", Method: "none",
-		NAT:       NAT{Kind: "snat", Client: netip.MustParseAddrPort("198.51.100.1:40112"), Server: netip.MustParseAddrPort("203.0.113.7:443")},
+		CommunityID: []byte("1:biEiYRScd9sQys6XYVynp1f6Jfs="), State: StateEnd, EndReason: EndClosed, Interface: "lan0", IPVersion: 4, Proto: 6,
+		Client:    Endpoint{Addr: netip.MustParseAddrPort("192.168.1.20:51324"), Packets: 12, Bytes: 1840, Side: SideLAN},
+		Server:    Endpoint{Addr: netip.MustParseAddrPort("203.0.113.7:443"), Packets: 18, Bytes: 22011, Side: SideWAN},
+		Direction: DirectionOutbound,
+		NAT:       NAT{Kind: SNAT, Client: netip.MustParseAddrPort("198.51.100.1:40112"), Server: netip.MustParseAddrPort("203.0.113.7:443")},
 		Conntrack: Conntrack{ID: 9, Mark: 7, Zone: 5, IsTracked: true, IsOffloaded: true},
 	}
 	copy(f.ID[:], strings.Repeat("0", len(f.ID)))
@@ -40,7 +40,7 @@ func TestTranslated(t *testing.T) {
 	}
 	validate(t, text)
 	f.Conntrack = Conntrack{ID: 9, IsTracked: true}
-	f.NAT = NAT{Kind: "dnat", Client: netip.MustParseAddrPort("203.0.113.7:0"), Server: netip.MustParseAddrPort("198.51.100.1:0")} // of ICMP
+	f.NAT = NAT{Kind: DNAT, Client: netip.MustParseAddrPort("203.0.113.7:0"), Server: netip.MustParseAddrPort("198.51.100.1:0")} // of ICMP
 	validate(t, string(f.AppendJSON(nil)))
 	rows, err := csv.NewReader(strings.NewReader(CSVHeader + "\n" + string(f.AppendCSV(nil)))).ReadAll()
 	if err != nil {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package record
+
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
+// AppendText appends text as a JSON string. What could split a line, move a cursor or turn the reading direction, and
+// bytes that are not UTF-8, become \xNN, so that no consumer of records has to escape names again.
+func AppendText[T []byte | string](b []byte, text T) []byte {
+	b = append(b, '"')
+	for i := 0; i < len(text); {
+		c := text[i]
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+			i++
+		case c >= ' ' && c < 0x7f:
+			b = append(b, c)
+			i++
+		case c < utf8.RuneSelf:
+			b = appendEscape(b, c)
+			i++
+		default:
+			n := printableRune(text, i)
+			if n == 0 {
+				b = appendEscape(b, c)
+				i++
+				break
+			}
+			b = append(b, text[i:i+n]...)
+			i += n
+		}
+	}
+	return append(b, '"')
+}
+
+// printableRune is the length of the printable rune at text[i:], 0 where there is none.
+func printableRune[T []byte | string](text T, i int) int {
+	r, n := utf8.DecodeRuneInString(string(text[i:min(len(text), i+utf8.UTFMax)]))
+	if r == utf8.RuneError || !unicode.IsPrint(r) {
+		return 0
+	}
+	return n
+}
+
+// appendEscape appends c as \xNN inside a JSON string, where the backslash itself has to be escaped.
+func appendEscape(b []byte, c byte) []byte {
+	return append(b, '\\', '\\', 'x', digits[c>>4], digits[c&15])
+}
