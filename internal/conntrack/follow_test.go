@@ -122,7 +122,7 @@ func (f *following) differs(t *testing.T) string {
 // TestFollow: a connection is known soon, by both names, and known to be answered.
 func TestFollow(t *testing.T) {
 	f := follow(t, receiveBuffer)
-	within(t, 5*time.Second, "the first list", func() bool { return f.Lists() == 1 })
+	within(t, 30*time.Second, "the first list", func() bool { return f.Lists() == 1 })
 	client, server := f.lab.Clients[0], f.lab.Servers[0]
 	var l net.Listener
 	if err := server.Do(func() (err error) { l, err = net.Listen("tcp4", server.Addr4.String()+":7001"); return err }); err != nil {
@@ -137,12 +137,12 @@ func TestFollow(t *testing.T) {
 	key, _ := flow.Key()
 	var found Found
 	began := time.Now()
-	within(t, 5*time.Second, "the connection", func() (ok bool) { found, ok = f.table.Find(&key); return ok })
+	within(t, 30*time.Second, "the connection", func() (ok bool) { found, ok = f.table.Find(&key); return ok })
 	t.Logf("known %v after the handshake", time.Since(began))
 	if found.NAT() != record.SNAT || found.Original != flow || found.Reply.Dst.Addr().String() != "198.51.100.1" {
 		t.Errorf("%+v", found)
 	}
-	within(t, 5*time.Second, "an answer", func() bool { found, _ = f.table.Find(&key); return found.Status&SeenReply != 0 })
+	within(t, 30*time.Second, "an answer", func() bool { found, _ = f.table.Find(&key); return found.Status&SeenReply != 0 })
 	if err := c.(*net.TCPConn).SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestRate(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Logf("the flood took %v", took)
 	}
-	within(t, 10*time.Second, "the table of the kernel", func() bool { return f.table.Counters().Connections+f.table.Counters().Ended >= n && f.differs(t) == "" })
+	within(t, 30*time.Second, "the table of the kernel", func() bool { return f.table.Counters().Connections+f.table.Counters().Ended >= n && f.differs(t) == "" })
 	t.Logf("%d losses, %d lists, %+v", f.Lost(), f.Lists(), f.table.Counters())
 }
 
@@ -182,13 +182,13 @@ func TestRate(t *testing.T) {
 // seconds; a second loss soon after waits for its list.
 func TestOverrun(t *testing.T) {
 	f := follow(t, 64<<10)
-	within(t, 5*time.Second, "the first list", func() bool { return f.Lists() == 1 })
+	within(t, 30*time.Second, "the first list", func() bool { return f.Lists() == 1 })
 	flood(t, f.lab, 20000, 100_000, 0)
 	if f.Lost() == 0 || !f.table.IsBehind() {
 		t.Fatalf("%d losses, behind: %v", f.Lost(), f.table.IsBehind())
 	}
-	within(t, 10*time.Second, "a list", func() bool { return f.Lists() == 2 })
-	within(t, 5*time.Second, "the kernel's table", func() bool { return f.differs(t) == "" })
+	within(t, 30*time.Second, "a list", func() bool { return f.Lists() == 2 })
+	within(t, 30*time.Second, "the kernel's table", func() bool { return f.differs(t) == "" })
 	t.Logf("%d losses, %d lists, %+v", f.Lost(), f.Lists(), f.table.Counters())
 	if f.table.IsBehind() {
 		t.Error("behind after the list")
