@@ -146,7 +146,7 @@ func inspectDCEDatagram(c *Conversation, r *Result) Verdict {
 }
 
 // dceInterface writes an interface's UUID, and says whether it is of the variant with 10 or 110 in front (RFC 9562 §4.1), which
-// some of Microsoft's aren't, and whether it is one of PROFINET's: DEA0000x-6C97-11D1-8271-00A02442DF7D.
+// some of Microsoft's aren't, and whether it is one of PROFINET's.
 func dceInterface(o *Object, r *Result, wire []byte, little bool) (variant, profinet bool) {
 	var id [16]byte
 	copy(id[:], wire)
@@ -157,11 +157,16 @@ func dceInterface(o *Object, r *Result, wire []byte, little bool) (variant, prof
 	}
 	var text [36]byte
 	o.Text("interface", appendUUID(text[:0], &id))
-	profinet = hasPrefix(id[:], "\xde\xa0\x00") && string(id[4:]) == "\x6c\x97\x11\xd1\x82\x71\x00\xa0\x24\x42\xdf\x7d"
+	profinet = isProfinet(&id)
 	if profinet {
 		r.SetProtocol("profinet-io")
 	}
 	return dceVariant(id[8]), profinet
+}
+
+// isProfinet says whether an interface is one of PROFINET IO's: DEA0000x-6C97-11D1-8271-00A02442DF7D.
+func isProfinet(id *[16]byte) bool {
+	return hasPrefix(id[:], "\xde\xa0\x00") && string(id[4:]) == "\x6c\x97\x11\xd1\x82\x71\x00\xa0\x24\x42\xdf\x7d"
 }
 
 func dceVariant(b byte) bool { return b >= 0x80 && b < 0xe0 }

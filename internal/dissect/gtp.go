@@ -58,7 +58,7 @@ func isGTPv1(b []byte, length int, user bool) bool {
 	}
 	kind := b[1]
 	if user {
-		return kind == 1 || kind == 2 || kind == 26 || kind == 31 || kind == 253 || kind == 254 || kind == 255
+		return isGTPUserMessage(kind)
 	}
 	switch {
 	case kind >= 1 && kind <= 7, kind >= 16 && kind <= 37, kind >= 48 && kind <= 61, kind >= 70 && kind <= 71,
@@ -66,6 +66,12 @@ func isGTPv1(b []byte, length int, user bool) bool {
 		return b[0]&sequence != 0 // "shall be used" for control messages
 	}
 	return false
+}
+
+// isGTPUserMessage says whether the user plane has messages of that type (3GPP TS 29.281 §6.1): echo, error indication,
+// supported extension headers, tunnel status, end marker, and data, a G-PDU.
+func isGTPUserMessage(kind byte) bool {
+	return kind == 1 || kind == 2 || kind == 26 || kind == 31 || kind == 253 || kind == 254 || kind == 255
 }
 
 // isGTPv2 checks a header of version 2 and walks its information elements: type, length, spare and instance. A message may be

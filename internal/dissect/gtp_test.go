@@ -17,15 +17,25 @@ func TestGTP(t *testing.T) {
 	wantProtocol(t, gtpEcho1, "gtp-c", `"version":1`)
 	wantProtocol(t, gtpEcho2, "gtp-c", `"version":2`)
 	wantProtocol(t, gtpSession, "gtp-c", `"message_type":32`)
-	wantProtocol(t, gtpUserEnd, "gtp-u")
-	wantProtocol(t, gtpPrime, "gtp-prime")
 	wantNot(t, udp(2123, CX("32 01 0005 00000000 0001 0000")), "gtp-c")
 	wantNot(t, udp(2123, CX("48 20 0014 00000000 000002 00 01 0009 00 0021436587092143")), "gtp-c")
-	wantNot(t, udp(3386, CX("4e 01 0001 0001")), "gtp-prime")
-	for _, k := range []talk{gtpEcho1, gtpEcho2, gtpSession, gtpUserEnd, gtpPrime} {
+	for _, k := range []talk{gtpEcho1, gtpEcho2, gtpSession} {
 		testTruncations(t, "gtp-c", k, 6)
 		wantNoAllocations(t, "gtp-c", k)
 	}
+}
+
+func TestGTPUser(t *testing.T) {
+	wantProtocol(t, gtpUserEnd, "gtp-u")
+	testTruncations(t, "gtp-c", gtpUserEnd, 6)
+	wantNoAllocations(t, "gtp-c", gtpUserEnd)
+}
+
+func TestGTPPrime(t *testing.T) {
+	wantProtocol(t, gtpPrime, "gtp-prime")
+	wantNot(t, udp(3386, CX("4e 01 0001 0001")), "gtp-prime")
+	testTruncations(t, "gtp-c", gtpPrime, 6)
+	wantNoAllocations(t, "gtp-c", gtpPrime)
 }
 
 func FuzzGTP(f *testing.F) { fuzzTalks(f, "gtp-c", gtpEcho1, gtpEcho2, gtpSession) }

@@ -9,7 +9,7 @@ var _ = register(Protocol{
 	Spec:      "RFC 5531 §9, §11; RFC 1833; RFC 7530; RFC 8881",
 	Category:  "rpc",
 	Over:      UDP,
-	Ports:     []uint16{111, 2049},
+	Ports:     []uint16{rpcbindPort, nfsPort},
 	Start:     Range(0, 255), // the transaction identifier is random
 	MinLength: rpcReplySize,
 	Heuristic: true,
@@ -23,7 +23,7 @@ var _ = register(Protocol{
 	Spec:      "RFC 5531 §9, §11",
 	Category:  "rpc",
 	Over:      TCP,
-	Ports:     []uint16{111, 2049},
+	Ports:     []uint16{rpcbindPort, nfsPort},
 	Start:     Of(0x80),
 	MinLength: 4 + rpcReplySize,
 	Inspect:   inspectRPC,
@@ -96,26 +96,6 @@ func rpcCall(b []byte, r *Result) Verdict {
 	return Yes
 }
 
-// rpcGetPort is the program whose port a call of PMAPPROC_GETPORT (version 2, RFC 1833 §3) or RPCBPROC_GETADDR (3 and 4, §2.1)
-// asks for, 0 where the call is another one. To ask for NFS or one of its helpers is how NFS begins, so such a flow is NFS's.
-func rpcGetPort(b []byte, program, version, procedure, credential int) int {
-	const portMapper, getPort = 100000, 3
-	verifier := 32 + credential // flavor, length
-	if program != portMapper || version < 2 || version > 4 || procedure != getPort || len(b) < verifier+8 {
-		return 0
-	}
-	size := be32(b[verifier+4:])
-	if size > rpcMaxAuth || len(b) < verifier+8+size+8 {
-		return 0
-	}
-	arguments := verifier + 8 + size
-	asked := be32(b[arguments:])
-	if rpcProtocol(asked) != "nfs" {
-		return 0
-	}
-	return asked
-}
-
 // rpcReply checks an accepted reply to a call that was not captured. It has no program number and many zeros, so it has
 // to come from a port that is assigned to one, which then says what it is.
 func rpcReply(c *Conversation, b []byte, r *Result) Verdict {
@@ -124,9 +104,9 @@ func rpcReply(c *Conversation, b []byte, r *Result) Verdict {
 		return No
 	}
 	switch {
-	case c.HasPort(2049):
+	case c.HasPort(nfsPort):
 		r.SetProtocol("nfs")
-	case c.HasPort(111):
+	case c.HasPort(rpcbindPort):
 		r.SetProtocol("rpcbind")
 	default:
 		return No
@@ -139,11 +119,49 @@ func rpcFlavor(flavor int) bool { return flavor >= 0 && flavor <= 7 }
 
 // rpcProtocol is the slug of a program of IANA's registry of RPC program numbers.
 func rpcProtocol(program int) string {
-	switch program {
-	case 100000:
+	switch {
+	case program == rpcbindProgram:
 		return "rpcbind"
-	case 100003, 100005, 100011, 100020, 100021, 100024, 100227: // nfs, mount, rquota, lock managers, status, ACL
+	case isNFSProgram(program):
 		return "nfs"
 	}
 	return "onc-rpc"
+}
+
+// nfsPort is that of NFS (RFC 8881 §2.9.3).
+const nfsPort = 2049
+
+// isNFSProgram says whether a program is NFS or one of its helpers: mount, rquota, lock managers, status, ACL.
+func isNFSProgram(program int) bool {
+	switch program {
+	case 100003, 100005, 100011, 100020, 100021, 100024, 100227:
+		return true
+	}
+	return false
+}
+
+// The port mapper's program number and port (RFC 1833 §3.1).
+const (
+	rpcbindProgram = 100000
+	rpcbindPort    = 111
+)
+
+// rpcGetPort is the program whose port a call of PMAPPROC_GETPORT (version 2, RFC 1833 §3) or RPCBPROC_GETADDR (3 and 4, §2.1)
+// asks for, 0 where the call is another one. To ask for NFS or one of its helpers is how NFS begins, so such a flow is NFS's.
+func rpcGetPort(b []byte, program, version, procedure, credential int) int {
+	const getPort = 3
+	verifier := 32 + credential // flavor, length
+	if program != rpcbindProgram || version < 2 || version > 4 || procedure != getPort || len(b) < verifier+8 {
+		return 0
+	}
+	size := be32(b[verifier+4:])
+	if size > rpcMaxAuth || len(b) < verifier+8+size+8 {
+		return 0
+	}
+	arguments := verifier + 8 + size
+	asked := be32(b[arguments:])
+	if !isNFSProgram(asked) {
+		return 0
+	}
+	return asked
 }

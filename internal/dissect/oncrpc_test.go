@@ -20,19 +20,25 @@ var (
 )
 
 func TestRPC(t *testing.T) {
-	wantProtocol(t, rpcUDP, "nfs", `"program":100000`, `"procedure":3`, `"asked_program":100003`)
-	wantProtocol(t, udp(111, CX(strings.Replace(rpcAskPort, "000186a3", "000186b0", 1))), "rpcbind") // for another program
-	wantProtocol(t, udp(111, CX(rpcAskPort[:len(rpcAskPort)-35])), "rpcbind")                        // cut before it says
-	wantProtocol(t, rpcTCP, "nfs", `"program":100003`, `"machine":"host"`)
-	wantProtocol(t, udp(2049, SX(rpcSuccess)), "nfs")
-	wantProtocol(t, udp(4000, CX(rpcNFSCall)), "nfs")
-	wantNot(t, udp(111, CX("12345678 00000000 00000003 000186a0 00000002 00000003 00000000 00000000 00000000 00000000")), "rpcbind")
 	wantNot(t, udp(111, C(make([]byte, 64))), "onc-rpc")
 	wantNot(t, udp(4000, SX(rpcSuccess)), "onc-rpc")
 	for _, k := range []talk{rpcUDP, rpcTCP} {
 		testTruncations(t, "onc-rpc", k, rpcReplySize)
 		wantNoAllocations(t, "onc-rpc", k)
 	}
+}
+
+func TestNFS(t *testing.T) {
+	wantProtocol(t, rpcUDP, "nfs", `"program":100000`, `"procedure":3`, `"asked_program":100003`)
+	wantProtocol(t, rpcTCP, "nfs", `"program":100003`, `"machine":"host"`)
+	wantProtocol(t, udp(2049, SX(rpcSuccess)), "nfs")
+	wantProtocol(t, udp(4000, CX(rpcNFSCall)), "nfs")
+}
+
+func TestRPCBind(t *testing.T) {
+	wantProtocol(t, udp(111, CX(strings.Replace(rpcAskPort, "000186a3", "000186b0", 1))), "rpcbind") // for another program
+	wantProtocol(t, udp(111, CX(rpcAskPort[:len(rpcAskPort)-35])), "rpcbind")                        // cut before it says
+	wantNot(t, udp(111, CX("12345678 00000000 00000003 000186a0 00000002 00000003 00000000 00000000 00000000 00000000")), "rpcbind")
 }
 
 func FuzzRPC(f *testing.F) { fuzzTalks(f, "onc-rpc", rpcUDP, rpcTCP) }

@@ -187,9 +187,12 @@ func (q *quicScratch) report(s *tlsScratch, r *Result) {
 		return
 	}
 	o.Text("user_agent", quic.UserAgent(s.hello.QUICParameters))
-	if s.offers("doq") {
+	if s.isDNSOverQUIC() {
 		r.SetProtocol("doq")
 	}
 	s.report(r)
 	r.SetCertificate(CertificateHidden)
 }
+
+// isDNSOverQUIC says whether the client offers DNS over QUIC by its ALPN (RFC 9250 §4.1.1).
+func (s *tlsScratch) isDNSOverQUIC() bool { return s.offers("doq") }

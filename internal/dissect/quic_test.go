@@ -110,10 +110,13 @@ func TestQUICRetry(t *testing.T) {
 	}
 }
 
-func TestQUICNames(t *testing.T) {
+func TestDNSOverQUIC(t *testing.T) {
 	h := quicHello(t, "doq", stdtls.X25519)
 	k := udp(853, C(quicSeal(quicID, quicID, 0, quicCrypto(h, 0, len(h)))))
 	wantProtocol(t, k, "doq")
+}
+
+func TestQUICNames(t *testing.T) {
 	for name, k := range map[string]talk{
 		"handshake in mid-flow":   udp(9999, CX("e0 00000001 08 0102030405060708 00 4014 0001020304050607 08090a0b0c0d0e0f 00010203")),
 		"server's negotiation":    udp(9999, SX("80 00000000 08 0102030405060708 08 0102030405060708 00000001 0a0a0a0a")),

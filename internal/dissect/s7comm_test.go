@@ -16,12 +16,16 @@ var (
 func TestS7comm(t *testing.T) {
 	wantProtocol(t, s7Setup, "s7comm", `"message_type":1`, `"function":240`)
 	wantProtocol(t, tcp(4000, s7Setup.says[3]), "s7comm", `"message_type":3`)
-	wantProtocol(t, s7PlusTalk, "s7comm-plus", `"version":1`)
 	wantNot(t, tcp(102, cotpOpen, cotpOpened), "s7comm")
 	wantNot(t, tcp(102, CX("0300 0019 02f080 32 01 0000 0000 0008 0001 f0 00 0001 0001 01e0")), "s7comm")
 	testTruncations(t, "s7comm", s7Setup, 99)
-	testTruncations(t, "s7comm", s7PlusTalk, 99)
 	wantNoAllocations(t, "s7comm", s7Setup)
+}
+
+func TestS7commPlus(t *testing.T) {
+	wantProtocol(t, s7PlusTalk, "s7comm-plus", `"version":1`)
+	testTruncations(t, "s7comm", s7PlusTalk, 99)
+	wantNoAllocations(t, "s7comm", s7PlusTalk)
 }
 
 func FuzzS7comm(f *testing.F) { fuzzTalks(f, "s7comm", s7Setup, s7PlusTalk) }

@@ -32,15 +32,25 @@ func inspectSourceEngine(c *Conversation, r *Result) Verdict {
 		return steamVerdict(newest, r)
 	}
 	body := b[len(outOfBand):]
-	if hasAnyPrefix(body, quakeCommands) && isPrintable(body[:min(len(body), 16)]) {
-		r.SetProtocol("quake3")
-		word, _, _ := bytes.Cut(body[:min(len(body), 20)], []byte{'\n'})
-		word, _, _ = bytes.Cut(word, []byte{' '})
-		word, _, _ = bytes.Cut(word, []byte{'\\'})
-		r.Object("quake3").Text("command", word)
+	if isQuake3(body) {
+		describeQuake3(body, r)
 		return Yes
 	}
 	return sourceEngineVerdict(c, body, newest.Length-len(outOfBand), r)
+}
+
+// isQuake3 says whether what follows the mark is a command of Quake III's.
+func isQuake3(body []byte) bool {
+	return hasAnyPrefix(body, quakeCommands) && isPrintable(body[:min(len(body), 16)])
+}
+
+// describeQuake3 writes the command: the first word.
+func describeQuake3(body []byte, r *Result) {
+	r.SetProtocol("quake3")
+	word, _, _ := bytes.Cut(body[:min(len(body), 20)], []byte{'\n'})
+	word, _, _ = bytes.Cut(word, []byte{' '})
+	word, _, _ = bytes.Cut(word, []byte{'\\'})
+	r.Object("quake3").Text("command", word)
 }
 
 // sourceEngineVerdict checks the queries and answers; what has no text of its own must be one of a question and its answer.

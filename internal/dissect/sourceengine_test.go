@@ -21,18 +21,27 @@ func TestSourceEngine(t *testing.T) {
 	wantProtocol(t, sourcePlayers, "source-engine")
 	wantProtocol(t, sourceGold, "source-engine", `"game":"Half-Life"`)
 	wantProtocol(t, sourceMaster, "source-engine")
-	wantProtocol(t, quakeStatus, "quake3", `"command":"getstatus"`)
-	if h := wantProtocol(t, steamSearch, "steam"); h.application != "steam" {
-		t.Errorf("application %q", h.application)
-	}
 	wantNot(t, udp(27015, CX("ffffffff 54 536f75726365")), "source-engine")
 	wantNot(t, udp(27015, CX("ffffffff 55 ffffffff"), SX("ffffffff 55 ffffffff")), "source-engine")
-	wantNot(t, udp(27036, CX("ffffffff214c5fa0 05000000 08011000 02000000 0801")), "steam")
-	for _, k := range []talk{sourceInfo, sourcePlayers, sourceGold, sourceMaster, steamSearch} {
+	for _, k := range []talk{sourceInfo, sourcePlayers, sourceGold, sourceMaster} {
 		testTruncations(t, "source-engine", k, 5)
 		wantNoAllocations(t, "source-engine", k)
 	}
+}
+
+func TestQuake3(t *testing.T) {
+	wantProtocol(t, quakeStatus, "quake3", `"command":"getstatus"`)
 	testTruncations(t, "source-engine", quakeStatus, 13)
+	wantNoAllocations(t, "source-engine", quakeStatus)
+}
+
+func TestSteam(t *testing.T) {
+	if h := wantProtocol(t, steamSearch, "steam"); h.application != "steam" {
+		t.Errorf("application %q", h.application)
+	}
+	wantNot(t, udp(27036, CX("ffffffff214c5fa0 05000000 08011000 02000000 0801")), "steam")
+	testTruncations(t, "source-engine", steamSearch, 5)
+	wantNoAllocations(t, "source-engine", steamSearch)
 }
 
 func FuzzSourceEngine(f *testing.F) {

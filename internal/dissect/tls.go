@@ -30,7 +30,7 @@ func inspectTLS(c *Conversation, r *Result) Verdict {
 	if !s.named() {
 		return tlsMidstream(c)
 	}
-	if s.offers("dot") { // RFC 7858's, which few clients send: without, its port alone does not make it one
+	if s.isDNSOverTLS() {
 		r.SetProtocol("dot")
 	}
 	s.report(r)
@@ -39,6 +39,10 @@ func inspectTLS(c *Conversation, r *Result) Verdict {
 	}
 	return YesMore
 }
+
+// isDNSOverTLS says whether the client offers DNS over TLS by its ALPN, which few do; the port of RFC 7858 alone does not make
+// it one.
+func (s *tlsScratch) isDNSOverTLS() bool { return s.offers("dot") }
 
 // tlsFields reads TLS from where it begins in both directions (after STARTTLS), either of which may be nil or cut, and fills
 // the object tls, host, certificate names and risks. ok says that it is TLS, complete that nothing more is to be learnt.

@@ -180,7 +180,7 @@ func TestTLSRefused(t *testing.T) {
 	}
 }
 
-func TestTLSNames(t *testing.T) {
+func TestDNSOverTLS(t *testing.T) {
 	client, server := tlsConfigs(t, stdtls.VersionTLS13)
 	k := tlsRecord(t, client, server)
 	k.serverPort = 853

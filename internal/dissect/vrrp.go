@@ -11,7 +11,7 @@ var _ = register(Protocol{
 })
 
 func inspectVRRP(c *Conversation, r *Result) Verdict {
-	const header, carpLength = 8, 36
+	const header = 8
 	d := &c.Datagrams[0]
 	b := d.Payload
 	if len(b) < header || b[0]&15 != 1 { // one type: advertisement
@@ -21,8 +21,7 @@ func inspectVRRP(c *Conversation, r *Result) Verdict {
 	if c.IPv6 {
 		size = 16
 	}
-	// CARP: authentication length 7 (words of four), a demotion counter where VRRP counts addresses, and 36 bytes in all.
-	if version == 2 && d.Length == carpLength && b[3] == 7 {
+	if isCARP(d) {
 		r.SetProtocol("carp")
 		r.Object("carp").Int("host_id", int64(b[1]))
 		return Yes
@@ -42,4 +41,12 @@ func inspectVRRP(c *Conversation, r *Result) Verdict {
 		o.Addr("address", addr)
 	}
 	return Yes
+}
+
+// isCARP tells CARP (carp(4)) from VRRP, whose version 2 it claims to be: an authentication length of 7 words of four bytes,
+// a demotion counter where VRRP counts addresses, and 36 bytes in all.
+func isCARP(d *Datagram) bool {
+	const length = 36
+	b := d.Payload
+	return d.Length == length && len(b) > 3 && b[0]>>4 == 2 && b[3] == 7
 }

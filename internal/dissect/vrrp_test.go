@@ -17,12 +17,16 @@ var (
 func TestVRRP(t *testing.T) {
 	wantProtocol(t, vrrpV2, "vrrp", `"version":2`, `"router_id":1`, `"address":"192.0.2.1"`)
 	wantProtocol(t, vrrpV3, "vrrp", `"version":3`, `"priority":200`)
-	wantProtocol(t, vrrpCARP, "carp", `"host_id":1`)
 	wantNot(t, ip(112, CX("41 01 64 01 00 01 0000 c0000201 0000000000000000")), "vrrp")
 	wantNot(t, ip(112, CX("31 07 c8 02 0064 0000 c0000201")), "vrrp")
 	testTruncations(t, "vrrp", vrrpV2, 20)
-	testTruncations(t, "vrrp", vrrpCARP, 36)
 	wantNoAllocations(t, "vrrp", vrrpV2)
+}
+
+func TestCARP(t *testing.T) {
+	wantProtocol(t, vrrpCARP, "carp", `"host_id":1`)
+	testTruncations(t, "vrrp", vrrpCARP, 36)
+	wantNoAllocations(t, "vrrp", vrrpCARP)
 }
 
 func FuzzVRRP(f *testing.F) { fuzzTalks(f, "vrrp", vrrpV2, vrrpV3, vrrpCARP) }

@@ -20,8 +20,7 @@ const (
 	weaveDestination = 0x0100 // the flags: its node's identifier is there, after that of the source
 	weaveSource      = 0x0200
 	weaveNode        = 8
-	weaveService     = "\x02\x30\xb4\x18" // the higher half of the identifiers of Nest's service endpoints: 18B43002
-	weaveOUI         = "\x30\xb4\x18"     // and of a device's, without its fourth byte: Nest's block of hardware addresses
+	weaveOUI         = "\x30\xb4\x18" // and of a device's, without its fourth byte: Nest's block of hardware addresses
 )
 
 func inspectWeave(c *Conversation, r *Result) Verdict {
@@ -50,7 +49,7 @@ func inspectWeave(c *Conversation, r *Result) Verdict {
 			return No
 		}
 		for _, node := range [2][]byte{source, destination} {
-			if string(node[4:]) == weaveService {
+			if isNestEndpoint(node) {
 				r.SetProtocol("nest-log-sink")
 				r.Object("weave").Int("endpoint", int64(le16(node)))
 			}
@@ -59,3 +58,7 @@ func inspectWeave(c *Conversation, r *Result) Verdict {
 	}
 	return NeedMore
 }
+
+// isNestEndpoint says whether a node is an endpoint of Nest's service, where devices leave their logs and data: the higher
+// half of its identifier is 18B43002 (WeaveServerBase).
+func isNestEndpoint(node []byte) bool { return string(node[4:]) == "\x02\x30\xb4\x18" }
