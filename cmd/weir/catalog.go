@@ -44,6 +44,7 @@ func newCatalog() *cobra.Command {
 			Use: "check FILE…", Short: "Check files of applications for mistakes", Args: cobra.MinimumNArgs(1),
 			RunE: checkCatalogs,
 		},
+		newRisks(),
 	)
 	return c
 }

@@ -201,6 +201,9 @@ func TestCatalogCommands(t *testing.T) {
 		{"show an address", []string{"show", "149.154.167.50"}, 0, "id: telegram"},
 		{"show nothing known", []string{"show", "host.invalid"}, 2, "host.invalid"},
 		{"check a broken file", []string{"check", broken}, 1, broken},
+		{"risks", []string{"risks"}, 0, "cleartext-credentials  "},
+		{"risks as JSON", []string{"risks", "--output", "json"}, 0, `"severity": "high"`},
+		{"risks as what there isn't", []string{"risks", "--output", "yaml"}, 2, "table or json"},
 		{"check a missing file", []string{"check", "/no/such.yaml"}, 2, "/no/such.yaml"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

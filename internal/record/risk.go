@@ -2,7 +2,9 @@
 
 package record
 
-// Risk is something about a flow that deserves a look.
+import "math/bits"
+
+// Risk is something about a flow that deserves a look. To add one: a constant, an entry of risks, and its slug in schema.json.
 type Risk uint8
 
 // The risks, in the order in which records list them.
@@ -16,10 +18,64 @@ const (
 	RiskSSHObsoleteVersion
 )
 
-var riskTexts = [...]string{"cleartext-credentials", "tls-missing-sni", "tls-obsolete-version", "tls-weak-cipher",
-	"certificate-self-signed", "smb1", "ssh-obsolete-version"}
+// RiskInfo is what is to be known of a risk.
+type RiskInfo struct {
+	Slug     string   `json:"risk"`
+	Severity Severity `json:"severity"`
+	Meaning  string   `json:"meaning"`
+	Advice   string   `json:"advice"` // what to do
+}
 
-func (r Risk) String() string { return text(riskTexts[:], r) }
+var risks = [...]RiskInfo{
+	RiskCleartextCredentials: {"cleartext-credentials", SeverityHigh,
+		"A password, or what serves as one, crossed the network unencrypted: whoever is on the way can read it.",
+		"Use the protocol's encrypted form (HTTPS, STARTTLS, SSH, a VPN), and change the password."},
+	RiskTLSMissingSNI: {"tls-missing-sni", SeverityLow,
+		"A TLS client did not say which host it wants. Old and embedded clients do that, and malware that knows addresses only.",
+		"Find out which program on the client it is; update it, or block it if nobody knows it."},
+	RiskTLSObsoleteVersion: {"tls-obsolete-version", SeverityMedium,
+		"Client and server agreed on SSL, TLS 1.0 or 1.1, or DTLS 1.0, which RFC 8996 retired and known attacks break.",
+		"Update the older side, and have the server refuse what is older than TLS 1.2."},
+	RiskTLSWeakCipher: {"tls-weak-cipher", SeverityHigh,
+		"Client and server agreed on a cipher suite without encryption or authentication, or one that can be broken.",
+		"Remove NULL, anonymous, export, DES, 3DES and RC4 cipher suites from the server's list."},
+	RiskCertificateSelfSigned: {"certificate-self-signed", SeverityLow,
+		"The server's certificate vouches for itself: a client that accepts it can't tell the server from an impostor.",
+		"Give the server a certificate of an authority that its clients trust. Many appliances of a LAN can have none."},
+	RiskSMB1: {"smb1", SeverityHigh,
+		"Client and server agreed on SMB 1, which can't be protected against manipulation, and which worms use to spread.",
+		"Turn SMB 1 off on the server; replace devices that speak nothing newer."},
+	RiskSSHObsoleteVersion: {"ssh-obsolete-version", SeverityHigh,
+		"One side speaks SSH 1 only, whose encryption can be broken (RFC 4251 replaced it).",
+		"Update that side's SSH, or replace the device."},
+}
+
+// RiskList are all risks, in the order in which records list them.
+func RiskList() []RiskInfo { return risks[:] }
+
+func (r Risk) String() string {
+	if int(r) >= len(risks) {
+		return ""
+	}
+	return risks[r].Slug
+}
+
+// Severity says how much a risk matters.
+type Severity uint8
+
+// The severities.
+const (
+	SeverityLow    Severity = iota // worth knowing; often harmless
+	SeverityMedium                 // to be put in order some day
+	SeverityHigh                   // to be put in order now
+)
+
+var severityTexts = [...]string{"low", "medium", "high"}
+
+func (s Severity) String() string { return text(severityTexts[:], s) }
+
+// MarshalText gives String's text.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Risks is a set of risks.
 type Risks uint32
@@ -30,15 +86,14 @@ func (s *Risks) Add(r Risk) { *s |= 1 << r }
 // Has says whether a risk is in the set.
 func (s Risks) Has(r Risk) bool { return s&(1<<r) != 0 }
 
-// appendJSON appends the set as a list of texts.
+// appendJSON appends the set as a list of slugs.
 func (s Risks) appendJSON(b []byte) []byte {
 	separator := byte('[')
-	for i, text := range riskTexts {
-		if s.Has(Risk(i)) {
-			b = append(b, separator, '"')
-			b = append(append(b, text...), '"')
-			separator = ','
-		}
+	for ; s != 0; s &= s - 1 {
+		b = append(b, separator, '"')
+		b = append(b, Risk(bits.TrailingZeros32(uint32(s))).String()...)
+		b = append(b, '"')
+		separator = ','
 	}
 	return append(b, ']')
 }
