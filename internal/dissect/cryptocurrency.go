@@ -17,7 +17,7 @@ var (
 		Over: TCP, Ports: []uint16{7075}, Start: Firsts("R"), MinLength: nanoHeader, Inspect: inspectNano,
 	})
 	_ = register(Protocol{
-		Name: "ethereum", Spec: "Ethereum Node Discovery Protocol v4", Category: "crypto-currency",
+		Name: "ethereum", Spec: "Ethereum Node Discovery Protocol v4; EIP-8; EIP-868", Category: "crypto-currency",
 		Over: UDP, Ports: []uint16{30301, 30303}, MinLength: ethereumHeader + 3, Inspect: inspectEthereum, // a hash begins it: no Start
 	})
 	_ = register(Protocol{
@@ -111,36 +111,103 @@ func isNano(b []byte) bool {
 // ethereumHeader: hash, signature with its recovery bit, packet type.
 const ethereumHeader = 32 + 65 + 1
 
-// inspectEthereum checks that behind the header comes a list that fills the datagram and begins as its type must: ping with
-// version 4 and an endpoint, pong with an endpoint, the search with a key of 64 bytes.
+// inspectEthereum checks that behind the header comes a list that begins as its type must. EIP-8: the version, elements that
+// are too many, and what follows the list are for a receiver to ignore.
 func inspectEthereum(c *Conversation, r *Result) Verdict {
-	const ping, pong, find, short, list = 1, 2, 3, 0xf8, 0xc0
-	d := c.Newest()
-	b := d.Payload
+	b := c.Newest().Payload
 	if len(b) < ethereumHeader+3 || b[ethereumHeader-2] > 1 {
 		return No
 	}
-	kind, body := b[ethereumHeader-1], b[ethereumHeader:]
-	at, length := 1, int(body[0])-list
-	if body[0] == short {
-		at, length = 2, int(body[1])
-	}
-	if length < 5 || at == 1 && length > 55 || ethereumHeader+at+length != d.Length || len(body) < at+4 {
-		return No
-	}
-	endpoint := func(b []byte) bool {
-		return b[0] > list && b[0] <= list+31 && (b[1] == 0x80 || b[1] == 0x84 || b[1] == 0x90)
-	}
-	body = body[at:]
-	switch {
-	case kind == ping && body[0] == 4 && endpoint(body[1:]):
-	case kind == pong && endpoint(body) && len(body) > int(body[0])-list+1 && body[int(body[0])-list+1] == 0xa0:
-	case kind == find && body[0] == 0xb8 && body[1] == 64 && length >= 2+64+5:
-	default:
+	kind := b[ethereumHeader-1]
+	list, body, _, ok := cutRLP(b[ethereumHeader:])
+	if !ok || !list || !isEthereumBody(kind, body) {
 		return No
 	}
 	r.Object("ethereum").Int("packet_type", int64(kind))
 	return Yes
+}
+
+// isEthereumBody checks the elements of each packet type: ping has a version and both endpoints, pong an endpoint and a hash, the
+// search a key, its answer a list of nodes, the request for a record nothing, and its answer a hash and the record; all but the last
+// end with the time at which they expire, four bytes until the year 2106.
+func isEthereumBody(kind byte, b []byte) bool {
+	const ping, pong, find, neighbors, ask, record, hash, key, expires = 1, 2, 3, 4, 5, 6, 32, 64, 4
+	ok := true
+	take := func(list bool, size int) []byte {
+		isList, content, rest, whole := cutRLP(b)
+		ok = ok && whole && isList == list && (size == 0 || len(content) == size)
+		b = rest
+		return content
+	}
+	switch kind {
+	case ping:
+		ok = len(take(false, 0)) <= 8
+		ok = ok && isEthereumEndpoint(take(true, 0)) && isEthereumEndpoint(take(true, 0))
+	case pong:
+		ok = isEthereumEndpoint(take(true, 0))
+		take(false, hash)
+	case find:
+		take(false, key)
+	case neighbors:
+		if nodes := take(true, 0); len(nodes) > 0 {
+			list, node, _, whole := cutRLP(nodes)
+			ok = ok && whole && list && isEthereumEndpoint(node)
+		}
+	case ask:
+	case record:
+		take(false, hash)
+		take(true, 0)
+		return ok
+	default:
+		return false
+	}
+	take(false, expires)
+	return ok
+}
+
+// isEthereumEndpoint checks a list's content: address, none or IPv4 or IPv6, and the ports of UDP and TCP.
+func isEthereumEndpoint(b []byte) bool {
+	for i, longest := range [3]int{16, 2, 2} {
+		list, content, rest, ok := cutRLP(b)
+		n := len(content)
+		if !ok || list || n > longest || i == 0 && n != 0 && n != 4 && n != 16 {
+			return false
+		}
+		b = rest
+	}
+	return true
+}
+
+// cutRLP cuts the first item of Ethereum's recursive length prefix: a byte below 0x80 is itself; else the first byte holds the kind,
+// text or list, and a length up to 55, or how many bytes have the length.
+func cutRLP(b []byte) (list bool, content, rest []byte, ok bool) {
+	const text, lists, short = 0x80, 0xc0, 55
+	if len(b) == 0 {
+		return false, nil, nil, false
+	}
+	first := int(b[0])
+	if first < text {
+		return false, b[:1], b[1:], true
+	}
+	at, n := 1, first-text
+	if first >= lists {
+		list, n = true, first-lists
+	}
+	if n > short {
+		at += n - short
+		switch {
+		case at == 2 && len(b) >= 2:
+			n = int(b[1])
+		case at == 3 && len(b) >= 3:
+			n = be16(b[1:])
+		default:
+			return list, nil, nil, false // no datagram is longer
+		}
+	}
+	if len(b) < at+n {
+		return list, nil, nil, false
+	}
+	return list, b[at : at+n], b[at+n:], true
 }
 
 // rlpxShortest is the shortest handshake message: length, a public key of 65 bytes, initialization vector, the message with

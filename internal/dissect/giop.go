@@ -14,6 +14,41 @@ var _ = register(Protocol{
 	Inspect:   inspectGIOP,
 })
 
+// MIOP: GIOP's messages in datagrams to many, cut into packets, each with a header of its own.
+var _ = register(Protocol{
+	Name:      "giop",
+	Spec:      "OMG MIOP 1.0 §29.4.1",
+	Category:  "rpc",
+	Over:      UDP,
+	Start:     Firsts("MIOP"),
+	MinLength: miopHeader,
+	Inspect:   inspectMIOP,
+})
+
+const (
+	// miopHeader: "MIOP", version 1.x in two halves, flags (the lowest says little endian), length, number, how many there are, length of
+	// the identifier, which follows.
+	miopHeader     = 4 + 1 + 1 + 2 + 4 + 4 + 4
+	miopIdentifier = 252 // at most
+)
+
+func inspectMIOP(c *Conversation, _ *Result) Verdict {
+	d := c.Newest()
+	b := d.Payload
+	if len(b) < miopHeader || !hasPrefix(b, "MIOP") || b[4]>>4 != 1 {
+		return No
+	}
+	length, number, count, identifier := be16(b[6:]), be32(b[8:]), be32(b[12:]), be32(b[16:])
+	if b[5]&1 != 0 {
+		length, number, count, identifier = le16(b[6:]), le32(b[8:]), le32(b[12:]), le32(b[16:])
+	}
+	if identifier > miopIdentifier || count > 0 && number >= count {
+		return No
+	}
+	header := miopHeader + identifier
+	return verdictIf(header+length == d.Length || (header+7)&^7+length == d.Length)
+}
+
 func inspectGIOP(c *Conversation, r *Result) Verdict {
 	const header, minors, types = 12, 3, 7
 	b := c.First()

@@ -65,18 +65,57 @@ func isGnutellaGive(b []byte) bool {
 	return true
 }
 
-// inspectGnutellaDatagram checks a message of 23 bytes and its payload (GUID, type, TTL, hops, length), or a datagram with the
-// tag "GND" around parts of one.
+// gnutellaPart checks a part of a message: the flags, of which a receiver ignores those of the high half that it doesn't know, sequence
+// number, part, and how many there are, 0 in an acknowledgment, which ends there. With flags that nobody knows there has to be a
+// Gnutella2 packet in it, or a second datagram of that kind.
+func gnutellaPart(c *Conversation) Verdict {
+	const deflated, acknowledged, critical = 0x01, 0x02, 0x0f
+	isPart := func(d *Datagram) bool {
+		b := d.Payload
+		return len(b) >= gnutellaGND && hasPrefix(b, "GND") && b[3]&critical&^(deflated|acknowledged) == 0 && b[6] > 0 &&
+			(b[7] == 0 && d.Length == gnutellaGND || b[6] <= b[7] && d.Length > gnutellaGND)
+	}
+	newest := c.Newest()
+	if !isPart(newest) {
+		return No
+	}
+	if b := newest.Payload; b[3]&^critical == 0 || b[3]&deflated == 0 && b[6] == 1 && isGnutella2(b[gnutellaGND:]) {
+		return Yes
+	}
+	for i := range c.Datagrams[:len(c.Datagrams)-1] {
+		if isPart(&c.Datagrams[i]) {
+			return Yes
+		}
+	}
+	return NeedMore
+}
+
+// isGnutella2 checks the header of a Gnutella2 packet: a byte with the size of the length (2 bits), that of the name less one (3 bits),
+// and flags; the length; the name in letters and digits.
+func isGnutella2(b []byte) bool {
+	if len(b) == 0 || b[0] == 0 {
+		return false
+	}
+	name := 1 + int(b[0]>>6)
+	end := name + int(b[0]>>3&7) + 1
+	if len(b) < end {
+		return false
+	}
+	for _, c := range b[name:end] {
+		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// inspectGnutellaDatagram checks a message of 23 bytes and its payload (GUID, type, TTL, hops, length).
 func inspectGnutellaDatagram(c *Conversation, r *Result) Verdict {
 	const kind, ttl, hops, size, header, maxTTL = 16, 17, 18, 19, 23, 7
 	d := c.Newest()
 	b := d.Payload
-	if hasPrefix(b, "GND") && len(b) >= gnutellaGND {
-		const deflated, acknowledged = 0x01, 0x02
-		if b[3]&^(deflated|acknowledged) == 0 && b[6] > 0 && (b[7] == 0 && d.Length == gnutellaGND || b[6] <= b[7] && d.Length > gnutellaGND) {
-			return Yes
-		}
-		return No
+	if hasPrefix(b, "GND") {
+		return gnutellaPart(c)
 	}
 	if len(b) < header || header+le32(b[size:]) != d.Length || b[ttl]+b[hops] > maxTTL || b[ttl] > maxTTL {
 		return No

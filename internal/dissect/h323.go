@@ -4,10 +4,11 @@ package dissect
 
 import "bytes"
 
-// h323: H.225.0 call signalling, Q.931 messages in TPKT over TCP with a user-user element, and RAS over UDP.
+// h323: H.225.0 call signalling, Q.931 messages in TPKT over TCP with a user-user element, H.245 call control in TPKT, mostly on a
+// connection of its own, and RAS over UDP.
 var _ = register(Protocol{
 	Name:      "h323",
-	Spec:      "ITU-T H.225.0 §7.2, §7.3; Q.931 §4; RFC 1006 §6",
+	Spec:      "ITU-T H.225.0 §7.2, §7.3; Q.931 §4; H.245 §7.2, annex A; RFC 1006 §6",
 	Category:  "voip",
 	Over:      TCP | UDP,
 	Ports:     []uint16{1718, 1719, 1720},
@@ -42,10 +43,19 @@ func inspectH323(c *Conversation, r *Result) Verdict {
 		return Yes
 	}
 	for _, b := range [2][]byte{c.First(), c.Second()} {
+		for range q931MaxElements { // empty packets keep a connection alive
+			if !hasPrefix(b, tpktEmpty) {
+				break
+			}
+			b = b[tpktHeader:]
+		}
 		if len(b) == 0 {
 			continue
 		}
-		v := inspectQ931(b, r)
+		v := inspectH245(b, r)
+		if v == No {
+			v = inspectQ931(b, r)
+		}
 		if v != NeedMore {
 			return v
 		}
@@ -100,6 +110,49 @@ func inspectQ931(b []byte, r *Result) Verdict {
 	o.Text("display", bytes.TrimRight(display, "\x00"))
 	o.Text("calling", calling)
 	o.Text("called", called)
+	return Yes
+}
+
+// h245Identifier is the object identifier of H.245 {itu-t(0) recommendation(0) h(8) 245 version(0)} as h323Identifier.
+const h245Identifier = "\x06\x00\x08\x81\x75\x00"
+
+// tpktEmpty is a TPKT packet with nothing in it.
+const tpktEmpty = "\x03\x00\x00\x04"
+
+// inspectH245 reads the requests with which both sides begin (annex A, in aligned PER): a terminal's capabilities, with a sequence
+// number and H.245's own identifier, or the determination of the master: the terminal's type and a number of one to three bytes, which
+// fill the packet.
+func inspectH245(b []byte, r *Result) Verdict {
+	const extension, determination, capabilities, shortest, header = 0x80, 1, 2, tpktHeader + 5, tpktHeader + 3
+	if len(b) < shortest {
+		return moreIf(couldBe(b, "\x03\x00") && (len(b) <= tpktHeader || b[tpktHeader] == determination || b[tpktHeader] == capabilities))
+	}
+	if !hasPrefix(b, "\x03\x00") || b[tpktHeader+1]&extension != 0 {
+		return No
+	}
+	length, message := be16(b[2:]), ""
+	switch b[tpktHeader] {
+	case determination: // choice, extension bit, type, length less one in two bits, number
+		size := int(b[header]>>6) + 1
+		if b[tpktHeader+1] != 0 || b[header]&0x3f != 0 || size > 3 || length != header+1+size {
+			return No
+		}
+		if len(b) < length {
+			return NeedMore
+		}
+		message = "master-slave-determination"
+	case capabilities: // choice, which of the parts are there, sequence number
+		if len(b) < header+len(h245Identifier) {
+			return moreIf(couldBe(b[header:], h245Identifier))
+		}
+		if !hasPrefix(b[header:], h245Identifier) || length < header+len(h245Identifier) {
+			return No
+		}
+		message = "terminal-capability-set"
+	default:
+		return No
+	}
+	r.Object("h323").String("message", message)
 	return Yes
 }
 

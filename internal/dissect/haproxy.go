@@ -16,6 +16,7 @@ var _ = register(Protocol{
 	Over:      TCP,
 	Start:     Firsts("PROXY ", "\r\n"),
 	MinLength: 8,
+	Extra:     12, // as TLS, which may be inside
 	Inspect:   inspectHAProxy,
 })
 
@@ -24,7 +25,7 @@ const haproxySignature = "\r\n\r\n\x00\r\nQUIT\n"
 func inspectHAProxy(c *Conversation, r *Result) Verdict {
 	b := c.ToServer()
 	if couldBe(b, haproxySignature) {
-		return haproxyBinary(b, r)
+		return haproxyBinary(b, c.ToClient(), r)
 	}
 	const longest = 107 // §2.1, with CR LF
 	line, _, whole := cutLine(b[:min(len(b), longest)])
@@ -34,6 +35,7 @@ func inspectHAProxy(c *Conversation, r *Result) Verdict {
 	if !whole {
 		return NeedMore
 	}
+	carried := b[bytes.IndexByte(b, '\n')+1:]
 	var words [6][]byte // PROXY, family, source, destination, their ports
 	n := 0
 	for rest := line; n < len(words) && rest != nil; n++ {
@@ -41,32 +43,70 @@ func inspectHAProxy(c *Conversation, r *Result) Verdict {
 	}
 	switch family := string(words[1]); {
 	case family == "UNKNOWN":
-		return Yes
+		return insideProxy(carried, c.ToClient(), r)
 	case family != "TCP4" && family != "TCP6", n < len(words), !isDigits(words[4]), !isDigits(words[5]):
 		return No
 	}
 	o := r.Object("haproxy_protocol")
 	o.Text("source", words[2])
 	o.Text("destination", words[3])
-	return Yes
+	return insideProxy(carried, c.ToClient(), r)
 }
 
-// haproxyBinary reads version 2: signature, version and command, family, length, addresses.
-func haproxyBinary(b []byte, r *Result) Verdict {
+// haproxyBinary reads version 2: signature, version and command, family, length, addresses. With command LOCAL the family and what
+// follows are to be ignored (§2.2).
+func haproxyBinary(b, toClient []byte, r *Result) Verdict {
 	const header = 16
 	if len(b) < header {
 		return NeedMore
 	}
-	if b[12]&^1 != 0x20 || b[13]>>4 > 3 || b[13]&15 > 2 {
+	local := b[12] == 0x20
+	if b[12]&^1 != 0x20 || !local && (b[13]>>4 > 3 || b[13]&15 > 2) {
 		return No
 	}
+	end := header + be16(b[14:])
+	if len(b) < end {
+		return moreOrYes(len(b) < MaxStream)
+	}
+	carried := b[end:]
+	if b = b[:end]; local {
+		return insideProxy(carried, toClient, r)
+	}
 	o := r.Object("haproxy_protocol")
-	size := [...]int{0, 4, 16, 0}[b[13]>>4] // none, IPv4, IPv6, UNIX
+	size, addresses := [...]int{0, 4, 16, 0}[b[13]>>4], [...]int{0, 4 + 4 + 4, 16 + 16 + 4, 108 + 108}[b[13]>>4] // none, IPv4, IPv6, UNIX
 	if size > 0 && len(b) >= header+2*size {
 		source, _ := netip.AddrFromSlice(b[header : header+size])
 		destination, _ := netip.AddrFromSlice(b[header+size : header+2*size])
 		o.Addr("source", source)
 		o.Addr("destination", destination)
+	}
+	if host := haproxyAuthority(b[min(len(b), header+addresses):]); host != nil {
+		r.SetHost(host)
+	}
+	return insideProxy(carried, toClient, r)
+}
+
+// haproxyAuthority is the host that the client asked for (§2.2.2, PP2_TYPE_AUTHORITY), among fields of a type, a length of two bytes
+// and a value; nil if it is not there.
+func haproxyAuthority(b []byte) []byte {
+	const authority, header, maxFields = 0x02, 3, 64
+	for range maxFields {
+		if len(b) < header || len(b) < header+be16(b[1:]) {
+			return nil
+		}
+		end := header + be16(b[1:])
+		if b[0] == authority {
+			return b[header:end]
+		}
+		b = b[end:]
+	}
+	return nil
+}
+
+// moreOrYes is YesMore while more can come.
+func moreOrYes(more bool) Verdict {
+	if more {
+		return YesMore
 	}
 	return Yes
 }

@@ -10,50 +10,85 @@ var _ = register(Protocol{
 	Over: UDP, Ports: []uint16{1985, 2029}, Inspect: inspectHSRP,
 })
 
+// What version 2 is made of: fields of type and length, of which a receiver passes over those that it doesn't know.
+const (
+	hsrpGroup     = 1
+	hsrpInterface = 2
+	hsrpText      = 3
+	hsrpMD5       = 4
+)
+
+// hsrpLengths are the lengths of the known fields.
+var hsrpLengths = [...]int{hsrpGroup: 40, hsrpInterface: 4, hsrpText: 8, hsrpMD5: 28}
+
 func inspectHSRP(c *Conversation, r *Result) Verdict {
-	const length1, group2 = 20, 40
-	d := &c.Datagrams[0]
+	d := c.Newest()
+	if len(d.Payload) >= 2 && d.Payload[0] == 0 {
+		return hsrp1(d, r)
+	}
+	return hsrp2(d.Payload, d.Length, r)
+}
+
+// hsrp1 reads version 1: opcode, state, times, priority, group, reserved, password, address.
+func hsrp1(d *Datagram, r *Result) Verdict {
+	const length, advertise = 20, 3
 	b := d.Payload
-	if len(b) < 16 || len(b) < length1 && b[1] != 3 {
+	if len(b) >= 16 && b[1] == advertise { // Cisco's: type 1 (interface), length 10, passive or active
+		return verdictIf(d.Length == 16 && be16(b[2:]) == 1 && be16(b[4:]) == 10 && b[6] >= 1 && b[6] <= 3)
+	}
+	if len(b) < length || b[1] > advertise || b[2] > 16 || b[2]&(b[2]-1) != 0 || b[3] == 0 || b[4] < b[3] {
+		return No
+	}
+	if ok, _, _ := hsrpFields(b[length:], d.Length-length); !ok { // Cisco's authentication
 		return No
 	}
 	o := r.Object("hsrp")
-	if b[0] == 0 { // what version 1 says: opcode, state, times, priority, group, reserved, password, address
-		const advertise = 3
-		if b[1] == advertise { // Cisco's: type 1 (interface), length 10, passive or active
-			return verdictIf(d.Length == 16 && be16(b[2:]) == 1 && be16(b[4:]) == 10 && b[6] >= 1 && b[6] <= 3)
-		}
-		if b[1] > advertise || b[2] > 16 || b[2]&(b[2]-1) != 0 || b[3] == 0 || b[4] < b[3] || b[7] != 0 || !hsrpTrailer(b[length1:], d.Length-length1) {
-			return No
-		}
-		o.Int("version", 1)
-		o.Int("group", int64(b[6]))
-		o.Int("priority", int64(b[5]))
-		o.Addr("address", netip.AddrFrom4([4]byte(b[length1-4:])))
-		return Yes
+	o.Int("version", 1)
+	o.Int("group", int64(b[6]))
+	o.Int("priority", int64(b[5]))
+	o.Addr("address", netip.AddrFrom4([4]byte(b[length-4:])))
+	return Yes
+}
+
+// hsrp2 wants a group's state among the fields; that of the interface alone says too little.
+func hsrp2(b []byte, length int, r *Result) Verdict {
+	ok, known, group := hsrpFields(b, length)
+	if !ok || group == nil {
+		return moreIf(ok && known)
 	}
-	if b[0] != 1 || b[1] != group2 || len(b) < 2+group2 || b[2] != 2 || b[3] > 3 || b[4] > 6 || b[5] != 4 && b[5] != 6 || !hsrpTrailer(b[2+group2:], d.Length-2-group2) {
+	// Version, opcode, state, IP version, group, identifier, priority, times, address.
+	if group[0] != 2 || group[1] > 3 || group[2] > 6 || group[3] != 4 && group[3] != 6 {
 		return No
 	}
+	o := r.Object("hsrp")
 	o.Int("version", 2)
-	o.Int("group", int64(be16(b[6:])))
-	o.Int("priority", int64(be32(b[14:])))
-	if b[5] == 4 {
-		o.Addr("address", netip.AddrFrom4([4]byte(b[26:])))
+	o.Int("group", int64(be16(group[4:])))
+	o.Int("priority", int64(be32(group[12:])))
+	if group[3] == 4 {
+		o.Addr("address", netip.AddrFrom4([4]byte(group[24:])))
+	} else {
+		o.Addr("address", netip.AddrFrom16([16]byte(group[24:])))
 	}
 	return Yes
 }
 
-// hsrpTrailer checks what follows the fields: nothing, or Cisco's authentication, as text (type 3, length 8) or MD5 (type 4,
-// length 28).
-func hsrpTrailer(b []byte, length int) bool {
-	switch length {
-	case 0:
-		return true
-	case 2 + 8:
-		return hasPrefix(b, "\x03\x08")
-	case 2 + 28:
-		return hasPrefix(b, "\x04\x1c")
+// hsrpFields walks fields that fill length bytes. known says that one has a known type and its length, group is the first group's
+// state.
+func hsrpFields(b []byte, length int) (ok, known bool, group []byte) {
+	for length > 0 {
+		if len(b) < 2 || length < 2+int(b[1]) || len(b) < 2+int(b[1]) {
+			return false, known, group
+		}
+		kind, size := int(b[0]), int(b[1])
+		if kind > 0 && kind < len(hsrpLengths) {
+			if size != hsrpLengths[kind] {
+				return false, known, group
+			}
+			if known = true; kind == hsrpGroup && group == nil {
+				group = b[2 : 2+size]
+			}
+		}
+		b, length = b[2+size:], length-2-size
 	}
-	return false
+	return true, known, group
 }

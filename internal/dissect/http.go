@@ -18,7 +18,7 @@ var _ = register(Protocol{
 	Category:  "web",
 	Over:      TCP,
 	Ports:     []uint16{80, 8080, 8000, 3128, 8888},
-	Start:     Range('A', 'Z'), // methods are tokens in capitals, and anybody may add one
+	Start:     Range('A', 'Z').Or(Of('\r', '\n')), // methods are tokens in capitals, and anybody may add one; empty lines before
 	MinLength: 1,
 	Inspect:   inspectHTTP,
 })
@@ -113,8 +113,8 @@ func (f *httpFacts) readRequest(q *http.Head) {
 			f.upgrade = hasPrefixFold(value, "WEBSOCKET")
 		case http.Is(name, "sec-websocket-key"):
 			f.key = true
-		case http.Is(name, "authorization"):
-			f.basic = hasPrefixFold(value, "BASIC ")
+		case http.Is(name, "authorization"), http.Is(name, "proxy-authorization"): // RFC 9110 §11.6.2, §11.7.2
+			f.basic = f.basic || hasPrefixFold(value, "BASIC ")
 		case http.Is(name, "soapaction"):
 			f.soap = true
 		}
@@ -138,14 +138,8 @@ func (f *httpFacts) readResponse(a *http.Head) {
 	}
 }
 
-// tell fills the result: host, slug, and the object.
+// tell fills the result: the slug, and what describe does.
 func (f *httpFacts) tell(q, a *http.Head, requestBody, responseBody []byte, r *Result) {
-	authority, path := httpTarget(q)
-	if authority == nil {
-		authority = f.host
-	}
-	host := cutPort(authority)
-	r.SetHost(host)
 	switch {
 	case string(q.Method) == "CONNECT":
 		r.SetProtocol("http-connect")
@@ -153,6 +147,19 @@ func (f *httpFacts) tell(q, a *http.Head, requestBody, responseBody []byte, r *R
 		r.SetProtocol("websocket")
 	case hasPrefix(responseBody, "ICY 200 OK"), string(q.Method) == "SOURCE":
 		r.SetProtocol("icecast")
+	}
+	f.describe(q, a, requestBody, responseBody, r)
+}
+
+// describe fills the host and the object.
+func (f *httpFacts) describe(q, a *http.Head, requestBody, responseBody []byte, r *Result) {
+	authority, path := httpTarget(q)
+	if authority == nil {
+		authority = f.host
+	}
+	host := cutPort(authority)
+	if len(host) > 0 {
+		r.SetHost(host) // else that of a proxy before stays
 	}
 	if f.basic {
 		r.Risk(record.RiskCleartextCredentials)
@@ -168,7 +175,7 @@ func (f *httpFacts) tell(q, a *http.Head, requestBody, responseBody []byte, r *R
 	o.Text("server", f.server)
 	o.Text("content_type", httpMediaType(f.responseType))
 	o.Text("x_forwarded_for", f.forwarded)
-	if authority != nil && path != nil && q.Target[0] != '/' {
+	if authority != nil && len(path) > 0 && q.Target[0] != '/' {
 		o.Bool("proxy", true) // absolute-form goes to proxies only (RFC 9112 §3.2.2)
 	}
 	o.String("carries", f.carries(q, requestBody, responseBody))

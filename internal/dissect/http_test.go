@@ -30,6 +30,21 @@ func TestHTTP(t *testing.T) {
 	if h := listen(t, tcp(80, C("GET / HTTP/1.1\r\nAuthorization: Basic YTpi\r\n\r\n"))); len(h.risks) != 1 || h.risks[0] != "cleartext-credentials" {
 		t.Errorf("risks %v", h.risks)
 	}
+	for _, k := range []talk{
+		tcp(3128, C("GET http://a.example/ HTTP/1.1\r\nProxy-Authorization: Basic YTpi\r\n\r\n")),
+		tcp(3128, C("CONNECT a.example:443 HTTP/1.1\r\nProxy-Authorization: basic YTpi\r\nAuthorization: Bearer a\r\n\r\n")),
+	} {
+		if h := listen(t, k); len(h.risks) != 1 || h.risks[0] != "cleartext-credentials" {
+			t.Errorf("risks %v", h.risks)
+		}
+	}
+	for _, head := range []string{"\r\nGET / HTTP/1.1\r\n", "\nPOST / HTTP/1.0\r\n", "GET HTTP/1.1\r\n", "GET  HTTP/1.1\r\n", "GET  / HTTP/1.1 \r\n"} {
+		for _, k := range []talk{tcp(80, C(head+"Host: a.example\r\n\r\n")), tcp(4000, C(head[:1]), C(head[1:]), C("Host: a.example\r\n\r\n"))} {
+			if h := wantProtocol(t, k, "http"); h.host != "a.example" {
+				t.Errorf("%q: host %q", head, h.host)
+			}
+		}
+	}
 	wantProtocol(t, httpWebSocket, "websocket", `"path":"/chat"`)
 	if h := wantProtocol(t, httpConnect, "http-connect"); h.host != "server.example.com" {
 		t.Errorf("host %q", h.host)
@@ -74,7 +89,7 @@ func TestHTTPTargets(t *testing.T) {
 }
 
 func TestNotHTTP(t *testing.T) {
-	for _, first := range []string{"GET / RTSP/1.0\r\n", "OPTIONS sip:a@b SIP/2.0\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/1.1 banana\r\n", "GET \x00\x01\x02", "HELLO\r\n", "G"} {
+	for _, first := range []string{"\r\nHELLO\r\n", "\r\n\r\n", "GET / RTSP/1.0\r\n", "OPTIONS sip:a@b SIP/2.0\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/1.1 banana\r\n", "GET \x00\x01\x02", "HELLO\r\n", "G"} {
 		wantNot(t, tcp(80, C(first)), "http")
 	}
 }

@@ -34,7 +34,7 @@ const (
 
 // The exchanges (IANA "ISAKMP Exchange types" and "IKEv2 Exchange Types").
 var (
-	ikeExchanges1 = [...]string{1: "base", 2: "main", 3: "authentication-only", 4: "aggressive", 5: "informational", 32: "quick", 33: "new-group"}
+	ikeExchanges1 = [...]string{1: "base", 2: "main", 3: "authentication-only", 4: "aggressive", 5: "informational", 6: "transaction", 32: "quick", 33: "new-group"}
 	ikeExchanges2 = [...]string{34: "ike-sa-init", 35: "ike-auth", 36: "create-child-sa", 37: "informational", 38: "session-resume", 43: "ike-intermediate", 44: "ike-followup-ke"}
 )
 
@@ -83,23 +83,24 @@ func ikeVersion1(b []byte, length int) (exchange string, vendor []byte, ok bool)
 	if b[19]&encrypted != 0 {
 		return exchange, nil, length%4 == 0 && !isZero(b[8:16]) // whole cipher blocks; both sides are known
 	}
-	vendor, ok = ikePayloads(b, length, vendorID, func(kind byte) bool { return kind <= lastPayload || kind >= 128 })
+	vendor, ok = ikePayloads(b, length, vendorID, false, func(kind byte) bool { return kind <= lastPayload || kind >= 128 })
 	return exchange, vendor, ok
 }
 
-// ikeVersion2 checks a message of IKEv2: its payloads, up to the encrypted one.
+// ikeVersion2 checks a message of IKEv2: its payloads, up to the encrypted one. Reserved bits, and payloads of unknown types, are
+// for a receiver to ignore (RFC 7296 §3.1, §3.2, §2.5).
 func ikeVersion2(b []byte, length int) (exchange string, vendor []byte, ok bool) {
-	const undefined, vendorID, firstPayload, lastPayload = 0xc7, 43, 33, 55
-	if int(b[18]) >= len(ikeExchanges2) || ikeExchanges2[b[18]] == "" || b[19]&undefined != 0 {
+	const vendorID, firstPayload = 43, 33
+	if int(b[18]) >= len(ikeExchanges2) || ikeExchanges2[b[18]] == "" {
 		return "", nil, false
 	}
-	vendor, ok = ikePayloads(b, length, vendorID, func(kind byte) bool { return kind >= firstPayload && kind <= lastPayload })
+	vendor, ok = ikePayloads(b, length, vendorID, true, func(kind byte) bool { return kind >= firstPayload })
 	return ikeExchanges2[b[18]], vendor, ok
 }
 
 // ikePayloads walks the payloads: each has the type of the next, a reserved byte, and its length. They end where the message
 // does; what the capture cut off is not missed. It gives the first payload of the type wanted, a vendor identifier.
-func ikePayloads(b []byte, length int, wanted byte, known func(byte) bool) (found []byte, ok bool) {
+func ikePayloads(b []byte, length int, wanted byte, version2 bool, known func(byte) bool) (found []byte, ok bool) {
 	const sealed, sealedFragment = 46, 53 // of version 2: the next payload is that of what is inside
 	kind, at := b[16], ikeHeader
 	for range maxIKEPayloads {
@@ -113,13 +114,13 @@ func ikePayloads(b []byte, length int, wanted byte, known func(byte) bool) (foun
 			return found, len(b) < length
 		}
 		size := be16(b[at+2:])
-		if size < 4 || at+size > length || b[at+1]&0x7f != 0 {
+		if size < 4 || at+size > length || !version2 && b[at+1]&0x7f != 0 {
 			return found, false
 		}
 		if kind == wanted && found == nil && at+size <= len(b) {
 			found = b[at+4 : at+size]
 		}
-		if wanted != 13 && (kind == sealed || kind == sealedFragment) {
+		if version2 && (kind == sealed || kind == sealedFragment) {
 			return found, at+size == length
 		}
 		kind, at = b[at], at+size

@@ -22,6 +22,9 @@ func TestIKE(t *testing.T) {
 	wantProtocol(t, ikeMain1, "ike", `"version":1`, `"exchange":"main"`, `"vendor_id":"4a131c81`)
 	wantProtocol(t, ikeQuick1, "ike", `"exchange":"quick"`)
 	wantProtocol(t, ikeTCP, "ike")
+	// Reserved bits of the flags and of a payload, a payload of private use, and a minor version (RFC 7296 §2.5, §3.1, §3.2).
+	wantProtocol(t, udp(500, CX("0102030405060708 0000000000000000 21 23 22 cf 00000000 00000050"+
+		"227f0014 000102030405060708090a0b0c0d0e0f"+"c8000008 000e0000"+"2b00000c aabbccddeeff0011"+"0000000c 4f45755c645c6a79")), "ike")
 	wantProtocol(t, espInUDP, "esp", `"spi":"c0ffee01"`)
 	wantNot(t, udp(500, CX("0102030405060708 0000000000000000 01 10 02 00 00000000 0000003d 0d00000c 0000000100000001 00000014 4a131c81070358455c5728f20e95452f")), "ike")
 	wantNot(t, udp(500, CX("0102030405060708 0000000000000000 01 10 02 00 00000000 0000003c 0d00000d 0000000100000001 00000014 4a131c81070358455c5728f20e95452f")), "ike")

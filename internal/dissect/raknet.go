@@ -2,11 +2,18 @@
 
 package dissect
 
-// RakNet: the offline messages that open a connection, which hold a magic number, and frames of one that is open.
+// RakNet: the offline messages that open a connection, which hold a magic number, and frames of one that is open. The identifiers
+// of the messages moved from version to version, and games shift them; those of frames have their highest bit set.
 var _ = register(Protocol{
-	Name: "raknet", Spec: "RakNet: offline message identifiers; frame set packets", Category: "gaming",
-	Over: UDP, Ports: []uint16{19132, 19133}, Start: Of(0x01, 0x02, 0x05, 0x06, 0x07, 0x08, 0x19, 0x1c).Or(Range(0x80, 0x8d)).Or(Of(0xa0, 0xc0)), MinLength: 7, Heuristic: true,
+	Name: "raknet", Spec: "RakNet: offline message identifiers", Category: "gaming",
+	Over: UDP, Ports: []uint16{19132, 19133}, Start: Range(0x00, 0x7f), MinLength: 1 + len(raknetMagic),
 	Inspect: inspectRaknet,
+})
+
+var _ = register(Protocol{
+	Name: "raknet", Spec: "RakNet: frame set packets", Category: "gaming",
+	Over: UDP, Ports: []uint16{19132, 19133}, Start: Range(0x80, 0x8d).Or(Of(0xa0, 0xc0)), MinLength: 7, Heuristic: true,
+	Inspect: func(c *Conversation, _ *Result) Verdict { return raknetFrames(c) },
 })
 
 const (
@@ -15,29 +22,27 @@ const (
 	maxRaknetFrames = 64
 )
 
-// raknetOffline gives, by message, where the magic number lies.
-var raknetOffline = [...]uint8{0x01: 9, 0x02: 9, 0x05: 1, 0x06: 1, 0x07: 1, 0x08: 1, 0x19: 2, 0x1c: 17}
+// raknetOffline are the places where a message can have the magic number: behind its identifier, a version, a time, or a time and the
+// server's identifier.
+var raknetOffline = [...]int{1, 1 + 1, 1 + 8, 1 + 8 + 8}
 
 func inspectRaknet(c *Conversation, r *Result) Verdict {
-	const openRequest = 0x05
-	b := c.Newest().Payload
-	if len(b) == 0 {
+	const padded = 400 // the first request is filled up with zeros, to find out the path's MTU
+	d := c.Newest()
+	b := d.Payload
+	if len(b) == 0 || b[0] >= 0x80 {
 		return No
 	}
-	if b[0] >= 0x80 {
-		return raknetFrames(c)
+	for _, at := range raknetOffline {
+		if len(b) < at+len(raknetMagic) || !hasPrefix(b[at:], raknetMagic) {
+			continue
+		}
+		if rest := b[at+len(raknetMagic):]; at == 1 && len(rest) > 0 && (b[0] == 0x05 || d.Length >= padded && isZero(rest[1:])) {
+			r.Object("raknet").Int("version", int64(rest[0]))
+		}
+		return Yes
 	}
-	if int(b[0]) >= len(raknetOffline) || raknetOffline[b[0]] == 0 {
-		return No
-	}
-	at := int(raknetOffline[b[0]])
-	if len(b) < at+len(raknetMagic) || !hasPrefix(b[at:], raknetMagic) {
-		return No
-	}
-	if b[0] == openRequest && len(b) > at+len(raknetMagic) {
-		r.Object("raknet").Int("version", int64(b[at+len(raknetMagic)]))
-	}
-	return Yes
+	return No
 }
 
 // raknetFrames wants two datagrams with frames that fill them, and nothing else but lists of numbers.
@@ -61,7 +66,7 @@ func raknetFrames(c *Conversation) Verdict {
 // isRaknetPacket checks a set of frames, or a list of numbers received or missed: a count, and for each a flag that says
 // whether one number or a range follows, of three bytes each.
 func isRaknetPacket(b []byte) bool {
-	if len(b) < 7 {
+	if len(b) < 7 || b[0] < 0x80 {
 		return false
 	}
 	if b[0] < 0xa0 {

@@ -2,7 +2,8 @@
 
 package dissect
 
-// rsh: the remote shell of rshd(8) and rlogin (RFC 1282): texts that end in zero bytes, and a zero byte as the answer.
+// rsh: the remote shell of rshd(8) and rlogin (RFC 1282): texts that end in zero bytes, and a zero byte as the answer, or
+// a one and the reason of a refusal.
 var _ = register(Protocol{
 	Name:      "rsh",
 	Also:      []string{"rlogin"},
@@ -17,7 +18,7 @@ var _ = register(Protocol{
 
 func inspectRSH(c *Conversation, r *Result) Verdict {
 	request, answer := c.ToServer(), c.ToClient()
-	if len(answer) > 0 && answer[0] != 0 || len(request) > 0 && request[0] != 0 && (request[0] < '0' || request[0] > '9') {
+	if len(answer) > 0 && answer[0] != 0 && !isRSHRefusal(answer) || len(request) > 0 && request[0] != 0 && (request[0] < '0' || request[0] > '9') {
 		return No
 	}
 	var texts [4][]byte // rsh: port for errors, local user, remote user, command; rlogin: none, users, terminal/speed
@@ -61,4 +62,10 @@ func inspectRSH(c *Conversation, r *Result) Verdict {
 		o.Text("command", texts[3])
 	}
 	return Yes
+}
+
+// isRSHRefusal says whether b is a one and a line of text, as far as it is there.
+func isRSHRefusal(b []byte) bool {
+	line, _, _ := cutLine(b[1:min(len(b), MaxText)])
+	return b[0] == 1 && isPrintable(line)
 }

@@ -12,7 +12,10 @@ var (
 
 func TestRSH(t *testing.T) {
 	wantProtocol(t, rshTalk, "rsh", `"client_user":"anna"`, `"server_user":"root"`, `"command":"ls -l"`)
+	wantProtocol(t, tcp(514, C("1021\x00"), C("anna\x00root\x00ls -l\x00"), S("\x01Permission denied.\n")), "rsh", `"command":"ls -l"`)
+	wantProtocol(t, tcp(513, C("\x00bostic\x00kbostic\x00vt100/9600\x00"), S("\x01rlogind: Permission denied.\r\n")), "rlogin")
 	wantNot(t, tcp(514, C("1021\x00anna\x00root\x00ls -l\x00"), S("no")), "rsh")
+	wantNot(t, tcp(514, C("1021\x00anna\x00root\x00ls -l\x00"), S("\x01\x00\x02no\n")), "rsh")
 	wantNot(t, tcp(514, C("1021\x00\x00root\x00ls -l\x00"), S("\x00")), "rsh")
 	wantProtocol(t, rloginTalk, "rlogin", `"client_user":"bostic"`)
 	for _, k := range []talk{rshTalk, rloginTalk} {

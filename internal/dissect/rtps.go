@@ -14,7 +14,9 @@ var _ = register(Protocol{
 	Inspect:   inspectRTPS,
 })
 
-const rtpsHeader = 20 // "RTPS", version, vendor, prefix of the participant's identifier
+// rtpsHeader: "RTPS", version, vendor, host and application; since version 2 the participant's prefix of 12 bytes follows the vendor.
+// RTI's ping has a text of 8 bytes there.
+const rtpsHeader = 4 + 2 + 2 + 8
 
 func inspectRTPS(c *Conversation, r *Result) Verdict {
 	b := c.First()

@@ -9,8 +9,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// socks: SOCKS 4 and 4A, and SOCKS 5 (RFC 1928) with user name and password (RFC 1929). The host is the target's; TLS to
-// it is told as well.
+// socks: SOCKS 4 and 4A, and SOCKS 5 (RFC 1928) with user name and password (RFC 1929). The host is the target's, or
+// the one that TLS or HTTP inside names; what they tell is told as well.
 var _ = register(Protocol{
 	Name:      "socks",
 	Spec:      "SOCKS Protocol Version 4; RFC 1928 §3-§6; RFC 1929",
@@ -19,6 +19,7 @@ var _ = register(Protocol{
 	Ports:     []uint16{1080, 9050},
 	Start:     Of(4, 5),
 	MinLength: 3,
+	Extra:     12, // as TLS, which may be inside
 	Inspect:   inspectSOCKS,
 })
 
@@ -73,7 +74,7 @@ func socks4(request, reply []byte, r *Result) Verdict {
 	o.Int("version", 4)
 	o.Text("user", user)
 	socksTarget(o, host, address, be16(request[2:]), r)
-	return insideTLS(rest, reply[header:], r)
+	return insideProxy(rest, reply[header:], r)
 }
 
 // socksText cuts a text at its zero byte.
@@ -153,7 +154,7 @@ func socks5(client, server []byte, r *Result) Verdict {
 	if _, _, _, size = socksAddress(server[3:]); size <= 0 {
 		return YesMore
 	}
-	return insideTLS(client, server[3+size:], r)
+	return insideProxy(client, server[3+size:], r)
 }
 
 // socks5Undecided is the verdict before the request came. One method offered and taken is 31 bits; a longer offer is more.

@@ -2,7 +2,11 @@
 
 package dissect
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/weirnet/weir/internal/wire/http"
+)
 
 // insideTLS tells of the TLS that a conversation went over to, as after CONNECT: toServer and toClient are what followed.
 // The flow keeps the name of the protocol around it.
@@ -12,6 +16,23 @@ func insideTLS(toServer, toClient []byte, r *Result) Verdict {
 		return Yes // all told, or something else than TLS (§5.1: a record's header has 5 bytes)
 	}
 	return YesMore
+}
+
+// insideProxy is insideTLS for a proxy that carries anything: where that is HTTP, its host and the like are told as well.
+func insideProxy(toServer, toClient []byte, r *Result) Verdict {
+	var q, a http.Head
+	asked, answered := http.ParseRequest(toServer, &q), parseHTTPResponse(toClient, &a)
+	switch {
+	case len(toServer) == 0 || asked == http.Partial:
+		return YesMore
+	case asked != http.Valid:
+		return insideTLS(toServer, toClient, r)
+	}
+	var f httpFacts
+	f.readRequest(&q)
+	f.readResponse(&a)
+	f.describe(&q, &a, toServer[q.Size:], toClient[a.Size:], r)
+	return moreOrYes(q.Size == 0 || a.Size == 0 && answered != http.Invalid)
 }
 
 // afterSTARTTLS is insideTLS for conversations in lines: TLS begins where a line begins with a handshake record.

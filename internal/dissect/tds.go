@@ -2,27 +2,30 @@
 
 package dissect
 
-// tds: Microsoft SQL Server's tabular data stream, from its PRELOGIN exchange or from LOGIN7. TLS travels inside of
-// PRELOGIN packets after that.
+// tds: Microsoft SQL Server's tabular data stream, from its PRELOGIN exchange, from LOGIN7, or from a request in the
+// middle of a session. TLS travels inside of PRELOGIN packets after the first two.
 var _ = register(Protocol{
 	Name:      "tds",
-	Spec:      "[MS-TDS] §2.2.3, §2.2.6.4, §2.2.6.5",
+	Spec:      "[MS-TDS] §2.2.3, §2.2.5.3, §2.2.6.4, §2.2.6.5",
 	Category:  "database",
 	Over:      TCP,
 	Ports:     []uint16{1433},
-	Start:     Of(tdsPrelogin, tdsLogin7),
+	Start:     Of(tdsBatch, tdsRPC, tdsTransaction, tdsPrelogin, tdsLogin7),
 	MinLength: tdsHeader,
 	Inspect:   inspectTDS,
 })
 
 const (
-	tdsHeader     = 8 // type, status, length (big endian), server process, packet number, window
-	tdsPrelogin   = 0x12
-	tdsLogin7     = 0x10
-	tdsResponse   = 0x04
-	tdsOptions    = 16 // nine are defined
-	tdsTerminator = 0xff
-	tdsLoginFixed = 94 // LOGIN7 with its table of offsets
+	tdsHeader      = 8 // type, status, length (big endian), server process, packet number, window
+	tdsBatch       = 0x01
+	tdsRPC         = 0x03
+	tdsResponse    = 0x04
+	tdsTransaction = 0x0e
+	tdsPrelogin    = 0x12
+	tdsLogin7      = 0x10
+	tdsOptions     = 16 // nine are defined
+	tdsTerminator  = 0xff
+	tdsLoginFixed  = 94 // LOGIN7 with its table of offsets
 )
 
 func inspectTDS(c *Conversation, r *Result) Verdict {
@@ -33,11 +36,14 @@ func inspectTDS(c *Conversation, r *Result) Verdict {
 	if len(toServer) < tdsHeader {
 		return NeedMore
 	}
-	length := be16(toServer[2:])
-	if length <= tdsHeader || toServer[1]&^0x0b != 0 || toServer[7] != 0 {
+	length := be16(toServer[2:]) // of the status, only known bits count, and the window is for later (§2.2.3.1.2, §2.2.3.1.6)
+	if length <= tdsHeader {
 		return No
 	}
 	body := toServer[tdsHeader:min(length, len(toServer))]
+	if kind := toServer[0]; kind == tdsBatch || kind == tdsRPC || kind == tdsTransaction {
+		return tdsSession(kind, length, body, toClient)
+	}
 	if len(toServer) < length {
 		if toServer[0] == tdsLogin7 && tdsIsLogin(body) {
 			return YesMore
@@ -73,6 +79,83 @@ func inspectTDS(c *Conversation, r *Result) Verdict {
 		return YesMore
 	}
 	return No
+}
+
+// tdsSession decides by a request in mid-session: since version 7.2 headers begin it, of which one describes the transaction; before, it
+// is a text in UTF-16 or the name or number of a procedure, and the answer has to be there.
+func tdsSession(kind byte, length int, body, toClient []byte) Verdict {
+	const shortest, longest, maxNumber, maxName = 4 + 18, 1024, 15, 128
+	if len(body) < 4 {
+		return moreIf(length-tdsHeader >= 4)
+	}
+	if total := le32(body); total >= shortest && total <= min(longest, length-tdsHeader) {
+		if len(body) < total {
+			return NeedMore
+		}
+		if tdsHasTransaction(body[:total]) {
+			return Yes
+		}
+	}
+	if kind == tdsTransaction {
+		return No
+	}
+	if kind == tdsRPC {
+		name := le16(body)
+		if name == 0xffff && (le16(body[2:]) == 0 || le16(body[2:]) > maxNumber) || name != 0xffff && (name == 0 || name > maxName) {
+			return No
+		}
+		if body = body[2:]; name == 0xffff {
+			body = nil
+		}
+	}
+	if !tdsIsText(body) {
+		return No
+	}
+	if len(toClient) <= tdsHeader {
+		return NeedMore
+	}
+	return verdictIf(tdsIsResponse(toClient))
+}
+
+// tdsHasTransaction walks the headers that fill b (§2.2.5.3): their length together, then, of each, length, type and data.
+func tdsHasTransaction(b []byte) bool {
+	const transaction, size, smallest, maxHeaders = 2, 4 + 2 + 8 + 4, 4 + 2, 8
+	found, at := false, 4
+	for range maxHeaders {
+		if at+smallest > len(b) {
+			break
+		}
+		length := le32(b[at:])
+		if length < smallest || length > len(b)-at {
+			return false
+		}
+		found = found || le16(b[at+4:]) == transaction && length == size
+		at += length
+	}
+	return found && at == len(b)
+}
+
+// tdsIsText says whether b begins like a text of Latin letters in UTF-16, as statements do.
+func tdsIsText(b []byte) bool {
+	const looked = 16
+	for i, c := range b[:min(len(b), looked)] {
+		if i&1 == 1 && c != 0 || i&1 == 0 && (c >= 0x7f || c < ' ' && c != '\t' && c != '\r' && c != '\n') {
+			return false
+		}
+	}
+	return true
+}
+
+// tdsIsResponse checks a packet with a response, by its length and the first token (§2.2.4).
+func tdsIsResponse(b []byte) bool {
+	if b[0] != tdsResponse || be16(b[2:]) <= tdsHeader {
+		return false
+	}
+	switch b[tdsHeader] {
+	case 0x79, 0x81, 0xa4, 0xa5, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xd1, 0xd2, 0xe3, 0xe4, 0xed, 0xee, 0xfd, 0xfe, 0xff:
+		return true
+	}
+	return false
 }
 
 // tdsVersion reads a PRELOGIN's options: token, offset and length of each, ended by a terminator. VERSION comes first and has

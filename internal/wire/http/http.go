@@ -12,6 +12,8 @@ const (
 	MaxMethod = 24
 	// MaxFields is how many header fields of a head are read; servers' usual limit is 100.
 	MaxFields = 128
+	// maxEmptyLines is how many empty lines before a request are passed over; clients that wrote one behind a body wrote one.
+	maxEmptyLines = 4
 )
 
 // State says how far the bytes at hand are the head of a message.
@@ -42,9 +44,15 @@ type Head struct {
 	read   int    // fields that Next gave
 }
 
-// ParseRequest reads the head of a request at the start of b into h.
+// ParseRequest reads the head of a request at the start of b into h. Empty lines before it are ignored (RFC 9112 §2.2), blanks may be
+// more than one (§3), and a target that is missing is empty: servers answer such a request, with 400.
 func ParseRequest(b []byte, h *Head) State {
 	*h = Head{}
+	all := len(b)
+	b = skipEmptyLines(b)
+	if len(b) == 0 && all > 0 {
+		return Partial
+	}
 	line, rest, whole := cutLine(b)
 	space := bytes.IndexByte(line[:min(len(line), MaxMethod+1)], ' ')
 	method := line
@@ -63,13 +71,31 @@ func ParseRequest(b []byte, h *Head) State {
 		}
 		return Partial
 	}
+	line = bytes.TrimRight(line, " \t")
 	end := len(line) - len(" HTTP/1.x")
-	if end <= space+1 || !isVersion(line[end+1:]) || line[end] != ' ' || hasControl(line) {
+	if end < space || !isVersion(line[end+1:]) || line[end] != ' ' && line[end] != '\t' || hasControl(line) {
 		return Invalid
 	}
-	h.Method, h.Target, h.Minor = method, line[space+1:end], line[len(line)-1]-'0'
-	h.cutFields(rest, len(b)-len(rest))
+	h.Method, h.Target, h.Minor = method, bytes.Trim(line[space:end], " \t"), line[len(line)-1]-'0'
+	h.cutFields(rest, all-len(rest))
 	return Valid
+}
+
+// skipEmptyLines is b without the empty lines at its start.
+func skipEmptyLines(b []byte) []byte {
+	for range maxEmptyLines {
+		switch {
+		case len(b) > 0 && b[0] == '\n':
+			b = b[1:]
+		case len(b) > 1 && b[0] == '\r' && b[1] == '\n':
+			b = b[2:]
+		case len(b) == 1 && b[0] == '\r':
+			return nil
+		default:
+			return b
+		}
+	}
+	return b
 }
 
 // ParseResponse reads the head of a response at the start of b into h. Many servers leave out the reason.
