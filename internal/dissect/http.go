@@ -52,8 +52,8 @@ func inspectHTTP(c *Conversation, r *Result) Verdict {
 		}
 	}
 	if asked != http.Valid && answered != http.Valid {
-		if line, _, whole := cutLine(request); whole && hasPrefix(line, "SOURCE /") && bytes.HasSuffix(line, []byte(" ICE/1.0")) {
-			r.SetProtocol("icecast") // the source client's own version
+		if isIcecastSource(request) {
+			r.SetProtocol("icecast")
 			return Yes
 		}
 		return httpUnfinished(&q, asked, answered, r)
@@ -68,7 +68,7 @@ func inspectHTTP(c *Conversation, r *Result) Verdict {
 	if a.Status/100 == 1 && a.Status != 101 {
 		return YesMore // 100 Continue: the real response follows
 	}
-	if string(q.Method) == "CONNECT" && a.Status/100 == 2 {
+	if isHTTPConnect(&q) && a.Status/100 == 2 {
 		return insideTLS(request[q.Size:], response[a.Size:], r)
 	}
 	return Yes
@@ -141,11 +141,11 @@ func (f *httpFacts) readResponse(a *http.Head) {
 // tell fills the result: the slug, and what describe does.
 func (f *httpFacts) tell(q, a *http.Head, requestBody, responseBody []byte, r *Result) {
 	switch {
-	case string(q.Method) == "CONNECT":
+	case isHTTPConnect(q):
 		r.SetProtocol("http-connect")
 	case f.upgrade && f.key && (a.Status == 0 || a.Status == 101):
 		r.SetProtocol("websocket")
-	case hasPrefix(responseBody, "ICY 200 OK"), string(q.Method) == "SOURCE":
+	case isIcecast(q, responseBody):
 		r.SetProtocol("icecast")
 	}
 	f.describe(q, a, requestBody, responseBody, r)
@@ -184,7 +184,7 @@ func (f *httpFacts) describe(q, a *http.Head, requestBody, responseBody []byte, 
 // httpTarget splits a request target (RFC 9112 §3.2) into authority, nil where it has none, and path without query.
 func httpTarget(q *http.Head) (authority, path []byte) {
 	target := q.Target
-	if string(q.Method) == "CONNECT" {
+	if isHTTPConnect(q) {
 		return target, nil
 	}
 	if i := bytes.Index(target[:min(len(target), 16)], []byte("://")); i > 0 && target[0] != '/' {
@@ -265,4 +265,18 @@ func (f *httpFacts) carries(q *http.Head, requestBody, responseBody []byte) stri
 		return "json-rpc"
 	}
 	return ""
+}
+
+// isHTTPConnect says whether a request asks for a tunnel (RFC 9110 §9.3.6).
+func isHTTPConnect(q *http.Head) bool { return string(q.Method) == "CONNECT" }
+
+// isIcecastSource says whether a request is of the source client's own version.
+func isIcecastSource(request []byte) bool {
+	line, _, whole := cutLine(request)
+	return whole && hasPrefix(line, "SOURCE /") && bytes.HasSuffix(line, []byte(" ICE/1.0"))
+}
+
+// isIcecast says whether an exchange in HTTP is streaming's: the source client's method, or the old servers' answer.
+func isIcecast(q *http.Head, responseBody []byte) bool {
+	return hasPrefix(responseBody, "ICY 200 OK") || string(q.Method) == "SOURCE"
 }

@@ -46,11 +46,6 @@ func TestHTTP(t *testing.T) {
 		}
 	}
 	wantProtocol(t, httpWebSocket, "websocket", `"path":"/chat"`)
-	if h := wantProtocol(t, httpConnect, "http-connect"); h.host != "server.example.com" {
-		t.Errorf("host %q", h.host)
-	}
-	wantProtocol(t, httpIcy, "icecast")
-	wantProtocol(t, tcp(8000, C("SOURCE /live ICE/1.0\r\n")), "icecast")
 	wantProtocol(t, tcp(80, S("HTTP/1.1 200 OK\r\nServer: a\r\n\r\n")), "http", `"server":"a"`)
 	wantProtocol(t, tcp(9, C("G"), C("ET / HT"), C("TP/1.1\r\nHost: a\r"), C("\n\r\n")), "http", `"host":"a"`)
 	wantProtocol(t, tcp(80, C("GET /"+strings.Repeat("a", 80))), "http")
@@ -58,10 +53,25 @@ func TestHTTP(t *testing.T) {
 	swapped.midstream = true
 	wantProtocol(t, swapped, "http", `"status":204`)
 	wantProtocol(t, tcp(80, S("HTTP/1.1 304 Not Modified\r\n\r\n"), C("GET /next HTTP/1.1\r\nHost: a\r\n\r\n")), "http", `"host":"a"`)
-	for _, k := range []talk{httpGet, httpWebSocket, httpConnect, httpIcy} {
+	for _, k := range []talk{httpGet, httpWebSocket} {
 		testTruncations(t, "http", k, 20)
 		wantNoAllocations(t, "http", k)
 	}
+}
+
+func TestHTTPConnect(t *testing.T) {
+	if h := wantProtocol(t, httpConnect, "http-connect"); h.host != "server.example.com" {
+		t.Errorf("host %q", h.host)
+	}
+	testTruncations(t, "http", httpConnect, 20)
+	wantNoAllocations(t, "http", httpConnect)
+}
+
+func TestIcecast(t *testing.T) {
+	wantProtocol(t, httpIcy, "icecast")
+	wantProtocol(t, tcp(8000, C("SOURCE /live ICE/1.0\r\n")), "icecast")
+	testTruncations(t, "http", httpIcy, 20)
+	wantNoAllocations(t, "http", httpIcy)
 }
 
 func TestHTTPCarries(t *testing.T) {

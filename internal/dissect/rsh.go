@@ -2,6 +2,8 @@
 
 package dissect
 
+import "bytes"
+
 // rsh: the remote shell of rshd(8) and rlogin (RFC 1282): texts that end in zero bytes, and a zero byte as the answer, or
 // a one and the reason of a refusal.
 var _ = register(Protocol{
@@ -39,12 +41,8 @@ func inspectRSH(c *Conversation, r *Result) Verdict {
 	if len(texts[0]) > 5 || len(texts[0]) > 0 && !isDigits(texts[0]) {
 		return No
 	}
-	slash := 0
-	for slash < len(texts[3]) && texts[3][slash] != '/' {
-		slash++
-	}
 	rlogin := len(texts[0]) == 0
-	if rlogin && (slash == len(texts[3]) || !isDigits(texts[3][slash+1:])) {
+	if rlogin && !isRloginTerminal(texts[3]) {
 		return No
 	}
 	if len(answer) == 0 {
@@ -68,4 +66,10 @@ func inspectRSH(c *Conversation, r *Result) Verdict {
 func isRSHRefusal(b []byte) bool {
 	line, _, _ := cutLine(b[1:min(len(b), MaxText)])
 	return b[0] == 1 && isPrintable(line)
+}
+
+// isRloginTerminal says whether a text is a terminal's type and, behind a slash, its speed (RFC 1282 §3.1).
+func isRloginTerminal(text []byte) bool {
+	_, speed, ok := bytes.Cut(text, []byte{'/'})
+	return ok && isDigits(speed)
 }

@@ -13,15 +13,19 @@ var (
 func TestRSH(t *testing.T) {
 	wantProtocol(t, rshTalk, "rsh", `"client_user":"anna"`, `"server_user":"root"`, `"command":"ls -l"`)
 	wantProtocol(t, tcp(514, C("1021\x00"), C("anna\x00root\x00ls -l\x00"), S("\x01Permission denied.\n")), "rsh", `"command":"ls -l"`)
-	wantProtocol(t, tcp(513, C("\x00bostic\x00kbostic\x00vt100/9600\x00"), S("\x01rlogind: Permission denied.\r\n")), "rlogin")
 	wantNot(t, tcp(514, C("1021\x00anna\x00root\x00ls -l\x00"), S("no")), "rsh")
 	wantNot(t, tcp(514, C("1021\x00anna\x00root\x00ls -l\x00"), S("\x01\x00\x02no\n")), "rsh")
 	wantNot(t, tcp(514, C("1021\x00\x00root\x00ls -l\x00"), S("\x00")), "rsh")
+	testTruncations(t, "rsh", rshTalk, 99)
+	wantNoAllocations(t, "rsh", rshTalk)
+}
+
+func TestRlogin(t *testing.T) {
 	wantProtocol(t, rloginTalk, "rlogin", `"client_user":"bostic"`)
-	for _, k := range []talk{rshTalk, rloginTalk} {
-		testTruncations(t, "rsh", k, 99)
-		wantNoAllocations(t, "rsh", k)
-	}
+	wantProtocol(t, tcp(513, C("\x00bostic\x00kbostic\x00vt100/9600\x00"), S("\x01rlogind: Permission denied.\r\n")), "rlogin")
+	wantNot(t, tcp(513, C("\x00bostic\x00kbostic\x00vt100/fast\x00"), S("\x00")), "rlogin")
+	testTruncations(t, "rsh", rloginTalk, 99)
+	wantNoAllocations(t, "rsh", rloginTalk)
 }
 
 func FuzzRSH(f *testing.F) { fuzzTalks(f, "rsh", rshTalk, rloginTalk) }
