@@ -6,7 +6,8 @@
  * A forwarded packet is one skb all the way, and keeps its hash, which the kernel (or the socket) made of the first pair. So a
  * program that sees a shown packet come in notes hash and slot, and one that sees a packet with that hash go out under ends that
  * are no flow's enters these as another key, an alias, of the same slot. From then on answers are counted where they belong, for
- * one look-up like any other. Only TCP, UDP and the like: what has no ports may stand for several hosts of the LAN.
+ * one look-up like any other. Only TCP, UDP and the like, and ICMP's queries, whose identifier is translated as a port is (RFC 3022
+ * §4.1): what has neither may stand for several hosts of the LAN.
  */
 #ifndef WEIR_NAT_H
 #define WEIR_NAT_H
@@ -44,15 +45,19 @@ struct {
 	__type(value, struct flow_key);
 } aliases SEC(".maps");
 
-static __always_inline int has_ports(__u8 proto)
+static __always_inline int has_ports(const struct packet *p)
 {
-	return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_SCTP || proto == PROTO_UDPLITE;
+	return p->proto == PROTO_TCP || p->proto == PROTO_UDP || p->proto == PROTO_SCTP || p->proto == PROTO_UDPLITE || p->is_query;
 }
 
-/* came_in notes a packet that was counted as it came in. */
-static __always_inline void came_in(struct __sk_buff *skb, const struct packet *p, __u32 slot, __u64 born)
+/* All ICMP between two hosts has one hash: under this one, which depends on the query too, it is noted once more. */
+static __always_inline __u32 query_hash(__u32 hash, const struct packet *p)
 {
-	__u32 hash = bpf_get_hash_recalc(skb);
+	return hash ^ p->echo * 0x9e3779b1U;
+}
+
+static __always_inline void note(__u32 hash, const struct packet *p, __u32 slot, __u64 born)
+{
 	__u32 at = hash % RECENT;
 	struct recent *r = bpf_map_lookup_elem(&recents, &at);
 	if (!r || !hash)
@@ -61,6 +66,23 @@ static __always_inline void came_in(struct __sk_buff *skb, const struct packet *
 	r->slot = slot;
 	r->from_upper = p->from_upper;
 	r->hash = hash;
+}
+
+/* came_in notes a packet that was counted as it came in. */
+static __always_inline void came_in(struct __sk_buff *skb, const struct packet *p, __u32 slot, __u64 born)
+{
+	__u32 hash = bpf_get_hash_recalc(skb);
+	note(hash, p, slot, born);
+	if (p->is_query)
+		note(query_hash(hash, p), p, slot, born);
+}
+
+/* noted is what came_in has noted under a hash. */
+static __always_inline struct recent *noted(__u32 hash)
+{
+	__u32 at = hash % RECENT;
+	struct recent *r = bpf_map_lookup_elem(&recents, &at);
+	return r && hash && r->hash == hash ? r : 0;
 }
 
 /*
@@ -85,16 +107,18 @@ static __always_inline int same_but_one_end(const struct slot *s, const struct p
 /* goes_out looks whether a forwarded packet leaves under other ends than it came in with, and enters them as an alias. */
 static __always_inline void goes_out(const struct frame *f, struct __sk_buff *skb)
 {
-	__u32 hash = skb->hash;
-	__u32 at = hash % RECENT;
-	struct recent *r = bpf_map_lookup_elem(&recents, &at);
-	if (!r || !hash || r->hash != hash)
+	struct recent *r = noted(skb->hash);
+	if (!r)
+		return;
+	enum cause why;
+	const struct packet *p = parse(f, ON_SKB, &why);
+	if (p && p->is_query)
+		r = noted(query_hash(skb->hash, p));
+	if (!r)
 		return;
 	struct recent came = *r;
 	r->hash = 0; /* once for each packet that is shown */
-	enum cause why;
-	const struct packet *p = parse(f, ON_SKB, &why);
-	if (!p || !has_ports(p->proto) || p->fragment)
+	if (!p || !has_ports(p) || p->fragment)
 		return;
 	struct slot *s = bpf_map_lookup_elem(&slots, &came.slot);
 	struct flow_key *alias = bpf_map_lookup_elem(&aliases, &came.slot);

@@ -91,6 +91,7 @@ struct packet {
 	__u32 bytes; /* of the IP packet on the wire, as one packet */
 	__u32 fragment_id;
 	__u32 seq;
+	__u32 echo; /* of an ICMP query: what a translation of addresses and identifier leaves as it was */
 	__u16 src_port, dst_port;
 	__u16 vlans; /* digest of the VLAN identifiers, 0 without */
 	__u8 version, proto;
@@ -100,6 +101,7 @@ struct packet {
 	__u8 from_upper;
 	__u8 is_tunnel; /* by protocol or port; whether it is one is the agent's to say */
 	__u8 broken; /* the transport header can't be read */
+	__u8 is_query; /* of ICMP, with an identifier */
 	__u8 tags, labels; /* VLAN tags and MPLS labels that were peeled */
 };
 
@@ -260,6 +262,60 @@ static __always_inline int is_tunnel_port(__u16 port)
 	return 0;
 }
 
+/* query_of is packet.ICMPQuery of the Go code: the type of the request that a message makes or answers, or 0. */
+static __always_inline __u8 query_of(__u8 proto, __u8 type, int *is_reply)
+{
+	*is_reply = 0;
+	if (proto == PROTO_ICMP) {
+		switch (type) {
+		case 8: /* echo (RFC 792) */
+		case 13: /* timestamp */
+		case 15: /* information */
+		case 17: /* address mask (RFC 950) */
+		case 42: /* extended echo (RFC 8335) */
+			return type;
+		case 0:
+			*is_reply = 1;
+			return 8;
+		case 14:
+		case 16:
+		case 18:
+		case 43:
+			*is_reply = 1;
+			return type - 1;
+		}
+	} else if (proto == PROTO_ICMPV6) {
+		if (type == 128 || type == 160) /* RFC 4443 §4.1, RFC 8335 */
+			return type;
+		if (type == 129 || type == 161) {
+			*is_reply = 1;
+			return type - 1;
+		}
+	}
+	return 0;
+}
+
+/*
+ * query gives an ICMP query its identifier for a port, as packet.QueryPorts does; b are its first 8 bytes. The checksum (RFC 1071)
+ * less the identifier, and less the addresses where it covers them (RFC 4443 §2.3), is of the rest, and of no other query under way.
+ */
+static __always_inline void query(struct packet *p, const __u8 *b)
+{
+	int is_reply;
+	__u16 type = query_of(p->proto, b[0], &is_reply), id = be16(b + 4);
+	if (!type)
+		return;
+	type <<= 8;
+	p->is_query = 1;
+	p->src_port = is_reply ? type : id;
+	p->dst_port = is_reply ? id : type;
+	const __u64 ones = 0xffff; /* 2^64 is 1 modulo this: a word is as good as the sum of its halves */
+	__u64 sum = (ones - be16(b + 2)) + (ones - id);
+	if (p->proto == PROTO_ICMPV6)
+		sum += (~p->src_high) % ones + (~p->src_low) % ones + (~p->dst_high) % ones + (~p->dst_low) % ones;
+	p->echo = (__u32)be16(b + 6) << 16 | sum % ones;
+}
+
 /*
  * transport reads ports and what else is wanted of the header of p->proto at off. total is where the IP packet ends by its own
  * length, p->end where the frame ends if that is sooner.
@@ -327,6 +383,8 @@ static __always_inline void transport(const struct frame *f, const enum context 
 		p->icmp_type = b[0];
 		p->icmp_code = p->proto == PROTO_IGMP ? 0 : b[1];
 		p->broken = 0;
+		if (room >= 8 && load(f, on, off, b, 8) == 0)
+			query(p, b);
 		return;
 	case PROTO_IPIP:
 	case PROTO_IPV6:

@@ -129,6 +129,7 @@ type WeirWalk struct {
 		Bytes         uint32
 		FragmentId    uint32
 		Seq           uint32
+		Echo          uint32
 		SrcPort       uint16
 		DstPort       uint16
 		Vlans         uint16
@@ -142,9 +143,10 @@ type WeirWalk struct {
 		FromUpper     uint8
 		IsTunnel      uint8
 		Broken        uint8
+		IsQuery       uint8
 		Tags          uint8
 		Labels        uint8
-		_             [6]byte
+		_             [1]byte
 	}
 	Why     WeirCause
 	Version int32

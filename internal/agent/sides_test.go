@@ -11,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -314,24 +316,34 @@ func checkPlace(t *testing.T, all []flowRecord, want place, client netip.AddrPor
 	}
 }
 
-// TestPingThroughNAT: the requests and the answers are one record.
+// TestPingThroughNAT: two hosts ping a server at once, with the same identifier. The requests and the answers of each are one record.
 func TestPingThroughNAT(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
-			l := lab.New(t, lab.Options{})
+			l := lab.New(t, lab.Options{Clients: 2})
 			r := watch(t, l.Gateway, "-i", "lan0", "-i", "wan0", "--mode", mode)
-			sh(t, l.Clients[0], "ping -q -c 5 -i 0.05 "+l.Servers[0].Addr4.String())
+			command := "ping -q -e 7 -c 5 -i 0.05 " + l.Servers[0].Addr4.String()
+			var both sync.WaitGroup
+			for _, client := range l.Clients[:2] {
+				both.Go(func() { sh(t, client, command) })
+			}
+			both.Wait()
 			var got []place
 			for _, f := range r.stop() {
 				if f.Proto == "icmp" {
 					got = append(got, placeOf(&f))
 					if f.Client.Packets != 5 || f.Server.Packets != 5 {
-						t.Errorf("%d requests and %d answers, want 5 of each", f.Client.Packets, f.Server.Packets)
+						t.Errorf("%+v: %d requests and %d answers, want 5 of each", placeOf(&f), f.Client.Packets, f.Server.Packets)
 					}
 				}
 			}
-			want := place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat", natClient: "198.51.100.1", natServer: "198.51.100.10"}
-			if len(got) != 1 || got[0] != want {
+			var want []place
+			for _, client := range l.Clients[:2] {
+				want = append(want, place{client: client.Addr4.String() + " lan", server: "198.51.100.10 wan", direction: "outbound",
+					kind: "snat", natClient: "198.51.100.1", natServer: "198.51.100.10"})
+			}
+			slices.SortFunc(got, func(a, b place) int { return strings.Compare(a.client, b.client) })
+			if !slices.Equal(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})

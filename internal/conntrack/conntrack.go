@@ -14,7 +14,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Tuple are the ends of a connection as one side sees them. ICMP has no ports; its identifier is left out, as flows have none.
+// Tuple are the ends of a connection as one side sees them. ICMP has no ports; what its queries have for them packet.QueryPorts says.
 type Tuple struct {
 	Src, Dst netip.AddrPort
 	Proto    uint8

@@ -47,8 +47,20 @@ func appendMessage(b []byte, c *Connection, kind int, flags uint16) []byte {
 				e.ByteOrder = binary.BigEndian
 				e.Uint8(1, t.Proto)
 				if isICMP(t.Proto) {
-					e.Uint16(4, 77) // CTA_PROTO_ICMP_ID
-					e.Uint8(5, 8)
+					kind := uint16(4) // CTA_PROTO_ICMP_ID, _TYPE, _CODE
+					if t.Proto == packet.ProtoICMPv6 {
+						kind = 7
+					}
+					id, icmpType := t.Src.Port(), uint8(t.Dst.Port()>>8)
+					if icmpType == 0 { // the answer's
+						id, icmpType = t.Dst.Port(), uint8(t.Src.Port()>>8)+1
+						if t.Proto == packet.ProtoICMP {
+							icmpType = 0
+						}
+					}
+					e.Uint16(kind, id)
+					e.Uint8(kind+1, icmpType)
+					e.Uint8(kind+2, 0)
 					return nil
 				}
 				e.Uint16(2, t.Src.Port())
@@ -89,9 +101,12 @@ func TestNext(t *testing.T) {
 	six := masqueraded()
 	six.Original, six.Reply = tcp("[2001:db8:1::20]:51324", "[2001:db8:2::7]:443"), tcp("[2001:db8:2::7]:443", "[2001:db8:3::1]:40112")
 	ping := masqueraded()
-	ping.Original = Tuple{netip.MustParseAddrPort("192.168.1.20:0"), netip.MustParseAddrPort("203.0.113.7:0"), packet.ProtoICMP}
-	ping.Reply = Tuple{netip.MustParseAddrPort("203.0.113.7:0"), netip.MustParseAddrPort("198.51.100.1:0"), packet.ProtoICMP}
-	for i, want := range []Connection{masqueraded(), six, ping} {
+	ping.Original = Tuple{netip.MustParseAddrPort("192.168.1.20:77"), netip.MustParseAddrPort("203.0.113.7:2048"), packet.ProtoICMP}
+	ping.Reply = Tuple{netip.MustParseAddrPort("203.0.113.7:2048"), netip.MustParseAddrPort("198.51.100.1:78"), packet.ProtoICMP}
+	ping6 := masqueraded()
+	ping6.Original = Tuple{netip.MustParseAddrPort("[2001:db8:1::20]:77"), netip.MustParseAddrPort("[2001:db8:2::7]:32768"), packet.ProtoICMPv6}
+	ping6.Reply = Tuple{netip.MustParseAddrPort("[2001:db8:2::7]:32768"), netip.MustParseAddrPort("[2001:db8:3::1]:78"), packet.ProtoICMPv6}
+	for i, want := range []Connection{masqueraded(), six, ping, ping6} {
 		var messages []byte
 		for _, m := range []struct {
 			kind  int
@@ -217,32 +232,50 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestShared: the echo requests of two hosts to a third have one reply tuple.
+// TestShared: what two hosts send to a third by a protocol without ports has one reply tuple.
 func TestShared(t *testing.T) {
 	table := NewTable(4096)
-	ping := func(host string) Connection {
+	tunnel := func(host string, id uint32) *Connection {
 		c := masqueraded()
-		c.Original = Tuple{netip.MustParseAddrPort(host + ":0"), netip.MustParseAddrPort("203.0.113.7:0"), packet.ProtoICMP}
-		c.Reply = Tuple{netip.MustParseAddrPort("203.0.113.7:0"), netip.MustParseAddrPort("198.51.100.1:0"), packet.ProtoICMP}
-		return c
+		c.ID = id
+		c.Original = Tuple{netip.MustParseAddrPort(host + ":0"), netip.MustParseAddrPort("203.0.113.7:0"), packet.ProtoGRE}
+		c.Reply = Tuple{netip.MustParseAddrPort("203.0.113.7:0"), netip.MustParseAddrPort("198.51.100.1:0"), packet.ProtoGRE}
+		return &c
 	}
-	a, b := ping("192.168.1.20"), ping("192.168.1.21")
-	table.Put(&a, true)
+	a, b := tunnel("192.168.1.20", 1), tunnel("192.168.1.21", 2)
+	table.Put(a, true)
 	if find(t, table, a.Reply).IsShared {
 		t.Error("shared by one")
 	}
-	table.Put(&a, true) // with another identifier
-	table.Drop(&a)
-	if find(t, table, a.Original).Ended != 0 {
-		t.Error("ended with the first of two identifiers")
-	}
-	table.Put(&b, true)
+	table.Put(b, true)
 	if !find(t, table, a.Reply).IsShared {
 		t.Error("not shared by two")
 	}
-	table.Drop(&a)
-	if find(t, table, a.Original).Ended == 0 {
-		t.Error("not ended with both identifiers")
+}
+
+// TestPings: two hosts that ping a third, and two pings of one host, are a connection each.
+func TestPings(t *testing.T) {
+	table := NewTable(4096)
+	ping := func(host string, id, outside int) *Connection {
+		c := masqueraded()
+		c.ID = uint32(outside)
+		end := func(address string, port int) netip.AddrPort {
+			return netip.AddrPortFrom(netip.MustParseAddr(address), uint16(port))
+		}
+		c.Original = Tuple{end(host, id), end("203.0.113.7", 8<<8), packet.ProtoICMP}
+		c.Reply = Tuple{end("203.0.113.7", 8<<8), end("198.51.100.1", outside), packet.ProtoICMP}
+		return &c
+	}
+	all := []*Connection{ping("192.168.1.20", 1, 1), ping("192.168.1.21", 1, 2), ping("192.168.1.20", 3, 3)}
+	for _, c := range all {
+		table.Put(c, true)
+	}
+	table.Drop(all[0])
+	for i, c := range all {
+		original, reply := find(t, table, c.Original), find(t, table, c.Reply)
+		if original.ID != c.ID || reply.ID != c.ID || reply.IsShared || (original.Ended != 0) != (i == 0) {
+			t.Errorf("%d: %+v, %+v", i, original, reply)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
 
@@ -101,7 +102,18 @@ func tupleOfLibrary(t *conntrack.IPTuple) Tuple {
 		}
 		return netip.AddrPortFrom(a, *port)
 	}
-	return Tuple{end(*t.Src, t.Proto.SrcPort), end(*t.Dst, t.Proto.DstPort), *t.Proto.Number}
+	p := t.Proto
+	src, dst := p.SrcPort, p.DstPort
+	for _, query := range []struct {
+		id   *uint16
+		kind *uint8
+	}{{p.IcmpID, p.IcmpType}, {p.Icmpv6ID, p.Icmpv6Type}} {
+		if query.id != nil && query.kind != nil {
+			client, server := packet.QueryPorts(*p.Number, *query.kind, *query.id)
+			src, dst = &client, &server
+		}
+	}
+	return Tuple{end(*t.Src, src), end(*t.Dst, dst), *p.Number}
 }
 
 // differs is what the table has otherwise than the kernel.

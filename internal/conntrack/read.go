@@ -9,6 +9,8 @@ import (
 
 	"github.com/ti-mo/netfilter"
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/packet"
 )
 
 // Messages of the conntrack subsystem (enum cntl_msg_types, linux/netfilter/nfnetlink_conntrack.h).
@@ -96,6 +98,10 @@ const (
 	attrProtoNumber  = 1
 	attrProtoSrcPort = 2
 	attrProtoDstPort = 3
+	attrICMPID       = 4
+	attrICMPType     = 5
+	attrICMPv6ID     = 7
+	attrICMPv6Type   = 8
 
 	attrCounterPackets = 1
 	attrCounterBytes   = 2
@@ -159,7 +165,8 @@ func (t *Tuple) isWhole() bool {
 
 func (t *Tuple) parse(b []byte) bool {
 	var src, dst netip.Addr
-	var srcPort, dstPort uint16
+	var srcPort, dstPort, icmpID uint16
+	var icmpType uint8
 	for len(b) > 0 {
 		group, members, rest, ok := attribute(b)
 		if !ok {
@@ -183,11 +190,18 @@ func (t *Tuple) parse(b []byte) bool {
 				srcPort = number16(value)
 			case group == attrTupleProto && kind == attrProtoDstPort:
 				dstPort = number16(value)
+			case group == attrTupleProto && (kind == attrICMPID || kind == attrICMPv6ID):
+				icmpID = number16(value)
+			case group == attrTupleProto && (kind == attrICMPType || kind == attrICMPv6Type) && len(value) > 0:
+				icmpType = value[0]
 			}
 			if !ok {
 				return false
 			}
 		}
+	}
+	if isICMP(t.Proto) {
+		srcPort, dstPort = packet.QueryPorts(t.Proto, icmpType, icmpID)
 	}
 	t.Src, t.Dst = netip.AddrPortFrom(src, srcPort), netip.AddrPortFrom(dst, dstPort)
 	return true

@@ -56,7 +56,6 @@ type entry struct {
 	since, until uint32      // milliseconds of the table's time; until 0: it is there
 	id, mark     uint32
 	status       Status
-	times        uint16 // how many connections this is: of ICMP those with all identifiers
 	zone         uint16
 	round        uint8 // of lists, in which it was told of last
 	marks        uint8
@@ -66,7 +65,7 @@ type entry struct {
 const (
 	originalFromLower = 1 << iota // the source of the original tuple is the lower end of its key
 	replyFromLower
-	isShared // another connection has the same reply tuple, as two hosts that ping a third have behind one address
+	isShared // another connection has the same reply tuple, as two of a protocol without ports may have
 )
 
 // ending is the end of a connection. It is out of date where the place's until is another one.
@@ -124,15 +123,9 @@ func (t *Table) Put(c *Connection, isNew bool) {
 			t.counters.Refused++
 			return
 		}
-		isNew = true
 	}
 	e := t.at(place)
-	switch {
-	case e.round != t.round:
-		e.round, e.times = t.round, 1
-	case isNew:
-		e.times++
-	}
+	e.round = t.round
 	if e.status&HardwareOffloaded == 0 && c.Status&HardwareOffloaded != 0 {
 		t.counters.Offloaded++
 	}
@@ -159,7 +152,7 @@ func (t *Table) find(c *Connection) uint32 {
 	}
 	e := t.at(place)
 	reply, _ := c.Reply.Key()
-	if e.until != 0 || e.keys != [2]flow.Key{original, reply} || e.zone != c.Zone || e.id != c.ID && !isICMP(c.Original.Proto) {
+	if e.until != 0 || e.keys != [2]flow.Key{original, reply} || e.zone != c.Zone || e.id != c.ID {
 		return noPlace
 	}
 	return place
@@ -206,9 +199,7 @@ func (t *Table) Drop(c *Connection) {
 	}
 	e := t.at(place)
 	t.count(place, e, c)
-	if e.times--; e.times == 0 {
-		t.end(place)
-	}
+	t.end(place)
 }
 
 func (t *Table) end(place uint32) {

@@ -2,6 +2,8 @@
 
 package dissect
 
+import "github.com/weirnet/weir/internal/packet"
+
 // ICMP (RFC 792).
 var _ = register(Protocol{
 	Name: "icmp", Spec: "RFC 792; IANA icmp-parameters", Category: "network",
@@ -26,7 +28,15 @@ func inspectICMP(c *Conversation, r *Result) Verdict {
 	o.Int("type", int64(b[0]))
 	o.Int("code", int64(b[1]))
 	o.String("message", icmpMessage(b[0]))
+	icmpID(o, packet.ProtoICMP, b)
 	return Yes
+}
+
+// icmpID writes the identifier of a query, such as an echo (RFC 792, RFC 4443 §4.1): it tells apart what one host asks another.
+func icmpID(o *Object, proto uint8, b []byte) {
+	if request, _ := packet.ICMPQuery(proto, b[0]); request != 0 && len(b) >= 8 {
+		o.Int("id", int64(be16(b[4:])))
+	}
 }
 
 // icmpMessage is the name of a type in IANA's registry, "" for those that are deprecated or unassigned.
@@ -65,6 +75,7 @@ func inspectICMPv6(c *Conversation, r *Result) Verdict {
 	o.Int("type", int64(b[0]))
 	o.Int("code", int64(b[1]))
 	o.String("message", icmpv6Message(b[0]))
+	icmpID(o, packet.ProtoICMPv6, b)
 	const optionsOfSolicitation, optionsOfAdvertisement = 8, 16
 	switch {
 	case b[0] == 133 && len(b) > optionsOfSolicitation:

@@ -6,17 +6,18 @@ import "testing"
 
 // The messages are built after RFC 792 and RFC 4861 §4.2.
 var (
-	icmpEcho      = ip(1, CX("0800 f7ff 0000 0000"), SX("0000 ffff 0000 0000"))
+	icmpEcho      = ip(1, CX("0800 f7ff 002a 0000"), SX("0000 ffff 002a 0000"))
 	icmpv6Routers = ip(58, CX("86 00 0000 40 00 0708 00000000 00000000 0501 0000 000005dc 0101 02005e100001"))
 )
 
 func TestICMP(t *testing.T) {
-	wantProtocol(t, icmpEcho, "icmp", `"type":8`, `"code":0`, `"message":"echo"`)
+	wantProtocol(t, icmpEcho, "icmp", `"type":8`, `"code":0`, `"message":"echo"`, `"id":42`)
 	testTruncations(t, "icmp", icmpEcho, 4)
 	wantNoAllocations(t, "icmp", icmpEcho)
 }
 
 func TestICMPv6(t *testing.T) {
+	wantProtocol(t, ip(58, CX("8100 0000 ffff 0001")), "icmpv6", `"message":"echo-reply"`, `"id":65535`)
 	wantProtocol(t, icmpv6Routers, "icmpv6", `"message":"router-advertisement"`, `"router_lifetime":1800`, `"link_address":"02:00:5e:10:00:01"`)
 	wantNot(t, ip(58, CX("8600")), "icmpv6")
 	testTruncations(t, "icmpv6", icmpv6Routers, 4)

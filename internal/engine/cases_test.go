@@ -50,6 +50,11 @@ func segment(src, dst string, srcPort, dstPort uint16, seq, ack uint32, flags by
 	return ipv4(src, dst, packet.ProtoTCP, append(h, payload...))
 }
 
+// echo is an ICMP message with an identifier (RFC 792).
+func echo(src, dst string, icmpType, id byte) []byte {
+	return ipv4(src, dst, packet.ProtoICMP, []byte{icmpType, 0, 0, 0, 0, id, 0, 1})
+}
+
 func gre(src, dst string, inner []byte) []byte {
 	return ipv4(src, dst, packet.ProtoGRE, append([]byte{0, 0, 8, 0}, inner...))
 }
@@ -225,6 +230,16 @@ func TestCases(t *testing.T) {
 		}, []string{
 			"192.0.2.1:0>203.0.113.1:0 1/0 gre dpi shutdown", "10.1.1.1:50000>10.1.1.2:40001 1/1  none shutdown",
 			"203.0.113.9:0>192.0.2.1:0 1/0 gre dpi shutdown"}},
+		{"two pings, and one from the other side, with one identifier", []sent{
+			{1000, echo(host, web, 8, 7)}, {1000, echo(host, web, 8, 9)}, {1000, echo(web, host, 0, 7)}, {1000, echo(web, host, 8, 7)},
+			{1000, echo(web, host, 0, 9)}, {1000, echo(host, web, 0, 7)}, {1000, echo(host, web, 8, 9)},
+		}, []string{
+			"10.0.0.9:0>198.51.100.1:0 1/1 icmp dpi shutdown", "10.0.0.9:0>198.51.100.1:0 2/1 icmp dpi shutdown",
+			"198.51.100.1:0>10.0.0.9:0 1/1 icmp dpi shutdown"}},
+		{"a ping from its answer on", []sent{{1000, echo(web, host, 0, 7)}, {1000, echo(host, web, 8, 7)}},
+			[]string{"10.0.0.9:0>198.51.100.1:0 1/1 icmp dpi shutdown"}},
+		{"a ping of a group, answered by each", []sent{{1000, echo(host, "224.0.0.1", 8, 7)}, {1000, echo(web, host, 0, 7)}},
+			[]string{"10.0.0.9:0>224.0.0.1:0 1/0 icmp dpi shutdown", "10.0.0.9:0>198.51.100.1:0 0/1 icmp dpi shutdown"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, records := play(t, 1, c.packets)
@@ -313,6 +328,19 @@ func TestMassIdle(t *testing.T) {
 		}
 		if err := p.Close(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestPingRecord: a ping's two directions have the community id that its specification says (tshark's), whichever comes first, and
+// the identifier for what it is, not as a port.
+func TestPingRecord(t *testing.T) {
+	const community, id = `"community_id":"1:X0snYXpgwiv9TZtqg64sgzUn6Dk="`, `"id":7`
+	request, reply := sent{1000, echo("192.168.0.89", "192.168.0.1", 8, 7)}, sent{1000, echo("192.168.0.1", "192.168.0.89", 0, 7)}
+	for _, packets := range [][]sent{{request}, {reply}, {request, reply}, {reply, request}} {
+		_, records := play(t, 1, packets)
+		if !bytes.Contains(records, []byte(community)) || !bytes.Contains(records, []byte(id)) || bytes.Contains(records, []byte(`"port"`)) {
+			t.Errorf("%s", records)
 		}
 	}
 }

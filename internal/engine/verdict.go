@@ -9,6 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
 
@@ -102,6 +103,11 @@ func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text 
 		ICMPType:          d.icmpType, ICMPCode: d.icmpCode,
 		FirstSeen: d.first, LastSeen: max(d.first, f.Last),
 		Risks: d.risks,
+	}
+	if r.Proto == packet.ProtoICMP || r.Proto == packet.ProtoICMPv6 { // what stands for ports in the key is none
+		r.ICMPID = client.Port()
+		r.Client.Addr = netip.AddrPortFrom(client.Addr(), 0)
+		r.Server.Addr = netip.AddrPortFrom(server.Addr(), 0)
 	}
 	e.nVLAN, e.nTunnel, e.hostEnd = d.nVLAN, d.nTunnel, d.hostEnd
 	r.Method = d.method

@@ -334,6 +334,9 @@ func (w *worker) begin(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, 
 	}
 	d.number, d.first, d.iface = fr.Number, fr.Time, fr.Interface
 	d.icmpType, d.icmpCode = p.ICMPType, p.ICMPCode
+	if request, _ := p.Query(); request != 0 {
+		d.icmpType = request
+	}
 	d.vlans, d.nVLAN = p.VLANs, p.NVLAN
 	d.nTunnel = uint8(copy(d.tunnels[:], tunnels))
 	if p.HasMAC {
@@ -364,11 +367,14 @@ func (w *worker) isTunnel(i flow.Index, p *packet.Packet) bool {
 	return true
 }
 
-// sourceIsClient says whether a flow's first packet was sent by its client: the SYN's sender, whoever speaks to a group, else the
-// end whose port is not a service's, else whoever was seen first. sure is true where the handshake says so.
+// sourceIsClient says whether a flow's first packet was sent by its client: the SYN's sender, who asks by ICMP, whoever speaks to
+// a group, else the end whose port is not a service's, else whoever was seen first. sure is true where the handshake says so.
 func sourceIsClient(p *packet.Packet) (is, sure bool) {
 	if p.Proto == packet.ProtoTCP && p.TCPFlags&packet.SYN != 0 {
 		return p.TCPFlags&packet.ACK == 0, true
+	}
+	if request, isReply := p.Query(); request != 0 {
+		return !isReply, false
 	}
 	if p.SrcPort == p.DstPort || p.Dst.IsMulticast() || p.Dst == broadcast || p.HasMAC && p.DstMAC == broadcastMAC {
 		return true, false

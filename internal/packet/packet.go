@@ -114,7 +114,8 @@ type Packet struct {
 	// FragmentID is the IPv4 or IPv6 identification, FragmentOffset in bytes. Valid where Fragment is true.
 	FragmentID     uint32
 	FragmentOffset uint16
-	// SrcPort and DstPort are those of TCP, UDP, UDP-Lite, SCTP; 0 in later fragments and in other protocols.
+	// SrcPort and DstPort are those of TCP, UDP, UDP-Lite, SCTP; of an ICMP query (an echo, say) the asking end's is the
+	// identifier, the other's the request's type, times 256. They are 0 in later fragments and in all else.
 	SrcPort, DstPort uint16
 	Window           uint16           // TCP
 	VLANs            [MaxVLANs]uint16 // VLAN identifiers, the outer first; NVLAN are valid. A priority tag (identifier 0) is none

@@ -122,16 +122,3 @@ func (p *Packet) udpLite(h []byte, off int) {
 	}
 	p.payload(off, off+udpHeader)
 }
-
-// control reads type and code of ICMP (RFC 792), ICMPv6 (RFC 4443 §2.1) and the type of IGMP (RFC 2236 §2).
-func (p *Packet) control(h []byte, off int) {
-	if len(h) < 4 { // type, code, checksum
-		p.broken(off, FaultTransport)
-		return
-	}
-	p.ICMPType = h[0]
-	if p.Proto != ProtoIGMP {
-		p.ICMPCode = h[1]
-	}
-	p.payload(off, off)
-}

@@ -53,8 +53,9 @@ type Flow struct {
 	Direction   Direction
 	NAT         NAT
 	Conntrack   Conntrack
-	// ICMPType and ICMPCode are those of the first packet.
+	// ICMPType and ICMPCode are those of the first packet, of a query the request's; ICMPID is a query's identifier.
 	ICMPType, ICMPCode uint8
+	ICMPID             uint16
 
 	Protocol, Application, Category string
 	Hostname                        []byte

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
 )
@@ -108,7 +109,7 @@ func (p *Placer) find(r *record.Flow) (f conntrack.Found, ok bool) {
 	if p.connections == nil {
 		return f, false
 	}
-	key, _ := conntrack.Tuple{Src: r.Client.Addr, Dst: r.Server.Addr, Proto: r.Proto}.Key()
+	key, _ := tupleOf(r).Key()
 	if f, ok = p.connections.Find(&key); !ok {
 		return f, false
 	}
@@ -134,23 +135,46 @@ func attach(r *record.Flow, f *conntrack.Found) {
 	if !f.IsTranslated() {
 		return
 	}
-	r.NAT = record.NAT{Kind: f.NAT(), Client: f.Reply.Dst, Server: f.Original.Dst}
-	if r.Client.Addr != f.Original.Src || r.Server.Addr != f.Reply.Src {
-		r.Client.Addr, r.Server.Addr = f.Original.Src, f.Reply.Src
+	r.NAT = record.NAT{Kind: f.NAT(), Client: endOf(r, f.Reply.Dst), Server: endOf(r, f.Original.Dst)}
+	if own := tupleOf(r); own.Src != f.Original.Src || own.Dst != f.Reply.Src {
+		r.Client.Addr, r.Server.Addr = endOf(r, f.Original.Src), endOf(r, f.Reply.Src)
+		if isICMP(r) {
+			r.ICMPID = f.Original.Src.Port()
+		}
 		rename(r)
 	}
 }
 
+func isICMP(r *record.Flow) bool { return r.Proto == packet.ProtoICMP || r.Proto == packet.ProtoICMPv6 }
+
+// tupleOf are the ends of a record as connection tracking has them: those of an ICMP query have what stands for ports.
+func tupleOf(r *record.Flow) conntrack.Tuple {
+	t := conntrack.Tuple{Src: r.Client.Addr, Dst: r.Server.Addr, Proto: r.Proto}
+	if isICMP(r) {
+		id, server := packet.QueryPorts(r.Proto, r.ICMPType, r.ICMPID)
+		t.Src, t.Dst = netip.AddrPortFrom(t.Src.Addr(), id), netip.AddrPortFrom(t.Dst.Addr(), server)
+	}
+	return t
+}
+
+// endOf is an end of a connection as a record has it: without what stands for a port.
+func endOf(r *record.Flow, end netip.AddrPort) netip.AddrPort {
+	if isICMP(r) {
+		return netip.AddrPortFrom(end.Addr(), 0)
+	}
+	return end
+}
+
 // orient makes the end with an address the client.
 func orient(r *record.Flow, client netip.AddrPort) {
-	if r.Client.Addr != client {
+	if tupleOf(r).Src != client {
 		r.Client, r.Server = r.Server, r.Client
 	}
 }
 
 // rename gives a record the identity of its ends.
 func rename(r *record.Flow) {
-	key, fromLower := conntrack.Tuple{Src: r.Client.Addr, Dst: r.Server.Addr, Proto: r.Proto}.Key()
+	key, fromLower := tupleOf(r).Key()
 	r.ID = key.ID(r.FirstSeen)
 	r.CommunityID = key.AppendCommunityID(r.CommunityID[:0], r.ICMPType, r.ICMPCode, fromLower)
 }

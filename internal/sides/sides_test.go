@@ -257,27 +257,32 @@ func TestOutputFails(t *testing.T) {
 	}
 }
 
-// TestPing: ICMP's identifiers are in no flow, but the legs are joined where the reply tuple is one host's alone.
+// TestPing: two hosts ping a third with one identifier, of which the gateway makes another for the second. The legs of each are
+// joined, in the identifier that the host has chosen.
 func TestPing(t *testing.T) {
 	b := newBench()
-	ping := func(from string) *conntrack.Connection {
+	ping := func(from, gateway string, id uint32) *conntrack.Connection {
 		c := masqueraded(packet.ProtoICMP)
-		c.Original, c.Reply = tuple(from, "198.51.100.7:0", packet.ProtoICMP), tuple("198.51.100.7:0", "203.0.113.1:0", packet.ProtoICMP)
+		c.ID = id
+		c.Original, c.Reply = tuple(from, "198.51.100.7:2048", packet.ProtoICMP), tuple("198.51.100.7:2048", gateway, packet.ProtoICMP)
 		return c
 	}
-	icmp := func(client, server string, n uint64) *record.Flow {
-		r := flowOf(client, server, n, 0, record.StateEnd)
-		r.Proto, r.ICMPType = packet.ProtoICMP, 8
+	icmp := func(client string, id uint16, requests, answers uint64) *record.Flow {
+		r := flowOf(client+":0", "198.51.100.7:0", requests, answers, record.StateEnd)
+		r.Proto, r.ICMPType, r.ICMPID = packet.ProtoICMP, 8, id
 		return r
 	}
-	b.table.Put(ping("192.168.1.20:0"), true)
-	b.put(t, icmp("192.168.1.20:0", "198.51.100.7:0", 3), icmp("198.51.100.7:0", "203.0.113.1:0", 3))
-	b.want(t, "end outbound 192.168.1.20:0 (lan) 3/300 -> 198.51.100.7:0 (wan) 3/300 snat 203.0.113.1:0 198.51.100.7:0")
-	b.table.Put(ping("192.168.1.21:0"), true)
-	b.put(t, icmp("198.51.100.7:0", "203.0.113.1:0", 7), icmp("192.168.1.20:0", "198.51.100.7:0", 3), icmp("192.168.1.21:0", "198.51.100.7:0", 4))
+	b.table.Put(ping("192.168.1.20:5", "203.0.113.1:5", 1), true)
+	b.table.Put(ping("192.168.1.21:5", "203.0.113.1:6", 2), true)
+	b.put(t, icmp("192.168.1.20", 5, 3, 0), icmp("192.168.1.21", 5, 4, 0), icmp("203.0.113.1", 6, 0, 4), icmp("203.0.113.1", 5, 0, 3))
 	const nat = " snat 203.0.113.1:0 198.51.100.7:0"
-	b.want(t, "end transit 203.0.113.1:0 (wan) 0/0 -> 198.51.100.7:0 (wan) 7/700",
-		"end outbound 192.168.1.20:0 (lan) 3/300 -> 198.51.100.7:0 (wan) 0/0"+nat, "end outbound 192.168.1.21:0 (lan) 4/400 -> 198.51.100.7:0 (wan) 0/0"+nat)
+	b.want(t, "end outbound 192.168.1.21:0 (lan) 4/400 -> 198.51.100.7:0 (wan) 4/400"+nat,
+		"end outbound 192.168.1.20:0 (lan) 3/300 -> 198.51.100.7:0 (wan) 3/300"+nat)
+	if r := b.recent.records; len(r) > 1 && r[0].ID == r[1].ID {
+		t.Error("two pings have one id")
+	}
+	b.put(t, icmp("203.0.113.1", 6, 2, 2)) // counted outside only
+	b.want(t, "end outbound 192.168.1.21:0 (lan) 2/200 -> 198.51.100.7:0 (wan) 2/200"+nat)
 }
 
 func TestExplain(t *testing.T) {

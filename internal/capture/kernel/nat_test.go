@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/weirnet/weir/gen/bpf"
 )
 
@@ -127,6 +129,66 @@ func TestNATMidStream(t *testing.T) {
 	if got := g.flowEntries(); got != 0 {
 		t.Errorf("%d keys are left", got)
 	}
+}
+
+// TestNATPings: hosts of the LAN ping one server at once, some with the same identifier, of which the gateway makes another. Each
+// is a flow with its answers, and so is each of two pings of one host whose requests come in together.
+func TestNATPings(t *testing.T) {
+	g := newGateway(t)
+	g.lan.run("ip address add 10.0.1.9/24 dev %s", g.lan.name)
+	g.router.run("ip neigh add 10.0.1.9 lladdr %s dev %s nud permanent", g.lan.mac, g.inside.name)
+	pings := []ping{{"10.0.1.1", 7}, {"10.0.1.9", 7}, {"10.0.1.1", 8}, {"10.0.1.1", 9}}
+	const n = 20
+	socket := g.lan.packetSocket()
+	for seq := range n {
+		for _, p := range pings {
+			if err := unix.Send(socket, join(g.inside.mac, g.lan.mac, raw("0800"), p.request("10.0.2.1", seq)), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	const bytes = (20 + 8 + 3) * n
+	want := fmt.Sprintf("icmp 10.0.1.1 7 10.0.2.1 2048 type 8/0 %d/%d %d/%d", n, bytes, n, bytes)
+	for _, p := range []ping{pings[2], pings[3], pings[1]} {
+		want += fmt.Sprintf("; icmp %s %d 10.0.2.1 2048 type 8/0 %d/%d %d/%d", p.from, p.id, n, bytes, n, bytes)
+	}
+	got := func() string { return g.describe([bpf.WeirCauseNUM_CAUSES]uint64{}) }
+	if !eventually(func() bool { return got() == want }) {
+		t.Errorf("got  %s\nwant %s", got(), want)
+	}
+	if got := g.flowEntries(); got != 2*len(pings) {
+		t.Errorf("%d keys of %d flows with an alias each", got, len(pings))
+	}
+	g.reset()
+	if got := g.flowEntries(); got != 0 {
+		t.Errorf("%d keys are left of flows that are gone", got)
+	}
+}
+
+type ping struct {
+	from string
+	id   int
+}
+
+// request is the IP packet of an echo request.
+func (p ping) request(to string, seq int) []byte {
+	src, dst := netip.MustParseAddr(p.from).As4(), netip.MustParseAddr(to).As4()
+	b := ip4(1, raw("0800 0000"), be16(p.id), be16(seq), abc)
+	b = with(with(b, 12, src[:]...), 16, dst[:]...)
+	b = with(b, 10, checksum(with(b[:20], 10, 0, 0))...)
+	return with(b, 22, checksum(b[20:])...)
+}
+
+// checksum is that of the Internet (RFC 1071).
+func checksum(b []byte) []byte {
+	sum := 0
+	for i, c := range b {
+		sum += int(c) << (8 * (1 - i&1))
+	}
+	for sum > 0xffff {
+		sum = sum&0xffff + sum>>16
+	}
+	return be16(^sum & 0xffff)
 }
 
 // exchangeNAT is exchange where b is known to a by another address, and answers whoever asks.
