@@ -13,12 +13,14 @@
 #include "types.h"
 
 #define ETHER_IPV4 0x0800
+#define ETHER_BATMAN 0x4305
 #define ETHER_VLAN 0x8100
 #define ETHER_IPV6 0x86dd
 #define ETHER_MPLS 0x8847
 #define ETHER_MPLS_MULTICAST 0x8848
 #define ETHER_PPPOE 0x8864
 #define ETHER_QINQ 0x88a8
+#define ETHER_PBB 0x88e7
 #define ETHER_QINQ_OLD 0x9100
 #define ETHER_MIN 0x0600
 
@@ -37,6 +39,8 @@
 #define PROTO_IPV6 41
 #define PROTO_GRE 47
 #define PROTO_ICMPV6 58
+#define PROTO_ETHERIP 97
+#define PROTO_L2TP 115
 #define PROTO_SCTP 132
 #define PROTO_UDPLITE 136
 
@@ -238,7 +242,8 @@ static __always_inline int link_layer(const struct frame *f, const enum context 
 			break;
 		}
 		default:
-			*why = type < ETHER_MIN ? CAUSE_ODD : CAUSE_NOT_IP; /* LLC may carry IP: rare, and the agent's to see */
+			/* LLC and frames in frames may carry IP: rare, and the agent's to see. */
+			*why = type < ETHER_MIN || type == ETHER_BATMAN || type == ETHER_PBB ? CAUSE_ODD : CAUSE_NOT_IP;
 			return 0;
 		}
 	}
@@ -252,7 +257,9 @@ static __always_inline int is_tunnel_port(__u16 port)
 	case 1701: /* L2TP */
 	case 2152: /* GTP-U */
 	case 3544: /* Teredo */
+	case 4754: /* GRE in UDP */
 	case 4789: /* VXLAN */
+	case 4790: /* VXLAN, generic form */
 	case 5247: /* CAPWAP */
 	case 6081: /* Geneve */
 	case 8472: /* VXLAN before RFC 7348 */
@@ -389,6 +396,8 @@ static __always_inline void transport(const struct frame *f, const enum context 
 	case PROTO_IPIP:
 	case PROTO_IPV6:
 	case PROTO_GRE:
+	case PROTO_ETHERIP:
+	case PROTO_L2TP:
 		p->is_tunnel = 1;
 		p->broken = 0;
 		return;

@@ -83,7 +83,7 @@ enum cause {
 	CAUSE_TRUNCATED, /* a header goes past the end of the frame */
 	CAUSE_BAD_HEADER, /* an IP header that contradicts itself */
 	CAUSE_TOO_DEEP, /* more VLAN tags or MPLS labels than the limits allow */
-	CAUSE_ODD, /* LLC and pseudowires: they went to the agent to be counted */
+	CAUSE_ODD, /* LLC, pseudowires, frames in frames: they went to the agent to be counted */
 	NUM_CAUSES,
 };
 

@@ -344,3 +344,43 @@ func TestPingRecord(t *testing.T) {
 		}
 	}
 }
+
+// TestFramesInFrames: the packets of frames that are carried in other frames are in flows that say so, and networks are told apart; of
+// an 802.11 aggregate each frame counts, and the aggregate is one frame.
+func TestFramesInFrames(t *testing.T) {
+	carried := "\x02\x00\x00\x00\x00\x02\x02\x00\x00\x00\x00\x01\x08\x00" + string(udp(host, web, 50000, 40001, "x"))
+	outer := "\x02\x00\x00\x00\x00\x09\x02\x00\x00\x00\x00\x08"
+	subframe := func(port uint16) string {
+		msdu := "\xaa\xaa\x03\x00\x00\x00\x08\x00" + string(udp(host, web, port, 40001, "four"))
+		return carried[:12] + "\x00" + string(rune(len(msdu))) + msdu + "\x00\x00" // the padding to 4 bytes
+	}
+	qos := "\x88\x01\x00\x00\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x02\x02\x00\x00\x00\x00\x03\x00\x00\x80\x00"
+	for _, c := range []struct {
+		name   string
+		link   packet.LinkType
+		frames []string
+		want   []string
+	}{
+		{"batman-adv", packet.LinkEthernet, []string{outer + "\x43\x05\x40\x0f\x32\x01\x02\x00\x00\x00\x00\x07" + carried}, []string{"50000 1 [batman-adv]"}},
+		{"802.1ah", packet.LinkEthernet, []string{outer + "\x88\xe7\x00\x00\x00\x07" + carried, outer + "\x88\xe7\x00\x00\x00\x08" + carried},
+			[]string{"50000 1 [pbb]", "50000 1 [pbb]"}},
+		{"A-MSDU", packet.LinkIEEE80211, []string{qos + subframe(50001) + subframe(50002) + subframe(50001)}, []string{"50001 2 []", "50002 1 []"}},
+	} {
+		for _, workers := range []int{1, 3} {
+			var got []string
+			p := engine.NewPipeline(config(t), workers, 0, func(f *record.Flow) error {
+				got = append(got, fmt.Sprintf("%d %d %v", f.Client.Addr.Port(), f.Client.Packets, f.Tunnels))
+				return nil
+			})
+			for _, b := range c.frames {
+				p.Frame(&engine.Frame{Data: []byte(b), Length: len(b), Time: 1e9, Link: c.link})
+			}
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Join(got, "; ") != strings.Join(c.want, "; ") || p.Totals().Frames != uint64(len(c.frames)) {
+				t.Errorf("%s, %d workers: %d frames, got %q, want %q", c.name, workers, p.Totals().Frames, got, c.want)
+			}
+		}
+	}
+}

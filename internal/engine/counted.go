@@ -240,7 +240,7 @@ func (w *worker) budget(i flow.Index, f *flow.Flow, p *packet.Packet) {
 // tunnels are the protocols that carry packets.
 var tunnels = func() map[string]bool {
 	names := map[string]bool{}
-	for t := packet.TunnelNone + 1; t <= packet.TunnelTZSP; t++ {
+	for t := packet.TunnelNone + 1; t < packet.NumTunnels; t++ {
 		names[t.String()] = true
 	}
 	return names

@@ -90,6 +90,17 @@ func (p *Pipeline) Frame(f *Frame) {
 	} else if p.number%handOverEvery == 0 {
 		p.handOver(false, 0)
 	}
+	p.take(f)
+	for rest := packet.LaterMSDUs(f.Link, f.Data); len(rest) > 0; {
+		part := *f
+		part.isPart, part.Link = true, packet.LinkEthernet
+		part.Data, part.Length, rest = packet.NextMSDU(rest)
+		p.take(&part)
+	}
+}
+
+// take gives a frame to the worker, or the workers, that it belongs to.
+func (p *Pipeline) take(f *Frame) {
 	if len(p.workers) == 1 {
 		f.depths = allDepths
 		p.workers[0].frame(f)

@@ -52,6 +52,7 @@ type Frame struct {
 	Link      packet.LinkType
 	Segments  uint16 // packets that the frame was on the wire; 0 and 1 mean one
 	isCounted bool   // by the kernel, as ref says
+	isPart    bool   // not the first of the frames in an aggregate, which was counted as one
 	ref       capture.FlowRef
 	depths    uint8 // set of the tunnel depths whose packets are this worker's: bit 0 is the outermost
 }
@@ -135,7 +136,7 @@ type worker struct {
 	expected  expectations
 
 	packets [packet.MaxTunnels + 1]packet.Packet
-	tunnels [packet.MaxTunnels]packet.Tunnel
+	tunnels [packet.MaxTunnels + 1]packet.Tunnel // with that around the whole frame
 	segment dissect.Segment
 	flow    dissect.Flow
 
@@ -174,13 +175,16 @@ func (w *worker) advance(now int64) {
 
 // frame takes one frame through decoding into the flows of its packets.
 func (w *worker) frame(f *Frame) {
-	if f.depths&1 != 0 {
+	if f.depths&1 != 0 && !f.isPart {
 		w.counters.Frames++
 		w.counters.Bytes += uint64(f.Length)
 	}
 	p := &w.packets[0]
 	p.Decode(f.Link, f.Data, f.Length)
-	network := uint32(0)
+	network, around := uint32(0), 0
+	if p.Around != packet.TunnelNone {
+		w.tunnels[0], network, around = p.Around, p.Network, 1
+	}
 	for depth := 0; ; depth++ {
 		mine := f.depths>>depth&1 != 0
 		if mine {
@@ -194,7 +198,7 @@ func (w *worker) frame(f *Frame) {
 		case depth == 0 && f.isCounted:
 			w.countedPacket(f, p)
 		default:
-			w.packet(f, p, w.tunnels[:depth], network)
+			w.packet(f, p, w.tunnels[:around+depth], network)
 		}
 		if p.Tunnel == packet.TunnelNone || w.KeepTunnels {
 			return
@@ -210,15 +214,17 @@ func (w *worker) frame(f *Frame) {
 		if !inner.Inner(p) {
 			return
 		}
-		w.tunnels[depth] = p.Tunnel
+		w.tunnels[around+depth] = p.Tunnel
 		p = inner
 	}
 }
 
-// tunnelNetwork is the network identifier of a VXLAN (RFC 7348 §5) or Geneve (RFC 8926 §3.4) packet, plus one; 0 for tunnels that
-// have none, or one for each direction.
+// tunnelNetwork is the network identifier of a VXLAN (RFC 7348 §5; in the generic form too) or Geneve (RFC 8926 §3.4) packet, plus
+// one; 0 for tunnels that have none, or one for each direction.
 func tunnelNetwork(p *packet.Packet) uint32 {
-	if p.Tunnel != packet.TunnelVXLAN && p.Tunnel != packet.TunnelGeneve {
+	switch p.Tunnel {
+	case packet.TunnelVXLAN, packet.TunnelVXLANGPE, packet.TunnelGeneve:
+	default:
 		return 0
 	}
 	b := p.Payload() // the decoder has checked its header of 8 bytes

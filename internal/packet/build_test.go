@@ -143,6 +143,9 @@ func describe(p *Packet) string {
 	if p.NVLAN > 0 {
 		say("vlan %v", p.VLANs[:p.NVLAN])
 	}
+	if p.Around != TunnelNone {
+		say("in %v %d", p.Around, p.Network)
+	}
 	if p.IPVersion != 0 {
 		say("ip%d %v>%v", p.IPVersion, p.Src, p.Dst)
 		say("%s", ProtoName(p.Proto))

@@ -107,11 +107,43 @@ func saneEthernet(b []byte, wire int) bool {
 	case etherIPv6:
 		return len(rest) > 0 && rest[0]>>4 == 6 && saneIP(rest, wire-ethernetHeader)
 	case etherARP, reverseARP, etherVLAN, etherQinQ, etherQinQOld, etherMPLS, etherMPLSMulticast, pppoeOffer, etherPPPoE,
-		eapol, lldp, slow, ieee1588PTP:
+		etherBatman, etherPBB, eapol, lldp, slow, ieee1588PTP:
 		return true
 	default:
 		// 802.3: the length fits, and an LLC header of spanning tree or SNAP follows.
 		return etherType < etherMin && int(etherType) <= wire-ethernetHeader && len(rest) >= 3 && rest[2] == 0x03 &&
 			rest[0] == rest[1] && (rest[0] == 0x42 || rest[0] == 0xaa)
 	}
+}
+
+// exactEthernet reports whether b is an Ethernet frame with an IP packet that ends where the frame does, but for the padding of
+// the shortest frames: enough to find where a frame begins.
+func exactEthernet(b []byte, wire int) bool {
+	const group, leastPayload = 0x01, 46
+	if len(b) < ethernetHeader || b[6]&group != 0 {
+		return false
+	}
+	off := ethernetHeader
+	etherType := binary.BigEndian.Uint16(b[12:])
+	for tags := 0; etherType == etherVLAN || etherType == etherQinQ || etherType == etherQinQOld; tags++ {
+		if tags == MaxVLANs || len(b)-off < vlanTag {
+			return false
+		}
+		etherType = binary.BigEndian.Uint16(b[off+2:])
+		off += vlanTag
+	}
+	b, wire = b[off:], wire-off
+	if !saneIP(b, wire) {
+		return false
+	}
+	version, total := byte(6), ipv6Header
+	switch etherType {
+	case etherIPv4:
+		version, total = 4, int(binary.BigEndian.Uint16(b[2:]))
+	case etherIPv6:
+		total += int(binary.BigEndian.Uint16(b[4:]))
+	default:
+		return false
+	}
+	return b[0]>>4 == version && (total == wire || wire <= leastPayload)
 }

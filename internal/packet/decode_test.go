@@ -190,6 +190,53 @@ func wifiData4(control, flags byte) []byte {
 	return join(b, snap(0x0800, ip4(17, udp(5, 6))))
 }
 
+// amsdu is a QoS frame with n frames in it, from MAC address 5 to 6.
+func amsdu(n int) []byte {
+	b := with(wifiData4(0x88, 0x01)[:26], 24, 0x80)
+	for i := range n {
+		for len(b)%4 != 26%4 {
+			b = append(b, 0)
+		}
+		msdu := snap(0x0800, ip4(17, udp(5, 6, make([]byte, i))))
+		b = join(b, raw("020000000006 020000000005"), be16(len(msdu)), msdu)
+	}
+	return b
+}
+
+// TestMSDUs: what follows the first frame of an aggregate are 802.3 frames, cut where the capture is.
+func TestMSDUs(t *testing.T) {
+	for _, link := range []LinkType{LinkIEEE80211, LinkIEEE80211Radiotap} {
+		frame := amsdu(4)
+		if link == LinkIEEE80211Radiotap {
+			frame = join(raw("00 00 0800 00000000"), frame)
+		}
+		for cut := range 5 {
+			n := 1
+			for rest := LaterMSDUs(link, frame[:len(frame)-cut]); len(rest) > 0; n++ {
+				var p Packet
+				var msdu []byte
+				var length int
+				msdu, length, rest = NextMSDU(rest)
+				p.Decode(LinkEthernet, msdu, length)
+				if p.SrcMAC[5] != 5 || p.WireBytes != 28+uint32(n) || p.SrcPort != 5 || p.Truncated != (n == 3 && cut > 0) {
+					t.Errorf("link %d, %d bytes cut, frame %d: %s", link, cut, n, describe(&p))
+				}
+			}
+			if n != 4 {
+				t.Errorf("link %d, %d bytes cut: %d frames", link, cut, n)
+			}
+		}
+	}
+	for _, frame := range [][]byte{wifiData4(0x88, 0x01), amsdu(0), amsdu(1), amsdu(2)[:60], nil} {
+		if rest := LaterMSDUs(LinkIEEE80211, frame); rest != nil {
+			t.Errorf("%x follows in %x", rest, frame)
+		}
+	}
+	if rest := LaterMSDUs(LinkEthernet, amsdu(2)); rest != nil {
+		t.Error("frames in an Ethernet frame")
+	}
+}
+
 var wifiSamples = []sample{
 	{name: "to the access point", link: LinkIEEE80211, frame: wifiData4(0x08, 0x01), want: "mac 2>3 " + addr4 + "udp 5>6 @32,52,60-60 wire 28"},
 	{name: "from the access point", link: LinkIEEE80211, frame: wifiData4(0x08, 0x02), want: "mac 3>1 " + addr4 + "udp 5>6 @32,52,60-60 wire 28"},
@@ -199,7 +246,8 @@ var wifiSamples = []sample{
 	{name: "QoS with HT control and four addresses", link: LinkIEEE80211, frame: wifiData4(0x88, 0x83), want: "mac 4>3 " + addr4 + "udp 5>6 @44,64,72-72 wire 28"},
 	{name: "order bit without QoS", link: LinkIEEE80211, frame: wifiData4(0x08, 0x81), want: "mac 2>3 " + addr4 + "udp 5>6 @32,52,60-60 wire 28"},
 	{name: "protected", link: LinkIEEE80211, frame: wifiData4(0x08, 0x41), want: "mac 2>3 @24,24,24-60 fault encrypted"},
-	{name: "aggregate", link: LinkIEEE80211, frame: with(wifiData4(0x88, 0x01), 24, 0x80), want: "mac 2>3 @26,26,26-62 fault not-ip"},
+	{name: "aggregate", link: LinkIEEE80211, frame: amsdu(2), want: "mac 5>6 " + addr4 + "udp 5>6 @48,68,76-76 wire 28"},
+	{name: "aggregate without a subframe", link: LinkIEEE80211, frame: amsdu(0), want: "@26,26,26-26 fault truncated"},
 	{name: "later fragment", link: LinkIEEE80211, frame: with(wifiData4(0x08, 0x01), 22, 0x11), want: "mac 2>3 @24,24,24-60 fault not-ip"},
 	{name: "null frame", link: LinkIEEE80211, frame: wifiData4(0x48, 0x01), want: "@0,0,0-60 fault not-ip"},
 	{name: "beacon", link: LinkIEEE80211, frame: wifiData4(0x80, 0x00), want: "@0,0,0-62 fault not-ip"},

@@ -85,7 +85,7 @@ func (p *Packet) plainIPv6(d []byte) bool {
 func (p *Packet) setPlain() {
 	p.HasMAC = true
 	p.ICMPType, p.ICMPCode, p.NVLAN, p.Fault = 0, 0, 0, FaultNone
-	p.Tunnel, p.Fragment, p.LaterFragment, p.Truncated = TunnelNone, false, false, false
+	p.Tunnel, p.Around, p.Fragment, p.LaterFragment, p.Truncated = TunnelNone, TunnelNone, false, false, false
 }
 
 // plainTransport reads a TCP header, or a UDP header of a datagram that fills its packet and is no tunnel's, and returns where the

@@ -12,7 +12,7 @@ import (
 
 // allSamples is every frame of the tables.
 func allSamples() []sample {
-	samples := slices.Concat(linkSamples, wifiSamples, ipSamples, transportSamples)
+	samples := slices.Concat(linkSamples, gatewaySamples, wifiSamples, ipSamples, transportSamples)
 	for _, s := range tunnelSamples {
 		samples = append(samples, sample{name: s.name, link: LinkRaw, frame: s.frame})
 	}
@@ -83,8 +83,10 @@ func untrueClaim(part, whole *Packet) string {
 		return "TCP"
 	case differs(uint32(part.ICMPType), uint32(whole.ICMPType)), differs(uint32(part.ICMPCode), uint32(whole.ICMPCode)):
 		return "ICMP"
-	case part.HasMAC && (!whole.HasMAC || part.SrcMAC != whole.SrcMAC || part.DstMAC != whole.DstMAC):
+	case part.HasMAC && part.Around == whole.Around && (!whole.HasMAC || part.SrcMAC != whole.SrcMAC || part.DstMAC != whole.DstMAC):
 		return "link addresses"
+	case part.Around != TunnelNone && (part.Around != whole.Around || part.Network != whole.Network):
+		return "around"
 	case part.NVLAN > whole.NVLAN:
 		return "VLANs"
 	case part.Fragment && (part.FragmentID != whole.FragmentID || part.FragmentOffset != whole.FragmentOffset):
@@ -143,6 +145,15 @@ func FuzzDecode(f *testing.F) {
 		var p Packet
 		p.Decode(LinkType(link), frame, int(wireLen))
 		fragments.Resolve(&p, int64(wireLen))
+		for rest := LaterMSDUs(LinkType(link), frame); len(rest) > 0; {
+			before := len(rest)
+			var msdu []byte
+			var length int
+			if msdu, length, rest = NextMSDU(rest); len(rest) >= before {
+				t.Fatalf("nothing split off %x", rest)
+			}
+			decodeAll(t, LinkEthernet, msdu, length)
+		}
 	})
 }
 
@@ -155,7 +166,7 @@ func TestReuse(t *testing.T) {
 		used = Packet{Data: abc, Src: netip.IPv6Loopback(), NetworkOffset: 9, TransportOffset: 9, PayloadOffset: 9, End: 9,
 			WireBytes: 9, WirePayload: 9, Seq: 9, Ack: 9, FragmentID: 9, FragmentOffset: 9, SrcPort: 9, DstPort: 9, Window: 9, VLANs: [MaxVLANs]uint16{9, 9, 9, 9},
 			SrcMAC: [6]byte{9}, DstMAC: [6]byte{9}, IPVersion: 9, Proto: 9, TTL: 9, TOS: 9, TCPFlags: 9, ICMPType: 9, ICMPCode: 9, NVLAN: 9,
-			Fault: 9, Tunnel: 9, HasMAC: true, Fragment: true, LaterFragment: true, Truncated: true, inner: innerAt{9, 9}}
+			Fault: 9, Tunnel: 9, Around: 9, Network: 9, msdu: 9, HasMAC: true, Fragment: true, LaterFragment: true, Truncated: true, inner: innerAt{9, 9}}
 		used.Decode(s.link, s.frame, s.wireLen)
 		forgetInvalid(&used)
 		forgetInvalid(&fresh)
@@ -174,6 +185,10 @@ func forgetInvalid(p *Packet) {
 	if p.Tunnel == TunnelNone {
 		p.inner = innerAt{}
 	}
+	if p.Around == TunnelNone {
+		p.Network = 0
+	}
+	p.msdu = 0 // only LaterMSDUs looks at it, with a Packet of its own
 }
 
 // TestPlainIsTheGeneralWay decodes every sample, cut and changed in many ways, as plain does and as the general way does.

@@ -20,12 +20,19 @@ const (
 	LinkCHDLC             LinkType = 104
 	LinkIEEE80211         LinkType = 105
 	LinkLoop              LinkType = 108
+	LinkENC               LinkType = 109
 	LinkLinuxSLL          LinkType = 113
+	LinkPFLog             LinkType = 117
 	LinkIEEE80211Radiotap LinkType = 127
 	LinkPPI               LinkType = 192
 	LinkIPv4              LinkType = 228
 	LinkIPv6              LinkType = 229
+	LinkNFLog             LinkType = 239
 	LinkLinuxSLL2         LinkType = 276
+	LinkDSATagBRCM        LinkType = 281 // Broadcom's switches
+	LinkDSATagBRCMPrepend LinkType = 282
+	LinkDSATagDSA         LinkType = 284 // Marvell's switches
+	LinkDSATagEDSA        LinkType = 285
 )
 
 // What Inner meets and no capture file holds; above every LINKTYPE_, which has 16 bits.
@@ -38,7 +45,8 @@ const (
 func (l LinkType) Known() bool {
 	switch l {
 	case LinkNull, LinkEthernet, LinkPPP, LinkDLTRaw, LinkDLTRawOpenBSD, LinkPPPHDLC, LinkRaw, LinkCHDLC, LinkIEEE80211,
-		LinkLoop, LinkLinuxSLL, LinkIEEE80211Radiotap, LinkPPI, LinkIPv4, LinkIPv6, LinkLinuxSLL2:
+		LinkLoop, LinkLinuxSLL, LinkIEEE80211Radiotap, LinkPPI, LinkIPv4, LinkIPv6, LinkLinuxSLL2, LinkENC, LinkPFLog, LinkNFLog,
+		LinkDSATagBRCM, LinkDSATagBRCMPrepend, LinkDSATagDSA, LinkDSATagEDSA:
 		return true
 	}
 	return false
@@ -48,12 +56,14 @@ func (l LinkType) Known() bool {
 const (
 	etherIPv4          = 0x0800
 	etherARP           = 0x0806
+	etherBatman        = 0x4305 // batman-adv
 	etherVLAN          = 0x8100 // 802.1Q
 	etherIPv6          = 0x86dd
 	etherMPLS          = 0x8847
 	etherMPLSMulticast = 0x8848
 	etherPPPoE         = 0x8864 // session stage
 	etherQinQ          = 0x88a8 // 802.1ad
+	etherPBB           = 0x88e7 // 802.1ah
 	etherQinQOld       = 0x9100 // before 802.1ad
 	// Values below etherMin are the length of an 802.3 frame, whose payload begins with an LLC header.
 	etherMin = 0x0600
@@ -147,6 +157,20 @@ func (p *Packet) link(link LinkType, d []byte, off int) (etherType uint16, next 
 		return p.radiotap(d, off)
 	case linkMPLS:
 		return etherMPLS, off, FaultNone
+	case LinkNFLog:
+		return p.nflog(d, off)
+	case LinkPFLog:
+		return pflog(d, off)
+	case LinkENC:
+		return enc(d, off)
+	case LinkDSATagBRCM, LinkDSATagDSA, LinkDSATagEDSA:
+		return p.switchTag(link, d, off)
+	case LinkDSATagBRCMPrepend: // the tag, then the frame
+		const tag = 4
+		if len(d)-off < tag {
+			return 0, off, FaultTruncated
+		}
+		return p.link(LinkEthernet, d, off+tag)
 	}
 	return 0, off, FaultLinkType
 }

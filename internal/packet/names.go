@@ -4,7 +4,7 @@ package packet
 
 import "strconv"
 
-var tunnelNames = [...]string{
+var tunnelNames = [NumTunnels]string{
 	TunnelNone:   "none",
 	Tunnel6in4:   "6in4",
 	Tunnel4in6:   "4in6",
@@ -17,6 +17,12 @@ var tunnelNames = [...]string{
 	TunnelL2TP:   "l2tp",
 	TunnelCAPWAP: "capwap",
 	TunnelTZSP:   "tzsp",
+
+	TunnelVXLANGPE: "vxlan-gpe",
+	TunnelEtherIP:  "etherip",
+	TunnelGREInUDP: "gre-in-udp",
+	TunnelBatman:   "batman-adv",
+	TunnelPBB:      "pbb",
 }
 
 // String is the name that flow records use.

@@ -14,7 +14,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	seen := map[string]bool{}
-	for tunnel := TunnelNone; tunnel <= TunnelTZSP; tunnel++ {
+	for tunnel := TunnelNone; tunnel < NumTunnels; tunnel++ {
 		if name := tunnel.String(); name == "" || seen[name] {
 			t.Errorf("tunnel %d is %q", tunnel, name)
 		} else {

@@ -25,18 +25,25 @@ type Tunnel uint8
 
 // The tunnels that Packet.Inner peels. String gives the name that flow records use.
 const (
-	TunnelNone   Tunnel = iota
-	Tunnel6in4          // RFC 4213: IPv4 protocol 41
-	Tunnel4in6          // RFC 2473: IPv6 next header 4
-	TunnelIPIP          // RFC 2003: IPv4 protocol 4; IPv6 in IPv6 (RFC 2473) as well
-	TunnelGRE           // RFC 2784, RFC 2890, and version 1 of PPTP (RFC 2637)
-	TunnelGTPU          // 3GPP TS 29.281, UDP port 2152
-	TunnelVXLAN         // RFC 7348, UDP port 4789
-	TunnelGeneve        // RFC 8926, UDP port 6081
-	TunnelTeredo        // RFC 4380, UDP port 3544
-	TunnelL2TP          // RFC 2661, UDP port 1701 (data messages that carry PPP)
-	TunnelCAPWAP        // RFC 5415, UDP port 5247 (data channel)
-	TunnelTZSP          // TaZmen Sniffer Protocol, UDP port 37008
+	TunnelNone     Tunnel = iota
+	Tunnel6in4            // RFC 4213: IPv4 protocol 41
+	Tunnel4in6            // RFC 2473: IPv6 next header 4
+	TunnelIPIP            // RFC 2003: IPv4 protocol 4; IPv6 in IPv6 (RFC 2473) as well
+	TunnelGRE             // RFC 2784, RFC 2890, and version 1 of PPTP (RFC 2637)
+	TunnelGTPU            // 3GPP TS 29.281, UDP port 2152
+	TunnelVXLAN           // RFC 7348, UDP port 4789
+	TunnelGeneve          // RFC 8926, UDP port 6081
+	TunnelTeredo          // RFC 4380, UDP port 3544
+	TunnelL2TP            // RFC 2661, UDP port 1701 (data messages that carry PPP); RFC 3931, IP protocol 115 too (those that carry Ethernet)
+	TunnelCAPWAP          // RFC 5415, UDP port 5247 (data channel)
+	TunnelTZSP            // TaZmen Sniffer Protocol, UDP port 37008
+	TunnelVXLANGPE        // draft-ietf-nvo3-vxlan-gpe, UDP port 4790
+	TunnelEtherIP         // RFC 3378: IP protocol 97
+	TunnelGREInUDP        // RFC 8086, UDP port 4754
+	TunnelBatman          // batman-adv, EtherType 0x4305; see Packet.Around
+	TunnelPBB             // IEEE 802.1ah, EtherType 0x88e7; see Packet.Around
+
+	NumTunnels = iota
 )
 
 // Fault says why a frame, or a part of it, could not be decoded. Frames with a fault are counted by it.
@@ -82,8 +89,10 @@ const (
 	ProtoAH      = 51
 	ProtoICMPv6  = 58
 	ProtoOSPF    = 89
+	ProtoEtherIP = 97
 	ProtoPIM     = 103
 	ProtoVRRP    = 112
+	ProtoL2TP    = 115
 	ProtoSCTP    = 132
 	ProtoUDPLite = 136
 )
@@ -131,10 +140,15 @@ type Packet struct {
 	NVLAN            uint8
 	Fault            Fault
 	Tunnel           Tunnel // the tunnel that this packet's payload is, if it is one
-	Fragment         bool   // a fragment, the first or a later one; not an atomic one (RFC 6946)
-	LaterFragment    bool   // FragmentOffset is not 0: there is no transport header
-	Truncated        bool   // less was captured than the IP length; in a tunnel, the rest may be in a later fragment of the outer packet
+	// Around is how the frame was carried in another frame, which had no network layer of its own: its addresses are those of the
+	// frame inside. Network tells equal addresses there apart: the service's identifier, plus 1; valid where Around is not TunnelNone.
+	Around        Tunnel
+	Network       uint32
+	Fragment      bool // a fragment, the first or a later one; not an atomic one (RFC 6946)
+	LaterFragment bool // FragmentOffset is not 0: there is no transport header
+	Truncated     bool // less was captured than the IP length; in a tunnel, the rest may be in a later fragment of the outer packet
 
+	msdu  int     // where the second frame of an A-MSDU begins
 	inner innerAt // where the packet inside begins, if Tunnel says that there is one
 }
 

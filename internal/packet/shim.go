@@ -16,10 +16,10 @@ func (p *Packet) network(etherType uint16, d []byte, off, wire int) {
 	}
 }
 
-// peel takes off what stands between the link and the network layer: LLC, VLAN tags, MPLS labels, PPPoE. Each turn of
-// its loop uses up a tag, a label or what can't follow itself, so MaxVLANs and MaxMPLSLabels bound it.
+// peel takes off what stands between the link and the network layer: LLC, VLAN tags, MPLS labels, PPPoE, frames around the frame.
+// Each turn of its loop uses up a tag, a label, a frame or what can't follow itself, so MaxVLANs, MaxMPLSLabels and MaxTunnels bound it.
 func (p *Packet) peel(etherType uint16, d []byte, off, wire int) {
-	tags, labels := 0, 0
+	tags, labels, frames := int(p.NVLAN), 0, 0 // a switch's tag may have been a VLAN's
 	fault := FaultNone
 	for fault == FaultNone {
 		switch etherType {
@@ -39,6 +39,12 @@ func (p *Packet) peel(etherType uint16, d []byte, off, wire int) {
 			etherType, off, labels, fault = mpls(d, off, labels)
 		case etherPPPoE:
 			etherType, off, fault = pppoe(d, off)
+		case etherBatman, etherPBB:
+			if frames++; frames > MaxTunnels {
+				fault = FaultExtensions
+				break
+			}
+			etherType, off, fault = p.macInMac(etherType, d, off)
 		default:
 			if etherType >= etherMin {
 				fault = FaultNotIP

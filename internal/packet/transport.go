@@ -99,7 +99,7 @@ func (p *Packet) otherTransport(d []byte, off int) {
 		p.udpLite(h, off)
 	case ProtoICMP, ProtoICMPv6, ProtoIGMP:
 		p.control(h, off)
-	case ProtoIPIP, ProtoIPv6, ProtoGRE:
+	case ProtoIPIP, ProtoIPv6, ProtoGRE, ProtoEtherIP, ProtoL2TP:
 		p.payload(off, off)
 		p.ipTunnel()
 	default:

@@ -10,7 +10,9 @@ const (
 	portL2TP     = 1701
 	portGTPU     = 2152
 	portTeredo   = 3544
+	portGRE      = 4754
 	portVXLAN    = 4789
+	portVXLANGPE = 4790
 	portCAPWAP   = 5247
 	portGeneve   = 6081
 	portVXLANOld = 8472
@@ -74,6 +76,10 @@ func (p *Packet) ipTunnel() {
 		if p.IPVersion == 4 {
 			kind = Tunnel6in4
 		}
+	case ProtoEtherIP:
+		c, kind = etherIP(b, wire), TunnelEtherIP
+	case ProtoL2TP:
+		c, kind = l2tpv3(b, 0, wire), TunnelL2TP
 	}
 	p.setTunnel(kind, c)
 }
@@ -88,7 +94,7 @@ func (p *Packet) setTunnel(kind Tunnel, c carried) {
 // tunnelPort reports whether a tunnel is looked for on this UDP port.
 func tunnelPort(port uint16) bool {
 	switch port {
-	case portL2TP, portGTPU, portTeredo, portVXLAN, portCAPWAP, portGeneve, portVXLANOld, portTZSP:
+	case portL2TP, portGTPU, portTeredo, portGRE, portVXLAN, portVXLANGPE, portCAPWAP, portGeneve, portVXLANOld, portTZSP:
 		return true
 	}
 	return false
@@ -114,8 +120,12 @@ func tunnelOn(port uint16, b []byte, wire int) (Tunnel, carried) {
 		return TunnelGTPU, gtpu(b, wire)
 	case portTeredo:
 		return TunnelTeredo, teredo(b, wire)
+	case portGRE:
+		return TunnelGREInUDP, gre(b, wire)
 	case portVXLAN, portVXLANOld:
 		return TunnelVXLAN, vxlan(b, wire)
+	case portVXLANGPE:
+		return TunnelVXLANGPE, vxlanGPE(b, wire)
 	case portCAPWAP:
 		return TunnelCAPWAP, capwap(b, wire)
 	case portGeneve:
@@ -231,6 +241,42 @@ func vxlan(b []byte, wire int) carried {
 	return carriedEthernet(b, header, wire)
 }
 
+// vxlanGPE reads a header of draft-ietf-nvo3-vxlan-gpe §3: version 0, no OAM packet, reserved bits 0, and what comes next.
+func vxlanGPE(b []byte, wire int) carried {
+	const (
+		header             = 8
+		flagVNI            = 0x08
+		flagNext           = 0x04
+		flagBUM            = 0x02
+		ip4, ip6, ethernet = 1, 2, 3
+	)
+	if len(b) < header || b[0]&^(flagVNI|flagNext|flagBUM) != 0 || b[0]&flagVNI == 0 || b[1] != 0 || b[2] != 0 || b[7] != 0 {
+		return carried{}
+	}
+	next := b[3]
+	if b[0]&flagNext == 0 && next == 0 {
+		next = ethernet
+	}
+	switch next {
+	case ip4:
+		return carriedIP(b, header, wire, 4)
+	case ip6:
+		return carriedIP(b, header, wire, 6)
+	case ethernet:
+		return carriedEthernet(b, header, wire)
+	}
+	return carried{}
+}
+
+// etherIP reads the header of EtherIP (RFC 3378 §3): version 3, the rest 0.
+func etherIP(b []byte, wire int) carried {
+	const header = 2
+	if len(b) < header || b[0] != 0x30 || b[1] != 0 {
+		return carried{}
+	}
+	return carriedEthernet(b, header, wire)
+}
+
 // geneve reads a Geneve header (RFC 8926 §3.4) that is no control packet, and walks its options, which must fill it.
 func geneve(b []byte, wire int) carried {
 	const (
@@ -281,12 +327,15 @@ func teredo(b []byte, wire int) carried {
 func l2tp(b []byte, wire int) carried {
 	const (
 		length, sequence, offset, priority = 0x4000, 0x0800, 0x0200, 0x0100
-		version2                           = 2
+		version2, version3                 = 2, 3
 	)
 	if len(b) < 6 {
 		return carried{}
 	}
 	flags := binary.BigEndian.Uint16(b)
+	if flags == version3 && b[2] == 0 && b[3] == 0 {
+		return l2tpv3(b, 4, wire)
+	}
 	if flags&^(length|sequence|offset|priority) != version2 {
 		return carried{}
 	}
@@ -311,6 +360,22 @@ func l2tp(b []byte, wire int) carried {
 		off += 2 + int(binary.BigEndian.Uint16(b[off:]))
 	}
 	return carriedPPP(b, off, wire)
+}
+
+// l2tpv3 reads an L2TPv3 data message (RFC 3931 §4.1) from its session identifier on, which is 0 in control messages. How long the
+// cookie is, and whether a sublayer of 4 bytes follows, only the two ends know: the frame (RFC 4719) must fit exactly.
+func l2tpv3(b []byte, off, wire int) carried {
+	const session, longestCookie, sublayer = 4, 8, 4
+	if len(b)-off < session || binary.BigEndian.Uint32(b[off:]) == 0 {
+		return carried{}
+	}
+	off += session
+	for end := off + longestCookie + sublayer; off <= end && off < len(b); off += 4 {
+		if exactEthernet(b[off:], wire-off) {
+			return carried{off, LinkEthernet, true}
+		}
+	}
+	return carried{}
 }
 
 // capwap reads the header of a CAPWAP data packet (RFC 5415 §4.3) that is neither encrypted nor a later fragment.

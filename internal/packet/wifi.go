@@ -24,7 +24,7 @@ const (
 )
 
 // wifi reads the MAC header of an 802.11 data frame and the LLC header's place after it. Management and control
-// frames, frames without data, later fragments and aggregates (A-MSDU) carry no IP packet that can be read here.
+// frames, frames without data and later fragments carry no IP packet that can be read here. Of an aggregate (A-MSDU) it reads the first frame.
 func (p *Packet) wifi(d []byte, off, how int) (uint16, int, Fault) {
 	h := d[off:]
 	if len(h) < 2 {
@@ -58,10 +58,49 @@ func (p *Packet) wifi(d []byte, off, how int) (uint16, int, Fault) {
 	switch {
 	case flags&wifiProtected != 0:
 		return 0, off + length, FaultEncrypted
-	case control&wifiQoS != 0 && h[qos]&wifiAMSDU != 0, h[22]&0x0f != 0:
+	case h[22]&0x0f != 0:
 		return 0, off + length, FaultNotIP
+	case control&wifiQoS != 0 && h[qos]&wifiAMSDU != 0:
+		return p.firstMSDU(d, off+length)
 	}
 	return etherLLC, off + length, FaultNone
+}
+
+// firstMSDU reads the header of a subframe of an A-MSDU (IEEE 802.11-2020 §9.3.2.2.2): addresses and length, as in an 802.3 frame. All
+// but the last are padded to a multiple of 4 bytes.
+func (p *Packet) firstMSDU(d []byte, off int) (uint16, int, Fault) {
+	if len(d)-off < ethernetHeader {
+		p.HasMAC = false // those of the subframe count
+		return 0, off, FaultTruncated
+	}
+	h := d[off : off+ethernetHeader]
+	p.DstMAC, p.SrcMAC = [6]byte(h), [6]byte(h[6:])
+	p.msdu = off + (ethernetHeader+int(binary.BigEndian.Uint16(h[12:]))+3)&^3
+	return etherLLC, off + ethernetHeader, FaultNone
+}
+
+// LaterMSDUs gives what follows the first frame of an A-MSDU; nil where frame is no such, or nothing does.
+func LaterMSDUs(link LinkType, frame []byte) []byte {
+	switch link {
+	case LinkIEEE80211, LinkIEEE80211Radiotap, LinkPPI:
+	default:
+		return nil
+	}
+	var p Packet
+	if _, _, fault := p.link(link, frame, 0); fault != FaultNone || p.msdu == 0 || p.msdu >= len(frame) {
+		return nil
+	}
+	return frame[p.msdu:]
+}
+
+// NextMSDU splits the first frame off what LaterMSDUs gave: an 802.3 frame with an LLC header, to be decoded as LinkEthernet, and how
+// long it was before the capture cut it.
+func NextMSDU(b []byte) (msdu []byte, length int, rest []byte) {
+	if len(b) < ethernetHeader {
+		return b, len(b), nil
+	}
+	length = ethernetHeader + int(binary.BigEndian.Uint16(b[12:]))
+	return b[:min(length, len(b))], length, b[min((length+3)&^3, len(b)):]
 }
 
 // wifiAddresses takes sender and destination from where the DS bits put them, IEEE 802.11-2020 table 9-30.

@@ -114,6 +114,8 @@ var rows = []row{
 	{"pseudowire", ethernet, one(ether(0x8847, labels(1, raw("00000000"), ether(0x0800, plainTCP)))), odd},
 	{"LLC with SNAP", ethernet, one(ether(8+len(plainTCP), raw("aaaa03 000000 0800"), plainTCP)), odd},
 	{"spanning tree", ethernet, one(ether(38, raw("424203"), make([]byte, 35))), odd},
+	{"batman-adv", ethernet, one(ether(0x4305, raw("400f 3201 020000000001"), ether(0x0800, plainTCP))), odd},
+	{"802.1ah in a tag", ethernet, one(ether(0x88a8, tag(5, 0x88e7, raw("00000007"), ether(0x0800, plainTCP)))), odd},
 	{"ARP", ethernet, one(ether(0x0806, make([]byte, 28))), "not-ip 1"},
 
 	{"IP length shorter than the frame", ethernet, one(ether(0x0800, with(plainTCP, 2, 0, 41), make([]byte, 20))), tcp4 + " 1/41 0/0"},
@@ -162,6 +164,7 @@ var rows = []row{
 	{"SCTP cut", ethernet, one(ether(0x0800, ip4(132, raw("1389 138a 00000001")))), "sctp 192.0.2.1 5001 198.51.100.2 5002 1/28 0/0"},
 	{"UDP-Lite", ethernet, one(ether(0x0800, ip4(136, raw("03e8 0035 0008 0000"), abc))), "136 192.0.2.1 1000 198.51.100.2 53 1/31 0/0"},
 	{"GRE", ethernet, one(ether(0x0800, ip4(47, raw("0000 0800"), plainTCP))), "gre 192.0.2.1 0 198.51.100.2 0 1/67 0/0"},
+	{"EtherIP", ethernet, one(ether(0x0800, ip4(97, raw("3000"), ether(0x0800, plainTCP)))), "97 192.0.2.1 0 198.51.100.2 0 1/79 0/0"},
 	{"ESP", ethernet, one(ether(0x0800, ip4(50, raw("00000001 00000001")))), "esp 192.0.2.1 0 198.51.100.2 0 1/28 0/0"},
 	{"equal addresses, ports order", ethernet, one(ether(0x0800, with(back4(plainTCP, true), 12, 198, 51, 100, 2, 198, 51, 100, 2))),
 		"tcp 198.51.100.2 443 198.51.100.2 1000 1/43 0/0"},
@@ -341,7 +344,7 @@ func isOdd(d []byte) bool {
 	for tags, stack := 0, 0; tags <= packet.MaxVLANs && stack <= packet.MaxMPLSLabels; {
 		rest := d[off:]
 		switch {
-		case etherType < 0x600:
+		case etherType < 0x600, etherType == 0x4305, etherType == 0x88e7:
 			return true
 		case slices.Contains([]int{0x8100, 0x88a8, 0x9100}, etherType) && len(rest) >= 4:
 			etherType, off = int(binary.BigEndian.Uint16(rest[2:])), off+4
@@ -558,7 +561,7 @@ func randomFrame(random *rand.Rand, link packet.LinkType) []byte {
 // randomLayers is link, tags and labels, network, extension headers, transport, each at random.
 func randomLayers(random *rand.Rand) []byte {
 	pick := func(of ...int) int { return of[random.IntN(len(of))] }
-	proto := pick(1, 2, 4, 6, 17, 41, 47, 50, 58, 59, 132, 136, 0, 43, 44, 60, 135, 139, 140)
+	proto := pick(1, 2, 4, 6, 17, 41, 47, 50, 58, 97, 115, 59, 132, 136, 0, 43, 44, 60, 135, 139, 140)
 	payload := make([]byte, random.IntN(80))
 	for i := range payload {
 		payload[i] = byte(random.Uint32())
@@ -567,7 +570,7 @@ func randomLayers(random *rand.Rand) []byte {
 	case 6:
 		payload = join(tcpOf(random.IntN(4), 443, uint32(random.IntN(3)), byte(random.Uint32())), payload)
 	case 17:
-		payload = udp(random.IntN(4), pick(53, 1701, 2152, 4789, 6081), payload)
+		payload = udp(random.IntN(4), pick(53, 1701, 2152, 4754, 4789, 4790, 6081), payload)
 	}
 	var packet []byte
 	etherType := 0x0800
