@@ -50,6 +50,16 @@ func segment(src, dst string, srcPort, dstPort uint16, seq, ack uint32, flags by
 	return ipv4(src, dst, packet.ProtoTCP, append(h, payload...))
 }
 
+// piece is a fragment of 8 bytes, the n-th, of a datagram with a name.
+func piece(id, n byte, more bool) []byte {
+	b := udp(host, web, 50000, 40001, "12345678")
+	b[3], b[5], b[7] = 28, id, n
+	if more {
+		b[6] = 0x20
+	}
+	return b[:28]
+}
+
 // echo is an ICMP message with an identifier (RFC 792).
 func echo(src, dst string, icmpType, id byte) []byte {
 	return ipv4(src, dst, packet.ProtoICMP, []byte{icmpType, 0, 0, 0, 0, id, 0, 1})
@@ -230,6 +240,14 @@ func TestCases(t *testing.T) {
 		}, []string{
 			"192.0.2.1:0>203.0.113.1:0 1/0 gre dpi shutdown", "10.1.1.1:50000>10.1.1.2:40001 1/1  none shutdown",
 			"203.0.113.9:0>192.0.2.1:0 1/0 gre dpi shutdown"}},
+		{"fragments, the last first", []sent{{1000, piece(9, 2, false)}, {1000, piece(9, 1, true)}, {1000.1, piece(9, 0, true)}, {1000.2, piece(9, 3, false)}},
+			[]string{"10.0.0.9:50000>198.51.100.1:40001 4/0  none shutdown"}},
+		{"fragments of two datagrams, mixed", []sent{{1000, piece(9, 1, true)}, {1000, piece(8, 1, false)}, {1000, piece(9, 2, false)}, {1000, piece(8, 0, true)}, {1000, piece(9, 0, true)}},
+			[]string{"10.0.0.9:50000>198.51.100.1:40001 5/0  none shutdown"}},
+		{"fragments without a first", []sent{{1000, piece(9, 2, false)}, {1000, piece(9, 1, true)}},
+			[]string{"10.0.0.9:0>198.51.100.1:0 2/0  none shutdown"}},
+		{"fragments whose first comes too late", []sent{{1000, piece(9, 2, false)}, {1000, piece(9, 1, true)}, {1031, piece(9, 0, true)}},
+			[]string{"10.0.0.9:0>198.51.100.1:0 2/0  none shutdown", "10.0.0.9:50000>198.51.100.1:40001 1/0  none shutdown"}},
 		{"two pings, and one from the other side, with one identifier", []sent{
 			{1000, echo(host, web, 8, 7)}, {1000, echo(host, web, 8, 9)}, {1000, echo(web, host, 0, 7)}, {1000, echo(web, host, 8, 7)},
 			{1000, echo(web, host, 0, 9)}, {1000, echo(host, web, 0, 7)}, {1000, echo(host, web, 8, 9)},
@@ -381,6 +399,29 @@ func TestFramesInFrames(t *testing.T) {
 			if strings.Join(got, "; ") != strings.Join(c.want, "; ") || p.Totals().Frames != uint64(len(c.frames)) {
 				t.Errorf("%s, %d workers: %d frames, got %q, want %q", c.name, workers, p.Totals().Frames, got, c.want)
 			}
+		}
+	}
+}
+
+// TestEarlyFragments has more fragments wait than there is room for: all are counted, the oldest ones without ports.
+func TestEarlyFragments(t *testing.T) {
+	const n, room = 1500, 1024
+	var packets []sent
+	for _, place := range []byte{1, 0} {
+		for i := range n {
+			b := piece(byte(i), place, place == 0)
+			b[4] = byte(i >> 8)
+			packets = append(packets, sent{1000, b})
+		}
+	}
+	for _, workers := range []int{1, 2} {
+		got, _ := play(t, workers, packets)
+		want := []string{
+			fmt.Sprintf("10.0.0.9:0>198.51.100.1:0 %d/0  none shutdown", n-room),
+			fmt.Sprintf("10.0.0.9:50000>198.51.100.1:40001 %d/0  none shutdown", n+room),
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("%d workers: %q, want %q", workers, got, want)
 		}
 	}
 }

@@ -92,7 +92,9 @@ func (c *counted) state(slot uint32) *slotState {
 // countedPacket shows a frame to the dissectors of its flow.
 func (w *worker) countedPacket(fr *Frame, p *packet.Packet) {
 	if p.Fragment {
+		datagram := p.Datagram()
 		w.fragments.Resolve(p, fr.Time)
+		defer w.rejoin(datagram, p, fr.Time)
 	}
 	i, fromLower, ok := w.countedFlow(fr, p)
 	if !ok {

@@ -191,6 +191,7 @@ func (w *LiveWorker) handOn() {
 
 // finishAll ends all flows with what the kernel has counted until now: nothing is attached any more.
 func (w *LiveWorker) finishAll() error {
+	w.giveUpFragments(0, -1)
 	if c := w.counted; c != nil {
 		now := capture.Now()
 		w.collect(now)

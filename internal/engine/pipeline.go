@@ -213,6 +213,7 @@ func (w *worker) handOver(spare <-chan *batch) *batch {
 // close ends all flows in the order of their first frames, and hands on after each stretch of handOverEvery frames up to the
 // capture's last: so the order doesn't depend on the number of workers, and not all records are held at once.
 func (w *worker) close(last uint64, handOn func()) {
+	w.giveUpFragments(0, -1)
 	type beginning struct {
 		number uint64
 		place  flow.Index
@@ -340,7 +341,7 @@ func (t *Totals) addAll(o *Totals) {
 
 // totals are one worker's counters.
 func (w *worker) totals() Totals {
-	return Totals{Counters: w.counters, Flows: w.table.Counters, Dissect: w.pool.Counters, Fragment: w.fragments.Evictions}
+	return Totals{Counters: w.counters, Flows: w.table.Counters, Dissect: w.pool.Counters, Fragment: w.fragments.Evictions + w.early.evictions}
 }
 
 // Totals adds the workers' counters up; only after Close.

@@ -109,7 +109,7 @@ type Counters struct {
 	Refused uint64
 	// TunnelLimit counts packets with more tunnels than packet.MaxTunnels.
 	TunnelLimit uint64
-	// UnresolvedFragments counts later fragments whose first one was not seen: their flow has no ports.
+	// UnresolvedFragments counts later fragments whose first one was not seen in time: their flow has no ports.
 	UnresolvedFragments uint64
 }
 
@@ -133,6 +133,7 @@ type worker struct {
 	table     *flow.Table[detail]
 	pool      *dissect.Pool
 	fragments *packet.Fragments
+	early     earlyFragments
 	expected  expectations
 
 	packets [packet.MaxTunnels + 1]packet.Packet
@@ -163,6 +164,7 @@ func newWorker(c Config) *worker {
 
 // advance ends the flows whose time is over, and reports those that live on when a period of UpdateEvery has passed.
 func (w *worker) advance(now int64) {
+	w.giveUpFragments(now, packet.FragmentLifetime)
 	w.table.Advance(now)
 	if w.UpdateEvery <= 0 {
 		return
@@ -234,9 +236,21 @@ func tunnelNetwork(p *packet.Packet) uint32 {
 // packet counts one packet in its flow, and shows it to the dissectors while the flow has no name. network tells equal addresses
 // in different tunnels apart.
 func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, network uint32) {
-	if p.Fragment && !w.fragments.Resolve(p, fr.Time) && p.LaterFragment {
-		w.counters.UnresolvedFragments++
+	if !p.Fragment {
+		w.flowPacket(fr, p, tunnels, network)
+		return
 	}
+	datagram := p.Datagram()
+	if !w.fragments.Resolve(p, fr.Time) && p.LaterFragment {
+		w.hold(datagram, fr, p, tunnels, network)
+		return
+	}
+	w.flowPacket(fr, p, tunnels, network)
+	w.rejoin(datagram, p, fr.Time)
+}
+
+// flowPacket is packet, of one whose ports are known, or will never be.
+func (w *worker) flowPacket(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, network uint32) {
 	key, fromLower := flow.NewKey(p, network)
 	i, created, ok := w.table.Get(&key, fr.Time)
 	if ok && !created && (p.TCPFlags&packet.SYN != 0 || fr.Time < w.table.Flow(i).Last) {

@@ -15,7 +15,7 @@ const FragmentLifetime = int64(30 * time.Second)
 // Its memory is fixed: at most 80 bytes for each datagram that it remembers. When it is full the oldest one goes.
 // One goroutine at a time may use it.
 //
-// A later fragment that is seen before its first stays without ports, as weir holds no packet back.
+// It holds no packet back: a later fragment that is seen before its first stays without ports.
 type Fragments struct {
 	// Evictions counts datagrams that made room for newer ones before their lifetime was over.
 	Evictions uint64
@@ -26,22 +26,31 @@ type Fragments struct {
 	oldest  int // the entry that is replaced next; they are filled in turn
 }
 
-// fragmentKey is what fragments of one datagram have in common: RFC 791 §3.2 and RFC 8200 §4.5. proto is 0 in IPv6,
+// Datagram is what fragments of one datagram have in common: RFC 791 §3.2 and RFC 8200 §4.5. proto is 0 in IPv6,
 // whose fragments need not agree in it: a later one names the first header of the fragmentable part.
-type fragmentKey struct {
+type Datagram struct {
 	src, dst       [16]byte
 	id             uint32
 	version, proto uint8
 }
 
 type fragmentEntry struct {
-	key              fragmentKey
+	key              Datagram
 	srcPort, dstPort uint16
 	proto            uint8
 	used             bool
 	head             int32 // the chain that it is in
 	next             int32 // the entry after it in its chain, plus 1
 	time             int64
+}
+
+// Datagram is which one p is a fragment of. It is to be asked before Resolve, which may set Proto.
+func (p *Packet) Datagram() Datagram {
+	d := Datagram{src: p.Src.As16(), dst: p.Dst.As16(), id: p.FragmentID, version: p.IPVersion}
+	if p.IPVersion == 4 {
+		d.proto = p.Proto
+	}
+	return d
 }
 
 // NewFragments makes room for max datagrams, at least 1.
@@ -64,10 +73,7 @@ func (f *Fragments) Resolve(p *Packet, now int64) bool {
 	if !p.Fragment {
 		return true
 	}
-	key := fragmentKey{src: p.Src.As16(), dst: p.Dst.As16(), id: p.FragmentID, version: p.IPVersion}
-	if p.IPVersion == 4 {
-		key.proto = p.Proto
-	}
+	key := p.Datagram()
 	head := int32(maphash.Comparable(f.seed, key) & uint64(len(f.heads)-1))
 	e := f.find(&key, head)
 	if p.LaterFragment {
@@ -92,7 +98,7 @@ func (e *fragmentEntry) alive(now int64) bool {
 	return -FragmentLifetime <= age && age <= FragmentLifetime
 }
 
-func (f *Fragments) find(key *fragmentKey, head int32) *fragmentEntry {
+func (f *Fragments) find(key *Datagram, head int32) *fragmentEntry {
 	for i := f.heads[head]; i != 0; i = f.entries[i-1].next {
 		if e := &f.entries[i-1]; e.key == *key {
 			return e
@@ -102,7 +108,7 @@ func (f *Fragments) find(key *fragmentKey, head int32) *fragmentEntry {
 }
 
 // replace takes the oldest entry out of its chain and puts it, with the new key, at the start of another.
-func (f *Fragments) replace(key *fragmentKey, head int32, now int64) *fragmentEntry {
+func (f *Fragments) replace(key *Datagram, head int32, now int64) *fragmentEntry {
 	index := int32(f.oldest) + 1
 	e := &f.entries[f.oldest]
 	if f.oldest++; f.oldest == len(f.entries) {
