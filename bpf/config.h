@@ -13,5 +13,6 @@ volatile const __u32 snap_length = 1536; /* at most LARGE_FRAME */
 volatile const __u32 wakeup_bytes = 0; /* a ring that holds this much wakes its worker; 0: every record does */
 volatile const __u8 have_coarse_clock = 0; /* bpf_ktime_get_coarse_ns: Linux 5.11 */
 volatile const __u8 open_tunnels = 1; /* show every packet of a tunnel */
+volatile const __u8 ignore_vlan = 0; /* packets in different VLANs are of one flow */
 
 #endif

@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "config.h"
 #include "maps.h"
 #include "types.h"
 
@@ -565,7 +566,7 @@ static __always_inline void resolve(struct packet *p, __u64 now)
 /* make_key brings the two ends in order. */
 static __always_inline void make_key(struct packet *p)
 {
-	__u64 rest = (__u64)p->vlans << 16 | (__u64)p->proto << 8 | p->version;
+	__u64 rest = (__u64)(ignore_vlan ? 0 : p->vlans) << 16 | (__u64)p->proto << 8 | p->version;
 	__u64 src = p->src_port, dst = p->dst_port;
 	if (p->src_high < p->dst_high ||
 	    (p->src_high == p->dst_high && (p->src_low < p->dst_low || (p->src_low == p->dst_low && src <= dst)))) {

@@ -103,6 +103,7 @@ type BenchWalk struct {
 		Bytes         uint32
 		FragmentId    uint32
 		Seq           uint32
+		Echo          uint32
 		SrcPort       uint16
 		DstPort       uint16
 		Vlans         uint16
@@ -116,9 +117,10 @@ type BenchWalk struct {
 		FromUpper     uint8
 		IsTunnel      uint8
 		Broken        uint8
+		IsQuery       uint8
 		Tags          uint8
 		Labels        uint8
-		_             [6]byte
+		_             [1]byte
 	}
 	Why     uint32
 	Version int32
@@ -147,6 +149,7 @@ const (
 	BenchVarBudgetTcp       = "budget_tcp"
 	BenchVarFlowMask        = "flow_mask"
 	BenchVarHaveCoarseClock = "have_coarse_clock"
+	BenchVarIgnoreVlan      = "ignore_vlan"
 	BenchVarOpenTunnels     = "open_tunnels"
 	BenchVarPart            = "part"
 	BenchVarSlotsPerWorker  = "slots_per_worker"
@@ -230,6 +233,7 @@ type BenchVariableSpecs struct {
 	BudgetTcp       *ebpf.VariableSpec `ebpf:"budget_tcp"`
 	FlowMask        *ebpf.VariableSpec `ebpf:"flow_mask"`
 	HaveCoarseClock *ebpf.VariableSpec `ebpf:"have_coarse_clock"`
+	IgnoreVlan      *ebpf.VariableSpec `ebpf:"ignore_vlan"`
 	OpenTunnels     *ebpf.VariableSpec `ebpf:"open_tunnels"`
 	Part            *ebpf.VariableSpec `ebpf:"part"`
 	SlotsPerWorker  *ebpf.VariableSpec `ebpf:"slots_per_worker"`
@@ -301,6 +305,7 @@ type BenchVariables struct {
 	BudgetTcp       *ebpf.Variable `ebpf:"budget_tcp"`
 	FlowMask        *ebpf.Variable `ebpf:"flow_mask"`
 	HaveCoarseClock *ebpf.Variable `ebpf:"have_coarse_clock"`
+	IgnoreVlan      *ebpf.Variable `ebpf:"ignore_vlan"`
 	OpenTunnels     *ebpf.Variable `ebpf:"open_tunnels"`
 	Part            *ebpf.Variable `ebpf:"part"`
 	SlotsPerWorker  *ebpf.Variable `ebpf:"slots_per_worker"`

@@ -40,6 +40,7 @@ type replayOptions struct {
 	filter          string
 	realtime        bool
 	keepTunnels     bool
+	ignoreVLAN      bool
 	catalogs        []string
 	panicDir        string
 	noProgress      bool
@@ -80,6 +81,7 @@ output can't be written.`,
 	f.StringVar(&o.filter, "filter", "", "only packets that pass this tcpdump expression (needs a build with libpcap)")
 	f.BoolVar(&o.realtime, "realtime", false, "replay at the speed at which the packets were captured")
 	f.BoolVar(&o.keepTunnels, "keep-tunnels", false, "do not look into tunnels")
+	f.BoolVar(&o.ignoreVLAN, "ignore-vlan", false, "packets in different VLANs are of one flow (mirror ports that give each direction a VLAN of its own)")
 	networkFlag(f, &o.networks)
 	f.StringArrayVar(&o.catalogs, "catalog", nil, "a file with applications that adds to and overrides the built-in catalog")
 	f.StringVar(&o.panicDir, "panic-dir", "", "where packets over which a dissector broke are saved (default: nowhere)")
@@ -114,7 +116,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	panics := newPanicLog(o.panicDir, stderr)
 	p.progress = newProgress(stderr, o.noProgress || records.live && terminalWidth(stdout) > 0)
 	p.pipeline = engine.NewPipeline(engine.Config{
-		MaxPacketsTCP: o.maxPacketsTCP, MaxPacketsOther: o.maxPacketsOther, KeepTunnels: o.keepTunnels,
+		MaxPacketsTCP: o.maxPacketsTCP, MaxPacketsOther: o.maxPacketsOther, KeepTunnels: o.keepTunnels, IgnoreVLAN: o.ignoreVLAN,
 		UpdateEvery: o.updateEvery, Flows: flow.Config{MaxFlows: o.maxFlows}, Classifier: classify.New(apps), Protocols: dissect.NewTable(),
 		OnPanic: panics.add,
 	}, o.workers, 0, o.placed(records.flow))

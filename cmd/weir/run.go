@@ -77,6 +77,7 @@ func captureFlags(f *pflag.FlagSet, o *agent.Options) {
 	f.IntVar(&o.MaxPacketsTCP, "max-packets-tcp", 10, "packets with payload that are inspected of each TCP flow")
 	f.IntVar(&o.MaxPacketsOther, "max-packets-other", 8, "packets with payload that are inspected of each other flow")
 	f.BoolVar(&o.KeepTunnels, "keep-tunnels", false, "do not look into tunnels")
+	f.BoolVar(&o.IgnoreVLAN, "ignore-vlan", false, "packets in different VLANs are of one flow (mirror ports that give each direction a VLAN of its own)")
 	f.BoolVar(&o.Promiscuous, "promiscuous", false, "also see frames that are not for this machine (mirror ports)")
 	f.StringVar(&o.Filter, "filter", "", "of mode libpcap: only packets that pass this tcpdump expression")
 	sideFlags(f, o)

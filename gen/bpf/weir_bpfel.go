@@ -183,6 +183,7 @@ const (
 	WeirVarBudgetOther     = "budget_other"
 	WeirVarBudgetTcp       = "budget_tcp"
 	WeirVarHaveCoarseClock = "have_coarse_clock"
+	WeirVarIgnoreVlan      = "ignore_vlan"
 	WeirVarOpenTunnels     = "open_tunnels"
 	WeirVarSlotsPerWorker  = "slots_per_worker"
 	WeirVarSnapLength      = "snap_length"
@@ -273,6 +274,7 @@ type WeirVariableSpecs struct {
 	BudgetOther     *ebpf.VariableSpec `ebpf:"budget_other"`
 	BudgetTcp       *ebpf.VariableSpec `ebpf:"budget_tcp"`
 	HaveCoarseClock *ebpf.VariableSpec `ebpf:"have_coarse_clock"`
+	IgnoreVlan      *ebpf.VariableSpec `ebpf:"ignore_vlan"`
 	OpenTunnels     *ebpf.VariableSpec `ebpf:"open_tunnels"`
 	SlotsPerWorker  *ebpf.VariableSpec `ebpf:"slots_per_worker"`
 	SnapLength      *ebpf.VariableSpec `ebpf:"snap_length"`
@@ -342,6 +344,7 @@ type WeirVariables struct {
 	BudgetOther     *ebpf.Variable `ebpf:"budget_other"`
 	BudgetTcp       *ebpf.Variable `ebpf:"budget_tcp"`
 	HaveCoarseClock *ebpf.Variable `ebpf:"have_coarse_clock"`
+	IgnoreVlan      *ebpf.Variable `ebpf:"ignore_vlan"`
 	OpenTunnels     *ebpf.Variable `ebpf:"open_tunnels"`
 	SlotsPerWorker  *ebpf.Variable `ebpf:"slots_per_worker"`
 	SnapLength      *ebpf.Variable `ebpf:"snap_length"`

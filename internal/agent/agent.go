@@ -38,6 +38,7 @@ type Options struct {
 	MaxPacketsTCP   int
 	MaxPacketsOther int
 	KeepTunnels     bool
+	IgnoreVLAN      bool
 	Promiscuous     bool
 	Filter          string // of libpcap
 	Duration        time.Duration

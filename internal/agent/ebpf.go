@@ -67,7 +67,7 @@ func (b *ebpfBackend) try(o *Options) error {
 func loadKernel(o *Options, hook string) (*kernel.Loader, error) {
 	return kernel.Load(kernel.Config{
 		Geometry:   kernel.Geometry{Workers: o.Workers, SlotsPerWorker: o.MaxFlows / o.Workers},
-		PacketsTCP: o.MaxPacketsTCP, PacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels, Hook: hook,
+		PacketsTCP: o.MaxPacketsTCP, PacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels, IgnoreVLAN: o.IgnoreVLAN, Hook: hook,
 	})
 }
 

@@ -148,7 +148,7 @@ func (a *agent) open(s *setup, descriptors []int) error {
 	a.around.placer.SetCatalog(apps)
 	o := a.options
 	config := engine.Config{
-		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels, UpdateEvery: o.UpdateEvery,
+		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels, IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery,
 		Flows: flow.Config{MaxFlows: o.MaxFlows / o.Workers}, Classifier: classify.New(apps), Protocols: dissect.NewTable(),
 		OnPanic: a.output.OnPanic,
 	}

@@ -403,6 +403,35 @@ func TestFramesInFrames(t *testing.T) {
 	}
 }
 
+// TestIgnoreVLAN: a flow whose directions are in VLANs of their own is one where VLANs don't count, and two else.
+func TestIgnoreVLAN(t *testing.T) {
+	tagged := func(id byte, ip []byte) []byte {
+		return append([]byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0, 0, id, 8, 0}, ip...)
+	}
+	for _, ignore := range []bool{true, false} {
+		c := config(t)
+		c.IgnoreVLAN = ignore
+		var got []string
+		p := engine.NewPipeline(c, 1, 0, func(f *record.Flow) error {
+			got = append(got, fmt.Sprintf("%d %v", f.Client.Packets+f.Server.Packets, f.VLANs))
+			return nil
+		})
+		for _, b := range [][]byte{tagged(10, udp(host, web, 50000, 40001, "x")), tagged(20, udp(web, host, 40001, 50000, "y"))} {
+			p.Frame(&engine.Frame{Data: b, Length: len(b), Time: 1e9, Link: packet.LinkEthernet})
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		want := "1 [10]; 1 [20]"
+		if ignore {
+			want = "2 [10]"
+		}
+		if strings.Join(got, "; ") != want {
+			t.Errorf("ignored %v: got %q, want %q", ignore, got, want)
+		}
+	}
+}
+
 // TestEarlyFragments has more fragments wait than there is room for: all are counted, the oldest ones without ports.
 func TestEarlyFragments(t *testing.T) {
 	const n, room = 1500, 1024

@@ -118,7 +118,7 @@ func (w *worker) countedPacket(fr *Frame, p *packet.Packet) {
 // countedFlow finds the flow of a frame that the kernel has counted, or makes it.
 func (w *worker) countedFlow(fr *Frame, p *packet.Packet) (i flow.Index, fromLower, ok bool) {
 	if fr.ref.Slot == capture.CountedElsewhere {
-		key, fromLower := flow.NewKey(p, 0)
+		key, fromLower := w.key(p, 0)
 		i, created, ok := w.table.Get(&key, fr.Time)
 		if ok && !created && p.TCPFlags&packet.SYN != 0 && w.isReplaced(i, p, fr.Time) {
 			i, created, ok = w.table.Get(&key, fr.Time)

@@ -21,6 +21,8 @@ type Config struct {
 	MaxPacketsTCP, MaxPacketsOther int
 	// KeepTunnels leaves tunnels closed: only the outer flows are seen.
 	KeepTunnels bool
+	// IgnoreVLAN leaves VLAN identifiers out of the flows' keys, for mirror ports that give each direction a VLAN of its own.
+	IgnoreVLAN bool
 	// UpdateEvery is after how much of the packets' time flows that live on are reported too, if they had packets; 0: never.
 	UpdateEvery time.Duration
 	// Flows bounds each worker's table.
@@ -249,9 +251,21 @@ func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, ne
 	w.rejoin(datagram, p, fr.Time)
 }
 
+// key is that of p's flow; see flow.NewKey.
+func (w *worker) key(p *packet.Packet, network uint32) (k flow.Key, fromLower bool) {
+	if !w.IgnoreVLAN || p.NVLAN == 0 {
+		return flow.NewKey(p, network)
+	}
+	n := p.NVLAN
+	p.NVLAN = 0
+	k, fromLower = flow.NewKey(p, network)
+	p.NVLAN = n
+	return k, fromLower
+}
+
 // flowPacket is packet, of one whose ports are known, or will never be.
 func (w *worker) flowPacket(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, network uint32) {
-	key, fromLower := flow.NewKey(p, network)
+	key, fromLower := w.key(p, network)
 	i, created, ok := w.table.Get(&key, fr.Time)
 	if ok && !created && (p.TCPFlags&packet.SYN != 0 || fr.Time < w.table.Flow(i).Last) {
 		if why, over := w.isOver(i, p, fr.Time); over {

@@ -58,6 +58,8 @@ type Config struct {
 	Hook string
 	// KeepTunnels leaves tunnels closed: their packets are shown like any other's.
 	KeepTunnels bool
+	// IgnoreVLAN leaves VLAN identifiers out of the flows' keys.
+	IgnoreVLAN bool
 }
 
 func (c *Config) setDefaults() {

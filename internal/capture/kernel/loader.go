@@ -143,15 +143,18 @@ func (l *Loader) size(spec *ebpf.CollectionSpec) error {
 	if features.HaveProgramHelper(ebpf.SchedCLS, asm.FnKtimeGetCoarseNs) == nil {
 		coarse = 1
 	}
-	open := uint8(1)
+	open, ignoreVLAN := uint8(1), uint8(0)
 	if c.KeepTunnels {
 		open = 0
+	}
+	if c.IgnoreVLAN {
+		ignoreVLAN = 1
 	}
 	for name, value := range map[string]any{
 		bpf.WeirVarWorkers: uint32(c.Workers), bpf.WeirVarSlotsPerWorker: uint32(c.SlotsPerWorker),
 		bpf.WeirVarBudgetTcp: uint32(c.PacketsTCP), bpf.WeirVarBudgetOther: uint32(c.PacketsOther),
 		bpf.WeirVarSnapLength: uint32(c.SnapLength), bpf.WeirVarWakeupBytes: uint32(c.WakeupBytes),
-		bpf.WeirVarHaveCoarseClock: coarse, bpf.WeirVarOpenTunnels: open,
+		bpf.WeirVarHaveCoarseClock: coarse, bpf.WeirVarOpenTunnels: open, bpf.WeirVarIgnoreVlan: ignoreVLAN,
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return fmt.Errorf("set %s: %w", name, err)

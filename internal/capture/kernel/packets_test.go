@@ -238,6 +238,24 @@ func TestPackets(t *testing.T) {
 	}
 }
 
+// TestIgnoreVLAN: tags are no part of the key where they are not to be.
+func TestIgnoreVLAN(t *testing.T) {
+	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}, IgnoreVLAN: true})
+	for _, p := range g.programs(ethernet) {
+		before := g.causes()
+		for _, f := range [][]byte{
+			ether(0x8100, tag(10, 0x0800, plainTCP)), ether(0x8100, tag(20, 0x0800, back4(plainTCP, true))), ether(0x0800, plainTCP),
+			ether(0x88a8, tag(1, 0x8100, tag(2, 0x0800, plainTCP))),
+		} {
+			g.look(&p, f)
+		}
+		if got, want := g.describe(before), tcp4+" 3/129 1/43"; got != want {
+			t.Errorf("%s: got %s, want %s", p.name, got, want)
+		}
+		g.reset()
+	}
+}
+
 // checkRecords wants a record of each row's first frame, and, of a frame that has no slot because the agent is to look at it, the
 // whole frame.
 func checkRecords(t *testing.T, g *rig, p *program, r *row) {
