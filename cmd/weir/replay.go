@@ -21,6 +21,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/sides"
 	"github.com/weirnet/weir/internal/topology"
@@ -131,10 +132,11 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 		return fmt.Errorf("write output: %w", err)
 	}
 	if o.output == "ndjson" || o.output == "csv" { // the others have a summary
-		for _, l := range losses(p.pipeline.Totals()) {
-			if !l.usual {
-				fmt.Fprintf(stderr, "weir: %d %s\n", l.n, l.what)
-			}
+		var counters metric.Snapshot
+		totals := p.pipeline.Totals()
+		totals.Collect(&counters)
+		for c, n := range counters.Happened(metric.Loss) {
+			fmt.Fprintf(stderr, "weir: %d %s\n", n, c.Help)
 		}
 	}
 	if readErr = errors.Join(readErr, broken); readErr != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/helper"
+	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/sandbox"
 )
 
@@ -174,33 +175,7 @@ func summarise(s *agent.Status, stderr io.Writer) {
 	t := &s.Totals
 	fmt.Fprintf(stderr, "weir: %d packets, %s in %d flows on %s in %s; %d packets were looked into\n", t.Packets, bytesText(t.WireBytes),
 		t.Flows.Created, strings.Join(s.Interfaces, ", "), s.Elapsed.Round(10*time.Millisecond), s.Sampled)
-	for _, l := range append(captureLosses(s), losses(*t)...) {
-		fmt.Fprintf(stderr, "weir:   %d %s\n", l.n, l.what)
+	for c, n := range s.Counters.Happened(metric.Notice) {
+		fmt.Fprintf(stderr, "weir:   %d %s\n", n, c.Help)
 	}
-}
-
-// captureLosses are what the capture lost or left out, by cause.
-func captureLosses(s *agent.Status) []loss {
-	var all []loss
-	add := func(n uint64, what string) {
-		if n > 0 {
-			all = append(all, loss{n, what, false})
-		}
-	}
-	ringFull := "packets lost: no room in the ring to the worker"
-	if s.KernelCounts {
-		ringFull = "packets counted but not looked into: no room in the ring to the worker"
-	}
-	add(s.Losses.RingFull, ringFull)
-	add(s.Losses.MapFull, "packets counted by the workers: no flow counter was free (--max-flows)")
-	add(s.Losses.Uncounted, "packets lost: neither a flow counter was free nor room in the ring")
-	add(s.Losses.Interface, "packets dropped by the interfaces")
-	if s.EventsLost > 0 {
-		all = append(all, loss{s.EventsLost, "times the kernel had no room for what it tells of connections; it was asked for all of them anew", true})
-	}
-	add(s.ConnectionsRefused, "connections not followed: there was no room for them")
-	if s.Losses.Unparsed > 0 {
-		all = append(all, loss{s.Losses.Unparsed, "packets that are no IP or can't be read", true})
-	}
-	return all
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/engine"
+	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -158,39 +159,12 @@ func (w *tableWriter) end(t engine.Totals, elapsed time.Duration) error {
 	seconds := max(elapsed.Seconds(), 1e-9)
 	fmt.Fprintf(w.out, "%d frames, %s, %d flows in %.2f s: %.2f M packets/s, %.2f Gbit/s\n", t.Frames, bytesText(t.Counters.Bytes),
 		t.Flows.Created, seconds, float64(t.Frames)/seconds/1e6, float64(t.Counters.Bytes)*8/seconds/1e9)
-	for _, loss := range losses(t) {
-		fmt.Fprintf(w.out, "  %d %s\n", loss.n, loss.what)
+	var counters metric.Snapshot
+	t.Collect(&counters)
+	for c, n := range counters.Happened(metric.Notice) {
+		fmt.Fprintf(w.out, "  %d %s\n", n, c.Help)
 	}
 	return nil
-}
-
-type loss struct {
-	n     uint64
-	what  string
-	usual bool // nothing is missing by it: every capture has ARP
-}
-
-// losses lists what did not go the usual way, by cause; only what happened.
-func losses(t engine.Totals) []loss {
-	all := []loss{
-		{t.Refused, "packets in no flow: the table was full (--max-flows)", false},
-		{t.Flows.Evicted, "flows ended early to make room (--max-flows)", false},
-		{t.TunnelLimit, "packets with more tunnels in one another than are peeled", false},
-		{t.UnresolvedFragments, "later fragments whose first one was not seen", false},
-		{t.Fragment, "fragmented packets forgotten early", false},
-		{t.Hints, "DNS answers forgotten early", false},
-		{t.Dissect.StreamConflicts, "overlapping TCP segments that contradict one another", false},
-		{t.Dissect.StreamHoles, "TCP segments not reassembled: too many gaps", false},
-		{t.Dissect.BufferLimit, "packets not kept for dissecting: no memory left for that", false},
-		{t.Dissect.CandidateLimit, "times a dissector was not asked again: too many others waited on the same flow", false},
-		{t.Dissect.Panics, "times a dissector broke (--panic-dir saves what it broke over)", false},
-	}
-	for fault, n := range t.Faults {
-		if fault != int(packet.FaultNone) {
-			all = append(all, loss{n, "packets not decoded: " + packet.Fault(fault).String(), fault == int(packet.FaultNotIP)})
-		}
-	}
-	return slices.DeleteFunc(all, func(l loss) bool { return l.n == 0 })
 }
 
 // sums writes a table of one kind of sum, the most bytes first.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/top"
 )
@@ -80,10 +81,8 @@ func topSummary(s *agent.Status) top.Summary {
 	summary := top.Summary{
 		Mode: s.Mode, Interfaces: s.Interfaces, Packets: s.Totals.Packets, Bytes: s.Totals.WireBytes, Sampled: s.Sampled,
 	}
-	for _, l := range captureLosses(s) {
-		if !l.usual {
-			summary.Lost = append(summary.Lost, top.Loss{Packets: l.n, Cause: l.what})
-		}
+	for c, n := range s.Counters.Happened(metric.Loss) {
+		summary.Lost = append(summary.Lost, top.Loss{Count: n, What: c.Help})
 	}
 	return summary
 }

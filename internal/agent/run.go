@@ -18,6 +18,7 @@ import (
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/helper"
+	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/topology"
 )
@@ -32,8 +33,7 @@ type Status struct {
 	Totals     engine.Totals
 	Sampled    uint64 // frames that were shown to the workers
 	Losses     capture.Losses
-	// EventsLost is how often the kernel had no room for what it tells of connections, ConnectionsRefused how many weir had no room for.
-	EventsLost, ConnectionsRefused uint64
+	Counters   metric.Snapshot // all of these, and those of what completes the records
 	// KernelCounts: packets that had no room on the way to the workers are in their flows all the same.
 	KernelCounts bool
 }
@@ -242,7 +242,9 @@ func (a *agent) end(err error) (Status, error) {
 func (a *agent) status() Status {
 	s := Status{Mode: a.mode, Elapsed: time.Since(a.began)}
 	a.capturer.status(&s)
-	a.around.status(&s)
+	s.Counters = a.around.counters.Snapshot()
+	s.Totals.Collect(&s.Counters)
+	s.Losses.Collect(&s.Counters, s.KernelCounts)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, l := range a.links.Sorted() {

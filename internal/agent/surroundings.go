@@ -13,6 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/hosts"
+	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/sides"
 	"github.com/weirnet/weir/internal/topology"
@@ -28,7 +29,8 @@ type surroundings struct {
 	connections *conntrack.Follower // nil: they are not followed
 	untracked   string              // why
 	asking      net.Listener        // nil: nobody can ask
-	settle      func()              // ends the following of connections, when all that came has been read
+	counters    metric.Registry
+	settle      func() // ends the following of connections, when all that came has been read
 }
 
 // newSurroundings opens what needs system calls that the process gives up, takes over the extra descriptors, and has records completed
@@ -58,6 +60,10 @@ func (a *agent) newSurroundings(s *setup, extra map[string]int) error {
 	n, err := u.topology.Now() // before the first record
 	if err != nil {
 		return err
+	}
+	u.counters.Register(u.hosts)
+	if u.connections != nil {
+		u.counters.Register(u.connections)
 	}
 	u.settle = func() {}
 	a.around = u
@@ -154,14 +160,6 @@ func (u *surroundings) followNeighbours(ctx context.Context, log func(string, ..
 		}
 		pause = min(2*pause, neighboursEvery)
 	}
-}
-
-func (u *surroundings) status(s *Status) {
-	if u.connections == nil {
-		return
-	}
-	s.EventsLost = u.connections.Lost()
-	s.ConnectionsRefused = u.table.Counters().Refused
 }
 
 // describe says in one line what is LAN and what is WAN.

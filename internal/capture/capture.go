@@ -6,6 +6,7 @@ package capture
 import (
 	"time"
 
+	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/packet"
 )
 
@@ -100,4 +101,17 @@ type Losses struct {
 	// Unparsed counts packets that are no IP, or whose headers the kernel program could not read; Uncounted those of them that
 	// are IP, and are in no flow therefore.
 	Unparsed, Uncounted uint64
+}
+
+// Collect adds the counts to a snapshot. Where kernelCounts, what found no room in the ring was counted all the same.
+func (l *Losses) Collect(s *metric.Snapshot, kernelCounts bool) {
+	ringFull := metric.RingFull
+	if kernelCounts {
+		ringFull = metric.RingFullCounted
+	}
+	s.Add(ringFull, l.RingFull)
+	s.Add(metric.MapFull, l.MapFull)
+	s.Add(metric.InterfaceDrops, l.Interface)
+	s.Add(metric.Unparsed, l.Unparsed)
+	s.Add(metric.Uncounted, l.Uncounted)
 }

@@ -22,8 +22,8 @@ type Hints struct {
 	order   []hintKey // ring of the keys in order of their coming
 	next    int       // the oldest place of a full ring
 	max     int
-	// Evicted counts pairs that gave way.
-	Evicted uint64
+	// Evicted counts pairs that gave way, NamesEvicted names of a pair that had others since.
+	Evicted, NamesEvicted uint64
 }
 
 type hintKey struct{ client, addr [16]byte }
@@ -56,19 +56,23 @@ func (h *Hints) Learn(client, addr netip.Addr, host []byte, ttl uint32, now int6
 		e = h.add(key)
 	}
 	name := hintName{learnt: now, expires: now + max(int64(ttl)*1e9, minTTL)}
-	slot := namesPerHint - 1
+	slot, isFull := namesPerHint-1, true
 	for i := range e.names {
 		if e.names[i].host == nil {
-			slot = i
+			slot, isFull = i, false
 			break
 		}
 		if string(e.names[i].host) == string(host) {
+			isFull = false
 			if old := &e.names[i]; old.learnt <= now && now <= old.expires {
 				name.learnt = old.learnt // it was known all the while, also to the flows that began before this answer
 			}
 			slot = i
 			break
 		}
+	}
+	if isFull && now <= e.names[slot].expires {
+		h.NamesEvicted++
 	}
 	name.host = append(e.names[slot].host[:0], host...)
 	copy(e.names[1:slot+1], e.names[:slot])

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/metric"
 )
 
 // Follower keeps a table true by what comes from a socket.
@@ -30,6 +32,13 @@ func NewFollower(descriptor int, table *Table, list func() error) (*Follower, er
 		return nil, fmt.Errorf("conntrack: %w", err)
 	}
 	return &Follower{table: table, file: os.NewFile(uintptr(descriptor), "conntrack"), list: list}, nil
+}
+
+// Collect adds the counts of the follower and of its table to a snapshot.
+func (f *Follower) Collect(s *metric.Snapshot) {
+	s.Add(metric.ConnectionEventsLost, f.Lost())
+	s.Add(metric.ConnectionLists, f.Lists())
+	s.Add(metric.ConnectionsRefused, f.table.Counters().Refused)
 }
 
 // Lost is how often the kernel threw events away since nobody had read them in time, and Lists how many lists were taken in.

@@ -2,6 +2,8 @@
 
 package dissect
 
+import "github.com/weirnet/weir/internal/metric"
+
 const (
 	// MaxBuffered is how much memory one worker may hold for streams and datagrams that wait for more, the buffers that
 	// are free at the moment included: enough for 2,048 flows at their largest, or a table of 65,536 with half a kilobyte
@@ -41,6 +43,16 @@ func (c *Counters) Add(o *Counters) {
 	c.CandidateLimit += o.CandidateLimit
 	c.Panics += o.Panics
 	c.Inspections += o.Inspections
+}
+
+// Collect adds the counts to a snapshot.
+func (c *Counters) Collect(s *metric.Snapshot) {
+	s.Add(metric.StreamConflicts, c.StreamConflicts)
+	s.Add(metric.StreamHoles, c.StreamHoles)
+	s.Add(metric.BufferLimit, c.BufferLimit)
+	s.Add(metric.CandidateLimit, c.CandidateLimit)
+	s.Add(metric.Panics, c.Panics)
+	s.Add(metric.Inspections, c.Inspections)
 }
 
 // Pool lends sessions and their buffers. It belongs to one worker.

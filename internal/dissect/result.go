@@ -26,6 +26,18 @@ const (
 	maxCertificateNames = 8
 )
 
+// Cut is a set of what one of the limits above cut.
+type Cut uint8
+
+// The cuts.
+const (
+	CutHost     Cut = 1 << iota // MaxHost
+	CutText                     // MaxText
+	CutList                     // MaxList
+	CutMetadata                 // MaxInfo
+	CutAnswers                  // maxHints
+)
+
 // Certificate says what became of the server's certificate on a TLS flow.
 type Certificate uint8
 
@@ -68,6 +80,7 @@ type Result struct {
 	nCertNames   int
 	certificate  Certificate
 	risks        record.Risks
+	cut          Cut
 	hints        []Hint
 	hintText     []byte
 	expectations []Expectation
@@ -80,7 +93,7 @@ func (r *Result) reset(p *Protocol) {
 	r.host, r.info = r.host[:0], r.info[:0]
 	r.nCertNames, r.certificate = 0, CertificateUnknown
 	r.risks, r.hints, r.hintText, r.expectations = 0, r.hints[:0], r.hintText[:0], r.expectations[:0]
-	r.inObject = false
+	r.inObject, r.cut = false, 0
 }
 
 // SetProtocol names the protocol where it is not Protocol.Name; name must be in Protocol.Also.
@@ -91,7 +104,13 @@ func (r *Result) SetApplication(id string) { r.application = id }
 
 // SetHost sets the flow's host name: SNI, Host header, the name that a DNS query asks for. It is made canonical: lower case,
 // without a final dot, what is not printable ASCII as \xNN, at most MaxHost bytes.
-func (r *Result) SetHost(name []byte) { r.host = appendHost(r.host[:0], name) }
+func (r *Result) SetHost(name []byte) {
+	host, isCut := appendHost(r.host[:0], name)
+	r.host = host
+	if isCut {
+		r.cut |= CutHost
+	}
+}
 
 // AddCertificateName adds a name of the server's certificate: the subject's common name or organization, or an
 // alternative name. The catalog's certificate names are looked for among them. It is kept in lower case, cut at MaxHost.
@@ -118,18 +137,21 @@ func (r *Result) Risk(risk record.Risk) { r.risks.Add(risk) }
 // Hint tells that addr was given to this flow's client as an address of host, for ttl seconds.
 func (r *Result) Hint(host []byte, addr netip.Addr, ttl uint32) {
 	if len(r.hints) == maxHints {
+		r.cut |= CutAnswers
 		return
 	}
 	start := len(r.hintText)
-	r.hintText = appendHost(r.hintText, host)
+	r.hintText, _ = appendHost(r.hintText, host)
 	r.hints = append(r.hints, Hint{addr, r.hintText[start:len(r.hintText):len(r.hintText)], ttl})
 }
 
 // Expect announces another flow.
 func (r *Result) Expect(e Expectation) {
-	if len(r.expectations) < MaxList {
-		r.expectations = append(r.expectations, e)
+	if len(r.expectations) == MaxList {
+		r.cut |= CutList
+		return
 	}
+	r.expectations = append(r.expectations, e)
 }
 
 // Object begins the metadata object name ("tls") of the flow record and ends the one before it.
@@ -192,13 +214,26 @@ func (o *Object) keep(before, size int) bool {
 		return true
 	}
 	o.r.info = o.r.info[:before]
+	o.r.cut |= CutMetadata
 	return false
+}
+
+// text cuts a text at most bytes.
+func (o *Object) text(value []byte, most int) []byte {
+	if len(value) <= most {
+		return value
+	}
+	o.r.cut |= CutText
+	return value[:most]
 }
 
 // list writes the field name with the elements that element appends, at most MaxList and as many as fit.
 func (o *Object) list(name string, n int, element func(b []byte, i int) []byte) {
 	if n == 0 {
 		return
+	}
+	if n > MaxList {
+		o.r.cut |= CutList
 	}
 	before := o.field(name)
 	o.r.info = append(o.r.info, '[')
@@ -226,7 +261,7 @@ func (o *Object) Text(name string, value []byte) {
 		return
 	}
 	before := o.field(name)
-	o.r.info = record.AppendText(o.r.info, value[:min(len(value), MaxText)])
+	o.r.info = record.AppendText(o.r.info, o.text(value, MaxText))
 	o.keep(before, 0)
 }
 
@@ -261,7 +296,7 @@ func (o *Object) Hex(name string, value []byte) {
 	}
 	before := o.field(name)
 	o.r.info = append(o.r.info, '"')
-	for _, b := range value[:min(len(value), MaxText/2)] {
+	for _, b := range o.text(value, MaxText/2) {
 		o.r.info = append(o.r.info, hexDigits[b>>4], hexDigits[b&15])
 	}
 	o.r.info = append(o.r.info, '"')
@@ -283,7 +318,7 @@ func (o *Object) Addr(name string, value netip.Addr) {
 // Texts writes a list of texts from the wire, at most MaxList of them.
 func (o *Object) Texts(name string, values [][]byte) {
 	o.list(name, len(values), func(b []byte, i int) []byte {
-		return record.AppendText(b, values[i][:min(len(values[i]), MaxText)])
+		return record.AppendText(b, o.text(values[i], MaxText))
 	})
 }
 
@@ -317,6 +352,9 @@ func (r *Result) Certificate() Certificate { return r.certificate }
 
 // Risks are the risks.
 func (r *Result) Risks() record.Risks { return r.risks }
+
+// Cut is what did not fit.
+func (r *Result) Cut() Cut { return r.cut }
 
 // Hints are the addresses learnt.
 func (r *Result) Hints() []Hint { return r.hints }

@@ -570,13 +570,13 @@ func TestHostNames(t *testing.T) {
 		{"final dot", "example.com.", "example.com"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := string(appendHost(nil, []byte(c.in))); got != c.host {
+			if got, isCut := appendHost(nil, []byte(c.in)); string(got) != c.host || isCut {
 				t.Errorf("host %s, want %s", got, c.host)
 			}
 		})
 	}
-	if n := len(appendHost(nil, []byte(strings.Repeat("\x00", 64<<10)))); n > MaxHost {
-		t.Errorf("a host name of %d bytes", n)
+	if long, isCut := appendHost(nil, []byte(strings.Repeat("\x00", 64<<10))); len(long) > MaxHost || !isCut {
+		t.Errorf("a host name of %d bytes, cut: %v", len(long), isCut)
 	}
 }
 

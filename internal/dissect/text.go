@@ -5,7 +5,7 @@ package dissect
 const hexDigits = "0123456789abcdef"
 
 // appendHost appends name in its canonical form: see Result.SetHost.
-func appendHost(b, name []byte) []byte {
+func appendHost(b, name []byte) (host []byte, isCut bool) {
 	if n := len(name); n > 0 && name[n-1] == '.' {
 		name = name[:n-1]
 	}
@@ -16,7 +16,7 @@ func appendHost(b, name []byte) []byte {
 			n = 4
 		}
 		if len(b)-start+n > MaxHost {
-			break
+			return b, true
 		}
 		switch {
 		case n == 4:
@@ -27,5 +27,5 @@ func appendHost(b, name []byte) []byte {
 			b = append(b, c)
 		}
 	}
-	return b
+	return b, false
 }

@@ -29,16 +29,19 @@ type expectation struct {
 	until           int64
 }
 
-func (x *expectations) add(e dissect.Expectation, client, server netip.Addr, now int64) {
+// add notes an announced flow; forgot says that another, still waited for, gave way.
+func (x *expectations) add(e dissect.Expectation, client, server netip.Addr, now int64) (forgot bool) {
 	for i := range x.list {
 		if x.list[i].Expectation == e && x.list[i].client == client {
 			x.list[i].until = now + expectedFor // a dissector says it again at each call
-			return
+			return false
 		}
 	}
+	forgot = x.list[x.next].until >= now && x.list[x.next].until != 0
 	x.list[x.next] = expectation{e, client, server, now + expectedFor}
 	x.next = (x.next + 1) % maxExpected
 	x.any = true
+	return forgot
 }
 
 // find gives the name of an announced flow to server from an end of the flow that announced it, "" where there is none.

@@ -27,6 +27,7 @@ type Live struct {
 
 	mu     sync.Mutex
 	totals []Totals // of each worker, as of its last batch
+	hints  Totals   // of the collector, as of the last batch
 }
 
 // handed is a batch on its way to the collector.
@@ -92,6 +93,7 @@ func (l *Live) collect() {
 		l.collector.tick([]*batch{h.batch})
 		l.mu.Lock()
 		l.totals[h.worker] = h.totals
+		l.hints.Hints, l.hints.Names = l.collector.hints.Evicted, l.collector.hints.NamesEvicted
 		l.mu.Unlock()
 		select {
 		case l.workers[h.worker].spare <- h.batch:
@@ -107,6 +109,7 @@ func (l *Live) Totals() (t Totals) {
 	for i := range l.totals {
 		t.addAll(&l.totals[i])
 	}
+	t.addAll(&l.hints)
 	return t
 }
 

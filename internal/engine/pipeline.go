@@ -12,6 +12,7 @@ import (
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -326,6 +327,17 @@ type Totals struct {
 	Dissect  dissect.Counters
 	Fragment uint64 // evictions of the fragment caches
 	Hints    uint64 // pairs of client and address that gave way
+	Names    uint64 // names of such a pair that gave way
+}
+
+// Collect adds the counts to a snapshot.
+func (t *Totals) Collect(s *metric.Snapshot) {
+	t.Counters.Collect(s)
+	t.Flows.Collect(s)
+	t.Dissect.Collect(s)
+	s.Add(metric.FragmentsForgotten, t.Fragment)
+	s.Add(metric.AnswersForgotten, t.Hints)
+	s.Add(metric.AnswerNamesForgotten, t.Names)
 }
 
 // addAll adds o's counters to t's.
@@ -337,6 +349,7 @@ func (t *Totals) addAll(o *Totals) {
 	t.Dissect.Add(&o.Dissect)
 	t.Fragment += o.Fragment
 	t.Hints += o.Hints
+	t.Names += o.Names
 }
 
 // totals are one worker's counters.
@@ -351,6 +364,6 @@ func (p *Pipeline) Totals() Totals {
 		o := w.totals()
 		t.addAll(&o)
 	}
-	t.Hints = p.collector.hints.Evicted
+	t.Hints, t.Names = p.collector.hints.Evicted, p.collector.hints.NamesEvicted
 	return t
 }

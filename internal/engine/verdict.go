@@ -27,6 +27,8 @@ func (w *worker) learn(d *detail, r *dissect.Result, number uint64, now int64) {
 	d.hostEnd = uint16(len(d.text))
 	d.text = append(d.text, info...)
 	d.risks = r.Risks()
+	w.counters.countCuts(r.Cut() &^ d.cuts)
+	d.cuts |= r.Cut()
 	for _, h := range r.Hints() {
 		w.batch.learn(w.flow.Client.Addr(), h, number, now)
 	}
@@ -34,7 +36,9 @@ func (w *worker) learn(d *detail, r *dissect.Result, number uint64, now int64) {
 		if end := e.Server.Addr(); end != w.flow.Client.Addr() && end != w.flow.Server.Addr() {
 			continue // a third host's flows may be another worker's
 		}
-		w.expected.add(e, w.flow.Client.Addr(), w.flow.Server.Addr(), now)
+		if w.expected.add(e, w.flow.Client.Addr(), w.flow.Server.Addr(), now) {
+			w.counters.ExpectationsForgotten++
+		}
 	}
 }
 

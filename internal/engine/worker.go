@@ -11,6 +11,7 @@ import (
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -86,6 +87,7 @@ type detail struct {
 	method               record.Method
 	certificate          dissect.Certificate
 	risks                record.Risks
+	cuts                 dissect.Cut // that are counted
 	icmpType, icmpCode   uint8
 	clientMAC, serverMAC [6]byte
 	vlans                [packet.MaxVLANs]uint16
@@ -113,6 +115,37 @@ type Counters struct {
 	TunnelLimit uint64
 	// UnresolvedFragments counts later fragments whose first one was not seen in time: their flow has no ports.
 	UnresolvedFragments uint64
+	// ExpectationsForgotten counts announced flows that gave way to others.
+	ExpectationsForgotten uint64
+	// Cuts counts flows by what dissect's limits cut of them, in the order of dissect.Cut.
+	Cuts [numCuts]uint64
+}
+
+const numCuts = 5
+
+// countCuts counts what was cut of a flow.
+func (c *Counters) countCuts(cuts dissect.Cut) {
+	for i := range c.Cuts {
+		c.Cuts[i] += uint64(cuts >> i & 1)
+	}
+}
+
+// Collect adds the counts to a snapshot.
+func (c *Counters) Collect(s *metric.Snapshot) {
+	s.Add(metric.Frames, c.Frames)
+	s.Add(metric.FrameBytes, c.Bytes)
+	for fault := packet.FaultNone + 1; fault < packet.NumFaults; fault++ {
+		s.Add(metric.UndecodedLinkType+metric.ID(fault-packet.FaultLinkType), c.Faults[fault])
+	}
+	s.Add(metric.Packets, c.Packets)
+	s.Add(metric.Bytes, c.WireBytes)
+	s.Add(metric.PacketsRefused, c.Refused)
+	s.Add(metric.TunnelLimit, c.TunnelLimit)
+	s.Add(metric.UnresolvedFragments, c.UnresolvedFragments)
+	s.Add(metric.ExpectationsForgotten, c.ExpectationsForgotten)
+	for i, n := range c.Cuts {
+		s.Add(metric.HostsCut+metric.ID(i), n)
+	}
 }
 
 func (c *Counters) add(o *Counters) {
@@ -126,6 +159,10 @@ func (c *Counters) add(o *Counters) {
 	c.Refused += o.Refused
 	c.TunnelLimit += o.TunnelLimit
 	c.UnresolvedFragments += o.UnresolvedFragments
+	c.ExpectationsForgotten += o.ExpectationsForgotten
+	for i, n := range o.Cuts {
+		c.Cuts[i] += n
+	}
 }
 
 // worker owns its flows: nothing in it is shared, and no lock is taken per packet.

@@ -2,7 +2,11 @@
 
 package flow
 
-import "time"
+import (
+	"time"
+
+	"github.com/weirnet/weir/internal/metric"
+)
 
 // Reason says why a flow left the table.
 type Reason uint8
@@ -80,6 +84,12 @@ type Counters struct {
 	Created uint64
 	Evicted uint64 // flows that gave their place to new ones
 	Refused uint64 // new flows not taken: the table was full of answered, busy flows
+}
+
+// Collect adds the counts to a snapshot.
+func (c *Counters) Collect(s *metric.Snapshot) {
+	s.Add(metric.FlowsCreated, c.Created)
+	s.Add(metric.FlowsEvicted, c.Evicted)
 }
 
 const (

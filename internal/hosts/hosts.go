@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/identify"
+	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/oui"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -94,6 +95,13 @@ type Table struct {
 // New returns an empty table.
 func New() *Table {
 	return &Table{hosts: map[key]*host{}, byAddr: map[netip.Addr]*host{}, macs: map[netip.Addr][6]byte{}}
+}
+
+// Collect adds the counts to a snapshot.
+func (t *Table) Collect(s *metric.Snapshot) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s.Add(metric.DevicesForgotten, t.evicted)
 }
 
 // seen notes that a device was there, and returns it.

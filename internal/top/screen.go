@@ -109,8 +109,8 @@ func (m *model) drawHeader(c *canvas) {
 func (m *model) losses() string {
 	var all []string
 	for _, l := range m.current.summary.Lost {
-		if l.Packets > 0 {
-			all = append(all, grouped(l.Packets)+" "+plain(l.Cause))
+		if l.Count > 0 {
+			all = append(all, grouped(l.Count)+" "+plain(l.What))
 		}
 	}
 	text := ""

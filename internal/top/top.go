@@ -39,10 +39,10 @@ type Summary struct {
 	Lost           []Loss
 }
 
-// Loss is a number of packets and what became of them, in words that go on after a number: "packets: the ring was full".
+// Loss is a number and what it counts, in words that go on after a number: "packets: the ring was full".
 type Loss struct {
-	Packets uint64
-	Cause   string
+	Count uint64
+	What  string
 }
 
 // View gathers records and draws them. Flow and Tick may be called by other goroutines than Run's, before, during and after it;
