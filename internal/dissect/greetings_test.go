@@ -21,6 +21,23 @@ func TestIperf(t *testing.T) {
 	wantNoAllocations(t, "iperf3", iperfCookieTalk)
 }
 
+// Built from what iperf3 3.12 sends, and by hand from the numbers of older versions: openings, answers, data of both counters' sizes.
+var iperfStream = udp(5201, CX("39383736"), SX("36373839"), CX("0000a1b2 000f0000 00000001 0000"), CX("0000a1b2 000f0100 00000002 0000"))
+
+func TestIperfStream(t *testing.T) {
+	wantProtocol(t, iperfStream, "iperf3")
+	wantProtocol(t, udp(4000, iperfStream.says[:2]...), "iperf3")
+	wantProtocol(t, udp(4000, CX("15cd5b07"), SX("b168de3a")), "iperf3")
+	wantProtocol(t, udp(5201, iperfStream.says[2:]...), "iperf3")
+	wantNot(t, udp(5201, CX("39383736"), SX("39383736")), "iperf3")
+	wantNot(t, udp(5201, CX("0000a1b2 000f0000 00000001 0000"), CX("0000a1b2 000f0100 00000003 0000")), "iperf3")
+	wantNot(t, udp(5201, CX("0000a1b2 010f0000 00000001 0000"), CX("0000a1b2 010f0100 00000002 0000")), "iperf3")
+	testTruncations(t, "iperf3", iperfStream, 99)
+	wantNoAllocations(t, "iperf3", iperfStream)
+}
+
+func FuzzIperfStream(f *testing.F) { fuzzTalks(f, "iperf3", iperfStream) }
+
 func TestOokla(t *testing.T) {
 	wantProtocol(t, ooklaHello, "ookla")
 	wantNot(t, tcp(8080, C("HI there\r\n"), S("HELLO world\r\n")), "ookla")

@@ -4,11 +4,11 @@ package dissect
 
 import "bytes"
 
-// json-rpc: JSON-RPC 2.0 on TCP itself: bare objects, in lines, behind their length in decimal, or behind the header of the
+// json-rpc: JSON-RPC 2.0 and 1.0 on TCP itself: bare objects, in lines, behind their length in decimal, or behind the header of the
 // Language Server Protocol. Asked after those protocols that use it with methods of their own.
 var _ = register(Protocol{
 	Name:      "json-rpc",
-	Spec:      "JSON-RPC 2.0 §4, §5; Language Server Protocol: Base Protocol",
+	Spec:      "JSON-RPC 2.0 §4, §5; JSON-RPC 1.0 §1.1, §1.2; Language Server Protocol: Base Protocol",
 	Category:  "rpc",
 	Over:      TCP,
 	Start:     Firsts("{", "[", "Content-Length").Or(Range('0', '9')),
@@ -26,7 +26,7 @@ func inspectJSONRPC(c *Conversation, r *Result) Verdict {
 	if !ok || !ok2 {
 		return No
 	}
-	if !jsonrpcVersion(first) && !jsonrpcVersion(second) {
+	if !jsonrpcVersion(first) && !jsonrpcVersion(second) && !jsonrpc1(first, second) {
 		if len(first) >= jsonrpcPeek || len(second) >= jsonrpcPeek {
 			return No
 		}
@@ -62,6 +62,16 @@ func jsonrpcObject(b []byte) (object []byte, ok bool) {
 		b = rest
 	}
 	return nil, false
+}
+
+// jsonrpc1 says whether the objects are a request of version 1.0 and its answer, in either order: each has just three members, which
+// may not be missing.
+func jsonrpc1(a, b []byte) bool {
+	if stratumMember(b, `"method"`) != nil {
+		a, b = b, a
+	}
+	return stratumMember(a, `"method"`) != nil && stratumMember(a, `"params"`) != nil && stratumMember(a, `"id"`) != nil &&
+		stratumMember(b, `"result"`) != nil && stratumMember(b, `"error"`) != nil && stratumMember(b, `"id"`) != nil
 }
 
 // jsonrpcVersion says whether b holds the member "jsonrpc": "2.0".

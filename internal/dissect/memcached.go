@@ -11,20 +11,27 @@ import (
 // and over UDP behind its frame header of 8 bytes.
 var _ = register(Protocol{
 	Name:      "memcached",
-	Spec:      "memcached protocol.txt; BinaryProtocolRevamped §2",
+	Spec:      "memcached protocol.txt (meta commands included); BinaryProtocolRevamped §2",
 	Category:  "database",
 	Over:      TCP | UDP,
 	Ports:     []uint16{11211},
 	Start:     Of(0x80, 0x81).Or(Firsts(memcachedCommands...)),
-	MinLength: 5,
+	MinLength: 4,
 	Inspect:   inspectMemcached,
 })
 
 // memcachedCommands are the text commands with which a client begins, each with what must follow it.
-var memcachedCommands = []string{"get ", "gets ", "set ", "add ", "replace ", "append ", "prepend ", "cas ", "stats", "version\r\n", "mg ", "ms ", "delete ", "incr ", "decr ", "touch ", "gat "}
+var memcachedCommands = []string{
+	"get ", "gets ", "set ", "add ", "replace ", "append ", "prepend ", "cas ", "stats", "version\r\n", "delete ", "incr ", "decr ", "touch ",
+	"gat ", "gats ", "flush_all", "verbosity ", "cache_memlimit ", "slabs ", "lru ", "lru_crawler ", "watch ",
+	"mg ", "ms ", "md ", "mn\r\n", "me ", "ma ", // meta commands
+}
 
 // memcachedReplies are the lines with which a server answers.
-var memcachedReplies = []string{"VALUE ", "STORED\r\n", "NOT_STORED\r\n", "END\r\n", "STAT ", "VERSION ", "DELETED\r\n", "NOT_FOUND\r\n", "EXISTS\r\n", "TOUCHED\r\n", "ERROR\r\n", "CLIENT_ERROR ", "SERVER_ERROR "}
+var memcachedReplies = []string{"VALUE ", "STORED\r\n", "NOT_STORED\r\n", "END\r\n", "STAT ", "VERSION ", "DELETED\r\n", "NOT_FOUND\r\n", "EXISTS\r\n", "TOUCHED\r\n", "ERROR\r\n", "CLIENT_ERROR ", "SERVER_ERROR ", "OK\r\n", "RESET\r\n"}
+
+// memcachedMetaReplies are the codes with which it answers meta commands, behind which come flags, or nothing.
+var memcachedMetaReplies = []string{"HD", "VA ", "EN", "NF", "NS", "EX", "MN", "ME ", "MA ", "CLIENT_ERROR ", "SERVER_ERROR ", "ERROR"}
 
 func inspectMemcached(c *Conversation, r *Result) Verdict {
 	request, reply := c.ToServer(), c.ToClient()
@@ -47,12 +54,38 @@ func inspectMemcached(c *Conversation, r *Result) Verdict {
 	if reply == nil {
 		return NeedMore // other text protocols have a "get" as well: the answer is what is distinctive
 	}
-	if !hasAnyPrefix(reply, memcachedReplies) {
+	command, _, _ := bytes.Cut(line, []byte(" "))
+	if len(command) == 2 && command[0] == 'm' {
+		if v := memcachedMeta(reply); v != Yes {
+			return v
+		}
+	} else if isNumber := hasAnyPrefix(command, []string{"incr", "decr"}) && len(reply) > 0 && reply[0] >= '0' && reply[0] <= '9'; isNumber {
+		if number, _, whole := bytes.Cut(reply, []byte("\r\n")); !whole || !isDigits(bytes.TrimRight(number, " ")) {
+			return moreIf(!whole && isDigits(reply))
+		}
+	} else if !hasAnyPrefix(reply, memcachedReplies) {
 		return moreIf(slices.ContainsFunc(memcachedReplies, func(begin string) bool { return couldBe(reply, begin) }))
 	}
-	command, _, _ := bytes.Cut(line, []byte(" "))
 	r.Object("memcached").Text("command", command)
 	return Yes
+}
+
+// memcachedMeta checks the answer to a meta command: a code, then flags or the line's end.
+func memcachedMeta(reply []byte) Verdict {
+	line, _, whole := bytes.Cut(reply, []byte("\r\n"))
+	if !isPrintable(line) {
+		return No
+	}
+	for _, code := range memcachedMetaReplies {
+		switch {
+		case !couldBe(reply, code):
+		case len(line) < len(code) || !whole:
+			return NeedMore
+		case len(line) == len(code) || code[len(code)-1] == ' ' || line[len(code)] == ' ':
+			return Yes
+		}
+	}
+	return No
 }
 
 // memcachedBinary checks the 24-byte headers: magic, opcode, key, extras and total lengths that fit one another.
@@ -63,13 +96,13 @@ func memcachedBinary(request, reply []byte, r *Result) Verdict {
 	}
 	keyLength := be16(request[2:])
 	extras, body := int(request[4]), be32(request[8:])
-	if request[5] != 0 || request[1] > 0x48 || body > 1<<24 || keyLength+extras > body || keyLength > 250 {
+	if request[1] > 0x48 || body > 1<<24 || keyLength+extras > body || keyLength > 250 {
 		return No
 	}
 	if len(reply) < header {
 		return NeedMore
 	}
-	if reply[0] != 0x81 || reply[1] != request[1] {
+	if reply[0] != 0x81 || reply[1]&^0x0f != request[1]&^0x0f && reply[1] != request[1] || be32(reply[8:]) < be16(reply[2:])+int(reply[4]) || reply[1] > 0x48 {
 		return No
 	}
 	r.Object("memcached").Int("opcode", int64(request[1]))

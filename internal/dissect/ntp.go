@@ -39,13 +39,13 @@ func inspectNTP(c *Conversation, r *Result) Verdict {
 
 // ntpTime checks a time message: 48 bytes, then extension fields or a message authentication code, in words of four.
 func ntpTime(d *Datagram, o *Object) Verdict {
-	const header, maxStratum, maxPoll, reference = 48, 16, 17, 12
+	const header, maxStratum, maxPoll, reference, unsaid = 48, 16, 17, 12, 0x20 // clients that say little send that precision
 	b := d.Payload
 	if len(b) < header || !ntpTrailer(b[header:], d.Length-header) {
 		return No
 	}
 	stratum, poll, precision := b[1], int8(b[2]), int8(b[3])
-	if stratum > maxStratum || poll < -6 || poll > maxPoll || precision > 8 || precision < -64 {
+	if stratum > maxStratum || poll < -6 || poll > maxPoll || precision > 8 && b[3] != unsaid || precision < -64 {
 		return No
 	}
 	if delay, dispersion := be16(b[4:]), be16(b[8:]); delay > 0x40 && delay < 0xffc0 || dispersion > 0x100 {
@@ -83,7 +83,7 @@ func ntpTrailer(b []byte, length int) bool {
 func ntpControl(d *Datagram) Verdict {
 	const header, response, unsetTrap, authenticated = 12, 0x80, 31, 24
 	b := d.Payload
-	if len(b) < header || b[0]>>6 != 0 {
+	if len(b) < header { // the leap bits say nothing here, and ntpq sets them
 		return No
 	}
 	if operation := b[1] & 0x1f; operation > 12 && operation != unsetTrap || b[1]&response == 0 && b[1]>>5 != 0 {

@@ -8,30 +8,48 @@ var _ = register(Protocol{
 	Over: UDP, Ports: []uint16{623, 664}, Start: Of(6), MinLength: 4, Inspect: inspectRMCP,
 })
 
+// inspectRMCP tells the newest datagram's class, IPMI where any has it: a console finds its host with a ping of ASF.
 func inspectRMCP(c *Conversation, r *Result) Verdict {
-	const header, version, classASF, classIPMI = 4, 6, 6, 7
-	d := &c.Datagrams[0]
-	b := d.Payload
-	if len(b) < header || b[0] != version || b[1] != 0 {
-		return No
+	class := No
+	for i := range c.Datagrams {
+		switch v, ipmi := rmcpClass(c, &c.Datagrams[i]); {
+		case v == No:
+		case ipmi:
+			r.Object("rmcp").String("class", "ipmi")
+			return Yes
+		default:
+			class = v
+		}
 	}
-	o := r.Object("rmcp")
+	switch class {
+	case YesMore:
+		r.Object("rmcp").String("class", "asf")
+	case Yes: // an acknowledgment
+		return YesMore
+	}
+	return class
+}
+
+// rmcpClass checks a datagram: YesMore for ASF, Yes for IPMI and for acknowledgments. The reserved byte is for later versions.
+func rmcpClass(c *Conversation, d *Datagram) (v Verdict, ipmi bool) {
+	const header, version, asf, classASF, classIPMI = 4, 6, 4542, 6, 7
+	b := d.Payload
+	if len(b) < header || b[0] != version {
+		return No, false
+	}
 	body, room := b[header:], d.Length-header
 	switch b[3] {
-	case classASF:
-		// Enterprise number 4542 (ASF), type, tag, reserved, length.
-		if len(body) < 8 || be32(body) != 4542 || body[6] != 0 || int(body[7]) != room-8 {
-			return No
+	case classASF: // enterprise number, type, tag, reserved, length
+		if len(body) < 8 || be32(body) != asf || int(body[7]) != room-8 {
+			return No, false
 		}
-		o.String("class", "asf")
-		return Yes
+		return YesMore, false
 	case classIPMI:
-		o.String("class", "ipmi")
-		return verdictIf(isIPMI(body, room))
+		return verdictIf(isIPMI(body, room)), true
 	case classASF | 0x80, classIPMI | 0x80: // an acknowledgment has no data
-		return verdictIf(room == 0 && c.HasPort(623))
+		return verdictIf(room == 0 && b[1] == 0 && c.HasPort(623)), false
 	}
-	return No
+	return No, false
 }
 
 // isIPMI checks a session header and the message's length in it: version 1.5, with an authentication code unless the

@@ -15,6 +15,8 @@ func TestRMCP(t *testing.T) {
 	wantProtocol(t, rmcpPing, "rmcp", `"class":"asf"`)
 	wantProtocol(t, rmcpIPMI, "rmcp", `"class":"ipmi"`)
 	wantProtocol(t, rmcpPlus, "rmcp", `"class":"ipmi"`)
+	wantProtocol(t, udp(623, rmcpPing.says[0], SX("06 00 ff 06 000011be 40 00 00 10 000011be 00000000 81 00 000000000000"), rmcpIPMI.says[0]), "rmcp", `"class":"ipmi"`)
+	wantProtocol(t, udp(623, rmcpPing.says[0], SX("06 00 ff 86"), rmcpPlus.says[0]), "rmcp", `"class":"ipmi"`)
 	wantNot(t, udp(623, CX("06 00 ff 06 000011be 80 00 00 01")), "rmcp")
 	wantNot(t, udp(623, CX("06 00 ff 07 00 00000000 00000000 07 20 18 c8 81 00 38 8e 04 b5")), "rmcp")
 	testTruncations(t, "rmcp", rmcpPing, 12)

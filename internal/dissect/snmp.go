@@ -37,7 +37,7 @@ func inspectSNMP(c *Conversation, r *Result) Verdict {
 	case 0, 1:
 		return snmpCommunity(o, rest, version)
 	case 3:
-		return snmpV3(o, rest)
+		return snmpV3(c, o, rest)
 	}
 	return No
 }
@@ -75,36 +75,95 @@ func snmpCommunity(o *Object, b []byte, version int64) Verdict {
 	return Yes
 }
 
-// snmpV3 reads the header data: identifier, maximum size, flags, security model; then the security parameters, which in
-// the user-based model (RFC 3414 §2.4) name engine and user.
-func snmpV3(o *Object, b []byte) Verdict {
+// snmpHead is what the header of a message of version 3 says, and the security parameters of the user-based model.
+type snmpHead struct {
+	flags        byte
+	userBased    bool
+	engine, user []byte
+}
+
+// parse reads the header data: identifier, maximum size, flags, security model; then the security parameters, which in the user-based
+// model (RFC 3414 §2.4) name engine and user.
+func (h *snmpHead) parse(b []byte) bool {
 	const userBased = 3
 	header, rest, ok := ber.Expect(b, ber.Sequence)
 	if !ok {
-		return No
+		return false
 	}
 	_, header, ok1 := ber.ExpectInt(header)
 	size, header, ok2 := ber.ExpectInt(header)
 	flags, header, ok3 := ber.Expect(header, ber.OctetString)
 	model, header, ok4 := ber.ExpectInt(header)
 	parameters, _, ok5 := ber.Expect(rest, ber.OctetString)
-	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || size < 484 || len(flags) != 1 || flags[0] > 7 || len(header) != 0 || model < 1 {
-		return No // RFC 3412 §6.2: no engine takes less than 484 bytes
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || size < 484 || len(flags) != 1 || len(header) != 0 || model < 1 {
+		return false // RFC 3412 §6.2: no engine takes less than 484 bytes
 	}
-	o.String("version", "3")
-	o.Bool("encrypted", flags[0]&2 != 0)
-	if model != userBased {
-		return Yes
+	h.flags, h.userBased = flags[0], model == userBased
+	if !h.userBased {
+		return true
 	}
 	fields, _, ok := ber.Expect(parameters, ber.Sequence)
-	engine, fields, ok1 := ber.Expect(fields, ber.OctetString)
+	h.engine, fields, ok1 = ber.Expect(fields, ber.OctetString)
 	_, fields, ok2 = ber.ExpectInt(fields)
 	_, fields, ok3 = ber.ExpectInt(fields)
-	user, _, ok4 := ber.Expect(fields, ber.OctetString)
-	if !ok || !ok1 || !ok2 || !ok3 || !ok4 {
+	h.user, _, ok4 = ber.Expect(fields, ber.OctetString)
+	return ok && ok1 && ok2 && ok3 && ok4
+}
+
+// discovers says whether the message only finds out the other engine's identifier and time (RFC 3414 §4), or answers that: it has no
+// user, and its flags say nothing of how others are sent.
+func (h *snmpHead) discovers() bool { return h.userBased && len(h.user) == 0 }
+
+// snmpV3 tells of the first message, or of the first behind a discovery.
+func snmpV3(c *Conversation, o *Object, b []byte) Verdict {
+	const private = 0x02 // of the flags; the reserved ones are to be ignored (RFC 3412 §6.4)
+	var h snmpHead
+	if !h.parse(b) {
 		return No
 	}
-	o.Hex("engine_id", engine)
-	o.Text("user", user)
-	return Yes
+	if h.discovers() {
+		h.afterDiscovery(c)
+	}
+	o.String("version", "3")
+	if !h.discovers() {
+		o.Bool("encrypted", h.flags&private != 0)
+	}
+	o.Hex("engine_id", h.engine)
+	o.Text("user", h.user)
+	return moreOrYes(h.discovers())
+}
+
+// afterDiscovery reads the first message that has a user into h, if there is one.
+func (h *snmpHead) afterDiscovery(c *Conversation) {
+	for i := range c.Datagrams {
+		if h.replace(c.Datagrams[i].Payload) {
+			return
+		}
+	}
+	for _, stream := range [2][]byte{c.toServer, c.toClient} {
+		for range snmpMessages {
+			_, at, length, ok := ber.Header(stream)
+			if !ok || len(stream) < at+length {
+				break
+			}
+			if h.replace(stream[:at+length]) {
+				return
+			}
+			stream = stream[at+length:]
+		}
+	}
+}
+
+// snmpMessages are looked at in each direction of a connection.
+const snmpMessages = 8
+
+func (h *snmpHead) replace(b []byte) bool {
+	message, _, ok := ber.Enter(b, ber.Sequence)
+	version, rest, ok1 := ber.ExpectInt(message)
+	var next snmpHead
+	if !ok || !ok1 || version != 3 || !next.parse(rest) || next.discovers() {
+		return false
+	}
+	*h = next
+	return true
 }

@@ -2,6 +2,11 @@
 
 package dissect
 
+import (
+	"bytes"
+	"slices"
+)
+
 // zookeeper: the connection request and response with their password of 16 bytes, and the words of four letters with their
 // answers.
 var _ = register(Protocol{
@@ -10,10 +15,22 @@ var _ = register(Protocol{
 	Category:  "database",
 	Over:      TCP,
 	Ports:     []uint16{2181},
-	Start:     Of(0).Or(Firsts("ruok", "srvr", "stat", "mntr", "envi", "conf")),
+	Start:     Of(0).Or(Firsts(zookeeperWords...)),
 	MinLength: 4,
 	Inspect:   inspectZooKeeper,
 })
+
+// zookeeperWords are the words that a client can send instead of a request.
+var zookeeperWords = []string{
+	"conf", "cons", "crst", "dump", "envi", "ruok", "srst", "srvr", "stat", "wchs", "wchc", "wchp", "mntr", "isro", "hash", "gtmk", "stmk", "dirs",
+	"icfg", "lsnp", "lead", "orst", "obsr", "sysp",
+}
+
+// zookeeperAnswers begin the answers to them.
+var zookeeperAnswers = []string{
+	"imok", "Zookeeper version: ", "zk_version\t", "Environment:\nzookeeper.version=", "clientPort=", "Connection stats reset.", "Server stats reset.",
+	"SessionTracker dump:", "Session Stats:", "This ZooKeeper instance is not currently serving requests", "datadir_size: ", "Latency stats reset.",
+}
 
 func inspectZooKeeper(c *Conversation, r *Result) Verdict {
 	// Length; version 0, then: last transaction (8), timeout, session (8) and password; or timeout, session and password.
@@ -40,17 +57,59 @@ func inspectZooKeeper(c *Conversation, r *Result) Verdict {
 		r.Object("zookeeper").Int("timeout_ms", int64(be32(b[at-8-4:])))
 		return Yes
 	}
-	return zookeeperWord(c)
+	return zookeeperWord(c, r)
 }
 
-// zookeeperWord decides by the answer to a word.
-func zookeeperWord(c *Conversation) Verdict {
+// zookeeperWord decides by the answer to a word, behind which a line can end.
+func zookeeperWord(c *Conversation, r *Result) Verdict {
+	const length, longest = 4, 6
 	word, answer := c.ToServer(), c.ToClient()
-	if len(word) > 0 && word[0] == 0 || len(word) > 6 {
-		return moreIf(len(word) > 0 && word[0] == 0)
+	if len(word) < length || word[0] == 0 || len(word) > longest || !slices.Contains(zookeeperWords, string(word[:length])) {
+		return moreIf(len(word) < length || word[0] == 0)
 	}
-	if hasAnyPrefix(answer, []string{"imok", "Zookeeper version: ", "zk_version\t", "Environment:\nzookeeper.version=", "clientPort="}) && len(word) >= 4 {
+	if rest := word[length:]; len(rest) > 0 && rest[0] != '\n' && rest[0] != '\r' {
+		return No
+	}
+	word = word[:length]
+	if v := zookeeperAnswer(word, answer); v != Yes {
+		return v
+	}
+	r.Object("zookeeper").Text("command", word)
+	return Yes
+}
+
+func zookeeperAnswer(word, answer []byte) Verdict {
+	const refused, refusedAt = " is not executed because it is not in the whitelist.", 4
+	if hasAnyPrefix(answer, zookeeperAnswers) {
 		return Yes
 	}
-	return moreIf(len(answer) < 4)
+	if hasPrefix(answer, string(word)) {
+		return verdictOf(answer[refusedAt:], refused)
+	}
+	switch string(word) {
+	case "isro": // read-write, read-only, or no server yet
+		if string(answer) == "rw" || string(answer) == "ro" || string(answer) == "null" {
+			return Yes
+		}
+	case "cons": // " /192.0.2.1:40000[1](queued=0,recved=1,sent=0)"
+		if line := bytes.TrimLeft(answer, "\n"); hasPrefix(line, " /") && bytes.Contains(line, []byte("(queued=")) {
+			return Yes
+		}
+	case "wchs":
+		if bytes.Contains(answer, []byte(" connections watching ")) {
+			return Yes
+		}
+	}
+	return moreIf(len(answer) < zookeeperPeek && isPrintable(answer) && (len(answer) == 0 || len(answer) < 4 || slices.ContainsFunc(zookeeperAnswers, func(begin string) bool { return couldBe(answer, begin) })))
+}
+
+// zookeeperPeek is how much of an answer is waited for.
+const zookeeperPeek = 64
+
+// verdictOf says whether b begins with text, or may with more bytes.
+func verdictOf(b []byte, text string) Verdict {
+	if hasPrefix(b, text) {
+		return Yes
+	}
+	return moreIf(couldBe(b, text))
 }
