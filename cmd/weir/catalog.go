@@ -19,7 +19,7 @@ func newCatalog() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "catalog",
 		Short: "Look into the catalog of applications",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	var files []string
@@ -27,21 +27,21 @@ func newCatalog() *cobra.Command {
 	load := func() (*catalog.Catalog, error) { return catalog.Load(files...) }
 	c.AddCommand(
 		&cobra.Command{
-			Use: "list", Short: "List all applications", Args: cobra.NoArgs,
+			Use: "list", Short: "List all applications", Args: noArguments,
 			RunE: func(c *cobra.Command, _ []string) error { return listApplications(c, load, "") },
 		},
 		&cobra.Command{
-			Use: "search TEXT", Short: "List the applications whose id, name, category or domains hold a text", Args: cobra.ExactArgs(1),
+			Use: "search TEXT", Short: "List the applications whose id, name, category or domains hold a text", Args: needs("a text", false),
 			Example: "  weir catalog search netflix\n  weir catalog search nflxvideo.net",
 			RunE:    func(c *cobra.Command, args []string) error { return listApplications(c, load, args[0]) },
 		},
 		&cobra.Command{
-			Use: "show ID|HOST|ADDRESS", Short: "Show an application, or which one a host name or an address belongs to", Args: cobra.ExactArgs(1),
+			Use: "show ID|HOST|ADDRESS", Short: "Show an application, or which one a host name or an address belongs to", Args: needs("an id, a host or an address", false),
 			Example: "  weir catalog show netflix\n  weir catalog show www.example.com\n  weir catalog show 149.154.167.50",
 			RunE:    func(c *cobra.Command, args []string) error { return showApplication(c, load, args[0]) },
 		},
 		&cobra.Command{
-			Use: "check FILE…", Short: "Check files of applications for mistakes", Args: cobra.MinimumNArgs(1),
+			Use: "check FILE…", Short: "Check files of applications for mistakes", Args: needs("a file of applications", true),
 			RunE: checkCatalogs,
 		},
 		newRisks(),

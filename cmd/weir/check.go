@@ -39,7 +39,7 @@ Exit status: 0 where weir can run, 1 where it can't, 2 for wrong usage.`,
   weir check -i eth0 -i 'ppp*'  what weir run -i eth0 -i 'ppp*' would do
   weir check --listen 1m -i eth1  which networks the traffic at a mirror port shows
   weir check --json | jq .mode`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			selection, err := topology.NewSelection(o.Interfaces...)
 			if err != nil {

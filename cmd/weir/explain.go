@@ -28,7 +28,7 @@ Where no weir is running, an address is explained by this machine's routes as th
 Exit status: 0 with an explanation, 1 where there is none, 2 for wrong usage.`,
 		Example: `  weir explain 192.168.1.20
   weir explain 5f0c9a1e                   the id of a record, or its beginning`,
-		Args: cobra.ExactArgs(1),
+		Args: needs("the id of a flow, or an address", false),
 		RunE: func(c *cobra.Command, args []string) error {
 			lines, err := explain(&o, args[0])
 			if err != nil {

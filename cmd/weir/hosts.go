@@ -28,7 +28,7 @@ card, and what they seem to be. Those seen last come first. --json has the evide
 Exit status: 0 with a list, 1 where no weir answers, 2 for wrong usage.`,
 		Example: `  weir hosts
   weir hosts --json | jq '.[] | select(.kind.value == "printer")'`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			answer, err := control.Ask(socket, &control.Request{Hosts: true})
 			if err != nil {

@@ -64,7 +64,22 @@ func openInput(ctx context.Context, name string) (*pcapfile.Reader, error) {
 	if name == "-" {
 		return pcapfile.NewReader(&stoppable{ctx, os.Stdin}, "standard input")
 	}
-	return pcapfile.Open(name)
+	info, err := os.Stat(name)
+	if err != nil || info.Mode().IsRegular() || info.IsDir() {
+		return pcapfile.Open(name)
+	}
+	// A pipe is opened without waiting for who writes to it: reading waits, and stops when it is told to.
+	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	r, err := pcapfile.NewReader(&stoppable{ctx, file}, name)
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	r.OnClose(file.Close)
+	return r, nil
 }
 
 // totalSize is what all inputs have together, 0 where that is unknown.
@@ -94,6 +109,10 @@ func (s *stoppable) Read(p []byte) (int, error) {
 		if n == 0 || errors.Is(err, unix.EINTR) {
 			continue
 		}
-		return s.file.Read(p)
+		n, err = s.file.Read(p)
+		if errors.Is(err, unix.EAGAIN) { // another reader was first
+			continue
+		}
+		return n, err
 	}
 }

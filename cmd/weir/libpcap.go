@@ -16,7 +16,7 @@ func newLibpcapCapture() *cobra.Command {
 	return &cobra.Command{
 		Use:    agent.LibpcapCommand,
 		Hidden: true,
-		Args:   cobra.NoArgs,
+		Args:   noArguments,
 		RunE:   func(*cobra.Command, []string) error { return libpcap.Capture(os.Stdin, os.Stdout) },
 	}
 }

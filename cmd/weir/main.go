@@ -34,7 +34,7 @@ func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e
 
 func main() {
 	sandbox.Init()
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(os.Args[1:], newOutput(), os.Stderr))
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -43,6 +43,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.Execute()
+	if out, ok := stdout.(*output); ok && err == nil && out.err != nil {
+		err = fmt.Errorf("write output: %w", out.err)
+	}
 	if err == nil {
 		return exitOK
 	}
@@ -67,9 +70,12 @@ func newRoot() *cobra.Command {
 		Long:          "weir names the protocol and the application of every flow, on live interfaces and in capture files.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          noArguments,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetFlagErrorFunc(flagError)
+	root.Version = version
+	root.SetVersionTemplate("weir {{.Version}}\n")
 	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newHosts(), newLibpcapCapture(), newReplay(), newCatalog(), newVersion())
 	return root
 }

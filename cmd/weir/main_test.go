@@ -129,8 +129,9 @@ func TestReplayBadInput(t *testing.T) {
 		{"no packets wanted", []string{"--max-packets-tcp", "0", capture}, 2, []string{"--max-packets-tcp"}, false},
 		{"too many workers", []string{"--workers", "257", capture}, 2, []string{"--workers 257", "256"}, false},
 		{"fewer than no workers", []string{"--workers", "-1", capture}, 2, []string{"--workers -1"}, false},
-		{"no file named", nil, 2, []string{"arg"}, false},
+		{"no file named", nil, 2, []string{"needs an argument: a capture file"}, false},
 		{"unknown flag", []string{"--colour", capture}, 2, []string{"--colour"}, false},
+		{"updates backwards in time", []string{"--update-every", "-1s", capture}, 2, []string{"--update-every -1s", "negative"}, false},
 		{"missing catalog", []string{"--catalog", "/no/such.yaml", capture}, 2, []string{"/no/such.yaml"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

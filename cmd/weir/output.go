@@ -37,6 +37,7 @@ type records struct {
 }
 
 func newRecords(o *replayOptions, stdout io.Writer) *records {
+	needOutput(stdout)
 	out := bufio.NewWriterSize(stdout, 256<<10)
 	r := &records{live: o.realtime, writer: newFlowWriter(o.output, out, terminalWidth(stdout)), out: out, quit: make(chan struct{})}
 	if r.live {
@@ -47,6 +48,7 @@ func newRecords(o *replayOptions, stdout io.Writer) *records {
 
 // newLiveRecords writes the flows of live interfaces. What follows the flows, the caller tells.
 func newLiveRecords(output string, stdout io.Writer) *records {
+	needOutput(stdout)
 	patient := newPatientWriter(stdout)
 	out := bufio.NewWriterSize(patient, 64<<10)
 	w := newFlowWriter(output, out, terminalWidth(stdout))

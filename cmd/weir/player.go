@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/weirnet/weir/internal/capture/pcapfile"
 	"github.com/weirnet/weir/internal/engine"
+	"github.com/weirnet/weir/internal/packet"
 )
 
 // player reads frames into the pipeline, until its context ends.
@@ -63,8 +65,7 @@ func (p *player) input(ctx context.Context, in *input) error {
 func (p *player) file(ctx context.Context, r *pcapfile.Reader) error {
 	var in pcapfile.Frame
 	var out engine.Frame
-	var links []pcapfile.Interface
-	var numbers []uint16
+	places := interfaces{pipeline: p.pipeline}
 	for {
 		if err := r.Next(&in); err != nil {
 			if errors.Is(err, io.EOF) {
@@ -81,13 +82,10 @@ func (p *player) file(ctx context.Context, r *pcapfile.Reader) error {
 				return nil
 			}
 		}
-		if in.Interface >= len(numbers) {
-			links = r.Interfaces()
-			for _, i := range links[len(numbers):] {
-				numbers = append(numbers, p.pipeline.AddInterface(i.Name))
-			}
+		if in.Interface >= len(places.links) {
+			places.add(r.Interfaces())
 		}
-		link := links[in.Interface].LinkType
+		link := places.links[in.Interface].LinkType
 		if p.filter != nil {
 			ok, err := p.filter.match(link, in.Data, in.Length)
 			if err != nil {
@@ -100,8 +98,50 @@ func (p *player) file(ctx context.Context, r *pcapfile.Reader) error {
 		if p.options.realtime && !p.wait(ctx, in.Time) {
 			return errInterrupted
 		}
-		out = engine.Frame{Data: in.Data, Length: in.Length, Time: in.Time, Interface: numbers[in.Interface], Link: link}
+		out = engine.Frame{Data: in.Data, Length: in.Length, Time: in.Time, Link: link}
+		places.set(&out, &in)
 		p.pipeline.Frame(&out)
+	}
+}
+
+// interfaces are those of one file.
+type interfaces struct {
+	pipeline *engine.Pipeline
+	links    []pcapfile.Interface
+	numbers  []uint16          // by interface: the pipeline's number for its name
+	origins  []uint64          // by interface: the same for one that is declared again, in another section
+	known    map[string]uint64 // origins
+}
+
+// add makes those known that all has beyond the ones before.
+func (i *interfaces) add(all []pcapfile.Interface) {
+	if i.known == nil {
+		i.known = map[string]uint64{}
+	}
+	for _, link := range all[len(i.links):] {
+		name := link.Name
+		if name == "" {
+			name = "\x00" + strconv.Itoa(link.Number)
+		}
+		origin, ok := i.known[name]
+		if !ok {
+			origin = uint64(len(i.known) + 1)
+			i.known[name] = origin
+		}
+		i.numbers, i.origins = append(i.numbers, i.pipeline.AddInterface(link.Name)), append(i.origins, origin)
+	}
+	i.links = all
+}
+
+// set says of a frame where it was captured and which way it went, as far as the file or the link's header says it.
+func (i *interfaces) set(f *engine.Frame, in *pcapfile.Frame) {
+	f.Interface, f.Direction = i.numbers[in.Interface], in.Direction
+	ifindex, direction := packet.Cooked(f.Link, in.Data)
+	if f.Direction == packet.DirectionUnknown {
+		f.Direction = direction
+	}
+	if len(i.known) > 1 || ifindex != 0 {
+		f.Origin = i.origins[in.Interface]<<32 | uint64(ifindex)
 	}
 }
 

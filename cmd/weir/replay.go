@@ -42,6 +42,7 @@ type replayOptions struct {
 	realtime        bool
 	keepTunnels     bool
 	ignoreVLAN      bool
+	countEach       bool
 	catalogs        []string
 	panicDir        string
 	noProgress      bool
@@ -56,6 +57,10 @@ func newReplay() *cobra.Command {
 		Long: `Read capture files (pcap or pcapng, also compressed with gzip or zstd; - is standard input) and name the
 protocol and the application of every flow in them. Several files are read one after the other, as one capture.
 
+Where a capture says the interface of its packets (tcpdump -i any, pcapng of several interfaces), a packet that is forwarded is in it
+more than once: it is counted where it comes in, as weir run does, and the flow of a connection under address translation is one, in
+the addresses by which it came in. --count-each counts each.
+
 Exit status: 0 when every packet was read (a file that ends between two packets is worth a warning only); 1 when a file is
 truncated or corrupt, or weir was interrupted (what could be read is reported); 2 when nothing could be done, or the
 output can't be written.`,
@@ -64,7 +69,7 @@ output can't be written.`,
   tcpdump -w - -c 1000 | weir replay --output csv -
   weir replay --lan-network 192.168.0.0/16 capture.pcap
   weir replay --filter 'udp port 443' big.pcap.zst`,
-		Args: cobra.MinimumNArgs(1),
+		Args: needs("a capture file, or - for standard input", true),
 		RunE: func(c *cobra.Command, files []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, unix.SIGTERM)
 			defer stop()
@@ -83,6 +88,7 @@ output can't be written.`,
 	f.BoolVar(&o.realtime, "realtime", false, "replay at the speed at which the packets were captured")
 	f.BoolVar(&o.keepTunnels, "keep-tunnels", false, "do not look into tunnels")
 	f.BoolVar(&o.ignoreVLAN, "ignore-vlan", false, "packets in different VLANs are of one flow (mirror ports that give each direction a VLAN of its own)")
+	f.BoolVar(&o.countEach, "count-each", false, "count a packet each time that the capture shows it, on each interface (default: once, where it comes in)")
 	networkFlag(f, &o.networks)
 	f.StringArrayVar(&o.catalogs, "catalog", nil, "a file with applications that adds to and overrides the built-in catalog")
 	f.StringVar(&o.panicDir, "panic-dir", "", "where packets over which a dissector broke are saved (default: nowhere)")
@@ -118,6 +124,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	p.progress = newProgress(stderr, o.noProgress || records.live && terminalWidth(stdout) > 0)
 	p.pipeline = engine.NewPipeline(engine.Config{
 		MaxPacketsTCP: o.maxPacketsTCP, MaxPacketsOther: o.maxPacketsOther, KeepTunnels: o.keepTunnels, IgnoreVLAN: o.ignoreVLAN,
+		CountEach:   o.countEach,
 		UpdateEvery: o.updateEvery, Flows: flow.Config{MaxFlows: o.maxFlows}, Classifier: classify.New(apps), Protocols: dissect.NewTable(),
 		OnPanic: panics.add,
 	}, o.workers, 0, o.placed(records.flow))
@@ -135,8 +142,11 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 		var counters metric.Snapshot
 		totals := p.pipeline.Totals()
 		totals.Collect(&counters)
-		for c, n := range counters.Happened(metric.Loss) {
-			fmt.Fprintf(stderr, "weir: %d %s\n", n, c.Help)
+		for c, n := range counters.Happened(metric.Notice) {
+			// A capture of ARP only has no records, and what was left out changes the counts: that is said.
+			if c.Class == metric.Loss || totals.Packets == 0 || c.Name == metric.CopiesName {
+				fmt.Fprintf(stderr, "weir: %d %s\n", n, c.Help)
+			}
 		}
 	}
 	if readErr = errors.Join(readErr, broken); readErr != nil {
@@ -164,6 +174,9 @@ func (o *replayOptions) check(stdout io.Writer) error {
 	}
 	if o.maxPacketsTCP < 1 || o.maxPacketsOther < 1 || o.maxPacketsTCP > 200 || o.maxPacketsOther > 200 || o.maxFlows < 1 {
 		return errors.New("--max-packets-tcp and --max-packets-other must be 1 to 200, --max-flows at least 1")
+	}
+	if o.updateEvery < 0 {
+		return fmt.Errorf("--update-every %s: must not be negative", o.updateEvery)
 	}
 	if o.workers == 0 {
 		o.workers = min(runtime.GOMAXPROCS(0), 4)

@@ -35,6 +35,35 @@ func TestReplayTellsLosses(t *testing.T) {
 	if _, out, stderr := weir("replay", "-o", "table", lossy); stderr != "" || !strings.Contains(out, "2 packets not decoded: ") {
 		t.Errorf("table: %q on standard error, got:\n%s", stderr, out)
 	}
+	nothing := captureFile(t, packet.LinkEthernet, frameAt{0, append(make([]byte, 12), 0x08, 0x06, 0, 1)}, frameAt{1, make([]byte, 10)})
+	for _, output := range []string{"ndjson", "csv", "table", "none"} { // the last two say it in their summary
+		status, out, stderr := weir("replay", "-o", output, nothing)
+		for _, cause := range []string{"1 packets not decoded: not-ip\n", "1 packets not decoded: truncated\n"} {
+			if status != 0 || strings.Count(out+stderr, cause) != 1 || (output == "ndjson" || output == "csv") != strings.Contains(stderr, cause) {
+				t.Errorf("nothing decoded, %s: status %d, %q not said rightly: %q, %q", output, status, cause, out, stderr)
+			}
+		}
+	}
+}
+
+// TestReplayCountsOnce: a packet that a capture of all interfaces shows as it comes in and as it goes out is counted once, the
+// summary says so, and --count-each counts both.
+func TestReplayCountsOnce(t *testing.T) {
+	cooked := func(ifindex, packetType byte, ttl byte) []byte { // LINKTYPE_LINUX_SLL2
+		header := []byte{8, 0, 0, 0, 0, 0, 0, ifindex, 0, 1, packetType, 6, 2, 0, 0, 0, 0, 1, 0, 0}
+		b := ipv4(1, 17, datagram(60001))
+		b[8] = ttl
+		return append(header, b...)
+	}
+	forwarded := captureFile(t, packet.LinkLinuxSLL2, frameAt{0, cooked(2, 0, 64)}, frameAt{1, cooked(3, 4, 63)})
+	for _, c := range []struct {
+		flag, packets, copies string
+	}{{"--no-progress", `"packets":1,`, "1 packets left out as they went out"}, {"--count-each", `"packets":2,`, ""}} {
+		status, out, stderr := weir("replay", "-o", "ndjson", c.flag, forwarded)
+		if status != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(out, c.packets) || !strings.Contains(stderr, c.copies) || c.copies == "" && stderr != "" {
+			t.Errorf("%s: status %d, %q, %q", c.flag, status, out, stderr)
+		}
+	}
 }
 
 func TestReplayMoreFilesThanMayBeOpen(t *testing.T) {
@@ -103,6 +132,27 @@ func TestReplayNamedPipe(t *testing.T) {
 	}
 	if err := <-written; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestReplayPipeWithoutWriter: a replay that waits for the first byte ends when it is told to.
+func TestReplayPipeWithoutWriter(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	options := replayOptions{output: "ndjson", workers: 1, maxPacketsTCP: 10, maxPacketsOther: 8, maxFlows: 64}
+	go func() { ended <- replay(ctx, &options, []string{pipe}, io.Discard, io.Discard) }()
+	stop()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, errInterrupted) {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it doesn't end")
 	}
 }
 

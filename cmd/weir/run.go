@@ -50,7 +50,7 @@ Exit status: 0 when it was told to end, 1 when it had to end, 2 when it could no
   weir run -i 'eth*' --duration 1m | jq .application
   weir run --mode libpcap --filter 'not port 22'
   weir run -i mirror0 --promiscuous --lan-network 10.0.0.0/8 --lan-network 2001:db8::/32`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := checkOutput(&output, c.OutOrStdout(), "table", "ndjson", "csv", "none"); err != nil {
 				return err
@@ -176,6 +176,10 @@ func summarise(s *agent.Status, stderr io.Writer) {
 	fmt.Fprintf(stderr, "weir: %d packets, %s in %d flows on %s in %s; %d packets were looked into\n", t.Packets, bytesText(t.WireBytes),
 		t.Flows.Created, strings.Join(s.Interfaces, ", "), s.Elapsed.Round(10*time.Millisecond), s.Sampled)
 	for c, n := range s.Counters.Happened(metric.Notice) {
-		fmt.Fprintf(stderr, "weir:   %d %s\n", n, c.Help)
+		help := c.Help
+		if s.KernelCounts { // the workers see the first packets of each flow only
+			help = strings.Replace(help, "packets not decoded", "of the packets that were looked into, not decoded", 1)
+		}
+		fmt.Fprintf(stderr, "weir:   %d %s\n", n, help)
 	}
 }

@@ -4,12 +4,15 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/metric"
@@ -26,7 +29,7 @@ type tableWriter struct {
 	live  bool // the caller tells how much was captured
 
 	rows   [][columns]string // held back until the widths are known
-	widths [columns]int
+	widths widths
 
 	applications, protocols map[string]*sum
 }
@@ -37,13 +40,8 @@ type sum struct {
 	flows, packets, bytes uint64
 }
 
-const (
-	columns = 8
-	// heldRows is how many rows are looked at for the columns' widths before the first is written.
-	heldRows = 500
-
-	directionColumn = 3
-)
+// heldRows is how many rows are looked at for the columns' widths before the first is written.
+const heldRows = 500
 
 var tableHeader = [columns]string{"proto", "client", "server", "direction", "protocol", "application", "bytes", "host"}
 
@@ -71,8 +69,8 @@ func (w *tableWriter) flow(f *record.Flow) error {
 		direction = ""
 	}
 	row := [columns]string{packet.ProtoName(f.Proto), endText(f.Client), endText(f.Server), direction, protocol, application,
-		bytesText(f.Client.Bytes + f.Server.Bytes), string(f.Hostname)}
-	if w.widths != [columns]int{} {
+		bytesText(f.Client.Bytes + f.Server.Bytes), printable(f.Hostname)}
+	if w.widths != (widths{}) {
 		return w.row(row)
 	}
 	if w.rows = append(w.rows, row); len(w.rows) == heldRows {
@@ -91,11 +89,7 @@ func (w *tableWriter) release() error {
 		header[directionColumn] = ""
 	}
 	w.rows = slices.Insert(w.rows, 0, header)
-	for _, row := range w.rows {
-		for i, text := range row {
-			w.widths[i] = max(w.widths[i], len(text))
-		}
-	}
+	w.widths = fit(w.rows, w.width, w.live || len(w.rows) > heldRows)
 	for _, row := range w.rows {
 		if err := w.row(row); err != nil {
 			return err
@@ -105,25 +99,22 @@ func (w *tableWriter) release() error {
 	return nil
 }
 
+// row writes a row: cut to the terminal, whole elsewhere.
 func (w *tableWriter) row(row [columns]string) error {
-	const bytesColumn = 6
-	var line strings.Builder
-	for i, text := range row {
-		switch {
-		case i == directionColumn && w.widths[i] == 0: // nothing is known of it
-			continue
-		case i == bytesColumn: // numbers stand at the right
-			fmt.Fprintf(&line, "%*s  ", w.widths[i], text)
-		default:
-			fmt.Fprintf(&line, "%-*s  ", w.widths[i], text)
-		}
+	if w.width == 0 && w.widths[directionColumn] == 0 {
+		row[directionColumn] = "" // nothing was known of it before
 	}
-	text := line.String()
-	if w.width > 0 && len(text) > w.width {
-		text = text[:w.width]
-	}
-	_, err := fmt.Fprintln(w.out, strings.TrimRight(text, " "))
+	_, err := fmt.Fprintln(w.out, w.widths.line(row, w.width == 0))
 	return err
+}
+
+// printable is text of the wire for a terminal: what is not printable is escaped.
+func printable(text []byte) string {
+	if !utf8.Valid(text) || bytes.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		quoted := strconv.QuoteToASCII(string(text))
+		return quoted[1 : len(quoted)-1]
+	}
+	return string(text)
 }
 
 func endText(e record.Endpoint) string {
@@ -148,7 +139,7 @@ func (w *tableWriter) end(t engine.Totals, elapsed time.Duration) error {
 	if err := w.release(); err != nil {
 		return err
 	}
-	if w.widths != [columns]int{} {
+	if w.widths != (widths{}) {
 		fmt.Fprintln(w.out)
 	}
 	w.sums("application", w.applications)
@@ -172,9 +163,10 @@ func (w *tableWriter) sums(title string, m map[string]*sum) {
 	all := slices.SortedFunc(maps.Values(m), func(a, b *sum) int {
 		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.name, b.name))
 	})
-	fmt.Fprintf(w.out, "%-28s %9s %11s %9s\n", title, "flows", "packets", "bytes")
+	const wide = 28
+	fmt.Fprintf(w.out, "%-*s %9s %11s %9s\n", wide, title, "flows", "packets", "bytes")
 	for _, s := range all {
-		fmt.Fprintf(w.out, "%-28s %9d %11d %9s\n", s.name, s.flows, s.packets, bytesText(s.bytes))
+		fmt.Fprintf(w.out, "%-*s %9d %11d %9s\n", wide, cutEnd(s.name, wide), s.flows, s.packets, bytesText(s.bytes))
 	}
 	fmt.Fprintln(w.out)
 }

@@ -26,7 +26,7 @@ func newTop() *cobra.Command {
 Keys: 1 2 3 applications, protocols, hosts; arrows and enter to look into a host; s sort, / filter, p pause, ? help, q quit.`,
 		Example: `  weir top
   weir top -i lan0 -i wan0 --no-color`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if terminalWidth(os.Stdout) == 0 || terminalWidth(os.Stdin) == 0 {
 				return top.ErrNoTerminal

@@ -18,7 +18,7 @@ func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, and what this build can do",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintf(c.OutOrStdout(), "weir %s %s %s/%s\nfilter expressions: %s\nprotocols: %d\n",
 				version, runtime.Version(), runtime.GOOS, runtime.GOARCH, filterSupport, len(dissect.NewTable().Names()))

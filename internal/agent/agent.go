@@ -59,6 +59,9 @@ func (o *Options) Check() (topology.Selection, error) {
 	default:
 		return topology.Selection{}, fmt.Errorf("--mode %q: must be auto, ebpf, libpcap or afpacket", o.Mode)
 	}
+	if err := o.checkHook(); err != nil {
+		return topology.Selection{}, err
+	}
 	cpus, err := allowedCPUs()
 	if err != nil {
 		return topology.Selection{}, err

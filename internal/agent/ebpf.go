@@ -33,7 +33,7 @@ func openEBPF(o *Options) (backend, error) {
 		return nil, err
 	}
 	b := &ebpfBackend{loader: l}
-	if o.Mode == ModeAuto {
+	if o.Mode == ModeAuto || o.Hook != "" {
 		if err := b.try(o); err != nil {
 			return nil, errors.Join(err, b.Close())
 		}
@@ -43,25 +43,30 @@ func openEBPF(o *Options) (backend, error) {
 
 // try attaches to the interfaces that are to be watched, so that another mode can be taken where one refuses. It is with clsact that
 // this happens: without CAP_NET_ADMIN, or where another qdisc is in its place. tcx on one interface means tcx on all.
+// A hook that was named has to be had on one of them: some links have no Ethernet, which XDP wants.
 func (b *ebpfBackend) try(o *Options) error {
 	links, err := matching(o)
 	if err != nil {
 		return err
 	}
+	var refused error
 	for _, l := range links {
 		raw, err := isRaw(l.Name)
 		if err != nil {
 			continue // gone, or no mode can read it
 		}
 		how, err := b.loader.Attach(l.Index, raw)
-		if err != nil && !isGone(err) {
-			return fmt.Errorf("watch %s: %w", l.Name, err)
-		}
-		if how == "tcx" {
-			break
+		switch {
+		case err == nil && (how == "tcx" || o.Hook != ""):
+			return nil
+		case err != nil && !isGone(err):
+			refused = errors.Join(refused, fmt.Errorf("watch %s: %w", l.Name, err))
+			if o.Hook == "" {
+				return refused
+			}
 		}
 	}
-	return nil
+	return refused
 }
 
 func loadKernel(o *Options, hook string) (*kernel.Loader, error) {

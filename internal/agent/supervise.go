@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/weirnet/weir/internal/helper"
@@ -34,9 +35,14 @@ func Supervise(o *Options, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkNames(selection); err != nil {
+	links, err := topology.List()
+	if err != nil {
 		return err
 	}
+	if err := checkNames(selection, links); err != nil {
+		return err
+	}
+	sayAbsent(o, links, os.Stderr)
 	b, refused, err := openBackend(o)
 	if err != nil {
 		return err
@@ -74,11 +80,7 @@ func Supervise(o *Options, args []string) error {
 }
 
 // checkNames refuses names that no interface has.
-func checkNames(selection topology.Selection) error {
-	links, err := topology.List()
-	if err != nil {
-		return err
-	}
+func checkNames(selection topology.Selection, links topology.Links) error {
 	missing := selection.Missing(links)
 	if len(missing) == 0 {
 		return nil

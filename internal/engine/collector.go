@@ -32,6 +32,7 @@ type learned struct {
 
 // pending is a flow's record on its way to the collector, with what the record refers to.
 type pending struct {
+	first          int64 // when the flow began, by the steady clock
 	number         uint64
 	record         record.Flow
 	text           []byte
@@ -156,7 +157,7 @@ func (c *collector) finish(e *pending) {
 	}
 	var name []byte
 	if len(r.Hostname) == 0 {
-		name = c.hints.Name(r.Client.Addr.Addr(), r.Server.Addr.Addr(), r.FirstSeen)
+		name = c.hints.Name(r.Client.Addr.Addr(), r.Server.Addr.Addr(), e.first)
 	}
 	app := c.classifier.Guess(name, r.Server.Addr.Addr(), e.certificate)
 	if app.ID != "" {

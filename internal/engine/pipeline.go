@@ -32,6 +32,8 @@ type Pipeline struct {
 	number    uint64
 	now       int64 // the current tick
 	begun     bool
+	clock     steadyClock
+	once      *once // nil until a frame says where it was captured
 
 	// With more than one worker:
 	seed    maphash.Seed
@@ -70,7 +72,9 @@ const (
 func NewPipeline(c Config, n, hints int, emit func(*record.Flow) error) *Pipeline {
 	p := &Pipeline{collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), emit: emit}}
 	for range max(n, 1) {
-		p.workers = append(p.workers, newWorker(c))
+		w := newWorker(c)
+		w.clock = &p.clock
+		p.workers = append(p.workers, w)
 	}
 	if len(p.workers) > 1 {
 		p.start()
@@ -85,6 +89,7 @@ func (p *Pipeline) AddInterface(name string) uint16 { return p.collector.interfa
 func (p *Pipeline) Frame(f *Frame) {
 	p.number++
 	f.Number = p.number
+	f.Time = p.clock.steady(f.Time)
 	if second := f.Time / tick; second != p.now || !p.begun {
 		p.now, p.begun = second, true
 		p.handOver(true, f.Time)
@@ -102,12 +107,26 @@ func (p *Pipeline) Frame(f *Frame) {
 
 // take gives a frame to the worker, or the workers, that it belongs to.
 func (p *Pipeline) take(f *Frame) {
+	if f.as = nil; p.isCopy(f) {
+		return
+	}
 	if len(p.workers) == 1 {
 		f.depths = allDepths
 		p.workers[0].frame(f)
 		return
 	}
 	p.dispatch(f)
+}
+
+// isCopy says whether a packet was counted already, where it came in.
+func (p *Pipeline) isCopy(f *Frame) bool {
+	if f.Origin == 0 && f.Direction == packet.DirectionUnknown || p.workers[0].CountEach {
+		return false
+	}
+	if p.once == nil {
+		p.once = newOnce()
+	}
+	return p.once.isCopy(f)
 }
 
 // Tick lets time pass without a frame, for captures that are live: now is in nanoseconds since the Unix epoch.
@@ -263,6 +282,8 @@ func (p *Pipeline) dispatch(f *Frame) {
 	d.Decode(f.Link, f.Data, f.Length)
 	if d.IPVersion == 0 {
 		p.depths[0] = 1
+	} else if f.as != nil {
+		f.as.apply(d)
 	}
 	for depth := 0; d.IPVersion != 0; depth++ {
 		p.depths[p.hosts(d)%uint64(len(p.workers))] |= 1 << depth
@@ -328,6 +349,7 @@ type Totals struct {
 	Fragment uint64 // evictions of the fragment caches
 	Hints    uint64 // pairs of client and address that gave way
 	Names    uint64 // names of such a pair that gave way
+	Copies   Copies // frames that show a packet once more
 }
 
 // Collect adds the counts to a snapshot.
@@ -338,6 +360,8 @@ func (t *Totals) Collect(s *metric.Snapshot) {
 	s.Add(metric.FragmentsForgotten, t.Fragment)
 	s.Add(metric.AnswersForgotten, t.Hints)
 	s.Add(metric.AnswerNamesForgotten, t.Names)
+	s.Add(metric.CopiesForwarded, t.Copies.Forwarded)
+	s.Add(metric.CopiesCarried, t.Copies.Carried)
 }
 
 // addAll adds o's counters to t's.
@@ -365,5 +389,10 @@ func (p *Pipeline) Totals() Totals {
 		t.addAll(&o)
 	}
 	t.Hints, t.Names = p.collector.hints.Evicted, p.collector.hints.NamesEvicted
+	if p.once != nil {
+		t.Copies = p.once.Copies
+		t.Frames += p.once.frames
+		t.Bytes += p.once.bytes
+	}
 	return t
 }

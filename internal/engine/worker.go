@@ -28,6 +28,8 @@ type Config struct {
 	UpdateEvery time.Duration
 	// Flows bounds each worker's table.
 	Flows flow.Config
+	// CountEach has a Pipeline count each packet as often as the capture shows it (see once).
+	CountEach bool
 	// Classifier names applications.
 	Classifier *classify.Classifier
 	// Protocols is the table of dissectors.
@@ -54,8 +56,12 @@ type Frame struct {
 	Interface uint16
 	Link      packet.LinkType
 	Segments  uint16 // packets that the frame was on the wire; 0 and 1 mean one
-	isCounted bool   // by the kernel, as ref says
-	isPart    bool   // not the first of the frames in an aggregate, which was counted as one
+	Direction packet.Direction
+	// Origin tells the interfaces of a capture file apart, also those without a name; 0: the file doesn't say.
+	Origin    uint64
+	as        *ends // those under which the packet is counted, nil: its own
+	isCounted bool  // by the kernel, as ref says
+	isPart    bool  // not the first of the frames in an aggregate, which was counted as one
 	ref       capture.FlowRef
 	depths    uint8 // set of the tunnel depths whose packets are this worker's: bit 0 is the outermost
 }
@@ -169,6 +175,7 @@ func (c *Counters) add(o *Counters) {
 type worker struct {
 	Config
 	counters  Counters
+	clock     *steadyClock // of a Pipeline; nil live
 	table     *flow.Table[detail]
 	pool      *dissect.Pool
 	fragments *packet.Fragments
@@ -222,6 +229,9 @@ func (w *worker) frame(f *Frame) {
 	}
 	p := &w.packets[0]
 	p.Decode(f.Link, f.Data, f.Length)
+	if f.as != nil && p.IPVersion != 0 {
+		f.as.apply(p)
+	}
 	network, around := uint32(0), 0
 	if p.Around != packet.TunnelNone {
 		w.tunnels[0], network, around = p.Around, p.Network, 1

@@ -29,6 +29,9 @@ const (
 	RecordsUncarried
 	DevicesForgotten
 
+	CopiesForwarded
+	CopiesCarried
+
 	PacketsRefused
 	FlowsEvicted
 	TunnelLimit
@@ -61,6 +64,9 @@ const (
 )
 
 const (
+	// CopiesName is that of both counters of copies.
+	CopiesName = "weir_copies_total"
+
 	undecoded = "weir_undecoded_packets_total"
 	cut       = "weir_metadata_cut_flows_total"
 	lost      = "weir_capture_lost_packets_total"
@@ -94,6 +100,11 @@ var counters = [numIDs]Counter{
 	RecordsUncarried: {"weir_offloaded_connections_unfollowed_total", "", Loss,
 		"connections that a card forwards and whose end was not waited for: too many were"},
 	DevicesForgotten: {"weir_devices_forgotten_total", "", Loss, "devices forgotten to make room for others"},
+
+	CopiesForwarded: {CopiesName, "forwarded", Notice,
+		"packets left out as they went out: they were counted where they came in (--count-each counts both)"},
+	CopiesCarried: {CopiesName, "carried", Notice,
+		"packets left out on one more interface, such as a VLAN's or a bridge's (--count-each counts each)"},
 
 	PacketsRefused: {"weir_flow_table_refused_packets_total", "", Loss, "packets in no flow: the table was full (--max-flows)"},
 	FlowsEvicted:   {"weir_flow_table_evicted_flows_total", "", Loss, "flows ended early to make room (--max-flows)"},

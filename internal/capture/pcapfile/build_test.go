@@ -147,10 +147,10 @@ func pcapngOfEachBlock(order byteOrder) *pcapng {
 }
 
 var framesOfEachBlock = []Frame{
-	{[]byte("first"), 60, 1_700_000_000_000_001_000, 0},
-	{[]byte("second"), 6, 1_700_000_000_000_000_002, 1},
-	{[]byte("third"), 5, 1_700_000_000_000_000_003, 1},
-	{[]byte("fourth"), 6, 1_700_000_000_000_000_003, 0},
+	{[]byte("first"), 60, 1_700_000_000_000_001_000, 0, 0},
+	{[]byte("second"), 6, 1_700_000_000_000_000_002, 1, 0},
+	{[]byte("third"), 5, 1_700_000_000_000_000_003, 1, 0},
+	{[]byte("fourth"), 6, 1_700_000_000_000_000_003, 0, 0},
 }
 
 func gzipped(t testing.TB, b []byte) []byte {
@@ -207,7 +207,7 @@ func wantFrames(t testing.TB, got, want []Frame) {
 	}
 	for i := range want {
 		g, w := got[i], want[i]
-		if !bytes.Equal(g.Data, w.Data) || g.Length != w.Length || g.Time != w.Time || g.Interface != w.Interface {
+		if !bytes.Equal(g.Data, w.Data) || g.Length != w.Length || g.Time != w.Time || g.Interface != w.Interface || g.Direction != w.Direction {
 			t.Errorf("frame %d: %+v, want %+v", i, g, w)
 		}
 	}

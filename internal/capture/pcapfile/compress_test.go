@@ -12,7 +12,7 @@ import (
 )
 
 // The frames that the captures of this file hold.
-var compressedFrames = []Frame{{[]byte("first"), 5, 1_000_002_000, 0}, {[]byte("second"), 6, 3_000_004_000, 0}}
+var compressedFrames = []Frame{{[]byte("first"), 5, 1_000_002_000, 0, 0}, {[]byte("second"), 6, 3_000_004_000, 0, 0}}
 
 func compressedCapture() []byte {
 	return plainPcap.build(pcapRecord{1, 2, 5, 5, "first"}, pcapRecord{3, 4, 6, 6, "second"})

@@ -108,7 +108,7 @@ func (r *Reader) nextRecord(f *Frame) error {
 	f.Data = b[r.record.headerLength:end:end]
 	f.Length = length(max(captured, original))
 	f.Time = int64(seconds)*1e9 + int64(fraction)*r.record.tick
-	f.Interface = 0
+	f.Interface, f.Direction = 0, packet.DirectionUnknown
 	w.consume(end)
 	return nil
 }

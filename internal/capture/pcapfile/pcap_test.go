@@ -16,7 +16,7 @@ import (
 func TestPcapVariants(t *testing.T) {
 	big, little := byteOrder(binary.BigEndian), byteOrder(binary.LittleEndian)
 	record := pcapRecord{1_700_000_000, 123_456, 5, 60, "frame"}
-	micro := Frame{[]byte("frame"), 60, 1_700_000_000_123_456_000, 0}
+	micro := Frame{[]byte("frame"), 60, 1_700_000_000_123_456_000, 0, 0}
 	tests := []struct {
 		name   string
 		file   pcapFile
@@ -26,9 +26,9 @@ func TestPcapVariants(t *testing.T) {
 		{"little-endian, microseconds", pcapFile{little, magicMicroseconds, 2, 4, 65535, 1}, record, micro},
 		{"big-endian, microseconds", pcapFile{big, magicMicroseconds, 2, 4, 65535, 1}, record, micro},
 		{"little-endian, nanoseconds", pcapFile{little, magicNanoseconds, 2, 4, 65535, 1},
-			pcapRecord{1_700_000_000, 123_456_789, 5, 60, "frame"}, Frame{[]byte("frame"), 60, 1_700_000_000_123_456_789, 0}},
+			pcapRecord{1_700_000_000, 123_456_789, 5, 60, "frame"}, Frame{[]byte("frame"), 60, 1_700_000_000_123_456_789, 0, 0}},
 		{"big-endian, nanoseconds", pcapFile{big, magicNanoseconds, 2, 4, 65535, 1},
-			pcapRecord{1_700_000_000, 123_456_789, 5, 60, "frame"}, Frame{[]byte("frame"), 60, 1_700_000_000_123_456_789, 0}},
+			pcapRecord{1_700_000_000, 123_456_789, 5, 60, "frame"}, Frame{[]byte("frame"), 60, 1_700_000_000_123_456_789, 0, 0}},
 		{"little-endian, modified", pcapFile{little, magicModified, 2, 4, 65535, 1}, record, micro},
 		{"big-endian, modified", pcapFile{big, magicModified, 2, 4, 65535, 1}, record, micro},
 		{"version 2.1 has the lengths swapped", pcapFile{little, magicMicroseconds, 2, 1, 65535, 1},
@@ -45,11 +45,11 @@ func TestPcapVariants(t *testing.T) {
 		{"no snap length", pcapFile{little, magicMicroseconds, 2, 4, 0, 1}, record, micro},
 		{"longer than the snap length", pcapFile{little, magicMicroseconds, 2, 4, 4, 1}, record, micro},
 		{"length on the wire below what was captured", pcapFile{little, magicMicroseconds, 2, 4, 65535, 1},
-			pcapRecord{1_700_000_000, 123_456, 5, 0, "frame"}, Frame{[]byte("frame"), 5, 1_700_000_000_123_456_000, 0}},
+			pcapRecord{1_700_000_000, 123_456, 5, 0, "frame"}, Frame{[]byte("frame"), 5, 1_700_000_000_123_456_000, 0, 0}},
 		{"latest time and largest fraction", pcapFile{little, magicMicroseconds, 2, 4, 65535, 1},
-			pcapRecord{1<<32 - 1, 1<<32 - 1, 5, 60, "frame"}, Frame{[]byte("frame"), 60, 4_294_967_295e9 + 4_294_967_295e3, 0}},
+			pcapRecord{1<<32 - 1, 1<<32 - 1, 5, 60, "frame"}, Frame{[]byte("frame"), 60, 4_294_967_295e9 + 4_294_967_295e3, 0, 0}},
 		{"length on the wire beyond 31 bits", pcapFile{little, magicMicroseconds, 2, 4, 65535, 1},
-			pcapRecord{1_700_000_000, 123_456, 5, 1<<32 - 1, "frame"}, Frame{[]byte("frame"), 1<<31 - 1, 1_700_000_000_123_456_000, 0}},
+			pcapRecord{1_700_000_000, 123_456, 5, 1<<32 - 1, "frame"}, Frame{[]byte("frame"), 1<<31 - 1, 1_700_000_000_123_456_000, 0, 0}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -163,9 +163,9 @@ func TestWriterAndReaderAgree(t *testing.T) {
 		t.Errorf("at the end: %v, want io.EOF", err)
 	}
 	wantFrames(t, got, []Frame{
-		{nil, 0, 0, 0},
-		{[]byte("frame"), 60, 1_700_000_000_123_456_789, 0},
-		{[]byte("cut at e"), 12, 1<<32*1e9 - 1, 0},
+		{nil, 0, 0, 0, 0},
+		{[]byte("frame"), 60, 1_700_000_000_123_456_789, 0, 0},
+		{[]byte("cut at e"), 12, 1<<32*1e9 - 1, 0, 0},
 	})
 	if i := r.Interfaces(); len(i) != 1 || i[0] != (Interface{LinkType: ethernet, SnapLength: 8}) {
 		t.Errorf("interfaces %+v", i)

@@ -186,7 +186,9 @@ func (r *Reader) readInterface(total uint32) error {
 	if len(r.interfaces) == MaxInterfaces {
 		return r.corrupt(r.window.offset(), "more than %d interfaces", MaxInterfaces)
 	}
-	i := Interface{LinkType: packet.LinkType(r.uint16(b[8:])), SnapLength: length(r.uint32(b[12:]))}
+	i := Interface{
+		LinkType: packet.LinkType(r.uint16(b[8:])), SnapLength: length(r.uint32(b[12:])), Number: len(r.section.clocks),
+	}
 	c := newClock(microsecondsExponent)
 	for options := b[16 : len(b)-blockTailLength]; len(options) >= optionHeadLength; {
 		var code uint16
@@ -272,9 +274,27 @@ func (r *Reader) packetBlock(f *Frame, b []byte, obsolete bool) error {
 	f.Length = length(max(captured, original))
 	f.Time = r.section.clocks[id].nanoseconds(uint64(r.uint32(b[12:]))<<32 | uint64(r.uint32(b[16:])))
 	f.Interface = r.section.firstInterface + int(id)
+	f.Direction = r.direction(b[min(packetDataOffset+(int(captured)+3)&^3, len(b)-blockTailLength) : len(b)-blockTailLength])
 	r.section.lastTime = f.Time
 	r.window.consume(len(b))
 	return nil
+}
+
+// direction reads the two lowest bits of the flags (§4.3.1) among a packet's options. What is wrong with options loses no packet.
+func (r *Reader) direction(options []byte) packet.Direction {
+	const optionFlags, flagsLength = 2, 4
+	for len(options) >= optionHeadLength {
+		code, size := r.uint16(options), int(r.uint16(options[2:]))
+		options = options[optionHeadLength:]
+		if code == optionEnd || size > len(options) {
+			break
+		}
+		if code == optionFlags && size == flagsLength {
+			return [4]packet.Direction{1: packet.Inbound, 2: packet.Outbound}[r.uint32(options)&3]
+		}
+		options = options[min((size+3)&^3, len(options)):]
+	}
+	return packet.DirectionUnknown
 }
 
 // simplePacketBlock reads a Simple Packet Block (§4.4). It belongs to the section's first interface; as it has no
@@ -292,7 +312,7 @@ func (r *Reader) simplePacketBlock(f *Frame, b []byte) error {
 	f.Data = b[simplePacketOffset:end:end]
 	f.Length = length(original)
 	f.Time = r.section.lastTime
-	f.Interface = r.section.firstInterface
+	f.Interface, f.Direction = r.section.firstInterface, packet.DirectionUnknown
 	r.window.consume(len(b))
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/weirnet/weir/internal/packet"
 )
 
 func TestPcapngBlocks(t *testing.T) {
@@ -20,7 +22,7 @@ func TestPcapngBlocks(t *testing.T) {
 				t.Errorf("at the end: %v, want io.EOF", err)
 			}
 			wantFrames(t, got, framesOfEachBlock)
-			want := []Interface{{"lan0", "the LAN", 1, 96}, {"wan0", "", 101, 0}}
+			want := []Interface{{"lan0", "the LAN", 1, 96, 0}, {"wan0", "", 101, 0, 1}}
 			if !slices.Equal(r.Interfaces(), want) {
 				t.Errorf("interfaces %+v, want %+v", r.Interfaces(), want)
 			}
@@ -44,7 +46,7 @@ func TestPcapngSections(t *testing.T) {
 	if err != io.EOF {
 		t.Errorf("at the end: %v, want io.EOF", err)
 	}
-	wantFrames(t, got, []Frame{{[]byte("a"), 1, 1000, 0}, {[]byte("b"), 1, 2, 1}, {[]byte("c"), 1, 3000, 2}, {[]byte("d"), 1, 4000, 3}})
+	wantFrames(t, got, []Frame{{[]byte("a"), 1, 1000, 0, 0}, {[]byte("b"), 1, 2, 1, 0}, {[]byte("c"), 1, 3000, 2, 0}, {[]byte("d"), 1, 4000, 3, 0}})
 	if i := r.Interfaces(); len(i) != 4 || i[1].LinkType != 113 {
 		t.Errorf("interfaces %+v", i)
 	}
@@ -87,7 +89,7 @@ func TestPcapngSimplePacketLength(t *testing.T) {
 			p.iface(1, tt.snap)
 			p.simple(tt.data, tt.original)
 			got, _, _ := mustRead(t, bytes.NewReader(p.b))
-			wantFrames(t, got, []Frame{{[]byte(tt.want), int(tt.original), 0, 0}})
+			wantFrames(t, got, []Frame{{[]byte(tt.want), int(tt.original), 0, 0, 0}})
 		})
 	}
 }
@@ -134,7 +136,7 @@ func TestPcapngTime(t *testing.T) {
 			p.iface(1, 0, tt.options...)
 			p.enhanced(0, tt.ticks, "frame", 5)
 			got, _, _ := mustRead(t, bytes.NewReader(p.b))
-			wantFrames(t, got, []Frame{{[]byte("frame"), 5, tt.want, 0}})
+			wantFrames(t, got, []Frame{{[]byte("frame"), 5, tt.want, 0, 0}})
 		})
 	}
 }
@@ -146,7 +148,7 @@ func TestPcapngInterfaceText(t *testing.T) {
 	p.iface(1, 0, text(optionName, "eth0\x00rest"), text(optionDescription, long))
 	p.iface(1, 0, text(optionName, "a\xffb"), text(optionEnd, ""), text(optionName, "after the end"))
 	_, r, err := mustRead(t, bytes.NewReader(p.b))
-	want := []Interface{{"eth0", strings.Repeat("é", maxInterfaceText/2), 1, 0}, {"ab", "", 1, 0}}
+	want := []Interface{{"eth0", strings.Repeat("é", maxInterfaceText/2), 1, 0, 0}, {"ab", "", 1, 0, 1}}
 	if err != io.EOF || !slices.Equal(r.Interfaces(), want) {
 		t.Errorf("error %v, interfaces %+v, want %+v", err, r.Interfaces(), want)
 	}
@@ -199,12 +201,39 @@ func TestPcapngCorrupt(t *testing.T) {
 			tt.corrupt(p, start)
 			p.enhanced(0, 0, "after", 5)
 			got, r, err := mustRead(t, bytes.NewReader(p.b))
-			wantFrames(t, got, []Frame{{[]byte("good"), 4, 0, 0}})
+			wantFrames(t, got, []Frame{{[]byte("good"), 4, 0, 0, 0}})
 			wantFormatError(t, err, int64(start), false)
 			if again := r.Next(new(Frame)); again != err {
 				t.Errorf("Next after its error: %v, want the same", again)
 			}
 		})
+	}
+}
+
+// TestPcapngDirection: the flags of a packet say which way it went; options that are cut or strange say nothing and lose nothing.
+func TestPcapngDirection(t *testing.T) {
+	for _, order := range []byteOrder{binary.LittleEndian, binary.BigEndian} {
+		flags := func(v uint32) string {
+			head := order.AppendUint16(order.AppendUint16(nil, 2), 4)
+			return string(order.AppendUint32(head, v))
+		}
+		comment := string(order.AppendUint16(order.AppendUint16(nil, 1), 3)) + "abc\x00"
+		long := string(order.AppendUint16(order.AppendUint16(nil, 1), 0xffff))
+		for _, c := range []struct {
+			options string
+			want    packet.Direction
+		}{
+			{"", 0}, {flags(0), 0}, {flags(1), packet.Inbound}, {flags(0x1e2), packet.Outbound}, {flags(3), 0},
+			{comment + flags(2), packet.Outbound}, {"\x00\x00\x00\x00" + flags(1), 0}, {long + flags(1), 0}, {"\x00\x02\x00", 0},
+		} {
+			f := newPcapng(order)
+			body := f.packetBody(f.order.AppendUint32(nil, 0), 1, 5, 60, "frame")
+			f.block(blockEnhancedPacket, append(append(body, 0, 0, 0), c.options...))
+			frames, _, err := mustRead(t, bytes.NewReader(f.b))
+			if err != io.EOF || len(frames) != 1 || string(frames[0].Data) != "frame" || frames[0].Direction != c.want {
+				t.Errorf("options %q: %+v, %v; want direction %d", c.options, frames, err, c.want)
+			}
+		}
 	}
 }
 
@@ -251,7 +280,7 @@ func TestPcapngSkipIsNotHeld(t *testing.T) {
 	if err != io.EOF {
 		t.Errorf("at the end: %v, want io.EOF", err)
 	}
-	wantFrames(t, got, []Frame{{[]byte("frame"), 5, 0, 0}})
+	wantFrames(t, got, []Frame{{[]byte("frame"), 5, 0, 0, 0}})
 	if len(r.window.buf) != windowSize {
 		t.Errorf("the window grew to %d bytes", len(r.window.buf))
 	}

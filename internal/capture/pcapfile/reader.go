@@ -40,6 +40,8 @@ type Frame struct {
 	Length    int    // bytes on the wire, at least len(Data)
 	Time      int64  // nanoseconds since the Unix epoch; may be negative or jump
 	Interface int    // index into Reader.Interfaces
+	// Direction is what the file says of it; a link's own header may say more (packet.Cooked).
+	Direction packet.Direction
 }
 
 // Interface is where packets were captured, as far as the file tells.
@@ -47,6 +49,7 @@ type Interface struct {
 	Name, Description string // at most maxInterfaceText bytes of UTF-8; "" where unknown
 	LinkType          packet.LinkType
 	SnapLength        int // as announced; 0 means no limit
+	Number            int // within its section: interfaces without a name are the same where that is
 }
 
 // Reader reads the packets of one capture file in file order.
@@ -168,6 +171,9 @@ func (r *Reader) Offset() int64 { return r.source.read.Load() }
 
 // Size is the length of the file as it is stored, 0 where that is unknown.
 func (r *Reader) Size() int64 { return r.size }
+
+// OnClose has Close call a function too: what closes the stream that NewReader was given.
+func (r *Reader) OnClose(closeStream func() error) { r.closers = append(r.closers, closeStream) }
 
 // Close closes the file. Frames are invalid afterwards.
 func (r *Reader) Close() error {

@@ -91,7 +91,7 @@ func TestEveryTruncation(t *testing.T) {
 func TestTruncatedFileDeliversWhatItHas(t *testing.T) {
 	b := plainPcap.build(pcapRecord{1, 2, 5, 5, "first"}, pcapRecord{1, 2, 6, 6, "second"})
 	got, _, err := mustRead(t, bytes.NewReader(b[:len(b)-1]))
-	wantFrames(t, got, []Frame{{[]byte("first"), 5, 1_000_002_000, 0}})
+	wantFrames(t, got, []Frame{{[]byte("first"), 5, 1_000_002_000, 0, 0}})
 	wantFormatError(t, err, fileHeaderLength+16+5, true)
 }
 

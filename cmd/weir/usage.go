@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// The errors of a command line, in weir's own words: what is wrong, and what to write instead.
+
+// needs takes exactly one argument, or with more at least one; what is its name in the usage line.
+func needs(what string, more bool) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0:
+			return fmt.Errorf("%s needs an argument: %s (%s --help)", c.CommandPath(), what, c.CommandPath())
+		case len(args) > 1 && !more:
+			return fmt.Errorf("%s takes one argument, %s, and was given %d", c.CommandPath(), what, len(args))
+		}
+		return nil
+	}
+}
+
+// noArguments refuses what is no flag. A command with sub-commands looks for the one that may have been meant.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !c.HasSubCommands() {
+		return fmt.Errorf("%s takes no argument such as %q (%s --help)", c.CommandPath(), args[0], c.CommandPath())
+	}
+	var names []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	if meant := nearest(args[0], names); meant != "" {
+		return fmt.Errorf("%s has no command %q; did you mean %q?", c.CommandPath(), args[0], meant)
+	}
+	return fmt.Errorf("%s has no command %q; it has %s", c.CommandPath(), args[0], strings.Join(names, ", "))
+}
+
+// flagError says what is wrong with a flag.
+func flagError(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var bare *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return err
+	case errors.As(err, &unknown):
+		return unknownFlag(c, unknown.GetSpecifiedName(), unknown.GetSpecifiedShortnames())
+	case errors.As(err, &bare):
+		return fmt.Errorf("--%s needs a value: %s", bare.GetFlag().Name, valueOf(bare.GetFlag()))
+	case errors.As(err, &invalid):
+		f := invalid.GetFlag()
+		if f.Value.Type() == "func" || f.Value.Type() == "value" {
+			return fmt.Errorf("--%s: %w", f.Name, invalid.Unwrap()) // weir's own check
+		}
+		return fmt.Errorf("--%s %s: must be %s", f.Name, invalid.GetValue(), valueOf(f))
+	}
+	return fmt.Errorf("%w (%s --help)", err, c.CommandPath())
+}
+
+func unknownFlag(c *cobra.Command, name, short string) error {
+	if short != "" {
+		return fmt.Errorf("%s has no flag -%s (%s --help)", c.CommandPath(), name, c.CommandPath())
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	if meant := nearest(name, names); meant != "" {
+		return fmt.Errorf("%s has no flag --%s; did you mean --%s?", c.CommandPath(), name, meant)
+	}
+	return fmt.Errorf("%s has no flag --%s (%s --help)", c.CommandPath(), name, c.CommandPath())
+}
+
+// valueOf is what a flag takes.
+func valueOf(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "int":
+		return "a number"
+	case "intSlice":
+		return "numbers with commas between, such as 0,2"
+	case "duration":
+		return "a time such as 30s, 5m or 1h"
+	case "bool":
+		return "true or false"
+	}
+	return f.Usage
+}
+
+// nearest is the name that is most like the one given: a beginning of it, or at most a third of its letters other; "" where none is.
+func nearest(given string, names []string) string {
+	best, least := "", max(len(given)/3, 1)+1
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		if len(given) >= 2 && strings.HasPrefix(name, given) {
+			return name
+		}
+		if d := distance(given, name); d < least {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// distance is how many letters have to be changed, added, left out or exchanged with their neighbour to make b of a.
+func distance(a, b string) int {
+	const longest = 64
+	if len(a) > longest || len(b) > longest {
+		return longest
+	}
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}
