@@ -77,7 +77,8 @@ func (m *bfcpMessage) read(b []byte, limit int) Verdict {
 	}
 	*m = bfcpMessage{version: b[0] >> 5, primitive: b[1], conference: be32(b[4:]), transaction: be16(b[8:]), user: be16(b[10:]),
 		size: bfcpHeader + 4*be16(b[2:])}
-	if m.version != 1 && m.version != 2 || m.version == 1 && b[0]&0x1f != 0 || b[0]&0x07 != 0 || m.primitive < bfcpFloorRequest || m.primitive > bfcpGoodbyeAck {
+	// Reserved bits are to be ignored (§5.1).
+	if m.version != 1 && m.version != 2 || m.primitive < bfcpFloorRequest || m.primitive > bfcpGoodbyeAck {
 		return No
 	}
 	if m.size > len(b) {

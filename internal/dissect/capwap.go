@@ -19,7 +19,7 @@ func inspectCAPWAP(c *Conversation, r *Result) Verdict {
 	if b[0] == dtls {
 		const record = 4 // 3 reserved bytes, then DTLS's record: type, version, epoch, sequence number, length
 		version := be16(b[record+1:])
-		if isZero(b[1:record]) && b[record] >= 20 && b[record] <= 25 && (version == 0xfeff || version == 0xfefd) && len(b) >= record+13 && record+13+be16(b[record+11:]) <= d.Length {
+		if b[record] >= 20 && b[record] <= 25 && (version == 0xfeff || version == 0xfefd) && len(b) >= record+13 && record+13+be16(b[record+11:]) <= d.Length {
 			return Yes
 		}
 		return No
@@ -30,18 +30,18 @@ func inspectCAPWAP(c *Conversation, r *Result) Verdict {
 	return capwapControl(b, d.Length, r)
 }
 
-// capwapControl checks a control message: the header (§4.3), the control header (§4.5.1), and the elements, which fill it.
+// capwapControl checks a control message, of which reserved bits are to be ignored (§4.3): the header (§4.3), the control header (§4.5.1), and the elements, which fill it.
 func capwapControl(b []byte, length int, r *Result) Verdict {
-	const fragment, reserved, control, element, maxElements = 0x80, 0x07, 8, 4, 256
+	const fragment, control, element, maxElements = 0x80, 8, 4, 256
 	header := int(b[1]>>3) * 4
 	binding := (b[1]&1)<<4 | b[2]>>4
-	if header < 8 || header+control > len(b) || b[3]&(fragment|reserved) != 0 || binding > 3 || be16(b[6:])&7 != 0 {
+	if header < 8 || header+control > len(b) || b[3]&fragment != 0 || binding > 3 {
 		return No
 	}
 	const lastType = 26
 	kind := be32(b[header:])
 	rest := be16(b[header+5:])
-	if kind == 0 || kind > lastType || b[header+7] != 0 || rest < 3 || header+5+rest != length {
+	if kind == 0 || kind > lastType || rest < 3 || header+5+rest != length {
 		return No
 	}
 	at, elements := header+control, 0

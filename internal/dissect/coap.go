@@ -187,5 +187,5 @@ func coapOption(number int) bool {
 	case 1, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 19, 20, 21, 23, 27, 28, 31, 35, 39, 60, 252, 258, 292:
 		return true
 	}
-	return number >= 2048
+	return number >= 2048 || number > 0 && number&1 == 0 // elective ones are to be ignored where they aren't known (§5.4.1)
 }

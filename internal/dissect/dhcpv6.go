@@ -70,22 +70,18 @@ func inspectDHCPv6(c *Conversation, r *Result) Verdict {
 // read walks options: code and length of two bytes each. They must end where the message does, unless the capture cut it.
 func (o *dhcpv6Options) read(b []byte, cut bool) bool {
 	const serverID, oro, relayMessage, vendorClass, fqdn, lastCode = 2, 6, 9, 16, 39, 150
-	if len(b) == 0 {
-		return false
-	}
+	known := false // unknown options are to be ignored (RFC 8415 §16), but not all are
 	for range maxDHCPv6Options {
 		if len(b) == 0 {
-			return true
+			return known
 		}
 		if len(b) < 4 {
-			return cut
+			return cut && known
 		}
 		code, end := be16(b), 4+be16(b[2:])
-		if code == 0 || code > lastCode {
-			return false
-		}
-		if end > len(b) {
-			return cut
+		known = known || code > 0 && code <= lastCode
+		if code == 0 || end > len(b) {
+			return cut && known
 		}
 		switch value := b[4:end]; code {
 		case serverID:

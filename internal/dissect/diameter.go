@@ -43,7 +43,8 @@ func inspectDiameter(c *Conversation, r *Result) Verdict {
 		return NeedMore
 	}
 	length, command := be24(b[1:]), be24(b[5:])
-	if b[0] != 1 || length < diameterHeader+8 || length%4 != 0 || b[4]&0x0f != 0 || command < 256 || b[4]&0xa0 == 0xa0 {
+	// Reserved flags, here and in the attributes, are to be ignored (§3, §4.1).
+	if b[0] != 1 || length < diameterHeader+8 || length%4 != 0 || command < 256 || b[4]&0xa0 == 0xa0 {
 		return No
 	}
 	o := r.Object("diameter")
@@ -59,7 +60,7 @@ func inspectDiameter(c *Conversation, r *Result) Verdict {
 			break
 		}
 		size := be24(avps[5:])
-		if size < avpHeader || avps[4]&0x1f != 0 || i == 0 && (size > length-diameterHeader || be32(avps) < firstBase || be32(avps) > lastBase || avps[4]&mandatory == 0) {
+		if size < avpHeader || i == 0 && (size > length-diameterHeader || be32(avps) < firstBase || be32(avps) > lastBase || avps[4]&mandatory == 0) {
 			return No
 		}
 		if size > len(avps) {

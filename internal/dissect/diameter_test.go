@@ -13,7 +13,7 @@ var (
 func TestDiameter(t *testing.T) {
 	wantProtocol(t, diameterTCP, "diameter", `"command":257`, `"origin_host":"a.ex"`, `"origin_realm":"example"`, `"request":true`)
 	wantProtocol(t, diameterSCTP, "diameter")
-	wantNot(t, tcp(3868, CX("01 000034 8f 000101 00000000 00000001 00000002 00000108 40 00000c 612e6578")), "diameter")
+	wantNot(t, tcp(3868, CX("01 000033 80 000101 00000000 00000001 00000002 00000108 40 00000c 612e6578")), "diameter")
 	wantNot(t, tcp(3868, CX("01 000034 80 000101 00000000 00000001 00000002 00000108 40 000004 612e6578")), "diameter")
 	testTruncations(t, "diameter", diameterTCP, 28)
 	testTruncations(t, "diameter", diameterSCTP, 28)

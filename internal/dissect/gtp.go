@@ -49,8 +49,8 @@ func inspectGTP(c *Conversation, r *Result) Verdict {
 
 // isGTPv1 checks a header of version 1: length, and the message types that the plane has.
 func isGTPv1(b []byte, length int, user bool) bool {
-	const spare, optional, sequence, header = 0x08, 0x07, 0x02, gtpHeader
-	if len(b) < header || b[0]&spare != 0 || be16(b[2:]) != length-header {
+	const optional, sequence, header = 0x07, 0x02, gtpHeader
+	if len(b) < header || be16(b[2:]) != length-header { // spare bits aren't evaluated
 		return false
 	}
 	if b[0]&optional != 0 && length < header+4 {
@@ -77,8 +77,8 @@ func isGTPUserMessage(kind byte) bool {
 // isGTPv2 checks a header of version 2 and walks its information elements: type, length, spare and instance. A message may be
 // followed by another ("piggybacked").
 func isGTPv2(b []byte, length int) bool {
-	const piggybacked, endpoint, spare, header = 0x10, 0x08, 0x03, 4
-	if len(b) < header || b[0]&spare != 0 || b[1] == 0 || b[0]&piggybacked == 0 && be16(b[2:]) != length-header {
+	const piggybacked, endpoint, header = 0x10, 0x08, 4
+	if len(b) < header || b[1] == 0 || b[0]&piggybacked == 0 && be16(b[2:]) != length-header {
 		return false
 	}
 	at, end := header+4, header+be16(b[2:])
@@ -87,7 +87,7 @@ func isGTPv2(b []byte, length int) bool {
 	} else if b[1] > 3 {
 		return false // only echo and "version not supported" go without
 	}
-	if end > length || at > end || len(b) < at || b[at-1] != 0 && b[1] <= 3 {
+	if end > length || at > end || len(b) < at {
 		return false
 	}
 	const element, maxElements = 4, 256
@@ -95,7 +95,7 @@ func isGTPv2(b []byte, length int) bool {
 		if at+element > len(b) {
 			return len(b) < length
 		}
-		if b[at] == 0 || b[at+3]&0xf0 != 0 {
+		if b[at] == 0 {
 			return false
 		}
 		at += element + be16(b[at+1:])

@@ -56,21 +56,26 @@ func inspectHTTP2(c *Conversation, r *Result) Verdict {
 // http2Server decides by a server's first frame alone: SETTINGS on stream 0 (RFC 9113 §6.5), at least one, with the
 // parameters that are registered. That fixes over 64 bits.
 func http2Server(b []byte) Verdict {
-	const parameter, parameters = 6, 9 // bytes of one, and the highest number
+	// Bytes of a parameter, the highest number; other flags, the reserved bit and unknown parameters are to be ignored (§4.1, §6.5.2).
+	const parameter, parameters, acknowledged, reserved = 6, 9, 0x01, 0x80000000
 	if len(b) < http2Header {
 		return NeedMore
 	}
 	size := be16(b[1:])
-	if b[0] != 0 || size%parameter != 0 || size > parameter*parameters || b[3] != http2Settings || b[4] != 0 || be32(b[5:]) != 0 {
+	if b[0] != 0 || size%parameter != 0 || size > parameter*parameters || b[3] != http2Settings || b[4]&acknowledged != 0 || ube32(b[5:])&^reserved != 0 {
 		return No
 	}
 	if size == 0 || len(b) < http2Header+size {
 		return NeedMore
 	}
+	known := 0
 	for at := http2Header; at < http2Header+size; at += parameter {
-		if number := be16(b[at:]); number == 0 || number > parameters {
-			return No
+		if number := be16(b[at:]); number > 0 && number <= parameters {
+			known++
 		}
+	}
+	if known == 0 || b[4] != 0 && 2*known*parameter < size {
+		return No
 	}
 	return YesMore
 }

@@ -100,16 +100,17 @@ func checkOSPF(d *Datagram, r *Result) bool {
 
 var ospfTypes = [...]string{1: "hello", 2: "database-description", 3: "link-state-request", 4: "link-state-update", 5: "link-state-acknowledgment"}
 
-// checkGRE: version 0 with its reserved bits clear (RFC 2784 §2.2), or version 1 of PPTP with protocol type PPP.
+// checkGRE: version 0 without the bits for which a receiver discards it (RFC 2784 §2.3; the routing bit is RFC 1701's), or version 1 of PPTP with protocol type PPP.
 func checkGRE(d *Datagram, r *Result) bool {
 	b := d.Payload
 	if len(b) < 4 {
 		return false
 	}
+	const discarded = 0x0c
 	protocol := be16(b[2:])
 	switch b[1] & 7 {
 	case 0:
-		if b[1]&0xf8 != 0 || b[0]&0x0f != 0 {
+		if b[0]&discarded != 0 {
 			return false
 		}
 	case 1:
@@ -133,10 +134,10 @@ func checkESP(d *Datagram, r *Result) bool {
 	return true
 }
 
-// checkAH: a length in words that holds the fixed part and fits, and the reserved field.
+// checkAH: a length in words that holds the fixed part and fits. The reserved field is to be ignored (§2.3).
 func checkAH(d *Datagram, r *Result) bool {
 	b := d.Payload
-	if len(b) < 12 || b[1] < 1 || 4*(int(b[1])+2) > d.Length || be16(b[2:]) != 0 || ube32(b[4:]) < 256 {
+	if len(b) < 12 || b[1] < 1 || 4*(int(b[1])+2) > d.Length || ube32(b[4:]) < 256 {
 		return false
 	}
 	r.Object("ah").Hex("spi", b[4:8])

@@ -61,7 +61,7 @@ func TestESP(t *testing.T) {
 
 func TestAH(t *testing.T) {
 	testOnIP(t, "ah", ahMessage, 24,
-		ip(51, CX("06 04 0001 00001000 00000001 000000000000000000000000")), `"spi":"00001000"`)
+		ip(51, CX("06 05 0000 00001000 00000001 000000000000000000000000")), `"spi":"00001000"`)
 }
 
 func TestIPIP(t *testing.T) {

@@ -5,7 +5,7 @@ package dissect
 // L2TP's control messages over UDP, versions 2 and 3. What data messages carry is decoded as a tunnel.
 var _ = register(Protocol{
 	Name: "l2tp", Spec: "RFC 2661 §3.1, §4.1; RFC 3931 §3.2.1, §4.1.2", Category: "vpn",
-	Over: UDP, Ports: []uint16{1701}, Start: Of(0xc8), MinLength: l2tpHeader,
+	Over: UDP, Ports: []uint16{1701}, Start: Of(0xc8, 0xcc, 0xd8, 0xdc, 0xe8, 0xec, 0xf8, 0xfc), MinLength: l2tpHeader,
 	Inspect: inspectL2TP,
 })
 
@@ -20,10 +20,11 @@ const (
 )
 
 func inspectL2TP(c *Conversation, r *Result) Verdict {
-	const control, versions = 0xc800, 0x000f // type, length and sequence present; all else reserved
+	// Type, length and sequence are present, offset and priority aren't; all else is reserved, to be ignored (RFC 2661 §3.1).
+	const control, flags, versions = 0xc800, 0xcb00, 0x000f
 	d := c.Newest()
 	b := d.Payload
-	if len(b) < l2tpHeader || be16(b)&^versions != control || be16(b[2:]) < l2tpHeader || be16(b[2:]) > d.Length {
+	if len(b) < l2tpHeader || be16(b)&flags != control || be16(b[2:]) < l2tpHeader || be16(b[2:]) > d.Length {
 		return No
 	}
 	version, length := be16(b)&versions, be16(b[2:])
@@ -59,15 +60,16 @@ func l2tpAVPs(b []byte, length int, o *Object) bool {
 			return n > 0 && len(b) < length
 		}
 		flags, size := be16(b[at:]), be16(b[at:])&lengthBits
-		if size < l2tpAVP || at+size > length || flags&reserved != 0 {
+		if size < l2tpAVP || at+size > length {
 			return false
 		}
 		vendor, attribute := be16(b[at+2:]), be16(b[at+4:])
-		if n == 0 && (flags&hidden != 0 || size != l2tpAVP+2 || vendor != 0 || attribute != 0) {
+		if n == 0 && (flags&hidden != 0 || size != l2tpAVP+2 || vendor != 0 || attribute != 0 || flags&reserved != 0) {
 			return false
 		}
 		value := b[at+l2tpAVP : max(at+l2tpAVP, min(at+size, len(b)))]
 		switch {
+		case flags&reserved != 0: // an attribute that nobody knows (§4.1)
 		case n == 0 && len(value) == 2:
 			if be16(value) == 0 || be16(value) > lastType {
 				return false

@@ -42,7 +42,8 @@ func ldpLength(b []byte) int {
 	if len(b) < 8 {
 		return 0
 	}
-	if ldpMessage(be16(b)&0x7fff) == "" || be16(b[2:]) < 4 {
+	const ignorable = 0x8000 // if the type is unknown
+	if be16(b)&ignorable == 0 && ldpMessage(be16(b)) == "" || be16(b[2:]) < 4 {
 		return -1
 	}
 	return 4 + be16(b[2:])

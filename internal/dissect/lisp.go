@@ -52,9 +52,9 @@ func inspectLISP(c *Conversation, r *Result) Verdict {
 		o.String("message", kind)
 		return verdictIf(kind != "")
 	}
-	// The reserved flag is 0, map versions (V) exclude nonce (N), and the packet inside begins with its version.
-	const nonce, version, reserved = 0x80, 0x10, 0x07
-	if b[0]&reserved != 0 || b[0]&nonce != 0 && b[0]&version != 0 || len(b) < dataHeader+20 {
+	// Nothing is encrypted (K), map versions (V) exclude nonce (N), and the packet inside begins with its version.
+	const nonce, version, encrypted = 0x80, 0x10, 0x03
+	if b[0]&encrypted != 0 || b[0]&nonce != 0 && b[0]&version != 0 || len(b) < dataHeader+20 {
 		return No
 	}
 	inner, room := b[dataHeader:], d.Length-dataHeader

@@ -18,7 +18,7 @@ func inspectNATPMP(c *Conversation, r *Result) Verdict {
 	case len(b) < 2 || d.Length != len(b):
 		return No
 	case b[0] == 2:
-		return inspectPCP(b, r)
+		return inspectPCP(c, b, r)
 	case b[0] != 0:
 		return No
 	}
@@ -41,8 +41,17 @@ func inspectNATPMP(c *Conversation, r *Result) Verdict {
 		}
 		return verdictIf(len(second.Payload) <= 16 && hasPrefix(second.Payload, "\x00\x80"))
 	case 1, 2:
-		if b[2] != 0 || b[3] != 0 || be16(b[4:]) == 0 && be32(b[8:]) != 0 { // without a port, all mappings are deleted (§3.4)
+		if be16(b[4:]) == 0 && be32(b[8:]) != 0 { // without a port, all mappings are deleted (§3.4)
 			return No
+		}
+		if be16(b[2:]) != 0 { // reserved, to be ignored: the answer has to bear it out
+			second := c.Newest()
+			if second == d {
+				return NeedMore
+			}
+			if a := second.Payload; len(a) != 16 || a[0] != 0 || a[1] != b[1]|response || be16(a[8:]) != be16(b[4:]) {
+				return No
+			}
 		}
 		o.String("operation", "map")
 		o.Int("internal_port", int64(be16(b[4:])))
@@ -59,21 +68,28 @@ func inspectNATPMP(c *Conversation, r *Result) Verdict {
 	return Yes
 }
 
-// inspectPCP checks version, opcode (announce, map, peer), reserved bits and the length: a multiple of 4, at most 1100.
-func inspectPCP(b []byte, r *Result) Verdict {
+// inspectPCP checks version, opcode (announce, map, peer), reserved bits and the length: a multiple of 4, at most 1100. Where reserved
+// bits, which are to be ignored (§7.1), are set in a request, the client's address in it has to be the one that it comes from, or IPv4.
+func inspectPCP(c *Conversation, b []byte, r *Result) Verdict {
 	const header, maxLength = 24, 1100
 	opcode := b[1] & 0x7f
-	if len(b) < header || len(b) > maxLength || len(b)%4 != 0 || opcode > 2 || b[2] != 0 {
+	if len(b) < header || len(b) > maxLength || len(b)%4 != 0 || opcode > 2 {
 		return No
 	}
 	sizes := [...]int{0, 36, 56}
-	if b[1]&0x80 == 0 && (b[3] != 0 || len(b) < header+sizes[opcode] || isZero(b[8:header])) { // the client's address
+	if b[1]&0x80 == 0 && be16(b[2:]) != 0 || opcode != 0 && len(b) >= header+sizes[opcode] && !isZero(b[header+13:header+16]) {
+		client := netip.AddrFrom16([16]byte(b[8:header]))
+		if b[1]&0x80 != 0 || len(b) < header+sizes[opcode] || !client.Is4In6() && client != c.Client.Addr() {
+			return No
+		}
+		r.SetProtocol("pcp")
+		r.Object("pcp").String("operation", [...]string{"announce", "map", "peer"}[opcode])
+		return Yes
+	}
+	if b[1]&0x80 == 0 && (len(b) < header+sizes[opcode] || isZero(b[8:header])) { // the client's address
 		return No
 	}
-	if b[1]&0x80 != 0 && (b[3] > 13 || b[3] == 0 && len(b) < header+sizes[opcode] || !isZero(b[12:header])) {
-		return No
-	}
-	if len(b) >= header+sizes[opcode] && opcode != 0 && !isZero(b[header+13:header+16]) { // between protocol and port
+	if b[1]&0x80 != 0 && (b[2] != 0 || b[3] > 13 || b[3] == 0 && len(b) < header+sizes[opcode] || !isZero(b[12:header])) {
 		return No
 	}
 	r.SetProtocol("pcp")

@@ -5,7 +5,7 @@ package dissect
 // PFCP, between the control and the user plane of mobile core networks.
 var _ = register(Protocol{
 	Name: "pfcp", Spec: "3GPP TS 29.244 §7.2", Category: "network",
-	Over: UDP, Ports: []uint16{8805}, Start: Range(0x20, 0x27), MinLength: 16,
+	Over: UDP, Ports: []uint16{8805}, Start: Range(0x20, 0x3f), MinLength: 16,
 	Inspect: inspectPFCP,
 })
 
@@ -17,7 +17,7 @@ func inspectPFCP(c *Conversation, r *Result) Verdict {
 	const firstSession, lastNode = 50, 20
 	d := c.Newest()
 	b := d.Payload
-	if len(b) < 16 || b[0]&0xf8 != 0x20 || b[0]&followed == 0 && be16(b[2:]) != d.Length-header || header+be16(b[2:]) > d.Length {
+	if len(b) < 16 || b[0]>>5 != 1 || b[0]&followed == 0 && be16(b[2:]) != d.Length-header || header+be16(b[2:]) > d.Length {
 		return No
 	}
 	at, end, kind := header+4, header+be16(b[2:]), b[1]
@@ -28,10 +28,8 @@ func inspectPFCP(c *Conversation, r *Result) Verdict {
 	default:
 		return No
 	}
-	// Only session messages have a priority, in the upper half of the byte that is spare else; a followed message has another one
-	// of the same version behind it.
-	if spare := b[at-1]; spare&0x0f != 0 || spare != 0 && b[0]&priority == 0 || b[0]&(priority|session) == priority ||
-		b[0]&followed != 0 && (end+header >= d.Length || end < len(b) && b[end]&0xf8 != 0x20) {
+	// Only session messages have a priority; a followed message has another one of the same version behind it. Spare bits aren't evaluated.
+	if b[0]&(priority|session) == priority || b[0]&followed != 0 && (end+header >= d.Length || end < len(b) && b[end]>>5 != 1) {
 		return No
 	}
 	elements := 0

@@ -19,10 +19,10 @@ var ptpTypes = [16]struct {
 }
 
 func inspectPTP(c *Conversation, r *Result) Verdict {
-	const header, version, control = 34, 2, 32
+	const header, version = 34, 2 // the minor version and the control field are to be ignored
 	d := &c.Datagrams[0]
 	b := d.Payload
-	if len(b) < header || b[1]&15 != version || b[1]>>4 > 1 || b[control] > 5 {
+	if len(b) < header || b[1]&15 != version {
 		return No
 	}
 	t := &ptpTypes[b[0]&15]

@@ -16,7 +16,7 @@ var _ = register(Protocol{
 	Category:  "video-streaming",
 	Over:      TCP | UDP,
 	Ports:     []uint16{554, 8554},
-	Start:     Firsts(append([]string{"RTSP/"}, rtspMethods...)...),
+	Start:     Firsts(append([]string{"RTSP/", "\r", "\n"}, rtspMethods...)...),
 	MinLength: 8,
 	Extra:     16, // SETUP is the fourth or so
 	Inspect:   inspectRTSP,
@@ -60,7 +60,10 @@ func inspectRTSP(c *Conversation, r *Result) Verdict {
 
 // rtspStart reads the first line: a method, an absolute URL or "*", and the version; or the version and a status.
 func rtspStart(b []byte, last bool) Verdict {
-	line, _, whole := cutLine(b[:min(len(b), maxRTSPLine)])
+	if b = bytes.TrimLeft(b[:min(len(b), maxRTSPLine)], "\r\n"); len(b) == 0 && !last {
+		return NeedMore // empty lines are to be ignored (RFC 7826 §5.1)
+	}
+	line, _, whole := cutLine(b)
 	if !whole && (last || len(line) == maxRTSPLine) || len(line) > 0 && !isPrintable(line) {
 		return No
 	}

@@ -14,8 +14,8 @@ func inspectTACACS(c *Conversation, r *Result) Verdict {
 	if len(b) < header {
 		return NeedMore
 	}
-	length := be32(b[8:])
-	if b[0]&^1 != 0xc0 || b[1] < 1 || b[1] > 3 || b[3]&^5 != 0 || length < 5 || length > maxLength {
+	length := be32(b[8:]) // flags without a meaning are to be ignored
+	if b[0]&^1 != 0xc0 || b[1] < 1 || b[1] > 3 || length < 5 || length > maxLength {
 		return No
 	}
 	if b[2] != 1 && !c.Midstream || be32(b[4:]) == 0 {
