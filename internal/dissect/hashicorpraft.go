@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+import "bytes"
+
+// hashicorp-raft: the consensus between servers of Consul, Nomad and Vault: a type, and a request in MessagePack. Consul's port is shared,
+// and its first byte says that Raft follows.
+var _ = register(Protocol{
+	Name:      "hashicorp-raft",
+	Spec:      "hashicorp/raft: network transport, commands as publicly described",
+	Category:  "rpc",
+	Over:      TCP,
+	Ports:     []uint16{4647, 8300},
+	Start:     Of(0, 1),
+	MinLength: 16,
+	Inspect:   inspectHashicorpRaft,
+})
+
+// hashicorpRaftPeek is how much of a request is searched for the names of its fields.
+const hashicorpRaftPeek = 512
+
+// hashicorpRaftFields are the names, as MessagePack has them, of which a request has one besides "Term".
+var hashicorpRaftFields = []string{"\xacPrevLogEntry", "\xacLastLogIndex", "\xb1LeaderCommitIndex", "\xafProtocolVersion"}
+
+func inspectHashicorpRaft(c *Conversation, r *Result) Verdict {
+	const consul, maxType = 1, 4
+	b := c.First()
+	b = b[:min(len(b), hashicorpRaftPeek)]
+	if len(b) < 3 {
+		return NeedMore
+	}
+	at := 0
+	if b[0] == consul && !isMessagePackMap(b[1]) {
+		at = 1
+	}
+	if b[at] > maxType || !isMessagePackMap(b[at+1]) {
+		return No
+	}
+	if bytes.Contains(b, []byte("\xa4Term")) {
+		for _, field := range hashicorpRaftFields {
+			if bytes.Contains(b, []byte(field)) {
+				r.Object("hashicorp_raft").Int("message_type", int64(b[at]))
+				return Yes
+			}
+		}
+	}
+	return moreIf(len(b) < hashicorpRaftPeek)
+}
+
+// isMessagePackMap says whether b begins a map of one to fifteen pairs.
+func isMessagePackMap(b byte) bool { return b > 0x80 && b <= 0x8f }
