@@ -63,6 +63,8 @@ type Hint struct {
 type Expectation struct {
 	// Server is the end to which the announced flow will go.
 	Server netip.AddrPort
+	// ServerFirst says that its server will begin it: Server is then the client's end.
+	ServerFirst bool
 	// Over is its transport.
 	Over Transport
 	// Protocol is the slug that the announced flow will have.

@@ -28,8 +28,8 @@ var (
 )
 
 func TestSIP(t *testing.T) {
-	rtp := Expectation{netip.MustParseAddrPort("192.0.2.1:3456"), UDP, "rtp"}
-	rtcp := Expectation{netip.MustParseAddrPort("192.0.2.1:3457"), UDP, "rtcp"}
+	rtp := Expectation{Server: netip.MustParseAddrPort("192.0.2.1:3456"), Over: UDP, Protocol: "rtp"}
+	rtcp := Expectation{Server: netip.MustParseAddrPort("192.0.2.1:3457"), Over: UDP, Protocol: "rtcp"}
 	for _, call := range []talk{{over: UDP, serverPort: 5060, says: sipCall.says[:1]}, sipStream} {
 		h := wantProtocol(t, call, "sip", `"method":"INVITE"`, `"from":"sip:alice@atlanta.example.com"`, `"to":"sip:bob@biloxi.example.com"`, `"user_agent":"SoftPhone/1.0"`)
 		if h.host != "biloxi.example.com" {

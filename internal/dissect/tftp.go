@@ -56,7 +56,7 @@ func tftpRequest(c *Conversation, b []byte, r *Result) Verdict {
 	o.String("operation", [...]string{tftpRead: "read", tftpWrite: "write"}[b[1]])
 	o.Text("filename", name)
 	o.Text("mode", mode)
-	r.Expect(Expectation{Server: c.Client, Over: UDP, Protocol: "tftp"})
+	r.Expect(Expectation{Server: c.Client, ServerFirst: true, Over: UDP, Protocol: "tftp"})
 	return Yes
 }
 

@@ -14,7 +14,7 @@ var (
 
 func TestTFTP(t *testing.T) {
 	h := wantProtocol(t, tftpGet, "tftp", `"operation":"read"`, `"filename":"boot.cfg"`, `"mode":"octet"`)
-	if len(h.expectations) != 1 || h.expectations[0].Server.Port() != 49152 {
+	if len(h.expectations) != 1 || h.expectations[0].Server.Port() != 49152 || !h.expectations[0].ServerFirst {
 		t.Errorf("expectations %v", h.expectations)
 	}
 	for _, k := range []talk{tftpBlocks, tftpOptions, tftpMidBlock} {

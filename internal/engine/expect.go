@@ -44,16 +44,17 @@ func (x *expectations) add(e dissect.Expectation, client, server netip.Addr, now
 	return forgot
 }
 
-// find gives the name of an announced flow to server from an end of the flow that announced it, "" where there is none.
-func (x *expectations) find(server netip.AddrPort, client netip.Addr, over dissect.Transport, now int64) string {
+// find gives the announced flow that begins with a packet from source to end, if source is of the flow that announced it; nil where
+// there is none.
+func (x *expectations) find(source netip.Addr, end netip.AddrPort, over dissect.Transport, now int64) *dissect.Expectation {
 	if !x.any {
-		return ""
+		return nil
 	}
 	for i := range x.list {
 		e := &x.list[i]
-		if e.Server == server && e.Over == over && now <= e.until && (client == e.client || client == e.control) {
-			return e.Protocol
+		if e.Server == end && e.Over == over && now <= e.until && (source == e.client || source == e.control) {
+			return &e.Expectation
 		}
 	}
-	return ""
+	return nil
 }

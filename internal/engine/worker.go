@@ -399,6 +399,10 @@ func (w *worker) isOver(i flow.Index, p *packet.Packet, now int64) (why flow.Rea
 // begin fills a new flow.
 func (w *worker) begin(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, fromLower bool, tunnels []packet.Tunnel) {
 	sourceIsClient, sure := sourceIsClient(p)
+	announced := w.expected.find(p.Src, netip.AddrPortFrom(p.Dst, p.DstPort), transport(p.Proto), fr.Time)
+	if announced != nil && announced.ServerFirst {
+		sourceIsClient = false
+	}
 	if sourceIsClient == fromLower {
 		f.Marks |= clientIsLower
 	}
@@ -430,10 +434,13 @@ func (w *worker) begin(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, 
 	if w.isTunnel(i, p) {
 		return
 	}
-	client, server := w.ends(i)
-	if name := w.expected.find(server, client.Addr(), transport(p.Proto), fr.Time); name != "" {
+	if announced == nil || sourceIsClient {
+		client, server := w.ends(i)
+		announced = w.expected.find(client.Addr(), server, transport(p.Proto), fr.Time)
+	}
+	if announced != nil {
 		f.Marks |= decided
-		d.protocol, d.method = name, record.MethodDPI
+		d.protocol, d.method = announced.Protocol, record.MethodDPI
 	}
 }
 
