@@ -183,6 +183,8 @@ static __always_inline void add(struct direction *d, __u8 *flags, const struct p
 static __always_inline int is_shown(const struct packet *p, __u32 number, int created)
 {
 	/* What is behind a header that can't be read no dissector sees: it would not count, and be shown for ever. */
+	if (p->awaited) /* it tells the agent to which flow those belong that came before it */
+		return 1;
 	int has_payload = p->end > p->payload && !p->later_fragment && !p->broken;
 	int is_syn = p->proto == PROTO_TCP && p->tcp_flags & TCP_SYN;
 	if (!has_payload && !is_syn)
@@ -213,6 +215,21 @@ static __always_inline int hand_over(const struct frame *f, const enum context o
 }
 
 /*
+ * is_for_agent says whether a later fragment is the agent's to count, since its first one, with the ports, has not come yet. A flood of
+ * them takes no more than a part of the ring: the rest is counted here, without ports. A socket filter can't tell the agent to count.
+ */
+static __always_inline int is_for_agent(const struct packet *p, const enum context on, __u32 worker)
+{
+	if (!p->early || on == ON_SOCKET)
+		return 0;
+	void *ring = bpf_map_lookup_elem(&rings, &worker);
+	if (!ring || (wakeup_bytes && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= wakeup_bytes))
+		return 0;
+	await(p, bpf_ktime_get_ns());
+	return 1;
+}
+
+/*
  * watch_packet counts a parsed packet in its flow and samples it. For ON_SOCKET it does not send the frame, but returns whether it
  * is to be shown. ingress says that the frame comes in.
  */
@@ -222,9 +239,10 @@ static __always_inline int watch_packet(const struct frame *f, const enum contex
 	__u32 worker = on == ON_SOCKET ? socket_worker(f->ctx) : worker_of(&p->key);
 	__u32 segments = segments_of(f, p);
 	int created = 0;
-	__u32 number = find_or_begin(f, p, worker, &created, now);
+	int is_early = is_for_agent(p, on, worker);
+	__u32 number = is_early ? SLOT_NONE : find_or_begin(f, p, worker, &created, now);
 	if (number == SLOT_NONE)
-		return hand_over(f, on, worker, segments, p->from_upper, CAUSE_MAP_FULL);
+		return hand_over(f, on, worker, segments, p->from_upper, is_early ? CAUSE_SAMPLED : CAUSE_MAP_FULL);
 	struct slot *s = bpf_map_lookup_elem(&slots, &number);
 	if (!s)
 		return 0;

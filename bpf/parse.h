@@ -107,6 +107,8 @@ struct packet {
 	__u8 is_tunnel; /* by protocol or port; whether it is one is the agent's to say */
 	__u8 broken; /* the transport header can't be read */
 	__u8 is_query; /* of ICMP, with an identifier */
+	__u8 early; /* a later fragment whose first one was not seen */
+	__u8 awaited; /* a first fragment of which later ones were shown before */
 	__u8 tags, labels; /* VLAN tags and MPLS labels that were peeled */
 };
 
@@ -535,10 +537,9 @@ static __always_inline int ipv6(const struct frame *f, const enum context on, st
 	return 1;
 }
 
-/* resolve gives later fragments the ports of their first one, as packet.Fragments does. */
-static __always_inline void resolve(struct packet *p, __u64 now)
+/* datagram is which one p is a fragment of: packet.Datagram of the Go code. */
+static __always_inline struct fragment_key datagram(const struct packet *p)
 {
-	const __u64 lifetime = 30000000000ULL;
 	struct fragment_key key = {
 		.src_high = p->src_high,
 		.src_low = p->src_low,
@@ -548,9 +549,20 @@ static __always_inline void resolve(struct packet *p, __u64 now)
 		.proto = p->version == 4 ? p->proto : 0,
 		.version = p->version,
 	};
+	return key;
+}
+
+/* resolve gives later fragments the ports of their first one, as packet.Fragments does. */
+static __always_inline void resolve(struct packet *p, __u64 now)
+{
+	const __u64 lifetime = 30000000000ULL;
+	struct fragment_key key = datagram(p);
+	struct fragment_ports *found = bpf_map_lookup_elem(&fragments, &key);
+	if (found && now - found->time > lifetime)
+		found = 0;
 	if (p->later_fragment) {
-		struct fragment_ports *found = bpf_map_lookup_elem(&fragments, &key);
-		if (found && now - found->time <= lifetime) {
+		p->early = !found || found->awaited;
+		if (!p->early) {
 			p->src_port = found->src;
 			p->dst_port = found->dst;
 			p->proto = found->proto;
@@ -559,7 +571,16 @@ static __always_inline void resolve(struct packet *p, __u64 now)
 	}
 	if (p->broken)
 		return;
+	p->awaited = found && found->awaited;
 	struct fragment_ports ports = { .time = now, .src = p->src_port, .dst = p->dst_port, .proto = p->proto };
+	bpf_map_update_elem(&fragments, &key, &ports, BPF_ANY);
+}
+
+/* await notes that later fragments of p's datagram came before the first one. */
+static __always_inline void await(const struct packet *p, __u64 now)
+{
+	struct fragment_key key = datagram(p);
+	struct fragment_ports ports = { .time = now, .awaited = 1 };
 	bpf_map_update_elem(&fragments, &key, &ports, BPF_ANY);
 }
 

@@ -110,7 +110,8 @@ struct fragment_ports {
 	__u64 time; /* CLOCK_MONOTONIC, ns */
 	__u16 src, dst;
 	__u8 proto;
-	__u8 pad[3];
+	__u8 awaited; /* there are none yet: later fragments came first, and the agent was shown them */
+	__u8 pad[2];
 };
 
 _Static_assert(sizeof(struct flow_key) == 40, "flow_key");

@@ -40,12 +40,13 @@ type BenchFragmentKey struct {
 }
 
 type BenchFragmentPorts struct {
-	_     structs.HostLayout
-	Time  uint64
-	Src   uint16
-	Dst   uint16
-	Proto uint8
-	Pad   [3]uint8
+	_       structs.HostLayout
+	Time    uint64
+	Src     uint16
+	Dst     uint16
+	Proto   uint8
+	Awaited uint8
+	Pad     [2]uint8
 }
 
 type BenchInterface struct {
@@ -118,9 +119,11 @@ type BenchWalk struct {
 		IsTunnel      uint8
 		Broken        uint8
 		IsQuery       uint8
+		Early         uint8
+		Awaited       uint8
 		Tags          uint8
 		Labels        uint8
-		_             [1]byte
+		_             [7]byte
 	}
 	Why     uint32
 	Version int32

@@ -62,12 +62,13 @@ type WeirFragmentKey struct {
 }
 
 type WeirFragmentPorts struct {
-	_     structs.HostLayout
-	Time  uint64
-	Src   uint16
-	Dst   uint16
-	Proto uint8
-	Pad   [3]uint8
+	_       structs.HostLayout
+	Time    uint64
+	Src     uint16
+	Dst     uint16
+	Proto   uint8
+	Awaited uint8
+	Pad     [2]uint8
 }
 
 type WeirInterface struct {
@@ -144,9 +145,11 @@ type WeirWalk struct {
 		IsTunnel      uint8
 		Broken        uint8
 		IsQuery       uint8
+		Early         uint8
+		Awaited       uint8
 		Tags          uint8
 		Labels        uint8
-		_             [1]byte
+		_             [7]byte
 	}
 	Why     WeirCause
 	Version int32

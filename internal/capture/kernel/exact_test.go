@@ -413,8 +413,9 @@ func TestBudget(t *testing.T) {
 	g.reset()
 	check("UDP again, in the same slot", shown(20, flowFrames(1)[0]), 8)
 	g.reset()
+	check("a first fragment", shown(1, ether(0x0800, fragment4(ip4(17, udp(1000, 53, make([]byte, 16))), 0, true))), 1)
 	check("later fragments have no payload to show",
-		shown(20, ether(0x0800, fragment4(ip4(17, abc), 3, false))), 1)
+		shown(20, ether(0x0800, fragment4(ip4(17, abc), 3, false))), 0)
 	g.reset()
 }
 
