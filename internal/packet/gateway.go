@@ -6,8 +6,8 @@ import "encoding/binary"
 
 // Links that firewalls and switches put before what they show (https://www.tcpdump.org/linktypes.html has each).
 
-// nflog reads LINKTYPE_NFLOG: family, version, group, then attributes as netlink has them, in the byte order of the host that
-// captured. The last of them is the packet, from its network layer on (linux/netfilter/nfnetlink_log.h).
+// nflog reads LINKTYPE_NFLOG: family, version, group, then attributes as netlink has them, in the byte order of the
+// host that captured. The last of them is the packet, from its network layer on (linux/netfilter/nfnetlink_log.h).
 func (p *Packet) nflog(d []byte, off int) (uint16, int, Fault) {
 	const (
 		header, attribute                     = 4, 4
@@ -57,8 +57,8 @@ func nflogOrder(b []byte) binary.ByteOrder {
 	return binary.BigEndian
 }
 
-// pflog reads LINKTYPE_PFLOG: the header of OpenBSD's packet filter, and of the systems that took it over, begins with its length
-// without padding; what follows it is a packet.
+// pflog reads LINKTYPE_PFLOG: the header of OpenBSD's packet filter, and of the systems that took it over, begins
+// with its length without padding; what follows it is a packet.
 func pflog(d []byte, off int) (uint16, int, Fault) {
 	const least = 45 // up to the direction, in the shortest that was ever in use
 	if len(d) <= off {
@@ -84,8 +84,9 @@ func enc(d []byte, off int) (uint16, int, Fault) {
 	return rawIP(d, off+header)
 }
 
-// switchTag reads an Ethernet header in which a switch has put a tag of its own behind the addresses. Marvell's (Linux,
-// net/dsa/tag_dsa.c) stands in the place of the VLAN tag that the frame had on its link; with an EtherType before it or without.
+// switchTag reads an Ethernet header in which a switch has put a tag of its own behind the addresses. Marvell's
+// (Linux, net/dsa/tag_dsa.c) stands in the place of the VLAN tag that the frame had on its link; with an EtherType
+// before it or without.
 func (p *Packet) switchTag(link LinkType, d []byte, off int) (uint16, int, Fault) {
 	const macs, tag, etherTypeAndZero, tagged = 12, 4, 4, 0x20
 	header := macs + tag + 2
@@ -128,8 +129,9 @@ func (p *Packet) macInMac(etherType uint16, d []byte, off int) (uint16, int, Fau
 	return binary.BigEndian.Uint16(h[12:]), off + length + ethernetHeader, FaultNone
 }
 
-// batman gives the length of a batman-adv header before an Ethernet frame: compatibility version 15, the packet types that have one
-// (include/uapi/linux/batadv_packet.h of Linux). Fragments and network-coded packets can't be read by themselves.
+// batman gives the length of a batman-adv header before an Ethernet frame: compatibility version 15, the packet types
+// that have one (include/uapi/linux/batadv_packet.h of Linux). Fragments and network-coded packets can't be read by
+// themselves.
 func batman(h []byte) (length int, fault Fault) {
 	const version, broadcast, multicast, unicast, unicast4 = 15, 0x01, 0x05, 0x40, 0x42
 	if len(h) < 6 {

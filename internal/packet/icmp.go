@@ -7,8 +7,8 @@ import "encoding/binary"
 // icmpQueryHeader is type, code, checksum, identifier, sequence number.
 const icmpQueryHeader = 8
 
-// control reads type and code of ICMP (RFC 792), ICMPv6 (RFC 4443 §2.1) and the type of IGMP (RFC 2236 §2). A query's identifier
-// and type become ports, see SrcPort.
+// control reads type and code of ICMP (RFC 792), ICMPv6 (RFC 4443 §2.1) and the type of IGMP (RFC 2236 §2). A query's
+// identifier and type become ports, see SrcPort.
 func (p *Packet) control(h []byte, off int) {
 	if len(h) < 4 { // type, code, checksum
 		p.broken(off, FaultTransport)
@@ -24,9 +24,9 @@ func (p *Packet) control(h []byte, off int) {
 	p.payload(off, off)
 }
 
-// QueryPorts are the ports that stand for the identifier of an ICMP query, in the direction of a message of the given type: the
-// identifier is the port of the one who asks, as for address translation (RFC 3022 §4.1, RFC 5508 §3.1), and the request's type,
-// times 256, that of the other. Both are 0 where the type is none of a query.
+// QueryPorts are the ports that stand for the identifier of an ICMP query, in the direction of a message of the given
+// type: the identifier is the port of the one who asks, as for address translation (RFC 3022 §4.1, RFC 5508 §3.1),
+// and the request's type, times 256, that of the other. Both are 0 where the type is none of a query.
 func QueryPorts(proto, icmpType uint8, id uint16) (src, dst uint16) {
 	request, isReply := ICMPQuery(proto, icmpType)
 	switch {
@@ -38,7 +38,8 @@ func QueryPorts(proto, icmpType uint8, id uint16) (src, dst uint16) {
 	return id, uint16(request) << 8
 }
 
-// ICMPQuery gives the type of the request that a message of icmpType makes or answers, of those that have an identifier; else 0.
+// ICMPQuery gives the type of the request that a message of icmpType makes or answers, of those that have an
+// identifier; else 0.
 func ICMPQuery(proto, icmpType uint8) (request uint8, isReply bool) {
 	switch proto {
 	case ProtoICMP:
