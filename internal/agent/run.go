@@ -150,7 +150,7 @@ func (a *agent) open(s *setup, descriptors []int) error {
 	config := engine.Config{
 		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels, IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery,
 		Flows: flow.Config{MaxFlows: o.MaxFlows / o.Workers}, Classifier: classify.New(apps), Protocols: dissect.NewTable(),
-		OnPanic: a.output.OnPanic,
+		OnPanic: a.output.OnPanic, Between: a.around.tick,
 	}
 	switch a.mode {
 	case ModeEBPF:

@@ -30,7 +30,8 @@ type surroundings struct {
 	untracked   string              // why
 	asking      net.Listener        // nil: nobody can ask
 	counters    metric.Registry
-	settle      func() // ends the following of connections, when all that came has been read
+	settle      func()    // ends the following of connections, when all that came has been read
+	ticked      time.Time // of the goroutine that emits records
 }
 
 // newSurroundings opens what needs system calls that the process gives up, takes over the extra descriptors, and has records completed
@@ -100,18 +101,16 @@ func (u *surroundings) follow(ctx context.Context, log func(string, ...any)) {
 		u.followConnections(log)
 	}
 	go u.followNeighbours(ctx, log)
-	go func() { // not in the loop of the agent, which must not wait for who reads the output
-		second := time.NewTicker(time.Second)
-		defer second.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case now := <-second.C:
-				_ = u.placer.Tick(now) // the output's failure is told with its next record
-			}
-		}
-	}()
+}
+
+// tick has the placer do once a second what time makes due. The goroutine that emits records calls it.
+func (u *surroundings) tick() error {
+	now := time.Now()
+	if now.Sub(u.ticked) < time.Second {
+		return nil
+	}
+	u.ticked = now
+	return u.placer.Tick(now)
 }
 
 // followConnections follows them until settle is called: the last records are made when all else has ended.

@@ -95,6 +95,7 @@ type collector struct {
 	classifier *classify.Classifier
 	hints      *classify.Hints
 	emit       func(*record.Flow) error
+	between    func() error // nil: there is nothing
 
 	mu         sync.Mutex // over what the pipeline's goroutine and the collector's share
 	interfaces []string
@@ -133,11 +134,10 @@ func (c *collector) tick(batches []*batch) {
 			break
 		}
 		// Without the lock: an output that blocks must not keep others from asking, or from making interfaces known.
-		if err := c.emit(&e.record); err != nil {
-			c.mu.Lock()
-			c.err = err
-			c.mu.Unlock()
-		}
+		c.fail(c.emit(&e.record))
+	}
+	if c.between != nil && c.failed() == nil {
+		c.fail(c.between())
 	}
 	for _, b := range batches {
 		b.reset()
@@ -198,6 +198,18 @@ func (c *collector) interfaceNumber(name string) uint16 {
 	c.numbers[name] = number
 	c.interfaces = append(c.interfaces, name)
 	return number
+}
+
+// fail keeps the first error.
+func (c *collector) fail(err error) {
+	if err == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = err
+	}
 }
 
 func (c *collector) failed() error {

@@ -53,7 +53,7 @@ type LiveWorker struct {
 // was set meanwhile.
 func NewLive(c Config, n, hints int, emit func(*record.Flow) error) *Live {
 	l := &Live{
-		collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints)},
+		collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), between: c.Between},
 		batches:   make(chan handed, 2*n), done: make(chan struct{}), totals: make([]Totals, n),
 	}
 	l.collector.emit = func(f *record.Flow) error {

@@ -381,3 +381,18 @@ func TestBlockedOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestBetween: what an output has to do in between is done by the goroutine that emits, also where no flow came, and its failure ends all.
+func TestBetween(t *testing.T) {
+	full := errors.New("disk full")
+	n := 0
+	live := engine.NewLive(engine.Config{Between: func() error { n++; return full }}, 2, 0, func(*record.Flow) error { return nil })
+	for i := range 2 {
+		if err := live.Worker(i).Run(&script{}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := live.Close(); !errors.Is(err, full) || n != 1 {
+		t.Errorf("%v after %d", err, n)
+	}
+}

@@ -70,7 +70,7 @@ const (
 // NewPipeline returns a pipeline of n workers. emit gets each record, valid during the call; after its first error, which
 // Close returns, it is not called again. Hints bounds the memory of DNS names, 0 for the default.
 func NewPipeline(c Config, n, hints int, emit func(*record.Flow) error) *Pipeline {
-	p := &Pipeline{collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), emit: emit}}
+	p := &Pipeline{collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), emit: emit, between: c.Between}}
 	for range max(n, 1) {
 		w := newWorker(c)
 		w.clock = &p.clock

@@ -19,7 +19,15 @@ type carried map[flow.Key]*carriedRecord
 
 type carriedRecord struct {
 	*record.Flow
-	isSeen bool // packets of it are seen again, and its flow will say when that is over
+	seen   [2]traffic // what its flows had that have ended
+	isSeen bool       // packets of it are seen again, and its flow will say when that is over
+}
+
+type traffic struct{ packets, bytes uint64 }
+
+// trafficOf are the counts of both ends.
+func trafficOf(r *record.Flow) [2]traffic {
+	return [2]traffic{{r.Client.Packets, r.Client.Bytes}, {r.Server.Packets, r.Server.Bytes}}
 }
 
 // pass passes a whole record of a connection on.
@@ -29,23 +37,40 @@ func (p *Placer) pass(r *record.Flow, f *conntrack.Found) error {
 	}
 	key, _ := f.Original.Key()
 	old := p.carried[key]
-	if old != nil && old.Conntrack.ID != f.ID {
+	if old != nil && old.Conntrack.ID != f.ID { // of a connection before, with the same ports
+		if err := p.endCarried(key, record.EndIdle); err != nil {
+			return err
+		}
 		old = nil
 	}
-	if old != nil && old.ID != r.ID { // the card gave it back: another flow
-		r = continued(old.Flow, r)
+	seen := trafficOf(r) // of this flow and those before it
+	if old != nil {
+		for way := range seen {
+			seen[way].packets += old.seen[way].packets
+			seen[way].bytes += old.seen[way].bytes
+		}
+		if old.ID != r.ID { // the card gave it back: another flow
+			r = continued(old.Flow, r)
+		}
+		raiseTo(r, trafficOf(old.Flow))
+		raiseTo(r, seen)
 	}
 	raise(r, f)
 	isIdle := r.EndReason == record.EndIdle || r.EndReason == record.EndEvicted
+	goesOn := r.State == record.StateEnd && isIdle && f.Ended == 0
+	if goesOn && old == nil && len(p.carried) >= maxCarried {
+		p.counters.uncarried.Add(1)
+		goesOn = false
+	}
 	switch {
-	case r.State == record.StateEnd && isIdle && f.Ended == 0 && len(p.carried) < maxCarried:
+	case goesOn:
 		r.State, r.EndReason = record.StateUpdate, record.NotEnded
-		p.carried[key] = &carriedRecord{clone(r), false}
+		p.carried[key] = &carriedRecord{clone(r), seen, false}
 	case r.State == record.StateEnd:
 		delete(p.carried, key)
 	case old != nil:
 		r.State = record.StateUpdate
-		p.carried[key] = &carriedRecord{clone(r), true}
+		p.carried[key] = &carriedRecord{clone(r), old.seen, true}
 	}
 	return p.emit(r)
 }
@@ -62,9 +87,9 @@ func continued(old, r *record.Flow) *record.Flow {
 }
 
 // passJoined passes on the record of two legs.
-func (p *Placer) passJoined(key *flow.Key, r *record.Flow) error {
-	f, ok := p.connections.Find(key)
-	if !ok || f.ID != r.Conntrack.ID {
+func (p *Placer) passJoined(j *joint, r *record.Flow) error {
+	f, ok := p.connections.Find(&j.key.tuple)
+	if !ok || f.ID != j.key.id {
 		return p.emit(r)
 	}
 	return p.pass(r, &f)
@@ -72,8 +97,12 @@ func (p *Placer) passJoined(key *flow.Key, r *record.Flow) error {
 
 // raise takes over what the kernel counted of a connection. It counts all of it, so what was seen is a part of that.
 func raise(r *record.Flow, f *conntrack.Found) {
+	raiseTo(r, [2]traffic{{f.Packets[0], f.Bytes[0]}, {f.Packets[1], f.Bytes[1]}})
+}
+
+func raiseTo(r *record.Flow, counts [2]traffic) {
 	for way, end := range [...]*record.Endpoint{&r.Client, &r.Server} {
-		end.Packets, end.Bytes = max(end.Packets, f.Packets[way]), max(end.Bytes, f.Bytes[way])
+		end.Packets, end.Bytes = max(end.Packets, counts[way].packets), max(end.Bytes, counts[way].bytes)
 	}
 }
 
@@ -108,14 +137,19 @@ func (p *Placer) followCarried(now time.Time) error {
 	return nil
 }
 
-// endCarried ends what is left.
-func (p *Placer) endCarried() error {
-	for key, r := range p.carried {
-		r.State, r.EndReason = record.StateEnd, record.EndShutdown
-		delete(p.carried, key)
-		if err := p.emit(r.Flow); err != nil {
+// endAllCarried ends what is left.
+func (p *Placer) endAllCarried() error {
+	for key := range p.carried {
+		if err := p.endCarried(key, record.EndShutdown); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (p *Placer) endCarried(key flow.Key, why record.EndReason) error {
+	r := p.carried[key]
+	delete(p.carried, key)
+	r.State, r.EndReason = record.StateEnd, why
+	return p.emit(r.Flow)
 }

@@ -25,7 +25,11 @@ type lateRecord struct {
 
 // isLate says whether a record of no known connection is to wait, and has it do so. What a live flow tells is told again later.
 func (p *Placer) isLate(r *record.Flow) bool {
-	if p.connections == nil || r.State != record.StateEnd || !p.connections.IsBehind() || len(p.late) >= maxLate {
+	if p.connections == nil || r.State != record.StateEnd || !p.connections.IsBehind() {
+		return false
+	}
+	if len(p.late) >= maxLate {
+		p.counters.unwaited.Add(1)
 		return false
 	}
 	p.late = append(p.late, lateRecord{clone(r), time.Now()})
@@ -38,12 +42,13 @@ func (p *Placer) giveUpLate(now time.Time) error {
 	for n < len(p.late) && (now.Sub(p.late[n].since) >= lateFor || !p.connections.IsBehind()) {
 		n++
 	}
-	over := p.late[:n]
-	if p.late = p.late[n:]; len(p.late) == 0 {
-		p.late = nil // with its memory
-	}
-	for _, r := range over {
-		if err := p.flow(r.Flow, true); err != nil {
+	for ; n > 0; n-- {
+		r := p.late[0].Flow
+		p.late[0] = lateRecord{}
+		if p.late = p.late[1:]; len(p.late) == 0 {
+			p.late = nil // with its memory
+		}
+		if err := p.flow(r, true); err != nil {
 			return err
 		}
 	}

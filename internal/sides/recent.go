@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/weirnet/weir/internal/packet"
@@ -17,14 +18,18 @@ import (
 // maxRecent is how many of the last records are kept, to be explained.
 const maxRecent = 4096
 
-// recent are the last records that were passed on, in a ring.
+// recent are the last records that were passed on, in a ring. Its lock is held to copy one record, or to look for one, and over nothing
+// that can wait: neither does a question wait for the output nor the output for questions.
 type recent struct {
+	mu      sync.Mutex
 	records []record.Flow
 	next    int
 }
 
 // keep copies a record into the ring, in the memory of the one that it replaces.
 func (x *recent) keep(r *record.Flow) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if len(x.records) < maxRecent {
 		x.records = append(x.records, record.Flow{})
 	}
@@ -38,15 +43,17 @@ func (x *recent) keep(r *record.Flow) {
 	x.next = (x.next + 1) % maxRecent
 }
 
-// find returns the newest record whose id begins with prefix.
-func (x *recent) find(prefix string) *record.Flow {
+// find returns a copy of the newest record whose id begins with prefix; nil where there is none, of so many.
+func (x *recent) find(prefix string) (r *record.Flow, of int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	for i := range x.records {
 		r := &x.records[(x.next+len(x.records)-1-i)%len(x.records)]
 		if strings.HasPrefix(string(r.ID[:]), prefix) {
-			return r
+			return clone(r), len(x.records)
 		}
 	}
-	return nil
+	return nil, len(x.records)
 }
 
 // minPrefix is how many digits of an id tell flows apart well enough.
@@ -62,11 +69,9 @@ func (p *Placer) Explain(what string) ([]string, error) {
 	if _, err := hex.DecodeString(id[:len(id)&^1]); err != nil || len(id) < minPrefix || len(id) > 32 {
 		return nil, fmt.Errorf("%q is neither an address nor the id of a flow (32 digits, or the first %d and more)", what, minPrefix)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	r := p.recent.find(id)
+	r, of := p.recent.find(id)
 	if r == nil {
-		return nil, fmt.Errorf("none of the last %d records is of a flow %s; a flow is reported when it ends (weir run --update-every: before, too)", len(p.recent.records), what)
+		return nil, fmt.Errorf("none of the last %d records is of a flow %s; a flow is reported when it ends (weir run --update-every: before, too)", of, what)
 	}
 	return p.explainFlow(r), nil
 }

@@ -6,7 +6,6 @@ package sides
 
 import (
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,21 +15,38 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// Placer completes records and passes them on. Its methods may be called by any goroutine.
+// Placer completes records and passes them on. Flow, Tick and Close belong to one goroutine: they hold no lock, so that an output which
+// blocks keeps nobody but its writer waiting. The other methods may be called by any.
 type Placer struct {
 	connections *conntrack.Table // nil: none are tracked
 	network     atomic.Pointer[topology.Network]
 	catalog     Catalog
+	recent      recent
+	counters    counters
 
-	mu      sync.Mutex // over what follows, and emit's caller
+	// What follows is the one goroutine's.
 	emit    func(*record.Flow) error
 	joints  joints
 	carried carried
 	late    late
-	recent  recent
 }
 
-// New returns a Placer that gives completed records, which are valid during the call, to emit, one at a time. connections may be nil.
+// counters say how often there was no room.
+type counters struct{ unjoined, unwaited, uncarried atomic.Uint64 }
+
+// Counters say how often a limit was reached. No packet is lost by that.
+type Counters struct {
+	Unjoined  uint64 // connections of which the legs were passed on apart
+	Unwaited  uint64 // last records that did not wait for their connections, of which events were lost
+	Uncarried uint64 // connections that a card forwards and whose end was not waited for
+}
+
+// Counters returns the present ones.
+func (p *Placer) Counters() Counters {
+	return Counters{p.counters.unjoined.Load(), p.counters.unwaited.Load(), p.counters.uncarried.Load()}
+}
+
+// New returns a Placer that gives completed records, which are valid during the call, to emit. connections may be nil.
 func New(connections *conntrack.Table, emit func(*record.Flow) error) *Placer {
 	p := &Placer{connections: connections, joints: newJoints(), carried: carried{}}
 	p.emit = func(r *record.Flow) error {
@@ -57,8 +73,6 @@ func (p *Placer) Network() *topology.Network { return p.network.Load() }
 
 // Flow completes a record, in place, and passes it on, or keeps a copy until the other leg's record comes.
 func (p *Placer) Flow(r *record.Flow) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	return p.flow(r, false)
 }
 
@@ -79,7 +93,7 @@ func (p *Placer) flow(r *record.Flow, hasWaited bool) error {
 	case ok && isLeg(r, &found):
 		return p.join(r, &found)
 	case ok && found.IsTranslated():
-		p.whole(&found)
+		p.whole(r, &found)
 	}
 	if ok {
 		return p.pass(r, &found)
@@ -179,6 +193,12 @@ func rename(r *record.Flow) {
 	r.CommunityID = key.AppendCommunityID(r.CommunityID[:0], r.ICMPType, r.ICMPCode, fromLower)
 }
 
+// idOf is the id that a record's flow would have if it had begun at first.
+func idOf(r *record.Flow, first int64) [32]byte {
+	key, _ := conntrack.Tuple{Src: r.Client.Addr, Dst: r.Server.Addr, Proto: r.Proto}.Key()
+	return key.ID(first)
+}
+
 // isLeg says whether a record is of one leg of a translated connection only: where the legs were counted apart, each has the packets
 // of one end, since packets are counted where they come in.
 func isLeg(r *record.Flow, f *conntrack.Found) bool {
@@ -188,8 +208,6 @@ func isLeg(r *record.Flow, f *conntrack.Found) bool {
 
 // Tick gives up waiting for records that don't come, and tells how connections go on that a card forwards.
 func (p *Placer) Tick(now time.Time) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if err := p.giveUpLate(now); err != nil {
 		return err
 	}
@@ -199,19 +217,17 @@ func (p *Placer) Tick(now time.Time) error {
 	return p.giveUp(now)
 }
 
-// Close passes on what waits.
+// Close passes on what waits, after the last record.
 func (p *Placer) Close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	now := time.Now()
 	if err := p.giveUpLate(now.Add(24 * time.Hour)); err != nil {
 		return err
 	}
-	if err := p.giveUp(now.Add(24 * time.Hour)); err != nil {
+	if err := p.endJoints(); err != nil {
 		return err
 	}
 	if err := p.followCarried(now); err != nil {
 		return err
 	}
-	return p.endCarried()
+	return p.endAllCarried()
 }

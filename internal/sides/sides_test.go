@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/weirnet/weir/internal/catalog"
@@ -184,8 +185,8 @@ func TestManyJoined(t *testing.T) {
 	for range 3 * maxWaiting {
 		b.put(t, flowOf(host, server, 3, 0, record.StateEnd), flowOf(server, gateway, 5, 0, record.StateEnd))
 	}
-	if len(b.out) != 3*maxWaiting || len(b.joints.waiting) > 0 || len(b.joints.queue) > 2*maxWaiting {
-		t.Errorf("%d records, %d wait, %d in the queue", len(b.out), len(b.joints.waiting), len(b.joints.queue))
+	if len(b.out) != 3*maxWaiting || len(b.joints.waiting) > 0 || len(b.joints.halves.entries) > 2*maxWaiting {
+		t.Errorf("%d records, %d wait, %d in the queue", len(b.out), len(b.joints.waiting), len(b.joints.halves.entries))
 	}
 }
 
@@ -207,8 +208,8 @@ func TestGiveUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.want(t, half)
-	if len(b.joints.waiting) > 0 || len(b.joints.queue) > 0 {
-		t.Errorf("%d wait, %d in the queue", len(b.joints.waiting), len(b.joints.queue))
+	if len(b.joints.waiting) > 0 || b.joints.halves.n > 0 {
+		t.Errorf("%d wait, %d in the queue", len(b.joints.waiting), b.joints.halves.n)
 	}
 }
 
@@ -322,6 +323,24 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%q: %q", what, lines)
 		}
 	}
+}
+
+// TestExplainWhileOutputBlocks: questions are answered while nobody reads the records, also about the one that can't be written.
+func TestExplainWhileOutputBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reading := make(chan struct{})
+		p := New(nil, func(*record.Flow) error { <-reading; return nil })
+		r := flowOf(host, server, 1, 1, record.StateEnd)
+		rename(r)
+		go func() { _ = p.Flow(r) }()
+		synctest.Wait()
+		for _, what := range []string{string(r.ID[:]), "192.168.1.20"} {
+			if lines, err := p.Explain(what); err != nil || len(lines) == 0 {
+				t.Errorf("%s: %q, %v", what, lines, err)
+			}
+		}
+		close(reading)
+	})
 }
 
 // TestRecentKept: the last records are kept, and no more.
