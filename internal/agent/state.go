@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -25,11 +26,13 @@ func openState(o *Options) (*stateFiles, error) {
 	if o.State == "" {
 		return s, nil
 	}
-	if err := os.MkdirAll(o.State, 0o700); err != nil {
+	directory, err := openStateDirectory(o.State)
+	if err != nil {
 		return nil, fmt.Errorf("--state: %w", err)
 	}
+	defer directory.Close()
 	for _, name := range stateNames {
-		f, err := os.OpenFile(filepath.Join(o.State, name), os.O_RDWR|os.O_CREATE, 0o600)
+		f, err := openStateFile(directory, filepath.Join(o.State, name))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("--state: %w", err), s.Close())
 		}
@@ -37,8 +40,161 @@ func openState(o *Options) (*stateFiles, error) {
 		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 			return nil, errors.Join(fmt.Errorf("--state %s: another weir uses it (%w)", o.State, err), s.Close())
 		}
+		if err := claim(f); err != nil {
+			return nil, errors.Join(fmt.Errorf("--state: %w", err), s.Close())
+		}
 	}
 	return s, nil
+}
+
+// Whoever has an account here may have made the directory, or what is in it, before weir did, and this process may write to any file. So
+// nothing is followed that another user made, and nothing is written to that isn't this user's alone.
+
+// maxLinks is how many symbolic links a path may have, as in the kernel (MAXSYMLINKS).
+const maxLinks = 40
+
+// openStateDirectory opens a directory, component by component, and makes what is missing.
+func openStateDirectory(path string) (*os.File, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	at, err := os.Open("/")
+	if err != nil {
+		return nil, err
+	}
+	rest := strings.Split(absolute, "/")
+	for links := 0; len(rest) > 0; {
+		name := rest[0]
+		rest = rest[1:]
+		if name == "" || name == "." {
+			continue
+		}
+		next, target, err := enter(at, name)
+		if err != nil {
+			at.Close()
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if next != nil {
+			at.Close()
+			at = next
+			continue
+		}
+		if links++; links > maxLinks {
+			at.Close()
+			return nil, fmt.Errorf("%s: %w", path, unix.ELOOP)
+		}
+		if rest = append(strings.Split(target, "/"), rest...); filepath.IsAbs(target) {
+			root, err := os.Open("/")
+			if err != nil {
+				return nil, errors.Join(err, at.Close())
+			}
+			at.Close()
+			at = root
+		}
+	}
+	if err := checkStateDirectory(at, path); err != nil {
+		return nil, errors.Join(err, at.Close())
+	}
+	return at, nil
+}
+
+// enter opens a directory in another one, and makes it where there is none; or reads the symbolic link that is there.
+func enter(at *os.File, name string) (next *os.File, target string, err error) {
+	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Openat(int(at.Fd()), name, flags, 0)
+	if errors.Is(err, unix.ENOENT) {
+		if err := unix.Mkdirat(int(at.Fd()), name, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+			return nil, "", fmt.Errorf("make %s: %w", name, err)
+		}
+		fd, err = unix.Openat(int(at.Fd()), name, flags, 0)
+	}
+	if err == nil {
+		return os.NewFile(uintptr(fd), name), "", nil
+	}
+	if !errors.Is(err, unix.ELOOP) && !errors.Is(err, unix.ENOTDIR) {
+		return nil, "", fmt.Errorf("open %s: %w", name, err)
+	}
+	var s unix.Stat_t
+	if err := unix.Fstatat(int(at.Fd()), name, &s, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return nil, "", fmt.Errorf("%s: %w", name, err)
+	}
+	if s.Mode&unix.S_IFMT != unix.S_IFLNK {
+		return nil, "", fmt.Errorf("%s is no directory", name)
+	}
+	if s.Uid != 0 && int(s.Uid) != unix.Geteuid() {
+		return nil, "", fmt.Errorf("%s is a symbolic link that another user (%d) made", name, s.Uid)
+	}
+	buffer := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(int(at.Fd()), name, buffer)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", name, err)
+	}
+	return nil, string(buffer[:n]), nil
+}
+
+// checkStateDirectory refuses a directory in which others can make files.
+func checkStateDirectory(directory *os.File, path string) error {
+	var s unix.Stat_t
+	if err := unix.Fstat(int(directory.Fd()), &s); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if int(s.Uid) != unix.Geteuid() {
+		return fmt.Errorf("%s belongs to another user (%d): weir keeps its list in a directory of its own", path, s.Uid)
+	}
+	if s.Mode&0o022 != 0 {
+		return fmt.Errorf("%s can be written to by others (chmod go-w %s)", path, path)
+	}
+	return nil
+}
+
+// openStateFile opens a file in the directory, or makes it. What is no plain file of this user's alone is refused.
+func openStateFile(directory *os.File, path string) (*os.File, error) {
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+	fd, err := unix.Openat(int(directory.Fd()), filepath.Base(path), flags, 0o600)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, fmt.Errorf("%s is a symbolic link", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	var s unix.Stat_t
+	if err = unix.Fstat(fd, &s); err == nil {
+		err = unix.SetNonblock(fd, false) // only opening must not wait, for who reads a FIFO
+	}
+	f := os.NewFile(uintptr(fd), path)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("%s: %w", path, err)
+	case s.Mode&unix.S_IFMT != unix.S_IFREG:
+		err = fmt.Errorf("%s is no regular file", path)
+	case int(s.Uid) != unix.Geteuid():
+		err = fmt.Errorf("%s belongs to another user (%d)", path, s.Uid)
+	case s.Nlink != 1:
+		err = fmt.Errorf("%s has other names (hard links)", path)
+	case s.Mode&0o022 != 0:
+		err = fmt.Errorf("%s can be written to by others (chmod go-w)", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// claim refuses a file that is no list of devices, and makes an empty one a list.
+func claim(f *os.File) error {
+	head := make([]byte, len(hosts.EmptyFile))
+	n, err := f.ReadAt(head, 0)
+	switch {
+	case n == 0:
+		_, err := f.WriteAt([]byte(hosts.EmptyFile), 0)
+		return err
+	case !hosts.IsFile(head[:n]):
+		return fmt.Errorf("%s is there and is no list of devices: it stays as it is", f.Name())
+	case n < len(head):
+		return nil
+	}
+	return err
 }
 
 // add has the confined process get the files.

@@ -128,10 +128,11 @@ func (u *surroundings) followConnections(log func(string, ...any)) {
 	}
 }
 
-// How often the kernel's table of neighbours is read, at first sooner, and how often, in such readings, the devices are saved.
+// How often the kernel's table of neighbours is read, at first sooner, and after how many such readings the devices are saved.
 const (
 	neighboursFirst = time.Second
 	neighboursEvery = 15 * time.Second
+	saveFirst       = 5
 	saveEvery       = 20
 )
 
@@ -149,7 +150,7 @@ func (u *surroundings) followNeighbours(ctx context.Context, log func(string, ..
 			return
 		}
 		u.hosts.Neighbours(slices.DeleteFunc(all, func(x topology.Neighbour) bool { return !n.IsLAN(x.Interface) }), n.Place, time.Now().UTC())
-		if count%saveEvery == 0 {
+		if count == saveFirst || count%saveEvery == 0 {
 			u.saveState(log)
 		}
 		select {

@@ -6,10 +6,13 @@ package hosts
 
 import (
 	"cmp"
+	"container/list"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/weirnet/weir/internal/identify"
 	"github.com/weirnet/weir/internal/metric"
@@ -33,6 +36,9 @@ type Host struct {
 	IsRouter  bool       `json:"is_router,omitempty"`
 	FirstSeen time.Time  `json:"first_seen"`
 	LastSeen  time.Time  `json:"last_seen"`
+
+	mac      [6]byte
+	evidence []identify.Evidence
 }
 
 // Address is an address that a device has had.
@@ -55,13 +61,25 @@ type Guess struct {
 	Evidence   []string `json:"evidence"`   // such as "dhcp-class MSFT 5.0"
 }
 
-// Limits. What is past them replaces what was seen least recently.
+// Limits. What is past them replaces what was seen least recently; of devices, the least sure ones first.
 const (
-	maxHosts     = 4096
-	maxAddresses = 16
-	maxNames     = 6
-	maxEvidence  = 32
-	maxText      = 256 // bytes of a name or a piece of evidence
+	maxHosts      = 4096
+	maxAddresses  = 16
+	maxNames      = 6
+	maxEvidence   = 32
+	maxText       = 256     // bytes of a name or a piece of evidence
+	maxDeviceText = 2 << 10 // bytes of all names and evidence of a device; so 8 MiB of all devices
+)
+
+// certainty is how sure it is that a device exists: whoever is on the LAN can send frames in the name of others, as many as he likes.
+type certainty uint8
+
+const (
+	heard    certainty = iota // a frame named it as its sender
+	asking                    // it asked for an address by DHCP
+	answered                  // a flow of it has packets of both ends
+	known                     // the kernel has reached it, or a DHCP server gave it an address
+	certainties
 )
 
 // key is what a device is known by: its MAC address, or behind a router its IP address.
@@ -81,15 +99,25 @@ type host struct {
 	isRouter  bool
 	first     time.Time
 	last      time.Time
+	certainty certainty
+	place     *list.Element // among those as certain
 }
 
 // Table holds the devices. It is safe for use by several goroutines.
 type Table struct {
-	mu      sync.Mutex
-	hosts   map[key]*host
-	byAddr  map[netip.Addr]*host // the last one that had the address
-	macs    map[netip.Addr][6]byte
-	evicted uint64
+	mu     sync.Mutex
+	hosts  map[key]*host
+	byAddr map[netip.Addr]*host // the last one that had the address
+	macs   map[netip.Addr][6]byte
+	// seenOf are the devices by certainty, the one seen least recently first.
+	seenOf   [certainties]list.List
+	counters counters
+}
+
+// counters say what became of devices for which there was no room.
+type counters struct {
+	Evicted uint64 // that gave way to others
+	Refused uint64 // sightings of devices less certain than all that there are
 }
 
 // New returns an empty table.
@@ -101,19 +129,22 @@ func New() *Table {
 func (t *Table) Collect(s *metric.Snapshot) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s.Add(metric.DevicesForgotten, t.evicted)
+	s.Add(metric.DevicesForgotten, t.counters.Evicted)
+	s.Add(metric.DevicesRefused, t.counters.Refused)
 }
 
-// seen notes that a device was there, and returns it.
-func (t *Table) seen(k key, addr netip.Addr, at time.Time) *host {
+// seen notes that a device was there, and returns it; nil: there is no room for one that is no surer than that.
+func (t *Table) seen(k key, addr netip.Addr, at time.Time, c certainty) *host {
 	h := t.hosts[k]
 	if h == nil {
-		if len(t.hosts) >= maxHosts {
-			t.evict()
+		if len(t.hosts) >= maxHosts && !t.evict(c) {
+			return nil
 		}
-		h = &host{key: k, first: at}
+		h = &host{key: k, first: at, certainty: c}
 		t.hosts[k] = h
+		h.place = t.seenOf[c].PushBack(h)
 	}
+	t.raise(h, c)
 	if at.After(h.last) {
 		h.last = at
 	}
@@ -124,6 +155,16 @@ func (t *Table) seen(k key, addr netip.Addr, at time.Time) *host {
 		t.address(h, addr, at)
 	}
 	return h
+}
+
+// raise notes that a device was seen just now, and is at least as certain as c.
+func (t *Table) raise(h *host, c certainty) {
+	if c <= h.certainty {
+		t.seenOf[h.certainty].MoveToBack(h.place)
+		return
+	}
+	t.seenOf[h.certainty].Remove(h.place)
+	h.certainty, h.place = c, t.seenOf[c].PushBack(h)
 }
 
 // address notes that a device has an address.
@@ -155,20 +196,22 @@ func oldest(all []Address) (least int) {
 	return least
 }
 
-// evict forgets the device that was seen least recently.
-func (t *Table) evict() {
-	var least *host
-	for _, h := range t.hosts {
-		if least == nil || h.last.Before(least.last) {
-			least = h
+// evict forgets the device that was seen least recently of the least certain ones; of those at most as certain as c.
+func (t *Table) evict(c certainty) bool {
+	for i := range c + 1 {
+		if least := t.seenOf[i].Front(); least != nil {
+			t.remove(least.Value.(*host))
+			t.counters.Evicted++
+			return true
 		}
 	}
-	t.remove(least)
-	t.evicted++
+	t.counters.Refused++
+	return false
 }
 
 func (t *Table) remove(h *host) {
 	delete(t.hosts, h.key)
+	t.seenOf[h.certainty].Remove(h.place)
 	for _, a := range h.addresses {
 		if t.byAddr[a.IP] == h {
 			delete(t.byAddr, a.IP)
@@ -178,14 +221,29 @@ func (t *Table) remove(h *host) {
 
 // name notes what a device is called. Of one source the last name counts.
 func (h *host) name(name, source string) {
-	if name == "" {
+	if name = clean(name); name == "" {
 		return
 	}
-	name = name[:min(len(name), maxText)]
 	h.names = slices.DeleteFunc(h.names, func(n Name) bool { return n.Source == source })
 	h.names = append(h.names, Name{name, source})
 	slices.SortStableFunc(h.names, func(a, b Name) int { return cmp.Compare(trust(a.Source), trust(b.Source)) })
 	h.names = h.names[:min(len(h.names), maxNames)]
+	h.shorten()
+}
+
+// clean is a text of at most maxText bytes in memory of its own, without what can't be printed. So it is no longer in JSON than twice that.
+func clean(text string) string {
+	kept := make([]byte, 0, min(len(text), maxText))
+	for _, r := range text {
+		if !unicode.IsPrint(r) {
+			r = '?'
+		}
+		if len(kept)+utf8.RuneLen(r) > maxText {
+			break
+		}
+		kept = utf8.AppendRune(kept, r)
+	}
+	return string(kept)
 }
 
 // trust is the lower, the better a source's names are: what a device tells its own network first.
@@ -198,15 +256,31 @@ func (h *host) tell(source identify.Source, value string) {
 	if value == "" {
 		return
 	}
-	e := identify.Evidence{Source: source, Value: value[:min(len(value), maxText)]}
-	if i := slices.Index(h.evidence, e); i >= 0 {
-		h.evidence = append(slices.Delete(h.evidence, i, i+1), e) // the newest are last
+	is := func(e identify.Evidence) bool { return e.Source == source && e.Value == value }
+	if i := slices.IndexFunc(h.evidence, is); i >= 0 { // the newest are last
+		e := h.evidence[i]
+		h.evidence = append(slices.Delete(h.evidence, i, i+1), e)
 		return
 	}
-	if len(h.evidence) == maxEvidence {
-		h.evidence = slices.Delete(h.evidence, 0, 1)
+	if value = clean(value); value == "" {
+		return
 	}
-	h.evidence = append(h.evidence, e)
+	h.evidence = append(slices.DeleteFunc(h.evidence, is), identify.Evidence{Source: source, Value: value})
+	h.shorten()
+}
+
+// shorten holds the limits of a device's evidence: the oldest gives way.
+func (h *host) shorten() {
+	size := 0
+	for i := range h.names {
+		size += len(h.names[i].Name)
+	}
+	least := len(h.evidence)
+	for least > 0 && len(h.evidence)-least < maxEvidence && size+len(h.evidence[least-1].Value) <= maxDeviceText {
+		least--
+		size += len(h.evidence[least].Value)
+	}
+	h.evidence = slices.Delete(h.evidence, 0, least)
 }
 
 // Name is the best name of the device that has an address; empty where none is known.
@@ -220,28 +294,36 @@ func (t *Table) Name(a netip.Addr) string {
 }
 
 // Find is the device that has an address.
-func (t *Table) Find(a netip.Addr) (Host, bool) {
+func (t *Table) Find(a netip.Addr) (p Host, ok bool) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	h := t.byAddr[a]
+	if h != nil {
+		p = h.copy()
+	}
+	t.mu.Unlock()
 	if h == nil {
 		return Host{}, false
 	}
-	return h.public(), true
+	p.identify()
+	return p, true
 }
 
-// All are the devices, those seen last first.
+// All are the devices, those seen last first. The lock is held for one device at a time: who asks must not keep the records waiting.
 func (t *Table) All() []Host {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, h := range t.hosts {
-		if router := t.byAddr[h.router]; router != nil {
-			router.isRouter = true
-		}
+	list := t.list()
+	for _, h := range list {
+		t.with(h, func() {
+			if router := t.byAddr[h.router]; router != nil {
+				router.isRouter = true
+			}
+		})
 	}
-	all := make([]Host, 0, len(t.hosts))
-	for _, h := range t.hosts {
-		all = append(all, h.public())
+	all := make([]Host, 0, len(list))
+	for _, h := range list {
+		t.with(h, func() { all = append(all, h.copy()) })
+	}
+	for i := range all {
+		all[i].identify()
 	}
 	slices.SortFunc(all, func(a, b Host) int {
 		if o := b.LastSeen.Compare(a.LastSeen); o != 0 {
@@ -252,26 +334,54 @@ func (t *Table) All() []Host {
 	return all
 }
 
-func (h *host) public() Host {
+// list are the devices, those first that are least certain and were seen least recently.
+func (t *Table) list() []*host {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make([]*host, 0, len(t.hosts))
+	for i := range t.seenOf {
+		for e := t.seenOf[i].Front(); e != nil; e = e.Next() {
+			all = append(all, e.Value.(*host))
+		}
+	}
+	return all
+}
+
+// with calls f with the lock held if a device is still there.
+func (t *Table) with(h *host, f func()) (isThere bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if isThere = t.hosts[h.key] == h; isThere {
+		f()
+	}
+	return isThere
+}
+
+// copy is the device without what is guessed.
+func (h *host) copy() Host {
 	p := Host{
 		Addresses: slices.Clone(h.addresses), Names: slices.Clone(h.names), Interface: h.link, Router: h.router, IsRouter: h.isRouter,
-		FirstSeen: h.first, LastSeen: h.last,
+		FirstSeen: h.first, LastSeen: h.last, mac: h.key.mac, evidence: slices.Clone(h.evidence),
 	}
 	slices.SortFunc(p.Addresses, func(a, b Address) int { return a.IP.Compare(b.IP) })
-	evidence := slices.Clone(h.evidence)
-	if h.key.mac != [6]byte{} {
-		p.MAC = string(record.AppendMAC(nil, h.key.mac))
-		p.Vendor, p.RandomMAC = oui.Vendor(h.key.mac), oui.IsRandom(h.key.mac)
+	return p
+}
+
+// identify adds what the device's address and the evidence tell.
+func (p *Host) identify() {
+	evidence := p.evidence
+	if p.mac != [6]byte{} {
+		p.MAC = string(record.AppendMAC(nil, p.mac))
+		p.Vendor, p.RandomMAC = oui.Vendor(p.mac), oui.IsRandom(p.mac)
 		if p.Vendor != "" {
 			evidence = append(evidence, identify.Evidence{Source: identify.Vendor, Value: p.Vendor})
 		}
 	}
-	for _, n := range h.names {
+	for _, n := range p.Names {
 		evidence = append(evidence, identify.Evidence{Source: identify.HostName, Value: n.Name})
 	}
 	system, kind := identify.Identify(evidence)
-	p.OS, p.Kind = guess(system), guess(kind)
-	return p
+	p.OS, p.Kind, p.evidence = guess(system), guess(kind), nil
 }
 
 func guess(g identify.Guess) *Guess {

@@ -157,8 +157,8 @@ func TestLimits(t *testing.T) {
 		mac := [6]byte{0x02, 0, 0, byte(i >> 16), byte(i >> 8), byte(i)}
 		table.Flow(from(mac, fmt.Sprintf("192.168.%d.%d:99", i>>8&0xff, i&0xff), "http", `"http":{"user_agent":"x"}`, time.Duration(i)*time.Second), onLink)
 	}
-	if n := len(table.All()); n != maxHosts || table.evicted != 100 {
-		t.Errorf("%d devices, %d evicted", n, table.evicted)
+	if n := len(table.All()); n != maxHosts || table.counters.Evicted != 100 {
+		t.Errorf("%d devices, %d evicted", n, table.counters.Evicted)
 	}
 	for i := range 100 {
 		table.Flow(from(phone, fmt.Sprintf("[2001:db8::%x]:99", i+1), "http", fmt.Sprintf(`"http":{"user_agent":"%d%s"}`, i, strings.Repeat("x", 1000)), 9000*time.Hour), onLink)
@@ -257,9 +257,17 @@ func (m *memory) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-func (m *memory) Write(b []byte) (int, error)    { m.b = append(m.b[:m.at], b...); return len(b), nil }
-func (m *memory) Seek(int64, int) (int64, error) { m.at = 0; return 0, nil }
-func (m *memory) Sync() error                    { return nil }
+func (m *memory) Write(b []byte) (int, error) {
+	if grow := m.at + len(b) - len(m.b); grow > 0 {
+		m.b = append(m.b, make([]byte, grow)...)
+	}
+	copy(m.b[m.at:], b)
+	m.at += len(b)
+	return len(b), nil
+}
+
+func (m *memory) Seek(at int64, _ int) (int64, error) { m.at = int(at); return at, nil }
+func (m *memory) Sync() error                         { return nil }
 
 // TestSaid: a member is found as it was written, and no text of others passes for one.
 func TestSaid(t *testing.T) {

@@ -28,25 +28,31 @@ func (t *Table) Flow(r *record.Flow, place func(netip.Addr) topology.Place) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var c, s *host
+	sure := heard
+	if r.Client.Packets > 0 && r.Server.Packets > 0 {
+		sure = answered
+	}
 	if client && r.Client.Packets > 0 {
-		c = t.end(&r.Client, r, place, at)
+		c = t.end(&r.Client, r, place, at, sure)
 	}
 	if server && r.Server.Packets > 0 {
-		s = t.end(&r.Server, r, place, at)
+		s = t.end(&r.Server, r, place, at, sure)
 	}
 	t.learn(r, c, s, at)
 }
 
-// end is the device at one end of a flow; nil where it isn't known yet which one that is.
-func (t *Table) end(e *record.Endpoint, r *record.Flow, place func(netip.Addr) topology.Place, at time.Time) *host {
+// end is the device at one end of a flow; nil where it isn't known yet which one that is, or there is no room for it.
+func (t *Table) end(e *record.Endpoint, r *record.Flow, place func(netip.Addr) topology.Place, at time.Time, sure certainty) *host {
 	addr := e.Addr.Addr()
 	if addr.IsUnspecified() { // it asks for an address: the messages themselves say who it is
 		return nil
 	}
 	way := place(addr)
 	if way.Router.IsValid() {
-		h := t.seen(key{addr: addr}, addr, at)
-		h.router, h.link = way.Router, way.Interface
+		h := t.seen(key{addr: addr}, addr, at, sure)
+		if h != nil {
+			h.router, h.link = way.Router, way.Interface
+		}
 		return h
 	}
 	mac, known := t.macs[addr]
@@ -55,11 +61,14 @@ func (t *Table) end(e *record.Endpoint, r *record.Flow, place func(netip.Addr) t
 	}
 	if mac == ([6]byte{}) {
 		if h := t.byAddr[addr]; h != nil {
-			return t.seen(h.key, addr, at)
+			return t.seen(h.key, addr, at, sure)
 		}
 		return nil
 	}
-	h := t.seen(key{mac: mac}, addr, at)
+	h := t.seen(key{mac: mac}, addr, at, sure)
+	if h == nil {
+		return nil
+	}
 	h.link = r.Interface
 	if way.Interface != "" {
 		h.link = way.Interface
@@ -67,61 +76,67 @@ func (t *Table) end(e *record.Endpoint, r *record.Flow, place func(netip.Addr) t
 	return h
 }
 
-// facts are what dissectors say of devices: members of a record's JSON.
-type facts struct {
-	DHCP, DHCPv6 struct {
-		Type        string `json:"message_type"`
-		MAC         string `json:"client_mac"`
-		HostName    string `json:"host_name"`
-		FQDN        string `json:"fqdn"`
-		Class       string `json:"class"`
-		Fingerprint string `json:"fingerprint"`
-	}
-	DNS struct {
-		Query     string   `json:"query"`
-		RCode     string   `json:"rcode"`
-		Announced []string `json:"announced"`
-		HostName  string   `json:"host_name"`
-	}
-	SSDP struct {
-		Method string `json:"method"`
-		Server string `json:"server"`
-		NT     string `json:"nt"`
-		ST     string `json:"st"`
-	}
-	NetBIOS struct {
-		Name      string `json:"name"`
-		Operation string `json:"operation"`
-		Caller    string `json:"caller"`
-	}
-}
-
 // telling are the protocols whose records say something of the devices.
 var telling = map[string]bool{
 	"dhcp": true, "dhcpv6": true, "mdns": true, "llmnr": true, "ssdp": true, "netbios": true,
 }
 
-// said is the value of a text member of an info, of which there is one: what is frequent is not worth reading all of it. Within a text
+// said is the value of a text member of an info, of which there is one: what comes in floods is not worth decoding all of it. Within a text
 // a quotation mark has a backslash before it, so no text of others passes for a member.
 func said(info []byte, member string) string {
-	name := []byte(`"` + member + `":"`)
+	text, _ := quoted(after(info, member, `"`))
+	return text
+}
+
+// saidAll are the values of a member that is a list of texts, at most most of them.
+func saidAll(info []byte, member string, most int) (all []string) {
+	rest := after(info, member, `["`)
+	for len(all) < most {
+		var text string
+		if text, rest = quoted(rest); rest == nil {
+			break
+		}
+		all = append(all, text)
+		next, ok := bytes.CutPrefix(rest, []byte(`,"`))
+		if !ok {
+			break
+		}
+		rest = next
+	}
+	return all
+}
+
+// after is what follows the beginning of a member's value.
+func after(info []byte, member, begin string) []byte {
+	name := append(append(append(make([]byte, 0, 40), '"'), member...), `":`...)
+	name = append(name, begin...)
 	at := bytes.Index(info, name)
 	if at < 0 {
-		return ""
+		return nil
 	}
-	value := info[at+len(name)-1:] // with its first quotation mark
-	end := bytes.IndexByte(value[1:], '"')
-	if end < 0 {
-		return ""
+	return info[at+len(name):]
+}
+
+// quoted is a text up to its quotation mark, and what follows that; nil where there is none.
+func quoted(b []byte) (text string, rest []byte) {
+	isPlain := true
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			isPlain = false
+			i++
+		case '"':
+			if isPlain {
+				return string(b[:i]), b[i+1:]
+			}
+			whole := append(append(append(make([]byte, 0, i+2), '"'), b[:i]...), '"')
+			if json.Unmarshal(whole, &text) != nil {
+				return "", nil
+			}
+			return text, b[i+1:]
+		}
 	}
-	if plain := value[1 : 1+end]; bytes.IndexByte(plain, '\\') < 0 {
-		return string(plain)
-	}
-	var text string
-	if json.NewDecoder(bytes.NewReader(value)).Decode(&text) != nil {
-		return ""
-	}
-	return text
+	return "", nil
 }
 
 // learn takes what a record's own protocol says of its ends, of which either may be nil.
@@ -140,26 +155,36 @@ func (t *Table) learn(r *record.Flow, client, server *host, at time.Time) {
 	if !telling[r.Protocol] || len(r.Info) == 0 {
 		return
 	}
-	var f facts
-	text := make([]byte, 0, len(r.Info)+2)
-	if json.Unmarshal(append(append(append(text, '{'), r.Info...), '}'), &f) != nil {
-		return
-	}
 	if r.Protocol == "dhcp" {
-		client = t.dhcpClient(&f, client, r, at)
+		client = t.dhcpClient(client, r, at)
 	}
-	f.ofClient(r.Protocol, client)
-	f.ofServer(r.Protocol, server)
+	if client != nil {
+		client.sent(r.Protocol, r.Info)
+	}
+	if server != nil {
+		server.replied(r.Protocol, r.Info)
+	}
 }
 
 // dhcpClient is the device that a DHCP message is of: its sender may have no address yet.
-func (t *Table) dhcpClient(f *facts, client *host, r *record.Flow, at time.Time) *host {
-	mac, ok := parseMAC(f.DHCP.MAC)
-	if !ok || f.DHCP.Type == "offer" || f.DHCP.Type == "ack" {
+func (t *Table) dhcpClient(client *host, r *record.Flow, at time.Time) *host {
+	mac, ok := parseMAC(said(r.Info, "client_mac"))
+	if !ok {
 		return client
 	}
-	h := t.seen(key{mac: mac}, r.Client.Addr.Addr(), at)
-	h.link = r.Interface
+	switch said(r.Info, "message_type") {
+	case "ack":
+		if h := t.hosts[key{mac: mac}]; h != nil { // to which the server, the sender, gave an address
+			t.raise(h, known)
+		}
+		return client
+	case "offer":
+		return client
+	}
+	h := t.seen(key{mac: mac}, r.Client.Addr.Addr(), at, asking)
+	if h != nil {
+		h.link = r.Interface
+	}
 	return h
 }
 
@@ -173,57 +198,61 @@ func parseMAC(text string) (mac [6]byte, ok bool) {
 	return mac, mac != [6]byte{} && mac[0]&1 == 0
 }
 
-func (f *facts) ofClient(protocol string, h *host) {
-	if h == nil {
-		return
-	}
+// sent takes what a record says of its client.
+func (h *host) sent(protocol string, info []byte) {
 	switch protocol {
 	case "dhcp":
-		h.name(hostName(f.DHCP.FQDN), "dhcp")
-		h.name(hostName(f.DHCP.HostName), "dhcp") // the user's own, without a domain
-		h.tell(identify.DHCPClass, f.DHCP.Class)
-		h.tell(identify.DHCPFingerprint, f.DHCP.Fingerprint)
+		h.name(hostName(said(info, "fqdn")), "dhcp")
+		h.name(hostName(said(info, "host_name")), "dhcp") // the user's own, without a domain
+		h.tell(identify.DHCPClass, said(info, "class"))
+		h.tell(identify.DHCPFingerprint, said(info, "fingerprint"))
 	case "dhcpv6":
-		h.name(hostName(f.DHCPv6.FQDN), "dhcp")
-		h.tell(identify.DHCPv6Class, f.DHCPv6.Class)
+		h.name(hostName(said(info, "fqdn")), "dhcp")
+		h.tell(identify.DHCPv6Class, said(info, "class"))
 	case "mdns":
-		if name, isLocal := strings.CutSuffix(f.DNS.HostName, ".local"); isLocal {
-			h.name(name, "mdns")
-		}
-		if f.DNS.RCode == "" {
-			return // it asks
-		}
-		for _, service := range f.DNS.Announced {
-			h.tell(identify.MDNSService, service)
-		}
-		if name, isLocal := strings.CutSuffix(f.DNS.Query, ".local"); isLocal && !strings.Contains(name, ".") && !strings.HasPrefix(name, "_") {
-			h.name(name, "mdns")
-		}
+		h.sentMDNS(info)
 	case "ssdp":
-		if f.SSDP.Method == "NOTIFY" {
-			h.tell(identify.SSDP, f.SSDP.Server)
-			h.tell(identify.SSDP, f.SSDP.NT)
+		if said(info, "method") == "NOTIFY" {
+			h.tell(identify.SSDP, said(info, "server"))
+			h.tell(identify.SSDP, said(info, "nt"))
 		}
 	case "netbios":
-		switch f.NetBIOS.Operation {
+		switch said(info, "operation") {
 		case "registration", "refresh", "datagram":
-			h.name(f.NetBIOS.Name, "netbios")
+			h.name(said(info, "name"), "netbios")
 		case "session":
-			h.name(f.NetBIOS.Caller, "netbios")
+			h.name(said(info, "caller"), "netbios")
 		}
 	}
 }
 
-func (f *facts) ofServer(protocol string, h *host) {
-	if h == nil {
-		return
+func (h *host) sentMDNS(info []byte) {
+	if name, isLocal := strings.CutSuffix(said(info, "host_name"), ".local"); isLocal {
+		h.name(name, "mdns")
 	}
-	switch {
-	case protocol == "ssdp" && f.SSDP.Method == "response":
-		h.tell(identify.SSDP, f.SSDP.Server)
-		h.tell(identify.SSDP, f.SSDP.ST)
-	case protocol == "llmnr" && f.DNS.RCode != "" && !strings.Contains(f.DNS.Query, "."):
-		h.name(f.DNS.Query, "llmnr")
+	if said(info, "rcode") == "" {
+		return // it asks
+	}
+	for _, service := range saidAll(info, "announced", maxEvidence) {
+		h.tell(identify.MDNSService, service)
+	}
+	if name, isLocal := strings.CutSuffix(said(info, "query"), ".local"); isLocal && !strings.Contains(name, ".") && !strings.HasPrefix(name, "_") {
+		h.name(name, "mdns")
+	}
+}
+
+// replied takes what a record says of its server.
+func (h *host) replied(protocol string, info []byte) {
+	switch protocol {
+	case "ssdp":
+		if said(info, "method") == "response" {
+			h.tell(identify.SSDP, said(info, "server"))
+			h.tell(identify.SSDP, said(info, "st"))
+		}
+	case "llmnr":
+		if name := said(info, "query"); said(info, "rcode") != "" && !strings.Contains(name, ".") {
+			h.name(name, "llmnr")
+		}
 	}
 }
 
@@ -246,10 +275,16 @@ func (t *Table) Neighbours(all []topology.Neighbour, place func(netip.Addr) topo
 		t.macs[n.IP] = n.MAC
 		k := key{mac: n.MAC}
 		h := t.hosts[k]
-		if h == nil || n.IsReachable {
-			h = t.seen(k, n.IP, at)
-		} else {
+		switch {
+		case n.IsReachable:
+			h = t.seen(k, n.IP, at, known)
+		case h == nil:
+			h = t.seen(k, n.IP, at, heard)
+		default:
 			t.address(h, n.IP, h.last)
+		}
+		if h == nil {
+			continue
 		}
 		h.link = n.Interface
 		h.isRouter = h.isRouter || n.IsRouter

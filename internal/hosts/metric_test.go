@@ -14,7 +14,7 @@ import (
 func TestForgottenAreCounted(t *testing.T) {
 	table := New()
 	for n := range maxHosts + 3 {
-		table.seen(key{mac: [6]byte{2, 0, 0, 0, byte(n >> 8), byte(n)}}, netip.Addr{}, time.Unix(int64(n), 0))
+		table.seen(key{mac: [6]byte{2, 0, 0, 0, byte(n >> 8), byte(n)}}, netip.Addr{}, time.Unix(int64(n), 0), heard)
 	}
 	var s metric.Snapshot
 	table.Collect(&s)

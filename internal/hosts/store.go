@@ -3,14 +3,15 @@
 package hosts
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"net/netip"
-	"slices"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/weirnet/weir/internal/identify"
@@ -20,8 +21,10 @@ import (
 // Store keeps a table in two files, of which one is whole at any moment: each saving overwrites the older one, in place, since the
 // process that does it can't make files.
 type Store struct {
+	mu       sync.Mutex
 	files    [2]File
-	sequence uint64
+	sequence uint64 // of the newest list
+	next     int    // the file that doesn't have it
 }
 
 // File is what a Store needs of a file.
@@ -47,62 +50,153 @@ type saved struct {
 	Link      string              `json:"interface,omitempty"`
 	Router    netip.Addr          `json:"router,omitzero"`
 	IsRouter  bool                `json:"is_router,omitempty"`
+	Certainty certainty           `json:"certainty,omitempty"`
 	First     time.Time           `json:"first_seen"`
 	Last      time.Time           `json:"last_seen"`
 }
 
-// maxFile bounds what is read: 4,096 devices with all that is kept of each.
-const maxFile = 64 << 20
+const (
+	// headerSize is where the devices begin: the header is written when they are, and spaces fill it.
+	headerSize = 128
+	// maxDevice is how long a device may be: texts (maxDeviceText, each byte of which may need a backslash), 16 addresses of 150 bytes each, and
+	// what is around. A longer one is left out.
+	maxDevice = 16 << 10
+	// maxFile bounds what is read: 4,096 devices with all that is kept of each.
+	maxFile = 32 << 20
+)
 
 // errBroken is a file that was not written to its end, or is none of ours.
 var errBroken = errors.New("the list of devices is broken")
+
+// magic is how each file of a Store begins, and EmptyFile a new one.
+const (
+	magic     = `{"sequence":`
+	EmptyFile = magic + `0,"length":0,"crc32":0}` + "\n"
+)
+
+// IsFile says whether a file that begins so is one of a Store.
+func IsFile(head []byte) bool { return bytes.HasPrefix(head, []byte(magic)) }
 
 // Load reads the newer of both files into the table, and returns the store for saving. Files that are empty are new. Where neither can be
 // read, the error says why, and the store begins anew.
 func Load(t *Table, a, b File) (*Store, error) {
 	s := &Store{files: [2]File{a, b}}
-	var newest []saved
 	var errs error
-	for _, f := range s.files {
-		sequence, list, err := read(f)
+	newest := -1
+	for i, f := range s.files {
+		h, err := check(f)
 		switch {
 		case err != nil:
 			errs = errors.Join(errs, err)
-		case sequence > s.sequence:
-			s.sequence, newest = sequence, list
+		case h.Sequence > s.sequence:
+			s.sequence, newest = h.Sequence, i
 		}
 	}
-	if s.sequence > 0 { // what broke was being overwritten
-		errs = nil
+	if newest < 0 {
+		return s, errs
+	}
+	s.next = 1 - newest // what broke was being overwritten
+	return s, t.read(s.files[newest])
+}
+
+// check reads a file's header, and whether what follows is what was written; the zero header is that of an empty file.
+func check(f File) (h header, err error) {
+	h, body, err := begin(f)
+	if err != nil || h.Sequence == 0 {
+		return h, err
+	}
+	sum := crc32.NewIEEE()
+	n, err := io.Copy(sum, body)
+	if err != nil {
+		return h, err
+	}
+	if n != int64(h.Length) || sum.Sum32() != h.CRC32 {
+		return h, errBroken
+	}
+	return h, nil
+}
+
+// begin reads a file's first line, and returns what follows.
+func begin(f File) (h header, body *bufio.Reader, err error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return h, nil, err
+	}
+	r := bufio.NewReaderSize(f, 64<<10)
+	line, err := r.ReadSlice('\n')
+	if errors.Is(err, io.EOF) && len(line) == 0 {
+		return h, nil, nil
+	}
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+		return h, nil, err
+	}
+	if string(line) == EmptyFile {
+		return h, nil, nil
+	}
+	if err != nil || len(line) > headerSize || json.Unmarshal(line, &h) != nil || h.Sequence == 0 || h.Sequence > maxSequence || h.Length < 0 || h.Length > maxFile {
+		return header{}, nil, errBroken
+	}
+	return h, bufio.NewReaderSize(io.LimitReader(r, int64(h.Length)), 64<<10), nil
+}
+
+// maxSequence leaves room for those to come.
+const maxSequence = 1 << 62
+
+// read takes in the devices of a file that was checked.
+func (t *Table) read(f File) error {
+	_, body, err := begin(f)
+	if err != nil {
+		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i := range newest {
-		t.restore(&newest[i])
+	var text []byte
+	for range maxHosts {
+		if text, err = nextObject(body, text[:0]); err != nil {
+			break
+		}
+		var d saved
+		if json.Unmarshal(text, &d) == nil {
+			t.restore(&d)
+		}
 	}
-	return s, errs
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
-func read(f File) (sequence uint64, list []saved, err error) {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return 0, nil, err
+// nextObject appends the next object of a list to b, whose length is bounded: longer ones are passed over. io.EOF: there is none.
+func nextObject(r *bufio.Reader, b []byte) ([]byte, error) {
+	depth, inText, isEscaped := 0, false, false
+	for {
+		c, err := r.ReadByte()
+		if err != nil {
+			return b, err
+		}
+		if depth > 0 || c == '{' {
+			b = append(b, c)
+		}
+		switch {
+		case isEscaped:
+			isEscaped = false
+		case inText:
+			inText, isEscaped = c != '"', c == '\\'
+		case c == '"':
+			inText = depth > 0
+		case c == '{':
+			depth++
+		case c == '}' && depth > 0:
+			if depth--; depth == 0 && len(b) <= maxDevice {
+				return b, nil
+			}
+		}
+		if len(b) > maxDevice {
+			b = b[:maxDevice+1]
+		}
+		if depth == 0 {
+			b = b[:0]
+		}
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile))
-	if err != nil || len(text) == 0 {
-		return 0, nil, err
-	}
-	line, body, _ := bytes.Cut(text, []byte("\n"))
-	var h header
-	if json.Unmarshal(line, &h) != nil || h.Sequence == 0 || h.Length < 0 || h.Length > len(body) {
-		return 0, nil, errBroken
-	}
-	if body = body[:h.Length]; crc32.ChecksumIEEE(body) != h.CRC32 {
-		return 0, nil, errBroken
-	}
-	if err := json.Unmarshal(body, &list); err != nil {
-		return 0, nil, fmt.Errorf("%w: %w", errBroken, err)
-	}
-	return h.Sequence, list, nil
 }
 
 // restore makes a device of what was saved; what breaks a limit is left out.
@@ -117,8 +211,11 @@ func (t *Table) restore(d *saved) {
 	default:
 		return
 	}
-	h := t.seen(k, netip.Addr{}, d.Last)
-	h.first, h.link, h.router, h.isRouter = d.First, d.Link, d.Router, d.IsRouter
+	h := t.seen(k, netip.Addr{}, d.Last, min(d.Certainty, known))
+	if h == nil {
+		return
+	}
+	h.first, h.link, h.router, h.isRouter = d.First, clean(d.Link), d.Router, d.IsRouter
 	for _, a := range d.Addresses[:min(len(d.Addresses), maxAddresses)] {
 		if a.IP.IsValid() {
 			t.address(h, a.IP, a.FirstSeen)
@@ -126,51 +223,135 @@ func (t *Table) restore(d *saved) {
 		}
 	}
 	for _, n := range d.Names[:min(len(d.Names), maxNames)] {
-		h.name(n.Name, n.Source)
+		if trust(n.Source) >= 0 {
+			h.name(n.Name, n.Source)
+		}
 	}
 	for _, e := range d.Evidence[:min(len(d.Evidence), maxEvidence)] {
 		h.tell(e.Source, e.Value)
 	}
 }
 
-// Save writes the table into the older file.
+// Save writes the table over the older file. The newer one stays as it is, and counts until this one is whole: only then its header fits.
 func (s *Store) Save(t *Table) error {
-	body, err := json.Marshal(t.saved())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.files[s.next]
+	if _, err := f.Seek(headerSize, io.SeekStart); err != nil {
+		return err
+	}
+	sum := crc32.NewIEEE()
+	w := bufio.NewWriterSize(io.MultiWriter(f, sum), 64<<10)
+	length, err := t.write(w)
+	if err == nil {
+		err = w.Flush()
+	}
 	if err != nil {
 		return err
 	}
-	line, err := json.Marshal(header{s.sequence + 1, len(body), crc32.ChecksumIEEE(body)})
+	line, err := json.Marshal(header{s.sequence + 1, length, sum.Sum32()})
 	if err != nil {
 		return err
 	}
-	f := s.files[s.sequence%2]
+	line = append(append(line, bytes.Repeat([]byte(" "), headerSize-1-len(line))...), '\n')
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	if _, err := f.Write(append(append(line, '\n'), body...)); err != nil {
+	if _, err := f.Write(line); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {
 		return err
 	}
 	s.sequence++
+	s.next = 1 - s.next
 	return nil
 }
 
-// saved copies what is to be written, slices too: the table goes on.
-func (t *Table) saved() []saved {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	all := make([]saved, 0, len(t.hosts))
-	for k, h := range t.hosts {
-		d := saved{
-			Addr: k.addr, Addresses: slices.Clone(h.addresses), Names: slices.Clone(h.names), Evidence: slices.Clone(h.evidence), Link: h.link, Router: h.router, IsRouter: h.isRouter,
-			First: h.first, Last: h.last,
+// write writes the devices as a JSON list, and returns its length.
+func (t *Table) write(w *bufio.Writer) (length int, err error) {
+	text, separator := []byte(nil), byte('[')
+	for _, h := range t.list() {
+		text = append(text[:0], separator, '\n')
+		if !t.with(h, func() { text = h.appendJSON(text) }) {
+			continue
 		}
-		if k.mac != [6]byte{} {
-			d.MAC = string(record.AppendMAC(nil, k.mac))
+		if len(text) > maxDevice || length+len(text) > maxFile-headerSize-len("[\n]\n") {
+			continue
 		}
-		all = append(all, d)
+		separator = ','
+		length += len(text)
+		if _, err := w.Write(text); err != nil {
+			return 0, err
+		}
 	}
-	return all
+	end := "\n]\n"
+	if separator == '[' {
+		end = "[]\n"
+	}
+	_, err = w.WriteString(end)
+	return length + len(end), err
+}
+
+// appendJSON writes a device as saved has it. Its texts are clean.
+func (h *host) appendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if h.key.mac != [6]byte{} {
+		b = append(b, `"mac":"`...)
+		b = append(record.AppendMAC(b, h.key.mac), `",`...)
+	}
+	if h.key.addr.IsValid() {
+		b = appendMember(b, "addr", h.key.addr.String())
+	}
+	b = append(b, `"addresses":[`...)
+	for i := range h.addresses {
+		a := &h.addresses[i]
+		b = append(appendMember(append(b, '{'), "ip", a.IP.String()), `"first_seen":"`...)
+		b = append(a.FirstSeen.AppendFormat(b, time.RFC3339Nano), `","last_seen":"`...)
+		b = append(a.LastSeen.AppendFormat(b, time.RFC3339Nano), `"},`...)
+	}
+	b = append(endList(b), `"names":[`...)
+	for _, n := range h.names {
+		b = appendMember(appendMember(append(b, '{'), "name", n.Name), "source", n.Source)
+		b = append(b[:len(b)-1], `},`...)
+	}
+	b = append(endList(b), `"evidence":[`...)
+	for _, e := range h.evidence {
+		b = append(strconv.AppendUint(append(b, `{"source":`...), uint64(e.Source), 10), ',')
+		b = appendMember(b, "value", e.Value)
+		b = append(b[:len(b)-1], "},"...)
+	}
+	b = endList(b)
+	if h.link != "" {
+		b = appendMember(b, "interface", h.link)
+	}
+	if h.router.IsValid() {
+		b = appendMember(b, "router", h.router.String())
+	}
+	if h.isRouter {
+		b = append(b, `"is_router":true,`...)
+	}
+	b = append(strconv.AppendUint(append(b, `"certainty":`...), uint64(h.certainty), 10), `,"first_seen":"`...)
+	b = append(h.first.AppendFormat(b, time.RFC3339Nano), `","last_seen":"`...)
+	return append(h.last.AppendFormat(b, time.RFC3339Nano), `"}`...)
+}
+
+// appendMember writes a member and a comma. Of what JSON wants escaped a clean text has quotation marks and backslashes only.
+func appendMember(b []byte, name, text string) []byte {
+	b = append(append(append(b, '"'), name...), `":"`...)
+	for i := range len(text) {
+		if c := text[i]; c == '"' || c == '\\' {
+			b = append(b, '\\')
+		}
+		b = append(b, text[i])
+	}
+	return append(b, `",`...)
+}
+
+// endList ends a list, after its last comma where there is one.
+func endList(b []byte) []byte {
+	if b[len(b)-1] == ',' {
+		b = b[:len(b)-1]
+	}
+	return append(b, `],`...)
 }

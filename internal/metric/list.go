@@ -28,6 +28,7 @@ const (
 	RecordsUnwaited
 	RecordsUncarried
 	DevicesForgotten
+	DevicesRefused
 
 	CopiesForwarded
 	CopiesCarried
@@ -100,6 +101,8 @@ var counters = [numIDs]Counter{
 	RecordsUncarried: {"weir_offloaded_connections_unfollowed_total", "", Loss,
 		"connections that a card forwards and whose end was not waited for: too many were"},
 	DevicesForgotten: {"weir_devices_forgotten_total", "", Loss, "devices forgotten to make room for others"},
+	DevicesRefused: {"weir_devices_refused_total", "", Loss,
+		"sightings of devices not kept: there was room for surer ones only"},
 
 	CopiesForwarded: {CopiesName, "forwarded", Notice,
 		"packets left out as they went out: they were counted where they came in (--count-each counts both)"},

@@ -16,7 +16,7 @@ type Neighbour struct {
 	IP          netip.Addr
 	MAC         [6]byte
 	Interface   string
-	IsReachable bool // heard from a short time ago
+	IsReachable bool // it answered a short time ago
 	IsRouter    bool // it says so (RFC 4861 §4.4)
 }
 
@@ -52,8 +52,9 @@ func parseNeighbour(m netlink.Message) (n Neighbour, index uint32, ok bool) {
 	if !isIP || ip.Unmap().IsMulticast() || message.State&found == 0 || len(message.Attributes.LLAddress) != len(n.MAC) {
 		return n, 0, false
 	}
+	const confirmed = unix.NUD_REACHABLE | unix.NUD_PERMANENT // the others may be in someone's name who asked in it
 	n = Neighbour{
-		IP: ip.Unmap(), MAC: [6]byte(message.Attributes.LLAddress), IsReachable: message.State&unix.NUD_STALE == 0,
+		IP: ip.Unmap(), MAC: [6]byte(message.Attributes.LLAddress), IsReachable: message.State&confirmed != 0,
 		IsRouter: message.Flags&unix.NTF_ROUTER != 0,
 	}
 	return n, message.Index, n.MAC != [6]byte{} && n.MAC[0]&1 == 0

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/hosts"
+	"github.com/weirnet/weir/internal/lab"
+)
+
+// open is openState of a directory.
+func open(t *testing.T, directory string) error {
+	t.Helper()
+	s, err := openState(&Options{State: directory})
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+func TestState(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), "a", "state")
+	for range 2 { // it is made, and it is there
+		if err := open(t, directory); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range append([]string{"."}, stateNames...) {
+		info, err := os.Stat(filepath.Join(directory, name))
+		if err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	must(t, os.Symlink(directory, link)) // this user's own
+	if err := open(t, link); err != nil {
+		t.Error(err)
+	}
+	must(t, os.Symlink("../"+filepath.Base(filepath.Dir(link))+"/link", link+"2"))
+	if err := open(t, link+"2"); err != nil {
+		t.Error(err)
+	}
+	must(t, os.Symlink(link+"3", link+"3"))
+	if err := open(t, link+"3"); err == nil {
+		t.Error("a link to itself is a directory")
+	}
+	s, err := openState(&Options{State: directory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := open(t, directory); err == nil || !strings.Contains(err.Error(), "another weir uses it") {
+		t.Error(err)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStateOfOthers: what somebody else may have laid into the way is neither followed nor written to, and the error says what is wrong.
+func TestStateOfOthers(t *testing.T) {
+	const stranger = 12345
+	asRoot := func(t *testing.T) {
+		t.Helper()
+		if os.Geteuid() != 0 {
+			lab.Lacks(t, "only root can make what belongs to others")
+		}
+	}
+	const precious = "root:x:0:0:root:/root:/bin/bash\n"
+	for _, x := range []struct {
+		name, says string
+		// lay prepares the directory; it returns the path of a file whose contents have to stay.
+		lay func(t *testing.T, directory string) string
+	}{
+		{"a symbolic link", "is a symbolic link", func(t *testing.T, directory string) string {
+			victim := filepath.Join(t.TempDir(), "passwd")
+			must(t, os.WriteFile(victim, []byte(precious), 0o600))
+			must(t, os.Symlink(victim, filepath.Join(directory, "hosts.1")))
+			return victim
+		}},
+		{"a symbolic link to nothing", "is a symbolic link", func(t *testing.T, directory string) string {
+			must(t, os.Symlink(filepath.Join(t.TempDir(), "new"), filepath.Join(directory, "hosts.0")))
+			return ""
+		}},
+		{"a hard link", "hard links", func(t *testing.T, directory string) string {
+			victim := filepath.Join(directory, "passwd")
+			must(t, os.WriteFile(victim, []byte(precious), 0o600))
+			must(t, os.Link(victim, filepath.Join(directory, "hosts.0")))
+			return victim
+		}},
+		{"a foreign file", "is no list of devices", func(t *testing.T, directory string) string {
+			victim := filepath.Join(directory, "hosts.1")
+			must(t, os.WriteFile(victim, []byte(precious), 0o600))
+			return victim
+		}},
+		{"a FIFO", "is no regular file", func(t *testing.T, directory string) string {
+			must(t, unix.Mkfifo(filepath.Join(directory, "hosts.0"), 0o600))
+			return ""
+		}},
+		{"a directory for a file", "hosts.0", func(t *testing.T, directory string) string {
+			must(t, os.Mkdir(filepath.Join(directory, "hosts.0"), 0o700))
+			return ""
+		}},
+		{"a file that others can write", "can be written to by others", func(t *testing.T, directory string) string {
+			victim := filepath.Join(directory, "hosts.0")
+			must(t, os.WriteFile(victim, nil, 0o600))
+			must(t, os.Chmod(victim, 0o620))
+			return ""
+		}},
+		{"a directory that a group can write", "can be written to by others", func(t *testing.T, directory string) string {
+			must(t, os.Chmod(directory, 0o770))
+			return ""
+		}},
+		{"a directory that all can write", "can be written to by others", func(t *testing.T, directory string) string {
+			must(t, os.Chmod(directory, 0o777|os.ModeSticky))
+			return ""
+		}},
+		{"another user's directory", "belongs to another user (12345)", func(t *testing.T, directory string) string {
+			asRoot(t)
+			must(t, os.Chown(directory, stranger, stranger))
+			return ""
+		}},
+		{"another user's file", "belongs to another user (12345)", func(t *testing.T, directory string) string {
+			asRoot(t)
+			victim := filepath.Join(directory, "hosts.0")
+			must(t, os.WriteFile(victim, nil, 0o600))
+			must(t, os.Chown(victim, stranger, stranger))
+			return ""
+		}},
+		{"another user's link on the way", "a symbolic link that another user (12345) made", func(t *testing.T, directory string) string {
+			asRoot(t)
+			elsewhere := t.TempDir()
+			must(t, os.Remove(directory))
+			must(t, os.Symlink(elsewhere, directory))
+			must(t, os.Lchown(directory, stranger, stranger))
+			return ""
+		}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			directory := filepath.Join(t.TempDir(), "state")
+			must(t, os.Mkdir(directory, 0o700))
+			victim := x.lay(t, directory)
+			if err := open(t, directory); err == nil || !strings.Contains(err.Error(), x.says) {
+				t.Errorf("%v, not %q", err, x.says)
+			}
+			if victim == "" {
+				return
+			}
+			if text, err := os.ReadFile(victim); err != nil || string(text) != precious {
+				t.Errorf("%q, %v", text, err)
+			}
+		})
+	}
+}
+
+// TestStateKept: a list, whole or broken, is no foreign file.
+func TestStateKept(t *testing.T) {
+	for _, text := range []string{"", hosts.EmptyFile, `{"sequence":7,"length":2,"crc32":1}` + "\n[]", `{"sequence":7,"len`} {
+		directory := t.TempDir()
+		must(t, os.Chmod(directory, 0o700))
+		must(t, os.WriteFile(filepath.Join(directory, "hosts.0"), []byte(text), 0o600))
+		if err := open(t, directory); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
