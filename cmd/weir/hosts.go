@@ -38,6 +38,9 @@ Exit status: 0 with a list, 1 where no weir answers, 2 for wrong usage.`,
 			if err := json.Unmarshal(answer.Hosts, &all); err != nil {
 				return partialError{fmt.Errorf("read weir's answer: %w", err)}
 			}
+			for i := range all {
+				makePrintable(&all[i])
+			}
 			if asJSON {
 				encoder := json.NewEncoder(c.OutOrStdout())
 				encoder.SetIndent("", "  ")
@@ -49,6 +52,26 @@ Exit status: 0 with a list, 1 where no weir answers, 2 for wrong usage.`,
 	c.Flags().StringVar(&socket, "socket", control.DefaultPath(), "the running weir's socket")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with all that is known")
 	return c
+}
+
+// makePrintable escapes what a terminal could take for an order in the texts of a device, which come from the network.
+func makePrintable(h *hosts.Host) {
+	texts := []*string{&h.MAC, &h.Vendor, &h.Interface}
+	for i := range h.Names {
+		texts = append(texts, &h.Names[i].Name, &h.Names[i].Source)
+	}
+	for _, g := range []*hosts.Guess{h.OS, h.Kind} {
+		if g == nil {
+			continue
+		}
+		texts = append(texts, &g.Value)
+		for i := range g.Evidence {
+			texts = append(texts, &g.Evidence[i])
+		}
+	}
+	for _, text := range texts {
+		*text = control.Printable(*text)
+	}
 }
 
 func writeHosts(out io.Writer, all []hosts.Host, now time.Time) error {

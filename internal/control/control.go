@@ -12,7 +12,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,26 +33,20 @@ type Answer struct {
 
 const (
 	maxRequest = 4 << 10
-	maxAnswer  = 16 << 20
+	maxAnswer  = 32 << 20
 	// timeout is how long one side waits for the other.
 	timeout = 5 * time.Second
-	// maxAsking is how many are served at a time.
+	// requestTime is how long the agent waits for a request: who asks has it ready.
+	requestTime = time.Second
+	// maxAsking is how many are served at a time. The others wait, for as long as these two times at most.
 	maxAsking = 8
 )
 
-// DefaultPath is the socket's place where none is given: for root /run/weir.sock, else in the user's runtime directory.
-func DefaultPath() string {
-	if unix.Geteuid() == 0 {
-		return "/run/weir.sock"
-	}
-	if directory := os.Getenv("XDG_RUNTIME_DIR"); directory != "" {
-		return filepath.Join(directory, "weir.sock")
-	}
-	return filepath.Join(os.TempDir(), fmt.Sprintf("weir-%d.sock", unix.Geteuid()))
-}
-
 // Listen makes the socket. What an agent left behind that was killed it replaces. Closing the listener removes the file.
 func Listen(path string) (*net.UnixListener, error) {
+	if err := makeFolder(path); err != nil {
+		return nil, fmt.Errorf("make the socket %s: %w", path, err)
+	}
 	l, err := listen(path)
 	if errors.Is(err, unix.EADDRINUSE) {
 		c, dialErr := net.Dial("unix", path)
@@ -103,7 +96,7 @@ func Serve(l net.Listener, answer func(*Request) *Answer) {
 }
 
 func serve(c net.Conn, answer func(*Request) *Answer) {
-	_ = c.SetDeadline(time.Now().Add(timeout))
+	_ = c.SetDeadline(time.Now().Add(requestTime))
 	var r Request
 	var a *Answer
 	line, err := bufio.NewReader(io.LimitReader(c, maxRequest)).ReadBytes('\n')
@@ -119,14 +112,19 @@ func serve(c net.Conn, answer func(*Request) *Answer) {
 	if err != nil {
 		text = []byte(`{"error":"the answer can't be written"}`)
 	}
+	_ = c.SetDeadline(time.Now().Add(timeout))
 	_, _ = c.Write(append(text, '\n')) // who asked may be gone
 }
 
 // ErrNotRunning says that no agent answers at a path.
 var ErrNotRunning = errors.New("no weir answers")
 
-// Ask asks the agent at a path. An answer with an error is an error.
+// Ask asks the agent at a path. An answer with an error is an error. Only an agent of root's or of this user's is asked, and of the answer's
+// texts nothing is left that can't be printed; Hosts is JSON still.
 func Ask(path string, r *Request) (*Answer, error) {
+	if err := checkFolder(path); err != nil {
+		return nil, fmt.Errorf("ask weir: %w", err)
+	}
 	c, err := net.DialTimeout("unix", path, timeout)
 	switch {
 	case errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED):
@@ -137,6 +135,9 @@ func Ask(path string, r *Request) (*Answer, error) {
 		return nil, fmt.Errorf("ask weir: %w", err)
 	}
 	defer c.Close()
+	if err := checkPeer(c, path); err != nil {
+		return nil, err
+	}
 	_ = c.SetDeadline(time.Now().Add(timeout))
 	text, err := json.Marshal(r)
 	if err == nil {
@@ -150,7 +151,10 @@ func Ask(path string, r *Request) (*Answer, error) {
 		return nil, fmt.Errorf("read weir's answer: %w", err)
 	}
 	if a.Error != "" {
-		return nil, errors.New(a.Error)
+		return nil, errors.New(Printable(a.Error))
+	}
+	for i := range a.Lines {
+		a.Lines[i] = Printable(a.Lines[i])
 	}
 	return &a, nil
 }

@@ -7,11 +7,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab"
 )
 
 func start(t *testing.T, path string) *net.UnixListener {
@@ -109,4 +113,159 @@ func TestBadRequests(t *testing.T) {
 	if _, err := Ask(path, &Request{Explain: "x"}); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestIdleClients: those who connect and say nothing keep the others waiting for a second, not for good.
+func TestIdleClients(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weir.sock")
+	start(t, path)
+	for range maxAsking {
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	if _, err := Ask(path, &Request{Explain: "x"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSquatter: an agent that another user has started is not asked, whatever it would answer.
+func TestSquatter(t *testing.T) {
+	if os.Geteuid() != 0 {
+		lab.Lacks(t, "only root can become another user")
+	}
+	path := filepath.Join(t.TempDir(), "weir.sock")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	const stranger = 12345
+	done := make(chan error)
+	go func() { // whose thread ends with it
+		runtime.LockOSThread()
+		raw, err := l.SyscallConn()
+		if err == nil {
+			err = raw.Control(func(fd uintptr) {
+				if _, _, e := unix.RawSyscall(unix.SYS_SETRESUID, stranger, stranger, stranger); e != 0 {
+					t.Error(e)
+				}
+				if err := unix.Listen(int(fd), 8); err != nil { // the kernel notes who does this
+					t.Error(err)
+				}
+			})
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{}, 1)
+	go Serve(l, func(*Request) *Answer { asked <- struct{}{}; return &Answer{Lines: []string{"\x1b[2J"}} })
+	if a, err := Ask(path, &Request{Explain: "x"}); err == nil || !strings.Contains(err.Error(), "another user (12345)") {
+		t.Errorf("%+v, %v", a, err)
+	}
+	select {
+	case <-asked:
+		t.Error("it was asked all the same")
+	default:
+	}
+}
+
+// TestUsers: root's agent and one's own are trusted.
+func TestUsers(t *testing.T) {
+	for uid, isTrusted := range map[int]bool{0: true, os.Geteuid(): true, os.Geteuid() + 1: false, 65534: os.Geteuid() == 65534} {
+		if err := checkUser(uint32(uid), "/x"); (err == nil) != isTrusted {
+			t.Errorf("%d: %v", uid, err)
+		}
+	}
+}
+
+// TestAnswersPrintable: nothing that an answer holds gets to a terminal as an order.
+func TestAnswersPrintable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weir.sock")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	const bad, want = "a\x1b]0;title\a\u202e\u009b1m\nb\tü\xff", `a\x1b]0;title\x07\xe2\x80\xae\xc2\x9b1m\x0ab\x09ü`
+	go Serve(l, func(r *Request) *Answer {
+		if r.Explain == "bad" {
+			return &Answer{Error: bad}
+		}
+		return &Answer{Lines: []string{bad}}
+	})
+	if a, err := Ask(path, &Request{Explain: "x"}); err != nil || len(a.Lines) != 1 || !strings.HasPrefix(a.Lines[0], want) || Printable(a.Lines[0]) != a.Lines[0] {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if _, err := Ask(path, &Request{Explain: "bad"}); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Error(err)
+	}
+	if got := Printable("\xff\ufffd"); got != `\xff`+"\ufffd" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestFolder: without a runtime directory the socket is in a folder of the user's own, which nobody can have made before.
+func TestFolder(t *testing.T) {
+	for name, x := range map[string]struct {
+		lay  func(folder string) error
+		says string // "": it is used
+	}{
+		"there is none": {func(string) error { return nil }, ""},
+		"it is there":   {func(folder string) error { return os.Mkdir(folder, 0o700) }, ""},
+		"a file":        {func(folder string) error { return os.WriteFile(folder, nil, 0o600) }, "is no folder"},
+		"a link":        {func(folder string) error { return os.Symlink(filepath.Dir(folder), folder) }, "is no folder"},
+		"open to others": {func(folder string) error {
+			return errors.Join(os.Mkdir(folder, 0o700), os.Chmod(folder, 0o755))
+		}, "is open to others"},
+		"another user's": {func(folder string) error {
+			if os.Geteuid() != 0 {
+				lab.Lacks(t, "only root can make what belongs to others")
+			}
+			return errors.Join(os.Mkdir(folder, 0o700), os.Chown(folder, 12345, 12345))
+		}, "belongs to another user"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("TMPDIR", t.TempDir())
+			if err := x.lay(ownFolder()); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(ownFolder(), "weir.sock")
+			l, err := Listen(path)
+			if x.says == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				go Serve(l, func(*Request) *Answer { return &Answer{Lines: []string{"yes"}} })
+				if _, err := Ask(path, &Request{Explain: "x"}); err != nil {
+					t.Error(err)
+				}
+				l.Close()
+				if _, err := Ask(path, &Request{Explain: "x"}); !errors.Is(err, ErrNotRunning) {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), x.says) {
+				t.Errorf("Listen: %v", err)
+			}
+			if _, err := Ask(path, &Request{Explain: "x"}); err == nil || !strings.Contains(err.Error(), x.says) {
+				t.Errorf("Ask: %v", err)
+			}
+		})
+	}
+}
+
+func FuzzPrintable(f *testing.F) {
+	f.Add("a\x1b[2J\u202e\xff")
+	f.Fuzz(func(t *testing.T, text string) {
+		got := Printable(text)
+		if Printable(got) != got || !utf8.ValidString(got) || strings.ContainsAny(got, "\x1b\n\r\u202e\u009b") {
+			t.Errorf("%q: %q", text, got)
+		}
+	})
 }
