@@ -69,6 +69,7 @@ func (a *agent) newSurroundings(s *setup, extra map[string]int) error {
 	u.settle = func() {}
 	a.around = u
 	u.complete(&a.output)
+	u.counters.Register(u.placer)
 	u.placer.SetNetwork(n)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
@@ -34,16 +35,11 @@ type Placer struct {
 // counters say how often there was no room.
 type counters struct{ unjoined, unwaited, uncarried atomic.Uint64 }
 
-// Counters say how often a limit was reached. No packet is lost by that.
-type Counters struct {
-	Unjoined  uint64 // connections of which the legs were passed on apart
-	Unwaited  uint64 // last records that did not wait for their connections, of which events were lost
-	Uncarried uint64 // connections that a card forwards and whose end was not waited for
-}
-
-// Counters returns the present ones.
-func (p *Placer) Counters() Counters {
-	return Counters{p.counters.unjoined.Load(), p.counters.unwaited.Load(), p.counters.uncarried.Load()}
+// Collect adds the counts to a snapshot.
+func (p *Placer) Collect(s *metric.Snapshot) {
+	s.Add(metric.LegsUnjoined, p.counters.unjoined.Load())
+	s.Add(metric.RecordsUnwaited, p.counters.unwaited.Load())
+	s.Add(metric.RecordsUncarried, p.counters.uncarried.Load())
 }
 
 // New returns a Placer that gives completed records, which are valid during the call, to emit. connections may be nil.
@@ -195,7 +191,7 @@ func rename(r *record.Flow) {
 
 // idOf is the id that a record's flow would have if it had begun at first.
 func idOf(r *record.Flow, first int64) [32]byte {
-	key, _ := conntrack.Tuple{Src: r.Client.Addr, Dst: r.Server.Addr, Proto: r.Proto}.Key()
+	key, _ := tupleOf(r).Key()
 	return key.ID(first)
 }
 
