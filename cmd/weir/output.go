@@ -72,7 +72,7 @@ func (r *records) flow(f *record.Flow) error {
 
 // unwritten is how many records of a line each did not reach the reader; after end.
 func (r *records) unwritten() uint64 {
-	return r.taken - min(r.taken, uint64(r.patient.lines))
+	return r.taken - min(r.taken, r.patient.lines.Load())
 }
 
 // flush writes every second what there is. The writer keeps an error for who writes next.

@@ -121,7 +121,9 @@ func liveRun(o *agent.Options, output string, stdout, stderr io.Writer) error {
 	defer records.stop()
 	panics := newPanicLog("", stderr)
 	log := logger(stderr)
-	status, err := agent.Run(o, agent.Output{Flow: records.flow, Log: log, OnPanic: panics.add, Hurry: records.patient.hurry})
+	status, err := agent.Run(o, agent.Output{
+		Flow: records.flow, Log: log, OnPanic: panics.add, Hurry: records.patient.hurry, Progress: records.patient.progress,
+	})
 	panics.end()
 	if err != nil && len(status.Interfaces) == 0 && status.Totals.Packets == 0 {
 		return err // it never began

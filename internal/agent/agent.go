@@ -127,8 +127,10 @@ type Output struct {
 	Log func(format string, args ...any)
 	// Tick, if it is not nil, is called once a second.
 	Tick func(Status)
-	// Hurry, if it is not nil, is called when a signal asks for the end: Flow has to return within two seconds from then on.
+	// Hurry, if it is not nil, is called when a signal asks for the end: from then on Flow has to return, or Progress to go up.
 	Hurry func()
+	// Progress, if it is not nil, goes up as long as what is written, until the process ends, gets on.
+	Progress func() uint64
 	// Names, if it is not nil, gets a function that says what the device with an address is called, "" where that is not known.
 	Names func(func(netip.Addr) string)
 	// OnPanic is told of dissectors' panics, see dissect.Pool.

@@ -118,13 +118,16 @@ func (r *run) stop() []flowRecord {
 	return records(r.T, r.Stdout.String())
 }
 
+// endTime is what weir has at the very most to end: its helper grants a minute.
+const endTime = 90 * time.Second
+
 // end asks weir to end, and waits until it has.
 func (r *run) end() {
 	r.T.Helper()
 	if err := r.Process.Process.Signal(syscall.SIGTERM); err != nil {
 		r.T.Fatal(err)
 	}
-	if status := r.End(10 * time.Second); status != 0 {
+	if status := r.End(endTime); status != 0 {
 		r.T.Fatalf("weir ended with %d; it said\n%s", status, r.Said)
 	}
 }

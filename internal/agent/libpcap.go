@@ -233,7 +233,7 @@ const answerTime = 5 * time.Second
 
 // watching waits until the interface is watched indeed, or can't be.
 func (s *stream) watching(index uint32, _ string, _ []int) error {
-	for end := time.Now().Add(answerTime); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(answerTime); time.Now().Before(end) && !s.agent.isEnding(); time.Sleep(time.Millisecond) {
 		s.mu.Lock()
 		is := s.answered[index]
 		s.mu.Unlock()
@@ -286,6 +286,8 @@ func (s *stream) stop() error {
 	s.closed.Store(true)
 	return errors.Join(err, s.reader.Close())
 }
+
+func (s *stream) progress() uint64 { return s.frames.Load() }
 
 func (s *stream) failed() <-chan struct{} { return s.ended }
 

@@ -53,6 +53,9 @@ func (a *agent) match(first bool) {
 	a.noteCarried()
 	defer a.noteCarried() // what has been watched till now
 	for _, l := range a.links.Sorted() {
+		if a.isEnding() { // many interfaces at once take their time
+			return
+		}
 		matches, _ := a.selection.Matches(l, a.links)
 		_, isWatched := a.watched[l.Index]
 		switch {
@@ -89,6 +92,15 @@ func (a *agent) match(first bool) {
 	}
 }
 
+func (a *agent) isEnding() bool {
+	select {
+	case <-a.quit:
+		return true
+	default:
+		return false
+	}
+}
+
 // nameInterfaces tells the workers the present names.
 func (a *agent) nameInterfaces() {
 	names := make(map[uint32]string, len(a.links))
@@ -109,9 +121,7 @@ func (a *agent) lost(index uint32) {
 	time.AfterFunc(retryAfter, func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if !a.ending {
-			a.match(false)
-		}
+		a.match(false)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirnet/weir/internal/capture"
@@ -19,6 +20,7 @@ import (
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/helper"
 	"github.com/weirnet/weir/internal/metric"
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/topology"
 )
@@ -53,6 +55,8 @@ type capturer interface {
 	status(*Status)
 	setInterfaces(map[uint32]string)
 	err() error
+	// progress goes up while there is something to be read.
+	progress() uint64
 }
 
 // agent is the confined process at work.
@@ -65,18 +69,27 @@ type agent struct {
 	began     time.Time
 	capturer  capturer
 	around    *surroundings
+	life      *life
+	records   atomic.Uint64 // that have gone their way
 
 	mu      sync.Mutex // over what follows
 	links   topology.Links
 	watched map[uint32]string
 	carried map[uint32]struct{} // see noteCarried
 	synced  bool
-	ending  bool
 	how     string // interfaces are watched
 	refused error  // why an interface that was asked for by name can't be watched
 
 	refusals chan struct{} // has one when refused is set
+	quit     chan struct{} // closed when the end begins: nobody waits for an interface any more
 }
+
+// How long steps may take that can't tell how they get on: the helper kills an agent that gives no sign.
+const (
+	startTime = 30 * time.Second // reading the catalog, confining
+	drainTime = 10 * time.Second // reading what has come, closing sockets
+	saveTime  = 20 * time.Second // writing to a slow disk
+)
 
 // Run is the confined process: it follows the links, has the helper watch those that match, and names flows until it is told to stop,
 // the duration is over or the output fails. It returns what it has seen in all.
@@ -94,17 +107,24 @@ func Run(o *Options, out Output) (Status, error) {
 		return Status{}, err
 	}
 	stop := sandbox.StopSignals()
-	if out.Hurry != nil {
-		go func() { // also when all ends already, and waits for a reader
-			<-stop
+	alive := newLife()
+	alive.step(startTime, nil)
+	go func() { // also when all ends already, and waits for a reader
+		<-stop
+		if out.Hurry != nil {
 			out.Hurry()
-		}()
-	}
-	a := &agent{options: o, selection: selection, output: out, client: client, mode: first.Mode,
-		links: topology.Links{}, watched: map[uint32]string{}, began: time.Now(), refusals: make(chan struct{}, 1)}
+		}
+		alive.tell(client.Alive, out.Progress)
+	}()
+	a := &agent{options: o, selection: selection, output: out, client: client, mode: first.Mode, life: alive,
+		links: topology.Links{}, watched: map[uint32]string{}, began: time.Now(), refusals: make(chan struct{}, 1), quit: make(chan struct{})}
 	var s setup
 	if err := json.Unmarshal(first.Payload, &s); err != nil {
 		return Status{}, fmt.Errorf("read what the helper said: %w", err)
+	}
+	a.output.Flow = func(r *record.Flow) error {
+		a.records.Add(1)
+		return out.Flow(r)
 	}
 	for _, r := range s.Refused {
 		out.Log("not used: %s", r)
@@ -135,6 +155,7 @@ func Run(o *Options, out Output) (Status, error) {
 		return Status{}, err
 	}
 	settle() // what reading the catalog took, too
+	alive.step(0, nil)
 	err = a.follow(watcher, stop)
 	return a.end(err)
 }
@@ -211,32 +232,47 @@ func (a *agent) refusal() error {
 	return a.refused
 }
 
-// unwatchTime is how long the programs are taken off for at the end: the kernel takes some 20 ms for each interface, and the helper
-// kills an agent that does not end within two seconds. What is left the helper takes off when all is reported.
+// unwatchTime is how long the programs are taken off for at the end: the kernel takes some 20 ms for each interface. What is left the
+// helper takes off when all is reported.
 const unwatchTime = 700 * time.Millisecond
 
-// end takes the programs off first, so that nothing is counted any more, and then lets the workers end with all that was.
+// end takes the programs off first, so that nothing is counted any more, and then lets the workers end with all that was. However long
+// that takes, it may, as long as it gets on.
 func (a *agent) end(err error) (Status, error) {
-	began := time.Now()
+	close(a.quit)
+	work := func() uint64 { return a.records.Load() + a.capturer.progress() }
 	if c, ok := a.capturer.(interface{ drain() }); ok {
+		a.life.step(drainTime, work)
 		c.drain()
 	}
+	a.life.step(0, nil)
+	a.unwatchAll()
+	a.life.step(drainTime, nil)
+	a.around.settle()
+	a.life.step(drainTime, work)
+	err = errors.Join(err, a.capturer.stop())
+	a.life.step(0, work)
+	err = errors.Join(err, a.around.placer.Close())
+	a.life.step(saveTime, nil)
+	a.around.saveState(a.output.Log)
+	a.life.step(0, nil)
+	return a.status(), err
+}
+
+// unwatchAll has no interface watched any more.
+func (a *agent) unwatchAll() {
 	a.mu.Lock()
-	a.ending = true
+	defer a.mu.Unlock()
+	began := time.Now()
 	for index := range a.watched {
 		if time.Since(began) > unwatchTime {
 			break
 		}
-		if gone := a.client.Unwatch(index); gone != nil && err == nil && !isGone(gone) {
-			a.output.Log("%v", gone)
+		if err := a.client.Unwatch(index); err != nil && !isGone(err) {
+			a.output.Log("%v", err)
 		}
+		a.life.step(0, nil)
 	}
-	a.mu.Unlock()
-	a.around.settle()
-	err = errors.Join(err, a.capturer.stop(), a.around.placer.Close())
-	a.around.saveState(a.output.Log)
-	status := a.status()
-	return status, errors.Join(err, a.client.Stopping())
 }
 
 func (a *agent) status() Status {

@@ -3,6 +3,7 @@
 package agent_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -130,19 +131,16 @@ func TestStopUnderLoad(t *testing.T) {
 				for _, s := range signals {
 					_ = r.Process.Process.Signal(s)
 				}
-				status := r.End(5 * time.Second)
+				status := r.End(endTime)
 				took := time.Since(began)
 				upper, _ := h.Counters("in0")
 				cancel()
 				wait()
 				if len(signals) > 1 { // the second one may kill: what matters is that it ends
-					if took > 2*time.Second {
-						t.Errorf("weir took %v", took)
-					}
 					clean(t, h)
 					return
 				}
-				if status != 0 || took > 2*time.Second {
+				if status != 0 {
 					t.Errorf("weir ended with %d after %v", status, took)
 				}
 				packets, _ := sums(records(t, r.Stdout.String()))
@@ -171,7 +169,7 @@ func TestKilledParent(t *testing.T) {
 			child := r.child()
 			_ = r.Process.Process.Kill()
 			_ = r.Wait()
-			for end := time.Now().Add(time.Second); exists(child); time.Sleep(time.Millisecond) {
+			for end := time.Now().Add(endTime); exists(child); time.Sleep(time.Millisecond) {
 				if time.Now().After(end) {
 					t.Fatal("the confined process lives on")
 				}
@@ -191,7 +189,7 @@ func TestKilledChild(t *testing.T) {
 			if err := unix.Kill(r.child(), unix.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			status := r.End(3 * time.Second)
+			status := r.End(endTime)
 			said := strings.TrimPrefix(r.Said.String(), before)
 			if status != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "killed") {
 				t.Errorf("weir ended with %d and said %q", status, said)
@@ -220,7 +218,7 @@ func TestReaderGone(t *testing.T) {
 				t.Fatal(err)
 			}
 			read.Close()
-			status := r.End(5 * time.Second)
+			status := r.End(endTime)
 			cancel()
 			wait()
 			said := r.Said.String()
@@ -263,7 +261,7 @@ func TestReaderSlow(t *testing.T) {
 			}
 			began := time.Now()
 			_ = r.Process.Process.Signal(syscall.SIGTERM)
-			status := r.End(5 * time.Second)
+			status := r.End(endTime)
 			took := time.Since(began)
 			output, err := io.ReadAll(read)
 			if err != nil {
@@ -272,15 +270,48 @@ func TestReaderSlow(t *testing.T) {
 			written := uint64(strings.Count(string(output), "\n"))
 			lost := r.Number("records were not written")
 			t.Logf("ended after %v, %d records written, %d not", took.Round(time.Millisecond), written, lost)
-			// A write that the reader took in part is told as not written: some records more than are missing.
-			if missing := flows - written; lost < missing || lost > missing+500 || written == 0 {
+			if missing := flows - written; lost != missing || written == 0 {
 				t.Errorf("%d records were read of %d, weir said %d were not written", written, flows, lost)
 			}
 			if packets := r.Number("packets, "); packets != 2*flows {
 				t.Errorf("weir says %d packets, %d came in", packets, 2*flows)
 			}
-			if status != 1 || took > 2*time.Second {
+			if status != 1 {
 				t.Errorf("weir ended with %d after %v", status, took)
+			}
+			clean(t, h)
+		})
+	}
+}
+
+// TestReaderOfLittle: a reader that goes on reading, however slowly, gets all records, and weir is not killed meanwhile.
+func TestReaderOfLittle(t *testing.T) {
+	for _, mode := range liveModes(t) {
+		t.Run(mode, func(t *testing.T) {
+			h := quietHost(t, 1)
+			read, write, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer read.Close()
+			r := launchTo(t, h, write, weir(t), "run", "--interface", "in0", "--mode", mode, "--output", "ndjson")
+			write.Close()
+			r.Await("watching")
+			const flows, perSecond = 2000, 200 << 10
+			if _, err := h.SendFrames(context.Background(), "out0", datagrams(flows), lab.Sending{Rate: 20000, Loops: 2}); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			_ = r.Process.Process.Signal(syscall.SIGTERM)
+			var output bytes.Buffer
+			for err == nil {
+				_, err = io.CopyN(&output, read, perSecond/50)
+				time.Sleep(time.Second / 50) // the slowness itself
+			}
+			status := r.End(endTime)
+			t.Logf("ended after %v", time.Since(began).Round(time.Millisecond))
+			if n := len(records(t, output.String())); status != 0 || n != flows {
+				t.Errorf("weir ended with %d, %d records were read of %d; it said\n%s", status, n, flows, r.Said)
 			}
 			clean(t, h)
 		})
@@ -293,8 +324,8 @@ func TestDuration(t *testing.T) {
 			h := quietHost(t, 1)
 			r := watch(t, h, "--interface", "in0", "--mode", mode, "--duration", "1s")
 			began := time.Now()
-			status := r.End(5 * time.Second)
-			if took := time.Since(began); status != 0 || took < 500*time.Millisecond || took > 3*time.Second {
+			status := r.End(endTime)
+			if took := time.Since(began); status != 0 || took < 500*time.Millisecond {
 				t.Errorf("weir ended with %d after %v", status, took)
 			}
 			clean(t, h)
@@ -324,7 +355,7 @@ func TestNotBegun(t *testing.T) {
 			}
 			h := quietHost(t, 1)
 			r := launch(t, h, c.command...)
-			status := r.End(5 * time.Second)
+			status := r.End(endTime)
 			said := r.Said.String()
 			for _, want := range c.want {
 				if !strings.Contains(said, want) {

@@ -61,6 +61,8 @@ func (w *workers) err() error {
 	return errors.Join(w.broken, w.live.Err())
 }
 
+func (w *workers) progress() uint64 { return w.live.Progress() }
+
 func (w *workers) setInterfaces(names map[uint32]string) { w.live.SetInterfaces(names) }
 
 // stop closes the sources, which the workers read to their ends.

@@ -40,12 +40,14 @@ type handed struct {
 // LiveWorker is a worker and its source.
 type LiveWorker struct {
 	*worker
-	live   *Live
-	number int
-	spare  chan *batch
-	frames uint64
-	frame  Frame
-	ticked int64 // when the last tick was
+	live    *Live
+	number  int
+	spare   chan *batch
+	frames  uint64
+	batches uint64
+	seen    atomic.Uint64 // frames and batches, as of the last reading
+	frame   Frame
+	ticked  int64 // when the last tick was
 }
 
 // NewLive returns n workers. emit gets each record, valid during the call, from one goroutine; after its first error, which Close
@@ -113,6 +115,14 @@ func (l *Live) Totals() (t Totals) {
 	return t
 }
 
+// Progress goes up while the workers have frames to read, or records to hand on.
+func (l *Live) Progress() (n uint64) {
+	for _, w := range l.workers {
+		n += w.seen.Load()
+	}
+	return n
+}
+
 // Close waits for what is under way to the collector; after the workers' Run has returned.
 func (l *Live) Close() error {
 	close(l.batches)
@@ -134,6 +144,7 @@ func (w *LiveWorker) Run(source capture.Source, counter capture.Counter) error {
 			until = min(until, time.Duration(rest))
 		}
 		err := source.Read(min(max(until, 0), time.Duration(tick)), w.take)
+		w.seen.Store(w.frames + w.batches)
 		if errors.Is(err, net.ErrClosed) {
 			return w.finishAll()
 		}
@@ -189,6 +200,8 @@ func (w *LiveWorker) pass(now int64) error {
 }
 
 func (w *LiveWorker) handOn() {
+	w.batches++
+	w.seen.Store(w.frames + w.batches)
 	w.live.batches <- handed{w.number, w.worker.handOver(w.spare), w.totals()}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,30 +28,22 @@ type Client struct {
 }
 
 // NewClient reads the first message from conn, and takes it over. The Setup's descriptors are the caller's.
-func NewClient(conn *net.UnixConn) (*Client, Setup, error) {
-	c := &Client{conn: conn, in: make([]byte, maxAnswer+1), control: make([]byte, unix.CmsgSpace(4*MaxFDs))}
-	s, err := c.setup()
-	if err != nil {
-		return nil, Setup{}, fmt.Errorf("read setup: %w", err)
+func NewClient(conn *net.UnixConn) (c *Client, s Setup, err error) {
+	c = &Client{conn: conn, in: make([]byte, maxAnswer+1), control: make([]byte, unix.CmsgSpace(4*MaxFDs))}
+	var message []byte
+	var fds []int
+	if err = conn.SetDeadline(time.Now().Add(timeout)); err == nil {
+		message, fds, err = c.read()
 	}
-	return c, s, nil
-}
-
-func (c *Client) setup() (Setup, error) {
-	if err := c.conn.SetDeadline(time.Now().Add(timeout)); err != nil {
-		return Setup{}, err
+	if err == nil {
+		s, err = parseSetup(message)
 	}
-	message, fds, err := c.read()
-	if err != nil {
-		return Setup{}, err
-	}
-	s, err := parseSetup(message)
 	if err != nil {
 		closeAll(fds)
-		return Setup{}, err
+		return nil, Setup{}, fmt.Errorf("read setup: %w", err)
 	}
 	s.FDs = fds
-	return s, nil
+	return c, s, nil
 }
 
 // Close closes the connection. The helper takes that for the agent's end.
@@ -82,18 +75,16 @@ func (c *Client) Release(slots []uint32) error { return c.slots(kindRelease, "re
 // List has the list of tracked connections asked for.
 func (c *Client) List() error { return c.do(kindList, "list connections", empty) }
 
-// Stopping tells the helper that no further request will come and the agent is about to end.
-func (c *Client) Stopping() error { return c.do(kindStopping, "stop", empty) }
+// Alive tells the helper that the agent, which was told to stop, has got on with its end since it last said so.
+func (c *Client) Alive() error { return c.do(kindAlive, "give a sign of life", empty) }
 
 func empty(b []byte) []byte { return b }
 
 func (c *Client) slots(kind byte, what string, slots []uint32) error {
-	for len(slots) > 0 {
-		n := min(len(slots), MaxSlots)
-		if err := c.do(kind, what+" slots", func(b []byte) []byte { return appendSlots(b, slots[:n]) }); err != nil {
+	for some := range slices.Chunk(slots, MaxSlots) {
+		if err := c.do(kind, what+" slots", func(b []byte) []byte { return appendSlots(b, some) }); err != nil {
 			return err
 		}
-		slots = slots[n:]
 	}
 	return nil
 }
@@ -161,26 +152,13 @@ func (c *Client) read() ([]byte, []int, error) {
 }
 
 // descriptors returns what came by SCM_RIGHTS; the net package has them closed at execve.
-func descriptors(control []byte) ([]int, error) {
-	if len(control) == 0 {
-		return nil, nil
-	}
+func descriptors(control []byte) (fds []int, err error) {
 	messages, err := unix.ParseSocketControlMessage(control)
-	if err != nil {
-		return nil, fmt.Errorf("parse control message: %w", err)
+	for i := range messages {
+		rights, wrong := unix.ParseUnixRights(&messages[i])
+		fds, err = append(fds, rights...), errors.Join(err, wrong)
 	}
-	var fds []int
-	for _, m := range messages {
-		if m.Header.Level != unix.SOL_SOCKET || m.Header.Type != unix.SCM_RIGHTS {
-			continue
-		}
-		rights, err := unix.ParseUnixRights(&m)
-		if err != nil {
-			return fds, fmt.Errorf("parse control message: %w", err)
-		}
-		fds = append(fds, rights...)
-	}
-	return fds, nil
+	return fds, err
 }
 
 func closeAll(fds []int) {

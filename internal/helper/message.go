@@ -25,7 +25,7 @@ const (
 	kindRetire
 	kindRelease
 	kindList
-	kindStopping
+	kindAlive
 	kindSetup
 	kindReply
 )
@@ -123,10 +123,8 @@ func parseHeader(b []byte) (kind byte, sequence uint32, body []byte, err error) 
 	}
 	sequence = binary.LittleEndian.Uint32(b[4:])
 	switch {
-	case b[0] != version:
-		return 0, sequence, nil, fmt.Errorf("message of version %d, not %d", b[0], version)
-	case b[2] != 0 || b[3] != 0:
-		return 0, sequence, nil, errors.New("message with a header that is not known")
+	case b[0] != version || b[2] != 0 || b[3] != 0:
+		return 0, sequence, nil, fmt.Errorf("message with a header that is not of version %d", version)
 	case uint64(binary.LittleEndian.Uint32(b[8:])) != uint64(len(b)-headerSize):
 		return 0, sequence, nil, errLength
 	}
@@ -167,15 +165,13 @@ func parseRequest(b []byte, slots []uint32) (request, error) {
 	case kindWatch:
 		r.link, err = parseWatch(body)
 	case kindUnwatch:
-		if len(body) != 4 {
-			return r, errLength
+		if len(body) != 4 || binary.LittleEndian.Uint32(body) == 0 {
+			return r, errors.New("no index of an interface")
 		}
-		if r.link.Index = binary.LittleEndian.Uint32(body); r.link.Index == 0 {
-			err = errors.New("interface index 0")
-		}
+		r.link.Index = binary.LittleEndian.Uint32(body)
 	case kindRetire, kindRelease:
 		r.slots, err = parseSlots(body, slots)
-	case kindList, kindStopping:
+	case kindList, kindAlive:
 		if len(body) != 0 {
 			err = errLength
 		}
@@ -206,13 +202,9 @@ func parseWatch(body []byte) (Link, error) {
 
 // checkName applies the kernel's rule (dev_valid_name of net/core/dev.c), and wants printable ASCII besides: the name gets into logs.
 func checkName(name string) error {
-	if name == "" || len(name) > MaxName || name == "." || name == ".." {
+	odd := func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '/' || c == ':' }
+	if name == "" || len(name) > MaxName || name == "." || name == ".." || strings.ContainsFunc(name, odd) {
 		return fmt.Errorf("interface name %q", name)
-	}
-	for _, c := range []byte(name) {
-		if c <= ' ' || c >= 0x7f || c == '/' || c == ':' {
-			return fmt.Errorf("interface name %q", name)
-		}
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func requests() map[string][]byte {
 		"retire":        encode(kindRetire, 4, appendSlots(nil, []uint32{0, 1, ^uint32(0)})),
 		"retire most":   encode(kindRetire, 5, appendSlots(nil, all)),
 		"release":       encode(kindRelease, ^uint32(0), appendSlots(nil, []uint32{9})),
-		"stopping":      encode(kindStopping, 7, nil),
+		"alive":         encode(kindAlive, 7, nil),
 	}
 }
 
@@ -107,7 +107,7 @@ func TestInvalidRequests(t *testing.T) {
 		return watch(func(b []byte) { clear(b[8:]); copy(b[8:], s) })
 	}
 	header := func(at int, v byte) []byte {
-		b := encode(kindStopping, 1, nil)
+		b := encode(kindAlive, 1, nil)
 		b[at] = v
 		return b
 	}
@@ -143,7 +143,7 @@ func TestInvalidRequests(t *testing.T) {
 		"no slots":           encode(kindRetire, 1, nil),
 		"uneven slots":       encode(kindRelease, 1, make([]byte, 5)),
 		"too many slots":     encode(kindRetire, 1, make([]byte, 4*MaxSlots+4)),
-		"stopping with more": encode(kindStopping, 1, []byte{0}),
+		"alive with more":    encode(kindAlive, 1, []byte{0}),
 	} {
 		if r, err := parseRequest(message, nil); err == nil {
 			t.Errorf("%s: taken as %+v", what, r)

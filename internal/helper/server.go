@@ -13,11 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Backend does what the agent asks for. Serve calls it from one goroutine, with arguments that are within the protocol's limits; whether
+// Backend does what the agent asks for. The server calls it from one goroutine, with arguments that are within the protocol's limits; whether
 // an interface or a slot exists, the backend has to know. An error's text reaches the agent, and so does an errno that it wraps.
 type Backend interface {
 	// Watch begins to capture at an interface that is not being watched. The payload has at most MaxPayload bytes. The descriptors
-	// are the agent's: Serve closes them here once they are sent.
+	// are the agent's: the server closes them here once they are sent.
 	Watch(Link) (fds []int, payload []byte, err error)
 	// Unwatch ends the capture at an interface that is being watched, or was until it vanished.
 	Unwatch(index uint32) error
@@ -41,19 +41,15 @@ const (
 // SendSetup sends the first message. The descriptors stay the caller's.
 func SendSetup(conn *net.UnixConn, s Setup) error {
 	message, err := appendSetup(nil, s)
-	if err == nil {
-		err = send(conn, message, s.FDs)
-	}
 	if err != nil {
-		return fmt.Errorf("send setup: %w", err)
+		return err
 	}
-	return nil
+	return send(conn, message, s.FDs)
 }
 
-// Serve answers the agent's requests, one at a time, until the agent says that it is stopping, or is gone: nil for either. A message
-// that it doesn't understand it answers with an error and goes on.
-func Serve(conn *net.UnixConn, b Backend) error {
-	s := newServer(b)
+// serve answers the agent's requests, one at a time, until the agent is gone, which is nil. A message that it doesn't understand it
+// answers with an error and goes on. Each sign of life heard is told of.
+func (s *server) serve(conn *net.UnixConn, heard func(sign)) error {
 	buffer := make([]byte, maxRequest+1)
 	for {
 		// Without room for control data the kernel throws descriptors away that the agent sends.
@@ -69,13 +65,10 @@ func Serve(conn *net.UnixConn, b Backend) error {
 			message = buffer[:maxRequest+1] // too long for any request, whatever it says
 		}
 		time.Sleep(s.requests.take(time.Now()))
-		reply, fds, stopping := s.handle(message)
+		reply, fds := s.handle(message, heard)
 		err = send(conn, reply, fds)
 		closeAll(fds)
-		switch {
-		case stopping || gone(err):
-			return nil
-		case err != nil:
+		if err != nil && !gone(err) { // that the next reading tells
 			return fmt.Errorf("send reply: %w", err)
 		}
 	}
@@ -114,16 +107,23 @@ func newServer(b Backend) *server {
 }
 
 // handle answers one message. The reply is valid until the next call.
-func (s *server) handle(message []byte) (reply []byte, fds []int, stopping bool) {
+func (s *server) handle(message []byte, heard func(sign)) (reply []byte, fds []int) {
 	r, err := parseRequest(message, s.slots[:0])
 	var payload []byte
-	if err != nil {
+	switch {
+	case err != nil:
 		err = &Error{Code: CodeInvalid, Text: err.Error()}
-	} else {
+	case r.kind == kindAlive:
+		heard(agentAlive)
+	case r.kind == kindWatch || r.kind == kindUnwatch: // the kernel takes its time for these
+		heard(helperAtWork)
+		defer heard(agentAlive)
+		fallthrough
+	default:
 		fds, payload, err = s.do(r)
 	}
 	s.out = appendReply(s.out[:0], r.sequence, refusal(err), payload)
-	return s.out, fds, err == nil && r.kind == kindStopping
+	return s.out, fds
 }
 
 // do carries a request out. A backend that panics must not take the helper along, and with it the agent.
@@ -152,7 +152,7 @@ func (s *server) do(r request) (fds []int, payload []byte, err error) {
 		}
 		return nil, nil, s.backend.List()
 	}
-	return nil, nil, nil // Stopping
+	return nil, nil, nil
 }
 
 func (s *server) watch(l Link) ([]int, []byte, error) {
@@ -199,11 +199,7 @@ type bucket struct {
 
 // take takes one token and returns how long its taker has to wait for it.
 func (b *bucket) take(now time.Time) time.Duration {
-	if b.last.IsZero() {
-		b.tokens = b.burst
-	} else {
-		b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.last).Seconds())
-	}
+	b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.last).Seconds()) // at first, burst
 	b.last = now
 	if b.tokens--; b.tokens >= 0 {
 		return 0

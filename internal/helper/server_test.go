@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// backend records what it is asked, and checks what Serve promises.
+// backend records what it is asked, and checks what the server promises.
 type backend struct {
 	mu       sync.Mutex
 	calls    []string
@@ -116,7 +116,7 @@ func pair(t testing.TB) (a, b *net.UnixConn) {
 	return ends[0], ends[1]
 }
 
-// serve starts a server and its client. The channel has what Serve returns.
+// serve starts a server and its client. The channel has what the server returns.
 func serve(t testing.TB, b Backend) (*Client, <-chan error) {
 	t.Helper()
 	ours, theirs := pair(t)
@@ -126,7 +126,7 @@ func serve(t testing.TB, b Backend) (*Client, <-chan error) {
 			served <- err
 			return
 		}
-		served <- Serve(ours, b)
+		served <- newServer(b).serve(ours, func(sign) {})
 	}()
 	c, s, err := NewClient(theirs)
 	if err != nil || s.Mode != "test" || string(s.Payload) != "{}" || len(s.FDs) != 0 {
@@ -163,12 +163,13 @@ func TestRequestsServed(t *testing.T) {
 		slots[i] = uint32(i)
 	}
 	for _, err := range []error{
-		c.Retire(slots), c.Release(slots[5:6]), c.Release(nil), c.Unwatch(3), c.List(), c.Stopping(),
+		c.Retire(slots), c.Release(slots[5:6]), c.Release(nil), c.Unwatch(3), c.List(), c.Alive(),
 	} {
 		if err != nil {
 			t.Error(err)
 		}
 	}
+	c.Close()
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
@@ -399,7 +400,7 @@ func TestBucket(t *testing.T) {
 	}
 }
 
-// FuzzServer feeds a server with messages. Its backend panics when it is asked what Serve should have refused; so does this.
+// FuzzServer feeds a server with messages. Its backend panics when it is asked what the server should have refused; so does this.
 func FuzzServer(f *testing.F) {
 	for _, message := range requests() {
 		f.Add(message)
@@ -419,7 +420,8 @@ func newTestServer() (*server, *backend) {
 }
 
 func checkHandled(t testing.TB, s *server, b *backend, message []byte) {
-	reply, fds, stopping := s.handle(message)
+	var heard []sign
+	reply, fds := s.handle(message, func(s sign) { heard = append(heard, s) })
 	calls := b.take()
 	sequence, _, refusal, err := parseReply(reply)
 	if err != nil || len(fds) > 0 {
@@ -432,8 +434,19 @@ func checkHandled(t testing.TB, s *server, b *backend, message []byte) {
 	if !valid && refusal.Code == CodeFailed { // the backend's panics would be such
 		t.Fatalf("% x: %v", message, refusal)
 	}
-	if stopping != (valid && message[1] == kindStopping) || (len(calls) == 1) != (valid && !stopping) {
-		t.Fatalf("% x: stopping %v, valid %v, calls %q", message, stopping, valid, calls)
+	isAlive := valid && message[1] == kindAlive
+	if (len(calls) == 1) != (valid && !isAlive) {
+		t.Fatalf("% x: valid %v, calls %q", message, valid, calls)
+	}
+	var want []sign
+	switch {
+	case isAlive:
+		want = []sign{agentAlive}
+	case len(message) >= headerSize && (message[1] == kindWatch || message[1] == kindUnwatch) && (valid || len(heard) > 0):
+		want = []sign{helperAtWork, agentAlive}
+	}
+	if !slices.Equal(heard, want) {
+		t.Fatalf("% x: signs %v, want %v", message, heard, want)
 	}
 }
 

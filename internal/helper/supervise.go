@@ -15,8 +15,21 @@ import (
 	"github.com/weirnet/weir/internal/sandbox"
 )
 
-// grace is how long an agent that was asked to stop, or said that it is stopping, may take to end by itself.
-const grace = 2 * time.Second
+// An agent that was told to stop, or has closed its connection, is killed when it gives no sign of life for grace, and in any case
+// after patience, which is below the 90 seconds that systemd grants (TimeoutStopSec).
+const (
+	grace    = 2 * time.Second
+	patience = time.Minute
+)
+
+// sign is what is heard of an agent while it ends.
+type sign uint8
+
+const (
+	agentAlive   sign = iota // it has got on
+	helperAtWork             // it waits for its helper
+	agentEnds                // it was told to stop, or has closed its connection
+)
 
 // ExitError is the end of an agent that did not end well.
 type ExitError struct {
@@ -28,7 +41,7 @@ type ExitError struct {
 func (e *ExitError) Error() string {
 	switch {
 	case e.Late:
-		return fmt.Sprintf("agent did not stop within %v and was killed", grace)
+		return fmt.Sprintf("agent did not stop in time and was killed: it has to give a sign every %v, and end within %v", grace, patience)
 	case e.Signal != 0:
 		return fmt.Sprintf("agent was killed by signal %d (%s)", e.Signal, unix.SignalName(e.Signal))
 	}
@@ -36,8 +49,8 @@ func (e *ExitError) Error() string {
 }
 
 // Supervise serves the agent and waits for its end, nil for one with exit status 0 and an *ExitError for any other. When this process
-// gets SIGTERM, SIGINT or SIGHUP it passes SIGTERM on, and kills the agent if it does not end within two seconds, or at the second
-// signal. From a terminal, the agent gets SIGINT itself as well: see sandbox.StopSignals.
+// gets SIGTERM, SIGINT or SIGHUP it passes SIGTERM on, and kills an agent that then hangs, or at the second signal. From a terminal,
+// the agent gets SIGINT itself as well: see sandbox.StopSignals.
 func Supervise(child *sandbox.Child, b Backend) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
@@ -46,38 +59,61 @@ func Supervise(child *sandbox.Child, b Backend) error {
 }
 
 func supervise(child *sandbox.Child, b Backend, signals <-chan os.Signal) error {
-	served := make(chan error, 1)
-	go func() { served <- Serve(child.Conn, b) }()
-	var serveErr error
-	var late bool
-	var deadline <-chan time.Time // set once the agent has to end
-	kill := func() { late = child.Signal(unix.SIGKILL) == nil }
-	for ended, told := false, false; !ended; {
+	served, signs := make(chan error, 1), make(chan sign)
+	hear := func(s sign) {
 		select {
-		case <-signals:
-			if told {
-				kill()
-				continue
-			}
-			told = true
-			_ = child.Signal(unix.SIGTERM) // it may be ending already
-			deadline = time.After(grace)
-		case serveErr = <-served:
-			served = nil
-			if deadline == nil {
-				deadline = time.After(grace)
-			}
-		case <-deadline:
-			kill()
+		case signs <- s:
 		case <-child.Done():
-			ended = true
 		}
 	}
+	go func() {
+		served <- newServer(b).serve(child.Conn, hear)
+		hear(agentEnds)
+	}()
+	late := await(child, signals, signs)
 	child.Conn.Close()
-	if served != nil { // the backend is not in use any more when this returns
-		serveErr = <-served
+	return errors.Join(<-served, exitError(child, late)) // the backend is not in use any more
+}
+
+// process is an agent that runs.
+type process interface {
+	Signal(os.Signal) error
+	Done() <-chan struct{}
+}
+
+// await waits for the agent's end. late says that it was killed.
+func await(agent process, signals <-chan os.Signal, signs <-chan sign) (late bool) {
+	var told bool
+	var end time.Time             // when it has to have ended; zero: it may go on
+	var deadline <-chan time.Time // of its next sign
+	for {
+		var s sign
+		select {
+		case <-agent.Done():
+			return late
+		case <-deadline:
+			late = agent.Signal(unix.SIGKILL) == nil
+			continue
+		case <-signals:
+			if told {
+				late = agent.Signal(unix.SIGKILL) == nil
+				continue
+			}
+			told, s = true, agentEnds
+			_ = agent.Signal(unix.SIGTERM) // it may be ending already
+		case s = <-signs:
+		}
+		next := grace
+		switch {
+		case s == agentEnds && end.IsZero():
+			end = time.Now().Add(patience)
+		case s == agentEnds || end.IsZero():
+			continue
+		case s == helperAtWork:
+			next = patience
+		}
+		deadline = time.After(min(next, time.Until(end)))
 	}
-	return errors.Join(serveErr, exitError(child, late))
 }
 
 func exitError(child *sandbox.Child, late bool) error {
