@@ -52,10 +52,10 @@ static: ## bin/weir-static: pure Go, no libc, stripped
 	@scripts/setup build
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w $(ldflags)' -o bin/weir-static ./cmd/weir
 
-test: ## all tests (root, or those that need it are skipped); RACE=1 with the race detector
+test: ## all tests, some 15 minutes (root, or those that need it are skipped); RACE=1 with the race detector
 	@scripts/setup test$(if $(CI), container)
-	$(GO) test$(if $(RACE), -race) $(packages)
-	$(if $(libpcap_packages),$(GO) test$(if $(RACE), -race) -tags libpcap $(libpcap_packages))
+	$(GO) test -json$(if $(RACE), -race) $(packages) | $(GO) run ./scripts/progress
+	$(if $(libpcap_packages),$(GO) test -json$(if $(RACE), -race) -tags libpcap $(libpcap_packages) | $(GO) run ./scripts/progress)
 
 soak: build ## hours of traffic, kills and restarts (root); scripts/soak tells how to shorten it
 	scripts/soak
