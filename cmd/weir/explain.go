@@ -46,7 +46,7 @@ Exit status: 0 with an explanation, 1 where there is none, 2 for wrong usage.`,
 }
 
 func explain(o *agent.Options, what string) ([]string, error) {
-	answer, err := control.Ask(o.Socket, &control.Request{Explain: what})
+	answer, err := ask(o.Socket, &control.Request{Explain: what})
 	if err == nil {
 		return answer.Lines, nil
 	}

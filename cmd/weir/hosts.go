@@ -30,7 +30,7 @@ Exit status: 0 with a list, 1 where no weir answers, 2 for wrong usage.`,
   weir hosts --json | jq '.[] | select(.kind.value == "printer")'`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := control.Ask(socket, &control.Request{Hosts: true})
+			answer, err := ask(socket, &control.Request{Hosts: true})
 			if err != nil {
 				return partialError{err}
 			}
@@ -76,6 +76,7 @@ func makePrintable(h *hosts.Host) {
 
 func writeHosts(out io.Writer, all []hosts.Host, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	const widest = 40 // of a text from the network: a longer one would push the columns of all rows apart; --json has it whole
 	fmt.Fprintln(w, "NAME\tADDRESS\tMAC\tVENDOR\tKIND\tSYSTEM\tSEEN\tON")
 	for i := range all {
 		h := &all[i]
@@ -95,7 +96,8 @@ func writeHosts(out io.Writer, all []hosts.Host, now time.Time) error {
 		if h.IsRouter && h.Kind == nil {
 			kind = "router"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, mainAddress(h), orNone(h.MAC), vendor, kind, guessText(h.OS),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cutEnd(name, widest), mainAddress(h), orNone(h.MAC), cutEnd(vendor, widest), cutEnd(kind, widest),
+			cutEnd(guessText(h.OS), widest),
 			agoText(now.Sub(h.LastSeen)), on)
 	}
 	return w.Flush()

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/weirnet/weir/internal/probe"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/survey"
@@ -55,6 +57,9 @@ func listenTo(r *probe.Report, sides topology.Sides, d time.Duration, stderr io.
 	}
 	logger(stderr)("listening to %s for %s", strings.Join(t.Interfaces, ", "), d)
 	heard, err := survey.Listen(indices, d, os.Args[1:])
+	if errors.Is(err, unix.EPERM) {
+		return nil, fmt.Errorf("no right to listen to %s: run as root, or give weir CAP_NET_RAW", strings.Join(t.Interfaces, ", "))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func Load(config Config) (*Loader, error) {
 	if err := l.load(); err != nil {
 		l.Close()
 		if memory != nil && !errors.Is(err, unix.EPERM) {
-			err = fmt.Errorf("%w (the limit of locked memory could not be lifted: %w)", err, memory)
+			err = fmt.Errorf("%w (the limit of locked memory could not be lifted: raise it, ulimit -l unlimited)", err)
 		}
 		return nil, err
 	}
@@ -119,7 +119,8 @@ func explainLoad(err error) error {
 		return fmt.Errorf("load the eBPF programs: the kernel's verifier refused one: %-v", refused)
 	}
 	if errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("no right to load eBPF programs: run as root, or give weir CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (%w)", err)
+		// Not err itself: the library's text is for programmers.
+		return fmt.Errorf("no right to load eBPF programs: run as root, or give weir CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (%w)", unix.EPERM)
 	}
 	return fmt.Errorf("load the eBPF programs: %w", err)
 }
