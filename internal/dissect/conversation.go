@@ -24,7 +24,8 @@ type Conversation struct {
 
 	// Datagrams are the messages so far of UDP, SCTP and IP flows, the oldest first, at most MaxDatagrams and MaxHistory
 	// bytes: when there are more, those in the middle are missing; the first two and the newest are there. Never empty
-	// for those transports; always empty for TCP.
+	// for those transports; always empty for TCP. Those that came before this dissector's reading began are left out:
+	// one that said no is asked again for what came later alone.
 	Datagrams []Datagram
 
 	toServer, toClient []byte // TCP

@@ -66,9 +66,11 @@ type Pool struct {
 	lent     int // bytes
 	free     int // bytes in buffers
 
-	candidates   []uint16
+	candidates   []waiting
 	conversation Conversation
 	datagrams    [MaxDatagrams]Datagram
+	nDatagrams   int
+	skipped      bool // the datagram at hand is a keep-alive that says nothing to those that wait
 	result       Result
 }
 

@@ -84,7 +84,7 @@ func playNoise(fill func(*rand.Rand, []byte), rounds int) map[string]int {
 	slices.Sort(ports[0])
 	slices.Sort(ports[1])
 	named := map[string]int{}
-	var buffer [4][600]byte
+	var buffer [8][600]byte
 	for round := range rounds {
 		over := Transport(TCP << (round & 1))
 		port := uint16(random.Uint32())
@@ -97,26 +97,37 @@ func playNoise(fill func(*rand.Rand, []byte), rounds int) map[string]int {
 			Server: netip.AddrPortFrom(netip.MustParseAddr("198.51.100.1"), port),
 		}
 		s := pool.Get()
-		seq := [2]uint32{100, 200}
-		for i := range buffer {
+		seq, name := [2]uint32{100, 200}, ""
+		messages := 4
+		if over == UDP {
+			messages = len(buffer) // each is a new chance
+		}
+		alternate := round&16 == 0 // else both sides speak as they like
+		for i := range messages {
 			payload := buffer[i][:1+random.IntN(len(buffer[i]))]
 			if round&8 == 0 {
 				payload = payload[:1+random.IntN(min(len(payload), 80))]
 			}
 			fill(random, payload)
 			way := i & 1
+			if !alternate && i > 0 {
+				way = int(random.Uint32() & 1)
+			}
 			o, r := s.Feed(testTable, pool, &flow, &Segment{
-				Payload: payload, Length: len(payload), Seq: seq[way], FromClient: way == 0, Last: i == len(buffer)-1,
+				Payload: payload, Length: len(payload), Seq: seq[way], FromClient: way == 0, Last: i == messages-1,
 			})
 			seq[way] += uint32(len(payload))
 			if r != nil {
-				named[r.Protocol()]++
+				name = r.Protocol()
 			}
 			if o == Decided || o == Failed {
 				break
 			}
 		}
 		pool.Put(s)
+		if name != "" {
+			named[name]++
+		}
 	}
 	return named
 }

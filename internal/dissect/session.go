@@ -58,10 +58,12 @@ type Flow struct {
 // Session is what a flow keeps while it is being dissected: the dissectors that still wait, and the start of what was said.
 // Sessions come from a Pool and belong to one worker. It has about 400 bytes besides its buffers.
 type Session struct {
-	pending  [maxPending]uint16
+	pending  [maxPending]waiting
 	nPending uint8
 	found    int16 // index of the dissector that said YesMore, -1 before
+	from     uint8 // where the found dissector's reading begins, as in waiting
 	begun    bool
+	spoken   uint8   // datagrams that came and are no keep-alives, at most 255
 	asked    [2]bool // candidates were chosen by the start of this direction, and its longer start will call for no more
 	offered  [2]int  // how long that start was
 	extra    uint8   // packets shown past the budget
@@ -75,12 +77,21 @@ type Session struct {
 	nMessage uint8
 }
 
-// message is a remembered datagram: history[start:end].
-type message struct {
-	start, end uint16
-	length     uint16
-	fromClient bool
+// waiting is a dissector that is to be asked.
+type waiting struct {
+	protocol uint16
+	// from is the datagram at which its reading of the flow begins, an index into Session.messages; anew: it has none yet.
+	from uint8
+	// late says that it began after datagrams that it refused: it can't ask for packets past the budget.
+	late bool
+	// idle says that all it has seen were keep-alives.
+	idle bool
+	// claims says that it said yes after so much of something else that a second datagram has to bear it out.
+	claims bool
 }
+
+// anew is the waiting.from of a dissector that was not asked yet, or said no to what came before.
+const anew = 0xff
 
 // Feed shows a segment to the dissectors. With Named and Decided comes what was learnt, valid until the pool's next Feed;
 // nil then means that nothing is new since the last time.
@@ -94,10 +105,11 @@ func (s *Session) Feed(t *Table, pool *Pool, flow *Flow, seg *Segment) (Outcome,
 	}
 	outcome := Undecided
 	var result *Result
+	pool.skipped = false
 	if fresh || seg.Last && len(seg.Payload) > 0 {
 		s.choose(t, pool, flow, seg)
-		outcome = s.inspect(t, pool, s.conversation(pool, flow, seg), seg.Last)
-		if outcome == Named || outcome == Decided {
+		outcome = s.inspect(t, pool, s.conversation(pool, flow, seg), seg)
+		if (outcome == Named || outcome == Decided) && !pool.skipped {
 			result = &pool.result
 		}
 	}
@@ -112,7 +124,7 @@ func (s *Session) Feed(t *Table, pool *Pool, flow *Flow, seg *Segment) (Outcome,
 			return s.exhausted(), nil
 		}
 	}
-	if fresh {
+	if fresh && !pool.skipped {
 		s.remember(pool, flow, seg)
 	}
 	if s.found >= 0 {
@@ -130,8 +142,13 @@ func (s *Session) Finish(t *Table, pool *Pool, flow *Flow) *Result {
 	}
 	c := s.conversation(pool, flow, nil)
 	s.extra = MaxExtra
-	for _, i := range s.pending[:s.nPending] {
-		if s.ask(t, pool, c, i, true) == Decided {
+	for i := range s.pending[:s.nPending] {
+		w := &s.pending[i]
+		if w.claims {
+			continue
+		}
+		c.beginAt(pool, w.from)
+		if s.ask(t, pool, c, w, true) == Decided {
 			return &pool.result
 		}
 	}
@@ -163,8 +180,10 @@ func (s *Session) mayExtend(t *Table) int {
 		return t.protocols[s.found].Extra
 	}
 	extra := 0
-	for _, i := range s.pending[:s.nPending] {
-		extra = max(extra, t.protocols[i].Extra)
+	for _, w := range s.pending[:s.nPending] {
+		if !w.late {
+			extra = max(extra, t.protocols[w.protocol].Extra)
+		}
 	}
 	return extra
 }
@@ -207,17 +226,8 @@ func (s *Session) conversation(pool *Pool, flow *Flow, seg *Segment) *Conversati
 		c.toServer, c.toClient, c.serverFirst = s.streams[0].view, s.streams[1].view, s.serverFirst
 		return c
 	}
-	for i, m := range s.messages[:s.nMessage] {
-		pool.datagrams[i] = Datagram{s.history[m.start:m.end], int(m.length), m.fromClient}
-	}
-	n := int(s.nMessage)
-	if seg != nil {
-		n = min(n, MaxDatagrams-1) // the newest always has its place
-		pool.datagrams[n] = Datagram{seg.Payload, seg.Length, seg.FromClient}
-		n++
-	}
-	c.Datagrams = pool.datagrams[:n]
-	c.serverFirst = !c.Datagrams[0].FromClient
+	s.putDatagrams(pool, seg)
+	c.beginAt(pool, 0)
 	return c
 }
 
@@ -228,92 +238,44 @@ func (s *Session) remember(pool *Pool, flow *Flow, seg *Segment) {
 		s.streams[1].keep(pool)
 		return
 	}
-	payload := seg.Payload[:min(len(seg.Payload), MaxHistory)]
-	for s.nMessage > keptMessages && (s.nMessage == MaxDatagrams || s.used+len(payload) > MaxHistory) {
-		s.forget()
-	}
-	if s.used+len(payload) > MaxHistory || s.nMessage == MaxDatagrams {
-		return
-	}
-	if !s.growHistory(pool, s.used+len(payload)) {
-		return
-	}
-	copy(s.history[s.used:], payload)
-	s.messages[s.nMessage] = message{
-		uint16(s.used), uint16(s.used + len(payload)), uint16(min(seg.Length, 0xffff)), seg.FromClient,
-	}
-	s.nMessage++
-	s.used += len(payload)
-}
-
-// keptMessages are the first datagrams, which stay when others have to go: mostly a question and its answer.
-const keptMessages = 2
-
-// forget drops the oldest datagram after the first ones.
-func (s *Session) forget() {
-	gone := s.messages[keptMessages]
-	size := gone.end - gone.start
-	copy(s.history[gone.start:], s.history[gone.end:s.used])
-	for i := keptMessages + 1; i < int(s.nMessage); i++ {
-		m := s.messages[i]
-		m.start -= size
-		m.end -= size
-		s.messages[i-1] = m
-	}
-	s.nMessage--
-	s.used -= int(size)
-}
-
-func (s *Session) growHistory(pool *Pool, size int) bool {
-	if len(s.history) >= size {
-		return true
-	}
-	buf := pool.get(size)
-	if buf == nil {
-		return false
-	}
-	copy(buf, s.history[:s.used])
-	if s.history != nil {
-		pool.put(s.history)
-	}
-	s.history = buf
-	return true
+	s.rememberDatagram(pool, seg)
 }
 
 // choose lists the dissectors to ask: those that wait, and those that the ports and the first payload of a direction call for.
 func (s *Session) choose(t *Table, pool *Pool, flow *Flow, seg *Segment) {
 	pool.candidates = append(pool.candidates[:0], s.pending[:s.nPending]...)
-	way := side(seg.FromClient)
-	if s.asked[way] {
-		return
-	}
-	first := s.offered == [2]int{}
-	if flow.Transport == IP {
-		s.asked = [2]bool{true, true}
-		pool.addCandidates(t, t.byIP[flow.IPProtocol], 0, 0)
-		return
-	}
-	payload := seg.Payload
 	if flow.Transport == TCP {
-		payload = s.streams[way].view
+		s.chooseStream(t, pool, flow, side(seg.FromClient))
+	} else {
+		s.chooseDatagram(t, pool, flow, seg)
 	}
-	if len(payload) == 0 {
+}
+
+// chooseStream adds the candidates for the start of a TCP direction.
+func (s *Session) chooseStream(t *Table, pool *Pool, flow *Flow, way int) {
+	view := s.streams[way].view
+	if s.asked[way] || len(view) == 0 {
 		return
 	}
-	already, transport := s.offered[way], transportIndex(flow.Transport)
-	s.offered[way] = len(payload)
-	// Over TCP the start may come in pieces, a length alone for instance.
-	s.asked[way] = flow.Transport != TCP || len(payload) >= t.startLength[transport][payload[0]]
+	first, already := s.offered == [2]int{}, s.offered[way]
+	s.offered[way] = len(view)
+	// The start may come in pieces, a length alone for instance.
+	s.asked[way] = len(view) >= t.startLength[transportIndex(TCP)][view[0]]
 	if first {
-		client, server := flow.Client.Port(), flow.Server.Port()
-		pool.addCandidates(t, t.byPort[portKey{flow.Transport, server}], 0, 0)
-		if client != server {
-			pool.addCandidates(t, t.byPort[portKey{flow.Transport, client}], 0, 0)
-		}
+		pool.addByPorts(t, flow)
 	}
-	pool.addCandidates(t, t.byStart[transport][payload[0]], already, len(payload))
-	if already > 0 {
-		slices.Sort(pool.candidates) // those that wait may be heuristic, which come after the others
+	pool.addCandidates(t, t.byStart[transportIndex(TCP)][view[0]], already, len(view))
+	if already > 0 { // those that wait may be heuristic, which come after the others
+		slices.SortFunc(pool.candidates, func(a, b waiting) int { return int(a.protocol) - int(b.protocol) })
+	}
+}
+
+// addByPorts adds those that are tried at the flow's ports.
+func (p *Pool) addByPorts(t *Table, flow *Flow) {
+	client, server := flow.Client.Port(), flow.Server.Port()
+	p.addCandidates(t, t.byPort[portKey{flow.Transport, server}], 0, 0)
+	if client != server {
+		p.addCandidates(t, t.byPort[portKey{flow.Transport, client}], 0, 0)
 	}
 }
 
@@ -325,8 +287,8 @@ func (p *Pool) addCandidates(t *Table, list []uint16, already, length int) {
 		if least := t.protocols[i].MinLength; length > 0 && (least > length || already > 0 && least <= already) {
 			continue
 		}
-		if !slices.Contains(before, i) {
-			p.candidates = append(p.candidates, i)
+		if !slices.ContainsFunc(before, func(w waiting) bool { return w.protocol == i }) {
+			p.candidates = append(p.candidates, waiting{protocol: i, from: anew})
 		}
 	}
 }
@@ -342,44 +304,69 @@ func transportIndex(over Transport) int {
 }
 
 // inspect asks the dissector that was found, or the candidates in turn until one says yes. Those that need more wait.
-func (s *Session) inspect(t *Table, pool *Pool, c *Conversation, last bool) Outcome {
+func (s *Session) inspect(t *Table, pool *Pool, c *Conversation, seg *Segment) Outcome {
 	if s.found >= 0 {
-		return s.ask(t, pool, c, uint16(s.found), last)
+		return s.askFound(t, pool, c, seg)
 	}
 	s.nPending = 0
-	for _, i := range pool.candidates {
-		switch s.ask(t, pool, c, i, last) {
+	for i := range pool.candidates {
+		w := &pool.candidates[i]
+		switch s.try(t, pool, c, w, seg) {
 		case Decided:
-			s.nPending = 0
+			s.nPending, pool.skipped = 0, false
 			return Decided
 		case Named:
-			s.nPending = 0
-			s.found = int16(i)
+			s.nPending, pool.skipped = 0, false
+			s.found, s.from = int16(w.protocol), w.from
 			return Named
 		case Undecided:
 			if s.nPending == maxPending {
 				pool.Counters.CandidateLimit++
 				continue
 			}
-			s.pending[s.nPending] = i
+			s.pending[s.nPending] = *w
 			s.nPending++
 		}
 	}
-	if s.nPending == 0 && s.heardBoth(c) {
+	if c.Transport != TCP {
+		s.asked[side(seg.FromClient)] = true
+		if !isKeepAlive(seg.Payload) && s.spoken < 255 {
+			s.spoken++
+		}
+		return Undecided // the next datagram may be what they know
+	}
+	if s.nPending == 0 && s.asked[0] && s.asked[1] {
 		return Failed
 	}
 	return Undecided
 }
 
-// heardBoth says whether no further direction can bring new candidates.
-func (s *Session) heardBoth(c *Conversation) bool {
-	return c.Transport == IP || s.asked[0] && s.asked[1]
+// askFound asks the dissector that has named the flow.
+func (s *Session) askFound(t *Table, pool *Pool, c *Conversation, seg *Segment) Outcome {
+	c.beginAt(pool, s.from)
+	outcome := s.ask(t, pool, c, &waiting{protocol: uint16(s.found)}, seg.Last)
+	if outcome == Failed && c.Transport != TCP && isKeepAlive(seg.Payload) && !c.Last {
+		pool.skipped = true
+		return Named
+	}
+	return outcome
 }
 
-// ask calls dissector i. What it says after YesMore can't take the name away.
-func (s *Session) ask(t *Table, pool *Pool, c *Conversation, i uint16, last bool) Outcome {
-	p := t.protocols[i]
-	c.Last = last && int(s.extra) >= p.Extra
+// try asks a candidate for its view of the conversation.
+func (s *Session) try(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
+	switch {
+	case c.Transport == TCP:
+		return s.ask(t, pool, c, w, seg.Last)
+	case w.from == anew:
+		return s.tryAnew(t, pool, c, w, seg)
+	}
+	return s.tryAgain(t, pool, c, w, seg)
+}
+
+// ask calls a dissector. What it says after YesMore can't take the name away.
+func (s *Session) ask(t *Table, pool *Pool, c *Conversation, w *waiting, last bool) Outcome {
+	p := t.protocols[w.protocol]
+	c.Last = last && (int(s.extra) >= p.Extra || w.late)
 	pool.Counters.Inspections++
 	switch v := pool.call(p, c); {
 	case v == Yes, v == YesMore && c.Last:

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dissect
+
+// A flow of datagrams has no start that must be right: the first may be what keeps a NAT open (RFC 3948 §2.3, RFC 5626 §4.4, RFC 6263
+// §4), a probe or junk, from either side. So every datagram within the budget is a new chance for each dissector that does not wait:
+// it is asked with that datagram as the first of the conversation, and with the question before it, if it can be an answer.
+
+// message is a remembered datagram: history[start:end].
+type message struct {
+	start, end uint16
+	length     uint16
+	fromClient bool
+}
+
+// maxKeepAlive is the longest run of zero bytes that counts as a keep-alive.
+const maxKeepAlive = 64
+
+// isKeepAlive says whether a datagram carries nothing: the byte 0xff (RFC 3948 §2.3), zero bytes, or line ends (RFC 5626 §3.5.1).
+func isKeepAlive(b []byte) bool {
+	if len(b) > maxKeepAlive {
+		return false
+	}
+	if len(b) == 1 && b[0] == 0xff {
+		return true
+	}
+	isZero, isEmpty := true, true
+	for _, c := range b {
+		isZero = isZero && c == 0
+		isEmpty = isEmpty && (c == '\r' || c == '\n')
+	}
+	return isZero || isEmpty
+}
+
+// chooseDatagram adds the candidates for a datagram. Past the budget only those that wait are asked.
+func (s *Session) chooseDatagram(t *Table, pool *Pool, flow *Flow, seg *Segment) {
+	switch {
+	case s.found >= 0 || s.extra > 0 || len(seg.Payload) == 0:
+	case flow.Transport == IP:
+		pool.addCandidates(t, t.byIP[flow.IPProtocol], 0, 0)
+	default:
+		pool.addByPorts(t, flow)
+		pool.addCandidates(t, t.byStart[transportIndex(flow.Transport)][seg.Payload[0]], 0, len(seg.Payload))
+	}
+}
+
+// tryAgain asks a dissector that waits. A keep-alive that it refuses says nothing of what it has seen before; anything else
+// that it refuses may be the start of what it knows.
+func (s *Session) tryAgain(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
+	isIdle := isKeepAlive(seg.Payload)
+	if w.claims {
+		if isIdle {
+			pool.skipped = true
+			return Undecided
+		}
+		return s.confirm(t, pool, c, w, seg)
+	}
+	c.beginAt(pool, w.from)
+	outcome := s.ask(t, pool, c, w, seg.Last)
+	switch {
+	case outcome == Failed && isIdle && !c.Last:
+		pool.skipped = true
+		return Undecided
+	case outcome == Failed && s.extra == 0:
+		return s.tryAnew(t, pool, c, w, seg)
+	case outcome == Undecided && w.idle && !isIdle:
+		w.idle = false
+		return s.tryWithoutIdle(t, pool, c, w, seg)
+	}
+	return outcome
+}
+
+// tryWithoutIdle asks a dissector that waits whether it does better without the keep-alives that came before the datagram at hand.
+func (s *Session) tryWithoutIdle(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
+	newest := uint8(pool.nDatagrams - 1)
+	c.beginAt(pool, newest)
+	outcome := s.ask(t, pool, c, w, seg.Last)
+	if outcome == Failed {
+		return Undecided
+	}
+	w.from = newest
+	return outcome
+}
+
+// confirm asks a dissector that claims the flow whether it would do so by the datagram at hand, too.
+func (s *Session) confirm(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
+	again := *w
+	if s.tryAnew(t, pool, c, &again, seg) != Undecided || again.from == w.from || !again.claims {
+		return Undecided
+	}
+	for _, from := range [2]uint8{w.from, again.from} { // with all that it claims, if it can be read together
+		c.beginAt(pool, from)
+		if outcome := s.ask(t, pool, c, w, seg.Last); outcome == Named || outcome == Decided {
+			w.from = from
+			return outcome
+		}
+	}
+	return Undecided
+}
+
+// maxRefused is how many datagrams may come that a dissector refuses and that are no keep-alives, before one datagram alone names
+// the flow no more. Every chance is one for noise, too.
+const maxRefused = 1
+
+// tryAnew asks a dissector with a conversation that begins with the flow, where it hears this side for the first time, with the
+// datagram before, where the other side sent that, or with the datagram at hand. The first yes counts, else it waits from the earliest
+// of these on that it does not refuse.
+func (s *Session) tryAnew(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
+	starts, n := s.starts(pool, seg)
+	refused, waits := w.from, false
+	for _, start := range starts[:n] {
+		if refused != anew && start <= refused {
+			continue
+		}
+		before := s.spokenBefore(pool, int(start))
+		tried := waiting{
+			protocol: w.protocol, from: start,
+			late: before > 0, idle: isKeepAlive(seg.Payload) && int(start) == pool.nDatagrams-1,
+		}
+		c.beginAt(pool, start)
+		outcome := s.ask(t, pool, c, &tried, seg.Last)
+		switch tried.claims = before > maxRefused && outcome != Undecided; {
+		case outcome == Failed:
+		case outcome != Undecided && !tried.claims:
+			*w = tried
+			return outcome
+		case !waits || tried.claims && !w.claims:
+			waits, *w = true, tried
+		}
+	}
+	if waits {
+		return Undecided
+	}
+	return Failed
+}
+
+// starts are the datagrams with which a conversation that ends with the newest may begin, for a dissector that does not wait.
+func (s *Session) starts(pool *Pool, seg *Segment) (starts [3]uint8, n int) {
+	newest := pool.nDatagrams - 1
+	if newest > 1 && !s.asked[side(seg.FromClient)] {
+		n = 1 // with the first
+	}
+	if newest > 0 && pool.datagrams[newest-1].FromClient != seg.FromClient {
+		starts[n] = uint8(newest - 1)
+		n++
+	}
+	starts[n] = uint8(newest)
+	return starts, n + 1
+}
+
+// spokenBefore is how many datagrams came before the one at index start that are no keep-alives.
+func (s *Session) spokenBefore(pool *Pool, start int) int {
+	n := int(s.spoken)
+	for i := start; i < pool.nDatagrams-1; i++ {
+		if !isKeepAlive(pool.datagrams[i].Payload) {
+			n--
+		}
+	}
+	return max(n, 0)
+}
+
+// beginAt lets the conversation begin with the datagram from; over TCP it stays as it is.
+func (c *Conversation) beginAt(pool *Pool, from uint8) {
+	if c.Transport == TCP {
+		return
+	}
+	c.Datagrams = pool.datagrams[min(int(from), pool.nDatagrams-1):pool.nDatagrams]
+	c.serverFirst = !c.Datagrams[0].FromClient
+}
+
+// putDatagrams fills the pool's datagrams with those remembered and the one at hand.
+func (s *Session) putDatagrams(pool *Pool, seg *Segment) {
+	for i, m := range s.messages[:s.nMessage] {
+		pool.datagrams[i] = Datagram{s.history[m.start:m.end], int(m.length), m.fromClient}
+	}
+	pool.nDatagrams = int(s.nMessage)
+	if seg == nil {
+		return
+	}
+	pool.nDatagrams = min(pool.nDatagrams, MaxDatagrams-1) // the newest always has its place
+	pool.datagrams[pool.nDatagrams] = Datagram{seg.Payload, seg.Length, seg.FromClient}
+	pool.nDatagrams++
+}
+
+// rememberDatagram keeps the datagram at hand for later calls. Where nobody waits it is the only one that they can need.
+func (s *Session) rememberDatagram(pool *Pool, seg *Segment) {
+	if s.found < 0 && s.nPending == 0 && s.asked[0] && s.asked[1] {
+		s.nMessage, s.used = 0, 0
+	}
+	payload := seg.Payload[:min(len(seg.Payload), MaxHistory)]
+	for int(s.nMessage) > s.kept() && (s.nMessage == MaxDatagrams || s.used+len(payload) > MaxHistory) {
+		s.forget(s.kept())
+	}
+	if s.used+len(payload) > MaxHistory || s.nMessage == MaxDatagrams {
+		return
+	}
+	if !s.growHistory(pool, s.used+len(payload)) {
+		return
+	}
+	copy(s.history[s.used:], payload)
+	s.messages[s.nMessage] = message{
+		uint16(s.used), uint16(s.used + len(payload)), uint16(min(seg.Length, 0xffff)), seg.FromClient,
+	}
+	s.nMessage++
+	s.used += len(payload)
+}
+
+// keptMessages are the first datagrams, which stay when others have to go: mostly a question and its answer.
+const keptMessages = 2
+
+// kept is how many of the oldest datagrams stay. Those from before the found dissector's reading are not needed.
+func (s *Session) kept() int {
+	if s.found >= 0 && s.from > 0 {
+		return 0
+	}
+	return keptMessages
+}
+
+// forget drops datagram n.
+func (s *Session) forget(n int) {
+	gone := s.messages[n]
+	size := gone.end - gone.start
+	copy(s.history[gone.start:], s.history[gone.end:s.used])
+	for i := n + 1; i < int(s.nMessage); i++ {
+		m := s.messages[i]
+		m.start -= size
+		m.end -= size
+		s.messages[i-1] = m
+	}
+	s.nMessage--
+	s.used -= int(size)
+	if int(s.from) > n {
+		s.from--
+	}
+	for i := range s.pending[:s.nPending] {
+		if w := &s.pending[i]; int(w.from) > n {
+			w.from--
+		}
+	}
+}
+
+func (s *Session) growHistory(pool *Pool, size int) bool {
+	if len(s.history) >= size {
+		return true
+	}
+	buf := pool.get(size)
+	if buf == nil {
+		return false
+	}
+	copy(buf, s.history[:s.used])
+	if s.history != nil {
+		pool.put(s.history)
+	}
+	s.history = buf
+	return true
+}
