@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/weirnet/weir/internal/catalog"
@@ -197,5 +198,27 @@ func TestPorts(t *testing.T) {
 	}
 	if ProtocolByPort(packet.ProtoICMP, 443) != "" || ProtocolByPort(packet.ProtoTCP, 1) != "" {
 		t.Error("a port is named that has no protocol")
+	}
+}
+
+// TestGuessesAreAsked: who knows a protocol is asked at each port where it is guessed, so that what it refuses isn't guessed.
+func TestGuessesAreAsked(t *testing.T) {
+	anything := []string{"ftp-data 20", "bfd 3785"} // what is said there may be anything
+	protocols := dissect.NewTable().Protocols()
+	for name, ports := range servicePorts {
+		for over, list := range map[dissect.Transport][]uint16{dissect.TCP: ports.tcp, dissect.UDP: ports.udp} {
+			for _, port := range list {
+				isKnown, isAsked := false, slices.Contains(anything, fmt.Sprint(name, " ", port))
+				for _, p := range protocols {
+					if p.Over&over != 0 && (p.Name == Carrier(name) || slices.Contains(p.Also, name)) {
+						isKnown = true
+						isAsked = isAsked || slices.Contains(p.Ports, port)
+					}
+				}
+				if isKnown && !isAsked {
+					t.Errorf("%s is guessed at port %d, and not asked there", name, port)
+				}
+			}
+		}
 	}
 }

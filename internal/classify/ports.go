@@ -12,7 +12,7 @@ var servicePorts = map[string]struct{ tcp, udp []uint16 }{
 	"amqp":         {tcp: []uint16{5671, 5672}},
 	"bacnet":       {udp: []uint16{47808}},
 	"bgp":          {tcp: []uint16{179}},
-	"bfd":          {udp: []uint16{3784, 4784}},
+	"bfd":          {udp: []uint16{3784, 3785, 4784}}, // 3785 is echo: the sender's own bytes (RFC 5881 §4)
 	"bitcoin":      {tcp: []uint16{8333}},
 	"bittorrent":   {tcp: []uint16{6881, 6882, 6883, 6884, 6885, 6886, 6887, 6888, 6889}, udp: []uint16{6881}},
 	"capwap":       {udp: []uint16{5246, 5247}},
@@ -141,3 +141,26 @@ func ProtocolByPort(ipProtocol uint8, port uint16) string {
 	}
 	return ""
 }
+
+// Carrier is the protocol whose dissector knows what the protocol name looks like: itself, where it does not travel in another; ""
+// where what looks like noise may be it.
+func Carrier(name string) string {
+	switch name {
+	case "http-proxy", "ipp":
+		return "http"
+	case "bittorrent": // message stream encryption is made to look so
+		return ""
+	}
+	return name
+}
+
+// protocolNumbers are the IP protocols that have one meaning in IANA's registry of protocol numbers and no ports. What carries
+// the number is that protocol, also where it is malformed.
+var protocolNumbers = [256]string{
+	1: "icmp", 2: "igmp", 4: "ipip", 8: "egp", 41: "6in4", 46: "rsvp", 47: "gre", 50: "esp", 51: "ah", 58: "icmpv6",
+	88: "eigrp", 89: "ospf", 97: "etherip", 103: "pim", 108: "ipcomp", 112: "vrrp", 113: "pgm", 115: "l2tp",
+	124: "isis", 135: "mobility", 137: "mpls", 138: "manet", 139: "hip", 140: "shim6", 143: "ethernet",
+}
+
+// ProtocolByNumber is the protocol that an IP protocol number alone names, "" where it names none.
+func ProtocolByNumber(ipProtocol uint8) string { return protocolNumbers[ipProtocol] }

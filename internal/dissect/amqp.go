@@ -8,7 +8,7 @@ var _ = register(Protocol{
 	Spec:      "AMQP 0-9-1 §2.3, §4.2; OASIS AMQP 1.0 part 2 §2.2, part 5 §5.2, §5.3.1",
 	Category:  "message-queue",
 	Over:      TCP,
-	Ports:     []uint16{5672},
+	Ports:     []uint16{5671, 5672},
 	Start:     Of('A', 1, 8),
 	MinLength: 8,
 	Inspect:   inspectAMQP,

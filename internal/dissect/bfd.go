@@ -5,7 +5,7 @@ package dissect
 // Bidirectional Forwarding Detection (RFC 5880 §4.1; ports of RFC 5881, 5883, 7130, 7881).
 var _ = register(Protocol{
 	Name: "bfd", Spec: "RFC 5880 §4.1; RFC 5881 §4", Category: "routing",
-	Over: UDP, Ports: []uint16{3784, 3785, 4784, 6784, 7784}, Inspect: inspectBFD,
+	Over: UDP, Ports: []uint16{3784, 4784, 6784, 7784}, Inspect: inspectBFD,
 })
 
 func inspectBFD(c *Conversation, r *Result) Verdict {

@@ -10,7 +10,7 @@ var _ = register(Protocol{
 	Spec:      "RFC 7252 §3, §5.10, §12.1",
 	Category:  "iot",
 	Over:      UDP,
-	Ports:     []uint16{5683},
+	Ports:     []uint16{5683, 5684},
 	Start:     Range(0x40, 0x48).Or(Range(0x50, 0x58)).Or(Range(0x60, 0x68)).Or(Range(0x70, 0x78)),
 	MinLength: 4,
 	Heuristic: true,

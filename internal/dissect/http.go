@@ -17,7 +17,7 @@ var _ = register(Protocol{
 	Spec:      "RFC 9110, RFC 9112; RFC 6455 §4",
 	Category:  "web",
 	Over:      TCP,
-	Ports:     []uint16{80, 8080, 8000, 3128, 8888},
+	Ports:     []uint16{80, 631, 8080, 8000, 8008, 3128, 8888},
 	Start:     Range('A', 'Z').Or(Of('\r', '\n')), // methods are tokens in capitals, and anybody may add one; empty lines before
 	MinLength: 1,
 	Inspect:   inspectHTTP,

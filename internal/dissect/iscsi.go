@@ -10,7 +10,7 @@ var _ = register(Protocol{
 	Spec:      "RFC 7143 §11.2, §11.12, §11.13, §13",
 	Category:  "storage",
 	Over:      TCP,
-	Ports:     []uint16{3260},
+	Ports:     []uint16{860, 3260},
 	Start:     Of(iscsiLogin, iscsiLogin&^0x40, iscsiLoginAnswer),
 	MinLength: iscsiHeader,
 	Inspect:   inspectISCSI,

@@ -14,7 +14,7 @@ var _ = register(Protocol{
 	Spec:      "RFC 4511 §4; [MS-ADTS] §6.3.3",
 	Category:  "authentication",
 	Over:      TCP | UDP,
-	Ports:     []uint16{389, 3268},
+	Ports:     []uint16{389, 636, 3268, 3269},
 	Start:     Of(ber.Sequence),
 	MinLength: 7,
 	Extra:     6, // for the certificate after StartTLS

@@ -10,7 +10,7 @@ var _ = register(Protocol{
 	Spec:      "RFC 3525 annex B.2, D",
 	Category:  "voip",
 	Over:      UDP | TCP | SCTP,
-	Ports:     []uint16{2944},
+	Ports:     []uint16{2944, 2945},
 	Start:     Of('!', 'M', 'm'),
 	MinLength: 6,
 	Inspect:   inspectMegaco,

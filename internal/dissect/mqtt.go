@@ -14,7 +14,7 @@ var _ = register(Protocol{
 	Spec:      "OASIS MQTT 5.0 §2, §3; MQTT 3.1.1 §2, §3",
 	Category:  "message-queue",
 	Over:      TCP,
-	Ports:     []uint16{1883},
+	Ports:     []uint16{1883, 8883},
 	Start:     Of(0x10, 0x20, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x40, 0x50, 0x62, 0x82, 0x90, 0xa2, 0xc0, 0xd0),
 	MinLength: 2,
 	Heuristic: true,

@@ -68,7 +68,7 @@ func inspectQUIC(c *Conversation, r *Result) Verdict {
 		q.datagram(&c.Datagrams[i])
 	}
 	if q.version == 0 && !q.negotiation {
-		return No
+		return moreIf(c.HasPort(443) && quicShortOnly(c))
 	}
 	if !q.sure && !q.negotiation && !q.opened {
 		return NeedMore
@@ -84,6 +84,16 @@ func inspectQUIC(c *Conversation, r *Result) Verdict {
 		return Yes
 	}
 	return YesMore
+}
+
+// quicShortOnly says whether all that came can be packets with short headers, of a connection that began before (RFC 9000 §17.3).
+func quicShortOnly(c *Conversation) bool {
+	for i := range c.Datagrams {
+		if b := c.Datagrams[i].Payload; len(b) == 0 || b[0]>>6 != 1 {
+			return false
+		}
+	}
+	return true
 }
 
 // datagram reads the packets of one datagram.

@@ -16,6 +16,12 @@ var _ = register(Protocol{
 	Inspect:   inspectSAP,
 })
 
+// sapOrigin says whether b begins with the line that a deletion may have alone (RFC 2974 §6; RFC 8866 §5.2).
+func sapOrigin(b []byte) bool {
+	line, _, _ := cutLine(b)
+	return hasPrefix(line, "o=") && bytes.Contains(line, []byte(" IN IP"))
+}
+
 func inspectSAP(c *Conversation, r *Result) Verdict {
 	b := c.Datagrams[0].Payload
 	if len(b) < 8 || b[0]>>5 != 1 || b[0]&0x03 != 0 {
@@ -33,7 +39,7 @@ func inspectSAP(c *Conversation, r *Result) Verdict {
 	if hasPrefix(body, mime) {
 		body = body[len(mime):]
 	}
-	if !hasPrefix(body, "v=0\r\no=") && !hasPrefix(body, "v=0\no=") && !(b[0]&0x04 != 0 && hasPrefix(body, "o=")) {
+	if !hasPrefix(body, "v=0\r\no=") && !hasPrefix(body, "v=0\no=") && !(b[0]&0x04 != 0 && sapOrigin(body)) {
 		return No
 	}
 	o := r.Object("sap")

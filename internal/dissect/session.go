@@ -63,10 +63,14 @@ type Session struct {
 	found    int16 // index of the dissector that said YesMore, -1 before
 	from     uint8 // where the found dissector's reading begins, as in waiting
 	begun    bool
-	spoken   uint8   // datagrams that came and are no keep-alives, at most 255
-	asked    [2]bool // candidates were chosen by the start of this direction, and its longer start will call for no more
-	offered  [2]int  // how long that start was
-	extra    uint8   // packets shown past the budget
+	judged   bool // a dissector was asked
+	blind    bool // what they were shown is not the whole of what was said
+	nOpen    uint8
+	open     [maxOpen]uint16 // dissectors of the flow's ports that had said neither yes nor no when the budget ended
+	spoken   uint8           // datagrams that came and are no keep-alives, at most 255
+	asked    [2]bool         // candidates were chosen by the start of this direction, and its longer start will call for no more
+	offered  [2]int          // how long that start was
+	extra    uint8           // packets shown past the budget
 
 	serverFirst bool
 	streams     [2]stream
@@ -308,6 +312,7 @@ func (s *Session) inspect(t *Table, pool *Pool, c *Conversation, seg *Segment) O
 	if s.found >= 0 {
 		return s.askFound(t, pool, c, seg)
 	}
+	s.see(c, seg)
 	s.nPending = 0
 	for i := range pool.candidates {
 		w := &pool.candidates[i]
@@ -322,6 +327,7 @@ func (s *Session) inspect(t *Table, pool *Pool, c *Conversation, seg *Segment) O
 		case Undecided:
 			if s.nPending == maxPending {
 				pool.Counters.CandidateLimit++
+				s.blind = true
 				continue
 			}
 			s.pending[s.nPending] = *w
@@ -375,6 +381,8 @@ func (s *Session) ask(t *Table, pool *Pool, c *Conversation, w *waiting, last bo
 		return Named
 	case v == NeedMore && !c.Last:
 		return Undecided
+	case v == NeedMore && !w.late:
+		s.leaveOpen(p, w.protocol, c)
 	}
 	return Failed
 }

@@ -211,7 +211,7 @@ func TestCases(t *testing.T) {
 			"10.0.0.9:50000>198.51.100.1:40001 1/0  none shutdown"}},
 		{"whoever speaks to a group is the client", []sent{
 			{1000, udp(host, "239.1.1.1", 500, 5004, "abc")}, {1000, udp(host, "255.255.255.255", 1900, 40000, "abc")},
-		}, []string{"10.0.0.9:500>239.1.1.1:5004 1/0 ike port shutdown", "10.0.0.9:1900>255.255.255.255:40000 1/0 ssdp port shutdown"}},
+		}, []string{"10.0.0.9:500>239.1.1.1:5004 1/0  none shutdown", "10.0.0.9:1900>255.255.255.255:40000 1/0  none shutdown"}},
 		{"a sure client's port is no guess", []sent{{1000, segment(host, web, 3389, 50003, 1, 0, syn, "")}},
 			[]string{"10.0.0.9:3389>198.51.100.1:50003 1/0  none shutdown"}},
 		{"from the server's answer", []sent{{1000, segment(web, host, 50003, 40000, 1, 8, syn|ack, "")}},

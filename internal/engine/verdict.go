@@ -50,8 +50,33 @@ func (w *worker) finish(i flow.Index, f *flow.Flow, d *detail) {
 			w.learn(d, r, d.number, f.Last)
 		}
 	}
+	w.giveBack(d)
+}
+
+// giveBack ends a flow's inspection. What it rules out isn't guessed later.
+func (w *worker) giveBack(d *detail) {
+	if d.method == record.MethodNone {
+		d.ruledOut = w.ruledOut(d.session)
+	}
 	w.pool.Put(d.session)
 	d.session = nil
+}
+
+// The guesses by port.
+const (
+	guessServer uint8 = 1 << iota // by the server's port
+	guessClient
+)
+
+// ruledOut are the guesses that what session's dissectors were shown speaks against; w.flow is its flow.
+func (w *worker) ruledOut(session *dissect.Session) (out uint8) {
+	for i, end := range [2]netip.AddrPort{w.flow.Server, w.flow.Client} {
+		name := classify.ProtocolByPort(w.flow.IPProtocol, end.Port())
+		if name != "" && !session.IsOpen(w.Protocols, &w.flow, classify.Carrier(name), end.Port()) {
+			out |= guessServer << i
+		}
+	}
+	return out
 }
 
 // ended turns a flow that leaves the table into a record.
@@ -116,11 +141,8 @@ func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text 
 		r.Server.Addr = netip.AddrPortFrom(server.Addr(), 0)
 	}
 	e.nVLAN, e.nTunnel, e.hostEnd = d.nVLAN, d.nTunnel, d.hostEnd
-	r.Method = d.method
-	if r.Method == record.MethodNone {
-		if r.Protocol = guessProtocol(key.Proto(), client.Port(), server.Port(), f.Marks&fromSYN != 0); r.Protocol != "" {
-			r.Method = record.MethodPort
-		}
+	if r.Method = d.method; r.Method == record.MethodNone {
+		w.guess(r, i, f, d)
 	}
 	if r.Category == "" {
 		r.Category = w.Protocols.Category(w.Protocols.ID(r.Protocol))
@@ -128,12 +150,37 @@ func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text 
 	return r
 }
 
-// guessProtocol names the protocol by port, the server's first. Where it is sure who the client is, its port says nothing.
-func guessProtocol(proto uint8, client, server uint16, sure bool) string {
-	if name := classify.ProtocolByPort(proto, server); name != "" || sure {
-		return name
+// guess names the protocol of a flow that inspection could not name: by the IP protocol number, which is no guess, else by port.
+func (w *worker) guess(r *record.Flow, i flow.Index, f *flow.Flow, d *detail) {
+	if r.Protocol = classify.ProtocolByNumber(r.Proto); r.Protocol != "" {
+		r.Method = record.MethodDPI
+		return
 	}
-	return classify.ProtocolByPort(proto, client)
+	out := d.ruledOut
+	if d.session != nil { // it is still looked at
+		w.setFlow(i, f)
+		out = w.ruledOut(d.session)
+	}
+	if f.Marks&fromSYN != 0 {
+		out |= guessClient
+	}
+	if r.Protocol = guessProtocol(r.Proto, r.Client.Addr.Port(), r.Server.Addr.Port(), out); r.Protocol != "" {
+		r.Method = record.MethodPort
+	}
+}
+
+// guessProtocol names the protocol by port, the server's first, but for what is ruled out. The client's says nothing where the client is
+// known by the handshake, nor where it is one that clients are given.
+func guessProtocol(proto uint8, client, server uint16, out uint8) string {
+	if out&guessServer == 0 {
+		if name := classify.ProtocolByPort(proto, server); name != "" {
+			return name
+		}
+	}
+	if out&guessClient == 0 && !isEphemeral(client) {
+		return classify.ProtocolByPort(proto, client)
+	}
+	return ""
 }
 
 // direction is what the addresses alone tell. Who is LAN and who is WAN is the topology's to say.

@@ -102,6 +102,7 @@ type detail struct {
 	vlans                [packet.MaxVLANs]uint16
 	tunnels              [packet.MaxTunnels]packet.Tunnel
 	nVLAN, nTunnel       uint8
+	ruledOut             uint8 // guesses by port
 	iface                uint16
 	slot                 uint32 // of the kernel's counters, plus 1; 0: the worker counts
 	isReported           bool
@@ -458,35 +459,6 @@ func (w *worker) isTunnel(i flow.Index, p *packet.Packet) bool {
 	return true
 }
 
-// sourceIsClient says whether a flow's first packet was sent by its client: the SYN's sender, who asks by ICMP, whoever speaks to
-// a group, else the end whose port is not a service's, else whoever was seen first. sure is true where the handshake says so.
-func sourceIsClient(p *packet.Packet) (is, sure bool) {
-	if p.Proto == packet.ProtoTCP && p.TCPFlags&packet.SYN != 0 {
-		return p.TCPFlags&packet.ACK == 0, true
-	}
-	if request, isReply := p.Query(); request != 0 {
-		return !isReply, false
-	}
-	if p.SrcPort == p.DstPort || p.Dst.IsMulticast() || p.Dst == broadcast || p.HasMAC && p.DstMAC == broadcastMAC {
-		return true, false
-	}
-	src, dst := isService(p.Proto, p.SrcPort), isService(p.Proto, p.DstPort)
-	if src != dst {
-		return dst, false
-	}
-	if src { // both: the system port is the service's (RFC 6335 §6)
-		return p.DstPort < 1024 || p.SrcPort >= 1024, false
-	}
-	return p.SrcPort >= 1024 || p.DstPort < 1024, false
-}
-
-var (
-	broadcast    = netip.AddrFrom4([4]byte{255, 255, 255, 255})
-	broadcastMAC = [6]byte{255, 255, 255, 255, 255, 255}
-)
-
-func isService(proto uint8, port uint16) bool { return classify.ProtocolByPort(proto, port) != "" }
-
 // tcpFlags follows the connection's end.
 func (w *worker) tcpFlags(i flow.Index, f *flow.Flow, p *packet.Packet, way int) {
 	if f.State == flow.Ended {
@@ -572,8 +544,7 @@ func (w *worker) dissect(i flow.Index, f *flow.Flow, p *packet.Packet, fr *Frame
 		w.learn(d, result, fr.Number, fr.Time)
 	}
 	if outcome == dissect.Decided || outcome == dissect.Failed {
-		w.pool.Put(d.session)
-		d.session = nil
+		w.giveBack(d)
 		f.Marks |= decided
 	}
 }
