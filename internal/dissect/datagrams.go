@@ -47,9 +47,9 @@ func (s *Session) chooseDatagram(t *Table, pool *Pool, flow *Flow, seg *Segment)
 // tryAgain asks a dissector that waits. A keep-alive that it refuses says nothing of what it has seen before; anything else
 // that it refuses may be the start of what it knows.
 func (s *Session) tryAgain(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
-	isIdle := isKeepAlive(seg.Payload)
-	if w.claims {
-		if isIdle {
+	says := !isKeepAlive(seg.Payload)
+	if w.is(isClaim) {
+		if !says {
 			pool.skipped = true
 			return Undecided
 		}
@@ -58,13 +58,13 @@ func (s *Session) tryAgain(t *Table, pool *Pool, c *Conversation, w *waiting, se
 	c.beginAt(pool, w.from)
 	outcome := s.ask(t, pool, c, w, seg.Last)
 	switch {
-	case outcome == Failed && isIdle && !c.Last:
+	case outcome == Failed && !says && !c.Last:
 		pool.skipped = true
 		return Undecided
 	case outcome == Failed && s.extra == 0:
 		return s.tryAnew(t, pool, c, w, seg)
-	case outcome == Undecided && w.idle && !isIdle:
-		w.idle = false
+	case outcome == Undecided && w.is(isIdle) && says:
+		w.marks &^= isIdle
 		return s.tryWithoutIdle(t, pool, c, w, seg)
 	}
 	return outcome
@@ -85,7 +85,7 @@ func (s *Session) tryWithoutIdle(t *Table, pool *Pool, c *Conversation, w *waiti
 // confirm asks a dissector that claims the flow whether it would do so by the datagram at hand, too.
 func (s *Session) confirm(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
 	again := *w
-	if s.tryAnew(t, pool, c, &again, seg) != Undecided || again.from == w.from || !again.claims {
+	if s.tryAnew(t, pool, c, &again, seg) != Undecided || again.from == w.from || !again.is(isClaim) {
 		return Undecided
 	}
 	for _, from := range [2]uint8{w.from, again.from} { // with all that it claims, if it can be read together
@@ -113,18 +113,24 @@ func (s *Session) tryAnew(t *Table, pool *Pool, c *Conversation, w *waiting, seg
 			continue
 		}
 		before := s.spokenBefore(pool, int(start))
-		tried := waiting{
-			protocol: w.protocol, from: start,
-			late: before > 0, idle: isKeepAlive(seg.Payload) && int(start) == pool.nDatagrams-1,
+		tried := waiting{protocol: w.protocol, from: start}
+		if before > 0 {
+			tried.marks |= isLate
+		}
+		if int(start) == pool.nDatagrams-1 && isKeepAlive(seg.Payload) {
+			tried.marks |= isIdle
 		}
 		c.beginAt(pool, start)
 		outcome := s.ask(t, pool, c, &tried, seg.Last)
-		switch tried.claims = before > maxRefused && outcome != Undecided; {
-		case outcome == Failed:
-		case outcome != Undecided && !tried.claims:
+		if before > maxRefused && (outcome == Named || outcome == Decided) {
+			tried.marks |= isClaim
+			outcome = Undecided
+		}
+		switch {
+		case outcome == Decided, outcome == Named:
 			*w = tried
 			return outcome
-		case !waits || tried.claims && !w.claims:
+		case outcome == Undecided && (!waits || tried.is(isClaim) && !w.is(isClaim)):
 			waits, *w = true, tried
 		}
 	}

@@ -35,6 +35,7 @@ var _ = register(Protocol{
 	Ports:     []uint16{portDNS, portMDNS, portLLMNR},
 	Start:     Range(0, 2), // the length's first byte: 0 for a question, up to 767 bytes for an answer without one
 	MinLength: 2 + dns.HeaderSize + 5,
+	Extra:     MaxExtra, // questions may follow one another (RFC 7766 §6.2.1)
 	Inspect:   inspectDNSOverTCP,
 })
 
@@ -42,6 +43,8 @@ const (
 	portDNS   = 53
 	portMDNS  = 5353
 	portLLMNR = 5355
+	// maxDNSMessages bounds the messages that are walked in one stream.
+	maxDNSMessages = 64
 	// maxDNSRecords bounds the records that are walked in one message; with 16 KiB a message can hold 1,488 of 11 bytes.
 	maxDNSRecords = 256
 )
@@ -61,10 +64,12 @@ func inspectDNS(c *Conversation, r *Result) Verdict {
 	if !ok {
 		return inspectDNSCryptCertificate(c, r)
 	}
+	noteDNS(&m, r)
 	if newest := c.Newest(); newest == first {
 		hintDNS(&m, r)
 	} else if n, ok := checkDNS(newest.Payload, newest.Length > len(newest.Payload), dnsLeniency(c)); ok {
 		hintDNS(&n, r)
+		noteDNS(&n, r)
 	}
 	var reply dnsMessage
 	for i := 1; i < len(c.Datagrams) && !m.header.IsResponse(); i++ {
@@ -98,11 +103,39 @@ func inspectDNSOverTCP(c *Conversation, r *Result) Verdict {
 	}
 	hintDNS(&first, r)
 	hintDNS(&reply, r)
+	noteDNSStream(c.First(), c, r)
+	noteDNSStream(c.Second(), c, r)
 	describeDNS(c, &first, &reply, r)
-	if first.header.IsResponse() || reply.bytes != nil {
-		return Yes
-	}
 	return YesMore
+}
+
+// noteDNS notes the names that a message asks for.
+func noteDNS(m *dnsMessage, r *Result) {
+	off := dns.HeaderSize
+	for range min(int(m.header.Questions), maxDNSRecords) {
+		q, end, err := dns.ParseQuestion(m.bytes, off)
+		if err != nil {
+			return
+		}
+		off = end
+		var text [dns.MaxText]byte
+		if name, err := dns.AppendName(text[:0], m.bytes, q.Name); err == nil {
+			r.Note(name)
+		}
+	}
+}
+
+// noteDNSStream notes the names of all whole messages of a TCP stream.
+func noteDNSStream(b []byte, c *Conversation, r *Result) {
+	for range maxDNSMessages {
+		if len(b) < 2 || len(b) < 2+be16(b) {
+			return
+		}
+		if m, ok := checkDNS(b[2:2+be16(b)], false, dnsLeniency(c)); ok {
+			noteDNS(&m, r)
+		}
+		b = b[2+be16(b):]
+	}
 }
 
 // dnsFromStream is the first message of a TCP stream; ready says that all of it came, or as much as will.
@@ -282,6 +315,7 @@ func describeDNS(c *Conversation, m, reply *dnsMessage, r *Result) {
 	if size := ednsSize(m); size > 0 {
 		o.Int("edns_size", int64(size))
 	}
+	o.Notes("queries", "queries_omitted")
 }
 
 // dnsSubject is the offset of the name that the message is about: the first question's, else the first record's.

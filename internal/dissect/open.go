@@ -29,8 +29,8 @@ func (s *Session) IsOpen(t *Table, flow *Flow, name string, port uint16) bool {
 // isOpen says whether dissector i still waits or did when the budget ended. One that began late waits for what came after
 // something else.
 func (s *Session) isOpen(i uint16) bool {
-	for _, w := range s.pending[:s.nPending] {
-		if w.protocol == i && (!w.late || w.claims) {
+	for k := range s.pending[:s.nPending] {
+		if w := &s.pending[k]; w.protocol == i && (!w.is(isLate) || w.is(isClaim)) {
 			return true
 		}
 	}
@@ -42,8 +42,7 @@ func (p *Protocol) gives(name string) bool { return p.Name == name || slices.Con
 
 // see notes that the dissectors judge what was said, and whether it can be less than that.
 func (s *Session) see(c *Conversation, seg *Segment) {
-	isIdle := c.Transport != TCP && isKeepAlive(seg.Payload)
-	s.judged = s.judged || !isIdle
+	s.judged = s.judged || c.Transport == TCP || !isKeepAlive(seg.Payload)
 	s.blind = s.blind || c.Midstream || len(seg.Payload) < seg.Length
 }
 

@@ -29,6 +29,8 @@ type Counters struct {
 	BufferLimit uint64
 	// CandidateLimit: dissectors not asked again since maxPending others were waiting on the same flow.
 	CandidateLimit uint64
+	// NamesOmitted: names that a flow told and that found no room among its maxNotes others.
+	NamesOmitted uint64
 	// Panics: calls of a dissector that ended in a panic, which counts as No.
 	Panics uint64
 	// Inspections: calls of dissectors.
@@ -41,6 +43,7 @@ func (c *Counters) Add(o *Counters) {
 	c.StreamHoles += o.StreamHoles
 	c.BufferLimit += o.BufferLimit
 	c.CandidateLimit += o.CandidateLimit
+	c.NamesOmitted += o.NamesOmitted
 	c.Panics += o.Panics
 	c.Inspections += o.Inspections
 }
@@ -51,6 +54,7 @@ func (c *Counters) Collect(s *metric.Snapshot) {
 	s.Add(metric.StreamHoles, c.StreamHoles)
 	s.Add(metric.BufferLimit, c.BufferLimit)
 	s.Add(metric.CandidateLimit, c.CandidateLimit)
+	s.Add(metric.NamesOmitted, c.NamesOmitted)
 	s.Add(metric.Panics, c.Panics)
 	s.Add(metric.Inspections, c.Inspections)
 }

@@ -86,6 +86,8 @@ type Result struct {
 	hints        []Hint
 	hintText     []byte
 	expectations []Expectation
+	notes        notes
+	noteText     [MaxHost]byte
 	inObject     bool
 	object       Object
 }

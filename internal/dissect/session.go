@@ -69,11 +69,15 @@ type Session struct {
 	open     [maxOpen]uint16 // dissectors of the flow's ports that had said neither yes nor no when the budget ended
 	spoken   uint8           // datagrams that came and are no keep-alives, at most 255
 	asked    [2]bool         // candidates were chosen by the start of this direction, and its longer start will call for no more
-	offered  [2]int          // how long that start was
+	offered  [2]uint16       // how long that start was
 	extra    uint8           // packets shown past the budget
 
 	serverFirst bool
 	streams     [2]stream
+
+	notes        []byte // names, in a pooled buffer
+	nNotes       uint8
+	notesOmitted uint16
 
 	history  []byte // datagrams one after the other, in a pooled buffer
 	used     int
@@ -85,14 +89,23 @@ type Session struct {
 type waiting struct {
 	protocol uint16
 	// from is the datagram at which its reading of the flow begins, an index into Session.messages; anew: it has none yet.
-	from uint8
-	// late says that it began after datagrams that it refused: it can't ask for packets past the budget.
-	late bool
-	// idle says that all it has seen were keep-alives.
-	idle bool
-	// claims says that it said yes after so much of something else that a second datagram has to bear it out.
-	claims bool
+	from  uint8
+	marks marks
 }
+
+// marks are what is known of how a dissector waits, a set.
+type marks uint8
+
+const (
+	// isLate says that it began after datagrams that it refused: it can't ask for packets past the budget.
+	isLate marks = 1 << iota
+	// isIdle says that all it has seen were keep-alives.
+	isIdle
+	// isClaim says that it said yes after so much of something else that a second datagram has to bear it out.
+	isClaim
+)
+
+func (w *waiting) is(m marks) bool { return w.marks&m != 0 }
 
 // anew is the waiting.from of a dissector that was not asked yet, or said no to what came before.
 const anew = 0xff
@@ -115,6 +128,7 @@ func (s *Session) Feed(t *Table, pool *Pool, flow *Flow, seg *Segment) (Outcome,
 		outcome = s.inspect(t, pool, s.conversation(pool, flow, seg), seg)
 		if (outcome == Named || outcome == Decided) && !pool.skipped {
 			result = &pool.result
+			s.take(pool)
 		}
 	}
 	if s.found >= 0 && outcome == Failed {
@@ -148,7 +162,7 @@ func (s *Session) Finish(t *Table, pool *Pool, flow *Flow) *Result {
 	s.extra = MaxExtra
 	for i := range s.pending[:s.nPending] {
 		w := &s.pending[i]
-		if w.claims {
+		if w.is(isClaim) {
 			continue
 		}
 		c.beginAt(pool, w.from)
@@ -184,8 +198,9 @@ func (s *Session) mayExtend(t *Table) int {
 		return t.protocols[s.found].Extra
 	}
 	extra := 0
-	for _, w := range s.pending[:s.nPending] {
-		if !w.late {
+	for i := range s.pending[:s.nPending] {
+		w := &s.pending[i]
+		if !w.is(isLate) {
 			extra = max(extra, t.protocols[w.protocol].Extra)
 		}
 	}
@@ -261,8 +276,8 @@ func (s *Session) chooseStream(t *Table, pool *Pool, flow *Flow, way int) {
 	if s.asked[way] || len(view) == 0 {
 		return
 	}
-	first, already := s.offered == [2]int{}, s.offered[way]
-	s.offered[way] = len(view)
+	first, already := s.offered == [2]uint16{}, int(s.offered[way])
+	s.offered[way] = uint16(len(view))
 	// The start may come in pieces, a length alone for instance.
 	s.asked[way] = len(view) >= t.startLength[transportIndex(TCP)][view[0]]
 	if first {
@@ -372,23 +387,23 @@ func (s *Session) try(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Se
 // ask calls a dissector. What it says after YesMore can't take the name away.
 func (s *Session) ask(t *Table, pool *Pool, c *Conversation, w *waiting, last bool) Outcome {
 	p := t.protocols[w.protocol]
-	c.Last = last && (int(s.extra) >= p.Extra || w.late)
+	c.Last = last && (int(s.extra) >= p.Extra || w.is(isLate))
 	pool.Counters.Inspections++
-	switch v := pool.call(p, c); {
+	switch v := pool.call(s, p, c); {
 	case v == Yes, v == YesMore && c.Last:
 		return Decided
 	case v == YesMore:
 		return Named
 	case v == NeedMore && !c.Last:
 		return Undecided
-	case v == NeedMore && !w.late:
+	case v == NeedMore && !w.is(isLate):
 		s.leaveOpen(p, w.protocol, c)
 	}
 	return Failed
 }
 
 // call runs a dissector. A panic counts as No: what an attacker sends must never end the agent.
-func (p *Pool) call(protocol *Protocol, c *Conversation) (v Verdict) {
+func (p *Pool) call(s *Session, protocol *Protocol, c *Conversation) (v Verdict) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			p.Counters.Panics++
@@ -399,6 +414,7 @@ func (p *Pool) call(protocol *Protocol, c *Conversation) (v Verdict) {
 		}
 	}()
 	p.result.reset(protocol)
+	p.result.notes.begin(s)
 	return protocol.Inspect(c, &p.result)
 }
 
@@ -408,5 +424,6 @@ func (s *Session) release(pool *Pool) {
 	if s.history != nil {
 		pool.put(s.history)
 	}
+	s.releaseNotes(pool)
 	*s = Session{}
 }

@@ -43,6 +43,7 @@ const (
 	StreamHoles
 	BufferLimit
 	CandidateLimit
+	NamesOmitted
 	Panics
 	ExpectationsForgotten
 	AnswerNamesForgotten
@@ -123,6 +124,8 @@ var counters = [numIDs]Counter{
 		"packets not kept for dissecting: no memory left for that"},
 	CandidateLimit: {"weir_dissect_candidates_dropped_total", "", Loss,
 		"times a dissector was not asked again: too many others waited on the same flow"},
+	NamesOmitted: {"weir_dns_query_names_omitted_total", "", Notice,
+		"names that one flow asked for besides so many others that they are not in its record"},
 	Panics: {"weir_dissect_panics_total", "", Loss, "times a dissector broke (--panic-dir saves what it broke over)"},
 	ExpectationsForgotten: {"weir_expected_flows_forgotten_total", "", Notice,
 		"announced flows no longer waited for: others were announced since"},
