@@ -23,6 +23,12 @@ const (
 )
 
 func inspectISCSI(c *Conversation, r *Result) Verdict {
+	if isISCSIMidflow(c.ToServer(), c.ToClient()) || isISCSIMidflow(c.ToClient(), c.ToServer()) {
+		return Yes
+	}
+	if c.Midstream && couldBeISCSI(c.ToServer()) && couldBeISCSI(c.ToClient()) && min(len(c.ToServer()), len(c.ToClient())) < iscsiHeader {
+		return NeedMore
+	}
 	request, asked := iscsiText(c.ToServer(), iscsiLogin)
 	reply, answered := iscsiText(c.ToClient(), iscsiLoginAnswer)
 	if !asked || !answered {
@@ -35,6 +41,43 @@ func inspectISCSI(c *Conversation, r *Result) Verdict {
 	o.Text("initiator", iscsiValue(request, "InitiatorName="))
 	o.Text("target", iscsiValue(request, "TargetName="))
 	return Yes
+}
+
+// The messages of a session that began before: a command or a ping, and what answers it (§11.3, §11.4, §11.7, §11.18, §11.19).
+const (
+	iscsiNopOut  = 0x00
+	iscsiCommand = 0x01
+	iscsiNopIn   = 0x20
+	iscsiReply   = 0x21
+	iscsiDataIn  = 0x25
+)
+
+// isISCSIMidflow wants the task's tag of the request in the reply, and the number of the next command that is expected, at most a
+// window behind the request's. The bit for immediate delivery may be set.
+func isISCSIMidflow(request, reply []byte) bool {
+	const immediate, tag, command, expected, window = 0x40, 16, 24, 28, 4096
+	if len(request) < iscsiHeader || len(reply) < iscsiHeader {
+		return false
+	}
+	asked, answered := request[0]&^immediate, reply[0]
+	if asked != iscsiCommand && asked != iscsiNopOut || (asked == iscsiNopOut) != (answered == iscsiNopIn) ||
+		answered != iscsiNopIn && answered != iscsiReply && answered != iscsiDataIn {
+		return false
+	}
+	next := ube32(reply[expected:]) - ube32(request[command:])
+	return string(request[tag:tag+4]) == string(reply[tag:tag+4]) && ube32(request[tag:]) != 0xffffffff && ube32(request[command:]) != 0 && next <= window
+}
+
+// couldBeISCSI says whether b is or can become a command, a ping, or the answer to one.
+func couldBeISCSI(b []byte) bool {
+	if len(b) == 0 {
+		return true
+	}
+	switch b[0] &^ 0x40 {
+	case iscsiNopOut, iscsiCommand, iscsiNopIn, iscsiReply, iscsiDataIn:
+		return true
+	}
+	return false
 }
 
 // iscsiText gives the texts of a login message at the start of b; nil when they are not all there, and ok false when it is
