@@ -19,6 +19,7 @@ import (
 	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/dissect/protocols"
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/metric"
@@ -125,7 +126,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	p.pipeline = engine.NewPipeline(engine.Config{
 		MaxPacketsTCP: o.maxPacketsTCP, MaxPacketsOther: o.maxPacketsOther, KeepTunnels: o.keepTunnels, IgnoreVLAN: o.ignoreVLAN,
 		CountEach:   o.countEach,
-		UpdateEvery: o.updateEvery, Flows: flow.Config{MaxFlows: o.maxFlows}, Classifier: classify.New(apps), Protocols: dissect.NewTable(),
+		UpdateEvery: o.updateEvery, Flows: flow.Config{MaxFlows: o.maxFlows}, Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: panics.add,
 	}, o.workers, 0, o.placed(records.flow))
 	readErr := p.all(ctx, inputs)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/dissect/protocols"
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/packet"
 )
@@ -251,7 +252,7 @@ func TestReplayInterrupted(t *testing.T) {
 func testPlayer(stderr io.Writer) *player {
 	return &player{
 		options:  &replayOptions{},
-		pipeline: engine.NewPipeline(engine.Config{Protocols: dissect.NewTable()}, 1, 0, nil),
+		pipeline: engine.NewPipeline(engine.Config{Protocols: dissect.NewTable(protocols.All())}, 1, 0, nil),
 		progress: &progress{out: stderr, width: 80, began: time.Now().Add(-time.Minute)},
 		stderr:   stderr,
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/dissect/protocols"
 )
 
 // version is set by the Makefile (-ldflags -X).
@@ -21,7 +22,7 @@ func newVersion() *cobra.Command {
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintf(c.OutOrStdout(), "weir %s %s %s/%s\nfilter expressions: %s\nprotocols: %d\n",
-				version, runtime.Version(), runtime.GOOS, runtime.GOARCH, filterSupport, len(dissect.NewTable().Names()))
+				version, runtime.Version(), runtime.GOOS, runtime.GOARCH, filterSupport, len(dissect.NewTable(protocols.All()).Names()))
 			return err
 		},
 	}

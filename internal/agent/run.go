@@ -16,6 +16,7 @@ import (
 	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/dissect/protocols"
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/helper"
@@ -170,7 +171,7 @@ func (a *agent) open(s *setup, descriptors []int) error {
 	o := a.options
 	config := engine.Config{
 		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels, IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery,
-		Flows: flow.Config{MaxFlows: o.MaxFlows / o.Workers}, Classifier: classify.New(apps), Protocols: dissect.NewTable(),
+		Flows: flow.Config{MaxFlows: o.MaxFlows / o.Workers}, Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: a.output.OnPanic, Between: a.around.tick,
 	}
 	switch a.mode {

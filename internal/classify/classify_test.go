@@ -12,6 +12,7 @@ import (
 
 	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/dissect/protocols"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -180,7 +181,7 @@ func TestGuess(t *testing.T) {
 }
 
 func TestPorts(t *testing.T) {
-	names := dissect.NewTable()
+	names := dissect.NewTable(protocols.All())
 	for name, ports := range servicePorts {
 		if names.ID(name) == 0 {
 			t.Logf("%s has ports and no dissector", name)
@@ -204,7 +205,7 @@ func TestPorts(t *testing.T) {
 // TestGuessesAreAsked: who knows a protocol is asked at each port where it is guessed, so that what it refuses isn't guessed.
 func TestGuessesAreAsked(t *testing.T) {
 	anything := []string{"ftp-data 20", "bfd 3785"} // what is said there may be anything
-	protocols := dissect.NewTable().Protocols()
+	protocols := dissect.NewTable(protocols.All()).Protocols()
 	for name, ports := range servicePorts {
 		for over, list := range map[dissect.Transport][]uint16{dissect.TCP: ports.tcp, dissect.UDP: ports.udp} {
 			for _, port := range list {

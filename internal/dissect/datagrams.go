@@ -143,7 +143,7 @@ func (s *Session) tryAnew(t *Table, pool *Pool, c *Conversation, w *waiting, seg
 // starts are the datagrams with which a conversation that ends with the newest may begin, for a dissector that does not wait.
 func (s *Session) starts(pool *Pool, seg *Segment) (starts [3]uint8, n int) {
 	newest := pool.nDatagrams - 1
-	if newest > 1 && !s.asked[side(seg.FromClient)] {
+	if newest > 1 && !s.asked[Direction(seg.FromClient)] {
 		n = 1 // with the first
 	}
 	if newest > 0 && pool.datagrams[newest-1].FromClient != seg.FromClient {

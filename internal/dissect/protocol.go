@@ -2,8 +2,9 @@
 
 // Package dissect decides which protocol a flow speaks and learns what the protocol tells of it.
 //
-// One file is one protocol: a Protocol entry given to register, and its Inspect function. Inspect is a pure function
-// of the conversation so far: it keeps nothing between calls, so it can be called again, with more, from the start.
+// This is the kit: what a Protocol is, the Table of them, the Session that shows a flow to them, and the Result that they
+// fill. The dissectors themselves are in internal/dissect/protocols, one slug a file. Inspect is a pure function of the
+// conversation so far: it keeps nothing between calls, so it can be called again, with more, from the start.
 // docs/DISSECTORS.md shows how to add one.
 package dissect
 
@@ -61,7 +62,7 @@ type Protocol struct {
 	IPProtocols []uint8
 	// Start holds the bytes with which the first payload of either side can begin, for trying it at any port.
 	// Empty: it is tried at Ports only. Keep it tight: each byte in it makes other flows meet this dissector.
-	Start Bytes
+	Start ByteSet
 	// MinLength is the shortest first payload of either side with which it is tried by Start.
 	MinLength int
 	// Heuristic marks a dissector whose first packet is not very distinctive: it is asked after the others.
@@ -72,24 +73,24 @@ type Protocol struct {
 	Inspect func(c *Conversation, r *Result) Verdict
 }
 
-// Bytes is a set of byte values.
-type Bytes [4]uint64
+// ByteSet is a set of byte values.
+type ByteSet [4]uint64
 
 // Has says whether b is in the set.
-func (s *Bytes) Has(b byte) bool { return s[b>>6]>>(b&63)&1 != 0 }
+func (s *ByteSet) Has(b byte) bool { return s[b>>6]>>(b&63)&1 != 0 }
 
-// Of is the set of the given values.
-func Of(values ...byte) Bytes {
-	var s Bytes
+// BytesOf is the set of the given values.
+func BytesOf(values ...byte) ByteSet {
+	var s ByteSet
 	for _, b := range values {
 		s[b>>6] |= 1 << (b & 63)
 	}
 	return s
 }
 
-// Range is the set of the values from low to high, both included.
-func Range(low, high byte) Bytes {
-	var s Bytes
+// ByteRange is the set of the values from low to high, both included.
+func ByteRange(low, high byte) ByteSet {
+	var s ByteSet
 	for b := int(low); b <= int(high); b++ {
 		s[b>>6] |= 1 << (b & 63)
 	}
@@ -97,16 +98,16 @@ func Range(low, high byte) Bytes {
 }
 
 // Or is the union of s and t.
-func (s Bytes) Or(t Bytes) Bytes {
+func (s ByteSet) Or(t ByteSet) ByteSet {
 	for i := range s {
 		s[i] |= t[i]
 	}
 	return s
 }
 
-// Firsts is the set of the first bytes of the given prefixes.
-func Firsts(prefixes ...string) Bytes {
-	var s Bytes
+// FirstBytes is the set of the first bytes of the given prefixes.
+func FirstBytes(prefixes ...string) ByteSet {
+	var s ByteSet
 	for _, p := range prefixes {
 		s[p[0]>>6] |= 1 << (p[0] & 63)
 	}
@@ -115,15 +116,6 @@ func Firsts(prefixes ...string) Bytes {
 
 // ID is a protocol name's number in this process; 0 is no protocol. It is not stable between builds: records carry names.
 type ID uint16
-
-// registered holds the table entries. Package-level variables of each protocol's file fill it before main begins.
-var registered []*Protocol
-
-// register adds a protocol to the table; for package-level variables of the protocols' files only.
-func register(p Protocol) *Protocol {
-	registered = append(registered, &p)
-	return &p
-}
 
 // Table is the compiled table of protocols. It is immutable and may be shared by all workers.
 type Table struct {
@@ -143,10 +135,9 @@ type portKey struct {
 	port uint16
 }
 
-// NewTable compiles the registered protocols. It panics on an entry that contradicts itself, which a test reaches first.
-func NewTable() *Table { return newTable(registered) }
-
-func newTable(protocols []*Protocol) *Table {
+// NewTable compiles a table, of protocols.All() for all that weir knows. It panics on an entry that contradicts itself, which a
+// test reaches first.
+func NewTable(protocols []*Protocol) *Table {
 	t := &Table{
 		protocols: slices.Clone(protocols), names: []string{""}, category: []string{""},
 		ids: map[string]ID{}, byPort: map[portKey][]uint16{},

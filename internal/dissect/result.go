@@ -20,8 +20,8 @@ const (
 	MaxInfo = 2048
 	// MaxHost is the longest host name: RFC 1035 §2.3.4 allows 255 on the wire, 253 as text.
 	MaxHost = 253
-	// maxHints bounds what one call can teach: a DNS answer of 16 KiB could hold a thousand addresses.
-	maxHints = 64
+	// MaxHints bounds what one call can teach: a DNS answer of 16 KiB could hold a thousand addresses.
+	MaxHints = 64
 	// maxCertificateNames: subject and some of the alternative names.
 	maxCertificateNames = 8
 )
@@ -92,7 +92,8 @@ type Result struct {
 	object       Object
 }
 
-func (r *Result) reset(p *Protocol) {
+// Reset empties r for a dissector of p. Sessions do so before each call of Inspect.
+func (r *Result) Reset(p *Protocol) {
 	r.protocol, r.application = p.Name, ""
 	r.host, r.info = r.host[:0], r.info[:0]
 	r.nCertNames, r.certificate = 0, CertificateUnknown
@@ -140,7 +141,7 @@ func (r *Result) Risk(risk record.Risk) { r.risks.Add(risk) }
 
 // Hint tells that addr was given to this flow's client as an address of host, for ttl seconds.
 func (r *Result) Hint(host []byte, addr netip.Addr, ttl uint32) {
-	if len(r.hints) == maxHints {
+	if len(r.hints) == MaxHints {
 		r.cut |= CutAnswers
 		return
 	}
@@ -231,8 +232,8 @@ func (o *Object) text(value []byte, most int) []byte {
 	return value[:most]
 }
 
-// list writes the field name with the elements that element appends, at most MaxList and as many as fit.
-func (o *Object) list(name string, n int, element func(b []byte, i int) []byte) {
+// List writes the field name with the elements that element appends, each a JSON value, at most MaxList and as many as fit.
+func (o *Object) List(name string, n int, element func(b []byte, i int) []byte) {
 	if n == 0 {
 		return
 	}
@@ -321,14 +322,14 @@ func (o *Object) Addr(name string, value netip.Addr) {
 
 // Texts writes a list of texts from the wire, at most MaxList of them.
 func (o *Object) Texts(name string, values [][]byte) {
-	o.list(name, len(values), func(b []byte, i int) []byte {
+	o.List(name, len(values), func(b []byte, i int) []byte {
 		return record.AppendText(b, o.text(values[i], MaxText))
 	})
 }
 
 // Ints writes a list of numbers, at most MaxList of them.
 func Ints[T ~uint8 | ~uint16 | ~uint32 | ~int](o *Object, name string, values []T) {
-	o.list(name, len(values), func(b []byte, i int) []byte {
+	o.List(name, len(values), func(b []byte, i int) []byte {
 		return strconv.AppendInt(b, int64(values[i]), 10)
 	})
 }
@@ -365,3 +366,9 @@ func (r *Result) Hints() []Hint { return r.hints }
 
 // Expectations are the flows announced.
 func (r *Result) Expectations() []Expectation { return r.expectations }
+
+// DropMetadata takes back the objects written so far: what a first try wrote, before a second one with other bytes.
+func (r *Result) DropMetadata() { r.info, r.inObject = r.info[:0], false }
+
+// DropRisks takes back the risks told so far.
+func (r *Result) DropRisks() { r.risks = 0 }

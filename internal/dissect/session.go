@@ -209,7 +209,7 @@ func (s *Session) mayExtend(t *Table) int {
 
 // addSegment puts a TCP segment into its stream and says whether there is something new to look at.
 func (s *Session) addSegment(pool *Pool, seg *Segment) bool {
-	own, other := &s.streams[side(seg.FromClient)], &s.streams[side(!seg.FromClient)]
+	own, other := &s.streams[Direction(seg.FromClient)], &s.streams[Direction(!seg.FromClient)]
 	seq := seg.Seq
 	if seg.SYN {
 		seq++ // the SYN takes one number
@@ -227,7 +227,8 @@ func (s *Session) addSegment(pool *Pool, seg *Segment) bool {
 	return own.add(seq, seg.Payload, len(seg.Payload) >= seg.Length, pool)
 }
 
-func side(fromClient bool) int {
+// Direction is the index of a direction in pairs: 0 for what the client sends, 1 for what the server does.
+func Direction(fromClient bool) int {
 	if fromClient {
 		return 0
 	}
@@ -264,7 +265,7 @@ func (s *Session) remember(pool *Pool, flow *Flow, seg *Segment) {
 func (s *Session) choose(t *Table, pool *Pool, flow *Flow, seg *Segment) {
 	pool.candidates = append(pool.candidates[:0], s.pending[:s.nPending]...)
 	if flow.Transport == TCP {
-		s.chooseStream(t, pool, flow, side(seg.FromClient))
+		s.chooseStream(t, pool, flow, Direction(seg.FromClient))
 	} else {
 		s.chooseDatagram(t, pool, flow, seg)
 	}
@@ -350,7 +351,7 @@ func (s *Session) inspect(t *Table, pool *Pool, c *Conversation, seg *Segment) O
 		}
 	}
 	if c.Transport != TCP {
-		s.asked[side(seg.FromClient)] = true
+		s.asked[Direction(seg.FromClient)] = true
 		if !isKeepAlive(seg.Payload) && s.spoken < 255 {
 			s.spoken++
 		}
@@ -413,7 +414,7 @@ func (p *Pool) call(s *Session, protocol *Protocol, c *Conversation) (v Verdict)
 			v = No
 		}
 	}()
-	p.result.reset(protocol)
+	p.result.Reset(protocol)
 	p.result.notes.begin(s)
 	return protocol.Inspect(c, &p.result)
 }

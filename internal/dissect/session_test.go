@@ -15,7 +15,7 @@ import (
 
 // collect is a protocol that keeps what it was shown.
 func collect(over Transport, extra int, verdict func(c *Conversation) Verdict) *Table {
-	return newTable([]*Protocol{{Name: "collect", Over: over, Ports: []uint16{4}, Extra: extra, Inspect: func(c *Conversation, r *Result) Verdict {
+	return NewTable([]*Protocol{{Name: "collect", Over: over, Ports: []uint16{4}, Extra: extra, Inspect: func(c *Conversation, r *Result) Verdict {
 		return verdict(c)
 	}}})
 }
@@ -499,7 +499,7 @@ func TestFinish(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			verdict, shown, wasLast := c.before, "", false
-			table := newTable([]*Protocol{{Name: "collect", Over: c.over, Ports: []uint16{4}, IPProtocols: []uint8{0}, Extra: MaxExtra, Inspect: func(k *Conversation, r *Result) Verdict {
+			table := NewTable([]*Protocol{{Name: "collect", Over: c.over, Ports: []uint16{4}, IPProtocols: []uint8{0}, Extra: MaxExtra, Inspect: func(k *Conversation, r *Result) Verdict {
 				shown, wasLast = "", k.Last
 				for _, d := range k.Datagrams {
 					shown += string(d.Payload) + "|"
@@ -548,10 +548,10 @@ func TestFinish(t *testing.T) {
 func TestCandidateLimit(t *testing.T) {
 	var many []*Protocol
 	for n := range maxPending + 5 {
-		many = append(many, &Protocol{Name: string(rune('a' + n)), Over: TCP, Start: Of('x'), Inspect: func(*Conversation, *Result) Verdict { return NeedMore }})
+		many = append(many, &Protocol{Name: string(rune('a' + n)), Over: TCP, Start: BytesOf('x'), Inspect: func(*Conversation, *Result) Verdict { return NeedMore }})
 	}
 	pool := NewPool()
-	pool.Get().Feed(newTable(many), pool, &testFlow, &Segment{Payload: []byte("x"), Length: 1, FromClient: true})
+	pool.Get().Feed(NewTable(many), pool, &testFlow, &Segment{Payload: []byte("x"), Length: 1, FromClient: true})
 	if pool.Counters.CandidateLimit != 5 {
 		t.Errorf("%d counted, want 5", pool.Counters.CandidateLimit)
 	}
@@ -588,7 +588,7 @@ func TestResultBounds(t *testing.T) {
 		many := slices.Repeat([][]byte{long}, MaxList+2)
 		for start := range 70 { // so that every field meets the bound at some byte
 			var r Result
-			r.reset(&Protocol{Name: "x"})
+			r.Reset(&Protocol{Name: "x"})
 			r.Object("first").String("pad", strings.Repeat("x", start))
 			for n := range 50 {
 				o := r.Object(strconv.Itoa(n))
@@ -628,7 +628,7 @@ func TestResultAllocations(t *testing.T) {
 	long := []byte(strings.Repeat("\x00", 5000))
 	many, numbers := slices.Repeat([][]byte{long}, MaxList), make([]uint16, MaxList)
 	if n := testing.AllocsPerRun(10, func() {
-		r.reset(p)
+		r.Reset(p)
 		o := r.Object("x")
 		Ints(o, "ints", numbers)
 		o.Text("text", long)

@@ -17,6 +17,7 @@ import (
 	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/dissect/protocols"
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -40,7 +41,7 @@ func config(t testing.TB) engine.Config {
 		t.Fatal(err)
 	}
 	return engine.Config{
-		Classifier: classify.New(apps), Protocols: dissect.NewTable(),
+		Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: func(protocol string, _ *dissect.Conversation, cause any) {
 			t.Errorf("%s panicked: %v", protocol, cause)
 		},

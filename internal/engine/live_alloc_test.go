@@ -11,6 +11,7 @@ import (
 	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/dissect/protocols"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
@@ -54,7 +55,7 @@ func newStill(t *testing.T, flows int) (*LiveWorker, stillKernel) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	live := NewLive(Config{Classifier: classify.New(apps), Protocols: dissect.NewTable()}, 1, 0, func(*record.Flow) error { return nil })
+	live := NewLive(Config{Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All())}, 1, 0, func(*record.Flow) error { return nil })
 	t.Cleanup(func() {
 		if err := live.Close(); err != nil {
 			t.Error(err)

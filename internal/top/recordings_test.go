@@ -11,6 +11,7 @@ import (
 	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
+	dissectors "github.com/weirnet/weir/internal/dissect/protocols"
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -24,7 +25,7 @@ func play(t testing.TB, file string, apps *catalog.Catalog, emit func(*record.Fl
 	}
 	defer in.Close()
 	p := engine.NewPipeline(engine.Config{
-		Classifier: classify.New(apps), Protocols: dissect.NewTable(), UpdateEvery: time.Second,
+		Classifier: classify.New(apps), Protocols: dissect.NewTable(dissectors.All()), UpdateEvery: time.Second,
 	}, 1, 0, emit)
 	var f pcapfile.Frame
 	var frames, bytes uint64

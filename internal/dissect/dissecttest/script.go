@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package dissecttest is the kit with which dissectors are tested: a script of what both sides say is fed, message by
+// message, through a real dissect.Table and Session, so candidates, reassembly and budgets take part.
+//
+// internal/dissect/protocols/kit_test.go gives its words short names and binds them to the table of all protocols.
+package dissecttest
+
+import (
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/weirnet/weir/internal/dissect"
+)
+
+// Say is one message of a script.
+type Say struct {
+	FromClient bool
+	Bytes      []byte
+}
+
+// C is a message of the client, S one of the server.
+func C[T string | []byte](b T) Say { return Say{true, []byte(b)} }
+func S[T string | []byte](b T) Say { return Say{false, []byte(b)} }
+
+// CX and SX are those from hexadecimal, with white space and "|" anywhere.
+func CX(h string) Say { return Say{true, Unhex(h)} }
+func SX(h string) Say { return Say{false, Unhex(h)} }
+
+// Unhex gives the bytes of hexadecimal text, written as for CX.
+func Unhex(h string) []byte {
+	b, err := hex.DecodeString(strings.NewReplacer(" ", "", "\n", "", "\t", "", "|", "").Replace(h))
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// Talk is a whole conversation.
+type Talk struct {
+	Over       dissect.Transport
+	ClientPort uint16 // default 49152
+	ServerPort uint16
+	IPProtocol uint8 // for IP
+	Midstream  bool
+	Ends       bool // nothing comes after the last message
+	Says       []Say
+}
+
+// TCP, UDP and IP are conversations with a port of the server, or with an IP protocol number.
+func TCP(serverPort uint16, says ...Say) Talk {
+	return Talk{Over: dissect.TCP, ServerPort: serverPort, Says: says}
+}
+func UDP(serverPort uint16, says ...Say) Talk {
+	return Talk{Over: dissect.UDP, ServerPort: serverPort, Says: says}
+}
+func IP(protocol uint8, says ...Say) Talk {
+	return Talk{Over: dissect.IP, IPProtocol: protocol, Says: says}
+}
+
+// Split cuts each message into segments of n bytes.
+func (k Talk) Split(n int) Talk {
+	var says []Say
+	for _, m := range k.Says {
+		for part := range slices.Chunk(m.Bytes, n) {
+			says = append(says, Say{m.FromClient, part})
+		}
+	}
+	k.Says = says
+	return k
+}
+
+// Only is what one side says.
+func (k Talk) Only(fromClient bool) Talk {
+	k.Says = slices.DeleteFunc(slices.Clone(k.Says), func(m Say) bool { return m.FromClient != fromClient })
+	return k
+}
+
+// Swapped is the talk with client and server taken for one another, from its nth message on, as seen in mid-flow.
+func (k Talk) Swapped() Talk {
+	k.Midstream = true
+	k.Says = slices.Clone(k.Says)
+	for i := range k.Says {
+		k.Says[i].FromClient = !k.Says[i].FromClient
+	}
+	return k
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package protocols
+
+import "github.com/weirnet/weir/internal/dissect"
+
+// battle-net: BNCS, what a game client says first to the service.
+var battleNetProtocol = &dissect.Protocol{
+	Name: "battle-net", Spec: "BNETDocs: BNCS protocol header", Category: "gaming",
+	Over: dissect.TCP, Ports: []uint16{6112}, Start: dissect.BytesOf(1), MinLength: 5, Inspect: inspectBNCS,
+}
+
+// inspectBNCS checks what a game client says first: the byte 1, which chooses the protocol, and SID_AUTH_INFO: 0xff, 0x50, length,
+// protocol 0, platform and product, four letters each, from the last to the first.
+func inspectBNCS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
+	const platform, product, minLength = 9, 13, 0x26
+	b := c.First()
+	if !couldBe(b, "\x01\xff\x50") {
+		return dissect.No
+	}
+	if len(b) < product+4 {
+		return dissect.NeedMore
+	}
+	if length := le16(b[3:]); length < minLength || length > 512 || !isZero(b[5:platform]) || !hasPrefix(b[platform:], "68XI") && !hasPrefix(b[platform:], "CAMP") && !hasPrefix(b[platform:], "CAMX") {
+		return dissect.No
+	}
+	var letters [4]byte
+	for i := range letters {
+		letters[i] = b[product+3-i]
+	}
+	if !isPrintable(letters[:]) {
+		return dissect.No
+	}
+	r.Object("battle_net").Text("product", letters[:])
+	r.SetApplication("blizzard")
+	return dissect.Yes
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package protocols
+
+import "github.com/weirnet/weir/internal/dissect"
+
+// dlms-cosem: meters' application messages in the wrapper of the TCP/UDP profile, or in HDLC frames.
+var dlmsCosemProtocol = &dissect.Protocol{
+	Name:      "dlms-cosem",
+	Spec:      "IEC 62056-47 §5 (wrapper), IEC 62056-46 §6.4 (HDLC), IEC 62056-5-3 §9",
+	Category:  "industrial",
+	Over:      dissect.TCP | dissect.UDP,
+	Ports:     []uint16{4059},
+	Start:     dissect.BytesOf(0, dlmsFlag),
+	MinLength: 9,
+	Inspect:   inspectDLMS,
+}
+
+const (
+	dlmsWrapper = 8 // version 1, source and destination port, length of what follows
+	dlmsFlag    = 0x7e
+)
+
+func inspectDLMS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
+	b := c.First()
+	if len(b) <= dlmsWrapper {
+		return moreIf(c.Transport == dissect.TCP && (couldBe(b, "\x00\x01\x00") || couldBe(b, "\x7e\xa0")))
+	}
+	if b[0] == dlmsFlag {
+		return dlmsHDLC(b)
+	}
+	source, destination, length := be16(b[2:]), be16(b[4:]), be16(b[6:])
+	whole := dlmsWrapper+length == len(b) || c.Transport == dissect.TCP && len(b) > dlmsWrapper+length && couldBe(b[dlmsWrapper+length:], "\x00\x01")
+	if be16(b) != 1 || source == 0 || destination == 0 || source > 0xff && destination > 0xff || !dlmsTag(b[dlmsWrapper]) {
+		return dissect.No
+	}
+	if !whole {
+		return moreIf(c.Transport == dissect.TCP && len(b) < dlmsWrapper+length)
+	}
+	if !dlmsBody(b[dlmsWrapper : dlmsWrapper+length]) {
+		return dissect.No
+	}
+	o := r.Object("dlms_cosem")
+	o.Int("source_port", int64(source))
+	o.Int("destination_port", int64(destination))
+	o.Int("tag", int64(b[dlmsWrapper]))
+	return dissect.Yes
+}
+
+// dlmsTag says whether tag begins an application message: initiate, notifications, association, get, set, action, and their
+// ciphered forms.
+func dlmsTag(tag byte) bool {
+	switch tag {
+	case 0x01, 0x08, 0x0e, 0x0f, 0x18, 0x21, 0x28, 0x60, 0x61, 0x62, 0x63, 0xd8, 0xdb, 0xdc, 0xdd, 0xe0:
+		return true
+	}
+	return tag >= 0xc0 && tag <= 0xcf
+}
+
+// dlmsBody checks what the tag makes certain: the length of an association message, and the choice of a service.
+func dlmsBody(b []byte) bool {
+	switch tag := b[0]; {
+	case tag >= 0x60 && tag <= 0x63:
+		n, size := mmsLength(b)
+		return size > 0 && size+n == len(b)
+	case tag >= 0xc0 && tag <= 0xc7 && tag != 0xc2:
+		return len(b) >= 3 && b[1] >= 1 && b[1] <= 5
+	}
+	return len(b) >= 3
+}
+
+// dlmsHDLC checks a frame: flag, format 3 and length in 11 bits, addresses, control, checksum of the header, flag.
+func dlmsHDLC(b []byte) dissect.Verdict {
+	length := (be16(b[1:]) & 0x7ff) + 2
+	if b[1]&0xf0 == 0xa0 && length > len(b) {
+		return dissect.NeedMore
+	}
+	if b[1]&0xf0 != 0xa0 || length < 9 || b[length-1] != dlmsFlag {
+		return dissect.No
+	}
+	frame := b[1 : length-1]
+	if got := int(frame[len(frame)-1])<<8 | int(frame[len(frame)-2]); crcX25(frame[:len(frame)-2]) != got {
+		return dissect.No
+	}
+	return dissect.Yes
+}
+
+// crcX25 is HDLC's checksum (ISO/IEC 13239): as crcCCITT, the lowest bit first, complemented.
+func crcX25(b []byte) int {
+	crc := uint16(0xffff)
+	for _, v := range b {
+		crc ^= uint16(v)
+		for range 8 {
+			carry := crc & 1
+			crc >>= 1
+			if carry != 0 {
+				crc ^= 0x8408
+			}
+		}
+	}
+	return int(^crc)
+}

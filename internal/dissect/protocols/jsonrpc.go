@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package protocols
+
+import (
+	"bytes"
+
+	"github.com/weirnet/weir/internal/dissect"
+)
+
+// json-rpc: JSON-RPC 2.0 and 1.0 on TCP itself: bare objects, in lines, behind their length in decimal, or behind the header of the
+// Language Server Protocol. Asked after those protocols that use it with methods of their own.
+var jsonRPCProtocol = &dissect.Protocol{
+	Name:      "json-rpc",
+	Spec:      "JSON-RPC 2.0 §4, §5; JSON-RPC 1.0 §1.1, §1.2; Language Server Protocol: Base Protocol",
+	Category:  "rpc",
+	Over:      dissect.TCP,
+	Start:     dissect.FirstBytes("{", "[", "Content-Length").Or(dissect.ByteRange('0', '9')),
+	MinLength: 2,
+	Heuristic: true,
+	Inspect:   inspectJSONRPC,
+}
+
+// jsonrpcPeek is how much of a stream is searched for the version, which all libraries write among the first members.
+const jsonrpcPeek = 1024
+
+func inspectJSONRPC(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
+	first, ok := jsonrpcObject(c.First())
+	second, ok2 := jsonrpcObject(c.Second())
+	if !ok || !ok2 {
+		return dissect.No
+	}
+	if !jsonrpcVersion(first) && !jsonrpcVersion(second) && !jsonrpc1(first, second) {
+		if len(first) >= jsonrpcPeek || len(second) >= jsonrpcPeek {
+			return dissect.No
+		}
+		return dissect.NeedMore
+	}
+	if !c.Last && (!jsonrpcWhole(c.First()) || !jsonrpcWhole(c.Second())) {
+		return dissect.NeedMore // the method's name, by which others tell their own, may not be there yet
+	}
+	return dissect.Yes
+}
+
+// jsonrpcWhole says whether the stream b ends like an object or list, or as much as is looked at is there.
+func jsonrpcWhole(b []byte) bool {
+	b = bytes.TrimRight(b[:min(len(b), jsonrpcPeek)], "\r\n \x00")
+	return len(b) == 0 || len(b) >= jsonrpcPeek || b[len(b)-1] == '}' || b[len(b)-1] == ']'
+}
+
+// jsonrpcObject gives the object or list at the start of b, behind its length if there is one; empty as long as it has not
+// come. ok is false where b is something else.
+func jsonrpcObject(b []byte) (object []byte, ok bool) {
+	b = b[:min(len(b), jsonrpcPeek)]
+	for range 4 { // two header lines, an empty one, the object
+		if len(b) == 0 || b[0] == '{' || b[0] == '[' {
+			return b, true
+		}
+		line, rest, whole := cutLine(b)
+		if !isDigits(line) && len(line) > 0 && !couldBe(line, "Content-Length: ") && !hasPrefix(line, "Content-Type: ") {
+			return nil, false
+		}
+		if !whole {
+			return nil, true
+		}
+		b = rest
+	}
+	return nil, false
+}
+
+// jsonrpc1 says whether the objects are a request of version 1.0 and its answer, in either order: each has just three members, which
+// may not be missing.
+func jsonrpc1(a, b []byte) bool {
+	if stratumMember(b, `"method"`) != nil {
+		a, b = b, a
+	}
+	return stratumMember(a, `"method"`) != nil && stratumMember(a, `"params"`) != nil && stratumMember(a, `"id"`) != nil &&
+		stratumMember(b, `"result"`) != nil && stratumMember(b, `"error"`) != nil && stratumMember(b, `"id"`) != nil
+}
+
+// jsonrpcVersion says whether b holds the member "jsonrpc": "2.0".
+func jsonrpcVersion(b []byte) bool {
+	const member = `"jsonrpc"`
+	i := bytes.Index(b, []byte(member))
+	if i < 0 {
+		return false
+	}
+	value, ok := bytes.CutPrefix(bytes.TrimLeft(b[i+len(member):], " "), []byte(":"))
+	return ok && hasPrefix(bytes.TrimLeft(value, " "), `"2.0"`)
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package protocols
+
+import "testing"
+
+// wantCleartext fails unless the talk gets that name and the risk of credentials in the clear, no other.
+func wantCleartext(t *testing.T, k talk, protocol string) {
+	t.Helper()
+	if h := wantProtocol(t, k, protocol); len(h.Risks) != 1 || h.Risks[0] != "cleartext-credentials" {
+		t.Errorf("%s: risks %v", protocol, h.Risks)
+	}
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package protocols
+
+import (
+	"bytes"
+
+	"github.com/weirnet/weir/internal/dissect"
+)
+
+// Stratum, between miners and pools: JSON-RPC in lines, in the dialects of Bitcoin's, Ethereum's and CryptoNote's pools.
+var stratumProtocol = &dissect.Protocol{
+	Name: "stratum", Spec: "Stratum mining protocol (slushpool); EIP-1571", Category: "crypto-currency",
+	Over: dissect.TCP, Ports: []uint16{3333, 4444}, Start: dissect.FirstBytes("{"), MinLength: 20,
+	Inspect: inspectStratum,
+}
+
+// stratumMethods are methods that no other JSON-RPC service has, as they stand behind "method".
+var stratumMethods = []string{
+	`"mining.subscribe"`, `"mining.authorize"`, `"mining.configure"`, `"mining.notify"`, `"mining.set_difficulty"`, `"mining.submit"`, `"mining.extranonce.subscribe"`,
+	`"eth_submitLogin"`, `"eth_submitWork"`, `"eth_submitHashrate"`, `"eth_getWork"`,
+}
+
+func inspectStratum(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
+	const peek = 2 << 10 // a line with a job can be long, but says what it is at its start or end
+	for _, b := range [2][]byte{c.First(), c.Second()} {
+		b = b[:min(len(b), peek)]
+		line, _, whole := cutLine(b)
+		if len(line) == 0 || line[0] != '{' {
+			continue
+		}
+		method := stratumMember(line, `"method"`)
+		if hasAnyPrefix(method, stratumMethods) || hasPrefix(method, `"login"`) && isStratumLogin(line) {
+			describeStratum(method, line, r)
+			return dissect.Yes
+		}
+		if whole && method == nil {
+			continue // an answer, whose question is in the other direction
+		}
+		if whole || len(b) == peek {
+			return dissect.No
+		}
+	}
+	if b := c.First(); len(b) > peek || len(b) > 0 && b[0] != '{' {
+		return dissect.No
+	}
+	return dissect.NeedMore
+}
+
+// stratumMember gives what follows the first member of that name and its colon, nil where there is none.
+func stratumMember(b []byte, name string) []byte {
+	i := bytes.Index(b, []byte(name))
+	if i < 0 {
+		return nil
+	}
+	value, ok := bytes.CutPrefix(bytes.TrimLeft(b[i+len(name):], " \t"), []byte{':'})
+	if !ok {
+		return nil
+	}
+	return bytes.TrimLeft(value, " \t")
+}
+
+// isStratumLogin says whether a login is one of CryptoNote's pools: wallet, password, and the miner's name.
+func isStratumLogin(line []byte) bool {
+	params := stratumMember(line, `"params"`)
+	return hasPrefix(params, "{") && stratumMember(params, `"login"`) != nil && stratumMember(params, `"pass"`) != nil && stratumMember(params, `"agent"`) != nil
+}
+
+func describeStratum(method, line []byte, r *dissect.Result) {
+	o := r.Object("stratum")
+	o.Text("method", stratumString(method))
+	if agent := stratumMember(line, `"agent"`); agent != nil {
+		o.Text("client", stratumString(agent))
+	} else if hasPrefix(method, `"mining.subscribe"`) {
+		params := bytes.TrimLeft(stratumMember(line, `"params"`), "[ ")
+		o.Text("client", stratumString(params))
+	}
+}
+
+// stratumString is the text of a JSON string without escapes.
+func stratumString(b []byte) []byte {
+	if len(b) == 0 || b[0] != '"' {
+		return nil
+	}
+	text, _, _ := bytes.Cut(b[1:], []byte{'"'})
+	return text
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package protocols
+
+import "github.com/weirnet/weir/internal/dissect"
+
+// threema: the chat server protocol. The client sends a key and a cookie (48 bytes), the server a nonce and a box (80), the
+// client its login, the server an acknowledgement (32); from there on both send boxes behind lengths of 2 bytes,
+// little-endian. Everything is random but those lengths, so it is looked for at its ports only.
+var threemaProtocol = &dissect.Protocol{
+	Name:     "threema",
+	Spec:     "Threema Cryptography Whitepaper, Client-Server Protocol",
+	Category: "messaging",
+	Over:     dissect.TCP,
+	Ports:    []uint16{5222},
+	Inspect:  inspectThreema,
+}
+
+const (
+	threemaClientHello = 48
+	threemaLogin       = 144
+	threemaServerHello = 80
+	threemaAck         = 32
+	threemaMinBox      = 16 + 4 // authenticator, type
+	threemaMaxBox      = 8192
+	// threemaBoxes is how many boxes have to follow one another to the end of what came: 16 bits by the end, and 3 to 11
+	// by each length.
+	threemaBoxes    = 2
+	threemaMaxBoxes = 64
+)
+
+func inspectThreema(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
+	client, server := c.ToServer(), c.ToClient()
+	if c.Midstream || len(client) >= 8 && isPrintable(client[:8]) || len(server) >= 8 && isPrintable(server[:8]) {
+		return dissect.No
+	}
+	if len(client) < threemaClientHello+threemaLogin || len(server) < threemaServerHello+threemaAck {
+		return dissect.NeedMore
+	}
+	b := server[threemaServerHello+threemaAck:]
+	boxes := 0
+	for ; len(b) >= 2 && boxes < threemaMaxBoxes; boxes++ {
+		n := le16(b)
+		if n < threemaMinBox || n > threemaMaxBox {
+			return dissect.No
+		}
+		if len(b) < 2+n {
+			return dissect.NeedMore
+		}
+		b = b[2+n:]
+	}
+	if len(b) > 0 || boxes < threemaBoxes {
+		return dissect.NeedMore
+	}
+	r.SetApplication("threema")
+	return dissect.Yes
+}

@@ -1,8 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-
-//go:build !race
-
-package dissect
-
-// raceEnabled says that the race detector is on, which makes tests some ten times slower.
-const raceEnabled = false
