@@ -48,6 +48,13 @@ const (
 	DefaultMax = 262144
 	// remember is for how long an ended connection is known: longer than a flow may be silent before its record is made.
 	remember = 6 * time.Minute
+	// rememberLong is for how long the last few are known. A connection that the kernel forgets while it is alive, as it does where
+	// a link with masquerade goes down, leaves a flow that goes on: TCP repeats itself for a quarter of an hour (tcp_retries2), and then the flow
+	// is silent.
+	rememberLong = 22 * time.Minute
+	few          = 16384
+	// maxChain is how many connections of one name are looked at.
+	maxChain = 8
 )
 
 // entry is a connection in the table, without a pointer.
@@ -56,9 +63,53 @@ type entry struct {
 	since, until uint32      // milliseconds of the table's time; until 0: it is there
 	id, mark     uint32
 	status       Status
+	older        [names]uint32 // places, plus one, of those that had the names before
 	zone         uint16
 	round        uint8 // of lists, in which it was told of last
 	marks        uint8
+}
+
+// names are how many names a connection has: what its packets have for ends when they come in on either side; and where both ends are
+// translated, what they have in between, when the one is and the other isn't yet. A bridge shows its packets so, where netfilter sees them
+// on the way in (net.bridge.bridge-nf-call-iptables).
+const names = 3
+
+// between is the third name, where there is one.
+func (e *entry) between() (key flow.Key, ok bool) {
+	original, reply := e.tuples()
+	if original.Src == reply.Dst || original.Dst == reply.Src {
+		return key, false
+	}
+	key, _ = Tuple{original.Src, reply.Src, original.Proto}.Key()
+	return key, true
+}
+
+func (e *entry) tuples() (original, reply Tuple) {
+	return tupleOf(&e.keys[0], e.marks&originalFromLower != 0), tupleOf(&e.keys[1], e.marks&replyFromLower != 0)
+}
+
+// which says which of an entry's names a key is; -1: none.
+func (e *entry) which(key *flow.Key) int {
+	for i := range e.keys {
+		if e.keys[i] == *key {
+			return i
+		}
+	}
+	if third, ok := e.between(); ok && third == *key {
+		return names - 1
+	}
+	return -1
+}
+
+// each calls f for each of an entry's names that are not the same.
+func (e *entry) each(f func(i int, key *flow.Key)) {
+	f(0, &e.keys[0])
+	if e.keys[1] != e.keys[0] {
+		f(1, &e.keys[1])
+	}
+	if third, ok := e.between(); ok && third != e.keys[0] && third != e.keys[1] {
+		f(names-1, &third)
+	}
 }
 
 // entry.marks
@@ -107,7 +158,7 @@ func (t *Table) named(key *flow.Key) uint32 {
 	if !ok {
 		return noPlace
 	}
-	if e := t.at(place); e.keys[0] != *key && e.keys[1] != *key {
+	if t.at(place).which(key) < 0 {
 		return noPlace // only the hash is the same
 	}
 	return place
@@ -182,9 +233,13 @@ func (t *Table) add(c *Connection) uint32 {
 	if old := t.named(&e.keys[0]); old != noPlace && t.at(old).keys[0] == e.keys[0] && t.at(old).zone == e.zone && t.at(old).until == 0 {
 		t.end(old)
 	}
-	for i := range e.keys {
-		t.index[t.hash(&e.keys[i])] = place
-	}
+	e.each(func(i int, key *flow.Key) {
+		hash := t.hash(key)
+		if old, ok := t.index[hash]; ok && old != place {
+			e.older[i] = old + 1
+		}
+		t.index[hash] = place
+	})
 	t.counters.Connections++
 	return place
 }
@@ -211,7 +266,11 @@ func (t *Table) end(place uint32) {
 	if e.status&HardwareOffloaded != 0 {
 		t.counters.Offloaded--
 	}
-	for t.oldest < len(t.ended) && e.until-t.ended[t.oldest].until >= uint32(remember.Milliseconds()) {
+	for t.oldest < len(t.ended) {
+		age := e.until - t.ended[t.oldest].until
+		if age < uint32(remember.Milliseconds()) || t.counters.Ended <= few && age < uint32(rememberLong.Milliseconds()) {
+			break
+		}
 		t.release()
 	}
 	if t.oldest > len(t.ended)/2 {
@@ -225,11 +284,11 @@ func (t *Table) release() {
 	place := t.ended[t.oldest].place
 	t.oldest++
 	e := t.at(place)
-	for i := range e.keys {
-		if hash := t.hash(&e.keys[i]); t.index[hash] == place {
+	e.each(func(_ int, key *flow.Key) {
+		if hash := t.hash(key); t.index[hash] == place {
 			delete(t.index, hash)
 		}
-	}
+	})
 	delete(t.traffic, place)
 	*e = entry{}
 	t.free = append(t.free, place)
@@ -288,25 +347,64 @@ type Found struct {
 	Since, Ended time.Duration
 }
 
-// Find looks for the connection that has a flow's key, which must be that of no VLAN, for one of its names.
+// Find looks for the connection that has a flow's key, which must be that of no VLAN, for one of its names; of several the last one.
 func (t *Table) Find(key *flow.Key) (f Found, ok bool) {
+	return t.search(key, func(*Found) bool { return true })
+}
+
+// FindID is Find for the connection with an identifier of the kernel's.
+func (t *Table) FindID(key *flow.Key, id uint32) (f Found, ok bool) {
+	return t.search(key, func(f *Found) bool { return f.ID == id })
+}
+
+// slack is how far a flow's and a connection's times may be apart: events and records take their time.
+const slack = 2 * time.Second
+
+// FindDuring is Find for the last one that was there at some time from first to last.
+func (t *Table) FindDuring(key *flow.Key, first, last time.Time) (f Found, ok bool) {
+	now := time.Now()
+	return t.search(key, func(f *Found) bool {
+		over := f.Ended > 0 && now.Add(-f.Ended).Before(first.Add(-slack))
+		later := now.Add(-f.Since).After(last.Add(slack))
+		return !over && !later
+	})
+}
+
+// search goes from the last connection that has a name to those that had it before.
+func (t *Table) search(key *flow.Key, is func(*Found) bool) (f Found, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	place := t.named(key)
-	if place == noPlace {
-		return f, false
+	place, ok := t.index[t.hash(key)]
+	for range maxChain {
+		if !ok {
+			break
+		}
+		e := t.at(place)
+		name := e.which(key)
+		if e.since == 0 || name < 0 { // the place has been given to another one
+			break
+		}
+		if f = t.found(place, name); is(&f) {
+			return f, true
+		}
+		place, ok = e.older[name]-1, e.older[name] > 0
 	}
+	return Found{}, false
+}
+
+// found is the connection at a place, of which one of the names was looked for.
+func (t *Table) found(place uint32, name int) (f Found) {
 	e := t.at(place)
 	now := t.now()
-	f = Found{IsReply: e.keys[0] != *key, IsShared: e.marks&isShared != 0, Since: time.Duration(now-e.since) * time.Millisecond}
+	f = Found{IsReply: name == 1, IsShared: e.marks&isShared != 0, Since: time.Duration(now-e.since) * time.Millisecond}
 	if e.until != 0 {
 		f.Ended = time.Duration(now-e.until+1) * time.Millisecond
 	}
-	f.Original, f.Reply = tupleOf(&e.keys[0], e.marks&originalFromLower != 0), tupleOf(&e.keys[1], e.marks&replyFromLower != 0)
+	f.Original, f.Reply = e.tuples()
 	f.ID, f.Mark, f.Status, f.Zone = e.id, e.mark, e.status, e.zone
 	c := t.traffic[place]
 	f.Packets, f.Bytes = c.packets, c.bytes
-	return f, true
+	return f
 }
 
 func tupleOf(k *flow.Key, fromLower bool) Tuple {

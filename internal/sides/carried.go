@@ -88,8 +88,8 @@ func continued(old, r *record.Flow) *record.Flow {
 
 // passJoined passes on the record of two legs.
 func (p *Placer) passJoined(j *joint, r *record.Flow) error {
-	f, ok := p.connections.Find(&j.key.tuple)
-	if !ok || f.ID != j.key.id {
+	f, ok := p.connections.FindID(&j.key.tuple, j.key.id)
+	if !ok {
 		return p.emit(r)
 	}
 	return p.pass(r, &f)
@@ -112,8 +112,7 @@ func (p *Placer) followCarried(now time.Time) error {
 		if r.isSeen {
 			continue
 		}
-		f, ok := p.connections.Find(&key)
-		ok = ok && f.ID == r.Conntrack.ID
+		f, ok := p.connections.FindID(&key, r.Conntrack.ID)
 		before := r.Client.Packets + r.Server.Packets
 		if ok {
 			raise(r.Flow, &f)

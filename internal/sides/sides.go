@@ -111,23 +111,13 @@ func (p *Placer) place(r *record.Flow) {
 	r.Direction = record.DirectionBetween(client, server)
 }
 
-// within is how far a flow's and a connection's times may be apart: events and records take their time.
-const within = 2 * time.Second
-
-// find looks for the connection that a record is of, under either of its names.
+// find looks for the connection that a record is of, under any of its names.
 func (p *Placer) find(r *record.Flow) (f conntrack.Found, ok bool) {
 	if p.connections == nil {
 		return f, false
 	}
 	key, _ := tupleOf(r).Key()
-	if f, ok = p.connections.Find(&key); !ok {
-		return f, false
-	}
-	now := time.Now()
-	first, last := time.Unix(0, r.FirstSeen), time.Unix(0, r.LastSeen)
-	over := f.Ended > 0 && now.Add(-f.Ended).Before(first.Add(-within))
-	later := now.Add(-f.Since).After(last.Add(within))
-	return f, !over && !later
+	return p.connections.FindDuring(&key, time.Unix(0, r.FirstSeen), time.Unix(0, r.LastSeen))
 }
 
 // attach writes what is known of the connection into the record: the client is who began it, and both ends have their own addresses,

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sides
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/record"
+)
+
+// TestHairpin: a connection from the LAN through the gateway's outer address back into the LAN has its translation by whichever names its
+// packets were seen: the client's, the server's, or those that a bridge shows, where the one end is translated and the other is not.
+func TestHairpin(t *testing.T) {
+	const outer, inner, target = "203.0.113.1:7000", "192.168.1.1:51324", "192.168.1.21:7001"
+	for name, ends := range map[string][2]string{
+		"as the client sends": {host, outer}, "as the server answers": {target, inner}, "in between": {host, target}, "in between, answers": {target, host},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench()
+			b.table.Put(&conntrack.Connection{
+				Original: tuple(host, outer, packet.ProtoTCP), Reply: tuple(target, inner, packet.ProtoTCP), ID: 9,
+				Status: conntrack.SeenReply | conntrack.SourceNAT | conntrack.DestinationNAT,
+			}, true)
+			r := flowOf(ends[0], ends[1], 3, 5, record.StateEnd)
+			if ends[0] == target {
+				r = flowOf(ends[0], ends[1], 5, 3, record.StateEnd)
+			}
+			b.put(t, r)
+			b.want(t, "end internal 192.168.1.20:51324 (lan) 3/300 -> 192.168.1.21:7001 (lan) 5/500 snat+dnat 192.168.1.1:51324 203.0.113.1:7000")
+		})
+	}
+}
+
+// TestLinkComesBack: a link with masquerade goes down, which ends its connections; what a client repeats when it is back begins others of the same
+// name. The record of the flow before has its own connection's translation, also when it is made late.
+func TestLinkComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		c := masqueraded(packet.ProtoTCP)
+		b.table.Put(c, true)
+		before := flowOf(host, server, 3, 5, record.StateEnd)
+		time.Sleep(10 * time.Second)
+		before.LastSeen = time.Now().UnixNano()
+		b.table.Drop(c)
+		var repeats []*record.Flow
+		for i := range 7 { // ever less often
+			time.Sleep(time.Minute << min(i, 1))
+			if again := *c; i%2 == 0 { // else there is no route, and no connection
+				again.ID += uint32(i + 1)
+				again.Status &^= conntrack.SeenReply
+				b.table.Put(&again, true)
+				defer b.table.Drop(&again)
+			}
+			repeats = append(repeats, flowOf(host, server, 1, 0, record.StateEnd))
+		}
+		b.put(t, before)
+		b.want(t, "end outbound "+whole)
+		for _, r := range repeats {
+			b.put(t, r)
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range b.out {
+			const once = "end outbound 192.168.1.20:51324 (lan) 1/100 -> 198.51.100.7:443 (wan) 0/0"
+			if line != once && line != once+" snat 203.0.113.1:40112 198.51.100.7:443" {
+				t.Error(line)
+			}
+		}
+	})
+}
