@@ -23,6 +23,8 @@ func TestIgnoredBits(t *testing.T) {
 		{"l2tp", l2tpStart, "RFC 2661 §3.1", map[int]byte{0: 0x34, 1: 0xf0}},
 		{"l2tp", l2tpStart, "RFC 2661 §4.1, an unknown attribute", map[int]byte{20: 0x3c}},
 		{"lisp", lispData, "RFC 9300 §5.3", map[int]byte{0: 0x04}},
+		{"lisp", lispRegister, "RFC 9301 §5.6", map[int]byte{1: 0xff, 2: 0xe0}},
+		{"lisp", udp(4342, CX("80000000 4500001c 00000000 40110000 c0000201 c0000202 10f6 10f6 0008 0000")), "RFC 9301 §5.8", map[int]byte{1: 0xff, 3: 0xff}},
 		{"pfcp", pfcpHeartbeat, "3GPP TS 29.244 §7.2.2.1", map[int]byte{0: 0x18, 7: 0xff}},
 		{"pfcp", pfcpSession, "3GPP TS 29.244 §7.2.2.1", map[int]byte{0: 0x18, 15: 0xff}},
 		{"bfcp", bfcpGreeting, "RFC 8855 §5.1", map[int]byte{0: 0x1f}},

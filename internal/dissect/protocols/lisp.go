@@ -51,7 +51,7 @@ func inspectLISP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	o := r.Object("lisp")
 	if c.HasPort(4342) {
-		kind := lispControl(b)
+		kind := lispControl(b, d.Length)
 		o.String("message", kind)
 		return verdictIf(kind != "")
 	}
@@ -71,8 +71,9 @@ func inspectLISP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.No
 }
 
-// lispControl is the name of a control message whose reserved bits, count and first field behind the nonce fit, else "".
-func lispControl(b []byte) string {
+// lispControl is the name of a control message whose count and first field behind the nonce fit, else "". Reserved bits are to be ignored
+// (RFC 9301 §5.2), but for a reply, of which else little is fixed.
+func lispControl(b []byte, length int) string {
 	const header = 12 // type and flags, count, nonce
 	if len(b) < header+12 {
 		return ""
@@ -88,15 +89,16 @@ func lispControl(b []byte) string {
 			return "map-reply"
 		}
 	case 3:
-		if records > 0 && b[1] == 0 && b[2]&0xe0 == 0 && lispAuthentication(body) {
+		if records > 0 && lispAuthentication(body) {
 			return "map-register"
 		}
 	case 4:
-		if records > 0 && b[1] == 0 && b[2]&0xe0 == 0 && lispAuthentication(body) {
+		if records > 0 && lispAuthentication(body) {
 			return "map-notify"
 		}
 	case 8:
-		if b[1] == 0 && b[2] == 0 && b[3] == 0 && (b[4]>>4 == 4 && b[4]&15 >= 5 || b[4]>>4 == 6) {
+		inner := b[4:] // an IP packet that fills the rest
+		if inner[0]>>4 == 4 && inner[0]&15 >= 5 && be16(inner[2:]) == length-4 || inner[0]>>4 == 6 && 40+be16(inner[4:]) == length-4 {
 			return "encapsulated"
 		}
 	}
