@@ -44,6 +44,8 @@ What is watched and how is told on standard error; the flows are written to stan
 Modes: ebpf counts in the kernel and looks at the first packets of each flow only; libpcap and afpacket look at every packet.
 auto takes the first of ebpf, libpcap, afpacket that works; weir check tells which that is, and why.
 
+A hook or a mode that is named is had, or it is an error.
+
 Exit status: 0 when it was told to end, 1 when it had to end, 2 when it could not begin.`,
 		Example: `  weir run                                  all interfaces that matter
   weir run -i lan0 -i wan0 --output table

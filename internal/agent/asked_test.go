@@ -3,10 +3,12 @@
 package agent
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -52,5 +54,25 @@ func TestSayAbsent(t *testing.T) {
 				t.Errorf("%+v: %q lacks %q", c.options, out.String(), says)
 			}
 		}
+	}
+}
+
+// TestNamedHookIsHadOrAnError: the loopback has no native XDP, and no other hook or mode is taken for it.
+func TestNamedHookIsHadOrAnError(t *testing.T) {
+	if os.Geteuid() != 0 {
+		lab.Lacks(t, "loading programs takes root")
+	}
+	o := Options{Mode: ModeAuto, Hook: "xdp-native", Interfaces: []string{"lo"}, MaxPacketsTCP: 10, MaxPacketsOther: 8, Workers: 1, MaxFlows: 1024}
+	if _, err := o.Check(); err != nil {
+		t.Fatal(err)
+	}
+	b, _, err := openBackend(&o)
+	if err == nil {
+		t.Errorf("mode %s was taken", b.mode())
+		b.Close()
+		return
+	}
+	if !strings.Contains(err.Error(), "xdp-native") {
+		t.Errorf("%v", err)
 	}
 }

@@ -36,7 +36,11 @@ func (l *Loader) attachXDP(native bool) attacher {
 		}
 		x, err := link.AttachXDP(link.XDPOptions{Program: l.objects.WeirXdp, Interface: int(ifindex), Flags: flags})
 		if errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EOPNOTSUPP) {
-			return nil, &HookError{name, err}
+			why := "the kernel has none"
+			if native {
+				why = "the interface's driver has none"
+			}
+			return nil, &HookError{name, fmt.Errorf("%s (%w)", why, unix.EOPNOTSUPP)}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("attach %s: %w", name, err)
