@@ -111,7 +111,7 @@ func fold(a, b uint64) uint64 {
 }
 
 // ID is the flow's stable identity: the first 16 bytes of SHA-256 over its key and its start in nanoseconds, as 32
-// hexadecimal digits. Two agents that see the same first packet give the same id.
+// hexadecimal digits. A capture file's flows have the same at each replay; live, each agent has times, and so ids, of its own.
 func (k *Key) ID(first int64) [32]byte {
 	var b [8*len(Key{}) + 8]byte
 	for i, word := range k {
