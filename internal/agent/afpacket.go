@@ -234,7 +234,7 @@ func newPackets(a *agent, config engine.Config, s *setup, descriptors []int) (ca
 }
 
 // watching gives each worker its ring of the interface.
-func (p *packets) watching(index uint32, _ string, descriptors []int) error {
+func (p *packets) watching(index uint32, _ *watched, descriptors []int) error {
 	if len(descriptors) != len(p.sources) {
 		return fmt.Errorf("%d sockets for %d workers", len(descriptors), len(p.sources))
 	}
@@ -250,9 +250,23 @@ func (p *packets) watching(index uint32, _ string, descriptors []int) error {
 	return nil
 }
 
+// goneTime is how long a worker is waited for that gives an interface up, unless it waits itself for who reads the records.
+const goneTime = time.Second
+
 func (p *packets) gone(index uint32) {
+	var all []<-chan struct{}
 	for _, s := range p.sources {
-		_ = s.(*afpacket.Source).Remove(index) // one that is closed has no rings any more
+		if done, err := s.(*afpacket.Source).Remove(index); err == nil { // one that is closed has no rings any more
+			all = append(all, done)
+		}
+	}
+	limit := time.After(goneTime)
+	for _, done := range all {
+		select {
+		case <-done:
+		case <-limit:
+			return
+		}
 	}
 }
 
@@ -276,6 +290,7 @@ func (p *packets) status(s *Status) {
 	if p.view != nil {
 		s.KernelCounts = true
 		p.view.Losses(&s.Losses)
-		s.Losses.MapFull = 0 // those were not handed over: they are among the uncounted
+		s.Losses.MapFull = 0                            // those were not handed over: they are among the uncounted
+		s.Sampled -= min(s.Sampled, s.Losses.Uncounted) // which were looked into, and are not among the packets seen
 	}
 }

@@ -24,14 +24,15 @@ const (
 	ModeAFPacket = "afpacket"
 )
 
-// HookPlain is the hook of mode afpacket by which the workers see and count every packet, also where the kernel could count.
+// HookPlain is the hook of modes afpacket and libpcap by which no eBPF is used, also where it is to be had: the workers see and count
+// every packet.
 const HookPlain = "plain"
 
 // Options are what both processes are told. Zero values mean defaults.
 type Options struct {
 	Interfaces      []string // names or patterns; none: all that matter
 	Mode            string
-	Hook            string // of ebpf: tcx, clsact, xdp, xdp-native; "": tcx, else clsact; of afpacket: plain
+	Hook            string // of ebpf: tcx, clsact, xdp, xdp-native; "": tcx, else clsact; of afpacket and libpcap: plain
 	Workers         int    // default: one for each CPU that the process may use, at most 4
 	CPUs            []int  // that workers are pinned to; default: those that the process may use
 	MaxFlows        int    // that are kept at a time, by all workers; default kernel.DefaultSlots
@@ -116,7 +117,9 @@ type setup struct {
 
 // watched is the payload of the helper's answer to Watch.
 type watched struct {
-	How string // by which the interface is watched: tcx, clsact, ...
+	How    string // by which the interface is watched: tcx, clsact, ...
+	Number uint32 `json:",omitempty"` // of mode libpcap: the answer in the stream has it
+	Passed uint64 `json:",omitempty"` // packets by the interface until then, as the kernel counts
 }
 
 // Output is where the confined process's findings go.

@@ -18,20 +18,20 @@ import (
 
 // checkHook holds a hook to the mode that has it. With mode auto that is the mode which is wanted.
 func (o *Options) checkHook() error {
-	mode := ModeEBPF
+	mode, also := ModeEBPF, ""
 	switch o.Hook {
 	case "":
 		return nil
 	case "tcx", "clsact", "xdp", "xdp-native":
 	case HookPlain:
-		mode = ModeAFPacket
+		mode, also = ModeAFPacket, ModeLibpcap
 	default:
-		return fmt.Errorf("--hook %q: must be tcx, clsact, xdp or xdp-native (mode ebpf), or plain (mode afpacket)", o.Hook)
+		return fmt.Errorf("--hook %q: must be tcx, clsact, xdp or xdp-native (mode ebpf), or plain (modes afpacket and libpcap)", o.Hook)
 	}
 	if o.Mode == ModeAuto {
 		o.Mode = mode
 	}
-	if o.Mode != mode {
+	if o.Mode != mode && o.Mode != also {
 		return fmt.Errorf("--hook %s is of mode %s, not of %s", o.Hook, mode, o.Mode)
 	}
 	return nil

@@ -17,6 +17,7 @@ func TestHookChoosesTheMode(t *testing.T) {
 		{ModeAuto, "", ModeAuto, ""},
 		{ModeAuto, "tcx", ModeEBPF, ""},
 		{ModeAuto, HookPlain, ModeAFPacket, ""},
+		{ModeLibpcap, HookPlain, ModeLibpcap, ""},
 		{ModeEBPF, "xdp-native", ModeEBPF, ""},
 		{ModeAuto, "foo", "", "must be tcx"},
 		{ModeEBPF, HookPlain, "", "of mode afpacket"},

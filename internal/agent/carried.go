@@ -7,9 +7,6 @@ import "github.com/weirnet/weir/internal/helper"
 // noteCarried tells the helper of links whose packets are counted on a watched link below, a VLAN's on its parent: where such a packet
 // goes out, the kernel says that it came in by the VLAN. With mu held.
 func (a *agent) noteCarried() {
-	if a.mode == ModeLibpcap { // which takes what comes in, and only that
-		return
-	}
 	for index := range a.carried {
 		if l, ok := a.links[index]; ok && a.selection.Carried(l, a.links) {
 			continue

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/capture"
+	"github.com/weirnet/weir/internal/capture/afpacket"
 	"github.com/weirnet/weir/internal/capture/libpcap"
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/helper"
@@ -24,7 +25,13 @@ import (
 const LibpcapCommand = "libpcap-capture"
 
 // libpcapBackend is the privileged half of mode libpcap: it commands the capturing process.
-type libpcapBackend struct{ *libpcap.Process }
+type libpcapBackend struct {
+	*libpcap.Process
+	once    *afpacket.Once // nil where eBPF is not to be had
+	how     string
+	number  uint32 // of the last Watch
+	carried map[uint32]struct{}
+}
 
 func openLibpcap(o *Options) (backend, error) {
 	if !libpcap.Built {
@@ -33,44 +40,73 @@ func openLibpcap(o *Options) (backend, error) {
 	if err := mayCapture(); err != nil {
 		return nil, err
 	}
-	watched, err := matching(o)
-	if err != nil {
-		return nil, err
-	}
-	c := libpcap.Config{Filter: o.Filter}
-	if len(watched) > 1 {
-		c.Direction = libpcap.DirectionIn // a forwarded packet would be counted twice
-	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
+	b := &libpcapBackend{how: ModeLibpcap, carried: map[uint32]struct{}{}}
 	command := exec.Command(self, LibpcapCommand)
 	command.Stderr = os.Stderr
-	p, err := libpcap.Open(command, c)
+	err = errors.New("--hook plain")
+	if o.Hook != HookPlain {
+		b.once, err = afpacket.NewOnce(libpcap.DefaultSnapLength)
+	}
 	if err != nil {
+		b.once = nil
+		b.how = fmt.Sprintf("where more than one interface is watched, what this machine itself sends is not counted, for want of eBPF: %v", err)
+	}
+	if b.once != nil {
+		for _, fd := range []int{b.once.FD(), b.once.Watched().FD()} { // in the order that libpcap.Config.Once tells of
+			fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+			if err != nil {
+				return nil, errors.Join(err, b.once.Close())
+			}
+			file := os.NewFile(uintptr(fd), "eBPF")
+			defer file.Close()
+			command.ExtraFiles = append(command.ExtraFiles, file)
+		}
+	}
+	if b.Process, err = libpcap.Open(command, libpcap.Config{Filter: o.Filter, Once: b.once != nil}); err != nil {
+		if b.once != nil {
+			err = errors.Join(err, b.once.Close())
+		}
 		return nil, err
 	}
-	return &libpcapBackend{p}, nil
+	return b, nil
 }
 
 func (*libpcapBackend) mode() string { return ModeLibpcap }
 
 func (b *libpcapBackend) describe(*setup) []int { return []int{int(b.Stream.Fd())} }
 
-// Watch asks for the interface's frames. Whether that is possible is told in the stream.
+// Watch asks for the interface's frames. Whether that is possible is told in the stream, with the number.
 func (b *libpcapBackend) Watch(l helper.Link) ([]int, []byte, error) {
 	if l.Carried {
-		return nil, nil, errors.New("mode libpcap takes what comes in, and has no use for links that are carried")
+		b.carried[l.Index] = struct{}{}
+		if b.once == nil {
+			return nil, nil, nil
+		}
+		return nil, nil, b.once.Watch(l.Index)
 	}
-	if err := b.Control.Watch(l.Index, l.Promiscuous); err != nil {
+	b.number++
+	if err := b.Control.Watch(l.Index, b.number, l.Promiscuous); err != nil {
 		return nil, nil, err
 	}
-	payload, err := json.Marshal(watched{How: ModeLibpcap})
+	payload, err := json.Marshal(watched{How: b.how, Number: b.number})
 	return nil, payload, err
 }
 
-func (b *libpcapBackend) Unwatch(index uint32) error { return b.Control.Unwatch(index) }
+// Unwatch ends that.
+func (b *libpcapBackend) Unwatch(index uint32) error {
+	if _, ok := b.carried[index]; !ok {
+		return b.Control.Unwatch(index)
+	}
+	delete(b.carried, index)
+	if b.once == nil {
+		return nil
+	}
+	return b.once.Unwatch(index)
+}
 
 // Retire and Release are of mode ebpf.
 func (*libpcapBackend) Retire([]uint32) error { return errors.New("no flow counters in mode libpcap") }
@@ -82,6 +118,9 @@ func (*libpcapBackend) Release([]uint32) error { return errors.New("no flow coun
 func (b *libpcapBackend) Close() error {
 	errs := errors.Join(b.Control.File.Close(), b.Stream.Close())
 	_ = b.Command.Wait() // how it ended is told in the stream
+	if b.once != nil {
+		errs = errors.Join(errs, b.once.Close())
+	}
 	return errs
 }
 
@@ -93,18 +132,22 @@ type stream struct {
 	frames   atomic.Uint64
 	bytes    atomic.Uint64
 	until    atomic.Int64 // frames after this time are not taken any more; 0: all are
+	anyLeft  atomic.Bool  // left has some
 	stopping atomic.Bool
 	renamed  atomic.Bool // numbers are of names that were
 	closed   atomic.Bool // the pipeline has given out everything
 	running  sync.WaitGroup
 	ended    chan struct{}
 
-	mu       sync.Mutex // over what follows
-	names    map[uint32]string
-	numbers  map[uint32]uint16
-	answered map[uint32]answer // by interface
-	losses   capture.Losses
-	broken   error
+	mu      sync.Mutex // over what follows
+	names   map[uint32]string
+	numbers map[uint32]uint16
+	answers map[uint32]answer // by the number of the Watch, as long as somebody waits, or the interface is watched
+	current map[uint32]uint32 // the number of the last Watch of an interface that is not given up
+	left    map[uint32]int64  // since when an interface is not watched any more: what came later is not its
+	open    int               // interfaces that the capturing process watches
+	losses  capture.Losses
+	broken  error
 }
 
 func newStream(a *agent, config engine.Config, descriptors []int) (capturer, error) {
@@ -116,13 +159,13 @@ func newStream(a *agent, config engine.Config, descriptors []int) (capturer, err
 	}
 	s := &stream{
 		agent: a, pipeline: engine.NewPipeline(config, a.options.Workers, 0, a.output.Flow), ended: make(chan struct{}),
-		numbers: map[uint32]uint16{}, answered: map[uint32]answer{},
+		numbers: map[uint32]uint16{}, answers: map[uint32]answer{}, current: map[uint32]uint32{}, left: map[uint32]int64{},
 	}
 	s.reader = libpcap.NewReader(os.NewFile(uintptr(descriptors[0]), "libpcap's stream"), s.event)
 	return s, nil
 }
 
-// answer is what the capturing process has told of an interface.
+// answer is what the capturing process has told of a Watch.
 type answer struct {
 	given bool
 	err   *libpcap.Error // nil: it is watched
@@ -131,20 +174,32 @@ type answer struct {
 // event is told of interfaces: it is called within Read.
 func (s *stream) event(e libpcap.Event) {
 	s.mu.Lock()
-	if e.Err != nil && e.Err.Code == libpcap.CodeUnwatched {
-		delete(s.answered, e.Interface) // it may be watched again meanwhile, of which the next event tells
-		s.mu.Unlock()
+	defer s.mu.Unlock()
+	was := s.answers[e.Number]
+	s.answers[e.Number] = answer{true, e.Err}
+	if e.Err == nil {
+		s.open++
+		delete(s.left, e.Interface)
+		s.anyLeft.Store(len(s.left) > 0)
 		return
 	}
-	was := s.answered[e.Interface]
-	s.answered[e.Interface] = answer{true, e.Err}
-	s.mu.Unlock()
-	if e.Err == nil || e.Err.Code == libpcap.CodeGone {
-		return
+	isCurrent := s.current[e.Interface] == e.Number
+	if was.given && was.err == nil {
+		s.open--
+		if !isCurrent { // nobody waits any more
+			delete(s.answers, e.Number)
+		}
 	}
-	if was.given && was.err == nil || e.Err.Code == libpcap.CodeDown {
-		go s.agent.lost(e.Interface) // which may wait for one who waits for the next event
+	if was.given && isCurrent && e.Err.Code != libpcap.CodeUnwatched && e.Err.Code != libpcap.CodeGone {
+		go s.agent.lost(e.Interface, func() bool { return s.isLost(e.Interface, e.Number) }) // which may wait for one who waits for the next event
 	}
+}
+
+// isLost says whether the Watch with the number is still the interface's last one.
+func (s *stream) isLost(index, number uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current[index] == number
 }
 
 func (s *stream) start() error {
@@ -152,12 +207,9 @@ func (s *stream) start() error {
 	return nil
 }
 
-// idleEnd is for how long no frame may come of a capture that ends: the capturing process flushes every 20 ms. lastWords is how long it
-// may take then to say that its interfaces are not watched any more, and before each what was lost there.
-const (
-	idleEnd   = 100 * time.Millisecond
-	lastWords = 500 * time.Millisecond
-)
+// lastWords is how long the capturing process may take at the end to give what it has and say that its interfaces are not watched any
+// more, and before each what was lost there.
+const lastWords = 8 * time.Second
 
 func (s *stream) run() {
 	defer close(s.ended)
@@ -174,7 +226,7 @@ func (s *stream) run() {
 		if err != nil && !s.stopping.Load() {
 			s.broken = err
 		}
-		watched := s.watchedLocked()
+		open := s.open
 		s.mu.Unlock()
 		if err != nil {
 			return
@@ -182,25 +234,15 @@ func (s *stream) run() {
 		if isStopping && stopped.IsZero() {
 			stopped = now
 		}
-		if isStopping && (watched == 0 || now.Sub(stopped) > lastWords) {
+		if isStopping && (open == 0 || now.Sub(stopped) > lastWords) {
 			return
 		}
 	}
 }
 
-// watchedLocked is how many interfaces are watched, as the stream tells; with mu held.
-func (s *stream) watchedLocked() (n int) {
-	for _, a := range s.answered {
-		if a.given && a.err == nil {
-			n++
-		}
-	}
-	return n
-}
-
 // frame is the way of one frame into the pipeline.
 func (s *stream) frame(f *capture.Frame) {
-	if until := s.until.Load(); until > 0 && f.Time > until {
+	if until := s.until.Load(); until > 0 && f.Time > until || s.anyLeft.Load() && s.isLate(f) {
 		return
 	}
 	s.frames.Add(1)
@@ -228,30 +270,62 @@ func (s *stream) number(index uint32) uint16 {
 	return n
 }
 
-// answerTime is how long the capturing process is waited for that was told to watch an interface: it takes some ten milliseconds.
-const answerTime = 5 * time.Second
+// isLate says whether a frame came in by an interface that was not watched any more.
+func (s *stream) isLate(f *capture.Frame) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	since, ok := s.left[f.Interface]
+	return ok && f.Time > since
+}
+
+// answerTime is how long the capturing process is waited for that was told to watch an interface: it takes some ten milliseconds, on a
+// busy machine seconds.
+const answerTime = 30 * time.Second
 
 // watching waits until the interface is watched indeed, or can't be.
-func (s *stream) watching(index uint32, _ string, _ []int) error {
-	for end := time.Now().Add(answerTime); time.Now().Before(end) && !s.agent.isEnding(); time.Sleep(time.Millisecond) {
+func (s *stream) watching(index uint32, w *watched, _ []int) error {
+	s.mu.Lock()
+	s.current[index] = w.Number
+	s.mu.Unlock()
+	for end := time.Now().Add(answerTime); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		s.mu.Lock()
-		is := s.answered[index]
+		is := s.answers[w.Number]
 		s.mu.Unlock()
 		if is.given && is.err != nil {
 			return is.err
 		}
 		if is.given {
-			break
+			return nil
+		}
+		select {
+		case <-s.ended:
+			return errors.New("the capturing process has ended")
+		case <-s.agent.quit:
+			return errors.New("weir ends")
+		default:
 		}
 	}
-	return nil
+	return fmt.Errorf("the capturing process gave no answer for %v", answerTime)
 }
 
 func (s *stream) gone(index uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.answered, index)
+	number := s.current[index]
+	delete(s.current, index)
+	if is, ok := s.answers[number]; ok && is.err != nil { // else the answer that it has ended comes yet
+		delete(s.answers, number)
+	}
+	s.left[index] = capture.Now()
+	s.anyLeft.Store(true)
+	if len(s.left) > maxLeft { // those that came since are no more
+		clear(s.left)
+		s.left[index] = capture.Now()
+	}
 }
+
+// maxLeft bounds the interfaces that are remembered which are not watched any more.
+const maxLeft = 4096
 
 func (s *stream) setInterfaces(names map[uint32]string) {
 	s.mu.Lock()
@@ -260,24 +334,9 @@ func (s *stream) setInterfaces(names map[uint32]string) {
 	s.renamed.Store(true)
 }
 
-// drain reads what came until now: when an interface isn't watched any more, libpcap throws away what it has not handed over.
-func (s *stream) drain() {
-	const limit = time.Second
-	now := time.Now()
-	s.until.Store(now.UnixNano())
-	for frames := s.frames.Load(); time.Since(now) < limit; {
-		select {
-		case <-s.ended:
-			return
-		case <-time.After(idleEnd):
-		}
-		if n := s.frames.Load(); n != frames {
-			frames = n
-			continue
-		}
-		return
-	}
-}
+// drain has nothing taken that comes from now on. What came before, the capturing process gives before it says of each interface that it
+// is not watched any more.
+func (s *stream) drain() { s.until.Store(capture.Now()) }
 
 func (s *stream) stop() error {
 	s.stopping.Store(true)

@@ -34,11 +34,14 @@ func (a *agent) event(e topology.Event) {
 		a.links.Apply(e)
 		a.unwatch(e.Link.Index) // the kernel has taken what was attached
 	default:
+		isNamed := a.links[e.Link.Index].Name == e.Link.Name
 		a.links.Apply(e)
-		if name, ok := a.watched[e.Link.Index]; ok && name != e.Link.Name {
-			a.output.Log("%s is now %s", name, e.Link.Name)
-			a.watched[e.Link.Index] = e.Link.Name
+		if a.synced && !isNamed { // before the first frame that comes in by it
 			a.nameInterfaces()
+		}
+		if name, ok := a.watched[e.Link.Index]; ok && name != e.Link.Name {
+			a.watched[e.Link.Index] = e.Link.Name
+			a.output.Log("%s is now %s", name, e.Link.Name)
 		}
 	}
 	if a.synced {
@@ -49,7 +52,9 @@ func (a *agent) event(e topology.Event) {
 // match watches what matches and is not watched, and the other way round. A link that comes or goes can change others: a bridge's
 // ports are watched in it.
 func (a *agent) match(first bool) {
-	changed := first
+	if first {
+		a.nameInterfaces()
+	}
 	a.noteCarried()
 	defer a.noteCarried() // what has been watched till now
 	for _, l := range a.links.Sorted() {
@@ -60,19 +65,24 @@ func (a *agent) match(first bool) {
 		_, isWatched := a.watched[l.Index]
 		switch {
 		case matches && !isWatched:
-			err := a.watch(l)
+			passed, err := a.watch(l)
 			if err == nil {
-				changed = true
 				if on, twice := a.selection.Twice(l, a.links); twice {
 					a.output.Log("packets of %s are counted twice: %s, which is watched too, carries them", l.Name, on.Name)
 				}
 				if !first {
 					a.output.Log("watching %s", l.Name)
 				}
+				if passed > 0 && !first {
+					a.output.Log("some %d packets had passed by %s before that", passed, l.Name)
+				}
 				continue
 			}
 			switch {
-			case errors.Is(err, unix.ENETDOWN): // an event tells when it is up
+			case errors.Is(err, unix.ENETDOWN): // an event tells when it is up, or has told
+				if l.Up {
+					time.AfterFunc(retryAfter, a.matchAgain)
+				}
 				if first {
 					a.output.Log("%s is down: it will be watched when it is up", l.Name)
 				}
@@ -84,11 +94,7 @@ func (a *agent) match(first bool) {
 		case !matches && isWatched:
 			a.unwatch(l.Index)
 			a.output.Log("no longer watching %s", l.Name)
-			changed = true
 		}
-	}
-	if changed {
-		a.nameInterfaces()
 	}
 }
 
@@ -110,19 +116,24 @@ func (a *agent) nameInterfaces() {
 	a.capturer.setInterfaces(names)
 }
 
-// retryAfter is when an interface is tried again that was being watched: libpcap gives up when one goes down and has another name.
+// retryAfter is when an interface is tried again that was being watched, or was down.
 const retryAfter = 200 * time.Millisecond
 
-// lost is told of an interface that was being watched and isn't any more, though it may be there.
-func (a *agent) lost(index uint32) {
+// lost is told of an interface that isn't watched any more, though it may be there. still says whether that is so yet: it may be watched
+// anew meanwhile.
+func (a *agent) lost(index uint32, still func() bool) {
+	a.mu.Lock()
+	if still() {
+		a.unwatch(index)
+	}
+	a.mu.Unlock()
+	time.AfterFunc(retryAfter, a.matchAgain)
+}
+
+func (a *agent) matchAgain() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.unwatch(index)
-	time.AfterFunc(retryAfter, func() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.match(false)
-	})
+	a.match(false)
 }
 
 // refuseLocked ends the agent; with mu held.
@@ -134,24 +145,24 @@ func (a *agent) refuseLocked(err error) {
 	}
 }
 
-// watch has the helper watch a link.
-func (a *agent) watch(l topology.Link) error {
+// watch has the helper watch a link, by which some packets have passed already.
+func (a *agent) watch(l topology.Link) (passed uint64, err error) {
 	descriptors, payload, err := a.client.Watch(helper.Link{Index: l.Index, Name: l.Name, Promiscuous: a.options.Promiscuous})
 	if err != nil {
-		return fmt.Errorf("watch %s: %w", l.Name, err)
+		return 0, fmt.Errorf("watch %s: %w", l.Name, err)
 	}
 	var w watched
 	if err := json.Unmarshal(payload, &w); err != nil {
-		return fmt.Errorf("watch %s: %w", l.Name, err)
+		return 0, fmt.Errorf("watch %s: %w", l.Name, err)
 	}
-	if err := a.capturer.watching(l.Index, l.Name, descriptors); err != nil {
+	if err := a.capturer.watching(l.Index, &w, descriptors); err != nil {
 		_ = a.client.Unwatch(l.Index) // what keeps it from being watched is told
 		a.capturer.gone(l.Index)
-		return fmt.Errorf("watch %s: %w", l.Name, err)
+		return 0, fmt.Errorf("watch %s: %w", l.Name, err)
 	}
 	a.watched[l.Index] = l.Name
 	a.how = w.How
-	return nil
+	return w.Passed, nil
 }
 
 func (a *agent) unwatch(index uint32) {

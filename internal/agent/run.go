@@ -46,7 +46,7 @@ type capturer interface {
 	// run reads until stop, and returns when all flows have ended. The engine's totals are then final.
 	start() error
 	// watching is told of an interface that the helper watches now, with what it sent.
-	watching(ifindex uint32, name string, descriptors []int) error
+	watching(ifindex uint32, w *watched, descriptors []int) error
 	// gone is told of one that it doesn't watch any more.
 	gone(ifindex uint32)
 	// stop ends the reading: what is there is still read, and all flows end.

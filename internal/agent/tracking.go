@@ -3,10 +3,12 @@
 package agent
 
 import (
+	"encoding/json"
 	"errors"
 
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/helper"
+	"github.com/weirnet/weir/internal/topology"
 )
 
 // tracking adds to a backend the socket by which the kernel tells of its connections.
@@ -33,6 +35,21 @@ func (t *tracking) add(e *extras, s *setup) {
 		return
 	}
 	e.add(extraConntrack, t.socket.Descriptor())
+}
+
+// Watch adds to the backend's answer how many packets have passed by the interface.
+func (t *tracking) Watch(l helper.Link) ([]int, []byte, error) {
+	fds, payload, err := t.backend.Watch(l)
+	var w watched
+	if err != nil || json.Unmarshal(payload, &w) != nil { // of a link that is carried there is none
+		return fds, payload, err
+	}
+	if w.Passed, err = topology.Passed(l.Index); err == nil {
+		if all, err := json.Marshal(w); err == nil {
+			payload = all
+		}
+	}
+	return fds, payload, nil
 }
 
 // List is for the helper.

@@ -98,7 +98,7 @@ func newEBPF(a *agent, config engine.Config, s *setup, descriptors []int) (captu
 	return e, nil
 }
 
-func (*ebpf) watching(uint32, string, []int) error { return nil }
+func (*ebpf) watching(uint32, *watched, []int) error { return nil }
 
 func (*ebpf) gone(uint32) {}
 

@@ -318,13 +318,38 @@ func TestLossesAreCounted(t *testing.T) {
 		send(frame("192.0.2.1", "192.0.2.2", 900))
 	}
 	got += len(drain(t, s))
-	if err := s.Remove(b); err != nil {
+	if _, err := s.Remove(b); err != nil {
 		t.Fatal(err)
 	}
 	got += len(drain(t, s))
 	l = capture.Losses{}
 	if s.Losses(&l); uint64(got)+l.RingFull != 2*sent {
 		t.Errorf("%d sent, %d captured, %d lost, after the ring is gone", 2*sent, got, l.RingFull)
+	}
+}
+
+// TestRemove: what came before an interface was given up is handed out to the last frame, and nothing that came later.
+func TestRemove(t *testing.T) {
+	namespace(t)
+	a, b := veth(t, "a", "b")
+	s := sources(t, Config{Interface: b})[0]
+	send := sender(t, a)
+	const n = 20
+	for range n {
+		send(frame("192.0.2.1", "192.0.2.2", 10))
+	}
+	if _, err := s.Remove(b); err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		send(frame("192.0.2.1", "192.0.2.3", 10)) // the source has not read since
+	}
+	got := drain(t, s)
+	for end := time.Now().Add(30 * time.Second); len(s.rings) > 0 && time.Now().Before(end); {
+		got = append(got, drain(t, s)...)
+	}
+	if len(got) != n || len(s.rings) != 0 {
+		t.Errorf("%d frames, want %d; %d rings are left", len(got), n, len(s.rings))
 	}
 }
 
@@ -386,7 +411,7 @@ func TestChangesWhileReading(t *testing.T) {
 		case <-time.After(5 * time.Second):
 			t.Fatalf("round %d: the frame does not come", i)
 		}
-		if err := s.Remove(b); err != nil {
+		if _, err := s.Remove(b); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -508,7 +533,7 @@ func TestCloseWakes(t *testing.T) {
 	if err := s.Read(0, nil); !errors.Is(err, net.ErrClosed) {
 		t.Error(err)
 	}
-	if err := s.Remove(1); !errors.Is(err, net.ErrClosed) {
+	if _, err := s.Remove(1); !errors.Is(err, net.ErrClosed) {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {

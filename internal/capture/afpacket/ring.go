@@ -22,6 +22,8 @@ type Ring struct {
 	blockSize int
 	current   int // offset of the block that comes next
 	down      bool
+	leaves    bool  // it is to be closed
+	until     int64 // then, the wall clock's time after which frames are left out; 0: they are not
 
 	drops, freezes uint64
 }
@@ -40,6 +42,14 @@ func NewRing(fd int, ifindex uint32, g Geometry) (*Ring, error) {
 
 // read hands the frames of at most limit blocks to each, and gives the number of blocks.
 func (r *Ring) read(limit int, f *capture.Frame, each func(*capture.Frame)) (blocks int) {
+	if r.until != 0 {
+		all := each
+		each = func(f *capture.Frame) {
+			if f.Time <= r.until {
+				all(f)
+			}
+		}
+	}
 	for ; blocks < limit; blocks++ {
 		block := r.memory[r.current : r.current+r.blockSize : r.current+r.blockSize]
 		status := (*uint32)(unsafe.Pointer(&block[blockStatus]))

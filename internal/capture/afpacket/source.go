@@ -40,6 +40,8 @@ type Source struct {
 	mu     sync.Mutex // held while rings are used
 	rings  []*Ring
 	anyOff bool // a ring's interface is down
+	leaves int  // rings that are to be closed
+	turns  int  // reads since Drain
 	idle   int  // reads in a row without a frame
 	drops  uint64
 	freeze uint64
@@ -55,6 +57,8 @@ type Source struct {
 type change struct {
 	ring *Ring
 	gone uint32
+	at   int64         // wall clock
+	done chan struct{} // closed when nothing is counted any more
 }
 
 var _ capture.Source = (*Source)(nil)
@@ -84,8 +88,15 @@ func NewSource(counted bool) (*Source, error) {
 // Add hands a ring to the source, from the next Read on. The source closes it. After Close it is closed at once.
 func (s *Source) Add(r *Ring) error { return s.enqueue(change{ring: r}) }
 
-// Remove gives up the rings of an interface: the next Read hands out what is complete in them and closes them.
-func (s *Source) Remove(ifindex uint32) error { return s.enqueue(change{gone: ifindex}) }
+// Remove gives up the rings of an interface: what came till now is handed out, also from the block that isn't full yet, and nothing that
+// comes later. done is closed when nothing more is counted: where the kernel counts, that takes until the next Read.
+func (s *Source) Remove(ifindex uint32) (done <-chan struct{}, err error) {
+	c := change{gone: ifindex, at: time.Now().UnixNano(), done: make(chan struct{})}
+	if s.frame.Flow.Slot == capture.NotCounted { // by their times later frames are left out
+		close(c.done)
+	}
+	return c.done, s.enqueue(c)
+}
 
 func (s *Source) enqueue(c change) error {
 	s.queueMu.Lock()
@@ -124,18 +135,22 @@ func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 			return err
 		}
 	}
+	if s.leaves > 0 {
+		s.leave(each)
+	}
 	if s.drained.Load() {
-		const turns = 256 // more than a ring has blocks: what goes on coming is not waited for
-		for range turns {
-			if s.walk(each) == 0 {
-				break
-			}
+		const most = 256 // more than a ring has blocks: what goes on coming is not waited for
+		if s.turns++; s.turns <= most && s.walk(each) > 0 {
+			return nil
 		}
 		return net.ErrClosed
 	}
 	if s.walk(each) > 0 {
 		s.idle = 0
 		return nil
+	}
+	if s.leaves > 0 {
+		timeout = min(timeout, gathered)
 	}
 	if err := s.wait(timeout); err != nil {
 		return err
@@ -213,13 +228,19 @@ func (s *Source) napOnce(timeout time.Duration) (int, error) {
 	return 0, errno
 }
 
-// look asks every ring after its interface, and takes out those that ended.
+// look asks every ring after its interface, and has those leave that ended.
 func (s *Source) look() {
 	s.anyOff = false
 	kept := s.rings[:0]
 	for _, r := range s.rings {
+		if r.leaves {
+			kept = append(kept, r)
+			continue
+		}
 		if err := r.state(); err != nil {
-			s.drop(r)
+			r.leaves, r.until = true, time.Now().UnixNano()
+			s.leaves++
+			kept = append(kept, r)
 			if s.Ended != nil {
 				s.Ended(r.Interface, err)
 			}
@@ -242,7 +263,7 @@ func (s *Source) apply(each func(*capture.Frame)) error {
 	var errs []error
 	for _, c := range queue {
 		if c.ring == nil {
-			s.remove(c.gone, each)
+			s.remove(&c, each)
 			continue
 		}
 		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.ring.fd)}
@@ -255,15 +276,39 @@ func (s *Source) apply(each func(*capture.Frame)) error {
 	return errors.Join(errs...)
 }
 
-func (s *Source) remove(ifindex uint32, each func(*capture.Frame)) {
+// remove has an interface's rings leave. Where the kernel counts what a socket gets, and it still gets something, they are closed at once.
+func (s *Source) remove(c *change, each func(*capture.Frame)) {
+	for _, r := range s.rings {
+		if r.Interface != c.gone || r.leaves {
+			continue
+		}
+		r.leaves, r.until = true, c.at
+		s.leaves++
+		if s.frame.Flow.Slot != capture.NotCounted && r.state() == nil {
+			r.until = 0
+		}
+	}
+	s.leave(each)
+	if s.frame.Flow.Slot != capture.NotCounted {
+		close(c.done)
+	}
+}
+
+// gathered is how long the kernel may take to hand over a block that isn't full.
+const gathered = 3 * DefaultRetire * time.Millisecond
+
+// leave closes the rings that leave and have nothing more to give.
+func (s *Source) leave(each func(*capture.Frame)) {
+	now := time.Now()
 	kept := s.rings[:0]
 	for _, r := range s.rings {
-		if r.Interface != ifindex {
+		if !r.leaves || now.Before(time.Unix(0, r.until).Add(gathered)) {
 			kept = append(kept, r)
 			continue
 		}
 		r.read(len(r.memory)/r.blockSize, &s.frame, s.times.Wrap(each))
 		s.drop(r)
+		s.leaves--
 	}
 	clear(s.rings[len(kept):])
 	s.rings = kept
@@ -328,6 +373,8 @@ func (s *Source) Close() error {
 	for _, c := range s.queue {
 		if c.ring != nil {
 			err = errors.Join(err, c.ring.Close())
+		} else if s.frame.Flow.Slot != capture.NotCounted {
+			close(c.done)
 		}
 	}
 	// The kernel waits for its other CPUs whenever a packet socket is closed, some 10 ms: they are closed all at once.

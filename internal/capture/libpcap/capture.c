@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,9 +93,9 @@ static void append(struct weir_capture *c, const struct weir_record *record, con
 	c->used += sizeof(*record) + record->length;
 }
 
-int weir_append(struct weir_capture *c, int kind, int link, uint32_t interface, uint32_t code, const void *payload, size_t length)
+int weir_append(struct weir_capture *c, int kind, int link, uint32_t interface, uint32_t code, int64_t number, const void *payload, size_t length)
 {
-	struct weir_record record = { (uint32_t)length, (uint16_t)kind, (uint16_t)link, interface, code, 0 };
+	struct weir_record record = { (uint32_t)length, (uint16_t)kind, (uint16_t)link, interface, code, number };
 	if (length > WEIR_TEXT || BUFFER_BYTES - c->used < sizeof(record) + length)
 		return 0;
 	append(c, &record, payload);
@@ -115,6 +117,8 @@ static void on_frame(u_char *user, const struct pcap_pkthdr *header, const u_cha
 		// With nanoseconds asked for, libpcap puts them where the microseconds are otherwise.
 		.time = (int64_t)header->ts.tv_sec * 1000000000 + (int64_t)header->ts.tv_usec * (h->nanoseconds ? 1 : 1000),
 	};
+	if (record.time < h->since || (h->has_program && !pcap_offline_filter(&h->program, header, data)))
+		return;
 	append(c, &record, data);
 }
 
@@ -126,16 +130,94 @@ static int fail(pcap_t *p, int status, char *text)
 	return status;
 }
 
-static int set_filter(pcap_t *p, const char *filter, char *text)
+// compile is for the frame as libpcap hands it out, a VLAN's tag in its place: on a live handle it would be for the kernel's eyes.
+static int compile(struct weir_capture *c, struct weir_handle *h, const char *filter, char *text)
 {
+	if (h->has_program || filter == NULL)
+		return 0;
+	pcap_t *dead = pcap_open_dead(h->datalink, (int)c->snap);
+	if (dead == NULL)
+		return fail(h->pcap, PCAP_ERROR, text);
+	int status = pcap_compile(dead, &h->program, filter, 1, PCAP_NETMASK_UNKNOWN);
+	if (status != 0)
+		fail(dead, PCAP_ERROR, text);
+	else
+		h->has_program = 1;
+	pcap_close(dead);
+	return status == 0 ? 0 : WEIR_OPEN_FILTER;
+}
+
+static void forget_program(struct weir_handle *h)
+{
+	if (h->has_program)
+		pcap_freecode(&h->program);
+	h->has_program = 0;
+}
+
+static int attach(const struct weir_handle *h, struct sock_filter *code, unsigned short length)
+{
+	struct sock_fprog program = { length, code };
+	return setsockopt(h->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+// keep_out has the kernel keep out what goes out: all of it, or with once what was seen where it came in. What the kernel keeps out
+// takes no room in its buffer, and is not among what was lost. It returns 0 where that is not possible.
+static int keep_out(const struct weir_capture *c, struct weir_handle *h, const struct weir_settings *settings)
+{
+	struct sock_filter no_outgoing[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, c->snap),
+	};
+	if (settings->once >= 0 && !h->is_loopback)
+		return setsockopt(h->fd, SOL_SOCKET, SO_ATTACH_BPF, &settings->once, sizeof(settings->once)) == 0;
+	return attach(h, no_outgoing, sizeof(no_outgoing) / sizeof(no_outgoing[0])) == 0;
+}
+
+// users_filter has the kernel apply the user's filter and no other.
+static int users_filter(const struct weir_capture *c, struct weir_handle *h, const struct weir_settings *settings, char *text)
+{
+	struct sock_filter all[] = { BPF_STMT(BPF_RET | BPF_K, c->snap) };
 	struct bpf_program program;
-	if (pcap_compile(p, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
-		fail(p, PCAP_ERROR, text);
+	forget_program(h);
+	if (settings->filter == NULL) {
+		(void)attach(h, all, 1); // on a new handle there is no other, and nothing to do
+		return 0;
+	}
+	if (pcap_compile(h->pcap, &program, settings->filter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+		fail(h->pcap, PCAP_ERROR, text);
 		return WEIR_OPEN_FILTER;
 	}
-	int status = pcap_setfilter(p, &program);
+	int status = pcap_setfilter(h->pcap, &program);
 	pcap_freecode(&program);
-	return status == 0 ? 0 : fail(p, status, text);
+	return status == 0 ? 0 : fail(h->pcap, status, text);
+}
+
+// weir_filter puts a handle's filters in force.
+int weir_filter(struct weir_capture *c, int which, const struct weir_settings *settings, char *text)
+{
+	struct weir_handle *h = &c->handles[which];
+	int status;
+	if (settings->once < 0 && !settings->only_in && !h->is_loopback)
+		return users_filter(c, h, settings, text);
+	if (keep_out(c, h, settings))
+		return compile(c, h, settings->filter, text);
+	if ((status = users_filter(c, h, settings, text)) != 0)
+		return status;
+	return (status = pcap_setdirection(h->pcap, PCAP_D_IN)) == 0 ? 0 : fail(h->pcap, status, text);
+}
+
+// weir_is_bound says whether a handle's interface is still there: when it goes, the kernel takes its sockets off, whatever may have its
+// name or its index afterwards.
+int weir_is_bound(const struct weir_handle *h)
+{
+	struct sockaddr_ll name = { 0 };
+	socklen_t length = sizeof(name);
+	char unused[IF_NAMESIZE];
+	if (getsockname(h->fd, (struct sockaddr *)&name, &length) == 0 && name.sll_family == AF_PACKET)
+		return name.sll_ifindex == (int)h->interface;
+	return weir_name(h->interface, unused);
 }
 
 static int activate(struct weir_capture *c, pcap_t *p, const struct weir_settings *settings, char *text)
@@ -147,10 +229,6 @@ static int activate(struct weir_capture *c, pcap_t *p, const struct weir_setting
 	pcap_set_tstamp_precision(p, PCAP_TSTAMP_PRECISION_NANO); // where it can't, microseconds stay
 	int status = pcap_activate(p);
 	if (status < 0) // above 0 are warnings
-		return fail(p, status, text);
-	if (settings->filter != NULL && (status = set_filter(p, settings->filter, text)) != 0)
-		return status;
-	if (settings->only_in && (status = pcap_setdirection(p, PCAP_D_IN)) != 0)
 		return fail(p, status, text);
 	char error[PCAP_ERRBUF_SIZE] = "";
 	if (pcap_setnonblock(p, 1, error) != 0 || pcap_get_selectable_fd(p) < 0) {
@@ -178,17 +256,30 @@ int weir_open(struct weir_capture *c, const char *name, const struct weir_settin
 		pcap_close(p);
 		return status;
 	}
-	c->handles[c->count++] = (struct weir_handle){
+	struct weir_handle *h = &c->handles[c->count++];
+	*h = (struct weir_handle){
 		.pcap = p,
 		.fd = pcap_get_selectable_fd(p),
 		.datalink = pcap_datalink(p),
 		.nanoseconds = pcap_get_tstamp_precision(p) == PCAP_TSTAMP_PRECISION_NANO,
 	};
+	struct ifreq flags = { 0 };
+	snprintf(flags.ifr_name, sizeof(flags.ifr_name), "%s", name);
+	h->is_loopback = ioctl(h->fd, SIOCGIFFLAGS, &flags) == 0 && (flags.ifr_flags & IFF_LOOPBACK);
+	status = weir_filter(c, c->count - 1, settings, text);
+	if (status != 0) {
+		weir_close(c, c->count - 1);
+		return status;
+	}
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	h->since = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	return 0;
 }
 
 void weir_close(struct weir_capture *c, int which)
 {
+	forget_program(&c->handles[which]);
 	pcap_close(c->handles[which].pcap);
 	c->handles[which] = c->handles[--c->count];
 }
@@ -245,6 +336,7 @@ static int serve(struct weir_capture *c, int sweep, int *which)
 			*which = at;
 			return -1;
 		}
+		c->current->failures = 0;
 	}
 	c->next++;
 	return 0;
@@ -329,6 +421,26 @@ static void refuse_all(const struct weir_handle *h)
 	struct sock_fprog program = { 1, &none };
 	// Where it is no packet socket, and this fails, frames go on to come, and weir_drain ends by its deadline.
 	(void)setsockopt(h->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+// weir_leave has a handle give no frame that comes from now on; what the kernel has gathered it gives till weir_finish.
+void weir_leave(struct weir_capture *c, int which)
+{
+	refuse_all(&c->handles[which]);
+	c->handles[which].leaves = weir_now() + GATHERED_WITHIN * MILLISECOND;
+}
+
+// weir_finish takes a leaving handle's last frames. It returns 0 where there is no room for all.
+int weir_finish(struct weir_capture *c, int which)
+{
+	c->current = &c->handles[which];
+	for (;;) {
+		size_t room = frame_room(c);
+		if (room == 0)
+			return 0;
+		if (pcap_dispatch(c->current->pcap, (int)room, on_frame, (u_char *)c) <= 0)
+			return 1;
+	}
 }
 
 // take_all takes and writes what each handle has. It returns 0 where that wasn't done by the deadline.

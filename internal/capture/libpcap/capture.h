@@ -21,7 +21,7 @@ struct weir_record {
 	uint16_t link;
 	uint32_t interface;
 	uint32_t wire_or_code;
-	int64_t time;
+	int64_t time; // frame: when it came; watching, ended: the number of the command
 };
 
 struct weir_handle {
@@ -31,6 +31,12 @@ struct weir_handle {
 	int datalink; // DLT_ value
 	uint16_t link; // LINKTYPE_ value
 	int nanoseconds;
+	uint32_t number; // of the command that opened it
+	int is_loopback;
+	int64_t since; // wall clock; frames before are not told, since not all of them passed the filter
+	struct bpf_program program; // the user's filter, where the kernel has another one
+	int has_program, failures;
+	int64_t leaves; // monotonic time at which it is closed, 0: it stays
 	u_int dropped, interface_dropped; // as told last
 };
 
@@ -50,7 +56,9 @@ struct weir_capture {
 
 struct weir_settings {
 	const char *filter; // NULL: none
-	int promiscuous, buffer_bytes, only_in;
+	int promiscuous, buffer_bytes;
+	int once; // an eBPF socket filter that keeps out what was seen where it came in, or -1
+	int only_in; // else only what comes in is told
 };
 
 // Why weir_run returned.
@@ -64,9 +72,13 @@ void weir_free(struct weir_capture *c);
 int64_t weir_now(void);
 int weir_name(uint32_t index, char name[IF_NAMESIZE]);
 int weir_has_room(const struct weir_capture *c);
-int weir_append(struct weir_capture *c, int kind, int link, uint32_t interface, uint32_t code, const void *payload,
-		size_t length);
+int weir_append(struct weir_capture *c, int kind, int link, uint32_t interface, uint32_t code, int64_t number,
+		const void *payload, size_t length);
 int weir_open(struct weir_capture *c, const char *name, const struct weir_settings *settings, char *text);
+int weir_filter(struct weir_capture *c, int which, const struct weir_settings *settings, char *text);
+int weir_is_bound(const struct weir_handle *h);
+void weir_leave(struct weir_capture *c, int which);
+int weir_finish(struct weir_capture *c, int which);
 void weir_close(struct weir_capture *c, int which);
 int weir_losses(struct weir_capture *c, int which, uint64_t losses[2]);
 int weir_run(struct weir_capture *c, int64_t deadline, int *which);

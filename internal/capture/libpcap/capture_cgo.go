@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"runtime"
@@ -32,6 +33,7 @@ const Built = true
 const (
 	lossInterval = time.Second
 	byeTimeout   = time.Second // how long the last bytes may wait for the reader
+	finishAgain  = 10 * time.Millisecond
 )
 
 // process is the state of Capture.
@@ -40,6 +42,14 @@ type process struct {
 	settings C.struct_weir_settings
 	text     *C.char
 	control  int
+	noted    int               // the map of interfaces of which what comes in is seen, or -1
+	leaving  map[uint32]ending // by the number of the command that opened the handle
+}
+
+// ending is what becomes of a handle that leaves.
+type ending struct {
+	code Code
+	text string
 }
 
 // Capture is the capturing process: it reads its configuration and then commands from config, and writes the stream to out, both
@@ -66,13 +76,14 @@ func Capture(config, out *os.File) error {
 		return errors.New("libpcap: no memory")
 	}
 	defer C.weir_free(c)
-	p := &process{c: c, control: control, text: (*C.char)(C.calloc(1, C.WEIR_TEXT))}
+	p := &process{c: c, control: control, noted: -1, leaving: map[uint32]ending{}, text: (*C.char)(C.calloc(1, C.WEIR_TEXT))}
 	defer C.free(unsafe.Pointer(p.text))
 	p.settings.buffer_bytes = C.int(settings.BufferBytes)
-	if settings.Direction == DirectionIn {
-		p.settings.only_in = 1
+	p.settings.once = -1
+	if settings.Once {
+		p.settings.once, p.noted = onceProgram, onceMap
 	}
-	p.append(kindHello, 0, 0, 0, []byte(C.GoString(C.pcap_lib_version())))
+	p.append(kindHello, 0, 0, 0, 0, []byte(C.GoString(C.pcap_lib_version())))
 	if settings.Filter != "" {
 		p.settings.filter = C.CString(settings.Filter)
 		defer C.free(unsafe.Pointer(p.settings.filter))
@@ -89,8 +100,12 @@ func (p *process) run() error {
 	for {
 		var which C.int
 		var err error
-		switch C.weir_run(p.c, next, &which) {
+		switch C.weir_run(p.c, min(next, p.nextLeaves()), &which) {
 		case C.WEIR_DEADLINE:
+			p.finish()
+			if C.weir_now() < next {
+				break
+			}
 			if C.weir_has_room(p.c) != 0 {
 				p.lossesOfAll()
 				p.vanished()
@@ -132,13 +147,13 @@ func (p *process) command() error {
 		}
 		have += n
 	}
-	index := binary.NativeEndian.Uint32(b[4:])
+	index, number := binary.NativeEndian.Uint32(b[4:]), binary.NativeEndian.Uint32(b[8:])
 	switch b[0] {
 	case commandWatch:
-		p.watch(index, b[1]&commandPromiscuous != 0)
+		p.watch(index, number, b[1]&commandPromiscuous != 0)
 	case commandUnwatch:
 		if which := p.find(index); which >= 0 {
-			p.end(which, CodeUnwatched, "not watched any more")
+			p.leave(which, CodeUnwatched, "not watched any more")
 		}
 	default:
 		return fmt.Errorf("command %d is unknown", b[0])
@@ -148,20 +163,22 @@ func (p *process) command() error {
 
 func (p *process) find(index uint32) int {
 	for i := range int(p.c.count) {
-		if uint32(p.c.handles[i]._interface) == index {
+		if uint32(p.c.handles[i]._interface) == index && p.c.handles[i].leaves == 0 {
 			return i
 		}
 	}
 	return -1
 }
 
-func (p *process) watch(index uint32, promiscuous bool) {
+func (p *process) watch(index, number uint32, promiscuous bool) {
+	refuse := func(code Code, text string) { p.append(kindEnded, 0, index, code, number, []byte(text)) }
 	if p.find(index) >= 0 {
+		refuse(CodeOther, "it is watched already")
 		return
 	}
 	var name [C.IF_NAMESIZE]C.char
 	if C.weir_name(C.uint32_t(index), &name[0]) == 0 || C.GoString(&name[0]) == "any" { // to libpcap that means every interface
-		p.append(kindEnded, 0, index, CodeNoDevice, []byte("no such interface"))
+		refuse(CodeNoDevice, "no such interface")
 		return
 	}
 	p.settings.promiscuous = 0
@@ -173,18 +190,61 @@ func (p *process) watch(index uint32, promiscuous bool) {
 		if code == CodeNoRight { // libpcap says it with a plain errno here and there
 			text = "no right to capture, CAP_NET_RAW is missing: " + text
 		}
-		p.append(kindEnded, 0, index, code, []byte(text))
+		refuse(code, text)
 		return
 	}
 	h := &p.c.handles[p.c.count-1]
 	h._interface = C.uint32_t(index)
+	h.number = C.uint32_t(number)
 	h.link = C.uint16_t(linkType(h.datalink))
 	// libpcap opens by name: a rename in between may have given us another interface.
-	if C.if_nametoindex(&name[0]) != C.uint(index) {
-		p.end(int(p.c.count)-1, CodeNoDevice, "the interface was renamed while it was opened")
+	if C.weir_is_bound(h) == 0 {
+		C.weir_close(p.c, p.c.count-1)
+		refuse(CodeNoDevice, "the interface was renamed while it was opened")
 		return
 	}
-	p.append(kindWatching, int(h.link), index, 0, nil)
+	p.note(index, true)
+	p.direct()
+	p.append(kindWatching, int(h.link), index, 0, number, nil)
+}
+
+// note says whether what an interface receives is seen there, and need not be where it goes out.
+func (p *process) note(index uint32, isSeen bool) {
+	if p.noted < 0 {
+		return
+	}
+	// Where it fails, packets are rather counted twice than not at all.
+	if isSeen {
+		_ = putInMap(p.noted, index)
+	} else {
+		_ = deleteFromMap(p.noted, index)
+	}
+}
+
+// direct has all handles give only what comes in while there are more than one, where nothing better tells forwarded packets.
+func (p *process) direct() {
+	n := 0
+	for i := range int(p.c.count) {
+		if p.c.handles[i].leaves == 0 {
+			n++
+		}
+	}
+	onlyIn := C.int(0)
+	if n > 1 {
+		onlyIn = 1
+	}
+	if p.noted >= 0 || p.settings.only_in == onlyIn {
+		return
+	}
+	p.settings.only_in = onlyIn
+	for i := int(p.c.count) - 1; i >= 0; i-- {
+		if p.c.handles[i].leaves != 0 {
+			continue
+		}
+		if C.weir_filter(p.c, C.int(i), &p.settings, p.text) != 0 {
+			p.leave(i, CodeOther, C.GoString(p.text))
+		}
+	}
 }
 
 func openCode(status C.int) Code {
@@ -219,36 +279,72 @@ func linkType(dlt C.int) int {
 	return int(dlt)
 }
 
-func exists(index uint32) bool {
-	var name [C.IF_NAMESIZE]C.char
-	return C.weir_name(C.uint32_t(index), &name[0]) != 0
-}
+// maxFailures is how often a handle may fail in a row whose interface is there. libpcap fails when it finds an interface down that has
+// another name; the socket goes on when it is up.
+const maxFailures = 50
 
 // failed ends a handle that gives no more frames.
 func (p *process) failed(which int) {
 	h := &p.c.handles[which]
 	text := C.GoString(C.pcap_geterr(h.pcap))
-	if !exists(uint32(h._interface)) {
-		p.end(which, CodeGone, "the interface has vanished: "+text)
-		return
-	}
-	p.end(which, CodeOther, text)
-}
-
-// vanished ends the handles of interfaces that are no more. libpcap tells of most by itself, and sooner.
-func (p *process) vanished() {
-	for i := int(p.c.count) - 1; i >= 0 && C.weir_has_room(p.c) != 0; i-- {
-		if !exists(uint32(p.c.handles[i]._interface)) {
-			p.end(i, CodeGone, "the interface has vanished")
+	switch {
+	case h.leaves != 0: // what has gone wrong is told already
+	case C.weir_is_bound(h) == 0:
+		p.leave(which, CodeGone, "the interface has vanished: "+text)
+	default:
+		if h.failures++; h.failures > maxFailures {
+			p.leave(which, CodeOther, text)
 		}
 	}
 }
 
-func (p *process) end(which int, code Code, text string) {
-	index := uint32(p.c.handles[which]._interface)
-	p.losses(which)
-	C.weir_close(p.c, C.int(which))
-	p.append(kindEnded, 0, index, code, []byte(text))
+// vanished ends the handles of interfaces that are no more. libpcap tells of most by itself, and sooner.
+func (p *process) vanished() {
+	for i := int(p.c.count) - 1; i >= 0; i-- {
+		if h := &p.c.handles[i]; h.leaves == 0 && C.weir_is_bound(h) == 0 {
+			p.leave(i, CodeGone, "the interface has vanished")
+		}
+	}
+}
+
+// leave ends a handle, which gives its last frames first.
+func (p *process) leave(which int, code Code, text string) {
+	h := &p.c.handles[which]
+	C.weir_leave(p.c, C.int(which))
+	p.leaving[uint32(h.number)] = ending{code, text}
+	p.note(uint32(h._interface), false)
+	p.direct()
+}
+
+// nextLeaves is when the next handle that leaves can be closed.
+func (p *process) nextLeaves() C.int64_t {
+	next := C.int64_t(math.MaxInt64)
+	for i := range int(p.c.count) {
+		if at := p.c.handles[i].leaves; at != 0 {
+			next = min(next, at)
+		}
+	}
+	return next
+}
+
+// finish closes the handles that have left. One whose last frames the stream has no room for has to wait.
+func (p *process) finish() {
+	for i := int(p.c.count) - 1; i >= 0; i-- {
+		h := &p.c.handles[i]
+		if h.leaves == 0 || h.leaves > C.weir_now() {
+			continue
+		}
+		if C.weir_finish(p.c, C.int(i)) == 0 || C.weir_has_room(p.c) == 0 {
+			h.leaves = p.deadline(finishAgain)
+			continue
+		}
+		number, index := uint32(h.number), uint32(h._interface)
+		e := p.leaving[number]
+		delete(p.leaving, number)
+		p.losses(i)
+		C.weir_close(p.c, C.int(i))
+		p.append(kindEnded, 0, index, e.code, number, []byte(e.text))
+	}
 }
 
 func (p *process) lossesOfAll() {
@@ -264,18 +360,18 @@ func (p *process) losses(which int) {
 	}
 	payload := binary.NativeEndian.AppendUint64(nil, uint64(lost[0]))
 	payload = binary.NativeEndian.AppendUint64(payload, uint64(lost[1]))
-	p.append(kindLoss, 0, uint32(p.c.handles[which]._interface), 0, payload)
+	p.append(kindLoss, 0, uint32(p.c.handles[which]._interface), 0, 0, payload)
 }
 
-func (p *process) append(kind, link int, index uint32, code Code, payload []byte) {
+func (p *process) append(kind, link int, index uint32, code Code, number uint32, payload []byte) {
 	payload = payload[:min(len(payload), maxTextBytes)]
-	C.weir_append(p.c, C.int(kind), C.int(link), C.uint32_t(index), C.uint32_t(code),
+	C.weir_append(p.c, C.int(kind), C.int(link), C.uint32_t(index), C.uint32_t(code), C.int64_t(number),
 		unsafe.Pointer(unsafe.SliceData(payload)), C.size_t(len(payload)))
 }
 
 // fail ends the process with a failure.
 func (p *process) fail(code Code, text string) error {
-	p.append(kindFailed, 0, 0, code, []byte(text))
+	p.append(kindFailed, 0, 0, code, 0, []byte(text))
 	C.weir_flush(p.c, p.deadline(byeTimeout))
 	return &Error{code, 0, text}
 }
@@ -287,7 +383,7 @@ func (p *process) bye() error {
 		return nil // nobody reads: the farewell would have to wait as well
 	}
 	p.lossesOfAll()
-	p.append(kindBye, 0, 0, 0, nil)
+	p.append(kindBye, 0, 0, 0, 0, nil)
 	C.weir_flush(p.c, until)
 	return nil
 }

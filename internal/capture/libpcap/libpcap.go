@@ -6,17 +6,14 @@
 //
 // # What is counted how often
 //
-// libpcap tells of a packet on an interface, not where it came in. On a gateway that is watched on both sides, a forwarded packet
-// comes in on one interface and goes out on the other:
+// On a gateway that is watched on both sides, a forwarded packet comes in on one interface and goes out on the other. It is counted
+// where it comes in:
 //
-//   - DirectionInOut (default) hands over both. Nothing is missed, but what is forwarded is seen twice (behind NAT as two flows
-//     with different addresses). Watch one side only, the LAN's say, and each packet is seen once, except what the gateway itself
-//     exchanges with the other side, which isn't seen.
-//   - DirectionIn hands over only what came in from the link. With every interface watched, each forwarded packet is seen once,
-//     with its addresses before source NAT (after it in the answers). What the host itself sends is lost: of the host's own
-//     connections only the peer's half is seen. With one interface watched, only one half of every connection is seen.
+//   - With Once, the kernel keeps out what was received by an interface that is watched, and what the machine itself sends is counted.
+//   - Without it (the kernel has no eBPF to give), only what comes in is told as long as more than one interface is watched: what the
+//     machine itself sends is not counted then. With one interface, all of both directions is.
 //
-// libpcap drops the outgoing copies on the loopback interface by itself.
+// Either is a filter in the kernel, so that what it keeps out is not among the packets lost.
 package libpcap
 
 import (
@@ -33,15 +30,6 @@ import (
 
 // ErrNotBuilt is returned where the program was built without libpcap.
 var ErrNotBuilt = errors.New("this weir was built without libpcap; build with -tags libpcap or use --mode afpacket")
-
-// Direction says which packets of an interface are wanted.
-type Direction string
-
-// The two directions; the package's comment says what each loses.
-const (
-	DirectionInOut Direction = "inout"
-	DirectionIn    Direction = "in"
-)
 
 // Defaults and bounds of Config.
 const (
@@ -62,9 +50,15 @@ type Config struct {
 	SnapLength int `json:"snap_length,omitempty"`
 	// BufferBytes is the size of the kernel's buffer for each interface; 0 means DefaultBufferBytes.
 	BufferBytes int `json:"buffer_bytes,omitempty"`
-	// Direction: empty means DirectionInOut.
-	Direction Direction `json:"direction,omitempty"`
+	// Once says that the capturing process has, as descriptors onceProgram and onceMap, afpacket's program of that name and its map.
+	Once bool `json:"once,omitempty"`
 }
+
+// Descriptors of a capturing process: what exec.Cmd.ExtraFiles holds comes after the standard ones.
+const (
+	onceProgram = 3
+	onceMap     = 4
+)
 
 // complete puts defaults in and checks the bounds.
 func (c Config) complete() (Config, error) {
@@ -74,16 +68,11 @@ func (c Config) complete() (Config, error) {
 	if c.BufferBytes == 0 {
 		c.BufferBytes = DefaultBufferBytes
 	}
-	if c.Direction == "" {
-		c.Direction = DirectionInOut
-	}
 	switch {
 	case c.SnapLength < MinSnapLength || c.SnapLength > MaxSnapLength:
 		return c, fmt.Errorf("libpcap: snap length %d, want %d to %d", c.SnapLength, MinSnapLength, MaxSnapLength)
 	case c.BufferBytes < minBufferBytes || c.BufferBytes > maxBufferBytes:
 		return c, fmt.Errorf("libpcap: buffer of %d bytes, want %d to %d", c.BufferBytes, minBufferBytes, maxBufferBytes)
-	case c.Direction != DirectionInOut && c.Direction != DirectionIn:
-		return c, fmt.Errorf("libpcap: direction %q, want %q or %q", c.Direction, DirectionInOut, DirectionIn)
 	}
 	return c, nil
 }
@@ -120,9 +109,10 @@ func readConfig(r io.Reader) (c Config, err error) {
 	return c.complete()
 }
 
-// A command is commandBytes long: what, flags, two zero bytes, the interface's index. Shorter than PIPE_BUF, it is written whole.
+// A command is commandBytes long: what, flags, two zero bytes, the interface's index, the command's number. Shorter than PIPE_BUF, it is
+// written whole.
 const (
-	commandBytes       = 8
+	commandBytes       = 12
 	commandWatch       = 1
 	commandUnwatch     = 2
 	commandPromiscuous = 1 // flag of commandWatch
@@ -131,25 +121,25 @@ const (
 // Control commands a capturing process. Its methods can be called by several goroutines. The answers come in the stream: see Event.
 type Control struct{ File *os.File }
 
-func (c Control) command(what, flags byte, index uint32) error {
-	_, err := c.File.Write(binary.NativeEndian.AppendUint32([]byte{what, flags, 0, 0}, index))
-	if err != nil {
+func (c Control) command(what, flags byte, index, number uint32) error {
+	b := binary.NativeEndian.AppendUint32([]byte{what, flags, 0, 0}, index)
+	if _, err := c.File.Write(binary.NativeEndian.AppendUint32(b, number)); err != nil {
 		return fmt.Errorf("libpcap: command to the capturing process: %w", err)
 	}
 	return nil
 }
 
-// Watch asks for the frames of an interface. An interface that is watched already stays as it is.
-func (c Control) Watch(index uint32, promiscuous bool) error {
+// Watch asks for the frames of an interface. The events that answer have the number.
+func (c Control) Watch(index, number uint32, promiscuous bool) error {
 	var flags byte
 	if promiscuous {
 		flags = commandPromiscuous
 	}
-	return c.command(commandWatch, flags, index)
+	return c.command(commandWatch, flags, index, number)
 }
 
-// Unwatch ends Watch; of an interface that isn't watched it does nothing.
-func (c Control) Unwatch(index uint32) error { return c.command(commandUnwatch, 0, index) }
+// Unwatch ends Watch, when what has come until then is in the stream; of an interface that isn't watched it does nothing.
+func (c Control) Unwatch(index uint32) error { return c.command(commandUnwatch, 0, index, 0) }
 
 // Stop ends the capturing process: it sends what it has, the last losses and a farewell. The process ends when the last copy of
 // the control pipe's end is closed, so whoever passes it on to another process has to close its own.

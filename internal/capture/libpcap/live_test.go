@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/capture"
+	"github.com/weirnet/weir/internal/capture/afpacket"
 	"github.com/weirnet/weir/internal/capture/pcapfile"
 	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/packet"
@@ -121,12 +122,22 @@ type session struct {
 	events []Event
 	frames []got
 	stderr bytes.Buffer
+	number uint32 // of the last Watch
 }
 
-func start(t testing.TB, c Config) *session {
+func start(t testing.TB, c Config, descriptors ...int) *session {
 	t.Helper()
 	s := &session{}
 	command := exec.Command("/proc/self/exe") // a path that needs no right to the folders above
+	for _, fd := range descriptors {
+		fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := os.NewFile(uintptr(fd), "eBPF")
+		defer file.Close()
+		command.ExtraFiles = append(command.ExtraFiles, file)
+	}
 	command.Env = append(os.Environ(), childVariable+"=1")
 	command.Stderr = &s.stderr
 	p, err := Open(command, c)
@@ -147,7 +158,7 @@ func start(t testing.TB, c Config) *session {
 	return s
 }
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // until reads until done or an error.
 func (s *session) until(t testing.TB, what string, done func() bool) error {
@@ -172,13 +183,14 @@ func (s *session) until(t testing.TB, what string, done func() bool) error {
 func (s *session) watch(t testing.TB, index uint32) {
 	t.Helper()
 	before := len(s.events)
-	if err := s.Watch(index, false); err != nil {
+	s.number++
+	if err := s.Watch(index, s.number, false); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.until(t, "watch", func() bool { return len(s.events) > before }); err != nil {
 		t.Fatal(err)
 	}
-	if e := s.events[before]; e.Err != nil || e.Interface != index {
+	if e := s.events[before]; e.Err != nil || e.Interface != index || e.Number != s.number {
 		t.Fatalf("watch: %+v", e)
 	}
 }
@@ -338,7 +350,7 @@ func TestBadFilter(t *testing.T) {
 func (s *session) refused(t *testing.T, index uint32) *Error {
 	t.Helper()
 	before := len(s.events)
-	if err := s.Watch(index, true); err != nil {
+	if err := s.Watch(index, 0, true); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.until(t, "refusal", func() bool { return len(s.events) > before }); err != nil {
@@ -435,67 +447,204 @@ func TestInterfaceDownAndUp(t *testing.T) {
 	}
 }
 
+// TestDirectionAndUnwatch: of one interface both directions are told, of more than one what comes in, as long as they are watched.
 func TestDirectionAndUnwatch(t *testing.T) {
-	for _, c := range []struct {
-		direction Direction
-		want      int
-	}{{DirectionInOut, 2}, {DirectionIn, 1}} {
-		t.Run(string(c.direction), func(t *testing.T) {
+	l := newLink(t)
+	s := start(t, Config{})
+	both := func() {
+		send(t, l.sendFar, bytes.Repeat([]byte{2}, 60))
+		send(t, l.sendNear, bytes.Repeat([]byte{4}, 60))
+	}
+	s.watch(t, l.farIndex)
+	both()
+	s.count(t, 2)
+	s.watch(t, l.nearIndex)
+	both()
+	s.count(t, 4) // each where it came in
+	if a, b := s.frames[2], s.frames[3]; a.Interface == b.Interface {
+		t.Errorf("%+v and %+v", a.Frame, b.Frame)
+	}
+	s.unwatch(t, l.nearIndex)
+	both()
+	s.count(t, 6)
+	s.unwatch(t, l.farIndex)
+	both()
+	s.count(t, 6)
+	s.watch(t, l.farIndex)
+	both()
+	s.count(t, 8)
+}
+
+// unwatch waits until an interface is not watched any more.
+func (s *session) unwatch(t *testing.T, index uint32) {
+	t.Helper()
+	before := len(s.events)
+	if err := s.Unwatch(index); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.until(t, "unwatch", func() bool { return len(s.events) > before }); err != nil {
+		t.Fatal(err)
+	}
+	if e := s.events[before]; e.Interface != index || e.Err == nil || e.Err.Code != CodeUnwatched {
+		t.Errorf("%+v", e)
+	}
+}
+
+// TestOnce: what is received by a watched interface is not told again where it goes out, and what the machine sends is told, also when
+// there is a filter.
+func TestOnce(t *testing.T) {
+	frame := func(kind byte) []byte { // to nobody that the bridge has heard of
+		b := bytes.Repeat([]byte{kind}, 60)
+		copy(b[6:], []byte{2, 0, 0, 0, 0, 1})
+		return b
+	}
+	for _, filter := range []string{"", "ether proto 0x0a0a"} {
+		t.Run(filter, func(t *testing.T) {
 			l := newLink(t)
-			s := start(t, Config{Direction: c.direction})
+			run(t, "ip", "link", "add", "out", "type", "veth", "peer", "name", "other")
+			run(t, "ip", "link", "add", "bridge0", "type", "bridge", "mcast_snooping", "0")
+			for _, x := range []string{"far", "out"} {
+				run(t, "ip", "link", "set", x, "master", "bridge0")
+			}
+			for _, x := range []string{"out", "other", "bridge0"} {
+				run(t, "ip", "link", "set", x, "up")
+			}
+			once, err := afpacket.NewOnce(DefaultSnapLength)
+			if err != nil {
+				lab.Lacks(t, err.Error())
+			}
+			defer once.Close()
+			s := start(t, Config{Once: true, Filter: filter}, once.FD(), once.Watched().FD())
+			out := device(t, "out")
 			s.watch(t, l.farIndex)
-			send(t, l.sendFar, bytes.Repeat([]byte{2}, 60))
-			send(t, l.sendNear, bytes.Repeat([]byte{4}, 60))
-			s.count(t, c.want)
-			if g := s.frames[c.want-1]; g.data[0] != 4 {
-				t.Errorf("%x", g.data)
+			s.watch(t, uint32(out.Index))
+			const n = 10
+			for range n {
+				send(t, l.sendNear, frame(10)) // the bridge passes it on: it is at far and at out
 			}
-			if err := s.Unwatch(l.farIndex); err != nil {
-				t.Fatal(err)
+			s.count(t, n)
+			for range n {
+				send(t, sender(t, out), frame(10)) // its own
 			}
-			if err := s.until(t, "unwatch", func() bool { return len(s.events) == 2 }); err != nil {
-				t.Fatal(err)
+			s.count(t, 2*n)
+			s.unwatch(t, l.farIndex)
+			send(t, l.sendNear, frame(10)) // now it is seen where it goes out
+			s.count(t, 2*n+1)
+			if filter != "" {
+				send(t, sender(t, out), frame(12))
+				s.count(t, 2*n+1)
 			}
-			if e := s.events[1]; e.Err == nil || e.Err.Code != CodeUnwatched {
-				t.Errorf("%+v", e)
-			}
-			send(t, l.sendNear, make([]byte, 60))
-			s.count(t, c.want)
-			s.watch(t, l.farIndex)
-			send(t, l.sendNear, make([]byte, 60))
-			s.count(t, c.want+1)
 		})
 	}
 }
 
-// A reader that does not read makes libpcap's buffer overflow: what is not read is counted.
-func TestStallIsCounted(t *testing.T) {
+// TestLastFrames: what came before an interface was not watched any more, or had gone, is told.
+func TestLastFrames(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *session, *link){
+		"unwatched": func(t *testing.T, s *session, l *link) {
+			if err := s.Unwatch(l.farIndex); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"deleted": func(t *testing.T, _ *session, _ *link) { run(t, "ip", "link", "del", "far") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLink(t)
+			s := start(t, Config{})
+			s.watch(t, l.farIndex)
+			const n = 100
+			for range n {
+				send(t, l.sendNear, make([]byte, 60))
+			}
+			end(t, s, l)
+			if err := s.until(t, "the end of the interface", func() bool { return len(s.events) == 2 }); err != nil {
+				t.Fatal(err)
+			}
+			if len(s.frames) != n {
+				t.Errorf("%d frames, want %d", len(s.frames), n)
+			}
+		})
+	}
+}
+
+// TestRenamed: an interface that goes down and comes up with another name is watched all the time.
+func TestRenamed(t *testing.T) {
 	l := newLink(t)
-	s := start(t, Config{BufferBytes: minBufferBytes})
+	s := start(t, Config{})
 	s.watch(t, l.farIndex)
-	const sent = 20000
-	for range sent {
-		send(t, l.sendNear, make([]byte, 1000))
+	for i := range 5 {
+		before := len(s.frames)
+		run(t, "sh", "-c", fmt.Sprintf("ip link set dev $(ip -o link | sed -n 's/^%d: \\([^@]*\\)@.*/\\1/p') down; sleep 0.05", l.farIndex))
+		run(t, "sh", "-c", fmt.Sprintf("n=$(ip -o link | sed -n 's/^%d: \\([^@]*\\)@.*/\\1/p'); ip link set $n name new%d; ip link set new%d up", l.farIndex, i, i))
+		again := time.Now()
+		if err := s.until(t, "frame", func() bool { // the carrier takes its time
+			if time.Now().After(again) {
+				_, _ = unix.Write(l.sendNear, make([]byte, 60))
+				again = time.Now().Add(20 * time.Millisecond)
+			}
+			return len(s.frames) > before
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	var losses capture.Losses
-	err := s.until(t, "all frames", func() bool {
-		losses = capture.Losses{}
-		s.r.Losses(&losses)
-		return uint64(len(s.frames))+losses.RingFull >= sent
-	})
-	if err != nil {
+	if len(s.events) != 1 {
+		t.Errorf("%+v", s.events)
+	}
+}
+
+// TestMadeAnew: an interface with the index, and the name, of one that has gone is another.
+func TestMadeAnew(t *testing.T) {
+	l := newLink(t)
+	s := start(t, Config{})
+	s.watch(t, l.farIndex)
+	run(t, "ip", "link", "del", "far")
+	run(t, "ip", "link", "add", "far", "index", fmt.Sprint(l.farIndex), "type", "veth", "peer", "name", "near")
+	run(t, "ip", "link", "set", "near", "up")
+	run(t, "ip", "link", "set", "far", "up")
+	if err := s.until(t, "the end of the first", func() bool { return len(s.events) == 2 }); err != nil {
 		t.Fatal(err)
 	}
-	late := time.Now().Add(lossInterval + 200*time.Millisecond) // one more record of losses: nothing is told twice
-	if err := s.until(t, "late frames", func() bool { return time.Now().After(late) }); err != nil {
-		t.Fatal(err)
+	if e := s.events[1]; e.Err == nil || e.Err.Code != CodeGone {
+		t.Fatalf("%+v", e)
 	}
-	losses = capture.Losses{}
-	s.r.Losses(&losses)
-	if uint64(len(s.frames))+losses.RingFull != sent || losses.RingFull < sent/10 || len(s.frames) < 100 {
-		t.Errorf("sent %d, read %d, lost %d", sent, len(s.frames), losses.RingFull)
+	s.watch(t, l.farIndex)
+	send(t, sender(t, device(t, "near")), make([]byte, 60))
+	s.count(t, 1)
+}
+
+// A reader that does not read makes libpcap's buffer overflow: what is not read is counted, once, also where a packet is seen twice.
+func TestStallIsCounted(t *testing.T) {
+	for name, both := range map[string]bool{"one interface": false, "both ends": true} {
+		t.Run(name, func(t *testing.T) {
+			l := newLink(t)
+			s := start(t, Config{BufferBytes: minBufferBytes})
+			s.watch(t, l.farIndex)
+			if both {
+				s.watch(t, l.nearIndex)
+			}
+			const sent = 20000
+			for range sent {
+				send(t, l.sendNear, make([]byte, 1000))
+			}
+			lost := func() uint64 {
+				var losses capture.Losses
+				s.r.Losses(&losses)
+				return losses.RingFull
+			}
+			err := s.until(t, "all frames", func() bool { return uint64(len(s.frames))+lost() >= sent })
+			if err != nil {
+				t.Fatal(err)
+			}
+			late := time.Now().Add(lossInterval + 200*time.Millisecond) // one more record of losses: nothing is told twice
+			if err := s.until(t, "late frames", func() bool { return time.Now().After(late) }); err != nil {
+				t.Fatal(err)
+			}
+			if uint64(len(s.frames))+lost() != sent || lost() < sent/10 || len(s.frames) < 100 {
+				t.Errorf("sent %d, read %d, lost %d", sent, len(s.frames), lost())
+			}
+			t.Logf("read %d, lost %d", len(s.frames), lost())
+		})
 	}
-	t.Logf("read %d, lost %d", len(s.frames), losses.RingFull)
 }
 
 // What the kernel had gathered when the process was told to end is read to the last frame, and nothing of what came later.
@@ -575,7 +724,7 @@ func TestPromiscuous(t *testing.T) {
 	l := newLink(t)
 	for _, promiscuous := range []bool{false, true} {
 		s := start(t, Config{})
-		if err := s.Watch(l.farIndex, promiscuous); err != nil {
+		if err := s.Watch(l.farIndex, 0, promiscuous); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.until(t, "watch", func() bool { return len(s.events) > 0 }); err != nil || s.events[0].Err != nil {

@@ -21,7 +21,7 @@ import (
 //	6  u16  frame, watching: link type (LINKTYPE_ value)
 //	8  u32  ifindex
 //	12 u32  frame: bytes on the link; ended, failed: Code
-//	16 i64  frame: nanoseconds since the Unix epoch
+//	16 i64  frame: nanoseconds since the Unix epoch; watching, ended: the number of the command
 //	24      payload
 const (
 	headerBytes  = 24
@@ -95,6 +95,7 @@ var (
 // Event tells what became of an interface. With Err nil it is watched now, else it is not (any more).
 type Event struct {
 	Interface uint32
+	Number    uint32          // of the Watch that it is about
 	Link      packet.LinkType // where Err is nil
 	Err       *Error
 }
@@ -155,6 +156,7 @@ func (p *parser) parse(b []byte, each func(*capture.Frame)) (used int, err error
 func (p *parser) other(kind uint16, h, payload []byte) error {
 	index := binary.NativeEndian.Uint32(h[8:])
 	code := Code(binary.NativeEndian.Uint32(h[12:]))
+	number := uint32(binary.NativeEndian.Uint64(h[16:]))
 	switch kind {
 	case kindHello:
 		p.hello, p.version = true, string(payload)
@@ -165,9 +167,9 @@ func (p *parser) other(kind uint16, h, payload []byte) error {
 		p.losses.RingFull += binary.NativeEndian.Uint64(payload)
 		p.losses.Interface += binary.NativeEndian.Uint64(payload[8:])
 	case kindWatching:
-		p.event(Event{Interface: index, Link: packet.LinkType(binary.NativeEndian.Uint16(h[6:]))})
+		p.event(Event{Interface: index, Number: number, Link: packet.LinkType(binary.NativeEndian.Uint16(h[6:]))})
 	case kindEnded:
-		p.event(Event{Interface: index, Err: &Error{code, index, string(payload)}})
+		p.event(Event{Interface: index, Number: number, Err: &Error{code, index, string(payload)}})
 	case kindFailed:
 		return &Error{code, 0, string(payload)}
 	case kindBye:

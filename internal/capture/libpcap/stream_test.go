@@ -251,7 +251,7 @@ func BenchmarkReader(b *testing.B) {
 }
 
 func TestConfig(t *testing.T) {
-	for _, c := range []Config{{SnapLength: 63}, {SnapLength: 65536}, {SnapLength: -1}, {BufferBytes: 1}, {BufferBytes: maxBufferBytes + 1}, {Direction: "out"}} {
+	for _, c := range []Config{{SnapLength: 63}, {SnapLength: 65536}, {SnapLength: -1}, {BufferBytes: 1}, {BufferBytes: maxBufferBytes + 1}} {
 		var b bytes.Buffer
 		if err := writeConfig(&b, c); err != nil {
 			t.Fatal(err)
@@ -264,7 +264,7 @@ func TestConfig(t *testing.T) {
 	if err := writeConfig(&b, Config{Filter: "tcp"}); err != nil {
 		t.Fatal(err)
 	}
-	want := Config{"tcp", DefaultSnapLength, DefaultBufferBytes, DirectionInOut}
+	want := Config{"tcp", DefaultSnapLength, DefaultBufferBytes, false}
 	for n := range b.Len() {
 		if _, err := readConfig(bytes.NewReader(b.Bytes()[:n])); err == nil {
 			t.Errorf("%d bytes are taken", n)
