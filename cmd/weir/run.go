@@ -33,8 +33,8 @@ func newRun() *cobra.Command {
 		Long: `Watch interfaces, count every packet of every flow, and name the protocol and the application of each. weir is passive: it can't
 change or drop a packet. It runs until it is interrupted, or for --duration.
 
-Without --interface, a link whose packets are seen on another one is left out: a VLAN is seen on its parent, a bridge's port on the
-bridge. Links that are named are all watched; where one carries the other, the packets of both are counted twice, and a line says so.
+Without --interface, a link whose packets are seen on another one is left out: a VLAN is seen on its parent, a bridge on its ports,
+where also what it only passes from port to port is seen. Links that are named are all watched; where one carries the other, the packets of both are counted twice, and a line says so.
 
 Which end of a flow is LAN and which WAN the routes tell: WAN is behind an interface with a default route. Who began a connection,
 and what address translation made of it, the kernel's connection tracking tells: both legs of a connection are one flow.
@@ -72,7 +72,7 @@ Exit status: 0 when it was told to end, 1 when it had to end, 2 when it could no
 func captureFlags(f *pflag.FlagSet, o *agent.Options) {
 	f.StringArrayVarP(&o.Interfaces, "interface", "i", nil, "interface to watch, by name or pattern such as 'eth*'; may be repeated (default: all that matter)")
 	f.StringVar(&o.Mode, "mode", agent.ModeAuto, "auto, ebpf, libpcap or afpacket")
-	f.StringVar(&o.Hook, "hook", "", "of mode ebpf: tcx, clsact, xdp (receive only) or xdp-native (default: tcx, or clsact before Linux 6.6); of mode afpacket: plain (nothing is counted in the kernel)")
+	f.StringVar(&o.Hook, "hook", "", "of mode ebpf: tcx, clsact, xdp (receive only) or xdp-native (default: tcx, or clsact before Linux 6.6); of modes afpacket and libpcap: plain (no eBPF)")
 	f.DurationVar(&o.Duration, "duration", 0, "end after this time (default: run until interrupted)")
 	f.IntVar(&o.Workers, "workers", 0, "worker threads (default: one per CPU, at most 4)")
 	f.IntSliceVar(&o.CPUs, "cpus", nil, "CPUs that the workers are pinned to (default: those that weir may use)")

@@ -221,7 +221,7 @@ func (n *Network) find(a netip.Addr, iface string) (record.Side, reason, Route) 
 		return record.SideLAN, bySetting, Route{}
 	}
 	if a.IsLinkLocalUnicast() || a.IsUnspecified() {
-		if index, ok := n.names[iface]; ok && n.isWAN(index) && !n.single {
+		if index, ok := n.names[iface]; ok && n.isWAN(n.above(index)) && !n.single {
 			return record.SideWAN, byLink, Route{}
 		}
 		return record.SideLAN, byLink, Route{}
@@ -263,6 +263,18 @@ var (
 
 // isPrivate says whether an address is one of RFC 1918, RFC 4193 or RFC 6598.
 func isPrivate(a netip.Addr) bool { return a.IsPrivate() || shared.Contains(a) }
+
+// above is the link that has the addresses: a port's are its bridge's, bond's or team's.
+func (n *Network) above(index uint32) uint32 {
+	for range maxDepth {
+		master, ok := n.links[n.links[index].Master]
+		if !ok || !slices.Contains([]string{"bridge", "bond", "team"}, master.Kind) {
+			break
+		}
+		index = master.Index
+	}
+	return index
+}
 
 // Explain says in words where an address is and why.
 func (n *Network) Explain(a netip.Addr, iface string) (record.Side, string) {

@@ -61,10 +61,11 @@ func (s Selection) Missing(all Links) []string {
 //     (DSA: its frames carry the switch's own tag, and are seen on the ports);
 //   - links that carry no IP: CAN, netlink and vsock monitors, IEEE 802.15.4, Phonet, MCTP.
 //
-// The packets of a port of a selected bridge, bond or team are seen on that; what a bridge only passes from port to port is not,
-// so who wants it names the ports. The packets of a VLAN, macvlan or ipvlan are seen on its parent, with their tag; the parent is
+// A bridge's packets are seen on its ports, also those that it only passes from port to port, which never come by the bridge itself:
+// so the ports are watched, and the bridge is where it was named, has no ports, or has one that is not selected. The packets of a port of
+// a bond or team are seen on that. The packets of a VLAN, macvlan or ipvlan are seen on its parent, with their tag; the parent is
 // watched and not the VLAN, because it has the untagged and the other VLANs' packets too. A VLAN whose parent is not watched is
-// watched itself, also where the parent is a port of a watched bridge: such packets never reach the bridge.
+// watched itself, also where the parent is a port of a bridge that is watched: such packets never reach the bridge.
 func (s Selection) Matches(l Link, all Links) (bool, string) { return s.matches(l, all, maxDepth) }
 
 // maxDepth bounds how many links lie above one another. The kernel allows 8 (MAX_NEST_DEV); the bound also ends circles that may
@@ -75,25 +76,60 @@ func (s Selection) matches(l Link, all Links, depth int) (bool, string) {
 	if slices.Contains(s.names, l.Name) {
 		return true, "named"
 	}
-	reason := "by default"
-	if s.All() {
-		if why := idle(l, all); why != "" {
-			return false, why
-		}
-	} else {
-		i := slices.IndexFunc(s.patterns, func(p string) bool { ok, _ := path.Match(p, l.Name); return ok })
-		if i < 0 {
-			return false, "not named"
-		}
-		reason = "matches " + s.patterns[i]
+	ok, reason := s.wanted(l, all)
+	if !ok || depth == 0 {
+		return ok, reason
 	}
-	if depth == 0 {
-		return true, reason
+	if s.byPorts(l, all, depth-1) {
+		return false, "its packets are seen on its ports"
 	}
 	if on, ok := s.seenOn(l, all, depth-1); ok {
 		return false, "its packets are seen on " + on.Name
 	}
 	return true, reason
+}
+
+// wanted is matches for a link that was not named, as if there were no others that its packets are seen on.
+func (s Selection) wanted(l Link, all Links) (bool, string) {
+	if s.All() {
+		if why := idle(l, all); why != "" {
+			return false, why
+		}
+		return true, "by default"
+	}
+	i := slices.IndexFunc(s.patterns, func(p string) bool { ok, _ := path.Match(p, l.Name); return ok })
+	if i < 0 {
+		return false, "not named"
+	}
+	return true, "matches " + s.patterns[i]
+}
+
+// byPorts says whether a bridge that is selected, but was not named, is watched by its ports.
+func (s Selection) byPorts(bridge Link, all Links, depth int) bool {
+	if !bridge.IsBridge || slices.Contains(s.names, bridge.Name) {
+		return false
+	}
+	if ok, _ := s.wanted(bridge, all); !ok {
+		return false
+	}
+	hasPort := false
+	for _, port := range all {
+		if port.Master != bridge.Index || bridge.Index == 0 {
+			continue
+		}
+		isWatched, _ := s.wanted(port, all)
+		if isWatched = isWatched || slices.Contains(s.names, port.Name); !isWatched && depth > 0 {
+			_, isWatched = s.seenBelow(port, all, depth-1)
+		}
+		if s.All() && isWatched { // a port of another kind has no packets that matter
+			return true
+		}
+		if !s.All() && !isWatched {
+			return false
+		}
+		hasPort = true
+	}
+	return hasPort && !s.All()
 }
 
 // Twice returns the selected link on which the packets of l are seen and counted already, where l is watched all the same because it
@@ -106,10 +142,13 @@ func (s Selection) Twice(l Link, all Links) (Link, bool) {
 }
 
 // Carried says that what comes in by a link which is not selected was seen on selected ones before. For the kernel such a packet came
-// in by the link above, not by the one where it was seen: by the VLAN, or the VRF.
+// in by the link above, not by the one where it was seen: by the VLAN, the bridge, or the VRF.
 func (s Selection) Carried(l Link, all Links) bool {
 	if ok, _ := s.Matches(l, all); ok {
 		return false
+	}
+	if s.byPorts(l, all, maxDepth-1) {
+		return true
 	}
 	if l.Kind != "vrf" {
 		_, ok := s.seenBelow(l, all, maxDepth-1)
@@ -156,7 +195,7 @@ func (s Selection) seenBelow(l Link, all Links, depth int) (Link, bool) {
 		if !ok || !isUpper(at) {
 			break
 		}
-		if ok, _ := s.matches(parent, all, depth-1); ok {
+		if ok, _ := s.matches(parent, all, depth-1); ok || s.byPorts(parent, all, depth-1) {
 			return parent, true
 		}
 		at = parent

@@ -54,7 +54,11 @@ func gateway() Links {
 
 func TestSelection(t *testing.T) {
 	for _, c := range []struct{ arguments, want string }{
-		{"", "eth0 br-lan eth1.9 veth2 ppp0 wg0 eth4 lan2 away.5 ovs-system eth5"},
+		{"", "eth0 eth1 bond0 veth1 veth2 ppp0 wg0 eth4 lan1 lan2 away.5 ovs-system eth5"},
+		{"*", "lo eth0 eth1 bond0 veth1 veth2 ppp0 wg0 ifb0 can0 blue eth4 sw0 lan1 lan2 mon0 away.5 ovs-system eth5"},
+		{"br-lan *", "lo eth0 br-lan eth1.9 veth2 ppp0 wg0 ifb0 can0 blue eth4 sw0 lan2 mon0 away.5 ovs-system eth5"}, // a bridge that is named
+		{"br* eth*", "eth0 br-lan eth1.9 eth4 eth5"},                                                                  // one with ports that are not
+		{"br* bond0 eth* veth1 lan*", "eth0 eth1 bond0 veth1 eth4 lan1 lan2 eth5"},
 		{"eth0", "eth0"},
 		{"lo eth1 br-lan", "lo eth1 br-lan"}, // what is named is taken, seen twice or not
 		{"eth[0-9]", "eth0 eth1 eth2 eth3 eth4 eth5"},
@@ -92,8 +96,8 @@ func TestSelection(t *testing.T) {
 func TestSelectionReasons(t *testing.T) {
 	all := gateway()
 	for name, want := range map[string]string{
-		"lo": "loopback", "eth2": "its packets are seen on br-lan", "eth0.7": "its packets are seen on eth0", "eth0": "by default",
-		"s100.7": "its packets are seen on eth0", "eth1.9.7": "its packets are seen on eth1.9", "mv1": "its packets are seen on eth0",
+		"lo": "loopback", "eth2": "its packets are seen on bond0", "br-lan": "its packets are seen on its ports", "br-lan.3": "its packets are seen on br-lan", "eth0.7": "its packets are seen on eth0", "eth0": "by default",
+		"s100.7": "its packets are seen on eth0", "eth1.9.7": "its packets are seen on eth1", "mv1": "its packets are seen on eth0",
 		"ifb0": "repeats", "can0": "carries no IP", "blue": "its ports", "sw0": "conduit", "mon0": "radio",
 	} {
 		l, ok := all.Named(name)
@@ -132,7 +136,7 @@ func TestSelectionTwice(t *testing.T) {
 // TestSelectionCarried: links by which only packets come that were seen before.
 func TestSelectionCarried(t *testing.T) {
 	for _, c := range []struct{ arguments, want string }{
-		{"", "eth0.7 blue mv0 br-lan.3 s100 s100.7 eth1.9.7 mv1"},
+		{"", "br-lan eth0.7 eth1.9 blue mv0 br-lan.3 s100 s100.7 eth1.9.7 mv1"},
 		{"eth0", "eth0.7 mv0 s100 s100.7 mv1"},
 		{"eth0 s100", "eth0.7 mv0 s100.7 mv1"},
 		{"br-lan", "br-lan.3"}, // bond0 and its like: what goes on from there came in by the bridge
