@@ -30,6 +30,7 @@ type Conversation struct {
 
 	toServer, toClient []byte // TCP
 	serverFirst        bool
+	isOther            bool // the streams are read in the less likely way, see reading
 }
 
 // Datagram is one message of a flow that is not TCP.

@@ -63,6 +63,7 @@ type Session struct {
 	found    int16 // index of the dissector that said YesMore, -1 before
 	from     uint8 // where the found dissector's reading begins, as in waiting
 	begun    bool
+	other    bool // the found dissector reads the streams' other reading
 	judged   bool // a dissector was asked
 	blind    bool // what they were shown is not the whole of what was said
 	nOpen    uint8
@@ -166,7 +167,7 @@ func (s *Session) Finish(t *Table, pool *Pool, flow *Flow) *Result {
 			continue
 		}
 		c.beginAt(pool, w.from)
-		if s.ask(t, pool, c, w, true) == Decided {
+		if s.tryReadings(t, pool, c, w, true) == Decided {
 			return &pool.result
 		}
 	}
@@ -218,6 +219,9 @@ func (s *Session) addSegment(pool *Pool, seg *Segment) bool {
 			other.start(seg.Ack) // it says which SYN it answers, if several were sent
 		}
 	}
+	if seg.ACK && !seg.SYN {
+		other.acknowledge(seg.Ack)
+	}
 	if len(seg.Payload) == 0 {
 		return false
 	}
@@ -243,7 +247,8 @@ func (s *Session) conversation(pool *Pool, flow *Flow, seg *Segment) *Conversati
 		Client: flow.Client, Server: flow.Server, Midstream: flow.Midstream || s.streams[0].anew || s.streams[1].anew,
 	}
 	if flow.Transport == TCP {
-		c.toServer, c.toClient, c.serverFirst = s.streams[0].view, s.streams[1].view, s.serverFirst
+		s.readOther(c, s.other)
+		c.serverFirst = s.serverFirst
 		return c
 	}
 	s.putDatagrams(pool, seg)
@@ -266,6 +271,7 @@ func (s *Session) choose(t *Table, pool *Pool, flow *Flow, seg *Segment) {
 	pool.candidates = append(pool.candidates[:0], s.pending[:s.nPending]...)
 	if flow.Transport == TCP {
 		s.chooseStream(t, pool, flow, Direction(seg.FromClient))
+		s.chooseOther(t, pool, flow, Direction(seg.FromClient))
 	} else {
 		s.chooseDatagram(t, pool, flow, seg)
 	}
@@ -378,7 +384,7 @@ func (s *Session) askFound(t *Table, pool *Pool, c *Conversation, seg *Segment) 
 func (s *Session) try(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
 	switch {
 	case c.Transport == TCP:
-		return s.ask(t, pool, c, w, seg.Last)
+		return s.tryReadings(t, pool, c, w, seg.Last)
 	case w.from == anew:
 		return s.tryAnew(t, pool, c, w, seg)
 	}

@@ -56,7 +56,9 @@ func TestReassembly(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var got []byte
 			table := collect(TCP, 0, func(c *Conversation) Verdict {
-				got = slices.Clone(c.ToServer())
+				if !c.isOther {
+					got = slices.Clone(c.ToServer())
+				}
 				return NeedMore
 			})
 			for _, base := range []uint32{1000, 0xffffffff - 2} { // the sequence number goes round as well
@@ -111,7 +113,9 @@ func TestCutSegments(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var got []byte
 			table := collect(TCP, MaxExtra, func(c *Conversation) Verdict {
-				got = slices.Clone(c.ToServer())
+				if !c.isOther {
+					got = slices.Clone(c.ToServer())
+				}
 				return NeedMore
 			})
 			pool := NewPool()
@@ -139,7 +143,9 @@ func TestReassemblyAgainstOracle(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 9))
 	var got []byte
 	table := collect(TCP, MaxExtra, func(c *Conversation) Verdict {
-		got = slices.Clone(c.ToServer())
+		if !c.isOther {
+			got = slices.Clone(c.ToServer())
+		}
 		return NeedMore
 	})
 	for round := range 20_000 {

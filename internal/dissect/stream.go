@@ -15,13 +15,16 @@ const maxHoles = 6
 // span is a stretch of stream bytes that is present: [start, end) from the stream's base.
 type span struct{ start, end uint16 }
 
-// stream puts the start of one TCP direction together. The first copy of a byte wins, as in most stacks.
+// stream puts the start of one TCP direction together. The first copy of a byte wins, as in most stacks. Where copies differ the other
+// reading, in which the last one wins, is kept as well: the receiver may have refused the first.
 type stream struct {
 	buf     []byte // storage, from the pool; nil as long as nothing has to wait
 	view    []byte // what is contiguous from the base: a part of buf, or of the packet at hand
 	base    uint32 // sequence number of the stream's first byte
 	spans   [maxHoles]span
 	nSpans  uint8
+	acked   uint16 // what the other side had acknowledged of what was seen: later copies don't count
+	other   *reading
 	known   bool // base is set
 	hasData bool
 	anew    bool   // it begins where memory was short, not where the sender began
@@ -65,7 +68,12 @@ func (s *stream) add(seq uint32, payload []byte, captured bool, pool *Pool) bool
 		s.view = payload
 		return true
 	}
-	return s.store(int(offset), payload, pool)
+	before, conflicts := len(s.view), pool.Counters.StreamConflicts
+	grown := s.store(int(offset), payload, pool)
+	if s.other == nil && pool.Counters.StreamConflicts == conflicts {
+		return grown
+	}
+	return s.overlay(int(offset), payload, before, pool) || grown
 }
 
 // cut ends the stream at offset at: what waits behind it is out of reach.
@@ -185,6 +193,9 @@ func (s *stream) keep(pool *Pool) {
 func (s *stream) release(pool *Pool) {
 	if s.buf != nil {
 		pool.put(s.buf)
+	}
+	if s.other != nil {
+		pool.put(s.other.buf)
 	}
 	*s = stream{}
 }
