@@ -151,14 +151,22 @@ func (w *worker) countedFlow(fr *Frame, p *packet.Packet) (i flow.Index, fromLow
 	return i, fromLower, ok
 }
 
-// isReplaced ends the flow at i where a SYN begins another one with its key: the kernel does the same, but its slot is not known yet.
+// isReplaced says whether the flow at i has given way to another one with its key that a SYN begins: the kernel does
+// the same, but in which slot is not known yet.
 func (w *worker) isReplaced(i flow.Index, p *packet.Packet, now int64) bool {
-	if d := w.table.Detail(i); d.imagined && p.Seq == d.isn { // its counters were found before its first frame was read
+	d := w.table.Detail(i)
+	if d.slot == 0 { // both slots are found then, and the second one's flow replaces the first one's
+		w.counted.hurry = true
+		if now-w.counted.collected < rest {
+			return false
+		}
+		w.collect(now)
+		return true
+	}
+	if d.imagined && p.Seq == d.isn { // its counters were found before its first frame was read
 		return false
 	}
-	if slot := w.table.Detail(i).slot; slot != 0 {
-		w.read(slot - 1)
-	}
+	w.read(d.slot - 1)
 	why, over := w.isOver(i, p, now)
 	if over {
 		w.table.End(i, why)
@@ -174,7 +182,7 @@ func (w *worker) bind(slot uint32, s *slotState, fr *Frame, p *packet.Packet, fr
 	i, created, ok := w.table.Get(&key, fr.Time)
 	if ok && !created && w.table.Detail(i).slot != 0 { // another life of the same key, which is over
 		w.read(w.table.Detail(i).slot - 1)
-		w.table.End(i, flow.Idle)
+		w.table.End(i, w.table.Flow(i).ReasonReplaced())
 		i, created, ok = w.table.Get(&key, fr.Time)
 	}
 	if !ok {
@@ -363,9 +371,7 @@ func (w *worker) read(slot uint32) {
 		w.counters.Packets += packets[end]
 		w.counters.WireBytes += bytes[end]
 	}
-	if f.State == flow.OneWay && f.Packets[0] > 0 && f.Packets[1] > 0 {
-		f.State = flow.Answered
-	}
+	f.Answer()
 	if flow := flow.Key(c.Key); flow.Proto() == packet.ProtoTCP {
 		w.countedFlags(s, f, c, lower, packets[0]+packets[1] > 0)
 	}
@@ -389,24 +395,13 @@ func (w *worker) countedFlags(s *slotState, f *flow.Flow, c *capture.Counts, low
 	seen := c.Flags[0] | c.Flags[1]
 	fresh := seen &^ s.flags
 	s.flags = seen
-	for end := range 2 {
-		if c.Flags[end]&packet.FIN != 0 {
-			f.Marks |= finFromClient << (end ^ lower)
-		}
+	isReset := seen&packet.RST != 0
+	if f.State == flow.Ended || fresh&packet.RST == 0 { // whether payload came after it, nothing says
+		isReset = f.State == flow.Ended && f.EndReason == flow.Reset && (fresh != 0 || !grown)
 	}
-	switch {
-	case f.State == flow.Ended && f.EndReason == flow.Reset && fresh == 0 && grown:
-		f.State = flow.Answered // it goes on: the reset was not the receiver's, anyone can send one
-	case f.State == flow.Ended:
-		return
-	case f.Marks&(finFromClient|finFromServer) == finFromClient|finFromServer: // a reset since the last reading mostly came after
-		f.State, f.EndReason = flow.Ended, flow.Closed
-	case fresh&packet.RST != 0:
-		f.State, f.EndReason = flow.Ended, flow.Reset
-	default:
-		return
+	if f.FollowReading(c.Flags[lower], c.Flags[lower^1], isReset) {
+		w.table.Hasten(s.index)
 	}
-	w.table.Hasten(s.index)
 }
 
 // retire puts the record of a flow that leaves the table aside until its slot is at rest.

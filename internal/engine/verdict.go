@@ -161,7 +161,7 @@ func (w *worker) guess(r *record.Flow, i flow.Index, f *flow.Flow, d *detail) {
 		w.setFlow(i, f)
 		out = w.ruledOut(d.session)
 	}
-	if f.Marks&fromSYN != 0 {
+	if f.TCP&flow.Handshake != 0 {
 		out |= guessClient
 	}
 	if r.Protocol = guessProtocol(r.Proto, r.Client.Addr.Port(), r.Server.Addr.Port(), out); r.Protocol != "" {

@@ -77,16 +77,13 @@ const (
 	clientIsLower uint8 = 1 << iota
 	decided
 	midstream
-	finFromClient
-	finFromServer
-	fromSYN // the client is known by the handshake
 )
 
 // detail is the cold part of a flow.
 type detail struct {
 	number  uint64 // of the flow's first frame
 	first   int64
-	isn     uint32 // TCP: the client's initial sequence number, where fromSYN
+	isn     uint32 // TCP: the client's initial sequence number, after a handshake (flow.Handshake)
 	session *dissect.Session
 	// text holds the host name and the metadata, one after the other.
 	text                 []byte
@@ -344,11 +341,9 @@ func (w *worker) flowPacket(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel
 		d := w.table.Detail(i)
 		d.first = min(d.first, fr.Time) // packets out of order, or a clock that was set back
 	}
-	if f.State == flow.OneWay && f.Packets[0] > 0 && f.Packets[1] > 0 {
-		f.State = flow.Answered
-	}
-	if p.Proto == packet.ProtoTCP && !p.LaterFragment {
-		w.tcpFlags(i, f, p, way)
+	f.Answer()
+	if p.Proto == packet.ProtoTCP && !p.LaterFragment && f.Follow(p.TCPFlags, p.WirePayload > 0, way) {
+		w.table.Hasten(i)
 	}
 	if f.Marks&decided == 0 && !p.LaterFragment {
 		w.dissect(i, f, p, fr, fromClient)
@@ -373,31 +368,17 @@ func (w *worker) count(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, 
 	w.counters.WireBytes += bytes
 }
 
-// reuseAfter is for how long a connection must have been silent that a SYN with another sequence number counts as a new one,
-// though its end was not seen. Sooner, it may as well be a trick to split the flow.
-const reuseAfter = int64(30e9)
-
 // isOver says whether p can't belong to the flow at i, but begins another one with the same key: the clock was set back by more
 // than a flow may be silent, or p is a SYN that is no repetition of the flow's own.
 func (w *worker) isOver(i flow.Index, p *packet.Packet, now int64) (why flow.Reason, over bool) {
 	f := w.table.Flow(i)
-	if now < f.Last && f.Last-now > w.table.Timeout(i) {
+	if now < f.Last && flow.IsIdle(f.Last, now, w.table.Timeout(i)) {
 		return flow.Idle, true
 	}
 	if p.Proto != packet.ProtoTCP || p.TCPFlags&(packet.SYN|packet.ACK) != packet.SYN {
 		return 0, false
 	}
-	switch {
-	case f.State == flow.Ended:
-		return flow.Closed, true
-	case f.Marks&fromSYN == 0: // what was seen before was the rest of an older connection
-		return flow.Idle, true
-	case p.Seq == w.table.Detail(i).isn:
-		return 0, false
-	case f.Marks&(finFromClient|finFromServer) != 0:
-		return flow.Closed, true
-	}
-	return flow.Idle, f.State == flow.Answered && now-f.Last > reuseAfter
+	return f.ReasonReplaced(), f.IsReplaced(w.table.Detail(i).isn, p.Seq, now)
 }
 
 // begin fills a new flow.
@@ -413,10 +394,10 @@ func (w *worker) begin(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, 
 	d := w.table.Detail(i)
 	switch {
 	case sure && sourceIsClient:
-		f.Marks |= fromSYN
+		f.TCP |= flow.Handshake
 		d.isn = p.Seq
 	case sure:
-		f.Marks |= fromSYN
+		f.TCP |= flow.Handshake
 		d.isn = p.Ack - 1
 	case p.Proto == packet.ProtoTCP:
 		f.Marks |= midstream
@@ -457,33 +438,6 @@ func (w *worker) isTunnel(i flow.Index, p *packet.Packet) bool {
 	d := w.table.Detail(i)
 	d.protocol, d.method = p.Tunnel.String(), record.MethodDPI
 	return true
-}
-
-// tcpFlags follows the connection's end.
-func (w *worker) tcpFlags(i flow.Index, f *flow.Flow, p *packet.Packet, way int) {
-	if f.State == flow.Ended {
-		if f.EndReason == flow.Reset && p.TCPFlags&packet.RST == 0 && p.WirePayload > 0 {
-			f.State = flow.Answered // the reset was not the receiver's: anyone can send one
-			w.table.Hasten(i)
-		}
-		return
-	}
-	if p.TCPFlags&(packet.FIN|packet.RST) == 0 {
-		return
-	}
-	if p.TCPFlags&packet.FIN != 0 {
-		f.Marks |= finFromClient << way
-	}
-	switch {
-	case p.TCPFlags&packet.RST != 0:
-		f.EndReason = flow.Reset
-	case f.Marks&(finFromClient|finFromServer) == finFromClient|finFromServer:
-		f.EndReason = flow.Closed
-	default:
-		return
-	}
-	f.State = flow.Ended
-	w.table.Hasten(i)
 }
 
 // release gives back the session of a connection that both sides have closed: nothing comes any more.

@@ -48,6 +48,7 @@ type Flow struct {
 	Shown uint8
 	// Marks are the owner's: the table leaves them alone.
 	Marks uint8
+	TCP   TCP
 }
 
 // Config bounds a table and the lives of its flows. The zero value of each field means its default.
@@ -277,22 +278,12 @@ func (t *Table[D]) Each(f func(Index)) {
 }
 
 // Timeout is how long the flow at i may be silent, in nanoseconds.
-func (t *Table[D]) Timeout(i Index) int64 {
-	f := t.Flow(i)
-	switch {
-	case f.State == Ended:
-		return int64(t.config.Linger)
-	case f.State == Answered && t.Key(i).Proto() == protoTCP:
-		return int64(t.config.TCPIdle)
-	}
-	return int64(t.config.Idle)
-}
-
-const protoTCP = 6
+func (t *Table[D]) Timeout(i Index) int64 { return t.config.timeout(t.Flow(i), t.Key(i).Proto()) }
 
 // Hasten makes the wheel look at the flow again soon: to be called when its State changed to one with a shorter timeout.
 func (t *Table[D]) Hasten(i Index) {
-	if f := t.Flow(i); f.State == Ended {
+	if f := t.Flow(i); f.State == Ended && f.TCP&endIsQueued == 0 {
+		f.TCP |= endIsQueued
 		t.ended.push(queued{uint32(i), f.born}, t.over)
 	}
 	t.wheel.remove(t, uint32(i))
@@ -332,7 +323,13 @@ func (t *Table[D]) makeRoom(now int64) bool {
 
 func (t *Table[D]) stillEnded(q queued) bool {
 	f := t.Flow(Index(q.place))
-	return f.born == q.born && f.State == Ended
+	if f.born != q.born {
+		return false
+	}
+	if f.State != Ended { // it goes on, and leaves the queue
+		f.TCP &^= endIsQueued
+	}
+	return f.State == Ended
 }
 
 func (t *Table[D]) stillOneWay(q queued) bool {

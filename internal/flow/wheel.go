@@ -84,9 +84,8 @@ func (t *Table[D]) expire(slot uint16, now int64) {
 		next := f.next
 		f.next, f.prev = none, none
 		timeout := t.Timeout(i)
-		silent := now - f.Last
 		t.wheel.add(t, place, f.Last+timeout)
-		if silent >= timeout || silent < -timeout { // long silent, or from a time that the clock has left
+		if IsIdle(f.Last, now, timeout) {
 			t.End(i, Idle)
 		}
 		place = next

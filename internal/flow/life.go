@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"time"
+
+	"github.com/weirnet/weir/internal/packet"
+)
+
+// The rules of a connection's life: when it is answered, ends, goes on after an end, is idle, or gives way to another
+// one with the same key. Both workers of the engine follow them, and bpf/flow.h has its twin of IsReplaced.
+// flowtest.Cases holds all of them together.
+
+// TCP is what was seen of a TCP connection.
+type TCP uint8
+
+// The marks of TCP.
+const (
+	FINFromClient TCP = 1 << iota
+	FINFromServer
+	Handshake   // the first packet was a SYN, with or without ACK: the client and its initial sequence number are known
+	endIsQueued // an item for this flow is in Table.ended
+
+	finFromBoth = FINFromClient | FINFromServer
+)
+
+// reuseAfter is for how long a connection must have been silent that a SYN with another sequence number counts as a
+// new one though its end was not seen. Sooner, it may as well be a trick to split the flow.
+const reuseAfter = int64(30 * time.Second)
+
+// Answer makes the flow an answered one when both ends were heard.
+func (f *Flow) Answer() {
+	if f.State == OneWay && f.Packets[0] > 0 && f.Packets[1] > 0 {
+		f.State = Answered
+	}
+}
+
+// Follow takes the flags of a TCP packet from the client (way 0) or the server (way 1), which Packets and Bytes count
+// already. It says whether the flow ended or goes on after a reset; Table.Hasten is due then.
+func (f *Flow) Follow(flags uint8, hasPayload bool, way int) (changed bool) {
+	if flags&(packet.FIN|packet.RST) == 0 && f.State != Ended {
+		return false // nearly always
+	}
+	return f.follow(flags, hasPayload, way)
+}
+
+func (f *Flow) follow(flags uint8, hasPayload bool, way int) bool {
+	if flags&packet.FIN != 0 {
+		f.TCP |= FINFromClient << way
+	}
+	isReset := flags&packet.RST != 0 || f.State == Ended && f.EndReason == Reset && !hasPayload
+	return f.endBy(isReset)
+}
+
+// FollowReading takes what the flags of all packets of the client and of the server have been until now, where these
+// were counted elsewhere. isReset says that one was a reset, and no payload came after it. The rest is as in Follow.
+func (f *Flow) FollowReading(client, server uint8, isReset bool) (changed bool) {
+	if client&packet.FIN != 0 {
+		f.TCP |= FINFromClient
+	}
+	if server&packet.FIN != 0 {
+		f.TCP |= FINFromServer
+	}
+	return f.endBy(isReset)
+}
+
+// endBy ends the flow when both ends have said FIN, whatever reset came before or after, or by a reset. One whose
+// reset is taken back goes on: the reset was not the receiver's, anyone can send one.
+func (f *Flow) endBy(isReset bool) (changed bool) {
+	state, reason := f.State, f.EndReason
+	switch {
+	case f.TCP&finFromBoth == finFromBoth:
+		f.State, f.EndReason = Ended, Closed
+	case isReset:
+		f.State, f.EndReason = Ended, Reset
+	case state == Ended:
+		f.State = OneWay
+		f.Answer()
+	}
+	return f.State != state || f.EndReason != reason
+}
+
+// IsReplaced says whether a SYN without ACK that comes at now begins another connection. isn is the initial sequence
+// number of the flow's client (see Handshake), seq that of the SYN.
+func (f *Flow) IsReplaced(isn, seq uint32, now int64) bool {
+	switch {
+	case f.State == Ended, f.TCP&Handshake == 0: // in the latter case, what was seen is the rest of an older connection
+		return true
+	case seq == isn: // a repetition
+		return false
+	case f.TCP&finFromBoth != 0:
+		return true
+	}
+	return f.State == Answered && now-f.Last > reuseAfter
+}
+
+// ReasonReplaced is why a flow is over that another one with its key replaces.
+func (f *Flow) ReasonReplaced() Reason {
+	switch {
+	case f.State == Ended:
+		return f.EndReason
+	case f.TCP&Handshake != 0 && f.TCP&finFromBoth != 0:
+		return Closed
+	}
+	return Idle
+}
+
+// timeout is for how long a flow may be silent, in nanoseconds.
+func (c *Config) timeout(f *Flow, proto uint8) int64 {
+	switch {
+	case f.State == Ended:
+		return int64(c.Linger)
+	case f.State == Answered && proto == packet.ProtoTCP:
+		return int64(c.TCPIdle)
+	}
+	return int64(c.Idle)
+}
+
+// IsIdle says whether a flow that was last heard at last is over at now: it has been silent for its timeout, or the
+// clock was set back by more than that.
+func IsIdle(last, now, timeout int64) bool { return now-last >= timeout || last-now > timeout }
