@@ -153,7 +153,8 @@ func (c *Catalog) ByHost(host []byte) (*Application, bool) {
 	return &c.applications[i], true
 }
 
-// HostEntry returns the name of the catalog by which ByHost finds the application of host. It is for explanations: it is slow.
+// HostEntry returns the name of the catalog by which ByHost finds the application of host. It is for explanations: it
+// is slow.
 func (c *Catalog) HostEntry(host []byte) (entry string, ok bool) {
 	app, ok := c.ByHost(host)
 	if !ok {

@@ -57,7 +57,8 @@ func TestByCertificate(t *testing.T) {
 func TestEntries(t *testing.T) {
 	c := builtin(t)
 	for host, want := range map[string]string{
-		"www.facebook.com": "facebook.com", "facebook.com": "facebook.com", "notfacebook.com": "", "www.example.com": "", "": "", ".": "",
+		"www.facebook.com": "facebook.com", "facebook.com": "facebook.com", "notfacebook.com": "",
+		"www.example.com": "", "": "", ".": "",
 	} {
 		if got, ok := c.HostEntry([]byte(host)); got != want || ok != (want != "") {
 			t.Errorf("%q: %q, %v", host, got, ok)
@@ -115,7 +116,8 @@ func TestByAddress(t *testing.T) {
 		}
 		id, _ = c.Network(addr)
 		if app != test.app || !strings.Contains("|"+test.network+"|", "|"+id+"|") {
-			t.Errorf("%s: %s is application %q of network %q, want %q, %q", test.situation, test.addr, app, id, test.app, test.network)
+			t.Errorf("%s: %s is application %q of network %q, want %q, %q", test.situation, test.addr, app, id,
+				test.app, test.network)
 		}
 	}
 }
@@ -223,7 +225,8 @@ func TestLoadErrors(t *testing.T) {
 	if _, err := Load("no/such/file.yaml"); err == nil {
 		t.Error("a file that is not there gave no error")
 	}
-	path := writeFile(t, "applications:\n  - id: x\n    category: web\n    domains: [UPPER.example]\n    networks: [10.0.0.1/8]\n")
+	path := writeFile(t, "applications:\n  - id: x\n    category: web\n    domains: [UPPER.example]\n    networks: "+
+		"[10.0.0.1/8]\n")
 	_, err := Load(path)
 	if err == nil || !strings.Contains(err.Error(), path+":4: ") || !strings.Contains(err.Error(), path+":5: ") {
 		t.Errorf("Load = %v, want both faults with file and line", err)
@@ -248,7 +251,8 @@ func TestConcurrentReads(t *testing.T) {
 
 func TestLookupsDoNotAllocate(t *testing.T) {
 	c := builtin(t)
-	hit, miss, long := []byte("ipv4-c001-fra001-ix.1.oca.nflxvideo.net"), []byte("www.example.org"), []byte(strings.Repeat("a.", 126)+"a")
+	hit, miss, long := []byte("ipv4-c001-fra001-ix.1.oca.nflxvideo.net"), []byte("www.example.org"),
+		[]byte(strings.Repeat("a.", 126)+"a")
 	organisation := []byte("Netflix, Inc.")
 	addr := netip.MustParseAddr("45.57.3.1")
 	if n := testing.AllocsPerRun(1000, func() {
@@ -308,7 +312,8 @@ func FuzzByHost(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range []string{"", ".", "www.netflix.com", "*.google.com", "\xff.\x00", strings.Repeat("a.", 127), "com", "netflix.com."} {
+	for _, seed := range []string{"", ".", "www.netflix.com", "*.google.com", "\xff.\x00", strings.Repeat("a.", 127),
+		"com", "netflix.com."} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, name []byte) {
@@ -331,7 +336,8 @@ func FuzzByHost(f *testing.F) {
 func BenchmarkByHost(b *testing.B) {
 	c := builtin(b)
 	hosts := [][]byte{
-		[]byte("www.google.com"), []byte("ipv4-c001-fra001-ix.1.oca.nflxvideo.net"), []byte("www.example.org"), []byte("graph.facebook.com"),
+		[]byte("www.google.com"), []byte("ipv4-c001-fra001-ix.1.oca.nflxvideo.net"), []byte("www.example.org"),
+		[]byte("graph.facebook.com"),
 	}
 	b.ReportAllocs()
 	i := 0
@@ -344,7 +350,8 @@ func BenchmarkByHost(b *testing.B) {
 func BenchmarkByAddress(b *testing.B) {
 	c := builtin(b)
 	addrs := []netip.Addr{
-		netip.MustParseAddr("45.57.3.1"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("104.16.0.1"), netip.MustParseAddr("2a03:2880::1"),
+		netip.MustParseAddr("45.57.3.1"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("104.16.0.1"),
+		netip.MustParseAddr("2a03:2880::1"),
 	}
 	b.ReportAllocs()
 	i := 0

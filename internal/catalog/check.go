@@ -163,8 +163,10 @@ func (c *checker) application(e *entry) {
 		c.hostName("exact name", v)
 	}
 	for _, v := range e.Certificates {
-		if !isLine(v.text) || len(v.text) > maxName || v.text != strings.ToLower(v.text) || strings.Contains(v.text, "|") {
-			c.report(v.line, "certificate name %q is not lower-case text of at most %d bytes without '|'", v.text, maxName)
+		if !isLine(v.text) || len(v.text) > maxName || v.text != strings.ToLower(v.text) ||
+			strings.Contains(v.text, "|") {
+			c.report(v.line, "certificate name %q is not lower-case text of at most %d bytes without '|'", v.text,
+				maxName)
 		}
 		c.once("certificate name", v)
 	}
@@ -205,7 +207,8 @@ func (c *checker) network(e *entry, v value) {
 
 // sharedNetwork reports the first block of another application that shares addresses with prefix.
 func (c *checker) sharedNetwork(e *entry, v value, prefix netip.Prefix) {
-	for _, overlapping := range []iter.Seq2[netip.Prefix, givenNetwork]{c.networks.Supernets(prefix), c.networks.Subnets(prefix)} {
+	for _, overlapping := range []iter.Seq2[netip.Prefix, givenNetwork]{c.networks.Supernets(prefix),
+		c.networks.Subnets(prefix)} {
 		for with, other := range overlapping {
 			if other.kind == "" && other.id != e.ID.text && other.id != e.Within.text && other.within != e.ID.text {
 				c.report(v.line, "network %q overlaps %s of %q, at %s", v.text, with, other.id, other.place)

@@ -25,8 +25,10 @@ func TestCheck(t *testing.T) {
 		{"no id", "applications:\n  - category: web\n", 0, "is not a slug"},
 		{"id in upper case", "applications:\n  - id: Netflix\n    category: web\n", 2, "is not a slug"},
 		{"id twice", head + "  - id: x\n    category: web\n", 4, `application "x" was given before, at own.yaml:2`},
-		{"domain twice in one application", head + "    domains: [a.example,\n      a.example]\n", 5, `domain "a.example" was given before`},
-		{"domain twice in two applications", head + "    domains: [a.example]\n  - id: y\n    category: web\n    domains: [a.example]\n", 7, "was given before, at own.yaml:4"},
+		{"domain twice in one application", head + "    domains: [a.example,\n      a.example]\n", 5,
+			`domain "a.example" was given before`},
+		{"domain twice in two applications", head + "    domains: [a.example]\n  - id: y\n    category: web\n    " +
+			"domains: [a.example]\n", 7, "was given before, at own.yaml:4"},
 		{"public suffix", head + "    domains: [co.uk]\n", 4, "is a public suffix"},
 		{"upper case", head + "    domains: [A.example]\n", 4, "write lower case"},
 		{"wildcard", head + "    domains: ['*.example.com']\n", 4, "no wildcard"},
@@ -38,11 +40,16 @@ func TestCheck(t *testing.T) {
 		{"bits beyond the length", head + "    networks: [192.0.2.1/24]\n", 4, "write 192.0.2.0/24"},
 		{"everything", head + "    networks: [0.0.0.0/0]\n", 4, "or everything"},
 		{"IPv4 in IPv6", head + "    networks: ['::ffff:192.0.2.0/120']\n", 4, "IPv4 inside IPv6"},
-		{"same block twice", head + "    networks: [192.0.2.0/24]\n  - id: y\n    category: web\n    networks: [192.0.2.0/24]\n", 7, "was given before"},
-		{"smaller block of another application", head + "    networks: [192.0.2.0/24]\n  - id: y\n    category: web\n    networks: [192.0.2.0/25]\n", 7, "overlaps 192.0.2.0/24"},
-		{"larger block of another application", head + "    networks: [192.0.2.0/25]\n  - id: y\n    category: web\n    networks: [192.0.2.0/24]\n", 7, "overlaps 192.0.2.0/25"},
-		{"said to lie within", head + "    networks: [192.0.2.0/24]\n  - id: y\n    category: web\n    within: x\n    networks: [192.0.2.0/25]\n", 0, ""},
-		{"within a cloud", head + "    kind: cloud\n    networks: [192.0.2.0/24]\n  - id: y\n    category: web\n    networks: [192.0.2.0/25]\n", 0, ""},
+		{"same block twice", head + "    networks: [192.0.2.0/24]\n  - id: y\n    category: web\n    networks: " +
+			"[192.0.2.0/24]\n", 7, "was given before"},
+		{"smaller block of another application", head + "    networks: [192.0.2.0/24]\n  - id: y\n    category: web\n" +
+			"    networks: [192.0.2.0/25]\n", 7, "overlaps 192.0.2.0/24"},
+		{"larger block of another application", head + "    networks: [192.0.2.0/25]\n  - id: y\n    category: web\n " +
+			"   networks: [192.0.2.0/24]\n", 7, "overlaps 192.0.2.0/25"},
+		{"said to lie within", head + "    networks: [192.0.2.0/24]\n  - id: y\n    category: web\n    within: x\n   " +
+			" networks: [192.0.2.0/25]\n", 0, ""},
+		{"within a cloud", head + "    kind: cloud\n    networks: [192.0.2.0/24]\n  - id: y\n    category: web\n    " +
+			"networks: [192.0.2.0/25]\n", 0, ""},
 		{"unknown kind", head + "    kind: planet\n", 4, "none of cloud, cdn"},
 		{"certificate in upper case", head + "    certificates: [Example]\n", 4, "not lower-case text"},
 		{"unknown key", head + "    domain: a.example\n", 4, "field domain not found"},
@@ -50,7 +57,8 @@ func TestCheck(t *testing.T) {
 		{"list where a value is due", "applications:\n  - id: [x]\n", 2, "a single value is due"},
 		{"broken YAML", "applications: [\n", 0, ""},
 		{"second document", head + "---\napplications: []\n", 0, "second YAML document"},
-		{"category without meaning", "categories:\n  - {id: factory, name: Factory}\n", 2, "needs a name and a meaning"},
+		{"category without meaning", "categories:\n  - {id: factory, name: Factory}\n", 2,
+			"needs a name and a meaning"},
 	} {
 		problems := Check(strings.NewReader(test.text), "own.yaml")
 		if test.situation == "broken YAML" {

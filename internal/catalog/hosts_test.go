@@ -290,8 +290,10 @@ func TestFamousHosts(t *testing.T) {
 func TestHostsOfNobody(t *testing.T) {
 	c := builtin(t)
 	for _, host := range []string{
-		"www.example.com", "example.org", "localhost", "printer.local", "1.168.192.in-addr.arpa", "com", "co.uk", "notgoogle.com",
-		"netflix.com.evil.example", "xn--ggle-55da.com", "google.com.", "facebook", "_dns.resolver.arpa", "wpad", "mail", "host",
+		"www.example.com", "example.org", "localhost", "printer.local", "1.168.192.in-addr.arpa", "com", "co.uk",
+		"notgoogle.com",
+		"netflix.com.evil.example", "xn--ggle-55da.com", "google.com.", "facebook", "_dns.resolver.arpa", "wpad",
+		"mail", "host",
 	} {
 		if got := hostID(c, host); got != "" {
 			t.Errorf("%s is %q, want nobody's", host, got)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package classify brings a flow's verdict together: from what its dissector said, from names and certificates, from what
-// DNS told the client, from address blocks and from ports, in that order, and says which of them it was.
+// Package classify brings a flow's verdict together: from what its dissector said, from names and certificates, from
+// what DNS told the client, from address blocks and from ports, in that order, and says which of them it was.
 package classify
 
 import (
@@ -38,8 +38,8 @@ func reported(app *catalog.Application, method record.ApplicationMethod) Applica
 	return Application{app.ID, app.Category, method}
 }
 
-// FromResult finds the application in what a dissector learnt: the application that it named itself, else the host name's,
-// else the certificate's.
+// FromResult finds the application in what a dissector learnt: the application that it named itself, else the host
+// name's, else the certificate's.
 func (c *Classifier) FromResult(r *dissect.Result) Application {
 	if id := r.Application(); id != "" {
 		app := Application{ID: id, Method: record.ByDPI}
@@ -74,9 +74,9 @@ func (c *Classifier) byHost(host []byte) (Application, bool) {
 	return reported(app, record.ByHost), true
 }
 
-// Guess names the application of a flow in which inspection found none: by the name that DNS gave the client for the server's
-// address (nil where there is none), else by the server's address. Where a certificate was due and is not to be
-// believed, that is what is said.
+// Guess names the application of a flow in which inspection found none: by the name that DNS gave the client for the
+// server's address (nil where there is none), else by the server's address. Where a certificate was due and is not to
+// be believed, that is what is said.
 func (c *Classifier) Guess(dnsName []byte, server netip.Addr, certificate dissect.Certificate) Application {
 	if app, ok := c.byHost(dnsName); ok {
 		app.Method = record.ByDNS

@@ -80,7 +80,8 @@ func TestHintsAreBounded(t *testing.T) {
 	}
 	h.Learn(alice, netip.IPv6Unspecified(), []byte("blocked.example"), 300, 2e9) // how filters answer
 	h.Learn(alice, netip.MustParseAddr("127.0.0.1"), []byte("blocked.example"), 300, 2e9)
-	if h.Name(alice, netip.IPv6Unspecified(), 3e9) != nil || h.Name(alice, netip.MustParseAddr("127.0.0.1"), 3e9) != nil {
+	if h.Name(alice, netip.IPv6Unspecified(), 3e9) != nil || h.Name(alice, netip.MustParseAddr("127.0.0.1"),
+		3e9) != nil {
 		t.Error("an address that means nothing was learnt")
 	}
 }
@@ -130,14 +131,18 @@ func TestFromResult(t *testing.T) {
 		want Application
 	}{
 		{"nothing", func(*dissect.Result) {}, Application{}},
-		{"host", func(r *dissect.Result) { r.SetHost([]byte("WWW.Shop.Example.NET.")) }, Application{"shop", "shopping", record.ByHost}},
-		{"part of another", func(r *dissect.Result) { r.SetHost([]byte("x.ads.shop.example.net")) }, Application{"shop", "advertising", record.ByHost}},
+		{"host", func(r *dissect.Result) { r.SetHost([]byte("WWW.Shop.Example.NET.")) }, Application{"shop", "shopping",
+			record.ByHost}},
+		{"part of another", func(r *dissect.Result) { r.SetHost([]byte("x.ads.shop.example.net")) },
+			Application{"shop", "advertising", record.ByHost}},
 		{"host before certificate", func(r *dissect.Result) {
 			r.SetHost([]byte("www.netflix.com"))
 			r.AddCertificateName([]byte("Shop Inc."))
 		}, Application{"netflix", "video-streaming", record.ByHost}},
-		{"certificate's organisation", func(r *dissect.Result) { r.AddCertificateName([]byte("Shop Inc.")) }, Application{"shop", "shopping", record.ByCertificate}},
-		{"certificate's host name", func(r *dissect.Result) { r.AddCertificateName([]byte("*.shop.example.net")) }, Application{"shop", "shopping", record.ByCertificate}},
+		{"certificate's organisation", func(r *dissect.Result) { r.AddCertificateName([]byte("Shop Inc.")) },
+			Application{"shop", "shopping", record.ByCertificate}},
+		{"certificate's host name", func(r *dissect.Result) { r.AddCertificateName([]byte("*.shop.example.net")) },
+			Application{"shop", "shopping", record.ByCertificate}},
 		{"the dissector's own application comes first", func(r *dissect.Result) {
 			r.SetApplication("shop")
 			r.SetHost([]byte("www.netflix.com"))
@@ -164,11 +169,14 @@ func TestGuess(t *testing.T) {
 	}{
 		{"DNS before address", "www.netflix.com", server, 0, Application{"netflix", "video-streaming", record.ByDNS}},
 		{"address", "", server, 0, Application{"shop", "shopping", record.ByAddress}},
-		{"a name that no one knows, then the address", "host.invalid", server, 0, Application{"shop", "shopping", record.ByAddress}},
+		{"a name that no one knows, then the address", "host.invalid", server, 0, Application{"shop", "shopping",
+			record.ByAddress}},
 		{"a cloud's block names nothing", "", cloud, 0, Application{}},
 		{"nothing", "", nowhere, 0, Application{}},
-		{"certificate missing", "", nowhere, dissect.CertificateMissing, Application{NoCertificate, "", record.ByCertificate}},
-		{"certificate self-signed", "", cloud, dissect.CertificateSelfSigned, Application{NoCertificate, "", record.ByCertificate}},
+		{"certificate missing", "", nowhere, dissect.CertificateMissing, Application{NoCertificate, "",
+			record.ByCertificate}},
+		{"certificate self-signed", "", cloud, dissect.CertificateSelfSigned, Application{NoCertificate, "",
+			record.ByCertificate}},
 		{"certificate hidden by TLS 1.3", "", nowhere, dissect.CertificateHidden, Application{}},
 		{"certificate shown", "", nowhere, dissect.CertificateShown, Application{}},
 	} {
@@ -202,7 +210,8 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// TestGuessesAreAsked: who knows a protocol is asked at each port where it is guessed, so that what it refuses isn't guessed.
+// TestGuessesAreAsked: who knows a protocol is asked at each port where it is guessed, so that what it refuses isn't
+// guessed.
 func TestGuessesAreAsked(t *testing.T) {
 	anything := []string{"ftp-data 20", "bfd 3785"} // what is said there may be anything
 	protocols := dissect.NewTable(protocols.All()).Protocols()

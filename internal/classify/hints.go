@@ -6,8 +6,8 @@ import "net/netip"
 
 // Limits of the hints.
 const (
-	// DefaultMaxHints is how many (client, address) pairs are remembered: some hundred for each of some hundred clients. With
-	// one name of the usual length each they take 10 MiB, with four of 100 bytes 22 MiB.
+	// DefaultMaxHints is how many (client, address) pairs are remembered: some hundred for each of some hundred
+	// clients. With one name of the usual length each they take 10 MiB, with four of 100 bytes 22 MiB.
 	DefaultMaxHints = 32768
 	// namesPerHint is how many names of one address a client may have asked for within their lifetimes.
 	namesPerHint = 4
@@ -15,8 +15,8 @@ const (
 	minTTL = 10e9
 )
 
-// Hints remembers which name each client asked for when it was given an address. The latest answer comes first, each lives
-// as long as its own TTL. It is bounded: the pair that was learnt first gives way. It belongs to one goroutine.
+// Hints remembers which name each client asked for when it was given an address. The latest answer comes first, each
+// lives as long as its own TTL. It is bounded: the pair that was learnt first gives way. It belongs to one goroutine.
 type Hints struct {
 	entries map[hintKey]*hint
 	order   []hintKey // ring of the keys in order of their coming
@@ -93,8 +93,8 @@ func (h *Hints) add(key hintKey) *hint {
 	return e
 }
 
-// Name is the name by which client knew addr at the time at: of those learnt before and still alive, the latest. It is valid
-// until the next Learn.
+// Name is the name by which client knew addr at the time at: of those learnt before and still alive, the latest. It is
+// valid until the next Learn.
 func (h *Hints) Name(client, addr netip.Addr, at int64) []byte {
 	e := h.entries[hintKey{client.As16(), addr.As16()}]
 	if e == nil {

@@ -4,8 +4,8 @@ package classify
 
 import "github.com/weirnet/weir/internal/packet"
 
-// servicePorts are the protocols that are guessed from a port when inspection found nothing: the assignments of the IANA
-// service name registry that are in real use, and de-facto ports of well-known servers.
+// servicePorts are the protocols that are guessed from a port when inspection found nothing: the assignments of the
+// IANA service name registry that are in real use, and de-facto ports of well-known servers.
 var servicePorts = map[string]struct{ tcp, udp []uint16 }{
 	"afp":          {tcp: []uint16{548}},
 	"ajp":          {tcp: []uint16{8009}},
@@ -142,8 +142,8 @@ func ProtocolByPort(ipProtocol uint8, port uint16) string {
 	return ""
 }
 
-// Carrier is the protocol whose dissector knows what the protocol name looks like: itself, where it does not travel in another; ""
-// where what looks like noise may be it.
+// Carrier is the protocol whose dissector knows what the protocol name looks like: itself, where it does not travel in
+// another; "" where what looks like noise may be it.
 func Carrier(name string) string {
 	switch name {
 	case "http-proxy", "ipp":
@@ -154,8 +154,8 @@ func Carrier(name string) string {
 	return name
 }
 
-// protocolNumbers are the IP protocols that have one meaning in IANA's registry of protocol numbers and no ports. What carries
-// the number is that protocol, also where it is malformed.
+// protocolNumbers are the IP protocols that have one meaning in IANA's registry of protocol numbers and no ports. What
+// carries the number is that protocol, also where it is malformed.
 var protocolNumbers = [256]string{
 	1: "icmp", 2: "igmp", 4: "ipip", 8: "egp", 41: "6in4", 46: "rsvp", 47: "gre", 50: "esp", 51: "ah", 58: "icmpv6",
 	88: "eigrp", 89: "ospf", 97: "etherip", 103: "pim", 108: "ipcomp", 112: "vrrp", 113: "pgm", 115: "l2tp",

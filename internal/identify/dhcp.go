@@ -2,10 +2,12 @@
 
 package identify
 
-// dhcpFingerprints are parameter request lists (RFC 2132 §9.8). Which options a client asks for, and in which order, is written in its
-// source or seen on the wire; where several systems have the same client, or an embedded one copies it, the weight is lower.
+// dhcpFingerprints are parameter request lists (RFC 2132 §9.8). Which options a client asks for, and in which order, is
+// written in its source or seen on the wire; where several systems have the same client, or an embedded one copies it,
+// the weight is lower.
 var dhcpFingerprints = []rule{
-	// Windows since 10, with and without domain search (119); 7 to 8.1; XP; 2000. 249 is Microsoft's number for classless routes.
+	// Windows since 10, with and without domain search (119); 7 to 8.1; XP; 2000. 249 is Microsoft's number for
+	// classless routes.
 	{"1,3,6,15,31,33,43,44,46,47,119,121,249,252*", "windows", 85, "computer", 60},
 	{"1,3,6,15,31,33,43,44,46,47,121,249,252*", "windows", 85, "computer", 60},
 	{"1,15,3,6,44,46,47,31,33,121,249,43*", "windows", 80, "computer", 60},

@@ -2,8 +2,8 @@
 
 package identify
 
-// hostNames are names that devices have from their maker or that owners like to give. Anyone can choose them, so what isn't the shape
-// of a factory's name has little weight.
+// hostNames are names that devices have from their maker or that owners like to give. Anyone can choose them, so what
+// isn't the shape of a factory's name has little weight.
 var hostNames = []rule{
 	// Windows: setup's own names, "DESKTOP-" and seven, "LAPTOP-" and eight, "WIN-" and eleven letters or digits.
 	{"desktop-@@@@@@@", "windows", 75, "computer", 70},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package identify guesses the operating system and the kind of a device of the LAN from what its traffic showed. It keeps nothing:
-// the guess depends on the evidence alone, and not on its order.
+// Package identify guesses the operating system and the kind of a device of the LAN from what its traffic showed. It
+// keeps nothing: the guess depends on the evidence alone, and not on its order.
 package identify
 
 import (
@@ -29,7 +29,8 @@ const (
 )
 
 var sourceNames = [sources]string{
-	"dhcp-fingerprint", "dhcp-class", "dhcpv6-class", "user-agent", "mdns", "ssdp", "ja4", "host-name", "vendor", "service",
+	"dhcp-fingerprint", "dhcp-class", "dhcpv6-class", "user-agent", "mdns", "ssdp", "ja4", "host-name", "vendor",
+	"service",
 }
 
 func (s Source) String() string {
@@ -64,7 +65,8 @@ const (
 	maxEvidence = 64  // pieces looked at, for each is compared with each
 	maxValue    = 256 // bytes of a value looked at: what the dissectors write at most
 	maxShown    = 4
-	// minSure: below it a guess would be wrong about as often as right, for what is typical of one device others do too.
+	// minSure: below it a guess would be wrong about as often as right, for what is typical of one device others do
+	// too.
 	minSure = 0.30
 	// maxSure: nothing of all this is proof, and any of it can be set by the device's owner.
 	maxSure = 0.95
@@ -130,20 +132,23 @@ type total struct {
 }
 
 // judge weighs opinions. The rule:
-//   - Pieces for the same value combine as if independent: 1-(1-a)(1-b)…, 0.95 at most. Those of one origin are not independent, so
-//     there the strongest counts whole, the next one half, the next one a quarter, and so on.
-//   - The value with the highest sum is taken. A general one (linux) gives way to a special one of it (android) that is at least half
-//     as sure; between the two there is no contradiction.
-//   - The strongest value that contradicts takes away half of its own sum, as a share: 0.8 against 0.4 is 0.8·(1-0.4/2) = 0.64.
+//   - Pieces for the same value combine as if independent: 1-(1-a)(1-b)…, 0.95 at most. Those of one origin are not
+//     independent, so there the strongest counts whole, the next one half, the next one a quarter, and so on.
+//   - The value with the highest sum is taken. A general one (linux) gives way to a special one of it (android) that is
+//     at least half as sure; between the two there is no contradiction.
+//   - The strongest value that contradicts takes away half of its own sum, as a share: 0.8 against 0.4 is 0.8·(1-0.4/2)
+//     = 0.64.
 //   - What then is below 0.30 is not said.
 func judge(all []opinion, general map[string]string) Guess {
 	slices.SortFunc(all, func(a, b opinion) int { // a total order, so that the evidence's own order never matters
-		return cmp.Or(b.weight-a.weight, cmp.Compare(a.evidence.Source, b.evidence.Source), cmp.Compare(a.evidence.Value, b.evidence.Value))
+		return cmp.Or(b.weight-a.weight, cmp.Compare(a.evidence.Source, b.evidence.Source),
+			cmp.Compare(a.evidence.Value, b.evidence.Value))
 	})
 	totals := addUp(all)
 	best := choose(totals, general)
 	rival := strongest(totals, func(t total) bool {
-		return t.value != best.value && !isSpecial(t.value, best.value, general) && !isSpecial(best.value, t.value, general)
+		return t.value != best.value && !isSpecial(t.value, best.value, general) &&
+			!isSpecial(best.value, t.value, general)
 	})
 	sure := best.sure * (1 - rival.sure/2)
 	if sure < minSure {

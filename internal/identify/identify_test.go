@@ -13,12 +13,17 @@ import (
 type pieces = []Evidence
 
 const (
-	chromeOnWindows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
-	safariOnMac     = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Safari/605.1.15"
-	safariOnPhone   = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1"
-	chromeOnPhone   = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36"
-	chromeOnTablet  = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
-	fingerprintWin  = "1,3,6,15,31,33,43,44,46,47,119,121,249,252"
+	chromeOnWindows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+		"Chrome/131.0.0.0 Safari/537.36"
+	safariOnMac = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) " +
+		"Version/17.4 Safari/605.1.15"
+	safariOnPhone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like " +
+		"Gecko) Version/17.4 Mobile/15E148 Safari/604.1"
+	chromeOnPhone = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 " +
+		"Mobile Safari/537.36"
+	chromeOnTablet = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 " +
+		"Safari/537.36"
+	fingerprintWin = "1,3,6,15,31,33,43,44,46,47,119,121,249,252"
 )
 
 // TestOne: what one piece says. The numbers are the table's own, so a rule that hides another one shows.
@@ -73,16 +78,19 @@ func TestOne(t *testing.T) {
 		{UserAgent, chromeOnTablet, "android 80", "tablet 50"},
 		{UserAgent, chromeOnTablet[:90], "android 80", ""}, // cut, so perhaps a phone's
 		{UserAgent, "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36", "chromeos 90", "computer 80"},
-		{UserAgent, "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "linux 75", "computer 65"},
+		{UserAgent, "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "linux 75",
+			"computer 65"},
 		{UserAgent, "Mozilla/5.0 (PlayStation; PlayStation 5/6.50) AppleWebKit/605.1.15", "", "game-console 90"},
-		{UserAgent, "Mozilla/5.0 (Windows NT 10.0; Win64; x64; Xbox; Xbox One) AppleWebKit/537.36", "", "game-console 85"},
+		{UserAgent, "Mozilla/5.0 (Windows NT 10.0; Win64; x64; Xbox; Xbox One) AppleWebKit/537.36", "",
+			"game-console 85"},
 		{UserAgent, "Mozilla/5.0 (Nintendo Switch; WifiWebAuthApplet) AppleWebKit/609.4", "", "game-console 90"},
 		{UserAgent, "Mozilla/5.0 (SMART-TV; Linux; Tizen 6.0) AppleWebKit/537.36", "tizen 85", "tv 85"},
 		{UserAgent, "Mozilla/5.0 (Web0S; Linux/SmartTV) AppleWebKit/537.36", "webos 85", "tv 85"},
 		{UserAgent, "Mozilla/5.0 (Linux; Android 10; BRAVIA 4K UR2) AppleWebKit/537.36", "android 80", "tv 85"},
 		{UserAgent, "AppleTV11,1/17.4", "tvos 85", "media-player 85"},
 		{UserAgent, "Roku/DVP-12.5 (12.5.0.4178-88)", "roku 85", "media-player 85"},
-		{UserAgent, "Mozilla/5.0 (X11; Linux armv7l) AppleWebKit/537.36 Chrome/90.0 Safari/537.36 CrKey/1.54", "linux 40", "media-player 85"},
+		{UserAgent, "Mozilla/5.0 (X11; Linux armv7l) AppleWebKit/537.36 Chrome/90.0 Safari/537.36 CrKey/1.54",
+			"linux 40", "media-player 85"},
 		{UserAgent, "com.apple.trustd/2.2 CFNetwork/1404.0.5 Darwin/22.3.0 (x86_64)", "macos 70", "computer 60"},
 		{UserAgent, "Debian APT-HTTP/1.3 (2.6.1)", "linux 85", "computer 50"},
 		{UserAgent, "curl/8.5.0", "", ""},
@@ -170,9 +178,11 @@ func TestSeveral(t *testing.T) {
 			pieces{{DHCPClass, "udhcp 1.36"}, {DHCPFingerprint, "1,121,33,3,6,7"}}, "linux 78", "iot 40",
 		},
 		"no more than 95": {
-			pieces{{DHCPClass, "MSFT 5.0"}, {DHCPFingerprint, fingerprintWin}, {UserAgent, chromeOnWindows}, {HostName, "DESKTOP-1A2B3C4"}}, "windows 95", "computer 95",
+			pieces{{DHCPClass, "MSFT 5.0"}, {DHCPFingerprint, fingerprintWin}, {UserAgent, chromeOnWindows},
+				{HostName, "DESKTOP-1A2B3C4"}}, "windows 95", "computer 95",
 		},
-		"the same twice counts once": {pieces{{HostName, "raspberrypi"}, {HostName, "raspberrypi"}}, "linux 75", "computer 45"},
+		"the same twice counts once": {pieces{{HostName, "raspberrypi"}, {HostName, "raspberrypi"}}, "linux 75",
+			"computer 45"},
 		"of one source the second counts half": { // 1-(1-0.75)(1-0.6/2)
 			pieces{{MDNSService, "_pdl-datastream._tcp"}, {MDNSService, "_ipp._tcp"}}, "", "printer 83",
 		},
@@ -180,10 +190,12 @@ func TestSeveral(t *testing.T) {
 			pieces{{DHCPClass, "MSFT 5.0"}, {DHCPv6Class, "MSFT 5.0"}}, "windows 91", "computer 72",
 		},
 		"contradiction lowers": { // 0.85·(1-0.75/2); of the kind there is none
-			pieces{{DHCPClass, "MSFT 5.0"}, {UserAgent, "Mozilla/5.0 (X11; Linux x86_64)"}}, "windows 53", "computer 86",
+			pieces{{DHCPClass, "MSFT 5.0"}, {UserAgent, "Mozilla/5.0 (X11; Linux x86_64)"}}, "windows 53",
+			"computer 86",
 		},
 		"only the strongest rival counts": { // 0.85·(1-0.75/2)
-			pieces{{DHCPClass, "MSFT 5.0"}, {HostName, "raspberrypi"}, {UserAgent, safariOnMac}}, "windows 53", "computer 92",
+			pieces{{DHCPClass, "MSFT 5.0"}, {HostName, "raspberrypi"}, {UserAgent, safariOnMac}}, "windows 53",
+			"computer 92",
 		},
 		"too much contradiction is silence": { // 0.35·(1-0.35/2) is below 0.3
 			pieces{{Vendor, "Cisco Systems, Inc"}, {OpenService, "tcp/631"}}, "", "",
@@ -204,16 +216,20 @@ func TestSeveral(t *testing.T) {
 			pieces{{DHCPClass, "MSFT 5.0"}, {Vendor, "VMware, Inc."}}, "windows 85", "vm 75",
 		},
 		"a printer": {
-			pieces{{Vendor, "Seiko Epson Corporation"}, {HostName, "EPSON1A2B3C"}, {MDNSService, "_ipp._tcp"}, {MDNSService, "_scanner._tcp"}, {OpenService, "tcp/9100"}}, "", "printer 95",
+			pieces{{Vendor, "Seiko Epson Corporation"}, {HostName, "EPSON1A2B3C"}, {MDNSService, "_ipp._tcp"},
+				{MDNSService, "_scanner._tcp"}, {OpenService, "tcp/9100"}}, "", "printer 95",
 		},
 		"an iPad that browses as a Mac": {
-			pieces{{UserAgent, safariOnMac}, {DHCPFingerprint, "1,121,3,6,15,108,114,119,252"}, {HostName, "Annas-iPad"}}, "ipados 44", "tablet 51",
+			pieces{{UserAgent, safariOnMac}, {DHCPFingerprint, "1,121,3,6,15,108,114,119,252"},
+				{HostName, "Annas-iPad"}}, "ipados 44", "tablet 51",
 		},
 		"a television of Android": {
-			pieces{{DHCPClass, "android-dhcp-12"}, {MDNSService, "_androidtvremote2._tcp.local"}, {MDNSService, "_googlecast._tcp.local"}}, "android 95", "tv 60",
+			pieces{{DHCPClass, "android-dhcp-12"}, {MDNSService, "_androidtvremote2._tcp.local"},
+				{MDNSService, "_googlecast._tcp.local"}}, "android 95", "tv 60",
 		},
 		"a phone that an app makes look like Windows": {
-			pieces{{DHCPClass, "android-dhcp-14"}, {UserAgent, chromeOnPhone}, {UserAgent, chromeOnWindows}, {HostName, "Pixel-8"}}, "android 57", "phone 62",
+			pieces{{DHCPClass, "android-dhcp-14"}, {UserAgent, chromeOnPhone}, {UserAgent, chromeOnWindows},
+				{HostName, "Pixel-8"}}, "android 57", "phone 62",
 		},
 	} {
 		os, kind := Identify(c.evidence)
@@ -226,7 +242,8 @@ func TestSeveral(t *testing.T) {
 // TestShown: what speaks for a guess is told, the strongest first, four at most, and nothing else.
 func TestShown(t *testing.T) {
 	all := pieces{
-		{MDNSService, "_hap._tcp.local"}, {OpenService, "tcp/515"}, {MDNSService, "_ipp._tcp.local"}, {OpenService, "tcp/9100"},
+		{MDNSService, "_hap._tcp.local"}, {OpenService, "tcp/515"}, {MDNSService, "_ipp._tcp.local"},
+		{OpenService, "tcp/9100"},
 		{Vendor, "Brother Industries, LTD."}, {HostName, "BRW0123456789AB"},
 	}
 	_, kind := Identify(all)
@@ -272,7 +289,8 @@ func TestBounds(t *testing.T) {
 }
 
 func TestSourceNames(t *testing.T) {
-	for s, want := range map[Source]string{DHCPFingerprint: "dhcp-fingerprint", DHCPv6Class: "dhcpv6-class", OpenService: "service", sources: "unknown", 255: "unknown"} {
+	for s, want := range map[Source]string{DHCPFingerprint: "dhcp-fingerprint", DHCPv6Class: "dhcpv6-class",
+		OpenService: "service", sources: "unknown", 255: "unknown"} {
 		if s.String() != want {
 			t.Errorf("%d: %s, want %s", s, s, want)
 		}
@@ -290,7 +308,8 @@ func check(t *testing.T, evidence pieces) {
 		if _, ok := g.known[g.Value]; g.Value != "" && !ok {
 			t.Fatalf("%q is none of the values: %+v", evidence, g.Guess)
 		}
-		if g.Value == "" && (g.Confidence != 0 || g.Evidence != nil) || g.Value != "" && (g.Confidence < 30 || g.Confidence > 95) {
+		if g.Value == "" && (g.Confidence != 0 || g.Evidence != nil) || g.Value != "" &&
+			(g.Confidence < 30 || g.Confidence > 95) {
 			t.Fatalf("%q: %+v", evidence, g.Guess)
 		}
 		if len(g.Evidence) > maxShown || g.Value != "" && len(g.Evidence) == 0 {
@@ -308,7 +327,8 @@ func check(t *testing.T, evidence pieces) {
 
 func FuzzIdentify(f *testing.F) {
 	f.Add(uint8(DHCPClass), "MSFT 5.0", uint8(UserAgent), safariOnPhone, uint8(HostName), "DESKTOP-1A2B3C4")
-	f.Add(uint8(DHCPFingerprint), fingerprintWin, uint8(SSDP), "Linux UPnP/1.0 Sonos/70.3-35220 (ZPS1)", uint8(Vendor), "Sonos, Inc.")
+	f.Add(uint8(DHCPFingerprint), fingerprintWin, uint8(SSDP), "Linux UPnP/1.0 Sonos/70.3-35220 (ZPS1)", uint8(Vendor),
+		"Sonos, Inc.")
 	f.Add(uint8(MDNSService), "x._ipp._tcp.local", uint8(MDNSService), "_tcp._tcp..", uint8(OpenService), "tcp/9100")
 	f.Add(uint8(DHCPv6Class), "\xff\x00\u212a", uint8(250), "", uint8(HostName), "brw*#@")
 	f.Fuzz(func(t *testing.T, s1 uint8, v1 string, s2 uint8, v2 string, s3 uint8, v3 string) {
@@ -325,8 +345,10 @@ func FuzzIdentify(f *testing.F) {
 
 func BenchmarkIdentify(b *testing.B) {
 	all := pieces{
-		{DHCPClass, "MSFT 5.0"}, {DHCPFingerprint, fingerprintWin}, {UserAgent, chromeOnWindows}, {HostName, "DESKTOP-1A2B3C4"}, {Vendor, "Dell Inc."},
-		{OpenService, "tcp/445"}, {SSDP, "Microsoft-Windows/10.0 UPnP/1.0 UPnP-Device-Host/1.0"}, {MDNSService, "_smb._tcp.local"},
+		{DHCPClass, "MSFT 5.0"}, {DHCPFingerprint, fingerprintWin}, {UserAgent, chromeOnWindows},
+		{HostName, "DESKTOP-1A2B3C4"}, {Vendor, "Dell Inc."},
+		{OpenService, "tcp/445"}, {SSDP, "Microsoft-Windows/10.0 UPnP/1.0 UPnP-Device-Host/1.0"},
+		{MDNSService, "_smb._tcp.local"},
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -4,8 +4,8 @@ package identify
 
 import "strings"
 
-// mdnsServices are service types (RFC 6763 §7) that a device announces. All of Apple's systems announce _companion-link and
-// _device-info, so these say nothing here.
+// mdnsServices are service types (RFC 6763 §7) that a device announces. All of Apple's systems announce _companion-link
+// and _device-info, so these say nothing here.
 var mdnsServices = []rule{
 	// Printers. Computers share theirs by _ipp and _printer.
 	{"_ipp._tcp", "", 0, "printer", 60},
@@ -104,7 +104,8 @@ var mdnsServices = []rule{
 	{"_riousbprint._tcp", "", 0, "router", 50}, // base stations that a printer is plugged into
 }
 
-// serviceType is the last pair of labels of a name that is a service type: an instance's name before it may have any text, and points.
+// serviceType is the last pair of labels of a name that is a service type: an instance's name before it may have any
+// text, and points.
 func serviceType(name string) string {
 	for end := len(name); end > 0; {
 		dot := strings.LastIndexByte(name[:end], '.')

@@ -4,11 +4,12 @@ package identify
 
 import "strings"
 
-// rule says what a device is that sent a text like pattern. Patterns are in lower case: "*" stands for any text, "@" for a letter or
-// digit, "#" for a hexadecimal digit; the latter two before the first or after the last "*" only.
+// rule says what a device is that sent a text like pattern. Patterns are in lower case: "*" stands for any text, "@"
+// for a letter or digit, "#" for a hexadecimal digit; the latter two before the first or after the last "*" only.
 //
-// Weights are percent, and our estimate: 80 and more where hardly anything else sends that, 50 and more where most that do are such,
-// less where it only fits. In a table the first rule that fits counts, so special ones come before general ones.
+// Weights are percent, and our estimate: 80 and more where hardly anything else sends that, 50 and more where most that
+// do are such, less where it only fits. In a table the first rule that fits counts, so special ones come before general
+// ones.
 type rule struct {
 	pattern    string
 	os         string
@@ -21,15 +22,18 @@ type rule struct {
 var systems = map[string]string{
 	"windows": "", "windows-phone": "",
 	"macos": "", "ios": "", "ipados": "ios", "tvos": "ios", "watchos": "ios",
-	"linux": "", "android": "linux", "chromeos": "linux", "openwrt": "linux", "routeros": "linux", "tizen": "linux", "webos": "linux", "roku": "linux",
+	"linux": "", "android": "linux", "chromeos": "linux", "openwrt": "linux", "routeros": "linux", "tizen": "linux",
+	"webos": "linux", "roku": "linux",
 	"freebsd": "", "openbsd": "", "netbsd": "", "esxi": "", "harmonyos": "",
 }
 
-// kinds are the kinds of devices, in the same way. What is neither a computer nor a phone or tablet is a thing of the "iot".
+// kinds are the kinds of devices, in the same way. What is neither a computer nor a phone or tablet is a thing of the
+// "iot".
 var kinds = map[string]string{
 	"phone": "", "tablet": "",
 	"computer": "", "server": "computer", "nas": "server", "vm": "server",
-	"iot": "", "printer": "iot", "camera": "iot", "watch": "iot", "voip-phone": "iot", "router": "iot", "access-point": "router",
+	"iot": "", "printer": "iot", "camera": "iot", "watch": "iot", "voip-phone": "iot", "router": "iot",
+	"access-point": "router",
 	"media-player": "iot", "tv": "media-player", "speaker": "media-player", "game-console": "media-player",
 }
 

@@ -8,8 +8,9 @@ import (
 )
 
 var tables = map[Source][]rule{
-	DHCPFingerprint: dhcpFingerprints, DHCPClass: dhcpClasses, DHCPv6Class: dhcpClasses, UserAgent: userAgents, MDNSService: mdnsServices,
-	SSDP: ssdpTexts, HostName: hostNames, Vendor: vendors, OpenService: openServices,
+	DHCPFingerprint: dhcpFingerprints, DHCPClass: dhcpClasses, DHCPv6Class: dhcpClasses, UserAgent: userAgents,
+	MDNSService: mdnsServices,
+	SSDP:        ssdpTexts, HostName: hostNames, Vendor: vendors, OpenService: openServices,
 }
 
 // TestTables: every rule is well formed, says something known, and is reached by a text that it is meant for.
@@ -31,13 +32,15 @@ func checkRule(t *testing.T, source Source, r rule) {
 	if r.os != "" && !isSystem || r.kind != "" && !isKind || r.os == "" && r.kind == "" {
 		t.Errorf("%s %+v: unknown value", source, r)
 	}
-	if (r.os == "") != (r.osWeight == 0) || (r.kind == "") != (r.kindWeight == 0) || max(r.osWeight, r.kindWeight) > 90 || min(r.osWeight, r.kindWeight) < 0 {
+	if (r.os == "") != (r.osWeight == 0) || (r.kind == "") != (r.kindWeight == 0) ||
+		max(r.osWeight, r.kindWeight) > 90 || min(r.osWeight, r.kindWeight) < 0 {
 		t.Errorf("%s %+v: weight", source, r)
 	}
 	if strings.ToLower(r.pattern) != r.pattern || strings.Trim(r.pattern, "*") == "" {
 		t.Errorf("%s %+v: pattern", source, r)
 	}
-	if parts := strings.Split(r.pattern, "*"); len(parts) > 2 && strings.ContainsAny(strings.Join(parts[1:len(parts)-1], ""), "#@") {
+	if parts := strings.Split(r.pattern, "*"); len(parts) > 2 &&
+		strings.ContainsAny(strings.Join(parts[1:len(parts)-1], ""), "#@") {
 		t.Errorf("%s %+v: only a text's begin and end are compared by letter", source, r)
 	}
 }
@@ -47,7 +50,8 @@ func example(pattern string) string {
 	return strings.NewReplacer("#", "0", "@", "7", "*", "-").Replace(pattern)
 }
 
-// TestTruncations: no value of a table, cut anywhere, or with bytes before, behind or instead, breaks what always holds.
+// TestTruncations: no value of a table, cut anywhere, or with bytes before, behind or instead, breaks what always
+// holds.
 func TestTruncations(t *testing.T) {
 	for source, table := range tables {
 		for _, r := range table {
@@ -91,7 +95,8 @@ func TestMatch(t *testing.T) {
 		{"ab*cd", "abcd", true}, {"ab*bc", "abc", false}, // no byte is used twice
 		{"a*b*c*d", "a1b2c3d", true}, {"a*b*c*d", "a1c2b3d", false}, {"*a*a*", "xa", false}, {"*a*a*", "aa", true},
 		{"x##", "x0f", true}, {"x##", "x0g", false}, {"x##", "x0", false}, {"x@@", "xz9", true}, {"x@@", "x-9", false},
-		{"*-@", "a-b", true}, {"*-@", "a-", false}, {"#*#", "0", false}, {"#*#", "0f", true}, {"@", "é", false}, {"@", "\xff", false},
+		{"*-@", "a-b", true}, {"*-@", "a-", false}, {"#*#", "0", false}, {"#*#", "0f", true}, {"@", "é", false},
+		{"@", "\xff", false},
 	} {
 		if got := match(c.pattern, c.text); got != c.want {
 			t.Errorf("%q in %q: %v", c.pattern, c.text, got)

@@ -2,8 +2,9 @@
 
 package identify
 
-// userAgents are texts in the User-Agent field. Browsers call themselves by other systems' names too ("like Mac OS X"), so the more
-// special system comes first. Libraries that run everywhere (curl, Python, Go) say nothing and have no rule.
+// userAgents are texts in the User-Agent field. Browsers call themselves by other systems' names too ("like Mac OS X"),
+// so the more special system comes first. Libraries that run everywhere (curl, Python, Go) say nothing and have no
+// rule.
 var userAgents = []rule{
 	{"*windows phone*", "windows-phone", 85, "phone", 85},
 	{"*xbox*", "", 0, "game-console", 85},

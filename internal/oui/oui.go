@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package oui knows whose network card has a link-layer address, by the IEEE's registry of assignments: MA-L (24 bits), MA-M (28) and
-// MA-S (36). The table is searched where the program's file is mapped: what is not looked for takes no memory.
+// Package oui knows whose network card has a link-layer address, by the IEEE's registry of assignments: MA-L (24 bits),
+// MA-M (28) and MA-S (36). The table is searched where the program's file is mapped: what is not looked for takes no
+// memory.
 package oui
 
 import (
@@ -12,9 +13,9 @@ import (
 
 //go:generate go run ./generate ../../gen/oui/oui.bin
 
-// The table is, all numbers big-endian: for each of the three sizes of assignments, the longest first, the number of its records (4
-// bytes); then these records, sorted: the assignment (5, 4 or 3 bytes) and the place of its name (3 bytes); then the names, each with
-// its length (1 byte) before it.
+// The table is, all numbers big-endian: for each of the three sizes of assignments, the longest first, the number of
+// its records (4 bytes); then these records, sorted: the assignment (5, 4 or 3 bytes) and the place of its name (3
+// bytes); then the names, each with its length (1 byte) before it.
 const (
 	counts    = 3
 	placeSize = 3
@@ -25,8 +26,8 @@ var prefixSizes = [counts]int{5, 4, 3}
 // prefixBits are how many bits an assignment has; the rest of its bytes is 0.
 var prefixBits = [counts]int{36, 28, 24}
 
-// Vendor names the organisation that has the assignment of an address: the longest one. It is empty where none has, and for addresses
-// of groups and those that are administered locally, which nobody is assigned.
+// Vendor names the organisation that has the assignment of an address: the longest one. It is empty where none has, and
+// for addresses of groups and those that are administered locally, which nobody is assigned.
 func Vendor(mac [6]byte) string {
 	if mac[0]&(group|local) != 0 {
 		return ""
@@ -96,8 +97,9 @@ const (
 	local = 2
 )
 
-// IsRandom says whether an address is one that its device has probably chosen at random: it is administered locally, and none of those
-// that well-known programs give. Phones and computers set no further bits (all four quadrants of IEEE 802c occur).
+// IsRandom says whether an address is one that its device has probably chosen at random: it is administered locally,
+// and none of those that well-known programs give. Phones and computers set no further bits (all four quadrants of IEEE
+// 802c occur).
 func IsRandom(mac [6]byte) bool {
 	if mac[0]&(group|local) != local {
 		return false

@@ -24,7 +24,8 @@ func TestVendor(t *testing.T) {
 		"00:00:00:01:02:03": "XEROX CORPORATION",
 		"b8:27:eb:ff:ff:ff": "Raspberry Pi Foundation",
 		"20:85:93:b1:02:03": "IOG Products LLC", // MA-M 20:85:93:b
-		"02:00:00:01:02:03": "", "01:00:5e:00:00:01": "", "33:33:00:00:00:01": "", "ff:ff:ff:ff:ff:ff": "", "da:11:22:33:44:55": "",
+		"02:00:00:01:02:03": "", "01:00:5e:00:00:01": "", "33:33:00:00:00:01": "", "ff:ff:ff:ff:ff:ff": "",
+		"da:11:22:33:44:55": "",
 	} {
 		if got := Vendor(address(t, text)); got != want {
 			t.Errorf("%s is %q, want %q", text, got, want)

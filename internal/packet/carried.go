@@ -26,7 +26,8 @@ func carriedEthernet(b []byte, off, wire int) carried {
 	return carried{off, LinkEthernet, true}
 }
 
-// carriedPPP wants a PPP frame with an IP packet in it: what else PPP carries (LCP, compressed or encrypted data) is of no use.
+// carriedPPP wants a PPP frame with an IP packet in it: what else PPP carries (LCP, compressed or encrypted data) is of
+// no use.
 func carriedPPP(b []byte, off, wire int) carried {
 	if len(b) <= off {
 		return carried{}
@@ -106,7 +107,8 @@ func saneEthernet(b []byte, wire int) bool {
 		return len(rest) > 0 && rest[0]>>4 == 4 && saneIP(rest, wire-ethernetHeader)
 	case etherIPv6:
 		return len(rest) > 0 && rest[0]>>4 == 6 && saneIP(rest, wire-ethernetHeader)
-	case etherARP, reverseARP, etherVLAN, etherQinQ, etherQinQOld, etherMPLS, etherMPLSMulticast, pppoeOffer, etherPPPoE,
+	case etherARP, reverseARP, etherVLAN, etherQinQ, etherQinQOld, etherMPLS, etherMPLSMulticast, pppoeOffer,
+		etherPPPoE,
 		etherBatman, etherPBB, eapol, lldp, slow, ieee1588PTP:
 		return true
 	default:
@@ -116,8 +118,8 @@ func saneEthernet(b []byte, wire int) bool {
 	}
 }
 
-// exactEthernet reports whether b is an Ethernet frame with an IP packet that ends where the frame does, but for the padding of
-// the shortest frames: enough to find where a frame begins.
+// exactEthernet reports whether b is an Ethernet frame with an IP packet that ends where the frame does, but for the
+// padding of the shortest frames: enough to find where a frame begins.
 func exactEthernet(b []byte, wire int) bool {
 	const group, leastPayload = 0x01, 46
 	if len(b) < ethernetHeader || b[6]&group != 0 {

@@ -14,8 +14,8 @@ const (
 	Outbound
 )
 
-// CookedDirection is the direction of a Linux packet type (linux/if_packet.h): to this host, to all, to a group, to another
-// host, and outgoing. Others never reach a capture.
+// CookedDirection is the direction of a Linux packet type (linux/if_packet.h): to this host, to all, to a group, to
+// another host, and outgoing. Others never reach a capture.
 func CookedDirection(packetType uint16) Direction {
 	const outgoing = 4
 	switch {

@@ -7,12 +7,13 @@ import (
 	"net/netip"
 )
 
-// Nearly every packet of a network is TCP or UDP straight in IP straight in Ethernet, whole, without options or fragments. plain
-// reads those in one go, with one check of bounds for each header. Whatever is unusual it leaves to the general way, of which it
-// is the twin: TestPlainIsTheGeneralWay and FuzzDecode hold them together.
+// Nearly every packet of a network is TCP or UDP straight in IP straight in Ethernet, whole, without options or
+// fragments. plain reads those in one go, with one check of bounds for each header. Whatever is unusual it leaves to
+// the general way, of which it is the twin: TestPlainIsTheGeneralWay and FuzzDecode hold them together.
 
-// plain decodes d, an Ethernet frame, if it is that plain. How long the frame was on the wire says nothing then: it is all there. It does not clear p first, which would
-// take a third of the time, but sets each field that is valid for such a packet; what it leaves when it returns false is garbage.
+// plain decodes d, an Ethernet frame, if it is that plain. How long the frame was on the wire says nothing then: it is
+// all there. It does not clear p first, which would take a third of the time, but sets each field that is valid for
+// such a packet; what it leaves when it returns false is garbage.
 func (p *Packet) plain(d []byte) bool {
 	const least = ethernetHeader + ipv4Header + tcpHeader
 	if len(d) < least {
@@ -88,8 +89,8 @@ func (p *Packet) setPlain() {
 	p.Tunnel, p.Around, p.Fragment, p.LaterFragment, p.Truncated = TunnelNone, TunnelNone, false, false, false
 }
 
-// plainTransport reads a TCP header, or a UDP header of a datagram that fills its packet and is no tunnel's, and returns where the
-// payload begins; 0 where it is neither.
+// plainTransport reads a TCP header, or a UDP header of a datagram that fills its packet and is no tunnel's, and
+// returns where the payload begins; 0 where it is neither.
 func (p *Packet) plainTransport(h *[tcpHeader]byte, proto uint8, off, end int) (payload int) {
 	src, dst := binary.BigEndian.Uint16(h[0:]), binary.BigEndian.Uint16(h[2:])
 	switch proto {

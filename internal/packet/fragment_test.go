@@ -62,7 +62,8 @@ func TestFragmentsThatStayWithoutPorts(t *testing.T) {
 		{"at the end of the lifetime", first(), piece(1, 10), 100*second + FragmentLifetime, true},
 		{"after the lifetime", first(), piece(1, 10), 100*second + FragmentLifetime + 1, false},
 		{"after time jumped back a little", first(), piece(1, 10), 99 * second, true},
-		{"after time jumped back more than a lifetime", first(), piece(1, 10), 100*second - FragmentLifetime - 1, false},
+		{"after time jumped back more than a lifetime", first(), piece(1, 10), 100*second - FragmentLifetime - 1,
+			false},
 	} {
 		if got := c.cache.Resolve(c.later, c.now); got != c.want || (c.later.SrcPort == 5) != c.want {
 			t.Errorf("%s: resolved %v, port %d", c.name, got, c.later.SrcPort)

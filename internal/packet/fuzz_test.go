@@ -62,7 +62,8 @@ func TestTruncations(t *testing.T) {
 				decodeAll(t, link, frame, len(s.frame))
 				part.Decode(link, frame, len(s.frame))
 				if claim := untrueClaim(&part, &whole); claim != "" {
-					t.Fatalf("%s, link %d, %d of %d bytes: %s\npart  %s\nwhole %s", s.name, link, n, len(s.frame), claim, describe(&part), describe(&whole))
+					t.Fatalf("%s, link %d, %d of %d bytes: %s\npart  %s\nwhole %s", s.name, link, n, len(s.frame),
+						claim, describe(&part), describe(&whole))
 				}
 			}
 		}
@@ -73,17 +74,20 @@ func TestTruncations(t *testing.T) {
 func untrueClaim(part, whole *Packet) string {
 	differs := func(part, whole uint32) bool { return part != 0 && part != whole }
 	switch {
-	case part.IPVersion != 0 && (part.IPVersion != whole.IPVersion || part.Src != whole.Src || part.Dst != whole.Dst || part.WireBytes != whole.WireBytes):
+	case part.IPVersion != 0 && (part.IPVersion != whole.IPVersion || part.Src != whole.Src || part.Dst != whole.Dst ||
+		part.WireBytes != whole.WireBytes):
 		return "network layer"
 	case part.Proto != whole.Proto && part.Fault == FaultNone:
 		return "protocol"
 	case differs(uint32(part.SrcPort), uint32(whole.SrcPort)), differs(uint32(part.DstPort), uint32(whole.DstPort)):
 		return "ports"
-	case differs(part.Seq, whole.Seq), differs(part.Ack, whole.Ack), differs(uint32(part.TCPFlags), uint32(whole.TCPFlags)), differs(uint32(part.Window), uint32(whole.Window)):
+	case differs(part.Seq, whole.Seq), differs(part.Ack, whole.Ack), differs(uint32(part.TCPFlags),
+		uint32(whole.TCPFlags)), differs(uint32(part.Window), uint32(whole.Window)):
 		return "TCP"
 	case differs(uint32(part.ICMPType), uint32(whole.ICMPType)), differs(uint32(part.ICMPCode), uint32(whole.ICMPCode)):
 		return "ICMP"
-	case part.HasMAC && part.Around == whole.Around && (!whole.HasMAC || part.SrcMAC != whole.SrcMAC || part.DstMAC != whole.DstMAC):
+	case part.HasMAC && part.Around == whole.Around && (!whole.HasMAC || part.SrcMAC != whole.SrcMAC ||
+		part.DstMAC != whole.DstMAC):
 		return "link addresses"
 	case part.Around != TunnelNone && (part.Around != whole.Around || part.Network != whole.Network):
 		return "around"
@@ -93,7 +97,8 @@ func untrueClaim(part, whole *Packet) string {
 		return "fragment"
 	case part.Tunnel != TunnelNone && part.Tunnel != whole.Tunnel:
 		return "tunnel"
-	case part.Fault == FaultNone && whole.Fault == FaultNone && (part.PayloadOffset > whole.PayloadOffset || part.WirePayload != whole.WirePayload && !whole.Truncated):
+	case part.Fault == FaultNone && whole.Fault == FaultNone && (part.PayloadOffset > whole.PayloadOffset ||
+		part.WirePayload != whole.WirePayload && !whole.Truncated):
 		return "payload"
 	}
 	return ""
@@ -163,10 +168,14 @@ func TestReuse(t *testing.T) {
 	for _, s := range allSamples() {
 		var fresh Packet
 		fresh.Decode(s.link, s.frame, s.wireLen)
-		used = Packet{Data: abc, Src: netip.IPv6Loopback(), NetworkOffset: 9, TransportOffset: 9, PayloadOffset: 9, End: 9,
-			WireBytes: 9, WirePayload: 9, Seq: 9, Ack: 9, FragmentID: 9, FragmentOffset: 9, SrcPort: 9, DstPort: 9, Window: 9, VLANs: [MaxVLANs]uint16{9, 9, 9, 9},
-			SrcMAC: [6]byte{9}, DstMAC: [6]byte{9}, IPVersion: 9, Proto: 9, TTL: 9, TOS: 9, TCPFlags: 9, ICMPType: 9, ICMPCode: 9, NVLAN: 9,
-			Fault: 9, Tunnel: 9, Around: 9, Network: 9, msdu: 9, HasMAC: true, Fragment: true, LaterFragment: true, Truncated: true, inner: innerAt{9, 9}}
+		used = Packet{Data: abc, Src: netip.IPv6Loopback(), NetworkOffset: 9, TransportOffset: 9, PayloadOffset: 9,
+			End:       9,
+			WireBytes: 9, WirePayload: 9, Seq: 9, Ack: 9, FragmentID: 9, FragmentOffset: 9, SrcPort: 9, DstPort: 9,
+			Window: 9, VLANs: [MaxVLANs]uint16{9, 9, 9, 9},
+			SrcMAC: [6]byte{9}, DstMAC: [6]byte{9}, IPVersion: 9, Proto: 9, TTL: 9, TOS: 9, TCPFlags: 9, ICMPType: 9,
+			ICMPCode: 9, NVLAN: 9,
+			Fault: 9, Tunnel: 9, Around: 9, Network: 9, msdu: 9, HasMAC: true, Fragment: true, LaterFragment: true,
+			Truncated: true, inner: innerAt{9, 9}}
 		used.Decode(s.link, s.frame, s.wireLen)
 		forgetInvalid(&used)
 		forgetInvalid(&fresh)
@@ -191,7 +200,8 @@ func forgetInvalid(p *Packet) {
 	p.msdu = 0 // only LaterMSDUs looks at it, with a Packet of its own
 }
 
-// TestPlainIsTheGeneralWay decodes every sample, cut and changed in many ways, as plain does and as the general way does.
+// TestPlainIsTheGeneralWay decodes every sample, cut and changed in many ways, as plain does and as the general way
+// does.
 func TestPlainIsTheGeneralWay(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 13))
 	plain := 0

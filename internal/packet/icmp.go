@@ -44,7 +44,8 @@ func ICMPQuery(proto, icmpType uint8) (request uint8, isReply bool) {
 	switch proto {
 	case ProtoICMP:
 		switch icmpType {
-		case 8, 13, 15, 17, 42: // echo, timestamp, information (RFC 792), address mask (RFC 950), extended echo (RFC 8335)
+		case 8, 13, 15, 17, 42:
+			// echo, timestamp, information (RFC 792), address mask (RFC 950), extended echo (RFC 8335)
 			return icmpType, false
 		case 0:
 			return 8, true

@@ -8,7 +8,8 @@ import "encoding/binary"
 // (https://www.tcpdump.org/linktypes.html), without the FCS bits of the file header's upper half.
 type LinkType uint32
 
-// The link types that Decode knows. 12 and 14 are the DLT_RAW of BSDs, which old captures hold in place of LINKTYPE_RAW.
+// The link types that Decode knows. 12 and 14 are the DLT_RAW of BSDs, which old captures hold in place of
+// LINKTYPE_RAW.
 const (
 	LinkNull              LinkType = 0
 	LinkEthernet          LinkType = 1
@@ -45,7 +46,8 @@ const (
 func (l LinkType) Known() bool {
 	switch l {
 	case LinkNull, LinkEthernet, LinkPPP, LinkDLTRaw, LinkDLTRawOpenBSD, LinkPPPHDLC, LinkRaw, LinkCHDLC, LinkIEEE80211,
-		LinkLoop, LinkLinuxSLL, LinkIEEE80211Radiotap, LinkPPI, LinkIPv4, LinkIPv6, LinkLinuxSLL2, LinkENC, LinkPFLog, LinkNFLog,
+		LinkLoop, LinkLinuxSLL, LinkIEEE80211Radiotap, LinkPPI, LinkIPv4, LinkIPv6, LinkLinuxSLL2, LinkENC, LinkPFLog,
+		LinkNFLog,
 		LinkDSATagBRCM, LinkDSATagBRCMPrepend, LinkDSATagDSA, LinkDSATagEDSA:
 		return true
 	}

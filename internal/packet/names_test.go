@@ -6,7 +6,8 @@ import "testing"
 
 func TestNames(t *testing.T) {
 	for proto, want := range map[uint8]string{
-		6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6", 2: "igmp", 47: "gre", 50: "esp", 51: "ah", 132: "sctp", 89: "ospf",
+		6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6", 2: "igmp", 47: "gre", 50: "esp", 51: "ah", 132: "sctp",
+		89:  "ospf",
 		103: "pim", 112: "vrrp", 0: "0", 4: "4", 8: "8", 41: "41", 136: "136", 255: "255",
 	} {
 		if got := ProtoName(proto); got != want {

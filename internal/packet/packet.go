@@ -25,23 +25,24 @@ type Tunnel uint8
 
 // The tunnels that Packet.Inner peels. String gives the name that flow records use.
 const (
-	TunnelNone     Tunnel = iota
-	Tunnel6in4            // RFC 4213: IPv4 protocol 41
-	Tunnel4in6            // RFC 2473: IPv6 next header 4
-	TunnelIPIP            // RFC 2003: IPv4 protocol 4; IPv6 in IPv6 (RFC 2473) as well
-	TunnelGRE             // RFC 2784, RFC 2890, and version 1 of PPTP (RFC 2637)
-	TunnelGTPU            // 3GPP TS 29.281, UDP port 2152
-	TunnelVXLAN           // RFC 7348, UDP port 4789
-	TunnelGeneve          // RFC 8926, UDP port 6081
-	TunnelTeredo          // RFC 4380, UDP port 3544
-	TunnelL2TP            // RFC 2661, UDP port 1701 (data messages that carry PPP); RFC 3931, IP protocol 115 too (those that carry Ethernet)
-	TunnelCAPWAP          // RFC 5415, UDP port 5247 (data channel)
-	TunnelTZSP            // TaZmen Sniffer Protocol, UDP port 37008
-	TunnelVXLANGPE        // draft-ietf-nvo3-vxlan-gpe, UDP port 4790
-	TunnelEtherIP         // RFC 3378: IP protocol 97
-	TunnelGREInUDP        // RFC 8086, UDP port 4754
-	TunnelBatman          // batman-adv, EtherType 0x4305; see Packet.Around
-	TunnelPBB             // IEEE 802.1ah, EtherType 0x88e7; see Packet.Around
+	TunnelNone   Tunnel = iota
+	Tunnel6in4          // RFC 4213: IPv4 protocol 41
+	Tunnel4in6          // RFC 2473: IPv6 next header 4
+	TunnelIPIP          // RFC 2003: IPv4 protocol 4; IPv6 in IPv6 (RFC 2473) as well
+	TunnelGRE           // RFC 2784, RFC 2890, and version 1 of PPTP (RFC 2637)
+	TunnelGTPU          // 3GPP TS 29.281, UDP port 2152
+	TunnelVXLAN         // RFC 7348, UDP port 4789
+	TunnelGeneve        // RFC 8926, UDP port 6081
+	TunnelTeredo        // RFC 4380, UDP port 3544
+	// RFC 2661, UDP port 1701 (data messages that carry PPP); RFC 3931, IP protocol 115 too (those that carry Ethernet)
+	TunnelL2TP
+	TunnelCAPWAP   // RFC 5415, UDP port 5247 (data channel)
+	TunnelTZSP     // TaZmen Sniffer Protocol, UDP port 37008
+	TunnelVXLANGPE // draft-ietf-nvo3-vxlan-gpe, UDP port 4790
+	TunnelEtherIP  // RFC 3378: IP protocol 97
+	TunnelGREInUDP // RFC 8086, UDP port 4754
+	TunnelBatman   // batman-adv, EtherType 0x4305; see Packet.Around
+	TunnelPBB      // IEEE 802.1ah, EtherType 0x88e7; see Packet.Around
 
 	NumTunnels = iota
 )
@@ -123,30 +124,33 @@ type Packet struct {
 	// FragmentID is the IPv4 or IPv6 identification, FragmentOffset in bytes. Valid where Fragment is true.
 	FragmentID     uint32
 	FragmentOffset uint16
-	// SrcPort and DstPort are those of TCP, UDP, UDP-Lite, SCTP; of an ICMP query (an echo, say) the asking end's is the
-	// identifier, the other's the request's type, times 256. They are 0 in later fragments and in all else.
+	// SrcPort and DstPort are those of TCP, UDP, UDP-Lite, SCTP; of an ICMP query (an echo, say) the asking end's is
+	// the identifier, the other's the request's type, times 256. They are 0 in later fragments and in all else.
 	SrcPort, DstPort uint16
-	Window           uint16           // TCP
-	VLANs            [MaxVLANs]uint16 // VLAN identifiers, the outer first; NVLAN are valid. A priority tag (identifier 0) is none
-	SrcMAC, DstMAC   [6]byte          // valid where HasMAC; DstMAC is zero on Linux cooked links, which have only the sender's
-	IPVersion        uint8            // 4 or 6; 0: no network layer was found
-	Proto            uint8            // the transport's IP protocol number, after extension headers; AH is not looked behind
-	TTL              uint8            // or hop limit
-	TOS              uint8            // or traffic class
-	TCPFlags         uint8            // FIN ... CWR
-	HasMAC           bool
-	ICMPType         uint8 // ICMP, ICMPv6, IGMP
-	ICMPCode         uint8 // ICMP, ICMPv6
-	NVLAN            uint8
-	Fault            Fault
-	Tunnel           Tunnel // the tunnel that this packet's payload is, if it is one
-	// Around is how the frame was carried in another frame, which had no network layer of its own: its addresses are those of the
-	// frame inside. Network tells equal addresses there apart: the service's identifier, plus 1; valid where Around is not TunnelNone.
+	Window           uint16 // TCP
+	// VLAN identifiers, the outer first; NVLAN are valid. A priority tag (identifier 0) is none
+	VLANs          [MaxVLANs]uint16
+	SrcMAC, DstMAC [6]byte // valid where HasMAC; DstMAC is zero on Linux cooked links, which have only the sender's
+	IPVersion      uint8   // 4 or 6; 0: no network layer was found
+	Proto          uint8   // the transport's IP protocol number, after extension headers; AH is not looked behind
+	TTL            uint8   // or hop limit
+	TOS            uint8   // or traffic class
+	TCPFlags       uint8   // FIN ... CWR
+	HasMAC         bool
+	ICMPType       uint8 // ICMP, ICMPv6, IGMP
+	ICMPCode       uint8 // ICMP, ICMPv6
+	NVLAN          uint8
+	Fault          Fault
+	Tunnel         Tunnel // the tunnel that this packet's payload is, if it is one
+	// Around is how the frame was carried in another frame, which had no network layer of its own: its addresses are
+	// those of the frame inside. Network tells equal addresses there apart: the service's identifier, plus 1; valid
+	// where Around is not TunnelNone.
 	Around        Tunnel
 	Network       uint32
 	Fragment      bool // a fragment, the first or a later one; not an atomic one (RFC 6946)
 	LaterFragment bool // FragmentOffset is not 0: there is no transport header
-	Truncated     bool // less was captured than the IP length; in a tunnel, the rest may be in a later fragment of the outer packet
+	// less was captured than the IP length; in a tunnel, the rest may be in a later fragment of the outer packet
+	Truncated bool
 
 	msdu  int     // where the second frame of an A-MSDU begins
 	inner innerAt // where the packet inside begins, if Tunnel says that there is one

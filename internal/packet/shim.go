@@ -16,8 +16,9 @@ func (p *Packet) network(etherType uint16, d []byte, off, wire int) {
 	}
 }
 
-// peel takes off what stands between the link and the network layer: LLC, VLAN tags, MPLS labels, PPPoE, frames around the frame.
-// Each turn of its loop uses up a tag, a label, a frame or what can't follow itself, so MaxVLANs, MaxMPLSLabels and MaxTunnels bound it.
+// peel takes off what stands between the link and the network layer: LLC, VLAN tags, MPLS labels, PPPoE, frames around
+// the frame. Each turn of its loop uses up a tag, a label, a frame or what can't follow itself, so MaxVLANs,
+// MaxMPLSLabels and MaxTunnels bound it.
 func (p *Packet) peel(etherType uint16, d []byte, off, wire int) {
 	tags, labels, frames := int(p.NVLAN), 0, 0 // a switch's tag may have been a VLAN's
 	fault := FaultNone
@@ -56,8 +57,8 @@ func (p *Packet) peel(etherType uint16, d []byte, off, wire int) {
 	p.stop(off, len(d), fault)
 }
 
-// vlan reads a tag of IEEE 802.1Q §9.3: priority and identifier, then the next EtherType. Identifier 0 is the null VLAN:
-// the tag has a priority only, and the frame is in no other VLAN than without it.
+// vlan reads a tag of IEEE 802.1Q §9.3: priority and identifier, then the next EtherType. Identifier 0 is the null
+// VLAN: the tag has a priority only, and the frame is in no other VLAN than without it.
 func (p *Packet) vlan(d []byte, off int) (uint16, int, Fault) {
 	if len(d)-off < vlanTag {
 		return 0, off, FaultTruncated
@@ -104,7 +105,8 @@ func pppoe(d []byte, off int) (uint16, int, Fault) {
 }
 
 // mpls walks a label stack (RFC 3032 §2.1); labels is how many the frame had before. What is below the bottom is not
-// announced: it is told by its first nibble (RFC 4928), 4 and 6 for IP, 0 for a pseudowire's control word (RFC 4385 §3).
+// announced: it is told by its first nibble (RFC 4928), 4 and 6 for IP, 0 for a pseudowire's control word (RFC 4385
+// §3).
 func mpls(d []byte, off, labels int) (uint16, int, int, Fault) {
 	for bottom := false; !bottom; off += mplsLabel {
 		if len(d)-off < mplsLabel {

@@ -94,7 +94,8 @@ func (p *Packet) setTunnel(kind Tunnel, c carried) {
 // tunnelPort reports whether a tunnel is looked for on this UDP port.
 func tunnelPort(port uint16) bool {
 	switch port {
-	case portL2TP, portGTPU, portTeredo, portGRE, portVXLAN, portVXLANGPE, portCAPWAP, portGeneve, portVXLANOld, portTZSP:
+	case portL2TP, portGTPU, portTeredo, portGRE, portVXLAN, portVXLANGPE, portCAPWAP, portGeneve, portVXLANOld,
+		portTZSP:
 		return true
 	}
 	return false
@@ -241,7 +242,8 @@ func vxlan(b []byte, wire int) carried {
 	return carriedEthernet(b, header, wire)
 }
 
-// vxlanGPE reads a header of draft-ietf-nvo3-vxlan-gpe §3: version 0, no OAM packet, reserved bits 0, and what comes next.
+// vxlanGPE reads a header of draft-ietf-nvo3-vxlan-gpe §3: version 0, no OAM packet, reserved bits 0, and what comes
+// next.
 func vxlanGPE(b []byte, wire int) carried {
 	const (
 		header             = 8
@@ -250,7 +252,8 @@ func vxlanGPE(b []byte, wire int) carried {
 		flagBUM            = 0x02
 		ip4, ip6, ethernet = 1, 2, 3
 	)
-	if len(b) < header || b[0]&^(flagVNI|flagNext|flagBUM) != 0 || b[0]&flagVNI == 0 || b[1] != 0 || b[2] != 0 || b[7] != 0 {
+	if len(b) < header || b[0]&^(flagVNI|flagNext|flagBUM) != 0 || b[0]&flagVNI == 0 || b[1] != 0 || b[2] != 0 ||
+		b[7] != 0 {
 		return carried{}
 	}
 	next := b[3]
@@ -362,8 +365,9 @@ func l2tp(b []byte, wire int) carried {
 	return carriedPPP(b, off, wire)
 }
 
-// l2tpv3 reads an L2TPv3 data message (RFC 3931 §4.1) from its session identifier on, which is 0 in control messages. How long the
-// cookie is, and whether a sublayer of 4 bytes follows, only the two ends know: the frame (RFC 4719) must fit exactly.
+// l2tpv3 reads an L2TPv3 data message (RFC 3931 §4.1) from its session identifier on, which is 0 in control messages.
+// How long the cookie is, and whether a sublayer of 4 bytes follows, only the two ends know: the frame (RFC 4719) must
+// fit exactly.
 func l2tpv3(b []byte, off, wire int) carried {
 	const session, longestCookie, sublayer = 4, 8, 4
 	if len(b)-off < session || binary.BigEndian.Uint32(b[off:]) == 0 {

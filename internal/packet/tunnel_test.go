@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// tunnelSample is an IP packet on LinkRaw that is a tunnel, and what Inner must say of it; "" means that Inner returns false.
+// tunnelSample is an IP packet on LinkRaw that is a tunnel, and what Inner must say of it; "" means that Inner returns
+// false.
 type tunnelSample struct {
 	name   string
 	frame  []byte
@@ -44,7 +45,8 @@ func onPort(port int, payload ...[]byte) []byte { return ip4(17, udp(40000, port
 var tunnelSamples = []tunnelSample{
 	{"6in4", ip4(41, in6), Tunnel6in4, addr6 + "udp 5>6 @20,60,68-68 wire 48"},
 	{"4in6", ip6(4, ip4(17, udp(5, 6))), Tunnel4in6, addr4 + "udp 5>6 @40,60,68-68 wire 28"},
-	{"4in6 after destination options", ip6(60, extension(4), ip4(17, udp(5, 6))), Tunnel4in6, addr4 + "udp 5>6 @48,68,76-76 wire 28"},
+	{"4in6 after destination options", ip6(60, extension(4), ip4(17, udp(5, 6))), Tunnel4in6, addr4 +
+		"udp 5>6 @48,68,76-76 wire 28"},
 	{"IPIP", ip4(4, ip4(17, udp(5, 6))), TunnelIPIP, addr4 + "udp 5>6 @20,40,48-48 wire 28"},
 	{"IPv6 in IPv6", ip6(41, in6), TunnelIPIP, addr6 + "udp 5>6 @40,80,88-88 wire 48"},
 	{"IPIP of IPv6", ip4(4, in6), TunnelNone, ""},
@@ -52,25 +54,35 @@ var tunnelSamples = []tunnelSample{
 	{"6in4 longer than its packet", ip4(41, with(in6, 4, 0, 9)), TunnelNone, ""},
 	{"6in4 header cut", ip4(41, in6[:39]), TunnelNone, ""},
 	{"6in4 without a byte", ip4(41), TunnelNone, ""},
-	{"6in4 first fragment", fragment4(ip4(41, with(in6, 4, 4, 0)), 0, true), Tunnel6in4, addr6 + "udp 5>6 @20,60,68-68 wire 48 truncated"},
+	{"6in4 first fragment", fragment4(ip4(41, with(in6, 4, 4, 0)), 0, true), Tunnel6in4, addr6 +
+		"udp 5>6 @20,60,68-68 wire 48 truncated"},
 	{"6in4 later fragment", fragment4(ip4(41, in6), 5, false), TunnelNone, ""},
 	{"IPIP of a broken header", ip4(4, with(ip4(17), 0, 0x44)), TunnelNone, ""},
 
 	{"GRE IPv4", greIP(0, 0x0800, ip4(17, udp(5, 6))), TunnelGRE, addr4 + "udp 5>6 @24,44,52-52 wire 28"},
 	{"GRE IPv6", greIP(0, 0x86dd, in6), TunnelGRE, addr6 + "udp 5>6 @24,64,72-72 wire 48"},
-	{"GRE with checksum, key, sequence", greIP(0xb000, 0x86dd, raw("abcd 0000 00000001 00000002"), in6), TunnelGRE, addr6 + "udp 5>6 @36,76,84-84 wire 48"},
+	{"GRE with checksum, key, sequence", greIP(0xb000, 0x86dd, raw("abcd 0000 00000001 00000002"), in6), TunnelGRE,
+		addr6 + "udp 5>6 @36,76,84-84 wire 48"},
 	{"GRE with a key", greIP(0x2000, 0x86dd, raw("00000001"), in6), TunnelGRE, addr6 + "udp 5>6 @28,68,76-76 wire 48"},
 	{"GRE in IPv6", ip6(47, raw("0000 86dd"), in6), TunnelGRE, addr6 + "udp 5>6 @44,84,92-92 wire 48"},
-	{"GRE with Ethernet", greIP(0, 0x6558, ether(0x86dd, in6)), TunnelGRE, "mac 1>2 " + addr6 + "udp 5>6 @38,78,86-86 wire 48"},
-	{"GRE with MPLS", greIP(0, 0x8847, label(16, false), label(17, true), in6), TunnelGRE, addr6 + "udp 5>6 @32,72,80-80 wire 48"},
+	{"GRE with Ethernet", greIP(0, 0x6558, ether(0x86dd, in6)), TunnelGRE, "mac 1>2 " + addr6 +
+		"udp 5>6 @38,78,86-86 wire 48"},
+	{"GRE with MPLS", greIP(0, 0x8847, label(16, false), label(17, true), in6), TunnelGRE, addr6 +
+		"udp 5>6 @32,72,80-80 wire 48"},
 	{"GRE with MPLS above nonsense", greIP(0, 0x8847, label(16, true), raw("4f")), TunnelNone, ""},
-	{"GRE ERSPAN II", ip4(47, greSequenced, erspanHeader, ether(0x86dd, in6)), TunnelGRE, "mac 1>2 " + addr6 + "udp 5>6 @50,90,98-98 wire 48"},
-	{"GRE ERSPAN I", greIP(0, 0x88be, ether(0x86dd, in6)), TunnelGRE, "mac 1>2 " + addr6 + "udp 5>6 @38,78,86-86 wire 48"},
-	{"GRE ERSPAN of another version", ip4(47, greSequenced, with(erspanHeader, 0, 0x20), ether(0x86dd, in6)), TunnelNone, ""},
-	{"GRE ERSPAN III", greIP(0x1000, 0x22eb, raw("00000001"), erspan3Header, ether(0x86dd, in6)), TunnelGRE, "mac 1>2 " + addr6 + "udp 5>6 @54,94,102-102 wire 48"},
-	{"GRE ERSPAN III with a platform field", greIP(0x1000, 0x22eb, raw("00000001"), with(erspan3Header, 11, 1), make([]byte, 8), ether(0x86dd, in6)), TunnelGRE,
+	{"GRE ERSPAN II", ip4(47, greSequenced, erspanHeader, ether(0x86dd, in6)), TunnelGRE, "mac 1>2 " + addr6 +
+		"udp 5>6 @50,90,98-98 wire 48"},
+	{"GRE ERSPAN I", greIP(0, 0x88be, ether(0x86dd, in6)), TunnelGRE, "mac 1>2 " + addr6 +
+		"udp 5>6 @38,78,86-86 wire 48"},
+	{"GRE ERSPAN of another version", ip4(47, greSequenced, with(erspanHeader, 0, 0x20), ether(0x86dd, in6)),
+		TunnelNone, ""},
+	{"GRE ERSPAN III", greIP(0x1000, 0x22eb, raw("00000001"), erspan3Header, ether(0x86dd, in6)), TunnelGRE,
+		"mac 1>2 " + addr6 + "udp 5>6 @54,94,102-102 wire 48"},
+	{"GRE ERSPAN III with a platform field", greIP(0x1000, 0x22eb, raw("00000001"), with(erspan3Header, 11, 1),
+		make([]byte, 8), ether(0x86dd, in6)), TunnelGRE,
 		"mac 1>2 " + addr6 + "udp 5>6 @62,102,110-110 wire 48"},
-	{"GRE ERSPAN III with an IP packet", greIP(0x1000, 0x22eb, raw("00000001"), with(erspan3Header, 10, 0x08), ether(0x86dd, in6)), TunnelNone, ""},
+	{"GRE ERSPAN III with an IP packet", greIP(0x1000, 0x22eb, raw("00000001"), with(erspan3Header, 10, 0x08),
+		ether(0x86dd, in6)), TunnelNone, ""},
 	{"GRE with ARP in Ethernet", greIP(0, 0x6558, ether(0x0806, make([]byte, 28))), TunnelGRE, ""},
 	{"GRE source route of RFC 1701", greIP(0x4000, 0x86dd, raw("0000 0000 00000000"), in6), TunnelNone, ""},
 	{"GRE reserved flag", greIP(0x0008, 0x86dd, in6), TunnelNone, ""},
@@ -80,29 +92,40 @@ var tunnelSamples = []tunnelSample{
 	{"GRE cut", ip4(47, raw("0000 86")), TunnelNone, ""},
 	{"GRE optional fields cut", greIP(0xb000, 0x86dd, raw("abcd 0000")), TunnelNone, ""},
 	{"PPTP", ip4(47, pptpHeader, pppIP6), TunnelGRE, addr6 + "udp 5>6 @36,76,84-84 wire 48"},
-	{"PPTP with acknowledgment", ip4(47, raw("3081 880b 0034 0007 00000001 00000001"), pppIP6), TunnelGRE, addr6 + "udp 5>6 @40,80,88-88 wire 48"},
+	{"PPTP with acknowledgment", ip4(47, raw("3081 880b 0034 0007 00000001 00000001"), pppIP6), TunnelGRE, addr6 +
+		"udp 5>6 @40,80,88-88 wire 48"},
 	{"PPTP with acknowledgment only", ip4(47, raw("2081 880b 0000 0007 00000001")), TunnelNone, ""},
 	{"PPTP without key", greIP(0x1001, 0x880b, raw("00000001"), pppIP6), TunnelNone, ""},
 	{"PPTP longer than its packet", ip4(47, with(pptpHeader, 5, 0x35), pppIP6), TunnelNone, ""},
 	{"PPTP compressed", ip4(47, with(pptpHeader, 5, 8), raw("ff03 00fd 90010203")), TunnelNone, ""},
 
 	{"GTP-U", onPort(2152, gtp(0x30, 255, in6)), TunnelGTPU, addr6 + "udp 5>6 @36,76,84-84 wire 48"},
-	{"GTP-U from the port", ip4(17, udp(2152, 40000, gtp(0x30, 255, in6))), TunnelGTPU, addr6 + "udp 5>6 @36,76,84-84 wire 48"},
-	{"GTP-U with sequence number", onPort(2152, gtp(0x32, 255, raw("0001 00 85"), in6)), TunnelGTPU, addr6 + "udp 5>6 @40,80,88-88 wire 48"},
-	{"GTP-U with extension headers", onPort(2152, gtp(0x34, 255, raw("0000 00 85"), raw("01 0001 40"), raw("02 0001 02030405 00"), in6)), TunnelGTPU,
+	{"GTP-U from the port", ip4(17, udp(2152, 40000, gtp(0x30, 255, in6))), TunnelGTPU, addr6 +
+		"udp 5>6 @36,76,84-84 wire 48"},
+	{"GTP-U with sequence number", onPort(2152, gtp(0x32, 255, raw("0001 00 85"), in6)), TunnelGTPU, addr6 +
+		"udp 5>6 @40,80,88-88 wire 48"},
+	{"GTP-U with extension headers", onPort(2152, gtp(0x34, 255, raw("0000 00 85"), raw("01 0001 40"),
+		raw("02 0001 02030405 00"), in6)), TunnelGTPU,
 		addr6 + "udp 5>6 @52,92,100-100 wire 48"},
-	{"GTP-U with an extension header of length 0", onPort(2152, gtp(0x34, 255, raw("0000 00 85"), raw("00 0001 00"), in6)), TunnelNone, ""},
-	{"GTP-U with extension headers without end", onPort(2152, gtp(0x34, 255, raw("0000 00 85"), bytes.Repeat(raw("01 0001 85"), 40))), TunnelNone, ""},
-	{"GTP-U extension header past the end", onPort(2152, gtp(0x34, 255, raw("0000 00 85"), raw("ff 0001 00"), in6)), TunnelNone, ""},
+	{"GTP-U with an extension header of length 0", onPort(2152, gtp(0x34, 255, raw("0000 00 85"), raw("00 0001 00"),
+		in6)), TunnelNone, ""},
+	{"GTP-U with extension headers without end",
+		onPort(2152, gtp(0x34, 255, raw("0000 00 85"), bytes.Repeat(raw("01 0001 85"), 40))), TunnelNone, ""},
+	{"GTP-U extension header past the end", onPort(2152, gtp(0x34, 255, raw("0000 00 85"), raw("ff 0001 00"), in6)),
+		TunnelNone, ""},
 	{"GTP-U echo request", onPort(2152, gtp(0x32, 1, raw("0001 0000"))), TunnelNone, ""},
 	{"GTP-U of GTP' or version 2", onPort(2152, gtp(0x50, 255, in6)), TunnelNone, ""},
 	{"GTP-U shorter than the datagram", onPort(2152, gtp(0x30, 255, in6), abc), TunnelNone, ""},
 	{"GTP-U with nonsense", onPort(2152, gtp(0x30, 255, make([]byte, 40))), TunnelNone, ""},
 
-	{"VXLAN", onPort(4789, vxlanHeader, ether(0x86dd, in6)), TunnelVXLAN, "mac 1>2 " + addr6 + "udp 5>6 @50,90,98-98 wire 48"},
-	{"VXLAN on Linux's old port", onPort(8472, vxlanHeader, ether(0x86dd, in6)), TunnelVXLAN, "mac 1>2 " + addr6 + "udp 5>6 @50,90,98-98 wire 48"},
-	{"VXLAN with tag inside", onPort(4789, vxlanHeader, ether(0x8100, vlan(9, 0x86dd, in6))), TunnelVXLAN, "mac 1>2 vlan [9] " + addr6 + "udp 5>6 @54,94,102-102 wire 48"},
-	{"VXLAN with group policy", onPort(4789, raw("88 08 0001 000007 00"), ether(0x86dd, in6)), TunnelVXLAN, "mac 1>2 " + addr6 + "udp 5>6 @50,90,98-98 wire 48"},
+	{"VXLAN", onPort(4789, vxlanHeader, ether(0x86dd, in6)), TunnelVXLAN, "mac 1>2 " + addr6 +
+		"udp 5>6 @50,90,98-98 wire 48"},
+	{"VXLAN on Linux's old port", onPort(8472, vxlanHeader, ether(0x86dd, in6)), TunnelVXLAN, "mac 1>2 " + addr6 +
+		"udp 5>6 @50,90,98-98 wire 48"},
+	{"VXLAN with tag inside", onPort(4789, vxlanHeader, ether(0x8100, vlan(9, 0x86dd, in6))), TunnelVXLAN,
+		"mac 1>2 vlan [9] " + addr6 + "udp 5>6 @54,94,102-102 wire 48"},
+	{"VXLAN with group policy", onPort(4789, raw("88 08 0001 000007 00"), ether(0x86dd, in6)), TunnelVXLAN, "mac 1>2 " +
+		addr6 + "udp 5>6 @50,90,98-98 wire 48"},
 	{"VXLAN with ARP", onPort(4789, vxlanHeader, ether(0x0806, make([]byte, 28))), TunnelVXLAN, ""},
 	{"VXLAN with spanning tree", onPort(4789, vxlanHeader, ether(7, raw("424203 00000000"))), TunnelVXLAN, ""},
 	{"VXLAN without identifier", onPort(4789, with(vxlanHeader, 0, 0), ether(0x86dd, in6)), TunnelNone, ""},
@@ -114,9 +137,12 @@ var tunnelSamples = []tunnelSample{
 	{"VXLAN on another port", onPort(4788, vxlanHeader, ether(0x86dd, in6)), TunnelNone, ""},
 	{"VXLAN header alone", onPort(4789, vxlanHeader), TunnelNone, ""},
 
-	{"Geneve", onPort(6081, geneveHeader, ether(0x86dd, in6)), TunnelGeneve, "mac 1>2 " + addr6 + "udp 5>6 @50,90,98-98 wire 48"},
-	{"Geneve with options", onPort(6081, raw("04 40 86dd 000007 00  0102 80 01 00000000  0102 01 01 00000000"), in6), TunnelGeneve, addr6 + "udp 5>6 @52,92,100-100 wire 48"},
-	{"Geneve with options longer than announced", onPort(6081, raw("01 00 86dd 000007 00  0102 80 01"), in6), TunnelNone, ""},
+	{"Geneve", onPort(6081, geneveHeader, ether(0x86dd, in6)), TunnelGeneve, "mac 1>2 " + addr6 +
+		"udp 5>6 @50,90,98-98 wire 48"},
+	{"Geneve with options", onPort(6081, raw("04 40 86dd 000007 00  0102 80 01 00000000  0102 01 01 00000000"), in6),
+		TunnelGeneve, addr6 + "udp 5>6 @52,92,100-100 wire 48"},
+	{"Geneve with options longer than announced", onPort(6081, raw("01 00 86dd 000007 00  0102 80 01"), in6),
+		TunnelNone, ""},
 	{"Geneve with options past the end", onPort(6081, raw("3f 00 86dd 000007 00"), in6), TunnelNone, ""},
 	{"Geneve control packet", onPort(6081, with(geneveHeader, 1, 0x80), ether(0x86dd, in6)), TunnelNone, ""},
 	{"Geneve version 1", onPort(6081, with(geneveHeader, 0, 0x40), ether(0x86dd, in6)), TunnelNone, ""},
@@ -124,17 +150,22 @@ var tunnelSamples = []tunnelSample{
 	{"Geneve with an unknown protocol", onPort(6081, with(geneveHeader, 2, 0x12, 0x34), in6), TunnelNone, ""},
 
 	{"Teredo", onPort(3544, teredoIP), TunnelTeredo, "ip6 2001::1>2001:db8::2 udp 5>6 @28,68,76-76 wire 48"},
-	{"Teredo with authentication and origin", onPort(3544, raw("0001 01 02 aa bbbb 0102030405060708 00"), raw("0000 1234 c0000201"), teredoIP), TunnelTeredo,
+	{"Teredo with authentication and origin", onPort(3544, raw("0001 01 02 aa bbbb 0102030405060708 00"),
+		raw("0000 1234 c0000201"), teredoIP), TunnelTeredo,
 		"ip6 2001::1>2001:db8::2 udp 5>6 @52,92,100-100 wire 48"},
-	{"Teredo bubble to the port", onPort(3544, raw("0000 1234 c0000201"), with(ip6(59), 24, 0x20, 0x01, 0, 0)), TunnelTeredo, "ip6 2001:db8::1>2001::2 59 @36,76,76-76 wire 40"},
-	{"Teredo router solicitation", onPort(3544, with(ip6(58, raw("85 00 0000 00000000")), 8, 0xfe, 0x80, 0, 0)), TunnelTeredo,
+	{"Teredo bubble to the port", onPort(3544, raw("0000 1234 c0000201"), with(ip6(59), 24, 0x20, 0x01, 0, 0)),
+		TunnelTeredo, "ip6 2001:db8::1>2001::2 59 @36,76,76-76 wire 40"},
+	{"Teredo router solicitation", onPort(3544, with(ip6(58, raw("85 00 0000 00000000")), 8, 0xfe, 0x80, 0, 0)),
+		TunnelTeredo,
 		"ip6 fe80::1>2001:db8::2 icmpv6 type 133/0 @28,68,68-76 wire 48"},
 	{"Teredo between addresses that are none of Teredo's", onPort(3544, in6), TunnelNone, ""},
 	{"Teredo authentication past the end", onPort(3544, raw("0001 ff ff"), teredoIP), TunnelNone, ""},
 
 	{"L2TP", onPort(1701, l2tpHeader, pppIP6), TunnelL2TP, addr6 + "udp 5>6 @38,78,86-86 wire 48"},
-	{"L2TP with all optional fields", onPort(1701, raw("4b02 0046 0001 0002 00030004 0004 00000000"), pppIP6), TunnelL2TP, addr6 + "udp 5>6 @50,90,98-98 wire 48"},
-	{"L2TP with compressed PPP header", onPort(1701, l2tpHeader, raw("57"), in6), TunnelL2TP, addr6 + "udp 5>6 @35,75,83-83 wire 48"},
+	{"L2TP with all optional fields", onPort(1701, raw("4b02 0046 0001 0002 00030004 0004 00000000"), pppIP6),
+		TunnelL2TP, addr6 + "udp 5>6 @50,90,98-98 wire 48"},
+	{"L2TP with compressed PPP header", onPort(1701, l2tpHeader, raw("57"), in6), TunnelL2TP, addr6 +
+		"udp 5>6 @35,75,83-83 wire 48"},
 	{"L2TP control message", onPort(1701, raw("c802 0014 0001 0000 0000 0000 8008 0000 0000 0006")), TunnelNone, ""},
 	{"L2TP version 3", onPort(1701, with(l2tpHeader, 1, 3), pppIP6), TunnelNone, ""},
 	{"L2TP reserved bits", onPort(1701, with(l2tpHeader, 0, 0x10), pppIP6), TunnelNone, ""},
@@ -145,20 +176,26 @@ var tunnelSamples = []tunnelSample{
 
 	{"L2TPv3", ip4(115, raw("00000001"), ether(0x0800, ip4(17, udp(5, 6, make([]byte, 30))))), TunnelL2TP,
 		"mac 1>2 " + addr4 + "udp 5>6 @38,58,66-96 wire 58"},
-	{"L2TPv3 with a cookie and a sublayer", ip4(115, raw("00000001 0123456789abcdef 40000001"), ether(0x86dd, in6)), TunnelL2TP,
+	{"L2TPv3 with a cookie and a sublayer", ip4(115, raw("00000001 0123456789abcdef 40000001"), ether(0x86dd, in6)),
+		TunnelL2TP,
 		"mac 1>2 " + addr6 + "udp 5>6 @50,90,98-98 wire 48"},
 	{"L2TPv3 with a short cookie", ip4(115, raw("00000001 01234567"), ether(0x8100, vlan(7, 0x86dd, in6))), TunnelL2TP,
 		"mac 1>2 vlan [7] " + addr6 + "udp 5>6 @46,86,94-94 wire 48"},
-	{"L2TPv3 with a padded frame", ip4(115, raw("00000001"), ether(0x0800, ip4(17, udp(5, 6)), make([]byte, 18))), TunnelL2TP,
+	{"L2TPv3 with a padded frame", ip4(115, raw("00000001"), ether(0x0800, ip4(17, udp(5, 6)), make([]byte, 18))),
+		TunnelL2TP,
 		"mac 1>2 " + addr4 + "udp 5>6 @38,58,66-66 wire 28"},
-	{"L2TPv3 over UDP", onPort(1701, raw("0003 0000 00000001"), ether(0x86dd, in6)), TunnelL2TP, "mac 1>2 " + addr6 + "udp 5>6 @50,90,98-98 wire 48"},
-	{"L2TPv3 control message", ip4(115, raw("00000000 c803 0014 00000001 0000 0000"), ether(0x86dd, in6)), TunnelNone, ""},
+	{"L2TPv3 over UDP", onPort(1701, raw("0003 0000 00000001"), ether(0x86dd, in6)), TunnelL2TP, "mac 1>2 " + addr6 +
+		"udp 5>6 @50,90,98-98 wire 48"},
+	{"L2TPv3 control message", ip4(115, raw("00000000 c803 0014 00000001 0000 0000"), ether(0x86dd, in6)), TunnelNone,
+		""},
 	{"L2TPv3 with a frame that ends sooner", ip4(115, raw("00000001"), ether(0x86dd, in6, abc)), TunnelNone, ""},
 	{"L2TPv3 with a frame of a group", ip4(115, raw("00000001"), with(ether(0x86dd, in6), 6, 0x03)), TunnelNone, ""},
 	{"L2TPv3 with something else", ip4(115, raw("00000001"), make([]byte, 80)), TunnelNone, ""},
-	{"L2TPv3 with three tags", ip4(115, raw("00000001"), ether(0x8100, vlan(1, 0x8100, vlan(2, 0x8100, vlan(3, 0x86dd, in6))))), TunnelL2TP,
+	{"L2TPv3 with three tags",
+		ip4(115, raw("00000001"), ether(0x8100, vlan(1, 0x8100, vlan(2, 0x8100, vlan(3, 0x86dd, in6))))), TunnelL2TP,
 		"mac 1>2 vlan [1 2 3] " + addr6 + "udp 5>6 @50,90,98-98 wire 48"},
-	{"EtherIP", ip4(97, raw("3000"), ether(0x86dd, in6)), TunnelEtherIP, "mac 1>2 " + addr6 + "udp 5>6 @36,76,84-84 wire 48"},
+	{"EtherIP", ip4(97, raw("3000"), ether(0x86dd, in6)), TunnelEtherIP, "mac 1>2 " + addr6 +
+		"udp 5>6 @36,76,84-84 wire 48"},
 	{"EtherIP with a reserved bit", ip4(97, raw("3001"), ether(0x86dd, in6)), TunnelNone, ""},
 	{"EtherIP of another version", ip4(97, raw("4000"), ether(0x86dd, in6)), TunnelNone, ""},
 	{"EtherIP with something else", ip4(97, raw("3000"), badEthernet), TunnelNone, ""},
@@ -166,8 +203,10 @@ var tunnelSamples = []tunnelSample{
 	{"GRE in UDP with Ethernet", onPort(4754, raw("2000 6558 00000007"), ether(0x86dd, in6)), TunnelGREInUDP,
 		"mac 1>2 " + addr6 + "udp 5>6 @50,90,98-98 wire 48"},
 	{"GRE in UDP with something else", onPort(4754, raw("0000 1234"), in6), TunnelNone, ""},
-	{"VXLAN-GPE IPv4", onPort(4790, raw("0c 0000 01 000007 00"), ip4(17, udp(5, 6))), TunnelVXLANGPE, addr4 + "udp 5>6 @36,56,64-64 wire 28"},
-	{"VXLAN-GPE IPv6", onPort(4790, raw("0c 0000 02 000007 00"), in6), TunnelVXLANGPE, addr6 + "udp 5>6 @36,76,84-84 wire 48"},
+	{"VXLAN-GPE IPv4", onPort(4790, raw("0c 0000 01 000007 00"), ip4(17, udp(5, 6))), TunnelVXLANGPE, addr4 +
+		"udp 5>6 @36,56,64-64 wire 28"},
+	{"VXLAN-GPE IPv6", onPort(4790, raw("0c 0000 02 000007 00"), in6), TunnelVXLANGPE, addr6 +
+		"udp 5>6 @36,76,84-84 wire 48"},
 	{"VXLAN-GPE Ethernet", onPort(4790, raw("0e 0000 03 000007 00"), ether(0x86dd, in6)), TunnelVXLANGPE,
 		"mac 1>2 " + addr6 + "udp 5>6 @50,90,98-98 wire 48"},
 	{"VXLAN-GPE without a next protocol", onPort(4790, vxlanHeader, ether(0x86dd, in6)), TunnelVXLANGPE,
@@ -176,31 +215,43 @@ var tunnelSamples = []tunnelSample{
 	{"VXLAN-GPE of version 1", onPort(4790, raw("1c 0000 01 000007 00"), ip4(17, udp(5, 6))), TunnelNone, ""},
 	{"VXLAN-GPE with NSH", onPort(4790, raw("0c 0000 04 000007 00"), in6), TunnelNone, ""},
 
-	{"CAPWAP 802.3", onPort(5247, capwapHeader, ether(0x86dd, in6)), TunnelCAPWAP, "mac 1>2 " + addr6 + "udp 5>6 @50,90,98-98 wire 48"},
-	{"CAPWAP 802.11", onPort(5247, capwapNative, wifiData4(0x88, 0x01)), TunnelCAPWAP, "mac 2>3 " + addr4 + "udp 5>6 @70,90,98-98 wire 28"},
-	{"CAPWAP 802.11 with frame control swapped", onPort(5247, capwapNative, wifiSwappedControl()), TunnelCAPWAP, "mac 2>3 " + addr4 + "udp 5>6 @68,88,96-96 wire 28"},
-	{"CAPWAP with radio address and wireless information", onPort(5247, raw("00 30 03 30 00000000  06 020000000009 00  04 01020304 000000"), wifiData4(0x08, 0x02)), TunnelCAPWAP,
+	{"CAPWAP 802.3", onPort(5247, capwapHeader, ether(0x86dd, in6)), TunnelCAPWAP, "mac 1>2 " + addr6 +
+		"udp 5>6 @50,90,98-98 wire 48"},
+	{"CAPWAP 802.11", onPort(5247, capwapNative, wifiData4(0x88, 0x01)), TunnelCAPWAP, "mac 2>3 " + addr4 +
+		"udp 5>6 @70,90,98-98 wire 28"},
+	{"CAPWAP 802.11 with frame control swapped", onPort(5247, capwapNative, wifiSwappedControl()), TunnelCAPWAP,
+		"mac 2>3 " + addr4 + "udp 5>6 @68,88,96-96 wire 28"},
+	{"CAPWAP with radio address and wireless information", onPort(5247, raw("00 30 03 30 00000000  06 020000000009 "+
+		"00  04 01020304 000000"), wifiData4(0x08, 0x02)), TunnelCAPWAP,
 		"mac 3>1 " + addr4 + "udp 5>6 @84,104,112-112 wire 28"},
-	{"CAPWAP first fragment", onPort(5247, with(capwapHeader, 3, 0x80), ether(0x86dd, with(in6, 4, 4, 0))), TunnelCAPWAP,
+	{"CAPWAP first fragment", onPort(5247, with(capwapHeader, 3, 0x80), ether(0x86dd, with(in6, 4, 4, 0))),
+		TunnelCAPWAP,
 		"mac 1>2 " + addr6 + "udp 5>6 @50,90,98-98 wire 48 truncated"},
-	{"CAPWAP later fragment", onPort(5247, with(capwapHeader, 3, 0x80, 0, 1, 0, 8), ether(0x86dd, in6)), TunnelNone, ""},
+	{"CAPWAP later fragment", onPort(5247, with(capwapHeader, 3, 0x80, 0, 1, 0, 8), ether(0x86dd, in6)), TunnelNone,
+		""},
 	{"CAPWAP encrypted", onPort(5247, with(capwapHeader, 0, 1), ether(0x86dd, in6)), TunnelNone, ""},
 	{"CAPWAP keep-alive", onPort(5247, with(capwapHeader, 3, 8), ether(0x86dd, in6)), TunnelNone, ""},
 	{"CAPWAP of another binding", onPort(5247, with(capwapHeader, 2, 6), ether(0x86dd, in6)), TunnelNone, ""},
-	{"CAPWAP radio address past the header", onPort(5247, with(capwapHeader, 3, 0x10), ether(0x86dd, in6)), TunnelNone, ""},
+	{"CAPWAP radio address past the header", onPort(5247, with(capwapHeader, 3, 0x10), ether(0x86dd, in6)), TunnelNone,
+		""},
 	{"CAPWAP header shorter than itself", onPort(5247, with(capwapHeader, 1, 8), ether(0x86dd, in6)), TunnelNone, ""},
 	{"CAPWAP protected 802.11", onPort(5247, capwapNative, wifiData4(0x08, 0x41)), TunnelCAPWAP, ""},
 
-	{"TZSP Ethernet", onPort(37008, tzspHeader, ether(0x86dd, in6)), TunnelTZSP, "mac 1>2 " + addr6 + "udp 5>6 @47,87,95-95 wire 48"},
-	{"TZSP with tags and padding", onPort(37008, raw("01 01 0001 00 0a01b5 00 2802ffff 01"), ether(0x86dd, in6)), TunnelTZSP, "mac 1>2 " + addr6 + "udp 5>6 @56,96,104-104 wire 48"},
-	{"TZSP 802.11", onPort(37008, with(tzspHeader, 3, 18), wifiData4(0x08, 0x01)), TunnelTZSP, "mac 2>3 " + addr4 + "udp 5>6 @65,85,93-93 wire 28"},
+	{"TZSP Ethernet", onPort(37008, tzspHeader, ether(0x86dd, in6)), TunnelTZSP, "mac 1>2 " + addr6 +
+		"udp 5>6 @47,87,95-95 wire 48"},
+	{"TZSP with tags and padding", onPort(37008, raw("01 01 0001 00 0a01b5 00 2802ffff 01"), ether(0x86dd, in6)),
+		TunnelTZSP, "mac 1>2 " + addr6 + "udp 5>6 @56,96,104-104 wire 48"},
+	{"TZSP 802.11", onPort(37008, with(tzspHeader, 3, 18), wifiData4(0x08, 0x01)), TunnelTZSP, "mac 2>3 " + addr4 +
+		"udp 5>6 @65,85,93-93 wire 28"},
 	{"TZSP without end of tags", onPort(37008, raw("01 00 0001"), make([]byte, 64)), TunnelNone, ""},
 	{"TZSP tag past the end", onPort(37008, raw("01 00 0001 0aff"), make([]byte, 64)), TunnelNone, ""},
 	{"TZSP version 2", onPort(37008, with(tzspHeader, 0, 2), ether(0x86dd, in6)), TunnelNone, ""},
 	{"TZSP keep-alive", onPort(37008, with(tzspHeader, 1, 4), ether(0x86dd, in6)), TunnelNone, ""},
 	{"TZSP of another kind", onPort(37008, with(tzspHeader, 3, 119), ether(0x86dd, in6)), TunnelNone, ""},
 
-	{"a first UDP fragment", fragment4(ip4(17, with(udp(40000, 2152, with(gtp(0x30, 255, with(in6, 4, 4, 0)), 2, 4, 40)), 4, 4, 56)), 0, true), TunnelGTPU,
+	{"a first UDP fragment", fragment4(
+		ip4(17, with(udp(40000, 2152, with(gtp(0x30, 255, with(in6, 4, 4, 0)), 2, 4, 40)), 4, 4, 56)), 0, true),
+		TunnelGTPU,
 		addr6 + "udp 5>6 @36,76,84-84 wire 48 truncated"},
 }
 

@@ -24,7 +24,8 @@ const (
 )
 
 // wifi reads the MAC header of an 802.11 data frame and the LLC header's place after it. Management and control
-// frames, frames without data and later fragments carry no IP packet that can be read here. Of an aggregate (A-MSDU) it reads the first frame.
+// frames, frames without data and later fragments carry no IP packet that can be read here. Of an aggregate (A-MSDU) it
+// reads the first frame.
 func (p *Packet) wifi(d []byte, off, how int) (uint16, int, Fault) {
 	h := d[off:]
 	if len(h) < 2 {
@@ -66,8 +67,8 @@ func (p *Packet) wifi(d []byte, off, how int) (uint16, int, Fault) {
 	return etherLLC, off + length, FaultNone
 }
 
-// firstMSDU reads the header of a subframe of an A-MSDU (IEEE 802.11-2020 §9.3.2.2.2): addresses and length, as in an 802.3 frame. All
-// but the last are padded to a multiple of 4 bytes.
+// firstMSDU reads the header of a subframe of an A-MSDU (IEEE 802.11-2020 §9.3.2.2.2): addresses and length, as in an
+// 802.3 frame. All but the last are padded to a multiple of 4 bytes.
 func (p *Packet) firstMSDU(d []byte, off int) (uint16, int, Fault) {
 	if len(d)-off < ethernetHeader {
 		p.HasMAC = false // those of the subframe count
@@ -93,8 +94,8 @@ func LaterMSDUs(link LinkType, frame []byte) []byte {
 	return frame[p.msdu:]
 }
 
-// NextMSDU splits the first frame off what LaterMSDUs gave: an 802.3 frame with an LLC header, to be decoded as LinkEthernet, and how
-// long it was before the capture cut it.
+// NextMSDU splits the first frame off what LaterMSDUs gave: an 802.3 frame with an LLC header, to be decoded as
+// LinkEthernet, and how long it was before the capture cut it.
 func NextMSDU(b []byte) (msdu []byte, length int, rest []byte) {
 	if len(b) < ethernetHeader {
 		return b, len(b), nil

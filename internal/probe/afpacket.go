@@ -25,7 +25,8 @@ func probeAFPacket(e explainer, loopback int) []Feature {
 		{"ring TPACKET_V3", "CONFIG_PACKET (Linux 3.2)", false, mapRing},
 		{"fanout by hash", "CONFIG_PACKET (Linux 3.1)", false,
 			func(fd int) error { return joinFanout(fd, loopback, unix.PACKET_FANOUT_HASH) }},
-		{"fanout by classic BPF", "CONFIG_PACKET (Linux 4.3)", true, func(fd int) error { return fanoutByProgram(fd, loopback) }},
+		{"fanout by classic BPF", "CONFIG_PACKET (Linux 4.3)", true,
+			func(fd int) error { return fanoutByProgram(fd, loopback) }},
 	} {
 		f := Feature{Name: p.name, NeededBy: []string{AFPacket}, Optional: p.optional}
 		if !socket.OK {
@@ -59,7 +60,8 @@ func mapRing(fd int) error {
 		return fmt.Errorf("PACKET_VERSION: %w", err)
 	}
 	const block, frame = 64 << 10, 2048 // bytes; a block is a multiple of every page size
-	ring := unix.TpacketReq3{Block_size: block, Block_nr: 1, Frame_size: frame, Frame_nr: block / frame, Retire_blk_tov: 100}
+	ring := unix.TpacketReq3{Block_size: block, Block_nr: 1, Frame_size: frame, Frame_nr: block / frame,
+		Retire_blk_tov: 100}
 	if err := unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &ring); err != nil {
 		return fmt.Errorf("PACKET_RX_RING: %w", err)
 	}
@@ -70,8 +72,9 @@ func mapRing(fd int) error {
 	return unix.Munmap(memory)
 }
 
-// joinFanout binds to the loopback, for that is a condition, and to a protocol that nothing there uses: the first one that IEEE 802
-// leaves to local experiments. Old kernels can't choose a group of its own for it; there the process id has to be rare enough.
+// joinFanout binds to the loopback, for that is a condition, and to a protocol that nothing there uses: the first one
+// that IEEE 802 leaves to local experiments. Old kernels can't choose a group of its own for it; there the process id
+// has to be rare enough.
 func joinFanout(fd, loopback, kind int) error {
 	const experimental = 0x88b5
 	protocol := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, experimental))

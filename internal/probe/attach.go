@@ -62,8 +62,8 @@ func attachXDP(loopback int) (string, error) {
 	return "generic, tried on the loopback; whether a card's driver has it shows when it is used", l.Close()
 }
 
-// attachClsact attaches a program by way of the clsact qdisc, in a network namespace that is made for that and given up at once. Where
-// no namespace may be made (it takes CAP_SYS_ADMIN), only whether the kernel has the qdisc is asked.
+// attachClsact attaches a program by way of the clsact qdisc, in a network namespace that is made for that and given up
+// at once. Where no namespace may be made (it takes CAP_SYS_ADMIN), only whether the kernel has the qdisc is asked.
 func attachClsact(loopback int) (string, error) {
 	var detail string
 	var err error
@@ -72,7 +72,8 @@ func attachClsact(loopback int) (string, error) {
 			err = useClsact()
 			return
 		}
-		detail, err = "the qdisc is there; the classifier was not tried, for that takes CAP_SYS_ADMIN", askClsact(loopback)
+		detail, err = "the qdisc is there; the classifier was not tried, for that takes CAP_SYS_ADMIN",
+			askClsact(loopback)
 	})
 	return detail, err
 }
@@ -105,8 +106,9 @@ const (
 	bpfDirectAction = 1 // TCA_BPF_FLAG_ACT_DIRECT
 )
 
-// askClsact asks for a clsact qdisc whose block has the number 0. There is no such block, so that the kernel refuses it (EINVAL) and
-// makes nothing; but that it does after it looked for a qdisc of this kind (tc_modify_qdisc), and would have said ENOENT.
+// askClsact asks for a clsact qdisc whose block has the number 0. There is no such block, so that the kernel refuses it
+// (EINVAL) and makes nothing; but that it does after it looked for a qdisc of this kind (tc_modify_qdisc), and would
+// have said ENOENT.
 func askClsact(loopback int) error {
 	err := request(unix.RTM_NEWQDISC, netlink.Create|netlink.Excl, tcMessage(loopback, handleQdisc, handleClsact, 0),
 		func(a *netlink.AttributeEncoder) {
@@ -140,7 +142,8 @@ func useClsact() error {
 	defer program.Close()
 	const priority, allProtocols = 1, unix.ETH_P_ALL
 	protocol := uint32(binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, allProtocols)))
-	err = request(unix.RTM_NEWTFILTER, netlink.Create|netlink.Excl, tcMessage(1, 0, clsactIngress, priority<<16|protocol),
+	err = request(unix.RTM_NEWTFILTER, netlink.Create|netlink.Excl, tcMessage(1, 0, clsactIngress,
+		priority<<16|protocol),
 		func(a *netlink.AttributeEncoder) {
 			a.String(unix.TCA_KIND, "bpf")
 			a.Nested(unix.TCA_OPTIONS, func(o *netlink.AttributeEncoder) error {
@@ -167,8 +170,10 @@ func tcMessage(index int, handle, parent, info uint32) []byte {
 	return b
 }
 
-// request sends one message of rtnetlink, in the calling thread's network namespace, and returns what the kernel thinks of it.
-func request(kind netlink.HeaderType, flags netlink.HeaderFlags, header []byte, attributes func(*netlink.AttributeEncoder)) error {
+// request sends one message of rtnetlink, in the calling thread's network namespace, and returns what the kernel thinks
+// of it.
+func request(kind netlink.HeaderType, flags netlink.HeaderFlags, header []byte,
+	attributes func(*netlink.AttributeEncoder)) error {
 	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
 	if err != nil {
 		return err

@@ -23,8 +23,9 @@ var (
 	createMap = what{[]string{"CAP_BPF"}, "CONFIG_BPF_SYSCALL", true}
 )
 
-// liftMemoryLock raises RLIMIT_MEMLOCK as weir run does, and says whether maps as large as weir's can be had. Kernels before 5.11 count
-// maps against that limit, later ones against the memory of the cgroup. It is undone by the function returned.
+// liftMemoryLock raises RLIMIT_MEMLOCK as weir run does, and says whether maps as large as weir's can be had. Kernels
+// before 5.11 count maps against that limit, later ones against the memory of the cgroup. It is undone by the function
+// returned.
 func liftMemoryLock(e explainer) (func(), Feature) {
 	f := Feature{Name: "memory for maps", NeededBy: onlyBPF}
 	var before unix.Rlimit
@@ -46,8 +47,10 @@ func liftMemoryLock(e explainer) (func(), Feature) {
 	case err == nil:
 		f.OK, f.Detail = true, fmt.Sprintf("%d MiB tried", tableBytes>>20)
 	case isErrno(err, unix.EPERM):
-		f.Why = fmt.Sprintf("maps of %d MiB are more than RLIMIT_MEMLOCK allows, which is %s bytes (EPERM)", tableBytes>>20, e.rights.MemoryLock)
-		f.Fix = "raise it (ulimit -l unlimited, LimitMEMLOCK=infinity, docker run --ulimit memlock=-1), or give CAP_SYS_RESOURCE"
+		f.Why = fmt.Sprintf("maps of %d MiB are more than RLIMIT_MEMLOCK allows, which is %s bytes (EPERM)",
+			tableBytes>>20, e.rights.MemoryLock)
+		f.Fix = "raise it (ulimit -l unlimited, LimitMEMLOCK=infinity, docker run --ulimit memlock=-1), or give " +
+			"CAP_SYS_RESOURCE"
 	default:
 		f = e.no(f, err, createMap)
 	}
@@ -105,7 +108,10 @@ func probeBPF(e explainer, memory Feature, loopback int) []Feature {
 		{"program type xdp", ebpf.XDP, "XDP (Linux 4.8)", true},
 		{"program type socket_filter", ebpf.SocketFilter, "CONFIG_BPF_SYSCALL (Linux 3.19)", true},
 	} {
-		try(p.name, p.optional, what{load, p.kernel, true}, func() (string, error) { return "", features.HaveProgramType(p.kind) })
+		try(p.name, p.optional, what{load, p.kernel, true}, func() (string, error) {
+			return "",
+				features.HaveProgramType(p.kind)
+		})
 	}
 	for _, m := range []struct {
 		name   string
@@ -118,7 +124,10 @@ func probeBPF(e explainer, memory Feature, loopback int) []Feature {
 		{"stack", ebpf.Stack, "BPF stacks (Linux 4.20)"},
 		{"ringbuf", ebpf.RingBuf, "BPF ring buffers (Linux 5.8)"},
 	} {
-		try("map type "+m.name, false, what{createMap.needs, m.kernel, true}, func() (string, error) { return "", features.HaveMapType(m.kind) })
+		try("map type "+m.name, false, what{createMap.needs, m.kernel, true}, func() (string, error) {
+			return "",
+				features.HaveMapType(m.kind)
+		})
 	}
 	try("mapped arrays", false, what{createMap.needs, "BPF_F_MMAPABLE (Linux 5.5)", true}, haveMappedArray)
 	for _, h := range []struct {
@@ -133,16 +142,21 @@ func probeBPF(e explainer, memory Feature, loopback int) []Feature {
 		{asm.FnKtimeGetNs, "bpf_ktime_get_ns", "it (Linux 4.1)", false},
 		{asm.FnRingbufReserve, "bpf_ringbuf_reserve", "it (Linux 5.8)", false},
 		{asm.FnRingbufQuery, "bpf_ringbuf_query", "it (Linux 5.8)", false},
-		{asm.FnKtimeGetCoarseNs, "bpf_ktime_get_coarse_ns", "it (Linux 5.11); without it each packet costs a slower clock", true},
+		{asm.FnKtimeGetCoarseNs, "bpf_ktime_get_coarse_ns",
+			"it (Linux 5.11); without it each packet costs a slower clock", true},
 	} {
 		try("helper "+h.name, h.optional, what{load, h.kernel, true},
 			func() (string, error) { return "", features.HaveProgramHelper(ebpf.SchedCLS, h.function) })
 	}
-	try("bounded loops", false, what{load, "them (Linux 5.3)", true}, func() (string, error) { return "", features.HaveBoundedLoops() })
+	try("bounded loops", false, what{load, "them (Linux 5.3)", true}, func() (string, error) {
+		return "",
+			features.HaveBoundedLoops()
+	})
 	try("large programs", false, what{load, "programs of more than 4,096 instructions (Linux 5.2)", true},
 		func() (string, error) { return "", features.HaveLargeInstructions() })
 	try("tcx", true, what{load, "tcx (Linux 6.6)", false}, func() (string, error) { return "", attachTCX(loopback) })
-	try("clsact", true, what{[]string{"CAP_NET_ADMIN"}, "CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF (Linux 4.5)", false},
+	try("clsact", true, what{[]string{"CAP_NET_ADMIN"}, "CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF (Linux 4.5)",
+		false},
 		func() (string, error) { return attachClsact(loopback) })
 	tcx, clsact := all[len(all)-2], all[len(all)-1]
 	if call.OK {
@@ -150,7 +164,9 @@ func probeBPF(e explainer, memory Feature, loopback int) []Feature {
 	} else {
 		all = append(all, notTried(hook(tcx, clsact), call))
 	}
-	try("xdp", true, what{load, "links of XDP programs (Linux 5.9)", false}, func() (string, error) { return attachXDP(loopback) })
+	try("xdp", true, what{load, "links of XDP programs (Linux 5.9)", false}, func() (string, error) {
+		return attachXDP(loopback)
+	})
 	return all
 }
 
@@ -179,7 +195,8 @@ func hook(tcx, clsact Feature) Feature {
 
 // haveMappedArray writes into an array's memory and reads it by the system call.
 func haveMappedArray() (string, error) {
-	m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1, Flags: unix.BPF_F_MMAPABLE})
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1,
+		Flags: unix.BPF_F_MMAPABLE})
 	if isErrno(err, unix.EINVAL) {
 		return "", ebpf.ErrNotSupported
 	} else if err != nil {
@@ -202,8 +219,8 @@ func haveMappedArray() (string, error) {
 	return "", nil
 }
 
-// probeBTF looks for the kernel's own description of its types: its verifier knows by that what a packet is, in functions that it
-// verifies on their own (btf_get_prog_ctx_type of kernel/bpf/btf.c). It needs no right.
+// probeBTF looks for the kernel's own description of its types: its verifier knows by that what a packet is, in
+// functions that it verifies on their own (btf_get_prog_ctx_type of kernel/bpf/btf.c). It needs no right.
 func probeBTF() Feature {
 	const path = "/sys/kernel/btf/vmlinux"
 	f := Feature{Name: "kernel types (BTF)", NeededBy: onlyBPF}

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Clock is how far the machine's time can be believed. A wrong clock makes wrong times in reports; it keeps nothing from running.
+// Clock is how far the machine's time can be believed. A wrong clock makes wrong times in reports; it keeps nothing
+// from running.
 type Clock struct {
 	OK           bool      `json:"ok"`
 	Now          time.Time `json:"now"`
@@ -32,18 +33,23 @@ func readClock() Clock {
 		adjtimex == nil && status != unix.TIME_ERROR && state.Status&unix.STA_UNSYNC == 0)
 }
 
-// judgeClock is told the time, how far the monotonic clock went between two readings in nanoseconds, and whether it is set from outside.
+// judgeClock is told the time, how far the monotonic clock went between two readings in nanoseconds, and whether it is
+// set from outside.
 func judgeClock(now time.Time, step int64, err error, synchronised bool) Clock {
 	c := Clock{Now: now, Synchronised: synchronised}
 	switch {
 	case err != nil:
-		c.Why, c.Fix = "the monotonic clock can't be read: "+err.Error(), "report this with the output of weir check --json"
+		c.Why, c.Fix = "the monotonic clock can't be read: "+err.Error(),
+			"report this with the output of weir check --json"
 	case step < 0 || step > int64(time.Second):
-		c.Why, c.Fix = "the monotonic clock jumps", "look at /sys/devices/system/clocksource: the hypervisor's clock may be unstable"
+		c.Why, c.Fix = "the monotonic clock jumps",
+			"look at /sys/devices/system/clocksource: the hypervisor's clock may be unstable"
 	case now.Year() < firstYear:
-		c.Why, c.Fix = "the clock was never set: it says "+now.Format(time.DateOnly), "set it, or start an NTP client before weir"
+		c.Why, c.Fix = "the clock was never set: it says "+now.Format(time.DateOnly),
+			"set it, or start an NTP client before weir"
 	case !synchronised:
-		c.OK, c.Why, c.Fix = true, "the clock is not synchronised", "start an NTP client: chrony, systemd-timesyncd, sysntpd"
+		c.OK, c.Why, c.Fix = true, "the clock is not synchronised",
+			"start an NTP client: chrony, systemd-timesyncd, sysntpd"
 	default:
 		c.OK = true
 	}

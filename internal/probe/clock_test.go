@@ -29,7 +29,8 @@ func TestJudgeClock(t *testing.T) {
 		{now, 100, unix.EINVAL, true, false, "can't be read"},
 	} {
 		got := judgeClock(c.now, c.step, c.err, c.synchronised)
-		if got.OK != c.ok || !strings.Contains(got.Why, c.why) || (got.Why == "") != (got.Fix == "") || c.why == "" && got.Why != "" {
+		if got.OK != c.ok || !strings.Contains(got.Why, c.why) || (got.Why == "") != (got.Fix == "") || c.why == "" &&
+			got.Why != "" {
 			t.Errorf("%+v: %+v", c, got)
 		}
 	}

@@ -15,13 +15,16 @@ const accounting = "net.netfilter.nf_conntrack_acct"
 // probeConntrack tries whether the kernel tells of the connections that it tracks.
 func probeConntrack(e explainer) []Feature {
 	all := []string{EBPF, Libpcap, AFPacket}
-	tracking := Feature{Name: "conntrack", OK: true, Detail: "says who began a connection, and joins the legs of NAT", NeededBy: all, Optional: true}
+	tracking := Feature{Name: "conntrack", OK: true, Detail: "says who began a connection, and joins the legs of NAT",
+		NeededBy: all, Optional: true}
 	socket, err := conntrack.Open()
 	if err != nil {
-		return []Feature{e.no(tracking, err, what{needs: []string{"CAP_NET_ADMIN"}, kernel: "conntrack's events (CONFIG_NF_CT_NETLINK)"})}
+		return []Feature{e.no(tracking, err, what{needs: []string{"CAP_NET_ADMIN"},
+			kernel: "conntrack's events (CONFIG_NF_CT_NETLINK)"})}
 	}
 	_ = socket.Close() // it was only tried
-	counts := Feature{Name: "conntrack accounting", OK: true, Detail: "counts what a card forwards by itself", NeededBy: all, Optional: true}
+	counts := Feature{Name: "conntrack accounting", OK: true, Detail: "counts what a card forwards by itself",
+		NeededBy: all, Optional: true}
 	value, err := os.ReadFile("/proc/sys/" + strings.ReplaceAll(accounting, ".", "/"))
 	switch {
 	case err != nil:

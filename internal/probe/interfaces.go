@@ -68,14 +68,16 @@ const (
 	flagLRO       = 1 << 15 // ETH_FLAG_LRO
 )
 
-// offloads lists what the card or the driver puts together or takes apart, and with that what packets look like where they are captured.
+// offloads lists what the card or the driver puts together or takes apart, and with that what packets look like where
+// they are captured.
 func offloads(fd int, name string) []string {
 	on := []string{}
 	for _, o := range []struct {
 		name          string
 		command, mask uint32
 	}{
-		{"gro", unix.ETHTOOL_GGRO, ^uint32(0)}, {"gso", unix.ETHTOOL_GGSO, ^uint32(0)}, {"tso", ethtoolGetTSO, ^uint32(0)},
+		{"gro", unix.ETHTOOL_GGRO, ^uint32(0)}, {"gso", unix.ETHTOOL_GGSO, ^uint32(0)},
+		{"tso", ethtoolGetTSO, ^uint32(0)},
 		{"lro", unix.ETHTOOL_GFLAGS, flagLRO}, {"rx-vlan", unix.ETHTOOL_GFLAGS, flagRxVLAN},
 		{"tx-vlan", unix.ETHTOOL_GFLAGS, flagTxVLAN},
 	} {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package probe finds out what weir can do on this machine, by doing it: kernel versions are never compared. It tries each thing once,
-// on the loopback or on nothing, and undoes it at once.
+// Package probe finds out what weir can do on this machine, by doing it: kernel versions are never compared. It tries
+// each thing once, on the loopback or on nothing, and undoes it at once.
 package probe
 
 import (
@@ -28,8 +28,8 @@ type Options struct {
 	Sides     topology.Sides
 	// Program is the path to name where a text says how to give it capabilities; empty for the running program's.
 	Program string
-	// Extra probes are run after the others, once the memory lock is lifted. A feature that is not optional and not there takes its
-	// modes away.
+	// Extra probes are run after the others, once the memory lock is lifted. A feature that is not optional and not
+	// there takes its modes away.
 	Extra []func() Feature
 }
 
@@ -212,7 +212,8 @@ func (e explainer) refused(w what) (why, fix string) {
 	lacks := e.rights.lacks(w.needs)
 	switch {
 	case w.global && e.rights.UserNamespace:
-		return "its capabilities hold in a user namespace only, and the kernel asks for " + join(w.needs) + " outside of it (EPERM)",
+		return "its capabilities hold in a user namespace only, and the kernel asks for " + join(w.needs) +
+				" outside of it (EPERM)",
 			"run as root outside the user namespace (of a container: not rootless, no userns mapping)"
 	case len(lacks) > 0:
 		is := "is"

@@ -174,7 +174,8 @@ func TestRoot(t *testing.T) {
 	if l, _ := r.Feature("libpcap"); l.OK != r.HasMode(Libpcap).OK {
 		t.Errorf("libpcap: %+v, %+v", l, r.HasMode(Libpcap))
 	}
-	if r.Rights.Landlock == 0 || !r.Rights.SeccompFilter || r.Rights.User != 0 || !slices.Contains(r.Rights.Capabilities, "CAP_BPF") {
+	if r.Rights.Landlock == 0 || !r.Rights.SeccompFilter || r.Rights.User != 0 ||
+		!slices.Contains(r.Rights.Capabilities, "CAP_BPF") {
 		t.Errorf("rights: %+v", r.Rights)
 	}
 }
@@ -185,7 +186,8 @@ func TestNoCapability(t *testing.T) {
 	if r.CanRun || r.Mode != "" {
 		t.Errorf("can run, in mode %q", r.Mode)
 	}
-	for _, c := range []struct{ mode, lacks string }{{EBPF, "CAP_BPF and CAP_NET_ADMIN are missing"}, {AFPacket, "CAP_NET_RAW is missing"}} {
+	for _, c := range []struct{ mode, lacks string }{{EBPF, "CAP_BPF and CAP_NET_ADMIN are missing"},
+		{AFPacket, "CAP_NET_RAW is missing"}} {
 		m := r.HasMode(c.mode)
 		if m.OK || !strings.Contains(m.Why, c.lacks) {
 			t.Errorf("%+v, want %s", m, c.lacks)
@@ -194,7 +196,8 @@ func TestNoCapability(t *testing.T) {
 			t.Errorf("fix: %s", m.Fix)
 		}
 	}
-	if want := []string{"CAP_BPF", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_PERFMON"}; !slices.Equal(r.Rights.Missing, want) {
+	if want := []string{"CAP_BPF", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_PERFMON"}; !slices.Equal(r.Rights.Missing,
+		want) {
 		t.Errorf("missing: %v", r.Rights.Missing)
 	}
 }
@@ -227,8 +230,8 @@ func TestSomeCapabilities(t *testing.T) {
 	})
 }
 
-// TestFirstThread: with one thread for all goroutines, the namespace that clsact is tried in would be the first thread's, which
-// never ends. The child looks.
+// TestFirstThread: with one thread for all goroutines, the namespace that clsact is tried in would be the first
+// thread's, which never ends. The child looks.
 func TestFirstThread(t *testing.T) {
 	needRoot(t)
 	t.Setenv("GOMAXPROCS", "1")
@@ -259,7 +262,8 @@ func TestHook(t *testing.T) {
 func TestUserNamespace(t *testing.T) {
 	needRoot(t)
 	one := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}}
-	r := runChild(t, childPlain, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET, UidMappings: one, GidMappings: one})
+	r := runChild(t, childPlain, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+		UidMappings: one, GidMappings: one})
 	m := r.HasMode(EBPF)
 	if m.OK || !strings.Contains(m.Why, "user namespace") || !strings.Contains(m.Fix, "outside the user namespace") {
 		t.Errorf("ebpf: %+v", m)
@@ -292,7 +296,8 @@ func TestInterfaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := mustRun(t, Options{Selection: s}); r.CanRun || !strings.Contains(r.Why, "no-such0") || !strings.Contains(r.Fix, "lo") {
+	if r := mustRun(t, Options{Selection: s}); r.CanRun || !strings.Contains(r.Why, "no-such0") ||
+		!strings.Contains(r.Fix, "lo") {
 		t.Errorf("%v: %s; %s", r.CanRun, r.Why, r.Fix)
 	}
 	inNamespace(t)
@@ -302,7 +307,8 @@ func TestInterfaces(t *testing.T) {
 	}
 	r := mustRun(t, Options{Selection: pattern})
 	lo := r.Interfaces[0]
-	if len(r.Interfaces) != 1 || !r.CanRun || !lo.Chosen || lo.Up || lo.MTU != 65536 || !slices.Contains(lo.Offloads, "gso") {
+	if len(r.Interfaces) != 1 || !r.CanRun || !lo.Chosen || lo.Up || lo.MTU != 65536 ||
+		!slices.Contains(lo.Offloads, "gso") {
 		t.Errorf("%v: %s; %+v", r.CanRun, r.Why, r.Interfaces)
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)

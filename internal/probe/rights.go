@@ -24,8 +24,8 @@ type Rights struct {
 	UserNamespace bool     `json:"user_namespace"` // not the initial one
 	NoNewPrivs    bool     `json:"no_new_privs"`
 	Seccomp       bool     `json:"seccomp"` // a filter is in force already
-	// SeccompFilter and Landlock are what weir's sandbox uses: are filters to be had, and the version of Landlock's interface, 0 for
-	// none.
+	// SeccompFilter and Landlock are what weir's sandbox uses: are filters to be had, and the version of Landlock's
+	// interface, 0 for none.
 	SeccompFilter bool   `json:"seccomp_filter"`
 	Landlock      int    `json:"landlock"`
 	Lockdown      string `json:"lockdown,omitempty"` // none, integrity or confidentiality; empty if it can't be read
@@ -35,11 +35,14 @@ type Rights struct {
 }
 
 // capabilityNames are in the order of their numbers (linux/capability.h).
-var capabilityNames = strings.Fields(`CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL CAP_SETGID CAP_SETUID
-	CAP_SETPCAP CAP_LINUX_IMMUTABLE CAP_NET_BIND_SERVICE CAP_NET_BROADCAST CAP_NET_ADMIN CAP_NET_RAW CAP_IPC_LOCK CAP_IPC_OWNER
-	CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_CHROOT CAP_SYS_PTRACE CAP_SYS_PACCT CAP_SYS_ADMIN CAP_SYS_BOOT CAP_SYS_NICE CAP_SYS_RESOURCE
-	CAP_SYS_TIME CAP_SYS_TTY_CONFIG CAP_MKNOD CAP_LEASE CAP_AUDIT_WRITE CAP_AUDIT_CONTROL CAP_SETFCAP CAP_MAC_OVERRIDE CAP_MAC_ADMIN
-	CAP_SYSLOG CAP_WAKE_ALARM CAP_BLOCK_SUSPEND CAP_AUDIT_READ CAP_PERFMON CAP_BPF CAP_CHECKPOINT_RESTORE`)
+var capabilityNames = strings.Fields(
+	`
+	CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL CAP_SETGID CAP_SETUID CAP_SETPCAP
+	CAP_LINUX_IMMUTABLE CAP_NET_BIND_SERVICE CAP_NET_BROADCAST CAP_NET_ADMIN CAP_NET_RAW CAP_IPC_LOCK CAP_IPC_OWNER
+	CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_CHROOT CAP_SYS_PTRACE CAP_SYS_PACCT CAP_SYS_ADMIN CAP_SYS_BOOT CAP_SYS_NICE
+	CAP_SYS_RESOURCE CAP_SYS_TIME CAP_SYS_TTY_CONFIG CAP_MKNOD CAP_LEASE CAP_AUDIT_WRITE CAP_AUDIT_CONTROL
+	CAP_SETFCAP CAP_MAC_OVERRIDE CAP_MAC_ADMIN CAP_SYSLOG CAP_WAKE_ALARM CAP_BLOCK_SUSPEND CAP_AUDIT_READ CAP_PERFMON
+	CAP_BPF CAP_CHECKPOINT_RESTORE`)
 
 func readRights() Rights {
 	r := Rights{User: os.Geteuid(), last: lastCapability(), Capabilities: []string{}}
@@ -64,7 +67,8 @@ func readRights() Rights {
 	action := uint32(unix.SECCOMP_RET_KILL_PROCESS)
 	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(&action)))
 	r.SeccompFilter = errno == 0
-	if abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION); errno == 0 {
+	if abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0,
+		unix.LANDLOCK_CREATE_RULESET_VERSION); errno == 0 {
 		r.Landlock = int(abi)
 	}
 	if text, err := os.ReadFile("/sys/kernel/security/lockdown"); err == nil {
@@ -106,7 +110,8 @@ func (r *Rights) wanted() []string {
 	return []string{"CAP_BPF", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_PERFMON"}
 }
 
-// lacks returns those that are not effective. CAP_SYS_ADMIN stands in for CAP_BPF and CAP_PERFMON, which were split from it.
+// lacks returns those that are not effective. CAP_SYS_ADMIN stands in for CAP_BPF and CAP_PERFMON, which were split
+// from it.
 func (r *Rights) lacks(needs []string) []string {
 	missing := []string{}
 	admin := slices.Contains(r.Capabilities, "CAP_SYS_ADMIN")

@@ -18,13 +18,14 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// TestNoTraces: afterwards there is no program, no map, no qdisc, no socket, no namespace and no limit that was not there before. It
-// runs in a network namespace of its own, because other tests attach things too.
+// TestNoTraces: afterwards there is no program, no map, no qdisc, no socket, no namespace and no limit that was not
+// there before. It runs in a network namespace of its own, because other tests attach things too.
 func TestNoTraces(t *testing.T) {
 	needRoot(t)
 	inNamespace(t)
 	mustRun(t, Options{}) // the runtime opens what it keeps: epoll
-	lastProgram, lastMap, lastLink := newest(t, ebpf.ProgramGetNextID), newest(t, ebpf.MapGetNextID), newest(t, nextLink)
+	lastProgram, lastMap, lastLink := newest(t, ebpf.ProgramGetNextID), newest(t, ebpf.MapGetNextID),
+		newest(t, nextLink)
 	before := namespaces(t)
 	files, limit := descriptors(t), memoryLockText()
 	mustRun(t, Options{})
@@ -34,7 +35,8 @@ func TestNoTraces(t *testing.T) {
 	if now := memoryLockText(); now != limit {
 		t.Errorf("RLIMIT_MEMLOCK was %s and is %s", limit, now)
 	}
-	if tcx, err := link.QueryPrograms(link.QueryOptions{Target: 1, Attach: ebpf.AttachTCXIngress}); err != nil || len(tcx.Programs) > 0 {
+	if tcx, err := link.QueryPrograms(link.QueryOptions{Target: 1, Attach: ebpf.AttachTCXIngress}); err != nil ||
+		len(tcx.Programs) > 0 {
 		t.Errorf("tcx: %+v, %v", tcx, err)
 	}
 	for _, c := range [][]string{{"tc", "qdisc", "show"}, {"ip", "-details", "link", "show", "lo"}} {
@@ -46,8 +48,8 @@ func TestNoTraces(t *testing.T) {
 			t.Errorf("%v: %s", c, out)
 		}
 	}
-	// The kernel frees programs and maps a moment after the last descriptor is closed. What other tests load meanwhile has a name,
-	// apart from what their own feature probes make, and that goes away too.
+	// The kernel frees programs and maps a moment after the last descriptor is closed. What other tests load meanwhile
+	// has a name, apart from what their own feature probes make, and that goes away too.
 	gone := func(what string, left func() map[uint32]bool) {
 		t.Helper()
 		stay := left()

@@ -15,11 +15,14 @@ import (
 // translated is a record with all that a gateway adds.
 func translated() Flow {
 	f := Flow{
-		CommunityID: []byte("1:biEiYRScd9sQys6XYVynp1f6Jfs="), State: StateEnd, EndReason: EndClosed, Interface: "lan0", IPVersion: 4, Proto: 6,
-		Client:    Endpoint{Addr: netip.MustParseAddrPort("192.168.1.20:51324"), Packets: 12, Bytes: 1840, Side: SideLAN},
+		CommunityID: []byte("1:biEiYRScd9sQys6XYVynp1f6Jfs="), State: StateEnd, EndReason: EndClosed, Interface: "lan0",
+		IPVersion: 4, Proto: 6,
+		Client: Endpoint{Addr: netip.MustParseAddrPort("192.168.1.20:51324"), Packets: 12, Bytes: 1840,
+			Side: SideLAN},
 		Server:    Endpoint{Addr: netip.MustParseAddrPort("203.0.113.7:443"), Packets: 18, Bytes: 22011, Side: SideWAN},
 		Direction: DirectionOutbound,
-		NAT:       NAT{Kind: SNAT, Client: netip.MustParseAddrPort("198.51.100.1:40112"), Server: netip.MustParseAddrPort("203.0.113.7:443")},
+		NAT: NAT{Kind: SNAT, Client: netip.MustParseAddrPort("198.51.100.1:40112"),
+			Server: netip.MustParseAddrPort("203.0.113.7:443")},
 		Conntrack: Conntrack{ID: 9, Mark: 7, Zone: 5, IsTracked: true, IsOffloaded: true},
 	}
 	copy(f.ID[:], strings.Repeat("0", len(f.ID)))
@@ -31,7 +34,8 @@ func TestTranslated(t *testing.T) {
 	text := string(f.AppendJSON(nil))
 	for _, want := range []string{
 		`"client":{"ip":"192.168.1.20","port":51324,"side":"lan","packets":12,"bytes":1840}`, `"direction":"outbound"`,
-		`"nat":{"kind":"snat","client_ip":"198.51.100.1","client_port":40112,"server_ip":"203.0.113.7","server_port":443}`,
+		`"nat":{"kind":"snat","client_ip":"198.51.100.1","client_port":40112,` +
+			`"server_ip":"203.0.113.7","server_port":443}`,
 		`"conntrack":{"id":9,"mark":7,"zone":5},"offloaded":true`,
 	} {
 		if !strings.Contains(text, want) {
@@ -40,14 +44,17 @@ func TestTranslated(t *testing.T) {
 	}
 	validate(t, text)
 	f.Conntrack = Conntrack{ID: 9, IsTracked: true}
-	f.NAT = NAT{Kind: DNAT, Client: netip.MustParseAddrPort("203.0.113.7:0"), Server: netip.MustParseAddrPort("198.51.100.1:0")} // of ICMP
+	// of ICMP
+	f.NAT = NAT{Kind: DNAT, Client: netip.MustParseAddrPort("203.0.113.7:0"), Server: netip.MustParseAddrPort(
+		"198.51.100.1:0")}
 	validate(t, string(f.AppendJSON(nil)))
 	rows, err := csv.NewReader(strings.NewReader(CSVHeader + "\n" + string(f.AppendCSV(nil)))).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, column := range rows[0] {
-		want := map[string]string{"direction": "outbound", "client_side": "lan", "server_side": "wan", "nat": "dnat", "nat_server_ip": "198.51.100.1", "nat_server_port": "0"}
+		want := map[string]string{"direction": "outbound", "client_side": "lan", "server_side": "wan", "nat": "dnat",
+			"nat_server_ip": "198.51.100.1", "nat_server_port": "0"}
 		if w, ok := want[column]; ok && rows[1][i] != w {
 			t.Errorf("%s is %q, want %q", column, rows[1][i], w)
 		}

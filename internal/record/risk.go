@@ -4,7 +4,8 @@ package record
 
 import "math/bits"
 
-// Risk is something about a flow that deserves a look. To add one: a constant, an entry of risks, and its slug in schema.json.
+// Risk is something about a flow that deserves a look. To add one: a constant, an entry of risks, and its slug in
+// schema.json.
 type Risk uint8
 
 // The risks, in the order in which records list them.
@@ -31,7 +32,8 @@ var risks = [...]RiskInfo{
 		"A password, or what serves as one, crossed the network unencrypted: whoever is on the way can read it.",
 		"Use the protocol's encrypted form (HTTPS, STARTTLS, SSH, a VPN), and change the password."},
 	RiskTLSMissingSNI: {"tls-missing-sni", SeverityLow,
-		"A TLS client did not say which host it wants. Old and embedded clients do that, and malware that knows addresses only.",
+		"A TLS client did not say which host it wants. Old and embedded clients do that, and malware that knows " +
+			"addresses only.",
 		"Find out which program on the client it is; update it, or block it if nobody knows it."},
 	RiskTLSObsoleteVersion: {"tls-obsolete-version", SeverityMedium,
 		"Client and server agreed on SSL, TLS 1.0 or 1.1, or DTLS 1.0, which RFC 8996 retired and known attacks break.",
@@ -41,9 +43,11 @@ var risks = [...]RiskInfo{
 		"Remove NULL, anonymous, export, DES, 3DES and RC4 cipher suites from the server's list."},
 	RiskCertificateSelfSigned: {"certificate-self-signed", SeverityLow,
 		"The server's certificate vouches for itself: a client that accepts it can't tell the server from an impostor.",
-		"Give the server a certificate of an authority that its clients trust. Many appliances of a LAN can have none."},
+		"Give the server a certificate of an authority that its clients trust. Many appliances of a LAN can have " +
+			"none."},
 	RiskSMB1: {"smb1", SeverityHigh,
-		"Client and server agreed on SMB 1, which can't be protected against manipulation, and which worms use to spread.",
+		"Client and server agreed on SMB 1, which can't be protected against manipulation, and which worms use to " +
+			"spread.",
 		"Turn SMB 1 off on the server; replace devices that speak nothing newer."},
 	RiskSSHObsoleteVersion: {"ssh-obsolete-version", SeverityHigh,
 		"One side speaks SSH 1 only, whose encryption can be broken (RFC 4251 replaced it).",

@@ -12,7 +12,8 @@ func TestDirections(t *testing.T) {
 	const lan, wan, gateway = SideLAN, SideWAN, SideGateway
 	for text, sides := range map[string][]Side{
 		"outbound": {lan, wan, gateway, wan}, "inbound": {wan, lan, wan, gateway},
-		"internal": {lan, lan, lan, gateway, gateway, lan}, "transit": {wan, wan}, "multicast": {lan, SideMulticast, wan, SideMulticast},
+		"internal": {lan, lan, lan, gateway, gateway, lan}, "transit": {wan, wan}, "multicast": {lan, SideMulticast,
+			wan, SideMulticast},
 		"broadcast": {lan, SideBroadcast}, "unknown": {SideUnknown, wan},
 	} {
 		for pair := range slices.Chunk(sides, 2) {

@@ -15,7 +15,8 @@ import (
 // act is something that a process which reads packets must not be able to do.
 type act struct {
 	name string
-	// try returns nil where the act was possible. EPERM and EACCES are refusals; anything else means that the kernel considered it.
+	// try returns nil where the act was possible. EPERM and EACCES are refusals; anything else means that the kernel
+	// considered it.
 	try func(w *world) error
 	// free says that an unconfined root can do it on a usual kernel, so that its refusal is the sandbox's work.
 	free bool
@@ -115,11 +116,15 @@ var acts = []act{
 	{name: "read /etc/shadow", free: true, try: func(*world) error { return open("/etc/shadow", unix.O_RDONLY) }},
 	{name: "read /etc/passwd", free: true, try: func(*world) error { return open("/etc/passwd", unix.O_RDONLY) }},
 	{name: "list /", free: true, try: func(*world) error { return open("/", unix.O_RDONLY|unix.O_DIRECTORY) }},
-	{name: "open a file to write", free: true, try: func(w *world) error { return open(w.path("file"), unix.O_WRONLY) }},
+	{name: "open a file to write", free: true, try: func(w *world) error {
+		return open(w.path("file"), unix.O_WRONLY)
+	}},
 	{name: "open with openat2", free: true, try: func(w *world) error {
 		return opened(unix.Openat2(unix.AT_FDCWD, w.path("file"), &unix.OpenHow{Flags: unix.O_RDONLY}))
 	}},
-	{name: "create a file", free: true, try: func(w *world) error { return open(w.path("new"), unix.O_WRONLY|unix.O_CREAT) }},
+	{name: "create a file", free: true, try: func(w *world) error {
+		return open(w.path("new"), unix.O_WRONLY|unix.O_CREAT)
+	}},
 	{name: "stat a file", free: true, try: func(w *world) error { return unix.Stat(w.path("file"), new(unix.Stat_t)) }},
 	{name: "chmod", free: true, try: func(w *world) error { return unix.Chmod(w.path("file"), 0o666) }},
 	{name: "chown", free: true, try: func(w *world) error { return unix.Chown(w.path("file"), 0, 0) }},
@@ -137,7 +142,9 @@ var acts = []act{
 	{name: "read the parent's memory", free: true, try: func(w *world) error {
 		return open(fmt.Sprintf("/proc/%d/mem", w.parent), unix.O_RDONLY)
 	}},
-	{name: "chdir", free: true, try: func(w *world) error { return inNamespace(unix.CLONE_FS, func() error { return unix.Chdir(w.dir) }) }},
+	{name: "chdir", free: true, try: func(w *world) error {
+		return inNamespace(unix.CLONE_FS, func() error { return unix.Chdir(w.dir) })
+	}},
 	{name: "open_by_handle_at", free: true, try: func(w *world) error {
 		handle, _, err := unix.NameToHandleAt(unix.AT_FDCWD, "/", 0)
 		if err != nil {
@@ -151,14 +158,18 @@ var acts = []act{
 		return opened(unix.OpenByHandleAt(mount, handle, unix.O_RDONLY))
 	}},
 	{name: "inotify_init1", free: true, try: func(*world) error { return opened(unix.InotifyInit1(unix.IN_CLOEXEC)) }},
-	{name: "fanotify_init", free: true, try: func(*world) error { return opened(unix.FanotifyInit(unix.FAN_CLOEXEC, unix.O_RDONLY)) }},
+	{name: "fanotify_init", free: true, try: func(*world) error {
+		return opened(unix.FanotifyInit(unix.FAN_CLOEXEC, unix.O_RDONLY))
+	}},
 	{name: "quotactl", try: func(w *world) error {
 		return call(unix.SYS_QUOTACTL, 0x800001<<8, 0, 0, 0) // Q_SYNC of all file systems
 	}, free: true},
 
 	// Programs and processes.
 	{name: "execve", unsafe: true, try: func(*world) error { return unix.Exec("/bin/true", []string{"true"}, nil) }},
-	{name: "execve of itself", unsafe: true, try: func(*world) error { return unix.Exec("/proc/self/exe", []string{"weir"}, nil) }},
+	{name: "execve of itself", unsafe: true, try: func(*world) error {
+		return unix.Exec("/proc/self/exe", []string{"weir"}, nil)
+	}},
 	{name: "execveat of a memfd", unsafe: true, try: func(w *world) error {
 		fd, err := unix.MemfdCreate("x", 0)
 		if err != nil {
@@ -167,7 +178,9 @@ var acts = []act{
 		argv := [2]uintptr{text("x"), 0}
 		return call(unix.SYS_EXECVEAT, uintptr(fd), text(""), uintptr(unsafe.Pointer(&argv)), 0, unix.AT_EMPTY_PATH)
 	}},
-	{name: "memfd_create", free: true, try: func(*world) error { return opened(unix.MemfdCreate("x", unix.MFD_CLOEXEC)) }},
+	{name: "memfd_create", free: true, try: func(*world) error {
+		return opened(unix.MemfdCreate("x", unix.MFD_CLOEXEC))
+	}},
 	{name: "fork", free: true, try: func(*world) error { return fork() }},
 	{name: "clone3", errno: unix.ENOSYS, unsafe: true, try: func(*world) error { return call(unix.SYS_CLONE3, 0, 0) }},
 	{name: "mmap executable", free: true, try: func(*world) error {
@@ -185,7 +198,9 @@ var acts = []act{
 		defer unix.Munmap(b)
 		return unix.Mprotect(b, unix.PROT_READ|unix.PROT_EXEC)
 	}},
-	{name: "personality READ_IMPLIES_EXEC", free: true, try: func(*world) error { return call(unix.SYS_PERSONALITY, 0x0400000) }},
+	{name: "personality READ_IMPLIES_EXEC", free: true, try: func(*world) error {
+		return call(unix.SYS_PERSONALITY, 0x0400000)
+	}},
 	{name: "ptrace the parent", free: true, try: func(w *world) error {
 		const seize = 0x4206
 		return call(unix.SYS_PTRACE, seize, uintptr(w.parent), 0, 0)
@@ -206,7 +221,10 @@ var acts = []act{
 		}
 		return unix.SchedSetaffinity(w.parent, &set)
 	}},
-	{name: "priority", free: true, try: func(*world) error { return unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), -1) }},
+	{name: "priority", free: true, try: func(*world) error {
+		return unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(),
+			-1)
+	}},
 	{name: "kcmp", unsafe: true, try: func(w *world) error {
 		return call(unix.SYS_KCMP, uintptr(w.parent), uintptr(w.parent), 0, 0, 0)
 	}},
@@ -235,8 +253,12 @@ var acts = []act{
 		})
 	}},
 	{name: "fsopen", free: true, try: func(*world) error { return opened(unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)) }},
-	{name: "open_tree", free: true, try: func(*world) error { return opened(unix.OpenTree(unix.AT_FDCWD, "/", unix.OPEN_TREE_CLOEXEC)) }},
-	{name: "chroot", free: true, try: func(w *world) error { return inNamespace(unix.CLONE_FS, func() error { return unix.Chroot(w.dir) }) }},
+	{name: "open_tree", free: true, try: func(*world) error {
+		return opened(unix.OpenTree(unix.AT_FDCWD, "/", unix.OPEN_TREE_CLOEXEC))
+	}},
+	{name: "chroot", free: true, try: func(w *world) error {
+		return inNamespace(unix.CLONE_FS, func() error { return unix.Chroot(w.dir) })
+	}},
 	{name: "pivot_root", unsafe: true, try: func(w *world) error { return unix.PivotRoot(w.dir, w.dir) }},
 
 	// The kernel.
@@ -244,7 +266,8 @@ var acts = []act{
 		program := []uint64{0x00000000_0000_00b7, 0x95} // r0 = 0; exit
 		license := text("GPL")
 		return bpf(unix.BPF_PROG_LOAD, []uint64{
-			unix.BPF_PROG_TYPE_SOCKET_FILTER | 2<<32, uint64(uintptr(unsafe.Pointer(&program[0]))), uint64(license), 0, 0, 0})
+			unix.BPF_PROG_TYPE_SOCKET_FILTER | 2<<32, uint64(uintptr(unsafe.Pointer(&program[0]))), uint64(license), 0,
+			0, 0})
 	}},
 	{name: "bpf MAP_CREATE", free: true, try: func(*world) error {
 		return bpf(unix.BPF_MAP_CREATE, []uint64{unix.BPF_MAP_TYPE_ARRAY | 4<<32, 4 | 1<<32, 0})
@@ -258,7 +281,10 @@ var acts = []act{
 		var params [120]byte
 		return descriptor(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(&params)))
 	}},
-	{name: "userfaultfd", free: true, try: func(*world) error { return descriptor(unix.SYS_USERFAULTFD, unix.O_CLOEXEC) }},
+	{name: "userfaultfd", free: true, try: func(*world) error {
+		return descriptor(unix.SYS_USERFAULTFD,
+			unix.O_CLOEXEC)
+	}},
 	{name: "init_module", unsafe: true, try: func(*world) error { return unix.InitModule([]byte{0}, "") }},
 	{name: "finit_module", unsafe: true, try: func(w *world) error { return unix.FinitModule(w.conn, "", 0) }},
 	{name: "delete_module", unsafe: true, try: func(*world) error { return unix.DeleteModule("x", 0) }},
@@ -268,7 +294,10 @@ var acts = []act{
 		return inNamespace(unix.CLONE_NEWUTS, func() error { return unix.Sethostname([]byte("x")) })
 	}},
 	{name: "settimeofday", unsafe: true, try: func(*world) error { return unix.Settimeofday(&unix.Timeval{Sec: -1}) }},
-	{name: "clock_settime", unsafe: true, try: func(*world) error { return unix.ClockSettime(unix.CLOCK_REALTIME, &unix.Timespec{Nsec: -1}) }},
+	{name: "clock_settime", unsafe: true, try: func(*world) error {
+		return unix.ClockSettime(unix.CLOCK_REALTIME,
+			&unix.Timespec{Nsec: -1})
+	}},
 	{name: "swapon", unsafe: true, try: func(w *world) error { return call(unix.SYS_SWAPON, text(w.path("file")), 0) }},
 	{name: "swapoff", unsafe: true, try: func(w *world) error { return call(unix.SYS_SWAPOFF, text(w.path("file"))) }},
 	{name: "acct", unsafe: true, try: func(w *world) error { return unix.Acct(w.path("file")) }},
@@ -294,8 +323,14 @@ var acts = []act{
 		data := [2]unix.CapUserData{{Effective: 1, Permitted: 1}}
 		return unix.Capset(&header, &data[0])
 	}},
-	{name: "no_new_privs off", unsafe: true, try: func(*world) error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0) }},
-	{name: "secure bits", free: true, try: func(*world) error { return unix.Prctl(unix.PR_SET_SECUREBITS, 0, 0, 0, 0) }},
+	{name: "no_new_privs off", unsafe: true, try: func(*world) error {
+		return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 0, 0,
+			0, 0)
+	}},
+	{name: "secure bits", free: true, try: func(*world) error {
+		return unix.Prctl(unix.PR_SET_SECUREBITS, 0, 0, 0,
+			0)
+	}},
 	{name: "ambient capability", unsafe: true, try: func(*world) error {
 		return unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, unix.CAP_NET_RAW, 0, 0)
 	}},
@@ -306,7 +341,10 @@ var acts = []act{
 	{name: "socket packet", free: true, try: func(*world) error { return socket(unix.AF_PACKET, unix.SOCK_RAW, 0) }},
 	{name: "socket IPv4 TCP", free: true, try: func(*world) error { return socket(unix.AF_INET, unix.SOCK_STREAM, 0) }},
 	{name: "socket IPv6 UDP", free: true, try: func(*world) error { return socket(unix.AF_INET6, unix.SOCK_DGRAM, 0) }},
-	{name: "socket IPv4 raw", free: true, try: func(*world) error { return socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW) }},
+	{name: "socket IPv4 raw", free: true, try: func(*world) error {
+		return socket(unix.AF_INET, unix.SOCK_RAW,
+			unix.IPPROTO_RAW)
+	}},
 	{name: "socket unix", free: true, try: func(*world) error { return socket(unix.AF_UNIX, unix.SOCK_STREAM, 0) }},
 	{name: "socket netlink audit", free: true, try: func(*world) error {
 		return socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_GENERIC)
@@ -339,9 +377,13 @@ var acts = []act{
 	}},
 	{name: "attach a socket filter", free: true, try: func(w *world) error {
 		program := []unix.SockFilter{{Code: unix.BPF_RET, K: 0xffff}}
-		return unix.SetsockoptSockFprog(w.conn, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &program[0]})
+		return unix.SetsockoptSockFprog(w.conn, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+			&unix.SockFprog{Len: 1, Filter: &program[0]})
 	}},
-	{name: "TIOCSTI", unsafe: true, try: func(*world) error { return call(unix.SYS_IOCTL, 0, unix.TIOCSTI, text("x")) }},
+	{name: "TIOCSTI", unsafe: true, try: func(*world) error {
+		return call(unix.SYS_IOCTL, 0, unix.TIOCSTI,
+			text("x"))
+	}},
 	{name: "TIOCSTI with a high bit", unsafe: true, try: func(*world) error {
 		return call(unix.SYS_IOCTL, 0, unix.TIOCSTI|highBit, text("x"))
 	}},
@@ -356,11 +398,18 @@ var acts = []act{
 		}
 		return err
 	}},
-	{name: "splice", unsafe: true, try: func(w *world) error { return call(unix.SYS_SPLICE, uintptr(w.conn), 0, uintptr(w.conn), 0, 1, 0) }},
-	{name: "remap_file_pages", unsafe: true, try: func(*world) error { return call(unix.SYS_REMAP_FILE_PAGES, 0, 0, 0, 0, 0) }},
+	{name: "splice", unsafe: true, try: func(w *world) error {
+		return call(unix.SYS_SPLICE, uintptr(w.conn), 0,
+			uintptr(w.conn), 0, 1, 0)
+	}},
+	{name: "remap_file_pages", unsafe: true, try: func(*world) error {
+		return call(unix.SYS_REMAP_FILE_PAGES, 0, 0, 0,
+			0, 0)
+	}},
 }
 
-// highBit has the bits above an int's, where registers have any: a filter that compares 64 bits takes it for another command.
+// highBit has the bits above an int's, where registers have any: a filter that compares 64 bits takes it for another
+// command.
 const highBit = (^uintptr(0) >> 32) << 32
 
 // result is what one act came to.

@@ -34,8 +34,9 @@ type ruleset struct {
 	fd, abi int
 }
 
-// newRuleset allows the execution of the program itself and of its libraries, and the reading of a few files. Everything else that
-// this kernel's Landlock knows of is refused: other files, TCP (and UDP) of one's own, signals to and abstract sockets of others.
+// newRuleset allows the execution of the program itself and of its libraries, and the reading of a few files.
+// Everything else that this kernel's Landlock knows of is refused: other files, TCP (and UDP) of one's own, signals to
+// and abstract sockets of others.
 func newRuleset(readable []string) (*ruleset, error) {
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	switch errno {
@@ -48,7 +49,8 @@ func newRuleset(readable []string) (*ruleset, error) {
 		return nil, fmt.Errorf("read version: %w", errno)
 	}
 	attr := handled(int(version))
-	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr),
+		0)
 	if errno != 0 {
 		return nil, fmt.Errorf("create ruleset: %w", errno)
 	}
@@ -102,7 +104,8 @@ func (r *ruleset) allowAll(readable []string) error {
 		return err
 	}
 	if dynamic() {
-		for _, dir := range []string{"/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib"} {
+		for _, dir := range []string{"/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64",
+			"/usr/local/lib"} {
 			if err := r.allow(dir, runFile|readDir); err != nil {
 				return err
 			}
@@ -163,8 +166,8 @@ func (r *ruleset) restrict() error {
 	return nil
 }
 
-// dynamic says whether the program was loaded by an interpreter, ld.so, whose base address the kernel gives as AT_BASE (getauxval(3)).
-// Where that is not known it was.
+// dynamic says whether the program was loaded by an interpreter, ld.so, whose base address the kernel gives as AT_BASE
+// (getauxval(3)). Where that is not known it was.
 func dynamic() bool {
 	const atBase = 7
 	vector, err := unix.Auxv()

@@ -22,10 +22,10 @@ type Report struct {
 	Missing      []string // what is not in force, each with its reason
 }
 
-// Confine takes away the system calls that a running agent doesn't need. What it needs has to be there already: from now on no file is
-// opened, no program executed, and no socket made but a routing socket of netlink (on 386 not even that). It works for all threads, and
-// can't be undone. An error means that the process is not in the sandbox at all, or has a capability; whatever else could not be had
-// is in the report.
+// Confine takes away the system calls that a running agent doesn't need. What it needs has to be there already: from
+// now on no file is opened, no program executed, and no socket made but a routing socket of netlink (on 386 not even
+// that). It works for all threads, and can't be undone. An error means that the process is not in the sandbox at all,
+// or has a capability; whatever else could not be had is in the report.
 func Confine() (Report, error) {
 	if inside == nil {
 		return Report{}, errors.New("confine: not started by its helper")

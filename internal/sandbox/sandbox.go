@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sandbox confines the process that reads packets: it starts the same program again without any privilege (Start, Init), and
-// takes away the system calls that are not needed any more (Confine).
+// Package sandbox confines the process that reads packets: it starts the same program again without any privilege
+// (Start, Init), and takes away the system calls that are not needed any more (Confine).
 //
-// Rights are dropped by a first stage that then executes the program anew. Within one process Go can only drop them thread by
-// thread, and not at all from all threads at once when cgo is linked in; after execve the only thread there is has none.
+// Rights are dropped by a first stage that then executes the program anew. Within one process Go can only drop them
+// thread by thread, and not at all from all threads at once when cgo is linked in; after execve the only thread there
+// is has none.
 package sandbox
 
 import (
@@ -42,8 +43,8 @@ type order struct {
 type Config struct {
 	// Args are the child's arguments, without the program's name.
 	Args []string
-	// Readable are files and directories that the child may read besides its own binary, its libraries and the time zone. What
-	// doesn't exist is left out.
+	// Readable are files and directories that the child may read besides its own binary, its libraries and the time
+	// zone. What doesn't exist is left out.
 	Readable []string
 	// Env is its environment; nil stands for the parent's.
 	Env []string
@@ -60,8 +61,8 @@ type Child struct {
 	waitErr error
 }
 
-// Start executes the running program again, confined by Init, which main has to call before anything else. The child shares stdin,
-// stdout and stderr, and is killed when the parent dies.
+// Start executes the running program again, confined by Init, which main has to call before anything else. The child
+// shares stdin, stdout and stderr, and is killed when the parent dies.
 func Start(c Config) (*Child, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
@@ -90,8 +91,8 @@ func Start(c Config) (*Child, error) {
 	return child, nil
 }
 
-// run starts the process and waits for it on one thread: the parent whose death sends the signal is the thread that forked, not the
-// process (prctl(2), PR_SET_PDEATHSIG), so this one has to live as long as the child.
+// run starts the process and waits for it on one thread: the parent whose death sends the signal is the thread that
+// forked, not the process (prctl(2), PR_SET_PDEATHSIG), so this one has to live as long as the child.
 func (c *Child) run(cmd *exec.Cmd, started chan<- error) {
 	runtime.LockOSThread()
 	if err := cmd.Start(); err != nil {

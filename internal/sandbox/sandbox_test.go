@@ -266,7 +266,8 @@ func checkRefused(t *testing.T, results []result) {
 	}
 }
 
-// TestActsUnconfined makes sure that TestActs could fail: what is refused there is possible for root without the sandbox.
+// TestActsUnconfined makes sure that TestActs could fail: what is refused there is possible for root without the
+// sandbox.
 func TestActsUnconfined(t *testing.T) {
 	needRoot(t)
 	cmd := exec.Command("/proc/self/exe", "act", everybodysDir(t), listener(t))
@@ -314,7 +315,8 @@ func actMain(args []string) int {
 	return 0
 }
 
-// TestActsDropped is the same without the system call filter: how much the missing rights and Landlock refuse by themselves.
+// TestActsDropped is the same without the system call filter: how much the missing rights and Landlock refuse by
+// themselves.
 func TestActsDropped(t *testing.T) {
 	needRoot(t)
 	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
@@ -329,7 +331,8 @@ func TestActsDropped(t *testing.T) {
 	}
 	t.Logf("%d of %d acts are refused before Confine", countTrue(refused), len(acts))
 	for _, name := range []string{
-		"read /etc/shadow", "open a file to write", "create a file", "mkdir", "unlink", "execve", "mount", "setuid 0", "capset",
+		"read /etc/shadow", "open a file to write", "create a file", "mkdir", "unlink", "execve", "mount", "setuid 0",
+		"capset",
 		"bpf PROG_LOAD", "socket packet", "socket IPv4 raw", "ptrace the parent", "kill the parent", "process_vm_readv",
 		"unshare network", "connect to an abstract socket", "read /proc/1/mem",
 	} {
@@ -360,7 +363,8 @@ func TestStatus(t *testing.T) {
 		t.Fatalf("%d threads: %v", len(tasks), err)
 	}
 	want := map[string]string{
-		"CapInh": "0000000000000000", "CapPrm": "0000000000000000", "CapEff": "0000000000000000", "CapBnd": "0000000000000000",
+		"CapInh": "0000000000000000", "CapPrm": "0000000000000000", "CapEff": "0000000000000000",
+		"CapBnd": "0000000000000000",
 		"CapAmb": "0000000000000000", "NoNewPrivs": "1", "Seccomp": "2", "Uid": "65534 65534 65534 65534",
 		"Gid": "65534 65534 65534 65534", "Groups": "",
 	}
@@ -422,7 +426,8 @@ func TestWork(t *testing.T) {
 	}
 }
 
-// asUser runs this test binary as an unprivileged parent with ambient capabilities, and returns what it and its child say.
+// asUser runs this test binary as an unprivileged parent with ambient capabilities, and returns what it and its child
+// say.
 func asUser(t *testing.T, binary string, uid uint32, ambient []uintptr, args ...string) parentAnswer {
 	t.Helper()
 	cmd := exec.Command(binary, append([]string{"parent"}, args...)...)
@@ -548,7 +553,8 @@ func copyOfTest(t *testing.T, mode os.FileMode) string {
 	return path
 }
 
-// TestPrivateBinary has a program file that the user nobody can't execute: the child stays root, without any of root's rights.
+// TestPrivateBinary has a program file that the user nobody can't execute: the child stays root, without any of root's
+// rights.
 func TestPrivateBinary(t *testing.T) {
 	needRoot(t)
 	dir := everybodysDir(t)
@@ -639,7 +645,8 @@ func TestPanic(t *testing.T) {
 	}
 	defer child.Conn.Close()
 	text, err := io.ReadAll(stderr)
-	if err != nil || !strings.Contains(string(text), "panic: as asked") || !strings.Contains(string(text), "childMain") {
+	if err != nil || !strings.Contains(string(text), "panic: as asked") ||
+		!strings.Contains(string(text), "childMain") {
 		t.Errorf("%v\n%s", err, text)
 	}
 	if state, err := child.Wait(); err != nil || state.ExitCode() != 2 {
@@ -676,14 +683,16 @@ func oldKernelMain(number string, args []string) int {
 		{Code: unix.BPF_RET, K: allow},
 	}
 	prog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	if err := call(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&prog))); err != nil {
+	if err := call(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC,
+		uintptr(unsafe.Pointer(&prog))); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return parentMain(args)
 }
 
-// TestOldKernel has a kernel without Landlock, or without system call filters: what there is holds, and the report tells.
+// TestOldKernel has a kernel without Landlock, or without system call filters: what there is holds, and the report
+// tells.
 func TestOldKernel(t *testing.T) {
 	needRoot(t)
 	for _, c := range []struct {
@@ -691,7 +700,8 @@ func TestOldKernel(t *testing.T) {
 		number  int
 		missing string
 	}{
-		{"landlock", unix.SYS_LANDLOCK_CREATE_RULESET, "landlock: not in this kernel (since Linux 5.13, CONFIG_SECURITY_LANDLOCK)"},
+		{"landlock", unix.SYS_LANDLOCK_CREATE_RULESET,
+			"landlock: not in this kernel (since Linux 5.13, CONFIG_SECURITY_LANDLOCK)"},
 		{"seccomp", unix.SYS_SECCOMP, "seccomp: not in this kernel (since Linux 3.17, CONFIG_SECCOMP_FILTER)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -699,9 +709,11 @@ func TestOldKernel(t *testing.T) {
 			if c.name == "seccomp" {
 				role = "work" // an act or two would be possible
 			}
-			a := runParent(t, exec.Command("/proc/self/exe", "old kernel", strconv.Itoa(c.number), role, everybodysDir(t), listener(t)))
+			a := runParent(t, exec.Command("/proc/self/exe", "old kernel", strconv.Itoa(c.number), role,
+				everybodysDir(t), listener(t)))
 			r := a.Child.Report
-			if !slices.Contains(r.Missing, c.missing) || r.Seccomp != (c.name != "seccomp") || c.name == "landlock" && r.Landlock != 0 {
+			if !slices.Contains(r.Missing, c.missing) || r.Seccomp != (c.name != "seccomp") || c.name == "landlock" &&
+				r.Landlock != 0 {
 				t.Errorf("%+v", r)
 			}
 			if role == "acts" {

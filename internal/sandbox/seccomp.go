@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Offsets in struct seccomp_data (linux/seccomp.h). The low half of an argument comes first on a little-endian machine, and all that
-// have a filter here are such.
+// Offsets in struct seccomp_data (linux/seccomp.h). The low half of an argument comes first on a little-endian machine,
+// and all that have a filter here are such.
 const (
 	offsetNumber       = 0
 	offsetArchitecture = 4
@@ -33,14 +33,16 @@ const (
 	full                  // has all of the value's bits
 )
 
-// condition is on the low 32 bits of an argument. Every argument tested here is an int or has its meaning in those bits.
+// condition is on the low 32 bits of an argument. Every argument tested here is an int or has its meaning in those
+// bits.
 type condition struct {
 	argument uint32
 	relation relation
 	value    uint32
 }
 
-// rule allows a system call where all conditions of one of its alternatives hold, or always where there is no alternative.
+// rule allows a system call where all conditions of one of its alternatives hold, or always where there is no
+// alternative.
 type rule struct {
 	number uintptr
 	any    [][]condition
@@ -58,11 +60,14 @@ func is(number uintptr, argument uint32, values ...uint32) rule {
 // only allows a call when all conditions hold.
 func only(number uintptr, all ...condition) rule { return rule{number, [][]condition{all}} }
 
-// namespaces are the clone(2) flags that would make a new namespace. CLONE_NEWTIME has a bit of the exit signal, and is unshare's.
-const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER |
+// namespaces are the clone(2) flags that would make a new namespace. CLONE_NEWTIME has a bit of the exit signal, and is
+// unshare's.
+const namespaces = unix.CLONE_NEWNS |
+	unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER |
 	unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
-// sizeofSockaddrNetlink tells a netlink address from that of a packet socket, which has 20 bytes and is refused if it has fewer.
+// sizeofSockaddrNetlink tells a netlink address from that of a packet socket, which has 20 bytes and is refused if it
+// has fewer.
 const sizeofSockaddrNetlink = unix.SizeofSockaddrNetlink
 
 // commonCalls are allowed on every architecture, the frequent ones first.
@@ -74,7 +79,8 @@ var commonCalls = []uintptr{
 	unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_PREAD64, unix.SYS_LSEEK, unix.SYS_FSTAT, unix.SYS_FSYNC, unix.SYS_CLOSE,
 	unix.SYS_EPOLL_CREATE1, unix.SYS_EPOLL_CTL, unix.SYS_EVENTFD2, unix.SYS_PIPE2, unix.SYS_PPOLL, unix.SYS_PSELECT6,
 	unix.SYS_SCHED_GETAFFINITY, unix.SYS_GETTID, unix.SYS_GETPID, unix.SYS_GETPPID,
-	unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID, unix.SYS_GETEGID, unix.SYS_UNAME, unix.SYS_GETRUSAGE, unix.SYS_SYSINFO,
+	unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID, unix.SYS_GETEGID, unix.SYS_UNAME, unix.SYS_GETRUSAGE,
+	unix.SYS_SYSINFO,
 	unix.SYS_SETITIMER, unix.SYS_TIMER_CREATE, unix.SYS_TIMER_SETTIME, unix.SYS_TIMER_DELETE,
 	unix.SYS_SET_ROBUST_LIST, unix.SYS_RSEQ, unix.SYS_RESTART_SYSCALL, unix.SYS_GETRANDOM,
 	unix.SYS_EXIT, unix.SYS_EXIT_GROUP,
@@ -101,11 +107,12 @@ func commonRules() []rule {
 // Socket calls, for architectures where each has a number of its own.
 var socketCalls = []uintptr{
 	unix.SYS_ACCEPT4, // of a socket that the helper listens on
-	unix.SYS_RECVMSG, unix.SYS_SENDMSG, unix.SYS_RECVFROM, unix.SYS_GETSOCKOPT, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME,
+	unix.SYS_RECVMSG, unix.SYS_SENDMSG, unix.SYS_RECVFROM, unix.SYS_GETSOCKOPT, unix.SYS_GETSOCKNAME,
+	unix.SYS_GETPEERNAME,
 }
 
-// socketRules let a routing socket of netlink be made, and keep the calls from packet sockets that the helper gave: these can't be
-// bound to another interface, send to no address, and get no new options.
+// socketRules let a routing socket of netlink be made, and keep the calls from packet sockets that the helper gave:
+// these can't be bound to another interface, send to no address, and get no new options.
 func socketRules() []rule {
 	return []rule{
 		only(unix.SYS_SOCKET, condition{0, equal, unix.AF_NETLINK}, condition{2, equal, unix.NETLINK_ROUTE}),
@@ -119,8 +126,8 @@ func socketRules() []rule {
 	}
 }
 
-// filter assembles the program: what no rule allows is refused with EPERM, except clone3, whose flags a filter can't see: C libraries
-// fall back to clone where it does not exist (ENOSYS).
+// filter assembles the program: what no rule allows is refused with EPERM, except clone3, whose flags a filter can't
+// see: C libraries fall back to clone where it does not exist (ENOSYS).
 func filter(arch archFilter) []unix.SockFilter {
 	load := func(offset uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
@@ -139,7 +146,8 @@ func filter(arch archFilter) []unix.SockFilter {
 		var body []unix.SockFilter
 		for _, all := range r.any {
 			var tests []unix.SockFilter
-			for i := len(all) - 1; i >= 0; i-- { // from the last one: a failed test jumps over the rest and over "allow"
+			for i := len(all) - 1; i >= 0; i-- {
+				// from the last one: a failed test jumps over the rest and over "allow"
 				c, rest := all[i], len(tests)+1
 				low := load(offsetArguments + 8*c.argument)
 				var test []unix.SockFilter

@@ -12,6 +12,7 @@ const archSetFS = 0x1002
 // The numbers of the x32 ABI have bit 30 set and equal none of these.
 func architecture() (archFilter, bool) {
 	calls := []uintptr{unix.SYS_EPOLL_WAIT, unix.SYS_POLL, unix.SYS_SELECT}
-	return archFilter{unix.AUDIT_ARCH_X86_64, rules([][]uintptr{commonCalls, socketCalls, calls}, commonRules(), socketRules(),
+	return archFilter{unix.AUDIT_ARCH_X86_64, rules([][]uintptr{commonCalls, socketCalls, calls}, commonRules(),
+		socketRules(),
 		[]rule{is(unix.SYS_ARCH_PRCTL, 0, archSetFS)})}, true
 }

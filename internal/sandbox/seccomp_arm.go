@@ -13,10 +13,12 @@ func architecture() (archFilter, bool) {
 	calls := []uintptr{
 		unix.SYS_FUTEX_TIME64, unix.SYS_CLOCK_GETTIME64, unix.SYS_CLOCK_NANOSLEEP_TIME64, unix.SYS_TIMER_SETTIME64,
 		unix.SYS_PPOLL_TIME64, unix.SYS_PSELECT6_TIME64, unix.SYS_EPOLL_WAIT, unix.SYS_POLL, unix.SYS__NEWSELECT,
-		unix.SYS__LLSEEK, unix.SYS_FSTAT64, unix.SYS_GETUID32, unix.SYS_GETEUID32, unix.SYS_GETGID32, unix.SYS_GETEGID32,
+		unix.SYS__LLSEEK, unix.SYS_FSTAT64, unix.SYS_GETUID32, unix.SYS_GETEUID32, unix.SYS_GETGID32,
+		unix.SYS_GETEGID32,
 		unix.SYS_SIGRETURN, armSetTLS,
 	}
-	return archFilter{unix.AUDIT_ARCH_ARM, rules([][]uintptr{commonCalls, socketCalls, calls}, commonRules(), socketRules(), []rule{
-		is(unix.SYS_FCNTL64, 1, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_DUPFD_CLOEXEC),
-	})}, true
+	return archFilter{unix.AUDIT_ARCH_ARM, rules([][]uintptr{commonCalls, socketCalls, calls}, commonRules(),
+		socketRules(), []rule{
+			is(unix.SYS_FCNTL64, 1, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_DUPFD_CLOEXEC),
+		})}, true
 }

@@ -118,7 +118,8 @@ func TestFilter(t *testing.T) {
 			}
 		}
 	}
-	for _, audit := range []uint32{unix.AUDIT_ARCH_X86_64, unix.AUDIT_ARCH_I386, unix.AUDIT_ARCH_ARM, unix.AUDIT_ARCH_AARCH64, 0} {
+	for _, audit := range []uint32{unix.AUDIT_ARCH_X86_64, unix.AUDIT_ARCH_I386, unix.AUDIT_ARCH_ARM,
+		unix.AUDIT_ARCH_AARCH64, 0} {
 		binary.LittleEndian.PutUint32(data[offsetNumber:], uint32(unix.SYS_READ))
 		binary.LittleEndian.PutUint32(data[offsetArchitecture:], audit)
 		check()
@@ -136,7 +137,8 @@ func TestFilter(t *testing.T) {
 func TestHandled(t *testing.T) {
 	for abi := 1; abi < 12; abi++ {
 		a, b := handled(abi), handled(abi+1)
-		if a.Handled_access_fs&^b.Handled_access_fs != 0 || a.Handled_access_net&^b.Handled_access_net != 0 || a.Scoped&^b.Scoped != 0 {
+		if a.Handled_access_fs&^b.Handled_access_fs != 0 || a.Handled_access_net&^b.Handled_access_net != 0 ||
+			a.Scoped&^b.Scoped != 0 {
 			t.Errorf("ABI %d: %+v, ABI %d: %+v", abi, a, abi+1, b)
 		}
 	}

@@ -34,8 +34,9 @@ func init() {
 	}
 }
 
-// Init does nothing in a process that Start did not start. In one that it did, Init drops every right and executes the program anew,
-// and returns in the second run. It has to be the first thing that main does: before it, the process has its parent's rights.
+// Init does nothing in a process that Start did not start. In one that it did, Init drops every right and executes the
+// program anew, and returns in the second run. It has to be the first thing that main does: before it, the process has
+// its parent's rights.
 func Init() {
 	text, ok := os.LookupEnv(environment)
 	if !ok {
@@ -89,8 +90,8 @@ func enter(o order) error {
 	return nil
 }
 
-// dropAndExec gives up what this thread may do and executes the program anew; every other thread ends with that. It returns only
-// with an error.
+// dropAndExec gives up what this thread may do and executes the program anew; every other thread ends with that. It
+// returns only with an error.
 func dropAndExec(o order) error {
 	o.note("closing of inherited descriptors", closeOnExec(childFD+1))
 	rules, err := newRuleset(o.Readable)
@@ -125,7 +126,8 @@ func dropAndExec(o order) error {
 	return fmt.Errorf("execute anew: %w", unix.Exec("/proc/self/exe", os.Args, env))
 }
 
-// closeOnExec has all descriptors from first on closed at execve: what the program's own starter left open is not the child's to use.
+// closeOnExec has all descriptors from first on closed at execve: what the program's own starter left open is not the
+// child's to use.
 func closeOnExec(first int) error {
 	err := unix.CloseRange(uint(first), math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 	if err == nil {
@@ -149,8 +151,8 @@ func (o *order) note(what string, err error) {
 	}
 }
 
-// dieWithParent asks anew for SIGKILL at the parent's death, which a change of user forgets, and so does execve where the program's file
-// has capabilities (prctl(2)). It makes sure that the parent has not died meanwhile.
+// dieWithParent asks anew for SIGKILL at the parent's death, which a change of user forgets, and so does execve where
+// the program's file has capabilities (prctl(2)). It makes sure that the parent has not died meanwhile.
 func dieWithParent(parent int) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("set parent death signal: %w", err)
@@ -216,9 +218,9 @@ func dropBounding() error {
 	return nil
 }
 
-// fileCapabilities returns the permitted capabilities that the program's file carries with the effective bit (setcap …+ep). Linux
-// refuses to execute such a file where the bounding set lacks one of them (security/commoncap.c), even though no_new_privs keeps the
-// process from gaining any. The format is struct vfs_cap_data of linux/capability.h.
+// fileCapabilities returns the permitted capabilities that the program's file carries with the effective bit (setcap
+// …+ep). Linux refuses to execute such a file where the bounding set lacks one of them (security/commoncap.c), even
+// though no_new_privs keeps the process from gaining any. The format is struct vfs_cap_data of linux/capability.h.
 func fileCapabilities() uint64 {
 	var raw [24]byte
 	n, err := unix.Getxattr("/proc/self/exe", "security.capability", raw[:])
@@ -235,7 +237,8 @@ func fileCapabilities() uint64 {
 // clearCapabilities empties this thread's ambient, permitted, effective and inheritable sets, and makes sure of it.
 func clearCapabilities() error {
 	// EINVAL where the kernel has no ambient set (before Linux 4.3).
-	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) {
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil &&
+		!errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("clear ambient capabilities: %w", err)
 	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

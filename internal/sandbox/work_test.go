@@ -116,7 +116,8 @@ var works = []work{
 		}
 		defer unix.Close(epoll)
 		fd := rawFD(conn)
-		if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}); err != nil {
+		if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN,
+			Fd: int32(fd)}); err != nil {
 			return err
 		}
 		_, err = unix.EpollWait(epoll, make([]unix.EpollEvent, 1), 1)

@@ -42,9 +42,9 @@ type Result struct {
 	Error    string    `json:"error,omitempty"` // why it ended before its time
 }
 
-// Listen watches interfaces, given by their indices, for a time, or until SIGINT, SIGTERM or SIGHUP. It opens the sockets, which needs
-// CAP_NET_RAW; what comes in is read by another process without rights, which is this program again, started with args: it has to
-// call Run where sandbox.Inside.
+// Listen watches interfaces, given by their indices, for a time, or until SIGINT, SIGTERM or SIGHUP. It opens the
+// sockets, which needs CAP_NET_RAW; what comes in is read by another process without rights, which is this program
+// again, started with args: it has to call Run where sandbox.Inside.
 func Listen(interfaces []uint32, d time.Duration, args []string) (*Result, error) {
 	if len(interfaces) > helper.MaxFDs {
 		return nil, fmt.Errorf("%d interfaces are too many to listen to; name some with --interface", len(interfaces))
@@ -57,7 +57,8 @@ func Listen(interfaces []uint32, d time.Duration, args []string) (*Result, error
 		}
 	}()
 	for _, index := range interfaces {
-		port, err := afpacket.Open(afpacket.Config{Interface: index, Geometry: o.Ring, Promiscuous: true, Filter: afpacket.SnapFilter(snapLength)})
+		port, err := afpacket.Open(afpacket.Config{Interface: index, Geometry: o.Ring, Promiscuous: true,
+			Filter: afpacket.SnapFilter(snapLength)})
 		if err != nil {
 			return nil, fmt.Errorf("listen to interface %d: %w", index, err)
 		}
@@ -199,6 +200,7 @@ func listen(first *helper.Setup) (*Result, error) {
 		var losses capture.Losses
 		source.Losses(&losses)
 		networks := s.Networks()
-		return &Result{Packets: s.Packets, Dropped: losses.RingFull, Networks: networks[:min(len(networks), maxNetworks)]}, nil
+		return &Result{Packets: s.Packets, Dropped: losses.RingFull,
+			Networks: networks[:min(len(networks), maxNetworks)]}, nil
 	}
 }

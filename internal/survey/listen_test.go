@@ -20,12 +20,13 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// TestListen: at a mirror port of a machine that has its default route elsewhere, the traffic's networks are found, and those that
-// would be on the wrong side are proposed. With them set, nothing more is.
+// TestListen: at a mirror port of a machine that has its default route elsewhere, the traffic's networks are found, and
+// those that would be on the wrong side are proposed. With them set, nothing more is.
 func TestListen(t *testing.T) {
 	weir, _ := program.Weir(t)
 	a, b := lab.NewPair(t)
-	program.Sh(t, b, "ip link add m0 type veth peer name m1", "ip link set m1 up", "ip link set m0 up", "ip address add 198.51.100.9/24 dev m0", "ip route add default via 198.51.100.1")
+	program.Sh(t, b, "ip link add m0 type veth peer name m1", "ip link set m1 up", "ip link set m0 up",
+		"ip address add 198.51.100.9/24 dev m0", "ip route add default via 198.51.100.1")
 	frames := [][]byte{
 		ipv4Frame("192.168.7.1", "203.0.113.5"), ipv4Frame("203.0.113.5", "192.168.7.1"), arpFrame("", "192.168.7.1"),
 		advertisementFrame("ff", 0xc0, "2001:db8:5::/64"),
@@ -71,10 +72,12 @@ func TestListen(t *testing.T) {
 		return networks, found.Traffic.Proposed
 	}
 	networks, proposed := check(false, "--listen", "1s")
-	if networks["192.168.7.0/24"] != "wan" || networks["2001:db8:5::/64"] != "wan" || !slices.Equal(proposed, []string{"192.168.7.0/24", "2001:db8:5::/64"}) {
+	if networks["192.168.7.0/24"] != "wan" || networks["2001:db8:5::/64"] != "wan" ||
+		!slices.Equal(proposed, []string{"192.168.7.0/24", "2001:db8:5::/64"}) {
 		t.Errorf("found %v, proposed %q", networks, proposed)
 	}
-	networks, proposed = check(true, "--listen", "1h", "--lan-network", "192.168.7.0/24", "--lan-network", "2001:db8:5::/64")
+	networks, proposed = check(true, "--listen", "1h", "--lan-network", "192.168.7.0/24", "--lan-network",
+		"2001:db8:5::/64")
 	if networks["192.168.7.0/24"] != "lan" || networks["2001:db8:5::/64"] != "lan" || len(proposed) > 0 {
 		t.Errorf("set: found %v, proposed %q", networks, proposed)
 	}

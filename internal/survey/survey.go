@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package survey finds the networks of a LAN in the traffic itself, for where no route tells them: behind a mirror port.
+// Package survey finds the networks of a LAN in the traffic itself, for where no route tells them: behind a mirror
+// port.
 package survey
 
 import (
@@ -22,18 +23,20 @@ const (
 const manyBlocks = 8
 
 var privateBlocks = []netip.Prefix{
-	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix(
+		"192.168.0.0/16"),
 }
 
-// fewARP is how many addresses of a public network ARP has to show before it is taken for the LAN's: the segment of an uplink has a
-// router at each end.
+// fewARP is how many addresses of a public network ARP has to show before it is taken for the LAN's: the segment of an
+// uplink has a router at each end.
 const fewARP = 3
 
 // Network is a network that the traffic shows to be on the side of the LAN.
 type Network struct {
 	Prefix    netip.Prefix `json:"prefix"`
 	Addresses int          `json:"addresses"` // of it that were seen; of an announced one maybe 0
-	// ShownBy says by what: "private sources" (RFC 1918, RFC 4193), "arp" (RFC 826), "router advertisements" (RFC 4861).
+	// ShownBy says by what: "private sources" (RFC 1918, RFC 4193), "arp" (RFC 826), "router advertisements" (RFC
+	// 4861).
 	ShownBy []string `json:"shown_by"`
 }
 
@@ -64,14 +67,16 @@ func (s *Survey) Frame(link packet.LinkType, data []byte, length int) {
 	switch {
 	case p.IPVersion == 0:
 		s.arp(p)
-	case p.Proto == packet.ProtoICMPv6 && p.ICMPType == routerAdvertisement && p.TTL == 255 && p.Src.IsLinkLocalUnicast():
+	case p.Proto == packet.ProtoICMPv6 && p.ICMPType == routerAdvertisement && p.TTL == 255 &&
+		p.Src.IsLinkLocalUnicast():
 		s.advertisement(p.Payload())
 	case p.Src.IsPrivate():
 		s.see(p.Src, bySource)
 	}
 }
 
-// arp takes the sender of an ARP message over Ethernet, for IPv4 (RFC 826); an address that is only probed has none (RFC 5227 §2.1.1).
+// arp takes the sender of an ARP message over Ethernet, for IPv4 (RFC 826); an address that is only probed has none
+// (RFC 5227 §2.1.1).
 func (s *Survey) arp(p *packet.Packet) {
 	b, at := p.Payload(), p.PayloadOffset
 	const etherType, ethernet, ipv4 = 0x0806, 1, 0x0800
@@ -134,8 +139,9 @@ func (g group) with(o group) group {
 	return group{g.addresses + o.addresses, g.arp + o.arp, g.by | o.by}
 }
 
-// Networks are those that were found, the smallest that hold what was seen: of IPv4 blocks of 256 addresses, and two that are halves
-// of a greater one as that one; where many are of one private block, that block; of IPv6 what routers announce, and blocks of 64 bits.
+// Networks are those that were found, the smallest that hold what was seen: of IPv4 blocks of 256 addresses, and two
+// that are halves of a greater one as that one; where many are of one private block, that block; of IPv6 what routers
+// announce, and blocks of 64 bits.
 func (s *Survey) Networks() []Network {
 	groups := map[netip.Prefix]group{}
 	for p := range s.announced {
@@ -149,7 +155,10 @@ func (s *Survey) Networks() []Network {
 		p := s.networkOf(a)
 		groups[p] = groups[p].with(g)
 	}
-	maps.DeleteFunc(groups, func(p netip.Prefix, g group) bool { return g.by == byARP && !p.Addr().IsPrivate() && g.arp < fewARP })
+	maps.DeleteFunc(groups, func(p netip.Prefix, g group) bool {
+		return g.by == byARP && !p.Addr().IsPrivate() &&
+			g.arp < fewARP
+	})
 	unite(groups)
 	for _, block := range privateBlocks {
 		takeBlock(groups, block)
@@ -182,7 +191,8 @@ func (s *Survey) networkOf(a netip.Addr) netip.Prefix {
 	return netip.PrefixFrom(a, bits).Masked()
 }
 
-// unite puts the two halves of an IPv4 network into one, as often as there are such, as far as the private networks reach.
+// unite puts the two halves of an IPv4 network into one, as often as there are such, as far as the private networks
+// reach.
 func unite(groups map[netip.Prefix]group) {
 	for bits := 24; bits > 8; bits-- {
 		for p, g := range groups {

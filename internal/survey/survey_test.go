@@ -84,22 +84,29 @@ func TestNetworks(t *testing.T) {
 		{"nothing", nil, nil},
 		{"private sources", many(3, "192.168.7.%d", udp), []string{"192.168.7.0/24 3 [private sources]"}},
 		{"public sources and private destinations", [][]byte{ipv4Frame("203.0.113.5", "192.168.7.1")}, nil},
-		{"the same address twice", [][]byte{udp("10.1.2.3"), udp("10.1.2.3")}, []string{"10.1.2.0/24 1 [private sources]"}},
-		{"halves", slices.Concat(many(2, "192.168.6.%d", udp), many(1, "192.168.7.%d", udp)), []string{"192.168.6.0/23 3 [private sources]"}},
+		{"the same address twice", [][]byte{udp("10.1.2.3"), udp("10.1.2.3")},
+			[]string{"10.1.2.0/24 1 [private sources]"}},
+		{"halves", slices.Concat(many(2, "192.168.6.%d", udp), many(1, "192.168.7.%d", udp)),
+			[]string{"192.168.6.0/23 3 [private sources]"}},
 		{"neighbours that are no halves", [][]byte{udp("192.168.7.1"), udp("192.168.8.1")},
 			[]string{"192.168.7.0/24 1 [private sources]", "192.168.8.0/24 1 [private sources]"}},
-		{"quarters", [][]byte{udp("10.0.4.1"), udp("10.0.5.1"), udp("10.0.6.1"), udp("10.0.7.1")}, []string{"10.0.4.0/22 4 [private sources]"}},
+		{"quarters", [][]byte{udp("10.0.4.1"), udp("10.0.5.1"), udp("10.0.6.1"), udp("10.0.7.1")},
+			[]string{"10.0.4.0/22 4 [private sources]"}},
 		{"many of one block", many(9, "10.%d.0.1", udp), []string{"10.0.0.0/8 9 [private sources]"}},
-		{"ARP and sources", [][]byte{arp("192.168.7.1"), udp("192.168.7.1")}, []string{"192.168.7.0/24 1 [private sources arp]"}},
+		{"ARP and sources", [][]byte{arp("192.168.7.1"), udp("192.168.7.1")},
+			[]string{"192.168.7.0/24 1 [private sources arp]"}},
 		{"ARP in a VLAN", [][]byte{arpFrame("8100 0007", "192.168.7.1")}, []string{"192.168.7.0/24 1 [arp]"}},
 		{"ARP of a public network", many(3, "198.51.100.%d", arp), []string{"198.51.100.0/24 3 [arp]"}},
 		{"ARP of an uplink", many(2, "198.51.100.%d", arp), nil},
 		{"ARP probe", [][]byte{arp("0.0.0.0")}, nil},
 		{"shared addresses are a carrier's", [][]byte{udp("100.64.0.1")}, nil},
-		{"unique local", [][]byte{ipv6Frame("fd00:1:2:3::4", "2001:db8::1")}, []string{"fd00:1:2:3::/64 1 [private sources]"}},
+		{"unique local", [][]byte{ipv6Frame("fd00:1:2:3::4", "2001:db8::1")},
+			[]string{"fd00:1:2:3::/64 1 [private sources]"}},
 		{"global IPv6 source", [][]byte{ipv6Frame("2001:db8::1", "2001:db8:1::1")}, nil},
-		{"advertised", [][]byte{advertisementFrame("ff", 0xc0, "2001:db8:5::/64")}, []string{"2001:db8:5::/64 0 [router advertisements]"}},
-		{"advertised and seen", [][]byte{advertisementFrame("ff", 0xc0, "fd00:5::/48"), ipv6Frame("fd00:5:0:9::1", "2001:db8::1")},
+		{"advertised", [][]byte{advertisementFrame("ff", 0xc0, "2001:db8:5::/64")},
+			[]string{"2001:db8:5::/64 0 [router advertisements]"}},
+		{"advertised and seen", [][]byte{advertisementFrame("ff", 0xc0, "fd00:5::/48"),
+			ipv6Frame("fd00:5:0:9::1", "2001:db8::1")},
 			[]string{"fd00:5::/48 1 [private sources router advertisements]"}},
 		{"advertised from afar", [][]byte{advertisementFrame("fe", 0xc0, "2001:db8:5::/64")}, nil},
 		{"advertised as not on the link", [][]byte{advertisementFrame("ff", 0x40, "2001:db8:5::/64")}, nil},
@@ -119,7 +126,8 @@ func TestNetworks(t *testing.T) {
 
 // TestCut: a message that is cut anywhere shows nothing that it did not show whole.
 func TestCut(t *testing.T) {
-	for _, f := range [][]byte{arpFrame("8100 0007", "192.168.7.1"), advertisementFrame("ff", 0xc0, "2001:db8:5::/64"), ipv4Frame("10.0.0.1", "10.0.0.2")} {
+	for _, f := range [][]byte{arpFrame("8100 0007", "192.168.7.1"), advertisementFrame("ff", 0xc0, "2001:db8:5::/64"),
+		ipv4Frame("10.0.0.1", "10.0.0.2")} {
 		whole := surveyOf(f).Networks()
 		for n := range f {
 			s := new(Survey)
@@ -136,7 +144,8 @@ func TestBounds(t *testing.T) {
 	s := new(Survey)
 	for i := range maxAddresses + 10 {
 		s.see(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), bySource)
-		s.announce(netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 13: byte(i >> 16), 14: byte(i >> 8), 15: byte(i)}), 128))
+		s.announce(netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 13: byte(i >> 16), 14: byte(i >> 8),
+			15: byte(i)}), 128))
 	}
 	if len(s.addresses) != maxAddresses || len(s.announced) != maxAnnounced {
 		t.Errorf("%d addresses, %d announced", len(s.addresses), len(s.announced))

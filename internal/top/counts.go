@@ -11,8 +11,9 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// window is over how many ticks, so about how many seconds, rates are the mean. Each live flow is reported about once a second,
-// at a time of its own: over a second it would be seen not at all or twice, over five the error is a fifth at most.
+// window is over how many ticks, so about how many seconds, rates are the mean. Each live flow is reported about once a
+// second, at a time of its own: over a second it would be seen not at all or twice, over five the error is a fifth at
+// most.
 const window = 5
 
 // Bounds of memory: with 65,536 flows 33 MB are used, with all bounds reached and names of full length 91 MB.
@@ -207,8 +208,8 @@ func (c *counts) record(r *record.Flow) {
 	}
 }
 
-// countedBefore says of a flow that is not remembered whether it was once, and gave way. A flow's first record is "new", or
-// "end" where it ended before it was due for one: it is young then.
+// countedBefore says of a flow that is not remembered whether it was once, and gave way. A flow's first record is
+// "new", or "end" where it ended before it was due for one: it is young then.
 func (c *counts) countedBefore(r *record.Flow) bool {
 	if c.evictedFlows == 0 || r.State == record.StateNew {
 		return false
@@ -259,8 +260,8 @@ func (c *counts) forget(f *flow) {
 	delete(c.flows, f.id)
 }
 
-// describe takes over what a record says of its flow, and moves the flow to the rows that it belongs to now: a verdict comes
-// after the first packets, and those are the application's too.
+// describe takes over what a record says of its flow, and moves the flow to the rows that it belongs to now: a verdict
+// comes after the first packets, and those are the application's too.
 func (c *counts) describe(f *flow, r *record.Flow) {
 	f.applicationGuess = r.ApplicationMethod.IsGuess()
 	f.protocolGuess, f.hostnameGuess = r.Method.IsGuess(), r.HostnameMethod.IsGuess()
@@ -298,8 +299,8 @@ func orNone(name string) string {
 	return name
 }
 
-// move lets a flow count for another row, with all that it had so far where history says so: not for a host that gave way
-// and comes back, whose row begins anew.
+// move lets a flow count for another row, with all that it had so far where history says so: not for a host that gave
+// way and comes back, whose row begins anew.
 func (c *counts) move(f *flow, kind int, to *row, history bool) {
 	from := f.rows[kind]
 	if from == to {

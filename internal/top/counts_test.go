@@ -96,7 +96,8 @@ func TestFlood(t *testing.T) {
 		for range count {
 			n++
 			r.flow(n, state, 100, 0, func(f *record.Flow) {
-				f.Client.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), 1)
+				f.Client.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}),
+					1)
 				f.Application = fmt.Sprint("app", n)
 			})
 		}
@@ -110,7 +111,8 @@ func TestFlood(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	c := r.view.counts
-	if len(c.flows) > 1000 || c.live.Len()+c.ended.Len() != len(c.flows) || len(c.hosts) > 100 || c.byUse.Len() != len(c.hosts) ||
+	if len(c.flows) > 1000 || c.live.Len()+c.ended.Len() != len(c.flows) || len(c.hosts) > 100 ||
+		c.byUse.Len() != len(c.hosts) ||
 		len(c.applications) > maxNames+1 {
 		t.Errorf("%d flows, %d hosts, %d applications", len(c.flows), len(c.hosts), len(c.applications))
 	}
@@ -130,9 +132,18 @@ func TestFlood(t *testing.T) {
 	// The first flow gave way: what it has in all was counted once already.
 	r.now = r.now.Add(time.Minute)
 	r.flow(-1, record.StateNew, 1, 0, func(f *record.Flow) { f.Protocol = "clock" })
-	r.flow(0, record.StateUpdate, 500, 500, func(f *record.Flow) { f.Protocol = "again"; f.FirstSeen -= int64(time.Minute) })
-	r.flow(0, record.StateUpdate, 600, 700, func(f *record.Flow) { f.Protocol = "again"; f.FirstSeen -= int64(time.Minute) })
-	r.flow(n+1, record.StateEnd, 900, 900, func(f *record.Flow) { f.Protocol = "gone"; f.FirstSeen -= int64(time.Minute) })
+	r.flow(0, record.StateUpdate, 500, 500, func(f *record.Flow) {
+		f.Protocol = "again"
+		f.FirstSeen -= int64(time.Minute)
+	})
+	r.flow(0, record.StateUpdate, 600, 700, func(f *record.Flow) {
+		f.Protocol = "again"
+		f.FirstSeen -= int64(time.Minute)
+	})
+	r.flow(n+1, record.StateEnd, 900, 900, func(f *record.Flow) {
+		f.Protocol = "gone"
+		f.FirstSeen -= int64(time.Minute)
+	})
 	r.flow(n+2, record.StateEnd, 30, 40, func(f *record.Flow) { f.Protocol = "short" })
 	r.tick()
 	list := r.model.current.lists[protocols]
@@ -154,7 +165,9 @@ func TestHostComesBack(t *testing.T) {
 	r := newRig(t, 80, 24, Options{MaxHosts: 2})
 	for round := uint64(1); round <= 5; round++ {
 		for n := range 4 {
-			r.flow(n, record.StateUpdate, 1000*round, 0, func(f *record.Flow) { f.Application = fmt.Sprint("app", round%2) })
+			r.flow(n, record.StateUpdate, 1000*round, 0, func(f *record.Flow) {
+				f.Application = fmt.Sprint("app", round%2)
+			})
 		}
 		r.tick()
 	}
@@ -227,7 +240,8 @@ func BenchmarkSecond(b *testing.B) {
 	for i := range records {
 		f := &records[i]
 		copy(f.ID[:], fmt.Sprintf("%032x", i*7919))
-		f.State, f.Protocol, f.Application, f.Hostname = record.StateUpdate, "tls", fmt.Sprint("app", i%100), []byte("www.example.com")
+		f.State, f.Protocol, f.Application, f.Hostname = record.StateUpdate, "tls", fmt.Sprint("app", i%100),
+			[]byte("www.example.com")
 		f.Client.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), uint16(i))
 		f.Server.Addr = netip.MustParseAddrPort("198.51.100.7:443")
 	}
@@ -258,7 +272,8 @@ func TestNames(t *testing.T) {
 		got = append(got, e.name+" "+e.address)
 	}
 	slices.Sort(got)
-	if len(got) != 2 || got[0] != "192.0.2.3 192.0.2.3" || !strings.HasPrefix(got[1], "printer") || !strings.HasSuffix(got[1], " 192.0.2.2") || strings.Contains(got[1], "\x1b") {
+	if len(got) != 2 || got[0] != "192.0.2.3 192.0.2.3" || !strings.HasPrefix(got[1], "printer") ||
+		!strings.HasSuffix(got[1], " 192.0.2.2") || strings.Contains(got[1], "\x1b") {
 		t.Errorf("%q", got)
 	}
 }

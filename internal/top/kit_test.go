@@ -38,8 +38,10 @@ func newRig(t *testing.T, width, height int, o Options) *rig {
 // flow gives out a record of flow number n; bytes are what the client and the server sent so far.
 func (r *rig) flow(n int, state record.State, up, down uint64, change func(*record.Flow)) {
 	f := record.Flow{
-		State: state, Proto: 6, Protocol: "tls", Method: record.MethodDPI, FirstSeen: r.now.UnixNano(), LastSeen: r.now.UnixNano(),
-		Client: record.Endpoint{Addr: netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:%d", n%4+1, 40000+n%20000)), Bytes: up, Packets: up / 100},
+		State: state, Proto: 6, Protocol: "tls", Method: record.MethodDPI, FirstSeen: r.now.UnixNano(),
+		LastSeen: r.now.UnixNano(),
+		Client: record.Endpoint{Addr: netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:%d", n%4+1, 40000+n%20000)),
+			Bytes: up, Packets: up / 100},
 		Server: record.Endpoint{Addr: netip.MustParseAddrPort("198.51.100.7:443"), Bytes: down, Packets: down / 1000},
 	}
 	copy(f.ID[:], fmt.Sprintf("%032x", n))

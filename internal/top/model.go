@@ -108,8 +108,8 @@ func (e *entry) contains(filter string) bool {
 	return false
 }
 
-// compare orders by the wanted value, the largest first, but names from a to z; lines of equal value by name and by key, so that
-// they keep their places.
+// compare orders by the wanted value, the largest first, but names from a to z; lines of equal value by name and by
+// key, so that they keep their places.
 func (l *look) compare(a, b entry) int {
 	var order int
 	switch l.order {
@@ -246,8 +246,8 @@ func (m *model) show(name string) {
 	m.arrange()
 }
 
-// enter shows the selected host. While the display stands still, it shows what is known of that host by now, and that stands
-// still then.
+// enter shows the selected host. While the display stands still, it shows what is known of that host by now, and that
+// stands still then.
 func (m *model) enter() {
 	if m.kind != hosts || len(m.visible) == 0 {
 		return

@@ -17,7 +17,8 @@ import (
 )
 
 // play runs a recording through the engine as a live capture is run, and calls second after each second of it.
-func play(t testing.TB, file string, apps *catalog.Catalog, emit func(*record.Flow) error, second func(frames, bytes uint64)) {
+func play(t testing.TB, file string, apps *catalog.Catalog, emit func(*record.Flow) error,
+	second func(frames, bytes uint64)) {
 	t.Helper()
 	in, err := pcapfile.Open(file)
 	if err != nil {
@@ -43,7 +44,8 @@ func play(t testing.TB, file string, apps *catalog.Catalog, emit func(*record.Fl
 			}
 		}
 		p.Frame(&engine.Frame{
-			Data: f.Data, Length: f.Length, Time: f.Time, Interface: uint16(f.Interface), Link: in.Interfaces()[f.Interface].LinkType,
+			Data: f.Data, Length: f.Length, Time: f.Time, Interface: uint16(f.Interface),
+			Link: in.Interfaces()[f.Interface].LinkType,
 		})
 	}
 	if err := p.Close(); err != nil {

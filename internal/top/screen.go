@@ -99,7 +99,8 @@ func (m *model) drawHeader(c *canvas) {
 		lost, kind = "nothing lost", normal
 	}
 	if s.summary.Sampled > 0 && c.width >= 60 {
-		c.ends(kind, lost, fmt.Sprintf("%s of %s packets looked into", grouped(s.summary.Sampled), grouped(s.summary.Packets)))
+		c.ends(kind, lost, fmt.Sprintf("%s of %s packets looked into", grouped(s.summary.Sampled),
+			grouped(s.summary.Packets)))
 		return
 	}
 	c.line(kind, lost)

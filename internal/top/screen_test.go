@@ -66,7 +66,8 @@ func TestSizes(t *testing.T) {
 // TestHostileNames feeds names that would break a terminal or its columns.
 func TestHostileNames(t *testing.T) {
 	names := []string{
-		"\x1b[2J\x1b]0;owned\x07", "a\nb\r\tc", "abc\u202edcba", "界界界界", "e\u0301\u0301\u0301", "\xff\xfe\xc3", "\u009b31m", "\x7f\x00\x08",
+		"\x1b[2J\x1b]0;owned\x07", "a\nb\r\tc", "abc\u202edcba", "界界界界", "e\u0301\u0301\u0301", "\xff\xfe\xc3",
+		"\u009b31m", "\x7f\x00\x08",
 		strings.Repeat("\x1b", 64<<10), strings.Repeat("w", 64<<10) + ".example.com", "👨‍👩‍👧‍👦",
 	}
 	r := newRig(t, 80, 24, Options{})
@@ -103,7 +104,10 @@ func FuzzScreen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, host []byte, name, keys string, width, height int) {
 		r := newRig(t, 80, 24, Options{})
 		r.model.resize(width%300, height%100)
-		r.flow(1, record.StateNew, 1, 2, func(f *record.Flow) { f.Hostname, f.Application, f.Interface = host, name, name })
+		r.flow(1, record.StateNew, 1, 2, func(f *record.Flow) {
+			f.Hostname, f.Application, f.Interface = host, name,
+				name
+		})
 		r.tick()
 		for _, k := range keys {
 			r.model.key(string(k), string(k))
@@ -116,14 +120,16 @@ func FuzzScreen(f *testing.F) {
 	})
 }
 
-// TestColour draws with colours: after each line the terminal is as before it, and without the colours the text is the same.
+// TestColour draws with colours: after each line the terminal is as before it, and without the colours the text is the
+// same.
 func TestColour(t *testing.T) {
 	r := newRig(t, 80, 24, Options{})
 	r.household()
 	r.keys("3jp")
 	bare := r.lines()
 	r.model.colour = true
-	strip := strings.NewReplacer(string(strong), "", string(faint), "", string(inverse), "", string(warning), "", resetAll, "")
+	strip := strings.NewReplacer(string(strong), "", string(faint), "", string(inverse), "", string(warning), "",
+		resetAll, "")
 	for i, line := range r.model.render() {
 		if got := strings.TrimRight(strip.Replace(line), " "); got != bare[i] {
 			t.Errorf("%q, want %q", got, bare[i])
@@ -161,7 +167,8 @@ func TestPause(t *testing.T) {
 		r.tick()
 	}
 	paused := strings.Replace(r.text(), "PAUSED  by rate", "", 1)
-	if !strings.Contains(r.text(), "PAUSED") || strings.Join(strings.Fields(paused), " ") != strings.Join(strings.Fields(before), " ") {
+	if !strings.Contains(r.text(), "PAUSED") || strings.Join(strings.Fields(paused), " ") != strings.Join(
+		strings.Fields(before), " ") {
 		t.Errorf("the screen went on:\n%s\n%s", before, paused)
 	}
 	r.keys("2")
@@ -170,7 +177,8 @@ func TestPause(t *testing.T) {
 	}
 	r.keys("1p")
 	r.tick()
-	if text := r.text(); strings.Contains(text, "PAUSED") || !strings.Contains(text, "later") || !strings.Contains(text, "15.0 MB") {
+	if text := r.text(); strings.Contains(text, "PAUSED") || !strings.Contains(text, "later") ||
+		!strings.Contains(text, "15.0 MB") {
 		t.Errorf("what came in between is missing:\n%s", text)
 	}
 }
@@ -219,7 +227,10 @@ func TestLongAddresses(t *testing.T) {
 	const addr = "2001:db8:1111:2222:3333:4444:5555:6666"
 	for width, want := range map[int]string{80: addr, 50: addr, 40: "~11:2222:3333:4444:5555:6666"} {
 		r := newRig(t, width, 10, Options{})
-		r.flow(0, record.StateNew, 1, 1, func(f *record.Flow) { f.Client.Addr = netip.MustParseAddrPort("[" + addr + "]:5") })
+		r.flow(0, record.StateNew, 1, 1, func(f *record.Flow) {
+			f.Client.Addr = netip.MustParseAddrPort(
+				"[" + addr + "]:5")
+		})
 		r.tick()
 		if r.keys("3"); !strings.Contains(r.row(">"), want) {
 			t.Error(r.text())

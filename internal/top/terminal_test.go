@@ -72,7 +72,8 @@ func openTerminal(t *testing.T, width, height uint16) *terminal {
 
 func (t *terminal) resize(width, height uint16) {
 	t.Helper()
-	if err := unix.IoctlSetWinsize(int(t.far.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: width, Row: height}); err != nil {
+	if err := unix.IoctlSetWinsize(int(t.far.Fd()), unix.TIOCSWINSZ,
+		&unix.Winsize{Col: width, Row: height}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -143,7 +144,8 @@ func (t *terminal) start(ctx context.Context, o Options) (*View, func()) {
 }
 
 func feed(v *View) {
-	f := record.Flow{State: record.StateNew, Proto: 6, Protocol: "tls", Method: record.MethodDPI, Application: "youtube", Hostname: []byte("video.example"),
+	f := record.Flow{State: record.StateNew, Proto: 6, Protocol: "tls", Method: record.MethodDPI,
+		Application: "youtube", Hostname: []byte("video.example"),
 		Client: record.Endpoint{Addr: netip.MustParseAddrPort("192.0.2.9:4000"), Bytes: 1e6, Packets: 1000},
 		Server: record.Endpoint{Addr: netip.MustParseAddrPort("198.51.100.7:443"), Bytes: 9e6, Packets: 9000}}
 	copy(f.ID[:], strings.Repeat("1", 32))
@@ -214,8 +216,8 @@ func TestEnds(t *testing.T) {
 	wait()
 }
 
-// TestResize changes the window's size while it runs. The kernel sends SIGWINCH to the terminal's own session only, which a
-// test is not of: the test sends it to itself.
+// TestResize changes the window's size while it runs. The kernel sends SIGWINCH to the terminal's own session only,
+// which a test is not of: the test sends it to itself.
 func TestResize(t *testing.T) {
 	term := openTerminal(t, 80, 24)
 	v, wait := term.start(t.Context(), Options{Environ: []string{"TERM=xterm"}})

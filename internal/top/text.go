@@ -12,8 +12,8 @@ const maxName = 253
 
 const digits = "0123456789abcdef"
 
-// appendPlain appends text as printable ASCII, every other byte as \xNN. So one byte is one column on every terminal, and no
-// name can move the cursor, turn the reading direction or be wider than it is long.
+// appendPlain appends text as printable ASCII, every other byte as \xNN. So one byte is one column on every terminal,
+// and no name can move the cursor, turn the reading direction or be wider than it is long.
 func appendPlain[T string | []byte](b []byte, text T) []byte {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' {

@@ -45,8 +45,8 @@ type Loss struct {
 	What  string
 }
 
-// View gathers records and draws them. Flow and Tick may be called by other goroutines than Run's, before, during and after it;
-// they never wait for the terminal.
+// View gathers records and draws them. Flow and Tick may be called by other goroutines than Run's, before, during and
+// after it; they never wait for the terminal.
 type View struct {
 	options Options
 	term    string
@@ -85,7 +85,8 @@ func newView(o Options) *View {
 	if o.MaxHosts <= 0 {
 		o.MaxHosts = maxHosts
 	}
-	v := &View{options: o, counts: newCounts(o.MaxFlows, o.MaxHosts), wake: make(chan struct{}, 1), done: make(chan struct{})}
+	v := &View{options: o, counts: newCounts(o.MaxFlows, o.MaxHosts), wake: make(chan struct{}, 1),
+		done: make(chan struct{})}
 	v.term = lookup(o.Environ, "TERM")
 	v.colour = !o.NoColor && lookup(o.Environ, "NO_COLOR") == "" && hasColour(v.term)
 	return v
@@ -136,8 +137,9 @@ func (v *View) Tick(now time.Time, s Summary) {
 // patience is how long Run waits for a terminal that takes no output after ctx has ended.
 const patience = 2 * time.Second
 
-// Run draws until the user quits or ctx ends, and leaves the terminal as it was. Signals are the caller's to handle, by ctx;
-// only changes of the window's size are taken here. Its error says that the terminal can't be read or written. It runs once.
+// Run draws until the user quits or ctx ends, and leaves the terminal as it was. Signals are the caller's to handle, by
+// ctx; only changes of the window's size are taken here. Its error says that the terminal can't be read or written. It
+// runs once.
 func (v *View) Run(ctx context.Context) error {
 	before, err := unix.IoctlGetTermios(int(v.options.In.Fd()), unix.TCGETS)
 	if err != nil {
@@ -145,7 +147,8 @@ func (v *View) Run(ctx context.Context) error {
 	}
 	m := newModel(80, 24, v.colour, v.detail)
 	program := tea.NewProgram(screen{m, v}, tea.WithInput(v.options.In), tea.WithOutput(v.options.Out),
-		tea.WithEnvironment(v.environ()), tea.WithColorProfile(v.profile()), tea.WithoutSignalHandler(), tea.WithFPS(20))
+		tea.WithEnvironment(v.environ()), tea.WithColorProfile(v.profile()), tea.WithoutSignalHandler(),
+		tea.WithFPS(20))
 	go func() {
 		_, err = program.Run()
 		close(v.done)
@@ -182,8 +185,8 @@ func (v *View) forward(program *tea.Program) {
 	}
 }
 
-// environ is what Bubble Tea is told. With SSH_TTY it doesn't ask the terminal for features (modes 2026 and 2027): a slow line
-// would bring the answer after the end, and old terminals print the question.
+// environ is what Bubble Tea is told. With SSH_TTY it doesn't ask the terminal for features (modes 2026 and 2027): a
+// slow line would bring the answer after the end, and old terminals print the question.
 func (v *View) environ() []string {
 	e := []string{"TERM=" + v.term, "SSH_TTY=unknown"}
 	for _, name := range [...]string{"COLUMNS", "LINES"} {

@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// benchTraceBytes is large against the caches near a CPU and small against memory, so that the page cache holds the file.
+// benchTraceBytes is large against the caches near a CPU and small against memory, so that the page cache holds the
+// file.
 const benchTraceBytes = 200 << 20
 
 // BenchmarkReader reads a trace from the page cache. With packets of the sizes that a gateway sees, most of the time

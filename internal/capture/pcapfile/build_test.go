@@ -207,7 +207,8 @@ func wantFrames(t testing.TB, got, want []Frame) {
 	}
 	for i := range want {
 		g, w := got[i], want[i]
-		if !bytes.Equal(g.Data, w.Data) || g.Length != w.Length || g.Time != w.Time || g.Interface != w.Interface || g.Direction != w.Direction {
+		if !bytes.Equal(g.Data, w.Data) || g.Length != w.Length || g.Time != w.Time || g.Interface != w.Interface ||
+			g.Direction != w.Direction {
 			t.Errorf("frame %d: %+v, want %+v", i, g, w)
 		}
 	}

@@ -21,8 +21,8 @@ type FormatError struct {
 	Reason string
 	// Truncated is true where the file just ends too early, as it does after a full disk or a killed writer.
 	Truncated bool
-	// Leftover is true where, in a truncated file, fewer bytes are left than the header of a record has: a writer that was
-	// stopped between two packets leaves that, and no packet is missing that could be told of.
+	// Leftover is true where, in a truncated file, fewer bytes are left than the header of a record has: a writer that
+	// was stopped between two packets leaves that, and no packet is missing that could be told of.
 	Leftover bool
 }
 

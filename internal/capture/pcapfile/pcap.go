@@ -8,7 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// The pcap format is that of draft-ietf-opsawg-pcap. A file is a header and then records, each with a header of its own.
+// The pcap format is that of draft-ietf-opsawg-pcap. A file is a header and then records, each with a header of its
+// own.
 const (
 	magicLength      = 4
 	fileHeaderLength = 24
@@ -96,7 +97,8 @@ func (r *Reader) nextRecord(f *Frame) error {
 		}
 	}
 	if captured > uint32(r.record.maxLength) {
-		return r.corrupt(w.offset(), "a record of %d captured bytes, where at most %d are possible", captured, r.record.maxLength)
+		return r.corrupt(w.offset(), "a record of %d captured bytes, where at most %d are possible", captured,
+			r.record.maxLength)
 	}
 	end := r.record.headerLength + int(captured)
 	if len(b) < end {

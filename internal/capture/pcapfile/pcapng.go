@@ -226,7 +226,8 @@ func (r *Reader) option(options []byte) (code uint16, value, rest []byte, err er
 	options = options[optionHeadLength:]
 	padded := (size + 3) &^ 3
 	if padded > len(options) {
-		return 0, nil, nil, r.corrupt(r.window.offset(), "option %d of %d bytes, where %d are left", code, size, len(options))
+		return 0, nil, nil, r.corrupt(r.window.offset(), "option %d of %d bytes, where %d are left", code, size,
+			len(options))
 	}
 	return code, options[:size], options[padded:], nil
 }
@@ -263,7 +264,8 @@ func (r *Reader) packetBlock(f *Frame, b []byte, obsolete bool) error {
 		id = uint32(r.uint16(b[8:]))
 	}
 	if id >= uint32(len(r.section.clocks)) {
-		return r.corrupt(r.window.offset(), "a packet of interface %d, where %d are declared", id, len(r.section.clocks))
+		return r.corrupt(r.window.offset(), "a packet of interface %d, where %d are declared", id,
+			len(r.section.clocks))
 	}
 	captured, original := r.uint32(b[20:]), r.uint32(b[24:])
 	if room := len(b) - packetLength; captured > uint32(room) {
@@ -274,13 +276,15 @@ func (r *Reader) packetBlock(f *Frame, b []byte, obsolete bool) error {
 	f.Length = length(max(captured, original))
 	f.Time = r.section.clocks[id].nanoseconds(uint64(r.uint32(b[12:]))<<32 | uint64(r.uint32(b[16:])))
 	f.Interface = r.section.firstInterface + int(id)
-	f.Direction = r.direction(b[min(packetDataOffset+(int(captured)+3)&^3, len(b)-blockTailLength) : len(b)-blockTailLength])
+	f.Direction = r.direction(b[min(packetDataOffset+(int(captured)+3)&^3, len(b)-blockTailLength) : len(
+		b)-blockTailLength])
 	r.section.lastTime = f.Time
 	r.window.consume(len(b))
 	return nil
 }
 
-// direction reads the two lowest bits of the flags (§4.3.1) among a packet's options. What is wrong with options loses no packet.
+// direction reads the two lowest bits of the flags (§4.3.1) among a packet's options. What is wrong with options loses
+// no packet.
 func (r *Reader) direction(options []byte) packet.Direction {
 	const optionFlags, flagsLength = 2, 4
 	for len(options) >= optionHeadLength {

@@ -15,7 +15,8 @@ import (
 )
 
 func TestPcapngBlocks(t *testing.T) {
-	for name, order := range map[string]byteOrder{"little-endian": binary.LittleEndian, "big-endian": binary.BigEndian} {
+	for name, order := range map[string]byteOrder{"little-endian": binary.LittleEndian,
+		"big-endian": binary.BigEndian} {
 		t.Run(name, func(t *testing.T) {
 			got, r, err := mustRead(t, bytes.NewReader(pcapngOfEachBlock(order).b))
 			if err != io.EOF {
@@ -46,7 +47,8 @@ func TestPcapngSections(t *testing.T) {
 	if err != io.EOF {
 		t.Errorf("at the end: %v, want io.EOF", err)
 	}
-	wantFrames(t, got, []Frame{{[]byte("a"), 1, 1000, 0, 0}, {[]byte("b"), 1, 2, 1, 0}, {[]byte("c"), 1, 3000, 2, 0}, {[]byte("d"), 1, 4000, 3, 0}})
+	wantFrames(t, got, []Frame{{[]byte("a"), 1, 1000, 0, 0}, {[]byte("b"), 1, 2, 1, 0}, {[]byte("c"), 1, 3000, 2, 0},
+		{[]byte("d"), 1, 4000, 3, 0}})
 	if i := r.Interfaces(); len(i) != 4 || i[1].LinkType != 113 {
 		t.Errorf("interfaces %+v", i)
 	}
@@ -120,10 +122,12 @@ func TestPcapngTime(t *testing.T) {
 		{"2^-127", []pcapngOption{resolution(0xff)}, math.MaxUint64, 0},
 		{"too late", nil, math.MaxUint64, math.MaxInt64},
 		{"too late by 64 bits", nil, 1 << 63, math.MaxInt64},
-		{"too late, and then an offset", []pcapngOption{resolution(9), offset(-5)}, 1 << 63, math.MaxInt64 - 5_000_000_000},
+		{"too late, and then an offset", []pcapngOption{resolution(9), offset(-5)}, 1 << 63,
+			math.MaxInt64 - 5_000_000_000},
 		{"too late in nanoseconds", []pcapngOption{resolution(9)}, math.MaxUint64, math.MaxInt64},
 		{"too late in 2^0", []pcapngOption{resolution(0x80)}, math.MaxUint64, math.MaxInt64},
-		{"offset before resolution", []pcapngOption{offset(1_700_000_000), resolution(9)}, 1, 1_700_000_000_000_000_001},
+		{"offset before resolution", []pcapngOption{offset(1_700_000_000), resolution(9)}, 1,
+			1_700_000_000_000_000_001},
 		{"offset after resolution", []pcapngOption{resolution(9), offset(1_700_000_000)}, 1, 1_700_000_000_000_000_001},
 		{"before 1970", []pcapngOption{offset(-5)}, 1, -5_000_000_000 + 1000},
 		{"offset too far ahead", []pcapngOption{offset(math.MaxInt64)}, 1_700_000_000_000_000, math.MaxInt64},
@@ -162,22 +166,43 @@ func TestPcapngCorrupt(t *testing.T) {
 		name    string
 		corrupt func(p *pcapng, start int) // appends something broken at start
 	}{
-		{"length is no multiple of 4", func(p *pcapng, start int) { p.enhanced(0, 0, "frame", 5); put(p, start+4, 41) }},
+		{"length is no multiple of 4", func(p *pcapng, start int) {
+			p.enhanced(0, 0, "frame", 5)
+			put(p, start+4, 41)
+		}},
 		{"length of 0", func(p *pcapng, start int) { p.enhanced(0, 0, "frame", 5); put(p, start+4, 0) }},
 		{"length of 0 in a block of no interest", func(p *pcapng, start int) { p.block(99, nil); put(p, start+4, 0) }},
 		{"length 8 in a block of no interest", func(p *pcapng, start int) { p.block(99, nil); put(p, start+4, 8) }},
-		{"packet block too short for its fields", func(p *pcapng, start int) { p.block(blockEnhancedPacket, make([]byte, 16)) }},
-		{"obsolete packet block too short", func(p *pcapng, start int) { p.block(blockObsoletePacket, make([]byte, 16)) }},
+		{"packet block too short for its fields", func(p *pcapng, start int) {
+			p.block(blockEnhancedPacket, make([]byte, 16))
+		}},
+		{"obsolete packet block too short", func(p *pcapng, start int) {
+			p.block(blockObsoletePacket, make([]byte, 16))
+		}},
 		{"simple packet block too short", func(p *pcapng, start int) { p.block(blockSimplePacket, nil) }},
 		{"interface block too short", func(p *pcapng, start int) { p.block(blockInterface, make([]byte, 4)) }},
-		{"block longer than MaxRecordLength", func(p *pcapng, start int) { p.enhanced(0, 0, "", 0); put(p, start+4, MaxRecordLength+4) }},
+		{"block longer than MaxRecordLength", func(p *pcapng, start int) {
+			p.enhanced(0, 0, "", 0)
+			put(p, start+4, MaxRecordLength+4)
+		}},
 		{"lengths differ", func(p *pcapng, start int) { p.enhanced(0, 0, "", 0); put(p, start+28, 36) }},
-		{"lengths differ in a block of no interest", func(p *pcapng, start int) { p.block(99, nil); put(p, start+8, 16) }},
-		{"captured more than the block has", func(p *pcapng, start int) { p.enhanced(0, 0, "frame", 5); put(p, start+20, 9) }},
-		{"captured length beyond 31 bits", func(p *pcapng, start int) { p.enhanced(0, 0, "frame", 5); put(p, start+20, 1<<32-1) }},
+		{"lengths differ in a block of no interest", func(p *pcapng, start int) {
+			p.block(99, nil)
+			put(p, start+8, 16)
+		}},
+		{"captured more than the block has", func(p *pcapng, start int) {
+			p.enhanced(0, 0, "frame", 5)
+			put(p, start+20, 9)
+		}},
+		{"captured length beyond 31 bits", func(p *pcapng, start int) {
+			p.enhanced(0, 0, "frame", 5)
+			put(p, start+20, 1<<32-1)
+		}},
 		{"interface that is not declared", func(p *pcapng, start int) { p.enhanced(1, 0, "frame", 5) }},
 		{"interface beyond 31 bits", func(p *pcapng, start int) { p.enhanced(1<<32-1, 0, "frame", 5) }},
-		{"obsolete packet of an interface that is not declared", func(p *pcapng, start int) { p.obsolete(1, 0, 0, "frame", 5) }},
+		{"obsolete packet of an interface that is not declared", func(p *pcapng, start int) {
+			p.obsolete(1, 0, 0, "frame", 5)
+		}},
 		{"byte-order magic unknown", func(p *pcapng, start int) { p.section(little, -1); put(p, start+8, 0xffffffff) }},
 		{"section of another version", func(p *pcapng, start int) { p.section(little, -1); put(p, start+12, 2) }},
 		{"section too short", func(p *pcapng, start int) { p.section(little, -1); put(p, start+4, 24) }},
@@ -210,7 +235,8 @@ func TestPcapngCorrupt(t *testing.T) {
 	}
 }
 
-// TestPcapngDirection: the flags of a packet say which way it went; options that are cut or strange say nothing and lose nothing.
+// TestPcapngDirection: the flags of a packet say which way it went; options that are cut or strange say nothing and
+// lose nothing.
 func TestPcapngDirection(t *testing.T) {
 	for _, order := range []byteOrder{binary.LittleEndian, binary.BigEndian} {
 		flags := func(v uint32) string {
@@ -224,7 +250,8 @@ func TestPcapngDirection(t *testing.T) {
 			want    packet.Direction
 		}{
 			{"", 0}, {flags(0), 0}, {flags(1), packet.Inbound}, {flags(0x1e2), packet.Outbound}, {flags(3), 0},
-			{comment + flags(2), packet.Outbound}, {"\x00\x00\x00\x00" + flags(1), 0}, {long + flags(1), 0}, {"\x00\x02\x00", 0},
+			{comment + flags(2), packet.Outbound}, {"\x00\x00\x00\x00" + flags(1), 0}, {long + flags(1), 0},
+			{"\x00\x02\x00", 0},
 		} {
 			f := newPcapng(order)
 			body := f.packetBody(f.order.AppendUint32(nil, 0), 1, 5, 60, "frame")

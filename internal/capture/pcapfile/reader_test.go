@@ -213,7 +213,8 @@ func TestNoCapture(t *testing.T) {
 		{"no idea", "\x00\x01\x02\x03", ErrNotCapture, "begins with 00 01 02 03"},
 		{"three bytes", "\xd4\xc3\xb2", ErrNotCapture, "begins with d4 c3 b2"},
 		{"text in gzip", string(gzipped(t, []byte("<html>"))), ErrNotCapture, "(XML or HTML?)"},
-		{"thrice compressed", string(gzipped(t, gzipped(t, zstandard(t, plainPcap.build())))), ErrNotCapture, "compressed more than 2 times"},
+		{"thrice compressed", string(gzipped(t, gzipped(t, zstandard(t, plainPcap.build())))), ErrNotCapture,
+			"compressed more than 2 times"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -300,7 +301,8 @@ func TestTsharkAgrees(t *testing.T) {
 		if err := os.WriteFile(path, files[name], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		theirs, err := exec.Command("tshark", "-n", "-r", path, "-T", "fields", "-e", "frame.len", "-e", "frame.cap_len", "-e", "frame.time_epoch").Output()
+		theirs, err := exec.Command("tshark", "-n", "-r", path, "-T", "fields", "-e", "frame.len", "-e",
+			"frame.cap_len", "-e", "frame.time_epoch").Output()
 		if err != nil {
 			t.Fatalf("%s: tshark: %v", name, err)
 		}
@@ -326,7 +328,8 @@ func FuzzReader(f *testing.F) {
 		f.Add(b)
 	}
 	p := newPcapng(binary.LittleEndian)
-	p.iface(1, 0, pcapngOption{optionTimeResolution, []byte{0xff}}, pcapngOption{optionTimeOffset, []byte("\xff\xff\xff\xff\xff\xff\xff\x7f")})
+	p.iface(1, 0, pcapngOption{optionTimeResolution, []byte{0xff}}, pcapngOption{optionTimeOffset,
+		[]byte("\xff\xff\xff\xff\xff\xff\xff\x7f")})
 	p.section(binary.BigEndian, 100)
 	f.Add(p.b)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -344,8 +347,10 @@ func FuzzReader(f *testing.F) {
 				}
 				break
 			}
-			if len(frame.Data) > MaxRecordLength || frame.Length < len(frame.Data) || frame.Interface >= len(r.Interfaces()) {
-				t.Fatalf("frame of %d bytes of %d on interface %d of %d", len(frame.Data), frame.Length, frame.Interface, len(r.Interfaces()))
+			if len(frame.Data) > MaxRecordLength || frame.Length < len(frame.Data) ||
+				frame.Interface >= len(r.Interfaces()) {
+				t.Fatalf("frame of %d bytes of %d on interface %d of %d", len(frame.Data), frame.Length,
+					frame.Interface, len(r.Interfaces()))
 			}
 			// A record takes at least 16 bytes of the capture.
 			if at := r.window.offset(); packets > at/16 {

@@ -10,7 +10,8 @@ import (
 // maxEmptyReads is how often in a row a source may give neither bytes nor an error, before it counts as stuck.
 const maxEmptyReads = 100
 
-// window is a stretch of a stream, held in memory and parsed in place. Unlike bufio.Reader it grows to what is asked of it.
+// window is a stretch of a stream, held in memory and parsed in place. Unlike bufio.Reader it grows to what is asked of
+// it.
 type window struct {
 	src        io.Reader
 	buf        []byte

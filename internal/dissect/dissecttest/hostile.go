@@ -16,8 +16,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// What hostile input may cost (reliability A1, A4): no call takes longer than maxCall, and twice the input costs at most
-// maxDoubling times as much.
+// What hostile input may cost (reliability A1, A4): no call takes longer than maxCall, and twice the input costs at
+// most maxDoubling times as much.
 const (
 	maxCall     = 10 * time.Millisecond
 	maxDoubling = 2.3
@@ -37,7 +37,8 @@ func newPlayer(t testing.TB, table *dissect.Table, k Talk) *player {
 		t.Errorf("%s panicked: %v", protocol, cause)
 	}
 	p.flow = dissect.Flow{Transport: k.Over, IPProtocol: k.IPProtocol, Midstream: true,
-		Client: netip.MustParseAddrPort("192.0.2.1:49152"), Server: netip.AddrPortFrom(netip.MustParseAddr("198.51.100.1"), k.ServerPort)}
+		Client: netip.MustParseAddrPort("192.0.2.1:49152"), Server: netip.AddrPortFrom(
+			netip.MustParseAddr("198.51.100.1"), k.ServerPort)}
 	return p
 }
 
@@ -46,7 +47,8 @@ func (p *player) play(says []Say) {
 	seq := [2]uint32{1000, 5000}
 	for i, m := range says {
 		way := dissect.Direction(m.FromClient)
-		p.seg = dissect.Segment{Payload: m.Bytes, Length: len(m.Bytes), Seq: seq[way], FromClient: m.FromClient, Last: i >= 8}
+		p.seg = dissect.Segment{Payload: m.Bytes, Length: len(m.Bytes), Seq: seq[way], FromClient: m.FromClient,
+			Last: i >= 8}
 		seq[way] += uint32(len(m.Bytes))
 		if o, _ := s.Feed(p.table, p.pool, &p.flow, &p.seg); o == dissect.Decided || o == dissect.Failed {
 			break
@@ -71,18 +73,20 @@ func hostile(f *testing.F, table *dissect.Table, seeds []Talk) {
 	}
 }
 
-// testCost makes each message of a talk longer, by repeating its own bytes and its second half, and compares the cost of the
-// whole conversation at 4, 8 and 16 KiB.
+// testCost makes each message of a talk longer, by repeating its own bytes and its second half, and compares the cost
+// of the whole conversation at 4, 8 and 16 KiB.
 func testCost(t testing.TB, table *dissect.Table, k Talk) {
 	p := newPlayer(t, table, k)
 	for i, m := range k.Says {
 		if len(m.Bytes) == 0 {
 			continue
 		}
-		for _, unit := range [][]byte{m.Bytes, m.Bytes[len(m.Bytes)/2:], {0}, {0xff}, []byte("a,"), []byte("a: b\r\n")} {
+		for _, unit := range [][]byte{m.Bytes, m.Bytes[len(m.Bytes)/2:], {0}, {0xff}, []byte("a,"),
+			[]byte("a: b\r\n")} {
 			long := func(size int) []Say {
 				says := slices.Clone(k.Says[:i+1])
-				says[i].Bytes = append(slices.Clone(m.Bytes), bytes.Repeat(unit, size/len(unit))...)[:max(size, len(m.Bytes))]
+				says[i].Bytes = append(slices.Clone(m.Bytes), bytes.Repeat(unit, size/len(unit))...)[:max(
+					size, len(m.Bytes))]
 				return says
 			}
 			if !doubles(p, long) {
@@ -92,8 +96,8 @@ func testCost(t testing.TB, table *dissect.Table, k Talk) {
 	}
 }
 
-// doubles says whether twice the input costs at most maxDoubling times as much, twice in a row. A short time says nothing, and one
-// measurement can be disturbed: it has several tries.
+// doubles says whether twice the input costs at most maxDoubling times as much, twice in a row. A short time says
+// nothing, and one measurement can be disturbed: it has several tries.
 func doubles(p *player, long func(size int) []Say) bool {
 	const sizes, tries, negligible = 3, 6, 30 * time.Microsecond
 	for range tries {

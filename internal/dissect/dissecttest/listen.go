@@ -80,7 +80,8 @@ func Listen(t testing.TB, table *dissect.Table, k Talk) Heard {
 	for i, m := range k.Says {
 		way := dissect.Direction(m.FromClient)
 		packet := slices.Clone(m.Bytes) // the packet's memory is used again, so nothing may keep it
-		o, r := s.Feed(table, pool, flow, &dissect.Segment{Payload: packet, Length: len(packet), Seq: seq[way], Ack: seq[1-way], ACK: true, FromClient: m.FromClient, Last: i+1 >= budget || k.Ends && i+1 == len(k.Says)})
+		o, r := s.Feed(table, pool, flow, &dissect.Segment{Payload: packet, Length: len(packet), Seq: seq[way],
+			Ack: seq[1-way], ACK: true, FromClient: m.FromClient, Last: i+1 >= budget || k.Ends && i+1 == len(k.Says)})
 		seq[way] += uint32(len(packet))
 		h.Outcome, h.Messages = o, i+1
 		if r != nil {

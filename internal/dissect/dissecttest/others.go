@@ -12,9 +12,9 @@ import (
 // FarPort is a port that no dissector is tried at first.
 const FarPort = 40961
 
-// testAmongOthers plays each talk to the whole table, at its own port and at one that is nobody's, whole and in part, and fails
-// where another dissector takes it: the name must be the one that its own dissector gives when it is alone, and none where that
-// gives none.
+// testAmongOthers plays each talk to the whole table, at its own port and at one that is nobody's, whole and in part,
+// and fails where another dissector takes it: the name must be the one that its own dissector gives when it is alone,
+// and none where that gives none.
 func testAmongOthers(t testing.TB, all, own *dissect.Table, seeds []Talk) {
 	t.Helper()
 	for i, k := range seeds {
@@ -27,10 +27,12 @@ func testAmongOthers(t testing.TB, all, own *dissect.Table, seeds []Talk) {
 			for _, part := range append(partsOf(k), ended(partsOf(k))...) {
 				alone, among := Listen(t, own, part.Talk), Listen(t, all, part.Talk)
 				if part.pieces && among.Protocol != whole && !inPieces[whole] && len(part.Says) <= maxPieces {
-					t.Errorf("seed %d at port %d, %s: named %q, and %q in one piece", i, k.ServerPort, part.name, among.Protocol, whole)
+					t.Errorf("seed %d at port %d, %s: named %q, and %q in one piece", i, k.ServerPort, part.name,
+						among.Protocol, whole)
 				}
 				if alone.Protocol != among.Protocol {
-					t.Errorf("seed %d at port %d, %s: named %q, and %q by its own dissector alone", i, k.ServerPort, part.name, among.Protocol, alone.Protocol)
+					t.Errorf("seed %d at port %d, %s: named %q, and %q by its own dissector alone", i, k.ServerPort,
+						part.name, among.Protocol, alone.Protocol)
 				}
 			}
 		}
@@ -62,14 +64,16 @@ func partsOf(k Talk) []part {
 		swapped.Says[i].FromClient = !swapped.Says[i].FromClient
 	}
 	return []part{
-		{"whole", false, k}, {"in two segments each", true, segmented(k, 0)}, {"with one byte before the rest", true, segmented(k, 1)},
-		{"with a length before the rest", true, segmented(k, 4)}, {"the client's side", false, client}, {"the server's side", false, server},
+		{"whole", false, k}, {"in two segments each", true, segmented(k, 0)}, {"with one byte before the rest", true,
+			segmented(k, 1)},
+		{"with a length before the rest", true, segmented(k, 4)}, {"the client's side", false, client},
+		{"the server's side", false, server},
 		{"without its first message", false, rest}, {"swapped", false, swapped},
 	}
 }
 
-// segmented is the talk with each side's first message over TCP in two segments, the first of n bytes, and with 0 each message in
-// two halves.
+// segmented is the talk with each side's first message over TCP in two segments, the first of n bytes, and with 0 each
+// message in two halves.
 func segmented(k Talk, n int) Talk {
 	if k.Over != dissect.TCP {
 		return k
@@ -85,7 +89,8 @@ func segmented(k Talk, n int) Talk {
 			cut = len(m.Bytes)
 		}
 		spoken[way] = true
-		k.Says = append(k.Says, Say{m.FromClient, m.Bytes[:min(cut, len(m.Bytes))]}, Say{m.FromClient, m.Bytes[min(cut, len(m.Bytes)):]})
+		k.Says = append(k.Says, Say{m.FromClient, m.Bytes[:min(cut, len(m.Bytes))]},
+			Say{m.FromClient, m.Bytes[min(cut, len(m.Bytes)):]})
 	}
 	return k
 }

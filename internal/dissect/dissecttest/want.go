@@ -11,8 +11,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// WantProtocol fails unless the talk gets that name (of the whole table, so that no other dissector takes it away), and the
-// metadata holds each of the members ("\"command\":\"get\"").
+// WantProtocol fails unless the talk gets that name (of the whole table, so that no other dissector takes it away), and
+// the metadata holds each of the members ("\"command\":\"get\"").
 func WantProtocol(t *testing.T, all *dissect.Table, k Talk, protocol string, members ...string) Heard {
 	t.Helper()
 	h := Listen(t, all, k)
@@ -35,8 +35,8 @@ func WantNot(t *testing.T, all *dissect.Table, k Talk, protocol string) {
 	}
 }
 
-// TryTruncations feeds every cut of every message of the talk: each must end without a panic (Listen fails on one), and a
-// conversation cut within its first message before minimum bytes must not be named.
+// TryTruncations feeds every cut of every message of the talk: each must end without a panic (Listen fails on one), and
+// a conversation cut within its first message before minimum bytes must not be named.
 func TryTruncations(t *testing.T, all *dissect.Table, protocol string, k Talk, minimum int) {
 	t.Helper()
 	table := onlyTable(t, all, protocol)
@@ -57,7 +57,8 @@ func TryTruncations(t *testing.T, all *dissect.Table, protocol string, k Talk, m
 func WantNoAllocations(t *testing.T, all *dissect.Table, protocol string, k Talk) {
 	t.Helper()
 	table, pool := onlyTable(t, all, protocol), dissect.NewPool()
-	flow := &dissect.Flow{Transport: k.Over, IPProtocol: k.IPProtocol, Client: netip.MustParseAddrPort("192.0.2.1:49152"),
+	flow := &dissect.Flow{Transport: k.Over, IPProtocol: k.IPProtocol, Client: netip.MustParseAddrPort(
+		"192.0.2.1:49152"),
 		Server: netip.AddrPortFrom(netip.MustParseAddr("198.51.100.1"), k.ServerPort)}
 	var seg dissect.Segment
 	run := func() {

@@ -27,7 +27,8 @@ func inspectAFP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return dissect.NeedMore
 	}
 	const status, session = 3, 4 // with which a conversation begins
-	if request[1] != reply[1] || be16(request[2:]) != be16(reply[2:]) || (request[1] != status && request[1] != session) && !c.Midstream {
+	if request[1] != reply[1] || be16(request[2:]) != be16(reply[2:]) ||
+		(request[1] != status && request[1] != session) && !c.Midstream {
 		return dissect.No
 	}
 	return dissect.Yes

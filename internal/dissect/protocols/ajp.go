@@ -33,7 +33,8 @@ func inspectAJP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	switch size := be16(reply[2:]); {
 	case !hasPrefix(reply, "AB"):
 		return dissect.No
-	case reply[4] == pong && size == 1, reply[4] == sendHeaders && size > 6 && len(reply) > 6 && be16(reply[5:]) >= 100 && be16(reply[5:]) < 600:
+	case reply[4] == pong && size == 1, reply[4] == sendHeaders && size > 6 && len(reply) > 6 &&
+		be16(reply[5:]) >= 100 && be16(reply[5:]) < 600:
 		return dissect.Yes
 	}
 	return dissect.No

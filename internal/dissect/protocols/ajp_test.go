@@ -6,12 +6,14 @@ import "testing"
 
 // Built from Tomcat's AJPv13 text.
 var (
-	ajpRequestTalk = tcp(8009, C("\x12\x34\x00\x3b\x02\x02\x00\x08HTTP/1.1\x00\x00\x04/a?b\x00\x00\x09192.0.2.1\x00\xff\xff\x00\x0bexample.com\x00\x00\x50\x00\x00\x00"))
-	ajpPing        = tcp(8009, CX("1234 0001 0a"), S("AB\x00\x01\x09"))
+	ajpRequestTalk = tcp(8009, C("\x12\x34\x00\x3b\x02\x02\x00\x08HTTP/1.1\x00\x00\x04/a?b\x00\x00\x09192.0.2.1\x00"+
+		"\xff\xff\x00\x0bexample.com\x00\x00\x50\x00\x00\x00"))
+	ajpPing = tcp(8009, CX("1234 0001 0a"), S("AB\x00\x01\x09"))
 )
 
 func TestAJP(t *testing.T) {
-	if h := wantProtocol(t, ajpRequestTalk, "ajp", `"path":"/a"`, `"remote_address":"192.0.2.1"`); h.Host != "example.com" {
+	if h := wantProtocol(t, ajpRequestTalk, "ajp", `"path":"/a"`,
+		`"remote_address":"192.0.2.1"`); h.Host != "example.com" {
 		t.Errorf("host %q", h.Host)
 	}
 	wantProtocol(t, ajpPing, "ajp")

@@ -43,7 +43,8 @@ func readSource(t *testing.T) *source {
 			switch d := d.(type) {
 			case *ast.GenDecl:
 				for _, spec := range d.Specs {
-					if v, ok := spec.(*ast.ValueSpec); ok && d.Tok == token.VAR && !strings.HasSuffix(name, "_test.go") {
+					if v, ok := spec.(*ast.ValueSpec); ok && d.Tok == token.VAR &&
+						!strings.HasSuffix(name, "_test.go") {
 						s.readVariable(t, strings.TrimSuffix(name, ".go"), v)
 					}
 				}

@@ -13,8 +13,9 @@ var amongUsProtocol = &dissect.Protocol{
 
 const hazelHello = 0x08
 
-// inspectAmongUs checks the message that opens a connection: 8, its number (big endian), Hazel's version 0, the game's version,
-// which is a date (year*25000 + month*1800 + day*50 + revision, little endian), and the player's name behind its length.
+// inspectAmongUs checks the message that opens a connection: 8, its number (big endian), Hazel's version 0, the game's
+// version, which is a date (year*25000 + month*1800 + day*50 + revision, little endian), and the player's name behind
+// its length.
 func inspectAmongUs(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const name, maxName, first, last = 9, 10, 2018 * 25000, 2040 * 25000
 	b := c.First()

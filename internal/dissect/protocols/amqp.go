@@ -50,8 +50,8 @@ func inspectAMQP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// amqpVersion names the version of a protocol header: 0-9-1 and 0-10 write a class and instance before it, 1.0 the protocol
-// to which the header belongs.
+// amqpVersion names the version of a protocol header: 0-9-1 and 0-10 write a class and instance before it, 1.0 the
+// protocol to which the header belongs.
 func amqpVersion(b [4]byte) (string, bool) {
 	switch b {
 	case [4]byte{0, 0, 9, 1}:

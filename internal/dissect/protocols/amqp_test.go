@@ -8,7 +8,8 @@ import "testing"
 var (
 	amqp091 = tcp(5672, C("AMQP\x00\x00\x09\x01"), SX("01 0000 00000006 000a 000a 0009 ce"))
 	amqp10  = tcp(4000, C("AMQP\x03\x01\x00\x00"), S("AMQP\x03\x01\x00\x00"))
-	amqpMid = tcp(5672, CX("01 0001 00000006 003c 0028 0000 ce"), CX("02 0001 0000000e 003c 0000 0000000000000001 0000 ce"))
+	amqpMid = tcp(5672, CX("01 0001 00000006 003c 0028 0000 ce"),
+		CX("02 0001 0000000e 003c 0000 0000000000000001 0000 ce"))
 )
 
 func TestAMQP(t *testing.T) {

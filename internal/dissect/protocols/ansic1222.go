@@ -50,7 +50,8 @@ func inspectC1222(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 				return dissect.No
 			}
 			return dissect.Yes
-		case tag < 0xa1 || tag > 0xac: // context, titles and qualifiers of both sides, invocations, mechanism, authentication
+		case tag < 0xa1 || tag > 0xac:
+			// context, titles and qualifiers of both sides, invocations, mechanism, authentication
 			if tag != 0x80 && tag != 0x8b {
 				return dissect.No
 			}

@@ -36,8 +36,9 @@ func inspectATG(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// atgCode is the command at the start of b: a security code of 6 digits or none, I to inquire or S to set (in lower case for
-// the computer's format), 3 digits or letters of the function and 2 of the device; the answer has a line end before it.
+// atgCode is the command at the start of b: a security code of 6 digits or none, I to inquire or S to set (in lower
+// case for the computer's format), 3 digits or letters of the function and 2 of the device; the answer has a line end
+// before it.
 func atgCode(b []byte) []byte {
 	for len(b) > 0 && (b[0] == '\r' || b[0] == '\n') {
 		b = b[1:]
@@ -45,7 +46,8 @@ func atgCode(b []byte) []byte {
 	if len(b) >= 12 && atgDigits(b[:6]) {
 		b = b[6:]
 	}
-	if len(b) < 6 || b[0]|0x20 != 'i' && b[0]|0x20 != 's' || !atgDigits(b[2:6]) || !atgDigits(b[1:2]) && (b[1] < 'A' || b[1] > 'Z') {
+	if len(b) < 6 || b[0]|0x20 != 'i' && b[0]|0x20 != 's' || !atgDigits(b[2:6]) || !atgDigits(b[1:2]) &&
+		(b[1] < 'A' || b[1] > 'Z') {
 		return nil
 	}
 	return b[:6]

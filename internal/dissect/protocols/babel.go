@@ -21,7 +21,8 @@ func inspectBabel(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const magic, version, pad1, maxFields = 42, 2, 0, 512
 	d := c.Newest()
 	b := d.Payload
-	if len(b) < babelHeader || b[0] != magic || b[1] != version || be16(b[2:]) == 0 || babelHeader+be16(b[2:]) > d.Length {
+	if len(b) < babelHeader || b[0] != magic || b[1] != version || be16(b[2:]) == 0 || babelHeader+
+		be16(b[2:]) > d.Length {
 		return dissect.No
 	}
 	end := babelHeader + be16(b[2:]) // a trailer may follow

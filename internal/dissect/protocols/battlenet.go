@@ -10,8 +10,8 @@ var battleNetProtocol = &dissect.Protocol{
 	Over: dissect.TCP, Ports: []uint16{6112}, Start: dissect.BytesOf(1), MinLength: 5, Inspect: inspectBNCS,
 }
 
-// inspectBNCS checks what a game client says first: the byte 1, which chooses the protocol, and SID_AUTH_INFO: 0xff, 0x50, length,
-// protocol 0, platform and product, four letters each, from the last to the first.
+// inspectBNCS checks what a game client says first: the byte 1, which chooses the protocol, and SID_AUTH_INFO: 0xff,
+// 0x50, length, protocol 0, platform and product, four letters each, from the last to the first.
 func inspectBNCS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const platform, product, minLength = 9, 13, 0x26
 	b := c.First()
@@ -21,7 +21,8 @@ func inspectBNCS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if len(b) < product+4 {
 		return dissect.NeedMore
 	}
-	if length := le16(b[3:]); length < minLength || length > 512 || !isZero(b[5:platform]) || !hasPrefix(b[platform:], "68XI") && !hasPrefix(b[platform:], "CAMP") && !hasPrefix(b[platform:], "CAMX") {
+	if length := le16(b[3:]); length < minLength || length > 512 || !isZero(b[5:platform]) ||
+		!hasPrefix(b[platform:], "68XI") && !hasPrefix(b[platform:], "CAMP") && !hasPrefix(b[platform:], "CAMX") {
 		return dissect.No
 	}
 	var letters [4]byte

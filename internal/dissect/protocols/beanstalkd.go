@@ -11,12 +11,13 @@ import (
 
 // beanstalkd: the work queue's text protocol: a command and the answer that belongs to it.
 var beanstalkdProtocol = &dissect.Protocol{
-	Name:      "beanstalkd",
-	Spec:      "beanstalkd protocol.txt",
-	Category:  "message-queue",
-	Over:      dissect.TCP,
-	Ports:     []uint16{11300},
-	Start:     dissect.FirstBytes("put ", "use ", "reserve", "watch ", "stats", "delete ", "list-tubes", "peek", "kick ", "bury ", "touch ", "release ", "ignore "),
+	Name:     "beanstalkd",
+	Spec:     "beanstalkd protocol.txt",
+	Category: "message-queue",
+	Over:     dissect.TCP,
+	Ports:    []uint16{11300},
+	Start: dissect.FirstBytes("put ", "use ", "reserve", "watch ", "stats", "delete ", "list-tubes", "peek",
+		"kick ", "bury ", "touch ", "release ", "ignore "),
 	MinLength: 6,
 	Inspect:   inspectBeanstalkd,
 }
@@ -26,10 +27,14 @@ var beanstalkdAnswers = []struct {
 	command string
 	answers []string
 }{
-	{"put ", []string{"INSERTED ", "BURIED ", "DRAINING\r\n", "JOB_TOO_BIG\r\n", "EXPECTED_CRLF\r\n"}}, {"use ", []string{"USING "}},
-	{"reserve", []string{"RESERVED ", "TIMED_OUT\r\n", "DEADLINE_SOON\r\n"}}, {"watch ", []string{"WATCHING "}}, {"ignore ", []string{"WATCHING ", "NOT_IGNORED\r\n"}},
-	{"stats", []string{"OK "}}, {"list-tube", []string{"OK ", "USING "}}, {"peek", []string{"FOUND ", "NOT_FOUND\r\n"}}, {"kick ", []string{"KICKED "}},
-	{"delete ", []string{"DELETED\r\n", "NOT_FOUND\r\n"}}, {"bury ", []string{"BURIED\r\n", "NOT_FOUND\r\n"}}, {"touch ", []string{"TOUCHED\r\n", "NOT_FOUND\r\n"}},
+	{"put ", []string{"INSERTED ", "BURIED ", "DRAINING\r\n", "JOB_TOO_BIG\r\n", "EXPECTED_CRLF\r\n"}},
+	{"use ", []string{"USING "}},
+	{"reserve", []string{"RESERVED ", "TIMED_OUT\r\n", "DEADLINE_SOON\r\n"}}, {"watch ", []string{"WATCHING "}},
+	{"ignore ", []string{"WATCHING ", "NOT_IGNORED\r\n"}},
+	{"stats", []string{"OK "}}, {"list-tube", []string{"OK ", "USING "}}, {"peek", []string{"FOUND ", "NOT_FOUND\r\n"}},
+	{"kick ", []string{"KICKED "}},
+	{"delete ", []string{"DELETED\r\n", "NOT_FOUND\r\n"}}, {"bury ", []string{"BURIED\r\n", "NOT_FOUND\r\n"}},
+	{"touch ", []string{"TOUCHED\r\n", "NOT_FOUND\r\n"}},
 	{"release ", []string{"RELEASED\r\n", "NOT_FOUND\r\n", "BURIED\r\n"}},
 }
 
@@ -62,7 +67,8 @@ func inspectBeanstalkd(c *dissect.Conversation, r *dissect.Result) dissect.Verdi
 	return dissect.No
 }
 
-// isBeanstalkd checks the commands that others have as well: put has four numbers, the names of tubes no blanks, and jobs are numbers.
+// isBeanstalkd checks the commands that others have as well: put has four numbers, the names of tubes no blanks, and
+// jobs are numbers.
 func isBeanstalkd(line []byte) bool {
 	command, rest, _ := cutText(line, ' ')
 	switch string(command) {
@@ -90,7 +96,8 @@ func cutText(b []byte, sep byte) (before, after []byte, found bool) {
 	return bytes.Cut(b, []byte{sep})
 }
 
-// countNumbers counts the decimal numbers, with one blank between, of which b is made; 0 where it is made of anything else.
+// countNumbers counts the decimal numbers, with one blank between, of which b is made; 0 where it is made of anything
+// else.
 func countNumbers(b []byte) int {
 	n := 0
 	for more := true; more; n++ {

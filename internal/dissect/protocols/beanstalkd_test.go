@@ -7,7 +7,8 @@ import "testing"
 // The commands and answers of protocol.txt.
 var (
 	beanstalkdPut     = tcp(11300, C("put 0 0 60 5\r\nhello\r\n"), S("INSERTED 1\r\n"))
-	beanstalkdReserve = tcp(4000, C("watch mail\r\n"), S("WATCHING 2\r\n"), C("reserve\r\n"), S("RESERVED 1 5\r\nhello\r\n"))
+	beanstalkdReserve = tcp(4000, C("watch mail\r\n"), S("WATCHING 2\r\n"), C("reserve\r\n"),
+		S("RESERVED 1 5\r\nhello\r\n"))
 )
 
 func TestBeanstalkd(t *testing.T) {

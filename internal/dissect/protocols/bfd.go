@@ -21,10 +21,11 @@ func inspectBFD(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if length != d.Length || length < header || (length != header) != (b[1]&authentication != 0) || be32(b[4:]) == 0 {
 		return dissect.No
 	}
-	// An authentication section has its own length. A poll isn't an answer to one, a session that is up knows its peer and sends
-	// now and then, and no interval is longer than an hour (§4.1, §6.8.6, §6.8.7).
+	// An authentication section has its own length. A poll isn't an answer to one, a session that is up knows its peer
+	// and sends now and then, and no interval is longer than an hour (§4.1, §6.8.6, §6.8.7).
 	const initializing, slowest = 2, 3600_000_000
-	if length != header && (len(b) < header+2 || b[header] == 0 || b[header] > 5 || int(b[header+1]) != length-header) ||
+	if length != header && (len(b) < header+2 || b[header] == 0 || b[header] > 5 ||
+		int(b[header+1]) != length-header) ||
 		b[1]&(poll|final) == poll|final || b[1]>>6 >= initializing && be32(b[8:]) == 0 ||
 		be32(b[12:]) == 0 || ube32(b[12:]) > slowest || ube32(b[16:]) > slowest || ube32(b[20:]) > slowest {
 		return dissect.No

@@ -29,7 +29,8 @@ func inspectBGP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return dissect.No
 	}
 	if kind != open {
-		r.Object("bgp").String("message", [...]string{2: "update", 3: "notification", 4: "keepalive", 5: "route-refresh"}[kind])
+		r.Object("bgp").String("message", [...]string{2: "update", 3: "notification", 4: "keepalive",
+			5: "route-refresh"}[kind])
 		return dissect.Yes
 	}
 	if len(b) < openSize {

@@ -12,7 +12,8 @@ var bitcoinProtocol = &dissect.Protocol{
 }
 
 // bitcoinMagics begin a message, by network: main, testnet 3 and 4, signet, regtest.
-var bitcoinMagics = []string{"\xf9\xbe\xb4\xd9", "\x0b\x11\x09\x07", "\x1c\x16\x3f\x28", "\x0a\x03\xcf\x40", "\xfa\xbf\xb5\xda"}
+var bitcoinMagics = []string{"\xf9\xbe\xb4\xd9", "\x0b\x11\x09\x07", "\x1c\x16\x3f\x28", "\x0a\x03\xcf\x40",
+	"\xfa\xbf\xb5\xda"}
 
 // bitcoinHeader: magic number, command, padded with zeros to 12 bytes, length, checksum.
 const bitcoinHeader = 4 + 12 + 4 + 4

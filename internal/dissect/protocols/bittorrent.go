@@ -126,7 +126,8 @@ func describeDHT(b []byte, cut bool, r *dissect.Result) dissect.Verdict {
 	o := r.Object("bittorrent")
 	switch {
 	case len(m.id) == bittorrentHash && (!whole || m.kind[0] == 'q' || m.kind[0] == 'r'):
-	case whole && m.kind[0] == 'e' && hasPrefix(b, "d1:eli20") || whole && m.kind[0] == 'q' && len(m.query) >= 4 && m.id != nil:
+	case whole && m.kind[0] == 'e' && hasPrefix(b, "d1:eli20") || whole && m.kind[0] == 'q' && len(m.query) >= 4 &&
+		m.id != nil:
 	default:
 		return dissect.No
 	}
@@ -143,8 +144,8 @@ func describeDHT(b []byte, cut bool, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// parse walks a bencoded dictionary (BEP 3). Keys are kept at its first two levels only: no message needs more. whole says
-// that the dictionary ends where b ends, ok that nothing in it is wrong.
+// parse walks a bencoded dictionary (BEP 3). Keys are kept at its first two levels only: no message needs more. whole
+// says that the dictionary ends where b ends, ok that nothing in it is wrong.
 func (m *dhtMessage) parse(b []byte) (whole, ok bool) {
 	var keys [3][]byte
 	depth := 0
@@ -236,8 +237,8 @@ func (m *dhtMessage) keep(keys *[3][]byte, depth int, value []byte) {
 	}
 }
 
-// utpHeader is the length of uTP's header: type and version, extension, connection, time, time difference, window, and the
-// sequence numbers sent and acknowledged.
+// utpHeader is the length of uTP's header: type and version, extension, connection, time, time difference, window, and
+// the sequence numbers sent and acknowledged.
 const utpHeader = 20
 
 // utp types, in the upper half of the first byte; the lower half is the version, 1.
@@ -246,7 +247,8 @@ const (
 	utpSYN  = 0x41
 )
 
-// inspectUTP looks at the first datagram and, unless that opens a connection, for four from both sides that belong together.
+// inspectUTP looks at the first datagram and, unless that opens a connection, for four from both sides that belong
+// together.
 func inspectUTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	first, newest := &c.Datagrams[0], c.Newest()
 	if !isUTP(newest) || !isUTP(first) {
@@ -271,14 +273,15 @@ func inspectUTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if len(c.Datagrams) < 4 {
 		return dissect.NeedMore
 	}
-	if len(newest.Payload) > utpHeader+len(bittorrentHandshake) && hasPrefix(newest.Payload[utpHeader:], bittorrentHandshake) {
+	if len(newest.Payload) > utpHeader+len(bittorrentHandshake) && hasPrefix(newest.Payload[utpHeader:],
+		bittorrentHandshake) {
 		return describeBittorrent(newest.Payload[utpHeader:], r)
 	}
 	return dissect.Yes
 }
 
-// utpConnected says whether all datagrams are of one connection: each side sends its own identifier, and one is the next of the
-// other's.
+// utpConnected says whether all datagrams are of one connection: each side sends its own identifier, and one is the
+// next of the other's.
 func utpConnected(c *dissect.Conversation) bool {
 	connection := uint16(be16(c.Datagrams[0].Payload[2:]))
 	for i := range c.Datagrams {

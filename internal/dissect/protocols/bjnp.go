@@ -4,7 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// bjnp: Canon's protocol for printers and scanners. Canon published no specification; the layout is that of public descriptions.
+// bjnp: Canon's protocol for printers and scanners. Canon published no specification; the layout is that of public
+// descriptions.
 var bjnpProtocol = &dissect.Protocol{
 	Name:      "bjnp",
 	Spec:      "Canon BJNP as publicly described (SANE pixma, cups-bjnp)",
@@ -23,7 +24,8 @@ func inspectBJNP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if len(b) < bjnpHeader {
 		return moreIf(c.Transport == dissect.TCP && (couldBe(b, "BJN") || couldBe(b, "MFN")))
 	}
-	if !hasAnyPrefix(b, []string{"BJNP", "BJNB", "BJNS", "MFNP"}) || b[4]&0x7f == 0 || b[4]&0x7f > 3 || be32(b[12:]) > 1<<20 {
+	if !hasAnyPrefix(b, []string{"BJNP", "BJNB", "BJNS", "MFNP"}) || b[4]&0x7f == 0 || b[4]&0x7f > 3 ||
+		be32(b[12:]) > 1<<20 {
 		return dissect.No
 	}
 	r.Object("bjnp").Int("command", int64(b[5]))

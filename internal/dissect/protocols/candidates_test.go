@@ -20,8 +20,8 @@ func TestFarPort(t *testing.T) {
 	}
 }
 
-// TestFewCandidates bounds what Start costs: how many dissectors a first payload of random bytes meets on the mean, and the most
-// that any first byte calls. At a session's limit of waiting ones (maxPending), some would be left out.
+// TestFewCandidates bounds what Start costs: how many dissectors a first payload of random bytes meets on the mean, and
+// the most that any first byte calls. At a session's limit of waiting ones (maxPending), some would be left out.
 func TestFewCandidates(t *testing.T) {
 	for _, limit := range []struct {
 		name       string
@@ -40,7 +40,8 @@ func TestFewCandidates(t *testing.T) {
 			most = max(most, n)
 		}
 		if mean := total / 256; mean >= limit.mean || most > limit.most {
-			t.Errorf("%s: %d candidates by the first byte on the mean, %d at most, want less than %d, and %d", limit.name, mean, most, limit.mean, limit.most)
+			t.Errorf("%s: %d candidates by the first byte on the mean, %d at most, want less than %d, and %d",
+				limit.name, mean, most, limit.mean, limit.most)
 		}
 	}
 }

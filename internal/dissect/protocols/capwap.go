@@ -21,7 +21,8 @@ func inspectCAPWAP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if b[0] == dtls {
 		const record = 4 // 3 reserved bytes, then DTLS's record: type, version, epoch, sequence number, length
 		version := be16(b[record+1:])
-		if b[record] >= 20 && b[record] <= 25 && (version == 0xfeff || version == 0xfefd) && len(b) >= record+13 && record+13+be16(b[record+11:]) <= d.Length {
+		if b[record] >= 20 && b[record] <= 25 && (version == 0xfeff || version == 0xfefd) && len(b) >= record+13 &&
+			record+13+be16(b[record+11:]) <= d.Length {
 			return dissect.Yes
 		}
 		return dissect.No
@@ -32,7 +33,8 @@ func inspectCAPWAP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return capwapControl(b, d.Length, r)
 }
 
-// capwapControl checks a control message, of which reserved bits are to be ignored (§4.3): the header (§4.3), the control header (§4.5.1), and the elements, which fill it.
+// capwapControl checks a control message, of which reserved bits are to be ignored (§4.3): the header (§4.3), the
+// control header (§4.5.1), and the elements, which fill it.
 func capwapControl(b []byte, length int, r *dissect.Result) dissect.Verdict {
 	const fragment, control, element, maxElements = 0x80, 8, 4, 256
 	header := int(b[1]>>3) * 4

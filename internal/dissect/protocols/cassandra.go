@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// cassandra: the native protocol, versions 3 to 5, from the frames with which a connection begins, and the protocol between
-// nodes, from its magic.
+// cassandra: the native protocol, versions 3 to 5, from the frames with which a connection begins, and the protocol
+// between nodes, from its magic.
 var cassandraProtocol = &dissect.Protocol{
 	Name:      "cassandra",
 	Spec:      "Apache Cassandra native_protocol_v3.spec to v5.spec, §2, §4",
@@ -29,7 +29,8 @@ func inspectCassandra(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	if hasPrefix(request, cassandraMagic) || hasPrefix(response, cassandraMagic) {
 		return dissect.Yes // between nodes
 	}
-	if len(request) > 0 && request[0]&cassandraResponse != 0 || len(response) > 0 && response[0]&cassandraResponse == 0 {
+	if len(request) > 0 && request[0]&cassandraResponse != 0 || len(response) > 0 &&
+		response[0]&cassandraResponse == 0 {
 		request, response = response, request
 	}
 	asked, startup, ok := cassandraFrame(request, 0)
@@ -48,21 +49,23 @@ func inspectCassandra(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	return dissect.Yes
 }
 
-// cassandraFrame checks the frame with which b begins. startup says that it is a STARTUP with its options, which alone is
-// distinctive; ok is false where it is none.
+// cassandraFrame checks the frame with which b begins. startup says that it is a STARTUP with its options, which alone
+// is distinctive; ok is false where it is none.
 func cassandraFrame(b []byte, direction byte) (whole, startup, ok bool) {
 	if len(b) < cassandraHeader {
 		return false, false, true
 	}
 	version, flags, opcode, length := b[0], b[1], b[4], be32(b[5:])
-	if version&cassandraResponse != direction || version&0x7f < 3 || version&0x7f > 6 || flags&^0x1f != 0 || length < 0 || length > cassandraMax {
+	if version&cassandraResponse != direction || version&0x7f < 3 || version&0x7f > 6 || flags&^0x1f != 0 ||
+		length < 0 || length > cassandraMax {
 		return false, false, false
 	}
 	if direction == 0 {
 		switch opcode {
 		case 0x01:
 			body := b[cassandraHeader:min(len(b), cassandraHeader+length)]
-			startup = len(body) >= 15 && be16(body) <= 16 && (string(body[4:15]) == "CQL_VERSION" || isPrintable(body[4:15]) && be16(body[2:]) < 32)
+			startup = len(body) >= 15 && be16(body) <= 16 && (string(body[4:15]) == "CQL_VERSION" ||
+				isPrintable(body[4:15]) && be16(body[2:]) < 32)
 			return startup, startup, startup || len(body) < 15 && length >= 15
 		case 0x05: // OPTIONS has no body
 			return length == 0 && len(b) == cassandraHeader, false, length == 0
@@ -77,10 +80,12 @@ func cassandraFrame(b []byte, direction byte) (whole, startup, ok bool) {
 			return false, false, false
 		}
 	}
-	return len(b) == cassandraHeader+length || len(b) > 2*cassandraHeader && length > 4 && len(b) >= cassandraHeader+length, false, true
+	return len(b) == cassandraHeader+length || len(b) > 2*cassandraHeader && length > 4 && len(b) >= cassandraHeader+
+		length, false, true
 }
 
-// cassandraOptions tells of STARTUP's string map: its number of entries, then name and value, each with 2 bytes of length.
+// cassandraOptions tells of STARTUP's string map: its number of entries, then name and value, each with 2 bytes of
+// length.
 func cassandraOptions(b []byte, o *dissect.Object) {
 	n := be16(b)
 	b = b[2:]

@@ -10,8 +10,8 @@ var checkPointHAProtocol = &dissect.Protocol{
 	Over: dissect.UDP, Ports: []uint16{8116}, MinLength: 20, Inspect: inspectCheckPointHA,
 }
 
-// inspectCheckPointHA checks a member's message: magic number, version, cluster, operation. Both ports are the protocol's, and
-// nothing else is said between them.
+// inspectCheckPointHA checks a member's message: magic number, version, cluster, operation. Both ports are the
+// protocol's, and nothing else is said between them.
 func inspectCheckPointHA(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const port, magic, lastOperation = 8116, 0x1a90, 0x0f
 	b := c.Newest().Payload

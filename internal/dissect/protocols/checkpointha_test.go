@@ -9,7 +9,8 @@ import (
 )
 
 // Built by hand.
-var clusterXL = talk{Over: dissect.UDP, ClientPort: 8116, ServerPort: 8116, Says: []say{CX("1a90 0c31 0001 0001 0003 1234 0001 fffe 00e0 4a01 0001")}}
+var clusterXL = talk{Over: dissect.UDP, ClientPort: 8116, ServerPort: 8116,
+	Says: []say{CX("1a90 0c31 0001 0001 0003 1234 0001 fffe 00e0 4a01 0001")}}
 
 func TestCheckPointHA(t *testing.T) {
 	wantProtocol(t, clusterXL, "check-point-ha", `"cluster":1`)

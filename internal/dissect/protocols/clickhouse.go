@@ -26,7 +26,8 @@ func inspectClickHouse(c *dissect.Conversation, r *dissect.Result) dissect.Verdi
 	if !asked || !answered {
 		return dissect.No
 	}
-	if !bytes.Contains(client, []byte("ClickHouse")) && !bytes.Contains(client, []byte("clickhouse")) && string(server) != "ClickHouse" {
+	if !bytes.Contains(client, []byte("ClickHouse")) && !bytes.Contains(client, []byte("clickhouse")) &&
+		string(server) != "ClickHouse" {
 		return dissect.NeedMore
 	}
 	o := r.Object("clickhouse")

@@ -22,7 +22,8 @@ const cnpHeader = 20 // length, version, type, size of the extension in words, f
 func inspectCNPIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	d := &c.Datagrams[0]
 	b := d.Payload
-	if len(b) < cnpHeader || be16(b) != d.Length || b[2] != 1 || cnpHeader+4*int(b[4]) > d.Length || b[4] > 8 || be16(b[6:]) != 0 || b[5]&^0xe5 != 0 {
+	if len(b) < cnpHeader || be16(b) != d.Length || b[2] != 1 || cnpHeader+4*int(b[4]) > d.Length || b[4] > 8 ||
+		be16(b[6:]) != 0 || b[5]&^0xe5 != 0 {
 		return dissect.No
 	}
 	switch b[3] {

@@ -10,26 +10,28 @@ import (
 
 // coap: over UDP: messages whose options are walked to the end, and that answer one another or name a path.
 var coapProtocol = &dissect.Protocol{
-	Name:      "coap",
-	Spec:      "RFC 7252 §3, §5.10, §12.1",
-	Category:  "iot",
-	Over:      dissect.UDP,
-	Ports:     []uint16{5683, 5684},
-	Start:     dissect.ByteRange(0x40, 0x48).Or(dissect.ByteRange(0x50, 0x58)).Or(dissect.ByteRange(0x60, 0x68)).Or(dissect.ByteRange(0x70, 0x78)),
+	Name:     "coap",
+	Spec:     "RFC 7252 §3, §5.10, §12.1",
+	Category: "iot",
+	Over:     dissect.UDP,
+	Ports:    []uint16{5683, 5684},
+	Start: dissect.ByteRange(0x40, 0x48).Or(dissect.ByteRange(0x50, 0x58)).Or(dissect.ByteRange(0x60, 0x68)).Or(
+		dissect.ByteRange(0x70, 0x78)),
 	MinLength: 4,
 	Heuristic: true,
 	Inspect:   inspectCoAP,
 }
 
 const (
-	coapHeader     = 4 // version, type and token length; code; message identifier
-	coapMaxToken   = 8
-	coapOptions    = 64 // bounds the walk
-	coapURIHost    = 3
-	coapURIPath    = 11
-	coapURIQuery   = 15
-	coapPathParts  = 8
-	coapClearTexts = 8 // so many letters of host and path make a request distinctive alone: 4 bytes of header, 2.4 bits a letter
+	coapHeader    = 4 // version, type and token length; code; message identifier
+	coapMaxToken  = 8
+	coapOptions   = 64 // bounds the walk
+	coapURIHost   = 3
+	coapURIPath   = 11
+	coapURIQuery  = 15
+	coapPathParts = 8
+	// so many letters of host and path make a request distinctive alone: 4 bytes of header, 2.4 bits a letter
+	coapClearTexts = 8
 )
 
 // coapMessage is a message's fields. Host, path and text are what its options say.
@@ -57,7 +59,8 @@ func inspectCoAP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		if i == 0 {
 			first = m
 		}
-		sure = sure || m.text >= coapClearTexts || i > 0 && coapAnswers(&first, &m, d.FromClient != c.Datagrams[0].FromClient)
+		sure = sure || m.text >= coapClearTexts || i > 0 &&
+			coapAnswers(&first, &m, d.FromClient != c.Datagrams[0].FromClient)
 		if first.paths == 0 && m.paths > 0 {
 			first.path, first.paths, first.host = m.path, m.paths, m.host
 		}
@@ -83,15 +86,16 @@ func inspectCoAP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// coapAnswers says whether b is the other side's answer to a, or a's side says the same again or goes on counting: 16 bits of
-// the identifier or those of a token that is not empty.
+// coapAnswers says whether b is the other side's answer to a, or a's side says the same again or goes on counting: 16
+// bits of the identifier or those of a token that is not empty.
 func coapAnswers(a, b *coapMessage, fromOther bool) bool {
 	if fromOther {
 		request := a.code>>5 == 0 && a.code > 0 || b.code>>5 == 0 && b.code > 0
 		if a.id == b.id && (a.kind >= 2 || b.kind >= 2) {
 			return true
 		}
-		return request && len(a.token) > 0 && bytes.Equal(a.token, b.token) && (len(a.token) > 1 || a.id == b.id || a.text > 2)
+		return request && len(a.token) > 0 && bytes.Equal(a.token, b.token) && (len(a.token) > 1 || a.id == b.id ||
+			a.text > 2)
 	}
 	return a.code == b.code && a.code != 0 && len(a.token) == len(b.token) && (b.id-a.id)&0xffff <= 1 && a.text > 0
 }
@@ -133,8 +137,8 @@ func coapCode(code byte) bool {
 	return false
 }
 
-// options walks the options: delta and length in 4 bits each, larger ones in one or two bytes more (§3.1). Payload follows
-// a byte of ones and is not empty.
+// options walks the options: delta and length in 4 bits each, larger ones in one or two bytes more (§3.1). Payload
+// follows a byte of ones and is not empty.
 func (m *coapMessage) options(b []byte) bool {
 	number := 0
 	for range coapOptions {
@@ -191,5 +195,6 @@ func coapOption(number int) bool {
 	case 1, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 19, 20, 21, 23, 27, 28, 31, 35, 39, 60, 252, 258, 292:
 		return true
 	}
-	return number >= 2048 || number > 0 && number&1 == 0 // elective ones are to be ignored where they aren't known (§5.4.1)
+	// elective ones are to be ignored where they aren't known (§5.4.1)
+	return number >= 2048 || number > 0 && number&1 == 0
 }

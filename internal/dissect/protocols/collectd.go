@@ -38,7 +38,8 @@ func inspectCollectd(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 		if length > len(b) && d.Length > len(d.Payload) && parts >= minParts {
 			return dissect.Yes // the capture cut the rest
 		}
-		if length < 5 || length > len(b) || parts == 0 && kind != host && kind != signature && kind != encrypted || !collectdPart(kind, b[4:length]) {
+		if length < 5 || length > len(b) || parts == 0 && kind != host && kind != signature && kind != encrypted ||
+			!collectdPart(kind, b[4:length]) {
 			return dissect.No
 		}
 		switch value := b[4:length]; kind {

@@ -12,8 +12,8 @@ const (
 	cotpPackets = 32 // looked at in each direction
 )
 
-// cutCOTP cuts the packet with which b begins: its X.224 code, what follows the X.224 header, and the rest of b. whole is false
-// where more is needed, ok false where it is none.
+// cutCOTP cuts the packet with which b begins: its X.224 code, what follows the X.224 header, and the rest of b. whole
+// is false where more is needed, ok false where it is none.
 func cutCOTP(b []byte) (code byte, data, rest []byte, whole, ok bool) {
 	if len(b) < tpktHeader+3 {
 		return 0, nil, nil, false, couldBe(b[:min(len(b), 2)], "\x03\x00")

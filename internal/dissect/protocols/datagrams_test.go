@@ -29,14 +29,16 @@ var odd = []struct {
 func rtpRowTalk(from func(string) say) []say {
 	says := []say{}
 	for n := range 4 {
-		says = append(says, from(string(unhex(fmt.Sprintf("80 00 %04x %08x 5f3759df", 1000+n, 160*n)))+string(make([]byte, 160))))
+		says = append(says, from(string(unhex(fmt.Sprintf("80 00 %04x %08x 5f3759df", 1000+n, 160*n)))+
+			string(make([]byte, 160))))
 	}
 	return says
 }
 
 func TestOddDatagramsFirst(t *testing.T) {
 	query := unhex("1234 0100 0001 0000 0000 0000 03 777777 07 6578616d706c65 03 636f6d 00 0001 0001")
-	answer := unhex("1234 8180 0001 0001 0000 0000 03 777777 07 6578616d706c65 03 636f6d 00 0001 0001 c00c 0001 0001 0000003c 0004 c0000201")
+	answer := unhex("1234 8180 0001 0001 0000 0000 03 777777 07 6578616d706c65 03 636f6d 00 0001 0001 c00c 0001 0001 " +
+		"0000003c 0004 c0000201")
 	rtps := unhex("52545053 0203 0101 000102030405060708090a0b 0e010c00 000102030405060708090a0b")
 	talks := []struct {
 		protocol string
@@ -54,7 +56,8 @@ func TestOddDatagramsFirst(t *testing.T) {
 		t.Run(k.protocol, func(t *testing.T) {
 			wantProtocol(t, k.talk, k.protocol)
 			for _, o := range odd {
-				for _, before := range [][]say{{C(o.bytes)}, {S(o.bytes)}, {C(o.bytes), S(o.bytes)}, {C(o.bytes), C(o.bytes), S(o.bytes)}} {
+				for _, before := range [][]say{{C(o.bytes)}, {S(o.bytes)}, {C(o.bytes), S(o.bytes)},
+					{C(o.bytes), C(o.bytes), S(o.bytes)}} {
 					with := k.talk
 					with.Says = append(slices.Clone(before), k.talk.Says...)
 					if h := listen(t, with); h.Protocol != k.protocol {
@@ -83,19 +86,21 @@ func TestKeepAliveBetween(t *testing.T) {
 		wantProtocol(t, udp(40002, says...), "rtp")
 	}
 	for _, refuses := range []bool{true, false} {
-		h := dissecttest.Listen(t, dissect.NewTable([]*dissect.Protocol{{Name: "rows", Over: dissect.UDP, Ports: []uint16{4}, Inspect: func(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
-			row := 0
-			for _, d := range c.Datagrams {
-				if d.Payload[0] != 'x' {
-					return moreIf(!refuses)
-				}
-				row++
-			}
-			if row == 3 {
-				return dissect.Yes
-			}
-			return dissect.NeedMore
-		}}}), udp(4, C("x"), S("\x00"), C("x"), S("\x00"), C("x")))
+		h := dissecttest.Listen(
+			t, dissect.NewTable([]*dissect.Protocol{{Name: "rows", Over: dissect.UDP, Ports: []uint16{4},
+				Inspect: func(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
+					row := 0
+					for _, d := range c.Datagrams {
+						if d.Payload[0] != 'x' {
+							return moreIf(!refuses)
+						}
+						row++
+					}
+					if row == 3 {
+						return dissect.Yes
+					}
+					return dissect.NeedMore
+				}}}), udp(4, C("x"), S("\x00"), C("x"), S("\x00"), C("x")))
 		if named := h.Protocol == "rows"; named != refuses {
 			t.Errorf("named %v, where it refuses keep-alives: %v", named, refuses)
 		}
@@ -105,14 +110,16 @@ func TestKeepAliveBetween(t *testing.T) {
 // TestLateClaims: after so much that was something else one datagram names nothing, a second bears it out.
 func TestLateClaims(t *testing.T) {
 	table := dissect.NewTable([]*dissect.Protocol{
-		{Name: "x", Over: dissect.UDP, Start: dissect.BytesOf('x'), Inspect: func(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
+		{Name: "x", Over: dissect.UDP, Start: dissect.BytesOf('x'), Inspect: func(c *dissect.Conversation,
+			r *dissect.Result) dissect.Verdict {
 			if c.First()[0] != 'x' {
 				return dissect.No
 			}
 			r.SetHost(c.First())
 			return dissect.Yes
 		}},
-		{Name: "y", Over: dissect.UDP, Start: dissect.BytesOf('y'), Inspect: func(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
+		{Name: "y", Over: dissect.UDP, Start: dissect.BytesOf('y'), Inspect: func(c *dissect.Conversation,
+			r *dissect.Result) dissect.Verdict {
 			return verdictIf(c.First()[0] == 'y')
 		}},
 	})
@@ -131,7 +138,8 @@ func TestLateClaims(t *testing.T) {
 		{"borne out later", []say{C("-"), S("-"), C("x1"), S("-"), C("\x00"), C("x2")}, "x", "x1"},
 		{"another in between", []say{C("-"), C("-"), C("x1"), C("y1"), C("y2")}, "y", ""},
 		{"keep-alives are no evidence against", []say{C("\r\n"), C("\x00\x00"), S("\xff"), C("x1")}, "x", "x1"},
-		{"the budget ends", []say{C("-"), C("-"), C("-"), C("-"), C("-"), C("-"), C("x"), C("-"), C("x"), C("x")}, "", ""},
+		{"the budget ends", []say{C("-"), C("-"), C("-"), C("-"), C("-"), C("-"), C("x"), C("-"), C("x"), C("x")}, "",
+			""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if h := dissecttest.Listen(t, table, udp(9, c.says...)); h.Protocol != c.want || h.Host != c.host {
@@ -141,11 +149,13 @@ func TestLateClaims(t *testing.T) {
 	}
 }
 
-// TestOddDatagramCost: what nobody knows costs a bounded number of calls for each datagram, and no packet past the budget.
+// TestOddDatagramCost: what nobody knows costs a bounded number of calls for each datagram, and no packet past the
+// budget.
 func TestOddDatagramCost(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	pool := dissect.NewPool()
-	flow := dissect.Flow{Transport: dissect.UDP, Client: netip.MustParseAddrPort("192.0.2.1:50000"), Server: netip.MustParseAddrPort("198.51.100.1:50001")}
+	flow := dissect.Flow{Transport: dissect.UDP, Client: netip.MustParseAddrPort("192.0.2.1:50000"),
+		Server: netip.MustParseAddrPort("198.51.100.1:50001")}
 	const flows, budget = 2000, 8
 	datagrams := 0
 	for range flows {
@@ -156,7 +166,8 @@ func TestOddDatagramCost(t *testing.T) {
 				b[i] = byte(random.Uint32())
 			}
 			before := pool.Counters.Inspections
-			o, _ := s.Feed(testTable, pool, &flow, &dissect.Segment{Payload: b, Length: len(b), FromClient: n%2 == 0, Last: n+1 >= budget})
+			o, _ := s.Feed(testTable, pool, &flow, &dissect.Segment{Payload: b, Length: len(b), FromClient: n%2 == 0,
+				Last: n+1 >= budget})
 			datagrams++
 			if cost := pool.Counters.Inspections - before; cost > 150 {
 				t.Fatalf("%d calls for one datagram", cost)

@@ -52,7 +52,8 @@ func inspectDCE(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		number = be16
 	}
 	length, auth := number(b[8:]), number(b[10:])
-	if length < dceHeader || auth+dceHeader > length || !c.Midstream && (kind != bind && kind != rts || b[3]&firstFragment == 0) {
+	if length < dceHeader || auth+dceHeader > length || !c.Midstream && (kind != bind && kind != rts ||
+		b[3]&firstFragment == 0) {
 		return dissect.No // a connection begins with a bind, or, within HTTP, with control messages
 	}
 	whole, rest, ok := countMessages(b, dceLength)
@@ -62,7 +63,8 @@ func inspectDCE(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if kind != bind && rest > 0 && whole < 2 {
 		return dissect.NeedMore // what is not a connection's start must be as long as it says
 	}
-	if kind == rts && (b[4] != 0x10 || length < dceHeader+4 || auth != 0 || b[3] != firstFragment|2 || be32(b[12:]) != 0) {
+	if kind == rts && (b[4] != 0x10 || length < dceHeader+4 || auth != 0 || b[3] != firstFragment|2 ||
+		be32(b[12:]) != 0) {
 		return dissect.No // [MS-RPCH] §2.2.3.6
 	}
 	o := r.Object("dcerpc")
@@ -87,8 +89,8 @@ func inspectDCE(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// dceTransferSyntax says whether b begins with the UUID of NDR (C706 §14), of NDR64, or with what negotiates features at bind
-// time ([MS-RPCE] §2.2.4.12, §2.2.2.14).
+// dceTransferSyntax says whether b begins with the UUID of NDR (C706 §14), of NDR64, or with what negotiates features
+// at bind time ([MS-RPCE] §2.2.4.12, §2.2.2.14).
 func dceTransferSyntax(b []byte, little bool) bool {
 	if !little {
 		return hasPrefix(b, "\x8a\x88\x5d\x04\x1c\xeb\x11\xc9\x9f\xe8\x08\x00\x2b\x10\x48\x60")
@@ -127,7 +129,8 @@ func inspectDCEDatagram(c *dissect.Conversation, r *dissect.Result) dissect.Verd
 	const lastType = 10 // cancel_ack
 	d := &c.Datagrams[0]
 	b := d.Payload
-	if len(b) < dceDatagramHeader || b[0] != 4 || b[1] > lastType || !dceFormat(b[4:]) || b[2]&0x81 != 0 || b[3]&^2 != 0 {
+	if len(b) < dceDatagramHeader || b[0] != 4 || b[1] > lastType || !dceFormat(b[4:]) || b[2]&0x81 != 0 ||
+		b[3]&^2 != 0 {
 		return dissect.No
 	}
 	little := b[4]>>4 != 0
@@ -135,7 +138,8 @@ func inspectDCEDatagram(c *dissect.Conversation, r *dissect.Result) dissect.Verd
 	if !little {
 		number = be16
 	}
-	if length := number(b[74:]); length > d.Length-dceDatagramHeader || b[78] != 0 && length == d.Length-dceDatagramHeader {
+	if length := number(b[74:]); length > d.Length-dceDatagramHeader || b[78] != 0 &&
+		length == d.Length-dceDatagramHeader {
 		return dissect.No // an authenticated packet has more after the body
 	} else if b[78] == 0 && length != d.Length-dceDatagramHeader {
 		return dissect.No
@@ -147,8 +151,8 @@ func inspectDCEDatagram(c *dissect.Conversation, r *dissect.Result) dissect.Verd
 	return verdictIf(profinet || variant && dceVariant(b[40+8])) // the activity has an UUID too
 }
 
-// dceInterface writes an interface's UUID, and says whether it is of the variant with 10 or 110 in front (RFC 9562 §4.1), which
-// some of Microsoft's aren't, and whether it is one of PROFINET's.
+// dceInterface writes an interface's UUID, and says whether it is of the variant with 10 or 110 in front (RFC 9562
+// §4.1), which some of Microsoft's aren't, and whether it is one of PROFINET's.
 func dceInterface(o *dissect.Object, r *dissect.Result, wire []byte, little bool) (variant, profinet bool) {
 	var id [16]byte
 	copy(id[:], wire)

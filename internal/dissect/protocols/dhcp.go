@@ -31,7 +31,8 @@ const (
 
 // dhcpTypes are the message types, RFC 2132 §9.6 and IANA's registry.
 var dhcpTypes = [...]string{
-	1: "discover", 2: "offer", 3: "request", 4: "decline", 5: "ack", 6: "nak", 7: "release", 8: "inform", 9: "forcerenew",
+	1: "discover", 2: "offer", 3: "request", 4: "decline", 5: "ack", 6: "nak", 7: "release", 8: "inform",
+	9:  "forcerenew",
 	10: "leasequery", 11: "leaseunassigned", 12: "leaseunknown", 13: "leaseactive", 14: "bulkleasequery",
 	15: "leasequerydone", 16: "activeleasequery", 17: "leasequerystatus", 18: "tls",
 }
@@ -45,7 +46,8 @@ func inspectDHCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	o := r.Object("dhcp")
 	if len(b) < dhcpOptions || string(b[dhcpCookie:dhcpOptions]) != dhcpMagic {
 		// BOOTP: 300 bytes, of which 64 are the vendor's, between the two ports; Ethernet or what is like it.
-		if d.Length < 300 || b[1] == 0 || b[2] != 6 || !c.HasPort(67) || !c.HasPort(68) || b[10]&0x7f != 0 || b[11] != 0 {
+		if d.Length < 300 || b[1] == 0 || b[2] != 6 || !c.HasPort(67) || !c.HasPort(68) || b[10]&0x7f != 0 ||
+			b[11] != 0 {
 			return dissect.No
 		}
 		o.String("message_type", "bootp")

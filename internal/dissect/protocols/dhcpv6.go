@@ -23,7 +23,8 @@ const (
 // dhcpv6Types are the message types of IANA's registry.
 var dhcpv6Types = [...]string{
 	1: "solicit", 2: "advertise", 3: "request", 4: "confirm", 5: "renew", 6: "rebind", 7: "reply", 8: "release",
-	9: "decline", 10: "reconfigure", 11: "information-request", 12: "relay-forward", 13: "relay-reply", 14: "leasequery",
+	9: "decline", 10: "reconfigure", 11: "information-request", 12: "relay-forward", 13: "relay-reply",
+	14: "leasequery",
 	15: "leasequery-reply", 16: "leasequery-done", 17: "leasequery-data", 18: "reconfigure-request",
 	19: "reconfigure-reply", 20: "dhcpv4-query", 21: "dhcpv4-response", 22: "active-leasequery", 23: "starttls",
 }
@@ -70,7 +71,8 @@ func inspectDHCPv6(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// read walks options: code and length of two bytes each. They must end where the message does, unless the capture cut it.
+// read walks options: code and length of two bytes each. They must end where the message does, unless the capture cut
+// it.
 func (o *dhcpv6Options) read(b []byte, cut bool) bool {
 	const serverID, oro, relayMessage, vendorClass, fqdn, lastCode = 2, 6, 9, 16, 39, 150
 	known := false // unknown options are to be ignored (RFC 8415 §16), but not all are

@@ -62,7 +62,8 @@ func inspectDiameter(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 			break
 		}
 		size := be24(avps[5:])
-		if size < avpHeader || i == 0 && (size > length-diameterHeader || be32(avps) < firstBase || be32(avps) > lastBase || avps[4]&mandatory == 0) {
+		if size < avpHeader || i == 0 && (size > length-diameterHeader || be32(avps) < firstBase ||
+			be32(avps) > lastBase || avps[4]&mandatory == 0) {
 			return dissect.No
 		}
 		if size > len(avps) {

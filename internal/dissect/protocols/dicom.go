@@ -33,8 +33,10 @@ func inspectDICOM(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	length := be32(b[2:])
 	called, calling := b[10:10+dicomTitle], b[10+dicomTitle:10+2*dicomTitle]
-	if b[0] != 1 && b[0] != 2 || b[1] != 0 || length < dicomFixed-6+4 || length > dicomLongest || be16(b[6:])&1 == 0 || b[8] != 0 || b[9] != 0 ||
-		!isPrintable(called) || !isPrintable(calling) || b[dicomFixed] != 0x10 || b[dicomFixed+1] != 0 { // the application context comes first
+	if b[0] != 1 && b[0] != 2 || b[1] != 0 || length < dicomFixed-6+4 || length > dicomLongest || be16(b[6:])&1 == 0 ||
+		b[8] != 0 || b[9] != 0 ||
+		!isPrintable(called) || !isPrintable(calling) || b[dicomFixed] != 0x10 || b[dicomFixed+1] != 0 {
+		// the application context comes first
 		return dissect.No
 	}
 	o := r.Object("dicom")

@@ -21,7 +21,8 @@ func inspectDirectConnect(c *dissect.Conversation, _ *dissect.Result) dissect.Ve
 	for _, b := range [2][]byte{c.First(), c.Second()} {
 		if hasPrefix(b, "HSUP AD") {
 			line, _, whole := cutLine(b)
-			if whole && (bytes.Contains(line, []byte(" ADBASE")) || bytes.Contains(line, []byte(" ADBAS0"))) && isPrintable(line) {
+			if whole && (bytes.Contains(line, []byte(" ADBASE")) || bytes.Contains(line, []byte(" ADBAS0"))) &&
+				isPrintable(line) {
 				return dissect.Yes
 			}
 			continue

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// discord: the voice connections' IP discovery (Discord developer documentation, "Voice Connections", IP Discovery), and the
-// pings to voice servers with which its clients choose one and keep the way open.
+// discord: the voice connections' IP discovery (Discord developer documentation, "Voice Connections", IP Discovery),
+// and the pings to voice servers with which its clients choose one and keep the way open.
 var discordProtocol = &dissect.Protocol{
 	Name:      "discord",
 	Spec:      "Discord developer documentation, Voice Connections, IP Discovery",
@@ -43,7 +43,8 @@ func inspectDiscord(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 // isDiscordDiscovery says whether b is a request with the address still empty, or a response with an address in text
 // that zeros fill up.
 func isDiscordDiscovery(b []byte) bool {
-	if len(b) < discordDiscovery || b[0] != 0 || b[1] != 1 && b[1] != 2 || be16(b[2:]) != discordDiscovery-4 || be32(b[4:]) == 0 {
+	if len(b) < discordDiscovery || b[0] != 0 || b[1] != 1 && b[1] != 2 || be16(b[2:]) != discordDiscovery-4 ||
+		be32(b[4:]) == 0 {
 		return false
 	}
 	text, end := b[8:72], 0

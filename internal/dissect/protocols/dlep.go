@@ -48,7 +48,8 @@ func inspectDLEP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if len(b) < dlepHeader+length {
 		return dissect.NeedMore
 	}
-	if !dlepHasHeartbeat(b[dlepHeader : dlepHeader+length]) { // sessions begin with it, in both directions: §12.5, §12.6
+	if !dlepHasHeartbeat(b[dlepHeader : dlepHeader+length]) {
+		// sessions begin with it, in both directions: §12.5, §12.6
 		return dissect.No
 	}
 	r.Object("dlep").Int("message", int64(kind))

@@ -30,8 +30,10 @@ func inspectDLMS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return dlmsHDLC(b)
 	}
 	source, destination, length := be16(b[2:]), be16(b[4:]), be16(b[6:])
-	whole := dlmsWrapper+length == len(b) || c.Transport == dissect.TCP && len(b) > dlmsWrapper+length && couldBe(b[dlmsWrapper+length:], "\x00\x01")
-	if be16(b) != 1 || source == 0 || destination == 0 || source > 0xff && destination > 0xff || !dlmsTag(b[dlmsWrapper]) {
+	whole := dlmsWrapper+length == len(b) || c.Transport == dissect.TCP && len(b) > dlmsWrapper+length &&
+		couldBe(b[dlmsWrapper+length:], "\x00\x01")
+	if be16(b) != 1 || source == 0 || destination == 0 || source > 0xff && destination > 0xff ||
+		!dlmsTag(b[dlmsWrapper]) {
 		return dissect.No
 	}
 	if !whole {
@@ -47,8 +49,8 @@ func inspectDLMS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// dlmsTag says whether tag begins an application message: initiate, notifications, association, get, set, action, and their
-// ciphered forms.
+// dlmsTag says whether tag begins an application message: initiate, notifications, association, get, set, action, and
+// their ciphered forms.
 func dlmsTag(tag byte) bool {
 	switch tag {
 	case 0x01, 0x08, 0x0e, 0x0f, 0x18, 0x21, 0x28, 0x60, 0x61, 0x62, 0x63, 0xd8, 0xdb, 0xdc, 0xdd, 0xe0:

@@ -28,13 +28,14 @@ var dnsProtocol = &dissect.Protocol{
 
 // DNS over TCP: each message behind two bytes of length (RFC 1035 §4.2.2, RFC 7766).
 var dnsOverTCPProtocol = &dissect.Protocol{
-	Name:      "dns",
-	Also:      []string{"mdns", "llmnr", "dnscrypt"},
-	Spec:      "RFC 1035 §4.2.2; RFC 7766",
-	Category:  "network",
-	Over:      dissect.TCP,
-	Ports:     []uint16{portDNS, portMDNS, portLLMNR},
-	Start:     dissect.ByteRange(0, 2), // the length's first byte: 0 for a question, up to 767 bytes for an answer without one
+	Name:     "dns",
+	Also:     []string{"mdns", "llmnr", "dnscrypt"},
+	Spec:     "RFC 1035 §4.2.2; RFC 7766",
+	Category: "network",
+	Over:     dissect.TCP,
+	Ports:    []uint16{portDNS, portMDNS, portLLMNR},
+	// the length's first byte: 0 for a question, up to 767 bytes for an answer without one
+	Start:     dissect.ByteRange(0, 2),
 	MinLength: 2 + dns.HeaderSize + 5,
 	Extra:     dissect.MaxExtra, // questions may follow one another (RFC 7766 §6.2.1)
 	Inspect:   inspectDNSOverTCP,
@@ -45,7 +46,8 @@ const (
 	portMDNS = 5353
 	// maxDNSMessages bounds the messages that are walked in one stream.
 	maxDNSMessages = 64
-	// maxDNSRecords bounds the records that are walked in one message; with 16 KiB a message can hold 1,488 of 11 bytes.
+	// maxDNSRecords bounds the records that are walked in one message; with 16 KiB a message can hold 1,488 of 11
+	// bytes.
 	maxDNSRecords = 256
 )
 
@@ -253,7 +255,8 @@ func dnsQuestionFits(b []byte, q *dns.Question, port dnsPort) bool {
 	return port != dnsAnyPort || dns.TypeName(q.Type) != "" && dnsNameFits(b, q)
 }
 
-// dnsNameFits says whether a question's name is printable; the root is asked for by few types, which are the resolver's.
+// dnsNameFits says whether a question's name is printable; the root is asked for by few types, which are the
+// resolver's.
 func dnsNameFits(b []byte, q *dns.Question) bool {
 	const soa, dnskey = 6, 48
 	var text [dns.MaxText]byte
@@ -372,7 +375,8 @@ func describeDNSAnswer(o *dissect.Object, m *dnsMessage) {
 		}
 		off, ttl = end, min(ttl, record.TTL)
 		var text [dns.MaxText + 6]byte // room for ":65535"
-		if data := appendDNSData(text[:0], m.bytes, &record); len(data) > 0 && n < len(texts) && len(data) <= len(free) {
+		if data := appendDNSData(text[:0], m.bytes, &record); len(data) > 0 && n < len(texts) &&
+			len(data) <= len(free) {
 			texts[n] = free[:copy(free, data)]
 			free = free[len(data):]
 			n++

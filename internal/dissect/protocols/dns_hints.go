@@ -53,8 +53,8 @@ func hintDNS(m *dnsMessage, r *dissect.Result) {
 	}
 }
 
-// followAliases fills names after the first with the targets of the CNAMEs that lead on from it, and says how many there
-// are. In order, as servers write them, one walk finds all; each further walk finds at least one more.
+// followAliases fills names after the first with the targets of the CNAMEs that lead on from it, and says how many
+// there are. In order, as servers write them, one walk finds all; each further walk finds at least one more.
 func followAliases(m *dnsMessage, names *[maxAliases]int) int {
 	for n := 1; ; {
 		before, off := n, m.records
@@ -109,7 +109,8 @@ func hintRecord(m *dnsMessage, record *dns.Record, host []byte, r *dissect.Resul
 		if err != nil {
 			return
 		}
-		for key, value, rest, err := dns.NextParameter(s.Parameters, -1); err == nil && key >= 0; key, value, rest, err = dns.NextParameter(rest, key) {
+		for key, value, rest, err := dns.NextParameter(s.Parameters, -1); err == nil && key >= 0; key, value, rest,
+			err = dns.NextParameter(rest, key) {
 			switch key {
 			case dns.KeyIPv4Hint:
 				hintAddrs(value, 4, host, record.TTL, r)
@@ -120,8 +121,8 @@ func hintRecord(m *dnsMessage, record *dns.Record, host []byte, r *dissect.Resul
 	}
 }
 
-// hintAddrs gives the addresses of size bytes that b is made of. Addresses that are no host's (0.0.0.0 and loopback, with
-// which filters answer for blocked names) are left out.
+// hintAddrs gives the addresses of size bytes that b is made of. Addresses that are no host's (0.0.0.0 and loopback,
+// with which filters answer for blocked names) are left out.
 func hintAddrs(b []byte, size int, host []byte, ttl uint32, r *dissect.Result) {
 	for ; len(b) >= size; b = b[size:] {
 		addr, _ := netip.AddrFromSlice(b[:size])
@@ -140,7 +141,8 @@ func hasECH(msg []byte, record *dns.Record) bool {
 	if err != nil {
 		return false
 	}
-	for key, _, rest, err := dns.NextParameter(s.Parameters, -1); err == nil && key >= 0; key, _, rest, err = dns.NextParameter(rest, key) {
+	for key, _, rest, err := dns.NextParameter(s.Parameters, -1); err == nil && key >= 0; key, _, rest,
+		err = dns.NextParameter(rest, key) {
 		if key == dns.KeyECH {
 			return true
 		}

@@ -25,7 +25,8 @@ func inspectDoIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	kind, length := be16(b[2:]), be32(b[4:])
 	if b[0]^b[1] != 0xff || b[0] > 4 && b[0] != 0xff || length < 0 || length > 1<<20 ||
-		c.Transport == dissect.UDP && doipHeader+length != c.Datagrams[0].Length || c.Transport == dissect.TCP && b[0] == 0xff {
+		c.Transport == dissect.UDP && doipHeader+length != c.Datagrams[0].Length || c.Transport == dissect.TCP &&
+		b[0] == 0xff {
 		return dissect.No
 	}
 	if !doipKind(b[0], kind, length) {

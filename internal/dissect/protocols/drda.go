@@ -4,7 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// drda: the data stream structures of IBM's distributed relational database architecture, with the object inside of each.
+// drda: the data stream structures of IBM's distributed relational database architecture, with the object inside of
+// each.
 var drdaProtocol = &dissect.Protocol{
 	Name:      "drda",
 	Spec:      "The Open Group C911, DRDA version 5 volume 3 (DDM), \"DSS\"",
@@ -36,8 +37,8 @@ func inspectDRDA(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// drdaLength is for countMessages. The object's length is 6 less than that of the structure: with the magic, the format and
-// the higher half of the code point that fixes over 32 bits.
+// drdaLength is for countMessages. The object's length is 6 less than that of the structure: with the magic, the format
+// and the higher half of the code point that fixes over 32 bits.
 func drdaLength(b []byte) int {
 	if len(b) < drdaHeader {
 		return 0

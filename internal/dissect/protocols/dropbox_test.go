@@ -5,7 +5,8 @@ package protocols
 import "testing"
 
 // Built by hand.
-var dropboxLAN = udp(17500, C(`{"host_int": 1, "version": [2, 0], "displayname": "", "port": 17500, "namespaces": [1, 2]}`))
+var dropboxLAN = udp(17500, C(
+	`{"host_int": 1, "version": [2, 0], "displayname": "", "port": 17500, "namespaces": [1, 2]}`))
 
 func TestDropbox(t *testing.T) {
 	if h := wantProtocol(t, dropboxLAN, "dropbox"); h.Application != "dropbox" {

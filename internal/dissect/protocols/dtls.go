@@ -31,8 +31,9 @@ func inspectDTLS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.No
 }
 
-// dtlsFields looks for DTLS among the datagrams of a flow, which may have others between, and fills the object tls, host,
-// certificate names and risks, as tlsFields does. ok says that there is some, complete that nothing more is to be learnt.
+// dtlsFields looks for DTLS among the datagrams of a flow, which may have others between, and fills the object tls,
+// host, certificate names and risks, as tlsFields does. ok says that there is some, complete that nothing more is to be
+// learnt.
 func dtlsFields(c *dissect.Conversation, r *dissect.Result) (ok, complete bool) {
 	s := tlsScratches.Get().(*tlsScratch)
 	defer tlsScratches.Put(s)
@@ -65,12 +66,12 @@ func dtlsFields(c *dissect.Conversation, r *dissect.Result) (ok, complete bool) 
 	return true, s.complete() || !seen.handshake
 }
 
-// dtlsKinds are the messages that are put together, in the order in which they are read. The client's hello may come twice,
-// the second time with a cookie: the first will do.
+// dtlsKinds are the messages that are put together, in the order in which they are read. The client's hello may come
+// twice, the second time with a cookie: the first will do.
 var dtlsKinds = [...]uint8{tls.ClientHelloType, tls.ServerHelloType, tls.CertificateType}
 
-// dtlsMaxPasses is how often the fragments of a flow are gone through: once where datagrams are in order, and once more for
-// each that came too early.
+// dtlsMaxPasses is how often the fragments of a flow are gone through: once where datagrams are in order, and once more
+// for each that came too early.
 const dtlsMaxPasses = 4
 
 // dtlsSeen is what the records of a flow show.
@@ -143,8 +144,8 @@ func (w *dtlsWalk) nextFragment() (f tls.Fragment, ok bool) {
 	return f, ok
 }
 
-// dtlsIsRecords says whether a datagram is made of records that end where it ends; the hello's may have encrypted ones of
-// DTLS 1.3 behind them. The first record fixes type, version, most of the epoch and the length: 51 bits.
+// dtlsIsRecords says whether a datagram is made of records that end where it ends; the hello's may have encrypted ones
+// of DTLS 1.3 behind them. The first record fixes type, version, most of the epoch and the length: 51 bits.
 func dtlsIsRecords(b []byte, missing int) bool {
 	rec, rest, ok := tls.ParseDatagramRecord(b, missing)
 	if !ok {

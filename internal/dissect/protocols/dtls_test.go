@@ -12,8 +12,8 @@ import (
 	"github.com/weirnet/weir/internal/wire/tls"
 )
 
-// dtlsParts are the handshake messages of a DTLS connection, made from those of TLS 1.2: a hello gets a cookie and DTLS's
-// version, the rest is the same (RFC 6347 §4.2).
+// dtlsParts are the handshake messages of a DTLS connection, made from those of TLS 1.2: a hello gets a cookie and
+// DTLS's version, the rest is the same (RFC 6347 §4.2).
 type dtlsParts struct{ hello, answer, certificate []byte }
 
 func dtlsRecord(t testing.TB, cookie string) dtlsParts {
@@ -52,7 +52,8 @@ func dtlsRecord(t testing.TB, cookie string) dtlsParts {
 func dtlsFragment(kind byte, sequence int, message []byte, from, to int) []byte {
 	n, size := len(message), to-from
 	b := []byte{22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, byte(sequence), byte((size + 12) >> 8), byte(size + 12),
-		kind, 0, byte(n >> 8), byte(n), byte(sequence >> 8), byte(sequence), 0, byte(from >> 8), byte(from), 0, byte(size >> 8), byte(size)}
+		kind, 0, byte(n >> 8), byte(n), byte(sequence >> 8), byte(sequence), 0, byte(from >> 8), byte(from), 0,
+		byte(size >> 8), byte(size)}
 	return append(b, message[from:to]...)
 }
 
@@ -67,7 +68,8 @@ func dtlsTalk(t testing.TB) talk {
 		C(dtlsWhole(tls.ClientHelloType, 0, bare.hello)),
 		S(dtlsWhole(tls.HelloVerifyRequest, 0, []byte("\xfe\xff\x16a cookie of the server"))),
 		C(dtlsWhole(tls.ClientHelloType, 1, p.hello)),
-		S(slices.Concat(dtlsWhole(tls.ServerHelloType, 1, p.answer), dtlsFragment(tls.CertificateType, 2, p.certificate, 0, half))),
+		S(slices.Concat(dtlsWhole(tls.ServerHelloType, 1, p.answer), dtlsFragment(tls.CertificateType, 2, p.certificate,
+			0, half))),
 		S(dtlsFragment(tls.CertificateType, 2, p.certificate, half, len(p.certificate))),
 		S(dtlsWhole(tls.ServerHelloDone, 3, nil)),
 	)
@@ -75,8 +77,10 @@ func dtlsTalk(t testing.TB) talk {
 
 func TestDTLS(t *testing.T) {
 	k := dtlsTalk(t)
-	h := wantProtocol(t, k, "dtls", `"version":"dtls-1.2"`, `"sni":"www.example.com"`, `"certificate_subject":"www.example.com"`, `"ja4":"dd2d`, `"ja3":"`, `"ja3s":"`)
-	if h.Host != "www.example.com" || h.Outcome != dissect.Decided || h.Certificate != dissect.CertificateShown || h.Messages != 5 {
+	h := wantProtocol(t, k, "dtls", `"version":"dtls-1.2"`, `"sni":"www.example.com"`,
+		`"certificate_subject":"www.example.com"`, `"ja4":"dd2d`, `"ja3":"`, `"ja3s":"`)
+	if h.Host != "www.example.com" || h.Outcome != dissect.Decided || h.Certificate != dissect.CertificateShown ||
+		h.Messages != 5 {
 		t.Errorf("%+v", h)
 	}
 	wantProtocol(t, k.Only(true), "dtls", `"sni":"www.example.com"`)
@@ -106,8 +110,10 @@ func TestDTLSAmongOthers(t *testing.T) {
 	stun := CX("0001 0000 2112a442 000102030405060708090a0b")
 	var r dissect.Result
 	c := &dissect.Conversation{Transport: dissect.UDP}
-	for _, m := range []say{stun, C(dtlsWhole(tls.ClientHelloType, 0, p.hello)), CX("80600001 00000000 01020304 aabb")} {
-		c.Datagrams = append(c.Datagrams, dissect.Datagram{Payload: m.Bytes, Length: len(m.Bytes), FromClient: m.FromClient})
+	for _, m := range []say{stun, C(dtlsWhole(tls.ClientHelloType, 0, p.hello)),
+		CX("80600001 00000000 01020304 aabb")} {
+		c.Datagrams = append(c.Datagrams, dissect.Datagram{Payload: m.Bytes, Length: len(m.Bytes),
+			FromClient: m.FromClient})
 	}
 	if ok, complete := dtlsFields(c, &r); !ok || complete || string(r.Host()) != "www.example.com" {
 		t.Errorf("%v %v %q", ok, complete, r.Host())
@@ -178,7 +184,8 @@ func BenchmarkDTLSCrafted(b *testing.B) {
 func BenchmarkDTLS(b *testing.B) {
 	c := &dissect.Conversation{Transport: dissect.UDP}
 	for _, m := range dtlsTalk(b).Says {
-		c.Datagrams = append(c.Datagrams, dissect.Datagram{Payload: m.Bytes, Length: len(m.Bytes), FromClient: m.FromClient})
+		c.Datagrams = append(c.Datagrams, dissect.Datagram{Payload: m.Bytes, Length: len(m.Bytes),
+			FromClient: m.FromClient})
 	}
 	var r dissect.Result
 	p := &dissect.Protocol{Name: "dtls"}

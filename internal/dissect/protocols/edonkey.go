@@ -8,7 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// eDonkey2000 and eMule: the messages that open a connection to a server or a peer, over TCP, and Kademlia searches over UDP.
+// eDonkey2000 and eMule: the messages that open a connection to a server or a peer, over TCP, and Kademlia searches
+// over UDP.
 var edonkeyProtocol = &dissect.Protocol{
 	Name: "edonkey", Spec: "Kulbak and Bickson, The eMule Protocol Specification §6", Category: "file-sharing",
 	Over: dissect.TCP, Ports: []uint16{4661, 4662}, Start: dissect.BytesOf(edonkeyMark), MinLength: 5,
@@ -29,8 +30,8 @@ const (
 	edonkeyHash = 16
 )
 
-// inspectEdonkey checks the login to a server, or a peer's hello or its answer: mark, length, operation, user hash, client
-// identifier, port, and tags, of which the first must be sound.
+// inspectEdonkey checks the login to a server, or a peer's hello or its answer: mark, length, operation, user hash,
+// client identifier, port, and tags, of which the first must be sound.
 func inspectEdonkey(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const login, helloAnswer, header, maxLength, maxTags = 0x01, 0x4c, 6, 2048, 16
 	b := c.First()
@@ -62,8 +63,8 @@ func inspectEdonkey(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	return dissect.Yes
 }
 
-// isEdonkeyTag checks a tag's type and its name, which is one byte long in these messages: type, length, name; or, with the
-// type's top bit, type and name.
+// isEdonkeyTag checks a tag's type and its name, which is one byte long in these messages: type, length, name; or, with
+// the type's top bit, type and name.
 func isEdonkeyTag(b []byte) bool {
 	switch kind := b[0] & 0x7f; {
 	case kind == 0 || kind > 0x0b && (kind < 0x11 || kind > 0x20):
@@ -89,7 +90,8 @@ func inspectEdonkeyDatagram(c *dissect.Conversation, r *dissect.Result) dissect.
 	}
 	for i := range c.Datagrams {
 		question := c.Datagrams[i].Payload
-		if len(question) != 2+1+2*edonkeyHash || question[0] != edonkeyKad || question[1] != kadRequest || c.Datagrams[i].FromClient == newest.FromClient {
+		if len(question) != 2+1+2*edonkeyHash || question[0] != edonkeyKad || question[1] != kadRequest ||
+			c.Datagrams[i].FromClient == newest.FromClient {
 			continue
 		}
 		if isKadResponse(b, 1) && bytes.Equal(b[2:2+edonkeyHash], question[3:3+edonkeyHash]) {
@@ -102,11 +104,12 @@ func inspectEdonkeyDatagram(c *dissect.Conversation, r *dissect.Result) dissect.
 	return dissect.NeedMore
 }
 
-// isKadResponse checks an answer with at least so many contacts: target, count, and for each of them identifier, address,
-// two ports and the version.
+// isKadResponse checks an answer with at least so many contacts: target, count, and for each of them identifier,
+// address, two ports and the version.
 func isKadResponse(b []byte, atLeast int) bool {
 	const contact, contacts, response, maxVersion = 25, 2 + edonkeyHash + 1, 0x29, 0x0b
-	if len(b) < contacts || b[1] != response || int(b[contacts-1]) < atLeast || len(b) != contacts+contact*int(b[contacts-1]) {
+	if len(b) < contacts || b[1] != response || int(b[contacts-1]) < atLeast || len(b) != contacts+
+		contact*int(b[contacts-1]) {
 		return false
 	}
 	for at := contacts; at < len(b); at += contact {
@@ -129,7 +132,8 @@ func edonkeyServerStatus(c *dissect.Conversation) dissect.Verdict {
 		return dissect.No
 	}
 	for i := range c.Datagrams {
-		if d := &c.Datagrams[i]; d.FromClient != newest.FromClient && len(d.Payload) == challenge+4 && d.Payload[1] == request && bytes.Equal(d.Payload[challenge:], b[challenge:challenge+4]) {
+		if d := &c.Datagrams[i]; d.FromClient != newest.FromClient && len(d.Payload) == challenge+4 &&
+			d.Payload[1] == request && bytes.Equal(d.Payload[challenge:], b[challenge:challenge+4]) {
 			return dissect.Yes
 		}
 	}

@@ -24,13 +24,15 @@ const (
 func inspectEGD(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.First()
 	const second = 1e9 // nanoseconds
-	if len(b) < egdHeader || b[0] != 13 || b[1] != 1 || le32(b[28:]) != 0 || le32(b[4:]) == 0 || le32(b[16:]) >= second {
+	if len(b) < egdHeader || b[0] != 13 || b[1] != 1 || le32(b[28:]) != 0 || le32(b[4:]) == 0 ||
+		le32(b[16:]) >= second {
 		return dissect.No
 	}
 	// Half of those bits are zeros: away from its port, the next production has to come from the same producer.
 	again := 0
 	for i := range c.Datagrams {
-		if d := c.Datagrams[i].Payload; len(d) >= egdHeader && string(d[:2]) == string(b[:2]) && string(d[4:12]) == string(b[4:12]) {
+		if d := c.Datagrams[i].Payload; len(d) >= egdHeader && string(d[:2]) == string(b[:2]) &&
+			string(d[4:12]) == string(b[4:12]) {
 			again++
 		}
 	}

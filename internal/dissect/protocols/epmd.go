@@ -4,7 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// epmd: the Erlang port mapper: which node listens at which port. A request is a length and a tag, an answer has a tag of its own.
+// epmd: the Erlang port mapper: which node listens at which port. A request is a length and a tag, an answer has a tag
+// of its own.
 var epmdProtocol = &dissect.Protocol{
 	Name:      "epmd",
 	Spec:      "Erlang distribution protocol §EPMD Protocol",
@@ -25,7 +26,8 @@ const (
 )
 
 func inspectEPMD(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
-	const header, fixed = 3, 10 // of a registration: port, kind, protocol, highest and lowest version, length of the name
+	// of a registration: port, kind, protocol, highest and lowest version, length of the name
+	const header, fixed = 3, 10
 	request, answer := c.ToServer(), c.ToClient()
 	if len(request) < header {
 		return moreIf(len(answer) == 0 && (len(request) == 0 || request[0] == 0))

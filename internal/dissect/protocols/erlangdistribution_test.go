@@ -15,7 +15,8 @@ func TestErlangDistribution(t *testing.T) {
 	wantProtocol(t, erlangNew, "erlang-distribution", `"node":"alice@host1"`)
 	wantNot(t, tcp(45761, erlangOld.Says[0], S("no")), "erlang-distribution")
 	wantNot(t, tcp(45761, CX("001a 4e 0000000d07df7fbd 00000001 000b"+"616c69636521686f737431")), "erlang-distribution")
-	wantNot(t, tcp(45761, CX("001b 4e 0000000d07df7fbd 00000001 000b"+"616c69636540686f737431 00")), "erlang-distribution")
+	wantNot(t, tcp(45761, CX("001b 4e 0000000d07df7fbd 00000001 000b"+"616c69636540686f737431 00")),
+		"erlang-distribution")
 	testTruncations(t, "erlang-distribution", erlangOld, 99)
 	testTruncations(t, "erlang-distribution", erlangNew, 28)
 	wantNoAllocations(t, "erlang-distribution", erlangNew)

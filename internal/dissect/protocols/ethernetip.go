@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// ethernet-ip: the encapsulation header of explicit messages, and, as cip, the common packet format of implicit input and
-// output over UDP.
+// ethernet-ip: the encapsulation header of explicit messages, and, as cip, the common packet format of implicit input
+// and output over UDP.
 var ethernetIPProtocol = &dissect.Protocol{
 	Name:      "ethernet-ip",
 	Also:      []string{"cip"},
@@ -36,12 +36,14 @@ func inspectEthernetIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdi
 		return moreIf(c.Transport == dissect.TCP)
 	}
 	hasSession := le32(b[4:]) != 0
-	if b[1] != 0 || le32(b[20:]) != 0 || le32(b[8:])&^0xff != 0 || c.Transport == dissect.UDP && enipHeader+length != c.Datagrams[0].Length {
+	if b[1] != 0 || le32(b[20:]) != 0 || le32(b[8:])&^0xff != 0 || c.Transport == dissect.UDP && enipHeader+
+		length != c.Datagrams[0].Length {
 		return dissect.No
 	}
 	switch command {
 	case 0x04, 0x63, 0x64: // list services, identities, interfaces: a request has no more
-		if length == 1 || !c.HasPort(enipPort) || len(b) != enipHeader+length { // nearly all zeros is not enough elsewhere
+		if length == 1 || !c.HasPort(enipPort) || len(b) != enipHeader+length {
+			// nearly all zeros is not enough elsewhere
 			return dissect.No
 		}
 	case 0x65: // register session: version 1, options 0

@@ -29,7 +29,8 @@ func inspectFastCGI(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 		return dissect.NeedMore
 	}
 	const begin, params = 1, 4
-	if b[0] != 1 || b[1] != begin || be16(b[4:]) != beginBody || b[7] != 0 || be16(b[8:]) < 1 || be16(b[8:]) > 3 || b[10] > 1 || be32(b[11:]) != 0 || b[15] != 0 {
+	if b[0] != 1 || b[1] != begin || be16(b[4:]) != beginBody || b[7] != 0 || be16(b[8:]) < 1 || be16(b[8:]) > 3 ||
+		b[10] > 1 || be32(b[11:]) != 0 || b[15] != 0 {
 		return dissect.No
 	}
 	b = b[min(len(b), fastcgiHeader+beginBody+int(b[6])):]

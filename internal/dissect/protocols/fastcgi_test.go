@@ -6,7 +6,8 @@ import "testing"
 
 // Built from the FastCGI specification §3.4, §5.1.
 var (
-	fastcgiTalk = tcp(9000, CX("01 01 0001 0008 00 00 0001 00 0000000000"), C("\x01\x04\x00\x01\x00\x29\x00\x00\x0e\x03REQUEST_METHODGET\x09\x0bHTTP_HOSTexample.com"))
+	fastcgiTalk = tcp(9000, CX("01 01 0001 0008 00 00 0001 00 0000000000"),
+		C("\x01\x04\x00\x01\x00\x29\x00\x00\x0e\x03REQUEST_METHODGET\x09\x0bHTTP_HOSTexample.com"))
 )
 
 func TestFastCGI(t *testing.T) {

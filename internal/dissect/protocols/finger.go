@@ -21,7 +21,8 @@ var fingerProtocol = &dissect.Protocol{
 
 // fingerAnswers are of what servers write the texts that tell.
 var fingerAnswers = [][]byte{
-	[]byte("Login: "), []byte("Login name: "), []byte("Login    "), []byte("no such user"), []byte("No such user"), []byte("o one logged on"), []byte("No Plan."),
+	[]byte("Login: "), []byte("Login name: "), []byte("Login    "), []byte("no such user"), []byte("No such user"),
+	[]byte("o one logged on"), []byte("No Plan."),
 	[]byte("In real life: "), []byte("finger: "),
 }
 

@@ -15,7 +15,8 @@ var firebirdProtocol = &dissect.Protocol{
 	Inspect:   inspectFirebird,
 }
 
-// firebirdHeader: operation, that which follows, version of the connect packet, kind of machine, length of the database's name.
+// firebirdHeader: operation, that which follows, version of the connect packet, kind of machine, length of the
+// database's name.
 const firebirdHeader = 5 * 4
 
 func inspectFirebird(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -25,7 +26,8 @@ func inspectFirebird(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 		return dissect.NeedMore
 	}
 	next, version, size := be32(b[4:]), be32(b[8:]), be32(b[16:])
-	if be32(b) != connect || next != attach && next != create && next != 0 || version < 2 || version > 3 || be32(b[12:]) > machines || size > maxName {
+	if be32(b) != connect || next != attach && next != create && next != 0 || version < 2 || version > 3 ||
+		be32(b[12:]) > machines || size > maxName {
 		return dissect.No
 	}
 	end := firebirdHeader + (size+3)&^3

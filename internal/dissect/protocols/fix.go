@@ -64,8 +64,8 @@ func inspectFIX(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// fixField reads the value of a field that begins with tag and ends in SOH, of at most longest bytes. It is nil as long as
-// the end is not there; ok is false where b is something else.
+// fixField reads the value of a field that begins with tag and ends in SOH, of at most longest bytes. It is nil as long
+// as the end is not there; ok is false where b is something else.
 func fixField(b []byte, tag string, longest int) (value, rest []byte, ok bool) {
 	if !couldBe(b, tag) {
 		return nil, nil, false

@@ -10,7 +10,8 @@ var (
 )
 
 func TestFIX(t *testing.T) {
-	wantProtocol(t, fixLogon, "fix", `"version":"FIX.4.4"`, `"message_type":"A"`, `"sender":"CLIENT"`, `"target":"BROKER"`)
+	wantProtocol(t, fixLogon, "fix", `"version":"FIX.4.4"`, `"message_type":"A"`, `"sender":"CLIENT"`,
+		`"target":"BROKER"`)
 	wantNot(t, tcp(4000, C("8=FIX.4.4\x0135=A\x01")), "fix")
 	wantNot(t, tcp(4000, C("8=FIXED POINT")), "fix")
 	testTruncations(t, "fix", fixLogon, 13)

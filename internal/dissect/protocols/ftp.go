@@ -12,12 +12,13 @@ import (
 
 // ftp: the control connection (RFC 959; RFC 2428 for IPv6; RFC 4217 for TLS). It announces its data connections.
 var ftpProtocol = &dissect.Protocol{
-	Name:      "ftp",
-	Spec:      "RFC 959 §4, RFC 2428, RFC 4217",
-	Category:  "file-transfer",
-	Over:      dissect.TCP,
-	Ports:     []uint16{21, 990},
-	Start:     dissect.FirstBytes("220", "120", "421", "USER", "AUTH", "PASV", "EPSV", "PORT", "EPRT", "user", "TYPE", "CWD", "RETR", "STOR"),
+	Name:     "ftp",
+	Spec:     "RFC 959 §4, RFC 2428, RFC 4217",
+	Category: "file-transfer",
+	Over:     dissect.TCP,
+	Ports:    []uint16{21, 990},
+	Start: dissect.FirstBytes("220", "120", "421", "USER", "AUTH", "PASV", "EPSV", "PORT", "EPRT", "user", "TYPE",
+		"CWD", "RETR", "STOR"),
 	MinLength: 4,
 	Extra:     40, // data connections are announced all through the session
 	Inspect:   inspectFTP,
@@ -25,9 +26,11 @@ var ftpProtocol = &dissect.Protocol{
 
 var (
 	// ftpCommands are those with which a client can begin; none of them is SMTP's.
-	ftpCommands = []string{"USER", "FEAT", "SYST", "HOST", "CLNT", "OPTS", "PBSZ", "CWD", "PWD", "TYPE", "PASV", "EPSV", "PORT", "EPRT", "LIST", "RETR", "STOR", "NLST", "MLSD", "SIZE", "MDTM", "REST"}
+	ftpCommands = []string{"USER", "FEAT", "SYST", "HOST", "CLNT", "OPTS", "PBSZ", "CWD", "PWD", "TYPE", "PASV", "EPSV",
+		"PORT", "EPRT", "LIST", "RETR", "STOR", "NLST", "MLSD", "SIZE", "MDTM", "REST"}
 	// ftpOwnCommands are those of no other line protocol. POP3 has USER, LIST and RETR as well.
-	ftpOwnCommands = []string{"SYST", "CWD", "PWD", "PASV", "EPSV", "PORT", "EPRT", "STOR", "NLST", "MLSD", "MDTM", "PBSZ"}
+	ftpOwnCommands = []string{"SYST", "CWD", "PWD", "PASV", "EPSV", "PORT", "EPRT", "STOR", "NLST", "MLSD", "MDTM",
+		"PBSZ"}
 )
 
 func inspectFTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -54,21 +57,23 @@ func inspectFTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// ftpCertain decides by the first lines. A greeting that names FTP is certain; so is any reply together with a command of
-// FTP, and a command of FTP alone that nobody else has, with an answer.
+// ftpCertain decides by the first lines. A greeting that names FTP is certain; so is any reply together with a command
+// of FTP, and a command of FTP alone that nobody else has, with an answer.
 func ftpCertain(toServer, toClient []byte) dissect.Verdict {
 	command, more, commanded := cutLine(toServer)
 	reply, _, replied := cutLine(toClient)
 	if replied && replyCode(reply) == 0 || len(toClient) >= 4 && replyCode(toClient[:4]) == 0 {
 		return dissect.No
 	}
-	if commanded && !hasVerb(command, ftpCommands...) && !hasVerb(command, "AUTH TLS", "AUTH SSL", "NOOP", "QUIT", "HELP") {
+	if commanded && !hasVerb(command, ftpCommands...) && !hasVerb(command, "AUTH TLS", "AUTH SSL", "NOOP", "QUIT",
+		"HELP") {
 		return dissect.No
 	}
 	if replied && replyCode(reply) == 220 && containsFold(reply[:min(len(reply), 80)], "FTP") {
 		return dissect.Yes
 	}
-	if commanded && replied && (hasVerb(command, ftpCommands...) || hasVerb(command, "AUTH TLS", "AUTH SSL") && !containsFold(reply, "SMTP")) {
+	if commanded && replied && (hasVerb(command, ftpCommands...) || hasVerb(command, "AUTH TLS", "AUTH SSL") &&
+		!containsFold(reply, "SMTP")) {
 		return dissect.Yes
 	}
 	if commanded && hasVerb(command, ftpCommands...) && ftpOwn(more) {
@@ -177,8 +182,8 @@ func ftpHostPort(b []byte) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(v[:4])), uint16(v[4])<<8|uint16(v[5]))
 }
 
-// ftpExtended reads the |protocol|address|port| of EPRT and 229 (RFC 2428 §2, §3). An address left out is addr; one that is
-// there is that of the control connection, or the transfer goes elsewhere and is not looked for.
+// ftpExtended reads the |protocol|address|port| of EPRT and 229 (RFC 2428 §2, §3). An address left out is addr; one
+// that is there is that of the control connection, or the transfer goes elsewhere and is not looked for.
 func ftpExtended(b []byte, addr netip.Addr) netip.AddrPort {
 	if len(b) == 0 {
 		return netip.AddrPort{}

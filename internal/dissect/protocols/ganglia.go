@@ -36,7 +36,8 @@ func inspectGanglia(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	return moreIf(len(b) < peek)
 }
 
-// gangliaMetric checks what a message begins with: its kind, the host, the metric's name, and whether a host speaks for another.
+// gangliaMetric checks what a message begins with: its kind, the host, the metric's name, and whether a host speaks for
+// another.
 func gangliaMetric(b []byte, r *dissect.Result) dissect.Verdict {
 	const first, last = 128, 135
 	if len(b) < 4 || be32(b) < first || be32(b) > last {

@@ -6,7 +6,8 @@ import "testing"
 
 // Built by hand from gmond's document type and gm_protocol.x.
 var (
-	gangliaXML  = tcp(8649, S("<?xml version=\"1.0\" encoding=\"ISO-8859-1\" standalone=\"yes\"?>\n<!DOCTYPE GANGLIA_XML [\n"))
+	gangliaXML = tcp(8649, S("<?xml version=\"1.0\" encoding=\"ISO-8859-1\" standalone=\"yes\"?>\n<!DOCTYPE "+
+		"GANGLIA_XML [\n"))
 	gangliaLoad = udp(8649, CX("00000086 00000004 6e6f6465 00000008 6c6f61645f6f6e65 00000000 00000003 252e32 00"))
 )
 

@@ -8,7 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// gdbserver: GDB's remote serial protocol: packets between "$" and "#", with a checksum of two digits, and acknowledgements.
+// gdbserver: GDB's remote serial protocol: packets between "$" and "#", with a checksum of two digits, and
+// acknowledgements.
 var gdbserverProtocol = &dissect.Protocol{
 	Name:      "gdbserver",
 	Spec:      "Debugging with GDB, appendix E.1, E.4",
@@ -54,8 +55,8 @@ func inspectGDBServer(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	return moreIf(!c.Last || wait)
 }
 
-// cutGDBPacket cuts the packet at the start of b. whole is false where it isn't all there; body is nil where the sum of its bytes isn't
-// what stands behind it, or it is empty.
+// cutGDBPacket cuts the packet at the start of b. whole is false where it isn't all there; body is nil where the sum of
+// its bytes isn't what stands behind it, or it is empty.
 func cutGDBPacket(b []byte) (body, rest []byte, whole bool) {
 	if b[0] != '$' {
 		return nil, nil, false

@@ -18,8 +18,10 @@ func gdbPacket(body string) string {
 
 // Built by hand from appendix E: the first query, and registers read in the middle of a session.
 var (
-	gdbSupported = tcp(2159, C("+"+gdbPacket("qSupported:multiprocess+;swbreak+")), S("+"+gdbPacket("PacketSize=47ff;QPassSignals+")))
-	gdbMidflow   = tcp(1234, C(gdbPacket("g")), S("+"+gdbPacket("0000000000000000")), C("+"+gdbPacket("m7ffff000,4")), S("+"+gdbPacket("01020304")))
+	gdbSupported = tcp(2159, C("+"+gdbPacket("qSupported:multiprocess+;swbreak+")),
+		S("+"+gdbPacket("PacketSize=47ff;QPassSignals+")))
+	gdbMidflow = tcp(1234, C(gdbPacket("g")), S("+"+gdbPacket("0000000000000000")), C("+"+gdbPacket("m7ffff000,4")),
+		S("+"+gdbPacket("01020304")))
 )
 
 func TestGDBServer(t *testing.T) {

@@ -8,7 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// gelf: Graylog's extended log format: a JSON object of version 1.1, in a datagram, in parts with a header, or in TCP up to a zero byte.
+// gelf: Graylog's extended log format: a JSON object of version 1.1, in a datagram, in parts with a header, or in TCP
+// up to a zero byte.
 var gelfProtocol = &dissect.Protocol{
 	Name:      "gelf",
 	Spec:      "GELF payload specification 1.1; GELF via UDP: chunking",
@@ -57,7 +58,8 @@ func gelfChunks(c *dissect.Conversation) dissect.Verdict {
 		return dissect.No
 	}
 	for i := range c.Datagrams[:len(c.Datagrams)-1] {
-		if b := c.Datagrams[i].Payload; isChunk(b) && string(b[2:10]) == string(newest[2:10]) && b[11] == newest[11] && b[10] != newest[10] {
+		if b := c.Datagrams[i].Payload; isChunk(b) && string(b[2:10]) == string(newest[2:10]) && b[11] == newest[11] &&
+			b[10] != newest[10] {
 			return dissect.Yes
 		}
 	}

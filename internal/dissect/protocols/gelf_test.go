@@ -6,9 +6,10 @@ import "testing"
 
 // The payload is the specification's example, shortened; the parts are built by hand.
 var (
-	gelfMessage = udp(12201, C(`{"version": "1.1","host": "example.org","short_message": "A short message","level": 5}`))
-	gelfParts   = udp(12201, CX("1e0f 0102030405060708 00 02 1f8b"), CX("1e0f 0102030405060708 01 02 aabb"))
-	gelfStream  = tcp(12201, C(`{"version":"1.1","host":"example.org",`), C("\"short_message\":\"x\"}\x00"))
+	gelfMessage = udp(12201, C(
+		`{"version": "1.1","host": "example.org","short_message": "A short message","level": 5}`))
+	gelfParts  = udp(12201, CX("1e0f 0102030405060708 00 02 1f8b"), CX("1e0f 0102030405060708 01 02 aabb"))
+	gelfStream = tcp(12201, C(`{"version":"1.1","host":"example.org",`), C("\"short_message\":\"x\"}\x00"))
 )
 
 func TestGELF(t *testing.T) {

@@ -15,7 +15,8 @@ const kcpHandshake = 20
 
 // kcpHandshakes are the first and the last four bytes: connect, accept, disconnect.
 var kcpHandshakes = [...][2]string{
-	{"\x00\x00\x00\xff", "\xff\xff\xff\xff"}, {"\x00\x00\x01\x45", "\x14\x51\x45\x45"}, {"\x00\x00\x01\x94", "\x19\x41\x94\x94"},
+	{"\x00\x00\x00\xff", "\xff\xff\xff\xff"}, {"\x00\x00\x01\x45", "\x14\x51\x45\x45"},
+	{"\x00\x00\x01\x94", "\x19\x41\x94\x94"},
 }
 
 func inspectKCPHandshake(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

@@ -5,7 +5,8 @@ package protocols
 import "testing"
 
 // Built by hand from the specification's header.
-var genshinConnect = udp(22101, CX("000000ff 00000000 00000000 499602d2 ffffffff"), SX("00000145 00000007 00000008 499602d2 14514545"))
+var genshinConnect = udp(22101, CX("000000ff 00000000 00000000 499602d2 ffffffff"),
+	SX("00000145 00000007 00000008 499602d2 14514545"))
 
 func TestGenshinImpact(t *testing.T) {
 	if h := wantProtocol(t, genshinConnect, "genshin-impact"); h.Application != "genshin-impact" {

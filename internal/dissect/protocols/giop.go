@@ -28,8 +28,8 @@ var miopProtocol = &dissect.Protocol{
 }
 
 const (
-	// miopHeader: "MIOP", version 1.x in two halves, flags (the lowest says little endian), length, number, how many there are, length of
-	// the identifier, which follows.
+	// miopHeader: "MIOP", version 1.x in two halves, flags (the lowest says little endian), length, number, how many
+	// there are, length of the identifier, which follows.
 	miopHeader     = 4 + 1 + 1 + 2 + 4 + 4 + 4
 	miopIdentifier = 252 // at most
 )

@@ -56,7 +56,8 @@ func inspectGit(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 // gitIsReference says whether line advertises a reference: its object's name in hexadecimal, blank, name.
 func gitIsReference(line []byte) bool {
 	const name = 40
-	if len(line) < name+6 || line[name] != ' ' || !hasPrefix(line[name+1:], "HEAD") && !hasPrefix(line[name+1:], "refs/") {
+	if len(line) < name+6 || line[name] != ' ' || !hasPrefix(line[name+1:], "HEAD") &&
+		!hasPrefix(line[name+1:], "refs/") {
 		return false
 	}
 	for _, c := range line[:name] {

@@ -10,7 +10,8 @@ var (
 )
 
 func TestGit(t *testing.T) {
-	if h := wantProtocol(t, gitClone, "git", `"service":"git-upload-pack"`, `"path":"/project.git"`); h.Host != "myserver.com" {
+	if h := wantProtocol(t, gitClone, "git", `"service":"git-upload-pack"`,
+		`"path":"/project.git"`); h.Host != "myserver.com" {
 		t.Errorf("host %q", h.Host)
 	}
 	wantProtocol(t, tcp(9418, S("00327217a7c7e582c46cec22a130adf4b9d7d950fba0 HEAD\x00\n")), "git")

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// GLBP, Cisco's gateway load balancing: no specification is public; the form is that of Cisco's configuration guide and of
-// what routers send: version 1, group, the sender's address, then fields of type and length that fill the datagram.
+// GLBP, Cisco's gateway load balancing: no specification is public; the form is that of Cisco's configuration guide and
+// of what routers send: version 1, group, the sender's address, then fields of type and length that fill the datagram.
 var glbpProtocol = &dissect.Protocol{
 	Name: "glbp", Spec: "Cisco IOS configuration guide: GLBP", Category: "routing",
 	Over: dissect.UDP, Ports: []uint16{3222}, Inspect: inspectGLBP,
@@ -25,7 +25,8 @@ func inspectGLBP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 			r.Object("glbp").Int("group", int64(group))
 			return dissect.Yes
 		}
-		if len(fields) < minField || fields[0] == 0 || fields[0] > 4 || int(fields[1]) < minField || int(fields[1]) > len(fields) {
+		if len(fields) < minField || fields[0] == 0 || fields[0] > 4 || int(fields[1]) < minField ||
+			int(fields[1]) > len(fields) {
 			return dissect.No
 		}
 		fields = fields[fields[1]:]

@@ -10,7 +10,8 @@ import (
 )
 
 // A hello, built by hand: type 1, 28 bytes.
-var glbpHello = talk{Over: dissect.UDP, ClientPort: 3222, ServerPort: 3222, Says: []say{CX("01 00 0001 0000 02005e100001 01 1c" + strings.Repeat("00", 26))}}
+var glbpHello = talk{Over: dissect.UDP, ClientPort: 3222, ServerPort: 3222,
+	Says: []say{CX("01 00 0001 0000 02005e100001 01 1c" + strings.Repeat("00", 26))}}
 
 func TestGLBP(t *testing.T) {
 	wantProtocol(t, glbpHello, "glbp", `"group":1`)

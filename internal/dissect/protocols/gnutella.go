@@ -21,15 +21,16 @@ var gnutellaDatagramProtocol = &dissect.Protocol{
 	Inspect: inspectGnutellaDatagram,
 }
 
-// gnutellaGND is the length of the header of LimeWire's and GTK-Gnutella's semi-reliable datagrams: tag, flags, sequence, part,
-// count.
+// gnutellaGND is the length of the header of LimeWire's and GTK-Gnutella's semi-reliable datagrams: tag, flags,
+// sequence, part, count.
 const gnutellaGND = 8
 
 func inspectGnutella(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	for _, b := range [2][]byte{c.First(), c.Second()} {
 		line, rest, whole := cutLine(b)
 		switch {
-		case hasPrefix(b, "GNUTELLA CONNECT/0.") && whole, hasPrefix(b, "GNUTELLA/0.") && replyCode(argument(line)) != 0:
+		case hasPrefix(b, "GNUTELLA CONNECT/0.") && whole, hasPrefix(b, "GNUTELLA/0.") &&
+			replyCode(argument(line)) != 0:
 			describeGnutella(rest, r)
 			return dissect.Yes
 		case hasPrefix(b, "GIV ") && whole && isGnutellaGive(argument(line)):
@@ -69,14 +70,15 @@ func isGnutellaGive(b []byte) bool {
 	return true
 }
 
-// gnutellaPart checks a part of a message: the flags, of which a receiver ignores those of the high half that it doesn't know, sequence
-// number, part, and how many there are, 0 in an acknowledgment, which ends there. With flags that nobody knows there has to be a
-// Gnutella2 packet in it, or a second datagram of that kind.
+// gnutellaPart checks a part of a message: the flags, of which a receiver ignores those of the high half that it
+// doesn't know, sequence number, part, and how many there are, 0 in an acknowledgment, which ends there. With flags
+// that nobody knows there has to be a Gnutella2 packet in it, or a second datagram of that kind.
 func gnutellaPart(c *dissect.Conversation) dissect.Verdict {
 	const deflated, acknowledged, critical = 0x01, 0x02, 0x0f
 	isPart := func(d *dissect.Datagram) bool {
 		b := d.Payload
-		return len(b) >= gnutellaGND && hasPrefix(b, "GND") && b[3]&critical&^(deflated|acknowledged) == 0 && b[6] > 0 &&
+		return len(b) >= gnutellaGND && hasPrefix(b, "GND") && b[3]&critical&^(deflated|acknowledged) == 0 &&
+			b[6] > 0 &&
 			(b[7] == 0 && d.Length == gnutellaGND || b[6] <= b[7] && d.Length > gnutellaGND)
 	}
 	newest := c.Newest()
@@ -94,8 +96,8 @@ func gnutellaPart(c *dissect.Conversation) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// isGnutella2 checks the header of a Gnutella2 packet: a byte with the size of the length (2 bits), that of the name less one (3 bits),
-// and flags; the length; the name in letters and digits.
+// isGnutella2 checks the header of a Gnutella2 packet: a byte with the size of the length (2 bits), that of the name
+// less one (3 bits), and flags; the length; the name in letters and digits.
 func isGnutella2(b []byte) bool {
 	if len(b) == 0 || b[0] == 0 {
 		return false

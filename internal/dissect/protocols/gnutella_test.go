@@ -6,7 +6,8 @@ import "testing"
 
 // The handshake is RFC-Gnutella 0.6's example; the datagrams are built by hand.
 var (
-	gnutellaHello   = tcp(6346, C("GNUTELLA CONNECT/0.6\r\nUser-Agent: BearShare/1.0\r\nPong-Caching: 0.1\r\n\r\n"), S("GNUTELLA/0.6 200 OK\r\nUser-Agent: BearShare/1.0\r\n\r\n"))
+	gnutellaHello = tcp(6346, C("GNUTELLA CONNECT/0.6\r\nUser-Agent: BearShare/1.0\r\nPong-Caching: 0.1\r\n\r\n"),
+		S("GNUTELLA/0.6 200 OK\r\nUser-Agent: BearShare/1.0\r\n\r\n"))
 	gnutellaGive    = tcp(4000, C("GIV 36:809BC12168A1852CFF5D7A785833F600/Foo.txt\n\n"))
 	gnutellaPing    = udp(6346, CX("0102030405060708 ff 090a0b0c0d0e 00 00 01 00 00000000"))
 	gnutella2Part   = udp(4000, C("GND\x10\x01\x00\x01\x01\x54\x0bQKR\x50\x06RNA\xc0\x00\x02\x0a\xca\x18"))

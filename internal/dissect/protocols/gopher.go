@@ -49,7 +49,8 @@ func gopherHost(line []byte) (host []byte, ok bool) {
 			return nil, false
 		}
 	}
-	if len(words[0]) == 0 || !isGopherType(words[0][0]) || len(words[port]) == 0 || len(words[port]) > 5 || !isDigits(words[port]) {
+	if len(words[0]) == 0 || !isGopherType(words[0][0]) || len(words[port]) == 0 || len(words[port]) > 5 ||
+		!isDigits(words[port]) {
 		return nil, false
 	}
 	return words[where], true
@@ -57,5 +58,6 @@ func gopherHost(line []byte) (host []byte, ok bool) {
 
 // isGopherType says whether b is a type of §3.8, or one that is in use.
 func isGopherType(b byte) bool {
-	return b >= '0' && b <= '9' || b == '+' || b == 'T' || b == 'g' || b == 'I' || b == 'i' || b == 'h' || b == 's' || b == 'd' || b == 'p' || b == ';'
+	return b >= '0' && b <= '9' || b == '+' || b == 'T' || b == 'g' || b == 'I' || b == 'i' || b == 'h' || b == 's' ||
+		b == 'd' || b == 'p' || b == ';'
 }

@@ -6,7 +6,8 @@ import "testing"
 
 // The example of RFC 1436 §2, shortened, and a menu's line of text.
 var (
-	gopherMenu = tcp(70, C("\r\n"), S("0About internet Gopher\tStuff:About us\trawBits.micro.umn.edu\t70\r\n1Around University of Minnesota\tZ,5692,AUM\tunderdog.micro.umn.edu\t70\r\n.\r\n"))
+	gopherMenu = tcp(70, C("\r\n"), S("0About internet Gopher\tStuff:About us\trawBits.micro.umn.edu\t70\r\n1Around "+
+		"University of Minnesota\tZ,5692,AUM\tunderdog.micro.umn.edu\t70\r\n.\r\n"))
 	gopherText = tcp(70, C("/docs\r\n"), S("iWelcome\tfake\t(NULL)\t0\r\n"))
 )
 

@@ -4,8 +4,9 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// GTP: the control planes of versions 1 and 2, the signalling of the user plane, and charging (GTP'). Three ports tell the
-// three apart, since they share a header; that must be sound all the same. The user plane's data is decoded as a tunnel.
+// GTP: the control planes of versions 1 and 2, the signalling of the user plane, and charging (GTP'). Three ports tell
+// the three apart, since they share a header; that must be sound all the same. The user plane's data is decoded as a
+// tunnel.
 var gtpCProtocol = &dissect.Protocol{
 	Name: "gtp-c", Also: []string{"gtp-u", "gtp-prime"},
 	Spec: "3GPP TS 29.060 §6; TS 29.274 §5; TS 29.281 §5; TS 32.295 §6", Category: "network",
@@ -71,8 +72,8 @@ func isGTPv1(b []byte, length int, user bool) bool {
 	return false
 }
 
-// isGTPv2 checks a header of version 2 and walks its information elements: type, length, spare and instance. A message may be
-// followed by another ("piggybacked").
+// isGTPv2 checks a header of version 2 and walks its information elements: type, length, spare and instance. A message
+// may be followed by another ("piggybacked").
 func isGTPv2(b []byte, length int) bool {
 	const piggybacked, endpoint, header = 0x10, 0x08, 4
 	if len(b) < header || b[1] == 0 || b[0]&piggybacked == 0 && be16(b[2:]) != length-header {

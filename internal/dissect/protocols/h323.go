@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// h323: H.225.0 call signalling, Q.931 messages in TPKT over TCP with a user-user element, H.245 call control in TPKT, mostly on a
-// connection of its own, and RAS over UDP.
+// h323: H.225.0 call signalling, Q.931 messages in TPKT over TCP with a user-user element, H.245 call control in TPKT,
+// mostly on a connection of its own, and RAS over UDP.
 var h323Protocol = &dissect.Protocol{
 	Name:      "h323",
 	Spec:      "ITU-T H.225.0 §7.2, §7.3; Q.931 §4; H.245 §7.2, annex A; RFC 1006 §6",
@@ -41,7 +41,8 @@ const h323Identifier = "\x06\x00\x08\x91\x4a\x00"
 func inspectH323(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if c.Transport == dissect.UDP {
 		b := c.Datagrams[0].Payload
-		if i := bytes.Index(b[:min(len(b), h323Peek)], []byte(h323Identifier)); i < 3 || i+len(h323Identifier) >= len(b) {
+		if i := bytes.Index(b[:min(len(b), h323Peek)], []byte(h323Identifier)); i < 3 || i+len(h323Identifier) >= len(
+			b) {
 			return dissect.No
 		}
 		return dissect.Yes
@@ -67,8 +68,8 @@ func inspectH323(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// inspectQ931 reads the first message of a direction (Q.931 §4.1): discriminator, a call reference of 2 bytes, type, elements
-// that fill the TPKT packet exactly and of which one is H.225.0's.
+// inspectQ931 reads the first message of a direction (Q.931 §4.1): discriminator, a call reference of 2 bytes, type,
+// elements that fill the TPKT packet exactly and of which one is H.225.0's.
 func inspectQ931(b []byte, r *dissect.Result) dissect.Verdict {
 	const header = tpktHeader + 5
 	if !couldBe(b, "\x03\x00") {
@@ -123,13 +124,14 @@ const h245Identifier = "\x06\x00\x08\x81\x75\x00"
 // tpktEmpty is a TPKT packet with nothing in it.
 const tpktEmpty = "\x03\x00\x00\x04"
 
-// inspectH245 reads the requests with which both sides begin (annex A, in aligned PER): a terminal's capabilities, with a sequence
-// number and H.245's own identifier, or the determination of the master: the terminal's type and a number of one to three bytes, which
-// fill the packet.
+// inspectH245 reads the requests with which both sides begin (annex A, in aligned PER): a terminal's capabilities, with
+// a sequence number and H.245's own identifier, or the determination of the master: the terminal's type and a number of
+// one to three bytes, which fill the packet.
 func inspectH245(b []byte, r *dissect.Result) dissect.Verdict {
 	const extension, determination, capabilities, shortest, header = 0x80, 1, 2, tpktHeader + 5, tpktHeader + 3
 	if len(b) < shortest {
-		return moreIf(couldBe(b, "\x03\x00") && (len(b) <= tpktHeader || b[tpktHeader] == determination || b[tpktHeader] == capabilities))
+		return moreIf(couldBe(b, "\x03\x00") && (len(b) <= tpktHeader || b[tpktHeader] == determination ||
+			b[tpktHeader] == capabilities))
 	}
 	if !hasPrefix(b, "\x03\x00") || b[tpktHeader+1]&extension != 0 {
 		return dissect.No
@@ -160,8 +162,8 @@ func inspectH245(b []byte, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// cutQ931 cuts the first information element (Q.931 §4.5.1): one byte alone where its highest bit is set, a length of 2 bytes
-// for user-user, of 1 byte for all others.
+// cutQ931 cuts the first information element (Q.931 §4.5.1): one byte alone where its highest bit is set, a length of 2
+// bytes for user-user, of 1 byte for all others.
 func cutQ931(b []byte) (element byte, value, rest []byte, ok bool) {
 	if b[0]&0x80 != 0 {
 		return b[0], nil, b[1:], true
@@ -183,7 +185,8 @@ func cutQ931(b []byte) (element byte, value, rest []byte, ok bool) {
 	return b[0], b[header : header+n], b[header+n:], true
 }
 
-// q931Digits is the number of a party element, behind its type and, where that goes on, its presentation (§4.5.8, §4.5.10).
+// q931Digits is the number of a party element, behind its type and, where that goes on, its presentation (§4.5.8,
+// §4.5.10).
 func q931Digits(b []byte) []byte {
 	for len(b) > 0 && b[0]&0x80 == 0 {
 		b = b[1:]

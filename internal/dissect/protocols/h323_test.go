@@ -7,7 +7,8 @@ import "testing"
 // The messages are built by hand after Q.931 §3.1 and H.225.0 annex H: a set-up with display, both parties and the
 // user-user element, a gatekeeper request.
 var (
-	h323Setup = tcp(1720, CX("0300 0038 08 02 0001 05 04038890a5 2806416c69636500 6c06 00 81 31303031 7005 81 32303032 7e0010 05 200006 0008914a0004 000102030405"))
+	h323Setup = tcp(1720, CX("0300 0038 08 02 0001 05 04038890a5 2806416c69636500 6c06 00 81 31303031 7005 81 "+
+		"32303032 7e0010 05 200006 0008914a0004 000102030405"))
 	// H.245 annex A in aligned PER: the request with its answer, and a set of capabilities behind an empty packet.
 	h245Determination = tcp(1232, CX("0300 000b 0100 32 80 7513d1"), SX("0300 0006 2080"))
 	h245Capabilities  = tcp(1232, CX("0300 0004 0300 0018 02 70 01 06 0008817500 07 00 010203040506070809"))

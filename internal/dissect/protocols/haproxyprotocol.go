@@ -9,8 +9,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// haproxy-protocol: the PROXY protocol's header, which a proxy sends before what it forwards: version 1 in text, version 2
-// in binary.
+// haproxy-protocol: the PROXY protocol's header, which a proxy sends before what it forwards: version 1 in text,
+// version 2 in binary.
 var haproxyProtocol = &dissect.Protocol{
 	Name:      "haproxy-protocol",
 	Spec:      "HAProxy: The PROXY protocol, versions 1 & 2, §2",
@@ -55,8 +55,8 @@ func inspectHAProxy(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	return insideProxy(carried, c.ToClient(), r)
 }
 
-// haproxyBinary reads version 2: signature, version and command, family, length, addresses. With command LOCAL the family and what
-// follows are to be ignored (§2.2).
+// haproxyBinary reads version 2: signature, version and command, family, length, addresses. With command LOCAL the
+// family and what follows are to be ignored (§2.2).
 func haproxyBinary(b, toClient []byte, r *dissect.Result) dissect.Verdict {
 	const header = 16
 	if len(b) < header {
@@ -75,7 +75,8 @@ func haproxyBinary(b, toClient []byte, r *dissect.Result) dissect.Verdict {
 		return insideProxy(carried, toClient, r)
 	}
 	o := r.Object("haproxy_protocol")
-	size, addresses := [...]int{0, 4, 16, 0}[b[13]>>4], [...]int{0, 4 + 4 + 4, 16 + 16 + 4, 108 + 108}[b[13]>>4] // none, IPv4, IPv6, UNIX
+	// none, IPv4, IPv6, UNIX
+	size, addresses := [...]int{0, 4, 16, 0}[b[13]>>4], [...]int{0, 4 + 4 + 4, 16 + 16 + 4, 108 + 108}[b[13]>>4]
 	if size > 0 && len(b) >= header+2*size {
 		source, _ := netip.AddrFromSlice(b[header : header+size])
 		destination, _ := netip.AddrFromSlice(b[header+size : header+2*size])
@@ -88,8 +89,8 @@ func haproxyBinary(b, toClient []byte, r *dissect.Result) dissect.Verdict {
 	return insideProxy(carried, toClient, r)
 }
 
-// haproxyAuthority is the host that the client asked for (§2.2.2, PP2_TYPE_AUTHORITY), among fields of a type, a length of two bytes
-// and a value; nil if it is not there.
+// haproxyAuthority is the host that the client asked for (§2.2.2, PP2_TYPE_AUTHORITY), among fields of a type, a length
+// of two bytes and a value; nil if it is not there.
 func haproxyAuthority(b []byte) []byte {
 	const authority, header, maxFields = 0x02, 3, 64
 	for range maxFields {

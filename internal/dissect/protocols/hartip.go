@@ -36,7 +36,8 @@ func inspectHARTIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	const initiate, initiateLength = 0, hartHeader + 5
 	switch {
-	case id == initiate && kind <= 1 && length == initiateLength && length == len(b) && b[0] == 1 && b[hartHeader] <= 1 &&
+	case id == initiate && kind <= 1 && length == initiateLength && length == len(b) && b[0] == 1 &&
+		b[hartHeader] <= 1 &&
 		be32(b[hartHeader+1:]) > 0 && be32(b[hartHeader+1:]) <= hartLongest: // the master's kind and a timer
 	case !hartAnswered(c, b):
 		return dissect.NeedMore
@@ -50,6 +51,7 @@ func inspectHARTIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 // hartAnswered says whether the other side repeats the identifier and sequence number of b.
 func hartAnswered(c *dissect.Conversation, b []byte) bool {
 	answer := otherSide(c)
-	return len(answer) >= hartHeader && answer[0] == b[0] && answer[1]^b[1] == 1 && answer[2] == b[2] && string(answer[4:6]) == string(b[4:6]) &&
+	return len(answer) >= hartHeader && answer[0] == b[0] && answer[1]^b[1] == 1 && answer[2] == b[2] &&
+		string(answer[4:6]) == string(b[4:6]) &&
 		be16(answer[6:]) == len(answer) && be16(answer[4:]) != 0
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// hashicorp-raft: the consensus between servers of Consul, Nomad and Vault: a type, and a request in MessagePack. Consul's port is shared,
-// and its first byte says that Raft follows.
+// hashicorp-raft: the consensus between servers of Consul, Nomad and Vault: a type, and a request in MessagePack.
+// Consul's port is shared, and its first byte says that Raft follows.
 var hashicorpRaftProtocol = &dissect.Protocol{
 	Name:      "hashicorp-raft",
 	Spec:      "hashicorp/raft: network transport, commands as publicly described",
@@ -25,7 +25,8 @@ var hashicorpRaftProtocol = &dissect.Protocol{
 const hashicorpRaftPeek = 512
 
 // hashicorpRaftFields are the names, as MessagePack has them, of which a request has one besides "Term".
-var hashicorpRaftFields = []string{"\xacPrevLogEntry", "\xacLastLogIndex", "\xb1LeaderCommitIndex", "\xafProtocolVersion"}
+var hashicorpRaftFields = []string{"\xacPrevLogEntry", "\xacLastLogIndex", "\xb1LeaderCommitIndex",
+	"\xafProtocolVersion"}
 
 func inspectHashicorpRaft(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const consul, maxType = 1, 4

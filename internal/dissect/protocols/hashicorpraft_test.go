@@ -6,7 +6,8 @@ import "testing"
 
 // Built by hand: the fields of a request for a vote and of one to append entries, cut.
 var (
-	hashicorpRaftVote   = tcp(8300, C("\x01\x01\x84\xacLastLogIndex\x07\xabLastLogTerm\x02\xafProtocolVersion\x03\xa4Term\x03"))
+	hashicorpRaftVote = tcp(8300, C("\x01\x01\x84\xacLastLogIndex\x07\xabLastLogTerm\x02\xafProtocolVersion\x03\xa4"+
+		"Term\x03"))
 	hashicorpRaftAppend = tcp(4647, C("\x00\x83\xb1LeaderCommitIndex\x07\xacPrevLogEntry\x06\xa4Term\x03"))
 )
 

@@ -76,8 +76,8 @@ func hsrp2(b []byte, length int, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// hsrpFields walks fields that fill length bytes. known says that one has a known type and its length, group is the first group's
-// state.
+// hsrpFields walks fields that fill length bytes. known says that one has a known type and its length, group is the
+// first group's state.
 func hsrpFields(b []byte, length int) (ok, known bool, group []byte) {
 	for length > 0 {
 		if len(b) < 2 || length < 2+int(b[1]) || len(b) < 2+int(b[1]) {

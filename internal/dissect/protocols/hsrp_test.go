@@ -10,7 +10,8 @@ import (
 
 // The messages are built after RFC 2281 §5 and Cisco's description of version 2.
 var (
-	hsrpV1 = talk{Over: dissect.UDP, ClientPort: 1985, ServerPort: 1985, Says: []say{CX("00 00 10 03 0a 78 01 00 636973636f000000 c0000201")}}
+	hsrpV1 = talk{Over: dissect.UDP, ClientPort: 1985, ServerPort: 1985,
+		Says: []say{CX("00 00 10 03 0a 78 01 00 636973636f000000 c0000201")}}
 	hsrpV2 = talk{Over: dissect.UDP, ClientPort: 1985, ServerPort: 1985, Says: []say{CX(hsrpState)}}
 	hsrpV6 = talk{Over: dissect.UDP, ClientPort: 2029, ServerPort: 2029, Says: []say{CX("02 04 00000001"),
 		CX("01 28 02 00 06 06 0001 00005e005301 00000069 00000bb8 00002710 fe80000000000000000573fffea00001")}}

@@ -10,16 +10,17 @@ import (
 	"github.com/weirnet/weir/internal/wire/http"
 )
 
-// http: HTTP/1.x (RFC 9112) over TCP. What begins as HTTP and then speaks otherwise has its own slug: websocket (RFC 6455),
-// http-connect (RFC 9110 §9.3.6) and icecast. What HTTP merely carries is told in the field "carries".
+// http: HTTP/1.x (RFC 9112) over TCP. What begins as HTTP and then speaks otherwise has its own slug: websocket (RFC
+// 6455), http-connect (RFC 9110 §9.3.6) and icecast. What HTTP merely carries is told in the field "carries".
 var httpProtocol = &dissect.Protocol{
-	Name:      "http",
-	Also:      []string{"websocket", "http-connect", "icecast"},
-	Spec:      "RFC 9110, RFC 9112; RFC 6455 §4",
-	Category:  "web",
-	Over:      dissect.TCP,
-	Ports:     []uint16{80, 631, 8080, 8000, 8008, 3128, 8888},
-	Start:     dissect.ByteRange('A', 'Z').Or(dissect.BytesOf('\r', '\n')), // methods are tokens in capitals, and anybody may add one; empty lines before
+	Name:     "http",
+	Also:     []string{"websocket", "http-connect", "icecast"},
+	Spec:     "RFC 9110, RFC 9112; RFC 6455 §4",
+	Category: "web",
+	Over:     dissect.TCP,
+	Ports:    []uint16{80, 631, 8080, 8000, 8008, 3128, 8888},
+	// methods are tokens in capitals, and anybody may add one; empty lines before
+	Start:     dissect.ByteRange('A', 'Z').Or(dissect.BytesOf('\r', '\n')),
 	MinLength: 1,
 	Inspect:   inspectHTTP,
 }
@@ -27,8 +28,8 @@ var httpProtocol = &dissect.Protocol{
 const (
 	// httpMaxPath is how much of a request's path is told.
 	httpMaxPath = 256
-	// httpCertainTarget is how many bytes of a target, after "GET /" or the like, are taken for HTTP where the capture cut
-	// the line's end away: 5 fixed bytes, and as many more that are no controls and no blanks.
+	// httpCertainTarget is how many bytes of a target, after "GET /" or the like, are taken for HTTP where the capture
+	// cut the line's end away: 5 fixed bytes, and as many more that are no controls and no blanks.
 	httpCertainTarget = 64
 	// httpPeek is how much of a body is searched for what it is.
 	httpPeek = 256
@@ -47,7 +48,8 @@ func inspectHTTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	asked, answered := http.ParseRequest(request, &q), parseHTTPResponse(response, &a)
 	if asked != http.Valid && answered != http.Valid && len(request)+len(response) > 0 {
 		var q2, a2 http.Head // the capture may begin in mid-flow, and sides be swapped
-		if asked2, answered2 := http.ParseRequest(response, &q2), parseHTTPResponse(request, &a2); asked2 == http.Valid || answered2 == http.Valid {
+		if asked2, answered2 := http.ParseRequest(response, &q2),
+			parseHTTPResponse(request, &a2); asked2 == http.Valid || answered2 == http.Valid {
 			q, a, asked, answered = q2, a2, asked2, answered2
 			request, response = response, request
 		}
@@ -86,7 +88,8 @@ func parseHTTPResponse(b []byte, a *http.Head) http.State {
 
 // httpUnfinished decides while no start line is whole.
 func httpUnfinished(q *http.Head, asked, answered http.State, r *dissect.Result) dissect.Verdict {
-	if asked == http.Partial && len(q.Target) >= httpCertainTarget && q.Target[0] == '/' && bytes.IndexByte(q.Target, ' ') < 0 {
+	if asked == http.Partial && len(q.Target) >= httpCertainTarget && q.Target[0] == '/' &&
+		bytes.IndexByte(q.Target, ' ') < 0 {
 		switch string(q.Method) {
 		case "GET", "POST", "HEAD", "PUT":
 			r.Object("http").Text("method", q.Method)

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// http2: HTTP/2 with prior knowledge in the clear (RFC 9113 §3.3). The first request's names are read as far as they need
-// no dynamic table (RFC 7541).
+// http2: HTTP/2 with prior knowledge in the clear (RFC 9113 §3.3). The first request's names are read as far as they
+// need no dynamic table (RFC 7541).
 var http2Protocol = &dissect.Protocol{
 	Name:      "http2",
 	Spec:      "RFC 9113 §3.4, §4.1; RFC 7541 §6",
@@ -57,13 +57,15 @@ func inspectHTTP2(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 // http2Server decides by a server's first frame alone: SETTINGS on stream 0 (RFC 9113 §6.5), at least one, with the
 // parameters that are registered. That fixes over 64 bits.
 func http2Server(b []byte) dissect.Verdict {
-	// Bytes of a parameter, the highest number; other flags, the reserved bit and unknown parameters are to be ignored (§4.1, §6.5.2).
+	// Bytes of a parameter, the highest number; other flags, the reserved bit and unknown parameters are to be ignored
+	// (§4.1, §6.5.2).
 	const parameter, parameters, acknowledged, reserved = 6, 9, 0x01, 0x80000000
 	if len(b) < http2Header {
 		return dissect.NeedMore
 	}
 	size := be16(b[1:])
-	if b[0] != 0 || size%parameter != 0 || size > parameter*parameters || b[3] != http2Settings || b[4]&acknowledged != 0 || ube32(b[5:])&^reserved != 0 {
+	if b[0] != 0 || size%parameter != 0 || size > parameter*parameters || b[3] != http2Settings ||
+		b[4]&acknowledged != 0 || ube32(b[5:])&^reserved != 0 {
 		return dissect.No
 	}
 	if size == 0 || len(b) < http2Header+size {
@@ -81,7 +83,8 @@ func http2Server(b []byte) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// http2Request finds the first HEADERS frame and tells what it asks for. It is false as long as that frame is not there.
+// http2Request finds the first HEADERS frame and tells what it asks for. It is false as long as that frame is not
+// there.
 func http2Request(b []byte, o *dissect.Object, r *dissect.Result) bool {
 	for range http2MaxFrames {
 		if len(b) < http2Header {
@@ -164,8 +167,8 @@ func http2Fields(b []byte, o *dissect.Object, r *dissect.Result) {
 	}
 }
 
-// hpackField reads one field (RFC 7541 §6): the index of its name or, with a nil value, of the whole field in the static
-// table. Index 0 is for names that are spelt out. coded says that the value is Huffman coded.
+// hpackField reads one field (RFC 7541 §6): the index of its name or, with a nil value, of the whole field in the
+// static table. Index 0 is for names that are spelt out. coded says that the value is Huffman coded.
 func hpackField(b []byte) (index int, value []byte, coded bool, rest []byte, ok bool) {
 	if len(b) == 0 {
 		return 0, nil, false, nil, false

@@ -13,7 +13,8 @@ var (
 
 func TestHTTP2(t *testing.T) {
 	for _, k := range []talk{http2Coded, http2Plain} {
-		if h := wantProtocol(t, k, "http2", `"method":"GET"`, `"path":"/"`, `"host":"www.example.com"`); h.Host != "www.example.com" {
+		if h := wantProtocol(t, k, "http2", `"method":"GET"`, `"path":"/"`,
+			`"host":"www.example.com"`); h.Host != "www.example.com" {
 			t.Errorf("host %q", h.Host)
 		}
 		testTruncations(t, "http2", k, len(http2Preface))

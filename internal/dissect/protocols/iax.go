@@ -57,7 +57,8 @@ func inspectIAX(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 			certain = f.source == first.source && f.out == (first.out+1)&0xff && f.kind == iaxControl
 		} else {
 			// What answers names the call's number of whom it answers, and counts the frame as received.
-			certain = f.destination == first.source && f.in == (first.out+1)&0xff && (first.destination == 0 || f.source == first.destination)
+			certain = f.destination == first.source && f.in == (first.out+1)&0xff &&
+				(first.destination == 0 || f.source == first.destination)
 		}
 	}
 	if !certain {
@@ -75,7 +76,8 @@ func (f *iaxFrame) read(b []byte, length int) bool {
 	if len(b) < iaxHeader || b[0]&0x80 == 0 {
 		return false
 	}
-	*f = iaxFrame{source: be16(b) & 0x7fff, destination: be16(b[2:]) & 0x7fff, out: int(b[8]), in: int(b[9]), kind: b[10], class: b[11]}
+	*f = iaxFrame{source: be16(b) & 0x7fff, destination: be16(b[2:]) & 0x7fff, out: int(b[8]), in: int(b[9]),
+		kind: b[10], class: b[11]}
 	if f.source == 0 || f.kind == 0 || f.kind > iaxLastType {
 		return false
 	}

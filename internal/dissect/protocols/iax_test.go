@@ -4,7 +4,8 @@ package protocols
 
 import "testing"
 
-// The frames are built by hand after RFC 5456 §8.1.1: NEW with version, called number and user, ACCEPT, and a poke with its pong.
+// The frames are built by hand after RFC 5456 §8.1.1: NEW with version, called number and user, ACCEPT, and a poke with
+// its pong.
 var (
 	iaxNew = udp(4569, CX("8001 0000 00000003 00 00 06 01 0b020002 0103313030 0605616c696365"),
 		SX("8002 8001 00000005 00 01 06 07 090400000004"))

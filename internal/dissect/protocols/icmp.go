@@ -29,7 +29,8 @@ func inspectICMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// icmpID writes the identifier of a query, such as an echo (RFC 792, RFC 4443 §4.1): it tells apart what one host asks another.
+// icmpID writes the identifier of a query, such as an echo (RFC 792, RFC 4443 §4.1): it tells apart what one host asks
+// another.
 func icmpID(o *dissect.Object, proto uint8, b []byte) {
 	if request, _ := packet.ICMPQuery(proto, b[0]); request != 0 && len(b) >= 8 {
 		o.Int("id", int64(be16(b[4:])))

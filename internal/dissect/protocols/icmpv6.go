@@ -68,8 +68,8 @@ func icmpv6Message(t byte) string {
 	return ""
 }
 
-// icmpv6LinkAddress writes the source link-layer address of Neighbor Discovery's options: type 1, length 1 (of 8 bytes),
-// RFC 4861 §4.6.1. Options are at least 8 bytes each.
+// icmpv6LinkAddress writes the source link-layer address of Neighbor Discovery's options: type 1, length 1 (of 8
+// bytes), RFC 4861 §4.6.1. Options are at least 8 bytes each.
 func icmpv6LinkAddress(o *dissect.Object, b []byte) {
 	for len(b) >= 8 && b[1] > 0 {
 		if b[0] == 1 && b[1] == 1 {

@@ -7,7 +7,8 @@ import "testing"
 // Built by hand from §5: start of data transfer, and a general interrogation with its confirmation.
 var (
 	iec104Begin   = tcp(2404, CX("68 04 07000000"), SX("68 04 0b000000"))
-	iec104Command = tcp(4000, CX("68 0e 0000 0000 64 01 0600 0100 000000 14"), SX("68 0e 0000 0200 64 01 0700 0100 000000 14"))
+	iec104Command = tcp(4000, CX("68 0e 0000 0000 64 01 0600 0100 000000 14"),
+		SX("68 0e 0000 0200 64 01 0700 0100 000000 14"))
 )
 
 func TestIEC104(t *testing.T) {

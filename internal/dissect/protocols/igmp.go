@@ -15,7 +15,8 @@ var igmpProtocol = &dissect.Protocol{
 }
 
 func inspectIGMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
-	const query, reportV1, dvmrp, pimV1, reportV2, leave, trace, traceReply, reportV3 = 0x11, 0x12, 0x13, 0x14, 0x16, 0x17, 0x1e, 0x1f, 0x22
+	const query, reportV1, dvmrp, pimV1, reportV2, leave, trace, traceReply, reportV3 = 0x11, 0x12, 0x13, 0x14, 0x16,
+		0x17, 0x1e, 0x1f, 0x22
 	b := c.First()
 	if len(b) < 4 {
 		return dissect.No

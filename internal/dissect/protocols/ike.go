@@ -31,7 +31,8 @@ const (
 	ikePort    = 500
 	ikeNATPort = 4500
 	ikeOverTCP = "IKETCP"
-	// ikeHeader is the length of the header: two SPIs of 8 bytes, next payload, version, exchange, flags, message, length.
+	// ikeHeader is the length of the header: two SPIs of 8 bytes, next payload, version, exchange, flags, message,
+	// length.
 	ikeHeader = 28
 	// maxIKEPayloads bounds the payloads that are walked in one message: a proposal has few, of 4 bytes at least.
 	maxIKEPayloads = 64
@@ -39,8 +40,10 @@ const (
 
 // The exchanges (IANA "ISAKMP Exchange types" and "IKEv2 Exchange Types").
 var (
-	ikeExchanges1 = [...]string{1: "base", 2: "main", 3: "authentication-only", 4: "aggressive", 5: "informational", 6: "transaction", 32: "quick", 33: "new-group"}
-	ikeExchanges2 = [...]string{34: "ike-sa-init", 35: "ike-auth", 36: "create-child-sa", 37: "informational", 38: "session-resume", 43: "ike-intermediate", 44: "ike-followup-ke"}
+	ikeExchanges1 = [...]string{1: "base", 2: "main", 3: "authentication-only", 4: "aggressive", 5: "informational",
+		6: "transaction", 32: "quick", 33: "new-group"}
+	ikeExchanges2 = [...]string{34: "ike-sa-init", 35: "ike-auth", 36: "create-child-sa", 37: "informational",
+		38: "session-resume", 43: "ike-intermediate", 44: "ike-followup-ke"}
 )
 
 func inspectIKE(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -88,12 +91,15 @@ func ikeVersion1(b []byte, length int) (exchange string, vendor []byte, ok bool)
 	if b[19]&encrypted != 0 {
 		return exchange, nil, length%4 == 0 && !isZero(b[8:16]) // whole cipher blocks; both sides are known
 	}
-	vendor, ok = ikePayloads(b, length, vendorID, false, func(kind byte) bool { return kind <= lastPayload || kind >= 128 })
+	vendor, ok = ikePayloads(b, length, vendorID, false, func(kind byte) bool {
+		return kind <= lastPayload ||
+			kind >= 128
+	})
 	return exchange, vendor, ok
 }
 
-// ikeVersion2 checks a message of IKEv2: its payloads, up to the encrypted one. Reserved bits, and payloads of unknown types, are
-// for a receiver to ignore (RFC 7296 §3.1, §3.2, §2.5).
+// ikeVersion2 checks a message of IKEv2: its payloads, up to the encrypted one. Reserved bits, and payloads of unknown
+// types, are for a receiver to ignore (RFC 7296 §3.1, §3.2, §2.5).
 func ikeVersion2(b []byte, length int) (exchange string, vendor []byte, ok bool) {
 	const vendorID, firstPayload = 43, 33
 	if int(b[18]) >= len(ikeExchanges2) || ikeExchanges2[b[18]] == "" {
@@ -103,8 +109,9 @@ func ikeVersion2(b []byte, length int) (exchange string, vendor []byte, ok bool)
 	return ikeExchanges2[b[18]], vendor, ok
 }
 
-// ikePayloads walks the payloads: each has the type of the next, a reserved byte, and its length. They end where the message
-// does; what the capture cut off is not missed. It gives the first payload of the type wanted, a vendor identifier.
+// ikePayloads walks the payloads: each has the type of the next, a reserved byte, and its length. They end where the
+// message does; what the capture cut off is not missed. It gives the first payload of the type wanted, a vendor
+// identifier.
 func ikePayloads(b []byte, length int, wanted byte, version2 bool, known func(byte) bool) (found []byte, ok bool) {
 	const sealed, sealedFragment = 46, 53 // of version 2: the next payload is that of what is inside
 	kind, at := b[16], ikeHeader
@@ -133,8 +140,9 @@ func ikePayloads(b []byte, length int, wanted byte, version2 bool, known func(by
 	return found, false
 }
 
-// inspectESPInUDP looks for two packets of one direction that belong to one security association: whole words, the same SPI, which
-// is none of the reserved ones, the next sequence numbers, and behind them what differs, being encrypted (RFC 4303 §2).
+// inspectESPInUDP looks for two packets of one direction that belong to one security association: whole words, the same
+// SPI, which is none of the reserved ones, the next sequence numbers, and behind them what differs, being encrypted
+// (RFC 4303 §2).
 func inspectESPInUDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const header, tag, reserved, window = 8, 12, 255, 32
 	newest := c.Newest()
@@ -144,10 +152,12 @@ func inspectESPInUDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	}
 	for i := range c.Datagrams[:len(c.Datagrams)-1] {
 		d := &c.Datagrams[i]
-		if d.FromClient != newest.FromClient || len(d.Payload) < header+8 || d.Length%4 != 0 || be32(d.Payload) != be32(b) {
+		if d.FromClient != newest.FromClient || len(d.Payload) < header+8 || d.Length%4 != 0 ||
+			be32(d.Payload) != be32(b) {
 			continue
 		}
-		if step := be32(b[4:]) - be32(d.Payload[4:]); step > 0 && step <= window && !bytes.Equal(b[header+4:header+8], d.Payload[header+4:header+8]) {
+		if step := be32(b[4:]) - be32(d.Payload[4:]); step > 0 && step <= window && !bytes.Equal(b[header+4:header+8],
+			d.Payload[header+4:header+8]) {
 			r.SetProtocol("esp")
 			r.Object("esp").Hex("spi", b[:4])
 			return dissect.Yes

@@ -22,7 +22,8 @@ var imapProtocol = &dissect.Protocol{
 	Inspect:   inspectIMAP,
 }
 
-var imapCommands = []string{"CAPABILITY", "LOGIN", "AUTHENTICATE", "STARTTLS", "ID", "NOOP", "LOGOUT", "SELECT", "LIST", "LSUB", "EXAMINE", "STATUS", "UID", "FETCH", "IDLE", "NAMESPACE", "ENABLE", "COMPRESS", "APPEND", "CLOSE"}
+var imapCommands = []string{"CAPABILITY", "LOGIN", "AUTHENTICATE", "STARTTLS", "ID", "NOOP", "LOGOUT", "SELECT", "LIST",
+	"LSUB", "EXAMINE", "STATUS", "UID", "FETCH", "IDLE", "NAMESPACE", "ENABLE", "COMPRESS", "APPEND", "CLOSE"}
 
 func inspectIMAP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	toServer, toClient := c.ToServer(), c.ToClient()
@@ -31,7 +32,8 @@ func inspectIMAP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	greeting, _, greeted := cutLine(toClient)
 	if !couldBeLines(toClient) || !couldBeLines(toServer) ||
-		!couldBe(toClient, "* OK") && !couldBe(toClient, "* PREAUTH") && !couldBe(toClient, "* BYE") && !couldBe(toClient, "* CAPABILITY ") {
+		!couldBe(toClient, "* OK") && !couldBe(toClient, "* PREAUTH") && !couldBe(toClient, "* BYE") &&
+			!couldBe(toClient, "* CAPABILITY ") {
 		return dissect.No
 	}
 	command, _, commanded := cutLine(toServer)

@@ -6,8 +6,10 @@ import "testing"
 
 // Exchanges after the examples of RFC 9051 §8. The bytes after STARTTLS are the record header of a ClientHello.
 var (
-	imapLogin = tcp(143, S("* OK [CAPABILITY STARTTLS] Service Ready\r\n"), C("a001 login mrc secret\r\n"), S("a001 OK LOGIN completed\r\n"))
-	imapTLS   = tcp(143, S("* OK IMAP4rev2 Service Ready\r\n"), C("a002 STARTTLS\r\n"), S("a002 OK Begin TLS negotiation now\r\n"), CX("1603010005 0100000100"))
+	imapLogin = tcp(143, S("* OK [CAPABILITY STARTTLS] Service Ready\r\n"), C("a001 login mrc secret\r\n"),
+		S("a001 OK LOGIN completed\r\n"))
+	imapTLS = tcp(143, S("* OK IMAP4rev2 Service Ready\r\n"), C("a002 STARTTLS\r\n"),
+		S("a002 OK Begin TLS negotiation now\r\n"), CX("1603010005 0100000100"))
 )
 
 func TestIMAP(t *testing.T) {

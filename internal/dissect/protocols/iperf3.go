@@ -44,16 +44,18 @@ func inspectIperf(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
 // iperfHello is the length of what opens a UDP stream.
 const iperfHello = 4
 
-// iperfHellos are the pairs with which the ends of a stream greet each other, in network order: 0x36373839 and 0x39383736 since version
-// 3.11, each in the byte order of its host, before that 123456789 and 987654321.
-var iperfHellos = [...][2]uint32{{0x39383736, 0x36373839}, {0x36373839, 0x39383736}, {0x15cd5b07, 0xb168de3a}, {0x075bcd15, 0x3ade68b1}}
+// iperfHellos are the pairs with which the ends of a stream greet each other, in network order: 0x36373839 and
+// 0x39383736 since version 3.11, each in the byte order of its host, before that 123456789 and 987654321.
+var iperfHellos = [...][2]uint32{{0x39383736, 0x36373839}, {0x36373839, 0x39383736}, {0x15cd5b07, 0xb168de3a},
+	{0x075bcd15, 0x3ade68b1}}
 
 // inspectIperfStream wants both numbers, or two datagrams of one side that follow one another.
 func inspectIperfStream(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
 	newest := c.Newest()
 	for i := range c.Datagrams[:len(c.Datagrams)-1] {
 		d := &c.Datagrams[i]
-		if d.FromClient != newest.FromClient && isIperfHello(d, newest) || d.FromClient == newest.FromClient && isIperfNext(d, newest) {
+		if d.FromClient != newest.FromClient && isIperfHello(d, newest) || d.FromClient == newest.FromClient &&
+			isIperfNext(d, newest) {
 			return dissect.Yes
 		}
 	}
@@ -67,20 +69,24 @@ func inspectIperfStream(c *dissect.Conversation, _ *dissect.Result) dissect.Verd
 }
 
 func isIperfHello(first, second *dissect.Datagram) bool {
-	if first.Length != iperfHello || second.Length != iperfHello || len(first.Payload) < iperfHello || len(second.Payload) < iperfHello {
+	if first.Length != iperfHello || second.Length != iperfHello || len(first.Payload) < iperfHello ||
+		len(second.Payload) < iperfHello {
 		return false
 	}
 	return slices.Contains(iperfHellos[:], [2]uint32{ube32(first.Payload), ube32(second.Payload)})
 }
 
 func hasIperfHello(d *dissect.Datagram) bool {
-	return len(d.Payload) >= iperfHello && slices.ContainsFunc(iperfHellos[:], func(pair [2]uint32) bool { return pair[0] == ube32(d.Payload) || pair[1] == ube32(d.Payload) })
+	return len(d.Payload) >= iperfHello && slices.ContainsFunc(iperfHellos[:], func(pair [2]uint32) bool {
+		return pair[0] == ube32(d.Payload) || pair[1] == ube32(d.Payload)
+	})
 }
 
 // isIperfData checks seconds, microseconds, and a number of the datagram.
 func isIperfData(d *dissect.Datagram) bool {
 	const header, million = 12, 1_000_000
-	return len(d.Payload) >= header && be32(d.Payload[4:]) < million && ube32(d.Payload) != 0 && ube32(d.Payload[8:]) != 0
+	return len(d.Payload) >= header && be32(d.Payload[4:]) < million && ube32(d.Payload) != 0 &&
+		ube32(d.Payload[8:]) != 0
 }
 
 // isIperfNext says whether datagram b follows a: as long, the next number, and at most a second later.

@@ -14,8 +14,10 @@ func TestIperf(t *testing.T) {
 	wantNoAllocations(t, "iperf3", iperfCookieTalk)
 }
 
-// Built from what iperf3 3.12 sends, and by hand from the numbers of older versions: openings, answers, data of both counters' sizes.
-var iperfStream = udp(5201, CX("39383736"), SX("36373839"), CX("0000a1b2 000f0000 00000001 0000"), CX("0000a1b2 000f0100 00000002 0000"))
+// Built from what iperf3 3.12 sends, and by hand from the numbers of older versions: openings, answers, data of both
+// counters' sizes.
+var iperfStream = udp(5201, CX("39383736"), SX("36373839"), CX("0000a1b2 000f0000 00000001 0000"),
+	CX("0000a1b2 000f0100 00000002 0000"))
 
 func TestIperfStream(t *testing.T) {
 	wantProtocol(t, iperfStream, "iperf3")

@@ -68,7 +68,8 @@ func (s *ircSession) readClient(b []byte) bool {
 			s.registered = bytes.Count(line, []byte{' '}) >= 4
 		case hasVerb(line, "PRIVMSG") && bytes.Contains(line, []byte(" :")), hasPrefixFold(line, "JOIN #"):
 			s.spoke = true
-		case first && !hasVerb(line, "PASS", "CAP LS", "CAP REQ", "PONG", "PING", "JOIN", "MODE", "WHO", "AUTHENTICATE"):
+		case first && !hasVerb(line, "PASS", "CAP LS", "CAP REQ", "PONG", "PING", "JOIN", "MODE", "WHO",
+			"AUTHENTICATE"):
 			return false
 		}
 		first = false

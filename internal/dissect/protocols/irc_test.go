@@ -6,7 +6,8 @@ import "testing"
 
 // After RFC 2812's examples.
 var (
-	ircLogin  = tcp(6667, C("NICK Wiz\r\nUSER guest 0 * :Ronnie Reagan\r\n"), S(":tolsun.oulu.fi 001 Wiz :Welcome to the Internet Relay Network\r\n"))
+	ircLogin = tcp(6667, C("NICK Wiz\r\nUSER guest 0 * :Ronnie Reagan\r\n"),
+		S(":tolsun.oulu.fi 001 Wiz :Welcome to the Internet Relay Network\r\n"))
 	ircNotice = tcp(6697, S("NOTICE AUTH :*** Looking up your hostname\r\n"), C("CAP LS 302\r\nNICK Wiz\r\n"))
 )
 

@@ -30,7 +30,8 @@ func inspectISCSI(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if isISCSIMidflow(c.ToServer(), c.ToClient()) || isISCSIMidflow(c.ToClient(), c.ToServer()) {
 		return dissect.Yes
 	}
-	if c.Midstream && couldBeISCSI(c.ToServer()) && couldBeISCSI(c.ToClient()) && min(len(c.ToServer()), len(c.ToClient())) < iscsiHeader {
+	if c.Midstream && couldBeISCSI(c.ToServer()) && couldBeISCSI(c.ToClient()) &&
+		min(len(c.ToServer()), len(c.ToClient())) < iscsiHeader {
 		return dissect.NeedMore
 	}
 	request, asked := iscsiText(c.ToServer(), iscsiLogin)
@@ -47,7 +48,8 @@ func inspectISCSI(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// The messages of a session that began before: a command or a ping, and what answers it (§11.3, §11.4, §11.7, §11.18, §11.19).
+// The messages of a session that began before: a command or a ping, and what answers it (§11.3, §11.4, §11.7, §11.18,
+// §11.19).
 const (
 	iscsiNopOut  = 0x00
 	iscsiCommand = 0x01
@@ -56,8 +58,8 @@ const (
 	iscsiDataIn  = 0x25
 )
 
-// isISCSIMidflow wants the task's tag of the request in the reply, and the number of the next command that is expected, at most a
-// window behind the request's. The bit for immediate delivery may be set.
+// isISCSIMidflow wants the task's tag of the request in the reply, and the number of the next command that is expected,
+// at most a window behind the request's. The bit for immediate delivery may be set.
 func isISCSIMidflow(request, reply []byte) bool {
 	const immediate, tag, command, expected, window = 0x40, 16, 24, 28, 4096
 	if len(request) < iscsiHeader || len(reply) < iscsiHeader {
@@ -69,7 +71,8 @@ func isISCSIMidflow(request, reply []byte) bool {
 		return false
 	}
 	next := ube32(reply[expected:]) - ube32(request[command:])
-	return string(request[tag:tag+4]) == string(reply[tag:tag+4]) && ube32(request[tag:]) != 0xffffffff && ube32(request[command:]) != 0 && next <= window
+	return string(request[tag:tag+4]) == string(reply[tag:tag+4]) && ube32(request[tag:]) != 0xffffffff &&
+		ube32(request[command:]) != 0 && next <= window
 }
 
 // couldBeISCSI says whether b is or can become a command, a ping, or the answer to one.
@@ -84,8 +87,8 @@ func couldBeISCSI(b []byte) bool {
 	return false
 }
 
-// iscsiText gives the texts of a login message at the start of b; nil when they are not all there, and ok false when it is
-// something else.
+// iscsiText gives the texts of a login message at the start of b; nil when they are not all there, and ok false when it
+// is something else.
 func iscsiText(b []byte, opcode byte) (text []byte, ok bool) {
 	if len(b) < iscsiHeader {
 		return nil, len(b) == 0 || b[0]&^0x40 == opcode&^0x40

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// json-rpc: JSON-RPC 2.0 and 1.0 on TCP itself: bare objects, in lines, behind their length in decimal, or behind the header of the
-// Language Server Protocol. Asked after those protocols that use it with methods of their own.
+// json-rpc: JSON-RPC 2.0 and 1.0 on TCP itself: bare objects, in lines, behind their length in decimal, or behind the
+// header of the Language Server Protocol. Asked after those protocols that use it with methods of their own.
 var jsonRPCProtocol = &dissect.Protocol{
 	Name:      "json-rpc",
 	Spec:      "JSON-RPC 2.0 §4, §5; JSON-RPC 1.0 §1.1, §1.2; Language Server Protocol: Base Protocol",
@@ -48,8 +48,8 @@ func jsonrpcWhole(b []byte) bool {
 	return len(b) == 0 || len(b) >= jsonrpcPeek || b[len(b)-1] == '}' || b[len(b)-1] == ']'
 }
 
-// jsonrpcObject gives the object or list at the start of b, behind its length if there is one; empty as long as it has not
-// come. ok is false where b is something else.
+// jsonrpcObject gives the object or list at the start of b, behind its length if there is one; empty as long as it has
+// not come. ok is false where b is something else.
 func jsonrpcObject(b []byte) (object []byte, ok bool) {
 	b = b[:min(len(b), jsonrpcPeek)]
 	for range 4 { // two header lines, an empty one, the object
@@ -57,7 +57,8 @@ func jsonrpcObject(b []byte) (object []byte, ok bool) {
 			return b, true
 		}
 		line, rest, whole := cutLine(b)
-		if !isDigits(line) && len(line) > 0 && !couldBe(line, "Content-Length: ") && !hasPrefix(line, "Content-Type: ") {
+		if !isDigits(line) && len(line) > 0 && !couldBe(line, "Content-Length: ") &&
+			!hasPrefix(line, "Content-Type: ") {
 			return nil, false
 		}
 		if !whole {
@@ -68,13 +69,14 @@ func jsonrpcObject(b []byte) (object []byte, ok bool) {
 	return nil, false
 }
 
-// jsonrpc1 says whether the objects are a request of version 1.0 and its answer, in either order: each has just three members, which
-// may not be missing.
+// jsonrpc1 says whether the objects are a request of version 1.0 and its answer, in either order: each has just three
+// members, which may not be missing.
 func jsonrpc1(a, b []byte) bool {
 	if stratumMember(b, `"method"`) != nil {
 		a, b = b, a
 	}
-	return stratumMember(a, `"method"`) != nil && stratumMember(a, `"params"`) != nil && stratumMember(a, `"id"`) != nil &&
+	return stratumMember(a, `"method"`) != nil && stratumMember(a, `"params"`) != nil &&
+		stratumMember(a, `"id"`) != nil &&
 		stratumMember(b, `"result"`) != nil && stratumMember(b, `"error"`) != nil && stratumMember(b, `"id"`) != nil
 }
 

@@ -6,9 +6,11 @@ import "testing"
 
 // The examples of JSON-RPC 2.0 §7 and of 1.0, and the base protocol of the Language Server Protocol.
 var (
-	jsonrpcTalk   = tcp(4444, C(`{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}`), S(`{"jsonrpc": "2.0", "result": 19, "id": 1}`))
-	jsonrpcLSP    = tcp(4444, C("Content-Length: 40\r\n\r\n{\"jsonrpc\":\"2.0\",\"method\":\"a\"}"))
-	jsonrpcOld    = tcp(4444, C(`{ "method": "echo", "params": ["Hello JSON-RPC"], "id": 1}`), S(`{ "result": "Hello JSON-RPC", "error": null, "id": 1}`))
+	jsonrpcTalk = tcp(4444, C(`{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}`),
+		S(`{"jsonrpc": "2.0", "result": 19, "id": 1}`))
+	jsonrpcLSP = tcp(4444, C("Content-Length: 40\r\n\r\n{\"jsonrpc\":\"2.0\",\"method\":\"a\"}"))
+	jsonrpcOld = tcp(4444, C(`{ "method": "echo", "params": ["Hello JSON-RPC"], "id": 1}`),
+		S(`{ "result": "Hello JSON-RPC", "error": null, "id": 1}`))
 	jsonrpcLength = tcp(4444, C("31\n{\"jsonrpc\":\"2.0\",\"method\":\"a\"}"))
 )
 

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// kafka: requests with their size, API key and version, correlation and client identifier, and the response that repeats the
-// correlation identifier.
+// kafka: requests with their size, API key and version, correlation and client identifier, and the response that
+// repeats the correlation identifier.
 var kafkaProtocol = &dissect.Protocol{
 	Name:      "kafka",
 	Spec:      "Apache Kafka protocol guide, \"Protocol Primitive Types\", \"Request Header\"",
@@ -37,7 +37,8 @@ func inspectKafka(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if !ok {
 		return moreIf(len(request) < kafkaHeader && len(response) < kafkaHeader)
 	}
-	answered := len(response) >= 8 && be32(response) >= 4 && be32(response) <= kafkaMaxRequest && string(response[4:8]) == string(request[8:12])
+	answered := len(response) >= 8 && be32(response) >= 4 && be32(response) <= kafkaMaxRequest &&
+		string(response[4:8]) == string(request[8:12])
 	if len(response) >= 8 && !answered {
 		return dissect.No
 	}
@@ -83,7 +84,8 @@ func kafkaRequest(b []byte) (client []byte, ok bool) {
 	if length == 0xffff {
 		return nil, true
 	}
-	if length > kafkaMaxClient || length > size-(kafkaHeader-4) || len(b) < kafkaHeader+length || !isPrintable(b[kafkaHeader:kafkaHeader+length]) {
+	if length > kafkaMaxClient || length > size-(kafkaHeader-4) || len(b) < kafkaHeader+length ||
+		!isPrintable(b[kafkaHeader:kafkaHeader+length]) {
 		return nil, false
 	}
 	return b[kafkaHeader : kafkaHeader+length], true

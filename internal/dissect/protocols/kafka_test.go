@@ -13,7 +13,8 @@ var (
 )
 
 func TestKafka(t *testing.T) {
-	wantProtocol(t, kafkaAsk, "kafka", `"client_id":"shop"`, `"api_key":18`, `"client_software":"librdkafk"`, `"client_version":"2.3.0"`)
+	wantProtocol(t, kafkaAsk, "kafka", `"client_id":"shop"`, `"api_key":18`, `"client_software":"librdkafk"`,
+		`"client_version":"2.3.0"`)
 	wantProtocol(t, kafkaNoName, "kafka")
 	wantNot(t, tcp(9092, kafkaNoName.Says[0], SX("00000008 00000008 00000000")), "kafka")
 	wantNot(t, tcp(9092, CX("0000000e 0103 0000 00000007 ffff 00000000"), SX("00000008 00000007 00000000")), "kafka")

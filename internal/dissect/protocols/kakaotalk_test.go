@@ -22,7 +22,8 @@ func TestKakaoTalk(t *testing.T) {
 		wantNoAllocations(t, "kakaotalk", k)
 	}
 	wantNot(t, tcp(5223, CX("00010000 0e000001 02000000"+strings.Repeat("a7", 256))), "kakaotalk")
-	wantNot(t, tcp(443, C("\x01\x00\x00\x00\x00\x00GETCONF\x00\x00\x00\x00\x00\x05\x00\x00\x00\x06\x00\x00\x00\x00")), "kakaotalk")
+	wantNot(t, tcp(443, C("\x01\x00\x00\x00\x00\x00GETCONF\x00\x00\x00\x00\x00\x05\x00\x00\x00\x06\x00\x00\x00\x00")),
+		"kakaotalk")
 }
 
 func FuzzKakaoTalk(f *testing.F) { fuzzTalks(f, "kakaotalk", kakaoKey, kakaoLOCO) }

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// KCP, the reliable transport of games and tunnels, without encryption and error correction around it; and the handshake that
-// Genshin Impact and its sisters put before theirs.
+// KCP, the reliable transport of games and tunnels, without encryption and error correction around it; and the
+// handshake that Genshin Impact and its sisters put before theirs.
 var kcpProtocol = &dissect.Protocol{
 	Name: "kcp", Spec: "KCP: protocol specification", Category: "network",
 	Over: dissect.UDP, Start: dissect.ByteRange(0, 255), MinLength: kcpHeader,
@@ -40,8 +40,8 @@ func inspectKCP(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// isKCPPush says whether what begins b carries data, as one of the first 2^24 segments: its length fits in 32 bits then, and
-// the upper bytes of both numbers are zero.
+// isKCPPush says whether what begins b carries data, as one of the first 2^24 segments: its length fits in 32 bits
+// then, and the upper bytes of both numbers are zero.
 func isKCPPush(b []byte) bool { return b[4] == 81 && le32(b[20:]) > 0 && b[15] == 0 && b[19] == 0 }
 
 // isKCP checks that segments of one conversation fill the datagram, of which only pushes (command 81) carry data.
@@ -53,7 +53,8 @@ func isKCP(d *dissect.Datagram) bool {
 	}
 	conversation := b[:4]
 	for n := 0; n < maxKCPSegments && len(b) > 0; n++ {
-		if len(b) < kcpHeader || !bytes.Equal(b[:4], conversation) || b[4] < push || b[4] > lastCommand || le16(b[6:]) == 0 {
+		if len(b) < kcpHeader || !bytes.Equal(b[:4], conversation) || b[4] < push || b[4] > lastCommand ||
+			le16(b[6:]) == 0 {
 			return false
 		}
 		length := le32(b[20:])

@@ -10,12 +10,13 @@ import (
 // Kerberos 5 (RFC 4120 §5), over UDP, and over TCP behind four bytes of length (§7.2.2); the password change protocol
 // (RFC 3244) as well.
 var kerberosProtocol = &dissect.Protocol{
-	Name:      "kerberos",
-	Spec:      "RFC 4120 §5, §7.2; RFC 3244 §2",
-	Category:  "authentication",
-	Over:      dissect.TCP | dissect.UDP,
-	Ports:     []uint16{88, 464},
-	Start:     dissect.BytesOf(0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x7e).Or(dissect.BytesOf(0)), // over TCP the length comes first
+	Name:     "kerberos",
+	Spec:     "RFC 4120 §5, §7.2; RFC 3244 §2",
+	Category: "authentication",
+	Over:     dissect.TCP | dissect.UDP,
+	Ports:    []uint16{88, 464},
+	// over TCP the length comes first
+	Start:     dissect.BytesOf(0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x7e).Or(dissect.BytesOf(0)),
 	MinLength: 16,
 	Heuristic: true,
 	Inspect:   inspectKerberos,
@@ -39,7 +40,8 @@ func inspectKerberosSide(c *dissect.Conversation, b []byte, r *dissect.Result) d
 		}
 		b = b[4:]
 	}
-	if c.HasPort(464) && len(b) > passwordHeader && (be16(b[2:]) == 1 || be16(b[2:]) == 0xff80) && be16(b[4:]) < be16(b) {
+	if c.HasPort(464) && len(b) > passwordHeader && (be16(b[2:]) == 1 || be16(b[2:]) == 0xff80) &&
+		be16(b[4:]) < be16(b) {
 		return kerberosPassword(c, b, r)
 	}
 	kind, fields, whole, ok := kerberosMessage(b)
@@ -62,15 +64,17 @@ func inspectKerberosSide(c *dissect.Conversation, b []byte, r *dissect.Result) d
 // begins as such.
 func kerberosPassword(c *dissect.Conversation, b []byte, r *dissect.Result) dissect.Verdict {
 	length := be16(b)
-	if c.Transport == dissect.UDP && length != c.Datagrams[0].Length || be16(b[4:]) == 0 || b[6]&^1 != 0x6e && b[6] != 0x7e {
+	if c.Transport == dissect.UDP && length != c.Datagrams[0].Length || be16(b[4:]) == 0 || b[6]&^1 != 0x6e &&
+		b[6] != 0x7e {
 		return dissect.No
 	}
 	r.Object("kerberos").String("message", "password-change")
 	return dissect.Yes
 }
 
-// kerberosMessage reads an application tag with a sequence in it, of which the first two elements are the version, 5, and
-// the type, which is the tag's number (RFC 4120 §5.10). A request to the KDC has them as elements 1 and 2, all else as 0 and 1.
+// kerberosMessage reads an application tag with a sequence in it, of which the first two elements are the version, 5,
+// and the type, which is the tag's number (RFC 4120 §5.10). A request to the KDC has them as elements 1 and 2, all else
+// as 0 and 1.
 func kerberosMessage(b []byte) (kind string, fields []byte, whole, ok bool) {
 	if len(b) == 0 {
 		return "", nil, false, false

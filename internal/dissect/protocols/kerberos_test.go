@@ -31,15 +31,19 @@ func kerberosName(parts ...string) string {
 
 var (
 	kerberosASReq = tlv(0x6a, tlv(0x30, tlv(0xa1, kerberosInt(5)), tlv(0xa2, kerberosInt(10)), tlv(0xa4, tlv(0x30,
-		tlv(0xa0, "\x03\x05\x00\x40\x00\x00\x00"), tlv(0xa1, kerberosName("ann")), tlv(0xa2, tlv(0x1b, "EX.ORG")), tlv(0xa3, kerberosName("krbtgt", "EX.ORG"))))))
-	kerberosError = tlv(0x7e, tlv(0x30, tlv(0xa0, kerberosInt(5)), tlv(0xa1, kerberosInt(30)), tlv(0xa4, tlv(0x18, "20260101000000Z")),
-		tlv(0xa5, kerberosInt(1)), tlv(0xa6, kerberosInt(25)), tlv(0xa9, tlv(0x1b, "EX.ORG")), tlv(0xaa, kerberosName("krbtgt", "EX.ORG"))))
+		tlv(0xa0, "\x03\x05\x00\x40\x00\x00\x00"), tlv(0xa1, kerberosName("ann")), tlv(0xa2, tlv(0x1b, "EX.ORG")),
+		tlv(0xa3, kerberosName("krbtgt", "EX.ORG"))))))
+	kerberosError = tlv(0x7e, tlv(0x30, tlv(0xa0, kerberosInt(5)), tlv(0xa1, kerberosInt(30)),
+		tlv(0xa4, tlv(0x18, "20260101000000Z")),
+		tlv(0xa5, kerberosInt(1)), tlv(0xa6, kerberosInt(25)), tlv(0xa9, tlv(0x1b, "EX.ORG")),
+		tlv(0xaa, kerberosName("krbtgt", "EX.ORG"))))
 	kerberosUDP = udp(88, C(kerberosASReq), S(kerberosError))
 	kerberosTCP = tcp(88, C(string(binary.BigEndian.AppendUint32(nil, uint32(len(kerberosASReq))))+kerberosASReq))
 )
 
 func TestKerberos(t *testing.T) {
-	wantProtocol(t, kerberosUDP, "kerberos", `"message":"as-req"`, `"realm":"EX.ORG"`, `"client":"ann"`, `"server":"krbtgt/EX.ORG"`)
+	wantProtocol(t, kerberosUDP, "kerberos", `"message":"as-req"`, `"realm":"EX.ORG"`, `"client":"ann"`,
+		`"server":"krbtgt/EX.ORG"`)
 	wantProtocol(t, kerberosTCP, "kerberos", `"realm":"EX.ORG"`)
 	wantProtocol(t, udp(4000, S(kerberosError)), "kerberos", `"error_code":25`, `"server":"krbtgt/EX.ORG"`)
 	wrong := []byte(kerberosASReq)

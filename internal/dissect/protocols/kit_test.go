@@ -21,7 +21,8 @@ type (
 	heard = dissecttest.Heard
 )
 
-// C is a message of the client, S one of the server; CX and SX are those from hexadecimal, with white space and "|" anywhere.
+// C is a message of the client, S one of the server; CX and SX are those from hexadecimal, with white space and "|"
+// anywhere.
 func C[T string | []byte](b T) say { return dissecttest.C(b) }
 func S[T string | []byte](b T) say { return dissecttest.S(b) }
 func CX(hex string) say            { return dissecttest.CX(hex) }
@@ -51,7 +52,8 @@ func wantNot(t *testing.T, k talk, protocol string) {
 	dissecttest.WantNot(t, testTable, k, protocol)
 }
 
-// testTruncations feeds every cut of every message of the talk; cut before minimum bytes of the first, it must stay unnamed.
+// testTruncations feeds every cut of every message of the talk; cut before minimum bytes of the first, it must stay
+// unnamed.
 func testTruncations(t *testing.T, protocol string, k talk, minimum int) {
 	t.Helper()
 	dissecttest.TryTruncations(t, testTable, protocol, k, minimum)

@@ -34,7 +34,8 @@ func inspectKNXnetIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	return dissect.Yes
 }
 
-// knxService says whether the service is one of core, device management, tunnelling, routing, remote diagnosis, or security.
+// knxService says whether the service is one of core, device management, tunnelling, routing, remote diagnosis, or
+// security.
 func knxService(s int) bool {
 	switch {
 	case s >= 0x0201 && s <= 0x020c, s >= 0x0310 && s <= 0x0311, s >= 0x0420 && s <= 0x0425,

@@ -13,8 +13,8 @@ var l2tpOverUDPProtocol = &dissect.Protocol{
 }
 
 const (
-	// l2tpHeader is the length of a control message's header: flags and version, length, connection (in version 2 tunnel and
-	// session), and the sequence numbers sent and expected.
+	// l2tpHeader is the length of a control message's header: flags and version, length, connection (in version 2
+	// tunnel and session), and the sequence numbers sent and expected.
 	l2tpHeader = 12
 	// l2tpAVP is the length of the header of an attribute-value pair: flags and length, vendor, attribute.
 	l2tpAVP = 6
@@ -23,7 +23,8 @@ const (
 )
 
 func inspectL2TP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
-	// Type, length and sequence are present, offset and priority aren't; all else is reserved, to be ignored (RFC 2661 §3.1).
+	// Type, length and sequence are present, offset and priority aren't; all else is reserved, to be ignored (RFC 2661
+	// §3.1).
 	const control, flags, versions = 0xc800, 0xcb00, 0x000f
 	d := c.Newest()
 	b := d.Payload
@@ -39,7 +40,8 @@ func inspectL2TP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 			return dissect.NeedMore // an acknowledgement: little is fixed in it
 		}
 		for i := range c.Datagrams {
-			if e := &c.Datagrams[i]; e.FromClient != d.FromClient && len(e.Payload) >= l2tpHeader && be16(e.Payload) == be16(b) {
+			if e := &c.Datagrams[i]; e.FromClient != d.FromClient && len(e.Payload) >= l2tpHeader &&
+				be16(e.Payload) == be16(b) {
 				return dissect.Yes
 			}
 		}
@@ -53,7 +55,8 @@ func inspectL2TP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// l2tpAVPs walks the pairs, of which the first is the message type (RFC 2661 §4.4.1), and says whether they fill the message.
+// l2tpAVPs walks the pairs, of which the first is the message type (RFC 2661 §4.4.1), and says whether they fill the
+// message.
 func l2tpAVPs(b []byte, length int, o *dissect.Object) bool {
 	const reserved, hidden, lengthBits, lastType = 0x3c00, 0x4000, 0x03ff, 29
 	const hostName, vendorName = 7, 8

@@ -77,7 +77,8 @@ func ldapAfterFirst(b []byte) []byte {
 	return b[at+length:]
 }
 
-// ldapOperation checks the operation by its tag and what it must begin with, RFC 4511 §4.2 to §4.12, and writes its names.
+// ldapOperation checks the operation by its tag and what it must begin with, RFC 4511 §4.2 to §4.12, and writes its
+// names.
 func ldapOperation(o *dissect.Object, tag byte, b []byte, whole bool) bool {
 	const bindRequest, bindResponse, unbind, search, entry, done = 0x60, 0x61, 0x42, 0x63, 0x64, 0x65
 	const extended, extendedResponse, lastResponse = 0x77, 0x78, 0x6f
@@ -85,7 +86,8 @@ func ldapOperation(o *dissect.Object, tag byte, b []byte, whole bool) bool {
 	case bindRequest:
 		version, rest, ok := ber.ExpectInt(b)
 		name, rest, ok2 := ber.Expect(rest, ber.OctetString)
-		if !ok || !ok2 || version < 2 || version > 3 || len(rest) == 0 || rest[0] != 0x80 && rest[0] != 0xa3 && rest[0]&0xc0 != 0x80 {
+		if !ok || !ok2 || version < 2 || version > 3 || len(rest) == 0 || rest[0] != 0x80 && rest[0] != 0xa3 &&
+			rest[0]&0xc0 != 0x80 {
 			return false
 		}
 		o.String("operation", "bind")
@@ -124,7 +126,8 @@ func ldapOperation(o *dissect.Object, tag byte, b []byte, whole bool) bool {
 	case bindResponse, done, 0x67, 0x69, 0x6b, 0x6d, lastResponse, extendedResponse:
 		code, rest, ok := ber.Expect(b, ber.Enumerated)
 		_, rest, ok2 := ber.Expect(rest, ber.OctetString)
-		if !ok || !ok2 || len(code) != 1 || code[0] > 123 || len(rest) < 2 && whole || len(rest) > 0 && rest[0] != ber.OctetString {
+		if !ok || !ok2 || len(code) != 1 || code[0] > 123 || len(rest) < 2 && whole || len(rest) > 0 &&
+			rest[0] != ber.OctetString {
 			return false
 		}
 		o.String("operation", "result")

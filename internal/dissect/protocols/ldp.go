@@ -7,7 +7,8 @@ import "github.com/weirnet/weir/internal/dissect"
 // Label Distribution Protocol: hellos over UDP, sessions over TCP (RFC 5036 §3.1, §3.5).
 var ldpProtocol = &dissect.Protocol{
 	Name: "ldp", Spec: "RFC 5036 §3", Category: "routing",
-	Over: dissect.TCP | dissect.UDP, Ports: []uint16{646}, Start: dissect.BytesOf(0), MinLength: 18, Inspect: inspectLDP,
+	Over: dissect.TCP | dissect.UDP, Ports: []uint16{646}, Start: dissect.BytesOf(0), MinLength: 18,
+	Inspect: inspectLDP,
 }
 
 func inspectLDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -21,7 +22,8 @@ func inspectLDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return dissect.No
 	}
 	kind := be16(b[header:])
-	if c.Transport == dissect.UDP && (kind != hello || length+4 != c.Datagrams[0].Length) || c.Transport == dissect.TCP && kind == hello {
+	if c.Transport == dissect.UDP && (kind != hello || length+4 != c.Datagrams[0].Length) ||
+		c.Transport == dissect.TCP && kind == hello {
 		return dissect.No
 	}
 	// The messages fill the protocol data unit, and another one, if any, follows it.

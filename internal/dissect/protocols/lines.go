@@ -11,8 +11,8 @@ import (
 
 // The line protocols of mail, news, chat and file transfer share this: commands and replies in lines that end in CR LF.
 
-// maxLines is how many lines of a direction are read: MaxStream bytes of the shortest commands ("NOOP") would be 2,730, and
-// what tells something comes in the first dozens.
+// maxLines is how many lines of a direction are read: MaxStream bytes of the shortest commands ("NOOP") would be 2,730,
+// and what tells something comes in the first dozens.
 const maxLines = 256
 
 // cutLine cuts b at its first line end, CR LF or LF alone; whole is false where there is none yet.
@@ -37,7 +37,8 @@ func wholeLines(b []byte) iter.Seq[[]byte] {
 	}
 }
 
-// hasVerb says whether line is one of the verbs, in any case, alone or with a blank and more behind. Verbs are in capitals.
+// hasVerb says whether line is one of the verbs, in any case, alone or with a blank and more behind. Verbs are in
+// capitals.
 func hasVerb(line []byte, verbs ...string) bool {
 	for _, v := range verbs {
 		if hasPrefixFold(line, v) && (len(line) == len(v) || line[len(v)] == ' ') {

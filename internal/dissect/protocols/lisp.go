@@ -71,8 +71,8 @@ func inspectLISP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.No
 }
 
-// lispControl is the name of a control message whose count and first field behind the nonce fit, else "". Reserved bits are to be ignored
-// (RFC 9301 §5.2), but for a reply, of which else little is fixed.
+// lispControl is the name of a control message whose count and first field behind the nonce fit, else "". Reserved bits
+// are to be ignored (RFC 9301 §5.2), but for a reply, of which else little is fixed.
 func lispControl(b []byte, length int) string {
 	const header = 12 // type and flags, count, nonce
 	if len(b) < header+12 {
@@ -98,7 +98,8 @@ func lispControl(b []byte, length int) string {
 		}
 	case 8:
 		inner := b[4:] // an IP packet that fills the rest
-		if inner[0]>>4 == 4 && inner[0]&15 >= 5 && be16(inner[2:]) == length-4 || inner[0]>>4 == 6 && 40+be16(inner[4:]) == length-4 {
+		if inner[0]>>4 == 4 && inner[0]&15 >= 5 && be16(inner[2:]) == length-4 || inner[0]>>4 == 6 &&
+			40+be16(inner[4:]) == length-4 {
 			return "encapsulated"
 		}
 	}
@@ -114,7 +115,8 @@ func lispFamily(family int) bool {
 func lispAuthentication(b []byte) bool {
 	const ttl, record = 4, 12
 	length := be16(b[2:])
-	if b[0] > 1 || b[1] > 5 || length != 0 && length != 16 && length != 20 && length != 32 || (length == 0) != (b[1] == 0) {
+	if b[0] > 1 || b[1] > 5 || length != 0 && length != 16 && length != 20 && length != 32 ||
+		(length == 0) != (b[1] == 0) {
 		return false
 	}
 	if len(b) < 4+length+record {

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// lustre: the acceptor's request and the socket driver's hello with which LNet connections begin, and the messages that follow, in
-// either byte order.
+// lustre: the acceptor's request and the socket driver's hello with which LNet connections begin, and the messages that
+// follow, in either byte order.
 var lustreProtocol = &dissect.Protocol{
 	Name:      "lustre",
 	Spec:      "Lustre LNet acceptor request, ksocklnd hello and messages as publicly described",
@@ -31,7 +31,9 @@ const (
 )
 
 func inspectLustre(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
-	return eitherStream(c, r, func(_ *dissect.Conversation, b []byte, _ *dissect.Result) dissect.Verdict { return lustreStream(b) })
+	return eitherStream(c, r, func(_ *dissect.Conversation, b []byte, _ *dissect.Result) dissect.Verdict {
+		return lustreStream(b)
+	})
 }
 
 func lustreStream(b []byte) dissect.Verdict {
@@ -58,8 +60,9 @@ func lustreStream(b []byte) dissect.Verdict {
 	return dissect.No
 }
 
-// isLustreMessage checks a message of the socket driver: its type, checksum and two cookies, then LNet's header: destination and
-// source, of which each names a network of TCP, both processes, of which one is Lustre's, the type, and the payload's length.
+// isLustreMessage checks a message of the socket driver: its type, checksum and two cookies, then LNet's header:
+// destination and source, of which each names a network of TCP, both processes, of which one is Lustre's, the type, and
+// the payload's length.
 func isLustreMessage(order binary.ByteOrder, b []byte) bool {
 	const process, user, overTCP, lastType, maxPayload = 12345, 0xc000_0000, 2, 3, 1 << 20
 	h := b[24:]

@@ -51,8 +51,8 @@ func hasPrefixFold(b []byte, prefix string) bool {
 	return true
 }
 
-// be16, be32, le16 and le32 read a number at the start of b, which must be long enough. On 32-bit machines what is above
-// math.MaxInt32 becomes that: no length is as long, and none must turn negative. ube32 and ule32 give those.
+// be16, be32, le16 and le32 read a number at the start of b, which must be long enough. On 32-bit machines what is
+// above math.MaxInt32 becomes that: no length is as long, and none must turn negative. ube32 and ule32 give those.
 func be16(b []byte) int { return int(binary.BigEndian.Uint16(b)) }
 func be32(b []byte) int { return int(min(uint64(binary.BigEndian.Uint32(b)), math.MaxInt)) }
 func le16(b []byte) int { return int(binary.LittleEndian.Uint16(b)) }
@@ -96,8 +96,8 @@ func cutZero(b []byte) (text, rest []byte, whole bool) {
 	return bytes.Cut(b, []byte{0})
 }
 
-// jsonText is the value of the first text member name of the JSON text b, as it stands there: `"name":"value"`, with white
-// space around the colon; nil where there is none. It is enough for the flat messages with which protocols begin.
+// jsonText is the value of the first text member name of the JSON text b, as it stands there: `"name":"value"`, with
+// white space around the colon; nil where there is none. It is enough for the flat messages with which protocols begin.
 func jsonText(b []byte, name string) []byte {
 	for {
 		i := bytes.IndexByte(b, '"')
@@ -126,7 +126,8 @@ func jsonText(b []byte, name string) []byte {
 // appendDecimal appends n, which is not negative, in decimal.
 func appendDecimal(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) }
 
-// narrowUTF16 appends the little-endian UTF-16 text to b as UTF-8, up to b's capacity; odd bytes at the end are left out.
+// narrowUTF16 appends the little-endian UTF-16 text to b as UTF-8, up to b's capacity; odd bytes at the end are left
+// out.
 func narrowUTF16(b, text []byte) []byte {
 	for len(text) >= 2 && len(b)+utf8.UTFMax <= cap(b) {
 		unit := rune(le16(text))
@@ -171,7 +172,8 @@ func crcCCITT(crc uint16, b []byte) int {
 	return int(crc)
 }
 
-// otherSide is what the side that did not speak first said: its stream, or the newest datagram where that is one of its own.
+// otherSide is what the side that did not speak first said: its stream, or the newest datagram where that is one of its
+// own.
 func otherSide(c *dissect.Conversation) []byte {
 	if c.Transport == dissect.TCP {
 		return c.Second()

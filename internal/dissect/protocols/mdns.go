@@ -11,9 +11,9 @@ import (
 	"github.com/weirnet/weir/internal/wire/dns"
 )
 
-// describeMDNS writes the service types ("_ipp._tcp.local") that the remembered messages of the flow ask for or announce: the names of PTR
-// questions and records (RFC 6763 §4), each once. Those that a response announces are the sender's own, and are written apart; so is the
-// name that it says its address to have.
+// describeMDNS writes the service types ("_ipp._tcp.local") that the remembered messages of the flow ask for or
+// announce: the names of PTR questions and records (RFC 6763 §4), each once. Those that a response announces are the
+// sender's own, and are written apart; so is the name that it says its address to have.
 func describeMDNS(o *dissect.Object, c *dissect.Conversation) {
 	var all, announced serviceNames
 	var hostRoom [dns.MaxText]byte
@@ -120,7 +120,8 @@ func (w *dnsWalk) next() (e dnsEntry, ok bool) {
 // appendService appends the name at off where it is a service type, and nothing where it is an address's or other name.
 func appendService(dst, msg []byte, off int) []byte {
 	name, err := dns.AppendName(dst, msg, off)
-	if err != nil || len(name) == 0 || name[0] != '_' || !bytes.Contains(name, []byte("._tcp")) && !bytes.Contains(name, []byte("._udp")) {
+	if err != nil || len(name) == 0 || name[0] != '_' || !bytes.Contains(name, []byte("._tcp")) &&
+		!bytes.Contains(name, []byte("._udp")) {
 		return nil
 	}
 	return name

@@ -35,7 +35,8 @@ func inspectMegaco(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if !found || len(rest) < 3 {
 		return dissect.NeedMore
 	}
-	// The version is 1 or 2 digits; then comes white space and who sends it: [address], <domain>, a name or an MTP address.
+	// The version is 1 or 2 digits; then comes white space and who sends it: [address], <domain>, a name or an MTP
+	// address.
 	version, _, ok := ftpNumber(rest)
 	rest = b[len(token)+1:]
 	for len(rest) > 0 && rest[0] >= '0' && rest[0] <= '9' {
@@ -49,7 +50,8 @@ func inspectMegaco(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return dissect.NeedMore
 	}
 	end := bytes.IndexAny(sender[:min(len(sender), 128)], " \t\r\n")
-	if sender[0] != '[' && sender[0] != '<' && !isPrintable(sender[:min(len(sender), 16)]) || len(token) == 1 && sender[0] != '[' && sender[0] != '<' {
+	if sender[0] != '[' && sender[0] != '<' && !isPrintable(sender[:min(len(sender), 16)]) || len(token) == 1 &&
+		sender[0] != '[' && sender[0] != '<' {
 		return dissect.No
 	}
 	if end < 0 {

@@ -6,7 +6,8 @@ import "testing"
 
 // The messages are shaped after RFC 3525 appendix I.1.
 var (
-	megacoLong  = udp(2944, C("MEGACO/1 [192.0.2.4]:55555\nTransaction = 9998 {\n Context = - {\n ServiceChange = ROOT {Services {\n Method=Restart}}}}\n"))
+	megacoLong = udp(2944, C("MEGACO/1 [192.0.2.4]:55555\nTransaction = 9998 {\n Context = - {\n ServiceChange = "+
+		"ROOT {Services {\n Method=Restart}}}}\n"))
 	megacoShort = udp(2944, C("!/1 [192.0.2.4]:2944\nT=50000{C=-{AV=ip/1/1{AT{}}}}"))
 	megacoTCP   = tcp(2944, C("\x03\x00\x00\x40!/2 <mgc.example.org>\nT=50000{C=-{AV=ip/1/1{AT{}}}}"))
 )

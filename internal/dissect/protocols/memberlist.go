@@ -9,8 +9,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// memberlist: the gossip of HashiCorp's Serf, Consul and Nomad where it isn't encrypted: a type and MessagePack, alone, behind a
-// checksum, or several in one datagram.
+// memberlist: the gossip of HashiCorp's Serf, Consul and Nomad where it isn't encrypted: a type and MessagePack, alone,
+// behind a checksum, or several in one datagram.
 var memberlistProtocol = &dissect.Protocol{
 	Name:      "memberlist",
 	Spec:      "hashicorp/memberlist: messages as publicly described",

@@ -10,14 +10,17 @@ import (
 
 // Built by hand from the messages' fields: a ping, the acknowledgement, both behind a checksum, and two in one.
 var (
-	memberlistPing     = udp(7946, C("\x00\x82\xa5SeqNo\x07\xa4Node\xa5alice"), S("\x02\x82\xa5SeqNo\x07\xa7Payload\xc0"))
+	memberlistPing = udp(7946, C("\x00\x82\xa5SeqNo\x07\xa4Node\xa5alice"),
+		S("\x02\x82\xa5SeqNo\x07\xa7Payload\xc0"))
 	memberlistSums     = udp(40000, C(memberlistSummed("\x04\x82\xabIncarnation\x01\xa4Node\xa5alice")))
-	memberlistTogether = udp(40000, C("\x07\x02\x00\x15\x00\x10\x00\x82\xa5SeqNo\x07\xa4Node\xa6alice1\x02\x82\xa5SeqNo\x07\xa4Data\xa1a"))
-	memberlistSync     = tcp(7946, C("\x06\x83\xa5Nodes\x03\xacUserStateLen\x00\xa4Join\xc3"))
+	memberlistTogether = udp(40000, C("\x07\x02\x00\x15\x00\x10\x00\x82\xa5SeqNo\x07\xa4Node\xa6alice1\x02\x82\xa5Seq"+
+		"No\x07\xa4Data\xa1a"))
+	memberlistSync = tcp(7946, C("\x06\x83\xa5Nodes\x03\xacUserStateLen\x00\xa4Join\xc3"))
 )
 
 func memberlistSummed(message string) string {
-	return string(binary.BigEndian.AppendUint32([]byte{memberlistChecked}, crc32.ChecksumIEEE([]byte(message)))) + message
+	return string(binary.BigEndian.AppendUint32([]byte{memberlistChecked}, crc32.ChecksumIEEE([]byte(message)))) +
+		message
 }
 
 func TestMemberlist(t *testing.T) {

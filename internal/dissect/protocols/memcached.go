@@ -9,8 +9,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// memcached: the text protocol (memcached doc/protocol.txt) and the binary one (docs "BinaryProtocolRevamped"), over TCP,
-// and over UDP behind its frame header of 8 bytes.
+// memcached: the text protocol (memcached doc/protocol.txt) and the binary one (docs "BinaryProtocolRevamped"), over
+// TCP, and over UDP behind its frame header of 8 bytes.
 var memcachedProtocol = &dissect.Protocol{
 	Name:      "memcached",
 	Spec:      "memcached protocol.txt (meta commands included); BinaryProtocolRevamped §2",
@@ -24,16 +24,19 @@ var memcachedProtocol = &dissect.Protocol{
 
 // memcachedCommands are the text commands with which a client begins, each with what must follow it.
 var memcachedCommands = []string{
-	"get ", "gets ", "set ", "add ", "replace ", "append ", "prepend ", "cas ", "stats", "version\r\n", "delete ", "incr ", "decr ", "touch ",
+	"get ", "gets ", "set ", "add ", "replace ", "append ", "prepend ", "cas ", "stats", "version\r\n", "delete ",
+	"incr ", "decr ", "touch ",
 	"gat ", "gats ", "flush_all", "verbosity ", "cache_memlimit ", "slabs ", "lru ", "lru_crawler ", "watch ",
 	"mg ", "ms ", "md ", "mn\r\n", "me ", "ma ", // meta commands
 }
 
 // memcachedReplies are the lines with which a server answers.
-var memcachedReplies = []string{"VALUE ", "STORED\r\n", "NOT_STORED\r\n", "END\r\n", "STAT ", "VERSION ", "DELETED\r\n", "NOT_FOUND\r\n", "EXISTS\r\n", "TOUCHED\r\n", "ERROR\r\n", "CLIENT_ERROR ", "SERVER_ERROR ", "OK\r\n", "RESET\r\n"}
+var memcachedReplies = []string{"VALUE ", "STORED\r\n", "NOT_STORED\r\n", "END\r\n", "STAT ", "VERSION ", "DELETED\r\n",
+	"NOT_FOUND\r\n", "EXISTS\r\n", "TOUCHED\r\n", "ERROR\r\n", "CLIENT_ERROR ", "SERVER_ERROR ", "OK\r\n", "RESET\r\n"}
 
 // memcachedMetaReplies are the codes with which it answers meta commands, behind which come flags, or nothing.
-var memcachedMetaReplies = []string{"HD", "VA ", "EN", "NF", "NS", "EX", "MN", "ME ", "MA ", "CLIENT_ERROR ", "SERVER_ERROR ", "ERROR"}
+var memcachedMetaReplies = []string{"HD", "VA ", "EN", "NF", "NS", "EX", "MN", "ME ", "MA ", "CLIENT_ERROR ",
+	"SERVER_ERROR ", "ERROR"}
 
 func inspectMemcached(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	request, reply := c.ToServer(), c.ToClient()
@@ -61,7 +64,8 @@ func inspectMemcached(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 		if v := memcachedMeta(reply); v != dissect.Yes {
 			return v
 		}
-	} else if isNumber := hasAnyPrefix(command, []string{"incr", "decr"}) && len(reply) > 0 && reply[0] >= '0' && reply[0] <= '9'; isNumber {
+	} else if isNumber := hasAnyPrefix(command, []string{"incr", "decr"}) && len(reply) > 0 && reply[0] >= '0' &&
+		reply[0] <= '9'; isNumber {
 		if number, _, whole := bytes.Cut(reply, []byte("\r\n")); !whole || !isDigits(bytes.TrimRight(number, " ")) {
 			return moreIf(!whole && isDigits(reply))
 		}
@@ -104,15 +108,16 @@ func memcachedBinary(request, reply []byte, r *dissect.Result) dissect.Verdict {
 	if len(reply) < header {
 		return dissect.NeedMore
 	}
-	if reply[0] != 0x81 || reply[1]&^0x0f != request[1]&^0x0f && reply[1] != request[1] || be32(reply[8:]) < be16(reply[2:])+int(reply[4]) || reply[1] > 0x48 {
+	if reply[0] != 0x81 || reply[1]&^0x0f != request[1]&^0x0f && reply[1] != request[1] ||
+		be32(reply[8:]) < be16(reply[2:])+int(reply[4]) || reply[1] > 0x48 {
 		return dissect.No
 	}
 	r.Object("memcached").Int("opcode", int64(request[1]))
 	return dissect.Yes
 }
 
-// memcachedDatagrams gives the first request and reply without their frame headers: request id, sequence number, number of
-// datagrams, reserved (0), 2 bytes each.
+// memcachedDatagrams gives the first request and reply without their frame headers: request id, sequence number, number
+// of datagrams, reserved (0), 2 bytes each.
 func memcachedDatagrams(c *dissect.Conversation) (request, reply []byte) {
 	const header = 8
 	for _, d := range c.Datagrams {

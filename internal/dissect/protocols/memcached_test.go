@@ -19,9 +19,12 @@ func TestMemcached(t *testing.T) {
 	wantProtocol(t, memcachedUDP, "memcached")
 	for _, port := range []uint16{11211, 22122} {
 		for _, talk := range [][2]string{
-			{"ms foo 2\r\nhi\r\nmg foo v\r\nmn\r\nquit\r\n", "HD\r\nVA 2\r\nhi\r\nMN\r\n"}, {"mg foo t v\r\n", "VA 2 t-1\r\nhi\r\n"},
-			{"mg foo v\r\n", "EN\r\n"}, {"mn\r\n", "MN\r\n"}, {"md foo q\r\nmn\r\n", "MN\r\n"}, {"md foo\r\n", "NF\r\n"}, {"ms foo 1 C5\r\n1\r\n", "EX\r\n"},
-			{"ma n N0 v\r\n", "VA 1\r\n1\r\n"}, {"me foo\r\n", "ME foo exp=-1 la=2\r\n"}, {"mg foo O77 k\r\n", "HD O77 kfoo\r\n"}, {"ms foo x\r\n", "CLIENT_ERROR bad data chunk\r\n"},
+			{"ms foo 2\r\nhi\r\nmg foo v\r\nmn\r\nquit\r\n", "HD\r\nVA 2\r\nhi\r\nMN\r\n"},
+			{"mg foo t v\r\n", "VA 2 t-1\r\nhi\r\n"},
+			{"mg foo v\r\n", "EN\r\n"}, {"mn\r\n", "MN\r\n"}, {"md foo q\r\nmn\r\n", "MN\r\n"},
+			{"md foo\r\n", "NF\r\n"}, {"ms foo 1 C5\r\n1\r\n", "EX\r\n"},
+			{"ma n N0 v\r\n", "VA 1\r\n1\r\n"}, {"me foo\r\n", "ME foo exp=-1 la=2\r\n"},
+			{"mg foo O77 k\r\n", "HD O77 kfoo\r\n"}, {"ms foo x\r\n", "CLIENT_ERROR bad data chunk\r\n"},
 			{"incr n 1\r\n", "6\r\n"}, {"flush_all\r\n", "OK\r\n"}, {"gats 100 n\r\n", "END\r\n"},
 		} {
 			k := tcp(port, C(talk[0]), S(talk[1]))

@@ -6,7 +6,8 @@ import "github.com/weirnet/weir/internal/dissect"
 
 // eitherStream asks inspect about what the side that spoke first has said, and, where that is not it, about the other
 // side: a capture that begins in mid-flow begins within a message of one side, and the other's may be whole.
-func eitherStream(c *dissect.Conversation, r *dissect.Result, inspect func(c *dissect.Conversation, b []byte, r *dissect.Result) dissect.Verdict) dissect.Verdict {
+func eitherStream(c *dissect.Conversation, r *dissect.Result, inspect func(c *dissect.Conversation, b []byte,
+	r *dissect.Result) dissect.Verdict) dissect.Verdict {
 	v := inspect(c, c.First(), r)
 	if v != dissect.No || c.Transport != dissect.TCP || !c.Midstream {
 		return v

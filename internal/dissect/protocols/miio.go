@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// miio: the local protocol of Xiaomi's devices: a header with magic and length, encrypted text behind it. The layout is that
-// of public descriptions.
+// miio: the local protocol of Xiaomi's devices: a header with magic and length, encrypted text behind it. The layout is
+// that of public descriptions.
 var miioProtocol = &dissect.Protocol{
 	Name:      "miio",
 	Spec:      "Xiaomi miIO binary protocol as publicly described",

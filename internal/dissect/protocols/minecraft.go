@@ -7,11 +7,12 @@ import "github.com/weirnet/weir/internal/dissect"
 // minecraft: the handshake of the Java edition.
 var minecraftProtocol = &dissect.Protocol{
 	Name: "minecraft", Spec: "Minecraft Java edition protocol: handshake", Category: "gaming",
-	Over: dissect.TCP, Ports: []uint16{25565}, Start: dissect.ByteRange(9, 0x7f), MinLength: 8, Inspect: inspectMinecraft,
+	Over: dissect.TCP, Ports: []uint16{25565}, Start: dissect.ByteRange(9, 0x7f), MinLength: 8,
+	Inspect: inspectMinecraft,
 }
 
-// inspectMinecraft checks the handshake: length, packet 0, protocol version, the server's name, its port, and what comes next:
-// status, login or transfer. All numbers but the port have seven bits a byte.
+// inspectMinecraft checks the handshake: length, packet 0, protocol version, the server's name, its port, and what
+// comes next: status, login or transfer. All numbers but the port have seven bits a byte.
 func inspectMinecraft(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const handshake, maxVersion, snapshot, maxHostLength, lastState = 0, 4096, 1 << 30, 255, 3
 	b := c.First()
@@ -50,7 +51,8 @@ func inspectMinecraft(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	return dissect.Yes
 }
 
-// minecraftNumber reads a number of seven bits a byte, the lowest first; size is 0 where it doesn't end within five bytes.
+// minecraftNumber reads a number of seven bits a byte, the lowest first; size is 0 where it doesn't end within five
+// bytes.
 func minecraftNumber(b []byte) (n, size int) {
 	for i := range min(len(b), 5) {
 		n |= int(b[i]&0x7f) << (7 * i)

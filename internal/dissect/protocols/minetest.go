@@ -4,7 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// minetest: Luanti's (Minetest's) network layer: a magic number, the peer, the channel, and a packet of one of four types.
+// minetest: Luanti's (Minetest's) network layer: a magic number, the peer, the channel, and a packet of one of four
+// types.
 var minetestProtocol = &dissect.Protocol{
 	Name:      "minetest",
 	Spec:      "Luanti networking: connection, base packet",

@@ -8,7 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// mms: the Manufacturing Message Specification in ISO transport, from the object identifiers with which an association begins.
+// mms: the Manufacturing Message Specification in ISO transport, from the object identifiers with which an association
+// begins.
 var mmsProtocol = &dissect.Protocol{
 	Name:      "mms",
 	Spec:      "ISO 9506-2; RFC 1006 §6; X.225 §8.3; X.226 §8.2",
@@ -50,8 +51,9 @@ func inspectMMS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// mmsData says whether b is an MMS message in mid-flow: two empty session headers, presentation user data (61), a list (30), the
-// presentation context (02 01, an odd number), a single value (a0), the message (a0 to ab), all of lengths that fit.
+// mmsData says whether b is an MMS message in mid-flow: two empty session headers, presentation user data (61), a list
+// (30), the presentation context (02 01, an odd number), a single value (a0), the message (a0 to ab), all of lengths
+// that fit.
 func mmsData(b []byte) bool {
 	if len(b) < 14 || string(b[:4]) != "\x01\x00\x01\x00" || b[4] != 0x61 {
 		return false

@@ -4,11 +4,12 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// modbus: Modbus/TCP, from a request and the response that repeats its transaction, unit and function, or from messages that
-// follow one another exactly. UMAS, Schneider Electric's own function in it, is an application of it.
+// modbus: Modbus/TCP, from a request and the response that repeats its transaction, unit and function, or from messages
+// that follow one another exactly. UMAS, Schneider Electric's own function in it, is an application of it.
 var modbusProtocol = &dissect.Protocol{
-	Name:      "modbus",
-	Spec:      "MODBUS Messaging on TCP/IP Implementation Guide V1.0b §3.1.3; MODBUS Application Protocol V1.1b3 §5, §6",
+	Name: "modbus",
+	Spec: "MODBUS Messaging on TCP/IP Implementation Guide V1.0b §3.1.3; MODBUS Application Protocol V1.1b3 " +
+		"§5, §6",
 	Category:  "industrial",
 	Over:      dissect.TCP | dissect.UDP,
 	Ports:     []uint16{502, 802},
@@ -49,7 +50,8 @@ func inspectModbus(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		}
 		return dissect.NeedMore
 	}
-	if string(first[:2]) == string(second[:2]) && first[6] == second[6] && first[7]&^modbusException == second[7]&^modbusException || n >= 2 && m >= 2 {
+	if string(first[:2]) == string(second[:2]) && first[6] == second[6] &&
+		first[7]&^modbusException == second[7]&^modbusException || n >= 2 && m >= 2 {
 		return modbusTell(first, second, r)
 	}
 	return moreIf(c.Midstream)
@@ -83,8 +85,8 @@ func modbusLength(b []byte) int {
 	return modbusHeader - 1 + length
 }
 
-// modbusFunction says whether the function is a public one of §5.1, or UMAS, and the length, unit and function included, is
-// one that its request or response can have. An exception has its code only.
+// modbusFunction says whether the function is a public one of §5.1, or UMAS, and the length, unit and function
+// included, is one that its request or response can have. An exception has its code only.
 func modbusFunction(function byte, length int) bool {
 	if function&modbusException != 0 {
 		return length == 3

@@ -59,11 +59,12 @@ func inspectMongoDB(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 func mongoIsCut(b []byte) bool {
 	const checked = mongoHeader + 4 + dissect.MaxText + 8 + bsonMinimum
 	length, opcode := le32(b), ule32(b[12:])
-	return length <= mongoMaxMessage && len(b) < min(length, checked) && (opcode == mongoMsg || opcode == mongoQuery || opcode == mongoReply)
+	return length <= mongoMaxMessage && len(b) < min(length, checked) && (opcode == mongoMsg || opcode == mongoQuery ||
+		opcode == mongoReply)
 }
 
-// mongoBody checks the header at the start of b and what its opcode asks for, and gives the first document as far as it is
-// there.
+// mongoBody checks the header at the start of b and what its opcode asks for, and gives the first document as far as it
+// is there.
 func mongoBody(b []byte) (document []byte, ok bool) {
 	length := le32(b)
 	if length < mongoHeader+bsonMinimum || length > mongoMaxMessage {
@@ -90,7 +91,8 @@ func mongoBody(b []byte) (document []byte, ok bool) {
 		}
 		before = 20
 	case mongoCompressed: // the opcode inside, its length, compressor
-		if original := le32(body); original != mongoMsg && original != mongoQuery && original != mongoReply || len(body) < 9 || body[8] > 3 {
+		if original := le32(body); original != mongoMsg && original != mongoQuery && original != mongoReply ||
+			len(body) < 9 || body[8] > 3 {
 			return nil, false
 		}
 		return nil, true
@@ -109,14 +111,15 @@ func mongoBody(b []byte) (document []byte, ok bool) {
 		return document, le32(document) == bsonMinimum && length == mongoHeader+before+bsonMinimum
 	}
 	name, _, whole := cutZero(document[5:])
-	if kind > 0x13 && kind != 0xff && kind != 0x7f || whole && len(name) == 0 || !isPrintable(name[:min(len(name), dissect.MaxText)]) {
+	if kind > 0x13 && kind != 0xff && kind != 0x7f || whole && len(name) == 0 ||
+		!isPrintable(name[:min(len(name), dissect.MaxText)]) {
 		return nil, false
 	}
 	return document, true
 }
 
-// mongoTell tells of a command: its name is that of the document's first element, and what the driver says of itself is in
-// client.application.name and client.driver.name.
+// mongoTell tells of a command: its name is that of the document's first element, and what the driver says of itself is
+// in client.application.name and client.driver.name.
 func mongoTell(document []byte, r *dissect.Result) {
 	o := r.Object("mongodb")
 	if name, _, ok := cutZero(document[5:]); ok && isPrintable(name) {

@@ -11,12 +11,13 @@ import (
 
 // mqtt: versions 3.1, 3.1.1 and 5 over TCP: from CONNECT, and in mid-flow from packets that follow one another exactly.
 var mqttProtocol = &dissect.Protocol{
-	Name:      "mqtt",
-	Spec:      "OASIS MQTT 5.0 §2, §3; MQTT 3.1.1 §2, §3",
-	Category:  "message-queue",
-	Over:      dissect.TCP,
-	Ports:     []uint16{1883, 8883},
-	Start:     dissect.BytesOf(0x10, 0x20, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x40, 0x50, 0x62, 0x82, 0x90, 0xa2, 0xc0, 0xd0),
+	Name:     "mqtt",
+	Spec:     "OASIS MQTT 5.0 §2, §3; MQTT 3.1.1 §2, §3",
+	Category: "message-queue",
+	Over:     dissect.TCP,
+	Ports:    []uint16{1883, 8883},
+	Start: dissect.BytesOf(0x10, 0x20, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x40, 0x50, 0x62, 0x82, 0x90, 0xa2, 0xc0,
+		0xd0),
 	MinLength: 2,
 	Heuristic: true,
 	Inspect:   inspectMQTT,
@@ -39,7 +40,8 @@ const (
 	mqttDisconnect  = 14
 )
 
-// mqttEnough is how many bits packets in mid-flow must fix together: four packets without a body do, or one with a topic.
+// mqttEnough is how many bits packets in mid-flow must fix together: four packets without a body do, or one with a
+// topic.
 const mqttEnough = 40
 
 // mqttPackets bounds how many packets of a direction are looked at.
@@ -62,8 +64,8 @@ func inspectMQTT(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// mqttNumber reads a variable byte integer: 7 bits a byte, the lowest first, at most 4 bytes (§1.5.5). size is 0 where more
-// is needed and negative where it is none.
+// mqttNumber reads a variable byte integer: 7 bits a byte, the lowest first, at most 4 bytes (§1.5.5). size is 0 where
+// more is needed and negative where it is none.
 func mqttNumber(b []byte) (n, size int) {
 	for i := range 4 {
 		if i >= len(b) {
@@ -88,7 +90,8 @@ func mqttLength(b []byte) (length, size int) {
 	return length, size
 }
 
-// mqttOpening reads CONNECT: protocol name, version, flags, keep-alive, from version 5 on properties, client identifier.
+// mqttOpening reads CONNECT: protocol name, version, flags, keep-alive, from version 5 on properties, client
+// identifier.
 func mqttOpening(b []byte, r *dissect.Result) dissect.Verdict {
 	const hasPassword, hasUser, reserved = 1 << 6, 1 << 7, 1
 	length, size := mqttLength(b)
@@ -167,7 +170,8 @@ func mqttFlags(first byte) bool {
 	return first&15 == 0
 }
 
-// mqttPacket is how many bits a whole packet fixes, 0 where it is none. Lengths that fit count for the bytes that give them.
+// mqttPacket is how many bits a whole packet fixes, 0 where it is none. Lengths that fit count for the bytes that give
+// them.
 func mqttPacket(first byte, body []byte) int {
 	if !mqttFlags(first) {
 		return 0

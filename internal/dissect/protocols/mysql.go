@@ -26,7 +26,8 @@ const (
 	// mysqlFixed is what follows the server version in a handshake: zero, thread, 8 bytes of scramble, filler,
 	// capabilities, character set, status, capabilities, scramble length, reserved.
 	mysqlFixed = 1 + 4 + 8 + 1 + 2 + 1 + 2 + 2 + 1 + 10
-	// mysqlLogin is the answer's fixed part: capabilities, largest packet, character set, 23 zeros. An SSLRequest is no more.
+	// mysqlLogin is the answer's fixed part: capabilities, largest packet, character set, 23 zeros. An SSLRequest is no
+	// more.
 	mysqlLogin        = 4 + 4 + 1 + 23
 	mysqlMaxVersion   = 80 // distributions append their own name to it
 	mysqlCapSSL       = 0x0800
@@ -35,7 +36,8 @@ const (
 
 func inspectMySQL(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	toServer, toClient := c.ToServer(), c.ToClient()
-	if hasPrefix(toServer, "\x05\x00\x00\x00\x0b\x08\x05\x1a\x00") || hasPrefix(toClient, "\x05\x00\x00\x00\x0b\x08\x05\x1a\x00") {
+	if hasPrefix(toServer, "\x05\x00\x00\x00\x0b\x08\x05\x1a\x00") ||
+		hasPrefix(toClient, "\x05\x00\x00\x00\x0b\x08\x05\x1a\x00") {
 		return dissect.Yes // the X protocol's server hello: a notice of type 5, without payload
 	}
 	if mysqlHandshake(toServer, nil) > 0 {
@@ -47,7 +49,8 @@ func inspectMySQL(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	case end == 0 && mysqlIsRefusal(toClient):
 		return dissect.Yes
 	case end == 0 && !login:
-		if len(toClient) < mysqlHeader+1 || toClient[mysqlHeader] == 10 && len(toClient) < mysqlHeader+mysqlMaxVersion+mysqlFixed {
+		if len(toClient) < mysqlHeader+1 || toClient[mysqlHeader] == 10 && len(toClient) < mysqlHeader+mysqlMaxVersion+
+			mysqlFixed {
 			return dissect.NeedMore
 		}
 		return dissect.No
@@ -57,7 +60,8 @@ func inspectMySQL(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if !login {
 		return dissect.YesMore
 	}
-	if toServer[mysqlHeader+1]&(mysqlCapSSL>>8) != 0 && len(toServer) >= mysqlHeader+mysqlLogin && toServer[0] == mysqlLogin {
+	if toServer[mysqlHeader+1]&(mysqlCapSSL>>8) != 0 && len(toServer) >= mysqlHeader+mysqlLogin &&
+		toServer[0] == mysqlLogin {
 		o.Bool("ssl_request", true)
 		if end == 0 {
 			return dissect.Yes
@@ -70,7 +74,8 @@ func inspectMySQL(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// mysqlHandshake is the length of the server's handshake at the start of b, 0 where there is none, and tells of it in o.
+// mysqlHandshake is the length of the server's handshake at the start of b, 0 where there is none, and tells of it in
+// o.
 func mysqlHandshake(b []byte, o *dissect.Object) int {
 	if len(b) <= mysqlHeader+1 || le16(b) == 0 || b[2] != 0 || b[3] != 0 || b[4] != 10 {
 		return 0
@@ -80,10 +85,12 @@ func mysqlHandshake(b []byte, o *dissect.Object) int {
 		return 0
 	}
 	version, rest, ok := cutZero(b[mysqlHeader+1 : end])
-	if !ok || len(version) < 3 || len(version) > mysqlMaxVersion || version[0] < '0' || version[0] > '9' || !isPrintable(version) {
+	if !ok || len(version) < 3 || len(version) > mysqlMaxVersion || version[0] < '0' || version[0] > '9' ||
+		!isPrintable(version) {
 		return 0
 	}
-	if len(rest) < mysqlFixed-1 || rest[12] != 0 || string(rest[21:27]) != "\x00\x00\x00\x00\x00\x00" { // MariaDB uses the last 4 reserved bytes
+	if len(rest) < mysqlFixed-1 || rest[12] != 0 || string(rest[21:27]) != "\x00\x00\x00\x00\x00\x00" {
+		// MariaDB uses the last 4 reserved bytes
 		return 0
 	}
 	if o != nil {
@@ -96,9 +103,11 @@ func mysqlHandshake(b []byte, o *dissect.Object) int {
 	return end
 }
 
-// mysqlIsLogin says whether b is a client's answer to the handshake: sequence number 1, protocol 4.1, 23 reserved zeros.
+// mysqlIsLogin says whether b is a client's answer to the handshake: sequence number 1, protocol 4.1, 23 reserved
+// zeros.
 func mysqlIsLogin(b []byte) bool {
-	if len(b) < mysqlHeader+mysqlLogin || b[2] != 0 || b[3] != 1 || le16(b) < mysqlLogin || b[5]&(mysqlCapProtocol4>>8) == 0 {
+	if len(b) < mysqlHeader+mysqlLogin || b[2] != 0 || b[3] != 1 || le16(b) < mysqlLogin ||
+		b[5]&(mysqlCapProtocol4>>8) == 0 {
 		return false
 	}
 	return len(bytes.TrimLeft(b[mysqlHeader+9:mysqlHeader+28], "\x00")) == 0 // MariaDB uses the last 4
@@ -107,7 +116,8 @@ func mysqlIsLogin(b []byte) bool {
 // mysqlIsRefusal says whether b is the error with which a server turns a client away before any handshake.
 func mysqlIsRefusal(b []byte) bool {
 	const fixed, tooMany, blocked, notAllowed = mysqlHeader + 3, 1040, 1129, 1130
-	if len(b) <= fixed || b[2] != 0 || b[3] > 1 || b[4] != 0xff || len(b) != mysqlHeader+le16(b) || !isPrintable(b[fixed:]) {
+	if len(b) <= fixed || b[2] != 0 || b[3] > 1 || b[4] != 0xff || len(b) != mysqlHeader+le16(b) ||
+		!isPrintable(b[fixed:]) {
 		return false
 	}
 	code := le16(b[5:])

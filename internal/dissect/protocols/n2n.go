@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// n2n: the peer-to-peer VPN, versions 2 and 3, where its headers are not encrypted: version, time to live, flags and type, and the
-// community's name, filled up with zeros.
+// n2n: the peer-to-peer VPN, versions 2 and 3, where its headers are not encrypted: version, time to live, flags and
+// type, and the community's name, filled up with zeros.
 var n2nProtocol = &dissect.Protocol{
 	Name:      "n2n",
 	Spec:      "n2n: common header as publicly described (n2n_wire)",
@@ -21,7 +21,8 @@ const n2nHeader = 1 + 1 + 2
 
 // n2nTypes are the types of packets.
 var n2nTypes = [...]string{
-	1: "register", 2: "deregister", 3: "packet", 4: "register-ack", 5: "register-super", 6: "unregister-super", 7: "register-super-ack",
+	1: "register", 2: "deregister", 3: "packet", 4: "register-ack", 5: "register-super", 6: "unregister-super",
+	7: "register-super-ack",
 	8: "register-super-nak", 9: "federation", 10: "peer-info", 11: "query-peer", 12: "re-register-super",
 }
 

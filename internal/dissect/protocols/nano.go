@@ -7,21 +7,23 @@ import "github.com/weirnet/weir/internal/dissect"
 // nano: the peers' handshake, which begins with a magic number.
 var nanoProtocol = &dissect.Protocol{
 	Name: "nano", Spec: "Nano protocol specification: message header, node_id_handshake", Category: "crypto-currency",
-	Over: dissect.TCP, Ports: []uint16{7075}, Start: dissect.FirstBytes("R"), MinLength: nanoHeader, Inspect: inspectNano,
+	Over: dissect.TCP, Ports: []uint16{7075}, Start: dissect.FirstBytes("R"), MinLength: nanoHeader,
+	Inspect: inspectNano,
 }
 
 // nanoHeader: "R" and the network, the protocol versions newest, used and oldest, message type, extensions.
 const nanoHeader = 2 + 3 + 1 + 2
 
-// inspectNano checks the handshake that opens a connection: a query, which is a cookie of 32 bytes, and the answer, which has at
-// least a node's key and signature.
+// inspectNano checks the handshake that opens a connection: a query, which is a cookie of 32 bytes, and the answer,
+// which has at least a node's key and signature.
 func inspectNano(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const handshake, query, response, cookie, signed = 0x0a, 0x01, 0x02, 32, 32 + 64
 	first, second := c.First(), c.Second()
 	if !isNano(first) || first[5] != handshake {
 		return dissect.No
 	}
-	if len(first) < nanoHeader+cookie || first[6]&query != 0 && first[6]&response == 0 && len(first) != nanoHeader+cookie {
+	if len(first) < nanoHeader+cookie || first[6]&query != 0 && first[6]&response == 0 && len(first) != nanoHeader+
+		cookie {
 		return dissect.No
 	}
 	if len(second) < nanoHeader+signed {

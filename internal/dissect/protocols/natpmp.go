@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// NAT-PMP (RFC 6886 §3) and its successor PCP (RFC 6887 §7). Messages are short and start with zeros, so they are looked
-// for at their own ports only.
+// NAT-PMP (RFC 6886 §3) and its successor PCP (RFC 6887 §7). Messages are short and start with zeros, so they are
+// looked for at their own ports only.
 var natPMPProtocol = &dissect.Protocol{
 	Name: "nat-pmp", Also: []string{"pcp"}, Spec: "RFC 6886 §3; RFC 6887 §7", Category: "network",
 	Over: dissect.UDP, Ports: []uint16{5350, 5351}, Inspect: inspectNATPMP,
@@ -41,7 +41,8 @@ func inspectNATPMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		}
 		second := c.Datagrams[len(c.Datagrams)-1]
 		if second.FromClient == d.FromClient {
-			return verdictIf(len(second.Payload) == 2 && second.Payload[0] == 0 || len(second.Payload) == 12 && second.Payload[1] <= 2)
+			return verdictIf(len(second.Payload) == 2 && second.Payload[0] == 0 || len(second.Payload) == 12 &&
+				second.Payload[1] <= 2)
 		}
 		return verdictIf(len(second.Payload) <= 16 && hasPrefix(second.Payload, "\x00\x80"))
 	case 1, 2:

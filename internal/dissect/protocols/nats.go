@@ -7,7 +7,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// nats: the client protocol in lines: the server's INFO, the client's CONNECT, and in mid-flow messages whose length fits.
+// nats: the client protocol in lines: the server's INFO, the client's CONNECT, and in mid-flow messages whose length
+// fits.
 var natsProtocol = &dissect.Protocol{
 	Name:      "nats",
 	Spec:      "NATS client protocol, docs.nats.io/reference/reference-protocols/nats-protocol",
@@ -60,8 +61,8 @@ func inspectNATS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// natsMessage says whether b begins with PUB subject [reply] length, or MSG subject sid [reply] length, and a payload of that
-// length in a line of its own.
+// natsMessage says whether b begins with PUB subject [reply] length, or MSG subject sid [reply] length, and a payload
+// of that length in a line of its own.
 func natsMessage(b []byte) bool {
 	if !hasPrefix(b, "PUB ") && !hasPrefix(b, "MSG ") {
 		return false

@@ -13,7 +13,8 @@ var (
 )
 
 func TestNATS(t *testing.T) {
-	if h := wantProtocol(t, natsHello, "nats", `"server_version":"2.10.1"`, `"server_name":"hub"`, `"client_name":"shop"`); len(h.Risks) != 1 {
+	if h := wantProtocol(t, natsHello, "nats", `"server_version":"2.10.1"`, `"server_name":"hub"`,
+		`"client_name":"shop"`); len(h.Risks) != 1 {
 		t.Errorf("risks %v", h.Risks)
 	}
 	wantProtocol(t, natsMid, "nats")

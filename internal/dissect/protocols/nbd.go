@@ -38,7 +38,8 @@ func inspectNBD(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if len(client) < head {
 		return dissect.YesMore
 	}
-	if size := be32(client[16:]); bytes.HasPrefix(client[flags:], []byte(option)) && be32(client[12:]) == exportName && size <= len(client)-head {
+	if size := be32(client[16:]); bytes.HasPrefix(client[flags:], []byte(option)) && be32(client[12:]) == exportName &&
+		size <= len(client)-head {
 		r.Object("nbd").Text("export", client[head:head+size])
 	}
 	return dissect.Yes

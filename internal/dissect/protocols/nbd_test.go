@@ -6,8 +6,9 @@ import "testing"
 
 // Built from NBD's proto.md.
 var (
-	nbdTalk = tcp(10809, S("NBDMAGICIHAVEOPT\x00\x03"), C("\x00\x00\x00\x03IHAVEOPT\x00\x00\x00\x01\x00\x00\x00\x04disk"))
-	nbdOld  = tcp(10809, S("NBDMAGIC\x00\x00\x42\x02\x81\x86\x12\x53"))
+	nbdTalk = tcp(10809, S("NBDMAGICIHAVEOPT\x00\x03"),
+		C("\x00\x00\x00\x03IHAVEOPT\x00\x00\x00\x01\x00\x00\x00\x04disk"))
+	nbdOld = tcp(10809, S("NBDMAGIC\x00\x00\x42\x02\x81\x86\x12\x53"))
 )
 
 func TestNBD(t *testing.T) {

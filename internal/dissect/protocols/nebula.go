@@ -17,7 +17,8 @@ const nebulaHeader = 16
 // inspectNebula wants the first message of a handshake: but for version 1 and counter 1, its header is zero.
 func inspectNebula(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
 	b := c.First()
-	if len(b) <= nebulaHeader || b[0] != 0x10 || !isZero(b[1:nebulaHeader-1]) || b[nebulaHeader-1] != 1 || hasManyZeros(b[nebulaHeader:]) {
+	if len(b) <= nebulaHeader || b[0] != 0x10 || !isZero(b[1:nebulaHeader-1]) || b[nebulaHeader-1] != 1 ||
+		hasManyZeros(b[nebulaHeader:]) {
 		return dissect.No
 	}
 	return dissect.Yes

@@ -23,7 +23,8 @@ var netbiosDatagramProtocol = &dissect.Protocol{
 // NetBIOS session service over TCP (RFC 1002 §4.3): its set-up. What the session carries is mostly SMB: see smb.go.
 var netbiosSessionProtocol = &dissect.Protocol{
 	Name: "netbios", Spec: "RFC 1002 §4.3", Category: "network",
-	Over: dissect.TCP, Ports: []uint16{139}, Start: dissect.BytesOf(0x81), MinLength: 72, Inspect: inspectNetBIOSSession,
+	Over: dissect.TCP, Ports: []uint16{139}, Start: dissect.BytesOf(0x81), MinLength: 72,
+	Inspect: inspectNetBIOSSession,
 }
 
 // netbiosEncoded is the length of a first-level encoded name with its length byte: two letters for each of 16 bytes.
@@ -48,7 +49,8 @@ func netbiosName(b []byte, out *[15]byte) (name []byte, suffix byte, ok bool) {
 }
 
 // netbiosOperations are the operations by opcode, RFC 1002 §4.2.1.1 (9 is a refresh too, by a slip of its §4.2.4).
-var netbiosOperations = [16]string{0: "query", 5: "registration", 6: "release", 7: "wait", 8: "refresh", 9: "refresh", 15: "registration"}
+var netbiosOperations = [16]string{0: "query", 5: "registration", 6: "release", 7: "wait", 8: "refresh", 9: "refresh",
+	15: "registration"}
 
 func inspectNetBIOSName(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const header = 12

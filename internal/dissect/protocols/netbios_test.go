@@ -18,9 +18,12 @@ func netbiosEncode(name string, suffix byte) string {
 }
 
 var (
-	netbiosQuery    = udp(137, C("\x12\x34\x01\x10\x00\x01\x00\x00\x00\x00\x00\x00"+netbiosEncode("FILESERVER", 0x20)+"\x00\x20\x00\x01"))
-	netbiosDatagram = udp(138, C("\x11\x0a\x12\x34\xc0\x00\x02\x01\x00\x00\x00\x48\x00\x00"+netbiosEncode("DESK", 0)+netbiosEncode("GROUP", 0x1d)+"mailslot"))
-	netbiosSession  = tcp(139, C("\x81\x00\x00\x44"+netbiosEncode("FILESERVER", 0x20)+netbiosEncode("DESK", 0)), S("\x83\x00\x00\x01\x82"))
+	netbiosQuery = udp(137, C("\x12\x34\x01\x10\x00\x01\x00\x00\x00\x00\x00\x00"+netbiosEncode("FILESERVER", 0x20)+
+		"\x00\x20\x00\x01"))
+	netbiosDatagram = udp(138, C("\x11\x0a\x12\x34\xc0\x00\x02\x01\x00\x00\x00\x48\x00\x00"+netbiosEncode("DESK", 0)+
+		netbiosEncode("GROUP", 0x1d)+"mailslot"))
+	netbiosSession = tcp(139, C("\x81\x00\x00\x44"+netbiosEncode("FILESERVER", 0x20)+netbiosEncode("DESK", 0)),
+		S("\x83\x00\x00\x01\x82"))
 )
 
 func TestNetBIOS(t *testing.T) {
@@ -30,8 +33,10 @@ func TestNetBIOS(t *testing.T) {
 	}
 	wantProtocol(t, netbiosDatagram, "netbios", `"name":"DESK"`)
 	wantProtocol(t, netbiosSession, "netbios", `"caller":"DESK"`)
-	wantNot(t, udp(137, C("\x12\x34\x01\x10\x00\x01\x00\x00\x00\x00\x00\x00\x20"+strings.Repeat("a", 32)+"\x00\x00\x20\x00\x01")), "netbios")
-	wantNot(t, udp(138, C("\x11\x0a\x12\x34\xc0\x00\x02\x01\x00\x00\x00\x48\x00\x00"+strings.Repeat("x", 80))), "netbios")
+	wantNot(t, udp(137, C("\x12\x34\x01\x10\x00\x01\x00\x00\x00\x00\x00\x00\x20"+strings.Repeat("a", 32)+
+		"\x00\x00\x20\x00\x01")), "netbios")
+	wantNot(t, udp(138, C("\x11\x0a\x12\x34\xc0\x00\x02\x01\x00\x00\x00\x48\x00\x00"+strings.Repeat("x", 80))),
+		"netbios")
 	for _, k := range []talk{netbiosQuery, netbiosDatagram, netbiosSession} {
 		testTruncations(t, "netbios", k, 44)
 		wantNoAllocations(t, "netbios", k)

@@ -8,7 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// NetFlow versions 1, 5, 7 and 9 (Cisco's export formats; RFC 3954) and IPFIX (RFC 7011), which calls itself version 10.
+// NetFlow versions 1, 5, 7 and 9 (Cisco's export formats; RFC 3954) and IPFIX (RFC 7011), which calls itself version
+// 10.
 var netflowProtocol = &dissect.Protocol{
 	Name:      "netflow",
 	Spec:      "RFC 3954 §5; RFC 7011 §3; Cisco NetFlow export datagram formats",
@@ -21,7 +22,8 @@ var netflowProtocol = &dissect.Protocol{
 }
 
 // netflowFixed are the sizes of header and record in the versions that have fixed ones, and how many records fit.
-var netflowFixed = [8]struct{ header, record, most int }{1: {16, 52, 24}, 5: {24, 48, 30}, 6: {24, 52, 27}, 7: {24, 52, 27}}
+var netflowFixed = [8]struct{ header, record, most int }{1: {16, 52, 24}, 5: {24, 48, 30}, 6: {24, 52, 27},
+	7: {24, 52, 27}}
 
 const (
 	// netflowEpoch is 1996, when NetFlow appeared: no exporter's clock is before it but one that was never set.
@@ -44,13 +46,16 @@ func inspectNetFlow(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	switch version {
 	case 1, 5, 6, 7:
 		f := netflowFixed[version]
-		if count == 0 || count > f.most || f.header+count*f.record != d.Length || !netflowTime(binary.BigEndian.Uint32(b[8:])) || ube32(b[12:]) >= 1e9 {
+		if count == 0 || count > f.most || f.header+count*f.record != d.Length ||
+			!netflowTime(binary.BigEndian.Uint32(b[8:])) || ube32(b[12:]) >= 1e9 {
 			return dissect.No
 		}
 		return dissect.Yes
 	case 9:
 		const header, firstData = 20, 256
-		if len(b) < header+4 || count == 0 || count*4 > d.Length-header || !netflowTime(binary.BigEndian.Uint32(b[8:])) { // four bytes are the least of a record
+		if len(b) < header+4 || count == 0 || count*4 > d.Length-header ||
+			!netflowTime(binary.BigEndian.Uint32(b[8:])) {
+			// four bytes are the least of a record
 			return dissect.No
 		}
 		return netflowSets(b[header:], d.Length > len(b), 1, firstData)
@@ -66,8 +71,8 @@ func inspectNetFlow(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 
 func netflowTime(seconds uint32) bool { return seconds >= netflowEpoch && seconds < netflowEnd }
 
-// netflowSets walks the sets: an identifier (0 and 1 are version 9's templates, 2 and 3 IPFIX's, data from 256 on) and a
-// length with this header in it. They must end where the message does, but for padding.
+// netflowSets walks the sets: an identifier (0 and 1 are version 9's templates, 2 and 3 IPFIX's, data from 256 on) and
+// a length with this header in it. They must end where the message does, but for padding.
 func netflowSets(b []byte, cut bool, lastTemplate, firstData int) dissect.Verdict {
 	for range maxNetFlowSets {
 		if len(b) < 4 {

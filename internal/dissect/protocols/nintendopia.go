@@ -12,8 +12,8 @@ var nintendoPiaProtocol = &dissect.Protocol{
 
 const piaMagic = "\x32\xab\x98\x64"
 
-// inspectPia checks the magic number and, in the next byte, whether the packet is encrypted (2) or not (1); since version 5 the
-// top bit marks it and the version is in the rest.
+// inspectPia checks the magic number and, in the next byte, whether the packet is encrypted (2) or not (1); since
+// version 5 the top bit marks it and the version is in the rest.
 func inspectPia(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.Newest().Payload
 	if len(b) < 5 || !hasPrefix(b, piaMagic) || b[4]&0x7f == 0 || b[4]&0x7f > 16 {

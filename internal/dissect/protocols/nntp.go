@@ -20,7 +20,9 @@ var nntpProtocol = &dissect.Protocol{
 	Inspect:   inspectNNTP,
 }
 
-var nntpCommands = []string{"MODE READER", "MODE STREAM", "CAPABILITIES", "AUTHINFO USER", "AUTHINFO SASL", "GROUP", "LISTGROUP", "ARTICLE", "XOVER", "OVER", "IHAVE", "NEWGROUPS", "NEWNEWS", "STARTTLS", "LIST ACTIVE", "LIST", "POST", "DATE", "XFEATURE COMPRESS"}
+var nntpCommands = []string{"MODE READER", "MODE STREAM", "CAPABILITIES", "AUTHINFO USER", "AUTHINFO SASL", "GROUP",
+	"LISTGROUP", "ARTICLE", "XOVER", "OVER", "IHAVE", "NEWGROUPS", "NEWNEWS", "STARTTLS", "LIST ACTIVE", "LIST", "POST",
+	"DATE", "XFEATURE COMPRESS"}
 
 func inspectNNTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	toServer, toClient := c.ToServer(), c.ToClient()

@@ -5,7 +5,8 @@ package protocols
 import "testing"
 
 // After the examples of RFC 3977 §5.
-var nntpReader = tcp(119, S("200 Reader Service Ready, posting permitted\r\n"), C("MODE READER\r\n"), S("200 ok\r\n"), C("AUTHINFO USER a\r\n"), C("AUTHINFO PASS b\r\n"))
+var nntpReader = tcp(119, S("200 Reader Service Ready, posting permitted\r\n"), C("MODE READER\r\n"), S("200 ok\r\n"),
+	C("AUTHINFO USER a\r\n"), C("AUTHINFO PASS b\r\n"))
 
 func TestNNTP(t *testing.T) {
 	wantProtocol(t, nntpReader, "nntp", `"greeting":"200 Reader`)

@@ -52,8 +52,8 @@ var noises = []struct {
 	}},
 }
 
-// TestNoiseIsNotNamed plays conversations of noise at random ports, and at every port that some dissector is tried at. A name for
-// one of them is a false one.
+// TestNoiseIsNotNamed plays conversations of noise at random ports, and at every port that some dissector is tried at.
+// A name for one of them is a false one.
 func TestNoiseIsNotNamed(t *testing.T) {
 	rounds := 500_000
 	if testing.Short() || dissecttest.RaceEnabled {

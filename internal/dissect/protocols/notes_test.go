@@ -61,15 +61,20 @@ func TestNamesOfOneSocket(t *testing.T) {
 		want []string
 	}{
 		{"one", udp(53, C(dnsAsk(1, "one.example.org")), C(dnsAsk(2, "One.example.ORG"))), []string{"one.example.org"}},
-		{"three", udp(53, C(dnsAsk(1, "one.example.org")), C(dnsAsk(2, "two.example.org")), C(dnsAsk(3, "three.example.org"))),
+		{"three", udp(53, C(dnsAsk(1, "one.example.org")), C(dnsAsk(2, "two.example.org")),
+			C(dnsAsk(3, "three.example.org"))),
 			[]string{"one.example.org", "two.example.org", "three.example.org"}},
-		{"after junk", udp(53, C("\r\n\r\n"), C(dnsAsk(1, "one.example.org")), C("junk"), C(dnsAsk(2, "two.example.org"))),
+		{"after junk", udp(53, C("\r\n\r\n"), C(dnsAsk(1, "one.example.org")), C("junk"),
+			C(dnsAsk(2, "two.example.org"))),
 			[]string{"one.example.org", "two.example.org"}},
-		{"several questions, mDNS", udp(5353, C(dnsAsk(0, "a.local", "b.local")), C(dnsAsk(0, "c.local"))), []string{"a.local", "b.local", "c.local"}},
+		{"several questions, mDNS", udp(5353, C(dnsAsk(0, "a.local", "b.local")), C(dnsAsk(0, "c.local"))),
+			[]string{"a.local", "b.local", "c.local"}},
 		{"LLMNR", udp(5355, C(dnsAsk(1, "printer")), C(dnsAsk(2, "scanner"))), []string{"printer", "scanner"}},
 		{"TCP", tcp(53, C(behindLength(dnsAsk(1, "one.example.org"))), C(behindLength(dnsAsk(2, "two.example.org")))),
 			[]string{"one.example.org", "two.example.org"}},
-		{"TCP, in one segment", tcp(53, C(slices.Concat(behindLength(dnsAsk(1, "one.example.org")), behindLength(dnsAsk(2, "two.example.org"))))),
+		{"TCP, in one segment",
+			tcp(53, C(slices.Concat(behindLength(dnsAsk(1, "one.example.org")),
+				behindLength(dnsAsk(2, "two.example.org"))))),
 			[]string{"one.example.org", "two.example.org"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -81,7 +86,8 @@ func TestNamesOfOneSocket(t *testing.T) {
 	}
 }
 
-// TestManyNamesOfOneSocket: more names than the history has datagrams, up to the bounds, and how many are missing is said.
+// TestManyNamesOfOneSocket: more names than the history has datagrams, up to the bounds, and how many are missing is
+// said.
 func TestManyNamesOfOneSocket(t *testing.T) {
 	for _, c := range []struct {
 		port                          uint16
@@ -102,13 +108,15 @@ func TestManyNamesOfOneSocket(t *testing.T) {
 			}
 			b := dnsAsk(i, asked...)
 			var r *dissect.Result
-			if outcome, r = s.Feed(testTable, pool, flow, &dissect.Segment{Payload: b, Length: len(b), FromClient: true, Last: i >= 7}); r != nil {
+			if outcome, r = s.Feed(testTable, pool, flow, &dissect.Segment{Payload: b, Length: len(b), FromClient: true,
+				Last: i >= 7}); r != nil {
 				info = "{" + string(r.Info()) + "}"
 			}
 		}
 		got, omitted := askedNames(t, info)
 		if omitted < c.omitted || len(got)+omitted != c.questions || !slices.Equal(got, names[:len(got)]) {
-			t.Errorf("%d questions in %d datagrams: %d names, %d omitted, outcome %d", c.questions, c.datagrams, len(got), omitted, outcome)
+			t.Errorf("%d questions in %d datagrams: %d names, %d omitted, outcome %d", c.questions, c.datagrams,
+				len(got), omitted, outcome)
 		}
 		if (pool.Counters.NamesOmitted > 0) != (c.omitted > 0) {
 			t.Errorf("%d questions: %d counted as omitted", c.questions, pool.Counters.NamesOmitted)

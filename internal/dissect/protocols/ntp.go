@@ -11,7 +11,8 @@ var ntpProtocol = &dissect.Protocol{
 }
 
 // ntpModes are the association modes, RFC 5905 figure 10.
-var ntpModes = [8]string{1: "symmetric-active", 2: "symmetric-passive", 3: "client", 4: "server", 5: "broadcast", 6: "control", 7: "private"}
+var ntpModes = [8]string{1: "symmetric-active", 2: "symmetric-passive", 3: "client", 4: "server", 5: "broadcast",
+	6: "control", 7: "private"}
 
 func inspectNTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	d := &c.Datagrams[0]
@@ -41,7 +42,8 @@ func inspectNTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 
 // ntpTime checks a time message: 48 bytes, then extension fields or a message authentication code, in words of four.
 func ntpTime(d *dissect.Datagram, o *dissect.Object) dissect.Verdict {
-	const header, maxStratum, maxPoll, reference, unsaid = 48, 16, 17, 12, 0x20 // clients that say little send that precision
+	// clients that say little send that precision
+	const header, maxStratum, maxPoll, reference, unsaid = 48, 16, 17, 12, 0x20
 	b := d.Payload
 	if len(b) < header || !ntpTrailer(b[header:], d.Length-header) {
 		return dissect.No
@@ -70,15 +72,16 @@ func ntpTime(d *dissect.Datagram, o *dissect.Object) dissect.Verdict {
 	return dissect.Yes
 }
 
-// ntpTrailer checks the length of what follows the header: an authentication code (key identifier, then none or a digest: RFC 5905
-// §7.3, §9.2), or extension fields with their own length (RFC 7822 §3).
+// ntpTrailer checks the length of what follows the header: an authentication code (key identifier, then none or a
+// digest: RFC 5905 §7.3, §9.2), or extension fields with their own length (RFC 7822 §3).
 func ntpTrailer(b []byte, length int) bool {
 	const fieldHeader, shortest = 4, 16
 	switch length {
 	case 0, 4, 4 + 16, 4 + 20:
 		return true
 	}
-	return length%4 == 0 && len(b) >= fieldHeader && be16(b[2:]) >= shortest && be16(b[2:])%4 == 0 && be16(b[2:]) <= length
+	return length%4 == 0 && len(b) >= fieldHeader && be16(b[2:]) >= shortest && be16(b[2:])%4 == 0 &&
+		be16(b[2:]) <= length
 }
 
 // ntpControl checks a control message: its count of data bytes, which are padded to four and may be authenticated.
@@ -100,8 +103,8 @@ func ntpControl(d *dissect.Datagram) dissect.Verdict {
 	return dissect.Yes
 }
 
-// ntpPrivate checks a message of ntpdc: implementation 0, 2 or 3, and items that fit the length (ntp_request.h's layout as
-// described in US-CERT TA14-013A).
+// ntpPrivate checks a message of ntpdc: implementation 0, 2 or 3, and items that fit the length (ntp_request.h's layout
+// as described in US-CERT TA14-013A).
 func ntpPrivate(d *dissect.Datagram, o *dissect.Object) dissect.Verdict {
 	const header, monlist, monlistOld = 8, 42, 20
 	b := d.Payload

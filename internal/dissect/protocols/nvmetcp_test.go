@@ -5,7 +5,8 @@ package protocols
 import "testing"
 
 // Built by hand from §3.6.2.
-var nvmeInit = tcp(4420, C("\x00\x00\x80\x00\x80\x00\x00\x00"+string(make([]byte, 120))), S("\x01\x00\x80\x00\x80\x00\x00\x00"+string(make([]byte, 120))))
+var nvmeInit = tcp(4420, C("\x00\x00\x80\x00\x80\x00\x00\x00"+string(make([]byte, 120))),
+	S("\x01\x00\x80\x00\x80\x00\x00\x00"+string(make([]byte, 120))))
 
 func TestNVMeTCP(t *testing.T) {
 	wantProtocol(t, nvmeInit, "nvme-tcp")

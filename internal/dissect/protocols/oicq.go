@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// oicq: the protocol of QQ over UDP, after the public description of its frame: 0x02, version, command, sequence, QQ number,
-// body, 0x03. 27 bits are fixed, so it is looked for at its port only.
+// oicq: the protocol of QQ over UDP, after the public description of its frame: 0x02, version, command, sequence, QQ
+// number, body, 0x03. 27 bits are fixed, so it is looked for at its port only.
 var oicqProtocol = &dissect.Protocol{
 	Name:     "oicq",
 	Spec:     "OICQ frame (LumaQQ project)",

@@ -8,7 +8,8 @@ import "testing"
 var oicqTalk = udp(8000, CX("02 1234 0002 0001 00012345 aabbccdd 03"), SX("02 1234 0002 0001 00012345 00 03"))
 
 func TestOICQ(t *testing.T) {
-	if h := wantProtocol(t, oicqTalk, "oicq", `"version":4660`, `"command":2`, `"number":74565`); h.Application != "qq" {
+	if h := wantProtocol(t, oicqTalk, "oicq", `"version":4660`, `"command":2`,
+		`"number":74565`); h.Application != "qq" {
 		t.Errorf("application %q", h.Application)
 	}
 	wantNot(t, udp(8000, CX("02 1234 0002 0001 00012345 aabbccdd 04")), "oicq")

@@ -36,7 +36,8 @@ const (
 	rpcReplySize = 24 // identifier, type, status, an empty authenticator, accept status
 	// rpcMaxAuth is the most an authenticator holds, RFC 5531 §8.2.
 	rpcMaxAuth = 400
-	// The registry's block 0x00000000-0x1fffffff is full of holes: assigned are numbers from 100000, and nearly none past 400000.
+	// The registry's block 0x00000000-0x1fffffff is full of holes: assigned are numbers from 100000, and nearly none
+	// past 400000.
 	rpcFirstProgram, rpcLastProgram = 100000, 400200
 )
 
@@ -77,7 +78,8 @@ func rpcCall(b []byte, r *dissect.Result) dissect.Verdict {
 	if be32(b[8:]) != 2 || program < rpcFirstProgram || program > rpcLastProgram || version > 16 || procedure > 256 {
 		return dissect.No
 	}
-	if !rpcFlavor(flavor) || length > rpcMaxAuth || length%4 != 0 || flavor == 0 && length != 0 || version == 0 || be32(b) == 0 {
+	if !rpcFlavor(flavor) || length > rpcMaxAuth || length%4 != 0 || flavor == 0 && length != 0 || version == 0 ||
+		be32(b) == 0 {
 		return dissect.No
 	}
 	o := r.Object("onc_rpc")
@@ -116,7 +118,8 @@ func rpcReply(c *dissect.Conversation, b []byte, r *dissect.Result) dissect.Verd
 	return dissect.Yes
 }
 
-// rpcFlavor says whether an authentication flavor is one of IANA's registry: none, sys, short, DH, Kerberos, RSA, GSS, TLS.
+// rpcFlavor says whether an authentication flavor is one of IANA's registry: none, sys, short, DH, Kerberos, RSA, GSS,
+// TLS.
 func rpcFlavor(flavor int) bool { return flavor >= 0 && flavor <= 7 }
 
 // rpcProtocol is the slug of a program of IANA's registry of RPC program numbers.
@@ -130,8 +133,9 @@ func rpcProtocol(program int) string {
 	return "onc-rpc"
 }
 
-// rpcGetPort is the program whose port a call of PMAPPROC_GETPORT (version 2, RFC 1833 §3) or RPCBPROC_GETADDR (3 and 4, §2.1)
-// asks for, 0 where the call is another one. To ask for NFS or one of its helpers is how NFS begins, so such a flow is NFS's.
+// rpcGetPort is the program whose port a call of PMAPPROC_GETPORT (version 2, RFC 1833 §3) or RPCBPROC_GETADDR (3 and
+// 4, §2.1) asks for, 0 where the call is another one. To ask for NFS or one of its helpers is how NFS begins, so such a
+// flow is NFS's.
 func rpcGetPort(b []byte, program, version, procedure, credential int) int {
 	const getPort = 3
 	verifier := 32 + credential // flavor, length

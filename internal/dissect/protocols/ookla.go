@@ -17,7 +17,8 @@ func inspectOokla(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if c.ServerFirst() {
 		hi, hello = hello, hi
 	}
-	if len(hi) > 0 && !couldBe(hi, "HI\n") && !couldBe(hi, "HI\r\n") && !couldBe(hi, "HI ") || !couldBe(hello, "HELLO 2.") {
+	if len(hi) > 0 && !couldBe(hi, "HI\n") && !couldBe(hi, "HI\r\n") && !couldBe(hi, "HI ") ||
+		!couldBe(hello, "HELLO 2.") {
 		return dissect.No
 	}
 	if len(hi) < 3 || len(hello) < len("HELLO 2.") {

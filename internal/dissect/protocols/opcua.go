@@ -67,7 +67,8 @@ func inspectOPCUA(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return verdict
 }
 
-// opcHello reads version, buffer sizes and limits, 4 bytes each (without those in the server's reverse hello), and endpoints.
+// opcHello reads version, buffer sizes and limits, 4 bytes each (without those in the server's reverse hello), and
+// endpoints.
 func opcHello(b []byte, size int, r *dissect.Result) bool {
 	at := opcHeader + 20
 	if b[0] == 'R' {

@@ -15,8 +15,9 @@ func opcMessage(kind, body string) []byte {
 var (
 	opcHelloTalk = tcp(4840, C(opcMessage("HELF", string(make([]byte, 20))+"\x17\x00\x00\x00opc.tcp://plc.lan:4840/")),
 		S(opcMessage("ACKF", string(make([]byte, 20)))))
-	opcOpenTalk = tcp(4000, C(opcMessage("OPNF", "\x00\x00\x00\x00\x2f\x00\x00\x00http://opcfoundation.org/UA/SecurityPolicy#None"+"\xff\xff\xff\xff")))
-	opcMid      = tcp(4840, C(opcMessage("MSGF", "\x01\x00\x00\x00\x01\x00\x00\x00")))
+	opcOpenTalk = tcp(4000, C(opcMessage("OPNF", "\x00\x00\x00\x00\x2f\x00\x00\x00http://opcfoundation.org/UA/Securit"+
+		"yPolicy#None"+"\xff\xff\xff\xff")))
+	opcMid = tcp(4840, C(opcMessage("MSGF", "\x01\x00\x00\x00\x01\x00\x00\x00")))
 )
 
 func TestOPCUA(t *testing.T) {

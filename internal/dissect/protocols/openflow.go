@@ -31,7 +31,8 @@ func inspectOpenFlow(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	return dissect.Yes
 }
 
-// openflowHello is the length of the hello at the start of b, 0 as long as it is not there, -1 where it is something else.
+// openflowHello is the length of the hello at the start of b, 0 as long as it is not there, -1 where it is something
+// else.
 func openflowHello(b []byte) int {
 	const longest = 64
 	if len(b) < openflowHeader {

@@ -37,7 +37,8 @@ const (
 	// openvpnZeros is how many zeros it may have: it is random, and three would be there once in 300,000 sessions.
 	openvpnZeros    = 2
 	openvpnShortest = 1 + openvpnSession + 1 + 4
-	// openvpnReplay is the replay packet identifier in its long form: a number, which begins at 1, and the time of start.
+	// openvpnReplay is the replay packet identifier in its long form: a number, which begins at 1, and the time of
+	// start.
 	openvpnReplay      = 8
 	openvpnClientPlain = 1 + 4
 	openvpnServerPlain = 1 + 4 + openvpnSession + 4
@@ -126,18 +127,21 @@ func openvpnWrapping(b []byte) string {
 		return "none"
 	}
 	for _, size := range openvpnHMACs {
-		if len(rest) == size+openvpnReplay+plain && !hasManyZeros(rest[:size]) && openvpnReplayed(rest[size:]) && openvpnPlain(rest[size+openvpnReplay:], plain) {
+		if len(rest) == size+openvpnReplay+plain && !hasManyZeros(rest[:size]) && openvpnReplayed(rest[size:]) &&
+			openvpnPlain(rest[size+openvpnReplay:], plain) {
 			return "tls-auth"
 		}
 	}
-	if more := len(rest) - openvpnReplay - openvpnCryptTag - plain; openvpnReplayed(rest) && (more == 0 || plain == openvpnServerPlain && more > 0 && more <= openvpnOptions) {
+	if more := len(rest) - openvpnReplay - openvpnCryptTag - plain; openvpnReplayed(rest) &&
+		(more == 0 || plain == openvpnServerPlain && more > 0 && more <= openvpnOptions) {
 		return "tls-crypt"
 	}
 	return ""
 }
 
-// openvpnPlain checks what follows the session in the clear: the list of acknowledged messages, behind it, if that isn't empty,
-// the session of the other side, and the message's own number, 0. A client's list is empty, a server's has message 0.
+// openvpnPlain checks what follows the session in the clear: the list of acknowledged messages, behind it, if that
+// isn't empty, the session of the other side, and the message's own number, 0. A client's list is empty, a server's has
+// message 0.
 func openvpnPlain(b []byte, size int) bool {
 	switch {
 	case len(b) != size:

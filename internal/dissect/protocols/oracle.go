@@ -56,7 +56,8 @@ func inspectOracle(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 			}
 			return dissect.Yes
 		case tnsRefuse: // reasons, length, text
-			if len(body) < 4 || !bytes.Contains(body, []byte("(DESCRIPTION=")) && !bytes.Contains(body, []byte("(ERR=")) {
+			if len(body) < 4 || !bytes.Contains(body, []byte("(DESCRIPTION=")) &&
+				!bytes.Contains(body, []byte("(ERR=")) {
 				return moreIf(len(b) < length)
 			}
 			return dissect.Yes

@@ -14,7 +14,8 @@ func checkOSPF(d *dissect.Datagram, r *dissect.Result) bool {
 	if len(b) > 0 && b[0] == 3 {
 		header = 16
 	}
-	if len(b) < header || b[0] != 2 && b[0] != 3 || b[1] == 0 || b[1] > 5 || be16(b[2:]) < header || be16(b[2:]) > d.Length {
+	if len(b) < header || b[0] != 2 && b[0] != 3 || b[1] == 0 || b[1] > 5 || be16(b[2:]) < header ||
+		be16(b[2:]) > d.Length {
 		return false
 	}
 	o := r.Object("ospf")
@@ -26,7 +27,8 @@ func checkOSPF(d *dissect.Datagram, r *dissect.Result) bool {
 	return true
 }
 
-var ospfTypes = [...]string{1: "hello", 2: "database-description", 3: "link-state-request", 4: "link-state-update", 5: "link-state-acknowledgment"}
+var ospfTypes = [...]string{1: "hello", 2: "database-description", 3: "link-state-request", 4: "link-state-update",
+	5: "link-state-acknowledgment"}
 
 // appendDotted appends four bytes as decimal numbers with dots between.
 func appendDotted(dst, b []byte) []byte {

@@ -23,7 +23,8 @@ var ovsdbProtocol = &dissect.Protocol{
 
 // ovsdbMethods are those of RFC 7047 §4.1 and ovsdb-server(7) that no other service has.
 var ovsdbMethods = []string{
-	"list_dbs", "get_schema", "transact", "monitor", "monitor_cancel", "monitor_cond", "monitor_cond_change", "monitor_cond_since", "update2",
+	"list_dbs", "get_schema", "transact", "monitor", "monitor_cancel", "monitor_cond", "monitor_cond_change",
+	"monitor_cond_since", "update2",
 	"update3", "steal", "stolen", "get_server_id", "set_db_change_aware", "convert",
 }
 
@@ -49,8 +50,8 @@ func inspectOVSDB(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return moreIf(wait)
 }
 
-// isOVSDBRequest says whether method, of the object at the start of b, is OVSDB's: one of its own with a list of parameters, or the
-// echo with which both sides ask whether the other is there.
+// isOVSDBRequest says whether method, of the object at the start of b, is OVSDB's: one of its own with a list of
+// parameters, or the echo with which both sides ask whether the other is there.
 func isOVSDBRequest(b, method []byte) bool {
 	params := stratumMember(b, `"params"`)
 	if !hasPrefix(params, "[") || !bytes.Contains(b, []byte(`"id"`)) {

@@ -6,9 +6,11 @@ import "testing"
 
 // The messages are those that RFC 7047 §4.1 describes, as ovs-vsctl and ovsdb-server write them.
 var (
-	ovsdbList     = tcp(6640, C(`{"id":0,"method":"list_dbs","params":[]}`), S(`{"error":null,"id":0,"result":["Open_vSwitch","_Server"]}`))
-	ovsdbTransact = tcp(4000, C(`{"method":"transact","id":2,"params":["Open_vSwitch",{"op":"select","table":"Bridge","where":[]}]}`))
-	ovsdbEcho     = tcp(6640, S(`{"id":"echo","method":"echo","params":[]}`), C(`{"error":null,"id":"echo","result":[]}`))
+	ovsdbList = tcp(6640, C(`{"id":0,"method":"list_dbs","params":[]}`),
+		S(`{"error":null,"id":0,"result":["Open_vSwitch","_Server"]}`))
+	ovsdbTransact = tcp(4000, C(
+		`{"method":"transact","id":2,"params":["Open_vSwitch",{"op":"select","table":"Bridge","where":[]}]}`))
+	ovsdbEcho = tcp(6640, S(`{"id":"echo","method":"echo","params":[]}`), C(`{"error":null,"id":"echo","result":[]}`))
 )
 
 func TestOVSDB(t *testing.T) {

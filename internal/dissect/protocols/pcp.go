@@ -8,8 +8,9 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// inspectPCP checks version, opcode (announce, map, peer), reserved bits and the length: a multiple of 4, at most 1100. Where reserved
-// bits, which are to be ignored (§7.1), are set in a request, the client's address in it has to be the one that it comes from, or IPv4.
+// inspectPCP checks version, opcode (announce, map, peer), reserved bits and the length: a multiple of 4, at most 1100.
+// Where reserved bits, which are to be ignored (§7.1), are set in a request, the client's address in it has to be the
+// one that it comes from, or IPv4.
 func inspectPCP(c *dissect.Conversation, b []byte, r *dissect.Result) dissect.Verdict {
 	const header, maxLength = 24, 1100
 	opcode := b[1] & 0x7f
@@ -17,7 +18,8 @@ func inspectPCP(c *dissect.Conversation, b []byte, r *dissect.Result) dissect.Ve
 		return dissect.No
 	}
 	sizes := [...]int{0, 36, 56}
-	if b[1]&0x80 == 0 && be16(b[2:]) != 0 || opcode != 0 && len(b) >= header+sizes[opcode] && !isZero(b[header+13:header+16]) {
+	if b[1]&0x80 == 0 && be16(b[2:]) != 0 || opcode != 0 && len(b) >= header+sizes[opcode] &&
+		!isZero(b[header+13:header+16]) {
 		client := netip.AddrFrom16([16]byte(b[8:header]))
 		if b[1]&0x80 != 0 || len(b) < header+sizes[opcode] || !client.Is4In6() && client != c.Client.Addr() {
 			return dissect.No
@@ -29,7 +31,8 @@ func inspectPCP(c *dissect.Conversation, b []byte, r *dissect.Result) dissect.Ve
 	if b[1]&0x80 == 0 && (len(b) < header+sizes[opcode] || isZero(b[8:header])) { // the client's address
 		return dissect.No
 	}
-	if b[1]&0x80 != 0 && (b[2] != 0 || b[3] > 13 || b[3] == 0 && len(b) < header+sizes[opcode] || !isZero(b[12:header])) {
+	if b[1]&0x80 != 0 && (b[2] != 0 || b[3] > 13 || b[3] == 0 && len(b) < header+sizes[opcode] ||
+		!isZero(b[12:header])) {
 		return dissect.No
 	}
 	r.SetProtocol("pcp")

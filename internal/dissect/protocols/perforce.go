@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// perforce: Helix Core's messages: a checksum of the length's four bytes, the length, little endian, then variables, each
-// a name, zero, length, value, zero.
+// perforce: Helix Core's messages: a checksum of the length's four bytes, the length, little endian, then variables,
+// each a name, zero, length, value, zero.
 var perforceProtocol = &dissect.Protocol{
 	Name:      "perforce",
 	Spec:      "Perforce RPC, as observed",

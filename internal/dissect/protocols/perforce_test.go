@@ -6,12 +6,14 @@ import "testing"
 
 // Built from what is publicly known of the framing: cmpfile, then func protocol.
 var (
-	perforceTalk = tcp(1666, C("\x1f\x1f\x00\x00\x00cmpfile\x00\x00\x00\x00\x00\x00func\x00\x08\x00\x00\x00protocol\x00"))
+	perforceTalk = tcp(1666, C(
+		"\x1f\x1f\x00\x00\x00cmpfile\x00\x00\x00\x00\x00\x00func\x00\x08\x00\x00\x00protocol\x00"))
 )
 
 func TestPerforce(t *testing.T) {
 	wantProtocol(t, perforceTalk, "perforce")
-	wantNot(t, tcp(1666, C("\x1e\x1f\x00\x00\x00cmpfile\x00\x00\x00\x00\x00\x00func\x00\x08\x00\x00\x00protocol\x00")), "perforce")
+	wantNot(t, tcp(1666, C("\x1e\x1f\x00\x00\x00cmpfile\x00\x00\x00\x00\x00\x00func\x00\x08\x00\x00\x00protocol\x00")),
+		"perforce")
 	testTruncations(t, "perforce", perforceTalk, 40)
 	wantNoAllocations(t, "perforce", perforceTalk)
 }

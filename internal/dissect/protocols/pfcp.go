@@ -19,7 +19,8 @@ func inspectPFCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const firstSession, lastNode = 50, 20
 	d := c.Newest()
 	b := d.Payload
-	if len(b) < 16 || b[0]>>5 != 1 || b[0]&followed == 0 && be16(b[2:]) != d.Length-header || header+be16(b[2:]) > d.Length {
+	if len(b) < 16 || b[0]>>5 != 1 || b[0]&followed == 0 && be16(b[2:]) != d.Length-header ||
+		header+be16(b[2:]) > d.Length {
 		return dissect.No
 	}
 	at, end, kind := header+4, header+be16(b[2:]), b[1]
@@ -30,8 +31,10 @@ func inspectPFCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	default:
 		return dissect.No
 	}
-	// Only session messages have a priority; a followed message has another one of the same version behind it. Spare bits aren't evaluated.
-	if b[0]&(priority|session) == priority || b[0]&followed != 0 && (end+header >= d.Length || end < len(b) && b[end]>>5 != 1) {
+	// Only session messages have a priority; a followed message has another one of the same version behind it. Spare
+	// bits aren't evaluated.
+	if b[0]&(priority|session) == priority || b[0]&followed != 0 && (end+header >= d.Length || end < len(b) &&
+		b[end]>>5 != 1) {
 		return dissect.No
 	}
 	elements := 0

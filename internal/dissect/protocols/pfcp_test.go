@@ -6,8 +6,9 @@ import "testing"
 
 // Built by hand from TS 29.244 §7.2.2 and §7.4.2: a heartbeat, with its recovery time stamp, and a session's deletion.
 var (
-	pfcpHeartbeat = udp(8805, CX("20 01 000c 000001 00 0060 0004 e0000000"), SX("20 02 000c 000001 00 0060 0004 e0000001"))
-	pfcpSession   = udp(8805, CX("21 37 0011 0000000000000001 000002 00 0013 0001 01"))
+	pfcpHeartbeat = udp(8805, CX("20 01 000c 000001 00 0060 0004 e0000000"),
+		SX("20 02 000c 000001 00 0060 0004 e0000001"))
+	pfcpSession = udp(8805, CX("21 37 0011 0000000000000001 000002 00 0013 0001 01"))
 )
 
 func TestPFCP(t *testing.T) {

@@ -17,7 +17,8 @@ var playstationDiscoveryProtocol = &dissect.Protocol{
 
 func inspectPlaystation(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.First()
-	if !hasPrefix(b, "SRCH * HTTP/1.1\n") && !hasPrefix(b, "WAKEUP * HTTP/1.1\n") || !bytes.Contains(b, []byte("device-discovery-protocol-version:")) {
+	if !hasPrefix(b, "SRCH * HTTP/1.1\n") && !hasPrefix(b, "WAKEUP * HTTP/1.1\n") ||
+		!bytes.Contains(b, []byte("device-discovery-protocol-version:")) {
 		return dissect.No
 	}
 	r.SetApplication("playstation")

@@ -20,7 +20,8 @@ var pop3Protocol = &dissect.Protocol{
 	Inspect:   inspectPOP3,
 }
 
-var pop3Commands = []string{"CAPA", "USER", "APOP", "STLS", "AUTH", "PASS", "STAT", "LIST", "UIDL", "RETR", "TOP", "NOOP", "QUIT", "DELE", "LANG", "UTF8"}
+var pop3Commands = []string{"CAPA", "USER", "APOP", "STLS", "AUTH", "PASS", "STAT", "LIST", "UIDL", "RETR", "TOP",
+	"NOOP", "QUIT", "DELE", "LANG", "UTF8"}
 
 func inspectPOP3(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	toServer, toClient := c.ToServer(), c.ToClient()
@@ -67,8 +68,8 @@ func inspectPOP3(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// pop3Certain wants a command and a reply. Alone, a reply must have text, which Redis's +OK has not, and commands must be
-// two, one of which nobody else has.
+// pop3Certain wants a command and a reply. Alone, a reply must have text, which Redis's +OK has not, and commands must
+// be two, one of which nobody else has.
 func pop3Certain(reply []byte, replied bool, toServer []byte, commanded bool) bool {
 	const text = len("+OK ready")
 	if replied {

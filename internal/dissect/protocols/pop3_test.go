@@ -7,7 +7,8 @@ import "testing"
 // Exchanges after the examples of RFC 1939 §10. The bytes after STLS are the record header of a ClientHello.
 var (
 	pop3Login = tcp(110, S("+OK POP3 server ready\r\n"), C("USER mrose\r\n"), S("+OK\r\n"), C("PASS secret\r\n"))
-	pop3TLS   = tcp(110, S("+OK ready\r\n"), C("STLS\r\n"), S("+OK Begin TLS negotiation\r\n"), CX("1603010005 0100000100"))
+	pop3TLS   = tcp(110, S("+OK ready\r\n"), C("STLS\r\n"), S("+OK Begin TLS negotiation\r\n"),
+		CX("1603010005 0100000100"))
 )
 
 func TestPOP3(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// postgresql: the frontend/backend protocol 3 ("Message Formats"), from the startup message or the request for encryption
-// before it, and in mid-flow from the server's ReadyForQuery.
+// postgresql: the frontend/backend protocol 3 ("Message Formats"), from the startup message or the request for
+// encryption before it, and in mid-flow from the server's ReadyForQuery.
 var postgresqlProtocol = &dissect.Protocol{
 	Name:      "postgresql",
 	Spec:      "PostgreSQL documentation §55.2 Message Flow, §55.7 Message Formats",
@@ -80,7 +80,8 @@ func postgresVerdict(known bool) dissect.Verdict {
 // postgresStartup reads the startup message: length, code, names and values with a zero behind each, and a zero.
 func postgresStartup(b, toClient []byte, r *dissect.Result, known bool) dissect.Verdict {
 	length := be32(b)
-	if length < 9 || length > postgresMaxStartup || be16(b[4:]) != postgresProtocol3 || b[6] != 0 || b[7] != 0 && b[7] != 2 {
+	if length < 9 || length > postgresMaxStartup || be16(b[4:]) != postgresProtocol3 || b[6] != 0 || b[7] != 0 &&
+		b[7] != 2 {
 		if known {
 			return dissect.Yes
 		}
@@ -147,14 +148,15 @@ func postgresServer(b []byte, o *dissect.Object) dissect.Verdict {
 	return dissect.Yes
 }
 
-// postgresMidstream recognises a conversation that began before the capture: one side's messages follow one another and end in
-// ReadyForQuery (48 bits), or the client's Query is answered by a message that only a server sends.
+// postgresMidstream recognises a conversation that began before the capture: one side's messages follow one another and
+// end in ReadyForQuery (48 bits), or the client's Query is answered by a message that only a server sends.
 func postgresMidstream(toServer, toClient []byte) dissect.Verdict {
 	up, down := postgresChain(toServer), postgresChain(toClient)
 	if up == postgresReady || down == postgresReady {
 		return dissect.Yes
 	}
-	if up == postgresOther && down == postgresOther || up == postgresOther && len(toClient) == 0 || down == postgresOther && len(toServer) == 0 {
+	if up == postgresOther && down == postgresOther || up == postgresOther && len(toClient) == 0 ||
+		down == postgresOther && len(toServer) == 0 {
 		return dissect.NeedMore
 	}
 	return dissect.No

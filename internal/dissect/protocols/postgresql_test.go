@@ -19,7 +19,8 @@ var (
 )
 
 func TestPostgreSQL(t *testing.T) {
-	wantProtocol(t, postgresLogin, "postgresql", `"user":"alice"`, `"database":"shop"`, `"application_name":"psql"`, `"server_version":"16.2"`)
+	wantProtocol(t, postgresLogin, "postgresql", `"user":"alice"`, `"database":"shop"`, `"application_name":"psql"`,
+		`"server_version":"16.2"`)
 	wantProtocol(t, postgresAskSSL, "postgresql", `"user":"alice"`)
 	wantProtocol(t, postgresMid, "postgresql")
 	wantProtocol(t, tcp(4000, CX("00000010 04d2162e 00000001 00000002")), "postgresql")

@@ -15,11 +15,13 @@ var pptpProtocol = &dissect.Protocol{
 	Inspect: inspectPPTP,
 }
 
-// pptpHeader is the length of what all messages begin with: length, PPTP message type, magic cookie, control message type.
+// pptpHeader is the length of what all messages begin with: length, PPTP message type, magic cookie, control message
+// type.
 const pptpHeader = 12
 
 // pptpLengths are the lengths of the control messages by type (§2.1 to §2.15).
-var pptpLengths = [...]int{1: 156, 2: 156, 3: 16, 4: 16, 5: 16, 6: 20, 7: 168, 8: 32, 9: 220, 10: 24, 11: 28, 12: 16, 13: 148, 14: 40, 15: 24}
+var pptpLengths = [...]int{1: 156, 2: 156, 3: 16, 4: 16, 5: 16, 6: 20, 7: 168, 8: 32, 9: 220, 10: 24, 11: 28, 12: 16,
+	13: 148, 14: 40, 15: 24}
 
 func inspectPPTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.First()

@@ -23,12 +23,12 @@ var protobufProtocol = &dissect.Protocol{
 
 const (
 	protobufMaxFields = 64
-	// protobufMaxNumber is the highest field number believed; two bytes of tag reach 2,047, but nearly all messages stay
-	// below this.
+	// protobufMaxNumber is the highest field number believed; two bytes of tag reach 2,047, but nearly all messages
+	// stay below this.
 	protobufMaxNumber = 256
-	// protobufCertain is how many bits of evidence a message must hold: 3 for a tag (4 of 8 wire types, and a number not
-	// below the last and not far above), 1 for each byte of text (printable by chance in 3 of 8 cases), 2 for a length
-	// that fits.
+	// protobufCertain is how many bits of evidence a message must hold: 3 for a tag (4 of 8 wire types, and a number
+	// not below the last and not far above), 1 for each byte of text (printable by chance in 3 of 8 cases), 2 for a
+	// length that fits.
 	protobufCertain = 48
 	// protobufMinText is how many bytes of text it must hold.
 	protobufMinText = 8
@@ -55,7 +55,8 @@ func protobufMessage(b []byte) bool {
 	for fields := 0; len(b) > 0; fields++ {
 		tag, n := binary.Uvarint(b)
 		number := tag >> 3
-		if n <= 0 || number < last || number > last+protobufMaxNumber/8 || number > protobufMaxNumber || fields == protobufMaxFields {
+		if n <= 0 || number < last || number > last+protobufMaxNumber/8 || number > protobufMaxNumber ||
+			fields == protobufMaxFields {
 			return false
 		}
 		b, last = b[n:], number

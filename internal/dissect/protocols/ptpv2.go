@@ -28,7 +28,8 @@ func inspectPTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return dissect.No
 	}
 	t := &ptpTypes[b[0]&15]
-	if length := be16(b[2:]); t.name == "" || length < t.length || length > d.Length || d.Length-length > 2 { // over IPv6 two bytes follow (annex D.1)
+	if length := be16(b[2:]); t.name == "" || length < t.length || length > d.Length || d.Length-length > 2 {
+		// over IPv6 two bytes follow (annex D.1)
 		return dissect.No
 	}
 	o := r.Object("ptpv2")

@@ -4,7 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// pulseaudio: the native protocol: a descriptor of 20 bytes before each packet, and in packets a command and its number.
+// pulseaudio: the native protocol: a descriptor of 20 bytes before each packet, and in packets a command and its
+// number.
 var pulseaudioProtocol = &dissect.Protocol{
 	Name:      "pulseaudio",
 	Spec:      "PulseAudio native protocol: pstream descriptor, tagstruct",
@@ -25,7 +26,8 @@ func inspectPulse(_ *dissect.Conversation, b []byte, r *dissect.Result) dissect.
 	if len(b) < pulseHeader {
 		return moreIf(len(b) < 8 || ube32(b[4:]) == control)
 	}
-	if ube32(b[4:]) != control || !isZero(b[8:20]) || be32(b) < 10 || be32(b) > maxLength || b[20] != number || b[25] != number || be32(b[21:]) > maxCommand {
+	if ube32(b[4:]) != control || !isZero(b[8:20]) || be32(b) < 10 || be32(b) > maxLength || b[20] != number ||
+		b[25] != number || be32(b[21:]) > maxCommand {
 		return dissect.No
 	}
 	r.Object("pulseaudio").Int("command", int64(be32(b[21:])))

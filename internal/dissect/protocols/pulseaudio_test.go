@@ -5,7 +5,8 @@ package protocols
 import "testing"
 
 // Built by hand from the descriptor's and the tag structure's fields: a client's authentication, without its cookie.
-var pulseAuth = tcp(4713, CX("00000114 ffffffff 0000000000000000 00000000 4c 00000008 4c 00000000 4c 00000023 78 00000100"))
+var pulseAuth = tcp(4713, CX("00000114 ffffffff 0000000000000000 00000000 4c 00000008 4c 00000000 4c 00000023 78 "+
+	"00000100"))
 
 func TestPulseAudio(t *testing.T) {
 	wantProtocol(t, pulseAuth, "pulseaudio", `"command":8`)

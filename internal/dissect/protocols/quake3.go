@@ -9,7 +9,9 @@ import (
 )
 
 // quakeCommands begin Quake III's connectionless messages, each with what must follow.
-var quakeCommands = []string{"getstatus", "getinfo", "getchallenge", "getservers ", "getserversExt ", "getserversResponse\\", "statusResponse\n\\", "infoResponse\n\\", "challengeResponse ", "connectResponse", "connect \"\\"}
+var quakeCommands = []string{"getstatus", "getinfo", "getchallenge", "getservers ", "getserversExt ",
+	"getserversResponse\\", "statusResponse\n\\", "infoResponse\n\\", "challengeResponse ", "connectResponse",
+	"connect \"\\"}
 
 // isQuake3 says whether what follows the mark is a command of Quake III's.
 func isQuake3(body []byte) bool {

@@ -11,8 +11,8 @@ import (
 	"github.com/weirnet/weir/internal/wire/tls"
 )
 
-// quic: versions 1 and 2, their drafts, Facebook's and Google's, from packets with long headers. The client's Initial packets
-// are decrypted for its TLS hello. Packets with short headers have nothing to be recognised by.
+// quic: versions 1 and 2, their drafts, Facebook's and Google's, from packets with long headers. The client's Initial
+// packets are decrypted for its TLS hello. Packets with short headers have nothing to be recognised by.
 var quicProtocol = &dissect.Protocol{
 	Name:      "quic",
 	Also:      []string{"doq"},
@@ -27,8 +27,8 @@ var quicProtocol = &dissect.Protocol{
 }
 
 const (
-	// quicMaxKeys is how many connection IDs keys are derived from in one call: the client's first, those after a Retry and
-	// a version negotiation, and as much again.
+	// quicMaxKeys is how many connection IDs keys are derived from in one call: the client's first, those after a Retry
+	// and a version negotiation, and as much again.
 	quicMaxKeys = 6
 	// quicMaxPackets is how many packets of one datagram are read: one of each type, twice.
 	quicMaxPackets = 8
@@ -87,7 +87,8 @@ func inspectQUIC(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// quicShortOnly says whether all that came can be packets with short headers, of a connection that began before (RFC 9000 §17.3).
+// quicShortOnly says whether all that came can be packets with short headers, of a connection that began before (RFC
+// 9000 §17.3).
 func quicShortOnly(c *dissect.Conversation) bool {
 	for i := range c.Datagrams {
 		if b := c.Datagrams[i].Payload; len(b) == 0 || b[0]>>6 != 1 {
@@ -108,7 +109,8 @@ func (q *quicScratch) datagram(d *dissect.Datagram) {
 			return
 		}
 		q.packet(&h, d.FromClient)
-		// Version 1 is a number that other protocols' headers hold too: the packets' lengths then have to end with the datagram.
+		// Version 1 is a number that other protocols' headers hold too: the packets' lengths then have to end with the
+		// datagram.
 		switch {
 		case d.Payload[0]&0x80 == 0: // Google's public header: without its hello, the connection ID has to come again
 			q.sure = q.sure || q.clear || bytes.Equal(q.publicID, h.DCID)
@@ -120,8 +122,8 @@ func (q *quicScratch) datagram(d *dissect.Datagram) {
 	}
 }
 
-// quicEnds says whether rest, which follows a packet, is nothing or a packet with a short header to the same connection ID
-// (RFC 9000 §12.2).
+// quicEnds says whether rest, which follows a packet, is nothing or a packet with a short header to the same connection
+// ID (RFC 9000 §12.2).
 func quicEnds(rest, id []byte) bool {
 	return len(rest) == 0 || rest[0]>>6 == 1 && bytes.HasPrefix(rest[1:], id)
 }
@@ -143,8 +145,8 @@ func (q *quicScratch) packet(h *quic.Header, fromClient bool) {
 	}
 }
 
-// initial opens an Initial packet if it is the client's: with the keys that opened one before, else with those of its own
-// connection ID. Keys stay the same when the client turns to the ID that the server chose (RFC 9001 §5.2).
+// initial opens an Initial packet if it is the client's: with the keys that opened one before, else with those of its
+// own connection ID. Keys stay the same when the client turns to the ID that the server chose (RFC 9001 §5.2).
 func (q *quicScratch) initial(h *quic.Header) {
 	if q.keyID != nil && q.openWith(h) {
 		return

@@ -22,7 +22,8 @@ var quicID = []byte("\x83\x94\xc8\xf0\x3e\x51\x57\x08")
 // quicHello is a ClientHello of crypto/tls for QUIC; with post-quantum key shares it is longer than a datagram.
 func quicHello(t testing.TB, protocol string, groups ...stdtls.CurveID) []byte {
 	t.Helper()
-	c := stdtls.QUICClient(&stdtls.QUICConfig{TLSConfig: &stdtls.Config{ServerName: "www.example.com", NextProtos: []string{protocol}, MinVersion: stdtls.VersionTLS13, CurvePreferences: groups}})
+	c := stdtls.QUICClient(&stdtls.QUICConfig{TLSConfig: &stdtls.Config{ServerName: "www.example.com",
+		NextProtos: []string{protocol}, MinVersion: stdtls.VersionTLS13, CurvePreferences: groups}})
 	defer c.Close()
 	c.SetTransportParameters([]byte("\x01\x04\x80\x00\x75\x30\x71\x29\x0bExample/1.0")) // idle timeout, user agent
 	if err := c.Start(context.Background()); err != nil {
@@ -87,8 +88,10 @@ func quicTalk(t testing.TB) talk {
 
 func TestQUIC(t *testing.T) {
 	k := quicTalk(t)
-	h := wantProtocol(t, k, "quic", `"quic":{"version":"1","user_agent":"Example/1.0"}`, `"version":"1.3"`, `"sni":"www.example.com"`, `"alpn":["h3"]`, `"ja4":"q13d`, `"ja3":"`)
-	if h.Host != "www.example.com" || h.Outcome != dissect.Decided || h.Certificate != dissect.CertificateHidden || h.Messages != 4 {
+	h := wantProtocol(t, k, "quic", `"quic":{"version":"1","user_agent":"Example/1.0"}`, `"version":"1.3"`,
+		`"sni":"www.example.com"`, `"alpn":["h3"]`, `"ja4":"q13d`, `"ja3":"`)
+	if h.Host != "www.example.com" || h.Outcome != dissect.Decided || h.Certificate != dissect.CertificateHidden ||
+		h.Messages != 4 {
 		t.Errorf("%+v", h)
 	}
 	k.Says = k.Says[:3] // the hello's start is missing
@@ -105,7 +108,8 @@ func TestQUICRetry(t *testing.T) {
 	h, other := quicHello(t, "h3", stdtls.X25519), []byte("retried!")
 	k := udp(443,
 		C(quicSeal(quicID, quicID, 0, []byte{1})),
-		S(append([]byte("\xf0\x00\x00\x00\x01\x00\x08"), append(slices.Clone(other), bytes.Repeat([]byte{9}, 40)...)...)),
+		S(append([]byte("\xf0\x00\x00\x00\x01\x00\x08"),
+			append(slices.Clone(other), bytes.Repeat([]byte{9}, 40)...)...)),
 		C(quicSeal(other, other, 1, quicCrypto(h, 0, len(h)))))
 	if h := wantProtocol(t, k, "quic"); h.Host != "www.example.com" {
 		t.Errorf("%+v", h)
@@ -114,26 +118,35 @@ func TestQUICRetry(t *testing.T) {
 
 func TestQUICNames(t *testing.T) {
 	for name, k := range map[string]talk{
-		"handshake in mid-flow":   udp(9999, CX("e0 00000001 08 0102030405060708 00 4014 0001020304050607 08090a0b0c0d0e0f 00010203")),
-		"server's negotiation":    udp(9999, SX("80 00000000 08 0102030405060708 08 0102030405060708 00000001 0a0a0a0a")),
-		"Q046 without its CHLO":   udp(443, CX("c3 51303436 50 0102030405060708 00000001 aabbccddeeff")),
-		"version that provokes":   udp(443, C(append(unhex("c0 1a2a3a4a 08 0102030405060708 00 00 449e"), make([]byte, 1182)...))),
-		"Facebook's":              udp(443, CX("c0 faceb002 08 0102030405060708 00 00 4014 0001020304050607 08090a0b0c0d0e0f 00010203")),
-		"draft, captured in part": udp(443, CX("c0 ff00001d 08 0102030405060708 00 00 4014 0001020304050607 08090a0b0c0d0e0f 00010203")),
+		"handshake in mid-flow": udp(9999, CX("e0 00000001 08 0102030405060708 00 4014 0001020304050607 "+
+			"08090a0b0c0d0e0f 00010203")),
+		"server's negotiation": udp(
+			9999, SX("80 00000000 08 0102030405060708 08 0102030405060708 00000001 0a0a0a0a")),
+		"Q046 without its CHLO": udp(443, CX("c3 51303436 50 0102030405060708 00000001 aabbccddeeff")),
+		"version that provokes": udp(
+			443, C(append(unhex("c0 1a2a3a4a 08 0102030405060708 00 00 449e"), make([]byte, 1182)...))),
+		"Facebook's": udp(443, CX("c0 faceb002 08 0102030405060708 00 00 4014 0001020304050607 "+
+			"08090a0b0c0d0e0f 00010203")),
+		"draft, captured in part": udp(443, CX("c0 ff00001d 08 0102030405060708 00 00 4014 0001020304050607 "+
+			"08090a0b0c0d0e0f 00010203")),
 	} {
 		if h := listen(t, k); h.Protocol != "quic" {
 			t.Errorf("%s: %q", name, h.Protocol)
 		}
 	}
 	for name, k := range map[string]talk{
-		"short header":                   udp(443, CX("40 0102030405060708 00010203040506070809")),
-		"negotiation of unknown":         udp(443, SX("80 00000000 08 0102030405060708 00 12345678")),
-		"length past the datagram's end": udp(443, CX("e0 00000001 08 0102030405060708 00 4015 0001020304050607 08090a0b0c0d0e0f 00010203")),
-		"more behind the packet":         udp(443, CX("e0 00000001 08 0102030405060708 00 4014 0001020304050607 08090a0b0c0d0e0f 00010203 00")),
-		"a retry alone":                  udp(443, CX("f0 00000001 00 08 0102030405060708 000102030405060708090a0b0c0d0e0f 0001")),
-		"negotiation without an ID":      udp(443, SX("80 00000000 08 0102030405060708 00 00000001 0a0a0a0a")),
-		"negotiation of mostly unknown":  udp(443, SX("80 00000000 08 0102030405060708 08 0102030405060708 00000001 12345678 12345679")),
-		"Q043 in lower case":             udp(443, CX("09 0102030405060708 71303433 01 00")),
+		"short header":           udp(443, CX("40 0102030405060708 00010203040506070809")),
+		"negotiation of unknown": udp(443, SX("80 00000000 08 0102030405060708 00 12345678")),
+		"length past the datagram's end": udp(
+			443, CX("e0 00000001 08 0102030405060708 00 4015 0001020304050607 08090a0b0c0d0e0f 00010203")),
+		"more behind the packet": udp(
+			443, CX("e0 00000001 08 0102030405060708 00 4014 0001020304050607 08090a0b0c0d0e0f 00010203 00")),
+		"a retry alone": udp(
+			443, CX("f0 00000001 00 08 0102030405060708 000102030405060708090a0b0c0d0e0f 0001")),
+		"negotiation without an ID": udp(443, SX("80 00000000 08 0102030405060708 00 00000001 0a0a0a0a")),
+		"negotiation of mostly unknown": udp(
+			443, SX("80 00000000 08 0102030405060708 08 0102030405060708 00000001 12345678 12345679")),
+		"Q043 in lower case": udp(443, CX("09 0102030405060708 71303433 01 00")),
 	} {
 		if h := listen(t, k); h.Protocol == "quic" {
 			t.Errorf("%s: named", name)
@@ -157,7 +170,8 @@ func TestQUICGoogleEncrypted(t *testing.T) {
 	hello := append(unhex("43484c4f 0200 0000 534e4900 0f000000 55414944 1a000000"), "www.example.comExample/1.0"...)
 	frames := append([]byte{7, 8, 0, byte(len(hello))}, hello...)
 	k := udp(443, C(quicSealAs(0x51303530, "504574efd066fe2f9d945cfcdbd3a7f0d3b56b45", quicID, quicID, 0, frames)))
-	if h := wantProtocol(t, k, "quic", `"version":"Q050"`, `"user_agent":"Example/1.0"`); h.Host != "www.example.com" || h.Outcome != dissect.Decided {
+	if h := wantProtocol(t, k, "quic", `"version":"Q050"`, `"user_agent":"Example/1.0"`); h.Host != "www.example.com" ||
+		h.Outcome != dissect.Decided {
 		t.Errorf("%+v", h)
 	}
 }
@@ -165,7 +179,8 @@ func TestQUICGoogleEncrypted(t *testing.T) {
 // TestQUICFacebook: builds of mvfst go by the salt of draft 23, or by version 1's.
 func TestQUICFacebook(t *testing.T) {
 	h := quicHello(t, "h3", stdtls.X25519)
-	for _, salt := range []string{"c3eef712c72ebb5a11a7d2432bb46365bef9f502", "38762cf7f55934b34d179ae6a4c80cadccbb7f0a"} {
+	for _, salt := range []string{"c3eef712c72ebb5a11a7d2432bb46365bef9f502",
+		"38762cf7f55934b34d179ae6a4c80cadccbb7f0a"} {
 		k := udp(443, C(quicSealAs(0xfaceb00e, salt, quicID, quicID, 0, quicCrypto(h, 0, len(h)))))
 		if h := wantProtocol(t, k, "quic", `"version":"mvfst-e"`); h.Host != "www.example.com" {
 			t.Errorf("%+v", h)
@@ -173,15 +188,17 @@ func TestQUICFacebook(t *testing.T) {
 	}
 }
 
-// TestQUICManyIDs: an attacker's packets, each of another connection ID, do not make us derive keys without end, nor take
-// the client's away.
+// TestQUICManyIDs: an attacker's packets, each of another connection ID, do not make us derive keys without end, nor
+// take the client's away.
 func TestQUICManyIDs(t *testing.T) {
 	h := quicHello(t, "h3")
 	half := len(h) / 2
 	says := []say{C(quicSeal(quicID, quicID, 0, quicCrypto(h, 0, half)))}
 	for i := range 12 {
 		id := []byte{byte(i), 1, 2, 3, 4, 5, 6, 7}
-		says = append(says, C(quicSeal(quicID, id, 1, nil)[:600]), C(append(unhex("c0 00000001 08"), append(id, unhex("00 00 4014 0001020304050607 08090a0b0c0d0e0f 00010203")...)...)))
+		says = append(says, C(quicSeal(quicID, id, 1, nil)[:600]),
+			C(append(unhex("c0 00000001 08"),
+				append(id, unhex("00 00 4014 0001020304050607 08090a0b0c0d0e0f 00010203")...)...)))
 	}
 	says = append(says[:8], C(quicSeal(quicID, quicID, 1, quicCrypto(h, half, len(h)))))
 	if h := wantProtocol(t, udp(443, says...), "quic"); h.Host != "www.example.com" {
@@ -195,7 +212,8 @@ func TestQUICTruncations(t *testing.T) { testTruncations(t, "quic", quicTalk(t),
 func TestQUICAllocations(t *testing.T) {
 	h := quicHello(t, "h3", stdtls.X25519)
 	b := quicSeal(quicID, quicID, 0, quicCrypto(h, 0, len(h)))
-	c := &dissect.Conversation{Transport: dissect.UDP, Datagrams: []dissect.Datagram{{Payload: b, Length: len(b), FromClient: true}}}
+	c := &dissect.Conversation{Transport: dissect.UDP, Datagrams: []dissect.Datagram{
+		{Payload: b, Length: len(b), FromClient: true}}}
 	var r dissect.Result
 	p := &dissect.Protocol{Name: "quic"}
 	if n := testing.AllocsPerRun(100, func() {
@@ -213,7 +231,8 @@ func FuzzQUIC(f *testing.F) { fuzzTalks(f, "quic", quicTalk(f)) }
 func BenchmarkQUIC(b *testing.B) {
 	h := quicHello(b, "h3", stdtls.X25519)
 	packet := quicSeal(quicID, quicID, 0, quicCrypto(h, 0, len(h)))
-	c := &dissect.Conversation{Transport: dissect.UDP, Datagrams: []dissect.Datagram{{Payload: packet, Length: len(packet), FromClient: true}}}
+	c := &dissect.Conversation{Transport: dissect.UDP, Datagrams: []dissect.Datagram{
+		{Payload: packet, Length: len(packet), FromClient: true}}}
 	var r dissect.Result
 	p := &dissect.Protocol{Name: "quic"}
 	b.ReportAllocs()

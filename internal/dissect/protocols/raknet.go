@@ -4,8 +4,9 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// RakNet: the offline messages that open a connection, which hold a magic number, and frames of one that is open. The identifiers
-// of the messages moved from version to version, and games shift them; those of frames have their highest bit set.
+// RakNet: the offline messages that open a connection, which hold a magic number, and frames of one that is open. The
+// identifiers of the messages moved from version to version, and games shift them; those of frames have their highest
+// bit set.
 var raknetProtocol = &dissect.Protocol{
 	Name: "raknet", Spec: "RakNet: offline message identifiers", Category: "gaming",
 	Over: dissect.UDP, Ports: []uint16{19132, 19133}, Start: dissect.ByteRange(0x00, 0x7f),
@@ -26,8 +27,8 @@ const (
 	maxRaknetFrames = 64
 )
 
-// raknetOffline are the places where a message can have the magic number: behind its identifier, a version, a time, or a time and the
-// server's identifier.
+// raknetOffline are the places where a message can have the magic number: behind its identifier, a version, a time, or
+// a time and the server's identifier.
 var raknetOffline = [...]int{1, 1 + 1, 1 + 8, 1 + 8 + 8}
 
 func inspectRaknet(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -41,7 +42,8 @@ func inspectRaknet(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		if len(b) < at+len(raknetMagic) || !hasPrefix(b[at:], raknetMagic) {
 			continue
 		}
-		if rest := b[at+len(raknetMagic):]; at == 1 && len(rest) > 0 && (b[0] == 0x05 || d.Length >= padded && isZero(rest[1:])) {
+		if rest := b[at+len(raknetMagic):]; at == 1 && len(rest) > 0 && (b[0] == 0x05 || d.Length >= padded &&
+			isZero(rest[1:])) {
 			r.Object("raknet").Int("version", int64(rest[0]))
 		}
 		return dissect.Yes
@@ -67,8 +69,8 @@ func raknetFrames(c *dissect.Conversation) dissect.Verdict {
 	return dissect.Yes
 }
 
-// isRaknetPacket checks a set of frames, or a list of numbers received or missed: a count, and for each a flag that says
-// whether one number or a range follows, of three bytes each.
+// isRaknetPacket checks a set of frames, or a list of numbers received or missed: a count, and for each a flag that
+// says whether one number or a range follows, of three bytes each.
 func isRaknetPacket(b []byte) bool {
 	if len(b) < 7 || b[0] < 0x80 {
 		return false
@@ -93,11 +95,12 @@ func isRaknetPacket(b []byte) bool {
 	return count > 0 && at == len(b)
 }
 
-// isRaknetFrameSet walks the frames: reliability and whether it is a part, length in bits, then, as the reliability calls for,
-// message number, sequence number, order and channel, and a part's count, identifier and index.
+// isRaknetFrameSet walks the frames: reliability and whether it is a part, length in bits, then, as the reliability
+// calls for, message number, sequence number, order and channel, and a part's count, identifier and index.
 func isRaknetFrameSet(b []byte) bool {
 	const reserved, part, partHeader = 0x0f, 0x10, 4 + 2 + 4
-	headers := [8]int{0, 3 + 4, 3, 3 + 4, 3 + 3 + 4, 0, 3, 3 + 4} // by reliability; a number has 3 bytes, order and channel 4
+	// by reliability; a number has 3 bytes, order and channel 4
+	headers := [8]int{0, 3 + 4, 3, 3 + 4, 3 + 3 + 4, 0, 3, 3 + 4}
 	at := 0
 	for n := 0; n < maxRaknetFrames && at < len(b); n++ {
 		if at+3 > len(b) || b[at]&reserved != 0 {

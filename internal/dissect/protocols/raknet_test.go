@@ -9,11 +9,13 @@ import (
 
 // Built by hand from RakNet's message layouts.
 var (
-	raknetOpen    = udp(19132, C("\x05"+raknetMagic+"\x0b"+strings.Repeat("\x00", 60)), S("\x06"+raknetMagic+"\x00\x01\x02\x03\x04\x05\x06\x07\x00\x05\xd4"))
+	raknetOpen = udp(19132, C("\x05"+raknetMagic+"\x0b"+strings.Repeat("\x00", 60)),
+		S("\x06"+raknetMagic+"\x00\x01\x02\x03\x04\x05\x06\x07\x00\x05\xd4"))
 	raknetShifted = udp(53385, C("\x7b"+raknetMagic+"\x05"+strings.Repeat("\x00", 990)))
 	raknetPing    = udp(19132, C("\x01\x00\x00\x00\x00\x00\x00\x12\x34"+raknetMagic+"\x00\x01\x02\x03\x04\x05\x06\x07"))
-	raknetPong    = udp(40000, S("\x1c\x00\x00\x00\x00\x00\x00\x12\x34\x00\x01\x02\x03\x04\x05\x06\x07"+raknetMagic+"\x00\x04MCPE"))
-	raknetData    = udp(40000, CX("84 020000 00 0048 00000000000013aabb"), SX("c0 0001 01 020000"),
+	raknetPong    = udp(40000, S("\x1c\x00\x00\x00\x00\x00\x00\x12\x34\x00\x01\x02\x03\x04\x05\x06\x07"+raknetMagic+
+		"\x00\x04MCPE"))
+	raknetData = udp(40000, CX("84 020000 00 0048 00000000000013aabb"), SX("c0 0001 01 020000"),
 		CX("84 030000 60 0010 050000 010000 00 aabb 00 0008 cc"), SX("84 070000 40 0008 010000 15"))
 )
 

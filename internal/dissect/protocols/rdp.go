@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// rdp: the connection request and confirm in X.224 and TPKT (MS-RDPBCGR §2.2.1.1, §2.2.1.2) over TCP, and the SYN of the
-// UDP transport (MS-RDPEUDP §2.2.2.1).
+// rdp: the connection request and confirm in X.224 and TPKT (MS-RDPBCGR §2.2.1.1, §2.2.1.2) over TCP, and the SYN of
+// the UDP transport (MS-RDPEUDP §2.2.2.1).
 var rdpProtocol = &dissect.Protocol{
 	Name:      "rdp",
 	Spec:      "MS-RDPBCGR §2.2.1.1-§2.2.1.3; MS-RDPEUDP §2.2.2; RFC 1006 §6",
@@ -47,7 +47,8 @@ func inspectRDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	hasCookie = hasCookie && hasPrefix(cookie, "Cookie: ")
 	offer := rdpNegotiation(request, 1)
 	answer := rdpNegotiation(confirm, 2)
-	if offer == nil && answer == nil && !hasCookie && !bytes.Contains(afterRequest[:min(len(afterRequest), 512)], []byte("Duca")) {
+	if offer == nil && answer == nil && !hasCookie && !bytes.Contains(afterRequest[:min(len(afterRequest), 512)],
+		[]byte("Duca")) {
 		if len(request) > 0 {
 			return dissect.No // other users of X.224 have other parameters
 		}
@@ -78,7 +79,8 @@ func rdpPacket(b []byte, code byte) (variable, rest []byte, ok bool) {
 		return nil, nil, len(b) == 0 || couldBe(b, "\x03\x00")
 	}
 	length := be16(b[2:])
-	if b[0] != 3 || b[1] != 0 || length < rdpX224 || length > longest || int(b[4]) != length-rdpTPKT-1 || b[5] != code || b[10] != 0 ||
+	if b[0] != 3 || b[1] != 0 || length < rdpX224 || length > longest || int(b[4]) != length-rdpTPKT-1 ||
+		b[5] != code || b[10] != 0 ||
 		code == rdpRequest && be16(b[6:]) != 0 {
 		return nil, nil, false
 	}
@@ -88,21 +90,22 @@ func rdpPacket(b []byte, code byte) (variable, rest []byte, ok bool) {
 	return b[rdpX224:length], b[length:], true
 }
 
-// rdpNegotiation is the negotiation structure of type kind (3 is the refusal of 2) in b, nil where there is none. A request
-// can have a cookie or routing token before it.
+// rdpNegotiation is the negotiation structure of type kind (3 is the refusal of 2) in b, nil where there is none. A
+// request can have a cookie or routing token before it.
 func rdpNegotiation(b []byte, kind byte) []byte {
 	const request, refusal = 1, 3
 	if _, after, ok := bytes.Cut(b, []byte("\r\n")); ok && kind == request {
 		b = after
 	}
-	if len(b) < rdpNegotiationSize || b[2] != rdpNegotiationSize || b[3] != 0 || b[0] != kind && (kind == request || b[0] != refusal) {
+	if len(b) < rdpNegotiationSize || b[2] != rdpNegotiationSize || b[3] != 0 || b[0] != kind &&
+		(kind == request || b[0] != refusal) {
 		return nil
 	}
 	return b[:rdpNegotiationSize]
 }
 
-// rdpDatagram recognises the SYN: source acknowledgement -1, window, flags, then sequence number and two MTUs of 1,132 to
-// 1,232 bytes, padded to the MTU (MS-RDPEUDP §2.2.2.1, §2.2.2.5, §3.1.5.1.1).
+// rdpDatagram recognises the SYN: source acknowledgement -1, window, flags, then sequence number and two MTUs of 1,132
+// to 1,232 bytes, padded to the MTU (MS-RDPEUDP §2.2.2.1, §2.2.2.5, §3.1.5.1.1).
 func rdpDatagram(c *dissect.Conversation) dissect.Verdict {
 	const syn, known, least, most = 0x0001, 0x0001 | 0x0004 | 0x0200 | 0x0400 | 0x1000, 1132, 1232
 	d := &c.Datagrams[0]
@@ -111,7 +114,8 @@ func rdpDatagram(c *dissect.Conversation) dissect.Verdict {
 		return dissect.No
 	}
 	up, down, flags := be16(b[12:]), be16(b[14:]), be16(b[6:])
-	if ube32(b) != 0xffffffff || flags&syn == 0 || flags&^known != 0 || up < least || up > most || down < least || down > most {
+	if ube32(b) != 0xffffffff || flags&syn == 0 || flags&^known != 0 || up < least || up > most || down < least ||
+		down > most {
 		return dissect.No
 	}
 	return dissect.Yes

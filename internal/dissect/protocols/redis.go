@@ -21,7 +21,8 @@ var redisProtocol = &dissect.Protocol{
 	Inspect:   inspectRedis,
 }
 
-// redisInline are commands that are sent by hand or by probes as one line, of which the reply makes certain what they are.
+// redisInline are commands that are sent by hand or by probes as one line, of which the reply makes certain what they
+// are.
 var redisInline = []string{"PING\r\n", "AUTH ", "INFO\r\n", "QUIT\r\n"}
 
 const (
@@ -46,7 +47,8 @@ func inspectRedis(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	o := r.Object("redis")
 	o.Text("command", command)
-	if hasPrefixFold(command, "AUTH") || hasPrefixFold(command, "HELLO") && containsFold(rest[:min(len(rest), 64)], "AUTH") {
+	if hasPrefixFold(command, "AUTH") || hasPrefixFold(command, "HELLO") && containsFold(rest[:min(len(rest), 64)],
+		"AUTH") {
 		r.Risk(record.RiskCleartextCredentials)
 	}
 	return dissect.Yes
@@ -105,7 +107,8 @@ func redisAfterLine(request, reply []byte, r *dissect.Result) dissect.Verdict {
 	}
 	answers := hasAnyPrefix(reply, []string{"+PONG\r\n", "-NOAUTH ", "-ERR ", "-WRONGPASS ", "-DENIED "})
 	if hasPrefix(request, "AUTH ") || hasPrefix(request, "QUIT") {
-		answers = hasAnyPrefix(reply, []string{"+OK\r\n", "-WRONGPASS ", "-ERR Client sent AUTH", "-ERR invalid password", "-ERR AUTH"})
+		answers = hasAnyPrefix(reply, []string{"+OK\r\n", "-WRONGPASS ", "-ERR Client sent AUTH",
+			"-ERR invalid password", "-ERR AUTH"})
 	}
 	if hasPrefix(request, "INFO") {
 		answers = answers || reply[0] == '$' && bytes.Contains(reply, []byte("redis_version:"))

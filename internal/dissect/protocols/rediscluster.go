@@ -24,7 +24,8 @@ const (
 
 // redisClusterTypes are the messages: gossip, failover, and what is published.
 var redisClusterTypes = [...]string{
-	"ping", "pong", "meet", "fail", "publish", "failover-auth-request", "failover-auth-ack", "update", "mfstart", "module", "publish-shard",
+	"ping", "pong", "meet", "fail", "publish", "failover-auth-request", "failover-auth-ack", "update", "mfstart",
+	"module", "publish-shard",
 }
 
 func inspectRedisCluster(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -33,7 +34,8 @@ func inspectRedisCluster(c *dissect.Conversation, r *dissect.Result) dissect.Ver
 			return moreIf(couldBe(b, redisClusterMagic))
 		}
 		kind := be16(b[12:])
-		if !hasPrefix(b, redisClusterMagic) || be32(b[4:]) < redisClusterHeader || be16(b[8:]) > 2 || kind >= len(redisClusterTypes) {
+		if !hasPrefix(b, redisClusterMagic) || be32(b[4:]) < redisClusterHeader || be16(b[8:]) > 2 ||
+			kind >= len(redisClusterTypes) {
 			return dissect.No
 		}
 		r.Object("redis_cluster").String("message", redisClusterTypes[kind])

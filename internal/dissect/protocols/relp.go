@@ -57,7 +57,9 @@ func cutRELP(b []byte) (command, data []byte, v dissect.Verdict) {
 	}
 	command, rest, ok2 := bytes.Cut(rest, []byte{' '})
 	if !ok || !ok2 {
-		return nil, nil, moreIf(len(command) <= maxCommand && slices.ContainsFunc(relpCommands, func(name string) bool { return couldBe(command, name) }))
+		return nil, nil, moreIf(len(command) <= maxCommand && slices.ContainsFunc(relpCommands, func(name string) bool {
+			return couldBe(command, name)
+		}))
 	}
 	if !slices.Contains(relpCommands, string(command)) {
 		return nil, nil, dissect.No

@@ -6,8 +6,9 @@ import "testing"
 
 // The offer and the answer of the specification, and a message in the middle of a session.
 var (
-	relpOpen = tcp(2514, C("1 open 52 relp_version=0\nrelp_software=librelp\ncommands=syslog\n"), S("1 rsp 27 200 OK\nrelp_version=0\nabcde\n"))
-	relpLog  = tcp(20514, C("7 syslog 12 <13>a b: cde\n"), S("7 rsp 6 200 OK\n"))
+	relpOpen = tcp(2514, C("1 open 52 relp_version=0\nrelp_software=librelp\ncommands=syslog\n"),
+		S("1 rsp 27 200 OK\nrelp_version=0\nabcde\n"))
+	relpLog = tcp(20514, C("7 syslog 12 <13>a b: cde\n"), S("7 rsp 6 200 OK\n"))
 )
 
 func TestRELP(t *testing.T) {

@@ -20,13 +20,15 @@ func inspectRIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	d := &c.Datagrams[0]
 	b := d.Payload
 	entries := (d.Length - ripHeader) / ripEntry
-	if len(b) < ripHeader+ripEntry || (d.Length-ripHeader)%ripEntry != 0 && be16(b[4:]) != 0xffff || entries > ripMaxEntries {
+	if len(b) < ripHeader+ripEntry || (d.Length-ripHeader)%ripEntry != 0 && be16(b[4:]) != 0xffff ||
+		entries > ripMaxEntries {
 		return dissect.No
 	}
 	if b[0] == 0 || b[0] > 2 || b[1] != 1 && b[1] != 2 || be16(b[2:]) != 0 && b[1] == 1 {
 		return dissect.No
 	}
-	// The first entry's address family: IP, authentication, or 0 in a request for all. Version 1 has zeros around the address.
+	// The first entry's address family: IP, authentication, or 0 in a request for all. Version 1 has zeros around the
+	// address.
 	family, metric := be16(b[4:]), be32(b[20:])
 	if family != 2 && family != 0xffff && family != 0 || family != 0xffff && (metric < 0 || metric > 16) {
 		return dissect.No

@@ -13,7 +13,8 @@ var ripngProtocol = &dissect.Protocol{
 func inspectRIPng(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	d := &c.Datagrams[0]
 	b := d.Payload
-	if len(b) < ripHeader+ripEntry || (d.Length-ripHeader)%ripEntry != 0 || b[0] == 0 || b[0] > 2 || b[1] != 1 || be16(b[2:]) != 0 {
+	if len(b) < ripHeader+ripEntry || (d.Length-ripHeader)%ripEntry != 0 || b[0] == 0 || b[0] > 2 || b[1] != 1 ||
+		be16(b[2:]) != 0 {
 		return dissect.No
 	}
 	const nextHop = 0xff

@@ -32,7 +32,8 @@ func inspectRMCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return class
 }
 
-// rmcpClass checks a datagram: YesMore for ASF, Yes for IPMI and for acknowledgments. The reserved byte is for later versions.
+// rmcpClass checks a datagram: YesMore for ASF, Yes for IPMI and for acknowledgments. The reserved byte is for later
+// versions.
 func rmcpClass(c *dissect.Conversation, d *dissect.Datagram) (v dissect.Verdict, ipmi bool) {
 	const header, version, asf, classASF, classIPMI = 4, 6, 4542, 6, 7
 	b := d.Payload

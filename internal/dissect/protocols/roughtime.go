@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// Roughtime: messages of tagged values, with the frame "ROUGHTIM" and a length before them (draft-ietf-ntp-roughtime §5),
-// and as Google deployed it first, without.
+// Roughtime: messages of tagged values, with the frame "ROUGHTIM" and a length before them (draft-ietf-ntp-roughtime
+// §5), and as Google deployed it first, without.
 var roughtimeProtocol = &dissect.Protocol{
 	Name:      "roughtime",
 	Spec:      "draft-ietf-ntp-roughtime §4, §5",

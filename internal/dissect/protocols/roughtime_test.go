@@ -11,7 +11,8 @@ import (
 var (
 	roughtimeBody  = "\x02\x00\x00\x00\x20\x00\x00\x00NONCZZZZ" + strings.Repeat("n", 32) + strings.Repeat("\x00", 16)
 	roughtimeIETF  = udp(2002, C(roughtimeFrame+"\x40\x00\x00\x00"+roughtimeBody))
-	roughtimeFirst = udp(2002, C("\x02\x00\x00\x00\x40\x00\x00\x00NONCPAD\xff"+strings.Repeat("n", 64)+strings.Repeat("\x00", 944)))
+	roughtimeFirst = udp(2002, C("\x02\x00\x00\x00\x40\x00\x00\x00NONCPAD\xff"+strings.Repeat("n", 64)+
+		strings.Repeat("\x00", 944)))
 )
 
 func TestRoughtime(t *testing.T) {

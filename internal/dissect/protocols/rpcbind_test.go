@@ -8,7 +8,9 @@ import (
 )
 
 func TestRPCBind(t *testing.T) {
-	wantProtocol(t, udp(111, CX(strings.Replace(rpcAskPort, "000186a3", "000186b0", 1))), "rpcbind") // for another program
-	wantProtocol(t, udp(111, CX(rpcAskPort[:len(rpcAskPort)-35])), "rpcbind")                        // cut before it says
-	wantNot(t, udp(111, CX("12345678 00000000 00000003 000186a0 00000002 00000003 00000000 00000000 00000000 00000000")), "rpcbind")
+	// for another program
+	wantProtocol(t, udp(111, CX(strings.Replace(rpcAskPort, "000186a3", "000186b0", 1))), "rpcbind")
+	wantProtocol(t, udp(111, CX(rpcAskPort[:len(rpcAskPort)-35])), "rpcbind") // cut before it says
+	wantNot(t, udp(111, CX("12345678 00000000 00000003 000186a0 00000002 00000003 00000000 00000000 00000000 "+
+		"00000000")), "rpcbind")
 }

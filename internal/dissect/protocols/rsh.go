@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// rsh: the remote shell of rshd(8) and rlogin (RFC 1282): texts that end in zero bytes, and a zero byte as the answer, or
-// a one and the reason of a refusal.
+// rsh: the remote shell of rshd(8) and rlogin (RFC 1282): texts that end in zero bytes, and a zero byte as the answer,
+// or a one and the reason of a refusal.
 var rshProtocol = &dissect.Protocol{
 	Name:      "rsh",
 	Also:      []string{"rlogin"},
@@ -20,7 +20,8 @@ var rshProtocol = &dissect.Protocol{
 
 func inspectRSH(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	request, answer := c.ToServer(), c.ToClient()
-	if len(answer) > 0 && answer[0] != 0 && !isRSHRefusal(answer) || len(request) > 0 && request[0] != 0 && (request[0] < '0' || request[0] > '9') {
+	if len(answer) > 0 && answer[0] != 0 && !isRSHRefusal(answer) || len(request) > 0 && request[0] != 0 &&
+		(request[0] < '0' || request[0] > '9') {
 		return dissect.No
 	}
 	var texts [4][]byte // rsh: port for errors, local user, remote user, command; rlogin: none, users, terminal/speed

@@ -11,7 +11,8 @@ var rsvpProtocol = onIP("rsvp", "RFC 2205 §3.1", "network", 46, checkRSVP)
 func checkRSVP(d *dissect.Datagram, r *dissect.Result) bool {
 	const header, lastType = 8, 30
 	b := d.Payload
-	if len(b) < header || b[0]>>4 != 1 || b[1] == 0 || b[1] > lastType || be16(b[6:]) > d.Length || be16(b[6:]) < header || be16(b[6:])%4 != 0 {
+	if len(b) < header || b[0]>>4 != 1 || b[1] == 0 || b[1] > lastType || be16(b[6:]) > d.Length ||
+		be16(b[6:]) < header || be16(b[6:])%4 != 0 {
 		return false
 	}
 	r.Object("rsvp").Int("type", int64(b[1]))

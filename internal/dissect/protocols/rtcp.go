@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// rtcp: RTCP (RFC 3550 §6) and SRTCP (RFC 3711 §3.4), which shows the first 8 bytes only. Where RTP comes on the same flow
-// (RFC 5761), the flow is RTP's.
+// rtcp: RTCP (RFC 3550 §6) and SRTCP (RFC 3711 §3.4), which shows the first 8 bytes only. Where RTP comes on the same
+// flow (RFC 5761), the flow is RTP's.
 var rtcpProtocol = &dissect.Protocol{
 	Name:      "rtcp",
 	Also:      []string{"rtp"},
@@ -101,8 +101,8 @@ func rtcpReportSize(b []byte) int {
 	return size
 }
 
-// beginsSRTCP says whether b begins with a report's header, and is longer than it by what SRTCP appends: index, and a tag of 4
-// bytes at least.
+// beginsSRTCP says whether b begins with a report's header, and is longer than it by what SRTCP appends: index, and a
+// tag of 4 bytes at least.
 func beginsSRTCP(b []byte, length int) bool {
 	const trailer = 4 + 4
 	n := 4 + 4*be16(b[2:])

@@ -5,9 +5,11 @@ package protocols
 import "testing"
 
 var (
-	rtcpPair  = udp(40001, CX(rtcpSenderReport+rtcpDescription))
-	rtcpThen  = udp(40000, CX("80c90001 00001234"), CX(rtpPacket(0, 7, 0x1234)), CX(rtpPacket(0, 8, 0x1234)), CX(rtpPacket(0, 9, 0x1234)))
-	srtcpPair = udp(40001, CX("80c90001 00001234 80000001 0102030405060708090a"), CX("80c90001 00001234 80000002 0102030405060708090a"),
+	rtcpPair = udp(40001, CX(rtcpSenderReport+rtcpDescription))
+	rtcpThen = udp(40000, CX("80c90001 00001234"), CX(rtpPacket(0, 7, 0x1234)), CX(rtpPacket(0, 8, 0x1234)),
+		CX(rtpPacket(0, 9, 0x1234)))
+	srtcpPair = udp(40001, CX("80c90001 00001234 80000001 0102030405060708090a"),
+		CX("80c90001 00001234 80000002 0102030405060708090a"),
 		CX("80c90001 00001234 80000003 0102030405060708090a"))
 )
 

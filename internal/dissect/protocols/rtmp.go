@@ -71,14 +71,14 @@ func inspectRTMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// rtmpStamp says whether C1 or S1 begins with a time stamp and a version: 0, or one in 4 bytes of which the last two are 1 to 2
-// digits (9.0.124.2, 3.0.1.1).
+// rtmpStamp says whether C1 or S1 begins with a time stamp and a version: 0, or one in 4 bytes of which the last two
+// are 1 to 2 digits (9.0.124.2, 3.0.1.1).
 func rtmpStamp(b []byte) bool {
 	return be32(b[5:]) == 0 || b[5] < 128 && b[6] < 16
 }
 
-// rtmpIsChunk says whether b is the first chunk of a connection (§5.3.1): a whole header, of a control stream or the first
-// ones, time stamp and length of 3 bytes, a type of command or control, stream 0.
+// rtmpIsChunk says whether b is the first chunk of a connection (§5.3.1): a whole header, of a control stream or the
+// first ones, time stamp and length of 3 bytes, a type of command or control, stream 0.
 func rtmpIsChunk(b []byte) bool {
 	return b[0] >= 2 && b[0] <= 8 && b[4] == 0 && b[7] != 0 && b[7] <= 22 && be32(b[8:]) == 0
 }

@@ -4,14 +4,15 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// rtp: RTP (RFC 3550 §5.1) and SRTP, whose header is the same (RFC 3711 §3.1), over UDP, and over TCP behind lengths of 2
-// bytes (RFC 4571). One header is not distinctive, a row of them is.
+// rtp: RTP (RFC 3550 §5.1) and SRTP, whose header is the same (RFC 3711 §3.1), over UDP, and over TCP behind lengths of
+// 2 bytes (RFC 4571). One header is not distinctive, a row of them is.
 var rtpOverUDPProtocol = &dissect.Protocol{
-	Name:      "rtp",
-	Spec:      "RFC 3550 §5.1, §A.1; RFC 3711 §3.1; RFC 7983 §7",
-	Category:  "voip",
-	Over:      dissect.UDP,
-	Start:     dissect.ByteRange(0x80, 0xbf).Or(dissect.ByteRange(0x00, 0x03)), // version 2, or what it shares flows with (RFC 7983 §7)
+	Name:     "rtp",
+	Spec:     "RFC 3550 §5.1, §A.1; RFC 3711 §3.1; RFC 7983 §7",
+	Category: "voip",
+	Over:     dissect.UDP,
+	// version 2, or what it shares flows with (RFC 7983 §7)
+	Start:     dissect.ByteRange(0x80, 0xbf).Or(dissect.ByteRange(0x00, 0x03)),
 	MinLength: rtpHeaderSize + 1,
 	Heuristic: true,
 	Inspect:   inspectRTP,
@@ -30,8 +31,8 @@ var rtpOverTCPProtocol = &dissect.Protocol{
 
 const (
 	rtpHeaderSize = 12
-	// rtpRow is how many packets of one source in a row are certain: each but the first has to repeat 32 bits, and to fit
-	// another 28 (RFC 3550 §A.1 asks for 2 in a row even where the port says that it is RTP).
+	// rtpRow is how many packets of one source in a row are certain: each but the first has to repeat 32 bits, and to
+	// fit another 28 (RFC 3550 §A.1 asks for 2 in a row even where the port says that it is RTP).
 	rtpRow = 3
 	// rtpRowBoth is that number where the other direction has such a row as well.
 	rtpRowBoth = 2
@@ -147,8 +148,8 @@ func (t *rtpRows) readDatagrams(c *dissect.Conversation) (newest bool) {
 	return newest
 }
 
-// isSharedWithRTP says whether b can be what goes on RTP's flows besides: RTCP, STUN, DTLS, TURN channels (RFC 7983 §7), or
-// what keeps the way open (RFC 6263 §4).
+// isSharedWithRTP says whether b can be what goes on RTP's flows besides: RTCP, STUN, DTLS, TURN channels (RFC 7983
+// §7), or what keeps the way open (RFC 6263 §4).
 func isSharedWithRTP(b []byte) bool {
 	return len(b) < rtpHeaderSize || b[0] <= 3 || b[0] >= 20 && b[0] <= 79 || isRTCP(b)
 }

@@ -29,7 +29,8 @@ func rtpTalk(over dissect.Transport, packets ...string) talk {
 
 var (
 	rtpOneWay = rtpTalk(dissect.UDP, rtpPacket(0, 7, 0x1234), rtpPacket(0, 8, 0x1234), rtpPacket(0, 10, 0x1234))
-	rtpBoth   = udp(40000, CX(rtpPacket(8, 65535, 0x1234)), SX(rtpPacket(8, 9, 0x5678)), CX(rtpPacket(8, 65536, 0x1234)), SX(rtpPacket(8, 10, 0x5678)))
+	rtpBoth   = udp(40000, CX(rtpPacket(8, 65535, 0x1234)), SX(rtpPacket(8, 9, 0x5678)),
+		CX(rtpPacket(8, 65536, 0x1234)), SX(rtpPacket(8, 10, 0x5678)))
 	rtpFramed = rtpTalk(dissect.TCP, rtpPacket(96, 7, 0x1234), rtpPacket(96, 8, 0x1234), rtpPacket(96, 9, 0x1234))
 )
 
@@ -43,15 +44,18 @@ func TestRTP(t *testing.T) {
 	}
 	wantProtocol(t, nobody, "rtp", `"payload_type":8`)
 	for name, k := range map[string]talk{
-		"one packet":                rtpTalk(dissect.UDP, rtpPacket(0, 7, 0x1234)),
-		"two of one direction":      rtpTalk(dissect.UDP, rtpPacket(0, 7, 0x1234), rtpPacket(0, 8, 0x1234)),
-		"three sources":             rtpTalk(dissect.UDP, rtpPacket(0, 7, 1), rtpPacket(0, 8, 2), rtpPacket(0, 9, 3)),
-		"the same packet again":     rtpTalk(dissect.UDP, rtpPacket(0, 7, 1), rtpPacket(0, 7, 1), rtpPacket(0, 7, 1)),
-		"sequence going back":       rtpTalk(dissect.UDP, rtpPacket(0, 9, 1), rtpPacket(0, 8, 1), rtpPacket(0, 7, 1)),
-		"payload type of RTCP":      rtpTalk(dissect.UDP, rtpPacket(72, 7, 1), rtpPacket(72, 8, 1), rtpPacket(72, 9, 1)),
-		"source 0":                  rtpTalk(dissect.UDP, rtpPacket(0, 7, 0), rtpPacket(0, 8, 0), rtpPacket(0, 9, 0)),
-		"something else in between": rtpTalk(dissect.UDP, rtpPacket(0, 7, 1), "ff"+strings.Repeat("00", 40), rtpPacket(0, 8, 1), rtpPacket(0, 9, 1)),
-		"extension past the end":    rtpTalk(dissect.UDP, "9000000100000000000000010001ffff00", "9000000200000000000000010001ffff00", "9000000300000000000000010001ffff00"),
+		"one packet":            rtpTalk(dissect.UDP, rtpPacket(0, 7, 0x1234)),
+		"two of one direction":  rtpTalk(dissect.UDP, rtpPacket(0, 7, 0x1234), rtpPacket(0, 8, 0x1234)),
+		"three sources":         rtpTalk(dissect.UDP, rtpPacket(0, 7, 1), rtpPacket(0, 8, 2), rtpPacket(0, 9, 3)),
+		"the same packet again": rtpTalk(dissect.UDP, rtpPacket(0, 7, 1), rtpPacket(0, 7, 1), rtpPacket(0, 7, 1)),
+		"sequence going back":   rtpTalk(dissect.UDP, rtpPacket(0, 9, 1), rtpPacket(0, 8, 1), rtpPacket(0, 7, 1)),
+		"payload type of RTCP": rtpTalk(dissect.UDP, rtpPacket(72, 7, 1), rtpPacket(72, 8, 1),
+			rtpPacket(72, 9, 1)),
+		"source 0": rtpTalk(dissect.UDP, rtpPacket(0, 7, 0), rtpPacket(0, 8, 0), rtpPacket(0, 9, 0)),
+		"something else in between": rtpTalk(dissect.UDP, rtpPacket(0, 7, 1), "ff"+strings.Repeat("00", 40),
+			rtpPacket(0, 8, 1), rtpPacket(0, 9, 1)),
+		"extension past the end": rtpTalk(dissect.UDP, "9000000100000000000000010001ffff00",
+			"9000000200000000000000010001ffff00", "9000000300000000000000010001ffff00"),
 	} {
 		if h := listen(t, k); h.Protocol == "rtp" {
 			t.Errorf("%s is named rtp", name)

@@ -16,8 +16,8 @@ var rtpsProtocol = &dissect.Protocol{
 	Inspect:   inspectRTPS,
 }
 
-// rtpsHeader: "RTPS", version, vendor, host and application; since version 2 the participant's prefix of 12 bytes follows the vendor.
-// RTI's ping has a text of 8 bytes there.
+// rtpsHeader: "RTPS", version, vendor, host and application; since version 2 the participant's prefix of 12 bytes
+// follows the vendor. RTI's ping has a text of 8 bytes there.
 const rtpsHeader = 4 + 2 + 2 + 8
 
 func inspectRTPS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

@@ -10,7 +10,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// rtsp: the Real-Time Streaming Protocol, versions 1.0 (RFC 2326) and 2.0 (RFC 7826), over TCP and UDP. SETUP announces RTP.
+// rtsp: the Real-Time Streaming Protocol, versions 1.0 (RFC 2326) and 2.0 (RFC 7826), over TCP and UDP. SETUP announces
+// RTP.
 var rtspProtocol = &dissect.Protocol{
 	Name:      "rtsp",
 	Spec:      "RFC 7826 §7, §8, §18.54; RFC 2326 §12.39",
@@ -23,7 +24,8 @@ var rtspProtocol = &dissect.Protocol{
 	Inspect:   inspectRTSP,
 }
 
-var rtspMethods = []string{"OPTIONS", "DESCRIBE", "ANNOUNCE", "SETUP", "PLAY", "PAUSE", "TEARDOWN", "GET_PARAMETER", "SET_PARAMETER", "REDIRECT", "RECORD", "PLAY_NOTIFY"}
+var rtspMethods = []string{"OPTIONS", "DESCRIBE", "ANNOUNCE", "SETUP", "PLAY", "PAUSE", "TEARDOWN", "GET_PARAMETER",
+	"SET_PARAMETER", "REDIRECT", "RECORD", "PLAY_NOTIFY"}
 
 // rtspMaxLines is how many lines of a direction are read: a dozen messages of a dozen fields, and what they carry.
 const rtspMaxLines = maxLines
@@ -155,8 +157,10 @@ func rtspExpect(line []byte, c *dissect.Conversation, r *dissect.Result) {
 		if !ok || port == 0 || port >= 0xffff {
 			continue
 		}
-		r.Expect(dissect.Expectation{Server: netip.AddrPortFrom(end.addr, uint16(port)), Over: dissect.UDP, Protocol: "rtp"})
-		r.Expect(dissect.Expectation{Server: netip.AddrPortFrom(end.addr, uint16(port+1)), Over: dissect.UDP, Protocol: "rtcp"})
+		r.Expect(dissect.Expectation{Server: netip.AddrPortFrom(end.addr, uint16(port)), Over: dissect.UDP,
+			Protocol: "rtp"})
+		r.Expect(dissect.Expectation{Server: netip.AddrPortFrom(end.addr, uint16(port+1)), Over: dissect.UDP,
+			Protocol: "rtcp"})
 	}
 }
 

@@ -16,7 +16,8 @@ var rxProtocol = &dissect.Protocol{
 // rxHeader: epoch, connection, call, sequence, serial number; type, flags, status, security index; checksum, service.
 const rxHeader = 28
 
-// inspectRx wants two packets of one connection; a packet alone is one only with an acknowledgement's or a call's own form.
+// inspectRx wants two packets of one connection; a packet alone is one only with an acknowledgement's or a call's own
+// form.
 func inspectRx(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	newest, first := c.Newest(), &c.Datagrams[0]
 	if !isRx(newest) || !isRx(first) {
@@ -47,7 +48,8 @@ func isRx(d *dissect.Datagram) bool {
 		return false
 	}
 	kind, flags, security := b[20], b[21], b[23]
-	if kind == 0 || kind > lastType || flags > lastFlag || security > lastSecurity || be16(b) == 0 || be16(b[8:]) != 0 || be16(b[16:]) > 0xff {
+	if kind == 0 || kind > lastType || flags > lastFlag || security > lastSecurity || be16(b) == 0 ||
+		be16(b[8:]) != 0 || be16(b[16:]) > 0xff {
 		return false
 	}
 	return kind != data || be32(b[12:]) != 0

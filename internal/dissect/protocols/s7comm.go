@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// s7comm: Siemens S7 messages in ISO transport, the older ones and, as s7comm-plus, those of S7-1200 and S7-1500. Siemens
-// published no specification; the layout is that of public descriptions of the header.
+// s7comm: Siemens S7 messages in ISO transport, the older ones and, as s7comm-plus, those of S7-1200 and S7-1500.
+// Siemens published no specification; the layout is that of public descriptions of the header.
 var s7commProtocol = &dissect.Protocol{
 	Name:      "s7comm",
 	Also:      []string{"s7comm-plus"},

@@ -19,7 +19,8 @@ var sacnProtocol = &dissect.Protocol{
 const (
 	// sacnMagic: the sizes of the preamble and of what ends the message, and the name.
 	sacnMagic = "\x00\x10\x00\x00ASC-E1.17\x00\x00\x00"
-	// sacnSource is where the source's name is: behind length, vector and component, then length and vector of the framing.
+	// sacnSource is where the source's name is: behind length, vector and component, then length and vector of the
+	// framing.
 	sacnSource     = len(sacnMagic) + 2 + 4 + 16 + 2 + 4
 	sacnSourceName = 64
 )

@@ -18,13 +18,15 @@ var sctpTalk = talk{Over: dissect.SCTP, ServerPort: 9000, Says: []say{
 
 func sctpChunk(data string) string {
 	n := len(data) + sctpDataHeader
-	return "\x00\x03" + string([]byte{byte(n >> 8), byte(n)}) + "\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x2e" + data + "\x00\x00\x00"[:(4-n&3)&3]
+	return "\x00\x03" + string([]byte{byte(n >> 8), byte(n)}) + "\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x2e" +
+		data + "\x00\x00\x00"[:(4-n&3)&3]
 }
 
 func TestSCTP(t *testing.T) {
 	wantProtocol(t, sctpTalk, "sctp")
 	wantProtocol(t, talk{Over: dissect.SCTP, ServerPort: 9000, Says: []say{CX("06 00 0004")}}, "sctp")
-	wantNot(t, talk{Over: dissect.SCTP, ServerPort: 9000, Says: []say{CX("00 03 0003 00000001 0000 0000 00000000 616263 00")}}, "sctp")
+	wantNot(t, talk{Over: dissect.SCTP, ServerPort: 9000, Says: []say{CX("00 03 0003 00000001 0000 0000 00000000 " +
+		"616263 00")}}, "sctp")
 	testTruncations(t, "sctp", sctpTalk, 99)
 	wantNoAllocations(t, "sctp", sctpTalk)
 }

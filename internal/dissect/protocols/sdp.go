@@ -19,8 +19,8 @@ type sdpMedia struct {
 	address    netip.Addr
 }
 
-// expectSDP announces the RTP and RTCP flows of a session description (RFC 8866 §5; RFC 3605 for RTCP's port). Media that
-// begin with ICE (RFC 8839) go through other ports or speak STUN first, so nothing is announced for them.
+// expectSDP announces the RTP and RTCP flows of a session description (RFC 8866 §5; RFC 3605 for RTCP's port). Media
+// that begin with ICE (RFC 8839) go through other ports or speak STUN first, so nothing is announced for them.
 func expectSDP(b []byte, r *dissect.Result) {
 	var session netip.Addr
 	var m sdpMedia
@@ -142,8 +142,10 @@ func (m *sdpMedia) expect(r *dissect.Result) {
 	if !m.rtp || m.port == 0 || !m.address.IsValid() || m.address.IsUnspecified() {
 		return
 	}
-	r.Expect(dissect.Expectation{Server: netip.AddrPortFrom(m.address, uint16(m.port)), Over: dissect.UDP, Protocol: "rtp"})
+	r.Expect(dissect.Expectation{Server: netip.AddrPortFrom(m.address, uint16(m.port)), Over: dissect.UDP,
+		Protocol: "rtp"})
 	if m.rtcp > 0 && m.rtcp <= 0xffff {
-		r.Expect(dissect.Expectation{Server: netip.AddrPortFrom(m.address, uint16(m.rtcp)), Over: dissect.UDP, Protocol: "rtcp"})
+		r.Expect(dissect.Expectation{Server: netip.AddrPortFrom(m.address, uint16(m.rtcp)), Over: dissect.UDP,
+			Protocol: "rtcp"})
 	}
 }

@@ -22,7 +22,8 @@ var sipProtocol = &dissect.Protocol{
 }
 
 // sipMethods are those of RFC 3261, 3262, 3265, 3311, 3428, 3515, 3903, 6086, and MS-SIPRE's two.
-var sipMethods = []string{"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "INFO", "REFER", "MESSAGE", "UPDATE", "SERVICE", "BENOTIFY"}
+var sipMethods = []string{"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "PRACK", "SUBSCRIBE", "NOTIFY",
+	"PUBLISH", "INFO", "REFER", "MESSAGE", "UPDATE", "SERVICE", "BENOTIFY"}
 
 // sipSchemes are those of the URIs that requests are sent to: RFC 3261 §19.1, RFC 3966, RFC 3859, RFC 3860.
 var sipSchemes = []string{"SIP:", "SIPS:", "TEL:", "IM:", "PRES:", "URN:"}
@@ -113,8 +114,8 @@ func (m *sipMessage) readStreams(c *dissect.Conversation, newest *sipMessage, r 
 // sipSkipKeepAlive passes over the CR LF pairs (RFC 5626 §3.5.1) and zero bytes with which phones keep their way open.
 func sipSkipKeepAlive(b []byte) []byte { return bytes.TrimLeft(b, "\r\n\x00") }
 
-// readStart reads the start line (RFC 3261 §7.1, §7.2). Yes where as much of it as there is makes SIP certain: a method and
-// the scheme of a URI, or version and status code.
+// readStart reads the start line (RFC 3261 §7.1, §7.2). Yes where as much of it as there is makes SIP certain: a method
+// and the scheme of a URI, or version and status code.
 func (m *sipMessage) readStart(b []byte) dissect.Verdict {
 	line, rest, whole := cutLine(b)
 	*m = sipMessage{rest: rest, length: -1}

@@ -8,7 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// skinny: Cisco's Skinny Client Control Protocol over TCP: length and header version in little-endian, message id, body.
+// skinny: Cisco's Skinny Client Control Protocol over TCP: length and header version in little-endian, message id,
+// body.
 var skinnyProtocol = &dissect.Protocol{
 	Name:      "skinny",
 	Spec:      "Cisco SCCP, as in its public dissections",
@@ -21,7 +22,8 @@ var skinnyProtocol = &dissect.Protocol{
 
 const (
 	skinnyHeader = 12
-	// skinnyMaxLength is the longest message: those of the registration have up to some hundred bytes, those with text 2,000.
+	// skinnyMaxLength is the longest message: those of the registration have up to some hundred bytes, those with text
+	// 2,000.
 	skinnyMaxLength = 4096
 	// skinnyMaxVersion is the highest header version in use: 0 (basic) to 0x16 (CM 9 and later).
 	skinnyMaxVersion = 0x20

@@ -62,11 +62,13 @@ func slpHeader(b []byte, length int, stream bool) ([]byte, bool) {
 	if b[0] == 1 {
 		claimed := be16(b[2:])
 		letters := isLanguage(b[6:8])
-		return b[header1:], claimed >= header1 && (claimed == length || stream && claimed > length) && b[4]&7 == 0 && b[5] == 0 && letters
+		return b[header1:], claimed >= header1 && (claimed == length || stream && claimed > length) && b[4]&7 == 0 &&
+			b[5] == 0 && letters
 	}
 	claimed := be24(b[2:])
 	n := be16(b[12:])
-	if b[0] != 2 || claimed != length && !(stream && claimed > length) || b[5]&0x1f != 0 || b[6] != 0 || be24(b[7:]) >= claimed {
+	if b[0] != 2 || claimed != length && !(stream && claimed > length) || b[5]&0x1f != 0 || b[6] != 0 ||
+		be24(b[7:]) >= claimed {
 		return nil, false
 	}
 	if n < 2 || n > 8 || len(b) < header2+n || !isLanguage(b[header2:header2+2]) {

@@ -47,7 +47,8 @@ func inspectSMB(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	var s smbSeen
 	okFirst, okSecond := s.walk(c.First(), c), s.walk(c.Second(), c)
 	switch {
-	case !okFirst && !c.Midstream, !okSecond && !c.Midstream, !okFirst && !okSecond: // else one side may begin within a message
+	case !okFirst && !c.Midstream, !okSecond && !c.Midstream, !okFirst && !okSecond:
+		// else one side may begin within a message
 		return dissect.No
 	case s.messages == 0:
 		return dissect.NeedMore
@@ -97,8 +98,8 @@ func (s *smbSeen) walk(b []byte, c *dissect.Conversation) bool {
 	return true
 }
 
-// message1 takes the share's path from TREE_CONNECT_ANDX, [MS-CIFS] §2.2.4.55.1: the parameters are four words behind the
-// AndX header, of which the last is the password's length; then the data: password, path, service.
+// message1 takes the share's path from TREE_CONNECT_ANDX, [MS-CIFS] §2.2.4.55.1: the parameters are four words behind
+// the AndX header, of which the last is the password's length; then the data: password, path, service.
 func (s *smbSeen) message1(b []byte) {
 	const treeConnect, sessionSetup = 0x75, 0x73
 	if len(b) < smb1Header+1 {

@@ -61,14 +61,16 @@ var (
 )
 
 func TestSMB(t *testing.T) {
-	wantProtocol(t, smb2Talk, "smb", `"version":2`, `"dialect":"3.1.1"`, `"share":"\\\\srv\\files"`, `"domain":"CORP"`, `"user":"ann"`, `"workstation":"PC"`)
+	wantProtocol(t, smb2Talk, "smb", `"version":2`, `"dialect":"3.1.1"`, `"share":"\\\\srv\\files"`, `"domain":"CORP"`,
+		`"user":"ann"`, `"workstation":"PC"`)
 	h := wantProtocol(t, smb1Talk, "smb", `"version":1`, `"share":"\\\\SRV\\IPC$"`)
 	if len(h.Risks) != 1 || h.Risks[0] != "smb1" {
 		t.Errorf("risks %v", h.Risks)
 	}
 	wantProtocol(t, tcp(4000, C("\x00\x00\x00\x64\xfdSMB"+strings.Repeat("\xaa", 96))), "smb", `"encrypted":true`)
 	wantNot(t, tcp(445, C("\x00\x00\x00\x40\xffRMB"+strings.Repeat("x", 60))), "smb")
-	midstream := talk{Over: dissect.TCP, ServerPort: 445, Midstream: true, Says: []say{C("the end of a message"), smb2Talk.Says[1]}}
+	midstream := talk{Over: dissect.TCP, ServerPort: 445, Midstream: true, Says: []say{C("the end of a message"),
+		smb2Talk.Says[1]}}
 	wantProtocol(t, midstream, "smb", `"dialect":"3.1.1"`)
 	wantNot(t, tcp(445, C("GET / HTTP/1.1\r\n\r\n")), "smb")
 	for _, k := range []talk{smb1Talk, smb2Talk} {

@@ -62,7 +62,8 @@ func smppLength(b []byte) int {
 	}
 	length := be32(b)
 	if length < smppHeader || length > smppMaximum || b[4] != 0 && b[4] != smppResponse || b[5] != 0 ||
-		b[4] == 0 && be32(b[8:]) != 0 || be32(b[8:]) > 0xffff || be32(b[8:]) < 0 || b[12] >= 0x80 && b[7] != 0 { // sequence numbers end at 7fffffff
+		b[4] == 0 && be32(b[8:]) != 0 || be32(b[8:]) > 0xffff || be32(b[8:]) < 0 || b[12] >= 0x80 && b[7] != 0 {
+		// sequence numbers end at 7fffffff
 		return -1
 	}
 	switch command := be16(b[6:]); command {

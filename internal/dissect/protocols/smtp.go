@@ -33,7 +33,8 @@ func inspectSMTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	o := r.Object("smtp")
 	greeting, _, greeted := cutLine(toClient)
 	if replyCode(greeting) == 220 && greeted {
-		if host, _, _ := bytes.Cut(bytes.TrimSpace(greeting[min(len(greeting), 4):]), []byte{' '}); looksLikeHost(host) {
+		if host, _, _ := bytes.Cut(bytes.TrimSpace(greeting[min(len(greeting), 4):]), []byte{' '}); looksLikeHost(
+			host) {
 			r.SetHost(host)
 			o.Text("server", host)
 		}
@@ -69,7 +70,8 @@ func smtpCertain(toServer, toClient []byte) dissect.Verdict {
 		}
 	}
 	code := replyCode(reply)
-	if replied && (code == 220 || code == 421 || code == 554) && (containsFold(reply, "SMTP") || commanded && hasVerb(command, "EHLO", "HELO", "STARTTLS") || smtpExtended(rest)) {
+	if replied && (code == 220 || code == 421 || code == 554) && (containsFold(reply, "SMTP") || commanded &&
+		hasVerb(command, "EHLO", "HELO", "STARTTLS") || smtpExtended(rest)) {
 		return dissect.Yes
 	}
 	return dissect.NeedMore
@@ -83,7 +85,8 @@ func smtpExtended(b []byte) bool {
 		if !whole || len(line) < 4 {
 			return false
 		}
-		if replyCode(line) == 250 && hasVerb(line[4:], "SIZE", "PIPELINING", "8BITMIME", "STARTTLS", "AUTH", "ENHANCEDSTATUSCODES") {
+		if replyCode(line) == 250 && hasVerb(line[4:], "SIZE", "PIPELINING", "8BITMIME", "STARTTLS", "AUTH",
+			"ENHANCEDSTATUSCODES") {
 			return true
 		}
 		b = rest
@@ -91,7 +94,8 @@ func smtpExtended(b []byte) bool {
 	return false
 }
 
-// smtpCommands tells what the client's commands say, as far as they are in the clear; done says that the mail has begun.
+// smtpCommands tells what the client's commands say, as far as they are in the clear; done says that the mail has
+// begun.
 func smtpCommands(b []byte, o *dissect.Object) (startTLS, cleartext, done bool) {
 	named := false
 	for line := range wholeLines(b) {

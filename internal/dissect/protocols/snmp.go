@@ -85,8 +85,8 @@ type snmpHead struct {
 	engine, user []byte
 }
 
-// parse reads the header data: identifier, maximum size, flags, security model; then the security parameters, which in the user-based
-// model (RFC 3414 §2.4) name engine and user.
+// parse reads the header data: identifier, maximum size, flags, security model; then the security parameters, which in
+// the user-based model (RFC 3414 §2.4) name engine and user.
 func (h *snmpHead) parse(b []byte) bool {
 	const userBased = 3
 	header, rest, ok := ber.Expect(b, ber.Sequence)
@@ -113,8 +113,8 @@ func (h *snmpHead) parse(b []byte) bool {
 	return ok && ok1 && ok2 && ok3 && ok4
 }
 
-// discovers says whether the message only finds out the other engine's identifier and time (RFC 3414 §4), or answers that: it has no
-// user, and its flags say nothing of how others are sent.
+// discovers says whether the message only finds out the other engine's identifier and time (RFC 3414 §4), or answers
+// that: it has no user, and its flags say nothing of how others are sent.
 func (h *snmpHead) discovers() bool { return h.userBased && len(h.user) == 0 }
 
 // snmpV3 tells of the first message, or of the first behind a discovery.

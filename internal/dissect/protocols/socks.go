@@ -158,7 +158,8 @@ func socks5(client, server []byte, r *dissect.Result) dissect.Verdict {
 	return insideProxy(client, server[3+size:], r)
 }
 
-// socks5Undecided is the verdict before the request came. One method offered and taken is 31 bits; a longer offer is more.
+// socks5Undecided is the verdict before the request came. One method offered and taken is 31 bits; a longer offer is
+// more.
 func socks5Undecided(methods int, client []byte) dissect.Verdict {
 	if methods > 1 || len(client) > 0 && client[0] == 5 {
 		return dissect.YesMore
@@ -179,7 +180,8 @@ func socksLogin(b []byte) (user, rest []byte, ok bool) {
 	return user, b[end:], true
 }
 
-// socksAddress reads kind, address and port (RFC 1928 §5) of size bytes: 0 when it is not all there, -1 when it is none.
+// socksAddress reads kind, address and port (RFC 1928 §5) of size bytes: 0 when it is not all there, -1 when it is
+// none.
 func socksAddress(b []byte) (host []byte, address netip.Addr, port, size int) {
 	if len(b) < 2 {
 		return nil, netip.Addr{}, 0, 0

@@ -47,7 +47,9 @@ func someipLength(b []byte) int {
 		return -1
 	}
 	length, kind := be32(b[4:]), b[14]
-	if length < someipHeader-8 || length > someipMaximum || b[12] != 1 || b[15] > 0x5e || be16(b) == 0 || kind <= 2 && b[15] != 0 { // requests have no return code
+	if length < someipHeader-8 || length > someipMaximum || b[12] != 1 || b[15] > 0x5e || be16(b) == 0 || kind <= 2 &&
+		b[15] != 0 {
+		// requests have no return code
 		return -1
 	}
 	switch kind &^ 0x20 { // segmented (TP)

@@ -8,12 +8,13 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// The games whose datagrams outside of a connection begin with four bytes of 0xff: server queries of Valve's engines, Quake III's
-// commands, and the search for computers of Steam's streaming at home.
+// The games whose datagrams outside of a connection begin with four bytes of 0xff: server queries of Valve's engines,
+// Quake III's commands, and the search for computers of Steam's streaming at home.
 var sourceEngineProtocol = &dissect.Protocol{
 	Name: "source-engine", Also: []string{"quake3", "steam"},
 	Spec: "Valve Developer Community: Server queries, Master Server Query Protocol", Category: "gaming",
-	Over: dissect.UDP, Ports: []uint16{27015, 27036, 27960}, Start: dissect.BytesOf(0xff), MinLength: len(outOfBand) + 1,
+	Over: dissect.UDP, Ports: []uint16{27015, 27036, 27960}, Start: dissect.BytesOf(0xff), MinLength: len(outOfBand) +
+		1,
 	Inspect: inspectSourceEngine,
 }
 
@@ -39,7 +40,8 @@ func inspectSourceEngine(c *dissect.Conversation, r *dissect.Result) dissect.Ver
 	return sourceEngineVerdict(c, body, newest.Length-len(outOfBand), r)
 }
 
-// sourceEngineVerdict checks the queries and answers; what has no text of its own must be one of a question and its answer.
+// sourceEngineVerdict checks the queries and answers; what has no text of its own must be one of a question and its
+// answer.
 func sourceEngineVerdict(c *dissect.Conversation, body []byte, length int, r *dissect.Result) dissect.Verdict {
 	switch body[0] {
 	case 'T':
@@ -78,15 +80,16 @@ func sourceEnginePair(c *dissect.Conversation) bool {
 		}
 		question, answer := d.Payload[len(outOfBand)], newest.Payload[len(outOfBand)]
 		switch {
-		case answer == 'A' && (question == 'U' || question == 'V' || question == 'W'), answer == 'D' && question == 'U', answer == 'E' && question == 'V', answer == 'j' && question == 'i':
+		case answer == 'A' && (question == 'U' || question == 'V' || question == 'W'), answer == 'D' && question == 'U',
+			answer == 'E' && question == 'V', answer == 'j' && question == 'i':
 			return true
 		}
 	}
 	return false
 }
 
-// describeSourceEngine reads the information on a server: protocol, then name, map, folder and game as text; the older engine's
-// begins with the address.
+// describeSourceEngine reads the information on a server: protocol, then name, map, folder and game as text; the older
+// engine's begins with the address.
 func describeSourceEngine(body []byte, r *dissect.Result) dissect.Verdict {
 	rest := body[1:]
 	if body[0] == 'I' {
@@ -110,7 +113,8 @@ func describeSourceEngine(body []byte, r *dissect.Result) dissect.Verdict {
 			return dissect.No
 		}
 	}
-	if n < at+4 || len(texts[at+1]) == 0 || !isPrintable(texts[at+1]) || len(texts[at+2]) == 0 || !isPrintable(texts[at+2]) {
+	if n < at+4 || len(texts[at+1]) == 0 || !isPrintable(texts[at+1]) || len(texts[at+2]) == 0 ||
+		!isPrintable(texts[at+2]) {
 		return dissect.No
 	}
 	o := r.Object("source_engine")

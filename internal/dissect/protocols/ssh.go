@@ -11,8 +11,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// ssh: the identification strings (RFC 4253 §4.2) and SSH_MSG_KEXINIT (§7.1), with HASSH, the fingerprint of what each side
-// offers.
+// ssh: the identification strings (RFC 4253 §4.2) and SSH_MSG_KEXINIT (§7.1), with HASSH, the fingerprint of what each
+// side offers.
 var sshProtocol = &dissect.Protocol{
 	Name:      "ssh",
 	Spec:      "RFC 4253 §4.2, §7.1",
@@ -47,7 +47,8 @@ func inspectSSH(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	o.Text("server_version", server)
 	ownOffer, ownDone := sshOffer(o, "hassh", toServer, 0)
 	otherOffer, otherDone := sshOffer(o, "hassh_server", toClient, 1)
-	if hasPrefix(client, "SSH-1.") && !hasPrefix(client, "SSH-1.99") || hasPrefix(server, "SSH-1.") && !hasPrefix(server, "SSH-1.99") {
+	if hasPrefix(client, "SSH-1.") && !hasPrefix(client, "SSH-1.99") || hasPrefix(server, "SSH-1.") &&
+		!hasPrefix(server, "SSH-1.99") {
 		r.Risk(record.RiskSSHObsoleteVersion)
 		return dissect.Yes
 	}

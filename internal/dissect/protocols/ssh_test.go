@@ -27,9 +27,11 @@ var sshLogin = tcp(22,
 
 func TestSSH(t *testing.T) {
 	sum := func(s string) string { d := md5.Sum([]byte(s)); return hex.EncodeToString(d[:]) }
-	wantProtocol(t, sshLogin, "ssh", `"client_version":"SSH-2.0-billsSSH_3.6.3q3"`, `"server_version":"SSH-2.0-OpenSSH_9.6"`,
+	wantProtocol(t, sshLogin, "ssh", `"client_version":"SSH-2.0-billsSSH_3.6.3q3"`,
+		`"server_version":"SSH-2.0-OpenSSH_9.6"`,
 		`"hassh":"`+sum("kex;c1;m1;z1")+`"`, `"hassh_server":"`+sum("kex;c2;m2;z2")+`"`)
-	wantProtocol(t, tcp(443, S("Welcome\r\nto this host\r\nSSH-1.99-x\r\n"), C("SSH-2.0-a\n")), "ssh", `"client_version":"SSH-2.0-a"`)
+	wantProtocol(t, tcp(443, S("Welcome\r\nto this host\r\nSSH-1.99-x\r\n"), C("SSH-2.0-a\n")), "ssh",
+		`"client_version":"SSH-2.0-a"`)
 	if h := wantProtocol(t, tcp(22, S("SSH-1.5-old\n")), "ssh"); len(h.Risks) != 1 {
 		t.Errorf("risks %v", h.Risks)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/weirnet/weir/internal/wire/http"
 )
 
-// insideTLS tells of the TLS that a conversation went over to, as after CONNECT: toServer and toClient are what followed.
-// The flow keeps the name of the protocol around it.
+// insideTLS tells of the TLS that a conversation went over to, as after CONNECT: toServer and toClient are what
+// followed. The flow keeps the name of the protocol around it.
 func insideTLS(toServer, toClient []byte, r *dissect.Result) dissect.Verdict {
 	ok, complete := tlsFields(r, toServer, toClient)
 	if complete || !ok && len(toServer) > 5 && skipLines(toServer[:2]) == nil {
@@ -19,7 +19,8 @@ func insideTLS(toServer, toClient []byte, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// insideProxy is insideTLS for a proxy that carries anything: where that is HTTP, its host and the like are told as well.
+// insideProxy is insideTLS for a proxy that carries anything: where that is HTTP, its host and the like are told as
+// well.
 func insideProxy(toServer, toClient []byte, r *dissect.Result) dissect.Verdict {
 	var q, a http.Head
 	asked, answered := http.ParseRequest(toServer, &q), parseHTTPResponse(toClient, &a)

@@ -68,7 +68,8 @@ func statsdLine(line []byte) (name []byte, ok bool) {
 	default:
 		return nil, false
 	}
-	return name, !more || len(rest) > 1 && (rest[0] == '@' || rest[0] == '#' || rest[0] == 'T' || rest[0] == 'c') && isPrintable(rest)
+	return name, !more || len(rest) > 1 && (rest[0] == '@' || rest[0] == '#' || rest[0] == 'T' || rest[0] == 'c') &&
+		isPrintable(rest)
 }
 
 // isStatsDName says whether b is made of letters, digits and what separates them.

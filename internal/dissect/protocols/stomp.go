@@ -21,7 +21,8 @@ var stompProtocol = &dissect.Protocol{
 	Inspect:   inspectSTOMP,
 }
 
-var stompHeaders = []string{"accept-version:", "host:", "login:", "passcode:", "heart-beat:", "version:", "session:", "server:", "client-id:"}
+var stompHeaders = []string{"accept-version:", "host:", "login:", "passcode:", "heart-beat:", "version:", "session:",
+	"server:", "client-id:"}
 
 func inspectSTOMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.First()

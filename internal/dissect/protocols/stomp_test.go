@@ -6,7 +6,8 @@ import "testing"
 
 // Built from STOMP 1.2's examples.
 var (
-	stompTalk = tcp(61613, C("CONNECT\naccept-version:1.2\nhost:stomp.example.org\n\n\x00"), S("CONNECTED\nversion:1.2\n\n\x00"))
+	stompTalk = tcp(61613, C("CONNECT\naccept-version:1.2\nhost:stomp.example.org\n\n\x00"),
+		S("CONNECTED\nversion:1.2\n\n\x00"))
 )
 
 func TestSTOMP(t *testing.T) {

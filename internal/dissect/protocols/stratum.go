@@ -8,7 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// Stratum, between miners and pools: JSON-RPC in lines, in the dialects of Bitcoin's, Ethereum's and CryptoNote's pools.
+// Stratum, between miners and pools: JSON-RPC in lines, in the dialects of Bitcoin's, Ethereum's and CryptoNote's
+// pools.
 var stratumProtocol = &dissect.Protocol{
 	Name: "stratum", Spec: "Stratum mining protocol (slushpool); EIP-1571", Category: "crypto-currency",
 	Over: dissect.TCP, Ports: []uint16{3333, 4444}, Start: dissect.FirstBytes("{"), MinLength: 20,
@@ -17,7 +18,8 @@ var stratumProtocol = &dissect.Protocol{
 
 // stratumMethods are methods that no other JSON-RPC service has, as they stand behind "method".
 var stratumMethods = []string{
-	`"mining.subscribe"`, `"mining.authorize"`, `"mining.configure"`, `"mining.notify"`, `"mining.set_difficulty"`, `"mining.submit"`, `"mining.extranonce.subscribe"`,
+	`"mining.subscribe"`, `"mining.authorize"`, `"mining.configure"`, `"mining.notify"`, `"mining.set_difficulty"`,
+	`"mining.submit"`, `"mining.extranonce.subscribe"`,
 	`"eth_submitLogin"`, `"eth_submitWork"`, `"eth_submitHashrate"`, `"eth_getWork"`,
 }
 
@@ -63,7 +65,8 @@ func stratumMember(b []byte, name string) []byte {
 // isStratumLogin says whether a login is one of CryptoNote's pools: wallet, password, and the miner's name.
 func isStratumLogin(line []byte) bool {
 	params := stratumMember(line, `"params"`)
-	return hasPrefix(params, "{") && stratumMember(params, `"login"`) != nil && stratumMember(params, `"pass"`) != nil && stratumMember(params, `"agent"`) != nil
+	return hasPrefix(params, "{") && stratumMember(params, `"login"`) != nil &&
+		stratumMember(params, `"pass"`) != nil && stratumMember(params, `"agent"`) != nil
 }
 
 func describeStratum(method, line []byte, r *dissect.Result) {

@@ -7,9 +7,13 @@ import "testing"
 // The lines are the protocol's examples, with names changed.
 var (
 	stratumSubscribe = tcp(3333, C(`{"id": 1, "method": "mining.subscribe", "params": ["cpuminer/2.5.1"]}`+"\n"),
-		S(`{"id": 1, "result": [["mining.notify", "ae6812eb4cd7735a302a8a9dd95cf71f"], "08000002", 4], "error": null}`+"\n"))
-	stratumLogin    = tcp(5555, C(`{"id":1,"jsonrpc":"2.0","method":"login","params":{"login":"4AdUndXHHZ","pass":"x","agent":"XMRig/6.21.0"}}`+"\n"))
-	stratumEthereum = tcp(9999, C(`{"worker":"rig","jsonrpc":"2.0","params":["0x01","x"],"id":2,"method":"eth_submitLogin"}`+"\n"))
+		S(`{"id": 1, "result": [["mining.notify", "ae6812eb4cd7735a302a8a9dd95cf71f"], "08000002", 4], "error": null}`+
+			"\n"))
+	stratumLogin = tcp(5555,
+		C(`{"id":1,"jsonrpc":"2.0","method":"login","params":{"login":"4AdUndXHHZ","pass":"x","agent":"XMRig/6.21.0"}}`+
+			"\n"))
+	stratumEthereum = tcp(9999,
+		C(`{"worker":"rig","jsonrpc":"2.0","params":["0x01","x"],"id":2,"method":"eth_submitLogin"}`+"\n"))
 )
 
 func TestStratum(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"github.com/weirnet/weir/internal/wire/stun"
 )
 
-// stunProtocol: STUN, and TURN and ICE with it, over UDP, over TCP, and over TCP behind the lengths of RFC 4571 (ICE-TCP,
-// RFC 6544 §3). What follows on the same flow, DTLS and media, is the call that STUN found the way for.
+// stunProtocol: STUN, and TURN and ICE with it, over UDP, over TCP, and over TCP behind the lengths of RFC 4571
+// (ICE-TCP, RFC 6544 §3). What follows on the same flow, DTLS and media, is the call that STUN found the way for.
 var stunProtocol = &dissect.Protocol{
 	Name:      "stun",
 	Also:      []string{"dtls", "rtp"},
@@ -20,15 +20,16 @@ var stunProtocol = &dissect.Protocol{
 	Ports:     []uint16{3478, 3479, 5349, 19302},
 	Start:     dissect.BytesOf(0x00, 0x01, 0x08).Or(dissect.ByteRange(0x40, 0x4f)),
 	MinLength: stun.HeaderSize,
-	Extra:     dissect.MaxDatagrams - 8, // who runs a TURN server is told by its second answer, and media follow the checks
-	Inspect:   inspectSTUN,
+	// who runs a TURN server is told by its second answer, and media follow the checks
+	Extra:   dissect.MaxDatagrams - 8,
+	Inspect: inspectSTUN,
 }
 
 const (
 	// stunMaxFrames is how many messages of a TCP direction are read: MaxStream bytes of usual ones.
 	stunMaxFrames = 128
-	// stunChannels is how many ChannelData messages alone make TURN certain: 18 bits each are fixed by what they must be
-	// (RFC 8656 §12.4), and all are of one channel.
+	// stunChannels is how many ChannelData messages alone make TURN certain: 18 bits each are fixed by what they must
+	// be (RFC 8656 §12.4), and all are of one channel.
 	stunChannels = 4
 )
 
@@ -72,7 +73,8 @@ func stunCarries(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	if ok, complete := dtlsFields(c, r); ok {
 		r.SetProtocol("dtls")
-		// Media's certificates are self-signed and vouched for by signalling (RFC 8827 §6.5): no risk, and no sign of who serves.
+		// Media's certificates are self-signed and vouched for by signalling (RFC 8827 §6.5): no risk, and no sign of
+		// who serves.
 		r.SetCertificate(dissect.CertificateUnknown)
 		r.DropRisks()
 		if complete {
@@ -139,8 +141,8 @@ func (f *stunFacts) readStream(b []byte) {
 	}
 }
 
-// readMessage keeps what a message tells. One with the cookie is certain: 34 bits and the length. One of the first edition is
-// if it has an attribute, which all have to be known, or if another has the same transaction.
+// readMessage keeps what a message tells. One with the cookie is certain: 34 bits and the length. One of the first
+// edition is if it has an attribute, which all have to be known, or if another has the same transaction.
 func (f *stunFacts) readMessage(m *stun.Message) {
 	f.messages++
 	switch {
@@ -213,8 +215,8 @@ func (s *stunSeen) add(a stun.Attribute) {
 // application is the one whose dialect the message is in. MS-TURN's and Webex's attributes are theirs by registration.
 // WhatsApp's clients and relays put attributes of their own at 0x4000, where none is registered and a receiver has to
 // understand all, into Allocate without REQUESTED-TRANSPORT (against RFC 8656 §7.1); between clients their connectivity
-// checks hold MESSAGE-INTEGRITY alone, without USERNAME (against RFC 8445 §7.2.2). Zoom's clients ask in the first edition's
-// form with one attribute that isn't in it.
+// checks hold MESSAGE-INTEGRITY alone, without USERNAME (against RFC 8445 §7.2.2). Zoom's clients ask in the first
+// edition's form with one attribute that isn't in it.
 func (s *stunSeen) application(m *stun.Message) string {
 	switch {
 	case s.microsoft:

@@ -45,17 +45,20 @@ var (
 		SX("0101000c 000102030405060708090a0b0c0d0e0f 000100080001a147c0000201"))
 	stunTURN = udp(3478, CX(stunMessage("0003", "0019", "11000000")),
 		SX(stunMessage("0113", "0014", hex.EncodeToString([]byte("turn.example.org")))))
-	stunMedia = udp(40000, CX(stunRequest), SX(stunResponse), CX(rtpPacket(111, 1, 0x1234)), CX(rtpPacket(111, 2, 0x1234)),
+	stunMedia = udp(40000, CX(stunRequest), SX(stunResponse), CX(rtpPacket(111, 1, 0x1234)),
+		CX(rtpPacket(111, 2, 0x1234)),
 		CX(rtpPacket(111, 3, 0x1234)), CX(rtpPacket(111, 4, 0x1234)))
 )
 
 func TestSTUN(t *testing.T) {
-	wantProtocol(t, stunCheck, "stun", `"method":"binding"`, `"software":"test vector"`, `"username":"evtj:h6vY"`, `"mapped_address":"192.0.2.1"`)
+	wantProtocol(t, stunCheck, "stun", `"method":"binding"`, `"software":"test vector"`, `"username":"evtj:h6vY"`,
+		`"mapped_address":"192.0.2.1"`)
 	wantProtocol(t, stunOverTCP, "stun", `"mapped_address":"192.0.2.1"`)
 	wantProtocol(t, stunICETCP, "stun", `"mapped_address":"192.0.2.1"`)
 	wantProtocol(t, stunClassic, "stun", `"classic":true`, `"mapped_address":"192.0.2.1"`)
 	wantProtocol(t, stunBare, "stun", `"classic":true`)
-	if h := wantProtocol(t, stunTURN, "stun", `"method":"allocate"`, `"realm":"turn.example.org"`); h.Host != "turn.example.org" {
+	if h := wantProtocol(t, stunTURN, "stun", `"method":"allocate"`,
+		`"realm":"turn.example.org"`); h.Host != "turn.example.org" {
 		t.Errorf("host %q", h.Host)
 	}
 	wantProtocol(t, stunMedia, "rtp", `"method":"binding"`)
@@ -78,12 +81,13 @@ func TestSTUNApplications(t *testing.T) {
 	for name, c := range map[string]struct {
 		message, want string
 	}{
-		"Microsoft's version":            {stunMessage("0003", "8008", "00000006"), "microsoft-teams"},
-		"Webex's flow":                   {stunMessage("0001", "c003", "00000001"), "webex"},
-		"Allocate with 0x4000 alone":     {stunMessage("0003", "4000", "0102030405060708"), "whatsapp"},
-		"a check without USERNAME":       {stunMessage("0001", "0008", strings.Repeat("ab", 20)), "whatsapp"},
-		"a relay's refusal":              {stunMessage("0113", "0008", strings.Repeat("ab", 20)), ""},
-		"RFC 3489 with 0x0101":           {"00010018 000102030405060708090a0b0c0d0e0f 01010014" + strings.Repeat("31", 20), "zoom"},
+		"Microsoft's version":        {stunMessage("0003", "8008", "00000006"), "microsoft-teams"},
+		"Webex's flow":               {stunMessage("0001", "c003", "00000001"), "webex"},
+		"Allocate with 0x4000 alone": {stunMessage("0003", "4000", "0102030405060708"), "whatsapp"},
+		"a check without USERNAME":   {stunMessage("0001", "0008", strings.Repeat("ab", 20)), "whatsapp"},
+		"a relay's refusal":          {stunMessage("0113", "0008", strings.Repeat("ab", 20)), ""},
+		"RFC 3489 with 0x0101": {"00010018 000102030405060708090a0b0c0d0e0f 01010014" +
+			strings.Repeat("31", 20), "zoom"},
 		"libwebrtc's network attribute":  {stunMessage("0001", "c057", "00010000"), ""},
 		"RFC 3489 with a change request": {"00010008 000102030405060708090a0b0c0d0e0f 0003000400000000", ""},
 	} {

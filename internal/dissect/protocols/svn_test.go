@@ -6,7 +6,8 @@ import "testing"
 
 // Built from the protocol description of Subversion's libsvn_ra_svn.
 var (
-	svnTalk = tcp(3690, S("( success ( 2 2 ( ) ( edit-pipeline svndiff1 ) ) ) "), C("( 2 ( edit-pipeline ) 27:svn://svn.example.com/repos ) "))
+	svnTalk = tcp(3690, S("( success ( 2 2 ( ) ( edit-pipeline svndiff1 ) ) ) "),
+		C("( 2 ( edit-pipeline ) 27:svn://svn.example.com/repos ) "))
 )
 
 func TestSVN(t *testing.T) {

@@ -114,14 +114,15 @@ func withoutDash(b []byte) []byte {
 
 const syslogMonths = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
-// syslog3164 reads "Oct 11 22:14:15 host tag: ..."; tag ends at the first byte that no tag has. Some senders write a year
-// or leave out the host.
+// syslog3164 reads "Oct 11 22:14:15 host tag: ..."; tag ends at the first byte that no tag has. Some senders write a
+// year or leave out the host.
 func syslog3164(b []byte) (host, tag []byte, ok bool) {
 	const stamp = len("Oct 11 22:14:15 ")
 	if len(b) > 0 && b[0] == '*' { // a clock that is not set
 		b = b[1:]
 	}
-	if len(b) < stamp || bytes.Index([]byte(syslogMonths), b[:3])%3 != 0 || b[3] != ' ' || b[6] != ' ' || !isDigitOrSpace(b[4]) || !isDigitOrSpace(b[5]) {
+	if len(b) < stamp || bytes.Index([]byte(syslogMonths), b[:3])%3 != 0 || b[3] != ' ' || b[6] != ' ' ||
+		!isDigitOrSpace(b[4]) || !isDigitOrSpace(b[5]) {
 		return nil, nil, false
 	}
 	b = b[7:]

@@ -5,7 +5,8 @@ package protocols
 import "testing"
 
 // Messages built after RFC 8907 §4.1; the bodies are obfuscated, so any bytes do.
-var tacacsTalk = tcp(49, CX("c0 01 01 00 12345678 00000008 0011223344556677"), SX("c0 01 02 00 12345678 00000006 001122334455"))
+var tacacsTalk = tcp(49, CX("c0 01 01 00 12345678 00000008 0011223344556677"),
+	SX("c0 01 02 00 12345678 00000006 001122334455"))
 
 func TestTACACS(t *testing.T) {
 	wantProtocol(t, tacacsTalk, "tacacs-plus", `"type":"authentication"`, `"encrypted":true`)

@@ -38,7 +38,8 @@ func inspectTDS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if len(toServer) < tdsHeader {
 		return dissect.NeedMore
 	}
-	length := be16(toServer[2:]) // of the status, only known bits count, and the window is for later (§2.2.3.1.2, §2.2.3.1.6)
+	// of the status, only known bits count, and the window is for later (§2.2.3.1.2, §2.2.3.1.6)
+	length := be16(toServer[2:])
 	if length <= tdsHeader {
 		return dissect.No
 	}
@@ -69,7 +70,8 @@ func inspectTDS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 			return dissect.YesMore
 		}
 		if len(toClient) > tdsHeader && toClient[0] == tdsResponse {
-			if version, ok = tdsVersion(toClient[tdsHeader:min(len(toClient), max(tdsHeader, be16(toClient[2:])))]); ok {
+			if version, ok = tdsVersion(
+				toClient[tdsHeader:min(len(toClient), max(tdsHeader, be16(toClient[2:])))]); ok {
 				tdsPutVersion(o, "server_version", version)
 			}
 		}
@@ -83,8 +85,8 @@ func inspectTDS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.No
 }
 
-// tdsSession decides by a request in mid-session: since version 7.2 headers begin it, of which one describes the transaction; before, it
-// is a text in UTF-16 or the name or number of a procedure, and the answer has to be there.
+// tdsSession decides by a request in mid-session: since version 7.2 headers begin it, of which one describes the
+// transaction; before, it is a text in UTF-16 or the name or number of a procedure, and the answer has to be there.
 func tdsSession(kind byte, length int, body, toClient []byte) dissect.Verdict {
 	const shortest, longest, maxNumber, maxName = 4 + 18, 1024, 15, 128
 	if len(body) < 4 {
@@ -103,7 +105,8 @@ func tdsSession(kind byte, length int, body, toClient []byte) dissect.Verdict {
 	}
 	if kind == tdsRPC {
 		name := le16(body)
-		if name == 0xffff && (le16(body[2:]) == 0 || le16(body[2:]) > maxNumber) || name != 0xffff && (name == 0 || name > maxName) {
+		if name == 0xffff && (le16(body[2:]) == 0 || le16(body[2:]) > maxNumber) || name != 0xffff &&
+			(name == 0 || name > maxName) {
 			return dissect.No
 		}
 		if body = body[2:]; name == 0xffff {
@@ -119,7 +122,8 @@ func tdsSession(kind byte, length int, body, toClient []byte) dissect.Verdict {
 	return verdictIf(tdsIsResponse(toClient))
 }
 
-// tdsHasTransaction walks the headers that fill b (§2.2.5.3): their length together, then, of each, length, type and data.
+// tdsHasTransaction walks the headers that fill b (§2.2.5.3): their length together, then, of each, length, type and
+// data.
 func tdsHasTransaction(b []byte) bool {
 	const transaction, size, smallest, maxHeaders = 2, 4 + 2 + 8 + 4, 4 + 2, 8
 	found, at := false, 4
@@ -160,8 +164,8 @@ func tdsIsResponse(b []byte) bool {
 	return false
 }
 
-// tdsVersion reads a PRELOGIN's options: token, offset and length of each, ended by a terminator. VERSION comes first and has
-// six bytes; all of them lie behind the table and inside of the packet.
+// tdsVersion reads a PRELOGIN's options: token, offset and length of each, ended by a terminator. VERSION comes first
+// and has six bytes; all of them lie behind the table and inside of the packet.
 func tdsVersion(b []byte) (version []byte, ok bool) {
 	end := 0
 	for i := range tdsOptions {

@@ -29,7 +29,8 @@ func tdsLoginPacket() []byte {
 }
 
 func TestTDS(t *testing.T) {
-	wantProtocol(t, tdsPlain, "tds", `"client_version":"11.0.0"`, `"server_version":"16.0.1000"`, `"user":"sa"`, `"application_name":"app"`)
+	wantProtocol(t, tdsPlain, "tds", `"client_version":"11.0.0"`, `"server_version":"16.0.1000"`, `"user":"sa"`,
+		`"application_name":"app"`)
 	wantProtocol(t, tcp(4000, C(tdsLoginPacket())), "tds", `"client_host":"pc"`)
 	wantNot(t, tcp(1433, CX("12 01 001a 0000 00 00 | 00 000b 0005 | 01 0011 0001 ff | 0b0000000000 02")), "tds")
 	wantNot(t, tcp(1433, CX("12 01 001a 0000 00 00 | 00 000b 0006 | 01 0012 0001 ff | 0b0000000000 02")), "tds")
@@ -40,10 +41,14 @@ func TestTDS(t *testing.T) {
 			wantNoAllocations(t, "tds", k)
 		}
 	}
-	wantProtocol(t, tcp(1433, CX("12 f1 001a 0000 00 09 | 00 000b 0006 | 01 0011 0001 ff | 0b0000000000 02")), "tds") // bits to ignore
-	wantNot(t, tcp(1433, CX("01 01 0026 0000 01 00 | 16000000 11000000 0200 0000000000000000 01000000 7300 6500 6c00 6500")), "tds")
-	wantNot(t, tcp(1433, CX("01 01 0010 0000 01 00 | 7300 6500 6c00 6500"), SX("04 01 0011 0000 01 00 | 00 1000 c100 00000000")), "tds")
-	wantNot(t, tcp(1433, CX("01 01 0010 0000 01 00 | 7300 6501 6c00 6500"), SX("04 01 0011 0000 01 00 | fd 1000 c100 00000000")), "tds")
+	// bits to ignore
+	wantProtocol(t, tcp(1433, CX("12 f1 001a 0000 00 09 | 00 000b 0006 | 01 0011 0001 ff | 0b0000000000 02")), "tds")
+	wantNot(t, tcp(1433, CX("01 01 0026 0000 01 00 | 16000000 11000000 0200 0000000000000000 01000000 7300 6500 6c00 "+
+		"6500")), "tds")
+	wantNot(t, tcp(1433, CX("01 01 0010 0000 01 00 | 7300 6500 6c00 6500"), SX("04 01 0011 0000 01 00 | 00 1000 c100 "+
+		"00000000")), "tds")
+	wantNot(t, tcp(1433, CX("01 01 0010 0000 01 00 | 7300 6501 6c00 6500"), SX("04 01 0011 0000 01 00 | fd 1000 c100 "+
+		"00000000")), "tds")
 	testTruncations(t, "tds", tdsPlain, 26)
 	wantNoAllocations(t, "tds", tdsPlain)
 }
@@ -52,7 +57,8 @@ func TestTDS(t *testing.T) {
 func tdsMidflow(port uint16) []talk {
 	done := SX("04 01 0011 0033 01 00 | fd 1000 c100 00000000")
 	talks := []talk{
-		tcp(port, CX("01 01 0026 0000 01 00 | 16000000 12000000 0200 0000000000000000 01000000 7300 6500 6c00 6500"), done),
+		tcp(port, CX("01 01 0026 0000 01 00 | 16000000 12000000 0200 0000000000000000 01000000 7300 6500 6c00 6500"),
+			done),
 		tcp(port, CX("03 09 0020 0000 01 00 | ffff 0a00 0000 0000 e7 0000 0102030405060708090a0b"), done),
 		tcp(port, done, CX("01 01 0010 0000 01 00 | 7300 6500 6c00 6500")),
 	}

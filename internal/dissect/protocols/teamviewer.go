@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// teamviewer: its own framing: 0x1724, command, length (little endian), over TCP, and behind 11 bytes over UDP; later 0x1130
-// with a longer header.
+// teamviewer: its own framing: 0x1724, command, length (little endian), over TCP, and behind 11 bytes over UDP; later
+// 0x1130 with a longer header.
 var teamviewerProtocol = &dissect.Protocol{
 	Name:      "teamviewer",
 	Spec:      "TeamViewer, as observed",

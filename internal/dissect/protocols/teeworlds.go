@@ -15,7 +15,8 @@ var teeworldsProtocol = &dissect.Protocol{
 const teeworldsHeader = 10
 
 // teeworldsMessages ask for information on a server, give it, or ask for and give the list of servers.
-var teeworldsMessages = []string{"gie3", "inf3", "iext", "iex+", "gief", "info", "req2", "lis2", "cou2", "siz2", "hea2", "bea2", "fwok", "fwer", "fw??"}
+var teeworldsMessages = []string{"gie3", "inf3", "iext", "iex+", "gief", "info", "req2", "lis2", "cou2", "siz2", "hea2",
+	"bea2", "fwok", "fwer", "fw??"}
 
 func inspectTeeworlds(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
 	b := c.Newest().Payload

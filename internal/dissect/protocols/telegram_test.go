@@ -14,7 +14,8 @@ var (
 	telegramAbridged     = tcp(443, CX("ef 0a"+telegramReq))
 	telegramIntermediate = tcp(443, CX("eeeeeeee 28000000"+telegramReq))
 	telegramFull         = tcp(80, CX("34000000 00000000"+telegramReq+"12345678"))
-	telegramCall         = udp(530, CX("0102030405060708090a0b0c0d0e0f10"+strings.Repeat("ff", 12)+"feffffff 0123456789abcdef"),
+	telegramCall         = udp(530, CX("0102030405060708090a0b0c0d0e0f10"+strings.Repeat("ff", 12)+
+		"feffffff 0123456789abcdef"),
 		SX("0102030405060708090a0b0c0d0e0f10"+strings.Repeat("ff", 12)+"feffffff 0123456789abcdef 00000001"))
 )
 
@@ -27,8 +28,10 @@ func TestTelegram(t *testing.T) {
 		wantNoAllocations(t, "telegram", k)
 	}
 	wantNot(t, tcp(443, CX("ef 0a"+strings.Replace(telegramReq, "78974660", "78974661", 1))), "telegram")
-	wantNot(t, udp(530, CX("80000001000000a00000123400000000"+strings.Repeat("ff", 12)+"feffffff"), CX("80000002000001400000123400000000"+strings.Repeat("ff", 12)+"feffffff")), "telegram")
-	wantNot(t, udp(530, CX(strings.Repeat("00", 16)+strings.Repeat("ff", 11)+"fefeffffff 0123456789abcdef")), "telegram")
+	wantNot(t, udp(530, CX("80000001000000a00000123400000000"+strings.Repeat("ff", 12)+"feffffff"),
+		CX("80000002000001400000123400000000"+strings.Repeat("ff", 12)+"feffffff")), "telegram")
+	wantNot(t, udp(530, CX(strings.Repeat("00", 16)+strings.Repeat("ff", 11)+"fefeffffff 0123456789abcdef")),
+		"telegram")
 }
 
 func FuzzTelegram(f *testing.F) {

@@ -32,8 +32,8 @@ const (
 	telnetMaxOption = 49
 	// telnetMaxCommands is how many commands at a stream's start are read.
 	telnetMaxCommands = 64
-	// telnetCertain is how many commands must be there: each has 8 fixed bits, 6 of 8, and an option of 50 in 256, together
-	// 16 bits.
+	// telnetCertain is how many commands must be there: each has 8 fixed bits, 6 of 8, and an option of 50 in 256,
+	// together 16 bits.
 	telnetCertain = 3
 )
 
@@ -56,8 +56,8 @@ func inspectTelnet(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// telnetCommands counts the commands at the start of b, telling the terminal type into o if that is not nil, and gives what
-// follows the first command.
+// telnetCommands counts the commands at the start of b, telling the terminal type into o if that is not nil, and gives
+// what follows the first command.
 func telnetCommands(b []byte, o *dissect.Object) (n int, rest []byte) {
 	rest = b
 	for n < telnetMaxCommands && len(b) >= 3 && b[0] == telnetIAC {

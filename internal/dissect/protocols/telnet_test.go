@@ -6,7 +6,8 @@ import "testing"
 
 // Built from RFC 854, RFC 1091 (terminal type) and RFC 857, 858 (echo, suppress go ahead).
 var telnetLogin = tcp(23,
-	CX("fffd03 fffb18 fffb1f"), SX("fffd18 fffb01 fffa1801fff0"), C("\xff\xfa\x18\x00xterm\xff\xf0"), S("login: "), C("a\r\n"), S("Password: "))
+	CX("fffd03 fffb18 fffb1f"), SX("fffd18 fffb01 fffa1801fff0"), C("\xff\xfa\x18\x00xterm\xff\xf0"), S("login: "),
+	C("a\r\n"), S("Password: "))
 
 func TestTelnet(t *testing.T) {
 	if h := wantProtocol(t, telnetLogin, "telnet", `"terminal":"xterm"`); len(h.Risks) != 1 {

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// TFTP (RFC 1350 §5) with options (RFC 2347). The server answers a request from another port, so a transfer is a flow of
-// its own: the request announces it, and without the request a block and its acknowledgment tell.
+// TFTP (RFC 1350 §5) with options (RFC 2347). The server answers a request from another port, so a transfer is a flow
+// of its own: the request announces it, and without the request a block and its acknowledgment tell.
 var tftpProtocol = &dissect.Protocol{
 	Name:      "tftp",
 	Spec:      "RFC 1350 §5; RFC 2347",
@@ -49,7 +49,8 @@ func inspectTFTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 func tftpRequest(c *dissect.Conversation, b []byte, r *dissect.Result) dissect.Verdict {
 	name, rest, ok := bytes.Cut(b[2:], []byte{0})
 	mode, rest, ok2 := bytes.Cut(rest, []byte{0})
-	known := hasPrefixFold(mode, "OCTET") && len(mode) == 5 || hasPrefixFold(mode, "NETASCII") && len(mode) == 8 || hasPrefixFold(mode, "MAIL") && len(mode) == 4
+	known := hasPrefixFold(mode, "OCTET") && len(mode) == 5 || hasPrefixFold(mode, "NETASCII") && len(mode) == 8 ||
+		hasPrefixFold(mode, "MAIL") && len(mode) == 4
 	if !ok || !ok2 || !known || len(name) == 0 || bytes.ContainsAny(name, "\x01\x02\x03\x04\x05\x06\x07") {
 		return dissect.No
 	}
@@ -71,7 +72,8 @@ func tftpTransfer(c *dissect.Conversation) dissect.Verdict {
 	for i := range c.Datagrams {
 		d := &c.Datagrams[i]
 		b := d.Payload
-		if len(b) < 4 || b[0] != 0 || b[1] < tftpData || b[1] > tftpOptionAck || d.Length > maxBlock || b[1] == tftpAck && d.Length != 4 {
+		if len(b) < 4 || b[0] != 0 || b[1] < tftpData || b[1] > tftpOptionAck || d.Length > maxBlock ||
+			b[1] == tftpAck && d.Length != 4 {
 			return dissect.No
 		}
 		if b[1] == tftpOptionAck && i == 0 && hasTFTPOption(b[2:]) {

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// threema: the chat server protocol. The client sends a key and a cookie (48 bytes), the server a nonce and a box (80), the
-// client its login, the server an acknowledgement (32); from there on both send boxes behind lengths of 2 bytes,
+// threema: the chat server protocol. The client sends a key and a cookie (48 bytes), the server a nonce and a box (80),
+// the client its login, the server an acknowledgement (32); from there on both send boxes behind lengths of 2 bytes,
 // little-endian. Everything is random but those lengths, so it is looked for at its ports only.
 var threemaProtocol = &dissect.Protocol{
 	Name:     "threema",
@@ -23,8 +23,8 @@ const (
 	threemaAck         = 32
 	threemaMinBox      = 16 + 4 // authenticator, type
 	threemaMaxBox      = 8192
-	// threemaBoxes is how many boxes have to follow one another to the end of what came: 16 bits by the end, and 3 to 11
-	// by each length.
+	// threemaBoxes is how many boxes have to follow one another to the end of what came: 16 bits by the end, and 3 to
+	// 11 by each length.
 	threemaBoxes    = 2
 	threemaMaxBoxes = 64
 )

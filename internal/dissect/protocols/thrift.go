@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// thrift: the strict binary protocol, framed or not, and the compact protocol, framed or not: version, kind of message and
-// the method's name.
+// thrift: the strict binary protocol, framed or not, and the compact protocol, framed or not: version, kind of message
+// and the method's name.
 var thriftProtocol = &dissect.Protocol{
 	Name:      "thrift",
 	Spec:      "Apache Thrift: thrift-binary-protocol.md, thrift-compact-protocol.md, thrift-rpc.md",
@@ -47,8 +47,8 @@ func inspectThrift(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// thriftMessage reads the head of a message: its method and kind (1 call, 2 reply, 3 exception, 4 oneway). The kind is 0 as
-// long as the head is not all there; the method is nil where there is none.
+// thriftMessage reads the head of a message: its method and kind (1 call, 2 reply, 3 exception, 4 oneway). The kind is
+// 0 as long as the head is not all there; the method is nil where there is none.
 func thriftMessage(b []byte) (method []byte, kind byte) {
 	if len(b) >= 4 && b[0] == 0 && be32(b) <= thriftMaxFrame {
 		b = b[4:]
@@ -74,7 +74,8 @@ func thriftMessage(b []byte) (method []byte, kind byte) {
 	}
 	n := min(length, len(b))
 	for _, c := range b[:n] {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != ':' && c != '.' && c != '/' {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != ':' && c != '.' &&
+			c != '/' {
 			return nil, 0
 		}
 	}

@@ -6,7 +6,8 @@ import "testing"
 
 // Built from the example of the discovery protocol's specification.
 var (
-	tivoconnectUDP = udp(2190, C("TiVoConnect=1\nMethod=Broadcast\nPlatform=pc/win-nt\nMachine=Living Room\nIdentity=1\n"))
+	tivoconnectUDP = udp(2190, C("TiVoConnect=1\nMethod=Broadcast\nPlatform=pc/win-nt\nMachine=Living Room\n"+
+		"Identity=1\n"))
 	tivoconnectTCP = tcp(2190, C("\x00\x00\x00\x2bTiVoConnect=1\nMethod=Connected\nMachine=Den\n"))
 )
 

@@ -7,7 +7,8 @@ import (
 	"github.com/weirnet/weir/internal/wire/tls"
 )
 
-// tls: SSL 2.0 hellos, SSL 3.0 to TLS 1.3 over TCP, from the hellos or, in mid-flow, from records that follow one another.
+// tls: SSL 2.0 hellos, SSL 3.0 to TLS 1.3 over TCP, from the hellos or, in mid-flow, from records that follow one
+// another.
 var tlsProtocol = &dissect.Protocol{
 	Name:      "tls",
 	Also:      []string{"dot"},
@@ -41,9 +42,9 @@ func inspectTLS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// tlsFields reads TLS from where it begins in both directions (after STARTTLS), either of which may be nil or cut, and fills
-// the object tls, host, certificate names and risks. ok says that it is TLS, complete that nothing more is to be learnt.
-// Nothing is written where it is not ok.
+// tlsFields reads TLS from where it begins in both directions (after STARTTLS), either of which may be nil or cut, and
+// fills the object tls, host, certificate names and risks. ok says that it is TLS, complete that nothing more is to be
+// learnt. Nothing is written where it is not ok.
 func tlsFields(r *dissect.Result, toServer, toClient []byte) (ok, complete bool) {
 	s := tlsScratches.Get().(*tlsScratch)
 	defer tlsScratches.Put(s)
@@ -81,8 +82,8 @@ func (s *tlsScratch) readStreams(toServer, toClient []byte) {
 }
 
 // tlsMidstream recognises TLS after its hellos: two records that follow one another exactly in a direction, a record's
-// header at the start of both directions, or one record of application data or alert that fills the stream. Each of them
-// fixes over 37 bits.
+// header at the start of both directions, or one record of application data or alert that fills the stream. Each of
+// them fixes over 37 bits.
 func tlsMidstream(c *dissect.Conversation) dissect.Verdict {
 	toServer, toClient := c.ToServer(), c.ToClient()
 	up, down := tls.Chain(toServer, 2), tls.Chain(toClient, 2)
@@ -106,7 +107,8 @@ func tlsExactRecord(stream []byte) bool {
 	case tls.RecordApplicationData:
 		return rec.Length >= encryptedAlert
 	case tls.RecordAlert:
-		return rec.Length == 2 && (rec.Body[0] == 1 || rec.Body[0] == tlsFatal) || rec.Length >= encryptedAlert && rec.Length <= longestAlert
+		return rec.Length == 2 && (rec.Body[0] == 1 || rec.Body[0] == tlsFatal) || rec.Length >= encryptedAlert &&
+			rec.Length <= longestAlert
 	}
 	return false
 }

@@ -250,8 +250,8 @@ func (s *tlsScratch) reportTime(o *dissect.Object, field string, t time.Time) {
 	}
 }
 
-// tlsIsHostName says whether a common name is a host name of two labels or more: letters, digits, hyphens, underscores, and a
-// last label that is no number. No wildcard.
+// tlsIsHostName says whether a common name is a host name of two labels or more: letters, digits, hyphens, underscores,
+// and a last label that is no number. No wildcard.
 func tlsIsHostName(name []byte) bool {
 	if len(name) == 0 || len(name) > dissect.MaxHost {
 		return false

@@ -71,7 +71,8 @@ func tlsCertificate(t testing.TB, selfSigned bool, names ...string) stdtls.Certi
 		NotBefore: time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC), NotAfter: time.Date(2051, 1, 2, 3, 4, 5, 0, time.UTC)}
 	parent := leaf
 	if !selfSigned {
-		parent = &stdx509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Example CA"}, IsCA: true, BasicConstraintsValid: true}
+		parent = &stdx509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Example CA"},
+			IsCA: true, BasicConstraintsValid: true}
 	}
 	der, err := stdx509.CreateCertificate(rand.Reader, leaf, parent, &key.PublicKey, key)
 	if err != nil {
@@ -81,19 +82,23 @@ func tlsCertificate(t testing.TB, selfSigned bool, names ...string) stdtls.Certi
 }
 
 func tlsConfigs(t testing.TB, version uint16) (client, server *stdtls.Config) {
-	server = &stdtls.Config{Certificates: []stdtls.Certificate{tlsCertificate(t, false, "www.example.com", "example.net")},
+	server = &stdtls.Config{Certificates: []stdtls.Certificate{tlsCertificate(t, false, "www.example.com",
+		"example.net")},
 		MinVersion: version, MaxVersion: version, NextProtos: []string{"h2"}}
-	client = &stdtls.Config{ServerName: "www.example.com", InsecureSkipVerify: true, MinVersion: version, MaxVersion: version, NextProtos: []string{"h2", "http/1.1"}}
+	client = &stdtls.Config{ServerName: "www.example.com", InsecureSkipVerify: true, MinVersion: version,
+		MaxVersion: version, NextProtos: []string{"h2", "http/1.1"}}
 	return client, server
 }
 
 func TestTLS13(t *testing.T) {
 	client, server := tlsConfigs(t, stdtls.VersionTLS13)
 	k := tlsRecord(t, client, server)
-	fields := []string{`"version":"1.3"`, `"sni":"www.example.com"`, `"alpn":["h2","http/1.1"]`, `"cipher":"TLS_`, `"ja3":"`, `"ja4":"t13d`, `"ja3s":"`}
+	fields := []string{`"version":"1.3"`, `"sni":"www.example.com"`, `"alpn":["h2","http/1.1"]`, `"cipher":"TLS_`,
+		`"ja3":"`, `"ja4":"t13d`, `"ja3s":"`}
 	for name, k := range map[string]talk{"whole": k, "split": k.Split(300), "swapped": k.Swapped()} {
 		h := wantProtocol(t, k, "tls", fields...)
-		if h.Host != "www.example.com" || h.Certificate != dissect.CertificateHidden || h.Outcome != dissect.Decided || len(h.Risks) > 0 {
+		if h.Host != "www.example.com" || h.Certificate != dissect.CertificateHidden || h.Outcome != dissect.Decided ||
+			len(h.Risks) > 0 {
 			t.Errorf("%s: %+v", name, h)
 		}
 	}
@@ -106,12 +111,15 @@ func TestTLS13(t *testing.T) {
 func TestTLS12(t *testing.T) {
 	client, server := tlsConfigs(t, stdtls.VersionTLS12)
 	k := tlsRecord(t, client, server)
-	fields := []string{`"version":"1.2"`, `"alpn_selected":"h2"`, `"certificate_subject":"www.example.com"`, `"certificate_organization":"Example Org"`,
-		`"certificate_issuer":"Example CA"`, `"certificate_not_before":"2024-01-02T03:04:05Z"`, `"certificate_not_after":"2051-01-02T03:04:05Z"`,
+	fields := []string{`"version":"1.2"`, `"alpn_selected":"h2"`, `"certificate_subject":"www.example.com"`,
+		`"certificate_organization":"Example Org"`,
+		`"certificate_issuer":"Example CA"`, `"certificate_not_before":"2024-01-02T03:04:05Z"`,
+		`"certificate_not_after":"2051-01-02T03:04:05Z"`,
 		`"certificate_key":"ec"`, `"certificate_sans":["www.example.com","example.net"]`, `"certificate_sha256":"`}
 	for name, k := range map[string]talk{"whole": k, "split": k.Split(200), "swapped": k.Swapped()} {
 		h := wantProtocol(t, k, "tls", fields...)
-		if h.Certificate != dissect.CertificateShown || h.Outcome != dissect.Decided || !slices.Equal(h.CertNames, []string{"www.example.com", `example org`, "www.example.com", "example.net"}) {
+		if h.Certificate != dissect.CertificateShown || h.Outcome != dissect.Decided ||
+			!slices.Equal(h.CertNames, []string{"www.example.com", `example org`, "www.example.com", "example.net"}) {
 			t.Errorf("%s: %+v", name, h)
 		}
 	}
@@ -175,7 +183,8 @@ func TestTLSMidstream(t *testing.T) {
 		"no second record":             {CX("17 03 03 00 04 01020304 99 03 03 00 20 00")},
 		"too long":                     {CX("17 03 03 50 00 00"), SX("17 03 03 50 00 00")},
 		"version 4":                    {CX("17 04 03 00 04 01020304 17 04 03 00 04 01020304")},
-		"hello with a wrong length":    {CX("16 0301 0030 01 00002c 0303" + "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" + "ff 00")},
+		"hello with a wrong length": {CX("16 0301 0030 01 00002c 0303" + "00112233445566778899aabbccddeeff00112233" +
+			"445566778899aabbccddeeff" + "ff 00")},
 	} {
 		k := tcp(8443, says...)
 		k.Midstream = true
@@ -186,13 +195,15 @@ func TestTLSMidstream(t *testing.T) {
 }
 
 func TestTLSOldHello(t *testing.T) {
-	k := tcp(443, CX("80 2e 01 0301 0015 0000 0010"+"000004 000005 00000a 010080 0700c0 030080 0000ff"+"00112233445566778899aabbccddeeff"))
+	k := tcp(443, CX("80 2e 01 0301 0015 0000 0010"+"000004 000005 00000a 010080 0700c0 030080 0000ff"+
+		"00112233445566778899aabbccddeeff"))
 	wantProtocol(t, k, "tls", `"version":"1.0"`)
 	k.Says[0].Bytes[6]++ // the cipher specs are no multiple of 3 any more
 	wantNot(t, k, "tls")
 }
 
-// TestTLSEncryptedHello: a provider's public name is not the host; any other name may be true, and the extension filler.
+// TestTLSEncryptedHello: a provider's public name is not the host; any other name may be true, and the extension
+// filler.
 func TestTLSEncryptedHello(t *testing.T) {
 	for name, want := range map[string]string{"cloudflare-ech.com": "", "www.example.com": "www.example.com"} {
 		client, server := tlsConfigs(t, stdtls.VersionTLS13)
@@ -236,7 +247,8 @@ func TestTLSFieldsAfterStartTLS(t *testing.T) {
 }
 
 func TestTLSHostName(t *testing.T) {
-	for name, want := range map[string]bool{"a.example": true, "*.example.com": false, "localhost": false, "192.0.2.1": false,
+	for name, want := range map[string]bool{"a.example": true, "*.example.com": false, "localhost": false,
+		"192.0.2.1":   false,
 		"Example Org": false, "a..b": false, "a.b.": false, "x_y.z-1.c0m": true, "": false} {
 		if got := tlsIsHostName([]byte(name)); got != want {
 			t.Errorf("%q: %v", name, got)
@@ -246,7 +258,8 @@ func TestTLSHostName(t *testing.T) {
 
 func FuzzTLS(f *testing.F) {
 	client, server := tlsConfigs(f, stdtls.VersionTLS12)
-	fuzzTalks(f, "tls", tlsRecord(f, client, server), tcp(443, CX("17 03 03 00 05 0102030405 17 03 03 00 05 0102030405")))
+	fuzzTalks(f, "tls", tlsRecord(f, client, server),
+		tcp(443, CX("17 03 03 00 05 0102030405 17 03 03 00 05 0102030405")))
 }
 
 func BenchmarkTLS(b *testing.B) {

@@ -65,7 +65,8 @@ func tplinkMessage(c *dissect.Conversation, b, text []byte) ([]byte, dissect.Ver
 	return plain, dissect.Yes
 }
 
-// tplinkDecode appends the text to plain, up to its capacity, and says whether it begins as a JSON object and is printable.
+// tplinkDecode appends the text to plain, up to its capacity, and says whether it begins as a JSON object and is
+// printable.
 func tplinkDecode(plain, b []byte) ([]byte, bool) {
 	key := byte(tplinkKey)
 	for _, v := range b[:min(len(b), cap(plain))] {
@@ -76,5 +77,6 @@ func tplinkDecode(plain, b []byte) ([]byte, bool) {
 		plain = append(plain, c)
 		key = v
 	}
-	return plain, len(plain) >= tplinkLeast && plain[0] == '{' && (plain[1] == '"' || plain[1] == '\n' && plain[2] == '\t')
+	return plain, len(plain) >= tplinkLeast && plain[0] == '{' && (plain[1] == '"' || plain[1] == '\n' &&
+		plain[2] == '\t')
 }

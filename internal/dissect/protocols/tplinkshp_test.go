@@ -10,8 +10,10 @@ import (
 // Built by hand: the messages are those that public descriptions show.
 var (
 	tplinkAsk = udp(9999, C(tplinkEncode(`{"system":{"get_sysinfo":{}}}`)),
-		S(tplinkEncode(`{"system":{"get_sysinfo":{"sw_ver":"1.5.6","model":"HS110(EU)","deviceId":"8006E","alias":"Lamp"}}}`)))
-	tplinkTCP = tcp(9999, C(append(binary.BigEndian.AppendUint32(nil, 29), tplinkEncode(`{"system":{"get_sysinfo":{}}}`)...)))
+		S(tplinkEncode(`{"system":{"get_sysinfo":{"sw_ver":"1.5.6","model":"HS110(EU)",`+
+			`"deviceId":"8006E","alias":"Lamp"}}}`)))
+	tplinkTCP = tcp(9999, C(append(binary.BigEndian.AppendUint32(nil, 29),
+		tplinkEncode(`{"system":{"get_sysinfo":{}}}`)...)))
 )
 
 func tplinkEncode(s string) []byte {

@@ -9,7 +9,8 @@ import (
 )
 
 // Built by hand from Annex A.6.
-var trdpData = udp(17224, C(trdpHeaderOf("00000001 0100 5064 000003e8 00000000 00000000 00000000 00000000 00000000 00000000")))
+var trdpData = udp(17224, C(trdpHeaderOf("00000001 0100 5064 000003e8 00000000 00000000 00000000 00000000 00000000 "+
+	"00000000")))
 
 func trdpHeaderOf(h string) []byte {
 	b := unhex(h)
@@ -18,7 +19,8 @@ func trdpHeaderOf(h string) []byte {
 
 func TestTRDP(t *testing.T) {
 	wantProtocol(t, trdpData, "trdp", `"message_type":"Pd"`, `"com_id":1000`)
-	wantNot(t, udp(17224, CX("00000001 0100 5064 000003e8 00000000 00000000 00000000 00000000 00000000 00000000 00000000")), "trdp")
+	wantNot(t, udp(17224, CX("00000001 0100 5064 000003e8 00000000 00000000 00000000 00000000 00000000 00000000 "+
+		"00000000")), "trdp")
 	testTruncations(t, "trdp", trdpData, trdpProcess)
 	wantNoAllocations(t, "trdp", trdpData)
 }

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// ubiquiti-discovery: what Ubiquiti's devices say of themselves: fields of type and length that fill the message. The layout
-// is that of public descriptions.
+// ubiquiti-discovery: what Ubiquiti's devices say of themselves: fields of type and length that fill the message. The
+// layout is that of public descriptions.
 var ubiquitiDiscoveryProtocol = &dissect.Protocol{
 	Name:      "ubiquiti-discovery",
 	Spec:      "Ubiquiti discovery protocol versions 1 and 2 as publicly described",

@@ -16,7 +16,8 @@ var uftpProtocol = &dissect.Protocol{
 	Inspect:   inspectUFTP,
 }
 
-// uftpHeader: version, message type, sequence number, source, group, group's instance, round-trip time, group size, reserved.
+// uftpHeader: version, message type, sequence number, source, group, group's instance, round-trip time, group size,
+// reserved.
 const uftpHeader = 16
 
 // inspectUFTP wants two messages of one sender to one group with the next sequence number.
@@ -31,7 +32,8 @@ func inspectUFTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		if !isUFTP(d.Payload) || d.Payload[0] != b[0] {
 			return dissect.No
 		}
-		if d.FromClient == newest.FromClient && bytes.Equal(d.Payload[4:13], b[4:13]) && uint16(be16(b[2:])-be16(d.Payload[2:])) == 1 {
+		if d.FromClient == newest.FromClient && bytes.Equal(d.Payload[4:13], b[4:13]) &&
+			uint16(be16(b[2:])-be16(d.Payload[2:])) == 1 {
 			r.Object("uftp").Int("version", int64(b[0]>>4))
 			return dissect.Yes
 		}
@@ -41,5 +43,6 @@ func inspectUFTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 
 func isUFTP(b []byte) bool {
 	const lastType = 18
-	return len(b) >= uftpHeader+4 && (b[0] == 0x40 || b[0] == 0x50) && b[1] > 0 && b[1] <= lastType && b[15] == 0 && !isZero(b[4:8]) && !isZero(b[8:12])
+	return len(b) >= uftpHeader+4 && (b[0] == 0x40 || b[0] == 0x50) && b[1] > 0 && b[1] <= lastType && b[15] == 0 &&
+		!isZero(b[4:8]) && !isZero(b[8:12])
 }

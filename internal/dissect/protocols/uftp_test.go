@@ -5,7 +5,8 @@ package protocols
 import "testing"
 
 // Built by hand from the description of the header.
-var uftpAnnounce = udp(1044, CX("50 01 0001 c0000201 00112233 01 60 00 00 01090000 0584"), CX("50 01 0002 c0000201 00112233 01 60 00 00 01090000 0584"))
+var uftpAnnounce = udp(1044, CX("50 01 0001 c0000201 00112233 01 60 00 00 01090000 0584"),
+	CX("50 01 0002 c0000201 00112233 01 60 00 00 01090000 0584"))
 
 func TestUFTP(t *testing.T) {
 	wantProtocol(t, uftpAnnounce, "uftp", `"version":5`)

@@ -6,7 +6,8 @@ import "testing"
 
 // Built from what is publicly known of the greeting.
 var (
-	vmwareTalk = tcp(902, S("220 VMware Authentication Daemon Version 1.10: SSL Required, ServerDaemonProtocol:SOAP\r\n"), C("USER root\r\n"))
+	vmwareTalk = tcp(902, S("220 VMware Authentication Daemon Version 1.10: SSL Required, "+
+		"ServerDaemonProtocol:SOAP\r\n"), C("USER root\r\n"))
 )
 
 func TestVMware(t *testing.T) {

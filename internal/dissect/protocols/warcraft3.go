@@ -13,8 +13,9 @@ var warcraft3Protocol = &dissect.Protocol{
 
 const w3gsMark = 0xf7
 
-// inspectW3GS walks messages: mark, identifier, length (little endian, of all of it). Over TCP it wants two that follow one another
-// or face one another; over UDP, where a message is a datagram, one of those that search for games and announce them.
+// inspectW3GS walks messages: mark, identifier, length (little endian, of all of it). Over TCP it wants two that follow
+// one another or face one another; over UDP, where a message is a datagram, one of those that search for games and
+// announce them.
 func inspectW3GS(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
 	if c.Transport == dissect.UDP {
 		const search, create, last = 0x2f, 0x31, 0x33

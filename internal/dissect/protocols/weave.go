@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// weave: Nest's OpenWeave messages, over UDP and with their length over TCP. What goes to or comes from an endpoint of Nest's
-// service, where devices leave their logs and data, is nest-log-sink.
+// weave: Nest's OpenWeave messages, over UDP and with their length over TCP. What goes to or comes from an endpoint of
+// Nest's service, where devices leave their logs and data, is nest-log-sink.
 var weaveProtocol = &dissect.Protocol{
 	Name:      "weave",
 	Also:      []string{"nest-log-sink"},
@@ -43,7 +43,8 @@ func inspectWeave(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		const known = 0xf000 | weaveDestination | weaveSource | 0x0c00 | 0x00f0
 		header := le16(b)
 		version, encryption := header>>12, header>>4&15
-		if version < 1 || version > 2 || encryption > 2 || header&^known != 0 || header&(weaveSource|weaveDestination) != weaveSource|weaveDestination {
+		if version < 1 || version > 2 || encryption > 2 || header&^known != 0 ||
+			header&(weaveSource|weaveDestination) != weaveSource|weaveDestination {
 			return dissect.No
 		}
 		source, destination := b[weaveHeader:weaveHeader+weaveNode], b[weaveHeader+weaveNode:weaveHeader+2*weaveNode]

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// websocket in mid-flow, or on a connection that was never HTTP: frames of text in both directions, masked by the client
-// and plain from the server.
+// websocket in mid-flow, or on a connection that was never HTTP: frames of text in both directions, masked by the
+// client and plain from the server.
 var websocketProtocol = &dissect.Protocol{
 	Name:      "websocket",
 	Spec:      "RFC 6455 §5.2, §5.3",
@@ -20,8 +20,8 @@ var websocketProtocol = &dissect.Protocol{
 const (
 	// websocketMaxFrames is how many frames of a direction are followed.
 	websocketMaxFrames = 8
-	// websocketText is how many bytes of text both directions must hold. A byte is printable by chance in 3 of 8 cases, so
-	// that these are 16 bits or more, beside 16 of the two headers and 7 or more of each length.
+	// websocketText is how many bytes of text both directions must hold. A byte is printable by chance in 3 of 8 cases,
+	// so that these are 16 bits or more, beside 16 of the two headers and 7 or more of each length.
 	websocketText = 12
 )
 
@@ -49,7 +49,8 @@ func websocketFrames(b []byte, masked bool) (text int, ok bool) {
 			return text, len(b) == 0
 		}
 		op := b[0] &^ final
-		if b[0]&final == 0 || op != opText && op != opBinary && (op < opClose || op > opPong) || (b[1]&mask != 0) != masked {
+		if b[0]&final == 0 || op != opText && op != opBinary && (op < opClose || op > opPong) ||
+			(b[1]&mask != 0) != masked {
 			return 0, false
 		}
 		size, header := int(b[1]&^mask), 2

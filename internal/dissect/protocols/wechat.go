@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// wechat: MMTLS, WeChat's variant of TLS 1.3 (Citizen Lab, "Should We Chat, Too?", 2024): records as in TLS, of version 0xf103
-// or 0xf104, over TCP.
+// wechat: MMTLS, WeChat's variant of TLS 1.3 (Citizen Lab, "Should We Chat, Too?", 2024): records as in TLS, of version
+// 0xf103 or 0xf104, over TCP.
 var wechatProtocol = &dissect.Protocol{
 	Name:      "wechat",
 	Spec:      "Citizen Lab report 178 (2024)",
@@ -41,7 +41,8 @@ func wechatWalk(b []byte) (n int, ok bool) {
 	const header, maxRecord = 5, 1<<14 + 256 // RFC 8446 §5.2
 	for ; len(b) >= header && n < wechatRecords; n++ {
 		length := be16(b[3:])
-		if b[0] < 0x15 || b[0] > 0x19 || b[1] != 0xf1 || b[2] != 0x03 && b[2] != 0x04 || length == 0 || length > maxRecord {
+		if b[0] < 0x15 || b[0] > 0x19 || b[1] != 0xf1 || b[2] != 0x03 && b[2] != 0x04 || length == 0 ||
+			length > maxRecord {
 			return n, false
 		}
 		b = b[min(len(b), header+length):]

@@ -4,9 +4,9 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// whatsapp: the connection of WhatsApp's clients to its servers: "WA" and a version, before that perhaps "ED" with where to
-// route it, then frames behind lengths of 3 bytes. The handshake in them is Noise (noiseprotocol.org); the frames of the
-// first versions begin with the list token of compressed XMPP.
+// whatsapp: the connection of WhatsApp's clients to its servers: "WA" and a version, before that perhaps "ED" with
+// where to route it, then frames behind lengths of 3 bytes. The handshake in them is Noise (noiseprotocol.org); the
+// frames of the first versions begin with the list token of compressed XMPP.
 var whatsappProtocol = &dissect.Protocol{
 	Name:      "whatsapp",
 	Spec:      "WhatsApp Encryption Overview (Noise Pipes); clients' published sources",
@@ -58,8 +58,8 @@ func inspectWhatsApp(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	return dissect.Yes
 }
 
-// isWhatsAppFrame says whether a first frame begins so: field 2 of a protocol buffer (the client's hello), or a list of less
-// than 256 elements.
+// isWhatsAppFrame says whether a first frame begins so: field 2 of a protocol buffer (the client's hello), or a list of
+// less than 256 elements.
 func isWhatsAppFrame(first byte) bool { return first == 0x12 || first == 0xf8 }
 
 // whatsappLength reads a length of 3 bytes.

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// WHOIS (RFC 3912): a line with a name to port 43, and text until the server closes. It has nothing else to it, so it is
-// looked for at its port only (and at DAS's, which is the same with "available" for an answer).
+// WHOIS (RFC 3912): a line with a name to port 43, and text until the server closes. It has nothing else to it, so it
+// is looked for at its port only (and at DAS's, which is the same with "available" for an answer).
 var whoisProtocol = &dissect.Protocol{
 	Name: "whois", Spec: "RFC 3912 §2", Category: "network",
 	Over: dissect.TCP, Ports: []uint16{43, 4343}, Inspect: inspectWhois,
@@ -39,15 +39,16 @@ func inspectWhois(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if len(rest) == 0 && isText(reply) && bytes.IndexByte(reply, '\n') < 0 && !isWhoisReply(reply) {
 		return dissect.NeedMore
 	}
-	if len(rest) > 0 || len(reply) > 0 && !isWhoisReply(reply) || bytes.HasPrefix(query, []byte("GET ")) || bytes.Contains(query, []byte(" HTTP/")) {
+	if len(rest) > 0 || len(reply) > 0 && !isWhoisReply(reply) || bytes.HasPrefix(query, []byte("GET ")) ||
+		bytes.Contains(query, []byte(" HTTP/")) {
 		return dissect.No
 	}
 	r.Object("whois").Text("query", query)
 	return dissect.Yes
 }
 
-// isWhoisReply says whether the start of b reads like a registry's answer: text that begins with a comment, has a field ("Name:
-// Mr Smith") or says that there is none.
+// isWhoisReply says whether the start of b reads like a registry's answer: text that begins with a comment, has a field
+// ("Name: Mr Smith") or says that there is none.
 func isWhoisReply(b []byte) bool {
 	const enough = 2048
 	b = bytes.TrimLeft(b[:min(len(b), enough)], "\r\n\t ")
@@ -57,7 +58,8 @@ func isWhoisReply(b []byte) bool {
 	if b[0] == '%' || b[0] == '#' || bytes.Contains(b, []byte(": ")) || bytes.Contains(b, []byte(":\r\n")) {
 		return true
 	}
-	for _, phrase := range [...]string{"o match", "ot found", "o entries", "o data found", " is free", "vailable", "nvalid ", "rror"} {
+	for _, phrase := range [...]string{"o match", "ot found", "o entries", "o data found", " is free", "vailable",
+		"nvalid ", "rror"} {
 		if bytes.Contains(b, []byte(phrase)) {
 			return true
 		}

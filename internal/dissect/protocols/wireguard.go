@@ -38,7 +38,8 @@ func inspectWireguard(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 			return dissect.Yes
 		}
 	case 2:
-		if unburdened && isZero(b[1:4]) && !hasManyZeros(b[12:wireguardResponse-wireguardMAC2]) || wireguardAnswers(c, newest) {
+		if unburdened && isZero(b[1:4]) && !hasManyZeros(b[12:wireguardResponse-wireguardMAC2]) ||
+			wireguardAnswers(c, newest) {
 			return dissect.Yes
 		}
 	case 3:
@@ -51,8 +52,8 @@ func inspectWireguard(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	return dissect.NeedMore
 }
 
-// isWireguard checks a message's type and length. The three reserved bytes are zero, except where a provider keeps a client's
-// number in them, so they count only where nothing else is distinctive.
+// isWireguard checks a message's type and length. The three reserved bytes are zero, except where a provider keeps a
+// client's number in them, so they count only where nothing else is distinctive.
 func isWireguard(d *dissect.Datagram) bool {
 	if d.Length != len(d.Payload) || d.Length < wireguardKeepalive {
 		return false
@@ -78,15 +79,17 @@ func wireguardAnswers(c *dissect.Conversation, answer *dissect.Datagram) bool {
 	}
 	for i := range c.Datagrams {
 		d := &c.Datagrams[i]
-		if d.FromClient != answer.FromClient && len(d.Payload) == wireguardInitiation && d.Payload[0] == 1 && bytes.Equal(d.Payload[4:8], receiver) {
+		if d.FromClient != answer.FromClient && len(d.Payload) == wireguardInitiation && d.Payload[0] == 1 &&
+			bytes.Equal(d.Payload[4:8], receiver) {
 			return true
 		}
 	}
 	return false
 }
 
-// wireguardTransport looks for three transport messages of one direction to one receiver with growing counters, as a capture
-// that begins in mid-flow has them. Counters begin at 0 with each key, and keys last 2^60 messages: 2^40 is a terabyte's.
+// wireguardTransport looks for three transport messages of one direction to one receiver with growing counters, as a
+// capture that begins in mid-flow has them. Counters begin at 0 with each key, and keys last 2^60 messages: 2^40 is a
+// terabyte's.
 func wireguardTransport(c *dissect.Conversation) dissect.Verdict {
 	const receiver, counter, high, nearby = 4, 8, 13, 1 << 10
 	newest, last, agree := c.Newest(), 0, 0
@@ -100,7 +103,8 @@ func wireguardTransport(c *dissect.Conversation) dissect.Verdict {
 			return dissect.NeedMore
 		}
 		n := le32(b[counter:])
-		if agree > 0 && (!bytes.Equal(b[receiver:counter], newest.Payload[receiver:counter]) || n <= last-nearby || n > last+nearby || n == last) {
+		if agree > 0 && (!bytes.Equal(b[receiver:counter], newest.Payload[receiver:counter]) || n <= last-nearby ||
+			n > last+nearby || n == last) {
 			return dissect.No
 		}
 		last, agree = n, agree+1

@@ -42,7 +42,8 @@ func TestWireguard(t *testing.T) {
 	wantProtocol(t, udp(51820, S(wireguardSecond)), "wireguard")
 	wantNot(t, udp(51820, C("\x01\x00\x00\x00"+strings.Repeat("\x00", 144))), "wireguard")
 	wantNot(t, udp(51820, C("\x01abc"+wireguardFirst[4:]), S("\x02abc"+strings.Repeat("\x07", 88))), "wireguard")
-	wantNot(t, udp(51820, C("\x04\x00\x00\x00"+sealed(28)), C("\x04\x00\x00\x00"+sealed(28)), C("\x04\x00\x00\x00"+sealed(28))), "wireguard")
+	wantNot(t, udp(51820, C("\x04\x00\x00\x00"+sealed(28)), C("\x04\x00\x00\x00"+sealed(28)),
+		C("\x04\x00\x00\x00"+sealed(28))), "wireguard")
 }
 
 func FuzzWireguard(f *testing.F) {

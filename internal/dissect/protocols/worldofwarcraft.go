@@ -11,14 +11,15 @@ var worldOfWarcraftProtocol = &dissect.Protocol{
 	Inspect: inspectWorldOfWarcraft,
 }
 
-// inspectWorldOfWarcraft checks the greeting of a world server or its client, behind two bytes of length or without, and the
-// login: operation 0, protocol, length (little endian), "WoW" and a zero.
+// inspectWorldOfWarcraft checks the greeting of a world server or its client, behind two bytes of length or without,
+// and the login: operation 0, protocol, length (little endian), "WoW" and a zero.
 func inspectWorldOfWarcraft(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const greeting, login, header = "WORLD OF WARCRAFT CONNECTION", "WoW\x00", 4
 	for _, b := range [2][]byte{c.First(), c.Second()} {
 		switch {
 		case hasPrefix(b, greeting), len(b) > 2 && hasPrefix(b[2:], greeting):
-		case len(b) > header+len(login) && b[0] == 0 && hasPrefix(b[header:], login) && le16(b[2:]) >= 30 && le16(b[2:]) <= 64:
+		case len(b) > header+len(login) && b[0] == 0 && hasPrefix(b[header:], login) && le16(b[2:]) >= 30 &&
+			le16(b[2:]) <= 64:
 		default:
 			continue
 		}

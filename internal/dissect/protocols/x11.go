@@ -34,13 +34,15 @@ func inspectX11(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return dissect.No
 	}
 	name, data := int(order.Uint16(request[6:])), int(order.Uint16(request[8:]))
-	if request[1] != 0 || order.Uint16(request[2:]) != 11 || order.Uint16(request[4:]) != 0 || order.Uint16(request[10:]) != 0 {
+	if request[1] != 0 || order.Uint16(request[2:]) != 11 || order.Uint16(request[4:]) != 0 ||
+		order.Uint16(request[10:]) != 0 {
 		return dissect.No
 	}
 	if setup := x11Setup + (name+3)&^3 + (data+3)&^3; len(request) != setup && len(reply) == 0 {
 		return moreIf(len(request) < setup && setup <= dissect.MaxStream)
 	}
-	if len(reply) >= 4 && (reply[0] > 2 || reply[0] != 2 && order.Uint16(reply[2:]) != 11) { // failed, success, authenticate
+	if len(reply) >= 4 && (reply[0] > 2 || reply[0] != 2 && order.Uint16(reply[2:]) != 11) {
+		// failed, success, authenticate
 		return dissect.No
 	}
 	if name > 0 && len(request) >= x11Setup+name {

@@ -6,7 +6,8 @@ import "testing"
 
 // Built from the X protocol §8.
 var (
-	x11Talk = tcp(6000, C("l\x00\x0b\x00\x00\x00\x12\x00\x10\x00\x00\x00MIT-MAGIC-COOKIE-1\x00\x000123456789abcdef"), S("\x01\x00\x0b\x00\x00\x00\x01\x00"))
+	x11Talk = tcp(6000, C("l\x00\x0b\x00\x00\x00\x12\x00\x10\x00\x00\x00MIT-MAGIC-COOKIE-1\x00\x000123456789abcdef"),
+		S("\x01\x00\x0b\x00\x00\x00\x01\x00"))
 	x11None = tcp(6000, CX("42 00 000b 0000 0000 0000 0000"))
 )
 

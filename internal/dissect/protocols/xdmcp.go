@@ -12,7 +12,8 @@ var xdmcpProtocol = &dissect.Protocol{
 
 // xdmcpTypes are the packets by opcode.
 var xdmcpTypes = [...]string{
-	1: "broadcast-query", 2: "query", 3: "indirect-query", 4: "forward-query", 5: "willing", 6: "unwilling", 7: "request",
+	1: "broadcast-query", 2: "query", 3: "indirect-query", 4: "forward-query", 5: "willing", 6: "unwilling",
+	7: "request",
 	8: "accept", 9: "decline", 10: "manage", 11: "refuse", 12: "failed", 13: "keep-alive", 14: "alive",
 }
 
@@ -20,7 +21,8 @@ func inspectXDMCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const header, version = 6, 1
 	d := &c.Datagrams[0]
 	b := d.Payload
-	if len(b) < header+1 || be16(b) != version || b[2] != 0 || int(b[3]) >= len(xdmcpTypes) || b[3] == 0 || be16(b[4:]) != d.Length-header {
+	if len(b) < header+1 || be16(b) != version || b[2] != 0 || int(b[3]) >= len(xdmcpTypes) || b[3] == 0 ||
+		be16(b[4:]) != d.Length-header {
 		return dissect.No
 	}
 	switch b[3] {

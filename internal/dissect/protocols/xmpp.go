@@ -61,7 +61,8 @@ func inspectXMPP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 // xmppCouldBe says whether b begins as XML does in XMPP, or is empty.
 func xmppCouldBe(b []byte) bool {
 	b = bytes.TrimLeft(b, " \r\n")
-	return couldBe(b, "<?xml ") || couldBe(b, "<stream:") || couldBe(b, "<iq ") || couldBe(b, "<message ") || couldBe(b, "<presence") || couldBe(b, "<flash:stream")
+	return couldBe(b, "<?xml ") || couldBe(b, "<stream:") || couldBe(b, "<iq ") || couldBe(b, "<message ") ||
+		couldBe(b, "<presence") || couldBe(b, "<flash:stream")
 }
 
 // xmppHeader is the stream's start tag, as far as it is there; nil where there is none.
@@ -81,7 +82,8 @@ func xmppHeader(b []byte) []byte {
 	return head
 }
 
-// xmppStanza says whether b begins with a stanza (RFC 6120 §8.2): iq with a type, or a message or presence with addresses.
+// xmppStanza says whether b begins with a stanza (RFC 6120 §8.2): iq with a type, or a message or presence with
+// addresses.
 func xmppStanza(b []byte) bool {
 	end := bytes.IndexByte(b[:min(len(b), xmppPeek)], '>')
 	if end < 0 {
@@ -89,7 +91,8 @@ func xmppStanza(b []byte) bool {
 	}
 	tag := b[:end]
 	return hasPrefix(tag, "<iq ") && xmppAttribute(tag, "type=") != nil && xmppAttribute(tag, "id=") != nil ||
-		(hasPrefix(tag, "<message ") || hasPrefix(tag, "<presence ")) && (xmppAttribute(tag, "to=") != nil || xmppAttribute(tag, "from=") != nil)
+		(hasPrefix(tag, "<message ") || hasPrefix(tag, "<presence ")) && (xmppAttribute(tag, "to=") != nil ||
+			xmppAttribute(tag, "from=") != nil)
 }
 
 // xmppAttribute is the quoted value of the attribute name, which ends in "=".

@@ -7,9 +7,11 @@ import "testing"
 // After RFC 6120 §9.1; the TLS record's header is a ClientHello's.
 var (
 	xmppTalk = tcp(5222,
-		C("<stream:stream from='juliet@im.example.com' to='im.example.com' version='1.0' xml:lang='en' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"),
+		C("<stream:stream from='juliet@im.example.com' to='im.example.com' version='1.0' xml:lang='en' "+
+			"xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"),
 		S("<stream:stream from='im.example.com' xmlns='jabber:client'><stream:features/>"),
-		C("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"), S("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"), CX("1603010005 0100000100"))
+		C("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),
+		S("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"), CX("1603010005 0100000100"))
 	xmppDeclared = tcp(5000, C("<?xml version='1.0'?>"), C("<stream:stream xmlns=\"jabber:client\" to=\"a.example\">"))
 	xmppMid      = tcp(5222, S("<iq from='a@b' type='result' id='4'>"))
 )

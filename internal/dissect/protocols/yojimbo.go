@@ -12,7 +12,8 @@ var yojimboProtocol = &dissect.Protocol{
 
 const (
 	netcodeVersion = "\x00NETCODE 1." // packet type 0, version
-	// netcodeRequest is the length of a connection request: type, version, protocol, expiry, nonce, and the private token.
+	// netcodeRequest is the length of a connection request: type, version, protocol, expiry, nonce, and the private
+	// token.
 	netcodeRequest = 1 + 13 + 8 + 8 + 24 + 1024
 )
 

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// z39-50: the initialize request and response of library catalogs, in BER: context tags 20 and 21, then protocol version
-// and options as bit strings.
+// z39-50: the initialize request and response of library catalogs, in BER: context tags 20 and 21, then protocol
+// version and options as bit strings.
 var z3950Protocol = &dissect.Protocol{
 	Name:      "z39-50",
 	Spec:      "ANSI/NISO Z39.50-2003 §4.1, ISO 23950",

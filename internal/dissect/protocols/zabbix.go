@@ -11,7 +11,8 @@ import (
 // Zabbix: a header with the length before JSON (Zabbix manual, "Header and data length").
 var zabbixProtocol = &dissect.Protocol{
 	Name: "zabbix", Spec: "Zabbix manual, protocols: header", Category: "system",
-	Over: dissect.TCP, Ports: []uint16{10050, 10051}, Start: dissect.BytesOf('Z'), MinLength: 13, Inspect: inspectZabbix,
+	Over: dissect.TCP, Ports: []uint16{10050, 10051}, Start: dissect.BytesOf('Z'), MinLength: 13,
+	Inspect: inspectZabbix,
 }
 
 // maxZabbixKey is the longest item key, as of Zabbix 6.4.

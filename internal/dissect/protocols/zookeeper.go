@@ -9,11 +9,12 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// zookeeper: the connection request and response with their password of 16 bytes, and the words of four letters with their
-// answers.
+// zookeeper: the connection request and response with their password of 16 bytes, and the words of four letters with
+// their answers.
 var zookeeperProtocol = &dissect.Protocol{
-	Name:      "zookeeper",
-	Spec:      "Apache ZooKeeper zookeeper.jute (ConnectRequest, ConnectResponse); Administrator's Guide, \"The Four Letter Words\"",
+	Name: "zookeeper",
+	Spec: "Apache ZooKeeper zookeeper.jute (ConnectRequest, ConnectResponse); Administrator's Guide, \"The Four " +
+		"Letter Words\"",
 	Category:  "database",
 	Over:      dissect.TCP,
 	Ports:     []uint16{2181},
@@ -24,18 +25,22 @@ var zookeeperProtocol = &dissect.Protocol{
 
 // zookeeperWords are the words that a client can send instead of a request.
 var zookeeperWords = []string{
-	"conf", "cons", "crst", "dump", "envi", "ruok", "srst", "srvr", "stat", "wchs", "wchc", "wchp", "mntr", "isro", "hash", "gtmk", "stmk", "dirs",
+	"conf", "cons", "crst", "dump", "envi", "ruok", "srst", "srvr", "stat", "wchs", "wchc", "wchp", "mntr", "isro",
+	"hash", "gtmk", "stmk", "dirs",
 	"icfg", "lsnp", "lead", "orst", "obsr", "sysp",
 }
 
 // zookeeperAnswers begin the answers to them.
 var zookeeperAnswers = []string{
-	"imok", "Zookeeper version: ", "zk_version\t", "Environment:\nzookeeper.version=", "clientPort=", "Connection stats reset.", "Server stats reset.",
-	"SessionTracker dump:", "Session Stats:", "This ZooKeeper instance is not currently serving requests", "datadir_size: ", "Latency stats reset.",
+	"imok", "Zookeeper version: ", "zk_version\t", "Environment:\nzookeeper.version=", "clientPort=",
+	"Connection stats reset.", "Server stats reset.",
+	"SessionTracker dump:", "Session Stats:", "This ZooKeeper instance is not currently serving requests",
+	"datadir_size: ", "Latency stats reset.",
 }
 
 func inspectZooKeeper(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
-	// Length; version 0, then: last transaction (8), timeout, session (8) and password; or timeout, session and password.
+	// Length; version 0, then: last transaction (8), timeout, session (8) and password; or timeout, session and
+	// password.
 	const request, response, password = 44, 36, 16
 	for _, b := range [2][]byte{c.ToServer(), c.ToClient()} {
 		if len(b) < 4 || b[0] != 0 {
@@ -66,7 +71,8 @@ func inspectZooKeeper(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 func zookeeperWord(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const length, longest = 4, 6
 	word, answer := c.ToServer(), c.ToClient()
-	if len(word) < length || word[0] == 0 || len(word) > longest || !slices.Contains(zookeeperWords, string(word[:length])) {
+	if len(word) < length || word[0] == 0 || len(word) > longest ||
+		!slices.Contains(zookeeperWords, string(word[:length])) {
 		return moreIf(len(word) < length || word[0] == 0)
 	}
 	if rest := word[length:]; len(rest) > 0 && rest[0] != '\n' && rest[0] != '\r' {
@@ -102,7 +108,8 @@ func zookeeperAnswer(word, answer []byte) dissect.Verdict {
 			return dissect.Yes
 		}
 	}
-	return moreIf(len(answer) < zookeeperPeek && isPrintable(answer) && (len(answer) == 0 || len(answer) < 4 || slices.ContainsFunc(zookeeperAnswers, func(begin string) bool { return couldBe(answer, begin) })))
+	return moreIf(len(answer) < zookeeperPeek && isPrintable(answer) && (len(answer) == 0 || len(answer) < 4 ||
+		slices.ContainsFunc(zookeeperAnswers, func(begin string) bool { return couldBe(answer, begin) })))
 }
 
 // zookeeperPeek is how much of an answer is waited for.

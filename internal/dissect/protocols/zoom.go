@@ -4,10 +4,10 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// zoom: Zoom's media over UDP, after Michel et al., "Enabling Passive Measurement of Zoom Performance in Production Networks"
-// (IMC 2022): RTP behind a header of its own and, to and from a server, one more before that. The set-up with a server is
-// known by its answer, which repeats the request's session; that between two clients by the address and the identifier that
-// it holds in text.
+// zoom: Zoom's media over UDP, after Michel et al., "Enabling Passive Measurement of Zoom Performance in Production
+// Networks" (IMC 2022): RTP behind a header of its own and, to and from a server, one more before that. The set-up with
+// a server is known by its answer, which repeats the request's session; that between two clients by the address and the
+// identifier that it holds in text.
 var zoomProtocol = &dissect.Protocol{
 	Name:      "zoom",
 	Spec:      "Michel et al., IMC 2022, §4",
@@ -80,17 +80,18 @@ func readZoomMedia(b []byte, length int) (h rtpHeader, ok bool) {
 	return readRTP(b[size:], length-size)
 }
 
-// answersZoom says whether one datagram is a server's answer to the other's set-up request: type 2 after 1, the same session,
-// and the request's time stamp given back.
+// answersZoom says whether one datagram is a server's answer to the other's set-up request: type 2 after 1, the same
+// session, and the request's time stamp given back.
 func answersZoom(request, answer []byte) bool {
 	if len(request) < 32 || len(answer) < 28 || request[0] != 1 || answer[0] != 2 || be32(request[28:]) == 0 {
 		return false
 	}
-	return string(request[1:zoomSession]) == string(answer[1:zoomSession]) && string(request[28:32]) == string(answer[24:28])
+	return string(request[1:zoomSession]) == string(answer[1:zoomSession]) && string(request[28:32]) == string(
+		answer[24:28])
 }
 
-// isZoomHello says whether b is a client's hello to another: at byte 24 the address in text and the meeting's UUID, each
-// behind its length.
+// isZoomHello says whether b is a client's hello to another: at byte 24 the address in text and the meeting's UUID,
+// each behind its length.
 func isZoomHello(b []byte) bool {
 	const at, uuid = 24, 36
 	if len(b) < at+4 || b[0] != zoomHello {

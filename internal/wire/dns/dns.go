@@ -214,7 +214,8 @@ func (l *labels) next() ([]byte, error) {
 }
 
 // AppendName appends the name at off as text: labels with dots between, no final dot, nothing for the root. A dot or
-// backslash within a label gets a backslash before it; other bytes stay as they are. At most MaxText bytes are appended.
+// backslash within a label gets a backslash before it; other bytes stay as they are. At most MaxText bytes are
+// appended.
 func AppendName(dst, msg []byte, off int) ([]byte, error) {
 	start := len(dst)
 	for l := newLabels(msg, off); ; {

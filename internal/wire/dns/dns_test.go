@@ -36,7 +36,8 @@ func TestNames(t *testing.T) {
 		{"two labels", "01610162 00", 12, "a.b", nil},
 		{"pointer to an earlier name", "0161 00 0162 c00c", 15, "b.a", nil},
 		{"dot and backslash in a label", "03612e62 015c 00", 12, `a\.b.\\`, nil},
-		{"255 bytes", long + "3d" + strings.Repeat("62", 61) + "00", 12, strings.Repeat(strings.Repeat("a", 63)+".", 3) + strings.Repeat("b", 61), nil},
+		{"255 bytes", long + "3d" + strings.Repeat("62", 61) + "00", 12, strings.Repeat(strings.Repeat("a", 63)+".",
+			3) + strings.Repeat("b", 61), nil},
 		{"256 bytes", long + "3e" + strings.Repeat("62", 62) + "00", 12, "", ErrName},
 		{"pointer to itself (RFC 9267 §2)", "c00c", 12, "", ErrPointer},
 		{"pointer forwards (RFC 9267 §2)", "c00e 0161 00", 12, "", ErrPointer},
@@ -62,7 +63,8 @@ func TestNames(t *testing.T) {
 }
 
 func TestPointerChainThatGrows(t *testing.T) {
-	// Each pointer goes back, but the name is longer than 255 bytes: one label of 63 and then pointers to labels before it.
+	// Each pointer goes back, but the name is longer than 255 bytes: one label of 63 and then pointers to labels before
+	// it.
 	msg := bytesOf(header + "3f" + strings.Repeat("61", 63) + "00")
 	for range 8 {
 		previous := len(msg) - 65
@@ -114,7 +116,8 @@ func TestEqualNames(t *testing.T) {
 
 // TestService is the test vector of RFC 9460 appendix D.2, "mandatory and alpn" and "ipv6hint", put together.
 func TestService(t *testing.T) {
-	data := bytesOf("0001 03666f6f 076578616d706c65 03636f6d 00" + "0000 0004 0001 0004" + "0001 0009 02683205 68332d3139" + "0004 0004 c0000201")
+	data := bytesOf("0001 03666f6f 076578616d706c65 03636f6d 00" + "0000 0004 0001 0004" +
+		"0001 0009 02683205 68332d3139" + "0004 0004 c0000201")
 	msg := append(bytesOf(header), data...)
 	s, err := ParseService(msg, &Record{Offset: 12, Data: msg[12:]})
 	if err != nil || s.Priority != 1 {
@@ -148,7 +151,8 @@ func TestNoAllocations(t *testing.T) {
 		var name [MaxText]byte
 		q, off, _ := ParseQuestion(msg, HeaderSize)
 		r, _, _ := ParseRecord(msg, off)
-		if got, err := AppendName(name[:0], msg, r.Name); err != nil || len(got) == 0 || !EqualNames(msg, q.Name, r.Name) {
+		if got, err := AppendName(name[:0], msg, r.Name); err != nil || len(got) == 0 ||
+			!EqualNames(msg, q.Name, r.Name) {
 			panic("wrong")
 		}
 	})

@@ -29,7 +29,8 @@ const (
 
 // typeNames are the mnemonics of IANA's registry of record types.
 var typeNames = map[uint16]string{
-	1: "A", 2: "NS", 3: "MD", 4: "MF", 5: "CNAME", 6: "SOA", 7: "MB", 8: "MG", 9: "MR", 10: "NULL", 11: "WKS", 12: "PTR",
+	1: "A", 2: "NS", 3: "MD", 4: "MF", 5: "CNAME", 6: "SOA", 7: "MB", 8: "MG", 9: "MR", 10: "NULL", 11: "WKS",
+	12: "PTR",
 	13: "HINFO", 14: "MINFO", 15: "MX", 16: "TXT", 17: "RP", 18: "AFSDB", 19: "X25", 20: "ISDN", 21: "RT", 22: "NSAP",
 	24: "SIG", 25: "KEY", 26: "PX", 28: "AAAA", 29: "LOC", 33: "SRV", 35: "NAPTR", 36: "KX", 37: "CERT", 38: "A6",
 	39: "DNAME", 41: "OPT", 42: "APL", 43: "DS", 44: "SSHFP", 45: "IPSECKEY", 46: "RRSIG", 47: "NSEC", 48: "DNSKEY",
@@ -43,11 +44,13 @@ func TypeName(t uint16) string { return typeNames[t] }
 
 // rcodeNames are the mnemonics of IANA's registry of response codes.
 var rcodeNames = [...]string{
-	"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE",
+	"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH",
+	"NOTZONE",
 	"DSOTYPENI",
 }
 
-// RCodeName is the mnemonic of a response code, "" for one without. 16 and above need the upper bits of EDNS (RFC 6891 §6.1.3).
+// RCodeName is the mnemonic of a response code, "" for one without. 16 and above need the upper bits of EDNS (RFC 6891
+// §6.1.3).
 func RCodeName(code int) string {
 	switch {
 	case code == 16:

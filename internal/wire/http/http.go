@@ -12,7 +12,8 @@ const (
 	MaxMethod = 24
 	// MaxFields is how many header fields of a head are read; servers' usual limit is 100.
 	MaxFields = 128
-	// maxEmptyLines is how many empty lines before a request are passed over; clients that wrote one behind a body wrote one.
+	// maxEmptyLines is how many empty lines before a request are passed over; clients that wrote one behind a body
+	// wrote one.
 	maxEmptyLines = 4
 )
 
@@ -44,8 +45,8 @@ type Head struct {
 	read   int    // fields that Next gave
 }
 
-// ParseRequest reads the head of a request at the start of b into h. Empty lines before it are ignored (RFC 9112 §2.2), blanks may be
-// more than one (§3), and a target that is missing is empty: servers answer such a request, with 400.
+// ParseRequest reads the head of a request at the start of b into h. Empty lines before it are ignored (RFC 9112 §2.2),
+// blanks may be more than one (§3), and a target that is missing is empty: servers answer such a request, with 400.
 func ParseRequest(b []byte, h *Head) State {
 	*h = Head{}
 	all := len(b)
@@ -191,7 +192,8 @@ func cutLine(b []byte) (line, rest []byte, whole bool) {
 const versionPrefix = "HTTP/1."
 
 func isVersion(b []byte) bool {
-	return len(b) == len(versionPrefix)+1 && string(b[:len(versionPrefix)]) == versionPrefix && '0' <= b[7] && b[7] <= '9'
+	return len(b) == len(versionPrefix)+1 && string(b[:len(versionPrefix)]) == versionPrefix && '0' <= b[7] &&
+		b[7] <= '9'
 }
 
 // isMethod says whether b is a token in the capitals in which all methods are written (RFC 9110 §9.1).

@@ -9,7 +9,8 @@ import (
 
 // The first request and response are the examples of RFC 9110 §3.9.
 const (
-	request  = "GET /hello.txt HTTP/1.1\r\nUser-Agent: curl/7.64.1\r\nHost: www.example.com\r\nAccept-Language: en, mi\r\n\r\n"
+	request = "GET /hello.txt HTTP/1.1\r\nUser-Agent: curl/7.64.1\r\nHost: www.example.com\r\nAccept-Language: en, " +
+		"mi\r\n\r\n"
 	response = "HTTP/1.1 200 OK\r\nDate: Mon, 27 Jul 2009 12:28:53 GMT\r\nServer: Apache\r\n\r\nHello World!"
 )
 
@@ -33,9 +34,10 @@ func TestRequest(t *testing.T) {
 		host           string
 		size           int
 	}{
-		"RFC 9110 example":     {request, Valid, "GET", "/hello.txt", "www.example.com", len(request)},
-		"LF only":              {"HEAD / HTTP/1.0\nhost:a\n\nrest", Valid, "HEAD", "/", "a", 24},
-		"folded and odd lines": {"GET / HTTP/1.1\r\nX: a\r\n b: c\r\nnonsense\r\nHost : h \r\n\r\n", Valid, "GET", "/", "h", 52},
+		"RFC 9110 example": {request, Valid, "GET", "/hello.txt", "www.example.com", len(request)},
+		"LF only":          {"HEAD / HTTP/1.0\nhost:a\n\nrest", Valid, "HEAD", "/", "a", 24},
+		"folded and odd lines": {"GET / HTTP/1.1\r\nX: a\r\n b: c\r\nnonsense\r\nHost : h \r\n\r\n", Valid, "GET", "/",
+			"h", 52},
 		"spaces in the target": {"GET /a b HTTP/1.1\r\n", Valid, "GET", "/a b", "", 0},
 		"field not whole":      {"PUT * HTTP/1.1\r\nHost: exa", Valid, "PUT", "*", "", 0},
 		"RPC over HTTP":        {"RPC_IN_DATA /rpc/x HTTP/1.1\r\n", Valid, "RPC_IN_DATA", "/rpc/x", "", 0},
@@ -52,16 +54,18 @@ func TestRequest(t *testing.T) {
 		"empty lines before":   {"\r\n\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", Valid, "GET", "/", "a", 32},
 		"empty line alone":     {"\r\n", Partial, "", "", "", 0},
 		"half an empty line":   {"\r\n\r", Partial, "", "", "", 0},
-		"many empty lines":     {strings.Repeat("\r\n", maxEmptyLines+1) + "GET / HTTP/1.1\r\n", Invalid, "", "", "", 0},
-		"method too long":      {strings.Repeat("A", MaxMethod+1), Invalid, "", "", "", 0},
-		"binary":               {"GET \x00\x01", Invalid, "", "", "", 0},
-		"small letters":        {"get / HTTP/1.1\r\n", Invalid, "", "", "", 0},
+		"many empty lines": {strings.Repeat("\r\n", maxEmptyLines+1) + "GET / HTTP/1.1\r\n", Invalid, "", "", "",
+			0},
+		"method too long": {strings.Repeat("A", MaxMethod+1), Invalid, "", "", "", 0},
+		"binary":          {"GET \x00\x01", Invalid, "", "", "", 0},
+		"small letters":   {"get / HTTP/1.1\r\n", Invalid, "", "", "", 0},
 	} {
 		var h Head
 		if s := ParseRequest([]byte(c.in), &h); s != c.state {
 			t.Errorf("%s: state %d, want %d", name, s, c.state)
 		}
-		if string(h.Method) != c.method || string(h.Target) != c.target || h.Size != c.size || field(h, "host") != c.host {
+		if string(h.Method) != c.method || string(h.Target) != c.target || h.Size != c.size ||
+			field(h, "host") != c.host {
 			t.Errorf("%s: %q %q host %q size %d", name, h.Method, h.Target, field(h, "host"), h.Size)
 		}
 	}
@@ -83,7 +87,8 @@ func TestResponse(t *testing.T) {
 		"another protocol": {"RTSP/1.0 200 OK\r\n", Invalid, 0, ""},
 	} {
 		var h Head
-		if s := ParseResponse([]byte(c.in), &h); s != c.state || h.Status != c.status && s == Valid || field(h, "server") != c.server {
+		if s := ParseResponse([]byte(c.in), &h); s != c.state || h.Status != c.status && s == Valid ||
+			field(h, "server") != c.server {
 			t.Errorf("%s: state %d, status %d, server %q", name, s, h.Status, field(h, "server"))
 		}
 	}

@@ -17,8 +17,8 @@ type Keys struct {
 	iv     [12]byte
 }
 
-// Derive makes the keys with which the client, or the server, protects its Initial packets, from the connection ID that the
-// client's first packet was sent to.
+// Derive makes the keys with which the client, or the server, protects its Initial packets, from the connection ID that
+// the client's first packet was sent to.
 func (k *Keys) Derive(v Version, dcid []byte, server bool) {
 	side := "client in"
 	if server {
@@ -39,8 +39,8 @@ func (k *Keys) Derive(v Version, dcid []byte, server bool) {
 	k.aead, _ = cipher.NewGCM(block)
 }
 
-// expandLabel is HKDF-Expand-Label (RFC 8446 §7.1) with an empty context, for lengths of at most one hash: the rest of the
-// result is to be left alone.
+// expandLabel is HKDF-Expand-Label (RFC 8446 §7.1) with an empty context, for lengths of at most one hash: the rest of
+// the result is to be left alone.
 func expandLabel(secret *[sha256.Size]byte, label string, length int) [sha256.Size]byte {
 	const prefix = "tls13 "
 	var info [blockSize]byte
@@ -52,8 +52,8 @@ func expandLabel(secret *[sha256.Size]byte, label string, length int) [sha256.Si
 // blockSize is SHA-256's.
 const blockSize = 64
 
-// hmacSHA256 is RFC 2104's HMAC for keys and messages of at most one block, which is all that is needed here: connection
-// IDs, salts, secrets, labels. crypto/hmac allocates two hashes a time.
+// hmacSHA256 is RFC 2104's HMAC for keys and messages of at most one block, which is all that is needed here:
+// connection IDs, salts, secrets, labels. crypto/hmac allocates two hashes a time.
 func hmacSHA256(key, message []byte) [sha256.Size]byte {
 	var inner [2 * blockSize]byte
 	var outer [blockSize + sha256.Size]byte
@@ -80,8 +80,8 @@ type Scratch struct {
 // MaxDatagram is the largest packet that is opened. Initial packets are far smaller: they have to pass any path.
 const MaxDatagram = 2048
 
-// Open takes off header protection (RFC 9001 §5.4) and decrypts an Initial packet into s; ok says that its tag is right. The
-// packet is left as it is. The payload is valid until the next Open.
+// Open takes off header protection (RFC 9001 §5.4) and decrypts an Initial packet into s; ok says that its tag is
+// right. The packet is left as it is. The payload is valid until the next Open.
 func (k *Keys) Open(h *Header, s *Scratch) (payload []byte, ok bool) {
 	const sample = 16
 	if !h.Complete || len(h.Packet) > MaxDatagram || h.number+4+sample > len(h.Packet) {

@@ -4,11 +4,12 @@ package quic
 
 import "math/bits"
 
-// MaxCrypto is how much of a handshake is put together: a ClientHello with post-quantum key shares and ECH has 2 to 3 KiB.
+// MaxCrypto is how much of a handshake is put together: a ClientHello with post-quantum key shares and ECH has 2 to 3
+// KiB.
 const MaxCrypto = 8192
 
-// Crypto puts the data of CRYPTO frames in order. Frames may come in any order, twice, and overlapping; the first to come
-// counts. The zero value is ready.
+// Crypto puts the data of CRYPTO frames in order. Frames may come in any order, twice, and overlapping; the first to
+// come counts. The zero value is ready.
 type Crypto struct {
 	data [MaxCrypto]byte
 	have [MaxCrypto / 64]uint64 // a bit for each byte of data
@@ -53,8 +54,8 @@ const (
 	frameGoogleCrypto = 0x08
 )
 
-// Frames reads the frames of an Initial packet and adds CRYPTO frames to c. It stops at a frame that Initial packets can't
-// have, or where one is not wholly there, and says whether it read all.
+// Frames reads the frames of an Initial packet and adds CRYPTO frames to c. It stops at a frame that Initial packets
+// can't have, or where one is not wholly there, and says whether it read all.
 func (c *Crypto) Frames(v Version, b []byte) bool {
 	googles := v.kind() == google
 	for at := 0; at < len(b); {
@@ -87,8 +88,8 @@ func (c *Crypto) Frames(v Version, b []byte) bool {
 	return true
 }
 
-// skipACK gives the offset behind an ACK frame (RFC 9000 §19.3), 0 where it is not wholly there. Each range takes at least
-// 2 bytes, so there are no more rounds than bytes.
+// skipACK gives the offset behind an ACK frame (RFC 9000 §19.3), 0 where it is not wholly there. Each range takes at
+// least 2 bytes, so there are no more rounds than bytes.
 func skipACK(b []byte, at int, ecn bool) int {
 	_, at = varint(b, at) // largest acknowledged
 	if at == 0 {
@@ -114,7 +115,8 @@ func skipACK(b []byte, at int, ecn bool) int {
 	return at
 }
 
-// UserAgent is what a client says of itself in Google's transport parameter 0x3129, nil without (RFC 9000 §18 for the form).
+// UserAgent is what a client says of itself in Google's transport parameter 0x3129, nil without (RFC 9000 §18 for the
+// form).
 func UserAgent(parameters []byte) []byte {
 	const userAgent = 0x3129
 	for at := 0; at < len(parameters); {

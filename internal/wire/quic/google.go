@@ -24,8 +24,8 @@ func (g *Hello) ParseClear(h *Header) bool {
 }
 
 // Parse finds a CHLO in b, behind packet number, hash and frame header, whose lengths vary from version to version. The
-// message is the tag, a count, padding, and for each value its tag and the offset where it ends (little endian); the offsets
-// never fall.
+// message is the tag, a count, padding, and for each value its tag and the offset where it ends (little endian); the
+// offsets never fall.
 func (g *Hello) Parse(b []byte) bool {
 	*g = Hello{}
 	const header, entry = 8, 8

@@ -42,7 +42,8 @@ func IsLong(b []byte) bool { return len(b) >= 7 && b[0]&0x80 != 0 }
 // VersionOf is the version field of a long header, which IsLong has recognised.
 func VersionOf(b []byte) Version { return Version(binary.BigEndian.Uint32(b[1:])) }
 
-// varint reads a variable-length integer (RFC 9000 §16) at b[at:] and gives the offset behind it, 0 where it isn't there.
+// varint reads a variable-length integer (RFC 9000 §16) at b[at:] and gives the offset behind it, 0 where it isn't
+// there.
 func varint(b []byte, at int) (v uint64, next int) {
 	if at >= len(b) {
 		return 0, 0
@@ -126,8 +127,8 @@ func (h *Header) parseIDs(b []byte) int {
 	return at
 }
 
-// parseLength reads token and length, which has to leave room for packet number and a sample of 16 bytes, and to end within
-// the datagram.
+// parseLength reads token and length, which has to leave room for packet number and a sample of 16 bytes, and to end
+// within the datagram.
 func (h *Header) parseLength(b []byte, at, missing int) (rest []byte, ok bool) {
 	if h.Type == Initial {
 		n, next := varint(b, at)
@@ -149,8 +150,8 @@ func (h *Header) parseLength(b []byte, at, missing int) (rest []byte, ok bool) {
 	return b[end:], true
 }
 
-// parseGoogle46 reads the header of Q044 to Q046 (draft-ietf-quic-transport-15's long header): lengths of the connection
-// IDs in 4 bits each, less 3. Clients use 8 bytes, servers answer so.
+// parseGoogle46 reads the header of Q044 to Q046 (draft-ietf-quic-transport-15's long header): lengths of the
+// connection IDs in 4 bits each, less 3. Clients use 8 bytes, servers answer so.
 func (h *Header) parseGoogle46(b []byte) bool {
 	const id, number = 8, 4
 	if b[5] != 0x50 && b[5] != 0x05 || len(b) < 6+id+number {
@@ -165,9 +166,9 @@ func (h *Header) parseGoogle46(b []byte) bool {
 	return true
 }
 
-// parseGoogle43 reads the public header with which clients of Google's versions up to Q043 begin: flags with the bits for
-// version and connection ID set and those for reset, multipath and reserved clear, connection ID, version ("QUIC Wire Layout
-// Specification").
+// parseGoogle43 reads the public header with which clients of Google's versions up to Q043 begin: flags with the bits
+// for version and connection ID set and those for reset, multipath and reserved clear, connection ID, version ("QUIC
+// Wire Layout Specification").
 func (h *Header) parseGoogle43(b []byte) bool {
 	const version, connectionID, forbidden, id = 0x01, 0x08, 0xc2, 8
 	if len(b) < 1+id+4+1 || b[0]&(version|connectionID) != version|connectionID || b[0]&forbidden != 0 {
@@ -181,8 +182,8 @@ func (h *Header) parseGoogle43(b []byte) bool {
 	return true
 }
 
-// Negotiates says whether a VersionNegotiation packet can be a server's: it repeats the connection ID that the client chose
-// (RFC 9000 §7.2, §17.2.1), and at least half of the versions are known or reserved ones.
+// Negotiates says whether a VersionNegotiation packet can be a server's: it repeats the connection ID that the client
+// chose (RFC 9000 §7.2, §17.2.1), and at least half of the versions are known or reserved ones.
 func (h *Header) Negotiates() bool {
 	known, all := 0, 0
 	for b := h.Versions; len(b) >= 4; b = b[4:] {

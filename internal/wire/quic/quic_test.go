@@ -93,11 +93,12 @@ func cryptoFrame(offset int, data []byte) []byte {
 // The example of RFC 9001, Appendix A.
 var (
 	exampleID    = unhex("8394c8f03e515708")
-	exampleFrame = unhex(`060040f1010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e86804fe3a47f06a2b69484c000004130113
-		02010000c000000010000e00000b6578616d706c652e636f6dff01000100000a00080006001d0017001800100007000504616c706e00050005010000
-		0000003300260024001d00209370b2c9caa47fbabaf4559fedba753de171fa71f50f1ce15d43e994ec74d748002b0003020304000d0010000e040305
-		0306030203080408050806002d00020101001c00024001003900320408ffffffffffffffff05048000ffff07048000ffff0801100104800075300901
-		100f088394c8f03e51570806048000ffff`)
+	exampleFrame = unhex(`
+		060040f1010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e86804fe3a47f06a2b69484c00000413011302010000
+		c000000010000e00000b6578616d706c652e636f6dff01000100000a00080006001d0017001800100007000504616c706e000500
+		050100000000003300260024001d00209370b2c9caa47fbabaf4559fedba753de171fa71f50f1ce15d43e994ec74d748002b0003
+		020304000d0010000e0403050306030203080408050806002d00020101001c00024001003900320408ffffffffffffffff050480
+		00ffff07048000ffff0801100104800075300901100f088394c8f03e51570806048000ffff`)
 	exampleHello = exampleFrame[4:]
 )
 
@@ -107,13 +108,18 @@ func TestKeys(t *testing.T) {
 		server          bool
 		key, iv, header string
 	}{
-		"RFC 9001 A.1, client": {V1, false, "1f369613dd76d5467730efcbe3b1a22d", "fa044b2f42a3fd3b46fb255c", "9f50449e04a0e810283a1e9933adedd2"},
-		"RFC 9001 A.1, server": {V1, true, "cf3a5331653c364c88f0f379b6067e37", "0ac1493ca1905853b0bba03e", "c206b8d9b9f0f37644430b490eeaa314"},
-		"RFC 9369 A.1, client": {V2, false, "8b1a0bc121284290a29e0971b5cd045d", "91f73e2351d8fa91660e909f", "45b95e15235d6f45a6b19cbcb0294ba9"},
-		"RFC 9369 A.1, server": {V2, true, "82db637861d55e1d011f19ea71d5d2a7", "dd13c276499c0249d3310652", "edf6d05c83121201b436e16877593c3a"},
+		"RFC 9001 A.1, client": {V1, false, "1f369613dd76d5467730efcbe3b1a22d", "fa044b2f42a3fd3b46fb255c",
+			"9f50449e04a0e810283a1e9933adedd2"},
+		"RFC 9001 A.1, server": {V1, true, "cf3a5331653c364c88f0f379b6067e37", "0ac1493ca1905853b0bba03e",
+			"c206b8d9b9f0f37644430b490eeaa314"},
+		"RFC 9369 A.1, client": {V2, false, "8b1a0bc121284290a29e0971b5cd045d", "91f73e2351d8fa91660e909f",
+			"45b95e15235d6f45a6b19cbcb0294ba9"},
+		"RFC 9369 A.1, server": {V2, true, "82db637861d55e1d011f19ea71d5d2a7", "dd13c276499c0249d3310652",
+			"edf6d05c83121201b436e16877593c3a"},
 	} {
 		want := sealer{unhex(c.key), unhex(c.iv), unhex(c.header)}
-		if got := newSealer(c.version, exampleID, c.server); !bytes.Equal(got.key, want.key) || !bytes.Equal(got.iv, want.iv) || !bytes.Equal(got.header, want.header) {
+		if got := newSealer(c.version, exampleID, c.server); !bytes.Equal(got.key, want.key) ||
+			!bytes.Equal(got.iv, want.iv) || !bytes.Equal(got.header, want.header) {
 			t.Errorf("%s: the twin gives %x", name, got)
 		}
 		var k Keys
@@ -124,7 +130,8 @@ func TestKeys(t *testing.T) {
 		k.header.Encrypt(b[:], b[:])
 		block, _ = aes.NewCipher(want.key)
 		aead, _ := cipher.NewGCM(block)
-		if a != b || !bytes.Equal(k.iv[:], want.iv) || !bytes.Equal(aead.Seal(nil, want.iv, nil, nil), k.aead.Seal(nil, want.iv, nil, nil)) {
+		if a != b || !bytes.Equal(k.iv[:], want.iv) || !bytes.Equal(aead.Seal(nil, want.iv, nil, nil),
+			k.aead.Seal(nil, want.iv, nil, nil)) {
 			t.Errorf("%s: wrong keys", name)
 		}
 	}
@@ -133,7 +140,8 @@ func TestKeys(t *testing.T) {
 // TestExamplePackets compares with the first and last bytes of the client's packets in RFC 9001 A.2 and RFC 9369 A.2.
 func TestExamplePackets(t *testing.T) {
 	for v, want := range map[Version][2]string{
-		V1: {"c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11d242b123dc9b", "e221af44860018ab0856972e194cd934"},
+		V1: {"c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11d242b123dc9b",
+			"e221af44860018ab0856972e194cd934"},
 		V2: {"d76b3343cf088394c8f03e5157080000449ea0c95e82ffe67b6abcdb4298b485dd04de806071", ""},
 	} {
 		packet := newSealer(v, exampleID, false).seal(v, exampleID, nil, nil, 2, exampleFrame, 1200)
@@ -183,7 +191,8 @@ func TestHelloAcrossDatagrams(t *testing.T) {
 		cryptoFrame(0, exampleHello[:90]), cryptoFrame(80, exampleHello[80:170]), cryptoFrame(160, exampleHello[160:])}
 	var datagrams [][]byte
 	for i, p := range pieces {
-		frames := slices.Concat([]byte{framePing}, p, []byte{frameACK, 1, 0, 1, 0, 0, 0, framePadding, frameACKECN, 1, 0, 0, 0, 1, 2, 3})
+		frames := slices.Concat([]byte{framePing}, p, []byte{frameACK, 1, 0, 1, 0, 0, 0, framePadding, frameACKECN, 1,
+			0, 0, 0, 1, 2, 3})
 		datagrams = append(datagrams, s.seal(V1, exampleID, nil, nil, uint32(i), frames, 1200))
 	}
 	slices.Reverse(datagrams)
@@ -210,16 +219,19 @@ func TestHelloInManyFrames(t *testing.T) {
 }
 
 func TestCoalesced(t *testing.T) {
-	initial := newSealer(V1, exampleID, false).seal(V1, exampleID, []byte{1, 2, 3}, []byte("token"), 1<<31, exampleFrame, 600)
+	initial := newSealer(V1, exampleID, false).seal(V1, exampleID, []byte{1, 2, 3}, []byte("token"), 1<<31,
+		exampleFrame, 600)
 	zeroRTT := append(unhex("d000000001 08 8394c8f03e515708 00 4064"), make([]byte, 100)...)
-	for name, b := range map[string][]byte{"Initial first": append(slices.Clone(initial), zeroRTT...), "Initial last": append(slices.Clone(zeroRTT), initial...)} {
+	for name, b := range map[string][]byte{"Initial first": append(slices.Clone(initial), zeroRTT...),
+		"Initial last": append(slices.Clone(zeroRTT), initial...)} {
 		if h := readHello(t, b); h == nil {
 			t.Error(name)
 		}
 	}
 	var h Header
 	rest, ok := h.Parse(append(initial, zeroRTT...), 0)
-	if !ok || string(h.Token) != "token" || !bytes.Equal(h.SCID, []byte{1, 2, 3}) || len(h.Packet) != 600 || len(rest) != len(zeroRTT) {
+	if !ok || string(h.Token) != "token" || !bytes.Equal(h.SCID, []byte{1, 2, 3}) || len(h.Packet) != 600 ||
+		len(rest) != len(zeroRTT) {
 		t.Errorf("%v %+v", ok, h)
 	}
 	if rest, ok = h.Parse(rest, 0); !ok || h.Type != ZeroRTT || len(rest) > 0 {
@@ -276,19 +288,22 @@ func TestHeaders(t *testing.T) {
 }
 
 func TestVersions(t *testing.T) {
-	names := map[Version]string{V1: "1", V2: "2", drafts + 27: "draft-27", mvfst + 0xe: "mvfst-e", 0x54303531: "T051", 0x51303234: "Q024", 0x51303530: "Q050"}
+	names := map[Version]string{V1: "1", V2: "2", drafts + 27: "draft-27", mvfst + 0xe: "mvfst-e", 0x54303531: "T051",
+		0x51303234: "Q024", 0x51303530: "Q050"}
 	for v, want := range names {
 		if got := string(v.AppendName(nil)); got != want || !v.Known() {
 			t.Errorf("%x: %s", v, got)
 		}
 	}
-	for _, v := range []Version{0, 2, drafts + 20, drafts + 35, 0x51303030, 0x51303531, 0x54303439, 0x5130303a, 0x0a1a2a3a} {
+	for _, v := range []Version{0, 2, drafts + 20, drafts + 35, 0x51303030, 0x51303531, 0x54303439, 0x5130303a,
+		0x0a1a2a3a} {
 		if v.Known() {
 			t.Errorf("%x is known", v)
 		}
 	}
 	salts := map[string]int{}
-	for _, v := range []Version{V1, V2, drafts + 22, drafts + 28, drafts + 29, drafts + 33, 0x51303530, 0x54303530, 0x54303531, mvfst + 1, mvfst + 2} {
+	for _, v := range []Version{V1, V2, drafts + 22, drafts + 28, drafts + 29, drafts + 33, 0x51303530, 0x54303530,
+		0x54303531, mvfst + 1, mvfst + 2} {
 		if len(v.salt()) != 20 {
 			t.Errorf("%x: salt of %d bytes", v, len(v.salt()))
 		}
@@ -314,7 +329,8 @@ func TestVersions(t *testing.T) {
 // TestOtherSalts: what the twin seals under each version's salt is opened, Google's frames included.
 func TestOtherSalts(t *testing.T) {
 	googles := append([]byte{frameGooglePing, frameGoogleCrypto}, exampleFrame[1:]...)
-	for v, frames := range map[Version][]byte{drafts + 22: exampleFrame, drafts + 27: exampleFrame, drafts + 29: exampleFrame, drafts + 34: exampleFrame,
+	for v, frames := range map[Version][]byte{drafts + 22: exampleFrame, drafts + 27: exampleFrame, drafts +
+		29: exampleFrame, drafts + 34: exampleFrame,
 		mvfst + 1: exampleFrame, mvfst + 2: exampleFrame, 0x54303530: googles, 0x54303531: googles} {
 		if h := readHello(t, newSealer(v, exampleID, false).seal(v, exampleID, nil, nil, 0, frames, 1200)); h == nil {
 			t.Errorf("%s", v.AppendName(nil))
@@ -344,7 +360,8 @@ func TestOpenRefuses(t *testing.T) {
 
 func TestFramesRefuse(t *testing.T) {
 	for name, b := range map[string]string{
-		"stream": "0a 00 01 41", "CRYPTO cut": "06 00 05 01", "CRYPTO without length": "06 00", "ACK cut": "02 01 00 05 00", "ACK of many ranges": "02 01 00 bfffffff 00",
+		"stream": "0a 00 01 41", "CRYPTO cut": "06 00 05 01", "CRYPTO without length": "06 00",
+		"ACK cut": "02 01 00 05 00", "ACK of many ranges": "02 01 00 bfffffff 00",
 	} {
 		if new(Crypto).Frames(V1, unhex(b)) {
 			t.Error(name)
@@ -355,7 +372,8 @@ func TestFramesRefuse(t *testing.T) {
 	if !c.Frames(V1, far) || len(c.Bytes()) != 0 {
 		t.Errorf("data far off: %x", c.Bytes())
 	}
-	if !c.Frames(V1, append(cryptoFrame(0, make([]byte, MaxCrypto)), cryptoFrame(0, []byte{9})...)) || len(c.Bytes()) != MaxCrypto || c.Bytes()[0] != 0 {
+	if !c.Frames(V1, append(cryptoFrame(0, make([]byte, MaxCrypto)), cryptoFrame(0, []byte{9})...)) ||
+		len(c.Bytes()) != MaxCrypto || c.Bytes()[0] != 0 {
 		t.Error("a full buffer")
 	}
 }
@@ -374,11 +392,13 @@ func chlo(values ...string) []byte {
 }
 
 func TestGoogleHello(t *testing.T) {
-	message := chlo("PAD\x00", strings.Repeat("-", 30), "SNI\x00", "www.example.com", "VER\x00", "Q043", "UAID", "Example/1.0")
+	message := chlo("PAD\x00", strings.Repeat("-", 30), "SNI\x00", "www.example.com", "VER\x00", "Q043", "UAID",
+		"Example/1.0")
 	packet := append(unhex("0d 0102030405060708 51303433 01 aabbccddeeff001122334455 a001 0400"), message...)
 	var h Header
 	var g Hello
-	if _, ok := h.Parse(packet, 0); !ok || !g.ParseClear(&h) || string(g.ServerName) != "www.example.com" || string(g.UserAgent) != "Example/1.0" {
+	if _, ok := h.Parse(packet, 0); !ok || !g.ParseClear(&h) || string(g.ServerName) != "www.example.com" ||
+		string(g.UserAgent) != "Example/1.0" {
 		t.Errorf("%+v %+v", h, g)
 	}
 	for n := range message {
@@ -386,7 +406,8 @@ func TestGoogleHello(t *testing.T) {
 			t.Errorf("%d bytes: %+v", n, g)
 		}
 	}
-	for name, b := range map[string][]byte{"no tags": chlo(), "offsets that fall": append(unhex("43484c4f 0200 0000 534e4900 05000000 55414944 01000000"), "abcdefgh"...)} {
+	for name, b := range map[string][]byte{"no tags": chlo(), "offsets that fall": append(
+		unhex("43484c4f 0200 0000 534e4900 05000000 55414944 01000000"), "abcdefgh"...)} {
 		if g.Parse(b) {
 			t.Error(name)
 		}
@@ -455,7 +476,8 @@ func TestAllocations(t *testing.T) {
 	var s Scratch
 	var hello tls.ClientHello
 	c := new(Crypto)
-	if n := testing.AllocsPerRun(100, func() { openHello(packet, &k, &s, c, &hello) }); n > 3 || string(hello.ServerName) != "example.com" {
+	if n := testing.AllocsPerRun(100, func() { openHello(packet, &k, &s, c, &hello) }); n > 3 ||
+		string(hello.ServerName) != "example.com" {
 		t.Errorf("%v allocations; the two keys and the mode of AES are 3", n)
 	}
 }

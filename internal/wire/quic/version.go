@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package quic parses what QUIC shows to whoever is on its way: long headers of versions 1 and 2, their drafts, Facebook's
-// and Google's; Initial packets, whose keys follow from the header; and Google's old handshake in the clear.
+// Package quic parses what QUIC shows to whoever is on its way: long headers of versions 1 and 2, their drafts,
+// Facebook's and Google's; Initial packets, whose keys follow from the header; and Google's old handshake in the clear.
 //
-// Costs are linear in the input. Keys are derived once per connection; deriving them is the only thing that allocates (the
-// standard library's AES).
+// Costs are linear in the input. Keys are derived once per connection; deriving them is the only thing that allocates
+// (the standard library's AES).
 package quic
 
 import "strconv"
@@ -80,8 +80,8 @@ func (v Version) googleNumber() int {
 // Known says whether the version is one that this package reads.
 func (v Version) Known() bool { return v.kind() != unknown }
 
-// Fallback is the version whose keys to try where v's do not open its packets, 0 without: Facebook numbers its builds as
-// versions, and newer ones go by version 1.
+// Fallback is the version whose keys to try where v's do not open its packets, 0 without: Facebook numbers its builds
+// as versions, and newer ones go by version 1.
 func (v Version) Fallback() Version {
 	if v&^0xff == mvfst {
 		return V1
@@ -109,8 +109,8 @@ func (v Version) AppendName(dst []byte) []byte {
 	return strconv.AppendUint(append(dst, "0x"...), uint64(v), 16)
 }
 
-// salt is the version's salt of the Initial secret: RFC 9001 §5.2 and its drafts, RFC 9369 §3.3.1, and for Google's what
-// Chromium publishes.
+// salt is the version's salt of the Initial secret: RFC 9001 §5.2 and its drafts, RFC 9369 §3.3.1, and for Google's
+// what Chromium publishes.
 func (v Version) salt() string {
 	const (
 		v1Salt      = "\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a"

@@ -14,8 +14,8 @@ const (
 	HeaderSize = 20
 	// Cookie is the magic cookie in bytes 4 to 8; the first edition's transaction id begins there instead.
 	Cookie = 0x2112A442
-	// MaxAttributes is how many attributes of a message are read. Real messages have up to a dozen; 64 of the shortest fill
-	// 256 bytes.
+	// MaxAttributes is how many attributes of a message are read. Real messages have up to a dozen; 64 of the shortest
+	// fill 256 bytes.
 	MaxAttributes = 64
 	// zoomSize is the length of Zoom's own attribute.
 	zoomSize = 20
@@ -58,8 +58,10 @@ func (m Method) Name() string {
 	return ""
 }
 
-var methodNames = [...]string{Binding: "binding", SharedSecret: "shared-secret", Allocate: "allocate", Refresh: "refresh",
-	Send: "send", Data: "data", CreatePermission: "create-permission", ChannelBind: "channel-bind", Connect: "connect",
+var methodNames = [...]string{Binding: "binding", SharedSecret: "shared-secret", Allocate: "allocate",
+	Refresh: "refresh",
+	Send:    "send", Data: "data", CreatePermission: "create-permission", ChannelBind: "channel-bind",
+	Connect:        "connect",
 	ConnectionBind: "connection-bind", ConnectionAttempt: "connection-attempt"}
 
 // Attribute is the type of an attribute (IANA STUN Attributes).
@@ -148,7 +150,8 @@ func Parse(b []byte, m *Message) State {
 func (m *Message) walk(whole bool) bool {
 	b := m.attributes
 	for len(b) >= 4 {
-		if a := Attribute(binary.BigEndian.Uint16(b)); m.Classic && !isClassic(a) && (a != Zoom || b[2] != 0 || b[3] != zoomSize) {
+		if a := Attribute(binary.BigEndian.Uint16(b)); m.Classic && !isClassic(a) &&
+			(a != Zoom || b[2] != 0 || b[3] != zoomSize) {
 			return false
 		}
 		n := 4 + int(binary.BigEndian.Uint16(b[2:])+3)&^3
@@ -160,10 +163,11 @@ func (m *Message) walk(whole bool) bool {
 	return len(b) == 0 || !whole
 }
 
-// isClassic says whether a is an attribute of RFC 3489 §11.2, or one that clients without the cookie also send: XOR-MAPPED-ADDRESS
-// and SERVER at their numbers of before (0x8020, 0x8022), FINGERPRINT and ICE's.
+// isClassic says whether a is an attribute of RFC 3489 §11.2, or one that clients without the cookie also send:
+// XOR-MAPPED-ADDRESS and SERVER at their numbers of before (0x8020, 0x8022), FINGERPRINT and ICE's.
 func isClassic(a Attribute) bool {
-	return a >= 0x0001 && a <= 0x000b || a == 0x0020 || a == 0x0024 || a == 0x0025 || a == 0x8020 || a == 0x8022 || a == 0x8028 || a == 0x8029 || a == 0x802a
+	return a >= 0x0001 && a <= 0x000b || a == 0x0020 || a == 0x0024 || a == 0x0025 || a == 0x8020 || a == 0x8022 ||
+		a == 0x8028 || a == 0x8029 || a == 0x802a
 }
 
 // Next gives the next attribute; ok is false at the end, and at one that is not whole.
@@ -181,8 +185,8 @@ func (m *Message) Next() (a Attribute, value []byte, ok bool) {
 	return a, value, true
 }
 
-// Address reads the value of MAPPED-ADDRESS and its like (RFC 8489 §14.1), and with xor that of XOR-MAPPED-ADDRESS and its
-// like (§14.2). It is invalid where the value is not 8 or 20 bytes of a known family.
+// Address reads the value of MAPPED-ADDRESS and its like (RFC 8489 §14.1), and with xor that of XOR-MAPPED-ADDRESS and
+// its like (§14.2). It is invalid where the value is not 8 or 20 bytes of a known family.
 func (m *Message) Address(value []byte, xor bool) netip.AddrPort {
 	const v4, v6 = 0x01, 0x02
 	if len(value) < 8 {

@@ -16,7 +16,8 @@ var (
 	vectorResponse = unhex(`0101003c2112a442b7e7a701bc34d686fa87dfae 8022000b7465737420766563746f7220
 		002000080001a147e112a643 000800142b91f599fd9e90c38c7489f92af9ba53f06be7d7 80280004c07d4c96`)
 	vectorResponse6 = unhex(`010100482112a442b7e7a701bc34d686fa87dfae 8022000b7465737420766563746f7220
-		002000140002a1470113a9faa5d3f179bc25f4b5bed2b9d9 00080014a382954e4be67bf11784c97c8292c275bfe3ed41 80280004c8fb0b4c`)
+		002000140002a1470113a9faa5d3f179bc25f4b5bed2b9d9
+		00080014a382954e4be67bf11784c97c8292c275bfe3ed41 80280004c8fb0b4c`)
 	// A request of RFC 3489 with CHANGE-REQUEST, built by hand.
 	classic = unhex("00010008 000102030405060708090a0b0c0d0e0f 0003000400000006")
 )
@@ -31,7 +32,8 @@ func unhex(s string) []byte {
 
 func TestVectors(t *testing.T) {
 	var m Message
-	if s := Parse(vectorRequest, &m); s != Valid || m.Class != Request || m.Method.Name() != "binding" || m.Classic || m.Size != len(vectorRequest) {
+	if s := Parse(vectorRequest, &m); s != Valid || m.Class != Request || m.Method.Name() != "binding" || m.Classic ||
+		m.Size != len(vectorRequest) {
 		t.Errorf("request: state %d, %+v", s, m)
 	}
 	texts := map[Attribute]string{}
@@ -45,7 +47,8 @@ func TestVectors(t *testing.T) {
 	if len(texts) != 6 || texts[Software] != "STUN test client" || texts[Username] != "evtj:h6vY" {
 		t.Errorf("attributes %v", texts)
 	}
-	for want, b := range map[string][]byte{"192.0.2.1:32853": vectorResponse, "[2001:db8:1234:5678:11:2233:4455:6677]:32853": vectorResponse6} {
+	for want, b := range map[string][]byte{"192.0.2.1:32853": vectorResponse,
+		"[2001:db8:1234:5678:11:2233:4455:6677]:32853": vectorResponse6} {
 		if s := Parse(b, &m); s != Valid || m.Class != Success {
 			t.Errorf("response: state %d, %+v", s, m)
 		}
@@ -65,7 +68,8 @@ func TestMethodsAndClasses(t *testing.T) {
 		"0109": {Method: ChannelBind, Class: Success}, "3eef": {Method: 0xfff}, "0800": {Method: 0x200},
 	} {
 		var m Message
-		if s := Parse(unhex(kind+"00002112a442000000000000000000000000"), &m); s != Valid || m.Class != want.Class || kind != "0800" && m.Method != want.Method {
+		if s := Parse(unhex(kind+"00002112a442000000000000000000000000"), &m); s != Valid || m.Class != want.Class ||
+			kind != "0800" && m.Method != want.Method {
 			t.Errorf("%s: state %d, class %d, method %x", kind, s, m.Class, m.Method)
 		}
 	}

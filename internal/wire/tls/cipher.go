@@ -87,8 +87,8 @@ var cipherNames = map[uint16]string{
 // CipherName is the IANA name of a cipher suite, "" for those not in the list.
 func CipherName(suite uint16) string { return cipherNames[suite] }
 
-// IsWeakCipher says whether a cipher suite gives no encryption, no authentication, or encrypts with something broken: NULL,
-// EXPORT, RC2, RC4, DES, 3DES and anonymous key exchange (RFC 7465, RFC 9325 §4.1).
+// IsWeakCipher says whether a cipher suite gives no encryption, no authentication, or encrypts with something broken:
+// NULL, EXPORT, RC2, RC4, DES, 3DES and anonymous key exchange (RFC 7465, RFC 9325 §4.1).
 func IsWeakCipher(suite uint16) bool {
 	switch {
 	case suite <= 0x002e, // RFC 5246 A.5 before AES: NULL, EXPORT, RC4, IDEA, DES, 3DES

@@ -7,8 +7,8 @@ import "encoding/binary"
 // DatagramRecordHeader is the length of a DTLS record's header.
 const DatagramRecordHeader = 13
 
-// RecordACK is the highest content type of DTLS (RFC 9147 §7). 25 lies between: it has a connection ID of unknown length in
-// its header (RFC 9146 §4).
+// RecordACK is the highest content type of DTLS (RFC 9147 §7). 25 lies between: it has a connection ID of unknown
+// length in its header (RFC 9146 §4).
 const (
 	recordCID = 25
 	RecordACK = 26
@@ -29,8 +29,9 @@ type DatagramRecord struct {
 	Body []byte
 }
 
-// ParseDatagramRecord reads the record at the start of b and gives what follows it in the datagram, of which the capture left
-// out missing bytes at the end. ok is false where no record is there or it would not end within the datagram.
+// ParseDatagramRecord reads the record at the start of b and gives what follows it in the datagram, of which the
+// capture left out missing bytes at the end. ok is false where no record is there or it would not end within the
+// datagram.
 func ParseDatagramRecord(b []byte, missing int) (r DatagramRecord, rest []byte, ok bool) {
 	if len(b) < DatagramRecordHeader || b[0] < RecordChangeCipherSpec || b[0] > RecordACK || b[0] == recordCID {
 		return r, b, false
@@ -50,7 +51,8 @@ func ParseDatagramRecord(b []byte, missing int) (r DatagramRecord, rest []byte, 
 	return r, b[end:], true
 }
 
-// IsUnified says whether b begins as an encrypted record of DTLS 1.3 (RFC 9147 §4): 3 fixed bits, so only after a hello.
+// IsUnified says whether b begins as an encrypted record of DTLS 1.3 (RFC 9147 §4): 3 fixed bits, so only after a
+// hello.
 func IsUnified(b []byte) bool { return len(b) > 0 && b[0]>>5 == 1 }
 
 // FragmentHeader is the length of a DTLS handshake message's header.
@@ -68,8 +70,8 @@ type Fragment struct {
 	Body []byte
 }
 
-// ParseFragment reads the fragment at the start of the body of a handshake record, and gives what follows it. ok is false
-// where its lengths contradict each other.
+// ParseFragment reads the fragment at the start of the body of a handshake record, and gives what follows it. ok is
+// false where its lengths contradict each other.
 func ParseFragment(b []byte, missing int) (f Fragment, rest []byte, ok bool) {
 	if len(b) < FragmentHeader {
 		return f, b, false

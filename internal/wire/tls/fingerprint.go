@@ -98,8 +98,9 @@ func nextExtension(list []byte) []byte {
 	return list[min(4+int(binary.BigEndian.Uint16(list[2:])), len(list)):]
 }
 
-// AppendJA4 appends the client's JA4 (FoxIO, "JA4: TLS Client Fingerprinting"); transport is 't' for TLS over TCP, 'q' for
-// QUIC, 'd' for DTLS. Nothing is appended where the hello is that of SSL 2.0 or has more than maxNumbers of something.
+// AppendJA4 appends the client's JA4 (FoxIO, "JA4: TLS Client Fingerprinting"); transport is 't' for TLS over TCP, 'q'
+// for QUIC, 'd' for DTLS. Nothing is appended where the hello is that of SSL 2.0 or has more than maxNumbers of
+// something.
 func (h *ClientHello) AppendJA4(dst []byte, transport byte) []byte {
 	var ciphers, extensions [maxNumbers]uint16
 	if h.SSL2 || h.CipherSuites.Len() > maxNumbers || h.SignatureAlgorithms.Len() > maxNumbers {

@@ -89,8 +89,8 @@ type ClientHello struct {
 	// Ticket is the session ticket, PreSharedKey says that a TLS 1.3 session is to be resumed.
 	Ticket       []byte
 	PreSharedKey bool
-	// ECH says that the hello has encrypted_client_hello: its ServerName may be the outer one. Chromium and Firefox also
-	// send it filled with random bytes, and nobody can tell which (RFC 8701's idea).
+	// ECH says that the hello has encrypted_client_hello: its ServerName may be the outer one. Chromium and Firefox
+	// also send it filled with random bytes, and nobody can tell which (RFC 8701's idea).
 	ECH bool
 	// ESNI says that the server's name is encrypted by the draft before ECH.
 	ESNI bool
@@ -253,8 +253,8 @@ func serverName(b []byte) []byte {
 	return nil
 }
 
-// MaxVersion is the highest version offered: of supported_versions if there are any but GREASE, else the legacy version.
-// DTLS counts downwards.
+// MaxVersion is the highest version offered: of supported_versions if there are any but GREASE, else the legacy
+// version. DTLS counts downwards.
 func (h *ClientHello) MaxVersion() uint16 {
 	var highest uint16
 	for i := range h.Versions.Len() {
@@ -272,8 +272,9 @@ func (h *ClientHello) MaxVersion() uint16 {
 	return highest
 }
 
-// ParseSSL2 reads a ClientHello in the form of SSL 2.0 from the start of a stream: a 2-byte record header with the highest
-// bit set, type 1, version, three lengths that fill the record, cipher specs of 3 bytes (RFC 5246 Appendix E.2).
+// ParseSSL2 reads a ClientHello in the form of SSL 2.0 from the start of a stream: a 2-byte record header with the
+// highest bit set, type 1, version, three lengths that fill the record, cipher specs of 3 bytes (RFC 5246 Appendix
+// E.2).
 func (h *ClientHello) ParseSSL2(stream []byte) Status {
 	*h = ClientHello{SSL2: true}
 	const header, fixed = 2, 9
@@ -283,7 +284,8 @@ func (h *ClientHello) ParseSSL2(stream []byte) Status {
 	length := int(binary.BigEndian.Uint16(stream))
 	b := stream[header:]
 	h.Version = binary.BigEndian.Uint16(b[1:])
-	ciphers, session, challenge := int(binary.BigEndian.Uint16(b[3:])), int(binary.BigEndian.Uint16(b[5:])), int(binary.BigEndian.Uint16(b[7:]))
+	ciphers, session, challenge := int(binary.BigEndian.Uint16(b[3:])), int(binary.BigEndian.Uint16(b[5:])),
+		int(binary.BigEndian.Uint16(b[7:]))
 	if length&0x8000 == 0 || b[0] != ClientHelloType || h.Version != VersionSSL2 && !isVersion(h.Version, false) ||
 		ciphers == 0 || ciphers%3 != 0 || session != 0 && session != 16 || challenge < 16 || challenge > 32 {
 		return Invalid
@@ -316,7 +318,8 @@ type ServerHello struct {
 }
 
 // retryRandom is the SHA-256 of "HelloRetryRequest" (RFC 8446 §4.1.3).
-const retryRandom = "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c"
+const retryRandom = "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e" +
+	"\x07\x9e\x09\xe2\xc8\xa8\x33\x9c"
 
 // Parse reads the body of a ServerHello.
 func (h *ServerHello) Parse(m *Message, datagram bool) Status {

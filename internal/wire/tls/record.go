@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tls parses what TLS and DTLS say before encryption begins: records, hellos, the certificate message, alerts; and
-// it computes the fingerprints JA3, JA3S and JA4.
+// Package tls parses what TLS and DTLS say before encryption begins: records, hellos, the certificate message, alerts;
+// and it computes the fingerprints JA3, JA3S and JA4.
 //
-// Nothing is copied and nothing allocated: results are views into the input. Each function reads its input once, so that
-// cost is linear whatever the input says.
+// Nothing is copied and nothing allocated: results are views into the input. Each function reads its input once, so
+// that cost is linear whatever the input says.
 package tls
 
 import "encoding/binary"
@@ -53,8 +53,8 @@ type Record struct {
 // Complete says whether the whole body is there.
 func (r *Record) Complete() bool { return len(r.Body) == r.Length }
 
-// ParseRecord reads the record at the start of b and gives what follows it. ok is false where b is shorter than a header
-// or no header that TLS could have written.
+// ParseRecord reads the record at the start of b and gives what follows it. ok is false where b is shorter than a
+// header or no header that TLS could have written.
 func ParseRecord(b []byte) (r Record, rest []byte, ok bool) {
 	if len(b) < RecordHeader || !couldBeRecord(b) {
 		return r, b, false
@@ -68,7 +68,8 @@ func ParseRecord(b []byte) (r Record, rest []byte, ok bool) {
 	return r, b[end:], true
 }
 
-// couldBeRecord says whether b, which may be cut, begins as a record: a known type, major version 3, minor version to 4.
+// couldBeRecord says whether b, which may be cut, begins as a record: a known type, major version 3, minor version to
+// 4.
 func couldBeRecord(b []byte) bool {
 	return (len(b) < 1 || b[0] >= RecordChangeCipherSpec && b[0] <= RecordHeartbeat) &&
 		(len(b) < 2 || b[1] == 3) && (len(b) < 3 || b[2] <= 4)
@@ -129,8 +130,9 @@ func (f *Flight) Read(stream, buf []byte) {
 	}
 }
 
-// Chain counts the records that follow one another exactly from the start of stream, the last of which may be cut, to at
-// most limit. 0 means that stream begins with no record, or that what follows one is none. All have to be of one version.
+// Chain counts the records that follow one another exactly from the start of stream, the last of which may be cut, to
+// at most limit. 0 means that stream begins with no record, or that what follows one is none. All have to be of one
+// version.
 func Chain(stream []byte, limit int) int {
 	n, version := 0, uint16(0)
 	for n < limit && len(stream) > 0 {
@@ -178,8 +180,8 @@ type Message struct {
 // Complete says whether the whole body is there.
 func (m *Message) Complete() bool { return len(m.Body) == m.Length }
 
-// ParseMessage reads the handshake message at the start of b and gives what follows it; ok is false where b is shorter than
-// its header.
+// ParseMessage reads the handshake message at the start of b and gives what follows it; ok is false where b is shorter
+// than its header.
 func ParseMessage(b []byte) (m Message, rest []byte, ok bool) {
 	if len(b) < MessageHeader {
 		return m, b, false

@@ -74,11 +74,16 @@ func (h hello) message() []byte {
 // example is the hello of the JA4 specification's example, with GREASE strewn in.
 func example() hello {
 	h := hello{version: VersionTLS12, session: make([]byte, 32),
-		ciphers: []uint16{0x0a0a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f, 0x0035}}
-	h.extensions = []extension{{0x2a2a, nil}, {0x001b, nil}, sni("www.example.com"), {extKeyShare, with16([]byte{0, 29, 0, 1, 9})}, alpn("h2", "http/1.1"),
-		{0x4469, nil}, {0x0017, nil}, {0x002d, nil}, {extSignatureAlgorithms, with16(numbers(0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601))},
-		{0x0005, nil}, {0x0023, []byte("ticket")}, {0x0012, nil}, {extSupportedVersions, with8(numbers(0x3a3a, VersionTLS13, VersionTLS12))}, {0xff01, nil},
-		{extPointFormats, with8([]byte{0})}, {extGroups, with16(numbers(0x4a4a, 29, 23, 24))}, {0x0015, nil}, {0x5a5a, []byte{0}}}
+		ciphers: []uint16{0x0a0a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013,
+			0xc014, 0x009c, 0x009d, 0x002f, 0x0035}}
+	h.extensions = []extension{{0x2a2a, nil}, {0x001b, nil}, sni("www.example.com"),
+		{extKeyShare, with16([]byte{0, 29, 0, 1, 9})}, alpn("h2", "http/1.1"),
+		{0x4469, nil}, {0x0017, nil}, {0x002d, nil},
+		{extSignatureAlgorithms, with16(numbers(0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601))},
+		{0x0005, nil}, {0x0023, []byte("ticket")}, {0x0012, nil},
+		{extSupportedVersions, with8(numbers(0x3a3a, VersionTLS13, VersionTLS12))}, {0xff01, nil},
+		{extPointFormats, with8([]byte{0})}, {extGroups, with16(numbers(0x4a4a, 29, 23, 24))}, {0x0015, nil},
+		{0x5a5a, []byte{0}}}
 	return h
 }
 
@@ -100,16 +105,20 @@ func TestClientHello(t *testing.T) {
 	name, rest := h.ALPN.Next()
 	second, rest := rest.Next()
 	none, _ := rest.Next()
-	if string(h.ServerName) != "www.example.com" || string(name) != "h2" || string(second) != "http/1.1" || none != nil {
+	if string(h.ServerName) != "www.example.com" || string(name) != "h2" || string(second) != "http/1.1" ||
+		none != nil {
 		t.Errorf("names: %q %q %q %q", h.ServerName, name, second, none)
 	}
-	if h.MaxVersion() != VersionTLS13 || h.Groups.Len() != 4 || h.Groups.At(1) != 29 || !bytes.Equal(h.PointFormats, []byte{0}) ||
-		string(h.Ticket) != "ticket" || h.ECH || h.ESNI || h.PreSharedKey || len(h.KeyShares) != 5 || len(h.SessionID) != 32 {
+	if h.MaxVersion() != VersionTLS13 || h.Groups.Len() != 4 || h.Groups.At(1) != 29 ||
+		!bytes.Equal(h.PointFormats, []byte{0}) ||
+		string(h.Ticket) != "ticket" || h.ECH || h.ESNI || h.PreSharedKey || len(h.KeyShares) != 5 ||
+		len(h.SessionID) != 32 {
 		t.Errorf("%+v", h)
 	}
 }
 
-// The JA4 values are those of FoxIO's specification (JA4.md, "Example"); the JA3 string is written out here by its README.
+// The JA4 values are those of FoxIO's specification (JA4.md, "Example"); the JA3 string is written out here by its
+// README.
 func TestFingerprints(t *testing.T) {
 	h, _ := parse(t, example().message(), false)
 	if got := string(h.AppendJA4(nil, 't')); got != "t13d1516h2_8daaf6152771_e5627efa2ab1" {
@@ -131,13 +140,16 @@ func TestFingerprints(t *testing.T) {
 	if got := string(h.AppendJA3(nil)); status != Valid || got != "de350869b8c85de67a350c8d186f11e6" {
 		t.Error(got)
 	}
-	if got := string(h.AppendJA4(nil, 't')); !strings.HasPrefix(got, "t10i110000_") || !strings.HasSuffix(got, "_000000000000") {
+	if got := string(h.AppendJA4(nil, 't')); !strings.HasPrefix(got, "t10i110000_") ||
+		!strings.HasSuffix(got, "_000000000000") {
 		t.Error(got)
 	}
 
 	// JA4.md: without signature algorithms the extensions alone are hashed.
 	bare := example()
-	bare.extensions = slices.DeleteFunc(bare.extensions, func(e extension) bool { return e.kind == extSignatureAlgorithms })
+	bare.extensions = slices.DeleteFunc(bare.extensions, func(e extension) bool {
+		return e.kind == extSignatureAlgorithms
+	})
 	bare.extensions = append(bare.extensions, extension{extSignatureAlgorithms, with16(nil)})
 	h, _ = parse(t, bare.message(), false)
 	if got := string(h.AppendJA4(nil, 't')); got != "t13d1516h2_8daaf6152771_6d807ffa2a79" {
@@ -147,7 +159,8 @@ func TestFingerprints(t *testing.T) {
 
 // The names and their letters are those of JA4.md, "ALPN Extension Value".
 func TestJA4Name(t *testing.T) {
-	for name, want := range map[string]string{"": "00", "h2": "h2", "http/1.1": "h1", "x": "xx", "\xab": "ab", "\xab\xcd": "ad",
+	for name, want := range map[string]string{"": "00", "h2": "h2", "http/1.1": "h1", "x": "xx", "\xab": "ab",
+		"\xab\xcd": "ad",
 		"\x30\xab": "3b", "\x30\x31\xab\xcd": "3d", "\x30\xab\xcd\x31": "01"} {
 		if got := string(appendJA4Name(nil, with8([]byte(name)))); got != want {
 			t.Errorf("%q: %s, want %s", name, got, want)
@@ -181,8 +194,10 @@ func TestFingerprintLimits(t *testing.T) {
 
 func TestEncryptedNames(t *testing.T) {
 	h := example()
-	h.extensions = append(h.extensions, extension{extECH, []byte{0}}, extension{extESNI, nil}, extension{extPreSharedKey, nil}, extension{extQUICParameters, []byte{1}})
-	if p, s := parse(t, h.message(), false); s != Valid || !p.ECH || !p.ESNI || !p.PreSharedKey || len(p.QUICParameters) != 1 {
+	h.extensions = append(h.extensions, extension{extECH, []byte{0}}, extension{extESNI, nil},
+		extension{extPreSharedKey, nil}, extension{extQUICParameters, []byte{1}})
+	if p, s := parse(t, h.message(), false); s != Valid || !p.ECH || !p.ESNI || !p.PreSharedKey ||
+		len(p.QUICParameters) != 1 {
 		t.Errorf("%+v", p)
 	}
 }
@@ -206,7 +221,8 @@ func TestClientHelloContradictions(t *testing.T) {
 	}
 	weird := example()
 	weird.extensions = []extension{{extServerName, []byte{0, 9, 0}}, {extALPN, []byte{0}}, {extGroups, []byte{0, 3, 0}}}
-	if h, s := parse(t, weird.message(), false); s != Valid || h.ServerName != nil || !h.HasServerName || h.ALPN != nil || h.Groups != nil {
+	if h, s := parse(t, weird.message(), false); s != Valid || h.ServerName != nil || !h.HasServerName ||
+		h.ALPN != nil || h.Groups != nil {
 		t.Errorf("contradicting extensions: %d %+v", s, h)
 	}
 }
@@ -227,9 +243,11 @@ func TestClientHelloTruncations(t *testing.T) {
 func TestDTLSClientHello(t *testing.T) {
 	h := example()
 	h.version, h.datagram, h.cookie = VersionDTLS12, true, []byte("cookie")
-	h.extensions = append(h.extensions[:len(h.extensions):len(h.extensions)], extension{extSupportedVersions, with8(numbers(VersionDTLS12, VersionDTLS13))})
+	h.extensions = append(h.extensions[:len(h.extensions):len(h.extensions)], extension{extSupportedVersions,
+		with8(numbers(VersionDTLS12, VersionDTLS13))})
 	p, s := parse(t, h.message(), true)
-	if s != Valid || string(p.Cookie) != "cookie" || string(p.ServerName) != "www.example.com" || p.MaxVersion() != VersionDTLS13 {
+	if s != Valid || string(p.Cookie) != "cookie" || string(p.ServerName) != "www.example.com" ||
+		p.MaxVersion() != VersionDTLS13 {
 		t.Errorf("%d %+v", s, p)
 	}
 	if got := string(p.AppendJA4(nil, 'd')); !strings.HasPrefix(got, "dd3d1517h2_8daaf6152771_") {
@@ -250,10 +268,12 @@ func serverHello(random []byte, extensions []byte) []byte {
 }
 
 func TestServerHello(t *testing.T) {
-	message := serverHello(make([]byte, 32), slices.Concat(numbers(43, 2, VersionTLS13), numbers(16, 5, 3), []byte("\x02h2"), numbers(41, 0)))
+	message := serverHello(make([]byte, 32), slices.Concat(numbers(43, 2, VersionTLS13), numbers(16, 5, 3),
+		[]byte("\x02h2"), numbers(41, 0)))
 	m, _, _ := ParseMessage(message)
 	var h ServerHello
-	if s := h.Parse(&m, false); s != Valid || h.Negotiated() != VersionTLS13 || string(h.ALPN) != "h2" || !h.PreSharedKey || h.Retry || h.CipherSuite != 0x1301 {
+	if s := h.Parse(&m, false); s != Valid || h.Negotiated() != VersionTLS13 || string(h.ALPN) != "h2" ||
+		!h.PreSharedKey || h.Retry || h.CipherSuite != 0x1301 {
 		t.Errorf("%d %+v", s, h)
 	}
 	sum := md5.Sum([]byte("771,4865,43-16-41"))
@@ -287,7 +307,8 @@ func TestFlight(t *testing.T) {
 	buf := make([]byte, 4096)
 	for _, size := range []int{1, 3, 100, len(message)} {
 		var f Flight
-		stream := append(records(RecordHandshake, message, size), records(RecordApplicationData, []byte("secret"), 99)...)
+		stream := append(records(RecordHandshake, message, size), records(RecordApplicationData, []byte("secret"),
+			99)...)
 		f.Read(stream, buf)
 		if !bytes.Equal(f.Handshake, message) || !f.Encrypted || f.Version != VersionTLS10 || f.Broken {
 			t.Errorf("records of %d: %+v", size, f)
@@ -305,7 +326,8 @@ func TestFlight(t *testing.T) {
 	if !f.Alerted || f.AlertLevel != 2 || f.Alert != 40 {
 		t.Errorf("%+v", f)
 	}
-	for _, bad := range []string{"\x16\x03\x01\x00\x00", "\x16\x03\x05\x00\x05", "\x19", "\x16\x02", "\x17\x03\x03\x48\x01"} {
+	for _, bad := range []string{"\x16\x03\x01\x00\x00", "\x16\x03\x05\x00\x05", "\x19", "\x16\x02",
+		"\x17\x03\x03\x48\x01"} {
 		if f.Read([]byte(bad), nil); !f.Broken {
 			t.Errorf("%x: %+v", bad, f)
 		}

@@ -3,8 +3,8 @@
 // Package x509 reads from a certificate what an analyst asks for: names, validity, key type. It judges nothing: bad
 // certificates are read as far as they can be.
 //
-// The certificate is walked by loops of its own structure (RFC 5280 §4.1), without recursion and without allocation; each
-// byte is looked at a fixed number of times.
+// The certificate is walked by loops of its own structure (RFC 5280 §4.1), without recursion and without allocation;
+// each byte is looked at a fixed number of times.
 package x509
 
 import (
@@ -39,7 +39,8 @@ type Name struct {
 // Certificate is what was read. Slices are views of the DER given to Parse.
 type Certificate struct {
 	Subject, Issuer Name
-	// SelfIssued says that issuer and subject are the same bytes and not empty, which is what self-signed certificates have.
+	// SelfIssued says that issuer and subject are the same bytes and not empty, which is what self-signed certificates
+	// have.
 	SelfIssued bool
 	// NotBefore and NotAfter are in UTC; zero where unreadable.
 	NotBefore, NotAfter time.Time
@@ -80,8 +81,9 @@ const (
 	oidEd448        = "\x2b\x65\x71"
 )
 
-// next reads the element at the start of der (X.690 §8.1): its tag, content, the whole element, and what follows it. Lengths
-// of up to 3 bytes are read, which a TLS certificate cannot exceed. ok is false where the element is not wholly there.
+// next reads the element at the start of der (X.690 §8.1): its tag, content, the whole element, and what follows it.
+// Lengths of up to 3 bytes are read, which a TLS certificate cannot exceed. ok is false where the element is not wholly
+// there.
 func next(der []byte) (tag byte, content, whole, rest []byte, ok bool) {
 	if len(der) < 2 {
 		return 0, nil, nil, der, false
@@ -222,7 +224,8 @@ func parseTime(tag byte, text []byte) time.Time {
 			return time.Time{}
 		}
 	}
-	month, day, hour, minute, second := digits(text), digits(text[2:]), digits(text[4:]), digits(text[6:]), digits(text[8:])
+	month, day, hour, minute, second := digits(text), digits(text[2:]), digits(text[4:]), digits(text[6:]),
+		digits(text[8:])
 	if year < 0 || text[10] != 'Z' || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}
 	}

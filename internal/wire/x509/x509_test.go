@@ -35,14 +35,20 @@ func create(t testing.TB, template, parent *std.Certificate, key crypto.PublicKe
 // certificates are of many shapes: key types, names, times, extensions.
 func certificates(t testing.TB) map[string][]byte {
 	ec := signer.Public()
-	rsaKey := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 2047, 1), E: 65537} // any odd number of 2048 bits will do
+	// any odd number of 2048 bits will do
+	rsaKey := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 2047, 1), E: 65537}
 	ed, _, _ := ed25519.GenerateKey(rand.Reader)
-	ca := &std.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Example CA", Organization: []string{"Example Trust"}}}
-	base := std.Certificate{SerialNumber: big.NewInt(99), Subject: pkix.Name{CommonName: "www.example.com", Organization: []string{"Example Org"}, Country: []string{"XX"}},
-		NotBefore: time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC), NotAfter: time.Date(2049, 2, 28, 0, 0, 1, 0, time.UTC),
-		DNSNames: []string{"www.example.com", "*.example.net"}, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 1)}, EmailAddresses: []string{"a@example.com"}}
+	ca := &std.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Example CA",
+		Organization: []string{"Example Trust"}}}
+	base := std.Certificate{SerialNumber: big.NewInt(99), Subject: pkix.Name{CommonName: "www.example.com",
+		Organization: []string{"Example Org"}, Country: []string{"XX"}},
+		NotBefore: time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC), NotAfter: time.Date(2049, 2, 28, 0, 0, 1, 0,
+			time.UTC),
+		DNSNames: []string{"www.example.com", "*.example.net"}, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 1)},
+		EmailAddresses: []string{"a@example.com"}}
 	far := base
-	far.NotBefore, far.NotAfter = time.Date(2050, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	far.NotBefore, far.NotAfter = time.Date(2050, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0,
+		time.UTC)
 	many := base
 	for i := range 300 {
 		many.DNSNames = append(many.DNSNames, fmt.Sprintf("host-%d.example.org", i))
@@ -51,8 +57,10 @@ func certificates(t testing.TB) map[string][]byte {
 	unnamed := base
 	unnamed.Subject = pkix.Name{} // the alternative names are critical then
 	return map[string][]byte{
-		"signed by a CA": create(t, &base, ca, ec), "self-signed": create(t, &base, &base, ec), "RSA": create(t, &base, ca, rsaKey),
-		"Ed25519": create(t, &base, ca, ed), "after 2050": create(t, &far, ca, ec), "300 names": create(t, &many, ca, ec),
+		"signed by a CA": create(t, &base, ca, ec), "self-signed": create(t, &base, &base, ec),
+		"RSA":     create(t, &base, ca, rsaKey),
+		"Ed25519": create(t, &base, ca, ed), "after 2050": create(t, &far, ca, ec), "300 names": create(t, &many, ca,
+			ec),
 		"bare": create(t, &bare, &bare, ec), "unnamed": create(t, &unnamed, ca, ec),
 	}
 }
@@ -87,8 +95,10 @@ func compare(t *testing.T, name string, got *Certificate, want *std.Certificate)
 	for _, n := range got.DNSNames() {
 		names = append(names, string(n))
 	}
-	if string(got.Subject.CommonName) != want.Subject.CommonName || string(got.Issuer.CommonName) != want.Issuer.CommonName ||
-		string(got.Subject.Organization) != last(want.Subject.Organization) || string(got.Issuer.Organization) != last(want.Issuer.Organization) {
+	if string(got.Subject.CommonName) != want.Subject.CommonName ||
+		string(got.Issuer.CommonName) != want.Issuer.CommonName ||
+		string(got.Subject.Organization) != last(want.Subject.Organization) || string(got.Issuer.Organization) != last(
+		want.Issuer.Organization) {
 		t.Errorf("%s: names %q %q", name, got.Subject, got.Issuer)
 	}
 	if !got.NotBefore.Equal(want.NotBefore) || !got.NotAfter.Equal(want.NotAfter) {
@@ -106,7 +116,8 @@ func compare(t *testing.T, name string, got *Certificate, want *std.Certificate)
 }
 
 func TestKeyNames(t *testing.T) {
-	for k, want := range map[KeyType]string{KeyUnknown: "", KeyRSA: "rsa", KeyEC: "ec", KeyEd25519: "ed25519", KeyEd448: "ed448", KeyDSA: "dsa"} {
+	for k, want := range map[KeyType]string{KeyUnknown: "", KeyRSA: "rsa", KeyEC: "ec", KeyEd25519: "ed25519",
+		KeyEd448: "ed448", KeyDSA: "dsa"} {
 		if k.String() != want {
 			t.Errorf("%d: %q", k, k)
 		}
@@ -115,10 +126,13 @@ func TestKeyNames(t *testing.T) {
 
 func TestTimes(t *testing.T) {
 	for text, want := range map[string]string{
-		"240229120000Z": "2024-02-29T12:00:00Z", "500101000000Z": "1950-01-01T00:00:00Z", "491231235959Z": "2049-12-31T23:59:59Z",
+		"240229120000Z": "2024-02-29T12:00:00Z", "500101000000Z": "1950-01-01T00:00:00Z",
+		"491231235959Z":   "2049-12-31T23:59:59Z",
 		"20500101000000Z": "2050-01-01T00:00:00Z", "00010101000001Z": "0001-01-01T00:00:01Z",
-		"230229120000Z": "", "241301000000Z": "", "240100000000Z": "", "240101240000Z": "", "240101006000Z": "", "240101000060Z": "",
-		"2401010000000": "", "24010100000Z": "", "x40101000000Z": "", "24010100000xZ": "", "2405010000+1Z": "", "20x00101000000Z": "",
+		"230229120000Z": "", "241301000000Z": "", "240100000000Z": "", "240101240000Z": "", "240101006000Z": "",
+		"240101000060Z": "",
+		"2401010000000": "", "24010100000Z": "", "x40101000000Z": "", "24010100000xZ": "", "2405010000+1Z": "",
+		"20x00101000000Z": "",
 	} {
 		tag := byte(tagUTCTime)
 		if len(text) == 15 {
