@@ -76,6 +76,6 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.Version = version
 	root.SetVersionTemplate("weir {{.Version}}\n")
-	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newHosts(), newLibpcapCapture(), newReplay(), newCatalog(), newVersion())
+	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newHosts(), newLibpcapCapture(), newReplay(), newCatalog(), newConfig(), newVersion())
 	return root
 }

@@ -131,7 +131,7 @@ func TestReplayBadInput(t *testing.T) {
 		{"fewer than no workers", []string{"--workers", "-1", capture}, 2, []string{"--workers -1"}, false},
 		{"no file named", nil, 2, []string{"needs an argument: a capture file"}, false},
 		{"unknown flag", []string{"--colour", capture}, 2, []string{"--colour"}, false},
-		{"updates backwards in time", []string{"--update-every", "-1s", capture}, 2, []string{"--update-every -1s", "negative"}, false},
+		{"updates backwards in time", []string{"--update-every", "-1s", capture}, 2, []string{"--update-every -1s", "must be"}, false},
 		{"missing catalog", []string{"--catalog", "/no/such.yaml", capture}, 2, []string{"/no/such.yaml"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

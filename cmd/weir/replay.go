@@ -7,17 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"os/signal"
 	"runtime"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/classify"
+	"github.com/weirnet/weir/internal/config"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/dissect/protocols"
 	"github.com/weirnet/weir/internal/engine"
@@ -28,30 +27,16 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// maxWorkers is more than one reader can feed: each worker has a flow table and 2 MiB of frames under way.
-const maxWorkers = 256
-
-// replayOptions are the flags of weir replay.
+// replayOptions are what weir replay is told.
 type replayOptions struct {
-	output          string
-	workers         int
-	maxPacketsTCP   int
-	maxPacketsOther int
-	maxFlows        int
-	updateEvery     time.Duration
-	filter          string
-	realtime        bool
-	keepTunnels     bool
-	ignoreVLAN      bool
-	countEach       bool
-	catalogs        []string
-	panicDir        string
-	noProgress      bool
-	networks        []netip.Prefix
+	config.Config
+	realtime   bool
+	noProgress bool
 }
 
 func newReplay() *cobra.Command {
 	var o replayOptions
+	var settings *config.Loader
 	c := &cobra.Command{
 		Use:   "replay [flags] FILE…",
 		Short: "Name every flow in capture files",
@@ -72,6 +57,10 @@ output can't be written.`,
   weir replay --filter 'udp port 443' big.pcap.zst`,
 		Args: needs("a capture file, or - for standard input", true),
 		RunE: func(c *cobra.Command, files []string) error {
+			if err := settings.Load(); err != nil {
+				return err
+			}
+			o.Config = settings.Config
 			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, unix.SIGTERM)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends weir at once
@@ -79,22 +68,9 @@ output can't be written.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVarP(&o.output, "output", "o", "", "table, ndjson, csv, or none (summary only; to measure speed) (default: table on a terminal, else ndjson)")
-	f.IntVar(&o.workers, "workers", 0, "worker threads (default: one per CPU, at most 4)")
-	f.IntVar(&o.maxPacketsTCP, "max-packets-tcp", 10, "packets with payload that are inspected of each TCP flow")
-	f.IntVar(&o.maxPacketsOther, "max-packets-other", 8, "packets with payload that are inspected of each other flow")
-	f.DurationVar(&o.updateEvery, "update-every", 0, "also report flows that live on, each time so much of the packets' time has passed (state new, update; not in the table)")
-	f.IntVar(&o.maxFlows, "max-flows", 1<<20, "flows kept at a time, by each worker; past it, the least worth keeping give way")
-	f.StringVar(&o.filter, "filter", "", "only packets that pass this tcpdump expression (needs a build with libpcap)")
 	f.BoolVar(&o.realtime, "realtime", false, "replay at the speed at which the packets were captured")
-	f.BoolVar(&o.keepTunnels, "keep-tunnels", false, "do not look into tunnels")
-	f.BoolVar(&o.ignoreVLAN, "ignore-vlan", false, "packets in different VLANs are of one flow (mirror ports that give each direction a VLAN of its own)")
-	f.BoolVar(&o.countEach, "count-each", false, "count a packet each time that the capture shows it, on each interface (default: once, where it comes in)")
-	networkFlag(f, &o.networks)
-	f.StringArrayVar(&o.catalogs, "catalog", nil, "a file with applications that adds to and overrides the built-in catalog")
-	f.StringVar(&o.panicDir, "panic-dir", "", "where packets over which a dissector broke are saved (default: nowhere)")
 	f.BoolVar(&o.noProgress, "no-progress", false, "no progress bar on standard error")
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "ndjson", "csv", "none"}, cobra.ShellCompDirectiveNoFileComp))
+	settings = addSettings(c)
 	return c
 }
 
@@ -108,27 +84,27 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	if err != nil {
 		return err
 	}
-	apps, err := catalog.Load(o.catalogs...)
+	apps, err := catalog.Load(o.Names.Catalogs...)
 	if err != nil {
 		return err
 	}
 	p := &player{options: o, stderr: stderr}
-	if o.filter != "" {
-		if p.filter, err = newFilter(o.filter); err != nil {
+	if o.Capture.Filter != "" {
+		if p.filter, err = newFilter(o.Capture.Filter); err != nil {
 			return err
 		}
 		defer p.filter.close()
 	}
 	records := newRecords(o, stdout)
 	defer records.stop()
-	panics := newPanicLog(o.panicDir, stderr)
+	panics := newPanicLog(o.Output.PanicDir, stderr)
 	p.progress = newProgress(stderr, o.noProgress || records.live && terminalWidth(stdout) > 0)
 	p.pipeline = engine.NewPipeline(engine.Config{
-		MaxPacketsTCP: o.maxPacketsTCP, MaxPacketsOther: o.maxPacketsOther, KeepTunnels: o.keepTunnels, IgnoreVLAN: o.ignoreVLAN,
-		CountEach:   o.countEach,
-		UpdateEvery: o.updateEvery, Flows: flow.Config{MaxFlows: o.maxFlows}, Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
+		MaxPacketsTCP: o.Flows.PacketsTCP, MaxPacketsOther: o.Flows.PacketsOther, KeepTunnels: o.Flows.KeepTunnels,
+		IgnoreVLAN: o.Flows.IgnoreVLAN, CountEach: o.Flows.CountEach,
+		UpdateEvery: o.Flows.UpdateEvery, Flows: flow.Config{MaxFlows: o.Flows.MaxReplay}, Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: panics.add,
-	}, o.workers, 0, o.placed(records.flow))
+	}, o.Capture.Workers, 0, o.placed(records.flow))
 	readErr := p.all(ctx, inputs)
 	p.progress.clear()
 	err = p.pipeline.Close()
@@ -139,7 +115,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	if err != nil {
 		return fmt.Errorf("write output: %w", err)
 	}
-	if o.output == "ndjson" || o.output == "csv" { // the others have a summary
+	if o.Output.Format == "ndjson" || o.Output.Format == "csv" { // the others have a summary
 		var counters metric.Snapshot
 		totals := p.pipeline.Totals()
 		totals.Collect(&counters)
@@ -158,29 +134,20 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 
 // placed has records say which end is LAN and which is WAN, where the networks were given.
 func (o *replayOptions) placed(emit func(*record.Flow) error) func(*record.Flow) error {
-	if len(o.networks) == 0 {
+	if len(o.Network.LANNetworks) == 0 {
 		return emit
 	}
 	p := sides.New(nil, emit)
-	p.SetNetwork(topology.NewNetwork(topology.Sides{Networks: o.networks}, nil, nil, [2][]topology.Rule{}))
+	p.SetNetwork(topology.NewNetwork(topology.Sides{Networks: o.Network.LANNetworks}, nil, nil, [2][]topology.Rule{}))
 	return p.Flow
 }
 
 func (o *replayOptions) check(stdout io.Writer) error {
-	if err := checkOutput(&o.output, stdout, "table", "ndjson", "csv", "none"); err != nil {
+	if err := checkOutput(&o.Output.Format, stdout, "table", "ndjson", "csv", "none"); err != nil {
 		return err
 	}
-	if o.workers < 0 || o.workers > maxWorkers {
-		return fmt.Errorf("--workers %d: must be 1 to %d, or 0 for one per CPU (at most 4)", o.workers, maxWorkers)
-	}
-	if o.maxPacketsTCP < 1 || o.maxPacketsOther < 1 || o.maxPacketsTCP > 200 || o.maxPacketsOther > 200 || o.maxFlows < 1 {
-		return errors.New("--max-packets-tcp and --max-packets-other must be 1 to 200, --max-flows at least 1")
-	}
-	if o.updateEvery < 0 {
-		return fmt.Errorf("--update-every %s: must not be negative", o.updateEvery)
-	}
-	if o.workers == 0 {
-		o.workers = min(runtime.GOMAXPROCS(0), 4)
+	if o.Capture.Workers == 0 {
+		o.Capture.Workers = min(runtime.GOMAXPROCS(0), 4)
 	}
 	return nil
 }

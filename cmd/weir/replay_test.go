@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weirnet/weir/internal/config"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/dissect/protocols"
 	"github.com/weirnet/weir/internal/engine"
@@ -144,7 +145,8 @@ func TestReplayPipeWithoutWriter(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	options := replayOptions{output: "ndjson", workers: 1, maxPacketsTCP: 10, maxPacketsOther: 8, maxFlows: 64}
+	options := replayOptions{Config: *config.Default()}
+	options.Output.Format, options.Capture.Workers, options.Flows.MaxReplay = "ndjson", 1, 64
 	go func() { ended <- replay(ctx, &options, []string{pipe}, io.Discard, io.Discard) }()
 	stop()
 	select {
@@ -229,7 +231,9 @@ func TestReplayInterrupted(t *testing.T) {
 	ended, end := context.WithCancel(context.Background())
 	end()
 	var out, stderr bytes.Buffer
-	if err := replay(ended, &replayOptions{output: "none", maxPacketsTCP: 1, maxPacketsOther: 1, maxFlows: 9}, []string{long}, &out, &stderr); !errors.Is(err, errInterrupted) {
+	o := replayOptions{Config: *config.Default()}
+	o.Output.Format = "none"
+	if err := replay(ended, &o, []string{long}, &out, &stderr); !errors.Is(err, errInterrupted) {
 		t.Errorf("before the first packet: %v", err)
 	}
 	p := testPlayer(io.Discard)

@@ -18,15 +18,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/agent"
-	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/config"
 	"github.com/weirnet/weir/internal/helper"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/sandbox"
 )
 
 func newRun() *cobra.Command {
-	var o agent.Options
-	var output string
+	var duration time.Duration
+	var settings *config.Loader
 	c := &cobra.Command{
 		Use:   "run [flags]",
 		Short: "Name every flow on live interfaces",
@@ -54,40 +54,31 @@ Exit status: 0 when it was told to end, 1 when it had to end, 2 when it could no
   weir run -i mirror0 --promiscuous --lan-network 10.0.0.0/8 --lan-network 2001:db8::/32`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := settings.Load(); err != nil {
+				return err
+			}
+			o := liveOptions(&settings.Config)
+			if o.Duration = duration; duration < 0 {
+				return errors.New("--duration must not be negative")
+			}
+			if !sandbox.Inside() {
+				return supervise(&o, confinedArgs(c, settings))
+			}
+			output := settings.Config.Output.Format
 			if err := checkOutput(&output, c.OutOrStdout(), "table", "ndjson", "csv", "none"); err != nil {
 				return err
 			}
 			return liveRun(&o, output, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	c.Flags().StringVarP(&output, "output", "o", "", "table, ndjson, csv, or none (summary only) (default: table on a terminal, else ndjson)")
-	c.Flags().DurationVar(&o.UpdateEvery, "update-every", 0, "also report flows that live on, this often (state new, update; not in the table)")
-	captureFlags(c.Flags(), &o)
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "ndjson", "csv", "none"}, cobra.ShellCompDirectiveNoFileComp))
-	_ = c.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions([]string{"auto", "ebpf", "libpcap", "afpacket"}, cobra.ShellCompDirectiveNoFileComp))
+	settings = addSettings(c)
+	durationFlag(c.Flags(), &duration)
 	return c
 }
 
-// captureFlags are the flags of all commands that capture.
-func captureFlags(f *pflag.FlagSet, o *agent.Options) {
-	f.StringArrayVarP(&o.Interfaces, "interface", "i", nil, "interface to watch, by name or pattern such as 'eth*'; may be repeated (default: all that matter)")
-	f.StringVar(&o.Mode, "mode", agent.ModeAuto, "auto, ebpf, libpcap or afpacket")
-	f.StringVar(&o.Hook, "hook", "", "of mode ebpf: tcx, clsact, xdp (receive only) or xdp-native (default: tcx, or clsact before Linux 6.6); of modes afpacket and libpcap: plain (no eBPF)")
-	f.DurationVar(&o.Duration, "duration", 0, "end after this time (default: run until interrupted)")
-	f.IntVar(&o.Workers, "workers", 0, "worker threads (default: one per CPU, at most 4)")
-	f.IntSliceVar(&o.CPUs, "cpus", nil, "CPUs that the workers are pinned to (default: those that weir may use)")
-	f.IntVar(&o.MaxFlows, "max-flows", 0, "flows kept at a time; past it, the least worth keeping give way (default 65536)")
-	f.IntVar(&o.MaxPacketsTCP, "max-packets-tcp", 10, "packets with payload that are inspected of each TCP flow")
-	f.IntVar(&o.MaxPacketsOther, "max-packets-other", 8, "packets with payload that are inspected of each other flow")
-	f.BoolVar(&o.KeepTunnels, "keep-tunnels", false, "do not look into tunnels")
-	f.BoolVar(&o.IgnoreVLAN, "ignore-vlan", false, "packets in different VLANs are of one flow (mirror ports that give each direction a VLAN of its own)")
-	f.BoolVar(&o.Promiscuous, "promiscuous", false, "also see frames that are not for this machine (mirror ports)")
-	f.StringVar(&o.Filter, "filter", "", "of mode libpcap: only packets that pass this tcpdump expression")
-	sideFlags(f, o)
-	f.StringVar(&o.Socket, "socket", "", "socket by which weir explain and weir hosts ask: a path, or none (default "+control.DefaultPath()+")")
-	f.StringVar(&o.State, "state", "", "directory in which the list of devices is kept, such as /var/lib/weir (default: it is not)")
-	f.BoolVar(&o.NoConntrack, "no-conntrack", false, "do not follow the kernel's connection tracking: legs of NAT that are counted apart stay apart")
-	f.StringArrayVar(&o.Catalogs, "catalog", nil, "a file with applications that adds to and overrides the built-in catalog")
+// durationFlag ends commands that capture.
+func durationFlag(f *pflag.FlagSet, d *time.Duration) {
+	f.DurationVar(d, "duration", 0, "end after this time (default: run until interrupted)")
 }
 
 // checkOutput sets an output's default, and holds it to those that there are.
@@ -106,17 +97,8 @@ func checkOutput(output *string, stdout io.Writer, known ...string) error {
 	return fmt.Errorf("--output %q: must be %s or %s", *output, strings.Join(known[:len(known)-1], ", "), known[len(known)-1])
 }
 
-// liveRun is both processes of weir run.
+// liveRun is the confined process of weir run.
 func liveRun(o *agent.Options, output string, stdout, stderr io.Writer) error {
-	if o.MaxPacketsTCP < 1 || o.MaxPacketsOther < 1 || o.MaxPacketsTCP > 200 || o.MaxPacketsOther > 200 {
-		return errors.New("--max-packets-tcp and --max-packets-other must be 1 to 200")
-	}
-	if o.Duration < 0 || o.UpdateEvery < 0 {
-		return errors.New("--duration and --update-every must not be negative")
-	}
-	if !sandbox.Inside() {
-		return supervise(o)
-	}
 	tuneMemory()
 	signal.Ignore(unix.SIGPIPE) // a reader that goes away is an error of writing: it is told, and all ends as it should
 	records := newLiveRecords(output, stdout)
@@ -144,9 +126,9 @@ func liveRun(o *agent.Options, output string, stdout, stderr io.Writer) error {
 }
 
 // supervise is the privileged process.
-func supervise(o *agent.Options) error {
+func supervise(o *agent.Options, args []string) error {
 	tuneMemory()
-	err := agent.Supervise(o, os.Args[1:])
+	err := agent.Supervise(o, args)
 	var ended *helper.ExitError
 	if errors.As(err, &ended) && ended.Status != 0 {
 		return statusError(ended.Status) // the confined process has said why

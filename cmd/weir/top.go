@@ -4,20 +4,23 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/config"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/top"
 )
 
 func newTop() *cobra.Command {
-	var o agent.Options
+	var duration time.Duration
 	var noColor bool
+	var settings *config.Loader
 	c := &cobra.Command{
 		Use:   "top [flags]",
 		Short: "Show what goes through live interfaces, as it goes",
@@ -31,13 +34,21 @@ Keys: 1 2 3 applications, protocols, hosts; arrows and enter to look into a host
 			if terminalWidth(os.Stdout) == 0 || terminalWidth(os.Stdin) == 0 {
 				return top.ErrNoTerminal
 			}
+			if err := settings.Load(); err != nil {
+				return err
+			}
+			o := liveOptions(&settings.Config)
+			if o.Duration = duration; duration < 0 {
+				return errors.New("--duration must not be negative")
+			}
 			if !sandbox.Inside() {
-				return supervise(&o)
+				return supervise(&o, confinedArgs(c, settings))
 			}
 			return showTop(&o, noColor)
 		},
 	}
-	captureFlags(c.Flags(), &o)
+	settings = addSettings(c)
+	durationFlag(c.Flags(), &duration)
 	c.Flags().BoolVar(&noColor, "no-color", false, "no colours (also: NO_COLOR in the environment)")
 	return c
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weirnet/weir/internal/capture/afpacket"
 	"github.com/weirnet/weir/internal/capture/kernel"
+	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
 )
@@ -35,7 +36,7 @@ type Options struct {
 	Hook            string // of ebpf: tcx, clsact, xdp, xdp-native; "": tcx, else clsact; of afpacket and libpcap: plain
 	Workers         int    // default: one for each CPU that the process may use, at most 4
 	CPUs            []int  // that workers are pinned to; default: those that the process may use
-	MaxFlows        int    // that are kept at a time, by all workers; default kernel.DefaultSlots
+	MaxFlows        int    // that are kept at a time, by all workers; default defaults.MaxFlows
 	MaxPacketsTCP   int
 	MaxPacketsOther int
 	KeepTunnels     bool
@@ -82,7 +83,7 @@ func (o *Options) Check() (topology.Selection, error) {
 		return topology.Selection{}, fmt.Errorf("--workers %d: must be 1 to %d", o.Workers, maxWorkers)
 	}
 	if o.MaxFlows == 0 {
-		o.MaxFlows = kernel.DefaultSlots
+		o.MaxFlows = defaults.MaxFlows
 	}
 	if o.MaxFlows < o.Workers*minFlows || o.MaxFlows > maxFlows {
 		return topology.Selection{}, fmt.Errorf("--max-flows %d: must be %d for each worker to %d", o.MaxFlows, minFlows, maxFlows)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/classify"
+	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/metric"
@@ -18,7 +19,7 @@ import (
 
 // Config is what all workers share. Zero values mean defaults.
 type Config struct {
-	// MaxPacketsTCP and MaxPacketsOther are how many packets with payload of each flow are shown to the dissectors: 10 and 8.
+	// MaxPacketsTCP and MaxPacketsOther are how many packets with payload of each flow are shown to the dissectors; 0: those of defaults.
 	MaxPacketsTCP, MaxPacketsOther int
 	// KeepTunnels leaves tunnels closed: only the outer flows are seen.
 	KeepTunnels bool
@@ -40,12 +41,6 @@ type Config struct {
 	// packets' time. Its error counts as one of emit's.
 	Between func() error
 }
-
-// The budgets of DESIGN §4, in packets with payload.
-const (
-	defaultPacketsTCP   = 10
-	defaultPacketsOther = 8
-)
 
 // maxFragments is how many fragmented datagrams are followed at a time: at 64 bytes each a quarter of a megabyte.
 const maxFragments = 4096
@@ -198,10 +193,10 @@ type worker struct {
 
 func newWorker(c Config) *worker {
 	if c.MaxPacketsTCP <= 0 {
-		c.MaxPacketsTCP = defaultPacketsTCP
+		c.MaxPacketsTCP = defaults.PacketsTCP
 	}
 	if c.MaxPacketsOther <= 0 {
-		c.MaxPacketsOther = defaultPacketsOther
+		c.MaxPacketsOther = defaults.PacketsOther
 	}
 	w := &worker{Config: c, pool: dissect.NewPool(), fragments: packet.NewFragments(maxFragments)}
 	w.pool.OnPanic = c.OnPanic

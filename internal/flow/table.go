@@ -5,6 +5,7 @@ package flow
 import (
 	"time"
 
+	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/metric"
 )
 
@@ -53,18 +54,15 @@ type Flow struct {
 
 // Config bounds a table and the lives of its flows. The zero value of each field means its default.
 type Config struct {
-	MaxFlows int           // default DefaultMaxFlows
+	MaxFlows int           // default defaults.MaxFlows
 	TCPIdle  time.Duration // an answered TCP flow without packets; default 5 min
 	Idle     time.Duration // any other flow without packets; default 60 s
 	Linger   time.Duration // a TCP flow after its end; default 10 s
 }
 
-// DefaultMaxFlows is the size of a table where none is given.
-const DefaultMaxFlows = 65536
-
 func (c *Config) setDefaults() {
 	if c.MaxFlows <= 0 {
-		c.MaxFlows = DefaultMaxFlows
+		c.MaxFlows = defaults.MaxFlows
 	}
 	if c.TCPIdle <= 0 {
 		c.TCPIdle = 5 * time.Minute

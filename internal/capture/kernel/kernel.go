@@ -10,6 +10,8 @@ package kernel
 import (
 	"errors"
 	"fmt"
+
+	"github.com/weirnet/weir/internal/config/defaults"
 )
 
 // Geometry is what both halves have to agree on.
@@ -21,9 +23,8 @@ type Geometry struct {
 	WakeupBytes    int
 }
 
-// Defaults. 65,536 flows for two workers are 8 MiB of slots.
+// Limits. The default of 65,536 flows is 8 MiB of slots.
 const (
-	DefaultSlots     = 65536
 	DefaultRingBytes = 2 << 20
 	maxWorkers       = 256
 	maxSlots         = 1 << 24
@@ -49,7 +50,7 @@ func (g *Geometry) check() error {
 // Config is what the loader needs besides.
 type Config struct {
 	Geometry
-	// PacketsTCP and PacketsOther are how many packets with payload of each flow are shown: 10 and 8 by default.
+	// PacketsTCP and PacketsOther are how many packets with payload of each flow are shown; 0: those of defaults.
 	PacketsTCP, PacketsOther int
 	// SnapLength is how many bytes of a frame are shown: at most, and by default, the constant.
 	SnapLength int
@@ -64,10 +65,10 @@ type Config struct {
 
 func (c *Config) setDefaults() {
 	if c.PacketsTCP <= 0 {
-		c.PacketsTCP = 10
+		c.PacketsTCP = defaults.PacketsTCP
 	}
 	if c.PacketsOther <= 0 {
-		c.PacketsOther = 8
+		c.PacketsOther = defaults.PacketsOther
 	}
 	if c.SnapLength <= 0 || c.SnapLength > SnapLength {
 		c.SnapLength = SnapLength
@@ -79,7 +80,7 @@ func (c *Config) setDefaults() {
 		c.Workers = 1
 	}
 	if c.SlotsPerWorker <= 0 {
-		c.SlotsPerWorker = DefaultSlots / c.Workers
+		c.SlotsPerWorker = defaults.MaxFlows / c.Workers
 	}
 	if c.WakeupBytes <= 0 {
 		c.WakeupBytes = c.RingBytes / 8

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"os"
+	"testing"
+)
+
+func TestDocumentIsCurrent(t *testing.T) {
+	got, err := os.ReadFile("../../../docs/CONFIG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, document()) {
+		t.Error("docs/CONFIG.md is not what the settings give: make generate")
+	}
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// EnvFile is the environment's variable that names the file.
+const EnvFile = "WEIR_CONFIG"
+
+// Loader puts a command's configuration together.
+type Loader struct {
+	// Config is what is in force; after Load.
+	Config Config
+
+	command string
+	file    string
+	flags   map[string][]string // values by key, of the flags that were given
+	wrong   []error             // of the flags
+	sources map[string]string   // by key
+}
+
+// NewLoader returns a Loader for a command: run, top, replay, or "" for all settings.
+func NewLoader(command string) *Loader {
+	return &Loader{Config: *Default(), command: command, flags: map[string][]string{}, sources: map[string]string{}}
+}
+
+// AddFileFlag adds the flag that names the file.
+func (l *Loader) AddFileFlag(f *pflag.FlagSet) {
+	f.StringVar(&l.file, "config", "", "file with settings (weir config default prints one; default: that of WEIR_CONFIG)")
+}
+
+// AddFlags adds the command's flags. Load has to be called when they have been parsed.
+func (l *Loader) AddFlags(f *pflag.FlagSet) {
+	l.AddFileFlag(f)
+	for _, s := range Settings() {
+		if !s.IsFor(l.command) {
+			continue
+		}
+		v := &flagValue{setting: s, loader: l}
+		flag := f.VarPF(v, s.Flag, s.Short, s.Help)
+		if v.Type() == "bool" {
+			flag.NoOptDefVal = "true"
+		}
+	}
+}
+
+// Knows says whether a flag is one that AddFlags added.
+func (l *Loader) Knows(flag string) bool {
+	return flag == "config" || slices.ContainsFunc(Settings(), func(s Setting) bool { return s.Flag == flag && s.IsFor(l.command) })
+}
+
+// Load reads the file and the environment, and lays over them what flags have said.
+func (l *Loader) Load() error {
+	all := Settings()
+	l.Config = *Default()
+	name := l.file
+	if name == "" {
+		name = os.Getenv(EnvFile)
+	}
+	values := map[string]value{}
+	if name != "" {
+		source, err := readFile(name)
+		if err != nil {
+			return fmt.Errorf("settings: %w", err)
+		}
+		if values, err = parseFile(name, source); err != nil {
+			return err
+		}
+	}
+	wrong := slices.Clone(l.wrong)
+	for i := range all {
+		s := &all[i]
+		l.sources[s.Key] = "default"
+		if v, ok := values[s.Key]; ok {
+			wrong = append(wrong, s.set(&l.Config, v.texts))
+			l.sources[s.Key] = fmt.Sprintf("%s:%d", name, v.line)
+		}
+		if text := os.Getenv(s.Env); text != "" {
+			texts := []string{text}
+			if s.IsList() {
+				texts = elements(text)
+			}
+			if err := s.set(&l.Config, texts); err != nil {
+				wrong = append(wrong, fmt.Errorf("%s: %w", s.Env, err))
+			}
+			l.sources[s.Key] = s.Env
+		}
+		if texts, ok := l.flags[s.Key]; ok {
+			wrong = append(wrong, s.set(&l.Config, texts)) // each alone was right
+			l.sources[s.Key] = "--" + s.Flag
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// elements are the elements of a list in the environment, between commas.
+func elements(text string) (list []string) {
+	for e := range strings.SplitSeq(text, ",") {
+		if e = strings.TrimSpace(e); e != "" {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// Source says where a setting's value comes from: default, a file's line, a variable of the environment, a flag.
+func (l *Loader) Source(s *Setting) string { return l.sources[s.Key] }
+
+// Args are flags that give another process of the same command this configuration, whatever it reads itself.
+func (l *Loader) Args() (args []string) {
+	for _, s := range Settings() {
+		if !s.IsFor(l.command) || l.sources[s.Key] == "default" {
+			continue
+		}
+		for _, text := range s.Texts(&l.Config) {
+			args = append(args, "--"+s.Flag+"="+text)
+		}
+	}
+	return args
+}
+
+// flagValue is a flag on its way to a setting.
+type flagValue struct {
+	setting Setting
+	loader  *Loader
+}
+
+// Set checks a value, and keeps it for Load. That of a list adds to those before it.
+func (v *flagValue) Set(text string) error {
+	texts := []string{text}
+	if v.Type() == "ints" {
+		texts = elements(text)
+	}
+	if err := v.setting.set(new(Config), texts); err != nil {
+		v.loader.wrong = append(v.loader.wrong, fmt.Errorf("--%s %w", v.setting.Flag, err)) // Load's words, not pflag's
+		return nil
+	}
+	if v.setting.IsList() {
+		texts = append(v.loader.flags[v.setting.Key], texts...)
+	}
+	v.loader.flags[v.setting.Key] = texts
+	return nil
+}
+
+// String is the default, for help.
+func (v *flagValue) String() string {
+	if v.loader == nil {
+		return "" // pflag asks a value that it made itself
+	}
+	texts := v.setting.Texts(Default())
+	if v.setting.IsList() || len(texts) == 1 && (texts[0] == "false" || texts[0] == "0" || texts[0] == "0s") {
+		return ""
+	}
+	return texts[0]
+}
+
+// Type is what help calls the value.
+func (v *flagValue) Type() string {
+	switch v.setting.field(new(Config)).Interface().(type) {
+	case bool:
+		return "bool"
+	case int:
+		return "int"
+	case []int:
+		return "ints"
+	case time.Duration:
+		return "duration"
+	case []netip.Prefix:
+		return "network"
+	}
+	return "string"
+}
