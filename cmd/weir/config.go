@@ -73,5 +73,9 @@ func showConfig(out io.Writer, l *config.Loader) error {
 	for _, s := range config.Settings() {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Key, s.Text(&l.Config), l.Source(&s))
 	}
+	fmt.Fprintln(w, "\nWHAT FOLLOWS\tVALUE\tFROM")
+	for _, d := range l.Config.Derived() {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", d.Name, d.Value, d.From)
+	}
 	return w.Flush()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/weirnet/weir/internal/config"
+	"github.com/weirnet/weir/internal/packet"
 )
 
 func TestConfigCommands(t *testing.T) {
@@ -85,4 +86,21 @@ func loaderOf(t *testing.T, command string, args ...string) *config.Loader {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// TestIdleTimes: how long a flow may be silent is set, and what follows from it is computed.
+func TestIdleTimes(t *testing.T) {
+	// Two datagrams of one flow, 40 seconds apart, and a later packet for the time to pass.
+	split := captureFile(t, packet.LinkRaw, frameAt{0, ipv4(1, 17, datagram(60001))}, frameAt{40e9, ipv4(1, 17, datagram(60001))})
+	for idle, want := range map[string]int{"60s": 1, "30s": 2} {
+		_, out, stderr := weir("replay", "-o", "ndjson", "--idle", idle, split)
+		if got := strings.Count(out, "\n"); got != want {
+			t.Errorf("idle for %s: %d flows, want %d\n%s", idle, got, want, stderr)
+		}
+	}
+	t.Setenv("WEIR_FLOWS_IDLE", "2m")
+	t.Setenv("WEIR_FLOWS_TCP_IDLE", "10m")
+	if _, out, _ := weir("config", "show"); !strings.Contains(out, "3m0s") || !strings.Contains(out, "11m0s") {
+		t.Errorf("got\n%s", out)
+	}
 }

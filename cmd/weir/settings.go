@@ -31,7 +31,7 @@ func liveOptions(c *config.Config) agent.Options {
 		Interfaces: c.Capture.Interfaces, Mode: c.Capture.Mode, Hook: c.Capture.Hook, Promiscuous: c.Capture.Promiscuous,
 		Filter: c.Capture.Filter, Workers: c.Capture.Workers, CPUs: c.Capture.CPUs,
 		MaxFlows: c.Flows.Max, MaxPacketsTCP: c.Flows.PacketsTCP, MaxPacketsOther: c.Flows.PacketsOther, KeepTunnels: c.Flows.KeepTunnels,
-		IgnoreVLAN: c.Flows.IgnoreVLAN, UpdateEvery: c.Flows.UpdateEvery,
+		IgnoreVLAN: c.Flows.IgnoreVLAN, UpdateEvery: c.Flows.UpdateEvery, TCPIdle: c.Flows.TCPIdle, Idle: c.Flows.Idle,
 		Sides:       topology.Sides{LAN: c.Network.LAN, WAN: c.Network.WAN, Networks: c.Network.LANNetworks},
 		NoConntrack: c.Network.NoConntrack, Catalogs: c.Names.Catalogs, State: c.Devices.State, Socket: c.Control.Socket,
 	}

@@ -5,6 +5,7 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -45,6 +46,7 @@ type Options struct {
 	Filter          string // of libpcap
 	Duration        time.Duration
 	UpdateEvery     time.Duration
+	TCPIdle, Idle   time.Duration // after which a silent flow is over; defaults.TCPIdle, defaults.Idle
 	Catalogs        []string
 	Sides           topology.Sides
 	NoConntrack     bool   // the kernel's connections are not followed
@@ -82,6 +84,7 @@ func (o *Options) Check() (topology.Selection, error) {
 	if o.Workers < 1 || o.Workers > maxWorkers {
 		return topology.Selection{}, fmt.Errorf("--workers %d: must be 1 to %d", o.Workers, maxWorkers)
 	}
+	o.TCPIdle, o.Idle = cmp.Or(o.TCPIdle, defaults.TCPIdle), cmp.Or(o.Idle, defaults.Idle)
 	if o.MaxFlows == 0 {
 		o.MaxFlows = defaults.MaxFlows
 	}

@@ -171,7 +171,7 @@ func (a *agent) open(s *setup, descriptors []int) error {
 	o := a.options
 	config := engine.Config{
 		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels, IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery,
-		Flows: flow.Config{MaxFlows: o.MaxFlows / o.Workers}, Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
+		Flows: flow.Config{MaxFlows: o.MaxFlows / o.Workers, TCPIdle: o.TCPIdle, Idle: o.Idle}, Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: a.output.OnPanic, Between: a.around.tick,
 	}
 	switch a.mode {

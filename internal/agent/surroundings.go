@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/hosts"
@@ -41,6 +42,7 @@ func (a *agent) newSurroundings(s *setup, extra map[string]int) error {
 	var err error
 	if fd, ok := extra[extraConntrack]; ok {
 		u.table = conntrack.NewTable(max(conntrack.DefaultMax, 4*a.options.MaxFlows))
+		u.table.Remember(defaults.ConnectionMemory(a.options.TCPIdle, a.options.Idle))
 		if u.connections, err = conntrack.NewFollower(fd, u.table, a.client.List); err != nil {
 			return err
 		}
@@ -69,6 +71,7 @@ func (a *agent) newSurroundings(s *setup, extra map[string]int) error {
 	u.settle = func() {}
 	a.around = u
 	u.complete(&a.output)
+	u.placer.SetIdle(a.options.TCPIdle, a.options.Idle)
 	u.counters.Register(u.placer)
 	u.placer.SetNetwork(n)
 	return nil

@@ -34,7 +34,9 @@ type Config struct {
 		KeepTunnels  bool          `key:"keep_tunnels" flag:"keep-tunnels" help:"do not look into tunnels"`
 		IgnoreVLAN   bool          `key:"ignore_vlan" flag:"ignore-vlan" help:"packets in different VLANs are of one flow (mirror ports that give each direction a VLAN of its own)"`
 		CountEach    bool          `key:"count_each" flag:"count-each" in:"replay" help:"count a packet each time that the capture shows it, on each interface (false: once, where it comes in)"`
-		UpdateEvery  time.Duration `key:"update_every" flag:"update-every" in:"run replay" min:"0s" help:"also report flows that live on, this often, by the packets' time (state new, update; not in the table; 0s: never)"`
+		TCPIdle      time.Duration `key:"tcp_idle" flag:"tcp-idle" min:"1s" max:"24h" help:"an answered TCP flow that has been silent for so long is over"`
+		Idle         time.Duration `key:"idle" flag:"idle" min:"1s" max:"24h" help:"any other flow that has been silent for so long is over"`
+		UpdateEvery  time.Duration `key:"update_every" flag:"update-every" in:"run replay" min:"0s" max:"24h" help:"also report flows that live on, this often, by the packets' time (state new, update; not in the table; 0s: never)"`
 	} `key:"flows" help:"What is kept of each flow, and when it is reported."`
 
 	Network struct {
@@ -70,5 +72,23 @@ func Default() *Config {
 	c.Flows.MaxReplay = defaults.MaxFlowsReplay
 	c.Flows.PacketsTCP = defaults.PacketsTCP
 	c.Flows.PacketsOther = defaults.PacketsOther
+	c.Flows.TCPIdle = defaults.TCPIdle
+	c.Flows.Idle = defaults.Idle
 	return c
+}
+
+// Derived is a value that follows from settings.
+type Derived struct {
+	Name  string // in words
+	From  string // the keys
+	Value string
+}
+
+// Derived are the values that follow from c's.
+func (c *Config) Derived() []Derived {
+	return []Derived{
+		{"a NAT leg waits for the other", "flows.idle", defaults.LegPatience(c.Flows.Idle).String()},
+		{"a silent NAT leg is forgotten", "flows.tcp_idle, flows.idle", defaults.LegForgotten(c.Flows.TCPIdle, c.Flows.Idle).String()},
+		{"an ended connection is remembered", "flows.tcp_idle, flows.idle", defaults.ConnectionMemory(c.Flows.TCPIdle, c.Flows.Idle).String()},
+	}
 }

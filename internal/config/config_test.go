@@ -151,7 +151,7 @@ func TestMistakes(t *testing.T) {
 		{"a number out of its bounds", "flows:\n  packets_tcp: 0\n", []string{"f.yaml:2: flows.packets_tcp: 0: must be 1 to 200", "^"}},
 		{"no number", "flows:\n  packets_tcp: many\n", []string{`"many": must be a number`}},
 		{"a time without a unit", "flows:\n  update_every: 10\n", []string{`"10": must be a time such as 90s`}},
-		{"a negative time", "flows:\n  update_every: -1s\n", []string{"-1s: must be at least 0s"}},
+		{"a negative time", "flows:\n  update_every: -1s\n", []string{"-1s: must be 0s to 24h"}},
 		{"a mode", "capture:\n  mode: xdp\n", []string{"must be auto, ebpf, libpcap or afpacket"}},
 		{"a truth value", "network:\n  no_conntrack: yes\n", []string{`"yes": must be true or false`}},
 		{"a network", "network:\n  lan_networks: [10.0.0.0/8, 10.0.0.1]\n", []string{"f.yaml:2: network.lan_networks", "must be a network"}},

@@ -126,8 +126,8 @@ func (s *Setting) parse(field reflect.Value, text string) error {
 		if err != nil {
 			return fmt.Errorf("%q: must be a time such as 90s or 5m", text)
 		}
-		if s.min != "" && d < duration(s.min) {
-			return fmt.Errorf("%s: must be at least %s", text, s.min)
+		if s.min != "" && (d < duration(s.min) || d > duration(s.max)) {
+			return fmt.Errorf("%s: must be %s to %s", text, s.min, s.max)
 		}
 		*to = d
 	case *netip.Prefix:

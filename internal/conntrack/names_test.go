@@ -116,7 +116,7 @@ func TestRemembered(t *testing.T) {
 		if !isKnown(early) {
 			t.Error("one of many is not remembered")
 		}
-		time.Sleep(remember)
+		time.Sleep(table.memory)
 		pass(1)
 		if n := table.Counters().Ended; isKnown(early) || n > few {
 			t.Errorf("%d are known after six minutes", n)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/packet"
 )
@@ -19,6 +20,7 @@ type Table struct {
 
 	mu       sync.Mutex
 	max      int
+	memory   time.Duration // for which an ended connection is known
 	seed     maphash.Seed
 	index    map[uint64]uint32 // places by the hash of a key
 	chunks   []*[chunkSize]entry
@@ -46,13 +48,11 @@ const (
 	// DefaultMax is how many connections a table has, ended ones included: that many the kernel tracks by default on a machine with
 	// 4 GiB and more (nf_conntrack_max).
 	DefaultMax = 262144
-	// remember is for how long an ended connection is known: longer than a flow may be silent before its record is made.
-	remember = 6 * time.Minute
-	// rememberLong is for how long the last few are known. A connection that the kernel forgets while it is alive, as it does where
-	// a link with masquerade goes down, leaves a flow that goes on: TCP repeats itself for a quarter of an hour (tcp_retries2), and then the flow
-	// is silent.
-	rememberLong = 22 * time.Minute
-	few          = 16384
+	// longer is for how much longer than others the last few ended connections are known. One that the kernel forgets while it is alive, as
+	// it does where a link with masquerade goes down, leaves a flow that goes on: TCP repeats itself for a quarter of an hour
+	// (tcp_retries2), and then the flow is silent.
+	longer = 16 * time.Minute
+	few    = 16384
 	// maxChain is how many connections of one name are looked at.
 	maxChain = 8
 )
@@ -128,9 +128,12 @@ type traffic struct{ packets, bytes [2]uint64 }
 // NewTable returns a table for at most max connections.
 func NewTable(max int) *Table {
 	return &Table{
-		max: max, seed: maphash.MakeSeed(), index: map[uint64]uint32{}, started: time.Now(), traffic: map[uint32]traffic{},
+		max: max, memory: defaults.ConnectionMemory(defaults.TCPIdle, defaults.Idle), seed: maphash.MakeSeed(), index: map[uint64]uint32{}, started: time.Now(), traffic: map[uint32]traffic{},
 	}
 }
+
+// Remember sets for how long an ended connection is known. It is called before the first.
+func (t *Table) Remember(d time.Duration) { t.memory = d }
 
 // IsBehind says whether events were lost and the list that makes up for them has not come yet.
 func (t *Table) IsBehind() bool { return t.behind.Load() }
@@ -268,7 +271,7 @@ func (t *Table) end(place uint32) {
 	}
 	for t.oldest < len(t.ended) {
 		age := e.until - t.ended[t.oldest].until
-		if age < uint32(remember.Milliseconds()) || t.counters.Ended <= few && age < uint32(rememberLong.Milliseconds()) {
+		if age < uint32(t.memory.Milliseconds()) || t.counters.Ended <= few && age < uint32((t.memory+longer).Milliseconds()) {
 			break
 		}
 		t.release()

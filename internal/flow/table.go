@@ -55,8 +55,8 @@ type Flow struct {
 // Config bounds a table and the lives of its flows. The zero value of each field means its default.
 type Config struct {
 	MaxFlows int           // default defaults.MaxFlows
-	TCPIdle  time.Duration // an answered TCP flow without packets; default 5 min
-	Idle     time.Duration // any other flow without packets; default 60 s
+	TCPIdle  time.Duration // an answered TCP flow without packets; default defaults.TCPIdle
+	Idle     time.Duration // any other flow without packets; default defaults.Idle
 	Linger   time.Duration // a TCP flow after its end; default 10 s
 }
 
@@ -65,10 +65,10 @@ func (c *Config) setDefaults() {
 		c.MaxFlows = defaults.MaxFlows
 	}
 	if c.TCPIdle <= 0 {
-		c.TCPIdle = 5 * time.Minute
+		c.TCPIdle = defaults.TCPIdle
 	}
 	if c.Idle <= 0 {
-		c.Idle = time.Minute
+		c.Idle = defaults.Idle
 	}
 	if c.Linger <= 0 {
 		c.Linger = 10 * time.Second

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/packet"
@@ -132,7 +133,7 @@ func TestCountsKept(t *testing.T) {
 		{name: "few", connections: 20, steps: 20_000},
 		{name: "beyond the limits", connections: 3 * maxWaiting, steps: 200_000},
 		{name: "time passes", connections: 500, steps: 20_000, disturb: func(w *world, _ []*conntrack.Connection, _ int) {
-			time.Sleep(time.Duration(w.random.IntN(int(3 * forgotten))))
+			time.Sleep(time.Duration(w.random.IntN(int(3 * defaults.LegForgotten(defaults.TCPIdle, defaults.Idle)))))
 		}},
 		{name: "connections end and others have their names", connections: 50, steps: 20_000, disturb: func(w *world, all []*conntrack.Connection, life int) {
 			n := w.random.IntN(len(all))

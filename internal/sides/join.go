@@ -15,11 +15,6 @@ import (
 const (
 	// maxWaiting is how many connections at most wait for the end of their other leg, and how many live ones at most keep their records.
 	maxWaiting = 16384
-	// patience is how long a leg waits. The legs of a connection fall silent together, and a silent flow ends after at most 60 seconds
-	// (flow.Config.Idle: a leg is a flow of one direction); a leg whose packets go on is ended by the other's end no sooner.
-	patience = 90 * time.Second
-	// forgotten is after how much silence a live leg is taken for one whose end came by another way. One that does speak again is joined anew.
-	forgotten  = 15 * time.Minute
 	sweepEvery = time.Minute
 )
 
@@ -334,7 +329,7 @@ func (j *joint) merge(withLive bool) *record.Flow {
 
 // giveUp passes on the records that have waited long enough.
 func (p *Placer) giveUp(now time.Time) error {
-	for j := p.joints.halves.first(); j != nil && now.Sub(j.since) >= patience; j = p.joints.halves.first() {
+	for j := p.joints.halves.first(); j != nil && now.Sub(j.since) >= p.patience; j = p.joints.halves.first() {
 		if err := p.finish(j); err != nil {
 			return err
 		}
@@ -344,7 +339,7 @@ func (p *Placer) giveUp(now time.Time) error {
 	}
 	p.joints.swept = now
 	for _, j := range p.joints.waiting {
-		if j.isLive() && now.Sub(j.heard) >= forgotten {
+		if j.isLive() && now.Sub(j.heard) >= p.forgotten {
 			if err := p.settle(j); err != nil {
 				return err
 			}

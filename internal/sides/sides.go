@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/packet"
@@ -30,6 +31,9 @@ type Placer struct {
 	joints  joints
 	carried carried
 	late    late
+
+	patience  time.Duration // see defaults.LegPatience
+	forgotten time.Duration // see defaults.LegForgotten
 }
 
 // counters say how often there was no room.
@@ -42,9 +46,15 @@ func (p *Placer) Collect(s *metric.Snapshot) {
 	s.Add(metric.RecordsUncarried, p.counters.uncarried.Load())
 }
 
+// SetIdle tells for how long a flow may be silent, if not for the default times. It is called before the first record.
+func (p *Placer) SetIdle(tcpIdle, idle time.Duration) {
+	p.patience, p.forgotten = defaults.LegPatience(idle), defaults.LegForgotten(tcpIdle, idle)
+}
+
 // New returns a Placer that gives completed records, which are valid during the call, to emit. connections may be nil.
 func New(connections *conntrack.Table, emit func(*record.Flow) error) *Placer {
 	p := &Placer{connections: connections, joints: newJoints(), carried: carried{}}
+	p.SetIdle(defaults.TCPIdle, defaults.Idle)
 	p.emit = func(r *record.Flow) error {
 		p.recent.keep(r)
 		return emit(r)

@@ -190,15 +190,31 @@ func TestManyJoined(t *testing.T) {
 	}
 }
 
+// TestPatience: a leg waits the longer, the longer a flow may be silent.
+func TestPatience(t *testing.T) {
+	for idle, waits := range map[time.Duration]bool{time.Minute: false, 10 * time.Minute: true} {
+		b := newBench()
+		b.SetIdle(10*time.Minute, idle)
+		b.table.Put(masqueraded(packet.ProtoTCP), true)
+		b.put(t, flowOf(host, server, 3, 0, record.StateEnd))
+		if err := b.Tick(time.Now().Add(2 * time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if (len(b.out) == 0) != waits {
+			t.Errorf("idle for %v: after two minutes %q", idle, b.out)
+		}
+	}
+}
+
 func TestGiveUp(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
 	b.put(t, flowOf(host, server, 3, 0, record.StateEnd))
-	if err := b.Tick(time.Now().Add(patience / 2)); err != nil {
+	if err := b.Tick(time.Now().Add(b.patience / 2)); err != nil {
 		t.Fatal(err)
 	}
 	b.want(t)
-	if err := b.Tick(time.Now().Add(patience + time.Second)); err != nil {
+	if err := b.Tick(time.Now().Add(b.patience + time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	const half = "end outbound 192.168.1.20:51324 (lan) 3/300 -> 198.51.100.7:443 (wan) 0/0 snat 203.0.113.1:40112 198.51.100.7:443"

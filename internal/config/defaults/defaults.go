@@ -4,6 +4,8 @@
 // that any package may.
 package defaults
 
+import "time"
+
 const (
 	// MaxFlows are the flows kept at a time by weir run: a busy office's. A flow takes at most 512 bytes.
 	MaxFlows = 1 << 16
@@ -13,4 +15,22 @@ const (
 	PacketsTCP = 10
 	// PacketsOther are those of each other flow.
 	PacketsOther = 8
+
+	// TCPIdle is for how long an answered TCP flow may be silent before it counts as over: keep-alives are seldom rarer.
+	TCPIdle = 5 * time.Minute
+	// Idle is that of any other flow.
+	Idle = time.Minute
 )
+
+// LegPatience is for how long half of a connection under NAT waits for its other leg. Both fall silent together, and each has a record
+// when its flow has been silent for idle; the rest is for who is late.
+func LegPatience(idle time.Duration) time.Duration { return idle + idle/2 }
+
+// LegForgotten is after how much silence a live leg is taken for one whose end came by another way. One that does speak again is
+// joined anew.
+func LegForgotten(tcpIdle, idle time.Duration) time.Duration { return 3 * max(tcpIdle, idle) }
+
+// ConnectionMemory is for how long an ended connection is known: longer than a flow may be silent before its record is made.
+func ConnectionMemory(tcpIdle, idle time.Duration) time.Duration {
+	return max(tcpIdle, idle) + time.Minute
+}
