@@ -10,7 +10,7 @@
 #include "sample.h"
 
 #define SECOND 1000000000ULL
-/* The Go engine's reuseAfter: a SYN with another number sooner than this may be a trick to split the flow. */
+/* reuseAfter of internal/flow: a SYN with another number sooner than this may be a trick to split the flow. */
 #define REUSE_AFTER (30 * SECOND)
 /* The budget of a tunnel: what is inside is the agent's to count, so that it has to see every packet. */
 #define WITHOUT_END 0x7fffffff
@@ -87,17 +87,19 @@ static __always_inline __u32 begin(const struct frame *f, const struct packet *p
 	if (!stack || bpf_map_pop_elem(stack, &number))
 		return SLOT_NONE;
 	struct slot *s = bpf_map_lookup_elem(&slots, &number);
-	__s32 *budget = bpf_map_lookup_elem(&budgets, &number);
+	struct budget *budget = bpf_map_lookup_elem(&budgets, &number);
 	if (!s || !budget)
 		return SLOT_NONE;
 	/* Its counters are 0: the agent cleared it before it gave it back. */
 	s->key = p->key;
 	s->ifindex = f->ifindex;
-	s->isn = p->tcp_flags & TCP_SYN ? p->seq : 0;
+	s->isn = p->tcp_flags & TCP_ACK ? p->ack - 1 : p->seq;
+	s->first_flags = p->tcp_flags;
 	s->marks = p->from_upper ? MARK_FIRST_FROM_UPPER : 0;
 	s->icmp_type = p->icmp_type;
 	s->icmp_code = p->icmp_code;
-	*budget = first_budget(p);
+	budget->packets = first_budget(p);
+	budget->is_reset = 0;
 	s->born = now;
 	return number;
 }
@@ -113,15 +115,15 @@ static __always_inline void give_back(__u32 worker, __u32 number)
 }
 
 /*
- * starts_anew says whether a SYN begins another connection with the addresses and ports of one that was: by the rules of the Go
- * engine (isOver), which it has to agree with.
+ * starts_anew says whether a SYN begins another connection with the addresses and ports of one that was: the twin of
+ * IsReplaced in internal/flow. The cases of flow/flowtest hold the two together.
  */
 static __always_inline int starts_anew(const struct slot *s, const struct packet *p, __u64 now)
 {
 	__u8 flags = s->lower_flags | s->upper_flags;
 	if (flags & TCP_RST || s->lower_flags & s->upper_flags & TCP_FIN)
 		return 1;
-	if (!(flags & TCP_SYN))
+	if (!(s->first_flags & TCP_SYN))
 		return 1; /* what was seen was the rest of an older connection */
 	if (p->seq == s->isn)
 		return 0;
@@ -179,21 +181,34 @@ static __always_inline void add(struct direction *d, __u8 *flags, const struct p
 		*flags |= p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST);
 }
 
-/* is_shown says whether the agent is shown this packet of a flow that it may know, and takes it off the budget. */
-static __always_inline int is_shown(const struct packet *p, __u32 number, int created)
+/*
+ * follow_reset has a reset end a connection until payload comes after it: it was not the receiver's then, anyone can
+ * send one. Whether there was one is noted beside the budget, so that a packet with payload need not look at the flags,
+ * which may be in the other end's cache line.
+ */
+static __always_inline void follow_reset(struct slot *s, struct budget *b, const struct packet *p, int has_payload)
 {
-	/* What is behind a header that can't be read no dissector sees: it would not count, and be shown for ever. */
+	if (p->tcp_flags & TCP_RST) {
+		b->is_reset = 1;
+	} else if (has_payload && b->is_reset) {
+		b->is_reset = 0;
+		s->lower_flags &= ~TCP_RST;
+		s->upper_flags &= ~TCP_RST;
+	}
+}
+
+/* is_shown says whether the agent is shown this packet of a flow that it may know, and takes it off the budget. */
+static __always_inline int is_shown(const struct packet *p, struct budget *budget, int has_payload, int created)
+{
 	if (p->awaited) /* it tells the agent to which flow those belong that came before it */
 		return 1;
-	int has_payload = p->end > p->payload && !p->later_fragment && !p->broken;
 	int is_syn = p->proto == PROTO_TCP && p->tcp_flags & TCP_SYN;
 	if (!has_payload && !is_syn)
 		return created;
-	__s32 *budget = bpf_map_lookup_elem(&budgets, &number);
-	if (!budget || *budget <= 0)
+	if (budget->packets <= 0)
 		return created;
-	if (*budget != WITHOUT_END)
-		__sync_fetch_and_add(budget, -1);
+	if (budget->packets != WITHOUT_END)
+		__sync_fetch_and_add(&budget->packets, -1);
 	return 1;
 }
 
@@ -244,13 +259,18 @@ static __always_inline int watch_packet(const struct frame *f, const enum contex
 	if (number == SLOT_NONE)
 		return hand_over(f, on, worker, segments, p->from_upper, is_early ? CAUSE_SAMPLED : CAUSE_MAP_FULL);
 	struct slot *s = bpf_map_lookup_elem(&slots, &number);
-	if (!s)
+	struct budget *budget = bpf_map_lookup_elem(&budgets, &number);
+	if (!s || !budget)
 		return 0;
 	if (p->from_upper)
 		add(&s->upper, &s->upper_flags, p, segments, wire_bytes(p, segments), now);
 	else
 		add(&s->lower, &s->lower_flags, p, segments, wire_bytes(p, segments), now);
-	if (!is_shown(p, number, created))
+	/* What is behind a header that can't be read no dissector sees: it would not count, and be shown for ever. */
+	int has_payload = p->end > p->payload && !p->later_fragment && !p->broken;
+	if (p->proto == PROTO_TCP)
+		follow_reset(s, budget, p, has_payload);
+	if (!is_shown(p, budget, has_payload, created))
 		return 0;
 	if (on == ON_SKB && ingress)
 		came_in(f->ctx, p, number, s->born);

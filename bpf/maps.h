@@ -24,13 +24,13 @@ struct {
 	__type(value, struct slot);
 } slots SEC(".maps");
 
-/* How many more packets of each slot are sampled. The agent sets it: 0 ends the sampling of a flow, more extends it. */
+/* Of each slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __s32);
+	__type(value, struct budget);
 } budgets SEC(".maps");
 
 /* Free slots, a stack for each worker: the last one given back is the first one used, so that few lines are warm. */
@@ -70,8 +70,6 @@ struct {
 } asleep SEC(".maps");
 
 /* The shunts, for the filters that jump there. The loader enters them. */
-#define SHUNT_ETHERNET 0
-#define SHUNT_RAW 1
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 2);

@@ -83,7 +83,7 @@ struct frame {
 	__u16 vlan; /* TCI in metadata */
 	__u16 vlan_proto; /* of that tag, network order */
 	__u8 has_vlan;
-	__u8 link; /* LINK_ETHERNET or LINK_RAW */
+	__u8 link; /* enum link */
 };
 
 /* A parsed packet. */
@@ -95,7 +95,7 @@ struct packet {
 	__u32 end; /* where the IP packet ends, or the frame */
 	__u32 bytes; /* of the IP packet on the wire, as one packet */
 	__u32 fragment_id;
-	__u32 seq;
+	__u32 seq, ack;
 	__u32 echo; /* of an ICMP query: what a translation of addresses and identifier leaves as it was */
 	__u16 src_port, dst_port;
 	__u16 vlans; /* digest of the VLAN identifiers, 0 without */
@@ -349,6 +349,7 @@ static __always_inline void transport(const struct frame *f, const enum context 
 		if (header < TCP_HEADER || header > total - off)
 			return;
 		p->seq = be32(b + 4);
+		p->ack = be32(b + 8);
 		p->tcp_flags = b[13];
 		p->payload = off + header;
 		p->broken = 0;
@@ -731,6 +732,7 @@ static __always_inline int plain_transport(const struct frame *f, struct packet 
 		if (header < TCP_HEADER || payload > network + total)
 			return 0;
 		p->seq = be32(t + 4);
+		p->ack = be32(t + 8);
 		p->tcp_flags = t[13];
 	} else {
 		__u16 src = be16(t), dst = be16(t + 2);

@@ -37,16 +37,24 @@ struct slot {
 	struct direction upper;
 	__u64 born; /* CLOCK_MONOTONIC of the first packet, ns; 0: the slot is free */
 	__u32 ifindex;
-	__u32 isn; /* TCP: of the first packet, if that was a SYN */
-	__u8 lower_flags, upper_flags; /* TCP flags seen: SYN, FIN, RST */
-	__u8 marks;
+	__u32 isn; /* TCP: the client's initial sequence number, if the first packet was a SYN, with or without ACK */
+	__u8 lower_flags, upper_flags; /* TCP flags seen: SYN, FIN, and RST after which no payload came */
+	__u8 marks; /* enum mark */
 	__u8 icmp_type, icmp_code;
-	__u8 pad[19];
+	__u8 first_flags; /* TCP: all flags of the first packet */
+	__u8 pad[18];
 };
 
-/* slot.marks */
-#define MARK_FIRST_FROM_UPPER 1 /* the first packet was the upper end's */
-#define MARK_REPLACED 2 /* another life of the same key began: no packet comes here any more */
+enum mark {
+	MARK_FIRST_FROM_UPPER = 1, /* the first packet was the upper end's */
+	MARK_REPLACED = 2, /* another life of the same key began: no packet comes here any more */
+};
+
+/* What is looked at for each packet with payload of a slot's flow: it is in other cache lines than the counters. */
+struct budget {
+	__s32 packets; /* to be sampled still. The agent sets it: 0 ends the sampling of a flow, more extends it. */
+	__u32 is_reset; /* slot.lower_flags or slot.upper_flags has RST */
+};
 
 /* What goes through a ring: this header, then the frame. */
 struct record {
@@ -57,15 +65,31 @@ struct record {
 	__u32 length; /* of the frame on the link, VLAN tag included */
 	__u16 captured; /* of it are here */
 	__u16 segments; /* packets that the frame was on the wire */
-	__u8 link; /* LINK_ETHERNET or LINK_RAW */
+	__u8 link; /* enum link */
 	__u8 from_upper; /* the upper end of the slot's key sent it */
 	__u8 pad[14];
 };
 
 #define SLOT_NONE 0xffffffffU
 
-#define LINK_ETHERNET 1
-#define LINK_RAW 101
+/* packet.LinkType */
+enum link {
+	LINK_ETHERNET = 1,
+	LINK_RAW = 101,
+};
+
+/* What weir_slots reads: an operation, then slots. The helper runs it (BPF_PROG_TEST_RUN), a batch in a system call. */
+enum slots_operation {
+	SLOTS_RETIRE = 1, /* take their keys out of the flow map: no new packet finds them */
+	SLOTS_RELEASE = 2, /* clear them and give them back */
+	SLOTS_MAX = 768, /* of them in a batch, 3 KiB: what a test run takes is bounded by a page */
+};
+
+/* The filters' places in the map of shunts. */
+enum shunt {
+	SHUNT_ETHERNET,
+	SHUNT_RAW,
+};
 
 /* Room for frames: a record has one of three sizes, since the verifier wants constants. */
 #define RECORD_HEADER 48
@@ -117,6 +141,7 @@ struct fragment_ports {
 _Static_assert(sizeof(struct flow_key) == 40, "flow_key");
 _Static_assert(sizeof(struct slot) == 128, "a slot is two cache lines");
 _Static_assert(__builtin_offsetof(struct slot, upper) == 64, "the ends' counters are in different lines");
+_Static_assert(sizeof(struct budget) == 8, "the kernel rounds elements up to 8 bytes");
 _Static_assert(sizeof(struct record) == RECORD_HEADER, "record");
 _Static_assert(NUM_CAUSES <= 16, "causes");
 

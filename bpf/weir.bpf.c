@@ -127,11 +127,6 @@ int weir_fanout(struct __sk_buff *skb)
 	return socket_worker(skb);
 }
 
-/* What weir_slots is told: an operation, then slots. It is run by the helper (BPF_PROG_TEST_RUN), a batch in a system call. */
-#define SLOTS_RETIRE 1 /* take their keys out of the flow map: no new packet finds them */
-#define SLOTS_RELEASE 2 /* clear them and give them back */
-#define MAX_SLOTS 768 /* 3 KiB: what a test run takes is bounded by a page */
-
 static __always_inline int slot_retire(__u32 number)
 {
 	struct slot *s = bpf_map_lookup_elem(&slots, &number);
@@ -148,13 +143,13 @@ static __always_inline int slot_retire(__u32 number)
 static __always_inline int slot_release(__u32 number)
 {
 	struct slot *s = bpf_map_lookup_elem(&slots, &number);
-	__s32 *budget = bpf_map_lookup_elem(&budgets, &number);
+	struct budget *budget = bpf_map_lookup_elem(&budgets, &number);
 	__u32 worker = number / slots_per_worker;
 	void *stack = bpf_map_lookup_elem(&stacks, &worker);
 	if (!s || !budget || !stack)
 		return 0;
 	s->born = 0;
-	*budget = 0;
+	*budget = (struct budget){};
 	forget_alias(number); /* one that a packet entered that was under way when the slot was retired */
 	__builtin_memset(s, 0, sizeof(*s));
 	bpf_map_push_elem(stack, &number, BPF_ANY);
@@ -177,18 +172,22 @@ int weir_slots(struct __sk_buff *skb)
 	__u32 operation, number, off = 4;
 	if (bpf_skb_load_bytes(skb, 0, &operation, 4))
 		return -1;
-	for (int i = 0; i < MAX_SLOTS; i++, off += 4) {
+	for (int i = 0; i < SLOTS_MAX; i++, off += 4) {
 		if (bpf_skb_load_bytes(skb, off, &number, 4))
 			return i;
 		if (number == SLOT_NONE)
 			continue;
 		slot_do(operation, number);
 	}
-	return MAX_SLOTS;
+	return SLOTS_MAX;
 }
 
 /* Keeps the types that only the agent uses in the BTF. */
 struct record *unused_record __attribute__((unused));
 enum cause *unused_cause __attribute__((unused));
+enum mark *unused_mark __attribute__((unused));
+enum link *unused_link __attribute__((unused));
+enum slots_operation *unused_slots_operation __attribute__((unused));
+enum shunt *unused_shunt __attribute__((unused));
 
 char __license[] SEC("license") = "GPL";

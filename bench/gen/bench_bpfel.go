@@ -13,6 +13,12 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type BenchBudget struct {
+	_       structs.HostLayout
+	Packets int32
+	IsReset uint32
+}
+
 type BenchCauseCounts struct {
 	_       structs.HostLayout
 	Packets [16]uint64
@@ -86,7 +92,8 @@ type BenchSlot struct {
 	Marks      uint8
 	IcmpType   uint8
 	IcmpCode   uint8
-	Pad        [19]uint8
+	FirstFlags uint8
+	Pad        [18]uint8
 }
 
 type BenchWalk struct {
@@ -104,6 +111,7 @@ type BenchWalk struct {
 		Bytes         uint32
 		FragmentId    uint32
 		Seq           uint32
+		Ack           uint32
 		Echo          uint32
 		SrcPort       uint16
 		DstPort       uint16
@@ -123,7 +131,7 @@ type BenchWalk struct {
 		Awaited       uint8
 		Tags          uint8
 		Labels        uint8
-		_             [7]byte
+		_             [3]byte
 	}
 	Why     uint32
 	Version int32

@@ -13,6 +13,12 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type WeirBudget struct {
+	_       structs.HostLayout
+	Packets int32
+	IsReset uint32
+}
+
 type WeirCause uint32
 
 const (
@@ -76,6 +82,20 @@ type WeirInterface struct {
 	Ingress uint32
 }
 
+type WeirLink uint32
+
+const (
+	WeirLinkLINK_ETHERNET WeirLink = 1
+	WeirLinkLINK_RAW      WeirLink = 101
+)
+
+type WeirMark uint32
+
+const (
+	WeirMarkMARK_FIRST_FROM_UPPER WeirMark = 1
+	WeirMarkMARK_REPLACED         WeirMark = 2
+)
+
 type WeirRecent struct {
 	_         structs.HostLayout
 	Born      uint64
@@ -99,6 +119,13 @@ type WeirRecord struct {
 	Pad       [14]uint8
 }
 
+type WeirShunt uint32
+
+const (
+	WeirShuntSHUNT_ETHERNET WeirShunt = 0
+	WeirShuntSHUNT_RAW      WeirShunt = 1
+)
+
 type WeirSlot struct {
 	_          structs.HostLayout
 	Lower      WeirDirection
@@ -112,8 +139,17 @@ type WeirSlot struct {
 	Marks      uint8
 	IcmpType   uint8
 	IcmpCode   uint8
-	Pad        [19]uint8
+	FirstFlags uint8
+	Pad        [18]uint8
 }
+
+type WeirSlotsOperation uint32
+
+const (
+	WeirSlotsOperationSLOTS_RETIRE  WeirSlotsOperation = 1
+	WeirSlotsOperationSLOTS_RELEASE WeirSlotsOperation = 2
+	WeirSlotsOperationSLOTS_MAX     WeirSlotsOperation = 768
+)
 
 type WeirWalk struct {
 	_      structs.HostLayout
@@ -130,6 +166,7 @@ type WeirWalk struct {
 		Bytes         uint32
 		FragmentId    uint32
 		Seq           uint32
+		Ack           uint32
 		Echo          uint32
 		SrcPort       uint16
 		DstPort       uint16
@@ -149,7 +186,7 @@ type WeirWalk struct {
 		Awaited       uint8
 		Tags          uint8
 		Labels        uint8
-		_             [7]byte
+		_             [3]byte
 	}
 	Why     WeirCause
 	Version int32
@@ -159,41 +196,45 @@ type WeirWalk struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	WeirMapAliases         = "aliases"
-	WeirMapAsleep          = "asleep"
-	WeirMapBudgets         = "budgets"
-	WeirMapCauses          = "causes"
-	WeirMapFlows           = "flows"
-	WeirMapFragments       = "fragments"
-	WeirMapInterfaces      = "interfaces"
-	WeirMapRecents         = "recents"
-	WeirMapRings           = "rings"
-	WeirMapShunts          = "shunts"
-	WeirMapSlots           = "slots"
-	WeirMapStacks          = "stacks"
-	WeirMapWalks           = "walks"
-	WeirProgWeirEgress     = "weir_egress"
-	WeirProgWeirEgressRaw  = "weir_egress_raw"
-	WeirProgWeirFanout     = "weir_fanout"
-	WeirProgWeirFilter     = "weir_filter"
-	WeirProgWeirFilterRaw  = "weir_filter_raw"
-	WeirProgWeirIngress    = "weir_ingress"
-	WeirProgWeirIngressRaw = "weir_ingress_raw"
-	WeirProgWeirShunt      = "weir_shunt"
-	WeirProgWeirShuntRaw   = "weir_shunt_raw"
-	WeirProgWeirSlots      = "weir_slots"
-	WeirProgWeirXdp        = "weir_xdp"
-	WeirVarBudgetOther     = "budget_other"
-	WeirVarBudgetTcp       = "budget_tcp"
-	WeirVarHaveCoarseClock = "have_coarse_clock"
-	WeirVarIgnoreVlan      = "ignore_vlan"
-	WeirVarOpenTunnels     = "open_tunnels"
-	WeirVarSlotsPerWorker  = "slots_per_worker"
-	WeirVarSnapLength      = "snap_length"
-	WeirVarUnusedCause     = "unused_cause"
-	WeirVarUnusedRecord    = "unused_record"
-	WeirVarWakeupBytes     = "wakeup_bytes"
-	WeirVarWorkers         = "workers"
+	WeirMapAliases              = "aliases"
+	WeirMapAsleep               = "asleep"
+	WeirMapBudgets              = "budgets"
+	WeirMapCauses               = "causes"
+	WeirMapFlows                = "flows"
+	WeirMapFragments            = "fragments"
+	WeirMapInterfaces           = "interfaces"
+	WeirMapRecents              = "recents"
+	WeirMapRings                = "rings"
+	WeirMapShunts               = "shunts"
+	WeirMapSlots                = "slots"
+	WeirMapStacks               = "stacks"
+	WeirMapWalks                = "walks"
+	WeirProgWeirEgress          = "weir_egress"
+	WeirProgWeirEgressRaw       = "weir_egress_raw"
+	WeirProgWeirFanout          = "weir_fanout"
+	WeirProgWeirFilter          = "weir_filter"
+	WeirProgWeirFilterRaw       = "weir_filter_raw"
+	WeirProgWeirIngress         = "weir_ingress"
+	WeirProgWeirIngressRaw      = "weir_ingress_raw"
+	WeirProgWeirShunt           = "weir_shunt"
+	WeirProgWeirShuntRaw        = "weir_shunt_raw"
+	WeirProgWeirSlots           = "weir_slots"
+	WeirProgWeirXdp             = "weir_xdp"
+	WeirVarBudgetOther          = "budget_other"
+	WeirVarBudgetTcp            = "budget_tcp"
+	WeirVarHaveCoarseClock      = "have_coarse_clock"
+	WeirVarIgnoreVlan           = "ignore_vlan"
+	WeirVarOpenTunnels          = "open_tunnels"
+	WeirVarSlotsPerWorker       = "slots_per_worker"
+	WeirVarSnapLength           = "snap_length"
+	WeirVarUnusedCause          = "unused_cause"
+	WeirVarUnusedLink           = "unused_link"
+	WeirVarUnusedMark           = "unused_mark"
+	WeirVarUnusedRecord         = "unused_record"
+	WeirVarUnusedShunt          = "unused_shunt"
+	WeirVarUnusedSlotsOperation = "unused_slots_operation"
+	WeirVarWakeupBytes          = "wakeup_bytes"
+	WeirVarWorkers              = "workers"
 )
 
 // LoadWeir returns the embedded CollectionSpec for Weir.
@@ -274,17 +315,21 @@ type WeirMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type WeirVariableSpecs struct {
-	BudgetOther     *ebpf.VariableSpec `ebpf:"budget_other"`
-	BudgetTcp       *ebpf.VariableSpec `ebpf:"budget_tcp"`
-	HaveCoarseClock *ebpf.VariableSpec `ebpf:"have_coarse_clock"`
-	IgnoreVlan      *ebpf.VariableSpec `ebpf:"ignore_vlan"`
-	OpenTunnels     *ebpf.VariableSpec `ebpf:"open_tunnels"`
-	SlotsPerWorker  *ebpf.VariableSpec `ebpf:"slots_per_worker"`
-	SnapLength      *ebpf.VariableSpec `ebpf:"snap_length"`
-	UnusedCause     *ebpf.VariableSpec `ebpf:"unused_cause"`
-	UnusedRecord    *ebpf.VariableSpec `ebpf:"unused_record"`
-	WakeupBytes     *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
-	Workers         *ebpf.VariableSpec `ebpf:"workers"`
+	BudgetOther          *ebpf.VariableSpec `ebpf:"budget_other"`
+	BudgetTcp            *ebpf.VariableSpec `ebpf:"budget_tcp"`
+	HaveCoarseClock      *ebpf.VariableSpec `ebpf:"have_coarse_clock"`
+	IgnoreVlan           *ebpf.VariableSpec `ebpf:"ignore_vlan"`
+	OpenTunnels          *ebpf.VariableSpec `ebpf:"open_tunnels"`
+	SlotsPerWorker       *ebpf.VariableSpec `ebpf:"slots_per_worker"`
+	SnapLength           *ebpf.VariableSpec `ebpf:"snap_length"`
+	UnusedCause          *ebpf.VariableSpec `ebpf:"unused_cause"`
+	UnusedLink           *ebpf.VariableSpec `ebpf:"unused_link"`
+	UnusedMark           *ebpf.VariableSpec `ebpf:"unused_mark"`
+	UnusedRecord         *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedShunt          *ebpf.VariableSpec `ebpf:"unused_shunt"`
+	UnusedSlotsOperation *ebpf.VariableSpec `ebpf:"unused_slots_operation"`
+	WakeupBytes          *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	Workers              *ebpf.VariableSpec `ebpf:"workers"`
 }
 
 // WeirObjects contains all objects after they have been loaded into the kernel.
@@ -344,17 +389,21 @@ func (m *WeirMaps) Close() error {
 //
 // It can be passed to LoadWeirObjects or ebpf.CollectionSpec.LoadAndAssign.
 type WeirVariables struct {
-	BudgetOther     *ebpf.Variable `ebpf:"budget_other"`
-	BudgetTcp       *ebpf.Variable `ebpf:"budget_tcp"`
-	HaveCoarseClock *ebpf.Variable `ebpf:"have_coarse_clock"`
-	IgnoreVlan      *ebpf.Variable `ebpf:"ignore_vlan"`
-	OpenTunnels     *ebpf.Variable `ebpf:"open_tunnels"`
-	SlotsPerWorker  *ebpf.Variable `ebpf:"slots_per_worker"`
-	SnapLength      *ebpf.Variable `ebpf:"snap_length"`
-	UnusedCause     *ebpf.Variable `ebpf:"unused_cause"`
-	UnusedRecord    *ebpf.Variable `ebpf:"unused_record"`
-	WakeupBytes     *ebpf.Variable `ebpf:"wakeup_bytes"`
-	Workers         *ebpf.Variable `ebpf:"workers"`
+	BudgetOther          *ebpf.Variable `ebpf:"budget_other"`
+	BudgetTcp            *ebpf.Variable `ebpf:"budget_tcp"`
+	HaveCoarseClock      *ebpf.Variable `ebpf:"have_coarse_clock"`
+	IgnoreVlan           *ebpf.Variable `ebpf:"ignore_vlan"`
+	OpenTunnels          *ebpf.Variable `ebpf:"open_tunnels"`
+	SlotsPerWorker       *ebpf.Variable `ebpf:"slots_per_worker"`
+	SnapLength           *ebpf.Variable `ebpf:"snap_length"`
+	UnusedCause          *ebpf.Variable `ebpf:"unused_cause"`
+	UnusedLink           *ebpf.Variable `ebpf:"unused_link"`
+	UnusedMark           *ebpf.Variable `ebpf:"unused_mark"`
+	UnusedRecord         *ebpf.Variable `ebpf:"unused_record"`
+	UnusedShunt          *ebpf.Variable `ebpf:"unused_shunt"`
+	UnusedSlotsOperation *ebpf.Variable `ebpf:"unused_slots_operation"`
+	WakeupBytes          *ebpf.Variable `ebpf:"wakeup_bytes"`
+	Workers              *ebpf.Variable `ebpf:"workers"`
 }
 
 // WeirPrograms contains all programs after they have been loaded into the kernel.

@@ -54,8 +54,9 @@ type Counts struct {
 	Last           [2]int64
 	First          int64 // the same for the flow's first packet
 	Interface      uint32
-	ISN            uint32   // TCP: sequence number of the first packet, if that was a SYN
-	Flags          [2]uint8 // TCP: of SYN, FIN and RST those that were seen
+	ISN            uint32   // TCP: the client's initial sequence number, if the first packet was a SYN or SYN-ACK
+	Flags          [2]uint8 // TCP: SYN and FIN where they were seen, RST where no payload came after it
+	FirstFlags     uint8    // TCP: all flags of the first packet
 	FirstFromUpper bool     // the upper end sent the first packet
 	Replaced       bool     // another life of the same key has begun: these counts are final
 	ICMPType       uint8    // of the first packet

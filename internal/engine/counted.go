@@ -50,7 +50,6 @@ type slotState struct {
 	sum            uint64
 	packets, bytes [2]uint64 // that are in the flow: of the lower end, of the upper
 	index          flow.Index
-	flags          uint8 // TCP flags of both ends
 	status         slotStatus
 }
 
@@ -338,14 +337,12 @@ func (w *worker) complete(i flow.Index, fr *Frame, p *packet.Packet, fromLower b
 func (w *worker) imagine(c *capture.Counts, now int64) (Frame, packet.Packet) {
 	key := flow.Key(c.Key)
 	src, dst := key.Lower(), key.Upper()
-	flags := c.Flags
 	if c.FirstFromUpper {
 		src, dst = dst, src
-		flags[0], flags[1] = flags[1], flags[0]
 	}
 	p := packet.Packet{
 		Src: src.Addr(), Dst: dst.Addr(), SrcPort: src.Port(), DstPort: dst.Port(), IPVersion: key.Version(), Proto: key.Proto(),
-		Seq: c.ISN, TCPFlags: flags[0] & packet.SYN, ICMPType: c.ICMPType, ICMPCode: c.ICMPCode,
+		Seq: c.ISN, Ack: c.ISN + 1, TCPFlags: c.FirstFlags, ICMPType: c.ICMPType, ICMPCode: c.ICMPCode,
 	}
 	return Frame{Time: min(c.First, now), Interface: w.interfaceNumber(c.Interface)}, p
 }
@@ -372,8 +369,8 @@ func (w *worker) read(slot uint32) {
 		w.counters.WireBytes += bytes[end]
 	}
 	f.Answer()
-	if flow := flow.Key(c.Key); flow.Proto() == packet.ProtoTCP {
-		w.countedFlags(s, f, c, lower, packets[0]+packets[1] > 0)
+	if w.table.Key(s.index).Proto() == packet.ProtoTCP && f.FollowReading(c.Flags[lower], c.Flags[lower^1]) {
+		w.table.Hasten(s.index)
 	}
 	w.release(s.index, f)
 }
@@ -387,21 +384,6 @@ func (s *slotState) grow(c *capture.Counts) (packets, bytes [2]uint64) {
 	s.packets, s.bytes = c.Packets, c.Bytes
 	s.sum = c.Packets[0] + c.Packets[1]
 	return packets, bytes
-}
-
-// countedFlags follows the connection's end by the flags that both ends have sent so far. grown says that packets have come since the
-// last reading.
-func (w *worker) countedFlags(s *slotState, f *flow.Flow, c *capture.Counts, lower int, grown bool) {
-	seen := c.Flags[0] | c.Flags[1]
-	fresh := seen &^ s.flags
-	s.flags = seen
-	isReset := seen&packet.RST != 0
-	if f.State == flow.Ended || fresh&packet.RST == 0 { // whether payload came after it, nothing says
-		isReset = f.State == flow.Ended && f.EndReason == flow.Reset && (fresh != 0 || !grown)
-	}
-	if f.FollowReading(c.Flags[lower], c.Flags[lower^1], isReset) {
-		w.table.Hasten(s.index)
-	}
 }
 
 // retire puts the record of a flow that leaves the table aside until its slot is at rest.

@@ -126,8 +126,8 @@ func playLives(t *testing.T, s *slots, c *flowtest.Case, clientIsLower bool, sho
 			}
 			flags = flowtest.Flags{}
 			*n = capture.Counts{Key: key, Born: now, First: now, Interface: 7, FirstFromUpper: fromUpper}
-			if p.Flags&packet.SYN != 0 {
-				n.ISN = p.Seq
+			if n.FirstFlags, n.ISN = p.Flags, p.Seq; p.Flags&packet.ACK != 0 {
+				n.ISN = p.Ack - 1
 			}
 		}
 		flags.Add(p)

@@ -146,6 +146,7 @@ func counts(key [5]uint64, born int64, packets, bytes [2]uint64, flags [2]uint8)
 	now := time.Now().UnixNano()
 	return capture.Counts{
 		Key: key, Born: born, Packets: packets, Bytes: bytes, Last: [2]int64{now, now}, First: now, Interface: 7, ISN: 1000, Flags: flags,
+		FirstFlags: flags[0] & packet.SYN,
 	}
 }
 

@@ -54,15 +54,15 @@ func (f *Flow) follow(flags uint8, hasPayload bool, way int) bool {
 }
 
 // FollowReading takes what the flags of all packets of the client and of the server have been until now, where these
-// were counted elsewhere. isReset says that one was a reset, and no payload came after it. The rest is as in Follow.
-func (f *Flow) FollowReading(client, server uint8, isReset bool) (changed bool) {
+// were counted elsewhere, without those of resets after which payload came. The rest is as in Follow.
+func (f *Flow) FollowReading(client, server uint8) (changed bool) {
 	if client&packet.FIN != 0 {
 		f.TCP |= FINFromClient
 	}
 	if server&packet.FIN != 0 {
 		f.TCP |= FINFromServer
 	}
-	return f.endBy(isReset)
+	return f.endBy((client|server)&packet.RST != 0)
 }
 
 // endBy ends the flow when both ends have said FIN, whatever reset came before or after, or by a reset. One whose

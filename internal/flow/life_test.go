@@ -41,7 +41,7 @@ func lives(c *flowtest.Case, readEach bool) (all []flowtest.Life) {
 		f.Answer()
 		flags.Add(p)
 		if readEach {
-			f.FollowReading(flags[0], flags[1], (flags[0]|flags[1])&packet.RST != 0)
+			f.FollowReading(flags[0], flags[1])
 		} else {
 			f.Follow(p.Flags, p.Payload != "", way)
 		}

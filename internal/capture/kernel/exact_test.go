@@ -342,7 +342,7 @@ func TestRebirth(t *testing.T) {
 		}
 		slots := g.slots()
 		if last := slots[len(slots)-1]; len(slots) == 2 {
-			if got := last.Marks&markFirstFromUpper != 0; got != (r.name == "the other end begins") {
+			if got := bpf.WeirMark(last.Marks)&bpf.WeirMarkMARK_FIRST_FROM_UPPER != 0; got != (r.name == "the other end begins") {
 				t.Errorf("%s: first from upper: %v", r.name, got)
 			}
 			if last.Isn != 70 {
@@ -466,8 +466,8 @@ func TestRetired(t *testing.T) {
 	if err := counter.Release([]uint32{old.number}); err != nil {
 		t.Fatal(err)
 	}
-	if g.view.slots[old.number] != (bpf.WeirSlot{}) || g.view.budgets[old.number][0] != 0 {
-		t.Errorf("the released slot holds %v, budget %d", g.view.slots[old.number], g.view.budgets[old.number][0])
+	if g.view.slots[old.number] != (bpf.WeirSlot{}) || g.view.budgets[old.number] != (bpf.WeirBudget{}) {
+		t.Errorf("the released slot holds %v, budget %v", g.view.slots[old.number], g.view.budgets[old.number])
 	}
 	var c capture.Counts
 	if counter.Read(old.number, &c) || !counter.Read(slots[1].number, &c) || c.Packets != [2]uint64{0, 1} {

@@ -199,25 +199,22 @@ func (l *Loader) fill() error {
 	return nil
 }
 
-// Operations of weir_slots, and how many slots it takes at a time (bpf/weir.bpf.c).
-const (
-	slotsRetire  = 1
-	slotsRelease = 2
-	maxBatch     = 768
-)
-
 // Retire takes the keys of these slots out of the flow map. Numbers that are no slots are passed over.
-func (l *Loader) Retire(slots []uint32) error { return l.run(slotsRetire, slots) }
+func (l *Loader) Retire(slots []uint32) error {
+	return l.run(bpf.WeirSlotsOperationSLOTS_RETIRE, slots)
+}
 
 // Release clears slots and makes them free. They must have been retired some time before: a packet under way may still count.
-func (l *Loader) Release(slots []uint32) error { return l.run(slotsRelease, slots) }
+func (l *Loader) Release(slots []uint32) error {
+	return l.run(bpf.WeirSlotsOperationSLOTS_RELEASE, slots)
+}
 
 // run has weir_slots do its work, a batch in a system call.
-func (l *Loader) run(operation uint32, slots []uint32) error {
+func (l *Loader) run(operation bpf.WeirSlotsOperation, slots []uint32) error {
 	total := uint32(l.config.Workers * l.config.SlotsPerWorker)
 	for len(slots) > 0 {
-		b := binary.LittleEndian.AppendUint32(l.batch[:0], operation)
-		n := min(len(slots), maxBatch)
+		b := binary.LittleEndian.AppendUint32(l.batch[:0], uint32(operation))
+		n := min(len(slots), int(bpf.WeirSlotsOperationSLOTS_MAX))
 		for _, slot := range slots[:n] {
 			if slot < total {
 				b = binary.LittleEndian.AppendUint32(b, slot)

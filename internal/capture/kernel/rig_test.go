@@ -219,7 +219,7 @@ func (s *slot) describe() string {
 		fmt.Fprintf(&b, " flags %x/%x", s.LowerFlags, s.UpperFlags)
 	}
 	fmt.Fprintf(&b, " %d/%d %d/%d", s.Lower.Packets, s.Lower.Bytes, s.Upper.Packets, s.Upper.Bytes)
-	if s.Marks&markReplaced != 0 {
+	if bpf.WeirMark(s.Marks)&bpf.WeirMarkMARK_REPLACED != 0 {
 		b.WriteString(" replaced")
 	}
 	return b.String()

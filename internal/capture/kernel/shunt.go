@@ -20,16 +20,12 @@ func (l *Loader) Shunt(raw bool) int {
 	return l.objects.WeirFilter.FD()
 }
 
-// Where the filters jump to (bpf/maps.h).
-const (
-	shuntEthernet uint32 = 0
-	shuntRaw      uint32 = 1
-)
-
 // joinShunts gives the filters what they jump to.
 func (l *Loader) joinShunts() error {
-	for at, p := range map[uint32]*ebpf.Program{shuntEthernet: l.objects.WeirShunt, shuntRaw: l.objects.WeirShuntRaw} {
-		if err := l.objects.Shunts.Put(at, p); err != nil {
+	for at, p := range map[bpf.WeirShunt]*ebpf.Program{
+		bpf.WeirShuntSHUNT_ETHERNET: l.objects.WeirShunt, bpf.WeirShuntSHUNT_RAW: l.objects.WeirShuntRaw,
+	} {
+		if err := l.objects.Shunts.Put(uint32(at), p); err != nil {
 			return fmt.Errorf("enter shunt %d: %w", at, err)
 		}
 	}

@@ -26,7 +26,7 @@ var (
 type View struct {
 	geometry Geometry
 	slots    []bpf.WeirSlot
-	budgets  [][2]int32 // the first of each: the kernel rounds elements up to 8 bytes
+	budgets  []bpf.WeirBudget
 	causes   []bpf.WeirCauseCounts
 	asleep   []uint64
 	rings    []int // descriptors
@@ -46,7 +46,7 @@ func NewView(g Geometry, descriptors []int) (*View, error) {
 	n := g.Workers * g.SlotsPerWorker
 	var errs [4]error
 	v.slots, errs[0] = mapArray[bpf.WeirSlot](v, descriptors[0], n, unix.PROT_READ)
-	v.budgets, errs[1] = mapArray[[2]int32](v, descriptors[1], n, unix.PROT_READ|unix.PROT_WRITE)
+	v.budgets, errs[1] = mapArray[bpf.WeirBudget](v, descriptors[1], n, unix.PROT_READ|unix.PROT_WRITE)
 	v.causes, errs[2] = mapArray[bpf.WeirCauseCounts](v, descriptors[2], g.CPUs, unix.PROT_READ)
 	v.asleep, errs[3] = mapArray[uint64](v, descriptors[3], g.Workers, unix.PROT_READ|unix.PROT_WRITE)
 	for _, fd := range descriptors[:maps] {
@@ -157,18 +157,15 @@ func (c *Counter) Read(slot uint32, to *capture.Counts) bool {
 	}
 	to.Interface, to.ISN = s.Ifindex, s.Isn
 	to.Flags = [2]uint8{s.LowerFlags, s.UpperFlags}
-	to.FirstFromUpper, to.Replaced = s.Marks&markFirstFromUpper != 0, s.Marks&markReplaced != 0
+	marks := bpf.WeirMark(s.Marks)
+	to.FirstFromUpper = marks&bpf.WeirMarkMARK_FIRST_FROM_UPPER != 0
+	to.Replaced = marks&bpf.WeirMarkMARK_REPLACED != 0
+	to.FirstFlags = s.FirstFlags
 	to.ICMPType, to.ICMPCode = s.IcmpType, s.IcmpCode
 	return true
 }
 
-// Marks of a slot (bpf/types.h).
-const (
-	markFirstFromUpper = 1
-	markReplaced       = 2
-)
-
 // Show sets a slot's budget, by one store into memory that the programs read.
 func (c *Counter) Show(slot uint32, packets int32) {
-	atomic.StoreInt32(&c.view.budgets[slot][0], packets)
+	atomic.StoreInt32(&c.view.budgets[slot].Packets, packets)
 }

@@ -174,6 +174,8 @@ var Cases = []Case{
 	{"a SYN after the rest of an older connection in which a SYN-ACK came",
 		join([]Packet{client(ack, 77, "old"), server(syn|ack, 88, 80, "")}, open(isn)), two(flow.Idle, 1, 1, 2, 2)},
 	{"a SYN-ACK begins nothing", opened(server(syn|ack, 4000, other+1, "")), one(flow.Shutdown, 2, 3)},
+	{"a SYN-ACK that is seen before its SYN",
+		join([]Packet{server(syn|ack, 9000, isn+1, "")}, open(isn)), one(flow.Shutdown, 2, 3)},
 	{"a SYN with another number after a SYN-ACK that was seen first",
 		[]Packet{server(syn|ack, 9000, isn+1, ""), client(syn, other, "")}, one(flow.Shutdown, 1, 1)},
 }
