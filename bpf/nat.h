@@ -47,7 +47,8 @@ struct {
 
 static __always_inline int has_ports(const struct packet *p)
 {
-	return p->proto == PROTO_TCP || p->proto == PROTO_UDP || p->proto == PROTO_SCTP || p->proto == PROTO_UDPLITE || p->is_query;
+	return p->proto == PROTO_TCP || p->proto == PROTO_UDP || p->proto == PROTO_SCTP || p->proto == PROTO_UDPLITE ||
+	       p->is_query;
 }
 
 /* All ICMP between two hosts has one hash: under this one, which depends on the query too, it is noted once more. */

@@ -93,7 +93,8 @@ static void append(struct weir_capture *c, const struct weir_record *record, con
 	c->used += sizeof(*record) + record->length;
 }
 
-int weir_append(struct weir_capture *c, int kind, int link, uint32_t interface, uint32_t code, int64_t number, const void *payload, size_t length)
+int weir_append(struct weir_capture *c, int kind, int link, uint32_t interface, uint32_t code, int64_t number,
+		const void *payload, size_t length)
 {
 	struct weir_record record = { (uint32_t)length, (uint16_t)kind, (uint16_t)link, interface, code, number };
 	if (length > WEIR_TEXT || BUFFER_BYTES - c->used < sizeof(record) + length)

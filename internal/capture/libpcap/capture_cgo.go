@@ -27,6 +27,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Descriptors of a capturing process: what exec.Cmd.ExtraFiles holds comes after the standard ones.
+const (
+	onceProgram = 3
+	onceMap     = 4
+)
+
 // Built says whether this program can capture with libpcap.
 const Built = true
 

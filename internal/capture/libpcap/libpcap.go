@@ -54,12 +54,6 @@ type Config struct {
 	Once bool `json:"once,omitempty"`
 }
 
-// Descriptors of a capturing process: what exec.Cmd.ExtraFiles holds comes after the standard ones.
-const (
-	onceProgram = 3
-	onceMap     = 4
-)
-
 // complete puts defaults in and checks the bounds.
 func (c Config) complete() (Config, error) {
 	if c.SnapLength == 0 {
