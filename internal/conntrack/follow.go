@@ -96,7 +96,7 @@ func (f *Follower) Run(ctx context.Context) error {
 			return !errors.Is(failure, unix.EAGAIN) || isBusy
 		})
 		if isBusy = failure == nil; errors.Is(failure, unix.EAGAIN) {
-			time.Sleep(gather)
+			time.Sleep(gather) // nothing wakes it: that is what it is for
 			continue
 		}
 		switch {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -54,16 +55,6 @@ func follow(t *testing.T, buffer int) *following {
 		f.socket.Close()
 	})
 	return f
-}
-
-// within waits until something is so.
-func within(t *testing.T, limit time.Duration, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(limit); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", limit, what)
-		}
-	}
 }
 
 // listOf asks the kernel, by the library's own reading, which connections a gateway has.
@@ -134,7 +125,7 @@ func (f *following) differs(t *testing.T) string {
 // TestFollow: a connection is known soon, by both names, and known to be answered.
 func TestFollow(t *testing.T) {
 	f := follow(t, receiveBuffer)
-	within(t, 30*time.Second, "the first list", func() bool { return f.Lists() == 1 })
+	wait.Until(t, "the first list", func() bool { return f.Lists() == 1 })
 	client, server := f.lab.Clients[0], f.lab.Servers[0]
 	var l net.Listener
 	if err := server.Do(func() (err error) { l, err = net.Listen("tcp4", server.Addr4.String()+":7001"); return err }); err != nil {
@@ -149,12 +140,12 @@ func TestFollow(t *testing.T) {
 	key, _ := flow.Key()
 	var found Found
 	began := time.Now()
-	within(t, 30*time.Second, "the connection", func() (ok bool) { found, ok = f.table.Find(&key); return ok })
+	wait.Until(t, "the connection", func() (ok bool) { found, ok = f.table.Find(&key); return ok })
 	t.Logf("known %v after the handshake", time.Since(began))
 	if found.NAT() != record.SNAT || found.Original != flow || found.Reply.Dst.Addr().String() != "198.51.100.1" {
 		t.Errorf("%+v", found)
 	}
-	within(t, 30*time.Second, "an answer", func() bool { found, _ = f.table.Find(&key); return found.Status&SeenReply != 0 })
+	wait.Until(t, "an answer", func() bool { found, _ = f.table.Find(&key); return found.Status&SeenReply != 0 })
 	if err := c.(*net.TCPConn).SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +177,7 @@ func TestRate(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Logf("the flood took %v", took)
 	}
-	within(t, 30*time.Second, "the table of the kernel", func() bool { return f.table.Counters().Connections+f.table.Counters().Ended >= n && f.differs(t) == "" })
+	wait.Until(t, "the table of the kernel", func() bool { return f.table.Counters().Connections+f.table.Counters().Ended >= n && f.differs(t) == "" })
 	t.Logf("%d losses, %d lists, %+v", f.Lost(), f.Lists(), f.table.Counters())
 }
 
@@ -194,13 +185,13 @@ func TestRate(t *testing.T) {
 // seconds; a second loss soon after waits for its list.
 func TestOverrun(t *testing.T) {
 	f := follow(t, 64<<10)
-	within(t, 30*time.Second, "the first list", func() bool { return f.Lists() == 1 })
+	wait.Until(t, "the first list", func() bool { return f.Lists() == 1 })
 	flood(t, f.lab, 20000, 100_000, 0)
 	if f.Lost() == 0 || !f.table.IsBehind() {
 		t.Fatalf("%d losses, behind: %v", f.Lost(), f.table.IsBehind())
 	}
-	within(t, 30*time.Second, "a list", func() bool { return f.Lists() == 2 })
-	within(t, 30*time.Second, "the kernel's table", func() bool { return f.differs(t) == "" })
+	wait.Until(t, "a list", func() bool { return f.Lists() == 2 })
+	wait.Until(t, "the kernel's table", func() bool { return f.differs(t) == "" })
 	t.Logf("%d losses, %d lists, %+v", f.Lost(), f.Lists(), f.table.Counters())
 	if f.table.IsBehind() {
 		t.Error("behind after the list")
@@ -210,9 +201,40 @@ func TestOverrun(t *testing.T) {
 	if f.Lost() == lost {
 		t.Fatal("nothing was lost")
 	}
-	time.Sleep(long + time.Second)
-	if f.Lists() != 2 {
-		t.Error("a second list within 30 seconds of the first")
+	if f.Lists() != 2 || !f.table.IsBehind() { // TestRepair says for how long
+		t.Errorf("%d lists, behind: %v: a second list within 30 seconds of the first", f.Lists(), f.table.IsBehind())
+	}
+}
+
+// TestRepair: a list makes up for losses when there were no more for a while, or they don't end, and not soon after the last one.
+func TestRepair(t *testing.T) {
+	begun := time.Unix(1_000_000, 0)
+	at := func(d time.Duration) time.Time { return begun.Add(d) }
+	const second = time.Second
+	for name, c := range map[string]struct {
+		r           repair
+		losses      []time.Duration
+		isOffloaded bool
+		due         time.Time
+	}{
+		"a list is under way":          {r: repair{listing: true, begun: begun}, losses: []time.Duration{second}},
+		"nothing was lost":             {r: repair{begun: begun}, due: at(lookEvery)},
+		"a card forwards":              {r: repair{begun: begun}, isOffloaded: true, due: at(countEvery)},
+		"one loss":                     {r: repair{begun: begun}, losses: []time.Duration{second}, due: at(second + calm)},
+		"a loss where a card forwards": {r: repair{begun: begun}, losses: []time.Duration{second}, isOffloaded: true, due: at(second + calm)},
+		"two losses":                   {r: repair{begun: begun}, losses: []time.Duration{second, 2 * second}, due: at(2*second + calm)},
+		"losses that don't end":        {r: repair{begun: begun}, losses: []time.Duration{second, 2 * second, 3 * second, 4 * second}, due: at(second + long)},
+		"soon after a list":            {r: repair{begun: begun, listed: begun}, losses: []time.Duration{second}, due: at(listEvery)},
+		"losses go on soon after one":  {r: repair{begun: begun, listed: begun}, losses: []time.Duration{second, 28 * second}, due: at(listEvery)},
+		"a loss just before it is due": {r: repair{begun: begun, listed: begun}, losses: []time.Duration{listEvery - calm/2}, due: at(listEvery + calm/2)},
+		"a loss long after a list":     {r: repair{begun: begun, listed: begun}, losses: []time.Duration{time.Minute}, due: at(time.Minute + calm)},
+	} {
+		for _, lost := range c.losses {
+			c.r.lose(at(lost))
+		}
+		if due := c.r.due(c.isOffloaded); !due.Equal(c.due) {
+			t.Errorf("%s: due %v after the beginning, want %v", name, due.Sub(begun), c.due.Sub(begun))
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/packet"
 )
 
@@ -52,9 +53,9 @@ func TestFindDuring(t *testing.T) {
 			c = masqueraded()
 			c.ID = uint32(i)
 			table.Put(&c, true)
-			time.Sleep(life)
+			wait.Pass(life)
 			table.Drop(&c)
-			time.Sleep(pause)
+			wait.Pass(pause)
 		}
 		for _, name := range []Tuple{c.Original, c.Reply} {
 			key, _ := name.Key()
@@ -103,11 +104,11 @@ func TestRemembered(t *testing.T) {
 			return ok
 		}
 		first := pass(1)
-		time.Sleep(20 * time.Minute)
+		wait.Pass(20 * time.Minute)
 		if pass(100); !isKnown(first) {
 			t.Error("forgotten after 20 minutes")
 		}
-		time.Sleep(3 * time.Minute)
+		wait.Pass(3 * time.Minute)
 		if pass(1); isKnown(first) {
 			t.Error("known after 23 minutes")
 		}
@@ -116,7 +117,7 @@ func TestRemembered(t *testing.T) {
 		if !isKnown(early) {
 			t.Error("one of many is not remembered")
 		}
-		time.Sleep(table.memory)
+		wait.Pass(table.memory)
 		pass(1)
 		if n := table.Counters().Ended; isKnown(early) || n > few {
 			t.Errorf("%d are known after six minutes", n)

@@ -83,7 +83,7 @@ func Serve(l net.Listener, answer func(*Request) *Answer) {
 			return
 		}
 		if err != nil { // no descriptor is free
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond) // nothing tells when one is
 			<-asking
 			continue
 		}

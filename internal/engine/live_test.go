@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -81,12 +83,12 @@ func (*script) Losses(*capture.Losses) {}
 func (*script) Close() error { return nil }
 
 // tickPasses waits until the worker's next tick is due.
-func tickPasses(func(*capture.Frame)) { time.Sleep(1100 * time.Millisecond) }
+func tickPasses(func(*capture.Frame)) { wait.Pass(1100 * time.Millisecond) }
 
 // shownFrame is a frame that the kernel has counted in a slot.
 func shownFrame(b []byte, slot uint32, born int64, fromUpper bool) *capture.Frame {
 	return &capture.Frame{
-		Data: b, Length: len(b), Time: time.Now().UnixNano(), Interface: 7, Link: packet.LinkRaw,
+		Data: b, Length: len(b), Time: capture.Now(), Interface: 7, Link: packet.LinkRaw,
 		Flow: capture.FlowRef{Slot: slot, Born: born, FromUpper: fromUpper},
 	}
 }
@@ -112,26 +114,29 @@ func runLive(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Fram
 	return lines, totals
 }
 
-// runLiveRecords plays a script, and gives the records.
+// runLiveRecords plays a script, in a bubble whose time passes when a step lets it, and gives the records.
 func runLiveRecords(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Frame))) (records []record.Flow, totals engine.Totals) {
 	t.Helper()
 	s.shown = map[uint32]int32{}
 	c := config(t)
 	c.Flows = flow.Config{MaxFlows: flows, Linger: time.Second, Idle: 2 * time.Second}
-	live := engine.NewLive(c, 1, 0, func(f *record.Flow) error {
-		kept := *f
-		kept.Info = slices.Clone(f.Info) // the engine's until we return
-		records = append(records, kept)
-		return nil
+	synctest.Test(t, func(t *testing.T) {
+		live := engine.NewLive(c, 1, 0, func(f *record.Flow) error {
+			kept := *f
+			kept.Info = slices.Clone(f.Info) // the engine's until we return
+			records = append(records, kept)
+			return nil
+		})
+		live.SetInterfaces(map[uint32]string{7: "lan0"})
+		if err := live.Worker(0).Run(&script{steps}, s); err != nil {
+			t.Fatal(err)
+		}
+		if err := live.Close(); err != nil {
+			t.Fatal(err)
+		}
+		totals = live.Totals()
 	})
-	live.SetInterfaces(map[uint32]string{7: "lan0"})
-	if err := live.Worker(0).Run(&script{steps}, s); err != nil {
-		t.Fatal(err)
-	}
-	if err := live.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return records, live.Totals()
+	return records, totals
 }
 
 func wantLines(t *testing.T, got []string, want ...string) {
@@ -143,7 +148,7 @@ func wantLines(t *testing.T, got []string, want ...string) {
 
 // counts is a slot of a flow between 192.0.2.1 (the client, lower) and 192.0.2.2.
 func counts(key [5]uint64, born int64, packets, bytes [2]uint64, flags [2]uint8) capture.Counts {
-	now := time.Now().UnixNano()
+	now := capture.Now()
 	return capture.Counts{
 		Key: key, Born: born, Packets: packets, Bytes: bytes, Last: [2]int64{now, now}, First: now, Interface: 7, ISN: 1000, Flags: flags,
 		FirstFlags: flags[0] & packet.SYN,
@@ -241,7 +246,7 @@ func TestLifeAfterReset(t *testing.T) {
 		func(each func(*capture.Frame)) {
 			s.counts[0] = counts(key, 5, [2]uint64{3, 3}, [2]uint64{300, 200}, [2]uint8{packet.SYN, packet.SYN | packet.RST})
 			each(shownFrame(syn, 100, 5, fromUpper))
-			time.Sleep(1100 * time.Millisecond) // it is read at the tick, and lingers for a second
+			tickPasses(nil) // it is read at the tick, and lingers for a second
 		},
 		func(each func(*capture.Frame)) {
 			s.counts[1] = counts(key, 9, [2]uint64{1, 0}, [2]uint64{60, 0}, [2]uint8{packet.SYN, 0})
@@ -260,7 +265,7 @@ func TestUnseenLivesInOrder(t *testing.T) {
 	lines, _ := runLive(t, s, 64, func(func(*capture.Frame)) {
 		s.counts[0] = counts(key, 9, [2]uint64{1, 1}, [2]uint64{60, 60}, [2]uint8{packet.SYN, packet.SYN})
 		s.counts[1] = counts(key, 5, [2]uint64{3, 3}, [2]uint64{300, 200}, [2]uint8{ended, ended})
-		time.Sleep(1100 * time.Millisecond)
+		tickPasses(nil)
 	})
 	wantLines(t, lines,
 		"192.0.2.1:40000 192.0.2.2:443 tls 1/1 60/60 shutdown lan0", "192.0.2.1:40000 192.0.2.2:443 tls 3/3 300/200 closed lan0")
@@ -269,18 +274,17 @@ func TestUnseenLivesInOrder(t *testing.T) {
 // TestFullTable: a flow that finds no room leaves its slot when it has been silent, and its packets are counted as refused.
 func TestFullTable(t *testing.T) {
 	s := &slots{counts: make([]capture.Counts, 8)}
-	show := func(i uint32, last int64) func(func(*capture.Frame)) {
+	show := func(i uint32, silent time.Duration) func(func(*capture.Frame)) {
 		q := udp("192.0.2.1", "192.0.2.2", uint16(40000+i), 53, dnsQuery)
 		key, fromUpper := keyOf(t, q)
 		return func(each func(*capture.Frame)) {
 			s.counts[i] = counts(key, 5, [2]uint64{3, 3}, [2]uint64{30, 30}, [2]uint8{})
-			if last != 0 {
-				s.counts[i].Last = [2]int64{last, last}
-			}
+			last := capture.Now() - int64(silent)
+			s.counts[i].Last = [2]int64{last, last}
 			each(shownFrame(q, 100+i, 5, fromUpper))
 		}
 	}
-	lines, totals := runLive(t, s, 1, show(0, 0), tickPasses, show(1, time.Now().Add(-11*time.Second).UnixNano()), tickPasses, tickPasses)
+	lines, totals := runLive(t, s, 1, show(0, 0), tickPasses, show(1, 11*time.Second), tickPasses, tickPasses)
 	if len(lines) != 1 || totals.Refused != 6 || !slices.Contains(s.released, 101) {
 		t.Errorf("%d flows, %d packets refused, slots released: %d; want 1, 6, and 101 among them", len(lines), totals.Refused, s.released)
 	}
@@ -372,11 +376,7 @@ func TestBlockedOutput(t *testing.T) {
 		live.SetInterfaces(map[uint32]string{8: "lan1"})
 		_ = live.Err()
 	}()
-	select {
-	case <-free:
-	case <-time.After(10 * time.Second):
-		t.Error("a blocked output blocks SetInterfaces or Err")
-	}
+	wait.For(t, "a blocked output blocks neither SetInterfaces nor Err", free)
 	close(goOn)
 	if err := errors.Join(<-over, live.Close()); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/sandbox"
 )
 
@@ -56,10 +57,16 @@ func agentMain(role string) int {
 		select {}
 	case "slow": // ends in twice the time that one may take who gives no sign
 		<-stop
-		for end := time.Now().Add(2 * grace); time.Now().Before(end); time.Sleep(grace / 20) {
-			if c.Alive() != nil {
-				return 104
+		for sign, end := time.NewTicker(grace/20), time.After(2*grace); ; {
+			select {
+			case <-sign.C:
+				if c.Alive() != nil {
+					return 104
+				}
+				continue
+			case <-end:
 			}
+			break
 		}
 	case "done":
 	default: // until told
@@ -85,11 +92,7 @@ func startAgent(t *testing.T, role string) (*sandbox.Child, *backend, chan os.Si
 	b := &backend{}
 	signals, ended := make(chan os.Signal, 2), make(chan error, 1)
 	go func() { ended <- supervise(child, b, signals) }()
-	for deadline := time.Now().Add(30 * time.Second); len(b.take()) == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the agent doesn't watch")
-		}
-	}
+	wait.Until(t, "the agent watches", func() bool { return len(b.take()) > 0 })
 	return child, b, signals, ended
 }
 
@@ -123,12 +126,7 @@ func TestSupervise(t *testing.T) {
 				}
 				signals <- s
 			}
-			var err error
-			select {
-			case err = <-ended:
-			case <-time.After(30 * time.Second):
-				t.Fatal("supervise does not end")
-			}
+			err := wait.For(t, "supervise ends", ended)
 			took := time.Since(begun)
 			var have ExitError
 			if e := (*ExitError)(nil); errors.As(err, &e) {
@@ -160,9 +158,7 @@ func TestRealSignal(t *testing.T) {
 	}
 	b, ended := &backend{}, make(chan error, 1)
 	go func() { ended <- Supervise(child, b) }()
-	for len(b.take()) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	wait.Until(t, "the agent watches", func() bool { return len(b.take()) > 0 })
 	if err := unix.Kill(unix.Getpid(), unix.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +237,7 @@ func TestAwait(t *testing.T) {
 				signals, signs := make(chan os.Signal), make(chan sign)
 				go func() {
 					for _, s := range c.script {
-						time.Sleep(s.after)
+						wait.Pass(s.after)
 						switch what := s.what.(type) {
 						case os.Signal:
 							signals <- what

@@ -10,12 +10,12 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 const childEnv = "WEIR_TOPOLOGY_CHILD"
@@ -46,7 +46,7 @@ func confined() error {
 	return w.Run(context.Background(), func(e Event) {
 		fmt.Println(e.Kind, e.Link.Name)
 		if e.Link.Name == "hold" {
-			time.Sleep(300 * time.Millisecond) // meanwhile messages are lost
+			_, _ = os.Stdin.Read(make([]byte, 1)) // meanwhile messages are lost
 		}
 	})
 }
@@ -89,6 +89,10 @@ func TestWatchConfined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	goOn, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -102,17 +106,13 @@ func TestWatchConfined(t *testing.T) {
 	}()
 	await := func(want string) {
 		t.Helper()
-		for deadline := time.After(5 * time.Second); ; {
-			select {
-			case line, ok := <-lines:
-				if line == want {
-					return
-				}
-				if !ok || strings.HasPrefix(line, "error") {
-					t.Fatalf("waiting for %q: %s", want, line)
-				}
-			case <-deadline:
-				t.Fatalf("no %q within 5 seconds", want)
+		for {
+			line := wait.For(t, want, lines)
+			if line == want {
+				return
+			}
+			if line == "" || strings.HasPrefix(line, "error") { // "": the program ended
+				t.Fatalf("waiting for %q: %s", want, line)
 			}
 		}
 	}
@@ -123,6 +123,9 @@ func TestWatchConfined(t *testing.T) {
 	}
 	ip(t, batch...)
 	await("added hold")
+	if _, err := goOn.Write([]byte{1}); err != nil {
+		t.Fatal(err)
+	}
 	await("added x19")
 	await("resynced")
 	ip(t, "link add last type bridge")

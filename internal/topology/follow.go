@@ -128,10 +128,8 @@ func (f *Follower) Run(ctx context.Context, each func(*Network)) error {
 			return fmt.Errorf("watch routes: %w", err)
 		case <-changed:
 		}
-		select {
-		case <-ctx.Done():
+		if !rest(ctx, pause) {
 			return nil
-		case <-time.After(pause):
 		}
 		select {
 		case <-changed: // meanwhile: what comes from here on is asked for again

@@ -9,7 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // at is an address, the interface it is seen on, and the side that it has to have.
@@ -161,11 +162,12 @@ func TestSides(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			namespace := newNamespace(t)
 			ip(t, x.lines...)
-			n := now(t, namespace, x.sides)
+			var n *Network
 			// The kernel enters an IPv6 address's own route a little later.
-			for begun := time.Now(); time.Since(begun) < 5*time.Second && !isSo(n, x.all); time.Sleep(10 * time.Millisecond) {
+			wait.Reached(func() bool {
 				n = now(t, namespace, x.sides)
-			}
+				return isSo(n, x.all)
+			})
 			check(t, n, x.all)
 			if lan, wan := strings.Join(n.LANs(), " "), strings.Join(n.WANs(), " "); lan != x.lan || wan != x.wan {
 				t.Errorf("LAN %q, WAN %q; want %q, %q", lan, wan, x.lan, x.wan)
@@ -195,15 +197,7 @@ func TestFollow(t *testing.T) {
 	go func() { ended <- f.Run(ctx, func(n *Network) { networks <- n }) }()
 	await := func(address, side string) {
 		t.Helper()
-		for deadline := time.After(20 * time.Second); ; {
-			select {
-			case n := <-networks:
-				if n.Side(netip.MustParseAddr(address), "").String() == side {
-					return
-				}
-			case <-deadline:
-				t.Fatalf("%s is not %s within 20 seconds", address, side)
-			}
+		for what := address + " is " + side; wait.For(t, what, networks).Side(netip.MustParseAddr(address), "").String() != side; {
 		}
 	}
 	await("203.0.113.9", "lan")

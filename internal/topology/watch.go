@@ -123,15 +123,23 @@ func (w *Watcher) Run(ctx context.Context, each func(Event)) error {
 		if time.Since(began) > calm {
 			pause = firstPause
 		}
-		select {
-		case <-ctx.Done():
+		if !rest(ctx, pause) {
 			return nil
-		case <-time.After(pause):
 		}
 		pause = min(2*pause, longPause)
 		if err := w.drain(ctx); err != nil {
 			return fmt.Errorf("watch links: %w", err)
 		}
+	}
+}
+
+// rest lets a pause pass in which the kernel is not asked, and says whether it has: not when ctx ended.
+func rest(ctx context.Context, pause time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(pause):
+		return true
 	}
 }
 
