@@ -66,7 +66,6 @@ func NewLive(c Config, n, hints int, emit func(*record.Flow) error) *Live {
 	l.names.Store(&map[uint32]uint16{})
 	for i := range n {
 		w := &LiveWorker{worker: newWorker(c), live: l, number: i, spare: make(chan *batch, 2)}
-		w.worker.interfaceNumber = w.numberOf
 		l.workers = append(l.workers, w)
 	}
 	go l.collect()
@@ -134,16 +133,13 @@ func (l *Live) Close() error {
 // locked and pinned the thread.
 func (w *LiveWorker) Run(source capture.Source, counter capture.Counter) error {
 	if counter != nil {
-		w.counted = newCounted(counter)
+		w.accounting = newKernelAccounting(w.worker, counter, w.numberOf)
 	}
 	w.ticked = capture.Now()
 	w.advance(w.ticked) // sets the table's clock, before there are flows
 	for {
 		until := time.Duration(w.ticked + tick - capture.Now())
-		if w.counted != nil && (len(w.counted.resting) > 0 || w.counted.hurry) {
-			until = min(until, time.Duration(rest))
-		}
-		err := source.Read(min(max(until, 0), time.Duration(tick)), w.take)
+		err := source.Read(max(min(until, w.accounting.patience()), 0), w.take)
 		w.seen.Store(w.frames + w.batches)
 		if errors.Is(err, net.ErrClosed) {
 			return w.finishAll()
@@ -162,7 +158,7 @@ func (w *LiveWorker) take(f *capture.Frame) {
 	w.frames++
 	w.frame = Frame{
 		Data: f.Data, Length: f.Length, Time: f.Time, Number: w.frames, Interface: w.numberOf(f.Interface), Link: f.Link,
-		Segments: f.Segments, isCounted: w.counted != nil && f.Flow.Slot != capture.NotCounted, ref: f.Flow, depths: allDepths,
+		Segments: f.Segments, isCounted: f.Flow.Slot != capture.NotCounted, ref: f.Flow, depths: allDepths,
 	}
 	w.worker.frame(&w.frame)
 }
@@ -179,19 +175,9 @@ func (w *LiveWorker) pass(now int64) error {
 	due := now-w.ticked >= tick
 	if due {
 		w.ticked = now
-		if w.counted != nil {
-			w.collect(now)
-			w.refuse(now)
-		}
-		w.advance(now)
 	}
-	if w.counted != nil && w.counted.hurry && now-w.counted.collected >= rest {
-		w.collect(now)
-	}
-	if w.counted != nil && (due || len(w.counted.dying) >= retireEvery || len(w.counted.resting) > 0) {
-		if err := w.settle(now); err != nil {
-			return err
-		}
+	if err := w.accounting.pass(now, due); err != nil {
+		return err
 	}
 	if due || w.batch.n >= handOverEvery {
 		w.handOn()
@@ -208,36 +194,16 @@ func (w *LiveWorker) handOn() {
 // finishAll ends all flows with what the kernel has counted until now: nothing is attached any more.
 func (w *LiveWorker) finishAll() error {
 	w.giveUpFragments(0, -1)
-	if c := w.counted; c != nil {
-		now := capture.Now()
-		w.collect(now)
-		w.refuse(now)
-		defer func() { w.counted = nil }()
-	}
-	if c := w.counted; c != nil {
-		for i := range c.resting {
-			w.final(&c.resting[i])
-		}
-	}
+	w.accounting.close(capture.Now())
 	w.table.Each(func(i flow.Index) {
 		w.table.End(i, flow.Shutdown)
-		w.finalDying()
+		w.accounting.flush()
 		if w.batch.n >= handOverEvery {
 			w.handOn()
 		}
 	})
-	w.finalDying()
+	w.accounting.flush()
+	w.accounting = ownAccounting{w.worker} // the counters may be unmapped
 	w.handOn()
 	return nil
-}
-
-// finalDying hands on the records that wait for their slots, which nothing counts in any more.
-func (w *LiveWorker) finalDying() {
-	if w.counted == nil {
-		return
-	}
-	for i := range w.counted.dying {
-		w.final(&w.counted.dying[i])
-	}
-	w.counted.dying = w.counted.dying[:0]
 }

@@ -49,7 +49,7 @@ func (k stillKernel) begin(born, now int64) {
 	}
 }
 
-func newStill(t *testing.T, flows int) (*LiveWorker, stillKernel) {
+func newStill(t *testing.T, flows int) (*LiveWorker, *kernelAccounting, stillKernel) {
 	t.Helper()
 	apps, err := catalog.Builtin()
 	if err != nil {
@@ -63,13 +63,14 @@ func newStill(t *testing.T, flows int) (*LiveWorker, stillKernel) {
 	})
 	k := make(stillKernel, flows)
 	w := live.Worker(0)
-	w.counted = newCounted(k)
-	return w, k
+	counted := newKernelAccounting(w.worker, k, w.numberOf)
+	w.accounting = counted
+	return w, counted, k
 }
 
 // TestRecordDoesNotAllocate: what the ring shows of a flow that has its name is looked at and let go.
 func TestRecordDoesNotAllocate(t *testing.T) {
-	w, k := newStill(t, 1)
+	w, _, k := newStill(t, 1)
 	now := time.Now().UnixNano()
 	k.begin(1, now)
 	data := []byte{ // a datagram of what has no name
@@ -90,10 +91,10 @@ func TestRecordDoesNotAllocate(t *testing.T) {
 // TestDrainDoesNotAllocate: neither the reading of flows that live on nor the end of flows takes memory, in the long run.
 func TestDrainDoesNotAllocate(t *testing.T) {
 	const flows = 1000
-	w, k := newStill(t, flows)
+	w, counted, k := newStill(t, flows)
 	now, born := time.Now().UnixNano(), int64(1)
 	k.begin(born, now)
-	w.collect(now)
+	counted.collect(now)
 	if w.table.Len() != flows {
 		t.Fatalf("%d flows of %d", w.table.Len(), flows)
 	}
@@ -101,7 +102,7 @@ func TestDrainDoesNotAllocate(t *testing.T) {
 		for i := range k {
 			k[i].Packets[0]++
 		}
-		w.collect(now)
+		counted.collect(now)
 	}); n != 0 {
 		t.Errorf("%v allocations for reading %d flows", n, flows)
 	}
@@ -109,7 +110,7 @@ func TestDrainDoesNotAllocate(t *testing.T) {
 		w.table.Each(func(i flow.Index) { w.table.End(i, flow.Idle) })
 		for range 2 {
 			now += 2 * rest
-			if err := w.settle(now); err != nil {
+			if err := counted.settle(now); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -119,7 +120,7 @@ func TestDrainDoesNotAllocate(t *testing.T) {
 		}
 		born++
 		k.begin(born, now)
-		w.collect(now)
+		counted.collect(now)
 	}
 	for range 10 {
 		cycle()

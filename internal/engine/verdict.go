@@ -84,8 +84,7 @@ func (w *worker) ended(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) {
 	if d.session != nil {
 		w.finish(i, f, d)
 	}
-	if w.counted != nil && d.slot != 0 {
-		w.retire(i, f, d, why)
+	if w.accounting.end(i, f, d, why) {
 		return
 	}
 	r := w.record(w.batch.flow(), i, f, d, d.text)

@@ -186,9 +186,7 @@ type worker struct {
 	batch  batch // what this tick brought
 	period int64 // of UpdateEvery, the present one
 
-	counted *counted // what the kernel counts, nil where it doesn't
-	// interfaceNumber turns the kernel's index of an interface into the collector's number; only with counted.
-	interfaceNumber func(ifindex uint32) uint16
+	accounting accounting
 }
 
 func newWorker(c Config) *worker {
@@ -201,6 +199,7 @@ func newWorker(c Config) *worker {
 	w := &worker{Config: c, pool: dissect.NewPool(), fragments: packet.NewFragments(maxFragments)}
 	w.pool.OnPanic = c.OnPanic
 	w.table = flow.NewTable(c.Flows, w.ended)
+	w.accounting = ownAccounting{w}
 	return w
 }
 
@@ -243,7 +242,7 @@ func (w *worker) frame(f *Frame) {
 		switch {
 		case !mine:
 		case depth == 0 && f.isCounted:
-			w.countedPacket(f, p)
+			w.accounting.take(f, p)
 		default:
 			w.packet(f, p, w.tunnels[:around+depth], network)
 		}
@@ -349,7 +348,7 @@ func (w *worker) flowPacket(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel
 // count adds a packet to its flow, unless the kernel counts that: what is seen within a tunnel may be seen again when it has left
 // the tunnel. What the kernel had no room to count and handed over is in no slot, even where its flow has come to have one since.
 func (w *worker) count(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, way int, inTunnel bool) {
-	if inTunnel && w.counted != nil && w.table.Detail(i).slot != 0 {
+	if inTunnel && w.accounting.isCounted(i) {
 		return
 	}
 	packets := max(uint64(fr.Segments), 1)
