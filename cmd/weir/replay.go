@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -20,10 +21,10 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/dissect/protocols"
 	"github.com/weirnet/weir/internal/engine"
+	"github.com/weirnet/weir/internal/enrich"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/record"
-	"github.com/weirnet/weir/internal/sides"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -137,9 +138,9 @@ func (o *replayOptions) placed(emit func(*record.Flow) error) func(*record.Flow)
 	if len(o.Network.LANNetworks) == 0 {
 		return emit
 	}
-	p := sides.New(nil, emit)
-	p.SetNetwork(topology.NewNetwork(topology.Sides{Networks: o.Network.LANNetworks}, nil, nil, [2][]topology.Rule{}))
-	return p.Flow
+	c := enrich.New(nil, emit)
+	c.SetNetwork(topology.NewNetwork(topology.Sides{Networks: o.Network.LANNetworks}, nil, nil, [2][]topology.Rule{}))
+	return func(r *record.Flow) error { return c.Flow(r, time.Unix(0, r.LastSeen)) }
 }
 
 func (o *replayOptions) check(stdout io.Writer) error {

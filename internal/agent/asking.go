@@ -74,7 +74,7 @@ func (u *surroundings) answer(r *control.Request) *control.Answer {
 	if r.Explain == "" {
 		return &control.Answer{Error: "the request is none that this weir knows"}
 	}
-	lines, err := u.placer.Explain(r.Explain)
+	lines, err := u.explainer.Explain(r.Explain)
 	if err != nil {
 		return &control.Answer{Error: err.Error()}
 	}

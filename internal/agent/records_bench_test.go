@@ -23,7 +23,7 @@ func BenchmarkRecord(b *testing.B) {
 		return nil
 	}}
 	u.complete(&out)
-	u.placer.SetNetwork(topology.NewNetwork(topology.Sides{Networks: []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}}, nil, nil, [2][]topology.Rule{}))
+	u.chain.SetNetwork(topology.NewNetwork(topology.Sides{Networks: []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}}, nil, nil, [2][]topology.Rule{}))
 	client, gateway, server := netip.MustParseAddrPort("192.168.1.20:51324"), netip.MustParseAddrPort("203.0.113.1:40112"), netip.MustParseAddrPort("198.51.100.7:443")
 	u.table.Put(&conntrack.Connection{
 		Original: conntrack.Tuple{Src: client, Dst: server, Proto: packet.ProtoTCP}, Reply: conntrack.Tuple{Src: server, Dst: gateway, Proto: packet.ProtoTCP},

@@ -167,7 +167,7 @@ func (a *agent) open(s *setup, descriptors []int) error {
 	if err != nil {
 		return err
 	}
-	a.around.placer.SetCatalog(apps)
+	a.around.explainer.SetCatalog(apps)
 	o := a.options
 	config := engine.Config{
 		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels, IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery,
@@ -253,7 +253,7 @@ func (a *agent) end(err error) (Status, error) {
 	a.life.step(drainTime, work)
 	err = errors.Join(err, a.capturer.stop())
 	a.life.step(0, work)
-	err = errors.Join(err, a.around.placer.Close())
+	err = errors.Join(err, a.around.chain.Close(time.Now()))
 	a.life.step(saveTime, nil)
 	a.around.saveState(a.output.Log)
 	a.life.step(0, nil)

@@ -13,16 +13,18 @@ import (
 	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/enrich"
+	"github.com/weirnet/weir/internal/explain"
 	"github.com/weirnet/weir/internal/hosts"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/record"
-	"github.com/weirnet/weir/internal/sides"
 	"github.com/weirnet/weir/internal/topology"
 )
 
 // surroundings are what the confined process knows of the network around the flows.
 type surroundings struct {
-	placer      *sides.Placer
+	chain       *enrich.Chain
+	explainer   *explain.Explainer
 	hosts       *hosts.Table
 	store       *hosts.Store // nil: they are not kept
 	topology    *topology.Follower
@@ -71,20 +73,22 @@ func (a *agent) newSurroundings(s *setup, extra map[string]int) error {
 	u.settle = func() {}
 	a.around = u
 	u.complete(&a.output)
-	u.placer.SetIdle(a.options.TCPIdle, a.options.Idle)
-	u.counters.Register(u.placer)
-	u.placer.SetNetwork(n)
+	u.chain.SetIdle(a.options.TCPIdle, a.options.Idle)
+	u.counters.Register(u.chain)
+	u.chain.SetNetwork(n)
 	return nil
 }
 
 // complete has records completed, and learnt from, before they go to the output.
 func (u *surroundings) complete(out *Output) {
 	emit := out.Flow
-	u.placer = sides.New(u.table, func(r *record.Flow) error {
-		u.hosts.Flow(r, u.placer.Network().Place)
+	u.chain = enrich.New(u.table, func(r *record.Flow) error {
+		u.explainer.Keep(r)
+		u.hosts.Flow(r, u.chain.Network().Place)
 		return emit(r)
 	})
-	out.Flow = u.placer.Flow
+	u.explainer = explain.New(u.chain.Network)
+	out.Flow = func(r *record.Flow) error { return u.chain.Flow(r, time.Now()) }
 	if out.Names != nil {
 		out.Names(u.hosts.Name)
 	}
@@ -93,7 +97,7 @@ func (u *surroundings) complete(out *Output) {
 // follow follows routes and connections until ctx ends. A failure is told, and leaves the records less complete.
 func (u *surroundings) follow(ctx context.Context, log func(string, ...any)) {
 	go func() {
-		if err := u.topology.Run(ctx, u.placer.SetNetwork); err != nil {
+		if err := u.topology.Run(ctx, u.chain.SetNetwork); err != nil {
 			log("routes are not followed any more: %v", err)
 		}
 	}()
@@ -107,14 +111,14 @@ func (u *surroundings) follow(ctx context.Context, log func(string, ...any)) {
 	go u.followNeighbours(ctx, log)
 }
 
-// tick has the placer do once a second what time makes due. The goroutine that emits records calls it.
+// tick has the chain do once a second what time makes due. The goroutine that emits records calls it.
 func (u *surroundings) tick() error {
 	now := time.Now()
 	if now.Sub(u.ticked) < time.Second {
 		return nil
 	}
 	u.ticked = now
-	return u.placer.Tick(now)
+	return u.chain.Tick(now)
 }
 
 // followConnections follows them until settle is called: the last records are made when all else has ended.
@@ -144,7 +148,7 @@ const (
 func (u *surroundings) followNeighbours(ctx context.Context, log func(string, ...any)) {
 	pause := neighboursFirst
 	for count := 1; ; count++ {
-		n := u.placer.Network()
+		n := u.chain.Network()
 		all, err := u.topology.Neighbours(n)
 		if ctx.Err() != nil {
 			return
@@ -168,7 +172,7 @@ func (u *surroundings) followNeighbours(ctx context.Context, log func(string, ..
 
 // describe says in one line what is LAN and what is WAN.
 func (u *surroundings) describe() string {
-	n := u.placer.Network()
+	n := u.chain.Network()
 	text := fmt.Sprintf("LAN: %s; WAN: %s", list(n.LANs()), list(n.WANs()))
 	if u.untracked != "" {
 		return text + "; connections are not followed: " + u.untracked

@@ -26,7 +26,7 @@ const (
 
 	LegsUnjoined
 	RecordsUnwaited
-	RecordsUncarried
+	OffloadsUnfollowed
 	DevicesForgotten
 	DevicesRefused
 
@@ -99,7 +99,7 @@ var counters = [numIDs]Counter{
 	LegsUnjoined: {"weir_nat_legs_unjoined_total", "", Loss, "connections reported as two flows: too many NAT legs waited"},
 	RecordsUnwaited: {"weir_records_unwaited_total", "", Loss,
 		"records that did not wait for their connections' list: too many waited"},
-	RecordsUncarried: {"weir_offloaded_connections_unfollowed_total", "", Loss,
+	OffloadsUnfollowed: {"weir_offloaded_connections_unfollowed_total", "", Loss,
 		"connections that a card forwards and whose end was not waited for: too many were"},
 	DevicesForgotten: {"weir_devices_forgotten_total", "", Loss, "devices forgotten to make room for others"},
 	DevicesRefused: {"weir_devices_refused_total", "", Loss,

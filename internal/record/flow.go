@@ -5,7 +5,9 @@
 package record
 
 import (
+	"bytes"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -68,6 +70,14 @@ type Flow struct {
 	// Info holds members of the record, as JSON without braces around: "tls":{...}.
 	Info  []byte
 	Risks Risks
+}
+
+// Clone copies a record with all that it refers to.
+func (f *Flow) Clone() *Flow {
+	c := *f
+	c.CommunityID, c.Hostname, c.Info = bytes.Clone(f.CommunityID), bytes.Clone(f.Hostname), bytes.Clone(f.Info)
+	c.VLANs, c.Tunnels = slices.Clone(f.VLANs), slices.Clone(f.Tunnels)
+	return &c
 }
 
 // AppendJSON appends the record as one JSON object, without a line end.

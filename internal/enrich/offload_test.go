@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package sides
+package enrich
 
 import (
 	"fmt"
@@ -30,7 +30,8 @@ func idle(client, server string, sent, answered uint64) *record.Flow {
 
 // line is what a record of the connection is with so many packets of the kernel's counts.
 func line(state string, packets uint64) string {
-	return fmt.Sprintf("%s outbound 192.168.1.20:51324 (lan) %d/%d -> 198.51.100.7:443 (wan) %d/%d snat 203.0.113.1:40112 198.51.100.7:443",
+	return fmt.Sprintf("%s outbound 192.168.1.20:51324 (lan) %d/%d -> 198.51.100.7:443 (wan) %d/%d snat "+
+		"203.0.113.1:40112 198.51.100.7:443",
 		state, packets, 100*packets, 2*packets, 3000*packets)
 }
 
@@ -41,8 +42,9 @@ func (b *bench) tick(t *testing.T) {
 	}
 }
 
-// TestCarried: a card forwards a connection; what the kernel counts goes on being told, under one name, until the connection ends.
-func TestCarried(t *testing.T) {
+// TestOffload: a card forwards a connection; what the kernel counts goes on being told, under one name, until the
+// connection ends.
+func TestOffload(t *testing.T) {
 	b := newBench()
 	var ids [][32]byte
 	emit := b.emit
@@ -81,35 +83,35 @@ func TestCarried(t *testing.T) {
 	}
 }
 
-// TestCarriedEnds: the connection ends without another packet.
-func TestCarriedEnds(t *testing.T) {
+// TestOffloadEnds: the connection ends without another packet.
+func TestOffloadEnds(t *testing.T) {
 	b := newBench()
 	b.table.Put(onCard(100), true)
 	b.put(t, idle(host, server, 3, 5))
 	b.table.Drop(onCard(150))
 	b.tick(t)
 	b.want(t, line("update", 100), line("end", 150))
-	if len(b.carried) > 0 {
-		t.Errorf("%d are kept", len(b.carried))
+	if len(b.offload.records) > 0 {
+		t.Errorf("%d are kept", len(b.offload.records))
 	}
 }
 
-// TestCarriedLegs: where the legs are flows of their own, the kernel's counts are not added up.
-func TestCarriedLegs(t *testing.T) {
+// TestOffloadLegs: where the legs are flows of their own, the kernel's counts are not added up.
+func TestOffloadLegs(t *testing.T) {
 	b := newBench()
 	b.table.Put(onCard(100), true)
 	b.put(t, idle(host, server, 3, 0))
 	b.want(t)
 	b.put(t, idle(server, gateway, 5, 0))
 	b.want(t, line("update", 100))
-	if err := b.Close(); err != nil {
+	if err := b.Close(time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	b.want(t, line("end", 100))
 }
 
-// TestCarriedUncounted: without the kernel's counts there is nothing to tell.
-func TestCarriedUncounted(t *testing.T) {
+// TestOffloadUncounted: without the kernel's counts there is nothing to tell.
+func TestOffloadUncounted(t *testing.T) {
 	b := newBench()
 	b.table.Put(onCard(0), true)
 	b.put(t, idle(host, server, 3, 5))

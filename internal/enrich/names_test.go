@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package sides
+package enrich
 
 import (
 	"testing"
@@ -12,12 +12,14 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// TestHairpin: a connection from the LAN through the gateway's outer address back into the LAN has its translation by whichever names its
-// packets were seen: the client's, the server's, or those that a bridge shows, where the one end is translated and the other is not.
+// TestHairpin: a connection from the LAN through the gateway's outer address back into the LAN has its translation by
+// whichever names its packets were seen: the client's, the server's, or those that a bridge shows, where the one end is
+// translated and the other is not.
 func TestHairpin(t *testing.T) {
 	const outer, inner, target = "203.0.113.1:7000", "192.168.1.1:51324", "192.168.1.21:7001"
 	for name, ends := range map[string][2]string{
-		"as the client sends": {host, outer}, "as the server answers": {target, inner}, "in between": {host, target}, "in between, answers": {target, host},
+		"as the client sends": {host, outer}, "as the server answers": {target, inner}, "in between": {host, target},
+		"in between, answers": {target, host},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench()
@@ -30,13 +32,15 @@ func TestHairpin(t *testing.T) {
 				r = flowOf(ends[0], ends[1], 5, 3, record.StateEnd)
 			}
 			b.put(t, r)
-			b.want(t, "end internal 192.168.1.20:51324 (lan) 3/300 -> 192.168.1.21:7001 (lan) 5/500 snat+dnat 192.168.1.1:51324 203.0.113.1:7000")
+			b.want(t, "end internal 192.168.1.20:51324 (lan) 3/300 -> 192.168.1.21:7001 (lan) 5/500 snat+dnat "+
+				"192.168.1.1:51324 203.0.113.1:7000")
 		})
 	}
 }
 
-// TestLinkComesBack: a link with masquerade goes down, which ends its connections; what a client repeats when it is back begins others of the same
-// name. The record of the flow before has its own connection's translation, also when it is made late.
+// TestLinkComesBack: a link with masquerade goes down, which ends its connections; what a client repeats when it is
+// back begins others of the same name. The record of the flow before has its own connection's translation, also when it
+// is made late.
 func TestLinkComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench()
@@ -62,7 +66,7 @@ func TestLinkComesBack(t *testing.T) {
 		for _, r := range repeats {
 			b.put(t, r)
 		}
-		if err := b.Close(); err != nil {
+		if err := b.Close(time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		for _, line := range b.out {

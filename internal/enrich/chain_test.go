@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package sides
+package enrich
 
 import (
 	"errors"
@@ -8,10 +8,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
@@ -23,26 +21,33 @@ const (
 	host, gateway, server = "192.168.1.20:51324", "203.0.113.1:40112", "198.51.100.7:443"
 )
 
-// bench is a Placer, and what it has passed on.
+// bench is a Chain, and what it has passed on.
 type bench struct {
-	*Placer
+	*Chain
 	table *conntrack.Table
+	emit  func(*record.Flow) error
 	out   []string
+	ids   [][32]byte
 }
 
-func newBench() *bench {
-	b := &bench{table: conntrack.NewTable(4096)}
-	b.Placer = New(b.table, func(r *record.Flow) error {
-		b.out = append(b.out, text(r))
+func newBench() *bench { return newBenchOf(conntrack.NewTable(4096)) }
+
+func newBenchOf(table *conntrack.Table) *bench {
+	b := &bench{table: table}
+	b.emit = func(r *record.Flow) error {
+		b.out, b.ids = append(b.out, text(r)), append(b.ids, r.ID)
 		return nil
-	})
-	b.SetNetwork(topology.NewNetwork(topology.Sides{Networks: []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}}, nil, nil, [2][]topology.Rule{}))
+	}
+	b.Chain = New(b.table, func(r *record.Flow) error { return b.emit(r) })
+	b.SetNetwork(topology.NewNetwork(topology.Sides{Networks: []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}},
+		nil, nil, [2][]topology.Rule{}))
 	return b
 }
 
 // text is what these tests look at.
 func text(r *record.Flow) string {
-	s := fmt.Sprintf("%s %s %v (%s) %d/%d -> %v (%s) %d/%d", r.State, r.Direction, r.Client.Addr, r.Client.Side, r.Client.Packets, r.Client.Bytes,
+	s := fmt.Sprintf("%s %s %v (%s) %d/%d -> %v (%s) %d/%d", r.State, r.Direction, r.Client.Addr, r.Client.Side,
+		r.Client.Packets, r.Client.Bytes,
 		r.Server.Addr, r.Server.Side, r.Server.Packets, r.Server.Bytes)
 	if r.NAT.Kind != record.NATNone {
 		s += fmt.Sprintf(" %s %v %v", r.NAT.Kind, r.NAT.Client, r.NAT.Server)
@@ -60,7 +65,8 @@ func tuple(src, dst string, proto uint8) conntrack.Tuple {
 // masqueraded is the connection of the host to the server.
 func masqueraded(proto uint8) *conntrack.Connection {
 	return &conntrack.Connection{
-		Original: tuple(host, server, proto), Reply: tuple(server, gateway, proto), ID: 9, Status: conntrack.SeenReply | conntrack.SourceNAT,
+		Original: tuple(host, server, proto), Reply: tuple(server, gateway, proto), ID: 9,
+		Status: conntrack.SeenReply | conntrack.SourceNAT,
 	}
 }
 
@@ -77,7 +83,7 @@ func flowOf(client, server string, sent, answered uint64, state record.State) *r
 func (b *bench) put(t *testing.T, records ...*record.Flow) {
 	t.Helper()
 	for _, r := range records {
-		if err := b.Flow(r); err != nil {
+		if err := b.Flow(r, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -97,7 +103,8 @@ func TestWhole(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
 	for _, r := range []*record.Flow{
-		flowOf(host, server, 3, 5, record.StateEnd), flowOf(server, host, 5, 3, record.StateEnd), // the second one's client was guessed
+		// the second one's client was guessed
+		flowOf(host, server, 3, 5, record.StateEnd), flowOf(server, host, 5, 3, record.StateEnd),
 		flowOf(gateway, server, 3, 5, record.StateEnd), flowOf(server, gateway, 5, 3, record.StateEnd),
 	} {
 		b.put(t, r)
@@ -107,11 +114,13 @@ func TestWhole(t *testing.T) {
 
 func TestUntracked(t *testing.T) {
 	b := newBench()
-	b.put(t, flowOf("192.168.1.20:1", "192.168.1.21:2", 1, 1, record.StateEnd), flowOf("9.9.9.9:1", "192.168.1.21:2", 1, 0, record.StateEnd), flowOf("9.9.9.9:1", "8.8.8.8:2", 1, 1, record.StateEnd))
+	b.put(t, flowOf("192.168.1.20:1", "192.168.1.21:2", 1, 1, record.StateEnd), flowOf("9.9.9.9:1", "192.168.1.21:2", 1,
+		0, record.StateEnd), flowOf("9.9.9.9:1", "8.8.8.8:2", 1, 1, record.StateEnd))
 	b.want(t, "end internal 192.168.1.20:1 (lan) 1/100 -> 192.168.1.21:2 (lan) 1/100",
-		"end inbound 9.9.9.9:1 (wan) 1/100 -> 192.168.1.21:2 (lan) 0/0", "end transit 9.9.9.9:1 (wan) 1/100 -> 8.8.8.8:2 (wan) 1/100")
+		"end inbound 9.9.9.9:1 (wan) 1/100 -> 192.168.1.21:2 (lan) 0/0",
+		"end transit 9.9.9.9:1 (wan) 1/100 -> 8.8.8.8:2 (wan) 1/100")
 	none := New(nil, func(r *record.Flow) error { b.out = append(b.out, text(r)); return nil })
-	if err := none.Flow(flowOf(host, server, 1, 1, record.StateEnd)); err != nil {
+	if err := none.Flow(flowOf(host, server, 1, 1, record.StateEnd), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	b.want(t, "end unknown 192.168.1.20:51324 () 1/100 -> 198.51.100.7:443 () 1/100")
@@ -124,7 +133,7 @@ func TestLegs(t *testing.T) {
 		lan, wan := flowOf(host, server, 3, 0, record.StateEnd), flowOf(server, gateway, 5, 0, record.StateEnd)
 		lan.Hostname = []byte("www.example.com")
 		id, community := *lan, *lan
-		rename(&community)
+		setID(&community)
 		id.ID = community.ID
 		records := []*record.Flow{lan, wan}
 		if order == "wan first" {
@@ -141,15 +150,19 @@ func TestLegs(t *testing.T) {
 func TestLegsLive(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
-	b.put(t, flowOf(host, server, 1, 0, record.StateNew), flowOf(server, gateway, 2, 0, record.StateNew), flowOf(host, server, 3, 0, record.StateUpdate), flowOf(host, server, 3, 0, record.StateEnd),
+	b.put(t, flowOf(host, server, 1, 0, record.StateNew), flowOf(server, gateway, 2, 0, record.StateNew),
+		flowOf(host, server, 3, 0, record.StateUpdate), flowOf(host, server, 3, 0, record.StateEnd),
 		flowOf(server, gateway, 5, 0, record.StateEnd))
 	const client, end = "192.168.1.20:51324 (lan) ", " snat 203.0.113.1:40112 198.51.100.7:443"
-	b.want(t, "new outbound "+client+"1/100 -> 198.51.100.7:443 (wan) 0/0"+end, "update outbound "+client+"1/100 -> 198.51.100.7:443 (wan) 2/200"+end,
-		"update outbound "+client+"3/300 -> 198.51.100.7:443 (wan) 2/200"+end, "update outbound "+client+"3/300 -> 198.51.100.7:443 (wan) 2/200"+end,
+	b.want(t, "new outbound "+client+"1/100 -> 198.51.100.7:443 (wan) 0/0"+end, "update outbound "+client+
+		"1/100 -> 198.51.100.7:443 (wan) 2/200"+end,
+		"update outbound "+client+"3/300 -> 198.51.100.7:443 (wan) 2/200"+end, "update outbound "+client+
+			"3/300 -> 198.51.100.7:443 (wan) 2/200"+end,
 		"end outbound "+whole)
 }
 
-// TestLegPauses: a leg that falls silent and goes on, while the other goes on all the time, is in the one record with all that it had.
+// TestLegPauses: a leg that falls silent and goes on, while the other goes on all the time, is in the one record with
+// all that it had.
 func TestLegPauses(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
@@ -163,16 +176,18 @@ func TestLegPauses(t *testing.T) {
 func TestNoLegAfterAll(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
-	b.put(t, flowOf(host, server, 1, 0, record.StateNew), flowOf(host, server, 3, 5, record.StateUpdate), flowOf(host, server, 3, 5, record.StateEnd))
-	b.want(t, "new outbound 192.168.1.20:51324 (lan) 1/100 -> 198.51.100.7:443 (wan) 0/0 snat 203.0.113.1:40112 198.51.100.7:443",
+	b.put(t, flowOf(host, server, 1, 0, record.StateNew), flowOf(host, server, 3, 5, record.StateUpdate),
+		flowOf(host, server, 3, 5, record.StateEnd))
+	b.want(t, "new outbound 192.168.1.20:51324 (lan) 1/100 -> 198.51.100.7:443 (wan) 0/0 snat 203.0.113.1:40112 "+
+		"198.51.100.7:443",
 		"update outbound "+whole, "end outbound "+whole)
-	if err := b.Close(); err != nil || len(b.joints.waiting) > 0 {
-		t.Errorf("%v, %d wait", err, len(b.joints.waiting))
+	if err := b.Close(time.Now()); err != nil || len(b.natLegs.pairs) > 0 {
+		t.Errorf("%v, %d wait", err, len(b.natLegs.pairs))
 	}
 	b.want(t)
 	b.put(t, flowOf(host, server, 1, 0, record.StateUpdate)) // whose flow goes on when weir ends
 	b.out = nil
-	if err := b.Close(); err != nil {
+	if err := b.Close(time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	b.want(t)
@@ -182,16 +197,17 @@ func TestNoLegAfterAll(t *testing.T) {
 func TestManyJoined(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
-	for range 3 * maxWaiting {
+	for range 3 * maxPairs {
 		b.put(t, flowOf(host, server, 3, 0, record.StateEnd), flowOf(server, gateway, 5, 0, record.StateEnd))
 	}
-	if len(b.out) != 3*maxWaiting || len(b.joints.waiting) > 0 || len(b.joints.halves.entries) > 2*maxWaiting {
-		t.Errorf("%d records, %d wait, %d in the queue", len(b.out), len(b.joints.waiting), len(b.joints.halves.entries))
+	if len(b.out) != 3*maxPairs || len(b.natLegs.pairs) > 0 || len(b.natLegs.oneLeg.entries) > 2*maxPairs {
+		t.Errorf("%d records, %d wait, %d in the queue", len(b.out), len(b.natLegs.pairs),
+			len(b.natLegs.oneLeg.entries))
 	}
 }
 
-// TestPatience: a leg waits the longer, the longer a flow may be silent.
-func TestPatience(t *testing.T) {
+// TestLegWait: a leg waits the longer, the longer a flow may be silent.
+func TestLegWait(t *testing.T) {
 	for idle, waits := range map[time.Duration]bool{time.Minute: false, 10 * time.Minute: true} {
 		b := newBench()
 		b.SetIdle(10*time.Minute, idle)
@@ -210,31 +226,30 @@ func TestGiveUp(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
 	b.put(t, flowOf(host, server, 3, 0, record.StateEnd))
-	if err := b.Tick(time.Now().Add(b.patience / 2)); err != nil {
+	if err := b.Tick(time.Now().Add(b.natLegs.wait / 2)); err != nil {
 		t.Fatal(err)
 	}
 	b.want(t)
-	if err := b.Tick(time.Now().Add(b.patience + time.Second)); err != nil {
+	if err := b.Tick(time.Now().Add(b.natLegs.wait + time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	const half = "end outbound 192.168.1.20:51324 (lan) 3/300 -> 198.51.100.7:443 (wan) 0/0 snat 203.0.113.1:40112 198.51.100.7:443"
+	const half = "end outbound 192.168.1.20:51324 (lan) 3/300 -> 198.51.100.7:443 (wan) 0/0 snat 203.0.113.1:40112 " +
+		"198.51.100.7:443"
 	b.want(t, half)
 	b.put(t, flowOf(host, server, 3, 0, record.StateEnd))
-	if err := b.Close(); err != nil {
+	if err := b.Close(time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	b.want(t, half)
-	if len(b.joints.waiting) > 0 || b.joints.halves.n > 0 {
-		t.Errorf("%d wait, %d in the queue", len(b.joints.waiting), b.joints.halves.n)
+	if len(b.natLegs.pairs) > 0 || b.natLegs.oneLeg.n > 0 {
+		t.Errorf("%d wait, %d in the queue", len(b.natLegs.pairs), b.natLegs.oneLeg.n)
 	}
 }
 
 // TestManyWait: what waits is bounded, and nothing is lost.
 func TestManyWait(t *testing.T) {
-	b := newBench()
-	b.table = conntrack.NewTable(2 * maxWaiting)
-	b.connections = b.table
-	const n = maxWaiting + 100
+	b := newBenchOf(conntrack.NewTable(2 * maxPairs))
+	const n = maxPairs + 100
 	for i := range n {
 		c := masqueraded(packet.ProtoTCP)
 		c.Original.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 168, 1, byte(i)}), uint16(1024+i/256))
@@ -242,10 +257,10 @@ func TestManyWait(t *testing.T) {
 		b.table.Put(c, true)
 		b.put(t, flowOf(c.Original.Src.String(), server, 3, 0, record.StateEnd))
 	}
-	if len(b.joints.waiting) != maxWaiting || len(b.out) != n-maxWaiting {
-		t.Errorf("%d wait, %d were passed on", len(b.joints.waiting), len(b.out))
+	if len(b.natLegs.pairs) != maxPairs || len(b.out) != n-maxPairs {
+		t.Errorf("%d wait, %d were passed on", len(b.natLegs.pairs), len(b.out))
 	}
-	if err := b.Close(); err != nil || len(b.out) != n {
+	if err := b.Close(time.Now()); err != nil || len(b.out) != n {
 		t.Errorf("%v, %d were passed on of %d", err, len(b.out), n)
 	}
 }
@@ -266,22 +281,23 @@ func TestOutputFails(t *testing.T) {
 	full := errors.New("disk full")
 	b.emit = func(*record.Flow) error { return full }
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
-	if err := b.Flow(flowOf(host, server, 3, 0, record.StateEnd)); err != nil {
+	if err := b.Flow(flowOf(host, server, 3, 0, record.StateEnd), time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Close(); !errors.Is(err, full) {
+	if err := b.Close(time.Now()); !errors.Is(err, full) {
 		t.Error(err)
 	}
 }
 
-// TestPing: two hosts ping a third with one identifier, of which the gateway makes another for the second. The legs of each are
-// joined, in the identifier that the host has chosen.
+// TestPing: two hosts ping a third with one identifier, of which the gateway makes another for the second. The legs of
+// each are joined, in the identifier that the host has chosen.
 func TestPing(t *testing.T) {
 	b := newBench()
 	ping := func(from, gateway string, id uint32) *conntrack.Connection {
 		c := masqueraded(packet.ProtoICMP)
 		c.ID = id
-		c.Original, c.Reply = tuple(from, "198.51.100.7:2048", packet.ProtoICMP), tuple("198.51.100.7:2048", gateway, packet.ProtoICMP)
+		c.Original, c.Reply = tuple(from, "198.51.100.7:2048", packet.ProtoICMP), tuple("198.51.100.7:2048", gateway,
+			packet.ProtoICMP)
 		return c
 	}
 	icmp := func(client string, id uint16, requests, answers uint64) *record.Flow {
@@ -291,89 +307,14 @@ func TestPing(t *testing.T) {
 	}
 	b.table.Put(ping("192.168.1.20:5", "203.0.113.1:5", 1), true)
 	b.table.Put(ping("192.168.1.21:5", "203.0.113.1:6", 2), true)
-	b.put(t, icmp("192.168.1.20", 5, 3, 0), icmp("192.168.1.21", 5, 4, 0), icmp("203.0.113.1", 6, 0, 4), icmp("203.0.113.1", 5, 0, 3))
+	b.put(t, icmp("192.168.1.20", 5, 3, 0), icmp("192.168.1.21", 5, 4, 0), icmp("203.0.113.1", 6, 0, 4),
+		icmp("203.0.113.1", 5, 0, 3))
 	const nat = " snat 203.0.113.1:0 198.51.100.7:0"
 	b.want(t, "end outbound 192.168.1.21:0 (lan) 4/400 -> 198.51.100.7:0 (wan) 4/400"+nat,
 		"end outbound 192.168.1.20:0 (lan) 3/300 -> 198.51.100.7:0 (wan) 3/300"+nat)
-	if r := b.recent.records; len(r) > 1 && r[0].ID == r[1].ID {
+	if b.ids[0] == b.ids[1] {
 		t.Error("two pings have one id")
 	}
 	b.put(t, icmp("203.0.113.1", 6, 2, 2)) // counted outside only
 	b.want(t, "end outbound 192.168.1.21:0 (lan) 2/200 -> 198.51.100.7:0 (wan) 2/200"+nat)
-}
-
-func TestExplain(t *testing.T) {
-	b := newBench()
-	b.table.Put(masqueraded(packet.ProtoTCP), true)
-	r := flowOf(host, server, 3, 5, record.StateEnd)
-	apps, err := catalog.Builtin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.SetCatalog(apps)
-	r.Method, r.Protocol, r.ApplicationMethod, r.Application, r.Hostname = record.MethodDPI, "tls", record.ByHost, "facebook", []byte("www.facebook.com")
-	rename(r)
-	id := string(r.ID[:])
-	b.put(t, r)
-	for what, words := range map[string][]string{
-		"192.168.1.7": {"is lan: it is in a network that is set to be LAN"},
-		"9.9.9.9":     {"is wan: no route and no network that is set is for it"},
-		id: {
-			"tcp from " + host + " to " + server + ", outbound", "The client, 192.168.1.20, is lan", "Entry 9 of", "snat", "knows the client as " + gateway,
-			"The protocol is tls", "The application is facebook", "www.facebook.com", "its entry: facebook.com)",
-		},
-		strings.ToUpper(id[:7]): {id},
-	} {
-		lines, err := b.Explain(what)
-		if err != nil {
-			t.Errorf("%s: %v", what, err)
-		}
-		for _, w := range words {
-			if !strings.Contains(strings.Join(lines, "\n"), w) {
-				t.Errorf("%s: no %q in\n%s", what, w, strings.Join(lines, "\n"))
-			}
-		}
-	}
-	for _, what := range []string{"", "abc", "no address", "ffffffffffff", strings.Repeat("a", 33)} {
-		if lines, err := b.Explain(what); err == nil {
-			t.Errorf("%q: %q", what, lines)
-		}
-	}
-}
-
-// TestExplainWhileOutputBlocks: questions are answered while nobody reads the records, also about the one that can't be written.
-func TestExplainWhileOutputBlocks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		reading := make(chan struct{})
-		p := New(nil, func(*record.Flow) error { <-reading; return nil })
-		r := flowOf(host, server, 1, 1, record.StateEnd)
-		rename(r)
-		go func() { _ = p.Flow(r) }()
-		synctest.Wait()
-		for _, what := range []string{string(r.ID[:]), "192.168.1.20"} {
-			if lines, err := p.Explain(what); err != nil || len(lines) == 0 {
-				t.Errorf("%s: %q, %v", what, lines, err)
-			}
-		}
-		close(reading)
-	})
-}
-
-// TestRecentKept: the last records are kept, and no more.
-func TestRecentKept(t *testing.T) {
-	b := newBench()
-	var last string
-	for i := range maxRecent + 10 {
-		r := flowOf(fmt.Sprintf("192.168.1.20:%d", 1000+i), server, 1, 1, record.StateEnd)
-		rename(r)
-		b.put(t, r)
-		if last = string(r.ID[:]); i == 9 {
-			if _, err := b.Explain(last); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	if _, err := b.Explain(last); err != nil || len(b.recent.records) != maxRecent {
-		t.Errorf("%v, %d records", err, len(b.recent.records))
-	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package sides
+package enrich
 
 import (
 	"fmt"
@@ -10,14 +10,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
 
-// world are flows as they come and go, and what a Placer makes of their records.
+// world are flows as they come and go, and what a Chain makes of their records.
 type world struct {
 	*bench
 	random *rand.Rand
@@ -41,9 +40,10 @@ type worldFlow struct {
 }
 
 func newWorld(seed uint64) *world {
-	w := &world{bench: newBench(), random: rand.New(rand.NewPCG(seed, 9)), busy: map[string]bool{}, open: map[[32]byte]uint64{}, ended: map[[32]byte]bool{}}
-	w.table = conntrack.NewTable(1 << 17)
-	w.connections = w.table
+	w := &world{
+		bench: newBenchOf(conntrack.NewTable(1 << 17)), random: rand.New(rand.NewPCG(seed, 9)),
+		busy: map[string]bool{}, open: map[[32]byte]uint64{}, ended: map[[32]byte]bool{},
+	}
 	w.emit = func(r *record.Flow) error {
 		packets := r.Client.Packets + r.Server.Packets
 		switch {
@@ -78,7 +78,7 @@ func (w *world) tell(t *testing.T, f *worldFlow, state record.State) {
 		r.EndReason = record.EndIdle
 		w.in += f.sent + f.answered
 	}
-	rename(r)
+	setID(r)
 	w.put(t, r)
 	if w.err != "" {
 		t.Fatal(w.err)
@@ -91,7 +91,8 @@ func (w *world) step(t *testing.T, connections []*conntrack.Connection) {
 	time.Sleep(time.Duration(1 + w.random.IntN(1000)))
 	if len(w.live) == 0 || w.random.IntN(3) == 0 {
 		c := connections[w.random.IntN(len(connections))]
-		f := &worldFlow{from: c.Original.Src.String(), to: c.Original.Dst.String(), first: time.Now().UnixNano(), connection: c}
+		f := &worldFlow{from: c.Original.Src.String(), to: c.Original.Dst.String(), first: time.Now().UnixNano(),
+			connection: c}
 		switch w.random.IntN(10) {
 		case 0:
 			f.isWhole = true
@@ -122,8 +123,8 @@ func (w *world) step(t *testing.T, connections []*conntrack.Connection) {
 	w.live = w.live[:len(w.live)-1]
 }
 
-// TestCountsKept: what the flows of all legs had is what the records have that end, whatever limit is reached and whatever the kernel
-// tells of the connections.
+// TestCountsKept: what the flows of all legs had is what the records have that end, whatever limit is reached and
+// whatever the kernel tells of the connections.
 func TestCountsKept(t *testing.T) {
 	for _, x := range []struct {
 		name               string
@@ -131,18 +132,21 @@ func TestCountsKept(t *testing.T) {
 		disturb            func(*world, []*conntrack.Connection, int)
 	}{
 		{name: "few", connections: 20, steps: 20_000},
-		{name: "beyond the limits", connections: 3 * maxWaiting, steps: 200_000},
-		{name: "time passes", connections: 500, steps: 20_000, disturb: func(w *world, _ []*conntrack.Connection, _ int) {
-			time.Sleep(time.Duration(w.random.IntN(int(3 * defaults.LegForgotten(defaults.TCPIdle, defaults.Idle)))))
+		{name: "beyond the limits", connections: 3 * maxPairs, steps: 200_000},
+		{name: "time passes", connections: 500, steps: 20_000, disturb: func(w *world, _ []*conntrack.Connection,
+			_ int) {
+			time.Sleep(time.Duration(w.random.IntN(int(3 * w.natLegs.liveSilence))))
 		}},
-		{name: "connections end and others have their names", connections: 50, steps: 20_000, disturb: func(w *world, all []*conntrack.Connection, life int) {
-			n := w.random.IntN(len(all))
-			w.table.Drop(all[n])
-			time.Sleep(time.Duration(w.random.IntN(int(5 * time.Second))))
-			all[n] = w.connection(n, life)
-			w.table.Put(all[n], true)
-		}},
-		{name: "events are lost", connections: 50, steps: 20_000, disturb: func(w *world, all []*conntrack.Connection, life int) {
+		{name: "connections end and others have their names", connections: 50, steps: 20_000,
+			disturb: func(w *world, all []*conntrack.Connection, life int) {
+				n := w.random.IntN(len(all))
+				w.table.Drop(all[n])
+				time.Sleep(time.Duration(w.random.IntN(int(5 * time.Second))))
+				all[n] = w.connection(n, life)
+				w.table.Put(all[n], true)
+			}},
+		{name: "events are lost", connections: 50, steps: 20_000, disturb: func(w *world, all []*conntrack.Connection,
+			life int) {
 			w.table.SetBehind(!w.table.IsBehind())
 			n := w.random.IntN(len(all))
 			if w.table.Drop(all[n]); life%2 == 0 {
@@ -170,17 +174,18 @@ func TestCountsKept(t *testing.T) {
 				for _, f := range w.live {
 					w.tell(t, f, record.StateEnd)
 				}
-				if err := w.Close(); err != nil {
+				if err := w.Close(time.Now()); err != nil {
 					t.Fatal(err)
 				}
-				if w.err != "" || w.in != w.out || len(w.joints.waiting) > 0 || len(w.late) > 0 {
-					t.Errorf("%s; %d packets in, %d out; %d joints and %d late records are left", w.err, w.in, w.out, len(w.joints.waiting), len(w.late))
+				if w.err != "" || w.in != w.out || len(w.natLegs.pairs) > 0 || len(w.resync.held) > 0 {
+					t.Errorf("%s; %d packets in, %d out; %d pairs and %d held records are left", w.err, w.in, w.out,
+						len(w.natLegs.pairs), len(w.resync.held))
 				}
 				if x.disturb == nil && len(w.open) > 0 {
 					t.Errorf("%d flows were told of and never ended", len(w.open))
 				}
 				var counts metric.Snapshot
-				if w.Collect(&counts); x.connections > maxWaiting && counts[metric.LegsUnjoined] == 0 {
+				if w.Collect(&counts); x.connections > maxPairs && counts[metric.LegsUnjoined] == 0 {
 					t.Error("no limit was reached")
 				}
 			})
@@ -188,28 +193,31 @@ func TestCountsKept(t *testing.T) {
 	}
 }
 
-// TestLegsGiveWay: with one leg that has ended and one that lives in each connection of a full table, what has ended is told at once.
+// TestLegsGiveWay: with one leg that has ended and one that lives in each connection of a full table, what has ended is
+// told at once.
 func TestLegsGiveWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1)
 		var flows []*worldFlow
-		const n = maxWaiting + 8
+		const n = maxPairs + 8
 		for i := range n {
 			time.Sleep(time.Microsecond)
 			c := w.connection(i, 0)
 			w.table.Put(c, true)
-			w.tell(t, &worldFlow{from: c.Original.Src.String(), to: server, sent: 3, first: time.Now().UnixNano()}, record.StateUpdate)
+			w.tell(t, &worldFlow{from: c.Original.Src.String(), to: server, sent: 3, first: time.Now().UnixNano()},
+				record.StateUpdate)
 			f := &worldFlow{from: server, to: c.Reply.Dst.String(), sent: 1, first: time.Now().UnixNano() + 1}
 			w.tell(t, f, record.StateEnd)
 			flows = append(flows, &worldFlow{from: c.Original.Src.String(), to: server, sent: 5, first: f.first - 1})
 		}
-		if w.out != 8 || w.joints.holding.n != maxWaiting || len(w.joints.waiting) != n {
-			t.Errorf("%d packets were passed on, %d live joints hold records, of %d", w.out, w.joints.holding.n, len(w.joints.waiting))
+		if w.out != 8 || w.natLegs.withLive.n != maxPairs || len(w.natLegs.pairs) != n {
+			t.Errorf("%d packets were passed on, %d live pairs hold records, of %d", w.out, w.natLegs.withLive.n,
+				len(w.natLegs.pairs))
 		}
 		for _, f := range flows {
 			w.tell(t, f, record.StateEnd)
 		}
-		if err := w.Close(); err != nil || w.in != w.out || w.err != "" || len(w.open) > 0 {
+		if err := w.Close(time.Now()); err != nil || w.in != w.out || w.err != "" || len(w.open) > 0 {
 			t.Errorf("%v; %s; %d packets in, %d out; %d never ended", err, w.err, w.in, w.out, len(w.open))
 		}
 	})

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package sides
+package enrich
 
 import (
 	"testing"
@@ -12,8 +12,8 @@ import (
 
 const unplaced = "end transit 203.0.113.1:40112 (wan) 3/300 -> 198.51.100.7:443 (wan) 5/500"
 
-// TestLate: while events are missing, a flow's last record waits for the list that makes up for them.
-func TestLate(t *testing.T) {
+// TestResync: while events are missing, a flow's last record waits for the list that makes up for them.
+func TestResync(t *testing.T) {
 	b := newBench()
 	b.table.SetBehind(true)
 	b.put(t, flowOf(gateway, server, 3, 5, record.StateUpdate))
@@ -29,25 +29,25 @@ func TestLate(t *testing.T) {
 	b.want(t)
 }
 
-// TestLateForEver: it doesn't wait for ever, nor beyond the end, nor do more than there is room for.
-func TestLateForEver(t *testing.T) {
+// TestResyncNeverComes: it doesn't wait for ever, nor beyond the end, nor do more than there is room for.
+func TestResyncNeverComes(t *testing.T) {
 	b := newBench()
 	b.table.SetBehind(true)
 	b.put(t, flowOf(gateway, server, 3, 5, record.StateEnd))
-	if err := b.Tick(time.Now().Add(lateFor + time.Second)); err != nil {
+	if err := b.Tick(time.Now().Add(resyncWait + time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	b.want(t, unplaced)
 	b.put(t, flowOf(gateway, server, 3, 5, record.StateEnd))
-	if err := b.Close(); err != nil {
+	if err := b.Close(time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	b.want(t, unplaced)
 	const more = 10
-	for range maxLate + more {
+	for range maxResync + more {
 		b.put(t, flowOf(gateway, server, 3, 5, record.StateEnd))
 	}
-	if len(b.out) != more || len(b.late) != maxLate {
-		t.Errorf("%d were passed on, %d wait", len(b.out), len(b.late))
+	if len(b.out) != more || len(b.resync.held) != maxResync {
+		t.Errorf("%d were passed on, %d wait", len(b.out), len(b.resync.held))
 	}
 }

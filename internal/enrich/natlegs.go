@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package enrich
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/record"
+)
+
+const (
+	// maxPairs is how many connections at most wait for the end of their other leg, and how many live ones at most keep
+	// their records.
+	maxPairs   = 16384
+	sweepEvery = time.Minute
+)
+
+// natLegs is the stage that joins the legs of a translated connection, where they are flows of their own. It holds them
+// while they wait for one another.
+type natLegs struct {
+	next  func(*record.Flow, *pairKey) error
+	pairs map[pairKey]*pair
+	// oneLeg have no live leg: the other leg's end is missing. withLive have a live leg, and records.
+	oneLeg, withLive queue
+	swept            time.Time
+	full             atomic.Uint64 // pairs that found no room
+
+	wait        time.Duration // see defaults.LegPatience
+	liveSilence time.Duration // see defaults.LegForgotten
+}
+
+// pairKey is the key of a connection's original tuple, and the kernel's identifier: ports are used again.
+type pairKey struct {
+	tuple flow.Key
+	id    uint32
+}
+
+// pair are the legs of one connection. What its ended flows had it owes: nobody else will tell that. What a live flow
+// has comes again with that flow's next record.
+type pair struct {
+	key     pairKey
+	legs    [2]leg // the client's packets, the server's
+	in      *queue // nil: none
+	turn    uint64 // in that queue
+	since   time.Time
+	heard   time.Time
+	isKnown bool // a record has been passed on
+	id      [32]byte
+}
+
+func keyOf(f *conntrack.Found) pairKey {
+	key, _ := f.Original.Key()
+	return pairKey{key, f.ID}
+}
+
+// isNATLeg says whether a record is of one leg of a translated connection only: where the legs were counted apart, each
+// has the packets of one end, since packets are counted where they come in.
+func isNATLeg(r *record.Flow, f *conntrack.Found) bool {
+	oneWay := (r.Client.Packets == 0) != (r.Server.Packets == 0)
+	return oneWay && !f.IsShared && f.IsTranslated() && f.Status&conntrack.SeenReply != 0
+}
+
+// flow joins a leg's record with the other's.
+func (x *natLegs) flow(r *record.Flow, f *conntrack.Found, now time.Time) error {
+	key := keyOf(f)
+	p := x.pairs[key]
+	if p == nil {
+		p = &pair{key: key}
+		x.pairs[key] = p
+	}
+	p.heard = now
+	which := 0
+	if r.Client.Packets == 0 {
+		which = 1
+	}
+	p.legs[which].take(r)
+	return x.progress(p, now)
+}
+
+// progress passes a pair's record on, as far as that is possible.
+func (x *natLegs) progress(p *pair, now time.Time) error {
+	switch {
+	case p.isLive():
+		p.enter(&x.withLive, now)
+		merged := p.merge(true)
+		merged.State, merged.EndReason = record.StateUpdate, record.NotEnded
+		if !p.isKnown {
+			merged.State = record.StateNew
+		}
+		p.isKnown, p.id = true, merged.ID
+		if err := x.next(merged, &p.key); err != nil {
+			return err
+		}
+	case p.legs[0].hasEnded() && p.legs[1].hasEnded():
+		return x.finish(p)
+	default:
+		p.enter(&x.oneLeg, now)
+	}
+	return x.makeRoom()
+}
+
+// finish passes on what a pair owes, and forgets it.
+func (x *natLegs) finish(p *pair) error {
+	p.leave()
+	delete(x.pairs, p.key)
+	if !p.owes() {
+		return nil
+	}
+	return x.next(p.merge(false), &p.key)
+}
+
+// bothWays is told of a record that has both legs: what it had before, when only one end had been heard, was no leg.
+func (x *natLegs) bothWays(r *record.Flow, f *conntrack.Found, now time.Time) {
+	p := x.pairs[keyOf(f)]
+	if p == nil {
+		return
+	}
+	p.legs[0].live, p.legs[1].live = sum{}, sum{}
+	if !p.owes() {
+		p.leave()
+		delete(x.pairs, p.key)
+		return
+	}
+	if p.id == r.ID { // which is this flow's name now
+		p.isKnown = false
+	}
+	p.enter(&x.oneLeg, now)
+}
+
+// makeRoom holds the limits. What is owed is passed on; of live legs their own flows will tell.
+func (x *natLegs) makeRoom() error {
+	for x.oneLeg.n > maxPairs {
+		x.full.Add(1)
+		if err := x.finish(x.oneLeg.first()); err != nil {
+			return err
+		}
+	}
+	for x.withLive.n > maxPairs {
+		x.full.Add(1)
+		if err := x.passEnded(x.withLive.first()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// passEnded passes on what a live pair owes as a record of its own, and keeps its name and its live counts only: these
+// are as many as there are live flows, and smaller.
+func (x *natLegs) passEnded(p *pair) (err error) {
+	p.leave()
+	if p.owes() {
+		rest := p.merge(false)
+		if lives := p.liveID(rest); p.isKnown && p.id == lives { // under that name it goes on
+			if rest.ID = idOf(rest, rest.FirstSeen); rest.ID == lives {
+				rest.ID = idOf(rest, rest.FirstSeen+1)
+			}
+		} else {
+			p.isKnown = false
+		}
+		err = x.next(rest, &p.key)
+	}
+	for i := range p.legs {
+		p.legs[i] = leg{live: p.legs[i].live}
+	}
+	return err
+}
+
+// tick passes on the records that have waited long enough.
+func (x *natLegs) tick(now time.Time) error {
+	for p := x.oneLeg.first(); p != nil && now.Sub(p.since) >= x.wait; p = x.oneLeg.first() {
+		if err := x.finish(p); err != nil {
+			return err
+		}
+	}
+	if now.Sub(x.swept) < sweepEvery {
+		return nil
+	}
+	x.swept = now
+	for _, p := range x.pairs {
+		if p.isLive() && now.Sub(p.heard) >= x.liveSilence {
+			if err := x.passEnded(p); err != nil {
+				return err
+			}
+			delete(x.pairs, p.key)
+		}
+	}
+	return nil
+}
+
+// close passes on all that is owed, when every flow has ended.
+func (x *natLegs) close() error {
+	for _, p := range x.pairs {
+		if err := x.finish(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}

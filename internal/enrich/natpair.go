@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package enrich
+
+import "github.com/weirnet/weir/internal/record"
+
+// leg is one direction.
+type leg struct {
+	ended  sum // of all its flows that have ended
+	live   sum // of the one that goes on
+	reason record.EndReason
+	// record is the last one. A live leg may have lost it for want of room; where there is something that has ended it
+	// is there.
+	record *record.Flow
+}
+
+// sum are the counts of one end. With first 0 there is nothing.
+type sum struct {
+	packets, bytes uint64
+	first, last    int64
+}
+
+func sumOf(r *record.Flow) sum { // a leg has one end's
+	return sum{r.Client.Packets + r.Server.Packets, r.Client.Bytes + r.Server.Bytes, r.FirstSeen, r.LastSeen}
+}
+
+func (s *sum) add(o sum) {
+	if o.first == 0 {
+		return
+	}
+	if s.first == 0 {
+		*s = o
+		return
+	}
+	s.packets += o.packets
+	s.bytes += o.bytes
+	s.first, s.last = min(s.first, o.first), max(s.last, o.last)
+}
+
+func (l *leg) isLive() bool   { return l.live.first != 0 }
+func (l *leg) hasEnded() bool { return l.ended.first != 0 }
+
+// take notes what a record says.
+func (l *leg) take(r *record.Flow) {
+	l.record = r.Clone()
+	if r.State != record.StateEnd {
+		l.live = sumOf(r)
+		return
+	}
+	l.live, l.reason = sum{}, r.EndReason
+	l.ended.add(sumOf(r))
+}
+
+func (p *pair) isLive() bool { return p.legs[0].isLive() || p.legs[1].isLive() }
+func (p *pair) owes() bool   { return p.legs[0].hasEnded() || p.legs[1].hasEnded() }
+
+// liveID is the name by which the live legs alone would be known.
+func (p *pair) liveID(r *record.Flow) [32]byte {
+	var all sum
+	all.add(p.legs[0].live)
+	all.add(p.legs[1].live)
+	return idOf(r, all.first)
+}
+
+// best is the record that says most of what the connection is.
+func (p *pair) best() *record.Flow {
+	a, b := p.legs[0].record, p.legs[1].record
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	case rank(b) > rank(a):
+		return b
+	}
+	return a
+}
+
+// rank is the higher, the surer a record names its flow.
+func rank(r *record.Flow) (n int) {
+	if r.Method == record.MethodDPI {
+		n += 4
+	}
+	if len(r.Hostname) > 0 && r.HostnameMethod == record.HostnameInFlow {
+		n += 2
+	}
+	if r.Application != "" {
+		n++
+	}
+	return n
+}
+
+// merge makes one record of the legs: the verdict of the better one, the counts of both; of what has ended, or also of
+// what lives.
+func (p *pair) merge(withLive bool) *record.Flow {
+	best := p.best()
+	merged := best.Clone()
+	var all sum
+	var sums [2]sum
+	for i := range p.legs {
+		l := &p.legs[i]
+		sums[i] = l.ended
+		if withLive {
+			sums[i].add(l.live)
+		}
+		all.add(sums[i])
+		if l.record == best && l.reason != record.NotEnded || merged.EndReason == record.NotEnded {
+			merged.EndReason = l.reason
+		}
+	}
+	merged.State, merged.FirstSeen, merged.LastSeen = record.StateEnd, all.first, all.last
+	merged.Client.Packets, merged.Client.Bytes = sums[0].packets, sums[0].bytes
+	merged.Server.Packets, merged.Server.Bytes = sums[1].packets, sums[1].bytes
+	if r := p.legs[0].record; r != nil { // where the client's packets came in
+		merged.Client.MAC, merged.Interface, merged.VLANs = r.Client.MAC, r.Interface, r.VLANs
+	}
+	if r := p.legs[1].record; r != nil {
+		merged.Server.MAC = r.Server.MAC
+	}
+	setID(merged)
+	if p.isKnown { // though the other leg, which came later, had begun before
+		merged.ID = p.id
+	}
+	return merged
+}

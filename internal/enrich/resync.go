@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package enrich
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/record"
+)
+
+const (
+	// maxResync is how many records wait for their connections at most.
+	maxResync = 16384
+	// resyncWait is how long one waits: a list that makes up for lost events comes within half a minute, and takes its
+	// time.
+	resyncWait = 45 * time.Second
+)
+
+// resync is the stage that holds the last records of flows whose connections may be among the events that were lost, in
+// the order in which they came, until a new list of connections has come.
+type resync struct {
+	connections *conntrack.Table // nil: none are tracked
+	next        func(*record.Flow, time.Time) error
+	held        []heldRecord
+	full        atomic.Uint64 // records that found no room
+}
+
+type heldRecord struct {
+	*record.Flow
+	since time.Time
+}
+
+// hold says whether a record of no known connection is to wait, and has it do so. What a live flow tells is told again
+// later.
+func (x *resync) hold(r *record.Flow, now time.Time) bool {
+	if x.connections == nil || r.State != record.StateEnd || !x.connections.IsBehind() {
+		return false
+	}
+	if len(x.held) >= maxResync {
+		x.full.Add(1)
+		return false
+	}
+	x.held = append(x.held, heldRecord{r.Clone(), now})
+	return true
+}
+
+// tick passes on the records that have waited long enough, or for a list that has come.
+func (x *resync) tick(now time.Time) error {
+	n := 0
+	for n < len(x.held) && (now.Sub(x.held[n].since) >= resyncWait || !x.connections.IsBehind()) {
+		n++
+	}
+	return x.release(n, now)
+}
+
+// release passes on the first n records.
+func (x *resync) release(n int, now time.Time) error {
+	for ; n > 0; n-- {
+		r := x.held[0].Flow
+		x.held[0] = heldRecord{}
+		if x.held = x.held[1:]; len(x.held) == 0 {
+			x.held = nil // with its memory
+		}
+		if err := x.next(r, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}

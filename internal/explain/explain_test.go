@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package explain
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/weirnet/weir/internal/catalog"
+	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/enrich"
+	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/topology"
+)
+
+// The gateway of these tests: its LAN is 192.168.1.0/24, and it masquerades as 203.0.113.1.
+const (
+	host, gateway, server = "192.168.1.20:51324", "203.0.113.1:40112", "198.51.100.7:443"
+)
+
+// completed returns a chain, with the connection of the host to the server, and an Explainer that keeps its records.
+func completed(emit func(*record.Flow) error) (*enrich.Chain, *Explainer) {
+	table := conntrack.NewTable(64)
+	table.Put(&conntrack.Connection{
+		Original: tuple(host, server), Reply: tuple(server, gateway), ID: 9,
+		Status: conntrack.SeenReply | conntrack.SourceNAT,
+	}, true)
+	var e *Explainer
+	c := enrich.New(table, func(r *record.Flow) error {
+		e.Keep(r)
+		return emit(r)
+	})
+	e = New(c.Network)
+	return c, e
+}
+
+func setLAN(c *enrich.Chain) {
+	lan := []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}
+	c.SetNetwork(topology.NewNetwork(topology.Sides{Networks: lan}, nil, nil, [2][]topology.Rule{}))
+}
+
+func tuple(src, dst string) conntrack.Tuple {
+	return conntrack.Tuple{Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst), Proto: packet.ProtoTCP}
+}
+
+func flowOf(client string, sent, answered uint64) *record.Flow {
+	t, now := tuple(client, server), time.Now().UnixNano()
+	key, _ := t.Key()
+	return &record.Flow{
+		ID:     key.ID(now),
+		Client: record.Endpoint{Addr: t.Src, Packets: sent, Bytes: 100 * sent},
+		Server: record.Endpoint{Addr: t.Dst, Packets: answered, Bytes: 100 * answered},
+		State:  record.StateEnd, Proto: packet.ProtoTCP, FirstSeen: now, LastSeen: now,
+	}
+}
+
+func nothing(*record.Flow) error { return nil }
+
+func TestExplain(t *testing.T) {
+	c, e := completed(nothing)
+	setLAN(c)
+	apps, err := catalog.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.SetCatalog(apps)
+	r := flowOf(host, 3, 5)
+	r.Method, r.Protocol, r.Hostname = record.MethodDPI, "tls", []byte("www.facebook.com")
+	r.ApplicationMethod, r.Application = record.ByHost, "facebook"
+	id := string(r.ID[:])
+	if err := c.Flow(r, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for what, words := range map[string][]string{
+		"192.168.1.7": {"is lan: it is in a network that is set to be LAN"},
+		"9.9.9.9":     {"is wan: no route and no network that is set is for it"},
+		id: {
+			"tcp from " + host + " to " + server + ", outbound", "The client, 192.168.1.20, is lan", "Entry 9 of",
+			"snat",
+			"knows the client as " + gateway, "The protocol is tls", "The application is facebook", "www.facebook.com",
+			"its entry: facebook.com)",
+		},
+		strings.ToUpper(id[:7]): {id},
+	} {
+		lines, err := e.Explain(what)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		for _, w := range words {
+			if !strings.Contains(strings.Join(lines, "\n"), w) {
+				t.Errorf("%s: no %q in\n%s", what, w, strings.Join(lines, "\n"))
+			}
+		}
+	}
+	for _, what := range []string{"", "abc", "no address", "ffffffffffff", strings.Repeat("a", 33)} {
+		if lines, err := e.Explain(what); err == nil {
+			t.Errorf("%q: %q", what, lines)
+		}
+	}
+}
+
+// TestExplainWhileOutputBlocks: questions are answered while nobody reads the records, also about the one that can't be
+// written.
+func TestExplainWhileOutputBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reading := make(chan struct{})
+		c, e := completed(func(*record.Flow) error { <-reading; return nil })
+		r := flowOf(host, 1, 1)
+		id := string(r.ID[:])
+		go func() { _ = c.Flow(r, time.Now()) }()
+		synctest.Wait()
+		for _, what := range []string{id, "192.168.1.20"} {
+			if lines, err := e.Explain(what); err != nil || len(lines) == 0 {
+				t.Errorf("%s: %q, %v", what, lines, err)
+			}
+		}
+		close(reading)
+	})
+}
+
+// TestRecordsKept: the last records are kept, and no more.
+func TestRecordsKept(t *testing.T) {
+	_, e := completed(nothing)
+	var first, last string
+	for i := range ringSize + 10 {
+		r := flowOf(fmt.Sprintf("192.168.1.20:%d", 1000+i), 1, 1)
+		e.Keep(r)
+		switch last = string(r.ID[:]); i {
+		case 0:
+			first = last
+		case 9:
+			if _, err := e.Explain(last); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := e.Explain(last); err != nil || len(e.records.records) != ringSize {
+		t.Errorf("%v, %d records", err, len(e.records.records))
+	}
+	if lines, err := e.Explain(first); err == nil {
+		t.Errorf("the first record is still there: %q", lines)
+	}
+}
