@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // TestPatience: after hurry a reader that reads on gets all, however slowly; one that stalls, or takes for ever, does not.
@@ -42,7 +44,7 @@ func TestPatience(t *testing.T) {
 				go func() {
 					defer close(over)
 					for range c.pieces {
-						time.Sleep(c.pause)
+						wait.Pass(c.pause)
 						if _, err := io.ReadFull(read, make([]byte, pieceBytes)); err != nil {
 							return
 						}
@@ -77,7 +79,7 @@ func TestPatienceBefore(t *testing.T) {
 		read, write := io.Pipe()
 		w := newPatientWriter(write)
 		go func() {
-			time.Sleep(24 * time.Hour)
+			wait.Pass(24 * time.Hour)
 			_, _ = io.ReadFull(read, make([]byte, 3))
 		}()
 		if n, err := w.Write([]byte("ab\n")); n != 3 || err != nil || w.lines.Load() != 1 {

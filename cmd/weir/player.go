@@ -174,7 +174,7 @@ func (p *player) wait(ctx context.Context, at int64) bool {
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(gap):
+	case <-time.After(gap): // --realtime: the capture's own pause
 		return true
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/dissect/protocols"
 	"github.com/weirnet/weir/internal/engine"
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/packet"
 )
 
@@ -149,13 +150,8 @@ func TestReplayPipeWithoutWriter(t *testing.T) {
 	options.Output.Format, options.Capture.Workers, options.Flows.MaxReplay = "ndjson", 1, 64
 	go func() { ended <- replay(ctx, &options, []string{pipe}, io.Discard, io.Discard) }()
 	stop()
-	select {
-	case err := <-ended:
-		if !errors.Is(err, errInterrupted) {
-			t.Errorf("it ended with %v", err)
-		}
-	case <-time.After(30 * time.Second):
-		t.Fatal("it doesn't end")
+	if err := wait.For(t, "the replay ends", ended); !errors.Is(err, errInterrupted) {
+		t.Errorf("it ended with %v", err)
 	}
 }
 
@@ -196,24 +192,16 @@ func TestReplayRealtime(t *testing.T) {
 			go func() {
 				ended <- run([]string{"replay", "--realtime", "--max-flows=1", "--workers", c.workers, "-o", c.output, slow}, out, &stderr)
 			}()
-			select {
-			case <-out.written:
-			case <-time.After(20 * time.Second):
-				t.Fatal("no record was seen")
-			}
+			wait.For(t, "a record is seen", out.written)
 			if got := out.String(); !strings.Contains(got, "60001") {
 				t.Errorf("seen: %s", got)
 			}
 			if err := unix.Kill(os.Getpid(), unix.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
-			select {
-			case status := <-ended:
-				if status != 1 || !strings.HasSuffix(stderr.String(), "weir: interrupted\n") || strings.Count(stderr.String(), "interrupted") != 1 {
-					t.Errorf("status %d, standard error: %s", status, stderr.String())
-				}
-			case <-time.After(20 * time.Second):
-				t.Fatal("the signal did not end the replay")
+			status := wait.For(t, "the signal ends the replay", ended)
+			if status != 1 || !strings.HasSuffix(stderr.String(), "weir: interrupted\n") || strings.Count(stderr.String(), "interrupted") != 1 {
+				t.Errorf("status %d, standard error: %s", status, stderr.String())
 			}
 			if got := out.String(); !strings.Contains(got, "60003") || strings.Contains(got, "60004") {
 				t.Errorf("got in the end: %s", got)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
@@ -88,7 +89,7 @@ func (w *world) tell(t *testing.T, f *worldFlow, state record.State) {
 // step has one thing happen.
 func (w *world) step(t *testing.T, connections []*conntrack.Connection) {
 	t.Helper()
-	time.Sleep(time.Duration(1 + w.random.IntN(1000)))
+	wait.Pass(time.Duration(1 + w.random.IntN(1000)))
 	if len(w.live) == 0 || w.random.IntN(3) == 0 {
 		c := connections[w.random.IntN(len(connections))]
 		f := &worldFlow{from: c.Original.Src.String(), to: c.Original.Dst.String(), first: time.Now().UnixNano(),
@@ -135,13 +136,13 @@ func TestCountsKept(t *testing.T) {
 		{name: "beyond the limits", connections: 3 * maxPairs, steps: 200_000},
 		{name: "time passes", connections: 500, steps: 20_000, disturb: func(w *world, _ []*conntrack.Connection,
 			_ int) {
-			time.Sleep(time.Duration(w.random.IntN(int(3 * w.natLegs.liveSilence))))
+			wait.Pass(time.Duration(w.random.IntN(int(3 * w.natLegs.liveSilence))))
 		}},
 		{name: "connections end and others have their names", connections: 50, steps: 20_000,
 			disturb: func(w *world, all []*conntrack.Connection, life int) {
 				n := w.random.IntN(len(all))
 				w.table.Drop(all[n])
-				time.Sleep(time.Duration(w.random.IntN(int(5 * time.Second))))
+				wait.Pass(time.Duration(w.random.IntN(int(5 * time.Second))))
 				all[n] = w.connection(n, life)
 				w.table.Put(all[n], true)
 			}},
@@ -201,7 +202,7 @@ func TestLegsGiveWay(t *testing.T) {
 		var flows []*worldFlow
 		const n = maxPairs + 8
 		for i := range n {
-			time.Sleep(time.Microsecond)
+			wait.Pass(time.Microsecond)
 			c := w.connection(i, 0)
 			w.table.Put(c, true)
 			w.tell(t, &worldFlow{from: c.Original.Src.String(), to: server, sent: 3, first: time.Now().UnixNano()},

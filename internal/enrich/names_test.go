@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -47,12 +48,12 @@ func TestLinkComesBack(t *testing.T) {
 		c := masqueraded(packet.ProtoTCP)
 		b.table.Put(c, true)
 		before := flowOf(host, server, 3, 5, record.StateEnd)
-		time.Sleep(10 * time.Second)
+		wait.Pass(10 * time.Second)
 		before.LastSeen = time.Now().UnixNano()
 		b.table.Drop(c)
 		var repeats []*record.Flow
 		for i := range 7 { // ever less often
-			time.Sleep(time.Minute << min(i, 1))
+			wait.Pass(time.Minute << min(i, 1))
 			if again := *c; i%2 == 0 { // else there is no route, and no connection
 				again.ID += uint32(i + 1)
 				again.Status &^= conntrack.SeenReply

@@ -14,6 +14,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // Datagrams is a test of whether UDP datagrams between two hosts get lost.
@@ -107,12 +109,12 @@ func (d Datagrams) Send(ctx context.Context, from, to *Host) (Delivery, error) {
 const listenTime = time.Second
 
 func listen(address netip.AddrPort) (*net.UDPConn, error) {
-	began := time.Now()
-	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(address))
-	for errors.Is(err, unix.EADDRINUSE) && time.Since(began) < listenTime {
-		time.Sleep(time.Millisecond)
+	var c *net.UDPConn
+	var err error
+	wait.Within(listenTime, func() bool {
 		c, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(address))
-	}
+		return !errors.Is(err, unix.EADDRINUSE)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +186,7 @@ func (d Datagrams) transmit(ctx context.Context, c *net.UDPConn, start time.Time
 			if err := ctx.Err(); err != nil {
 				return i, err
 			}
-			time.Sleep(time.Millisecond)
+			giveWay()
 		}
 	}
 	return d.Count, nil

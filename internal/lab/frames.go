@@ -163,10 +163,13 @@ func (p *pacer) wait(sent uint64, count int) {
 		due = time.Millisecond
 	}
 	if due > 0 {
-		time.Sleep(due)
+		time.Sleep(due) // the rate itself
 		p.unstopped = count
 	}
 }
+
+// giveWay lets the kernel send what it has: nothing tells when a queue has room again.
+func giveWay() { time.Sleep(time.Millisecond) }
 
 // mmsghdr is that of sendmmsg(2).
 type mmsghdr struct {
@@ -199,7 +202,7 @@ func sendAll(socket int, frames [][]byte, sent *Sent) error {
 			next++
 		case unix.EINTR, unix.EAGAIN:
 		case unix.ENOBUFS:
-			time.Sleep(time.Millisecond)
+			giveWay()
 		default:
 			return errno
 		}

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // runLimit bounds a program whose context has no deadline.
@@ -329,9 +331,7 @@ func (p *Process) Wait() error {
 
 // wait is Wait within a time, after which the program is killed.
 func (p *Process) wait(limit time.Duration) error {
-	select {
-	case <-p.done:
-	case <-time.After(limit):
+	if _, ended := wait.Next(p.done, limit); !ended {
 		_ = p.kill()
 		<-p.done
 		return fmt.Errorf("not done after %v: %w", limit, context.DeadlineExceeded)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -20,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 func TestMain(m *testing.M) {
@@ -199,7 +202,7 @@ func TestPrograms(t *testing.T) {
 		t.Fatal(out, err)
 	}
 	l.Close()
-	eventually(t, "the daemon ends", func() bool { return !alive(daemon) })
+	wait.Until(t, "the daemon ends", func() bool { return !alive(daemon) })
 	if _, err := a.Run(t.Context(), "true"); err == nil {
 		t.Error("a program starts after the end of the lab")
 	}
@@ -251,7 +254,7 @@ func crash() {
 	if os.Getenv("WEIR_LAB_PANIC") != "" {
 		panic("as asked")
 	}
-	time.Sleep(time.Minute)
+	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or the test is gone
 }
 
 // TestKilled: the programs of a lab whose process is killed or panics end with it, or with the next lab; its namespaces too.
@@ -262,6 +265,9 @@ func TestKilled(t *testing.T) {
 		c.Env = append(os.Environ(), "WEIR_LAB_TEST=crash", "WEIR_LAB_PANIC="+way)
 		out, err := c.StdoutPipe()
 		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.StdinPipe(); err != nil { // stays open until Wait
 			t.Fatal(err)
 		}
 		if err := c.Start(); err != nil {
@@ -277,12 +283,12 @@ func TestKilled(t *testing.T) {
 			_ = c.Process.Signal(syscall.SIGKILL)
 		}
 		_ = c.Wait()
-		eventually(t, "the program ends", func() bool { return !alive(direct) })
+		wait.Until(t, "the program ends", func() bool { return !alive(direct) })
 		if !alive(daemon) {
 			t.Log("the daemon ended already: another lab of this machine was made meanwhile")
 		}
 		NewPair(t)
-		eventually(t, "the daemon ends", func() bool { return !alive(daemon) })
+		wait.Until(t, "the daemon ends", func() bool { return !alive(daemon) })
 		files, _ := filepath.Glob("/proc/[0-9]*/ns/net")
 		for _, f := range files {
 			if in, _ := os.Readlink(f); in == netns && netns != "" {
@@ -295,13 +301,4 @@ func TestKilled(t *testing.T) {
 func alive(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(stat), ") Z ") && unix.Kill(pid, 0) == nil
-}
-
-func eventually(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !f(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("not within 5 seconds: ", what)
-		}
-	}
 }

@@ -9,13 +9,13 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // TestNoTraces: afterwards there is no program, no map, no qdisc, no socket, no namespace and no limit that was not
@@ -53,19 +53,18 @@ func TestNoTraces(t *testing.T) {
 	gone := func(what string, left func() map[uint32]bool) {
 		t.Helper()
 		stay := left()
-		for range 50 {
-			if len(stay) == 0 {
-				return
-			}
-			time.Sleep(100 * time.Millisecond)
+		gone := wait.Reached(func() bool {
 			now := left()
 			for id := range stay {
 				if !now[id] {
 					delete(stay, id)
 				}
 			}
+			return len(stay) == 0
+		})
+		if !gone {
+			t.Errorf("%s that stayed: %v", what, stay)
 		}
-		t.Errorf("%s that stayed: %v", what, stay)
 	}
 	gone("programs", func() map[uint32]bool { return since(t, lastProgram, ebpf.ProgramGetNextID, nameOfProgram) })
 	gone("maps", func() map[uint32]bool { return since(t, lastMap, ebpf.MapGetNextID, nameOfMap) })

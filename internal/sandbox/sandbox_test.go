@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // The test binary is its own confined child, and its own unprivileged parent: its first argument says which.
@@ -104,7 +105,7 @@ func childMain(role string, args []string) int {
 		panic("as asked")
 	}
 	for role == "stay" { // whatever becomes of the parent
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // nothing is to wake it
 	}
 	_, _ = conn.Read(make([]byte, 16)) // until the parent closes its end
 	return 0
@@ -187,9 +188,7 @@ func startChild(t *testing.T, args ...string) (*Child, answer) {
 	}
 	t.Cleanup(func() {
 		child.Conn.Close()
-		select {
-		case <-child.Done():
-		case <-time.After(10 * time.Second):
+		if _, ended := wait.Next(child.Done(), wait.Limit); !ended {
 			t.Error("the child does not end when its parent closes the connection")
 			_ = child.Signal(unix.SIGKILL)
 		}
@@ -617,15 +616,14 @@ func killParent(t *testing.T, cmd *exec.Cmd) {
 	}
 	_ = cmd.Wait()
 	// A child that nobody reaped is a zombie (state Z), for as long as there is no init that does it.
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", a.PID))
-		if errors.Is(err, os.ErrNotExist) || strings.HasPrefix(status(string(text))["State"], "Z") {
-			return
-		}
-		if time.Now().After(deadline) {
-			_ = unix.Kill(a.PID, unix.SIGKILL)
-			t.Fatalf("child %d lives on: %v", a.PID, err)
-		}
+	ended := wait.Reached(func() bool {
+		var text []byte
+		text, err = os.ReadFile(fmt.Sprintf("/proc/%d/status", a.PID))
+		return errors.Is(err, os.ErrNotExist) || strings.HasPrefix(status(string(text))["State"], "Z")
+	})
+	if !ended {
+		_ = unix.Kill(a.PID, unix.SIGKILL)
+		t.Fatalf("child %d lives on: %v", a.PID, err)
 	}
 }
 

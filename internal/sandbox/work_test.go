@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // work is something that a confined agent does.
@@ -67,7 +69,7 @@ var works = []work{
 		return nil
 	}},
 	{"timers", func(*net.UnixConn) error {
-		<-time.After(2 * time.Millisecond)
+		<-time.After(2 * time.Millisecond) // the timer is what is tried
 		if name, _ := time.Now().Zone(); name == "" {
 			return errors.New("no time zone")
 		}
@@ -78,7 +80,8 @@ var works = []work{
 		if err := pprof.StartCPUProfile(&b); err != nil {
 			return err
 		}
-		time.Sleep(20 * time.Millisecond)
+		for stop := time.Now().Add(20 * time.Millisecond); time.Now().Before(stop); { // work, for the profile to see
+		}
 		pprof.StopCPUProfile()
 		return nil
 	}},
@@ -99,11 +102,8 @@ var works = []work{
 		}
 		defer r.Close()
 		defer w.Close()
-		go func() {
-			time.Sleep(time.Millisecond)
-			_, _ = w.Write([]byte("x"))
-		}()
-		if err := r.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		time.AfterFunc(time.Millisecond, func() { _, _ = w.Write([]byte("x")) })
+		if err := r.SetReadDeadline(time.Now().Add(wait.Limit)); err != nil {
 			return err
 		}
 		_, err = r.Read(make([]byte, 1))
@@ -153,12 +153,10 @@ var works = []work{
 		if err := unix.Tgkill(unix.Getpid(), unix.Getpid(), unix.SIGWINCH); err != nil {
 			return err
 		}
-		select {
-		case <-signals:
-			return nil
-		case <-time.After(time.Second):
+		if _, came := wait.Next(signals, wait.Limit); !came {
 			return errors.New("no signal")
 		}
+		return nil
 	}},
 	{"output", func(*net.UnixConn) error {
 		if _, err := os.Stdout.Write(nil); err != nil {

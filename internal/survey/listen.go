@@ -185,7 +185,7 @@ func listen(first *helper.Setup) (*Result, error) {
 		return nil, err
 	}
 	var s Survey
-	over := time.After(o.Duration)
+	over := time.After(o.Duration) // as long as was asked for
 	for {
 		err := source.Read(100*time.Millisecond, func(f *capture.Frame) { s.Frame(f.Link, f.Data, f.Length) })
 		if err != nil {

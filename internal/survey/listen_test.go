@@ -12,12 +12,27 @@ import (
 
 	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/lab/program"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 func TestMain(m *testing.M) {
 	status := m.Run()
 	program.Remove()
 	os.Exit(status)
+}
+
+// awaitFrames waits until so many have come in on a host's eth0.
+func awaitFrames(t *testing.T, h *lab.Host, n uint64) {
+	t.Helper()
+	received := func() uint64 {
+		c, err := h.Counters("eth0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.RxPackets
+	}
+	before := received()
+	wait.Until(t, "frames come in", func() bool { return received() >= before+n })
 }
 
 // TestListen: at a mirror port of a machine that has its default route elsewhere, the traffic's networks are found, and
@@ -44,12 +59,12 @@ func TestListen(t *testing.T) {
 		p := program.Start(t, b, nil, append([]string{weir, "check", "--json", "-i", "eth0"}, args...)...)
 		p.Await("listening to eth0 for ")
 		if signal {
-			time.Sleep(time.Second)
+			awaitFrames(t, b, 100)
 			if err := p.Process.Process.Signal(os.Interrupt); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if status := p.End(20 * time.Second); status != 0 {
+		if status := p.End(wait.Limit); status != 0 {
 			t.Fatalf("status %d", status)
 		}
 		var found struct {

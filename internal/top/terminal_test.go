@@ -3,7 +3,6 @@
 package top
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/record"
 )
 
@@ -91,18 +91,15 @@ func (t *terminal) press(keys string) {
 // expect waits until a text has been written since the last key.
 func (t *terminal) expect(text string) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
+	var got string
+	found := wait.Reached(func() bool {
 		t.mu.Lock()
-		found, got := bytes.Contains(t.written, []byte(text)), string(t.written)
-		t.mu.Unlock()
-		if found {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("no %q was written, but %q", text, got)
-		}
-		time.Sleep(5 * time.Millisecond)
+		defer t.mu.Unlock()
+		got = string(t.written)
+		return strings.Contains(got, text)
+	})
+	if !found {
+		t.Fatalf("no %q was written, but %q", text, got)
 	}
 }
 
@@ -128,13 +125,8 @@ func (t *terminal) start(ctx context.Context, o Options) (*View, func()) {
 	go func() { done <- v.Run(ctx) }()
 	return v, func() {
 		t.Helper()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Error(err)
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatal("does not end")
+		if err := wait.For(t, "the view ends", done); err != nil {
+			t.Error(err)
 		}
 		if t.termios() != before {
 			t.Error("the terminal is not as it was")
@@ -168,7 +160,7 @@ func TestTerminal(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			term := openTerminal(t, 80, 24)
-			v, wait := term.start(t.Context(), c.o)
+			v, end := term.start(t.Context(), c.o)
 			term.expect("no traffic yet")
 			feed(v)
 			term.expect("youtube")
@@ -193,7 +185,7 @@ func TestTerminal(t *testing.T) {
 			term.expect("byte that is no plain ASCII")
 			term.press("\x1b[B\x1bx")
 			term.press("q")
-			wait()
+			end()
 			v.Tick(time.Now(), Summary{}) // nobody waits for it any longer
 			v.Tick(time.Now(), Summary{})
 		})
@@ -203,24 +195,24 @@ func TestTerminal(t *testing.T) {
 // TestEnds ends the view by ctrl-c, and by its context.
 func TestEnds(t *testing.T) {
 	term := openTerminal(t, 80, 24)
-	_, wait := term.start(t.Context(), Options{Environ: []string{"TERM=xterm"}})
+	_, end := term.start(t.Context(), Options{Environ: []string{"TERM=xterm"}})
 	term.expect("no traffic yet")
 	term.press("\x03")
-	wait()
+	end()
 
 	term = openTerminal(t, 80, 24)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, wait = term.start(ctx, Options{Environ: []string{"TERM=xterm"}})
+	_, end = term.start(ctx, Options{Environ: []string{"TERM=xterm"}})
 	term.expect("no traffic yet")
 	cancel()
-	wait()
+	end()
 }
 
 // TestResize changes the window's size while it runs. The kernel sends SIGWINCH to the terminal's own session only,
 // which a test is not of: the test sends it to itself.
 func TestResize(t *testing.T) {
 	term := openTerminal(t, 80, 24)
-	v, wait := term.start(t.Context(), Options{Environ: []string{"TERM=xterm"}})
+	v, end := term.start(t.Context(), Options{Environ: []string{"TERM=xterm"}})
 	feed(v)
 	term.expect("packets/s")
 	term.press("")
@@ -230,7 +222,14 @@ func TestResize(t *testing.T) {
 	}
 	term.expect("s sort / filter p pause")
 	term.press("q")
-	wait()
+	end()
+}
+
+// feedUntilStuck feeds until what draws waits for the terminal.
+func feedUntilStuck(t testing.TB, v *View) {
+	if !wait.Reached(func() bool { feed(v); return wait.IsBlocked("os.(*File).Write") }) {
+		t.Error("a terminal that is stopped takes all")
+	}
 }
 
 // TestSlowTerminal: whoever hands records in never waits for a terminal that takes nothing.
@@ -238,7 +237,7 @@ func TestSlowTerminal(t *testing.T) {
 	term := openTerminal(t, 200, 50)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	v, wait := term.start(ctx, Options{Environ: []string{"TERM=xterm"}})
+	v, end := term.start(ctx, Options{Environ: []string{"TERM=xterm"}})
 	term.expect("no traffic yet")
 	if err := unix.IoctlSetInt(int(term.far.Fd()), unix.TCXONC, unix.TCOOFF); err != nil { // as by ctrl-s
 		t.Fatal(err)
@@ -246,14 +245,12 @@ func TestSlowTerminal(t *testing.T) {
 	handed := make(chan struct{})
 	go func() {
 		defer close(handed)
+		feedUntilStuck(t, v)
 		for range 200 {
 			feed(v)
-			time.Sleep(time.Millisecond)
 		}
 	}()
-	select {
-	case <-handed:
-	case <-time.After(10 * time.Second):
+	if _, ended := wait.Next(handed, 2*wait.Limit); !ended {
 		t.Error("records wait for the terminal")
 	}
 	if err := unix.IoctlSetInt(int(term.far.Fd()), unix.TCXONC, unix.TCOON); err != nil {
@@ -261,7 +258,7 @@ func TestSlowTerminal(t *testing.T) {
 	}
 	term.expect("youtube")
 	cancel()
-	wait()
+	end()
 }
 
 // TestStuckTerminal: the end doesn't wait for ever for a terminal that takes nothing any longer.
@@ -279,18 +276,10 @@ func TestStuckTerminal(t *testing.T) {
 	if err := unix.IoctlSetInt(int(term.far.Fd()), unix.TCXONC, unix.TCOOFF); err != nil {
 		t.Fatal(err)
 	}
-	for range 5 { // until what draws waits
-		feed(v)
-		time.Sleep(100 * time.Millisecond)
-	}
+	feedUntilStuck(t, v)
 	cancel()
-	select {
-	case err := <-done:
-		if err == nil || term.termios() != before {
-			t.Errorf("%v, settings restored: %v", err, term.termios() == before)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("does not end")
+	if err := wait.For(t, "the view ends", done); err == nil || term.termios() != before {
+		t.Errorf("%v, settings restored: %v", err, term.termios() == before)
 	}
 	if err := unix.IoctlSetInt(int(term.far.Fd()), unix.TCXONC, unix.TCOON); err != nil {
 		t.Fatal(err)

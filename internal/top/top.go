@@ -160,7 +160,7 @@ func (v *View) Run(ctx context.Context) error {
 		go program.Quit() // waits while the terminal takes nothing
 		select {
 		case <-v.done:
-		case <-time.After(patience):
+		case <-time.After(patience): // a terminal that takes nothing doesn't tell
 			if err := unix.IoctlSetTermios(int(v.options.In.Fd()), unix.TCSETS, before); err != nil {
 				return fmt.Errorf("restore the terminal's settings: %w", err)
 			}

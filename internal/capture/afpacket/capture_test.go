@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/capture/pcapfile"
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/packet"
 )
 
@@ -183,6 +185,7 @@ func TestOpenUnderTraffic(t *testing.T) {
 	namespace(t)
 	a, b := veth(t, "a", "b")
 	send := sender(t, a)
+	var sent atomic.Int64
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -194,13 +197,15 @@ func TestOpenUnderTraffic(t *testing.T) {
 				f := frame(fmt.Sprintf("192.0.2.%d", i%200+1), "198.51.100.7", 8)
 				binary.BigEndian.PutUint64(f[len(f)-8:], uint64(i))
 				send(f)
+				sent.Store(int64(i))
 			}
 		}
 	}()
 	total := 0
 	for range 5 {
 		all := sources(t, Config{Interface: b, Workers: 4})
-		time.Sleep(20 * time.Millisecond) // the sender may have to share its CPU with other tests
+		before := sent.Load()
+		wait.Until(t, "each flow has sent something", func() bool { return sent.Load() > before+200 })
 		where, seen := map[string]int{}, map[string]bool{}
 		for worker, s := range all {
 			err := s.Read(50*time.Millisecond, func(f *capture.Frame) {
@@ -406,11 +411,7 @@ func TestChangesWhileReading(t *testing.T) {
 		}
 		add(t, s, port.Sockets[0], b, port.Geometry)
 		send(frame("192.0.2.1", "192.0.2.2", 900))
-		select {
-		case <-frames:
-		case <-time.After(5 * time.Second):
-			t.Fatalf("round %d: the frame does not come", i)
-		}
+		wait.For(t, fmt.Sprintf("the frame of round %d comes", i), frames)
 		if _, err := s.Remove(b); err != nil {
 			t.Fatal(err)
 		}
@@ -520,15 +521,10 @@ func TestCloseWakes(t *testing.T) {
 	}
 	done := make(chan error)
 	go func() { done <- s.Read(time.Minute, func(*capture.Frame) {}) }()
-	time.Sleep(20 * time.Millisecond)
+	wait.Blocked(t, "afpacket.(*Source).Read")
 	s.Close()
-	select {
-	case err := <-done:
-		if !errors.Is(err, net.ErrClosed) {
-			t.Error(err)
-		}
-	case <-time.After(5 * time.Second):
-		t.Fatal("Read still waits")
+	if err := wait.For(t, "Read ends", done); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
 	}
 	if err := s.Read(0, nil); !errors.Is(err, net.ErrClosed) {
 		t.Error(err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // namespace puts the test's thread into a network namespace of its own. The thread ends with the test.
@@ -60,15 +61,7 @@ func veth(t testing.TB, a, b string) (uint32, uint32) {
 // awaitUp waits until the kernel sends on an interface: after its peer has come up, that takes until its link watch has run.
 func awaitUp(t testing.TB, name string) {
 	t.Helper()
-	for until := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
-		out := ip(t, "-o link show dev "+name)
-		if strings.Contains(out, " state UP ") {
-			return
-		}
-		if time.Now().After(until) {
-			t.Fatalf("not up: %s", out)
-		}
-	}
+	wait.Until(t, name+" is up", func() bool { return strings.Contains(ip(t, "-o link show dev "+name), " state UP ") })
 }
 
 func index(t testing.TB, name string) uint32 {
@@ -98,7 +91,7 @@ func sender(t testing.TB, ifindex uint32) func([]byte) {
 			if err != unix.ENOBUFS {
 				t.Fatalf("send %d bytes: %v", len(frame), err)
 			}
-			time.Sleep(time.Millisecond)
+			runtime.Gosched() // the queue is full
 		}
 	}
 }

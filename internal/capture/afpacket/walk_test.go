@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/capture"
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/packet"
 )
 
@@ -177,12 +178,21 @@ func TestNoAllocation(t *testing.T) {
 	frames := 0
 	each := func(*capture.Frame) { frames++ }
 	const sent = 400 // few enough to fit in the ring, however slowly they come: the kernel closes a block each millisecond
-	for range sent {
+	come := func(n int) {
+		t.Helper()
+		wait.Until(t, "the frames that were sent", func() bool {
+			if err := s.Read(time.Millisecond, each); err != nil {
+				t.Fatal(err)
+			}
+			return frames >= n
+		})
+	}
+	for range sent / 2 {
 		send(tagged)
 	}
-	time.Sleep(20 * time.Millisecond)
-	if err := s.Read(0, each); err != nil {
-		t.Fatal(err)
+	come(sent / 2)
+	for range sent / 2 {
+		send(tagged)
 	}
 	if n := testing.AllocsPerRun(20, func() {
 		if err := s.Read(time.Millisecond, each); err != nil {
@@ -191,7 +201,7 @@ func TestNoAllocation(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations for a Read", n)
 	}
-	if frames != sent {
+	if come(sent); frames != sent {
 		var lost capture.Losses
 		s.Losses(&lost)
 		t.Errorf("%d frames of %d; lost: %+v", frames, sent, lost)
@@ -233,7 +243,7 @@ func BenchmarkRing(b *testing.B) {
 		for range batch {
 			send(data)
 		}
-		time.Sleep(2 * DefaultRetire * time.Millisecond)
+		time.Sleep(2 * DefaultRetire * time.Millisecond) // the kernel closes its last block, for which Read would wait
 		for want := frames + batch; frames < want; {
 			start := time.Now()
 			if err := s.Read(time.Second, each); err != nil {

@@ -5,18 +5,21 @@ package kernel
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // attached lists what is on a port: TCX and XDP programs, and the names of tc filters and of the qdisc for them.
@@ -331,7 +334,7 @@ func child(s string) error {
 		return err
 	}
 	fmt.Println("ready")
-	time.Sleep(time.Minute)
+	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or the test is gone
 	return l.Close()
 }
 
@@ -342,6 +345,9 @@ func (p *port) killed(hook string, meanwhile func()) {
 	c.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", childEnvironment, hook, p.ifindex))
 	out, err := c.StdoutPipe()
 	if err != nil {
+		p.t.Fatal(err)
+	}
+	if _, err := c.StdinPipe(); err != nil { // stays open until Wait
 		p.t.Fatal(err)
 	}
 	p.try(c.Start)
@@ -367,7 +373,7 @@ func TestKilled(t *testing.T) {
 				t.Errorf("%s: nothing was attached", hook)
 			}
 		})
-		if !eventually(func() bool { return b.attached() == "" }) {
+		if !wait.Reached(func() bool { return b.attached() == "" }) {
 			t.Errorf("%s: left behind: %s", hook, b.attached())
 		}
 	}
@@ -469,7 +475,8 @@ func TestKilledUnderTraffic(t *testing.T) {
 		_, b, sa, sb := pair(t)
 		b.killed(hook, func() {}) // the coming of a qdisc may cost a packet, that of weir does not
 		stop, done := make(chan struct{}), make(chan error, 1)
-		answered := 0
+		var answered atomic.Int64
+		var failed atomic.Bool
 		go func() {
 			for {
 				select {
@@ -479,21 +486,27 @@ func TestKilledUnderTraffic(t *testing.T) {
 				default:
 				}
 				if err := exchange(sa, sb, 100); err != nil {
+					failed.Store(true)
 					done <- err
 					return
 				}
-				answered += 100
+				answered.Add(100)
 			}
 		}()
 		for range kills {
-			b.killed(hook, func() { time.Sleep(20 * time.Millisecond) })
+			b.killed(hook, func() {
+				before := answered.Load()
+				if !wait.Reached(func() bool { return answered.Load() >= before+200 || failed.Load() }) { // 100 of them begun since
+					t.Errorf("%s: nothing is answered", hook)
+				}
+			})
 		}
 		close(stop)
 		if err := <-done; err != nil {
-			t.Errorf("%s: after %d answers: %v", hook, answered, err)
+			t.Errorf("%s: after %d answers: %v", hook, answered.Load(), err)
 			continue
 		}
-		t.Logf("%s: %d kills, %d questions and answers, none lost", hook, kills, answered)
+		t.Logf("%s: %d kills, %d questions and answers, none lost", hook, kills, answered.Load())
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/gen/bpf"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // gateway is a router that translates the addresses of its LAN (10.0.1.0/24) to its own on the WAN (10.0.2.2), and forwards UDP port
@@ -153,7 +154,7 @@ func TestNATPings(t *testing.T) {
 		want += fmt.Sprintf("; icmp %s %d 10.0.2.1 2048 type 8/0 %d/%d %d/%d", p.from, p.id, n, bytes, n, bytes)
 	}
 	got := func() string { return g.describe([bpf.WeirCauseNUM_CAUSES]uint64{}) }
-	if !eventually(func() bool { return got() == want }) {
+	if !wait.Reached(func() bool { return got() == want }) {
 		t.Errorf("got  %s\nwant %s", got(), want)
 	}
 	if got := g.flowEntries(); got != 2*len(pings) {
@@ -243,7 +244,7 @@ func TestNATRebirth(t *testing.T) {
 		bytes[i] = c["OutSegs"]*52 + connections*8
 	}
 	bytes[0] += connections * size
-	eventually(func() bool { return len(g.slots()) == connections })
+	wait.Reached(func() bool { return len(g.slots()) == connections })
 	var got, gotBytes [2]uint64
 	for i, s := range g.slots() {
 		got[0], got[1] = got[0]+s.Lower.Packets, got[1]+s.Upper.Packets

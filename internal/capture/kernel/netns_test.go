@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // namespace is a network namespace with a thread in it.
@@ -176,7 +178,7 @@ func exchange(a, b *net.UDPConn, n int) error {
 }
 
 // soon is when a wait for what has to come is over.
-func soon() time.Time { return time.Now().Add(5 * time.Second) }
+func soon() time.Time { return time.Now().Add(wait.Limit) }
 
 func receive(c *net.UDPConn, buffer []byte) error {
 	if err := c.SetReadDeadline(soon()); err != nil {
@@ -184,16 +186,6 @@ func receive(c *net.UDPConn, buffer []byte) error {
 	}
 	_, _, err := c.ReadFromUDPAddrPort(buffer)
 	return err
-}
-
-// eventually waits at most five seconds for f to be true.
-func eventually(f func() bool) bool {
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if f() {
-			return true
-		}
-	}
-	return f()
 }
 
 // isHookError says whether err is a HookError of that hook.

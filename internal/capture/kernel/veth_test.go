@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/gen/bpf"
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/packet"
 )
 
@@ -96,11 +97,11 @@ func TestFramesOverVeth(t *testing.T) {
 				m[1].see(ethernet, f)
 			}
 		}
-		if !eventually(func() bool { return b.received() == arrived+sent }) {
+		if !wait.Reached(func() bool { return b.received() == arrived+sent }) {
 			t.Fatalf("%s: %d of %d frames arrived", r.name, b.received()-arrived, sent)
 		}
 		for i, g := range rigs {
-			if !eventually(func() bool { return m[i].compare(g, before[i]) == "" }) {
+			if !wait.Reached(func() bool { return m[i].compare(g, before[i]) == "" }) {
 				t.Errorf("%s, %s: %s", r.name, []string{"egress", "ingress"}[i], m[i].compare(g, before[i]))
 			}
 			records := g.records()
@@ -148,7 +149,7 @@ func TestNonLinear(t *testing.T) {
 		if _, err := unix.Write(fd, join(header, r.frame)); err != nil {
 			t.Fatal(err)
 		}
-		if !eventually(func() bool { return g.describe(before) == r.want }) {
+		if !wait.Reached(func() bool { return g.describe(before) == r.want }) {
 			t.Errorf("got %s, want %s", g.describe(before), r.want)
 		}
 		records := g.records()
@@ -291,29 +292,39 @@ func bulk(t *testing.T, set, hook string) (most uint16, clean bool) {
 		t.Fatal(err)
 	}
 	// What the kernel sends after the last close is under way still.
-	if !eventually(func() bool { s := out.slots(); return len(s) == 1 && s[0].LowerFlags&s[0].UpperFlags&fin != 0 }) {
+	if !wait.Reached(func() bool { s := out.slots(); return len(s) == 1 && s[0].LowerFlags&s[0].UpperFlags&fin != 0 }) {
 		t.Fatal("no FIN")
 	}
-	time.Sleep(20 * time.Millisecond)
-	var packets [2]uint64
-	for i, p := range []*port{a, b} {
-		c := p.tcpCounters()
-		packets[i] = c["OutSegs"] // segments on the wire, however they were put together
-		if c["RetransSegs"] != 0 || c["TCPOFOQueue"] != 0 || c["TCPDSACKOldSent"] != 0 {
-			return 0, false
+	var want string
+	var wrong []string
+	wait.Reached(func() bool {
+		var packets [2]uint64
+		clean = true
+		for i, p := range []*port{a, b} {
+			c := p.tcpCounters()
+			packets[i] = c["OutSegs"] // segments on the wire, however they were put together
+			clean = clean && c["RetransSegs"] == 0 && c["TCPOFOQueue"] == 0 && c["TCPDSACKOldSent"] == 0
 		}
+		want = fmt.Sprintf("tcp 10.0.1.1 1000 10.0.1.2 443 flags 3/3 %d/%d %d/%d",
+			packets[0], synHeader+header*(packets[0]-1)+size, packets[1], synHeader+header*(packets[1]-1))
+		wrong = nil
+		for i, g := range []*rig{out, in} {
+			if i == 1 && strings.HasPrefix(hook, "xdp") { // it sees nothing of what goes out
+				want = fmt.Sprintf("tcp 10.0.1.1 1000 10.0.1.2 443 flags 3/0 %d/%d 0/0", packets[0], synHeader+header*(packets[0]-1)+size)
+			}
+			none := [bpf.WeirCauseNUM_CAUSES]uint64{}
+			none[bpf.WeirCauseCAUSE_RING_FULL] = g.causes()[bpf.WeirCauseCAUSE_RING_FULL] // nobody reads
+			if got := g.describe(none); got != want {
+				wrong = append(wrong, fmt.Sprintf("%s: got %s, want %s", []string{"sender", "receiver"}[i], got, want))
+			}
+		}
+		return !clean || len(wrong) == 0
+	})
+	if !clean {
+		return 0, false
 	}
-	want := fmt.Sprintf("tcp 10.0.1.1 1000 10.0.1.2 443 flags 3/3 %d/%d %d/%d",
-		packets[0], synHeader+header*(packets[0]-1)+size, packets[1], synHeader+header*(packets[1]-1))
-	for i, g := range []*rig{out, in} {
-		if i == 1 && strings.HasPrefix(hook, "xdp") { // it sees nothing of what goes out
-			want = fmt.Sprintf("tcp 10.0.1.1 1000 10.0.1.2 443 flags 3/0 %d/%d 0/0", packets[0], synHeader+header*(packets[0]-1)+size)
-		}
-		none := [bpf.WeirCauseNUM_CAUSES]uint64{}
-		none[bpf.WeirCauseCAUSE_RING_FULL] = g.causes()[bpf.WeirCauseCAUSE_RING_FULL] // nobody reads
-		if got := g.describe(none); got != want {
-			t.Errorf("%s: got %s, want %s", []string{"sender", "receiver"}[i], got, want)
-		}
+	for _, what := range wrong {
+		t.Error(what)
 	}
 	for _, r := range in.records() {
 		most = max(most, r.Segments)
@@ -504,7 +515,7 @@ func TestTun(t *testing.T) {
 				}
 				m.see(rawLink, p[:length])
 			}
-			if !eventually(func() bool { return m.compare(g, before) == "" }) {
+			if !wait.Reached(func() bool { return m.compare(g, before) == "" }) {
 				t.Errorf("%s: %s", r.name, m.compare(g, before))
 			}
 			for _, got := range g.records() {

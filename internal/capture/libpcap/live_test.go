@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/weirnet/weir/internal/capture/afpacket"
 	"github.com/weirnet/weir/internal/capture/pcapfile"
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/packet"
 )
 
@@ -67,6 +69,12 @@ func newLink(t testing.TB) *link {
 	run(t, "ip", "link", "add", "near", "mtu", "65000", "type", "veth", "peer", "name", "far", "mtu", "65000")
 	run(t, "ip", "link", "set", "near", "up")
 	run(t, "ip", "link", "set", "far", "up")
+	for _, name := range []string{"near", "far"} { // what is sent before the kernel's link watch has run is lost
+		wait.Until(t, name+" is up", func() bool {
+			out, err := exec.Command("ip", "-o", "link", "show", "dev", name).Output()
+			return err == nil && bytes.Contains(out, []byte(" state UP "))
+		})
+	}
 	l := &link{near: device(t, "near"), far: device(t, "far")}
 	l.nearIndex, l.farIndex = uint32(l.near.Index), uint32(l.far.Index)
 	l.sendNear, l.sendFar = sender(t, l.near), sender(t, l.far)
@@ -660,7 +668,7 @@ func TestStopReadsAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // the command is on its way; nothing shows from outside that it was taken
 		for range sent {
 			send(t, l.sendNear, make([]byte, 100))
 		}
@@ -681,6 +689,25 @@ func TestStopReadsAll(t *testing.T) {
 	}
 }
 
+// isFull says whether a stream takes nothing more: its pipe has no free page.
+func isFull(t *testing.T, s *session) bool {
+	t.Helper()
+	raw, err := s.r.stream.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size, filled int
+	err = errors.Join(err, raw.Control(func(fd uintptr) {
+		if size, err = unix.FcntlInt(fd, unix.F_GETPIPE_SZ, 0); err == nil {
+			filled, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ)
+		}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filled > size-os.Getpagesize()
+}
+
 // Commands are obeyed and the process ends although nobody reads.
 func TestStopWhileStalled(t *testing.T) {
 	l := newLink(t)
@@ -689,19 +716,14 @@ func TestStopWhileStalled(t *testing.T) {
 	for range 10000 {
 		send(t, l.sendNear, make([]byte, 1000))
 	}
-	time.Sleep(100 * time.Millisecond)
+	wait.Until(t, "the pipe is full", func() bool { return isFull(t, s) })
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Command.Wait() }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(patience):
-		t.Fatal("the process goes on")
+	if err := wait.For(t, "the process ends", ended); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -715,8 +737,7 @@ func TestSignalsAreIgnored(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(20 * time.Millisecond)
-	send(t, l.sendNear, make([]byte, 60))
+	send(t, l.sendNear, make([]byte, 60)) // a process that the signals end can't read it: they come first
 	s.count(t, 1)
 }
 
@@ -832,13 +853,8 @@ func TestReaderGone(t *testing.T) {
 	s.r.Close()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Command.Wait() }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(patience):
-		t.Fatal("the process goes on")
+	if err := wait.For(t, "the process ends", ended); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -861,8 +877,7 @@ func BenchmarkCapture(b *testing.B) {
 	for b.Loop() {
 		send(b, l.sendNear, frame)
 	}
-	time.Sleep(100 * time.Millisecond)
-	if err := s.Stop(); err != nil {
+	if err := s.Stop(); err != nil { // what came before is read
 		b.Fatal(err)
 	}
 	if err := <-done; err != io.EOF {

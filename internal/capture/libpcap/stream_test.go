@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/capture"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // record builds one record of a stream.
@@ -169,9 +170,9 @@ func TestReaderTimeoutAndClose(t *testing.T) {
 	}
 	ended := make(chan error)
 	go func() { ended <- r.Read(time.Minute, nil) }()
-	time.Sleep(20 * time.Millisecond)
+	wait.Blocked(t, "libpcap.(*Reader).Read")
 	r.Close()
-	if err := <-ended; err != net.ErrClosed {
+	if err := wait.For(t, "Read ends", ended); err != net.ErrClosed {
 		t.Errorf("Read while Close: %v", err)
 	}
 	if err := r.Read(0, nil); err != net.ErrClosed {

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // Text is what a program wrote so far.
@@ -90,24 +91,20 @@ func (p *Program) PID() int { return p.Process.Process.Pid }
 // Await waits until the program has said words.
 func (p *Program) Await(words string) {
 	p.T.Helper()
-	if !p.Within(20*time.Second, func() bool { return strings.Contains(p.Said.String(), words) }) {
+	if !p.Within(wait.Limit, func() bool { return strings.Contains(p.Said.String(), words) }) {
 		p.T.Fatalf("weir did not say %q, but\n%s", words, p.Said)
 	}
 }
 
 // Within says whether something is so before a time has passed or the program has ended.
 func (p *Program) Within(limit time.Duration, is func() bool) bool {
-	for end := time.Now().Add(limit); ; time.Sleep(2 * time.Millisecond) {
-		if is() {
-			return true
-		}
-		if p.Ended() {
-			return is()
-		}
-		if time.Now().After(end) {
-			return false
-		}
-	}
+	so := false
+	wait.Within(limit, func() bool {
+		ended := p.Ended() // before the look: after its end nothing changes
+		so = is()
+		return so || ended
+	})
+	return so
 }
 
 // Ended says whether it has.
@@ -123,9 +120,7 @@ func (p *Program) Ended() bool {
 // End waits for the program's end and returns its exit status, -1 for a signal.
 func (p *Program) End(limit time.Duration) int {
 	p.T.Helper()
-	select {
-	case <-p.Done():
-	case <-time.After(limit):
+	if _, ended := wait.Next(p.Done(), limit); !ended {
 		p.T.Fatalf("weir runs on after %v; it said\n%s", limit, p.Said)
 	}
 	var exit *exec.ExitError
