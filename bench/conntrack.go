@@ -32,7 +32,7 @@ func measureConntrack(t *table, weir string, runs int) error {
 			w, err := o.start(l.Gateway)
 			if err == nil {
 				_, err = l.Flood(context.Background(), 20000, newConnections, connectionsPerSec)
-				time.Sleep(200 * time.Millisecond)
+				settle(200 * time.Millisecond)
 				var stopErr error
 				_, took[i], stopErr = w.stop()
 				err = errors.Join(err, stopErr)

@@ -106,7 +106,7 @@ func cpuOf(o observer, a, b *lab.Host, frames [][]byte) (cpuTime, error) {
 		return cpuTime{}, err
 	}
 	_, err = a.SendFrames(context.Background(), "eth0", frames, lab.Sending{Rate: loadRate})
-	time.Sleep(200 * time.Millisecond) // for what is in its buffers
+	settle(200 * time.Millisecond) // for what is in its buffers
 	_, took, stopErr := w.stop()
 	return took, errors.Join(err, stopErr)
 }

@@ -85,7 +85,7 @@ func floodBoth(o observer, a, b *lab.Host) (sent, seen uint64, took time.Duratio
 		err = errors.Join(err, r.err)
 		took = max(took, r.sent.Elapsed)
 	}
-	time.Sleep(100 * time.Millisecond)
+	settle(100 * time.Millisecond)
 	text, _, stopErr := w.stop()
 	if err = errors.Join(err, stopErr); err != nil {
 		return 0, 0, 0, err
@@ -124,7 +124,7 @@ func startTime(o observer, a, b *lab.Host) (ms float64, err error) {
 		_, err := a.SendFrames(ctx, "eth0", frame, lab.Sending{Rate: 2000, Duration: 10 * time.Second})
 		done <- err
 	}()
-	time.Sleep(20 * time.Millisecond)
+	settle(20 * time.Millisecond)
 	began := time.Now()
 	w, err := o.start(b)
 	if err == nil {

@@ -44,7 +44,7 @@ func measureGateway(t *table, weir string, runs int) error {
 		return err
 	}
 	defer server.Stop(time.Second)
-	time.Sleep(300 * time.Millisecond)
+	settle(300 * time.Millisecond)
 	frames, err := gatewayFrames(l)
 	if err != nil {
 		return err

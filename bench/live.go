@@ -16,6 +16,7 @@ import (
 
 	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/lab/program"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // observer is a program that watches an interface of a lab.
@@ -65,19 +66,25 @@ func (o observer) start(h *lab.Host) (*observation, error) {
 	if w.Process, err = h.Start(c); err != nil {
 		return nil, err
 	}
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		select {
-		case <-w.Done():
-			return nil, fmt.Errorf("%s ended: %w: %s", o.name, errors.Join(w.Wait(), errEnded), w.output)
-		default:
-		}
-		if w.isWatching() {
-			time.Sleep(200 * time.Millisecond) // what it still prepares is not to be measured
-			return w, nil
-		}
+	ended, watches := false, false
+	wait.Reached(func() bool {
+		_, ended = wait.Next(w.Done(), 0)
+		watches = w.isWatching()
+		return ended || watches
+	})
+	switch {
+	case ended:
+		return nil, fmt.Errorf("%s ended: %w: %s", o.name, errors.Join(w.Wait(), errEnded), w.output)
+	case !watches:
+		return nil, fmt.Errorf("%s doesn't begin: %s", o.name, w.output)
 	}
-	return nil, fmt.Errorf("%s doesn't begin: %s", o.name, w.output)
+	settle(200 * time.Millisecond) // what it still prepares is not to be measured
+	return w, nil
 }
+
+// settle leaves a time out of a measurement, in which somebody else's program gets ready, or reads what is in its buffers: nothing
+// tells when it has.
+func settle(d time.Duration) { time.Sleep(d) }
 
 var errEnded = errors.New("before it watched")
 
@@ -98,9 +105,7 @@ func (w *observation) stop() (string, cpuTime, error) {
 	if err := w.Process.Process.Signal(syscall.SIGINT); err != nil {
 		return "", cpuTime{}, err
 	}
-	select {
-	case <-w.Done():
-	case <-time.After(10 * time.Second):
+	if _, ended := wait.Next(w.Done(), wait.Limit); !ended {
 		_ = w.Stop(0)
 		return "", cpuTime{}, fmt.Errorf("%s does not end", w.Path)
 	}

@@ -89,10 +89,10 @@ func memoryOf(o observer, a, b *lab.Host, frames [][]byte) (idle, full resident,
 	if err != nil {
 		return idle, full, err
 	}
-	time.Sleep(300 * time.Millisecond)
+	settle(300 * time.Millisecond)
 	if idle, err = residentOf(w.Process.Process.Pid); err == nil {
 		_, err = a.SendFrames(context.Background(), "eth0", frames, lab.Sending{Rate: 100_000})
-		time.Sleep(time.Second)
+		settle(time.Second)
 	}
 	if err == nil {
 		full, err = residentOf(w.Process.Process.Pid)

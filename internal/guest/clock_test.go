@@ -26,7 +26,7 @@ func TestClockIsSet(t *testing.T) {
 				setClock(t, time.Now().Add(set))
 				replay(t, from, "eth0", captures[i])
 				want = append(want, replayed(t, capturePath(captures[i]))...)
-				time.Sleep(100 * time.Millisecond)
+				settle()
 			}
 			flows := w.flows()
 			same(t, flows, want, true)

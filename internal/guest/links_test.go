@@ -343,5 +343,5 @@ func (c *connection) end() {
 	if err := <-c.served; err != nil {
 		c.t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond) // the last acknowledgements
+	settle()
 }

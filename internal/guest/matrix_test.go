@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // captures are what is replayed.
@@ -86,10 +87,8 @@ func TestRights(t *testing.T) {
 func refuses(t *testing.T, h *lab.Host, limit, mode string) {
 	t.Helper()
 	w := start(t, h, limit, "-i", "eth0", "--mode", mode)
-	select {
-	case <-w.process.Done():
-	case <-time.After(20 * time.Second):
-		t.Fatal("still there after 20 s: ", w.errs.String())
+	if _, ended := wait.Next(w.process.Done(), wait.Limit); !ended {
+		t.Fatal("still there: ", w.errs.String())
 	}
 	_ = w.process.Wait()
 	said := strings.TrimSpace(w.errs.String())

@@ -20,6 +20,7 @@ import (
 
 	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/lab/program"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // flow is what the tests compare of weir's records.
@@ -88,22 +89,29 @@ type watcher struct {
 func watch(t *testing.T, h *lab.Host, limit string, args ...string) *watcher {
 	t.Helper()
 	w := start(t, h, limit, args...)
-	for range 600 {
-		if strings.Contains(w.errs.String(), ", mode ") && strings.Contains(w.errs.String(), "watching ") {
-			if i := slices.Index(args, "--mode"); args[i+1] != "auto" {
-				w.runsIn(args[i+1])
-			}
-			return w
-		}
-		select {
-		case <-w.process.Done():
-			t.Fatalf("weir ended: %s", w.errs.String())
-		case <-time.After(50 * time.Millisecond):
-		}
+	ended := false
+	watches := func() bool {
+		return strings.Contains(w.errs.String(), ", mode ") && strings.Contains(w.errs.String(), "watching ")
 	}
-	t.Fatalf("weir does not watch after 30 s: %s", w.errs.String())
-	return nil
+	wait.Reached(func() bool {
+		_, ended = wait.Next(w.process.Done(), 0)
+		return ended || watches()
+	})
+	switch {
+	case ended:
+		t.Fatalf("weir ended: %s", w.errs.String())
+	case !watches():
+		t.Fatalf("weir does not watch: %s", w.errs.String())
+	}
+	if i := slices.Index(args, "--mode"); args[i+1] != "auto" {
+		w.runsIn(args[i+1])
+	}
+	return w
 }
+
+// settle lets the last packets pass: acknowledgements that are delayed, and what has yet to be handed over. Nothing tells that none
+// comes any more.
+func settle() { time.Sleep(300 * time.Millisecond) }
 
 func start(t *testing.T, h *lab.Host, limit string, args ...string) *watcher {
 	t.Helper()
@@ -120,7 +128,7 @@ func start(t *testing.T, h *lab.Host, limit string, args ...string) *watcher {
 // flows ends weir and returns what it said of flows between addresses that the test uses.
 func (w *watcher) flows() []flow {
 	w.t.Helper()
-	time.Sleep(300 * time.Millisecond) // the last packets are on their way
+	settle()
 	w.process.Stop(20 * time.Second)
 	if err := w.process.Wait(); err != nil {
 		w.t.Fatalf("weir: %v: %s", err, w.errs.String())

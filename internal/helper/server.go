@@ -64,7 +64,7 @@ func (s *server) serve(conn *net.UnixConn, heard func(sign)) error {
 		if flags&unix.MSG_TRUNC != 0 {
 			message = buffer[:maxRequest+1] // too long for any request, whatever it says
 		}
-		time.Sleep(s.requests.take(time.Now()))
+		time.Sleep(s.requests.take(time.Now())) // who asks too often is held up
 		reply, fds := s.handle(message, heard)
 		err = send(conn, reply, fds)
 		closeAll(fds)
@@ -162,7 +162,7 @@ func (s *server) watch(l Link) ([]int, []byte, error) {
 	if len(s.watched) >= MaxWatched {
 		return nil, nil, &Error{Code: CodeLimit, Text: fmt.Sprintf("%d interfaces are watched, more are not", MaxWatched)}
 	}
-	time.Sleep(s.watches.take(time.Now()))
+	time.Sleep(s.watches.take(time.Now())) // as above
 	fds, payload, err := s.backend.Watch(l)
 	if err == nil && (len(payload) > MaxPayload || len(fds) > MaxFDs) {
 		err = fmt.Errorf("answer of %d bytes and %d descriptors is too long", len(payload), len(fds))

@@ -84,15 +84,14 @@ type process interface {
 // await waits for the agent's end. late says that it was killed.
 func await(agent process, signals <-chan os.Signal, signs <-chan sign) (late bool) {
 	var told bool
-	var end time.Time            // when it has to have ended; zero: it may go on
-	deadline := time.NewTimer(0) // of its next sign
-	deadline.Stop()
+	var end time.Time             // when it has to have ended; zero: it may go on
+	var deadline <-chan time.Time // of its next sign
 	for {
 		var s sign
 		select {
 		case <-agent.Done():
 			return late
-		case <-deadline.C:
+		case <-deadline:
 			late = agent.Signal(unix.SIGKILL) == nil
 			continue
 		case <-signals:
@@ -113,7 +112,7 @@ func await(agent process, signals <-chan os.Signal, signs <-chan sign) (late boo
 		case s == helperAtWork:
 			next = patience
 		}
-		deadline.Reset(min(next, time.Until(end)))
+		deadline = time.After(min(next, time.Until(end))) // for a sign, which comes or not
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,7 +29,8 @@ func TestMain(m *testing.M) {
 }
 
 func agentMain(role string) int {
-	stop := sandbox.StopSignals()
+	stop, signals := sandbox.StopSignals(), make(chan os.Signal, 2)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM)
 	conn, err := sandbox.Conn()
 	if err != nil {
 		return 100
@@ -57,7 +59,7 @@ func agentMain(role string) int {
 		select {}
 	case "slow": // ends in twice the time that one may take who gives no sign
 		<-stop
-		for sign, end := time.NewTicker(grace/20), time.After(2*grace); ; {
+		for sign, end := time.NewTicker(grace/20), time.After(2*grace); ; { // the slowness itself
 			select {
 			case <-sign.C:
 				if c.Alive() != nil {
@@ -69,9 +71,13 @@ func agentMain(role string) int {
 			break
 		}
 	case "done":
+	case "told twice": // by the terminal, and by its helper
+		for range 2 {
+			<-signals
+		}
+		<-stop
 	default: // until told
 		<-stop
-		time.Sleep(50 * time.Millisecond) // a second signal comes meanwhile
 	}
 	if c.Retire([]uint32{1}) != nil || c.Alive() != nil {
 		return 105
@@ -109,7 +115,7 @@ func TestSupervise(t *testing.T) {
 		{role: "crash", want: ExitError{Signal: syscall.SIGKILL}},
 		{role: "panic", want: ExitError{Status: 2}},
 		{role: "told", signals: []os.Signal{unix.SIGTERM}},
-		{role: "told", signals: []os.Signal{unix.SIGINT}, own: true},
+		{role: "told twice", signals: []os.Signal{unix.SIGINT}, own: true},
 		{role: "told", signals: []os.Signal{unix.SIGHUP}},
 		{role: "hang", signals: []os.Signal{unix.SIGTERM}, want: ExitError{Signal: syscall.SIGKILL, Late: true}, took: grace},
 		{role: "hang", signals: []os.Signal{unix.SIGINT, unix.SIGINT}, want: ExitError{Signal: syscall.SIGKILL, Late: true}},

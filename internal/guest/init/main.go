@@ -142,7 +142,7 @@ func (s *Step) command(events *json.Encoder) error {
 	_ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
 	select {
 	case <-read:
-	case <-time.After(2 * time.Second):
+	case <-time.After(2 * time.Second): // one that was left behind and can't be killed
 		r.Close()
 	}
 	if !inTime {
