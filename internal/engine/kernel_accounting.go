@@ -55,6 +55,7 @@ type slotState struct {
 	packets, bytes [2]uint64 // that are in the flow: of the lower end, of the upper
 	index          flow.Index
 	status         slotStatus
+	isLate         bool // slotRefused: of a connection that gave way, see flow.Table.IsLate
 }
 
 // life is a slot's use by one flow.
@@ -126,6 +127,9 @@ func (k *kernelAccounting) take(fr *Frame, p *packet.Packet) {
 func (k *kernelAccounting) countedFlow(fr *Frame, p *packet.Packet) (i flow.Index, fromLower, ok bool) {
 	if fr.ref.Slot == capture.CountedElsewhere {
 		key, fromLower := k.key(p, 0)
+		if k.isLate(&key, p, fr.Time) { // its slot is found later
+			return 0, false, false
+		}
 		i, created, ok := k.table.Get(&key, fr.Time)
 		if ok && !created && p.TCPFlags&packet.SYN != 0 && k.isReplaced(i, p, fr.Time) {
 			i, created, ok = k.table.Get(&key, fr.Time)
@@ -146,6 +150,9 @@ func (k *kernelAccounting) countedFlow(fr *Frame, p *packet.Packet) (i flow.Inde
 	}
 	fromLower = !fr.ref.FromUpper
 	if s.born == fr.ref.Born {
+		if s.isLate && !flow.IsOfEnded(flow.Reset, p.TCPFlags, p.WirePayload > 0) {
+			k.revive(fr.ref.Slot, s, fr.Time)
+		}
 		if s.status == slotBound {
 			k.complete(s.index, fr, p, fromLower)
 		}
@@ -189,6 +196,11 @@ func (k *kernelAccounting) bind(
 	c := &k.counts
 	key, first := flow.Key(c.Key), c.First // c is read anew below
 	*s = slotState{born: c.Born}
+	flags := c.Flags[0] | c.Flags[1] | p.TCPFlags
+	if key.Proto() == packet.ProtoTCP && k.table.IsLate(&key, flags, hasPayload(c, p), fr.Time) {
+		s.status, s.isLate = slotRefused, true
+		return 0, false
+	}
 	i, created, ok := k.table.Get(&key, fr.Time)
 	if ok && !created && k.table.Detail(i).slot != 0 { // another life of the same key, which is over
 		k.read(k.table.Detail(i).slot - 1)
@@ -217,6 +229,29 @@ func (k *kernelAccounting) bind(
 		k.budget(i, f, p)
 	}
 	return i, true
+}
+
+// hasPayload says whether payload is among the packets of a TCP slot, of which p is one: the kernel doesn't tell, but
+// no packet without any is longer than the headers with all options, save IPv6's extensions.
+func hasPayload(c *capture.Counts, p *packet.Packet) bool {
+	const longest = 100
+	return p.WirePayload > 0 || c.Bytes[0]+c.Bytes[1] > longest*(c.Packets[0]+c.Packets[1])
+}
+
+// revive makes a slot of late packets a flow: payload came after a reset, so the connection goes on. What came before
+// is counted already.
+func (k *kernelAccounting) revive(slot uint32, s *slotState, now int64) {
+	c := &k.counts
+	if !k.kernel.Read(slot, c) || c.Born != s.born {
+		return
+	}
+	before := *s
+	fr, p := k.imagine(c, now)
+	p.WirePayload = 1 // it has come, whether or not it is the first
+	if i, ok := k.bind(slot, s, &fr, &p, !c.FirstFromUpper); ok {
+		k.table.Detail(i).imagined = true
+	}
+	s.packets, s.bytes, s.sum = before.packets, before.bytes, before.sum
 }
 
 // kernelTick is by how much the kernel's coarse clock, of which a slot's times are, may be behind (at CONFIG_HZ=100).
@@ -548,6 +583,11 @@ func (k *kernelAccounting) refuse(now int64) {
 		if s.status != slotRefused || !k.kernel.Read(slot, &k.counts) {
 			continue
 		}
+		if s.isLate && hasPayload(&k.counts, &packet.Packet{}) {
+			if k.revive(slot, s, now); s.status == slotBound {
+				continue
+			}
+		}
 		k.refused(s)
 		if now-max(k.counts.Last[0], k.counts.Last[1]) >= refusedFor {
 			s.status = slotEnding
@@ -559,6 +599,10 @@ func (k *kernelAccounting) refuse(now int64) {
 // refused counts what has come to a slot, which was just read, since the last time.
 func (k *kernelAccounting) refused(s *slotState) {
 	packets, _ := s.grow(&k.counts)
+	if s.isLate {
+		k.counters.Late += packets[0] + packets[1]
+		return
+	}
 	k.counters.Refused += packets[0] + packets[1]
 }
 

@@ -113,6 +113,8 @@ type Counters struct {
 	WireBytes uint64
 	// Refused counts packets that found no place in a full flow table.
 	Refused uint64
+	// Late counts packets of connections that had ended and gave way in a full flow table: their records are made.
+	Late uint64
 	// TunnelLimit counts packets with more tunnels than packet.MaxTunnels.
 	TunnelLimit uint64
 	// UnresolvedFragments counts later fragments whose first one was not seen in time: their flow has no ports.
@@ -142,6 +144,7 @@ func (c *Counters) Collect(s *metric.Snapshot) {
 	s.Add(metric.Packets, c.Packets)
 	s.Add(metric.Bytes, c.WireBytes)
 	s.Add(metric.PacketsRefused, c.Refused)
+	s.Add(metric.PacketsLate, c.Late)
 	s.Add(metric.TunnelLimit, c.TunnelLimit)
 	s.Add(metric.UnresolvedFragments, c.UnresolvedFragments)
 	s.Add(metric.ExpectationsForgotten, c.ExpectationsForgotten)
@@ -159,6 +162,7 @@ func (c *Counters) add(o *Counters) {
 	c.Packets += o.Packets
 	c.WireBytes += o.WireBytes
 	c.Refused += o.Refused
+	c.Late += o.Late
 	c.TunnelLimit += o.TunnelLimit
 	c.UnresolvedFragments += o.UnresolvedFragments
 	c.ExpectationsForgotten += o.ExpectationsForgotten
@@ -308,6 +312,10 @@ func (w *worker) key(p *packet.Packet, network uint32) (k flow.Key, fromLower bo
 // flowPacket is packet, of one whose ports are known, or will never be.
 func (w *worker) flowPacket(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, network uint32) {
 	key, fromLower := w.key(p, network)
+	if w.isLate(&key, p, fr.Time) {
+		w.counters.Late += max(uint64(fr.Segments), 1)
+		return
+	}
 	i, created, ok := w.table.Get(&key, fr.Time)
 	if ok && !created && (p.TCPFlags&packet.SYN != 0 || fr.Time < w.table.Flow(i).Last) {
 		if why, over := w.isOver(i, p, fr.Time); over {
@@ -343,6 +351,11 @@ func (w *worker) flowPacket(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel
 		w.dissect(i, f, p, fr, fromClient)
 		w.release(i, f)
 	}
+}
+
+// isLate says whether p belongs to a connection that had ended and gave way in the full table.
+func (w *worker) isLate(key *flow.Key, p *packet.Packet, now int64) bool {
+	return p.Proto == packet.ProtoTCP && !p.LaterFragment && w.table.IsLate(key, p.TCPFlags, p.WirePayload > 0, now)
 }
 
 // count adds a packet to its flow, unless the kernel counts that: what is seen within a tunnel may be seen again when it has left

@@ -125,6 +125,8 @@ type Table[D any] struct {
 	oneWay queue // places in order of creation, some of them out of date
 	ended  queue // places in order of their flows' end, as well
 	hand   uint32
+
+	gaveWay *gaveWay // nil: none had ended
 }
 
 // NewTable returns an empty table. end is called for every flow that leaves it, while the flow's place is still valid; it must
@@ -298,8 +300,7 @@ func (t *Table[D]) makeRoom(now int64) bool {
 		q, ok = t.oneWay.pop(t.waits)
 	}
 	if ok {
-		t.Counters.Evicted++
-		t.End(Index(q.place), Evicted)
+		t.evict(Index(q.place), now)
 		return true
 	}
 	const looks = 64 // bounded work: a hand goes round the table, as a clock's
@@ -314,9 +315,20 @@ func (t *Table[D]) makeRoom(now int64) bool {
 	if best == none {
 		return false
 	}
-	t.Counters.Evicted++
-	t.End(Index(best), Evicted)
+	t.evict(Index(best), now)
 	return true
+}
+
+// evict ends a flow to make room, and remembers a connection that had ended; see IsLate.
+func (t *Table[D]) evict(i Index, now int64) {
+	t.Counters.Evicted++
+	if f := t.Flow(i); f.State == Ended {
+		if t.gaveWay == nil {
+			t.gaveWay = new(gaveWay)
+		}
+		t.gaveWay.add(t.secret.hash(t.Key(i)), t.Key(i), f.EndReason, now)
+	}
+	t.End(i, Evicted)
 }
 
 func (t *Table[D]) stillEnded(q queued) bool {

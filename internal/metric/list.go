@@ -34,6 +34,7 @@ const (
 	CopiesCarried
 
 	PacketsRefused
+	PacketsLate
 	FlowsEvicted
 	TunnelLimit
 	UnresolvedFragments
@@ -111,7 +112,9 @@ var counters = [numIDs]Counter{
 		"packets left out on one more interface, such as a VLAN's or a bridge's (--count-each counts each)"},
 
 	PacketsRefused: {"weir_flow_table_refused_packets_total", "", Loss, "packets in no flow: the table was full (--max-flows)"},
-	FlowsEvicted:   {"weir_flow_table_evicted_flows_total", "", Loss, "flows ended early to make room (--max-flows)"},
+	PacketsLate: {"weir_flow_table_late_packets_total", "", Notice,
+		"packets of connections that had ended and gave way: their records were made before (--max-flows)"},
+	FlowsEvicted: {"weir_flow_table_evicted_flows_total", "", Loss, "flows ended early to make room (--max-flows)"},
 	TunnelLimit: {"weir_tunnel_limit_packets_total", "", Loss,
 		"packets with more tunnels in one another than are peeled"},
 	UnresolvedFragments: {"weir_unresolved_fragments_total", "", Loss, "later fragments whose first one was not seen"},

@@ -47,6 +47,30 @@ func (c *Case) LifeOf(i int) int {
 	return -1
 }
 
+// Tail is from which packet on the first life has ended and stays so: len(Packets) where it doesn't, or goes on after.
+func (c *Case) Tail() int {
+	var f flow.Flow
+	tail := len(c.Packets)
+	for i := range c.Packets {
+		p, way := &c.Packets[i], 0
+		if c.LifeOf(i) != 0 {
+			return len(c.Packets)
+		}
+		if p.FromServer {
+			way = 1
+		}
+		f.Packets[way]++
+		f.Answer()
+		switch f.Follow(p.Flags, p.Payload != "", way); {
+		case f.State != flow.Ended:
+			tail = len(c.Packets)
+		case tail == len(c.Packets):
+			tail = i + 1
+		}
+	}
+	return tail
+}
+
 // Want fails where lives are not the case's; by says who made them.
 func (c *Case) Want(t testing.TB, by string, lives []Life) {
 	t.Helper()

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/capture"
+	"github.com/weirnet/weir/internal/engine"
+	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/flow/flowtest"
+	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/record"
+)
+
+// another is the query whose flow takes the place of a connection that has ended.
+func another() []byte { return udp("192.0.2.7", "192.0.2.8", 40000, 53, dnsQuery) }
+
+// TestLateCountedByWorker: in a full table, what comes of a connection after its end and its record makes no other
+// record.
+func TestLateCountedByWorker(t *testing.T) {
+	tested := 0
+	for i := range flowtest.Cases {
+		c := &flowtest.Cases[i]
+		tail := c.Tail()
+		if tail == len(c.Packets) {
+			continue
+		}
+		tested++
+		cfg := config(t)
+		cfg.Flows = flow.Config{MaxFlows: 1}
+		var records []record.Flow
+		p := engine.NewPipeline(cfg, 1, 0, func(f *record.Flow) error {
+			records = append(records, *f)
+			return nil
+		})
+		now := int64(1_000_000 * time.Second)
+		send := func(b []byte) {
+			now += int64(time.Millisecond)
+			p.Frame(&engine.Frame{Data: b, Length: len(b), Time: now, Link: packet.LinkRaw})
+		}
+		for n := range c.Packets {
+			if n == tail {
+				send(another())
+			}
+			send(lifePacket(&c.Packets[n], true))
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		totals, inTime, late := p.Totals(), uint64(tail+1), uint64(len(c.Packets)-tail)
+		if len(records) != 2 || totals.Packets != inTime || totals.Late != late {
+			t.Errorf("%s: %d records, %d packets in them, %d late; want 2, %d, %d", c.Name, len(records), totals.Packets,
+				totals.Late, inTime, late)
+		}
+	}
+	if tested < 3 {
+		t.Errorf("only %d cases have packets after the end", tested)
+	}
+}
+
+// TestLateCountedByKernel: where the kernel counts, the late packets have a slot of their own, and it makes no record.
+func TestLateCountedByKernel(t *testing.T) {
+	ended := packet.SYN | packet.FIN
+	lastACK := segment("192.0.2.1", "192.0.2.2", 40000, 443, 1010, 9008, packet.ACK, "")
+	more := segment("192.0.2.1", "192.0.2.2", 40000, 443, 1010, 9008, packet.ACK, "more")
+	key, fromUpper := keyOf(t, lastACK)
+	for _, c := range []struct {
+		name    string
+		flags   uint8    // of the server, when the connection ends
+		late    [][]byte // what comes after another flow has its place
+		slot    uint32   // as frames say
+		isShown bool
+		records int
+		counted uint64 // as late
+	}{
+		{"the last acknowledgement", ended, [][]byte{lastACK}, 101, true, 2, 1},
+		{"not shown", ended, [][]byte{lastACK}, 101, false, 2, 1},
+		{"by a socket filter", ended, [][]byte{lastACK}, capture.CountedElsewhere, true, 2, 1},
+		{"payload again", ended, [][]byte{more, lastACK}, 101, true, 2, 2},
+		{"after a reset", packet.SYN | packet.RST, [][]byte{lastACK, lastACK}, 101, true, 2, 2},
+		{"payload after a reset", packet.SYN | packet.RST, [][]byte{more}, 101, true, 3, 0},
+		{"payload late after a reset", packet.SYN | packet.RST, [][]byte{lastACK, more}, 101, true, 3, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := &slots{counts: make([]capture.Counts, 8)}
+			first := segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, "")
+			query := another()
+			queryKey, queryFromUpper := keyOf(t, query)
+			records, totals := runLiveRecords(t, s, 1,
+				func(each func(*capture.Frame)) {
+					flags := [2]uint8{packet.SYN | c.flags&packet.FIN, c.flags}
+					s.counts[0] = counts(key, 5, [2]uint64{3, 3}, [2]uint64{300, 200}, flags)
+					each(shownFrame(first, 100, 5, fromUpper))
+				},
+				tickPasses, // its end is read
+				func(each func(*capture.Frame)) {
+					s.counts[2] = counts(queryKey, 7, [2]uint64{1, 0}, [2]uint64{60, 0}, [2]uint8{})
+					each(shownFrame(query, 102, 7, queryFromUpper))
+				},
+				tickPasses, // the first slot is retired
+				func(each func(*capture.Frame)) {
+					for n, b := range c.late {
+						s.counts[1] = counts(key, 9, [2]uint64{uint64(n + 1), 0}, [2]uint64{uint64(n+1) * 44, 0}, [2]uint8{})
+						if c.isShown {
+							each(shownFrame(b, c.slot, 9, fromUpper))
+						}
+					}
+				},
+				tickPasses,
+			)
+			sum := uint64(0)
+			said := ""
+			for _, r := range records {
+				sum += r.Client.Packets + r.Server.Packets
+				said += fmt.Sprintf("%s %s %d/%d; ", r.Client.Addr, r.EndReason, r.Client.Packets, r.Server.Packets)
+			}
+			all := uint64(7 + len(c.late))
+			if len(records) != c.records || totals.Late != c.counted || sum+totals.Late+totals.Refused != all ||
+				sum != totals.Packets {
+				t.Errorf("%d records with %d packets (%s), %d late, %d refused; want %d, %d late, in all %d packets",
+					len(records), sum, said, totals.Late, totals.Refused, c.records, c.counted, all)
+			}
+		})
+	}
+}
