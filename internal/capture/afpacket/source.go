@@ -21,9 +21,6 @@ const (
 	blocksPerRead = 4
 	// eventsPerWait bounds the rings that one call of epoll_wait reports; others are reported by the next.
 	eventsPerWait = 16
-	// nap is how long a worker that has work waits at most for a block, and napFor after how many waits without a frame it sleeps.
-	nap    = 10 * time.Millisecond
-	napFor = 20
 )
 
 // Source reads the rings of one worker. It implements capture.Source. Add and Remove may be called by any goroutine.
@@ -42,7 +39,7 @@ type Source struct {
 	anyOff bool // a ring's interface is down
 	leaves int  // rings that are to be closed
 	turns  int  // reads since Drain
-	idle   int  // reads in a row without a frame
+	naps   capture.Naps
 	drops  uint64
 	freeze uint64
 
@@ -146,7 +143,7 @@ func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 		return net.ErrClosed
 	}
 	if s.walk(each) > 0 {
-		s.idle = 0
+		s.naps.Work()
 		return nil
 	}
 	if s.leaves > 0 {
@@ -164,7 +161,7 @@ func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 		}
 	}
 	if s.walk(each) > 0 {
-		s.idle = 0
+		s.naps.Work()
 	}
 	return nil
 }
@@ -205,17 +202,21 @@ func (s *Source) wait(timeout time.Duration) error {
 
 // nextEvents waits for events: in naps while there is work, else asleep.
 func (s *Source) nextEvents(timeout time.Duration) (n int, err error) {
-	for ; s.idle < napFor && timeout > 0; timeout -= nap {
-		if n, err = s.napOnce(min(timeout, nap)); n > 0 || err != nil {
+	for timeout > 0 {
+		nap, ok := s.naps.Next(timeout)
+		if !ok {
+			break
+		}
+		if n, err = s.napOnce(nap); n > 0 || err != nil {
 			return n, err
 		}
-		s.idle++
+		timeout -= nap
 	}
 	ms := (timeout + time.Millisecond - 1) / time.Millisecond
 	return unix.EpollWait(s.epoll, s.events[:], int(max(ms, 0)))
 }
 
-// napOnce waits in a system call of which Go's scheduler is not told: see kernel.Source.
+// napOnce waits in a system call that Go's scheduler doesn't know of: see capture.Naps.
 func (s *Source) napOnce(timeout time.Duration) (int, error) {
 	ms := (timeout + time.Millisecond - 1) / time.Millisecond
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(s.epoll), uintptr(unsafe.Pointer(&s.events[0])), uintptr(len(s.events)), uintptr(ms), 0, 0)

@@ -24,11 +24,6 @@ const (
 	readBatch = 1024
 	// releaseEvery is after how many records their room is given back.
 	releaseEvery = 64
-	// nap is how long a worker that has work waits for more without asking to be woken: a record that comes meanwhile costs no
-	// interrupt, and waits this long at most. With more records at a time, more of the worker's memory is still in the caches.
-	nap = 10 * time.Millisecond
-	// napFor is after how many naps without a record a worker goes to sleep.
-	napFor = 20
 )
 
 // Source reads one worker's ring (capture.Source).
@@ -38,7 +33,7 @@ type Source struct {
 	asleep *uint64
 	fd     int // of the ring
 	wake   int // an eventfd, by which Close ends a wait
-	idle   int // naps in a row without a record
+	naps   capture.Naps
 	frame  capture.Frame
 
 	mu     sync.Mutex // over Close
@@ -55,7 +50,7 @@ func (v *View) Source(i int) (*Source, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open an event descriptor: %w", err), r.close())
 	}
-	return &Source{view: v, ring: r, asleep: &v.asleep[i], fd: v.rings[i], wake: wake, idle: napFor}, nil
+	return &Source{view: v, ring: r, asleep: &v.asleep[i], fd: v.rings[i], wake: wake}, nil
 }
 
 // Read hands out the records that are there, or waits. See capture.Source.
@@ -69,10 +64,9 @@ func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 		}
 	}
 	if !s.ring.waiting() {
-		s.idle = min(s.idle+1, napFor)
 		return nil
 	}
-	s.idle = 0
+	s.naps.Work()
 	for n := 1; n <= readBatch; n++ {
 		r := s.ring.next()
 		if r == nil {
@@ -89,8 +83,8 @@ func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 
 // wait waits for a record: a nap while there is work, else asleep until one wakes it.
 func (s *Source) wait(timeout time.Duration) error {
-	if s.idle < napFor {
-		s.nap(min(timeout, nap)) // which a ring that fills up ends
+	if nap, ok := s.naps.Next(timeout); ok {
+		s.nap(nap) // which a ring that fills up ends
 		return nil
 	}
 	atomic.StoreUint64(s.asleep, 1)
@@ -102,9 +96,8 @@ func (s *Source) wait(timeout time.Duration) error {
 	return err
 }
 
-// nap waits without telling Go's scheduler, which would look after the thread every 20 µs for as long as it waits, and give its place
-// away: that costs more than all else. The place is needed by nobody meanwhile (see GOMAXPROCS in internal/agent), but a garbage
-// collection that begins waits for the nap's end.
+// nap waits without telling Go's scheduler: see capture.Naps. The worker's place is needed by nobody meanwhile (see
+// GOMAXPROCS in internal/agent), but a garbage collection that begins waits for the nap's end.
 func (s *Source) nap(timeout time.Duration) {
 	fds := s.waitFor()
 	ts := unix.NsecToTimespec(max(int64(timeout), 0))
