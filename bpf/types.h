@@ -70,7 +70,9 @@ struct record {
 	__u8 pad[14];
 };
 
-#define SLOT_NONE 0xffffffffU
+enum slot_number {
+	SLOT_NONE = 0xffffffffU, /* capture.NotCounted */
+};
 
 /* packet.LinkType */
 enum link {
@@ -92,10 +94,12 @@ enum shunt {
 };
 
 /* Room for frames: a record has one of three sizes, since the verifier wants constants. */
-#define RECORD_HEADER 48
-#define SMALL_FRAME (256 - RECORD_HEADER)
-#define MEDIUM_FRAME (640 - RECORD_HEADER)
-#define LARGE_FRAME 1536
+enum room {
+	RECORD_HEADER = 48,
+	SMALL_FRAME = 256 - RECORD_HEADER,
+	MEDIUM_FRAME = 640 - RECORD_HEADER,
+	LARGE_FRAME = 1536,
+};
 
 /* Why a packet was not counted, or not sampled. Each has a counter for each CPU. */
 enum cause {

@@ -188,6 +188,8 @@ enum cause *unused_cause __attribute__((unused));
 enum mark *unused_mark __attribute__((unused));
 enum link *unused_link __attribute__((unused));
 enum slots_operation *unused_slots_operation __attribute__((unused));
+enum room *unused_room __attribute__((unused));
+enum slot_number *unused_slot_number __attribute__((unused));
 enum shunt *unused_shunt __attribute__((unused));
 
 char __license[] SEC("license") = "GPL";

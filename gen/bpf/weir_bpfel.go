@@ -119,6 +119,15 @@ type WeirRecord struct {
 	Pad       [14]uint8
 }
 
+type WeirRoom uint32
+
+const (
+	WeirRoomRECORD_HEADER WeirRoom = 48
+	WeirRoomSMALL_FRAME   WeirRoom = 208
+	WeirRoomMEDIUM_FRAME  WeirRoom = 592
+	WeirRoomLARGE_FRAME   WeirRoom = 1536
+)
+
 type WeirShunt uint32
 
 const (
@@ -142,6 +151,12 @@ type WeirSlot struct {
 	FirstFlags uint8
 	Pad        [18]uint8
 }
+
+type WeirSlotNumber uint32
+
+const (
+	WeirSlotNumberSLOT_NONE WeirSlotNumber = 4294967295
+)
 
 type WeirSlotsOperation uint32
 
@@ -231,7 +246,9 @@ const (
 	WeirVarUnusedLink           = "unused_link"
 	WeirVarUnusedMark           = "unused_mark"
 	WeirVarUnusedRecord         = "unused_record"
+	WeirVarUnusedRoom           = "unused_room"
 	WeirVarUnusedShunt          = "unused_shunt"
+	WeirVarUnusedSlotNumber     = "unused_slot_number"
 	WeirVarUnusedSlotsOperation = "unused_slots_operation"
 	WeirVarWakeupBytes          = "wakeup_bytes"
 	WeirVarWorkers              = "workers"
@@ -326,7 +343,9 @@ type WeirVariableSpecs struct {
 	UnusedLink           *ebpf.VariableSpec `ebpf:"unused_link"`
 	UnusedMark           *ebpf.VariableSpec `ebpf:"unused_mark"`
 	UnusedRecord         *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedRoom           *ebpf.VariableSpec `ebpf:"unused_room"`
 	UnusedShunt          *ebpf.VariableSpec `ebpf:"unused_shunt"`
+	UnusedSlotNumber     *ebpf.VariableSpec `ebpf:"unused_slot_number"`
 	UnusedSlotsOperation *ebpf.VariableSpec `ebpf:"unused_slots_operation"`
 	WakeupBytes          *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 	Workers              *ebpf.VariableSpec `ebpf:"workers"`
@@ -400,7 +419,9 @@ type WeirVariables struct {
 	UnusedLink           *ebpf.Variable `ebpf:"unused_link"`
 	UnusedMark           *ebpf.Variable `ebpf:"unused_mark"`
 	UnusedRecord         *ebpf.Variable `ebpf:"unused_record"`
+	UnusedRoom           *ebpf.Variable `ebpf:"unused_room"`
 	UnusedShunt          *ebpf.Variable `ebpf:"unused_shunt"`
+	UnusedSlotNumber     *ebpf.Variable `ebpf:"unused_slot_number"`
 	UnusedSlotsOperation *ebpf.Variable `ebpf:"unused_slots_operation"`
 	WakeupBytes          *ebpf.Variable `ebpf:"wakeup_bytes"`
 	Workers              *ebpf.Variable `ebpf:"workers"`

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/weirnet/weir/gen/bpf"
 	"github.com/weirnet/weir/internal/config/defaults"
 )
 
@@ -31,7 +32,7 @@ const (
 )
 
 // SnapLength is how much of a frame can be shown at most, in bytes: a full Ethernet frame.
-const SnapLength = 1536
+const SnapLength = int(bpf.WeirRoomLARGE_FRAME)
 
 func (g *Geometry) check() error {
 	switch {

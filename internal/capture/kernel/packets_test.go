@@ -218,7 +218,7 @@ func (g *rig) look(p *program, frame []byte) bool {
 		return true
 	}
 	answer, err := p.program.Run(&ebpf.RunOptions{Data: join(make([]byte, p.prefix), frame)})
-	if err != nil || answer != 0 && answer != SnapLength {
+	if err != nil || answer != 0 && int(answer) != SnapLength {
 		g.t.Fatalf("the shunt answered %d, %v to %x", answer, err, frame)
 	}
 	return true

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	recordHeader = 48
+	recordHeader = int(bpf.WeirRoomRECORD_HEADER)
 	// readBatch is how many records one Read hands out at most: then the worker looks at its clock.
 	readBatch = 1024
 	// releaseEvery is after how many records their room is given back.

@@ -13,13 +13,17 @@ import (
 
 	"github.com/weirnet/weir/gen/bpf"
 	"github.com/weirnet/weir/internal/capture"
+	"github.com/weirnet/weir/internal/packet"
 )
 
-// The sizes that the programs and the agent agree on: slots of two cache lines, records of 48 bytes before the frame.
+// What the programs and the agent agree on: slots of two cache lines, records of 48 bytes before the frame, and numbers.
 var (
 	_ = [1]struct{}{}[unsafe.Sizeof(bpf.WeirSlot{})-128]
-	_ = [1]struct{}{}[unsafe.Sizeof(bpf.WeirRecord{})-recordHeader]
+	_ = [1]struct{}{}[int(unsafe.Sizeof(bpf.WeirRecord{}))-recordHeader]
 	_ = [1]struct{}{}[unsafe.Offsetof(bpf.WeirSlot{}.Upper)-64]
+	_ = [1]struct{}{}[uint64(bpf.WeirSlotNumberSLOT_NONE)-uint64(capture.NotCounted)]
+	_ = [1]struct{}{}[int(bpf.WeirLinkLINK_ETHERNET)-int(packet.LinkEthernet)]
+	_ = [1]struct{}{}[int(bpf.WeirLinkLINK_RAW)-int(packet.LinkRaw)]
 )
 
 // View is the agent's side of a Loader's maps.
