@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/tally"
 )
 
 // tableWriter writes a line a flow for people, and then a summary by application and by protocol. With flows false it writes
@@ -31,13 +31,7 @@ type tableWriter struct {
 	rows   [][columns]string // held back until the widths are known
 	widths widths
 
-	applications, protocols map[string]*sum
-}
-
-// sum is what one application or protocol amounts to.
-type sum struct {
-	name                  string
-	flows, packets, bytes uint64
+	totals tally.Totals
 }
 
 // heldRows is how many rows are looked at for the columns' widths before the first is written.
@@ -49,11 +43,10 @@ func (w *tableWriter) flow(f *record.Flow) error {
 	if f.State != record.StateEnd {
 		return nil // its sums come with its end
 	}
-	if w.applications == nil {
-		w.applications, w.protocols = map[string]*sum{}, map[string]*sum{}
+	if w.totals.Applications == nil {
+		w.totals.Applications, w.totals.Protocols = tally.NewNames(tally.MaxNames), tally.NewNames(tally.MaxNames)
 	}
-	count(w.applications, cmp.Or(f.Application, "-"), f)
-	count(w.protocols, cmp.Or(f.Protocol, "-"), f)
+	w.totals.Add(f)
 	if !w.flows {
 		return nil
 	}
@@ -124,17 +117,6 @@ func endText(e record.Endpoint) string {
 	return e.Addr.String()
 }
 
-func count(m map[string]*sum, name string, f *record.Flow) {
-	s := m[name]
-	if s == nil {
-		s = &sum{name: name}
-		m[name] = s
-	}
-	s.flows++
-	s.packets += f.Client.Packets + f.Server.Packets
-	s.bytes += f.Client.Bytes + f.Server.Bytes
-}
-
 func (w *tableWriter) end(t engine.Totals, elapsed time.Duration) error {
 	if err := w.release(); err != nil {
 		return err
@@ -142,8 +124,8 @@ func (w *tableWriter) end(t engine.Totals, elapsed time.Duration) error {
 	if w.widths != (widths{}) {
 		fmt.Fprintln(w.out)
 	}
-	w.sums("application", w.applications)
-	w.sums("protocol", w.protocols)
+	w.sums("application", w.totals.Applications)
+	w.sums("protocol", w.totals.Protocols)
 	if w.live {
 		return nil
 	}
@@ -158,15 +140,15 @@ func (w *tableWriter) end(t engine.Totals, elapsed time.Duration) error {
 	return nil
 }
 
-// sums writes a table of one kind of sum, the most bytes first.
-func (w *tableWriter) sums(title string, m map[string]*sum) {
-	all := slices.SortedFunc(maps.Values(m), func(a, b *sum) int {
-		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.name, b.name))
+// sums writes a table of one kind of total, the most bytes first.
+func (w *tableWriter) sums(title string, names *tally.Names) {
+	all := slices.SortedFunc(names.All(), func(a, b *tally.Row) int {
+		return cmp.Or(cmp.Compare(b.Total.Sum(), a.Total.Sum()), cmp.Compare(a.Name, b.Name))
 	})
 	const wide = 28
 	fmt.Fprintf(w.out, "%-*s %9s %11s %9s\n", wide, title, "flows", "packets", "bytes")
 	for _, s := range all {
-		fmt.Fprintf(w.out, "%-*s %9d %11d %9s\n", wide, cutEnd(s.name, wide), s.flows, s.packets, bytesText(s.bytes))
+		fmt.Fprintf(w.out, "%-*s %9d %11d %9s\n", wide, cutEnd(s.Name, wide), s.Flows, s.Total.Packets, bytesText(s.Total.Sum()))
 	}
 	fmt.Fprintln(w.out)
 }

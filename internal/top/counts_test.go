@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/tally"
 )
 
 // entryOf finds a line by its key.
@@ -111,18 +112,17 @@ func TestFlood(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	c := r.view.counts
-	if len(c.flows) > 1000 || c.live.Len()+c.ended.Len() != len(c.flows) || len(c.hosts) > 100 ||
-		c.byUse.Len() != len(c.hosts) ||
-		len(c.applications) > maxNames+1 {
-		t.Errorf("%d flows, %d hosts, %d applications", len(c.flows), len(c.hosts), len(c.applications))
+	if len(c.flows) > 1000 || c.live.Len()+c.ended.Len() != len(c.flows) || c.totals.Hosts.Len() > 100 ||
+		c.totals.Applications.Len() > tally.MaxNames+1 {
+		t.Errorf("%d flows, %d hosts, %d applications", len(c.flows), c.totals.Hosts.Len(), c.totals.Applications.Len())
 	}
-	if c.evictedFlows != 104_002 || c.evictedHosts == 0 { // of 205,001, 999 live on, and those that ended made room
-		t.Errorf("%d flows and %d hosts gave way", c.evictedFlows, c.evictedHosts)
+	if c.evictedFlows != 104_002 || c.totals.Hosts.Evicted == 0 { // of 205,001, 999 live on, and those that ended made room
+		t.Errorf("%d flows and %d hosts gave way", c.evictedFlows, c.totals.Hosts.Evicted)
 	}
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
 		t.Errorf("%d bytes more after 200,000 flows", grown)
 	}
-	if e := c.entry(c.protocols["tls"]); e.bytes != 200+205_000*100 || e.flows != 999 {
+	if e := c.entry(c.totals.Protocols.Row("tls")); e.bytes != 200+205_000*100 || e.flows != 999 {
 		t.Errorf("%d bytes, %d flows", e.bytes, e.flows)
 	}
 	r.tick()
@@ -186,9 +186,9 @@ func TestHostComesBack(t *testing.T) {
 	for n := range 4 {
 		r.flow(n, record.StateEnd, 5000, 0, func(f *record.Flow) { f.Application = "app1" })
 	}
-	for _, row := range r.view.counts.hosts {
-		if row.flows != 0 {
-			t.Errorf("%d flows live on", row.flows)
+	for row := range r.view.counts.totals.Hosts.All() {
+		if row.Flows != 0 {
+			t.Errorf("%d flows live on", row.Flows)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/tally"
 )
 
 func TestScreens(t *testing.T) {
@@ -255,7 +256,7 @@ func TestSort(t *testing.T) {
 	for n, name := range []string{"old", "small", "big"} {
 		r.flow(n, record.StateNew, totals[name], 0, func(f *record.Flow) { f.Application = name })
 		if name == "old" {
-			for range 2 * window {
+			for range 2 * tally.Window {
 				r.tick()
 			}
 		}
@@ -333,7 +334,7 @@ func TestDrill(t *testing.T) {
 	if got := r.row("ended.example"); !strings.Contains(got, " ended ") {
 		t.Errorf("%q", got)
 	}
-	for range window + 1 {
+	for range tally.Window + 1 {
 		r.tick()
 	}
 	if got := r.row("ended.example"); got != "" {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/tally"
 )
 
 // entry is one line of a list, as it was at a moment. Its texts are printable ASCII.
@@ -48,19 +49,19 @@ const maxShown = 2000
 // snapshot copies the sums of all applications, protocols and hosts.
 func (c *counts) snapshot() *snapshot {
 	s := &snapshot{
-		summary: c.summary, flows: c.live.Len(), evictedFlows: c.evictedFlows, evictedHosts: c.evictedHosts,
+		summary: c.summary, flows: c.live.Len(), evictedFlows: c.evictedFlows, evictedHosts: c.totals.Hosts.Evicted,
 	}
-	all := c.all.complete(c.tick)
-	s.rate, s.packets = float64(all.bytes[0])/c.elapsed.Seconds(), float64(all.packets)/c.elapsed.Seconds()
-	s.lists[applications] = c.entries(c.applications)
-	s.lists[protocols] = c.entries(c.protocols)
-	s.lists[hosts] = make([]entry, 0, len(c.hosts))
-	for addr, r := range c.hosts {
-		e := c.entry(r)
-		e.host, e.address = addr, plain(addr.String())
+	all := c.all.Complete(c.tick)
+	s.rate, s.packets = float64(all.Bytes[0])/c.elapsed.Seconds(), float64(all.Packets)/c.elapsed.Seconds()
+	s.lists[applications] = c.entries(c.totals.Applications)
+	s.lists[protocols] = c.entries(c.totals.Protocols)
+	s.lists[hosts] = make([]entry, 0, c.totals.Hosts.Len())
+	for r := range c.totals.Hosts.All() {
+		e := c.entry(&r.Row)
+		e.host, e.address = r.Addr, plain(r.Addr.String())
 		e.key, e.name = e.address, e.address
 		if c.names != nil {
-			e.name = cmp.Or(plain(c.names(addr)), e.name)
+			e.name = cmp.Or(plain(c.names(r.Addr)), e.name)
 		}
 		s.lists[hosts] = append(s.lists[hosts], e)
 	}
@@ -70,20 +71,20 @@ func (c *counts) snapshot() *snapshot {
 // detail adds to a snapshot what is known of one host.
 func (c *counts) detail(s *snapshot, host netip.Addr) {
 	s.lists[hostFlows], s.lists[hostApplications], s.leftOut = nil, nil, 0
-	r := c.hosts[host]
+	r := c.totals.Hosts.Find(host)
 	if r == nil {
 		return
 	}
-	s.lists[hostApplications] = c.entries(r.applications)
+	s.lists[hostApplications] = c.entries(&r.Applications)
 	var busy []busyFlow
 	for _, f := range c.flows {
-		if f.rows[ofHost] == r {
-			busy = append(busy, busyFlow{f, f.recent.complete(c.tick).sum()})
+		if f.host == r {
+			busy = append(busy, busyFlow{f, f.used.Rate.Complete(c.tick).Sum()})
 		}
 	}
 	if len(busy) > maxShown {
 		slices.SortFunc(busy, func(a, b busyFlow) int {
-			return cmp.Or(cmp.Compare(b.recent, a.recent), cmp.Compare(b.flow.total.sum(), a.flow.total.sum()),
+			return cmp.Or(cmp.Compare(b.recent, a.recent), cmp.Compare(b.flow.used.Total.Sum(), a.flow.used.Total.Sum()),
 				bytes.Compare(a.flow.id[:], b.flow.id[:]))
 		})
 		s.leftOut = len(busy) - maxShown
@@ -100,42 +101,42 @@ type busyFlow struct {
 	recent uint64
 }
 
-func (c *counts) entries(rows map[string]*row) []entry {
-	list := make([]entry, 0, len(rows))
-	for name, r := range rows {
-		if r.flows == 0 && r.total == (amounts{}) {
+func (c *counts) entries(rows *tally.Names) []entry {
+	list := make([]entry, 0, rows.Len())
+	for r := range rows.All() {
+		if r.Flows == 0 && r.Total == (tally.Amounts{}) {
 			continue // all that it had is another application's by now
 		}
 		e := c.entry(r)
-		e.name, e.key = plain(name), name
+		e.name, e.key = plain(r.Name), r.Name
 		list = append(list, e)
 	}
 	return list
 }
 
-func (c *counts) entry(r *row) entry {
-	e := entry{bytes: r.total.sum(), flows: r.flows}
-	e.rates(r.recent.complete(c.tick), c.elapsed.Seconds())
+func (c *counts) entry(r *tally.Row) entry {
+	e := entry{bytes: r.Total.Sum(), flows: r.Flows}
+	e.rates(r.Rate.Complete(c.tick), c.elapsed.Seconds())
 	return e
 }
 
-func (e *entry) rates(a amounts, seconds float64) {
-	e.up, e.down, e.packets = float64(a.bytes[0])/seconds, float64(a.bytes[1])/seconds, float64(a.packets)/seconds
+func (e *entry) rates(a tally.Amounts, seconds float64) {
+	e.up, e.down, e.packets = float64(a.Bytes[0])/seconds, float64(a.Bytes[1])/seconds, float64(a.Packets)/seconds
 }
 
 // flowEntry describes a flow; what is guessed has a question mark.
 func (c *counts) flowEntry(f *flow) entry {
 	e := entry{
-		key: string(f.id[:]), bytes: f.total.sum(), flows: 1, ended: f.ended, transport: packet.ProtoName(f.proto),
+		key: string(f.id[:]), bytes: f.used.Total.Sum(), flows: 1, ended: f.ended, transport: packet.ProtoName(f.proto),
 		address:     addressText(f.server),
-		application: guess(orNone(f.application), f.applicationGuess && f.application != ""),
-		protocol:    guess(orNone(f.protocol), f.protocolGuess && f.protocol != ""),
+		application: guess(cmp.Or(f.application, tally.None), f.applicationGuess && f.application != ""),
+		protocol:    guess(cmp.Or(f.protocol, tally.None), f.protocolGuess && f.protocol != ""),
 	}
 	e.name = e.address
 	if f.hostname != "" {
 		e.name = guess(f.hostname, f.hostnameGuess)
 	}
-	e.rates(f.recent.complete(c.tick), c.elapsed.Seconds())
+	e.rates(f.used.Rate.Complete(c.tick), c.elapsed.Seconds())
 	return e
 }
 

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/tally"
 )
 
 // Options say where and how the view is drawn.
@@ -83,7 +84,7 @@ func newView(o Options) *View {
 		o.MaxFlows = maxFlows
 	}
 	if o.MaxHosts <= 0 {
-		o.MaxHosts = maxHosts
+		o.MaxHosts = tally.MaxHosts
 	}
 	v := &View{options: o, counts: newCounts(o.MaxFlows, o.MaxHosts), wake: make(chan struct{}, 1),
 		done: make(chan struct{})}
