@@ -221,7 +221,7 @@ func (k *kernelAccounting) bind(
 	s.index, s.status = i, slotBound
 	d := k.table.Detail(i)
 	d.slot = slot + 1
-	if first < d.first-kernelTick { // its first packets were not shown
+	if first < d.first-kernelTick && !d.isReported { // its first packets were not shown
 		d.first = first
 	}
 	k.high = max(k.high, slot-k.first+1)
@@ -365,7 +365,7 @@ func (k *kernelAccounting) complete(i flow.Index, fr *Frame, p *packet.Packet, f
 	}
 	d.imagined = false
 	d.number = fr.Number
-	if fr.Time-d.first < kernelTick { // it is the flow's first frame
+	if fr.Time-d.first < kernelTick && !d.isReported { // it is the flow's first frame
 		d.first = fr.Time
 	}
 	d.vlans, d.nVLAN = p.VLANs, p.NVLAN

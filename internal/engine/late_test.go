@@ -127,3 +127,31 @@ func TestLateCountedByKernel(t *testing.T) {
 		})
 	}
 }
+
+// TestIDStays: a flow's records have one id, though the capture's clock is set back, and a packet comes out of order.
+func TestIDStays(t *testing.T) {
+	cfg := config(t)
+	cfg.UpdateEvery = time.Second
+	ids := map[[32]byte]int{}
+	p := engine.NewPipeline(cfg, 1, 0, func(f *record.Flow) error {
+		ids[f.ID]++
+		return nil
+	})
+	now := int64(1_000_000 * time.Second)
+	for _, wait := range []time.Duration{0, 3, 3, -40, 3, 3, -8, 9, 3} { // -40: a step, -8: out of order
+		now += int64(wait * time.Second)
+		b := segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.ACK, "more")
+		p.Frame(&engine.Frame{Data: b, Length: len(b), Time: now, Link: packet.LinkRaw})
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(ids) != 1 {
+		t.Errorf("%d ids of one flow: %v", len(ids), ids)
+	}
+	for _, n := range ids {
+		if n < 3 {
+			t.Errorf("%d records, want those of several updates", n)
+		}
+	}
+}

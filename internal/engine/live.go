@@ -61,6 +61,7 @@ func NewLive(c Config, n, hints int, emit func(*record.Flow) error) *Live {
 	l.collector.emit = func(f *record.Flow) error {
 		f.FirstSeen += l.step
 		f.LastSeen += l.step
+		f.Step = l.step
 		return emit(f)
 	}
 	l.names.Store(&map[uint32]uint16{})

@@ -123,7 +123,7 @@ func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text 
 	e.first = d.first
 	first, last := w.clock.wall(d.first, max(d.first, f.Last))
 	*r = record.Flow{
-		ID: key.ID(first), CommunityID: key.AppendCommunityID(r.CommunityID[:0], d.icmpType, d.icmpCode, f.Marks&clientIsLower != 0),
+		ID: key.ID(d.first), CommunityID: key.AppendCommunityID(r.CommunityID[:0], d.icmpType, d.icmpCode, f.Marks&clientIsLower != 0),
 		IPVersion: key.Version(), Proto: key.Proto(),
 		Client:    record.Endpoint{Addr: client, MAC: d.clientMAC, Packets: f.Packets[0], Bytes: f.Bytes[0]},
 		Server:    record.Endpoint{Addr: server, MAC: d.serverMAC, Packets: f.Packets[1], Bytes: f.Bytes[1]},
@@ -131,7 +131,7 @@ func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text 
 		Protocol:  d.protocol, Application: d.application.ID, Category: d.application.Category,
 		ApplicationMethod: d.application.Method,
 		ICMPType:          d.icmpType, ICMPCode: d.icmpCode,
-		FirstSeen: first, LastSeen: last,
+		FirstSeen: first, LastSeen: last, Step: first - d.first,
 		Risks: d.risks,
 	}
 	if r.Proto == packet.ProtoICMP || r.Proto == packet.ProtoICMPv6 { // what stands for ports in the key is none

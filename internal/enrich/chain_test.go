@@ -318,3 +318,36 @@ func TestPing(t *testing.T) {
 	b.put(t, icmp("203.0.113.1", 6, 2, 2)) // counted outside only
 	b.want(t, "end outbound 192.168.1.21:0 (lan) 2/200 -> 198.51.100.7:0 (wan) 2/200"+nat)
 }
+
+// TestClockStep: setting the clock in mid-flow leaves a flow's id as it is, by whichever stage the record goes.
+func TestClockStep(t *testing.T) {
+	const step = int64(time.Hour)
+	for _, c := range []struct {
+		name           string
+		client, server string
+		sent, answered uint64
+		later          [2]uint64
+	}{
+		{"the client's own address", host, server, 3, 5, [2]uint64{4, 6}},
+		{"the gateway's address", gateway, server, 3, 5, [2]uint64{4, 6}},
+		{"a leg", host, server, 3, 0, [2]uint64{4, 0}},
+		{"the other leg", gateway, server, 0, 3, [2]uint64{0, 4}},
+		{"a leg, and then both ways", gateway, server, 3, 0, [2]uint64{4, 6}},
+	} {
+		b := newBench()
+		b.table.Put(masqueraded(packet.ProtoTCP), true)
+		first := flowOf(c.client, c.server, c.sent, c.answered, record.StateNew)
+		setID(first)
+		again := flowOf(c.client, c.server, c.later[0], c.later[1], record.StateUpdate)
+		again.ID = first.ID
+		again.FirstSeen, again.LastSeen, again.Step = first.FirstSeen+step, first.LastSeen+step, step
+		// The table's connection was there at both times.
+		b.put(t, first)
+		if err := b.Flow(again, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if len(b.ids) != 2 || b.ids[0] != b.ids[1] {
+			t.Errorf("%s: ids %s", c.name, b.ids)
+		}
+	}
+}

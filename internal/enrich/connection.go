@@ -86,12 +86,12 @@ func orient(r *record.Flow, client netip.AddrPort) {
 // setID gives a record the identity of its ends.
 func setID(r *record.Flow) {
 	key, fromLower := tupleOf(r).Key()
-	r.ID = key.ID(r.FirstSeen)
+	r.ID = key.ID(r.Began())
 	r.CommunityID = key.AppendCommunityID(r.CommunityID[:0], r.ICMPType, r.ICMPCode, fromLower)
 }
 
-// idOf is the id that a record's flow would have if it had begun at first.
-func idOf(r *record.Flow, first int64) [32]byte {
+// idOf is the id that a record's flow would have if it had begun then, as record.Flow.Began has it.
+func idOf(r *record.Flow, began int64) [32]byte {
 	key, _ := tupleOf(r).Key()
-	return key.ID(first)
+	return key.ID(began)
 }

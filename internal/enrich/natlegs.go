@@ -43,6 +43,7 @@ type pairKey struct {
 type pair struct {
 	key     pairKey
 	legs    [2]leg // the client's packets, the server's
+	step    int64  // record.Flow.Step, as of the last record
 	in      *queue // nil: none
 	turn    uint64 // in that queue
 	since   time.Time
@@ -77,6 +78,7 @@ func (x *natLegs) flow(r *record.Flow, f *conntrack.Found, now time.Time) error 
 		which = 1
 	}
 	p.legs[which].take(r)
+	p.step = r.Step
 	return x.progress(p, now)
 }
 
@@ -154,8 +156,8 @@ func (x *natLegs) passEnded(p *pair) (err error) {
 	if p.owes() {
 		rest := p.merge(false)
 		if lives := p.liveID(rest); p.isKnown && p.id == lives { // under that name it goes on
-			if rest.ID = idOf(rest, rest.FirstSeen); rest.ID == lives {
-				rest.ID = idOf(rest, rest.FirstSeen+1)
+			if rest.ID = idOf(rest, rest.Began()); rest.ID == lives {
+				rest.ID = idOf(rest, rest.Began()+1)
 			}
 		} else {
 			p.isKnown = false

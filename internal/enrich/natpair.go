@@ -14,14 +14,14 @@ type leg struct {
 	record *record.Flow
 }
 
-// sum are the counts of one end. With first 0 there is nothing.
+// sum are the counts of one end. Its times are by the clock of record.Flow.Began. With first 0 there is nothing.
 type sum struct {
 	packets, bytes uint64
 	first, last    int64
 }
 
 func sumOf(r *record.Flow) sum { // a leg has one end's
-	return sum{r.Client.Packets + r.Server.Packets, r.Client.Bytes + r.Server.Bytes, r.FirstSeen, r.LastSeen}
+	return sum{r.Client.Packets + r.Server.Packets, r.Client.Bytes + r.Server.Bytes, r.Began(), r.LastSeen - r.Step}
 }
 
 func (s *sum) add(o sum) {
@@ -108,7 +108,8 @@ func (p *pair) merge(withLive bool) *record.Flow {
 			merged.EndReason = l.reason
 		}
 	}
-	merged.State, merged.FirstSeen, merged.LastSeen = record.StateEnd, all.first, all.last
+	merged.State, merged.Step = record.StateEnd, p.step
+	merged.FirstSeen, merged.LastSeen = all.first+p.step, all.last+p.step
 	merged.Client.Packets, merged.Client.Bytes = sums[0].packets, sums[0].bytes
 	merged.Server.Packets, merged.Server.Bytes = sums[1].packets, sums[1].bytes
 	if r := p.legs[0].record; r != nil { // where the client's packets came in

@@ -102,7 +102,7 @@ func continued(old, r *record.Flow) *record.Flow {
 	if rank(old) >= rank(r) {
 		c = old.Clone()
 	}
-	c.ID, c.FirstSeen = old.ID, old.FirstSeen
+	c.ID, c.FirstSeen, c.Step = old.ID, old.Began()+r.Step, r.Step
 	c.State, c.EndReason, c.LastSeen = r.State, r.EndReason, r.LastSeen
 	return c
 }

@@ -67,10 +67,15 @@ type Flow struct {
 
 	Tunnels             []packet.Tunnel // the outer first
 	FirstSeen, LastSeen int64           // nanoseconds since the Unix epoch
+	// Step is by how much the clock of these two has been set since the flow began; see Began.
+	Step int64
 	// Info holds members of the record, as JSON without braces around: "tls":{...}.
 	Info  []byte
 	Risks Risks
 }
+
+// Began is when the flow began by a clock that nobody sets. It stays the same as long as the flow lives, so IDs are of it.
+func (f *Flow) Began() int64 { return f.FirstSeen - f.Step }
 
 // Clone copies a record with all that it refers to.
 func (f *Flow) Clone() *Flow {
