@@ -171,10 +171,12 @@ func (p *player) wait(ctx context.Context, at int64) bool {
 	if gap <= 0 {
 		return ctx.Err() == nil
 	}
+	over := time.NewTimer(gap)
+	defer over.Stop()
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(gap): // --realtime: the capture's own pause
+	case <-over.C:
 		return true
 	}
 }

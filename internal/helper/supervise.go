@@ -112,7 +112,7 @@ func await(agent process, signals <-chan os.Signal, signs <-chan sign) (late boo
 		case s == helperAtWork:
 			next = patience
 		}
-		deadline = time.After(min(next, time.Until(end))) // for a sign, which comes or not
+		deadline = time.NewTimer(min(next, time.Until(end))).C // for a sign, which comes or not
 	}
 }
 

@@ -59,16 +59,11 @@ func agentMain(role string) int {
 		select {}
 	case "slow": // ends in twice the time that one may take who gives no sign
 		<-stop
-		for sign, end := time.NewTicker(grace/20), time.After(2*grace); ; { // the slowness itself
-			select {
-			case <-sign.C:
-				if c.Alive() != nil {
-					return 104
-				}
-				continue
-			case <-end:
+		sign := time.Tick(grace / 20)
+		for range 40 {
+			if <-sign; c.Alive() != nil {
+				return 104
 			}
-			break
 		}
 	case "done":
 	case "told twice": // by the terminal, and by its helper

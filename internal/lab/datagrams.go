@@ -186,7 +186,7 @@ func (d Datagrams) transmit(ctx context.Context, c *net.UDPConn, start time.Time
 			if err := ctx.Err(); err != nil {
 				return i, err
 			}
-			giveWay()
+			pause(time.Millisecond)
 		}
 	}
 	return d.Count, nil

@@ -163,13 +163,13 @@ func (p *pacer) wait(sent uint64, count int) {
 		due = time.Millisecond
 	}
 	if due > 0 {
-		time.Sleep(due) // the rate itself
+		pause(due)
 		p.unstopped = count
 	}
 }
 
-// giveWay lets the kernel send what it has: nothing tells when a queue has room again.
-func giveWay() { time.Sleep(time.Millisecond) }
+// pause is for a rate, and for the kernel to send what it has: nothing tells when a queue has room again.
+func pause(d time.Duration) { time.Sleep(d) }
 
 // mmsghdr is that of sendmmsg(2).
 type mmsghdr struct {
@@ -202,7 +202,7 @@ func sendAll(socket int, frames [][]byte, sent *Sent) error {
 			next++
 		case unix.EINTR, unix.EAGAIN:
 		case unix.ENOBUFS:
-			giveWay()
+			pause(time.Millisecond)
 		default:
 			return errno
 		}

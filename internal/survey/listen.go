@@ -185,14 +185,15 @@ func listen(first *helper.Setup) (*Result, error) {
 		return nil, err
 	}
 	var s Survey
-	over := time.After(o.Duration) // as long as was asked for
+	over := time.NewTimer(o.Duration)
+	defer over.Stop()
 	for {
 		err := source.Read(100*time.Millisecond, func(f *capture.Frame) { s.Frame(f.Link, f.Data, f.Length) })
 		if err != nil {
 			return nil, err
 		}
 		select {
-		case <-over:
+		case <-over.C:
 		case <-stopped:
 		default:
 			continue

@@ -158,10 +158,12 @@ func (v *View) Run(ctx context.Context) error {
 	select {
 	case <-v.done:
 	case <-ctx.Done():
-		go program.Quit() // waits while the terminal takes nothing
+		go program.Quit()               // waits while the terminal takes nothing
+		over := time.NewTimer(patience) // a terminal that takes nothing doesn't tell
+		defer over.Stop()
 		select {
 		case <-v.done:
-		case <-time.After(patience): // a terminal that takes nothing doesn't tell
+		case <-over.C:
 			if err := unix.IoctlSetTermios(int(v.options.In.Fd()), unix.TCSETS, before); err != nil {
 				return fmt.Errorf("restore the terminal's settings: %w", err)
 			}

@@ -135,10 +135,12 @@ func (w *Watcher) Run(ctx context.Context, each func(Event)) error {
 
 // rest lets a pause pass in which the kernel is not asked, and says whether it has: not when ctx ended.
 func rest(ctx context.Context, pause time.Duration) bool {
+	over := time.NewTimer(pause)
+	defer over.Stop()
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(pause):
+	case <-over.C:
 		return true
 	}
 }

@@ -697,12 +697,13 @@ func isFull(t *testing.T, s *session) bool {
 		t.Fatal(err)
 	}
 	var size, filled int
-	err = errors.Join(err, raw.Control(func(fd uintptr) {
-		if size, err = unix.FcntlInt(fd, unix.F_GETPIPE_SZ, 0); err == nil {
-			filled, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ)
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		if size, failed = unix.FcntlInt(fd, unix.F_GETPIPE_SZ, 0); failed == nil {
+			filled, failed = unix.IoctlGetInt(int(fd), unix.TIOCINQ)
 		}
-	}))
-	if err != nil {
+	})
+	if err := errors.Join(err, failed); err != nil {
 		t.Fatal(err)
 	}
 	return filled > size-os.Getpagesize()

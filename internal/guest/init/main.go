@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // Files of the initramfs that scripts/guest writes.
@@ -140,9 +142,7 @@ func (s *Step) command(events *json.Encoder) error {
 	inTime := limit.Stop()
 	// Processes that it left behind hold the pipe open.
 	_ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
-	select {
-	case <-read:
-	case <-time.After(2 * time.Second): // one that was left behind and can't be killed
+	if _, ended := wait.Next(read, 2*time.Second); !ended {
 		r.Close()
 	}
 	if !inTime {
