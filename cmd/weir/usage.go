@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/weirnet/weir/internal/config"
 )
 
 // The errors of a command line, in weir's own words: what is wrong, and what to write instead.
@@ -107,38 +109,9 @@ func nearest(given string, names []string) string {
 		if len(given) >= 2 && strings.HasPrefix(name, given) {
 			return name
 		}
-		if d := distance(given, name); d < least {
+		if d := config.EditDistance(given, name); d < least {
 			best, least = name, d
 		}
 	}
 	return best
-}
-
-// distance is how many letters have to be changed, added, left out or exchanged with their neighbour to make b of a.
-func distance(a, b string) int {
-	const longest = 64
-	if len(a) > longest || len(b) > longest {
-		return longest
-	}
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			change := 1
-			if a[i-1] == b[j-1] {
-				change = 0
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
 }

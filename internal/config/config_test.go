@@ -199,9 +199,9 @@ func TestEnvironmentMistakes(t *testing.T) {
 }
 
 func TestSuggestions(t *testing.T) {
-	for a, words := range map[string]map[string]int{"max": {"max": 0, "mx": 1, "maxi": 1, "min": 2, "": 3}} {
+	for a, words := range map[string]map[string]int{"max": {"max": 0, "mx": 1, "maxi": 1, "mxa": 1, "min": 2, "": 3}} {
 		for b, want := range words {
-			if got := editDistance(a, b); got != want {
+			if got := EditDistance(a, b); got != want {
 				t.Errorf("%q, %q: %d, want %d", a, b, got, want)
 			}
 		}

@@ -203,7 +203,7 @@ func onlyIf(when bool, yes, no string) string {
 func (f *file) unknown(key *yaml.Node, groups []Group, at *Group) {
 	best, distance := "", max(len(key.Value)/3, 2)+1
 	offer := func(name, key string, wanted string) {
-		if d := editDistance(name, wanted); d < distance {
+		if d := EditDistance(name, wanted); d < distance {
 			best, distance = key, d
 		}
 	}
@@ -228,27 +228,6 @@ func (f *file) unknown(key *yaml.Node, groups []Group, at *Group) {
 		text += fmt.Sprintf("; did you mean %q?", best)
 	}
 	f.wrong(key, "%s", text)
-}
-
-// editDistance is how many letters have to be put in, taken out or changed (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // CheckFile says what is wrong with a file.
