@@ -11,6 +11,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -19,6 +20,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // Options of a gateway lab.
@@ -272,7 +275,27 @@ func (l *Lab) join(a, b port) error {
 			return err
 		}
 	}
+	for _, p := range []port{a, b} {
+		if err := p.host.awaitUp(p.link); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// awaitUp waits until the kernel sends on a link: what is sent before its link watch has run is dropped.
+func (h *Host) awaitUp(link string) error {
+	return h.Do(func() error {
+		var i *net.Interface
+		var err error
+		if !wait.Reached(func() bool {
+			i, err = net.InterfaceByName(link)
+			return err != nil || i.Flags&net.FlagRunning != 0
+		}) {
+			return fmt.Errorf("%s: %s does not come up within %v", h.Name, link, wait.Limit)
+		}
+		return err
+	})
 }
 
 // mac is the next one: 00:00:5e:00:53:xx is for documentation (RFC 7042), what is more is locally administered.
