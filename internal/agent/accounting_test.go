@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // What was sent is in the flows or counted as lost by its cause: nothing is missing, and nothing is there twice.
@@ -107,7 +108,7 @@ func TestAccounting(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(100 * time.Millisecond)
+				lab.Landed(t)
 				after, err := h.Counters("in0")
 				if err != nil {
 					t.Fatal(err)
@@ -147,7 +148,8 @@ func TestSamePorts(t *testing.T) {
 				r := watch(t, b, "--interface", "eth0", "--mode", mode, "--hook", hook)
 				const connections = 50
 				connect(t, a, b, connections, how == "RST")
-				time.Sleep(200 * time.Millisecond)
+				lab.Closed(t, a, b)
+				time.Sleep(200 * time.Millisecond) // tcpdump doesn't tell when it has written all
 				_ = dump.Process.Process.Signal(syscall.SIGINT)
 				dump.End(5 * time.Second)
 				all := r.stop()
@@ -232,11 +234,12 @@ func connect(t *testing.T, a, b *lab.Host, connections int, reset bool) {
 	}
 	for i := range connections {
 		err := a.Do(func() error {
-			c, err := dialer.Dial("tcp4", "192.0.2.2:80")
-			for end := time.Now().Add(2 * time.Second); errors.Is(err, unix.EADDRNOTAVAIL) && time.Now().Before(end); {
-				time.Sleep(5 * time.Millisecond) // the server has not closed the last one yet
+			var c net.Conn
+			var err error
+			wait.Reached(func() bool {
 				c, err = dialer.Dial("tcp4", "192.0.2.2:80")
-			}
+				return !errors.Is(err, unix.EADDRNOTAVAIL) // the server has not closed the last one yet
+			})
 			if err != nil {
 				return err
 			}
@@ -257,6 +260,6 @@ func connect(t *testing.T, a, b *lab.Host, connections int, reset bool) {
 		if err != nil {
 			t.Fatalf("connection %d: %v", i, err)
 		}
-		time.Sleep(5 * time.Millisecond)
+		lab.Closed(t, a, b)
 	}
 }

@@ -260,11 +260,12 @@ func (p *packets) gone(index uint32) {
 			all = append(all, done)
 		}
 	}
-	limit := time.After(goneTime)
+	limit := time.NewTimer(goneTime)
+	defer limit.Stop()
 	for _, done := range all {
 		select {
 		case <-done:
-		case <-limit:
+		case <-limit.C:
 			return
 		}
 	}
@@ -272,7 +273,7 @@ func (p *packets) gone(index uint32) {
 
 // stop lets the workers read what is in the rings; a block that isn't full is handed over a little later.
 func (p *packets) stop() error {
-	time.Sleep(2 * afpacket.DefaultRetire * time.Millisecond)
+	time.Sleep(2 * afpacket.DefaultRetire * time.Millisecond) // the kernel's own timer does that, and says nothing
 	var errs error
 	for _, s := range p.sources {
 		errs = errors.Join(errs, s.(*afpacket.Source).Drain())

@@ -8,9 +8,9 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // fragments are the frames of one UDP datagram from port 50000 to 40001, each of 8 bytes, in the order of their offsets.
@@ -65,18 +65,14 @@ func TestReversedFragments(t *testing.T) {
 			if _, err := h.SendFrames(context.Background(), "out0", frames, lab.Sending{Rate: 2000}); err != nil {
 				t.Fatal(err)
 			}
-			for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+			wait.Until(t, "all frames come in", func() bool {
 				now, err := h.Counters("in0")
 				if err != nil {
 					t.Fatal(err)
 				}
-				if now.RxPackets-before.RxPackets >= uint64(len(frames)) {
-					break
-				}
-				if time.Now().After(end) {
-					t.Fatalf("%d of %d frames came in", now.RxPackets-before.RxPackets, len(frames))
-				}
-			}
+				return now.RxPackets-before.RxPackets >= uint64(len(frames))
+			})
+			lab.Landed(t)
 			flows := r.stop()
 			if len(flows) != 1 || flows[0].Client.Packets+flows[0].Server.Packets != uint64(len(frames)) {
 				t.Errorf("%+v, want one flow of %d packets", flows, len(frames))

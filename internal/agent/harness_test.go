@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/lab/program"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // These tests run the real program in network namespaces.
@@ -99,16 +100,17 @@ func watchTo(t testing.TB, h *lab.Host, stdout io.Writer, flags ...string) *run 
 // child is the process number of the confined process; in mode libpcap there is another child.
 func (r *run) child() int {
 	r.T.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	child := 0
+	wait.Until(r.T, "weir has a confined child", func() bool {
 		for _, pid := range program.Children(r.PID()) {
 			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 			if strings.Contains(string(status), "\nSeccomp:\t2") {
-				return pid
+				child = pid
 			}
 		}
-	}
-	r.T.Fatal("weir has no confined child")
-	return 0
+		return child != 0
+	})
+	return child
 }
 
 // stop asks weir to end and returns the flows that it has reported.

@@ -30,7 +30,9 @@ func (l *life) step(atMost time.Duration, work func() uint64) {
 
 // tell calls alive now, and whenever the end has got on, until that fails. output goes up as the reader takes what is written.
 func (l *life) tell(alive func() error, output func() uint64) {
-	for last := ^uint64(0); ; time.Sleep(signEvery) {
+	every := time.NewTicker(signEvery)
+	defer every.Stop()
+	for last := ^uint64(0); ; <-every.C {
 		sum := l.steps.Load()
 		if work := l.work.Load(); work != nil && *work != nil {
 			sum += (*work)()

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // TestLife: signs are given while the end gets on, in whatever step, and not when it hangs.
@@ -32,8 +34,7 @@ func TestLife(t *testing.T) {
 			last, at := signs.Load(), time.Now()
 			for end := time.Now().Add(of); time.Now().Before(end); {
 				something()
-				time.Sleep(100 * time.Millisecond)
-				synctest.Wait()
+				wait.Pass(100 * time.Millisecond)
 				if n := signs.Load(); n != last {
 					last, at = n, time.Now()
 				}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/lab/program"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // follower is a weir that watches 'w*', and what was sent over links w… while it watched them: w<x> is the other end of v<x>.
@@ -117,11 +118,14 @@ func TestLinksChange(t *testing.T) {
 
 			other, _ := lab.NewPair(t)
 			sh(t, h, "ip link set w0 netns "+other.Path())
-			time.Sleep(500 * time.Millisecond)
+			var left []string
+			if !wait.Reached(func() bool { left = attached(t, other); return len(left) == 0 }) {
+				t.Errorf("what moved to another namespace keeps %v", left)
+			}
 			sh(t, other, "ip link set w0 up")
 			f.send(t, "0", "")
 			if left := attached(t, other); len(left) > 0 {
-				t.Errorf("what moved to another namespace keeps %v", left)
+				t.Errorf("what moved to another namespace has got %v", left)
 			}
 			f.says(t, "watching w0\n", 1, "nsenter --net="+other.Path()+" ip link set w0 netns $$", "ip link set w0 up")
 			f.send(t, "0", "w0")
@@ -157,7 +161,7 @@ func TestLoopbackOnce(t *testing.T) {
 			r := watch(t, h, "--interface", "lo", "--mode", mode, "--hook", hook)
 			const pings = 20
 			sh(t, h, fmt.Sprintf("ping -q -c %d -i 0.01 127.0.0.1", pings), fmt.Sprintf("ping -q -c %d -i 0.01 ::1", pings))
-			time.Sleep(50 * time.Millisecond)
+			lab.Landed(t)
 			got := map[string]uint64{}
 			for _, f := range r.stop() {
 				got[f.Client.IP] += f.Client.Packets + f.Server.Packets // both ends are one address

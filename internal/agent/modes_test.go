@@ -122,7 +122,7 @@ func send(t testing.TB, h *lab.Host, link string, frames []frame) {
 		}
 		next := time.Now()
 		for _, f := range frames {
-			time.Sleep(time.Until(next))
+			time.Sleep(time.Until(next))   // their time
 			next = time.Now().Add(spacing) // nothing is made up for: that would be a burst
 			if _, err := unix.Write(socket, f.data); err != nil {
 				return fmt.Errorf("send a frame of %s: %w", f.recording, err)

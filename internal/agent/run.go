@@ -198,7 +198,9 @@ func (a *agent) follow(watcher *topology.Watcher, stop <-chan struct{}) error {
 	}()
 	var over <-chan time.Time
 	if a.options.Duration > 0 {
-		over = time.After(a.options.Duration)
+		end := time.NewTimer(a.options.Duration)
+		defer end.Stop()
+		over = end.C
 	}
 	second := time.NewTicker(time.Second)
 	defer second.Stop()

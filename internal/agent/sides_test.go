@@ -271,7 +271,7 @@ func TestTranslations(t *testing.T) {
 					var before uint64
 					if strings.HasSuffix(how, "late") {
 						talk.between = func() {
-							time.Sleep(200 * time.Millisecond) // an acknowledgement may be delayed
+							lab.Acknowledged(t, talk.from, talk.to)
 							r = watch(t, l.Gateway, flags...)
 							before = arrived(t, l.Gateway, x.family)
 						}
@@ -279,7 +279,7 @@ func TestTranslations(t *testing.T) {
 						r = watch(t, l.Gateway, flags...)
 					}
 					client := talk.run(t)
-					time.Sleep(200 * time.Millisecond)
+					lab.Closed(t, talk.from, talk.to)
 					bytes := arrived(t, l.Gateway, x.family) - before
 					checkPlace(t, r.stop(), x.want, client, bytes)
 				})
@@ -418,7 +418,7 @@ func TestLayouts(t *testing.T) {
 				talk.network, talk.rounds, talk.length = "tcp4", 20, 100
 				r := watch(t, l.Gateway, "--mode", mode)
 				client := talk.run(t)
-				time.Sleep(200 * time.Millisecond)
+				lab.Closed(t, talk.from, talk.to)
 				checkPlace(t, r.stop(), x.want, client, arrived(t, l.Gateway, "ip"))
 			})
 		}
@@ -445,7 +445,7 @@ func TestHairpinBridge(t *testing.T) {
 				network: "udp4", from: l.Clients[0], to: l.Clients[1], dial: end(netip.MustParseAddr("198.51.100.1"), publicPort),
 				listen: netip.MustParseAddrPort("192.168.77.21:7001"), rounds: 10, length: 100,
 			}.run(t)
-			time.Sleep(200 * time.Millisecond) // libpcap doesn't hand over the last 20 ms
+			lab.Landed(t)
 			want := place{
 				client: "192.168.77.10 lan", server: "192.168.77.21 lan", direction: "internal", kind: "snat+dnat", natServer: "198.51.100.1 7000",
 				natClient: fmt.Sprintf("192.168.77.1 %d", client.Port()), clientPort: int(client.Port()), serverPort: serverPort,
@@ -516,13 +516,13 @@ func TestNetworkChanges(t *testing.T) {
 				"ip link set wan0 down; ip link set wan0 name outer; ip link set outer up; ip route replace default via 198.51.100.10; sleep 0.7",
 			} {
 				talk.run(t)
-				time.Sleep(300 * time.Millisecond) // of a link that goes away libpcap doesn't hand over the last 20 ms, and more where all are busy
+				lab.Closed(t, talk.from, talk.to)
 				sh(t, l.Gateway, changes)
 				gateway = append(gateway, "198.51.100.200")
 			}
 			sh(t, l.Gateway, "nft add rule ip test nat oifname outer masquerade")
 			talk.run(t)
-			time.Sleep(200 * time.Millisecond)
+			lab.Closed(t, talk.from, talk.to)
 			n := 0
 			for _, f := range r.stop() {
 				if f.Server.Port != serverPort {
@@ -558,7 +558,7 @@ func TestShortConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(5 * time.Second) // where events were lost, a list makes up for it
+	time.Sleep(5 * time.Second) // where events were lost a list makes up for it, of which nothing tells in here
 	r.end()
 	text, err := os.ReadFile(file.Name())
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/lab/program"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // liveModes are the modes that this build has.
@@ -80,20 +81,19 @@ func sockets(t testing.TB, h *lab.Host) int {
 // clean says that nothing is left of weir in the host.
 func clean(t testing.TB, h *lab.Host) {
 	t.Helper()
-	for end := time.Now().Add(time.Second); ; time.Sleep(10 * time.Millisecond) {
-		programs, n := attached(t, h), sockets(t, h)
-		if len(programs) == 0 && n == 0 {
-			return
-		}
-		if time.Now().After(end) {
-			t.Errorf("%d packet sockets and these programs are left: %v", n, programs)
-			return
-		}
+	var programs []string
+	n := 0
+	isClean := wait.Reached(func() bool {
+		programs, n = attached(t, h), sockets(t, h)
+		return len(programs) == 0 && n == 0
+	})
+	if !isClean {
+		t.Errorf("%d packet sockets and these programs are left: %v", n, programs)
 	}
 }
 
 // flood sends until the test or ctx ends.
-func flood(ctx context.Context, t testing.TB, h *lab.Host, rate float64) (wait func() lab.Sent) {
+func flood(ctx context.Context, t testing.TB, h *lab.Host, rate float64) (sent func() lab.Sent) {
 	t.Helper()
 	done := make(chan lab.Sent, 1)
 	ctx, cancel := context.WithCancel(ctx)
@@ -124,9 +124,12 @@ func TestStopUnderLoad(t *testing.T) {
 				r := watch(t, h, "--interface", "in0", "--mode", mode)
 				ctx, cancel := context.WithCancel(context.Background())
 				before, _ := h.Counters("in0")
-				wait := flood(ctx, t, h, 20000)
-				time.Sleep(1500 * time.Millisecond)
-				lower, _ := h.Counters("in0")
+				sent := flood(ctx, t, h, 20000)
+				var lower lab.Counters
+				wait.Until(t, "the flood comes in", func() bool {
+					lower, _ = h.Counters("in0")
+					return lower.RxPackets-before.RxPackets > 20_000
+				})
 				began := time.Now()
 				for _, s := range signals {
 					_ = r.Process.Process.Signal(s)
@@ -135,7 +138,7 @@ func TestStopUnderLoad(t *testing.T) {
 				took := time.Since(began)
 				upper, _ := h.Counters("in0")
 				cancel()
-				wait()
+				sent()
 				if len(signals) > 1 { // the second one may kill: what matters is that it ends
 					clean(t, h)
 					return
@@ -169,10 +172,8 @@ func TestKilledParent(t *testing.T) {
 			child := r.child()
 			_ = r.Process.Process.Kill()
 			_ = r.Wait()
-			for end := time.Now().Add(endTime); exists(child); time.Sleep(time.Millisecond) {
-				if time.Now().After(end) {
-					t.Fatal("the confined process lives on")
-				}
+			if !wait.Within(endTime, func() bool { return !exists(child) }) {
+				t.Fatal("the confined process lives on")
 			}
 			clean(t, h)
 		})
@@ -212,7 +213,7 @@ func TestReaderGone(t *testing.T) {
 			write.Close()
 			r.Await("watching")
 			ctx, cancel := context.WithCancel(context.Background())
-			wait := flood(ctx, t, h, 20000)
+			sent := flood(ctx, t, h, 20000)
 			line := make([]byte, 1)
 			if _, err := read.Read(line); err != nil {
 				t.Fatal(err)
@@ -220,7 +221,7 @@ func TestReaderGone(t *testing.T) {
 			read.Close()
 			status := r.End(endTime)
 			cancel()
-			wait()
+			sent()
 			said := r.Said.String()
 			t.Logf("status %d: %s", status, said[strings.LastIndexByte(said[:len(said)-1], '\n')+1:])
 			if status == 0 || status == 2 || !strings.Contains(said, "write output") || strings.Contains(said, "panic") ||
@@ -230,6 +231,26 @@ func TestReaderGone(t *testing.T) {
 			clean(t, h)
 		})
 	}
+}
+
+// isFull says whether a pipe takes nothing more: it has no free page.
+func isFull(t *testing.T, pipe *os.File) bool {
+	t.Helper()
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size, filled int
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		if size, failed = unix.FcntlInt(fd, unix.F_GETPIPE_SZ, 0); failed == nil {
+			filled, failed = unix.IoctlGetInt(int(fd), unix.TIOCINQ)
+		}
+	})
+	if err := errors.Join(err, failed); err != nil {
+		t.Fatal(err)
+	}
+	return filled > size-os.Getpagesize()
 }
 
 // TestReaderSlow: where nobody reads, weir ends in time when it is told to, and says how many records that cost; also when it waits
@@ -255,9 +276,9 @@ func TestReaderSlow(t *testing.T) {
 			if _, err := h.SendFrames(context.Background(), "out0", datagrams(flows), lab.Sending{Rate: 20000, Loops: 2}); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(100 * time.Millisecond)
+			lab.Landed(t)
 			if over {
-				time.Sleep(2 * duration)
+				wait.Until(t, "weir waits for its reader", func() bool { return isFull(t, read) })
 			}
 			began := time.Now()
 			_ = r.Process.Process.Signal(syscall.SIGTERM)
@@ -304,9 +325,8 @@ func TestReaderOfLittle(t *testing.T) {
 			began := time.Now()
 			_ = r.Process.Process.Signal(syscall.SIGTERM)
 			var output bytes.Buffer
-			for err == nil {
+			for slowly := time.Tick(time.Second / 50); err == nil; <-slowly {
 				_, err = io.CopyN(&output, read, perSecond/50)
-				time.Sleep(time.Second / 50) // the slowness itself
 			}
 			status := r.End(endTime)
 			t.Logf("ended after %v", time.Since(began).Round(time.Millisecond))

@@ -147,6 +147,8 @@ const (
 // followNeighbours has the devices known that the kernel knows.
 func (u *surroundings) followNeighbours(ctx context.Context, log func(string, ...any)) {
 	pause := neighboursFirst
+	next := time.NewTimer(pause)
+	defer next.Stop()
 	for count := 1; ; count++ {
 		n := u.chain.Network()
 		all, err := u.topology.Neighbours(n)
@@ -161,10 +163,11 @@ func (u *surroundings) followNeighbours(ctx context.Context, log func(string, ..
 		if count == saveFirst || count%saveEvery == 0 {
 			u.saveState(log)
 		}
+		next.Reset(pause)
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(pause):
+		case <-next.C:
 		}
 		pause = min(2*pause, neighboursEvery)
 	}

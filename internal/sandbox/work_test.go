@@ -69,7 +69,7 @@ var works = []work{
 		return nil
 	}},
 	{"timers", func(*net.UnixConn) error {
-		<-time.After(2 * time.Millisecond) // the timer is what is tried
+		<-time.NewTimer(2 * time.Millisecond).C
 		if name, _ := time.Now().Zone(); name == "" {
 			return errors.New("no time zone")
 		}

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -66,7 +65,7 @@ func account(t *testing.T, stop bool, flags []string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(500 * time.Millisecond)
+	lab.Landed(t)
 	w.stop()
 	seen := packetsTo(flows(t, w.Stdout.String()), 7777)
 	lost, causes := w.Lost()

@@ -102,7 +102,7 @@ func TestFallback(t *testing.T) {
 				x := &traffic{t: t, lab: l, rate: 20_000}
 				x.while(1, func() {})
 				x.verdict()
-				time.Sleep(300 * time.Millisecond)
+				lab.Landed(t)
 				a.stop()
 				seen := packetsTo(flows(t, a.Stdout.String()), 9000)
 				lost, causes := a.Lost()

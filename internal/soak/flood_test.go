@@ -52,15 +52,15 @@ func TestFlood(t *testing.T) {
 		defer cancel()
 		var others sync.WaitGroup
 		others.Go(func() {
-			for ctx.Err() == nil {
+			for again := time.Tick(500 * time.Millisecond); ctx.Err() == nil; <-again {
 				kept.exchange(t, 1)
-				time.Sleep(500 * time.Millisecond)
 			}
 		})
 		others.Go(func() {
+			next := time.Tick(flood / (realFlows + 10))
 			for i := range realFlows {
 				web.get(t, fmt.Sprintf("shop%d.example.com", i))
-				time.Sleep(flood / (realFlows + 10))
+				<-next
 			}
 		})
 		sent, err := l.Clients[1].SendFrames(context.Background(), "eth0", floodFrames(t, l), lab.Sending{Rate: floodRate, Duration: flood})
@@ -69,7 +69,7 @@ func TestFlood(t *testing.T) {
 			t.Fatal(err)
 		}
 		kept.exchange(t, 10)
-		time.Sleep(time.Second)
+		lab.Landed(t)
 		a.stop()
 		lost, causes := a.Lost()
 		rest := flows(t, out.rest())
@@ -187,7 +187,7 @@ func watchMemory(t testing.TB, a *agent) *memory {
 	m := &memory{peaks: map[string]uint64{}}
 	parent, confined := a.Process.Process.Pid, a.confined()
 	go func() {
-		for !a.Ended() {
+		for often := time.Tick(100 * time.Millisecond); !a.Ended(); <-often {
 			m.note("privileged", parent)
 			m.note("confined", confined)
 			for _, pid := range program.Children(parent) {
@@ -195,7 +195,6 @@ func watchMemory(t testing.TB, a *agent) *memory {
 					m.note("libpcap", pid)
 				}
 			}
-			time.Sleep(100 * time.Millisecond)
 		}
 	}()
 	return m

@@ -23,6 +23,7 @@ import (
 
 	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/lab/program"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // held are the BPF objects that processes have descriptors of: numbers that the kernel gives once.
@@ -118,12 +119,13 @@ func attached(t testing.TB, h *lab.Host) (all []string) {
 }
 
 // settled waits until a host's inventory is as it was, and returns in which lines it is not.
-func settled(t testing.TB, h *lab.Host, before string) (differ []string) {
+func settled(t testing.TB, h *lab.Host, before string, limit time.Duration) (differ []string) {
 	t.Helper()
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	wait.Within(limit, func() bool {
 		after := inventory(t, h)
 		if after == before {
-			return nil
+			differ = nil
+			return true
 		}
 		differ = nil
 		a, b := strings.Split(before, "\n"), strings.Split(after, "\n")
@@ -137,7 +139,8 @@ func settled(t testing.TB, h *lab.Host, before string) (differ []string) {
 				differ = append(differ, "+"+line)
 			}
 		}
-	}
+		return false
+	})
 	return differ
 }
 
@@ -175,7 +178,7 @@ func TestNothingLeft(t *testing.T) {
 		if way == "ebpf clsact" { // the next start recognises what is left, in whatever mode that is, and removes it
 			a := watch(t, l.Gateway, nil)
 			a.stop()
-			if differ := settled(t, l.Gateway, before); differ != nil {
+			if differ := settled(t, l.Gateway, before, wait.Limit); differ != nil {
 				t.Errorf("after the next start there differ\n%s", strings.Join(differ, "\n"))
 			}
 		}
@@ -187,8 +190,12 @@ func TestNothingLeft(t *testing.T) {
 // had the time to remove them.
 func checkLeft(t *testing.T, l *lab.Lab, way, kill, before string, h held) {
 	t.Helper()
-	differ := settled(t, l.Gateway, before)
-	if way == "ebpf clsact" && kill != "confined" {
+	limit, stay := wait.Limit, way == "ebpf clsact" && kill != "confined"
+	if stay {
+		limit = 3 * time.Second // nothing is waited for: the privileged process is gone
+	}
+	differ := settled(t, l.Gateway, before, limit)
+	if stay {
 		for _, line := range differ {
 			if !strings.Contains(line, "clsact") && !strings.Contains(line, "weir_") && !strings.Contains(line, "filter protocol all") {
 				t.Errorf("%s killed: %s", kill, line)
@@ -203,10 +210,8 @@ func checkLeft(t *testing.T, l *lab.Lab, way, kill, before string, h held) {
 		t.Errorf("%s killed, and there differ\n%s", kill, strings.Join(differ, "\n"))
 	}
 	var left []string
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) { // the kernel frees them later
-		if left = h.left(); len(left) == 0 {
-			return
-		}
+	if wait.Reached(func() bool { left = h.left(); return len(left) == 0 }) { // the kernel frees them later
+		return
 	}
 	t.Errorf("%s killed, and there are still %s", kill, strings.Join(left, ", "))
 }

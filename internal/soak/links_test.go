@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/lab/program"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // TestLinks has interfaces come, go, flap and change their names beside the forwarded traffic.
@@ -31,7 +32,7 @@ func TestLinks(t *testing.T) {
 			t.Fatalf("weir ended; it said\n%s", program.Tail(a.Said.String()))
 		}
 		n := sendThrough(t, l.Gateway, "y0", 1000)
-		time.Sleep(200 * time.Millisecond)
+		lab.Landed(t)
 		a.stop()
 		all := flows(t, a.Stdout.String())
 		seen, forwarded := packetsTo(all, 7777), packetsTo(all, 9000)
@@ -63,12 +64,9 @@ func changes(t *testing.T, h *lab.Host, a *agent) (slowest, atOnce time.Duration
 	count := func(words string) int { return strings.Count(a.Said.String(), words) }
 	follows := func(words string, times int) bool { // which the caller has caused just now
 		began := time.Now()
-		for count(words) < times {
-			if time.Since(began) > 10*time.Second || a.Ended() {
-				t.Errorf("weir said %d times %q, not %d times", count(words), words, times)
-				return false
-			}
-			time.Sleep(time.Millisecond)
+		if !a.Within(wait.Limit, func() bool { return count(words) >= times }) {
+			t.Errorf("weir said %d times %q, not %d times", count(words), words, times)
+			return false
 		}
 		slowest = max(slowest, time.Since(began))
 		return true

@@ -15,6 +15,7 @@ import (
 
 	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/lab/program"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // TestStopped stops weir's processes for a while, as a debugger or a machine out of memory does. Traffic goes on, and what came
@@ -30,11 +31,11 @@ func TestStopped(t *testing.T) {
 		x.while(1, func() {
 			for _, pid := range []int{a.confined(), a.Process.Process.Pid, -a.Process.Process.Pid} { // the last: all of them
 				_ = unix.Kill(pid, unix.SIGSTOP)
-				time.Sleep(stopped / 2)
+				time.Sleep(stopped / 2) // the outage itself
 				_ = unix.Kill(pid, unix.SIGCONT)
 			}
 		})
-		time.Sleep(200 * time.Millisecond)
+		lab.Landed(t)
 		a.stop()
 		seen := packetsTo(flows(t, a.Stdout.String()), 9000)
 		lost, causes := a.Lost()
@@ -61,13 +62,9 @@ func TestMemoryKill(t *testing.T) {
 		lab.Lacks(t, "no control group with a limit of memory (version 1): "+err.Error())
 	}
 	t.Cleanup(func() {
-		for range 100 { // its processes may be ending
-			if os.Remove(group) == nil {
-				return
-			}
-			time.Sleep(50 * time.Millisecond)
+		if !wait.Reached(func() bool { return os.Remove(group) == nil }) { // its processes may be ending
+			t.Errorf("%s is still there", group)
 		}
-		t.Errorf("%s is still there", group)
 	})
 	l := lab.New(t, lab.Options{})
 	x := &traffic{t: t, lab: l, rate: 10_000}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/lab/program"
+	"github.com/weirnet/weir/internal/lab/wait"
 )
 
 // pieceTime is how long a piece of the datagrams takes; what the machine itself lost spoils a piece only.
@@ -123,10 +124,7 @@ func (x *traffic) endPing(p pinging) {
 	x.t.Helper()
 	for i, process := range p.processes {
 		_ = process.Process.Signal(unix.SIGINT)
-		select {
-		case <-process.Done():
-		case <-time.After(5 * time.Second):
-		}
+		wait.Next(process.Done(), wait.Limit)
 		m := pingSummary.FindStringSubmatch(p.out[i].String())
 		if m == nil {
 			x.t.Fatalf("ping said %q", p.out[i])
