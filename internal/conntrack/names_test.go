@@ -71,11 +71,49 @@ func TestFindDuring(t *testing.T) {
 					t.Errorf("by identifier %d: %v, %+v", i, ok, f)
 				}
 			}
-			if f, ok := table.FindDuring(&key, began, time.Now()); !ok || f.ID != n-1 {
-				t.Errorf("%+v is not the last one", f)
+			if f, ok := table.FindDuring(&key, began, time.Now()); !ok || f.ID != 0 {
+				t.Errorf("%+v is not the one that it began in", f)
+			}
+			if f, ok := table.FindDuring(&key, began.Add(life+pause), time.Now()); !ok || f.ID != 1 {
+				t.Errorf("%+v is not the second one", f)
 			}
 			if _, ok := table.FindID(&key, n); ok {
 				t.Error("one that never was is found")
+			}
+		}
+	})
+}
+
+// TestForgottenInTheMiddle: a link goes down under masquerade, and the server's retransmissions to the gateway become a
+// connection of their own. The flow is that of the first one; a flow that begins after it, however soon, is the second's.
+func TestForgottenInTheMiddle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := NewTable(4096)
+		c := masqueraded()
+		rest := Connection{Original: c.Reply, Reply: Tuple{c.Reply.Dst, c.Reply.Src, c.Reply.Proto}, ID: 77}
+		key, _ := c.Reply.Key()
+		began := time.Now()
+		wait.Pass(50 * time.Millisecond) // the event takes its time
+		table.Put(&c, true)
+		wait.Pass(4 * time.Second)
+		table.Drop(&c)
+		again := time.Now()
+		wait.Pass(100 * time.Millisecond)
+		for range 10 * maxChain { // each is reset
+			table.Put(&rest, true)
+			wait.Pass(time.Millisecond)
+			table.Drop(&rest)
+		}
+		table.Put(&rest, true)
+		wait.Pass(time.Minute)
+		for _, last := range []time.Time{began.Add(time.Second), again, time.Now()} {
+			if f, ok := table.FindDuring(&key, began, last); !ok || f.ID != c.ID || !f.IsTranslated() {
+				t.Errorf("to %v: %+v", last.Sub(began), f)
+			}
+		}
+		for _, first := range []time.Time{again, again.Add(-100 * time.Millisecond), again.Add(10 * time.Second)} {
+			if f, ok := table.FindDuring(&key, first, time.Now()); !ok || f.ID != rest.ID {
+				t.Errorf("from %v: %+v", first.Sub(began), f)
 			}
 		}
 	})

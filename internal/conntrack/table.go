@@ -239,12 +239,25 @@ func (t *Table) add(c *Connection) uint32 {
 	e.each(func(i int, key *flow.Key) {
 		hash := t.hash(key)
 		if old, ok := t.index[hash]; ok && old != place {
-			e.older[i] = old + 1
+			e.older[i] = t.olderThan(old, key)
 		}
 		t.index[hash] = place
 	})
 	t.counters.Connections++
 	return place
+}
+
+// olderThan is what a new connection with a name has for the older one, where old had that name last. One that nobody
+// answered and that ended at once is left out: a reset makes the kernel forget a connection that has no answer yet, so each
+// retransmission of a dead connection is one, and they would hide what was before them.
+func (t *Table) olderThan(old uint32, key *flow.Key) uint32 {
+	const atOnce = 1000 // milliseconds
+	e := t.at(old)
+	name := e.which(key)
+	if name < 0 || e.until == 0 || e.until-e.since > atOnce || e.status&(SeenReply|SourceNAT|DestinationNAT) != 0 {
+		return old + 1
+	}
+	return e.older[name]
 }
 
 // Drop takes in that a connection has ended.
@@ -363,14 +376,26 @@ func (t *Table) FindID(key *flow.Key, id uint32) (f Found, ok bool) {
 // slack is how far a flow's and a connection's times may be apart: events and records take their time.
 const slack = 2 * time.Second
 
-// FindDuring is Find for the last one that was there at some time from first to last.
+// atStart is how long after a flow's first packet its connection may become known, or the one before may end.
+const atStart = slack / 4
+
+// FindDuring is Find for a flow that was there from first to last: of several connections the one that it began in. When
+// a link goes down under masquerade, the kernel forgets the connection; what its ends go on to send makes another one,
+// which knows nothing of the translation.
 func (t *Table) FindDuring(key *flow.Key, first, last time.Time) (f Found, ok bool) {
 	now := time.Now()
-	return t.search(key, func(f *Found) bool {
-		over := f.Ended > 0 && now.Add(-f.Ended).Before(first.Add(-slack))
-		later := now.Add(-f.Since).After(last.Add(slack))
-		return !over && !later
+	_, _ = t.search(key, func(older *Found) bool {
+		began, ended := now.Add(-older.Since), now.Add(-older.Ended)
+		switch isOver := older.Ended > 0; {
+		case began.After(last.Add(slack)), isOver && ended.Before(first.Add(-slack)):
+			return false
+		case ok && isOver && ended.Before(first.Add(atStart)): // the flow began after it, with the same ports
+			return true
+		}
+		f, ok = *older, true
+		return !began.After(first.Add(atStart))
 	})
+	return f, ok
 }
 
 // search goes from the last connection that has a name to those that had it before.
