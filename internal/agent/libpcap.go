@@ -126,22 +126,20 @@ func (b *libpcapBackend) Close() error {
 
 // stream is the agent's half of mode libpcap: one stream of frames, which the engine's pipeline deals out to its workers.
 type stream struct {
-	agent    *agent
-	reader   *libpcap.Reader
-	pipeline *engine.Pipeline
-	frames   atomic.Uint64
-	bytes    atomic.Uint64
-	until    atomic.Int64 // frames after this time are not taken any more; 0: all are
-	anyLeft  atomic.Bool  // left has some
-	stopping atomic.Bool
-	renamed  atomic.Bool // numbers are of names that were
-	closed   atomic.Bool // the pipeline has given out everything
-	running  sync.WaitGroup
-	ended    chan struct{}
+	agent      *agent
+	reader     *libpcap.Reader
+	pipeline   *engine.Pipeline
+	interfaces *engine.Interfaces
+	frames     atomic.Uint64
+	bytes      atomic.Uint64
+	until      atomic.Int64 // frames after this time are not taken any more; 0: all are
+	anyLeft    atomic.Bool  // left has some
+	stopping   atomic.Bool
+	closed     atomic.Bool // the pipeline has given out everything
+	running    sync.WaitGroup
+	ended      chan struct{}
 
-	mu      sync.Mutex // over what follows
-	names   map[uint32]string
-	numbers map[uint32]uint16
+	mu      sync.Mutex        // over what follows
 	answers map[uint32]answer // by the number of the Watch, as long as somebody waits, or the interface is watched
 	current map[uint32]uint32 // the number of the last Watch of an interface that is not given up
 	left    map[uint32]int64  // since when an interface is not watched any more: what came later is not its
@@ -159,8 +157,9 @@ func newStream(a *agent, config engine.Config, descriptors []int) (capturer, err
 	}
 	s := &stream{
 		agent: a, pipeline: engine.NewPipeline(config, a.options.Workers, 0, a.output.Flow), ended: make(chan struct{}),
-		numbers: map[uint32]uint16{}, answers: map[uint32]answer{}, current: map[uint32]uint32{}, left: map[uint32]int64{},
+		answers: map[uint32]answer{}, current: map[uint32]uint32{}, left: map[uint32]int64{},
 	}
+	s.interfaces = s.pipeline.NewInterfaces()
 	s.reader = libpcap.NewReader(os.NewFile(uintptr(descriptors[0]), "libpcap's stream"), s.event)
 	return s, nil
 }
@@ -247,27 +246,8 @@ func (s *stream) frame(f *capture.Frame) {
 	}
 	s.frames.Add(1)
 	s.bytes.Add(uint64(f.Length))
-	frame := engine.Frame{Data: f.Data, Length: f.Length, Time: f.Time, Interface: s.number(f.Interface), Link: f.Link}
+	frame := engine.Frame{Data: f.Data, Length: f.Length, Time: f.Time, Interface: s.interfaces.Number(f.Interface, f.Time), Link: f.Link}
 	s.pipeline.Frame(&frame)
-}
-
-func (s *stream) number(index uint32) uint16 {
-	if s.renamed.Load() {
-		s.renamed.Store(false)
-		clear(s.numbers)
-	}
-	if n, ok := s.numbers[index]; ok {
-		return n
-	}
-	s.mu.Lock()
-	name := s.names[index]
-	s.mu.Unlock()
-	if name == "" {
-		return s.pipeline.AddInterface("")
-	}
-	n := s.pipeline.AddInterface(name)
-	s.numbers[index] = n
-	return n
 }
 
 // isLate says whether a frame came in by an interface that was not watched any more.
@@ -328,12 +308,7 @@ func (s *stream) gone(index uint32) {
 // maxLeft bounds the interfaces that are remembered which are not watched any more.
 const maxLeft = 4096
 
-func (s *stream) setInterfaces(names map[uint32]string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.names = names
-	s.renamed.Store(true)
-}
+func (s *stream) setInterfaces(names map[uint32]string) { s.interfaces.Set(names, capture.Now()) }
 
 // drain has nothing taken that comes from now on. What came before, the capturing process gives before it says of each interface that it
 // is not watched any more.

@@ -63,7 +63,7 @@ func (w *workers) err() error {
 
 func (w *workers) progress() uint64 { return w.live.Progress() }
 
-func (w *workers) setInterfaces(names map[uint32]string) { w.live.SetInterfaces(names) }
+func (w *workers) setInterfaces(names map[uint32]string) { w.live.Interfaces.Set(names, capture.Now()) }
 
 // stop closes the sources, which the workers read to their ends.
 func (w *workers) stop() error {

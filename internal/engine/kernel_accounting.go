@@ -29,8 +29,8 @@ const retireEvery = 512
 type kernelAccounting struct {
 	*worker
 	kernel capture.Counter
-	// interfaceNumber turns the kernel's index of an interface into the collector's number.
-	interfaceNumber func(ifindex uint32) uint16
+	// interfaces turns the kernel's index of an interface into the number of its name.
+	interfaces *Interfaces
 
 	first  uint32 // slot
 	high   uint32 // slots from first on that were ever in use
@@ -82,11 +82,11 @@ type ending struct {
 }
 
 func newKernelAccounting(
-	w *worker, kernel capture.Counter, interfaceNumber func(ifindex uint32) uint16,
+	w *worker, kernel capture.Counter, interfaces *Interfaces,
 ) *kernelAccounting {
 	first, n := kernel.Slots()
 	return &kernelAccounting{
-		worker: w, kernel: kernel, interfaceNumber: interfaceNumber, first: first, slots: make([]slotState, n),
+		worker: w, kernel: kernel, interfaces: interfaces, first: first, slots: make([]slotState, n),
 	}
 }
 
@@ -392,7 +392,7 @@ func (k *kernelAccounting) imagine(c *capture.Counts, now int64) (Frame, packet.
 		IPVersion: key.Version(), Proto: key.Proto(),
 		Seq: c.ISN, Ack: c.ISN + 1, TCPFlags: c.FirstFlags, ICMPType: c.ICMPType, ICMPCode: c.ICMPCode,
 	}
-	return Frame{Time: min(c.First, now), Interface: k.interfaceNumber(c.Interface)}, p
+	return Frame{Time: min(c.First, now), Interface: k.interfaces.Number(c.Interface, c.First)}, p
 }
 
 // read takes what a slot has more than at the last reading into its flow.

@@ -20,10 +20,11 @@ import (
 type Live struct {
 	workers   []*LiveWorker
 	collector collector
-	names     atomic.Pointer[map[uint32]uint16] // from ifindex to the collector's number
-	batches   chan handed
-	done      chan struct{}
-	step      int64 // by how much the wall clock has been set, of collect's goroutine
+	// Interfaces are those that frames come in by, and their names.
+	Interfaces Interfaces
+	batches    chan handed
+	done       chan struct{}
+	step       int64 // by how much the wall clock has been set, of collect's goroutine
 
 	mu     sync.Mutex
 	totals []Totals // of each worker, as of its last batch
@@ -64,7 +65,7 @@ func NewLive(c Config, n, hints int, emit func(*record.Flow) error) *Live {
 		f.Step = l.step
 		return emit(f)
 	}
-	l.names.Store(&map[uint32]uint16{})
+	l.Interfaces.init(l.collector.interfaceNumber)
 	for i := range n {
 		w := &LiveWorker{worker: newWorker(c), live: l, number: i, spare: make(chan *batch, 2)}
 		l.workers = append(l.workers, w)
@@ -75,15 +76,6 @@ func NewLive(c Config, n, hints int, emit func(*record.Flow) error) *Live {
 
 // Worker is worker i.
 func (l *Live) Worker(i int) *LiveWorker { return l.workers[i] }
-
-// SetInterfaces gives the names of the interfaces by their indexes. It may be called at any time.
-func (l *Live) SetInterfaces(names map[uint32]string) {
-	numbers := make(map[uint32]uint16, len(names))
-	for index, name := range names {
-		numbers[index] = l.collector.interfaceNumber(name)
-	}
-	l.names.Store(&numbers)
-}
 
 // Err is the first error that emit returned.
 func (l *Live) Err() error { return l.collector.failed() }
@@ -134,7 +126,7 @@ func (l *Live) Close() error {
 // locked and pinned the thread.
 func (w *LiveWorker) Run(source capture.Source, counter capture.Counter) error {
 	if counter != nil {
-		w.accounting = newKernelAccounting(w.worker, counter, w.numberOf)
+		w.accounting = newKernelAccounting(w.worker, counter, &w.live.Interfaces)
 	}
 	w.ticked = capture.Now()
 	w.advance(w.ticked) // sets the table's clock, before there are flows
@@ -158,17 +150,10 @@ func (w *LiveWorker) Run(source capture.Source, counter capture.Counter) error {
 func (w *LiveWorker) take(f *capture.Frame) {
 	w.frames++
 	w.frame = Frame{
-		Data: f.Data, Length: f.Length, Time: f.Time, Number: w.frames, Interface: w.numberOf(f.Interface), Link: f.Link,
+		Data: f.Data, Length: f.Length, Time: f.Time, Number: w.frames, Interface: w.live.Interfaces.Number(f.Interface, f.Time), Link: f.Link,
 		Segments: f.Segments, isCounted: f.Flow.Slot != capture.NotCounted, ref: f.Flow, depths: allDepths,
 	}
 	w.worker.frame(&w.frame)
-}
-
-func (w *LiveWorker) numberOf(ifindex uint32) uint16 {
-	if number, ok := (*w.live.names.Load())[ifindex]; ok {
-		return number
-	}
-	return maxInterfaces - 1
 }
 
 // pass does what time makes due.

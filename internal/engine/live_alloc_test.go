@@ -63,7 +63,7 @@ func newStill(t *testing.T, flows int) (*LiveWorker, *kernelAccounting, stillKer
 	})
 	k := make(stillKernel, flows)
 	w := live.Worker(0)
-	counted := newKernelAccounting(w.worker, k, w.numberOf)
+	counted := newKernelAccounting(w.worker, k, &w.live.Interfaces)
 	w.accounting = counted
 	return w, counted, k
 }

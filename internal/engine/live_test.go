@@ -127,7 +127,7 @@ func runLiveRecords(t *testing.T, s *slots, flows int, steps ...func(func(*captu
 			records = append(records, kept)
 			return nil
 		})
-		live.SetInterfaces(map[uint32]string{7: "lan0"})
+		live.Interfaces.Set(map[uint32]string{7: "lan0"}, 0)
 		if err := live.Worker(0).Run(&script{steps}, s); err != nil {
 			t.Fatal(err)
 		}
@@ -373,10 +373,10 @@ func TestBlockedOutput(t *testing.T) {
 	free := make(chan struct{})
 	go func() {
 		defer close(free)
-		live.SetInterfaces(map[uint32]string{8: "lan1"})
+		live.Interfaces.Set(map[uint32]string{8: "lan1"}, 0)
 		_ = live.Err()
 	}()
-	wait.For(t, "a blocked output blocks neither SetInterfaces nor Err", free)
+	wait.For(t, "a blocked output blocks neither Interfaces.Set nor Err", free)
 	close(goOn)
 	if err := errors.Join(<-over, live.Close()); err != nil {
 		t.Fatal(err)

@@ -82,6 +82,13 @@ func NewPipeline(c Config, n, hints int, emit func(*record.Flow) error) *Pipelin
 	return p
 }
 
+// NewInterfaces gives interfaces that the kernel tells apart by index, for Frame.Interface.
+func (p *Pipeline) NewInterfaces() *Interfaces {
+	i := new(Interfaces)
+	i.init(p.collector.interfaceNumber)
+	return i
+}
+
 // AddInterface makes an interface known and returns its number for Frame.Interface: the same for the same name.
 func (p *Pipeline) AddInterface(name string) uint16 { return p.collector.interfaceNumber(name) }
 
