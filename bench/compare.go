@@ -26,16 +26,20 @@ func compare(weir, traces string, runs int) error {
 		fmt.Println("ndpiReader is not installed (Debian: libndpi-bin): no comparison with it")
 	}
 	version, _ := exec.Command(weir, "version").Output()
-	fmt.Printf("%s, one core (taskset), %d runs of each in turn, medians\n\n", strings.SplitN(string(version), "\n", 2)[0], runs)
-	fmt.Printf("%-10s %-34s %9s %12s %9s %7s %10s\n", "trace", "program", "wall s", "packets/s", "±", "cpu s", "peak MiB")
+	fmt.Printf("%s, one core (taskset), %d runs of each in turn, medians\n\n", strings.SplitN(string(version), "\n",
+		2)[0], runs)
+	fmt.Printf("%-10s %-34s %9s %12s %9s %7s %10s\n", "trace", "program", "wall s", "packets/s", "±", "cpu s",
+		"peak MiB")
 	for _, trace := range []struct {
 		name    string
 		packets int
 	}{{"elephant", elephantPackets}, {"short", shortPackets}} {
 		file := filepath.Join(traces, trace.name+".pcap")
-		commands := [][]string{{weir, "replay", "--workers", "1", "--output", "none", file}, {weir, "replay", "--workers", "1", "--output", "ndjson", file}}
+		commands := [][]string{{weir, "replay", "--workers", "1", "--output", "none", file},
+			{weir, "replay", "--workers", "1", "--output", "ndjson", file}}
 		if peer != "" {
-			commands = append(commands, []string{peer, "-T", "10", "-U", "8", "-q", "-i", file}, []string{peer, "-q", "-i", file})
+			commands = append(commands, []string{peer, "-T", "10", "-U", "8", "-q", "-i", file},
+				[]string{peer, "-q", "-i", file})
 		}
 		samples := make([][]sample, len(commands))
 		for run := range runs + 1 { // the first run of each warms the page cache
@@ -53,8 +57,10 @@ func compare(weir, traces string, runs int) error {
 			show(trace.name, trace.packets, c, samples[i])
 		}
 		for i := 2; i < len(commands); i++ {
-			fmt.Printf("%-10s weir/%s: speed %.2f (with ndjson %.2f), peak memory %.2f\n", trace.name, label(commands[i]),
-				ratio(samples[i], samples[0], wall), ratio(samples[i], samples[1], wall), 1/ratio(samples[i], samples[0], peak))
+			fmt.Printf("%-10s weir/%s: speed %.2f (with ndjson %.2f), peak memory %.2f\n", trace.name,
+				label(commands[i]),
+				ratio(samples[i], samples[0], wall), ratio(samples[i], samples[1], wall),
+				1/ratio(samples[i], samples[0], peak))
 		}
 		fmt.Println()
 	}
@@ -75,7 +81,8 @@ func measure(command []string) (sample, error) {
 func show(trace string, packets int, command []string, samples []sample) {
 	walls := values(samples, wall)
 	m := median(walls)
-	fmt.Printf("%-10s %-34s %9.3f %12.0f %8.1f%% %7.3f %10.1f\n", trace, label(command), m, float64(packets)/m, 100*spread(walls)/m,
+	fmt.Printf("%-10s %-34s %9.3f %12.0f %8.1f%% %7.3f %10.1f\n", trace, label(command), m, float64(packets)/m,
+		100*spread(walls)/m,
 		median(values(samples, cpu)), median(values(samples, peak)))
 }
 

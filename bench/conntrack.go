@@ -16,7 +16,8 @@ const (
 	connectionsPerSec = 10_000
 )
 
-// measureConntrack compares the agent's CPU time with and without the kernel's connections followed, while new ones come.
+// measureConntrack compares the agent's CPU time with and without the kernel's connections followed, while new ones
+// come.
 func measureConntrack(t *table, weir string, runs int) error {
 	with := weirOn(weir, "lan0", "wan0")
 	with.command = append(with.command, "--max-flows", "262144")

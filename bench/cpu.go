@@ -15,15 +15,16 @@ import (
 const (
 	loadPackets = 300_000
 	loadRate    = 200_000 // packets a second
-	// roundTrip is how often a packet of a short flow comes, per second: no sooner than answers take on a path of 50 ms.
+	// roundTrip is how often a packet of a short flow comes, per second: no sooner than answers take on a path of 50
+	// ms.
 	roundTrip = 20
-	// loads is how many loads are sent to measure what all but the first take: programs grow into their memory with the first, and what
-	// starting and ending takes is in both.
+	// loads is how many loads are sent to measure what all but the first take: programs grow into their memory with the
+	// first, and what starting and ending takes is in both.
 	loads = 5
 )
 
-// mixedLoad takes the packets of both traces in turn; share is that of short flows. Short flows are others all the time, the large
-// transfers go on and on.
+// mixedLoad takes the packets of both traces in turn; share is that of short flows. Short flows are others all the
+// time, the large transfers go on and on.
 func mixedLoad(testdata string, share int) ([][]byte, error) {
 	talks, err := conversations(testdata)
 	if err != nil {

@@ -15,15 +15,18 @@ import (
 func frames(b *testing.B) map[string][]byte {
 	b.Helper()
 	eth := layers.Ethernet{SrcMAC: make([]byte, 6), DstMAC: make([]byte, 6), EthernetType: layers.EthernetTypeIPv4}
-	ip4 := layers.IPv4{Version: 4, IHL: 5, TTL: 64, Protocol: layers.IPProtocolTCP, SrcIP: []byte{192, 0, 2, 1}, DstIP: []byte{198, 51, 100, 1}}
+	ip4 := layers.IPv4{Version: 4, IHL: 5, TTL: 64, Protocol: layers.IPProtocolTCP, SrcIP: []byte{192, 0, 2, 1},
+		DstIP: []byte{198, 51, 100, 1}}
 	tcp := layers.TCP{SrcPort: 50000, DstPort: 443, ACK: true, Window: 1000}
-	ip6 := layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolUDP, SrcIP: make([]byte, 16), DstIP: make([]byte, 16)}
+	ip6 := layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolUDP, SrcIP: make([]byte, 16),
+		DstIP: make([]byte, 16)}
 	udp := layers.UDP{SrcPort: 50000, DstPort: 443}
 	payload := gopacket.Payload(make([]byte, 200))
 	out := map[string][]byte{}
 	for name, stack := range map[string][]gopacket.SerializableLayer{
 		"ipv4-tcp": {&eth, &ip4, &tcp, payload},
-		"ipv6-udp": {&layers.Ethernet{SrcMAC: make([]byte, 6), DstMAC: make([]byte, 6), EthernetType: layers.EthernetTypeIPv6}, &ip6, &udp, payload},
+		"ipv6-udp": {&layers.Ethernet{SrcMAC: make([]byte, 6), DstMAC: make([]byte, 6),
+			EthernetType: layers.EthernetTypeIPv6}, &ip6, &udp, payload},
 	} {
 		buffer := gopacket.NewSerializeBuffer()
 		if err := gopacket.SerializeLayers(buffer, gopacket.SerializeOptions{FixLengths: true}, stack...); err != nil {
@@ -69,7 +72,8 @@ func BenchmarkDecode(b *testing.B) {
 		b.Run(name+"/gopacket-NewPacket", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				p := gopacket.NewPacket(data, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
+				p := gopacket.NewPacket(data, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: true,
+					NoCopy: true})
 				if len(p.Layers()) < 4 {
 					b.Fatal("not decoded")
 				}

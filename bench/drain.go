@@ -27,8 +27,8 @@ type counters struct {
 	Other        [4]uint32
 }
 
-// measureDrain compares how long it takes to read and remove the counters of 100,000 flows: the agent's way, and that of iterating
-// over a hash map and then deleting what was read.
+// measureDrain compares how long it takes to read and remove the counters of 100,000 flows: the agent's way, and that
+// of iterating over a hash map and then deleting what was read.
 func measureDrain(t *table, runs int) error {
 	const what = "reading and removing 100,000 flows"
 	var a, b *lab.Host
@@ -54,7 +54,8 @@ func measureDrain(t *table, runs int) error {
 	if err != nil {
 		return err
 	}
-	hash, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Hash, KeySize: 40, ValueSize: 72, MaxEntries: 2*drainFlows + drainFlows/4})
+	hash, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Hash, KeySize: 40, ValueSize: 72, MaxEntries: 2*drainFlows +
+		drainFlows/4})
 	if err != nil {
 		return err
 	}
@@ -83,13 +84,16 @@ func measureDrain(t *table, runs int) error {
 	t.figure("… of that, reading: what the agent does once a second for flows that live on", 0, "ms", reading)
 	t.figure("… hash map, iterating, then deleting (cilium/ebpf)", 0, "ms", theirs)
 	ratio := quotients(theirs, ours)
-	t.row("… times faster", "≥ 10×", fmt.Sprintf("%s ± %s", quantity(median(ratio), "×"), number(spread(ratio))), median(ratio) >= 10)
+	t.row("… times faster", "≥ 10×", fmt.Sprintf("%s ± %s", quantity(median(ratio), "×"), number(spread(ratio))),
+		median(ratio) >= 10)
 	read := quotients(theirs, reading)
-	t.row("… times faster, reading alone", "", fmt.Sprintf("%s ± %s", quantity(median(read), "×"), number(spread(read))), true)
+	t.row("… times faster, reading alone", "", fmt.Sprintf("%s ± %s", quantity(median(read), "×"),
+		number(spread(read))), true)
 	return nil
 }
 
-// threadTime is the CPU time of the calling thread: neither side waits for anything, and other programs are not to count.
+// threadTime is the CPU time of the calling thread: neither side waits for anything, and other programs are not to
+// count.
 func threadTime() time.Duration {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
@@ -143,7 +147,8 @@ func drainSlots(c capture.Counter) (read, all time.Duration, err error) {
 func drainHash(m *ebpf.Map) (time.Duration, error) {
 	keys, values := make([]bpf.WeirFlowKey, drainFlows), make([]counters, drainFlows)
 	for i := range keys {
-		keys[i] = bpf.WeirFlowKey{LowerLow: 10<<24 + uint64(i), UpperLow: 203 << 24, Rest: 1000<<48 | 53<<32 | 17<<8 | 4}
+		keys[i] = bpf.WeirFlowKey{LowerLow: 10<<24 + uint64(i), UpperLow: 203 << 24,
+			Rest: 1000<<48 | 53<<32 | 17<<8 | 4}
 	}
 	if _, err := m.BatchUpdate(keys, values, nil); err != nil {
 		return 0, err

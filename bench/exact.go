@@ -15,8 +15,8 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// measureExact compares the agent's counters with the interface's own at the highest rate that two senders reach on a veth pair,
-// and takes the time from the agent's start to the first packet that it counts.
+// measureExact compares the agent's counters with the interface's own at the highest rate that two senders reach on a
+// veth pair, and takes the time from the agent's start to the first packet that it counts.
 func measureExact(t *table, weir string, runs int) error {
 	const what = "packets lost or not counted at the rate that a veth pair carries"
 	var a, b *lab.Host
@@ -26,7 +26,8 @@ func measureExact(t *table, weir string, runs int) error {
 	}
 	defer l.Close()
 	for _, h := range []*lab.Host{a, b} { // hosts with IPv6 send some packets by themselves
-		if out, err := h.Run(context.Background(), "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6"); err != nil {
+		if out, err := h.Run(context.Background(), "sh", "-c",
+			"echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6"); err != nil {
 			return fmt.Errorf("%w: %s", err, out)
 		}
 	}
@@ -113,8 +114,8 @@ func pairFrames(back bool, flows int) (frames [][]byte) {
 	return frames
 }
 
-// startTime is how many milliseconds it takes from the start of the agent's process to the first packet of a steady stream that it
-// counts, by the time that it gives for that packet.
+// startTime is how many milliseconds it takes from the start of the agent's process to the first packet of a steady
+// stream that it counts, by the time that it gives for that packet.
 func startTime(o observer, a, b *lab.Host) (ms float64, err error) {
 	o.command = append(append([]string(nil), o.command...), "--output", "ndjson")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -154,7 +155,8 @@ func firstSeen(text string, began time.Time) (float64, error) {
 
 // manyFrames are two datagrams of each of so many flows, that go on: with payload, from hosts of their own.
 func manyFrames(flows int) (frames [][]byte) {
-	payload := []byte{0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 3, 'o', 'r', 'g', 0, 0, 1, 0, 1}
+	payload := []byte{0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 3, 'o', 'r', 'g',
+		0, 0, 1, 0, 1}
 	for i := range flows {
 		f := udpFrame(42 + len(payload))
 		copy(f[42:], payload)

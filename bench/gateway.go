@@ -49,7 +49,8 @@ func measureGateway(t *table, weir string, runs int) error {
 	if err != nil {
 		return err
 	}
-	// Nobody watches before and after each: their mean is what the observer is held against, since machines are never quite idle.
+	// Nobody watches before and after each: their mean is what the observer is held against, since machines are never
+	// quite idle.
 	nobody := observer{name: "nobody"}
 	var free []routed
 	samples := make([][]loss, len(observers))
@@ -66,7 +67,8 @@ func measureGateway(t *table, weir string, runs int) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", o.name, err)
 			}
-			samples[i] = append(samples[i], loss{with, share(with.tcp, before.tcp, after.tcp), share(with.udp, before.udp, after.udp)})
+			samples[i] = append(samples[i], loss{with, share(with.tcp, before.tcp, after.tcp),
+				share(with.udp, before.udp, after.udp)})
 			free = append(free, after)
 			before = after
 		}
@@ -91,7 +93,9 @@ func showGateway(t *table, observers []observer, free []routed, samples [][]loss
 		of         func(routed) float64
 		lost       func(loss) float64
 	}{
-		{"TCP (iperf3) through a gateway", "Gbit/s", 3, func(r routed) float64 { return r.tcp }, func(l loss) float64 { return l.tcpLost }},
+		{"TCP (iperf3) through a gateway", "Gbit/s", 3, func(r routed) float64 { return r.tcp }, func(l loss) float64 {
+			return l.tcpLost
+		}},
 		{"UDP packets of 64 bytes through a gateway", "k/s", 10, func(r routed) float64 { return r.udp / 1e3 },
 			func(l loss) float64 { return l.udpLost }},
 	} {
@@ -129,7 +133,8 @@ func throughGateway(l *lab.Lab, o observer, frames [][]byte) (r routed, err erro
 
 // iperf sends TCP from client to server, in Gbit/s as received.
 func iperf(l *lab.Lab) (float64, error) {
-	out, err := l.Clients[0].Run(context.Background(), "iperf3", "-J", "-t", fmt.Sprint(tcpSeconds), "-c", l.Servers[0].Addr4.String())
+	out, err := l.Clients[0].Run(context.Background(), "iperf3", "-J", "-t", fmt.Sprint(tcpSeconds), "-c",
+		l.Servers[0].Addr4.String())
 	if err != nil {
 		return 0, fmt.Errorf("%w: %s", err, out)
 	}
@@ -163,7 +168,8 @@ func flood(l *lab.Lab, frames [][]byte) (float64, error) {
 	return float64(after.RxPackets-before.RxPackets) / sent.Elapsed.Seconds(), nil
 }
 
-// gatewayFrames are datagrams for an address that the gateway routes to the server, which is not its own: nobody answers.
+// gatewayFrames are datagrams for an address that the gateway routes to the server, which is not its own: nobody
+// answers.
 func gatewayFrames(l *lab.Lab) (frames [][]byte, err error) {
 	from, err := l.Clients[0].Link("eth0")
 	if err != nil {

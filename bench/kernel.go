@@ -49,10 +49,12 @@ func measureHot(t *table, runs int) error {
 		frame   []byte
 		ns      []float64
 	}{
-		{name: "packet of an established flow, hot", program: p.weir.Programs[bpf.WeirProgWeirIngress], frame: udpFrame(60)},
+		{name: "packet of an established flow, hot", program: p.weir.Programs[bpf.WeirProgWeirIngress],
+			frame: udpFrame(60)},
 		{name: "… a TCP segment without payload", program: p.weir.Programs[bpf.WeirProgWeirIngress], frame: ackFrame()},
 		{name: "… going out (weir_egress)", program: p.weir.Programs[bpf.WeirProgWeirEgress], frame: udpFrame(60)},
-		{name: "… of which BPF_PROG_TEST_RUN itself takes", program: p.bench.Programs["bench_nothing"], frame: udpFrame(60)},
+		{name: "… of which BPF_PROG_TEST_RUN itself takes", program: p.bench.Programs["bench_nothing"],
+			frame: udpFrame(60)},
 	}
 	for n := range runs + 1 {
 		for i := range cases {
@@ -76,8 +78,8 @@ func measureHot(t *table, runs int) error {
 	return nil
 }
 
-// measureMany has the benchmark's program look at packets of so many flows, in an order that no prefetcher follows, whole and in
-// parts.
+// measureMany has the benchmark's program look at packets of so many flows, in an order that no prefetcher follows,
+// whole and in parts.
 func measureMany(t *table, runs int, flows uint32) error {
 	turns := uint32(1 << 20)
 	p, err := loadPrograms(flows, 1<<20)

@@ -82,8 +82,8 @@ func (o observer) start(h *lab.Host) (*observation, error) {
 	return w, nil
 }
 
-// settle leaves a time out of a measurement, in which somebody else's program gets ready, or reads what is in its buffers: nothing
-// tells when it has.
+// settle leaves a time out of a measurement, in which somebody else's program gets ready, or reads what is in its
+// buffers: nothing tells when it has.
 func settle(d time.Duration) { time.Sleep(d) }
 
 var errEnded = errors.New("before it watched")

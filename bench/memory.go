@@ -18,15 +18,15 @@ import (
 
 const liveFlows = 65536
 
-// resident is what the agent's two processes have in memory, in MiB: as VmRSS counts it, which counts pages that both have twice,
-// and each process's part of them (PSS).
+// resident is what the agent's two processes have in memory, in MiB: as VmRSS counts it, which counts pages that both
+// have twice, and each process's part of them (PSS).
 type resident struct {
 	each     []float64 // VmRSS: the parent, the confined process
 	rss, pss float64
 }
 
-// measureMemory measures the agent's memory without flows, and with the default number of them: conversations that go on, and the
-// worst case, flows that all are still being looked into.
+// measureMemory measures the agent's memory without flows, and with the default number of them: conversations that go
+// on, and the worst case, flows that all are still being looked into.
 func measureMemory(t *table, weir, testdata string, runs int) error {
 	talks, err := conversations(testdata)
 	if err != nil {
@@ -109,7 +109,8 @@ func memoryOf(o observer, a, b *lab.Host, frames [][]byte) (idle, full resident,
 }
 
 func showMemory(t *table, what string, goal float64, r []resident) {
-	t.figure("resident memory of both processes, "+what, goal, "MiB", each(r, func(r resident) float64 { return r.rss }))
+	t.figure("resident memory of both processes, "+what, goal, "MiB",
+		each(r, func(r resident) float64 { return r.rss }))
 	t.figure("… the privileged process", 0, "MiB", each(r, func(r resident) float64 { return r.each[0] }))
 	t.figure("… the confined process", 0, "MiB", each(r, func(r resident) float64 { return r.each[1] }))
 	t.figure("… pages of both counted once (PSS)", 0, "MiB", each(r, func(r resident) float64 { return r.pss }))

@@ -104,7 +104,8 @@ func (p *programs) addWorker(spec *ebpf.CollectionSpec, flows uint32) (err error
 			return err
 		}
 	}
-	return errors.Join(p.weir.Maps[bpf.WeirMapRings].Put(uint32(0), p.ring), p.weir.Maps[bpf.WeirMapStacks].Put(uint32(0), stack))
+	return errors.Join(p.weir.Maps[bpf.WeirMapRings].Put(uint32(0), p.ring), p.weir.Maps[bpf.WeirMapStacks].Put(
+		uint32(0), stack))
 }
 
 func (p *programs) close() {

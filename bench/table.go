@@ -16,7 +16,8 @@ type table struct {
 // figure adds a row of samples: median and spread. goal is the most that it may be; 0: there is none.
 func (t *table) figure(what string, goal float64, unit string, samples []float64) {
 	m := median(samples)
-	t.row(what, atMost(goal, unit), fmt.Sprintf("%s ± %s", quantity(m, unit), number(spread(samples))), goal == 0 || m <= goal)
+	t.row(what, atMost(goal, unit), fmt.Sprintf("%s ± %s", quantity(m, unit), number(spread(samples))), goal == 0 ||
+		m <= goal)
 }
 
 func atMost(goal float64, unit string) string {

@@ -16,15 +16,16 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// The traces. Both repeat the conversations recorded in testdata, each copy with a client and a server address of its own, so
-// that every copy is a flow that both programs have to inspect.
+// The traces. Both repeat the conversations recorded in testdata, each copy with a client and a server address of its
+// own, so that every copy is a flow that both programs have to inspect.
 const (
 	// shortPackets is how many packets the trace of short flows has, about; nearly every one is inspected.
 	shortPackets = 1_000_000
-	// longestShort is the most packets of a conversation in the trace of short flows: most flows on the Internet have fewer
-	// than 20. Longer ones are left out, not cut, since real flows end.
+	// longestShort is the most packets of a conversation in the trace of short flows: most flows on the Internet have
+	// fewer than 20. Longer ones are left out, not cut, since real flows end.
 	longestShort = 24
-	// elephants is how many large transfers run at a time in the other trace, and elephantPackets how many packets it has.
+	// elephants is how many large transfers run at a time in the other trace, and elephantPackets how many packets it
+	// has.
 	elephants       = 200
 	elephantPackets = 1_000_000
 	// dataBytes is the TCP payload of an elephant's data packets; every second one is answered by an ACK.
@@ -51,7 +52,8 @@ func makeTraces(testdata, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := writeTrace(filepath.Join(dir, "short.pcap"), func(w *tracer) { shortTrace(w, talks, abreast) }); err != nil {
+	if err := writeTrace(filepath.Join(dir, "short.pcap"),
+		func(w *tracer) { shortTrace(w, talks, abreast) }); err != nil {
 		return err
 	}
 	return writeTrace(filepath.Join(dir, "elephant.pcap"), func(w *tracer) { elephantTrace(w, talks) })
@@ -161,7 +163,8 @@ func (t *tracer) frame(data []byte) {
 // errEnough ends a trace that is kept.
 var errEnough = errors.New("enough")
 
-// copyOf gives a frame's copy the addresses of conversation number n: the client's side is the sender of the first frame.
+// copyOf gives a frame's copy the addresses of conversation number n: the client's side is the sender of the first
+// frame.
 func copyOf(dst []byte, f frame, first frame, n uint32) []byte {
 	const source, destination = 14 + 12, 14 + 16
 	dst = append(dst[:0], f.data...)
@@ -210,7 +213,8 @@ func shortTrace(t *tracer, talks []conversation, abreast int) {
 func elephantTrace(t *tracer, talks []conversation) {
 	var openings []conversation
 	for _, talk := range talks {
-		if len(talk) >= 8 && talk[0].data[14+9] == packet.ProtoTCP && binary.BigEndian.Uint16(talk[0].data[36:]) == 443 {
+		if len(talk) >= 8 && talk[0].data[14+9] == packet.ProtoTCP &&
+			binary.BigEndian.Uint16(talk[0].data[36:]) == 443 {
 			openings = append(openings, talk[:8])
 		}
 	}
@@ -238,7 +242,8 @@ func elephantTrace(t *tracer, talks []conversation) {
 	}
 }
 
-// tcpFrame makes a frame of an Ethernet, IPv4 and TCP header without options from a SYN's, in its direction or the other one.
+// tcpFrame makes a frame of an Ethernet, IPv4 and TCP header without options from a SYN's, in its direction or the
+// other one.
 func tcpFrame(syn []byte, reversed bool, payload int) []byte {
 	const eth, ip = 14, 20
 	f := make([]byte, eth+ip+20+payload)

@@ -21,8 +21,8 @@ static __always_inline __u64 coarse_clock(void)
 }
 
 /*
- * worker_of is by the two addresses alone and the same for both directions: all flows between two hosts meet in one worker, so that
- * it finds what one of them says of another, and later fragments.
+ * worker_of is by the two addresses alone and the same for both directions: all flows between two hosts meet in one
+ * worker, so that it finds what one of them says of another, and later fragments.
  */
 static __always_inline __u32 worker_of(const struct flow_key *k)
 {
@@ -32,8 +32,9 @@ static __always_inline __u32 worker_of(const struct flow_key *k)
 }
 
 /*
- * socket_worker is worker_of as a fanout program can tell: before it, nothing is parsed, and the frame's bytes begin at another place
- * for what goes out than for what comes in. What is not IP where the kernel says so (QinQ, PPPoE, MPLS) is the first worker's.
+ * socket_worker is worker_of as a fanout program can tell: before it, nothing is parsed, and the frame's bytes begin at
+ * another place for what goes out than for what comes in. What is not IP where the kernel says so (QinQ, PPPoE, MPLS)
+ * is the first worker's.
  */
 static __always_inline __u32 socket_worker(struct __sk_buff *skb)
 {
@@ -134,7 +135,8 @@ static __always_inline int starts_anew(const struct slot *s, const struct packet
 }
 
 /* find_or_begin gives the slot of p's flow, or SLOT_NONE where there is no room for it. */
-static __always_inline __u32 find_or_begin(const struct frame *f, struct packet *p, __u32 worker, int *created, __u64 now)
+static __always_inline __u32 find_or_begin(const struct frame *f, struct packet *p, __u32 worker, int *created,
+					   __u64 now)
 {
 	__u32 *found = bpf_map_lookup_elem(&flows, &p->key);
 	__u64 flags = BPF_NOEXIST;
@@ -171,12 +173,16 @@ static __always_inline __u32 find_or_begin(const struct frame *f, struct packet 
 	return number;
 }
 
-static __always_inline void add(struct direction *d, __u8 *flags, const struct packet *p, __u32 segments, __u64 bytes, __u64 now)
+static __always_inline void add(struct direction *d, __u8 *flags, const struct packet *p, __u32 segments, __u64 bytes,
+				__u64 now)
 {
 	__sync_fetch_and_add(&d->packets, segments);
 	__sync_fetch_and_add(&d->bytes, bytes);
 	d->last = now;
-	/* Not atomic: the packets of a direction come in one after the other. A lost mark only means a flow that ends by its idle time. */
+	/*
+	 * Not atomic: the packets of a direction come in one after the other. A lost mark only means a flow that ends
+	 * by its idle time.
+	 */
 	if (p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST))
 		*flags |= p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST);
 }
@@ -213,13 +219,15 @@ static __always_inline int is_shown(const struct packet *p, struct budget *budge
 }
 
 /* hand_over shows the agent a packet that has no slot, to be counted there. */
-static __always_inline int hand_over(const struct frame *f, const enum context on, __u32 worker, __u32 segments, __u8 from_upper,
-				     enum cause why)
+static __always_inline int hand_over(const struct frame *f, const enum context on, __u32 worker, __u32 segments,
+				     __u8 from_upper, enum cause why)
 {
 	count(why, segments);
-	struct sample s = {
-		.time = bpf_ktime_get_ns(), .slot = SLOT_NONE, .worker = worker, .segments = segments, .from_upper = from_upper
-	};
+	struct sample s = { .time = bpf_ktime_get_ns(),
+			    .slot = SLOT_NONE,
+			    .worker = worker,
+			    .segments = segments,
+			    .from_upper = from_upper };
 	if (on == ON_SOCKET) { /* it is shown, but nothing can tell the agent that it has to count it */
 		count(CAUSE_UNCOUNTED, segments);
 		return 1;
@@ -230,8 +238,9 @@ static __always_inline int hand_over(const struct frame *f, const enum context o
 }
 
 /*
- * is_for_agent says whether a later fragment is the agent's to count, since its first one, with the ports, has not come yet. A flood of
- * them takes no more than a part of the ring: the rest is counted here, without ports. A socket filter can't tell the agent to count.
+ * is_for_agent says whether a later fragment is the agent's to count, since its first one, with the ports, has not come
+ * yet. A flood of them takes no more than a part of the ring: the rest is counted here, without ports. A socket filter
+ * can't tell the agent to count.
  */
 static __always_inline int is_for_agent(const struct packet *p, const enum context on, __u32 worker)
 {
@@ -245,10 +254,11 @@ static __always_inline int is_for_agent(const struct packet *p, const enum conte
 }
 
 /*
- * watch_packet counts a parsed packet in its flow and samples it. For ON_SOCKET it does not send the frame, but returns whether it
- * is to be shown. ingress says that the frame comes in.
+ * watch_packet counts a parsed packet in its flow and samples it. For ON_SOCKET it does not send the frame, but returns
+ * whether it is to be shown. ingress says that the frame comes in.
  */
-static __always_inline int watch_packet(const struct frame *f, const enum context on, const int ingress, struct packet *p)
+static __always_inline int watch_packet(const struct frame *f, const enum context on, const int ingress,
+					struct packet *p)
 {
 	__u64 now = coarse_clock();
 	__u32 worker = on == ON_SOCKET ? socket_worker(f->ctx) : worker_of(&p->key);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The maps. Those that the agent reads are arrays that it has mapped: it reads counters and sets budgets without a system call. */
+/*
+ * The maps. Those that the agent reads are arrays that it has mapped: it reads counters and sets budgets without a
+ * system call.
+ */
 #ifndef WEIR_MAPS_H
 #define WEIR_MAPS_H
 
@@ -7,7 +10,10 @@
 #include <bpf/bpf_helpers.h>
 #include "types.h"
 
-/* From key, or alias (nat.h), to slot. Preallocated, with more room than slots and aliases need: it is never the one that is full. */
+/*
+ * From key, or alias (nat.h), to slot. Preallocated, with more room than slots and aliases need: it is never the one
+ * that is full.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024); /* the loader sets sizes */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The other name of a flow behind NAT. A connection of the LAN has one pair of ends where it comes in and, where the gateway
- * translates addresses, another where it goes out; its answers come in under the second. Without more, each half would be a flow.
+ * The other name of a flow behind NAT. A connection of the LAN has one pair of ends where it comes in and, where the
+ * gateway translates addresses, another where it goes out; its answers come in under the second. Without more, each
+ * half would be a flow.
  *
- * A forwarded packet is one skb all the way, and keeps its hash, which the kernel (or the socket) made of the first pair. So a
- * program that sees a shown packet come in notes hash and slot, and one that sees a packet with that hash go out under ends that
- * are no flow's enters these as another key, an alias, of the same slot. From then on answers are counted where they belong, for
- * one look-up like any other. Only TCP, UDP and the like, and ICMP's queries, whose identifier is translated as a port is (RFC 3022
- * §4.1): what has neither may stand for several hosts of the LAN.
+ * A forwarded packet is one skb all the way, and keeps its hash, which the kernel (or the socket) made of the first
+ * pair. So a program that sees a shown packet come in notes hash and slot, and one that sees a packet with that hash go
+ * out under ends that are no flow's enters these as another key, an alias, of the same slot. From then on answers are
+ * counted where they belong, for one look-up like any other. Only TCP, UDP and the like, and ICMP's queries, whose
+ * identifier is translated as a port is (RFC 3022 §4.1): what has neither may stand for several hosts of the LAN.
  */
 #ifndef WEIR_NAT_H
 #define WEIR_NAT_H
@@ -15,12 +16,16 @@
 #include "maps.h"
 #include "parse.h"
 
-/* What the flow map holds: a slot's number, that the key is an alias, and that its lower end is the upper one of the slot's key. */
+/*
+ * What the flow map holds: a slot's number, that the key is an alias, and that its lower end is the upper one of the
+ * slot's key.
+ */
 #define FLOW_SLOT 0x3fffffffU
 #define FLOW_ALIAS 0x80000000U
 #define FLOW_SWAPPED 0x40000000U
 
-#define RECENT 4096 /* packets between their coming in and going out: more than a receive batch of 64 on each of many CPUs */
+#define RECENT                                                                                                         \
+	4096 /* packets between their coming in and going out: more than a receive batch of 64 on each of many CPUs */
 
 struct recent {
 	__u64 born; /* of the slot */
@@ -87,15 +92,16 @@ static __always_inline struct recent *noted(__u32 hash)
 }
 
 /*
- * same_but_one_end says whether p can be a translation of the packet that came in: its protocol and one of its ends are the same.
- * from_upper says which end of the slot's key sent that.
+ * same_but_one_end says whether p can be a translation of the packet that came in: its protocol and one of its ends are
+ * the same. from_upper says which end of the slot's key sent that.
  */
 static __always_inline int same_but_one_end(const struct slot *s, const struct packet *p, __u32 from_upper)
 {
 	const struct flow_key *k = &s->key;
 	if ((k->rest ^ p->key.rest) & 0xffff) /* protocol and version */
 		return 0;
-	__u64 lower_high = k->lower_high, lower_low = k->lower_low, upper_high = k->upper_high, upper_low = k->upper_low;
+	__u64 lower_high = k->lower_high, lower_low = k->lower_low, upper_high = k->upper_high,
+	      upper_low = k->upper_low;
 	__u16 lower_port = k->rest >> 48, upper_port = k->rest >> 32;
 	__u64 src_high = from_upper ? upper_high : lower_high, src_low = from_upper ? upper_low : lower_low;
 	__u64 dst_high = from_upper ? lower_high : upper_high, dst_low = from_upper ? lower_low : upper_low;
@@ -105,7 +111,9 @@ static __always_inline int same_but_one_end(const struct slot *s, const struct p
 	return same_src != same_dst;
 }
 
-/* goes_out looks whether a forwarded packet leaves under other ends than it came in with, and enters them as an alias. */
+/*
+ * goes_out looks whether a forwarded packet leaves under other ends than it came in with, and enters them as an alias.
+ */
 static __always_inline void goes_out(const struct frame *f, struct __sk_buff *skb)
 {
 	struct recent *r = noted(skb->hash);
@@ -125,7 +133,9 @@ static __always_inline void goes_out(const struct frame *f, struct __sk_buff *sk
 	struct flow_key *alias = bpf_map_lookup_elem(&aliases, &came.slot);
 	if (!s || !alias || s->born != came.born || alias->rest || !same_but_one_end(s, p, came.from_upper))
 		return;
-	/* What another slot has as an alias is out of date: translations are unique, and this packet has that name now. */
+	/*
+	 * What another slot has as an alias is out of date: translations are unique, and this packet has that name now.
+	 */
 	__u32 *found = bpf_map_lookup_elem(&flows, &p->key);
 	if (found && (!(*found & FLOW_ALIAS) || (*found & FLOW_SLOT) == came.slot))
 		return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From a frame to the key of its flow. What counts as which flow, and with how many bytes, is as in the Go package packet, whose
- * twin this is: a test holds the two together over random and mutated frames.
+ * From a frame to the key of its flow. What counts as which flow, and with how many bytes, is as in the Go package
+ * packet, whose twin this is: a test holds the two together over random and mutated frames.
  */
 #ifndef WEIR_PARSE_H
 #define WEIR_PARSE_H
@@ -112,7 +112,10 @@ struct packet {
 	__u8 tags, labels; /* VLAN tags and MPLS labels that were peeled */
 };
 
-/* load copies n bytes at off, also where they are not in the linear part of an skb. bpf_xdp_load_bytes is of Linux 5.18. */
+/*
+ * load copies n bytes at off, also where they are not in the linear part of an skb. bpf_xdp_load_bytes is of Linux
+ * 5.18.
+ */
 static __always_inline int load(const struct frame *f, const enum context on, __u32 off, void *to, const __u32 n)
 {
 	if (off > MAX_HEADERS)
@@ -146,8 +149,9 @@ static __always_inline void add_vlan(struct packet *p, __u16 tci)
 }
 
 /*
- * link_layer peels what is before the network layer. It sets p->network and gives the IP version, or 0 with the cause. Where it is
- * and what it has peeled is in p, which is map memory: in variables the verifier would walk every combination by itself.
+ * link_layer peels what is before the network layer. It sets p->network and gives the IP version, or 0 with the cause.
+ * Where it is and what it has peeled is in p, which is map memory: in variables the verifier would walk every
+ * combination by itself.
  */
 static __always_inline int link_layer(const struct frame *f, const enum context on, struct packet *p, enum cause *why)
 {
@@ -306,8 +310,9 @@ static __always_inline __u8 query_of(__u8 proto, __u8 type, int *is_reply)
 }
 
 /*
- * query gives an ICMP query its identifier for a port, as packet.QueryPorts does; b are its first 8 bytes. The checksum (RFC 1071)
- * less the identifier, and less the addresses where it covers them (RFC 4443 §2.3), is of the rest, and of no other query under way.
+ * query gives an ICMP query its identifier for a port, as packet.QueryPorts does; b are its first 8 bytes. The checksum
+ * (RFC 1071) less the identifier, and less the addresses where it covers them (RFC 4443 §2.3), is of the rest, and of
+ * no other query under way.
  */
 static __always_inline void query(struct packet *p, const __u8 *b)
 {
@@ -327,10 +332,11 @@ static __always_inline void query(struct packet *p, const __u8 *b)
 }
 
 /*
- * transport reads ports and what else is wanted of the header of p->proto at off. total is where the IP packet ends by its own
- * length, p->end where the frame ends if that is sooner.
+ * transport reads ports and what else is wanted of the header of p->proto at off. total is where the IP packet ends by
+ * its own length, p->end where the frame ends if that is sooner.
  */
-static __always_inline void transport(const struct frame *f, const enum context on, struct packet *p, __u32 off, __u32 total)
+static __always_inline void transport(const struct frame *f, const enum context on, struct packet *p, __u32 off,
+				      __u32 total)
 {
 	__u8 b[14] = {};
 	__u32 room = p->end > off ? p->end - off : 0;
@@ -608,8 +614,8 @@ static __always_inline void make_key(struct packet *p)
 }
 
 /*
- * What is known of the packet at hand, one for each CPU: programs run with bottom halves off. It is not on the stack, since the
- * verifier follows what is there, and takes every combination of headers for a case of its own.
+ * What is known of the packet at hand, one for each CPU: programs run with bottom halves off. It is not on the stack,
+ * since the verifier follows what is there, and takes every combination of headers for a case of its own.
  */
 struct walk {
 	struct packet packet;
@@ -669,8 +675,8 @@ static __always_inline void xdp_frame(struct frame *f, struct xdp_md *xdp)
 }
 
 /*
- * The general way, for whatever is not plain, is in global functions: the verifier looks at each once and for all, whatever the
- * state of its caller.
+ * The general way, for whatever is not plain, is in global functions: the verifier looks at each once and for all,
+ * whatever the state of its caller.
  */
 __noinline int skb_walk_link(struct __sk_buff *skb, __u32 link)
 {
@@ -714,14 +720,15 @@ static __always_inline int general(const struct frame *f, const enum context on,
 }
 
 /*
- * plain parses TCP or UDP straight in IP, whole, without options or fragments, untagged: nearly every packet. b is the IP header
- * and what follows it, PLAIN_BYTES of it; network is where it is in the frame. It leaves p as it was where it returns 0.
+ * plain parses TCP or UDP straight in IP, whole, without options or fragments, untagged: nearly every packet. b is the
+ * IP header and what follows it, PLAIN_BYTES of it; network is where it is in the frame. It leaves p as it was where it
+ * returns 0.
  */
 #define PLAIN_BYTES (IPV4_HEADER + TCP_HEADER)
 #define PLAIN_BYTES_6 (IPV6_HEADER + TCP_HEADER)
 
-static __always_inline int plain_transport(const struct frame *f, struct packet *p, const __u8 *t, __u8 proto, __u32 off,
-					   __u32 network, __u32 total)
+static __always_inline int plain_transport(const struct frame *f, struct packet *p, const __u8 *t, __u8 proto,
+					   __u32 off, __u32 network, __u32 total)
 {
 	__u32 payload;
 	if (total > f->length - network)
@@ -736,7 +743,8 @@ static __always_inline int plain_transport(const struct frame *f, struct packet 
 		p->tcp_flags = t[13];
 	} else {
 		__u16 src = be16(t), dst = be16(t + 2);
-		if (proto != PROTO_UDP || be16(t + 4) != network + total - off || is_tunnel_port(src) || is_tunnel_port(dst))
+		if (proto != PROTO_UDP || be16(t + 4) != network + total - off || is_tunnel_port(src) ||
+		    is_tunnel_port(dst))
 			return 0;
 		payload = off + UDP_HEADER;
 	}
@@ -797,7 +805,10 @@ static __always_inline int plain(const struct frame *f, struct packet *p, const 
 	return plain6(f, p, data + network, network);
 }
 
-/* parse gives the packet if the frame is one of IP that counts in a flow; else none, and why not. It is good until the next parse. */
+/*
+ * parse gives the packet if the frame is one of IP that counts in a flow; else none, and why not. It is good until the
+ * next parse.
+ */
 static __always_inline struct packet *parse(const struct frame *f, const enum context on, enum cause *why)
 {
 	struct walk *w = this_walk();

@@ -17,8 +17,8 @@ struct sample {
 };
 
 /*
- * wakeup gives the flags of bpf_ringbuf_submit. A worker that is busy looks at its ring every few milliseconds by itself; only one
- * that sleeps, or whose ring fills up, is worth the interrupt.
+ * wakeup gives the flags of bpf_ringbuf_submit. A worker that is busy looks at its ring every few milliseconds by
+ * itself; only one that sleeps, or whose ring fills up, is worth the interrupt.
  */
 static __always_inline __u64 wakeup(void *ring, __u32 worker)
 {
@@ -35,11 +35,12 @@ static __always_inline __u64 wakeup(void *ring, __u32 worker)
 }
 
 /*
- * bytes copies n bytes of the frame from off on, 1 to most of them. Verifiers before Linux 6.3 learn nothing from a comparison with 0;
- * they see that what is at most most - 1 is at least 1 when 1 is added. The barriers keep clang from testing another register than
- * the one that it hands on.
+ * bytes copies n bytes of the frame from off on, 1 to most of them. Verifiers before Linux 6.3 learn nothing from a
+ * comparison with 0; they see that what is at most most - 1 is at least 1 when 1 is added. The barriers keep clang from
+ * testing another register than the one that it hands on.
  */
-static __always_inline int bytes(const struct frame *f, const enum context on, __u32 off, void *to, __u64 n, const __u64 most)
+static __always_inline int bytes(const struct frame *f, const enum context on, __u32 off, void *to, __u64 n,
+				 const __u64 most)
 {
 	asm volatile("" : "+r"(n));
 	n -= 1;
@@ -54,7 +55,9 @@ static __always_inline int bytes(const struct frame *f, const enum context on, _
 	return bpf_skb_load_bytes(f->ctx, off, to, n);
 }
 
-/* copy puts the first n bytes of the frame into the record, with the VLAN tag of the metadata where it was on the link. */
+/*
+ * copy puts the first n bytes of the frame into the record, with the VLAN tag of the metadata where it was on the link.
+ */
 static __always_inline int copy(const struct frame *f, const enum context on, __u8 *to, __u64 n, const __u64 most)
 {
 	const __u32 macs = 12, tag = 4;

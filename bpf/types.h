@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the programs and the agent share. bpf2go makes the Go types of gen/bpf from these; sizes and places are asserted on both
- * sides.
+ * What the programs and the agent share. bpf2go makes the Go types of gen/bpf from these; sizes and places are asserted
+ * on both sides.
  */
 #ifndef WEIR_TYPES_H
 #define WEIR_TYPES_H
@@ -9,8 +9,8 @@
 #include <linux/types.h>
 
 /*
- * A flow's key, the same for both directions: flow.Key of the Go code, word for word. Addresses are two words in host order, an
- * IPv4 address in the second. "lower" is the end with the smaller (address, port).
+ * A flow's key, the same for both directions: flow.Key of the Go code, word for word. Addresses are two words in host
+ * order, an IPv4 address in the second. "lower" is the end with the smaller (address, port).
  */
 struct flow_key {
 	__u64 lower_high, lower_low;
@@ -26,9 +26,9 @@ struct direction {
 };
 
 /*
- * One life of one flow. The two ends' counters are in different cache lines, since their packets come in on different CPUs.
- * Slots of one array are handed out by a stack and given back by the agent after a rest, so that a packet under way at the end of
- * a flow still finds its counters where they were.
+ * One life of one flow. The two ends' counters are in different cache lines, since their packets come in on different
+ * CPUs. Slots of one array are handed out by a stack and given back by the agent after a rest, so that a packet under
+ * way at the end of a flow still finds its counters where they were.
  */
 struct slot {
 	struct direction lower;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The programs that weir attaches. They look and count; every packet goes on as it came: TC programs say "next" (TCX_NEXT and
- * TC_ACT_UNSPEC are the same number), XDP programs XDP_PASS.
+ * The programs that weir attaches. They look and count; every packet goes on as it came: TC programs say "next"
+ * (TCX_NEXT and TC_ACT_UNSPEC are the same number), XDP programs XDP_PASS.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -103,8 +103,9 @@ int weir_shunt_raw(struct __sk_buff *skb)
 }
 
 /*
- * A socket's filter may be as long as net.core.optmem_max, which was 20 KiB before Linux 6.7, and the shunt is longer (ENOMEM). So what
- * the sockets get is a jump to it. Without the helper, which holds the map, there is nothing to jump to.
+ * A socket's filter may be as long as net.core.optmem_max, which was 20 KiB before Linux 6.7, and the shunt is longer
+ * (ENOMEM). So what the sockets get is a jump to it. Without the helper, which holds the map, there is nothing to jump
+ * to.
  */
 SEC("socket")
 int weir_filter(struct __sk_buff *skb)

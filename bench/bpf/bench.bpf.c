@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Programs of the benchmark, on the agent's own maps: what bpf/flow.h does per packet, over as many flows as one likes, whole and
- * in parts. A test run of a program repeats one packet, whose flow is then in the first cache; these make up a key for each turn.
+ * Programs of the benchmark, on the agent's own maps: what bpf/flow.h does per packet, over as many flows as one likes,
+ * whole and in parts. A test run of a program repeats one packet, whose flow is then in the first cache; these make up
+ * a key for each turn.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>

@@ -29,7 +29,8 @@ func TestAskNamesTheOtherSocket(t *testing.T) {
 		t.Fatal(listenErr)
 	}
 	defer l.Close()
-	if got := nameOther(err, mine, other); !errors.Is(got, control.ErrNotRunning) || !strings.Contains(got.Error(), "--socket "+other) {
+	if got := nameOther(err, mine, other); !errors.Is(got, control.ErrNotRunning) ||
+		!strings.Contains(got.Error(), "--socket "+other) {
 		t.Errorf("with another socket: %v", got)
 	}
 	if got := nameOther(err, other, other); got.Error() != err.Error() {
@@ -42,7 +43,8 @@ func TestAskNamesTheOtherSocket(t *testing.T) {
 
 // TestHostsTableIsNotPushedApart: one long name doesn't pad the rows of all devices.
 func TestHostsTableIsNotPushedApart(t *testing.T) {
-	long := hosts.Host{MAC: "02:00:5e:00:53:01", Names: []hosts.Name{{Name: strings.Repeat("x", 250)}}, Vendor: strings.Repeat("v", 250)}
+	long := hosts.Host{MAC: "02:00:5e:00:53:01", Names: []hosts.Name{{Name: strings.Repeat("x", 250)}},
+		Vendor: strings.Repeat("v", 250)}
 	short := hosts.Host{MAC: "02:00:5e:00:53:02"}
 	var out strings.Builder
 	if err := writeHosts(&out, []hosts.Host{long, short}, time.Unix(1000, 0)); err != nil {

@@ -31,17 +31,21 @@ func newCatalog() *cobra.Command {
 			RunE: func(c *cobra.Command, _ []string) error { return listApplications(c, load, "") },
 		},
 		&cobra.Command{
-			Use: "search TEXT", Short: "List the applications whose id, name, category or domains hold a text", Args: needs("a text", false),
+			Use: "search TEXT", Short: "List the applications whose id, name, category or domains hold a text",
+			Args:    needs("a text", false),
 			Example: "  weir catalog search netflix\n  weir catalog search nflxvideo.net",
 			RunE:    func(c *cobra.Command, args []string) error { return listApplications(c, load, args[0]) },
 		},
 		&cobra.Command{
-			Use: "show ID|HOST|ADDRESS", Short: "Show an application, or which one a host name or an address belongs to", Args: needs("an id, a host or an address", false),
-			Example: "  weir catalog show netflix\n  weir catalog show www.example.com\n  weir catalog show 149.154.167.50",
-			RunE:    func(c *cobra.Command, args []string) error { return showApplication(c, load, args[0]) },
+			Use: "show ID|HOST|ADDRESS", Short: "Show an application, or which one a host name or an address " +
+				"belongs to", Args: needs("an id, a host or an address", false),
+			Example: "  weir catalog show netflix\n  weir catalog show www.example.com\n  weir catalog show " +
+				"149.154.167.50",
+			RunE: func(c *cobra.Command, args []string) error { return showApplication(c, load, args[0]) },
 		},
 		&cobra.Command{
-			Use: "check FILE…", Short: "Check files of applications for mistakes", Args: needs("a file of applications", true),
+			Use: "check FILE…", Short: "Check files of applications for mistakes", Args: needs("a file of applications",
+				true),
 			RunE: checkCatalogs,
 		},
 		newRisks(),
@@ -71,7 +75,8 @@ func listApplications(c *cobra.Command, load func() (*catalog.Catalog, error), t
 }
 
 func holds(a *catalog.Application, text string) bool {
-	if strings.Contains(a.ID, text) || strings.Contains(strings.ToLower(a.Name), text) || strings.Contains(a.Category, text) {
+	if strings.Contains(a.ID, text) || strings.Contains(strings.ToLower(a.Name), text) ||
+		strings.Contains(a.Category, text) {
 		return true
 	}
 	for _, list := range [][]string{a.Domains, a.Exact, a.Certificates} {
@@ -94,7 +99,8 @@ func showApplication(c *cobra.Command, load func() (*catalog.Catalog, error), wh
 		if addr, err := netip.ParseAddr(what); err == nil {
 			if a, ok = apps.ByAddress(addr); !ok {
 				if cloud, inCloud := apps.Network(addr); inCloud {
-					return fmt.Errorf("%s is in a block of %s, a cloud or CDN: its address names no application", addr, cloud)
+					return fmt.Errorf("%s is in a block of %s, a cloud or CDN: its address names no application", addr,
+						cloud)
 				}
 			}
 		} else {

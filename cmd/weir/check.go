@@ -30,9 +30,11 @@ func newCheck(extra ...func() probe.Feature) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Say whether weir can run on this machine, in which mode, and what is missing",
-		Long: `check tries what every mode of weir run needs: kernel features, rights, memory, the clock, the interfaces. It starts nothing and
-leaves nothing behind. With --listen it also looks at the traffic for so long, and proposes which networks to name as the LAN's, for
-a mirror port, where no route tells them. It has to be run with the rights that weir run will have: by the same user, in the same container.
+		Long: `check tries what every mode of weir run needs: kernel features, rights, memory, the
+clock, the interfaces. It starts nothing and leaves nothing behind. With --listen it also looks at
+the traffic for so long, and proposes which networks to name as the LAN's, for a mirror port, where
+no route tells them. It has to be run with the rights that weir run will have: by the same user, in
+the same container.
 
 Exit status: 0 where weir can run, 1 where it can't, 2 for wrong usage.`,
 		Example: `  weir check                    all interfaces that matter
@@ -78,7 +80,8 @@ Exit status: 0 where weir can run, 1 where it can't, 2 for wrong usage.`,
 			return err
 		},
 	}
-	c.Flags().StringArrayVarP(&o.Interfaces, "interface", "i", nil, "interface to watch, by name or pattern; may be repeated")
+	c.Flags().StringArrayVarP(&o.Interfaces, "interface", "i", nil,
+		"interface to watch, by name or pattern; may be repeated")
 	sideFlags(c.Flags(), &o)
 	c.Flags().DurationVar(&listen, "listen", 0, "look at the traffic for so long, and propose the networks of the LAN")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the same content")
@@ -117,7 +120,8 @@ func writeCheck(out io.Writer, c *checked) error {
 		if i.Up {
 			state = "up"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", i.Name, yesNo(i.Chosen), i.Why, orNone(i.Side), orNone(i.Kind), state, i.MTU, orNone(strings.Join(i.Offloads, " ")))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", i.Name, yesNo(i.Chosen), i.Why, orNone(i.Side),
+			orNone(i.Kind), state, i.MTU, orNone(strings.Join(i.Offloads, " ")))
 	}
 	if c.Traffic != nil {
 		writeTraffic(w, c.Traffic)
@@ -135,7 +139,8 @@ func writeRights(w io.Writer, r *probe.Report) {
 	rights := r.Rights
 	fmt.Fprintln(w, "\nMACHINE\t")
 	fmt.Fprintf(w, "kernel\t%s, %s\n", r.Kernel, r.Machine)
-	fmt.Fprintf(w, "user\t%d%s%s\n", rights.User, onlyIf(rights.UserNamespace, ", in a user namespace"), onlyIf(rights.NoNewPrivs, ", no_new_privs"))
+	fmt.Fprintf(w, "user\t%d%s%s\n", rights.User, onlyIf(rights.UserNamespace, ", in a user namespace"),
+		onlyIf(rights.NoNewPrivs, ", no_new_privs"))
 	capabilities := orNone(strings.Join(rights.Capabilities, " "))
 	if len(rights.Capabilities) > 12 { // root's: a line of forty names tells nothing
 		capabilities = fmt.Sprintf("%d, all that weir uses among them", len(rights.Capabilities))
@@ -143,8 +148,10 @@ func writeRights(w io.Writer, r *probe.Report) {
 			capabilities = fmt.Sprintf("%d", len(rights.Capabilities))
 		}
 	}
-	fmt.Fprintf(w, "capabilities\t%s%s\n", capabilities, onlyIf(len(rights.Missing) > 0, "; missing: "+strings.Join(rights.Missing, " ")))
-	fmt.Fprintf(w, "sandbox\tseccomp %s%s, Landlock %s\n", yesNo(rights.SeccompFilter), onlyIf(rights.Seccomp, " (a filter is in force)"),
+	fmt.Fprintf(w, "capabilities\t%s%s\n", capabilities, onlyIf(len(rights.Missing) > 0, "; missing: "+
+		strings.Join(rights.Missing, " ")))
+	fmt.Fprintf(w, "sandbox\tseccomp %s%s, Landlock %s\n", yesNo(rights.SeccompFilter),
+		onlyIf(rights.Seccomp, " (a filter is in force)"),
 		onlyIf(rights.Landlock == 0, "no")+onlyIf(rights.Landlock > 0, fmt.Sprintf("version %d", rights.Landlock)))
 	fmt.Fprintf(w, "lockdown\t%s\n", orNone(rights.Lockdown))
 	fmt.Fprintf(w, "memory lock\t%s\n", rights.MemoryLock)
@@ -155,7 +162,8 @@ func writeRights(w io.Writer, r *probe.Report) {
 	fmt.Fprintf(w, "clock\t%s, %s\n", r.Clock.Now.Format("2006-01-02 15:04:05 MST"), clock)
 }
 
-// fixes lists what to do, each once, with what it is for. What is optional is left out, unless it is all that is missing.
+// fixes lists what to do, each once, with what it is for. What is optional is left out, unless it is all that is
+// missing.
 func fixes(c *checked) []string {
 	r := c.Report
 	var order []string
@@ -222,7 +230,8 @@ func orNone(text string) string {
 func programsLoad() probe.Feature {
 	f := probe.Feature{Name: "weir's programs", NeededBy: []string{probe.EBPF}}
 	const few = 64 // slots: memory is another question
-	l, err := kernel.Load(kernel.Config{Geometry: kernel.Geometry{Workers: 1, SlotsPerWorker: few, RingBytes: kernel.DefaultRingBytes}})
+	l, err := kernel.Load(kernel.Config{Geometry: kernel.Geometry{Workers: 1, SlotsPerWorker: few,
+		RingBytes: kernel.DefaultRingBytes}})
 	if err != nil {
 		f.Why = err.Error()
 		f.Fix = "give weir the rights named above; if it has them, report this kernel"

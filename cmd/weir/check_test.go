@@ -51,7 +51,8 @@ func rows(t *testing.T, out, header string) map[string][]string {
 	found := map[string][]string{}
 	inside := false
 	for line := range strings.Lines(out) {
-		cells := strings.FieldsFunc(strings.ReplaceAll(strings.TrimSpace(line), "  ", "\x00"), func(r rune) bool { return r == 0 })
+		cells := strings.FieldsFunc(strings.ReplaceAll(strings.TrimSpace(line), "  ", "\x00"),
+			func(r rune) bool { return r == 0 })
 		for i := range cells {
 			cells[i] = strings.TrimSpace(cells[i])
 		}
@@ -77,15 +78,18 @@ func TestCheckTable(t *testing.T) {
 	r := decodeCheck(t, out)
 	modes, features, interfaces := rows(t, table, "MODE"), rows(t, table, "FEATURE"), rows(t, table, "INTERFACE")
 	if len(modes) != len(r.Modes) || len(features) != len(r.Features) {
-		t.Errorf("%d modes and %d features, in JSON %d and %d", len(modes), len(features), len(r.Modes), len(r.Features))
+		t.Errorf("%d modes and %d features, in JSON %d and %d", len(modes), len(features), len(r.Modes),
+			len(r.Features))
 	}
 	for _, m := range r.Modes {
-		if row := modes[m.Name]; len(row) == 0 || row[0] != yesNo(m.OK) || !strings.Contains(strings.Join(row, " "), m.Why) {
+		if row := modes[m.Name]; len(row) == 0 || row[0] != yesNo(m.OK) || !strings.Contains(strings.Join(row, " "),
+			m.Why) {
 			t.Errorf("mode %+v: %q", m, row)
 		}
 	}
 	for _, f := range r.Features {
-		if row := features[f.Name]; len(row) == 0 || row[0] != yesNo(f.OK) || !strings.Contains(strings.Join(row, " "), f.Why+f.Detail) {
+		if row := features[f.Name]; len(row) == 0 || row[0] != yesNo(f.OK) || !strings.Contains(strings.Join(row, " "),
+			f.Why+f.Detail) {
 			t.Errorf("feature %+v: %q", f, row)
 		}
 	}
@@ -106,7 +110,8 @@ func TestCheckTable(t *testing.T) {
 
 func TestCheckStatus(t *testing.T) {
 	broken := []func() probe.Feature{func() probe.Feature {
-		return probe.Feature{Name: "moon", NeededBy: []string{probe.EBPF, probe.Libpcap, probe.AFPacket}, Why: "it is not full", Fix: "wait"}
+		return probe.Feature{Name: "moon", NeededBy: []string{probe.EBPF, probe.Libpcap, probe.AFPacket},
+			Why: "it is not full", Fix: "wait"}
 	}}
 	for _, c := range []struct {
 		name   string

@@ -24,25 +24,28 @@ const (
 // gap stands between two columns.
 const gap = "  "
 
-// widths are how wide the columns are; a width of 0 leaves its column out. The last column, the host, is as wide as it wants where
-// the table has no width.
+// widths are how wide the columns are; a width of 0 leaves its column out. The last column, the host, is as wide as it
+// wants where the table has no width.
 type widths [columns]int
 
 // widestEnd is an IPv6 address of full length with its port.
 const widestEnd = len("[2001:db8:1111:2222:3333:4444:5555:6666]:12345")
 
 // usual is what rows that come later may want: columns keep their widths once the header is written.
-var usual = widths{protoColumn: 6, clientColumn: 21, serverColumn: 21, protocolColumn: 9, applicationColumn: 12, bytesColumn: 7}
+var usual = widths{protoColumn: 6, clientColumn: 21, serverColumn: 21, protocolColumn: 9, applicationColumn: 12,
+	bytesColumn: 7}
 
 // narrowing is what gives way on a narrow terminal, the least important first. The numbers are never cut.
 var narrowing = []struct{ column, width int }{
-	{hostColumn, 16}, {applicationColumn, 12}, {directionColumn, 0}, {clientColumn, 21}, {serverColumn, 21}, {hostColumn, 0},
-	{applicationColumn, 8}, {protocolColumn, 6}, {clientColumn, 15}, {serverColumn, 15}, {applicationColumn, 0}, {protoColumn, 4},
+	{hostColumn, 16}, {applicationColumn, 12}, {directionColumn, 0}, {clientColumn, 21}, {serverColumn, 21},
+	{hostColumn, 0},
+	{applicationColumn, 8}, {protocolColumn, 6}, {clientColumn, 15}, {serverColumn, 15}, {applicationColumn, 0},
+	{protoColumn, 4},
 	{clientColumn, 7}, {serverColumn, 7},
 }
 
-// fit makes the columns as wide as rows want, but not wider together than the terminal; width 0 has no end. With more, other rows
-// come later.
+// fit makes the columns as wide as rows want, but not wider together than the terminal; width 0 has no end. With more,
+// other rows come later.
 func fit(rows [][columns]string, width int, more bool) (w widths) {
 	for _, row := range rows {
 		for i, text := range row {
@@ -74,7 +77,8 @@ func fit(rows [][columns]string, width int, more bool) (w widths) {
 	return w
 }
 
-// narrow takes from a column what is too much, down to least. A column too narrow to say anything is left out, with its gap.
+// narrow takes from a column what is too much, down to least. A column too narrow to say anything is left out, with its
+// gap.
 func (w *widths) narrow(column, over, least int) {
 	const readable = 4
 	if w[column] > least {
@@ -95,7 +99,8 @@ func (w *widths) total() (sum int) {
 	return sum - len(gap)
 }
 
-// line writes a row. What is wider than its column is cut, and the cut is marked; with grow the column becomes wider instead.
+// line writes a row. What is wider than its column is cut, and the cut is marked; with grow the column becomes wider
+// instead.
 func (w *widths) line(row [columns]string, grow bool) string {
 	var line strings.Builder
 	for i, text := range row {

@@ -14,7 +14,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// tableOf writes flows to a table as wide as a terminal, in two parts: the second comes when the columns have their widths.
+// tableOf writes flows to a table as wide as a terminal, in two parts: the second comes when the columns have their
+// widths.
 func tableOf(t *testing.T, width int, live bool, first, second []record.Flow) []string {
 	t.Helper()
 	var out bytes.Buffer
@@ -38,8 +39,9 @@ func tableOf(t *testing.T, width int, live bool, first, second []record.Flow) []
 func tableFlow(client, server, protocol, application, host string, bytes uint64) record.Flow {
 	return record.Flow{
 		State: record.StateEnd, Proto: 6, Protocol: protocol, Application: application, Hostname: []byte(host),
-		Client: record.Endpoint{Addr: netip.MustParseAddrPort(client), Side: record.SideLAN, Bytes: bytes},
-		Server: record.Endpoint{Addr: netip.MustParseAddrPort(server), Side: record.SideWAN}, Direction: record.DirectionOutbound,
+		Client:    record.Endpoint{Addr: netip.MustParseAddrPort(client), Side: record.SideLAN, Bytes: bytes},
+		Server:    record.Endpoint{Addr: netip.MustParseAddrPort(server), Side: record.SideWAN},
+		Direction: record.DirectionOutbound,
 	}
 }
 
@@ -47,13 +49,14 @@ var (
 	shortFlows = []record.Flow{tableFlow("10.0.0.9:40000", "192.0.2.1:53", "dns", "", "a.example", 272)}
 	wideFlows  = []record.Flow{
 		tableFlow("[2001:db8:1111:2222:3333:4444:5555:6666]:61234", "[2001:db8:1111:2222:3333:4444:5555:7777]:50443",
-			"a-protocol-of-long-name", "an-application-of-long-name", strings.Repeat("long.", 50)+"example", 999_499_999),
+			"a-protocol-of-long-name", "an-application-of-long-name", strings.Repeat("long.", 50)+"example",
+			999_499_999),
 		tableFlow("10.0.0.9:40001", "192.0.2.1:53", "dns", "", "b.example", 999),
 	}
 )
 
-// TestTableFitsTheTerminal: no line is longer than the terminal, the numbers are whole and under one another, also of rows that come
-// later and are wider, and each cut is marked.
+// TestTableFitsTheTerminal: no line is longer than the terminal, the numbers are whole and under one another, also of
+// rows that come later and are wider, and each cut is marked.
 func TestTableFitsTheTerminal(t *testing.T) {
 	for width := 40; width <= 240; width++ {
 		lines := tableOf(t, width, true, shortFlows, wideFlows)
@@ -66,7 +69,8 @@ func TestTableFitsTheTerminal(t *testing.T) {
 				t.Errorf("width %d: a line of %d: %s", width, n, lines[i])
 			}
 			if at := runeIndex(lines[i], number); at < 0 || at+len(number) != end {
-				t.Errorf("width %d: %q ends at %d, not at %d:\n%s", width, number, at+len(number), end, strings.Join(lines, "\n"))
+				t.Errorf("width %d: %q ends at %d, not at %d:\n%s", width, number, at+len(number), end,
+					strings.Join(lines, "\n"))
 			}
 		}
 		if !strings.Contains(lines[2], "…") {
@@ -78,7 +82,8 @@ func TestTableFitsTheTerminal(t *testing.T) {
 // TestTableWithoutTerminal: in a file nothing is cut.
 func TestTableWithoutTerminal(t *testing.T) {
 	lines := tableOf(t, 0, true, shortFlows, wideFlows)
-	for _, whole := range []string{"a-protocol-of-long-name", "an-application-of-long-name", strings.Repeat("long.", 50) + "example", "6666]:61234", "999 MB"} {
+	for _, whole := range []string{"a-protocol-of-long-name", "an-application-of-long-name",
+		strings.Repeat("long.", 50) + "example", "6666]:61234", "999 MB"} {
 		if !strings.Contains(lines[2], whole) {
 			t.Errorf("%q is not whole in %s", whole, lines[2])
 		}
@@ -87,7 +92,8 @@ func TestTableWithoutTerminal(t *testing.T) {
 
 // TestTableEscapes: what is not printable doesn't reach the terminal.
 func TestTableEscapes(t *testing.T) {
-	lines := tableOf(t, 120, false, []record.Flow{tableFlow("10.0.0.9:40000", "192.0.2.1:53", "dns", "", "a\x1b[2J\u202e\xff", 1)}, nil)
+	lines := tableOf(t, 120, false, []record.Flow{tableFlow("10.0.0.9:40000", "192.0.2.1:53", "dns", "",
+		"a\x1b[2J\u202e\xff", 1)}, nil)
 	if want := `a\x1b[2J\u202e\xff`; !strings.HasSuffix(lines[1], want) {
 		t.Errorf("%q, want at its end %q", lines[1], want)
 	}
@@ -99,7 +105,8 @@ func TestCuts(t *testing.T) {
 		width       int
 		end, middle string
 	}{
-		{"short", 5, "short", "short"}, {"longer", 5, "long…", "lo…er"}, {"ärger", 4, "ärg…", "är…r"}, {"longer", 1, "…", "…"}, {"longer", 0, "…", "…"},
+		{"short", 5, "short", "short"}, {"longer", 5, "long…", "lo…er"}, {"ärger", 4, "ärg…", "är…r"},
+		{"longer", 1, "…", "…"}, {"longer", 0, "…", "…"},
 	} {
 		if end, middle := cutEnd(c.text, c.width), cutMiddle(c.text, c.width); end != c.end || middle != c.middle {
 			t.Errorf("%s to %d: %s, %s; want %s, %s", c.text, c.width, end, middle, c.end, c.middle)
@@ -107,14 +114,16 @@ func TestCuts(t *testing.T) {
 	}
 }
 
-// TestClosedOutput: records that can't be written are an error; a command that prints a few lines has one too, where its output says so.
+// TestClosedOutput: records that can't be written are an error; a command that prints a few lines has one too, where
+// its output says so.
 func TestClosedOutput(t *testing.T) {
 	for _, c := range []struct {
 		args   []string
 		closed bool
 		status int
 	}{
-		{[]string{"replay", capture}, true, 2}, {[]string{"replay", "-o", "none", capture}, true, 2}, {[]string{"version"}, true, 0}, {[]string{"replay", "-o", "csv", capture}, false, 0},
+		{[]string{"replay", capture}, true, 2}, {[]string{"replay", "-o", "none", capture}, true, 2},
+		{[]string{"version"}, true, 0}, {[]string{"replay", "-o", "csv", capture}, false, 0},
 	} {
 		file, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 		if err != nil {
@@ -134,7 +143,8 @@ func TestClosedOutput(t *testing.T) {
 	defer full.Close()
 	for _, args := range [][]string{{"version"}, {"catalog", "list"}, {"replay", capture}, {"--help"}} {
 		var stderr bytes.Buffer
-		if status := run(args, &output{File: full}, &stderr); status != 2 || !strings.Contains(stderr.String(), "no space left") {
+		if status := run(args, &output{File: full}, &stderr); status != 2 || !strings.Contains(stderr.String(),
+			"no space left") {
 			t.Errorf("%v on a full disk: status %d, %q", args, status, stderr.String())
 		}
 	}

@@ -16,16 +16,20 @@ func newConfig() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config",
 		Short: "Print and check settings",
-		Long: `weir run, top and replay take settings from flags, from variables of the environment (WEIR_FLOWS_MAX for flows.max) and from
-a file (--config, or WEIR_CONFIG), each going before the next.`,
+		Long: `weir run, top and replay take settings from flags, from variables of the environment
+(WEIR_FLOWS_MAX for flows.max) and from a file (--config, or WEIR_CONFIG), each going before the
+next.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(
 		&cobra.Command{
-			Use: "default", Short: "Print a file with all settings, their defaults and what they are for", Args: noArguments,
+			Use: "default", Short: "Print a file with all settings, their defaults and what they are for",
+			Args:    noArguments,
 			Example: "  weir config default > weir.yaml",
-			RunE:    func(c *cobra.Command, _ []string) error { return config.Write(c.OutOrStdout(), config.Default()) },
+			RunE: func(c *cobra.Command, _ []string) error {
+				return config.Write(c.OutOrStdout(), config.Default())
+			},
 		},
 		&cobra.Command{
 			Use: "check FILE…", Short: "Check files of settings for mistakes", Args: needs("a file of settings", true),

@@ -24,7 +24,8 @@ func TestConfigCommands(t *testing.T) {
 	}{
 		{[]string{"default"}, 0, []string{"packets_tcp: 10", "# What is LAN"}},
 		{[]string{"check", good}, 0, []string{"no problems"}},
-		{[]string{"check", good, bad}, 1, []string{bad + ":2: unknown key", `did you mean "packets_tcp"?`, "packets_tpc: 20\n", "1 of 2 files"}},
+		{[]string{"check", good, bad}, 1, []string{bad + ":2: unknown key", `did you mean "packets_tcp"?`,
+			"packets_tpc: 20\n", "1 of 2 files"}},
 		{[]string{"check", "/no/such.yaml"}, 1, []string{"/no/such.yaml"}},
 		{[]string{"show", "--config", good}, 0, []string{good + ":2", "WEIR_FLOWS_PACKETS_OTHER", "default"}},
 		{[]string{"show", "--config", bad}, 2, []string{"unknown key"}},
@@ -44,10 +45,12 @@ func TestConfigCommands(t *testing.T) {
 // TestReplayTakesSettings: from a file, and flags before it.
 func TestReplayTakesSettings(t *testing.T) {
 	settings := file(t, "weir.yaml", []byte("output:\n  format: csv\ncapture:\n  interfaces: [lan0]\n"))
-	if status, out, stderr := weir("replay", "--config", settings, capture); status != 0 || !strings.HasPrefix(out, "first_seen,") {
+	if status, out, stderr := weir("replay", "--config", settings, capture); status != 0 ||
+		!strings.HasPrefix(out, "first_seen,") {
 		t.Errorf("status %d, %s%s", status, out, stderr)
 	}
-	if status, out, stderr := weir("replay", "--config", settings, "-o", "ndjson", capture); status != 0 || !strings.HasPrefix(out, "{") {
+	if status, out, stderr := weir("replay", "--config", settings, "-o", "ndjson", capture); status != 0 ||
+		!strings.HasPrefix(out, "{") {
 		t.Errorf("status %d, %s%s", status, out, stderr)
 	}
 	t.Setenv("WEIR_CONFIG", settings)
@@ -58,8 +61,10 @@ func TestReplayTakesSettings(t *testing.T) {
 
 // TestConfinedArgs: the confined process, which can't read the file, is told all by flags.
 func TestConfinedArgs(t *testing.T) {
-	t.Setenv("WEIR_CONFIG", file(t, "weir.yaml", []byte("capture:\n  interfaces: [lan0, 'eth*']\n  promiscuous: true\nflows:\n  max: 1000\n")))
-	if status, _, stderr := weir("run", "--max-packets-tcp", "201"); status != 2 || stderr != "weir: --max-packets-tcp 201: must be 1 to 200\n" {
+	t.Setenv("WEIR_CONFIG", file(t, "weir.yaml", []byte("capture:\n  interfaces: [lan0, 'eth*']\n  promiscuous: "+
+		"true\nflows:\n  max: 1000\n")))
+	if status, _, stderr := weir("run", "--max-packets-tcp", "201"); status != 2 ||
+		stderr != "weir: --max-packets-tcp 201: must be 1 to 200\n" {
 		t.Errorf("status %d, %q", status, stderr)
 	}
 	c := newRun()
@@ -68,7 +73,8 @@ func TestConfinedArgs(t *testing.T) {
 	}
 	settings := loaderOf(t, c.Name(), "--workers", "2", "-o", "csv")
 	got := confinedArgs(c, settings)
-	want := []string{"run", "--interface=lan0", "--interface=eth*", "--promiscuous=true", "--workers=2", "--max-flows=1000", "--output=csv", "--duration=3s"}
+	want := []string{"run", "--interface=lan0", "--interface=eth*", "--promiscuous=true", "--workers=2",
+		"--max-flows=1000", "--output=csv", "--duration=3s"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -91,7 +97,8 @@ func loaderOf(t *testing.T, command string, args ...string) *config.Loader {
 // TestIdleTimes: how long a flow may be silent is set, and what follows from it is computed.
 func TestIdleTimes(t *testing.T) {
 	// Two datagrams of one flow, 40 seconds apart, and a later packet for the time to pass.
-	split := captureFile(t, packet.LinkRaw, frameAt{0, ipv4(1, 17, datagram(60001))}, frameAt{40e9, ipv4(1, 17, datagram(60001))})
+	split := captureFile(t, packet.LinkRaw, frameAt{0, ipv4(1, 17, datagram(60001))},
+		frameAt{40e9, ipv4(1, 17, datagram(60001))})
 	for idle, want := range map[string]int{"60s": 1, "30s": 2} {
 		_, out, stderr := weir("replay", "-o", "ndjson", "--idle", idle, split)
 		if got := strings.Count(out, "\n"); got != want {

@@ -19,9 +19,10 @@ func newExplain() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain [flags] FLOW-ID|ADDRESS",
 		Short: "Say in plain words why a flow was named and placed as it was",
-		Long: `Ask the running weir why a flow, or an address, is what its records say: which route makes an address LAN or WAN, which entry of
-the kernel's connection tracking tells who began the connection and what NAT made of it, and what named protocol and application.
-A flow is given by the id of its record, or its first digits.
+		Long: `Ask the running weir why a flow, or an address, is what its records say: which route
+makes an address LAN or WAN, which entry of the kernel's connection tracking tells who began the
+connection and what NAT made of it, and what named protocol and application. A flow is given by the
+id of its record, or its first digits.
 
 Where no weir is running, an address is explained by this machine's routes as they are now.
 
@@ -59,5 +60,6 @@ func explain(o *agent.Options, what string) ([]string, error) {
 		return nil, err
 	}
 	side, why := n.Explain(a, "")
-	return []string{fmt.Sprintf("No weir is running; by this machine's routes as they are now %s is %s: %s.", a, side, why)}, nil
+	return []string{fmt.Sprintf("No weir is running; by this machine's routes as they are now %s is %s: %s.", a, side,
+		why)}, nil
 }

@@ -41,8 +41,8 @@ func newFilter(expression string) (*filter, error) {
 	return f, err
 }
 
-// dlt is what libpcap's functions call a link type. Files hold LINKTYPE_ values, which are the same on every machine; the few
-// DLT_ values that differ from them do so by operating system (https://www.tcpdump.org/linktypes.html).
+// dlt is what libpcap's functions call a link type. Files hold LINKTYPE_ values, which are the same on every machine;
+// the few DLT_ values that differ from them do so by operating system (https://www.tcpdump.org/linktypes.html).
 func dlt(link packet.LinkType) C.int {
 	switch link {
 	case 100:
@@ -90,7 +90,8 @@ func (f *filter) match(link packet.LinkType, data []byte, length int) (bool, err
 	if err != nil || len(data) == 0 {
 		return false, err
 	}
-	return C.weir_match(p, (*C.u_char)(unsafe.Pointer(&data[0])), C.bpf_u_int32(len(data)), C.bpf_u_int32(length)) != 0, nil
+	return C.weir_match(p, (*C.u_char)(unsafe.Pointer(&data[0])), C.bpf_u_int32(len(data)), C.bpf_u_int32(length)) != 0,
+		nil
 }
 
 func (f *filter) close() {

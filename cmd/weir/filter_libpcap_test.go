@@ -20,7 +20,8 @@ func TestFilter(t *testing.T) {
 	if strings.Contains(some, `"ip_proto":"icmpv6"`) {
 		t.Error("a packet passed that the filter refuses")
 	}
-	if status, _, stderr := weir("replay", "--filter", "tcp prot 80", capture); status != 2 || !strings.Contains(stderr, "tcp prot 80") {
+	if status, _, stderr := weir("replay", "--filter", "tcp prot 80", capture); status != 2 ||
+		!strings.Contains(stderr, "tcp prot 80") {
 		t.Errorf("a mistake in the expression: status %d, %s", status, stderr)
 	}
 }
@@ -28,7 +29,8 @@ func TestFilter(t *testing.T) {
 // TestFilterLinkTypes: libpcap's numbers of link types are not those of files.
 func TestFilterLinkTypes(t *testing.T) {
 	echo := []byte{8, 0, 0, 0, 0, 1, 0, 1} // an ICMP echo request (RFC 792)
-	for _, link := range []packet.LinkType{packet.LinkRaw, packet.LinkDLTRaw, packet.LinkDLTRawOpenBSD, packet.LinkIPv4} {
+	for _, link := range []packet.LinkType{packet.LinkRaw, packet.LinkDLTRaw, packet.LinkDLTRawOpenBSD,
+		packet.LinkIPv4} {
 		raw := captureFile(t, link, frameAt{0, ipv4(1, 1, echo)}, frameAt{1, ipv4(2, 17, datagram(60001))})
 		status, out, stderr := weir("replay", "-o", "ndjson", "--filter", "icmp", raw)
 		if status != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(out, `"ip_proto":"icmp"`) {

@@ -18,7 +18,8 @@ type filter struct{}
 
 func newFilter(string) (*filter, error) {
 	return nil, errors.New("--filter needs libpcap, which this build does not have: " +
-		"install libpcap-dev, build with `go build -tags libpcap ./cmd/weir`, or filter with `tcpdump -r FILE -w - EXPRESSION | weir replay -`")
+		"install libpcap-dev, build with `go build -tags libpcap ./cmd/weir`, or filter with `tcpdump -r FILE -w - " +
+		"EXPRESSION | weir replay -`")
 }
 
 func (*filter) match(packet.LinkType, []byte, int) (bool, error) { return true, nil }

@@ -10,7 +10,8 @@ import (
 )
 
 func TestFilterWithoutLibpcap(t *testing.T) {
-	if status, _, stderr := weir("replay", "--filter", "tcp", capture); status != 2 || !strings.Contains(stderr, "libpcap-dev") {
+	if status, _, stderr := weir("replay", "--filter", "tcp", capture); status != 2 ||
+		!strings.Contains(stderr, "libpcap-dev") {
 		t.Errorf("status %d: %s", status, stderr)
 	}
 }

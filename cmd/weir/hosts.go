@@ -22,8 +22,9 @@ func newHosts() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "hosts [flags]",
 		Short: "List the devices of the LAN that the running weir knows",
-		Long: `List the devices of the LAN: their addresses, what they are called and by which protocol that was learnt, the vendor of the network
-card, and what they seem to be. Those seen last come first. --json has the evidence, and when each address was seen.
+		Long: `List the devices of the LAN: their addresses, what they are called and by which
+protocol that was learnt, the vendor of the network card, and what they seem to be. Those seen last
+come first. --json has the evidence, and when each address was seen.
 
 Exit status: 0 with a list, 1 where no weir answers, 2 for wrong usage.`,
 		Example: `  weir hosts
@@ -76,7 +77,8 @@ func makePrintable(h *hosts.Host) {
 
 func writeHosts(out io.Writer, all []hosts.Host, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	const widest = 40 // of a text from the network: a longer one would push the columns of all rows apart; --json has it whole
+	// of a text from the network: a longer one would push the columns of all rows apart; --json has it whole
+	const widest = 40
 	fmt.Fprintln(w, "NAME\tADDRESS\tMAC\tVENDOR\tKIND\tSYSTEM\tSEEN\tON")
 	for i := range all {
 		h := &all[i]
@@ -96,14 +98,16 @@ func writeHosts(out io.Writer, all []hosts.Host, now time.Time) error {
 		if h.IsRouter && h.Kind == nil {
 			kind = "router"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cutEnd(name, widest), mainAddress(h), orNone(h.MAC), cutEnd(vendor, widest), cutEnd(kind, widest),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cutEnd(name, widest), mainAddress(h), orNone(h.MAC),
+			cutEnd(vendor, widest), cutEnd(kind, widest),
 			cutEnd(guessText(h.OS), widest),
 			agoText(now.Sub(h.LastSeen)), on)
 	}
 	return w.Flush()
 }
 
-// mainAddress is the address that says most to people: IPv4 before IPv6, link-local ones last; and how many there are besides.
+// mainAddress is the address that says most to people: IPv4 before IPv6, link-local ones last; and how many there are
+// besides.
 func mainAddress(h *hosts.Host) string {
 	best, rank := "-", 9
 	for _, a := range h.Addresses {

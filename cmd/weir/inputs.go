@@ -23,9 +23,9 @@ type input struct {
 	reader *pcapfile.Reader
 }
 
-// checkInputs opens every file before anything is read, so that a mistake in the last name costs nothing, and closes it again,
-// so that there may be more of them than a process may hold open. A file that breaks off within its own header is told at the
-// end (broken): there is nothing in it to report.
+// checkInputs opens every file before anything is read, so that a mistake in the last name costs nothing, and closes it
+// again, so that there may be more of them than a process may hold open. A file that breaks off within its own header
+// is told at the end (broken): there is nothing in it to report.
 func checkInputs(ctx context.Context, names []string) (inputs []input, broken, err error) {
 	stdin := false
 	for _, name := range names {

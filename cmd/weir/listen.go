@@ -58,7 +58,8 @@ func listenTo(r *probe.Report, sides topology.Sides, d time.Duration, stderr io.
 	logger(stderr)("listening to %s for %s", strings.Join(t.Interfaces, ", "), d)
 	heard, err := survey.Listen(indices, d, os.Args[1:])
 	if errors.Is(err, unix.EPERM) {
-		return nil, fmt.Errorf("no right to listen to %s: run as root, or give weir CAP_NET_RAW", strings.Join(t.Interfaces, ", "))
+		return nil, fmt.Errorf("no right to listen to %s: run as root, or give weir CAP_NET_RAW",
+			strings.Join(t.Interfaces, ", "))
 	}
 	if err != nil {
 		return nil, err
@@ -79,8 +80,8 @@ func (t *traffic) choose(all []probe.Interface, not string) (indices []uint32) {
 	return indices
 }
 
-// place says where the networks are now. Once one network is set, what no route is for is WAN: so all that are only assumed to be LAN
-// are proposed with those that are not.
+// place says where the networks are now. Once one network is set, what no route is for is WAN: so all that are only
+// assumed to be LAN are proposed with those that are not.
 func (t *traffic) place(found []survey.Network, now *topology.Network) {
 	var assumed []string
 	wrong := false
@@ -119,11 +120,13 @@ func writeTraffic(w io.Writer, t *traffic) {
 func fixSides(c *checked) string {
 	switch {
 	case c.Traffic != nil && len(c.Traffic.Proposed) > 0:
-		return "if these networks are your LAN: weir run --lan-network " + strings.Join(c.Traffic.Proposed, " --lan-network ")
+		return "if these networks are your LAN: weir run --lan-network " + strings.Join(c.Traffic.Proposed,
+			" --lan-network ")
 	case c.Traffic == nil:
 		for _, i := range c.Interfaces {
 			if i.Chosen && i.Up && i.Side == "" {
-				return "no route leads to " + i.Name + "; if it is a mirror port, weir check --listen 1m -i " + i.Name + " finds the LAN's networks in the traffic"
+				return "no route leads to " + i.Name + "; if it is a mirror port, weir check --listen 1m -i " + i.Name +
+					" finds the LAN's networks in the traffic"
 			}
 		}
 	}

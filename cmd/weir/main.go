@@ -65,9 +65,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "weir",
-		Short:         "Say what the flows through a Linux gateway are",
-		Long:          "weir names the protocol and the application of every flow, on live interfaces and in capture files.",
+		Use:   "weir",
+		Short: "Say what the flows through a Linux gateway are",
+		Long: "weir names the protocol and the application of every flow, on live interfaces and in " +
+			"capture files.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noArguments,
@@ -76,6 +77,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.Version = version
 	root.SetVersionTemplate("weir {{.Version}}\n")
-	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newHosts(), newLibpcapCapture(), newReplay(), newCatalog(), newConfig(), newVersion())
+	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newHosts(), newLibpcapCapture(),
+		newReplay(), newCatalog(), newConfig(), newVersion())
 	return root
 }

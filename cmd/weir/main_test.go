@@ -123,7 +123,8 @@ func TestReplayBadInput(t *testing.T) {
 		{"truncated in the file header", []string{file(t, "short.pcap", whole[:10])}, 1, []string{"short.pcap"}, false},
 		{"missing file", []string{"/no/such/file.pcap"}, 2, []string{"/no/such/file.pcap", "no such file"}, false},
 		{"empty file", []string{file(t, "empty.pcap", nil)}, 2, []string{"empty"}, false},
-		{"no capture", []string{file(t, "text.pcap", []byte("this is no capture file, only text"))}, 2, []string{"not a capture file"}, false},
+		{"no capture", []string{file(t, "text.pcap", []byte("this is no capture file, only text"))}, 2,
+			[]string{"not a capture file"}, false},
 		{"a directory", []string{t.TempDir()}, 2, []string{"directory"}, false},
 		{"unknown output", []string{"-o", "xml", capture}, 2, []string{"--output", "ndjson"}, false},
 		{"no packets wanted", []string{"--max-packets-tcp", "0", capture}, 2, []string{"--max-packets-tcp"}, false},
@@ -131,7 +132,8 @@ func TestReplayBadInput(t *testing.T) {
 		{"fewer than no workers", []string{"--workers", "-1", capture}, 2, []string{"--workers -1"}, false},
 		{"no file named", nil, 2, []string{"needs an argument: a capture file"}, false},
 		{"unknown flag", []string{"--colour", capture}, 2, []string{"--colour"}, false},
-		{"updates backwards in time", []string{"--update-every", "-1s", capture}, 2, []string{"--update-every -1s", "must be"}, false},
+		{"updates backwards in time", []string{"--update-every", "-1s", capture}, 2, []string{"--update-every -1s",
+			"must be"}, false},
 		{"missing catalog", []string{"--catalog", "/no/such.yaml", capture}, 2, []string{"/no/such.yaml"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -179,7 +181,8 @@ func TestReplayUnwritableOutput(t *testing.T) {
 }
 
 func TestReplayUserCatalog(t *testing.T) {
-	user := file(t, "mine.yaml", []byte("applications:\n  - id: my-shop\n    name: My Shop\n    category: shopping\n    domains: [www.example.com]\n"))
+	user := file(t, "mine.yaml", []byte("applications:\n  - id: my-shop\n    name: My Shop\n    category: shopping\n"+
+		"    domains: [www.example.com]\n"))
 	_, out, stderr := weir("replay", "-o", "ndjson", "--catalog", user, capture)
 	if !strings.Contains(out, `"application":"my-shop","category":"shopping"`) {
 		t.Errorf("the user's application is not used: %s%s", out, stderr)
@@ -224,7 +227,7 @@ func TestVersionHelpCompletion(t *testing.T) {
 		{[]string{"version"}, "filter expressions"},
 		{[]string{"--help"}, "replay"},
 		{[]string{"replay", "--help"}, "Examples:"},
-		{[]string{"replay", "--help"}, "2 when nothing could be done, or the\noutput can't be written"},
+		{[]string{"replay", "--help"}, "2 when nothing could be done, or the output can't be written"},
 		{[]string{"completion", "bash"}, "weir"},
 		{[]string{"__complete", "replay", "--output", ""}, "ndjson"},
 	} {

@@ -39,7 +39,8 @@ type records struct {
 func newRecords(o *replayOptions, stdout io.Writer) *records {
 	needOutput(stdout)
 	out := bufio.NewWriterSize(stdout, 256<<10)
-	r := &records{live: o.realtime, writer: newFlowWriter(o.Output.Format, out, terminalWidth(stdout)), out: out, quit: make(chan struct{})}
+	r := &records{live: o.realtime, writer: newFlowWriter(o.Output.Format, out, terminalWidth(stdout)), out: out,
+		quit: make(chan struct{})}
 	if r.live {
 		r.running.Go(r.flush)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// maxPanicFiles is how many files --panic-dir gets in one run, of at most dissect.MaxStream bytes a direction each: a packet
-// that breaks a dissector can be sent a million times.
+// maxPanicFiles is how many files --panic-dir gets in one run, of at most dissect.MaxStream bytes a direction each: a
+// packet that breaks a dissector can be sent a million times.
 const maxPanicFiles = 100
 
 // panicLog tells of dissectors that broke, once for each protocol, and saves what they broke over.

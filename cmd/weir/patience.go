@@ -11,16 +11,17 @@ import (
 	"time"
 )
 
-// How long a reader of standard output is waited for when weir was told to stop: as long as it goes on reading, stopTime at most, which
-// leaves the rest of the minute that the helper grants (internal/helper) for saying what was not written. One that takes nothing for
-// stopPatience has stalled.
+// How long a reader of standard output is waited for when weir was told to stop: as long as it goes on reading,
+// stopTime at most, which leaves the rest of the minute that the helper grants (internal/helper) for saying what was
+// not written. One that takes nothing for stopPatience has stalled.
 const (
 	stopPatience = 1400 * time.Millisecond
 	stopTime     = 45 * time.Second
 	stopLook     = 100 * time.Millisecond // how often it is looked after
 )
 
-// pieceBytes is what is written at a time: a pipe takes that whole (PIPE_BUF), and a slow reader shows that it is none that stalls.
+// pieceBytes is what is written at a time: a pipe takes that whole (PIPE_BUF), and a slow reader shows that it is none
+// that stalls.
 const pieceBytes = 4096
 
 var errReaderSlow = errors.New("nobody read them in time")

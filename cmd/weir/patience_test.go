@@ -13,7 +13,8 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// TestPatience: after hurry a reader that reads on gets all, however slowly; one that stalls, or takes for ever, does not.
+// TestPatience: after hurry a reader that reads on gets all, however slowly; one that stalls, or takes for ever, does
+// not.
 func TestPatience(t *testing.T) {
 	line := append(bytes.Repeat([]byte("x"), pieceBytes/4-1), '\n')
 	for name, c := range map[string]struct {
@@ -65,7 +66,8 @@ func TestPatience(t *testing.T) {
 				if took > stopLook && w.progress() == before {
 					t.Error("no progress while it waits")
 				}
-				if again := func() error { _, err := w.Write(line); return err }; gaveUp && !errors.Is(again(), errReaderSlow) {
+				if again := func() error { _, err := w.Write(line); return err }; gaveUp &&
+					!errors.Is(again(), errReaderSlow) {
 					t.Error("it writes after it gave up")
 				}
 			})

@@ -156,8 +156,8 @@ func (p *player) lost(err error) error {
 	return nil
 }
 
-// wait sleeps until the packet's time has come, counted from the first one, and says whether it has: not when the context
-// ended. Gaps above a minute are cut to it: a capture's clock may jump.
+// wait sleeps until the packet's time has come, counted from the first one, and says whether it has: not when the
+// context ended. Gaps above a minute are cut to it: a capture's clock may jump.
 func (p *player) wait(ctx context.Context, at int64) bool {
 	elapsed := time.Since(p.began)
 	if !p.waited || at < p.origin {

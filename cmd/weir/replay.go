@@ -41,16 +41,18 @@ func newReplay() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "replay [flags] FILE…",
 		Short: "Name every flow in capture files",
-		Long: `Read capture files (pcap or pcapng, also compressed with gzip or zstd; - is standard input) and name the
-protocol and the application of every flow in them. Several files are read one after the other, as one capture.
+		Long: `Read capture files (pcap or pcapng, also compressed with gzip or zstd; - is standard
+input) and name the protocol and the application of every flow in them. Several files are read one
+after the other, as one capture.
 
-Where a capture says the interface of its packets (tcpdump -i any, pcapng of several interfaces), a packet that is forwarded is in it
-more than once: it is counted where it comes in, as weir run does, and the flow of a connection under address translation is one, in
-the addresses by which it came in. --count-each counts each.
+Where a capture says the interface of its packets (tcpdump -i any, pcapng of several interfaces), a
+packet that is forwarded is in it more than once: it is counted where it comes in, as weir run does,
+and the flow of a connection under address translation is one, in the addresses by which it came in.
+--count-each counts each.
 
-Exit status: 0 when every packet was read (a file that ends between two packets is worth a warning only); 1 when a file is
-truncated or corrupt, or weir was interrupted (what could be read is reported); 2 when nothing could be done, or the
-output can't be written.`,
+Exit status: 0 when every packet was read (a file that ends between two packets is worth a warning
+only); 1 when a file is truncated or corrupt, or weir was interrupted (what could be read is
+reported); 2 when nothing could be done, or the output can't be written.`,
 		Example: `  weir replay capture.pcap                        a table of the flows, and a summary
   weir replay --output ndjson *.pcapng | jq .application
   tcpdump -w - -c 1000 | weir replay --output csv -
@@ -103,7 +105,8 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	p.pipeline = engine.NewPipeline(engine.Config{
 		MaxPacketsTCP: o.Flows.PacketsTCP, MaxPacketsOther: o.Flows.PacketsOther, KeepTunnels: o.Flows.KeepTunnels,
 		IgnoreVLAN: o.Flows.IgnoreVLAN, CountEach: o.Flows.CountEach,
-		UpdateEvery: o.Flows.UpdateEvery, Flows: flow.Config{MaxFlows: o.Flows.MaxReplay, TCPIdle: o.Flows.TCPIdle, Idle: o.Flows.Idle}, Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
+		UpdateEvery: o.Flows.UpdateEvery, Flows: flow.Config{MaxFlows: o.Flows.MaxReplay, TCPIdle: o.Flows.TCPIdle,
+			Idle: o.Flows.Idle}, Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: panics.add,
 	}, o.Capture.Workers, 0, o.placed(records.flow))
 	readErr := p.all(ctx, inputs)

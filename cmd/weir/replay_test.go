@@ -27,30 +27,36 @@ import (
 
 func TestReplayTellsLosses(t *testing.T) {
 	short := []byte{0x45, 0, 0, 20} // an IPv4 header that was cut
-	lossy := captureFile(t, packet.LinkRaw, frameAt{0, ipv4(1, 17, datagram(60001))}, frameAt{1, short}, frameAt{2, short})
+	lossy := captureFile(t, packet.LinkRaw, frameAt{0, ipv4(1, 17, datagram(60001))}, frameAt{1, short},
+		frameAt{2, short})
 	for _, output := range []string{"ndjson", "csv"} {
 		status, out, stderr := weir("replay", "-o", output, lossy)
-		if status != 0 || !strings.Contains(out, "192.0.2.1") || !strings.HasPrefix(stderr, "weir: 2 packets not decoded: ") ||
+		if status != 0 || !strings.Contains(out, "192.0.2.1") ||
+			!strings.HasPrefix(stderr, "weir: 2 packets not decoded: ") ||
 			strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%s: status %d, %q on standard error", output, status, stderr)
 		}
 	}
-	if _, out, stderr := weir("replay", "-o", "table", lossy); stderr != "" || !strings.Contains(out, "2 packets not decoded: ") {
+	if _, out, stderr := weir("replay", "-o", "table", lossy); stderr != "" ||
+		!strings.Contains(out, "2 packets not decoded: ") {
 		t.Errorf("table: %q on standard error, got:\n%s", stderr, out)
 	}
-	nothing := captureFile(t, packet.LinkEthernet, frameAt{0, append(make([]byte, 12), 0x08, 0x06, 0, 1)}, frameAt{1, make([]byte, 10)})
+	nothing := captureFile(t, packet.LinkEthernet, frameAt{0, append(make([]byte, 12), 0x08, 0x06, 0, 1)},
+		frameAt{1, make([]byte, 10)})
 	for _, output := range []string{"ndjson", "csv", "table", "none"} { // the last two say it in their summary
 		status, out, stderr := weir("replay", "-o", output, nothing)
 		for _, cause := range []string{"1 packets not decoded: not-ip\n", "1 packets not decoded: truncated\n"} {
-			if status != 0 || strings.Count(out+stderr, cause) != 1 || (output == "ndjson" || output == "csv") != strings.Contains(stderr, cause) {
-				t.Errorf("nothing decoded, %s: status %d, %q not said rightly: %q, %q", output, status, cause, out, stderr)
+			if status != 0 || strings.Count(out+stderr, cause) != 1 ||
+				(output == "ndjson" || output == "csv") != strings.Contains(stderr, cause) {
+				t.Errorf("nothing decoded, %s: status %d, %q not said rightly: %q, %q", output, status, cause, out,
+					stderr)
 			}
 		}
 	}
 }
 
-// TestReplayCountsOnce: a packet that a capture of all interfaces shows as it comes in and as it goes out is counted once, the
-// summary says so, and --count-each counts both.
+// TestReplayCountsOnce: a packet that a capture of all interfaces shows as it comes in and as it goes out is counted
+// once, the summary says so, and --count-each counts both.
 func TestReplayCountsOnce(t *testing.T) {
 	cooked := func(ifindex, packetType byte, ttl byte) []byte { // LINKTYPE_LINUX_SLL2
 		header := []byte{8, 0, 0, 0, 0, 0, 0, ifindex, 0, 1, packetType, 6, 2, 0, 0, 0, 0, 1, 0, 0}
@@ -63,7 +69,8 @@ func TestReplayCountsOnce(t *testing.T) {
 		flag, packets, copies string
 	}{{"--no-progress", `"packets":1,`, "1 packets left out as they went out"}, {"--count-each", `"packets":2,`, ""}} {
 		status, out, stderr := weir("replay", "-o", "ndjson", c.flag, forwarded)
-		if status != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(out, c.packets) || !strings.Contains(stderr, c.copies) || c.copies == "" && stderr != "" {
+		if status != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(out, c.packets) ||
+			!strings.Contains(stderr, c.copies) || c.copies == "" && stderr != "" {
 			t.Errorf("%s: status %d, %q, %q", c.flag, status, out, stderr)
 		}
 	}
@@ -116,7 +123,8 @@ func TestReplayStandardInput(t *testing.T) {
 		t.Errorf("status %d (%s), another output than from the file:\n%s", status, stderr, got)
 	}
 	standardInput(t).Close()
-	if status, _, stderr := weir("replay", capture, "-", "-"); status != 2 || !strings.Contains(stderr, "standard input") {
+	if status, _, stderr := weir("replay", capture, "-", "-"); status != 2 ||
+		!strings.Contains(stderr, "standard input") {
 		t.Errorf("standard input twice: status %d: %s", status, stderr)
 	}
 }
@@ -181,7 +189,8 @@ func (w *watched) String() string {
 // TestReplayRealtime: records are seen while the replay goes on, and a signal ends it with all that there is.
 func TestReplayRealtime(t *testing.T) {
 	const ms = int64(time.Millisecond)
-	slow := captureFile(t, packet.LinkRaw, frameAt{0, ipv4(1, 17, datagram(60001))}, frameAt{1 * ms, ipv4(1, 17, datagram(60002))},
+	slow := captureFile(t, packet.LinkRaw, frameAt{0, ipv4(1, 17, datagram(60001))},
+		frameAt{1 * ms, ipv4(1, 17, datagram(60002))},
 		frameAt{1001 * ms, ipv4(1, 17, datagram(60003))}, frameAt{50_000 * ms, ipv4(1, 17, datagram(60004))})
 	for _, c := range []struct{ output, workers string }{{"ndjson", "1"}, {"csv", "2"}, {"table", "1"}} {
 		t.Run(c.output, func(t *testing.T) {
@@ -190,7 +199,8 @@ func TestReplayRealtime(t *testing.T) {
 			ended := make(chan int)
 			// One place for flows: the second one ends the first.
 			go func() {
-				ended <- run([]string{"replay", "--realtime", "--max-flows=1", "--workers", c.workers, "-o", c.output, slow}, out, &stderr)
+				ended <- run([]string{"replay", "--realtime", "--max-flows=1", "--workers", c.workers, "-o", c.output,
+					slow}, out, &stderr)
 			}()
 			wait.For(t, "a record is seen", out.written)
 			if got := out.String(); !strings.Contains(got, "60001") {
@@ -200,7 +210,8 @@ func TestReplayRealtime(t *testing.T) {
 				t.Fatal(err)
 			}
 			status := wait.For(t, "the signal ends the replay", ended)
-			if status != 1 || !strings.HasSuffix(stderr.String(), "weir: interrupted\n") || strings.Count(stderr.String(), "interrupted") != 1 {
+			if status != 1 || !strings.HasSuffix(stderr.String(), "weir: interrupted\n") ||
+				strings.Count(stderr.String(), "interrupted") != 1 {
 				t.Errorf("status %d, standard error: %s", status, stderr.String())
 			}
 			if got := out.String(); !strings.Contains(got, "60003") || strings.Contains(got, "60004") {
@@ -280,7 +291,8 @@ func TestProgressOverFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p.progress.size != 2*info.Size() || p.progress.before != info.Size() {
-		t.Errorf("at the end: %d bytes in all, %d before the last file of %d", p.progress.size, p.progress.before, info.Size())
+		t.Errorf("at the end: %d bytes in all, %d before the last file of %d", p.progress.size, p.progress.before,
+			info.Size())
 	}
 	p.progress.drawn = time.Time{}
 	bar.Reset()
@@ -297,7 +309,8 @@ func TestPanicLog(t *testing.T) {
 	dir := t.TempDir()
 	var stderr bytes.Buffer
 	l := newPanicLog(dir, &stderr)
-	c := &dissect.Conversation{Transport: dissect.UDP, Datagrams: []dissect.Datagram{{Payload: []byte("what broke it")}}}
+	c := &dissect.Conversation{Transport: dissect.UDP, Datagrams: []dissect.Datagram{
+		{Payload: []byte("what broke it")}}}
 	var workers sync.WaitGroup
 	for range 4 {
 		workers.Go(func() {

@@ -16,7 +16,8 @@ import (
 func newRisks() *cobra.Command {
 	var output string
 	c := &cobra.Command{
-		Use: "risks", Short: "List the risks that flow records name: how much each matters, what it means, what to do", Args: noArguments,
+		Use: "risks", Short: "List the risks that flow records name: how much each matters, what it means, what to do",
+		Args:    noArguments,
 		Example: "  weir catalog risks\n  weir catalog risks --output json | jq '.[] | select(.severity == \"high\")'",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := checkOutput(&output, c.OutOrStdout(), "table", "json"); err != nil {
@@ -31,7 +32,8 @@ func newRisks() *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&output, "output", "o", "table", "table or json")
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"},
+		cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 

@@ -30,19 +30,24 @@ func newRun() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run [flags]",
 		Short: "Name every flow on live interfaces",
-		Long: `Watch interfaces, count every packet of every flow, and name the protocol and the application of each. weir is passive: it can't
-change or drop a packet. It runs until it is interrupted, or for --duration.
+		Long: `Watch interfaces, count every packet of every flow, and name the protocol and the
+application of each. weir is passive: it can't change or drop a packet. It runs until it is
+interrupted, or for --duration.
 
-Without --interface, a link whose packets are seen on another one is left out: a VLAN is seen on its parent, a bridge on its ports,
-where also what it only passes from port to port is seen. Links that are named are all watched; where one carries the other, the packets of both are counted twice, and a line says so.
+Without --interface, a link whose packets are seen on another one is left out: a VLAN is seen on its
+parent, a bridge on its ports, where also what it only passes from port to port is seen. Links that
+are named are all watched; where one carries the other, the packets of both are counted twice, and a
+line says so.
 
-Which end of a flow is LAN and which WAN the routes tell: WAN is behind an interface with a default route. Who began a connection,
-and what address translation made of it, the kernel's connection tracking tells: both legs of a connection are one flow.
+Which end of a flow is LAN and which WAN the routes tell: WAN is behind an interface with a default
+route. Who began a connection, and what address translation made of it, the kernel's connection
+tracking tells: both legs of a connection are one flow.
 
 What is watched and how is told on standard error; the flows are written to standard output as they end.
 
-Modes: ebpf counts in the kernel and looks at the first packets of each flow only; libpcap and afpacket look at every packet.
-auto takes the first of ebpf, libpcap, afpacket that works; weir check tells which that is, and why.
+Modes: ebpf counts in the kernel and looks at the first packets of each flow only; libpcap and
+afpacket look at every packet. auto takes the first of ebpf, libpcap, afpacket that works; weir
+check tells which that is, and why.
 
 A hook or a mode that is named is had, or it is an error.
 
@@ -94,7 +99,8 @@ func checkOutput(output *string, stdout io.Writer, known ...string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("--output %q: must be %s or %s", *output, strings.Join(known[:len(known)-1], ", "), known[len(known)-1])
+	return fmt.Errorf("--output %q: must be %s or %s", *output, strings.Join(known[:len(known)-1], ", "),
+		known[len(known)-1])
 }
 
 // liveRun is the confined process of weir run.
@@ -106,7 +112,8 @@ func liveRun(o *agent.Options, output string, stdout, stderr io.Writer) error {
 	panics := newPanicLog("", stderr)
 	log := logger(stderr)
 	status, err := agent.Run(o, agent.Output{
-		Flow: records.flow, Log: log, OnPanic: panics.add, Hurry: records.patient.hurry, Progress: records.patient.progress,
+		Flow: records.flow, Log: log, OnPanic: panics.add, Hurry: records.patient.hurry,
+		Progress: records.patient.progress,
 	})
 	panics.end()
 	if err != nil && len(status.Interfaces) == 0 && status.Totals.Packets == 0 {
@@ -139,7 +146,8 @@ func supervise(o *agent.Options, args []string) error {
 	return err
 }
 
-// tuneMemory collects garbage four times as often as is usual: little is allocated, so that costs some percent and saves memory.
+// tuneMemory collects garbage four times as often as is usual: little is allocated, so that costs some percent and
+// saves memory.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25)
@@ -159,7 +167,8 @@ func logger(stderr io.Writer) func(string, ...any) {
 // summarise tells at the end what was seen and what was lost.
 func summarise(s *agent.Status, stderr io.Writer) {
 	t := &s.Totals
-	fmt.Fprintf(stderr, "weir: %d packets, %s in %d flows on %s in %s; %d packets were looked into\n", t.Packets, bytesText(t.WireBytes),
+	fmt.Fprintf(stderr, "weir: %d packets, %s in %d flows on %s in %s; %d packets were looked into\n", t.Packets,
+		bytesText(t.WireBytes),
 		t.Flows.Created, strings.Join(s.Interfaces, ", "), s.Elapsed.Round(10*time.Millisecond), s.Sampled)
 	for c, n := range s.Counters.Happened(metric.Notice) {
 		help := c.Help

@@ -19,7 +19,8 @@ func addSettings(c *cobra.Command) *config.Loader {
 	l.AddFlags(c.Flags())
 	for _, s := range config.Settings() {
 		if len(s.OneOf) > 0 && s.IsFor(c.Name()) {
-			_ = c.RegisterFlagCompletionFunc(s.Flag, cobra.FixedCompletions(s.OneOf, cobra.ShellCompDirectiveNoFileComp))
+			_ = c.RegisterFlagCompletionFunc(s.Flag, cobra.FixedCompletions(
+				s.OneOf, cobra.ShellCompDirectiveNoFileComp))
 		}
 	}
 	return l
@@ -28,16 +29,20 @@ func addSettings(c *cobra.Command) *config.Loader {
 // liveOptions are the settings as the agent takes them.
 func liveOptions(c *config.Config) agent.Options {
 	return agent.Options{
-		Interfaces: c.Capture.Interfaces, Mode: c.Capture.Mode, Hook: c.Capture.Hook, Promiscuous: c.Capture.Promiscuous,
-		Filter: c.Capture.Filter, Workers: c.Capture.Workers, CPUs: c.Capture.CPUs,
-		MaxFlows: c.Flows.Max, MaxPacketsTCP: c.Flows.PacketsTCP, MaxPacketsOther: c.Flows.PacketsOther, KeepTunnels: c.Flows.KeepTunnels,
-		IgnoreVLAN: c.Flows.IgnoreVLAN, UpdateEvery: c.Flows.UpdateEvery, TCPIdle: c.Flows.TCPIdle, Idle: c.Flows.Idle,
+		Interfaces: c.Capture.Interfaces, Mode: c.Capture.Mode, Hook: c.Capture.Hook,
+		Promiscuous: c.Capture.Promiscuous,
+		Filter:      c.Capture.Filter, Workers: c.Capture.Workers, CPUs: c.Capture.CPUs,
+		MaxFlows: c.Flows.Max, MaxPacketsTCP: c.Flows.PacketsTCP, MaxPacketsOther: c.Flows.PacketsOther,
+		KeepTunnels: c.Flows.KeepTunnels,
+		IgnoreVLAN:  c.Flows.IgnoreVLAN, UpdateEvery: c.Flows.UpdateEvery, TCPIdle: c.Flows.TCPIdle, Idle: c.Flows.Idle,
 		Sides:       topology.Sides{LAN: c.Network.LAN, WAN: c.Network.WAN, Networks: c.Network.LANNetworks},
-		NoConntrack: c.Network.NoConntrack, Catalogs: c.Names.Catalogs, State: c.Devices.State, Socket: c.Control.Socket,
+		NoConntrack: c.Network.NoConntrack, Catalogs: c.Names.Catalogs, State: c.Devices.State,
+		Socket: c.Control.Socket,
 	}
 }
 
-// confinedArgs are the arguments of the confined process: all that this one was told, by flags alone. It has no right to read the file.
+// confinedArgs are the arguments of the confined process: all that this one was told, by flags alone. It has no right
+// to read the file.
 func confinedArgs(c *cobra.Command, l *config.Loader) []string {
 	_ = os.Unsetenv(config.EnvFile)
 	args := append([]string{c.Name()}, l.Args()...)

@@ -47,8 +47,9 @@ func needOutput(w io.Writer) {
 	}
 }
 
-// isClosed says whether a standard descriptor was closed when weir was started. Go's runtime opens /dev/null in its place, for
-// reading and writing. Few others do: a daemon, which has all three so, and scripts that only want the status.
+// isClosed says whether a standard descriptor was closed when weir was started. Go's runtime opens /dev/null in its
+// place, for reading and writing. Few others do: a daemon, which has all three so, and scripts that only want the
+// status.
 func isClosed(f *os.File) bool {
 	return isNullForBoth(f) && !(isNullForBoth(os.Stdin) && isNullForBoth(os.Stderr))
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/weirnet/weir/internal/tally"
 )
 
-// tableWriter writes a line a flow for people, and then a summary by application and by protocol. With flows false it writes
-// the summary only.
+// tableWriter writes a line a flow for people, and then a summary by application and by protocol. With flows false it
+// writes the summary only.
 type tableWriter struct {
 	out   *bufio.Writer
 	width int // of the terminal, 0: unbounded
@@ -61,7 +61,8 @@ func (w *tableWriter) flow(f *record.Flow) error {
 	if f.Client.Side == record.SideUnknown { // only what the addresses show
 		direction = ""
 	}
-	row := [columns]string{packet.ProtoName(f.Proto), endText(f.Client), endText(f.Server), direction, protocol, application,
+	row := [columns]string{packet.ProtoName(f.Proto), endText(f.Client), endText(f.Server), direction, protocol,
+		application,
 		bytesText(f.Client.Bytes + f.Server.Bytes), printable(f.Hostname)}
 	if w.widths != (widths{}) {
 		return w.row(row)
@@ -130,7 +131,8 @@ func (w *tableWriter) end(t engine.Totals, elapsed time.Duration) error {
 		return nil
 	}
 	seconds := max(elapsed.Seconds(), 1e-9)
-	fmt.Fprintf(w.out, "%d frames, %s, %d flows in %.2f s: %.2f M packets/s, %.2f Gbit/s\n", t.Frames, bytesText(t.Counters.Bytes),
+	fmt.Fprintf(w.out, "%d frames, %s, %d flows in %.2f s: %.2f M packets/s, %.2f Gbit/s\n", t.Frames,
+		bytesText(t.Counters.Bytes),
 		t.Flows.Created, seconds, float64(t.Frames)/seconds/1e6, float64(t.Counters.Bytes)*8/seconds/1e9)
 	var counters metric.Snapshot
 	t.Collect(&counters)
@@ -148,7 +150,8 @@ func (w *tableWriter) sums(title string, names *tally.Names) {
 	const wide = 28
 	fmt.Fprintf(w.out, "%-*s %9s %11s %9s\n", wide, title, "flows", "packets", "bytes")
 	for _, s := range all {
-		fmt.Fprintf(w.out, "%-*s %9d %11d %9s\n", wide, cutEnd(s.Name, wide), s.Flows, s.Total.Packets, bytesText(s.Total.Sum()))
+		fmt.Fprintf(w.out, "%-*s %9d %11d %9s\n", wide, cutEnd(s.Name, wide), s.Flows, s.Total.Packets,
+			bytesText(s.Total.Sum()))
 	}
 	fmt.Fprintln(w.out)
 }

@@ -24,9 +24,11 @@ func newTop() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "top [flags]",
 		Short: "Show what goes through live interfaces, as it goes",
-		Long: `Show the rates of applications, protocols and hosts on a full screen, each second. It captures as weir run does.
+		Long: `Show the rates of applications, protocols and hosts on a full screen, each second. It
+captures as weir run does.
 
-Keys: 1 2 3 applications, protocols, hosts; arrows and enter to look into a host; s sort, / filter, p pause, ? help, q quit.`,
+Keys: 1 2 3 applications, protocols, hosts; arrows and enter to look into a host; s sort, / filter,
+p pause, ? help, q quit.`,
 		Example: `  weir top
   weir top -i lan0 -i wan0 --no-color`,
 		Args: noArguments,
@@ -90,7 +92,8 @@ func showTop(o *agent.Options, noColor bool) error {
 // topSummary is the head of the screen.
 func topSummary(s *agent.Status) top.Summary {
 	summary := top.Summary{
-		Mode: s.Mode, Interfaces: s.Interfaces, Packets: s.Totals.Packets, Bytes: s.Totals.WireBytes, Sampled: s.Sampled,
+		Mode: s.Mode, Interfaces: s.Interfaces, Packets: s.Totals.Packets, Bytes: s.Totals.WireBytes,
+		Sampled: s.Sampled,
 	}
 	for c, n := range s.Counters.Happened(metric.Loss) {
 		summary.Lost = append(summary.Lost, top.Loss{Count: n, What: c.Help})

@@ -102,7 +102,8 @@ func valueOf(f *pflag.Flag) string {
 	return f.Usage
 }
 
-// nearest is the name that is most like the one given: a beginning of it, or at most a third of its letters other; "" where none is.
+// nearest is the name that is most like the one given: a beginning of it, or at most a third of its letters other; ""
+// where none is.
 func nearest(given string, names []string) string {
 	best, least := "", max(len(given)/3, 1)+1
 	for _, name := range slices.Sorted(slices.Values(names)) {

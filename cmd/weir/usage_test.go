@@ -10,7 +10,8 @@ import (
 
 // TestUsageErrors: each mistake in a command line has one line, in our words, that says what to write instead.
 func TestUsageErrors(t *testing.T) {
-	libraryText := regexp.MustCompile(`arg\(s\)|strconv|unknown (command|flag|shorthand)|for "weir|invalid argument|time: `)
+	libraryText := regexp.MustCompile(
+		`arg\(s\)|strconv|unknown (command|flag|shorthand)|for "weir|invalid argument|time: `)
 	for _, c := range []struct {
 		args, says string
 	}{
@@ -38,12 +39,14 @@ func TestUsageErrors(t *testing.T) {
 		{"run --hook tcx --mode libpcap", "--hook tcx is of mode ebpf"},
 	} {
 		status, out, stderr := weir(strings.Fields(c.args)...)
-		if status != 2 || out != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.says) || libraryText.MatchString(stderr) {
+		if status != 2 || out != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.says) ||
+			libraryText.MatchString(stderr) {
 			t.Errorf("weir %s: status %d, %q, %q; want %q", c.args, status, out, stderr, c.says)
 		}
 	}
 	for _, args := range []string{"--version", "version", "--help", "replay --help", ""} {
-		if status, out, stderr := weir(strings.Fields(args)...); status != 0 || !strings.Contains(out, "weir") || stderr != "" {
+		if status, out, stderr := weir(strings.Fields(args)...); status != 0 || !strings.Contains(out, "weir") ||
+			stderr != "" {
 			t.Errorf("weir %s: status %d, %q, %q", args, status, out, stderr)
 		}
 	}

@@ -22,7 +22,8 @@ func newVersion() *cobra.Command {
 		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintf(c.OutOrStdout(), "weir %s %s %s/%s\nfilter expressions: %s\nprotocols: %d\n",
-				version, runtime.Version(), runtime.GOOS, runtime.GOARCH, filterSupport, len(dissect.NewTable(protocols.All()).Names()))
+				version, runtime.Version(), runtime.GOOS, runtime.GOARCH, filterSupport,
+				len(dissect.NewTable(protocols.All()).Names()))
 			return err
 		},
 	}

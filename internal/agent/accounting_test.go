@@ -48,13 +48,15 @@ func account(t *testing.T, r *run, sent lab.Sent, before, after lab.Counters, fl
 	packets, bytes := sums(flows)
 	lost, _ := r.Lost()
 	arrived := after.RxPackets - before.RxPackets
-	t.Logf("%d sent at %.0f/s, %d arrived, %d in %d flows, %d lost", sent.Frames, float64(sent.Frames)/sent.Elapsed.Seconds(),
+	t.Logf("%d sent at %.0f/s, %d arrived, %d in %d flows, %d lost", sent.Frames,
+		float64(sent.Frames)/sent.Elapsed.Seconds(),
 		arrived, packets, len(flows), lost)
 	if sent.Frames != arrived+sent.Dropped {
 		t.Errorf("%d frames were sent, %d dropped by the link, but %d came in", sent.Frames, sent.Dropped, arrived)
 	}
 	if packets+lost != arrived {
-		t.Errorf("%d packets in flows and %d lost are not the %d that came in: %d", packets, lost, arrived, int64(packets+lost-arrived))
+		t.Errorf("%d packets in flows and %d lost are not the %d that came in: %d", packets, lost, arrived,
+			int64(packets+lost-arrived))
 	}
 	if said := r.Number("packets, "); said != packets {
 		t.Errorf("weir says %d packets, its flows have %d", said, packets)
@@ -77,11 +79,13 @@ func TestAccounting(t *testing.T) {
 	}
 	loads := []load{
 		{name: "normal", flows: 1000, sending: lab.Sending{Rate: 20000, Loops: 40}},
-		{name: "stopped", flows: 500, sending: lab.Sending{Rate: 20000, Duration: 2500 * time.Millisecond}, pause: 2 * time.Second},
+		{name: "stopped", flows: 500, sending: lab.Sending{Rate: 20000, Duration: 2500 * time.Millisecond},
+			pause: 2 * time.Second},
 		{name: "few slots", flags: []string{"--max-flows", "128", "--workers", "2"}, flows: 10000,
 			sending: lab.Sending{Rate: 20000, Loops: 2}, mayLose: true},
 		{name: "few slots, stopped", flags: []string{"--max-flows", "128", "--workers", "2"}, flows: 10000,
-			sending: lab.Sending{Rate: 20000, Duration: 2500 * time.Millisecond}, pause: 2 * time.Second, mayLose: true},
+			sending: lab.Sending{Rate: 20000, Duration: 2500 * time.Millisecond}, pause: 2 * time.Second,
+			mayLose: true},
 	}
 	for _, mode := range []string{"ebpf", "afpacket", "afpacket plain", "libpcap"} {
 		for _, l := range loads {
@@ -128,8 +132,8 @@ func TestAccounting(t *testing.T) {
 	}
 }
 
-// TestSamePorts has one connection after the other with the same ports, and holds weir's records against those that weir replay
-// makes of a capture of the same packets.
+// TestSamePorts has one connection after the other with the same ports, and holds weir's records against those that
+// weir replay makes of a capture of the same packets.
 func TestSamePorts(t *testing.T) {
 	weir(t)
 	if _, err := exec.LookPath("tcpdump"); err != nil {
@@ -143,7 +147,8 @@ func TestSamePorts(t *testing.T) {
 				}
 				mode, hook, _ := strings.Cut(mode, " ")
 				a, b := lab.NewPair(t)
-				dump := launch(t, b, "tcpdump", "--immediate-mode", "-U", "-s", "2048", "-B", "16384", "-i", "eth0", "-w", "-", "tcp")
+				dump := launch(t, b, "tcpdump", "--immediate-mode", "-U", "-s", "2048", "-B", "16384", "-i", "eth0",
+					"-w", "-", "tcp")
 				dump.Await("listening on")
 				r := watch(t, b, "--interface", "eth0", "--mode", mode, "--hook", hook)
 				const connections = 50
@@ -163,13 +168,14 @@ func TestSamePorts(t *testing.T) {
 				unplaced(want)
 				unplaced(got)
 				packets, _ := sums(want)
-				t.Logf("%d connections, %d packets: %d records, %d of weir replay", connections, packets, len(got), len(want))
+				t.Logf("%d connections, %d packets: %d records, %d of weir replay", connections, packets, len(got),
+					len(want))
 				if len(want) != connections {
 					t.Errorf("weir replay has %d records of %d connections", len(want), connections)
 				}
 				if mode == "afpacket" && hook == "" {
-					// The kernel's counters are found at a tick, after the frames of several connections were read: what was read is with
-					// one of them.
+					// The kernel's counters are found at a tick, after the frames of several connections were read:
+					// what was read is with one of them.
 					want, got = countsOnly(want), countsOnly(got)
 				}
 				compare(t, func(*flowRecord) string { return "" }, got, want)
@@ -182,7 +188,8 @@ func TestSamePorts(t *testing.T) {
 func countsOnly(flows []flowRecord) []flowRecord {
 	for i := range flows {
 		f := &flows[i]
-		f.all = map[string]any{"client": []uint64{f.Client.Packets, f.Client.Bytes}, "server": []uint64{f.Server.Packets, f.Server.Bytes}}
+		f.all = map[string]any{"client": []uint64{f.Client.Packets, f.Client.Bytes},
+			"server": []uint64{f.Server.Packets, f.Server.Bytes}}
 	}
 	return flows
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// afpacketBackend is the privileged half of mode afpacket. Where eBPF is to be had, a socket filter counts flows in the kernel, and
-// lets only the packets through that are to be seen; where it is not, the workers count.
+// afpacketBackend is the privileged half of mode afpacket. Where eBPF is to be had, a socket filter counts flows in the
+// kernel, and lets only the packets through that are to be seen; where it is not, the workers count.
 type afpacketBackend struct {
 	workers  int
 	geometry afpacket.Geometry
@@ -250,7 +250,8 @@ func (p *packets) watching(index uint32, _ *watched, descriptors []int) error {
 	return nil
 }
 
-// goneTime is how long a worker is waited for that gives an interface up, unless it waits itself for who reads the records.
+// goneTime is how long a worker is waited for that gives an interface up, unless it waits itself for who reads the
+// records.
 const goneTime = time.Second
 
 func (p *packets) gone(index uint32) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package agent is weir on live interfaces, in two processes: Supervise is the privileged one, which makes sockets and loads programs
-// and reads no packet; Run is the confined one, with the workers.
+// Package agent is weir on live interfaces, in two processes: Supervise is the privileged one, which makes sockets and
+// loads programs and reads no packet; Run is the confined one, with the workers.
 package agent
 
 import (
@@ -26,18 +26,19 @@ const (
 	ModeAFPacket = "afpacket"
 )
 
-// HookPlain is the hook of modes afpacket and libpcap by which no eBPF is used, also where it is to be had: the workers see and count
-// every packet.
+// HookPlain is the hook of modes afpacket and libpcap by which no eBPF is used, also where it is to be had: the workers
+// see and count every packet.
 const HookPlain = "plain"
 
 // Options are what both processes are told. Zero values mean defaults.
 type Options struct {
-	Interfaces      []string // names or patterns; none: all that matter
-	Mode            string
-	Hook            string // of ebpf: tcx, clsact, xdp, xdp-native; "": tcx, else clsact; of afpacket and libpcap: plain
-	Workers         int    // default: one for each CPU that the process may use, at most 4
-	CPUs            []int  // that workers are pinned to; default: those that the process may use
-	MaxFlows        int    // that are kept at a time, by all workers; default defaults.MaxFlows
+	Interfaces []string // names or patterns; none: all that matter
+	Mode       string
+	// of ebpf: tcx, clsact, xdp, xdp-native; "": tcx, else clsact; of afpacket and libpcap: plain
+	Hook            string
+	Workers         int   // default: one for each CPU that the process may use, at most 4
+	CPUs            []int // that workers are pinned to; default: those that the process may use
+	MaxFlows        int   // that are kept at a time, by all workers; default defaults.MaxFlows
 	MaxPacketsTCP   int
 	MaxPacketsOther int
 	KeepTunnels     bool
@@ -89,7 +90,8 @@ func (o *Options) Check() (topology.Selection, error) {
 		o.MaxFlows = defaults.MaxFlows
 	}
 	if o.MaxFlows < o.Workers*minFlows || o.MaxFlows > maxFlows {
-		return topology.Selection{}, fmt.Errorf("--max-flows %d: must be %d for each worker to %d", o.MaxFlows, minFlows, maxFlows)
+		return topology.Selection{}, fmt.Errorf("--max-flows %d: must be %d for each worker to %d", o.MaxFlows,
+			minFlows, maxFlows)
 	}
 	if o.Filter != "" && o.Mode != ModeLibpcap {
 		return topology.Selection{}, fmt.Errorf("--filter needs --mode libpcap: libpcap compiles it")
@@ -102,9 +104,10 @@ func (o *Options) Check() (topology.Selection, error) {
 
 const (
 	maxDefaultWorkers = 4
-	maxWorkers        = 128 // their rings, or an interface's sockets, go in one message to the confined process (helper.MaxFDs)
-	minFlows          = 64
-	maxFlows          = 1 << 24
+	// their rings, or an interface's sockets, go in one message to the confined process (helper.MaxFDs)
+	maxWorkers = 128
+	minFlows   = 64
+	maxFlows   = 1 << 24
 )
 
 // setup is the payload of the helper's first message.
@@ -134,11 +137,13 @@ type Output struct {
 	Log func(format string, args ...any)
 	// Tick, if it is not nil, is called once a second.
 	Tick func(Status)
-	// Hurry, if it is not nil, is called when a signal asks for the end: from then on Flow has to return, or Progress to go up.
+	// Hurry, if it is not nil, is called when a signal asks for the end: from then on Flow has to return, or Progress
+	// to go up.
 	Hurry func()
 	// Progress, if it is not nil, goes up as long as what is written, until the process ends, gets on.
 	Progress func() uint64
-	// Names, if it is not nil, gets a function that says what the device with an address is called, "" where that is not known.
+	// Names, if it is not nil, gets a function that says what the device with an address is called, "" where that is
+	// not known.
 	Names func(func(netip.Addr) string)
 	// OnPanic is told of dissectors' panics, see dissect.Pool.
 	OnPanic panicFunc

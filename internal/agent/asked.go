@@ -26,7 +26,8 @@ func (o *Options) checkHook() error {
 	case HookPlain:
 		mode, also = ModeAFPacket, ModeLibpcap
 	default:
-		return fmt.Errorf("--hook %q: must be tcx, clsact, xdp or xdp-native (mode ebpf), or plain (modes afpacket and libpcap)", o.Hook)
+		return fmt.Errorf("--hook %q: must be tcx, clsact, xdp or xdp-native (mode ebpf), or plain (modes afpacket "+
+			"and libpcap)", o.Hook)
 	}
 	if o.Mode == ModeAuto {
 		o.Mode = mode
@@ -67,7 +68,8 @@ func sayAbsent(o *Options, links topology.Links, to io.Writer) {
 	}
 	if o.State != "" {
 		if _, err := os.Stat(o.State); errors.Is(err, os.ErrNotExist) {
-			fmt.Fprintf(to, "weir: --state %s: there is no such directory, so it is made, and the list of devices begins anew\n", o.State)
+			fmt.Fprintf(to, "weir: --state %s: there is no such directory, so it is made, and the list of devices "+
+				"begins anew\n", o.State)
 		}
 	}
 }

@@ -25,7 +25,8 @@ func TestHookChoosesTheMode(t *testing.T) {
 	} {
 		o := Options{Mode: c.mode, Hook: c.hook}
 		_, err := o.Check()
-		if c.says == "" && (err != nil || o.Mode != c.want) || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+		if c.says == "" && (err != nil || o.Mode != c.want) || c.says != "" &&
+			(err == nil || !strings.Contains(err.Error(), c.says)) {
 			t.Errorf("mode %s, hook %q: mode %s, %v; want %s, %q", c.mode, c.hook, o.Mode, err, c.want, c.says)
 		}
 	}
@@ -40,9 +41,11 @@ func TestSayAbsent(t *testing.T) {
 		says    []string
 	}{
 		{Options{}, nil},
-		{Options{Interfaces: []string{"lan*"}, Sides: topology.Sides{LAN: []string{"lan0"}, WAN: []string{"wan*"}}, State: there}, nil},
+		{Options{Interfaces: []string{"lan*"}, Sides: topology.Sides{LAN: []string{"lan0"}, WAN: []string{"wan*"}},
+			State: there}, nil},
 		{Options{Interfaces: []string{"lan*", "nope*"}}, []string{"no interface matches 'nope*'"}},
-		{Options{Sides: topology.Sides{LAN: []string{"foo*", "lan0"}, WAN: []string{"bar"}}}, []string{"--lan 'foo*'", "--wan 'bar'"}},
+		{Options{Sides: topology.Sides{LAN: []string{"foo*", "lan0"}, WAN: []string{"bar"}}},
+			[]string{"--lan 'foo*'", "--wan 'bar'"}},
 		{Options{State: absent}, []string{"--state " + absent}},
 	} {
 		var out strings.Builder
@@ -63,7 +66,8 @@ func TestNamedHookIsHadOrAnError(t *testing.T) {
 	if os.Geteuid() != 0 {
 		lab.Lacks(t, "loading programs takes root")
 	}
-	o := Options{Mode: ModeAuto, Hook: "xdp-native", Interfaces: []string{"lo"}, MaxPacketsTCP: 10, MaxPacketsOther: 8, Workers: 1, MaxFlows: 1024}
+	o := Options{Mode: ModeAuto, Hook: "xdp-native", Interfaces: []string{"lo"}, MaxPacketsTCP: 10, MaxPacketsOther: 8,
+		Workers: 1, MaxFlows: 1024}
 	if _, err := o.Check(); err != nil {
 		t.Fatal(err)
 	}

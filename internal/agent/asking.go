@@ -103,7 +103,8 @@ func describeHost(h *hosts.Host) string {
 	}
 	for _, g := range []*hosts.Guess{h.OS, h.Kind} {
 		if g != nil {
-			text += fmt.Sprintf("; it seems to be %s (%d %%: %s)", g.Value, g.Confidence, strings.Join(g.Evidence, ", "))
+			text += fmt.Sprintf("; it seems to be %s (%d %%: %s)", g.Value, g.Confidence,
+				strings.Join(g.Evidence, ", "))
 		}
 	}
 	return text + "."

@@ -11,8 +11,9 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// TestBridge: a gateway whose LAN is a bridge of two ports, as a home router's of cable and Wi-Fi. By default each packet is counted
-// once: what the bridge passes from port to port, what the gateway routes from it and to it, and what the gateway itself sends.
+// TestBridge: a gateway whose LAN is a bridge of two ports, as a home router's of cable and Wi-Fi. By default each
+// packet is counted once: what the bridge passes from port to port, what the gateway routes from it and to it, and what
+// the gateway itself sends.
 func TestBridge(t *testing.T) {
 	for _, mode := range append(liveModes(t), "ebpf clsact", "afpacket plain", "libpcap plain") {
 		t.Run(mode, func(t *testing.T) {
@@ -26,8 +27,10 @@ func TestBridge(t *testing.T) {
 			joinHosts(t, l.Gateway, other, "lan1", "192.168.77.250/32", "192.168.77.200/24")
 			sh(t, other, "ip route add default via 192.168.77.1")
 			sh(t, l.Gateway, "ip address flush dev lan1", "ip address delete 192.168.77.1/24 dev lan0",
-				"ip link add br-lan type bridge mcast_snooping 0", "ip link set lan0 master br-lan", "ip link set lan1 master br-lan",
-				"ip link set br-lan up", "ip address add 192.168.77.1/24 dev br-lan", "ethtool -K br-lan tso off gso off gro off tx off >/dev/null || true")
+				"ip link add br-lan type bridge mcast_snooping 0", "ip link set lan0 master br-lan",
+				"ip link set lan1 master br-lan",
+				"ip link set br-lan up", "ip address add 192.168.77.1/24 dev br-lan",
+				"ethtool -K br-lan tso off gso off gro off tx off >/dev/null || true")
 			sh(t, l.Clients[0], "ip neigh flush all")
 			r := watch(t, l.Gateway, "--mode", mode, "--hook", hook)
 			if said := r.Said.String(); !strings.Contains(said, "watching") || strings.Contains(said, "br-lan, mode") {
@@ -48,12 +51,14 @@ func TestBridge(t *testing.T) {
 			}
 			for i, x := range talks {
 				at := fmt.Sprintf("%s:%d", x.address, 7100+i)
-				talk{network: "udp4", from: x.from, to: x.to, dial: addrPort(t, at), listen: addrPort(t, at), rounds: rounds, length: 100}.run(t)
+				talk{network: "udp4", from: x.from, to: x.to, dial: addrPort(t, at), listen: addrPort(t, at),
+					rounds: rounds, length: 100}.run(t)
 			}
 			got := map[int]endpoint{}
 			for _, f := range r.stop() {
 				sum := got[f.Server.Port]
-				got[f.Server.Port] = endpoint{Packets: sum.Packets + f.Client.Packets, Bytes: sum.Bytes + f.Server.Packets}
+				got[f.Server.Port] = endpoint{Packets: sum.Packets + f.Client.Packets, Bytes: sum.Bytes +
+					f.Server.Packets}
 			}
 			for i, x := range talks {
 				want := [2]uint64{rounds, rounds}

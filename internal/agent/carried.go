@@ -4,8 +4,8 @@ package agent
 
 import "github.com/weirnet/weir/internal/helper"
 
-// noteCarried tells the helper of links whose packets are counted on a watched link below, a VLAN's on its parent: where such a packet
-// goes out, the kernel says that it came in by the VLAN. With mu held.
+// noteCarried tells the helper of links whose packets are counted on a watched link below, a VLAN's on its parent:
+// where such a packet goes out, the kernel says that it came in by the VLAN. With mu held.
 func (a *agent) noteCarried() {
 	for index := range a.carried {
 		if l, ok := a.links[index]; ok && a.selection.Carried(l, a.links) {

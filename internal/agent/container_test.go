@@ -42,13 +42,16 @@ func buildImage(t *testing.T) image {
 			t.Error(err)
 		}
 	})
-	i := image{[]string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--storage-driver", "vfs"}}
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, "bin", "weir-static"), "../../cmd/weir")
+	i := image{[]string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"),
+		"--storage-driver", "vfs"}}
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o",
+		filepath.Join(dir, "bin", "weir-static"), "../../cmd/weir")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build weir: %v\n%s", err, text)
 	}
-	i.command(t, "buildah", "build", "--isolation", "chroot", "--file", container+"Containerfile", "--tag", imageName, filepath.Join(dir, "bin"))
+	i.command(t, "buildah", "build", "--isolation", "chroot", "--file", container+"Containerfile", "--tag", imageName,
+		filepath.Join(dir, "bin"))
 	return i
 }
 
@@ -79,13 +82,16 @@ func TestContainer(t *testing.T) {
 			serveHTTP(t, server)
 			name := "weir-test-" + name
 			r := launch(t, client, append(append([]string{"podman"}, image.storage...),
-				"run", "--rm", "--name", name, "--runtime", "runc", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000",
+				"run", "--rm", "--name", name, "--runtime", "runc", "--ulimit", "nofile=1024:1024", "--ulimit",
+				"nproc=1000:1000",
 				"--network", "host", // the one that podman is started in
-				"--user", user, "--read-only", "--security-opt", "no-new-privileges", "--security-opt", "seccomp="+profile,
+				"--user", user, "--read-only", "--security-opt", "no-new-privileges", "--security-opt", "seccomp="+
+					profile,
 				"--cap-drop", "all", "--cap-add", "BPF,NET_ADMIN,NET_RAW,PERFMON",
 				imageName, "run", "--output", "ndjson", "--mode", "ebpf")...)
 			t.Cleanup(func() { // what is left if the test fails
-				_ = exec.Command("podman", append(image.storage, "rm", "--force", "--ignore", "--time", "0", name)...).Run()
+				_ = exec.Command("podman", append(image.storage, "rm", "--force", "--ignore", "--time", "0",
+					name)...).Run()
 			})
 			r.Await("watching eth0, mode ebpf")
 			if len(attached(t, client)) == 0 {
@@ -104,7 +110,8 @@ func TestContainer(t *testing.T) {
 			}
 			named := false
 			for _, f := range records(t, r.Stdout.String()) {
-				named = named || f.all["protocol"] == "http" && f.Client.IP == client.Addr4.String() && f.Server.IP == server.Addr4.String() &&
+				named = named || f.all["protocol"] == "http" && f.Client.IP == client.Addr4.String() &&
+					f.Server.IP == server.Addr4.String() &&
 					f.Client.Packets >= 5 && f.Server.Packets >= 4
 			}
 			if !named {
@@ -139,14 +146,16 @@ func serveHTTP(t *testing.T, h *lab.Host) {
 // getHTTP asks for a page over a connection of its own.
 func getHTTP(t *testing.T, from, to *lab.Host) {
 	t.Helper()
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, address string) (c net.Conn, err error) {
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network,
+		address string) (c net.Conn, err error) {
 		err = from.Do(func() error {
 			c, err = (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, network, address)
 			return err
 		})
 		return c, err
 	}}
-	answer, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("http://" + to.Addr4.String() + "/")
+	answer, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("http://" + to.Addr4.String() +
+		"/")
 	if err == nil {
 		_, err = io.Copy(io.Discard, answer.Body)
 		err = errors.Join(err, answer.Body.Close())

@@ -23,8 +23,9 @@ type ebpfBackend struct {
 	sweep  *time.Timer // nil before the first interface is watched
 }
 
-// sweepAfter is how long after the first interface was watched what a killed weir left on others is removed: by then those that are to
-// be watched are, and keep the qdisc that is there. Where a qdisc comes or goes, the kernel drops what is being sent.
+// sweepAfter is how long after the first interface was watched what a killed weir left on others is removed: by then
+// those that are to be watched are, and keep the qdisc that is there. Where a qdisc comes or goes, the kernel drops
+// what is being sent.
 const sweepAfter = 2 * time.Second
 
 func openEBPF(o *Options) (backend, error) {
@@ -41,9 +42,9 @@ func openEBPF(o *Options) (backend, error) {
 	return b, nil
 }
 
-// try attaches to the interfaces that are to be watched, so that another mode can be taken where one refuses. It is with clsact that
-// this happens: without CAP_NET_ADMIN, or where another qdisc is in its place. tcx on one interface means tcx on all.
-// A hook that was named has to be had on one of them: some links have no Ethernet, which XDP wants.
+// try attaches to the interfaces that are to be watched, so that another mode can be taken where one refuses. It is
+// with clsact that this happens: without CAP_NET_ADMIN, or where another qdisc is in its place. tcx on one interface
+// means tcx on all. A hook that was named has to be had on one of them: some links have no Ethernet, which XDP wants.
 func (b *ebpfBackend) try(o *Options) error {
 	links, err := matching(o)
 	if err != nil {
@@ -72,7 +73,8 @@ func (b *ebpfBackend) try(o *Options) error {
 func loadKernel(o *Options, hook string) (*kernel.Loader, error) {
 	return kernel.Load(kernel.Config{
 		Geometry:   kernel.Geometry{Workers: o.Workers, SlotsPerWorker: o.MaxFlows / o.Workers},
-		PacketsTCP: o.MaxPacketsTCP, PacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels, IgnoreVLAN: o.IgnoreVLAN, Hook: hook,
+		PacketsTCP: o.MaxPacketsTCP, PacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels,
+		IgnoreVLAN: o.IgnoreVLAN, Hook: hook,
 	})
 }
 

@@ -13,7 +13,8 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// fragments are the frames of one UDP datagram from port 50000 to 40001, each of 8 bytes, in the order of their offsets.
+// fragments are the frames of one UDP datagram from port 50000 to 40001, each of 8 bytes, in the order of their
+// offsets.
 func fragments(id uint16, n int) (frames [][]byte) {
 	for i := range n {
 		b := make([]byte, 14+20+8)
@@ -39,8 +40,8 @@ func fragments(id uint16, n int) (frames [][]byte) {
 	return frames
 }
 
-// TestReversedFragments: the fragments of datagrams that come the last first are of one flow, also when its budget is spent. The
-// programs of a socket filter, which can't leave them to the agent, are not tried here.
+// TestReversedFragments: the fragments of datagrams that come the last first are of one flow, also when its budget is
+// spent. The programs of a socket filter, which can't leave them to the agent, are not tried here.
 func TestReversedFragments(t *testing.T) {
 	const datagrams, pieces = 20, 3
 	var frames [][]byte

@@ -45,8 +45,8 @@ func sh(t testing.TB, h *lab.Host, lines ...string) string {
 	return program.Sh(t, h, lines...)
 }
 
-// quietHost is a host with veth pairs of which both ends are in it and that carry what a test sends and nothing else: no
-// addresses, no IPv6. Pair i is out<i> to in<i>.
+// quietHost is a host with veth pairs of which both ends are in it and that carry what a test sends and nothing else:
+// no addresses, no IPv6. Pair i is out<i> to in<i>.
 func quietHost(t testing.TB, pairs int) *lab.Host {
 	t.Helper()
 	h, _ := lab.NewPair(t)

@@ -19,7 +19,8 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// asksForAddress has a host send a DHCP request with its name, as a client does that has no address yet (RFC 2131 §4.4.1).
+// asksForAddress has a host send a DHCP request with its name, as a client does that has no address yet (RFC 2131
+// §4.4.1).
 func asksForAddress(t *testing.T, h *lab.Host, name string) {
 	t.Helper()
 	link, err := h.Link("eth0")
@@ -35,7 +36,10 @@ func asksForAddress(t *testing.T, h *lab.Host, name string) {
 	b = append(append(b, "MSFT 5.0"...), 255)
 	err = h.Do(func() error {
 		config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
-			return c.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_BROADCAST, 1) })
+			return c.Control(func(fd uintptr) {
+				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_BROADCAST,
+					1)
+			})
 		}}
 		c, err := config.ListenPacket(t.Context(), "udp4", "0.0.0.0:68")
 		if err != nil {
@@ -60,11 +64,13 @@ func devices(t *testing.T, h *lab.Host, socket string) (all []hosts.Host) {
 	return all
 }
 
-// TestNamesTold: what real programs say of themselves by mDNS, LLMNR, NetBIOS, SSDP and DHCP is known of the devices that said it.
+// TestNamesTold: what real programs say of themselves by mDNS, LLMNR, NetBIOS, SSDP and DHCP is known of the devices
+// that said it.
 func TestNamesTold(t *testing.T) {
 	h := quietHost(t, 1)
 	socket := t.TempDir() + "/weir.sock"
-	r := watch(t, h, "-i", "in0", "--mode", "ebpf", "--socket", socket, "--update-every", "100ms", "--lan-network", someNetwork)
+	r := watch(t, h, "-i", "in0", "--mode", "ebpf", "--socket", socket, "--update-every", "100ms", "--lan-network",
+		someNetwork)
 	var all []hosts.Host
 	told := func() map[string]string {
 		all = devices(t, h, socket)
@@ -77,18 +83,21 @@ func TestNamesTold(t *testing.T) {
 		return of
 	}
 	for _, name := range []string{"mdns-avahi", "llmnr", "netbios-ns", "ssdp-minidlna", "dhcp-dnsmasq-client"} {
-		if _, err := h.ReplayCapture(t.Context(), "out0", "../../testdata/"+name+".pcap", lab.Sending{Rate: 1000}); err != nil {
+		if _, err := h.ReplayCapture(t.Context(), "out0", "../../testdata/"+name+".pcap",
+			lab.Sending{Rate: 1000}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	const client, server = "00:00:5e:00:53:10 ", "00:00:5e:00:53:20 " // of all recordings
-	want := map[string]string{client + "dhcp": "laptop", client + "mdns": "client", server + "mdns": "server", server + "llmnr": "server", server + "netbios": "SERVER"}
+	want := map[string]string{client + "dhcp": "laptop", client + "mdns": "client", server + "mdns": "server", server +
+		"llmnr": "server", server + "netbios": "SERVER"}
 	if !r.Within(10*time.Second, func() bool { return maps.Equal(told(), want) }) {
 		t.Errorf("got %q, want %q; devices: %+v", told(), want, all)
 	}
 }
 
-// TestHosts: a gateway knows the devices of its LAN, by name where they tell it, also one that is behind another router, and after a restart.
+// TestHosts: a gateway knows the devices of its LAN, by name where they tell it, also one that is behind another
+// router, and after a restart.
 func TestHosts(t *testing.T) {
 	l := lab.New(t, lab.Options{Clients: 3})
 	router := l.Clients[1]
@@ -96,7 +105,8 @@ func TestHosts(t *testing.T) {
 	sh(t, l.Gateway, "ip route add 10.50.0.0/24 via "+router.Addr4.String())
 	directory := t.TempDir()
 	socket, state := directory+"/weir.sock", directory+"/state"
-	flags := []string{"-i", "lan0", "-i", "wan0", "--mode", "ebpf", "--socket", socket, "--state", state, "--update-every", "100ms"}
+	flags := []string{"-i", "lan0", "-i", "wan0", "--mode", "ebpf", "--socket", socket, "--state", state,
+		"--update-every", "100ms"}
 	r := watch(t, l.Gateway, flags...)
 	asksForAddress(t, l.Clients[0], "DESKTOP-ANNA")
 	sh(t, l.Clients[0], "ping -q -c1 "+l.Servers[0].Addr4.String(), "ping -q -c1 "+l.Servers[0].Addr6.String())
@@ -123,9 +133,11 @@ func TestHosts(t *testing.T) {
 		named := find(func(h *hosts.Host) bool { return h.MAC == mac(l.Clients[0]) })
 		gateway := find(func(h *hosts.Host) bool { return h.MAC == mac(router) })
 		behind := find(func(h *hosts.Host) bool { return h.Router == router.Addr4 })
-		return len(named.Names) == 1 && named.Names[0].Name == "DESKTOP-ANNA" && named.OS != nil && named.OS.Value == "windows" &&
+		return len(named.Names) == 1 && named.Names[0].Name == "DESKTOP-ANNA" && named.OS != nil &&
+			named.OS.Value == "windows" &&
 			has(named, l.Clients[0].Addr4) && has(named, l.Clients[0].Addr6) && named.Interface == "lan0" &&
-			gateway.IsRouter && !gateway.Router.IsValid() && has(behind, netip.MustParseAddr("10.50.0.5")) && behind.MAC == ""
+			gateway.IsRouter && !gateway.Router.IsValid() && has(behind, netip.MustParseAddr("10.50.0.5")) &&
+			behind.MAC == ""
 	}
 	if !r.Within(40*time.Second, isComplete) {
 		t.Fatal(sh(t, l.Gateway, weir(t)+" hosts --json --socket "+socket))
@@ -135,7 +147,8 @@ func TestHosts(t *testing.T) {
 			t.Errorf("%+v is no device of the LAN", all[i])
 		}
 	}
-	if said := sh(t, l.Gateway, weir(t)+" explain --socket "+socket+" "+l.Clients[0].Addr4.String()); !strings.Contains(said, "called DESKTOP-ANNA (dhcp)") ||
+	if said := sh(t, l.Gateway, weir(t)+" explain --socket "+socket+" "+l.Clients[0].Addr4.String()); !strings.Contains(
+		said, "called DESKTOP-ANNA (dhcp)") ||
 		!strings.Contains(said, "windows") {
 		t.Error(said)
 	}
@@ -148,7 +161,8 @@ func TestHosts(t *testing.T) {
 	if !isComplete() {
 		t.Errorf("after a restart: %+v", all)
 	}
-	if other := launch(t, l.Gateway, weir(t), "run", "--state", state, "--socket", "none"); other.End(10*time.Second) != 2 ||
+	if other := launch(t, l.Gateway, weir(t), "run", "--state", state, "--socket", "none"); other.End(
+		10*time.Second) != 2 ||
 		!strings.Contains(other.Said.String(), "another weir uses it") {
 		t.Errorf("a second one with the same state: %s", other.Said)
 	}

@@ -53,7 +53,8 @@ func openLibpcap(o *Options) (backend, error) {
 	}
 	if err != nil {
 		b.once = nil
-		b.how = fmt.Sprintf("where more than one interface is watched, what this machine itself sends is not counted, for want of eBPF: %v", err)
+		b.how = fmt.Sprintf("where more than one interface is watched, what this machine itself sends is not "+
+			"counted, for want of eBPF: %v", err)
 	}
 	if b.once != nil {
 		for _, fd := range []int{b.once.FD(), b.once.Watched().FD()} { // in the order that libpcap.Config.Once tells of
@@ -124,7 +125,8 @@ func (b *libpcapBackend) Close() error {
 	return errs
 }
 
-// stream is the agent's half of mode libpcap: one stream of frames, which the engine's pipeline deals out to its workers.
+// stream is the agent's half of mode libpcap: one stream of frames, which the engine's pipeline deals out to its
+// workers.
 type stream struct {
 	agent      *agent
 	reader     *libpcap.Reader
@@ -190,7 +192,8 @@ func (s *stream) event(e libpcap.Event) {
 		}
 	}
 	if was.given && isCurrent && e.Err.Code != libpcap.CodeUnwatched && e.Err.Code != libpcap.CodeGone {
-		go s.agent.lost(e.Interface, func() bool { return s.isLost(e.Interface, e.Number) }) // which may wait for one who waits for the next event
+		// which may wait for one who waits for the next event
+		go s.agent.lost(e.Interface, func() bool { return s.isLost(e.Interface, e.Number) })
 	}
 }
 
@@ -206,8 +209,8 @@ func (s *stream) start() error {
 	return nil
 }
 
-// lastWords is how long the capturing process may take at the end to give what it has and say that its interfaces are not watched any
-// more, and before each what was lost there.
+// lastWords is how long the capturing process may take at the end to give what it has and say that its interfaces are
+// not watched any more, and before each what was lost there.
 const lastWords = 8 * time.Second
 
 func (s *stream) run() {
@@ -246,7 +249,8 @@ func (s *stream) frame(f *capture.Frame) {
 	}
 	s.frames.Add(1)
 	s.bytes.Add(uint64(f.Length))
-	frame := engine.Frame{Data: f.Data, Length: f.Length, Time: f.Time, Interface: s.interfaces.Number(f.Interface, f.Time), Link: f.Link}
+	frame := engine.Frame{Data: f.Data, Length: f.Length, Time: f.Time, Interface: s.interfaces.Number(f.Interface,
+		f.Time), Link: f.Link}
 	s.pipeline.Frame(&frame)
 }
 
@@ -258,8 +262,8 @@ func (s *stream) isLate(f *capture.Frame) bool {
 	return ok && f.Time > since
 }
 
-// answerTime is how long the capturing process is waited for that was told to watch an interface: it takes some ten milliseconds, on a
-// busy machine seconds.
+// answerTime is how long the capturing process is waited for that was told to watch an interface: it takes some ten
+// milliseconds, on a busy machine seconds.
 const answerTime = 30 * time.Second
 
 // watching waits until the interface is watched indeed, or can't be.
@@ -310,8 +314,8 @@ const maxLeft = 4096
 
 func (s *stream) setInterfaces(names map[uint32]string) { s.interfaces.Set(names, capture.Now()) }
 
-// drain has nothing taken that comes from now on. What came before, the capturing process gives before it says of each interface that it
-// is not watched any more.
+// drain has nothing taken that comes from now on. What came before, the capturing process gives before it says of each
+// interface that it is not watched any more.
 func (s *stream) drain() { s.until.Store(capture.Now()) }
 
 func (s *stream) stop() error {

@@ -20,15 +20,16 @@ const signEvery = 200 * time.Millisecond
 
 func newLife() *life { return &life{since: time.Now()} }
 
-// step begins the end's next step, which gets on as work goes up; work may be nil. It has the time atMost besides, in which it counts
-// as one that gets on: a system call can't tell.
+// step begins the end's next step, which gets on as work goes up; work may be nil. It has the time atMost besides, in
+// which it counts as one that gets on: a system call can't tell.
 func (l *life) step(atMost time.Duration, work func() uint64) {
 	l.work.Store(&work)
 	l.busy.Store(int64(time.Since(l.since) + atMost))
 	l.steps.Add(1)
 }
 
-// tell calls alive now, and whenever the end has got on, until that fails. output goes up as the reader takes what is written.
+// tell calls alive now, and whenever the end has got on, until that fails. output goes up as the reader takes what is
+// written.
 func (l *life) tell(alive func() error, output func() uint64) {
 	every := time.NewTicker(signEvery)
 	defer every.Stop()

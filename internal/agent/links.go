@@ -49,8 +49,8 @@ func (a *agent) event(e topology.Event) {
 	}
 }
 
-// match watches what matches and is not watched, and the other way round. A link that comes or goes can change others: a bridge's
-// ports are watched in it.
+// match watches what matches and is not watched, and the other way round. A link that comes or goes can change others:
+// a bridge's ports are watched in it.
 func (a *agent) match(first bool) {
 	if first {
 		a.nameInterfaces()
@@ -68,7 +68,8 @@ func (a *agent) match(first bool) {
 			passed, err := a.watch(l)
 			if err == nil {
 				if on, twice := a.selection.Twice(l, a.links); twice {
-					a.output.Log("packets of %s are counted twice: %s, which is watched too, carries them", l.Name, on.Name)
+					a.output.Log("packets of %s are counted twice: %s, which is watched too, carries them", l.Name,
+						on.Name)
 				}
 				if !first {
 					a.output.Log("watching %s", l.Name)
@@ -119,8 +120,8 @@ func (a *agent) nameInterfaces() {
 // retryAfter is when an interface is tried again that was being watched, or was down.
 const retryAfter = 200 * time.Millisecond
 
-// lost is told of an interface that isn't watched any more, though it may be there. still says whether that is so yet: it may be watched
-// anew meanwhile.
+// lost is told of an interface that isn't watched any more, though it may be there. still says whether that is so yet:
+// it may be watched anew meanwhile.
 func (a *agent) lost(index uint32, still func() bool) {
 	a.mu.Lock()
 	if still() {
@@ -147,7 +148,8 @@ func (a *agent) refuseLocked(err error) {
 
 // watch has the helper watch a link, by which some packets have passed already.
 func (a *agent) watch(l topology.Link) (passed uint64, err error) {
-	descriptors, payload, err := a.client.Watch(helper.Link{Index: l.Index, Name: l.Name, Promiscuous: a.options.Promiscuous})
+	descriptors, payload, err := a.client.Watch(helper.Link{Index: l.Index, Name: l.Name,
+		Promiscuous: a.options.Promiscuous})
 	if err != nil {
 		return 0, fmt.Errorf("watch %s: %w", l.Name, err)
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// follower is a weir that watches 'w*', and what was sent over links w… while it watched them: w<x> is the other end of v<x>.
+// follower is a weir that watches 'w*', and what was sent over links w… while it watched them: w<x> is the other end of
+// v<x>.
 type follower struct {
 	*run
 	want map[int]sentOver // by port
@@ -93,7 +94,8 @@ func TestLinksChange(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			h := quietHost(t, 0)
 			make1 := func(x string) string {
-				return fmt.Sprintf("ip link add v%s mtu 9000 type veth peer name w%s mtu 9000; ip link set v%s up; ip link set w%s up", x, x, x, x)
+				return fmt.Sprintf("ip link add v%s mtu 9000 type veth peer name w%s mtu 9000; ip link set v%s up; "+
+					"ip link set w%s up", x, x, x, x)
 			}
 			sh(t, h, make1("0"))
 			f := &follower{watch(t, h, "--interface", "w*", "--mode", mode), map[int]sentOver{}}
@@ -134,7 +136,8 @@ func TestLinksChange(t *testing.T) {
 			sh(t, h, "ip link add v1 mtu 9000 type veth peer name y1 mtu 9000; ip link set v1 up; ip link set y1 up",
 				"until [ $(cat /sys/class/net/v1/operstate) = up ]; do sleep 0.01; done")
 			f.send(t, "1", "")
-			f.says(t, "packets had passed by w1 before that", 1, "ip link set y1 down; ip link set y1 name w1; ip link set w1 up")
+			f.says(t, "packets had passed by w1 before that", 1,
+				"ip link set y1 down; ip link set y1 name w1; ip link set w1 up")
 			f.send(t, "1", "w1")
 
 			const many = 50
@@ -160,7 +163,8 @@ func TestLoopbackOnce(t *testing.T) {
 			h, _ := lab.NewPair(t)
 			r := watch(t, h, "--interface", "lo", "--mode", mode, "--hook", hook)
 			const pings = 20
-			sh(t, h, fmt.Sprintf("ping -q -c %d -i 0.01 127.0.0.1", pings), fmt.Sprintf("ping -q -c %d -i 0.01 ::1", pings))
+			sh(t, h, fmt.Sprintf("ping -q -c %d -i 0.01 127.0.0.1", pings), fmt.Sprintf("ping -q -c %d -i 0.01 ::1",
+				pings))
 			lab.Landed(t)
 			got := map[string]uint64{}
 			for _, f := range r.stop() {

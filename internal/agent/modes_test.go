@@ -32,8 +32,9 @@ type frame struct {
 	recording string
 }
 
-// spacing is the time between the frames that are sent. As the recordings are interleaved, those of one conversation are some 50 ms
-// apart: in mode ebpf the agent asks for more packets of a flow while they pass, and a busy machine must not change what it sees.
+// spacing is the time between the frames that are sent. As the recordings are interleaved, those of one conversation
+// are some 50 ms apart: in mode ebpf the agent asks for more packets of a flow while they pass, and a busy machine must
+// not change what it sees.
 const spacing = 400 * time.Microsecond
 
 // ethernetFrames are the frames of all Ethernet recordings, a recording after the other.
@@ -135,8 +136,8 @@ func send(t testing.TB, h *lab.Host, link string, frames []frame) {
 	}
 }
 
-// TestModes sends every Ethernet recording over a link that weir watches in each mode, and holds what it reports against what weir
-// replay says of the same frames.
+// TestModes sends every Ethernet recording over a link that weir watches in each mode, and holds what it reports
+// against what weir replay says of the same frames.
 func TestModes(t *testing.T) {
 	weir(t)
 	frames, recordings := ethernetFrames(t)
@@ -161,9 +162,11 @@ func testModes(t *testing.T, frames []frame) {
 			mode, hook, _ := strings.Cut(mode, " ")
 			r := watch(t, h, "--interface", "in0", "--mode", mode, "--hook", hook, "--lan-network", someNetwork)
 			send(t, h, "out0", frames)
-			time.Sleep(1500 * time.Millisecond) // longer than a tick: what names were learnt is known to all workers then
+			// longer than a tick: what names were learnt is known to all workers then
+			time.Sleep(1500 * time.Millisecond)
 			got := r.stop()
-			for _, said := range []string{program.SaidRingFull, program.SaidRingLost, program.SaidMapFull, program.SaidUncounted, program.SaidRefused} {
+			for _, said := range []string{program.SaidRingFull, program.SaidRingLost, program.SaidMapFull,
+				program.SaidUncounted, program.SaidRefused} {
 				if n := r.Number(said); n > 0 {
 					t.Errorf("%d %s", n, said)
 				}
@@ -175,8 +178,8 @@ func testModes(t *testing.T, frames []frame) {
 	}
 }
 
-// parts parts the recordings so that in none of them a flow is seen in a tunnel by one recording and outside of it by another: by
-// which worker counts it, weir run makes one flow of that or two.
+// parts parts the recordings so that in none of them a flow is seen in a tunnel by one recording and outside of it by
+// another: by which worker counts it, weir run makes one flow of that or two.
 func parts(frames []frame) [][]frame {
 	type place struct {
 		part  int
@@ -258,7 +261,8 @@ func recordingsOf(frames []frame) func(*flowRecord) string {
 	for _, f := range frames {
 		var p packet.Packet
 		p.Decode(packet.LinkEthernet, f.data, len(f.data))
-		for _, ends := range []string{fmt.Sprint(p.Src, " ", p.SrcPort, " ", p.Dst, " ", p.DstPort), fmt.Sprint(p.Dst, " ", p.DstPort, " ", p.Src, " ", p.SrcPort)} {
+		for _, ends := range []string{fmt.Sprint(p.Src, " ", p.SrcPort, " ", p.Dst, " ", p.DstPort),
+			fmt.Sprint(p.Dst, " ", p.DstPort, " ", p.Src, " ", p.SrcPort)} {
 			if n := len(of[ends]); n == 0 || of[ends][n-1] != f.recording {
 				of[ends] = append(of[ends], f.recording)
 			}
@@ -280,7 +284,8 @@ func (r *flowRecord) name() string {
 // ofTheRun are the members of a record that differ from run to run.
 var ofTheRun = []string{"id", "first_seen", "last_seen", "interface"}
 
-// compare holds the records of two runs against each other. Records of the same flow are compared in order of their size.
+// compare holds the records of two runs against each other. Records of the same flow are compared in order of their
+// size.
 func compare(t *testing.T, recording func(*flowRecord) string, got, want []flowRecord) {
 	t.Helper()
 	byName := func(flows []flowRecord) map[string][]flowRecord {
@@ -310,7 +315,8 @@ func compare(t *testing.T, recording func(*flowRecord) string, got, want []flowR
 				if kinds[member]++; kinds[member] > 5 {
 					continue
 				}
-				t.Errorf("%s: %s is %s, want %s (%s)", name, member, short(a.all[member]), short(b.all[member]), recording(b))
+				t.Errorf("%s: %s is %s, want %s (%s)", name, member, short(a.all[member]), short(b.all[member]),
+					recording(b))
 			}
 		}
 		delete(g, name)

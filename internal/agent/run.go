@@ -92,8 +92,8 @@ const (
 	saveTime  = 20 * time.Second // writing to a slow disk
 )
 
-// Run is the confined process: it follows the links, has the helper watch those that match, and names flows until it is told to stop,
-// the duration is over or the output fails. It returns what it has seen in all.
+// Run is the confined process: it follows the links, has the helper watch those that match, and names flows until it is
+// told to stop, the duration is over or the output fails. It returns what it has seen in all.
 func Run(o *Options, out Output) (Status, error) {
 	selection, err := o.Check()
 	if err != nil {
@@ -118,7 +118,8 @@ func Run(o *Options, out Output) (Status, error) {
 		alive.tell(client.Alive, out.Progress)
 	}()
 	a := &agent{options: o, selection: selection, output: out, client: client, mode: first.Mode, life: alive,
-		links: topology.Links{}, watched: map[uint32]string{}, began: time.Now(), refusals: make(chan struct{}, 1), quit: make(chan struct{})}
+		links: topology.Links{}, watched: map[uint32]string{}, began: time.Now(), refusals: make(chan struct{}, 1),
+		quit: make(chan struct{})}
 	var s setup
 	if err := json.Unmarshal(first.Payload, &s); err != nil {
 		return Status{}, fmt.Errorf("read what the helper said: %w", err)
@@ -144,8 +145,8 @@ func Run(o *Options, out Output) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	// A worker keeps its place among these while it naps. The others are for the collector, connections and the garbage collector, which
-	// takes a quarter of all.
+	// A worker keeps its place among these while it naps. The others are for the collector, connections and the garbage
+	// collector, which takes a quarter of all.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), o.Workers+1+o.Workers/4))
 	confinement, err := sandbox.Confine()
 	if err != nil {
@@ -170,8 +171,10 @@ func (a *agent) open(s *setup, descriptors []int) error {
 	a.around.explainer.SetCatalog(apps)
 	o := a.options
 	config := engine.Config{
-		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels, IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery,
-		Flows: flow.Config{MaxFlows: o.MaxFlows / o.Workers, TCPIdle: o.TCPIdle, Idle: o.Idle}, Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
+		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels,
+		IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery,
+		Flows:      flow.Config{MaxFlows: o.MaxFlows / o.Workers, TCPIdle: o.TCPIdle, Idle: o.Idle},
+		Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: a.output.OnPanic, Between: a.around.tick,
 	}
 	switch a.mode {
@@ -235,12 +238,12 @@ func (a *agent) refusal() error {
 	return a.refused
 }
 
-// unwatchTime is how long the programs are taken off for at the end: the kernel takes some 20 ms for each interface. What is left the
-// helper takes off when all is reported.
+// unwatchTime is how long the programs are taken off for at the end: the kernel takes some 20 ms for each interface.
+// What is left the helper takes off when all is reported.
 const unwatchTime = 700 * time.Millisecond
 
-// end takes the programs off first, so that nothing is counted any more, and then lets the workers end with all that was. However long
-// that takes, it may, as long as it gets on.
+// end takes the programs off first, so that nothing is counted any more, and then lets the workers end with all that
+// was. However long that takes, it may, as long as it gets on.
 func (a *agent) end(err error) (Status, error) {
 	close(a.quit)
 	work := func() uint64 { return a.records.Load() + a.capturer.progress() }

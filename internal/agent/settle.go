@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settle gives back what starting took: garbage, and the mapped pages of the program's own file. A process touches few of these again;
-// it gets them anew from the file, or from the page cache, by itself.
+// settle gives back what starting took: garbage, and the mapped pages of the program's own file. A process touches few
+// of these again; it gets them anew from the file, or from the page cache, by itself.
 func settle() {
 	debug.FreeOSMemory()
 	for _, s := range segments() {

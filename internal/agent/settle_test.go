@@ -10,7 +10,8 @@ import (
 
 var written = 1 // in a segment that is written
 
-// TestSegments: what is given back has the program's code in it, and nothing that is written; and all works on afterwards.
+// TestSegments: what is given back has the program's code in it, and nothing that is written; and all works on
+// afterwards.
 func TestSegments(t *testing.T) {
 	holds := func(address uintptr) bool {
 		for _, s := range segments() {

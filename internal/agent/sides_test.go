@@ -50,7 +50,8 @@ func arrived(t *testing.T, gateway *lab.Host, family string) (bytes uint64) {
 	return bytes
 }
 
-// talk has a client send requests to an address, and a server that listens on another one answer each. It returns the client's end.
+// talk has a client send requests to an address, and a server that listens on another one answer each. It returns the
+// client's end.
 type talk struct {
 	network        string // tcp4, udp6, …
 	from, to       *lab.Host
@@ -179,75 +180,97 @@ var translations = []struct {
 		name: "masquerade", family: "ip",
 		rules: `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`,
 		talk: func(l *lab.Lab) talk {
-			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr4, serverPort), listen: end(l.Servers[0].Addr4, serverPort)}
+			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr4, serverPort),
+				listen: end(l.Servers[0].Addr4, serverPort)}
 		},
-		want: place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat", natClient: "198.51.100.1 %d", natServer: "198.51.100.10 7001"},
+		want: place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat",
+			natClient: "198.51.100.1 %d", natServer: "198.51.100.10 7001"},
 	},
 	{
 		name: "port forward", family: "ip",
-		rules: `chain nat { type nat hook prerouting priority dstnat; iifname wan0 meta l4proto { tcp, udp } th dport 7000 dnat to 192.168.77.10:7001; }`,
+		rules: `chain nat { type nat hook prerouting priority dstnat;
+				iifname wan0 meta l4proto { tcp, udp } th dport 7000 dnat to 192.168.77.10:7001; }`,
 		talk: func(l *lab.Lab) talk {
-			return talk{from: l.Servers[0], to: l.Clients[0], dial: end(netip.MustParseAddr("198.51.100.1"), publicPort), listen: end(l.Clients[0].Addr4, serverPort)}
+			return talk{from: l.Servers[0], to: l.Clients[0], dial: end(netip.MustParseAddr("198.51.100.1"),
+				publicPort), listen: end(l.Clients[0].Addr4, serverPort)}
 		},
-		want: place{client: "198.51.100.10 wan", server: "192.168.77.10 lan", direction: "inbound", kind: "dnat", natClient: "198.51.100.10 %d", natServer: "198.51.100.1 7000"},
+		want: place{client: "198.51.100.10 wan", server: "192.168.77.10 lan", direction: "inbound", kind: "dnat",
+			natClient: "198.51.100.10 %d", natServer: "198.51.100.1 7000"},
 	},
 	{
 		name: "hairpin", family: "ip",
-		rules: `chain in { type nat hook prerouting priority dstnat; ip daddr 198.51.100.1 meta l4proto { tcp, udp } th dport 7000 dnat to 192.168.77.11:7001; }
-			chain out { type nat hook postrouting priority srcnat; ip saddr 192.168.77.0/24 ip daddr 192.168.77.0/24 masquerade; }`,
+		rules: `chain in { type nat hook prerouting priority dstnat;
+				ip daddr 198.51.100.1 meta l4proto { tcp, udp } th dport 7000 dnat to 192.168.77.11:7001; }
+			chain out { type nat hook postrouting priority srcnat;
+				ip saddr 192.168.77.0/24 ip daddr 192.168.77.0/24 masquerade; }`,
 		talk: func(l *lab.Lab) talk {
-			return talk{from: l.Clients[0], to: l.Clients[1], dial: end(netip.MustParseAddr("198.51.100.1"), publicPort), listen: end(l.Clients[1].Addr4, serverPort)}
+			return talk{from: l.Clients[0], to: l.Clients[1], dial: end(netip.MustParseAddr("198.51.100.1"),
+				publicPort), listen: end(l.Clients[1].Addr4, serverPort)}
 		},
-		want: place{client: "192.168.77.10 lan", server: "192.168.77.11 lan", direction: "internal", kind: "snat+dnat", natClient: "192.168.77.1 %d", natServer: "198.51.100.1 7000"},
+		want: place{client: "192.168.77.10 lan", server: "192.168.77.11 lan", direction: "internal", kind: "snat+dnat",
+			natClient: "192.168.77.1 %d", natServer: "198.51.100.1 7000"},
 	},
 	{
 		name: "port only", family: "ip",
-		rules: `chain nat { type nat hook prerouting priority dstnat; iifname lan0 meta l4proto { tcp, udp } th dport 7000 dnat to :7001; }`,
+		rules: `chain nat { type nat hook prerouting priority dstnat;
+				iifname lan0 meta l4proto { tcp, udp } th dport 7000 dnat to :7001; }`,
 		talk: func(l *lab.Lab) talk {
-			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr4, publicPort), listen: end(l.Servers[0].Addr4, serverPort)}
+			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr4, publicPort),
+				listen: end(l.Servers[0].Addr4, serverPort)}
 		},
-		want: place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "dnat", natClient: "192.168.77.10 %d", natServer: "198.51.100.10 7000"},
+		want: place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "dnat",
+			natClient: "192.168.77.10 %d", natServer: "198.51.100.10 7000"},
 	},
 	{
 		name: "1:1", family: "ip", prepare: "ip address add 198.51.100.77/32 dev wan0",
 		rules: `chain in { type nat hook prerouting priority dstnat; ip daddr 198.51.100.77 dnat to 192.168.77.10; }
-			chain out { type nat hook postrouting priority srcnat; ip saddr 192.168.77.10 oifname wan0 snat to 198.51.100.77; }`,
+			chain out { type nat hook postrouting priority srcnat;
+				ip saddr 192.168.77.10 oifname wan0 snat to 198.51.100.77; }`,
 		talk: func(l *lab.Lab) talk {
-			return talk{from: l.Servers[0], to: l.Clients[0], dial: end(netip.MustParseAddr("198.51.100.77"), serverPort), listen: end(l.Clients[0].Addr4, serverPort)}
+			return talk{from: l.Servers[0], to: l.Clients[0], dial: end(netip.MustParseAddr("198.51.100.77"),
+				serverPort), listen: end(l.Clients[0].Addr4, serverPort)}
 		},
-		want: place{client: "198.51.100.10 wan", server: "192.168.77.10 lan", direction: "inbound", kind: "dnat", natClient: "198.51.100.10 %d", natServer: "198.51.100.77 7001"},
+		want: place{client: "198.51.100.10 wan", server: "192.168.77.10 lan", direction: "inbound", kind: "dnat",
+			natClient: "198.51.100.10 %d", natServer: "198.51.100.77 7001"},
 	},
 	{
 		name: "IPv6 masquerade", family: "ip6",
 		rules: `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`,
 		talk: func(l *lab.Lab) talk {
-			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr6, serverPort), listen: end(l.Servers[0].Addr6, serverPort)}
+			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr6, serverPort),
+				listen: end(l.Servers[0].Addr6, serverPort)}
 		},
-		want: place{client: "2001:db8:77::10 lan", server: "2001:db8:100::10 wan", direction: "outbound", kind: "snat", natClient: "2001:db8:100::1 %d", natServer: "2001:db8:100::10 7001"},
+		want: place{client: "2001:db8:77::10 lan", server: "2001:db8:100::10 wan", direction: "outbound", kind: "snat",
+			natClient: "2001:db8:100::1 %d", natServer: "2001:db8:100::10 7001"},
 	},
 	{
 		name: "IPv6 routed", family: "ip6",
 		rules: `chain track { type filter hook forward priority 0; ct state established accept; }`,
 		talk: func(l *lab.Lab) talk {
-			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr6, serverPort), listen: end(l.Servers[0].Addr6, serverPort)}
+			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr6, serverPort),
+				listen: end(l.Servers[0].Addr6, serverPort)}
 		},
 		want: place{client: "2001:db8:77::10 lan", server: "2001:db8:100::10 wan", direction: "outbound"},
 	},
 	{
 		name: "zone", family: "ip",
-		rules: `chain zone { type filter hook prerouting priority raw; iifname lan0 ct zone set 5; iifname wan0 ct zone set 5; }
+		rules: `chain zone { type filter hook prerouting priority raw;
+				iifname lan0 ct zone set 5; iifname wan0 ct zone set 5; }
 			chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`,
 		talk: func(l *lab.Lab) talk {
-			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr4, serverPort), listen: end(l.Servers[0].Addr4, serverPort)}
+			return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr4, serverPort),
+				listen: end(l.Servers[0].Addr4, serverPort)}
 		},
-		want: place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat", natClient: "198.51.100.1 %d", natServer: "198.51.100.10 7001"},
+		want: place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat",
+			natClient: "198.51.100.1 %d", natServer: "198.51.100.10 7001"},
 	},
 }
 
 func end(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
 
-// TestTranslations: through each kind of NAT a connection is one record, with the sides and the direction right, the names that both
-// ends have, and the bytes that the gateway counted; also where weir was started while it was under way.
+// TestTranslations: through each kind of NAT a connection is one record, with the sides and the direction right, the
+// names that both ends have, and the bytes that the gateway counted; also where weir was started while it was under
+// way.
 func TestTranslations(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		for _, x := range translations {
@@ -316,7 +339,8 @@ func checkPlace(t *testing.T, all []flowRecord, want place, client netip.AddrPor
 	}
 }
 
-// TestPingThroughNAT: two hosts ping a server at once, with the same identifier. The requests and the answers of each are one record.
+// TestPingThroughNAT: two hosts ping a server at once, with the same identifier. The requests and the answers of each
+// are one record.
 func TestPingThroughNAT(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
@@ -333,14 +357,16 @@ func TestPingThroughNAT(t *testing.T) {
 				if f.Proto == "icmp" {
 					got = append(got, placeOf(&f))
 					if f.Client.Packets != 5 || f.Server.Packets != 5 {
-						t.Errorf("%+v: %d requests and %d answers, want 5 of each", placeOf(&f), f.Client.Packets, f.Server.Packets)
+						t.Errorf("%+v: %d requests and %d answers, want 5 of each", placeOf(&f), f.Client.Packets,
+							f.Server.Packets)
 					}
 				}
 			}
 			var want []place
 			for _, client := range l.Clients[:2] {
-				want = append(want, place{client: client.Addr4.String() + " lan", server: "198.51.100.10 wan", direction: "outbound",
-					kind: "snat", natClient: "198.51.100.1", natServer: "198.51.100.10"})
+				want = append(want, place{client: client.Addr4.String() + " lan", server: "198.51.100.10 wan",
+					direction: "outbound",
+					kind:      "snat", natClient: "198.51.100.1", natServer: "198.51.100.10"})
 			}
 			slices.SortFunc(got, func(a, b place) int { return strings.Compare(a.client, b.client) })
 			if !slices.Equal(got, want) {
@@ -363,7 +389,8 @@ func joinHosts(t *testing.T, gateway, other *lab.Host, name, ours, theirs string
 // TestLayouts: gateways of other forms. All interfaces are watched that matter, and a connection is one record.
 func TestLayouts(t *testing.T) {
 	toServer := func(l *lab.Lab) talk {
-		return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr4, serverPort), listen: end(l.Servers[0].Addr4, serverPort)}
+		return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr4, serverPort),
+			listen: end(l.Servers[0].Addr4, serverPort)}
 	}
 	for _, x := range []struct {
 		name    string
@@ -377,13 +404,16 @@ func TestLayouts(t *testing.T) {
 			prepare: func(t *testing.T, l *lab.Lab) {
 				joinHosts(t, l.Gateway, l.Servers[1], "wan1", "203.0.113.1/24", "203.0.113.10/24")
 				sh(t, l.Servers[1], "ip address add 203.0.113.99/32 dev lo")
-				sh(t, l.Gateway, "ip route add default via 203.0.113.10 table 100", "ip rule add from 192.168.77.10 lookup 100 priority 1000")
+				sh(t, l.Gateway, "ip route add default via 203.0.113.10 table 100",
+					"ip rule add from 192.168.77.10 lookup 100 priority 1000")
 			},
 			rules: `chain nat { type nat hook postrouting priority srcnat; oifname { wan0, wan1 } masquerade; }`,
 			talk: func(l *lab.Lab) talk {
-				return talk{from: l.Clients[0], to: l.Servers[1], dial: netip.MustParseAddrPort("203.0.113.99:7001"), listen: netip.MustParseAddrPort("203.0.113.99:7001")}
+				return talk{from: l.Clients[0], to: l.Servers[1], dial: netip.MustParseAddrPort("203.0.113.99:7001"),
+					listen: netip.MustParseAddrPort("203.0.113.99:7001")}
 			},
-			want: place{client: "192.168.77.10 lan", server: "203.0.113.99 wan", direction: "outbound", kind: "snat", natClient: "203.0.113.1 %d", natServer: "203.0.113.99 7001"},
+			want: place{client: "192.168.77.10 lan", server: "203.0.113.99 wan", direction: "outbound", kind: "snat",
+				natClient: "203.0.113.1 %d", natServer: "203.0.113.99 7001"},
 		},
 		{
 			name: "LAN to LAN",
@@ -392,20 +422,23 @@ func TestLayouts(t *testing.T) {
 			},
 			rules: `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`,
 			talk: func(l *lab.Lab) talk {
-				return talk{from: l.Clients[0], to: l.Clients[1], dial: netip.MustParseAddrPort("192.168.78.10:7001"), listen: netip.MustParseAddrPort("192.168.78.10:7001")}
+				return talk{from: l.Clients[0], to: l.Clients[1], dial: netip.MustParseAddrPort("192.168.78.10:7001"),
+					listen: netip.MustParseAddrPort("192.168.78.10:7001")}
 			},
 			want: place{client: "192.168.77.10 lan", server: "192.168.78.10 lan", direction: "internal"},
 		},
 		{
 			name: "a bridge",
 			prepare: func(t *testing.T, l *lab.Lab) {
-				sh(t, l.Gateway, "ip link add br-lan type bridge", "ip address delete 192.168.77.1/24 dev lan0", "ip link set lan0 master br-lan",
+				sh(t, l.Gateway, "ip link add br-lan type bridge", "ip address delete 192.168.77.1/24 dev lan0",
+					"ip link set lan0 master br-lan",
 					"ip link set br-lan up", "ip address add 192.168.77.1/24 dev br-lan")
 				sh(t, l.Clients[0], "ip neigh flush all")
 			},
 			rules: `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`,
 			talk:  toServer,
-			want:  place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat", natClient: "198.51.100.1 %d", natServer: "198.51.100.10 7001"},
+			want: place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat",
+				natClient: "198.51.100.1 %d", natServer: "198.51.100.10 7001"},
 		},
 	} {
 		for _, mode := range liveModes(t) {
@@ -413,7 +446,8 @@ func TestLayouts(t *testing.T) {
 				t.Parallel()
 				l := lab.New(t, lab.Options{Clients: 2, Servers: 2, NoNAT: true, WireSize: true})
 				x.prepare(t, l)
-				sh(t, l.Gateway, strings.ReplaceAll(natRules("ip", x.rules), "{ lan0, wan0 }", "{ lan0, lan1, br-lan, wan0, wan1 }"))
+				sh(t, l.Gateway, strings.ReplaceAll(natRules("ip", x.rules), "{ lan0, wan0 }",
+					"{ lan0, lan1, br-lan, wan0, wan1 }"))
 				talk := x.talk(l)
 				talk.network, talk.rounds, talk.length = "tcp4", 20, 100
 				r := watch(t, l.Gateway, "--mode", mode)
@@ -425,30 +459,39 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-// TestHairpinBridge: the LAN is a bridge of two ports, the client at one and the server at the other, and they talk by the gateway's outer
-// address. Where netfilter sees what is bridged, as with Docker, packets are seen half translated.
+// TestHairpinBridge: the LAN is a bridge of two ports, the client at one and the server at the other, and they talk by
+// the gateway's outer address. Where netfilter sees what is bridged, as with Docker, packets are seen half translated.
 func TestHairpinBridge(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t, lab.Options{Clients: 2, WireSize: true})
 			joinHosts(t, l.Gateway, l.Clients[1], "lan1", "192.168.78.1/24", "192.168.77.21/24")
-			sh(t, l.Gateway, "ip link add br-lan type bridge", "ip address delete 192.168.77.1/24 dev lan0", "ip address delete 192.168.78.1/24 dev lan1",
-				"ip link set lan0 master br-lan", "ip link set lan1 master br-lan", "ip link set br-lan up", "ip address add 192.168.77.1/24 dev br-lan",
+			sh(t, l.Gateway, "ip link add br-lan type bridge", "ip address delete 192.168.77.1/24 dev lan0",
+				"ip address delete 192.168.78.1/24 dev lan1",
+				"ip link set lan0 master br-lan", "ip link set lan1 master br-lan", "ip link set br-lan up",
+				"ip address add 192.168.77.1/24 dev br-lan",
 				"! test -e /proc/sys/net/bridge || echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables",
-				natRules("ip", `chain in { type nat hook prerouting priority dstnat; ip daddr 198.51.100.1 meta l4proto { tcp, udp } th dport 7000 dnat to 192.168.77.21:7001; }
-					chain out { type nat hook postrouting priority srcnat; ip saddr 192.168.77.0/24 ip daddr 192.168.77.0/24 masquerade; }`))
-			sh(t, l.Clients[1], "ip address delete 192.168.77.11/24 dev eth0; ip route replace default via 192.168.77.1; ip neigh flush all")
+				natRules("ip",
+					`chain in { type nat hook prerouting priority dstnat;
+							ip daddr 198.51.100.1 meta l4proto { tcp, udp } th dport 7000 dnat to 192.168.77.21:7001; }
+					chain out { type nat hook postrouting priority srcnat;
+						ip saddr 192.168.77.0/24 ip daddr 192.168.77.0/24 masquerade; }`))
+			sh(t, l.Clients[1], "ip address delete 192.168.77.11/24 dev eth0; ip route replace default via "+
+				"192.168.77.1; ip neigh flush all")
 			sh(t, l.Clients[0], "ip neigh flush all", "ping -q -c1 -W30 192.168.77.1")
 			r := watch(t, l.Gateway, "--mode", mode)
 			client := talk{
-				network: "udp4", from: l.Clients[0], to: l.Clients[1], dial: end(netip.MustParseAddr("198.51.100.1"), publicPort),
+				network: "udp4", from: l.Clients[0], to: l.Clients[1], dial: end(netip.MustParseAddr("198.51.100.1"),
+					publicPort),
 				listen: netip.MustParseAddrPort("192.168.77.21:7001"), rounds: 10, length: 100,
 			}.run(t)
 			lab.Landed(t)
 			want := place{
-				client: "192.168.77.10 lan", server: "192.168.77.21 lan", direction: "internal", kind: "snat+dnat", natServer: "198.51.100.1 7000",
-				natClient: fmt.Sprintf("192.168.77.1 %d", client.Port()), clientPort: int(client.Port()), serverPort: serverPort,
+				client: "192.168.77.10 lan", server: "192.168.77.21 lan", direction: "internal", kind: "snat+dnat",
+				natServer: "198.51.100.1 7000",
+				natClient: fmt.Sprintf("192.168.77.1 %d", client.Port()), clientPort: int(client.Port()),
+				serverPort: serverPort,
 			}
 			n := 0
 			for _, f := range r.stop() {
@@ -472,10 +515,12 @@ func TestLastMoment(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			l := lab.New(t, lab.Options{WireSize: true})
-			sh(t, l.Gateway, "nft delete table ip weir_lab", natRules("ip", `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`))
+			sh(t, l.Gateway, "nft delete table ip weir_lab",
+				natRules("ip", `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`))
 			for i := range 3 {
 				server := end(l.Servers[0].Addr4, uint16(serverPort+i))
-				talk := talk{from: l.Clients[0], to: l.Servers[0], dial: server, listen: server, network: "udp4", rounds: 5, length: 100}
+				talk := talk{from: l.Clients[0], to: l.Servers[0], dial: server, listen: server, network: "udp4",
+					rounds: 5, length: 100}
 				r := watch(t, l.Gateway, "--mode", mode)
 				talk.run(t)
 				n := 0
@@ -484,7 +529,8 @@ func TestLastMoment(t *testing.T) {
 						continue
 					}
 					n++
-					if p := placeOf(&f); p.client != "192.168.77.10 lan" || p.direction != "outbound" || p.kind != "snat" || f.Client.Packets != 5 || f.Server.Packets != 5 {
+					if p := placeOf(&f); p.client != "192.168.77.10 lan" || p.direction != "outbound" ||
+						p.kind != "snat" || f.Client.Packets != 5 || f.Server.Packets != 5 {
 						t.Errorf("%+v, %d and %d packets", p, f.Client.Packets, f.Server.Packets)
 					}
 				}
@@ -501,19 +547,24 @@ func TestNetworkChanges(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
 			l := lab.New(t, lab.Options{NoNAT: true, WireSize: true})
-			sh(t, l.Gateway, natRules("ip", `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`))
+			sh(t, l.Gateway, natRules(
+				"ip", `chain nat { type nat hook postrouting priority srcnat; oifname wan0 masquerade; }`))
 			r := watch(t, l.Gateway, "--mode", mode)
 			talk := talk{
 				network: "tcp4", from: l.Clients[0], to: l.Servers[0], rounds: 20, length: 100,
 				dial: end(l.Servers[0].Addr4, serverPort), listen: end(l.Servers[0].Addr4, serverPort),
 			}
-			want := place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat", natServer: "198.51.100.10 7001"}
+			want := place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat",
+				natServer: "198.51.100.10 7001"}
 			gateway := []string{"198.51.100.1"}
 			for _, changes := range []string{
-				"ip address add 198.51.100.200/25 dev wan0; ip address delete 198.51.100.1/24 dev wan0; ip address add 198.51.100.1/24 dev wan0; ip route replace default via 198.51.100.10 src 198.51.100.200",
-				"ip link add extra0 type veth peer name extra1; ip link set extra0 up; ip link set extra1 up; ip address add 10.77.0.1/24 dev extra0",
+				"ip address add 198.51.100.200/25 dev wan0; ip address delete 198.51.100.1/24 dev wan0; ip address " +
+					"add 198.51.100.1/24 dev wan0; ip route replace default via 198.51.100.10 src 198.51.100.200",
+				"ip link add extra0 type veth peer name extra1; ip link set extra0 up; ip link set extra1 up; ip " +
+					"address add 10.77.0.1/24 dev extra0",
 				"ip route add 198.51.100.10/32 dev wan0; ip route replace 192.0.2.0/24 via 192.168.77.10",
-				"ip link set wan0 down; ip link set wan0 name outer; ip link set outer up; ip route replace default via 198.51.100.10; sleep 0.7",
+				"ip link set wan0 down; ip link set wan0 name outer; ip link set outer up; ip route replace default " +
+					"via 198.51.100.10; sleep 0.7",
 			} {
 				talk.run(t)
 				lab.Closed(t, talk.from, talk.to)
@@ -532,7 +583,8 @@ func TestNetworkChanges(t *testing.T) {
 				p := placeOf(&f)
 				address, _, _ := strings.Cut(p.natClient, " ")
 				p.natClient, p.clientPort, p.serverPort = "", 0, 0
-				if p != want || !strings.HasPrefix(address, "198.51.100.") || f.Server.Packets < 20 || f.Client.Packets < 20 {
+				if p != want || !strings.HasPrefix(address, "198.51.100.") || f.Server.Packets < 20 ||
+					f.Client.Packets < 20 {
 					t.Errorf("%+v by %s, %d and %d packets", p, address, f.Client.Packets, f.Server.Packets)
 				}
 			}
@@ -543,11 +595,13 @@ func TestNetworkChanges(t *testing.T) {
 	}
 }
 
-// TestShortConnections: 100,000 connections in ten seconds, each of one packet, are as many records, all in their place.
+// TestShortConnections: 100,000 connections in ten seconds, each of one packet, are as many records, all in their
+// place.
 func TestShortConnections(t *testing.T) {
 	weir(t)
 	l := lab.New(t, lab.Options{WireSize: true})
-	file, err := os.Create(filepath.Join(t.TempDir(), "records")) // this process might not read 70 MB in the time that weir has to end
+	// this process might not read 70 MB in the time that weir has to end
+	file, err := os.Create(filepath.Join(t.TempDir(), "records"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -575,7 +629,8 @@ func TestShortConnections(t *testing.T) {
 		p := placeOf(&f)
 		p.natClient, _, _ = strings.Cut(p.natClient, " ")
 		p.natServer, p.clientPort, p.serverPort = "", 0, 0
-		if want := (place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat", natClient: "198.51.100.1"}); p != want {
+		if want := (place{client: "192.168.77.10 lan", server: "198.51.100.10 wan", direction: "outbound", kind: "snat",
+			natClient: "198.51.100.1"}); p != want {
 			wrong[p]++
 		}
 	}
@@ -589,7 +644,8 @@ func TestShortConnections(t *testing.T) {
 func TestExplain(t *testing.T) {
 	l := lab.New(t, lab.Options{})
 	socket := t.TempDir() + "/weir.sock"
-	r := watch(t, l.Gateway, "-i", "lan0", "-i", "wan0", "--mode", "ebpf", "--socket", socket, "--update-every", "100ms")
+	r := watch(t, l.Gateway, "-i", "lan0", "-i", "wan0", "--mode", "ebpf", "--socket", socket, "--update-every",
+		"100ms")
 	talk{
 		network: "tcp4", from: l.Clients[0], to: l.Servers[0], rounds: 3, length: 100,
 		dial: end(l.Servers[0].Addr4, serverPort), listen: end(l.Servers[0].Addr4, serverPort),
@@ -608,7 +664,8 @@ func TestExplain(t *testing.T) {
 		t.Fatalf("no record:\n%s", r.Stdout)
 	}
 	for what, words := range map[string][]string{
-		id[:12]:         {"outbound", "The client, 192.168.77.10, is lan: the route 192.168.77.0/24 leads to lan0", "is wan", "snat", "knows the client as 198.51.100.1:"},
+		id[:12]: {"outbound", "The client, 192.168.77.10, is lan: the route 192.168.77.0/24 leads to lan0",
+			"is wan", "snat", "knows the client as 198.51.100.1:"},
 		"192.168.77.88": {"is lan: the route 192.168.77.0/24 leads to lan0"},
 		"203.0.113.5":   {"is wan: no route is for it but the default route through wan0"},
 	} {
@@ -620,7 +677,8 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	r.stop()
-	said := sh(t, l.Gateway, weir(t)+" explain --socket "+socket+" 192.168.77.88", "! "+weir(t)+" explain --socket "+socket+" "+id+" 2>&1")
+	said := sh(t, l.Gateway, weir(t)+" explain --socket "+socket+" 192.168.77.88", "! "+weir(t)+" explain --socket "+
+		socket+" "+id+" 2>&1")
 	if !strings.Contains(said, "No weir is running") || !strings.Contains(said, "no weir answers at "+socket) {
 		t.Error(said)
 	}

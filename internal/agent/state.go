@@ -47,8 +47,9 @@ func openState(o *Options) (*stateFiles, error) {
 	return s, nil
 }
 
-// Whoever has an account here may have made the directory, or what is in it, before weir did, and this process may write to any file. So
-// nothing is followed that another user made, and nothing is written to that isn't this user's alone.
+// Whoever has an account here may have made the directory, or what is in it, before weir did, and this process may
+// write to any file. So nothing is followed that another user made, and nothing is written to that isn't this user's
+// alone.
 
 // maxLinks is how many symbolic links a path may have, as in the kernel (MAXSYMLINKS).
 const maxLinks = 40

@@ -67,7 +67,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// TestStateOfOthers: what somebody else may have laid into the way is neither followed nor written to, and the error says what is wrong.
+// TestStateOfOthers: what somebody else may have laid into the way is neither followed nor written to, and the error
+// says what is wrong.
 func TestStateOfOthers(t *testing.T) {
 	const stranger = 12345
 	asRoot := func(t *testing.T) {
@@ -117,10 +118,11 @@ func TestStateOfOthers(t *testing.T) {
 			must(t, os.Chmod(victim, 0o620))
 			return ""
 		}},
-		{"a directory that a group can write", "can be written to by others", func(t *testing.T, directory string) string {
-			must(t, os.Chmod(directory, 0o770))
-			return ""
-		}},
+		{"a directory that a group can write", "can be written to by others",
+			func(t *testing.T, directory string) string {
+				must(t, os.Chmod(directory, 0o770))
+				return ""
+			}},
 		{"a directory that all can write", "can be written to by others", func(t *testing.T, directory string) string {
 			must(t, os.Chmod(directory, 0o777|os.ModeSticky))
 			return ""
@@ -137,14 +139,15 @@ func TestStateOfOthers(t *testing.T) {
 			must(t, os.Chown(victim, stranger, stranger))
 			return ""
 		}},
-		{"another user's link on the way", "a symbolic link that another user (12345) made", func(t *testing.T, directory string) string {
-			asRoot(t)
-			elsewhere := t.TempDir()
-			must(t, os.Remove(directory))
-			must(t, os.Symlink(elsewhere, directory))
-			must(t, os.Lchown(directory, stranger, stranger))
-			return ""
-		}},
+		{"another user's link on the way", "a symbolic link that another user (12345) made",
+			func(t *testing.T, directory string) string {
+				asRoot(t)
+				elsewhere := t.TempDir()
+				must(t, os.Remove(directory))
+				must(t, os.Symlink(elsewhere, directory))
+				must(t, os.Lchown(directory, stranger, stranger))
+				return ""
+			}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			directory := filepath.Join(t.TempDir(), "state")
@@ -165,7 +168,8 @@ func TestStateOfOthers(t *testing.T) {
 
 // TestStateKept: a list, whole or broken, is no foreign file.
 func TestStateKept(t *testing.T) {
-	for _, text := range []string{"", hosts.EmptyFile, `{"sequence":7,"length":2,"crc32":1}` + "\n[]", `{"sequence":7,"len`} {
+	for _, text := range []string{"", hosts.EmptyFile, `{"sequence":7,"length":2,"crc32":1}` + "\n[]",
+		`{"sequence":7,"len`} {
 		directory := t.TempDir()
 		must(t, os.Chmod(directory, 0o700))
 		must(t, os.WriteFile(filepath.Join(directory, "hosts.0"), []byte(text), 0o600))

@@ -209,7 +209,8 @@ func TestReaderGone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := launchTo(t, h, write, weir(t), "run", "--interface", "in0", "--mode", mode, "--output", "ndjson", "--max-flows", "128")
+			r := launchTo(t, h, write, weir(t), "run", "--interface", "in0", "--mode", mode, "--output", "ndjson",
+				"--max-flows", "128")
 			write.Close()
 			r.Await("watching")
 			ctx, cancel := context.WithCancel(context.Background())
@@ -224,7 +225,8 @@ func TestReaderGone(t *testing.T) {
 			sent()
 			said := r.Said.String()
 			t.Logf("status %d: %s", status, said[strings.LastIndexByte(said[:len(said)-1], '\n')+1:])
-			if status == 0 || status == 2 || !strings.Contains(said, "write output") || strings.Contains(said, "panic") ||
+			if status == 0 || status == 2 || !strings.Contains(said, "write output") ||
+				strings.Contains(said, "panic") ||
 				strings.Contains(said, "goroutine") {
 				t.Errorf("weir ended with %d and said\n%s", status, said)
 			}
@@ -253,8 +255,8 @@ func isFull(t *testing.T, pipe *os.File) bool {
 	return filled > size-os.Getpagesize()
 }
 
-// TestReaderSlow: where nobody reads, weir ends in time when it is told to, and says how many records that cost; also when it waits
-// for the reader at its end already.
+// TestReaderSlow: where nobody reads, weir ends in time when it is told to, and says how many records that cost; also
+// when it waits for the reader at its end already.
 func TestReaderSlow(t *testing.T) {
 	for _, mode := range append(liveModes(t), "ebpf, over") {
 		t.Run(mode, func(t *testing.T) {
@@ -269,11 +271,13 @@ func TestReaderSlow(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer read.Close()
-			r := launchTo(t, h, write, weir(t), "run", "--interface", "in0", "--mode", mode, "--output", "ndjson", "--duration", duration.String())
+			r := launchTo(t, h, write, weir(t), "run", "--interface", "in0", "--mode", mode, "--output", "ndjson",
+				"--duration", duration.String())
 			write.Close()
 			r.Await("watching")
 			const flows = 5000
-			if _, err := h.SendFrames(context.Background(), "out0", datagrams(flows), lab.Sending{Rate: 20000, Loops: 2}); err != nil {
+			if _, err := h.SendFrames(context.Background(), "out0", datagrams(flows),
+				lab.Sending{Rate: 20000, Loops: 2}); err != nil {
 				t.Fatal(err)
 			}
 			lab.Landed(t)
@@ -305,7 +309,8 @@ func TestReaderSlow(t *testing.T) {
 	}
 }
 
-// TestReaderOfLittle: a reader that goes on reading, however slowly, gets all records, and weir is not killed meanwhile.
+// TestReaderOfLittle: a reader that goes on reading, however slowly, gets all records, and weir is not killed
+// meanwhile.
 func TestReaderOfLittle(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
@@ -319,7 +324,8 @@ func TestReaderOfLittle(t *testing.T) {
 			write.Close()
 			r.Await("watching")
 			const flows, perSecond = 2000, 200 << 10
-			if _, err := h.SendFrames(context.Background(), "out0", datagrams(flows), lab.Sending{Rate: 20000, Loops: 2}); err != nil {
+			if _, err := h.SendFrames(context.Background(), "out0", datagrams(flows),
+				lab.Sending{Rate: 20000, Loops: 2}); err != nil {
 				t.Fatal(err)
 			}
 			began := time.Now()
@@ -355,19 +361,25 @@ func TestDuration(t *testing.T) {
 
 // TestNotBegun: what can't begin ends with 2, and a line that helps.
 func TestNotBegun(t *testing.T) {
-	nobody := []string{"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set", "-all", "--inh-caps", "-all"}
+	nobody := []string{"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set", "-all",
+		"--inh-caps", "-all"}
 	for _, c := range []struct {
 		name    string
 		command []string
 		want    []string
 	}{
-		{"no such interface", []string{weir(t), "run", "--interface", "nosuch"}, []string{"no such interface: nosuch", "in0", "out0"}},
-		{"too few flows", []string{weir(t), "run", "--interface", "in0", "--max-flows", "3"}, []string{"--max-flows 3"}},
+		{"no such interface", []string{weir(t), "run", "--interface", "nosuch"}, []string{"no such interface: nosuch",
+			"in0", "out0"}},
+		{"too few flows", []string{weir(t), "run", "--interface", "in0", "--max-flows", "3"},
+			[]string{"--max-flows 3"}},
 		{"wrong mode", []string{weir(t), "run", "--mode", "magic"}, []string{"--mode", "magic", "ebpf"}},
-		{"filter without libpcap", []string{weir(t), "run", "--mode", "ebpf", "--filter", "tcp"}, []string{"--filter", "libpcap"}},
+		{"filter without libpcap", []string{weir(t), "run", "--mode", "ebpf", "--filter", "tcp"},
+			[]string{"--filter", "libpcap"}},
 		{"no rights, auto", append(nobody, weir(t), "run", "--interface", "in0"), []string{"CAP_NET_RAW"}},
-		{"no rights, ebpf", append(nobody, weir(t), "run", "--interface", "in0", "--mode", "ebpf"), []string{"CAP_BPF"}},
-		{"no rights, afpacket", append(nobody, weir(t), "run", "--interface", "in0", "--mode", "afpacket"), []string{"CAP_NET_RAW"}},
+		{"no rights, ebpf", append(nobody, weir(t), "run", "--interface", "in0", "--mode", "ebpf"),
+			[]string{"CAP_BPF"}},
+		{"no rights, afpacket", append(nobody, weir(t), "run", "--interface", "in0", "--mode", "afpacket"),
+			[]string{"CAP_NET_RAW"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := exec.LookPath(c.command[0]); err != nil {
@@ -409,7 +421,8 @@ func TestRights(t *testing.T) {
 	for _, c := range all {
 		t.Run(c.mode+" "+c.capabilities, func(t *testing.T) {
 			h := quietHost(t, 1)
-			r := launch(t, h, "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set", "-all,"+c.capabilities,
+			r := launch(t, h, "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set",
+				"-all,"+c.capabilities,
 				"--inh-caps", "-all,"+c.capabilities, "--ambient-caps", "-all,"+c.capabilities,
 				weir(t), "run", "--output", "ndjson", "--interface", "in0", "--mode", c.mode)
 			r.Await("watching")

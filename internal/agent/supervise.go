@@ -28,8 +28,8 @@ type backend interface {
 	io.Closer
 }
 
-// Supervise is the privileged process: it takes the best mode that works, starts the confined one with args, and serves it until
-// it ends. The error is an *helper.ExitError where that did not end well.
+// Supervise is the privileged process: it takes the best mode that works, starts the confined one with args, and serves
+// it until it ends. The error is an *helper.ExitError where that did not end well.
 func Supervise(o *Options, args []string) error {
 	selection, err := o.Check()
 	if err != nil {
@@ -73,7 +73,8 @@ func Supervise(o *Options, args []string) error {
 		err = helper.SendSetup(child.Conn, helper.Setup{Mode: b.mode(), Payload: payload, FDs: descriptors})
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("tell the confined process: %w", err), child.Conn.Close(), helper.Supervise(child, tracking))
+		return errors.Join(fmt.Errorf("tell the confined process: %w", err), child.Conn.Close(),
+			helper.Supervise(child, tracking))
 	}
 	settle()
 	return helper.Supervise(child, tracking)
@@ -92,9 +93,11 @@ func checkNames(selection topology.Selection, links topology.Links) error {
 	return fmt.Errorf("no such interface: %s; there are: %s", strings.Join(missing, ", "), strings.Join(names, ", "))
 }
 
-// openBackend opens the mode that was asked for, or with auto the first that works. refused says why better ones do not.
+// openBackend opens the mode that was asked for, or with auto the first that works. refused says why better ones do
+// not.
 func openBackend(o *Options) (b backend, refused []string, err error) {
-	open := map[string]func(*Options) (backend, error){ModeEBPF: openEBPF, ModeAFPacket: openAFPacket, ModeLibpcap: openLibpcap}
+	open := map[string]func(*Options) (backend, error){ModeEBPF: openEBPF, ModeAFPacket: openAFPacket,
+		ModeLibpcap: openLibpcap}
 	if o.Mode != ModeAuto {
 		b, err := open[o.Mode](o)
 		if err != nil {
@@ -109,5 +112,6 @@ func openBackend(o *Options) (b backend, refused []string, err error) {
 		}
 		refused = append(refused, fmt.Sprintf("%s: %v", mode, err))
 	}
-	return nil, nil, fmt.Errorf("no way of capturing works here (weir check says what to do):\n%s", strings.Join(refused, "\n"))
+	return nil, nil, fmt.Errorf("no way of capturing works here (weir check says what to do):\n%s",
+		strings.Join(refused, "\n"))
 }

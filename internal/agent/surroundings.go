@@ -37,8 +37,8 @@ type surroundings struct {
 	ticked      time.Time // of the goroutine that emits records
 }
 
-// newSurroundings opens what needs system calls that the process gives up, takes over the extra descriptors, and has records completed
-// on their way to the output.
+// newSurroundings opens what needs system calls that the process gives up, takes over the extra descriptors, and has
+// records completed on their way to the output.
 func (a *agent) newSurroundings(s *setup, extra map[string]int) error {
 	u := &surroundings{untracked: s.Untracked, hosts: hosts.New()}
 	var err error
@@ -136,7 +136,8 @@ func (u *surroundings) followConnections(log func(string, ...any)) {
 	}
 }
 
-// How often the kernel's table of neighbours is read, at first sooner, and after how many such readings the devices are saved.
+// How often the kernel's table of neighbours is read, at first sooner, and after how many such readings the devices are
+// saved.
 const (
 	neighboursFirst = time.Second
 	neighboursEvery = 15 * time.Second
@@ -159,7 +160,8 @@ func (u *surroundings) followNeighbours(ctx context.Context, log func(string, ..
 			log("neighbours are not followed any more: %v", err)
 			return
 		}
-		u.hosts.Neighbours(slices.DeleteFunc(all, func(x topology.Neighbour) bool { return !n.IsLAN(x.Interface) }), n.Place, time.Now().UTC())
+		u.hosts.Neighbours(slices.DeleteFunc(all, func(x topology.Neighbour) bool { return !n.IsLAN(x.Interface) }),
+			n.Place, time.Now().UTC())
 		if count == saveFirst || count%saveEvery == 0 {
 			u.saveState(log)
 		}

@@ -27,7 +27,8 @@ type workers struct {
 
 func newWorkers(a *agent, config engine.Config) *workers {
 	return &workers{
-		live: engine.NewLive(config, a.options.Workers, 0, a.output.Flow), cpus: a.options.CPUs, ended: make(chan struct{}),
+		live: engine.NewLive(config, a.options.Workers, 0, a.output.Flow), cpus: a.options.CPUs,
+		ended: make(chan struct{}),
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 
 // Frame is one captured frame. It and its bytes are lent for the call that they are handed to.
 type Frame struct {
-	// Data is the frame as it was on the link, as far as it was captured. VLAN tags that the kernel took out are back in it.
+	// Data is the frame as it was on the link, as far as it was captured. VLAN tags that the kernel took out are back
+	// in it.
 	Data []byte
 	// Length is how many bytes it had on the link, tags included.
 	Length int
@@ -21,7 +22,8 @@ type Frame struct {
 	// Interface is the kernel's index of the interface that saw it (ifindex).
 	Interface uint32
 	Link      packet.LinkType
-	// Segments is how many packets the frame was on the wire, where the kernel or the card put several together; 0 and 1 mean one.
+	// Segments is how many packets the frame was on the wire, where the kernel or the card put several together; 0 and
+	// 1 mean one.
 	Segments uint16
 	// Flow is the kernel's counter that has counted this frame; with NotCounted, whoever gets the frame counts it.
 	Flow FlowRef
@@ -73,17 +75,18 @@ type Counter interface {
 	Packets(slot uint32) (born int64, sum uint64)
 	// Show sets how many more packets of a slot's flow the worker wants to see.
 	Show(slot uint32, packets int32)
-	// Retire makes the kernel forget the flows of these slots: the next packet begins another life. Packets under way may still be
-	// counted for some microseconds.
+	// Retire makes the kernel forget the flows of these slots: the next packet begins another life. Packets under way
+	// may still be counted for some microseconds.
 	Retire(slots []uint32) error
 	// Release gives slots back, some time after they were retired.
 	Release(slots []uint32) error
 }
 
-// Source is where one worker's frames come from. It belongs to one goroutine, Close excepted, which wakes a waiting Read.
+// Source is where one worker's frames come from. It belongs to one goroutine, Close excepted, which wakes a waiting
+// Read.
 type Source interface {
-	// Read hands every frame that is there to each, but returns after a bounded number of them. Where none is there it waits for
-	// the first at most for timeout. It returns net.ErrClosed after Close.
+	// Read hands every frame that is there to each, but returns after a bounded number of them. Where none is there it
+	// waits for the first at most for timeout. It returns net.ErrClosed after Close.
 	Read(timeout time.Duration, each func(*Frame)) error
 	// Losses adds to l what was lost on the way to this source since it was opened.
 	Losses(l *Losses)
@@ -92,15 +95,15 @@ type Source interface {
 
 // Losses counts packets that were not captured, by cause. All counts are from the source's opening on.
 type Losses struct {
-	// RingFull counts packets for which there was no room on the way to the worker. Where the kernel counts flows, these were
-	// counted all the same.
+	// RingFull counts packets for which there was no room on the way to the worker. Where the kernel counts flows,
+	// these were counted all the same.
 	RingFull uint64
 	// MapFull counts packets of flows for which the kernel had no counter left: they were handed over to be counted.
 	MapFull uint64
 	// Interface counts what the interface itself dropped, as far as the capture is told of it.
 	Interface uint64
-	// Unparsed counts packets that are no IP, or whose headers the kernel program could not read; Uncounted those of them that
-	// are IP, and are in no flow therefore.
+	// Unparsed counts packets that are no IP, or whose headers the kernel program could not read; Uncounted those of
+	// them that are IP, and are in no flow therefore.
 	Unparsed, Uncounted uint64
 }
 

@@ -8,11 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The wall clock may be set while weir runs: a router without a battery boots in 1970. So what is captured and counted has times of a
-// clock that nobody sets, and only what leaves weir is told in the wall clock's time of that moment (Step).
+// The wall clock may be set while weir runs: a router without a battery boots in 1970. So what is captured and counted
+// has times of a clock that nobody sets, and only what leaves weir is told in the wall clock's time of that moment
+// (Step).
 
-// start is when the process began, and monotonicBase what to add to a time of CLOCK_MONOTONIC to get one of Now, to some microseconds:
-// the two clocks are read one after the other.
+// start is when the process began, and monotonicBase what to add to a time of CLOCK_MONOTONIC to get one of Now, to
+// some microseconds: the two clocks are read one after the other.
 var (
 	start         = time.Now()
 	monotonicBase = start.UnixNano() - monotonic()
@@ -53,8 +54,8 @@ type WallTimes struct {
 	fix       func(*Frame)
 }
 
-// Wrap returns each with a fixed time. It reads the clocks, and is to be called before each batch of frames; what it returned before
-// calls this each, too.
+// Wrap returns each with a fixed time. It reads the clocks, and is to be called before each batch of frames; what it
+// returned before calls this each, too.
 func (w *WallTimes) Wrap(each func(*Frame)) func(*Frame) {
 	now := time.Now()
 	w.now, w.step = start.UnixNano()+int64(now.Sub(start)), stepAt(now)
@@ -68,8 +69,8 @@ func (w *WallTimes) Wrap(each func(*Frame)) func(*Frame) {
 	return w.fix
 }
 
-// How far before and after the last reading of the clocks a frame may have come. Those that waited while the clock was set would be
-// out of it.
+// How far before and after the last reading of the clocks a frame may have come. Those that waited while the clock was
+// set would be out of it.
 const (
 	maxAge    = int64(time.Minute)
 	maxFuture = int64(time.Second)

@@ -11,7 +11,8 @@ func TestClocksAgree(t *testing.T) {
 	before := Now()
 	between := FromMonotonic(monotonic())
 	after := Now()
-	const apart = int64(time.Millisecond) // that much a busy machine may have been away between the first readings of the clocks
+	// that much a busy machine may have been away between the first readings of the clocks
+	const apart = int64(time.Millisecond)
 	if between < before-apart || between > after+apart {
 		t.Errorf("%d is not between %d and %d", between, before, after)
 	}

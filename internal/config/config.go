@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package config holds weir's settings: one struct, with the defaults, the names in the file, in the environment and on the
-// command line, and what each is for. A flag goes before the environment, and that before the file.
+// Package config holds weir's settings: one struct, with the defaults, the names in the file, in the environment and on
+// the command line, and what each is for. A flag goes before the environment, and that before the file.
 package config
 
 //go:generate go run ./document ../../docs/CONFIG.md
@@ -13,8 +13,9 @@ import (
 	"github.com/weirnet/weir/internal/config/defaults"
 )
 
-// Config is all that can be set. Tags: key is the name in the file; flag the flag's name and its letter; in names the commands
-// that take it (none: all that read packets); min, max and oneof say what is allowed; arg is what help calls the value.
+// Config is all that can be set. Tags: key is the name in the file; flag the flag's name and its letter; in names the
+// commands that take it (none: all that read packets); min, max and oneof say what is allowed; arg is what help calls
+// the value.
 type Config struct {
 	Capture struct {
 		Interfaces  []string `key:"interfaces" flag:"interface,i" in:"run top" help:"interface to watch, by name or pattern such as 'eth*'; may be repeated (none: all that matter)"`
@@ -88,7 +89,9 @@ type Derived struct {
 func (c *Config) Derived() []Derived {
 	return []Derived{
 		{"a NAT leg waits for the other", "flows.idle", defaults.LegPatience(c.Flows.Idle).String()},
-		{"a silent NAT leg is forgotten", "flows.tcp_idle, flows.idle", defaults.LegForgotten(c.Flows.TCPIdle, c.Flows.Idle).String()},
-		{"an ended connection is remembered", "flows.tcp_idle, flows.idle", defaults.ConnectionMemory(c.Flows.TCPIdle, c.Flows.Idle).String()},
+		{"a silent NAT leg is forgotten", "flows.tcp_idle, flows.idle", defaults.LegForgotten(c.Flows.TCPIdle,
+			c.Flows.Idle).String()},
+		{"an ended connection is remembered", "flows.tcp_idle, flows.idle", defaults.ConnectionMemory(c.Flows.TCPIdle,
+			c.Flows.Idle).String()},
 	}
 }

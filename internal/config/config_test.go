@@ -109,12 +109,17 @@ network:
 names:
 devices:
   state: /var/lib/weir
-`, "--max-packets-tcp", "40", "-i", "flag0", "--interface=flag1", "--lan-network", "2001:db8::/32", "--lan-network", "10.0.0.0/8", "--cpus", "3,4")
+`, "--max-packets-tcp", "40", "-i", "flag0", "--interface=flag1", "--lan-network", "2001:db8::/32", "--lan-network",
+		"10.0.0.0/8", "--cpus", "3,4")
 	for key, want := range map[string]string{
-		"flows.packets_tcp": "40 --max-packets-tcp", "flows.packets_other": "21 WEIR_FLOWS_PACKETS_OTHER", "flows.max": "1000 weir.yaml:5",
-		"capture.interfaces": "flag0, flag1 --interface", "network.lan_networks": "2001:db8::/32, 10.0.0.0/8 --lan-network",
-		"capture.cpus": "3, 4 --cpus", "flows.update_every": "1m30s weir.yaml:5", "capture.mode": "auto default",
-		"network.no_conntrack": "true weir.yaml:9", "devices.state": "/var/lib/weir weir.yaml:12", "flows.keep_tunnels": "false default",
+		"flows.packets_tcp": "40 --max-packets-tcp", "flows.packets_other": "21 WEIR_FLOWS_PACKETS_OTHER",
+		"flows.max":            "1000 weir.yaml:5",
+		"capture.interfaces":   "flag0, flag1 --interface",
+		"network.lan_networks": "2001:db8::/32, 10.0.0.0/8 --lan-network",
+		"capture.cpus":         "3, 4 --cpus", "flows.update_every": "1m30s weir.yaml:5",
+		"capture.mode":         "auto default",
+		"network.no_conntrack": "true weir.yaml:9", "devices.state": "/var/lib/weir weir.yaml:12",
+		"flows.keep_tunnels": "false default",
 	} {
 		for _, s := range Settings() {
 			if got := s.Text(c) + " " + filepath.Base(l.Source(&s)); s.Key == key && got != want {
@@ -142,24 +147,30 @@ func TestMistakes(t *testing.T) {
 		name, text string
 		want       []string
 	}{
-		{"a wrong name", "flows:\n  packets_tpc: 9\n", []string{`f.yaml:2: unknown key "packets_tpc" in flows; did you mean "packets_tcp"?`, "    1 | flows:\n    2 |   packets_tpc: 9\n      |   ^"}},
+		{"a wrong name", "flows:\n  packets_tpc: 9\n",
+			[]string{`f.yaml:2: unknown key "packets_tpc" in flows; did you mean "packets_tcp"?`,
+				"    1 | flows:\n    2 |   packets_tpc: 9\n      |   ^"}},
 		{"a flag's name", "flows:\n  max-flows: 9\n", []string{`did you mean "max"?`}},
-		{"a setting without its group", "max_flows: 9\n", []string{`f.yaml:1: unknown key "max_flows"; did you mean "flows.max"?`}},
+		{"a setting without its group", "max_flows: 9\n",
+			[]string{`f.yaml:1: unknown key "max_flows"; did you mean "flows.max"?`}},
 		{"a wrong group", "capture:\n  packets_tcp: 9\n", []string{`in capture; did you mean "flows.packets_tcp"?`}},
 		{"a group's wrong name", "flow:\n  max: 9\n", []string{`did you mean "flows"?`}},
 		{"nothing like it", "flows:\n  qqqqqqqqqq: 9\n", []string{`unknown key "qqqqqqqqqq" in flows` + "\n"}},
-		{"a number out of its bounds", "flows:\n  packets_tcp: 0\n", []string{"f.yaml:2: flows.packets_tcp: 0: must be 1 to 200", "^"}},
+		{"a number out of its bounds", "flows:\n  packets_tcp: 0\n",
+			[]string{"f.yaml:2: flows.packets_tcp: 0: must be 1 to 200", "^"}},
 		{"no number", "flows:\n  packets_tcp: many\n", []string{`"many": must be a number`}},
 		{"a time without a unit", "flows:\n  update_every: 10\n", []string{`"10": must be a time such as 90s`}},
 		{"a negative time", "flows:\n  update_every: -1s\n", []string{"-1s: must be 0s to 24h"}},
 		{"a mode", "capture:\n  mode: xdp\n", []string{"must be auto, ebpf, libpcap or afpacket"}},
 		{"a truth value", "network:\n  no_conntrack: yes\n", []string{`"yes": must be true or false`}},
-		{"a network", "network:\n  lan_networks: [10.0.0.0/8, 10.0.0.1]\n", []string{"f.yaml:2: network.lan_networks", "must be a network"}},
+		{"a network", "network:\n  lan_networks: [10.0.0.0/8, 10.0.0.1]\n", []string{"f.yaml:2: network.lan_networks",
+			"must be a network"}},
 		{"a list for one value", "flows:\n  max: [1000]\n", []string{"flows.max: must be one value"}},
 		{"a mapping for a list", "capture:\n  interfaces: {a: b}\n", []string{"must be a list of values"}},
 		{"no value", "flows:\n  max:\n", []string{"flows.max: must be one value"}},
 		{"twice", "flows:\n  max: 1000\n  max: 1000\n", []string{`f.yaml:3: "max" is already set in line 2`}},
-		{"a group twice", "flows:\n  max: 1000\nflows:\n  max: 1000\n", []string{`f.yaml:3: "flows" is already set in line 1`}},
+		{"a group twice", "flows:\n  max: 1000\nflows:\n  max: 1000\n",
+			[]string{`f.yaml:3: "flows" is already set in line 1`}},
 		{"no mapping", "- a\n", []string{"f.yaml:1: the file: must have settings below it"}},
 		{"a group with a value", "flows: 3\n", []string{"flows: must have settings below it"}},
 		{"an alias", "flows: &a\n  max: 1000\ncapture: *a\n", []string{"capture: must have settings below it"}},
@@ -216,8 +227,10 @@ func FuzzFile(f *testing.F) {
 	}
 	f.Add(golden)
 	for _, seed := range []string{
-		"", "#", "flows: {max: 1000}", "capture:\n  interfaces: [a, 'b', \"c\\n\"]\n  hook: |\n    x\n", "flows: *a", "a: &a [*a]",
-		"flows:\n  max: 0x400", "? a\n: b", "---\n---\n", "!!binary x", "<<: {}", "[[[[", "network: {lan_networks: [::/0]}", "\xff\xfe",
+		"", "#", "flows: {max: 1000}", "capture:\n  interfaces: [a, 'b', \"c\\n\"]\n  hook: |\n    x\n", "flows: *a",
+		"a: &a [*a]",
+		"flows:\n  max: 0x400", "? a\n: b", "---\n---\n", "!!binary x", "<<: {}", "[[[[",
+		"network: {lan_networks: [::/0]}", "\xff\xfe",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -260,7 +273,8 @@ func TestFlagsOfCommands(t *testing.T) {
 		return all
 	}
 	run, replay := names("run"), names("replay")
-	for _, shared := range []string{"config", "workers", "max-flows", "max-packets-tcp", "max-packets-other", "keep-tunnels", "lan-network", "catalog"} {
+	for _, shared := range []string{"config", "workers", "max-flows", "max-packets-tcp", "max-packets-other",
+		"keep-tunnels", "lan-network", "catalog"} {
 		if !slices.Contains(run, shared) || !slices.Contains(replay, shared) {
 			t.Errorf("--%s is not shared", shared)
 		}

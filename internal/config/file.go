@@ -198,8 +198,8 @@ func onlyIf(when bool, yes, no string) string {
 	return no
 }
 
-// unknown tells of a key that there isn't, and of the one that may be meant: of the group at hand (nil: of the file), else of
-// another, also by its flag's name.
+// unknown tells of a key that there isn't, and of the one that may be meant: of the group at hand (nil: of the file),
+// else of another, also by its flag's name.
 func (f *file) unknown(key *yaml.Node, groups []Group, at *Group) {
 	best, distance := "", max(len(key.Value)/3, 2)+1
 	offer := func(name, key string, wanted string) {

@@ -36,7 +36,8 @@ func NewLoader(command string) *Loader {
 
 // AddFileFlag adds the flag that names the file.
 func (l *Loader) AddFileFlag(f *pflag.FlagSet) {
-	f.StringVar(&l.file, "config", "", "file with settings (weir config default prints one; default: that of WEIR_CONFIG)")
+	f.StringVar(&l.file, "config", "", "file with settings (weir config default prints one; default: that of "+
+		"WEIR_CONFIG)")
 }
 
 // AddFlags adds the command's flags. Load has to be called when they have been parsed.
@@ -56,7 +57,10 @@ func (l *Loader) AddFlags(f *pflag.FlagSet) {
 
 // Knows says whether a flag is one that AddFlags added.
 func (l *Loader) Knows(flag string) bool {
-	return flag == "config" || slices.ContainsFunc(Settings(), func(s Setting) bool { return s.Flag == flag && s.IsFor(l.command) })
+	return flag == "config" || slices.ContainsFunc(Settings(), func(s Setting) bool {
+		return s.Flag == flag &&
+			s.IsFor(l.command)
+	})
 }
 
 // Load reads the file and the environment, and lays over them what flags have said.

@@ -41,8 +41,10 @@ func Groups() (groups []Group) {
 		for j := range outer.Type.NumField() {
 			field := outer.Type.Field(j)
 			s := Setting{
-				Key: g.Key + "." + field.Tag.Get("key"), Help: field.Tag.Get("help"), commands: strings.Fields(field.Tag.Get("in")),
-				OneOf: strings.Fields(field.Tag.Get("oneof")), min: field.Tag.Get("min"), max: field.Tag.Get("max"), index: []int{i, j},
+				Key: g.Key + "." + field.Tag.Get("key"), Help: field.Tag.Get("help"), commands: strings.Fields(
+					field.Tag.Get("in")),
+				OneOf: strings.Fields(field.Tag.Get("oneof")), min: field.Tag.Get("min"), max: field.Tag.Get("max"),
+				index: []int{i, j},
 			}
 			s.Flag, s.Short, _ = strings.Cut(field.Tag.Get("flag"), ",")
 			s.Env = "WEIR_" + strings.ToUpper(strings.ReplaceAll(s.Key, ".", "_"))

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package conntrack knows the kernel's tracked connections: who began each, and what address translation (NAT) makes of its ends.
+// Package conntrack knows the kernel's tracked connections: who began each, and what address translation (NAT) makes of
+// its ends.
 //
-// Open is for the privileged process: to hear of events, and to ask for the list of connections, takes CAP_NET_ADMIN. What comes is
-// read by the confined one, from the same socket. So events and list are in the order in which the kernel made them.
+// Open is for the privileged process: to hear of events, and to ask for the list of connections, takes CAP_NET_ADMIN.
+// What comes is read by the confined one, from the same socket. So events and list are in the order in which the kernel
+// made them.
 package conntrack
 
 import (
@@ -14,7 +16,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Tuple are the ends of a connection as one side sees them. ICMP has no ports; what its queries have for them packet.QueryPorts says.
+// Tuple are the ends of a connection as one side sees them. ICMP has no ports; what its queries have for them
+// packet.QueryPorts says.
 type Tuple struct {
 	Src, Dst netip.AddrPort
 	Proto    uint8
@@ -23,7 +26,8 @@ type Tuple struct {
 // Key is the key of the flow with these ends, outside any VLAN; fromLower says whether Src is its lower end.
 func (t Tuple) Key() (key flow.Key, fromLower bool) {
 	p := packet.Packet{
-		Src: t.Src.Addr(), Dst: t.Dst.Addr(), SrcPort: t.Src.Port(), DstPort: t.Dst.Port(), Proto: t.Proto, IPVersion: 6,
+		Src: t.Src.Addr(), Dst: t.Dst.Addr(), SrcPort: t.Src.Port(), DstPort: t.Dst.Port(), Proto: t.Proto,
+		IPVersion: 6,
 	}
 	if p.Src.Is4() {
 		p.IPVersion = 4
@@ -31,9 +35,11 @@ func (t Tuple) Key() (key flow.Key, fromLower bool) {
 	return flow.NewKey(&p, 0)
 }
 
-// Connection is one tracked connection. Its client is Original.Src, and its server Reply.Src, whatever they call each other.
+// Connection is one tracked connection. Its client is Original.Src, and its server Reply.Src, whatever they call each
+// other.
 type Connection struct {
-	// Original are the ends as the client's packets have them when they come in, Reply as the server's answers have them.
+	// Original are the ends as the client's packets have them when they come in, Reply as the server's answers have
+	// them.
 	Original, Reply Tuple
 	ID              uint32 // of the kernel: together with the tuples it tells connections apart
 	Mark            uint32

@@ -24,7 +24,8 @@ func tcp(src, dst string) Tuple {
 func masqueraded() Connection {
 	return Connection{
 		Original: tcp("192.168.1.20:51324", "203.0.113.7:443"), Reply: tcp("203.0.113.7:443", "198.51.100.1:40112"),
-		ID: 0x9c3f0b21, Mark: 7, Status: SeenReply | SourceNAT, Zone: 5, Packets: [2]uint64{12, 18}, Bytes: [2]uint64{1840, 22011},
+		ID: 0x9c3f0b21, Mark: 7, Status: SeenReply | SourceNAT, Zone: 5, Packets: [2]uint64{12, 18},
+		Bytes: [2]uint64{1840, 22011},
 	}
 }
 
@@ -99,19 +100,25 @@ func appendMessage(b []byte, c *Connection, kind int, flags uint16) []byte {
 
 func TestNext(t *testing.T) {
 	six := masqueraded()
-	six.Original, six.Reply = tcp("[2001:db8:1::20]:51324", "[2001:db8:2::7]:443"), tcp("[2001:db8:2::7]:443", "[2001:db8:3::1]:40112")
+	six.Original, six.Reply = tcp("[2001:db8:1::20]:51324", "[2001:db8:2::7]:443"),
+		tcp("[2001:db8:2::7]:443", "[2001:db8:3::1]:40112")
 	ping := masqueraded()
-	ping.Original = Tuple{netip.MustParseAddrPort("192.168.1.20:77"), netip.MustParseAddrPort("203.0.113.7:2048"), packet.ProtoICMP}
-	ping.Reply = Tuple{netip.MustParseAddrPort("203.0.113.7:2048"), netip.MustParseAddrPort("198.51.100.1:78"), packet.ProtoICMP}
+	ping.Original = Tuple{netip.MustParseAddrPort("192.168.1.20:77"), netip.MustParseAddrPort("203.0.113.7:2048"),
+		packet.ProtoICMP}
+	ping.Reply = Tuple{netip.MustParseAddrPort("203.0.113.7:2048"), netip.MustParseAddrPort("198.51.100.1:78"),
+		packet.ProtoICMP}
 	ping6 := masqueraded()
-	ping6.Original = Tuple{netip.MustParseAddrPort("[2001:db8:1::20]:77"), netip.MustParseAddrPort("[2001:db8:2::7]:32768"), packet.ProtoICMPv6}
-	ping6.Reply = Tuple{netip.MustParseAddrPort("[2001:db8:2::7]:32768"), netip.MustParseAddrPort("[2001:db8:3::1]:78"), packet.ProtoICMPv6}
+	ping6.Original = Tuple{netip.MustParseAddrPort("[2001:db8:1::20]:77"), netip.MustParseAddrPort(
+		"[2001:db8:2::7]:32768"), packet.ProtoICMPv6}
+	ping6.Reply = Tuple{netip.MustParseAddrPort("[2001:db8:2::7]:32768"), netip.MustParseAddrPort("[2001:db8:3::1]:78"),
+		packet.ProtoICMPv6}
 	for i, want := range []Connection{masqueraded(), six, ping, ping6} {
 		var messages []byte
 		for _, m := range []struct {
 			kind  int
 			flags uint16
-		}{{messageNew, unix.NLM_F_CREATE | unix.NLM_F_EXCL}, {messageNew, 0}, {messageNew, unix.NLM_F_MULTI | unix.NLM_F_CREATE}, {messageDelete, 0}} {
+		}{{messageNew, unix.NLM_F_CREATE | unix.NLM_F_EXCL}, {messageNew, 0},
+			{messageNew, unix.NLM_F_MULTI | unix.NLM_F_CREATE}, {messageDelete, 0}} {
 			messages = appendMessage(messages, &want, m.kind, m.flags)
 		}
 		done := make([]byte, unix.SizeofNlMsghdr)
@@ -150,7 +157,8 @@ func TestTruncated(t *testing.T) {
 			continue
 		}
 		binary.NativeEndian.PutUint32(cut, uint32(n)) // a message that ends there by its own words
-		if what, rest, err := next(cut, &got); err != nil || len(rest) > 0 || what == told && n < len(whole) && got == c {
+		if what, rest, err := next(cut, &got); err != nil || len(rest) > 0 || what == told && n < len(whole) &&
+			got == c {
 			t.Errorf("%d bytes that say so: %d, %v, %+v", n, what, err, got)
 		}
 	}
@@ -238,8 +246,10 @@ func TestShared(t *testing.T) {
 	tunnel := func(host string, id uint32) *Connection {
 		c := masqueraded()
 		c.ID = id
-		c.Original = Tuple{netip.MustParseAddrPort(host + ":0"), netip.MustParseAddrPort("203.0.113.7:0"), packet.ProtoGRE}
-		c.Reply = Tuple{netip.MustParseAddrPort("203.0.113.7:0"), netip.MustParseAddrPort("198.51.100.1:0"), packet.ProtoGRE}
+		c.Original = Tuple{netip.MustParseAddrPort(host + ":0"), netip.MustParseAddrPort("203.0.113.7:0"),
+			packet.ProtoGRE}
+		c.Reply = Tuple{netip.MustParseAddrPort("203.0.113.7:0"), netip.MustParseAddrPort("198.51.100.1:0"),
+			packet.ProtoGRE}
 		return &c
 	}
 	a, b := tunnel("192.168.1.20", 1), tunnel("192.168.1.21", 2)

@@ -25,8 +25,8 @@ type Follower struct {
 	lists atomic.Uint64
 }
 
-// NewFollower reads from the descriptor of a Socket, which it takes over, into table. list has the owner of the socket ask for a list;
-// one has been asked for when the socket was opened.
+// NewFollower reads from the descriptor of a Socket, which it takes over, into table. list has the owner of the socket
+// ask for a list; one has been asked for when the socket was opened.
 func NewFollower(descriptor int, table *Table, list func() error) (*Follower, error) {
 	if err := unix.SetNonblock(descriptor, true); err != nil { // so that reading can be ended
 		return nil, fmt.Errorf("conntrack: %w", err)
@@ -41,25 +41,27 @@ func (f *Follower) Collect(s *metric.Snapshot) {
 	s.Add(metric.ConnectionsRefused, f.table.Counters().Refused)
 }
 
-// Lost is how often the kernel threw events away since nobody had read them in time, and Lists how many lists were taken in.
+// Lost is how often the kernel threw events away since nobody had read them in time, and Lists how many lists were
+// taken in.
 func (f *Follower) Lost() uint64 { return f.lost.Load() }
 
 // Lists counts the lists that were taken in: one at the beginning, and one after losses.
 func (f *Follower) Lists() uint64 { return f.lists.Load() }
 
-// After a loss a list is asked for when no more was lost for calm, but before long, and never sooner than listEvery after the last such list:
-// to make a list costs the kernel most when there is most to be told.
+// After a loss a list is asked for when no more was lost for calm, but before long, and never sooner than listEvery
+// after the last such list: to make a list costs the kernel most when there is most to be told.
 const (
 	calm      = 500 * time.Millisecond
 	long      = 3 * time.Second
 	listEvery = 30 * time.Second
-	// Without a loss a list is asked for too: no event tells that a flowtable, or the card, has begun to forward a connection's packets,
-	// and what the card forwards is counted in the list only.
+	// Without a loss a list is asked for too: no event tells that a flowtable, or the card, has begun to forward a
+	// connection's packets, and what the card forwards is counted in the list only.
 	lookEvery  = time.Minute
 	countEvery = 15 * time.Second // where there are connections that a card forwards
 )
 
-// gather is the pause in which events may gather that come one after the other: to be woken for each costs more than to read it.
+// gather is the pause in which events may gather that come one after the other: to be woken for each costs more than to
+// read it.
 const gather = 10 * time.Millisecond
 
 // messageBuffer holds any one datagram of the kernel's (NLMSG_GOODSIZE, or 32 KiB of a list).
@@ -68,7 +70,8 @@ const messageBuffer = 64 << 10
 // lastWords is how long the end may take that reads what has come until then.
 const lastWords = 200 * time.Millisecond
 
-// Run reads until ctx ends, and then what has come by then: it returns nil. It closes the descriptor, and is called once.
+// Run reads until ctx ends, and then what has come by then: it returns nil. It closes the descriptor, and is called
+// once.
 func (f *Follower) Run(ctx context.Context) error {
 	defer f.file.Close()
 	defer context.AfterFunc(ctx, func() { f.file.SetReadDeadline(time.Unix(1, 0)) })()
@@ -129,7 +132,8 @@ func (f *Follower) drain(raw syscall.RawConn, buffer []byte, r *repair) error {
 	for began := time.Now(); time.Since(began) < lastWords; {
 		var n int
 		var failure error
-		if err := raw.Control(func(fd uintptr) { n, _, failure = unix.Recvfrom(int(fd), buffer, unix.MSG_DONTWAIT) }); err != nil {
+		if err := raw.Control(
+			func(fd uintptr) { n, _, failure = unix.Recvfrom(int(fd), buffer, unix.MSG_DONTWAIT) }); err != nil {
 			return fmt.Errorf("conntrack: %w", err)
 		}
 		switch {

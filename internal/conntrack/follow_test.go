@@ -128,7 +128,11 @@ func TestFollow(t *testing.T) {
 	wait.Until(t, "the first list", func() bool { return f.Lists() == 1 })
 	client, server := f.lab.Clients[0], f.lab.Servers[0]
 	var l net.Listener
-	if err := server.Do(func() (err error) { l, err = net.Listen("tcp4", server.Addr4.String()+":7001"); return err }); err != nil {
+	if err := server.Do(func() (err error) {
+		l, err = net.Listen("tcp4", server.Addr4.String()+
+			":7001")
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
@@ -136,7 +140,8 @@ func TestFollow(t *testing.T) {
 	if err := client.Do(func() (err error) { c, err = net.Dial("tcp4", l.Addr().String()); return err }); err != nil {
 		t.Fatal(err)
 	}
-	flow := Tuple{netip.MustParseAddrPort(c.LocalAddr().String()), netip.MustParseAddrPort(l.Addr().String()), unix.IPPROTO_TCP}
+	flow := Tuple{netip.MustParseAddrPort(c.LocalAddr().String()), netip.MustParseAddrPort(l.Addr().String()),
+		unix.IPPROTO_TCP}
 	key, _ := flow.Key()
 	var found Found
 	began := time.Now()
@@ -150,7 +155,8 @@ func TestFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
-	if said, err := f.lab.Gateway.Run(context.Background(), "sh", "-c", "echo 1 >/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close"); err != nil {
+	if said, err := f.lab.Gateway.Run(context.Background(), "sh", "-c",
+		"echo 1 >/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close"); err != nil {
 		t.Fatal(err, said)
 	}
 	if d := f.differs(t); d != "" {
@@ -177,12 +183,15 @@ func TestRate(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Logf("the flood took %v", took)
 	}
-	wait.Until(t, "the table of the kernel", func() bool { return f.table.Counters().Connections+f.table.Counters().Ended >= n && f.differs(t) == "" })
+	wait.Until(t, "the table of the kernel", func() bool {
+		return f.table.Counters().Connections+
+			f.table.Counters().Ended >= n && f.differs(t) == ""
+	})
 	t.Logf("%d losses, %d lists, %+v", f.Lost(), f.Lists(), f.table.Counters())
 }
 
-// TestOverrun is check C6: where events are lost for want of room that is seen and counted, and one list makes up for it within five
-// seconds; a second loss soon after waits for its list.
+// TestOverrun is check C6: where events are lost for want of room that is seen and counted, and one list makes up for
+// it within five seconds; a second loss soon after waits for its list.
 func TestOverrun(t *testing.T) {
 	f := follow(t, 64<<10)
 	wait.Until(t, "the first list", func() bool { return f.Lists() == 1 })
@@ -206,7 +215,8 @@ func TestOverrun(t *testing.T) {
 	}
 }
 
-// TestRepair: a list makes up for losses when there were no more for a while, or they don't end, and not soon after the last one.
+// TestRepair: a list makes up for losses when there were no more for a while, or they don't end, and not soon after the
+// last one.
 func TestRepair(t *testing.T) {
 	begun := time.Unix(1_000_000, 0)
 	at := func(d time.Duration) time.Time { return begun.Add(d) }
@@ -217,17 +227,25 @@ func TestRepair(t *testing.T) {
 		isOffloaded bool
 		due         time.Time
 	}{
-		"a list is under way":          {r: repair{listing: true, begun: begun}, losses: []time.Duration{second}},
-		"nothing was lost":             {r: repair{begun: begun}, due: at(lookEvery)},
-		"a card forwards":              {r: repair{begun: begun}, isOffloaded: true, due: at(countEvery)},
-		"one loss":                     {r: repair{begun: begun}, losses: []time.Duration{second}, due: at(second + calm)},
-		"a loss where a card forwards": {r: repair{begun: begun}, losses: []time.Duration{second}, isOffloaded: true, due: at(second + calm)},
-		"two losses":                   {r: repair{begun: begun}, losses: []time.Duration{second, 2 * second}, due: at(2*second + calm)},
-		"losses that don't end":        {r: repair{begun: begun}, losses: []time.Duration{second, 2 * second, 3 * second, 4 * second}, due: at(second + long)},
-		"soon after a list":            {r: repair{begun: begun, listed: begun}, losses: []time.Duration{second}, due: at(listEvery)},
-		"losses go on soon after one":  {r: repair{begun: begun, listed: begun}, losses: []time.Duration{second, 28 * second}, due: at(listEvery)},
-		"a loss just before it is due": {r: repair{begun: begun, listed: begun}, losses: []time.Duration{listEvery - calm/2}, due: at(listEvery + calm/2)},
-		"a loss long after a list":     {r: repair{begun: begun, listed: begun}, losses: []time.Duration{time.Minute}, due: at(time.Minute + calm)},
+		"a list is under way": {r: repair{listing: true, begun: begun}, losses: []time.Duration{second}},
+		"nothing was lost":    {r: repair{begun: begun}, due: at(lookEvery)},
+		"a card forwards":     {r: repair{begun: begun}, isOffloaded: true, due: at(countEvery)},
+		"one loss": {r: repair{begun: begun}, losses: []time.Duration{second},
+			due: at(second + calm)},
+		"a loss where a card forwards": {r: repair{begun: begun}, losses: []time.Duration{second}, isOffloaded: true,
+			due: at(second + calm)},
+		"two losses": {r: repair{begun: begun}, losses: []time.Duration{second, 2 * second},
+			due: at(2*second + calm)},
+		"losses that don't end": {r: repair{begun: begun}, losses: []time.Duration{second, 2 * second,
+			3 * second, 4 * second}, due: at(second + long)},
+		"soon after a list": {r: repair{begun: begun, listed: begun}, losses: []time.Duration{second},
+			due: at(listEvery)},
+		"losses go on soon after one": {r: repair{begun: begun, listed: begun}, losses: []time.Duration{
+			second, 28 * second}, due: at(listEvery)},
+		"a loss just before it is due": {r: repair{begun: begun, listed: begun}, losses: []time.Duration{
+			listEvery - calm/2}, due: at(listEvery + calm/2)},
+		"a loss long after a list": {r: repair{begun: begun, listed: begun}, losses: []time.Duration{time.Minute},
+			due: at(time.Minute + calm)},
 	} {
 		for _, lost := range c.losses {
 			c.r.lose(at(lost))

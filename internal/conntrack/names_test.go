@@ -12,7 +12,8 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// TestBetween: where both ends are translated there is a third name, which packets have when the one is and the other isn't yet.
+// TestBetween: where both ends are translated there is a third name, which packets have when the one is and the other
+// isn't yet.
 func TestBetween(t *testing.T) {
 	table := NewTable(4096)
 	c := masqueraded() // the server's end is the same on both sides
@@ -61,7 +62,8 @@ func TestFindDuring(t *testing.T) {
 			key, _ := name.Key()
 			for i := range n {
 				first := began.Add(time.Duration(i) * (life + pause))
-				if f, ok := table.FindDuring(&key, first.Add(time.Second), first.Add(life-time.Second)); !ok || f.ID != uint32(i) {
+				if f, ok := table.FindDuring(&key, first.Add(time.Second), first.Add(life-time.Second)); !ok ||
+					f.ID != uint32(i) {
 					t.Errorf("%d: %v, %+v", i, ok, f)
 				}
 				if f, ok := table.FindDuring(&key, first.Add(life+4*time.Second), first.Add(life+5*time.Second)); ok {
@@ -85,7 +87,8 @@ func TestFindDuring(t *testing.T) {
 }
 
 // TestForgottenInTheMiddle: a link goes down under masquerade, and the server's retransmissions to the gateway become a
-// connection of their own. The flow is that of the first one; a flow that begins after it, however soon, is the second's.
+// connection of their own. The flow is that of the first one; a flow that begins after it, however soon, is the
+// second's.
 func TestForgottenInTheMiddle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := NewTable(4096)
@@ -129,8 +132,10 @@ func TestRemembered(t *testing.T) {
 				number++
 				last = masqueraded()
 				last.ID = number
-				last.Original.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(number >> 16), byte(number >> 8), byte(number)}), 4000)
-				last.Reply.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, byte(51 + number>>16), byte(number >> 8), byte(number)}), 4000)
+				last.Original.Src = netip.AddrPortFrom(
+					netip.AddrFrom4([4]byte{10, byte(number >> 16), byte(number >> 8), byte(number)}), 4000)
+				last.Reply.Dst = netip.AddrPortFrom(
+					netip.AddrFrom4([4]byte{198, byte(51 + number>>16), byte(number >> 8), byte(number)}), 4000)
 				table.Put(&last, true)
 				table.Drop(&last)
 			}

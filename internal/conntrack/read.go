@@ -76,7 +76,8 @@ func next(b []byte, c *Connection) (what kind, rest []byte, err error) {
 
 const sizeofNfgenmsg = 4 // struct nfgenmsg
 
-// Attributes (enum ctattr_type and those below it, linux/netfilter/nfnetlink_conntrack.h). All numbers in them are big-endian.
+// Attributes (enum ctattr_type and those below it, linux/netfilter/nfnetlink_conntrack.h). All numbers in them are
+// big-endian.
 const (
 	attrOriginal        = 1
 	attrReply           = 2
@@ -121,8 +122,8 @@ func attribute(b []byte) (kind uint16, value, rest []byte, ok bool) {
 	return kind, b[unix.SizeofNlAttr:length], b[min(aligned, len(b)):], true
 }
 
-// parse reads a connection's attributes, and says whether it has what a connection needs. It is our own reading, since it is done for
-// every event: that of go-conntrack allocates 70 times.
+// parse reads a connection's attributes, and says whether it has what a connection needs. It is our own reading, since
+// it is done for every event: that of go-conntrack allocates 70 times.
 func parse(b []byte, c *Connection) bool {
 	*c = Connection{}
 	for len(b) > 0 {

@@ -15,11 +15,12 @@ import (
 // receiveBuffer is asked of the kernel for events not yet read, in bytes: room for some 10,000.
 const receiveBuffer = 8 << 20
 
-// Socket hears of connections. It is kept out of the Go runtime's poller: each event would wake this process, which reads none.
+// Socket hears of connections. It is kept out of the Go runtime's poller: each event would wake this process, which
+// reads none.
 type Socket struct{ fd int }
 
-// Open opens one in the network namespace of the calling thread. Without CAP_NET_ADMIN the error is EPERM; EPROTONOSUPPORT means that
-// the kernel tracks no connections, or doesn't tell (nf_conntrack_netlink).
+// Open opens one in the network namespace of the calling thread. Without CAP_NET_ADMIN the error is EPERM;
+// EPROTONOSUPPORT means that the kernel tracks no connections, or doesn't tell (nf_conntrack_netlink).
 func Open() (*Socket, error) { return open(receiveBuffer) }
 
 func open(buffer int) (s *Socket, err error) {

@@ -13,8 +13,8 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// Table holds connections by the two names that they have, and those that have ended for a while. It is safe for use by several
-// goroutines. Of connections that have had the same name one after the other it knows the last.
+// Table holds connections by the two names that they have, and those that have ended for a while. It is safe for use by
+// several goroutines. Of connections that have had the same name one after the other it knows the last.
 type Table struct {
 	behind atomic.Bool
 
@@ -45,12 +45,12 @@ const (
 	chunkSize = 512
 	noPlace   = ^uint32(0)
 
-	// DefaultMax is how many connections a table has, ended ones included: that many the kernel tracks by default on a machine with
-	// 4 GiB and more (nf_conntrack_max).
+	// DefaultMax is how many connections a table has, ended ones included: that many the kernel tracks by default on a
+	// machine with 4 GiB and more (nf_conntrack_max).
 	DefaultMax = 262144
-	// longer is for how much longer than others the last few ended connections are known. One that the kernel forgets while it is alive, as
-	// it does where a link with masquerade goes down, leaves a flow that goes on: TCP repeats itself for a quarter of an hour
-	// (tcp_retries2), and then the flow is silent.
+	// longer is for how much longer than others the last few ended connections are known. One that the kernel forgets
+	// while it is alive, as it does where a link with masquerade goes down, leaves a flow that goes on: TCP repeats
+	// itself for a quarter of an hour (tcp_retries2), and then the flow is silent.
 	longer = 16 * time.Minute
 	few    = 16384
 	// maxChain is how many connections of one name are looked at.
@@ -69,9 +69,9 @@ type entry struct {
 	marks        uint8
 }
 
-// names are how many names a connection has: what its packets have for ends when they come in on either side; and where both ends are
-// translated, what they have in between, when the one is and the other isn't yet. A bridge shows its packets so, where netfilter sees them
-// on the way in (net.bridge.bridge-nf-call-iptables).
+// names are how many names a connection has: what its packets have for ends when they come in on either side; and where
+// both ends are translated, what they have in between, when the one is and the other isn't yet. A bridge shows its
+// packets so, where netfilter sees them on the way in (net.bridge.bridge-nf-call-iptables).
 const names = 3
 
 // between is the third name, where there is one.
@@ -128,7 +128,8 @@ type traffic struct{ packets, bytes [2]uint64 }
 // NewTable returns a table for at most max connections.
 func NewTable(max int) *Table {
 	return &Table{
-		max: max, memory: defaults.ConnectionMemory(defaults.TCPIdle, defaults.Idle), seed: maphash.MakeSeed(), index: map[uint64]uint32{}, started: time.Now(), traffic: map[uint32]traffic{},
+		max: max, memory: defaults.ConnectionMemory(defaults.TCPIdle, defaults.Idle), seed: maphash.MakeSeed(),
+		index: map[uint64]uint32{}, started: time.Now(), traffic: map[uint32]traffic{},
 	}
 }
 
@@ -233,7 +234,8 @@ func (t *Table) add(c *Connection) uint32 {
 		e.marks |= isShared
 		t.at(old).marks |= isShared
 	}
-	if old := t.named(&e.keys[0]); old != noPlace && t.at(old).keys[0] == e.keys[0] && t.at(old).zone == e.zone && t.at(old).until == 0 {
+	if old := t.named(&e.keys[0]); old != noPlace && t.at(old).keys[0] == e.keys[0] && t.at(old).zone == e.zone &&
+		t.at(old).until == 0 {
 		t.end(old)
 	}
 	e.each(func(i int, key *flow.Key) {
@@ -248,8 +250,8 @@ func (t *Table) add(c *Connection) uint32 {
 }
 
 // olderThan is what a new connection with a name has for the older one, where old had that name last. One that nobody
-// answered and that ended at once is left out: a reset makes the kernel forget a connection that has no answer yet, so each
-// retransmission of a dead connection is one, and they would hide what was before them.
+// answered and that ended at once is left out: a reset makes the kernel forget a connection that has no answer yet, so
+// each retransmission of a dead connection is one, and they would hide what was before them.
 func (t *Table) olderThan(old uint32, key *flow.Key) uint32 {
 	const atOnce = 1000 // milliseconds
 	e := t.at(old)
@@ -284,7 +286,8 @@ func (t *Table) end(place uint32) {
 	}
 	for t.oldest < len(t.ended) {
 		age := e.until - t.ended[t.oldest].until
-		if age < uint32(t.memory.Milliseconds()) || t.counters.Ended <= few && age < uint32((t.memory+longer).Milliseconds()) {
+		if age < uint32(t.memory.Milliseconds()) || t.counters.Ended <= few &&
+			age < uint32((t.memory+longer).Milliseconds()) {
 			break
 		}
 		t.release()
@@ -333,7 +336,8 @@ func (t *Table) take() uint32 {
 	return place
 }
 
-// beginList is called where a list begins, endList at its end: what it didn't tell of, and no event since, is not there.
+// beginList is called where a list begins, endList at its end: what it didn't tell of, and no event since, is not
+// there.
 func (t *Table) beginList() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -363,7 +367,8 @@ type Found struct {
 	Since, Ended time.Duration
 }
 
-// Find looks for the connection that has a flow's key, which must be that of no VLAN, for one of its names; of several the last one.
+// Find looks for the connection that has a flow's key, which must be that of no VLAN, for one of its names; of several
+// the last one.
 func (t *Table) Find(key *flow.Key) (f Found, ok bool) {
 	return t.search(key, func(*Found) bool { return true })
 }
@@ -379,9 +384,9 @@ const slack = 2 * time.Second
 // atStart is how long after a flow's first packet its connection may become known, or the one before may end.
 const atStart = slack / 4
 
-// FindDuring is Find for a flow that was there from first to last: of several connections the one that it began in. When
-// a link goes down under masquerade, the kernel forgets the connection; what its ends go on to send makes another one,
-// which knows nothing of the translation.
+// FindDuring is Find for a flow that was there from first to last: of several connections the one that it began in.
+// When a link goes down under masquerade, the kernel forgets the connection; what its ends go on to send makes another
+// one, which knows nothing of the translation.
 func (t *Table) FindDuring(key *flow.Key, first, last time.Time) (f Found, ok bool) {
 	now := time.Now()
 	_, _ = t.search(key, func(older *Found) bool {

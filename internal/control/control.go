@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package control is how other commands ask a running agent: over a Unix socket, a request and an answer, each one line of JSON. Who
-// may open the socket's file may ask.
+// Package control is how other commands ask a running agent: over a Unix socket, a request and an answer, each one line
+// of JSON. Who may open the socket's file may ask.
 package control
 
 import (
@@ -42,7 +42,8 @@ const (
 	maxAsking = 8
 )
 
-// Listen makes the socket. What an agent left behind that was killed it replaces. Closing the listener removes the file.
+// Listen makes the socket. What an agent left behind that was killed it replaces. Closing the listener removes the
+// file.
 func Listen(path string) (*net.UnixListener, error) {
 	if err := makeFolder(path); err != nil {
 		return nil, fmt.Errorf("make the socket %s: %w", path, err)
@@ -119,8 +120,8 @@ func serve(c net.Conn, answer func(*Request) *Answer) {
 // ErrNotRunning says that no agent answers at a path.
 var ErrNotRunning = errors.New("no weir answers")
 
-// Ask asks the agent at a path. An answer with an error is an error. Only an agent of root's or of this user's is asked, and of the answer's
-// texts nothing is left that can't be printed; Hosts is JSON still.
+// Ask asks the agent at a path. An answer with an error is an error. Only an agent of root's or of this user's is
+// asked, and of the answer's texts nothing is left that can't be printed; Hosts is JSON still.
 func Ask(path string, r *Request) (*Answer, error) {
 	if err := checkFolder(path); err != nil {
 		return nil, fmt.Errorf("ask weir: %w", err)

@@ -36,7 +36,8 @@ func start(t *testing.T, path string) *net.UnixListener {
 
 func TestAsk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "weir.sock")
-	if _, err := Ask(path, &Request{Explain: "x"}); !errors.Is(err, ErrNotRunning) || !strings.Contains(err.Error(), path) {
+	if _, err := Ask(path, &Request{Explain: "x"}); !errors.Is(err, ErrNotRunning) ||
+		!strings.Contains(err.Error(), path) {
 		t.Error(err)
 	}
 	l := start(t, path)
@@ -88,7 +89,8 @@ func TestLeftover(t *testing.T) {
 func TestBadRequests(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "weir.sock")
 	start(t, path)
-	for _, request := range []string{"", "\n", "{", "[]\n", strings.Repeat("x", maxRequest+10), "{\"explain\":\"" + strings.Repeat("y", maxRequest) + "\"}\n"} {
+	for _, request := range []string{"", "\n", "{", "[]\n", strings.Repeat("x", maxRequest+10), "{\"explain\":\"" +
+		strings.Repeat("y", maxRequest) + "\"}\n"} {
 		c, err := net.Dial("unix", path)
 		if err != nil {
 			t.Fatal(err)
@@ -164,7 +166,8 @@ func TestSquatter(t *testing.T) {
 	}
 	asked := make(chan struct{}, 1)
 	go Serve(l, func(*Request) *Answer { asked <- struct{}{}; return &Answer{Lines: []string{"\x1b[2J"}} })
-	if a, err := Ask(path, &Request{Explain: "x"}); err == nil || !strings.Contains(err.Error(), "another user (12345)") {
+	if a, err := Ask(path, &Request{Explain: "x"}); err == nil ||
+		!strings.Contains(err.Error(), "another user (12345)") {
 		t.Errorf("%+v, %v", a, err)
 	}
 	select {
@@ -176,7 +179,8 @@ func TestSquatter(t *testing.T) {
 
 // TestUsers: root's agent and one's own are trusted.
 func TestUsers(t *testing.T) {
-	for uid, isTrusted := range map[int]bool{0: true, os.Geteuid(): true, os.Geteuid() + 1: false, 65534: os.Geteuid() == 65534} {
+	for uid, isTrusted := range map[int]bool{0: true, os.Geteuid(): true, os.Geteuid() + 1: false,
+		65534: os.Geteuid() == 65534} {
 		if err := checkUser(uint32(uid), "/x"); (err == nil) != isTrusted {
 			t.Errorf("%d: %v", uid, err)
 		}
@@ -198,7 +202,8 @@ func TestAnswersPrintable(t *testing.T) {
 		}
 		return &Answer{Lines: []string{bad}}
 	})
-	if a, err := Ask(path, &Request{Explain: "x"}); err != nil || len(a.Lines) != 1 || !strings.HasPrefix(a.Lines[0], want) || Printable(a.Lines[0]) != a.Lines[0] {
+	if a, err := Ask(path, &Request{Explain: "x"}); err != nil || len(a.Lines) != 1 ||
+		!strings.HasPrefix(a.Lines[0], want) || Printable(a.Lines[0]) != a.Lines[0] {
 		t.Errorf("%+v, %v", a, err)
 	}
 	if _, err := Ask(path, &Request{Explain: "bad"}); err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -209,7 +214,8 @@ func TestAnswersPrintable(t *testing.T) {
 	}
 }
 
-// TestFolder: without a runtime directory the socket is in a folder of the user's own, which nobody can have made before.
+// TestFolder: without a runtime directory the socket is in a folder of the user's own, which nobody can have made
+// before.
 func TestFolder(t *testing.T) {
 	for name, x := range map[string]struct {
 		lay  func(folder string) error
@@ -218,7 +224,8 @@ func TestFolder(t *testing.T) {
 		"there is none": {func(string) error { return nil }, ""},
 		"it is there":   {func(folder string) error { return os.Mkdir(folder, 0o700) }, ""},
 		"a file":        {func(folder string) error { return os.WriteFile(folder, nil, 0o600) }, "is no folder"},
-		"a link":        {func(folder string) error { return os.Symlink(filepath.Dir(folder), folder) }, "is no folder"},
+		"a link": {func(folder string) error { return os.Symlink(filepath.Dir(folder), folder) },
+			"is no folder"},
 		"open to others": {func(folder string) error {
 			return errors.Join(os.Mkdir(folder, 0o700), os.Chmod(folder, 0o755))
 		}, "is open to others"},

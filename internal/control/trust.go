@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DefaultPath is the socket's place where none is given: for root /run/weir.sock, else in the user's runtime directory, else in a folder of
-// the user's own among the temporary files.
+// DefaultPath is the socket's place where none is given: for root /run/weir.sock, else in the user's runtime directory,
+// else in a folder of the user's own among the temporary files.
 func DefaultPath() string {
 	if unix.Geteuid() == 0 {
 		return "/run/weir.sock"
@@ -71,14 +71,18 @@ func isOwn(folder string) error {
 	return nil
 }
 
-// checkPeer refuses an agent that neither root nor this user has started: whoever was there first may have made the socket, to be asked.
+// checkPeer refuses an agent that neither root nor this user has started: whoever was there first may have made the
+// socket, to be asked.
 func checkPeer(c net.Conn, path string) error {
 	raw, err := c.(*net.UnixConn).SyscallConn()
 	if err != nil {
 		return fmt.Errorf("ask weir: %w", err)
 	}
 	var of *unix.Ucred // of who has made the socket
-	if controlErr := raw.Control(func(fd uintptr) { of, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); controlErr != nil {
+	if controlErr := raw.Control(func(fd uintptr) {
+		of, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET,
+			unix.SO_PEERCRED)
+	}); controlErr != nil {
 		err = controlErr
 	}
 	if err != nil {
@@ -89,12 +93,14 @@ func checkPeer(c net.Conn, path string) error {
 
 func checkUser(uid uint32, path string) error {
 	if uid != 0 && int(uid) != unix.Geteuid() {
-		return fmt.Errorf("not asked: the one who answers at %s was started by another user (%d), who could answer anything", path, uid)
+		return fmt.Errorf("not asked: the one who answers at %s was started by another user (%d), who could answer "+
+			"anything", path, uid)
 	}
 	return nil
 }
 
-// Printable is a text with everything escaped that a terminal could take for an order, or that could hide what is beside it.
+// Printable is a text with everything escaped that a terminal could take for an order, or that could hide what is
+// beside it.
 func Printable(text string) string {
 	isPlain := func(r rune, n int) bool { return unicode.IsPrint(r) && (r != utf8.RuneError || n > 1) }
 	var b strings.Builder

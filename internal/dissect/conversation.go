@@ -13,19 +13,19 @@ type Conversation struct {
 	IPProtocol uint8
 	// IPv6 says that the flow runs over IPv6.
 	IPv6 bool
-	// Client and Server are the flow's ends: client is whoever sent the SYN, else the side whose port is not a service's,
-	// else whoever was seen first. In captures that begin in mid-flow that can be the wrong way round.
+	// Client and Server are the flow's ends: client is whoever sent the SYN, else the side whose port is not a
+	// service's, else whoever was seen first. In captures that begin in mid-flow that can be the wrong way round.
 	Client, Server netip.AddrPort
-	// Midstream says that a TCP flow's SYN was not seen, or that there was no memory to keep its start: streams then begin
-	// anywhere.
+	// Midstream says that a TCP flow's SYN was not seen, or that there was no memory to keep its start: streams then
+	// begin anywhere.
 	Midstream bool
 	// Last says that no more packets will be shown after this call: NeedMore now counts as No.
 	Last bool
 
-	// Datagrams are the messages so far of UDP, SCTP and IP flows, the oldest first, at most MaxDatagrams and MaxHistory
-	// bytes: when there are more, those in the middle are missing; the first two and the newest are there. Never empty
-	// for those transports; always empty for TCP. Those that came before this dissector's reading began are left out:
-	// one that said no is asked again for what came later alone.
+	// Datagrams are the messages so far of UDP, SCTP and IP flows, the oldest first, at most MaxDatagrams and
+	// MaxHistory bytes: when there are more, those in the middle are missing; the first two and the newest are there.
+	// Never empty for those transports; always empty for TCP. Those that came before this dissector's reading began are
+	// left out: one that said no is asked again for what came later alone.
 	Datagrams []Datagram
 
 	toServer, toClient []byte // TCP

@@ -2,9 +2,10 @@
 
 package dissect
 
-// A flow of datagrams has no start that must be right: the first may be what keeps a NAT open (RFC 3948 §2.3, RFC 5626 §4.4, RFC 6263
-// §4), a probe or junk, from either side. So every datagram within the budget is a new chance for each dissector that does not wait:
-// it is asked with that datagram as the first of the conversation, and with the question before it, if it can be an answer.
+// A flow of datagrams has no start that must be right: the first may be what keeps a NAT open (RFC 3948 §2.3, RFC 5626
+// §4.4, RFC 6263 §4), a probe or junk, from either side. So every datagram within the budget is a new chance for each
+// dissector that does not wait: it is asked with that datagram as the first of the conversation, and with the question
+// before it, if it can be an answer.
 
 // message is a remembered datagram: history[start:end].
 type message struct {
@@ -16,7 +17,8 @@ type message struct {
 // maxKeepAlive is the longest run of zero bytes that counts as a keep-alive.
 const maxKeepAlive = 64
 
-// isKeepAlive says whether a datagram carries nothing: the byte 0xff (RFC 3948 §2.3), zero bytes, or line ends (RFC 5626 §3.5.1).
+// isKeepAlive says whether a datagram carries nothing: the byte 0xff (RFC 3948 §2.3), zero bytes, or line ends (RFC
+// 5626 §3.5.1).
 func isKeepAlive(b []byte) bool {
 	if len(b) > maxKeepAlive {
 		return false
@@ -44,8 +46,8 @@ func (s *Session) chooseDatagram(t *Table, pool *Pool, flow *Flow, seg *Segment)
 	}
 }
 
-// tryAgain asks a dissector that waits. A keep-alive that it refuses says nothing of what it has seen before; anything else
-// that it refuses may be the start of what it knows.
+// tryAgain asks a dissector that waits. A keep-alive that it refuses says nothing of what it has seen before; anything
+// else that it refuses may be the start of what it knows.
 func (s *Session) tryAgain(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
 	says := !isKeepAlive(seg.Payload)
 	if w.is(isClaim) {
@@ -70,7 +72,8 @@ func (s *Session) tryAgain(t *Table, pool *Pool, c *Conversation, w *waiting, se
 	return outcome
 }
 
-// tryWithoutIdle asks a dissector that waits whether it does better without the keep-alives that came before the datagram at hand.
+// tryWithoutIdle asks a dissector that waits whether it does better without the keep-alives that came before the
+// datagram at hand.
 func (s *Session) tryWithoutIdle(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
 	newest := uint8(pool.nDatagrams - 1)
 	c.beginAt(pool, newest)
@@ -98,13 +101,13 @@ func (s *Session) confirm(t *Table, pool *Pool, c *Conversation, w *waiting, seg
 	return Undecided
 }
 
-// maxRefused is how many datagrams may come that a dissector refuses and that are no keep-alives, before one datagram alone names
-// the flow no more. Every chance is one for noise, too.
+// maxRefused is how many datagrams may come that a dissector refuses and that are no keep-alives, before one datagram
+// alone names the flow no more. Every chance is one for noise, too.
 const maxRefused = 1
 
-// tryAnew asks a dissector with a conversation that begins with the flow, where it hears this side for the first time, with the
-// datagram before, where the other side sent that, or with the datagram at hand. The first yes counts, else it waits from the earliest
-// of these on that it does not refuse.
+// tryAnew asks a dissector with a conversation that begins with the flow, where it hears this side for the first time,
+// with the datagram before, where the other side sent that, or with the datagram at hand. The first yes counts, else it
+// waits from the earliest of these on that it does not refuse.
 func (s *Session) tryAnew(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
 	starts, n := s.starts(pool, seg)
 	refused, waits := w.from, false
@@ -140,7 +143,8 @@ func (s *Session) tryAnew(t *Table, pool *Pool, c *Conversation, w *waiting, seg
 	return Failed
 }
 
-// starts are the datagrams with which a conversation that ends with the newest may begin, for a dissector that does not wait.
+// starts are the datagrams with which a conversation that ends with the newest may begin, for a dissector that does not
+// wait.
 func (s *Session) starts(pool *Pool, seg *Segment) (starts [3]uint8, n int) {
 	newest := pool.nDatagrams - 1
 	if newest > 1 && !s.asked[Direction(seg.FromClient)] {
@@ -188,7 +192,8 @@ func (s *Session) putDatagrams(pool *Pool, seg *Segment) {
 	pool.nDatagrams++
 }
 
-// rememberDatagram keeps the datagram at hand for later calls. Where nobody waits it is the only one that they can need.
+// rememberDatagram keeps the datagram at hand for later calls. Where nobody waits it is the only one that they can
+// need.
 func (s *Session) rememberDatagram(pool *Pool, seg *Segment) {
 	if s.found < 0 && s.nPending == 0 && s.asked[0] && s.asked[1] {
 		s.nMessage, s.used = 0, 0

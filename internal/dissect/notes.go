@@ -11,8 +11,8 @@ const (
 	maxNoteBytes = 1536
 )
 
-// notes are names that a flow tells one after the other, each once, in the order in which they came. The flow keeps them, for datagrams
-// that told them are forgotten. Each name has its length in a byte before it.
+// notes are names that a flow tells one after the other, each once, in the order in which they came. The flow keeps
+// them, for datagrams that told them are forgotten. Each name has its length in a byte before it.
 type notes struct {
 	text    []byte
 	n       int
@@ -41,7 +41,8 @@ func (l *notes) has(name []byte) bool {
 	return false
 }
 
-// Note keeps a name that the flow tells besides its host, in lower case. Object.Notes writes all that were kept, by earlier calls too.
+// Note keeps a name that the flow tells besides its host, in lower case. Object.Notes writes all that were kept, by
+// earlier calls too.
 func (r *Result) Note(name []byte) {
 	text := append(r.noteText[:0], name[:min(len(name), MaxHost)]...)
 	for i, c := range text {
@@ -52,7 +53,8 @@ func (r *Result) Note(name []byte) {
 	r.notes.add(text)
 }
 
-// Notes writes the names that the flow has told, where there is more than one, and as number omitted how many found no room.
+// Notes writes the names that the flow has told, where there is more than one, and as number omitted how many found no
+// room.
 func (o *Object) Notes(name, omitted string) {
 	l := &o.r.notes
 	if l.n < 2 {

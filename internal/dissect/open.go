@@ -7,9 +7,9 @@ import "slices"
 // maxOpen bounds the dissectors that are noted as undecided: seldom do as many share a port.
 const maxOpen = 4
 
-// IsOpen says whether nothing that was said rules out that the flow speaks the protocol name at port, one of its two. It is open where
-// nobody has spoken, where the start of what was said was not seen, where no dissector knows the protocol at that port, and where
-// the dissector waits for more. It is for flows that have no name.
+// IsOpen says whether nothing that was said rules out that the flow speaks the protocol name at port, one of its two.
+// It is open where nobody has spoken, where the start of what was said was not seen, where no dissector knows the
+// protocol at that port, and where the dissector waits for more. It is for flows that have no name.
 func (s *Session) IsOpen(t *Table, flow *Flow, name string, port uint16) bool {
 	if !s.judged || s.blind {
 		return true
@@ -26,8 +26,8 @@ func (s *Session) IsOpen(t *Table, flow *Flow, name string, port uint16) bool {
 	return !known
 }
 
-// isOpen says whether dissector i still waits or did when the budget ended. One that began late waits for what came after
-// something else.
+// isOpen says whether dissector i still waits or did when the budget ended. One that began late waits for what came
+// after something else.
 func (s *Session) isOpen(i uint16) bool {
 	for k := range s.pending[:s.nPending] {
 		if w := &s.pending[k]; w.protocol == i && (!w.is(isLate) || w.is(isClaim)) {
@@ -46,7 +46,8 @@ func (s *Session) see(c *Conversation, seg *Segment) {
 	s.blind = s.blind || c.Midstream || len(seg.Payload) < seg.Length
 }
 
-// leaveOpen notes that dissector i of protocol p, which is tried at the flow's ports, said neither yes nor no to the last.
+// leaveOpen notes that dissector i of protocol p, which is tried at the flow's ports, said neither yes nor no to the
+// last.
 func (s *Session) leaveOpen(p *Protocol, i uint16, c *Conversation) {
 	if s.nOpen == maxOpen || s.isOpen(i) || !slices.ContainsFunc(p.Ports, c.HasPort) {
 		return

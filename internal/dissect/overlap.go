@@ -4,10 +4,11 @@ package dissect
 
 import "bytes"
 
-// Segments that overlap and differ are a way past a monitor: one that the receiver never takes (its checksum is wrong, it does not get
-// that far, or it only pads an acknowledgement) stands before or behind the one that it does take (Ptacek and Newsham, "Insertion, evasion, and
-// denial of service", 1998, §5.3). What the receiver had acknowledged when a second copy came was its first copy (RFC 9293 §3.10.7.4: what
-// lies before RCV.NXT is not taken again). For the rest both readings are shown to the dissectors.
+// Segments that overlap and differ are a way past a monitor: one that the receiver never takes (its checksum is wrong,
+// it does not get that far, or it only pads an acknowledgement) stands before or behind the one that it does take
+// (Ptacek and Newsham, "Insertion, evasion, and denial of service", 1998, §5.3). What the receiver had acknowledged
+// when a second copy came was its first copy (RFC 9293 §3.10.7.4: what lies before RCV.NXT is not taken again). For the
+// rest both readings are shown to the dissectors.
 
 // reading is a stream in which the last copy of a byte wins.
 type reading struct {
@@ -18,8 +19,9 @@ type reading struct {
 	isFresh     bool // the segment at hand has changed it
 }
 
-// overlay puts a segment that was stored over the other reading, but for what was acknowledged, and says whether that changed what
-// can be read. Without one the segment contradicts what is there; before is how much could be read until it came.
+// overlay puts a segment that was stored over the other reading, but for what was acknowledged, and says whether that
+// changed what can be read. Without one the segment contradicts what is there; before is how much could be read until
+// it came.
 func (s *stream) overlay(offset int, payload []byte, before int, pool *Pool) bool {
 	if skip := int(s.acked) - offset; skip > 0 {
 		if skip >= len(payload) {

@@ -10,7 +10,8 @@ import (
 
 // requests is a table of one protocol: a request line, then the host.
 func requests() *Table {
-	return NewTable([]*Protocol{{Name: "get", Over: TCP, Start: BytesOf('G'), Inspect: func(c *Conversation, r *Result) Verdict {
+	return NewTable([]*Protocol{{Name: "get", Over: TCP, Start: BytesOf('G'), Inspect: func(c *Conversation,
+		r *Result) Verdict {
 		line, rest, found := strings.Cut(string(c.ToServer()), "\r\nHost: ")
 		host, _, ends := strings.Cut(rest, "\r\n\r\n")
 		switch {
@@ -46,10 +47,14 @@ func TestOverlapEvasion(t *testing.T) {
 		{"junk first", []part{c(0, junk), c(0, get), s(len(get), reply)}, "www.example.com"},
 		{"junk second", []part{c(0, get), c(0, junk), s(len(get), reply)}, "www.example.com"},
 		{"junk in the middle, first", []part{c(5, junk[:20]), c(0, get), s(len(get), reply)}, "www.example.com"},
-		{"junk in the middle, second", []part{c(0, get[:30]), c(5, junk[:20]), c(30, get[30:]), s(len(get), reply)}, "www.example.com"},
-		{"in pieces behind junk", []part{c(0, junk), c(0, get[:10]), c(10, get[10:]), s(len(get), reply)}, "www.example.com"},
-		{"acknowledged, then contradicted", []part{c(0, get), s(len(get), reply), c(0, fake), c(len(get), get)}, "www.example.com"},
-		{"two readings, the answer acknowledges the second", []part{c(0, fake[:20]), c(20, junk), c(20, get[20:]), s(len(get), reply)}, "www.example.com"},
+		{"junk in the middle, second", []part{c(0, get[:30]), c(5, junk[:20]), c(30, get[30:]), s(len(get), reply)},
+			"www.example.com"},
+		{"in pieces behind junk", []part{c(0, junk), c(0, get[:10]), c(10, get[10:]), s(len(get), reply)},
+			"www.example.com"},
+		{"acknowledged, then contradicted", []part{c(0, get), s(len(get), reply), c(0, fake), c(len(get), get)},
+			"www.example.com"},
+		{"two readings, the answer acknowledges the second", []part{c(0, fake[:20]), c(20, junk), c(20, get[20:]),
+			s(len(get), reply)}, "www.example.com"},
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			pool := NewPool()
@@ -57,7 +62,8 @@ func TestOverlapEvasion(t *testing.T) {
 			session.Feed(table, pool, &flow, &Segment{SYN: true, Seq: 99, FromClient: true})
 			session.Feed(table, pool, &flow, &Segment{SYN: true, ACK: true, Seq: 499, Ack: 100})
 			for _, p := range k.parts {
-				seg := Segment{Payload: []byte(p.text), Length: len(p.text), ACK: true, FromClient: p.fromClient, Seq: 100 + uint32(p.at), Ack: 500}
+				seg := Segment{Payload: []byte(p.text), Length: len(p.text), ACK: true, FromClient: p.fromClient,
+					Seq: 100 + uint32(p.at), Ack: 500}
 				if !p.fromClient {
 					seg.Seq, seg.Ack = 500, 100+uint32(p.ack)
 				}

@@ -6,8 +6,8 @@ import "github.com/weirnet/weir/internal/metric"
 
 const (
 	// MaxBuffered is how much memory one worker may hold for streams and datagrams that wait for more, the buffers that
-	// are free at the moment included: enough for 2,048 flows at their largest, or a table of 65,536 with half a kilobyte
-	// each. Past it, flows are judged by what they hold already, or by the packet at hand alone.
+	// are free at the moment included: enough for 2,048 flows at their largest, or a table of 65,536 with half a
+	// kilobyte each. Past it, flows are judged by what they hold already, or by the packet at hand alone.
 	MaxBuffered = 32 << 20
 	// maxFreeClass is how many bytes of one buffer size are kept free for the next flows: what 8,192 flows with half a
 	// kilobyte each give back when they end together. The garbage collector gets the rest.
@@ -115,7 +115,8 @@ func (p *Pool) takeFree(class int) []byte {
 	return b
 }
 
-// makeRoom drops free buffers, the largest first, until size bytes more are within MaxBuffered, and says whether they are.
+// makeRoom drops free buffers, the largest first, until size bytes more are within MaxBuffered, and says whether they
+// are.
 func (p *Pool) makeRoom(size int) bool {
 	if p.lent+size > MaxBuffered {
 		return false

@@ -2,9 +2,9 @@
 
 // Package dissect decides which protocol a flow speaks and learns what the protocol tells of it.
 //
-// This is the kit: what a Protocol is, the Table of them, the Session that shows a flow to them, and the Result that they
-// fill. The dissectors themselves are in internal/dissect/protocols, one slug a file. Inspect is a pure function of the
-// conversation so far: it keeps nothing between calls, so it can be called again, with more, from the start.
+// This is the kit: what a Protocol is, the Table of them, the Session that shows a flow to them, and the Result that
+// they fill. The dissectors themselves are in internal/dissect/protocols, one slug a file. Inspect is a pure function
+// of the conversation so far: it keeps nothing between calls, so it can be called again, with more, from the start.
 // docs/DISSECTORS.md shows how to add one.
 package dissect
 
@@ -21,7 +21,8 @@ type Verdict uint8
 const (
 	// No: it is not this protocol, and no later packet can change that.
 	No Verdict = iota
-	// NeedMore: nothing speaks against it, but what came so far is not distinctive. On Conversation.Last it counts as No.
+	// NeedMore: nothing speaks against it, but what came so far is not distinctive. On Conversation.Last it counts as
+	// No.
 	NeedMore
 	// Yes: it is this protocol, and Result says all that is worth knowing.
 	Yes
@@ -114,7 +115,8 @@ func FirstBytes(prefixes ...string) ByteSet {
 	return s
 }
 
-// ID is a protocol name's number in this process; 0 is no protocol. It is not stable between builds: records carry names.
+// ID is a protocol name's number in this process; 0 is no protocol. It is not stable between builds: records carry
+// names.
 type ID uint16
 
 // Table is the compiled table of protocols. It is immutable and may be shared by all workers.
@@ -135,8 +137,8 @@ type portKey struct {
 	port uint16
 }
 
-// NewTable compiles a table, of protocols.All() for all that weir knows. It panics on an entry that contradicts itself, which a
-// test reaches first.
+// NewTable compiles a table, of protocols.All() for all that weir knows. It panics on an entry that contradicts itself,
+// which a test reaches first.
 func NewTable(protocols []*Protocol) *Table {
 	t := &Table{
 		protocols: slices.Clone(protocols), names: []string{""}, category: []string{""},

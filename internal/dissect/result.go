@@ -15,8 +15,8 @@ const (
 	MaxText = 256
 	// MaxList is how many elements of a list are kept.
 	MaxList = 16
-	// MaxInfo is the most metadata that one flow keeps, in bytes of JSON as Info gives it: fields that would pass it are
-	// left out.
+	// MaxInfo is the most metadata that one flow keeps, in bytes of JSON as Info gives it: fields that would pass it
+	// are left out.
 	MaxInfo = 2048
 	// MaxHost is the longest host name: RFC 1035 §2.3.4 allows 255 on the wire, 253 as text.
 	MaxHost = 253
@@ -71,8 +71,8 @@ type Expectation struct {
 	Protocol string
 }
 
-// Result is what a dissector learnt. It is the worker's, reset before each call of Inspect; nothing that it is given is kept
-// by reference, so views into the conversation may be passed.
+// Result is what a dissector learnt. It is the worker's, reset before each call of Inspect; nothing that it is given is
+// kept by reference, so views into the conversation may be passed.
 type Result struct {
 	protocol     string
 	application  string
@@ -107,8 +107,8 @@ func (r *Result) SetProtocol(name string) { r.protocol = name }
 // SetApplication names the application, a catalog id, where the protocol itself is the application's own.
 func (r *Result) SetApplication(id string) { r.application = id }
 
-// SetHost sets the flow's host name: SNI, Host header, the name that a DNS query asks for. It is made canonical: lower case,
-// without a final dot, what is not printable ASCII as \xNN, at most MaxHost bytes.
+// SetHost sets the flow's host name: SNI, Host header, the name that a DNS query asks for. It is made canonical: lower
+// case, without a final dot, what is not printable ASCII as \xNN, at most MaxHost bytes.
 func (r *Result) SetHost(name []byte) {
 	host, isCut := appendHost(r.host[:0], name)
 	r.host = host
@@ -118,7 +118,8 @@ func (r *Result) SetHost(name []byte) {
 }
 
 // AddCertificateName adds a name of the server's certificate: the subject's common name or organization, or an
-// alternative name. The catalog's certificate names are looked for among them. It is kept in lower case, cut at MaxHost.
+// alternative name. The catalog's certificate names are looked for among them. It is kept in lower case, cut at
+// MaxHost.
 func (r *Result) AddCertificateName(name []byte) {
 	if r.nCertNames == maxCertificateNames || len(name) == 0 {
 		return
@@ -212,8 +213,8 @@ func (o *Object) field(name string) int {
 	return before
 }
 
-// keep lets what was written after length before stand, or takes it back and returns false where size more bytes and the
-// object's brace would pass MaxInfo: how long a text is shows only when it is escaped.
+// keep lets what was written after length before stand, or takes it back and returns false where size more bytes and
+// the object's brace would pass MaxInfo: how long a text is shows only when it is escaped.
 func (o *Object) keep(before, size int) bool {
 	if len(o.r.info)+size+len("}") <= MaxInfo {
 		return true
@@ -232,7 +233,8 @@ func (o *Object) text(value []byte, most int) []byte {
 	return value[:most]
 }
 
-// List writes the field name with the elements that element appends, each a JSON value, at most MaxList and as many as fit.
+// List writes the field name with the elements that element appends, each a JSON value, at most MaxList and as many as
+// fit.
 func (o *Object) List(name string, n int, element func(b []byte, i int) []byte) {
 	if n == 0 {
 		return
@@ -260,7 +262,8 @@ func (o *Object) List(name string, n int, element func(b []byte, i int) []byte) 
 	o.r.info = append(o.r.info, ']')
 }
 
-// Text writes bytes that came from the wire: what is not printable ASCII or valid UTF-8 letters becomes \xNN, cut at MaxText.
+// Text writes bytes that came from the wire: what is not printable ASCII or valid UTF-8 letters becomes \xNN, cut at
+// MaxText.
 func (o *Object) Text(name string, value []byte) {
 	if len(value) == 0 {
 		return

@@ -28,7 +28,8 @@ type Segment struct {
 	SYN, ACK bool
 	// FromClient is the direction.
 	FromClient bool
-	// Last says that the flow's packet budget ends with this one or has ended: more is shown only to dissectors with Extra.
+	// Last says that the flow's packet budget ends with this one or has ended: more is shown only to dissectors with
+	// Extra.
 	Last bool
 }
 
@@ -55,8 +56,8 @@ type Flow struct {
 	Client, Server netip.AddrPort
 }
 
-// Session is what a flow keeps while it is being dissected: the dissectors that still wait, and the start of what was said.
-// Sessions come from a Pool and belong to one worker. It has about 400 bytes besides its buffers.
+// Session is what a flow keeps while it is being dissected: the dissectors that still wait, and the start of what was
+// said. Sessions come from a Pool and belong to one worker. It has about 400 bytes besides its buffers.
 type Session struct {
 	pending  [maxPending]waiting
 	nPending uint8
@@ -69,9 +70,10 @@ type Session struct {
 	nOpen    uint8
 	open     [maxOpen]uint16 // dissectors of the flow's ports that had said neither yes nor no when the budget ended
 	spoken   uint8           // datagrams that came and are no keep-alives, at most 255
-	asked    [2]bool         // candidates were chosen by the start of this direction, and its longer start will call for no more
-	offered  [2]uint16       // how long that start was
-	extra    uint8           // packets shown past the budget
+	// candidates were chosen by the start of this direction, and its longer start will call for no more
+	asked   [2]bool
+	offered [2]uint16 // how long that start was
+	extra   uint8     // packets shown past the budget
 
 	serverFirst bool
 	streams     [2]stream
@@ -89,7 +91,8 @@ type Session struct {
 // waiting is a dissector that is to be asked.
 type waiting struct {
 	protocol uint16
-	// from is the datagram at which its reading of the flow begins, an index into Session.messages; anew: it has none yet.
+	// from is the datagram at which its reading of the flow begins, an index into Session.messages; anew: it has none
+	// yet.
 	from  uint8
 	marks marks
 }
@@ -111,8 +114,8 @@ func (w *waiting) is(m marks) bool { return w.marks&m != 0 }
 // anew is the waiting.from of a dissector that was not asked yet, or said no to what came before.
 const anew = 0xff
 
-// Feed shows a segment to the dissectors. With Named and Decided comes what was learnt, valid until the pool's next Feed;
-// nil then means that nothing is new since the last time.
+// Feed shows a segment to the dissectors. With Named and Decided comes what was learnt, valid until the pool's next
+// Feed; nil then means that nothing is new since the last time.
 func (s *Session) Feed(t *Table, pool *Pool, flow *Flow, seg *Segment) (Outcome, *Result) {
 	if !s.begun {
 		s.begun, s.found = true, -1
@@ -152,9 +155,9 @@ func (s *Session) Feed(t *Table, pool *Pool, flow *Flow, seg *Segment) (Outcome,
 	return Undecided, nil
 }
 
-// Finish asks the dissectors that still wait for the last time, when the flow has ended and no packet comes any more. It
-// returns what one of them learnt, nil if none can say, if nothing is held of what was said, or if Feed named the flow
-// before. It is for flows that Feed left Undecided or Named.
+// Finish asks the dissectors that still wait for the last time, when the flow has ended and no packet comes any more.
+// It returns what one of them learnt, nil if none can say, if nothing is held of what was said, or if Feed named the
+// flow before. It is for flows that Feed left Undecided or Named.
 func (s *Session) Finish(t *Table, pool *Pool, flow *Flow) *Result {
 	if s.nPending == 0 || !s.holds(flow) { // nobody waits at a named flow
 		return nil
@@ -190,7 +193,8 @@ func (s *Session) exhausted() Outcome {
 	return Failed
 }
 
-// Wants is how many packets past the budget the session would look at: it can be asked after Feed left the flow Undecided or Named.
+// Wants is how many packets past the budget the session would look at: it can be asked after Feed left the flow
+// Undecided or Named.
 func (s *Session) Wants(t *Table) int { return max(s.mayExtend(t)-int(s.extra), 0) }
 
 // mayExtend is how many packets past the budget the waiting dissectors may ask for.
@@ -266,7 +270,8 @@ func (s *Session) remember(pool *Pool, flow *Flow, seg *Segment) {
 	s.rememberDatagram(pool, seg)
 }
 
-// choose lists the dissectors to ask: those that wait, and those that the ports and the first payload of a direction call for.
+// choose lists the dissectors to ask: those that wait, and those that the ports and the first payload of a direction
+// call for.
 func (s *Session) choose(t *Table, pool *Pool, flow *Flow, seg *Segment) {
 	pool.candidates = append(pool.candidates[:0], s.pending[:s.nPending]...)
 	if flow.Transport == TCP {
@@ -305,8 +310,8 @@ func (p *Pool) addByPorts(t *Table, flow *Flow) {
 	}
 }
 
-// addCandidates appends the dissectors of list that are not there yet and take a first payload of length, but did not take one of
-// already bytes; length 0: all.
+// addCandidates appends the dissectors of list that are not there yet and take a first payload of length, but did not
+// take one of already bytes; length 0: all.
 func (p *Pool) addCandidates(t *Table, list []uint16, already, length int) {
 	before := p.candidates
 	for _, i := range list {

@@ -15,12 +15,14 @@ import (
 
 // collect is a protocol that keeps what it was shown.
 func collect(over Transport, extra int, verdict func(c *Conversation) Verdict) *Table {
-	return NewTable([]*Protocol{{Name: "collect", Over: over, Ports: []uint16{4}, Extra: extra, Inspect: func(c *Conversation, r *Result) Verdict {
-		return verdict(c)
-	}}})
+	return NewTable([]*Protocol{{Name: "collect", Over: over, Ports: []uint16{4}, Extra: extra,
+		Inspect: func(c *Conversation, r *Result) Verdict {
+			return verdict(c)
+		}}})
 }
 
-var testFlow = Flow{Transport: TCP, Client: netip.MustParseAddrPort("192.0.2.1:49152"), Server: netip.MustParseAddrPort("198.51.100.1:4")}
+var testFlow = Flow{Transport: TCP, Client: netip.MustParseAddrPort("192.0.2.1:49152"), Server: netip.MustParseAddrPort(
+	"198.51.100.1:4")}
 
 // piece is a segment of the client's at an offset into its stream.
 type piece struct {
@@ -50,7 +52,8 @@ func TestReassembly(t *testing.T) {
 		{"wholly from before", []piece{{-4, "xx"}, {0, "ab"}}, "ab", 0},
 		{"bridges several", []piece{{2, "c"}, {4, "e"}, {6, "g"}, {0, "abcdefgh"}}, "abcdefgh", 0},
 		{"past the bound", []piece{{0, long}}, long[:MaxStream], 0},
-		{"past the bound in two", []piece{{0, long[:MaxStream-5]}, {MaxStream - 5, long[:20]}}, long[:MaxStream-5] + long[:5], 0},
+		{"past the bound in two", []piece{{0, long[:MaxStream-5]}, {MaxStream - 5, long[:20]}}, long[:MaxStream-5] +
+			long[:5], 0},
 		{"far away", []piece{{1 << 30, "x"}, {0, "ab"}}, "ab", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -67,7 +70,8 @@ func TestReassembly(t *testing.T) {
 				s.Feed(table, pool, &testFlow, &Segment{SYN: true, Seq: base - 1, FromClient: true})
 				for _, p := range c.pieces {
 					packet := []byte(p.text)
-					s.Feed(table, pool, &testFlow, &Segment{Payload: packet, Length: len(packet), Seq: base + uint32(p.at), FromClient: true})
+					s.Feed(table, pool, &testFlow, &Segment{Payload: packet, Length: len(packet), Seq: base +
+						uint32(p.at), FromClient: true})
 					clear(packet)
 				}
 				if string(got) != c.want {
@@ -99,16 +103,24 @@ func TestCutSegments(t *testing.T) {
 	}{
 		{"in order", []cutPiece{{piece{0, "abc"}, 0}, {piece{3, "de"}, 2}, {piece{7, "hi"}, 0}}, "abcde"},
 		{"first", []cutPiece{{piece{0, "abc"}, 3}, {piece{3, "def"}, 0}, {piece{6, "g"}, 0}}, "abc"},
-		{"before the whole ones", []cutPiece{{piece{6, "gh"}, 4}, {piece{0, "abc"}, 0}, {piece{3, "def"}, 0}}, "abcdefgh"},
-		{"before the whole ones, backwards", []cutPiece{{piece{6, "gh"}, 4}, {piece{3, "def"}, 0}, {piece{0, "abc"}, 0}}, "abcdefgh"},
-		{"between", []cutPiece{{piece{0, "abc"}, 0}, {piece{6, "gh"}, 1}, {piece{3, "def"}, 0}, {piece{9, "j"}, 0}}, "abcdefgh"},
+		{"before the whole ones", []cutPiece{{piece{6, "gh"}, 4}, {piece{0, "abc"}, 0}, {piece{3, "def"}, 0}},
+			"abcdefgh"},
+		{"before the whole ones, backwards", []cutPiece{{piece{6, "gh"}, 4}, {piece{3, "def"}, 0},
+			{piece{0, "abc"}, 0}}, "abcdefgh"},
+		{"between", []cutPiece{{piece{0, "abc"}, 0}, {piece{6, "gh"}, 1}, {piece{3, "def"}, 0}, {piece{9, "j"}, 0}},
+			"abcdefgh"},
 		{"a whole one over the cut", []cutPiece{{piece{3, "de"}, 4}, {piece{0, "abcdefgh"}, 0}}, "abcde"},
-		{"what waits behind is out of reach", []cutPiece{{piece{5, "fg"}, 0}, {piece{3, "d"}, 4}, {piece{0, "abcdefg"}, 0}}, "abcd"},
-		{"in the middle of what waits", []cutPiece{{piece{2, "cdef"}, 0}, {piece{2, "cd"}, 2}, {piece{0, "ab"}, 0}}, "abcd"},
-		{"cut twice, the later one first", []cutPiece{{piece{6, "g"}, 2}, {piece{3, "d"}, 2}, {piece{0, "abcdefgh"}, 0}}, "abcd"},
-		{"a cut copy of what is there", []cutPiece{{piece{0, "abcdef"}, 0}, {piece{2, "cd"}, 2}, {piece{6, "gh"}, 0}}, "abcdefgh"},
+		{"what waits behind is out of reach", []cutPiece{{piece{5, "fg"}, 0}, {piece{3, "d"}, 4},
+			{piece{0, "abcdefg"}, 0}}, "abcd"},
+		{"in the middle of what waits", []cutPiece{{piece{2, "cdef"}, 0}, {piece{2, "cd"}, 2}, {piece{0, "ab"}, 0}},
+			"abcd"},
+		{"cut twice, the later one first", []cutPiece{{piece{6, "g"}, 2}, {piece{3, "d"}, 2},
+			{piece{0, "abcdefgh"}, 0}}, "abcd"},
+		{"a cut copy of what is there", []cutPiece{{piece{0, "abcdef"}, 0}, {piece{2, "cd"}, 2}, {piece{6, "gh"}, 0}},
+			"abcdefgh"},
 		{"from before the SYN", []cutPiece{{piece{-2, "xxab"}, 2}, {piece{2, "cd"}, 0}}, "ab"},
-		{"at the bound", []cutPiece{{piece{MaxStream - 5, long[:20]}, 100}, {piece{0, long[:MaxStream-5]}, 0}}, long[:MaxStream-5] + long[:5]},
+		{"at the bound", []cutPiece{{piece{MaxStream - 5, long[:20]}, 100}, {piece{0, long[:MaxStream-5]}, 0}},
+			long[:MaxStream-5] + long[:5]},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []byte
@@ -123,7 +135,8 @@ func TestCutSegments(t *testing.T) {
 			s.Feed(table, pool, &testFlow, &Segment{SYN: true, Seq: 999, FromClient: true})
 			for _, p := range c.pieces {
 				packet := []byte(p.text)
-				s.Feed(table, pool, &testFlow, &Segment{Payload: packet, Length: len(packet) + p.missing, Seq: 1000 + uint32(p.at), FromClient: true})
+				s.Feed(table, pool, &testFlow, &Segment{Payload: packet, Length: len(packet) + p.missing, Seq: 1000 +
+					uint32(p.at), FromClient: true})
 				clear(packet)
 			}
 			if string(got) != c.want {
@@ -137,8 +150,8 @@ func TestCutSegments(t *testing.T) {
 	}
 }
 
-// TestReassemblyAgainstOracle compares with a slow twin that has an array of bytes and takes the first copy of each, up to
-// the first cut.
+// TestReassemblyAgainstOracle compares with a slow twin that has an array of bytes and takes the first copy of each, up
+// to the first cut.
 func TestReassemblyAgainstOracle(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 9))
 	var got []byte
@@ -170,7 +183,8 @@ func TestReassemblyAgainstOracle(t *testing.T) {
 				clear(oracle[cutAt:])
 			}
 			holes := pool.Counters.StreamHoles
-			s.Feed(table, pool, &testFlow, &Segment{Payload: packet, Length: size + missing, Seq: 100 + uint32(at), FromClient: true})
+			s.Feed(table, pool, &testFlow, &Segment{Payload: packet, Length: size + missing, Seq: 100 + uint32(at),
+				FromClient: true})
 			if pool.Counters.StreamHoles > holes {
 				continue // dropped, and counted
 			}
@@ -200,7 +214,8 @@ func TestStreamLimits(t *testing.T) {
 	s := pool.Get()
 	s.Feed(table, pool, &testFlow, &Segment{SYN: true, Seq: 99, FromClient: true})
 	for i := range maxHoles + 3 {
-		s.Feed(table, pool, &testFlow, &Segment{Payload: []byte("x"), Length: 1, Seq: uint32(110 + 10*i), FromClient: true})
+		s.Feed(table, pool, &testFlow, &Segment{Payload: []byte("x"), Length: 1, Seq: uint32(110 + 10*i),
+			FromClient: true})
 	}
 	if pool.Counters.StreamHoles != 3 {
 		t.Errorf("%d segments counted as dropped, want 3", pool.Counters.StreamHoles)
@@ -234,7 +249,8 @@ func TestPoolBounds(t *testing.T) {
 		}
 	}
 	var lent [][]byte
-	for _, sizes := range [][]int{bufferSizes[:1], bufferSizes[1:2], bufferSizes[2:3], bufferSizes[3:4], bufferSizes[4:5], bufferSizes[5:], bufferSizes[:], bufferSizes[:1]} {
+	for _, sizes := range [][]int{bufferSizes[:1], bufferSizes[1:2], bufferSizes[2:3], bufferSizes[3:4],
+		bufferSizes[4:5], bufferSizes[5:], bufferSizes[:], bufferSizes[:1]} {
 		limit := pool.Counters.BufferLimit
 		for n := 0; ; n++ {
 			b := pool.get(sizes[n%len(sizes)])
@@ -309,7 +325,8 @@ func fill(pool *Pool) (taken [][]byte) {
 	return taken
 }
 
-// TestMemoryShort: past MaxBuffered, each segment is judged alone; when there is memory again, streams go on from there.
+// TestMemoryShort: past MaxBuffered, each segment is judged alone; when there is memory again, streams go on from
+// there.
 func TestMemoryShort(t *testing.T) {
 	var client, server, first string
 	var midstream bool
@@ -327,7 +344,8 @@ func TestMemoryShort(t *testing.T) {
 		s.Feed(table, pool, &testFlow, &seg)
 		clear(packet)
 		if client != wantClient || server != wantServer || midstream != wantMidstream {
-			t.Errorf("after %q: client %q, server %q, midstream %v; want %q, %q, %v", text, client, server, midstream, wantClient, wantServer, wantMidstream)
+			t.Errorf("after %q: client %q, server %q, midstream %v; want %q, %q, %v", text, client, server, midstream,
+				wantClient, wantServer, wantMidstream)
 		}
 		if first == "" {
 			t.Errorf("after %q: the side that spoke first is empty", text)
@@ -439,10 +457,13 @@ func TestVerdicts(t *testing.T) {
 		{"yes at last", []Verdict{NeedMore, NeedMore, Yes}, 0, 3, []Outcome{Undecided, Undecided, Decided}},
 		{"never", []Verdict{NeedMore, NeedMore, NeedMore}, 0, 3, []Outcome{Undecided, Undecided, Failed}},
 		{"yes and more", []Verdict{YesMore, YesMore, Yes}, 0, 3, []Outcome{Named, Named, Decided}},
-		{"yes and more to the end of the budget", []Verdict{YesMore, YesMore, YesMore}, 0, 3, []Outcome{Named, Named, Decided}},
+		{"yes and more to the end of the budget", []Verdict{YesMore, YesMore, YesMore}, 0, 3,
+			[]Outcome{Named, Named, Decided}},
 		{"no can't take yes back", []Verdict{YesMore, No}, 0, 2, []Outcome{Named, Decided}},
-		{"past the budget", []Verdict{YesMore, YesMore, YesMore, YesMore, Yes}, 2, 5, []Outcome{Named, Named, Named, Named, Decided}},
-		{"past the budget undecided", []Verdict{NeedMore, NeedMore, NeedMore, NeedMore, NeedMore}, 2, 5, []Outcome{Undecided, Undecided, Undecided, Undecided, Failed}},
+		{"past the budget", []Verdict{YesMore, YesMore, YesMore, YesMore, Yes}, 2, 5, []Outcome{Named, Named, Named,
+			Named, Decided}},
+		{"past the budget undecided", []Verdict{NeedMore, NeedMore, NeedMore, NeedMore, NeedMore}, 2, 5,
+			[]Outcome{Undecided, Undecided, Undecided, Undecided, Failed}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			flow := testFlow
@@ -452,7 +473,8 @@ func TestVerdicts(t *testing.T) {
 			pool := NewPool()
 			s := pool.Get()
 			for n := range c.packets {
-				o, _ := s.Feed(table, pool, &flow, &Segment{Payload: []byte{1}, Length: 1, FromClient: true, Last: n >= 2})
+				o, _ := s.Feed(table, pool, &flow, &Segment{Payload: []byte{1}, Length: 1, FromClient: true,
+					Last: n >= 2})
 				if o != c.outcomes[n] {
 					t.Errorf("packet %d: outcome %d, want %d", n+1, o, c.outcomes[n])
 				}
@@ -498,24 +520,26 @@ func TestFinish(t *testing.T) {
 		{"nothing could be held", TCP, feed{syn, hello}, NeedMore, Yes, true, Undecided, ""},
 		{"datagrams", UDP, feed{hello, answer}, NeedMore, Yes, false, Undecided, "hello|answer|"},
 		{"datagrams, still not", UDP, feed{hello, answer}, NeedMore, NeedMore, false, Undecided, "hello|answer|"},
-		{"datagrams, as many as are held", UDP, slices.Repeat(feed{hello}, 2*MaxDatagrams), NeedMore, Yes, false, Undecided, strings.Repeat("hello|", MaxDatagrams)},
+		{"datagrams, as many as are held", UDP, slices.Repeat(feed{hello}, 2*MaxDatagrams), NeedMore, Yes, false,
+			Undecided, strings.Repeat("hello|", MaxDatagrams)},
 		{"datagrams, named before", UDP, feed{hello, answer}, YesMore, Yes, false, Named, ""},
 		{"datagrams, nothing could be held", UDP, feed{hello, answer}, NeedMore, Yes, true, Undecided, ""},
 		{"IP", IP, feed{hello}, NeedMore, Yes, false, Undecided, "hello|"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			verdict, shown, wasLast := c.before, "", false
-			table := NewTable([]*Protocol{{Name: "collect", Over: c.over, Ports: []uint16{4}, IPProtocols: []uint8{0}, Extra: MaxExtra, Inspect: func(k *Conversation, r *Result) Verdict {
-				shown, wasLast = "", k.Last
-				for _, d := range k.Datagrams {
-					shown += string(d.Payload) + "|"
-				}
-				if c.over == TCP {
-					shown = string(k.ToServer()) + "|" + string(k.ToClient())
-				}
-				r.SetHost([]byte("host"))
-				return verdict
-			}}})
+			table := NewTable([]*Protocol{{Name: "collect", Over: c.over, Ports: []uint16{4}, IPProtocols: []uint8{0},
+				Extra: MaxExtra, Inspect: func(k *Conversation, r *Result) Verdict {
+					shown, wasLast = "", k.Last
+					for _, d := range k.Datagrams {
+						shown += string(d.Payload) + "|"
+					}
+					if c.over == TCP {
+						shown = string(k.ToServer()) + "|" + string(k.ToClient())
+					}
+					r.SetHost([]byte("host"))
+					return verdict
+				}}})
 			flow := testFlow
 			flow.Transport = c.over
 			pool := NewPool()
@@ -554,7 +578,8 @@ func TestFinish(t *testing.T) {
 func TestCandidateLimit(t *testing.T) {
 	var many []*Protocol
 	for n := range maxPending + 5 {
-		many = append(many, &Protocol{Name: string(rune('a' + n)), Over: TCP, Start: BytesOf('x'), Inspect: func(*Conversation, *Result) Verdict { return NeedMore }})
+		many = append(many, &Protocol{Name: string(rune('a' + n)), Over: TCP, Start: BytesOf('x'),
+			Inspect: func(*Conversation, *Result) Verdict { return NeedMore }})
 	}
 	pool := NewPool()
 	pool.Get().Feed(NewTable(many), pool, &testFlow, &Segment{Payload: []byte("x"), Length: 1, FromClient: true})
@@ -586,7 +611,8 @@ func TestHostNames(t *testing.T) {
 	}
 }
 
-// TestResultBounds fills a Result with everything that escaping makes longer: it stays JSON, within MaxInfo to the byte.
+// TestResultBounds fills a Result with everything that escaping makes longer: it stays JSON, within MaxInfo to the
+// byte.
 func TestResultBounds(t *testing.T) {
 	longest := 0
 	for _, filler := range []string{"\x00", "\"", "\\", "é", "\x00é", "\u202e", "a"} {

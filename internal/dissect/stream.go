@@ -8,15 +8,15 @@ import "bytes"
 // large as one record (2^14 bytes, RFC 8446 §5.1), and what names a flow comes before that.
 const MaxStream = 16 << 10
 
-// maxHoles bounds the separate stretches of one direction that wait for what lies before them. A sender's initial window
-// is 10 segments (RFC 6928), so that even every second one missing fits.
+// maxHoles bounds the separate stretches of one direction that wait for what lies before them. A sender's initial
+// window is 10 segments (RFC 6928), so that even every second one missing fits.
 const maxHoles = 6
 
 // span is a stretch of stream bytes that is present: [start, end) from the stream's base.
 type span struct{ start, end uint16 }
 
-// stream puts the start of one TCP direction together. The first copy of a byte wins, as in most stacks. Where copies differ the other
-// reading, in which the last one wins, is kept as well: the receiver may have refused the first.
+// stream puts the start of one TCP direction together. The first copy of a byte wins, as in most stacks. Where copies
+// differ the other reading, in which the last one wins, is kept as well: the receiver may have refused the first.
 type stream struct {
 	buf     []byte // storage, from the pool; nil as long as nothing has to wait
 	view    []byte // what is contiguous from the base: a part of buf, or of the packet at hand
@@ -27,19 +27,21 @@ type stream struct {
 	other   *reading
 	known   bool // base is set
 	hasData bool
-	anew    bool   // it begins where memory was short, not where the sender began
-	cutAt   uint16 // where the first segment ends that the capture cut, 0 without one: what lies there or behind is refused
+	anew    bool // it begins where memory was short, not where the sender began
+	// where the first segment ends that the capture cut, 0 without one: what lies there or behind is refused
+	cutAt uint16
 }
 
-// start sets the sequence number of the first byte, as a SYN or the answer to it tells; too late for a stream with data.
+// start sets the sequence number of the first byte, as a SYN or the answer to it tells; too late for a stream with
+// data.
 func (s *stream) start(seq uint32) {
 	if !s.hasData && !s.anew {
 		s.base, s.known = seq, true
 	}
 }
 
-// add puts a segment in its place and says whether the contiguous view grew. The view may refer to payload until keep is
-// called. captured is false where payload is shorter than it was on the wire.
+// add puts a segment in its place and says whether the contiguous view grew. The view may refer to payload until keep
+// is called. captured is false where payload is shorter than it was on the wire.
 func (s *stream) add(seq uint32, payload []byte, captured bool, pool *Pool) bool {
 	if !s.known {
 		s.base, s.known = seq, true

@@ -81,13 +81,15 @@ const (
 	host, web = "10.0.0.9", "198.51.100.1"
 )
 
-// request is a connection from host's port to web's port 80, opened at a time with a sequence number, with a request for name.
+// request is a connection from host's port to web's port 80, opened at a time with a sequence number, with a request
+// for name.
 func request(at float64, port uint16, seq uint32, name string) []sent {
 	return []sent{
 		{at, segment(host, web, port, 80, seq, 0, syn, "")},
 		{at + .01, segment(web, host, 80, port, seq+5000, seq+1, syn|ack, "")},
 		{at + .02, segment(host, web, port, 80, seq+1, seq+5001, psh|ack, "GET / HTTP/1.1\r\nHost: "+name+"\r\n\r\n")},
-		{at + .03, segment(web, host, 80, port, seq+5001, seq+50, psh|ack, "HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n")},
+		{at + .03, segment(web, host, 80, port, seq+5001, seq+50, psh|ack, "HTTP/1.1 204 No Content\r\nServer: x\r\n"+
+			"\r\n")},
 	}
 }
 
@@ -104,7 +106,8 @@ func ftp(at float64, port uint16, announced string) []sent {
 		}
 		all = append(all, s)
 	}
-	all = append(all, sent{at, segment(host, web, port, 21, 100, 0, syn, "")}, sent{at, segment(web, host, 21, port, 200, 101, syn|ack, "")})
+	all = append(all, sent{at, segment(host, web, port, 21, 100, 0, syn, "")},
+		sent{at, segment(web, host, 21, port, 200, 101, syn|ack, "")})
 	add(true, server, hello)
 	add(false, 101, "USER bob\r\n")
 	add(true, server+uint32(len(hello)), password)
@@ -119,7 +122,8 @@ func ftp(at float64, port uint16, announced string) []sent {
 const (
 	dnsName   = "\x03www\x07netflix\x03com\x00"
 	dnsQuery  = "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + dnsName + "\x00\x01\x00\x01"
-	dnsAnswer = "\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00" + dnsName + "\x00\x01\x00\x01" + "\xc0\x0c\x00\x01\x00\x01\x00\x00\x01\x2c\x00\x04\xc6\x33\x64\x01"
+	dnsAnswer = "\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00" + dnsName + "\x00\x01\x00\x01" +
+		"\xc0\x0c\x00\x01\x00\x01\x00\x00\x01\x2c\x00\x04\xc6\x33\x64\x01"
 )
 
 func lookup(at float64, port uint16) []sent {
@@ -129,12 +133,14 @@ func lookup(at float64, port uint16) []sent {
 	}
 }
 
-// play runs packets through n workers. summary is a line for each flow: ends, packets of each, name and how, host, application.
+// play runs packets through n workers. summary is a line for each flow: ends, packets of each, name and how, host,
+// application.
 func play(t *testing.T, n int, packets []sent) (summary []string, records []byte) {
 	t.Helper()
 	p := engine.NewPipeline(config(t), n, 0, func(f *record.Flow) error {
 		records = append(f.AppendJSON(records), '\n')
-		line := fmt.Sprintf("%v>%v %d/%d %s %s", f.Client.Addr, f.Server.Addr, f.Client.Packets, f.Server.Packets, f.Protocol, f.Method)
+		line := fmt.Sprintf("%v>%v %d/%d %s %s", f.Client.Addr, f.Server.Addr, f.Client.Packets, f.Server.Packets,
+			f.Protocol, f.Method)
 		if len(f.Hostname) > 0 {
 			line += " " + string(f.Hostname)
 		}
@@ -171,7 +177,8 @@ func TestCases(t *testing.T) {
 		{"one request", request(1000, 40000, 1, "a.example"),
 			[]string{"10.0.0.9:40000>198.51.100.1:80 2/2 http dpi a.example shutdown"}},
 		{"the same ports again after both FINs", join(request(1000, 40000, 1, "a.example"), []sent{
-			{1001, segment(host, web, 40000, 80, 60, 1, fin|ack, "")}, {1001, segment(web, host, 80, 40000, 6000, 1, fin|ack, "")},
+			{1001, segment(host, web, 40000, 80, 60, 1, fin|ack, "")},
+			{1001, segment(web, host, 80, 40000, 6000, 1, fin|ack, "")},
 		}, request(1002, 40000, 900_000, "b.example")), []string{
 			"10.0.0.9:40000>198.51.100.1:80 3/3 http dpi a.example closed",
 			"10.0.0.9:40000>198.51.100.1:80 2/2 http dpi b.example shutdown"}},
@@ -182,16 +189,20 @@ func TestCases(t *testing.T) {
 			"10.0.0.9:40000>198.51.100.1:80 2/2 http dpi b.example shutdown"}},
 		{"a clock that steps back by an hour in mid-flow", join(request(5000, 40000, 1, "a.example"), []sent{
 			{1400, segment(host, web, 40000, 80, 50, 5039, psh|ack, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")},
-			{1401, segment(web, host, 80, 40000, 5039, 100, fin|ack, "")}, {1401.1, segment(host, web, 40000, 80, 100, 5040, fin|ack, "")},
+			{1401, segment(web, host, 80, 40000, 5039, 100, fin|ack, "")},
+			{1401.1, segment(host, web, 40000, 80, 100, 5040, fin|ack, "")},
 		}), []string{"10.0.0.9:40000>198.51.100.1:80 4/3 http dpi a.example closed"}},
 		{"a clock that steps back by 40 s after a connection's end", join(request(5000, 40000, 1, "a.example"), []sent{
-			{5001, segment(web, host, 80, 40000, 5039, 50, fin|ack, "")}, {5001.1, segment(host, web, 40000, 80, 50, 5040, fin|ack, "")},
+			{5001, segment(web, host, 80, 40000, 5039, 50, fin|ack, "")},
+			{5001.1, segment(host, web, 40000, 80, 50, 5040, fin|ack, "")},
 			{4961, segment(web, host, 80, 40000, 5040, 51, ack, "")},
 		}), []string{"10.0.0.9:40000>198.51.100.1:80 3/4 http dpi a.example closed"}},
 		{"one frame with a bogus time", join(request(5000, 40000, 1, "a.example"), []sent{
-			{0, segment(host, web, 40000, 80, 50, 5039, ack, "")}, {5000.1, segment(web, host, 80, 40000, 5039, 50, ack, "")},
+			{0, segment(host, web, 40000, 80, 50, 5039, ack, "")},
+			{5000.1, segment(web, host, 80, 40000, 5039, 50, ack, "")},
 		}), []string{"10.0.0.9:40000>198.51.100.1:80 3/3 http dpi a.example shutdown"}},
-		{"the same ports again after a long silence", join(request(1000, 40000, 1, "a.example"), request(1100, 40000, 900_000, "b.example")), []string{
+		{"the same ports again after a long silence", join(request(1000, 40000, 1, "a.example"),
+			request(1100, 40000, 900_000, "b.example")), []string{
 			"10.0.0.9:40000>198.51.100.1:80 2/2 http dpi a.example idle",
 			"10.0.0.9:40000>198.51.100.1:80 2/2 http dpi b.example shutdown"}},
 		{"a forged SYN in a busy connection splits nothing", join(request(1000, 40000, 1, "a.example"), []sent{
@@ -199,49 +210,60 @@ func TestCases(t *testing.T) {
 		}), []string{"10.0.0.9:40000>198.51.100.1:80 3/2 http dpi a.example shutdown"}},
 		{"a SYN sent again", join(request(1000, 40000, 1, "a.example")[:1], request(1001, 40000, 1, "a.example")),
 			[]string{"10.0.0.9:40000>198.51.100.1:80 3/2 http dpi a.example shutdown"}},
-		{"a stray FIN before the SYN", join([]sent{{999, segment(web, host, 80, 40000, 9, 9, fin|ack, "")}}, request(1000, 40000, 1, "a.example")), []string{
+		{"a stray FIN before the SYN", join([]sent{{999, segment(web, host, 80, 40000, 9, 9, fin|ack, "")}},
+			request(1000, 40000, 1, "a.example")), []string{
 			"10.0.0.9:40000>198.51.100.1:80 0/1 http port idle",
 			"10.0.0.9:40000>198.51.100.1:80 2/2 http dpi a.example shutdown"}},
 		{"a forged RST, and the connection goes on", join(request(1000, 40000, 1, "a.example"), []sent{
 			{1001, segment(host, web, 40000, 80, 99_999_999, 0, rst, "")},
-			{1002, segment(host, web, 40000, 80, 60, 0, ack, "more")}, {1040, segment(host, web, 40000, 80, 64, 0, ack, "and more")},
+			{1002, segment(host, web, 40000, 80, 60, 0, ack, "more")},
+			{1040, segment(host, web, 40000, 80, 64, 0, ack, "and more")},
 		}), []string{"10.0.0.9:40000>198.51.100.1:80 5/2 http dpi a.example shutdown"}},
-		{"a reset", join(request(1000, 40000, 1, "a.example"), []sent{{1001, segment(web, host, 80, 40000, 6000, 0, rst, "")}, ping(1100)}), []string{
+		{"a reset", join(request(1000, 40000, 1, "a.example"),
+			[]sent{{1001, segment(web, host, 80, 40000, 6000, 0, rst, "")}, ping(1100)}), []string{
 			"10.0.0.9:40000>198.51.100.1:80 2/3 http dpi a.example reset",
 			"10.0.0.9:50000>198.51.100.1:40001 1/0  none shutdown"}},
 		{"whoever speaks to a group is the client", []sent{
 			{1000, udp(host, "239.1.1.1", 500, 5004, "abc")}, {1000, udp(host, "255.255.255.255", 1900, 40000, "abc")},
-		}, []string{"10.0.0.9:500>239.1.1.1:5004 1/0  none shutdown", "10.0.0.9:1900>255.255.255.255:40000 1/0  none shutdown"}},
+		}, []string{"10.0.0.9:500>239.1.1.1:5004 1/0  none shutdown", "10.0.0.9:1900>255.255.255.255:40000 1/0  " +
+			"none shutdown"}},
 		{"a sure client's port is no guess", []sent{{1000, segment(host, web, 3389, 50003, 1, 0, syn, "")}},
 			[]string{"10.0.0.9:3389>198.51.100.1:50003 1/0  none shutdown"}},
 		{"from the server's answer", []sent{{1000, segment(web, host, 50003, 40000, 1, 8, syn|ack, "")}},
 			[]string{"10.0.0.9:40000>198.51.100.1:50003 0/1  none shutdown"}},
 		{"time that begins at 0", []sent{ping(0), ping(100)}, []string{
-			"10.0.0.9:50000>198.51.100.1:40001 1/0  none idle", "10.0.0.9:50000>198.51.100.1:40001 1/0  none shutdown"}},
+			"10.0.0.9:50000>198.51.100.1:40001 1/0  none idle", "10.0.0.9:50000>198.51.100.1:40001 1/0  none " +
+				"shutdown"}},
 		{"time that jumps back", []sent{ping(5000), ping(4000), ping(4001)}, []string{
 			"10.0.0.9:50000>198.51.100.1:40001 3/0  none shutdown"}},
 		{"FTP's data channel", ftp(1000, 40000, web), []string{
-			"10.0.0.9:40000>198.51.100.1:21 4/5 ftp dpi shutdown", "10.0.0.9:40001>198.51.100.1:51210 1/0 ftp-data dpi shutdown"}},
-		{"FTP's data channel, announced again later", join(ftp(1000, 40000, web), ftp(1200, 41000, web)[:9], ftp(1200, 40000, web)[9:]), []string{
+			"10.0.0.9:40000>198.51.100.1:21 4/5 ftp dpi shutdown", "10.0.0.9:40001>198.51.100.1:51210 1/0 ftp-data " +
+				"dpi shutdown"}},
+		{"FTP's data channel, announced again later", join(ftp(1000, 40000, web), ftp(1200, 41000, web)[:9],
+			ftp(1200, 40000, web)[9:]), []string{
 			"10.0.0.9:40001>198.51.100.1:51210 1/0 ftp-data dpi idle",
 			"10.0.0.9:40000>198.51.100.1:21 4/5 ftp dpi shutdown",
 			"10.0.0.9:41000>198.51.100.1:21 4/5 ftp dpi shutdown",
 			"10.0.0.9:40001>198.51.100.1:51210 1/0 ftp-data dpi shutdown"}},
 		{"FTP that announces a third host", ftp(1000, 40000, "203.0.113.5"), []string{
-			"10.0.0.9:40000>198.51.100.1:21 4/5 ftp dpi shutdown", "10.0.0.9:40001>203.0.113.5:51210 1/0  none shutdown"}},
-		{"a DNS name for a flow", join(lookup(1000, 50001), []sent{{1001, udp(host, web, 50002, 443, "\x40\x11")}}), []string{
-			"10.0.0.9:50001>192.0.2.53:53 1/1 dns dpi www.netflix.com netflix host shutdown",
-			"10.0.0.9:50002>198.51.100.1:443 1/0 quic port www.netflix.com netflix dns shutdown"}},
+			"10.0.0.9:40000>198.51.100.1:21 4/5 ftp dpi shutdown", "10.0.0.9:40001>203.0.113.5:51210 1/0  none " +
+				"shutdown"}},
+		{"a DNS name for a flow", join(lookup(1000, 50001), []sent{{1001, udp(host, web, 50002, 443, "\x40\x11")}}),
+			[]string{
+				"10.0.0.9:50001>192.0.2.53:53 1/1 dns dpi www.netflix.com netflix host shutdown",
+				"10.0.0.9:50002>198.51.100.1:443 1/0 quic port www.netflix.com netflix dns shutdown"}},
 		{"a DNS name asked for again while the flow lives", join(lookup(1000, 50001),
 			[]sent{{1001, udp(host, web, 50002, 443, "\x40\x11")}}, lookup(1030, 50003)), []string{
 			"10.0.0.9:50001>192.0.2.53:53 1/1 dns dpi www.netflix.com netflix host shutdown",
 			"10.0.0.9:50002>198.51.100.1:443 1/0 quic port www.netflix.com netflix dns shutdown",
 			"10.0.0.9:50003>192.0.2.53:53 1/1 dns dpi www.netflix.com netflix host shutdown"}},
-		{"a DNS name asked for after the flow began", join([]sent{{999, udp(host, web, 50002, 443, "\x40\x11")}}, lookup(1000, 50001)), []string{
+		{"a DNS name asked for after the flow began", join([]sent{{999, udp(host, web, 50002, 443, "\x40\x11")}},
+			lookup(1000, 50001)), []string{
 			"10.0.0.9:50002>198.51.100.1:443 1/0 quic port shutdown",
 			"10.0.0.9:50001>192.0.2.53:53 1/1 dns dpi www.netflix.com netflix host shutdown"}},
 		{"equal addresses in two networks", []sent{
-			{1000, vxlan(1, udp("10.1.1.1", "10.1.1.2", 50000, unknownPort, "x"))}, {1000, vxlan(2, udp("10.1.1.1", "10.1.1.2", 50000, unknownPort, "x"))},
+			{1000, vxlan(1, udp("10.1.1.1", "10.1.1.2", 50000, unknownPort, "x"))},
+			{1000, vxlan(2, udp("10.1.1.1", "10.1.1.2", 50000, unknownPort, "x"))},
 		}, []string{
 			"192.0.2.1:50000>192.0.2.2:4789 2/0 vxlan dpi shutdown",
 			"10.1.1.1:50000>10.1.1.2:40001 1/0  none shutdown", "10.1.1.1:50000>10.1.1.2:40001 1/0  none shutdown"}},
@@ -251,24 +273,31 @@ func TestCases(t *testing.T) {
 		}, []string{
 			"192.0.2.1:0>203.0.113.1:0 1/0 gre dpi shutdown", "10.1.1.1:50000>10.1.1.2:40001 1/1  none shutdown",
 			"203.0.113.9:0>192.0.2.1:0 1/0 gre dpi shutdown"}},
-		{"fragments, the last first", []sent{{1000, piece(9, 2, false)}, {1000, piece(9, 1, true)}, {1000.1, piece(9, 0, true)}, {1000.2, piece(9, 3, false)}},
+		{"fragments, the last first", []sent{{1000, piece(9, 2, false)}, {1000, piece(9, 1, true)},
+			{1000.1, piece(9, 0, true)}, {1000.2, piece(9, 3, false)}},
 			[]string{"10.0.0.9:50000>198.51.100.1:40001 4/0  none shutdown"}},
-		{"fragments of two datagrams, mixed", []sent{{1000, piece(9, 1, true)}, {1000, piece(8, 1, false)}, {1000, piece(9, 2, false)}, {1000, piece(8, 0, true)}, {1000, piece(9, 0, true)}},
+		{"fragments of two datagrams, mixed", []sent{{1000, piece(9, 1, true)}, {1000, piece(8, 1, false)},
+			{1000, piece(9, 2, false)}, {1000, piece(8, 0, true)}, {1000, piece(9, 0, true)}},
 			[]string{"10.0.0.9:50000>198.51.100.1:40001 5/0  none shutdown"}},
 		{"fragments without a first", []sent{{1000, piece(9, 2, false)}, {1000, piece(9, 1, true)}},
 			[]string{"10.0.0.9:0>198.51.100.1:0 2/0  none shutdown"}},
-		{"fragments whose first comes too late", []sent{{1000, piece(9, 2, false)}, {1000, piece(9, 1, true)}, {1031, piece(9, 0, true)}},
-			[]string{"10.0.0.9:0>198.51.100.1:0 2/0  none shutdown", "10.0.0.9:50000>198.51.100.1:40001 1/0  none shutdown"}},
+		{"fragments whose first comes too late", []sent{{1000, piece(9, 2, false)}, {1000, piece(9, 1, true)},
+			{1031, piece(9, 0, true)}},
+			[]string{"10.0.0.9:0>198.51.100.1:0 2/0  none shutdown", "10.0.0.9:50000>198.51.100.1:40001 1/0  none " +
+				"shutdown"}},
 		{"two pings, and one from the other side, with one identifier", []sent{
-			{1000, echo(host, web, 8, 7)}, {1000, echo(host, web, 8, 9)}, {1000, echo(web, host, 0, 7)}, {1000, echo(web, host, 8, 7)},
+			{1000, echo(host, web, 8, 7)}, {1000, echo(host, web, 8, 9)}, {1000, echo(web, host, 0, 7)},
+			{1000, echo(web, host, 8, 7)},
 			{1000, echo(web, host, 0, 9)}, {1000, echo(host, web, 0, 7)}, {1000, echo(host, web, 8, 9)},
 		}, []string{
 			"10.0.0.9:0>198.51.100.1:0 1/1 icmp dpi shutdown", "10.0.0.9:0>198.51.100.1:0 2/1 icmp dpi shutdown",
 			"198.51.100.1:0>10.0.0.9:0 1/1 icmp dpi shutdown"}},
 		{"a ping from its answer on", []sent{{1000, echo(web, host, 0, 7)}, {1000, echo(host, web, 8, 7)}},
 			[]string{"10.0.0.9:0>198.51.100.1:0 1/1 icmp dpi shutdown"}},
-		{"a ping of a group, answered by each", []sent{{1000, echo(host, "224.0.0.1", 8, 7)}, {1000, echo(web, host, 0, 7)}},
-			[]string{"10.0.0.9:0>224.0.0.1:0 1/0 icmp dpi shutdown", "10.0.0.9:0>198.51.100.1:0 0/1 icmp dpi shutdown"}},
+		{"a ping of a group, answered by each", []sent{{1000, echo(host, "224.0.0.1", 8, 7)},
+			{1000, echo(web, host, 0, 7)}},
+			[]string{"10.0.0.9:0>224.0.0.1:0 1/0 icmp dpi shutdown", "10.0.0.9:0>198.51.100.1:0 0/1 icmp dpi " +
+				"shutdown"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, records := play(t, 1, c.packets)
@@ -287,7 +316,8 @@ func TestCases(t *testing.T) {
 // TestUpdates: a flow that lives on is reported once as new, then as updated when it had packets, and counts go on.
 func TestUpdates(t *testing.T) {
 	ping := func(at float64) sent { return sent{at, udp(host, web, 50000, 40001, "x")} }
-	packets := join([]sent{ping(1000), ping(1014), ping(1016), ping(1055), ping(1062)}, request(1063, 40000, 1, "a.example"), []sent{ping(1100)})
+	packets := join([]sent{ping(1000), ping(1014), ping(1016), ping(1055), ping(1062)},
+		request(1063, 40000, 1, "a.example"), []sent{ping(1100)})
 	const want = "40001 new 1 ,40001 update 3 ,40001 update 5 ,80 new 2 ,40001 end 6 shutdown,80 end 2 shutdown"
 	for _, workers := range []int{1, 3} {
 		var got []string
@@ -361,21 +391,23 @@ func TestMassIdle(t *testing.T) {
 	}
 }
 
-// TestPingRecord: a ping's two directions have the community id that its specification says (tshark's), whichever comes first, and
-// the identifier for what it is, not as a port.
+// TestPingRecord: a ping's two directions have the community id that its specification says (tshark's), whichever comes
+// first, and the identifier for what it is, not as a port.
 func TestPingRecord(t *testing.T) {
 	const community, id = `"community_id":"1:X0snYXpgwiv9TZtqg64sgzUn6Dk="`, `"id":7`
-	request, reply := sent{1000, echo("192.168.0.89", "192.168.0.1", 8, 7)}, sent{1000, echo("192.168.0.1", "192.168.0.89", 0, 7)}
+	request, reply := sent{1000, echo("192.168.0.89", "192.168.0.1", 8, 7)},
+		sent{1000, echo("192.168.0.1", "192.168.0.89", 0, 7)}
 	for _, packets := range [][]sent{{request}, {reply}, {request, reply}, {reply, request}} {
 		_, records := play(t, 1, packets)
-		if !bytes.Contains(records, []byte(community)) || !bytes.Contains(records, []byte(id)) || bytes.Contains(records, []byte(`"port"`)) {
+		if !bytes.Contains(records, []byte(community)) || !bytes.Contains(records, []byte(id)) ||
+			bytes.Contains(records, []byte(`"port"`)) {
 			t.Errorf("%s", records)
 		}
 	}
 }
 
-// TestFramesInFrames: the packets of frames that are carried in other frames are in flows that say so, and networks are told apart; of
-// an 802.11 aggregate each frame counts, and the aggregate is one frame.
+// TestFramesInFrames: the packets of frames that are carried in other frames are in flows that say so, and networks are
+// told apart; of an 802.11 aggregate each frame counts, and the aggregate is one frame.
 func TestFramesInFrames(t *testing.T) {
 	carried := "\x02\x00\x00\x00\x00\x02\x02\x00\x00\x00\x00\x01\x08\x00" + string(udp(host, web, 50000, 40001, "x"))
 	outer := "\x02\x00\x00\x00\x00\x09\x02\x00\x00\x00\x00\x08"
@@ -390,10 +422,13 @@ func TestFramesInFrames(t *testing.T) {
 		frames []string
 		want   []string
 	}{
-		{"batman-adv", packet.LinkEthernet, []string{outer + "\x43\x05\x40\x0f\x32\x01\x02\x00\x00\x00\x00\x07" + carried}, []string{"50000 1 [batman-adv]"}},
-		{"802.1ah", packet.LinkEthernet, []string{outer + "\x88\xe7\x00\x00\x00\x07" + carried, outer + "\x88\xe7\x00\x00\x00\x08" + carried},
+		{"batman-adv", packet.LinkEthernet, []string{outer + "\x43\x05\x40\x0f\x32\x01\x02\x00\x00\x00\x00\x07" +
+			carried}, []string{"50000 1 [batman-adv]"}},
+		{"802.1ah", packet.LinkEthernet, []string{outer + "\x88\xe7\x00\x00\x00\x07" + carried, outer +
+			"\x88\xe7\x00\x00\x00\x08" + carried},
 			[]string{"50000 1 [pbb]", "50000 1 [pbb]"}},
-		{"A-MSDU", packet.LinkIEEE80211, []string{qos + subframe(50001) + subframe(50002) + subframe(50001)}, []string{"50001 2 []", "50002 1 []"}},
+		{"A-MSDU", packet.LinkIEEE80211, []string{qos + subframe(50001) + subframe(50002) + subframe(50001)},
+			[]string{"50001 2 []", "50002 1 []"}},
 	} {
 		for _, workers := range []int{1, 3} {
 			var got []string
@@ -427,7 +462,8 @@ func TestIgnoreVLAN(t *testing.T) {
 			got = append(got, fmt.Sprintf("%d %v", f.Client.Packets+f.Server.Packets, f.VLANs))
 			return nil
 		})
-		for _, b := range [][]byte{tagged(10, udp(host, web, 50000, 40001, "x")), tagged(20, udp(web, host, 40001, 50000, "y"))} {
+		for _, b := range [][]byte{tagged(10, udp(host, web, 50000, 40001, "x")),
+			tagged(20, udp(web, host, 40001, 50000, "y"))} {
 			p.Frame(&engine.Frame{Data: b, Length: len(b), Time: 1e9, Link: packet.LinkEthernet})
 		}
 		if err := p.Close(); err != nil {

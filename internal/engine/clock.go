@@ -9,12 +9,12 @@ import (
 	"sync/atomic"
 )
 
-// steadyClock gives frames of a file times that don't step back: when a clock was set back while it captured, flows go on, as they
-// did. Records have the capture's own times again (wall).
+// steadyClock gives frames of a file times that don't step back: when a clock was set back while it captured, flows go
+// on, as they did. Records have the capture's own times again (wall).
 //
-// A step forward stays what it looks like, a gap: a capture that was suspended, or files with time between them, look the same,
-// and there a flow that goes on is another one more often than not. But where the time comes back soon to what it was before a
-// step (a few frames with a bogus time, two clocks in one file), the step is undone.
+// A step forward stays what it looks like, a gap: a capture that was suspended, or files with time between them, look
+// the same, and there a flow that goes on is another one more often than not. But where the time comes back soon to
+// what it was before a step (a few frames with a bogus time, two clocks in one file), the step is undone.
 //
 // Live, times are of a clock that nobody sets, and Live has no such clock.
 type steadyClock struct {
@@ -33,8 +33,8 @@ type steadyClock struct {
 type step struct{ from, offset int64 }
 
 const (
-	// disorder is how far back a frame may be that is merely late: several interfaces, each with a buffer. It is less than any
-	// time for which a flow is kept.
+	// disorder is how far back a frame may be that is merely late: several interfaces, each with a buffer. It is less
+	// than any time for which a flow is kept.
 	disorder = int64(9e9)
 	// maxSteps bounds what is remembered; past it times are as they are, and a step back may split a flow.
 	maxSteps = 1 << 16
@@ -82,7 +82,8 @@ func (c *steadyClock) back(t int64) int64 {
 	return c.latest
 }
 
-// undo is the time of a frame after a jump forward to now: by an offset of before, if one leads less far and was in force lately.
+// undo is the time of a frame after a jump forward to now: by an offset of before, if one leads less far and was in
+// force lately.
 func (c *steadyClock) undo(t, now int64) int64 {
 	if c.latest-c.stepped > disorder || len(c.steps) == maxSteps {
 		return now
@@ -107,8 +108,8 @@ func (c *steadyClock) set(offset, from int64) {
 	c.hasSteps.Store(true)
 }
 
-// wall turns the times of a flow's first and last packet back to the capture's. Of a flow that went on over a step both are by the
-// later clock: it was set right.
+// wall turns the times of a flow's first and last packet back to the capture's. Of a flow that went on over a step both
+// are by the later clock: it was set right.
 func (c *steadyClock) wall(first, last int64) (int64, int64) {
 	if c == nil || !c.hasSteps.Load() {
 		return first, last

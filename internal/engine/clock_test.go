@@ -27,7 +27,8 @@ func TestSteadyClock(t *testing.T) {
 		{"back twice", []float64{0, 1, -99, -98, -198, -197}, []float64{0, 1, 1, 2, 2, 3}, 0, 5, -200, -197},
 		{"one bogus time", []float64{0, 1, -1e9, 2, 3}, []float64{0, 1, 1, 2, 3}, 0, 4, 0, 3},
 		{"two clocks in turn", []float64{0, -900, 1, -899, 2, -898}, []float64{0, 0, 1, 1, 2, 2}, 0, 4, 0, 2},
-		{"back, and long after it a gap", []float64{0, -3600, -3590, -3580, 100}, []float64{0, 0, 10, 20, 3700}, 0, 4, -3600, 100},
+		{"back, and long after it a gap", []float64{0, -3600, -3590, -3580, 100}, []float64{0, 0, 10, 20, 3700}, 0, 4,
+			-3600, 100},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var clock steadyClock

@@ -89,8 +89,8 @@ func (b *batch) reset() {
 	b.n = 0
 }
 
-// collector brings together what the workers found, in an order that doesn't depend on how many they are: by batch, and in a
-// batch by the number of the flow's first frame.
+// collector brings together what the workers found, in an order that doesn't depend on how many they are: by batch, and
+// in a batch by the number of the flow's first frame.
 type collector struct {
 	classifier *classify.Classifier
 	hints      *classify.Hints
@@ -171,8 +171,8 @@ func (c *collector) finish(e *pending) {
 	}
 }
 
-// carriesApplications are the categories of protocols over which applications talk. The address of a name server or of a
-// router says nothing of what is asked there.
+// carriesApplications are the categories of protocols over which applications talk. The address of a name server or of
+// a router says nothing of what is asked there.
 var carriesApplications = map[string]bool{
 	"web": true, "voip": true, "messaging": true, "gaming": true, "mail": true, "video-streaming": true,
 	"music-streaming": true, "file-transfer": true, "file-sharing": true, "remote-access": true,

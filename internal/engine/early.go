@@ -7,8 +7,8 @@ import "github.com/weirnet/weir/internal/packet"
 // maxEarly is how many later fragments wait for their first one: a few datagrams of 64 KiB, the last fragment first.
 const maxEarly = 1024
 
-// earlyFragments are those that came before the first one of their datagram, which has the ports. What is known of them waits, not
-// their data. Nothing is allocated before there is one.
+// earlyFragments are those that came before the first one of their datagram, which has the ports. What is known of them
+// waits, not their data. Nothing is allocated before there is one.
 type earlyFragments struct {
 	evictions uint64 // that made room for others
 
@@ -75,7 +75,8 @@ func (w *worker) giveUpFragments(now, after int64) {
 	}
 }
 
-// countEarly has the fragments of a datagram counted that wait: with the first one's ports, unless there is none, or not in time.
+// countEarly has the fragments of a datagram counted that wait: with the first one's ports, unless there is none, or
+// not in time.
 func (w *worker) countEarly(datagram packet.Datagram, first *packet.Packet, now int64) {
 	x := &w.early
 	c, ok := x.chains[datagram]
@@ -87,7 +88,8 @@ func (w *worker) countEarly(datagram packet.Datagram, first *packet.Packet, now 
 		e := &x.entries[at]
 		e.waits = false
 		p := &e.packet
-		if age := now - e.frame.Time; first != nil && -packet.FragmentLifetime <= age && age <= packet.FragmentLifetime {
+		if age := now - e.frame.Time; first != nil && -packet.FragmentLifetime <= age &&
+			age <= packet.FragmentLifetime {
 			p.SrcPort, p.DstPort, p.Proto = first.SrcPort, first.DstPort, first.Proto
 		} else {
 			w.counters.UnresolvedFragments++

@@ -15,8 +15,8 @@ const (
 	expectedFor = int64(120e9)
 )
 
-// expectations are flows that other flows announced (FTP's data channel, TFTP's transfer). They are looked through in whole:
-// the list is short, and only new flows look.
+// expectations are flows that other flows announced (FTP's data channel, TFTP's transfer). They are looked through in
+// whole: the list is short, and only new flows look.
 type expectations struct {
 	list [maxExpected]expectation
 	next int
@@ -44,9 +44,10 @@ func (x *expectations) add(e dissect.Expectation, client, server netip.Addr, now
 	return forgot
 }
 
-// find gives the announced flow that begins with a packet from source to end, if source is of the flow that announced it; nil where
-// there is none.
-func (x *expectations) find(source netip.Addr, end netip.AddrPort, over dissect.Transport, now int64) *dissect.Expectation {
+// find gives the announced flow that begins with a packet from source to end, if source is of the flow that announced
+// it; nil where there is none.
+func (x *expectations) find(source netip.Addr, end netip.AddrPort, over dissect.Transport,
+	now int64) *dissect.Expectation {
 	if !x.any {
 		return nil
 	}

@@ -68,7 +68,8 @@ func replay(t testing.TB, file string, n int) []byte {
 			p.AddInterface(r.Interfaces()[known].Name)
 		}
 		p.Frame(&engine.Frame{
-			Data: in.Data, Length: in.Length, Time: in.Time, Interface: uint16(in.Interface), Link: r.Interfaces()[in.Interface].LinkType,
+			Data: in.Data, Length: in.Length, Time: in.Time, Interface: uint16(in.Interface),
+			Link: r.Interfaces()[in.Interface].LinkType,
 		})
 	}
 	if err := p.Close(); err != nil {
@@ -77,7 +78,8 @@ func replay(t testing.TB, file string, n int) []byte {
 	return out
 }
 
-// TestGolden holds the output of every recording against what was expected, to the byte, with one worker and with three.
+// TestGolden holds the output of every recording against what was expected, to the byte, with one worker and with
+// three.
 func TestGolden(t *testing.T) {
 	for _, file := range captures(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {

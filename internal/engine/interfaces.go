@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// Interfaces turns the kernel's index of an interface into the number of its name, as the name was when a frame came in:
-// frames may still wait to be read when their link gets another name. Set is for one goroutine at a time; Number takes
-// no lock.
+// Interfaces turns the kernel's index of an interface into the number of its name, as the name was when a frame came
+// in: frames may still wait to be read when their link gets another name. Set is for one goroutine at a time; Number
+// takes no lock.
 type Interfaces struct {
 	add   func(name string) uint16
 	names atomic.Pointer[interfaceNames]

@@ -52,7 +52,8 @@ func TestLateCountedByWorker(t *testing.T) {
 		}
 		totals, inTime, late := p.Totals(), uint64(tail+1), uint64(len(c.Packets)-tail)
 		if len(records) != 2 || totals.Packets != inTime || totals.Late != late {
-			t.Errorf("%s: %d records, %d packets in them, %d late; want 2, %d, %d", c.Name, len(records), totals.Packets,
+			t.Errorf("%s: %d records, %d packets in them, %d late; want 2, %d, %d", c.Name, len(records),
+				totals.Packets,
 				totals.Late, inTime, late)
 		}
 	}
@@ -104,7 +105,8 @@ func TestLateCountedByKernel(t *testing.T) {
 				tickPasses, // the first slot is retired
 				func(each func(*capture.Frame)) {
 					for n, b := range c.late {
-						s.counts[1] = counts(key, 9, [2]uint64{uint64(n + 1), 0}, [2]uint64{uint64(n+1) * 44, 0}, [2]uint8{})
+						s.counts[1] = counts(key, 9, [2]uint64{uint64(n + 1), 0}, [2]uint64{uint64(n+1) * 44, 0},
+							[2]uint8{})
 						if c.isShown {
 							each(shownFrame(b, c.slot, 9, fromUpper))
 						}

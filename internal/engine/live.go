@@ -15,8 +15,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Live takes frames from sources that go on, one for each worker, and gives out flow records. A worker is its source's only
-// reader; it hands what it finds to one collector, which calls emit.
+// Live takes frames from sources that go on, one for each worker, and gives out flow records. A worker is its source's
+// only reader; it hands what it finds to one collector, which calls emit.
 type Live struct {
 	workers   []*LiveWorker
 	collector collector
@@ -51,9 +51,9 @@ type LiveWorker struct {
 	ticked  int64 // when the last tick was
 }
 
-// NewLive returns n workers. emit gets each record, valid during the call, from one goroutine; after its first error, which Close
-// returns, it is not called again. Their times are of the wall clock at that moment, and the time between them is right even where it
-// was set meanwhile.
+// NewLive returns n workers. emit gets each record, valid during the call, from one goroutine; after its first error,
+// which Close returns, it is not called again. Their times are of the wall clock at that moment, and the time between
+// them is right even where it was set meanwhile.
 func NewLive(c Config, n, hints int, emit func(*record.Flow) error) *Live {
 	l := &Live{
 		collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), between: c.Between},
@@ -122,8 +122,8 @@ func (l *Live) Close() error {
 	return l.collector.failed()
 }
 
-// Run reads the source until it is closed, then ends all flows. counter is nil where the kernel doesn't count. The caller has
-// locked and pinned the thread.
+// Run reads the source until it is closed, then ends all flows. counter is nil where the kernel doesn't count. The
+// caller has locked and pinned the thread.
 func (w *LiveWorker) Run(source capture.Source, counter capture.Counter) error {
 	if counter != nil {
 		w.accounting = newKernelAccounting(w.worker, counter, &w.live.Interfaces)
@@ -150,7 +150,8 @@ func (w *LiveWorker) Run(source capture.Source, counter capture.Counter) error {
 func (w *LiveWorker) take(f *capture.Frame) {
 	w.frames++
 	w.frame = Frame{
-		Data: f.Data, Length: f.Length, Time: f.Time, Number: w.frames, Interface: w.live.Interfaces.Number(f.Interface, f.Time), Link: f.Link,
+		Data: f.Data, Length: f.Length, Time: f.Time, Number: w.frames, Interface: w.live.Interfaces.Number(f.Interface,
+			f.Time), Link: f.Link,
 		Segments: f.Segments, isCounted: f.Flow.Slot != capture.NotCounted, ref: f.Flow, depths: allDepths,
 	}
 	w.worker.frame(&w.frame)

@@ -43,8 +43,10 @@ func (k stillKernel) Release(slots []uint32) error {
 func (k stillKernel) begin(born, now int64) {
 	for i := range k {
 		k[i] = capture.Counts{
-			Key:  flow.Key{0, 10<<24 + uint64(i), 0, 198<<24 + 51<<16 + 100<<8, 1000<<48 | 9<<32 | packet.ProtoUDP<<8 | 4},
-			Born: born, Packets: [2]uint64{1, 1}, Bytes: [2]uint64{100, 100}, Last: [2]int64{now, now}, First: now, Interface: 7,
+			Key: flow.Key{0, 10<<24 + uint64(i), 0, 198<<24 + 51<<16 + 100<<8,
+				1000<<48 | 9<<32 | packet.ProtoUDP<<8 | 4},
+			Born: born, Packets: [2]uint64{1, 1}, Bytes: [2]uint64{100, 100}, Last: [2]int64{now, now}, First: now,
+			Interface: 7,
 		}
 	}
 }
@@ -55,7 +57,8 @@ func newStill(t *testing.T, flows int) (*LiveWorker, *kernelAccounting, stillKer
 	if err != nil {
 		t.Fatal(err)
 	}
-	live := NewLive(Config{Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All())}, 1, 0, func(*record.Flow) error { return nil })
+	live := NewLive(Config{Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All())}, 1, 0,
+		func(*record.Flow) error { return nil })
 	t.Cleanup(func() {
 		if err := live.Close(); err != nil {
 			t.Error(err)
@@ -74,9 +77,11 @@ func TestRecordDoesNotAllocate(t *testing.T) {
 	now := time.Now().UnixNano()
 	k.begin(1, now)
 	data := []byte{ // a datagram of what has no name
-		0x45, 0, 0, 36, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 0, 198, 51, 100, 0, 1000 >> 8, 1000 & 0xff, 0, 9, 0, 16, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8,
+		0x45, 0, 0, 36, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 0, 198, 51, 100, 0, 1000 >> 8, 1000 & 0xff, 0, 9, 0, 16, 0,
+		0, 1, 2, 3, 4, 5, 6, 7, 8,
 	}
-	f := capture.Frame{Data: data, Length: len(data), Time: now, Interface: 7, Link: packet.LinkRaw, Flow: capture.FlowRef{Born: 1}}
+	f := capture.Frame{Data: data, Length: len(data), Time: now, Interface: 7, Link: packet.LinkRaw,
+		Flow: capture.FlowRef{Born: 1}}
 	for range 100 {
 		w.take(&f)
 	}
@@ -88,7 +93,8 @@ func TestRecordDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestDrainDoesNotAllocate: neither the reading of flows that live on nor the end of flows takes memory, in the long run.
+// TestDrainDoesNotAllocate: neither the reading of flows that live on nor the end of flows takes memory, in the long
+// run.
 func TestDrainDoesNotAllocate(t *testing.T) {
 	const flows = 1000
 	w, counted, k := newStill(t, flows)

@@ -20,7 +20,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// The kernel is played here: its slots are what a test says they are. The real one is tested in capture/kernel and agent.
+// The kernel is played here: its slots are what a test says they are. The real one is tested in capture/kernel and
+// agent.
 
 // slots is a capture.Counter. It belongs to the worker's goroutine, as steps of script do.
 type slots struct {
@@ -103,11 +104,13 @@ func keyOf(t *testing.T, b []byte) (key [5]uint64, fromUpper bool) {
 }
 
 // runLive plays a script, and gives a line for each record.
-func runLive(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Frame))) (lines []string, totals engine.Totals) {
+func runLive(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Frame))) (lines []string,
+	totals engine.Totals) {
 	t.Helper()
 	records, totals := runLiveRecords(t, s, flows, steps...)
 	for _, f := range records {
-		lines = append(lines, fmt.Sprintf("%s %s %s %d/%d %d/%d %s %s", f.Client.Addr, f.Server.Addr, f.Protocol, f.Client.Packets,
+		lines = append(lines, fmt.Sprintf("%s %s %s %d/%d %d/%d %s %s", f.Client.Addr, f.Server.Addr, f.Protocol,
+			f.Client.Packets,
 			f.Server.Packets, f.Client.Bytes, f.Server.Bytes, f.EndReason, f.Interface))
 	}
 	slices.Sort(lines)
@@ -115,7 +118,8 @@ func runLive(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Fram
 }
 
 // runLiveRecords plays a script, in a bubble whose time passes when a step lets it, and gives the records.
-func runLiveRecords(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Frame))) (records []record.Flow, totals engine.Totals) {
+func runLiveRecords(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Frame))) (records []record.Flow,
+	totals engine.Totals) {
 	t.Helper()
 	s.shown = map[uint32]int32{}
 	c := config(t)
@@ -150,7 +154,8 @@ func wantLines(t *testing.T, got []string, want ...string) {
 func counts(key [5]uint64, born int64, packets, bytes [2]uint64, flags [2]uint8) capture.Counts {
 	now := capture.Now()
 	return capture.Counts{
-		Key: key, Born: born, Packets: packets, Bytes: bytes, Last: [2]int64{now, now}, First: now, Interface: 7, ISN: 1000, Flags: flags,
+		Key: key, Born: born, Packets: packets, Bytes: bytes, Last: [2]int64{now, now}, First: now, Interface: 7,
+		ISN: 1000, Flags: flags,
 		FirstFlags: flags[0] & packet.SYN,
 	}
 }
@@ -191,7 +196,8 @@ func TestSlotWithoutFrame(t *testing.T) {
 	wantLines(t, lines, "192.0.2.1:40000 192.0.2.2:443 tls 3/2 300/200 shutdown lan0")
 }
 
-// TestTunnelFoundByItsSlot: a tunnel whose counts are read before its first frame is the record that it is when the frame comes first.
+// TestTunnelFoundByItsSlot: a tunnel whose counts are read before its first frame is the record that it is when the
+// frame comes first.
 func TestTunnelFoundByItsSlot(t *testing.T) {
 	tunnel := gre("192.0.2.1", "192.0.2.2", udp("198.51.100.1", "198.51.100.2", 40000, 53, dnsQuery))
 	key, fromUpper := keyOf(t, tunnel)
@@ -213,7 +219,8 @@ func TestTunnelFoundByItsSlot(t *testing.T) {
 	}
 }
 
-// TestTwoLivesOfAKey: a connection ends, and another one with the same ports begins within a second. Two slots, two records.
+// TestTwoLivesOfAKey: a connection ends, and another one with the same ports begins within a second. Two slots, two
+// records.
 func TestTwoLivesOfAKey(t *testing.T) {
 	syn := segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, "")
 	key, fromUpper := keyOf(t, syn)
@@ -233,7 +240,8 @@ func TestTwoLivesOfAKey(t *testing.T) {
 		func(each func(*capture.Frame)) { each(shownFrame(syn, 100, 5, fromUpper)) }, // late, of the first life
 	)
 	wantLines(t, lines,
-		"192.0.2.1:40000 192.0.2.2:443 tls 1/0 60/0 shutdown lan0", "192.0.2.1:40000 192.0.2.2:443 tls 3/3 300/200 closed lan0")
+		"192.0.2.1:40000 192.0.2.2:443 tls 1/0 60/0 shutdown lan0",
+		"192.0.2.1:40000 192.0.2.2:443 tls 3/3 300/200 closed lan0")
 }
 
 // TestLifeAfterReset: a reset that was read at a tick stays the first life's end when the second begins.
@@ -244,7 +252,8 @@ func TestLifeAfterReset(t *testing.T) {
 	s := &slots{counts: make([]capture.Counts, 8)}
 	lines, _ := runLive(t, s, 64,
 		func(each func(*capture.Frame)) {
-			s.counts[0] = counts(key, 5, [2]uint64{3, 3}, [2]uint64{300, 200}, [2]uint8{packet.SYN, packet.SYN | packet.RST})
+			s.counts[0] = counts(key, 5, [2]uint64{3, 3}, [2]uint64{300, 200},
+				[2]uint8{packet.SYN, packet.SYN | packet.RST})
 			each(shownFrame(syn, 100, 5, fromUpper))
 			tickPasses(nil) // it is read at the tick, and lingers for a second
 		},
@@ -254,7 +263,8 @@ func TestLifeAfterReset(t *testing.T) {
 		},
 	)
 	wantLines(t, lines,
-		"192.0.2.1:40000 192.0.2.2:443 tls 1/0 60/0 shutdown lan0", "192.0.2.1:40000 192.0.2.2:443 tls 3/3 300/200 reset lan0")
+		"192.0.2.1:40000 192.0.2.2:443 tls 1/0 60/0 shutdown lan0",
+		"192.0.2.1:40000 192.0.2.2:443 tls 3/3 300/200 reset lan0")
 }
 
 // TestUnseenLivesInOrder: of two lives of a key that were not shown, the younger one may have the lower slot.
@@ -268,10 +278,12 @@ func TestUnseenLivesInOrder(t *testing.T) {
 		tickPasses(nil)
 	})
 	wantLines(t, lines,
-		"192.0.2.1:40000 192.0.2.2:443 tls 1/1 60/60 shutdown lan0", "192.0.2.1:40000 192.0.2.2:443 tls 3/3 300/200 closed lan0")
+		"192.0.2.1:40000 192.0.2.2:443 tls 1/1 60/60 shutdown lan0",
+		"192.0.2.1:40000 192.0.2.2:443 tls 3/3 300/200 closed lan0")
 }
 
-// TestFullTable: a flow that finds no room leaves its slot when it has been silent, and its packets are counted as refused.
+// TestFullTable: a flow that finds no room leaves its slot when it has been silent, and its packets are counted as
+// refused.
 func TestFullTable(t *testing.T) {
 	s := &slots{counts: make([]capture.Counts, 8)}
 	show := func(i uint32, silent time.Duration) func(func(*capture.Frame)) {
@@ -286,11 +298,13 @@ func TestFullTable(t *testing.T) {
 	}
 	lines, totals := runLive(t, s, 1, show(0, 0), tickPasses, show(1, 11*time.Second), tickPasses, tickPasses)
 	if len(lines) != 1 || totals.Refused != 6 || !slices.Contains(s.released, 101) {
-		t.Errorf("%d flows, %d packets refused, slots released: %d; want 1, 6, and 101 among them", len(lines), totals.Refused, s.released)
+		t.Errorf("%d flows, %d packets refused, slots released: %d; want 1, 6, and 101 among them", len(lines),
+			totals.Refused, s.released)
 	}
 }
 
-// TestHandedOver: a packet that the kernel had no slot for is counted also where its flow has got a slot before it is read.
+// TestHandedOver: a packet that the kernel had no slot for is counted also where its flow has got a slot before it is
+// read.
 func TestHandedOver(t *testing.T) {
 	query := udp("192.0.2.1", "192.0.2.2", 40000, 53, dnsQuery)
 	key, _ := keyOf(t, query)
@@ -308,7 +322,8 @@ func TestHandedOver(t *testing.T) {
 	}
 }
 
-// TestEarlyFragmentsByKernel: later fragments that the kernel leaves to the worker are in the flow of the first one, which it counts.
+// TestEarlyFragmentsByKernel: later fragments that the kernel leaves to the worker are in the flow of the first one,
+// which it counts.
 func TestEarlyFragmentsByKernel(t *testing.T) {
 	key, fromUpper := keyOf(t, piece(9, 0, true))
 	s := &slots{counts: make([]capture.Counts, 8)}
@@ -319,7 +334,8 @@ func TestEarlyFragmentsByKernel(t *testing.T) {
 		each(shownFrame(piece(9, 0, true), 100, 5, fromUpper))
 		each(shownFrame(piece(8, 1, true), capture.NotCounted, 0, false)) // its first one never comes
 	})
-	wantLines(t, lines, "10.0.0.9:0 198.51.100.1:0  1/0 28/0 shutdown lan0", "10.0.0.9:50000 198.51.100.1:40001  3/0 84/0 shutdown lan0")
+	wantLines(t, lines, "10.0.0.9:0 198.51.100.1:0  1/0 28/0 shutdown lan0",
+		"10.0.0.9:50000 198.51.100.1:40001  3/0 84/0 shutdown lan0")
 	if totals.Packets != 4 || totals.UnresolvedFragments != 1 {
 		t.Errorf("totals: %d packets, %d unresolved", totals.Packets, totals.UnresolvedFragments)
 	}
@@ -335,7 +351,8 @@ func TestSlotsOutOfOrder(t *testing.T) {
 	wantLines(t, lines, "192.0.2.1:40000 192.0.2.2:443 tls 3/2 300/200 shutdown lan0")
 }
 
-// TestFullTableAtTheEnd: what found no room is counted as refused also where it goes on to the end, and each packet once.
+// TestFullTableAtTheEnd: what found no room is counted as refused also where it goes on to the end, and each packet
+// once.
 func TestFullTableAtTheEnd(t *testing.T) {
 	s := &slots{counts: make([]capture.Counts, 8)}
 	show := func(i uint32) func(func(*capture.Frame)) {
@@ -346,7 +363,9 @@ func TestFullTableAtTheEnd(t *testing.T) {
 			each(shownFrame(q, 100+i, 5, fromUpper))
 		}
 	}
-	lines, totals := runLive(t, s, 1, show(0), tickPasses, show(1), tickPasses, func(func(*capture.Frame)) { s.counts[1].Packets[0]++ })
+	lines, totals := runLive(t, s, 1, show(0), tickPasses, show(1), tickPasses, func(func(*capture.Frame)) {
+		s.counts[1].Packets[0]++
+	})
 	if len(lines) != 1 || totals.Refused != 7 {
 		t.Errorf("%d flows, %d packets refused; want 1, 7", len(lines), totals.Refused)
 	}
@@ -383,11 +402,14 @@ func TestBlockedOutput(t *testing.T) {
 	}
 }
 
-// TestBetween: what an output has to do in between is done by the goroutine that emits, also where no flow came, and its failure ends all.
+// TestBetween: what an output has to do in between is done by the goroutine that emits, also where no flow came, and
+// its failure ends all.
 func TestBetween(t *testing.T) {
 	full := errors.New("disk full")
 	n := 0
-	live := engine.NewLive(engine.Config{Between: func() error { n++; return full }}, 2, 0, func(*record.Flow) error { return nil })
+	live := engine.NewLive(engine.Config{Between: func() error { n++; return full }}, 2, 0, func(*record.Flow) error {
+		return nil
+	})
 	for i := range 2 {
 		if err := live.Worker(i).Run(&script{}, nil); err != nil {
 			t.Fatal(err)

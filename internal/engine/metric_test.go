@@ -31,7 +31,8 @@ func TestAllIsCollected(t *testing.T) {
 }
 
 // each sets one field of a T after the other, and looks which counter rises.
-func each[T any](t *testing.T, name string, collect func(*T, *metric.Snapshot), skip []string, raised map[metric.ID]string) {
+func each[T any](t *testing.T, name string, collect func(*T, *metric.Snapshot), skip []string,
+	raised map[metric.ID]string) {
 	var fields func(v reflect.Value, path string, visit func(reflect.Value, string))
 	fields = func(v reflect.Value, path string, visit func(reflect.Value, string)) {
 		switch v.Kind() {
@@ -82,7 +83,8 @@ func TestOrders(t *testing.T) {
 		}
 	}
 	for cut, id := range map[dissect.Cut]metric.ID{dissect.CutHost: metric.HostsCut, dissect.CutText: metric.TextsCut,
-		dissect.CutList: metric.ListsCut, dissect.CutMetadata: metric.MetadataCut, dissect.CutAnswers: metric.AnswersCut} {
+		dissect.CutList: metric.ListsCut, dissect.CutMetadata: metric.MetadataCut,
+		dissect.CutAnswers: metric.AnswersCut} {
 		var c Counters
 		c.countCuts(cut)
 		var s metric.Snapshot

@@ -28,7 +28,8 @@ func noise(seed uint64, n int) string {
 func connection(port uint16, handshake bool, says ...string) (all []sent) {
 	seq := [2]uint32{1, 5001}
 	if handshake {
-		all = append(all, sent{1000, segment(host, web, 40000, port, 0, 0, syn, "")}, sent{1000.01, segment(web, host, port, 40000, 5000, 1, syn|ack, "")})
+		all = append(all, sent{1000, segment(host, web, 40000, port, 0, 0, syn, "")},
+			sent{1000.01, segment(web, host, port, 40000, 5000, 1, syn|ack, "")})
 	}
 	for i, text := range says {
 		at := 1000.02 + float64(i)*.01
@@ -55,8 +56,8 @@ func datagrams(port uint16, says ...string) (all []sent) {
 	return all
 }
 
-// TestGuessIsForSilence: what was said and can't be the protocol of the port is not guessed; where nothing was said, or where its
-// start was not seen, the port is all there is.
+// TestGuessIsForSilence: what was said and can't be the protocol of the port is not guessed; where nothing was said, or
+// where its start was not seen, the port is all there is.
 func TestGuessIsForSilence(t *testing.T) {
 	random := []string{noise(1, 60), noise(2, 80), noise(3, 300), noise(4, 200), noise(5, 700), noise(6, 90)}
 	for _, c := range []struct {
@@ -84,7 +85,8 @@ func TestGuessIsForSilence(t *testing.T) {
 		{"OpenVPN, random bytes", datagrams(1194, random...), " none"},
 		{"DNS, random bytes", datagrams(53, random...), " none"},
 		{"DNS, keep-alives", datagrams(53, "\x00\x00\x00\x00", "\r\n\r\n"), "dns port"},
-		{"QUIC, short headers only", datagrams(443, "\x41"+noise(7, 40), "\x52"+noise(8, 40), "\x4c"+noise(9, 40)), "quic port"},
+		{"QUIC, short headers only", datagrams(443, "\x41"+noise(7, 40), "\x52"+noise(8, 40), "\x4c"+noise(9, 40)),
+			"quic port"},
 		{"QUIC, random bytes", datagrams(443, random...), " none"},
 		{"BFD's echo is the sender's own", datagrams(3785, noise(1, 12)), "bfd port"},
 		{"an empty datagram", datagrams(1194, ""), "openvpn port"},
@@ -108,7 +110,9 @@ func TestGuessWhileItLives(t *testing.T) {
 		got = append(got, fmt.Sprintf("%v %s %v", f.State, f.Protocol, f.Method))
 		return nil
 	})
-	packets := join(connection(443, true, noise(1, 60)), []sent{{1002, segment(web, host, 443, 40000, 5001, 61, psh|ack, noise(2, 70))}, {1004, ipv4(host, web, 6, nil)}})
+	packets := join(connection(443, true, noise(1, 60)),
+		[]sent{{1002, segment(web, host, 443, 40000, 5001, 61, psh|ack, noise(2, 70))},
+			{1004, ipv4(host, web, 6, nil)}})
 	for _, s := range packets {
 		p.Frame(&engine.Frame{Data: s.bytes, Length: len(s.bytes), Time: int64(s.at * 1e9), Link: packet.LinkRaw})
 	}
@@ -198,7 +202,8 @@ func TestWhoAsks(t *testing.T) {
 // TestProtocolNumbers: a number of one meaning names its protocol, whatever it carries.
 func TestProtocolNumbers(t *testing.T) {
 	for number, name := range map[byte]string{
-		2: "igmp", 8: "egp", 46: "rsvp", 50: "esp", 51: "ah", 88: "eigrp", 89: "ospf", 97: "etherip", 103: "pim", 108: "ipcomp", 112: "vrrp",
+		2: "igmp", 8: "egp", 46: "rsvp", 50: "esp", 51: "ah", 88: "eigrp", 89: "ospf", 97: "etherip", 103: "pim",
+		108: "ipcomp", 112: "vrrp",
 		113: "pgm", 115: "l2tp", 139: "hip",
 	} {
 		for _, payload := range []string{"", "\x00", noise(uint64(number), 9), noise(uint64(number), 100)} {
@@ -209,7 +214,8 @@ func TestProtocolNumbers(t *testing.T) {
 		}
 	}
 	for _, number := range []byte{27, 61, 253, 255} { // unassigned, "any host internal protocol", for experiments
-		if got, _ := play(t, 1, []sent{{1000, ipv4(host, web, number, []byte("abc"))}}); len(got) != 1 || !strings.HasSuffix(got[0], "  none shutdown") {
+		if got, _ := play(t, 1, []sent{{1000, ipv4(host, web, number, []byte("abc"))}}); len(got) != 1 ||
+			!strings.HasSuffix(got[0], "  none shutdown") {
 			t.Errorf("number %d: got %q", number, got)
 		}
 	}

@@ -15,20 +15,23 @@ import (
 type Copies struct {
 	// Forwarded went out as they, or what translation made of them, had come in.
 	Forwarded uint64
-	// Carried went the same way on one more interface: a VLAN and the link below it, a bridge and its port, PPP and its Ethernet.
+	// Carried went the same way on one more interface: a VLAN and the link below it, a bridge and its port, PPP and its
+	// Ethernet.
 	Carried uint64
 }
 
-// once holds a capture file to the rule of the live modes: a packet is counted where it comes in, and where it goes out only if
-// it did not come in on an interface of the capture, that is, where it is the gateway's own.
+// once holds a capture file to the rule of the live modes: a packet is counted where it comes in, and where it goes out
+// only if it did not come in on an interface of the capture, that is, where it is the gateway's own.
 //
-// Live, the kernel says by which interface a packet came. A file says at most the interface and the direction of each frame
-// (packet.Cooked, the flags of pcapng). So a copy is recognised by what forwarding leaves alone:
+// Live, the kernel says by which interface a packet came. A file says at most the interface and the direction of each
+// frame (packet.Cooked, the flags of pcapng). So a copy is recognised by what forwarding leaves alone:
 //
-//   - the ends, the protocol and the IPv4 identification, or where that is 0 the sequence number, the length and the first bytes;
+//   - the ends, the protocol and the IPv4 identification, or where that is 0 the sequence number, the length and the
+//     first bytes;
 //   - of TCP, also that its bytes are among those that came in lately: what came in merged (GRO) goes out in segments;
-//   - under address translation, all but one end. The first such copy tells the other name of the flow, and packets under that
-//     name, which answers have where they come in, are counted under the first one. So a connection is one flow here too.
+//   - under address translation, all but one end. The first such copy tells the other name of the flow, and packets
+//     under that name, which answers have where they come in, are counted under the first one. So a connection is one
+//     flow here too.
 //
 // Where the direction is unknown, the interface on which a packet was seen first is where it came in.
 //
@@ -48,17 +51,19 @@ type once struct {
 }
 
 const (
-	// rememberedPackets is how many packets may come in before the first of them goes out: more than any queue of a gateway has.
+	// rememberedPackets is how many packets may come in before the first of them goes out: more than any queue of a
+	// gateway has.
 	rememberedPackets = 1 << 15
 	// rememberedFlows bounds the connections, and the translations, that are known.
 	rememberedFlows = 1 << 16
-	// forwardingTime is how long a packet may be under way within the gateway: seconds where a slow line has a long queue.
+	// forwardingTime is how long a packet may be under way within the gateway: seconds where a slow line has a long
+	// queue.
 	forwardingTime = int64(10e9)
-	// translationIdle is for how long a translation may be unused: as long as connection tracking keeps a silent UDP flow that
-	// was answered, so that the gateway's own connection may have the name afterwards.
+	// translationIdle is for how long a translation may be unused: as long as connection tracking keeps a silent UDP
+	// flow that was answered, so that the gateway's own connection may have the name afterwards.
 	translationIdle = int64(120e9)
-	// streamWindow is how far behind the newest byte that came in a segment may be that goes out: the largest receive window that
-	// Linux gives by default (6 MiB), rounded up.
+	// streamWindow is how far behind the newest byte that came in a segment may be that goes out: the largest receive
+	// window that Linux gives by default (6 MiB), rounded up.
 	streamWindow = 8 << 20
 	// comparedBytes of a payload tell packets apart that have no identification.
 	comparedBytes = 32
@@ -112,7 +117,8 @@ type stream struct {
 	origin uint64
 }
 
-// translation is the name under which a flow is counted whose packets have another one here. It never changes, but for used.
+// translation is the name under which a flow is counted whose packets have another one here. It never changes, but for
+// used.
 type translation struct {
 	ends [2]ends // of a packet that the lower end sent, and of one that the upper end sent
 	used int64
@@ -129,8 +135,8 @@ func newOnceOf(packets, flows int) *once {
 	}
 }
 
-// isCopy says whether a frame shows a packet that was counted already. If not, f.as has the ends under which it is counted, where
-// these are others than its own.
+// isCopy says whether a frame shows a packet that was counted already. If not, f.as has the ends under which it is
+// counted, where these are others than its own.
 func (o *once) isCopy(f *Frame) bool {
 	p := &o.packet
 	p.Decode(f.Link, f.Data, f.Length)
@@ -202,11 +208,12 @@ func (o *once) translate(key *flow.Key, fromLower bool, as ends, now int64) {
 	*o.names.set(*key) = t
 }
 
-// isRecent says whether what was seen at a time may still be under way. A capture of several interfaces may be out of order.
+// isRecent says whether what was seen at a time may still be under way. A capture of several interfaces may be out of
+// order.
 func isRecent(then, now int64) bool { return now-then <= forwardingTime && then-now <= forwardingTime }
 
-// shows says whether frame f, with the same packet, is a copy of what was counted. If not it is the packet once more: sent again,
-// or come back.
+// shows says whether frame f, with the same packet, is a copy of what was counted. If not it is the packet once more:
+// sent again, or come back.
 func (s *sighting) shows(f *Frame, ttl uint8) bool {
 	elsewhere := s.origin != f.Origin && s.origin != 0 && f.Origin != 0
 	switch {
@@ -303,7 +310,8 @@ func (o *once) streamHas(connection uint64, f *Frame, p *packet.Packet) bool {
 		return false
 	}
 	s := o.streams.get(connection)
-	if s == nil || f.Time-s.time > forwardingTime || f.Direction == packet.DirectionUnknown && (s.origin == f.Origin || f.Origin == 0) {
+	if s == nil || f.Time-s.time > forwardingTime || f.Direction == packet.DirectionUnknown &&
+		(s.origin == f.Origin || f.Origin == 0) {
 		return false
 	}
 	return s.end-(p.Seq+p.WirePayload) <= streamWindow
@@ -328,8 +336,8 @@ func (o *once) isTranslated(content uint64, f *Frame, p *packet.Packet, key *flo
 	return true
 }
 
-// isOf says whether a frame under a translated name was forwarded, also where its contents were changed (FTP, SIP): not where it
-// opens a connection, which would be the gateway's own.
+// isOf says whether a frame under a translated name was forwarded, also where its contents were changed (FTP, SIP): not
+// where it opens a connection, which would be the gateway's own.
 func (t *translation) isOf(f *Frame, p *packet.Packet) bool {
 	isOpening := p.Proto == packet.ProtoTCP && p.TCPFlags&(packet.SYN|packet.ACK) == packet.SYN
 	return t != nil && f.Direction == packet.Outbound && !isOpening
@@ -344,14 +352,16 @@ func (t *translation) use(now int64) {
 
 // mayBecome says whether translation can have made p, with its own ends and the same contents, of the packet seen.
 func (s *sighting) mayBecome(own *ends, f *Frame, p *packet.Packet) bool {
-	if f.Direction == packet.DirectionUnknown && (s.origin == f.Origin || s.origin == 0 || f.Origin == 0 || p.TTL-s.ttl+1 > 2) {
+	if f.Direction == packet.DirectionUnknown && (s.origin == f.Origin || s.origin == 0 || f.Origin == 0 || p.TTL-s.ttl+
+		1 > 2) {
 		return false
 	}
 	isHop := p.TTL == s.ttl-1
 	hasOwnID := identification(p) != 0
 	sameSource := own.src == s.ends.src && own.srcPort == s.ends.srcPort
 	sameDestination := own.dst == s.ends.dst && own.dstPort == s.ends.dstPort
-	if p.Proto == packet.ProtoICMP || p.Proto == packet.ProtoICMPv6 { // the identifier, in place of ports, may change too
+	if p.Proto == packet.ProtoICMP || p.Proto == packet.ProtoICMPv6 {
+		// the identifier, in place of ports, may change too
 		sameSource, sameDestination = own.src == s.ends.src, own.dst == s.ends.dst
 	}
 	switch {
@@ -360,7 +370,8 @@ func (s *sighting) mayBecome(own *ends, f *Frame, p *packet.Packet) bool {
 	case sameSource || sameDestination:
 		return isHop || hasOwnID
 	}
-	return isHop && (hasOwnID || p.Proto == packet.ProtoTCP) // both ends change where the LAN calls its own public address
+	// both ends change where the LAN calls its own public address
+	return isHop && (hasOwnID || p.Proto == packet.ProtoTCP)
 }
 
 // remember notes a packet that is counted.

@@ -19,7 +19,8 @@ func segmentFrame(b *[60]byte, n uint32) Frame {
 	binary.BigEndian.PutUint16(b[20:], uint16(n))
 	binary.BigEndian.PutUint32(b[24:], n)
 	b[32], b[33] = 0x50, packet.ACK
-	return Frame{Data: b[:], Length: len(b), Time: int64(n) * 1000, Link: packet.LinkRaw, Origin: 1, Direction: packet.Inbound}
+	return Frame{Data: b[:], Length: len(b), Time: int64(n) * 1000, Link: packet.LinkRaw, Origin: 1,
+		Direction: packet.Inbound}
 }
 
 // TestOnceIsBounded: what is remembered stays within its limits under a flood, and remembering allocates nothing.
@@ -37,10 +38,12 @@ func TestOnceIsBounded(t *testing.T) {
 	for n < 3*rememberedFlows {
 		next()
 	}
-	if p, c, s := len(o.packets.places), len(o.contents.places), len(o.streams.places); p > rememberedPackets || c > rememberedPackets || s > rememberedFlows {
+	if p, c, s := len(o.packets.places), len(o.contents.places), len(o.streams.places); p > rememberedPackets ||
+		c > rememberedPackets || s > rememberedFlows {
 		t.Errorf("%d packets, %d contents, %d streams are remembered", p, c, s)
 	}
-	if allocations := testing.AllocsPerRun(20_000, next); allocations > 0.01 { // the maps may grow in place now and then
+	if allocations := testing.AllocsPerRun(20_000, next); allocations > 0.01 {
+		// the maps may grow in place now and then
 		t.Errorf("%v allocations a packet", allocations)
 	}
 	for i := range uint64(3 * rememberedFlows) {
@@ -71,7 +74,8 @@ func FuzzOnce(f *testing.F) {
 		for len(in) >= 4 {
 			size := min(int(in[3]), len(in)-4)
 			fr := Frame{
-				Data: in[4 : 4+size], Length: size, Time: int64(frames) * 1e8, Link: packet.LinkType(in[2]), Origin: uint64(in[0] & 3), Direction: packet.Direction(in[1] % 3),
+				Data: in[4 : 4+size], Length: size, Time: int64(frames) * 1e8, Link: packet.LinkType(in[2]),
+				Origin: uint64(in[0] & 3), Direction: packet.Direction(in[1] % 3),
 			}
 			in = in[4+size:]
 			frames++

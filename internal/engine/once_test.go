@@ -43,12 +43,14 @@ func through(b []byte, ttl byte, id uint16) []byte {
 
 // forward shows a packet as it comes in by one interface and goes out by another, with a hop less.
 func forward(from, to uint64, id uint16, b []byte) []shown {
-	return []shown{{on: from, direction: in, bytes: through(b, 64, id)}, {on: to, direction: out, bytes: through(b, 63, id)}}
+	return []shown{{on: from, direction: in, bytes: through(b, 64, id)},
+		{on: to, direction: out, bytes: through(b, 63, id)}}
 }
 
 // translated shows a packet that goes out under other ends.
 func translated(from, to uint64, id uint16, before, after []byte) []shown {
-	return []shown{{on: from, direction: in, bytes: through(before, 64, id)}, {on: to, direction: out, bytes: through(after, 63, id)}}
+	return []shown{{on: from, direction: in, bytes: through(before, 64, id)},
+		{on: to, direction: out, bytes: through(after, 63, id)}}
 }
 
 // undirected takes the directions away.
@@ -76,13 +78,15 @@ func show(t *testing.T, n int, each bool, packets []shown) string {
 	c.CountEach = each
 	var lines []string
 	p := engine.NewPipeline(c, n, 0, func(f *record.Flow) error {
-		lines = append(lines, fmt.Sprintf("%v>%v %d/%d %s", f.Client.Addr, f.Server.Addr, f.Client.Packets, f.Server.Packets, f.Protocol))
+		lines = append(lines, fmt.Sprintf("%v>%v %d/%d %s", f.Client.Addr, f.Server.Addr, f.Client.Packets,
+			f.Server.Packets, f.Protocol))
 		return nil
 	})
 	for i, s := range packets {
 		b := s.ethernet()
 		p.Frame(&engine.Frame{
-			Data: b, Length: len(b), Time: 1000e9 + int64(i)*1e6, Link: packet.LinkEthernet, Origin: s.on, Direction: s.direction,
+			Data: b, Length: len(b), Time: 1000e9 + int64(i)*1e6, Link: packet.LinkEthernet, Origin: s.on,
+			Direction: s.direction,
 		})
 	}
 	if err := p.Close(); err != nil {
@@ -92,7 +96,8 @@ func show(t *testing.T, n int, each bool, packets []shown) string {
 	if int(totals.Frames) != len(packets) {
 		t.Errorf("%d frames in the totals, of %d", totals.Frames, len(packets))
 	}
-	return strings.Join(append(lines, fmt.Sprintf("%d forwarded, %d carried", totals.Copies.Forwarded, totals.Copies.Carried)), "; ")
+	return strings.Join(append(lines, fmt.Sprintf("%d forwarded, %d carried", totals.Copies.Forwarded,
+		totals.Copies.Carried)), "; ")
 }
 
 func TestOnce(t *testing.T) {
@@ -115,21 +120,28 @@ func TestOnce(t *testing.T) {
 		want    string
 	}{
 		{"routed", routed, "10.0.0.9:40000>198.51.100.1:80 2/1 http; 3 forwarded, 0 carried"},
-		{"routed, directions unknown", undirected(routed), "10.0.0.9:40000>198.51.100.1:80 2/1 http; 3 forwarded, 0 carried"},
-		{"routed, UDP without identification", slices.Concat(forward(lan0, wan0, 0, query), forward(wan0, lan0, 0, answer)),
+		{"routed, directions unknown", undirected(routed),
+			"10.0.0.9:40000>198.51.100.1:80 2/1 http; 3 forwarded, 0 carried"},
+		{"routed, UDP without identification", slices.Concat(forward(lan0, wan0, 0, query),
+			forward(wan0, lan0, 0, answer)),
 			"10.0.0.9:5300>192.0.2.53:53 1/1 dns; 2 forwarded, 0 carried"},
 		{"routed, directions known but not the interfaces", []shown{
-			{0, in, through(query, 64, 7), nil}, {0, out, through(query, 63, 7), nil}, {0, in, through(answer, 64, 0), nil}, {0, out, through(answer, 63, 0), nil},
+			{0, in, through(query, 64, 7), nil}, {0, out, through(query, 63, 7), nil}, {0, in, through(answer, 64, 0),
+				nil}, {0, out, through(answer, 63, 0), nil},
 		}, "10.0.0.9:5300>192.0.2.53:53 1/1 dns; 2 forwarded, 0 carried"},
 		{"masquerade", nat, "10.0.0.9:40000>198.51.100.1:80 2/1 http; 3 forwarded, 0 carried"},
-		{"masquerade, directions unknown", undirected(nat), "10.0.0.9:40000>198.51.100.1:80 2/1 http; 3 forwarded, 0 carried"},
+		{"masquerade, directions unknown", undirected(nat),
+			"10.0.0.9:40000>198.51.100.1:80 2/1 http; 3 forwarded, 0 carried"},
 		{"masquerade, contents changed within the gateway", slices.Concat(nat, []shown{
 			{lan0, in, through(segment(host, web, 40000, 80, 150, 501, psh|ack, "PORT 10,0,0,9,1,1"), 64, 3), nil},
-			{wan0, out, through(segment(gateway, web, 61000, 80, 150, 501, psh|ack, "PORT 203,0,113,1,1,1"), 63, 3), nil},
+			{wan0, out, through(segment(gateway, web, 61000, 80, 150, 501, psh|ack, "PORT 203,0,113,1,1,1"), 63, 3),
+				nil},
 		}), "10.0.0.9:40000>198.51.100.1:80 3/1 http; 4 forwarded, 0 carried"},
 		{"two hosts say the same at the same time under masquerade", []shown{
-			{lan0, in, through(keepalive(host, 40001), 64, 0), nil}, {lan0, in, through(keepalive("10.0.0.8", 40001), 64, 0), nil},
-			{wan0, out, through(keepalive(gateway, 40001), 63, 0), nil}, {wan0, out, through(keepalive(gateway, 1024), 63, 0), nil},
+			{lan0, in, through(keepalive(host, 40001), 64, 0), nil},
+			{lan0, in, through(keepalive("10.0.0.8", 40001), 64, 0), nil},
+			{wan0, out, through(keepalive(gateway, 40001), 63, 0), nil},
+			{wan0, out, through(keepalive(gateway, 1024), 63, 0), nil},
 		}, "10.0.0.9:40001>198.51.100.1:40001 1/0 ; 10.0.0.8:40001>198.51.100.1:40001 1/0 ; 2 forwarded, 0 carried"},
 		{"both ends change where the LAN calls its own public address", []shown{
 			{lan0, in, through(segment(host, gateway, 40000, 80, 100, 0, syn, ""), 64, 1), nil},
@@ -140,18 +152,22 @@ func TestOnce(t *testing.T) {
 		{"the gateway takes the name of an ended translation for itself", slices.Concat(nat, []shown{
 			{wan0, out, through(segment(gateway, web, 61000, 80, 9000, 0, syn, ""), 64, 9), nil},
 			{wan0, in, through(segment(web, gateway, 80, 61000, 7000, 9001, syn|ack, ""), 64, 0), nil},
-		}), "10.0.0.9:40000>198.51.100.1:80 2/1 http; 203.0.113.1:61000>198.51.100.1:80 1/1 http; 3 forwarded, 0 carried"},
+		}), "10.0.0.9:40000>198.51.100.1:80 2/1 http; 203.0.113.1:61000>198.51.100.1:80 1/1 http; 3 forwarded, 0 " +
+			"carried"},
 		{"to and from the gateway itself", []shown{
 			{lan0, in, through(udp(host, "10.0.0.1", 5300, 53, dnsQuery), 64, 0), nil},
 			{wan0, out, through(udp(gateway, "192.0.2.53", 6000, 53, dnsQuery), 64, 0), nil},
 			{wan0, in, through(udp("192.0.2.53", gateway, 53, 6000, dnsAnswer), 60, 0), nil},
 			{lan0, out, through(udp("10.0.0.1", host, 53, 5300, dnsAnswer), 64, 0), nil},
 		}, "10.0.0.9:5300>10.0.0.1:53 1/1 dns; 203.0.113.1:6000>192.0.2.53:53 1/1 dns; 0 forwarded, 0 carried"},
-		{"only the WAN was captured", []shown{routed[1], routed[2], routed[5]}, "10.0.0.9:40000>198.51.100.1:80 2/1 http; 0 forwarded, 0 carried"},
-		{"out by the interface where it came in", forward(lan0, lan0, 5, query), "10.0.0.9:5300>192.0.2.53:53 1/0 dns; 1 forwarded, 0 carried"},
+		{"only the WAN was captured", []shown{routed[1], routed[2], routed[5]},
+			"10.0.0.9:40000>198.51.100.1:80 2/1 http; 0 forwarded, 0 carried"},
+		{"out by the interface where it came in", forward(lan0, lan0, 5, query),
+			"10.0.0.9:5300>192.0.2.53:53 1/0 dns; 1 forwarded, 0 carried"},
 		{"sent again", slices.Concat(forward(lan0, wan0, 2, get), forward(lan0, wan0, 2, get)),
 			"10.0.0.9:40000>198.51.100.1:80 2/0 http; 2 forwarded, 0 carried"},
-		{"the gateway's own, sent again", []shown{{wan0, out, through(query, 64, 1), nil}, {wan0, out, through(query, 64, 1), nil}},
+		{"the gateway's own, sent again", []shown{{wan0, out, through(query, 64, 1), nil},
+			{wan0, out, through(query, 64, 1), nil}},
 			"10.0.0.9:5300>192.0.2.53:53 2/0 dns; 0 forwarded, 0 carried"},
 		{"a VLAN, a bridge over it, and the WAN", []shown{
 			{lan0, in, through(query, 64, 1), []uint16{10}}, {vlan10, in, through(query, 64, 1), nil},
@@ -159,14 +175,17 @@ func TestOnce(t *testing.T) {
 			{wan0, in, through(answer, 60, 0), nil}, {bridge, out, through(answer, 59, 0), nil},
 			{vlan10, out, through(answer, 59, 0), nil}, {lan0, out, through(answer, 59, 0), []uint16{10}},
 		}, "10.0.0.9:5300>192.0.2.53:53 1/1 dns; 4 forwarded, 2 carried"},
-		{"from one port of a bridge to another", []shown{{lan0, in, through(query, 64, 1), nil}, {wan0, out, through(query, 64, 1), nil}},
+		{"from one port of a bridge to another", []shown{{lan0, in, through(query, 64, 1), nil},
+			{wan0, out, through(query, 64, 1), nil}},
 			"10.0.0.9:5300>192.0.2.53:53 1/0 dns; 1 forwarded, 0 carried"},
-		{"the gateway's own, by a bridge", []shown{{bridge, out, through(query, 64, 1), nil}, {lan0, out, through(query, 64, 1), nil}},
+		{"the gateway's own, by a bridge", []shown{{bridge, out, through(query, 64, 1), nil},
+			{lan0, out, through(query, 64, 1), nil}},
 			"10.0.0.9:5300>192.0.2.53:53 1/0 dns; 0 forwarded, 1 carried"},
 		{"loopback", []shown{{loopback, out, through(query, 64, 1), nil}, {loopback, in, through(query, 64, 1), nil}},
 			"10.0.0.9:5300>192.0.2.53:53 1/0 dns; 1 forwarded, 0 carried"},
 		{"back from another router", []shown{
-			{lan0, in, through(query, 64, 1), nil}, {wan0, out, through(query, 63, 1), nil}, {wan0, in, through(query, 62, 1), nil}, {lan0, out, through(query, 61, 1), nil},
+			{lan0, in, through(query, 64, 1), nil}, {wan0, out, through(query, 63, 1), nil},
+			{wan0, in, through(query, 62, 1), nil}, {lan0, out, through(query, 61, 1), nil},
 		}, "10.0.0.9:5300>192.0.2.53:53 2/0 dns; 2 forwarded, 0 carried"},
 		{"merged as it came in", []shown{
 			{lan0, in, through(segment(host, web, 40000, 80, 1000, 1, ack, strings.Repeat("a", 300)), 64, 9), nil},

@@ -20,12 +20,12 @@ import (
 // tick is how often flows are looked through for their end and handed on, in nanoseconds of the packets' own time.
 const tick = int64(1e9)
 
-// handOverEvery is after how many frames, at the latest, workers hand on what they have: a flood can end a hundred thousand
-// flows within one tick, and they must not all be held.
+// handOverEvery is after how many frames, at the latest, workers hand on what they have: a flood can end a hundred
+// thousand flows within one tick, and they must not all be held.
 const handOverEvery = 1 << 12
 
-// Pipeline takes frames in capture order and gives out flow records, in an order and with contents that don't depend on the
-// number of workers. Its methods belong to one goroutine.
+// Pipeline takes frames in capture order and gives out flow records, in an order and with contents that don't depend on
+// the number of workers. Its methods belong to one goroutine.
 type Pipeline struct {
 	workers   []*worker
 	collector collector
@@ -60,17 +60,18 @@ type chunk struct {
 	last     uint64 // with closing: the number of the capture's last frame
 }
 
-// Sizes of chunks: large enough that a channel operation (about 100 ns, and a thread switch when idle) is spread over many
-// frames, small enough for the second-level cache.
+// Sizes of chunks: large enough that a channel operation (about 100 ns, and a thread switch when idle) is spread over
+// many frames, small enough for the second-level cache.
 const (
 	chunkFrames = 256
 	chunkBytes  = 192 << 10
 )
 
-// NewPipeline returns a pipeline of n workers. emit gets each record, valid during the call; after its first error, which
-// Close returns, it is not called again. Hints bounds the memory of DNS names, 0 for the default.
+// NewPipeline returns a pipeline of n workers. emit gets each record, valid during the call; after its first error,
+// which Close returns, it is not called again. Hints bounds the memory of DNS names, 0 for the default.
 func NewPipeline(c Config, n, hints int, emit func(*record.Flow) error) *Pipeline {
-	p := &Pipeline{collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), emit: emit, between: c.Between}}
+	p := &Pipeline{collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), emit: emit,
+		between: c.Between}}
 	for range max(n, 1) {
 		w := newWorker(c)
 		w.clock = &p.clock
@@ -147,8 +148,8 @@ func (p *Pipeline) Tick(now int64) {
 // Err is the first error that emit returned; the caller may stop early by it.
 func (p *Pipeline) Err() error { return p.collector.failed() }
 
-// handOver lets the workers hand on their batches, after looking for flows whose time is over where advance is true. It happens
-// at the same frames however many workers there are.
+// handOver lets the workers hand on their batches, after looking for flows whose time is over where advance is true. It
+// happens at the same frames however many workers there are.
 func (p *Pipeline) handOver(advance bool, now int64) {
 	if len(p.workers) == 1 {
 		w := p.workers[0]
@@ -237,8 +238,8 @@ func (w *worker) handOver(spare <-chan *batch) *batch {
 	return full
 }
 
-// close ends all flows in the order of their first frames, and hands on after each stretch of handOverEvery frames up to the
-// capture's last: so the order doesn't depend on the number of workers, and not all records are held at once.
+// close ends all flows in the order of their first frames, and hands on after each stretch of handOverEvery frames up
+// to the capture's last: so the order doesn't depend on the number of workers, and not all records are held at once.
 func (w *worker) close(last uint64, handOn func()) {
 	w.giveUpFragments(0, -1)
 	type beginning struct {
@@ -281,8 +282,8 @@ func (p *Pipeline) collect() {
 }
 
 // dispatch copies a frame to the worker of its addresses. All flows between two hosts go to one worker, so that later
-// fragments and announced flows find what they belong to. A tunnel's packet goes to the worker of the outer addresses and to
-// that of the inner ones, each of which counts its own.
+// fragments and announced flows find what they belong to. A tunnel's packet goes to the worker of the outer addresses
+// and to that of the inner ones, each of which counts its own.
 func (p *Pipeline) dispatch(f *Frame) {
 	clear(p.depths)
 	d := &p.decoder[0]
@@ -385,7 +386,8 @@ func (t *Totals) addAll(o *Totals) {
 
 // totals are one worker's counters.
 func (w *worker) totals() Totals {
-	return Totals{Counters: w.counters, Flows: w.table.Counters, Dissect: w.pool.Counters, Fragment: w.fragments.Evictions + w.early.evictions}
+	return Totals{Counters: w.counters, Flows: w.table.Counters, Dissect: w.pool.Counters,
+		Fragment: w.fragments.Evictions + w.early.evictions}
 }
 
 // Totals adds the workers' counters up; only after Close.

@@ -28,7 +28,8 @@ func frames(t testing.TB) []engine.Frame {
 		}
 		var f pcapfile.Frame
 		for r.Next(&f) == nil {
-			all = append(all, engine.Frame{Data: slices.Clone(f.Data), Length: f.Length, Time: f.Time, Link: r.Interfaces()[f.Interface].LinkType})
+			all = append(all, engine.Frame{Data: slices.Clone(f.Data), Length: f.Length, Time: f.Time,
+				Link: r.Interfaces()[f.Interface].LinkType})
 		}
 		r.Close()
 	}
@@ -52,8 +53,8 @@ func validating(t testing.TB, c engine.Config, records *int) *engine.Pipeline {
 	})
 }
 
-// TestEveryCut cuts every frame of the recordings at every length (reliability A3): no panic (OnPanic fails the test), and
-// valid records.
+// TestEveryCut cuts every frame of the recordings at every length (reliability A3): no panic (OnPanic fails the test),
+// and valid records.
 func TestEveryCut(t *testing.T) {
 	all := frames(t)
 	if testing.Short() {
@@ -152,8 +153,8 @@ func tcp(host uint32, n, port uint16, seq uint32, flags byte, payload []byte) []
 	return f
 }
 
-// TestHoles opens 100,000 TCP flows that each have a hole (reliability B4): memory stays bounded, and flows in good order
-// among them are named.
+// TestHoles opens 100,000 TCP flows that each have a hole (reliability B4): memory stays bounded, and flows in good
+// order among them are named.
 func TestHoles(t *testing.T) {
 	named := 0
 	c := config(t)
@@ -207,8 +208,10 @@ func TestMemoryPerFlow(t *testing.T) {
 		}
 		for _, data := range [][]byte{
 			tcp(n, 40000, 80, 1000, packet.SYN, nil),
-			tcp(n, 40000, 80, 1001, packet.ACK, []byte("GET /index.html HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: curl/8.5.0\r\n\r\n")),
-			answer(n, "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n"),
+			tcp(n, 40000, 80, 1001, packet.ACK, []byte("GET /index.html HTTP/1.1\r\nHost: www.example.com\r\n"+
+				"User-Agent: curl/8.5.0\r\n\r\n")),
+			answer(n, "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nContent-Type: text/html\r\nContent-Length: 0\r\n"+
+				"\r\n"),
 		} {
 			p.Frame(&engine.Frame{Data: data, Length: len(data), Time: now, Link: packet.LinkEthernet})
 		}

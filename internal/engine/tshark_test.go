@@ -39,7 +39,8 @@ var tsharkFields = []string{"tls.handshake.extensions_server_name", "http.host",
 // tshark lists, for each field, sender and receiver, the first value in a capture: another program's opinion.
 func tshark(t *testing.T, file string) map[string]map[string]string {
 	t.Helper()
-	arguments := []string{"-n", "-r", file, "-Y", strings.Join(tsharkFields, " or "), "-T", "fields", "-E", "occurrence=f",
+	arguments := []string{"-n", "-r", file, "-Y", strings.Join(tsharkFields, " or "), "-T", "fields", "-E",
+		"occurrence=f",
 		"-e", "ip.src", "-e", "ipv6.src", "-e", "tcp.srcport", "-e", "udp.srcport",
 		"-e", "ip.dst", "-e", "ipv6.dst", "-e", "tcp.dstport", "-e", "udp.dstport"}
 	for _, f := range tsharkFields {

@@ -13,8 +13,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// learn keeps what a dissector's result says of the flow, and passes on what it says of others; number and now are those of the
-// frame that told it.
+// learn keeps what a dissector's result says of the flow, and passes on what it says of others; number and now are
+// those of the frame that told it.
 func (w *worker) learn(d *detail, r *dissect.Result, number uint64, now int64) {
 	d.protocol, d.method = r.Protocol(), record.MethodDPI
 	d.application = w.Classifier.FromResult(r)
@@ -93,7 +93,8 @@ func (w *worker) ended(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) {
 
 // endReasons are the records' words for the table's reasons.
 var endReasons = [...]record.EndReason{
-	flow.Closed: record.EndClosed, flow.Reset: record.EndReset, flow.Idle: record.EndIdle, flow.Evicted: record.EndEvicted,
+	flow.Closed: record.EndClosed, flow.Reset: record.EndReset, flow.Idle: record.EndIdle,
+	flow.Evicted:  record.EndEvicted,
 	flow.Shutdown: record.EndShutdown,
 }
 
@@ -123,7 +124,8 @@ func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text 
 	e.first = d.first
 	first, last := w.clock.wall(d.first, max(d.first, f.Last))
 	*r = record.Flow{
-		ID: key.ID(d.first), CommunityID: key.AppendCommunityID(r.CommunityID[:0], d.icmpType, d.icmpCode, f.Marks&clientIsLower != 0),
+		ID: key.ID(d.first), CommunityID: key.AppendCommunityID(r.CommunityID[:0], d.icmpType, d.icmpCode,
+			f.Marks&clientIsLower != 0),
 		IPVersion: key.Version(), Proto: key.Proto(),
 		Client:    record.Endpoint{Addr: client, MAC: d.clientMAC, Packets: f.Packets[0], Bytes: f.Bytes[0]},
 		Server:    record.Endpoint{Addr: server, MAC: d.serverMAC, Packets: f.Packets[1], Bytes: f.Bytes[1]},
@@ -149,7 +151,8 @@ func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text 
 	return r
 }
 
-// guess names the protocol of a flow that inspection could not name: by the IP protocol number, which is no guess, else by port.
+// guess names the protocol of a flow that inspection could not name: by the IP protocol number, which is no guess, else
+// by port.
 func (w *worker) guess(r *record.Flow, i flow.Index, f *flow.Flow, d *detail) {
 	if r.Protocol = classify.ProtocolByNumber(r.Proto); r.Protocol != "" {
 		r.Method = record.MethodDPI
@@ -168,8 +171,8 @@ func (w *worker) guess(r *record.Flow, i flow.Index, f *flow.Flow, d *detail) {
 	}
 }
 
-// guessProtocol names the protocol by port, the server's first, but for what is ruled out. The client's says nothing where the client is
-// known by the handshake, nor where it is one that clients are given.
+// guessProtocol names the protocol by port, the server's first, but for what is ruled out. The client's says nothing
+// where the client is known by the handshake, nor where it is one that clients are given.
 func guessProtocol(proto uint8, client, server uint16, out uint8) string {
 	if out&guessServer == 0 {
 		if name := classify.ProtocolByPort(proto, server); name != "" {

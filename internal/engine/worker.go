@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package engine is the way of a packet from its bytes to a flow record: decode, find the flow, dissect, classify, collect.
+// Package engine is the way of a packet from its bytes to a flow record: decode, find the flow, dissect, classify,
+// collect.
 package engine
 
 import (
@@ -19,13 +20,16 @@ import (
 
 // Config is what all workers share. Zero values mean defaults.
 type Config struct {
-	// MaxPacketsTCP and MaxPacketsOther are how many packets with payload of each flow are shown to the dissectors; 0: those of defaults.
+	// MaxPacketsTCP and MaxPacketsOther are how many packets with payload of each flow are shown to the dissectors; 0:
+	// those of defaults.
 	MaxPacketsTCP, MaxPacketsOther int
 	// KeepTunnels leaves tunnels closed: only the outer flows are seen.
 	KeepTunnels bool
-	// IgnoreVLAN leaves VLAN identifiers out of the flows' keys, for mirror ports that give each direction a VLAN of its own.
+	// IgnoreVLAN leaves VLAN identifiers out of the flows' keys, for mirror ports that give each direction a VLAN of
+	// its own.
 	IgnoreVLAN bool
-	// UpdateEvery is after how much of the packets' time flows that live on are reported too, if they had packets; 0: never.
+	// UpdateEvery is after how much of the packets' time flows that live on are reported too, if they had packets; 0:
+	// never.
 	UpdateEvery time.Duration
 	// Flows bounds each worker's table.
 	Flows flow.Config
@@ -37,8 +41,8 @@ type Config struct {
 	Protocols *dissect.Table
 	// OnPanic is told of dissectors' panics; see dissect.Pool.
 	OnPanic func(protocol string, c *dissect.Conversation, cause any)
-	// Between, if it is not nil, is called by the goroutine that calls emit when it has emitted a batch: at least once a second of the
-	// packets' time. Its error counts as one of emit's.
+	// Between, if it is not nil, is called by the goroutine that calls emit when it has emitted a batch: at least once
+	// a second of the packets' time. Its error counts as one of emit's.
 	Between func() error
 }
 
@@ -269,8 +273,8 @@ func (w *worker) frame(f *Frame) {
 	}
 }
 
-// tunnelNetwork is the network identifier of a VXLAN (RFC 7348 §5; in the generic form too) or Geneve (RFC 8926 §3.4) packet, plus
-// one; 0 for tunnels that have none, or one for each direction.
+// tunnelNetwork is the network identifier of a VXLAN (RFC 7348 §5; in the generic form too) or Geneve (RFC 8926 §3.4)
+// packet, plus one; 0 for tunnels that have none, or one for each direction.
 func tunnelNetwork(p *packet.Packet) uint32 {
 	switch p.Tunnel {
 	case packet.TunnelVXLAN, packet.TunnelVXLANGPE, packet.TunnelGeneve:
@@ -281,8 +285,8 @@ func tunnelNetwork(p *packet.Packet) uint32 {
 	return uint32(b[4])<<16 | uint32(b[5])<<8 | uint32(b[6]) + 1
 }
 
-// packet counts one packet in its flow, and shows it to the dissectors while the flow has no name. network tells equal addresses
-// in different tunnels apart.
+// packet counts one packet in its flow, and shows it to the dissectors while the flow has no name. network tells equal
+// addresses in different tunnels apart.
 func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, network uint32) {
 	if !p.Fragment {
 		w.flowPacket(fr, p, tunnels, network)
@@ -357,8 +361,9 @@ func (w *worker) isLate(key *flow.Key, p *packet.Packet, now int64) bool {
 	return p.Proto == packet.ProtoTCP && !p.LaterFragment && w.table.IsLate(key, p.TCPFlags, p.WirePayload > 0, now)
 }
 
-// count adds a packet to its flow, unless the kernel counts that: what is seen within a tunnel may be seen again when it has left
-// the tunnel. What the kernel had no room to count and handed over is in no slot, even where its flow has come to have one since.
+// count adds a packet to its flow, unless the kernel counts that: what is seen within a tunnel may be seen again when
+// it has left the tunnel. What the kernel had no room to count and handed over is in no slot, even where its flow has
+// come to have one since.
 func (w *worker) count(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, way int, inTunnel bool) {
 	if inTunnel && w.accounting.isCounted(i) {
 		return
@@ -374,8 +379,8 @@ func (w *worker) count(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, 
 	w.counters.WireBytes += bytes
 }
 
-// isOver says whether p can't belong to the flow at i, but begins another one with the same key: the clock was set back by more
-// than a flow may be silent, or p is a SYN that is no repetition of the flow's own.
+// isOver says whether p can't belong to the flow at i, but begins another one with the same key: the clock was set back
+// by more than a flow may be silent, or p is a SYN that is no repetition of the flow's own.
 func (w *worker) isOver(i flow.Index, p *packet.Packet, now int64) (why flow.Reason, over bool) {
 	f := w.table.Flow(i)
 	if now < f.Last && flow.IsIdle(f.Last, now, w.table.Timeout(i)) {
@@ -388,7 +393,8 @@ func (w *worker) isOver(i flow.Index, p *packet.Packet, now int64) (why flow.Rea
 }
 
 // begin fills a new flow.
-func (w *worker) begin(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, fromLower bool, tunnels []packet.Tunnel) {
+func (w *worker) begin(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, fromLower bool,
+	tunnels []packet.Tunnel) {
 	sourceIsClient, sure := sourceIsClient(p)
 	announced := w.expected.find(p.Src, netip.AddrPortFrom(p.Dst, p.DstPort), transport(p.Proto), fr.Time)
 	if announced != nil && announced.ServerFirst {
@@ -513,7 +519,8 @@ func (w *worker) dissect(i flow.Index, f *flow.Flow, p *packet.Packet, fr *Frame
 func (w *worker) setFlow(i flow.Index, f *flow.Flow) {
 	k := w.table.Key(i)
 	w.flow = dissect.Flow{
-		Transport: transport(k.Proto()), IPProtocol: k.Proto(), IPv6: k.Version() == 6, Midstream: f.Marks&midstream != 0,
+		Transport: transport(k.Proto()), IPProtocol: k.Proto(), IPv6: k.Version() == 6,
+		Midstream: f.Marks&midstream != 0,
 	}
 	w.flow.Client, w.flow.Server = w.ends(i)
 }

@@ -26,7 +26,10 @@ func TestLate(t *testing.T) {
 		f.State, f.EndReason = flow.Ended, reason
 		table.Hasten(i)
 		table.Get(&udp, second)
-		return table, func(flags uint8, hasPayload bool, now int64) bool { return table.IsLate(&tcp, flags, hasPayload, now) }
+		return table, func(flags uint8, hasPayload bool, now int64) bool {
+			return table.IsLate(&tcp, flags, hasPayload,
+				now)
+		}
 	}
 	for _, c := range []struct {
 		reason     flow.Reason

@@ -16,14 +16,15 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// Key is what a flow is known by, the same for both directions: lower address (two words, an IPv4 address in the second), upper
-// address, and in the last word, from its top: lower port, upper port, network (16 bits each), IP protocol, IP version (8 each).
-// "Lower" is the end with the smaller (address, port). The network tells equal addresses apart: it is the VLAN identifier, or a
-// digest where there is more than one, or a tunnel's network. Words, since a key is made, hashed and compared for every packet.
+// Key is what a flow is known by, the same for both directions: lower address (two words, an IPv4 address in the
+// second), upper address, and in the last word, from its top: lower port, upper port, network (16 bits each), IP
+// protocol, IP version (8 each). "Lower" is the end with the smaller (address, port). The network tells equal addresses
+// apart: it is the VLAN identifier, or a digest where there is more than one, or a tunnel's network. Words, since a key
+// is made, hashed and compared for every packet.
 type Key [5]uint64
 
-// NewKey makes the key of a decoded packet, and says whether its source is the lower end. network is that of the tunnel around
-// it (a VXLAN or Geneve network identifier), 0 where there is none.
+// NewKey makes the key of a decoded packet, and says whether its source is the lower end. network is that of the tunnel
+// around it (a VXLAN or Geneve network identifier), 0 where there is none.
 func NewKey(p *packet.Packet, network uint32) (k Key, fromLower bool) {
 	var srcHigh, srcLow, dstHigh, dstLow uint64
 	if p.IPVersion == 4 {
@@ -83,8 +84,8 @@ func (k *Key) putAddress(b *[16]byte, word int) {
 	binary.BigEndian.PutUint64(b[8:], k[word+1])
 }
 
-// secret is what a table mixes into its hashes: 512 bits drawn at random for each table, so that nobody can choose keys that
-// collide.
+// secret is what a table mixes into its hashes: 512 bits drawn at random for each table, so that nobody can choose keys
+// that collide.
 type secret [8]uint64
 
 func newSecret() (s secret) {
@@ -96,8 +97,8 @@ func newSecret() (s secret) {
 	return s
 }
 
-// hash multiplies the key's words, each masked by a part of the secret, pair by pair (NMH, after Wegman and Carter), and
-// mixes the products twice more: once leaves the low bits of keys that differ in their ports alone too much alike.
+// hash multiplies the key's words, each masked by a part of the secret, pair by pair (NMH, after Wegman and Carter),
+// and mixes the products twice more: once leaves the low bits of keys that differ in their ports alone too much alike.
 func (s *secret) hash(k *Key) uint64 {
 	h := fold(k[0]^s[0], k[1]^s[1]) ^ fold(k[2]^s[2], k[3]^s[3])
 	h = fold(h^s[4], k[4]^s[5])
@@ -111,7 +112,8 @@ func fold(a, b uint64) uint64 {
 }
 
 // ID is the flow's stable identity: the first 16 bytes of SHA-256 over its key and its start in nanoseconds, as 32
-// hexadecimal digits. A capture file's flows have the same at each replay; live, each agent has times, and so ids, of its own.
+// hexadecimal digits. A capture file's flows have the same at each replay; live, each agent has times, and so ids, of
+// its own.
 func (k *Key) ID(first int64) [32]byte {
 	var b [8*len(Key{}) + 8]byte
 	for i, word := range k {
@@ -124,9 +126,9 @@ func (k *Key) ID(first int64) [32]byte {
 	return id
 }
 
-// AppendCommunityID appends the Community ID (version 1, seed 0; specification of corelight/community-id-spec) of the flow.
-// For ICMP and ICMPv6 the type and code of the flow's first packet stand in for ports, and fromLower says whether the lower end
-// sent it.
+// AppendCommunityID appends the Community ID (version 1, seed 0; specification of corelight/community-id-spec) of the
+// flow. For ICMP and ICMPv6 the type and code of the flow's first packet stand in for ports, and fromLower says whether
+// the lower end sent it.
 func (k *Key) AppendCommunityID(b []byte, icmpType, icmpCode uint8, fromLower bool) []byte {
 	var lower, upper [16]byte
 	k.putAddress(&lower, 0)
@@ -166,8 +168,8 @@ func (k *Key) AppendCommunityID(b []byte, icmpType, icmpCode uint8, fromLower bo
 	return base64.StdEncoding.AppendEncode(b, sum[:])
 }
 
-// icmpCounterpart is the type with which a message of icmpType is answered; for types without an answer it is the code, and
-// oneWay is true.
+// icmpCounterpart is the type with which a message of icmpType is answered; for types without an answer it is the code,
+// and oneWay is true.
 func icmpCounterpart(proto, icmpType, icmpCode uint8) (counterpart uint8, oneWay bool) {
 	pairs := icmp4Counterparts
 	if proto == packet.ProtoICMPv6 {

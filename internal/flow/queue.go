@@ -5,8 +5,8 @@ package flow
 // queued names one life of a place.
 type queued struct{ place, born uint32 }
 
-// queue holds the one-way flows in order of creation. A flow that is answered or ends stays in it until its turn comes or
-// the queue is cleaned, so leaving costs nothing.
+// queue holds the one-way flows in order of creation. A flow that is answered or ends stays in it until its turn comes
+// or the queue is cleaned, so leaving costs nothing.
 type queue struct {
 	items []queued
 	head  int

@@ -34,7 +34,8 @@ const (
 // Flow is the hot part of a flow: what every packet touches. It holds no pointers, so the garbage collector never looks
 // at a table of a million of them, and it fills one cache line.
 type Flow struct {
-	// Bytes and Packets count each direction: [0] from the client, [1] from the server. Bytes from the network header on.
+	// Bytes and Packets count each direction: [0] from the client, [1] from the server. Bytes from the network header
+	// on.
 	Bytes, Packets [2]uint64
 	// Last is when the last packet came, in nanoseconds since the Unix epoch.
 	Last int64
@@ -129,8 +130,8 @@ type Table[D any] struct {
 	gaveWay *gaveWay // nil: none had ended
 }
 
-// NewTable returns an empty table. end is called for every flow that leaves it, while the flow's place is still valid; it must
-// not call the table.
+// NewTable returns an empty table. end is called for every flow that leaves it, while the flow's place is still valid;
+// it must not call the table.
 func NewTable[D any](config Config, end func(Index, *Flow, *D, Reason)) *Table[D] {
 	config.setDefaults()
 	t := &Table[D]{config: config, secret: newSecret(), end: end}
@@ -168,7 +169,8 @@ func (t *Table[D]) find(key *Key) (i Index, hash uint64, ok bool) {
 	}
 }
 
-// Get finds the flow of key or makes it. ok is false where the table is full and nothing may give way (Counters.Refused).
+// Get finds the flow of key or makes it. ok is false where the table is full and nothing may give way
+// (Counters.Refused).
 func (t *Table[D]) Get(key *Key, now int64) (i Index, created, ok bool) {
 	i, hash, found := t.find(key)
 	if found {
@@ -280,7 +282,8 @@ func (t *Table[D]) Each(f func(Index)) {
 // Timeout is how long the flow at i may be silent, in nanoseconds.
 func (t *Table[D]) Timeout(i Index) int64 { return t.config.timeout(t.Flow(i), t.Key(i).Proto()) }
 
-// Hasten makes the wheel look at the flow again soon: to be called when its State changed to one with a shorter timeout.
+// Hasten makes the wheel look at the flow again soon: to be called when its State changed to one with a shorter
+// timeout.
 func (t *Table[D]) Hasten(i Index) {
 	if f := t.Flow(i); f.State == Ended && f.TCP&endIsQueued == 0 {
 		f.TCP |= endIsQueued
@@ -292,8 +295,8 @@ func (t *Table[D]) Hasten(i Index) {
 
 func (t *Table[D]) schedule(place uint32, deadline int64) { t.wheel.add(t, place, deadline) }
 
-// makeRoom ends the flow that is least worth keeping: one that lingers after its end, else the oldest one-way flow, else an
-// answered one that has long been silent. An answered, busy flow never gives way.
+// makeRoom ends the flow that is least worth keeping: one that lingers after its end, else the oldest one-way flow,
+// else an answered one that has long been silent. An answered, busy flow never gives way.
 func (t *Table[D]) makeRoom(now int64) bool {
 	q, ok := t.ended.pop(t.over)
 	if !ok {

@@ -23,7 +23,8 @@ func key(n uint32, port uint16) Key {
 func tcpPacket(n uint32, port uint16) *packet.Packet {
 	return &packet.Packet{
 		IPVersion: 4, Proto: packet.ProtoTCP, SrcPort: port, DstPort: 443,
-		Src: netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), Dst: netip.MustParseAddr("198.51.100.1"),
+		Src: netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), Dst: netip.MustParseAddr(
+			"198.51.100.1"),
 	}
 }
 
@@ -63,18 +64,20 @@ func TestKeyIsTheSameInBothDirections(t *testing.T) {
 	if k != back || fromLower == backFromLower {
 		t.Errorf("key %v and %v, from lower %v and %v", k, back, fromLower, backFromLower)
 	}
-	if k.Lower() != netip.MustParseAddrPort("10.0.0.1:50000") || k.Upper() != netip.MustParseAddrPort("198.51.100.1:443") {
+	if k.Lower() != netip.MustParseAddrPort("10.0.0.1:50000") || k.Upper() != netip.MustParseAddrPort(
+		"198.51.100.1:443") {
 		t.Errorf("ends %v and %v", k.Lower(), k.Upper())
 	}
-	p6 := &packet.Packet{IPVersion: 6, Proto: packet.ProtoUDP, SrcPort: 53, DstPort: 53, Src: netip.MustParseAddr("2001:db8::2"), Dst: netip.MustParseAddr("2001:db8::1")}
+	p6 := &packet.Packet{IPVersion: 6, Proto: packet.ProtoUDP, SrcPort: 53, DstPort: 53, Src: netip.MustParseAddr(
+		"2001:db8::2"), Dst: netip.MustParseAddr("2001:db8::1")}
 	k6, fromLower := NewKey(p6, 0)
 	if fromLower || k6.Lower() != netip.MustParseAddrPort("[2001:db8::1]:53") || k6.Version() != 6 {
 		t.Errorf("IPv6: %v, from lower %v", k6.Lower(), fromLower)
 	}
 }
 
-// The identifiers are those of the specification's baseline (corelight/community-id-spec, baseline/baseline_deflt.json), and for
-// ICMP in both orders those that tshark 4.0 computes.
+// The identifiers are those of the specification's baseline (corelight/community-id-spec,
+// baseline/baseline_deflt.json), and for ICMP in both orders those that tshark 4.0 computes.
 func TestCommunityID(t *testing.T) {
 	for _, c := range []struct {
 		name               string
@@ -85,10 +88,12 @@ func TestCommunityID(t *testing.T) {
 		want               string
 	}{
 		{"TCP", packet.ProtoTCP, "128.232.110.120", "66.35.250.204", 34855, 80, 0, 0, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
-		{"TCP backwards", packet.ProtoTCP, "66.35.250.204", "128.232.110.120", 80, 34855, 0, 0, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
+		{"TCP backwards", packet.ProtoTCP, "66.35.250.204", "128.232.110.120", 80, 34855, 0, 0,
+			"1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
 		{"UDP", packet.ProtoUDP, "192.168.1.52", "8.8.8.8", 54585, 53, 0, 0, "1:d/FP5EW3wiY1vCndhwleRRKHowQ="},
 		{"ICMP echo", packet.ProtoICMP, "192.168.0.89", "192.168.0.1", 0, 0, 8, 0, "1:X0snYXpgwiv9TZtqg64sgzUn6Dk="},
-		{"ICMP echo reply", packet.ProtoICMP, "192.168.0.1", "192.168.0.89", 0, 0, 0, 0, "1:X0snYXpgwiv9TZtqg64sgzUn6Dk="},
+		{"ICMP echo reply", packet.ProtoICMP, "192.168.0.1", "192.168.0.89", 0, 0, 0, 0,
+			"1:X0snYXpgwiv9TZtqg64sgzUn6Dk="},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k, fromLower := NewKey(&packet.Packet{IPVersion: 4, Proto: c.proto, SrcPort: c.srcPort, DstPort: c.dstPort,
@@ -100,7 +105,8 @@ func TestCommunityID(t *testing.T) {
 	}
 }
 
-// TestNetworks: equal addresses and ports in different VLANs, stacks of them, or tunnelled networks are different flows.
+// TestNetworks: equal addresses and ports in different VLANs, stacks of them, or tunnelled networks are different
+// flows.
 func TestNetworks(t *testing.T) {
 	seen := map[Key]string{}
 	for _, c := range []struct {
@@ -207,7 +213,8 @@ func TestTimeJumps(t *testing.T) {
 	table := e.table(Config{})
 	now := int64(1.7e18)
 	started := time.Now()
-	for n, jump := range []int64{0, 1, -1, 3600, -7200, 86400 * 365 * 200, -86400 * 365 * 250, 86400 * 365 * 40, -5, 5} {
+	for n, jump := range []int64{0, 1, -1, 3600, -7200, 86400 * 365 * 200, -86400 * 365 * 250, 86400 * 365 * 40, -5,
+		5} {
 		now += jump * second
 		mustGet(t, table, key(uint32(n), 1), now)
 	}
@@ -224,8 +231,8 @@ func TestTimeJumps(t *testing.T) {
 	}
 }
 
-// TestFullTableKeepsAnsweredFlows is a SYN flood on a full table (reliability B1): every answered flow is kept, the one-way
-// ones give way, the oldest first, and all is counted.
+// TestFullTableKeepsAnsweredFlows is a SYN flood on a full table (reliability B1): every answered flow is kept, the
+// one-way ones give way, the oldest first, and all is counted.
 func TestFullTableKeepsAnsweredFlows(t *testing.T) {
 	const limit, answered, flood = 4096, 1000, 1_000_000
 	e := ends{}
@@ -315,10 +322,11 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
-// TestCollisions shows that nobody outside can choose keys that collide (reliability B3): the hash is seeded anew for every
-// table, so tuples that share one table's chains don't share another's.
+// TestCollisions shows that nobody outside can choose keys that collide (reliability B3): the hash is seeded anew for
+// every table, so tuples that share one table's chains don't share another's.
 func TestCollisions(t *testing.T) {
-	first, second := NewTable(Config{}, func(Index, *Flow, *int, Reason) {}), NewTable(Config{}, func(Index, *Flow, *int, Reason) {})
+	first, second := NewTable(Config{}, func(Index, *Flow, *int, Reason) {}),
+		NewTable(Config{}, func(Index, *Flow, *int, Reason) {})
 	same := 0
 	for n := range uint32(1000) {
 		k := key(n, 1)
@@ -333,8 +341,9 @@ func TestCollisions(t *testing.T) {
 	}
 }
 
-// TestHashSpreads: keys as networks have them (counting addresses, counting ports, both) fall into all slots alike. The figure is
-// chi squared over 1,024 slots of the low bits and of the high ones; 1,023 is expected, 1,250 is five deviations above.
+// TestHashSpreads: keys as networks have them (counting addresses, counting ports, both) fall into all slots alike. The
+// figure is chi squared over 1,024 slots of the low bits and of the high ones; 1,023 is expected, 1,250 is five
+// deviations above.
 func TestHashSpreads(t *testing.T) {
 	const slots, keys = 1024, 1 << 17
 	for name, make := range map[string]func(n uint32) Key{

@@ -9,8 +9,8 @@ const (
 	wheelSlots = 512
 )
 
-// wheel is a timer wheel: slot n holds the flows to look at when tick n (mod wheelSlots) comes. A packet doesn't move its
-// flow; the flow is looked at when its slot comes, and put further on if it was not silent.
+// wheel is a timer wheel: slot n holds the flows to look at when tick n (mod wheelSlots) comes. A packet doesn't move
+// its flow; the flow is looked at when its slot comes, and put further on if it was not silent.
 type wheel struct {
 	slots [wheelSlots]uint32 // first flow of each slot
 	now   int64              // the tick that was last processed
@@ -53,8 +53,8 @@ func (w *wheel) remove(t flows, place uint32) {
 	f.next, f.prev = none, none
 }
 
-// Advance ends the flows whose time is over at now. A jump forward, however far, goes round the wheel once; a jump back only
-// sets the clock.
+// Advance ends the flows whose time is over at now. A jump forward, however far, goes round the wheel once; a jump back
+// only sets the clock.
 func (t *Table[D]) Advance(now int64) {
 	w := &t.wheel
 	target := now / tick

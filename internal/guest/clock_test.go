@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestClockIsSet: a wall clock that is set while weir runs moves no duration, and a record has the times of when it is written.
+// TestClockIsSet: a wall clock that is set while weir runs moves no duration, and a record has the times of when it is
+// written.
 func TestClockIsSet(t *testing.T) {
 	inGuest(t)
 	if os.Getenv("WEIR_GUEST") == "host" {

@@ -31,10 +31,12 @@ var vlans = []struct {
 	last  string
 }{
 	{"802.1Q", []string{"link eth0 name v7 type vlan id 7"}, []string{"v7"}, "v7"},
-	{"QinQ", []string{"link eth0 name s100 type vlan proto 802.1ad id 100", "link s100 name v7 type vlan id 7"}, []string{"s100", "v7"}, "v7"},
+	{"QinQ", []string{"link eth0 name s100 type vlan proto 802.1ad id 100", "link s100 name v7 type vlan id 7"},
+		[]string{"s100", "v7"}, "v7"},
 }
 
-// TestVLAN: frames with tags are read through, on the tagged link and on the VLAN's own, and count once where weir chooses the links.
+// TestVLAN: frames with tags are read through, on the tagged link and on the VLAN's own, and count once where weir
+// chooses the links.
 func TestVLAN(t *testing.T) {
 	inGuest(t)
 	for _, row := range vlans {
@@ -64,8 +66,8 @@ func TestVLAN(t *testing.T) {
 	}
 }
 
-// TestRoutedUpper: what comes in by a VLAN or a macvlan and is routed on is one flow of as many packets. Its packets are counted on
-// the link below; for the kernel they came in by the link above.
+// TestRoutedUpper: what comes in by a VLAN or a macvlan and is routed on is one flow of as many packets. Its packets
+// are counted on the link below; for the kernel they came in by the link above.
 func TestRoutedUpper(t *testing.T) {
 	inGuest(t)
 	for _, kind := range []string{"vlan id 7", "macvlan mode bridge"} {
@@ -83,13 +85,17 @@ func TestRoutedUpper(t *testing.T) {
 					run(t, end.host, "ip link set dev up0 up")
 				}
 				// Else lan0 answers for up0, and gets its packets.
-				err := l.Gateway.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/conf/all/arp_ignore", []byte("1"), 0) })
+				err := l.Gateway.Do(func() error {
+					return os.WriteFile("/proc/sys/net/ipv4/conf/all/arp_ignore",
+						[]byte("1"), 0)
+				})
 				if err != nil {
 					t.Fatal(err)
 				}
 				run(t, client, "ip route replace default via 10.9.0.1 dev up0")
 				w := watch(t, l.Gateway, "", "--mode", mode)
-				d := datagrams(t, lab.Datagrams{Count: 500, Rate: 2000, From: netip.MustParseAddr("10.9.0.2"), To: server.Addr4}, client, server)
+				d := datagrams(t, lab.Datagrams{Count: 500, Rate: 2000, From: netip.MustParseAddr("10.9.0.2"),
+					To: server.Addr4}, client, server)
 				flows := w.flows()
 				wantDatagrams(t, flows, d)
 				wantOutbound(t, flows, 9000, "10.9.0.2")
@@ -104,8 +110,10 @@ func TestLossAndDelay(t *testing.T) {
 	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
 			from, to := lab.NewPair(t)
-			datagrams(t, lab.Datagrams{Count: 1}, from, to) // who is asked for its address here will not be when questions get lost
-			needs(t, "netem", try(from, "tc qdisc add dev eth0 root netem delay 5ms 2ms loss 10% duplicate 2% limit 10000"))
+			// who is asked for its address here will not be when questions get lost
+			datagrams(t, lab.Datagrams{Count: 1}, from, to)
+			needs(t, "netem", try(from, "tc qdisc add dev eth0 root netem delay 5ms 2ms loss 10% duplicate 2% limit "+
+				"10000"))
 			w := watch(t, to, "", "-i", "eth0", "--mode", mode)
 			d := datagrams(t, lab.Datagrams{Count: 2000, Rate: 2000}, from, to)
 			if d.LostCount() == 0 || d.Duplicated == 0 {
@@ -124,7 +132,8 @@ func TestWireGuard(t *testing.T) {
 			from, to := lab.NewPair(t)
 			wireguard(t, from, to)
 			w := watch(t, to, "", "-i", "eth0", "-i", "wg0", "--mode", mode)
-			d := datagrams(t, lab.Datagrams{Count: 500, Rate: 2000, From: netip.MustParseAddr("10.7.0.1"), To: netip.MustParseAddr("10.7.0.2")}, from, to)
+			d := datagrams(t, lab.Datagrams{Count: 500, Rate: 2000, From: netip.MustParseAddr("10.7.0.1"),
+				To: netip.MustParseAddr("10.7.0.2")}, from, to)
 			flows := w.flows()
 			wantDatagrams(t, flows, d)
 			tunnels := 0
@@ -145,8 +154,8 @@ func TestWireGuard(t *testing.T) {
 	}
 }
 
-// TestFlowtable: a connection that netfilter's flowtable forwards past the stack is counted as before, also where weir starts within
-// it, and is marked.
+// TestFlowtable: a connection that netfilter's flowtable forwards past the stack is counted as before, also where weir
+// starts within it, and is marked.
 func TestFlowtable(t *testing.T) {
 	inGuest(t)
 	for _, mode := range modes {
@@ -155,7 +164,8 @@ func TestFlowtable(t *testing.T) {
 			client := l.Clients[0]
 			needs(t, "flowtable", tryRuleset(t, l.Gateway, `table inet fast {
 	flowtable ft { hook ingress priority 0; devices = { lan0, wan0 }; }
-	chain f { type filter hook forward priority -10; tcp dport 9001 flow add @ft; tcp sport 9001 flow add @ft; meta l4proto tcp counter; }
+	chain f { type filter hook forward priority -10;
+		tcp dport 9001 flow add @ft; tcp sport 9001 flow add @ft; meta l4proto tcp counter; }
 }`))
 			c := connect(t, client, l.Servers[0])
 			c.send(1 << 20)
@@ -197,8 +207,10 @@ func wantOutbound(t *testing.T, flows []flow, port int, client string) (found fl
 	if len(all) > 0 {
 		found = all[len(all)-1]
 	}
-	if len(all) != 1 || found.Client.IP != client || found.Client.Side != "lan" || found.Server.Side != "wan" || found.Direction != "outbound" {
-		t.Errorf("one flow to port %d, outbound of %s, wanted; there are %d, the last %+v", port, client, len(all), found)
+	if len(all) != 1 || found.Client.IP != client || found.Client.Side != "lan" || found.Server.Side != "wan" ||
+		found.Direction != "outbound" {
+		t.Errorf("one flow to port %d, outbound of %s, wanted; there are %d, the last %+v", port, client, len(all),
+			found)
 	}
 	return found
 }
@@ -244,7 +256,8 @@ func wireguard(t *testing.T, hosts ...*lab.Host) {
 		}
 		needs(t, "WireGuard", try(h, "ip link add wg0 type wireguard"))
 		run(t, h, fmt.Sprintf("ip address add 10.7.0.%d/24 dev wg0", i+1))
-		run(t, h, fmt.Sprintf("wg set wg0 private-key %s listen-port 51820 peer %s allowed-ips 10.7.0.0/24 endpoint %v:51820", path,
+		run(t, h, fmt.Sprintf("wg set wg0 private-key %s listen-port 51820 peer %s allowed-ips 10.7.0.0/24 endpoint "+
+			"%v:51820", path,
 			base64.StdEncoding.EncodeToString(keys[other].PublicKey().Bytes()), hosts[other].Addr4))
 		run(t, h, "ip link set dev wg0 up")
 	}

@@ -44,7 +44,8 @@ func TestCheck(t *testing.T) {
 // rights is what is taken away, the mode asked for, and the mode that weir has to take; none where it has to refuse.
 var rights = []struct {
 	name, limit, ask, mode string
-	before66               string // the mode before Linux 6.6, where it is another one: clsact needs CAP_NET_ADMIN, tcx does not
+	// the mode before Linux 6.6, where it is another one: clsact needs CAP_NET_ADMIN, tcx does not
+	before66 string
 }{
 	{"ebpf asked for", "", "ebpf", "ebpf", ""},
 	{"afpacket asked for", "", "afpacket", "afpacket", ""},
@@ -96,13 +97,15 @@ func refuses(t *testing.T, h *lab.Host, limit, mode string) {
 		t.Errorf("status %d instead of 2: %s", status, said)
 	}
 	// A mode that was asked for has one reason; auto tells one of each mode.
-	if !strings.HasPrefix(said, "weir: ") || strings.Contains(said, "panic") || mode != "auto" && strings.Contains(said, "\n") {
+	if !strings.HasPrefix(said, "weir: ") || strings.Contains(said, "panic") || mode != "auto" &&
+		strings.Contains(said, "\n") {
 		t.Errorf("not one clear line: %s", said)
 	}
 	t.Log(said)
 }
 
-// TestWithoutClassifier: where the kernel can't have traffic control programs (before tcx), eBPF is not to be had, and auto goes on.
+// TestWithoutClassifier: where the kernel can't have traffic control programs (before tcx), eBPF is not to be had, and
+// auto goes on.
 func TestWithoutClassifier(t *testing.T) {
 	inGuest(t)
 	if os.Getenv("WEIR_GUEST") == "host" {
@@ -140,7 +143,8 @@ func quietPair(t *testing.T) (from, to *lab.Host) {
 	return from, to
 }
 
-// replay sends a capture's frames from a link, as they are. Frames longer than the link takes would be missing: there may be none.
+// replay sends a capture's frames from a link, as they are. Frames longer than the link takes would be missing: there
+// may be none.
 func replay(t *testing.T, h *lab.Host, link, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

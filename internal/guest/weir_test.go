@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package guest is the matrix of kernels and of missing rights: scripts/guest test runs its tests inside guests with other
-// kernels, as root and alone on the machine. WEIR names the program to test. Elsewhere the tests are skipped; on a machine whose
-// kernel has what they need, WEIR_GUEST=host runs them there.
+// Package guest is the matrix of kernels and of missing rights: scripts/guest test runs its tests inside guests with
+// other kernels, as root and alone on the machine. WEIR names the program to test. Elsewhere the tests are skipped; on
+// a machine whose kernel has what they need, WEIR_GUEST=host runs them there.
 package guest
 
 import (
@@ -58,7 +58,8 @@ func inGuest(t *testing.T) {
 	}
 }
 
-// unlessShort skips a row of the whole matrix that tells little that others don't, where not all rows are run (scripts/guest test).
+// unlessShort skips a row of the whole matrix that tells little that others don't, where not all rows are run
+// (scripts/guest test).
 func unlessShort(t *testing.T, always bool) {
 	t.Helper()
 	if testing.Short() && !always {
@@ -109,8 +110,8 @@ func watch(t *testing.T, h *lab.Host, limit string, args ...string) *watcher {
 	return w
 }
 
-// settle lets the last packets pass: acknowledgements that are delayed, and what has yet to be handed over. Nothing tells that none
-// comes any more.
+// settle lets the last packets pass: acknowledgements that are delayed, and what has yet to be handed over. Nothing
+// tells that none comes any more.
 func settle() { time.Sleep(300 * time.Millisecond) }
 
 func start(t *testing.T, h *lab.Host, limit string, args ...string) *watcher {
@@ -183,8 +184,8 @@ func replayed(t *testing.T, path string) []flow {
 	return replays[path]
 }
 
-// total is what the flows of one conversation add up to. Which end is the client may be told either way where the capture begins
-// in mid-flow, and a conversation is one flow or several by when it came: both do not matter here.
+// total is what the flows of one conversation add up to. Which end is the client may be told either way where the
+// capture begins in mid-flow, and a conversation is one flow or several by when it came: both do not matter here.
 type total struct {
 	Protocol string
 	Packets  uint64

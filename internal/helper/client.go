@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// timeout is how long a call waits for its reply. Loading and attaching takes milliseconds; a busy machine may need seconds.
+// timeout is how long a call waits for its reply: attaching takes milliseconds, on a busy machine seconds.
 const timeout = 10 * time.Second
 
 // Client is the agent's side. Its methods may be called by any goroutine; one call at a time is under way.
@@ -63,14 +63,14 @@ func (c *Client) Watch(l Link) (fds []int, payload []byte, err error) {
 
 // Unwatch ends the capture at an interface.
 func (c *Client) Unwatch(index uint32) error {
-	return c.do(kindUnwatch, fmt.Sprint("unwatch interface ", index), func(b []byte) []byte { return appendSlots(b, []uint32{index}) })
+	return c.slots(kindUnwatch, fmt.Sprint("unwatch interface ", index), []uint32{index})
 }
 
 // Retire has the kernel forget the flows in the slots, of which there may be any number.
-func (c *Client) Retire(slots []uint32) error { return c.slots(kindRetire, "retire", slots) }
+func (c *Client) Retire(slots []uint32) error { return c.slots(kindRetire, "retire slots", slots) }
 
 // Release gives the slots back for new flows, of which there may be any number.
-func (c *Client) Release(slots []uint32) error { return c.slots(kindRelease, "release", slots) }
+func (c *Client) Release(slots []uint32) error { return c.slots(kindRelease, "release slots", slots) }
 
 // List has the list of tracked connections asked for.
 func (c *Client) List() error { return c.do(kindList, "list connections", empty) }
@@ -82,7 +82,7 @@ func empty(b []byte) []byte { return b }
 
 func (c *Client) slots(kind byte, what string, slots []uint32) error {
 	for some := range slices.Chunk(slots, MaxSlots) {
-		if err := c.do(kind, what+" slots", func(b []byte) []byte { return appendSlots(b, some) }); err != nil {
+		if err := c.do(kind, what, func(b []byte) []byte { return appendSlots(b, some) }); err != nil {
 			return err
 		}
 	}
@@ -92,8 +92,7 @@ func (c *Client) slots(kind byte, what string, slots []uint32) error {
 // do is call for a request that has neither descriptors nor a payload in its reply.
 func (c *Client) do(kind byte, what string, body func([]byte) []byte) error {
 	fds, _, err := c.call(kind, body)
-	closeAll(fds)
-	if err != nil {
+	if closeAll(fds); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil

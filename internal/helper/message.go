@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package helper is what goes on between the privileged parent, which makes sockets and loads programs, and the agent, which reads
-// packets and has no right to do either: a few kinds of small messages over a SOCK_SEQPACKET socket pair. It parses no packet.
+// Package helper is what the privileged parent and the agent, which reads packets and has no right, say to each other:
+// a few kinds of small messages over a SOCK_SEQPACKET socket pair. It parses no packet.
 //
-// Every message is one datagram: a header of 12 bytes (version, kind, two zero bytes, sequence number and length of the rest, each 32
-// bits) and a body. All numbers are little-endian. A reply carries its request's sequence number.
+// Every message is one datagram: a header of 12 bytes (version, kind, two zero bytes, sequence number and length of the
+// rest, each 32 bits) and a body. All numbers are little-endian. A reply carries its request's sequence number.
 package helper
 
 import (
@@ -43,8 +43,7 @@ const (
 
 	headerSize = 12
 	watchSize  = 4 + 4 + MaxName + 1
-	// The longest messages there are, either way.
-	maxRequest = headerSize + 4*MaxSlots
+	maxRequest = headerSize + 4*MaxSlots // the longest
 	maxAnswer  = headerSize + 2 + MaxMode + MaxSetup
 )
 
@@ -115,8 +114,8 @@ func finish(b []byte) []byte {
 	return b
 }
 
-// parseHeader returns a message's kind, sequence number and body. The sequence number is right even with an error, or 0 where the
-// message is too short to have one.
+// parseHeader returns a message's kind, sequence number and body. The sequence number is right even with an error, or 0
+// where the message is too short to have one.
 func parseHeader(b []byte) (kind byte, sequence uint32, body []byte, err error) {
 	if len(b) < headerSize {
 		return 0, 0, nil, errLength
@@ -153,8 +152,8 @@ func appendSlots(b []byte, slots []uint32) []byte {
 	return b
 }
 
-// parseRequest reads a message of the agent. slots is memory for the list of slots. With an error the sequence number counts, if it
-// could be read.
+// parseRequest reads a message of the agent. slots is memory for the list of slots. With an error the sequence number
+// counts, if it could be read.
 func parseRequest(b []byte, slots []uint32) (request, error) {
 	kind, sequence, body, err := parseHeader(b)
 	r := request{kind: kind, sequence: sequence}
@@ -186,7 +185,8 @@ func parseWatch(body []byte) (Link, error) {
 		return Link{}, errLength
 	}
 	flags := binary.LittleEndian.Uint32(body[4:])
-	l := Link{Index: binary.LittleEndian.Uint32(body), Promiscuous: flags&flagPromiscuous != 0, Carried: flags&flagCarried != 0}
+	l := Link{Promiscuous: flags&flagPromiscuous != 0, Carried: flags&flagCarried != 0}
+	l.Index = binary.LittleEndian.Uint32(body)
 	name, padding, ended := bytes.Cut(body[8:], []byte{0})
 	switch {
 	case l.Index == 0 || l.Index > 1<<31-1:
@@ -200,7 +200,7 @@ func parseWatch(body []byte) (Link, error) {
 	return l, checkName(l.Name)
 }
 
-// checkName applies the kernel's rule (dev_valid_name of net/core/dev.c), and wants printable ASCII besides: the name gets into logs.
+// checkName applies the kernel's rule (dev_valid_name of net/core/dev.c), and wants printable ASCII, for the logs.
 func checkName(name string) error {
 	odd := func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '/' || c == ':' }
 	if name == "" || len(name) > MaxName || name == "." || name == ".." || strings.ContainsFunc(name, odd) {
@@ -266,7 +266,7 @@ func parseReply(b []byte) (sequence uint32, payload []byte, refusal *Error, err 
 // appendSetup writes the first message: the length of mode (8 bits) and a zero byte, then mode and payload.
 func appendSetup(b []byte, s Setup) ([]byte, error) {
 	if len(s.Mode) == 0 || len(s.Mode) > MaxMode || len(s.Payload) > MaxSetup || len(s.FDs) > MaxFDs {
-		return nil, fmt.Errorf("setup with a mode of %d bytes, a payload of %d, and %d descriptors", len(s.Mode), len(s.Payload), len(s.FDs))
+		return nil, fmt.Errorf("setup of %d and %d bytes, %d descriptors", len(s.Mode), len(s.Payload), len(s.FDs))
 	}
 	b = appendHeader(b, kindSetup, 0)
 	b = append(b, byte(len(s.Mode)), 0)

@@ -24,8 +24,9 @@ func requests() map[string][]byte {
 		all[i] = uint32(i) << 8
 	}
 	return map[string][]byte{
-		"watch":         encode(kindWatch, 1, appendWatch(nil, Link{Index: 7, Name: "eth0"})),
-		"watch promisc": encode(kindWatch, 2, appendWatch(nil, Link{Index: 1<<31 - 1, Name: "abcdefghijklmno", Promiscuous: true})),
+		"watch": encode(kindWatch, 1, appendWatch(nil, Link{Index: 7, Name: "eth0"})),
+		"watch promisc": encode(kindWatch, 2, appendWatch(nil, Link{Index: 1<<31 - 1, Name: "abcdefghijklmno",
+			Promiscuous: true})),
 		"watch carried": encode(kindWatch, 3, appendWatch(nil, Link{Index: 8, Name: "eth0.7", Carried: true})),
 		"unwatch":       encode(kindUnwatch, 3, appendSlots(nil, []uint32{7})),
 		"retire":        encode(kindRetire, 4, appendSlots(nil, []uint32{0, 1, ^uint32(0)})),
@@ -86,7 +87,8 @@ func TestRequests(t *testing.T) {
 					continue
 				}
 				// Also where the header's length is right.
-				if r, err := parseRequest(encode(message[1], 1, message[headerSize:n]), nil); err == nil && r.slots == nil {
+				if r, err := parseRequest(encode(message[1], 1, message[headerSize:n]), nil); err == nil &&
+					r.slots == nil {
 					t.Errorf("with a body of %d bytes it is taken", n-headerSize)
 				}
 			}
@@ -178,14 +180,17 @@ func TestAnswers(t *testing.T) {
 		})
 	}
 	sequence, payload, refusal, err := parseReply(answers(t)["error"])
-	if sequence != 4 || payload != nil || err != nil || refusal == nil || refusal.Code != CodeFailed || !errors.Is(refusal, unix.ENODEV) {
+	if sequence != 4 || payload != nil || err != nil || refusal == nil || refusal.Code != CodeFailed ||
+		!errors.Is(refusal, unix.ENODEV) {
 		t.Errorf("%d, %q, %v, %v", sequence, payload, refusal, err)
 	}
 	for _, s := range []Setup{
-		{}, {Mode: strings.Repeat("m", MaxMode+1)}, {Mode: "m", Payload: make([]byte, MaxSetup+1)}, {Mode: "m", FDs: make([]int, MaxFDs+1)},
+		{}, {Mode: strings.Repeat("m", MaxMode+1)}, {Mode: "m", Payload: make([]byte, MaxSetup+1)},
+		{Mode: "m", FDs: make([]int, MaxFDs+1)},
 	} {
 		if _, err := appendSetup(nil, s); err == nil {
-			t.Errorf("mode of %d bytes, payload of %d, %d descriptors: written", len(s.Mode), len(s.Payload), len(s.FDs))
+			t.Errorf("mode of %d bytes, payload of %d, %d descriptors: written", len(s.Mode), len(s.Payload),
+				len(s.FDs))
 		}
 	}
 }

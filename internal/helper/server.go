@@ -13,11 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Backend does what the agent asks for. The server calls it from one goroutine, with arguments that are within the protocol's limits; whether
-// an interface or a slot exists, the backend has to know. An error's text reaches the agent, and so does an errno that it wraps.
+// Backend does what the agent asks for. The server calls it from one goroutine, with arguments within the protocol's
+// limits; whether an interface or a slot exists it has to know. An error's text and errno reach the agent.
 type Backend interface {
-	// Watch begins to capture at an interface that is not being watched. The payload has at most MaxPayload bytes. The descriptors
-	// are the agent's: the server closes them here once they are sent.
+	// Watch begins to capture at an interface that is not being watched. The payload has at most MaxPayload bytes. The
+	// descriptors are the agent's: the server closes them here once they are sent.
 	Watch(Link) (fds []int, payload []byte, err error)
 	// Unwatch ends the capture at an interface that is being watched, or was until it vanished.
 	Unwatch(index uint32) error
@@ -47,8 +47,8 @@ func SendSetup(conn *net.UnixConn, s Setup) error {
 	return send(conn, message, s.FDs)
 }
 
-// serve answers the agent's requests, one at a time, until the agent is gone, which is nil. A message that it doesn't understand it
-// answers with an error and goes on. Each sign of life heard is told of.
+// serve answers the agent's requests, one at a time, until the agent is gone, which is nil. A message that it doesn't
+// understand it answers with an error. It hands on each sign of life.
 func (s *server) serve(conn *net.UnixConn, heard func(sign)) error {
 	buffer := make([]byte, maxRequest+1)
 	for {
@@ -76,7 +76,8 @@ func (s *server) serve(conn *net.UnixConn, heard func(sign)) error {
 
 // gone says whether an error means that the other process has closed its end.
 func gone(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, unix.ECONNRESET) ||
+		errors.Is(err, unix.EPIPE)
 }
 
 func send(conn *net.UnixConn, message []byte, fds []int) error {
@@ -160,7 +161,7 @@ func (s *server) watch(l Link) ([]int, []byte, error) {
 		return nil, nil, &Error{Code: CodeInvalid, Text: fmt.Sprintf("interface %d is watched already", l.Index)}
 	}
 	if len(s.watched) >= MaxWatched {
-		return nil, nil, &Error{Code: CodeLimit, Text: fmt.Sprintf("%d interfaces are watched, more are not", MaxWatched)}
+		return nil, nil, &Error{CodeLimit, 0, fmt.Sprintf("%d interfaces are watched, more are not", MaxWatched)}
 	}
 	time.Sleep(s.watches.take(time.Now())) // as above
 	fds, payload, err := s.backend.Watch(l)

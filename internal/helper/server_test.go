@@ -173,7 +173,8 @@ func TestRequestsServed(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	wantCalls(t, b, "watch 3 eth0 true", "retire 1024 from 0", "retire 1024 from 1024", "retire 1 from 2048", "release 1 from 5", "unwatch 3", "list")
+	wantCalls(t, b, "watch 3 eth0 true", "retire 1024 from 0", "retire 1024 from 1024", "retire 1 from 2048",
+		"release 1 from 5", "unwatch 3", "list")
 }
 
 func TestRefusals(t *testing.T) {
@@ -284,7 +285,8 @@ func TestDescriptors(t *testing.T) {
 		}
 	}
 	b.will(nil, nil, false)
-	if err := send(c.conn, encode(kindUnwatch, 9, appendSlots(nil, []uint32{1})), []int{int(r.Fd()), int(w.Fd())}); err != nil {
+	if err := send(c.conn, encode(kindUnwatch, 9, appendSlots(nil, []uint32{1})),
+		[]int{int(r.Fd()), int(w.Fd())}); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Retire([]uint32{1}); err != nil { // throws the reply to the former away
@@ -315,7 +317,8 @@ func TestMalformed(t *testing.T) {
 	before := openFDs(t)
 	for _, message := range [][]byte{
 		{1}, make([]byte, headerSize), make([]byte, maxRequest), make([]byte, maxRequest+1), make([]byte, 60000),
-		encode(99, 1, nil), encode(kindRetire, 1, make([]byte, 4*MaxSlots+4)), encode(kindReply, 1, nil), encode(kindSetup, 1, nil),
+		encode(99, 1, nil), encode(kindRetire, 1, make([]byte, 4*MaxSlots+4)), encode(kindReply, 1, nil),
+		encode(kindSetup, 1, nil),
 	} {
 		if err := send(c.conn, message, []int{0, 1}); err != nil {
 			t.Fatal(err)
@@ -342,7 +345,8 @@ func TestMalformed(t *testing.T) {
 // TestBadHelper has a client whose helper answers nonsense, nothing, or ends.
 func TestBadHelper(t *testing.T) {
 	for name, answer := range map[string][]byte{
-		"nonsense": {1, 2, 3}, "setup": encode(kindSetup, 1, []byte("\x01\x00m")), "too long": make([]byte, maxAnswer+1),
+		"nonsense": {1, 2, 3}, "setup": encode(kindSetup, 1, []byte("\x01\x00m")),
+		"too long":     make([]byte, maxAnswer+1),
 		"unknown code": finish(append(appendHeader(nil, kindReply, 1), 9, 0, 0, 0, 0, 0, 0, 0)), "nothing": {},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -400,7 +404,8 @@ func TestBucket(t *testing.T) {
 	}
 }
 
-// FuzzServer feeds a server with messages. Its backend panics when it is asked what the server should have refused; so does this.
+// FuzzServer feeds a server with messages. Its backend panics when it is asked what the server should have refused; so
+// does this.
 func FuzzServer(f *testing.F) {
 	for _, message := range requests() {
 		f.Add(message)
@@ -442,7 +447,8 @@ func checkHandled(t testing.TB, s *server, b *backend, message []byte) {
 	switch {
 	case isAlive:
 		want = []sign{agentAlive}
-	case len(message) >= headerSize && (message[1] == kindWatch || message[1] == kindUnwatch) && (valid || len(heard) > 0):
+	case len(message) >= headerSize && (message[1] == kindWatch || message[1] == kindUnwatch) &&
+		(valid || len(heard) > 0):
 		want = []sign{helperAtWork, agentAlive}
 	}
 	if !slices.Equal(heard, want) {
@@ -497,7 +503,8 @@ func (discard) List() error                       { return nil }
 func (discard) Retire([]uint32) error             { return nil }
 func (discard) Release([]uint32) error            { return nil }
 
-// TestMutatedMessages feeds a server with valid messages that were changed at random; WEIR_BLIND says how many. Check E3 wants 10^7.
+// TestMutatedMessages feeds a server with valid messages that were changed at random; WEIR_BLIND says how many. Check
+// E3 wants 10^7.
 func TestMutatedMessages(t *testing.T) {
 	count := 200_000
 	if n, err := strconv.Atoi(os.Getenv("WEIR_BLIND")); err == nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/weirnet/weir/internal/sandbox"
 )
 
-// An agent that was told to stop, or has closed its connection, is killed when it gives no sign of life for grace, and in any case
-// after patience, which is below the 90 seconds that systemd grants (TimeoutStopSec).
+// An agent that was told to stop, or has closed its connection, is killed when it gives no sign of life for grace, and
+// in any case after patience, which is below the 90 seconds that systemd grants (TimeoutStopSec).
 const (
 	grace    = 2 * time.Second
 	patience = time.Minute
@@ -41,16 +41,16 @@ type ExitError struct {
 func (e *ExitError) Error() string {
 	switch {
 	case e.Late:
-		return fmt.Sprintf("agent did not stop in time and was killed: it has to give a sign every %v, and end within %v", grace, patience)
+		return fmt.Sprintf("agent did not stop and was killed: a sign is due every %v, the end in %v", grace, patience)
 	case e.Signal != 0:
 		return fmt.Sprintf("agent was killed by signal %d (%s)", e.Signal, unix.SignalName(e.Signal))
 	}
 	return fmt.Sprintf("agent ended with exit status %d", e.Status)
 }
 
-// Supervise serves the agent and waits for its end, nil for one with exit status 0 and an *ExitError for any other. When this process
-// gets SIGTERM, SIGINT or SIGHUP it passes SIGTERM on, and kills an agent that then hangs, or at the second signal. From a terminal,
-// the agent gets SIGINT itself as well: see sandbox.StopSignals.
+// Supervise serves the agent and waits for its end, nil for one with exit status 0 and an *ExitError for any other.
+// When this process gets SIGTERM, SIGINT or SIGHUP it passes SIGTERM on, and kills an agent that then hangs, or at the
+// second signal. From a terminal, the agent gets SIGINT itself as well: see sandbox.StopSignals.
 func Supervise(child *sandbox.Child, b Backend) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)

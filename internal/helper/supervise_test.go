@@ -112,8 +112,10 @@ func TestSupervise(t *testing.T) {
 		{role: "told", signals: []os.Signal{unix.SIGTERM}},
 		{role: "told twice", signals: []os.Signal{unix.SIGINT}, own: true},
 		{role: "told", signals: []os.Signal{unix.SIGHUP}},
-		{role: "hang", signals: []os.Signal{unix.SIGTERM}, want: ExitError{Signal: syscall.SIGKILL, Late: true}, took: grace},
-		{role: "hang", signals: []os.Signal{unix.SIGINT, unix.SIGINT}, want: ExitError{Signal: syscall.SIGKILL, Late: true}},
+		{role: "hang", signals: []os.Signal{unix.SIGTERM}, want: ExitError{Signal: syscall.SIGKILL, Late: true},
+			took: grace},
+		{role: "hang", signals: []os.Signal{unix.SIGINT, unix.SIGINT}, want: ExitError{Signal: syscall.SIGKILL,
+			Late: true}},
 		{role: "closed", want: ExitError{Signal: syscall.SIGKILL, Late: true}, took: grace},
 		{role: "slow", signals: []os.Signal{unix.SIGTERM}, took: 2 * grace},
 	} {
@@ -173,7 +175,8 @@ func TestExitErrors(t *testing.T) {
 	for want, e := range map[string]ExitError{
 		"agent ended with exit status 2":          {Status: 2},
 		"agent was killed by signal 11 (SIGSEGV)": {Signal: syscall.SIGSEGV},
-		"agent did not stop in time and was killed: it has to give a sign every 2s, and end within 1m0s": {Signal: syscall.SIGKILL, Late: true},
+		"agent did not stop and was killed: a sign is due every 2s, the end in 1m0s": {
+			Signal: syscall.SIGKILL, Late: true},
 	} {
 		if have := e.Error(); have != want {
 			t.Errorf("%q, want %q", have, want)
@@ -197,7 +200,8 @@ func (a *fakeAgent) Signal(s os.Signal) error {
 
 func (a *fakeAgent) Done() <-chan struct{} { return a.done }
 
-// TestAwait: an agent that gives signs has a minute to end, one that gives none has two seconds; nobody else is held to a time.
+// TestAwait: an agent that gives signs has a minute to end, one that gives none has two seconds; nobody else is held to
+// a time.
 func TestAwait(t *testing.T) {
 	type at struct {
 		after time.Duration // the one before
@@ -216,21 +220,30 @@ func TestAwait(t *testing.T) {
 		late   bool
 		took   time.Duration
 	}{
-		"obeys":                    {obeys: true, script: []at{{second, unix.SIGTERM}}, took: second},
-		"ends by itself":           {script: []at{{time.Hour, "ends"}}, took: time.Hour},
-		"signs before it is told":  {script: append(every(second, 100, agentAlive), at{time.Hour, "ends"}), took: time.Hour + 100*second},
-		"silent":                   {script: []at{{second, unix.SIGTERM}}, late: true, took: second + grace},
-		"silent, connection gone":  {script: []at{{second, agentEnds}}, late: true, took: second + grace},
-		"told twice":               {script: []at{{0, unix.SIGINT}, {second, unix.SIGINT}}, late: true, took: second},
-		"told when gone":           {script: []at{{0, agentEnds}, {second, unix.SIGINT}}, late: true, took: grace},
-		"told, gone, told":         {script: []at{{0, unix.SIGINT}, {second, agentEnds}, {second / 2, unix.SIGINT}}, late: true, took: 3 * second / 2},
-		"slow":                     {script: append(append([]at{{0, unix.SIGTERM}}, every(1900*time.Millisecond, 20, agentAlive)...), at{second, "ends"}), took: 39 * second},
-		"slow, then silent":        {script: append([]at{{0, unix.SIGTERM}}, every(second, 10, agentAlive)...), late: true, took: 10*second + grace},
-		"slow for ever":            {script: append([]at{{0, unix.SIGTERM}}, every(second, 100, agentAlive)...), late: true, took: patience},
-		"helper slow":              {script: []at{{0, unix.SIGTERM}, {second, helperAtWork}, {20 * second, agentAlive}, {second, "ends"}}, took: 22 * second},
-		"helper slow, then silent": {script: []at{{0, unix.SIGTERM}, {second, helperAtWork}, {20 * second, agentAlive}}, late: true, took: 21*second + grace},
-		"helper slow for ever":     {script: []at{{0, unix.SIGTERM}, {second, helperAtWork}}, late: true, took: patience},
-		"helper slow before":       {script: []at{{0, helperAtWork}, {time.Hour, agentAlive}, {second, unix.SIGTERM}}, late: true, took: time.Hour + second + grace},
+		"obeys":          {obeys: true, script: []at{{second, unix.SIGTERM}}, took: second},
+		"ends by itself": {script: []at{{time.Hour, "ends"}}, took: time.Hour},
+		"signs before it is told": {script: append(every(second, 100, agentAlive), at{time.Hour, "ends"}),
+			took: time.Hour + 100*second},
+		"silent":                  {script: []at{{second, unix.SIGTERM}}, late: true, took: second + grace},
+		"silent, connection gone": {script: []at{{second, agentEnds}}, late: true, took: second + grace},
+		"told twice":              {script: []at{{0, unix.SIGINT}, {second, unix.SIGINT}}, late: true, took: second},
+		"told when gone":          {script: []at{{0, agentEnds}, {second, unix.SIGINT}}, late: true, took: grace},
+		"told, gone, told": {script: []at{{0, unix.SIGINT}, {second, agentEnds}, {second / 2, unix.SIGINT}},
+			late: true, took: 3 * second / 2},
+		"slow": {
+			script: append(append([]at{{0, unix.SIGTERM}}, every(1900*time.Millisecond, 20, agentAlive)...),
+				at{second, "ends"}), took: 39 * second},
+		"slow, then silent": {script: append([]at{{0, unix.SIGTERM}}, every(second, 10, agentAlive)...),
+			late: true, took: 10*second + grace},
+		"slow for ever": {script: append([]at{{0, unix.SIGTERM}}, every(second, 100, agentAlive)...),
+			late: true, took: patience},
+		"helper slow": {script: []at{{0, unix.SIGTERM}, {second, helperAtWork}, {20 * second, agentAlive},
+			{second, "ends"}}, took: 22 * second},
+		"helper slow, then silent": {script: []at{{0, unix.SIGTERM}, {second, helperAtWork}, {20 * second, agentAlive}},
+			late: true, took: 21*second + grace},
+		"helper slow for ever": {script: []at{{0, unix.SIGTERM}, {second, helperAtWork}}, late: true, took: patience},
+		"helper slow before": {script: []at{{0, helperAtWork}, {time.Hour, agentAlive}, {second, unix.SIGTERM}},
+			late: true, took: time.Hour + second + grace},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -20,20 +20,22 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// forged is an SSDP record with long fields in the name of one of 4,096 devices. The fields are the kind of text that grows most in JSON.
+// forged is an SSDP record with long fields in the name of one of 4,096 devices. The fields are the kind of text that
+// grows most in JSON.
 func forged(i int) *record.Flow {
 	mac := [6]byte{0x02, 9, 9, 0, byte(i >> 8 & 0x0f), byte(i)}
 	text := func(kind string) []byte {
 		return record.AppendText(nil, fmt.Sprintf("%s%d%s", kind, i, strings.Repeat("<&\\\"\x01\u2028", 60)))
 	}
 	info := fmt.Sprintf(`"ssdp":{"method":"NOTIFY","nt":%s,"server":%s}`, text("nt"), text("server"))
-	r := from(mac, fmt.Sprintf("192.168.%d.%d:1900", 16+i>>8&0x0f, i&0xff), "ssdp", info, time.Duration(i)*time.Millisecond)
+	r := from(mac, fmt.Sprintf("192.168.%d.%d:1900", 16+i>>8&0x0f, i&0xff), "ssdp", info,
+		time.Duration(i)*time.Millisecond)
 	r.Server = record.Endpoint{Addr: netip.MustParseAddrPort("239.255.255.250:1900"), Side: record.SideMulticast}
 	return r
 }
 
-// TestForgedDevices: a flood in the names of devices that don't exist throws out none that is known by more than that, and all that is kept
-// can be written, and read again.
+// TestForgedDevices: a flood in the names of devices that don't exist throws out none that is known by more than that,
+// and all that is kept can be written, and read again.
 func TestForgedDevices(t *testing.T) {
 	table := New()
 	var real []key
@@ -43,9 +45,11 @@ func TestForgedDevices(t *testing.T) {
 		return mac
 	}
 	for i := range byte(20) {
-		table.Neighbours([]topology.Neighbour{{IP: netip.AddrFrom4([4]byte{192, 168, 1, i}), MAC: note(i), Interface: "lan0", IsReachable: true}}, onLink, start)
+		table.Neighbours([]topology.Neighbour{{IP: netip.AddrFrom4([4]byte{192, 168, 1, i}), MAC: note(i),
+			Interface: "lan0", IsReachable: true}}, onLink, start)
 		table.Flow(from(note(100+i), fmt.Sprintf("192.168.1.%d:99", 100+i), "tls", "", 0), onLink) // answered
-		r := from(note(200+i), "0.0.0.0:68", "dhcp", fmt.Sprintf(`"dhcp":{"message_type":"request","client_mac":"00:80:77:01:01:%02x"}`, 200+i), 0)
+		r := from(note(200+i), "0.0.0.0:68", "dhcp",
+			fmt.Sprintf(`"dhcp":{"message_type":"request","client_mac":"00:80:77:01:01:%02x"}`, 200+i), 0)
 		r.Server.Packets = 0
 		table.Flow(r, onLink)
 	}
@@ -83,19 +87,24 @@ func TestForgedDevices(t *testing.T) {
 	}
 }
 
-// TestNoRoom: in a table of surer devices a new one is not let in before it is as sure as they are; then it takes the place of the oldest.
+// TestNoRoom: in a table of surer devices a new one is not let in before it is as sure as they are; then it takes the
+// place of the oldest.
 func TestNoRoom(t *testing.T) {
 	table := New()
 	for i := range maxHosts {
-		table.Neighbours([]topology.Neighbour{{IP: netip.AddrFrom4([4]byte{192, 168, byte(i >> 8), byte(i)}), MAC: [6]byte{0, 0x80, 0x77, 2, byte(i >> 8), byte(i)}, IsReachable: true}}, onLink, start)
+		table.Neighbours([]topology.Neighbour{{IP: netip.AddrFrom4([4]byte{192, 168, byte(i >> 8), byte(i)}),
+			MAC: [6]byte{0, 0x80, 0x77, 2, byte(i >> 8), byte(i)}, IsReachable: true}}, onLink, start)
 	}
 	table.Flow(from(phone, "192.168.77.20:99", "http", `"http":{"user_agent":"x"}`, 0), onLink)
-	table.Flow(from(phone, "10.50.0.9:99", "dhcp", `"dhcp":{"message_type":"request","client_mac":"d6:11:22:33:44:55"}`, 0), onLink)
+	table.Flow(from(phone, "10.50.0.9:99", "dhcp", `"dhcp":{"message_type":"request","client_mac":"d6:11:22:33:44:55"}`,
+		0), onLink)
 	if table.hosts[key{mac: phone}] != nil || table.counters != (counters{Refused: 3}) {
 		t.Errorf("%+v", table.counters)
 	}
-	table.Neighbours([]topology.Neighbour{{IP: netip.MustParseAddr("192.168.77.20"), MAC: phone, IsReachable: true}}, onLink, start)
-	if table.hosts[key{mac: phone}] == nil || table.hosts[key{mac: [6]byte{0, 0x80, 0x77, 2, 0, 0}}] != nil || table.counters.Evicted != 1 {
+	table.Neighbours([]topology.Neighbour{{IP: netip.MustParseAddr("192.168.77.20"), MAC: phone, IsReachable: true}},
+		onLink, start)
+	if table.hosts[key{mac: phone}] == nil || table.hosts[key{mac: [6]byte{0, 0x80, 0x77, 2, 0, 0}}] != nil ||
+		table.counters.Evicted != 1 {
 		t.Errorf("%+v", table.counters)
 	}
 }
@@ -104,7 +113,8 @@ func TestNoRoom(t *testing.T) {
 func TestServerSaysWho(t *testing.T) {
 	table := New()
 	dhcp := func(kind string) {
-		table.Flow(from(printer, "192.168.1.1:67", "dhcp", `"dhcp":{"message_type":"`+kind+`","client_mac":"d6:11:22:33:44:55"}`, 0), onLink)
+		table.Flow(from(printer, "192.168.1.1:67", "dhcp", `"dhcp":{"message_type":"`+kind+
+			`","client_mac":"d6:11:22:33:44:55"}`, 0), onLink)
 	}
 	dhcp("ack") // of one that nobody has heard
 	if table.hosts[key{mac: phone}] != nil {
@@ -186,23 +196,27 @@ func listFile(body string) *memory {
 
 // TestCraftedLists: a list that somebody made costs no more than one of ours, and what is good in it is read.
 func TestCraftedLists(t *testing.T) {
-	const good = `{"mac":"00:80:77:01:02:03","addresses":[],"evidence":[{"source":3,"value":"iPhone"}],"first_seen":"2026-11-27T08:00:00Z","last_seen":"2026-11-27T08:00:00Z"}`
+	const good = `{"mac":"00:80:77:01:02:03","addresses":[],"evidence":[{"source":3,"value":"iPhone"}],` +
+		`"first_seen":"2026-11-27T08:00:00Z","last_seen":"2026-11-27T08:00:00Z"}`
 	for name, x := range map[string]struct {
 		body     string
 		n        int
 		isBroken bool
 	}{
-		"empty":                      {"[]", 0, false},
-		"as it was written before":   {"[" + good + "]", 1, false},
-		"a device of 20 MB":          {`[{"mac":"` + strings.Repeat("x", 20<<20) + `"},` + good + "]", 1, false},
-		"a device of many members":   {`[{` + strings.Repeat(`"addresses":[{}],`, 1<<20) + `"a":0},` + good + "]", 1, false},
-		"deep":                       {"[" + strings.Repeat(`{"a":`, 1<<20) + "0" + strings.Repeat("}", 1<<20) + "," + good + "]", 1, false},
-		"brackets that never close":  {strings.Repeat("[", 1<<20), 0, false},
-		"braces that never close":    {"[" + good + strings.Repeat("{", 1<<20), 1, false},
-		"a text that never ends":     {"[" + good + `{"` + strings.Repeat("}", 1<<20), 1, false},
-		"braces in a text":           {`[{"mac":"}}{","interface":"\"}"},` + good + "]", 1, false},
-		"too long":                   {strings.Repeat(" ", maxFile+1), 0, true},
-		"more devices than are kept": {"[" + strings.Repeat(`{"addr":"10.50.0.1"},`, 3*maxHosts) + good + "]", 1, false},
+		"empty":                    {"[]", 0, false},
+		"as it was written before": {"[" + good + "]", 1, false},
+		"a device of 20 MB":        {`[{"mac":"` + strings.Repeat("x", 20<<20) + `"},` + good + "]", 1, false},
+		"a device of many members": {`[{` + strings.Repeat(`"addresses":[{}],`, 1<<20) + `"a":0},` + good + "]", 1,
+			false},
+		"deep": {"[" + strings.Repeat(`{"a":`, 1<<20) + "0" + strings.Repeat("}", 1<<20) + "," +
+			good + "]", 1, false},
+		"brackets that never close": {strings.Repeat("[", 1<<20), 0, false},
+		"braces that never close":   {"[" + good + strings.Repeat("{", 1<<20), 1, false},
+		"a text that never ends":    {"[" + good + `{"` + strings.Repeat("}", 1<<20), 1, false},
+		"braces in a text":          {`[{"mac":"}}{","interface":"\"}"},` + good + "]", 1, false},
+		"too long":                  {strings.Repeat(" ", maxFile+1), 0, true},
+		"more devices than are kept": {"[" + strings.Repeat(`{"addr":"10.50.0.1"},`, 3*maxHosts) + good + "]", 1,
+			false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -219,7 +233,8 @@ func TestCraftedLists(t *testing.T) {
 			}
 		})
 	}
-	for _, line := range []string{`{"sequence":18446744073709551615,"length":2,"crc32":0}`, `{"sequence":1,"length":-1}`, strings.Repeat("x", 1<<20), "{}"} {
+	for _, line := range []string{`{"sequence":18446744073709551615,"length":2,"crc32":0}`,
+		`{"sequence":1,"length":-1}`, strings.Repeat("x", 1<<20), "{}"} {
 		if _, err := Load(New(), &memory{b: []byte(line + "\n[]")}, &memory{}); !errors.Is(err, errBroken) {
 			t.Errorf("%.60s: %v", line, err)
 		}
@@ -229,7 +244,8 @@ func TestCraftedLists(t *testing.T) {
 // TestClean: what is kept of a text can be printed, is whole UTF-8 and not too long.
 func TestClean(t *testing.T) {
 	for text, want := range map[string]string{
-		"plain": "plain", "a\x1b[31m\nb": "a?[31m?b", "\u202eB\u00fcro": "?Büro", "\xff": "\ufffd", strings.Repeat("ü", 200): strings.Repeat("ü", 128), "": "",
+		"plain": "plain", "a\x1b[31m\nb": "a?[31m?b", "\u202eB\u00fcro": "?Büro", "\xff": "\ufffd",
+		strings.Repeat("ü", 200): strings.Repeat("ü", 128), "": "",
 	} {
 		if got := clean(text); got != want {
 			t.Errorf("%q: %q", text, got)
@@ -240,16 +256,20 @@ func TestClean(t *testing.T) {
 // TestAppendJSON: a device in the file is what encoding/json would read.
 func TestAppendJSON(t *testing.T) {
 	h := &host{
-		key: key{addr: netip.MustParseAddr("fe80::1")}, first: start, last: start.Add(time.Second), link: `a"b`, router: netip.MustParseAddr("10.0.0.1"), isRouter: true,
-		addresses: []Address{{netip.MustParseAddr("10.0.0.2"), start, start}}, names: []Name{{`q"\u`, "dhcp"}}, certainty: known,
-		evidence: []identify.Evidence{{Source: identify.SSDP, Value: `<a> & "b" \`}, {Source: identify.JA4, Value: "ü"}},
+		key: key{addr: netip.MustParseAddr("fe80::1")}, first: start, last: start.Add(time.Second), link: `a"b`,
+		router: netip.MustParseAddr("10.0.0.1"), isRouter: true,
+		addresses: []Address{{netip.MustParseAddr("10.0.0.2"), start, start}}, names: []Name{{`q"\u`, "dhcp"}},
+		certainty: known,
+		evidence: []identify.Evidence{{Source: identify.SSDP, Value: `<a> & "b" \`},
+			{Source: identify.JA4, Value: "ü"}},
 	}
 	var d saved
 	if err := json.Unmarshal(h.appendJSON(nil), &d); err != nil {
 		t.Fatalf("%v: %s", err, h.appendJSON(nil))
 	}
 	want := saved{
-		Addr: h.key.addr, Addresses: h.addresses, Names: h.names, Evidence: h.evidence, Link: h.link, Router: h.router, IsRouter: true, Certainty: known,
+		Addr: h.key.addr, Addresses: h.addresses, Names: h.names, Evidence: h.evidence, Link: h.link, Router: h.router,
+		IsRouter: true, Certainty: known,
 		First: h.first, Last: h.last,
 	}
 	if asJSON(t, d) != asJSON(t, want) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package hosts keeps the devices of the LAN: their addresses, what they are called, and what they seem to be. It learns from flow
-// records and from the kernel's table of neighbours.
+// Package hosts keeps the devices of the LAN: their addresses, what they are called, and what they seem to be. It
+// learns from flow records and from the kernel's table of neighbours.
 package hosts
 
 import (
@@ -71,7 +71,8 @@ const (
 	maxDeviceText = 2 << 10 // bytes of all names and evidence of a device; so 8 MiB of all devices
 )
 
-// certainty is how sure it is that a device exists: whoever is on the LAN can send frames in the name of others, as many as he likes.
+// certainty is how sure it is that a device exists: whoever is on the LAN can send frames in the name of others, as
+// many as he likes.
 type certainty uint8
 
 const (
@@ -231,7 +232,8 @@ func (h *host) name(name, source string) {
 	h.shorten()
 }
 
-// clean is a text of at most maxText bytes in memory of its own, without what can't be printed. So it is no longer in JSON than twice that.
+// clean is a text of at most maxText bytes in memory of its own, without what can't be printed. So it is no longer in
+// JSON than twice that.
 func clean(text string) string {
 	kept := make([]byte, 0, min(len(text), maxText))
 	for _, r := range text {
@@ -308,7 +310,8 @@ func (t *Table) Find(a netip.Addr) (p Host, ok bool) {
 	return p, true
 }
 
-// All are the devices, those seen last first. The lock is held for one device at a time: who asks must not keep the records waiting.
+// All are the devices, those seen last first. The lock is held for one device at a time: who asks must not keep the
+// records waiting.
 func (t *Table) All() []Host {
 	list := t.list()
 	for _, h := range list {
@@ -360,7 +363,8 @@ func (t *Table) with(h *host, f func()) (isThere bool) {
 // copy is the device without what is guessed.
 func (h *host) copy() Host {
 	p := Host{
-		Addresses: slices.Clone(h.addresses), Names: slices.Clone(h.names), Interface: h.link, Router: h.router, IsRouter: h.isRouter,
+		Addresses: slices.Clone(h.addresses), Names: slices.Clone(h.names), Interface: h.link, Router: h.router,
+		IsRouter:  h.isRouter,
 		FirstSeen: h.first, LastSeen: h.last, mac: h.key.mac, evidence: slices.Clone(h.evidence),
 	}
 	slices.SortFunc(p.Addresses, func(a, b Address) int { return a.IP.Compare(b.IP) })

@@ -41,7 +41,8 @@ func from(mac [6]byte, client, protocol, info string, after time.Duration) *reco
 	return &record.Flow{
 		Client: record.Endpoint{Addr: netip.MustParseAddrPort(client), MAC: mac, Packets: 1, Side: record.SideLAN},
 		Server: record.Endpoint{Addr: netip.MustParseAddrPort("203.0.113.7:443"), Packets: 1, Side: record.SideWAN},
-		Proto:  packet.ProtoTCP, Protocol: protocol, Method: record.MethodDPI, Info: []byte(info), Interface: "lan0", FirstSeen: at, LastSeen: at,
+		Proto:  packet.ProtoTCP, Protocol: protocol, Method: record.MethodDPI, Info: []byte(info), Interface: "lan0",
+		FirstSeen: at, LastSeen: at,
 	}
 }
 
@@ -56,22 +57,32 @@ func only(t *testing.T, table *Table) Host {
 
 func TestDevice(t *testing.T) {
 	table := New()
-	table.Flow(from(phone, "192.168.1.20:5000", "tls", `"tls":{"ja4":"t13d1516h2_8daaf6152771_b0da82dd1658"}`, 0), onLink)
-	table.Flow(from(phone, "[2001:db8::20]:5000", "http", `"http":{"user_agent":"Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148"}`, time.Minute), onLink)
-	r := from(phone, "0.0.0.0:68", "dhcp", `"dhcp":{"message_type":"request","client_mac":"d6:11:22:33:44:55","host_name":"Anna-iPhone","fqdn":"other.example.com"}`, 2*time.Minute)
-	r.Client.Side, r.Server = record.SideLAN, record.Endpoint{Addr: netip.MustParseAddrPort("255.255.255.255:67"), Side: record.SideBroadcast}
+	table.Flow(from(phone, "192.168.1.20:5000", "tls", `"tls":{"ja4":"t13d1516h2_8daaf6152771_b0da82dd1658"}`, 0),
+		onLink)
+	table.Flow(from(phone, "[2001:db8::20]:5000", "http",
+		`"http":{"user_agent":"Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148"}`, time.Minute),
+		onLink)
+	r := from(phone, "0.0.0.0:68", "dhcp",
+		`"dhcp":{"message_type":"request","client_mac":"d6:11:22:33:44:55",`+
+			``+
+			`"host_name":"Anna-iPhone","fqdn":"other.example.com"}`, 2*time.Minute)
+	r.Client.Side, r.Server = record.SideLAN, record.Endpoint{Addr: netip.MustParseAddrPort("255.255.255.255:67"),
+		Side: record.SideBroadcast}
 	table.Flow(r, onLink)
 	h := only(t, table)
 	if h.MAC != "d6:11:22:33:44:55" || !h.RandomMAC || h.Interface != "lan0" || h.Router.IsValid() || h.IsRouter {
 		t.Errorf("%+v", h)
 	}
-	if len(h.Names) != 1 || h.Names[0] != (Name{"Anna-iPhone", "dhcp"}) || table.Name(netip.MustParseAddr("192.168.1.20")) != "Anna-iPhone" {
+	if len(h.Names) != 1 || h.Names[0] != (Name{"Anna-iPhone", "dhcp"}) ||
+		table.Name(netip.MustParseAddr("192.168.1.20")) != "Anna-iPhone" {
 		t.Errorf("%+v", h.Names)
 	}
-	if h.OS == nil || h.OS.Value != "ios" || h.Kind == nil || h.Kind.Value != "phone" || h.OS.Confidence < 50 || len(h.OS.Evidence) == 0 {
+	if h.OS == nil || h.OS.Value != "ios" || h.Kind == nil || h.Kind.Value != "phone" || h.OS.Confidence < 50 ||
+		len(h.OS.Evidence) == 0 {
 		t.Errorf("%+v, %+v", h.OS, h.Kind)
 	}
-	if len(h.Addresses) != 2 || h.Addresses[0].IP.String() != "192.168.1.20" || !h.FirstSeen.Equal(start) || !h.LastSeen.Equal(start.Add(2*time.Minute)) {
+	if len(h.Addresses) != 2 || h.Addresses[0].IP.String() != "192.168.1.20" || !h.FirstSeen.Equal(start) ||
+		!h.LastSeen.Equal(start.Add(2*time.Minute)) {
 		t.Errorf("%+v", h)
 	}
 }
@@ -79,7 +90,8 @@ func TestDevice(t *testing.T) {
 // TestProtocols: by which protocols names are learnt, and of which end.
 func TestProtocols(t *testing.T) {
 	for protocol, x := range map[string]struct{ info, want string }{
-		"mdns":    {`"dns":{"query":"laserjet.local","rcode":"NOERROR","announced":["_ipp._tcp.local"]}`, "laserjet mdns"},
+		"mdns": {`"dns":{"query":"laserjet.local","rcode":"NOERROR","announced":["_ipp._tcp.local"]}`,
+			"laserjet mdns"},
 		"llmnr":   {`"dns":{"query":"desktop","rcode":"NOERROR"}`, "desktop llmnr"},
 		"netbios": {`"netbios":{"name":"OFFICE","operation":"registration"}`, "OFFICE netbios"},
 		"dhcpv6":  {`"dhcpv6":{"fqdn":"laptop.example.com"}`, "laptop dhcp"},
@@ -88,7 +100,8 @@ func TestProtocols(t *testing.T) {
 		r := from(printer, "192.168.1.30:5353", protocol, x.info, 0)
 		if protocol == "llmnr" { // the one that answers is called so
 			r.Client, r.Server = r.Server, r.Client
-			table.Neighbours([]topology.Neighbour{{IP: r.Server.Addr.Addr(), MAC: printer, Interface: "lan0", IsReachable: true}}, onLink, start)
+			table.Neighbours([]topology.Neighbour{{IP: r.Server.Addr.Addr(), MAC: printer, Interface: "lan0",
+				IsReachable: true}}, onLink, start)
 		}
 		table.Flow(r, onLink)
 		h := only(t, table)
@@ -119,7 +132,8 @@ func TestProtocols(t *testing.T) {
 func TestBehindRouter(t *testing.T) {
 	table := New()
 	router := [6]byte{0, 0, 0x5e, 0, 0x53, 0x11}
-	table.Neighbours([]topology.Neighbour{{IP: netip.MustParseAddr("192.168.1.11"), MAC: router, Interface: "lan0", IsReachable: true}}, onLink, start)
+	table.Neighbours([]topology.Neighbour{{IP: netip.MustParseAddr("192.168.1.11"), MAC: router, Interface: "lan0",
+		IsReachable: true}}, onLink, start)
 	table.Flow(from(router, "10.50.0.5:5000", "tls", "", time.Second), onLink)
 	table.Flow(from(router, "10.50.0.6:5000", "tls", "", time.Second), onLink)
 	all := table.All()
@@ -127,7 +141,8 @@ func TestBehindRouter(t *testing.T) {
 		t.Fatalf("%+v", all)
 	}
 	for _, h := range all {
-		if isBehind := h.Router.IsValid(); isBehind == h.IsRouter || isBehind != (h.MAC == "") || len(h.Addresses) != 1 {
+		if isBehind := h.Router.IsValid(); isBehind == h.IsRouter || isBehind != (h.MAC == "") ||
+			len(h.Addresses) != 1 {
 			t.Errorf("%+v", h)
 		}
 	}
@@ -155,17 +170,21 @@ func TestLimits(t *testing.T) {
 	table := New()
 	for i := range maxHosts + 100 {
 		mac := [6]byte{0x02, 0, 0, byte(i >> 16), byte(i >> 8), byte(i)}
-		table.Flow(from(mac, fmt.Sprintf("192.168.%d.%d:99", i>>8&0xff, i&0xff), "http", `"http":{"user_agent":"x"}`, time.Duration(i)*time.Second), onLink)
+		table.Flow(from(mac, fmt.Sprintf("192.168.%d.%d:99", i>>8&0xff, i&0xff), "http", `"http":{"user_agent":"x"}`,
+			time.Duration(i)*time.Second), onLink)
 	}
 	if n := len(table.All()); n != maxHosts || table.counters.Evicted != 100 {
 		t.Errorf("%d devices, %d evicted", n, table.counters.Evicted)
 	}
 	for i := range 100 {
-		table.Flow(from(phone, fmt.Sprintf("[2001:db8::%x]:99", i+1), "http", fmt.Sprintf(`"http":{"user_agent":"%d%s"}`, i, strings.Repeat("x", 1000)), 9000*time.Hour), onLink)
-		table.Flow(from(phone, "192.168.1.20:99", "mdns", fmt.Sprintf(`"dns":{"query":"name%d.local","rcode":"NOERROR"}`, i), 9000*time.Hour), onLink)
+		table.Flow(from(phone, fmt.Sprintf("[2001:db8::%x]:99", i+1), "http",
+			fmt.Sprintf(`"http":{"user_agent":"%d%s"}`, i, strings.Repeat("x", 1000)), 9000*time.Hour), onLink)
+		table.Flow(from(phone, "192.168.1.20:99", "mdns",
+			fmt.Sprintf(`"dns":{"query":"name%d.local","rcode":"NOERROR"}`, i), 9000*time.Hour), onLink)
 	}
 	h := table.hosts[key{mac: phone}]
-	if len(h.addresses) != maxAddresses || len(h.names) != 1 || len(h.evidence) > maxEvidence || h.names[0].Name != "name99" {
+	if len(h.addresses) != maxAddresses || len(h.names) != 1 || len(h.evidence) > maxEvidence ||
+		h.names[0].Name != "name99" {
 		t.Errorf("%d addresses, %v, %d pieces of evidence", len(h.addresses), h.names, len(h.evidence))
 	}
 	for _, e := range h.evidence {
@@ -210,7 +229,8 @@ func TestStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	table.Flow(from(phone, "192.168.1.20:99", "http", `"http":{"user_agent":"iPhone"}`, 0), onLink)
-	table.Flow(from(phone, "192.168.1.20:99", "mdns", `"dns":{"query":"phone.local","rcode":"NOERROR"}`, time.Hour), onLink)
+	table.Flow(from(phone, "192.168.1.20:99", "mdns", `"dns":{"query":"phone.local","rcode":"NOERROR"}`, time.Hour),
+		onLink)
 	table.Flow(from(phone, "10.50.0.5:99", "", "", 0), onLink)
 	for range 3 {
 		if err := store.Save(table); err != nil {
@@ -271,7 +291,8 @@ func (m *memory) Sync() error                         { return nil }
 
 // TestSaid: a member is found as it was written, and no text of others passes for one.
 func TestSaid(t *testing.T) {
-	for _, value := range []string{"", "curl/8.14.1", `a "quoted" \ back`, "umlaut ü, \u2028, \x01", `"user_agent":"x"`, `\`, `{"user_agent":"x`} {
+	for _, value := range []string{"", "curl/8.14.1", `a "quoted" \ back`, "umlaut ü, \u2028, \x01", `"user_agent":"x"`,
+		`\`, `{"user_agent":"x`} {
 		quoted, err := json.Marshal(value)
 		if err != nil {
 			t.Fatal(err)

@@ -42,7 +42,8 @@ func (t *Table) Flow(r *record.Flow, place func(netip.Addr) topology.Place) {
 }
 
 // end is the device at one end of a flow; nil where it isn't known yet which one that is, or there is no room for it.
-func (t *Table) end(e *record.Endpoint, r *record.Flow, place func(netip.Addr) topology.Place, at time.Time, sure certainty) *host {
+func (t *Table) end(e *record.Endpoint, r *record.Flow, place func(netip.Addr) topology.Place, at time.Time,
+	sure certainty) *host {
 	addr := e.Addr.Addr()
 	if addr.IsUnspecified() { // it asks for an address: the messages themselves say who it is
 		return nil
@@ -81,8 +82,8 @@ var telling = map[string]bool{
 	"dhcp": true, "dhcpv6": true, "mdns": true, "llmnr": true, "ssdp": true, "netbios": true,
 }
 
-// said is the value of a text member of an info, of which there is one: what comes in floods is not worth decoding all of it. Within a text
-// a quotation mark has a backslash before it, so no text of others passes for a member.
+// said is the value of a text member of an info, of which there is one: what comes in floods is not worth decoding all
+// of it. Within a text a quotation mark has a backslash before it, so no text of others passes for a member.
 func said(info []byte, member string) string {
 	text, _ := quoted(after(info, member, `"`))
 	return text
@@ -236,7 +237,8 @@ func (h *host) sentMDNS(info []byte) {
 	for _, service := range saidAll(info, "announced", maxEvidence) {
 		h.tell(identify.MDNSService, service)
 	}
-	if name, isLocal := strings.CutSuffix(said(info, "query"), ".local"); isLocal && !strings.Contains(name, ".") && !strings.HasPrefix(name, "_") {
+	if name, isLocal := strings.CutSuffix(said(info, "query"), ".local"); isLocal && !strings.Contains(name, ".") &&
+		!strings.HasPrefix(name, "_") {
 		h.name(name, "mdns")
 	}
 }
@@ -262,8 +264,8 @@ func hostName(name string) string {
 	return name
 }
 
-// Neighbours takes in the kernel's table of neighbours on the LAN. An address that a route by another router is for is in it where that
-// router asked in its name.
+// Neighbours takes in the kernel's table of neighbours on the LAN. An address that a route by another router is for is
+// in it where that router asked in its name.
 func (t *Table) Neighbours(all []topology.Neighbour, place func(netip.Addr) topology.Place, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -18,8 +18,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Store keeps a table in two files, of which one is whole at any moment: each saving overwrites the older one, in place, since the
-// process that does it can't make files.
+// Store keeps a table in two files, of which one is whole at any moment: each saving overwrites the older one, in
+// place, since the process that does it can't make files.
 type Store struct {
 	mu       sync.Mutex
 	files    [2]File
@@ -58,8 +58,8 @@ type saved struct {
 const (
 	// headerSize is where the devices begin: the header is written when they are, and spaces fill it.
 	headerSize = 128
-	// maxDevice is how long a device may be: texts (maxDeviceText, each byte of which may need a backslash), 16 addresses of 150 bytes each, and
-	// what is around. A longer one is left out.
+	// maxDevice is how long a device may be: texts (maxDeviceText, each byte of which may need a backslash), 16
+	// addresses of 150 bytes each, and what is around. A longer one is left out.
 	maxDevice = 16 << 10
 	// maxFile bounds what is read: 4,096 devices with all that is kept of each.
 	maxFile = 32 << 20
@@ -77,8 +77,8 @@ const (
 // IsFile says whether a file that begins so is one of a Store.
 func IsFile(head []byte) bool { return bytes.HasPrefix(head, []byte(magic)) }
 
-// Load reads the newer of both files into the table, and returns the store for saving. Files that are empty are new. Where neither can be
-// read, the error says why, and the store begins anew.
+// Load reads the newer of both files into the table, and returns the store for saving. Files that are empty are new.
+// Where neither can be read, the error says why, and the store begins anew.
 func Load(t *Table, a, b File) (*Store, error) {
 	s := &Store{files: [2]File{a, b}}
 	var errs error
@@ -132,7 +132,8 @@ func begin(f File) (h header, body *bufio.Reader, err error) {
 	if string(line) == EmptyFile {
 		return h, nil, nil
 	}
-	if err != nil || len(line) > headerSize || json.Unmarshal(line, &h) != nil || h.Sequence == 0 || h.Sequence > maxSequence || h.Length < 0 || h.Length > maxFile {
+	if err != nil || len(line) > headerSize || json.Unmarshal(line, &h) != nil || h.Sequence == 0 ||
+		h.Sequence > maxSequence || h.Length < 0 || h.Length > maxFile {
 		return header{}, nil, errBroken
 	}
 	return h, bufio.NewReaderSize(io.LimitReader(r, int64(h.Length)), 64<<10), nil
@@ -165,7 +166,8 @@ func (t *Table) read(f File) error {
 	return err
 }
 
-// nextObject appends the next object of a list to b, whose length is bounded: longer ones are passed over. io.EOF: there is none.
+// nextObject appends the next object of a list to b, whose length is bounded: longer ones are passed over. io.EOF:
+// there is none.
 func nextObject(r *bufio.Reader, b []byte) ([]byte, error) {
 	depth, inText, isEscaped := 0, false, false
 	for {
@@ -232,7 +234,8 @@ func (t *Table) restore(d *saved) {
 	}
 }
 
-// Save writes the table over the older file. The newer one stays as it is, and counts until this one is whole: only then its header fits.
+// Save writes the table over the older file. The newer one stays as it is, and counts until this one is whole: only
+// then its header fits.
 func (s *Store) Save(t *Table) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -336,7 +339,8 @@ func (h *host) appendJSON(b []byte) []byte {
 	return append(h.last.AppendFormat(b, time.RFC3339Nano), `"}`...)
 }
 
-// appendMember writes a member and a comma. Of what JSON wants escaped a clean text has quotation marks and backslashes only.
+// appendMember writes a member and a comma. Of what JSON wants escaped a clean text has quotation marks and backslashes
+// only.
 func appendMember(b []byte, name, text string) []byte {
 	b = append(append(append(b, '"'), name...), `":"`...)
 	for i := range len(text) {

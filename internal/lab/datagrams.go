@@ -54,8 +54,10 @@ func (d Delivery) LostCount() (n int) {
 }
 
 func (d Delivery) String() string {
-	return fmt.Sprintf("%d sent, %d received, %d lost %v, %d duplicated, %d reordered, %d dropped by the receiver, in %v",
-		d.Sent, d.Received, d.LostCount(), d.Lost[:min(len(d.Lost), 5)], d.Duplicated, d.Reordered, d.ReceiverDropped, d.Elapsed)
+	return fmt.Sprintf("%d sent, %d received, %d lost %v, %d duplicated, %d reordered, %d dropped by the receiver, "+
+		"in %v",
+		d.Sent, d.Received, d.LostCount(), d.Lost[:min(len(d.Lost), 5)], d.Duplicated, d.Reordered, d.ReceiverDropped,
+		d.Elapsed)
 }
 
 // receiveBuffer holds some 100,000 small datagrams, more than a rate of a test brings in a scheduler's pause.
@@ -64,7 +66,8 @@ const receiveBuffer = 128 << 20
 // datagramMagic is in front of each, so that others don't count.
 const datagramMagic = 0x7765697264673031
 
-// Send sends numbered datagrams and reports which came. It ends with ctx: Sent then says how far it got, and the error is that of ctx.
+// Send sends numbered datagrams and reports which came. It ends with ctx: Sent then says how far it got, and the error
+// is that of ctx.
 func (d Datagrams) Send(ctx context.Context, from, to *Host) (Delivery, error) {
 	if d.Size == 0 {
 		d.Size = 64
@@ -85,7 +88,11 @@ func (d Datagrams) Send(ctx context.Context, from, to *Host) (Delivery, error) {
 		target = to.Addr4
 	}
 	var receiver, sender *net.UDPConn
-	if err := to.Do(func() (err error) { receiver, err = listen(netip.AddrPortFrom(target, d.Port)); return err }); err != nil {
+	if err := to.Do(func() (err error) {
+		receiver,
+			err = listen(netip.AddrPortFrom(target, d.Port))
+		return err
+	}); err != nil {
 		return Delivery{}, fmt.Errorf("%s: receive datagrams: %w", to.Name, err)
 	}
 	defer receiver.Close()
@@ -104,8 +111,8 @@ func (d Datagrams) Send(ctx context.Context, from, to *Host) (Delivery, error) {
 	return d.exchange(ctx, sender, receiver)
 }
 
-// listenTime is for how long an address may be in use: a process that was forked, and has not been executed yet, holds a socket open
-// that was closed here.
+// listenTime is for how long an address may be in use: a process that was forked, and has not been executed yet, holds
+// a socket open that was closed here.
 const listenTime = time.Second
 
 func listen(address netip.AddrPort) (*net.UDPConn, error) {

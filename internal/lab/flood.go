@@ -13,8 +13,9 @@ import (
 // FloodBytes is the length of a flood's datagrams, from the IP header on.
 const FloodBytes = 46
 
-// Flood sends n datagrams from the first client to the first server, each from or to another port: 50,000 source ports from 1024 on,
-// and destination ports from port on. Each is a connection for whoever tracks them. Nobody answers but with ICMP.
+// Flood sends n datagrams from the first client to the first server, each from or to another port: 50,000 source ports
+// from 1024 on, and destination ports from port on. Each is a connection for whoever tracks them. Nobody answers but
+// with ICMP.
 func (l *Lab) Flood(ctx context.Context, port, n int, rate float64) (Sent, error) {
 	client, server := l.Clients[0], l.Servers[0]
 	// Both neighbours of the gateway have to be known: few packets wait for an answer of ARP.

@@ -19,8 +19,9 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// batch is how many frames one system call sends at most, burst how many go without a pause that lets the receiving softirq run
-// where a rate is kept: well below the 1000 packets (net.core.netdev_max_backlog) that a CPU takes in before it drops.
+// batch is how many frames one system call sends at most, burst how many go without a pause that lets the receiving
+// softirq run where a rate is kept: well below the 1000 packets (net.core.netdev_max_backlog) that a CPU takes in
+// before it drops.
 const (
 	batch = 64
 	burst = 256
@@ -28,7 +29,8 @@ const (
 
 // Sending says how frames are sent.
 type Sending struct {
-	// Rate in frames per second; 0 is as fast as it goes, which the other end of a veth may drop from without telling the sender.
+	// Rate in frames per second; 0 is as fast as it goes, which the other end of a veth may drop from without telling
+	// the sender.
 	Rate float64
 	// Loops is how often all frames are sent; 0 means once. With Duration set they go round until then.
 	Loops    int
@@ -42,13 +44,14 @@ type Sent struct {
 	TooLong uint64
 	// OtherLink frames of a capture were not sent: they are not Ethernet.
 	OtherLink uint64
-	// Dropped frames, and those of others at the same time, the link could not hand to its other end (counted by it as TxDropped).
+	// Dropped frames, and those of others at the same time, the link could not hand to its other end (counted by it as
+	// TxDropped).
 	Dropped uint64
 	Elapsed time.Duration
 }
 
-// SendFrames sends Ethernet frames out of a link, whole and as they are, so that the link's other end receives them. It ends with
-// ctx, with the error of ctx. For a rate, batches are sent in time; a sender that is behind catches up.
+// SendFrames sends Ethernet frames out of a link, whole and as they are, so that the link's other end receives them. It
+// ends with ctx, with the error of ctx. For a rate, batches are sent in time; a sender that is behind catches up.
 func (h *Host) SendFrames(ctx context.Context, link string, frames [][]byte, s Sending) (sent Sent, err error) {
 	for _, f := range frames {
 		if len(f) < 14 {
@@ -94,8 +97,9 @@ func (h *Host) SendFrames(ctx context.Context, link string, frames [][]byte, s S
 	return sent, err
 }
 
-// ReplayCapture sends the Ethernet frames of a capture file (pcap, pcapng, compressed or not) out of a link. Times in the file are
-// not kept: s.Rate says how fast. Frames that the capture has cut are sent cut. The file is read into memory.
+// ReplayCapture sends the Ethernet frames of a capture file (pcap, pcapng, compressed or not) out of a link. Times in
+// the file are not kept: s.Rate says how fast. Frames that the capture has cut are sent cut. The file is read into
+// memory.
 func (h *Host) ReplayCapture(ctx context.Context, link, path string, s Sending) (Sent, error) {
 	frames, other, err := readCapture(path)
 	if err != nil {

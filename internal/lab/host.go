@@ -43,7 +43,8 @@ type Host struct {
 	processes map[*Process]struct{}
 }
 
-// newHost makes a namespace with lo up and a /sys of its own. Errors are those of unshare(2): EPERM without CAP_SYS_ADMIN.
+// newHost makes a namespace with lo up and a /sys of its own. Errors are those of unshare(2): EPERM without
+// CAP_SYS_ADMIN.
 func newHost(name, mark string) (*Host, error) {
 	h := &Host{Name: name, mark: mark, calls: make(chan func()), quit: make(chan struct{}),
 		gone: make(chan struct{}), processes: map[*Process]struct{}{}}
@@ -84,7 +85,8 @@ func (h *Host) enterNew() (err error) {
 	return err
 }
 
-// ownSys gives the thread a mount namespace where /sys is that of its network namespace; control groups stay as they are.
+// ownSys gives the thread a mount namespace where /sys is that of its network namespace; control groups stay as they
+// are.
 func ownSys() error {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return err
@@ -92,7 +94,8 @@ func ownSys() error {
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 		return err
 	}
-	groups, err := unix.OpenTree(unix.AT_FDCWD, "/sys/fs/cgroup", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	groups, err := unix.OpenTree(unix.AT_FDCWD, "/sys/fs/cgroup",
+		unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
 	if err == nil {
 		defer unix.Close(groups)
 	}
@@ -105,8 +108,8 @@ func ownSys() error {
 	return nil
 }
 
-// onThread runs f on a thread of its own that ends with f. That is never the main thread: it would not end, and /proc/self
-// is what that thread sees.
+// onThread runs f on a thread of its own that ends with f. That is never the main thread: it would not end, and
+// /proc/self is what that thread sees.
 func onThread(f func()) {
 	go func() {
 		runtime.LockOSThread()
@@ -125,8 +128,8 @@ func onThread(f func()) {
 	}()
 }
 
-// Do runs f in the namespace, on a thread of its own, and returns its error. Goroutines that f starts are outside; sockets that it
-// opens stay inside, whoever uses them later. A panic of f is handed on to the caller.
+// Do runs f in the namespace, on a thread of its own, and returns its error. Goroutines that f starts are outside;
+// sockets that it opens stay inside, whoever uses them later. A panic of f is handed on to the caller.
 func (h *Host) Do(f func() error) error {
 	type result struct {
 		err      error
@@ -205,7 +208,8 @@ func (h *Host) Counters(link string) (c Counters, err error) {
 			if len(fields) < 16 {
 				return fmt.Errorf("/proc/net/dev: %d fields", len(fields))
 			}
-			for i, to := range map[int]*uint64{0: &c.RxBytes, 1: &c.RxPackets, 3: &c.RxDropped, 8: &c.TxBytes, 9: &c.TxPackets, 11: &c.TxDropped} {
+			for i, to := range map[int]*uint64{0: &c.RxBytes, 1: &c.RxPackets, 3: &c.RxDropped, 8: &c.TxBytes,
+				9: &c.TxPackets, 11: &c.TxDropped} {
 				if *to, err = strconv.ParseUint(fields[i], 10, 64); err != nil {
 					return fmt.Errorf("/proc/net/dev: %w", err)
 				}
@@ -247,8 +251,8 @@ func (h *Host) quick(cmd *exec.Cmd) error {
 	return nil
 }
 
-// Run runs a program to its end and returns what it printed, errors too. It is killed, with its process group, at the end of ctx
-// or of the lab, or after two minutes.
+// Run runs a program to its end and returns what it printed, errors too. It is killed, with its process group, at the
+// end of ctx or of the lab, or after two minutes.
 func (h *Host) Run(ctx context.Context, name string, arguments ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, runLimit)
 	defer cancel()
@@ -273,8 +277,8 @@ type Process struct {
 	err  error
 }
 
-// Start starts a program in the namespace. It gets a process group of its own, which Stop and the end of the lab kill, as
-// cancelling does where cmd has a context.
+// Start starts a program in the namespace. It gets a process group of its own, which Stop and the end of the lab kill,
+// as cancelling does where cmd has a context.
 func (h *Host) Start(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{Cmd: cmd, host: h, done: make(chan struct{})}
 	if cmd.SysProcAttr == nil {

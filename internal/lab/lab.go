@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package lab makes networks for tests and for programs that measure: hosts in network namespaces of their own, joined by veth
-// pairs. No packet leaves them. All of it ends with the process that made it, even a killed one: the namespaces have no name, and
-// only that process holds them.
+// Package lab makes networks for tests and for programs that measure: hosts in network namespaces of their own, joined
+// by veth pairs. No packet leaves them. All of it ends with the process that made it, even a killed one: the namespaces
+// have no name, and only that process holds them.
 //
-// It needs CAP_SYS_ADMIN and CAP_NET_ADMIN, which "unshare --user --map-root-user" gives to anybody where user namespaces are
-// allowed, and the programs ip, nft and ethtool.
+// It needs CAP_SYS_ADMIN and CAP_NET_ADMIN, which "unshare --user --map-root-user" gives to anybody where user
+// namespaces are allowed, and the programs ip, nft and ethtool.
 package lab
 
 import (
@@ -32,7 +32,8 @@ type Options struct {
 	WireSize bool
 }
 
-// Lab is a gateway (its links: lan0, wan0) between clients and servers (their link: eth0). IPv4 is masqueraded, IPv6 routed.
+// Lab is a gateway (its links: lan0, wan0) between clients and servers (their link: eth0). IPv4 is masqueraded, IPv6
+// routed.
 //
 //	clients 192.168.77.10…, 2001:db8:77::10…      gateway 192.168.77.1, 2001:db8:77::1 (lan0)
 //	servers 198.51.100.10…, 2001:db8:100::10…     gateway 198.51.100.1, 2001:db8:100::1 (wan0)
@@ -61,7 +62,8 @@ func New(t testing.TB, o Options) *Lab {
 	return l
 }
 
-// NewPair makes two hosts joined by one veth pair, eth0 at both ends: 192.0.2.1 and 2001:db8::1, 192.0.2.2 and 2001:db8::2.
+// NewPair makes two hosts joined by one veth pair, eth0 at both ends: 192.0.2.1 and 2001:db8::1, 192.0.2.2 and
+// 2001:db8::2.
 func NewPair(t testing.TB) (a, b *Host) {
 	t.Helper()
 	l, a, b, err := MakePair()
@@ -150,7 +152,8 @@ func (l *Lab) many(name string, count int, segment []port) ([]*Host, []port, err
 	prefix4, prefix6 := segment[0].address4.As4(), strings.TrimSuffix(segment[0].address6.String(), "1")
 	for i := range count {
 		prefix4[3] = byte(10 + i)
-		h, err := l.host(fmt.Sprintf("%s%d", name, i+1), netip.AddrFrom4(prefix4), netip.MustParseAddr(prefix6+fmt.Sprint(10+i)))
+		h, err := l.host(fmt.Sprintf("%s%d", name, i+1), netip.AddrFrom4(prefix4),
+			netip.MustParseAddr(prefix6+fmt.Sprint(10+i)))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -163,7 +166,8 @@ func (l *Lab) many(name string, count int, segment []port) ([]*Host, []port, err
 func (l *Lab) route(outer4, outer6 netip.Addr, nat bool) error {
 	gateway, first := l.Gateway, l.Servers[0]
 	for _, c := range l.Clients {
-		if err := c.ip("route add default via "+gateway.Addr4.String(), "route add default via "+gateway.Addr6.String()); err != nil {
+		if err := c.ip("route add default via "+gateway.Addr4.String(), "route add default via "+
+			gateway.Addr6.String()); err != nil {
 			return err
 		}
 	}
@@ -211,7 +215,8 @@ func (l *Lab) host(name string, address4, address6 netip.Addr) (*Host, error) {
 	l.hosts = append(l.hosts, h)
 	h.Addr4, h.Addr6 = address4, address6
 	// IPv6 is quiet: no duplicate address detection, no router solicitations.
-	if err := h.sysctl("net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.all.router_solicitations=0",
+	if err := h.sysctl("net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0",
+		"net.ipv6.conf.all.router_solicitations=0",
 		"net.ipv6.conf.default.router_solicitations=0", "net.ipv6.conf.default.accept_ra=0"); err != nil {
 		return nil, err
 	}

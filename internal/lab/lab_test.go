@@ -34,7 +34,8 @@ func TestMain(m *testing.M) {
 
 // TestGateway: of what passes the gateway nothing is lost, and the interfaces count it.
 func TestGateway(t *testing.T) {
-	for name, o := range map[string]Options{"plain": {}, "many": {Clients: 3, Servers: 2, WireSize: true}, "routed": {NoNAT: true}} {
+	for name, o := range map[string]Options{"plain": {}, "many": {Clients: 3, Servers: 2, WireSize: true},
+		"routed": {NoNAT: true}} {
 		t.Run(name, func(t *testing.T) {
 			l := New(t, o)
 			client, server := l.Clients[len(l.Clients)-1], l.Servers[len(l.Servers)-1]
@@ -48,7 +49,8 @@ func TestGateway(t *testing.T) {
 					t.Error(d, err)
 				}
 				after, err := l.Gateway.Counters("lan0")
-				if err != nil || after.RxPackets-before.RxPackets < 2000 || after.RxBytes-before.RxBytes < 2000*(64+8+20+14) {
+				if err != nil || after.RxPackets-before.RxPackets < 2000 ||
+					after.RxBytes-before.RxBytes < 2000*(64+8+20+14) {
 					t.Error("lan0 counted", before, after, err)
 				}
 			}
@@ -150,7 +152,8 @@ func TestSendFrames(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := a.SendFrames(ctx, "eth0", [][]byte{short}, Sending{Rate: 1000, Duration: time.Minute}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := a.SendFrames(ctx, "eth0", [][]byte{short}, Sending{Rate: 1000, Duration: time.Minute}); !errors.Is(
+		err, context.DeadlineExceeded) {
 		t.Error("after the context's end:", err)
 	}
 	if _, err := a.SendFrames(t.Context(), "none", [][]byte{short}, Sending{}); err == nil {
@@ -257,7 +260,8 @@ func crash() {
 	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or the test is gone
 }
 
-// TestKilled: the programs of a lab whose process is killed or panics end with it, or with the next lab; its namespaces too.
+// TestKilled: the programs of a lab whose process is killed or panics end with it, or with the next lab; its namespaces
+// too.
 func TestKilled(t *testing.T) {
 	NewPair(t) // skips where no lab is possible
 	for _, way := range []string{"", "panic"} {

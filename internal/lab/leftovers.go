@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// markEnv marks the programs of a lab, and what these start: the number and the start time of the process that made the lab, and
-// which of its labs it is.
+// markEnv marks the programs of a lab, and what these start: the number and the start time of the process that made the
+// lab, and which of its labs it is.
 const markEnv = "WEIR_LAB"
 
 func newMark(lab int64) string {
@@ -34,7 +34,8 @@ func startTime(pid int) string {
 	return fields[19]
 }
 
-// killMarked kills programs of labs by their mark. A program that a lab's program has left in the background is found by nothing else.
+// killMarked kills programs of labs by their mark. A program that a lab's program has left in the background is found
+// by nothing else.
 func killMarked(meant func(mark string) bool) {
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range files {

@@ -25,7 +25,8 @@ func Landed(t testing.TB) {
 	})
 }
 
-// backlog is how many packets wait, of what /proc/net/softnet_stat says: a line for each CPU, the 12th column (net/core/net-procfs.c).
+// backlog is how many packets wait, of what /proc/net/softnet_stat says: a line for each CPU, the 12th column
+// (net/core/net-procfs.c).
 func backlog(text string) (packets uint64) {
 	const column = 11
 	for line := range strings.Lines(text) {
@@ -40,7 +41,9 @@ func backlog(text string) (packets uint64) {
 // Acknowledged waits until all that hosts have sent over TCP is acknowledged.
 func Acknowledged(t testing.TB, hosts ...*Host) {
 	t.Helper()
-	awaitTCP(t, "all is acknowledged", func(_, unacknowledged string) bool { return strings.Trim(unacknowledged, "0") == "" }, hosts)
+	awaitTCP(t, "all is acknowledged", func(_, unacknowledged string) bool {
+		return strings.Trim(unacknowledged, "0") == ""
+	}, hosts)
 }
 
 // Closed waits until the hosts' TCP connections are over, at both ends and to the last acknowledgement.
@@ -52,7 +55,8 @@ func Closed(t testing.TB, hosts ...*Host) {
 	}, hosts)
 }
 
-// awaitTCP waits until a condition holds for all TCP sockets of hosts: for their state, and for their bytes that are not acknowledged.
+// awaitTCP waits until a condition holds for all TCP sockets of hosts: for their state, and for their bytes that are
+// not acknowledged.
 func awaitTCP(t testing.TB, what string, is func(state, unacknowledged string) bool, hosts []*Host) {
 	t.Helper()
 	for _, h := range hosts {
@@ -67,7 +71,8 @@ func awaitTCP(t testing.TB, what string, is func(state, unacknowledged string) b
 	Landed(t)
 }
 
-// allTCP looks at the lines of proc_pid_net(5)'s tcp: the fourth field is the state, and a listener's queue is something else.
+// allTCP looks at the lines of proc_pid_net(5)'s tcp: the fourth field is the state, and a listener's queue is
+// something else.
 func allTCP(text string, is func(state, unacknowledged string) bool) bool {
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)

@@ -2,7 +2,8 @@
 
 package metric
 
-// ID is a counter's place in the list. To add a counter: an ID, its entry of counters, and a line in the Collect of whoever counts.
+// ID is a counter's place in the list. To add a counter: an ID, its entry of counters, and a line in the Collect of
+// whoever counts.
 type ID uint8
 
 // The counters, in the order in which summaries list them.
@@ -76,9 +77,10 @@ const (
 )
 
 var counters = [numIDs]Counter{
-	Frames:       {"weir_frames_total", "", Traffic, "frames that workers were given"},
-	FrameBytes:   {"weir_frame_bytes_total", "", Traffic, "bytes of those frames on the link"},
-	Packets:      {"weir_packets_total", "", Traffic, "packets in flows; the inner ones of tunnels are packets of their own"},
+	Frames:     {"weir_frames_total", "", Traffic, "frames that workers were given"},
+	FrameBytes: {"weir_frame_bytes_total", "", Traffic, "bytes of those frames on the link"},
+	Packets: {"weir_packets_total", "", Traffic,
+		"packets in flows; the inner ones of tunnels are packets of their own"},
 	Bytes:        {"weir_bytes_total", "", Traffic, "bytes of those packets, from the network header on"},
 	FlowsCreated: {"weir_flows_total", "", Traffic, "flows"},
 	Inspections:  {"weir_inspections_total", "", Traffic, "calls of dissectors"},
@@ -94,10 +96,12 @@ var counters = [numIDs]Counter{
 	InterfaceDrops: {lost, "interface", Loss, "packets dropped by the interfaces"},
 	ConnectionEventsLost: {"weir_connection_event_losses_total", "", Notice,
 		"times the kernel had no room for what it tells of connections; it was asked for all of them anew"},
-	ConnectionsRefused: {"weir_connections_refused_total", "", Loss, "connections not followed: there was no room for them"},
-	Unparsed:           {"weir_capture_unparsed_packets_total", "", Notice, "packets that are no IP or can't be read"},
+	ConnectionsRefused: {"weir_connections_refused_total", "", Loss,
+		"connections not followed: there was no room for them"},
+	Unparsed: {"weir_capture_unparsed_packets_total", "", Notice, "packets that are no IP or can't be read"},
 
-	LegsUnjoined: {"weir_nat_legs_unjoined_total", "", Loss, "connections reported as two flows: too many NAT legs waited"},
+	LegsUnjoined: {"weir_nat_legs_unjoined_total", "", Loss,
+		"connections reported as two flows: too many NAT legs waited"},
 	RecordsUnwaited: {"weir_records_unwaited_total", "", Loss,
 		"records that did not wait for their connections' list: too many waited"},
 	OffloadsUnfollowed: {"weir_offloaded_connections_unfollowed_total", "", Loss,
@@ -111,7 +115,8 @@ var counters = [numIDs]Counter{
 	CopiesCarried: {CopiesName, "carried", Notice,
 		"packets left out on one more interface, such as a VLAN's or a bridge's (--count-each counts each)"},
 
-	PacketsRefused: {"weir_flow_table_refused_packets_total", "", Loss, "packets in no flow: the table was full (--max-flows)"},
+	PacketsRefused: {"weir_flow_table_refused_packets_total", "", Loss,
+		"packets in no flow: the table was full (--max-flows)"},
 	PacketsLate: {"weir_flow_table_late_packets_total", "", Notice,
 		"packets of connections that had ended and gave way: their records were made before (--max-flows)"},
 	FlowsEvicted: {"weir_flow_table_evicted_flows_total", "", Loss, "flows ended early to make room (--max-flows)"},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package metric holds the list of what weir counts, and takes snapshots of it. The counts themselves are plain fields of
-// whoever counts; summaries, the screen and whatever exports them read a Snapshot by the list.
+// Package metric holds the list of what weir counts, and takes snapshots of it. The counts themselves are plain fields
+// of whoever counts; summaries, the screen and whatever exports them read a Snapshot by the list.
 package metric
 
 //go:generate go run ./document ../../docs/COUNTERS.md

@@ -37,7 +37,8 @@ func TestSnapshot(t *testing.T) {
 	r.Register(SourceFunc(func(s *Snapshot) { s.Add(Packets, 2); s.Add(FlowsEvicted, 1) }),
 		SourceFunc(func(s *Snapshot) { s.Add(Packets, 3); s.Add(Unparsed, 4) }))
 	s := r.Snapshot()
-	for class, want := range [...]string{"weir_packets_total 5", "weir_capture_unparsed_packets_total 4", "weir_flow_table_evicted_flows_total 1"} {
+	for class, want := range [...]string{"weir_packets_total 5", "weir_capture_unparsed_packets_total 4",
+		"weir_flow_table_evicted_flows_total 1"} {
 		var got []string
 		for c, n := range s.Happened(Class(class)) {
 			got = append(got, c.Name+" "+string(rune('0'+n)))

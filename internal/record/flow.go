@@ -74,7 +74,8 @@ type Flow struct {
 	Risks Risks
 }
 
-// Began is when the flow began by a clock that nobody sets. It stays the same as long as the flow lives, so IDs are of it.
+// Began is when the flow began by a clock that nobody sets. It stays the same as long as the flow lives, so IDs are of
+// it.
 func (f *Flow) Began() int64 { return f.FirstSeen - f.Step }
 
 // Clone copies a record with all that it refers to.

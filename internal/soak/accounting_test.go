@@ -13,7 +13,8 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// TestAccounting sends more than weir can take, and holds what it saw and what it says that it lost against what was sent.
+// TestAccounting sends more than weir can take, and holds what it saw and what it says that it lost against what was
+// sent.
 func TestAccounting(t *testing.T) {
 	eachWay(t, func(t *testing.T, way string, flags []string) {
 		for _, tt := range []struct {
@@ -44,7 +45,8 @@ func account(t *testing.T, stop bool, flags []string) string {
 	for _, h := range []*lab.Host{a, b} {
 		sh(t, h, "sysctl -q -w net.ipv6.conf.eth0.disable_ipv6=1") // nothing but what is sent
 	}
-	w := start(t, b, nil, append([]string{weir(t), "run", "-i", "eth0", "--output", "ndjson", "--max-packets-other", "3"}, flags...)...)
+	w := start(t, b, nil, append([]string{weir(t), "run", "-i", "eth0", "--output", "ndjson", "--max-packets-other",
+		"3"}, flags...)...)
 	w.Await("watching")
 	frames := make([][]byte, 5000)
 	for i := range frames {
@@ -58,7 +60,8 @@ func account(t *testing.T, stop bool, flags []string) string {
 		}
 	}
 	before := backlogDrops()
-	sent, err := a.SendFrames(context.Background(), "eth0", frames, lab.Sending{Rate: 40_000, Loops: datagrams / len(frames)})
+	sent, err := a.SendFrames(context.Background(), "eth0", frames,
+		lab.Sending{Rate: 40_000, Loops: datagrams / len(frames)})
 	if stop {
 		_ = unix.Kill(w.confined(), unix.SIGCONT)
 	}
@@ -70,7 +73,8 @@ func account(t *testing.T, stop bool, flags []string) string {
 	seen := packetsTo(flows(t, w.Stdout.String()), 7777)
 	lost, causes := w.Lost()
 	dropped := uint64(backlogDrops() - before)
-	found := fmt.Sprintf("%d sent, %d in flows, %d lost (%s), dropped by the machine: %d", sent.Frames-sent.Dropped, seen, lost, causes, dropped)
+	found := fmt.Sprintf("%d sent, %d in flows, %d lost (%s), dropped by the machine: %d", sent.Frames-sent.Dropped,
+		seen, lost, causes, dropped)
 	if got, want := seen+lost, sent.Frames-sent.Dropped; got > want || got+dropped < want {
 		t.Errorf("%s: %d unaccounted for", found, int64(want)-int64(got))
 	}

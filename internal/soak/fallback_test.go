@@ -18,7 +18,8 @@ import (
 	"github.com/weirnet/weir/internal/lab/program"
 )
 
-// launcherEnv makes the test's own program one that has the kernel refuse bpf(2) and then becomes what its arguments say.
+// launcherEnv makes the test's own program one that has the kernel refuse bpf(2) and then becomes what its arguments
+// say.
 const launcherEnv = "WEIR_SOAK_REFUSE"
 
 func launchRefused() {
@@ -43,7 +44,8 @@ func launchRefused() {
 	os.Exit(99)
 }
 
-// TestFallback takes rights away from weir. It works by another mode and says why, or ends with one line that says what to do.
+// TestFallback takes rights away from weir. It works by another mode and says why, or ends with one line that says what
+// to do.
 func TestFallback(t *testing.T) {
 	path := weir(t)
 	if _, err := exec.LookPath("setpriv"); err != nil {
@@ -57,7 +59,8 @@ func TestFallback(t *testing.T) {
 	if _, has := program.Weir(t); !has {
 		other = "afpacket"
 	}
-	nobody := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all,+net_raw,+net_admin,+bpf,+perfmon"}
+	nobody := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+		"--bounding-set=-all,+net_raw,+net_admin,+bpf,+perfmon"}
 	rights := func(names string) []string {
 		return append(append([]string{}, nobody...), "--inh-caps=-all"+names, "--ambient-caps=-all"+names)
 	}
@@ -70,13 +73,17 @@ func TestFallback(t *testing.T) {
 	}{
 		{"all rights", nil, "auto", "ebpf (tcx)", nil},
 		{"the four capabilities, not root", rights(",+net_raw,+net_admin,+bpf,+perfmon"), "auto", "ebpf (tcx)", nil},
-		{"bpf(2) refused", []string{"env", launcherEnv + "=EPERM", self}, "auto", other, []string{"not used: ebpf", "CAP_BPF"}},
+		{"bpf(2) refused", []string{"env", launcherEnv + "=EPERM", self}, "auto", other,
+			[]string{"not used: ebpf", "CAP_BPF"}},
 		{"bpf(2) missing", []string{"env", launcherEnv + "=ENOSYS", self}, "auto", other, []string{"not used: ebpf"}},
-		{"bpf(2) refused, afpacket", []string{"env", launcherEnv + "=EPERM", self}, "afpacket", "afpacket (every packet", nil},
-		{"bpf(2) refused, ebpf asked for", []string{"env", launcherEnv + "=EPERM", self}, "ebpf", "", []string{"CAP_BPF"}},
+		{"bpf(2) refused, afpacket", []string{"env", launcherEnv + "=EPERM", self}, "afpacket",
+			"afpacket (every packet", nil},
+		{"bpf(2) refused, ebpf asked for", []string{"env", launcherEnv + "=EPERM", self}, "ebpf", "",
+			[]string{"CAP_BPF"}},
 		{"only CAP_NET_RAW", rights(",+net_raw"), "auto", other, []string{"not used: ebpf", "CAP_BPF"}},
 		{"only CAP_NET_RAW, afpacket", rights(",+net_raw"), "afpacket", "afpacket (every packet", nil},
-		{"no CAP_NET_ADMIN", rights(",+net_raw,+bpf,+perfmon"), "auto", other, []string{"not used: ebpf", "CAP_NET_ADMIN"}},
+		{"no CAP_NET_ADMIN", rights(",+net_raw,+bpf,+perfmon"), "auto", other,
+			[]string{"not used: ebpf", "CAP_NET_ADMIN"}},
 		{"no capability", rights(""), "auto", "", []string{"CAP_NET_RAW"}},
 		{"no capability, afpacket asked for", rights(""), "afpacket", "", []string{"CAP_NET_RAW"}},
 	}
@@ -85,9 +92,11 @@ func TestFallback(t *testing.T) {
 			t.Parallel()
 			var found string
 			report(t, "C9", tt.name, &found)
-			// Where no eBPF is to be had, mode afpacket takes a masqueraded flow for two: one of the client, one of the gateway.
+			// Where no eBPF is to be had, mode afpacket takes a masqueraded flow for two: one of the client, one of the
+			// gateway.
 			l := lab.New(t, lab.Options{NoNAT: strings.Contains(tt.want, "every packet")})
-			a := start(t, l.Gateway, nil, append(tt.launch, path, "run", "-i", "lan0", "-i", "wan0", "--mode", tt.mode, "--output", "ndjson")...)
+			a := start(t, l.Gateway, nil, append(tt.launch, path, "run", "-i", "lan0", "-i", "wan0", "--mode", tt.mode,
+				"--output", "ndjson")...)
 			if tt.want == "" {
 				status := a.End(10 * time.Second)
 				found = fmt.Sprintf("refuses with status %d: %s", status, strings.TrimSpace(a.Said.String()))
@@ -106,7 +115,8 @@ func TestFallback(t *testing.T) {
 				a.stop()
 				seen := packetsTo(flows(t, a.Stdout.String()), 9000)
 				lost, causes := a.Lost()
-				found = fmt.Sprintf("%s; saw %d of %d, lost %d %s", line(a.Said.String(), "watching"), seen, x.sent+x.spoilt, lost, causes)
+				found = fmt.Sprintf("%s; saw %d of %d, lost %d %s", line(a.Said.String(), "watching"), seen, x.sent+
+					x.spoilt, lost, causes)
 				if seen == 0 || x.spoilt == 0 && (seen > uint64(x.sent) || seen+lost < uint64(x.sent)) {
 					t.Error(found)
 				}

@@ -31,8 +31,8 @@ const (
 	peakLimit = 192 << 20
 )
 
-// TestFlood has a host of the LAN ask for a million connections that nobody answers. weir's memory is bounded, the flows that were
-// there before are kept, and those that come meanwhile are named.
+// TestFlood has a host of the LAN ask for a million connections that nobody answers. weir's memory is bounded, the
+// flows that were there before are kept, and those that come meanwhile are named.
 func TestFlood(t *testing.T) {
 	eachWay(t, func(t *testing.T, way string, flags []string) {
 		if flood < 30*time.Second && way != "ebpf tcx" || way == "ebpf clsact" {
@@ -40,7 +40,8 @@ func TestFlood(t *testing.T) {
 		}
 		var found string
 		report(t, "B1", "flood, "+way, &found)
-		l := lab.New(t, lab.Options{Clients: 2, NoNAT: true}) // without it the gateway's own connection tracking would be full first
+		// without it the gateway's own connection tracking would be full first
+		l := lab.New(t, lab.Options{Clients: 2, NoNAT: true})
 		out := &floodRecords{}
 		a := watch(t, l.Gateway, out, flags...)
 		peak := watchMemory(t, a)
@@ -63,7 +64,8 @@ func TestFlood(t *testing.T) {
 				<-next
 			}
 		})
-		sent, err := l.Clients[1].SendFrames(context.Background(), "eth0", floodFrames(t, l), lab.Sending{Rate: floodRate, Duration: flood})
+		sent, err := l.Clients[1].SendFrames(context.Background(), "eth0", floodFrames(t, l),
+			lab.Sending{Rate: floodRate, Duration: flood})
 		others.Wait()
 		if err != nil {
 			t.Fatal(err)
@@ -76,8 +78,10 @@ func TestFlood(t *testing.T) {
 		dropped := uint64(backlogDrops()-before) + sent.Dropped
 		exact, wrong := kept.exact(rest)
 		named := web.named(rest)
-		found = fmt.Sprintf("%d requests; weir saw %d in %d flows, lost %d (%s); the machine dropped %d; peak %.1f MiB (%s); "+
-			"%d of %d older flows exact, %d of %d requests of the web named (%d packets not looked into)", sent.Frames, out.packets, out.flows,
+		found = fmt.Sprintf("%d requests; weir saw %d in %d flows, lost %d (%s); the machine dropped %d; peak %.1f "+
+			"MiB (%s); "+
+			"%d of %d older flows exact, %d of %d requests of the web named (%d packets not looked into)", sent.Frames,
+			out.packets, out.flows,
 			lost, causes, dropped, float64(peak.sum())/(1<<20), peak, exact, keptFlows, named, realFlows,
 			a.Number("packets counted but not looked into"))
 		if peak.sum() > peakLimit {
@@ -86,10 +90,12 @@ func TestFlood(t *testing.T) {
 		if exact < keptFlows && dropped == 0 && kept.lost == 0 {
 			t.Errorf("of %d flows only %d are there with exact counts; the others: %q", keptFlows, exact, wrong)
 		}
-		// A machine that has too little time for weir makes it miss packets: then it says so, and only then a flow may be without a name.
+		// A machine that has too little time for weir makes it miss packets: then it says so, and only then a flow may
+		// be without a name.
 		unseen := lost + a.Number("packets counted but not looked into")
 		if missing := uint64(realFlows - named); missing > unseen || missing > realFlows/2 {
-			t.Errorf("of %d only %d are named, and %d packets were not seen: %+v", realFlows, named, unseen, web.nameless(rest))
+			t.Errorf("of %d only %d are named, and %d packets were not seen: %+v", realFlows, named, unseen,
+				web.nameless(rest))
 		}
 		if out.packets > sent.Frames || out.packets+lost+dropped < sent.Frames { // of the others some may be lost too
 			t.Errorf("%d sent, %d seen, %d lost, %d dropped by the machine", sent.Frames, out.packets, lost, dropped)
@@ -108,7 +114,8 @@ func floodFrames(t testing.TB, l *lab.Lab) [][]byte {
 	frames := make([][]byte, n)
 	for i := range frames {
 		server := [4]byte{203, 0, 113, byte(1 + i%200)}
-		frames[i] = syn([6]byte(link.HardwareAddr), l.Clients[1].Addr4.As4(), server, uint16(1024+i/200%60_000), 80+uint16(i/12_000_000), uint32(i))
+		frames[i] = syn([6]byte(link.HardwareAddr), l.Clients[1].Addr4.As4(), server, uint16(1024+i/200%60_000),
+			80+uint16(i/12_000_000), uint32(i))
 	}
 	return frames
 }
@@ -276,7 +283,8 @@ func (k *kept) exchange(t testing.TB, n int) {
 	}
 }
 
-// exact counts the flows of which there is one record, with all packets of both ends; wrong has what is there of the others.
+// exact counts the flows of which there is one record, with all packets of both ends; wrong has what is there of the
+// others.
 func (k *kept) exact(all []flow) (n int, wrong []string) {
 	for i, c := range k.conns {
 		port := c.LocalAddr().(*net.UDPAddr).Port
@@ -310,12 +318,15 @@ func startWeb(t testing.TB, l *lab.Lab) *web {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "welcome\n") })}
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "welcome\n")
+	})}
 	go func() { _ = s.Serve(listener) }()
 	t.Cleanup(func() { s.Close() })
 	w.client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
 		DialContext: func(context.Context, string, string) (c net.Conn, err error) {
-			err = l.Clients[0].Do(func() (err error) { c, err = net.DialTimeout("tcp4", w.server, 10*time.Second); return err })
+			err = l.Clients[0].Do(
+				func() (err error) { c, err = net.DialTimeout("tcp4", w.server, 10*time.Second); return err })
 			return c, err
 		}}}
 	return w
@@ -342,7 +353,10 @@ func (w *web) get(t testing.TB, host string) {
 // named counts the hosts that flows have the name of.
 func (w *web) named(all []flow) (n int) {
 	for _, host := range w.asked {
-		if slices.ContainsFunc(all, func(f flow) bool { return f.Hostname == host && strings.EqualFold(f.Protocol, "http") }) {
+		if slices.ContainsFunc(all, func(f flow) bool {
+			return f.Hostname == host &&
+				strings.EqualFold(f.Protocol, "http")
+		}) {
 			n++
 		}
 	}
@@ -351,5 +365,8 @@ func (w *web) named(all []flow) (n int) {
 
 // nameless are the flows of the web that have no name.
 func (*web) nameless(all []flow) []flow {
-	return slices.DeleteFunc(slices.Clone(all), func(f flow) bool { return f.Server.Port != 80 && f.Client.Port != 80 || f.Hostname != "" })
+	return slices.DeleteFunc(slices.Clone(all), func(f flow) bool {
+		return f.Server.Port != 80 && f.Client.Port != 80 ||
+			f.Hostname != ""
+	})
 }

@@ -40,7 +40,8 @@ func TestKills(t *testing.T) {
 		report(t, "C1", "kills, "+way, &found)
 		l := lab.New(t, lab.Options{})
 		if way == "ebpf clsact" {
-			// While a clsact qdisc is added or deleted, Linux drops what the link sends: weir finds one, and leaves it as it is.
+			// While a clsact qdisc is added or deleted, Linux drops what the link sends: weir finds one, and leaves it
+			// as it is.
 			sh(t, l.Gateway, "tc qdisc add dev lan0 clsact", "tc qdisc add dev wan0 clsact")
 		}
 		x := &traffic{t: t, lab: l, rate: 10_000}
@@ -69,7 +70,8 @@ type killer struct {
 }
 
 func (k *killer) round() {
-	a := start(k.t, k.gateway, nil, append([]string{weir(k.t), "run", "-i", "lan0", "-i", "wan0", "--output", "ndjson"}, k.flags...)...)
+	a := start(k.t, k.gateway, nil, append([]string{weir(k.t), "run", "-i", "lan0", "-i", "wan0", "--output", "ndjson"},
+		k.flags...)...)
 	if k.kills%2 == 0 {
 		a.Await("watching")
 	}
@@ -122,9 +124,10 @@ func TestRig(t *testing.T) {
 	var found string
 	report(t, "C1", "rig: a program that drops", &found)
 	l := lab.New(t, lab.Options{})
-	drop, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "Apache-2.0", Instructions: asm.Instructions{
-		asm.Mov.Imm(asm.R0, 2 /* TCX_DROP */), asm.Return(),
-	}})
+	drop, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "Apache-2.0",
+		Instructions: asm.Instructions{
+			asm.Mov.Imm(asm.R0, 2 /* TCX_DROP */), asm.Return(),
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +154,8 @@ func TestRig(t *testing.T) {
 	go func() {
 		pass(2000)
 		attached <- l.Gateway.Do(func() error {
-			k, err := link.AttachTCX(link.TCXOptions{Interface: lan.Index, Program: drop, Attach: ebpf.AttachTCXIngress})
+			k, err := link.AttachTCX(link.TCXOptions{Interface: lan.Index, Program: drop,
+				Attach: ebpf.AttachTCXIngress})
 			if err != nil {
 				return err
 			}

@@ -63,7 +63,8 @@ func report(t testing.TB, check, kind string, found *string) {
 	t.Cleanup(func() {
 		results.Lock()
 		defer results.Unlock()
-		results.all = append(results.all, result{check, kind, !t.Failed(), *found, time.Since(began).Round(time.Millisecond).Seconds()})
+		results.all = append(results.all, result{check, kind, !t.Failed(), *found, time.Since(began).Round(
+			time.Millisecond).Seconds()})
 		t.Log(*found)
 	})
 }
@@ -163,7 +164,8 @@ func start(t testing.TB, h *lab.Host, stdout io.Writer, command ...string) *agen
 // watch starts weir run on both links of a gateway, and waits until it watches.
 func watch(t testing.TB, h *lab.Host, stdout io.Writer, flags ...string) *agent {
 	t.Helper()
-	a := start(t, h, stdout, append([]string{weir(t), "run", "-i", "lan0", "-i", "wan0", "--output", "ndjson"}, flags...)...)
+	a := start(t, h, stdout, append([]string{weir(t), "run", "-i", "lan0", "-i", "wan0", "--output", "ndjson"},
+		flags...)...)
 	a.Await("watching")
 	return a
 }

@@ -84,9 +84,12 @@ func (h held) left() (all []string) {
 // inventory is what a host has that weir could have changed.
 func inventory(t testing.TB, h *lab.Host) string {
 	t.Helper()
-	s := sh(t, h, "tc qdisc show", "for l in lan0 wan0; do tc filter show dev $l ingress; tc filter show dev $l egress; done 2>&1",
-		"nft list ruleset", "ss -0 -a -n -e", "ss -a -n -u -t", "ip -d link show | grep -v 'state'", "ip -o address", "ip route", "ip rule",
-		"ls -R /sys/fs/bpf", "ls /sys/class/net", "sysctl -a 2>/dev/null | grep -E '^net[.](core|ipv4[.](conf|ip_forward)|ipv6[.]conf)'",
+	s := sh(t, h, "tc qdisc show", "for l in lan0 wan0; do tc filter show dev $l ingress; tc filter show dev $l "+
+		"egress; done 2>&1",
+		"nft list ruleset", "ss -0 -a -n -e", "ss -a -n -u -t", "ip -d link show | grep -v 'state'", "ip -o address",
+		"ip route", "ip rule",
+		"ls -R /sys/fs/bpf", "ls /sys/class/net",
+		"sysctl -a 2>/dev/null | grep -E '^net[.](core|ipv4[.](conf|ip_forward)|ipv6[.]conf)'",
 		"echo", "bpftool net 2>&1")
 	return s + strings.Join(attached(t, h), "\n")
 }
@@ -186,8 +189,8 @@ func TestNothingLeft(t *testing.T) {
 	})
 }
 
-// checkLeft looks for what is left of a killed weir. With clsact that are the filters and the qdisc, unless the privileged process
-// had the time to remove them.
+// checkLeft looks for what is left of a killed weir. With clsact that are the filters and the qdisc, unless the
+// privileged process had the time to remove them.
 func checkLeft(t *testing.T, l *lab.Lab, way, kill, before string, h held) {
 	t.Helper()
 	limit, stay := wait.Limit, way == "ebpf clsact" && kill != "confined"
@@ -197,7 +200,8 @@ func checkLeft(t *testing.T, l *lab.Lab, way, kill, before string, h held) {
 	differ := settled(t, l.Gateway, before, limit)
 	if stay {
 		for _, line := range differ {
-			if !strings.Contains(line, "clsact") && !strings.Contains(line, "weir_") && !strings.Contains(line, "filter protocol all") {
+			if !strings.Contains(line, "clsact") && !strings.Contains(line, "weir_") &&
+				!strings.Contains(line, "filter protocol all") {
 				t.Errorf("%s killed: %s", kill, line)
 			}
 		}
@@ -228,13 +232,14 @@ func newCounting(t testing.TB, verdict int32) *counting {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "Apache-2.0", Name: "other", Instructions: asm.Instructions{
-		asm.LoadMapValue(asm.R1, m.FD(), 0),
-		asm.Mov.Imm(asm.R2, 1),
-		asm.StoreXAdd(asm.R1, asm.R2, asm.DWord),
-		asm.Mov.Imm(asm.R0, verdict),
-		asm.Return(),
-	}})
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "Apache-2.0", Name: "other",
+		Instructions: asm.Instructions{
+			asm.LoadMapValue(asm.R1, m.FD(), 0),
+			asm.Mov.Imm(asm.R2, 1),
+			asm.StoreXAdd(asm.R1, asm.R2, asm.DWord),
+			asm.Mov.Imm(asm.R0, verdict),
+			asm.Return(),
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +289,8 @@ func TestOthers(t *testing.T) {
 		step("again with", func() { a = watch(t, l.Gateway, nil, flags...) })
 		step("after", func() { a.stop() })
 		now := counters()
-		found = fmt.Sprintf("of 5 × 10,000 datagrams TCX counted %d, tc %d, nftables %d", now[0]-before[0], now[1]-before[1], now[2]-before[2])
+		found = fmt.Sprintf("of 5 × 10,000 datagrams TCX counted %d, tc %d, nftables %d", now[0]-before[0],
+			now[1]-before[1], now[2]-before[2])
 	})
 }
 
@@ -297,7 +303,8 @@ func others(t testing.TB, l *lab.Lab) func() [3]uint64 {
 	}
 	tcx, tc := newCounting(t, -1 /* TCX_NEXT */), newCounting(t, -1 /* TC_ACT_UNSPEC */)
 	err = l.Gateway.Do(func() error {
-		k, err := link.AttachTCX(link.TCXOptions{Interface: lan.Index, Program: tcx.program, Attach: ebpf.AttachTCXIngress})
+		k, err := link.AttachTCX(link.TCXOptions{Interface: lan.Index, Program: tcx.program,
+			Attach: ebpf.AttachTCXIngress})
 		if err != nil {
 			return err
 		}
@@ -310,7 +317,8 @@ func others(t testing.TB, l *lab.Lab) func() [3]uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sh(t, l.Gateway, "tc qdisc add dev wan0 clsact", "tc filter add dev wan0 egress bpf da object-pinned /sys/fs/bpf/other",
+	sh(t, l.Gateway, "tc qdisc add dev wan0 clsact",
+		"tc filter add dev wan0 egress bpf da object-pinned /sys/fs/bpf/other",
 		"nft add table ip other",
 		"nft add chain ip other count '{ type filter hook forward priority 0; }'",
 		"nft add rule ip other count udp dport 9000 counter")

@@ -36,7 +36,8 @@ func TestLinks(t *testing.T) {
 		a.stop()
 		all := flows(t, a.Stdout.String())
 		seen, forwarded := packetsTo(all, 7777), packetsTo(all, 9000)
-		found = fmt.Sprintf("%d flaps; a link watched %v after it came at the latest, of %d at once the last after %v; %v, of which weir saw %d",
+		found = fmt.Sprintf("%d flaps; a link watched %v after it came at the latest, of %d at once the last after "+
+			"%v; %v, of which weir saw %d",
 			flaps, slowest.Round(time.Millisecond), links, many.Round(time.Millisecond), x, forwarded)
 		x.verdict()
 		if x.spoilt == 0 && forwarded != uint64(x.sent) {
@@ -51,8 +52,8 @@ func TestLinks(t *testing.T) {
 	})
 }
 
-// changes makes and changes links whose names begin with x, which weir is to follow, and returns the longest time that it took
-// for one link, and for the last of many that were made at once.
+// changes makes and changes links whose names begin with x, which weir is to follow, and returns the longest time that
+// it took for one link, and for the last of many that were made at once.
 func changes(t *testing.T, h *lab.Host, a *agent) (slowest, atOnce time.Duration) {
 	run := func(lines ...string) bool {
 		text, err := h.Run(context.Background(), "sh", "-ec", strings.Join(lines, "\n"))

@@ -18,8 +18,8 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// TestStopped stops weir's processes for a while, as a debugger or a machine out of memory does. Traffic goes on, and what came
-// meanwhile is counted: by the kernel, or as lost.
+// TestStopped stops weir's processes for a while, as a debugger or a machine out of memory does. Traffic goes on, and
+// what came meanwhile is counted: by the kernel, or as lost.
 func TestStopped(t *testing.T) {
 	eachWay(t, func(t *testing.T, way string, flags []string) {
 		t.Parallel()
@@ -29,7 +29,8 @@ func TestStopped(t *testing.T) {
 		a := watch(t, l.Gateway, nil, flags...)
 		x := &traffic{t: t, lab: l, rate: 10_000}
 		x.while(1, func() {
-			for _, pid := range []int{a.confined(), a.Process.Process.Pid, -a.Process.Process.Pid} { // the last: all of them
+			for _, pid := range []int{a.confined(), a.Process.Process.Pid, -a.Process.Process.Pid} {
+				// the last: all of them
 				_ = unix.Kill(pid, unix.SIGSTOP)
 				time.Sleep(stopped / 2) // the outage itself
 				_ = unix.Kill(pid, unix.SIGCONT)
@@ -72,11 +73,13 @@ func TestMemoryKill(t *testing.T) {
 	x.while(1, func() {
 		// From so little that it can't start to so much that it watches, and dies of what it learns.
 		for _, mebibytes := range []int{6, 12, 20, 28} {
-			if err := os.WriteFile(filepath.Join(group, "memory.limit_in_bytes"), []byte(strconv.Itoa(mebibytes<<20)), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(group, "memory.limit_in_bytes"), []byte(strconv.Itoa(mebibytes<<20)),
+				0o644); err != nil {
 				t.Error(err)
 				return
 			}
-			a := start(t, l.Gateway, nil, "sh", "-c", fmt.Sprintf("echo $$ >%s/tasks; exec %s run -i lan0 -i wan0 --output none --duration 2s", group, path))
+			a := start(t, l.Gateway, nil, "sh", "-c",
+				fmt.Sprintf("echo $$ >%s/tasks; exec %s run -i lan0 -i wan0 --output none --duration 2s", group, path))
 			status := a.End(30 * time.Second)
 			switch said := a.Said.String(); {
 			case status == -1:

@@ -16,8 +16,8 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// TestThroughput measures how much a TCP connection carries through the gateway without weir, with it, and after it was killed, by
-// turns. It tells, and judges nothing: how much that is depends on what else the machine does.
+// TestThroughput measures how much a TCP connection carries through the gateway without weir, with it, and after it was
+// killed, by turns. It tells, and judges nothing: how much that is depends on what else the machine does.
 func TestThroughput(t *testing.T) {
 	if throughput == "" {
 		return // a measurement, not a test
@@ -44,7 +44,8 @@ func TestThroughput(t *testing.T) {
 		}
 		slices.Sort(with)
 		slices.Sort(killed)
-		found = fmt.Sprintf("without %.2f Gbit/s; with %.1f %% of that, killed %.1f %% (medians of 10)", without, 100*with[5], 100*killed[5])
+		found = fmt.Sprintf("without %.2f Gbit/s; with %.1f %% of that, killed %.1f %% (medians of 10)", without,
+			100*with[5], 100*killed[5])
 	})
 }
 
@@ -71,7 +72,8 @@ func carried(t testing.TB, l *lab.Lab, seconds float64) float64 {
 		received <- n
 	}()
 	var c net.Conn
-	if err := l.Clients[0].Do(func() (err error) { c, err = net.Dial("tcp4", listener.Addr().String()); return err }); err != nil {
+	if err := l.Clients[0].Do(
+		func() (err error) { c, err = net.Dial("tcp4", listener.Addr().String()); return err }); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()

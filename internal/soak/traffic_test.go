@@ -23,7 +23,8 @@ import (
 // pieceTime is how long a piece of the datagrams takes; what the machine itself lost spoils a piece only.
 const pieceTime = 500 * time.Millisecond
 
-// traffic is what a gateway forwards while something happens to weir: numbered datagrams, and echo requests in both directions.
+// traffic is what a gateway forwards while something happens to weir: numbered datagrams, and echo requests in both
+// directions.
 type traffic struct {
 	t                testing.TB
 	lab              *lab.Lab
@@ -58,11 +59,12 @@ func (x *traffic) while(count int, f func()) {
 	x.endPing(ping)
 }
 
-// piece sends some. Where the kernel says that the queue of a CPU was full, which weir does not touch, they don't count; then the
-// test repeats them.
+// piece sends some. Where the kernel says that the queue of a CPU was full, which weir does not touch, they don't
+// count; then the test repeats them.
 func (x *traffic) piece() {
 	before := backlogDrops()
-	d, err := lab.Datagrams{Count: int(x.rate * pieceTime.Seconds()), Rate: x.rate, Linger: 100 * time.Millisecond}.Send(context.Background(), x.lab.Clients[0], x.lab.Servers[0])
+	d, err := lab.Datagrams{Count: int(x.rate * pieceTime.Seconds()), Rate: x.rate,
+		Linger: 100 * time.Millisecond}.Send(context.Background(), x.lab.Clients[0], x.lab.Servers[0])
 	if err != nil {
 		x.t.Error(err)
 		return
@@ -105,7 +107,8 @@ type pinging struct {
 func (x *traffic) startPing() (p pinging) {
 	x.t.Helper()
 	p.before = backlogDrops()
-	for from, to := range map[*lab.Host]string{x.lab.Clients[0]: x.lab.Servers[0].Addr4.String(), x.lab.Servers[0]: "198.51.100.1"} {
+	for from, to := range map[*lab.Host]string{x.lab.Clients[0]: x.lab.Servers[0].Addr4.String(),
+		x.lab.Servers[0]: "198.51.100.1"} {
 		out := &program.Text{}
 		cmd := exec.Command("ping", "-q", "-n", "-i", "0.01", to)
 		cmd.Stdout, cmd.Stderr = out, out

@@ -176,7 +176,8 @@ func (c *counts) describe(f *flow, r *record.Flow) {
 	}
 	f.server, f.proto = r.Server.Addr, r.Proto
 	known := f.host == nil || !f.host.Gone
-	if f.host != nil && known && f.client == r.Client.Addr && f.application == r.Application && f.protocol == r.Protocol {
+	if f.host != nil && known && f.client == r.Client.Addr && f.application == r.Application &&
+		f.protocol == r.Protocol {
 		return
 	}
 	f.client, f.application, f.protocol = r.Client.Addr, r.Application, r.Protocol

@@ -116,7 +116,8 @@ func TestFlood(t *testing.T) {
 		c.totals.Applications.Len() > tally.MaxNames+1 {
 		t.Errorf("%d flows, %d hosts, %d applications", len(c.flows), c.totals.Hosts.Len(), c.totals.Applications.Len())
 	}
-	if c.evictedFlows != 104_002 || c.totals.Hosts.Evicted == 0 { // of 205,001, 999 live on, and those that ended made room
+	if c.evictedFlows != 104_002 || c.totals.Hosts.Evicted == 0 {
+		// of 205,001, 999 live on, and those that ended made room
 		t.Errorf("%d flows and %d hosts gave way", c.evictedFlows, c.totals.Hosts.Evicted)
 	}
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {

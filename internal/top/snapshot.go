@@ -84,7 +84,8 @@ func (c *counts) detail(s *snapshot, host netip.Addr) {
 	}
 	if len(busy) > maxShown {
 		slices.SortFunc(busy, func(a, b busyFlow) int {
-			return cmp.Or(cmp.Compare(b.recent, a.recent), cmp.Compare(b.flow.used.Total.Sum(), a.flow.used.Total.Sum()),
+			return cmp.Or(cmp.Compare(b.recent, a.recent), cmp.Compare(b.flow.used.Total.Sum(),
+				a.flow.used.Total.Sum()),
 				bytes.Compare(a.flow.id[:], b.flow.id[:]))
 		})
 		s.leftOut = len(busy) - maxShown

@@ -37,7 +37,8 @@ func confined() error {
 	if err != nil {
 		return err
 	}
-	if err := refuse(unix.SYS_SOCKET, unix.SYS_SETSOCKOPT, unix.SYS_BIND, unix.SYS_IOCTL, unix.SYS_OPENAT, unix.SYS_SENDTO); err != nil {
+	if err := refuse(unix.SYS_SOCKET, unix.SYS_SETSOCKOPT, unix.SYS_BIND, unix.SYS_IOCTL, unix.SYS_OPENAT,
+		unix.SYS_SENDTO); err != nil {
 		return err
 	}
 	if _, err := List(); err == nil {
@@ -58,7 +59,8 @@ func refuse(calls ...uint32) error {
 	}
 	program := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}} // seccomp_data.nr
 	for i, call := range calls {
-		program = append(program, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call, Jt: uint8(len(calls) - i)})
+		program = append(program, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call,
+			Jt: uint8(len(calls) - i)})
 	}
 	program = append(program, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
 		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)})
@@ -70,10 +72,12 @@ func refuse(calls ...uint32) error {
 	return nil
 }
 
-// TestWatchConfined: without any capability and without a right to open sockets, changes and losses are handled all the same.
+// TestWatchConfined: without any capability and without a right to open sockets, changes and losses are handled all the
+// same.
 func TestWatchConfined(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) == 4 {
-		t.Skip("a 32-bit program's socket calls may go through socketcall(2), which the filter here does not tell apart")
+		t.Skip("a 32-bit program's socket calls may go through socketcall(2), which the filter here does not tell " +
+			"apart")
 	}
 	newNamespace(t)
 	self, err := os.Executable()

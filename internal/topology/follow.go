@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Follower follows the routes, rules, addresses and links of a network namespace. Events only tell that something has changed; what it
-// is now the kernel is asked for as a whole. So no loss and no order of events matters, and there is one way to know the network.
+// Follower follows the routes, rules, addresses and links of a network namespace. Events only tell that something has
+// changed; what it is now the kernel is asked for as a whole. So no loss and no order of events matters, and there is
+// one way to know the network.
 type Follower struct {
 	sides                     Sides
 	events, lists, neighbours *netlink.Conn
@@ -43,7 +44,8 @@ func newFollower(sides Sides, netNS int) (*Follower, error) {
 		return nil, fmt.Errorf("watch routes: %w", err)
 	}
 	for _, group := range []uint32{
-		unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
+		unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE,
+		unix.RTNLGRP_IPV6_ROUTE,
 		unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE,
 	} {
 		if err := events.JoinGroup(group); err != nil {
@@ -79,7 +81,8 @@ func (f *Follower) Now() (*Network, error) {
 			return nil, err
 		}
 		routes = append(routes, of...)
-		if rules[i], err = listRules(f.lists, family); errors.Is(err, unix.EOPNOTSUPP) { // a kernel without policy rules
+		if rules[i], err = listRules(f.lists, family); errors.Is(err, unix.EOPNOTSUPP) {
+			// a kernel without policy rules
 			rules[i] = []Rule{{Table: unix.RT_TABLE_LOCAL}, {Table: unix.RT_TABLE_MAIN}, {Table: unix.RT_TABLE_DEFAULT}}
 		} else if err != nil {
 			return nil, err
@@ -98,16 +101,16 @@ func (f *Follower) Close() error {
 	return errors.Join(f.lists.Close(), f.events.Close(), f.neighbours.Close())
 }
 
-// Pauses between a change and the asking, in which further ones may come: at least settleTime, and so long that the asking takes a
-// tenth of the time where there are very many routes.
+// Pauses between a change and the asking, in which further ones may come: at least settleTime, and so long that the
+// asking takes a tenth of the time where there are very many routes.
 const (
 	settleTime = 10 * time.Millisecond
 	busyFactor = 10
 	maxPause   = 30 * time.Second
 )
 
-// Run gives the network as it is and then each time it has changed, until ctx ends: then it returns nil. It closes the sockets, and is
-// called once.
+// Run gives the network as it is and then each time it has changed, until ctx ends: then it returns nil. It closes the
+// sockets, and is called once.
 func (f *Follower) Run(ctx context.Context, each func(*Network)) error {
 	defer f.Close()
 	changed, failed := make(chan struct{}, 1), make(chan error, 1)

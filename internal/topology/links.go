@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package topology knows the machine's network as the kernel tells it over rtnetlink: its interfaces, and which of them to watch.
+// Package topology knows the machine's network as the kernel tells it over rtnetlink: its interfaces, and which of them
+// to watch.
 //
 // Nothing here needs a capability. The system calls are those of a socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE): bind,
 // getsockname, setsockopt, sendmsg, recvmsg, close, and epoll by way of the Go runtime.
@@ -24,7 +25,8 @@ import (
 type Link struct {
 	Index uint32
 	Name  string
-	// Kind is the driver's name for virtual devices (IFLA_INFO_KIND: veth, bridge, vlan, tun, bond, wireguard, …), else empty.
+	// Kind is the driver's name for virtual devices (IFLA_INFO_KIND: veth, bridge, vlan, tun, bond, wireguard, …), else
+	// empty.
 	Kind string
 	// Type is the hardware type (ARPHRD_*, linux/if_arp.h).
 	Type uint16
@@ -34,8 +36,8 @@ type Link struct {
 	// Master is the index of the bridge, bond, team or VRF that the link is a port of, else 0.
 	Master   uint32
 	IsBridge bool
-	// Parent is the index of the link below (IFLA_LINK) where that is in the same network namespace, else 0. A veth has none: its
-	// peer is not below it, and the kernel does not tell of the peer when the pair is made.
+	// Parent is the index of the link below (IFLA_LINK) where that is in the same network namespace, else 0. A veth has
+	// none: its peer is not below it, and the kernel does not tell of the peer when the pair is made.
 	Parent uint32
 	MTU    uint32 // bytes
 	MAC    net.HardwareAddr
@@ -47,7 +49,8 @@ type Link struct {
 func (l Link) Equal(o Link) bool {
 	same := bytes.Equal(l.MAC, o.MAC)
 	return same && l.Index == o.Index && l.Name == o.Name && l.Kind == o.Kind && l.Type == o.Type && l.Up == o.Up &&
-		l.Loopback == o.Loopback && l.Master == o.Master && l.IsBridge == o.IsBridge && l.Parent == o.Parent && l.MTU == o.MTU &&
+		l.Loopback == o.Loopback && l.Master == o.Master && l.IsBridge == o.IsBridge && l.Parent == o.Parent &&
+		l.MTU == o.MTU &&
 		l.Table == o.Table
 }
 
@@ -140,7 +143,8 @@ func listLinks(conn *netlink.Conn) (Links, error) {
 	return links, nil
 }
 
-// maxDumps is how often a list is asked for again that changed while the kernel was telling it, so that some may be missing.
+// maxDumps is how often a list is asked for again that changed while the kernel was telling it, so that some may be
+// missing.
 const maxDumps = 10
 
 // dump asks for a list. One that kept changing is given as it is in the end: an event will tell of the change.
@@ -150,7 +154,9 @@ func dump(conn *netlink.Conn, request netlink.Message) (messages []netlink.Messa
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(messages, func(m netlink.Message) bool { return m.Header.Flags&netlink.DumpInterrupted != 0 }) {
+		if !slices.ContainsFunc(messages, func(m netlink.Message) bool {
+			return m.Header.Flags&netlink.DumpInterrupted != 0
+		}) {
 			break
 		}
 	}
@@ -169,10 +175,11 @@ func dumpRequest() netlink.Message {
 
 var errShortLink = errors.New("link message is shorter than its header")
 
-// parseLink reads RTM_NEWLINK and RTM_DELLINK. It is not ok for messages that do not describe a link as a whole: those of the
-// bridge family tell of a port (its RTM_DELLINK means that the port left the bridge), those with IFLA_WIRELESS of a radio event.
-// It reads the attributes itself, because rtnetlink's own type leaves out IFLA_LINK_NETNSID, without which an index of another
-// namespace looks like one of ours, and refuses a whole dump for one link with an address of 1 byte (ARPHRD_PHONET).
+// parseLink reads RTM_NEWLINK and RTM_DELLINK. It is not ok for messages that do not describe a link as a whole: those
+// of the bridge family tell of a port (its RTM_DELLINK means that the port left the bridge), those with IFLA_WIRELESS
+// of a radio event. It reads the attributes itself, because rtnetlink's own type leaves out IFLA_LINK_NETNSID, without
+// which an index of another namespace looks like one of ours, and refuses a whole dump for one link with an address of
+// 1 byte (ARPHRD_PHONET).
 func parseLink(m netlink.Message) (l Link, ok bool, err error) {
 	if m.Header.Type != unix.RTM_NEWLINK && m.Header.Type != unix.RTM_DELLINK {
 		return l, false, nil

@@ -26,7 +26,8 @@ const sizeofNdMsg = 12
 // listNeighbours asks for all neighbours whose link-layer address is known and has 6 bytes.
 func listNeighbours(conn *netlink.Conn, links Links) ([]Neighbour, error) {
 	messages, err := dump(conn, netlink.Message{
-		Header: netlink.Header{Type: unix.RTM_GETNEIGH, Flags: netlink.Request | netlink.Dump}, Data: make([]byte, sizeofNdMsg),
+		Header: netlink.Header{Type: unix.RTM_GETNEIGH, Flags: netlink.Request | netlink.Dump},
+		Data:   make([]byte, sizeofNdMsg),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list neighbours: %w", err)
@@ -49,7 +50,8 @@ func parseNeighbour(m netlink.Message) (n Neighbour, index uint32, ok bool) {
 	}
 	const found = unix.NUD_REACHABLE | unix.NUD_STALE | unix.NUD_DELAY | unix.NUD_PROBE | unix.NUD_PERMANENT
 	ip, isIP := netip.AddrFromSlice(message.Attributes.Address)
-	if !isIP || ip.Unmap().IsMulticast() || message.State&found == 0 || len(message.Attributes.LLAddress) != len(n.MAC) {
+	if !isIP || ip.Unmap().IsMulticast() || message.State&found == 0 || len(message.Attributes.LLAddress) != len(
+		n.MAC) {
 		return n, 0, false
 	}
 	const confirmed = unix.NUD_REACHABLE | unix.NUD_PERMANENT // the others may be in someone's name who asked in it

@@ -13,8 +13,8 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// newNamespace puts the test into a network namespace of its own and returns a descriptor of it. The thread is thrown away with the
-// test's goroutine, and the namespace with the thread.
+// newNamespace puts the test into a network namespace of its own and returns a descriptor of it. The thread is thrown
+// away with the test's goroutine, and the namespace with the thread.
 func newNamespace(t *testing.T) int {
 	t.Helper()
 	if _, err := exec.LookPath("ip"); err != nil {

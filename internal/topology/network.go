@@ -20,7 +20,8 @@ import (
 type Sides struct {
 	// LAN and WAN are names of interfaces, or patterns as in a shell.
 	LAN, WAN []string
-	// Networks are LAN whatever the routes say; where there are any, what no route is for is WAN: so a mirror port is served.
+	// Networks are LAN whatever the routes say; where there are any, what no route is for is WAN: so a mirror port is
+	// served.
 	Networks []netip.Prefix
 }
 
@@ -41,7 +42,8 @@ type Network struct {
 	local  bart.Table[Route] // of this machine's own addresses and of broadcasts
 	manual bart.Table[struct{}]
 	rules  [2]map[uint32]uint32 // the priority of the first rule that leads to a table
-	// single: every way out is a WAN's, as on a machine with one interface. What is directly connected and private is LAN there.
+	// single: every way out is a WAN's, as on a machine with one interface. What is directly connected and private is
+	// LAN there.
 	single bool
 }
 
@@ -125,7 +127,8 @@ func family(a netip.Addr) int {
 	return 1
 }
 
-// isDefault: also the halves that VPNs set instead of a default route, and 2000::/3, all that is global today (RFC 4291 §2.4).
+// isDefault: also the halves that VPNs set instead of a default route, and 2000::/3, all that is global today (RFC 4291
+// §2.4).
 func isDefault(p netip.Prefix) bool {
 	return p.Bits() <= 1 || p == netip.MustParsePrefix("2000::/3")
 }
@@ -153,7 +156,8 @@ func isEverywhere(p netip.Prefix) bool {
 	return p.Addr().IsLinkLocalUnicast() || p.Addr().IsMulticast()
 }
 
-// isWAN says whether an interface is a WAN's. One is for both families where it is for one: the other family's hosts are strangers too.
+// isWAN says whether an interface is a WAN's. One is for both families where it is for one: the other family's hosts
+// are strangers too.
 func (n *Network) isWAN(index uint32) bool {
 	name := n.links[index].Name
 	switch {
@@ -189,7 +193,8 @@ const (
 	byAddress
 )
 
-// Side says where an address is. iface is the interface that its packets were seen on, which matters for link-local addresses only.
+// Side says where an address is. iface is the interface that its packets were seen on, which matters for link-local
+// addresses only.
 func (n *Network) Side(a netip.Addr, iface string) record.Side {
 	side, _, _ := n.find(a.WithZone("").Unmap(), iface)
 	return side
@@ -242,7 +247,8 @@ func (n *Network) find(a netip.Addr, iface string) (record.Side, reason, Route) 
 
 // routed is the side of an address that a route other than the default one is for.
 func (n *Network) routed(a netip.Addr, r Route) (record.Side, reason, Route) {
-	if len(r.Hops) == 0 || r.Type != unix.RTN_UNICAST { // a delegated or an own prefix, of which this part is not in use
+	if len(r.Hops) == 0 || r.Type != unix.RTN_UNICAST {
+		// a delegated or an own prefix, of which this part is not in use
 		return record.SideLAN, byReject, r
 	}
 	for _, hop := range r.Hops {
@@ -295,11 +301,13 @@ func (n *Network) Explain(a netip.Addr, iface string) (record.Side, string) {
 	case bySetting:
 		return side, "it is in a network that is set to be LAN"
 	case byLink:
-		return side, fmt.Sprintf("it is a link-local address, seen on %s, which is %s", cmp.Or(iface, "an unknown interface"), side)
+		return side, fmt.Sprintf("it is a link-local address, seen on %s, which is %s",
+			cmp.Or(iface, "an unknown interface"), side)
 	case byRoute, byConnected:
 		return side, n.explainRoute(r, why)
 	case byReject:
-		return side, fmt.Sprintf("it is in %s, which this machine has and does not send on (%s)", r.Prefix, typeName(r.Type))
+		return side, fmt.Sprintf("it is in %s, which this machine has and does not send on (%s)", r.Prefix,
+			typeName(r.Type))
 	case byDefault:
 		return side, "no route is for it but the default route through " + n.defaults(family(a))
 	case byNoDefault:

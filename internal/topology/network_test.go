@@ -45,7 +45,8 @@ func check(t *testing.T, n *Network, all []at) {
 }
 
 func isSo(n *Network, all []at) bool {
-	return !slices.ContainsFunc(all, func(x at) bool { return n.Side(netip.MustParseAddr(x.address), x.iface).String() != x.side })
+	return !slices.ContainsFunc(
+		all, func(x at) bool { return n.Side(netip.MustParseAddr(x.address), x.iface).String() != x.side })
 }
 
 // up makes links of one kind, up.
@@ -68,13 +69,18 @@ func TestSides(t *testing.T) {
 	}{
 		{
 			name: "gateway",
-			lines: append(up("lan", "wan"), "address add 192.168.1.1/24 brd + dev lan", "address add 203.0.113.5/24 brd + dev wan",
-				"route add default via 203.0.113.1", "route add 10.8.0.0/16 via 192.168.1.254", "route add 198.51.100.0/24 via 203.0.113.9"),
+			lines: append(up("lan", "wan"), "address add 192.168.1.1/24 brd + dev lan",
+				"address add 203.0.113.5/24 brd + dev wan",
+				"route add default via 203.0.113.1", "route add 10.8.0.0/16 via 192.168.1.254",
+				"route add 198.51.100.0/24 via 203.0.113.9"),
 			all: []at{
-				{"192.168.1.20", "lan", "lan"}, {"192.168.1.1", "lan", "gateway"}, {"192.168.1.255", "lan", "broadcast"},
-				{"203.0.113.5", "wan", "gateway"}, {"203.0.113.9", "wan", "wan"}, {"8.8.8.8", "wan", "wan"}, {"10.8.3.4", "lan", "lan"},
+				{"192.168.1.20", "lan", "lan"}, {"192.168.1.1", "lan", "gateway"},
+				{"192.168.1.255", "lan", "broadcast"},
+				{"203.0.113.5", "wan", "gateway"}, {"203.0.113.9", "wan", "wan"}, {"8.8.8.8", "wan", "wan"},
+				{"10.8.3.4", "lan", "lan"},
 				{"198.51.100.7", "wan", "wan"}, // a static route out of the WAN
-				{"10.9.0.1", "wan", "wan"}, {"224.0.0.251", "lan", "multicast"}, {"255.255.255.255", "lan", "broadcast"},
+				{"10.9.0.1", "wan", "wan"}, {"224.0.0.251", "lan", "multicast"},
+				{"255.255.255.255", "lan", "broadcast"},
 				{"0.0.0.0", "lan", "lan"}, {"0.0.0.0", "wan", "wan"}, {"127.0.0.1", "lan", "gateway"},
 				{"169.254.3.4", "lan", "lan"}, {"169.254.3.4", "wan", "wan"}, {"ff02::1", "lan", "multicast"},
 				{"fe80::1:2", "lan", "lan"}, {"fe80::1:2", "wan", "wan"},
@@ -96,67 +102,84 @@ func TestSides(t *testing.T) {
 		},
 		{
 			name: "two WANs, one by a rule",
-			lines: append(up("lan", "wan", "other"), "address add 192.168.1.1/24 dev lan", "address add 203.0.113.5/24 dev wan",
+			lines: append(up("lan", "wan", "other"), "address add 192.168.1.1/24 dev lan",
+				"address add 203.0.113.5/24 dev wan",
 				"address add 198.51.100.5/24 dev other", "route add default via 203.0.113.1",
 				"route add default via 198.51.100.1 table 100", "rule add from 192.168.1.77 lookup 100 priority 1077"),
-			all: []at{{"198.51.100.9", "other", "wan"}, {"203.0.113.9", "wan", "wan"}, {"192.168.1.77", "lan", "lan"}, {"1.1.1.1", "other", "wan"}},
+			all: []at{{"198.51.100.9", "other", "wan"}, {"203.0.113.9", "wan", "wan"}, {"192.168.1.77", "lan", "lan"},
+				{"1.1.1.1", "other", "wan"}},
 			lan: "lan", wan: "wan other",
 			explained: map[string]string{"1.1.1.1": "through other (table 100, to which the rule 1077 leads) and wan"},
 		},
 		{
 			name: "a default route in a table that no rule leads to",
-			lines: append(up("lan", "wan", "spare"), "address add 192.168.1.1/24 dev lan", "address add 203.0.113.5/24 dev wan",
-				"address add 10.7.0.1/24 dev spare", "route add default via 203.0.113.1", "route add default via 10.7.0.2 table 100"),
+			lines: append(up("lan", "wan", "spare"), "address add 192.168.1.1/24 dev lan",
+				"address add 203.0.113.5/24 dev wan",
+				"address add 10.7.0.1/24 dev spare", "route add default via 203.0.113.1",
+				"route add default via 10.7.0.2 table 100"),
 			all: []at{{"10.7.0.9", "spare", "lan"}},
 			lan: "lan spare", wan: "wan",
 		},
 		{
 			name: "two WANs by multipath",
-			lines: append(up("lan", "wan", "other"), "address add 192.168.1.1/24 dev lan", "address add 203.0.113.5/24 dev wan",
-				"address add 198.51.100.5/24 dev other", "route add default nexthop via 203.0.113.1 nexthop via 198.51.100.1"),
+			lines: append(up("lan", "wan", "other"), "address add 192.168.1.1/24 dev lan",
+				"address add 203.0.113.5/24 dev wan",
+				"address add 198.51.100.5/24 dev other",
+				"route add default nexthop via 203.0.113.1 nexthop via 198.51.100.1"),
 			all: []at{{"198.51.100.9", "other", "wan"}, {"8.8.8.8", "wan", "wan"}},
 			lan: "lan", wan: "wan other",
 		},
 		{
 			name: "IPv6 with a delegated prefix",
-			lines: append(up("lan", "wan"), "address add 2001:db8:1:1::1/64 dev lan nodad", "address add 2001:db8:ffff::5/64 dev wan nodad",
+			lines: append(up("lan", "wan"), "address add 2001:db8:1:1::1/64 dev lan nodad",
+				"address add 2001:db8:ffff::5/64 dev wan nodad",
 				"route add default via fe80::1 dev wan", "route add unreachable 2001:db8:1::/48"),
 			all: []at{
-				{"2001:db8:1:1::20", "lan", "lan"}, {"2001:db8:1:2::20", "wan", "lan"}, {"2001:db8:ffff::9", "wan", "wan"},
+				{"2001:db8:1:1::20", "lan", "lan"}, {"2001:db8:1:2::20", "wan", "lan"},
+				{"2001:db8:ffff::9", "wan", "wan"},
 				{"2001:db8:1:1::1", "lan", "gateway"}, {"2a00::1", "wan", "wan"}, {"ff05::1", "lan", "multicast"},
 			},
 			lan: "lan", wan: "wan",
-			explained: map[string]string{"2001:db8:1:2::20": "which this machine has and does not send on (unreachable)"},
+			explained: map[string]string{"2001:db8:1:2::20": "which this machine has and does not send on " +
+				"(unreachable)"},
 		},
 		{
 			name: "a VPN that takes all by two halves",
-			lines: append(up("lan", "wan", "vpn"), "address add 192.168.1.1/24 dev lan", "address add 203.0.113.5/24 dev wan",
-				"address add 10.99.0.2/24 dev vpn", "route add default via 203.0.113.1", "route add 0.0.0.0/1 via 10.99.0.1",
+			lines: append(up("lan", "wan", "vpn"), "address add 192.168.1.1/24 dev lan",
+				"address add 203.0.113.5/24 dev wan",
+				"address add 10.99.0.2/24 dev vpn", "route add default via 203.0.113.1",
+				"route add 0.0.0.0/1 via 10.99.0.1",
 				"route add 128.0.0.0/1 via 10.99.0.1"),
-			all: []at{{"8.8.8.8", "vpn", "wan"}, {"200.1.1.1", "vpn", "wan"}, {"10.99.0.1", "vpn", "wan"}, {"192.168.1.9", "lan", "lan"}},
+			all: []at{{"8.8.8.8", "vpn", "wan"}, {"200.1.1.1", "vpn", "wan"}, {"10.99.0.1", "vpn", "wan"},
+				{"192.168.1.9", "lan", "lan"}},
 			lan: "lan", wan: "wan vpn",
 		},
 		{
 			name:  "one interface",
 			lines: append(up("eth"), "address add 192.168.1.5/24 dev eth", "route add default via 192.168.1.1"),
-			all:   []at{{"192.168.1.77", "eth", "lan"}, {"192.168.1.5", "eth", "gateway"}, {"8.8.8.8", "eth", "wan"}, {"fe80::9", "eth", "lan"}},
-			wan:   "eth",
+			all: []at{{"192.168.1.77", "eth", "lan"}, {"192.168.1.5", "eth", "gateway"}, {"8.8.8.8", "eth", "wan"},
+				{"fe80::9", "eth", "lan"}},
+			wan: "eth",
 		},
 		{
-			name:  "set by hand",
-			lines: append(up("inside", "outer"), "address add 192.168.1.1/24 dev inside", "address add 203.0.113.5/24 dev outer", "route add default via 192.168.1.254"),
+			name: "set by hand",
+			lines: append(up("inside", "outer"), "address add 192.168.1.1/24 dev inside",
+				"address add 203.0.113.5/24 dev outer", "route add default via 192.168.1.254"),
 			sides: Sides{LAN: []string{"inside"}, WAN: []string{"out*"}},
 			all:   []at{{"192.168.1.7", "inside", "lan"}, {"203.0.113.7", "outer", "wan"}},
 			lan:   "inside", wan: "outer",
 		},
 		{
 			name: "a mirror port", lines: up("mirror"),
-			sides: Sides{Networks: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8:20::/48")}},
-			all:   []at{{"10.20.3.4", "mirror", "lan"}, {"10.21.3.4", "mirror", "wan"}, {"2001:db8:20::1", "mirror", "lan"}, {"2001:db8:21::1", "mirror", "wan"}},
+			sides: Sides{Networks: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix(
+				"2001:db8:20::/48")}},
+			all: []at{{"10.20.3.4", "mirror", "lan"}, {"10.21.3.4", "mirror", "wan"},
+				{"2001:db8:20::1", "mirror", "lan"}, {"2001:db8:21::1", "mirror", "wan"}},
 		},
 		{
 			name: "nothing known", lines: up("mirror"),
-			all: []at{{"10.20.3.4", "mirror", "lan"}, {"100.64.1.1", "mirror", "lan"}, {"8.8.8.8", "mirror", "wan"}, {"fd00::1", "mirror", "lan"}},
+			all: []at{{"10.20.3.4", "mirror", "lan"}, {"100.64.1.1", "mirror", "lan"}, {"8.8.8.8", "mirror", "wan"},
+				{"fd00::1", "mirror", "lan"}},
 		},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -197,7 +220,8 @@ func TestFollow(t *testing.T) {
 	go func() { ended <- f.Run(ctx, func(n *Network) { networks <- n }) }()
 	await := func(address, side string) {
 		t.Helper()
-		for what := address + " is " + side; wait.For(t, what, networks).Side(netip.MustParseAddr(address), "").String() != side; {
+		for what := address + " is " + side; wait.For(t, what, networks).Side(netip.MustParseAddr(address),
+			"").String() != side; {
 		}
 	}
 	await("203.0.113.9", "lan")

@@ -35,10 +35,12 @@ type Rule struct {
 	Table    uint32 // 0: that of the VRF which the packet belongs to (l3mdev)
 }
 
-// listRoutes asks for all routes of one address family, cached ones excepted. What this machine can't read of them is left out.
+// listRoutes asks for all routes of one address family, cached ones excepted. What this machine can't read of them is
+// left out.
 func listRoutes(conn *netlink.Conn, family uint8) ([]Route, error) {
 	request := netlink.Message{
-		Header: netlink.Header{Type: unix.RTM_GETROUTE, Flags: netlink.Request | netlink.Dump}, Data: make([]byte, unix.SizeofRtMsg),
+		Header: netlink.Header{Type: unix.RTM_GETROUTE, Flags: netlink.Request | netlink.Dump},
+		Data:   make([]byte, unix.SizeofRtMsg),
 	}
 	request.Data[0] = family
 	messages, err := dump(conn, request)
@@ -54,8 +56,8 @@ func listRoutes(conn *netlink.Conn, family uint8) ([]Route, error) {
 	return routes, nil
 }
 
-// parseRoute reads RTM_NEWROUTE. It is not ok for other messages, for cached routes, for those of other families and for those that
-// hold for some sources only: which packets they are for an address alone doesn't tell.
+// parseRoute reads RTM_NEWROUTE. It is not ok for other messages, for cached routes, for those of other families and
+// for those that hold for some sources only: which packets they are for an address alone doesn't tell.
 func parseRoute(m netlink.Message) (r Route, ok bool) {
 	var message rtnetlink.RouteMessage
 	if m.Header.Type != unix.RTM_NEWROUTE || message.UnmarshalBinary(m.Data) != nil {
@@ -77,7 +79,8 @@ func parseRoute(m netlink.Message) (r Route, ok bool) {
 	if !isAddr || !isFamily || err != nil {
 		return r, false
 	}
-	r = Route{Prefix: prefix, Table: message.Attributes.Table, Type: message.Type, Priority: message.Attributes.Priority}
+	r = Route{Prefix: prefix, Table: message.Attributes.Table, Type: message.Type,
+		Priority: message.Attributes.Priority}
 	if r.Table == 0 {
 		r.Table = uint32(message.Table)
 	}
@@ -95,7 +98,8 @@ func parseRoute(m netlink.Message) (r Route, ok bool) {
 // listRules asks for all rules of one address family that look into a table, in the order in which they are asked.
 func listRules(conn *netlink.Conn, family uint8) ([]Rule, error) {
 	request := netlink.Message{ // struct fib_rule_hdr
-		Header: netlink.Header{Type: unix.RTM_GETRULE, Flags: netlink.Request | netlink.Dump}, Data: make([]byte, unix.SizeofRtMsg),
+		Header: netlink.Header{Type: unix.RTM_GETRULE, Flags: netlink.Request | netlink.Dump},
+		Data:   make([]byte, unix.SizeofRtMsg),
 	}
 	request.Data[0] = family
 	messages, err := dump(conn, request)
@@ -112,10 +116,12 @@ func listRules(conn *netlink.Conn, family uint8) ([]Rule, error) {
 	return rules, nil
 }
 
-// parseRule reads RTM_NEWRULE. It is not ok for other messages and for rules with another action than a look into a table.
+// parseRule reads RTM_NEWRULE. It is not ok for other messages and for rules with another action than a look into a
+// table.
 func parseRule(m netlink.Message) (r Rule, ok bool) {
 	var message rtnetlink.RuleMessage
-	if m.Header.Type != unix.RTM_NEWRULE || message.UnmarshalBinary(m.Data) != nil || message.Action != unix.FR_ACT_TO_TBL {
+	if m.Header.Type != unix.RTM_NEWRULE || message.UnmarshalBinary(m.Data) != nil ||
+		message.Action != unix.FR_ACT_TO_TBL {
 		return r, false
 	}
 	r.Table = uint32(message.Table)

@@ -17,8 +17,8 @@ type Selection struct {
 	patterns []string
 }
 
-// NewSelection makes one from arguments: names, or patterns as in a shell ('eth*', 'ppp?', 'lan[0-3]'). With none, the links that
-// matter are selected.
+// NewSelection makes one from arguments: names, or patterns as in a shell ('eth*', 'ppp?', 'lan[0-3]'). With none, the
+// links that matter are selected.
 func NewSelection(arguments ...string) (Selection, error) {
 	var s Selection
 	for _, a := range arguments {
@@ -54,22 +54,23 @@ func (s Selection) Missing(all Links) []string {
 
 // Matches says whether a link is to be watched, given all links, and why or why not.
 //
-// A link that was named is. One that a pattern matches is, unless its packets are seen on another selected link already. Without
-// names and patterns every link is, up or down, apart from those and
+// A link that was named is. One that a pattern matches is, unless its packets are seen on another selected link
+// already. Without names and patterns every link is, up or down, apart from those and
 //   - the loopback;
-//   - links that only repeat what others carry: ifb, Wi-Fi monitors, a VRF (its ports are watched), and the conduit of a switch
-//     (DSA: its frames carry the switch's own tag, and are seen on the ports);
+//   - links that only repeat what others carry: ifb, Wi-Fi monitors, a VRF (its ports are watched), and the conduit of
+//     a switch (DSA: its frames carry the switch's own tag, and are seen on the ports);
 //   - links that carry no IP: CAN, netlink and vsock monitors, IEEE 802.15.4, Phonet, MCTP.
 //
-// A bridge's packets are seen on its ports, also those that it only passes from port to port, which never come by the bridge itself:
-// so the ports are watched, and the bridge is where it was named, has no ports, or has one that is not selected. The packets of a port of
-// a bond or team are seen on that. The packets of a VLAN, macvlan or ipvlan are seen on its parent, with their tag; the parent is
-// watched and not the VLAN, because it has the untagged and the other VLANs' packets too. A VLAN whose parent is not watched is
-// watched itself, also where the parent is a port of a bridge that is watched: such packets never reach the bridge.
+// A bridge's packets are seen on its ports, also those that it only passes from port to port, which never come by the
+// bridge itself: so the ports are watched, and the bridge is where it was named, has no ports, or has one that is not
+// selected. The packets of a port of a bond or team are seen on that. The packets of a VLAN, macvlan or ipvlan are seen
+// on its parent, with their tag; the parent is watched and not the VLAN, because it has the untagged and the other
+// VLANs' packets too. A VLAN whose parent is not watched is watched itself, also where the parent is a port of a bridge
+// that is watched: such packets never reach the bridge.
 func (s Selection) Matches(l Link, all Links) (bool, string) { return s.matches(l, all, maxDepth) }
 
-// maxDepth bounds how many links lie above one another. The kernel allows 8 (MAX_NEST_DEV); the bound also ends circles that may
-// be in links which were not all told at one moment.
+// maxDepth bounds how many links lie above one another. The kernel allows 8 (MAX_NEST_DEV); the bound also ends circles
+// that may be in links which were not all told at one moment.
 const maxDepth = 8
 
 func (s Selection) matches(l Link, all Links, depth int) (bool, string) {
@@ -132,8 +133,8 @@ func (s Selection) byPorts(bridge Link, all Links, depth int) bool {
 	return hasPort && !s.All()
 }
 
-// Twice returns the selected link on which the packets of l are seen and counted already, where l is watched all the same because it
-// was named.
+// Twice returns the selected link on which the packets of l are seen and counted already, where l is watched all the
+// same because it was named.
 func (s Selection) Twice(l Link, all Links) (Link, bool) {
 	if !slices.Contains(s.names, l.Name) {
 		return Link{}, false
@@ -141,8 +142,8 @@ func (s Selection) Twice(l Link, all Links) (Link, bool) {
 	return s.seenOn(l, all, maxDepth-1)
 }
 
-// Carried says that what comes in by a link which is not selected was seen on selected ones before. For the kernel such a packet came
-// in by the link above, not by the one where it was seen: by the VLAN, the bridge, or the VRF.
+// Carried says that what comes in by a link which is not selected was seen on selected ones before. For the kernel such
+// a packet came in by the link above, not by the one where it was seen: by the VLAN, the bridge, or the VRF.
 func (s Selection) Carried(l Link, all Links) bool {
 	if ok, _ := s.Matches(l, all); ok {
 		return false
@@ -187,7 +188,8 @@ func (s Selection) seenOn(l Link, all Links, depth int) (Link, bool) {
 	return s.seenBelow(l, all, depth)
 }
 
-// seenBelow is that of links below l. What lies on a link that is seen elsewhere is seen there too: QinQ is a VLAN on a VLAN.
+// seenBelow is that of links below l. What lies on a link that is seen elsewhere is seen there too: QinQ is a VLAN on a
+// VLAN.
 func (s Selection) seenBelow(l Link, all Links, depth int) (Link, bool) {
 	at := l
 	for range depth {
@@ -221,7 +223,8 @@ func idle(l Link, all Links) string {
 	switch l.Type {
 	case unix.ARPHRD_IEEE80211, unix.ARPHRD_IEEE80211_PRISM, unix.ARPHRD_IEEE80211_RADIOTAP:
 		return "a monitor of radio frames"
-	case unix.ARPHRD_CAN, unix.ARPHRD_NETLINK, unix.ARPHRD_VSOCKMON, unix.ARPHRD_IEEE802154, unix.ARPHRD_IEEE802154_MONITOR,
+	case unix.ARPHRD_CAN, unix.ARPHRD_NETLINK, unix.ARPHRD_VSOCKMON, unix.ARPHRD_IEEE802154,
+		unix.ARPHRD_IEEE802154_MONITOR,
 		unix.ARPHRD_PHONET, unix.ARPHRD_PHONET_PIPE, unix.ARPHRD_MCTP:
 		return "carries no IP"
 	}

@@ -56,8 +56,9 @@ func TestSelection(t *testing.T) {
 	for _, c := range []struct{ arguments, want string }{
 		{"", "eth0 eth1 bond0 veth1 veth2 ppp0 wg0 eth4 lan1 lan2 away.5 ovs-system eth5"},
 		{"*", "lo eth0 eth1 bond0 veth1 veth2 ppp0 wg0 ifb0 can0 blue eth4 sw0 lan1 lan2 mon0 away.5 ovs-system eth5"},
-		{"br-lan *", "lo eth0 br-lan eth1.9 veth2 ppp0 wg0 ifb0 can0 blue eth4 sw0 lan2 mon0 away.5 ovs-system eth5"}, // a bridge that is named
-		{"br* eth*", "eth0 br-lan eth1.9 eth4 eth5"},                                                                  // one with ports that are not
+		// a bridge that is named
+		{"br-lan *", "lo eth0 br-lan eth1.9 veth2 ppp0 wg0 ifb0 can0 blue eth4 sw0 lan2 mon0 away.5 ovs-system eth5"},
+		{"br* eth*", "eth0 br-lan eth1.9 eth4 eth5"}, // one with ports that are not
 		{"br* bond0 eth* veth1 lan*", "eth0 eth1 bond0 veth1 eth4 lan1 lan2 eth5"},
 		{"eth0", "eth0"},
 		{"lo eth1 br-lan", "lo eth1 br-lan"}, // what is named is taken, seen twice or not
@@ -96,8 +97,10 @@ func TestSelection(t *testing.T) {
 func TestSelectionReasons(t *testing.T) {
 	all := gateway()
 	for name, want := range map[string]string{
-		"lo": "loopback", "eth2": "its packets are seen on bond0", "br-lan": "its packets are seen on its ports", "br-lan.3": "its packets are seen on br-lan", "eth0.7": "its packets are seen on eth0", "eth0": "by default",
-		"s100.7": "its packets are seen on eth0", "eth1.9.7": "its packets are seen on eth1", "mv1": "its packets are seen on eth0",
+		"lo": "loopback", "eth2": "its packets are seen on bond0", "br-lan": "its packets are seen on its ports",
+		"br-lan.3": "its packets are seen on br-lan", "eth0.7": "its packets are seen on eth0", "eth0": "by default",
+		"s100.7": "its packets are seen on eth0", "eth1.9.7": "its packets are seen on eth1",
+		"mv1":  "its packets are seen on eth0",
 		"ifb0": "repeats", "can0": "carries no IP", "blue": "its ports", "sw0": "conduit", "mon0": "radio",
 	} {
 		l, ok := all.Named(name)

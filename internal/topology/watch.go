@@ -34,9 +34,9 @@ const (
 	Removed
 	// Synced has no link. It follows the events of the first list.
 	Synced
-	// Resynced has no link. Messages were lost, and the events before this one made up for them. A link that was deleted and
-	// made again with the same index, name and address meanwhile cannot be told from one that stayed: whoever attached
-	// something to links checks that it is still there.
+	// Resynced has no link. Messages were lost, and the events before this one made up for them. A link that was
+	// deleted and made again with the same index, name and address meanwhile cannot be told from one that stayed:
+	// whoever attached something to links checks that it is still there.
 	Resynced
 )
 
@@ -67,8 +67,8 @@ func Watch(ctx context.Context, each func(Event)) error {
 	return w.Run(ctx, each)
 }
 
-// Watcher follows the links of a network namespace through one socket, that it never replaces: it can be opened before a process
-// gives up the right to open sockets. Run needs sendmsg, recvmsg and recvfrom only.
+// Watcher follows the links of a network namespace through one socket, that it never replaces: it can be opened before
+// a process gives up the right to open sockets. Run needs sendmsg, recvmsg and recvfrom only.
 type Watcher struct {
 	conn *netlink.Conn
 
@@ -106,9 +106,10 @@ const (
 	calm       = 5 * time.Second // without a loss for so long, the next pause is short again
 )
 
-// Run tells each of all links, then Synced, then of every change, one call at a time, until ctx ends: then it returns nil. When the
-// kernel had to drop messages (ENOBUFS), the links are listed anew and the differences told, then Resynced. Each should return
-// soon: while it runs nothing is read. Run closes the socket when it returns, and is called once.
+// Run tells each of all links, then Synced, then of every change, one call at a time, until ctx ends: then it returns
+// nil. When the kernel had to drop messages (ENOBUFS), the links are listed anew and the differences told, then
+// Resynced. Each should return soon: while it runs nothing is read. Run closes the socket when it returns, and is
+// called once.
 func (w *Watcher) Run(ctx context.Context, each func(Event)) error {
 	defer w.conn.Close()
 	defer context.AfterFunc(ctx, func() { w.conn.SetReadDeadline(time.Unix(1, 0)) })()
@@ -145,8 +146,8 @@ func rest(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
-// follow lists, and then reads until something fails. Changes and list come through one socket, so that they are in the order in
-// which the kernel made them.
+// follow lists, and then reads until something fails. Changes and list come through one socket, so that they are in the
+// order in which the kernel made them.
 func (w *Watcher) follow(ctx context.Context) error {
 	if err := w.request(); err != nil {
 		return err
@@ -163,9 +164,9 @@ func (w *Watcher) follow(ctx context.Context) error {
 	return nil
 }
 
-// drain throws away all that is in the socket after a loss, a list under way too. From the first message that it drops until the
-// socket is empty the kernel drops every other, and says so only once (netlink_overrun): a list asked for earlier would be out of
-// date without a sign.
+// drain throws away all that is in the socket after a loss, a list under way too. From the first message that it drops
+// until the socket is empty the kernel drops every other, and says so only once (netlink_overrun): a list asked for
+// earlier would be out of date without a sign.
 func (w *Watcher) drain(ctx context.Context) error {
 	raw, err := w.conn.SyscallConn()
 	if err != nil {
@@ -265,8 +266,8 @@ func (w *Watcher) link(l Link, gone, dump bool) {
 	}
 }
 
-// sameDevice guesses whether two descriptions with one index, between which messages were lost, are of the same device. Kind and
-// type never change; a name and an address do, but seldom both at once.
+// sameDevice guesses whether two descriptions with one index, between which messages were lost, are of the same device.
+// Kind and type never change; a name and an address do, but seldom both at once.
 func sameDevice(a, b Link) bool {
 	return a.Kind == b.Kind && a.Type == b.Type && (a.Name == b.Name || a.MAC.String() == b.MAC.String())
 }

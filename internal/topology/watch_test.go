@@ -20,11 +20,12 @@ import (
 
 // follower keeps what a Watch told.
 type follower struct {
-	t      *testing.T
-	netNS  int
-	mu     sync.Mutex
-	links  Links
-	logMu  sync.Mutex // over the writing of log, besides mu: some tests read it while they hold mu, some while they don't
+	t     *testing.T
+	netNS int
+	mu    sync.Mutex
+	links Links
+	// over the writing of log, besides mu: some tests read it while they hold mu, some while they don't
+	logMu  sync.Mutex
 	log    []Event
 	hold   chan struct{} // while set, Watch's callback waits for it to be closed
 	losses int           // how often messages were lost
@@ -108,12 +109,14 @@ func (f *follower) await(what string, done func() bool) time.Duration {
 	if !wait.Reached(is) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.t.Fatalf("%s: not within %v; %d events, the last: %+v", what, wait.Limit, len(f.log), f.log[max(0, len(f.log)-3):])
+		f.t.Fatalf("%s: not within %v; %d events, the last: %+v", what, wait.Limit, len(f.log),
+			f.log[max(0, len(f.log)-3):])
 	}
 	return time.Since(began)
 }
 
-// awaitKernel waits until what was told equals the kernel's own list, which changes by itself: a carrier comes up later than its link.
+// awaitKernel waits until what was told equals the kernel's own list, which changes by itself: a carrier comes up later
+// than its link.
 func (f *follower) awaitKernel() time.Duration {
 	f.t.Helper()
 	return f.await("the kernel's list", func() bool {
@@ -153,11 +156,13 @@ func (f *follower) since() func(kind EventKind, name string) (found []Event) {
 
 func TestListFields(t *testing.T) {
 	fd := newNamespace(t)
-	ip(t, "link set lo up", "link add br0 type bridge", "link add p0 index 70 mtu 1400 address 02:00:00:00:00:0a type veth peer name p1",
+	ip(t, "link set lo up", "link add br0 type bridge",
+		"link add p0 index 70 mtu 1400 address 02:00:00:00:00:0a type veth peer name p1",
 		"link set p0 master br0", "link set p0 up", "link set p1 up", "tuntap add dev tun0 mode tun",
 		"link add link p1 name mv type macvlan mode bridge")
 	var links Links
-	wait.Until(t, "p0 has its carrier", func() (up bool) { // the kernel's link watch gives it one later than ip's command ends
+	wait.Until(t, "p0 has its carrier", func() (up bool) {
+		// the kernel's link watch gives it one later than ip's command ends
 		var err error
 		if links, err = list(fd); err != nil {
 			t.Fatal(err)
@@ -236,8 +241,8 @@ func testFlap(t *testing.T, f *follower) {
 		lines = append(lines, "link set p0 down", "link set lo up", "link set p0 up", "link set lo down")
 	}
 	ip(t, lines...)
-	// Of the loopback interface, which has no carrier, the kernel tells each flap. That a veth has its carrier again is told by the
-	// kernel's link watch, which may come after the next time that it goes down.
+	// Of the loopback interface, which has no carrier, the kernel tells each flap. That a veth has its carrier again is
+	// told by the kernel's link watch, which may come after the next time that it goes down.
 	took := f.await("lo was up", func() bool {
 		ups := 0
 		for _, e := range events(Changed, "lo") {
@@ -340,11 +345,12 @@ func testIndexReused(t *testing.T, f *follower) {
 	f.awaitKernel()
 }
 
-// TestWatchLoss: with a buffer that is too small and a reader that is held up, the kernel drops messages. What is told in the end
-// equals the kernel's list, and that there was a loss is told.
+// TestWatchLoss: with a buffer that is too small and a reader that is held up, the kernel drops messages. What is told
+// in the end equals the kernel's list, and that there was a loss is told.
 func TestWatchLoss(t *testing.T) {
 	fd := newNamespace(t)
-	ip(t, "link add p0 type veth peer name p1", "link add stays type bridge", "link add n0 index 600 type veth peer name m0",
+	ip(t, "link add p0 type veth peer name p1", "link add stays type bridge",
+		"link add n0 index 600 type veth peer name m0",
 		"link add k0 index 700 address 02:00:00:00:00:01 type bridge", "link set stays up")
 	f := follow(t, fd, 1) // the kernel grants its least, about 2 KiB
 	for round := range 2 {
@@ -374,13 +380,16 @@ func TestWatchLoss(t *testing.T) {
 		f.awaitKernel()
 		f.mu.Lock()
 		if len(events(Added, "p0")) != 1 || len(events(Removed, "p0")) != 1 {
-			t.Errorf("round %d: made again with the same name: removed %d, added %d", round, len(events(Removed, "p0")), len(events(Added, "p0")))
+			t.Errorf("round %d: made again with the same name: removed %d, added %d", round, len(events(Removed, "p0")),
+				len(events(Added, "p0")))
 		}
 		if len(events(Added, "n0")) != 1 || len(events(Removed, "n0")) != 1 {
-			t.Errorf("round %d: another device with the same name and index: %v %v", round, events(Removed, "n0"), events(Added, "n0"))
+			t.Errorf("round %d: another device with the same name and index: %v %v", round, events(Removed, "n0"),
+				events(Added, "n0"))
 		}
 		if len(events(Added, "k3")) != 1 || len(events(Removed, "k0")) != 1 {
-			t.Errorf("round %d: another device with the same index and kind: %v %v", round, events(Removed, "k0"), events(Added, "k3"))
+			t.Errorf("round %d: another device with the same index and kind: %v %v", round, events(Removed, "k0"),
+				events(Added, "k3"))
 		}
 		f.mu.Unlock()
 		lines = []string{"link del n0", "link add n0 index 600 type veth peer name m0", "link del k3",
@@ -401,7 +410,8 @@ func TestWatchStorm(t *testing.T) {
 	f := follow(t, fd, 1)
 	var lines []string
 	for i := range 80 {
-		lines = append(lines, fmt.Sprintf("link add x%d type veth peer name y%d", i%7, i%7), fmt.Sprintf("link set x%d up", i%7))
+		lines = append(lines, fmt.Sprintf("link add x%d type veth peer name y%d", i%7, i%7),
+			fmt.Sprintf("link set x%d up", i%7))
 		if i%7 != 3 {
 			lines = append(lines, fmt.Sprintf("link del x%d", i%7))
 		} else {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command progress reads what go test -json writes, and prints a line for each package as it ends, with all that a failed one said.
-// go test itself prints in the order of names, so nothing for as long as the first slow package takes.
+// Command progress reads what go test -json writes, and prints a line for each package as it ends, with all that a
+// failed one said. go test itself prints in the order of names, so nothing for as long as the first slow package takes.
 package main
 
 import (

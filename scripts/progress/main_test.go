@@ -23,12 +23,16 @@ func TestProgress(t *testing.T) {
 		says  string
 	}{
 		{"passed", []string{start, said, pass}, true, "ok    a  1.2 s\n1 packages in 40s\n"},
-		{"failed", []string{start, said, test, fail}, false, "why it failed\nFAIL  a  2.0 s\n1 packages in 40s; FAILED: a\n"},
+		{"failed", []string{start, said, test, fail}, false,
+			"why it failed\nFAIL  a  2.0 s\n1 packages in 40s; FAILED: a\n"},
 		{"broke off", []string{start, said}, false, "0 packages in 40s; FAILED: a\n"},
-		{"doesn't build", []string{`{"ImportPath":"a","Action":"build-output","Output":"a.go:1\n"}`, `{"ImportPath":"a","Action":"build-fail"}`}, false, "a.go:1\n0 packages in 40s\n"},
+		{"doesn't build", []string{`{"ImportPath":"a","Action":"build-output","Output":"a.go:1\n"}`,
+			`{"ImportPath":"a","Action":"build-fail"}`}, false, "a.go:1\n0 packages in 40s\n"},
 		{"nothing", nil, false, "0 packages in 40s\n"},
-		{"of the go command", []string{"go: no such package", start, pass}, true, "go: no such package\nok    a  1.2 s\n1 packages in 40s\n"},
-		{"without tests", []string{start, `{"Action":"skip","Package":"a"}`, `{"Action":"start","Package":"b"}`, strings.ReplaceAll(pass, `"a"`, `"b"`)}, true, "ok    b  1.2 s\n1 packages in 40s\n"},
+		{"of the go command", []string{"go: no such package", start, pass}, true,
+			"go: no such package\nok    a  1.2 s\n1 packages in 40s\n"},
+		{"without tests", []string{start, `{"Action":"skip","Package":"a"}`, `{"Action":"start","Package":"b"}`,
+			strings.ReplaceAll(pass, `"a"`, `"b"`)}, true, "ok    b  1.2 s\n1 packages in 40s\n"},
 	} {
 		var out strings.Builder
 		began := time.Unix(1000, 0)

@@ -72,7 +72,8 @@ func TestCapturesArriveAsSent(t *testing.T) {
 			if want := sent[i][:min(len(sent[i]), DefaultSnapLength)]; !bytes.Equal(f.Data, want) {
 				t.Fatalf("%s: frame %d:\n got %x\nwant %x", name, i, f.Data, want)
 			}
-			if f.Length != len(sent[i]) || f.Interface != b || f.Link != packet.LinkEthernet || f.Flow.Slot != capture.NotCounted {
+			if f.Length != len(sent[i]) || f.Interface != b || f.Link != packet.LinkEthernet ||
+				f.Flow.Slot != capture.NotCounted {
 				t.Fatalf("%s: frame %d: %+v, %d bytes sent on %d", name, i, f, len(sent[i]), b)
 			}
 			if f.Time < before || f.Time > time.Now().UnixNano() {
@@ -128,7 +129,8 @@ func TestTagsAreBack(t *testing.T) {
 		}
 		for i, f := range got {
 			// A tag that was taken out is not part of what the snap length counts.
-			if !bytes.HasPrefix(sent[i], f.Data) || len(f.Data) < min(len(sent[i]), DefaultSnapLength) || f.Length != len(sent[i]) {
+			if !bytes.HasPrefix(sent[i], f.Data) || len(f.Data) < min(len(sent[i]), DefaultSnapLength) ||
+				f.Length != len(sent[i]) {
 				t.Errorf("frame %d: %d of %d bytes\n got %x\nwant %x", i, len(f.Data), f.Length, f.Data, sent[i])
 			}
 		}
@@ -509,7 +511,8 @@ func TestOpenDown(t *testing.T) {
 	namespace(t)
 	_, b := veth(t, "a", "b")
 	ip(t, "link set dev b down")
-	if _, err := Open(Config{Interface: b, Geometry: GeometryFor(DefaultRingBytes, 1), Workers: 2}); !errors.Is(err, unix.ENETDOWN) {
+	if _, err := Open(Config{Interface: b, Geometry: GeometryFor(DefaultRingBytes, 1), Workers: 2}); !errors.Is(
+		err, unix.ENETDOWN) {
 		t.Errorf("open of an interface that is down: %v", err)
 	}
 }
@@ -678,7 +681,8 @@ func TestRoutedOnce(t *testing.T) {
 	if out, err := exec.Command("nft", rules).CombinedOutput(); err != nil {
 		t.Fatalf("nft: %v: %s", err, out)
 	}
-	if out, err := exec.Command("nft", "list", "ruleset").CombinedOutput(); err != nil || !bytes.Contains(out, []byte("masquerade")) {
+	if out, err := exec.Command("nft", "list", "ruleset").CombinedOutput(); err != nil ||
+		!bytes.Contains(out, []byte("masquerade")) {
 		t.Fatalf("nft: %v: %s", err, out)
 	}
 	ip(t, "link set dev c down") // forget the connection of the first part
@@ -689,13 +693,15 @@ func TestRoutedOnce(t *testing.T) {
 func TestOwnAddressFilter(t *testing.T) {
 	namespace(t)
 	a, b := veth(t, "a", "b")
-	own := []netip.Addr{netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("2001:db8::9"), netip.MustParseAddr("192.0.2.10"),
+	own := []netip.Addr{netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("2001:db8::9"),
+		netip.MustParseAddr("192.0.2.10"),
 		netip.MustParseAddr("2001:db8::a")}
 	filter, err := OwnAddressFilter(own, 200)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent, received := sources(t, Config{Interface: a, Filter: filter})[0], sources(t, Config{Interface: b, Filter: filter})[0]
+	sent, received := sources(t, Config{Interface: a, Filter: filter})[0],
+		sources(t, Config{Interface: b, Filter: filter})[0]
 	arp := append([]byte{2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 6}, make([]byte, 46)...)
 	send := sender(t, a)
 	for _, tags := range [][]uint32{nil, {0x81000005}, {0x88a80005, 0x81000006}} {
@@ -705,8 +711,10 @@ func TestOwnAddressFilter(t *testing.T) {
 		}{
 			{frame("192.0.2.9", "192.0.2.1", 10, tags...), 1}, {frame("192.0.2.10", "192.0.2.1", 10, tags...), 1},
 			{frame("192.0.2.1", "192.0.2.9", 10, tags...), 0},
-			{frame("2001:db8::9", "2001:db8::1", 10, tags...), 1}, {frame("2001:db8::a", "2001:db8::1", 10, tags...), 1},
-			{frame("2001:db8::b", "2001:db8::9", 10, tags...), 0}, {frame("2001:db9::9", "2001:db8::9", 10, tags...), 0}, {arp, 1},
+			{frame("2001:db8::9", "2001:db8::1", 10, tags...), 1}, {frame("2001:db8::a", "2001:db8::1", 10, tags...),
+				1},
+			{frame("2001:db8::b", "2001:db8::9", 10, tags...), 0}, {frame("2001:db9::9", "2001:db8::9", 10, tags...),
+				0}, {arp, 1},
 		} {
 			send(c.frame)
 			if n := len(drain(t, sent)); n != c.keep {

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Offsets that classic BPF understands as "from the link header" and "from the network header" (linux/filter.h: SKF_LL_OFF,
-// SKF_NET_OFF). The fanout program needs them: it runs where a received frame begins at its network header and a sent one at its
-// link header.
+// Offsets that classic BPF understands as "from the link header" and "from the network header" (linux/filter.h:
+// SKF_LL_OFF, SKF_NET_OFF). The fanout program needs them: it runs where a received frame begins at its network header
+// and a sent one at its link header.
 const (
 	fromLink    = 0xffe00000
 	fromNetwork = 0xfff00000
@@ -27,8 +27,8 @@ func SnapFilter(snap int) []bpf.RawInstruction {
 // dropAll is in force while a socket is set up.
 func dropAll() []bpf.RawInstruction { return SnapFilter(0) }
 
-// OwnAddressFilter keeps snap bytes of every received frame, and of those sent frames that are no IP or have a source among own.
-// See the package's documentation for what it can't do. It takes some 400 addresses of IPv6.
+// OwnAddressFilter keeps snap bytes of every received frame, and of those sent frames that are no IP or have a source
+// among own. See the package's documentation for what it can't do. It takes some 400 addresses of IPv6.
 func OwnAddressFilter(own []netip.Addr, snap int) ([]bpf.RawInstruction, error) {
 	keep := bpf.RetConstant{Val: uint32(snap)}
 	var v4, v6 []bpf.Instruction
@@ -49,8 +49,8 @@ func OwnAddressFilter(own []netip.Addr, snap int) ([]bpf.RawInstruction, error) 
 		v6 = append(v6, keep)
 	}
 	drop := bpf.RetConstant{Val: 0}
-	// The network header of a sent frame is that of IP even where a tag precedes it, but the protocol is then the tag's: so the
-	// version decides. What has another protocol than these is kept.
+	// The network header of a sent frame is that of IP even where a tag precedes it, but the protocol is then the
+	// tag's: so the version decides. What has another protocol than these is kept.
 	program := []bpf.Instruction{
 		bpf.LoadExtension{Num: bpf.ExtType},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 1},
@@ -78,10 +78,10 @@ func OwnAddressFilter(own []netip.Addr, snap int) ([]bpf.RawInstruction, error) 
 	return assemble(program), nil
 }
 
-// fanoutProgram deals frames to workers by a hash of the two IP addresses, the same for both directions. By ports too, as
-// PACKET_FANOUT_HASH does it, the fragments of a packet and the flows that belong together (a control connection and its data, a
-// look-up and what it was for) would meet in different workers, which share nothing. Others than IP go to the first worker. The
-// kernel takes what it returns modulo the number of sockets (fanout_demux_bpf).
+// fanoutProgram deals frames to workers by a hash of the two IP addresses, the same for both directions. By ports too,
+// as PACKET_FANOUT_HASH does it, the fragments of a packet and the flows that belong together (a control connection and
+// its data, a look-up and what it was for) would meet in different workers, which share nothing. Others than IP go to
+// the first worker. The kernel takes what it returns modulo the number of sockets (fanout_demux_bpf).
 func fanoutProgram(ethernet bool) []bpf.RawInstruction {
 	var p []bpf.Instruction
 	base := uint32(fromNetwork)
@@ -111,7 +111,8 @@ func fanoutProgram(ethernet bool) []bpf.RawInstruction {
 	p = append(append(p, v4...), bpf.Jump{Skip: uint32(len(v6))})
 	p = append(p, v6...)
 	p = append(p,
-		// 2^32 over the golden ratio: neighbouring addresses differ in the upper bits too, of which the remainder is taken.
+		// 2^32 over the golden ratio: neighbouring addresses differ in the upper bits too, of which the remainder is
+		// taken.
 		bpf.ALUOpConstant{Op: bpf.ALUOpMul, Val: 0x9e3779b1},
 		bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 16},
 		bpf.RetA{},

@@ -16,10 +16,11 @@ const (
 	DefaultRetire = 10
 
 	defaultBlockSize = 128 << 10
-	minBlockSize     = 32 << 10 // holds the longest frame kept of defaultBlockSize's users, and still some twenty of them
-	minBlocks        = 4        // one that is filled, one that is read, and two for a burst
-	maxBlockSize     = 4 << 20  // a block is contiguous memory: the largest that the buddy allocator has everywhere
-	maxRingBytes     = 1 << 30
+	// holds the longest frame kept of defaultBlockSize's users, and still some twenty of them
+	minBlockSize = 32 << 10
+	minBlocks    = 4       // one that is filled, one that is read, and two for a burst
+	maxBlockSize = 4 << 20 // a block is contiguous memory: the largest that the buddy allocator has everywhere
+	maxRingBytes = 1 << 30
 
 	// tagBytes is the headroom in front of every frame for a VLAN tag that the kernel took out.
 	tagBytes = 4
@@ -31,8 +32,9 @@ type Geometry struct {
 	Blocks    int
 }
 
-// GeometryFor divides ringBytes, the memory of one worker, over so many interfaces. It never gives less than 128 KiB, so
-// that with very many interfaces the sum exceeds ringBytes. Rings that are open keep their size when interfaces come.
+// GeometryFor divides ringBytes, the memory of one worker, over so many interfaces. It never gives less than 128 KiB,
+// so that with very many interfaces the sum exceeds ringBytes. Rings that are open keep their size when interfaces
+// come.
 func GeometryFor(ringBytes, interfaces int) Geometry {
 	share := ringBytes / max(interfaces, 1)
 	size := defaultBlockSize
@@ -47,7 +49,8 @@ func (g Geometry) Bytes() int { return g.BlockSize * g.Blocks }
 
 func (g Geometry) check() error {
 	page := os.Getpagesize()
-	if g.BlockSize < page || g.BlockSize > maxBlockSize || g.BlockSize%page != 0 || g.Blocks < 1 || g.Blocks > maxRingBytes/g.BlockSize {
+	if g.BlockSize < page || g.BlockSize > maxBlockSize || g.BlockSize%page != 0 || g.Blocks < 1 ||
+		g.Blocks > maxRingBytes/g.BlockSize {
 		return fmt.Errorf("ring of %d blocks of %d bytes: not a ring that can be mapped", g.Blocks, g.BlockSize)
 	}
 	return nil

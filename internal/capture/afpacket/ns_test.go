@@ -58,7 +58,8 @@ func veth(t testing.TB, a, b string) (uint32, uint32) {
 	return index(t, a), index(t, b)
 }
 
-// awaitUp waits until the kernel sends on an interface: after its peer has come up, that takes until its link watch has run.
+// awaitUp waits until the kernel sends on an interface: after its peer has come up, that takes until its link watch has
+// run.
 func awaitUp(t testing.TB, name string) {
 	t.Helper()
 	wait.Until(t, name+" is up", func() bool { return strings.Contains(ip(t, "-o link show dev "+name), " state UP ") })

@@ -20,9 +20,9 @@ const (
 // maxWatched bounds the interfaces that Once knows.
 const maxWatched = 4096
 
-// Once is an eBPF socket filter that keeps a forwarded packet out of the capture of the interface that sends it, where the one
-// that received it is watched. It belongs to the process with the rights (CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN before Linux
-// 5.8).
+// Once is an eBPF socket filter that keeps a forwarded packet out of the capture of the interface that sends it, where
+// the one that received it is watched. It belongs to the process with the rights (CAP_BPF and CAP_NET_ADMIN, or
+// CAP_SYS_ADMIN before Linux 5.8).
 type Once struct {
 	watched *ebpf.Map
 	program *ebpf.Program
@@ -63,11 +63,12 @@ func NewOnce(snap int) (*Once, error) {
 // FD is the program, for Config.Program. It stays Once's.
 func (o *Once) FD() int { return o.program.FD() }
 
-// Watched is the map of watched interfaces, key and value a uint32 ifindex and one byte, for programs that do more than this one.
+// Watched is the map of watched interfaces, key and value a uint32 ifindex and one byte, for programs that do more than
+// this one.
 func (o *Once) Watched() *ebpf.Map { return o.watched }
 
-// Watch says that packets which the interface receives are captured there. Call it after Open: a packet is rather counted twice
-// than not at all.
+// Watch says that packets which the interface receives are captured there. Call it after Open: a packet is rather
+// counted twice than not at all.
 func (o *Once) Watch(ifindex uint32) error {
 	if err := o.watched.Put(ifindex, uint8(1)); err != nil {
 		return fmt.Errorf("watch interface %d: %w", ifindex, err)

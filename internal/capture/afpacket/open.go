@@ -24,12 +24,13 @@ type Config struct {
 	Retire    int // milliseconds after which a block that isn't full is handed over; 0 means DefaultRetire
 	// Promiscuous is in force as long as one of the sockets lives.
 	Promiscuous bool
-	// Filter is a classic program; nil means SnapFilter(DefaultSnapLength). What it returns is how many bytes of a frame are
-	// kept; 0 drops it.
+	// Filter is a classic program; nil means SnapFilter(DefaultSnapLength). What it returns is how many bytes of a
+	// frame are kept; 0 drops it.
 	Filter []bpf.RawInstruction
 	// Program is the descriptor of an eBPF program of type socket filter, in place of Filter. 0 means none.
 	Program int
-	// Fanout is the descriptor of an eBPF program (socket filter) that deals frames to the sockets, in place of the package's own.
+	// Fanout is the descriptor of an eBPF program (socket filter) that deals frames to the sockets, in place of the
+	// package's own.
 	Fanout int
 }
 
@@ -37,8 +38,9 @@ type Config struct {
 type Port struct {
 	Sockets  []int
 	Geometry Geometry
-	// Balanced is how frames are divided over the sockets: "one", "addresses", or "flows" where the kernel refuses a program for
-	// it. With "flows", fragments and related flows may go to other workers than the flow that they belong to.
+	// Balanced is how frames are divided over the sockets: "one", "addresses", or "flows" where the kernel refuses a
+	// program for it. With "flows", fragments and related flows may go to other workers than the flow that they belong
+	// to.
 	Balanced string
 }
 
@@ -52,11 +54,12 @@ func (p *Port) Close() error {
 	return errors.Join(errs...)
 }
 
-// Open makes the sockets of one interface. It needs CAP_NET_RAW in the network namespace of the calling thread. An interface
-// that isn't there is ENODEV, one that is down ENETDOWN.
+// Open makes the sockets of one interface. It needs CAP_NET_RAW in the network namespace of the calling thread. An
+// interface that isn't there is ENODEV, one that is down ENETDOWN.
 //
-// Until everything is set up, the sockets have a filter that drops all frames: nothing comes in that the caller's filter would
-// not let in, and no worker gets frames of another. Then the filters are locked, so that who gets the sockets can't lift them.
+// Until everything is set up, the sockets have a filter that drops all frames: nothing comes in that the caller's
+// filter would not let in, and no worker gets frames of another. Then the filters are locked, so that who gets the
+// sockets can't lift them.
 func Open(c Config) (*Port, error) {
 	if c.Workers == 0 {
 		c.Workers = 1
@@ -71,7 +74,8 @@ func Open(c Config) (*Port, error) {
 	for range c.Workers {
 		fd, err := openSocket(&c)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("open packet socket on interface %d: %w", c.Interface, err), port.Close())
+			return nil, errors.Join(fmt.Errorf("open packet socket on interface %d: %w", c.Interface, err),
+				port.Close())
 		}
 		port.Sockets = append(port.Sockets, fd)
 	}
@@ -89,8 +93,10 @@ func Open(c Config) (*Port, error) {
 
 // openSocket gives a socket that is bound to the interface, with a ring, and drops everything.
 func openSocket(c *Config) (fd int, err error) {
-	// With protocol 0 the kernel binds the socket to the interface and hooks it nowhere: the ring is there before the first frame.
-	conn, err := packet.Listen(&net.Interface{Index: int(c.Interface)}, packet.Raw, 0, &packet.Config{Filter: dropAll()})
+	// With protocol 0 the kernel binds the socket to the interface and hooks it nowhere: the ring is there before the
+	// first frame.
+	conn, err := packet.Listen(&net.Interface{Index: int(c.Interface)}, packet.Raw, 0,
+		&packet.Config{Filter: dropAll()})
 	if err != nil {
 		return -1, err
 	}
@@ -127,7 +133,8 @@ func setUp(fd int, c *Config) error {
 	if retire == 0 {
 		retire = DefaultRetire
 	}
-	// The frame size means nothing in version 3, where frames lie close together, but the kernel checks that it adds up.
+	// The frame size means nothing in version 3, where frames lie close together, but the kernel checks that it adds
+	// up.
 	const frameSize = 2048
 	request := unix.TpacketReq3{
 		Block_size: uint32(c.Geometry.BlockSize), Block_nr: uint32(c.Geometry.Blocks),
@@ -178,8 +185,8 @@ func (p *Port) join(fanout int) error {
 	if err == nil {
 		return nil
 	}
-	// The kernel's own hash of addresses and ports is the same for both directions since Linux 4.7. Its flag for fragments
-	// (PACKET_FANOUT_FLAG_DEFRAG) is not set: it would hand out packets that were never on the wire.
+	// The kernel's own hash of addresses and ports is the same for both directions since Linux 4.7. Its flag for
+	// fragments (PACKET_FANOUT_FLAG_DEFRAG) is not set: it would hand out packets that were never on the wire.
 	p.Balanced = "flows"
 	if again := p.group(unix.PACKET_FANOUT_HASH, 0); again != nil {
 		return fmt.Errorf("make a fanout group: %w", errors.Join(err, again))
@@ -187,8 +194,8 @@ func (p *Port) join(fanout int) error {
 	return nil
 }
 
-// group makes the sockets a fanout group of a kind. The first to join is worker 0 in every group, so that flows which are seen
-// on several interfaces meet in one worker.
+// group makes the sockets a fanout group of a kind. The first to join is worker 0 in every group, so that flows which
+// are seen on several interfaces meet in one worker.
 func (p *Port) group(kind, program int) error {
 	first := p.Sockets[0]
 	link, err := linkOf(first)
@@ -199,7 +206,8 @@ func (p *Port) group(kind, program int) error {
 		kind |= unix.PACKET_FANOUT_FLAG_IGNORE_OUTGOING // Linux 4.20; before, readFrame leaves these frames out
 	}
 	// The kernel picks a number that nobody in the network namespace uses.
-	if err := unix.SetsockoptInt(first, unix.SOL_PACKET, unix.PACKET_FANOUT, (kind|unix.PACKET_FANOUT_FLAG_UNIQUEID)<<16); err != nil {
+	if err := unix.SetsockoptInt(first, unix.SOL_PACKET, unix.PACKET_FANOUT,
+		(kind|unix.PACKET_FANOUT_FLAG_UNIQUEID)<<16); err != nil {
 		return fmt.Errorf("begin a group of kind %#x: %w", kind, err)
 	}
 	if kind&0xff == unix.PACKET_FANOUT_CBPF {

@@ -28,7 +28,8 @@ type Ring struct {
 	drops, freezes uint64
 }
 
-// NewRing maps the ring of a socket from Open. It needs no right. The descriptor is the ring's from then on, but for an error.
+// NewRing maps the ring of a socket from Open. It needs no right. The descriptor is the ring's from then on, but for an
+// error.
 func NewRing(fd int, ifindex uint32, g Geometry) (*Ring, error) {
 	if err := g.check(); err != nil {
 		return nil, err
@@ -77,8 +78,8 @@ func (r *Ring) count() error {
 	return nil
 }
 
-// state tells whether the interface is still there: nil also where it is down and may come up again. The kernel reports going
-// down as an error of the socket, once; that an interface is gone it shows in the socket's name only.
+// state tells whether the interface is still there: nil also where it is down and may come up again. The kernel reports
+// going down as an error of the socket, once; that an interface is gone it shows in the socket's name only.
 func (r *Ring) state() error {
 	errno, err := unix.GetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil {
@@ -100,7 +101,8 @@ func (r *Ring) state() error {
 	return nil
 }
 
-// Close unmaps the ring and closes its socket. Frames from it must not be used any more. A Source does it for its own rings.
+// Close unmaps the ring and closes its socket. Frames from it must not be used any more. A Source does it for its own
+// rings.
 func (r *Ring) Close() error {
 	err := unix.Munmap(r.memory)
 	r.memory = nil

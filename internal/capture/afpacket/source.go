@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// blocksPerRead bounds the blocks that one Read takes from a ring, so that a busy interface does not keep others waiting.
+	// blocksPerRead bounds the blocks that one Read takes from a ring, so that a busy interface does not keep others
+	// waiting.
 	blocksPerRead = 4
 	// eventsPerWait bounds the rings that one call of epoll_wait reports; others are reported by the next.
 	eventsPerWait = 16
@@ -25,8 +26,8 @@ const (
 
 // Source reads the rings of one worker. It implements capture.Source. Add and Remove may be called by any goroutine.
 type Source struct {
-	// Ended, if it is not nil, is called within Read when a ring ended by itself: its interface is gone. The others go on. Set
-	// it before the first Read.
+	// Ended, if it is not nil, is called within Read when a ring ended by itself: its interface is gone. The others go
+	// on. Set it before the first Read.
 	Ended func(ifindex uint32, err error)
 
 	epoll, wake int
@@ -60,8 +61,8 @@ type change struct {
 
 var _ capture.Source = (*Source)(nil)
 
-// NewSource makes a source without rings. With counted, a program in the kernel counts the packets of all rings (Config.Program),
-// and frames say so.
+// NewSource makes a source without rings. With counted, a program in the kernel counts the packets of all rings
+// (Config.Program), and frames say so.
 func NewSource(counted bool) (*Source, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
@@ -76,7 +77,8 @@ func NewSource(counted bool) (*Source, error) {
 	if counted {
 		s.frame.Flow.Slot = capture.CountedElsewhere
 	}
-	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(wake)}); err != nil {
+	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN,
+		Fd: int32(wake)}); err != nil {
 		return nil, errors.Join(fmt.Errorf("watch an eventfd: %w", err), unix.Close(epoll), unix.Close(wake))
 	}
 	return s, nil
@@ -85,8 +87,9 @@ func NewSource(counted bool) (*Source, error) {
 // Add hands a ring to the source, from the next Read on. The source closes it. After Close it is closed at once.
 func (s *Source) Add(r *Ring) error { return s.enqueue(change{ring: r}) }
 
-// Remove gives up the rings of an interface: what came till now is handed out, also from the block that isn't full yet, and nothing that
-// comes later. done is closed when nothing more is counted: where the kernel counts, that takes until the next Read.
+// Remove gives up the rings of an interface: what came till now is handed out, also from the block that isn't full yet,
+// and nothing that comes later. done is closed when nothing more is counted: where the kernel counts, that takes until
+// the next Read.
 func (s *Source) Remove(ifindex uint32) (done <-chan struct{}, err error) {
 	c := change{gone: ifindex, at: time.Now().UnixNano(), done: make(chan struct{})}
 	if s.frame.Flow.Slot == capture.NotCounted { // by their times later frames are left out
@@ -119,8 +122,8 @@ func (s *Source) signal() error {
 	return nil
 }
 
-// Read implements capture.Source. It must not be called from each, nor Close. It may return early without a frame, after Add and
-// Remove.
+// Read implements capture.Source. It must not be called from each, nor Close. It may return early without a frame,
+// after Add and Remove.
 func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -219,7 +222,8 @@ func (s *Source) nextEvents(timeout time.Duration) (n int, err error) {
 // napOnce waits in a system call that Go's scheduler doesn't know of: see capture.Naps.
 func (s *Source) napOnce(timeout time.Duration) (int, error) {
 	ms := (timeout + time.Millisecond - 1) / time.Millisecond
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(s.epoll), uintptr(unsafe.Pointer(&s.events[0])), uintptr(len(s.events)), uintptr(ms), 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(s.epoll), uintptr(unsafe.Pointer(&s.events[0])),
+		uintptr(len(s.events)), uintptr(ms), 0, 0)
 	switch errno {
 	case 0:
 		return int(n), nil
@@ -277,7 +281,8 @@ func (s *Source) apply(each func(*capture.Frame)) error {
 	return errors.Join(errs...)
 }
 
-// remove has an interface's rings leave. Where the kernel counts what a socket gets, and it still gets something, they are closed at once.
+// remove has an interface's rings leave. Where the kernel counts what a socket gets, and it still gets something, they
+// are closed at once.
 func (s *Source) remove(c *change, each func(*capture.Frame)) {
 	for _, r := range s.rings {
 		if r.Interface != c.gone || r.leaves {
@@ -315,7 +320,8 @@ func (s *Source) leave(each func(*capture.Frame)) {
 	s.rings = kept
 }
 
-// drop closes a ring and keeps its counts. The socket may live on in another process: it is taken out of the epoll expressly.
+// drop closes a ring and keeps its counts. The socket may live on in another process: it is taken out of the epoll
+// expressly.
 func (s *Source) drop(r *Ring) {
 	_ = r.count()
 	s.drops += r.drops
@@ -324,8 +330,8 @@ func (s *Source) drop(r *Ring) {
 	_ = r.Close()
 }
 
-// Losses implements capture.Source: RingFull counts packets for which no block was free. Call it at least every few minutes, as
-// the kernel's counters have 32 bits.
+// Losses implements capture.Source: RingFull counts packets for which no block was free. Call it at least every few
+// minutes, as the kernel's counters have 32 bits.
 func (s *Source) Losses(l *capture.Losses) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -347,8 +353,8 @@ func (s *Source) Freezes() uint64 {
 	return n
 }
 
-// Drain makes Read hand out what has come so far, and then say net.ErrClosed. A block that isn't full is handed over by the kernel
-// within Config.Retire. Close has to be called all the same.
+// Drain makes Read hand out what has come so far, and then say net.ErrClosed. A block that isn't full is handed over by
+// the kernel within Config.Retire. Close has to be called all the same.
 func (s *Source) Drain() error {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()

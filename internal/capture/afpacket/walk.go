@@ -11,8 +11,8 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// Layout of a block: struct tpacket_block_desc, then frames, each a struct tpacket3_hdr, a struct sockaddr_ll, headroom, and the
-// bytes (linux/if_packet.h). All numbers are the machine's own.
+// Layout of a block: struct tpacket_block_desc, then frames, each a struct tpacket3_hdr, a struct sockaddr_ll,
+// headroom, and the bytes (linux/if_packet.h). All numbers are the machine's own.
 const (
 	blockStatus = 8
 	blockCount  = 12
@@ -42,8 +42,9 @@ var native = binary.NativeEndian
 // nativeLittle: the machine's numbers begin with the least byte.
 var nativeLittle = native.Uint16([]byte{1, 0}) == 1
 
-// walkBlock hands the frames of a block to each and gives their number. f is where a frame is described. The block's memory is
-// shared: every number is read once and checked before use, and a number that leads out of the block, or back, ends the walk.
+// walkBlock hands the frames of a block to each and gives their number. f is where a frame is described. The block's
+// memory is shared: every number is read once and checked before use, and a number that leads out of the block, or
+// back, ends the walk.
 func walkBlock(block []byte, f *capture.Frame, each func(*capture.Frame)) (frames int) {
 	if len(block) < blockHeader {
 		return 0
@@ -71,8 +72,8 @@ func walkBlock(block []byte, f *capture.Frame, each func(*capture.Frame)) (frame
 	return frames
 }
 
-// readFrame describes the frame at the beginning of b, which has room for its headers, in f. Flow is left as it is. It answers
-// false for a frame that must not be counted or whose numbers are wrong.
+// readFrame describes the frame at the beginning of b, which has room for its headers, in f. Flow is left as it is. It
+// answers false for a frame that must not be counted or whose numbers are wrong.
 func readFrame(b []byte, f *capture.Frame) bool {
 	mac, network := uint64(native.Uint16(b[frameMac:])), uint64(native.Uint16(b[frameNet:]))
 	end := mac + uint64(native.Uint32(b[frameSnap:]))
@@ -87,7 +88,8 @@ func readFrame(b []byte, f *capture.Frame) bool {
 	f.Link = packet.LinkEthernet
 	switch {
 	case isEthernet(hardware):
-		if native.Uint32(b[frameStatus:])&unix.TP_STATUS_VLAN_VALID != 0 && end-mac >= 12 && mac >= frameHeader+tagBytes {
+		if native.Uint32(b[frameStatus:])&unix.TP_STATUS_VLAN_VALID != 0 && end-mac >= 12 && mac >= frameHeader+
+			tagBytes {
 			putTag(b, mac)
 			mac -= tagBytes
 			length += tagBytes
@@ -114,7 +116,8 @@ func readFrame(b []byte, f *capture.Frame) bool {
 	return true
 }
 
-// putTag moves the two MAC addresses of the frame at mac to the front by tagBytes and puts the tag behind them. There is room.
+// putTag moves the two MAC addresses of the frame at mac to the front by tagBytes and puts the tag behind them. There
+// is room.
 func putTag(b []byte, mac uint64) {
 	tpid := uint16(unix.ETH_P_8021Q)
 	if native.Uint32(b[frameStatus:])&unix.TP_STATUS_VLAN_TPID_VALID != 0 {

@@ -51,13 +51,15 @@ func block(size int, hardware uint16, status uint32, frames ...[]byte) []byte {
 func TestLinkTypes(t *testing.T) {
 	ip := frame("192.0.2.1", "192.0.2.2", 10)[14:]
 	for hardware, want := range map[uint16]packet.LinkType{
-		unix.ARPHRD_NONE: packet.LinkRaw, unix.ARPHRD_PPP: packet.LinkRaw, unix.ARPHRD_TUNNEL: packet.LinkRaw, unix.ARPHRD_SIT: packet.LinkRaw,
+		unix.ARPHRD_NONE: packet.LinkRaw, unix.ARPHRD_PPP: packet.LinkRaw, unix.ARPHRD_TUNNEL: packet.LinkRaw,
+		unix.ARPHRD_SIT:                packet.LinkRaw,
 		unix.ARPHRD_IEEE80211_RADIOTAP: packet.LinkIEEE80211Radiotap,
 	} {
 		n := 0
 		walkBlock(block(4096, hardware, unix.TP_STATUS_VLAN_VALID, ip, ip), new(capture.Frame), func(f *capture.Frame) {
 			n++
-			if f.Link != want || !bytes.Equal(f.Data, ip) || f.Length != len(ip) || f.Interface != 7 || f.Time != 1_700_000_000_000_000_042 {
+			if f.Link != want || !bytes.Equal(f.Data, ip) || f.Length != len(ip) || f.Interface != 7 ||
+				f.Time != 1_700_000_000_000_000_042 {
 				t.Errorf("hardware %d: %+v", hardware, f)
 			}
 		})
@@ -177,7 +179,8 @@ func TestNoAllocation(t *testing.T) {
 	tagged := frame("192.0.2.1", "192.0.2.2", 100, 0x81000005)
 	frames := 0
 	each := func(*capture.Frame) { frames++ }
-	const sent = 400 // few enough to fit in the ring, however slowly they come: the kernel closes a block each millisecond
+	// few enough to fit in the ring, however slowly they come: the kernel closes a block each millisecond
+	const sent = 400
 	come := func(n int) {
 		t.Helper()
 		wait.Until(t, "the frames that were sent", func() bool {

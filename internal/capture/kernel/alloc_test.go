@@ -38,7 +38,8 @@ func TestReadDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestDrainDoesNotAllocate: reading a flow's counters takes no memory; ending flows takes some for each system call, of many flows.
+// TestDrainDoesNotAllocate: reading a flow's counters takes no memory; ending flows takes some for each system call, of
+// many flows.
 func TestDrainDoesNotAllocate(t *testing.T) {
 	const flows = 3 * int(bpf.WeirSlotsOperationSLOTS_MAX)
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: flows, RingBytes: 1 << 20}})

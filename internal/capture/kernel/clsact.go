@@ -37,10 +37,10 @@ const (
 	qdiscSuffix  = "+qdisc"
 )
 
-// clsact is a pair of filters on a clsact qdisc, for kernels before 6.6. Filters outlive who made them: those of a killed process
-// are known by their names and removed at the next start. Filters come and go without a packet lost. A qdisc does not: while it is
-// added or deleted, Linux throws away what the interface sends (dev_deactivate), some 10 packets at 500,000 a second. So the one of
-// a killed weir is taken over.
+// clsact is a pair of filters on a clsact qdisc, for kernels before 6.6. Filters outlive who made them: those of a
+// killed process are known by their names and removed at the next start. Filters come and go without a packet lost. A
+// qdisc does not: while it is added or deleted, Linux throws away what the interface sends (dev_deactivate), some 10
+// packets at 500,000 a second. So the one of a killed weir is taken over.
 type clsact struct {
 	ifindex   uint32
 	filters   []filter
@@ -57,9 +57,9 @@ type filter struct {
 
 func (f *filter) isOurs() bool { return strings.HasPrefix(f.name, filterPrefix) }
 
-// attachClsact puts the programs before the filters of others, at both ends: what one of those passes, drops or redirects goes to
-// no filter after it. The programs answer TC_ACT_UNSPEC, upon which the kernel asks the next filter. The network namespace is the
-// calling thread's.
+// attachClsact puts the programs before the filters of others, at both ends: what one of those passes, drops or
+// redirects goes to no filter after it. The programs answer TC_ACT_UNSPEC, upon which the kernel asks the next filter.
+// The network namespace is the calling thread's.
 func attachClsact(ifindex uint32, ingress, egress *ebpf.Program) (hook, error) {
 	c, err := dialTC()
 	if err != nil {
@@ -107,7 +107,8 @@ func (h *clsact) Close() error {
 	return h.remove(c)
 }
 
-// remove takes off what was put on, as far as it is there still: in the place of a filter may be somebody else's by now.
+// remove takes off what was put on, as far as it is there still: in the place of a filter may be somebody else's by
+// now.
 func (h *clsact) remove(c *tc) error {
 	present, err := c.filters(h.ifindex)
 	if err != nil {
@@ -137,9 +138,9 @@ func (h *clsact) has(f *filter) bool {
 	return false
 }
 
-// RemoveLeftovers removes the filters that a killed weir left on an interface, and returns how many there were. A qdisc goes with
-// them where weir had made it and nobody else's filter is on it. The network namespace is the calling thread's. It must not be
-// called where a weir is attached by clsact.
+// RemoveLeftovers removes the filters that a killed weir left on an interface, and returns how many there were. A qdisc
+// goes with them where weir had made it and nobody else's filter is on it. The network namespace is the calling
+// thread's. It must not be called where a weir is attached by clsact.
 func RemoveLeftovers(ifindex uint32) (n int, err error) {
 	c, err := dialTC()
 	if err != nil {
@@ -149,8 +150,8 @@ func RemoveLeftovers(ifindex uint32) (n int, err error) {
 	return c.removeLeftovers(ifindex)
 }
 
-// RemoveLeftovers does so on every interface to which the loader is not attached. The time for it is after the first interfaces
-// have been attached to: those keep the qdisc that is there.
+// RemoveLeftovers does so on every interface to which the loader is not attached. The time for it is after the first
+// interfaces have been attached to: those keep the qdisc that is there.
 func (l *Loader) RemoveLeftovers() (n int, err error) {
 	c, err := dialTC()
 	if err != nil {
@@ -180,7 +181,8 @@ func (c *tc) removeLeftovers(ifindex uint32) (n int, err error) {
 	return n, err
 }
 
-// removeOldFilters removes weir's filters and says how many those were, how many are left, and whether weir had made the qdisc.
+// removeOldFilters removes weir's filters and says how many those were, how many are left, and whether weir had made
+// the qdisc.
 func (c *tc) removeOldFilters(ifindex uint32) (n, left int, madeQdisc bool, err error) {
 	present, err := c.filters(ifindex)
 	if err != nil {
@@ -244,7 +246,8 @@ func (c *tc) addQdisc(ifindex uint32) (made bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("encode a qdisc: %w", err)
 	}
-	err = c.do(unix.RTM_NEWQDISC, netlink.Create|netlink.Excl, append(tcmsg(ifindex, clsactHandle, clsactParent, 0), attributes...))
+	err = c.do(unix.RTM_NEWQDISC, netlink.Create|netlink.Excl, append(tcmsg(ifindex, clsactHandle, clsactParent, 0),
+		attributes...))
 	switch {
 	case err == nil:
 		return true, nil
@@ -252,7 +255,8 @@ func (c *tc) addQdisc(ifindex uint32) (made bool, err error) {
 		return false, c.checkQdisc(ifindex)
 	case isUnsupported(err):
 		// Not as its ENOENT, which means an interface that is gone.
-		return false, &HookError{"clsact", fmt.Errorf("the kernel has no clsact qdisc (CONFIG_NET_SCH_INGRESS): %v", err)}
+		return false, &HookError{"clsact", fmt.Errorf("the kernel has no clsact qdisc (CONFIG_NET_SCH_INGRESS): %v",
+			err)}
 	}
 	return false, fmt.Errorf("add a clsact qdisc: %w", err)
 }
@@ -272,7 +276,8 @@ func (c *tc) checkQdisc(ifindex uint32) error {
 	return nil
 }
 
-// isUnsupported says whether an error is the kernel's for a kind of qdisc or filter, or a subsystem, that it was built without.
+// isUnsupported says whether an error is the kernel's for a kind of qdisc or filter, or a subsystem, that it was built
+// without.
 func isUnsupported(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP)
 }
@@ -318,8 +323,8 @@ func (c *tc) addFilter(ifindex, parent uint32, name string, program *ebpf.Progra
 	return f, nil
 }
 
-// firstFree is the least priority from the given one on that no filter has. Linux gives filters that ask for none a priority of the
-// upper half, counting down; those below don't disturb that.
+// firstFree is the least priority from the given one on that no filter has. Linux gives filters that ask for none a
+// priority of the upper half, counting down; those below don't disturb that.
 func firstFree(present []tcObject, priority uint32) uint32 {
 	for taken := true; taken; {
 		taken = false

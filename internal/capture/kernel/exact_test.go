@@ -58,7 +58,8 @@ func flowFrames(i int) [2][]byte {
 
 const question = 31 // bytes of such a packet
 
-// TestExact counts n flows of m packets each way from each CPU: both directions of every flow come in on all CPUs at the same time.
+// TestExact counts n flows of m packets each way from each CPU: both directions of every flow come in on all CPUs at
+// the same time.
 func TestExact(t *testing.T) {
 	const flows, rounds = 500, 20
 	g := newRig(t, Config{Geometry: Geometry{Workers: 2, SlotsPerWorker: 2 * flows}})
@@ -124,8 +125,8 @@ func TestOneHotFlow(t *testing.T) {
 	}
 }
 
-// TestBegunAtOnce has all CPUs see the first packet of a flow at the same time: one of them begins it, and the others' slots are free
-// again.
+// TestBegunAtOnce has all CPUs see the first packet of a flow at the same time: one of them begins it, and the others'
+// slots are free again.
 func TestBegunAtOnce(t *testing.T) {
 	const flows = 2000
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: flows + 64}}) // the losers need one for a moment
@@ -200,7 +201,8 @@ func TestFanout(t *testing.T) {
 	var counts [4]int
 	for host := range byte(64) {
 		p4, p6 := with(plainUDP, 12, 10, 0, 0, host), with(ip6(17, udp(1000, 53, abc)), 15, host)
-		for _, p := range [][]byte{p4, back4(p4, true), p6, fragment4(p4, 3, false), ip4Options(make([]byte, 8), 6, tcp(abc))} {
+		for _, p := range [][]byte{p4, back4(p4, true), p6, fragment4(p4, 3, false), ip4Options(make([]byte, 8), 6,
+			tcp(abc))} {
 			frame := &ebpf.RunOptions{Data: join(make([]byte, 14), p)}
 			if _, err := g.objects.WeirShuntRaw.Run(frame); err != nil {
 				t.Fatal(err)
@@ -255,10 +257,12 @@ func TestMapFull(t *testing.T) {
 			t.Errorf("ring of %d: %d slots used", ring, len(slots))
 		}
 		if counted+c[bpf.WeirCauseCAUSE_MAP_FULL] != sent {
-			t.Errorf("ring of %d: %d counted and %d handed over of %d", ring, counted, c[bpf.WeirCauseCAUSE_MAP_FULL], sent)
+			t.Errorf("ring of %d: %d counted and %d handed over of %d", ring, counted, c[bpf.WeirCauseCAUSE_MAP_FULL],
+				sent)
 		}
 		if handed+c[bpf.WeirCauseCAUSE_UNCOUNTED] != c[bpf.WeirCauseCAUSE_MAP_FULL] {
-			t.Errorf("ring of %d: %d in records, %d uncounted, of %d handed over", ring, handed, c[bpf.WeirCauseCAUSE_UNCOUNTED],
+			t.Errorf("ring of %d: %d in records, %d uncounted, of %d handed over", ring, handed,
+				c[bpf.WeirCauseCAUSE_UNCOUNTED],
 				c[bpf.WeirCauseCAUSE_MAP_FULL])
 		}
 		if ring > 4096 && c[bpf.WeirCauseCAUSE_UNCOUNTED] != 0 {
@@ -286,8 +290,10 @@ func TestRingFull(t *testing.T) {
 	}
 	c := g.causes()
 	records := uint64(len(g.records()))
-	if c[bpf.WeirCauseCAUSE_SAMPLED] != records || records == 0 || records+c[bpf.WeirCauseCAUSE_RING_FULL] != flows*budget {
-		t.Errorf("%d records, %d counted as sent, %d without room; %d were to be shown", records, c[bpf.WeirCauseCAUSE_SAMPLED],
+	if c[bpf.WeirCauseCAUSE_SAMPLED] != records || records == 0 ||
+		records+c[bpf.WeirCauseCAUSE_RING_FULL] != flows*budget {
+		t.Errorf("%d records, %d counted as sent, %d without room; %d were to be shown", records,
+			c[bpf.WeirCauseCAUSE_SAMPLED],
 			c[bpf.WeirCauseCAUSE_RING_FULL], flows*budget)
 	}
 }
@@ -320,14 +326,16 @@ func TestRebirth(t *testing.T) {
 		{"SYN with another number soon after", [][]byte{segment(false, 70, syn)}, head + " flags 2/2 3/123 1/40"},
 		{"one FIN", [][]byte{segment(false, 11, fin|ack), segment(false, 70, syn)},
 			head + " flags 3/2 3/123 1/40 replaced; " + head + " flags 2/0 1/40 0/0"},
-		{"one FIN, the first SYN again", [][]byte{segment(false, 11, fin|ack), segment(false, 7, syn)}, head + " flags 3/2 4/163 1/40"},
+		{"one FIN, the first SYN again", [][]byte{segment(false, 11, fin|ack), segment(false, 7, syn)}, head +
+			" flags 3/2 4/163 1/40"},
 		{"FIN both ways", [][]byte{segment(false, 11, fin|ack), segment(true, 10, fin|ack), segment(false, 70, syn),
 			segment(true, 90, syn|ack)}, head + " flags 3/3 3/123 2/80 replaced; " + head + " flags 2/2 1/40 1/40"},
 		{"RST", [][]byte{segment(true, 10, rst), segment(false, 70, syn)},
 			head + " flags 2/6 2/83 2/80 replaced; " + head + " flags 2/0 1/40 0/0"},
 		{"the other end begins", [][]byte{segment(true, 10, rst), segment(true, 70, syn)},
 			head + " flags 2/6 2/83 2/80 replaced; " + head + " flags 0/2 0/0 1/40"},
-		{"a SYN ACK begins nothing", [][]byte{segment(true, 10, rst), segment(true, 70, syn|ack)}, head + " flags 2/6 2/83 3/120"},
+		{"a SYN ACK begins nothing", [][]byte{segment(true, 10, rst), segment(true, 70, syn|ack)}, head +
+			" flags 2/6 2/83 3/120"},
 	} {
 		before := g.causes()
 		for _, f := range first {
@@ -342,8 +350,9 @@ func TestRebirth(t *testing.T) {
 		}
 		slots := g.slots()
 		if last := slots[len(slots)-1]; len(slots) == 2 {
-			if got := bpf.WeirMark(last.Marks)&bpf.WeirMarkMARK_FIRST_FROM_UPPER != 0; got != (r.name == "the other end begins") {
-				t.Errorf("%s: first from upper: %v", r.name, got)
+			isUpper := bpf.WeirMark(last.Marks)&bpf.WeirMarkMARK_FIRST_FROM_UPPER != 0
+			if isUpper != (r.name == "the other end begins") {
+				t.Errorf("%s: first from upper: %v", r.name, isUpper)
 			}
 			if last.Isn != 70 {
 				t.Errorf("%s: initial sequence number %d", r.name, last.Isn)

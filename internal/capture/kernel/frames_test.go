@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Builders of frames with all lengths right; a test row then spoils what it is about. Addresses are from the documentation ranges
-// (RFC 5737, RFC 3849).
+// Builders of frames with all lengths right; a test row then spoils what it is about. Addresses are from the
+// documentation ranges (RFC 5737, RFC 3849).
 
 func raw(text string) []byte {
 	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
@@ -115,7 +115,8 @@ func fragment6(next, offset int, more bool, payload ...[]byte) []byte {
 func tcp(payload ...[]byte) []byte { return tcpOf(1000, 443, 7, 0x18, payload...) }
 
 func tcpOf(src, dst int, seq uint32, flags byte, payload ...[]byte) []byte {
-	b := join(be16(src), be16(dst), binary.BigEndian.AppendUint32(nil, seq), raw("00000009 50 00 0400 0000 0000"), join(payload...))
+	b := join(be16(src), be16(dst), binary.BigEndian.AppendUint32(nil, seq), raw("00000009 50 00 0400 0000 0000"),
+		join(payload...))
 	b[13] = flags
 	return b
 }

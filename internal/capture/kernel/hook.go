@@ -15,8 +15,8 @@ type hook interface {
 	Close() error
 }
 
-// attacher attaches a pair of programs to an interface by one kind of hook; egress may be nil. It returns a *HookError where that kind
-// is not to be had.
+// attacher attaches a pair of programs to an interface by one kind of hook; egress may be nil. It returns a *HookError
+// where that kind is not to be had.
 type attacher func(ifindex uint32, ingress, egress *ebpf.Program) (hook, error)
 
 // HookError says that a kind of hook is not to be had here, and why.
@@ -49,9 +49,9 @@ func (l *Loader) chooseHook() (attacher, error) {
 	return nil, fmt.Errorf("hook: %q is none of tcx, clsact, xdp, xdp-native", l.config.Hook)
 }
 
-// Attach has the programs count what an interface receives and sends, by the hook of the configuration. raw is for links without a
-// link layer (tun, PPP, WireGuard). Filters that a killed weir left there are removed. It
-// says by which kind of hook it did.
+// Attach has the programs count what an interface receives and sends, by the hook of the configuration. raw is for
+// links without a link layer (tun, PPP, WireGuard). Filters that a killed weir left there are removed. It says by which
+// kind of hook it did.
 func (l *Loader) Attach(ifindex uint32, raw bool) (how string, err error) {
 	if h, ok := l.hooks[ifindex]; ok {
 		return h.kind(), nil
@@ -73,7 +73,8 @@ func (l *Loader) Attach(ifindex uint32, raw bool) (how string, err error) {
 	}
 	if h.kind() != "clsact" { // which has done so itself
 		if _, err := RemoveLeftovers(ifindex); err != nil {
-			return "", errors.Join(fmt.Errorf("remove what a killed weir left: %w", err), h.Close(), l.ForgetIngress(ifindex))
+			return "", errors.Join(fmt.Errorf("remove what a killed weir left: %w", err), h.Close(),
+				l.ForgetIngress(ifindex))
 		}
 	}
 	l.hooks[ifindex] = h

@@ -77,18 +77,19 @@ func newOther(t *testing.T, verdict int32) *other {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "GPL", Instructions: asm.Instructions{
-		asm.StoreImm(asm.R10, -4, 0, asm.Word),
-		asm.Mov.Reg(asm.R2, asm.R10),
-		asm.Add.Imm(asm.R2, -4),
-		asm.LoadMapPtr(asm.R1, counter.FD()),
-		asm.FnMapLookupElem.Call(),
-		asm.JEq.Imm(asm.R0, 0, "out"),
-		asm.Mov.Imm(asm.R1, 1),
-		asm.StoreXAdd(asm.R0, asm.R1, asm.DWord),
-		asm.Mov.Imm(asm.R0, verdict).WithSymbol("out"),
-		asm.Return(),
-	}})
+	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "GPL",
+		Instructions: asm.Instructions{
+			asm.StoreImm(asm.R10, -4, 0, asm.Word),
+			asm.Mov.Reg(asm.R2, asm.R10),
+			asm.Add.Imm(asm.R2, -4),
+			asm.LoadMapPtr(asm.R1, counter.FD()),
+			asm.FnMapLookupElem.Call(),
+			asm.JEq.Imm(asm.R0, 0, "out"),
+			asm.Mov.Imm(asm.R1, 1),
+			asm.StoreXAdd(asm.R0, asm.R1, asm.DWord),
+			asm.Mov.Imm(asm.R0, verdict).WithSymbol("out"),
+			asm.Return(),
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +135,8 @@ func TestHooks(t *testing.T) {
 				if got := b.attached(); got != r.attached {
 					t.Errorf("attached: %s; want %s", got, r.attached)
 				}
-				if r.hook == "xdp-native" { // a veth may lose a packet as native XDP comes: that is why it is only a choice
+				if r.hook == "xdp-native" {
+					// a veth may lose a packet as native XDP comes: that is why it is only a choice
 					_ = exchange(sa, sb, 1)
 					g.reset()
 				}
@@ -216,7 +218,8 @@ func TestHookErrors(t *testing.T) {
 	if _, err := Load(Config{Hook: "tc"}); err == nil {
 		t.Error("an unknown hook was taken")
 	}
-	for _, hook := range []string{"", "tcx", "clsact", "xdp"} { // an interface that is not there is no reason to try another hook
+	for _, hook := range []string{"", "tcx", "clsact", "xdp"} {
+		// an interface that is not there is no reason to try another hook
 		g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}, Hook: hook})
 		var err error
 		b.do(func() { _, err = g.Attach(9999, false) })
@@ -226,7 +229,8 @@ func TestHookErrors(t *testing.T) {
 	}
 }
 
-// TestOthersKeepTheirCounts is check C4: another TCX program and another tc filter count the same before, with and after weir.
+// TestOthersKeepTheirCounts is check C4: another TCX program and another tc filter count the same before, with and
+// after weir.
 func TestOthersKeepTheirCounts(t *testing.T) {
 	for _, hook := range []string{"tcx", "clsact", "xdp"} {
 		t.Run(hook, func(t *testing.T) {
@@ -251,7 +255,8 @@ func TestOthersKeepTheirCounts(t *testing.T) {
 					if _, err := c.addFilter(b.ifindex, end.parent, "other", f.program); err != nil {
 						return err
 					}
-					l, err := link.AttachTCX(link.TCXOptions{Interface: int(b.ifindex), Program: x.program, Attach: end.tcx})
+					l, err := link.AttachTCX(link.TCXOptions{Interface: int(b.ifindex), Program: x.program,
+						Attach: end.tcx})
 					if err == nil {
 						t.Cleanup(func() { _ = l.Close() })
 					}
@@ -281,8 +286,8 @@ func TestOthersKeepTheirCounts(t *testing.T) {
 	}
 }
 
-// TestOthersWhoEndTheChain has programs of others that pass or drop packets by themselves: what they decide is nothing that weir
-// may miss.
+// TestOthersWhoEndTheChain has programs of others that pass or drop packets by themselves: what they decide is nothing
+// that weir may miss.
 func TestOthersWhoEndTheChain(t *testing.T) {
 	const pass = 0 // TCX_PASS
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}, Hook: "tcx"})
@@ -363,7 +368,8 @@ func (p *port) killed(hook string, meanwhile func()) {
 	_ = c.Wait() // "signal: killed"
 }
 
-// TestKilled kills an attached weir: links are gone with it, filters are known as weir's and removed at the next start (check C3).
+// TestKilled kills an attached weir: links are gone with it, filters are known as weir's and removed at the next start
+// (check C3).
 func TestKilled(t *testing.T) {
 	const filters = "weir_ingress at 2, weir_egress at 1"
 	_, b, sa, sb := pair(t)
@@ -461,8 +467,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestKilledUnderTraffic kills weir again and again while datagrams are answered one by one: each that is lost ends the exchange
-// (check C1). WEIR_KILLS says how often; native XDP, which lost some elsewhere, is not held to it.
+// TestKilledUnderTraffic kills weir again and again while datagrams are answered one by one: each that is lost ends the
+// exchange (check C1). WEIR_KILLS says how often; native XDP, which lost some elsewhere, is not held to it.
 func TestKilledUnderTraffic(t *testing.T) {
 	kills := 3
 	if s := os.Getenv("WEIR_KILLS"); s != "" {
@@ -496,7 +502,8 @@ func TestKilledUnderTraffic(t *testing.T) {
 		for range kills {
 			b.killed(hook, func() {
 				before := answered.Load()
-				if !wait.Reached(func() bool { return answered.Load() >= before+200 || failed.Load() }) { // 100 of them begun since
+				if !wait.Reached(func() bool { return answered.Load() >= before+200 || failed.Load() }) {
+					// 100 of them begun since
 					t.Errorf("%s: nothing is answered", hook)
 				}
 			})

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kernel captures with eBPF: programs in the kernel count every packet of every flow, and show a worker the first ones.
+// Package kernel captures with eBPF: programs in the kernel count every packet of every flow, and show a worker the
+// first ones.
 //
-// It has two halves. Loader has the programs and maps and attaches them; it needs capabilities and lives in the helper process.
-// View is what the agent has of them, descriptors that it maps into its memory: it needs no right and, but for waiting, makes no
-// system call.
+// It has two halves. Loader has the programs and maps and attaches them; it needs capabilities and lives in the helper
+// process. View is what the agent has of them, descriptors that it maps into its memory: it needs no right and, but for
+// waiting, makes no system call.
 package kernel
 
 import (
@@ -39,7 +40,8 @@ func (g *Geometry) check() error {
 	case g.Workers < 1 || g.Workers > maxWorkers:
 		return fmt.Errorf("workers: %d is not in 1 to %d", g.Workers, maxWorkers)
 	case g.SlotsPerWorker < 1 || g.Workers*g.SlotsPerWorker > maxSlots:
-		return fmt.Errorf("flows: %d for each of %d workers is not in 1 to %d in all", g.SlotsPerWorker, g.Workers, maxSlots)
+		return fmt.Errorf("flows: %d for each of %d workers is not in 1 to %d in all", g.SlotsPerWorker, g.Workers,
+			maxSlots)
 	case g.RingBytes < 4096 || g.RingBytes&(g.RingBytes-1) != 0:
 		return fmt.Errorf("ring of %d bytes: not a power of two of at least 4096", g.RingBytes)
 	case g.CPUs < 1:
@@ -55,8 +57,8 @@ type Config struct {
 	PacketsTCP, PacketsOther int
 	// SnapLength is how many bytes of a frame are shown: at most, and by default, the constant.
 	SnapLength int
-	// Hook is how the programs are attached: "" takes tcx where the kernel has it and clsact otherwise; "tcx", "clsact", "xdp" and
-	// "xdp-native" are that and nothing else.
+	// Hook is how the programs are attached: "" takes tcx where the kernel has it and clsact otherwise; "tcx",
+	// "clsact", "xdp" and "xdp-native" are that and nothing else.
 	Hook string
 	// KeepTunnels leaves tunnels closed: their packets are shown like any other's.
 	KeepTunnels bool

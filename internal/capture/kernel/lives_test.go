@@ -23,7 +23,8 @@ func TestLives(t *testing.T) {
 		program       *ebpf.Program
 		clientIsLower bool
 	}{
-		{"ingress", g.objects.WeirIngress, true}, {"ingress, the client is the upper end", g.objects.WeirIngress, false},
+		{"ingress", g.objects.WeirIngress, true}, {"ingress, the client is the upper end", g.objects.WeirIngress,
+			false},
 		{"xdp", g.objects.WeirXdp, true},
 	} {
 		for i := range flowtest.Cases {

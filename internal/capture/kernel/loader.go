@@ -102,9 +102,11 @@ type programsWithoutXDP struct {
 
 func (p *programsWithoutXDP) all() bpf.WeirPrograms {
 	return bpf.WeirPrograms{
-		WeirEgress: p.WeirEgress, WeirEgressRaw: p.WeirEgressRaw, WeirIngress: p.WeirIngress, WeirIngressRaw: p.WeirIngressRaw,
-		WeirShunt: p.WeirShunt, WeirShuntRaw: p.WeirShuntRaw, WeirFilter: p.WeirFilter, WeirFilterRaw: p.WeirFilterRaw,
-		WeirFanout: p.WeirFanout, WeirSlots: p.WeirSlots,
+		WeirEgress: p.WeirEgress, WeirEgressRaw: p.WeirEgressRaw, WeirIngress: p.WeirIngress,
+		WeirIngressRaw: p.WeirIngressRaw,
+		WeirShunt:      p.WeirShunt, WeirShuntRaw: p.WeirShuntRaw, WeirFilter: p.WeirFilter,
+		WeirFilterRaw: p.WeirFilterRaw,
+		WeirFanout:    p.WeirFanout, WeirSlots: p.WeirSlots,
 	}
 }
 
@@ -120,7 +122,8 @@ func explainLoad(err error) error {
 	}
 	if errors.Is(err, unix.EPERM) {
 		// Not err itself: the library's text is for programmers.
-		return fmt.Errorf("no right to load eBPF programs: run as root, or give weir CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (%w)", unix.EPERM)
+		return fmt.Errorf("no right to load eBPF programs: run as root, or give weir CAP_BPF, CAP_NET_ADMIN and "+
+			"CAP_PERFMON (%w)", unix.EPERM)
 	}
 	return fmt.Errorf("load the eBPF programs: %w", err)
 }
@@ -204,7 +207,8 @@ func (l *Loader) Retire(slots []uint32) error {
 	return l.run(bpf.WeirSlotsOperationSLOTS_RETIRE, slots)
 }
 
-// Release clears slots and makes them free. They must have been retired some time before: a packet under way may still count.
+// Release clears slots and makes them free. They must have been retired some time before: a packet under way may still
+// count.
 func (l *Loader) Release(slots []uint32) error {
 	return l.run(bpf.WeirSlotsOperationSLOTS_RELEASE, slots)
 }
@@ -235,8 +239,8 @@ func (l *Loader) run(operation bpf.WeirSlotsOperation, slots []uint32) error {
 // Geometry is what the agent needs to know of the maps behind Descriptors.
 func (l *Loader) Geometry() Geometry { return l.config.Geometry }
 
-// Descriptors are the maps that the agent maps: slots, budgets, causes, asleep, then the ring of each worker. They stay the
-// loader's.
+// Descriptors are the maps that the agent maps: slots, budgets, causes, asleep, then the ring of each worker. They stay
+// the loader's.
 func (l *Loader) Descriptors() []int {
 	o := &l.objects
 	fds := []int{o.Slots.FD(), o.Budgets.FD(), o.Causes.FD(), o.Asleep.FD()}

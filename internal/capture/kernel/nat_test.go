@@ -14,8 +14,8 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// gateway is a router that translates the addresses of its LAN (10.0.1.0/24) to its own on the WAN (10.0.2.2), and forwards UDP port
-// 5300 of its own to the LAN. Both ports are watched.
+// gateway is a router that translates the addresses of its LAN (10.0.1.0/24) to its own on the WAN (10.0.2.2), and
+// forwards UDP port 5300 of its own to the LAN. Both ports are watched.
 type gateway struct {
 	*rig
 	router   *namespace
@@ -36,7 +36,8 @@ func newGateway(t *testing.T) *gateway {
 	router.run("nft add chain ip nat pre { type nat hook prerouting priority -100 ; }")
 	router.run("nft add rule ip nat post oifname %s masquerade", outside.name)
 	router.run("nft add rule ip nat pre iifname %s udp dport 5300 dnat to %s:53", outside.name, lan.address)
-	g := &gateway{newRig(t, Config{Geometry: Geometry{Workers: 2, SlotsPerWorker: 64}}), router, lan, wan, inside, outside}
+	g := &gateway{newRig(t, Config{Geometry: Geometry{Workers: 2, SlotsPerWorker: 64}}), router, lan, wan, inside,
+		outside}
 	g.attach(inside)
 	g.attach(outside)
 	return g
@@ -100,7 +101,8 @@ func TestNAT(t *testing.T) {
 	}
 }
 
-// TestNATMidStream attaches while a flow is under way, and sees an answer first: it is one flow then, under the ends outside.
+// TestNATMidStream attaches while a flow is under way, and sees an answer first: it is one flow then, under the ends
+// outside.
 func TestNATMidStream(t *testing.T) {
 	const n = 10
 	g := newGateway(t)
@@ -132,8 +134,8 @@ func TestNATMidStream(t *testing.T) {
 	}
 }
 
-// TestNATPings: hosts of the LAN ping one server at once, some with the same identifier, of which the gateway makes another. Each
-// is a flow with its answers, and so is each of two pings of one host whose requests come in together.
+// TestNATPings: hosts of the LAN ping one server at once, some with the same identifier, of which the gateway makes
+// another. Each is a flow with its answers, and so is each of two pings of one host whose requests come in together.
 func TestNATPings(t *testing.T) {
 	g := newGateway(t)
 	g.lan.run("ip address add 10.0.1.9/24 dev %s", g.lan.name)
@@ -143,7 +145,8 @@ func TestNATPings(t *testing.T) {
 	socket := g.lan.packetSocket()
 	for seq := range n {
 		for _, p := range pings {
-			if err := unix.Send(socket, join(g.inside.mac, g.lan.mac, raw("0800"), p.request("10.0.2.1", seq)), 0); err != nil {
+			if err := unix.Send(socket, join(g.inside.mac, g.lan.mac, raw("0800"), p.request("10.0.2.1", seq)),
+				0); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -216,8 +219,8 @@ func exchangeNAT(a, b *net.UDPConn, to net.Addr, n int) error {
 	return nil
 }
 
-// TestNATRebirth opens the same connection again and again, from one port of the LAN: each is a flow of its own, with both of its
-// directions, though the one before has not been taken away yet.
+// TestNATRebirth opens the same connection again and again, from one port of the LAN: each is a flow of its own, with
+// both of its directions, though the one before has not been taken away yet.
 func TestNATRebirth(t *testing.T) {
 	const connections, size = 5, 20_000
 	g := newGateway(t)
@@ -254,7 +257,8 @@ func TestNATRebirth(t *testing.T) {
 		}
 	}
 	if len(g.slots()) != connections || got != packets || gotBytes != bytes {
-		t.Errorf("%d flows with %v packets and %v bytes; %d connections, TCP says %v and %v", len(g.slots()), got, gotBytes, connections,
+		t.Errorf("%d flows with %v packets and %v bytes; %d connections, TCP says %v and %v", len(g.slots()), got,
+			gotBytes, connections,
 			packets, bytes)
 	}
 	g.reset()

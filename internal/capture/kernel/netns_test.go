@@ -104,12 +104,14 @@ type port struct {
 	mac     net.HardwareAddr
 }
 
-// connect puts a veth pair between two namespaces, with the addresses 10.0.subnet.1 and 10.0.subnet.2, known to each other without
-// ARP.
+// connect puts a veth pair between two namespaces, with the addresses 10.0.subnet.1 and 10.0.subnet.2, known to each
+// other without ARP.
 func connect(a, b *namespace, subnet int) (pa, pb *port) {
 	a.t.Helper()
-	pa = &port{namespace: a, name: fmt.Sprintf("left%d", subnet), address: netip.AddrFrom4([4]byte{10, 0, byte(subnet), 1})}
-	pb = &port{namespace: b, name: fmt.Sprintf("right%d", subnet), address: netip.AddrFrom4([4]byte{10, 0, byte(subnet), 2})}
+	pa = &port{namespace: a, name: fmt.Sprintf("left%d", subnet), address: netip.AddrFrom4(
+		[4]byte{10, 0, byte(subnet), 1})}
+	pb = &port{namespace: b, name: fmt.Sprintf("right%d", subnet), address: netip.AddrFrom4(
+		[4]byte{10, 0, byte(subnet), 2})}
 	a.run("ip link add %s type veth peer name %s netns %d", pa.name, pb.name, b.tid)
 	for _, p := range []*port{pa, pb} {
 		p.run("ip address add %s/24 dev %s", p.address, p.name)

@@ -51,26 +51,35 @@ func one(f []byte) [][]byte { return [][]byte{f} }
 
 var rows = []row{
 	{"TCP", ethernet, one(ether(0x0800, plainTCP)), tcp4 + " 1/43 0/0"},
-	{"both ways", ethernet, [][]byte{ether(0x0800, plainTCP), ether(0x0800, back4(plainTCP, true))}, tcp4 + " 1/43 1/43"},
+	{"both ways", ethernet, [][]byte{ether(0x0800, plainTCP), ether(0x0800, back4(plainTCP, true))}, tcp4 +
+		" 1/43 1/43"},
 	{"Ethernet padding is no payload", ethernet, one(ether(0x0800, plainUDP, make([]byte, 15))), udp4 + " 1/31 0/0"},
 	{"IP options", ethernet, one(ether(0x0800, ip4Options(raw("94040000 01010101"), 6, tcp(abc)))), tcp4 + " 1/51 0/0"},
-	{"IP options, 40 bytes of them", ethernet, one(ether(0x0800, ip4Options(bytes.Repeat([]byte{1}, 40), 17, udp(1000, 53, abc)))),
+	{"IP options, 40 bytes of them", ethernet,
+		one(ether(0x0800, ip4Options(bytes.Repeat([]byte{1}, 40), 17, udp(1000, 53, abc)))),
 		udp4 + " 1/71 0/0"},
 	{"IPv6", ethernet, one(ether(0x86dd, ip6(6, tcp(abc)))), tcp6 + " 1/63 0/0"},
-	{"hop by hop, routing, destination", ethernet, one(ether(0x86dd, ip6(0, extension(43, 0), extension(60, 2), extension(17, 1),
-		udp(1000, 53, abc)))), udp6 + " 1/99 0/0"},
-	{"mobility, HIP, shim6", ethernet, one(ether(0x86dd, ip6(135, extension(139, 0), extension(140, 0), extension(6, 0), tcp(abc)))),
+	{"hop by hop, routing, destination", ethernet,
+		one(ether(0x86dd, ip6(0, extension(43, 0), extension(60, 2), extension(17, 1),
+			udp(1000, 53, abc)))), udp6 + " 1/99 0/0"},
+	{"mobility, HIP, shim6", ethernet,
+		one(ether(0x86dd, ip6(135, extension(139, 0), extension(140, 0), extension(6, 0), tcp(abc)))),
 		tcp6 + " 1/87 0/0"},
-	{"mobility alone", ethernet, one(ether(0x86dd, ip6(135, extension(59, 0)))), "135 2001:db8::1 0 2001:db8::2 0 1/48 0/0"},
-	{"8 extension headers", ethernet, one(ether(0x86dd, ip6(0, bytes.Repeat(extension(60, 0), 7), extension(6, 0), tcp(abc)))),
+	{"mobility alone", ethernet, one(ether(0x86dd, ip6(135, extension(59, 0)))),
+		"135 2001:db8::1 0 2001:db8::2 0 1/48 0/0"},
+	{"8 extension headers", ethernet,
+		one(ether(0x86dd, ip6(0, bytes.Repeat(extension(60, 0), 7), extension(6, 0), tcp(abc)))),
 		tcp6 + " 1/127 0/0"},
-	{"9 extension headers", ethernet, one(ether(0x86dd, ip6(0, bytes.Repeat(extension(60, 0), 8), extension(6, 0), tcp(abc)))),
+	{"9 extension headers", ethernet,
+		one(ether(0x86dd, ip6(0, bytes.Repeat(extension(60, 0), 8), extension(6, 0), tcp(abc)))),
 		"60 2001:db8::1 0 2001:db8::2 0 1/135 0/0"},
-	{"an extension header that goes on for 2 KiB", ethernet, one(ether(0x86dd, ip6(60, extension(6, 255), tcp(abc)))), tcp6 + " 1/2111 0/0"},
+	{"an extension header that goes on for 2 KiB", ethernet, one(ether(0x86dd, ip6(60, extension(6, 255), tcp(abc)))),
+		tcp6 + " 1/2111 0/0"},
 	{"an extension header past the end", ethernet, one(ether(0x86dd, ip6(60, extension(6, 0)[:7]))),
 		"60 2001:db8::1 0 2001:db8::2 0 1/47 0/0"},
 	{"no next header", ethernet, one(ether(0x86dd, ip6(59))), "59 2001:db8::1 0 2001:db8::2 0 1/40 0/0"},
-	{"ESP ends the walk", ethernet, one(ether(0x86dd, ip6(0, extension(50, 0), raw("00000001 00000001")))), "esp 2001:db8::1 0 2001:db8::2 0 1/56 0/0"},
+	{"ESP ends the walk", ethernet, one(ether(0x86dd, ip6(0, extension(50, 0), raw("00000001 00000001")))),
+		"esp 2001:db8::1 0 2001:db8::2 0 1/56 0/0"},
 
 	{"fragments, v4", ethernet, [][]byte{
 		ether(0x0800, fragment4(ip4(17, udp(1000, 53, make([]byte, 16))[:16]), 0, true)),
@@ -96,22 +105,27 @@ var rows = []row{
 		ether(0x86dd, ip6(44, fragment6(60, 0, true, extension(6, 0), tcp(abc)))),
 		ether(0x86dd, ip6(44, fragment6(60, 4, false, abc))),
 	}, tcp6 + " 3/202 0/0"},
-	{"an atomic fragment", ethernet, one(ether(0x86dd, ip6(44, fragment6(17, 0, false, udp(1000, 53, abc))))), udp6 + " 1/59 0/0"},
+	{"an atomic fragment", ethernet, one(ether(0x86dd, ip6(44, fragment6(17, 0, false, udp(1000, 53, abc))))), udp6 +
+		" 1/59 0/0"},
 
 	{"802.1Q", ethernet, one(ether(0x8100, tag(0x6064, 0x0800, plainTCP))), tcp4 + " net 100 1/43 0/0"},
 	{"priority tag", ethernet, one(ether(0x8100, tag(0xe000, 0x0800, plainTCP))), tcp4 + " 1/43 0/0"},
-	{"QinQ", ethernet, one(ether(0x88a8, tag(100, 0x8100, tag(200, 0x86dd, ip6(6, tcp(abc)))))), tcp6 + " net 52804 1/63 0/0"},
+	{"QinQ", ethernet, one(ether(0x88a8, tag(100, 0x8100, tag(200, 0x86dd, ip6(6, tcp(abc)))))), tcp6 +
+		" net 52804 1/63 0/0"},
 	{"4 tags", ethernet, one(ether(0x9100, tag(1, 0x88a8, tag(2, 0x8100, tag(3, 0x8100, tag(4, 0x0800, plainTCP)))))),
 		tcp4 + " net 15922 1/43 0/0"},
-	{"5 tags", ethernet, one(ether(0x8100, tag(1, 0x8100, tag(2, 0x8100, tag(3, 0x8100, tag(4, 0x8100, tag(5, 0x0800, plainTCP))))))),
+	{"5 tags", ethernet, one(ether(
+		0x8100, tag(1, 0x8100, tag(2, 0x8100, tag(3, 0x8100, tag(4, 0x8100, tag(5, 0x0800, plainTCP))))))),
 		"too-deep 1"},
 	{"PPPoE", ethernet, one(ether(0x8864, pppoe(raw("0021"), plainTCP))), tcp4 + " 1/43 0/0"},
-	{"PPPoE, compressed protocol field", ethernet, one(ether(0x8864, pppoe(raw("57"), ip6(17, udp(1000, 53, abc))))), udp6 + " 1/51 0/0"},
+	{"PPPoE, compressed protocol field", ethernet, one(ether(0x8864, pppoe(raw("57"), ip6(17, udp(1000, 53, abc))))),
+		udp6 + " 1/51 0/0"},
 	{"PPPoE, address and control", ethernet, one(ether(0x8864, pppoe(raw("ff03 0021"), plainTCP))), tcp4 + " 1/43 0/0"},
 	{"PPPoE with LCP", ethernet, one(ether(0x8864, pppoe(raw("c021 0901000800000000")))), "not-ip 1"},
 	{"PPPoE with MPLS", ethernet, one(ether(0x8864, pppoe(raw("0281"), labels(1, plainTCP)))), tcp4 + " 1/43 0/0"},
 	{"PPPoE discovery", ethernet, one(ether(0x8863, raw("1109000000000000"))), "not-ip 1"},
-	{"QinQ, PPPoE", ethernet, one(ether(0x88a8, tag(7, 0x8100, tag(0, 0x8864, pppoe(raw("0021"), plainTCP))))), tcp4 + " net 7 1/43 0/0"},
+	{"QinQ, PPPoE", ethernet, one(ether(0x88a8, tag(7, 0x8100, tag(0, 0x8864, pppoe(raw("0021"), plainTCP))))), tcp4 +
+		" net 7 1/43 0/0"},
 	{"MPLS, 1 label", ethernet, one(ether(0x8847, labels(1, plainTCP))), tcp4 + " 1/43 0/0"},
 	{"MPLS, 8 labels", ethernet, one(ether(0x8848, labels(8, ip6(6, tcp(abc))))), tcp6 + " 1/63 0/0"},
 	{"MPLS, 9 labels", ethernet, one(ether(0x8847, labels(9, plainTCP))), "too-deep 1"},
@@ -124,25 +138,31 @@ var rows = []row{
 	{"802.1ah in a tag", ethernet, one(ether(0x88a8, tag(5, 0x88e7, raw("00000007"), ether(0x0800, plainTCP)))), odd},
 	{"ARP", ethernet, one(ether(0x0806, make([]byte, 28))), "not-ip 1"},
 
-	{"IP length shorter than the frame", ethernet, one(ether(0x0800, with(plainTCP, 2, 0, 41), make([]byte, 20))), tcp4 + " 1/41 0/0"},
+	{"IP length shorter than the frame", ethernet, one(ether(0x0800, with(plainTCP, 2, 0, 41), make([]byte, 20))),
+		tcp4 + " 1/41 0/0"},
 	{"IP length longer than the frame", ethernet, one(ether(0x0800, with(plainTCP, 2, 0x10, 0))), tcp4 + " 1/43 0/0"},
 	{"IP length shorter than its header", ethernet, one(ether(0x0800, with(plainTCP, 2, 0, 19))), "bad-header 1"},
 	{"IP header length 16", ethernet, one(ether(0x0800, with(plainTCP, 0, 0x44))), "bad-header 1"},
 	{"IP version 5", ethernet, one(ether(0x0800, with(plainTCP, 0, 0x55))), "bad-header 1"},
 	{"IP length 0", ethernet, one(ether(0x0800, with(plainTCP, 2, 0, 0))), tcp4 + " 1/43 0/0"},
 	{"IPv6 length 0", ethernet, one(ether(0x86dd, with(ip6(6, tcp(abc)), 4, 0, 0))), tcp6 + " 1/63 0/0"},
-	{"IPv6 length longer than the frame", ethernet, one(ether(0x86dd, with(ip6(6, tcp(abc)), 4, 0xff, 0xff))), tcp6 + " 1/63 0/0"},
+	{"IPv6 length longer than the frame", ethernet, one(ether(0x86dd, with(ip6(6, tcp(abc)), 4, 0xff, 0xff))), tcp6 +
+		" 1/63 0/0"},
 	{"TCP offset 4", ethernet, one(ether(0x0800, with(plainTCP, 32, 0x40))), tcp4 + " 1/43 0/0"},
 	{"TCP offset past the end", ethernet, one(ether(0x0800, with(plainTCP, 32, 0xf0))), tcp4 + " 1/43 0/0"},
-	{"TCP SYN with a wrong offset is no SYN", ethernet, one(ether(0x0800, with(ip4(6, tcpOf(1000, 443, 7, 2)), 32, 0xf0))), tcp4 + " 1/40 0/0"},
+	{"TCP SYN with a wrong offset is no SYN", ethernet,
+		one(ether(0x0800, with(ip4(6, tcpOf(1000, 443, 7, 2)), 32, 0xf0))), tcp4 + " 1/40 0/0"},
 	{"TCP header cut", ethernet, one(ether(0x0800, ip4(6, tcp()[:5]))), tcp4 + " 1/25 0/0"},
 	{"TCP ports cut", ethernet, one(ether(0x0800, ip4(6, tcp()[:3]))), "tcp 192.0.2.1 0 198.51.100.2 0 1/23 0/0"},
-	{"UDP length too small", ethernet, one(ether(0x0800, ip4(17, with(udp(1000, 53, abc), 4, 0, 7)))), udp4 + " 1/31 0/0"},
-	{"UDP length too great", ethernet, one(ether(0x0800, ip4(17, with(udp(1000, 53, abc), 4, 1, 0)))), udp4 + " 1/31 0/0"},
+	{"UDP length too small", ethernet, one(ether(0x0800, ip4(17, with(udp(1000, 53, abc), 4, 0, 7)))), udp4 +
+		" 1/31 0/0"},
+	{"UDP length too great", ethernet, one(ether(0x0800, ip4(17, with(udp(1000, 53, abc), 4, 1, 0)))), udp4 +
+		" 1/31 0/0"},
 	{"UDP length 0", ethernet, one(ether(0x0800, ip4(17, with(udp(1000, 53, abc), 4, 0, 0)))), udp4 + " 1/31 0/0"},
 
 	{"ping", ethernet, [][]byte{ether(0x0800, ip4(1, raw("0800 0000 0001 0001"))),
-		ether(0x0800, back4(ip4(1, raw("0000 0000 0001 0001")), false))}, "icmp 192.0.2.1 1 198.51.100.2 2048 type 8/0 1/28 1/28"},
+		ether(0x0800, back4(ip4(1, raw("0000 0000 0001 0001")), false))},
+		"icmp 192.0.2.1 1 198.51.100.2 2048 type 8/0 1/28 1/28"},
 	{"two pings", ethernet, [][]byte{
 		ether(0x0800, ip4(1, raw("0800 0000 0001 0001"))), ether(0x0800, ip4(1, raw("0800 0000 0002 0001"))),
 		ether(0x0800, back4(ip4(1, raw("0000 0000 0002 0001")), false)),
@@ -161,18 +181,26 @@ var rows = []row{
 	}, "icmp 192.0.2.1 1 198.51.100.2 2048 type 8/0 2/51 0/0"},
 	{"a ping's identifier cut", ethernet, one(ether(0x0800, ip4(1, raw("0800 0000 0001")))),
 		"icmp 192.0.2.1 0 198.51.100.2 0 type 8/0 1/26 0/0"},
-	{"unreachable", ethernet, one(ether(0x0800, ip4(1, raw("0303 0000 00000000")))), "icmp 192.0.2.1 0 198.51.100.2 0 type 3/3 1/28 0/0"},
+	{"unreachable", ethernet, one(ether(0x0800, ip4(1, raw("0303 0000 00000000")))),
+		"icmp 192.0.2.1 0 198.51.100.2 0 type 3/3 1/28 0/0"},
 	{"ICMPv6", ethernet, one(ether(0x86dd, ip6(0, extension(58, 0), raw("8f00 0000 0000 0000")))),
 		"icmpv6 2001:db8::1 0 2001:db8::2 0 type 143/0 1/56 0/0"},
-	{"IGMP has no code", ethernet, one(ether(0x0800, ip4(2, raw("1664 0000 e0000001")))), "igmp 192.0.2.1 0 198.51.100.2 0 type 22/0 1/28 0/0"},
+	{"IGMP has no code", ethernet, one(ether(0x0800, ip4(2, raw("1664 0000 e0000001")))),
+		"igmp 192.0.2.1 0 198.51.100.2 0 type 22/0 1/28 0/0"},
 	{"ICMP cut", ethernet, one(ether(0x0800, ip4(1, raw("080000")))), "icmp 192.0.2.1 0 198.51.100.2 0 1/23 0/0"},
-	{"SCTP", ethernet, one(ether(0x0800, ip4(132, raw("1389 138a 00000001 00000000"), abc))), "sctp 192.0.2.1 5001 198.51.100.2 5002 1/35 0/0"},
-	{"SCTP cut", ethernet, one(ether(0x0800, ip4(132, raw("1389 138a 00000001")))), "sctp 192.0.2.1 5001 198.51.100.2 5002 1/28 0/0"},
-	{"UDP-Lite", ethernet, one(ether(0x0800, ip4(136, raw("03e8 0035 0008 0000"), abc))), "136 192.0.2.1 1000 198.51.100.2 53 1/31 0/0"},
-	{"GRE", ethernet, one(ether(0x0800, ip4(47, raw("0000 0800"), plainTCP))), "gre 192.0.2.1 0 198.51.100.2 0 1/67 0/0"},
-	{"EtherIP", ethernet, one(ether(0x0800, ip4(97, raw("3000"), ether(0x0800, plainTCP)))), "97 192.0.2.1 0 198.51.100.2 0 1/79 0/0"},
+	{"SCTP", ethernet, one(ether(0x0800, ip4(132, raw("1389 138a 00000001 00000000"), abc))),
+		"sctp 192.0.2.1 5001 198.51.100.2 5002 1/35 0/0"},
+	{"SCTP cut", ethernet, one(ether(0x0800, ip4(132, raw("1389 138a 00000001")))),
+		"sctp 192.0.2.1 5001 198.51.100.2 5002 1/28 0/0"},
+	{"UDP-Lite", ethernet, one(ether(0x0800, ip4(136, raw("03e8 0035 0008 0000"), abc))),
+		"136 192.0.2.1 1000 198.51.100.2 53 1/31 0/0"},
+	{"GRE", ethernet, one(ether(0x0800, ip4(47, raw("0000 0800"), plainTCP))),
+		"gre 192.0.2.1 0 198.51.100.2 0 1/67 0/0"},
+	{"EtherIP", ethernet, one(ether(0x0800, ip4(97, raw("3000"), ether(0x0800, plainTCP)))),
+		"97 192.0.2.1 0 198.51.100.2 0 1/79 0/0"},
 	{"ESP", ethernet, one(ether(0x0800, ip4(50, raw("00000001 00000001")))), "esp 192.0.2.1 0 198.51.100.2 0 1/28 0/0"},
-	{"equal addresses, ports order", ethernet, one(ether(0x0800, with(back4(plainTCP, true), 12, 198, 51, 100, 2, 198, 51, 100, 2))),
+	{"equal addresses, ports order", ethernet,
+		one(ether(0x0800, with(back4(plainTCP, true), 12, 198, 51, 100, 2, 198, 51, 100, 2))),
 		"tcp 198.51.100.2 443 198.51.100.2 1000 1/43 0/0"},
 
 	{"raw, IPv4", rawLink, one(plainTCP), tcp4 + " 1/43 0/0"},
@@ -199,14 +227,16 @@ type program struct {
 func (g *rig) programs(link packet.LinkType) []program {
 	o := &g.objects
 	if link == rawLink {
-		return []program{{"ingress", o.WeirIngressRaw, 0}, {"egress", o.WeirEgressRaw, 0}, {"shunt", o.WeirShuntRaw, 14}}
+		return []program{{"ingress", o.WeirIngressRaw, 0}, {"egress", o.WeirEgressRaw, 0},
+			{"shunt", o.WeirShuntRaw, 14}}
 	}
-	return []program{{"ingress", o.WeirIngress, 0}, {"egress", o.WeirEgress, 0}, {"xdp", o.WeirXdp, 0}, {"shunt", o.WeirShunt, 14}}
+	return []program{{"ingress", o.WeirIngress, 0}, {"egress", o.WeirEgress, 0}, {"xdp", o.WeirXdp, 0},
+		{"shunt", o.WeirShunt, 14}}
 }
 
-// look runs p on a frame. A socket filter answers how much of it is wanted. It returns false where a test run does not take the
-// frame: newer kernels want the whole IP header in the skb of a TC program. Those runts are left to the socket filter here, and to
-// the veth.
+// look runs p on a frame. A socket filter answers how much of it is wanted. It returns false where a test run does not
+// take the frame: newer kernels want the whole IP header in the skb of a TC program. Those runts are left to the socket
+// filter here, and to the veth.
 func (g *rig) look(p *program, frame []byte) bool {
 	g.t.Helper()
 	if p.prefix == 0 {
@@ -253,8 +283,9 @@ func TestPackets(t *testing.T) {
 	}
 }
 
-// TestEarlyFragments: later fragments that come before their first one are the agent's to count, and the first one is shown, though
-// the flow's budget is spent; but a flood of them takes a part of the ring only, and the rest is counted without ports.
+// TestEarlyFragments: later fragments that come before their first one are the agent's to count, and the first one is
+// shown, though the flow's budget is spent; but a flood of them takes a part of the ring only, and the rest is counted
+// without ports.
 func TestEarlyFragments(t *testing.T) {
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64, RingBytes: 64 << 10}, PacketsOther: 1})
 	before, ingress := g.causes(), g.objects.WeirIngress
@@ -302,7 +333,8 @@ func TestIgnoreVLAN(t *testing.T) {
 	for _, p := range g.programs(ethernet) {
 		before := g.causes()
 		for _, f := range [][]byte{
-			ether(0x8100, tag(10, 0x0800, plainTCP)), ether(0x8100, tag(20, 0x0800, back4(plainTCP, true))), ether(0x0800, plainTCP),
+			ether(0x8100, tag(10, 0x0800, plainTCP)), ether(0x8100, tag(20, 0x0800, back4(plainTCP, true))),
+			ether(0x0800, plainTCP),
 			ether(0x88a8, tag(1, 0x8100, tag(2, 0x0800, plainTCP))),
 		} {
 			g.look(&p, f)
@@ -314,8 +346,8 @@ func TestIgnoreVLAN(t *testing.T) {
 	}
 }
 
-// checkRecords wants a record of each row's first frame, and, of a frame that has no slot because the agent is to look at it, the
-// whole frame.
+// checkRecords wants a record of each row's first frame, and, of a frame that has no slot because the agent is to look
+// at it, the whole frame.
 func checkRecords(t *testing.T, g *rig, p *program, r *row) {
 	t.Helper()
 	records := g.records()
@@ -417,8 +449,8 @@ func (m *model) see(link packet.LinkType, frame []byte) {
 	d.Bytes += uint64(p.WireBytes)
 }
 
-// isOdd says whether below the tags and labels of a frame is what the programs leave to the agent: LLC, or a label stack with
-// something else than IP under it.
+// isOdd says whether below the tags and labels of a frame is what the programs leave to the agent: LLC, or a label
+// stack with something else than IP under it.
 func isOdd(d []byte) bool {
 	etherType, off := int(binary.BigEndian.Uint16(d[12:])), 14
 	for tags, stack := 0, 0; tags <= packet.MaxVLANs && stack <= packet.MaxMPLSLabels; {
@@ -745,8 +777,8 @@ func TestTunnelsAreShownWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestBrokenPacketsAreNotShown: no dissector sees what is behind a header that can't be read. At a tunnel's port, whose budget has no
-// end, whoever sends such packets would have each of them shown.
+// TestBrokenPacketsAreNotShown: no dissector sees what is behind a header that can't be read. At a tunnel's port, whose
+// budget has no end, whoever sends such packets would have each of them shown.
 func TestBrokenPacketsAreNotShown(t *testing.T) {
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}})
 	g.run(g.objects.WeirIngress, ether(0x0800, ip4(17, udp(1000, 4789, abc))))

@@ -162,7 +162,8 @@ func (g *rig) causes() (c [bpf.WeirCauseNUM_CAUSES]uint64) {
 	return c
 }
 
-var causeNames = [...]string{"sampled", "ring-full", "map-full", "uncounted", "not-ip", "truncated", "bad-header", "too-deep", "odd"}
+var causeNames = [...]string{"sampled", "ring-full", "map-full", "uncounted", "not-ip", "truncated", "bad-header",
+	"too-deep", "odd"}
 
 // skbContext is a struct __sk_buff of linux/bpf.h for a test run.
 func skbContext(ingress, ifindex, segments, segmentSize uint32) []byte {
@@ -208,7 +209,8 @@ func (s *slot) describe() string {
 		}
 		return netip.AddrFrom16(a)
 	}
-	fmt.Fprintf(&b, "%s %v %d %v %d", packet.ProtoName(k.Proto()), address(k[0], k[1]), k[4]>>48, address(k[2], k[3]), uint16(k[4]>>32))
+	fmt.Fprintf(&b, "%s %v %d %v %d", packet.ProtoName(k.Proto()), address(k[0], k[1]), k[4]>>48, address(k[2], k[3]),
+		uint16(k[4]>>32))
 	if network := uint16(k[4] >> 16); network != 0 {
 		fmt.Fprintf(&b, " net %d", network)
 	}

@@ -11,12 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ring reads a BPF ring buffer (Linux 5.8) in place: records are lent as they lie in the shared memory, and their room is given
-// back by one store for many of them. It belongs to one goroutine.
+// ring reads a BPF ring buffer (Linux 5.8) in place: records are lent as they lie in the shared memory, and their room
+// is given back by one store for many of them. It belongs to one goroutine.
 //
-// The memory is a page with the consumer's position, a page with the producer's, and the data, which the kernel has twice in a row
-// so that a record over the end is in one piece (Documentation/bpf/ringbuf.rst of the kernel). Of the second copy only the first
-// page is mapped, no record being longer than that: pages that are mapped count as the process's, twice as well.
+// The memory is a page with the consumer's position, a page with the producer's, and the data, which the kernel has
+// twice in a row so that a record over the end is in one piece (Documentation/bpf/ringbuf.rst of the kernel). Of the
+// second copy only the first page is mapped, no record being longer than that: pages that are mapped count as the
+// process's, twice as well.
 type ring struct {
 	consumer, producer   *uint64
 	data                 []byte // the ring, and a page of it again
@@ -50,8 +51,8 @@ func newRing(fd, size int) (*ring, error) {
 	return r, nil
 }
 
-// next lends the next record; nil where there is none yet. The kernel wrote the lengths: they are held to the ring all the same,
-// so that no value makes it read past the mapping.
+// next lends the next record; nil where there is none yet. The kernel wrote the lengths: they are held to the ring all
+// the same, so that no value makes it read past the mapping.
 func (r *ring) next() []byte {
 	for r.position < atomic.LoadUint64(r.producer) {
 		at := r.position & r.mask

@@ -11,8 +11,8 @@ import (
 	"github.com/weirnet/weir/gen/bpf"
 )
 
-// Shunt is the descriptor of the socket filter that counts an interface's packets in the loader's maps, and lets only those through
-// that the workers are to see. raw is for links without a link layer.
+// Shunt is the descriptor of the socket filter that counts an interface's packets in the loader's maps, and lets only
+// those through that the workers are to see. raw is for links without a link layer.
 func (l *Loader) Shunt(raw bool) int {
 	if raw {
 		return l.objects.WeirFilterRaw.FD()
@@ -32,7 +32,8 @@ func (l *Loader) joinShunts() error {
 	return nil
 }
 
-// Fanout is the descriptor of the program that deals frames to the sockets of a PACKET_FANOUT_EBPF group, as the shunt needs it.
+// Fanout is the descriptor of the program that deals frames to the sockets of a PACKET_FANOUT_EBPF group, as the shunt
+// needs it.
 func (l *Loader) Fanout() int { return l.objects.WeirFanout.FD() }
 
 // NoteIngress says that what an interface receives is counted when it comes in, and need not be where it goes out.

@@ -101,7 +101,8 @@ func (s *Source) wait(timeout time.Duration) error {
 func (s *Source) nap(timeout time.Duration) {
 	fds := s.waitFor()
 	ts := unix.NsecToTimespec(max(int64(timeout), 0))
-	_, _, _ = unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)), uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+	_, _, _ = unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)),
+		uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
 	// An error is told by the next poll.
 }
 

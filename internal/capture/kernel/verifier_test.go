@@ -24,16 +24,16 @@ var update = flag.Bool("update", false, "record the verifier's statistics anew")
 
 const verifierFile = "../../../gen/bpf/verifier.txt"
 
-// statistics are the verifier's of one program: instructions that it walked, instructions of the program that runs, bytes of stack of
-// all its functions together, and states that it kept at most at once.
+// statistics are the verifier's of one program: instructions that it walked, instructions of the program that runs,
+// bytes of stack of all its functions together, and states that it kept at most at once.
 type statistics struct{ verified, translated, stack, states int }
 
 var statisticNames = [...]string{"verified", "translated", "stack", "states"}
 
 func (s statistics) values() [4]int { return [...]int{s.verified, s.translated, s.stack, s.states} }
 
-// TestVerifier holds the verifier's statistics against those that are recorded: a jump of more than 5 % fails, so that nobody comes
-// near to its limits unnoticed. Other kernels count in other ways; there it only reports.
+// TestVerifier holds the verifier's statistics against those that are recorded: a jump of more than 5 % fails, so that
+// nobody comes near to its limits unnoticed. Other kernels count in other ways; there it only reports.
 func TestVerifier(t *testing.T) {
 	needRoot(t)
 	got := verify(t)
@@ -65,7 +65,8 @@ func TestVerifier(t *testing.T) {
 		for i, now := range got[name].values() {
 			switch was := old.values()[i]; {
 			case now*100 > was*105:
-				t.Errorf("%s: %s %d, recorded %d: see whether that has to be, then record it with -update", name, statisticNames[i], now, was)
+				t.Errorf("%s: %s %d, recorded %d: see whether that has to be, then record it with -update", name,
+					statisticNames[i], now, was)
 			case now*105 < was*100:
 				t.Logf("%s: %s %d, recorded %d: better; record it with -update", name, statisticNames[i], now, was)
 			}
@@ -76,7 +77,8 @@ func TestVerifier(t *testing.T) {
 	}
 }
 
-// Newer kernels (seen with 7.3) tell the stack of each function in a line of its own; their "stack depth" is that of the deepest chain of calls.
+// Newer kernels (seen with 7.3) tell the stack of each function in a line of its own; their "stack depth" is that of
+// the deepest chain of calls.
 var (
 	functionLine  = regexp.MustCompile(`(?m)^subprog [0-9]+ .* stack ([0-9]+)$`)
 	stackLine     = regexp.MustCompile(`(?m)^stack depth ([0-9+]+)`)
@@ -172,7 +174,8 @@ func kernelVersion(t *testing.T) string {
 
 func format(kernel string, all map[string]statistics) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# The verifier's statistics, by go test ./internal/capture/kernel -run TestVerifier -update.\nkernel %s\n", kernel)
+	fmt.Fprintf(&b, "# The verifier's statistics, by go test ./internal/capture/kernel -run TestVerifier -update.\n"+
+		"kernel %s\n", kernel)
 	fmt.Fprintf(&b, "%-18s %9s %10s %6s %6s\n", "program", "verified", "translated", "stack", "states")
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		v := all[name].values()

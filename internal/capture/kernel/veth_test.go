@@ -63,8 +63,8 @@ func (p *port) received() (n int) {
 	return n
 }
 
-// TestFramesOverVeth sends every row's frames, whole and cut at every byte, over a veth: what comes out of the ring is what went in,
-// with the VLAN tag that the kernel took out of the frame, and the flows are those of the Go twin.
+// TestFramesOverVeth sends every row's frames, whole and cut at every byte, over a veth: what comes out of the ring is
+// what went in, with the VLAN tag that the kernel took out of the frame, and the flows are those of the Go twin.
 func TestFramesOverVeth(t *testing.T) {
 	a, b := connect(newNamespace(t), newNamespace(t), 1)
 	a.run("ip link set %s mtu 9000", a.name)
@@ -121,7 +121,8 @@ func TestFramesOverVeth(t *testing.T) {
 
 func clip(f []byte) []byte { return f[:min(len(f), SnapLength)] }
 
-// TestNonLinear sends frames of which the skb has only the Ethernet header in one piece, the IP header and the rest in pages.
+// TestNonLinear sends frames of which the skb has only the Ethernet header in one piece, the IP header and the rest in
+// pages.
 func TestNonLinear(t *testing.T) {
 	a, b := connect(newNamespace(t), newNamespace(t), 1)
 	a.run("ip link set %s mtu 9000", a.name)
@@ -153,7 +154,8 @@ func TestNonLinear(t *testing.T) {
 			t.Errorf("got %s, want %s", g.describe(before), r.want)
 		}
 		records := g.records()
-		if len(records) != 1 || !bytes.Equal(records[0].frame, clip(r.frame)) || int(records[0].Length) != len(r.frame) {
+		if len(records) != 1 || !bytes.Equal(records[0].frame, clip(r.frame)) || int(records[0].Length) != len(
+			r.frame) {
 			t.Errorf("%s: %d records, or not the frame that was sent", r.want, len(records))
 		}
 		if n := linear(); n > 60 { // the kernel pulls a tag into the linear part
@@ -170,25 +172,27 @@ func newLinearLength(t *testing.T, p *port) func() uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "GPL", Instructions: asm.Instructions{
-		asm.LoadMem(asm.R6, asm.R1, 80, asm.Word), // data_end
-		asm.LoadMem(asm.R2, asm.R1, 76, asm.Word), // data
-		asm.Sub.Reg(asm.R6, asm.R2),
-		asm.StoreImm(asm.R10, -4, 0, asm.Word),
-		asm.Mov.Reg(asm.R2, asm.R10),
-		asm.Add.Imm(asm.R2, -4),
-		asm.LoadMapPtr(asm.R1, note.FD()),
-		asm.FnMapLookupElem.Call(),
-		asm.JEq.Imm(asm.R0, 0, "out"),
-		asm.StoreMem(asm.R0, 0, asm.R6, asm.DWord),
-		asm.Mov.Imm(asm.R0, -1).WithSymbol("out"),
-		asm.Return(),
-	}})
+	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "GPL",
+		Instructions: asm.Instructions{
+			asm.LoadMem(asm.R6, asm.R1, 80, asm.Word), // data_end
+			asm.LoadMem(asm.R2, asm.R1, 76, asm.Word), // data
+			asm.Sub.Reg(asm.R6, asm.R2),
+			asm.StoreImm(asm.R10, -4, 0, asm.Word),
+			asm.Mov.Reg(asm.R2, asm.R10),
+			asm.Add.Imm(asm.R2, -4),
+			asm.LoadMapPtr(asm.R1, note.FD()),
+			asm.FnMapLookupElem.Call(),
+			asm.JEq.Imm(asm.R0, 0, "out"),
+			asm.StoreMem(asm.R0, 0, asm.R6, asm.DWord),
+			asm.Mov.Imm(asm.R0, -1).WithSymbol("out"),
+			asm.Return(),
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.try(func() error {
-		l, err := link.AttachTCX(link.TCXOptions{Interface: int(p.ifindex), Program: program, Attach: ebpf.AttachTCXIngress})
+		l, err := link.AttachTCX(link.TCXOptions{Interface: int(p.ifindex), Program: program,
+			Attach: ebpf.AttachTCXIngress})
 		if err == nil {
 			t.Cleanup(func() { _ = l.Close() })
 		}
@@ -236,8 +240,8 @@ func (n *namespace) tcpCounters() map[string]uint64 {
 	return all
 }
 
-// TestTCPBulk moves bulk data with and without offloads: packets are the segments that TCP says it sent, bytes are those of all
-// their headers and of the payload.
+// TestTCPBulk moves bulk data with and without offloads: packets are the segments that TCP says it sent, bytes are
+// those of all their headers and of the payload.
 func TestTCPBulk(t *testing.T) {
 	for _, mode := range []struct {
 		name, set   string
@@ -249,8 +253,9 @@ func TestTCPBulk(t *testing.T) {
 		{"TSO", "ethtool -K %s tso on gso on gro off", "", false, 2},
 		{"TSO and GRO", "ethtool -K %s tso on gso on gro on", "", false, 2},
 		{"GRO alone", "ethtool -K %s tso off gso off gro on", "clsact", false, 1}, // it depends on how packets come in
-		{"BIG TCP", "", "", false, 46},                                            // more than 64 KiB: the IP length is 0
-		{"XDP and GRO", "ethtool -K %s tso off gso off gro on", "xdp", true, 2},   // the kernel leaves GRO then
+		// more than 64 KiB: the IP length is 0
+		{"BIG TCP", "", "", false, 46},
+		{"XDP and GRO", "ethtool -K %s tso off gso off gro on", "xdp", true, 2}, // the kernel leaves GRO then
 		{"native XDP and GRO", "ethtool -K %s tso off gso off gro on", "xdp-native", true, 2},
 	} {
 		t.Run(mode.name, func(t *testing.T) {
@@ -270,8 +275,8 @@ func TestTCPBulk(t *testing.T) {
 	}
 }
 
-// bulk is one transfer. It returns the most segments that were in one record, and whether none was sent again or came out of order,
-// which makes headers longer.
+// bulk is one transfer. It returns the most segments that were in one record, and whether none was sent again or came
+// out of order, which makes headers longer.
 func bulk(t *testing.T, set, hook string) (most uint16, clean bool) {
 	const size = 8 << 20
 	// Headers of what Linux sends: timestamps in each segment, more options in a SYN.
@@ -310,7 +315,8 @@ func bulk(t *testing.T, set, hook string) (most uint16, clean bool) {
 		wrong = nil
 		for i, g := range []*rig{out, in} {
 			if i == 1 && strings.HasPrefix(hook, "xdp") { // it sees nothing of what goes out
-				want = fmt.Sprintf("tcp 10.0.1.1 1000 10.0.1.2 443 flags 3/0 %d/%d 0/0", packets[0], synHeader+header*(packets[0]-1)+size)
+				want = fmt.Sprintf("tcp 10.0.1.1 1000 10.0.1.2 443 flags 3/0 %d/%d 0/0", packets[0], synHeader+
+					header*(packets[0]-1)+size)
 			}
 			none := [bpf.WeirCauseNUM_CAUSES]uint64{}
 			none[bpf.WeirCauseCAUSE_RING_FULL] = g.causes()[bpf.WeirCauseCAUSE_RING_FULL] // nobody reads
@@ -405,7 +411,10 @@ func TestUDPSegments(t *testing.T) {
 		t.Fatal(err)
 	}
 	const udpSegment = 103
-	if err := errors.Join(conn.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_UDP, udpSegment, 1000) }), err); err != nil {
+	if err := errors.Join(conn.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_UDP, udpSegment,
+			1000)
+	}), err); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := sa.WriteToUDPAddrPort(make([]byte, 2500), sb.LocalAddr().(*net.UDPAddr).AddrPort()); err != nil {
@@ -427,8 +436,8 @@ func TestUDPSegments(t *testing.T) {
 	}
 }
 
-// TestForwarded has packets cross a router that watches all its ports: each is counted once, both directions in one entry. So are the
-// router's own.
+// TestForwarded has packets cross a router that watches all its ports: each is counted once, both directions in one
+// entry. So are the router's own.
 func TestForwarded(t *testing.T) {
 	const n = 50
 	for _, hook := range []string{"tcx", "clsact", "xdp"} {
@@ -542,7 +551,8 @@ func openTun(name string) (*os.File, error) {
 	}
 	copy(request.name[:], name)
 	request.flags = unix.IFF_TUN | unix.IFF_NO_PI
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TUNSETIFF, uintptr(unsafe.Pointer(&request))); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TUNSETIFF,
+		uintptr(unsafe.Pointer(&request))); errno != 0 {
 		return nil, errors.Join(errno, unix.Close(fd))
 	}
 	return os.NewFile(uintptr(fd), "tun"), nil

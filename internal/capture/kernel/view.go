@@ -16,7 +16,8 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// What the programs and the agent agree on: slots of two cache lines, records of 48 bytes before the frame, and numbers.
+// What the programs and the agent agree on: slots of two cache lines, records of 48 bytes before the frame, and
+// numbers.
 var (
 	_ = [1]struct{}{}[unsafe.Sizeof(bpf.WeirSlot{})-128]
 	_ = [1]struct{}{}[int(unsafe.Sizeof(bpf.WeirRecord{}))-recordHeader]
@@ -102,7 +103,8 @@ func (v *View) Losses(l *capture.Losses) {
 	l.MapFull += v.cause(bpf.WeirCauseCAUSE_MAP_FULL)
 	l.Uncounted += v.cause(bpf.WeirCauseCAUSE_UNCOUNTED)
 	for _, c := range []bpf.WeirCause{
-		bpf.WeirCauseCAUSE_NOT_IP, bpf.WeirCauseCAUSE_TRUNCATED, bpf.WeirCauseCAUSE_BAD_HEADER, bpf.WeirCauseCAUSE_TOO_DEEP,
+		bpf.WeirCauseCAUSE_NOT_IP, bpf.WeirCauseCAUSE_TRUNCATED, bpf.WeirCauseCAUSE_BAD_HEADER,
+		bpf.WeirCauseCAUSE_TOO_DEEP,
 	} {
 		l.Unparsed += v.cause(c)
 	}

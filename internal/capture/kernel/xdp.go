@@ -11,9 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// xdp is a choice for ports that only receive, such as a mirror port's: it sees nothing of what goes out. Generic XDP runs where TC
-// does, and is the default: when native XDP was attached to or detached from a veth, a packet or two were lost. Both see a frame
-// as it comes from the card; a super-packet that a virtual machine or another namespace sent as one is one packet.
+// xdp is a choice for ports that only receive, such as a mirror port's: it sees nothing of what goes out. Generic XDP
+// runs where TC does, and is the default: when native XDP was attached to or detached from a veth, a packet or two were
+// lost. Both see a frame as it comes from the card; a super-packet that a virtual machine or another namespace sent as
+// one is one packet.
 type xdp struct {
 	link.Link
 	name string

@@ -2,8 +2,8 @@
 
 //go:build libpcap && cgo
 
-// The loop of the capturing process. It is in C so that a frame costs no call from C to Go: it returns to Go for commands, for the
-// losses to be told once a second, and for failures.
+// The loop of the capturing process. It is in C so that a frame costs no call from C to Go: it returns to Go for
+// commands, for the losses to be told once a second, and for failures.
 
 #include "capture.h"
 
@@ -116,7 +116,8 @@ static void on_frame(u_char *user, const struct pcap_pkthdr *header, const u_cha
 		.interface = h->interface,
 		.wire_or_code = header->len > captured ? header->len : captured,
 		// With nanoseconds asked for, libpcap puts them where the microseconds are otherwise.
-		.time = (int64_t)header->ts.tv_sec * 1000000000 + (int64_t)header->ts.tv_usec * (h->nanoseconds ? 1 : 1000),
+		.time = (int64_t)header->ts.tv_sec * 1000000000 +
+			(int64_t)header->ts.tv_usec * (h->nanoseconds ? 1 : 1000),
 	};
 	if (record.time < h->since || (h->has_program && !pcap_offline_filter(&h->program, header, data)))
 		return;
@@ -127,11 +128,13 @@ static void on_frame(u_char *user, const struct pcap_pkthdr *header, const u_cha
 static int fail(pcap_t *p, int status, char *text)
 {
 	const char *own = pcap_geterr(p);
-	snprintf(text, WEIR_TEXT, "%s", own[0] != '\0' && status != PCAP_ERROR_NO_SUCH_DEVICE ? own : pcap_statustostr(status));
+	snprintf(text, WEIR_TEXT, "%s",
+		 own[0] != '\0' && status != PCAP_ERROR_NO_SUCH_DEVICE ? own : pcap_statustostr(status));
 	return status;
 }
 
-// compile is for the frame as libpcap hands it out, a VLAN's tag in its place: on a live handle it would be for the kernel's eyes.
+// compile is for the frame as libpcap hands it out, a VLAN's tag in its place: on a live handle it would be for the
+// kernel's eyes.
 static int compile(struct weir_capture *c, struct weir_handle *h, const char *filter, char *text)
 {
 	if (h->has_program || filter == NULL)
@@ -161,8 +164,9 @@ static int attach(const struct weir_handle *h, struct sock_filter *code, unsigne
 	return setsockopt(h->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-// keep_out has the kernel keep out what goes out: all of it, or with once what was seen where it came in. What the kernel keeps out
-// takes no room in its buffer, and is not among what was lost. It returns 0 where that is not possible.
+// keep_out has the kernel keep out what goes out: all of it, or with once what was seen where it came in. What the
+// kernel keeps out takes no room in its buffer, and is not among what was lost. It returns 0 where that is not
+// possible.
 static int keep_out(const struct weir_capture *c, struct weir_handle *h, const struct weir_settings *settings)
 {
 	struct sock_filter no_outgoing[] = {
@@ -177,7 +181,8 @@ static int keep_out(const struct weir_capture *c, struct weir_handle *h, const s
 }
 
 // users_filter has the kernel apply the user's filter and no other.
-static int users_filter(const struct weir_capture *c, struct weir_handle *h, const struct weir_settings *settings, char *text)
+static int users_filter(const struct weir_capture *c, struct weir_handle *h, const struct weir_settings *settings,
+			char *text)
 {
 	struct sock_filter all[] = { BPF_STMT(BPF_RET | BPF_K, c->snap) };
 	struct bpf_program program;
@@ -209,8 +214,8 @@ int weir_filter(struct weir_capture *c, int which, const struct weir_settings *s
 	return (status = pcap_setdirection(h->pcap, PCAP_D_IN)) == 0 ? 0 : fail(h->pcap, status, text);
 }
 
-// weir_is_bound says whether a handle's interface is still there: when it goes, the kernel takes its sockets off, whatever may have its
-// name or its index afterwards.
+// weir_is_bound says whether a handle's interface is still there: when it goes, the kernel takes its sockets off,
+// whatever may have its name or its index afterwards.
 int weir_is_bound(const struct weir_handle *h)
 {
 	struct sockaddr_ll name = { 0 };
@@ -310,7 +315,8 @@ static int write_some(struct weir_capture *c)
 	return 1;
 }
 
-// write_pending writes while there is at least so much, then moves the rest to the front. It returns what write_some does.
+// write_pending writes while there is at least so much, then moves the rest to the front. It returns what write_some
+// does.
 static int write_pending(struct weir_capture *c, size_t at_least)
 {
 	int status = 1;
@@ -457,8 +463,8 @@ static int take_all(struct weir_capture *c, int64_t deadline)
 	return weir_flush(c, deadline);
 }
 
-// weir_drain takes and writes what the kernel has gathered, and no frame that comes later. It returns 0 where the reader did not take
-// it by the deadline.
+// weir_drain takes and writes what the kernel has gathered, and no frame that comes later. It returns 0 where the
+// reader did not take it by the deadline.
 int weir_drain(struct weir_capture *c, int64_t deadline)
 {
 	for (int i = 0; i < c->count; i++)

@@ -58,14 +58,14 @@ type ending struct {
 	text string
 }
 
-// Capture is the capturing process: it reads its configuration and then commands from config, and writes the stream to out, both
-// pipes. It returns nil when config is closed, and when nobody reads out any more. A failure that concerns everything is both
-// written to the stream and returned; one of an interface is only written. It parses no packet. It ignores
-// SIGINT, SIGHUP and SIGTERM.
+// Capture is the capturing process: it reads its configuration and then commands from config, and writes the stream to
+// out, both pipes. It returns nil when config is closed, and when nobody reads out any more. A failure that concerns
+// everything is both written to the stream and returned; one of an interface is only written. It parses no packet. It
+// ignores SIGINT, SIGHUP and SIGTERM.
 func Capture(config, out *os.File) error {
 	defer runtime.KeepAlive(out)
-	// Ctrl-C and a service manager's signal reach every process. This one ends after its reader, which has still to hear of losses;
-	// it can't outlive reader and parent, whose ends of the pipes it watches.
+	// Ctrl-C and a service manager's signal reach every process. This one ends after its reader, which has still to
+	// hear of losses; it can't outlive reader and parent, whose ends of the pipes it watches.
 	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGTERM)
 	settings, err := readConfig(config)
 	if err != nil {
@@ -82,7 +82,8 @@ func Capture(config, out *os.File) error {
 		return errors.New("libpcap: no memory")
 	}
 	defer C.weir_free(c)
-	p := &process{c: c, control: control, noted: -1, leaving: map[uint32]ending{}, text: (*C.char)(C.calloc(1, C.WEIR_TEXT))}
+	p := &process{c: c, control: control, noted: -1, leaving: map[uint32]ending{},
+		text: (*C.char)(C.calloc(1, C.WEIR_TEXT))}
 	defer C.free(unsafe.Pointer(p.text))
 	p.settings.buffer_bytes = C.int(settings.BufferBytes)
 	p.settings.once = -1
@@ -183,7 +184,8 @@ func (p *process) watch(index, number uint32, promiscuous bool) {
 		return
 	}
 	var name [C.IF_NAMESIZE]C.char
-	if C.weir_name(C.uint32_t(index), &name[0]) == 0 || C.GoString(&name[0]) == "any" { // to libpcap that means every interface
+	if C.weir_name(C.uint32_t(index), &name[0]) == 0 || C.GoString(&name[0]) == "any" {
+		// to libpcap that means every interface
 		refuse(CodeNoDevice, "no such interface")
 		return
 	}
@@ -227,7 +229,8 @@ func (p *process) note(index uint32, isSeen bool) {
 	}
 }
 
-// direct has all handles give only what comes in while there are more than one, where nothing better tells forwarded packets.
+// direct has all handles give only what comes in while there are more than one, where nothing better tells forwarded
+// packets.
 func (p *process) direct() {
 	n := 0
 	for i := range int(p.c.count) {
@@ -267,8 +270,8 @@ func openCode(status C.int) Code {
 	return CodeOther
 }
 
-// linkType is the LINKTYPE_ value of what libpcap's functions call a link type: the few DLT_ values that differ from it do so by
-// operating system (https://www.tcpdump.org/linktypes.html). dlt of cmd/weir is the way back.
+// linkType is the LINKTYPE_ value of what libpcap's functions call a link type: the few DLT_ values that differ from it
+// do so by operating system (https://www.tcpdump.org/linktypes.html). dlt of cmd/weir is the way back.
 func linkType(dlt C.int) int {
 	switch dlt {
 	case C.DLT_RAW:
@@ -285,8 +288,8 @@ func linkType(dlt C.int) int {
 	return int(dlt)
 }
 
-// maxFailures is how often a handle may fail in a row whose interface is there. libpcap fails when it finds an interface down that has
-// another name; the socket goes on when it is up.
+// maxFailures is how often a handle may fail in a row whose interface is there. libpcap fails when it finds an
+// interface down that has another name; the socket goes on when it is up.
 const maxFailures = 50
 
 // failed ends a handle that gives no more frames.

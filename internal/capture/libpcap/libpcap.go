@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package libpcap captures with libpcap, in a process of its own: libpcap means cgo, and a process with cgo can't take its rights
-// from all of its threads. That process (Capture) opens handles, looks into no packet and writes a stream of frames to a pipe;
-// the agent, which has no right at all, reads the stream (Reader). Only Capture needs the build tag libpcap and cgo.
+// Package libpcap captures with libpcap, in a process of its own: libpcap means cgo, and a process with cgo can't take
+// its rights from all of its threads. That process (Capture) opens handles, looks into no packet and writes a stream of
+// frames to a pipe; the agent, which has no right at all, reads the stream (Reader). Only Capture needs the build tag
+// libpcap and cgo.
 //
 // # What is counted how often
 //
-// On a gateway that is watched on both sides, a forwarded packet comes in on one interface and goes out on the other. It is counted
-// where it comes in:
+// On a gateway that is watched on both sides, a forwarded packet comes in on one interface and goes out on the other.
+// It is counted where it comes in:
 //
-//   - With Once, the kernel keeps out what was received by an interface that is watched, and what the machine itself sends is counted.
-//   - Without it (the kernel has no eBPF to give), only what comes in is told as long as more than one interface is watched: what the
-//     machine itself sends is not counted then. With one interface, all of both directions is.
+//   - With Once, the kernel keeps out what was received by an interface that is watched, and what the machine itself
+//     sends is counted.
+//   - Without it (the kernel has no eBPF to give), only what comes in is told as long as more than one interface is
+//     watched: what the machine itself sends is not counted then. With one interface, all of both directions is.
 //
 // Either is a filter in the kernel, so that what it keeps out is not among the packets lost.
 package libpcap
@@ -50,7 +52,8 @@ type Config struct {
 	SnapLength int `json:"snap_length,omitempty"`
 	// BufferBytes is the size of the kernel's buffer for each interface; 0 means DefaultBufferBytes.
 	BufferBytes int `json:"buffer_bytes,omitempty"`
-	// Once says that the capturing process has, as descriptors onceProgram and onceMap, afpacket's program of that name and its map.
+	// Once says that the capturing process has, as descriptors onceProgram and onceMap, afpacket's program of that name
+	// and its map.
 	Once bool `json:"once,omitempty"`
 }
 
@@ -66,7 +69,8 @@ func (c Config) complete() (Config, error) {
 	case c.SnapLength < MinSnapLength || c.SnapLength > MaxSnapLength:
 		return c, fmt.Errorf("libpcap: snap length %d, want %d to %d", c.SnapLength, MinSnapLength, MaxSnapLength)
 	case c.BufferBytes < minBufferBytes || c.BufferBytes > maxBufferBytes:
-		return c, fmt.Errorf("libpcap: buffer of %d bytes, want %d to %d", c.BufferBytes, minBufferBytes, maxBufferBytes)
+		return c, fmt.Errorf("libpcap: buffer of %d bytes, want %d to %d", c.BufferBytes, minBufferBytes,
+			maxBufferBytes)
 	}
 	return c, nil
 }
@@ -103,8 +107,8 @@ func readConfig(r io.Reader) (c Config, err error) {
 	return c.complete()
 }
 
-// A command is commandBytes long: what, flags, two zero bytes, the interface's index, the command's number. Shorter than PIPE_BUF, it is
-// written whole.
+// A command is commandBytes long: what, flags, two zero bytes, the interface's index, the command's number. Shorter
+// than PIPE_BUF, it is written whole.
 const (
 	commandBytes       = 12
 	commandWatch       = 1
@@ -112,7 +116,8 @@ const (
 	commandPromiscuous = 1 // flag of commandWatch
 )
 
-// Control commands a capturing process. Its methods can be called by several goroutines. The answers come in the stream: see Event.
+// Control commands a capturing process. Its methods can be called by several goroutines. The answers come in the
+// stream: see Event.
 type Control struct{ File *os.File }
 
 func (c Control) command(what, flags byte, index, number uint32) error {
@@ -132,11 +137,12 @@ func (c Control) Watch(index, number uint32, promiscuous bool) error {
 	return c.command(commandWatch, flags, index, number)
 }
 
-// Unwatch ends Watch, when what has come until then is in the stream; of an interface that isn't watched it does nothing.
+// Unwatch ends Watch, when what has come until then is in the stream; of an interface that isn't watched it does
+// nothing.
 func (c Control) Unwatch(index uint32) error { return c.command(commandUnwatch, 0, index, 0) }
 
-// Stop ends the capturing process: it sends what it has, the last losses and a farewell. The process ends when the last copy of
-// the control pipe's end is closed, so whoever passes it on to another process has to close its own.
+// Stop ends the capturing process: it sends what it has, the last losses and a farewell. The process ends when the last
+// copy of the control pipe's end is closed, so whoever passes it on to another process has to close its own.
 func (c Control) Stop() error { return c.File.Close() }
 
 // Process is a started capturing process.
@@ -147,12 +153,12 @@ type Process struct {
 	Control
 }
 
-// pipeBytes is asked for the stream: it holds more than 10 ms of a gigabit link's small frames while the agent is elsewhere.
-// The kernel gives root more than /proc/sys/fs/pipe-max-size, and others this much by default.
+// pipeBytes is asked for the stream: it holds more than 10 ms of a gigabit link's small frames while the agent is
+// elsewhere. The kernel gives root more than /proc/sys/fs/pipe-max-size, and others this much by default.
 const pipeBytes = 1 << 20
 
-// Open starts command, which must call Capture(os.Stdin, os.Stdout), with its standard input and output set to the two pipes.
-// Wait for the process with Command.Wait. Whether the filter is good is told by the stream's first Read.
+// Open starts command, which must call Capture(os.Stdin, os.Stdout), with its standard input and output set to the two
+// pipes. Wait for the process with Command.Wait. Whether the filter is good is told by the stream's first Read.
 func Open(command *exec.Cmd, config Config) (*Process, error) {
 	if !Built {
 		return nil, ErrNotBuilt

@@ -63,7 +63,8 @@ func newLink(t testing.TB) *link {
 		lab.Lacks(t, "a network namespace needs root: "+err.Error())
 	}
 	// Without IPv6 the kernel itself says nothing on a link without addresses.
-	if err := os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0); err != nil &&
+		!errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
 	run(t, "ip", "link", "add", "near", "mtu", "65000", "type", "veth", "peer", "name", "far", "mtu", "65000")
@@ -233,7 +234,8 @@ func recorded(t *testing.T, most int, patterns ...string) (frames [][]byte) {
 			}
 			var f pcapfile.Frame
 			for err = r.Next(&f); err == nil && len(frames) < most; err = r.Next(&f) {
-				if r.Interfaces()[f.Interface].LinkType == packet.LinkEthernet && len(f.Data) == f.Length && len(f.Data) >= 14 {
+				if r.Interfaces()[f.Interface].LinkType == packet.LinkEthernet && len(f.Data) == f.Length &&
+					len(f.Data) >= 14 {
 					frames = append(frames, bytes.Clone(f.Data))
 				}
 			}
@@ -391,7 +393,8 @@ func TestNoRight(t *testing.T) {
 		}
 	}
 	s := start(t, Config{})
-	if err := s.refused(t, l.farIndex); err.Code != CodeNoRight || !errors.Is(err, unix.EPERM) || !errors.Is(err, fs.ErrPermission) ||
+	if err := s.refused(t, l.farIndex); err.Code != CodeNoRight || !errors.Is(err, unix.EPERM) ||
+		!errors.Is(err, fs.ErrPermission) ||
 		!strings.Contains(err.Error(), "CAP_NET_RAW") {
 		t.Errorf("%+v", err)
 	}
@@ -412,7 +415,8 @@ func TestInterfaceVanishes(t *testing.T) {
 	if err := s.until(t, "end of the interface", func() bool { return len(s.events) > before }); err != nil {
 		t.Fatal(err)
 	}
-	if e := s.events[before]; e.Interface != l.farIndex || e.Err == nil || e.Err.Code != CodeGone || !errors.Is(e.Err, unix.ENODEV) {
+	if e := s.events[before]; e.Interface != l.farIndex || e.Err == nil || e.Err.Code != CodeGone ||
+		!errors.Is(e.Err, unix.ENODEV) {
 		t.Errorf("%+v", e)
 	}
 	t.Logf("told after %v: %v", time.Since(began).Round(time.Millisecond), s.events[before].Err)
@@ -455,7 +459,8 @@ func TestInterfaceDownAndUp(t *testing.T) {
 	}
 }
 
-// TestDirectionAndUnwatch: of one interface both directions are told, of more than one what comes in, as long as they are watched.
+// TestDirectionAndUnwatch: of one interface both directions are told, of more than one what comes in, as long as they
+// are watched.
 func TestDirectionAndUnwatch(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
@@ -498,8 +503,8 @@ func (s *session) unwatch(t *testing.T, index uint32) {
 	}
 }
 
-// TestOnce: what is received by a watched interface is not told again where it goes out, and what the machine sends is told, also when
-// there is a filter.
+// TestOnce: what is received by a watched interface is not told again where it goes out, and what the machine sends is
+// told, also when there is a filter.
 func TestOnce(t *testing.T) {
 	frame := func(kind byte) []byte { // to nobody that the bridge has heard of
 		b := bytes.Repeat([]byte{kind}, 60)
@@ -582,8 +587,10 @@ func TestRenamed(t *testing.T) {
 	s.watch(t, l.farIndex)
 	for i := range 5 {
 		before := len(s.frames)
-		run(t, "sh", "-c", fmt.Sprintf("ip link set dev $(ip -o link | sed -n 's/^%d: \\([^@]*\\)@.*/\\1/p') down; sleep 0.05", l.farIndex))
-		run(t, "sh", "-c", fmt.Sprintf("n=$(ip -o link | sed -n 's/^%d: \\([^@]*\\)@.*/\\1/p'); ip link set $n name new%d; ip link set new%d up", l.farIndex, i, i))
+		run(t, "sh", "-c", fmt.Sprintf("ip link set dev $(ip -o link | sed -n 's/^%d: \\([^@]*\\)@.*/\\1/p') down; "+
+			"sleep 0.05", l.farIndex))
+		run(t, "sh", "-c", fmt.Sprintf("n=$(ip -o link | sed -n 's/^%d: \\([^@]*\\)@.*/\\1/p'); ip link set $n name "+
+			"new%d; ip link set new%d up", l.farIndex, i, i))
 		again := time.Now()
 		if err := s.until(t, "frame", func() bool { // the carrier takes its time
 			if time.Now().After(again) {
@@ -620,7 +627,8 @@ func TestMadeAnew(t *testing.T) {
 	s.count(t, 1)
 }
 
-// A reader that does not read makes libpcap's buffer overflow: what is not read is counted, once, also where a packet is seen twice.
+// A reader that does not read makes libpcap's buffer overflow: what is not read is counted, once, also where a packet
+// is seen twice.
 func TestStallIsCounted(t *testing.T) {
 	for name, both := range map[string]bool{"one interface": false, "both ends": true} {
 		t.Run(name, func(t *testing.T) {
@@ -643,7 +651,8 @@ func TestStallIsCounted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			late := time.Now().Add(lossInterval + 200*time.Millisecond) // one more record of losses: nothing is told twice
+			// one more record of losses: nothing is told twice
+			late := time.Now().Add(lossInterval + 200*time.Millisecond)
 			if err := s.until(t, "late frames", func() bool { return time.Now().After(late) }); err != nil {
 				t.Fatal(err)
 			}
@@ -655,7 +664,8 @@ func TestStallIsCounted(t *testing.T) {
 	}
 }
 
-// What the kernel had gathered when the process was told to end is read to the last frame, and nothing of what came later.
+// What the kernel had gathered when the process was told to end is read to the last frame, and nothing of what came
+// later.
 func TestStopReadsAll(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
@@ -764,7 +774,8 @@ func TestPromiscuous(t *testing.T) {
 	}
 }
 
-// An interface without Ethernet headers has another link type, the LINKTYPE_ value that differs from Linux's DLT_ value.
+// An interface without Ethernet headers has another link type, the LINKTYPE_ value that differs from Linux's DLT_
+// value.
 func TestRawLink(t *testing.T) {
 	newLink(t)
 	tun, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
@@ -813,7 +824,8 @@ func TestLoopbackOnce(t *testing.T) {
 	s.count(t, 1)
 }
 
-// A lone frame leaves in 20 ms: 10 in the kernel's buffer, 10 in ours. The bound is wide, since the machine does other things too.
+// A lone frame leaves in 20 ms: 10 in the kernel's buffer, 10 in ours. The bound is wide, since the machine does other
+// things too.
 func TestLatency(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
@@ -859,8 +871,8 @@ func TestReaderGone(t *testing.T) {
 	}
 }
 
-// BenchmarkCapture tells what the capturing process costs a frame: its CPU time, kernel's part included. The sender is one thread
-// that sends as quickly as it can, and what is lost is reported.
+// BenchmarkCapture tells what the capturing process costs a frame: its CPU time, kernel's part included. The sender is
+// one thread that sends as quickly as it can, and what is lost is reported.
 func BenchmarkCapture(b *testing.B) {
 	l := newLink(b)
 	s := start(b, Config{})

@@ -22,7 +22,8 @@ type Stream interface {
 // readerBytes holds several whole writes of the capturing process, and any record.
 const readerBytes = 4 * 64 << 10
 
-// Reader reads the stream of a capturing process. It is a capture.Source: one stream with the frames of all its interfaces.
+// Reader reads the stream of a capturing process. It is a capture.Source: one stream with the frames of all its
+// interfaces.
 type Reader struct {
 	parser
 	stream Stream
@@ -40,8 +41,9 @@ func NewReader(stream Stream, onEvent func(Event)) *Reader {
 	return &Reader{parser: parser{onEvent: onEvent}, stream: stream, buffer: make([]byte, readerBytes)}
 }
 
-// Read is that of capture.Source: it hands over at most what one read of readerBytes gave. It returns io.EOF after Stop, ErrDied
-// where the process ended otherwise, ErrStream for bytes that make no sense, and *Error where the process gave up. An error stays.
+// Read is that of capture.Source: it hands over at most what one read of readerBytes gave. It returns io.EOF after
+// Stop, ErrDied where the process ended otherwise, ErrStream for bytes that make no sense, and *Error where the process
+// gave up. An error stays.
 func (r *Reader) Read(timeout time.Duration, each func(*capture.Frame)) error {
 	if r.err != nil {
 		return r.err
@@ -80,8 +82,8 @@ func readError(err error) error {
 	return fmt.Errorf("libpcap: read the stream: %w", err)
 }
 
-// Losses is that of capture.Source. RingFull is libpcap's ps_drop, Interface its ps_ifdrop, of all interfaces that were ever
-// watched; they are as old as the last record of them, one a second.
+// Losses is that of capture.Source. RingFull is libpcap's ps_drop, Interface its ps_ifdrop, of all interfaces that were
+// ever watched; they are as old as the last record of them, one a second.
 func (r *Reader) Losses(l *capture.Losses) {
 	l.RingFull += r.losses.RingFull
 	l.Interface += r.losses.Interface

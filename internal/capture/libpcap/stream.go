@@ -14,7 +14,8 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// The stream is a sequence of records, in the byte order of the machine; capture.h has the same layout as struct weir_record.
+// The stream is a sequence of records, in the byte order of the machine; capture.h has the same layout as struct
+// weir_record.
 //
 //	0  u32  bytes that follow the header (payload)
 //	4  u16  kind
@@ -32,9 +33,10 @@ const (
 
 // Kinds of records.
 const (
-	kindHello    = 1 // the first; payload: libpcap's version
-	kindFrame    = 2 // payload: the captured bytes
-	kindLoss     = 3 // payload: since the last one, u64 packets that the ring had no room for, u64 that the interface dropped
+	kindHello = 1 // the first; payload: libpcap's version
+	kindFrame = 2 // payload: the captured bytes
+	// payload: since the last one, u64 packets that the ring had no room for, u64 that the interface dropped
+	kindLoss     = 3
 	kindWatching = 4 // Watch has worked
 	kindEnded    = 5 // the interface isn't watched any more, or could not be; payload: why
 	kindFailed   = 6 // the process gives up; payload: why
@@ -111,14 +113,15 @@ type parser struct {
 	hello   bool
 }
 
-// parse hands every whole frame in b to each and returns how many bytes it used. A record that is not whole yet is left, which is
-// at most headerBytes+maxPayload-1 bytes.
+// parse hands every whole frame in b to each and returns how many bytes it used. A record that is not whole yet is
+// left, which is at most headerBytes+maxPayload-1 bytes.
 func (p *parser) parse(b []byte, each func(*capture.Frame)) (used int, err error) {
 	for len(b)-used >= headerBytes {
 		h := b[used : used+headerBytes : used+headerBytes]
 		length := binary.NativeEndian.Uint32(h)
 		kind := binary.NativeEndian.Uint16(h[4:])
-		if length > maxPayload || (kind != kindFrame && length > maxTextBytes) || p.bye || p.hello == (kind == kindHello) {
+		if length > maxPayload || (kind != kindFrame && length > maxTextBytes) || p.bye ||
+			p.hello == (kind == kindHello) {
 			return used, fmt.Errorf("%w: record of kind %d with %d bytes", ErrStream, kind, length)
 		}
 		if uint32(len(b)-used-headerBytes) < length {

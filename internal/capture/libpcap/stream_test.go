@@ -96,10 +96,12 @@ func TestReaderInPieces(t *testing.T) {
 		}
 		f := frames[0]
 		if f.data != "first frame" || f.Length != 2000 || f.Time != sampleTime || f.Interface != 7 || f.Link != 1 ||
-			f.Flow.Slot != capture.NotCounted || frames[1].Link != 113 || frames[1].Time < sampleTime || frames[1].Interface != 8 {
+			f.Flow.Slot != capture.NotCounted || frames[1].Link != 113 || frames[1].Time < sampleTime ||
+			frames[1].Interface != 8 {
 			t.Fatalf("pieces of %d: %+v", n, frames)
 		}
-		if events[0] != (Event{Interface: 7, Link: 1}) || !errors.Is(events[1].Err, unix.ENODEV) || events[1].Err.Code != CodeGone {
+		if events[0] != (Event{Interface: 7, Link: 1}) || !errors.Is(events[1].Err, unix.ENODEV) ||
+			events[1].Err.Code != CodeGone {
 			t.Fatalf("pieces of %d: %+v", n, events)
 		}
 		var l capture.Losses
@@ -121,24 +123,31 @@ func TestReaderTruncated(t *testing.T) {
 func TestReaderRefuses(t *testing.T) {
 	hello := record(kindHello, 0, 0, 0, 0, nil)
 	for name, b := range map[string][]byte{
-		"too long a frame":         append(hello[:headerBytes:headerBytes], record(kindFrame, 1, 1, 1<<20, 0, make([]byte, maxPayload+1))...),
-		"too long a text":          append(hello[:headerBytes:headerBytes], record(kindEnded, 0, 1, 0, 0, make([]byte, maxTextBytes+1))...),
-		"too long a hello":         record(kindHello, 0, 0, 0, 0, make([]byte, maxTextBytes+1)),
-		"no hello":                 record(kindFrame, 1, 1, 0, 0, nil),
-		"two hellos":               append(hello[:headerBytes:headerBytes], hello...),
-		"unknown kind":             append(hello[:headerBytes:headerBytes], record(99, 0, 0, 0, 0, nil)...),
-		"loss of a wrong size":     append(hello[:headerBytes:headerBytes], record(kindLoss, 0, 0, 0, 0, make([]byte, 15))...),
-		"shorter than captured":    append(hello[:headerBytes:headerBytes], record(kindFrame, 1, 1, 3, 0, make([]byte, 4))...),
-		"longer than any frame":    append(hello[:headerBytes:headerBytes], record(kindFrame, 1, 1, 1<<31, 0, make([]byte, 4))...),
+		"too long a frame": append(hello[:headerBytes:headerBytes], record(kindFrame, 1, 1, 1<<20, 0,
+			make([]byte, maxPayload+1))...),
+		"too long a text": append(hello[:headerBytes:headerBytes],
+			record(kindEnded, 0, 1, 0, 0, make([]byte, maxTextBytes+1))...),
+		"too long a hello": record(kindHello, 0, 0, 0, 0, make([]byte, maxTextBytes+1)),
+		"no hello":         record(kindFrame, 1, 1, 0, 0, nil),
+		"two hellos":       append(hello[:headerBytes:headerBytes], hello...),
+		"unknown kind":     append(hello[:headerBytes:headerBytes], record(99, 0, 0, 0, 0, nil)...),
+		"loss of a wrong size": append(hello[:headerBytes:headerBytes],
+			record(kindLoss, 0, 0, 0, 0, make([]byte, 15))...),
+		"shorter than captured": append(hello[:headerBytes:headerBytes],
+			record(kindFrame, 1, 1, 3, 0, make([]byte, 4))...),
+		"longer than any frame": append(hello[:headerBytes:headerBytes], record(kindFrame, 1, 1, 1<<31, 0,
+			make([]byte, 4))...),
 		"something after farewell": append(sample(), record(kindFrame, 1, 1, 1, 0, []byte{0})...),
 	} {
 		if _, _, _, err := readAll(&pieces{b, len(b), io.EOF}); !errors.Is(err, ErrStream) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	b := append(hello[:headerBytes:headerBytes], record(kindFailed, 0, 0, uint32(CodeFilter), 0, []byte("syntax error"))...)
+	b := append(hello[:headerBytes:headerBytes], record(kindFailed, 0, 0, uint32(CodeFilter), 0,
+		[]byte("syntax error"))...)
 	var failure *Error
-	if _, _, _, err := readAll(&pieces{b, len(b), io.EOF}); !errors.As(err, &failure) || failure.Error() != "libpcap: syntax error" ||
+	if _, _, _, err := readAll(&pieces{b, len(b), io.EOF}); !errors.As(err, &failure) ||
+		failure.Error() != "libpcap: syntax error" ||
 		!errors.Is(err, unix.EINVAL) {
 		t.Errorf("failed: %v", err)
 	}
@@ -252,7 +261,8 @@ func BenchmarkReader(b *testing.B) {
 }
 
 func TestConfig(t *testing.T) {
-	for _, c := range []Config{{SnapLength: 63}, {SnapLength: 65536}, {SnapLength: -1}, {BufferBytes: 1}, {BufferBytes: maxBufferBytes + 1}} {
+	for _, c := range []Config{{SnapLength: 63}, {SnapLength: 65536}, {SnapLength: -1}, {BufferBytes: 1},
+		{BufferBytes: maxBufferBytes + 1}} {
 		var b bytes.Buffer
 		if err := writeConfig(&b, c); err != nil {
 			t.Fatal(err)

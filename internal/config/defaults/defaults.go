@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package defaults holds the numbers of the default configuration that packages without one need as well. It imports nothing, so
-// that any package may.
+// Package defaults holds the numbers of the default configuration that packages without one need as well. It imports
+// nothing, so that any package may.
 package defaults
 
 import "time"
@@ -16,21 +16,23 @@ const (
 	// PacketsOther are those of each other flow.
 	PacketsOther = 8
 
-	// TCPIdle is for how long an answered TCP flow may be silent before it counts as over: keep-alives are seldom rarer.
+	// TCPIdle is for how long an answered TCP flow may be silent before it counts as over: keep-alives are seldom
+	// rarer.
 	TCPIdle = 5 * time.Minute
 	// Idle is that of any other flow.
 	Idle = time.Minute
 )
 
-// LegPatience is for how long half of a connection under NAT waits for its other leg. Both fall silent together, and each has a record
-// when its flow has been silent for idle; the rest is for who is late.
+// LegPatience is for how long half of a connection under NAT waits for its other leg. Both fall silent together, and
+// each has a record when its flow has been silent for idle; the rest is for who is late.
 func LegPatience(idle time.Duration) time.Duration { return idle + idle/2 }
 
-// LegForgotten is after how much silence a live leg is taken for one whose end came by another way. One that does speak again is
-// joined anew.
+// LegForgotten is after how much silence a live leg is taken for one whose end came by another way. One that does speak
+// again is joined anew.
 func LegForgotten(tcpIdle, idle time.Duration) time.Duration { return 3 * max(tcpIdle, idle) }
 
-// ConnectionMemory is for how long an ended connection is known: longer than a flow may be silent before its record is made.
+// ConnectionMemory is for how long an ended connection is known: longer than a flow may be silent before its record is
+// made.
 func ConnectionMemory(tcpIdle, idle time.Duration) time.Duration {
 	return max(tcpIdle, idle) + time.Minute
 }

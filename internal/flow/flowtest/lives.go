@@ -122,7 +122,8 @@ func join(parts ...[]Packet) []Packet { return slices.Concat(parts...) }
 // open is a handshake and a question with its answer: two packets of the client, two of the server.
 func open(isn uint32) []Packet {
 	return []Packet{
-		client(syn, isn, ""), server(syn|ack, 9000, isn+1, ""), client(ack, isn+1, "question"), server(ack, 9001, isn+9, "answer"),
+		client(syn, isn, ""), server(syn|ack, 9000, isn+1, ""), client(ack, isn+1, "question"),
+		server(ack, 9001, isn+9, "answer"),
 	}
 }
 
@@ -148,7 +149,8 @@ func two(end flow.Reason, client, server, nextClient, nextServer uint64) []Life 
 // Cases are those of all rules.
 var Cases = []Case{
 	{"a connection that lives on", open(isn), one(flow.Shutdown, 2, 2)},
-	{"a SYN that is repeated", join([]Packet{client(syn, isn, ""), client(syn, isn, "")}, open(isn)), one(flow.Shutdown, 4, 2)},
+	{"a SYN that is repeated", join([]Packet{client(syn, isn, ""), client(syn, isn, "")}, open(isn)),
+		one(flow.Shutdown, 4, 2)},
 	{"one side's FIN leaves the connection half open",
 		opened(clientFIN, server(ack, 9007, isn+10, "more")), one(flow.Shutdown, 3, 3)},
 	{"both sides' FIN ends it",
@@ -173,14 +175,16 @@ var Cases = []Case{
 	{"a reset between the two FINs changes nothing",
 		opened(clientFIN, client(rst, isn+10, ""), serverFIN),
 		one(flow.Closed, 4, 3)},
-	{"a reset and payload on one side only", []Packet{client(syn, isn, ""), client(rst, isn+1, ""), client(ack, isn+1, "more")},
+	{"a reset and payload on one side only", []Packet{client(syn, isn, ""), client(rst, isn+1, ""),
+		client(ack, isn+1, "more")},
 		one(flow.Shutdown, 3, 0)},
 
 	{"a SYN after both sides' FIN",
 		join(opened(clientFIN, serverFIN), open(other)), two(flow.Closed, 3, 3, 2, 2)},
 	{"a SYN after a reset", join(opened(reset), open(other)), two(flow.Reset, 2, 3, 2, 2)},
 	{"a SYN with the same number after a reset",
-		[]Packet{client(syn, isn, ""), server(rst|ack, 0, isn+1, ""), client(syn, isn, "")}, two(flow.Reset, 1, 1, 1, 0)},
+		[]Packet{client(syn, isn, ""), server(rst|ack, 0, isn+1, ""), client(syn, isn, "")},
+		two(flow.Reset, 1, 1, 1, 0)},
 	{"a SYN after one side's FIN", join(opened(clientFIN), open(other)), two(flow.Closed, 3, 2, 2, 2)},
 	{"a SYN with the same number after one side's FIN",
 		opened(clientFIN, client(syn, isn, "")), one(flow.Shutdown, 4, 2)},

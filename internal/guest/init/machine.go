@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mounts are what a program expects of a running Linux, in the order in which they can be mounted. What a kernel was built
-// without is left out.
+// mounts are what a program expects of a running Linux, in the order in which they can be mounted. What a kernel was
+// built without is left out.
 var mounts = []struct{ fstype, at string }{
 	{"devtmpfs", "/dev"},
 	{"devpts", "/dev/pts"},

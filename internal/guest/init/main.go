@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command init is process 1 of the guests of scripts/guest: it prepares the machine, runs the steps that are listed in the
-// initramfs, and powers off. Events go to a serial port of their own as lines of JSON, so that nothing the kernel prints mixes
-// with them. On the host, the same program turns those lines into the table (report.go).
+// Command init is process 1 of the guests of scripts/guest: it prepares the machine, runs the steps that are listed in
+// the initramfs, and powers off. Events go to a serial port of their own as lines of JSON, so that nothing the kernel
+// prints mixes with them. On the host, the same program turns those lines into the table (report.go).
 package main
 
 import (

@@ -19,8 +19,8 @@ var built struct {
 	err             error
 }
 
-// Weir builds the program as make build does, once, where anybody can read it: tests start it as other users. HasLibpcap says whether
-// it is built with libpcap, as it is where that is to be had.
+// Weir builds the program as make build does, once, where anybody can read it: tests start it as other users.
+// HasLibpcap says whether it is built with libpcap, as it is where that is to be had.
 func Weir(t testing.TB) (path string, hasLibpcap bool) {
 	t.Helper()
 	built.Do(func() { built.err = build() })
@@ -41,7 +41,8 @@ func build() (err error) {
 	arguments, environment := []string{"build", "-o", built.path}, append(os.Environ(), "CGO_ENABLED=0")
 	_, noHeader := os.Stat("/usr/include/pcap.h")
 	_, noCompiler := exec.LookPath("gcc")
-	if noHeader == nil && noCompiler == nil && os.Getenv("CGO_ENABLED") != "0" { // as where the tests run for another architecture
+	if noHeader == nil && noCompiler == nil && os.Getenv("CGO_ENABLED") != "0" {
+		// as where the tests run for another architecture
 		arguments, environment = append(arguments, "-tags", "libpcap"), append(environment, "CGO_ENABLED=1")
 		built.hasLibpcap = true
 	}

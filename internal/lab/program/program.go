@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package program starts programs on the hosts of a lab, weir first of all, for tests that look at what a real one says and does.
+// Package program starts programs on the hosts of a lab, weir first of all, for tests that look at what a real one says
+// and does.
 package program
 
 import (
@@ -56,7 +57,8 @@ func Sh(t testing.TB, h *lab.Host, lines ...string) string {
 	return text
 }
 
-// Program is one that goes on. It is killed with its children when the test ends, and what it said is shown where that failed.
+// Program is one that goes on. It is killed with its children when the test ends, and what it said is shown where that
+// failed.
 type Program struct {
 	*lab.Process
 	T            testing.TB
@@ -132,7 +134,8 @@ func (p *Program) End(limit time.Duration) int {
 	return 0
 }
 
-// Children are the process numbers of a process's children: weir's are the confined process and, in mode libpcap, the capturing one.
+// Children are the process numbers of a process's children: weir's are the confined process and, in mode libpcap, the
+// capturing one.
 func Children(pid int) (all []int) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, task := range tasks { // any thread may have forked

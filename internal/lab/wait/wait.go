@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package wait is how tests wait: for a condition, with a bound that a busy machine doesn't reach, and never for a duration. Where
-// time itself is what a test is about, Pass lets it pass in a bubble of testing/synctest.
+// Package wait is how tests wait: for a condition, with a bound that a busy machine doesn't reach, and never for a
+// duration. Where time itself is what a test is about, Pass lets it pass in a bubble of testing/synctest.
 package wait
 
 import (
@@ -41,7 +41,8 @@ func Within(limit time.Duration, is func() bool) bool {
 	return true
 }
 
-// For gives what comes next from a channel, the zero value of one that is closed, and fails the test where nothing comes within Limit.
+// For gives what comes next from a channel, the zero value of one that is closed, and fails the test where nothing
+// comes within Limit.
 func For[T any](t testing.TB, what string, c <-chan T) T {
 	t.Helper()
 	x, came := Next(c, Limit)
@@ -51,7 +52,8 @@ func For[T any](t testing.TB, what string, c <-chan T) T {
 	return x
 }
 
-// Next gives what comes next from a channel within a limit, the zero value of one that is closed, and says whether it came.
+// Next gives what comes next from a channel within a limit, the zero value of one that is closed, and says whether it
+// came.
 func Next[T any](c <-chan T, limit time.Duration) (x T, came bool) {
 	over := time.NewTimer(limit)
 	defer over.Stop()
@@ -63,7 +65,8 @@ func Next[T any](c <-chan T, limit time.Duration) (x T, came bool) {
 	}
 }
 
-// Blocked waits until a goroutine that is in a function, named as in a stack trace ("afpacket.(*Source).Read"), waits for something.
+// Blocked waits until a goroutine that is in a function, named as in a stack trace ("afpacket.(*Source).Read"), waits
+// for something.
 func Blocked(t testing.TB, function string) {
 	t.Helper()
 	Until(t, "a goroutine waits in "+function, func() bool { return IsBlocked(function) })
@@ -73,7 +76,8 @@ func Blocked(t testing.TB, function string) {
 func IsBlocked(function string) bool { return isBlocked(stacks(), function) }
 
 // waiting matches the head of a goroutine's trace while it waits.
-var waiting = regexp.MustCompile(`^goroutine \d+ .*\[(syscall|IO wait|select|chan receive|chan send|sleep|sync\.Cond\.Wait)\b`)
+var waiting = regexp.MustCompile(
+	`^goroutine \d+ .*\[(syscall|IO wait|select|chan receive|chan send|sleep|sync\.Cond\.Wait)\b`)
 
 func isBlocked(traces, function string) bool {
 	for trace := range strings.SplitSeq(traces, "\n\n") {
@@ -92,7 +96,8 @@ func stacks() string {
 	}
 }
 
-// Pass lets a time pass in a bubble of testing/synctest, and then what was due in it be done. It panics outside of a bubble.
+// Pass lets a time pass in a bubble of testing/synctest, and then what was due in it be done. It panics outside of a
+// bubble.
 func Pass(d time.Duration) {
 	time.Sleep(d) // the bubble's clock: it takes no time
 	synctest.Wait()

@@ -14,7 +14,8 @@ import (
 func TestWithin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		if !Within(time.Minute, func() bool { return time.Since(began) > time.Second }) || time.Since(began) > time.Second+look {
+		if !Within(time.Minute, func() bool { return time.Since(began) > time.Second }) ||
+			time.Since(began) > time.Second+look {
 			t.Errorf("a condition that holds after a second: %v", time.Since(began))
 		}
 		if began = time.Now(); Within(time.Minute, func() bool { return false }) || time.Since(began) < time.Minute {

@@ -24,8 +24,9 @@ func document() []byte {
 
 # What weir counts
 
-All counters go up from the start of a ` + "`weir run`, `weir top` or `weir replay`" + `. The summary at the end tells those of the classes
-notice and loss that are not 0; the screen of ` + "`weir top`" + ` those of the class loss.
+All counters go up from the start of a ` + "`weir run`, `weir top` or `weir replay`" +
+		`. The summary at the end tells those of
+the classes notice and loss that are not 0; the screen of ` + "`weir top`" + ` those of the class loss.
 
 - traffic: weir does its work.
 - notice: worth knowing, and no packet or flow is missing by it.
