@@ -26,8 +26,10 @@ func document() []byte {
 # Settings
 
 ` + "`weir run`, `weir top` and `weir replay`" +
-		` take each setting from a flag, else from a variable of the environment, else
-from a file, else it has its default. The file is named by ` + "`--config` or `WEIR_CONFIG`" + `; there is none by default.
+		` take each setting from a flag, else from a variable of the environment,
+else from a file, else it has its default. The file is named by ` +
+		"`--config` or `WEIR_CONFIG`" + `;
+there is none by default.
 
 - ` + "`weir config default`" + ` prints a file with all settings and their defaults.
 - ` + "`weir config check FILE`" + ` says what is wrong with a file, with the line.
