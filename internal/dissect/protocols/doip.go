@@ -16,7 +16,10 @@ var doipProtocol = &dissect.Protocol{
 	Inspect:   inspectDoIP,
 }
 
-const doipHeader = 8 // version, its complement, payload type, length of the payload
+const (
+	doipHeader = 8 // version, its complement, payload type, length of the payload
+	doipNACK   = 0 // the payload type of an answer to what was not understood: no conversation begins with it
+)
 
 func inspectDoIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.First()
@@ -29,7 +32,7 @@ func inspectDoIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		b[0] == 0xff {
 		return dissect.No
 	}
-	if !doipKind(b[0], kind, length) {
+	if !doipKind(b[0], kind, length) || kind == doipNACK && !c.Midstream {
 		return dissect.No
 	}
 	o := r.Object("doip")
@@ -53,7 +56,7 @@ func doipKind(version byte, kind, length int) bool {
 		return false
 	}
 	switch kind {
-	case 0x0000:
+	case doipNACK:
 		return length == 1
 	case 0x0004:
 		return length == 32 || length == 33

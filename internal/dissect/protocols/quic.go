@@ -115,12 +115,16 @@ func (q *quicScratch) datagram(d *dissect.Datagram) {
 		case d.Payload[0]&0x80 == 0: // Google's public header: without its hello, the connection ID has to come again
 			q.sure = q.sure || q.clear || bytes.Equal(q.publicID, h.DCID)
 			q.publicID = h.DCID
-		case h.Version != quic.V1 || h.Type != quic.Retry && quicEnds(rest, h.DCID):
+		case h.Version != quic.V1 || h.Type != quic.Retry && quicEnds(rest, h.DCID) && !quicIsNameless(&h):
 			q.sure = true
 		}
 		b = rest
 	}
 }
+
+// quicIsNameless says whether a packet with early data has no connection ID: with it go a client's first packets, whose
+// ID has 8 bytes at least (RFC 9000 §7.2, §17.2.3).
+func quicIsNameless(h *quic.Header) bool { return h.Type == quic.ZeroRTT && len(h.DCID) == 0 }
 
 // quicEnds says whether rest, which follows a packet, is nothing or a packet with a short header to the same connection
 // ID (RFC 9000 §12.2).

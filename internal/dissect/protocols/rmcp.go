@@ -56,7 +56,7 @@ func rmcpClass(c *dissect.Conversation, d *dissect.Datagram) (v dissect.Verdict,
 }
 
 // isIPMI checks a session header and the message's length in it: version 1.5, with an authentication code unless the
-// type is none, and version 2.0, whose type is 6.
+// type is none, and version 2.0, whose type is 6. A message of version 1.5 is in the clear, so it is looked at as well.
 func isIPMI(b []byte, room int) bool {
 	const none, rmcpPlus = 0, 6
 	if len(b) < 10 {
@@ -64,9 +64,9 @@ func isIPMI(b []byte, room int) bool {
 	}
 	switch b[0] {
 	case none:
-		return int(b[9]) == room-10 || int(b[9]) == room-11 // a legacy pad byte
+		return isIPMIMessage(b[9:], room-10)
 	case 1, 2, 4, 5:
-		return len(b) >= 26 && (int(b[25]) == room-26 || int(b[25]) == room-27)
+		return len(b) >= 26 && isIPMIMessage(b[25:], room-26)
 	case rmcpPlus:
 		payload := b[1] & 0x3f
 		at := 10
@@ -80,4 +80,13 @@ func isIPMI(b []byte, room int) bool {
 		return at+2+length == room || b[1]&0x40 != 0 && at+2+length < room // authenticated: a trailer follows
 	}
 	return false
+}
+
+// isIPMIMessage checks a message behind its length (IPMI 2.0 §13.8): the responder's address, which is not 0, function
+// and checksum of the two, then at least four bytes more. room is what there is for it; a legacy pad byte may follow.
+func isIPMIMessage(b []byte, room int) bool {
+	const least = 7
+	length := int(b[0])
+	fits := length >= least && (length == room || length == room-1)
+	return fits && len(b) >= 4 && b[1] != 0 && b[1]+b[2]+b[3] == 0
 }

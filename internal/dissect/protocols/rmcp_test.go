@@ -21,8 +21,10 @@ func TestRMCP(t *testing.T) {
 	wantProtocol(t, udp(623, rmcpPing.Says[0], SX("06 00 ff 86"), rmcpPlus.Says[0]), "rmcp", `"class":"ipmi"`)
 	wantNot(t, udp(623, CX("06 00 ff 06 000011be 80 00 00 01")), "rmcp")
 	wantNot(t, udp(623, CX("06 00 ff 07 00 00000000 00000000 07 20 18 c8 81 00 38 8e 04 b5")), "rmcp")
+	wantNot(t, udp(623, CX("06 00 ff 07 00 00000000 00000000 00")), "rmcp")                            // no message
+	wantNot(t, udp(623, CX("06 00 ff 07 00 00000000 00000000 09 20 18 c9 81 00 38 8e 04 b5")), "rmcp") // its checksum
 	testTruncations(t, "rmcp", rmcpPing, 12)
-	testTruncations(t, "rmcp", rmcpIPMI, 14)
+	testTruncations(t, "rmcp", rmcpIPMI, 17)
 	testTruncations(t, "rmcp", rmcpPlus, 20)
 	wantNoAllocations(t, "rmcp", rmcpIPMI)
 }

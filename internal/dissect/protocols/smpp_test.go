@@ -19,6 +19,8 @@ func TestSMPP(t *testing.T) {
 	wantProtocol(t, smppEnquire, "smpp", `"command":21`)
 	wantNot(t, tcp(2775, CX("00000010 00000016 00000000 00000007")), "smpp")
 	wantNot(t, tcp(2775, CX("00000010 00000015 00000001 00000007")), "smpp")
+	wantNot(t, tcp(2775, CX("00000010 00000000 00000000 00000007")), "smpp") // generic_nack is no request
+	wantProtocol(t, tcp(2775, CX("00000010 80000000 00000003 00000000")), "smpp")
 	testTruncations(t, "smpp", smppBind, 47)
 	wantNoAllocations(t, "smpp", smppBind)
 }
