@@ -136,13 +136,13 @@ func TestCountsKept(t *testing.T) {
 		{name: "beyond the limits", connections: 3 * maxPairs, steps: 200_000},
 		{name: "time passes", connections: 500, steps: 20_000, disturb: func(w *world, _ []*conntrack.Connection,
 			_ int) {
-			wait.Pass(time.Duration(w.random.IntN(int(3 * w.natLegs.liveSilence))))
+			wait.Pass(time.Duration(w.random.Int64N(int64(3 * w.natLegs.liveSilence))))
 		}},
 		{name: "connections end and others have their names", connections: 50, steps: 20_000,
 			disturb: func(w *world, all []*conntrack.Connection, life int) {
 				n := w.random.IntN(len(all))
 				w.table.Drop(all[n])
-				wait.Pass(time.Duration(w.random.IntN(int(5 * time.Second))))
+				wait.Pass(time.Duration(w.random.Int64N(int64(5 * time.Second))))
 				all[n] = w.connection(n, life)
 				w.table.Put(all[n], true)
 			}},
