@@ -56,7 +56,7 @@ type Config struct {
 	} `key:"devices" help:"The devices of the LAN."`
 
 	Control struct {
-		Socket string `key:"socket" flag:"socket" in:"run top" help:"socket by which weir explain and weir hosts ask: a path, or none (empty: weir.sock in /run/weir, or in a directory of the user's own)"`
+		Socket string `key:"socket" flag:"socket" in:"run top" help:"socket by which weir explain and weir hosts ask: a path, or none (empty: for root /run/weir.sock, else weir.sock in a directory of the user's own)"`
 	} `key:"control" help:"How other commands ask the running weir."`
 
 	Output struct {
