@@ -271,7 +271,7 @@ func (s *stream) watching(index uint32, w *watched, _ []int) error {
 	s.mu.Lock()
 	s.current[index] = w.Number
 	s.mu.Unlock()
-	// It looks again and again: woken at once instead, TestLinksChange finds frames of a link under its next name.
+	// It polls: answers are few, and the reader's goroutine, which gets them, waits for nobody.
 	for end := time.Now().Add(answerTime); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		s.mu.Lock()
 		is := s.answers[w.Number]

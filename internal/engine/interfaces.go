@@ -19,6 +19,7 @@ type Interfaces struct {
 type interfaceNames struct {
 	numbers map[uint32]uint16 // of the present names
 	former  []formerName      // the oldest first
+	renamed int64             // when the latest of them was given up: what came in later has a present name
 }
 
 // formerName is what an interface was called until a time.
@@ -39,12 +40,15 @@ func (i *Interfaces) init(add func(name string) uint16) {
 // Set gives the names of all interfaces by their indexes, from now on.
 func (i *Interfaces) Set(names map[uint32]string, now int64) {
 	old := i.names.Load()
-	fresh := &interfaceNames{numbers: make(map[uint32]uint16, len(names)), former: slices.Clone(old.former)}
+	fresh := &interfaceNames{
+		numbers: make(map[uint32]uint16, len(names)), former: slices.Clone(old.former), renamed: old.renamed,
+	}
 	for index, name := range names {
 		number := i.add(name)
 		fresh.numbers[index] = number
 		if was, ok := old.numbers[index]; ok && was != number {
 			fresh.former = append(fresh.former, formerName{index, was, now})
+			fresh.renamed = max(fresh.renamed, now)
 		}
 	}
 	fresh.former = fresh.former[max(len(fresh.former)-maxFormerNames, 0):]
@@ -54,9 +58,11 @@ func (i *Interfaces) Set(names map[uint32]string, now int64) {
 // Number is that of the name which an interface had at a time; of one that is not known, a number without a name.
 func (i *Interfaces) Number(index uint32, at int64) uint16 {
 	names := i.names.Load()
-	for _, f := range names.former {
-		if f.index == index && at <= f.until {
-			return f.number
+	if at <= names.renamed {
+		for _, f := range names.former {
+			if f.index == index && at <= f.until {
+				return f.number
+			}
 		}
 	}
 	if number, ok := names.numbers[index]; ok {
