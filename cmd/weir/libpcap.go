@@ -5,16 +5,17 @@ package main
 import (
 	"os"
 
+	"github.com/weirnet/weir/internal/agent/privileged"
+
 	"github.com/spf13/cobra"
 
-	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/capture/libpcap"
 )
 
 // newLibpcapCapture is the capturing process of mode libpcap, which weir starts itself.
 func newLibpcapCapture() *cobra.Command {
 	return &cobra.Command{
-		Use:    agent.LibpcapCommand,
+		Use:    privileged.LibpcapCommand,
 		Hidden: true,
 		Args:   noArguments,
 		RunE:   func(*cobra.Command, []string) error { return libpcap.Capture(os.Stdin, os.Stdout) },

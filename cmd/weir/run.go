@@ -13,6 +13,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirnet/weir/internal/agent/confined"
+	"github.com/weirnet/weir/internal/agent/privileged"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
@@ -111,7 +114,7 @@ func liveRun(o *agent.Options, output string, stdout, stderr io.Writer) error {
 	defer records.stop()
 	panics := newPanicLog("", stderr)
 	log := logger(stderr)
-	status, err := agent.Run(o, agent.Output{
+	status, err := confined.Run(o, confined.Output{
 		Flow: records.flow, Log: log, OnPanic: panics.add, Hurry: records.patient.hurry,
 		Progress: records.patient.progress,
 	})
@@ -135,7 +138,7 @@ func liveRun(o *agent.Options, output string, stdout, stderr io.Writer) error {
 // supervise is the privileged process.
 func supervise(o *agent.Options, args []string) error {
 	tuneMemory()
-	err := agent.Supervise(o, args)
+	err := privileged.Supervise(o, args)
 	var ended *helper.ExitError
 	if errors.As(err, &ended) && ended.Status != 0 {
 		return statusError(ended.Status) // the confined process has said why
@@ -165,7 +168,7 @@ func logger(stderr io.Writer) func(string, ...any) {
 }
 
 // summarise tells at the end what was seen and what was lost.
-func summarise(s *agent.Status, stderr io.Writer) {
+func summarise(s *confined.Status, stderr io.Writer) {
 	t := &s.Totals
 	fmt.Fprintf(stderr, "weir: %d packets, %s in %d flows on %s in %s; %d packets were looked into\n", t.Packets,
 		bytesText(t.WireBytes),

@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/weirnet/weir/internal/agent/confined"
+
 	"github.com/spf13/cobra"
 
 	"github.com/weirnet/weir/internal/agent"
@@ -72,9 +74,9 @@ func showTop(o *agent.Options, noColor bool) error {
 		viewErr = view.Run(ctx)
 	}()
 	var notes notes
-	status, err := agent.Run(o, agent.Output{
+	status, err := confined.Run(o, confined.Output{
 		Flow: view.Flow, Log: notes.add, Done: quit, Names: view.SetNames,
-		Tick: func(s agent.Status) { view.Tick(time.Now(), topSummary(&s)) },
+		Tick: func(s confined.Status) { view.Tick(time.Now(), topSummary(&s)) },
 	})
 	cancel()
 	<-quit
@@ -90,7 +92,7 @@ func showTop(o *agent.Options, noColor bool) error {
 }
 
 // topSummary is the head of the screen.
-func topSummary(s *agent.Status) top.Summary {
+func topSummary(s *confined.Status) top.Summary {
 	summary := top.Summary{
 		Mode: s.Mode, Interfaces: s.Interfaces, Packets: s.Totals.Packets, Bytes: s.Totals.WireBytes,
 		Sampled: s.Sampled,

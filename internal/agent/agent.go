@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package agent is weir on live interfaces, in two processes: Supervise is the privileged one, which makes sockets and
-// loads programs and reads no packet; Run is the confined one, with the workers.
+// Package agent holds what weir's two processes on live interfaces share: the options, and what the one sends the
+// other. Package privileged is the process that opens sockets, loads programs and reads no packet; package confined is
+// the one that reads them, with the workers.
 package agent
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/capture/afpacket"
 	"github.com/weirnet/weir/internal/capture/kernel"
 	"github.com/weirnet/weir/internal/config/defaults"
-	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -102,6 +104,28 @@ func (o *Options) Check() (topology.Selection, error) {
 	return topology.NewSelection(o.Interfaces...)
 }
 
+// checkHook holds a hook to the mode that has it. With mode auto that is the mode which is wanted.
+func (o *Options) checkHook() error {
+	mode, also := ModeEBPF, ""
+	switch o.Hook {
+	case "":
+		return nil
+	case "tcx", "clsact", "xdp", "xdp-native":
+	case HookPlain:
+		mode, also = ModeAFPacket, ModeLibpcap
+	default:
+		return fmt.Errorf("--hook %q: must be tcx, clsact, xdp or xdp-native (mode ebpf), or plain (modes afpacket "+
+			"and libpcap)", o.Hook)
+	}
+	if o.Mode == ModeAuto {
+		o.Mode = mode
+	}
+	if o.Mode != mode && o.Mode != also {
+		return fmt.Errorf("--hook %s is of mode %s, not of %s", o.Hook, mode, o.Mode)
+	}
+	return nil
+}
+
 const (
 	maxDefaultWorkers = 4
 	// their rings, or an interface's sockets, go in one message to the confined process (helper.MaxFDs)
@@ -110,43 +134,24 @@ const (
 	maxFlows   = 1 << 24
 )
 
-// setup is the payload of the helper's first message.
-type setup struct {
+// Setup is the payload of the helper's first message.
+type Setup struct {
 	Geometry kernel.Geometry   // of mode ebpf
 	Ring     afpacket.Geometry // of mode afpacket
 	// Refused are the better modes that don't work here, with the reason.
 	Refused []string `json:",omitempty"`
-	// Extra names the last descriptors, see extras.
-	Extra []string `json:",omitempty"`
-	// Untracked says why the kernel's connections can't be followed, Unasked why nobody can ask.
-	Untracked, Unasked string `json:",omitempty"`
+	// Named are the names of the last descriptors, see Descriptors.
+	Named []string `json:",omitempty"`
+	// NoConntrack says why connections are not followed, NoSocket why there is no control socket.
+	NoConntrack, NoSocket string `json:",omitempty"`
 }
 
-// watched is the payload of the helper's answer to Watch.
-type watched struct {
-	How    string // by which the interface is watched: tcx, clsact, ...
+// Watched is the payload of the helper's answer to Watch.
+type Watched struct {
+	Method string // tcx, clsact, ...: what captures on the interface
 	Number uint32 `json:",omitempty"` // of mode libpcap: the answer in the stream has it
 	Passed uint64 `json:",omitempty"` // packets by the interface until then, as the kernel counts
 }
 
-// Output is where the confined process's findings go.
-type Output struct {
-	// Flow gets each record, valid during the call, from one goroutine. Its first error ends the agent.
-	Flow func(*record.Flow) error
-	// Log gets lines for people.
-	Log func(format string, args ...any)
-	// Tick, if it is not nil, is called once a second.
-	Tick func(Status)
-	// Hurry, if it is not nil, is called when a signal asks for the end: from then on Flow has to return, or Progress
-	// to go up.
-	Hurry func()
-	// Progress, if it is not nil, goes up as long as what is written, until the process ends, gets on.
-	Progress func() uint64
-	// Names, if it is not nil, gets a function that says what the device with an address is called, "" where that is
-	// not known.
-	Names func(func(netip.Addr) string)
-	// OnPanic is told of dissectors' panics, see dissect.Pool.
-	OnPanic panicFunc
-	// Done, if it is not nil, ends the agent when it is closed.
-	Done <-chan struct{}
-}
+// IsGone says that an interface is not there any more: what it had is gone with it.
+func IsGone(err error) bool { return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENOENT) }

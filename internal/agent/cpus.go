@@ -4,7 +4,6 @@ package agent
 
 import (
 	"fmt"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,15 +21,4 @@ func allowedCPUs() ([]int, error) {
 		}
 	}
 	return cpus, nil
-}
-
-// pin ties the calling goroutine to its thread, and that to a CPU.
-func pin(cpu int) error {
-	runtime.LockOSThread()
-	var set unix.CPUSet
-	set.Set(cpu)
-	if err := unix.SchedSetaffinity(0, &set); err != nil {
-		return fmt.Errorf("pin a worker to CPU %d: %w", cpu, err)
-	}
-	return nil
 }

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settle gives back what starting took: garbage, and the mapped pages of the program's own file. A process touches few
+// ReleaseMemory gives back what starting took: garbage, and the mapped pages of the program's own file. A process touches few
 // of these again; it gets them anew from the file, or from the page cache, by itself.
-func settle() {
+func ReleaseMemory() {
 	debug.FreeOSMemory()
 	for _, s := range segments() {
 		_, _, _ = unix.Syscall(unix.SYS_MADVISE, s[0], s[1]-s[0], unix.MADV_DONTNEED)

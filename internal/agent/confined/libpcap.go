@@ -1,134 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package confined
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/capture"
-	"github.com/weirnet/weir/internal/capture/afpacket"
 	"github.com/weirnet/weir/internal/capture/libpcap"
 	"github.com/weirnet/weir/internal/engine"
-	"github.com/weirnet/weir/internal/helper"
 )
 
-// LibpcapCommand is the sub-command by which the capturing process is started; it calls libpcap.Capture.
-const LibpcapCommand = "libpcap-capture"
-
-// libpcapBackend is the privileged half of mode libpcap: it commands the capturing process.
-type libpcapBackend struct {
-	*libpcap.Process
-	once    *afpacket.Once // nil where eBPF is not to be had
-	how     string
-	number  uint32 // of the last Watch
-	carried map[uint32]struct{}
-}
-
-func openLibpcap(o *Options) (backend, error) {
-	if !libpcap.Built {
-		return nil, libpcap.ErrNotBuilt
-	}
-	if err := mayCapture(); err != nil {
-		return nil, err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	b := &libpcapBackend{how: ModeLibpcap, carried: map[uint32]struct{}{}}
-	command := exec.Command(self, LibpcapCommand)
-	command.Stderr = os.Stderr
-	err = errors.New("--hook plain")
-	if o.Hook != HookPlain {
-		b.once, err = afpacket.NewOnce(libpcap.DefaultSnapLength)
-	}
-	if err != nil {
-		b.once = nil
-		b.how = fmt.Sprintf("where more than one interface is watched, what this machine itself sends is not "+
-			"counted, for want of eBPF: %v", err)
-	}
-	if b.once != nil {
-		for _, fd := range []int{b.once.FD(), b.once.Watched().FD()} { // in the order that libpcap.Config.Once tells of
-			fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-			if err != nil {
-				return nil, errors.Join(err, b.once.Close())
-			}
-			file := os.NewFile(uintptr(fd), "eBPF")
-			defer file.Close()
-			command.ExtraFiles = append(command.ExtraFiles, file)
-		}
-	}
-	if b.Process, err = libpcap.Open(command, libpcap.Config{Filter: o.Filter, Once: b.once != nil}); err != nil {
-		if b.once != nil {
-			err = errors.Join(err, b.once.Close())
-		}
-		return nil, err
-	}
-	return b, nil
-}
-
-func (*libpcapBackend) mode() string { return ModeLibpcap }
-
-func (b *libpcapBackend) describe(*setup) []int { return []int{int(b.Stream.Fd())} }
-
-// Watch asks for the interface's frames. Whether that is possible is told in the stream, with the number.
-func (b *libpcapBackend) Watch(l helper.Link) ([]int, []byte, error) {
-	if l.Carried {
-		b.carried[l.Index] = struct{}{}
-		if b.once == nil {
-			return nil, nil, nil
-		}
-		return nil, nil, b.once.Watch(l.Index)
-	}
-	b.number++
-	if err := b.Control.Watch(l.Index, b.number, l.Promiscuous); err != nil {
-		return nil, nil, err
-	}
-	payload, err := json.Marshal(watched{How: b.how, Number: b.number})
-	return nil, payload, err
-}
-
-// Unwatch ends that.
-func (b *libpcapBackend) Unwatch(index uint32) error {
-	if _, ok := b.carried[index]; !ok {
-		return b.Control.Unwatch(index)
-	}
-	delete(b.carried, index)
-	if b.once == nil {
-		return nil
-	}
-	return b.once.Unwatch(index)
-}
-
-// Retire and Release are of mode ebpf.
-func (*libpcapBackend) Retire([]uint32) error { return errors.New("no flow counters in mode libpcap") }
-
-// Release is never asked for either.
-func (*libpcapBackend) Release([]uint32) error { return errors.New("no flow counters in mode libpcap") }
-
-// Close ends the capturing process.
-func (b *libpcapBackend) Close() error {
-	errs := errors.Join(b.Control.File.Close(), b.Stream.Close())
-	_ = b.Command.Wait() // how it ended is told in the stream
-	if b.once != nil {
-		errs = errors.Join(errs, b.once.Close())
-	}
-	return errs
-}
-
-// stream is the agent's half of mode libpcap: one stream of frames, which the engine's pipeline deals out to its
+// stream is the confined half of mode libpcap: one stream of frames, which the engine's pipeline deals out to its
 // workers.
 type stream struct {
-	agent      *agent
+	lost       func(index uint32, isCurrent func() bool) // of links
+	quit       <-chan struct{}
 	reader     *libpcap.Reader
 	pipeline   *engine.Pipeline
 	interfaces *engine.Interfaces
@@ -150,19 +44,20 @@ type stream struct {
 	broken  error
 }
 
-func newStream(a *agent, config engine.Config, descriptors []int) (capturer, error) {
-	if len(descriptors) != 1 {
-		return nil, fmt.Errorf("%d descriptors for a stream", len(descriptors))
+func newLibpcap(c captureConfig) (capturer, error) {
+	if len(c.descriptors) != 1 {
+		return nil, fmt.Errorf("%d descriptors for a stream", len(c.descriptors))
 	}
-	if err := unix.SetNonblock(descriptors[0], true); err != nil { // so that reading has deadlines
+	if err := unix.SetNonblock(c.descriptors[0], true); err != nil { // so that reading has deadlines
 		return nil, fmt.Errorf("libpcap's stream: %w", err)
 	}
 	s := &stream{
-		agent: a, pipeline: engine.NewPipeline(config, a.options.Workers, 0, a.output.Flow), ended: make(chan struct{}),
+		quit: c.quit, lost: c.lost, pipeline: engine.NewPipeline(c.engine, c.options.Workers, 0, c.emit),
+		ended:   make(chan struct{}),
 		answers: map[uint32]answer{}, current: map[uint32]uint32{}, left: map[uint32]int64{},
 	}
 	s.interfaces = s.pipeline.NewInterfaces()
-	s.reader = libpcap.NewReader(os.NewFile(uintptr(descriptors[0]), "libpcap's stream"), s.event)
+	s.reader = libpcap.NewReader(os.NewFile(uintptr(c.descriptors[0]), "libpcap's stream"), s.event)
 	return s, nil
 }
 
@@ -193,7 +88,7 @@ func (s *stream) event(e libpcap.Event) {
 	}
 	if was.given && isCurrent && e.Err.Code != libpcap.CodeUnwatched && e.Err.Code != libpcap.CodeGone {
 		// which may wait for one who waits for the next event
-		go s.agent.lost(e.Interface, func() bool { return s.isLost(e.Interface, e.Number) })
+		go s.lost(e.Interface, func() bool { return s.isLost(e.Interface, e.Number) })
 	}
 }
 
@@ -267,7 +162,7 @@ func (s *stream) isLate(f *capture.Frame) bool {
 const answerTime = 30 * time.Second
 
 // watching waits until the interface is watched indeed, or can't be.
-func (s *stream) watching(index uint32, w *watched, _ []int) error {
+func (s *stream) watching(index uint32, w *agent.Watched, _ []int) error {
 	s.mu.Lock()
 	s.current[index] = w.Number
 	s.mu.Unlock()
@@ -285,7 +180,7 @@ func (s *stream) watching(index uint32, w *watched, _ []int) error {
 		select {
 		case <-s.ended:
 			return errors.New("the capturing process has ended")
-		case <-s.agent.quit:
+		case <-s.quit:
 			return errors.New("weir ends")
 		default:
 		}

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package confined
 
 import (
 	"net/netip"
 	"testing"
 	"time"
 
+	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/conntrack"
-	"github.com/weirnet/weir/internal/hosts"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
@@ -17,37 +17,36 @@ import (
 // BenchmarkRecord is what a record costs from the engine on: its sides, its connection, what it tells of devices, and
 // its JSON.
 func BenchmarkRecord(b *testing.B) {
-	u := &surroundings{table: conntrack.NewTable(1024), hosts: hosts.New()}
+	table := conntrack.NewTable(1024)
 	var line []byte
-	out := Output{Flow: func(r *record.Flow) error {
+	now := topology.NewNetwork(
+		topology.Sides{Networks: []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}}, nil, nil,
+		[2][]topology.Rule{})
+	e := newEnrichment(&agent.Options{TCPIdle: time.Minute, Idle: time.Minute}, table, now, func(r *record.Flow) error {
 		line = r.AppendJSON(line[:0])
 		return nil
-	}}
-	u.complete(&out)
-	u.chain.SetNetwork(topology.NewNetwork(
-		topology.Sides{Networks: []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}}, nil, nil,
-		[2][]topology.Rule{}))
+	})
 	client, gateway, server := netip.MustParseAddrPort("192.168.1.20:51324"), netip.MustParseAddrPort(
 		"203.0.113.1:40112"), netip.MustParseAddrPort("198.51.100.7:443")
-	u.table.Put(&conntrack.Connection{
+	table.Put(&conntrack.Connection{
 		Original: conntrack.Tuple{Src: client, Dst: server, Proto: packet.ProtoTCP}, Reply: conntrack.Tuple{Src: server,
 			Dst: gateway, Proto: packet.ProtoTCP},
 		Status: conntrack.SeenReply | conntrack.SourceNAT,
 	}, true)
-	now := time.Now().UnixNano()
+	seen := time.Now().UnixNano()
 	b.ReportAllocs()
 	for b.Loop() {
 		r := record.Flow{
 			Client: record.Endpoint{Addr: client, MAC: [6]byte{2, 1, 1, 1, 1, 1}, Packets: 12, Bytes: 3000},
 			Server: record.Endpoint{Addr: server, Packets: 20, Bytes: 20000},
-			State:  record.StateEnd, EndReason: record.EndClosed, Proto: packet.ProtoTCP, FirstSeen: now, LastSeen: now,
+			State:  record.StateEnd, EndReason: record.EndClosed, Proto: packet.ProtoTCP, FirstSeen: seen, LastSeen: seen,
 			Interface: "lan0",
 			Protocol:  "tls", Method: record.MethodDPI, Hostname: []byte("www.example.com"),
 			Info: []byte(`"tls":{"version":"TLS 1.3","cipher":"TLS_AES_128_GCM_SHA256","alpn":["h2"],` +
 				`"ja4":"t13d1516h2_8daaf6152771_02713d6af862",` +
 				`"ja4s":"t130200_1301_234ea6891581","server_name":"www.example.com"}`),
 		}
-		if err := out.Flow(&r); err != nil {
+		if err := e.flow(&r); err != nil {
 			b.Fatal(err)
 		}
 	}

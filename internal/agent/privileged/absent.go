@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package privileged
 
 import (
 	"errors"
@@ -11,32 +11,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/topology"
 )
 
 // What was asked for by name is had, or is an error; what may come later is said.
-
-// checkHook holds a hook to the mode that has it. With mode auto that is the mode which is wanted.
-func (o *Options) checkHook() error {
-	mode, also := ModeEBPF, ""
-	switch o.Hook {
-	case "":
-		return nil
-	case "tcx", "clsact", "xdp", "xdp-native":
-	case HookPlain:
-		mode, also = ModeAFPacket, ModeLibpcap
-	default:
-		return fmt.Errorf("--hook %q: must be tcx, clsact, xdp or xdp-native (mode ebpf), or plain (modes afpacket "+
-			"and libpcap)", o.Hook)
-	}
-	if o.Mode == ModeAuto {
-		o.Mode = mode
-	}
-	if o.Mode != mode && o.Mode != also {
-		return fmt.Errorf("--hook %s is of mode %s, not of %s", o.Hook, mode, o.Mode)
-	}
-	return nil
-}
 
 // unmatched are the patterns among names that no interface matches.
 func unmatched(names []string, links topology.Links) (patterns []string) {
@@ -49,8 +28,8 @@ func unmatched(names []string, links topology.Links) (patterns []string) {
 	return patterns
 }
 
-// sayAbsent says what the options name that isn't there, or not yet.
-func sayAbsent(o *Options, links topology.Links, to io.Writer) {
+// warnAbsent says what the options name that isn't there, or not yet.
+func warnAbsent(o *agent.Options, links topology.Links, to io.Writer) {
 	for _, pattern := range unmatched(o.Interfaces, links) {
 		fmt.Fprintf(to, "weir: no interface matches '%s' now; one that comes will be watched\n", pattern)
 	}

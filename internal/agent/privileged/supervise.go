@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+// Package privileged is the agent's process that keeps the rights: it opens sockets and files, loads and attaches
+// programs, and reads no packet. Supervise starts the confined one and serves it until it ends.
+package privileged
 
 import (
 	"encoding/json"
@@ -10,6 +12,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/helper"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/topology"
@@ -24,13 +27,13 @@ type backend interface {
 	Release(slots []uint32) error
 	// mode is its name, descriptors and geometry what the agent is told.
 	mode() string
-	describe(*setup) (descriptors []int)
+	describe(*agent.Setup) (descriptors []int)
 	io.Closer
 }
 
 // Supervise is the privileged process: it takes the best mode that works, starts the confined one with args, and serves
 // it until it ends. The error is an *helper.ExitError where that did not end well.
-func Supervise(o *Options, args []string) error {
+func Supervise(o *agent.Options, args []string) error {
 	selection, err := o.Check()
 	if err != nil {
 		return err
@@ -42,16 +45,16 @@ func Supervise(o *Options, args []string) error {
 	if err := checkNames(selection, links); err != nil {
 		return err
 	}
-	sayAbsent(o, links, os.Stderr)
+	warnAbsent(o, links, os.Stderr)
 	b, refused, err := openBackend(o)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	tracking := openTracking(b, o)
-	defer tracking.Close()
-	asking := openAsking(o)
-	defer asking.Close()
+	connections := openConntrack(b, o)
+	defer connections.Close()
+	socket := openControl(o)
+	defer socket.Close()
 	state, err := openState(o)
 	if err != nil {
 		return err
@@ -61,23 +64,23 @@ func Supervise(o *Options, args []string) error {
 	if err != nil {
 		return fmt.Errorf("start the confined process: %w", err)
 	}
-	s := setup{Refused: refused}
-	var extra extras
-	tracking.add(&extra, &s)
-	asking.add(&extra, &s)
-	state.add(&extra)
-	s.Extra = extra.names
-	descriptors := append(b.describe(&s), extra.fds...)
+	s := agent.Setup{Refused: refused}
+	var named agent.Descriptors
+	connections.add(&named, &s)
+	socket.add(&named, &s)
+	state.add(&named)
+	s.Named = named.Names
+	descriptors := append(b.describe(&s), named.FDs...)
 	payload, err := json.Marshal(s)
 	if err == nil {
 		err = helper.SendSetup(child.Conn, helper.Setup{Mode: b.mode(), Payload: payload, FDs: descriptors})
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("tell the confined process: %w", err), child.Conn.Close(),
-			helper.Supervise(child, tracking))
+			helper.Supervise(child, connections))
 	}
-	settle()
-	return helper.Supervise(child, tracking)
+	agent.ReleaseMemory()
+	return helper.Supervise(child, connections)
 }
 
 // checkNames refuses names that no interface has.
@@ -95,17 +98,17 @@ func checkNames(selection topology.Selection, links topology.Links) error {
 
 // openBackend opens the mode that was asked for, or with auto the first that works. refused says why better ones do
 // not.
-func openBackend(o *Options) (b backend, refused []string, err error) {
-	open := map[string]func(*Options) (backend, error){ModeEBPF: openEBPF, ModeAFPacket: openAFPacket,
-		ModeLibpcap: openLibpcap}
-	if o.Mode != ModeAuto {
+func openBackend(o *agent.Options) (b backend, refused []string, err error) {
+	open := map[string]func(*agent.Options) (backend, error){agent.ModeEBPF: openEBPF, agent.ModeAFPacket: openAFPacket,
+		agent.ModeLibpcap: openLibpcap}
+	if o.Mode != agent.ModeAuto {
 		b, err := open[o.Mode](o)
 		if err != nil {
 			return nil, nil, fmt.Errorf("mode %s: %w (weir check says what works here)", o.Mode, err)
 		}
 		return b, nil, nil
 	}
-	for _, mode := range []string{ModeEBPF, ModeLibpcap, ModeAFPacket} {
+	for _, mode := range []string{agent.ModeEBPF, agent.ModeLibpcap, agent.ModeAFPacket} {
 		b, err := open[mode](o)
 		if err == nil {
 			return b, refused, nil

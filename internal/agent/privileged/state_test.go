@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package privileged
 
 import (
 	"os"
@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/hosts"
 	"github.com/weirnet/weir/internal/lab"
 )
@@ -17,7 +18,7 @@ import (
 // open is openState of a directory.
 func open(t *testing.T, directory string) error {
 	t.Helper()
-	s, err := openState(&Options{State: directory})
+	s, err := openState(&agent.Options{State: directory})
 	if err != nil {
 		return err
 	}
@@ -31,7 +32,7 @@ func TestState(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range append([]string{"."}, stateNames...) {
+	for _, name := range append([]string{"."}, agent.StateFiles...) {
 		info, err := os.Stat(filepath.Join(directory, name))
 		if err != nil || info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s: %v, %v", name, info, err)
@@ -50,7 +51,7 @@ func TestState(t *testing.T) {
 	if err := open(t, link+"3"); err == nil {
 		t.Error("a link to itself is a directory")
 	}
-	s, err := openState(&Options{State: directory})
+	s, err := openState(&agent.Options{State: directory})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,15 +21,15 @@ func TestSegments(t *testing.T) {
 		}
 		return false
 	}
-	if code := reflect.ValueOf(settle).Pointer(); !holds(code) {
+	if code := reflect.ValueOf(ReleaseMemory).Pointer(); !holds(code) {
 		t.Errorf("%x is in none of %x", code, segments())
 	}
 	if holds(uintptr(unsafe.Pointer(&written))) {
 		t.Errorf("%p is in one of %x", &written, segments())
 	}
 	written = 2
-	settle()
-	if written != 2 || !holds(reflect.ValueOf(settle).Pointer()) {
+	ReleaseMemory()
+	if written != 2 || !holds(reflect.ValueOf(ReleaseMemory).Pointer()) {
 		t.Error("something was lost")
 	}
 }

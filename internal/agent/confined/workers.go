@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package confined
 
 import (
 	"errors"
+	"fmt"
+	"runtime"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/weirnet/weir/internal/capture"
-	"github.com/weirnet/weir/internal/capture/kernel"
 	"github.com/weirnet/weir/internal/engine"
 )
 
@@ -25,9 +28,9 @@ type workers struct {
 	once    sync.Once
 }
 
-func newWorkers(a *agent, config engine.Config) *workers {
+func newWorkers(c captureConfig) *workers {
 	return &workers{
-		live: engine.NewLive(config, a.options.Workers, 0, a.output.Flow), cpus: a.options.CPUs,
+		live: engine.NewLive(c.engine, c.options.Workers, 0, c.emit), cpus: c.options.CPUs,
 		ended: make(chan struct{}),
 	}
 }
@@ -76,36 +79,13 @@ func (w *workers) stop() error {
 	return errors.Join(errs, w.live.Close())
 }
 
-// ebpf is the agent's half of mode ebpf.
-type ebpf struct {
-	*workers
-	view *kernel.View
-}
-
-func newEBPF(a *agent, config engine.Config, s *setup, descriptors []int) (capturer, error) {
-	view, err := kernel.NewView(s.Geometry, descriptors)
-	if err != nil {
-		return nil, err
+// pin ties the calling goroutine to its thread, and that to a CPU.
+func pin(cpu int) error {
+	runtime.LockOSThread()
+	var set unix.CPUSet
+	set.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		return fmt.Errorf("pin a worker to CPU %d: %w", cpu, err)
 	}
-	e := &ebpf{newWorkers(a, config), view}
-	for i := range s.Geometry.Workers {
-		source, err := view.Source(i)
-		if err != nil {
-			return nil, err
-		}
-		e.sources = append(e.sources, source)
-		e.counters = append(e.counters, view.Counter(i, a.client))
-	}
-	return e, nil
-}
-
-func (*ebpf) watching(uint32, *watched, []int) error { return nil }
-
-func (*ebpf) gone(uint32) {}
-
-func (e *ebpf) status(s *Status) {
-	s.Totals = e.live.Totals()
-	s.Sampled = e.view.Sampled()
-	s.KernelCounts = true
-	e.view.Losses(&s.Losses)
+	return nil
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package privileged
 
 import (
 	"errors"
@@ -11,17 +11,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/hosts"
 )
 
 // stateFiles are the files in which the list of devices is kept, as the process has them that may open files.
 type stateFiles struct{ files []*os.File }
 
-// stateNames are two files, so that one is whole at any moment.
-var stateNames = []string{"hosts.0", "hosts.1"}
-
 // openState makes the directory and the files. Only one weir at a time has them.
-func openState(o *Options) (*stateFiles, error) {
+func openState(o *agent.Options) (*stateFiles, error) {
 	s := &stateFiles{}
 	if o.State == "" {
 		return s, nil
@@ -31,7 +29,7 @@ func openState(o *Options) (*stateFiles, error) {
 		return nil, fmt.Errorf("--state: %w", err)
 	}
 	defer directory.Close()
-	for _, name := range stateNames {
+	for _, name := range agent.StateFiles {
 		f, err := openStateFile(directory, filepath.Join(o.State, name))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("--state: %w", err), s.Close())
@@ -199,9 +197,9 @@ func claim(f *os.File) error {
 }
 
 // add has the confined process get the files.
-func (s *stateFiles) add(e *extras) {
+func (s *stateFiles) add(e *agent.Descriptors) {
 	for i, f := range s.files {
-		e.add(stateNames[i], int(f.Fd()))
+		e.Add(agent.StateFiles[i], int(f.Fd()))
 	}
 }
 
@@ -212,27 +210,4 @@ func (s *stateFiles) Close() error {
 		errs = errors.Join(errs, f.Close())
 	}
 	return errs
-}
-
-// loadState takes over the files' descriptors, and fills the table with what was saved.
-func (u *surroundings) loadState(descriptors []int, log func(string, ...any)) {
-	var files []hosts.File
-	for i, fd := range descriptors {
-		files = append(files, os.NewFile(uintptr(fd), stateNames[i]))
-	}
-	store, err := hosts.Load(u.hosts, files[0], files[1])
-	if err != nil {
-		log("the list of devices begins anew: %v", err)
-	}
-	u.store = store
-}
-
-// saveState writes the devices, where there are files for them.
-func (u *surroundings) saveState(log func(string, ...any)) {
-	if u.store == nil {
-		return
-	}
-	if err := u.store.Save(u.hosts); err != nil {
-		log("the list of devices was not saved: %v", err)
-	}
 }

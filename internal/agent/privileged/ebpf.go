@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package agent
+package privileged
 
 import (
 	"encoding/json"
@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/capture/kernel"
 	"github.com/weirnet/weir/internal/helper"
 )
@@ -28,13 +29,13 @@ type ebpfBackend struct {
 // what is being sent.
 const sweepAfter = 2 * time.Second
 
-func openEBPF(o *Options) (backend, error) {
+func openEBPF(o *agent.Options) (backend, error) {
 	l, err := loadKernel(o, o.Hook)
 	if err != nil {
 		return nil, err
 	}
 	b := &ebpfBackend{loader: l}
-	if o.Mode == ModeAuto || o.Hook != "" {
+	if o.Mode == agent.ModeAuto || o.Hook != "" {
 		if err := b.try(o); err != nil {
 			return nil, errors.Join(err, b.Close())
 		}
@@ -45,7 +46,7 @@ func openEBPF(o *Options) (backend, error) {
 // try attaches to the interfaces that are to be watched, so that another mode can be taken where one refuses. It is
 // with clsact that this happens: without CAP_NET_ADMIN, or where another qdisc is in its place. tcx on one interface
 // means tcx on all. A hook that was named has to be had on one of them: some links have no Ethernet, which XDP wants.
-func (b *ebpfBackend) try(o *Options) error {
+func (b *ebpfBackend) try(o *agent.Options) error {
 	links, err := matching(o)
 	if err != nil {
 		return err
@@ -56,11 +57,11 @@ func (b *ebpfBackend) try(o *Options) error {
 		if err != nil {
 			continue // gone, or no mode can read it
 		}
-		how, err := b.loader.Attach(l.Index, raw)
+		method, err := b.loader.Attach(l.Index, raw)
 		switch {
-		case err == nil && (how == "tcx" || o.Hook != ""):
+		case err == nil && (method == "tcx" || o.Hook != ""):
 			return nil
-		case err != nil && !isGone(err):
+		case err != nil && !agent.IsGone(err):
 			refused = errors.Join(refused, fmt.Errorf("watch %s: %w", l.Name, err))
 			if o.Hook == "" {
 				return refused
@@ -70,7 +71,7 @@ func (b *ebpfBackend) try(o *Options) error {
 	return refused
 }
 
-func loadKernel(o *Options, hook string) (*kernel.Loader, error) {
+func loadKernel(o *agent.Options, hook string) (*kernel.Loader, error) {
 	return kernel.Load(kernel.Config{
 		Geometry:   kernel.Geometry{Workers: o.Workers, SlotsPerWorker: o.MaxFlows / o.Workers},
 		PacketsTCP: o.MaxPacketsTCP, PacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels,
@@ -78,9 +79,9 @@ func loadKernel(o *Options, hook string) (*kernel.Loader, error) {
 	})
 }
 
-func (*ebpfBackend) mode() string { return ModeEBPF }
+func (*ebpfBackend) mode() string { return agent.ModeEBPF }
 
-func (b *ebpfBackend) describe(s *setup) []int {
+func (b *ebpfBackend) describe(s *agent.Setup) []int {
 	s.Geometry = b.loader.Geometry()
 	return b.loader.Descriptors()
 }
@@ -98,14 +99,14 @@ func (b *ebpfBackend) Watch(l helper.Link) ([]int, []byte, error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	how, err := b.loader.Attach(l.Index, raw)
+	method, err := b.loader.Attach(l.Index, raw)
 	if err != nil {
 		return nil, nil, err
 	}
 	if b.sweep == nil {
 		b.sweep = time.AfterFunc(sweepAfter, b.removeLeftovers)
 	}
-	payload, err := json.Marshal(watched{How: how})
+	payload, err := json.Marshal(agent.Watched{Method: method})
 	return nil, payload, err
 }
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package confined
+
+import (
+	"time"
+
+	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/enrich"
+	"github.com/weirnet/weir/internal/explain"
+	"github.com/weirnet/weir/internal/hosts"
+	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/topology"
+)
+
+// enrichment completes the records, and learns from them what later ones and questions need. Its methods belong to one
+// goroutine; what it holds may be asked by any.
+type enrichment struct {
+	chain     *enrich.Chain
+	explainer *explain.Explainer
+	hosts     *hosts.Table
+	ticked    time.Time
+}
+
+// newEnrichment passes completed records on to emit, which has them during the call. table may be nil.
+func newEnrichment(o *agent.Options, table *conntrack.Table, now *topology.Network,
+	emit func(*record.Flow) error) *enrichment {
+	e := &enrichment{hosts: hosts.New()}
+	e.chain = enrich.New(table, func(r *record.Flow) error {
+		e.explainer.Keep(r)
+		e.hosts.Flow(r, e.chain.Network().Place)
+		return emit(r)
+	})
+	e.chain.SetIdle(o.TCPIdle, o.Idle)
+	e.chain.SetNetwork(now)
+	e.explainer = explain.New(e.chain.Network)
+	return e
+}
+
+// flow takes a record from the workers.
+func (e *enrichment) flow(r *record.Flow) error { return e.chain.Flow(r, time.Now()) }
+
+// tick does once a second what time makes due.
+func (e *enrichment) tick() error {
+	now := time.Now()
+	if now.Sub(e.ticked) < time.Second {
+		return nil
+	}
+	e.ticked = now
+	return e.chain.Tick(now)
+}

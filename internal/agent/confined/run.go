@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package confined is the agent's process that reads packets and has no right to anything else: the workers, what
+// completes their records, and the answers to other commands. Run is the whole of it.
+package confined
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/capture"
+	"github.com/weirnet/weir/internal/catalog"
+	"github.com/weirnet/weir/internal/classify"
+	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/dissect/protocols"
+	"github.com/weirnet/weir/internal/engine"
+	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/helper"
+	"github.com/weirnet/weir/internal/metric"
+	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/sandbox"
+	"github.com/weirnet/weir/internal/topology"
+)
+
+// Status is what the agent has seen so far.
+type Status struct {
+	Mode       string
+	Interfaces []string // that are watched
+	Elapsed    time.Duration
+	Totals     engine.Totals
+	Sampled    uint64 // frames that were shown to the workers
+	Losses     capture.Losses
+	Counters   metric.Snapshot // all of these, and those of what completes the records
+	// KernelCounts: packets that had no room on the way to the workers are in their flows all the same.
+	KernelCounts bool
+}
+
+// process is the confined process at work.
+type process struct {
+	options    *agent.Options
+	output     Output
+	mode       string
+	began      time.Time
+	links      *links
+	network    *network
+	enrichment *enrichment
+	devices    *devices
+	listener   net.Listener // nil: nobody can ask
+	capturer   capturer
+	counters   metric.Registry
+	life       *life
+	records    atomic.Uint64 // given to the output
+}
+
+// How long steps may take that can't show their progress: the helper kills an agent that gives no sign.
+const (
+	startTime = 30 * time.Second // reading the catalog, confining
+	drainTime = 10 * time.Second // reading what has come, closing sockets
+	saveTime  = 20 * time.Second // writing to a slow disk
+)
+
+// Run is the confined process: it follows the links, has the helper watch those that match, and names flows until a
+// signal ends it, the duration is over or the output fails. It returns what it has seen in all.
+func Run(o *agent.Options, out Output) (Status, error) {
+	selection, err := o.Check()
+	if err != nil {
+		return Status{}, err
+	}
+	conn, err := sandbox.Conn()
+	if err != nil {
+		return Status{}, err
+	}
+	client, first, err := helper.NewClient(conn)
+	if err != nil {
+		return Status{}, err
+	}
+	stop := sandbox.StopSignals()
+	p := &process{options: o, output: out, mode: first.Mode, began: time.Now(), life: newLife(),
+		links: newLinks(o, selection, first.Mode, client, out.Log)}
+	p.life.step(startTime, nil)
+	go func() { // also when the end has begun already, and waits for a reader
+		<-stop
+		if out.Hurry != nil {
+			out.Hurry()
+		}
+		p.life.tell(client.Alive, out.Progress)
+	}()
+	if err := p.open(client, &first); err != nil {
+		return Status{}, err
+	}
+	watcher, err := topology.NewWatcher()
+	if err != nil {
+		return Status{}, err
+	}
+	// A worker keeps its place among these while it naps. The others are for the collector, connections and the garbage
+	// collector, which takes a quarter of all.
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), o.Workers+1+o.Workers/4))
+	confinement, err := sandbox.Confine()
+	if err != nil {
+		return Status{}, err
+	}
+	out.Log("%s", confinement)
+	if err := p.capturer.start(); err != nil {
+		return Status{}, err
+	}
+	agent.ReleaseMemory() // reading the catalog took some, too
+	p.life.step(0, nil)
+	return p.end(p.follow(watcher, stop))
+}
+
+// open takes over what the helper sent, and opens what needs system calls that the process gives up.
+func (p *process) open(client *helper.Client, first *helper.Setup) error {
+	var s agent.Setup
+	if err := json.Unmarshal(first.Payload, &s); err != nil {
+		return fmt.Errorf("read what the helper sent: %w", err)
+	}
+	for _, r := range s.Refused {
+		p.output.Log("not used: %s", r)
+	}
+	named, descriptors, err := agent.SplitDescriptors(s.Named, first.FDs)
+	if err != nil {
+		return err
+	}
+	if p.network, err = openNetwork(p.options, &s, named, client.List); err != nil {
+		return err
+	}
+	now, err := p.network.topology.Now() // before the first record
+	if err != nil {
+		return err
+	}
+	p.enrichment = newEnrichment(p.options, p.network.table, now, func(r *record.Flow) error {
+		p.records.Add(1)
+		return p.output.Flow(r)
+	})
+	p.devices = &devices{table: p.enrichment.hosts, neighbours: p.network.topology.Neighbours,
+		network: p.enrichment.chain.Network, log: p.output.Log}
+	p.devices.load(named)
+	if fd, ok := named[agent.DescriptorControl]; !ok {
+		if p.options.Socket != "none" {
+			p.output.Log("other commands can't ask this weir: %s", s.NoSocket)
+		}
+	} else if p.listener, err = takeListener(fd); err != nil {
+		return err
+	}
+	if p.output.Names != nil {
+		p.output.Names(p.enrichment.hosts.Name)
+	}
+	p.register()
+	return p.openCapture(captureConfig{options: p.options, setup: &s, descriptors: descriptors, helper: client,
+		emit: p.enrichment.flow, lost: p.links.lost, quit: p.links.quit})
+}
+
+// register makes the counters known of what completes the records.
+func (p *process) register() {
+	p.counters.Register(p.enrichment.hosts)
+	if p.network.connections != nil {
+		p.counters.Register(p.network.connections)
+	}
+	p.counters.Register(p.enrichment.chain)
+}
+
+// openCapture makes the workers.
+func (p *process) openCapture(c captureConfig) error {
+	apps, err := catalog.Load(p.options.Catalogs...)
+	if err != nil {
+		return err
+	}
+	p.enrichment.explainer.SetCatalog(apps)
+	o := p.options
+	c.engine = engine.Config{
+		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels,
+		IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery,
+		Flows:      flow.Config{MaxFlows: o.MaxFlows / o.Workers, TCPIdle: o.TCPIdle, Idle: o.Idle},
+		Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
+		OnPanic: p.output.OnPanic, Between: p.enrichment.tick,
+	}
+	p.capturer, err = newCapturer(p.mode, c)
+	p.links.capture = p.capturer
+	return err
+}
+
+// follow follows links, routes, connections and devices, and waits for the end.
+func (p *process) follow(watcher *topology.Watcher, stop <-chan struct{}) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	p.network.follow(ctx, p.enrichment.chain.SetNetwork, p.output.Log)
+	go p.devices.follow(ctx)
+	if p.listener != nil {
+		context.AfterFunc(ctx, func() { p.listener.Close() })
+		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer}
+		go control.Serve(p.listener, answers.answer)
+	}
+	followed := make(chan error, 1)
+	go func() { followed <- watcher.Run(ctx, p.event) }()
+	var over <-chan time.Time
+	if p.options.Duration > 0 {
+		end := time.NewTimer(p.options.Duration)
+		defer end.Stop()
+		over = end.C
+	}
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-stop:
+			return nil
+		case <-over:
+			return nil
+		case <-p.output.Done:
+			return nil
+		case <-p.links.refusals:
+			return p.links.refusal()
+		case <-p.capturer.failed():
+			return p.capturer.err()
+		case err := <-followed:
+			return fmt.Errorf("follow the interfaces: %w", err)
+		case <-second.C:
+			if p.output.Tick != nil {
+				p.output.Tick(p.status())
+			}
+			if err := p.capturer.err(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// event is the links', and says on which side they are once the first ones are known.
+func (p *process) event(e topology.Event) {
+	p.links.event(e)
+	if e.Kind == topology.Synced && len(p.links.names()) > 0 {
+		p.output.Log("%s", p.network.describe(p.enrichment.chain.Network()))
+	}
+}
+
+// end takes the programs off first, so that nothing is counted any more, and then lets the workers end with all that
+// they have. It may take long, as long as it makes progress.
+func (p *process) end(err error) (Status, error) {
+	close(p.links.quit)
+	work := func() uint64 { return p.records.Load() + p.capturer.progress() }
+	if c, ok := p.capturer.(interface{ drain() }); ok {
+		p.life.step(drainTime, work)
+		c.drain()
+	}
+	p.life.step(0, nil)
+	p.links.close(func() { p.life.step(0, nil) })
+	p.life.step(drainTime, nil)
+	p.network.drain()
+	p.life.step(drainTime, work)
+	err = errors.Join(err, p.capturer.stop())
+	p.life.step(0, work)
+	err = errors.Join(err, p.enrichment.chain.Close(time.Now()))
+	p.life.step(saveTime, nil)
+	p.devices.save()
+	p.life.step(0, nil)
+	return p.status(), err
+}
+
+func (p *process) status() Status {
+	s := Status{Mode: p.mode, Elapsed: time.Since(p.began), Interfaces: p.links.names()}
+	p.capturer.status(&s)
+	s.Counters = p.counters.Snapshot()
+	s.Totals.Collect(&s.Counters)
+	s.Losses.Collect(&s.Counters, s.KernelCounts)
+	return s
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import "fmt"
+
+// Descriptors are those that the confined process gets behind the ones of its mode, each with a name.
+type Descriptors struct {
+	Names []string
+	FDs   []int
+}
+
+// Names of descriptors, besides StateFiles.
+const (
+	DescriptorConntrack = "conntrack"
+	DescriptorControl   = "control"
+)
+
+// StateFiles are the two files with the list of devices, so that one is whole at any moment, and their descriptors'
+// names.
+var StateFiles = []string{"hosts.0", "hosts.1"}
+
+// Add appends a descriptor.
+func (d *Descriptors) Add(name string, fd int) {
+	d.Names = append(d.Names, name)
+	d.FDs = append(d.FDs, fd)
+}
+
+// SplitDescriptors takes the named descriptors off the end of all.
+func SplitDescriptors(names []string, all []int) (named map[string]int, rest []int, err error) {
+	n := len(all) - len(names)
+	if n < 0 {
+		return nil, nil, fmt.Errorf("the helper sent %d descriptors, of which %d have names", len(all), len(names))
+	}
+	named = make(map[string]int, len(names))
+	for i, name := range names {
+		named[name] = all[n+i]
+	}
+	return named, all[:n], nil
+}
