@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// The builders here make sound messages, with all lengths right; a test row then spoils what it is about. Addresses
-// are from the documentation ranges (RFC 5737, RFC 3849), MAC addresses locally administered.
+// Builders make sound messages with all lengths right; a test row then spoils the field under test. Addresses come from
+// the documentation ranges (RFC 5737, RFC 3849); MAC addresses are locally administered.
 
-// raw is the bytes of hexadecimal text; blanks and what follows # on a line don't count.
+// raw decodes hexadecimal text; it ignores blanks and everything after # on a line.
 func raw(text string) []byte {
 	var digits strings.Builder
 	for line := range strings.Lines(text) {
@@ -29,7 +29,7 @@ func raw(text string) []byte {
 
 func join(parts ...[]byte) []byte { return slices.Concat(parts...) }
 
-// with is b with the bytes at off replaced.
+// with returns a copy of b with bytes overwritten at off.
 func with(b []byte, off int, bytes ...byte) []byte {
 	b = slices.Clone(b)
 	copy(b[off:off+len(bytes)], bytes)
@@ -58,7 +58,7 @@ func snap(etherType int, payload ...[]byte) []byte {
 	return join(raw("aaaa03 000000"), be16(etherType), join(payload...))
 }
 
-// ip4 is from 192.0.2.1 to 198.51.100.2.
+// ip4 builds a packet from 192.0.2.1 to 198.51.100.2.
 func ip4(proto int, payload ...[]byte) []byte { return ip4Options(nil, proto, payload...) }
 
 func ip4Options(options []byte, proto int, payload ...[]byte) []byte {
@@ -75,7 +75,7 @@ func ip4Options(options []byte, proto int, payload ...[]byte) []byte {
 	return join(b, options, data)
 }
 
-// fragment4 makes an IPv4 packet a fragment; offset in units of 8 bytes.
+// fragment4 makes an IPv4 packet a fragment; offset counts units of 8 bytes.
 func fragment4(packet []byte, offset int, more bool) []byte {
 	if more {
 		offset |= 0x2000
@@ -83,7 +83,7 @@ func fragment4(packet []byte, offset int, more bool) []byte {
 	return with(packet, 6, be16(offset)...)
 }
 
-// ip6 is from 2001:db8::1 to 2001:db8::2.
+// ip6 builds a packet from 2001:db8::1 to 2001:db8::2.
 func ip6(next int, payload ...[]byte) []byte {
 	data := join(payload...)
 	b := raw(`61 23 4567                          # version, traffic class 0x12, flow label
@@ -95,7 +95,7 @@ func ip6(next int, payload ...[]byte) []byte {
 	return join(b, data)
 }
 
-// extension is an IPv6 extension header of 8 bytes, filled with a PadN option.
+// extension is an 8-byte IPv6 extension header, filled with a PadN option.
 func extension(next int) []byte { return raw(fmt.Sprintf("%02x 00 0104 00000000", next)) }
 
 func fragment6(next, offset int, more bool, payload ...[]byte) []byte {
@@ -122,13 +122,14 @@ func udp(src, dst int, payload ...[]byte) []byte {
 // abc stands for any small payload.
 var abc = []byte("abc")
 
-// gtp is a GTP-U message of the given flags and type; content begins with the optional fields, if flags say so.
+// gtp builds a GTP-U message with the given flags and type; content begins with the optional fields that the flags
+// announce.
 func gtp(flags, message byte, content ...[]byte) []byte {
 	data := join(content...)
 	return join([]byte{flags, message}, be16(len(data)), raw("00000001"), data)
 }
 
-// describe is what Decode found, without what is zero or what the offsets already tell.
+// describe lists the fields of a decoded Packet, without zero values and without what the offsets already show.
 func describe(p *Packet) string {
 	var b strings.Builder
 	say := func(format string, args ...any) {
@@ -184,7 +185,7 @@ func describe(p *Packet) string {
 	return b.String()
 }
 
-// brokenInvariant says which of the promises on Packet p breaks, or nothing.
+// brokenInvariant names the documented invariant that p breaks, or returns "".
 func brokenInvariant(p *Packet) string {
 	switch {
 	case p.NetworkOffset < 0 || p.NetworkOffset > p.TransportOffset || p.TransportOffset > p.PayloadOffset ||

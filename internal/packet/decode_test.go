@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// sample is a frame and what Decode must say of it; wireLen 0 means the frame's length.
+// sample is a frame and the expected result of Decode; wireLen 0 means the frame's length.
 type sample struct {
 	name    string
 	link    LinkType
@@ -199,7 +199,7 @@ var linkSamples = []sample{
 		want: "@0,0,0-32 fault link-type"},
 }
 
-// wifiData4 is an 802.11 frame with the given frame control; its four addresses end in 1 ... 4.
+// wifiData4 builds an 802.11 frame with the given frame control; its four addresses end in 1 ... 4.
 func wifiData4(control, flags byte) []byte {
 	b := join([]byte{control, flags}, raw("0000 020000000001 020000000002 020000000003 1000"))
 	if flags&3 == 3 {
@@ -214,7 +214,7 @@ func wifiData4(control, flags byte) []byte {
 	return join(b, snap(0x0800, ip4(17, udp(5, 6))))
 }
 
-// amsdu is a QoS frame with n frames in it, from MAC address 5 to 6.
+// amsdu builds a QoS frame that aggregates n frames, from MAC address 5 to 6.
 func amsdu(n int) []byte {
 	b := with(wifiData4(0x88, 0x01)[:26], 24, 0x80)
 	for i := range n {
@@ -227,7 +227,7 @@ func amsdu(n int) []byte {
 	return b
 }
 
-// TestMSDUs: what follows the first frame of an aggregate are 802.3 frames, cut where the capture is.
+// TestMSDUs: 802.3 frames follow the first frame of an aggregate, cut where the capture is.
 func TestMSDUs(t *testing.T) {
 	for _, link := range []LinkType{LinkIEEE80211, LinkIEEE80211Radiotap} {
 		frame := amsdu(4)
@@ -316,7 +316,7 @@ func TestWifi(t *testing.T)  { runSamples(t, wifiSamples) }
 
 func runSamples(t *testing.T, samples []sample) {
 	t.Helper()
-	var p Packet // used again, so that each row also shows that nothing is left of the one before
+	var p Packet // reused, so that each row also shows that Decode leaves nothing of the row before
 	for _, s := range samples {
 		p.Decode(s.link, s.frame, s.wireLen)
 		if got := describe(&p); got != s.want {
@@ -337,6 +337,6 @@ func TestKnownLinks(t *testing.T) {
 		}
 	}
 	if linkMPLS.Known() || linkIEEE80211Swapped.Known() {
-		t.Error("a link type of our own is known")
+		t.Error("Known accepts a link type that no capture file holds")
 	}
 }

@@ -4,7 +4,7 @@ package packet
 
 import "encoding/binary"
 
-// Direction is which way a frame went through the interface where it was captured.
+// Direction is the way a frame took through the capturing interface.
 type Direction uint8
 
 // The directions.
@@ -14,8 +14,8 @@ const (
 	Outbound
 )
 
-// CookedDirection is the direction of a Linux packet type (linux/if_packet.h): to this host, to all, to a group, to
-// another host, and outgoing. Others never reach a capture.
+// CookedDirection returns the direction of a Linux packet type (linux/if_packet.h): to this host, broadcast, multicast,
+// to another host, outgoing. Other types never reach a capture.
 func CookedDirection(packetType uint16) Direction {
 	const outgoing = 4
 	switch {
@@ -27,8 +27,8 @@ func CookedDirection(packetType uint16) Direction {
 	return DirectionUnknown
 }
 
-// Cooked reads what a Linux cooked header says of the capture: the index of the interface, 0 where the header has none
-// (version 1), and the frame's direction. Other links say neither.
+// Cooked returns the interface index and the direction from a Linux cooked header. The index is 0 in version 1, which
+// has no such field; other link types have neither.
 func Cooked(link LinkType, frame []byte) (ifindex uint32, d Direction) {
 	switch {
 	case link == LinkLinuxSLL && len(frame) >= 2:

@@ -7,27 +7,27 @@ import (
 	"time"
 )
 
-// FragmentLifetime is how long the ports of a first fragment are kept, in nanoseconds. RFC 791 §3.2 lets a receiver
-// begin with 15 seconds, Linux waits 30 for the last fragment.
+// FragmentLifetime is how long Fragments keeps the ports of a first fragment, in nanoseconds. RFC 791 §3.2 lets a
+// receiver begin with 15 seconds, Linux waits 30 for the last fragment.
 const FragmentLifetime = int64(30 * time.Second)
 
-// Fragments remembers the ports of first fragments, to give them to the later ones, which have none of their own.
-// Its memory is fixed: at most 80 bytes for each datagram that it remembers. When it is full the oldest one goes.
-// One goroutine at a time may use it.
+// Fragments remembers the ports of first fragments and gives them to the later ones, which carry none. Its memory is
+// fixed: at most 80 bytes per datagram. A full table evicts its oldest datagram. Only one goroutine at a time may use
+// it.
 //
-// It holds no packet back: a later fragment that is seen before its first stays without ports.
+// Fragments delays no packet: a later fragment that arrives before its first stays without ports.
 type Fragments struct {
-	// Evictions counts datagrams that made room for newer ones before their lifetime was over.
+	// Evictions counts datagrams evicted within their lifetime to make room for newer ones.
 	Evictions uint64
 
-	seed    maphash.Seed // random, so that nobody chooses collisions
+	seed    maphash.Seed // random, so that attackers can't choose collisions
 	heads   []int32      // by hash: index of the first entry of a chain, plus 1
 	entries []fragmentEntry
-	oldest  int // the entry that is replaced next; they are filled in turn
+	oldest  int // the entry to replace next; they are filled in turn
 }
 
-// Datagram is what fragments of one datagram have in common: RFC 791 §3.2 and RFC 8200 §4.5. proto is 0 in IPv6,
-// whose fragments need not agree in it: a later one names the first header of the fragmentable part.
+// Datagram is the key that all fragments of one datagram share (RFC 791 §3.2, RFC 8200 §4.5). proto is 0 in IPv6, whose
+// fragments need not agree in it: a later fragment names the first header of the fragmentable part.
 type Datagram struct {
 	src, dst       [16]byte
 	id             uint32
@@ -39,12 +39,12 @@ type fragmentEntry struct {
 	srcPort, dstPort uint16
 	proto            uint8
 	used             bool
-	head             int32 // the chain that it is in
+	head             int32 // this entry's chain
 	next             int32 // the entry after it in its chain, plus 1
 	time             int64
 }
 
-// Datagram is which one p is a fragment of. It is to be asked before Resolve, which may set Proto.
+// Datagram returns the key of the datagram that p is a fragment of. Call it before Resolve, which may set Proto.
 func (p *Packet) Datagram() Datagram {
 	d := Datagram{src: p.Src.As16(), dst: p.Dst.As16(), id: p.FragmentID, version: p.IPVersion}
 	if p.IPVersion == 4 {
@@ -65,10 +65,9 @@ func NewFragments(max int) *Fragments {
 	return &Fragments{seed: maphash.MakeSeed(), heads: make([]int32, heads), entries: make([]fragmentEntry, max)}
 }
 
-// Resolve remembers the ports of p if it is a first fragment, and sets SrcPort, DstPort and (in IPv6) Proto if it is
-// a later one whose first was seen. It reports whether p's ports are known now: false only for a later fragment that
-// met no first. now is in nanoseconds, from any start; it may jump back, and what is then more than FragmentLifetime
-// ahead is forgotten.
+// Resolve remembers the ports of a first fragment, and sets SrcPort, DstPort and (in IPv6) Proto of a later fragment
+// whose first it has seen. It reports whether p's ports are known: false only for a later fragment without its first.
+// now is in nanoseconds from any start. now may jump back: entries more than FragmentLifetime ahead of it then expire.
 func (f *Fragments) Resolve(p *Packet, now int64) bool {
 	if !p.Fragment {
 		return true
@@ -107,7 +106,7 @@ func (f *Fragments) find(key *Datagram, head int32) *fragmentEntry {
 	return nil
 }
 
-// replace takes the oldest entry out of its chain and puts it, with the new key, at the start of another.
+// replace moves the oldest entry from its chain to the start of another, with the new key.
 func (f *Fragments) replace(key *Datagram, head int32, now int64) *fragmentEntry {
 	index := int32(f.oldest) + 1
 	e := &f.entries[f.oldest]

@@ -106,14 +106,14 @@ func TestFragmentsReplaceTheOldest(t *testing.T) {
 			t.Errorf("datagram %d: known %v", id, got)
 		}
 	}
-	// What is past its lifetime makes room without being counted.
+	// An expired entry makes room without being counted.
 	for id := range room {
 		f.Resolve(piece(100+id, 0), 100*second)
 	}
 	if f.Evictions != 1 {
 		t.Errorf("%d evictions after the lifetime, want 1", f.Evictions)
 	}
-	// A first fragment seen again takes no room.
+	// A first fragment seen again takes no new entry.
 	for range 3 * room {
 		f.Resolve(piece(100, 0), 100*second)
 	}
@@ -122,7 +122,7 @@ func TestFragmentsReplaceTheOldest(t *testing.T) {
 	}
 }
 
-// TestFragmentsLikeAMap holds the cache against a plain map and list of the same size.
+// TestFragmentsLikeAMap compares the cache with a plain map and list of the same size.
 func TestFragmentsLikeAMap(t *testing.T) {
 	const room = 7
 	f := NewFragments(room)
@@ -174,7 +174,7 @@ func BenchmarkFragments(b *testing.B) {
 }
 
 func TestFragmentEntrySize(t *testing.T) {
-	// The doc of Fragments gives the memory of a datagram: an entry and, at most, two heads of chains.
+	// The doc of Fragments states the memory per datagram: an entry and at most two chain heads.
 	if got := unsafe.Sizeof(fragmentEntry{}) + 2*4; got > 80 {
 		t.Errorf("%d bytes for a datagram", got)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// allSamples is every frame of the tables.
+// allSamples returns every frame of the tables.
 func allSamples() []sample {
 	samples := slices.Concat(linkSamples, gatewaySamples, wifiSamples, ipSamples, transportSamples)
 	for _, s := range tunnelSamples {
@@ -19,7 +19,7 @@ func allSamples() []sample {
 	return samples
 }
 
-// allLinks is every link type that is known, those of our own, and one that nobody knows.
+// allLinks returns every known link type, the internal ones, and one unknown.
 func allLinks() []LinkType {
 	links := []LinkType{linkMPLS, linkIEEE80211Swapped, 65535}
 	for link := range LinkType(300) {
@@ -30,7 +30,7 @@ func allLinks() []LinkType {
 	return links
 }
 
-// decodeAll decodes a frame and what is inside it, and checks the promises on each packet.
+// decodeAll decodes a frame and the packets inside it, and checks the invariants of each packet.
 func decodeAll(t *testing.T, link LinkType, frame []byte, wireLen int) {
 	t.Helper()
 	var p Packet
@@ -49,9 +49,8 @@ func decodeAll(t *testing.T, link LinkType, frame []byte, wireLen int) {
 	}
 }
 
-// TestTruncations feeds every beginning of every sample, as every link type. What is claimed of a beginning must be
-// claimed of the whole: nothing may come from bytes that are not there. (The capacity ends with the bytes, so that
-// reading on would panic.)
+// TestTruncations decodes every prefix of every sample as every link type. A prefix may claim only what the whole frame
+// claims too: no field may come from missing bytes. (The capacity ends with the bytes, so that an overread panics.)
 func TestTruncations(t *testing.T) {
 	for _, s := range allSamples() {
 		for _, link := range allLinks() {
@@ -70,7 +69,7 @@ func TestTruncations(t *testing.T) {
 	}
 }
 
-// untrueClaim says in which field the packet cut short claims something else than the whole.
+// untrueClaim names the field in which the cut packet differs from the whole one.
 func untrueClaim(part, whole *Packet) string {
 	differs := func(part, whole uint32) bool { return part != 0 && part != whole }
 	switch {
@@ -104,7 +103,7 @@ func untrueClaim(part, whole *Packet) string {
 	return ""
 }
 
-// TestMutations decodes samples with a few bytes changed, the seed being fixed.
+// TestMutations decodes samples with a few bytes changed, from a fixed seed.
 func TestMutations(t *testing.T) {
 	rounds := 300_000
 	if testing.Short() {
@@ -162,7 +161,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestReuse holds a Packet that was used before against a new one.
+// TestReuse compares a reused Packet with a new one.
 func TestReuse(t *testing.T) {
 	var used Packet
 	for _, s := range allSamples() {
@@ -185,7 +184,7 @@ func TestReuse(t *testing.T) {
 	}
 }
 
-// forgetInvalid clears the fields that say nothing of this packet, by their doc.
+// forgetInvalid clears the fields that are invalid for this packet, according to their docs.
 func forgetInvalid(p *Packet) {
 	if !p.Fragment {
 		p.FragmentID, p.FragmentOffset = 0, 0
@@ -197,11 +196,10 @@ func forgetInvalid(p *Packet) {
 	if p.Around == TunnelNone {
 		p.Network = 0
 	}
-	p.msdu = 0 // only LaterMSDUs looks at it, with a Packet of its own
+	p.msdu = 0 // only LaterMSDUs looks at it, with its own Packet
 }
 
-// TestPlainIsTheGeneralWay decodes every sample, cut and changed in many ways, as plain does and as the general way
-// does.
+// TestPlainIsTheGeneralWay decodes every sample, cut and changed in many ways, with plain and with the general decoder.
 func TestPlainIsTheGeneralWay(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 13))
 	plain := 0

@@ -7,8 +7,8 @@ import "encoding/binary"
 // icmpQueryHeader is type, code, checksum, identifier, sequence number.
 const icmpQueryHeader = 8
 
-// control reads type and code of ICMP (RFC 792), ICMPv6 (RFC 4443 §2.1) and the type of IGMP (RFC 2236 §2). A query's
-// identifier and type become ports, see SrcPort.
+// control reads type and code of ICMP (RFC 792) and ICMPv6 (RFC 4443 §2.1), and the type of IGMP (RFC 2236 §2). It
+// turns a query's identifier and type into ports; see SrcPort.
 func (p *Packet) control(h []byte, off int) {
 	if len(h) < 4 { // type, code, checksum
 		p.broken(off, FaultTransport)
@@ -24,9 +24,9 @@ func (p *Packet) control(h []byte, off int) {
 	p.payload(off, off)
 }
 
-// QueryPorts are the ports that stand for the identifier of an ICMP query, in the direction of a message of the given
-// type: the identifier is the port of the one who asks, as for address translation (RFC 3022 §4.1, RFC 5508 §3.1),
-// and the request's type, times 256, that of the other. Both are 0 where the type is none of a query.
+// QueryPorts returns the ports that stand for the identifier of an ICMP query, in the direction of a message of the
+// given type: the querier's port is the identifier, as in address translation (RFC 3022 §4.1, RFC 5508 §3.1), the
+// responder's the request's type times 256. Both are 0 if the type belongs to no query.
 func QueryPorts(proto, icmpType uint8, id uint16) (src, dst uint16) {
 	request, isReply := ICMPQuery(proto, icmpType)
 	switch {
@@ -38,8 +38,8 @@ func QueryPorts(proto, icmpType uint8, id uint16) (src, dst uint16) {
 	return id, uint16(request) << 8
 }
 
-// ICMPQuery gives the type of the request that a message of icmpType makes or answers, of those that have an
-// identifier; else 0.
+// ICMPQuery returns the request type of the query that a message of icmpType makes or answers; 0 if that query has no
+// identifier.
 func ICMPQuery(proto, icmpType uint8) (request uint8, isReply bool) {
 	switch proto {
 	case ProtoICMP:
@@ -63,7 +63,7 @@ func ICMPQuery(proto, icmpType uint8) (request uint8, isReply bool) {
 	return 0, false
 }
 
-// Query is ICMPQuery of p, be it a later fragment that was given its ports.
+// Query is ICMPQuery of p, which may be a later fragment with ports from Resolve.
 func (p *Packet) Query() (request uint8, isReply bool) {
 	if p.Proto != ProtoICMP && p.Proto != ProtoICMPv6 {
 		return 0, false

@@ -12,7 +12,8 @@ const (
 	ipv6Header = 40
 )
 
-// IPv6 extension headers (IANA ipv6-parameters) that are walked. ESP and AH end the walk: they are what is reported.
+// IPv6 extension headers (IANA ipv6-parameters) that the decoder walks. ESP and AH end the walk: the record names them
+// as the protocol.
 const (
 	extHopByHop    = 0
 	extRouting     = 43
@@ -24,7 +25,7 @@ const (
 	extShim6       = 140
 )
 
-// ipv4 reads an IPv4 header (RFC 791 §3.1) at d[off:] and what follows it.
+// ipv4 reads an IPv4 header (RFC 791 §3.1) at d[off:] and the layers after it.
 func (p *Packet) ipv4(d []byte, off, wire int) {
 	h := d[off:]
 	if len(h) < ipv4Header {
@@ -33,7 +34,7 @@ func (p *Packet) ipv4(d []byte, off, wire int) {
 	}
 	headerLen := int(h[0]&0x0f) * 4
 	total := int(binary.BigEndian.Uint16(h[2:]))
-	if total == 0 { // segmentation offload: the card would have filled it in
+	if total == 0 { // segmentation offload: the network card fills it in later
 		total = wire - off
 	}
 	if h[0]>>4 != 4 || headerLen < ipv4Header || total < headerLen {
@@ -67,7 +68,7 @@ func (p *Packet) ipv4(d []byte, off, wire int) {
 	}
 }
 
-// bound sets what the length of the IP packet at off decides, and cuts d to it.
+// bound sets the fields that depend on the length of the IP packet at off, and cuts d to that length.
 func (p *Packet) bound(d []byte, off, total int) []byte {
 	p.NetworkOffset = off
 	p.WireBytes = uint32(total)
@@ -79,20 +80,20 @@ func (p *Packet) bound(d []byte, off, total int) []byte {
 	return d
 }
 
-// later ends the decoding at the data of a later fragment, or at what can't be read on.
+// later ends the decoding at the data of a later fragment, or at an unreadable header.
 func (p *Packet) later(off int) {
 	p.LaterFragment = p.FragmentOffset != 0
 	p.payload(off, off)
 }
 
-// payload sets where the transport header begins and where it ends, which may be past what was captured.
+// payload sets the start and the end of the transport header; both may lie past the captured bytes.
 func (p *Packet) payload(transport, payload int) {
 	p.TransportOffset = transport
 	p.PayloadOffset = min(payload, p.End)
 	p.WirePayload = p.WireBytes - uint32(payload-p.NetworkOffset)
 }
 
-// ipv6 reads an IPv6 header (RFC 8200 §3) at d[off:] and what follows it.
+// ipv6 reads an IPv6 header (RFC 8200 §3) at d[off:] and the layers after it.
 func (p *Packet) ipv6(d []byte, off, wire int) {
 	h := d[off:]
 	if len(h) < ipv6Header {
@@ -123,15 +124,15 @@ func (p *Packet) ipv6(d []byte, off, wire int) {
 	}
 }
 
-// clip corrects the lengths of a packet whose IP length goes beyond the end of what the link carried, so that a forged
-// length counts for nothing. The headers were held against the IP length all the same: the link's may be what is
-// wrong, in a capture that was shortened by a tool which forgot the original length.
+// clip corrects the lengths of a packet whose IP length exceeds what the link carried, so that a forged length counts
+// for nothing. The headers were checked against the IP length, because the link's length may be the wrong one: some
+// tools shorten a capture and lose the original length.
 func (p *Packet) clip(wire int) {
 	p.WireBytes = uint32(wire - p.NetworkOffset)
 	p.WirePayload = min(p.WirePayload, uint32(wire-p.PayloadOffset))
 }
 
-// extensions walks the extension headers (RFC 8200 §4) of the packet that ends with d.
+// extensions walks the extension headers (RFC 8200 §4) of the packet that d ends with.
 func (p *Packet) extensions(d []byte, off int) {
 	for n := 0; ; n++ {
 		switch p.Proto {
@@ -158,7 +159,7 @@ func (p *Packet) extensions(d []byte, off int) {
 				return
 			}
 		case extMobility, extHIP, extShim6:
-			if next == extNone { // a message of its own, not a header before another
+			if next == extNone { // no next header: nothing may follow
 				p.transport(d, off)
 				return
 			}
@@ -174,7 +175,7 @@ func (p *Packet) extensions(d []byte, off int) {
 	}
 }
 
-// fragment reads a Fragment header (RFC 8200 §4.5). An atomic fragment (RFC 6946) is none.
+// fragment reads a Fragment header (RFC 8200 §4.5). An atomic fragment (RFC 6946) counts as whole.
 func (p *Packet) fragment(h []byte) {
 	const more, offsetMask = 0x0001, 0xfff8
 	field := binary.BigEndian.Uint16(h[2:])
@@ -186,13 +187,13 @@ func (p *Packet) fragment(h []byte) {
 	p.FragmentID = binary.BigEndian.Uint32(h[4:])
 }
 
-// broken ends the decoding at a header that can't be read on.
+// broken ends the decoding at an unreadable header.
 func (p *Packet) broken(off int, fault Fault) {
 	p.Fault = fault
 	p.payload(off, off)
 }
 
-// cut says what a header that goes past the end of the packet means: the capture is short, or the IP length lies.
+// cut returns the fault of a header that exceeds the packet: either the capture is short, or the IP length lies.
 func (p *Packet) cut() Fault {
 	if p.Truncated {
 		return FaultTruncated

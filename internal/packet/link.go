@@ -4,12 +4,11 @@ package packet
 
 import "encoding/binary"
 
-// LinkType is what a capture says its frames begin with: a LINKTYPE_ value as pcap files hold it
-// (https://www.tcpdump.org/linktypes.html), without the FCS bits of the file header's upper half.
+// LinkType is the type of header that a capture's frames begin with: a LINKTYPE_ value as in pcap files
+// (https://www.tcpdump.org/linktypes.html), without the FCS bits in the upper half of the file header's field.
 type LinkType uint32
 
-// The link types that Decode knows. 12 and 14 are the DLT_RAW of BSDs, which old captures hold in place of
-// LINKTYPE_RAW.
+// Link types that Decode knows. 12 and 14 are DLT_RAW of BSD systems; old captures hold them in place of LINKTYPE_RAW.
 const (
 	LinkNull              LinkType = 0
 	LinkEthernet          LinkType = 1
@@ -36,7 +35,7 @@ const (
 	LinkDSATagEDSA        LinkType = 285
 )
 
-// What Inner meets and no capture file holds; above every LINKTYPE_, which has 16 bits.
+// Internal link types, for packets that Inner decodes. They lie above every LINKTYPE_, which has 16 bits.
 const (
 	linkMPLS             LinkType = 1<<16 + iota // a label stack
 	linkIEEE80211Swapped                         // 802.11 whose two frame control bytes changed places
@@ -54,7 +53,7 @@ func (l LinkType) Known() bool {
 	return false
 }
 
-// EtherTypes (IANA ieee-802-numbers). Every link's own protocol field is translated to one of them.
+// EtherTypes (IANA ieee-802-numbers). The decoder translates every link's protocol field to one of them.
 const (
 	etherIPv4          = 0x0800
 	etherARP           = 0x0806
@@ -80,8 +79,8 @@ const (
 )
 
 // Decode reads frame, which was captured from a link of the given type and had wireLen bytes on the wire; a wireLen
-// below len(frame) counts as len(frame). It sets every field of p that
-// is valid for the packet. It can't fail: Fault says what it met.
+// below len(frame) counts as len(frame). Decode sets every field of p that is valid for the packet. It can't fail:
+// Fault names the obstacle it met.
 func (p *Packet) Decode(link LinkType, frame []byte, wireLen int) {
 	if link == LinkEthernet && p.plain(frame) {
 		return
@@ -94,7 +93,7 @@ func (p *Packet) Decode(link LinkType, frame []byte, wireLen int) {
 	p.decode(link, frame, 0, max(wireLen, len(frame)))
 }
 
-// decode reads d[off:] as a frame of the given link. It ended at wire, counted from the start of d, before the
+// decode reads d[off:] as a frame of the given link. The frame ended at wire, counted from the start of d, before the
 // capture cut it to len(d).
 func (p *Packet) decode(link LinkType, d []byte, off, wire int) {
 	if link == LinkEthernet && len(d)-off >= ethernetHeader {
@@ -111,14 +110,14 @@ func (p *Packet) decode(link LinkType, d []byte, off, wire int) {
 	p.network(etherType, d, off, wire)
 }
 
-// stop ends the decoding before there is a network layer.
+// stop ends the decoding before the network layer.
 func (p *Packet) stop(off, end int, fault Fault) {
 	p.NetworkOffset, p.TransportOffset, p.PayloadOffset, p.End = off, off, off, end
 	p.WirePayload = uint32(end - off)
 	p.Fault = fault
 }
 
-// link reads the header of a link at d[off:] and returns the EtherType of what follows and where that begins.
+// link reads the header of a link at d[off:] and returns the EtherType of the next layer and where that layer begins.
 func (p *Packet) link(link LinkType, d []byte, off int) (etherType uint16, next int, fault Fault) {
 	if link == LinkPPI {
 		if link, off, fault = ppi(d, off); fault != FaultNone {
@@ -144,7 +143,7 @@ func (p *Packet) link(link LinkType, d []byte, off int) (etherType uint16, next 
 	case LinkPPP:
 		return ppp(d, off)
 	case LinkPPPHDLC:
-		// Either PPP in HDLC-like framing (RFC 1662) or Cisco's, told apart by the address byte.
+		// The address byte distinguishes PPP in HDLC-like framing (RFC 1662) from Cisco HDLC.
 		if len(d) > off && (d[off] == chdlcUnicast || d[off] == chdlcMulticast) {
 			return chdlc(d, off)
 		}
@@ -177,7 +176,7 @@ func (p *Packet) link(link LinkType, d []byte, off int) (etherType uint16, next 
 	return 0, off, FaultLinkType
 }
 
-// rawIP tells the IP version by the first nibble, as there is nothing else to tell it.
+// rawIP infers the IP version from the first nibble: no other field gives it.
 func rawIP(d []byte, off int) (uint16, int, Fault) {
 	if len(d) <= off {
 		return 0, off, FaultTruncated
@@ -209,9 +208,9 @@ func ppi(d []byte, off int) (LinkType, int, Fault) {
 	return link, off + length, FaultNone
 }
 
-// Protocol values of Linux cooked headers that are no EtherType (linux/if_ether.h).
+// Protocol values of Linux cooked headers outside the EtherType range (linux/if_ether.h).
 const (
-	linuxP8023 = 0x0001 // ETH_P_802_3: 802.3 without an LLC header, which is Novell's IPX
+	linuxP8023 = 0x0001 // ETH_P_802_3: 802.3 without an LLC header: Novell's IPX
 	linuxP8022 = 0x0004 // ETH_P_802_2: an LLC header follows
 )
 
@@ -252,8 +251,8 @@ func cooked(protocol uint16, off int) (uint16, int, Fault) {
 	return protocol, off, FaultNone
 }
 
-// bsdLoopback reads the address family of LINKTYPE_NULL (byte order of the capturing host) and LINKTYPE_LOOP
-// (network byte order, which not every writer kept). AF_INET is 2 everywhere, AF_INET6 differs between systems.
+// bsdLoopback reads the address family of LINKTYPE_NULL (byte order of the capturing host) or LINKTYPE_LOOP (network
+// byte order, though not every writer follows that). AF_INET is 2 everywhere, AF_INET6 differs between systems.
 func bsdLoopback(d []byte, off int) (uint16, int, Fault) {
 	if len(d)-off < 4 {
 		return 0, off, FaultTruncated
@@ -279,8 +278,8 @@ const (
 	pppMPLSMulticast = 0x0283
 )
 
-// ppp reads a PPP header: address and control (RFC 1662 §3.1) unless they were compressed away, and a protocol field
-// of two bytes, or of one (RFC 1661 §6.5): only the last byte of it is odd.
+// ppp reads a PPP header: address and control (RFC 1662 §3.1), unless compressed away, and a protocol field of two
+// bytes or one (RFC 1661 §6.5): only its last byte is odd.
 func ppp(d []byte, off int) (uint16, int, Fault) {
 	if len(d)-off >= 2 && d[off] == 0xff && d[off+1] == 0x03 {
 		off += 2

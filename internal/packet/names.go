@@ -25,7 +25,7 @@ var tunnelNames = [NumTunnels]string{
 	TunnelPBB:      "pbb",
 }
 
-// String is the name that flow records use.
+// String returns the tunnel's name in flow records.
 func (t Tunnel) String() string {
 	if int(t) < len(tunnelNames) {
 		return tunnelNames[t]
@@ -44,7 +44,7 @@ var faultNames = [NumFaults]string{
 	FaultEncrypted:  "encrypted",
 }
 
-// String is the name under which frames with this fault are counted.
+// String returns the cause under which frames with this fault are counted.
 func (f Fault) String() string {
 	if int(f) < len(faultNames) {
 		return faultNames[f]
@@ -65,5 +65,5 @@ var protoNames = func() (names [256]string) {
 	return names
 }()
 
-// ProtoName is the name that flow records use for an IP protocol, or its number as text. It allocates nothing.
+// ProtoName returns the name of an IP protocol in flow records, or its number as text. It allocates nothing.
 func ProtoName(proto uint8) string { return protoNames[proto] }

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package packet turns the bytes of a captured frame into headers: link, network, transport.
+// Package packet decodes captured frames: link, network and transport headers, tunnels, fragments.
 //
-// The result is a struct that the caller owns and uses again for each frame. It holds offsets into the
-// frame and netip values, so decoding allocates nothing; it never panics, whatever the bytes are.
+// The caller owns the result, a Packet, and reuses it for each frame. A Packet holds offsets into the frame and netip
+// values, so decoding allocates nothing. Decoding never panics, whatever the bytes are.
 package packet
 
 import "net/netip"
 
-// Limits on what one frame may stack. Each is far above what real networks use, and each has a test that reaches it.
+// Limits on the headers of one frame. Each is far above real networks' use, and a test reaches each.
 const (
-	// MaxVLANs is how many VLAN tags are peeled and kept: 802.1ad uses two, a few carriers three.
+	// MaxVLANs is how many VLAN tags Decode reads and keeps: 802.1ad uses two, a few carriers three.
 	MaxVLANs = 4
-	// MaxMPLSLabels bounds the label stack that is walked.
+	// MaxMPLSLabels bounds the label stack.
 	MaxMPLSLabels = 8
 	// MaxIPv6Extensions bounds the extension header chain: RFC 8200 §4.1 lists seven, Destination Options twice.
 	MaxIPv6Extensions = 8
-	// MaxTunnels is how many tunnels within one another are peeled.
+	// MaxTunnels bounds nested tunnels.
 	MaxTunnels = 4
 )
 
-// Tunnel names a way in which packets travel inside packets.
+// Tunnel is a way to carry packets inside packets.
 type Tunnel uint8
 
-// The tunnels that Packet.Inner peels. String gives the name that flow records use.
+// Tunnels that Packet.Inner decodes. String returns the name in flow records.
 const (
 	TunnelNone   Tunnel = iota
 	Tunnel6in4          // RFC 4213: IPv4 protocol 41
@@ -47,18 +47,18 @@ const (
 	NumTunnels = iota
 )
 
-// Fault says why a frame, or a part of it, could not be decoded. Frames with a fault are counted by it.
+// Fault is the reason why a frame, or a part of it, could not be decoded, and the cause it is counted under.
 type Fault uint8
 
-// The faults. A Packet whose Fault is not FaultNone may still have a network layer (see Packet.IPVersion).
+// Faults. A Packet with a Fault may still have a network layer (see Packet.IPVersion).
 const (
 	FaultNone       Fault = iota
-	FaultLinkType         // a link type that this package does not know, or a radiotap or PPI header that can't be
+	FaultLinkType         // a link type unknown to this package, or an invalid radiotap or PPI header
 	FaultNotIP            // not IP: ARP, LLDP, STP, EAPOL, ...
-	FaultTruncated        // a header is cut by the end of the frame
-	FaultIPHeader         // version, header length or total length can't be
+	FaultTruncated        // the end of the frame cuts a header
+	FaultIPHeader         // impossible version, header length or total length
 	FaultExtensions       // more IPv6 extension headers, VLAN tags or labels than the limits allow
-	FaultTransport        // the transport header contradicts itself or is cut; the ports are set if they could be read
+	FaultTransport        // the transport header contradicts itself or is cut; the ports are set if they are readable
 	FaultEncrypted        // an 802.11 frame with the protected bit
 
 	NumFaults = iota // for arrays of counters indexed by Fault
@@ -98,41 +98,41 @@ const (
 	ProtoUDPLite = 136
 )
 
-// Packet is one decoded frame, or one packet inside a tunnel. The zero value is ready for use; Decode and Inner
-// set every field that is valid for the packet, so that a Packet may be used again for the next frame.
-// The byte slices it gives are views into the frame and live as long as the frame does.
+// Packet is one decoded frame, or one packet inside a tunnel. The zero value is ready for use; Decode and Inner set
+// every field that is valid for the packet, so that the next frame may reuse it. Its byte slices are views into the
+// frame and live as long as the frame does.
 type Packet struct {
 	// Data is the frame as captured. All offsets count from its start.
 	Data []byte
-	// Src and Dst are the network addresses; valid where IPVersion is not 0. IPv4 is never in its IPv6-mapped form.
+	// Src and Dst are the network addresses, valid if IPVersion is not 0. IPv4 addresses are never IPv6-mapped.
 	Src, Dst netip.Addr
 
-	// NetworkOffset is where the IP header begins, TransportOffset where the header of Proto begins,
-	// PayloadOffset and End bound the payload: End is cut to the IP length, so Ethernet padding is never payload,
-	// and to what was captured. Only TCP, UDP, UDP-Lite and SCTP have a header before the payload; the payload of any
-	// other protocol (ICMP, GRE, ESP, ...) begins with that protocol's own header, at TransportOffset.
-	// Always 0 <= NetworkOffset <= TransportOffset <= PayloadOffset <= End <= len(Data). Without a network layer
-	// the first three are equal and say how far the link layer was understood.
+	// NetworkOffset is where the IP header begins, TransportOffset where the header of Proto begins, PayloadOffset and
+	// End bound the payload: End respects the IP length, so Ethernet padding is never payload, and the captured length.
+	// Only TCP, UDP, UDP-Lite and SCTP have a header before the payload; the payload of any other protocol (ICMP, GRE,
+	// ESP, ...) begins with that protocol's own header, at TransportOffset. Always 0 <= NetworkOffset <=
+	// TransportOffset <= PayloadOffset <= End <= len(Data). Without a network layer the first three are equal and mark
+	// the end of the decoded link headers.
 	NetworkOffset, TransportOffset, PayloadOffset, End int
-	// WireBytes is the length of the IP packet as it was on the wire, from the network header on: the IP length field,
-	// or, where that is 0 (segmentation offload) or more than the link carried (forged), what the link carried.
+	// WireBytes is the length of the IP packet on the wire, from the network header on: the IP length field, or the
+	// length on the link if that field is 0 (segmentation offload) or greater (forged).
 	WireBytes uint32
-	// WirePayload is the length of the payload as it was on the wire, which may be more than was captured.
+	// WirePayload is the length of the payload on the wire, which may exceed the captured length.
 	WirePayload uint32
 
 	Seq, Ack uint32 // TCP
-	// FragmentID is the IPv4 or IPv6 identification, FragmentOffset in bytes. Valid where Fragment is true.
+	// FragmentID is the IPv4 or IPv6 identification, FragmentOffset in bytes. Both are valid if Fragment is true.
 	FragmentID     uint32
 	FragmentOffset uint16
-	// SrcPort and DstPort are those of TCP, UDP, UDP-Lite, SCTP; of an ICMP query (an echo, say) the asking end's is
-	// the identifier, the other's the request's type, times 256. They are 0 in later fragments and in all else.
+	// SrcPort and DstPort are those of TCP, UDP, UDP-Lite, SCTP. In an ICMP query (an echo, say) the querier's is the
+	// identifier, the responder's the request's type times 256. They are 0 in later fragments and all other protocols.
 	SrcPort, DstPort uint16
 	Window           uint16 // TCP
-	// VLAN identifiers, the outer first; NVLAN are valid. A priority tag (identifier 0) is none
+	// VLANs holds VLAN identifiers, the outermost first; NVLAN are valid. A priority tag (identifier 0) doesn't count.
 	VLANs          [MaxVLANs]uint16
-	SrcMAC, DstMAC [6]byte // valid where HasMAC; DstMAC is zero on Linux cooked links, which have only the sender's
-	IPVersion      uint8   // 4 or 6; 0: no network layer was found
-	Proto          uint8   // the transport's IP protocol number, after extension headers; AH is not looked behind
+	SrcMAC, DstMAC [6]byte // valid where HasMAC; DstMAC is zero on Linux cooked links, which name only the sender
+	IPVersion      uint8   // 4 or 6; 0: no network layer
+	Proto          uint8   // the transport protocol, after extension headers; AH itself, whatever follows it
 	TTL            uint8   // or hop limit
 	TOS            uint8   // or traffic class
 	TCPFlags       uint8   // FIN ... CWR
@@ -141,21 +141,22 @@ type Packet struct {
 	ICMPCode       uint8 // ICMP, ICMPv6
 	NVLAN          uint8
 	Fault          Fault
-	Tunnel         Tunnel // the tunnel that this packet's payload is, if it is one
-	// Around is how the frame was carried in another frame, which had no network layer of its own: its addresses are
-	// those of the frame inside. Network tells equal addresses there apart: the service's identifier, plus 1; valid
-	// where Around is not TunnelNone.
+	Tunnel         Tunnel // the tunnel that this packet's payload belongs to, if any
+	// Around is the frame type that carried this frame, which had no network layer of its own: the addresses are those
+	// of the inner frame. Network distinguishes equal addresses there: the service identifier plus 1, valid if Around
+	// is not TunnelNone.
 	Around        Tunnel
 	Network       uint32
 	Fragment      bool // a fragment, the first or a later one; not an atomic one (RFC 6946)
-	LaterFragment bool // FragmentOffset is not 0: there is no transport header
-	// less was captured than the IP length; in a tunnel, the rest may be in a later fragment of the outer packet
+	LaterFragment bool // FragmentOffset is not 0: the packet has no transport header
+	// Truncated: the capture holds less than the IP length; in a tunnel, a later fragment of the outer packet may hold
+	// the rest.
 	Truncated bool
 
 	msdu  int     // where the second frame of an A-MSDU begins
-	inner innerAt // where the packet inside begins, if Tunnel says that there is one
+	inner innerAt // where the packet inside begins, if Tunnel is set
 }
 
-// Payload is what follows the transport header, cut to the IP length. In a later fragment it is the fragment's data,
-// and without a network layer what the link carries.
+// Payload returns the bytes after the transport header, cut to the IP length: in a later fragment the fragment's data,
+// without a network layer the link's payload.
 func (p *Packet) Payload() []byte { return p.Data[p.PayloadOffset:p.End] }

@@ -10,7 +10,7 @@ const (
 	sctpHeader = 12
 )
 
-// transport reads the header of p.Proto at d[off:]; d ends where the IP packet does, or the capture.
+// transport reads the header of p.Proto at d[off:]; d ends where the IP packet or the capture ends.
 func (p *Packet) transport(d []byte, off int) {
 	switch p.Proto {
 	case ProtoTCP:
@@ -22,7 +22,7 @@ func (p *Packet) transport(d []byte, off int) {
 	}
 }
 
-// tcp reads a TCP header (RFC 9293 §3.1). Options that the capture cut are no fault.
+// tcp reads a TCP header (RFC 9293 §3.1). Options cut by the capture are no fault.
 func (p *Packet) tcp(d []byte, off int) {
 	h := d[off:]
 	if len(h) < tcpHeader {
@@ -44,7 +44,7 @@ func (p *Packet) tcp(d []byte, off int) {
 	p.payload(off, off+length)
 }
 
-// cutTransport ends the decoding at a header with ports that is not whole; its ports may be.
+// cutTransport ends the decoding at an incomplete header with ports; the ports themselves may be complete.
 func (p *Packet) cutTransport(h []byte, off int) {
 	if len(h) >= 4 {
 		p.SrcPort = binary.BigEndian.Uint16(h[0:])
@@ -53,7 +53,7 @@ func (p *Packet) cutTransport(h []byte, off int) {
 	p.broken(off, FaultTransport)
 }
 
-// udp reads a UDP header (RFC 768). A length of 0 is a jumbogram's (RFC 2675 §4) or a card's to fill in.
+// udp reads a UDP header (RFC 768). Length 0 is a jumbogram's (RFC 2675 §4), or the network card fills it in later.
 func (p *Packet) udp(d []byte, off int) {
 	h := d[off:]
 	if len(h) < udpHeader {
@@ -83,7 +83,7 @@ func (p *Packet) udp(d []byte, off int) {
 	}
 }
 
-// otherTransport reads what is neither TCP nor UDP.
+// otherTransport reads the headers of all protocols but TCP and UDP.
 func (p *Packet) otherTransport(d []byte, off int) {
 	h := d[off:]
 	switch p.Proto {
@@ -107,7 +107,7 @@ func (p *Packet) otherTransport(d []byte, off int) {
 	}
 }
 
-// udpLite reads a UDP-Lite header (RFC 3828 §3.1), whose length is not the datagram's but what the checksum covers.
+// udpLite reads a UDP-Lite header (RFC 3828 §3.1), whose length field is the checksum's coverage.
 func (p *Packet) udpLite(h []byte, off int) {
 	if len(h) < udpHeader {
 		p.cutTransport(h, off)

@@ -4,8 +4,8 @@ package packet
 
 import "encoding/binary"
 
-// UDP ports on which a tunnel is looked for (IANA service-names, but for 8472: the port of Linux's VXLAN before
-// RFC 7348, which container networks kept). The port alone names nothing: the tunnel's header must be sound.
+// UDP ports of tunnels (IANA service-names; 8472 is the port of Linux's VXLAN before RFC 7348, which container networks
+// kept). The port alone names nothing: the tunnel's header must be sound.
 const (
 	portL2TP     = 1701
 	portGTPU     = 2152
@@ -19,7 +19,7 @@ const (
 	portTZSP     = 37008
 )
 
-// GRE protocol types that are no EtherTypes seen on a link.
+// GRE protocol types that are no EtherTypes of a link.
 const (
 	greEthernet  = 0x6558 // transparent Ethernet bridging (RFC 1701)
 	grePPP       = 0x880b // RFC 2637
@@ -27,15 +27,15 @@ const (
 	greERSPANIII = 0x22eb
 )
 
-// innerAt is where the packet inside a tunnel begins in Packet.Data, and what it begins with.
+// innerAt is the offset in Packet.Data, and the link type, of the packet inside a tunnel.
 type innerAt struct {
 	offset int
 	link   LinkType
 }
 
-// Inner decodes into p the packet inside outer's payload, as Decode does. It returns false where outer is no tunnel
-// (see Packet.Tunnel) and where what it carries is no IP packet; p then holds nothing of use. p has Data in common
-// with outer, and nothing else. p and outer may be the same. How deep to go is for the caller to bound: MaxTunnels.
+// Inner decodes the packet inside outer's payload into p, as Decode does. It returns false if outer is no tunnel (see
+// Packet.Tunnel) or carries no IP packet; p is then undefined. p shares only Data with outer. p and outer may be the
+// same. The caller bounds the depth: MaxTunnels.
 func (p *Packet) Inner(outer *Packet) bool {
 	if outer.Tunnel == TunnelNone {
 		*p = Packet{Data: outer.Data}
@@ -48,19 +48,19 @@ func (p *Packet) Inner(outer *Packet) bool {
 	return p.IPVersion != 0
 }
 
-// carried is what the reader of a tunnel's header says of it: the link type of what is inside and how far inside the
-// payload that begins. The zero value says that there is no tunnel, or none that carries anything readable.
+// carried describes a tunnel's inner packet: its link type and its offset in the payload. The zero value means no
+// tunnel, or nothing readable inside.
 type carried struct {
 	offset int // never 0 in a UDP tunnel
 	link   LinkType
 	ok     bool
 }
 
-// ipTunnel sets Tunnel where an IP protocol says that the payload is a packet, and the payload agrees.
+// ipTunnel sets Tunnel if the IP protocol announces a packet as payload, and the payload agrees.
 func (p *Packet) ipTunnel() {
 	b, wire := p.Payload(), int(p.WirePayload)
 	if p.Fragment {
-		wire = maxIPTotal // the rest is in later fragments
+		wire = maxIPTotal // later fragments hold the rest
 	}
 	c, kind := carried{}, TunnelIPIP
 	switch p.Proto {
@@ -91,7 +91,7 @@ func (p *Packet) setTunnel(kind Tunnel, c carried) {
 	}
 }
 
-// tunnelPort reports whether a tunnel is looked for on this UDP port.
+// tunnelPort reports whether a UDP port may carry a tunnel.
 func tunnelPort(port uint16) bool {
 	switch port {
 	case portL2TP, portGTPU, portTeredo, portGRE, portVXLAN, portVXLANGPE, portCAPWAP, portGeneve, portVXLANOld,
@@ -101,8 +101,8 @@ func tunnelPort(port uint16) bool {
 	return false
 }
 
-// udpTunnel sets Tunnel where one of the ports is a tunnel's and the payload has its header. wire is the length of the
-// datagram's payload by the UDP header, of which this may be the first fragment only.
+// udpTunnel sets Tunnel if one of the ports belongs to a tunnel and the payload has its header. wire is the payload's
+// length by the UDP header; the payload may be only the first fragment of it.
 func (p *Packet) udpTunnel(wire int) {
 	b := p.Payload()
 	for _, port := range [...]uint16{p.DstPort, p.SrcPort} {
@@ -170,7 +170,7 @@ func gre(b []byte, wire int) carried {
 	return carried{}
 }
 
-// greCarries reads what a version 0 header announces at b[off:].
+// greCarries reads the payload that a version 0 header announces at b[off:].
 func greCarries(protocol uint16, b []byte, off, wire int, sequence bool) carried {
 	switch protocol {
 	case greERSPAN:
@@ -242,8 +242,8 @@ func vxlan(b []byte, wire int) carried {
 	return carriedEthernet(b, header, wire)
 }
 
-// vxlanGPE reads a header of draft-ietf-nvo3-vxlan-gpe §3: version 0, no OAM packet, reserved bits 0, and what comes
-// next.
+// vxlanGPE reads a header of draft-ietf-nvo3-vxlan-gpe §3: version 0, no OAM packet, reserved bits 0, and the next
+// protocol.
 func vxlanGPE(b []byte, wire int) carried {
 	const (
 		header             = 8
@@ -271,7 +271,7 @@ func vxlanGPE(b []byte, wire int) carried {
 	return carried{}
 }
 
-// etherIP reads the header of EtherIP (RFC 3378 §3): version 3, the rest 0.
+// etherIP reads an EtherIP header (RFC 3378 §3): version 3, all other bits 0.
 func etherIP(b []byte, wire int) carried {
 	const header = 2
 	if len(b) < header || b[0] != 0x30 || b[1] != 0 {
@@ -280,11 +280,11 @@ func etherIP(b []byte, wire int) carried {
 	return carriedEthernet(b, header, wire)
 }
 
-// geneve reads a Geneve header (RFC 8926 §3.4) that is no control packet, and walks its options, which must fill it.
+// geneve reads a Geneve header (RFC 8926 §3.4), except control packets, and walks its options, which must fill it.
 func geneve(b []byte, wire int) carried {
 	const (
 		header         = 8
-		critical       = 0x40 // the one flag that a data packet may have
+		critical       = 0x40 // the one flag allowed in a data packet
 		optionsLenMask = 0x3f
 	)
 	if len(b) < header || b[0]&^optionsLenMask != 0 || b[1]&^critical != 0 || b[7] != 0 {
@@ -305,7 +305,7 @@ func geneve(b []byte, wire int) carried {
 	return carriedEtherType(protocol, b, off, wire)
 }
 
-// teredo reads the indications before a Teredo packet (RFC 4380 §5.1.1) and the addresses in it: one of them is
+// teredo reads the indications before a Teredo packet (RFC 4380 §5.1.1) and the addresses in it: one address is
 // Teredo's, or both are those of a router solicitation or advertisement.
 func teredo(b []byte, wire int) carried {
 	const authentication, origin = 1, 0
@@ -350,7 +350,7 @@ func l2tp(b []byte, wire int) carried {
 		off += 2
 	}
 	if len(b)-off < 4 || binary.BigEndian.Uint16(b[off:]) == 0 || binary.BigEndian.Uint16(b[off+2:]) == 0 {
-		return carried{} // tunnel and session, never 0 in data
+		return carried{} // tunnel and session, never 0 in data messages
 	}
 	off += 4
 	if flags&sequence != 0 {
@@ -366,8 +366,8 @@ func l2tp(b []byte, wire int) carried {
 }
 
 // l2tpv3 reads an L2TPv3 data message (RFC 3931 §4.1) from its session identifier on, which is 0 in control messages.
-// How long the cookie is, and whether a sublayer of 4 bytes follows, only the two ends know: the frame (RFC 4719) must
-// fit exactly.
+// Only the two ends know the cookie's length and whether a 4-byte sublayer follows: the frame (RFC 4719) must fit
+// exactly.
 func l2tpv3(b []byte, off, wire int) carried {
 	const session, longestCookie, sublayer = 4, 8, 4
 	if len(b)-off < session || binary.BigEndian.Uint32(b[off:]) == 0 {
@@ -382,7 +382,7 @@ func l2tpv3(b []byte, off, wire int) carried {
 	return carried{}
 }
 
-// capwap reads the header of a CAPWAP data packet (RFC 5415 §4.3) that is neither encrypted nor a later fragment.
+// capwap reads a CAPWAP data header (RFC 5415 §4.3), except encrypted packets and later fragments.
 func capwap(b []byte, wire int) carried {
 	const (
 		native, isFragment, wirelessInfo, radioMAC, keepAlive, reserved = 0x100, 0x80, 0x20, 0x10, 0x08, 0x07
@@ -419,7 +419,8 @@ func capwap(b []byte, wire int) carried {
 	return carriedEthernet(b, header, wire)
 }
 
-// tzsp reads a TZSP header: version 1, a type that carries a packet, what it is, and tagged fields up to an end tag.
+// tzsp reads a TZSP header: version 1, a type that carries a packet, the encapsulated protocol, and tagged fields up to
+// an end tag.
 func tzsp(b []byte, wire int) carried {
 	const (
 		received, transmit       = 0, 1

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// tunnelSample is an IP packet on LinkRaw that is a tunnel, and what Inner must say of it; "" means that Inner returns
-// false.
+// tunnelSample is an IP packet on LinkRaw that carries a tunnel, and the expected result of Inner; "" means that Inner
+// returns false.
 type tunnelSample struct {
 	name   string
 	frame  []byte
@@ -16,10 +16,10 @@ type tunnelSample struct {
 	want   string
 }
 
-// in6 is the small packet that most samples carry: 48 bytes of IPv6 with UDP.
+// in6 is the small packet inside most samples: 48 bytes of IPv6 with UDP.
 var in6 = ip6(17, udp(5, 6))
 
-// vxlanHeader and its like are sound headers, for rows to spoil.
+// Sound headers, for rows to spoil.
 var (
 	vxlanHeader   = raw("08 000000 000007 00")
 	geneveHeader  = raw("00 00 6558 000007 00")
@@ -297,7 +297,7 @@ func TestInnerKeepsTheCutOfTheCapture(t *testing.T) {
 }
 
 func TestInnerStopsAtTheOuterPacket(t *testing.T) {
-	// The bytes after the outer packet would complete the inner one, but don't belong to it.
+	// The bytes after the outer packet would complete the inner one, but belong to neither.
 	var p Packet
 	p.Decode(LinkRaw, join(fragment4(ip4(4, ip4(17, udp(5, 6, abc))[:29]), 0, true), abc), 0)
 	if !p.Inner(&p) {

@@ -4,13 +4,13 @@ package packet
 
 import "encoding/binary"
 
-// What stands around an 802.11 frame and changes how its header is read.
+// Circumstances that change how an 802.11 header is read.
 const (
 	wifiPadded  = 1 << iota // the header is padded to a multiple of 4 bytes (radiotap)
-	wifiSwapped             // the two frame control bytes changed places (some CAPWAP controllers)
+	wifiSwapped             // the two frame control bytes are swapped (some CAPWAP controllers)
 )
 
-// Frame control, IEEE 802.11-2020 §9.2.4.1. The first byte holds version, type, subtype.
+// Frame control, IEEE 802.11-2020 §9.2.4.1. The first byte holds version, type and subtype.
 const (
 	wifiVersionType = 0x0f
 	wifiData        = 0x08 // version 0, type 2
@@ -23,9 +23,9 @@ const (
 	wifiAMSDU       = 0x80 // QoS Control, first byte
 )
 
-// wifi reads the MAC header of an 802.11 data frame and the LLC header's place after it. Management and control
-// frames, frames without data and later fragments carry no IP packet that can be read here. Of an aggregate (A-MSDU) it
-// reads the first frame.
+// wifi reads the MAC header of an 802.11 data frame and finds the LLC header after it. Management and control frames,
+// frames without data and later fragments carry no readable IP packet. Of an aggregate (A-MSDU), wifi reads the first
+// frame.
 func (p *Packet) wifi(d []byte, off, how int) (uint16, int, Fault) {
 	h := d[off:]
 	if len(h) < 2 {
@@ -67,11 +67,11 @@ func (p *Packet) wifi(d []byte, off, how int) (uint16, int, Fault) {
 	return etherLLC, off + length, FaultNone
 }
 
-// firstMSDU reads the header of a subframe of an A-MSDU (IEEE 802.11-2020 §9.3.2.2.2): addresses and length, as in an
-// 802.3 frame. All but the last are padded to a multiple of 4 bytes.
+// firstMSDU reads the header of an A-MSDU subframe (IEEE 802.11-2020 §9.3.2.2.2): addresses and length, as in an 802.3
+// frame. Padding to a multiple of 4 bytes follows all but the last.
 func (p *Packet) firstMSDU(d []byte, off int) (uint16, int, Fault) {
 	if len(d)-off < ethernetHeader {
-		p.HasMAC = false // those of the subframe count
+		p.HasMAC = false // the subframe's addresses count
 		return 0, off, FaultTruncated
 	}
 	h := d[off : off+ethernetHeader]
@@ -80,7 +80,7 @@ func (p *Packet) firstMSDU(d []byte, off int) (uint16, int, Fault) {
 	return etherLLC, off + ethernetHeader, FaultNone
 }
 
-// LaterMSDUs gives what follows the first frame of an A-MSDU; nil where frame is no such, or nothing does.
+// LaterMSDUs returns the bytes after the first frame of an A-MSDU; nil if frame is no A-MSDU or has no more frames.
 func LaterMSDUs(link LinkType, frame []byte) []byte {
 	switch link {
 	case LinkIEEE80211, LinkIEEE80211Radiotap, LinkPPI:
@@ -94,8 +94,8 @@ func LaterMSDUs(link LinkType, frame []byte) []byte {
 	return frame[p.msdu:]
 }
 
-// NextMSDU splits the first frame off what LaterMSDUs gave: an 802.3 frame with an LLC header, to be decoded as
-// LinkEthernet, and how long it was before the capture cut it.
+// NextMSDU splits the first frame off the result of LaterMSDUs: an 802.3 frame with an LLC header, for Decode as
+// LinkEthernet, and its length before the capture cut it.
 func NextMSDU(b []byte) (msdu []byte, length int, rest []byte) {
 	if len(b) < ethernetHeader {
 		return b, len(b), nil
@@ -104,7 +104,7 @@ func NextMSDU(b []byte) (msdu []byte, length int, rest []byte) {
 	return b[:min(length, len(b))], length, b[min((length+3)&^3, len(b)):]
 }
 
-// wifiAddresses takes sender and destination from where the DS bits put them, IEEE 802.11-2020 table 9-30.
+// wifiAddresses reads sender and destination; the DS bits decide their places (IEEE 802.11-2020 table 9-30).
 func (p *Packet) wifiAddresses(h []byte, flags byte) {
 	a1, a2, a3 := [6]byte(h[4:]), [6]byte(h[10:]), [6]byte(h[16:])
 	switch flags & (wifiToDS | wifiFromDS) {
@@ -120,8 +120,8 @@ func (p *Packet) wifiAddresses(h []byte, flags byte) {
 	p.HasMAC = true
 }
 
-// radiotap reads the header that precedes an 802.11 frame (https://www.radiotap.org): version 0, a pad byte, the
-// little-endian length, and words of presence bits. Of the fields only the flags matter: they tell of padding.
+// radiotap reads the header before an 802.11 frame (https://www.radiotap.org): version 0, a pad byte, the little-endian
+// length, and words of presence bits. Only the flags field matters: it announces padding.
 func (p *Packet) radiotap(d []byte, off int) (uint16, int, Fault) {
 	const (
 		presentTSFT  = 1 << 0

@@ -4,13 +4,13 @@ package packet
 
 import "encoding/binary"
 
-// The functions here say whether what a tunnel claims to carry can be that. b is the tunnel's payload as captured, of
-// which wire bytes were sent; off is where the claim begins, and may be past the end of b.
+// The carried functions check whether a tunnel's payload can be the packet that its header announces. b is the captured
+// payload, wire its length on the wire; off is where the announced packet begins, and may lie past the end of b.
 
-// maxIPTotal is the greatest IP length (16 bits): the bound where a fragment doesn't know the real one.
+// maxIPTotal is the greatest IP length (16 bits): the bound for a fragment, which doesn't know the datagram's length.
 const maxIPTotal = 65535
 
-// carriedIP wants an IP packet of the given version, or of either if that is 0.
+// carriedIP accepts an IP packet of the given version, or of either version if version is 0.
 func carriedIP(b []byte, off, wire int, version byte) carried {
 	if len(b) <= off || version != 0 && b[off]>>4 != version || !saneIP(b[off:], wire-off) {
 		return carried{}
@@ -18,7 +18,7 @@ func carriedIP(b []byte, off, wire int, version byte) carried {
 	return carried{off, LinkRaw, true}
 }
 
-// carriedEthernet wants an Ethernet frame.
+// carriedEthernet accepts an Ethernet frame.
 func carriedEthernet(b []byte, off, wire int) carried {
 	if len(b) <= off || !saneEthernet(b[off:], wire-off) {
 		return carried{}
@@ -26,8 +26,8 @@ func carriedEthernet(b []byte, off, wire int) carried {
 	return carried{off, LinkEthernet, true}
 }
 
-// carriedPPP wants a PPP frame with an IP packet in it: what else PPP carries (LCP, compressed or encrypted data) is of
-// no use.
+// carriedPPP accepts a PPP frame with an IP packet in it. Nothing can be read from other PPP payloads (LCP, compressed
+// or encrypted data).
 func carriedPPP(b []byte, off, wire int) carried {
 	if len(b) <= off {
 		return carried{}
@@ -39,8 +39,8 @@ func carriedPPP(b []byte, off, wire int) carried {
 	return carriedEtherType(etherType, b, off, wire)
 }
 
-// carriedWifi wants an 802.11 data frame. Some CAPWAP controllers swap the frame control bytes: where that is so the
-// first byte has the DS bits, which stand where the version (always 0) belongs.
+// carriedWifi accepts an 802.11 data frame. Some CAPWAP controllers swap the two frame control bytes: the first byte
+// then holds the DS bits in place of the version, which is always 0.
 func carriedWifi(b []byte, off int) carried {
 	switch {
 	case len(b)-off < 24:
@@ -52,7 +52,7 @@ func carriedWifi(b []byte, off int) carried {
 	return carried{}
 }
 
-// carriedEtherType wants what an EtherType (or GRE's bridging type) announces.
+// carriedEtherType accepts the payload that an EtherType (or GRE's bridging type) announces.
 func carriedEtherType(etherType uint16, b []byte, off, wire int) carried {
 	switch etherType {
 	case etherIPv4:
@@ -83,14 +83,14 @@ func saneIP(b []byte, wire int) bool {
 	return false
 }
 
-// saneEthernet reports whether b begins with an Ethernet header whose type is one that real networks carry, and, for
-// IP, whether an IP header follows.
+// saneEthernet reports whether b begins with an Ethernet header whose type occurs in real networks and, for IP, whether
+// an IP header follows.
 func saneEthernet(b []byte, wire int) bool {
 	if len(b) < ethernetHeader {
 		return false
 	}
 	const (
-		group       = 0x01 // in the first byte of an address; never in a sender's
+		group       = 0x01 // in the first byte of an address; never set in a sender's address
 		slow        = 0x8809
 		pppoeOffer  = 0x8863
 		eapol       = 0x888e
@@ -118,8 +118,8 @@ func saneEthernet(b []byte, wire int) bool {
 	}
 }
 
-// exactEthernet reports whether b is an Ethernet frame with an IP packet that ends where the frame does, but for the
-// padding of the shortest frames: enough to find where a frame begins.
+// exactEthernet reports whether b is an Ethernet frame with an IP packet that ends where the frame does, apart from the
+// padding of the shortest frames. The check is strict enough to find where a frame begins.
 func exactEthernet(b []byte, wire int) bool {
 	const group, leastPayload = 0x01, 46
 	if len(b) < ethernetHeader || b[6]&group != 0 {

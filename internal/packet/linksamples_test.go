@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// pflogHeader is FreeBSD's, 61 bytes and padding; of OpenBSD's, which is longer, only the first byte differs here.
+// pflogHeader is FreeBSD's: 61 bytes and padding. OpenBSD's is longer; of the fields read here only its first byte
+// differs.
 var pflogHeader = join(raw("3d 02 00 00"), []byte("em0"), make([]byte, 57))
 
 const carried4 = addr4 + "udp 5>6 "

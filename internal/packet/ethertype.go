@@ -4,7 +4,7 @@ package packet
 
 import "encoding/binary"
 
-// network decodes what an EtherType announces at d[off:].
+// network decodes the layer that an EtherType announces at d[off:].
 func (p *Packet) network(etherType uint16, d []byte, off, wire int) {
 	switch etherType {
 	case etherIPv4:
@@ -16,11 +16,11 @@ func (p *Packet) network(etherType uint16, d []byte, off, wire int) {
 	}
 }
 
-// peel takes off what stands between the link and the network layer: LLC, VLAN tags, MPLS labels, PPPoE, frames around
-// the frame. Each turn of its loop uses up a tag, a label, a frame or what can't follow itself, so MaxVLANs,
+// peel reads the headers between the link and the network layer: LLC, VLAN tags, MPLS labels, PPPoE, frames around the
+// frame. Each turn of its loop consumes a tag, a label, a frame or a header that can't repeat, so MaxVLANs,
 // MaxMPLSLabels and MaxTunnels bound it.
 func (p *Packet) peel(etherType uint16, d []byte, off, wire int) {
-	tags, labels, frames := int(p.NVLAN), 0, 0 // a switch's tag may have been a VLAN's
+	tags, labels, frames := int(p.NVLAN), 0, 0 // the link's switch tag may have set a VLAN
 	fault := FaultNone
 	for fault == FaultNone {
 		switch etherType {
@@ -57,8 +57,8 @@ func (p *Packet) peel(etherType uint16, d []byte, off, wire int) {
 	p.stop(off, len(d), fault)
 }
 
-// vlan reads a tag of IEEE 802.1Q §9.3: priority and identifier, then the next EtherType. Identifier 0 is the null
-// VLAN: the tag has a priority only, and the frame is in no other VLAN than without it.
+// vlan reads an IEEE 802.1Q §9.3 tag: priority and identifier, then the next EtherType. Identifier 0 is the null VLAN:
+// the tag carries a priority only, and the frame belongs to the same VLAN as without it.
 func (p *Packet) vlan(d []byte, off int) (uint16, int, Fault) {
 	if len(d)-off < vlanTag {
 		return 0, off, FaultTruncated
@@ -70,7 +70,7 @@ func (p *Packet) vlan(d []byte, off int) (uint16, int, Fault) {
 	return binary.BigEndian.Uint16(d[off+2:]), off + vlanTag, FaultNone
 }
 
-// llc reads an 802.2 LLC header with a SNAP extension (RFC 1042), or of the service access point that is IP's own.
+// llc reads an 802.2 LLC header with a SNAP extension (RFC 1042), or with IP's own service access point.
 func llc(d []byte, off int) (uint16, int, Fault) {
 	h := d[off:]
 	if len(h) < 3 {
@@ -84,7 +84,7 @@ func llc(d []byte, off int) (uint16, int, Fault) {
 	case len(h) < 8:
 		return 0, off, FaultTruncated
 	}
-	// The OUI of an EtherType is 0, and 0x0000f8 in 802.1H's bridge tunnel encapsulation.
+	// SNAP's OUI is 0 before an EtherType, and 0x0000f8 in 802.1H bridge tunnel encapsulation.
 	etherType := binary.BigEndian.Uint16(h[6:])
 	if h[3] != 0 || h[4] != 0 || h[5] != 0 && h[5] != 0xf8 || etherType < etherMin {
 		return 0, off, FaultNotIP
@@ -92,7 +92,7 @@ func llc(d []byte, off int) (uint16, int, Fault) {
 	return etherType, off + 8, FaultNone
 }
 
-// pppoe reads the header of a PPPoE session packet (RFC 2516 §4) and the PPP header in it.
+// pppoe reads a PPPoE session header (RFC 2516 §4) and the PPP header in it.
 func pppoe(d []byte, off int) (uint16, int, Fault) {
 	h := d[off:]
 	if len(h) < 6 {
@@ -104,8 +104,8 @@ func pppoe(d []byte, off int) (uint16, int, Fault) {
 	return ppp(d, off+6)
 }
 
-// mpls walks a label stack (RFC 3032 §2.1); labels is how many the frame had before. What is below the bottom is not
-// announced: it is told by its first nibble (RFC 4928), 4 and 6 for IP, 0 for a pseudowire's control word (RFC 4385
+// mpls walks a label stack (RFC 3032 §2.1); labels counts those that the frame had before. The stack doesn't announce
+// the layer below it; the first nibble does (RFC 4928): 4 and 6 for IP, 0 for a pseudowire's control word (RFC 4385
 // §3).
 func mpls(d []byte, off, labels int) (uint16, int, int, Fault) {
 	for bottom := false; !bottom; off += mplsLabel {
@@ -127,7 +127,7 @@ func mpls(d []byte, off, labels int) (uint16, int, int, Fault) {
 	case 6:
 		return etherIPv6, off, labels, FaultNone
 	case 0:
-		// An Ethernet pseudowire: control word, then a frame (RFC 4448 §4.6). Its addresses are not this link's.
+		// An Ethernet pseudowire: control word, then a frame (RFC 4448 §4.6). Its addresses belong to another link.
 		const controlWord = 4
 		if off += controlWord; len(d) >= off && saneEthernet(d[off:], len(d)-off) {
 			return binary.BigEndian.Uint16(d[off+12:]), off + ethernetHeader, labels, FaultNone

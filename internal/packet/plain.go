@@ -7,13 +7,13 @@ import (
 	"net/netip"
 )
 
-// Nearly every packet of a network is TCP or UDP straight in IP straight in Ethernet, whole, without options or
-// fragments. plain reads those in one go, with one check of bounds for each header. Whatever is unusual it leaves to
-// the general way, of which it is the twin: TestPlainIsTheGeneralWay and FuzzDecode hold them together.
+// Most packets are TCP or UDP directly in IP directly in Ethernet, whole, without options or fragments. plain reads
+// them in one pass, with one bounds check for each header, and leaves everything else to the general decoder. Both must
+// give the same result: TestPlainIsTheGeneralWay and FuzzDecode compare them.
 
-// plain decodes d, an Ethernet frame, if it is that plain. How long the frame was on the wire says nothing then: it is
-// all there. It does not clear p first, which would take a third of the time, but sets each field that is valid for
-// such a packet; what it leaves when it returns false is garbage.
+// plain decodes the Ethernet frame d if it has that plain form, and reports whether it did. The wire length plays no
+// part: a plain packet is complete. Clearing p first would take a third of the time, so plain sets each field that is
+// valid for such a packet; when it returns false, p holds garbage.
 func (p *Packet) plain(d []byte) bool {
 	const least = ethernetHeader + ipv4Header + tcpHeader
 	if len(d) < least {
@@ -33,7 +33,7 @@ func (p *Packet) plainIPv4(d []byte, h *[ethernetHeader + ipv4Header + tcpHeader
 	const ip, transport = ethernetHeader, ethernetHeader + ipv4Header
 	total := int(binary.BigEndian.Uint16(h[ip+2:]))
 	end := ip + total
-	const fragment = 0x3fff // the offset, and that more come
+	const fragment = 0x3fff // offset and more-fragments flag
 	if h[ip] != 0x45 || binary.BigEndian.Uint16(h[ip+6:])&fragment != 0 || end > len(d) {
 		return false
 	}
@@ -82,15 +82,15 @@ func (p *Packet) plainIPv6(d []byte) bool {
 	return true
 }
 
-// setPlain sets what says that nothing is unusual: eight neighbouring bytes, which the compiler makes one store.
+// setPlain sets the eight neighbouring bytes that mark an ordinary packet; the compiler makes them one store.
 func (p *Packet) setPlain() {
 	p.HasMAC = true
 	p.ICMPType, p.ICMPCode, p.NVLAN, p.Fault = 0, 0, 0, FaultNone
 	p.Tunnel, p.Around, p.Fragment, p.LaterFragment, p.Truncated = TunnelNone, TunnelNone, false, false, false
 }
 
-// plainTransport reads a TCP header, or a UDP header of a datagram that fills its packet and is no tunnel's, and
-// returns where the payload begins; 0 where it is neither.
+// plainTransport reads a TCP header, or the UDP header of a datagram that fills its packet and belongs to no tunnel,
+// and returns where the payload begins; 0 if the header is neither.
 func (p *Packet) plainTransport(h *[tcpHeader]byte, proto uint8, off, end int) (payload int) {
 	src, dst := binary.BigEndian.Uint16(h[0:]), binary.BigEndian.Uint16(h[2:])
 	switch proto {
