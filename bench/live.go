@@ -121,7 +121,7 @@ type summary struct{ packets, flows, looked, unparsed, uncounted uint64 }
 
 var (
 	summaryLine   = regexp.MustCompile(`weir: (\d+) packets, .* in (\d+) flows on .*; (\d+) packets were looked into`)
-	unparsedLine  = regexp.MustCompile(`weir:   (\d+) packets that are no IP or can't be read`)
+	unparsedLine  = regexp.MustCompile(`weir:   (\d+) packets that are not IP or can't be decoded`)
 	uncountedLine = regexp.MustCompile(`weir:   (\d+) packets lost`)
 )
 

@@ -22,7 +22,7 @@ func TestConfigCommands(t *testing.T) {
 		status int
 		says   []string
 	}{
-		{[]string{"default"}, 0, []string{"packets_tcp: 10", "# What is LAN"}},
+		{[]string{"default"}, 0, []string{"packets_tcp: 10", "# LAN, WAN"}},
 		{[]string{"check", good}, 0, []string{"no problems"}},
 		{[]string{"check", good, bad}, 1, []string{bad + ":2: unknown key", `did you mean "packets_tcp"?`,
 			"packets_tpc: 20\n", "1 of 2 files"}},

@@ -67,7 +67,10 @@ func TestReplayCountsOnce(t *testing.T) {
 	forwarded := captureFile(t, packet.LinkLinuxSLL2, frameAt{0, cooked(2, 0, 64)}, frameAt{1, cooked(3, 4, 63)})
 	for _, c := range []struct {
 		flag, packets, copies string
-	}{{"--no-progress", `"packets":1,`, "1 packets left out as they went out"}, {"--count-each", `"packets":2,`, ""}} {
+	}{
+		{"--no-progress", `"packets":1,`, "1 packets not counted on their way out"},
+		{"--count-each", `"packets":2,`, ""},
+	} {
 		status, out, stderr := weir("replay", "-o", "ndjson", c.flag, forwarded)
 		if status != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(out, c.packets) ||
 			!strings.Contains(stderr, c.copies) || c.copies == "" && stderr != "" {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bpf has the compiled programs of bpf/ and what bpf2go makes of them.
+// Package bpf embeds the compiled programs of bpf/ and their bpf2go bindings.
 package bpf
 
 //go:generate go tool -modfile=../../tools/go.mod bpf2go -tags linux -target bpfel -cc clang-14 -strip llvm-strip-14 -go-package bpf -cflags "-idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include/aarch64-linux-gnu -O2 -g -mcpu=v2 -Wall -Wextra -Werror -Wno-unused-parameter" -type cause -type mark -type link -type slots_operation -type shunt -type room -type slot_number -type budget -type slot -type record -type direction -type flow_key -type interface -type cause_counts Weir ../../bpf/weir.bpf.c

@@ -5,7 +5,7 @@ package catalog
 
 import _ "embed"
 
-// Text is the compact form of the data; internal/catalog explains it.
+// Text is the catalog in compact form; internal/catalog documents the format.
 //
 //go:embed catalog.txt
 var Text string

@@ -5,7 +5,7 @@ package oui
 
 import _ "embed"
 
-// Data is the table; internal/oui explains it.
+// Data is the table; internal/oui documents the format.
 //
 //go:embed oui.bin
 var Data string

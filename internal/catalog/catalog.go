@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package catalog holds the applications weir can name: the host names, certificate names and address
-// blocks by which each is known, its category, and where every list comes from.
+// Package catalog holds the applications that weir can name, with their host names, certificate names, address blocks
+// and categories.
 //
-// The source is data/*.yaml, written to be read and edited by people. `go generate` checks it and writes
-// the compact form in gen/catalog that the binary embeds, because parsing the YAML at every start would
-// cost a gateway more than the whole rest of start-up. A user's own YAML file adds to it and overrides it.
+// People edit the source, data/*.yaml. `go generate` checks it and writes the compact form in gen/catalog for the
+// binary to embed: parsing the YAML would take a gateway longer than the rest of start-up. A user's own YAML file
+// extends and overrides the built-in catalog.
 package catalog
 
 //go:generate go test -run ^TestGeneratedFormIsCurrent$ -update .
@@ -25,17 +25,17 @@ import (
 // Kind says what an application's address blocks prove.
 type Kind uint8
 
-// The kinds. The text form, as in data files, is "", "cloud" and "cdn".
+// Kinds. Data files write them as "", "cloud" and "cdn".
 const (
 	// KindApplication runs its own service on its own blocks, so an address in one names it.
 	KindApplication Kind = iota
-	// KindCloud rents its blocks out: an address tells who owns the machine and not what runs on it.
+	// KindCloud rents its blocks out: an address shows the machine's owner, not the service on it.
 	KindCloud
-	// KindCDN delivers for anybody: an address tells who carries the content and not whose it is.
+	// KindCDN delivers for many operators: an address shows the carrier of the content, not its origin.
 	KindCDN
 )
 
-// String gives the form that data files use.
+// String returns the form of data files.
 func (k Kind) String() string {
 	switch k {
 	case KindCloud:
@@ -55,7 +55,7 @@ func parseKind(s string) (Kind, error) {
 	case "cdn":
 		return KindCDN, nil
 	}
-	return 0, fmt.Errorf("kind %q is none of cloud, cdn", s)
+	return 0, fmt.Errorf("kind %q is neither cloud nor cdn", s)
 }
 
 // Category is a group of applications. ID is the slug that flow records carry.
@@ -69,18 +69,18 @@ type Application struct {
 	Name     string // as its operator writes it
 	Category string // a Category.ID
 	Kind     Kind
-	// PartOf is the application as which this one is reported, with this one's category: an operator's advertising or
-	// connectivity check is no application of its own to people. Empty: it is one.
+	// PartOf is the application that flows report instead, with this entry's category: people don't see an operator's
+	// advertising or connectivity check as an application. Empty: the application reports itself.
 	PartOf string
 
-	Domains      []string       // each matches itself and everything below it
+	Domains      []string       // each matches itself and its subdomains
 	Exact        []string       // each matches itself only
 	Certificates []string       // subject names, lower case: an organisation, or a host name suffix
 	Networks     []netip.Prefix // address blocks of the operator, masked
 }
 
-// Catalog is a set of applications with its indexes. It does not change after Builtin or Load made it,
-// so any number of goroutines may read it. What it returns belongs to it and must not be written to.
+// Catalog is a set of applications with its indexes. It is immutable after Builtin or Load, so any number of goroutines
+// may read it. Callers must not write to its results.
 type Catalog struct {
 	categories   []Category    // by ID
 	applications []Application // by ID
@@ -89,7 +89,7 @@ type Catalog struct {
 	networks     bart.Table[int32] // index into applications
 }
 
-// Builtin returns the catalog that the binary embeds.
+// Builtin returns the embedded catalog.
 func Builtin() (*Catalog, error) {
 	c, err := parseCompact(gen.Text)
 	if err != nil {
@@ -99,10 +99,10 @@ func Builtin() (*Catalog, error) {
 	return c, nil
 }
 
-// Load returns the embedded catalog with users' files over it, a later file over an earlier one. An
-// entry with a known id adds its names and blocks to that application (`replace: true` starts from
-// nothing), a name or block that another application had moves, and a new id is a new application.
-// Every fault that Check would report is in the error, with its file and line.
+// Load returns the embedded catalog with users' files over it, a later file over an earlier one. An entry with a known
+// id adds its names and blocks to that application (`replace: true` starts from nothing); a name or block of another
+// application moves to the new one; a new id adds an application. The error lists every fault that Check reports, with
+// file and line.
 func Load(userFiles ...string) (*Catalog, error) {
 	c, err := parseCompact(gen.Text)
 	if err != nil {
@@ -143,8 +143,8 @@ func (c *Catalog) index() {
 	}
 }
 
-// ByHost returns the application whose host name suffix is the longest that host ends in, on a label
-// boundary. host may hold any bytes; only a lower-case name without a final dot can match.
+// ByHost returns the application with the longest name in the catalog that equals host or is a parent domain of it.
+// host may hold any bytes; only a lower-case name without a final dot can match.
 func (c *Catalog) ByHost(host []byte) (*Application, bool) {
 	i, ok := c.hosts.find(host)
 	if !ok {
@@ -153,8 +153,8 @@ func (c *Catalog) ByHost(host []byte) (*Application, bool) {
 	return &c.applications[i], true
 }
 
-// HostEntry returns the name of the catalog by which ByHost finds the application of host. It is for explanations: it
-// is slow.
+// HostEntry returns the catalog's name through which ByHost finds the application of host. It is slow: use it for
+// explanations only.
 func (c *Catalog) HostEntry(host []byte) (entry string, ok bool) {
 	app, ok := c.ByHost(host)
 	if !ok {
@@ -172,9 +172,9 @@ func (c *Catalog) HostEntry(host []byte) (entry string, ok bool) {
 	return entry, entry != ""
 }
 
-// ByCertificate returns the application that a certificate's subject names: name is a common name, an
-// organisation or a subject alternative name, in any case, with or without a wildcard label (RFC 6125
-// §6.4.3). Certificate names of the catalog go before host names.
+// ByCertificate returns the application of a certificate's name: a common name, an organisation or a subject
+// alternative name, in any case, with or without a wildcard label (RFC 6125 §6.4.3). The catalog's certificate names
+// take precedence over its host names.
 func (c *Catalog) ByCertificate(name []byte) (*Application, bool) {
 	if len(name) > maxName {
 		return nil, false
@@ -199,8 +199,8 @@ func (c *Catalog) ByCertificate(name []byte) (*Application, bool) {
 	return &c.applications[i], true
 }
 
-// ByAddress returns the application whose own address block holds addr. Where the smallest block that
-// holds it is a cloud's or a CDN's there is none, whatever larger block lies around that.
+// ByAddress returns the application whose own address block holds addr. It returns none if the smallest block around
+// addr belongs to a cloud or CDN, even inside an application's larger block.
 func (c *Catalog) ByAddress(addr netip.Addr) (*Application, bool) {
 	app, ok := c.owner(addr)
 	if !ok || app.Kind != KindApplication {
@@ -209,15 +209,15 @@ func (c *Catalog) ByAddress(addr netip.Addr) (*Application, bool) {
 	return app, true
 }
 
-// AddressEntry returns the smallest block of the catalog that holds addr.
+// AddressEntry returns the catalog's smallest block that holds addr.
 func (c *Catalog) AddressEntry(addr netip.Addr) (netip.Prefix, bool) {
 	addr = addr.Unmap()
 	block, _, ok := c.networks.LookupPrefixLPM(netip.PrefixFrom(addr, addr.BitLen()))
 	return block, ok
 }
 
-// Network returns the id of the cloud or CDN whose address block holds addr. It is for information: it
-// says on whose machine a service runs and never which service it is.
+// Network returns the id of the cloud or CDN whose address block holds addr. It shows who owns a service's machine,
+// never which service it is.
 func (c *Catalog) Network(addr netip.Addr) (string, bool) {
 	app, ok := c.owner(addr)
 	if !ok || app.Kind == KindApplication {

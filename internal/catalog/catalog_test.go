@@ -53,7 +53,7 @@ func TestByCertificate(t *testing.T) {
 	}
 }
 
-// TestEntries: the entry that an explanation names is that by which the application was found.
+// TestEntries: explanations name the entry through which the application was found.
 func TestEntries(t *testing.T) {
 	c := builtin(t)
 	for host, want := range map[string]string{
@@ -268,7 +268,7 @@ func TestLookupsDoNotAllocate(t *testing.T) {
 	}
 }
 
-// Start-up budget: a gateway's agent starts with the embedded catalog, in little time and memory.
+// Start-up budget: an agent on a gateway parses the embedded catalog in little time and memory.
 const (
 	maxStart = 100 * time.Millisecond // 30 ms is the aim; the rest is for busy and slow machines
 	maxHeap  = 5 << 20

@@ -19,14 +19,14 @@ import (
 // maxLabel is the longest label of a host name in octets, RFC 1035 §2.3.4.
 const maxLabel = 63
 
-// Problem is a fault in a data file. Line is 0 where the fault is the whole file's.
+// Problem is a fault in a data file. Line is 0 if the fault concerns the whole file.
 type Problem struct {
 	File string
 	Line int
 	Text string
 }
 
-// Error gives file:line: text.
+// Error returns file:line: text.
 func (p Problem) Error() string {
 	if p.Line == 0 {
 		return p.File + ": " + p.Text
@@ -42,9 +42,9 @@ func problemsError(problems []Problem) error {
 	return errors.Join(errs...)
 }
 
-// Check reads a user's data file and returns what is wrong with it, nil where nothing is; name stands for
-// the file in the report. A file may claim a name that the embedded catalog gives to somebody else: that
-// is an override. It may not claim one twice itself.
+// Check reads a user's data file and returns its faults, nil if it has none; name stands for the file in the report. A
+// file may claim a name that the embedded catalog gives to another application: that overrides. It may not claim a name
+// twice itself.
 func Check(r io.Reader, name string) []Problem {
 	f, problems := decodeFile(r, name)
 	if problems != nil {
@@ -57,7 +57,7 @@ func Check(r io.Reader, name string) []Problem {
 	return newChecker(base).check(f, name)
 }
 
-// place is where something was given first, for the report of the second time.
+// place is the file and line of a first claim, for the report of a second one.
 type place struct {
 	file string
 	line int
@@ -65,10 +65,10 @@ type place struct {
 
 func (p place) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
 
-// checker holds what all files of one set have given so far.
+// checker holds the claims of all files of one set.
 type checker struct {
 	categories map[string]bool
-	known      map[string]bool // ids of the catalog under these files
+	known      map[string]bool // ids of the underlying catalog
 	given      map[string]place
 	networks   bart.Table[givenNetwork]
 	problems   []Problem
@@ -82,7 +82,7 @@ type givenNetwork struct {
 	place  place
 }
 
-// newChecker returns a checker for files that lie over base, which may be empty.
+// newChecker returns a checker for files over base, which may be empty.
 func newChecker(base *Catalog) *checker {
 	c := &checker{categories: map[string]bool{}, known: map[string]bool{}, given: map[string]place{}}
 	for _, cat := range base.categories {
@@ -94,7 +94,7 @@ func newChecker(base *Catalog) *checker {
 	return c
 }
 
-// check returns the problems of one more file of the set.
+// check returns the faults of the set's next file.
 func (c *checker) check(f *file, name string) []Problem {
 	c.file, c.problems = name, nil
 	for _, cat := range f.Categories {
@@ -110,11 +110,11 @@ func (c *checker) report(line int, format string, args ...any) {
 	c.problems = append(c.problems, Problem{File: c.file, Line: line, Text: fmt.Sprintf(format, args...)})
 }
 
-// once reports a thing of this kind that was given before.
+// once reports a second claim of the same value.
 func (c *checker) once(what string, v value) {
 	key := what + " " + v.text
 	if first, ok := c.given[key]; ok {
-		c.report(v.line, "%s %q was given before, at %s", what, v.text, first)
+		c.report(v.line, "%s %q is already used at %s", what, v.text, first)
 		return
 	}
 	c.given[key] = place{c.file, v.line}
@@ -156,7 +156,7 @@ func (c *checker) application(e *entry) {
 	for _, v := range e.Domains {
 		c.hostName("domain", v)
 		if suffix, icann := publicsuffix.PublicSuffix(v.text); icann && suffix == v.text {
-			c.report(v.line, "domain %q is a public suffix: it is many operators' names", v.text)
+			c.report(v.line, "domain %q is a public suffix, which many operators share", v.text)
 		}
 	}
 	for _, v := range e.Exact {
@@ -182,9 +182,8 @@ func (c *checker) hostName(what string, v value) {
 	c.once(what, v)
 }
 
-// network takes a block. The smallest block that holds an address wins, so one may lie in another; but two
-// applications that share addresses are a mistake, unless the one says `within:` the other. Clouds and CDNs
-// may lie around and inside anything.
+// network claims a block. The smallest block around an address wins, so blocks may nest; but applications that share
+// addresses are a mistake, unless one says `within:` the other. Blocks of clouds and CDNs may nest with any other.
 func (c *checker) network(e *entry, v value) {
 	prefix, err := netip.ParsePrefix(v.text)
 	if err != nil {
@@ -195,10 +194,10 @@ func (c *checker) network(e *entry, v value) {
 		c.report(v.line, "network %q has bits beyond its length: write %s", v.text, prefix.Masked())
 	}
 	if prefix.Addr().Is4In6() || prefix.Bits() == 0 {
-		c.report(v.line, "network %q is IPv4 inside IPv6, or everything", v.text)
+		c.report(v.line, "network %q is IPv4-mapped, or covers all addresses", v.text)
 	}
 	if other, ok := c.networks.Get(prefix); ok {
-		c.report(v.line, "network %q was given before, to %q at %s", v.text, other.id, other.place)
+		c.report(v.line, "network %q is already used by %q at %s", v.text, other.id, other.place)
 	} else if e.Kind.text == "" {
 		c.sharedNetwork(e, v, prefix)
 	}
@@ -218,8 +217,8 @@ func (c *checker) sharedNetwork(e *entry, v value, prefix netip.Prefix) {
 	}
 }
 
-// checkHostName wants the canonical form: lower-case letters, digits, '-' and '_' (which RFC 1123 §2.1
-// forbids and service names use), labels of 1 to 63 octets, no dot at either end.
+// checkHostName demands the canonical form: lower-case letters, digits, '-' and '_' (RFC 1123 §2.1 forbids '_', service
+// names use it), labels of 1 to 63 octets, no dot at either end.
 func checkHostName(s string) error {
 	if len(s) > maxName {
 		return fmt.Errorf("is longer than %d bytes", maxName)
@@ -230,7 +229,7 @@ func checkHostName(s string) error {
 		}
 		for _, r := range label {
 			if !isSlugRune(r) && r != '_' {
-				return fmt.Errorf("has %q: write lower case, xn-- for what is not ASCII, no wildcard", r)
+				return fmt.Errorf("has %q: write lower case, xn-- instead of non-ASCII letters, no wildcard", r)
 			}
 		}
 	}
@@ -246,7 +245,7 @@ func isSlugRune(r rune) bool {
 	return 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-'
 }
 
-// isLine says whether s is text of one line, as the compact form needs it.
+// isLine reports whether s is text of one line, which the compact form requires.
 func isLine(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

@@ -13,7 +13,7 @@ func TestCheck(t *testing.T) {
 	for _, test := range []struct {
 		situation, text string
 		line            int
-		want            string // part of the problem's text, "" where there is none
+		want            string // part of the problem's text, "" for none
 	}{
 		{"well-formed", head + "    domains: [a.example]\n    networks: [192.0.2.0/24, 2001:db8::/32]\n", 0, ""},
 		{"nothing but comments", "# nothing\n", 0, ""},
@@ -24,11 +24,11 @@ func TestCheck(t *testing.T) {
 		{"no category", "applications:\n  - id: x\n    domains: [a.example]\n", 2, "has no category"},
 		{"no id", "applications:\n  - category: web\n", 0, "is not a slug"},
 		{"id in upper case", "applications:\n  - id: Netflix\n    category: web\n", 2, "is not a slug"},
-		{"id twice", head + "  - id: x\n    category: web\n", 4, `application "x" was given before, at own.yaml:2`},
+		{"id twice", head + "  - id: x\n    category: web\n", 4, `application "x" is already used at own.yaml:2`},
 		{"domain twice in one application", head + "    domains: [a.example,\n      a.example]\n", 5,
-			`domain "a.example" was given before`},
+			`domain "a.example" is already used`},
 		{"domain twice in two applications", head + "    domains: [a.example]\n  - id: y\n    category: web\n    " +
-			"domains: [a.example]\n", 7, "was given before, at own.yaml:4"},
+			"domains: [a.example]\n", 7, "is already used at own.yaml:4"},
 		{"public suffix", head + "    domains: [co.uk]\n", 4, "is a public suffix"},
 		{"upper case", head + "    domains: [A.example]\n", 4, "write lower case"},
 		{"wildcard", head + "    domains: ['*.example.com']\n", 4, "no wildcard"},
@@ -38,10 +38,10 @@ func TestCheck(t *testing.T) {
 		{"name too long", head + "    domains: [" + strings.Repeat("a.", 130) + "example]\n", 4, "longer than 253"},
 		{"not an address block", head + "    networks: [192.0.2.1]\n", 4, "is not an address block"},
 		{"bits beyond the length", head + "    networks: [192.0.2.1/24]\n", 4, "write 192.0.2.0/24"},
-		{"everything", head + "    networks: [0.0.0.0/0]\n", 4, "or everything"},
-		{"IPv4 in IPv6", head + "    networks: ['::ffff:192.0.2.0/120']\n", 4, "IPv4 inside IPv6"},
+		{"everything", head + "    networks: [0.0.0.0/0]\n", 4, "covers all addresses"},
+		{"IPv4 in IPv6", head + "    networks: ['::ffff:192.0.2.0/120']\n", 4, "IPv4-mapped"},
 		{"same block twice", head + "    networks: [192.0.2.0/24]\n  - id: y\n    category: web\n    networks: " +
-			"[192.0.2.0/24]\n", 7, "was given before"},
+			"[192.0.2.0/24]\n", 7, "is already used"},
 		{"smaller block of another application", head + "    networks: [192.0.2.0/24]\n  - id: y\n    category: web\n" +
 			"    networks: [192.0.2.0/25]\n", 7, "overlaps 192.0.2.0/24"},
 		{"larger block of another application", head + "    networks: [192.0.2.0/25]\n  - id: y\n    category: web\n " +
@@ -50,11 +50,11 @@ func TestCheck(t *testing.T) {
 			" networks: [192.0.2.0/25]\n", 0, ""},
 		{"within a cloud", head + "    kind: cloud\n    networks: [192.0.2.0/24]\n  - id: y\n    category: web\n    " +
 			"networks: [192.0.2.0/25]\n", 0, ""},
-		{"unknown kind", head + "    kind: planet\n", 4, "none of cloud, cdn"},
+		{"unknown kind", head + "    kind: planet\n", 4, "neither cloud nor cdn"},
 		{"certificate in upper case", head + "    certificates: [Example]\n", 4, "not lower-case text"},
 		{"unknown key", head + "    domain: a.example\n", 4, "field domain not found"},
 		{"key twice", head + "    category: web\n", 4, "already defined"},
-		{"list where a value is due", "applications:\n  - id: [x]\n", 2, "a single value is due"},
+		{"list where a value is due", "applications:\n  - id: [x]\n", 2, "want a single value"},
 		{"broken YAML", "applications: [\n", 0, ""},
 		{"second document", head + "---\napplications: []\n", 0, "second YAML document"},
 		{"category without meaning", "categories:\n  - {id: factory, name: Factory}\n", 2,
@@ -83,7 +83,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Every truncation of a data file is a file with problems, a smaller file, or nothing; never a panic.
+// Every truncation of a data file is faulty, smaller, or empty; none panics.
 func TestCheckTruncations(t *testing.T) {
 	text, err := os.ReadFile("data/meta.yaml")
 	if err != nil {
@@ -106,7 +106,7 @@ func FuzzCheck(f *testing.F) {
 		if problems != nil {
 			return
 		}
-		// What Check accepts can be merged.
+		// merge handles every file that Check accepts.
 		file, decodeProblems := decodeFile(strings.NewReader(text), "fuzz.yaml")
 		if decodeProblems != nil {
 			t.Fatalf("Check accepts what decodeFile refuses: %v", decodeProblems)

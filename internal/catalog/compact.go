@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// The compact form is text, one record a line, fields divided by tabs, sorted by id:
+// The compact form is text: one record per line, sorted by id, tabs between fields:
 //
 //	c  id  name  meaning
 //	a  id  name  category  kind  part-of  domains  exact  certificates  networks
 //
-// The items of a list are divided by spaces, those of certificates by '|' because organisations have
-// spaces in their names. It is parsed without copying: every string is a part of the whole text.
+// Spaces divide the items of a list, but '|' divides certificates, because organisations have spaces in their names.
+// Parsing copies nothing: every string is a part of the whole text.
 const (
 	categoryFields    = 4
 	applicationFields = 10

@@ -18,10 +18,10 @@ var update = flag.Bool("update", false, "write gen/catalog from data/*.yaml")
 const (
 	dataFiles     = "data/*.yaml"
 	generatedFile = "../../gen/catalog/catalog.txt"
-	minimum       = 2000 // applications that the catalog has promised to know
+	minimum       = 2000 // applications the catalog's promised size
 )
 
-// fromData compiles data/*.yaml, the source of truth, and fails on every problem of every file.
+// fromData compiles data/*.yaml, the catalog's source, and fails on every fault in every file.
 func fromData(t *testing.T) *Catalog {
 	t.Helper()
 	paths, err := filepath.Glob(dataFiles)
@@ -73,7 +73,7 @@ func TestGeneratedFormIsCurrent(t *testing.T) {
 		return
 	}
 	if gen.Text != want {
-		t.Fatal("gen/catalog/catalog.txt is not what data/*.yaml says: run go generate ./internal/catalog")
+		t.Fatal("gen/catalog/catalog.txt does not match data/*.yaml: run go generate ./internal/catalog")
 	}
 }
 
@@ -86,7 +86,7 @@ func TestDataHeads(t *testing.T) {
 		}
 		head, _, _ := strings.Cut(string(text), "\n\n")
 		if !strings.HasPrefix(head, "# ") || !strings.Contains(head, "20") {
-			t.Errorf("%s does not begin with a comment on who wrote it, when and from what", path)
+			t.Errorf("%s does not begin with a comment on its author, date and sources", path)
 		}
 	}
 }
@@ -104,7 +104,7 @@ func TestDataIsWholeAndLarge(t *testing.T) {
 		certificates += len(app.Certificates)
 		networks += len(app.Networks)
 		if len(app.Domains)+len(app.Exact)+len(app.Certificates)+len(app.Networks) == 0 {
-			t.Errorf("%s has nothing by which it can be known", app.ID)
+			t.Errorf("%s has no host name, certificate name or block", app.ID)
 		}
 		if app.Name == app.ID && strings.ToLower(app.Name) != app.Name {
 			t.Errorf("%s has no name", app.ID)
@@ -129,13 +129,13 @@ func TestNoNameIsRedundant(t *testing.T) {
 			_, parent, _ := strings.Cut(name, ".")
 			i, ok := c.hosts.find([]byte(parent))
 			if ok && !slices.Contains(app.Exact, parent) && c.applications[i].ID == app.ID {
-				t.Errorf("%s: %s says nothing that %s does not say", app.ID, name, parent)
+				t.Errorf("%s: %s adds nothing to %s", app.ID, name, parent)
 			}
 		}
 	}
 }
 
-// TestPartOf: what an entry is reported as is an application that is one itself.
+// TestPartOf: part_of names an application that reports itself.
 func TestPartOf(t *testing.T) {
 	c, err := Builtin()
 	if err != nil {

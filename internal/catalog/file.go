@@ -15,10 +15,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFile bounds a data file in bytes: over a million host names, so what is larger is not a data file.
+// maxFile bounds a data file in bytes: room for over a million host names.
 const maxFile = 64 << 20
 
-// file is the form of a data file. README.md in data/ explains it to those who write one.
+// file is the form of a data file. data/README.md explains it to authors.
 type file struct {
 	Categories   []categoryEntry `yaml:"categories"`
 	Applications []entry         `yaml:"applications"`
@@ -39,30 +39,30 @@ type entry struct {
 	Exact        []value `yaml:"exact"`
 	Certificates []value `yaml:"certificates"`
 	Networks     []value `yaml:"networks"`
-	PartOf       value   `yaml:"part_of"` // the application as which it is reported
-	Within       value   `yaml:"within"`  // the application whose blocks this one's may lie in
-	Replace      bool    `yaml:"replace"` // drop what earlier files gave to this id
+	PartOf       value   `yaml:"part_of"` // the application that flows report instead
+	Within       value   `yaml:"within"`  // the application whose blocks may contain this one's
+	Replace      bool    `yaml:"replace"` // drop the names and blocks of this id from earlier files
 	Note         value   `yaml:"note"`    // for readers of the file
-	Source       value   `yaml:"source"`  // the operator's document against which to check the entry
+	Source       value   `yaml:"source"`  // the operator's document that confirms the entry
 }
 
-// value is a scalar that knows its line.
+// value is a scalar with its line.
 type value struct {
 	text string
 	line int
 }
 
-// UnmarshalYAML takes any scalar as the text that was written.
+// UnmarshalYAML accepts any scalar as its literal text.
 func (v *value) UnmarshalYAML(node *yaml.Node) error {
 	if node.Kind != yaml.ScalarNode {
-		return fmt.Errorf("line %d: a single value is due here", node.Line)
+		return fmt.Errorf("line %d: want a single value, not a list or mapping", node.Line)
 	}
 	v.text, v.line = node.Value, node.Line
 	return nil
 }
 
-// decodeFile reads one data file strictly: an unknown key is a fault. It reports every fault that the
-// decoder can tell before it gives up.
+// decodeFile decodes one data file strictly: an unknown key is a fault. It reports all faults that the decoder finds
+// before it gives up.
 func decodeFile(r io.Reader, name string) (*file, []Problem) {
 	limited := &io.LimitedReader{R: r, N: maxFile + 1}
 	decoder := yaml.NewDecoder(limited)
@@ -95,7 +95,7 @@ func decodeFile(r io.Reader, name string) (*file, []Problem) {
 	return nil, problems
 }
 
-// yamlProblem takes the line number out of the decoder's text, which has "line N: " at or near its start.
+// yamlProblem extracts the line number from the decoder's text, which has "line N: " at or near its start.
 func yamlProblem(name, text string) Problem {
 	text = strings.TrimPrefix(text, "yaml: ")
 	p := Problem{File: name, Text: text}
@@ -128,7 +128,7 @@ func (c *Catalog) overlay(path string) error {
 	return nil
 }
 
-// merge adds a checked file. Names and blocks that it gives leave the application that had them.
+// merge adds a checked file. The names and blocks in it leave their former applications.
 func (c *Catalog) merge(f *file) {
 	for _, cat := range f.Categories {
 		c.categories = slices.DeleteFunc(c.categories, func(have Category) bool { return have.ID == cat.ID.text })
@@ -150,7 +150,7 @@ func (c *Catalog) merge(f *file) {
 	}
 }
 
-// apply adds what an entry gives.
+// apply adds an entry's names and blocks.
 func (a *Application) apply(e *entry) {
 	if e.Replace {
 		*a = Application{ID: a.ID, Name: a.Name, Category: a.Category, Kind: a.Kind, PartOf: a.PartOf}
@@ -184,7 +184,7 @@ func appendTexts(list []string, values []value) []string {
 	return list
 }
 
-// release takes every name and block that f gives from whoever has it.
+// release removes f's names and blocks from their current applications.
 func (c *Catalog) release(f *file) {
 	domains, exact, certificates := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	networks := map[netip.Prefix]bool{}
@@ -211,7 +211,7 @@ func (c *Catalog) release(f *file) {
 	}
 }
 
-// without returns list less the members of set, in an array of its own where they differ.
+// without returns list without the members of set, as a new array if they differ.
 func without[T comparable](list []T, set map[T]bool) []T {
 	if !slices.ContainsFunc(list, func(item T) bool { return set[item] }) {
 		return list

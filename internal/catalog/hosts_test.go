@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// famousHosts are names that many people's devices ask for, with the application each belongs to.
+// famousHosts are host names that many people's devices resolve, each with its application.
 const famousHosts = `
 www.google.com google
 www.google.co.uk google

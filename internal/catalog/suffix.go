@@ -11,31 +11,31 @@ import (
 	"strings"
 )
 
-// maxName is the longest host name in octets, RFC 1035 §2.3.4 without the root's.
+// maxName is the longest host name in octets: RFC 1035 §2.3.4 without the root label.
 const maxName = 253
 
-// none marks a value that a record does not have.
+// none marks a missing value of a record.
 const none = int32(-1)
 
-// suffixSet finds the longest of many host name suffixes that a name ends in: one hash and one probe for
-// each label that can matter, with no allocation. It is an open-addressed table of places in one text, each
-// beside the upper half of its name's hash: a probe that misses touches one cache line, one that hits two.
-// The hash has a random seed: nobody who writes names can choose collisions.
+// suffixSet finds the longest host name in the set that is a suffix of a name: one hash and one probe for each possible
+// label, without allocation. It is an open-addressed table of offsets into one text, each beside the upper half of its
+// name's hash: a miss touches one cache line, a hit two. A random hash seed keeps authors of names from choosing
+// collisions.
 type suffixSet struct {
 	seed      maphash.Seed
-	slots     []uint64 // hash's upper 32 bits, then the record's place in records, 0 where free
-	records   []byte   // from place 1 on: values, length of the name, name
-	minLabels int      // of all names: shorter and longer tails are never probed
+	slots     []uint64 // the hash's upper 32 bits, then the record's offset; 0: free
+	records   []byte   // from offset 1 on: values, length of the name, name
+	minLabels int      // over all names: find probes no shorter or longer tails
 	maxLabels int
 }
 
-// A record is two values in little endian, none where the name has none, the name's length and the name.
+// A record is two little-endian values (none for a missing one), the name's length and the name.
 const (
-	suffixAt   = 0 // value for the name and everything below it
-	exactAt    = 4 // value for the name only
+	suffixAt   = 0 // value for the name and its subdomains
+	exactAt    = 4 // value for the name alone
 	lengthAt   = 8
 	nameAt     = 9
-	typicalLen = 16 // of a name, to size the text at first
+	typicalLen = 16 // of a name, for the text's initial size
 )
 
 // newSuffixSet returns an empty set that can hold n names.
@@ -50,8 +50,7 @@ func newSuffixSet(n int) suffixSet {
 	}
 }
 
-// add puts a name of at most maxName bytes in, as one of the n that the set was made for. The first value
-// given for a name stays.
+// add adds a name of at most maxName bytes, within the n of newSuffixSet. The first value of a name stays.
 func (s *suffixSet) add(name string, value int32, exact bool) {
 	hash := maphash.String(s.seed, name)
 	slot, at := s.probe(hash, []byte(name))
@@ -101,7 +100,7 @@ func (s *suffixSet) find(name []byte) (int32, bool) {
 	return 0, false
 }
 
-// tail returns where the last maxLabels labels of name begin, and how many there are.
+// tail returns the start and the number of the last labels of name, at most maxLabels.
 func (s *suffixSet) tail(name []byte) (start, labels int) {
 	for i := len(name) - 1; i >= 0; i-- {
 		if name[i] == '.' {
@@ -114,8 +113,8 @@ func (s *suffixSet) tail(name []byte) (start, labels int) {
 	return 0, labels + 1
 }
 
-// probe returns the slot where the search for name ended and its record's place, 0 where it has none. A
-// free slot ends the search, and half are free.
+// probe returns the slot that ended the search for name, and the record's offset, 0 if name is absent. A free slot ends
+// the search, and half of the slots are free.
 func (s *suffixSet) probe(hash uint64, name []byte) (slot uint64, at uint32) {
 	mask := uint64(len(s.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// slowSuffixes is the plain form of suffixSet, as its oracle: every name is compared.
+// slowSuffixes is the oracle for suffixSet: it compares every name.
 type slowSuffixes struct {
 	suffixes, exact map[string]int32
 }
@@ -30,7 +30,7 @@ func (s slowSuffixes) find(name string) (int32, bool) {
 	return value, found
 }
 
-// randomName returns a name of few letters, so that many share suffixes, with empty labels now and then.
+// randomName returns a name over few letters, so that many share suffixes, with empty labels now and then.
 func randomName(r *rand.Rand) string {
 	labels := make([]string, 1+r.IntN(5))
 	for i := range labels {
@@ -122,7 +122,7 @@ func TestFindInNothing(t *testing.T) {
 	}
 }
 
-// syntheticSuffixes returns n registered-domain-like suffixes of two or three labels, all different.
+// syntheticSuffixes returns n different suffixes of two or three labels, like registered domains.
 func syntheticSuffixes(n int) []string {
 	r := rand.New(rand.NewPCG(3, 4))
 	names := make([]string, n)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package classify brings a flow's verdict together: from what its dissector said, from names and certificates, from
-// what DNS told the client, from address blocks and from ports, in that order, and says which of them it was.
+// Package classify names a flow's application, and guesses its protocol from ports. The sources, in order of
+// precedence: the dissector, host names and certificates, the client's DNS answers, address blocks. The result names
+// its source.
 package classify
 
 import (
@@ -12,25 +13,25 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// NoCertificate is the application of TLS flows whose certificate was due and missing, or self-signed.
+// NoCertificate is the application of TLS flows with a missing or self-signed certificate.
 const NoCertificate = "no-certificate"
 
-// Application is what FromResult and Guess find.
+// Application is the result of FromResult and Guess.
 type Application struct {
 	ID       string
 	Category string
 	Method   record.ApplicationMethod
 }
 
-// Classifier names applications. It is immutable and may be shared.
+// Classifier names applications. It is immutable, so goroutines may share it.
 type Classifier struct {
 	catalog *catalog.Catalog
 }
 
-// New returns a classifier that knows the catalog's applications.
+// New returns a Classifier over the catalog's applications.
 func New(c *catalog.Catalog) *Classifier { return &Classifier{catalog: c} }
 
-// reported is a catalog entry as flow records show it.
+// reported returns a catalog entry in the form of flow records.
 func reported(app *catalog.Application, method record.ApplicationMethod) Application {
 	if app.PartOf != "" {
 		return Application{app.PartOf, app.Category, method}
@@ -38,7 +39,7 @@ func reported(app *catalog.Application, method record.ApplicationMethod) Applica
 	return Application{app.ID, app.Category, method}
 }
 
-// FromResult finds the application in what a dissector learnt: the application that it named itself, else the host
+// FromResult names the application by a dissector's result: the application that the dissector set, else the host
 // name's, else the certificate's.
 func (c *Classifier) FromResult(r *dissect.Result) Application {
 	if id := r.Application(); id != "" {
@@ -62,7 +63,7 @@ func (c *Classifier) FromResult(r *dissect.Result) Application {
 	return Application{}
 }
 
-// byHost finds the application of a host name, which may be empty.
+// byHost names the application of a host name, which may be empty.
 func (c *Classifier) byHost(host []byte) (Application, bool) {
 	if len(host) == 0 {
 		return Application{}, false
@@ -74,9 +75,8 @@ func (c *Classifier) byHost(host []byte) (Application, bool) {
 	return reported(app, record.ByHost), true
 }
 
-// Guess names the application of a flow in which inspection found none: by the name that DNS gave the client for the
-// server's address (nil where there is none), else by the server's address. Where a certificate was due and is not to
-// be believed, that is what is said.
+// Guess names the application of a flow whose inspection found none: by the name that DNS gave the client for the
+// server's address (nil if none), else by the server's address. A missing or self-signed certificate overrides both.
 func (c *Classifier) Guess(dnsName []byte, server netip.Addr, certificate dissect.Certificate) Application {
 	if app, ok := c.byHost(dnsName); ok {
 		app.Method = record.ByDNS

@@ -86,7 +86,7 @@ func TestHintsAreBounded(t *testing.T) {
 	}
 }
 
-// testCatalog has applications that lie on the built-in ones.
+// testCatalog overlays test applications on the built-in catalog.
 func testCatalog(t *testing.T) *Classifier {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "apps.yaml")
@@ -115,7 +115,7 @@ func testCatalog(t *testing.T) *Classifier {
 	return New(apps)
 }
 
-// result is what a dissector says, made by a dissector: Result has no other way in.
+// result makes a Result with a dissector's methods: nothing else can fill one.
 func result(t *testing.T, fill func(r *dissect.Result)) *dissect.Result {
 	t.Helper()
 	var r dissect.Result
@@ -210,10 +210,10 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// TestGuessesAreAsked: who knows a protocol is asked at each port where it is guessed, so that what it refuses isn't
-// guessed.
+// TestGuessesAreAsked: every protocol with a dissector is inspected at each port where it is guessed, so that a refusal
+// rules out the guess.
 func TestGuessesAreAsked(t *testing.T) {
-	anything := []string{"ftp-data 20", "bfd 3785"} // what is said there may be anything
+	anything := []string{"ftp-data 20", "bfd 3785"} // any payload may appear there
 	protocols := dissect.NewTable(protocols.All()).Protocols()
 	for name, ports := range servicePorts {
 		for over, list := range map[dissect.Transport][]uint16{dissect.TCP: ports.tcp, dissect.UDP: ports.udp} {

@@ -6,23 +6,23 @@ import "net/netip"
 
 // Limits of the hints.
 const (
-	// DefaultMaxHints is how many (client, address) pairs are remembered: some hundred for each of some hundred
+	// DefaultMaxHints is how many (client, address) pairs Hints remembers: some hundred for each of some hundred
 	// clients. With one name of the usual length each they take 10 MiB, with four of 100 bytes 22 MiB.
 	DefaultMaxHints = 32768
-	// namesPerHint is how many names of one address a client may have asked for within their lifetimes.
+	// namesPerHint bounds the names that a client may have resolved to one address within their lifetimes.
 	namesPerHint = 4
-	// minTTL keeps an answer usable while the client sets up its connection, though its TTL be 0 (RFC 1035 §3.2.1).
+	// minTTL keeps an answer usable while the client sets up its connection, even with TTL 0 (RFC 1035 §3.2.1).
 	minTTL = 10e9
 )
 
-// Hints remembers which name each client asked for when it was given an address. The latest answer comes first, each
-// lives as long as its own TTL. It is bounded: the pair that was learnt first gives way. It belongs to one goroutine.
+// Hints remembers the names that each client resolved to an address. The latest answer comes first, and each lives as
+// long as its TTL. Hints is bounded: it evicts the oldest pair. It belongs to one goroutine.
 type Hints struct {
 	entries map[hintKey]*hint
-	order   []hintKey // ring of the keys in order of their coming
-	next    int       // the oldest place of a full ring
+	order   []hintKey // ring of the keys in order of arrival
+	next    int       // the oldest entry of a full ring
 	max     int
-	// Evicted counts pairs that gave way, NamesEvicted names of a pair that had others since.
+	// Evicted counts evicted pairs, NamesEvicted names that newer ones pushed out of their pair.
 	Evicted, NamesEvicted uint64
 }
 
@@ -37,7 +37,7 @@ type hintName struct {
 	learnt, expires int64 // nanoseconds since the Unix epoch
 }
 
-// NewHints returns an empty memory of at most max pairs, DefaultMaxHints where max is 0.
+// NewHints returns an empty memory for at most max pairs, DefaultMaxHints if max is 0.
 func NewHints(max int) *Hints {
 	if max <= 0 {
 		max = DefaultMaxHints
@@ -45,7 +45,7 @@ func NewHints(max int) *Hints {
 	return &Hints{entries: map[hintKey]*hint{}, max: max}
 }
 
-// Learn remembers that client was told at the time now that host has the address addr, for ttl seconds.
+// Learn remembers that at the time now a DNS answer gave client the address addr for host, valid for ttl seconds.
 func (h *Hints) Learn(client, addr netip.Addr, host []byte, ttl uint32, now int64) {
 	if len(host) == 0 || !addr.IsValid() || addr.IsUnspecified() || addr.IsLoopback() {
 		return
@@ -65,7 +65,7 @@ func (h *Hints) Learn(client, addr netip.Addr, host []byte, ttl uint32, now int6
 		if string(e.names[i].host) == string(host) {
 			isFull = false
 			if old := &e.names[i]; old.learnt <= now && now <= old.expires {
-				name.learnt = old.learnt // it was known all the while, also to the flows that began before this answer
+				name.learnt = old.learnt // valid throughout, so flows that began before this answer find it too
 			}
 			slot = i
 			break
@@ -93,8 +93,8 @@ func (h *Hints) add(key hintKey) *hint {
 	return e
 }
 
-// Name is the name by which client knew addr at the time at: of those learnt before and still alive, the latest. It is
-// valid until the next Learn.
+// Name returns the name by which client knew addr at the time at: the latest name learnt before and still valid. The
+// result is valid until the next Learn.
 func (h *Hints) Name(client, addr netip.Addr, at int64) []byte {
 	e := h.entries[hintKey{client.As16(), addr.As16()}]
 	if e == nil {

@@ -4,8 +4,8 @@ package classify
 
 import "github.com/weirnet/weir/internal/packet"
 
-// servicePorts are the protocols that are guessed from a port when inspection found nothing: the assignments of the
-// IANA service name registry that are in real use, and de-facto ports of well-known servers.
+// servicePorts lists the protocols to guess from a port when inspection finds none: assignments of the IANA service
+// name registry in real use, and de-facto ports of well-known servers.
 var servicePorts = map[string]struct{ tcp, udp []uint16 }{
 	"afp":          {tcp: []uint16{548}},
 	"ajp":          {tcp: []uint16{8009}},
@@ -117,7 +117,7 @@ var servicePorts = map[string]struct{ tcp, udp []uint16 }{
 	"zabbix":       {tcp: []uint16{10050, 10051}},
 }
 
-// byPort are servicePorts turned round: [0] TCP, [1] UDP.
+// byPort is the inverse of servicePorts: [0] TCP, [1] UDP.
 var byPort = func() (m [2]map[uint16]string) {
 	m[0], m[1] = map[uint16]string{}, map[uint16]string{}
 	for name, ports := range servicePorts {
@@ -131,7 +131,7 @@ var byPort = func() (m [2]map[uint16]string) {
 	return m
 }()
 
-// ProtocolByPort is the protocol that is usual at the port of an IP protocol, "" where there is none.
+// ProtocolByPort returns the usual protocol at a port of an IP protocol, "" if none is.
 func ProtocolByPort(ipProtocol uint8, port uint16) string {
 	switch ipProtocol {
 	case packet.ProtoTCP:
@@ -142,25 +142,25 @@ func ProtocolByPort(ipProtocol uint8, port uint16) string {
 	return ""
 }
 
-// Carrier is the protocol whose dissector knows what the protocol name looks like: itself, where it does not travel in
-// another; "" where what looks like noise may be it.
+// Carrier returns the protocol whose dissector recognises the protocol name: name itself, unless it travels inside
+// another; "" if the protocol may look like noise.
 func Carrier(name string) string {
 	switch name {
 	case "http-proxy", "ipp":
 		return "http"
-	case "bittorrent": // message stream encryption is made to look so
+	case "bittorrent": // message stream encryption imitates noise
 		return ""
 	}
 	return name
 }
 
-// protocolNumbers are the IP protocols that have one meaning in IANA's registry of protocol numbers and no ports. What
-// carries the number is that protocol, also where it is malformed.
+// protocolNumbers names the IP protocols without ports that have one meaning in IANA's registry of protocol numbers.
+// The number decides, even if the packet is malformed.
 var protocolNumbers = [256]string{
 	1: "icmp", 2: "igmp", 4: "ipip", 8: "egp", 41: "6in4", 46: "rsvp", 47: "gre", 50: "esp", 51: "ah", 58: "icmpv6",
 	88: "eigrp", 89: "ospf", 97: "etherip", 103: "pim", 108: "ipcomp", 112: "vrrp", 113: "pgm", 115: "l2tp",
 	124: "isis", 135: "mobility", 137: "mpls", 138: "manet", 139: "hip", 140: "shim6", 143: "ethernet",
 }
 
-// ProtocolByNumber is the protocol that an IP protocol number alone names, "" where it names none.
+// ProtocolByNumber returns the protocol that an IP protocol number alone names, "" if it names none.
 func ProtocolByNumber(ipProtocol uint8) string { return protocolNumbers[ipProtocol] }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package config holds weir's settings: one struct, with the defaults, the names in the file, in the environment and on
-// the command line, and what each is for. A flag goes before the environment, and that before the file.
+// Package config holds weir's settings: one struct with the defaults, the names in the file, in the environment and on
+// the command line, the bounds and the help texts. A flag overrides the environment, the environment overrides the
+// file.
 package config
 
 //go:generate go run ./document ../../docs/CONFIG.md
@@ -13,56 +14,56 @@ import (
 	"github.com/weirnet/weir/internal/config/defaults"
 )
 
-// Config is all that can be set. Tags: key is the name in the file; flag the flag's name and its letter; in names the
-// commands that take it (none: all that read packets); min, max and oneof say what is allowed; arg is what help calls
-// the value.
+// Config holds all settings. Tags: key names the setting in the file; flag gives the flag's name and letter; in lists
+// the commands that take it (none: all that read packets); min, max and oneof bound the value; arg names the value in
+// help texts.
 type Config struct {
 	Capture struct {
-		Interfaces  []string `key:"interfaces" flag:"interface,i" in:"run top" help:"interface to watch, by name or pattern such as 'eth*'; may be repeated (none: all that matter)"`
+		Interfaces  []string `key:"interfaces" flag:"interface,i" in:"run top" help:"interface to watch, by name or pattern such as 'eth*'; may be repeated (none: all links, except those whose packets another one shows)"`
 		Mode        string   `key:"mode" flag:"mode" in:"run top" oneof:"auto ebpf libpcap afpacket" help:"auto, ebpf, libpcap or afpacket"`
-		Hook        string   `key:"hook" flag:"hook" in:"run top" help:"of mode ebpf: tcx, clsact, xdp (receive only) or xdp-native (none: tcx, or clsact before Linux 6.6); of modes afpacket and libpcap: plain (no eBPF)"`
-		Promiscuous bool     `key:"promiscuous" flag:"promiscuous" in:"run top" help:"also see frames that are not for this machine (mirror ports)"`
-		Filter      string   `key:"filter" flag:"filter" help:"only packets that pass this tcpdump expression (live: of mode libpcap; capture files: of a build with libpcap)"`
+		Hook        string   `key:"hook" flag:"hook" in:"run top" help:"in mode ebpf: tcx, clsact, xdp (receive only) or xdp-native (none: tcx, or clsact before Linux 6.6); in modes afpacket and libpcap: plain (no eBPF)"`
+		Promiscuous bool     `key:"promiscuous" flag:"promiscuous" in:"run top" help:"also receive frames for other machines (mirror ports)"`
+		Filter      string   `key:"filter" flag:"filter" help:"only packets that match this tcpdump expression (live: needs mode libpcap; capture files: a build with libpcap)"`
 		Workers     int      `key:"workers" flag:"workers" min:"0" max:"256" help:"worker threads (0: one per CPU, at most 4)"`
-		CPUs        []int    `key:"cpus" flag:"cpus" in:"run top" help:"CPUs that the workers are pinned to (none: those that weir may use)"`
+		CPUs        []int    `key:"cpus" flag:"cpus" in:"run top" help:"CPUs to pin the workers to (none: all CPUs that weir may use)"`
 	} `key:"capture" help:"Where packets come from, and who reads them."`
 
 	Flows struct {
-		Max          int           `key:"max" flag:"max-flows" in:"run top" min:"64" max:"16777216" help:"flows kept at a time; past it, the least worth keeping give way"`
-		MaxReplay    int           `key:"max_replay" flag:"max-flows" in:"replay" min:"1" max:"16777216" help:"flows kept at a time, by each worker; past it, the least worth keeping give way"`
-		PacketsTCP   int           `key:"packets_tcp" flag:"max-packets-tcp" min:"1" max:"200" help:"packets with payload that are inspected of each TCP flow"`
-		PacketsOther int           `key:"packets_other" flag:"max-packets-other" min:"1" max:"200" help:"packets with payload that are inspected of each other flow"`
-		KeepTunnels  bool          `key:"keep_tunnels" flag:"keep-tunnels" help:"do not look into tunnels"`
-		IgnoreVLAN   bool          `key:"ignore_vlan" flag:"ignore-vlan" help:"packets in different VLANs are of one flow (mirror ports that give each direction a VLAN of its own)"`
-		CountEach    bool          `key:"count_each" flag:"count-each" in:"replay" help:"count a packet each time that the capture shows it, on each interface (false: once, where it comes in)"`
-		TCPIdle      time.Duration `key:"tcp_idle" flag:"tcp-idle" min:"1s" max:"24h" help:"an answered TCP flow that has been silent for so long is over"`
-		Idle         time.Duration `key:"idle" flag:"idle" min:"1s" max:"24h" help:"any other flow that has been silent for so long is over"`
-		UpdateEvery  time.Duration `key:"update_every" flag:"update-every" in:"run replay" min:"0s" max:"24h" help:"also report flows that live on, this often, by the packets' time (state new, update; not in the table; 0s: never)"`
-	} `key:"flows" help:"What is kept of each flow, and when it is reported."`
+		Max          int           `key:"max" flag:"max-flows" in:"run top" min:"64" max:"16777216" help:"flows kept at a time; a full table evicts the least valuable"`
+		MaxReplay    int           `key:"max_replay" flag:"max-flows" in:"replay" min:"1" max:"16777216" help:"flows kept at a time, by each worker; a full table evicts the least valuable"`
+		PacketsTCP   int           `key:"packets_tcp" flag:"max-packets-tcp" min:"1" max:"200" help:"packets with payload to inspect of each TCP flow"`
+		PacketsOther int           `key:"packets_other" flag:"max-packets-other" min:"1" max:"200" help:"packets with payload to inspect of each other flow"`
+		KeepTunnels  bool          `key:"keep_tunnels" flag:"keep-tunnels" help:"do not decode tunnels: their packets stay flows of the outer addresses"`
+		IgnoreVLAN   bool          `key:"ignore_vlan" flag:"ignore-vlan" help:"leave the VLAN out of a flow's key (mirror ports that give each direction a VLAN of its own)"`
+		CountEach    bool          `key:"count_each" flag:"count-each" in:"replay" help:"count a packet on each interface of the capture (false: once, on its way in)"`
+		TCPIdle      time.Duration `key:"tcp_idle" flag:"tcp-idle" min:"1s" max:"24h" help:"an answered TCP flow ends after this much silence"`
+		Idle         time.Duration `key:"idle" flag:"idle" min:"1s" max:"24h" help:"any other flow ends after this much silence"`
+		UpdateEvery  time.Duration `key:"update_every" flag:"update-every" in:"run replay" min:"0s" max:"24h" help:"also report live flows, this often, by the packets' time (state new, update; not in the table; 0s: never)"`
+	} `key:"flows" help:"Limits of flows, and when weir reports them."`
 
 	Network struct {
-		LAN         []string       `key:"lan" flag:"lan" in:"run top" help:"interface that is LAN, by name or pattern, also with a default route; may be repeated"`
-		WAN         []string       `key:"wan" flag:"wan" in:"run top" help:"interface that is WAN, by name or pattern, also without a default route; may be repeated"`
-		LANNetworks []netip.Prefix `key:"lan_networks" flag:"lan-network" help:"network that is LAN, such as 192.168.0.0/16; what no route is for is WAN then (mirror ports, captures); may be repeated"`
-		NoConntrack bool           `key:"no_conntrack" flag:"no-conntrack" in:"run top" help:"do not follow the kernel's connection tracking: legs of NAT that are counted apart stay apart"`
-	} `key:"network" help:"What is LAN, what is WAN, and who began a connection."`
+		LAN         []string       `key:"lan" flag:"lan" in:"run top" help:"LAN interface, by name or pattern, even with a default route; may be repeated"`
+		WAN         []string       `key:"wan" flag:"wan" in:"run top" help:"WAN interface, by name or pattern, even without a default route; may be repeated"`
+		LANNetworks []netip.Prefix `key:"lan_networks" flag:"lan-network" help:"LAN network, such as 192.168.0.0/16; addresses without a route are WAN then (mirror ports, captures); may be repeated"`
+		NoConntrack bool           `key:"no_conntrack" flag:"no-conntrack" in:"run top" help:"do not follow the kernel's connection tracking: the two legs of a NAT connection stay two flows"`
+	} `key:"network" help:"LAN, WAN, and who began a connection."`
 
 	Names struct {
-		Catalogs []string `key:"catalogs" flag:"catalog" help:"a file with applications that adds to and overrides the built-in catalog; may be repeated"`
-	} `key:"names" help:"What applications are called."`
+		Catalogs []string `key:"catalogs" flag:"catalog" help:"a file of applications that extend and override the built-in catalog; may be repeated"`
+	} `key:"names" help:"Names of applications."`
 
 	Devices struct {
-		State string `key:"state" flag:"state" in:"run top" help:"directory in which the list of devices is kept, such as /var/lib/weir (none: it is not)"`
+		State string `key:"state" flag:"state" in:"run top" help:"directory for the list of devices, such as /var/lib/weir (none: weir does not save it)"`
 	} `key:"devices" help:"The devices of the LAN."`
 
 	Control struct {
-		Socket string `key:"socket" flag:"socket" in:"run top" help:"socket by which weir explain and weir hosts ask: a path, or none (empty: for root /run/weir.sock, else weir.sock in a directory of the user's own)"`
-	} `key:"control" help:"How other commands ask the running weir."`
+		Socket string `key:"socket" flag:"socket" in:"run top" help:"socket for the questions of weir explain and weir hosts: a path, or none (empty: for root /run/weir.sock, else weir.sock in a directory of the user's own)"`
+	} `key:"control" help:"How other commands reach the running weir."`
 
 	Output struct {
 		Format   string `key:"format" flag:"output,o" in:"run replay" oneof:"table ndjson csv none" help:"table, ndjson, csv, or none (summary only) (empty: table on a terminal, else ndjson)"`
-		PanicDir string `key:"panic_dir" flag:"panic-dir" in:"replay" help:"where packets over which a dissector broke are saved (none: nowhere)"`
-	} `key:"output" help:"Where findings go."`
+		PanicDir string `key:"panic_dir" flag:"panic-dir" in:"replay" help:"directory for the packets that broke a dissector (none: weir does not save them)"`
+	} `key:"output" help:"Where flow records go."`
 }
 
 // Default returns the defaults.
@@ -80,12 +81,12 @@ func Default() *Config {
 
 // Derived is a value that follows from settings.
 type Derived struct {
-	Name  string // in words
-	From  string // the keys
+	Name  string // a phrase for people
+	From  string // the settings' keys
 	Value string
 }
 
-// Derived are the values that follow from c's.
+// Derived returns the values that follow from c's settings.
 func (c *Config) Derived() []Derived {
 	return []Derived{
 		{"a NAT leg waits for the other", "flows.idle", defaults.LegPatience(c.Flows.Idle).String()},

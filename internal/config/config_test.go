@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/default.yaml anew")
 
-// TestSettings holds the tags to their form.
+// TestSettings: the tags are complete and valid.
 func TestSettings(t *testing.T) {
 	key := regexp.MustCompile(`^[a-z]+\.[a-z]+(_[a-z]+)*$`)
 	seen := map[string]bool{}
@@ -39,7 +39,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestDefaultFile: what weir config default prints is known, and sets what is the default.
+// TestDefaultFile: the output of weir config default loads, and equals the defaults.
 func TestDefaultFile(t *testing.T) {
 	var b bytes.Buffer
 	if err := Write(&b, Default()); err != nil {
@@ -72,7 +72,7 @@ func written(t *testing.T, c *Config) string {
 	return b.String()
 }
 
-// load has l read a file with a text.
+// load makes l read a file with the given text.
 func load(t *testing.T, l *Loader, text string, args ...string) *Config {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "weir.yaml")
@@ -90,12 +90,12 @@ func load(t *testing.T, l *Loader, text string, args ...string) *Config {
 	return &l.Config
 }
 
-// TestPrecedence: flags go before the environment, that before the file, that before the defaults.
+// TestPrecedence: flags override the environment, which overrides the file, which overrides the defaults.
 func TestPrecedence(t *testing.T) {
 	t.Setenv("WEIR_FLOWS_PACKETS_TCP", "20")
 	t.Setenv("WEIR_FLOWS_PACKETS_OTHER", "21")
 	t.Setenv("WEIR_CAPTURE_INTERFACES", "env0, env1")
-	t.Setenv("WEIR_FLOWS_MAX", "") // as if it were not there
+	t.Setenv("WEIR_FLOWS_MAX", "") // an empty variable counts as unset
 	l := NewLoader("run")
 	c := load(t, l, `# a file
 capture:
@@ -127,7 +127,7 @@ devices:
 			}
 		}
 	}
-	// Another process gets the same by flags alone.
+	// The flags alone give another process the same configuration.
 	again := NewLoader("run")
 	f := pflag.NewFlagSet("weir", pflag.ContinueOnError)
 	again.AddFlags(f)
@@ -219,7 +219,7 @@ func TestSuggestions(t *testing.T) {
 	}
 }
 
-// FuzzFile: a file is refused or understood, and what was understood is written and read again as the same.
+// FuzzFile: a file is refused or understood; an understood file survives writing and reading.
 func FuzzFile(f *testing.F) {
 	golden, err := os.ReadFile("testdata/default.yaml")
 	if err != nil {
@@ -264,7 +264,7 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// TestFlagsOfCommands: what run, top and replay share is one set.
+// TestFlagsOfCommands: run, top and replay share one set of flags.
 func TestFlagsOfCommands(t *testing.T) {
 	names := func(command string) (all []string) {
 		f := pflag.NewFlagSet(command, pflag.ContinueOnError)

@@ -2,8 +2,8 @@
 
 package config
 
-// EditDistance is how many letters have to be changed, added, left out or exchanged with their neighbour to make b of a
-// (Damerau-Levenshtein, optimal string alignment). Texts of more than 64 bytes are as far apart as can be: 64.
+// EditDistance returns the Damerau-Levenshtein distance (optimal string alignment) of a and b: how many letters to
+// change, add, remove or swap with a neighbour. Texts of more than 64 bytes have the greatest distance, 64.
 func EditDistance(a, b string) int {
 	const longest = 64
 	if len(a) > longest || len(b) > longest {

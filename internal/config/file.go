@@ -17,13 +17,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFile bounds a file: all settings with their comments take five kilobytes.
+// maxFile bounds a file in bytes: all settings with their comments take five kilobytes.
 const maxFile = 1 << 20
 
-// maxMistakes are told of one file.
+// maxMistakes bounds the mistakes reported of one file.
 const maxMistakes = 20
 
-// mistake is something wrong in a file.
+// mistake is an error at a place in a file.
 type mistake struct {
 	file         string
 	line, column int // from 1; 0: not known
@@ -31,7 +31,7 @@ type mistake struct {
 	source       []byte
 }
 
-// Error tells the place, and shows the line with the one before it.
+// Error gives the place, the text, and the line with its predecessor.
 func (m *mistake) Error() string {
 	var b strings.Builder
 	b.WriteString(m.file)
@@ -49,7 +49,7 @@ func (m *mistake) Error() string {
 	return b.String()
 }
 
-// shown is a line of a file as it may go to a terminal.
+// shown returns a line of a file in a form safe for terminals.
 func shown(line []byte) string {
 	const most = 100
 	var b strings.Builder
@@ -65,13 +65,13 @@ func shown(line []byte) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// value is what a file has for a setting.
+// value is a setting's value in a file.
 type value struct {
 	texts []string
 	line  int
 }
 
-// parseFile reads a file's values, by key. Its errors are told all together, each with its place.
+// parseFile returns a file's values by key. Its error reports all mistakes, each with its place.
 func parseFile(name string, source []byte) (map[string]value, error) {
 	f := file{name: name, source: source, values: map[string]value{}}
 	if len(source) > maxFile {
@@ -99,7 +99,7 @@ func parseFile(name string, source []byte) (map[string]value, error) {
 	return f.values, nil
 }
 
-// file is a file that is being read.
+// file is a file during parsing.
 type file struct {
 	name     string
 	source   []byte
@@ -117,7 +117,7 @@ func (f *file) wrong(at *yaml.Node, format string, args ...any) {
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-// syntax takes the line out of what the YAML package says.
+// syntax extracts the line number from the YAML package's error.
 func (f *file) syntax(err error) {
 	text := err.Error()
 	m := &mistake{file: f.name, source: f.source, text: "no YAML: " + yamlLine.ReplaceAllString(text, "")}
@@ -139,7 +139,7 @@ func (f *file) document(root *yaml.Node) {
 	})
 }
 
-// mapping visits the members of a mapping, each of which may be there once; an empty one is one without members.
+// mapping visits the members of a mapping and refuses duplicates; an empty value counts as an empty mapping.
 func (f *file) mapping(n *yaml.Node, name string, visit func(key, content *yaml.Node)) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		return
@@ -198,8 +198,8 @@ func onlyIf(when bool, yes, no string) string {
 	return no
 }
 
-// unknown tells of a key that there isn't, and of the one that may be meant: of the group at hand (nil: of the file),
-// else of another, also by its flag's name.
+// unknown reports an unknown key, and suggests the nearest name: of the group at hand (nil: of the file), else of
+// another group, flag names included.
 func (f *file) unknown(key *yaml.Node, groups []Group, at *Group) {
 	best, distance := "", max(len(key.Value)/3, 2)+1
 	offer := func(name, key string, wanted string) {
@@ -230,7 +230,7 @@ func (f *file) unknown(key *yaml.Node, groups []Group, at *Group) {
 	f.wrong(key, "%s", text)
 }
 
-// CheckFile says what is wrong with a file.
+// CheckFile returns all mistakes in a file.
 func CheckFile(name string) error {
 	source, err := readFile(name)
 	if err != nil {
@@ -240,7 +240,7 @@ func CheckFile(name string) error {
 	return err
 }
 
-// readFile reads one byte more than is allowed, for parseFile to tell.
+// readFile reads at most one byte more than the limit, so that parseFile notices the excess.
 func readFile(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -250,7 +250,7 @@ func readFile(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
-// Write writes c as a file, with what each setting is for.
+// Write writes c as a file, with each setting's help text.
 func Write(out io.Writer, c *Config) error {
 	var b bytes.Buffer
 	for i, g := range Groups() {
@@ -267,12 +267,12 @@ func Write(out io.Writer, c *Config) error {
 	return err
 }
 
-// yaml is the setting's value in c, as a file has it.
+// yaml formats the setting's value in c for a file.
 func (s *Setting) yaml(c *Config) string {
 	texts := s.Texts(c)
 	for i, text := range texts {
 		if !plain.MatchString(text) {
-			texts[i] = strconv.Quote(text) // YAML knows the escapes of Go
+			texts[i] = strconv.Quote(text) // YAML understands Go's escapes
 		}
 	}
 	if s.IsList() {
@@ -281,5 +281,5 @@ func (s *Setting) yaml(c *Config) string {
 	return cmp.Or(texts[0], `""`)
 }
 
-// plain is a value that YAML reads as it stands.
+// plain matches values that need no quotes in YAML.
 var plain = regexp.MustCompile(`^[0-9A-Za-z/][0-9A-Za-z/._-]*$`)

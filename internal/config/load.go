@@ -14,22 +14,22 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// EnvFile is the environment's variable that names the file.
+// EnvFile is the environment variable that names the file.
 const EnvFile = "WEIR_CONFIG"
 
-// Loader puts a command's configuration together.
+// Loader assembles a command's configuration.
 type Loader struct {
-	// Config is what is in force; after Load.
+	// Config is the configuration in force; Load fills it.
 	Config Config
 
 	command string
 	file    string
-	flags   map[string][]string // values by key, of the flags that were given
-	wrong   []error             // of the flags
+	flags   map[string][]string // values by key, of the flags on the command line
+	wrong   []error             // the flags' errors
 	sources map[string]string   // by key
 }
 
-// NewLoader returns a Loader for a command: run, top, replay, or "" for all settings.
+// NewLoader returns a Loader for a command: run, top or replay, or "" for all settings.
 func NewLoader(command string) *Loader {
 	return &Loader{Config: *Default(), command: command, flags: map[string][]string{}, sources: map[string]string{}}
 }
@@ -40,7 +40,7 @@ func (l *Loader) AddFileFlag(f *pflag.FlagSet) {
 		"WEIR_CONFIG)")
 }
 
-// AddFlags adds the command's flags. Load has to be called when they have been parsed.
+// AddFlags adds the command's flags. Call Load after parsing them.
 func (l *Loader) AddFlags(f *pflag.FlagSet) {
 	l.AddFileFlag(f)
 	for _, s := range Settings() {
@@ -55,7 +55,7 @@ func (l *Loader) AddFlags(f *pflag.FlagSet) {
 	}
 }
 
-// Knows says whether a flag is one that AddFlags added.
+// Knows reports whether AddFlags added a flag.
 func (l *Loader) Knows(flag string) bool {
 	return flag == "config" || slices.ContainsFunc(Settings(), func(s Setting) bool {
 		return s.Flag == flag &&
@@ -63,7 +63,7 @@ func (l *Loader) Knows(flag string) bool {
 	})
 }
 
-// Load reads the file and the environment, and lays over them what flags have said.
+// Load reads the file, lets the environment override it, and the flags override both.
 func (l *Loader) Load() error {
 	all := Settings()
 	l.Config = *Default()
@@ -100,14 +100,14 @@ func (l *Loader) Load() error {
 			l.sources[s.Key] = s.Env
 		}
 		if texts, ok := l.flags[s.Key]; ok {
-			wrong = append(wrong, s.set(&l.Config, texts)) // each alone was right
+			wrong = append(wrong, s.set(&l.Config, texts)) // parsed above, one by one
 			l.sources[s.Key] = "--" + s.Flag
 		}
 	}
 	return errors.Join(wrong...)
 }
 
-// elements are the elements of a list in the environment, between commas.
+// elements splits a list from the environment at its commas.
 func elements(text string) (list []string) {
 	for e := range strings.SplitSeq(text, ",") {
 		if e = strings.TrimSpace(e); e != "" {
@@ -117,10 +117,11 @@ func elements(text string) (list []string) {
 	return list
 }
 
-// Source says where a setting's value comes from: default, a file's line, a variable of the environment, a flag.
+// Source says where a setting's value comes from: the default, a line of the file, an environment variable, or a flag.
 func (l *Loader) Source(s *Setting) string { return l.sources[s.Key] }
 
-// Args are flags that give another process of the same command this configuration, whatever it reads itself.
+// Args returns flags that give another process of the same command this configuration, whatever file and environment
+// that process reads.
 func (l *Loader) Args() (args []string) {
 	for _, s := range Settings() {
 		if !s.IsFor(l.command) || l.sources[s.Key] == "default" {
@@ -133,20 +134,21 @@ func (l *Loader) Args() (args []string) {
 	return args
 }
 
-// flagValue is a flag on its way to a setting.
+// flagValue passes a flag's value on to a setting.
 type flagValue struct {
 	setting Setting
 	loader  *Loader
 }
 
-// Set checks a value, and keeps it for Load. That of a list adds to those before it.
+// Set checks a value and keeps it for Load. List flags accumulate.
 func (v *flagValue) Set(text string) error {
 	texts := []string{text}
 	if v.Type() == "ints" {
 		texts = elements(text)
 	}
 	if err := v.setting.set(new(Config), texts); err != nil {
-		v.loader.wrong = append(v.loader.wrong, fmt.Errorf("--%s %w", v.setting.Flag, err)) // Load's words, not pflag's
+		// Load reports it in our words instead of pflag's.
+		v.loader.wrong = append(v.loader.wrong, fmt.Errorf("--%s %w", v.setting.Flag, err))
 		return nil
 	}
 	if v.setting.IsList() {
@@ -156,10 +158,10 @@ func (v *flagValue) Set(text string) error {
 	return nil
 }
 
-// String is the default, for help.
+// String returns the default, for help texts.
 func (v *flagValue) String() string {
 	if v.loader == nil {
-		return "" // pflag asks a value that it made itself
+		return "" // pflag calls String on a zero value
 	}
 	texts := v.setting.Texts(Default())
 	if v.setting.IsList() || len(texts) == 1 && (texts[0] == "false" || texts[0] == "0" || texts[0] == "0s") {
@@ -168,7 +170,7 @@ func (v *flagValue) String() string {
 	return texts[0]
 }
 
-// Type is what help calls the value.
+// Type names the value in help texts.
 func (v *flagValue) Type() string {
 	switch v.setting.field(new(Config)).Interface().(type) {
 	case bool:

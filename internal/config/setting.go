@@ -14,14 +14,14 @@ import (
 	"time"
 )
 
-// Setting is one of the settings: a field of Config with its tags.
+// Setting is one setting: a field of Config with its tags.
 type Setting struct {
 	Key         string // group.name
 	Flag, Short string // without dashes
 	Env         string
 	Help        string
-	commands    []string // that take the flag; none: all
-	OneOf       []string // what it can be; nil: anything
+	commands    []string // commands that take the flag; none: all
+	OneOf       []string // allowed values; nil: any
 	min, max    string
 	index       []int // of the field in Config
 }
@@ -32,7 +32,7 @@ type Group struct {
 	Settings  []Setting
 }
 
-// Groups are all settings, in the order of the struct.
+// Groups returns all settings by group, in the order of the struct.
 func Groups() (groups []Group) {
 	all := reflect.TypeFor[Config]()
 	for i := range all.NumField() {
@@ -55,7 +55,7 @@ func Groups() (groups []Group) {
 	return groups
 }
 
-// Settings are all settings, without their groups.
+// Settings returns all settings, without their groups.
 func Settings() (all []Setting) {
 	for _, g := range Groups() {
 		all = append(all, g.Settings...)
@@ -63,25 +63,25 @@ func Settings() (all []Setting) {
 	return all
 }
 
-// Name is the setting's name within its group.
+// Name returns the setting's name within its group.
 func (s *Setting) Name() string {
 	_, name, _ := strings.Cut(s.Key, ".")
 	return name
 }
 
-// IsFor says whether a command takes the setting.
+// IsFor reports whether a command takes the setting.
 func (s *Setting) IsFor(command string) bool {
 	return len(s.commands) == 0 || slices.Contains(s.commands, command)
 }
 
-// IsList says that the setting can have several values.
+// IsList reports whether the setting can have several values.
 func (s *Setting) IsList() bool { return s.field(new(Config)).Kind() == reflect.Slice }
 
 func (s *Setting) field(c *Config) reflect.Value {
 	return reflect.ValueOf(c).Elem().FieldByIndex(s.index)
 }
 
-// set gives the setting a value: one text, of a list one for each element.
+// set gives the setting a value: one text, or one text per element of a list.
 func (s *Setting) set(c *Config, texts []string) error {
 	field := s.field(c)
 	if field.Kind() != reflect.Slice {
@@ -100,7 +100,7 @@ func (s *Setting) set(c *Config, texts []string) error {
 	return nil
 }
 
-// parse gives a field that is no list the value of a text.
+// parse sets a field from a text; a list's elements come one by one.
 func (s *Setting) parse(field reflect.Value, text string) error {
 	switch to := field.Addr().Interface().(type) {
 	case *string:
@@ -144,7 +144,7 @@ func (s *Setting) parse(field reflect.Value, text string) error {
 	return nil
 }
 
-// number and duration read what the tags say; a test reads all of them.
+// number and duration parse the tags' numbers; a test parses all of them.
 func number(text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -161,7 +161,7 @@ func duration(text string) time.Duration {
 	return d
 }
 
-// Texts are the setting's value in c: one text, of a list one for each element.
+// Texts returns the setting's value in c: one text, or one text per element of a list.
 func (s *Setting) Texts(c *Config) []string {
 	field := s.field(c)
 	if field.Kind() != reflect.Slice {
@@ -174,8 +174,8 @@ func (s *Setting) Texts(c *Config) []string {
 	return texts
 }
 
-// Text is the setting's value in c for people.
+// Text returns the setting's value in c for people.
 func (s *Setting) Text(c *Config) string { return cmp.Or(strings.Join(s.Texts(c), ", "), "-") }
 
-// Commands are those that take the setting; none: all that have settings.
+// Commands returns the commands that take the setting; none means all that have settings.
 func (s *Setting) Commands() []string { return s.commands }

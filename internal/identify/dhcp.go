@@ -2,9 +2,8 @@
 
 package identify
 
-// dhcpFingerprints are parameter request lists (RFC 2132 §9.8). Which options a client asks for, and in which order, is
-// written in its source or seen on the wire; where several systems have the same client, or an embedded one copies it,
-// the weight is lower.
+// dhcpFingerprints are parameter request lists (RFC 2132 §9.8). A client's source, or its packets, show which options
+// it requests in which order. The weight is lower for clients that several systems share or embedded ones imitate.
 var dhcpFingerprints = []rule{
 	// Windows since 10, with and without domain search (119); 7 to 8.1; XP; 2000. 249 is Microsoft's number for
 	// classless routes.
@@ -13,7 +12,7 @@ var dhcpFingerprints = []rule{
 	{"1,15,3,6,44,46,47,31,33,121,249,43*", "windows", 80, "computer", 60},
 	{"1,15,3,6,44,46,47,31,33,249,43*", "windows", 80, "computer", 60},
 	{"1,15,3,6,44,46,47,31,33,43*", "windows", 65, "computer", 50},
-	// Apple: 95 (LDAP) and NetBIOS (44, 46) are macOS's, though some iPads ask for them too.
+	// Apple: 95 (LDAP) and NetBIOS (44, 46) are macOS's, though some iPads request them too.
 	{"1,121,3,6,15,108,114,119,252,95,44,46*", "macos", 65, "computer", 50},
 	{"1,121,3,6,15,114,119,252,95,44,46*", "macos", 75, "computer", 60},
 	{"1,121,3,6,15,119,252,95,44,46*", "macos", 80, "computer", 65},
@@ -22,17 +21,17 @@ var dhcpFingerprints = []rule{
 	{"1,121,3,6,15,114,119,252", "ios", 75, "phone", 40},
 	{"1,121,3,6,15,119,252", "ios", 75, "phone", 40},
 	{"1,3,6,15,119,252", "ios", 65, "phone", 40},
-	// Android's own client, the newest first; then the dhcpcd that it had up to version 5.
+	// Android's own client, the newest first; then its dhcpcd, up to version 5.
 	{"1,3,6,15,26,28,51,58,59,43,114,108*", "android", 85, "phone", 40},
 	{"1,3,6,15,26,28,51,58,59,43,108,114*", "android", 80, "phone", 40},
 	{"1,3,6,15,26,28,51,58,59,43,114", "android", 85, "phone", 40},
 	{"1,3,6,15,26,28,51,58,59,43", "android", 80, "phone", 35},
-	{"1,3,6,15,26,28,51,58,59", "android", 40, "phone", 25}, // ChromeOS has had it as well
+	{"1,3,6,15,26,28,51,58,59", "android", 40, "phone", 25}, // ChromeOS used it as well
 	{"1,33,3,6,15,26,28,51,58,59", "android", 70, "phone", 40},
 	{"1,33,3,6,15,28,51,58,59", "android", 70, "phone", 40},
 	{"1,121,33,3,6,15,28,51,58,59,119", "android", 60, "phone", 40},
 	{"1,121,33,3,6,28,51,58,59", "android", 60, "phone", 40},
-	// dhcpcd as Raspberry Pi OS and others have it; ChromeOS asks for the proxy (252) besides.
+	// dhcpcd as configured by Raspberry Pi OS and others; ChromeOS also requests the proxy (252).
 	{"1,121,33,3,6,12,15,26,28,51,54,58,59,119,252", "chromeos", 60, "computer", 40},
 	{"1,121,33,3,6,12,15,26,28,*51,54,58,59,119*", "linux", 60, "computer", 30},
 	{"1,121,33,3,6,*", "linux", 45, "", 0},
@@ -41,7 +40,7 @@ var dhcpFingerprints = []rule{
 	{"1,28,2,121,15,6,12,40,41,42,26,119,3,121,249,33,252,42*", "linux", 75, "computer", 50},
 	{"1,2,6,12,15,26,28,121,3,33,40,41,42,119,249,252,17*", "linux", 80, "computer", 60},
 	{"1,2,3,6,12,15,17,26,28,33,40,41,42,*119,121,249,252*", "linux", 70, "computer", 50},
-	// FreeBSD's dhclient begins like ISC's, from which it differs by where the routes (121) are.
+	// FreeBSD's dhclient begins like ISC's, but has the routes (121) in another place.
 	{"1,28,2,121,3,15,6,12,119*", "freebsd", 60, "computer", 30},
 	{"1,28,2,121,3,15,6,12", "freebsd", 45, "computer", 25},
 	{"1,28,2,3,15,6,12", "linux", 45, "", 0}, // ISC's defaults: also NAS and appliances
@@ -53,12 +52,12 @@ var dhcpFingerprints = []rule{
 	{"1,3,6,12,15,33,42*", "linux", 50, "computer", 30},
 	// BusyBox's udhcpc: routers, cameras, televisions.
 	{"1,3,6,12,15,28,42*", "linux", 55, "iot", 40},
-	// lwIP, of Espressif's modules first of all.
+	// lwIP, above all in Espressif's modules.
 	{"1,3,28,6,15,44,46,47,31,33,121,43", "", 0, "iot", 70},
 	{"1,3,28,6", "", 0, "iot", 55},
-	// Print servers of HP's line and those that followed it; 66 and 67 are for boot files.
+	// Print servers of HP and their imitators; 66 and 67 are for boot files.
 	{"6,3,1,15,66,67,13,44*", "", 0, "printer", 65},
-	// Cisco: its phones and access points ask for 150, TFTP servers.
+	// Cisco: its phones and access points request 150, TFTP servers.
 	{"1,66,6,3,15,150,35*", "", 0, "voip-phone", 75},
 	{"1,6,15,44,3,33,150,43*", "", 0, "router", 45},
 	// Boot firmware of computers: UEFI's and PXE's long list, and iPXE.
@@ -67,7 +66,7 @@ var dhcpFingerprints = []rule{
 	{"1,3,6,7,12,15,17,*43,60,66,67,119,128*", "", 0, "computer", 45},
 }
 
-// dhcpClasses are vendor classes (RFC 2132 §9.13, RFC 8415 §21.16): what a client says of itself.
+// dhcpClasses are vendor classes (RFC 2132 §9.13, RFC 8415 §21.16): a client's description of itself.
 var dhcpClasses = []rule{
 	{"*xbox*", "", 0, "game-console", 85},
 	{"msft 5.0*", "windows", 85, "computer", 60},
@@ -75,7 +74,7 @@ var dhcpClasses = []rule{
 	{"msft*", "windows", 75, "computer", 50},
 	{"android-dhcp-*", "android", 90, "phone", 40}, // televisions and players too
 	{"dhcpcd*android*", "android", 80, "phone", 40},
-	{"dhcpcd-5.5.6", "android", 60, "phone", 40}, // Android 4 has this one, without the system behind it
+	{"dhcpcd-5.5.6", "android", 60, "phone", 40}, // Android 4 has this version, without the system behind it
 	{"dhcpcd-5.2.10*", "android", 50, "phone", 35},
 	{"dhcpcd*:linux*", "linux", 75, "", 0},
 	{"dhcpcd*:freebsd*", "freebsd", 80, "computer", 40},

@@ -2,8 +2,8 @@
 
 package identify
 
-// hostNames are names that devices have from their maker or that owners like to give. Anyone can choose them, so what
-// isn't the shape of a factory's name has little weight.
+// hostNames are names that makers set or owners like to give. Anyone can choose them, so a name without the shape of a
+// factory default has little weight.
 var hostNames = []rule{
 	// Windows: setup's own names, "DESKTOP-" and seven, "LAPTOP-" and eight, "WIN-" and eleven letters or digits.
 	{"desktop-@@@@@@@", "windows", 75, "computer", 70},
@@ -133,7 +133,7 @@ var hostNames = []rule{
 	{"gateway*", "", 0, "router", 40},
 	{"*-gateway", "", 0, "router", 35},
 
-	// Linux by its distributions' default names, and what any computer may be called.
+	// Linux distributions' default names, and names that any computer may have.
 	{"raspberrypi*", "linux", 75, "computer", 45},
 	{"octopi*", "linux", 65, "iot", 40},
 	{"homeassistant*", "linux", 65, "server", 50},

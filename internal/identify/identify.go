@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package identify guesses the operating system and the kind of a device of the LAN from what its traffic showed. It
-// keeps nothing: the guess depends on the evidence alone, and not on its order.
+// Package identify guesses the operating system and the kind of a LAN device from its traffic. It keeps no state: the
+// guess depends on the set of evidence alone, not on its order.
 package identify
 
 import (
@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Source says where a piece of evidence came from. The numbers are stored with devices: new sources go to the end.
+// Source is the origin of a piece of evidence. Devices are stored with these numbers, so new sources go to the end.
 type Source uint8
 
 const (
@@ -23,9 +23,9 @@ const (
 	SSDP                          // the SERVER field, or a device or service type
 	JA4                           // no rule yet: clients share TLS libraries
 	HostName
-	Vendor      // to whom the MAC address is assigned
+	Vendor      // the organisation that the MAC address is assigned to
 	OpenService // such as "tcp/9100"
-	sources     // how many there are
+	sources     // their number
 )
 
 var sourceNames = [sources]string{
@@ -40,7 +40,7 @@ func (s Source) String() string {
 	return sourceNames[s]
 }
 
-// origin is whose word a source is. Both vendor classes are what one DHCP client says of itself.
+// origin returns the source that s repeats. Both vendor classes come from one DHCP client.
 func (s Source) origin() Source {
 	if s == DHCPv6Class {
 		return DHCPClass
@@ -48,38 +48,37 @@ func (s Source) origin() Source {
 	return s
 }
 
-// Evidence is something that a device sent, or that is known of its address.
+// Evidence is a text that a device sent, or a fact about its address.
 type Evidence struct {
 	Source Source `json:"source"`
 	Value  string `json:"value"`
 }
 
-// Guess is what a device seems to be; the zero Guess is "not known".
+// Guess is a device's likely system or kind; the zero Guess means unknown.
 type Guess struct {
-	Value      string     // one of those in systems or kinds
+	Value      string     // one of systems or kinds
 	Confidence int        // percent, 30 to 95
-	Evidence   []Evidence // those that speak for it, the strongest first, at most 4; values are cut at 256 bytes
+	Evidence   []Evidence // the evidence for it, the strongest first, at most 4; values are at most 256 bytes
 }
 
 const (
-	maxEvidence = 64  // pieces looked at, for each is compared with each
-	maxValue    = 256 // bytes of a value looked at: what the dissectors write at most
+	maxEvidence = 64  // pieces considered, for each is compared with each
+	maxValue    = 256 // bytes of a value considered: the dissectors' limit
 	maxShown    = 4
-	// minSure: below it a guess would be wrong about as often as right, for what is typical of one device others do
-	// too.
+	// minSure: below it a guess would be wrong about as often as right, because other devices show typical traits too.
 	minSure = 0.30
-	// maxSure: nothing of all this is proof, and any of it can be set by the device's owner.
+	// maxSure: no evidence is proof, and the device's owner can forge any of it.
 	maxSure = 0.95
 )
 
-// opinion is what one piece of evidence says.
+// opinion is the conclusion from one piece of evidence.
 type opinion struct {
 	value    string
 	weight   int // percent
 	evidence Evidence
 }
 
-// Identify guesses what a device is. It looks at the first 64 pieces of evidence; one that is there twice counts once.
+// Identify guesses a device's system and kind. It considers the first 64 pieces of evidence; duplicates count once.
 func Identify(evidence []Evidence) (os, kind Guess) {
 	evidence = evidence[:min(len(evidence), maxEvidence)]
 	seen := make([]Evidence, 0, len(evidence))
@@ -101,7 +100,7 @@ func Identify(evidence []Evidence) (os, kind Guess) {
 	return judge(ofSystem, systems), judge(ofKind, kinds)
 }
 
-// find is the first rule that the evidence meets; one that says nothing where there is none.
+// find returns the first rule that matches the evidence, or an empty one.
 func find(e Evidence) rule {
 	value := strings.ToLower(strings.TrimSpace(e.Value))
 	switch e.Source {
@@ -125,20 +124,20 @@ func find(e Evidence) rule {
 	return rule{}
 }
 
-// total is how sure a value is by all that speaks for it.
+// total is the combined confidence in a value.
 type total struct {
 	value string
 	sure  float64
 }
 
-// judge weighs opinions. The rule:
-//   - Pieces for the same value combine as if independent: 1-(1-a)(1-b)…, 0.95 at most. Those of one origin are not
-//     independent, so there the strongest counts whole, the next one half, the next one a quarter, and so on.
-//   - The value with the highest sum is taken. A general one (linux) gives way to a special one of it (android) that is
-//     at least half as sure; between the two there is no contradiction.
-//   - The strongest value that contradicts takes away half of its own sum, as a share: 0.8 against 0.4 is 0.8·(1-0.4/2)
-//     = 0.64.
-//   - What then is below 0.30 is not said.
+// judge weighs opinions by these rules:
+//   - Pieces for the same value combine as if independent: 1-(1-a)(1-b)…, 0.95 at most. Pieces of one origin are
+//     dependent: the strongest counts whole, the next half, the next a quarter, and so on.
+//   - The value with the highest sum wins. A special case of it (android of linux) replaces it if at least half as sure;
+//     the two don't contradict each other.
+//   - The strongest contradicting value subtracts half of its own sum, as a share: 0.8 against 0.4 gives
+//     0.8·(1-0.4/2) = 0.64.
+//   - A result below 0.30 is no guess.
 func judge(all []opinion, general map[string]string) Guess {
 	slices.SortFunc(all, func(a, b opinion) int { // a total order, so that the evidence's own order never matters
 		return cmp.Or(b.weight-a.weight, cmp.Compare(a.evidence.Source, b.evidence.Source),
@@ -163,7 +162,7 @@ func judge(all []opinion, general map[string]string) Guess {
 	return g
 }
 
-// addUp makes one total of each value's opinions, of which the strongest come first.
+// addUp totals the opinions on each value. all has the strongest first.
 func addUp(all []opinion) []total {
 	var totals []total
 	for i, o := range all {
@@ -188,7 +187,7 @@ func sureness(all []opinion, value string) float64 {
 	return min(1-doubt, maxSure)
 }
 
-// choose takes the surest value, and then special ones of it as long as there are any that are sure enough.
+// choose returns the surest value, then follows its special cases as long as one is sure enough.
 func choose(totals []total, general map[string]string) total {
 	best := strongest(totals, func(total) bool { return true })
 	for range maxGenerations {
@@ -203,7 +202,7 @@ func choose(totals []total, general map[string]string) total {
 	return best
 }
 
-// strongest is the surest of those that are wanted, of equals the first by name; the zero total where there is none.
+// strongest returns the surest of the wanted totals, the first by name among equals; the zero total if none is wanted.
 func strongest(totals []total, wanted func(total) bool) total {
 	var best total
 	for _, t := range totals {

@@ -26,7 +26,8 @@ const (
 	fingerprintWin = "1,3,6,15,31,33,43,44,46,47,119,121,249,252"
 )
 
-// TestOne: what one piece says. The numbers are the table's own, so a rule that hides another one shows.
+// TestOne: the guess from one piece. The numbers are the table's own, so the test detects a rule that hides another
+// one.
 func TestOne(t *testing.T) {
 	for _, c := range []struct {
 		source   Source
@@ -135,7 +136,7 @@ func TestOne(t *testing.T) {
 		{HostName, "ESP_1A2B3C", "", "iot 85"},
 		{HostName, "PS5-123", "", "game-console 80"},
 		{HostName, "nas", "", "nas 60"},
-		{HostName, "nasa", "", "nas 55"}, // one letter more is taken for a number
+		{HostName, "nasa", "", "nas 55"}, // one more letter counts as a number
 		{HostName, "nasim", "", ""},
 		{Vendor, "Espressif Inc.", "", "iot 70"},
 		{Vendor, "Hangzhou Hikvision Digital Technology Co.,Ltd.", "linux 35", "camera 70"},
@@ -159,7 +160,7 @@ func TestOne(t *testing.T) {
 	}
 }
 
-// short is a guess as the tables of these tests have it.
+// short formats a guess as in these tests' tables.
 func short(g Guess) string {
 	if g.Value == "" {
 		return ""
@@ -167,7 +168,7 @@ func short(g Guess) string {
 	return fmt.Sprint(g.Value, " ", g.Confidence)
 }
 
-// TestSeveral: how pieces go together, for the system or for the kind.
+// TestSeveral: several pieces combined, for the system or for the kind.
 func TestSeveral(t *testing.T) {
 	for name, c := range map[string]struct {
 		evidence pieces
@@ -239,7 +240,7 @@ func TestSeveral(t *testing.T) {
 	}
 }
 
-// TestShown: what speaks for a guess is told, the strongest first, four at most, and nothing else.
+// TestShown: a guess lists the evidence for it, the strongest first, four pieces at most, and nothing else.
 func TestShown(t *testing.T) {
 	all := pieces{
 		{MDNSService, "_hap._tcp.local"}, {OpenService, "tcp/515"}, {MDNSService, "_ipp._tcp.local"},
@@ -256,7 +257,7 @@ func TestShown(t *testing.T) {
 	}
 }
 
-// TestTie: equals are decided by name, whichever comes first.
+// TestTie: the name decides between equals, whatever their order.
 func TestTie(t *testing.T) {
 	a, b := Evidence{HostName, "ps5-1"}, Evidence{HostName, "sonos-1"}
 	_, one := Identify(pieces{a, b})
@@ -266,7 +267,7 @@ func TestTie(t *testing.T) {
 	}
 }
 
-// TestBounds: of how much, and of how long texts.
+// TestBounds: the number of pieces and the length of texts.
 func TestBounds(t *testing.T) {
 	many := make(pieces, maxEvidence, maxEvidence+1)
 	for i := range many {
@@ -297,7 +298,7 @@ func TestSourceNames(t *testing.T) {
 	}
 }
 
-// check is what holds for any evidence.
+// check asserts the invariants for any evidence.
 func check(t *testing.T, evidence pieces) {
 	t.Helper()
 	os, kind := Identify(evidence)

@@ -4,10 +4,10 @@ package identify
 
 import "strings"
 
-// mdnsServices are service types (RFC 6763 §7) that a device announces. All of Apple's systems announce _companion-link
-// and _device-info, so these say nothing here.
+// mdnsServices are service types (RFC 6763 §7) that devices announce. All of Apple's systems announce _companion-link
+// and _device-info, so these have no rule.
 var mdnsServices = []rule{
-	// Printers. Computers share theirs by _ipp and _printer.
+	// Printers. Computers share theirs as _ipp and _printer.
 	{"_ipp._tcp", "", 0, "printer", 60},
 	{"_ipps._tcp", "", 0, "printer", 60},
 	{"_printer._tcp", "", 0, "printer", 55},
@@ -17,7 +17,7 @@ var mdnsServices = []rule{
 	{"_uscans._tcp", "", 0, "printer", 70},
 	{"_privet._tcp", "", 0, "printer", 55},
 
-	// Players of sound and pictures. Computers and televisions take AirPlay too.
+	// Players of sound and pictures. Computers and televisions receive AirPlay too.
 	{"_airplay._tcp", "", 0, "media-player", 45},
 	{"_raop._tcp", "", 0, "media-player", 40},
 	{"_appletv-v2._tcp", "tvos", 80, "media-player", 75},
@@ -101,11 +101,11 @@ var mdnsServices = []rule{
 	{"_octoprint._tcp", "linux", 60, "iot", 45},
 
 	{"_airport._tcp", "", 0, "access-point", 80},
-	{"_riousbprint._tcp", "", 0, "router", 50}, // base stations that a printer is plugged into
+	{"_riousbprint._tcp", "", 0, "router", 50}, // base stations with a printer attached
 }
 
-// serviceType is the last pair of labels of a name that is a service type: an instance's name before it may have any
-// text, and points.
+// serviceType returns the last pair of labels that forms a service type: the instance's name before it may hold any
+// text, even dots.
 func serviceType(name string) string {
 	for end := len(name); end > 0; {
 		dot := strings.LastIndexByte(name[:end], '.')

@@ -4,12 +4,13 @@ package identify
 
 import "strings"
 
-// rule says what a device is that sent a text like pattern. Patterns are in lower case: "*" stands for any text, "@"
-// for a letter or digit, "#" for a hexadecimal digit; the latter two before the first or after the last "*" only.
+// rule gives the system and the kind of a device that sent a text like pattern. Patterns are in lower case: "*" stands
+// for any text, "@" for a letter or digit, "#" for a hexadecimal digit; the latter two only before the first or after
+// the last "*".
 //
-// Weights are percent, and our estimate: 80 and more where hardly anything else sends that, 50 and more where most that
-// do are such, less where it only fits. In a table the first rule that fits counts, so special ones come before general
-// ones.
+// Weights are our estimates in percent: 80 and more if hardly any other device sends the text, 50 and more if most
+// senders are such devices, less if the text only fits. The first matching rule of a table counts, so special rules
+// precede general ones.
 type rule struct {
 	pattern    string
 	os         string
@@ -18,7 +19,7 @@ type rule struct {
 	kindWeight int
 }
 
-// systems are the operating systems that there are rules for, each with the more general one that it is a case of.
+// systems are the operating systems of the rules, each with the more general system that it is a case of.
 var systems = map[string]string{
 	"windows": "", "windows-phone": "",
 	"macos": "", "ios": "", "ipados": "ios", "tvos": "ios", "watchos": "ios",
@@ -27,8 +28,7 @@ var systems = map[string]string{
 	"freebsd": "", "openbsd": "", "netbsd": "", "esxi": "", "harmonyos": "",
 }
 
-// kinds are the kinds of devices, in the same way. What is neither a computer nor a phone or tablet is a thing of the
-// "iot".
+// kinds are the kinds of devices, likewise. Any device but a computer, phone or tablet is a case of "iot".
 var kinds = map[string]string{
 	"phone": "", "tablet": "",
 	"computer": "", "server": "computer", "nas": "server", "vm": "server",
@@ -52,7 +52,7 @@ func first(rules []rule, value string) rule {
 	return rule{}
 }
 
-// match looks for the parts of the pattern between its stars from left to right, so it is linear for each part.
+// match searches the parts of the pattern between its stars from left to right, in linear time for each part.
 func match(pattern, s string) bool {
 	head, rest, open := strings.Cut(pattern, "*")
 	if len(s) < len(head) || !equal(head, s[:len(head)]) {
@@ -73,7 +73,7 @@ func match(pattern, s string) bool {
 	return s == ""
 }
 
-// equal compares texts of the same length, the first of which is a pattern without stars.
+// equal compares a pattern without stars with a text of the same length.
 func equal(pattern, s string) bool {
 	for i := range len(pattern) {
 		c := s[i]

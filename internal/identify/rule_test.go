@@ -13,7 +13,7 @@ var tables = map[Source][]rule{
 	SSDP:        ssdpTexts, HostName: hostNames, Vendor: vendors, OpenService: openServices,
 }
 
-// TestTables: every rule is well formed, says something known, and is reached by a text that it is meant for.
+// TestTables: every rule is well formed, has known values, and matches a text before any earlier rule does.
 func TestTables(t *testing.T) {
 	for source, table := range tables {
 		for _, r := range table {
@@ -41,17 +41,17 @@ func checkRule(t *testing.T, source Source, r rule) {
 	}
 	if parts := strings.Split(r.pattern, "*"); len(parts) > 2 &&
 		strings.ContainsAny(strings.Join(parts[1:len(parts)-1], ""), "#@") {
-		t.Errorf("%s %+v: only a text's begin and end are compared by letter", source, r)
+		t.Errorf("%s %+v: @ and # work only before the first and after the last *", source, r)
 	}
 }
 
-// example is a text that fits a pattern.
+// example returns a text that matches a pattern.
 func example(pattern string) string {
 	return strings.NewReplacer("#", "0", "@", "7", "*", "-").Replace(pattern)
 }
 
-// TestTruncations: no value of a table, cut anywhere, or with bytes before, behind or instead, breaks what always
-// holds.
+// TestTruncations: no value of a table, cut anywhere or with other bytes around it or in its place, violates the
+// invariants.
 func TestTruncations(t *testing.T) {
 	for source, table := range tables {
 		for _, r := range table {

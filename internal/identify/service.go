@@ -2,7 +2,7 @@
 
 package identify
 
-// openServices are ports at which a device answered. What is common on every system (80, 443) says nothing.
+// openServices are ports at which a device answered. Ports common to every system (80, 443) have no rule.
 var openServices = []rule{
 	{"tcp/9100", "", 0, "printer", 50}, // raw printing
 	{"tcp/515", "", 0, "printer", 40},

@@ -3,7 +3,7 @@
 package identify
 
 // ssdpTexts are SERVER fields, and the device and service types of NT and ST (UPnP Device Architecture 2.0 §1.2, §1.3).
-// A SERVER field begins with the system and ends with the product, which says more and so comes first.
+// A SERVER field begins with the system and ends with the product, which reveals more and so comes first.
 var ssdpTexts = []rule{
 	// Types of devices and services.
 	{"urn:schemas-upnp-org:*:internetgatewaydevice:*", "", 0, "router", 75},

@@ -2,9 +2,8 @@
 
 package identify
 
-// userAgents are texts in the User-Agent field. Browsers call themselves by other systems' names too ("like Mac OS X"),
-// so the more special system comes first. Libraries that run everywhere (curl, Python, Go) say nothing and have no
-// rule.
+// userAgents match the User-Agent field. Browsers also name other systems ("like Mac OS X"), so the more special system
+// comes first. Libraries that run everywhere (curl, Python, Go) have no rule.
 var userAgents = []rule{
 	{"*windows phone*", "windows-phone", 85, "phone", 85},
 	{"*xbox*", "", 0, "game-console", 85},
@@ -50,11 +49,11 @@ var userAgents = []rule{
 	{"*android*; kf*", "android", 80, "tablet", 65}, // Amazon's tablets
 	{"*android*tablet*", "android", 80, "tablet", 75},
 	{"*android*mobile*", "android", 80, "phone", 75},
-	// Chrome leaves "Mobile" out on large screens; the end of the text shows that it isn't just cut.
+	// Chrome omits "Mobile" on large screens; matching the end of the text shows that it isn't just cut.
 	{"*android*chrome/*safari/*", "android", 80, "tablet", 50},
 	{"*android*", "android", 80, "phone", 25},
 	{"dalvik/*", "android", 75, "phone", 25},
-	{"okhttp/*", "android", 35, "", 0}, // servers have that library too
+	{"okhttp/*", "android", 35, "", 0}, // servers use that library too
 
 	{"*windows nt*", "windows", 80, "computer", 70},
 	{"*microsoft ncsi*", "windows", 85, "computer", 60},
@@ -66,7 +65,7 @@ var userAgents = []rule{
 	{"*winhttp*", "windows", 60, "computer", 45},
 	{"*windows*", "windows", 55, "computer", 45},
 
-	{"*macintosh*", "macos", 75, "computer", 65}, // Safari on an iPad says that as well
+	{"*macintosh*", "macos", 75, "computer", 65}, // Safari on an iPad sends that as well
 	{"*macos/*", "macos", 75, "computer", 65},
 	{"*mac os x*", "macos", 65, "computer", 55},
 	{"*mac+os+x*", "macos", 65, "computer", 55},

@@ -2,8 +2,8 @@
 
 package identify
 
-// vendors are names in the IEEE's registry of address blocks. What a maker of many things makes isn't known by its
-// name: there is no rule for Apple, Samsung, Google, HP or Sony.
+// vendors are organisations in the IEEE's registry of address blocks. Makers of many kinds of devices reveal nothing:
+// Apple, Samsung, Google, HP and Sony have no rule.
 var vendors = []rule{
 	// Printers.
 	{"canon inc*", "", 0, "printer", 50},

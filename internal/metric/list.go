@@ -2,11 +2,11 @@
 
 package metric
 
-// ID is a counter's place in the list. To add a counter: an ID, its entry of counters, and a line in the Collect of
-// whoever counts.
+// ID is a counter's place in the list. A new counter needs an ID, an entry in counters, and a line in its owner's
+// Collect.
 type ID uint8
 
-// The counters, in the order in which summaries list them.
+// Counters, in the order of the summaries.
 const (
 	Frames ID = iota
 	FrameBytes
@@ -50,13 +50,13 @@ const (
 	ExpectationsForgotten
 	AnswerNamesForgotten
 
-	HostsCut // those from here on in the order of dissect.Cut
+	HostsCut // from here on in the order of dissect.Cut
 	TextsCut
 	ListsCut
 	MetadataCut
 	AnswersCut
 
-	UndecodedLinkType // those from here on in the order of packet.Fault
+	UndecodedLinkType // from here on in the order of packet.Fault
 	UndecodedNotIP
 	UndecodedTruncated
 	UndecodedIPHeader
@@ -68,7 +68,7 @@ const (
 )
 
 const (
-	// CopiesName is that of both counters of copies.
+	// CopiesName is the name of both counters of copies.
 	CopiesName = "weir_copies_total"
 
 	undecoded = "weir_undecoded_packets_total"
@@ -77,74 +77,74 @@ const (
 )
 
 var counters = [numIDs]Counter{
-	Frames:     {"weir_frames_total", "", Traffic, "frames that workers were given"},
-	FrameBytes: {"weir_frame_bytes_total", "", Traffic, "bytes of those frames on the link"},
+	Frames:     {"weir_frames_total", "", Traffic, "frames handed to the workers"},
+	FrameBytes: {"weir_frame_bytes_total", "", Traffic, "bytes of these frames on the link"},
 	Packets: {"weir_packets_total", "", Traffic,
-		"packets in flows; the inner ones of tunnels are packets of their own"},
-	Bytes:        {"weir_bytes_total", "", Traffic, "bytes of those packets, from the network header on"},
+		"packets in flows; the packets inside a tunnel count on their own"},
+	Bytes:        {"weir_bytes_total", "", Traffic, "bytes of these packets, from the network header on"},
 	FlowsCreated: {"weir_flows_total", "", Traffic, "flows"},
 	Inspections:  {"weir_inspections_total", "", Traffic, "calls of dissectors"},
 	ConnectionLists: {"weir_connection_lists_total", "", Traffic,
-		"lists of all connections that the kernel was asked for"},
+		"dumps of all connections requested from the kernel"},
 
 	RingFull: {lost, "ring-full", Loss, "packets lost: no room in the ring to the worker"},
 	RingFullCounted: {"weir_capture_unsampled_packets_total", "", Loss,
-		"packets counted but not looked into: no room in the ring to the worker"},
+		"packets counted but not inspected: no room in the ring to the worker"},
 	MapFull: {"weir_capture_worker_counted_packets_total", "", Loss,
 		"packets counted by the workers: no flow counter was free (--max-flows)"},
 	Uncounted:      {lost, "uncounted", Loss, "packets lost: neither a flow counter was free nor room in the ring"},
 	InterfaceDrops: {lost, "interface", Loss, "packets dropped by the interfaces"},
 	ConnectionEventsLost: {"weir_connection_event_losses_total", "", Notice,
-		"times the kernel had no room for what it tells of connections; it was asked for all of them anew"},
+		"overflows of the kernel's queue of connection events; a new dump of all connections followed"},
 	ConnectionsRefused: {"weir_connections_refused_total", "", Loss,
-		"connections not followed: there was no room for them"},
-	Unparsed: {"weir_capture_unparsed_packets_total", "", Notice, "packets that are no IP or can't be read"},
+		"connections not followed: the list of connections was full"},
+	Unparsed: {"weir_capture_unparsed_packets_total", "", Notice, "packets that are not IP or can't be decoded"},
 
 	LegsUnjoined: {"weir_nat_legs_unjoined_total", "", Loss,
-		"connections reported as two flows: too many NAT legs waited"},
+		"connections reported as two flows: too many NAT legs were waiting"},
 	RecordsUnwaited: {"weir_records_unwaited_total", "", Loss,
-		"records that did not wait for their connections' list: too many waited"},
+		"records written before the dump with their connection: too many were waiting"},
 	OffloadsUnfollowed: {"weir_offloaded_connections_unfollowed_total", "", Loss,
-		"connections that a card forwards and whose end was not waited for: too many were"},
+		"offloaded connections whose end weir did not await: too many were waiting"},
 	DevicesForgotten: {"weir_devices_forgotten_total", "", Loss, "devices forgotten to make room for others"},
 	DevicesRefused: {"weir_devices_refused_total", "", Loss,
-		"sightings of devices not kept: there was room for surer ones only"},
+		"sightings of devices not kept: all devices in the full list were more certain"},
 
 	CopiesForwarded: {CopiesName, "forwarded", Notice,
-		"packets left out as they went out: they were counted where they came in (--count-each counts both)"},
+		"packets not counted on their way out: they were counted on their way in (--count-each counts both)"},
 	CopiesCarried: {CopiesName, "carried", Notice,
-		"packets left out on one more interface, such as a VLAN's or a bridge's (--count-each counts each)"},
+		"packets not counted on a further interface, such as a VLAN's or a bridge's (--count-each counts each)"},
 
 	PacketsRefused: {"weir_flow_table_refused_packets_total", "", Loss,
 		"packets in no flow: the table was full (--max-flows)"},
 	PacketsLate: {"weir_flow_table_late_packets_total", "", Notice,
-		"packets of connections that had ended and gave way: their records were made before (--max-flows)"},
+		"packets of ended connections, after their eviction: the records were already written (--max-flows)"},
 	FlowsEvicted: {"weir_flow_table_evicted_flows_total", "", Loss, "flows ended early to make room (--max-flows)"},
 	TunnelLimit: {"weir_tunnel_limit_packets_total", "", Loss,
-		"packets with more tunnels in one another than are peeled"},
-	UnresolvedFragments: {"weir_unresolved_fragments_total", "", Loss, "later fragments whose first one was not seen"},
+		"packets with too many nested tunnels"},
+	UnresolvedFragments: {"weir_unresolved_fragments_total", "", Loss, "later fragments without their first one"},
 	FragmentsForgotten:  {"weir_fragmented_packets_forgotten_total", "", Loss, "fragmented packets forgotten early"},
 	AnswersForgotten:    {"weir_dns_answers_forgotten_total", "", Loss, "DNS answers forgotten early"},
 	StreamConflicts: {"weir_stream_conflict_segments_total", "", Loss,
 		"overlapping TCP segments that contradict one another"},
 	StreamHoles: {"weir_stream_hole_segments_total", "", Loss, "TCP segments not reassembled: too many gaps"},
 	BufferLimit: {"weir_dissect_buffer_limit_packets_total", "", Loss,
-		"packets not kept for dissecting: no memory left for that"},
+		"packets not buffered for the dissectors: the buffers were full"},
 	CandidateLimit: {"weir_dissect_candidates_dropped_total", "", Loss,
-		"times a dissector was not asked again: too many others waited on the same flow"},
+		"dissectors dropped from a flow: too many others wanted more of it"},
 	NamesOmitted: {"weir_dns_query_names_omitted_total", "", Notice,
-		"names that one flow asked for besides so many others that they are not in its record"},
-	Panics: {"weir_dissect_panics_total", "", Loss, "times a dissector broke (--panic-dir saves what it broke over)"},
+		"DNS query names left out of a record: their flow had too many"},
+	Panics: {"weir_dissect_panics_total", "", Loss, "times a dissector broke (--panic-dir saves the packets)"},
 	ExpectationsForgotten: {"weir_expected_flows_forgotten_total", "", Notice,
-		"announced flows no longer waited for: others were announced since"},
+		"announced flows no longer expected: newer announcements replaced them"},
 	AnswerNamesForgotten: {"weir_dns_answer_names_forgotten_total", "", Notice,
-		"names of an address forgotten: its client got others for it since"},
+		"names of an address forgotten: its client resolved newer ones"},
 
-	HostsCut:    {cut, "host", Notice, "flows whose host name was cut"},
-	TextsCut:    {cut, "text", Notice, "flows of whose metadata a text was cut"},
-	ListsCut:    {cut, "list", Notice, "flows of whose metadata a list was cut"},
-	MetadataCut: {cut, "metadata", Notice, "flows of which metadata was left out: there was more than a flow may keep"},
-	AnswersCut:  {cut, "answers", Notice, "flows of whose DNS answers not all were learnt"},
+	HostsCut:    {cut, "host", Notice, "flows with a shortened host name"},
+	TextsCut:    {cut, "text", Notice, "flows with a shortened text in their metadata"},
+	ListsCut:    {cut, "list", Notice, "flows with a shortened list in their metadata"},
+	MetadataCut: {cut, "metadata", Notice, "flows with metadata left out: it exceeded the limit of a flow"},
+	AnswersCut:  {cut, "answers", Notice, "flows with DNS answers not learnt: they had too many"},
 
 	UndecodedLinkType:   {undecoded, "link-type", Loss, "packets not decoded: link-type"},
 	UndecodedNotIP:      {undecoded, "not-ip", Notice, "packets not decoded: not-ip"},

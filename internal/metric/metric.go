@@ -1,33 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package metric holds the list of what weir counts, and takes snapshots of it. The counts themselves are plain fields
-// of whoever counts; summaries, the screen and whatever exports them read a Snapshot by the list.
+// Package metric lists weir's counters with their names, classes and help texts, and takes snapshots of their values.
+// The values themselves are plain fields of the counting packages; the summaries, the top screen and exporters read a
+// Snapshot by the list.
 package metric
 
 //go:generate go run ./document ../../docs/COUNTERS.md
 
 import "iter"
 
-// Class says what a counter's going up means.
+// Class says what a rising counter means.
 type Class uint8
 
 // The classes.
 const (
-	Traffic Class = iota // weir does its work
-	Notice               // worth knowing, and nothing is missing by it
-	Loss                 // something is missing, or was cut at a limit
+	Traffic Class = iota // ordinary work
+	Notice               // worth knowing, but nothing is missing
+	Loss                 // something is missing, or a limit cut it
 )
 
 func (c Class) String() string { return [...]string{"traffic", "notice", "loss"}[c] }
 
-// Counter describes a counter, which only goes up while weir runs.
+// Counter describes a counter, which never falls while weir runs.
 type Counter struct {
-	// Name is in the manner of Prometheus: lower snake case, the unit last but one, "total" last.
+	// Name follows Prometheus: lower snake case, the unit last but one, "total" last.
 	Name string
-	// Cause is the label "cause" of one of several counters with the same name, "" where there is one.
+	// Cause is the value of the label "cause" if several counters share the name, else "".
 	Cause string
 	Class Class
-	// Help goes on after the number, and begins with what is counted: "packets lost: ...".
+	// Help follows the number in summaries, so it begins with the counted thing: "packets lost: ...".
 	Help string
 }
 
@@ -37,7 +38,7 @@ type Snapshot [numIDs]uint64
 // Add raises a counter's value.
 func (s *Snapshot) Add(id ID, n uint64) { s[id] += n }
 
-// Happened yields, in the list's order, the counters of class and above that are not 0.
+// Happened yields the counters of at least the given class that are not 0, in the list's order.
 func (s *Snapshot) Happened(class Class) iter.Seq2[*Counter, uint64] {
 	return func(yield func(*Counter, uint64) bool) {
 		for id := range s {
@@ -48,7 +49,7 @@ func (s *Snapshot) Happened(class Class) iter.Seq2[*Counter, uint64] {
 	}
 }
 
-// All yields the list.
+// All yields the whole list.
 func All() iter.Seq2[ID, *Counter] {
 	return func(yield func(ID, *Counter) bool) {
 		for id := range counters {
@@ -59,7 +60,7 @@ func All() iter.Seq2[ID, *Counter] {
 	}
 }
 
-// Source counts, and adds what it has counted to a snapshot. Collect may be called from any goroutine.
+// Source adds its counts to a snapshot. Any goroutine may call Collect.
 type Source interface{ Collect(*Snapshot) }
 
 // SourceFunc is a Source of one function.
@@ -68,13 +69,13 @@ type SourceFunc func(*Snapshot)
 // Collect calls the function.
 func (f SourceFunc) Collect(s *Snapshot) { f(s) }
 
-// Registry knows who counts. Register all before the first Snapshot.
+// Registry collects from all sources. Register every source before the first Snapshot.
 type Registry struct{ sources []Source }
 
 // Register adds sources.
 func (r *Registry) Register(sources ...Source) { r.sources = append(r.sources, sources...) }
 
-// Snapshot asks all sources.
+// Snapshot collects from all sources.
 func (r *Registry) Snapshot() (s Snapshot) {
 	for _, source := range r.sources {
 		source.Collect(&s)

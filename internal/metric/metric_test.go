@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// label is how documents name a counter.
+// label is the counter's name in documents.
 func (c *Counter) label() string {
 	if c.Cause == "" {
 		return c.Name

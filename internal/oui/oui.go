@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package oui knows whose network card has a link-layer address, by the IEEE's registry of assignments: MA-L (24 bits),
-// MA-M (28) and MA-S (36). The table is searched where the program's file is mapped: what is not looked for takes no
-// memory.
+// Package oui names the organisation that a MAC address is assigned to, from the IEEE's registries MA-L (24 bits), MA-M
+// (28) and MA-S (36). It searches the table in the mapped program file: pages that no search touches take no memory.
 package oui
 
 import (
@@ -13,9 +12,9 @@ import (
 
 //go:generate go run ./generate ../../gen/oui/oui.bin
 
-// The table is, all numbers big-endian: for each of the three sizes of assignments, the longest first, the number of
-// its records (4 bytes); then these records, sorted: the assignment (5, 4 or 3 bytes) and the place of its name (3
-// bytes); then the names, each with its length (1 byte) before it.
+// The table's format, all numbers big-endian: for each of the three assignment sizes, the longest first, the number of
+// its records (4 bytes); then these records, sorted: the assignment (5, 4 or 3 bytes) and its name's offset (3 bytes);
+// then the names, each after its length (1 byte).
 const (
 	counts    = 3
 	placeSize = 3
@@ -23,11 +22,11 @@ const (
 
 var prefixSizes = [counts]int{5, 4, 3}
 
-// prefixBits are how many bits an assignment has; the rest of its bytes is 0.
+// prefixBits are the assignments' lengths in bits; the rest of their bytes is 0.
 var prefixBits = [counts]int{36, 28, 24}
 
-// Vendor names the organisation that has the assignment of an address: the longest one. It is empty where none has, and
-// for addresses of groups and those that are administered locally, which nobody is assigned.
+// Vendor returns the organisation with the longest assignment that covers an address. It returns "" if no assignment
+// does, and for group addresses and locally administered ones, which belong to nobody.
 func Vendor(mac [6]byte) string {
 	if mac[0]&(group|local) != 0 {
 		return ""
@@ -55,7 +54,7 @@ func Vendor(mac [6]byte) string {
 	return ""
 }
 
-// search looks for a record.
+// search returns the name's offset from the record with the given prefix.
 func search(records string, prefix []byte) (place int, ok bool) {
 	size := len(prefix) + placeSize
 	low, high := 0, len(records)/size
@@ -74,7 +73,7 @@ func search(records string, prefix []byte) (place int, ok bool) {
 	return 0, false
 }
 
-// compare compares the beginning of a record with a prefix, byte by byte.
+// compare compares the start of a record with a prefix, byte by byte.
 func compare(record string, prefix []byte) int {
 	for i, b := range prefix {
 		if c := cmp.Compare(record[i], b); c != 0 {
@@ -97,9 +96,8 @@ const (
 	local = 2
 )
 
-// IsRandom says whether an address is one that its device has probably chosen at random: it is administered locally,
-// and none of those that well-known programs give. Phones and computers set no further bits (all four quadrants of IEEE
-// 802c occur).
+// IsRandom reports whether a device has probably chosen its address at random: the address is locally administered, and
+// no well-known program assigns it. Phones and computers set no further bits (all four quadrants of IEEE 802c occur).
 func IsRandom(mac [6]byte) bool {
 	if mac[0]&(group|local) != local {
 		return false
@@ -112,7 +110,7 @@ func IsRandom(mac [6]byte) bool {
 	return true
 }
 
-// fixed are local prefixes that are no sign of a random address.
+// fixed are the local prefixes of well-known programs.
 var fixed = []string{
 	"\x02\x42",         // Docker's bridges and containers, before version 28: followed by the IPv4 address
 	"\x52\x54\x00",     // QEMU and libvirt

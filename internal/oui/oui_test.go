@@ -34,9 +34,9 @@ func TestVendor(t *testing.T) {
 	t.Logf("%d bytes", len(oui.Data))
 }
 
-// TestLongest: where a block is assigned in parts, the part counts.
+// TestLongest: the longest assignment counts.
 func TestLongest(t *testing.T) {
-	// 70:b3:d5 is the IEEE's own, for MA-S; each of its 4,096 parts is another organisation's.
+	// 70:b3:d5 belongs to the IEEE, for MA-S; each of its 4,096 parts belongs to another organisation.
 	names := map[string]bool{}
 	for i := range 4096 {
 		names[Vendor([6]byte{0x70, 0xb3, 0xd5, byte(i >> 4), byte(i << 4), 1})] = true
@@ -46,7 +46,7 @@ func TestLongest(t *testing.T) {
 	}
 }
 
-// TestAll: whatever the address, there is an answer, and no allocation.
+// TestAll: Vendor handles every address without allocating.
 func TestAll(t *testing.T) {
 	known := 0
 	for i := range 1 << 16 {

@@ -11,15 +11,15 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// CSVHeader names the columns that AppendCSV writes (RFC 4180, but with a bare line feed).
+// CSVHeader names AppendCSV's columns (RFC 4180, but with a bare line feed).
 const CSVHeader = "first_seen,last_seen,ip_proto,client_ip,client_port,server_ip,server_port,protocol,application,cat" +
 	"egory,hostname," +
 	"method,application_method,client_packets,client_bytes,server_packets,server_bytes,vlan,tunnel,end_reason,interfa" +
 	"ce,id,community_id," +
 	"direction,client_side,server_side,nat,nat_client_ip,nat_client_port,nat_server_ip,nat_server_port"
 
-// AppendCSV appends the record as one line of CSV, without a line end: valid UTF-8, whatever the names in it hold. A
-// field that begins as a spreadsheet's formula does is marked by an apostrophe.
+// AppendCSV appends the record as one line of CSV, without a line end: valid UTF-8, whatever bytes its names hold. An
+// apostrophe precedes any field that a spreadsheet would take for a formula.
 func (f *Flow) AppendCSV(b []byte) []byte {
 	b = AppendTime(b, f.FirstSeen)
 	b = AppendTime(append(b, ','), f.LastSeen)
@@ -70,8 +70,8 @@ func (f *Flow) AppendCSV(b []byte) []byte {
 	return b
 }
 
-// appendColumn appends a comma and value, in quotes where that is called for. What could split a line or turn the
-// reading direction, and bytes that are not UTF-8, become \xNN, as in JSON.
+// appendColumn appends a comma and value, quoted if necessary. Bytes that are not UTF-8, and characters that could
+// split a line or turn the reading direction, become \xNN, as in JSON.
 func appendColumn[T string | []byte](b []byte, value T) []byte {
 	b = append(b, ',')
 	if len(value) == 0 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package record holds the flow record, and writes it as JSON and as CSV; a JSON Schema describes the JSON. What is one
-// of a few is a number in the record, and text only in what is written.
+// Package record holds the flow record and writes it as JSON and CSV; a JSON Schema describes the JSON. Enumerations
+// (state, direction, method, risk …) are numbers in the record and become text only in the output.
 package record
 
 import (
@@ -14,29 +14,29 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// SchemaVersion is the "schema" of every record; it grows when a field changes its meaning or goes away.
+// SchemaVersion is the "schema" of every record; it grows when a field changes its meaning or disappears.
 const SchemaVersion = 1
 
 // Endpoint is one end of a flow.
 type Endpoint struct {
 	Addr           netip.AddrPort
-	MAC            [6]byte // zero: none was seen
-	Packets, Bytes uint64  // what it sent; bytes from the network header on
+	MAC            [6]byte // zero: unknown
+	Packets, Bytes uint64  // sent by this end; bytes from the network header on
 	Side           Side
 }
 
-// NAT is an address translation: what each end of a connection is called by the other.
+// NAT is an address translation: the address and port under which each end knows the other.
 type NAT struct {
 	Kind           NATKind
 	Client, Server netip.AddrPort
 }
 
-// Conntrack is what the kernel's connection tracking knows of a connection besides its ends.
+// Conntrack is the kernel's further knowledge of a connection, from connection tracking.
 type Conntrack struct {
 	ID, Mark  uint32
 	Zone      uint16
 	IsTracked bool
-	// IsOffloaded: a flowtable, or the card, forwards its packets.
+	// IsOffloaded: a flowtable or the network card forwards its packets.
 	IsOffloaded bool
 }
 
@@ -47,7 +47,7 @@ type Flow struct {
 	State       State
 	EndReason   EndReason
 	Interface   string
-	VLANs       []uint16 // the outer first
+	VLANs       []uint16 // the outermost first
 	IPVersion   uint8
 	Proto       uint8
 	Client      Endpoint
@@ -55,7 +55,8 @@ type Flow struct {
 	Direction   Direction
 	NAT         NAT
 	Conntrack   Conntrack
-	// ICMPType and ICMPCode are those of the first packet, of a query the request's; ICMPID is a query's identifier.
+	// ICMPType and ICMPCode are the first packet's, or the request's if it belongs to a query; ICMPID is the query's
+	// identifier.
 	ICMPType, ICMPCode uint8
 	ICMPID             uint16
 
@@ -65,20 +66,19 @@ type Flow struct {
 	ApplicationMethod               ApplicationMethod
 	HostnameMethod                  HostnameMethod
 
-	Tunnels             []packet.Tunnel // the outer first
+	Tunnels             []packet.Tunnel // the outermost first
 	FirstSeen, LastSeen int64           // nanoseconds since the Unix epoch
-	// Step is by how much the clock of these two has been set since the flow began; see Began.
+	// Step is how far FirstSeen and LastSeen have moved because the clock was set since the flow began; see Began.
 	Step int64
-	// Info holds members of the record, as JSON without braces around: "tls":{...}.
+	// Info holds members of the record as JSON, without enclosing braces: "tls":{...}.
 	Info  []byte
 	Risks Risks
 }
 
-// Began is when the flow began by a clock that nobody sets. It stays the same as long as the flow lives, so IDs are of
-// it.
+// Began is the flow's start by a clock that nobody sets. It is constant over the flow's life, so IDs derive from it.
 func (f *Flow) Began() int64 { return f.FirstSeen - f.Step }
 
-// Clone copies a record with all that it refers to.
+// Clone returns a deep copy of the record.
 func (f *Flow) Clone() *Flow {
 	c := *f
 	c.CommunityID, c.Hostname, c.Info = bytes.Clone(f.CommunityID), bytes.Clone(f.Hostname), bytes.Clone(f.Info)
@@ -174,7 +174,7 @@ func (e *Endpoint) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// appendEnd appends the members for an address and, where there is one, a port.
+// appendEnd appends the members of an address and, if it has one, a port.
 func appendEnd(b []byte, prefix string, end netip.AddrPort) []byte {
 	b = append(append(append(b, '"'), prefix...), `ip":"`...)
 	b = end.Addr().AppendTo(b)
@@ -213,7 +213,7 @@ func (c *Conntrack) appendJSON(b []byte) []byte {
 	return b
 }
 
-// appendText appends a member whose value needs no escape: a constant of ours, or an interface's name.
+// appendText appends a member whose value needs no escape: one of our constants, or an interface name.
 func appendText(b []byte, name, value string) []byte {
 	if value == "" {
 		return b

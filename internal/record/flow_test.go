@@ -12,7 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// translated is a record with all that a gateway adds.
+// translated is a record with everything that a gateway adds.
 func translated() Flow {
 	f := Flow{
 		CommunityID: []byte("1:biEiYRScd9sQys6XYVynp1f6Jfs="), State: StateEnd, EndReason: EndClosed, Interface: "lan0",
@@ -44,7 +44,7 @@ func TestTranslated(t *testing.T) {
 	}
 	validate(t, text)
 	f.Conntrack = Conntrack{ID: 9, IsTracked: true}
-	// of ICMP
+	// NAT of ICMP
 	f.NAT = NAT{Kind: DNAT, Client: netip.MustParseAddrPort("203.0.113.7:0"), Server: netip.MustParseAddrPort(
 		"198.51.100.1:0")}
 	validate(t, string(f.AppendJSON(nil)))
@@ -65,7 +65,7 @@ func TestTranslated(t *testing.T) {
 	}
 }
 
-// validate holds a record against the schema.
+// validate checks a record against the schema.
 func validate(t *testing.T, text string) {
 	t.Helper()
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))

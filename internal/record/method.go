@@ -2,33 +2,33 @@
 
 package record
 
-// Method says how a protocol was named.
+// Method is the evidence that named a flow's protocol.
 type Method uint8
 
-// The methods of protocols.
+// Methods of protocols.
 const (
 	MethodNone Method = iota
-	MethodDPI         // a dissector said yes
-	MethodPort        // a guess by the port
+	MethodDPI         // a dissector recognised it
+	MethodPort        // a guess from the port
 )
 
 var methodTexts = [...]string{"none", "dpi", "port"}
 
 func (m Method) String() string { return text(methodTexts[:], m) }
 
-// IsGuess says that no dissector recognised the protocol.
+// IsGuess reports whether no dissector recognised the protocol.
 func (m Method) IsGuess() bool { return m == MethodPort }
 
-// ApplicationMethod says how an application was named.
+// ApplicationMethod is the evidence that named a flow's application.
 type ApplicationMethod uint8
 
-// The methods of applications.
+// Methods of applications.
 const (
 	ByNothing     ApplicationMethod = iota
 	ByDPI                           // the protocol is the application's own
 	ByHost                          // a host name in the flow: SNI, Host header, ...
 	ByCertificate                   // a name in the server's certificate
-	ByDNS                           // the name that this client asked for
+	ByDNS                           // the name that this client resolved
 	ByAddress                       // an address block of the application's operator
 )
 
@@ -36,21 +36,21 @@ var applicationMethodTexts = [...]string{"", "dpi", "host", "certificate", "dns"
 
 func (m ApplicationMethod) String() string { return text(applicationMethodTexts[:], m) }
 
-// IsGuess says that nothing in the flow itself names the application.
+// IsGuess reports whether nothing in the flow itself names the application.
 func (m ApplicationMethod) IsGuess() bool { return m == ByDNS || m == ByAddress }
 
-// HostnameMethod says where a flow's host name comes from.
+// HostnameMethod is the origin of a flow's host name.
 type HostnameMethod uint8
 
-// The methods of host names.
+// Methods of host names.
 const (
-	HostnameInFlow HostnameMethod = iota // the flow itself names it, if it has one
-	HostnameByDNS                        // the client had asked for it, and got the server's address
+	HostnameInFlow HostnameMethod = iota // from the flow itself, if it has one
+	HostnameByDNS                        // the client resolved it to the server's address
 )
 
 var hostnameMethodTexts = [...]string{"", "dns"}
 
 func (m HostnameMethod) String() string { return text(hostnameMethodTexts[:], m) }
 
-// IsGuess says that the flow itself does not name the host.
+// IsGuess reports whether the flow itself does not name the host.
 func (m HostnameMethod) IsGuess() bool { return m == HostnameByDNS }

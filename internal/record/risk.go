@@ -4,11 +4,11 @@ package record
 
 import "math/bits"
 
-// Risk is something about a flow that deserves a look. To add one: a constant, an entry of risks, and its slug in
+// Risk is a property of a flow that deserves attention. A new risk needs a constant, an entry in risks, and its slug in
 // schema.json.
 type Risk uint8
 
-// The risks, in the order in which records list them.
+// Risks, in the order of the records' lists.
 const (
 	RiskCleartextCredentials Risk = iota
 	RiskTLSMissingSNI
@@ -19,7 +19,7 @@ const (
 	RiskSSHObsoleteVersion
 )
 
-// RiskInfo is what is to be known of a risk.
+// RiskInfo describes a risk for people and programs.
 type RiskInfo struct {
 	Slug     string   `json:"risk"`
 	Severity Severity `json:"severity"`
@@ -54,7 +54,7 @@ var risks = [...]RiskInfo{
 		"Update that side's SSH, or replace the device."},
 }
 
-// RiskList are all risks, in the order in which records list them.
+// RiskList returns all risks, in the order of the records' lists.
 func RiskList() []RiskInfo { return risks[:] }
 
 func (r Risk) String() string {
@@ -67,27 +67,27 @@ func (r Risk) String() string {
 // Severity says how much a risk matters.
 type Severity uint8
 
-// The severities.
+// Severities.
 const (
 	SeverityLow    Severity = iota // worth knowing; often harmless
-	SeverityMedium                 // to be put in order some day
-	SeverityHigh                   // to be put in order now
+	SeverityMedium                 // fix it some day
+	SeverityHigh                   // fix it now
 )
 
 var severityTexts = [...]string{"low", "medium", "high"}
 
 func (s Severity) String() string { return text(severityTexts[:], s) }
 
-// MarshalText gives String's text.
+// MarshalText returns String's text.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Risks is a set of risks.
 type Risks uint32
 
-// Add puts a risk into the set.
+// Add adds a risk to the set.
 func (s *Risks) Add(r Risk) { *s |= 1 << r }
 
-// Has says whether a risk is in the set.
+// Has reports whether a risk is in the set.
 func (s Risks) Has(r Risk) bool { return s&(1<<r) != 0 }
 
 // appendJSON appends the set as a list of slugs.

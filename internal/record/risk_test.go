@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestRisks: each risk is told of in full, and the schema lists those that there are.
+// TestRisks: each risk has complete texts, and the schema lists exactly these risks.
 func TestRisks(t *testing.T) {
 	slug := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	if len(risks) > 32 {
@@ -43,7 +43,7 @@ func TestRisks(t *testing.T) {
 	}
 }
 
-// TestRiskSet: a record lists its risks once each, in the list's order.
+// TestRiskSet: a record lists each of its risks once, in the list's order.
 func TestRiskSet(t *testing.T) {
 	f := translated()
 	f.Risks.Add(RiskSMB1)

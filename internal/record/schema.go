@@ -4,7 +4,7 @@ package record
 
 import _ "embed"
 
-// Schema is the JSON Schema (2020-12) of the flow record as AppendJSON writes it; CSVHeader says what CSV has of it.
+// Schema is the JSON Schema (2020-12) of AppendJSON's output; CSVHeader names the columns of CSV.
 //
 //go:embed schema.json
 var Schema []byte

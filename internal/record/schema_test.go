@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestSchemaNames holds the texts of the types and the schema's lists together.
+// TestSchemaNames: the types' texts and the schema's lists agree.
 func TestSchemaNames(t *testing.T) {
 	type property struct {
 		Enum       []string
@@ -48,7 +48,7 @@ func TestSchemaNames(t *testing.T) {
 	}
 }
 
-// TestUnknownValues: a value that no text is for is absent, as the zero value is.
+// TestUnknownValues: a value without a text is absent, as the zero value is.
 func TestUnknownValues(t *testing.T) {
 	if s := State(200).String() + EndReason(200).String() + Side(200).String() + Risk(200).String(); s != "" {
 		t.Errorf("%q", s)

@@ -2,13 +2,13 @@
 
 package record
 
-// Side is where an address is, seen from the gateway.
+// Side is the location of an address as seen from the gateway.
 type Side uint8
 
-// The sides.
+// Sides.
 const (
 	SideUnknown   Side = iota
-	SideLAN            // reachable, and not by a WAN interface
+	SideLAN            // reachable, but not through a WAN interface
 	SideWAN            // behind a default route
 	SideGateway        // the gateway itself
 	SideMulticast      // a multicast group
@@ -19,10 +19,10 @@ var sideTexts = [...]string{"", "lan", "wan", "gateway", "multicast", "broadcast
 
 func (s Side) String() string { return text(sideTexts[:], s) }
 
-// Direction is a flow's: from the client's side to the server's.
+// Direction is a flow's direction, from the client's side to the server's.
 type Direction uint8
 
-// The directions.
+// Directions.
 const (
 	DirectionUnknown Direction = iota
 	DirectionOutbound
@@ -37,7 +37,7 @@ var directionTexts = [...]string{"unknown", "outbound", "inbound", "internal", "
 
 func (d Direction) String() string { return text(directionTexts[:], d) }
 
-// DirectionBetween is a flow's direction, by the sides of its ends.
+// DirectionBetween returns the direction of a flow between two sides.
 func DirectionBetween(client, server Side) Direction {
 	isInside := func(s Side) bool { return s == SideLAN || s == SideGateway }
 	switch {
@@ -60,7 +60,7 @@ func DirectionBetween(client, server Side) Direction {
 // NATKind is the kind of an address translation.
 type NATKind uint8
 
-// The kinds.
+// Kinds of address translation.
 const (
 	NATNone NATKind = iota
 	SNAT            // the server knows the client by another address or port

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestDirections: by the sides of both ends.
+// TestDirections: the sides of both ends give the direction.
 func TestDirections(t *testing.T) {
 	const lan, wan, gateway = SideLAN, SideWAN, SideGateway
 	for text, sides := range map[string][]Side{

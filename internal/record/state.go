@@ -2,39 +2,39 @@
 
 package record
 
-// State says where in a flow's life a record was written. The zero value is none.
+// State is the point in a flow's life at which a record was written. The zero value means none.
 type State uint8
 
-// The states.
+// States.
 const (
 	_           State = iota
-	StateNew          // the flow's first record, and others follow
-	StateUpdate       // the flow goes on
-	StateEnd          // the flow's last record, with all of its counts
+	StateNew          // the flow's first record; more follow
+	StateUpdate       // an interim record
+	StateEnd          // the flow's last record, with its final counts
 )
 
 var stateTexts = [...]string{"", "new", "update", "end"}
 
 func (s State) String() string { return text(stateTexts[:], s) }
 
-// EndReason says why a flow ended.
+// EndReason is the reason why a flow ended.
 type EndReason uint8
 
-// The reasons.
+// Reasons.
 const (
 	NotEnded    EndReason = iota
-	EndClosed             // TCP: both sides said FIN
+	EndClosed             // TCP: both sides sent FIN
 	EndReset              // TCP: RST
-	EndIdle               // nothing came for the idle time
-	EndEvicted            // the table was full, and this flow was the least worth keeping
-	EndShutdown           // weir ended
+	EndIdle               // silent for the idle time
+	EndEvicted            // the table was full, and this flow was worth least
+	EndShutdown           // weir stopped
 )
 
 var endReasonTexts = [...]string{"", "closed", "reset", "idle", "evicted", "shutdown"}
 
 func (r EndReason) String() string { return text(endReasonTexts[:], r) }
 
-// text is the text of value v; "" of one that has none.
+// text returns the text of value v, "" if v has none.
 func text[T ~uint8](texts []string, v T) string {
 	if int(v) >= len(texts) {
 		return ""

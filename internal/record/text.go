@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// AppendText appends text as a JSON string. What could split a line, move a cursor or turn the reading direction, and
-// bytes that are not UTF-8, become \xNN, so that no consumer of records has to escape names again.
+// AppendText appends text as a JSON string. Bytes that are not UTF-8, and characters that could split a line, move a
+// cursor or turn the reading direction, become \xNN, so that no consumer of records has to escape names again.
 func AppendText[T []byte | string](b []byte, text T) []byte {
 	b = append(b, '"')
 	for i := 0; i < len(text); {
@@ -37,7 +37,7 @@ func AppendText[T []byte | string](b []byte, text T) []byte {
 	return append(b, '"')
 }
 
-// printableRune is the length of the printable rune at text[i:], 0 where there is none.
+// printableRune returns the length of the printable rune at text[i:], 0 if the rune is unprintable.
 func printableRune[T []byte | string](text T, i int) int {
 	r, n := utf8.DecodeRuneInString(string(text[i:min(len(text), i+utf8.UTFMax)]))
 	if r == utf8.RuneError || !unicode.IsPrint(r) {
@@ -46,7 +46,7 @@ func printableRune[T []byte | string](text T, i int) int {
 	return n
 }
 
-// appendEscape appends c as \xNN inside a JSON string, where the backslash itself has to be escaped.
+// appendEscape appends c as \xNN inside a JSON string, which doubles the backslash.
 func appendEscape(b []byte, c byte) []byte {
 	return append(b, '\\', '\\', 'x', digits[c>>4], digits[c&15])
 }

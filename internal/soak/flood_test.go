@@ -80,10 +80,10 @@ func TestFlood(t *testing.T) {
 		named := web.named(rest)
 		found = fmt.Sprintf("%d requests; weir saw %d in %d flows, lost %d (%s); the machine dropped %d; peak %.1f "+
 			"MiB (%s); "+
-			"%d of %d older flows exact, %d of %d requests of the web named (%d packets not looked into)", sent.Frames,
+			"%d of %d older flows exact, %d of %d requests of the web named (%d packets not inspected)", sent.Frames,
 			out.packets, out.flows,
 			lost, causes, dropped, float64(peak.sum())/(1<<20), peak, exact, keptFlows, named, realFlows,
-			a.Number("packets counted but not looked into"))
+			a.Number("packets counted but not inspected"))
 		if peak.sum() > peakLimit {
 			t.Errorf("peak memory is above %d MiB", peakLimit>>20)
 		}
@@ -92,7 +92,7 @@ func TestFlood(t *testing.T) {
 		}
 		// A machine that has too little time for weir makes it miss packets: then it says so, and only then a flow may
 		// be without a name.
-		unseen := lost + a.Number("packets counted but not looked into")
+		unseen := lost + a.Number("packets counted but not inspected")
 		if missing := uint64(realFlows - named); missing > unseen || missing > realFlows/2 {
 			t.Errorf("of %d only %d are named, and %d packets were not seen: %+v", realFlows, named, unseen,
 				web.nameless(rest))

@@ -27,16 +27,16 @@ func document() []byte {
 
 ` + "`weir run`, `weir top` and `weir replay`" +
 		` take each setting from a flag, else from a variable of the environment,
-else from a file, else it has its default. The file is named by ` +
-		"`--config` or `WEIR_CONFIG`" + `;
+else from a file, else they use the default. ` +
+		"`--config` or `WEIR_CONFIG`" + ` names the file;
 there is none by default.
 
 - ` + "`weir config default`" + ` prints a file with all settings and their defaults.
-- ` + "`weir config check FILE`" + ` says what is wrong with a file, with the line.
-- ` + "`weir config show --config FILE`" + ` says what is in force, and where each value comes from.
+- ` + "`weir config check FILE`" + ` reports a file's mistakes, with their lines.
+- ` + "`weir config show --config FILE`" + ` shows the settings in force, and where each value comes from.
 
-A key that there isn't is refused. In the environment the elements of a list stand between commas, and an empty variable
-is as none; on the command line a flag is repeated. A list replaces that of a lower place as a whole.
+weir refuses unknown keys. In the environment commas separate the elements of a list, and an empty variable counts as
+unset; on the command line, repeat the flag. A list replaces the whole list of a lower place.
 `)
 	defaults := config.Default()
 	for _, g := range config.Groups() {

@@ -164,7 +164,7 @@ func (p *Program) Number(words string) uint64 {
 
 // What weir says at its end of packets that took another way than most.
 const (
-	SaidRingFull  = "packets counted but not looked into: no room in the ring to the worker"
+	SaidRingFull  = "packets counted but not inspected: no room in the ring to the worker"
 	SaidRingLost  = "packets lost: no room in the ring to the worker"
 	SaidMapFull   = "packets counted by the workers: no flow counter was free (--max-flows)"
 	SaidUncounted = "packets lost: neither a flow counter was free nor room in the ring"

@@ -24,13 +24,13 @@ func document() []byte {
 
 # What weir counts
 
-All counters go up from the start of a ` + "`weir run`, `weir top` or `weir replay`" +
-		`. The summary at the end tells those of
-the classes notice and loss that are not 0; the screen of ` + "`weir top`" + ` those of the class loss.
+All counters rise from the start of a ` + "`weir run`, `weir top` or `weir replay`" +
+		`. The summary at the end lists the counters
+of the classes notice and loss that are not 0; the screen of ` + "`weir top`" + ` lists those of the class loss.
 
-- traffic: weir does its work.
-- notice: worth knowing, and no packet or flow is missing by it.
-- loss: something is missing, or was cut at a limit.
+- traffic: ordinary work.
+- notice: worth knowing, but no packet or flow is missing.
+- loss: something is missing, or a limit cut it.
 
 | counter | class | counts |
 |---|---|---|

@@ -18,9 +18,10 @@ import (
 	"unicode/utf8"
 )
 
-// registry has the IEEE's lists, in the order of the table: the longest assignments first.
+// registry is the directory of the IEEE's lists.
 const registry = "/usr/share/ieee-data"
 
+// lists are in the table's order: the longest assignments first.
 var lists = []struct {
 	file         string
 	digits, size int
@@ -72,7 +73,7 @@ func build() ([]byte, error) {
 	return slices.Concat(counts, records, names), nil
 }
 
-// read gives the names of a list by their assignments. Those that are private are left out.
+// read returns the names in a list by assignment. It omits private assignments.
 func read(path string, digits, size int) (map[string]string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -103,7 +104,7 @@ func read(path string, digits, size int) (map[string]string, error) {
 	}
 }
 
-// clean makes a name printable, with single spaces, and short.
+// clean makes a name short and printable, with single spaces.
 func clean(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
