@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package ber reads the basic encoding rules of ASN.1 (X.690) element by element, as far as SNMP, LDAP and Kerberos use
-// them: tags of one byte, definite lengths. Nothing is copied.
+// Package ber reads ASN.1's basic encoding rules (X.690) element by element, as far as SNMP, LDAP and Kerberos use
+// them: one-byte tags, definite lengths. It copies nothing.
 package ber
 
-// Universal tags, X.690 §8; those of constructed types with their bit.
+// Universal tags, X.690 §8; constructed types include their bit.
 const (
 	Boolean         = 0x01
 	Integer         = 0x02
@@ -17,11 +17,11 @@ const (
 	Sequence        = 0x30
 	Set             = 0x31
 	maxLengthOctets = 4
-	maxLength       = 1 << 30 // no message of these protocols needs more, and it fits an int of 32 bits
+	maxLength       = 1 << 30 // beyond these protocols' messages, and within a 32-bit int
 )
 
-// Header reads the tag and length at the start of b: the value is b[at:at+length], as far as it is there.
-// ok is false where the header is not whole or is none.
+// Header reads the tag and length at the start of b: the value is b[at:at+length], of which b may hold only a part. ok
+// is false if the header is incomplete or malformed.
 func Header(b []byte) (tag byte, at, length int, ok bool) {
 	if len(b) < 2 || b[0]&0x1f == 0x1f {
 		return 0, 0, 0, false
@@ -44,7 +44,7 @@ func Header(b []byte) (tag byte, at, length int, ok bool) {
 	return tag, 2 + n, int(long), true
 }
 
-// Next takes the element at the start of b, which must be there whole.
+// Next splits off the element at the start of b, which must be complete.
 func Next(b []byte) (tag byte, value, rest []byte, ok bool) {
 	tag, at, length, ok := Header(b)
 	if !ok || length > len(b)-at {
@@ -59,8 +59,8 @@ func Expect(b []byte, tag byte) (value, rest []byte, ok bool) {
 	return value, rest, ok && got == tag
 }
 
-// Enter reads the header of an element that must have tag and gives as much of its value as is there; whole says that
-// all of it is.
+// Enter reads the header of an element that must have tag and returns as much of its value as b holds; whole reports
+// whether that is all of it.
 func Enter(b []byte, tag byte) (value []byte, whole, ok bool) {
 	got, at, length, ok := Header(b)
 	if !ok || got != tag {
@@ -72,7 +72,7 @@ func Enter(b []byte, tag byte) (value []byte, whole, ok bool) {
 	return b[at : at+length], true, true
 }
 
-// Int is the value of an integer of one to eight octets (X.690 §8.3).
+// Int returns the value of an integer of one to eight octets (X.690 §8.3).
 func Int(value []byte) (int64, bool) {
 	if len(value) == 0 || len(value) > 8 {
 		return 0, false
@@ -84,7 +84,7 @@ func Int(value []byte) (int64, bool) {
 	return n, true
 }
 
-// ExpectInt takes an integer from the start of b.
+// ExpectInt splits an integer off the start of b.
 func ExpectInt(b []byte) (n int64, rest []byte, ok bool) {
 	value, rest, ok := Expect(b, Integer)
 	if !ok {

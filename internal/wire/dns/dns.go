@@ -2,8 +2,8 @@
 
 // Package dns reads DNS messages (RFC 1035 §4) in place: header, questions, records, names and service parameters.
 //
-// Nothing is copied but names, into a buffer of the caller's. Offsets count from the message's first byte. No call
-// allocates, recurses or follows more than one message's worth of bytes, whatever the message says of itself.
+// Only names are copied, into the caller's buffer. Offsets count from the message's first byte. No call allocates,
+// recurses or reads more than one message's worth of bytes, whatever the message claims.
 package dns
 
 import (
@@ -18,27 +18,27 @@ const (
 	MaxLabel = 63
 	// MaxName is the longest name on the wire, length bytes and root included, RFC 1035 §2.3.4.
 	MaxName = 255
-	// MaxText is the longest name as AppendName writes it: each byte may take an escape.
+	// MaxText is the longest name from AppendName: each byte may need an escape.
 	MaxText = 2 * MaxName
 	// recordSize is the fixed part of a record after its name: type, class, TTL, data length.
 	recordSize = 10
-	// maxPointers bounds the pointers of one name: each must be followed by at least one label of two bytes.
+	// maxPointers bounds the pointers of one name: at least one label of two bytes must follow each.
 	maxPointers = MaxName / 2
 )
 
-// The errors of this package. They say which part of the message contradicts the specification.
+// Errors of this package. Each names the part of the message that contradicts the specification.
 var (
 	ErrTruncated = errors.New("dns: message ends too early")
-	ErrLabel     = errors.New("dns: label type is not known")
+	ErrLabel     = errors.New("dns: unknown label type")
 	ErrPointer   = errors.New("dns: compression pointer does not go backwards")
 	ErrName      = errors.New("dns: name is longer than 255 bytes")
-	ErrParameter = errors.New("dns: service parameter is malformed")
+	ErrParameter = errors.New("dns: malformed service parameter")
 )
 
 // Header is the fixed header of a message.
 type Header struct {
 	ID, Flags uint16
-	// Questions to Additionals are the numbers of entries that the four sections claim to have.
+	// Questions to Additionals are the claimed entry counts of the four sections.
 	Questions, Answers, Authorities, Additionals uint16
 }
 
@@ -64,16 +64,16 @@ const (
 	OpDSO    = 6
 )
 
-// IsResponse says whether the message answers another.
+// IsResponse reports whether the message is a response.
 func (h *Header) IsResponse() bool { return h.Flags&Response != 0 }
 
-// Opcode is the kind of query, 0 to 15.
+// Opcode returns the kind of query, 0 to 15.
 func (h *Header) Opcode() int { return int(h.Flags >> 11 & 15) }
 
-// RCode is the header's part of the response code, 0 to 15.
+// RCode returns the header's part of the response code, 0 to 15.
 func (h *Header) RCode() int { return int(h.Flags & 15) }
 
-// Records is how many records the three sections after the questions claim.
+// Records returns how many records the three sections after the questions claim to have.
 func (h *Header) Records() int { return int(h.Answers) + int(h.Authorities) + int(h.Additionals) }
 
 // ParseHeader reads the header of msg.
@@ -85,14 +85,14 @@ func ParseHeader(msg []byte) (Header, error) {
 	return Header{at(0), at(2), at(4), at(6), at(8), at(10)}, nil
 }
 
-// Question is one entry of the question section.
+// Question is an entry of the question section.
 type Question struct {
-	// Name is the offset of the name.
+	// Name is the name's offset.
 	Name        int
 	Type, Class uint16
 }
 
-// ParseQuestion reads the question at off and gives the offset after it.
+// ParseQuestion reads the question at off and returns the offset after it.
 func ParseQuestion(msg []byte, off int) (Question, int, error) {
 	end, err := SkipName(msg, off)
 	if err != nil {
@@ -106,16 +106,16 @@ func ParseQuestion(msg []byte, off int) (Question, int, error) {
 
 // Record is a resource record, RFC 1035 §4.1.3.
 type Record struct {
-	// Name is the offset of the owner's name.
+	// Name is the offset of the owner name.
 	Name        int
 	Type, Class uint16
 	TTL         uint32 // seconds
-	// Offset is where Data begins, for names within it.
+	// Offset is the offset of Data, for names within it.
 	Offset int
 	Data   []byte
 }
 
-// ParseRecord reads the record at off and gives the offset after it.
+// ParseRecord reads the record at off and returns the offset after it.
 func ParseRecord(msg []byte, off int) (Record, int, error) {
 	at, err := SkipName(msg, off)
 	if err != nil {
@@ -136,8 +136,8 @@ func ParseRecord(msg []byte, off int) (Record, int, error) {
 	return r, end, nil
 }
 
-// SkipName checks the name at off as far as it is written there and gives the offset after it. A pointer that ends it
-// must go back to before the name, behind the header; what it points to is checked by AppendName.
+// SkipName checks the literal part of the name at off and returns the offset after it. A final pointer must go back to
+// before the name, behind the header; AppendName checks its target.
 func SkipName(msg []byte, off int) (int, error) {
 	for at := off; ; {
 		if at < 0 || at >= len(msg) {
@@ -175,13 +175,13 @@ type labels struct {
 	msg      []byte
 	at       int
 	floor    int // the next pointer must go before this
-	length   int // so far, on the wire and uncompressed
+	length   int // so far, in uncompressed wire form
 	pointers int
 }
 
 func newLabels(msg []byte, off int) labels { return labels{msg: msg, at: off, floor: off} }
 
-// next is the next label, empty at the root.
+// next returns the next label, empty at the root.
 func (l *labels) next() ([]byte, error) {
 	for {
 		if l.at < 0 || l.at >= len(l.msg) {
@@ -213,9 +213,8 @@ func (l *labels) next() ([]byte, error) {
 	}
 }
 
-// AppendName appends the name at off as text: labels with dots between, no final dot, nothing for the root. A dot or
-// backslash within a label gets a backslash before it; other bytes stay as they are. At most MaxText bytes are
-// appended.
+// AppendName appends the name at off as text: labels with dots between, no final dot, nothing for the root. A backslash
+// precedes each dot or backslash within a label; other bytes stay unchanged. It appends at most MaxText bytes.
 func AppendName(dst, msg []byte, off int) ([]byte, error) {
 	start := len(dst)
 	for l := newLabels(msg, off); ; {
@@ -235,7 +234,7 @@ func AppendName(dst, msg []byte, off int) ([]byte, error) {
 	}
 }
 
-// EqualNames says whether the names at a and b are well-formed and the same, without regard to case (RFC 4343).
+// EqualNames reports whether the names at a and b are well-formed and equal, ignoring case (RFC 4343).
 func EqualNames(msg []byte, a, b int) bool {
 	if a == b {
 		_, err := SkipName(msg, a)
@@ -250,7 +249,7 @@ func EqualNames(msg []byte, a, b int) bool {
 		case len(p) == 0:
 			return true
 		case x.at == y.at && x.floor == y.floor:
-			return true // both came to the same place: what is left is the same
+			return true // both continue at the same offset, so the rest is equal
 		}
 		for i := range p {
 			if lower(p[i]) != lower(q[i]) {

@@ -17,13 +17,13 @@ func bytesOf(h string) []byte {
 	return b
 }
 
-// header is 12 bytes, so that what follows begins at offset 12.
+// header is 12 bytes, so the first section begins at offset 12.
 const header = "1234 8180 0001 0001 0000 0000 "
 
-// answer is built by hand: www.example.com A 192.0.2.1, with the answer's name compressed.
+// answer is a hand-made www.example.com A 192.0.2.1 whose answer name is compressed.
 const answer = header + "03777777 076578616d706c65 03636f6d 00 0001 0001" + "c00c 0001 0001 00000e10 0004 c0000201"
 
-// TestNames holds the mistakes that RFC 9267 lists, and what is right beside them.
+// TestNames covers the mistakes that RFC 9267 lists, and their valid neighbours.
 func TestNames(t *testing.T) {
 	long := strings.Repeat("3f"+strings.Repeat("61", 63), 3)
 	tests := []struct {
@@ -114,7 +114,7 @@ func TestEqualNames(t *testing.T) {
 	}
 }
 
-// TestService is the test vector of RFC 9460 appendix D.2, "mandatory and alpn" and "ipv6hint", put together.
+// TestService combines the test vectors of RFC 9460 appendix D.2, "mandatory and alpn" and "ipv6hint".
 func TestService(t *testing.T) {
 	data := bytesOf("0001 03666f6f 076578616d706c65 03636f6d 00" + "0000 0004 0001 0004" +
 		"0001 0009 02683205 68332d3139" + "0004 0004 c0000201")

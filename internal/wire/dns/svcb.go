@@ -20,7 +20,7 @@ type Service struct {
 	Priority uint16
 	// Target is the offset of the target name in the message; the root means the owner itself.
 	Target int
-	// Parameters are key, length and value after one another: see NextParameter.
+	// Parameters is a sequence of key, length and value: see NextParameter.
 	Parameters []byte
 }
 
@@ -40,8 +40,8 @@ func ParseService(msg []byte, r *Record) (Service, error) {
 	return Service{binary.BigEndian.Uint16(r.Data), target, r.Data[end-r.Offset:]}, nil
 }
 
-// NextParameter takes the first parameter from p; the keys of a record rise strictly, which after helps to check: it is
-// the key before, -1 at the first. At the end key is -1.
+// NextParameter splits off p's first parameter. A record's keys must rise strictly: after is the previous key, -1 at
+// the first. At the end key is -1.
 func NextParameter(p []byte, after int) (key int, value, rest []byte, err error) {
 	if len(p) == 0 {
 		return -1, nil, nil, nil

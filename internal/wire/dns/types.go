@@ -2,7 +2,7 @@
 
 package dns
 
-// Record types that users of this package look into, from IANA's registry.
+// Record types that dissectors inspect, from IANA's registry.
 const (
 	TypeA     = 1
 	TypeNS    = 2
@@ -39,7 +39,7 @@ var typeNames = map[uint16]string{
 	249: "TKEY", 250: "TSIG", 251: "IXFR", 252: "AXFR", 255: "ANY", 256: "URI", 257: "CAA", 32769: "DLV",
 }
 
-// TypeName is the mnemonic of a record type, "" for one without.
+// TypeName returns the mnemonic of a record type, "" if it has none.
 func TypeName(t uint16) string { return typeNames[t] }
 
 // rcodeNames are the mnemonics of IANA's registry of response codes.
@@ -49,8 +49,8 @@ var rcodeNames = [...]string{
 	"DSOTYPENI",
 }
 
-// RCodeName is the mnemonic of a response code, "" for one without. 16 and above need the upper bits of EDNS (RFC 6891
-// §6.1.3).
+// RCodeName returns the mnemonic of a response code, "" if it has none. Codes of 16 and above need the upper bits of
+// EDNS (RFC 6891 §6.1.3).
 func RCodeName(code int) string {
 	switch {
 	case code == 16:
@@ -63,8 +63,8 @@ func RCodeName(code int) string {
 	return ""
 }
 
-// className are the mnemonics of the classes.
+// classNames are the mnemonics of the classes.
 var classNames = map[uint16]string{ClassIN: "IN", ClassCH: "CH", ClassHS: "HS", ClassNone: "NONE", ClassAny: "ANY"}
 
-// ClassName is the mnemonic of a class, "" for one that no registry has.
+// ClassName returns the mnemonic of a class, "" if no registry has one.
 func ClassName(c uint16) string { return classNames[c] }

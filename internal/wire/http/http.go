@@ -7,46 +7,46 @@ package http
 import "bytes"
 
 const (
-	// MaxMethod is the longest method that is taken for one. The longest registered method, UPDATEREDIRECTREF, has 17
-	// bytes (IANA HTTP Method Registry).
+	// MaxMethod bounds a method's length. The longest registered method, UPDATEREDIRECTREF, has 17 bytes (IANA HTTP
+	// Method Registry).
 	MaxMethod = 24
-	// MaxFields is how many header fields of a head are read; servers' usual limit is 100.
+	// MaxFields bounds the header fields that Next reads of a head; servers' usual limit is 100.
 	MaxFields = 128
-	// maxEmptyLines is how many empty lines before a request are passed over; clients that wrote one behind a body
-	// wrote one.
+	// maxEmptyLines bounds the ignored empty lines before a request; the clients that add a line after a body add one.
 	maxEmptyLines = 4
 )
 
-// State says how far the bytes at hand are the head of a message.
+// State says whether the bytes so far form the head of a message.
 type State uint8
 
-// The states of a start line.
+// States of a start line.
 const (
 	// Invalid: no start line, whatever follows.
 	Invalid State = iota
-	// Partial: what is there can become a start line.
+	// Partial: more bytes can complete the start line.
 	Partial
-	// Valid: the start line is whole, and right.
+	// Valid: the start line is complete and correct.
 	Valid
 )
 
-// Head is the head of one message, as far as it is there. Its slices are views into the parsed bytes.
+// Head is the head of one message, as far as it has arrived. Its slices are views into the parsed bytes.
 type Head struct {
-	// Method and Target are a request's (RFC 9112 §3).
+	// Method and Target belong to requests (RFC 9112 §3).
 	Method, Target []byte
 	// Status is a response's code, 100 to 999 (RFC 9112 §4).
 	Status int
 	// Minor is the x of HTTP/1.x.
 	Minor byte
-	// Size is the head's length in bytes, the empty line included; 0 as long as that has not come.
+	// Size is the head's length in bytes, with the empty line; 0 until that has arrived.
 	Size int
 
-	fields []byte // whole lines
-	read   int    // fields that Next gave
+	fields []byte // complete lines
+	read   int    // fields returned by Next
 }
 
-// ParseRequest reads the head of a request at the start of b into h. Empty lines before it are ignored (RFC 9112 §2.2),
-// blanks may be more than one (§3), and a target that is missing is empty: servers answer such a request, with 400.
+// ParseRequest reads the head of a request at the start of b into h. It ignores empty lines before the request (RFC
+// 9112 §2.2) and accepts several blanks (§3). It accepts a missing target as empty: servers answer such a request, with
+// 400.
 func ParseRequest(b []byte, h *Head) State {
 	*h = Head{}
 	all := len(b)
@@ -82,7 +82,7 @@ func ParseRequest(b []byte, h *Head) State {
 	return Valid
 }
 
-// skipEmptyLines is b without the empty lines at its start.
+// skipEmptyLines returns b without the empty lines at its start.
 func skipEmptyLines(b []byte) []byte {
 	for range maxEmptyLines {
 		switch {
@@ -99,7 +99,8 @@ func skipEmptyLines(b []byte) []byte {
 	return b
 }
 
-// ParseResponse reads the head of a response at the start of b into h. Many servers leave out the reason.
+// ParseResponse reads the head of a response at the start of b into h. It accepts a missing reason, which many servers
+// omit.
 func ParseResponse(b []byte, h *Head) State {
 	*h = Head{}
 	const shortest = len("HTTP/1.1 200")
@@ -132,7 +133,7 @@ func ParseResponse(b []byte, h *Head) State {
 	return Valid
 }
 
-// cutFields finds the end of the head: an empty line, or the last whole line so far.
+// cutFields finds the end of the head: an empty line, or the last complete line so far.
 func (h *Head) cutFields(b []byte, before int) {
 	for at, n := 0, 0; ; n++ {
 		line, rest, whole := cutLine(b[at:])
@@ -148,8 +149,8 @@ func (h *Head) cutFields(b []byte, before int) {
 	}
 }
 
-// Next gives the head's next field. A folded value (RFC 9112 §5.2) ends at its first line; lines that are no field are
-// passed over.
+// Next returns the head's next field. A folded value (RFC 9112 §5.2) ends at its first line; Next skips lines that are
+// no fields.
 func (h *Head) Next() (name, value []byte, ok bool) {
 	for len(h.fields) > 0 && h.read < MaxFields {
 		h.read++
@@ -164,7 +165,7 @@ func (h *Head) Next() (name, value []byte, ok bool) {
 	return nil, nil, false
 }
 
-// Is compares a field's name with lower, which must be lower case, in any case.
+// Is reports whether a field's name equals lower, ignoring case; lower must be lower case.
 func Is(name []byte, lower string) bool {
 	if len(name) != len(lower) {
 		return false
@@ -196,7 +197,7 @@ func isVersion(b []byte) bool {
 		b[7] <= '9'
 }
 
-// isMethod says whether b is a token in the capitals in which all methods are written (RFC 9110 §9.1).
+// isMethod reports whether b is a token in capitals, as all methods are (RFC 9110 §9.1).
 func isMethod(b []byte) bool {
 	for _, c := range b {
 		if (c < 'A' || c > 'Z') && c != '_' && c != '-' {
@@ -206,7 +207,8 @@ func isMethod(b []byte) bool {
 	return len(b) > 0 && len(b) <= MaxMethod
 }
 
-// hasControl says whether b holds a byte that no request line has. Bytes past ASCII are against RFC 3986, and common.
+// hasControl reports whether b holds a byte that no request line contains. Bytes beyond ASCII violate RFC 3986, but are
+// common.
 func hasControl(b []byte) bool {
 	for _, c := range b {
 		if c < ' ' && c != '\t' || c == 0x7f {

@@ -9,7 +9,7 @@ import (
 	"encoding/binary"
 )
 
-// Keys protect one direction's Initial packets (RFC 9001 §5.2). They are obfuscation, not secrecy: whoever has seen the
+// Keys protect one direction's Initial packets (RFC 9001 §5.2). They are obfuscation, not secrecy: any observer of the
 // client's first packet can derive them.
 type Keys struct {
 	header cipher.Block
@@ -17,8 +17,8 @@ type Keys struct {
 	iv     [12]byte
 }
 
-// Derive makes the keys with which the client, or the server, protects its Initial packets, from the connection ID that
-// the client's first packet was sent to.
+// Derive derives the keys that protect the client's or the server's Initial packets, from the destination connection ID
+// of the client's first packet.
 func (k *Keys) Derive(v Version, dcid []byte, server bool) {
 	side := "client in"
 	if server {
@@ -34,13 +34,13 @@ func (k *Keys) Derive(v Version, dcid []byte, server bool) {
 	iv := expandLabel(&secret, ivLabel, len(k.iv))
 	protection := expandLabel(&secret, headerLabel, 16)
 	copy(k.iv[:], iv[:])
-	k.header, _ = aes.NewCipher(protection[:16]) // errors are for other key sizes
+	k.header, _ = aes.NewCipher(protection[:16]) // fails for other key sizes only
 	block, _ := aes.NewCipher(key[:16])
 	k.aead, _ = cipher.NewGCM(block)
 }
 
-// expandLabel is HKDF-Expand-Label (RFC 8446 §7.1) with an empty context, for lengths of at most one hash: the rest of
-// the result is to be left alone.
+// expandLabel is HKDF-Expand-Label (RFC 8446 §7.1) with an empty context, for lengths of at most one hash; the caller
+// ignores the bytes after length.
 func expandLabel(secret *[sha256.Size]byte, label string, length int) [sha256.Size]byte {
 	const prefix = "tls13 "
 	var info [blockSize]byte
@@ -49,11 +49,11 @@ func expandLabel(secret *[sha256.Size]byte, label string, length int) [sha256.Si
 	return hmacSHA256(secret[:], append(b, 0, 1)) // no context; the first and only block of HKDF-Expand
 }
 
-// blockSize is SHA-256's.
+// blockSize is SHA-256's block size in bytes.
 const blockSize = 64
 
-// hmacSHA256 is RFC 2104's HMAC for keys and messages of at most one block, which is all that is needed here:
-// connection IDs, salts, secrets, labels. crypto/hmac allocates two hashes a time.
+// hmacSHA256 is HMAC (RFC 2104) for keys and messages of at most one block: connection IDs, salts, secrets and labels
+// all fit. crypto/hmac would allocate two hashes per call.
 func hmacSHA256(key, message []byte) [sha256.Size]byte {
 	var inner [2 * blockSize]byte
 	var outer [blockSize + sha256.Size]byte
@@ -69,7 +69,7 @@ func hmacSHA256(key, message []byte) [sha256.Size]byte {
 	return sha256.Sum256(outer[:])
 }
 
-// Scratch is room to open packets in.
+// Scratch is the buffer for opened packets.
 type Scratch struct {
 	header  [MaxDatagram]byte
 	payload [MaxDatagram]byte
@@ -77,11 +77,11 @@ type Scratch struct {
 	nonce   [12]byte
 }
 
-// MaxDatagram is the largest packet that is opened. Initial packets are far smaller: they have to pass any path.
+// MaxDatagram is the largest packet that Open accepts. Initial packets are far smaller, because they must fit any path.
 const MaxDatagram = 2048
 
-// Open takes off header protection (RFC 9001 §5.4) and decrypts an Initial packet into s; ok says that its tag is
-// right. The packet is left as it is. The payload is valid until the next Open.
+// Open removes header protection (RFC 9001 §5.4) and decrypts an Initial packet into s; ok reports whether its tag is
+// valid. The packet itself stays unchanged. The payload is valid until the next Open.
 func (k *Keys) Open(h *Header, s *Scratch) (payload []byte, ok bool) {
 	const sample = 16
 	if !h.Complete || len(h.Packet) > MaxDatagram || h.number+4+sample > len(h.Packet) {

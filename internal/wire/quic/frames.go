@@ -4,21 +4,20 @@ package quic
 
 import "math/bits"
 
-// MaxCrypto is how much of a handshake is put together: a ClientHello with post-quantum key shares and ECH has 2 to 3
-// KiB.
+// MaxCrypto bounds a reassembled handshake in bytes: a ClientHello with post-quantum key shares and ECH has 2 to 3 KiB.
 const MaxCrypto = 8192
 
-// Crypto puts the data of CRYPTO frames in order. Frames may come in any order, twice, and overlapping; the first to
-// come counts. The zero value is ready.
+// Crypto reassembles the data of CRYPTO frames. Frames may arrive out of order, repeated and overlapping; the first
+// copy of a byte counts. The zero value is ready for use.
 type Crypto struct {
 	data [MaxCrypto]byte
-	have [MaxCrypto / 64]uint64 // a bit for each byte of data
+	have [MaxCrypto / 64]uint64 // one bit per byte of data
 }
 
-// Reset forgets everything.
+// Reset drops all data.
 func (c *Crypto) Reset() { clear(c.have[:]) }
 
-// Bytes is the data from the start to the first gap.
+// Bytes returns the data from the start to the first gap.
 func (c *Crypto) Bytes() []byte {
 	for i, word := range c.have {
 		if word != ^uint64(0) {
@@ -54,8 +53,8 @@ const (
 	frameGoogleCrypto = 0x08
 )
 
-// Frames reads the frames of an Initial packet and adds CRYPTO frames to c. It stops at a frame that Initial packets
-// can't have, or where one is not wholly there, and says whether it read all.
+// Frames reads the frames of an Initial packet and adds CRYPTO frames to c. It stops at a frame type that Initial
+// packets can't have, or at an incomplete frame, and reports whether it read all.
 func (c *Crypto) Frames(v Version, b []byte) bool {
 	googles := v.kind() == google
 	for at := 0; at < len(b); {
@@ -80,7 +79,7 @@ func (c *Crypto) Frames(v Version, b []byte) bool {
 				return false
 			}
 		case kind == frameClose && !googles:
-			return true // nothing that matters follows
+			return true // nothing of interest follows
 		default:
 			return false
 		}
@@ -88,8 +87,8 @@ func (c *Crypto) Frames(v Version, b []byte) bool {
 	return true
 }
 
-// skipACK gives the offset behind an ACK frame (RFC 9000 §19.3), 0 where it is not wholly there. Each range takes at
-// least 2 bytes, so there are no more rounds than bytes.
+// skipACK returns the offset after an ACK frame (RFC 9000 §19.3), 0 if the frame is incomplete. Each range takes at
+// least 2 bytes, so the loop runs fewer times than b has bytes.
 func skipACK(b []byte, at int, ecn bool) int {
 	_, at = varint(b, at) // largest acknowledged
 	if at == 0 {
@@ -115,8 +114,8 @@ func skipACK(b []byte, at int, ecn bool) int {
 	return at
 }
 
-// UserAgent is what a client says of itself in Google's transport parameter 0x3129, nil without (RFC 9000 §18 for the
-// form).
+// UserAgent returns a client's description of itself from Google's transport parameter 0x3129, nil if absent (RFC 9000
+// §18 defines the form).
 func UserAgent(parameters []byte) []byte {
 	const userAgent = 0x3129
 	for at := 0; at < len(parameters); {

@@ -7,15 +7,15 @@ import (
 	"encoding/binary"
 )
 
-// Hello is what a CHLO tells, the first message of Google's own handshake ("QUIC Crypto").
+// Hello is the content of a CHLO, the first message of Google's own handshake ("QUIC Crypto").
 type Hello struct {
 	ServerName, UserAgent []byte
 }
 
-// maxTags is how many entries a handshake message may have (Chromium's kMaxEntries).
+// maxTags bounds the entries of a handshake message (Chromium's kMaxEntries).
 const maxTags = 128
 
-// ParseClear reads a CHLO in a packet of versions up to Q046, which do not encrypt it.
+// ParseClear reads a CHLO from a packet of a version up to Q046, which does not encrypt it.
 func (g *Hello) ParseClear(h *Header) bool {
 	if h.Type != ClearText {
 		return false
@@ -23,9 +23,8 @@ func (g *Hello) ParseClear(h *Header) bool {
 	return g.Parse(h.Packet[h.number:])
 }
 
-// Parse finds a CHLO in b, behind packet number, hash and frame header, whose lengths vary from version to version. The
-// message is the tag, a count, padding, and for each value its tag and the offset where it ends (little endian); the
-// offsets never fall.
+// Parse finds a CHLO in b, after packet number, hash and frame header, whose lengths vary between versions. The message
+// is the tag, a count, padding, and for each value its tag and end offset (little endian); the offsets never fall.
 func (g *Hello) Parse(b []byte) bool {
 	*g = Hello{}
 	const header, entry = 8, 8
@@ -47,7 +46,7 @@ func (g *Hello) Parse(b []byte) bool {
 			return false
 		}
 		if to > len(values) {
-			return true // the rest is in another packet
+			return true // another packet holds the rest
 		}
 		switch string(e[:4]) {
 		case "SNI\x00":

@@ -4,13 +4,13 @@ package quic
 
 import "encoding/binary"
 
-// MaxConnectionID is the longest connection ID of the versions known (RFC 9000 §17.2).
+// MaxConnectionID is the longest connection ID of the known versions (RFC 9000 §17.2).
 const MaxConnectionID = 20
 
 // Type is the type of a long header packet.
 type Type uint8
 
-// The types. ClearText is a packet of Google's versions up to Q046, which had no types that matter here.
+// Types. ClearText is any packet of Google's versions up to Q046, whose types don't matter here.
 const (
 	Initial Type = iota
 	ZeroRTT
@@ -20,30 +20,31 @@ const (
 	ClearText
 )
 
-// Header is one packet with a long header (RFC 9000 §17.2), or of Google's old forms. Slices are views of the datagram.
+// Header is one packet with a long header (RFC 9000 §17.2) or one of Google's old forms. Slices are views of the
+// datagram.
 type Header struct {
 	Version    Version
 	Type       Type
 	DCID, SCID []byte
-	// Token of Initial packets.
+	// Token of an Initial packet.
 	Token []byte
-	// Versions of VersionNegotiation packets, 4 bytes each.
+	// Versions of a VersionNegotiation packet, 4 bytes each.
 	Versions []byte
-	// Packet is the whole packet as far as it is there; cut by the capture where Complete is false.
+	// Packet is the whole packet, or its captured part if Complete is false.
 	Packet   []byte
 	Complete bool
 	// number is the offset of the packet number in Packet.
 	number int
 }
 
-// IsLong says whether the datagram begins with a long header, of any version (RFC 8999 §5.1).
+// IsLong reports whether the datagram begins with a long header, of any version (RFC 8999 §5.1).
 func IsLong(b []byte) bool { return len(b) >= 7 && b[0]&0x80 != 0 }
 
-// VersionOf is the version field of a long header, which IsLong has recognised.
+// VersionOf returns the version field of a long header; call IsLong first.
 func VersionOf(b []byte) Version { return Version(binary.BigEndian.Uint32(b[1:])) }
 
-// varint reads a variable-length integer (RFC 9000 §16) at b[at:] and gives the offset behind it, 0 where it isn't
-// there.
+// varint reads a variable-length integer (RFC 9000 §16) at b[at:] and returns the offset after it, 0 if it is
+// incomplete.
 func varint(b []byte, at int) (v uint64, next int) {
 	if at >= len(b) {
 		return 0, 0
@@ -59,9 +60,9 @@ func varint(b []byte, at int) (v uint64, next int) {
 	return v, at + size
 }
 
-// Parse reads the packet at the start of b and gives what follows it in the datagram. missing is how many bytes of the
-// datagram the capture left out. ok is false for unknown versions, short headers, and lengths that do not fit. Reserved
-// versions, by which clients provoke a negotiation, are read as version 1.
+// Parse reads the packet at the start of b and returns the rest of the datagram. missing is how many bytes of the
+// datagram the capture omitted. ok is false for unknown versions, short headers, and lengths that do not fit. Parse
+// reads reserved versions, with which clients provoke a negotiation, as version 1.
 func (h *Header) Parse(b []byte, missing int) (rest []byte, ok bool) {
 	*h = Header{}
 	if parsed := h.parseGoogle43(b); parsed {
@@ -97,19 +98,19 @@ func (h *Header) Parse(b []byte, missing int) (rest []byte, ok bool) {
 		return nil, len(b)-at+missing > tag
 	}
 	rest, ok = h.parseLength(b, at, missing)
-	if reserved { // 16 bits of version only: the rest has to agree with a client's first datagram (RFC 9000 §14.1)
+	if reserved { // the version has 16 fixed bits only: the rest must fit a client's first datagram (RFC 9000 §14.1)
 		ok = ok && len(rest) == 0 && len(b)+missing >= minInitial && len(h.DCID) >= minClientID
 	}
 	return rest, ok
 }
 
-// What a client's first Initial has at least (RFC 9000 §14.1, §7.2): the datagram's length, the connection ID's.
+// The minimum lengths of a client's first Initial: the datagram's (RFC 9000 §14.1) and the connection ID's (§7.2).
 const (
 	minInitial  = 1200
 	minClientID = 8
 )
 
-// parseIDs reads both connection IDs and gives the offset behind them, 0 where they don't fit.
+// parseIDs reads both connection IDs and returns the offset after them, 0 if they don't fit.
 func (h *Header) parseIDs(b []byte) int {
 	at := 5
 	for _, id := range []*[]byte{&h.DCID, &h.SCID} {
@@ -127,8 +128,8 @@ func (h *Header) parseIDs(b []byte) int {
 	return at
 }
 
-// parseLength reads token and length, which has to leave room for packet number and a sample of 16 bytes, and to end
-// within the datagram.
+// parseLength reads token and length, which must leave room for a packet number and a 16-byte sample, and end within
+// the datagram.
 func (h *Header) parseLength(b []byte, at, missing int) (rest []byte, ok bool) {
 	if h.Type == Initial {
 		n, next := varint(b, at)
@@ -151,7 +152,7 @@ func (h *Header) parseLength(b []byte, at, missing int) (rest []byte, ok bool) {
 }
 
 // parseGoogle46 reads the header of Q044 to Q046 (draft-ietf-quic-transport-15's long header): lengths of the
-// connection IDs in 4 bits each, less 3. Clients use 8 bytes, servers answer so.
+// connection IDs in 4 bits each, less 3. Clients use 8 bytes, and servers reflect them.
 func (h *Header) parseGoogle46(b []byte) bool {
 	const id, number = 8, 4
 	if b[5] != 0x50 && b[5] != 0x05 || len(b) < 6+id+number {
@@ -166,9 +167,9 @@ func (h *Header) parseGoogle46(b []byte) bool {
 	return true
 }
 
-// parseGoogle43 reads the public header with which clients of Google's versions up to Q043 begin: flags with the bits
-// for version and connection ID set and those for reset, multipath and reserved clear, connection ID, version ("QUIC
-// Wire Layout Specification").
+// parseGoogle43 reads the public header of clients of Google's versions up to Q043: flags with the bits for version and
+// connection ID set and those for reset, multipath and reserved clear, connection ID, version ("QUIC Wire Layout
+// Specification").
 func (h *Header) parseGoogle43(b []byte) bool {
 	const version, connectionID, forbidden, id = 0x01, 0x08, 0xc2, 8
 	if len(b) < 1+id+4+1 || b[0]&(version|connectionID) != version|connectionID || b[0]&forbidden != 0 {
@@ -182,8 +183,8 @@ func (h *Header) parseGoogle43(b []byte) bool {
 	return true
 }
 
-// Negotiates says whether a VersionNegotiation packet can be a server's: it repeats the connection ID that the client
-// chose (RFC 9000 §7.2, §17.2.1), and at least half of the versions are known or reserved ones.
+// Negotiates reports whether a VersionNegotiation packet can come from a server: it repeats the client's connection ID
+// (RFC 9000 §7.2, §17.2.1), and at least half of its versions are known or reserved.
 func (h *Header) Negotiates() bool {
 	known, all := 0, 0
 	for b := h.Versions; len(b) >= 4; b = b[4:] {

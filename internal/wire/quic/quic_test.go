@@ -26,7 +26,7 @@ func unhex(h string) []byte {
 	return b
 }
 
-// sealer is a plain twin of Keys that encrypts, on the standard library's HKDF.
+// sealer is the encrypting twin of Keys, on the standard library's HKDF.
 type sealer struct{ key, iv, header []byte }
 
 func newSealer(v Version, dcid []byte, server bool) sealer {
@@ -53,7 +53,7 @@ func newSealer(v Version, dcid []byte, server bool) sealer {
 	return sealer{expand(secret, prefix+"key", 16), expand(secret, prefix+"iv", 12), expand(secret, prefix+"hp", 16)}
 }
 
-// seal makes an Initial packet of size bytes, filled up with PADDING, with a packet number of 4 bytes.
+// seal makes an Initial packet of size bytes, filled with PADDING, with a 4-byte packet number.
 func (s sealer) seal(v Version, dcid, scid, token []byte, number uint32, frames []byte, size int) []byte {
 	first := byte(0xc3)
 	if v == V2 {
@@ -84,7 +84,7 @@ func (s sealer) seal(v Version, dcid, scid, token []byte, number uint32, frames 
 	return b
 }
 
-// crypto is a CRYPTO frame.
+// cryptoFrame builds a CRYPTO frame.
 func cryptoFrame(offset int, data []byte) []byte {
 	b := []byte{frameCrypto, 0x80 | byte(offset>>24), byte(offset >> 16), byte(offset >> 8), byte(offset)}
 	return append(binary.BigEndian.AppendUint16(b, 0x4000|uint16(len(data))), data...)
@@ -154,7 +154,7 @@ func TestExamplePackets(t *testing.T) {
 	}
 }
 
-// readHello takes the ClientHello out of datagrams of one client; nil where it is not complete.
+// readHello reads the ClientHello from datagrams of one client; nil if it is incomplete.
 func readHello(t testing.TB, datagrams ...[]byte) *tls.ClientHello {
 	t.Helper()
 	var k Keys
@@ -326,7 +326,7 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestOtherSalts: what the twin seals under each version's salt is opened, Google's frames included.
+// TestOtherSalts: Open decrypts the twin's packets under each version's salt, Google's frames included.
 func TestOtherSalts(t *testing.T) {
 	googles := append([]byte{frameGooglePing, frameGoogleCrypto}, exampleFrame[1:]...)
 	for v, frames := range map[Version][]byte{drafts + 22: exampleFrame, drafts + 27: exampleFrame, drafts +
@@ -378,7 +378,7 @@ func TestFramesRefuse(t *testing.T) {
 	}
 }
 
-// chlo is a CHLO as "QUIC Crypto" has it.
+// chlo builds a CHLO ("QUIC Crypto").
 func chlo(values ...string) []byte {
 	b := []byte("CHLO")
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(values)/2))
@@ -454,7 +454,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// openHello is what reading an Initial to its SNI takes.
+// openHello reads an Initial up to its SNI.
 func openHello(packet []byte, k *Keys, s *Scratch, c *Crypto, hello *tls.ClientHello) bool {
 	var h Header
 	if _, ok := h.Parse(packet, 0); !ok {
@@ -496,7 +496,7 @@ func BenchmarkInitialToSNI(b *testing.B) {
 	}
 }
 
-// BenchmarkFramesCrafted reads a packet of nothing but the smallest frames.
+// BenchmarkFramesCrafted reads a packet full of the smallest frames.
 func BenchmarkFramesCrafted(b *testing.B) {
 	frames := bytes.Repeat([]byte{frameCrypto, 0, 0}, MaxDatagram/3)
 	c := new(Crypto)

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package quic parses what QUIC shows to whoever is on its way: long headers of versions 1 and 2, their drafts,
-// Facebook's and Google's; Initial packets, whose keys follow from the header; and Google's old handshake in the clear.
+// Package quic parses the parts of QUIC that an observer can read: long headers of versions 1 and 2, their drafts,
+// Facebook's and Google's; Initial packets, whose keys derive from the header; and Google's old cleartext handshake.
 //
-// Costs are linear in the input. Keys are derived once per connection; deriving them is the only thing that allocates
-// (the standard library's AES).
+// Costs are linear in the input. Only Derive allocates (the standard library's AES): call it once per connection.
 package quic
 
 import "strconv"
@@ -21,7 +20,7 @@ const (
 	mvfst       Version = 0xfaceb000
 )
 
-// kind says how a version's packets are read.
+// kind is the packet format of a version.
 type kind uint8
 
 const (
@@ -33,7 +32,7 @@ const (
 	google43      // up to Q043: Google's own header
 )
 
-// The first and last of Google's versions that were deployed with "Q".
+// The first and last deployed versions of Google's "Q" series.
 const (
 	firstGoogle = 1
 	lastGoogle  = 50
@@ -64,7 +63,7 @@ func (v Version) googleKind() kind {
 	return unknown
 }
 
-// googleNumber is the number in "Q046"; 0 where there is none.
+// googleNumber returns the number in "Q046", 0 if v has none.
 func (v Version) googleNumber() int {
 	n := 0
 	for shift := 16; shift >= 0; shift -= 8 {
@@ -77,11 +76,11 @@ func (v Version) googleNumber() int {
 	return n
 }
 
-// Known says whether the version is one that this package reads.
+// Known reports whether this package reads the version.
 func (v Version) Known() bool { return v.kind() != unknown }
 
-// Fallback is the version whose keys to try where v's do not open its packets, 0 without: Facebook numbers its builds
-// as versions, and newer ones go by version 1.
+// Fallback returns the version whose keys to try if v's keys open no packet, 0 if none: Facebook numbers its builds as
+// versions, and newer builds use version 1.
 func (v Version) Fallback() Version {
 	if v&^0xff == mvfst {
 		return V1
@@ -89,7 +88,7 @@ func (v Version) Fallback() Version {
 	return 0
 }
 
-// IsReserved says whether the version only exercises negotiation: 0x?a?a?a?a (RFC 9000 §15).
+// IsReserved reports whether the version only exercises negotiation: 0x?a?a?a?a (RFC 9000 §15).
 func (v Version) IsReserved() bool { return v&0x0f0f0f0f == 0x0a0a0a0a }
 
 // AppendName appends the version's name: "1", "2", "draft-29", "Q046", "mvfst-2"; else the number in hexadecimal.
@@ -109,8 +108,8 @@ func (v Version) AppendName(dst []byte) []byte {
 	return strconv.AppendUint(append(dst, "0x"...), uint64(v), 16)
 }
 
-// salt is the version's salt of the Initial secret: RFC 9001 §5.2 and its drafts, RFC 9369 §3.3.1, and for Google's
-// what Chromium publishes.
+// salt returns the version's Initial salt: RFC 9001 §5.2 and its drafts, RFC 9369 §3.3.1, and Chromium's for Google's
+// versions.
 func (v Version) salt() string {
 	const (
 		v1Salt      = "\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a"
@@ -126,7 +125,7 @@ func (v Version) salt() string {
 	case v == V2:
 		return v2Salt
 	case v == mvfst+1:
-		return draft21Salt // mvfst's first was draft 22 by its cryptography
+		return draft21Salt // mvfst's first version used draft 22's cryptography
 	case v&^0xff == mvfst:
 		return draft23Salt
 	case v&^0xff == drafts && v <= drafts+22:

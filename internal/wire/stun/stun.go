@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stun parses the messages of STUN (RFC 8489), of its first edition (RFC 3489) and of what is built on it, TURN
-// (RFC 8656) and ICE (RFC 8445). Nothing is copied, nothing allocated.
+// Package stun parses messages of STUN (RFC 8489), its first edition (RFC 3489) and the protocols built on it, TURN
+// (RFC 8656) and ICE (RFC 8445). It copies and allocates nothing.
 package stun
 
 import (
@@ -12,19 +12,19 @@ import (
 const (
 	// HeaderSize is the header's length (RFC 8489 §5).
 	HeaderSize = 20
-	// Cookie is the magic cookie in bytes 4 to 8; the first edition's transaction id begins there instead.
+	// Cookie is the magic cookie in bytes 4 to 7; the first edition's transaction id begins there instead.
 	Cookie = 0x2112A442
-	// MaxAttributes is how many attributes of a message are read. Real messages have up to a dozen; 64 of the shortest
-	// fill 256 bytes.
+	// MaxAttributes bounds the attributes that Next reads of a message. Real messages have up to a dozen; 64 of the
+	// shortest fill 256 bytes.
 	MaxAttributes = 64
-	// zoomSize is the length of Zoom's own attribute.
+	// zoomSize is the length of Zoom's own attribute, in bytes.
 	zoomSize = 20
 )
 
 // Class is the class of a message (RFC 8489 §5).
 type Class uint8
 
-// The classes.
+// Classes.
 const (
 	Request Class = iota
 	Indication
@@ -32,10 +32,10 @@ const (
 	Error
 )
 
-// Method is what a message asks for, 12 bits (IANA STUN Methods).
+// Method is a message's method, 12 bits (IANA STUN Methods).
 type Method uint16
 
-// The methods of STUN, of RFC 3489 (SharedSecret), TURN and TURN over TCP (RFC 6062).
+// Methods of STUN, of RFC 3489 (SharedSecret), TURN and TURN over TCP (RFC 6062).
 const (
 	Binding           Method = 0x001
 	SharedSecret      Method = 0x002
@@ -50,7 +50,7 @@ const (
 	ConnectionAttempt Method = 0x00C
 )
 
-// Name is the method's registered name, "" for what has none.
+// Name returns the method's registered name, "" if it has none.
 func (m Method) Name() string {
 	if int(m) < len(methodNames) {
 		return methodNames[m]
@@ -67,8 +67,8 @@ var methodNames = [...]string{Binding: "binding", SharedSecret: "shared-secret",
 // Attribute is the type of an attribute (IANA STUN Attributes).
 type Attribute uint16
 
-// The attributes that are read here, of RFC 8489 §18.3, RFC 8656 §18, RFC 8445 §16.1, and those that MS-TURN §2.2.2 and
-// MS-ICE2 §2.2.3 add.
+// Attributes that dissectors read, of RFC 8489 §18.3, RFC 8656 §18, RFC 8445 §16.1, and the additions of MS-TURN §2.2.2
+// and MS-ICE2 §2.2.3.
 const (
 	MappedAddress     Attribute = 0x0001
 	Username          Attribute = 0x0006
@@ -77,7 +77,7 @@ const (
 	XORRelayedAddress Attribute = 0x0016
 	RequestedTransp   Attribute = 0x0019
 	XORMappedAddress  Attribute = 0x0020
-	Zoom              Attribute = 0x0101 // not registered: Zoom's requests of RFC 3489 have it
+	Zoom              Attribute = 0x0101 // not registered: Zoom's RFC 3489 requests carry it
 	MSVersion         Attribute = 0x8008
 	Software          Attribute = 0x8022
 	Fingerprint       Attribute = 0x8028
@@ -89,33 +89,33 @@ const (
 	CiscoWebexFlow    Attribute = 0xC003
 )
 
-// State says how far the bytes at hand are a message.
+// State says whether the bytes so far form a message.
 type State uint8
 
-// The states.
+// States.
 const (
 	Invalid State = iota // no message, whatever follows
-	Partial              // can become one with more bytes
-	Valid                // header and attributes are whole, and lengths fit
+	Partial              // more bytes can complete it
+	Valid                // header and attributes are complete, and lengths fit
 )
 
 // Message is one message: views into the parsed bytes.
 type Message struct {
 	Class  Class
 	Method Method
-	// Classic says that the cookie is missing: RFC 3489.
+	// Classic: the message has no cookie (RFC 3489).
 	Classic bool
-	// Transaction is the id: 12 bytes, 16 where the message is Classic.
+	// Transaction is the id: 12 bytes, or 16 if the message is Classic.
 	Transaction []byte
-	// Size is the length of the message in bytes, header included.
+	// Size is the length of the message in bytes, with the header.
 	Size int
 
 	attributes []byte
 	count      int
 }
 
-// Parse reads the message at the start of b into m. A message of the first edition has to hold nothing but what that
-// edition defines.
+// Parse reads the message at the start of b into m. A message of the first edition must contain only what that edition
+// defines.
 func Parse(b []byte, m *Message) State {
 	*m = Message{}
 	if len(b) > 0 && b[0] > 0x3f || len(b) > 3 && b[3]&3 != 0 {
@@ -146,7 +146,7 @@ func Parse(b []byte, m *Message) State {
 	return Valid
 }
 
-// walk says whether the attributes fill the message exactly, as far as it is there.
+// walk reports whether the attributes fill the message exactly, as far as it has arrived.
 func (m *Message) walk(whole bool) bool {
 	b := m.attributes
 	for len(b) >= 4 {
@@ -163,14 +163,14 @@ func (m *Message) walk(whole bool) bool {
 	return len(b) == 0 || !whole
 }
 
-// isClassic says whether a is an attribute of RFC 3489 §11.2, or one that clients without the cookie also send:
-// XOR-MAPPED-ADDRESS and SERVER at their numbers of before (0x8020, 0x8022), FINGERPRINT and ICE's.
+// isClassic reports whether a is an attribute of RFC 3489 §11.2, or one that clients without the cookie also send:
+// XOR-MAPPED-ADDRESS and SERVER at their former numbers (0x8020, 0x8022), FINGERPRINT, and ICE's.
 func isClassic(a Attribute) bool {
 	return a >= 0x0001 && a <= 0x000b || a == 0x0020 || a == 0x0024 || a == 0x0025 || a == 0x8020 || a == 0x8022 ||
 		a == 0x8028 || a == 0x8029 || a == 0x802a
 }
 
-// Next gives the next attribute; ok is false at the end, and at one that is not whole.
+// Next returns the next attribute; ok is false at the end, and at an incomplete attribute.
 func (m *Message) Next() (a Attribute, value []byte, ok bool) {
 	if m.count == MaxAttributes || len(m.attributes) < 4 {
 		return 0, nil, false
@@ -186,7 +186,7 @@ func (m *Message) Next() (a Attribute, value []byte, ok bool) {
 }
 
 // Address reads the value of MAPPED-ADDRESS and its like (RFC 8489 §14.1), and with xor that of XOR-MAPPED-ADDRESS and
-// its like (§14.2). It is invalid where the value is not 8 or 20 bytes of a known family.
+// its like (§14.2). The result is invalid unless the value has 8 or 20 bytes and a known family.
 func (m *Message) Address(value []byte, xor bool) netip.AddrPort {
 	const v4, v6 = 0x01, 0x02
 	if len(value) < 8 {

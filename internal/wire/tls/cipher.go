@@ -2,7 +2,7 @@
 
 package tls
 
-// cipherNames are the IANA names of the cipher suites that are met in practice ("TLS Cipher Suites" registry).
+// cipherNames are the IANA names of the cipher suites in use ("TLS Cipher Suites" registry).
 var cipherNames = map[uint16]string{
 	0x0000: "TLS_NULL_WITH_NULL_NULL",
 	0x0001: "TLS_RSA_WITH_NULL_MD5",
@@ -84,11 +84,11 @@ var cipherNames = map[uint16]string{
 	0xccab: "TLS_PSK_WITH_CHACHA20_POLY1305_SHA256",
 }
 
-// CipherName is the IANA name of a cipher suite, "" for those not in the list.
+// CipherName returns the IANA name of a cipher suite, "" for suites outside cipherNames.
 func CipherName(suite uint16) string { return cipherNames[suite] }
 
-// IsWeakCipher says whether a cipher suite gives no encryption, no authentication, or encrypts with something broken:
-// NULL, EXPORT, RC2, RC4, DES, 3DES and anonymous key exchange (RFC 7465, RFC 9325 §4.1).
+// IsWeakCipher reports whether a cipher suite gives no encryption, no authentication, or broken encryption: NULL,
+// EXPORT, RC2, RC4, DES, 3DES and anonymous key exchange (RFC 7465, RFC 9325 §4.1).
 func IsWeakCipher(suite uint16) bool {
 	switch {
 	case suite <= 0x002e, // RFC 5246 A.5 before AES: NULL, EXPORT, RC4, IDEA, DES, 3DES

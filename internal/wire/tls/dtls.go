@@ -4,34 +4,33 @@ package tls
 
 import "encoding/binary"
 
-// DatagramRecordHeader is the length of a DTLS record's header.
+// DatagramRecordHeader is the length of a DTLS record header.
 const DatagramRecordHeader = 13
 
-// RecordACK is the highest content type of DTLS (RFC 9147 §7). 25 lies between: it has a connection ID of unknown
-// length in its header (RFC 9146 §4).
+// RecordACK is the highest content type of DTLS (RFC 9147 §7). The parser refuses recordCID below it, whose header has a
+// connection ID of unknown length (RFC 9146 §4).
 const (
 	recordCID = 25
 	RecordACK = 26
 )
 
-// maxEpoch bounds the epoch: it counts handshakes on a connection (RFC 6347 §4.1), of which there are few.
+// maxEpoch bounds the epoch, which counts the few handshakes on a connection (RFC 6347 §4.1).
 const maxEpoch = 15
 
-// DatagramRecord is one DTLS record (RFC 6347 §4.1, RFC 9147 §4 for those in the clear).
+// DatagramRecord is one DTLS record (RFC 6347 §4.1; RFC 9147 §4 for cleartext records).
 type DatagramRecord struct {
 	Type    uint8
 	Version uint16
-	// Epoch is 0 while nothing is encrypted.
+	// Epoch is 0 until encryption begins.
 	Epoch uint16
-	// Length of the body as declared.
+	// Length is the declared length of the body.
 	Length int
-	// Body is what is there of it.
+	// Body is the available part of the body.
 	Body []byte
 }
 
-// ParseDatagramRecord reads the record at the start of b and gives what follows it in the datagram, of which the
-// capture left out missing bytes at the end. ok is false where no record is there or it would not end within the
-// datagram.
+// ParseDatagramRecord reads the record at the start of b and returns the rest of the datagram, whose last missing bytes
+// the capture omitted. ok is false if b has no record, or if it would exceed the datagram.
 func ParseDatagramRecord(b []byte, missing int) (r DatagramRecord, rest []byte, ok bool) {
 	if len(b) < DatagramRecordHeader || b[0] < RecordChangeCipherSpec || b[0] > RecordACK || b[0] == recordCID {
 		return r, b, false
@@ -41,7 +40,7 @@ func ParseDatagramRecord(b []byte, missing int) (r DatagramRecord, rest []byte, 
 	switch r.Version {
 	case VersionDTLS10, VersionDTLS12, VersionDTLSOld:
 	default:
-		return r, b, false // DTLS 1.3 says 1.2 here
+		return r, b, false // DTLS 1.3 writes 1.2 here
 	}
 	if r.Epoch > maxEpoch || r.Length == 0 || r.Length > MaxRecord || r.Length > len(b)-DatagramRecordHeader+missing {
 		return r, b, false
@@ -51,27 +50,27 @@ func ParseDatagramRecord(b []byte, missing int) (r DatagramRecord, rest []byte, 
 	return r, b[end:], true
 }
 
-// IsUnified says whether b begins as an encrypted record of DTLS 1.3 (RFC 9147 §4): 3 fixed bits, so only after a
-// hello.
+// IsUnified reports whether b can begin with an encrypted record of DTLS 1.3 (RFC 9147 §4). The evidence is 3 fixed
+// bits, so ask only after a hello.
 func IsUnified(b []byte) bool { return len(b) > 0 && b[0]>>5 == 1 }
 
-// FragmentHeader is the length of a DTLS handshake message's header.
+// FragmentHeader is the length of a DTLS handshake message header.
 const FragmentHeader = 12
 
-// Fragment is a part of a handshake message, or all of it (RFC 6347 §4.2.2).
+// Fragment is a part or all of a handshake message (RFC 6347 §4.2.2).
 type Fragment struct {
 	Type uint8
-	// Length of the whole message, Offset of this part in it.
+	// Length is the whole message's length, Offset this part's offset in it.
 	Length, Offset int
-	// Sequence is the message's number; retransmissions have the same.
+	// Sequence is the message's number; retransmissions repeat it.
 	Sequence uint16
-	// Size is how long the part is as declared, Body what is there of it.
+	// Size is the part's declared length, Body its available bytes.
 	Size int
 	Body []byte
 }
 
-// ParseFragment reads the fragment at the start of the body of a handshake record, and gives what follows it. ok is
-// false where its lengths contradict each other.
+// ParseFragment reads the fragment at the start of a handshake record's body and returns the bytes after it. ok is
+// false if its lengths contradict each other.
 func ParseFragment(b []byte, missing int) (f Fragment, rest []byte, ok bool) {
 	if len(b) < FragmentHeader {
 		return f, b, false

@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	// maxNumbers is how many numbers a fingerprint may be made of: real hellos have under 200. With more there is none.
+	// maxNumbers bounds the numbers in a fingerprint: real hellos have under 200. A hello with more has no fingerprint.
 	maxNumbers = 512
-	// JA3Length and JA4Length are the lengths of the fingerprints.
+	// JA3Length and JA4Length are the lengths of the fingerprints in bytes of text.
 	JA3Length = 2 * md5.Size
 	JA4Length = 36
 )
 
-// numbersText is room for maxNumbers numbers of at most 5 digits and a separator, and a few separators more.
+// numbersText has room for maxNumbers numbers of at most 5 digits and a separator, and for a few more separators.
 type numbersText [6*maxNumbers + 32]byte
 
 // AppendJA3 appends the client's JA3: the MD5, in hexadecimal, of version, cipher suites, extensions, groups and point
-// formats in decimal, in the order of the hello, without GREASE (salesforce/ja3, README). Nothing is appended where the
-// hello is that of SSL 2.0 or has more than maxNumbers of them.
+// formats in decimal, in the order of the hello, without GREASE (salesforce/ja3, README). AppendJA3 appends nothing for
+// an SSL 2.0 hello or one with more than maxNumbers numbers.
 func (h *ClientHello) AppendJA3(dst []byte) []byte {
 	if h.SSL2 || h.CipherSuites.Len()+h.Groups.Len()+len(h.PointFormats) > maxNumbers {
 		return dst
@@ -47,7 +47,7 @@ func (h *ClientHello) AppendJA3(dst []byte) []byte {
 	return appendMD5(dst, b)
 }
 
-// AppendJA3S appends the server's JA3S: version, cipher suite and extensions, as AppendJA3.
+// AppendJA3S appends the server's JA3S, as AppendJA3: version, cipher suite and extensions.
 func (h *ServerHello) AppendJA3S(dst []byte) []byte {
 	var text numbersText
 	b := strconv.AppendUint(text[:0], uint64(h.Version), 10)
@@ -71,7 +71,7 @@ func appendDecimals(b []byte, numbers Uint16s) []byte {
 	return b
 }
 
-// appendDecimal appends v, after a separator where the list that began at start has elements; GREASE is left out.
+// appendDecimal appends v, after a separator unless v is the first of the list that began at start. It omits GREASE.
 func appendDecimal(b []byte, start int, v uint16) []byte {
 	if IsGREASE(v) {
 		return b
@@ -82,7 +82,7 @@ func appendDecimal(b []byte, start int, v uint16) []byte {
 	return strconv.AppendUint(b, uint64(v), 10)
 }
 
-// appendExtensions appends the types of a list of extensions; false when b has no room for the next.
+// appendExtensions appends the types of a list of extensions; false if b has no room for the next.
 func appendExtensions(b, list []byte) ([]byte, bool) {
 	for start := len(b); len(list) >= 4; list = nextExtension(list) {
 		if cap(b)-len(b) < 6 {
@@ -93,14 +93,14 @@ func appendExtensions(b, list []byte) ([]byte, bool) {
 	return b, true
 }
 
-// nextExtension is what follows the first extension of list, which has at least 4 bytes.
+// nextExtension returns the bytes after the first extension of list, which has at least 4 bytes.
 func nextExtension(list []byte) []byte {
 	return list[min(4+int(binary.BigEndian.Uint16(list[2:])), len(list)):]
 }
 
 // AppendJA4 appends the client's JA4 (FoxIO, "JA4: TLS Client Fingerprinting"); transport is 't' for TLS over TCP, 'q'
-// for QUIC, 'd' for DTLS. Nothing is appended where the hello is that of SSL 2.0 or has more than maxNumbers of
-// something.
+// for QUIC, 'd' for DTLS. AppendJA4 appends nothing for an SSL 2.0 hello or one with more than maxNumbers numbers in a
+// list.
 func (h *ClientHello) AppendJA4(dst []byte, transport byte) []byte {
 	var ciphers, extensions [maxNumbers]uint16
 	if h.SSL2 || h.CipherSuites.Len() > maxNumbers || h.SignatureAlgorithms.Len() > maxNumbers {
@@ -165,14 +165,14 @@ func ja4Version(v uint16) string {
 	return "00"
 }
 
-// appendCount appends n in two digits, at most 99.
+// appendCount appends n as two digits, at most 99.
 func appendCount(dst []byte, n int) []byte {
 	n = min(n, 99)
 	return append(dst, byte('0'+n/10), byte('0'+n%10))
 }
 
-// appendJA4Name appends the first and last character of the first name, or of its hexadecimal form if one of them is
-// neither letter nor digit.
+// appendJA4Name appends the first and last character of the first name, or of its hexadecimal form if either is neither
+// letter nor digit.
 func appendJA4Name(dst []byte, names Names) []byte {
 	name, _ := names.Next()
 	if len(name) == 0 {
@@ -191,7 +191,7 @@ func isAlphanumeric(c byte) bool {
 }
 
 // appendJA4Hash appends the first 12 hexadecimal digits of the SHA-256 of the sorted numbers and, after "_", of more in
-// their order; zeros where there are no numbers.
+// its own order; zeros if numbers is empty.
 func appendJA4Hash(dst []byte, numbers []uint16, more Uint16s) []byte {
 	if len(numbers) == 0 {
 		return append(dst, "000000000000"...)

@@ -21,32 +21,32 @@ const (
 	extESNI                = 0xffce
 )
 
-// Status says how far a message could be read.
+// Status is the outcome of a parse.
 type Status uint8
 
-// The states of a parse.
+// Outcomes of a parse.
 const (
 	// Invalid: no valid message begins so.
 	Invalid Status = iota
-	// Cut: valid as far as it goes. The struct holds what is wholly there.
+	// Cut: valid so far. The struct holds the complete parts.
 	Cut
-	// Valid: the whole message, and all its lengths agree.
+	// Valid: the message is complete, and all its lengths agree.
 	Valid
 )
 
 // Uint16s is a list of numbers as on the wire, 2 bytes each, big endian.
 type Uint16s []byte
 
-// Len is the number of elements.
+// Len returns the number of elements.
 func (u Uint16s) Len() int { return len(u) / 2 }
 
-// At is element i.
+// At returns element i.
 func (u Uint16s) At(i int) uint16 { return binary.BigEndian.Uint16(u[2*i:]) }
 
-// Names is a list of names, each with a byte of length before it, as ALPN has (RFC 7301 §3.1).
+// Names is a list of names, a length byte before each, as in ALPN (RFC 7301 §3.1).
 type Names []byte
 
-// Next is the first name, and the names after it; nil at the end.
+// Next returns the first name and the names after it; nil at the end.
 func (n Names) Next() (name []byte, rest Names) {
 	if len(n) == 0 || int(n[0]) >= len(n) {
 		return nil, nil
@@ -55,57 +55,57 @@ func (n Names) Next() (name []byte, rest Names) {
 	return n[1:end], n[end:]
 }
 
-// IsGREASE says whether v is one of the values reserved by RFC 8701.
+// IsGREASE reports whether RFC 8701 reserves v.
 func IsGREASE(v uint16) bool { return v&0x0f0f == 0x0a0a && v>>8 == v&0xff }
 
-// ClientHello is RFC 8446 §4.1.2, RFC 5246 §7.4.1.2, RFC 6347 §4.2.1, or the SSL 2.0 form of RFC 5246 Appendix E.2.
-// All slices are views of the message.
+// ClientHello is the message of RFC 8446 §4.1.2, RFC 5246 §7.4.1.2 or RFC 6347 §4.2.1, or the SSL 2.0 form of RFC 5246
+// Appendix E.2. All slices are views of the message.
 type ClientHello struct {
-	// Version is the legacy_version; see MaxVersion for the version that is meant.
+	// Version is the legacy_version; MaxVersion returns the real one.
 	Version   uint16
 	SessionID []byte
-	// Cookie of DTLS.
+	// Cookie belongs to DTLS.
 	Cookie       []byte
 	CipherSuites Uint16s
 	Compression  []byte
-	// Extensions is the whole list, as on the wire.
+	// Extensions is the whole list in wire form.
 	Extensions []byte
-	// SSL2 says that it came in the form of SSL 2.0, which has no extensions. CipherSuites is then empty.
+	// SSL2: the hello has the form of SSL 2.0, without extensions. CipherSuites is then empty.
 	SSL2 bool
 
 	// ServerName is the host_name of SNI (RFC 6066 §3).
 	ServerName []byte
-	// HasServerName says that the extension is there, with or without a name in it.
+	// HasServerName: the hello has the extension, with or without a name in it.
 	HasServerName bool
-	// ALPN are the protocols offered.
+	// ALPN lists the offered protocols.
 	ALPN Names
-	// Versions are those of supported_versions.
+	// Versions lists supported_versions.
 	Versions            Uint16s
 	Groups              Uint16s
 	SignatureAlgorithms Uint16s
 	PointFormats        []byte
-	// KeyShares is the client_shares vector: group, length, key, again and again.
+	// KeyShares is the client_shares vector: a sequence of group, length and key.
 	KeyShares []byte
-	// Ticket is the session ticket, PreSharedKey says that a TLS 1.3 session is to be resumed.
+	// Ticket is the session ticket; PreSharedKey: the client offers to resume a TLS 1.3 session.
 	Ticket       []byte
 	PreSharedKey bool
-	// ECH says that the hello has encrypted_client_hello: its ServerName may be the outer one. Chromium and Firefox
-	// also send it filled with random bytes, and nobody can tell which (RFC 8701's idea).
+	// ECH: the hello has encrypted_client_hello, so ServerName may be the outer one. Chromium and Firefox also send the
+	// extension with random bytes, indistinguishable by design (GREASE, the idea of RFC 8701).
 	ECH bool
-	// ESNI says that the server's name is encrypted by the draft before ECH.
+	// ESNI: the hello encrypts the server's name by the draft before ECH.
 	ESNI bool
-	// QUICParameters are the transport parameters (RFC 9001 §8.2).
+	// QUICParameters holds the transport parameters (RFC 9001 §8.2).
 	QUICParameters []byte
 }
 
-// reader walks a message of which length bytes were declared and b are there.
+// reader walks a message of length declared bytes, of which b holds the available ones.
 type reader struct {
 	b      []byte
 	length int
-	status Status // Valid while all went well
+	status Status // Valid until a step fails
 }
 
-// take is the next n bytes; nil, with the status set, where they are not there.
+// take returns the next n bytes; if they are unavailable, it returns nil and sets the status.
 func (r *reader) take(n int) []byte {
 	if r.status != Valid {
 		return nil
@@ -144,7 +144,7 @@ func (r *reader) fail(wrong bool) {
 	}
 }
 
-// isVersion says whether v can stand in a hello of TLS or, for datagrams, of DTLS.
+// isVersion reports whether v can appear in a hello of TLS or, for datagrams, of DTLS.
 func isVersion(v uint16, datagram bool) bool {
 	if datagram {
 		return v>>8 == 0xfe || v == VersionDTLSOld
@@ -152,7 +152,7 @@ func isVersion(v uint16, datagram bool) bool {
 	return v >= VersionSSL3 && v <= VersionTLS13
 }
 
-// Parse reads the body of a ClientHello; datagram says that it is DTLS's, with a cookie.
+// Parse reads the body of a ClientHello; datagram selects DTLS's form, with a cookie.
 func (h *ClientHello) Parse(m *Message, datagram bool) Status {
 	*h = ClientHello{}
 	if m.Type != ClientHelloType {
@@ -175,7 +175,7 @@ func (h *ClientHello) Parse(m *Message, datagram bool) Status {
 	r.fail(n == 0)
 	h.Compression = r.take(n)
 	if r.status != Valid || r.length == 0 {
-		return r.status // no extensions: as SSL 3.0 and TLS 1.0 had it
+		return r.status // no extensions, as in SSL 3.0 and TLS 1.0
 	}
 	n = r.uint16()
 	r.fail(n != r.length)
@@ -190,8 +190,8 @@ func (h *ClientHello) Parse(m *Message, datagram bool) Status {
 	return r.status
 }
 
-// extension reads one extension. What contradicts itself inside an extension is left out, as if it were not there: the
-// hello's own lengths are what tells that it is one. The first server_name counts.
+// extension reads one extension. It ignores an extension that contradicts itself: the hello's own lengths identify the
+// hello. The first server_name counts.
 func (h *ClientHello) extension(kind uint16, b []byte) {
 	switch kind {
 	case extServerName:
@@ -223,7 +223,7 @@ func (h *ClientHello) extension(kind uint16, b []byte) {
 	}
 }
 
-// vector is the content of a vector with a length of size bytes before it, which must fill b; else nil.
+// vector returns the content of a vector behind a length of size bytes, which must fill b; else nil.
 func vector(b []byte, size int) []byte {
 	if len(b) < size {
 		return nil
@@ -238,7 +238,8 @@ func vector(b []byte, size int) []byte {
 	return b[size:]
 }
 
-// serverName is the first host_name of a server_name extension (RFC 6066 §3): list length, then type 0, length, name.
+// serverName returns the first host_name of a server_name extension (RFC 6066 §3): list length, then type 0, length,
+// name.
 func serverName(b []byte) []byte {
 	for list := vector(b, 2); len(list) >= 3; {
 		n := int(binary.BigEndian.Uint16(list[1:]))
@@ -253,7 +254,7 @@ func serverName(b []byte) []byte {
 	return nil
 }
 
-// MaxVersion is the highest version offered: of supported_versions if there are any but GREASE, else the legacy
+// MaxVersion returns the highest version offered: from supported_versions if it holds any but GREASE, else the legacy
 // version. DTLS counts downwards.
 func (h *ClientHello) MaxVersion() uint16 {
 	var highest uint16
@@ -272,9 +273,8 @@ func (h *ClientHello) MaxVersion() uint16 {
 	return highest
 }
 
-// ParseSSL2 reads a ClientHello in the form of SSL 2.0 from the start of a stream: a 2-byte record header with the
-// highest bit set, type 1, version, three lengths that fill the record, cipher specs of 3 bytes (RFC 5246 Appendix
-// E.2).
+// ParseSSL2 reads a ClientHello in SSL 2.0 form from the start of a stream: a 2-byte record header with the highest bit
+// set, type 1, version, three lengths that fill the record, 3-byte cipher specs (RFC 5246 Appendix E.2).
 func (h *ClientHello) ParseSSL2(stream []byte) Status {
 	*h = ClientHello{SSL2: true}
 	const header, fixed = 2, 9
@@ -299,21 +299,21 @@ func (h *ClientHello) ParseSSL2(stream []byte) Status {
 	return Valid
 }
 
-// ServerHello is RFC 8446 §4.1.3, RFC 5246 §7.4.1.3.
+// ServerHello is the message of RFC 8446 §4.1.3 or RFC 5246 §7.4.1.3.
 type ServerHello struct {
-	// Version is the legacy_version; see Negotiated.
+	// Version is the legacy_version; Negotiated returns the real one.
 	Version     uint16
 	SessionID   []byte
 	CipherSuite uint16
-	// Extensions is the whole list, as on the wire.
+	// Extensions is the whole list in wire form.
 	Extensions []byte
-	// SelectedVersion is that of supported_versions, 0 without.
+	// SelectedVersion is that of supported_versions, 0 if absent.
 	SelectedVersion uint16
-	// ALPN is the protocol that was chosen.
+	// ALPN is the chosen protocol.
 	ALPN []byte
-	// PreSharedKey says that a TLS 1.3 session is resumed.
+	// PreSharedKey: the server resumes a TLS 1.3 session.
 	PreSharedKey bool
-	// Retry says that it is a HelloRetryRequest.
+	// Retry: the message is a HelloRetryRequest.
 	Retry bool
 }
 
@@ -360,7 +360,7 @@ func (h *ServerHello) Parse(m *Message, datagram bool) Status {
 	return r.status
 }
 
-// Negotiated is the version that the server chose.
+// Negotiated returns the version that the server chose.
 func (h *ServerHello) Negotiated() uint16 {
 	if h.SelectedVersion != 0 {
 		return h.SelectedVersion

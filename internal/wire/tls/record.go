@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tls parses what TLS and DTLS say before encryption begins: records, hellos, the certificate message, alerts;
-// and it computes the fingerprints JA3, JA3S and JA4.
+// Package tls parses the cleartext part of TLS and DTLS: records, hellos, the certificate message, alerts. It computes
+// the fingerprints JA3, JA3S and JA4.
 //
-// Nothing is copied and nothing allocated: results are views into the input. Each function reads its input once, so
-// that cost is linear whatever the input says.
+// It copies and allocates nothing: results are views into the input. Each function reads its input once, so costs are
+// linear whatever the input claims.
 package tls
 
 import "encoding/binary"
@@ -20,7 +20,7 @@ const (
 	VersionDTLS10 = 0xfeff
 	VersionDTLS12 = 0xfefd
 	VersionDTLS13 = 0xfefc
-	// VersionDTLSOld is what OpenSSL before 0.9.8f wrote, and AnyConnect still does.
+	// VersionDTLSOld is the version of OpenSSL before 0.9.8f; AnyConnect still sends it.
 	VersionDTLSOld = 0x0100
 )
 
@@ -34,9 +34,9 @@ const (
 )
 
 const (
-	// RecordHeader is the length of a TLS record's header.
+	// RecordHeader is the length of a TLS record header.
 	RecordHeader = 5
-	// MaxRecord is the largest body: 2^14 and 2048 for what a cipher may add (RFC 5246 §6.2.3).
+	// MaxRecord is the largest body: 2^14 bytes, and 2048 of a cipher's expansion (RFC 5246 §6.2.3).
 	MaxRecord = 1<<14 + 2048
 )
 
@@ -44,17 +44,17 @@ const (
 type Record struct {
 	Type    uint8
 	Version uint16
-	// Length of the body as declared.
+	// Length is the declared length of the body.
 	Length int
-	// Body is what is there of it.
+	// Body is the available part of the body.
 	Body []byte
 }
 
-// Complete says whether the whole body is there.
+// Complete reports whether the whole body is available.
 func (r *Record) Complete() bool { return len(r.Body) == r.Length }
 
-// ParseRecord reads the record at the start of b and gives what follows it. ok is false where b is shorter than a
-// header or no header that TLS could have written.
+// ParseRecord reads the record at the start of b and returns the bytes after it. ok is false if b is shorter than a
+// header or begins with no possible TLS header.
 func ParseRecord(b []byte) (r Record, rest []byte, ok bool) {
 	if len(b) < RecordHeader || !couldBeRecord(b) {
 		return r, b, false
@@ -68,34 +68,34 @@ func ParseRecord(b []byte) (r Record, rest []byte, ok bool) {
 	return r, b[end:], true
 }
 
-// couldBeRecord says whether b, which may be cut, begins as a record: a known type, major version 3, minor version to
-// 4.
+// couldBeRecord reports whether b, which may be cut, begins as a record: a known type, major version 3, minor version
+// up to 4.
 func couldBeRecord(b []byte) bool {
 	return (len(b) < 1 || b[0] >= RecordChangeCipherSpec && b[0] <= RecordHeartbeat) &&
 		(len(b) < 2 || b[1] == 3) && (len(b) < 3 || b[2] <= 4)
 }
 
-// Flight is what one side said in the clear at the start of its stream.
+// Flight is one side's cleartext at the start of its stream.
 type Flight struct {
-	// Version of the first record.
+	// Version is the first record's.
 	Version uint16
-	// Handshake is the bodies of the handshake records before encryption began, one after the other.
+	// Handshake joins the bodies of the handshake records before encryption.
 	Handshake []byte
-	// Records is how many records begin in the stream.
+	// Records is the number of records that begin in the stream.
 	Records int
 	// First is the type of the first record.
 	First uint8
-	// Encrypted says that a ChangeCipherSpec or application data came: no handshake in the clear follows.
+	// Encrypted: a ChangeCipherSpec or application data came, so no cleartext handshake follows.
 	Encrypted bool
-	// Alerted says that an alert in the clear came, with AlertLevel (2 is fatal) and Alert (RFC 8446 §6).
+	// Alerted: a cleartext alert came, with AlertLevel (2 is fatal) and Alert (RFC 8446 §6).
 	Alerted           bool
 	AlertLevel, Alert uint8
-	// Broken says that what follows the Records is no record.
+	// Broken: the bytes after the Records are no record.
 	Broken bool
 }
 
-// Read reads a stream's records up to the one with which encryption begins. Where the handshake spans records it is put
-// together in buf, which must be as large as stream for nothing to be lost; else Handshake is a view of stream.
+// Read reads a stream's records up to the first encrypted one. It joins a handshake that spans records in buf, which
+// must be as large as stream to hold all of it; otherwise Handshake is a view of stream.
 func (f *Flight) Read(stream, buf []byte) {
 	*f = Flight{}
 	joined := 0
@@ -130,16 +130,15 @@ func (f *Flight) Read(stream, buf []byte) {
 	}
 }
 
-// Chain counts the records that follow one another exactly from the start of stream, the last of which may be cut, to
-// at most limit. 0 means that stream begins with no record, or that what follows one is none. All have to be of one
-// version.
+// Chain counts the consecutive records from the start of stream, up to limit; the last may be cut. All must have the
+// same version. It returns 0 if stream begins with no record, or if other bytes follow a record.
 func Chain(stream []byte, limit int) int {
 	n, version := 0, uint16(0)
 	for n < limit && len(stream) > 0 {
 		r, rest, ok := ParseRecord(stream)
 		if !ok {
 			if len(stream) < RecordHeader && couldBeRecord(stream) {
-				return n // a header that is still to come
+				return n // the next header is incomplete
 			}
 			return 0
 		}
@@ -165,23 +164,23 @@ const (
 	CertificateStatus  = 22
 )
 
-// MessageHeader is the length of a handshake message's header.
+// MessageHeader is the length of a handshake message header.
 const MessageHeader = 4
 
 // Message is one handshake message (RFC 8446 §4).
 type Message struct {
 	Type uint8
-	// Length of the body as declared.
+	// Length is the declared length of the body.
 	Length int
-	// Body is what is there of it.
+	// Body is the available part of the body.
 	Body []byte
 }
 
-// Complete says whether the whole body is there.
+// Complete reports whether the whole body is available.
 func (m *Message) Complete() bool { return len(m.Body) == m.Length }
 
-// ParseMessage reads the handshake message at the start of b and gives what follows it; ok is false where b is shorter
-// than its header.
+// ParseMessage reads the handshake message at the start of b and returns the bytes after it; ok is false if b is
+// shorter than a header.
 func ParseMessage(b []byte) (m Message, rest []byte, ok bool) {
 	if len(b) < MessageHeader {
 		return m, b, false
@@ -194,8 +193,8 @@ func ParseMessage(b []byte) (m Message, rest []byte, ok bool) {
 
 func uint24(b []byte) int { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }
 
-// Leaf is the first certificate of a certificate message of TLS 1.2 and before (RFC 5246 §7.4.2), in DER. ok is false
-// until all of it is there; empty says that the message has none.
+// Leaf returns the first certificate of a certificate message of TLS 1.2 and before (RFC 5246 §7.4.2), in DER. ok is
+// false until all of it is available; empty: the message has none.
 func (m *Message) Leaf() (der []byte, empty, ok bool) {
 	b := m.Body
 	if len(b) < 3 || uint24(b) != m.Length-3 {

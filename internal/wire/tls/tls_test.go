@@ -71,7 +71,7 @@ func (h hello) message() []byte {
 	return append([]byte{ClientHelloType, 0, byte(len(b) >> 8), byte(len(b))}, b...)
 }
 
-// example is the hello of the JA4 specification's example, with GREASE strewn in.
+// example is the hello of the JA4 specification's example, interspersed with GREASE.
 func example() hello {
 	h := hello{version: VersionTLS12, session: make([]byte, 32),
 		ciphers: []uint16{0x0a0a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013,
@@ -117,8 +117,8 @@ func TestClientHello(t *testing.T) {
 	}
 }
 
-// The JA4 values are those of FoxIO's specification (JA4.md, "Example"); the JA3 string is written out here by its
-// README.
+// TestFingerprints: the JA4 values are those of FoxIO's specification (JA4.md, "Example"); the test builds the JA3
+// string by the README of JA3.
 func TestFingerprints(t *testing.T) {
 	h, _ := parse(t, example().message(), false)
 	if got := string(h.AppendJA4(nil, 't')); got != "t13d1516h2_8daaf6152771_e5627efa2ab1" {
@@ -157,7 +157,7 @@ func TestFingerprints(t *testing.T) {
 	}
 }
 
-// The names and their letters are those of JA4.md, "ALPN Extension Value".
+// TestJA4Name uses the names and their letters from JA4.md, "ALPN Extension Value".
 func TestJA4Name(t *testing.T) {
 	for name, want := range map[string]string{"": "00", "h2": "h2", "http/1.1": "h1", "x": "xx", "\xab": "ab",
 		"\xab\xcd": "ad",
@@ -292,7 +292,7 @@ func TestServerHello(t *testing.T) {
 	}
 }
 
-// record puts body into records of at most size bytes.
+// records splits body into records of at most size bytes.
 func records(kind byte, body []byte, size int) []byte {
 	var b []byte
 	for part := range slices.Chunk(body, size) {
@@ -313,7 +313,7 @@ func TestFlight(t *testing.T) {
 		if !bytes.Equal(f.Handshake, message) || !f.Encrypted || f.Version != VersionTLS10 || f.Broken {
 			t.Errorf("records of %d: %+v", size, f)
 		}
-		f.Read(stream, buf[:50]) // a buffer too short loses the rest and nothing else
+		f.Read(stream, buf[:50]) // a short buffer loses only the rest
 		for n := range stream {
 			f.Read(stream[:n], buf)
 			if f.Broken || len(f.Handshake) > n {
@@ -462,7 +462,7 @@ func BenchmarkClientHello(b *testing.B) {
 	})
 }
 
-// BenchmarkFlightCrafted reads a stream of the shortest records there are.
+// BenchmarkFlightCrafted reads a stream of the shortest records.
 func BenchmarkFlightCrafted(b *testing.B) {
 	stream := records(RecordHandshake, make([]byte, 2730), 1)
 	buf := make([]byte, len(stream))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package x509 reads from a certificate what an analyst asks for: names, validity, key type. It judges nothing: bad
-// certificates are read as far as they can be.
+// Package x509 reads a certificate's names, validity and key type. It does not verify: it reads bad certificates as far
+// as possible.
 //
-// The certificate is walked by loops of its own structure (RFC 5280 §4.1), without recursion and without allocation;
-// each byte is looked at a fixed number of times.
+// Loops over the certificate's structure (RFC 5280 §4.1) replace recursion. Parsing allocates nothing and reads each
+// byte a fixed number of times.
 package x509
 
 import (
@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// MaxNames is how many alternative names are kept; some certificates have hundreds.
+// MaxNames bounds the alternative names kept; some certificates have hundreds.
 const MaxNames = 16
 
 // KeyType is the kind of the subject's public key.
 type KeyType uint8
 
-// The key types.
+// Key types.
 const (
 	KeyUnknown KeyType = iota
 	KeyRSA
@@ -28,21 +28,20 @@ const (
 	KeyDSA
 )
 
-// String is the type's name in lower case, "" for unknown ones.
+// String returns the type's name in lower case, "" for unknown types.
 func (k KeyType) String() string { return [...]string{"", "rsa", "ec", "ed25519", "ed448", "dsa"}[k] }
 
-// Name holds parts of a distinguished name (RFC 5280 §4.1.2.4), as on the wire: the last of each kind.
+// Name holds parts of a distinguished name (RFC 5280 §4.1.2.4) in wire form: the last of each kind.
 type Name struct {
 	CommonName, Organization []byte
 }
 
-// Certificate is what was read. Slices are views of the DER given to Parse.
+// Certificate is the result of Parse. Its slices are views of Parse's input.
 type Certificate struct {
 	Subject, Issuer Name
-	// SelfIssued says that issuer and subject are the same bytes and not empty, which is what self-signed certificates
-	// have.
+	// SelfIssued: issuer and subject have the same bytes and are not empty, as in self-signed certificates.
 	SelfIssued bool
-	// NotBefore and NotAfter are in UTC; zero where unreadable.
+	// NotBefore and NotAfter are in UTC; zero if unreadable.
 	NotBefore, NotAfter time.Time
 	// Key is the type of the public key.
 	Key KeyType
@@ -51,10 +50,10 @@ type Certificate struct {
 	nNames int
 }
 
-// DNSNames are the alternative names of type dNSName (RFC 5280 §4.2.1.6) that are not empty, at most MaxNames.
+// DNSNames returns the non-empty alternative names of type dNSName (RFC 5280 §4.2.1.6), at most MaxNames.
 func (c *Certificate) DNSNames() [][]byte { return c.names[:c.nNames] }
 
-// DER tags (X.690 §8) that certificates use.
+// DER tags (X.690 §8) in certificates.
 const (
 	tagBoolean         = 0x01
 	tagOID             = 0x06
@@ -81,9 +80,8 @@ const (
 	oidEd448        = "\x2b\x65\x71"
 )
 
-// next reads the element at the start of der (X.690 §8.1): its tag, content, the whole element, and what follows it.
-// Lengths of up to 3 bytes are read, which a TLS certificate cannot exceed. ok is false where the element is not wholly
-// there.
+// next reads the element at the start of der (X.690 §8.1): its tag, content, the whole element, and the bytes after it.
+// It reads lengths of up to 3 bytes, which no TLS certificate exceeds. ok is false if the element is incomplete.
 func next(der []byte) (tag byte, content, whole, rest []byte, ok bool) {
 	if len(der) < 2 {
 		return 0, nil, nil, der, false
@@ -106,13 +104,14 @@ func next(der []byte) (tag byte, content, whole, rest []byte, ok bool) {
 	return der[0], der[header : header+n], der[:header+n], der[header+n:], true
 }
 
-// expect reads an element that must have that tag.
+// expect is next for an element that must have tag.
 func expect(der []byte, tag byte) (content, whole, rest []byte, ok bool) {
 	got, content, whole, rest, ok := next(der)
 	return content, whole, rest, ok && got == tag
 }
 
-// Parse reads a certificate and says whether its outline is one: what comes before the extensions is there, in order.
+// Parse reads a certificate and reports whether its outline is valid: all fields before the extensions are present, in
+// order.
 func (c *Certificate) Parse(der []byte) bool {
 	*c = Certificate{}
 	outer, _, _, ok := expect(der, tagSequence)
@@ -202,7 +201,7 @@ func (c *Certificate) parseValidity(b []byte) {
 	}
 }
 
-// parseTime reads YYMMDDhhmmssZ or YYYYMMDDhhmmssZ (RFC 5280 §4.1.2.5); zero where it is neither.
+// parseTime reads YYMMDDhhmmssZ or YYYYMMDDhhmmssZ (RFC 5280 §4.1.2.5); it returns the zero time for any other form.
 func parseTime(tag byte, text []byte) time.Time {
 	year := 0
 	switch {
@@ -236,7 +235,7 @@ func parseTime(tag byte, text []byte) time.Time {
 	return t
 }
 
-// digits is the number of two digits at the start of b; far below zero if they are none.
+// digits returns the number of two digits at the start of b; far below zero if they are no digits.
 func digits(b []byte) int {
 	if b[0] < '0' || b[0] > '9' || b[1] < '0' || b[1] > '9' {
 		return -1 << 20
@@ -267,7 +266,8 @@ func (c *Certificate) parseKey(b []byte) {
 	}
 }
 
-// parseExtensions finds the alternative names in what follows the key: maybe unique identifiers, then the extensions.
+// parseExtensions finds the alternative names in the fields after the key: optional unique identifiers, then the
+// extensions.
 func (c *Certificate) parseExtensions(b []byte) {
 	var list []byte
 	for list == nil {

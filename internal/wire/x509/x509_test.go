@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// signer signs everything; which key is in a certificate is another matter.
+// signer signs every certificate, whatever key is in it.
 var signer, _ = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 
 func create(t testing.TB, template, parent *std.Certificate, key crypto.PublicKey) []byte {
@@ -32,10 +32,10 @@ func create(t testing.TB, template, parent *std.Certificate, key crypto.PublicKe
 	return der
 }
 
-// certificates are of many shapes: key types, names, times, extensions.
+// certificates returns certificates of many shapes: key types, names, times, extensions.
 func certificates(t testing.TB) map[string][]byte {
 	ec := signer.Public()
-	// any odd number of 2048 bits will do
+	// Any odd number of 2048 bits will do.
 	rsaKey := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 2047, 1), E: 65537}
 	ed, _, _ := ed25519.GenerateKey(rand.Reader)
 	ca := &std.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Example CA",
@@ -159,7 +159,7 @@ func TestTruncations(t *testing.T) {
 	}
 }
 
-// TestLenient: what crypto/x509 refuses is read as far as it goes.
+// TestLenient: Parse reads certificates that crypto/x509 refuses, as far as possible.
 func TestLenient(t *testing.T) {
 	der := certificates(t)["self-signed"]
 	for name, change := range map[string]func(b []byte){
