@@ -4,53 +4,52 @@ package dissect
 
 import "net/netip"
 
-// Conversation is what both sides of a flow have said so far, as a dissector sees it. It is valid during one call of
-// Inspect only, and so are all byte slices that it gives.
+// Conversation is a dissector's view of a flow's payload so far, in both directions. It and all its byte slices are
+// valid only during one call of Inspect.
 type Conversation struct {
 	// Transport is TCP, UDP, SCTP or IP.
 	Transport Transport
 	// IPProtocol is the IP protocol number.
 	IPProtocol uint8
-	// IPv6 says that the flow runs over IPv6.
+	// IPv6: the flow runs over IPv6.
 	IPv6 bool
-	// Client and Server are the flow's ends: client is whoever sent the SYN, else the side whose port is not a
-	// service's, else whoever was seen first. In captures that begin in mid-flow that can be the wrong way round.
+	// Client and Server are the flow's ends: the client is the sender of the SYN, else the side whose port is no
+	// service's, else the side seen first. In captures that begin in mid-flow they can be swapped.
 	Client, Server netip.AddrPort
-	// Midstream says that a TCP flow's SYN was not seen, or that there was no memory to keep its start: streams then
-	// begin anywhere.
+	// Midstream: the capture lacks the TCP flow's SYN, or memory was too short to keep its start, so streams begin
+	// anywhere.
 	Midstream bool
-	// Last says that no more packets will be shown after this call: NeedMore now counts as No.
+	// Last: no packet follows, so NeedMore counts as No.
 	Last bool
 
-	// Datagrams are the messages so far of UDP, SCTP and IP flows, the oldest first, at most MaxDatagrams and
-	// MaxHistory bytes: when there are more, those in the middle are missing; the first two and the newest are there.
-	// Never empty for those transports; always empty for TCP. Those that came before this dissector's reading began are
-	// left out: one that said no is asked again for what came later alone.
+	// Datagrams are the messages of UDP, SCTP and IP flows so far, the oldest first, at most MaxDatagrams and
+	// MaxHistory bytes: of a longer flow, the first two and the newest remain. Never empty for those transports, always
+	// empty for TCP. A dissector that refuses a datagram gets only later ones in its next call.
 	Datagrams []Datagram
 
 	toServer, toClient []byte // TCP
 	serverFirst        bool
-	isOther            bool // the streams are read in the less likely way, see reading
+	isOther            bool // the streams are the less likely reading, see reading
 }
 
 // Datagram is one message of a flow that is not TCP.
 type Datagram struct {
-	// Payload is what follows the UDP header, or the whole IP payload for IP flows, as far as it was captured.
+	// Payload is the captured part of the UDP payload, or of the whole IP payload for IP flows.
 	Payload []byte
-	// Length is the payload's length on the wire; larger than len(Payload) where the capture cut it.
+	// Length is the payload's length on the wire, larger than len(Payload) if the capture cut it.
 	Length int
-	// FromClient is its direction.
+	// FromClient is the direction.
 	FromClient bool
 }
 
-// ToServer is the start of what the client sent over TCP, in order and without gaps, at most MaxStream bytes.
-// Nil until something came.
+// ToServer returns the start of the client's TCP stream, in order and without gaps, at most MaxStream bytes; nil before
+// its first byte.
 func (c *Conversation) ToServer() []byte { return c.toServer }
 
-// ToClient is the start of what the server sent over TCP, as ToServer.
+// ToClient returns the start of the server's TCP stream, as ToServer.
 func (c *Conversation) ToClient() []byte { return c.toClient }
 
-// First is the stream of the side that spoke first, over TCP, and the first datagram elsewhere.
+// First returns the TCP stream of the side that spoke first, or the first datagram of other transports.
 func (c *Conversation) First() []byte {
 	if c.Transport != TCP {
 		return c.Datagrams[0].Payload
@@ -61,7 +60,7 @@ func (c *Conversation) First() []byte {
 	return c.toServer
 }
 
-// Second is the stream of the other side than First over TCP, nil until it said something.
+// Second returns the other TCP stream than First, nil before its first byte.
 func (c *Conversation) Second() []byte {
 	if c.serverFirst {
 		return c.toServer
@@ -69,18 +68,18 @@ func (c *Conversation) Second() []byte {
 	return c.toClient
 }
 
-// ServerFirst says that the server spoke first.
+// ServerFirst reports whether the server spoke first.
 func (c *Conversation) ServerFirst() bool { return c.serverFirst }
 
-// Newest is the datagram that caused this call; not for TCP.
+// Newest returns the datagram that caused this call; not for TCP.
 func (c *Conversation) Newest() *Datagram { return &c.Datagrams[len(c.Datagrams)-1] }
 
-// HasPort says whether either side's port is port.
+// HasPort reports whether either side's port is port.
 func (c *Conversation) HasPort(port uint16) bool {
 	return c.Client.Port() == port || c.Server.Port() == port
 }
 
-// SetStreams gives what both sides said over TCP, for benchmarks that call Inspect themselves.
+// SetStreams sets both TCP streams, for benchmarks that call Inspect themselves.
 func (c *Conversation) SetStreams(toServer, toClient []byte) {
 	c.toServer, c.toClient = toServer, toClient
 }

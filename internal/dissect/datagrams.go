@@ -2,10 +2,10 @@
 
 package dissect
 
-// A flow of datagrams has no start that must be right: the first may be what keeps a NAT open (RFC 3948 §2.3, RFC 5626
-// §4.4, RFC 6263 §4), a probe or junk, from either side. So every datagram within the budget is a new chance for each
-// dissector that does not wait: it is asked with that datagram as the first of the conversation, and with the question
-// before it, if it can be an answer.
+// A flow of datagrams may begin with noise: a NAT keep-alive (RFC 3948 §2.3, RFC 5626 §4.4, RFC 6263 §4), a probe or
+// junk, from either side. So every datagram within the budget gives each dissector that does not wait a new chance: the
+// session asks it with a conversation that begins with that datagram, and, if the datagram can be an answer, with one
+// that begins with the question before it.
 
 // message is a remembered datagram: history[start:end].
 type message struct {
@@ -14,10 +14,10 @@ type message struct {
 	fromClient bool
 }
 
-// maxKeepAlive is the longest run of zero bytes that counts as a keep-alive.
+// maxKeepAlive is the longest run of zero bytes that counts as a keep-alive, in bytes.
 const maxKeepAlive = 64
 
-// isKeepAlive says whether a datagram carries nothing: the byte 0xff (RFC 3948 §2.3), zero bytes, or line ends (RFC
+// isKeepAlive reports whether a datagram carries no data: the byte 0xff (RFC 3948 §2.3), zero bytes, or line ends (RFC
 // 5626 §3.5.1).
 func isKeepAlive(b []byte) bool {
 	if len(b) > maxKeepAlive {
@@ -34,7 +34,7 @@ func isKeepAlive(b []byte) bool {
 	return isZero || isEmpty
 }
 
-// chooseDatagram adds the candidates for a datagram. Past the budget only those that wait are asked.
+// chooseDatagram adds the candidates for a datagram. Past the budget the session asks only waiting dissectors.
 func (s *Session) chooseDatagram(t *Table, pool *Pool, flow *Flow, seg *Segment) {
 	switch {
 	case s.found >= 0 || s.extra > 0 || len(seg.Payload) == 0:
@@ -46,8 +46,8 @@ func (s *Session) chooseDatagram(t *Table, pool *Pool, flow *Flow, seg *Segment)
 	}
 }
 
-// tryAgain asks a dissector that waits. A keep-alive that it refuses says nothing of what it has seen before; anything
-// else that it refuses may be the start of what it knows.
+// tryAgain asks a waiting dissector. If it refuses a keep-alive, its earlier datagrams still stand; any other refused
+// datagram may be the start of its protocol.
 func (s *Session) tryAgain(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
 	says := !isKeepAlive(seg.Payload)
 	if w.is(isClaim) {
@@ -72,8 +72,7 @@ func (s *Session) tryAgain(t *Table, pool *Pool, c *Conversation, w *waiting, se
 	return outcome
 }
 
-// tryWithoutIdle asks a dissector that waits whether it does better without the keep-alives that came before the
-// datagram at hand.
+// tryWithoutIdle asks a waiting dissector whether it reads more without the keep-alives before the current datagram.
 func (s *Session) tryWithoutIdle(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
 	newest := uint8(pool.nDatagrams - 1)
 	c.beginAt(pool, newest)
@@ -85,13 +84,13 @@ func (s *Session) tryWithoutIdle(t *Table, pool *Pool, c *Conversation, w *waiti
 	return outcome
 }
 
-// confirm asks a dissector that claims the flow whether it would do so by the datagram at hand, too.
+// confirm asks a dissector that claims the flow whether the current datagram alone supports the claim too.
 func (s *Session) confirm(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
 	again := *w
 	if s.tryAnew(t, pool, c, &again, seg) != Undecided || again.from == w.from || !again.is(isClaim) {
 		return Undecided
 	}
-	for _, from := range [2]uint8{w.from, again.from} { // with all that it claims, if it can be read together
+	for _, from := range [2]uint8{w.from, again.from} { // preferably with all claimed datagrams in one conversation
 		c.beginAt(pool, from)
 		if outcome := s.ask(t, pool, c, w, seg.Last); outcome == Named || outcome == Decided {
 			w.from = from
@@ -101,13 +100,13 @@ func (s *Session) confirm(t *Table, pool *Pool, c *Conversation, w *waiting, seg
 	return Undecided
 }
 
-// maxRefused is how many datagrams may come that a dissector refuses and that are no keep-alives, before one datagram
-// alone names the flow no more. Every chance is one for noise, too.
+// maxRefused bounds the refused datagrams, keep-alives aside, after which a single datagram may still name the flow:
+// every further chance is one for noise, too.
 const maxRefused = 1
 
-// tryAnew asks a dissector with a conversation that begins with the flow, where it hears this side for the first time,
-// with the datagram before, where the other side sent that, or with the datagram at hand. The first yes counts, else it
-// waits from the earliest of these on that it does not refuse.
+// tryAnew asks a dissector with up to three conversations: from the start of the flow (if this side speaks for the
+// first time), from the preceding datagram (if the other side sent it), and from the current datagram. The first yes
+// counts; otherwise the dissector waits from the earliest start that it does not refuse.
 func (s *Session) tryAnew(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
 	starts, n := s.starts(pool, seg)
 	refused, waits := w.from, false
@@ -143,12 +142,12 @@ func (s *Session) tryAnew(t *Table, pool *Pool, c *Conversation, w *waiting, seg
 	return Failed
 }
 
-// starts are the datagrams with which a conversation that ends with the newest may begin, for a dissector that does not
-// wait.
+// starts returns the datagrams at which a conversation that ends with the newest may begin, for a dissector that does
+// not wait.
 func (s *Session) starts(pool *Pool, seg *Segment) (starts [3]uint8, n int) {
 	newest := pool.nDatagrams - 1
 	if newest > 1 && !s.asked[Direction(seg.FromClient)] {
-		n = 1 // with the first
+		n = 1 // index 0: the first datagram
 	}
 	if newest > 0 && pool.datagrams[newest-1].FromClient != seg.FromClient {
 		starts[n] = uint8(newest - 1)
@@ -158,7 +157,7 @@ func (s *Session) starts(pool *Pool, seg *Segment) (starts [3]uint8, n int) {
 	return starts, n + 1
 }
 
-// spokenBefore is how many datagrams came before the one at index start that are no keep-alives.
+// spokenBefore counts the datagrams before index start that are no keep-alives.
 func (s *Session) spokenBefore(pool *Pool, start int) int {
 	n := int(s.spoken)
 	for i := start; i < pool.nDatagrams-1; i++ {
@@ -169,7 +168,7 @@ func (s *Session) spokenBefore(pool *Pool, start int) int {
 	return max(n, 0)
 }
 
-// beginAt lets the conversation begin with the datagram from; over TCP it stays as it is.
+// beginAt lets the conversation begin with the datagram from; TCP conversations stay unchanged.
 func (c *Conversation) beginAt(pool *Pool, from uint8) {
 	if c.Transport == TCP {
 		return
@@ -178,7 +177,7 @@ func (c *Conversation) beginAt(pool *Pool, from uint8) {
 	c.serverFirst = !c.Datagrams[0].FromClient
 }
 
-// putDatagrams fills the pool's datagrams with those remembered and the one at hand.
+// putDatagrams fills the pool's datagrams with the remembered ones and the current one.
 func (s *Session) putDatagrams(pool *Pool, seg *Segment) {
 	for i, m := range s.messages[:s.nMessage] {
 		pool.datagrams[i] = Datagram{s.history[m.start:m.end], int(m.length), m.fromClient}
@@ -187,13 +186,12 @@ func (s *Session) putDatagrams(pool *Pool, seg *Segment) {
 	if seg == nil {
 		return
 	}
-	pool.nDatagrams = min(pool.nDatagrams, MaxDatagrams-1) // the newest always has its place
+	pool.nDatagrams = min(pool.nDatagrams, MaxDatagrams-1) // the newest always has a place
 	pool.datagrams[pool.nDatagrams] = Datagram{seg.Payload, seg.Length, seg.FromClient}
 	pool.nDatagrams++
 }
 
-// rememberDatagram keeps the datagram at hand for later calls. Where nobody waits it is the only one that they can
-// need.
+// rememberDatagram keeps the current datagram for later calls. If no dissector waits, later calls need no other.
 func (s *Session) rememberDatagram(pool *Pool, seg *Segment) {
 	if s.found < 0 && s.nPending == 0 && s.asked[0] && s.asked[1] {
 		s.nMessage, s.used = 0, 0
@@ -216,10 +214,10 @@ func (s *Session) rememberDatagram(pool *Pool, seg *Segment) {
 	s.used += len(payload)
 }
 
-// keptMessages are the first datagrams, which stay when others have to go: mostly a question and its answer.
+// keptMessages are the first datagrams, mostly a question and its answer, which outlive later ones.
 const keptMessages = 2
 
-// kept is how many of the oldest datagrams stay. Those from before the found dissector's reading are not needed.
+// kept returns how many of the oldest datagrams stay. Datagrams before the found dissector's reading need not stay.
 func (s *Session) kept() int {
 	if s.found >= 0 && s.from > 0 {
 		return 0

@@ -5,21 +5,21 @@ package dissect
 import "github.com/weirnet/weir/internal/record"
 
 const (
-	// maxNotes is how many names one flow collects: one for each packet that it is looked at, and some.
+	// maxNotes bounds the names that a flow collects: about one per inspected packet.
 	maxNotes = 64
-	// maxNoteBytes bounds them in bytes, so that what else there is to say fits into MaxInfo.
+	// maxNoteBytes bounds them in bytes, so that other metadata still fits into MaxInfo.
 	maxNoteBytes = 1536
 )
 
-// notes are names that a flow tells one after the other, each once, in the order in which they came. The flow keeps
-// them, for datagrams that told them are forgotten. Each name has its length in a byte before it.
+// notes are distinct names that a flow reveals one by one, in order of arrival. The flow keeps them, because it forgets
+// the datagrams that held them. A length byte precedes each name.
 type notes struct {
 	text    []byte
 	n       int
-	omitted int // for which there was no room
+	omitted int // names that found no room
 }
 
-// add adds a name that is not there yet.
+// add adds a name unless it is already present.
 func (l *notes) add(name []byte) {
 	if len(name) == 0 || l.has(name) {
 		return
@@ -41,8 +41,8 @@ func (l *notes) has(name []byte) bool {
 	return false
 }
 
-// Note keeps a name that the flow tells besides its host, in lower case. Object.Notes writes all that were kept, by
-// earlier calls too.
+// Note keeps a name that the flow reveals besides its host, in lower case. Object.Notes writes all kept names, those of
+// earlier calls included.
 func (r *Result) Note(name []byte) {
 	text := append(r.noteText[:0], name[:min(len(name), MaxHost)]...)
 	for i, c := range text {
@@ -53,8 +53,7 @@ func (r *Result) Note(name []byte) {
 	r.notes.add(text)
 }
 
-// Notes writes the names that the flow has told, where there is more than one, and as number omitted how many found no
-// room.
+// Notes writes the flow's names if it has several, and as number omitted how many found no room.
 func (o *Object) Notes(name, omitted string) {
 	l := &o.r.notes
 	if l.n < 2 {
@@ -99,13 +98,13 @@ func (s *Session) take(pool *Pool) {
 	s.nNotes = uint8(from.n)
 }
 
-// begin lets the result begin with what earlier calls have noted.
+// begin lets the result begin with the notes of earlier calls.
 func (l *notes) begin(s *Session) {
 	l.text = append(l.text[:0], s.notes...)
 	l.n, l.omitted = int(s.nNotes), int(s.notesOmitted)
 }
 
-// growNotes makes room for notes in the session's buffer, which is of the pool; without memory there are no new ones.
+// growNotes makes room for notes in the session's pooled buffer; without memory the result takes no new ones.
 func (s *Session) growNotes(pool *Pool, size int) bool {
 	if cap(s.notes) >= size {
 		return true

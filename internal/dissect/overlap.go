@@ -4,24 +4,24 @@ package dissect
 
 import "bytes"
 
-// Segments that overlap and differ are a way past a monitor: one that the receiver never takes (its checksum is wrong,
-// it does not get that far, or it only pads an acknowledgement) stands before or behind the one that it does take
-// (Ptacek and Newsham, "Insertion, evasion, and denial of service", 1998, §5.3). What the receiver had acknowledged
-// when a second copy came was its first copy (RFC 9293 §3.10.7.4: what lies before RCV.NXT is not taken again). For the
-// rest both readings are shown to the dissectors.
+// Overlapping segments that differ are a way past a monitor: a segment that the receiver never accepts (bad checksum,
+// too small a TTL, or padding of an acknowledgement) precedes or follows the one that it does accept (Ptacek and
+// Newsham, "Insertion, evasion, and denial of service", 1998, §5.3). Bytes that the receiver had acknowledged before a
+// second copy came are the first copy (RFC 9293 §3.10.7.4: it accepts nothing before RCV.NXT again). For all other
+// bytes the dissectors see both readings.
 
-// reading is a stream in which the last copy of a byte wins.
+// reading is a TCP stream in which the last copy of a byte wins.
 type reading struct {
 	buf []byte // from the pool
-	// first and last are where the copies that differed ended.
+	// first and last are the ends of the two differing copies.
 	first, last uint16
-	isTaken     bool // the receiver has acknowledged the last copy to its end, and not the first
-	isFresh     bool // the segment at hand has changed it
+	isTaken     bool // the receiver has acknowledged the last copy to its end, but not the first
+	isFresh     bool // the current segment has changed it
 }
 
-// overlay puts a segment that was stored over the other reading, but for what was acknowledged, and says whether that
-// changed what can be read. Without one the segment contradicts what is there; before is how much could be read until
-// it came.
+// overlay copies a stored segment into the other reading, except for acknowledged bytes, and reports whether that
+// changed its readable part. If the stream has no other reading yet, a contradicting segment starts one; before is the
+// readable length before that segment.
 func (s *stream) overlay(offset int, payload []byte, before int, pool *Pool) bool {
 	if skip := int(s.acked) - offset; skip > 0 {
 		if skip >= len(payload) {
@@ -45,7 +45,7 @@ func (s *stream) overlay(offset int, payload []byte, before int, pool *Pool) boo
 	return changed
 }
 
-// takeReading begins another reading with what is stored.
+// takeReading starts another reading with the stored bytes.
 func (p *Pool) takeReading(s *stream) *reading {
 	if buf := p.get(len(s.buf)); buf != nil {
 		copy(buf, s.buf)
@@ -54,7 +54,7 @@ func (p *Pool) takeReading(s *stream) *reading {
 	return s.other
 }
 
-// growOther makes the other reading as long as the stream's storage.
+// growOther extends the other reading to the length of the stream's storage.
 func (s *stream) growOther(pool *Pool) bool {
 	if len(s.other.buf) >= len(s.buf) {
 		return true
@@ -70,7 +70,7 @@ func (s *stream) growOther(pool *Pool) bool {
 	return true
 }
 
-// acknowledge notes what the receiver says that it has. More than was seen says nothing of what was.
+// acknowledge records the receiver's acknowledgement. It ignores one beyond the seen bytes, which tells nothing of them.
 func (s *stream) acknowledge(ack uint32) {
 	n := int64(int32(ack - s.base))
 	if !s.known || n <= int64(s.acked) || n > int64(len(s.view)) {
@@ -82,7 +82,7 @@ func (s *stream) acknowledge(ack uint32) {
 	}
 }
 
-// read is the stream, in its other reading where that is asked for and there is one.
+// read returns the stream, or its other reading if requested and present.
 func (s *stream) read(other bool) []byte {
 	if o := s.other; o != nil && other != o.isTaken && len(s.view) <= len(o.buf) {
 		return o.buf[:len(s.view)]
@@ -90,10 +90,10 @@ func (s *stream) read(other bool) []byte {
 	return s.view
 }
 
-// hasReadings says whether there is more than one way to read what was said.
+// hasReadings reports whether a stream has two readings.
 func (s *Session) hasReadings() bool { return s.streams[0].other != nil || s.streams[1].other != nil }
 
-// tryReadings asks a dissector for the reading that is likelier, then for the other one.
+// tryReadings asks a dissector for the likelier reading first, then for the other one.
 func (s *Session) tryReadings(t *Table, pool *Pool, c *Conversation, w *waiting, last bool) Outcome {
 	outcome := s.ask(t, pool, c, w, last)
 	if outcome == Decided || outcome == Named || !s.hasReadings() {
@@ -118,7 +118,7 @@ func (s *Session) readOther(c *Conversation, other bool) {
 	c.toServer, c.toClient = s.streams[0].read(other), s.streams[1].read(other)
 }
 
-// chooseOther adds the candidates for the start of a direction's other reading when that has changed.
+// chooseOther adds the candidates for the start of a direction's other reading if that has changed.
 func (s *Session) chooseOther(t *Table, pool *Pool, flow *Flow, way int) {
 	stream := &s.streams[way]
 	if stream.other == nil || !stream.other.isFresh || len(stream.view) == 0 {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// requests is a table of one protocol: a request line, then the host.
+// requests returns a table of one protocol: a request line, then the host.
 func requests() *Table {
 	return NewTable([]*Protocol{{Name: "get", Over: TCP, Start: BytesOf('G'), Inspect: func(c *Conversation,
 		r *Result) Verdict {
@@ -25,7 +25,7 @@ func requests() *Table {
 	}}})
 }
 
-// TestOverlapEvasion: a request is named, whichever of two copies that differ the server takes.
+// TestOverlapEvasion: a request gets its name, whichever of two differing copies the server accepts.
 func TestOverlapEvasion(t *testing.T) {
 	const get, reply = "GET / HTTP/1.1\r\nHost: www.example.com\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n"
 	junk := strings.Repeat("\xa5", len(get))

@@ -5,35 +5,35 @@ package dissect
 import "github.com/weirnet/weir/internal/metric"
 
 const (
-	// MaxBuffered is how much memory one worker may hold for streams and datagrams that wait for more, the buffers that
-	// are free at the moment included: enough for 2,048 flows at their largest, or a table of 65,536 with half a
-	// kilobyte each. Past it, flows are judged by what they hold already, or by the packet at hand alone.
+	// MaxBuffered bounds a worker's memory for waiting streams and datagrams in bytes, free buffers included: enough
+	// for 2,048 flows at their largest, or a table of 65,536 with half a kilobyte each. At the limit, dissectors judge
+	// flows by the stored bytes, or by the current packet alone.
 	MaxBuffered = 32 << 20
-	// maxFreeClass is how many bytes of one buffer size are kept free for the next flows: what 8,192 flows with half a
-	// kilobyte each give back when they end together. The garbage collector gets the rest.
+	// maxFreeClass bounds the free bytes kept of one buffer size: as many as 8,192 flows with half a kilobyte each
+	// return when they end together. The garbage collector gets the rest.
 	maxFreeClass = MaxBuffered / 8
-	// maxFreeSessions does the same for sessions: 4,096 of less than half a kilobyte are less than 2 MiB.
+	// maxFreeSessions does the same for sessions: 4,096 sessions of less than half a kilobyte take less than 2 MiB.
 	maxFreeSessions = 4096
 )
 
-// bufferSizes are the sizes in which buffers are lent: a DNS query fits the first, a TLS hello the third.
+// bufferSizes are the sizes of buffers: a DNS query fits the first, a TLS hello the third.
 var bufferSizes = [...]int{128, 256, 512, 1 << 10, 2 << 10, 4 << 10, 8 << 10, MaxStream}
 
-// Counters counts what limits and odd packets did to dissecting. Each belongs to one worker.
+// Counters counts effects of limits and odd packets on dissection. Each belongs to one worker.
 type Counters struct {
-	// StreamConflicts: overlapping TCP segments with different bytes; the first copy was kept.
+	// StreamConflicts: overlapping TCP segments with different bytes; the first copy stayed.
 	StreamConflicts uint64
-	// StreamHoles: segments dropped since a stream had maxHoles stretches waiting already.
+	// StreamHoles: segments dropped because maxHoles spans of their stream were already waiting.
 	StreamHoles uint64
-	// BufferLimit: packets not kept for later since MaxBuffered was reached.
+	// BufferLimit: packets not kept for later calls because of MaxBuffered.
 	BufferLimit uint64
-	// CandidateLimit: dissectors not asked again since maxPending others were waiting on the same flow.
+	// CandidateLimit: dissectors dropped because maxPending others were waiting on the same flow.
 	CandidateLimit uint64
-	// NamesOmitted: names that a flow told and that found no room among its maxNotes others.
+	// NamesOmitted: names of a flow that found no room beside maxNotes others.
 	NamesOmitted uint64
-	// Panics: calls of a dissector that ended in a panic, which counts as No.
+	// Panics: dissector calls that panicked, which count as No.
 	Panics uint64
-	// Inspections: calls of dissectors.
+	// Inspections: dissector calls.
 	Inspections uint64
 }
 
@@ -62,7 +62,7 @@ func (c *Counters) Collect(s *metric.Snapshot) {
 // Pool lends sessions and their buffers. It belongs to one worker.
 type Pool struct {
 	Counters Counters
-	// OnPanic, if set, is called with what a dissector panicked over; the conversation is valid during the call only.
+	// OnPanic, if set, is called when a dissector panics; the conversation is valid during the call only.
 	OnPanic func(protocol string, c *Conversation, cause any)
 
 	buffers  [len(bufferSizes)][][]byte
@@ -74,17 +74,17 @@ type Pool struct {
 	conversation Conversation
 	datagrams    [MaxDatagrams]Datagram
 	nDatagrams   int
-	skipped      bool // the datagram at hand is a keep-alive that says nothing to those that wait
+	skipped      bool // the current datagram is a keep-alive, which tells waiting dissectors nothing
 	result       Result
 }
 
 // NewPool returns an empty pool.
 func NewPool() *Pool { return &Pool{} }
 
-// Buffered is how many bytes are lent to sessions.
+// Buffered returns how many bytes the pool has lent to sessions.
 func (p *Pool) Buffered() int { return p.lent }
 
-// get lends a buffer of at least size bytes, nil when MaxBuffered is reached.
+// get lends a buffer of at least size bytes, nil at the limit MaxBuffered.
 func (p *Pool) get(size int) []byte {
 	for i, class := range bufferSizes {
 		if size > class {
@@ -109,14 +109,14 @@ func (p *Pool) takeFree(class int) []byte {
 	list := p.buffers[class]
 	last := len(list) - 1
 	b := list[last]
-	list[last] = nil // or a dropped one stays in memory
+	list[last] = nil // or the garbage collector can't free it
 	p.buffers[class] = list[:last]
 	p.free -= len(b)
 	return b
 }
 
-// makeRoom drops free buffers, the largest first, until size bytes more are within MaxBuffered, and says whether they
-// are.
+// makeRoom drops free buffers, the largest first, until size more bytes fit into MaxBuffered, and reports whether they
+// do.
 func (p *Pool) makeRoom(size int) bool {
 	if p.lent+size > MaxBuffered {
 		return false
@@ -155,7 +155,7 @@ func (p *Pool) Get() *Session {
 	return new(Session)
 }
 
-// Put takes a session back, with all that it holds.
+// Put takes a session back, with all its buffers.
 func (p *Pool) Put(s *Session) {
 	s.release(p)
 	if len(p.sessions) < maxFreeSessions {

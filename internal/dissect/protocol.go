@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package dissect decides which protocol a flow speaks and learns what the protocol tells of it.
+// Package dissect names a flow's protocol from its payload and extracts the protocol's metadata.
 //
-// This is the kit: what a Protocol is, the Table of them, the Session that shows a flow to them, and the Result that
-// they fill. The dissectors themselves are in internal/dissect/protocols, one slug a file. Inspect is a pure function
-// of the conversation so far: it keeps nothing between calls, so it can be called again, with more, from the start.
-// docs/DISSECTORS.md shows how to add one.
+// This package is the kit: Protocol, the Table of protocols, the Session that shows a flow to them, and the Result that
+// they fill. The dissectors themselves are in internal/dissect/protocols, one slug per file. Inspect is a pure function
+// of the conversation so far: it keeps no state, so the session can call it again from the start when more has arrived.
+// docs/DISSECTORS.md shows how to add a protocol.
 package dissect
 
 import (
@@ -17,24 +17,24 @@ import (
 // Verdict is a dissector's answer.
 type Verdict uint8
 
-// The answers. After Yes and YesMore the flow has its protocol for good.
+// Verdicts. After Yes and YesMore the flow has its protocol for good.
 const (
-	// No: it is not this protocol, and no later packet can change that.
+	// No: the flow does not speak this protocol, and no later packet can change that.
 	No Verdict = iota
-	// NeedMore: nothing speaks against it, but what came so far is not distinctive. On Conversation.Last it counts as
-	// No.
+	// NeedMore: nothing contradicts the protocol, but nothing distinctive has come yet. On Conversation.Last it counts
+	// as No.
 	NeedMore
-	// Yes: it is this protocol, and Result says all that is worth knowing.
+	// Yes: the flow speaks this protocol, and Result is complete.
 	Yes
-	// YesMore: it is this protocol, and later packets can tell more. Inspect is called again with more, as long as the
-	// packet budget and Protocol.Extra last; the Result of the last call stands.
+	// YesMore: the flow speaks this protocol, and later packets can add metadata. The session calls Inspect again with
+	// more, within the packet budget and Protocol.Extra; the Result of the last call stands.
 	YesMore
 )
 
-// Transport is a set of what a protocol travels over.
+// Transport is a set of transports that a protocol travels over.
 type Transport uint8
 
-// The transports. IP is for protocols that sit on IP itself, chosen by Protocol.IPProtocols.
+// Transports. IP is for protocols directly over IP, selected by Protocol.IPProtocols.
 const (
 	TCP Transport = 1 << iota
 	UDP           // and UDP-Lite
@@ -42,45 +42,45 @@ const (
 	IP
 )
 
-// MaxExtra bounds Protocol.Extra: with the default budget of 10, no flow is looked at for more than 64 packets.
+// MaxExtra bounds Protocol.Extra: with the default budget of 10, dissectors inspect at most 64 packets of a flow.
 const MaxExtra = 54
 
 // Protocol is the table entry of one dissector.
 type Protocol struct {
-	// Name is the slug of the flow record: lower case, a-z, 0-9 and "-".
+	// Name is the slug in the flow record: lower case, a-z, 0-9 and "-".
 	Name string
 	// Also lists the other slugs that Inspect may choose with Result.SetProtocol ("websocket" of "http").
 	Also []string
-	// Spec names the specification, with section where that helps: "RFC 4253 §4.2".
+	// Spec names the specification, with the section if useful: "RFC 4253 §4.2".
 	Spec string
-	// Category is one of the catalog's categories, used where no application is known.
+	// Category is one of the catalog's categories, for flows without a known application.
 	Category string
-	// Over is what it travels over.
+	// Over holds the protocol's transports.
 	Over Transport
-	// Ports are those at which it is tried first, before Start is looked at. Either side's port counts.
+	// Ports are the ports at which the session tries it first, before it consults Start. Either side's port counts.
 	Ports []uint16
 	// IPProtocols are the IP protocol numbers, for Over IP.
 	IPProtocols []uint8
-	// Start holds the bytes with which the first payload of either side can begin, for trying it at any port.
-	// Empty: it is tried at Ports only. Keep it tight: each byte in it makes other flows meet this dissector.
+	// Start holds the possible first bytes of either side's first payload, to try the protocol at any port. Empty: the
+	// session tries it at Ports only. Keep Start tight: each byte in it leads other flows to this dissector.
 	Start ByteSet
-	// MinLength is the shortest first payload of either side with which it is tried by Start.
+	// MinLength is the shortest first payload, in bytes, for which Start selects the protocol.
 	MinLength int
-	// Heuristic marks a dissector whose first packet is not very distinctive: it is asked after the others.
+	// Heuristic marks a dissector whose first packet is not very distinctive: the session asks it after the others.
 	Heuristic bool
-	// Extra is how many packets with payload past the flow's budget it may ask for, at most MaxExtra.
+	// Extra is how many packets with payload the dissector may request past the flow's budget, at most MaxExtra.
 	Extra int
-	// Inspect looks at the conversation so far and says what it is.
+	// Inspect judges the conversation so far.
 	Inspect func(c *Conversation, r *Result) Verdict
 }
 
 // ByteSet is a set of byte values.
 type ByteSet [4]uint64
 
-// Has says whether b is in the set.
+// Has reports whether b is in the set.
 func (s *ByteSet) Has(b byte) bool { return s[b>>6]>>(b&63)&1 != 0 }
 
-// BytesOf is the set of the given values.
+// BytesOf returns the set of the given values.
 func BytesOf(values ...byte) ByteSet {
 	var s ByteSet
 	for _, b := range values {
@@ -89,7 +89,7 @@ func BytesOf(values ...byte) ByteSet {
 	return s
 }
 
-// ByteRange is the set of the values from low to high, both included.
+// ByteRange returns the set of the values from low to high, both included.
 func ByteRange(low, high byte) ByteSet {
 	var s ByteSet
 	for b := int(low); b <= int(high); b++ {
@@ -98,7 +98,7 @@ func ByteRange(low, high byte) ByteSet {
 	return s
 }
 
-// Or is the union of s and t.
+// Or returns the union of s and t.
 func (s ByteSet) Or(t ByteSet) ByteSet {
 	for i := range s {
 		s[i] |= t[i]
@@ -106,7 +106,7 @@ func (s ByteSet) Or(t ByteSet) ByteSet {
 	return s
 }
 
-// FirstBytes is the set of the first bytes of the given prefixes.
+// FirstBytes returns the set of the first bytes of the given prefixes.
 func FirstBytes(prefixes ...string) ByteSet {
 	var s ByteSet
 	for _, p := range prefixes {
@@ -115,11 +115,11 @@ func FirstBytes(prefixes ...string) ByteSet {
 	return s
 }
 
-// ID is a protocol name's number in this process; 0 is no protocol. It is not stable between builds: records carry
+// ID is the number of a protocol's name in this process; 0 is no protocol. Builds number differently, so records carry
 // names.
 type ID uint16
 
-// Table is the compiled table of protocols. It is immutable and may be shared by all workers.
+// Table is the compiled table of protocols. It is immutable, so all workers may share it.
 type Table struct {
 	protocols []*Protocol // sorted: exact before heuristic, then by name
 	names     []string    // by ID; names[0] is ""
@@ -127,7 +127,7 @@ type Table struct {
 	category  []string // by ID
 	byPort    map[portKey][]uint16
 	byStart   [3][256][]uint16 // TCP, UDP, SCTP; candidates by first byte
-	// startLength is the largest MinLength of those in byStart: no payload longer than it calls for more of them.
+	// startLength is the largest MinLength in byStart: a longer payload selects no more of them.
 	startLength [3][256]int
 	byIP        [256][]uint16
 }
@@ -137,8 +137,8 @@ type portKey struct {
 	port uint16
 }
 
-// NewTable compiles a table, of protocols.All() for all that weir knows. It panics on an entry that contradicts itself,
-// which a test reaches first.
+// NewTable compiles a table; pass protocols.All() for all of weir's. It panics on an inconsistent entry, which a test
+// finds first.
 func NewTable(protocols []*Protocol) *Table {
 	t := &Table{
 		protocols: slices.Clone(protocols), names: []string{""}, category: []string{""},
@@ -166,7 +166,7 @@ func NewTable(protocols []*Protocol) *Table {
 func (t *Table) addNames(p *Protocol) {
 	for _, name := range append([]string{p.Name}, p.Also...) {
 		if _, ok := t.ids[name]; ok {
-			continue // several dissectors can give one name: "rtp" in the clear and after SIP said so
+			continue // several dissectors may share a name: "rtp" by its own header, and announced by SIP
 		}
 		t.ids[name] = ID(len(t.names))
 		t.names = append(t.names, name)
@@ -197,17 +197,17 @@ func (t *Table) addCandidates(p *Protocol, index uint16) {
 	}
 }
 
-// Name is the slug of id, "" for 0.
+// Name returns the slug of id, "" for 0.
 func (t *Table) Name(id ID) string { return t.names[id] }
 
-// Category is the category of the protocol id, "" for 0.
+// Category returns the category of the protocol id, "" for 0.
 func (t *Table) Category(id ID) string { return t.category[id] }
 
-// ID is the number of the slug name, 0 where no dissector gives that name.
+// ID returns the number of the slug name, 0 if no dissector gives it.
 func (t *Table) ID(name string) ID { return t.ids[name] }
 
-// Names lists the slugs that the table's dissectors can give, sorted.
+// Names returns the slugs that the table's dissectors can give, sorted.
 func (t *Table) Names() []string { return slices.Sorted(slices.Values(t.names[1:])) }
 
-// Protocols lists the table's entries. They must not be changed.
+// Protocols returns the table's entries. Callers must not change them.
 func (t *Table) Protocols() []*Protocol { return t.protocols }

@@ -9,24 +9,23 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Limits on what one flow's Result holds.
+// Limits on a flow's Result.
 const (
-	// MaxText is the longest text of a metadata field, in bytes before escaping: longer ones are cut.
+	// MaxText bounds a text of the metadata, in bytes before escaping; the result cuts longer ones.
 	MaxText = 256
-	// MaxList is how many elements of a list are kept.
+	// MaxList bounds the elements of a list.
 	MaxList = 16
-	// MaxInfo is the most metadata that one flow keeps, in bytes of JSON as Info gives it: fields that would pass it
-	// are left out.
+	// MaxInfo bounds a flow's metadata, in bytes of Info's JSON; the result omits fields beyond it.
 	MaxInfo = 2048
 	// MaxHost is the longest host name: RFC 1035 §2.3.4 allows 255 on the wire, 253 as text.
 	MaxHost = 253
-	// MaxHints bounds what one call can teach: a DNS answer of 16 KiB could hold a thousand addresses.
+	// MaxHints bounds the addresses learnt from one call: a DNS answer of 16 KiB could hold a thousand.
 	MaxHints = 64
 	// maxCertificateNames: subject and some of the alternative names.
 	maxCertificateNames = 8
 )
 
-// Cut is a set of what one of the limits above cut.
+// Cut is the set of limits that cut a Result.
 type Cut uint8
 
 // The cuts.
@@ -38,41 +37,41 @@ const (
 	CutAnswers                  // maxHints
 )
 
-// Certificate says what became of the server's certificate on a TLS flow.
+// Certificate is the fate of the server's certificate on a TLS flow.
 type Certificate uint8
 
-// The states. CertificateUnknown is for protocols without one, and for flows that did not get that far.
+// Fates. CertificateUnknown is for protocols without certificates, and for flows that did not get that far.
 const (
 	CertificateUnknown    Certificate = iota
 	CertificateShown                  // readable, and not self-signed
-	CertificateSelfSigned             // readable; issuer and subject are the same
-	CertificateMissing                // one was due (TLS 1.2 and before, no resumption), and none came
+	CertificateSelfSigned             // readable; issuer and subject are equal
+	CertificateMissing                // due (TLS 1.2 and before, no resumption), but absent
 	CertificateHidden                 // TLS 1.3 encrypts it, or the session was resumed
 )
 
-// Hint is an address that a name was resolved to, as DNS told the flow's client.
+// Hint is an address to which DNS resolved a name for the flow's client.
 type Hint struct {
 	Addr netip.Addr
-	// Host is the name that was asked for (CNAMEs followed back to the question).
+	// Host is the name in the question (at the start of a CNAME chain).
 	Host []byte
-	// TTL in seconds.
+	// TTL is in seconds.
 	TTL uint32
 }
 
-// Expectation is a flow that this one announced, as FTP does its data channel.
+// Expectation is a flow that another flow announced, as FTP announces its data channel.
 type Expectation struct {
-	// Server is the end to which the announced flow will go.
+	// Server is the announced flow's server.
 	Server netip.AddrPort
-	// ServerFirst says that its server will begin it: Server is then the client's end.
+	// ServerFirst: the server opens the announced flow, so Server is the client's end.
 	ServerFirst bool
 	// Over is its transport.
 	Over Transport
-	// Protocol is the slug that the announced flow will have.
+	// Protocol is the announced flow's slug.
 	Protocol string
 }
 
-// Result is what a dissector learnt. It is the worker's, reset before each call of Inspect; nothing that it is given is
-// kept by reference, so views into the conversation may be passed.
+// Result holds a dissector's findings. The worker owns it and resets it before each call of Inspect. It keeps no
+// reference to its arguments, so dissectors may pass views into the conversation.
 type Result struct {
 	protocol     string
 	application  string
@@ -92,7 +91,7 @@ type Result struct {
 	object       Object
 }
 
-// Reset empties r for a dissector of p. Sessions do so before each call of Inspect.
+// Reset empties r for a dissector of p. Sessions reset it before each call of Inspect.
 func (r *Result) Reset(p *Protocol) {
 	r.protocol, r.application = p.Name, ""
 	r.host, r.info = r.host[:0], r.info[:0]
@@ -101,14 +100,14 @@ func (r *Result) Reset(p *Protocol) {
 	r.inObject, r.cut = false, 0
 }
 
-// SetProtocol names the protocol where it is not Protocol.Name; name must be in Protocol.Also.
+// SetProtocol sets a protocol other than Protocol.Name; name must be in Protocol.Also.
 func (r *Result) SetProtocol(name string) { r.protocol = name }
 
-// SetApplication names the application, a catalog id, where the protocol itself is the application's own.
+// SetApplication names the application, a catalog id, if the protocol belongs to one application.
 func (r *Result) SetApplication(id string) { r.application = id }
 
-// SetHost sets the flow's host name: SNI, Host header, the name that a DNS query asks for. It is made canonical: lower
-// case, without a final dot, what is not printable ASCII as \xNN, at most MaxHost bytes.
+// SetHost sets the flow's host name: SNI, Host header, the name in a DNS question. It stores the canonical form: lower
+// case, without a final dot, bytes outside printable ASCII as \xNN, at most MaxHost bytes.
 func (r *Result) SetHost(name []byte) {
 	host, isCut := appendHost(r.host[:0], name)
 	r.host = host
@@ -117,9 +116,8 @@ func (r *Result) SetHost(name []byte) {
 	}
 }
 
-// AddCertificateName adds a name of the server's certificate: the subject's common name or organization, or an
-// alternative name. The catalog's certificate names are looked for among them. It is kept in lower case, cut at
-// MaxHost.
+// AddCertificateName adds a name from the server's certificate, for lookup in the catalog: the subject's common name or
+// organization, or an alternative name. It stores the name in lower case, cut at MaxHost.
 func (r *Result) AddCertificateName(name []byte) {
 	if r.nCertNames == maxCertificateNames || len(name) == 0 {
 		return
@@ -134,13 +132,13 @@ func (r *Result) AddCertificateName(name []byte) {
 	r.nCertNames++
 }
 
-// SetCertificate says what became of the server's certificate.
+// SetCertificate sets the fate of the server's certificate.
 func (r *Result) SetCertificate(c Certificate) { r.certificate = c }
 
 // Risk marks the flow with a risk.
 func (r *Result) Risk(risk record.Risk) { r.risks.Add(risk) }
 
-// Hint tells that addr was given to this flow's client as an address of host, for ttl seconds.
+// Hint records that DNS gave this flow's client addr as an address of host, for ttl seconds.
 func (r *Result) Hint(host []byte, addr netip.Addr, ttl uint32) {
 	if len(r.hints) == MaxHints {
 		r.cut |= CutAnswers
@@ -174,7 +172,7 @@ func (r *Result) Object(name string) *Object {
 	return &r.object
 }
 
-// endObject closes the open object, or takes it away where it stayed empty.
+// endObject closes the open object, or removes it if empty.
 func (r *Result) endObject() {
 	if !r.inObject {
 		return
@@ -194,7 +192,7 @@ func (r *Result) endObject() {
 	r.info = r.info[:cut]
 }
 
-// Object writes the fields of one metadata object. Empty values are left out: absent is absent.
+// Object writes the fields of one metadata object. It omits empty values.
 type Object struct {
 	r     *Result
 	start int
@@ -213,8 +211,8 @@ func (o *Object) field(name string) int {
 	return before
 }
 
-// keep lets what was written after length before stand, or takes it back and returns false where size more bytes and
-// the object's brace would pass MaxInfo: how long a text is shows only when it is escaped.
+// keep confirms the bytes written after length before, or removes them and returns false if size more bytes and the
+// object's brace would exceed MaxInfo: only escaping shows how long a text is.
 func (o *Object) keep(before, size int) bool {
 	if len(o.r.info)+size+len("}") <= MaxInfo {
 		return true
@@ -224,7 +222,7 @@ func (o *Object) keep(before, size int) bool {
 	return false
 }
 
-// text cuts a text at most bytes.
+// text cuts a text to at most most bytes.
 func (o *Object) text(value []byte, most int) []byte {
 	if len(value) <= most {
 		return value
@@ -233,8 +231,8 @@ func (o *Object) text(value []byte, most int) []byte {
 	return value[:most]
 }
 
-// List writes the field name with the elements that element appends, each a JSON value, at most MaxList and as many as
-// fit.
+// List writes the field name as a list. element appends element i as a JSON value; the list holds at most MaxList
+// elements, and as many as fit.
 func (o *Object) List(name string, n int, element func(b []byte, i int) []byte) {
 	if n == 0 {
 		return
@@ -262,8 +260,7 @@ func (o *Object) List(name string, n int, element func(b []byte, i int) []byte) 
 	o.r.info = append(o.r.info, ']')
 }
 
-// Text writes bytes that came from the wire: what is not printable ASCII or valid UTF-8 letters becomes \xNN, cut at
-// MaxText.
+// Text writes bytes from the wire: bytes that are no printable ASCII or valid UTF-8 letters become \xNN; MaxText cuts.
 func (o *Object) Text(name string, value []byte) {
 	if len(value) == 0 {
 		return
@@ -273,7 +270,7 @@ func (o *Object) Text(name string, value []byte) {
 	o.keep(before, 0)
 }
 
-// String writes a text of ours: a constant, or one made of safe characters.
+// String writes a text of our own: a constant, or safe characters.
 func (o *Object) String(name, value string) {
 	if value == "" {
 		return
@@ -283,21 +280,21 @@ func (o *Object) String(name, value string) {
 	o.keep(before, 0)
 }
 
-// Int writes a number, 0 as well.
+// Int writes a number, even 0.
 func (o *Object) Int(name string, value int64) {
 	before := o.field(name)
 	o.r.info = strconv.AppendInt(o.r.info, value, 10)
 	o.keep(before, 0)
 }
 
-// Bool writes a truth value.
+// Bool writes a boolean.
 func (o *Object) Bool(name string, value bool) {
 	before := o.field(name)
 	o.r.info = strconv.AppendBool(o.r.info, value)
 	o.keep(before, 0)
 }
 
-// Hex writes bytes in lower-case hexadecimal, cut at MaxText/2 bytes.
+// Hex writes bytes in lower-case hexadecimal, at most MaxText/2 bytes.
 func (o *Object) Hex(name string, value []byte) {
 	if len(value) == 0 {
 		return
@@ -337,41 +334,42 @@ func Ints[T ~uint8 | ~uint16 | ~uint32 | ~int](o *Object, name string, values []
 	})
 }
 
-// Protocol is the slug that the dissector chose.
+// Protocol returns the slug that the dissector chose.
 func (r *Result) Protocol() string { return r.protocol }
 
-// Application is the catalog id that the dissector chose, or "".
+// Application returns the catalog id that the dissector chose, or "".
 func (r *Result) Application() string { return r.application }
 
-// Host is the canonical host name, empty where there is none.
+// Host returns the canonical host name, or nothing.
 func (r *Result) Host() []byte { return r.host }
 
-// Info is the metadata: members of a JSON object ("tls":{...},"http":{...}) without the braces around; may be empty.
+// Info returns the metadata as members of a JSON object ("tls":{...},"http":{...}) without the enclosing braces; may be
+// empty.
 func (r *Result) Info() []byte {
 	r.endObject()
 	return r.info
 }
 
-// CertificateNames are the names that the server's certificate showed.
+// CertificateNames returns the names of the server's certificate.
 func (r *Result) CertificateNames() [][]byte { return r.certNames[:r.nCertNames] }
 
-// Certificate is what became of the server's certificate.
+// Certificate returns the fate of the server's certificate.
 func (r *Result) Certificate() Certificate { return r.certificate }
 
-// Risks are the risks.
+// Risks returns the flow's risks.
 func (r *Result) Risks() record.Risks { return r.risks }
 
-// Cut is what did not fit.
+// Cut returns the limits that cut the result.
 func (r *Result) Cut() Cut { return r.cut }
 
-// Hints are the addresses learnt.
+// Hints returns the learnt addresses.
 func (r *Result) Hints() []Hint { return r.hints }
 
-// Expectations are the flows announced.
+// Expectations returns the announced flows.
 func (r *Result) Expectations() []Expectation { return r.expectations }
 
-// DropMetadata takes back the objects written so far: what a first try wrote, before a second one with other bytes.
+// DropMetadata removes the objects written so far, before a second attempt with other bytes.
 func (r *Result) DropMetadata() { r.info, r.inObject = r.info[:0], false }
 
-// DropRisks takes back the risks told so far.
+// DropRisks removes the risks set so far.
 func (r *Result) DropRisks() { r.risks = 0 }

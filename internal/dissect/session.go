@@ -8,32 +8,31 @@ import (
 )
 
 const (
-	// MaxDatagrams is how many datagrams of a flow are remembered: twice the default budget of 8.
+	// MaxDatagrams bounds the remembered datagrams of a flow: twice the default budget of 8.
 	MaxDatagrams = 16
-	// MaxHistory bounds the bytes of the remembered datagrams.
+	// MaxHistory bounds the remembered datagrams in bytes.
 	MaxHistory = MaxStream
-	// maxPending is how many dissectors can wait for more of one flow.
+	// maxPending bounds the dissectors that wait for more of one flow.
 	maxPending = 20
 )
 
-// Segment is one packet of a flow, as the worker hands it to the flow's session.
+// Segment is one packet of a flow, from the worker to the flow's session.
 type Segment struct {
-	// Payload is what follows the transport header, as captured.
+	// Payload is the captured part of the transport's payload.
 	Payload []byte
 	// Length is the payload's length on the wire.
 	Length int
-	// Seq and Ack are TCP's.
+	// Seq and Ack belong to TCP.
 	Seq, Ack uint32
-	// SYN and ACK are TCP's flags.
+	// SYN and ACK are TCP flags.
 	SYN, ACK bool
 	// FromClient is the direction.
 	FromClient bool
-	// Last says that the flow's packet budget ends with this one or has ended: more is shown only to dissectors with
-	// Extra.
+	// Last: the flow's packet budget ends with this segment or has ended; only dissectors with Extra see more.
 	Last bool
 }
 
-// Outcome says what came of a segment.
+// Outcome is the result of a segment.
 type Outcome uint8
 
 const (
@@ -43,11 +42,11 @@ const (
 	Named
 	// Decided: the protocol is known, Result is final.
 	Decided
-	// Failed: no dissector knows the flow.
+	// Failed: no dissector recognises the flow.
 	Failed
 )
 
-// Flow is what a session has to know of its flow; it stays the same from packet to packet.
+// Flow is the session's knowledge of its flow, constant from packet to packet.
 type Flow struct {
 	Transport      Transport
 	IPProtocol     uint8
@@ -56,29 +55,29 @@ type Flow struct {
 	Client, Server netip.AddrPort
 }
 
-// Session is what a flow keeps while it is being dissected: the dissectors that still wait, and the start of what was
-// said. Sessions come from a Pool and belong to one worker. It has about 400 bytes besides its buffers.
+// Session is a flow's state during dissection: the waiting dissectors and the start of the payload. Sessions come from
+// a Pool and belong to one worker. A session has about 400 bytes besides its buffers.
 type Session struct {
 	pending  [maxPending]waiting
 	nPending uint8
 	found    int16 // index of the dissector that said YesMore, -1 before
-	from     uint8 // where the found dissector's reading begins, as in waiting
+	from     uint8 // start of the found dissector's reading, as in waiting
 	begun    bool
 	other    bool // the found dissector reads the streams' other reading
 	judged   bool // a dissector was asked
-	blind    bool // what they were shown is not the whole of what was said
+	blind    bool // the dissectors saw only a part of the payload
 	nOpen    uint8
-	open     [maxOpen]uint16 // dissectors of the flow's ports that had said neither yes nor no when the budget ended
-	spoken   uint8           // datagrams that came and are no keep-alives, at most 255
-	// candidates were chosen by the start of this direction, and its longer start will call for no more
+	open     [maxOpen]uint16 // dissectors of the flow's ports that were undecided when the budget ended
+	spoken   uint8           // datagrams except keep-alives, at most 255
+	// asked: the start of this direction has chosen its candidates, and a longer start would choose no more.
 	asked   [2]bool
-	offered [2]uint16 // how long that start was
-	extra   uint8     // packets shown past the budget
+	offered [2]uint16 // length of that start
+	extra   uint8     // packets inspected past the budget
 
 	serverFirst bool
 	streams     [2]stream
 
-	notes        []byte // names, in a pooled buffer
+	notes        []byte // in a pooled buffer
 	nNotes       uint8
 	notesOmitted uint16
 
@@ -88,34 +87,33 @@ type Session struct {
 	nMessage uint8
 }
 
-// waiting is a dissector that is to be asked.
+// waiting is a candidate, or a dissector that waits for more.
 type waiting struct {
 	protocol uint16
-	// from is the datagram at which its reading of the flow begins, an index into Session.messages; anew: it has none
-	// yet.
+	// from is the datagram at which its reading of the flow begins, an index into Session.messages; anew: none yet.
 	from  uint8
 	marks marks
 }
 
-// marks are what is known of how a dissector waits, a set.
+// marks is the set of a waiting dissector's properties.
 type marks uint8
 
 const (
-	// isLate says that it began after datagrams that it refused: it can't ask for packets past the budget.
+	// isLate: it refused earlier datagrams, so it can't request packets past the budget.
 	isLate marks = 1 << iota
-	// isIdle says that all it has seen were keep-alives.
+	// isIdle: it has seen keep-alives only.
 	isIdle
-	// isClaim says that it said yes after so much of something else that a second datagram has to bear it out.
+	// isClaim: it said yes after so many refused datagrams that a second one must confirm it.
 	isClaim
 )
 
 func (w *waiting) is(m marks) bool { return w.marks&m != 0 }
 
-// anew is the waiting.from of a dissector that was not asked yet, or said no to what came before.
+// anew is the waiting.from of a dissector that has not been asked yet, or has refused all earlier datagrams.
 const anew = 0xff
 
-// Feed shows a segment to the dissectors. With Named and Decided comes what was learnt, valid until the pool's next
-// Feed; nil then means that nothing is new since the last time.
+// Feed shows a segment to the dissectors. Named and Decided come with the result, valid until the pool's next Feed; nil
+// means no news since the last call.
 func (s *Session) Feed(t *Table, pool *Pool, flow *Flow, seg *Segment) (Outcome, *Result) {
 	if !s.begun {
 		s.begun, s.found = true, -1
@@ -136,7 +134,7 @@ func (s *Session) Feed(t *Table, pool *Pool, flow *Flow, seg *Segment) (Outcome,
 		}
 	}
 	if s.found >= 0 && outcome == Failed {
-		return Decided, nil // what it said before stands
+		return Decided, nil // the earlier result stands
 	}
 	if outcome == Decided || outcome == Failed {
 		return outcome, result
@@ -155,11 +153,11 @@ func (s *Session) Feed(t *Table, pool *Pool, flow *Flow, seg *Segment) (Outcome,
 	return Undecided, nil
 }
 
-// Finish asks the dissectors that still wait for the last time, when the flow has ended and no packet comes any more.
-// It returns what one of them learnt, nil if none can say, if nothing is held of what was said, or if Feed named the
-// flow before. It is for flows that Feed left Undecided or Named.
+// Finish asks the waiting dissectors a last time, after the flow's end. It returns the result of the one that
+// recognises the flow; nil if none does, if the session holds no payload, or if Feed has already named the flow. Call
+// it for flows that Feed left Undecided or Named.
 func (s *Session) Finish(t *Table, pool *Pool, flow *Flow) *Result {
-	if s.nPending == 0 || !s.holds(flow) { // nobody waits at a named flow
+	if s.nPending == 0 || !s.holds(flow) { // a named flow has no waiting dissectors
 		return nil
 	}
 	c := s.conversation(pool, flow, nil)
@@ -177,7 +175,7 @@ func (s *Session) Finish(t *Table, pool *Pool, flow *Flow) *Result {
 	return nil
 }
 
-// holds says whether the session has anything of the flow to show without a packet at hand.
+// holds reports whether the session holds payload to show without a current packet.
 func (s *Session) holds(flow *Flow) bool {
 	if flow.Transport == TCP {
 		return len(s.streams[0].view) > 0 || len(s.streams[1].view) > 0
@@ -185,7 +183,7 @@ func (s *Session) holds(flow *Flow) bool {
 	return s.nMessage > 0
 }
 
-// exhausted is the outcome when no packet is left to ask for.
+// exhausted is the outcome when the budget leaves no packet to request.
 func (s *Session) exhausted() Outcome {
 	if s.found >= 0 {
 		return Decided
@@ -193,11 +191,11 @@ func (s *Session) exhausted() Outcome {
 	return Failed
 }
 
-// Wants is how many packets past the budget the session would look at: it can be asked after Feed left the flow
-// Undecided or Named.
+// Wants returns how many packets past the budget the session would inspect; call it after Feed left the flow Undecided
+// or Named.
 func (s *Session) Wants(t *Table) int { return max(s.mayExtend(t)-int(s.extra), 0) }
 
-// mayExtend is how many packets past the budget the waiting dissectors may ask for.
+// mayExtend returns how many packets past the budget the waiting dissectors may request.
 func (s *Session) mayExtend(t *Table) int {
 	if s.found >= 0 {
 		return t.protocols[s.found].Extra
@@ -212,15 +210,15 @@ func (s *Session) mayExtend(t *Table) int {
 	return extra
 }
 
-// addSegment puts a TCP segment into its stream and says whether there is something new to look at.
+// addSegment adds a TCP segment to its stream and reports whether the dissectors have something new to inspect.
 func (s *Session) addSegment(pool *Pool, seg *Segment) bool {
 	own, other := &s.streams[Direction(seg.FromClient)], &s.streams[Direction(!seg.FromClient)]
 	seq := seg.Seq
 	if seg.SYN {
-		seq++ // the SYN takes one number
+		seq++ // the SYN consumes one number
 		own.start(seq)
 		if seg.ACK {
-			other.start(seg.Ack) // it says which SYN it answers, if several were sent
+			other.start(seg.Ack) // the ACK selects one of several SYNs
 		}
 	}
 	if seg.ACK && !seg.SYN {
@@ -235,7 +233,7 @@ func (s *Session) addSegment(pool *Pool, seg *Segment) bool {
 	return own.add(seq, seg.Payload, len(seg.Payload) >= seg.Length, pool)
 }
 
-// Direction is the index of a direction in pairs: 0 for what the client sends, 1 for what the server does.
+// Direction returns the index of a direction in pairs: 0 for the client's, 1 for the server's.
 func Direction(fromClient bool) int {
 	if fromClient {
 		return 0
@@ -243,7 +241,7 @@ func Direction(fromClient bool) int {
 	return 1
 }
 
-// conversation fills the pool's Conversation with what was said so far, the packet at hand, if there is one, included.
+// conversation fills the pool's Conversation with the payload so far, including the current packet if any.
 func (s *Session) conversation(pool *Pool, flow *Flow, seg *Segment) *Conversation {
 	c := &pool.conversation
 	*c = Conversation{
@@ -260,7 +258,7 @@ func (s *Session) conversation(pool *Pool, flow *Flow, seg *Segment) *Conversati
 	return c
 }
 
-// remember keeps what later calls will need and the packet at hand can't keep.
+// remember stores the parts of the current packet that later calls need.
 func (s *Session) remember(pool *Pool, flow *Flow, seg *Segment) {
 	if flow.Transport == TCP {
 		s.streams[0].keep(pool)
@@ -270,8 +268,8 @@ func (s *Session) remember(pool *Pool, flow *Flow, seg *Segment) {
 	s.rememberDatagram(pool, seg)
 }
 
-// choose lists the dissectors to ask: those that wait, and those that the ports and the first payload of a direction
-// call for.
+// choose lists the dissectors to ask: the waiting ones, and those selected by the ports and a direction's first
+// payload.
 func (s *Session) choose(t *Table, pool *Pool, flow *Flow, seg *Segment) {
 	pool.candidates = append(pool.candidates[:0], s.pending[:s.nPending]...)
 	if flow.Transport == TCP {
@@ -290,18 +288,18 @@ func (s *Session) chooseStream(t *Table, pool *Pool, flow *Flow, way int) {
 	}
 	first, already := s.offered == [2]uint16{}, int(s.offered[way])
 	s.offered[way] = uint16(len(view))
-	// The start may come in pieces, a length alone for instance.
+	// The start may arrive in pieces, a length field alone for instance.
 	s.asked[way] = len(view) >= t.startLength[transportIndex(TCP)][view[0]]
 	if first {
 		pool.addByPorts(t, flow)
 	}
 	pool.addCandidates(t, t.byStart[transportIndex(TCP)][view[0]], already, len(view))
-	if already > 0 { // those that wait may be heuristic, which come after the others
+	if already > 0 { // waiting dissectors may be heuristic, which go last
 		slices.SortFunc(pool.candidates, func(a, b waiting) int { return int(a.protocol) - int(b.protocol) })
 	}
 }
 
-// addByPorts adds those that are tried at the flow's ports.
+// addByPorts adds the dissectors of the flow's ports.
 func (p *Pool) addByPorts(t *Table, flow *Flow) {
 	client, server := flow.Client.Port(), flow.Server.Port()
 	p.addCandidates(t, t.byPort[portKey{flow.Transport, server}], 0, 0)
@@ -310,8 +308,8 @@ func (p *Pool) addByPorts(t *Table, flow *Flow) {
 	}
 }
 
-// addCandidates appends the dissectors of list that are not there yet and take a first payload of length, but did not
-// take one of already bytes; length 0: all.
+// addCandidates appends the dissectors of list that are not yet present and accept a first payload of length, but not
+// one of already bytes; length 0: all.
 func (p *Pool) addCandidates(t *Table, list []uint16, already, length int) {
 	before := p.candidates
 	for _, i := range list {
@@ -334,7 +332,7 @@ func transportIndex(over Transport) int {
 	return 2
 }
 
-// inspect asks the dissector that was found, or the candidates in turn until one says yes. Those that need more wait.
+// inspect asks the found dissector, or the candidates in turn until one says yes. Undecided ones wait.
 func (s *Session) inspect(t *Table, pool *Pool, c *Conversation, seg *Segment) Outcome {
 	if s.found >= 0 {
 		return s.askFound(t, pool, c, seg)
@@ -366,7 +364,7 @@ func (s *Session) inspect(t *Table, pool *Pool, c *Conversation, seg *Segment) O
 		if !isKeepAlive(seg.Payload) && s.spoken < 255 {
 			s.spoken++
 		}
-		return Undecided // the next datagram may be what they know
+		return Undecided // the next datagram may be their protocol's first
 	}
 	if s.nPending == 0 && s.asked[0] && s.asked[1] {
 		return Failed
@@ -385,7 +383,7 @@ func (s *Session) askFound(t *Table, pool *Pool, c *Conversation, seg *Segment) 
 	return outcome
 }
 
-// try asks a candidate for its view of the conversation.
+// try asks a candidate with its own view of the conversation.
 func (s *Session) try(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Segment) Outcome {
 	switch {
 	case c.Transport == TCP:
@@ -396,7 +394,7 @@ func (s *Session) try(t *Table, pool *Pool, c *Conversation, w *waiting, seg *Se
 	return s.tryAgain(t, pool, c, w, seg)
 }
 
-// ask calls a dissector. What it says after YesMore can't take the name away.
+// ask calls a dissector. After YesMore no verdict takes the name back.
 func (s *Session) ask(t *Table, pool *Pool, c *Conversation, w *waiting, last bool) Outcome {
 	p := t.protocols[w.protocol]
 	c.Last = last && (int(s.extra) >= p.Extra || w.is(isLate))
@@ -414,7 +412,7 @@ func (s *Session) ask(t *Table, pool *Pool, c *Conversation, w *waiting, last bo
 	return Failed
 }
 
-// call runs a dissector. A panic counts as No: what an attacker sends must never end the agent.
+// call runs a dissector. A panic counts as No: no input may end the agent.
 func (p *Pool) call(s *Session, protocol *Protocol, c *Conversation) (v Verdict) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -13,7 +13,7 @@ import (
 	"unsafe"
 )
 
-// collect is a protocol that keeps what it was shown.
+// collect returns a table of one protocol that keeps its input.
 func collect(over Transport, extra int, verdict func(c *Conversation) Verdict) *Table {
 	return NewTable([]*Protocol{{Name: "collect", Over: over, Ports: []uint16{4}, Extra: extra,
 		Inspect: func(c *Conversation, r *Result) Verdict {
@@ -24,7 +24,7 @@ func collect(over Transport, extra int, verdict func(c *Conversation) Verdict) *
 var testFlow = Flow{Transport: TCP, Client: netip.MustParseAddrPort("192.0.2.1:49152"), Server: netip.MustParseAddrPort(
 	"198.51.100.1:4")}
 
-// piece is a segment of the client's at an offset into its stream.
+// piece is one of the client's segments, at an offset into its stream.
 type piece struct {
 	at   int
 	text string
@@ -64,7 +64,7 @@ func TestReassembly(t *testing.T) {
 				}
 				return NeedMore
 			})
-			for _, base := range []uint32{1000, 0xffffffff - 2} { // the sequence number goes round as well
+			for _, base := range []uint32{1000, 0xffffffff - 2} { // the sequence number wraps around as well
 				pool := NewPool()
 				s := pool.Get()
 				s.Feed(table, pool, &testFlow, &Segment{SYN: true, Seq: base - 1, FromClient: true})
@@ -89,11 +89,11 @@ func TestReassembly(t *testing.T) {
 	}
 }
 
-// TestCutSegments: what the capture cut ends its stream there; whole segments from before the cut still count.
+// TestCutSegments: a segment cut by the capture ends its stream there; complete segments before the cut still count.
 func TestCutSegments(t *testing.T) {
 	type cutPiece struct {
 		piece
-		missing int // bytes that the capture left out at the end
+		missing int // bytes that the capture omits at the end
 	}
 	long := strings.Repeat("0123456789abcdef", MaxStream/16+10)
 	for _, c := range []struct {
@@ -150,8 +150,8 @@ func TestCutSegments(t *testing.T) {
 	}
 }
 
-// TestReassemblyAgainstOracle compares with a slow twin that has an array of bytes and takes the first copy of each, up
-// to the first cut.
+// TestReassemblyAgainstOracle compares with a slow twin: an array that takes the first copy of each byte, up to the
+// first cut.
 func TestReassemblyAgainstOracle(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 9))
 	var got []byte
@@ -232,7 +232,7 @@ func TestStreamLimits(t *testing.T) {
 	}
 }
 
-// TestPoolBounds: what is lent and what is free together stay within MaxBuffered, whichever sizes were in use before.
+// TestPoolBounds: lent and free bytes together stay within MaxBuffered, whatever sizes were in use before.
 func TestPoolBounds(t *testing.T) {
 	pool := NewPool()
 	check := func() {
@@ -289,7 +289,7 @@ func TestPoolBounds(t *testing.T) {
 	}
 }
 
-// TestPoolAllocations: after warm-up, flows that come and go need no new memory.
+// TestPoolAllocations: after warm-up, new flows need no new memory.
 func TestPoolAllocations(t *testing.T) {
 	table := collect(TCP, MaxExtra, func(*Conversation) Verdict { return NeedMore })
 	pool := NewPool()
@@ -315,7 +315,7 @@ func TestPoolAllocations(t *testing.T) {
 	}
 }
 
-// fill takes what is left of the pool's memory.
+// fill takes the rest of the pool's memory.
 func fill(pool *Pool) (taken [][]byte) {
 	for _, size := range slices.Backward(bufferSizes[:]) {
 		for pool.lent+size <= MaxBuffered {
@@ -325,8 +325,7 @@ func fill(pool *Pool) (taken [][]byte) {
 	return taken
 }
 
-// TestMemoryShort: past MaxBuffered, each segment is judged alone; when there is memory again, streams go on from
-// there.
+// TestMemoryShort: past MaxBuffered, dissectors judge each segment alone; once memory is free again, streams resume.
 func TestMemoryShort(t *testing.T) {
 	var client, server, first string
 	var midstream bool
@@ -371,7 +370,7 @@ func TestMemoryShort(t *testing.T) {
 	}
 }
 
-// TestMemoryShortHeld: what a stream holds already stays when there is no memory to put more behind it.
+// TestMemoryShortHeld: a stream keeps its stored bytes when no memory is left to extend it.
 func TestMemoryShortHeld(t *testing.T) {
 	var got string
 	table := collect(TCP, MaxExtra, func(c *Conversation) Verdict {
@@ -390,8 +389,8 @@ func TestMemoryShortHeld(t *testing.T) {
 	}
 }
 
-// TestSYNs: of several SYNs, the one that the server answers counts (an old trick against monitors: resend the SYN with
-// another sequence number).
+// TestSYNs: of several SYNs, the answered one counts (an old trick against monitors: resend the SYN with another
+// sequence number).
 func TestSYNs(t *testing.T) {
 	var got string
 	table := collect(TCP, 0, func(c *Conversation) Verdict {
@@ -443,7 +442,7 @@ func TestDatagramHistory(t *testing.T) {
 	}
 }
 
-// TestVerdicts walks through what a session makes of a dissector's answers, with a budget of 3 packets.
+// TestVerdicts: the session's outcomes for a dissector's verdicts, with a budget of 3 packets.
 func TestVerdicts(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -489,7 +488,7 @@ func TestSessionSize(t *testing.T) {
 	}
 }
 
-// TestFinish: the dissectors that wait when a flow ends are asked once more, over what the session holds.
+// TestFinish: when a flow ends, the session asks the waiting dissectors once more, with its stored payload.
 func TestFinish(t *testing.T) {
 	type feed []Segment
 	hello := Segment{Payload: []byte("hello"), Length: 5, Seq: 100, FromClient: true}
@@ -500,11 +499,11 @@ func TestFinish(t *testing.T) {
 		name    string
 		over    Transport
 		feed    feed
-		before  Verdict // until the flow ends
+		before  Verdict // verdict until the flow ends
 		last    Verdict
-		full    bool    // there is no memory to hold anything
+		full    bool    // no memory is left
 		outcome Outcome // of the last packet
-		want    string  // what is shown at the end; empty: nobody is asked
+		want    string  // the payload shown at the end; empty: no call
 	}{
 		{"nothing came", TCP, nil, NeedMore, Yes, false, Undecided, ""},
 		{"only a SYN", TCP, feed{syn}, NeedMore, Yes, false, Undecided, ""},
@@ -611,14 +610,13 @@ func TestHostNames(t *testing.T) {
 	}
 }
 
-// TestResultBounds fills a Result with everything that escaping makes longer: it stays JSON, within MaxInfo to the
-// byte.
+// TestResultBounds fills a Result with every text that escaping lengthens: it stays JSON, within MaxInfo to the byte.
 func TestResultBounds(t *testing.T) {
 	longest := 0
 	for _, filler := range []string{"\x00", "\"", "\\", "é", "\x00é", "\u202e", "a"} {
 		long := []byte(strings.Repeat(filler, 5000))
 		many := slices.Repeat([][]byte{long}, MaxList+2)
-		for start := range 70 { // so that every field meets the bound at some byte
+		for start := range 70 { // so that every field meets the bound at some offset
 			var r Result
 			r.Reset(&Protocol{Name: "x"})
 			r.Object("first").String("pad", strings.Repeat("x", start))
@@ -653,7 +651,7 @@ func TestResultBounds(t *testing.T) {
 	}
 }
 
-// TestResultAllocations: after warm-up, the same goes without new memory.
+// TestResultAllocations: after warm-up, filling a Result needs no new memory.
 func TestResultAllocations(t *testing.T) {
 	var r Result
 	p := &Protocol{Name: "x"}

@@ -4,50 +4,50 @@ package dissect
 
 import "bytes"
 
-// MaxStream is how many bytes of the start of each TCP direction are put together: a TLS handshake message may be as
-// large as one record (2^14 bytes, RFC 8446 §5.1), and what names a flow comes before that.
+// MaxStream bounds the reassembled start of each TCP direction, in bytes: a TLS handshake message may fill one record
+// (2^14 bytes, RFC 8446 §5.1), and the messages that name a flow come before that.
 const MaxStream = 16 << 10
 
-// maxHoles bounds the separate stretches of one direction that wait for what lies before them. A sender's initial
-// window is 10 segments (RFC 6928), so that even every second one missing fits.
+// maxHoles bounds the separate spans of one direction that wait for earlier bytes. A sender's initial window is 10
+// segments (RFC 6928), so even the loss of every second one fits.
 const maxHoles = 6
 
-// span is a stretch of stream bytes that is present: [start, end) from the stream's base.
+// span is a stretch of present stream bytes: [start, end) from the stream's base.
 type span struct{ start, end uint16 }
 
-// stream puts the start of one TCP direction together. The first copy of a byte wins, as in most stacks. Where copies
-// differ the other reading, in which the last one wins, is kept as well: the receiver may have refused the first.
+// stream reassembles the start of one TCP direction. The first copy of a byte wins, as in most stacks. If copies
+// differ, the stream also keeps the other reading, in which the last copy wins: the receiver may have refused the
+// first.
 type stream struct {
-	buf     []byte // storage, from the pool; nil as long as nothing has to wait
-	view    []byte // what is contiguous from the base: a part of buf, or of the packet at hand
+	buf     []byte // storage, from the pool; nil while nothing waits
+	view    []byte // the contiguous bytes from the base: a part of buf or of the current packet
 	base    uint32 // sequence number of the stream's first byte
 	spans   [maxHoles]span
 	nSpans  uint8
-	acked   uint16 // what the other side had acknowledged of what was seen: later copies don't count
+	acked   uint16 // bytes that the other side had acknowledged: later copies don't count
 	other   *reading
 	known   bool // base is set
 	hasData bool
-	anew    bool // it begins where memory was short, not where the sender began
-	// where the first segment ends that the capture cut, 0 without one: what lies there or behind is refused
+	anew    bool // it begins where memory ran out, not where the sender began
+	// cutAt is the end of the first segment that the capture cut, 0 without one: add refuses bytes there or behind.
 	cutAt uint16
 }
 
-// start sets the sequence number of the first byte, as a SYN or the answer to it tells; too late for a stream with
-// data.
+// start sets the sequence number of the first byte, from a SYN or its answer; it ignores streams with data.
 func (s *stream) start(seq uint32) {
 	if !s.hasData && !s.anew {
 		s.base, s.known = seq, true
 	}
 }
 
-// add puts a segment in its place and says whether the contiguous view grew. The view may refer to payload until keep
-// is called. captured is false where payload is shorter than it was on the wire.
+// add adds a segment and reports whether the contiguous view grew. The view may refer to payload until keep. captured
+// is false if payload is shorter than on the wire.
 func (s *stream) add(seq uint32, payload []byte, captured bool, pool *Pool) bool {
 	if !s.known {
 		s.base, s.known = seq, true
 	}
 	offset := int64(int32(seq - s.base))
-	if offset < 0 { // a retransmission from before the base, or a keep-alive: its new part counts
+	if offset < 0 { // a retransmission from before the base, or a keep-alive: only its new part counts
 		if -offset >= int64(len(payload)) {
 			return false
 		}
@@ -78,7 +78,7 @@ func (s *stream) add(seq uint32, payload []byte, captured bool, pool *Pool) bool
 	return s.overlay(int(offset), payload, before, pool) || grown
 }
 
-// cut ends the stream at offset at: what waits behind it is out of reach.
+// cut ends the stream at offset at: spans behind it are out of reach.
 func (s *stream) cut(at int) {
 	s.cutAt = uint16(at)
 	for s.nSpans > 0 && int(s.spans[s.nSpans-1].start) >= at {
@@ -90,7 +90,7 @@ func (s *stream) cut(at int) {
 	}
 }
 
-// store copies payload to offset where no byte is yet, and moves the view on.
+// store copies payload into free space at offset and advances the view.
 func (s *stream) store(offset int, payload []byte, pool *Pool) bool {
 	end := offset + len(payload)
 	if !s.grow(end, pool) {
@@ -120,7 +120,7 @@ func (s *stream) store(offset int, payload []byte, pool *Pool) bool {
 	return contiguous > before
 }
 
-// insert copies the bytes of payload that are not yet present and merges [offset, end) into the spans.
+// insert copies the missing bytes of payload and merges [offset, end) into the spans.
 func (s *stream) insert(offset, end int, payload []byte, pool *Pool) bool {
 	first := 0
 	for first < int(s.nSpans) && int(s.spans[first].end) < offset {
@@ -184,8 +184,8 @@ func (s *stream) grow(end int, pool *Pool) bool {
 	return true
 }
 
-// keep makes the view independent of the packet at hand; to be called before the packet's memory is used again. Without
-// memory for that the stream begins anew with the next segment, which then is a view of its own.
+// keep makes the view independent of the current packet. Call it before the packet's memory is reused. Without memory
+// for that, the stream begins anew with the next segment as its view.
 func (s *stream) keep(pool *Pool) {
 	if s.buf == nil && s.view != nil && !s.grow(len(s.view), pool) {
 		*s = stream{anew: true}

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// Fuzz fuzzes one protocol's dissector with whole conversations, seeded with valid ones. The input's form is messages,
-// each a byte for the direction (lowest bit) and 2 bytes of length before it.
+// Fuzz fuzzes one protocol's dissector with whole conversations, seeded with valid ones. The input is a sequence of
+// messages, each after a direction byte (lowest bit) and 2 bytes of length.
 func Fuzz(f *testing.F, all *dissect.Table, protocol string, seeds ...Talk) {
 	f.Helper()
 	table := onlyTable(f, all, protocol)

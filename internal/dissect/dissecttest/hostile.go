@@ -16,14 +16,14 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// What hostile input may cost (reliability A1, A4): no call takes longer than maxCall, and twice the input costs at
-// most maxDoubling times as much.
+// The allowed cost of hostile input: no call takes longer than maxCall, and twice the input costs at most maxDoubling
+// times as much.
 const (
 	maxCall     = 10 * time.Millisecond
 	maxDoubling = 2.3
 )
 
-// player feeds conversations to one protocol's dissector, over and over, with as little as possible around it.
+// player feeds conversations to one protocol's dissector, over and over, with minimal overhead.
 type player struct {
 	table *dissect.Table
 	pool  *dissect.Pool
@@ -57,7 +57,7 @@ func (p *player) play(says []Say) {
 	p.pool.Put(s)
 }
 
-// hostile runs what go test runs of every protocol besides its seeds: the cost of long input, and, with WEIR_BLIND=N, N
+// hostile runs the tests that every protocol gets besides its seeds: the cost of long input, and, with WEIR_BLIND=N, N
 // mutated conversations.
 func hostile(f *testing.F, table *dissect.Table, seeds []Talk) {
 	if flag.Lookup("test.fuzz").Value.String() != "" {
@@ -96,8 +96,8 @@ func testCost(t testing.TB, table *dissect.Table, k Talk) {
 	}
 }
 
-// doubles says whether twice the input costs at most maxDoubling times as much, twice in a row. A short time says
-// nothing, and one measurement can be disturbed: it has several tries.
+// doubles reports whether twice the input costs at most maxDoubling times as much, twice in a row. Short times prove
+// nothing, and other load can disturb one measurement: it tries several times.
 func doubles(p *player, long func(size int) []Say) bool {
 	const sizes, tries, negligible = 3, 6, 30 * time.Microsecond
 	for range tries {
@@ -129,7 +129,7 @@ func testBlind(t testing.TB, table *dissect.Table, k Talk, n int, seed uint64) {
 			says[i].Bytes = mutate(random, append(says[i].Bytes[:0], m.Bytes...))
 		}
 		spent := maxCall + 1
-		for range 5 { // the machine may be busy: the quickest of some tries counts
+		for range 5 { // the machine may be busy, so the quickest try counts
 			began := time.Now()
 			p.play(says)
 			if spent = min(spent, time.Since(began)); spent <= maxCall {
@@ -145,7 +145,7 @@ func testBlind(t testing.TB, table *dissect.Table, k Talk, n int, seed uint64) {
 	}
 }
 
-// mutate changes a message in one to three places, and now and then cuts it or adds to it.
+// mutate changes a message in one to three places, and sometimes cuts or extends it.
 func mutate(random *rand.Rand, b []byte) []byte {
 	if len(b) == 0 {
 		return b

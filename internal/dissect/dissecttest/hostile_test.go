@@ -35,6 +35,6 @@ func TestRigsCanFail(t *testing.T) {
 	p.pool.OnPanic = func(string, *dissect.Conversation, any) { caught++ }
 	p.play(k.Says)
 	if caught != 1 || p.pool.Counters.Panics != 1 {
-		t.Errorf("a panic was told %d times, counted %d times", caught, p.pool.Counters.Panics)
+		t.Errorf("OnPanic was called %d times, Panics is %d", caught, p.pool.Counters.Panics)
 	}
 }

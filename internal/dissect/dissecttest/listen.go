@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Heard is what a session made of a talk.
+// Heard is a session's result of a talk.
 type Heard struct {
 	Outcome      dissect.Outcome
 	Protocol     string
@@ -25,10 +25,10 @@ type Heard struct {
 	Risks        []string
 	Hints        []dissect.Hint
 	Expectations []dissect.Expectation
-	Messages     int // how many messages were shown until the session was done
+	Messages     int // messages shown until the session was done
 }
 
-// onlyTable is a table of one protocol.
+// onlyTable returns a table of one protocol.
 func onlyTable(t testing.TB, all *dissect.Table, protocol string) *dissect.Table {
 	t.Helper()
 	var own []*dissect.Protocol
@@ -79,7 +79,7 @@ func Listen(t testing.TB, table *dissect.Table, k Talk) Heard {
 	var h Heard
 	for i, m := range k.Says {
 		way := dissect.Direction(m.FromClient)
-		packet := slices.Clone(m.Bytes) // the packet's memory is used again, so nothing may keep it
+		packet := slices.Clone(m.Bytes) // the worker reuses the packet's memory, so nothing may keep it
 		o, r := s.Feed(table, pool, flow, &dissect.Segment{Payload: packet, Length: len(packet), Seq: seq[way],
 			Ack: seq[1-way], ACK: true, FromClient: m.FromClient, Last: i+1 >= budget || k.Ends && i+1 == len(k.Says)})
 		seq[way] += uint32(len(packet))
@@ -132,7 +132,7 @@ func (h *Heard) take(t testing.TB, r *dissect.Result) {
 	h.Expectations = slices.Clone(r.Expectations())
 }
 
-// twice gives a member that a JSON object of objects has two times, "" if there is none.
+// twice returns a duplicate member of a JSON object of objects, "" if it has none.
 func twice(object string) string {
 	d := json.NewDecoder(strings.NewReader(object))
 	seen := []map[string]bool{}

@@ -4,5 +4,5 @@
 
 package dissecttest
 
-// RaceEnabled says that the race detector is on, which makes tests some ten times slower.
+// RaceEnabled reports whether the race detector is on, which makes tests some ten times slower.
 const RaceEnabled = false

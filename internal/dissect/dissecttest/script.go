@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package dissecttest is the kit with which dissectors are tested: a script of what both sides say is fed, message by
-// message, through a real dissect.Table and Session, so candidates, reassembly and budgets take part.
+// Package dissecttest tests dissectors with scripts: Listen feeds both sides' messages, one by one, through a real
+// dissect.Table and Session, so candidates, reassembly and budgets take part.
 //
-// internal/dissect/protocols/kit_test.go gives its words short names and binds them to the table of all protocols.
+// internal/dissect/protocols/kit_test.go gives its functions short names and binds them to the table of all protocols.
 package dissecttest
 
 import (
@@ -20,15 +20,15 @@ type Say struct {
 	Bytes      []byte
 }
 
-// C is a message of the client, S one of the server.
+// C returns a message of the client, S one of the server.
 func C[T string | []byte](b T) Say { return Say{true, []byte(b)} }
 func S[T string | []byte](b T) Say { return Say{false, []byte(b)} }
 
-// CX and SX are those from hexadecimal, with white space and "|" anywhere.
+// CX and SX decode their message from hexadecimal, with white space and "|" anywhere.
 func CX(h string) Say { return Say{true, Unhex(h)} }
 func SX(h string) Say { return Say{false, Unhex(h)} }
 
-// Unhex gives the bytes of hexadecimal text, written as for CX.
+// Unhex decodes hexadecimal text in the form of CX.
 func Unhex(h string) []byte {
 	b, err := hex.DecodeString(strings.NewReplacer(" ", "", "\n", "", "\t", "", "|", "").Replace(h))
 	if err != nil {
@@ -44,11 +44,11 @@ type Talk struct {
 	ServerPort uint16
 	IPProtocol uint8 // for IP
 	Midstream  bool
-	Ends       bool // nothing comes after the last message
+	Ends       bool // the flow ends after the last message
 	Says       []Say
 }
 
-// TCP, UDP and IP are conversations with a port of the server, or with an IP protocol number.
+// TCP, UDP and IP return a talk at a server port, or of an IP protocol number.
 func TCP(serverPort uint16, says ...Say) Talk {
 	return Talk{Over: dissect.TCP, ServerPort: serverPort, Says: says}
 }
@@ -71,13 +71,14 @@ func (k Talk) Split(n int) Talk {
 	return k
 }
 
-// Only is what one side says.
+// Only returns one side's messages.
 func (k Talk) Only(fromClient bool) Talk {
 	k.Says = slices.DeleteFunc(slices.Clone(k.Says), func(m Say) bool { return m.FromClient != fromClient })
 	return k
 }
 
-// Swapped is the talk with client and server taken for one another, from its nth message on, as seen in mid-flow.
+// Swapped returns the talk from its nth message on, with client and server exchanged, as a capture in mid-flow may show
+// it.
 func (k Talk) Swapped() Talk {
 	k.Midstream = true
 	k.Says = slices.Clone(k.Says)

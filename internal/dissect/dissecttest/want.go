@@ -11,8 +11,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// WantProtocol fails unless the talk gets that name (of the whole table, so that no other dissector takes it away), and
-// the metadata holds each of the members ("\"command\":\"get\"").
+// WantProtocol fails unless the whole table names the talk's protocol so (no other dissector may take it), and the
+// metadata holds each of the members ("\"command\":\"get\"").
 func WantProtocol(t *testing.T, all *dissect.Table, k Talk, protocol string, members ...string) Heard {
 	t.Helper()
 	h := Listen(t, all, k)
@@ -27,7 +27,7 @@ func WantProtocol(t *testing.T, all *dissect.Table, k Talk, protocol string, mem
 	return h
 }
 
-// WantNot fails if the talk gets that name.
+// WantNot fails if the whole table gives the talk that name.
 func WantNot(t *testing.T, all *dissect.Table, k Talk, protocol string) {
 	t.Helper()
 	if h := Listen(t, all, k); h.Protocol == protocol {
@@ -35,8 +35,8 @@ func WantNot(t *testing.T, all *dissect.Table, k Talk, protocol string) {
 	}
 }
 
-// TryTruncations feeds every cut of every message of the talk: each must end without a panic (Listen fails on one), and
-// a conversation cut within its first message before minimum bytes must not be named.
+// TryTruncations feeds every cut of every message of the talk: none may panic (Listen fails on a panic), and a
+// conversation cut within its first message before minimum bytes must stay without that name.
 func TryTruncations(t *testing.T, all *dissect.Table, protocol string, k Talk, minimum int) {
 	t.Helper()
 	table := onlyTable(t, all, protocol)
@@ -53,7 +53,7 @@ func TryTruncations(t *testing.T, all *dissect.Table, protocol string, k Talk, m
 	}
 }
 
-// WantNoAllocations fails if feeding the talk to a used pool allocates.
+// WantNoAllocations fails if the talk allocates in a used pool.
 func WantNoAllocations(t *testing.T, all *dissect.Table, protocol string, k Talk) {
 	t.Helper()
 	table, pool := onlyTable(t, all, protocol), dissect.NewPool()
@@ -76,7 +76,7 @@ func WantNoAllocations(t *testing.T, all *dissect.Table, protocol string, k Talk
 	}
 	run()
 	if RaceEnabled {
-		return // the detector allocates by itself; make test runs without it as well
+		return // the race detector allocates; make test runs without it as well
 	}
 	if n := testing.AllocsPerRun(100, run); n != 0 {
 		t.Errorf("%v allocations per conversation", n)

@@ -4,12 +4,12 @@ package dissect
 
 import "slices"
 
-// maxOpen bounds the dissectors that are noted as undecided: seldom do as many share a port.
+// maxOpen bounds the undecided dissectors of a flow: rarely do more share a port.
 const maxOpen = 4
 
-// IsOpen says whether nothing that was said rules out that the flow speaks the protocol name at port, one of its two.
-// It is open where nobody has spoken, where the start of what was said was not seen, where no dissector knows the
-// protocol at that port, and where the dissector waits for more. It is for flows that have no name.
+// IsOpen reports whether the payload leaves it open that the flow speaks the protocol name at port, one of the flow's
+// two. It is open if no side has spoken, if the session missed the start, if no dissector knows the protocol at that
+// port, or if the dissector waits for more. Use it to guess the protocol of flows without a name.
 func (s *Session) IsOpen(t *Table, flow *Flow, name string, port uint16) bool {
 	if !s.judged || s.blind {
 		return true
@@ -26,8 +26,8 @@ func (s *Session) IsOpen(t *Table, flow *Flow, name string, port uint16) bool {
 	return !known
 }
 
-// isOpen says whether dissector i still waits or did when the budget ended. One that began late waits for what came
-// after something else.
+// isOpen reports whether dissector i still waits, or did when the budget ended. A dissector that began late counts only
+// if it claims the flow: earlier datagrams were refused.
 func (s *Session) isOpen(i uint16) bool {
 	for k := range s.pending[:s.nPending] {
 		if w := &s.pending[k]; w.protocol == i && (!w.is(isLate) || w.is(isClaim)) {
@@ -37,17 +37,17 @@ func (s *Session) isOpen(i uint16) bool {
 	return slices.Contains(s.open[:s.nOpen], i)
 }
 
-// gives says whether name is one of the slugs that the dissector gives.
+// gives reports whether name is one of the dissector's slugs.
 func (p *Protocol) gives(name string) bool { return p.Name == name || slices.Contains(p.Also, name) }
 
-// see notes that the dissectors judge what was said, and whether it can be less than that.
+// see records that the dissectors have judged payload, and whether they missed part of it.
 func (s *Session) see(c *Conversation, seg *Segment) {
 	s.judged = s.judged || c.Transport == TCP || !isKeepAlive(seg.Payload)
 	s.blind = s.blind || c.Midstream || len(seg.Payload) < seg.Length
 }
 
-// leaveOpen notes that dissector i of protocol p, which is tried at the flow's ports, said neither yes nor no to the
-// last.
+// leaveOpen records dissector i of protocol p as undecided at the end of the budget, if the flow's ports are the
+// protocol's.
 func (s *Session) leaveOpen(p *Protocol, i uint16, c *Conversation) {
 	if s.nOpen == maxOpen || s.isOpen(i) || !slices.ContainsFunc(p.Ports, c.HasPort) {
 		return

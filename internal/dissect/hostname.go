@@ -4,7 +4,7 @@ package dissect
 
 const hexDigits = "0123456789abcdef"
 
-// appendHost appends name in its canonical form: see Result.SetHost.
+// appendHost appends name in canonical form; see Result.SetHost.
 func appendHost(b, name []byte) (host []byte, isCut bool) {
 	if n := len(name); n > 0 && name[n-1] == '.' {
 		name = name[:n-1]

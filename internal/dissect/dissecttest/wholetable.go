@@ -9,12 +9,12 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// FarPort is a port that no dissector is tried at first.
+// FarPort is a port of no dissector.
 const FarPort = 40961
 
-// testAmongOthers plays each talk to the whole table, at its own port and at one that is nobody's, whole and in part,
-// and fails where another dissector takes it: the name must be the one that its own dissector gives when it is alone,
-// and none where that gives none.
+// testAmongOthers plays each talk to the whole table, at its own port and at a foreign one, whole and in part, and
+// fails if another dissector takes it: the whole table must give the same name as the talk's own dissector alone, or
+// none if that gives none.
 func testAmongOthers(t testing.TB, all, own *dissect.Table, seeds []Talk) {
 	t.Helper()
 	for i, k := range seeds {
@@ -39,19 +39,19 @@ func testAmongOthers(t testing.TB, all, own *dissect.Table, seeds []Talk) {
 	}
 }
 
-// maxPieces is how many segments of a talk in pieces are within the budget of 10.
+// maxPieces is how many segments of a talk fit into the budget of 10.
 const maxPieces = 9
 
-// inPieces are names given for the shape of what one packet holds, or at a flow's end.
+// inPieces are protocols that dissectors recognise by the shape of one packet, or at a flow's end.
 var inPieces = map[string]bool{"protobuf": true, "ftp-data": true}
 
 type part struct {
 	name   string
-	pieces bool // all of it is there, in more segments
+	pieces bool // complete, but in more segments
 	Talk
 }
 
-// partsOf are ways in which a capture shows a conversation.
+// partsOf returns partial and altered captures of a conversation.
 func partsOf(k Talk) []part {
 	fromServer := func(m Say) bool { return !m.FromClient }
 	client, server, rest, swapped := k, k, k, k
@@ -72,8 +72,8 @@ func partsOf(k Talk) []part {
 	}
 }
 
-// segmented is the talk with each side's first message over TCP in two segments, the first of n bytes, and with 0 each
-// message in two halves.
+// segmented returns the talk with each side's first TCP message in two segments, the first of n bytes; n = 0 halves
+// every message.
 func segmented(k Talk, n int) Talk {
 	if k.Over != dissect.TCP {
 		return k
@@ -95,7 +95,7 @@ func segmented(k Talk, n int) Talk {
 	return k
 }
 
-// ended are the same with the flow's end behind them.
+// ended returns the parts with the flow's end after them.
 func ended(parts []part) []part {
 	for i := range parts {
 		parts[i].name += ", ended"
