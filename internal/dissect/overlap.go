@@ -70,7 +70,7 @@ func (s *stream) growOther(pool *Pool) bool {
 	return true
 }
 
-// acknowledge records the receiver's acknowledgement. It ignores one beyond the seen bytes, which tells nothing of them.
+// acknowledge records the receiver's acknowledgement. It ignores numbers beyond the seen bytes.
 func (s *stream) acknowledge(ack uint32) {
 	n := int64(int32(ack - s.base))
 	if !s.known || n <= int64(s.acked) || n > int64(len(s.view)) {

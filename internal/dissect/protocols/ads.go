@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// ads: Beckhoff's automation device specification: the AMS header in TCP, and its discovery over UDP.
+// ads: Beckhoff's Automation Device Specification, by the AMS header over TCP and by its discovery over UDP.
 var adsProtocol = &dissect.Protocol{
 	Name:      "ads",
 	Spec:      "Beckhoff TwinCAT ADS/AMS specification, \"AMS/TCP packet\"",

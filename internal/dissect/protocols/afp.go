@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// afp: Apple Filing Protocol in its Data Stream Interface over TCP: a header of 16 bytes before each message.
+// afp: Apple Filing Protocol over TCP, in its Data Stream Interface with a 16-byte header before each message.
 var afpProtocol = &dissect.Protocol{
 	Name:      "afp",
 	Spec:      "Apple, AFP over TCP: DSI header",
@@ -26,7 +26,7 @@ func inspectAFP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if len(request) < afpHeader || len(reply) < afpHeader {
 		return dissect.NeedMore
 	}
-	const status, session = 3, 4 // with which a conversation begins
+	const status, session = 3, 4 // the first command of a conversation
 	if request[1] != reply[1] || be16(request[2:]) != be16(reply[2:]) ||
 		(request[1] != status && request[1] != session) && !c.Midstream {
 		return dissect.No

@@ -21,7 +21,7 @@ const ajpHeader = 4
 func inspectAJP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	request, reply := c.ToServer(), c.ToClient()
 	if hasPrefix(request, "AB") {
-		request, reply = reply, request // a capture from mid-flow, with the sides swapped
+		request, reply = reply, request // a capture from mid-flow swaps the sides
 	}
 	if len(request) > ajpHeader {
 		return ajpRequest(request, r)
@@ -40,8 +40,8 @@ func inspectAJP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.No
 }
 
-// ajpRequest checks CPing, which is nothing but its code, and a forwarded request: method, then protocol, URI, remote
-// address and host, and server name, each with its length before and a zero byte after it.
+// ajpRequest checks CPing, a bare code, and a forwarded request: method, then protocol, URI, remote address and host,
+// and server name, each between its length and a zero byte.
 func ajpRequest(b []byte, r *dissect.Result) dissect.Verdict {
 	const magic, ping, forward, methods = 0x1234, 10, 2, 27
 	size := be16(b[2:])
@@ -84,7 +84,7 @@ func ajpRequest(b []byte, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// ajpText reads a string: length 0xffff is none.
+// ajpText reads a string: length 0xffff means none.
 func ajpText(b []byte) (text, rest []byte, ok bool) {
 	if len(b) < 2 {
 		return nil, nil, false

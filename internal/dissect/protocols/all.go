@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package protocols holds the dissectors: a slug a file, named like it without hyphens, and beside them what several
-// share, in files named after what it is. docs/DISSECTORS.md shows how to add one.
+// Package protocols holds the dissectors: one file per slug, named like the slug without hyphens, and files of shared
+// helpers (lines.go, match.go …). docs/DISSECTORS.md shows how to add a protocol.
 package protocols
 
 import (
@@ -10,10 +10,10 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// All lists the dissectors, for dissect.NewTable.
+// All returns all dissectors, for dissect.NewTable.
 func All() []*dissect.Protocol { return slices.Clone(all) }
 
-// all is sorted by slug. Of entries with the same slug the first is asked first.
+// all is sorted by slug. Sessions ask entries with the same slug in this order.
 var all = []*dissect.Protocol{
 	sixInFourProtocol,
 	adsProtocol,

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// among-us: Hazel's opening message, with what the game puts into it.
+// among-us: Hazel's opening message with the game's payload.
 var amongUsProtocol = &dissect.Protocol{
 	Name: "among-us", Spec: "Among Us protocol documentation: Hazel, hello", Category: "gaming",
 	Over: dissect.UDP, Ports: []uint16{22023, 22123, 22223}, Start: dissect.BytesOf(hazelHello), MinLength: 10,
@@ -14,8 +14,8 @@ var amongUsProtocol = &dissect.Protocol{
 const hazelHello = 0x08
 
 // inspectAmongUs checks the message that opens a connection: 8, its number (big endian), Hazel's version 0, the game's
-// version, which is a date (year*25000 + month*1800 + day*50 + revision, little endian), and the player's name behind
-// its length.
+// version as a date (year*25000 + month*1800 + day*50 + revision, little endian), and the player's name after its
+// length.
 func inspectAmongUs(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const name, maxName, first, last = 9, 10, 2018 * 25000, 2040 * 25000
 	b := c.First()

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// amqp: 0-9-1 and before, from its protocol header or from frames in mid-flow, and 1.0, from its header.
+// amqp: 0-9-1 and before, by protocol header or, in mid-flow, by frames; 1.0 by its header.
 var amqpProtocol = &dissect.Protocol{
 	Name:      "amqp",
 	Spec:      "AMQP 0-9-1 §2.3, §4.2; OASIS AMQP 1.0 part 2 §2.2, part 5 §5.2, §5.3.1",
@@ -17,7 +17,7 @@ var amqpProtocol = &dissect.Protocol{
 }
 
 const (
-	amqpFrame = 8    // type, channel, size; the end byte behind the payload
+	amqpFrame = 8    // type, channel, size; the end byte after the payload
 	amqpEnd   = 0xce // §4.2.3
 )
 
@@ -50,8 +50,8 @@ func inspectAMQP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// amqpVersion names the version of a protocol header: 0-9-1 and 0-10 write a class and instance before it, 1.0 the
-// protocol to which the header belongs.
+// amqpVersion returns the version in a protocol header: 0-9-1 and 0-10 write a class and instance before it, 1.0 the
+// header's protocol.
 func amqpVersion(b [4]byte) (string, bool) {
 	switch b {
 	case [4]byte{0, 0, 9, 1}:
@@ -68,7 +68,7 @@ func amqpVersion(b [4]byte) (string, bool) {
 	return "", false
 }
 
-// amqpFrameLength is for countMessages: method, header, body and heartbeat frames.
+// amqpFrameLength returns the length of a method, header, body or heartbeat frame, for countMessages.
 func amqpFrameLength(b []byte) int {
 	if b[0] != 1 && b[0] != 2 && b[0] != 3 && b[0] != 8 {
 		return -1
@@ -89,7 +89,7 @@ func amqpFrameLength(b []byte) int {
 	return size + amqpFrame
 }
 
-// amqpClass says whether class is one of those of §1.2, or RabbitMQ's confirm.
+// amqpClass reports whether class is one of §1.2, or RabbitMQ's confirm.
 func amqpClass(class int) bool {
 	switch class {
 	case 10, 20, 40, 50, 60, 85, 90:

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// ansi-c12-22: meter messages: an ACSE application protocol data unit whose user information holds an EPSEM.
+// ansi-c12-22: meter messages, ACSE application protocol data units whose user information holds an EPSEM.
 var ansiC1222Protocol = &dissect.Protocol{
 	Name:      "ansi-c12-22",
 	Spec:      "ANSI C12.22-2012 §5.3.4; RFC 6142",
@@ -45,7 +45,7 @@ func inspectC1222(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 			return dissect.No
 		}
 		switch tag := b[0]; {
-		case tag == c1222User: // DLMS, which shares the frame, has an octet string here
+		case tag == c1222User: // DLMS shares the frame, but has an octet string here
 			if n < 4 || b[size] != c1222External || size+n != len(b) {
 				return dissect.No
 			}

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// art-net: stage lighting; its own name is the magic.
+// art-net: stage lighting, by the magic "Art-Net".
 var artNetProtocol = &dissect.Protocol{
 	Name:      "art-net",
 	Spec:      "Art-Net 4, \"Packet definitions\"",

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// atg: Veeder-Root's automatic tank gauges: a function code behind SOH, which the answer repeats.
+// atg: Veeder-Root's automatic tank gauges, by a function code after SOH, which the answer repeats.
 var atgProtocol = &dissect.Protocol{
 	Name:      "atg",
 	Spec:      "Veeder-Root 576013-635, Serial Interface Manual for TLS-300/350, §4, §7",
@@ -36,9 +36,9 @@ func inspectATG(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// atgCode is the command at the start of b: a security code of 6 digits or none, I to inquire or S to set (in lower
-// case for the computer's format), 3 digits or letters of the function and 2 of the device; the answer has a line end
-// before it.
+// atgCode returns the command at the start of b: an optional 6-digit security code, I to inquire or S to set (in lower
+// case for the computer's format), 3 digits or letters of the function and 2 of the device; a line end precedes it in
+// the answer.
 func atgCode(b []byte) []byte {
 	for len(b) > 0 && (b[0] == '\r' || b[0] == '\n') {
 		b = b[1:]

@@ -35,7 +35,7 @@ func inspectBabel(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		if at+1 >= len(b) {
 			break
 		}
-		at += 2 + int(b[at+1]) // unknown types are to be passed over (§4.3)
+		at += 2 + int(b[at+1]) // receivers skip unknown types (§4.3)
 	}
 	if at != end && len(b) == d.Length || at > end {
 		return dissect.No

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// bacnet: BACnet/IP's virtual link header, whose length fits the datagram, and the network header behind it.
+// bacnet: BACnet/IP, by the virtual link header, whose length fits the datagram, and the network header after it.
 var bacnetProtocol = &dissect.Protocol{
 	Name:      "bacnet",
 	Spec:      "ANSI/ASHRAE 135-2020 Annex J.2, §6.2, §20.1",
@@ -34,7 +34,7 @@ func inspectBACnet(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return bacnetIf((d.Length-bvlcHeader)%10 == 0 && len(c.Datagrams) > 1)
 	case 0x02, 0x06: // reading them
 		return bacnetIf(d.Length == bvlcHeader)
-	case 0x04: // forwarded: the address from which it came
+	case 0x04: // forwarded: the origin's address
 		at += 6
 	case 0x09, 0x0a, 0x0b:
 	default:
@@ -56,7 +56,7 @@ func bacnetIf(ok bool) dissect.Verdict {
 	return dissect.No
 }
 
-// bacnetService tells the type of the application message behind the network header, and which service it asks for.
+// bacnetService returns the type of the application message after the network header, and the requested service.
 func bacnetService(b []byte, o *dissect.Object) {
 	at, control := 2, b[1]
 	if control&0x20 != 0 && at+3 <= len(b) { // destination: network, length, address; and a hop count

@@ -4,14 +4,14 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// battle-net: BNCS, what a game client says first to the service.
+// battle-net: BNCS, by a game client's first message to the service.
 var battleNetProtocol = &dissect.Protocol{
 	Name: "battle-net", Spec: "BNETDocs: BNCS protocol header", Category: "gaming",
 	Over: dissect.TCP, Ports: []uint16{6112}, Start: dissect.BytesOf(1), MinLength: 5, Inspect: inspectBNCS,
 }
 
-// inspectBNCS checks what a game client says first: the byte 1, which chooses the protocol, and SID_AUTH_INFO: 0xff,
-// 0x50, length, protocol 0, platform and product, four letters each, from the last to the first.
+// inspectBNCS checks a game client's first message: the byte 1, which selects the protocol, and SID_AUTH_INFO: 0xff,
+// 0x50, length, protocol 0, platform and product, four letters each in reverse order.
 func inspectBNCS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const platform, product, minLength = 9, 13, 0x26
 	b := c.First()

@@ -9,7 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// beanstalkd: the work queue's text protocol: a command and the answer that belongs to it.
+// beanstalkd: the work queue's text protocol, by a command and a matching answer.
 var beanstalkdProtocol = &dissect.Protocol{
 	Name:     "beanstalkd",
 	Spec:     "beanstalkd protocol.txt",
@@ -22,7 +22,7 @@ var beanstalkdProtocol = &dissect.Protocol{
 	Inspect:   inspectBeanstalkd,
 }
 
-// beanstalkdAnswers are the commands, and the words with which each is answered.
+// beanstalkdAnswers are the commands, each with the first words of its answers.
 var beanstalkdAnswers = []struct {
 	command string
 	answers []string
@@ -67,8 +67,8 @@ func inspectBeanstalkd(c *dissect.Conversation, r *dissect.Result) dissect.Verdi
 	return dissect.No
 }
 
-// isBeanstalkd checks the commands that others have as well: put has four numbers, the names of tubes no blanks, and
-// jobs are numbers.
+// isBeanstalkd checks the arguments of commands that other protocols share: put has four numbers, tube names have no
+// blanks, and jobs are numbers.
 func isBeanstalkd(line []byte) bool {
 	command, rest, _ := cutText(line, ' ')
 	switch string(command) {
@@ -82,7 +82,7 @@ func isBeanstalkd(line []byte) bool {
 	return true
 }
 
-// isBeanstalkdReply checks what is behind the word: a tube's name, or numbers.
+// isBeanstalkdReply checks the answer after its first word: a tube's name, or numbers.
 func isBeanstalkdReply(word string, reply []byte) bool {
 	rest := reply[min(len(reply), len(word)):]
 	if word == "USING " {
@@ -91,13 +91,12 @@ func isBeanstalkdReply(word string, reply []byte) bool {
 	return countNumbers(rest) > 0
 }
 
-// cutText cuts b at the first sep.
+// cutText splits b at the first sep.
 func cutText(b []byte, sep byte) (before, after []byte, found bool) {
 	return bytes.Cut(b, []byte{sep})
 }
 
-// countNumbers counts the decimal numbers, with one blank between, of which b is made; 0 where it is made of anything
-// else.
+// countNumbers counts the decimal numbers in b, which single blanks separate; 0 if b holds anything else.
 func countNumbers(b []byte) int {
 	n := 0
 	for more := true; more; n++ {

@@ -19,15 +19,15 @@ var bfcpProtocol = &dissect.Protocol{
 
 const (
 	bfcpHeader = 12
-	// bfcpFloorRequest to bfcpGoodbyeAck are the primitives (§5.1).
+	// Primitives (§5.1).
 	bfcpFloorRequest, bfcpGoodbyeAck = 1, 18
 	// bfcpLastAttribute is the highest attribute type (§5.2).
 	bfcpLastAttribute = 18
-	// bfcpMaxAttributes bounds the walk: 4 bytes are the least of each.
+	// bfcpMaxAttributes bounds the walk: an attribute takes at least 4 bytes.
 	bfcpMaxAttributes = 64
 )
 
-// bfcpMessage is what the common header says.
+// bfcpMessage is the common header's content.
 type bfcpMessage struct {
 	version, primitive            byte
 	conference, transaction, user int
@@ -63,18 +63,17 @@ func inspectBFCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// answered says whether answer is the answer to m: 64 bits the same, and the primitive that belongs there (§13).
+// answered reports whether answer answers m: 64 equal bits, and the primitive's counterpart (§13).
 func (m *bfcpMessage) answered(answer *bfcpMessage) bool {
 	return answer.primitive != 0 && int(m.primitive) < len(bfcpAnswers) &&
 		answer.primitive == bfcpAnswers[m.primitive] &&
 		m.conference == answer.conference && m.transaction == answer.transaction && m.user == answer.user
 }
 
-// bfcpAnswers is the primitive that answers each; for those that need none, that of their acknowledgement over UDP.
+// bfcpAnswers maps each primitive to its answer, or to its acknowledgement over UDP if it needs no answer.
 var bfcpAnswers = [...]byte{1: 4, 2: 4, 3: 4, 4: 14, 5: 6, 7: 8, 8: 16, 9: 10, 11: 12, 13: 15, 17: 18}
 
-// read reads a message of at most limit bytes: Yes where its attributes fill it exactly, NeedMore where its end is
-// missing.
+// read reads a message of at most limit bytes: Yes if its attributes fill it exactly, NeedMore if its end is missing.
 func (m *bfcpMessage) read(b []byte, limit int) dissect.Verdict {
 	if len(b) < bfcpHeader {
 		return dissect.NeedMore
@@ -82,7 +81,7 @@ func (m *bfcpMessage) read(b []byte, limit int) dissect.Verdict {
 	*m = bfcpMessage{version: b[0] >> 5, primitive: b[1], conference: be32(b[4:]), transaction: be16(b[8:]),
 		user: be16(b[10:]),
 		size: bfcpHeader + 4*be16(b[2:])}
-	// Reserved bits are to be ignored (§5.1).
+	// Receivers ignore reserved bits (§5.1).
 	if m.version != 1 && m.version != 2 || m.primitive < bfcpFloorRequest || m.primitive > bfcpGoodbyeAck {
 		return dissect.No
 	}

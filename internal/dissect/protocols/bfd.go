@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// Bidirectional Forwarding Detection (RFC 5880 §4.1; ports of RFC 5881, 5883, 7130, 7881).
+// bfd: Bidirectional Forwarding Detection (RFC 5880 §4.1; ports of RFC 5881, 5883, 7130, 7881).
 var bfdProtocol = &dissect.Protocol{
 	Name: "bfd", Spec: "RFC 5880 §4.1; RFC 5881 §4", Category: "routing",
 	Over: dissect.UDP, Ports: []uint16{3784, 4784, 6784, 7784}, Inspect: inspectBFD,
@@ -21,8 +21,8 @@ func inspectBFD(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if length != d.Length || length < header || (length != header) != (b[1]&authentication != 0) || be32(b[4:]) == 0 {
 		return dissect.No
 	}
-	// An authentication section has its own length. A poll isn't an answer to one, a session that is up knows its peer
-	// and sends now and then, and no interval is longer than an hour (§4.1, §6.8.6, §6.8.7).
+	// An authentication section has its own length. No packet both polls and answers a poll, a session that is up knows
+	// its peer and sends now and then, and no interval exceeds an hour (§4.1, §6.8.6, §6.8.7).
 	const initializing, slowest = 2, 3600_000_000
 	if length != header && (len(b) < header+2 || b[header] == 0 || b[header] > 5 ||
 		int(b[header+1]) != length-header) ||

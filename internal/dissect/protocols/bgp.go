@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// BGP-4 (RFC 4271 §4.1).
+// bgp: BGP-4 (RFC 4271 §4.1).
 var bgpProtocol = &dissect.Protocol{
 	Name: "bgp", Spec: "RFC 4271 §4", Category: "routing",
 	Over: dissect.TCP, Ports: []uint16{179}, Start: dissect.BytesOf(0xff), MinLength: 1, Inspect: inspectBGP,

@@ -4,14 +4,14 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// bitcoin: the peers' messages, which begin with the network's magic number.
+// bitcoin: messages between peers, by the network's magic number.
 var bitcoinProtocol = &dissect.Protocol{
 	Name: "bitcoin", Spec: "Bitcoin developer reference: P2P network, message headers", Category: "crypto-currency",
 	Over: dissect.TCP, Ports: []uint16{8333, 18333, 38333}, Start: dissect.FirstBytes(bitcoinMagics...),
 	MinLength: bitcoinHeader, Inspect: inspectBitcoin,
 }
 
-// bitcoinMagics begin a message, by network: main, testnet 3 and 4, signet, regtest.
+// bitcoinMagics are the first bytes of a message, by network: main, testnet 3 and 4, signet, regtest.
 var bitcoinMagics = []string{"\xf9\xbe\xb4\xd9", "\x0b\x11\x09\x07", "\x1c\x16\x3f\x28", "\x0a\x03\xcf\x40",
 	"\xfa\xbf\xb5\xda"}
 
@@ -19,7 +19,7 @@ var bitcoinMagics = []string{"\xf9\xbe\xb4\xd9", "\x0b\x11\x09\x07", "\x1c\x16\x
 const bitcoinHeader = 4 + 12 + 4 + 4
 
 func inspectBitcoin(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
-	const maxLength = 32 << 20 // MAX_SIZE of the reference
+	const maxLength = 32 << 20 // MAX_SIZE of the reference implementation
 	b := c.First()
 	if !hasAnyPrefix(b, bitcoinMagics) {
 		return dissect.No

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// BitTorrent: the peer wire protocol's handshake over TCP and uTP's over UDP, the distributed hash table, trackers over
+// bittorrent: the peer wire protocol's handshake over TCP and uTP's over UDP, the distributed hash table, trackers over
 // UDP, and local service discovery.
 var bittorrentProtocol = &dissect.Protocol{
 	Name: "bittorrent", Spec: "BEP 3; BEP 20", Category: "file-sharing",
@@ -23,7 +23,7 @@ var bittorrentDatagramProtocol = &dissect.Protocol{
 	Inspect: inspectBittorrentDatagram,
 }
 
-// uTP's header has no magic number, so that its fields must agree with one another (BEP 29).
+// uTP's header has no magic number, so its fields must agree (BEP 29).
 var utpProtocol = &dissect.Protocol{
 	Name: "bittorrent", Spec: "BEP 29", Category: "file-sharing",
 	Over: dissect.UDP, Start: dissect.BytesOf(0x01, 0x11, 0x21, 0x31, 0x41), MinLength: utpHeader, Heuristic: true,
@@ -35,7 +35,7 @@ const (
 	bittorrentDiscovery = "BT-SEARCH * HTTP/1.1\r\n"
 	// bittorrentTracker begins a tracker's connection request: 0x41727101980 in 8 bytes, and action 0 (BEP 15).
 	bittorrentTracker = "\x00\x00\x04\x17\x27\x10\x19\x80\x00\x00\x00\x00"
-	// bittorrentHash is the length of an info hash, a node's identifier and a peer's (SHA-1).
+	// bittorrentHash is the length of an info hash, of a node's and of a peer's identifier (SHA-1), in bytes.
 	bittorrentHash = 20
 )
 
@@ -63,7 +63,7 @@ func describeBittorrent(b []byte, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// describePeer gives the client of a peer identifier in Azureus' style, "-UT3550-" and twelve more (BEP 20).
+// describePeer writes the client from a peer identifier in Azureus' style: "-UT3550-" and twelve more bytes (BEP 20).
 func describePeer(o *dissect.Object, id []byte) {
 	if id[0] == '-' && id[7] == '-' && isPrintable(id[1:7]) {
 		o.Text("client", id[1:7])
@@ -85,7 +85,8 @@ func inspectBittorrentDatagram(c *dissect.Conversation, r *dissect.Result) disse
 	return dissect.No
 }
 
-// describeDiscovery reads the lines of a local service announcement; it has a port and at least one info hash (BEP 14).
+// describeDiscovery reads the lines of a local service announcement, which has a port and at least one info hash (BEP
+// 14).
 func describeDiscovery(b []byte, r *dissect.Result) dissect.Verdict {
 	var hash []byte
 	port := false
@@ -106,14 +107,14 @@ func describeDiscovery(b []byte, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// dhtMessage is what a DHT message's dictionary says.
+// dhtMessage is the content of a DHT message's dictionary.
 type dhtMessage struct {
 	kind, query, transaction, version []byte
 	id, infoHash                      []byte
 }
 
-// describeDHT checks a KRPC message: one whole dictionary with the kind of message ("y"), its transaction ("t"), and a
-// query's or an answer's node identifier, or an error's list.
+// describeDHT checks a KRPC message: one complete dictionary with the kind of message ("y"), its transaction ("t"), and
+// a query's or answer's node identifier, or an error's list.
 func describeDHT(b []byte, cut bool, r *dissect.Result) dissect.Verdict {
 	var m dhtMessage
 	whole, ok := m.parse(b)
@@ -144,8 +145,8 @@ func describeDHT(b []byte, cut bool, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// parse walks a bencoded dictionary (BEP 3). Keys are kept at its first two levels only: no message needs more. whole
-// says that the dictionary ends where b ends, ok that nothing in it is wrong.
+// parse walks a bencoded dictionary (BEP 3). It keeps keys of the first two levels only: no message needs more. whole
+// reports whether the dictionary ends where b ends, ok whether it is well-formed.
 func (m *dhtMessage) parse(b []byte) (whole, ok bool) {
 	var keys [3][]byte
 	depth := 0
@@ -197,7 +198,7 @@ func (m *dhtMessage) parse(b []byte) (whole, ok bool) {
 	return false, true
 }
 
-// bencodedLength reads a string's length, "20:", and says how many bytes that takes; 0 where there is none.
+// bencodedLength reads a string's length, "20:", and returns how many bytes that takes; 0 if b has none.
 func bencodedLength(b []byte) (length, size int) {
 	for i := range min(len(b), 5) { // no datagram holds 10,000 bytes in one string
 		c := b[i]
@@ -237,18 +238,18 @@ func (m *dhtMessage) keep(keys *[3][]byte, depth int, value []byte) {
 	}
 }
 
-// utpHeader is the length of uTP's header: type and version, extension, connection, time, time difference, window, and
-// the sequence numbers sent and acknowledged.
+// utpHeader is the length of uTP's header in bytes: type and version, extension, connection, time, time difference,
+// window, and the sequence numbers sent and acknowledged.
 const utpHeader = 20
 
-// utp types, in the upper half of the first byte; the lower half is the version, 1.
+// uTP types, in the upper half of the first byte; the lower half is the version, 1.
 const (
 	utpData = 0x01
 	utpSYN  = 0x41
 )
 
-// inspectUTP looks at the first datagram and, unless that opens a connection, for four from both sides that belong
-// together.
+// inspectUTP accepts a first datagram that opens a connection; otherwise it wants four matching datagrams from both
+// sides.
 func inspectUTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	first, newest := &c.Datagrams[0], c.Newest()
 	if !isUTP(newest) || !isUTP(first) {
@@ -259,7 +260,7 @@ func inspectUTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		if be32(b[8:]) != 0 || be16(b[18:]) != 0 || be32(b[4:]) == 0 || be32(b[12:]) == 0 {
 			return dissect.No
 		}
-		return dissect.Yes // nothing received yet: no time difference, nothing acknowledged, and a header alone
+		return dissect.Yes // before the first answer: no time difference, no acknowledgement, a bare header
 	}
 	if newest.FromClient == first.FromClient {
 		return dissect.NeedMore
@@ -280,8 +281,8 @@ func inspectUTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// utpConnected says whether all datagrams are of one connection: each side sends its own identifier, and one is the
-// next of the other's.
+// utpConnected reports whether all datagrams belong to one connection: each side sends its own identifier, and the two
+// are consecutive.
 func utpConnected(c *dissect.Conversation) bool {
 	connection := uint16(be16(c.Datagrams[0].Payload[2:]))
 	for i := range c.Datagrams {
@@ -301,10 +302,11 @@ func utpConnected(c *dissect.Conversation) bool {
 	return true
 }
 
-// utpInFlight is how far what one side acknowledges may lie from what the other sends: packets in flight.
+// utpInFlight bounds the distance between one side's acknowledgement and the other's sequence number: packets in
+// flight.
 const utpInFlight = 64
 
-// isUTP checks a header by itself: version, extensions that fit, and a payload only where the type has one.
+// isUTP checks a header by itself: version, extensions that fit, and a payload only if the type has one.
 func isUTP(d *dissect.Datagram) bool {
 	b := d.Payload
 	if len(b) < utpHeader || b[0]&0x0f != 1 || b[0] > utpSYN {
@@ -313,7 +315,7 @@ func isUTP(d *dissect.Datagram) bool {
 	kind, at := b[1], utpHeader
 	for n := 0; kind != 0; n++ {
 		if n == 3 || kind > 3 || len(b) < at+2 || b[at+1] == 0 || b[at+1]%4 != 0 && kind == 1 {
-			return false // selective acknowledgement, extension bits, close reason: none comes twice
+			return false // selective acknowledgement, extension bits, close reason: none may repeat
 		}
 		kind, at = b[at], at+2+int(b[at+1])
 	}

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// bjnp: Canon's protocol for printers and scanners. Canon published no specification; the layout is that of public
+// bjnp: Canon's protocol for printers and scanners. Canon published no specification; the layout follows public
 // descriptions.
 var bjnpProtocol = &dissect.Protocol{
 	Name:      "bjnp",
@@ -17,7 +17,7 @@ var bjnpProtocol = &dissect.Protocol{
 	Inspect:   inspectBJNP,
 }
 
-const bjnpHeader = 16 // magic, device, command, two zeros, sequence number, session, length of what follows
+const bjnpHeader = 16 // magic, device, command, two zeros, sequence number, session, length of the payload
 
 func inspectBJNP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.First()

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// can-over-ip: frames of a controller area network in datagrams, behind the number of the CAN standard.
+// can-over-ip: Controller Area Network frames in datagrams, by the CAN standard's number as magic.
 var canOverIPProtocol = &dissect.Protocol{
 	Name:      "can-over-ip",
 	Spec:      "CAN over Ethernet as publicly described (ISO 11898 frames in UDP, port 11898)",

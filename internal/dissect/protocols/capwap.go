@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// CAPWAP's control channel: discovery in the clear, and DTLS behind a header of its own.
+// capwap: the control channel, cleartext discovery and DTLS behind a CAPWAP header.
 var capwapProtocol = &dissect.Protocol{
 	Name: "capwap", Spec: "RFC 5415 §4", Category: "network",
 	Over: dissect.UDP, Ports: []uint16{5246, 5247}, Start: dissect.BytesOf(0, 1), MinLength: 16,
@@ -33,8 +33,8 @@ func inspectCAPWAP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return capwapControl(b, d.Length, r)
 }
 
-// capwapControl checks a control message, of which reserved bits are to be ignored (§4.3): the header (§4.3), the
-// control header (§4.5.1), and the elements, which fill it.
+// capwapControl checks a control message: the header (§4.3, whose reserved bits receivers ignore), the control header
+// (§4.5.1), and the elements, which fill it.
 func capwapControl(b []byte, length int, r *dissect.Result) dissect.Verdict {
 	const fragment, control, element, maxElements = 0x80, 8, 4, 256
 	header := int(b[1]>>3) * 4
@@ -59,7 +59,7 @@ func capwapControl(b []byte, length int, r *dissect.Result) dissect.Verdict {
 		at += element + be16(b[at+2:])
 	}
 	if at != length && length == len(b) || at > length || elements == 0 && kind != 13 && kind != 14 {
-		return dissect.No // only an echo has no element
+		return dissect.No // only echoes have no element
 	}
 	r.Object("capwap").Int("message_type", int64(kind))
 	return dissect.Yes

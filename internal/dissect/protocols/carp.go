@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// isCARP tells CARP (carp(4)) from VRRP, whose version 2 it claims to be: an authentication length of 7 words of four
-// bytes, a demotion counter where VRRP counts addresses, and 36 bytes in all.
+// isCARP distinguishes CARP (carp(4)) from VRRP, whose version 2 it claims: an authentication length of 7 four-byte
+// words, a demotion counter in place of VRRP's address count, and 36 bytes in all.
 func isCARP(d *dissect.Datagram) bool {
 	const length = 36
 	b := d.Payload

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// cassandra: the native protocol, versions 3 to 5, from the frames with which a connection begins, and the protocol
-// between nodes, from its magic.
+// cassandra: the native protocol, versions 3 to 5, by the first frames of a connection, and the protocol between nodes,
+// by its magic.
 var cassandraProtocol = &dissect.Protocol{
 	Name:      "cassandra",
 	Spec:      "Apache Cassandra native_protocol_v3.spec to v5.spec, §2, §4",
@@ -49,8 +49,8 @@ func inspectCassandra(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	return dissect.Yes
 }
 
-// cassandraFrame checks the frame with which b begins. startup says that it is a STARTUP with its options, which alone
-// is distinctive; ok is false where it is none.
+// cassandraFrame checks the frame at the start of b. startup: a STARTUP with its options, which alone is distinctive;
+// ok is false if b begins with no frame.
 func cassandraFrame(b []byte, direction byte) (whole, startup, ok bool) {
 	if len(b) < cassandraHeader {
 		return false, false, true
@@ -84,8 +84,8 @@ func cassandraFrame(b []byte, direction byte) (whole, startup, ok bool) {
 		length, false, true
 }
 
-// cassandraOptions tells of STARTUP's string map: its number of entries, then name and value, each with 2 bytes of
-// length.
+// cassandraOptions reads STARTUP's string map: the number of entries, then names and values after 2 bytes of length
+// each.
 func cassandraOptions(b []byte, o *dissect.Object) {
 	n := be16(b)
 	b = b[2:]

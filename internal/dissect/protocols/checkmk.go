@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// Checkmk: the agent sends sections of text, this one first (Checkmk manual, "monitoring agents").
+// checkmk: the agent's output, text sections that begin with this one (Checkmk manual, "monitoring agents").
 var checkmkProtocol = &dissect.Protocol{
 	Name: "checkmk", Spec: "Checkmk manual, agent output", Category: "system",
 	Over: dissect.TCP, Ports: []uint16{6556}, Start: dissect.BytesOf('<'), MinLength: 8, Inspect: inspectCheckmk,

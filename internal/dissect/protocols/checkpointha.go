@@ -4,14 +4,14 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// check-point-ha: the messages of ClusterXL's members.
+// check-point-ha: messages between ClusterXL's members.
 var checkPointHAProtocol = &dissect.Protocol{
 	Name: "check-point-ha", Spec: "Check Point ClusterXL, control protocol", Category: "network",
 	Over: dissect.UDP, Ports: []uint16{8116}, MinLength: 20, Inspect: inspectCheckPointHA,
 }
 
 // inspectCheckPointHA checks a member's message: magic number, version, cluster, operation. Both ports are the
-// protocol's, and nothing else is said between them.
+// protocol's, and carry nothing else.
 func inspectCheckPointHA(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const port, magic, lastOperation = 8116, 0x1a90, 0x0f
 	b := c.Newest().Payload

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// cipImplicit checks the two items of a connected message: sequenced address, then connected data whose length fits.
+// cipImplicit checks the two items of a connected message: a sequenced address, then connected data whose length fits.
 func cipImplicit(d *dissect.Datagram, r *dissect.Result) dissect.Verdict {
 	const header = 2 + 4 + 8 + 4 // number of items; type and length; connection and sequence number; type and length
 	b := d.Payload

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// citrix-ica: the detection string of ICA, and the Common Gateway Protocol around it.
+// citrix-ica: ICA, by its detection string, and the Common Gateway Protocol around it.
 var citrixICAProtocol = &dissect.Protocol{
 	Name:      "citrix-ica",
 	Spec:      "Citrix ICA and CGP, as observed",

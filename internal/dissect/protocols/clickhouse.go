@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// clickhouse: the native protocol's hello: packet 0, then a name with its length before.
+// clickhouse: the native protocol's hello: packet 0, then a name after its length.
 var clickhouseProtocol = &dissect.Protocol{
 	Name:      "clickhouse",
 	Spec:      "ClickHouse native protocol: Hello",
@@ -35,7 +35,7 @@ func inspectClickHouse(c *dissect.Conversation, r *dissect.Result) dissect.Verdi
 	return dissect.Yes
 }
 
-// clickhouseName reads a hello's name; nil where it is not all there, and ok false where it is none.
+// clickhouseName reads a hello's name; nil if incomplete. ok is false if b holds no name.
 func clickhouseName(b []byte) (name []byte, ok bool) {
 	const longest = 64
 	if len(b) < 2 {

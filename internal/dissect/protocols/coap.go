@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// coap: over UDP: messages whose options are walked to the end, and that answer one another or name a path.
+// coap: over UDP, by messages whose options parse to the end, and that answer one another or name a path.
 var coapProtocol = &dissect.Protocol{
 	Name:     "coap",
 	Spec:     "RFC 7252 §3, §5.10, §12.1",
@@ -30,11 +30,12 @@ const (
 	coapURIPath   = 11
 	coapURIQuery  = 15
 	coapPathParts = 8
-	// so many letters of host and path make a request distinctive alone: 4 bytes of header, 2.4 bits a letter
+	// coapClearTexts letters of host and path make a request distinctive on its own: 4 header bytes, 2.4 bits per
+	// letter.
 	coapClearTexts = 8
 )
 
-// coapMessage is a message's fields. Host, path and text are what its options say.
+// coapMessage is a message's fields. Host, path and text come from its options.
 type coapMessage struct {
 	kind, code byte
 	id         int
@@ -86,8 +87,8 @@ func inspectCoAP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// coapAnswers says whether b is the other side's answer to a, or a's side says the same again or goes on counting: 16
-// bits of the identifier or those of a token that is not empty.
+// coapAnswers reports whether b is the other side's answer to a, or the same side repeats a or goes on counting: 16
+// bits of the identifier or those of a non-empty token.
 func coapAnswers(a, b *coapMessage, fromOther bool) bool {
 	if fromOther {
 		request := a.code>>5 == 0 && a.code > 0 || b.code>>5 == 0 && b.code > 0
@@ -100,7 +101,7 @@ func coapAnswers(a, b *coapMessage, fromOther bool) bool {
 	return a.code == b.code && a.code != 0 && len(a.token) == len(b.token) && (b.id-a.id)&0xffff <= 1 && a.text > 0
 }
 
-// parse reads a datagram and says whether it is a message.
+// parse reads a datagram and reports whether it is a message.
 func (m *coapMessage) parse(b []byte) bool {
 	*m = coapMessage{}
 	if len(b) < coapHeader || b[0]>>6 != 1 {
@@ -114,14 +115,14 @@ func (m *coapMessage) parse(b []byte) bool {
 	if m.code == 0 { // empty: acknowledge, reset or ping
 		return len(b) == coapHeader && m.kind != 1
 	}
-	if m.kind == 3 || m.kind == 2 && m.code>>5 == 0 { // a reset is empty, and requests acknowledge nothing
+	if m.kind == 3 || m.kind == 2 && m.code>>5 == 0 { // a reset is empty, and requests never acknowledge
 		return false
 	}
 	m.token = b[coapHeader : coapHeader+token]
 	return m.options(b[coapHeader+token:])
 }
 
-// coapCode says whether code is one that is registered: §12.1, RFC 7959, RFC 8132, RFC 8516, RFC 8768.
+// coapCode reports whether code is registered: §12.1, RFC 7959, RFC 8132, RFC 8516, RFC 8768.
 func coapCode(code byte) bool {
 	detail := code & 31
 	switch code >> 5 {
@@ -137,8 +138,8 @@ func coapCode(code byte) bool {
 	return false
 }
 
-// options walks the options: delta and length in 4 bits each, larger ones in one or two bytes more (§3.1). Payload
-// follows a byte of ones and is not empty.
+// options walks the options: delta and length in 4 bits each, larger values in one or two more bytes (§3.1). A
+// non-empty payload follows the byte 0xff.
 func (m *coapMessage) options(b []byte) bool {
 	number := 0
 	for range coapOptions {
@@ -161,7 +162,7 @@ func (m *coapMessage) options(b []byte) bool {
 		b = b[length:]
 		switch number {
 		case coapURIHost, coapURIPath, coapURIQuery:
-			if length > 255 || !isPrintable(value) || m.code>>5 != 0 { // these are a request's
+			if length > 255 || !isPrintable(value) || m.code>>5 != 0 { // only requests have these
 				return false
 			}
 			m.text += length
@@ -189,12 +190,12 @@ func coapExtended(n int, b []byte) (value int, rest []byte, ok bool) {
 	return 0, nil, false
 }
 
-// coapOption says whether number is a registered option, or one of those left to vendors and experiments.
+// coapOption reports whether number is a registered option, or reserved for vendors and experiments.
 func coapOption(number int) bool {
 	switch number {
 	case 1, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 19, 20, 21, 23, 27, 28, 31, 35, 39, 60, 252, 258, 292:
 		return true
 	}
-	// elective ones are to be ignored where they aren't known (§5.4.1)
+	// Receivers ignore unknown elective options (§5.4.1).
 	return number >= 2048 || number > 0 && number&1 == 0
 }

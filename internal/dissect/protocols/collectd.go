@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// collectd's binary protocol (collectd wiki, "Binary protocol").
+// collectd: the binary protocol (collectd wiki, "Binary protocol").
 var collectdProtocol = &dissect.Protocol{
 	Name:      "collectd",
 	Spec:      "collectd binary protocol",
@@ -20,10 +20,10 @@ var collectdProtocol = &dissect.Protocol{
 	Inspect:   inspectCollectd,
 }
 
-// maxCollectdParts bounds the parts walked; a datagram of 1,452 bytes holds at most 290.
+// maxCollectdParts bounds the parts of a datagram; 1,452 bytes hold at most 290.
 const maxCollectdParts = 512
 
-// inspectCollectd walks the parts, each with type and length, up to the datagram's end.
+// inspectCollectd walks the parts, each with type and length, to the datagram's end.
 func inspectCollectd(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const host, plugin, signature, encrypted, minParts = 0x0000, 0x0002, 0x0200, 0x0210, 2
 	d := &c.Datagrams[0]
@@ -51,7 +51,7 @@ func inspectCollectd(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 			if plugins++; plugins == 1 {
 				o.Text("plugin", bytes.TrimSuffix(value, []byte{0}))
 			}
-		case encrypted: // user name's length, user name, initialisation vector, ciphertext: all of the datagram
+		case encrypted: // user name's length, user name, initialisation vector, ciphertext: the whole datagram
 			n := be16(value)
 			if parts != 0 || length != len(b) || n+22 > len(value) || !isPrintable(value[2:2+n]) {
 				return dissect.No

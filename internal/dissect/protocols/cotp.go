@@ -2,18 +2,18 @@
 
 package protocols
 
-// ISO transport over TCP, which S7 and MMS share: TPKT (RFC 1006 §6) and in it X.224 class 0 (§13).
+// ISO transport over TCP, under S7 and MMS: TPKT (RFC 1006 §6) with X.224 class 0 (§13) inside.
 
 const (
 	tpktHeader  = 4 // version 3, reserved, length with this header
 	cotpRequest = 0xe0
 	cotpConfirm = 0xd0
 	cotpData    = 0xf0
-	cotpPackets = 32 // looked at in each direction
+	cotpPackets = 32 // read in each direction
 )
 
-// cutCOTP cuts the packet with which b begins: its X.224 code, what follows the X.224 header, and the rest of b. whole
-// is false where more is needed, ok false where it is none.
+// cutCOTP splits the first packet off b: its X.224 code, the bytes after the X.224 header, and the rest of b. whole is
+// false if the packet is incomplete, ok false if b begins with no packet.
 func cutCOTP(b []byte) (code byte, data, rest []byte, whole, ok bool) {
 	if len(b) < tpktHeader+3 {
 		return 0, nil, nil, false, couldBe(b[:min(len(b), 2)], "\x03\x00")
@@ -38,7 +38,8 @@ func cutCOTP(b []byte) (code byte, data, rest []byte, whole, ok bool) {
 	return code, b[tpktHeader+1+header : length], b[length:], true, true
 }
 
-// firstCOTPData is the first user data of the stream b; nil and true where it has not come yet, false where it won't.
+// firstCOTPData returns the first user data of the stream b; nil and true if it has not arrived yet, nil and false if
+// it can't.
 func firstCOTPData(b []byte) (data []byte, ok bool) {
 	for range cotpPackets {
 		code, data, rest, whole, ok := cutCOTP(b)

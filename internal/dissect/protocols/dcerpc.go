@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// DCE/RPC over TCP, connection-oriented, version 5 (C706 chapter 12, [MS-RPCE] §2.2.2), and over UDP, connectionless,
-// version 4 (C706 §12.5). PROFINET IO is connectionless DCE/RPC with interfaces of its own (IEC 61158-6-10).
+// dcerpc: over TCP, connection-oriented, version 5 (C706 chapter 12, [MS-RPCE] §2.2.2), and over UDP, connectionless,
+// version 4 (C706 §12.5). PROFINET IO is connectionless DCE/RPC with its own interfaces (IEC 61158-6-10).
 var dcerpcProtocol = &dissect.Protocol{
 	Name:      "dcerpc",
 	Also:      []string{"profinet-io"},
@@ -33,7 +33,7 @@ var dcerpcDatagramProtocol = &dissect.Protocol{
 const (
 	dceHeader         = 16
 	dceDatagramHeader = 80
-	// dceDatagramsOnly is the set of packet types that connections don't have: ping, and working to cancel_ack.
+	// dceDatagramsOnly is the set of packet types that connections lack: ping, and working to cancel_ack.
 	dceDatagramsOnly = 1<<1 | 0x7f<<4
 )
 
@@ -54,14 +54,14 @@ func inspectDCE(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	length, auth := number(b[8:]), number(b[10:])
 	if length < dceHeader || auth+dceHeader > length || !c.Midstream && (kind != bind && kind != rts ||
 		b[3]&firstFragment == 0) {
-		return dissect.No // a connection begins with a bind, or, within HTTP, with control messages
+		return dissect.No // a connection begins with a bind, or, inside HTTP, with control messages
 	}
 	whole, rest, ok := countMessages(b, dceLength)
 	if !ok {
 		return dissect.No
 	}
 	if kind != bind && rest > 0 && whole < 2 {
-		return dissect.NeedMore // what is not a connection's start must be as long as it says
+		return dissect.NeedMore // packets in mid-connection must match their length field
 	}
 	if kind == rts && (b[4] != 0x10 || length < dceHeader+4 || auth != 0 || b[3] != firstFragment|2 ||
 		be32(b[12:]) != 0) {
@@ -89,8 +89,8 @@ func inspectDCE(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// dceTransferSyntax says whether b begins with the UUID of NDR (C706 §14), of NDR64, or with what negotiates features
-// at bind time ([MS-RPCE] §2.2.4.12, §2.2.2.14).
+// dceTransferSyntax reports whether b begins with the UUID of NDR (C706 §14), of NDR64, or of the bind-time feature
+// negotiation ([MS-RPCE] §2.2.4.12, §2.2.2.14).
 func dceTransferSyntax(b []byte, little bool) bool {
 	if !little {
 		return hasPrefix(b, "\x8a\x88\x5d\x04\x1c\xeb\x11\xc9\x9f\xe8\x08\x00\x2b\x10\x48\x60")
@@ -100,7 +100,7 @@ func dceTransferSyntax(b []byte, little bool) bool {
 		hasPrefix(b, "\x2c\x1c\xb7\x6c\x12\x98\x40\x45")
 }
 
-// dceLength is for countMessages.
+// dceLength returns the length of a fragment, for countMessages.
 func dceLength(b []byte) int {
 	if len(b) < dceHeader {
 		return 0
@@ -115,7 +115,7 @@ func dceLength(b []byte) int {
 	return length
 }
 
-// dceFormat checks the data representation: byte order and character set, kind of float, reserved (C706 §14.2).
+// dceFormat checks the data representation: byte order and character set, float format, reserved (C706 §14.2).
 func dceFormat(b []byte) bool { return b[0]&^0x11 == 0 && b[1] <= 3 && b[2] == 0 }
 
 // dceTypes are the names of the packet types, C706 §12.1.
@@ -148,11 +148,11 @@ func inspectDCEDatagram(c *dissect.Conversation, r *dissect.Result) dissect.Verd
 	o.Int("version", 4)
 	o.String("type", dceTypes[b[1]])
 	variant, profinet := dceInterface(o, r, b[24:40], little)
-	return verdictIf(profinet || variant && dceVariant(b[40+8])) // the activity has an UUID too
+	return verdictIf(profinet || variant && dceVariant(b[40+8])) // the activity has a UUID too
 }
 
-// dceInterface writes an interface's UUID, and says whether it is of the variant with 10 or 110 in front (RFC 9562
-// §4.1), which some of Microsoft's aren't, and whether it is one of PROFINET's.
+// dceInterface writes an interface's UUID, and reports whether it has the variant with 10 or 110 in front (RFC 9562
+// §4.1), which some of Microsoft's lack, and whether it is PROFINET's.
 func dceInterface(o *dissect.Object, r *dissect.Result, wire []byte, little bool) (variant, profinet bool) {
 	var id [16]byte
 	copy(id[:], wire)

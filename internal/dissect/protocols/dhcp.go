@@ -9,7 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// DHCP (RFC 2131), and BOOTP (RFC 951) as what has no options.
+// dhcp: DHCP (RFC 2131), and BOOTP (RFC 951) if a message has no options.
 var dhcpProtocol = &dissect.Protocol{
 	Name:      "dhcp",
 	Spec:      "RFC 2131 §2; RFC 2132; RFC 951 §3",
@@ -25,7 +25,7 @@ const (
 	dhcpCookie  = 236
 	dhcpOptions = 240
 	dhcpMagic   = "\x63\x82\x53\x63" // RFC 2131 §3
-	// maxDHCPOptions bounds the options walked: there are 256 codes, and long ones are split (RFC 3396).
+	// maxDHCPOptions bounds the walked options: 256 codes exist, and long options span several (RFC 3396).
 	maxDHCPOptions = 300
 )
 
@@ -45,7 +45,7 @@ func inspectDHCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	o := r.Object("dhcp")
 	if len(b) < dhcpOptions || string(b[dhcpCookie:dhcpOptions]) != dhcpMagic {
-		// BOOTP: 300 bytes, of which 64 are the vendor's, between the two ports; Ethernet or what is like it.
+		// BOOTP: 300 bytes, 64 of them the vendor's, between the two ports, on Ethernet or a similar link.
 		if d.Length < 300 || b[1] == 0 || b[2] != 6 || !c.HasPort(67) || !c.HasPort(68) || b[10]&0x7f != 0 ||
 			b[11] != 0 {
 			return dissect.No
@@ -60,7 +60,7 @@ func inspectDHCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		if code < 0 {
 			break
 		}
-		if !seen.Has(byte(code)) { // parts of a long option (RFC 3396) but the first are left out
+		if !seen.Has(byte(code)) { // only the first part of a long option counts (RFC 3396)
 			dhcpField(o, code, value)
 			seen = seen.Or(dissect.BytesOf(byte(code)))
 		}
@@ -70,7 +70,7 @@ func inspectDHCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// dhcpOption takes the first option of b, after padding (RFC 2132 §2); code -1 is the end.
+// dhcpOption splits the first option off b, after padding (RFC 2132 §2); code -1 is the end.
 func dhcpOption(b []byte) (code int, value, rest []byte) {
 	const pad, end = 0, 255
 	for len(b) > 0 && b[0] == pad {
@@ -83,7 +83,7 @@ func dhcpOption(b []byte) (code int, value, rest []byte) {
 	return int(b[0]), b[2:n], b[n:]
 }
 
-// dhcpField writes the options that say who the device is and what it wants.
+// dhcpField writes the options that identify the device and list its requests.
 func dhcpField(o *dissect.Object, code int, value []byte) {
 	const hostName, requested, messageType, server, parameters, class, clientFQDN = 12, 50, 53, 54, 55, 60, 81
 	switch {
@@ -105,7 +105,7 @@ func dhcpField(o *dissect.Object, code int, value []byte) {
 	}
 }
 
-// appendNumbers appends numbers of size bytes each, with commas between, as far as dst has room for whole ones.
+// appendNumbers appends size-byte numbers with commas between them, as many as fit into dst whole.
 func appendNumbers(dst, b []byte, size int) []byte {
 	for i := 0; len(b) >= size && cap(dst)-len(dst) >= 6; i, b = i+1, b[size:] {
 		if i > 0 {

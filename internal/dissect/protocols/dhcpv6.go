@@ -7,14 +7,14 @@ import (
 	"github.com/weirnet/weir/internal/wire/dns"
 )
 
-// DHCPv6 (RFC 8415).
+// dhcpv6: RFC 8415.
 var dhcpv6Protocol = &dissect.Protocol{
 	Name: "dhcpv6", Spec: "RFC 8415 §8, §9, §21", Category: "network",
 	Over: dissect.UDP, Ports: []uint16{546, 547}, Inspect: inspectDHCPv6,
 }
 
 const (
-	// maxDHCPv6Options bounds the options walked in one message; clients send about ten.
+	// maxDHCPv6Options bounds the walked options of a message; clients send about ten.
 	maxDHCPv6Options = 128
 	// maxDHCPv6Relays is how many relays may wrap a message: HOP_COUNT_LIMIT of RFC 8415 §7.6.
 	maxDHCPv6Relays = 8
@@ -29,7 +29,7 @@ var dhcpv6Types = [...]string{
 	19: "reconfigure-reply", 20: "dhcpv4-query", 21: "dhcpv4-response", 22: "active-leasequery", 23: "starttls",
 }
 
-// dhcpv6Options are the options that are written.
+// dhcpv6Options are the options that the record shows.
 type dhcpv6Options struct{ relayed, requested, vendorClass, fqdn, serverID []byte }
 
 func inspectDHCPv6(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -71,11 +71,10 @@ func inspectDHCPv6(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// read walks options: code and length of two bytes each. They must end where the message does, unless the capture cut
-// it.
+// read walks options: code and length of two bytes each. They must end with the message, unless the capture cut it.
 func (o *dhcpv6Options) read(b []byte, cut bool) bool {
 	const serverID, oro, relayMessage, vendorClass, fqdn, lastCode = 2, 6, 9, 16, 39, 150
-	known := false // unknown options are to be ignored (RFC 8415 §16), but not all are
+	known := false // receivers ignore unknown options (RFC 8415 §16), but some must be known
 	for range maxDHCPv6Options {
 		if len(b) == 0 {
 			return known
@@ -105,7 +104,7 @@ func (o *dhcpv6Options) read(b []byte, cut bool) bool {
 	return false
 }
 
-// appendFQDN appends labels with dots between; without compression, and perhaps without the root.
+// appendFQDN appends uncompressed labels with dots between them; the root may be missing.
 func appendFQDN(dst, b []byte) []byte {
 	for i := 0; len(b) > 0 && b[0] != 0 && int(b[0]) < len(b) && len(dst)+int(b[0]) < cap(dst); i++ {
 		if i > 0 {

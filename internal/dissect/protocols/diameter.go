@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// Diameter (RFC 6733 §3, §4) over TCP and SCTP.
+// diameter: over TCP and SCTP (RFC 6733 §3, §4).
 var diameterOverTCPProtocol = &dissect.Protocol{
 	Name:      "diameter",
 	Spec:      "RFC 6733 §3, §4.1",
@@ -22,14 +22,14 @@ var diameterOverSCTPProtocol = &dissect.Protocol{
 	Category:  "authentication",
 	Over:      dissect.SCTP,
 	Ports:     []uint16{3868},
-	Start:     dissect.ByteRange(sctpData, 11), // the chunks with which a capture of an association can begin
+	Start:     dissect.ByteRange(sctpData, 11), // the first chunk of a captured association
 	MinLength: sctpChunkHeader,
 	Inspect:   inspectDiameter,
 }
 
 const (
 	diameterHeader = 20
-	// maxDiameterAVPs bounds the AVPs looked at; those that name the peers come first (RFC 6733 §6.1).
+	// maxDiameterAVPs bounds the walked AVPs; those that name the peers come first (RFC 6733 §6.1).
 	maxDiameterAVPs = 64
 )
 
@@ -45,7 +45,7 @@ func inspectDiameter(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 		return dissect.NeedMore
 	}
 	length, command := be24(b[1:]), be24(b[5:])
-	// Reserved flags, here and in the attributes, are to be ignored (§3, §4.1).
+	// Receivers ignore reserved flags, here and in AVPs (§3, §4.1).
 	if b[0] != 1 || length < diameterHeader+8 || length%4 != 0 || command < 256 || b[4]&0xa0 == 0xa0 {
 		return dissect.No
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// dicom: the upper layer's association request and its acceptance, with the titles of both application entities.
+// dicom: the upper layer's association request and its acceptance, with both application entity titles.
 var dicomProtocol = &dissect.Protocol{
 	Name:      "dicom",
 	Spec:      "DICOM PS3.8 §9.3.2, §9.3.3",

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// direct-connect: NMDC's lock, between client and hub and between peers, and ADC's list of features.
+// direct-connect: NMDC's lock, between client and hub or between peers, and ADC's list of features.
 var directConnectProtocol = &dissect.Protocol{
 	Name: "direct-connect", Spec: "NMDC $Lock; ADC 1.0 §4.3", Category: "file-sharing",
 	Over: dissect.TCP, Ports: []uint16{411, 412}, Start: dissect.FirstBytes("$", "HSUP"), MinLength: 8,

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// discord: the voice connections' IP discovery (Discord developer documentation, "Voice Connections", IP Discovery),
-// and the pings to voice servers with which its clients choose one and keep the way open.
+// discord: IP discovery of voice connections (Discord developer documentation, "Voice Connections", IP Discovery), and
+// the pings with which clients choose a voice server and keep the NAT mapping alive.
 var discordProtocol = &dissect.Protocol{
 	Name:      "discord",
 	Spec:      "Discord developer documentation, Voice Connections, IP Discovery",
@@ -40,8 +40,8 @@ func inspectDiscord(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	return dissect.Yes
 }
 
-// isDiscordDiscovery says whether b is a request with the address still empty, or a response with an address in text
-// that zeros fill up.
+// isDiscordDiscovery reports whether b is a request with the address still empty, or a response with a textual address,
+// padded with zeros.
 func isDiscordDiscovery(b []byte) bool {
 	if len(b) < discordDiscovery || b[0] != 0 || b[1] != 1 && b[1] != 2 || be16(b[2:]) != discordDiscovery-4 ||
 		be32(b[4:]) == 0 {
@@ -57,7 +57,7 @@ func isDiscordDiscovery(b []byte) bool {
 		}
 	}
 	if b[1] == 1 {
-		return end == 0 // clients leave what they like in the port
+		return end == 0 // clients leave the port undefined
 	}
 	return parseAddr(text[:end]).IsValid()
 }

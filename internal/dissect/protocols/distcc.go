@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// distcc: tokens of four letters, each with eight hexadecimal digits.
+// distcc: four-letter tokens, each with eight hexadecimal digits.
 var distccProtocol = &dissect.Protocol{
 	Name:      "distcc",
 	Spec:      "distcc protocol-1.txt, protocol-2.txt",

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// dlep: the dynamic link exchange protocol between router and modem: discovery signals over UDP, sessions over TCP.
+// dlep: Dynamic Link Exchange Protocol between router and modem: discovery signals over UDP, sessions over TCP.
 var dlepProtocol = &dissect.Protocol{
 	Name:      "dlep",
 	Spec:      "RFC 8175 §11, §12, §13",
@@ -17,7 +17,7 @@ var dlepProtocol = &dissect.Protocol{
 }
 
 const (
-	dlepHeader    = 4 // type, length of what follows
+	dlepHeader    = 4 // type, length of the data items
 	dlepItems     = 64
 	dlepHeartbeat = 5
 )
@@ -49,14 +49,14 @@ func inspectDLEP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return dissect.NeedMore
 	}
 	if !dlepHasHeartbeat(b[dlepHeader : dlepHeader+length]) {
-		// sessions begin with it, in both directions: §12.5, §12.6
+		// Sessions begin with it, in both directions: §12.5, §12.6
 		return dissect.No
 	}
 	r.Object("dlep").Int("message", int64(kind))
 	return dissect.Yes
 }
 
-// dlepHasHeartbeat walks data items, type and length and value, to the end.
+// dlepHasHeartbeat walks data items (type, length, value) to the end.
 func dlepHasHeartbeat(b []byte) bool {
 	found := false
 	for range dlepItems {

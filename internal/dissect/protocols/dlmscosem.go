@@ -17,7 +17,7 @@ var dlmsCosemProtocol = &dissect.Protocol{
 }
 
 const (
-	dlmsWrapper = 8 // version 1, source and destination port, length of what follows
+	dlmsWrapper = 8 // version 1, source and destination port, length of the message
 	dlmsFlag    = 0x7e
 )
 
@@ -49,8 +49,8 @@ func inspectDLMS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// dlmsTag says whether tag begins an application message: initiate, notifications, association, get, set, action, and
-// their ciphered forms.
+// dlmsTag reports whether tag begins an application message: initiate, notifications, association, get, set, action,
+// and their ciphered forms.
 func dlmsTag(tag byte) bool {
 	switch tag {
 	case 0x01, 0x08, 0x0e, 0x0f, 0x18, 0x21, 0x28, 0x60, 0x61, 0x62, 0x63, 0xd8, 0xdb, 0xdc, 0xdd, 0xe0:
@@ -59,7 +59,7 @@ func dlmsTag(tag byte) bool {
 	return tag >= 0xc0 && tag <= 0xcf
 }
 
-// dlmsBody checks what the tag makes certain: the length of an association message, and the choice of a service.
+// dlmsBody checks the fixed parts after the tag: the length of an association message, and the choice of a service.
 func dlmsBody(b []byte) bool {
 	switch tag := b[0]; {
 	case tag >= 0x60 && tag <= 0x63:
@@ -87,7 +87,7 @@ func dlmsHDLC(b []byte) dissect.Verdict {
 	return dissect.Yes
 }
 
-// crcX25 is HDLC's checksum (ISO/IEC 13239): as crcCCITT, the lowest bit first, complemented.
+// crcX25 is HDLC's checksum (ISO/IEC 13239): as crcCCITT, but the lowest bit first and complemented.
 func crcX25(b []byte) int {
 	crc := uint16(0xffff)
 	for _, v := range b {

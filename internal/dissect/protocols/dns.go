@@ -10,8 +10,9 @@ import (
 	"github.com/weirnet/weir/internal/wire/dns"
 )
 
-// DNS over UDP (RFC 1035 §4.2.1), and what has its message format: Multicast DNS (RFC 6762, port 5353) and Link-Local
-// Multicast Name Resolution (RFC 4795, port 5355). The message says that it is DNS, the port which of the three.
+// dns, mdns and llmnr: DNS over UDP (RFC 1035 §4.2.1), and the protocols with its message format: Multicast DNS (RFC
+// 6762, port 5353) and Link-Local Multicast Name Resolution (RFC 4795, port 5355). The message shows that it is DNS;
+// the port selects among the three.
 var dnsProtocol = &dissect.Protocol{
 	Name:      "dns",
 	Also:      []string{"mdns", "llmnr", "dnscrypt"},
@@ -22,11 +23,11 @@ var dnsProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(0, 255), // the identifier is random
 	MinLength: dns.HeaderSize + 5,
 	Heuristic: true,
-	Extra:     dissect.MaxExtra, // stubs and forwarders ask many questions from one port, and each answer is a hint
+	Extra:     dissect.MaxExtra, // stubs and forwarders send many queries from one port, and each answer is a hint
 	Inspect:   inspectDNS,
 }
 
-// DNS over TCP: each message behind two bytes of length (RFC 1035 §4.2.2, RFC 7766).
+// DNS over TCP: two bytes of length before each message (RFC 1035 §4.2.2, RFC 7766).
 var dnsOverTCPProtocol = &dissect.Protocol{
 	Name:     "dns",
 	Also:     []string{"mdns", "llmnr", "dnscrypt"},
@@ -34,7 +35,7 @@ var dnsOverTCPProtocol = &dissect.Protocol{
 	Category: "network",
 	Over:     dissect.TCP,
 	Ports:    []uint16{portDNS, portMDNS, portLLMNR},
-	// the length's first byte: 0 for a question, up to 767 bytes for an answer without one
+	// The length's first byte: 0 for a question, up to 767 bytes for an answer without one
 	Start:     dissect.ByteRange(0, 2),
 	MinLength: 2 + dns.HeaderSize + 5,
 	Extra:     dissect.MaxExtra, // questions may follow one another (RFC 7766 §6.2.1)
@@ -44,20 +45,19 @@ var dnsOverTCPProtocol = &dissect.Protocol{
 const (
 	portDNS  = 53
 	portMDNS = 5353
-	// maxDNSMessages bounds the messages that are walked in one stream.
+	// maxDNSMessages bounds the messages read of one stream.
 	maxDNSMessages = 64
-	// maxDNSRecords bounds the records that are walked in one message; with 16 KiB a message can hold 1,488 of 11
-	// bytes.
+	// maxDNSRecords bounds the records read of one message; 16 KiB can hold 1,488 of 11 bytes.
 	maxDNSRecords = 256
 )
 
-// dnsMessage is a message that has passed checkDNS.
+// dnsMessage is a message that passed checkDNS.
 type dnsMessage struct {
 	bytes    []byte
 	header   dns.Header
-	question dns.Question // the first, if there is one
+	question dns.Question // the first, if any
 	records  int          // offset of the first record
-	whole    bool         // all records are there
+	whole    bool         // all records are available
 }
 
 func inspectDNS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -77,7 +77,7 @@ func inspectDNS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	for i := 1; i < len(c.Datagrams) && !m.header.IsResponse(); i++ {
 		d := &c.Datagrams[i]
 		n, ok := checkDNS(d.Payload, d.Length > len(d.Payload), dnsLeniency(c))
-		// Multicast answers come from whoever has them, to all, without the question's identifier (RFC 6762 §6, §18.1).
+		// Every host with an answer sends it, to all, without the question's identifier (RFC 6762 §6, §18.1).
 		answers := n.header.ID == m.header.ID && d.FromClient != first.FromClient || c.HasPort(portMDNS)
 		if ok && n.header.IsResponse() && answers {
 			reply = n
@@ -111,7 +111,7 @@ func inspectDNSOverTCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdi
 	return dissect.YesMore
 }
 
-// noteDNS notes the names that a message asks for.
+// noteDNS notes the names in a message's questions.
 func noteDNS(m *dnsMessage, r *dissect.Result) {
 	off := dns.HeaderSize
 	for range min(int(m.header.Questions), maxDNSRecords) {
@@ -127,7 +127,7 @@ func noteDNS(m *dnsMessage, r *dissect.Result) {
 	}
 }
 
-// noteDNSStream notes the names of all whole messages of a TCP stream.
+// noteDNSStream notes the names in the questions of all complete messages of a TCP stream.
 func noteDNSStream(b []byte, c *dissect.Conversation, r *dissect.Result) {
 	for range maxDNSMessages {
 		if len(b) < 2 || len(b) < 2+be16(b) {
@@ -140,7 +140,8 @@ func noteDNSStream(b []byte, c *dissect.Conversation, r *dissect.Result) {
 	}
 }
 
-// dnsFromStream is the first message of a TCP stream; ready says that all of it came, or as much as will.
+// dnsFromStream returns the first message of a TCP stream; ready reports that it is complete, or as complete as it
+// gets.
 func dnsFromStream(b []byte, c *dissect.Conversation) (m dnsMessage, ready, ok bool) {
 	if len(b) < 2 {
 		return m, false, true
@@ -156,12 +157,12 @@ func dnsFromStream(b []byte, c *dissect.Conversation) (m dnsMessage, ready, ok b
 	}
 	m, ok = checkDNS(b, true, dnsLeniency(c))
 	if !ok && len(b) < dns.HeaderSize+dns.MaxName+4 && !c.Last {
-		return m, false, true // the question may not be there yet
+		return m, false, true // the question may be incomplete
 	}
 	return m, c.Last, ok && dnsLeniency(c) == dnsOwnPort
 }
 
-// dnsPort is what the ports say of a DNS message.
+// dnsPort is the ports' indication for a DNS message.
 type dnsPort uint8
 
 const (
@@ -180,9 +181,9 @@ func dnsLeniency(c *dissect.Conversation) dnsPort {
 	return dnsAnyPort
 }
 
-// checkDNS reads a message and says whether it is one. At any port its flags and counts must be those that a resolver
-// sends and its records must end where it ends; at DNS's own ports a sound header and first question are enough, since
-// what breaks there are middleboxes and attacks, and those matter. cut says that the capture has not all of it.
+// checkDNS reads a message and reports whether it is DNS. At any port its flags and counts must be a resolver's and its
+// records must end with the message. At DNS's own ports a sound header and first question suffice, because the
+// malformed rest comes from middleboxes and attacks, which matter. cut: the capture lacks part of the message.
 func checkDNS(b []byte, cut bool, port dnsPort) (m dnsMessage, ok bool) {
 	h, err := dns.ParseHeader(b)
 	if err != nil || !dnsFlagsFit(&h, port) || !dnsCountsFit(&h, port) {
@@ -230,7 +231,7 @@ func dnsFlagsFit(h *dns.Header, port dnsPort) bool {
 func dnsCountsFit(h *dns.Header, port dnsPort) bool {
 	switch {
 	case port == dnsMulticast:
-		// Queries hold several questions and the answers that are known already, answers hold no question.
+		// Queries hold several questions and known answers; answers hold no question.
 		return h.Questions > 0 && h.Questions < maxDNSRecords || h.IsResponse() && h.Records() > 0
 	case h.Opcode() == dns.OpInvers:
 		return h.Questions <= 1 && h.Records() > 0
@@ -247,7 +248,7 @@ func dnsCountsFit(h *dns.Header, port dnsPort) bool {
 func dnsQuestionFits(b []byte, q *dns.Question, port dnsPort) bool {
 	class := q.Class
 	if port == dnsMulticast {
-		class &= 0x7fff // the top bit asks for a unicast answer, RFC 6762 §5.4
+		class &= 0x7fff // the top bit requests a unicast answer, RFC 6762 §5.4
 	}
 	if dns.ClassName(class) == "" {
 		return false
@@ -255,8 +256,7 @@ func dnsQuestionFits(b []byte, q *dns.Question, port dnsPort) bool {
 	return port != dnsAnyPort || dns.TypeName(q.Type) != "" && dnsNameFits(b, q)
 }
 
-// dnsNameFits says whether a question's name is printable; the root is asked for by few types, which are the
-// resolver's.
+// dnsNameFits reports whether a question's name is printable; only a few types, those of resolvers, query the root.
 func dnsNameFits(b []byte, q *dns.Question) bool {
 	const soa, dnskey = 6, 48
 	var text [dns.MaxText]byte
@@ -272,7 +272,7 @@ func dnsNameFits(b []byte, q *dns.Question) bool {
 	return err == nil
 }
 
-// describeDNS writes what the first message and, if there was one, its reply say.
+// describeDNS writes the content of the first message and of its reply, if any.
 func describeDNS(c *dissect.Conversation, m, reply *dnsMessage, r *dissect.Result) {
 	switch {
 	case c.HasPort(portMDNS):
@@ -321,7 +321,7 @@ func describeDNS(c *dissect.Conversation, m, reply *dnsMessage, r *dissect.Resul
 	o.Notes("queries", "queries_omitted")
 }
 
-// dnsSubject is the offset of the name that the message is about: the first question's, else the first record's.
+// dnsSubject returns the offset of the message's subject: the name of the first question, else of the first record.
 func dnsSubject(m *dnsMessage) (int, bool) {
 	if m.header.Questions > 0 {
 		return m.question.Name, true
@@ -338,7 +338,7 @@ func dnsTypeText(o *dissect.Object, t uint16) {
 	o.Text("type", strconv.AppendUint(append(text[:0], "TYPE"...), uint64(t), 10))
 }
 
-// ednsSize is the UDP payload size of the message's OPT record, 0 where it has none. RFC 6891 §6.1.2
+// ednsSize returns the UDP payload size in the message's OPT record (RFC 6891 §6.1.2), 0 if it has none.
 func ednsSize(m *dnsMessage) uint16 {
 	off := m.records
 	for range min(m.header.Records(), maxDNSRecords) {
@@ -354,7 +354,7 @@ func ednsSize(m *dnsMessage) uint16 {
 	return 0
 }
 
-// describeDNSAnswer writes the response code, the answers as text and the time for which they may be kept.
+// describeDNSAnswer writes the response code, the answers as text and their time to live.
 func describeDNSAnswer(o *dissect.Object, m *dnsMessage) {
 	o.String("rcode", dns.RCodeName(m.header.RCode()))
 	if m.header.Flags&dns.Authoritative != 0 {
@@ -392,7 +392,7 @@ func describeDNSAnswer(o *dissect.Object, m *dnsMessage) {
 	}
 }
 
-// appendDNSData appends the data of a record as text, nothing for types that have none worth it.
+// appendDNSData appends a record's data as text; nothing for types without useful data.
 func appendDNSData(b, msg []byte, record *dns.Record) []byte {
 	at := -1
 	switch record.Type {

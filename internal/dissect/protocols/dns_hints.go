@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	// maxAliases bounds the CNAMEs followed from a question; resolvers give up between 8 and 16.
+	// maxAliases bounds a chain of CNAMEs; resolvers give up after 8 to 16.
 	maxAliases = 10
-	// maxHintRecords bounds the answers looked at for hints: as many as can be kept, and the aliases before them.
+	// maxHintRecords bounds the answers read for hints: as many as Hints keeps, and the aliases before them.
 	maxHintRecords = dissect.MaxHints + maxAliases
 )
 
-// hintDNS gives the addresses in a response, each under the name that was asked for: the CNAMEs are followed from the
-// question on, and an address that no alias leads to is not a hint (RFC 1034 §3.6.2). Multicast DNS answers without a
-// question; there a record's own name is its host (RFC 6762 §6).
+// hintDNS records the addresses in a response under the name in the question: it follows the CNAMEs from the question,
+// and ignores addresses that no alias leads to (RFC 1034 §3.6.2). Multicast DNS answers without a question, so there
+// each address belongs to its record's own name (RFC 6762 §6).
 func hintDNS(m *dnsMessage, r *dissect.Result) {
 	if m.bytes == nil || !m.header.IsResponse() || m.header.Answers == 0 || m.header.Opcode() != dns.OpQuery {
 		return
@@ -53,8 +53,8 @@ func hintDNS(m *dnsMessage, r *dissect.Result) {
 	}
 }
 
-// followAliases fills names after the first with the targets of the CNAMEs that lead on from it, and says how many
-// there are. In order, as servers write them, one walk finds all; each further walk finds at least one more.
+// followAliases appends the targets of the CNAMEs that lead on from names, and returns their number. Servers write the
+// chain in order, so one walk finds all of it; each further walk finds at least one more.
 func followAliases(m *dnsMessage, names *[maxAliases]int) int {
 	for n := 1; ; {
 		before, off := n, m.records
@@ -75,7 +75,7 @@ func followAliases(m *dnsMessage, names *[maxAliases]int) int {
 	}
 }
 
-// hintOwners gives the addresses of all records of a message, each under its owner's name.
+// hintOwners records the addresses of all records of a message, each under its owner's name.
 func hintOwners(m *dnsMessage, r *dissect.Result) {
 	off := m.records
 	for range min(m.header.Records(), maxHintRecords) {
@@ -94,7 +94,7 @@ func hintOwners(m *dnsMessage, r *dissect.Result) {
 	}
 }
 
-// hintRecord gives the addresses of one record as those of host.
+// hintRecord records the addresses of one record as those of host.
 func hintRecord(m *dnsMessage, record *dns.Record, host []byte, r *dissect.Result) {
 	if record.Class&0x7fff != dns.ClassIN || len(host) == 0 {
 		return
@@ -121,8 +121,8 @@ func hintRecord(m *dnsMessage, record *dns.Record, host []byte, r *dissect.Resul
 	}
 }
 
-// hintAddrs gives the addresses of size bytes that b is made of. Addresses that are no host's (0.0.0.0 and loopback,
-// with which filters answer for blocked names) are left out.
+// hintAddrs records the size-byte addresses in b, except those of no host: filters answer for blocked names with
+// 0.0.0.0 or loopback.
 func hintAddrs(b []byte, size int, host []byte, ttl uint32, r *dissect.Result) {
 	for ; len(b) >= size; b = b[size:] {
 		addr, _ := netip.AddrFromSlice(b[:size])
@@ -132,7 +132,7 @@ func hintAddrs(b []byte, size int, host []byte, ttl uint32, r *dissect.Result) {
 	}
 }
 
-// hasECH says whether a record gives keys for Encrypted Client Hello (RFC 9848).
+// hasECH reports whether a record carries keys for Encrypted Client Hello (RFC 9848).
 func hasECH(msg []byte, record *dns.Record) bool {
 	if record.Type != dns.TypeHTTPS && record.Type != dns.TypeSVCB {
 		return false

@@ -9,8 +9,8 @@ import (
 	"github.com/weirnet/weir/internal/wire/dns"
 )
 
-// DNSCrypt: encrypted answers, which begin with a magic number, over UDP and, behind two bytes of length, over TCP. The
-// query for a resolver's certificate is plain DNS, which inspectDNS gives to dnscryptCertificate.
+// dnscrypt: encrypted answers, by their magic number, over UDP and, after two bytes of length, over TCP. The query for
+// a resolver's certificate is plain DNS; inspectDNS calls dnscryptCertificate for it.
 var dnsCryptProtocol = &dissect.Protocol{
 	Name: "dnscrypt", Spec: "draft-denis-dprive-dnscrypt §7, §10", Category: "network",
 	Over: dissect.UDP, Start: dissect.FirstBytes(dnscryptMagic), MinLength: dnscryptAnswer,
@@ -25,11 +25,11 @@ var dnsCryptStreamProtocol = &dissect.Protocol{
 
 const (
 	dnscryptMagic = "r6fnvWj8"
-	// dnscryptHalfNonce is the client's half of the nonce, which the answer repeats behind the magic number.
+	// dnscryptHalfNonce is the client's half of the nonce, which the answer repeats after the magic number.
 	dnscryptHalfNonce = 12
 	// dnscryptAnswer is the shortest answer: magic number, nonce, tag, and a header of DNS padded to 64 bytes.
 	dnscryptAnswer = 8 + 2*dnscryptHalfNonce + 16 + 64
-	// dnscryptLabels is how the name begins that a resolver's certificates have: version 2, or 1 before 2013.
+	// dnscryptLabels are the first labels of a name for resolver certificates: version 2, or 1 before 2013.
 	dnscryptLabels = "\x0ddnscrypt-cert"
 )
 
@@ -40,7 +40,7 @@ func inspectDNSCrypt(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	return dissect.Yes
 }
 
-// inspectDNSCryptStream waits for the answer: the query has nothing fixed.
+// inspectDNSCryptStream waits for the answer: the query has no fixed bytes.
 func inspectDNSCryptStream(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	for _, b := range [2][]byte{c.First(), c.Second()} {
 		if len(b) >= 2+len(dnscryptMagic) && be16(b) >= dnscryptAnswer && hasPrefix(b[2:], dnscryptMagic) {
@@ -53,14 +53,14 @@ func inspectDNSCryptStream(c *dissect.Conversation, r *dissect.Result) dissect.V
 	return dissect.NeedMore
 }
 
-// dnscryptCertificate says whether b is a DNS message whose question is a resolver's certificate: "2.dnscrypt-cert.".
+// dnscryptCertificate reports whether b is a DNS query for a resolver's certificate: "2.dnscrypt-cert.".
 func dnscryptCertificate(b []byte) bool {
 	const question = dns.HeaderSize
 	return len(b) > question+2+len(dnscryptLabels) && be16(b[4:]) == 1 && b[question] == 1 &&
 		(b[question+1] == '1' || b[question+1] == '2') && bytes.HasPrefix(b[question+2:], []byte(dnscryptLabels))
 }
 
-// inspectDNSCryptCertificate names such a question by itself: some clients pad it with records that are none.
+// inspectDNSCryptCertificate recognises such a query on its own: some clients pad it with bytes that are no records.
 func inspectDNSCryptCertificate(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.Datagrams[0].Payload
 	if !dnscryptCertificate(b) {

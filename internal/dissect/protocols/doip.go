@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// doip: diagnostics of vehicles: the generic header, with a version, its complement, and a length that fits.
+// doip: vehicle diagnostics, by the generic header: a version, its complement, and a length that fits.
 var doipProtocol = &dissect.Protocol{
 	Name:      "doip",
 	Spec:      "ISO 13400-2:2019 §9.2",
@@ -18,7 +18,7 @@ var doipProtocol = &dissect.Protocol{
 
 const (
 	doipHeader = 8 // version, its complement, payload type, length of the payload
-	doipNACK   = 0 // the payload type of an answer to what was not understood: no conversation begins with it
+	doipNACK   = 0 // the payload type of a rejection; no conversation begins with it
 )
 
 func inspectDoIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -41,8 +41,8 @@ func inspectDoIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// doipKind says whether the payload type is defined and its length one that it can have. Version 255 is for requests of
-// identification by those who do not know the vehicle's.
+// doipKind reports whether the payload type is defined and allows this length. Version 255 is for identification
+// requests from testers that do not know the vehicle's version.
 func doipKind(version byte, kind, length int) bool {
 	switch kind {
 	case 0x0001:

@@ -2,6 +2,6 @@
 
 package protocols
 
-// isDNSOverTLS says whether the client offers DNS over TLS by its ALPN, which few do; the port of RFC 7858 alone does
-// not make it one.
+// isDNSOverTLS reports whether the client's ALPN offers DNS over TLS. Few clients do, but RFC 7858's port alone proves
+// nothing.
 func (s *tlsScratch) isDNSOverTLS() bool { return s.offers("dot") }

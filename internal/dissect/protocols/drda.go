@@ -4,8 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// drda: the data stream structures of IBM's distributed relational database architecture, with the object inside of
-// each.
+// drda: IBM's Distributed Relational Database Architecture, by data stream structures and the object inside each.
 var drdaProtocol = &dissect.Protocol{
 	Name:      "drda",
 	Spec:      "The Open Group C911, DRDA version 5 volume 3 (DDM), \"DSS\"",
@@ -37,8 +36,8 @@ func inspectDRDA(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// drdaLength is for countMessages. The object's length is 6 less than that of the structure: with the magic, the format
-// and the higher half of the code point that fixes over 32 bits.
+// drdaLength returns the length of a structure, for countMessages. The object is 6 bytes shorter than the structure:
+// with the magic, the format and the upper half of the code point, that fixes over 32 bits.
 func drdaLength(b []byte) int {
 	if len(b) < drdaHeader {
 		return 0

@@ -8,13 +8,13 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// dropbox: the announcement of LAN sync, one JSON object.
+// dropbox: LAN sync's announcement.
 var dropboxProtocol = &dissect.Protocol{
 	Name: "dropbox", Spec: "Dropbox LAN sync discovery", Category: "file-sharing",
 	Over: dissect.UDP, Ports: []uint16{17500}, Start: dissect.FirstBytes("{"), MinLength: 32, Inspect: inspectDropbox,
 }
 
-// inspectDropbox wants the members of the announcement, which is one JSON object.
+// inspectDropbox wants the announcement's members in a single JSON object.
 func inspectDropbox(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	d := c.Newest()
 	b := d.Payload

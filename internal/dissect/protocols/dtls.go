@@ -7,7 +7,7 @@ import (
 	"github.com/weirnet/weir/internal/wire/tls"
 )
 
-// dtls: DTLS 1.0 to 1.3, from the hellos or from datagrams that are made of records.
+// dtls: DTLS 1.0 to 1.3, by the hellos or by datagrams that consist of records.
 var dtlsProtocol = &dissect.Protocol{
 	Name:      "dtls",
 	Spec:      "RFC 6347 §4; RFC 9147 §4, §5",
@@ -31,9 +31,8 @@ func inspectDTLS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.No
 }
 
-// dtlsFields looks for DTLS among the datagrams of a flow, which may have others between, and fills the object tls,
-// host, certificate names and risks, as tlsFields does. ok says that there is some, complete that nothing more is to be
-// learnt.
+// dtlsFields finds DTLS among a flow's datagrams, which may include others, and fills the object tls, host, certificate
+// names and risks, as tlsFields does. ok: the flow has DTLS; complete: later datagrams can add nothing.
 func dtlsFields(c *dissect.Conversation, r *dissect.Result) (ok, complete bool) {
 	s := tlsScratches.Get().(*tlsScratch)
 	defer tlsScratches.Put(s)
@@ -66,20 +65,20 @@ func dtlsFields(c *dissect.Conversation, r *dissect.Result) (ok, complete bool) 
 	return true, s.complete() || !seen.handshake
 }
 
-// dtlsKinds are the messages that are put together, in the order in which they are read. The client's hello may come
-// twice, the second time with a cookie: the first will do.
+// dtlsKinds are the reassembled messages, in reading order. The client's hello may come twice, the second time with a
+// cookie: the first suffices.
 var dtlsKinds = [...]uint8{tls.ClientHelloType, tls.ServerHelloType, tls.CertificateType}
 
-// dtlsMaxPasses is how often the fragments of a flow are gone through: once where datagrams are in order, and once more
-// for each that came too early.
+// dtlsMaxPasses bounds the passes over a flow's fragments: one if datagrams are in order, and one more for each that
+// came too early.
 const dtlsMaxPasses = 4
 
-// dtlsSeen is what the records of a flow show.
+// dtlsSeen is the content of a flow's records.
 type dtlsSeen struct {
-	dtls       bool // a datagram of nothing but records came
-	handshake  bool // handshake in the clear came
+	dtls       bool // a datagram consists of records
+	handshake  bool // the flow has a cleartext handshake
 	answerSide int  // direction of the ServerHello, -1 before
-	early      bool // a fragment lies behind a gap: another pass can add it
+	early      bool // a fragment follows a gap: another pass can add it
 	messages   [len(dtlsKinds)]dtlsAssembly
 }
 
@@ -110,14 +109,14 @@ func (d *dtlsSeen) record(w *dtlsWalk, s *tlsScratch) {
 	}
 }
 
-// dtlsWalk goes through the records of those datagrams that are made of nothing else.
+// dtlsWalk walks the records of the datagrams that consist of records.
 type dtlsWalk struct {
 	datagrams  []dissect.Datagram
 	rest       []byte // of the datagram
-	missing    int    // bytes of it that the capture left out
+	missing    int    // bytes of it that the capture omitted
 	fromClient bool
 	rec        tls.DatagramRecord
-	fragments  []byte // what nextFragment has not given of rec
+	fragments  []byte // the rest of rec, for nextFragment
 }
 
 func (w *dtlsWalk) next() bool {
@@ -138,14 +137,14 @@ func (w *dtlsWalk) next() bool {
 	}
 }
 
-// nextFragment is the next handshake fragment of the record at hand.
+// nextFragment returns the next handshake fragment of the current record.
 func (w *dtlsWalk) nextFragment() (f tls.Fragment, ok bool) {
 	f, w.fragments, ok = tls.ParseFragment(w.fragments, w.missing)
 	return f, ok
 }
 
-// dtlsIsRecords says whether a datagram is made of records that end where it ends; the hello's may have encrypted ones
-// of DTLS 1.3 behind them. The first record fixes type, version, most of the epoch and the length: 51 bits.
+// dtlsIsRecords reports whether a datagram consists of records that end with it; encrypted DTLS 1.3 records may follow
+// those of a hello. The first record fixes type, version, most of the epoch and the length: 51 bits.
 func dtlsIsRecords(b []byte, missing int) bool {
 	rec, rest, ok := tls.ParseDatagramRecord(b, missing)
 	if !ok {
@@ -165,17 +164,17 @@ func dtlsIsRecords(b []byte, missing int) bool {
 	return true
 }
 
-// dtlsAssembly puts the fragments of one message together.
+// dtlsAssembly reassembles the fragments of one message.
 type dtlsAssembly struct {
 	message    tls.Message
 	begun      bool
 	fromClient bool
 	sequence   uint16
 	buf        []byte
-	have       int // bytes of it in buf
+	have       int // its bytes in buf
 }
 
-// add takes a fragment that goes on where the last one ended; it returns true for one that comes too early.
+// add appends a fragment that continues the last one; it returns true for a fragment that came too early.
 func (a *dtlsAssembly) add(f *tls.Fragment, fromClient bool) (early bool) {
 	if f.Type != a.message.Type || a.message.Body != nil {
 		return false
@@ -197,7 +196,7 @@ func (a *dtlsAssembly) add(f *tls.Fragment, fromClient bool) (early bool) {
 	return f.Offset > a.have && end <= len(a.buf)
 }
 
-// get is the message as far as it is there, nil where none came.
+// get returns the message so far, nil before its first fragment.
 func (a *dtlsAssembly) get() *tls.Message {
 	if a.begun && a.message.Body == nil {
 		a.message.Body = a.buf[:a.have]

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// eDonkey2000 and eMule: the messages that open a connection to a server or a peer, over TCP, and Kademlia searches
-// over UDP.
+// edonkey: eDonkey2000 and eMule: the messages that open a connection to a server or a peer, over TCP, and Kademlia
+// searches over UDP.
 var edonkeyProtocol = &dissect.Protocol{
 	Name: "edonkey", Spec: "Kulbak and Bickson, The eMule Protocol Specification §6", Category: "file-sharing",
 	Over: dissect.TCP, Ports: []uint16{4661, 4662}, Start: dissect.BytesOf(edonkeyMark), MinLength: 5,
@@ -26,12 +26,12 @@ var edonkeyDatagramProtocol = &dissect.Protocol{
 const (
 	edonkeyMark = 0xe3
 	edonkeyKad  = 0xe4
-	// edonkeyHash is the length of a user's, file's or node's identifier.
+	// edonkeyHash is the length of a user's, file's or node's identifier, in bytes.
 	edonkeyHash = 16
 )
 
 // inspectEdonkey checks the login to a server, or a peer's hello or its answer: mark, length, operation, user hash,
-// client identifier, port, and tags, of which the first must be sound.
+// client identifier, port, and tags, the first of which must be sound.
 func inspectEdonkey(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const login, helloAnswer, header, maxLength, maxTags = 0x01, 0x4c, 6, 2048, 16
 	b := c.First()
@@ -47,7 +47,7 @@ func inspectEdonkey(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	}
 	body := b[header:]
 	if len(body) > 0 && operation == login && body[0] == edonkeyHash {
-		body = body[1:] // a hello to a peer gives the hash's length, the login to a server doesn't
+		body = body[1:] // a hello to a peer includes the hash's length, the login to a server doesn't
 	}
 	const tags = edonkeyHash + 4 + 2
 	if len(body) < tags+4+4 {
@@ -63,8 +63,8 @@ func inspectEdonkey(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	return dissect.Yes
 }
 
-// isEdonkeyTag checks a tag's type and its name, which is one byte long in these messages: type, length, name; or, with
-// the type's top bit, type and name.
+// isEdonkeyTag checks a tag's type and its name, which has one byte in these messages: type, length, name; or, with the
+// type's top bit, type and name.
 func isEdonkeyTag(b []byte) bool {
 	switch kind := b[0] & 0x7f; {
 	case kind == 0 || kind > 0x0b && (kind < 0x11 || kind > 0x20):
@@ -104,8 +104,8 @@ func inspectEdonkeyDatagram(c *dissect.Conversation, r *dissect.Result) dissect.
 	return dissect.NeedMore
 }
 
-// isKadResponse checks an answer with at least so many contacts: target, count, and for each of them identifier,
-// address, two ports and the version.
+// isKadResponse checks an answer with several contacts: target, count, and for each of them identifier, address, two
+// ports and the version.
 func isKadResponse(b []byte, atLeast int) bool {
 	const contact, contacts, response, maxVersion = 25, 2 + edonkeyHash + 1, 0x29, 0x0b
 	if len(b) < contacts || b[1] != response || int(b[contacts-1]) < atLeast || len(b) != contacts+
@@ -120,7 +120,7 @@ func isKadResponse(b []byte, atLeast int) bool {
 	return true
 }
 
-// edonkeyServerStatus looks for a status request and the answer that repeats its challenge.
+// edonkeyServerStatus finds a status request and the answer that repeats its challenge.
 func edonkeyServerStatus(c *dissect.Conversation) dissect.Verdict {
 	const request, response, challenge = 0x96, 0x97, 2
 	newest := c.Newest()

@@ -28,7 +28,7 @@ func inspectEGD(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		le32(b[16:]) >= second {
 		return dissect.No
 	}
-	// Half of those bits are zeros: away from its port, the next production has to come from the same producer.
+	// Half of those bits are zeros: at foreign ports, the next production must come from the same producer.
 	again := 0
 	for i := range c.Datagrams {
 		if d := c.Datagrams[i].Payload; len(d) >= egdHeader && string(d[:2]) == string(b[:2]) &&

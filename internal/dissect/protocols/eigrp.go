@@ -7,7 +7,7 @@ import "github.com/weirnet/weir/internal/dissect"
 // eigrp: Cisco's routing protocol.
 var eigrpProtocol = onIP("eigrp", "RFC 7868 §6", "routing", 88, checkEIGRP)
 
-// checkEIGRP: version 2; opcode update to SIA-reply; fixed header of 20 bytes.
+// checkEIGRP wants version 2, an opcode from update to SIA-reply, and the fixed header of 20 bytes.
 func checkEIGRP(d *dissect.Datagram, r *dissect.Result) bool {
 	b := d.Payload
 	if len(b) < 20 || b[0] != 2 || b[1] == 0 || b[1] > 11 {

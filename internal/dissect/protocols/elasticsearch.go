@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// elasticsearch: the transport protocol between nodes: "ES", length, request, status, version. What clients speak is
-// http.
+// elasticsearch: the transport protocol between nodes: "ES", length, request, status, version. Clients speak HTTP
+// instead.
 var elasticsearchProtocol = &dissect.Protocol{
 	Name:      "elasticsearch",
 	Spec:      "Elasticsearch TcpHeader",
@@ -29,8 +29,8 @@ func inspectElasticsearch(c *dissect.Conversation, r *dissect.Result) dissect.Ve
 		}
 		return dissect.NeedMore
 	}
-	// The version is 7.6.2 as 7060299: major, minor and revision of two digits, then the build, 99 for a release. It
-	// grew to 8 digits with 8.0.
+	// The version is decimal, 7060299 for 7.6.2: major, minor and revision of two digits, then the build, 99 for a
+	// release. It grew to 8 digits with 8.0.
 	const oldest, newest = 1000000, 99999999
 	size, status, version := be32(b[2:]), b[14], be32(b[15:])
 	if size < header-6 || size > longest || status > 0x0f || version < oldest || version > newest {

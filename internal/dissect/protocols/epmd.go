@@ -4,8 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// epmd: the Erlang port mapper: which node listens at which port. A request is a length and a tag, an answer has a tag
-// of its own.
+// epmd: the Erlang port mapper, which maps nodes to ports. A request is a length and a tag; an answer has its own tag.
 var epmdProtocol = &dissect.Protocol{
 	Name:      "epmd",
 	Spec:      "Erlang distribution protocol §EPMD Protocol",
@@ -26,7 +25,8 @@ const (
 )
 
 func inspectEPMD(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
-	// of a registration: port, kind, protocol, highest and lowest version, length of the name
+	// The header and the fixed part of a registration: port, kind, protocol, highest and lowest version, length of the
+	// name.
 	const header, fixed = 3, 10
 	request, answer := c.ToServer(), c.ToClient()
 	if len(request) < header {
@@ -64,10 +64,10 @@ func inspectEPMD(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return moreUntil(len(answer) > 0)
 }
 
-// epmdOwnPort is where every mapper listens, and what it writes before the names.
+// epmdOwnPort is every mapper's port, which it writes before the names.
 const epmdOwnPort = 4369
 
-// moreUntil is Yes where all is there, and NeedMore before.
+// moreUntil is Yes if everything has arrived, NeedMore before.
 func moreUntil(enough bool) dissect.Verdict {
 	if enough {
 		return dissect.Yes

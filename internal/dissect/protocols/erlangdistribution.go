@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// erlang-distribution: the handshake between two Erlang nodes: a name, and the status with which it is answered.
+// erlang-distribution: the handshake between two Erlang nodes: a name, and the status that answers it.
 var erlangDistributionProtocol = &dissect.Protocol{
 	Name:      "erlang-distribution",
 	Spec:      "Erlang distribution protocol §Distribution Handshake",
@@ -19,7 +19,7 @@ var erlangDistributionProtocol = &dissect.Protocol{
 	Inspect:   inspectErlang,
 }
 
-// erlangHeader: length, tag, and of the older form version and flags.
+// erlangHeader is length, tag and, in the older form, version and flags.
 const erlangHeader = 2 + 1 + 2 + 4
 
 func inspectErlang(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -56,7 +56,7 @@ func inspectErlang(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return dissect.No
 	}
 	if b[2] == 'n' && len(answer) < 3 {
-		return dissect.NeedMore // the flags may be anything
+		return dissect.NeedMore // the flags may have any value
 	}
 	r.Object("erlang_distribution").Text("node", name)
 	return dissect.Yes

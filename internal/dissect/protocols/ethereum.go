@@ -4,12 +4,12 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// ethereum: the discovery of peers.
+// ethereum: peer discovery over UDP, and the RLPx handshake over TCP.
 var (
 	ethereumProtocol = &dissect.Protocol{
 		Name: "ethereum", Spec: "Ethereum Node Discovery Protocol v4; EIP-8; EIP-868", Category: "crypto-currency",
 		Over: dissect.UDP, Ports: []uint16{30301, 30303}, MinLength: ethereumHeader + 3,
-		Inspect: inspectEthereum, // a hash begins it: no Start
+		Inspect: inspectEthereum, // begins with a hash, so no Start
 	}
 	rlpxProtocol = &dissect.Protocol{
 		Name: "ethereum", Spec: "RLPx: initial handshake (EIP-8)", Category: "crypto-currency",
@@ -18,11 +18,11 @@ var (
 	}
 )
 
-// ethereumHeader: hash, signature with its recovery bit, packet type.
+// ethereumHeader is hash, signature with its recovery bit, packet type.
 const ethereumHeader = 32 + 65 + 1
 
-// inspectEthereum checks that behind the header comes a list that begins as its type must. EIP-8: the version, elements
-// that are too many, and what follows the list are for a receiver to ignore.
+// inspectEthereum checks that the list after the header begins as its packet type must. EIP-8: receivers ignore the
+// version, extra elements, and bytes after the list.
 func inspectEthereum(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.Newest().Payload
 	if len(b) < ethereumHeader+3 || b[ethereumHeader-2] > 1 {
@@ -37,9 +37,9 @@ func inspectEthereum(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	return dissect.Yes
 }
 
-// isEthereumBody checks the elements of each packet type: ping has a version and both endpoints, pong an endpoint and a
-// hash, the search a key, its answer a list of nodes, the request for a record nothing, and its answer a hash and the
-// record; all but the last end with the time at which they expire, four bytes until the year 2106.
+// isEthereumBody checks the elements of each packet type: a ping has a version and both endpoints, a pong an endpoint
+// and a hash, a search a key, its answer a list of nodes, a request for a record nothing, and its answer a hash and the
+// record. All but the last end with their expiry time, four bytes until the year 2106.
 func isEthereumBody(kind byte, b []byte) bool {
 	const ping, pong, find, neighbors, ask, record, hash, key, expires = 1, 2, 3, 4, 5, 6, 32, 64, 4
 	ok := true
@@ -88,8 +88,8 @@ func isEthereumEndpoint(b []byte) bool {
 	return true
 }
 
-// cutRLP cuts the first item of Ethereum's recursive length prefix: a byte below 0x80 is itself; else the first byte
-// holds the kind, text or list, and a length up to 55, or how many bytes have the length.
+// cutRLP splits the first item off b in Ethereum's Recursive Length Prefix: a byte below 0x80 is itself; any other
+// first byte holds the kind, text or list, and a length up to 55, or how many bytes hold the length.
 func cutRLP(b []byte) (list bool, content, rest []byte, ok bool) {
 	const text, lists, short = 0x80, 0xc0, 55
 	if len(b) == 0 {
@@ -120,12 +120,12 @@ func cutRLP(b []byte) (list bool, content, rest []byte, ok bool) {
 	return list, b[at : at+n], b[at+n:], true
 }
 
-// rlpxShortest is the shortest handshake message: length, a public key of 65 bytes, initialization vector, the message
-// with key and nonce, tag; the padding of EIP-8, 100 to 300 bytes, is not counted.
+// rlpxShortest is the shortest handshake message: length, a 65-byte public key, initialization vector, the message with
+// key and nonce, tag; it excludes the 100 to 300 padding bytes of EIP-8.
 const rlpxShortest = 2 + 65 + 16 + 96 + 32
 
-// inspectRLPx wants a message from each side that its length fills, with an uncompressed point (4) at its start. All
-// else is encrypted.
+// inspectRLPx wants a message from each side that matches its length and begins with an uncompressed point (4). The
+// rest is encrypted.
 func inspectRLPx(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
 	first, second := c.First(), c.Second()
 	if !isRLPx(first) || len(first) != 2+be16(first) {

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// ethernet-ip: the encapsulation header of explicit messages, and, as cip, the common packet format of implicit input
+// ethernet-ip and cip: the encapsulation header of explicit messages, and the common packet format of implicit input
 // and output over UDP.
 var ethernetIPProtocol = &dissect.Protocol{
 	Name:      "ethernet-ip",
@@ -41,9 +41,9 @@ func inspectEthernetIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdi
 		return dissect.No
 	}
 	switch command {
-	case 0x04, 0x63, 0x64: // list services, identities, interfaces: a request has no more
+	case 0x04, 0x63, 0x64: // list services, identities, interfaces: a request has no data
 		if length == 1 || !c.HasPort(enipPort) || len(b) != enipHeader+length {
-			// nearly all zeros is not enough elsewhere
+			// Nearly all zeros is too little at other ports
 			return dissect.No
 		}
 	case 0x65: // register session: version 1, options 0

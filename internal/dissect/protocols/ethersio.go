@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// ethersio: SAIA's Ether-S-I/O, from its magic and the type of telegram.
+// ethersio: SAIA's Ether-S-I/O, by its magic and telegram type.
 var ethersioProtocol = &dissect.Protocol{
 	Name:      "ethersio",
 	Spec:      "SAIA Ether-S-I/O as publicly described",

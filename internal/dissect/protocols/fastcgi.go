@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// fastcgi: FCGI_BEGIN_REQUEST, which is 16 bytes and nearly all of them fixed, and the parameters after it.
+// fastcgi: FCGI_BEGIN_REQUEST, nearly all of whose 16 bytes are fixed, and the parameters after it.
 var fastcgiProtocol = &dissect.Protocol{
 	Name:      "fastcgi",
 	Spec:      "FastCGI Specification §3.3, §5.1, §3.4",
@@ -18,7 +18,7 @@ var fastcgiProtocol = &dissect.Protocol{
 
 const (
 	fastcgiHeader = 8 // version, type, request (2), length (2), padding, reserved
-	// fastcgiMaxPairs is how many parameters are read; web servers send about 30.
+	// fastcgiMaxPairs bounds the parameters read; web servers send about 30.
 	fastcgiMaxPairs = 64
 )
 
@@ -48,7 +48,7 @@ func inspectFastCGI(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	return dissect.Yes
 }
 
-// fastcgiTell reads name-value pairs, each with both lengths before it.
+// fastcgiTell writes name-value pairs, each after both lengths.
 func fastcgiTell(b []byte, r *dissect.Result) {
 	var method, script, agent []byte
 	for range fastcgiMaxPairs {
@@ -79,7 +79,7 @@ func fastcgiTell(b []byte, r *dissect.Result) {
 	o.Text("user_agent", agent)
 }
 
-// fastcgiLength reads a length of one byte, or of four with the highest bit set.
+// fastcgiLength reads a length of one byte, or of four bytes with the highest bit set.
 func fastcgiLength(b []byte) (n int, rest []byte, ok bool) {
 	if len(b) == 0 || b[0]&0x80 != 0 && len(b) < 4 {
 		return 0, nil, false

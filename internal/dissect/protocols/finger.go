@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// finger: a line with a user's name, or none, and a text about who is logged in.
+// finger: a line with a user's name or none, and a text about logged-in users.
 var fingerProtocol = &dissect.Protocol{
 	Name:      "finger",
 	Spec:      "RFC 1288 §2.3, §2.5",
@@ -19,7 +19,7 @@ var fingerProtocol = &dissect.Protocol{
 	Inspect:   inspectFinger,
 }
 
-// fingerAnswers are of what servers write the texts that tell.
+// fingerAnswers are phrases of servers' texts.
 var fingerAnswers = [][]byte{
 	[]byte("Login: "), []byte("Login name: "), []byte("Login    "), []byte("no such user"), []byte("No such user"),
 	[]byte("o one logged on"), []byte("No Plan."),

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// fins: Omron's factory interface network service, over UDP and behind its own header over TCP.
+// fins: Omron's Factory Interface Network Service, over UDP and after its own header over TCP.
 var finsProtocol = &dissect.Protocol{
 	Name:      "fins",
 	Spec:      "Omron W342 (FINS commands), W421 §7-4 (FINS/TCP)",
@@ -18,7 +18,7 @@ var finsProtocol = &dissect.Protocol{
 
 const (
 	finsHeader = 10 // control, reserved, gateways, destination (3), source (3), service; then the command in two bytes
-	finsTCP    = 16 // "FINS", length of what follows it, command, error
+	finsTCP    = 16 // "FINS", length of the rest, command, error
 )
 
 func inspectFINS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -37,7 +37,7 @@ func inspectFINS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return dissect.No
 	}
 	command := be16(b[finsHeader:])
-	alone := 0 // one datagram fixes some 34 bits, of which 24 are common enough to want a second one
+	alone := 0 // one datagram fixes some 34 bits, but 24 of them are so common that a second must confirm
 	for i := range c.Datagrams {
 		d := &c.Datagrams[i]
 		if !finsFrame(d.Payload) {
@@ -56,7 +56,7 @@ func inspectFINS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// finsFrame checks a header: reserved zero, at most 7 gateways, networks up to 127, and a command that is defined.
+// finsFrame checks a header: reserved zero, at most 7 gateways, networks up to 127, and a defined command.
 func finsFrame(b []byte) bool {
 	if len(b) < finsHeader+2 || b[0]&0x3e != 0 || b[0]&0x80 == 0 || b[1] != 0 || b[2] > 7 || b[3] > 127 || b[6] > 127 {
 		return false

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// firebird: the Firebird and InterBase database's wire protocol, from the request to connect.
+// firebird: the wire protocol of the Firebird and InterBase databases, by the connection request.
 var firebirdProtocol = &dissect.Protocol{
 	Name:      "firebird",
 	Spec:      "Firebird wire protocol §Connect, §Attach",
@@ -15,7 +15,7 @@ var firebirdProtocol = &dissect.Protocol{
 	Inspect:   inspectFirebird,
 }
 
-// firebirdHeader: operation, that which follows, version of the connect packet, kind of machine, length of the
+// firebirdHeader is operation, the operation after it, version of the connect packet, machine type, length of the
 // database's name.
 const firebirdHeader = 5 * 4
 
@@ -35,7 +35,7 @@ func inspectFirebird(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 		return dissect.NeedMore
 	}
 	name := b[firebirdHeader : firebirdHeader+size]
-	if !isPrintable(name) || be32(b[end:]) == 0 || be32(b[end:]) > 32 { // versions of the protocol that are offered
+	if !isPrintable(name) || be32(b[end:]) == 0 || be32(b[end:]) > 32 { // offered versions of the protocol
 		return dissect.No
 	}
 	r.Object("firebird").Text("database", name)

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// fix: the Financial Information eXchange's tag=value encoding: BeginString and BodyLength come first, in this order.
+// fix: the tag=value encoding of Financial Information eXchange: BeginString and BodyLength come first, in this order.
 var fixProtocol = &dissect.Protocol{
 	Name:      "fix",
 	Spec:      "FIX TagValue Encoding §4.4",
@@ -19,7 +19,7 @@ var fixProtocol = &dissect.Protocol{
 	Inspect:   inspectFIX,
 }
 
-// fixMaxFields is how many fields of the first message are read; the header's come first.
+// fixMaxFields bounds the fields read of the first message; the header's come first.
 const fixMaxFields = 16
 
 func inspectFIX(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -27,7 +27,7 @@ func inspectFIX(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if !couldBe(b, "8=") {
 		return dissect.No
 	}
-	// Version, length and type are the first three fields, in this order, whoever defined the version.
+	// Version, length and type are the first three fields, in this order, in every version.
 	version, rest, ok := fixField(b, "8=", 16)
 	length, rest, ok2 := fixField(rest, "9=", 8)
 	if !ok || !ok2 || length != nil && !isDigits(length) || version != nil && !isPrintable(version) {
@@ -64,8 +64,8 @@ func inspectFIX(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// fixField reads the value of a field that begins with tag and ends in SOH, of at most longest bytes. It is nil as long
-// as the end is not there; ok is false where b is something else.
+// fixField reads the value of a field that begins with tag and ends with SOH, at most longest bytes. It is nil if the
+// end has not arrived; ok is false if b is no such field.
 func fixField(b []byte, tag string, longest int) (value, rest []byte, ok bool) {
 	if !couldBe(b, tag) {
 		return nil, nil, false

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// flute: file delivery over unidirectional transport, from a datagram of its file delivery table.
+// flute: File Delivery over Unidirectional Transport, by a datagram of its file delivery table.
 var fluteProtocol = &dissect.Protocol{
 	Name:      "flute",
 	Spec:      "RFC 6726 §3.4; RFC 5651 §5.1 (LCT header)",

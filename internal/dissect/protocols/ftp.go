@@ -20,15 +20,15 @@ var ftpProtocol = &dissect.Protocol{
 	Start: dissect.FirstBytes("220", "120", "421", "USER", "AUTH", "PASV", "EPSV", "PORT", "EPRT", "user", "TYPE",
 		"CWD", "RETR", "STOR"),
 	MinLength: 4,
-	Extra:     40, // data connections are announced all through the session
+	Extra:     40, // a session announces data connections until its end
 	Inspect:   inspectFTP,
 }
 
 var (
-	// ftpCommands are those with which a client can begin; none of them is SMTP's.
+	// ftpCommands are commands with which a client can begin; SMTP has none of them.
 	ftpCommands = []string{"USER", "FEAT", "SYST", "HOST", "CLNT", "OPTS", "PBSZ", "CWD", "PWD", "TYPE", "PASV", "EPSV",
 		"PORT", "EPRT", "LIST", "RETR", "STOR", "NLST", "MLSD", "SIZE", "MDTM", "REST"}
-	// ftpOwnCommands are those of no other line protocol. POP3 has USER, LIST and RETR as well.
+	// ftpOwnCommands are commands that no other line protocol has. POP3 shares USER, LIST and RETR.
 	ftpOwnCommands = []string{"SYST", "CWD", "PWD", "PASV", "EPSV", "PORT", "EPRT", "STOR", "NLST", "MLSD", "MDTM",
 		"PBSZ"}
 )
@@ -36,7 +36,7 @@ var (
 func inspectFTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	toServer, toClient := c.ToServer(), c.ToClient()
 	if replyCode(toServer) != 0 && replyCode(toClient) == 0 {
-		toServer, toClient = toClient, toServer // a capture from mid-flow, with the sides swapped
+		toServer, toClient = toClient, toServer // a capture from mid-flow swaps the sides
 	}
 	if v := ftpCertain(toServer, toClient); v != dissect.Yes {
 		return v
@@ -57,8 +57,8 @@ func inspectFTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// ftpCertain decides by the first lines. A greeting that names FTP is certain; so is any reply together with a command
-// of FTP, and a command of FTP alone that nobody else has, with an answer.
+// ftpCertain decides by the first lines. Certain are a greeting that names FTP, any reply together with a command of
+// FTP, and a command unique to FTP with an answer.
 func ftpCertain(toServer, toClient []byte) dissect.Verdict {
 	command, more, commanded := cutLine(toServer)
 	reply, _, replied := cutLine(toClient)
@@ -85,7 +85,7 @@ func ftpCertain(toServer, toClient []byte) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// ftpOwn looks for a command that only FTP has among the client's next lines.
+// ftpOwn searches the client's next lines for a command unique to FTP.
 func ftpOwn(b []byte) bool {
 	const lines = 8
 	for range lines {
@@ -101,7 +101,7 @@ func ftpOwn(b []byte) bool {
 	return false
 }
 
-// ftpSession is what a session's lines tell.
+// ftpSession is the state that a session's lines reveal.
 type ftpSession struct {
 	user, greeting []byte
 	password, tls  bool
@@ -160,7 +160,7 @@ func ftpExpect(to netip.AddrPort, r *dissect.Result) {
 	}
 }
 
-// ftpHostPort reads the h1,h2,h3,h4,p1,p2 of PORT and 227 (RFC 959 §4.1.2), what stands before it passed over.
+// ftpHostPort reads the h1,h2,h3,h4,p1,p2 of PORT and 227 (RFC 959 §4.1.2), after any text.
 func ftpHostPort(b []byte) netip.AddrPort {
 	for len(b) > 0 && (b[0] < '0' || b[0] > '9') {
 		b = b[1:]
@@ -182,8 +182,8 @@ func ftpHostPort(b []byte) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(v[:4])), uint16(v[4])<<8|uint16(v[5]))
 }
 
-// ftpExtended reads the |protocol|address|port| of EPRT and 229 (RFC 2428 §2, §3). An address left out is addr; one
-// that is there is that of the control connection, or the transfer goes elsewhere and is not looked for.
+// ftpExtended reads the |protocol|address|port| of EPRT and 229 (RFC 2428 §2, §3). An omitted address means addr; a
+// different address is another host's transfer, which ftp does not announce.
 func ftpExtended(b []byte, addr netip.Addr) netip.AddrPort {
 	if len(b) == 0 {
 		return netip.AddrPort{}

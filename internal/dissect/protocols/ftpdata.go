@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// ftp-data: the data connection of FTP. It carries files as they are, so that it is mostly known from what the control
-// connection announced; only a directory listing, as ls -l writes it, is recognised by itself.
+// ftp-data: FTP's data connection. It carries bare files, so the control connection's announcement usually names it; on
+// its own, only a directory listing in the form of ls -l is recognisable.
 var ftpDataProtocol = &dissect.Protocol{
 	Name:      "ftp-data",
 	Spec:      "RFC 959 §3.2",
@@ -22,7 +22,7 @@ var ftpDataProtocol = &dissect.Protocol{
 
 func inspectFTPData(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if len(c.ToServer()) > 0 && len(c.ToClient()) > 0 {
-		return dissect.No // data goes one way
+		return dissect.No // data flows one way
 	}
 	b := c.First()
 	if hasPrefix(b, "total ") {
@@ -35,7 +35,7 @@ func inspectFTPData(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	return dissect.No
 }
 
-// ftpListing says whether line is like "-rw-r--r--   1 owner group   1234 Jan 31 10:11 name".
+// ftpListing reports whether line looks like "-rw-r--r-- 1 owner group 1234 Jan 31 10:11 name".
 func ftpListing(line []byte) bool {
 	const mode = "drwxrwxrwx"
 	if len(line) < len(mode)+1 || bytes.IndexByte([]byte("d-l"), line[0]) < 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// ganglia: gmond's state of a cluster in XML over TCP, and its metrics in XDR over UDP.
+// ganglia: gmond's cluster state in XML over TCP, and its metrics in XDR over UDP.
 var gangliaProtocol = &dissect.Protocol{
 	Name:      "ganglia",
 	Spec:      "Ganglia gmond: XML document type; metric messages (gm_protocol.x)",
@@ -36,8 +36,7 @@ func inspectGanglia(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	return moreIf(len(b) < peek)
 }
 
-// gangliaMetric checks what a message begins with: its kind, the host, the metric's name, and whether a host speaks for
-// another.
+// gangliaMetric checks the start of a message: its kind, the host, the metric's name, and the spoofing flag.
 func gangliaMetric(b []byte, r *dissect.Result) dissect.Verdict {
 	const first, last = 128, 135
 	if len(b) < 4 || be32(b) < first || be32(b) > last {
@@ -54,7 +53,7 @@ func gangliaMetric(b []byte, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// cutXDR cuts a printable string of XDR (RFC 4506 §4.11): its length, and zeros up to the next word.
+// cutXDR splits a printable string of XDR (RFC 4506 §4.11) off b: its length, its bytes, and zeros up to the next word.
 func cutXDR(b []byte) (text, rest []byte, ok bool) {
 	if len(b) < 4 || be32(b) == 0 || be32(b) > dissect.MaxText {
 		return nil, nil, false

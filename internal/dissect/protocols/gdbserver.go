@@ -22,7 +22,7 @@ var gdbserverProtocol = &dissect.Protocol{
 }
 
 func inspectGDBServer(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
-	const enough = 3 // checksums of a byte each, or one behind a query that only GDB knows
+	const enough = 3 // one-byte checksums, or a single one after a query unique to GDB
 	right, wait := 0, false
 	for _, b := range [2][]byte{c.First(), c.Second()} {
 		for range maxLines {
@@ -55,8 +55,8 @@ func inspectGDBServer(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	return moreIf(!c.Last || wait)
 }
 
-// cutGDBPacket cuts the packet at the start of b. whole is false where it isn't all there; body is nil where the sum of
-// its bytes isn't what stands behind it, or it is empty.
+// cutGDBPacket splits the packet off the start of b. whole is false if the packet is incomplete; body is nil if the
+// checksum is wrong or the packet empty.
 func cutGDBPacket(b []byte) (body, rest []byte, whole bool) {
 	if b[0] != '$' {
 		return nil, nil, false

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// gearman: the binary protocol's header: magic of 4 bytes, packet type, size.
+// gearman: the binary protocol's header: a 4-byte magic, packet type, size.
 var gearmanProtocol = &dissect.Protocol{
 	Name:      "gearman",
 	Spec:      "Gearman PROTOCOL: Binary Packet",

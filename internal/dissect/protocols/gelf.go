@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// gelf: Graylog's extended log format: a JSON object of version 1.1, in a datagram, in parts with a header, or in TCP
+// gelf: Graylog Extended Log Format: a JSON object of version 1.1, in a datagram, in chunks with a header, or over TCP
 // up to a zero byte.
 var gelfProtocol = &dissect.Protocol{
 	Name:      "gelf",
@@ -23,7 +23,7 @@ var gelfProtocol = &dissect.Protocol{
 
 const (
 	gelfChunk = "\x1e\x0f"
-	// gelfPeek is how much is searched for the members that have to be there.
+	// gelfPeek bounds the search for the mandatory members, in bytes.
 	gelfPeek = 2048
 )
 
@@ -47,7 +47,7 @@ func inspectGELF(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return moreIf(c.Transport == dissect.TCP && len(b) < gelfPeek && bytes.IndexByte(b, 0) < 0)
 }
 
-// gelfChunks wants two parts of one message: magic number, identifier, number of the part, how many there are.
+// gelfChunks wants two chunks of one message: magic number, identifier, number of the chunk, how many chunks.
 func gelfChunks(c *dissect.Conversation) dissect.Verdict {
 	const header, maxChunks = 12, 128
 	isChunk := func(b []byte) bool {

@@ -10,7 +10,7 @@ var genshinImpactProtocol = &dissect.Protocol{
 	Inspect: inspectKCPHandshake,
 }
 
-// kcpHandshake: magic number, conversation, token, data, magic number; big endian.
+// kcpHandshake is magic number, conversation, token, data, magic number; big endian.
 const kcpHandshake = 20
 
 // kcpHandshakes are the first and the last four bytes: connect, accept, disconnect.

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// giop: CORBA's General Inter-ORB Protocol: a header of 12 bytes.
+// giop: CORBA's General Inter-ORB Protocol, by its 12-byte header.
 var giopProtocol = &dissect.Protocol{
 	Name:      "giop",
 	Spec:      "OMG CORBA 3.3 part 2 §9.4.1",
@@ -16,7 +16,7 @@ var giopProtocol = &dissect.Protocol{
 	Inspect:   inspectGIOP,
 }
 
-// MIOP: GIOP's messages in datagrams to many, cut into packets, each with a header of its own.
+// MIOP: multicast GIOP messages, split into packets with their own headers.
 var miopProtocol = &dissect.Protocol{
 	Name:      "giop",
 	Spec:      "OMG MIOP 1.0 §29.4.1",
@@ -28,8 +28,8 @@ var miopProtocol = &dissect.Protocol{
 }
 
 const (
-	// miopHeader: "MIOP", version 1.x in two halves, flags (the lowest says little endian), length, number, how many
-	// there are, length of the identifier, which follows.
+	// miopHeader: "MIOP", version 1.x in two halves, flags (the lowest: little endian), length, number, number of
+	// packets, length of the identifier, which follows.
 	miopHeader     = 4 + 1 + 1 + 2 + 4 + 4 + 4
 	miopIdentifier = 252 // at most
 )

@@ -25,7 +25,7 @@ var gitServices = []string{"git-upload-pack /", "git-receive-pack /", "git-uploa
 func inspectGit(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.ToServer()
 	if len(b) == 0 {
-		b = c.ToClient() // a capture from mid-flow, with the sides swapped
+		b = c.ToClient() // a capture from mid-flow swaps the sides
 	}
 	length, ok := gitLength(b)
 	if !ok {
@@ -53,7 +53,7 @@ func inspectGit(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// gitIsReference says whether line advertises a reference: its object's name in hexadecimal, blank, name.
+// gitIsReference reports whether line advertises a reference: its object's name in hexadecimal, blank, name.
 func gitIsReference(line []byte) bool {
 	const name = 40
 	if len(line) < name+6 || line[name] != ' ' || !hasPrefix(line[name+1:], "HEAD") &&
@@ -68,7 +68,7 @@ func gitIsReference(line []byte) bool {
 	return true
 }
 
-// gitLength reads a pkt-line's length of four hexadecimal digits, itself included, as far as it is there.
+// gitLength reads a pkt-line's length of four hexadecimal digits, itself included, as far as it has arrived.
 func gitLength(b []byte) (length int, ok bool) {
 	for _, c := range b[:min(len(b), 4)] {
 		switch {

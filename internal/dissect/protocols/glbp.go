@@ -4,8 +4,9 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// GLBP, Cisco's gateway load balancing: no specification is public; the form is that of Cisco's configuration guide and
-// of what routers send: version 1, group, the sender's address, then fields of type and length that fill the datagram.
+// glbp: Cisco's Gateway Load Balancing Protocol. No specification is public; the form follows Cisco's configuration
+// guide and routers' packets: version 1, group, the sender's address, then fields of type and length that fill the
+// datagram.
 var glbpProtocol = &dissect.Protocol{
 	Name: "glbp", Spec: "Cisco IOS configuration guide: GLBP", Category: "routing",
 	Over: dissect.UDP, Ports: []uint16{3222}, Inspect: inspectGLBP,

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// Gnutella: the handshake over TCP, and its messages over UDP.
+// gnutella: the handshake over TCP, and messages over UDP.
 var gnutellaProtocol = &dissect.Protocol{
 	Name: "gnutella", Spec: "RFC-Gnutella 0.6 §2.1; GDF Gnutella protocol v0.4", Category: "file-sharing",
 	Over: dissect.TCP, Ports: []uint16{6346, 6347}, Start: dissect.FirstBytes("GNUTELLA", "GIV "), MinLength: 13,
@@ -21,8 +21,8 @@ var gnutellaDatagramProtocol = &dissect.Protocol{
 	Inspect: inspectGnutellaDatagram,
 }
 
-// gnutellaGND is the length of the header of LimeWire's and GTK-Gnutella's semi-reliable datagrams: tag, flags,
-// sequence, part, count.
+// gnutellaGND is the header length of LimeWire's and GTK-Gnutella's semi-reliable datagrams: tag, flags, sequence,
+// part, count.
 const gnutellaGND = 8
 
 func inspectGnutella(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -43,7 +43,7 @@ func inspectGnutella(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	return dissect.No
 }
 
-// describeGnutella reads the client's name from the headers.
+// describeGnutella writes the client's name from the headers.
 func describeGnutella(b []byte, r *dissect.Result) {
 	for n := 0; n < maxLines && len(b) > 0; n++ {
 		var line []byte
@@ -55,7 +55,7 @@ func describeGnutella(b []byte, r *dissect.Result) {
 	}
 }
 
-// isGnutellaGive checks the rest of "GIV index:identifier/name", by which a host behind a firewall offers a file: the
+// isGnutellaGive checks the rest of "GIV index:identifier/name", with which a host behind a firewall offers a file: the
 // identifier has 32 hexadecimal digits.
 func isGnutellaGive(b []byte) bool {
 	index, rest, ok := bytes.Cut(b, []byte{':'})
@@ -70,9 +70,9 @@ func isGnutellaGive(b []byte) bool {
 	return true
 }
 
-// gnutellaPart checks a part of a message: the flags, of which a receiver ignores those of the high half that it
-// doesn't know, sequence number, part, and how many there are, 0 in an acknowledgment, which ends there. With flags
-// that nobody knows there has to be a Gnutella2 packet in it, or a second datagram of that kind.
+// gnutellaPart checks a part of a message: the flags (receivers ignore unknown ones of the high half), sequence number,
+// part, and the number of parts, 0 in an acknowledgment, which ends there. With unknown flags, the part must hold a
+// Gnutella2 packet, or a second such datagram must follow.
 func gnutellaPart(c *dissect.Conversation) dissect.Verdict {
 	const deflated, acknowledged, critical = 0x01, 0x02, 0x0f
 	isPart := func(d *dissect.Datagram) bool {
@@ -96,7 +96,7 @@ func gnutellaPart(c *dissect.Conversation) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// isGnutella2 checks the header of a Gnutella2 packet: a byte with the size of the length (2 bits), that of the name
+// isGnutella2 checks the header of a Gnutella2 packet: a byte with the size of the length (2 bits), the name's length
 // less one (3 bits), and flags; the length; the name in letters and digits.
 func isGnutella2(b []byte) bool {
 	if len(b) == 0 || b[0] == 0 {
@@ -129,7 +129,7 @@ func inspectGnutellaDatagram(c *dissect.Conversation, r *dissect.Result) dissect
 	switch b[kind] {
 	case 0x00, 0x01, 0x31, 0x40, 0x80, 0x81: // ping, pong, vendor message, push, query, hit
 		if b[8] == 0xff && b[15] == 0 {
-			return dissect.Yes // how modern servents mark their GUIDs
+			return dissect.Yes // modern servents mark their GUIDs so
 		}
 	}
 	return dissect.No

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// gopher: a selector, and a menu: lines of a type and a name, a selector, a host and a port, with tabs between.
+// gopher: a selector, and a menu: lines of type and name, selector, host and port, with tabs between them.
 var gopherProtocol = &dissect.Protocol{
 	Name:      "gopher",
 	Spec:      "RFC 1436 §2, §3.8, §3.9",
@@ -40,7 +40,7 @@ func inspectGopher(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// gopherHost reads a line of a menu, and the host that it names. What is behind the port belongs to Gopher+.
+// gopherHost reads a menu's line and returns its host. Gopher+ adds fields after the port.
 func gopherHost(line []byte) (host []byte, ok bool) {
 	const where, port, fields = 2, 3, 4
 	var words [fields][]byte
@@ -56,7 +56,7 @@ func gopherHost(line []byte) (host []byte, ok bool) {
 	return words[where], true
 }
 
-// isGopherType says whether b is a type of §3.8, or one that is in use.
+// isGopherType reports whether b is a type of §3.8, or another one in use.
 func isGopherType(b byte) bool {
 	return b >= '0' && b <= '9' || b == '+' || b == 'T' || b == 'g' || b == 'I' || b == 'i' || b == 'h' || b == 's' ||
 		b == 'd' || b == 'p' || b == ';'

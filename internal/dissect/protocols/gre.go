@@ -4,11 +4,11 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// gre: generic encapsulation, and PPTP's form of it.
+// gre: Generic Routing Encapsulation, and PPTP's version of it.
 var greProtocol = onIP("gre", "RFC 2784 §2; RFC 2890; RFC 2637 §4.1", "vpn", 47, checkGRE)
 
-// checkGRE: version 0 without the bits for which a receiver discards it (RFC 2784 §2.3; the routing bit is RFC 1701's),
-// or version 1 of PPTP with protocol type PPP.
+// checkGRE wants version 0 without the bits that make receivers discard it (RFC 2784 §2.3; the routing bit is RFC
+// 1701's), or PPTP's version 1 with protocol type PPP.
 func checkGRE(d *dissect.Datagram, r *dissect.Result) bool {
 	b := d.Payload
 	if len(b) < 4 {

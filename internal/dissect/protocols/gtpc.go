@@ -4,9 +4,9 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// GTP: the control planes of versions 1 and 2, the signalling of the user plane, and charging (GTP'). Three ports tell
-// the three apart, since they share a header; that must be sound all the same. The user plane's data is decoded as a
-// tunnel.
+// gtp-c, gtp-u and gtp-prime: the control planes of versions 1 and 2, user-plane signalling, and charging (GTP'). They
+// share a header, so the port distinguishes them, and the header must be sound. User data is a tunnel, which package
+// packet decodes.
 var gtpCProtocol = &dissect.Protocol{
 	Name: "gtp-c", Also: []string{"gtp-u", "gtp-prime"},
 	Spec: "3GPP TS 29.060 §6; TS 29.274 §5; TS 29.281 §5; TS 32.295 §6", Category: "network",
@@ -18,7 +18,7 @@ const (
 	gtpControl  = 2123
 	gtpUser     = 2152
 	gtpCharging = 3386
-	// gtpHeader is the length that all but GTP' have at least; optional parts and extensions count as contents.
+	// gtpHeader is the minimum length except for GTP'; optional parts and extensions count as contents.
 	gtpHeader = 8
 )
 
@@ -51,10 +51,10 @@ func inspectGTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// isGTPv1 checks a header of version 1: length, and the message types that the plane has.
+// isGTPv1 checks a header of version 1: its length, and a message type of the plane.
 func isGTPv1(b []byte, length int, user bool) bool {
 	const optional, sequence, header = 0x07, 0x02, gtpHeader
-	if len(b) < header || be16(b[2:]) != length-header { // spare bits aren't evaluated
+	if len(b) < header || be16(b[2:]) != length-header { // receivers ignore spare bits
 		return false
 	}
 	if b[0]&optional != 0 && length < header+4 {
@@ -72,8 +72,8 @@ func isGTPv1(b []byte, length int, user bool) bool {
 	return false
 }
 
-// isGTPv2 checks a header of version 2 and walks its information elements: type, length, spare and instance. A message
-// may be followed by another ("piggybacked").
+// isGTPv2 checks a header of version 2 and walks its information elements: type, length, spare and instance. Another
+// message may follow ("piggybacked").
 func isGTPv2(b []byte, length int) bool {
 	const piggybacked, endpoint, header = 0x10, 0x08, 4
 	if len(b) < header || b[1] == 0 || b[0]&piggybacked == 0 && be16(b[2:]) != length-header {

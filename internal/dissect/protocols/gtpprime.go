@@ -2,7 +2,7 @@
 
 package protocols
 
-// isGTPPrime checks a header of charging: flags, length, and one of its message types.
+// isGTPPrime checks a charging header: flags, length, and a message type.
 func isGTPPrime(b []byte, length int) bool {
 	const spare, short, long = 0x0e, 6, 20 // version 0 may have the long header
 	if b[0]&spare != spare {

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// h323: H.225.0 call signalling, Q.931 messages in TPKT over TCP with a user-user element, H.245 call control in TPKT,
-// mostly on a connection of its own, and RAS over UDP.
+// h323: H.225.0 call signalling, Q.931 messages in TPKT over TCP with a user-user element; H.245 call control in TPKT,
+// usually on its own connection; and RAS over UDP.
 var h323Protocol = &dissect.Protocol{
 	Name:      "h323",
 	Spec:      "ITU-T H.225.0 §7.2, §7.3; Q.931 §4; H.245 §7.2, annex A; RFC 1006 §6",
@@ -30,12 +30,12 @@ const (
 	q931X208          = 0x05 // the user-user element holds ASN.1
 	// q931MaxElements bounds the walk: a set-up has a dozen.
 	q931MaxElements = 64
-	// h323Peek is where RAS has its protocol identifier: the choice, a sequence number, and flags before it.
+	// h323Peek is the offset bound of RAS's protocol identifier: the choice, a sequence number, and flags precede it.
 	h323Peek = 16
 )
 
-// h323Identifier is the object identifier of H.225.0 {itu-t(0) recommendation(0) h(8) 2250 version(0)} in BER with its
-// length, the version's number left out.
+// h323Identifier is the object identifier of H.225.0 {itu-t(0) recommendation(0) h(8) 2250 version(0)} in BER after its
+// length, without the version's number.
 const h323Identifier = "\x06\x00\x08\x91\x4a\x00"
 
 func inspectH323(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -68,8 +68,8 @@ func inspectH323(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// inspectQ931 reads the first message of a direction (Q.931 §4.1): discriminator, a call reference of 2 bytes, type,
-// elements that fill the TPKT packet exactly and of which one is H.225.0's.
+// inspectQ931 reads the first message of a direction (Q.931 §4.1): discriminator, a 2-byte call reference, type, and
+// elements that fill the TPKT packet exactly and include H.225.0's.
 func inspectQ931(b []byte, r *dissect.Result) dissect.Verdict {
 	const header = tpktHeader + 5
 	if !couldBe(b, "\x03\x00") {
@@ -118,15 +118,16 @@ func inspectQ931(b []byte, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// h245Identifier is the object identifier of H.245 {itu-t(0) recommendation(0) h(8) 245 version(0)} as h323Identifier.
+// h245Identifier is the object identifier of H.245 {itu-t(0) recommendation(0) h(8) 245 version(0)}, encoded as
+// h323Identifier.
 const h245Identifier = "\x06\x00\x08\x81\x75\x00"
 
-// tpktEmpty is a TPKT packet with nothing in it.
+// tpktEmpty is an empty TPKT packet.
 const tpktEmpty = "\x03\x00\x00\x04"
 
-// inspectH245 reads the requests with which both sides begin (annex A, in aligned PER): a terminal's capabilities, with
-// a sequence number and H.245's own identifier, or the determination of the master: the terminal's type and a number of
-// one to three bytes, which fill the packet.
+// inspectH245 reads each side's first request (annex A, in aligned PER): a terminal's capabilities, with a sequence
+// number and H.245's identifier, or the master's determination: the terminal's type and a number of one to three bytes,
+// which fill the packet.
 func inspectH245(b []byte, r *dissect.Result) dissect.Verdict {
 	const extension, determination, capabilities, shortest, header = 0x80, 1, 2, tpktHeader + 5, tpktHeader + 3
 	if len(b) < shortest {
@@ -147,7 +148,7 @@ func inspectH245(b []byte, r *dissect.Result) dissect.Verdict {
 			return dissect.NeedMore
 		}
 		message = "master-slave-determination"
-	case capabilities: // choice, which of the parts are there, sequence number
+	case capabilities: // choice, flags of the optional parts, sequence number
 		if len(b) < header+len(h245Identifier) {
 			return moreIf(couldBe(b[header:], h245Identifier))
 		}
@@ -162,8 +163,8 @@ func inspectH245(b []byte, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// cutQ931 cuts the first information element (Q.931 §4.5.1): one byte alone where its highest bit is set, a length of 2
-// bytes for user-user, of 1 byte for all others.
+// cutQ931 splits off the first information element (Q.931 §4.5.1): a single byte if its highest bit is set, else a
+// 2-byte length for user-user and a 1-byte length for all others.
 func cutQ931(b []byte) (element byte, value, rest []byte, ok bool) {
 	if b[0]&0x80 != 0 {
 		return b[0], nil, b[1:], true
@@ -185,8 +186,7 @@ func cutQ931(b []byte) (element byte, value, rest []byte, ok bool) {
 	return b[0], b[header : header+n], b[header+n:], true
 }
 
-// q931Digits is the number of a party element, behind its type and, where that goes on, its presentation (§4.5.8,
-// §4.5.10).
+// q931Digits returns the number in a party element, after its type and optional presentation (§4.5.8, §4.5.10).
 func q931Digits(b []byte) []byte {
 	for len(b) > 0 && b[0]&0x80 == 0 {
 		b = b[1:]
@@ -194,7 +194,7 @@ func q931Digits(b []byte) []byte {
 	return b[min(len(b), 1):]
 }
 
-// q931Message is the name of a message type (Q.931 table 4-2).
+// q931Message returns the name of a message type (Q.931 table 4-2).
 func q931Message(kind byte) string {
 	switch kind {
 	case 0x01:

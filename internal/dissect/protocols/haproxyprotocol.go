@@ -9,7 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// haproxy-protocol: the PROXY protocol's header, which a proxy sends before what it forwards: version 1 in text,
+// haproxy-protocol: the PROXY protocol's header, which a proxy sends before the forwarded stream: version 1 in text,
 // version 2 in binary.
 var haproxyProtocol = &dissect.Protocol{
 	Name:      "haproxy-protocol",
@@ -55,8 +55,8 @@ func inspectHAProxy(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	return insideProxy(carried, c.ToClient(), r)
 }
 
-// haproxyBinary reads version 2: signature, version and command, family, length, addresses. With command LOCAL the
-// family and what follows are to be ignored (§2.2).
+// haproxyBinary reads version 2: signature, version and command, family, length, addresses. With command LOCAL
+// receivers ignore the family and all bytes after it (§2.2).
 func haproxyBinary(b, toClient []byte, r *dissect.Result) dissect.Verdict {
 	const header = 16
 	if len(b) < header {
@@ -89,8 +89,8 @@ func haproxyBinary(b, toClient []byte, r *dissect.Result) dissect.Verdict {
 	return insideProxy(carried, toClient, r)
 }
 
-// haproxyAuthority is the host that the client asked for (§2.2.2, PP2_TYPE_AUTHORITY), among fields of a type, a length
-// of two bytes and a value; nil if it is not there.
+// haproxyAuthority returns the host of the client's request (§2.2.2, PP2_TYPE_AUTHORITY), from fields of a type, a
+// 2-byte length and a value; nil if absent.
 func haproxyAuthority(b []byte) []byte {
 	const authority, header, maxFields = 0x02, 3, 64
 	for range maxFields {

@@ -17,7 +17,7 @@ var hartIPProtocol = &dissect.Protocol{
 }
 
 const (
-	hartHeader  = 8             // version, type, identifier, status, sequence number, length of all
+	hartHeader  = 8             // version, type, identifier, status, sequence number, total length
 	hartLongest = 24 * 3600_000 // milliseconds of inactivity
 )
 
@@ -38,7 +38,7 @@ func inspectHARTIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	switch {
 	case id == initiate && kind <= 1 && length == initiateLength && length == len(b) && b[0] == 1 &&
 		b[hartHeader] <= 1 &&
-		be32(b[hartHeader+1:]) > 0 && be32(b[hartHeader+1:]) <= hartLongest: // the master's kind and a timer
+		be32(b[hartHeader+1:]) > 0 && be32(b[hartHeader+1:]) <= hartLongest: // the master's type and a timer
 	case !hartAnswered(c, b):
 		return dissect.NeedMore
 	}
@@ -48,7 +48,7 @@ func inspectHARTIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// hartAnswered says whether the other side repeats the identifier and sequence number of b.
+// hartAnswered reports whether the other side repeats the identifier and sequence number of b.
 func hartAnswered(c *dissect.Conversation, b []byte) bool {
 	answer := otherSide(c)
 	return len(answer) >= hartHeader && answer[0] == b[0] && answer[1]^b[1] == 1 && answer[2] == b[2] &&

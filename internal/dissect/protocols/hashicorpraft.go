@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// hashicorp-raft: the consensus between servers of Consul, Nomad and Vault: a type, and a request in MessagePack.
-// Consul's port is shared, and its first byte says that Raft follows.
+// hashicorp-raft: consensus between servers of Consul, Nomad and Vault: a type, and a request in MessagePack. On
+// Consul's shared port, the first byte announces Raft.
 var hashicorpRaftProtocol = &dissect.Protocol{
 	Name:      "hashicorp-raft",
 	Spec:      "hashicorp/raft: network transport, commands as publicly described",
@@ -21,10 +21,10 @@ var hashicorpRaftProtocol = &dissect.Protocol{
 	Inspect:   inspectHashicorpRaft,
 }
 
-// hashicorpRaftPeek is how much of a request is searched for the names of its fields.
+// hashicorpRaftPeek bounds the search for field names in a request, in bytes.
 const hashicorpRaftPeek = 512
 
-// hashicorpRaftFields are the names, as MessagePack has them, of which a request has one besides "Term".
+// hashicorpRaftFields are field names in MessagePack form; a request has one of them besides "Term".
 var hashicorpRaftFields = []string{"\xacPrevLogEntry", "\xacLastLogIndex", "\xb1LeaderCommitIndex",
 	"\xafProtocolVersion"}
 
@@ -53,5 +53,5 @@ func inspectHashicorpRaft(c *dissect.Conversation, r *dissect.Result) dissect.Ve
 	return moreIf(len(b) < hashicorpRaftPeek)
 }
 
-// isMessagePackMap says whether b begins a map of one to fifteen pairs.
+// isMessagePackMap reports whether b begins a map of one to fifteen pairs.
 func isMessagePackMap(b byte) bool { return b > 0x80 && b <= 0x8f }

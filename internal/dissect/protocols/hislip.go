@@ -4,8 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// hislip: the high-speed LAN instrument protocol: messages behind a prologue, with the length of their payload in 8
-// bytes.
+// hislip: High-Speed LAN Instrument Protocol, by the messages' prologue with an 8-byte payload length.
 var hislipProtocol = &dissect.Protocol{
 	Name:      "hislip",
 	Spec:      "IVI-6.1 §2.4, §6.1",

@@ -8,13 +8,13 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// HSRP version 1 (RFC 2281 §5) and 2 (Cisco: the same fields in type-length-value form).
+// hsrp: version 1 (RFC 2281 §5) and 2 (Cisco: the same fields in type-length-value form).
 var hsrpProtocol = &dissect.Protocol{
 	Name: "hsrp", Spec: "RFC 2281 §5", Category: "routing",
 	Over: dissect.UDP, Ports: []uint16{1985, 2029}, Inspect: inspectHSRP,
 }
 
-// What version 2 is made of: fields of type and length, of which a receiver passes over those that it doesn't know.
+// Field types of version 2. Receivers skip fields of unknown type.
 const (
 	hsrpGroup     = 1
 	hsrpInterface = 2
@@ -22,7 +22,7 @@ const (
 	hsrpMD5       = 4
 )
 
-// hsrpLengths are the lengths of the known fields.
+// hsrpLengths are the lengths of the known fields, in bytes.
 var hsrpLengths = [...]int{hsrpGroup: 40, hsrpInterface: 4, hsrpText: 8, hsrpMD5: 28}
 
 func inspectHSRP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -54,7 +54,7 @@ func hsrp1(d *dissect.Datagram, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// hsrp2 wants a group's state among the fields; that of the interface alone says too little.
+// hsrp2 wants a group's state among the fields; the interface's state alone is not distinctive.
 func hsrp2(b []byte, length int, r *dissect.Result) dissect.Verdict {
 	ok, known, group := hsrpFields(b, length)
 	if !ok || group == nil {
@@ -76,7 +76,7 @@ func hsrp2(b []byte, length int, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// hsrpFields walks fields that fill length bytes. known says that one has a known type and its length, group is the
+// hsrpFields walks fields that fill length bytes. known: one of them has a known type and its length; group is the
 // first group's state.
 func hsrpFields(b []byte, length int) (ok, known bool, group []byte) {
 	for length > 0 {

@@ -10,8 +10,8 @@ import (
 	"github.com/weirnet/weir/internal/wire/http"
 )
 
-// http: HTTP/1.x (RFC 9112) over TCP. What begins as HTTP and then speaks otherwise has its own slug: websocket (RFC
-// 6455), http-connect (RFC 9110 §9.3.6) and icecast. What HTTP merely carries is told in the field "carries".
+// http: HTTP/1.x (RFC 9112) over TCP. Flows that begin as HTTP and switch have their own slug: websocket (RFC 6455),
+// http-connect (RFC 9110 §9.3.6) and icecast. The field "carries" names a protocol inside HTTP.
 var httpProtocol = &dissect.Protocol{
 	Name:     "http",
 	Also:     []string{"websocket", "http-connect", "icecast"},
@@ -19,23 +19,23 @@ var httpProtocol = &dissect.Protocol{
 	Category: "web",
 	Over:     dissect.TCP,
 	Ports:    []uint16{80, 631, 8080, 8000, 8008, 3128, 8888},
-	// methods are tokens in capitals, and anybody may add one; empty lines before
+	// Methods are tokens in capitals, and anybody may add one; empty lines may precede
 	Start:     dissect.ByteRange('A', 'Z').Or(dissect.BytesOf('\r', '\n')),
 	MinLength: 1,
 	Inspect:   inspectHTTP,
 }
 
 const (
-	// httpMaxPath is how much of a request's path is told.
+	// httpMaxPath bounds the path in the record, in bytes.
 	httpMaxPath = 256
-	// httpCertainTarget is how many bytes of a target, after "GET /" or the like, are taken for HTTP where the capture
-	// cut the line's end away: 5 fixed bytes, and as many more that are no controls and no blanks.
+	// httpCertainTarget is how many bytes of a target, after "GET /" or the like, prove HTTP if the capture cut the end
+	// of the line: 5 fixed bytes, and as many more that are neither controls nor blanks.
 	httpCertainTarget = 64
-	// httpPeek is how much of a body is searched for what it is.
+	// httpPeek bounds the search for a body's type, in bytes.
 	httpPeek = 256
 )
 
-// httpFacts is what the fields of a request and its response tell.
+// httpFacts holds fields of a request and its response.
 type httpFacts struct {
 	host, agent, forwarded, requestType     []byte // of the request
 	server, responseType                    []byte // of the response
@@ -47,7 +47,7 @@ func inspectHTTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	var q, a http.Head
 	asked, answered := http.ParseRequest(request, &q), parseHTTPResponse(response, &a)
 	if asked != http.Valid && answered != http.Valid && len(request)+len(response) > 0 {
-		var q2, a2 http.Head // the capture may begin in mid-flow, and sides be swapped
+		var q2, a2 http.Head // a capture from mid-flow may swap the sides
 		if asked2, answered2 := http.ParseRequest(response, &q2),
 			parseHTTPResponse(request, &a2); asked2 == http.Valid || answered2 == http.Valid {
 			q, a, asked, answered = q2, a2, asked2, answered2
@@ -66,7 +66,7 @@ func inspectHTTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	f.readResponse(&a)
 	f.tell(&q, &a, request[q.Size:], response[a.Size:], r)
 	if q.Size == 0 && (asked == http.Valid || len(request) == 0) || a.Size == 0 {
-		return dissect.YesMore // the rest of a head, or a side that has not spoken
+		return dissect.YesMore // the rest of a head is due, or one side is silent
 	}
 	if a.Status/100 == 1 && a.Status != 101 {
 		return dissect.YesMore // 100 Continue: the real response follows
@@ -77,7 +77,7 @@ func inspectHTTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// parseHTTPResponse is http.ParseResponse, with the status line of old streaming servers ("ICY 200 OK") as well.
+// parseHTTPResponse is http.ParseResponse, but also accepts the status line of old streaming servers ("ICY 200 OK").
 func parseHTTPResponse(b []byte, a *http.Head) http.State {
 	if !hasPrefix(b, "ICY 200 OK") {
 		return http.ParseResponse(b, a)
@@ -86,7 +86,7 @@ func parseHTTPResponse(b []byte, a *http.Head) http.State {
 	return http.Valid
 }
 
-// httpUnfinished decides while no start line is whole.
+// httpUnfinished decides while no start line is complete.
 func httpUnfinished(q *http.Head, asked, answered http.State, r *dissect.Result) dissect.Verdict {
 	if asked == http.Partial && len(q.Target) >= httpCertainTarget && q.Target[0] == '/' &&
 		bytes.IndexByte(q.Target, ' ') < 0 {
@@ -142,7 +142,7 @@ func (f *httpFacts) readResponse(a *http.Head) {
 	}
 }
 
-// tell fills the result: the slug, and what describe does.
+// tell sets the result's slug, and calls describe.
 func (f *httpFacts) tell(q, a *http.Head, requestBody, responseBody []byte, r *dissect.Result) {
 	switch {
 	case isHTTPConnect(q):
@@ -155,7 +155,7 @@ func (f *httpFacts) tell(q, a *http.Head, requestBody, responseBody []byte, r *d
 	f.describe(q, a, requestBody, responseBody, r)
 }
 
-// describe fills the host and the object.
+// describe writes the host and the object.
 func (f *httpFacts) describe(q, a *http.Head, requestBody, responseBody []byte, r *dissect.Result) {
 	authority, path := httpTarget(q)
 	if authority == nil {
@@ -163,7 +163,7 @@ func (f *httpFacts) describe(q, a *http.Head, requestBody, responseBody []byte, 
 	}
 	host := cutPort(authority)
 	if len(host) > 0 {
-		r.SetHost(host) // else that of a proxy before stays
+		r.SetHost(host) // else a preceding proxy's host stays
 	}
 	if f.basic {
 		r.Risk(record.RiskCleartextCredentials)
@@ -185,7 +185,7 @@ func (f *httpFacts) describe(q, a *http.Head, requestBody, responseBody []byte, 
 	o.String("carries", f.carries(q, requestBody, responseBody))
 }
 
-// httpTarget splits a request target (RFC 9112 §3.2) into authority, nil where it has none, and path without query.
+// httpTarget splits a request target (RFC 9112 §3.2) into authority, nil if absent, and path without query.
 func httpTarget(q *http.Head) (authority, path []byte) {
 	target := q.Target
 	if isHTTPConnect(q) {
@@ -199,7 +199,7 @@ func httpTarget(q *http.Head) (authority, path []byte) {
 		}
 		authority, target = rest[:slash], rest[slash:]
 		if at := bytes.LastIndexByte(authority, '@'); at >= 0 {
-			authority = authority[at+1:] // a user name is nobody's business
+			authority = authority[at+1:] // user names stay private
 		}
 	}
 	if i := bytes.IndexByte(target, '?'); i >= 0 {
@@ -208,7 +208,7 @@ func httpTarget(q *http.Head) (authority, path []byte) {
 	return authority, target[:min(len(target), httpMaxPath)]
 }
 
-// cutPort takes the port off an authority (RFC 3986 §3.2), and the brackets off an IPv6 address.
+// cutPort removes the port from an authority (RFC 3986 §3.2), and the brackets from an IPv6 address.
 func cutPort(authority []byte) []byte {
 	if len(authority) > 0 && authority[0] == '[' {
 		if end := bytes.IndexByte(authority, ']'); end > 0 {
@@ -221,7 +221,7 @@ func cutPort(authority []byte) []byte {
 	return authority
 }
 
-// httpMediaType is a Content-Type without its parameters.
+// httpMediaType returns a Content-Type without its parameters.
 func httpMediaType(value []byte) []byte {
 	if i := bytes.IndexByte(value, ';'); i >= 0 {
 		value = value[:i]
@@ -229,7 +229,7 @@ func httpMediaType(value []byte) []byte {
 	return bytes.TrimRight(value, " ")
 }
 
-// httpCarried are media types that say what HTTP carries, in capitals for hasPrefixFold.
+// httpCarried maps media types, in capitals for hasPrefixFold, to the protocols that HTTP carries.
 var httpCarried = []struct{ mediaType, slug string }{
 	{"APPLICATION/IPP", "ipp"},               // RFC 8010 §3.4
 	{"APPLICATION/OCSP-RE", "ocsp"},          // -request, -response: RFC 6960 appendix A
@@ -246,7 +246,7 @@ var httpCarried = []struct{ mediaType, slug string }{
 // httpWebDAV are the methods of RFC 4918 §9 and of RFC 3253.
 var httpWebDAV = []string{"PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT"}
 
-// carries names the protocol for which HTTP is only the carrier, "" for the web itself.
+// carries names the protocol inside HTTP, "" for the web itself.
 func (f *httpFacts) carries(q *http.Head, requestBody, responseBody []byte) string {
 	for _, m := range httpWebDAV {
 		if string(q.Method) == m {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// http2: HTTP/2 with prior knowledge in the clear (RFC 9113 §3.3). The first request's names are read as far as they
+// http2: HTTP/2 with prior knowledge in cleartext (RFC 9113 §3.3). It reads the first request's fields as far as they
 // need no dynamic table (RFC 7541).
 var http2Protocol = &dissect.Protocol{
 	Name:      "http2",
@@ -25,9 +25,9 @@ var http2Protocol = &dissect.Protocol{
 const (
 	http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 	http2Header  = 9
-	// http2MaxFrames: a client sends SETTINGS, WINDOW_UPDATE and a few PRIORITY before its first HEADERS.
+	// http2MaxFrames bounds the frames before a client's first HEADERS: SETTINGS, WINDOW_UPDATE and a few PRIORITY.
 	http2MaxFrames = 16
-	// http2MaxFields is how many fields of the first request are read; :authority is among the first four.
+	// http2MaxFields bounds the fields read of the first request; :authority is among the first four.
 	http2MaxFields = 32
 
 	http2Headers, http2Settings = 1, 4 // frame types
@@ -36,7 +36,7 @@ const (
 func inspectHTTP2(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	client, server := c.ToServer(), c.ToClient()
 	if hasPrefix(server, http2Preface) {
-		client, server = server, client // a capture from mid-flow, with the sides swapped
+		client, server = server, client // a capture from mid-flow swaps the sides
 	}
 	if !couldBe(client, http2Preface) {
 		return dissect.No
@@ -54,11 +54,11 @@ func inspectHTTP2(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// http2Server decides by a server's first frame alone: SETTINGS on stream 0 (RFC 9113 §6.5), at least one, with the
-// parameters that are registered. That fixes over 64 bits.
+// http2Server decides by a server's first frame alone: SETTINGS on stream 0 (RFC 9113 §6.5) with at least one
+// parameter, all of them registered. That fixes over 64 bits.
 func http2Server(b []byte) dissect.Verdict {
-	// Bytes of a parameter, the highest number; other flags, the reserved bit and unknown parameters are to be ignored
-	// (§4.1, §6.5.2).
+	// The size of a parameter and the highest number; receivers ignore other flags, the reserved bit and unknown
+	// parameters (§4.1, §6.5.2).
 	const parameter, parameters, acknowledged, reserved = 6, 9, 0x01, 0x80000000
 	if len(b) < http2Header {
 		return dissect.NeedMore
@@ -83,8 +83,7 @@ func http2Server(b []byte) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// http2Request finds the first HEADERS frame and tells what it asks for. It is false as long as that frame is not
-// there.
+// http2Request finds the first HEADERS frame and writes its request. It returns false until that frame arrives.
 func http2Request(b []byte, o *dissect.Object, r *dissect.Result) bool {
 	for range http2MaxFrames {
 		if len(b) < http2Header {
@@ -104,7 +103,7 @@ func http2Request(b []byte, o *dissect.Object, r *dissect.Result) bool {
 	return true
 }
 
-// http2Block takes padding and priority off a HEADERS frame (RFC 9113 §6.2).
+// http2Block removes padding and priority from a HEADERS frame (RFC 9113 §6.2).
 func http2Block(b []byte, flags byte) []byte {
 	const padded, priority = 0x8, 0x20
 	pad := 0
@@ -118,7 +117,7 @@ func http2Block(b []byte, flags byte) []byte {
 	return b[:max(0, len(b)-pad)]
 }
 
-// The static table's fields that are told (RFC 7541 appendix A).
+// Fields of the static table that the record shows (RFC 7541 appendix A).
 const (
 	hpackAuthority = 1
 	hpackGET       = 2
@@ -128,7 +127,7 @@ const (
 	hpackUserAgent = 58
 )
 
-// http2Fields reads the fields whose names are in the static table, each once.
+// http2Fields reads the fields with names from the static table, each once.
 func http2Fields(b []byte, o *dissect.Object, r *dissect.Result) {
 	var told uint64 // by index
 	for range http2MaxFields {
@@ -168,7 +167,7 @@ func http2Fields(b []byte, o *dissect.Object, r *dissect.Result) {
 }
 
 // hpackField reads one field (RFC 7541 §6): the index of its name or, with a nil value, of the whole field in the
-// static table. Index 0 is for names that are spelt out. coded says that the value is Huffman coded.
+// static table. Index 0 stands for literal names. coded: the value is Huffman coded.
 func hpackField(b []byte) (index int, value []byte, coded bool, rest []byte, ok bool) {
 	if len(b) == 0 {
 		return 0, nil, false, nil, false
@@ -195,7 +194,7 @@ func hpackField(b []byte) (index int, value []byte, coded bool, rest []byte, ok 
 	return index, value, coded, rest, ok
 }
 
-// http2Tell writes one field; coded says that it is Huffman coded.
+// http2Tell writes one field; coded: its value is Huffman coded.
 func http2Tell(index int, value []byte, coded bool, o *dissect.Object, r *dissect.Result) {
 	text := huffmanTexts.Get().(*huffmanText)
 	defer huffmanTexts.Put(text)
@@ -220,7 +219,7 @@ func http2Tell(index int, value []byte, coded bool, o *dissect.Object, r *dissec
 	}
 }
 
-// huffmanText is where a Huffman code is written to, at most its length.
+// huffmanText receives a decoded Huffman string, up to its length.
 type huffmanText struct {
 	b [512]byte
 	n int
@@ -233,7 +232,7 @@ func (t *huffmanText) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// hpackInteger reads an integer with a prefix of n bits (RFC 7541 §5.1), of at most 21 bits more.
+// hpackInteger reads an integer with an n-bit prefix (RFC 7541 §5.1) and at most 21 more bits.
 func hpackInteger(b []byte, n int) (value int, rest []byte, ok bool) {
 	if len(b) == 0 {
 		return 0, nil, false
@@ -252,7 +251,7 @@ func hpackInteger(b []byte, n int) (value int, rest []byte, ok bool) {
 	return 0, nil, false
 }
 
-// hpackString reads a string literal (RFC 7541 §5.2); coded says that it is Huffman coded.
+// hpackString reads a string literal (RFC 7541 §5.2); coded: it is Huffman coded.
 func hpackString(b []byte) (value []byte, coded bool, rest []byte, ok bool) {
 	n, after, ok := hpackInteger(b, 7)
 	if !ok || n > len(after) {

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// iax: Inter-Asterisk eXchange version 2 over UDP, from its full frames.
+// iax: Inter-Asterisk eXchange version 2 over UDP, by its full frames.
 var iaxProtocol = &dissect.Protocol{
 	Name:      "iax",
 	Spec:      "RFC 5456 §8.1, §8.4, §8.6",
@@ -22,7 +22,7 @@ const (
 	iaxControl   = 6    // frame type IAX
 	iaxLastType  = 12   // the highest frame type, of RFC 5456 §8.2 and Asterisk's HTML and DTMF begin
 	iaxLastClass = 0x28 // the highest subclass of an IAX frame, §8.4
-	// iaxMaxElements bounds the walk of information elements: 2 bytes are the least of each.
+	// iaxMaxElements bounds the information elements: each has at least 2 bytes.
 	iaxMaxElements = 64
 	iaxVersion     = 0x0b
 	iaxUsername    = 0x06
@@ -34,7 +34,7 @@ type iaxFrame struct {
 	source, destination, out, in int
 	kind, class                  byte
 	called, user                 []byte
-	version                      bool // the element VERSION says 2
+	version                      bool // the element VERSION is 2
 }
 
 func inspectIAX(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -56,7 +56,7 @@ func inspectIAX(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		if d.FromClient == c.Datagrams[0].FromClient {
 			certain = f.source == first.source && f.out == (first.out+1)&0xff && f.kind == iaxControl
 		} else {
-			// What answers names the call's number of whom it answers, and counts the frame as received.
+			// An answer repeats the call number of the other side, and counts the frame as received.
 			certain = f.destination == first.source && f.in == (first.out+1)&0xff &&
 				(first.destination == 0 || f.source == first.destination)
 		}
@@ -71,7 +71,7 @@ func inspectIAX(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// read reads a full frame (§8.1.1). A control frame's elements have to fill it exactly (§8.6).
+// read reads a full frame (§8.1.1). A control frame's elements must fill it exactly (§8.6).
 func (f *iaxFrame) read(b []byte, length int) bool {
 	if len(b) < iaxHeader || b[0]&0x80 == 0 {
 		return false

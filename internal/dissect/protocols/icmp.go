@@ -7,13 +7,13 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// ICMP (RFC 792).
+// icmp: RFC 792.
 var icmpProtocol = &dissect.Protocol{
 	Name: "icmp", Spec: "RFC 792; IANA icmp-parameters", Category: "network",
 	Over: dissect.IP, IPProtocols: []uint8{1}, Inspect: inspectICMP,
 }
 
-// icmpHeader is type, code and checksum.
+// icmpHeader is the length of type, code and checksum.
 const icmpHeader = 4
 
 func inspectICMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -29,15 +29,15 @@ func inspectICMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// icmpID writes the identifier of a query, such as an echo (RFC 792, RFC 4443 §4.1): it tells apart what one host asks
-// another.
+// icmpID writes the identifier of a query, such as an echo (RFC 792, RFC 4443 §4.1), which distinguishes the queries of
+// one host.
 func icmpID(o *dissect.Object, proto uint8, b []byte) {
 	if request, _ := packet.ICMPQuery(proto, b[0]); request != 0 && len(b) >= 8 {
 		o.Int("id", int64(be16(b[4:])))
 	}
 }
 
-// icmpMessage is the name of a type in IANA's registry, "" for those that are deprecated or unassigned.
+// icmpMessage returns the name of a type in IANA's registry, "" for deprecated and unassigned types.
 func icmpMessage(t byte) string {
 	switch t {
 	case 0:

@@ -7,7 +7,7 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// ICMPv6 (RFC 4443), with Neighbor Discovery (RFC 4861) and Multicast Listener Discovery (RFC 3810).
+// icmpv6: RFC 4443, with Neighbor Discovery (RFC 4861) and Multicast Listener Discovery (RFC 3810).
 var icmpv6Protocol = &dissect.Protocol{
 	Name: "icmpv6", Spec: "RFC 4443; RFC 4861; RFC 3810", Category: "network",
 	Over: dissect.IP, IPProtocols: []uint8{58}, Inspect: inspectICMPv6,

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// iec-104: the frames of the remote control protocol (APDU), which follow one another exactly.
+// iec-104: the telecontrol protocol's frames (APDU), which follow one another exactly.
 var iec104Protocol = &dissect.Protocol{
 	Name:      "iec-104",
 	Spec:      "IEC 60870-5-104:2006 §5; IEC 60870-5-101 §7.2",
@@ -18,8 +18,8 @@ var iec104Protocol = &dissect.Protocol{
 
 const (
 	iec104Start  = 0x68
-	iec104Header = 6  // start, length of what follows, four control bytes
-	iec104Frames = 64 // looked at in each direction
+	iec104Header = 6  // start, length of the rest, four control bytes
+	iec104Frames = 64 // read in each direction
 	iec104Enough = 36 // bits
 )
 
@@ -57,7 +57,8 @@ func inspectIEC104(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// iec104Frame is the length of the frame with which b begins and how many bits its format fixes, 0 where it is none.
+// iec104Frame returns the length of the frame at the start of b and how many bits its format fixes, 0 if b begins with
+// none.
 func iec104Frame(b []byte) (n, bits int) {
 	const asduHeader = 6
 	length := int(b[1])
@@ -65,7 +66,7 @@ func iec104Frame(b []byte) (n, bits int) {
 		return 0, 0
 	}
 	switch {
-	case b[2]&1 == 0: // information: both sequence numbers have a lowest bit of 0, then comes the ASDU
+	case b[2]&1 == 0: // information: both sequence numbers have a lowest bit of 0, and the ASDU follows
 		if b[4]&1 != 0 || length < 4+asduHeader {
 			return 0, 0
 		}

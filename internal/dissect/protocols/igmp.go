@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// IGMP versions 1 to 3 (RFC 1112 appendix I, RFC 2236 §2, RFC 3376 §4); DVMRP and multicast router discovery as well.
+// igmp: versions 1 to 3 (RFC 1112 appendix I, RFC 2236 §2, RFC 3376 §4), with DVMRP and multicast router discovery.
 var igmpProtocol = &dissect.Protocol{
 	Name: "igmp", Spec: "RFC 3376 §4; RFC 2236 §2; RFC 1112", Category: "network",
 	Over: dissect.IP, IPProtocols: []uint8{2}, Inspect: inspectIGMP,

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// IKE, versions 1 and 2: over UDP, behind a marker of four zeros where it shares port 4500 with ESP, and over TCP.
+// ike: versions 1 and 2 over UDP, after a marker of four zeros on port 4500, which ESP shares, and over TCP.
 var ikeOverUDPProtocol = &dissect.Protocol{
 	Name: "ike", Also: []string{"esp"}, Spec: "RFC 2408 §3.1; RFC 7296 §3.1; RFC 3948", Category: "vpn",
 	Over: dissect.UDP, Ports: []uint16{ikePort, ikeNATPort},
@@ -31,14 +31,13 @@ const (
 	ikePort    = 500
 	ikeNATPort = 4500
 	ikeOverTCP = "IKETCP"
-	// ikeHeader is the length of the header: two SPIs of 8 bytes, next payload, version, exchange, flags, message,
-	// length.
+	// ikeHeader is the length of the header: two 8-byte SPIs, next payload, version, exchange, flags, message, length.
 	ikeHeader = 28
-	// maxIKEPayloads bounds the payloads that are walked in one message: a proposal has few, of 4 bytes at least.
+	// maxIKEPayloads bounds the payloads walked in one message: real messages have few, of at least 4 bytes.
 	maxIKEPayloads = 64
 )
 
-// The exchanges (IANA "ISAKMP Exchange types" and "IKEv2 Exchange Types").
+// Exchanges (IANA "ISAKMP Exchange types" and "IKEv2 Exchange Types").
 var (
 	ikeExchanges1 = [...]string{1: "base", 2: "main", 3: "authentication-only", 4: "aggressive", 5: "informational",
 		6: "transaction", 32: "quick", 33: "new-group"}
@@ -50,7 +49,7 @@ func inspectIKE(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	d := c.Newest()
 	b, length := d.Payload, d.Length
 	if len(b) == 1 && b[0] == 0xff {
-		return dissect.NeedMore // a keep-alive of RFC 3948 §4: anything may be behind it
+		return dissect.NeedMore // a keep-alive of RFC 3948 §4: any message may follow
 	}
 	if c.HasPort(ikeNATPort) || hasPrefix(b, "\x00\x00\x00\x00") {
 		if !hasPrefix(b, "\x00\x00\x00\x00") {
@@ -81,7 +80,7 @@ func inspectIKE(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// ikeVersion1 checks a message of IKEv1: its payloads, as long as they are in the clear.
+// ikeVersion1 checks a message of IKEv1 and its cleartext payloads.
 func ikeVersion1(b []byte, length int) (exchange string, vendor []byte, ok bool) {
 	const encrypted, undefined, vendorID, lastPayload = 0x01, 0xf8, 13, 21
 	if int(b[18]) >= len(ikeExchanges1) || ikeExchanges1[b[18]] == "" || b[19]&undefined != 0 || b[16] == 0 {
@@ -89,7 +88,7 @@ func ikeVersion1(b []byte, length int) (exchange string, vendor []byte, ok bool)
 	}
 	exchange = ikeExchanges1[b[18]]
 	if b[19]&encrypted != 0 {
-		return exchange, nil, length%4 == 0 && !isZero(b[8:16]) // whole cipher blocks; both sides are known
+		return exchange, nil, length%4 == 0 && !isZero(b[8:16]) // whole cipher blocks; both SPIs are set
 	}
 	vendor, ok = ikePayloads(b, length, vendorID, false, func(kind byte) bool {
 		return kind <= lastPayload ||
@@ -98,8 +97,8 @@ func ikeVersion1(b []byte, length int) (exchange string, vendor []byte, ok bool)
 	return exchange, vendor, ok
 }
 
-// ikeVersion2 checks a message of IKEv2: its payloads, up to the encrypted one. Reserved bits, and payloads of unknown
-// types, are for a receiver to ignore (RFC 7296 §3.1, §3.2, §2.5).
+// ikeVersion2 checks a message of IKEv2: its payloads, up to the encrypted one. Receivers ignore reserved bits and
+// payloads of unknown types (RFC 7296 §3.1, §3.2, §2.5).
 func ikeVersion2(b []byte, length int) (exchange string, vendor []byte, ok bool) {
 	const vendorID, firstPayload = 43, 33
 	if int(b[18]) >= len(ikeExchanges2) || ikeExchanges2[b[18]] == "" {
@@ -109,11 +108,10 @@ func ikeVersion2(b []byte, length int) (exchange string, vendor []byte, ok bool)
 	return ikeExchanges2[b[18]], vendor, ok
 }
 
-// ikePayloads walks the payloads: each has the type of the next, a reserved byte, and its length. They end where the
-// message does; what the capture cut off is not missed. It gives the first payload of the type wanted, a vendor
-// identifier.
+// ikePayloads walks the payloads: each has the type of the next, a reserved byte, and its length. They end with the
+// message, unless the capture cut it. It returns the first payload of type wanted, a vendor identifier.
 func ikePayloads(b []byte, length int, wanted byte, version2 bool, known func(byte) bool) (found []byte, ok bool) {
-	const sealed, sealedFragment = 46, 53 // of version 2: the next payload is that of what is inside
+	const sealed, sealedFragment = 46, 53 // of version 2: their next-payload field describes the payload inside
 	kind, at := b[16], ikeHeader
 	for range maxIKEPayloads {
 		if kind == 0 {
@@ -140,9 +138,8 @@ func ikePayloads(b []byte, length int, wanted byte, version2 bool, known func(by
 	return found, false
 }
 
-// inspectESPInUDP looks for two packets of one direction that belong to one security association: whole words, the same
-// SPI, which is none of the reserved ones, the next sequence numbers, and behind them what differs, being encrypted
-// (RFC 4303 §2).
+// inspectESPInUDP wants two packets of one direction in the same security association: whole words, the same unreserved
+// SPI, consecutive sequence numbers, and differing encrypted contents (RFC 4303 §2).
 func inspectESPInUDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const header, tag, reserved, window = 8, 12, 255, 32
 	newest := c.Newest()

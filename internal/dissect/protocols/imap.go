@@ -16,7 +16,7 @@ var imapProtocol = &dissect.Protocol{
 	Category:  "mail",
 	Over:      dissect.TCP,
 	Ports:     []uint16{143, 993},
-	Start:     dissect.FirstBytes("* "), // a client's tag can be anything: it is looked at once the server has spoken
+	Start:     dissect.FirstBytes("* "), // a client's tag can be any text, so the server's first line starts the inspection
 	MinLength: 4,
 	Extra:     10, // a certificate after STARTTLS
 	Inspect:   inspectIMAP,
@@ -28,7 +28,7 @@ var imapCommands = []string{"CAPABILITY", "LOGIN", "AUTHENTICATE", "STARTTLS", "
 func inspectIMAP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	toServer, toClient := c.ToServer(), c.ToClient()
 	if hasPrefix(toServer, "* ") && !hasPrefix(toClient, "* ") {
-		toServer, toClient = toClient, toServer // a capture from mid-flow, with the sides swapped
+		toServer, toClient = toClient, toServer // a capture from mid-flow swaps the sides
 	}
 	greeting, _, greeted := cutLine(toClient)
 	if !couldBeLines(toClient) || !couldBeLines(toServer) ||
@@ -75,7 +75,7 @@ func inspectIMAP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// imapTwo says whether b begins with two commands and nothing else: enough without an answer.
+// imapTwo reports whether b holds two commands and nothing else, which proves IMAP without an answer.
 func imapTwo(b []byte) bool {
 	for range 2 {
 		line, rest, whole := cutLine(b)
@@ -87,7 +87,7 @@ func imapTwo(b []byte) bool {
 	return true
 }
 
-// imapCommand is a client's line without its tag: letters and digits before a blank (RFC 9051 §2.2.1).
+// imapCommand returns a client's line without its tag: letters and digits before a blank (RFC 9051 §2.2.1).
 func imapCommand(line []byte) []byte {
 	const longest = 32
 	i := bytes.IndexByte(line[:min(len(line), longest)], ' ')

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// iperf3: the control connection, which begins with a cookie.
+// iperf3: the control connection, which begins with a cookie, and the UDP streams.
 var (
 	iperfProtocol = &dissect.Protocol{
 		Name: "iperf3", Spec: "iperf3: control connection", Category: "network",
@@ -41,15 +41,15 @@ func inspectIperf(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// iperfHello is the length of what opens a UDP stream.
+// iperfHello is the length of a UDP stream's opening, in bytes.
 const iperfHello = 4
 
 // iperfHellos are the pairs with which the ends of a stream greet each other, in network order: 0x36373839 and
-// 0x39383736 since version 3.11, each in the byte order of its host, before that 123456789 and 987654321.
+// 0x39383736 since version 3.11, each in its host's byte order, before that 123456789 and 987654321.
 var iperfHellos = [...][2]uint32{{0x39383736, 0x36373839}, {0x36373839, 0x39383736}, {0x15cd5b07, 0xb168de3a},
 	{0x075bcd15, 0x3ade68b1}}
 
-// inspectIperfStream wants both numbers, or two datagrams of one side that follow one another.
+// inspectIperfStream wants both greetings, or two consecutive datagrams of one side.
 func inspectIperfStream(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
 	newest := c.Newest()
 	for i := range c.Datagrams[:len(c.Datagrams)-1] {
@@ -82,14 +82,14 @@ func hasIperfHello(d *dissect.Datagram) bool {
 	})
 }
 
-// isIperfData checks seconds, microseconds, and a number of the datagram.
+// isIperfData checks seconds, microseconds, and the datagram's number.
 func isIperfData(d *dissect.Datagram) bool {
 	const header, million = 12, 1_000_000
 	return len(d.Payload) >= header && be32(d.Payload[4:]) < million && ube32(d.Payload) != 0 &&
 		ube32(d.Payload[8:]) != 0
 }
 
-// isIperfNext says whether datagram b follows a: as long, the next number, and at most a second later.
+// isIperfNext reports whether datagram b follows a: same length, the next number, and at most a second later.
 func isIperfNext(a, b *dissect.Datagram) bool {
 	if !isIperfData(a) || !isIperfData(b) || a.Length != b.Length || ube32(b.Payload[8:])-ube32(a.Payload[8:]) != 1 {
 		return false

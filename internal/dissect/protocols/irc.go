@@ -23,7 +23,7 @@ var ircProtocol = &dissect.Protocol{
 func inspectIRC(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	toServer, toClient := c.ToServer(), c.ToClient()
 	if hasPrefix(toServer, ":") && !hasPrefix(toClient, ":") {
-		toServer, toClient = toClient, toServer // a capture from mid-flow, with the sides swapped
+		toServer, toClient = toClient, toServer // a capture from mid-flow swaps the sides
 	}
 	if !couldBeLines(toServer) || !couldBeLines(toClient) {
 		return dissect.No
@@ -48,16 +48,16 @@ func inspectIRC(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// ircSession is what the lines of both sides tell.
+// ircSession is the state that both sides' lines reveal.
 type ircSession struct {
 	nick, server []byte
 	registered   bool // USER with its four parameters
 	spoke        bool // PRIVMSG or JOIN with a channel: a capture from mid-flow
-	greeted      bool // a NOTICE as servers send first
+	greeted      bool // a NOTICE of the form that servers send first
 	numeric      bool // a numeric reply (RFC 2812 §5)
 }
 
-// readClient is false where the first line is no command of a client.
+// readClient returns false if the first line is no client command.
 func (s *ircSession) readClient(b []byte) bool {
 	first := true
 	for line := range wholeLines(b) {
@@ -77,7 +77,7 @@ func (s *ircSession) readClient(b []byte) bool {
 	return true
 }
 
-// readServer is false where the first line is not of a server.
+// readServer returns false if the first line is not a server's.
 func (s *ircSession) readServer(b []byte) bool {
 	line, _, whole := cutLine(b)
 	if !whole {

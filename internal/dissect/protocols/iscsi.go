@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// iscsi: the login phase (RFC 7143 §11.12, §11.13), whose data are key=value texts.
+// iscsi: the login phase (RFC 7143 §11.12, §11.13), whose data is key=value texts.
 var iscsiProtocol = &dissect.Protocol{
 	Name:      "iscsi",
 	Spec:      "RFC 7143 §11.2, §11.12, §11.13, §13",
@@ -48,8 +48,8 @@ func inspectISCSI(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// The messages of a session that began before: a command or a ping, and what answers it (§11.3, §11.4, §11.7, §11.18,
-// §11.19).
+// Messages of a session that began before the capture: a command or a ping, and its answer (§11.3, §11.4, §11.7,
+// §11.18, §11.19).
 const (
 	iscsiNopOut  = 0x00
 	iscsiCommand = 0x01
@@ -58,8 +58,8 @@ const (
 	iscsiDataIn  = 0x25
 )
 
-// isISCSIMidflow wants the task's tag of the request in the reply, and the number of the next command that is expected,
-// at most a window behind the request's. The bit for immediate delivery may be set.
+// isISCSIMidflow wants the request's task tag in the reply, and the next expected command number at most a window after
+// the request's. The bit for immediate delivery may be set.
 func isISCSIMidflow(request, reply []byte) bool {
 	const immediate, tag, command, expected, window = 0x40, 16, 24, 28, 4096
 	if len(request) < iscsiHeader || len(reply) < iscsiHeader {
@@ -75,7 +75,7 @@ func isISCSIMidflow(request, reply []byte) bool {
 		ube32(request[command:]) != 0 && next <= window
 }
 
-// couldBeISCSI says whether b is or can become a command, a ping, or the answer to one.
+// couldBeISCSI reports whether b is or can become a command, a ping, or the answer to one.
 func couldBeISCSI(b []byte) bool {
 	if len(b) == 0 {
 		return true
@@ -87,8 +87,8 @@ func couldBeISCSI(b []byte) bool {
 	return false
 }
 
-// iscsiText gives the texts of a login message at the start of b; nil when they are not all there, and ok false when it
-// is something else.
+// iscsiText returns the texts of the login message at the start of b; nil if they are incomplete. ok is false if b is
+// no login message.
 func iscsiText(b []byte, opcode byte) (text []byte, ok bool) {
 	if len(b) < iscsiHeader {
 		return nil, len(b) == 0 || b[0]&^0x40 == opcode&^0x40
@@ -108,7 +108,7 @@ func iscsiText(b []byte, opcode byte) (text []byte, ok bool) {
 	return text, text[len(text)-1] == 0
 }
 
-// iscsiValue is the value of key, which ends in "=", in texts that end in zero bytes each.
+// iscsiValue returns the value of key, which ends in "=", from texts that each end in a zero byte.
 func iscsiValue(text []byte, key string) []byte {
 	for len(text) > 0 {
 		pair, rest, _ := bytes.Cut(text, []byte{0})

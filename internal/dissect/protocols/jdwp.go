@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// jdwp: the Java debug wire protocol, from the handshake that both sides say.
+// jdwp: Java Debug Wire Protocol, by the handshake that both sides send.
 var jdwpProtocol = &dissect.Protocol{
 	Name:      "jdwp",
 	Spec:      "Java Debug Wire Protocol: JDWP Start-up",

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// json-rpc: JSON-RPC 2.0 and 1.0 on TCP itself: bare objects, in lines, behind their length in decimal, or behind the
-// header of the Language Server Protocol. Asked after those protocols that use it with methods of their own.
+// json-rpc: JSON-RPC 2.0 and 1.0 directly over TCP: bare objects, in lines, after their length in decimal, or after the
+// header of the Language Server Protocol. Heuristic: protocols with their own JSON-RPC methods come first.
 var jsonRPCProtocol = &dissect.Protocol{
 	Name:      "json-rpc",
 	Spec:      "JSON-RPC 2.0 §4, §5; JSON-RPC 1.0 §1.1, §1.2; Language Server Protocol: Base Protocol",
@@ -21,7 +21,7 @@ var jsonRPCProtocol = &dissect.Protocol{
 	Inspect:   inspectJSONRPC,
 }
 
-// jsonrpcPeek is how much of a stream is searched for the version, which all libraries write among the first members.
+// jsonrpcPeek bounds the search for the version, in bytes; all libraries write it among the first members.
 const jsonrpcPeek = 1024
 
 func inspectJSONRPC(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -37,19 +37,19 @@ func inspectJSONRPC(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 		return dissect.NeedMore
 	}
 	if !c.Last && (!jsonrpcWhole(c.First()) || !jsonrpcWhole(c.Second())) {
-		return dissect.NeedMore // the method's name, by which others tell their own, may not be there yet
+		return dissect.NeedMore // the method's name, which marks other protocols, may still be missing
 	}
 	return dissect.Yes
 }
 
-// jsonrpcWhole says whether the stream b ends like an object or list, or as much as is looked at is there.
+// jsonrpcWhole reports whether the stream b ends like an object or list, or fills the search bound.
 func jsonrpcWhole(b []byte) bool {
 	b = bytes.TrimRight(b[:min(len(b), jsonrpcPeek)], "\r\n \x00")
 	return len(b) == 0 || len(b) >= jsonrpcPeek || b[len(b)-1] == '}' || b[len(b)-1] == ']'
 }
 
-// jsonrpcObject gives the object or list at the start of b, behind its length if there is one; empty as long as it has
-// not come. ok is false where b is something else.
+// jsonrpcObject returns the object or list at the start of b, after an optional length; empty until it arrives. ok is
+// false if b is neither.
 func jsonrpcObject(b []byte) (object []byte, ok bool) {
 	b = b[:min(len(b), jsonrpcPeek)]
 	for range 4 { // two header lines, an empty one, the object
@@ -69,8 +69,8 @@ func jsonrpcObject(b []byte) (object []byte, ok bool) {
 	return nil, false
 }
 
-// jsonrpc1 says whether the objects are a request of version 1.0 and its answer, in either order: each has just three
-// members, which may not be missing.
+// jsonrpc1 reports whether the objects are a request of version 1.0 and its answer, in either order: each has exactly
+// three mandatory members.
 func jsonrpc1(a, b []byte) bool {
 	if stratumMember(b, `"method"`) != nil {
 		a, b = b, a
@@ -80,7 +80,7 @@ func jsonrpc1(a, b []byte) bool {
 		stratumMember(b, `"result"`) != nil && stratumMember(b, `"error"`) != nil && stratumMember(b, `"id"`) != nil
 }
 
-// jsonrpcVersion says whether b holds the member "jsonrpc": "2.0".
+// jsonrpcVersion reports whether b holds the member "jsonrpc": "2.0".
 func jsonrpcVersion(b []byte) bool {
 	const member = `"jsonrpc"`
 	i := bytes.Index(b, []byte(member))

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// kafka: requests with their size, API key and version, correlation and client identifier, and the response that
-// repeats the correlation identifier.
+// kafka: requests with size, API key and version, correlation and client identifier, and the response that repeats the
+// correlation identifier.
 var kafkaProtocol = &dissect.Protocol{
 	Name:      "kafka",
 	Spec:      "Apache Kafka protocol guide, \"Protocol Primitive Types\", \"Request Header\"",
@@ -24,7 +24,7 @@ const (
 	kafkaMaxKey     = 92
 	kafkaMaxVersion = 18
 	kafkaMaxClient  = 249
-	kafkaVersions   = 18 // the API key of ApiVersions, which says the client's software from version 3 on
+	kafkaVersions   = 18 // the API key of ApiVersions, which names the client's software from version 3 on
 )
 
 func inspectKafka(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -44,7 +44,7 @@ func inspectKafka(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	_, more, ok := countMessages(request, kafkaLength)
 	_, moreBack, okBack := countMessages(response, kafkaLength)
-	fits := more == 0 || answered && moreBack == 0 // the sizes are those of what came
+	fits := more == 0 || answered && moreBack == 0 // the sizes match the payload
 	if !ok || !okBack || !fits || !answered && len(client) < 3 {
 		return moreIf(ok && okBack)
 	}
@@ -61,7 +61,7 @@ func inspectKafka(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// kafkaLength is for countMessages: requests and responses begin with their size.
+// kafkaLength returns the length of a request or response by its size field, for countMessages.
 func kafkaLength(b []byte) int {
 	if len(b) < 4 {
 		return 0
@@ -72,7 +72,7 @@ func kafkaLength(b []byte) int {
 	return -1
 }
 
-// kafkaRequest checks a request's header and gives the client identifier, which may be null.
+// kafkaRequest checks a request's header and returns the client identifier, which may be null.
 func kafkaRequest(b []byte) (client []byte, ok bool) {
 	if len(b) < kafkaHeader {
 		return nil, false
@@ -91,7 +91,7 @@ func kafkaRequest(b []byte) (client []byte, ok bool) {
 	return b[kafkaHeader : kafkaHeader+length], true
 }
 
-// kafkaCompact cuts a compact string: its length and 1 as a variable byte integer, here of one byte.
+// kafkaCompact splits off a compact string: its length plus 1 as a variable byte integer, here of one byte.
 func kafkaCompact(b []byte) (text, rest []byte) {
 	if len(b) == 0 || b[0] == 0 || b[0] >= 0x80 || len(b) < int(b[0]) {
 		return nil, nil

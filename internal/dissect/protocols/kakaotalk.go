@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// kakaotalk: LOCO, the protocol of KakaoTalk's chat over TCP, after the public descriptions of it: a handshake that
-// gives the session's key encrypted with RSA, or its packets in the clear, with a method in capitals.
+// kakaotalk: LOCO, the chat protocol of KakaoTalk over TCP, after public descriptions: a handshake with the session key
+// encrypted by RSA, or cleartext packets with a method in capitals.
 var kakaotalkProtocol = &dissect.Protocol{
 	Name:      "kakaotalk",
 	Spec:      "LOCO as described by the node-kakao project",
@@ -44,8 +44,8 @@ func inspectKakaoTalk(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	return dissect.Yes
 }
 
-// isLOCO says whether b begins with a packet's header: a method of capitals that zeros fill up, body type 0 (BSON), and
-// a body whose own length at its start agrees.
+// isLOCO reports whether b begins with a packet header: a method in capitals padded with zeros, body type 0 (BSON), and
+// a body whose own length field agrees.
 func isLOCO(b []byte) bool {
 	if len(b) < locoHeader+4 || b[17] != 0 || le32(b[18:]) != le32(b[locoHeader:]) || le32(b[18:]) > locoMaxBody {
 		return false

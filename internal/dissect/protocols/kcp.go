@@ -8,19 +8,19 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// KCP, the reliable transport of games and tunnels, without encryption and error correction around it; and the
-// handshake that Genshin Impact and its sisters put before theirs.
+// kcp: the reliable transport of games and tunnels, without encryption and error correction around it, and the
+// handshake of Genshin Impact and its sister games before it.
 var kcpProtocol = &dissect.Protocol{
 	Name: "kcp", Spec: "KCP: protocol specification", Category: "network",
 	Over: dissect.UDP, Start: dissect.ByteRange(0, 255), MinLength: kcpHeader,
-	Heuristic: true, // a number chosen by the peers begins it
+	Heuristic: true, // it begins with a number that the peers choose
 	Inspect:   inspectKCP,
 }
 
 const (
-	// kcpHeader: conversation, command, fragment, window, time, number, unacknowledged, length; little endian.
+	// kcpHeader is conversation, command, fragment, window, time, number, unacknowledged, length; little endian.
 	kcpHeader = 24
-	// maxKCPSegments bounds the segments of one datagram: of 1,472 bytes and 24 each.
+	// maxKCPSegments bounds the segments of one datagram: 1,472 bytes hold segments of at least 24 bytes.
 	maxKCPSegments = 61
 )
 
@@ -40,11 +40,11 @@ func inspectKCP(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// isKCPPush says whether what begins b carries data, as one of the first 2^24 segments: its length fits in 32 bits
-// then, and the upper bytes of both numbers are zero.
+// isKCPPush reports whether b begins with a data segment among the first 2^24: then 32 bits of length fit, and the
+// upper bytes of both numbers are zero.
 func isKCPPush(b []byte) bool { return b[4] == 81 && le32(b[20:]) > 0 && b[15] == 0 && b[19] == 0 }
 
-// isKCP checks that segments of one conversation fill the datagram, of which only pushes (command 81) carry data.
+// isKCP checks that segments of one conversation fill the datagram; only pushes (command 81) carry data.
 func isKCP(d *dissect.Datagram) bool {
 	const push, lastCommand = 81, 84
 	b := d.Payload

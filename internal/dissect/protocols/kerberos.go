@@ -7,22 +7,22 @@ import (
 	"github.com/weirnet/weir/internal/wire/ber"
 )
 
-// Kerberos 5 (RFC 4120 §5), over UDP, and over TCP behind four bytes of length (§7.2.2); the password change protocol
-// (RFC 3244) as well.
+// kerberos: version 5 (RFC 4120 §5) over UDP, and over TCP after four bytes of length (§7.2.2), with the password
+// change protocol (RFC 3244).
 var kerberosProtocol = &dissect.Protocol{
 	Name:     "kerberos",
 	Spec:     "RFC 4120 §5, §7.2; RFC 3244 §2",
 	Category: "authentication",
 	Over:     dissect.TCP | dissect.UDP,
 	Ports:    []uint16{88, 464},
-	// over TCP the length comes first
+	// Over TCP the length comes first
 	Start:     dissect.BytesOf(0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x7e).Or(dissect.BytesOf(0)),
 	MinLength: 16,
 	Heuristic: true,
 	Inspect:   inspectKerberos,
 }
 
-// maxKerberosTCP is more than any ticket needs; it leaves the first byte of the length 0.
+// maxKerberosTCP exceeds any ticket's need; it leaves the first byte of the length 0.
 const maxKerberosTCP = 1 << 20
 
 func inspectKerberos(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -60,8 +60,8 @@ func inspectKerberosSide(c *dissect.Conversation, b []byte, r *dissect.Result) d
 	return dissect.Yes
 }
 
-// kerberosPassword checks a password change: message length, protocol version, length of the AP-REQ that follows, which
-// begins as such.
+// kerberosPassword checks a password change: message length, protocol version, and the length of the AP-REQ, whose
+// start must be valid.
 func kerberosPassword(c *dissect.Conversation, b []byte, r *dissect.Result) dissect.Verdict {
 	length := be16(b)
 	if c.Transport == dissect.UDP && length != c.Datagrams[0].Length || be16(b[4:]) == 0 || b[6]&^1 != 0x6e &&
@@ -72,9 +72,9 @@ func kerberosPassword(c *dissect.Conversation, b []byte, r *dissect.Result) diss
 	return dissect.Yes
 }
 
-// kerberosMessage reads an application tag with a sequence in it, of which the first two elements are the version, 5,
-// and the type, which is the tag's number (RFC 4120 §5.10). A request to the KDC has them as elements 1 and 2, all else
-// as 0 and 1.
+// kerberosMessage reads an application tag with a sequence inside, whose first two elements are the version, 5, and the
+// type, equal to the tag's number (RFC 4120 §5.10). They are elements 1 and 2 in a request to the KDC, 0 and 1 in all
+// other messages.
 func kerberosMessage(b []byte) (kind string, fields []byte, whole, ok bool) {
 	if len(b) == 0 {
 		return "", nil, false, false
@@ -99,7 +99,7 @@ func kerberosMessage(b []byte) (kind string, fields []byte, whole, ok bool) {
 	return kind, fields, whole, ok1 && ok2 && ok3 && ok4 && v == 5 && n == int64(b[0]&0x1f)
 }
 
-// kerberosType is the name of a message by its application tag, RFC 4120 §5.10.
+// kerberosType returns a message's name by its application tag, RFC 4120 §5.10.
 func kerberosType(tag byte) string {
 	switch tag {
 	case 0x6a:
@@ -120,8 +120,8 @@ func kerberosType(tag byte) string {
 	return ""
 }
 
-// kerberosFields writes realm and principals. In requests they are in the body, element 4; in replies elements 3 and 4;
-// in errors 7 to 10 (RFC 4120 §5.4.1, §5.4.2, §5.9.1).
+// kerberosFields writes realm and principals. Requests have them in the body, element 4; replies in elements 3 and 4;
+// errors in 7 to 10 (RFC 4120 §5.4.1, §5.4.2, §5.9.1).
 func kerberosFields(o *dissect.Object, kind string, fields []byte) {
 	realm, client, server, code := byte(0xa3), byte(0xa4), byte(0), byte(0)
 	switch kind {
@@ -151,7 +151,7 @@ func kerberosFields(o *dissect.Object, kind string, fields []byte) {
 	}
 }
 
-// kerberosField is the element of a sequence that has tag; the last may be cut.
+// kerberosField returns the element of a sequence that has tag; the last may be cut.
 func kerberosField(b []byte, tag byte) ([]byte, bool) {
 	for range 32 { // no message has more elements than KDC-REQ-BODY's 12 and KRB-ERROR's 13
 		if len(b) > 0 && b[0] == tag {
@@ -167,7 +167,7 @@ func kerberosField(b []byte, tag byte) ([]byte, bool) {
 	return nil, false
 }
 
-// kerberosPrincipal writes a PrincipalName's components with slashes between (RFC 4120 §5.2.2).
+// kerberosPrincipal writes a PrincipalName's components with slashes between them (RFC 4120 §5.2.2).
 func kerberosPrincipal(o *dissect.Object, field string, fields []byte, tag byte) {
 	value, ok := kerberosField(fields, tag)
 	if !ok || tag == 0 {

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// kismet: the client protocol of Kismet's versions before 2016: lines that begin with "*" and a sentence's name.
+// kismet: the client protocol of Kismet before 2016, by lines of "*" and a sentence's name.
 var kismetProtocol = &dissect.Protocol{
 	Name:      "kismet",
 	Spec:      "Kismet README: Client/Server Protocol",

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// knxnet-ip: the header of KNXnet/IP services, whose total length fits.
+// knxnet-ip: KNXnet/IP services, by the header, whose total length fits.
 var knxnetIPProtocol = &dissect.Protocol{
 	Name:      "knxnet-ip",
 	Spec:      "ISO 22510:2019 (KNXnet/IP) §5.3",
@@ -16,7 +16,7 @@ var knxnetIPProtocol = &dissect.Protocol{
 	Inspect:   inspectKNXnetIP,
 }
 
-const knxHeader = 6 // its own length, version 1.0, service, length of all
+const knxHeader = 6 // its own length, version 1.0, service, total length
 
 func inspectKNXnetIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.First()
@@ -34,7 +34,7 @@ func inspectKNXnetIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	return dissect.Yes
 }
 
-// knxService says whether the service is one of core, device management, tunnelling, routing, remote diagnosis, or
+// knxService reports whether the service belongs to core, device management, tunnelling, routing, remote diagnosis, or
 // security.
 func knxService(s int) bool {
 	switch {

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// L2TP's control messages over UDP, versions 2 and 3. What data messages carry is decoded as a tunnel.
+// l2tp: control messages over UDP, versions 2 and 3. Data messages are a tunnel, which package packet decodes.
 var l2tpOverUDPProtocol = &dissect.Protocol{
 	Name: "l2tp", Spec: "RFC 2661 §3.1, §4.1; RFC 3931 §3.2.1, §4.1.2", Category: "vpn",
 	Over: dissect.UDP, Ports: []uint16{1701}, Start: dissect.BytesOf(0xc8, 0xcc, 0xd8, 0xdc, 0xe8, 0xec, 0xf8, 0xfc),
@@ -14,16 +14,16 @@ var l2tpOverUDPProtocol = &dissect.Protocol{
 
 const (
 	// l2tpHeader is the length of a control message's header: flags and version, length, connection (in version 2
-	// tunnel and session), and the sequence numbers sent and expected.
+	// tunnel and session), the sent and the expected sequence number.
 	l2tpHeader = 12
 	// l2tpAVP is the length of the header of an attribute-value pair: flags and length, vendor, attribute.
 	l2tpAVP = 6
-	// maxL2TPAVPs bounds the pairs that are walked; a request to start a connection has about ten.
+	// maxL2TPAVPs bounds the pairs walked; a request to start a connection has about ten.
 	maxL2TPAVPs = 64
 )
 
 func inspectL2TP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
-	// Type, length and sequence are present, offset and priority aren't; all else is reserved, to be ignored (RFC 2661
+	// Type, length and sequence are present, offset and priority absent; receivers ignore all reserved bits (RFC 2661
 	// §3.1).
 	const control, flags, versions = 0xc800, 0xcb00, 0x000f
 	d := c.Newest()
@@ -37,7 +37,7 @@ func inspectL2TP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	if length == l2tpHeader {
 		if len(c.Datagrams) < 2 || be32(b[4:]) == 0 || d.Length != length {
-			return dissect.NeedMore // an acknowledgement: little is fixed in it
+			return dissect.NeedMore // an acknowledgement fixes too few bits
 		}
 		for i := range c.Datagrams {
 			if e := &c.Datagrams[i]; e.FromClient != d.FromClient && len(e.Payload) >= l2tpHeader &&
@@ -55,7 +55,7 @@ func inspectL2TP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// l2tpAVPs walks the pairs, of which the first is the message type (RFC 2661 §4.4.1), and says whether they fill the
+// l2tpAVPs walks the pairs, the first of which is the message type (RFC 2661 §4.4.1), and reports whether they fill the
 // message.
 func l2tpAVPs(b []byte, length int, o *dissect.Object) bool {
 	const reserved, hidden, lengthBits, lastType = 0x3c00, 0x4000, 0x03ff, 29
@@ -75,7 +75,7 @@ func l2tpAVPs(b []byte, length int, o *dissect.Object) bool {
 		}
 		value := b[at+l2tpAVP : max(at+l2tpAVP, min(at+size, len(b)))]
 		switch {
-		case flags&reserved != 0: // an attribute that nobody knows (§4.1)
+		case flags&reserved != 0: // an unknown attribute (§4.1)
 		case n == 0 && len(value) == 2:
 			if be16(value) == 0 || be16(value) > lastType {
 				return false
@@ -91,10 +91,10 @@ func l2tpAVPs(b []byte, length int, o *dissect.Object) bool {
 	return at >= length
 }
 
-// l2tp: version 3 on IP itself, by its control messages: data ones have no form.
+// l2tp: version 3 directly over IP, by its control messages: data messages have no fixed form.
 var l2tpOverIPProtocol = onIP("l2tp", "RFC 3931 §4.1.1", "vpn", 115, checkL2TPv3)
 
-// checkL2TPv3: session 0, then a control message of version 3 with its length.
+// checkL2TPv3 wants session 0, then a control message of version 3 with its length.
 func checkL2TPv3(d *dissect.Datagram, _ *dissect.Result) bool {
 	const control = 16
 	b := d.Payload

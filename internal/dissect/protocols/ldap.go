@@ -9,7 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/wire/ber"
 )
 
-// LDAP (RFC 4511 §4.1.1), and CLDAP, which is LDAP in datagrams ([MS-ADTS] §6.3.3).
+// ldap and cldap: LDAP (RFC 4511 §4.1.1), and LDAP in datagrams ([MS-ADTS] §6.3.3).
 var ldapProtocol = &dissect.Protocol{
 	Name:      "ldap",
 	Spec:      "RFC 4511 §4; [MS-ADTS] §6.3.3",
@@ -68,7 +68,7 @@ func inspectLDAPSide(c *dissect.Conversation, b []byte, r *dissect.Result) disse
 	return dissect.Yes
 }
 
-// ldapAfterFirst is what follows the first message of a stream, nil where that isn't whole.
+// ldapAfterFirst returns the bytes after a stream's first message, nil if that is incomplete.
 func ldapAfterFirst(b []byte) []byte {
 	_, at, length, ok := ber.Header(b)
 	if !ok || length > len(b)-at {
@@ -77,8 +77,7 @@ func ldapAfterFirst(b []byte) []byte {
 	return b[at+length:]
 }
 
-// ldapOperation checks the operation by its tag and what it must begin with, RFC 4511 §4.2 to §4.12, and writes its
-// names.
+// ldapOperation checks an operation by its tag and mandatory start, RFC 4511 §4.2 to §4.12, and writes its names.
 func ldapOperation(o *dissect.Object, tag byte, b []byte, whole bool) bool {
 	const bindRequest, bindResponse, unbind, search, entry, done = 0x60, 0x61, 0x42, 0x63, 0x64, 0x65
 	const extended, extendedResponse, lastResponse = 0x77, 0x78, 0x6f
@@ -137,7 +136,7 @@ func ldapOperation(o *dissect.Object, tag byte, b []byte, whole bool) bool {
 	return false
 }
 
-// isOIDText says whether b is digits and dots.
+// isOIDText reports whether b consists of digits and dots.
 func isOIDText(b []byte) bool {
 	for _, c := range b {
 		if c != '.' && (c < '0' || c > '9') {

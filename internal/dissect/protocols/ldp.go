@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// Label Distribution Protocol: hellos over UDP, sessions over TCP (RFC 5036 §3.1, §3.5).
+// ldp: Label Distribution Protocol: hellos over UDP, sessions over TCP (RFC 5036 §3.1, §3.5).
 var ldpProtocol = &dissect.Protocol{
 	Name: "ldp", Spec: "RFC 5036 §3", Category: "routing",
 	Over: dissect.TCP | dissect.UDP, Ports: []uint16{646}, Start: dissect.BytesOf(0), MinLength: 18,
@@ -26,7 +26,7 @@ func inspectLDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		c.Transport == dissect.TCP && kind == hello {
 		return dissect.No
 	}
-	// The messages fill the protocol data unit, and another one, if any, follows it.
+	// The messages fill the protocol data unit; another one may follow.
 	_, rest, ok := countMessages(b[header:min(len(b), length+4)], ldpLength)
 	if !ok || len(b) >= length+4 && rest > 0 || len(b) > length+5 && be16(b[length+4:]) != version {
 		return dissect.No
@@ -41,19 +41,19 @@ func inspectLDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// ldpLength is for countMessages: type, length of what follows it, identifier (§3.5).
+// ldpLength returns the length of a message, for countMessages: type, length of the rest, identifier (§3.5).
 func ldpLength(b []byte) int {
 	if len(b) < 8 {
 		return 0
 	}
-	const ignorable = 0x8000 // if the type is unknown
+	const ignorable = 0x8000 // receivers ignore such messages of unknown types
 	if be16(b)&ignorable == 0 && ldpMessage(be16(b)) == "" || be16(b[2:]) < 4 {
 		return -1
 	}
 	return 4 + be16(b[2:])
 }
 
-// ldpMessage is the name of a message type, RFC 5036 §3.7 and RFC 5561.
+// ldpMessage returns the name of a message type, RFC 5036 §3.7 and RFC 5561.
 func ldpMessage(kind int) string {
 	switch kind {
 	case 0x0001:

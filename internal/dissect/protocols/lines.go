@@ -9,13 +9,14 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// The line protocols of mail, news, chat and file transfer share this: commands and replies in lines that end in CR LF.
+// Helpers for the line protocols of mail, news, chat and file transfer: commands and replies in lines that end in CR
+// LF.
 
-// maxLines is how many lines of a direction are read: MaxStream bytes of the shortest commands ("NOOP") would be 2,730,
-// and what tells something comes in the first dozens.
+// maxLines bounds the lines read of a direction: MaxStream bytes could hold 2,730 of the shortest commands ("NOOP"),
+// but the first dozens reveal all of interest.
 const maxLines = 256
 
-// cutLine cuts b at its first line end, CR LF or LF alone; whole is false where there is none yet.
+// cutLine cuts b at its first line end, CR LF or LF alone; whole is false if b has none yet.
 func cutLine(b []byte) (line, rest []byte, whole bool) {
 	i := bytes.IndexByte(b, '\n')
 	if i < 0 {
@@ -24,7 +25,7 @@ func cutLine(b []byte) (line, rest []byte, whole bool) {
 	return bytes.TrimSuffix(b[:i], []byte{'\r'}), b[i+1:], true
 }
 
-// wholeLines walks the lines of b that have their end, at most maxLines of them.
+// wholeLines yields the complete lines of b, at most maxLines.
 func wholeLines(b []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for range maxLines {
@@ -37,7 +38,7 @@ func wholeLines(b []byte) iter.Seq[[]byte] {
 	}
 }
 
-// hasVerb says whether line is one of the verbs, in any case, alone or with a blank and more behind. Verbs are in
+// hasVerb reports whether line begins with one of the verbs, in any case, alone or before a blank. Verbs are in
 // capitals.
 func hasVerb(line []byte, verbs ...string) bool {
 	for _, v := range verbs {
@@ -48,13 +49,13 @@ func hasVerb(line []byte, verbs ...string) bool {
 	return false
 }
 
-// argument is what follows the verb of a line.
+// argument returns a line without its verb.
 func argument(line []byte) []byte {
 	_, rest, _ := bytes.Cut(line, []byte{' '})
 	return bytes.TrimSpace(rest)
 }
 
-// containsFold says whether b holds text, which must be in capitals, in any case.
+// containsFold reports whether b holds text, ignoring case; text must be in capitals.
 func containsFold(b []byte, text string) bool {
 	for i := 0; i+len(text) <= len(b); i++ {
 		if hasPrefixFold(b[i:], text) {
@@ -64,8 +65,8 @@ func containsFold(b []byte, text string) bool {
 	return false
 }
 
-// replyCode reads a reply's code of three digits, followed by a blank, by "-" where more lines come, or by nothing
-// (RFC 5321 §4.2, RFC 959 §4.2); 0 where there is none.
+// replyCode reads a reply's 3-digit code before a blank, before "-" (more lines follow) or before nothing (RFC 5321
+// §4.2, RFC 959 §4.2); 0 if the line has none.
 func replyCode(line []byte) int {
 	if len(line) < 3 || len(line) > 3 && line[3] != ' ' && line[3] != '-' {
 		return 0
@@ -83,7 +84,7 @@ func replyCode(line []byte) int {
 	return code
 }
 
-// looksLikeHost says whether b can be a host name with at least one dot.
+// looksLikeHost reports whether b can be a host name with at least one dot.
 func looksLikeHost(b []byte) bool {
 	for _, c := range b {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' {
@@ -93,7 +94,7 @@ func looksLikeHost(b []byte) bool {
 	return len(b) > 3 && len(b) <= dissect.MaxHost && bytes.IndexByte(b, '.') > 0
 }
 
-// couldBeLines says whether b can be the start of lines of text: what there is of the first is printable or not ASCII.
+// couldBeLines reports whether b can begin lines of text: its first line so far is printable or not ASCII.
 func couldBeLines(b []byte) bool {
 	const longest = 1024 // RFC 5321 §4.5.3.1.6 allows 1,000
 	line, _, whole := cutLine(b[:min(len(b), longest)])

@@ -4,13 +4,13 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// Locator/ID Separation Protocol: data packets (RFC 9300 §5) and control messages (RFC 9301 §5).
+// lisp: Locator/ID Separation Protocol: data packets (RFC 9300 §5) and control messages (RFC 9301 §5).
 var lispProtocol = &dissect.Protocol{
 	Name: "lisp", Spec: "RFC 9300 §5.3; RFC 9301 §5", Category: "vpn",
 	Over: dissect.UDP, Ports: []uint16{4341, 4342}, Inspect: inspectLISP,
 }
 
-// Map servers and tunnel routers also keep a session over TCP (draft-ietf-lisp-map-server-reliable-transport §5).
+// Map servers and tunnel routers also hold a session over TCP (draft-ietf-lisp-map-server-reliable-transport §5).
 var lispSessionProtocol = &dissect.Protocol{
 	Name: "lisp", Spec: "draft-ietf-lisp-map-server-reliable-transport §5", Category: "vpn",
 	Over: dissect.TCP, Ports: []uint16{4342}, Start: dissect.BytesOf(0),
@@ -18,7 +18,7 @@ var lispSessionProtocol = &dissect.Protocol{
 }
 
 const (
-	lispSessionHeader = 8 // type, length of all, message identifier
+	lispSessionHeader = 8 // type, total length, message identifier
 	lispEndMarker     = "\x9f\xac\xad\xe9"
 )
 
@@ -71,8 +71,8 @@ func inspectLISP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.No
 }
 
-// lispControl is the name of a control message whose count and first field behind the nonce fit, else "". Reserved bits
-// are to be ignored (RFC 9301 §5.2), but for a reply, of which else little is fixed.
+// lispControl returns the name of a control message whose count and first field after the nonce fit, else "". Receivers
+// ignore reserved bits (RFC 9301 §5.2), but a reply must have them clear, because it fixes little else.
 func lispControl(b []byte, length int) string {
 	const header = 12 // type and flags, count, nonce
 	if len(b) < header+12 {
@@ -106,12 +106,12 @@ func lispControl(b []byte, length int) string {
 	return ""
 }
 
-// lispFamily says whether an address family is one that LISP uses: none, IPv4, IPv6, LCAF (RFC 8060), MAC.
+// lispFamily reports whether LISP uses an address family: none, IPv4, IPv6, LCAF (RFC 8060), MAC.
 func lispFamily(family int) bool {
 	return family <= 2 || family == 16387 || family == 16389
 }
 
-// lispAuthentication says whether key identifier and length of the authentication data are those of RFC 9301 §5.6.
+// lispAuthentication reports whether RFC 9301 §5.6 defines this key identifier and length of authentication data.
 func lispAuthentication(b []byte) bool {
 	const ttl, record = 4, 12
 	length := be16(b[2:])
@@ -126,7 +126,7 @@ func lispAuthentication(b []byte) bool {
 	return b[ttl+1] <= 128 && b[ttl+4]>>4 == 0 && lispFamily(be16(b[record-2:])) && be16(b[record-2:]) != 0
 }
 
-// lispMapRequest checks the source's address and the family of the first of the routers to answer to.
+// lispMapRequest checks the source's address and the family of the first router in the list of reply addresses.
 func lispMapRequest(b []byte) bool {
 	lengths := [...]int{0, 4, 16}
 	family := be16(b)

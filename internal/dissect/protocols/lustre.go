@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// lustre: the acceptor's request and the socket driver's hello with which LNet connections begin, and the messages that
-// follow, in either byte order.
+// lustre: the acceptor's request and the socket driver's hello, which open LNet connections, and the messages after
+// them, in either byte order.
 var lustreProtocol = &dissect.Protocol{
 	Name:      "lustre",
 	Spec:      "Lustre LNet acceptor request, ksocklnd hello and messages as publicly described",
@@ -27,7 +27,7 @@ const (
 	lustreHello    = 0x45726963 // then the version
 	lustreVersions = 4          // the highest
 	lustreMessage  = 0xc1       // a message of LNet
-	lustreHeader   = 24 + 32    // of it, as far as it is checked
+	lustreHeader   = 24 + 32    // the checked part of it
 )
 
 func inspectLustre(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -61,8 +61,8 @@ func lustreStream(b []byte) dissect.Verdict {
 }
 
 // isLustreMessage checks a message of the socket driver: its type, checksum and two cookies, then LNet's header:
-// destination and source, of which each names a network of TCP, both processes, of which one is Lustre's, the type, and
-// the payload's length.
+// destination and source, both in a TCP network, both processes, one of them Lustre's, the type, and the payload's
+// length.
 func isLustreMessage(order binary.ByteOrder, b []byte) bool {
 	const process, user, overTCP, lastType, maxPayload = 12345, 0xc000_0000, 2, 3, 1 << 20
 	h := b[24:]

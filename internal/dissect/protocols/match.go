@@ -13,12 +13,12 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// hasPrefix says whether b begins with prefix.
+// hasPrefix reports whether b begins with prefix.
 func hasPrefix(b []byte, prefix string) bool {
 	return len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix
 }
 
-// hasAnyPrefix says whether b begins with one of the prefixes.
+// hasAnyPrefix reports whether b begins with one of the prefixes.
 func hasAnyPrefix(b []byte, prefixes []string) bool {
 	for _, p := range prefixes {
 		if hasPrefix(b, p) {
@@ -28,13 +28,13 @@ func hasAnyPrefix(b []byte, prefixes []string) bool {
 	return false
 }
 
-// couldBe says whether b is, or may with more bytes become, something that begins with prefix.
+// couldBe reports whether b begins with prefix, or may do so with more bytes.
 func couldBe(b []byte, prefix string) bool {
 	n := min(len(b), len(prefix))
 	return string(b[:n]) == prefix[:n]
 }
 
-// hasPrefixFold is hasPrefix for ASCII text in any case; prefix is upper case.
+// hasPrefixFold is hasPrefix ignoring ASCII case; prefix is upper case.
 func hasPrefixFold(b []byte, prefix string) bool {
 	if len(b) < len(prefix) {
 		return false
@@ -51,19 +51,19 @@ func hasPrefixFold(b []byte, prefix string) bool {
 	return true
 }
 
-// be16, be32, le16 and le32 read a number at the start of b, which must be long enough. On 32-bit machines what is
-// above math.MaxInt32 becomes that: no length is as long, and none must turn negative. ube32 and ule32 give those.
+// be16, be32, le16 and le32 read a number at the start of b, which must be long enough. On 32-bit machines they clamp
+// numbers to math.MaxInt32: no length is greater, and none may turn negative. ube32 and ule32 return the exact number.
 func be16(b []byte) int { return int(binary.BigEndian.Uint16(b)) }
 func be32(b []byte) int { return int(min(uint64(binary.BigEndian.Uint32(b)), math.MaxInt)) }
 func le16(b []byte) int { return int(binary.LittleEndian.Uint16(b)) }
 func le32(b []byte) int { return int(min(uint64(binary.LittleEndian.Uint32(b)), math.MaxInt)) }
 
-// be24 reads three bytes. ube32 and ule32 give all 32 bits, for magic numbers and masks.
+// be24 reads three bytes. ube32 and ule32 return all 32 bits, for magic numbers and masks.
 func be24(b []byte) int     { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }
 func ube32(b []byte) uint32 { return binary.BigEndian.Uint32(b) }
 func ule32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
 
-// isPrintable says whether all of b is printable ASCII, tabs and line ends.
+// isPrintable reports whether b consists of printable ASCII, tabs and line ends.
 func isPrintable(b []byte) bool {
 	for _, c := range b {
 		if (c < ' ' || c >= 0x7f) && c != '\t' && c != '\r' && c != '\n' {
@@ -73,9 +73,9 @@ func isPrintable(b []byte) bool {
 	return true
 }
 
-// countMessages walks the messages that follow one another in b. length gives the length of the message with which its
-// argument begins: 0 where more of its header is needed, negative where no message begins so. whole is how many are
-// there completely, rest how many bytes follow them, and ok is false where those can't become a message.
+// countMessages walks consecutive messages in b. length returns the length of the message at the start of its argument:
+// 0 if it needs more of the header, negative if no message begins so. whole is the number of complete messages, rest
+// the number of bytes after them; ok is false if those can't begin a message.
 func countMessages(b []byte, length func([]byte) int) (whole, rest int, ok bool) {
 	for len(b) > 0 {
 		n := length(b)
@@ -91,13 +91,13 @@ func countMessages(b []byte, length func([]byte) int) (whole, rest int, ok bool)
 	return whole, len(b), true
 }
 
-// cutZero is the text before the first zero byte of b, and what follows that; whole is false where there is none.
+// cutZero splits b at its first zero byte; whole is false if it has none.
 func cutZero(b []byte) (text, rest []byte, whole bool) {
 	return bytes.Cut(b, []byte{0})
 }
 
-// jsonText is the value of the first text member name of the JSON text b, as it stands there: `"name":"value"`, with
-// white space around the colon; nil where there is none. It is enough for the flat messages with which protocols begin.
+// jsonText returns the raw value of the first text member name of the JSON text b: `"name":"value"`, with white space
+// around the colon; nil if absent. The flat messages at the start of protocols need no more.
 func jsonText(b []byte, name string) []byte {
 	for {
 		i := bytes.IndexByte(b, '"')
@@ -123,11 +123,10 @@ func jsonText(b []byte, name string) []byte {
 	}
 }
 
-// appendDecimal appends n, which is not negative, in decimal.
+// appendDecimal appends a non-negative n in decimal.
 func appendDecimal(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) }
 
-// narrowUTF16 appends the little-endian UTF-16 text to b as UTF-8, up to b's capacity; odd bytes at the end are left
-// out.
+// narrowUTF16 appends the little-endian UTF-16 text to b as UTF-8, up to b's capacity; it omits an odd byte at the end.
 func narrowUTF16(b, text []byte) []byte {
 	for len(text) >= 2 && len(b)+utf8.UTFMax <= cap(b) {
 		unit := rune(le16(text))
@@ -141,7 +140,7 @@ func narrowUTF16(b, text []byte) []byte {
 	return b
 }
 
-// moreIf is NeedMore while it is possible that it is the protocol, and No otherwise.
+// moreIf is NeedMore while the protocol is possible, No otherwise.
 func moreIf(possible bool) dissect.Verdict {
 	if possible {
 		return dissect.NeedMore
@@ -149,7 +148,7 @@ func moreIf(possible bool) dissect.Verdict {
 	return dissect.No
 }
 
-// cutText16 cuts what has its length in two bytes, big endian, before it.
+// cutText16 splits off a text after its big-endian 2-byte length.
 func cutText16(b []byte) (text, rest []byte, ok bool) {
 	if len(b) < 2 || len(b) < 2+be16(b) {
 		return nil, nil, false
@@ -172,8 +171,8 @@ func crcCCITT(crc uint16, b []byte) int {
 	return int(crc)
 }
 
-// otherSide is what the side that did not speak first said: its stream, or the newest datagram where that is one of its
-// own.
+// otherSide returns the payload of the side that did not speak first: its stream, or the newest datagram if that side
+// sent it.
 func otherSide(c *dissect.Conversation) []byte {
 	if c.Transport == dissect.TCP {
 		return c.Second()

@@ -11,9 +11,9 @@ import (
 	"github.com/weirnet/weir/internal/wire/dns"
 )
 
-// describeMDNS writes the service types ("_ipp._tcp.local") that the remembered messages of the flow ask for or
-// announce: the names of PTR questions and records (RFC 6763 §4), each once. Those that a response announces are the
-// sender's own, and are written apart; so is the name that it says its address to have.
+// describeMDNS writes the service types ("_ipp._tcp.local") in the flow's remembered messages, queried or announced:
+// the names of PTR questions and records (RFC 6763 §4), each once. It writes those of responses, the sender's own,
+// separately, and with them the name that a sender gives its address.
 func describeMDNS(o *dissect.Object, c *dissect.Conversation) {
 	var all, announced serviceNames
 	var hostRoom [dns.MaxText]byte
@@ -50,7 +50,7 @@ func describeMDNS(o *dissect.Object, c *dissect.Conversation) {
 	o.Text("host_name", host)
 }
 
-// serviceNames are names, each once, as far as there is room.
+// serviceNames collects names, each once, as far as they fit.
 type serviceNames struct {
 	room [1024]byte
 	ends [dissect.MaxList]int
@@ -86,14 +86,14 @@ func (s *serviceNames) write(o *dissect.Object, field string) {
 	o.List(field, s.n, func(b []byte, i int) []byte { return record.AppendText(b, s.at(i)) })
 }
 
-// dnsWalk walks the questions and records of a message.
+// dnsWalk iterates over the questions and records of a message.
 type dnsWalk struct {
 	m     *dnsMessage
 	off   int
 	count int
 }
 
-// dnsEntry is a question, or a record, which may have data.
+// dnsEntry is a question or a record, which may have data.
 type dnsEntry struct {
 	name int // offset
 	kind uint16
@@ -117,7 +117,7 @@ func (w *dnsWalk) next() (e dnsEntry, ok bool) {
 	return e, err == nil
 }
 
-// appendService appends the name at off where it is a service type, and nothing where it is an address's or other name.
+// appendService appends the name at off if it is a service type, but no names of addresses or other things.
 func appendService(dst, msg []byte, off int) []byte {
 	name, err := dns.AppendName(dst, msg, off)
 	if err != nil || len(name) == 0 || name[0] != '_' || !bytes.Contains(name, []byte("._tcp")) &&

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// megaco: H.248's text encoding (RFC 3525 annex B) over UDP, TCP behind TPKT (RFC 3525 annex D.2) and SCTP.
+// megaco: H.248's text encoding (RFC 3525 annex B) over UDP, over TCP in TPKT (RFC 3525 annex D.2) and over SCTP.
 var megacoProtocol = &dissect.Protocol{
 	Name:      "megaco",
 	Spec:      "RFC 3525 annex B.2, D",
@@ -35,8 +35,7 @@ func inspectMegaco(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if !found || len(rest) < 3 {
 		return dissect.NeedMore
 	}
-	// The version is 1 or 2 digits; then comes white space and who sends it: [address], <domain>, a name or an MTP
-	// address.
+	// The version has 1 or 2 digits; white space and the sender follow: [address], <domain>, a name or an MTP address.
 	version, _, ok := ftpNumber(rest)
 	rest = b[len(token)+1:]
 	for len(rest) > 0 && rest[0] >= '0' && rest[0] <= '9' {

@@ -9,8 +9,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// memberlist: the gossip of HashiCorp's Serf, Consul and Nomad where it isn't encrypted: a type and MessagePack, alone,
-// behind a checksum, or several in one datagram.
+// memberlist: unencrypted gossip of HashiCorp's Serf, Consul and Nomad: a type and MessagePack, alone, after a
+// checksum, or several in one datagram.
 var memberlistProtocol = &dissect.Protocol{
 	Name:      "memberlist",
 	Spec:      "hashicorp/memberlist: messages as publicly described",
@@ -22,7 +22,7 @@ var memberlistProtocol = &dissect.Protocol{
 	Inspect:   inspectMemberlist,
 }
 
-// The types that are told apart; the others are the messages themselves.
+// Types with their own form; the others are plain messages.
 const (
 	memberlistPushPull   = 6
 	memberlistCompound   = 7
@@ -31,7 +31,7 @@ const (
 	memberlistLabel      = 244
 )
 
-// memberlistFields are, by type, the names of which a message has one, as MessagePack has them.
+// memberlistFields are, by type, names that a message contains, in MessagePack form.
 var memberlistFields = [...]string{
 	0: "\xa5SeqNo", 1: "\xa5SeqNo", 2: "\xa5SeqNo", 3: "\xabIncarnation", 4: "\xabIncarnation", 5: "\xabIncarnation",
 	memberlistPushPull: "\xa5Nodes", memberlistCompressed: "\xa4Algo", 11: "\xa5SeqNo",
@@ -50,7 +50,7 @@ func inspectMemberlist(c *dissect.Conversation, r *dissect.Result) dissect.Verdi
 	return dissect.Yes
 }
 
-// memberlistType opens what is around a message, and checks it.
+// memberlistType unwraps a message and checks it.
 func memberlistType(b []byte) (kind byte, ok bool) {
 	if len(b) > 2 && b[0] == memberlistLabel && len(b) > 2+int(b[1]) {
 		b = b[2+int(b[1]):]
@@ -61,7 +61,7 @@ func memberlistType(b []byte) (kind byte, ok bool) {
 		}
 		b = b[5:]
 	}
-	if len(b) > 2 && b[0] == memberlistCompound { // how many, their lengths, the messages
+	if len(b) > 2 && b[0] == memberlistCompound { // number of messages, their lengths, the messages
 		at, size := 2+2*int(b[1]), 0
 		if b[1] == 0 || len(b) <= at {
 			return 0, false

@@ -10,7 +10,7 @@ import (
 )
 
 // memcached: the text protocol (memcached doc/protocol.txt) and the binary one (docs "BinaryProtocolRevamped"), over
-// TCP, and over UDP behind its frame header of 8 bytes.
+// TCP, and over UDP after an 8-byte frame header.
 var memcachedProtocol = &dissect.Protocol{
 	Name:      "memcached",
 	Spec:      "memcached protocol.txt (meta commands included); BinaryProtocolRevamped §2",
@@ -22,7 +22,7 @@ var memcachedProtocol = &dissect.Protocol{
 	Inspect:   inspectMemcached,
 }
 
-// memcachedCommands are the text commands with which a client begins, each with what must follow it.
+// memcachedCommands are a client's first text commands, each with its mandatory continuation.
 var memcachedCommands = []string{
 	"get ", "gets ", "set ", "add ", "replace ", "append ", "prepend ", "cas ", "stats", "version\r\n", "delete ",
 	"incr ", "decr ", "touch ",
@@ -30,11 +30,11 @@ var memcachedCommands = []string{
 	"mg ", "ms ", "md ", "mn\r\n", "me ", "ma ", // meta commands
 }
 
-// memcachedReplies are the lines with which a server answers.
+// memcachedReplies are the first lines of a server's answers.
 var memcachedReplies = []string{"VALUE ", "STORED\r\n", "NOT_STORED\r\n", "END\r\n", "STAT ", "VERSION ", "DELETED\r\n",
 	"NOT_FOUND\r\n", "EXISTS\r\n", "TOUCHED\r\n", "ERROR\r\n", "CLIENT_ERROR ", "SERVER_ERROR ", "OK\r\n", "RESET\r\n"}
 
-// memcachedMetaReplies are the codes with which it answers meta commands, behind which come flags, or nothing.
+// memcachedMetaReplies are the codes that answer meta commands, before flags or nothing.
 var memcachedMetaReplies = []string{"HD", "VA ", "EN", "NF", "NS", "EX", "MN", "ME ", "MA ", "CLIENT_ERROR ",
 	"SERVER_ERROR ", "ERROR"}
 
@@ -44,7 +44,7 @@ func inspectMemcached(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 		request, reply = memcachedDatagrams(c)
 	}
 	if len(request) == 0 {
-		return dissect.NeedMore // the server never speaks first, but the capture may
+		return dissect.NeedMore // the server never speaks first, but a capture may begin with it
 	}
 	if request[0] == 0x80 {
 		return memcachedBinary(request, reply, r)
@@ -57,7 +57,7 @@ func inspectMemcached(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 		return dissect.NeedMore
 	}
 	if reply == nil {
-		return dissect.NeedMore // other text protocols have a "get" as well: the answer is what is distinctive
+		return dissect.NeedMore // other text protocols have a "get" as well: only the answer is distinctive
 	}
 	command, _, _ := bytes.Cut(line, []byte(" "))
 	if len(command) == 2 && command[0] == 'm' {
@@ -94,7 +94,7 @@ func memcachedMeta(reply []byte) dissect.Verdict {
 	return dissect.No
 }
 
-// memcachedBinary checks the 24-byte headers: magic, opcode, key, extras and total lengths that fit one another.
+// memcachedBinary checks the 24-byte headers: magic, opcode, key, extras and total lengths that agree.
 func memcachedBinary(request, reply []byte, r *dissect.Result) dissect.Verdict {
 	const header = 24
 	if len(request) < header {
@@ -116,8 +116,8 @@ func memcachedBinary(request, reply []byte, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// memcachedDatagrams gives the first request and reply without their frame headers: request id, sequence number, number
-// of datagrams, reserved (0), 2 bytes each.
+// memcachedDatagrams returns the first request and reply without their frame headers: request id, sequence number,
+// number of datagrams, reserved (0), 2 bytes each.
 func memcachedDatagrams(c *dissect.Conversation) (request, reply []byte) {
 	const header = 8
 	for _, d := range c.Datagrams {

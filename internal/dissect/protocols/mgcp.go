@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// mgcp: the Media Gateway Control Protocol (RFC 3435 §3) over UDP. Session descriptions in it announce RTP.
+// mgcp: the Media Gateway Control Protocol (RFC 3435 §3) over UDP. Its session descriptions announce RTP.
 var mgcpProtocol = &dissect.Protocol{
 	Name:      "mgcp",
 	Spec:      "RFC 3435 §3.2, §3.3",
@@ -68,7 +68,7 @@ func cutMGCPLine(b []byte) (line, rest []byte, whole bool) {
 	return b[:i], b[i+1:], true
 }
 
-// mgcpTransaction says whether b is a transaction id: 1 to 9 digits (§3.2.1.2).
+// mgcpTransaction reports whether b is a transaction id: 1 to 9 digits (§3.2.1.2).
 func mgcpTransaction(b []byte) bool {
 	for _, digit := range b {
 		if digit < '0' || digit > '9' {

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// eitherStream asks inspect about what the side that spoke first has said, and, where that is not it, about the other
-// side: a capture that begins in mid-flow begins within a message of one side, and the other's may be whole.
+// eitherStream calls inspect for the side that spoke first and, if that refuses, for the other side: a capture from
+// mid-flow begins within a message of one side, but the other side's first message may be complete.
 func eitherStream(c *dissect.Conversation, r *dissect.Result, inspect func(c *dissect.Conversation, b []byte,
 	r *dissect.Result) dissect.Verdict) dissect.Verdict {
 	v := inspect(c, c.First(), r)
@@ -15,6 +15,6 @@ func eitherStream(c *dissect.Conversation, r *dissect.Result, inspect func(c *di
 	if len(c.Second()) == 0 {
 		return moreIf(!c.Last)
 	}
-	r.DropMetadata() // what the first attempt wrote
+	r.DropMetadata() // written by the first attempt
 	return inspect(c, c.Second(), r)
 }

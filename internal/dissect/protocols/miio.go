@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// miio: the local protocol of Xiaomi's devices: a header with magic and length, encrypted text behind it. The layout is
-// that of public descriptions.
+// miio: the local protocol of Xiaomi's devices: a header with magic and length, then ciphertext. The layout follows
+// public descriptions.
 var miioProtocol = &dissect.Protocol{
 	Name:      "miio",
 	Spec:      "Xiaomi miIO binary protocol as publicly described",
@@ -17,7 +17,7 @@ var miioProtocol = &dissect.Protocol{
 	Inspect:   inspectMiIO,
 }
 
-const miioHeader = 32 // magic, length of all, unknown (4), device, time stamp, checksum (16)
+const miioHeader = 32 // magic, total length, unknown (4), device, time stamp, checksum (16)
 
 func inspectMiIO(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	d := &c.Datagrams[0]

@@ -11,8 +11,8 @@ var minecraftProtocol = &dissect.Protocol{
 	Inspect: inspectMinecraft,
 }
 
-// inspectMinecraft checks the handshake: length, packet 0, protocol version, the server's name, its port, and what
-// comes next: status, login or transfer. All numbers but the port have seven bits a byte.
+// inspectMinecraft checks the handshake: length, packet 0, protocol version, the server's name, its port, and the next
+// state: status, login or transfer. All numbers but the port have seven bits per byte.
 func inspectMinecraft(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const handshake, maxVersion, snapshot, maxHostLength, lastState = 0, 4096, 1 << 30, 255, 3
 	b := c.First()
@@ -39,7 +39,7 @@ func inspectMinecraft(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	host := b[size : size+hostLength]
 	for i, c := range host {
 		if c == 0 {
-			host = host[:i] // mod loaders put their own behind the name
+			host = host[:i] // mod loaders append their own text to the name
 			break
 		}
 	}
@@ -51,7 +51,7 @@ func inspectMinecraft(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	return dissect.Yes
 }
 
-// minecraftNumber reads a number of seven bits a byte, the lowest first; size is 0 where it doesn't end within five
+// minecraftNumber reads a number of seven bits per byte, the lowest first; size is 0 if it doesn't end within five
 // bytes.
 func minecraftNumber(b []byte) (n, size int) {
 	for i := range min(len(b), 5) {

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// minetest: Luanti's (Minetest's) network layer: a magic number, the peer, the channel, and a packet of one of four
+// minetest: the network layer of Luanti (Minetest): a magic number, the peer, the channel, and one of four packet
 // types.
 var minetestProtocol = &dissect.Protocol{
 	Name:      "minetest",

@@ -8,8 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// mms: the Manufacturing Message Specification in ISO transport, from the object identifiers with which an association
-// begins.
+// mms: Manufacturing Message Specification in ISO transport, by the object identifiers that open an association.
 var mmsProtocol = &dissect.Protocol{
 	Name:      "mms",
 	Spec:      "ISO 9506-2; RFC 1006 §6; X.225 §8.3; X.226 §8.2",
@@ -25,7 +24,7 @@ const (
 	mmsConnect = 0x0d // session CONNECT
 	mmsAccept  = 0x0e
 	mmsGive    = 0x01 // GIVE TOKENS, then DATA TRANSFER with the same code, each of length 0: X.225 §8.3.11
-	// mmsSyntax is mms-abstract-syntax-version1, 1.0.9506.2.1, as BER writes it (tag and length before it).
+	// mmsSyntax is mms-abstract-syntax-version1, 1.0.9506.2.1, in BER (after tag and length).
 	mmsSyntax = "\x06\x05\x28\xca\x22\x02\x01"
 )
 
@@ -51,9 +50,9 @@ func inspectMMS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// mmsData says whether b is an MMS message in mid-flow: two empty session headers, presentation user data (61), a list
-// (30), the presentation context (02 01, an odd number), a single value (a0), the message (a0 to ab), all of lengths
-// that fit.
+// mmsData reports whether b is an MMS message in mid-flow: two empty session headers, presentation user data (61), a
+// list (30), the presentation context (02 01, an odd number), a single value (a0), the message (a0 to ab), all of
+// fitting lengths.
 func mmsData(b []byte) bool {
 	if len(b) < 14 || string(b[:4]) != "\x01\x00\x01\x00" || b[4] != 0x61 {
 		return false
@@ -73,7 +72,7 @@ func mmsData(b []byte) bool {
 	return size > 0 && 3+size+n == len(b) && n >= 2 && b[3+size] >= 0xa0 && b[3+size] <= 0xad
 }
 
-// mmsLength reads a BER length of at most 2 bytes behind the tag at b[0]; size is 0 where there is none.
+// mmsLength reads a BER length of at most 2 bytes after the tag at b[0]; size is 0 if b has none.
 func mmsLength(b []byte) (n, size int) {
 	switch {
 	case len(b) >= 2 && b[1] < 0x80:

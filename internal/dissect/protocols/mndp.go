@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// mndp: MikroTik's neighbour discovery: fields of type and length that fill the datagram. The layout is that of public
-// descriptions.
+// mndp: MikroTik Neighbor Discovery Protocol: fields of type and length that fill the datagram. The layout follows
+// public descriptions.
 var mndpProtocol = &dissect.Protocol{
 	Name:      "mndp",
 	Spec:      "MikroTik Neighbor Discovery Protocol as publicly described",
@@ -30,7 +30,7 @@ func inspectMNDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	if len(b) == mndpHeader {
 		if b[2]|b[3] == 0 && c.Client.Port() == mndpPort && c.Server.Port() == mndpPort {
-			return dissect.Yes // devices ask from their own port
+			return dissect.Yes // devices send requests from the protocol's port
 		}
 		return dissect.NeedMore
 	}

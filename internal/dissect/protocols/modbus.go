@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// modbus: Modbus/TCP, from a request and the response that repeats its transaction, unit and function, or from messages
-// that follow one another exactly. UMAS, Schneider Electric's own function in it, is an application of it.
+// modbus: Modbus/TCP, by a request and the response that repeats its transaction, unit and function, or by messages
+// that follow one another exactly. UMAS, Schneider Electric's own function, is an application.
 var modbusProtocol = &dissect.Protocol{
 	Name: "modbus",
 	Spec: "MODBUS Messaging on TCP/IP Implementation Guide V1.0b §3.1.3; MODBUS Application Protocol V1.1b3 " +
@@ -24,7 +24,7 @@ const (
 	modbusMaxLength = 254 // unit and a protocol data unit of 253 bytes, §4.1
 	modbusUMAS      = 0x5a
 	modbusException = 0x80
-	modbusAlone     = 4 // so many messages of one side alone: 40 bits of header fields and lengths that agree
+	modbusAlone     = 4 // messages of one side that suffice without an answer: 40 bits of header fields, and lengths that agree
 )
 
 func inspectModbus(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -73,7 +73,7 @@ func modbusTell(a, b []byte, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// modbusLength is for countMessages.
+// modbusLength returns the length of a message, for countMessages.
 func modbusLength(b []byte) int {
 	if len(b) < modbusHeader+1 {
 		return 0
@@ -85,8 +85,8 @@ func modbusLength(b []byte) int {
 	return modbusHeader - 1 + length
 }
 
-// modbusFunction says whether the function is a public one of §5.1, or UMAS, and the length, unit and function
-// included, is one that its request or response can have. An exception has its code only.
+// modbusFunction reports whether the function is a public one of §5.1, or UMAS, and whether its request or response can
+// have that length, unit and function included. An exception has only its code.
 func modbusFunction(function byte, length int) bool {
 	if function&modbusException != 0 {
 		return length == 3

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// monero: Levin, the peers' protocol, which begins with a magic number.
+// monero: Levin, the protocol between peers, by its magic number.
 var moneroProtocol = &dissect.Protocol{
 	Name: "monero", Spec: "Monero: Levin protocol", Category: "crypto-currency",
 	Over: dissect.TCP, Ports: []uint16{18080}, Start: dissect.FirstBytes(levinMagic), MinLength: levinHeader,
@@ -13,7 +13,8 @@ var moneroProtocol = &dissect.Protocol{
 
 const (
 	levinMagic = "\x01\x21\x01\x01\x01\x01\x01\x01"
-	// levinHeader: magic number, length of the body, whether an answer is wanted, command, result, flags, version.
+	// levinHeader is magic number, length of the body, whether the sender wants an answer, command, result, flags,
+	// version.
 	levinHeader = 8 + 8 + 1 + 4 + 4 + 4 + 4
 )
 

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// mongodb: the wire protocol: OP_MSG, OP_COMPRESSED, and the older OP_QUERY and OP_REPLY, with a BSON document in each.
+// mongodb: the wire protocol: OP_MSG, OP_COMPRESSED, and the older OP_QUERY and OP_REPLY, each with a BSON document.
 var mongodbProtocol = &dissect.Protocol{
 	Name:      "mongodb",
 	Spec:      "MongoDB Wire Protocol (opcodes 1, 2004, 2012, 2013); BSON 1.1",
@@ -17,7 +17,7 @@ var mongodbProtocol = &dissect.Protocol{
 	Ports:     []uint16{27017, 27018, 27019},
 	Start:     dissect.ByteRange(0, 255), // the lowest byte of the first message's length
 	MinLength: mongoHeader + 5,
-	Heuristic: true, // for the sake of the flows that others know: its own first message is distinctive
+	Heuristic: true, // spares other protocols' flows the inspection: its own first message is distinctive
 	Inspect:   inspectMongoDB,
 }
 
@@ -55,7 +55,7 @@ func inspectMongoDB(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	return dissect.NeedMore
 }
 
-// mongoIsCut says whether a message begins b of which what mongoBody checks may not be there yet.
+// mongoIsCut reports whether b begins a message but may lack bytes that mongoBody checks.
 func mongoIsCut(b []byte) bool {
 	const checked = mongoHeader + 4 + dissect.MaxText + 8 + bsonMinimum
 	length, opcode := le32(b), ule32(b[12:])
@@ -63,15 +63,15 @@ func mongoIsCut(b []byte) bool {
 		opcode == mongoReply)
 }
 
-// mongoBody checks the header at the start of b and what its opcode asks for, and gives the first document as far as it
-// is there.
+// mongoBody checks the header at the start of b and its opcode's fixed fields, and returns the first document as far as
+// it has arrived.
 func mongoBody(b []byte) (document []byte, ok bool) {
 	length := le32(b)
 	if length < mongoHeader+bsonMinimum || length > mongoMaxMessage {
 		return nil, false
 	}
 	body := b[mongoHeader:min(length, len(b))]
-	before := 0 // what comes before the document
+	before := 0 // bytes before the document
 	switch ule32(b[12:]) {
 	case mongoMsg: // flags, of which 3 are defined and the lower 16 must be understood; kind of the section
 		const known = 1<<0 | 1<<1 | 1<<16
@@ -118,8 +118,8 @@ func mongoBody(b []byte) (document []byte, ok bool) {
 	return document, true
 }
 
-// mongoTell tells of a command: its name is that of the document's first element, and what the driver says of itself is
-// in client.application.name and client.driver.name.
+// mongoTell writes a command's name, the name of the document's first element, and the driver's names in
+// client.application.name and client.driver.name.
 func mongoTell(document []byte, r *dissect.Result) {
 	o := r.Object("mongodb")
 	if name, _, ok := cutZero(document[5:]); ok && isPrintable(name) {
@@ -131,7 +131,7 @@ func mongoTell(document []byte, r *dissect.Result) {
 	o.Text("driver", bsonText(bsonFind(client, bsonDocument, "driver"), "name"))
 }
 
-// bsonText is the text of the element name of document, nil where there is none.
+// bsonText returns the text of the element name of document, nil if absent.
 func bsonText(document []byte, name string) []byte {
 	value := bsonFind(document, bsonString, name)
 	if len(value) < 5 {
@@ -141,7 +141,7 @@ func bsonText(document []byte, name string) []byte {
 	return text
 }
 
-// bsonFind is the value of the element of that kind and name, nil where the document has none or it isn't all there.
+// bsonFind returns the value of the element with that kind and name, nil if absent or incomplete.
 func bsonFind(document []byte, kind byte, name string) []byte {
 	if len(document) < bsonMinimum {
 		return nil
@@ -167,7 +167,7 @@ func bsonFind(document []byte, kind byte, name string) []byte {
 	return nil
 }
 
-// bsonLength is the length of a value by its kind, negative where it can't be told.
+// bsonLength returns the length of a value by its kind, negative if unknown.
 func bsonLength(kind byte, value []byte) int {
 	before := 0
 	switch kind {
@@ -183,11 +183,11 @@ func bsonLength(kind byte, value []byte) int {
 		return 12
 	case 0x13: // decimal
 		return 16
-	case 0x02, 0x0d, 0x0e: // texts: the length is without itself
+	case 0x02, 0x0d, 0x0e: // texts: the length excludes itself
 		before = 4
-	case 0x05: // binary: without itself and the kind
+	case 0x05: // binary: excludes itself and the kind
 		before = 5
-	case 0x03, 0x04, 0x0f: // documents: with itself
+	case 0x03, 0x04, 0x0f: // documents: includes itself
 	default:
 		return -1
 	}

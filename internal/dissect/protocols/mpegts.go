@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// mpeg-ts: MPEG transport streams over UDP, plain (1 to 7 packets of 188 bytes a datagram) or in RTP (RFC 2250 §2).
+// mpeg-ts: MPEG transport streams over UDP, plain (1 to 7 packets of 188 bytes per datagram) or in RTP (RFC 2250 §2).
 var mpegTSProtocol = &dissect.Protocol{
 	Name:      "mpeg-ts",
 	Spec:      "ITU-T H.222.0 §2.4.3.2",
@@ -18,7 +18,7 @@ var mpegTSProtocol = &dissect.Protocol{
 const (
 	tsSync   = 0x47
 	tsPacket = 188
-	// tsCertain is how many packets are certain: each fixes 8 bits of sync, and 1 or 2 more.
+	// tsCertain packets are certain: each fixes 8 bits of sync, and 1 or 2 more.
 	tsCertain = 5
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// mqtt: versions 3.1, 3.1.1 and 5 over TCP: from CONNECT, and in mid-flow from packets that follow one another exactly.
+// mqtt: versions 3.1, 3.1.1 and 5 over TCP, by CONNECT or, in mid-flow, by packets that follow one another exactly.
 var mqttProtocol = &dissect.Protocol{
 	Name:     "mqtt",
 	Spec:     "OASIS MQTT 5.0 §2, §3; MQTT 3.1.1 §2, §3",
@@ -23,7 +23,7 @@ var mqttProtocol = &dissect.Protocol{
 	Inspect:   inspectMQTT,
 }
 
-// The packet types, MQTT 5.0 §2.1.2.
+// Packet types, MQTT 5.0 §2.1.2.
 const (
 	mqttConnect     = 1
 	mqttConnAck     = 2
@@ -40,11 +40,11 @@ const (
 	mqttDisconnect  = 14
 )
 
-// mqttEnough is how many bits packets in mid-flow must fix together: four packets without a body do, or one with a
+// mqttEnough is how many bits packets in mid-flow must fix in total: four packets without a body do, or one with a
 // topic.
 const mqttEnough = 40
 
-// mqttPackets bounds how many packets of a direction are looked at.
+// mqttPackets bounds the packets read of a direction.
 const mqttPackets = 64
 
 func inspectMQTT(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -64,8 +64,8 @@ func inspectMQTT(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// mqttNumber reads a variable byte integer: 7 bits a byte, the lowest first, at most 4 bytes (§1.5.5). size is 0 where
-// more is needed and negative where it is none.
+// mqttNumber reads a variable byte integer: 7 bits per byte, the lowest first, at most 4 bytes (§1.5.5). size is 0 if b
+// is too short, negative if it holds no such integer.
 func mqttNumber(b []byte) (n, size int) {
 	for i := range 4 {
 		if i >= len(b) {
@@ -79,7 +79,7 @@ func mqttNumber(b []byte) (n, size int) {
 	return 0, -1
 }
 
-// mqttLength reads the fixed header: its own length as size, as mqttNumber, and the length that it gives.
+// mqttLength reads the fixed header: size is its own length, as from mqttNumber; the length is the packet's.
 func mqttLength(b []byte) (length, size int) {
 	if len(b) == 0 {
 		return 0, 0
@@ -134,7 +134,7 @@ func mqttOpening(b []byte, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// mqttBits is how many bits the packets at the start of b fix; ok is false where those are none.
+// mqttBits returns how many bits the packets at the start of b fix; ok is false if b begins with no packet.
 func mqttBits(b []byte) (bits int, ok bool) {
 	for range mqttPackets {
 		if len(b) == 0 {
@@ -145,7 +145,7 @@ func mqttBits(b []byte) (bits int, ok bool) {
 			return 0, false
 		}
 		if size == 0 || len(b) < size+length {
-			return bits, mqttFlags(b[0]) // what is cut counts nothing
+			return bits, mqttFlags(b[0]) // a cut packet fixes nothing
 		}
 		n := mqttPacket(b[0], b[size:size+length])
 		if n == 0 {
@@ -157,7 +157,7 @@ func mqttBits(b []byte) (bits int, ok bool) {
 	return bits, true
 }
 
-// mqttFlags says whether the lower half of a packet's first byte is the one that its type asks for (§2.1.3).
+// mqttFlags reports whether the lower half of a packet's first byte suits its type (§2.1.3).
 func mqttFlags(first byte) bool {
 	switch first >> 4 {
 	case 0:
@@ -170,8 +170,8 @@ func mqttFlags(first byte) bool {
 	return first&15 == 0
 }
 
-// mqttPacket is how many bits a whole packet fixes, 0 where it is none. Lengths that fit count for the bytes that give
-// them.
+// mqttPacket returns how many bits a whole packet fixes, 0 if b is no packet. A fitting length counts for its own
+// bytes.
 func mqttPacket(first byte, body []byte) int {
 	if !mqttFlags(first) {
 		return 0

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// mumble: the unencrypted UDP ping of clients to servers, and its answer. Control and voice are TLS and encrypted UDP.
+// mumble: the unencrypted UDP ping of clients, and the server's answer. Control and voice are TLS and encrypted UDP.
 var mumbleProtocol = &dissect.Protocol{
 	Name:      "mumble",
 	Spec:      "Mumble Protocol: UDP Ping packet",

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// Munin: a node greets, the master answers with commands (Munin guide, "network protocol").
+// munin: a node greets, and the master answers with commands (Munin guide, "network protocol").
 var muninProtocol = &dissect.Protocol{
 	Name: "munin", Spec: "Munin guide, network protocol", Category: "system",
 	Over: dissect.TCP, Ports: []uint16{4949}, Start: dissect.BytesOf('#'), MinLength: 14, Inspect: inspectMunin,
@@ -17,14 +17,14 @@ var muninProtocol = &dissect.Protocol{
 func inspectMunin(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const greeting = "# munin node at "
 	b := c.ToClient()
-	if !couldBe(b, greeting) { // or the two were taken for one another
+	if !couldBe(b, greeting) { // else the sides are swapped
 		b = c.ToServer()
 	}
 	if !couldBe(b, greeting) {
 		return dissect.No
 	}
 	if len(b) == 0 {
-		return dissect.NeedMore // impatient masters send their commands before the greeting came
+		return dissect.NeedMore // impatient masters send their commands before the greeting
 	}
 	line, _, ok := bytes.Cut(b, []byte("\n"))
 	if !ok {

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// mysql: the classic protocol, from the server's handshake of protocol version 10 and the client's answer, and the X
-// protocol, from the empty notice with which its server begins (MySQL Internals, "Connection Phase", "X Protocol").
+// mysql: the classic protocol, by the server's handshake of protocol version 10 and the client's answer, and the X
+// protocol, by its server's first, empty notice (MySQL Internals, "Connection Phase", "X Protocol").
 var mysqlProtocol = &dissect.Protocol{
 	Name:      "mysql",
 	Spec:      "MySQL Internals, Protocol::HandshakeV10, HandshakeResponse41, ERR_Packet; Mysqlx.Notice",
@@ -23,13 +23,13 @@ var mysqlProtocol = &dissect.Protocol{
 
 const (
 	mysqlHeader = 4 // length in 3 bytes, sequence number
-	// mysqlFixed is what follows the server version in a handshake: zero, thread, 8 bytes of scramble, filler,
+	// mysqlFixed is the length of a handshake after the server version: zero, thread, 8 bytes of scramble, filler,
 	// capabilities, character set, status, capabilities, scramble length, reserved.
 	mysqlFixed = 1 + 4 + 8 + 1 + 2 + 1 + 2 + 2 + 1 + 10
-	// mysqlLogin is the answer's fixed part: capabilities, largest packet, character set, 23 zeros. An SSLRequest is no
-	// more.
+	// mysqlLogin is the length of the answer's fixed part: capabilities, largest packet, character set, 23 zeros. An
+	// SSLRequest has nothing more.
 	mysqlLogin        = 4 + 4 + 1 + 23
-	mysqlMaxVersion   = 80 // distributions append their own name to it
+	mysqlMaxVersion   = 80 // distributions append their own name
 	mysqlCapSSL       = 0x0800
 	mysqlCapProtocol4 = 0x0200
 )
@@ -74,8 +74,8 @@ func inspectMySQL(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// mysqlHandshake is the length of the server's handshake at the start of b, 0 where there is none, and tells of it in
-// o.
+// mysqlHandshake returns the length of the server's handshake at the start of b, 0 if b has none, and writes its fields
+// to o.
 func mysqlHandshake(b []byte, o *dissect.Object) int {
 	if len(b) <= mysqlHeader+1 || le16(b) == 0 || b[2] != 0 || b[3] != 0 || b[4] != 10 {
 		return 0
@@ -103,7 +103,7 @@ func mysqlHandshake(b []byte, o *dissect.Object) int {
 	return end
 }
 
-// mysqlIsLogin says whether b is a client's answer to the handshake: sequence number 1, protocol 4.1, 23 reserved
+// mysqlIsLogin reports whether b is a client's answer to the handshake: sequence number 1, protocol 4.1, 23 reserved
 // zeros.
 func mysqlIsLogin(b []byte) bool {
 	if len(b) < mysqlHeader+mysqlLogin || b[2] != 0 || b[3] != 1 || le16(b) < mysqlLogin ||
@@ -113,7 +113,7 @@ func mysqlIsLogin(b []byte) bool {
 	return len(bytes.TrimLeft(b[mysqlHeader+9:mysqlHeader+28], "\x00")) == 0 // MariaDB uses the last 4
 }
 
-// mysqlIsRefusal says whether b is the error with which a server turns a client away before any handshake.
+// mysqlIsRefusal reports whether b is the error with which a server refuses a client before any handshake.
 func mysqlIsRefusal(b []byte) bool {
 	const fixed, tooMany, blocked, notAllowed = mysqlHeader + 3, 1040, 1129, 1130
 	if len(b) <= fixed || b[2] != 0 || b[3] > 1 || b[4] != 0xff || len(b) != mysqlHeader+le16(b) ||

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// n2n: the peer-to-peer VPN, versions 2 and 3, where its headers are not encrypted: version, time to live, flags and
-// type, and the community's name, filled up with zeros.
+// n2n: the peer-to-peer VPN, versions 2 and 3, without header encryption: version, time to live, flags and type, and
+// the community's name, padded with zeros.
 var n2nProtocol = &dissect.Protocol{
 	Name:      "n2n",
 	Spec:      "n2n: common header as publicly described (n2n_wire)",
@@ -19,7 +19,7 @@ var n2nProtocol = &dissect.Protocol{
 
 const n2nHeader = 1 + 1 + 2
 
-// n2nTypes are the types of packets.
+// n2nTypes are the packet types.
 var n2nTypes = [...]string{
 	1: "register", 2: "deregister", 3: "packet", 4: "register-ack", 5: "register-super", 6: "unregister-super",
 	7: "register-super-ack",

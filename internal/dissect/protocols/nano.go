@@ -4,18 +4,18 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// nano: the peers' handshake, which begins with a magic number.
+// nano: the handshake between peers, by its magic number.
 var nanoProtocol = &dissect.Protocol{
 	Name: "nano", Spec: "Nano protocol specification: message header, node_id_handshake", Category: "crypto-currency",
 	Over: dissect.TCP, Ports: []uint16{7075}, Start: dissect.FirstBytes("R"), MinLength: nanoHeader,
 	Inspect: inspectNano,
 }
 
-// nanoHeader: "R" and the network, the protocol versions newest, used and oldest, message type, extensions.
+// nanoHeader is "R" and the network, the newest, used and oldest protocol version, message type, extensions.
 const nanoHeader = 2 + 3 + 1 + 2
 
-// inspectNano checks the handshake that opens a connection: a query, which is a cookie of 32 bytes, and the answer,
-// which has at least a node's key and signature.
+// inspectNano checks the handshake that opens a connection: a query, a 32-byte cookie, and the answer, at least a
+// node's key and signature.
 func inspectNano(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const handshake, query, response, cookie, signed = 0x0a, 0x01, 0x02, 32, 32 + 64
 	first, second := c.First(), c.Second()
@@ -36,7 +36,7 @@ func inspectNano(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// isNano checks a header: the network is "A" for tests, "B" for beta, "C" for the live one, "X" for tests of one's own.
+// isNano checks a header: the network is "A" for tests, "B" for beta, "C" for the live one, "X" for private tests.
 func isNano(b []byte) bool {
 	return len(b) >= nanoHeader && b[0] == 'R' && (b[1] >= 'A' && b[1] <= 'C' || b[1] == 'X') &&
 		b[2] >= b[3] && b[3] >= b[4] && b[4] > 0 && b[2] < 64 && b[5] < 32

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// NAT-PMP (RFC 6886 §3) and its successor PCP (RFC 6887 §7). Messages are short and start with zeros, so they are
-// looked for at their own ports only.
+// nat-pmp and pcp: NAT-PMP (RFC 6886 §3) and its successor PCP (RFC 6887 §7). Messages are short and start with zeros,
+// so only their own ports lead to this dissector.
 var natPMPProtocol = &dissect.Protocol{
 	Name: "nat-pmp", Also: []string{"pcp"}, Spec: "RFC 6886 §3; RFC 6887 §7", Category: "network",
 	Over: dissect.UDP, Ports: []uint16{5350, 5351}, Inspect: inspectNATPMP,
@@ -37,7 +37,7 @@ func inspectNATPMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	case 0:
 		o.String("operation", "external-address")
 		if len(c.Datagrams) == 1 && !c.Last {
-			return dissect.NeedMore // two bytes of zero are not much
+			return dissect.NeedMore // two zero bytes prove little
 		}
 		second := c.Datagrams[len(c.Datagrams)-1]
 		if second.FromClient == d.FromClient {
@@ -46,10 +46,10 @@ func inspectNATPMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		}
 		return verdictIf(len(second.Payload) <= 16 && hasPrefix(second.Payload, "\x00\x80"))
 	case 1, 2:
-		if be16(b[4:]) == 0 && be32(b[8:]) != 0 { // without a port, all mappings are deleted (§3.4)
+		if be16(b[4:]) == 0 && be32(b[8:]) != 0 { // a request without a port deletes all mappings (§3.4)
 			return dissect.No
 		}
-		if be16(b[2:]) != 0 { // reserved, to be ignored: the answer has to bear it out
+		if be16(b[2:]) != 0 { // receivers ignore reserved bits, so the answer must confirm
 			second := c.Newest()
 			if second == d {
 				return dissect.NeedMore

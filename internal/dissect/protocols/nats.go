@@ -7,8 +7,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// nats: the client protocol in lines: the server's INFO, the client's CONNECT, and in mid-flow messages whose length
-// fits.
+// nats: the client protocol in lines: the server's INFO, the client's CONNECT, and in mid-flow messages with a fitting
+// length.
 var natsProtocol = &dissect.Protocol{
 	Name:      "nats",
 	Spec:      "NATS client protocol, docs.nats.io/reference/reference-protocols/nats-protocol",
@@ -61,8 +61,8 @@ func inspectNATS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// natsMessage says whether b begins with PUB subject [reply] length, or MSG subject sid [reply] length, and a payload
-// of that length in a line of its own.
+// natsMessage reports whether b begins with PUB subject [reply] length, or MSG subject sid [reply] length, and a
+// payload of that length in its own line.
 func natsMessage(b []byte) bool {
 	if !hasPrefix(b, "PUB ") && !hasPrefix(b, "MSG ") {
 		return false
@@ -80,7 +80,7 @@ func natsMessage(b []byte) bool {
 			length = length*10 + int(c-'0')
 			digits++
 		default:
-			digits = 8 // no number
+			digits = 8 // not a number
 		}
 	}
 	if digits == 0 || digits == 8 || fields < 3 || fields > 5 || len(rest) < length+2 {

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// nbd: the network block device's negotiation: the server's magic, then options of the client.
+// nbd: the Network Block Device negotiation: the server's magic, then the client's options.
 var nbdProtocol = &dissect.Protocol{
 	Name:      "nbd",
 	Spec:      "NBD doc/proto.md: Handshake phase",
@@ -32,7 +32,7 @@ func inspectNBD(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if rest := server[len(magic):]; !hasPrefix(rest, option) && !hasPrefix(rest, oldStyle) {
 		return dissect.No
 	}
-	// The client sends 4 bytes of flags, then the magic of options, their number (2), length and name.
+	// The client sends 4 bytes of flags, then each option: magic, number, length (4 bytes), name.
 	const flags, exportName, head = 4, 1, 4 + 8 + 4 + 4
 	client := c.ToServer()
 	if len(client) < head {

@@ -2,6 +2,6 @@
 
 package protocols
 
-// isNestEndpoint says whether a node is an endpoint of Nest's service, where devices leave their logs and data: the
-// higher half of its identifier is 18B43002 (WeaveServerBase).
+// isNestEndpoint reports whether a node is an endpoint of Nest's service, where devices upload logs and data: the upper
+// half of its identifier is 18B43002 (WeaveServerBase).
 func isNestEndpoint(node []byte) bool { return string(node[4:]) == "\x02\x30\xb4\x18" }

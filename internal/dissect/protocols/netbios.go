@@ -20,18 +20,19 @@ var netbiosDatagramProtocol = &dissect.Protocol{
 	Over: dissect.UDP, Ports: []uint16{138}, Inspect: inspectNetBIOSDatagram,
 }
 
-// NetBIOS session service over TCP (RFC 1002 §4.3): its set-up. What the session carries is mostly SMB: see smb.go.
+// NetBIOS session service over TCP (RFC 1002 §4.3): its set-up. Sessions mostly carry SMB; see smb.go.
 var netbiosSessionProtocol = &dissect.Protocol{
 	Name: "netbios", Spec: "RFC 1002 §4.3", Category: "network",
 	Over: dissect.TCP, Ports: []uint16{139}, Start: dissect.BytesOf(0x81), MinLength: 72,
 	Inspect: inspectNetBIOSSession,
 }
 
-// netbiosEncoded is the length of a first-level encoded name with its length byte: two letters for each of 16 bytes.
+// netbiosEncoded is the length of a first-level encoded name with its length byte: two letters per byte of the 16-byte
+// name.
 const netbiosEncoded = 1 + 32
 
-// netbiosName decodes the first-level encoded name (RFC 1001 §14.1) at the start of b, without padding and suffix, into
-// out, and gives the suffix, which says what kind of service has the name.
+// netbiosName decodes the first-level encoded name (RFC 1001 §14.1) at the start of b into out, without padding and
+// suffix, and returns the suffix, the kind of service under the name.
 func netbiosName(b []byte, out *[15]byte) (name []byte, suffix byte, ok bool) {
 	if len(b) < netbiosEncoded || b[0] != 32 {
 		return nil, 0, false
@@ -48,7 +49,7 @@ func netbiosName(b []byte, out *[15]byte) (name []byte, suffix byte, ok bool) {
 	return bytes.TrimRight(out[:], " \x00"), raw[15], true
 }
 
-// netbiosOperations are the operations by opcode, RFC 1002 §4.2.1.1 (9 is a refresh too, by a slip of its §4.2.4).
+// netbiosOperations names the operations by opcode, RFC 1002 §4.2.1.1 (9 is a refresh too, by a slip in §4.2.4).
 var netbiosOperations = [16]string{0: "query", 5: "registration", 6: "release", 7: "wait", 8: "refresh", 9: "refresh",
 	15: "registration"}
 
@@ -68,7 +69,7 @@ func inspectNetBIOSName(c *dissect.Conversation, r *dissect.Result) dissect.Verd
 	if !ok {
 		return dissect.No
 	}
-	end := bytes.IndexByte(b[header+netbiosEncoded:], 0) // the scope's labels, of which most names have none
+	end := bytes.IndexByte(b[header+netbiosEncoded:], 0) // the scope's labels; most names have none
 	at := header + netbiosEncoded + end + 1
 	if end < 0 || at+4 > len(b) {
 		return dissect.No

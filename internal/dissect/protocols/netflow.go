@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// NetFlow versions 1, 5, 7 and 9 (Cisco's export formats; RFC 3954) and IPFIX (RFC 7011), which calls itself version
-// 10.
+// netflow and ipfix: NetFlow versions 1, 5, 7 and 9 (Cisco's export formats; RFC 3954), and IPFIX (RFC 7011), whose
+// version number is 10.
 var netflowProtocol = &dissect.Protocol{
 	Name:      "netflow",
 	Spec:      "RFC 3954 §5; RFC 7011 §3; Cisco NetFlow export datagram formats",
@@ -21,16 +21,16 @@ var netflowProtocol = &dissect.Protocol{
 	Inspect:   inspectNetFlow,
 }
 
-// netflowFixed are the sizes of header and record in the versions that have fixed ones, and how many records fit.
+// netflowFixed are the fixed header and record sizes of some versions, and the maximum number of records.
 var netflowFixed = [8]struct{ header, record, most int }{1: {16, 52, 24}, 5: {24, 48, 30}, 6: {24, 52, 27},
 	7: {24, 52, 27}}
 
 const (
-	// netflowEpoch is 1996, when NetFlow appeared: no exporter's clock is before it but one that was never set.
+	// netflowEpoch is 1996, NetFlow's first year: only an exporter whose clock was never set reports an earlier time.
 	netflowEpoch = 820454400
-	// netflowEnd is 2070: a clock past it is no clock.
+	// netflowEnd is 2070: the latest plausible time of a clock.
 	netflowEnd = 3155760000
-	// maxNetFlowSets bounds the sets walked in a message: each has four bytes at least.
+	// maxNetFlowSets bounds the sets walked in a message: each has at least four bytes.
 	maxNetFlowSets = 512
 )
 
@@ -55,7 +55,7 @@ func inspectNetFlow(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 		const header, firstData = 20, 256
 		if len(b) < header+4 || count == 0 || count*4 > d.Length-header ||
 			!netflowTime(binary.BigEndian.Uint32(b[8:])) {
-			// four bytes are the least of a record
+			// A record has at least four bytes
 			return dissect.No
 		}
 		return netflowSets(b[header:], d.Length > len(b), 1, firstData)
@@ -72,7 +72,7 @@ func inspectNetFlow(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 func netflowTime(seconds uint32) bool { return seconds >= netflowEpoch && seconds < netflowEnd }
 
 // netflowSets walks the sets: an identifier (0 and 1 are version 9's templates, 2 and 3 IPFIX's, data from 256 on) and
-// a length with this header in it. They must end where the message does, but for padding.
+// a length including this header. They must end with the message, except for padding.
 func netflowSets(b []byte, cut bool, lastTemplate, firstData int) dissect.Verdict {
 	for range maxNetFlowSets {
 		if len(b) < 4 {

@@ -2,10 +2,10 @@
 
 package protocols
 
-// nfsPort is that of NFS (RFC 8881 §2.9.3).
+// nfsPort is NFS's port (RFC 8881 §2.9.3).
 const nfsPort = 2049
 
-// isNFSProgram says whether a program is NFS or one of its helpers: mount, rquota, lock managers, status, ACL.
+// isNFSProgram reports whether a program is NFS or one of its helpers: mount, rquota, lock managers, status, ACL.
 func isNFSProgram(program int) bool {
 	switch program {
 	case 100003, 100005, 100011, 100020, 100021, 100024, 100227:

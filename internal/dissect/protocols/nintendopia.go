@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// nintendo-pia: the packets of Nintendo's library for play between consoles.
+// nintendo-pia: packets of Nintendo's library for play between consoles.
 var nintendoPiaProtocol = &dissect.Protocol{
 	Name: "nintendo-pia", Spec: "NintendoClients wiki: Pia protocol, packet header", Category: "gaming",
 	Over: dissect.UDP, Start: dissect.FirstBytes(piaMagic), MinLength: 24, Inspect: inspectPia,
@@ -13,7 +13,7 @@ var nintendoPiaProtocol = &dissect.Protocol{
 const piaMagic = "\x32\xab\x98\x64"
 
 // inspectPia checks the magic number and, in the next byte, whether the packet is encrypted (2) or not (1); since
-// version 5 the top bit marks it and the version is in the rest.
+// version 5 the top bit marks encryption and the rest is the version.
 func inspectPia(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.Newest().Payload
 	if len(b) < 5 || !hasPrefix(b, piaMagic) || b[4]&0x7f == 0 || b[4]&0x7f > 16 {

@@ -27,7 +27,7 @@ var nntpCommands = []string{"MODE READER", "MODE STREAM", "CAPABILITIES", "AUTHI
 func inspectNNTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	toServer, toClient := c.ToServer(), c.ToClient()
 	if hasPrefix(toServer, "20") {
-		toServer, toClient = toClient, toServer // a capture from mid-flow, with the sides swapped
+		toServer, toClient = toClient, toServer // a capture from mid-flow swaps the sides
 	}
 	reply, _, replied := cutLine(toClient)
 	command, _, commanded := cutLine(toServer)

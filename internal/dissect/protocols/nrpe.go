@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// nrpe: the Nagios remote plugin executor in the clear: packets with a checksum over all of them.
+// nrpe: unencrypted Nagios Remote Plugin Executor, by packets whose checksum covers all of them.
 var nrpeProtocol = &dissect.Protocol{
 	Name:      "nrpe",
 	Spec:      "NRPE 2, 3 and 4: packet layout as publicly described",
@@ -21,7 +21,7 @@ var nrpeProtocol = &dissect.Protocol{
 
 const (
 	nrpeHeader = 2 + 2 + 4 + 2 // version, type, checksum, result
-	nrpeSize2  = 1036          // of a packet of version 2: a text of 1,024 bytes, and two of padding
+	nrpeSize2  = 1036          // of a version 2 packet: a text of 1,024 bytes, and two of padding
 )
 
 func inspectNRPE(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -59,10 +59,10 @@ func inspectNRPE(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// nrpeNoSum stands in the checksum's place while it is made.
+// nrpeNoSum replaces the checksum during its computation.
 var nrpeNoSum = make([]byte, 4)
 
-// isNRPESum checks the checksum (CRC-32 of IEEE 802.3), which is over the packet with zeros in its place.
+// isNRPESum checks the checksum (CRC-32 of IEEE 802.3), which the sender computes with zeros in its place.
 func isNRPESum(b []byte) bool {
 	sum := crc32.Update(0, crc32.IEEETable, b[:4])
 	sum = crc32.Update(sum, crc32.IEEETable, nrpeNoSum)

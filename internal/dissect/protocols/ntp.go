@@ -4,13 +4,13 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// NTP, versions 1 to 4 (RFC 5905 §7.3), its control messages (RFC 9327) and ntpd's private ones (mode 7).
+// ntp: versions 1 to 4 (RFC 5905 §7.3), control messages (RFC 9327) and ntpd's private ones (mode 7).
 var ntpProtocol = &dissect.Protocol{
 	Name: "ntp", Spec: "RFC 5905 §7.3; RFC 9327 §2", Category: "network",
 	Over: dissect.UDP, Ports: []uint16{123}, Inspect: inspectNTP,
 }
 
-// ntpModes are the association modes, RFC 5905 figure 10.
+// ntpModes names the association modes, RFC 5905 figure 10.
 var ntpModes = [8]string{1: "symmetric-active", 2: "symmetric-passive", 3: "client", 4: "server", 5: "broadcast",
 	6: "control", 7: "private"}
 
@@ -42,7 +42,7 @@ func inspectNTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 
 // ntpTime checks a time message: 48 bytes, then extension fields or a message authentication code, in words of four.
 func ntpTime(d *dissect.Datagram, o *dissect.Object) dissect.Verdict {
-	// clients that say little send that precision
+	// Clients that reveal little send the precision unsaid
 	const header, maxStratum, maxPoll, reference, unsaid = 48, 16, 17, 12, 0x20
 	b := d.Payload
 	if len(b) < header || !ntpTrailer(b[header:], d.Length-header) {
@@ -53,7 +53,7 @@ func ntpTime(d *dissect.Datagram, o *dissect.Object) dissect.Verdict {
 		return dissect.No
 	}
 	if delay, dispersion := be16(b[4:]), be16(b[8:]); delay > 0x40 && delay < 0xffc0 || dispersion > 0x100 {
-		return dissect.No // root delay and dispersion in seconds: more than a few is nobody's clock
+		return dissect.No // root delay and dispersion in seconds: a real clock has at most a few
 	}
 	if mode := b[0] & 7; mode == 3 {
 		return dissect.Yes
@@ -72,8 +72,8 @@ func ntpTime(d *dissect.Datagram, o *dissect.Object) dissect.Verdict {
 	return dissect.Yes
 }
 
-// ntpTrailer checks the length of what follows the header: an authentication code (key identifier, then none or a
-// digest: RFC 5905 §7.3, §9.2), or extension fields with their own length (RFC 7822 §3).
+// ntpTrailer checks the length after the header: an authentication code (key identifier, then an optional digest: RFC
+// 5905 §7.3, §9.2), or extension fields with their own length (RFC 7822 §3).
 func ntpTrailer(b []byte, length int) bool {
 	const fieldHeader, shortest = 4, 16
 	switch length {
@@ -84,15 +84,16 @@ func ntpTrailer(b []byte, length int) bool {
 		be16(b[2:]) <= length
 }
 
-// ntpControl checks a control message: its count of data bytes, which are padded to four and may be authenticated.
+// ntpControl checks a control message: its count of data bytes, which padding extends to words of four, and an optional
+// authenticator.
 func ntpControl(d *dissect.Datagram) dissect.Verdict {
 	const header, response, unsetTrap, authenticated = 12, 0x80, 31, 24
 	b := d.Payload
-	if len(b) < header { // the leap bits say nothing here, and ntpq sets them
+	if len(b) < header { // the leap bits mean nothing here, and ntpq sets them
 		return dissect.No
 	}
 	if operation := b[1] & 0x1f; operation > 12 && operation != unsetTrap || b[1]&response == 0 && b[1]>>5 != 0 {
-		return dissect.No // no error and no more to come in a request
+		return dissect.No // a request has neither error nor more bit
 	}
 	switch rest := d.Length - header - be16(b[10:]); {
 	case rest < 0, rest > 3 && rest < 4+16, rest > 3+authenticated:
@@ -103,8 +104,8 @@ func ntpControl(d *dissect.Datagram) dissect.Verdict {
 	return dissect.Yes
 }
 
-// ntpPrivate checks a message of ntpdc: implementation 0, 2 or 3, and items that fit the length (ntp_request.h's layout
-// as described in US-CERT TA14-013A).
+// ntpPrivate checks a message of ntpdc: implementation 0, 2 or 3, and items that fit the length (layout of
+// ntp_request.h as described in US-CERT TA14-013A).
 func ntpPrivate(d *dissect.Datagram, o *dissect.Object) dissect.Verdict {
 	const header, monlist, monlistOld = 8, 42, 20
 	b := d.Payload

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// nvme-tcp: NVMe over TCP, from the initialisation request and response with which a connection begins.
+// nvme-tcp: NVMe over TCP, by the initialisation request and response that open a connection.
 var nvmeTCPProtocol = &dissect.Protocol{
 	Name:      "nvme-tcp",
 	Spec:      "NVM Express TCP Transport Specification 1.0 §3.6.2.2, §3.6.2.3",

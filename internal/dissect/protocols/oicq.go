@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// oicq: the protocol of QQ over UDP, after the public description of its frame: 0x02, version, command, sequence, QQ
-// number, body, 0x03. 27 bits are fixed, so it is looked for at its port only.
+// oicq: QQ over UDP, after the public description of its frame: 0x02, version, command, sequence, QQ number, body,
+// 0x03. The frame fixes only 27 bits, so only its own port leads to this dissector.
 var oicqProtocol = &dissect.Protocol{
 	Name:     "oicq",
 	Spec:     "OICQ frame (LumaQQ project)",
@@ -18,7 +18,7 @@ var oicqProtocol = &dissect.Protocol{
 const (
 	oicqStart, oicqEnd = 0x02, 0x03
 	oicqHeader         = 11
-	oicqMinNumber      = 10000 // the first QQ number given out
+	oicqMinNumber      = 10000 // the first QQ number
 	oicqMaxCommand     = 0x00ff
 )
 

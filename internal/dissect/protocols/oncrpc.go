@@ -4,7 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// ONC RPC (RFC 5531) and what is known by its program number: NFS with its helpers, and the port mapper (RFC 1833).
+// onc-rpc: ONC RPC (RFC 5531) and protocols with their own program numbers: NFS with its helpers, and the port mapper
+// (RFC 1833).
 var oncRPCOverUDPProtocol = &dissect.Protocol{
 	Name:      "onc-rpc",
 	Also:      []string{"nfs", "rpcbind"},
@@ -34,10 +35,10 @@ var oncRPCOverTCPProtocol = &dissect.Protocol{
 const (
 	rpcCallSize  = 40 // identifier, type, version, program, its version, procedure, two empty authenticators
 	rpcReplySize = 24 // identifier, type, status, an empty authenticator, accept status
-	// rpcMaxAuth is the most an authenticator holds, RFC 5531 §8.2.
+	// rpcMaxAuth is the maximum length of an authenticator, RFC 5531 §8.2.
 	rpcMaxAuth = 400
-	// The registry's block 0x00000000-0x1fffffff is full of holes: assigned are numbers from 100000, and nearly none
-	// past 400000.
+	// The registry's block 0x00000000-0x1fffffff is sparse: assigned numbers begin at 100000, and nearly none exceeds
+	// 400000.
 	rpcFirstProgram, rpcLastProgram = 100000, 400200
 )
 
@@ -67,8 +68,8 @@ func inspectRPCSide(c *dissect.Conversation, b []byte, r *dissect.Result) dissec
 	return dissect.No
 }
 
-// rpcCall checks a call: RPC version 2, a program number from the blocks in which IANA and Sun before it assigned them,
-// and an authenticator with a length that fits.
+// rpcCall checks a call: RPC version 2, a program number from the blocks that IANA, and Sun before it, assigned, and an
+// authenticator with a fitting length.
 func rpcCall(b []byte, r *dissect.Result) dissect.Verdict {
 	if len(b) < rpcCallSize {
 		return dissect.No
@@ -100,8 +101,8 @@ func rpcCall(b []byte, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// rpcReply checks an accepted reply to a call that was not captured. It has no program number and many zeros, so it has
-// to come from a port that is assigned to one, which then says what it is.
+// rpcReply checks an accepted reply whose call is missing. It has no program number and many zeros, so it must come
+// from a port that is assigned to a program, which then names it.
 func rpcReply(c *dissect.Conversation, b []byte, r *dissect.Result) dissect.Verdict {
 	status, flavor, length := be32(b[8:]), be32(b[12:]), be32(b[16:])
 	if status != 0 || flavor != 0 || length != 0 || be32(b[20:]) > 5 || be32(b) == 0 {
@@ -118,11 +119,11 @@ func rpcReply(c *dissect.Conversation, b []byte, r *dissect.Result) dissect.Verd
 	return dissect.Yes
 }
 
-// rpcFlavor says whether an authentication flavor is one of IANA's registry: none, sys, short, DH, Kerberos, RSA, GSS,
+// rpcFlavor reports whether IANA's registry has an authentication flavor: none, sys, short, DH, Kerberos, RSA, GSS,
 // TLS.
 func rpcFlavor(flavor int) bool { return flavor >= 0 && flavor <= 7 }
 
-// rpcProtocol is the slug of a program of IANA's registry of RPC program numbers.
+// rpcProtocol returns the slug of a program in IANA's registry of RPC program numbers.
 func rpcProtocol(program int) string {
 	switch {
 	case program == rpcbindProgram:
@@ -133,9 +134,9 @@ func rpcProtocol(program int) string {
 	return "onc-rpc"
 }
 
-// rpcGetPort is the program whose port a call of PMAPPROC_GETPORT (version 2, RFC 1833 §3) or RPCBPROC_GETADDR (3 and
-// 4, §2.1) asks for, 0 where the call is another one. To ask for NFS or one of its helpers is how NFS begins, so such a
-// flow is NFS's.
+// rpcGetPort returns the program whose port a call of PMAPPROC_GETPORT (version 2, RFC 1833 §3) or RPCBPROC_GETADDR (3
+// and 4, §2.1) requests, 0 for other calls. NFS begins by requesting the port of NFS or a helper, so such a flow is
+// NFS's.
 func rpcGetPort(b []byte, program, version, procedure, credential int) int {
 	const getPort = 3
 	verifier := 32 + credential // flavor, length

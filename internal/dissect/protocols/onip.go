@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// onIP is the entry of a protocol that sits on IP itself and of which the record needs little: one function checks the
-// version, type and length that its own header has. The IP protocol number alone is a claim of the sender.
+// onIP returns the entry of a protocol directly over IP with few fields in the record: one function checks the version,
+// type and length in the protocol's own header. The IP protocol number alone is only the sender's claim.
 func onIP(name, spec, category string, number uint8, check func(d *dissect.Datagram,
 	r *dissect.Result) bool) *dissect.Protocol {
 	return &dissect.Protocol{

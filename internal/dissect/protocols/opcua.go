@@ -22,8 +22,8 @@ var opcUAProtocol = &dissect.Protocol{
 
 const (
 	opcHeader = 8                           // type, chunk, size
-	opcLimit  = 1 << 26                     // a chunk larger than that no stack takes
-	opcFirst  = opcHeader + 20 + 2*(4+4096) // what is read of a first message: numbers, and two texts
+	opcLimit  = 1 << 26                     // no stack accepts a larger chunk
+	opcFirst  = opcHeader + 20 + 2*(4+4096) // the part read of a first message: numbers and two texts
 )
 
 func inspectOPCUA(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -58,7 +58,7 @@ func inspectOPCUA(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 				return dissect.No
 			}
 			if size <= len(b) {
-				verdict = dissect.Yes // a size of which 18 bits and more are zeros, after 32 bits of text
+				verdict = dissect.Yes // a size with at least 18 zero bits, after 32 bits of text
 			}
 		default:
 			return dissect.No
@@ -93,7 +93,7 @@ func opcHello(b []byte, size int, r *dissect.Result) bool {
 	return true
 }
 
-// opcOpen reads the security policy behind the channel's identifier.
+// opcOpen reads the security policy after the channel's identifier.
 func opcOpen(b []byte, size int, r *dissect.Result) bool {
 	policy, n := opcText(b[min(len(b), opcHeader+4):])
 	if policy == nil || opcHeader+4+n > size || !hasPrefix(policy, "http://opcfoundation.org/UA/SecurityPolicy#") {
@@ -103,7 +103,7 @@ func opcOpen(b []byte, size int, r *dissect.Result) bool {
 	return true
 }
 
-// opcText is a string with its length in 4 bytes before it, at most 4,096 bytes (§7.1.2.3), and the length of both.
+// opcText returns a string after its 4-byte length, at most 4,096 bytes (§7.1.2.3), and the length of both.
 func opcText(b []byte) (text []byte, n int) {
 	if len(b) < 4 {
 		return nil, 0

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// openflow: the hello of switch and controller: version, type 0, a length that fits exactly, transaction id.
+// openflow: the hello of switch and controller: version, type 0, an exact length, transaction id.
 var openflowProtocol = &dissect.Protocol{
 	Name:      "openflow",
 	Spec:      "OpenFlow Switch Specification 1.5.1 §7.1.1, §7.5.1",
@@ -31,8 +31,7 @@ func inspectOpenFlow(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	return dissect.Yes
 }
 
-// openflowHello is the length of the hello at the start of b, 0 as long as it is not there, -1 where it is something
-// else.
+// openflowHello returns the length of the hello at the start of b, 0 if it is incomplete, -1 if b is no hello.
 func openflowHello(b []byte) int {
 	const longest = 64
 	if len(b) < openflowHeader {

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// OpenVPN over UDP and, behind two bytes of length, over TCP: the reset packets that open a session, in the clear, with
-// tls-auth's HMAC, and wrapped by tls-crypt.
+// openvpn: over UDP and, after two bytes of length, over TCP, by the reset packets that open a session: in cleartext,
+// with tls-auth's HMAC, or wrapped by tls-crypt.
 var openvpnProtocol = &dissect.Protocol{
 	Name: "openvpn", Spec: "OpenVPN wire protocol (openvpn-wire-protocol draft) §3", Category: "vpn",
 	Over: dissect.UDP, Ports: []uint16{1194},
@@ -25,7 +25,7 @@ var openvpnStreamProtocol = &dissect.Protocol{
 	Inspect:   inspectOpenVPNStream,
 }
 
-// The opcodes, in the upper five bits of the first byte; the lower three are the key's number, 0 for the first.
+// Opcodes, in the upper five bits of the first byte; the lower three are the key's number, 0 for the first.
 const (
 	openvpnClientReset   = 7 << 3
 	openvpnServerReset   = 8 << 3
@@ -34,19 +34,19 @@ const (
 
 const (
 	openvpnSession = 8 // length of a session identifier
-	// openvpnZeros is how many zeros it may have: it is random, and three would be there once in 300,000 sessions.
+	// openvpnZeros bounds the zeros in a session identifier: it is random, and three zeros occur once in 300,000
+	// sessions.
 	openvpnZeros    = 2
 	openvpnShortest = 1 + openvpnSession + 1 + 4
-	// openvpnReplay is the replay packet identifier in its long form: a number, which begins at 1, and the time of
-	// start.
+	// openvpnReplay is the replay packet identifier in its long form: a number, which begins at 1, and the start time.
 	openvpnReplay      = 8
 	openvpnClientPlain = 1 + 4
 	openvpnServerPlain = 1 + 4 + openvpnSession + 4
-	// openvpnOptions is what a server may put behind its reset (early negotiation).
+	// openvpnOptions may follow a server's reset (early negotiation).
 	openvpnOptions = 16
 	// openvpnCryptTag is the length of tls-crypt's HMAC-SHA256.
 	openvpnCryptTag = 32
-	// openvpnTries bounds a reset's replay number: it counts the times that it was sent.
+	// openvpnTries bounds a reset's replay number, which counts its transmissions.
 	openvpnTries = 16
 	// openvpnEpoch is a time before the first release: 2001-09-09.
 	openvpnEpoch = 1_000_000_000
@@ -85,7 +85,7 @@ func describeOpenVPN(packet []byte, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// openvpnPacket is the first packet of a stream.
+// openvpnPacket returns a stream's first packet.
 func openvpnPacket(b []byte) (packet []byte, ready, ok bool) {
 	if len(b) < 2 {
 		return nil, false, true
@@ -103,7 +103,7 @@ func openvpnPacket(b []byte) (packet []byte, ready, ok bool) {
 	return b[2 : 2+length], true, true
 }
 
-// openvpnWrapping says how a reset packet is protected, "" where it is none. In each form at least 40 bits are fixed.
+// openvpnWrapping returns a reset packet's protection, "" if b is no reset. Each form fixes at least 40 bits.
 func openvpnWrapping(b []byte) string {
 	const wrappedKey = openvpnCryptTag + 256 + 2 // tls-crypt-v2: tag, 2,048 bits, length
 	if len(b) < openvpnShortest || bytes.Count(b[1:1+openvpnSession], []byte{0}) > openvpnZeros {
@@ -139,9 +139,8 @@ func openvpnWrapping(b []byte) string {
 	return ""
 }
 
-// openvpnPlain checks what follows the session in the clear: the list of acknowledged messages, behind it, if that
-// isn't empty, the session of the other side, and the message's own number, 0. A client's list is empty, a server's has
-// message 0.
+// openvpnPlain checks the cleartext after the session: the list of acknowledged messages; after a non-empty list, the
+// other side's session; and the message's own number, 0. A client's list is empty, a server's holds message 0.
 func openvpnPlain(b []byte, size int) bool {
 	switch {
 	case len(b) != size:
@@ -152,7 +151,7 @@ func openvpnPlain(b []byte, size int) bool {
 	return b[0] == 1 && isZero(b[1:5]) && !isZero(b[5:5+openvpnSession]) && isZero(b[5+openvpnSession:])
 }
 
-// openvpnReplayed says whether b begins with the replay identifier of a session's first packets.
+// openvpnReplayed reports whether b begins with the replay identifier of a session's first packets.
 func openvpnReplayed(b []byte) bool {
 	return len(b) >= openvpnReplay && be32(b) >= 1 && be32(b) <= openvpnTries && be32(b[4:]) > openvpnEpoch
 }

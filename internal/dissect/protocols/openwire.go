@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// openwire: ActiveMQ's protocol, from the wire format information with which both sides begin.
+// openwire: ActiveMQ's protocol, by the wire format information that both sides send first.
 var openwireProtocol = &dissect.Protocol{
 	Name:      "openwire",
 	Spec:      "ActiveMQ OpenWire version 2 specification, \"WireFormatInfo\"",

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// oracle: Oracle Net's transparent network substrate, from CONNECT with its descriptor, and from the server's answers.
+// oracle: Oracle Net's Transparent Network Substrate, by CONNECT with its descriptor, and by the server's answers.
 var oracleProtocol = &dissect.Protocol{
 	Name:      "oracle",
 	Spec:      "Oracle Net Services Administrator's Guide (connect descriptor); TNS header as publicly described",
@@ -72,7 +72,7 @@ func inspectOracle(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// oracleDescriptor tells the names that the client's descriptor gives: "(SERVICE_NAME=shop)".
+// oracleDescriptor writes the names in the client's descriptor: "(SERVICE_NAME=shop)".
 func oracleDescriptor(b []byte, r *dissect.Result) {
 	o := r.Object("oracle")
 	for _, f := range [...]struct{ key, name string }{

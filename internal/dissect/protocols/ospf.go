@@ -7,7 +7,7 @@ import "github.com/weirnet/weir/internal/dissect"
 // ospf: versions 2 and 3.
 var ospfProtocol = onIP("ospf", "RFC 2328 §A.3; RFC 5340 §A.3", "routing", 89, checkOSPF)
 
-// checkOSPF: version 2 or 3, type hello to link state acknowledgment, and a length that the packet has room for.
+// checkOSPF wants version 2 or 3, type hello to link state acknowledgment, and a length within the packet.
 func checkOSPF(d *dissect.Datagram, r *dissect.Result) bool {
 	b := d.Payload
 	header := 24
@@ -30,7 +30,7 @@ func checkOSPF(d *dissect.Datagram, r *dissect.Result) bool {
 var ospfTypes = [...]string{1: "hello", 2: "database-description", 3: "link-state-request", 4: "link-state-update",
 	5: "link-state-acknowledgment"}
 
-// appendDotted appends four bytes as decimal numbers with dots between.
+// appendDotted appends four bytes as decimal numbers with dots between them.
 func appendDotted(dst, b []byte) []byte {
 	for i, n := range b {
 		if i > 0 {

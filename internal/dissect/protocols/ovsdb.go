@@ -9,7 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// ovsdb: the management protocol of Open vSwitch's databases, JSON-RPC 1.0 without any framing.
+// ovsdb: the management protocol of Open vSwitch's databases, JSON-RPC 1.0 without framing.
 var ovsdbProtocol = &dissect.Protocol{
 	Name:      "ovsdb",
 	Spec:      "RFC 7047 §4",
@@ -21,14 +21,14 @@ var ovsdbProtocol = &dissect.Protocol{
 	Inspect:   inspectOVSDB,
 }
 
-// ovsdbMethods are those of RFC 7047 §4.1 and ovsdb-server(7) that no other service has.
+// ovsdbMethods are the methods of RFC 7047 §4.1 and ovsdb-server(7) that no other service has.
 var ovsdbMethods = []string{
 	"list_dbs", "get_schema", "transact", "monitor", "monitor_cancel", "monitor_cond", "monitor_cond_change",
 	"monitor_cond_since", "update2",
 	"update3", "steal", "stolen", "get_server_id", "set_db_change_aware", "convert",
 }
 
-// ovsdbPeek is how much of a stream is looked at: the members come in any order, and parameters are long.
+// ovsdbPeek bounds the part read of a stream, in bytes: the members come in any order, and parameters are long.
 const ovsdbPeek = 4096
 
 func inspectOVSDB(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -50,8 +50,8 @@ func inspectOVSDB(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return moreIf(wait)
 }
 
-// isOVSDBRequest says whether method, of the object at the start of b, is OVSDB's: one of its own with a list of
-// parameters, or the echo with which both sides ask whether the other is there.
+// isOVSDBRequest reports whether method, of the object at the start of b, is OVSDB's: one of its own with a list of
+// parameters, or the echo with which each side checks that the other is alive.
 func isOVSDBRequest(b, method []byte) bool {
 	params := stratumMember(b, `"params"`)
 	if !hasPrefix(params, "[") || !bytes.Contains(b, []byte(`"id"`)) {

@@ -9,8 +9,8 @@ import (
 )
 
 // inspectPCP checks version, opcode (announce, map, peer), reserved bits and the length: a multiple of 4, at most 1100.
-// Where reserved bits, which are to be ignored (§7.1), are set in a request, the client's address in it has to be the
-// one that it comes from, or IPv4.
+// Receivers ignore reserved bits (§7.1); if a request sets them, the client address in it must be the sender's, or
+// IPv4.
 func inspectPCP(c *dissect.Conversation, b []byte, r *dissect.Result) dissect.Verdict {
 	const header, maxLength = 24, 1100
 	opcode := b[1] & 0x7f

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// perforce: Helix Core's messages: a checksum of the length's four bytes, the length, little endian, then variables,
-// each a name, zero, length, value, zero.
+// perforce: Helix Core messages: a checksum of the length's four bytes, the length, little endian, then variables, each
+// as name, zero, length, value, zero.
 var perforceProtocol = &dissect.Protocol{
 	Name:      "perforce",
 	Spec:      "Perforce RPC, as observed",
@@ -31,7 +31,7 @@ func inspectPerforce(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	if b[0] != b[1]^b[2]^b[3]^b[4] || le32(b[1:]) > longest {
 		return dissect.No
 	}
-	// A client begins with the variables of its protocol, or with a call of a function.
+	// A client begins with its protocol variables, or with a function call.
 	message := b[perforceHeader:]
 	message = message[:min(len(message), le32(b[1:]))]
 	if bytes.Contains(message, []byte("func\x00\x08\x00\x00\x00protocol\x00")) {

@@ -4,14 +4,14 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// PFCP, between the control and the user plane of mobile core networks.
+// pfcp: Packet Forwarding Control Protocol, between the control and the user plane of mobile core networks.
 var pfcpProtocol = &dissect.Protocol{
 	Name: "pfcp", Spec: "3GPP TS 29.244 §7.2", Category: "network",
 	Over: dissect.UDP, Ports: []uint16{8805}, Start: dissect.ByteRange(0x20, 0x3f), MinLength: 16,
 	Inspect: inspectPFCP,
 }
 
-// maxPFCPElements bounds the elements that are walked in one message: a session's rules are grouped in some dozens.
+// maxPFCPElements bounds the elements walked in one message: a session's rules come in a few dozen groups.
 const maxPFCPElements = 256
 
 func inspectPFCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -31,8 +31,8 @@ func inspectPFCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	default:
 		return dissect.No
 	}
-	// Only session messages have a priority; a followed message has another one of the same version behind it. Spare
-	// bits aren't evaluated.
+	// Only session messages have a priority; another message of the same version follows a "followed" one. Receivers
+	// ignore spare bits.
 	if b[0]&(priority|session) == priority || b[0]&followed != 0 && (end+header >= d.Length || end < len(b) &&
 		b[end]>>5 != 1) {
 		return dissect.No

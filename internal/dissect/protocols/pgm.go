@@ -4,10 +4,10 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// pgm: pragmatic general multicast.
+// pgm: Pragmatic General Multicast.
 var pgmProtocol = onIP("pgm", "RFC 3208 §8", "network", 113, checkPGM)
 
-// checkPGM: a type of RFC 3208 §8 and the length of what it carries.
+// checkPGM checks a type of RFC 3208 §8 and the length of its contents.
 func checkPGM(d *dissect.Datagram, _ *dissect.Result) bool {
 	const header = 16
 	b := d.Payload

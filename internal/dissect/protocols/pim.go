@@ -4,10 +4,10 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// pim: multicast routing.
+// pim: Protocol Independent Multicast, a routing protocol.
 var pimProtocol = onIP("pim", "RFC 7761 §4.9; RFC 3973", "routing", 103, checkPIM)
 
-// checkPIM: version 2, type below 13 (RFC 8736), the rest of the first byte and the reserved one.
+// checkPIM checks version 2, a type below 13 (RFC 8736), the rest of the first byte, and the reserved byte.
 func checkPIM(d *dissect.Datagram, r *dissect.Result) bool {
 	b := d.Payload
 	if len(b) < 4 || b[0]>>4 != 2 || b[0]&15 > 13 {
@@ -19,7 +19,7 @@ func checkPIM(d *dissect.Datagram, r *dissect.Result) bool {
 	return true
 }
 
-// pimTypes are the message types, RFC 7761 §4.9 and IANA's registry.
+// pimTypes names the message types, RFC 7761 §4.9 and IANA's registry.
 var pimTypes = [16]string{
 	"hello", "register", "register-stop", "join-prune", "bootstrap", "assert", "graft", "graft-ack",
 	"candidate-rp-advertisement", "state-refresh", "df-election",

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// playstation-discovery: the search for consoles and the call that wakes one.
+// playstation-discovery: the search for consoles, and the call that wakes one.
 var playstationDiscoveryProtocol = &dissect.Protocol{
 	Name: "playstation-discovery", Spec: "PlayStation remote play: device discovery protocol", Category: "gaming",
 	Over: dissect.UDP, Ports: []uint16{987, 9302}, Start: dissect.FirstBytes("SRCH", "WAKEUP"), MinLength: 16,

@@ -26,7 +26,7 @@ var pop3Commands = []string{"CAPA", "USER", "APOP", "STLS", "AUTH", "PASS", "STA
 func inspectPOP3(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	toServer, toClient := c.ToServer(), c.ToClient()
 	if hasPrefix(toServer, "+OK") || hasPrefix(toServer, "-ERR") {
-		toServer, toClient = toClient, toServer // a capture from mid-flow, with the sides swapped
+		toServer, toClient = toClient, toServer // a capture from mid-flow swaps the sides
 	}
 	reply, _, replied := cutLine(toClient)
 	command, _, commanded := cutLine(toServer)
@@ -68,8 +68,8 @@ func inspectPOP3(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// pop3Certain wants a command and a reply. Alone, a reply must have text, which Redis's +OK has not, and commands must
-// be two, one of which nobody else has.
+// pop3Certain wants a command and a reply. Alone, a reply must have text, unlike Redis's +OK; without replies it wants
+// two commands, one of them unique to POP3.
 func pop3Certain(reply []byte, replied bool, toServer []byte, commanded bool) bool {
 	const text = len("+OK ready")
 	if replied {

@@ -7,8 +7,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// postgresql: the frontend/backend protocol 3 ("Message Formats"), from the startup message or the request for
-// encryption before it, and in mid-flow from the server's ReadyForQuery.
+// postgresql: the frontend/backend protocol 3 ("Message Formats"), by the startup message or the encryption request
+// before it and, in mid-flow, by the server's ReadyForQuery.
 var postgresqlProtocol = &dissect.Protocol{
 	Name:      "postgresql",
 	Spec:      "PostgreSQL documentation §55.2 Message Flow, §55.7 Message Formats",
@@ -33,13 +33,13 @@ func inspectPostgreSQL(c *dissect.Conversation, r *dissect.Result) dissect.Verdi
 	toServer, toClient := c.ToServer(), c.ToClient()
 	if len(toServer) == 0 || toServer[0] != 0 {
 		if len(toClient) > 0 && toClient[0] == 0 {
-			toServer, toClient = toClient, toServer // the capture swapped the sides
+			toServer, toClient = toClient, toServer // a capture from mid-flow swaps the sides
 		} else {
 			return postgresMidstream(toServer, toClient)
 		}
 	}
 	encrypted := false
-	for range 2 { // a client may ask for GSS first, then for SSL
+	for range 2 { // a client may request GSS first, then SSL
 		if len(toServer) < 8 {
 			return postgresVerdict(encrypted)
 		}
@@ -69,7 +69,7 @@ func inspectPostgreSQL(c *dissect.Conversation, r *dissect.Result) dissect.Verdi
 	return postgresStartup(toServer, toClient, r, encrypted)
 }
 
-// postgresVerdict is the answer while more is to come: a request for encryption was distinctive already.
+// postgresVerdict is the verdict while more is due: an encryption request is distinctive on its own.
 func postgresVerdict(known bool) dissect.Verdict {
 	if known {
 		return dissect.YesMore
@@ -77,7 +77,7 @@ func postgresVerdict(known bool) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// postgresStartup reads the startup message: length, code, names and values with a zero behind each, and a zero.
+// postgresStartup reads the startup message: length, code, names and values, each before a zero, and a final zero.
 func postgresStartup(b, toClient []byte, r *dissect.Result, known bool) dissect.Verdict {
 	length := be32(b)
 	if length < 9 || length > postgresMaxStartup || be16(b[4:]) != postgresProtocol3 || b[6] != 0 || b[7] != 0 &&
@@ -125,7 +125,7 @@ func postgresStartup(b, toClient []byte, r *dissect.Result, known bool) dissect.
 	return postgresServer(toClient, o)
 }
 
-// postgresServer looks for the server's version among the parameters that follow the authentication.
+// postgresServer finds the server's version among the parameters after the authentication.
 func postgresServer(b []byte, o *dissect.Object) dissect.Verdict {
 	for range postgresParameters {
 		if len(b) < 5 {
@@ -149,7 +149,7 @@ func postgresServer(b []byte, o *dissect.Object) dissect.Verdict {
 }
 
 // postgresMidstream recognises a conversation that began before the capture: one side's messages follow one another and
-// end in ReadyForQuery (48 bits), or the client's Query is answered by a message that only a server sends.
+// end in ReadyForQuery (48 bits), or a message that only servers send answers the client's Query.
 func postgresMidstream(toServer, toClient []byte) dissect.Verdict {
 	up, down := postgresChain(toServer), postgresChain(toClient)
 	if up == postgresReady || down == postgresReady {

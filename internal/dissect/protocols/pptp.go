@@ -8,18 +8,17 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// PPTP's control connection. What it carries is GRE.
+// pptp: the control connection. GRE carries the data.
 var pptpProtocol = &dissect.Protocol{
 	Name: "pptp", Spec: "RFC 2637 §2", Category: "vpn",
 	Over: dissect.TCP, Ports: []uint16{1723}, Start: dissect.BytesOf(0), MinLength: pptpHeader,
 	Inspect: inspectPPTP,
 }
 
-// pptpHeader is the length of what all messages begin with: length, PPTP message type, magic cookie, control message
-// type.
+// pptpHeader is the length of the common header: length, PPTP message type, magic cookie, control message type.
 const pptpHeader = 12
 
-// pptpLengths are the lengths of the control messages by type (§2.1 to §2.15).
+// pptpLengths are the control messages' lengths by type (§2.1 to §2.15).
 var pptpLengths = [...]int{1: 156, 2: 156, 3: 16, 4: 16, 5: 16, 6: 20, 7: 168, 8: 32, 9: 220, 10: 24, 11: 28, 12: 16,
 	13: 148, 14: 40, 15: 24}
 
@@ -37,7 +36,7 @@ func inspectPPTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// describePPTP gives what the messages that start a connection say of their sender.
+// describePPTP writes the sender's properties from the messages that start a connection.
 func describePPTP(o *dissect.Object, b []byte, kind int) {
 	const request, reply, version, host, vendor, end = 1, 2, 12, 28, 92, 156
 	if kind != request && kind != reply || len(b) < end {

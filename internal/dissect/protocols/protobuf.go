@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// protobuf: bare Protocol Buffers messages on TCP. They have no magic number, so a message must be whole, written as
-// libraries write it (fields in ascending order, shortest numbers), and hold text; asked after all others.
+// protobuf: bare Protocol Buffers messages over TCP. They have no magic number, so a message must be complete, in
+// libraries' form (fields in ascending order, shortest numbers), and hold text. Heuristic: all others come first.
 var protobufProtocol = &dissect.Protocol{
 	Name:      "protobuf",
 	Spec:      "Protocol Buffers: Encoding",
@@ -23,21 +23,21 @@ var protobufProtocol = &dissect.Protocol{
 
 const (
 	protobufMaxFields = 64
-	// protobufMaxNumber is the highest field number believed; two bytes of tag reach 2,047, but nearly all messages
+	// protobufMaxNumber is the highest plausible field number; two bytes of tag reach 2,047, but nearly all messages
 	// stay below this.
 	protobufMaxNumber = 256
-	// protobufCertain is how many bits of evidence a message must hold: 3 for a tag (4 of 8 wire types, and a number
-	// not below the last and not far above), 1 for each byte of text (printable by chance in 3 of 8 cases), 2 for a
-	// length that fits.
+	// protobufCertain is a message's minimum evidence in bits: 3 for a tag (4 of 8 wire types, and a number not below
+	// the last and not far above), 1 for each byte of text (printable by chance in 3 of 8 cases), 2 for a fitting
+	// length.
 	protobufCertain = 48
-	// protobufMinText is how many bytes of text it must hold.
+	// protobufMinText is a message's minimum of text, in bytes.
 	protobufMinText = 8
 )
 
 func inspectProtobuf(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.First()
 	if isPrintable(b) {
-		return dissect.No // text can be read as fields with text: a line feed is the tag of field 1
+		return dissect.No // plain text parses as fields with text: a line feed is the tag of field 1
 	}
 	if n := len(b); n > 0 && b[n-1] == '\n' && protobufMessage(b[:n-1]) {
 		return dissect.Yes // messages in lines
@@ -48,7 +48,7 @@ func inspectProtobuf(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	return dissect.No
 }
 
-// protobufMessage says whether b is exactly one message, with enough evidence.
+// protobufMessage reports whether b is exactly one message, with enough evidence.
 func protobufMessage(b []byte) bool {
 	const varint, fixed64, delimited, fixed32 = 0, 1, 2, 5
 	bits, text, last := 0, 0, uint64(1)

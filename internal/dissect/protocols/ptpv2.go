@@ -4,13 +4,13 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// Precision Time Protocol, version 2 (IEEE 1588-2019 §13.3).
+// ptpv2: Precision Time Protocol, version 2 (IEEE 1588-2019 §13.3).
 var ptpv2Protocol = &dissect.Protocol{
 	Name: "ptpv2", Spec: "IEEE 1588-2019 §13.3, annex C", Category: "network",
 	Over: dissect.UDP, Ports: []uint16{319, 320}, Inspect: inspectPTP,
 }
 
-// ptpTypes are the message types with the shortest message of each, §13.
+// ptpTypes are the message types, each with its minimum length, §13.
 var ptpTypes = [16]struct {
 	name   string
 	length int
@@ -21,7 +21,7 @@ var ptpTypes = [16]struct {
 }
 
 func inspectPTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
-	const header, version = 34, 2 // the minor version and the control field are to be ignored
+	const header, version = 34, 2 // receivers ignore the minor version and the control field
 	d := &c.Datagrams[0]
 	b := d.Payload
 	if len(b) < header || b[1]&15 != version {
@@ -29,7 +29,7 @@ func inspectPTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	t := &ptpTypes[b[0]&15]
 	if length := be16(b[2:]); t.name == "" || length < t.length || length > d.Length || d.Length-length > 2 {
-		// over IPv6 two bytes follow (annex D.1)
+		// Over IPv6 two bytes follow (annex D.1)
 		return dissect.No
 	}
 	o := r.Object("ptpv2")

@@ -4,8 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// pulseaudio: the native protocol: a descriptor of 20 bytes before each packet, and in packets a command and its
-// number.
+// pulseaudio: the native protocol: a 20-byte descriptor before each packet, and in packets a command and its number.
 var pulseaudioProtocol = &dissect.Protocol{
 	Name:      "pulseaudio",
 	Spec:      "PulseAudio native protocol: pstream descriptor, tagstruct",
@@ -18,7 +17,7 @@ var pulseaudioProtocol = &dissect.Protocol{
 	},
 }
 
-// pulseHeader: length, channel, offset, flags; then the command and its number, each with a tag.
+// pulseHeader is length, channel, offset, flags; the command and its number follow, each with a tag.
 const pulseHeader = 4 + 4 + 8 + 4 + 2*(1+4)
 
 func inspectPulse(_ *dissect.Conversation, b []byte, r *dissect.Result) dissect.Verdict {

@@ -8,12 +8,12 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// quakeCommands begin Quake III's connectionless messages, each with what must follow.
+// quakeCommands are the first words of Quake III's connectionless messages, each with its continuation.
 var quakeCommands = []string{"getstatus", "getinfo", "getchallenge", "getservers ", "getserversExt ",
 	"getserversResponse\\", "statusResponse\n\\", "infoResponse\n\\", "challengeResponse ", "connectResponse",
 	"connect \"\\"}
 
-// isQuake3 says whether what follows the mark is a command of Quake III's.
+// isQuake3 reports whether one of Quake III's commands follows the mark.
 func isQuake3(body []byte) bool {
 	return hasAnyPrefix(body, quakeCommands) && isPrintable(body[:min(len(body), 16)])
 }
