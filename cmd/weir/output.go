@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -18,19 +17,17 @@ import (
 type flowWriter interface {
 	flow(*record.Flow) error
 	release() error // writes what is held back
-	end(t engine.Totals, elapsed time.Duration) error
+	// end writes what follows the records. Of a capture file totals says what was read, and elapsed how long it took.
+	end(totals *engine.Totals, elapsed time.Duration) error
 }
 
-// records writes the flow records as they are wanted. With live, what there is goes out every second.
+// records writes the flow records of capture files. In real time, what there is goes out every second.
 type records struct {
-	live bool
+	realTime bool
 
 	mu     sync.Mutex // the pipeline's goroutine and the one that flushes share what follows
 	writer flowWriter
 	out    *bufio.Writer // keeps its first error
-	taken  uint64        // records, with those that could not be written
-
-	patient *patientWriter // of live interfaces
 
 	quit    chan struct{}
 	running sync.WaitGroup
@@ -39,41 +36,18 @@ type records struct {
 func newRecords(o *replayOptions, stdout io.Writer) *records {
 	needOutput(stdout)
 	out := bufio.NewWriterSize(stdout, 256<<10)
-	r := &records{live: o.realtime, writer: newFlowWriter(o.Output.Format, out, terminalWidth(stdout)), out: out,
+	r := &records{realTime: o.realtime, writer: newFlowWriter(o.Output.Format, out, terminalWidth(stdout)), out: out,
 		quit: make(chan struct{})}
-	if r.live {
+	if r.realTime {
 		r.running.Go(r.flush)
 	}
-	return r
-}
-
-// newLiveRecords writes the flows of live interfaces. What follows the flows, the caller tells.
-func newLiveRecords(output string, stdout io.Writer) *records {
-	needOutput(stdout)
-	patient := newPatientWriter(stdout)
-	out := bufio.NewWriterSize(patient, 64<<10)
-	w := newFlowWriter(output, out, terminalWidth(stdout))
-	if t, ok := w.(*tableWriter); ok {
-		t.live = true
-	}
-	r := &records{live: true, writer: w, out: out, patient: patient, quit: make(chan struct{})}
-	r.running.Go(r.flush)
 	return r
 }
 
 func (r *records) flow(f *record.Flow) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.taken++
-	if err := r.writer.flow(f); !errors.Is(err, errReaderSlow) { // which end tells, when all are counted
-		return err
-	}
-	return nil
-}
-
-// unwritten is how many records of a line each did not reach the reader; after end.
-func (r *records) unwritten() uint64 {
-	return r.taken - min(r.taken, r.patient.lines.Load())
+	return r.writer.flow(f)
 }
 
 // flush writes every second what there is. The writer keeps an error for who writes next.
@@ -95,17 +69,17 @@ func (r *records) flush() {
 
 // stop ends the flushing; it may be called again.
 func (r *records) stop() {
-	if r.live {
-		r.live = false
+	if r.realTime {
+		r.realTime = false
 		close(r.quit)
 		r.running.Wait()
 	}
 }
 
 // end writes what comes after the records, and all that is still held back.
-func (r *records) end(t engine.Totals, elapsed time.Duration) error {
+func (r *records) end(totals engine.Totals, elapsed time.Duration) error {
 	r.stop()
-	if err := r.writer.end(t, elapsed); err != nil {
+	if err := r.writer.end(&totals, elapsed); err != nil {
 		return err
 	}
 	return r.out.Flush()
@@ -144,7 +118,7 @@ func (w *lineWriter) flow(f *record.Flow) error {
 
 func (*lineWriter) release() error { return nil }
 
-func (w *lineWriter) end(engine.Totals, time.Duration) error {
+func (w *lineWriter) end(*engine.Totals, time.Duration) error {
 	if w.header != "" { // no flow came
 		_, err := fmt.Fprintln(w.out, w.header)
 		return err

@@ -101,7 +101,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	records := newRecords(o, stdout)
 	defer records.stop()
 	panics := newPanicLog(o.Output.PanicDir, stderr)
-	p.progress = newProgress(stderr, o.noProgress || records.live && terminalWidth(stdout) > 0)
+	p.progress = newProgress(stderr, o.noProgress || records.realTime && terminalWidth(stdout) > 0)
 	p.pipeline = engine.NewPipeline(engine.Config{
 		MaxPacketsTCP: o.Flows.PacketsTCP, MaxPacketsOther: o.Flows.PacketsOther, KeepTunnels: o.Flows.KeepTunnels,
 		IgnoreVLAN: o.Flows.IgnoreVLAN, CountEach: o.Flows.CountEach,

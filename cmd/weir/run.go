@@ -110,24 +110,21 @@ func checkOutput(output *string, stdout io.Writer, known ...string) error {
 func liveRun(o *agent.Options, output string, stdout, stderr io.Writer) error {
 	tuneMemory()
 	signal.Ignore(unix.SIGPIPE) // a reader that goes away is an error of writing: it is told, and all ends as it should
-	records := newLiveRecords(output, stdout)
-	defer records.stop()
+	out := newLiveOutput(output, stdout)
 	panics := newPanicLog("", stderr)
-	log := logger(stderr)
 	status, err := confined.Run(o, confined.Output{
-		Flow: records.flow, Log: log, OnPanic: panics.add, Hurry: records.patient.hurry,
-		Progress: records.patient.progress,
+		Subscriptions: []confined.Subscription{{Subscriber: out, Dropped: metric.RecordsUnwritten,
+			Progress: out.pieces.taken.Load}},
+		Log: logger(stderr), OnPanic: panics.add,
 	})
 	panics.end()
 	if err != nil && len(status.Interfaces) == 0 && status.Totals.Packets == 0 {
 		return err // it never began
 	}
-	endErr := records.end(status.Totals, status.Elapsed)
 	summarise(&status, stderr)
-	if errors.Is(endErr, errReaderSlow) {
-		return partialError{fmt.Errorf("%d records were not written: %w", records.unwritten(), endErr)}
-	} else if endErr != nil {
-		return partialError{fmt.Errorf("write output: %w", endErr)}
+	if errors.Is(err, confined.ErrStalled) {
+		unwritten := status.Offered - min(status.Offered, out.pieces.lines.Load())
+		err = fmt.Errorf("%d records were not written: %w", unwritten, err)
 	}
 	if err != nil {
 		return partialError{err}

@@ -118,7 +118,7 @@ func endText(e record.Endpoint) string {
 	return e.Addr.String()
 }
 
-func (w *tableWriter) end(t engine.Totals, elapsed time.Duration) error {
+func (w *tableWriter) end(t *engine.Totals, elapsed time.Duration) error {
 	if err := w.release(); err != nil {
 		return err
 	}

@@ -75,8 +75,8 @@ func showTop(o *agent.Options, noColor bool) error {
 	}()
 	var notes notes
 	status, err := confined.Run(o, confined.Output{
-		Flow: view.Flow, Log: notes.add, Done: quit, Names: view.SetNames,
-		Tick: func(s confined.Status) { view.Tick(time.Now(), topSummary(&s)) },
+		Subscriptions: []confined.Subscription{{Subscriber: screen{view}, Dropped: metric.RecordsUnshown}},
+		Log:           notes.add, Done: quit, Names: view.SetNames,
 	})
 	cancel()
 	<-quit
@@ -90,6 +90,18 @@ func showTop(o *agent.Options, noColor bool) error {
 	summarise(&status, os.Stderr)
 	return nil
 }
+
+// screen is the view as a subscriber.
+type screen struct{ *top.View }
+
+// Second draws the screen anew.
+func (s screen) Second(status *confined.Status) error {
+	s.Tick(time.Now(), topSummary(status))
+	return nil
+}
+
+// End leaves the screen as it is.
+func (screen) End() error { return nil }
 
 // topSummary is the head of the screen.
 func topSummary(s *confined.Status) top.Summary {

@@ -94,20 +94,17 @@ func (b *batch) reset() {
 type collector struct {
 	classifier *classify.Classifier
 	hints      *classify.Hints
-	emit       func(*record.Flow) error
-	between    func() error // nil: there is nothing
 
 	mu         sync.Mutex // over what the pipeline's goroutine and the collector's share
 	interfaces []string
 	numbers    map[string]uint16 // by name
-	err        error
 
 	merged  []*pending
 	learned []*learned
 }
 
-// tick takes one batch of each worker.
-func (c *collector) tick(batches []*batch) {
+// take takes one batch of each worker, and gives the records to emit until that fails.
+func (c *collector) take(batches []*batch, emit func(*record.Flow) error) (err error) {
 	c.merged, c.learned = c.merged[:0], c.learned[:0]
 	for _, b := range batches {
 		c.merged = append(c.merged, b.flows[:b.n]...)
@@ -128,20 +125,16 @@ func (c *collector) tick(batches []*batch) {
 	for _, e := range c.merged {
 		c.mu.Lock()
 		c.finish(e)
-		err := c.err
 		c.mu.Unlock()
-		if err != nil {
+		// Without the lock: an output that blocks must not keep others from making interfaces known.
+		if err = emit(&e.record); err != nil {
 			break
 		}
-		// Without the lock: an output that blocks must not keep others from asking, or from making interfaces known.
-		c.fail(c.emit(&e.record))
-	}
-	if c.between != nil && c.failed() == nil {
-		c.fail(c.between())
 	}
 	for _, b := range batches {
 		b.reset()
 	}
+	return err
 }
 
 // finish adds to a record what needs more than its own flow.
@@ -198,22 +191,4 @@ func (c *collector) interfaceNumber(name string) uint16 {
 	c.numbers[name] = number
 	c.interfaces = append(c.interfaces, name)
 	return number
-}
-
-// fail keeps the first error.
-func (c *collector) fail(err error) {
-	if err == nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err == nil {
-		c.err = err
-	}
-}
-
-func (c *collector) failed() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
 }

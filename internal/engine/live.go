@@ -12,30 +12,20 @@ import (
 	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/flow"
-	"github.com/weirnet/weir/internal/record"
 )
 
 // Live takes frames from sources that go on, one for each worker, and gives out flow records. A worker is its source's
-// only reader; it hands what it finds to one collector, which calls emit.
+// only reader; what it finds goes to Handovers.
 type Live struct {
 	workers   []*LiveWorker
 	collector collector
 	// Interfaces are those that frames come in by, and their names.
 	Interfaces Interfaces
-	batches    chan handed
-	done       chan struct{}
-	step       int64 // by how much the wall clock has been set, of collect's goroutine
+	handovers  chan *Handover
 
 	mu     sync.Mutex
 	totals []Totals // of each worker, as of its last batch
 	hints  Totals   // of the collector, as of the last batch
-}
-
-// handed is a batch on its way to the collector.
-type handed struct {
-	worker int
-	batch  *batch
-	totals Totals
 }
 
 // LiveWorker is a worker and its source.
@@ -51,50 +41,26 @@ type LiveWorker struct {
 	ticked  int64 // when the last tick was
 }
 
-// NewLive returns n workers. emit gets each record, valid during the call, from one goroutine; after its first error,
-// which Close returns, it is not called again. Their times are of the wall clock at that moment, and the time between
-// them is right even where it was set meanwhile.
-func NewLive(c Config, n, hints int, emit func(*record.Flow) error) *Live {
+// NewLive returns n workers. hints bounds the memory of DNS names, 0 for the default.
+func NewLive(c Config, n, hints int) *Live {
 	l := &Live{
-		collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), between: c.Between},
-		batches:   make(chan handed, 2*n), done: make(chan struct{}), totals: make([]Totals, n),
-	}
-	l.collector.emit = func(f *record.Flow) error {
-		f.FirstSeen += l.step
-		f.LastSeen += l.step
-		f.Step = l.step
-		return emit(f)
+		collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints)},
+		handovers: make(chan *Handover, 2*n), totals: make([]Totals, n),
 	}
 	l.Interfaces.init(l.collector.interfaceNumber)
 	for i := range n {
 		w := &LiveWorker{worker: newWorker(c), live: l, number: i, spare: make(chan *batch, 2)}
 		l.workers = append(l.workers, w)
 	}
-	go l.collect()
 	return l
 }
 
 // Worker is worker i.
 func (l *Live) Worker(i int) *LiveWorker { return l.workers[i] }
 
-// Err is the first error that emit returned.
-func (l *Live) Err() error { return l.collector.failed() }
-
-func (l *Live) collect() {
-	defer close(l.done)
-	for h := range l.batches {
-		l.step = capture.Step()
-		l.collector.tick([]*batch{h.batch})
-		l.mu.Lock()
-		l.totals[h.worker] = h.totals
-		l.hints.Hints, l.hints.Names = l.collector.hints.Evicted, l.collector.hints.NamesEvicted
-		l.mu.Unlock()
-		select {
-		case l.workers[h.worker].spare <- h.batch:
-		default:
-		}
-	}
-}
+// Handovers are what the workers hand on, at least once a second each, until Close. Times of the records are of the
+// wall clock at the moment of Emit, and the time between them is right even where it was set meanwhile.
+func (l *Live) Handovers() <-chan *Handover { return l.handovers }
 
 // Totals are the counters of all workers, as of their last ticks.
 func (l *Live) Totals() (t Totals) {
@@ -115,12 +81,8 @@ func (l *Live) Progress() (n uint64) {
 	return n
 }
 
-// Close waits for what is under way to the collector; after the workers' Run has returned.
-func (l *Live) Close() error {
-	close(l.batches)
-	<-l.done
-	return l.collector.failed()
-}
+// Close ends Handovers; after the workers' Run has returned.
+func (l *Live) Close() { close(l.handovers) }
 
 // Run reads the source until it is closed, then ends all flows. counter is nil where the kernel doesn't count. The
 // caller has locked and pinned the thread.
@@ -175,7 +137,8 @@ func (w *LiveWorker) pass(now int64) error {
 func (w *LiveWorker) handOn() {
 	w.batches++
 	w.seen.Store(w.frames + w.batches)
-	w.live.batches <- handed{w.number, w.worker.handOver(w.spare), w.totals()}
+	w.live.handovers <- &Handover{engine: w.live, batches: []*batch{w.worker.handOver(w.spare)}, worker: w.number,
+		totals: w.totals()}
 }
 
 // finishAll ends all flows with what the kernel has counted until now: nothing is attached any more.

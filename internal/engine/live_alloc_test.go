@@ -57,13 +57,13 @@ func newStill(t *testing.T, flows int) (*LiveWorker, *kernelAccounting, stillKer
 	if err != nil {
 		t.Fatal(err)
 	}
-	live := NewLive(Config{Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All())}, 1, 0,
-		func(*record.Flow) error { return nil })
-	t.Cleanup(func() {
-		if err := live.Close(); err != nil {
-			t.Error(err)
+	live := NewLive(Config{Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All())}, 1, 0)
+	t.Cleanup(live.Close)
+	go func() {
+		for h := range live.Handovers() {
+			_ = h.Emit(func(*record.Flow) error { return nil })
 		}
-	})
+	}()
 	k := make(stillKernel, flows)
 	w := live.Worker(0)
 	counted := newKernelAccounting(w.worker, k, &w.live.Interfaces)

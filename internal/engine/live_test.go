@@ -125,19 +125,25 @@ func runLiveRecords(t *testing.T, s *slots, flows int, steps ...func(func(*captu
 	c := config(t)
 	c.Flows = flow.Config{MaxFlows: flows, Linger: time.Second, Idle: 2 * time.Second}
 	synctest.Test(t, func(t *testing.T) {
-		live := engine.NewLive(c, 1, 0, func(f *record.Flow) error {
-			kept := *f
-			kept.Info = slices.Clone(f.Info) // the engine's until we return
-			records = append(records, kept)
-			return nil
-		})
+		live := engine.NewLive(c, 1, 0)
+		emitted := make(chan struct{})
+		go func() {
+			defer close(emitted)
+			for h := range live.Handovers() {
+				_ = h.Emit(func(f *record.Flow) error {
+					kept := *f
+					kept.Info = slices.Clone(f.Info) // the engine's until we return
+					records = append(records, kept)
+					return nil
+				})
+			}
+		}()
 		live.Interfaces.Set(map[uint32]string{7: "lan0"}, 0)
 		if err := live.Worker(0).Run(&script{steps}, s); err != nil {
 			t.Fatal(err)
 		}
-		if err := live.Close(); err != nil {
-			t.Fatal(err)
-		}
+		live.Close()
+		<-emitted
 		totals = live.Totals()
 	})
 	return records, totals
@@ -374,48 +380,54 @@ func TestFullTableAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestBlockedOutput: while a record can't be written, interfaces can be made known and the state asked for.
+// TestBlockedOutput: while a record can't be written, interfaces can be made known and the totals read.
 func TestBlockedOutput(t *testing.T) {
 	query := udp("192.0.2.1", "192.0.2.2", 40000, 53, dnsQuery)
-	writing, goOn := make(chan struct{}), make(chan struct{})
-	live := engine.NewLive(config(t), 1, 0, func(*record.Flow) error {
-		close(writing)
-		<-goOn
-		return nil
-	})
-	over := make(chan error, 1)
-	go func() {
-		each := func(each func(*capture.Frame)) { each(shownFrame(query, capture.NotCounted, 0, false)) }
-		over <- live.Worker(0).Run(&script{[]func(func(*capture.Frame)){each}}, nil)
-	}()
-	<-writing
-	free := make(chan struct{})
-	go func() {
-		defer close(free)
-		live.Interfaces.Set(map[uint32]string{8: "lan1"}, 0)
-		_ = live.Err()
-	}()
-	wait.For(t, "a blocked output blocks neither Interfaces.Set nor Err", free)
-	close(goOn)
-	if err := errors.Join(<-over, live.Close()); err != nil {
+	live := engine.NewLive(config(t), 1, 0)
+	each := func(each func(*capture.Frame)) { each(shownFrame(query, capture.NotCounted, 0, false)) }
+	if err := live.Worker(0).Run(&script{[]func(func(*capture.Frame)){each}}, nil); err != nil {
 		t.Fatal(err)
+	}
+	live.Close()
+	records := 0
+	for h := range live.Handovers() {
+		_ = h.Emit(func(*record.Flow) error {
+			records++
+			free := make(chan struct{})
+			go func() {
+				defer close(free)
+				live.Interfaces.Set(map[uint32]string{8: "lan1"}, 0)
+				_ = live.Totals()
+			}()
+			wait.For(t, "a blocked output blocks neither Interfaces.Set nor Totals", free)
+			return nil
+		})
+	}
+	if records != 1 {
+		t.Errorf("%d records", records)
 	}
 }
 
-// TestBetween: what an output has to do in between is done by the goroutine that emits, also where no flow came, and
-// its failure ends all.
-func TestBetween(t *testing.T) {
+// TestEmitFails: after the first error no record of the batch follows, and the worker has its memory back.
+func TestEmitFails(t *testing.T) {
 	full := errors.New("disk full")
-	n := 0
-	live := engine.NewLive(engine.Config{Between: func() error { n++; return full }}, 2, 0, func(*record.Flow) error {
-		return nil
-	})
-	for i := range 2 {
-		if err := live.Worker(i).Run(&script{}, nil); err != nil {
-			t.Fatal(err)
+	live := engine.NewLive(config(t), 1, 0)
+	frames := func(each func(*capture.Frame)) {
+		for port := range uint16(3) {
+			each(shownFrame(udp("192.0.2.1", "192.0.2.2", 40000+port, 53, dnsQuery), capture.NotCounted, 0, false))
 		}
 	}
-	if err := live.Close(); !errors.Is(err, full) || n != 1 {
-		t.Errorf("%v after %d", err, n)
+	if err := live.Worker(0).Run(&script{[]func(func(*capture.Frame)){frames}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	live.Close()
+	n := 0
+	for h := range live.Handovers() {
+		if err := h.Emit(func(*record.Flow) error { n++; return full }); n > 0 && !errors.Is(err, full) {
+			t.Error(err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d records after an error", n)
 	}
 }

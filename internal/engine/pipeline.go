@@ -29,6 +29,9 @@ const handOverEvery = 1 << 12
 type Pipeline struct {
 	workers   []*worker
 	collector collector
+	output    func(*record.Flow) error // nil: the records go to handovers
+	handovers chan *Handover           // nil: they go to output
+	spare     []chan *batch            // used ones, one channel a worker
 	number    uint64
 	now       int64 // the current tick
 	begun     bool
@@ -43,9 +46,11 @@ type Pipeline struct {
 	queues  []chan *chunk
 	free    chan *chunk
 	ticks   []chan *batch // batches handed on, one channel a worker
-	spare   []chan *batch
 	running sync.WaitGroup
 	done    chan struct{}
+
+	mu  sync.Mutex
+	err error // the first of output
 }
 
 // chunk is a stretch of one worker's frames, copied, since a capture lends its memory for one frame only.
@@ -67,21 +72,33 @@ const (
 	chunkBytes  = 192 << 10
 )
 
-// NewPipeline returns a pipeline of n workers. emit gets each record, valid during the call; after its first error,
+// NewPipeline returns a pipeline of n workers. output gets each record, valid during the call; after its first error,
 // which Close returns, it is not called again. Hints bounds the memory of DNS names, 0 for the default.
-func NewPipeline(c Config, n, hints int, emit func(*record.Flow) error) *Pipeline {
-	p := &Pipeline{collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), emit: emit,
-		between: c.Between}}
+func NewPipeline(c Config, n, hints int, output func(*record.Flow) error) *Pipeline {
+	return newPipeline(c, n, hints, &Pipeline{output: output})
+}
+
+// NewLivePipeline returns one whose records go to Handovers.
+func NewLivePipeline(c Config, n, hints int) *Pipeline {
+	return newPipeline(c, n, hints, &Pipeline{handovers: make(chan *Handover, 2*n)})
+}
+
+func newPipeline(c Config, n, hints int, p *Pipeline) *Pipeline {
+	p.collector = collector{classifier: c.Classifier, hints: classify.NewHints(hints)}
 	for range max(n, 1) {
 		w := newWorker(c)
 		w.clock = &p.clock
 		p.workers = append(p.workers, w)
+		p.spare = append(p.spare, make(chan *batch, 2))
 	}
 	if len(p.workers) > 1 {
 		p.start()
 	}
 	return p
 }
+
+// Handovers are what the workers of a NewLivePipeline hand on, until Close.
+func (p *Pipeline) Handovers() <-chan *Handover { return p.handovers }
 
 // NewInterfaces gives interfaces that the kernel tells apart by index, for Frame.Interface.
 func (p *Pipeline) NewInterfaces() *Interfaces {
@@ -145,8 +162,40 @@ func (p *Pipeline) Tick(now int64) {
 	}
 }
 
-// Err is the first error that emit returned; the caller may stop early by it.
-func (p *Pipeline) Err() error { return p.collector.failed() }
+// Err is output's first error; the caller may stop early by it.
+func (p *Pipeline) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+// deliver gives the records of a batch of each worker out.
+func (p *Pipeline) deliver(batches []*batch) {
+	if p.handovers != nil {
+		p.handovers <- p.newHandover(batches)
+		return
+	}
+	output := p.output
+	if p.Err() != nil { // names are learnt still
+		output = func(*record.Flow) error { return nil }
+	}
+	if err := p.collector.take(batches, output); err != nil {
+		p.mu.Lock()
+		p.err = err
+		p.mu.Unlock()
+	}
+	p.giveBack(batches)
+}
+
+// giveBack lets the workers use their batches again.
+func (p *Pipeline) giveBack(batches []*batch) {
+	for i, b := range batches {
+		select {
+		case p.spare[i] <- b:
+		default:
+		}
+	}
+}
 
 // handOver lets the workers hand on their batches, after looking for flows whose time is over where advance is true. It
 // happens at the same frames however many workers there are.
@@ -156,7 +205,7 @@ func (p *Pipeline) handOver(advance bool, now int64) {
 		if advance {
 			w.advance(now)
 		}
-		p.collector.tick([]*batch{&w.batch})
+		p.deliver([]*batch{w.handOver(p.spare[0])})
 		return
 	}
 	for i, c := range p.filling {
@@ -165,12 +214,12 @@ func (p *Pipeline) handOver(advance bool, now int64) {
 	}
 }
 
-// Close ends all flows, gives out their records, and returns emit's first error.
+// Close ends all flows, gives out their records, and returns output's first error.
 func (p *Pipeline) Close() error {
 	if len(p.workers) == 1 {
 		w := p.workers[0]
-		w.close(p.number, func() { p.collector.tick([]*batch{&w.batch}) })
-		return p.collector.err
+		w.close(p.number, func() { p.deliver([]*batch{w.handOver(p.spare[0])}) })
+		return p.closed()
 	}
 	for i, c := range p.filling {
 		c.closing, c.last = true, p.number
@@ -178,7 +227,15 @@ func (p *Pipeline) Close() error {
 	}
 	p.running.Wait()
 	<-p.done
-	return p.collector.err
+	return p.closed()
+}
+
+// closed is the last of Close: all has been delivered.
+func (p *Pipeline) closed() error {
+	if p.handovers != nil {
+		close(p.handovers)
+	}
+	return p.Err()
 }
 
 // start sets the workers and the collector going.
@@ -186,7 +243,7 @@ func (p *Pipeline) start() {
 	n := len(p.workers)
 	p.seed = maphash.MakeSeed()
 	p.filling, p.depths = make([]*chunk, n), make([]uint8, n)
-	p.queues, p.ticks, p.spare = make([]chan *chunk, n), make([]chan *batch, n), make([]chan *batch, n)
+	p.queues, p.ticks = make([]chan *chunk, n), make([]chan *batch, n)
 	const depth = 8 // chunks under way per worker
 	p.free = make(chan *chunk, n*(depth+2))
 	p.done = make(chan struct{})
@@ -194,7 +251,6 @@ func (p *Pipeline) start() {
 		p.filling[i] = new(chunk)
 		p.queues[i] = make(chan *chunk, depth)
 		p.ticks[i] = make(chan *batch, depth)
-		p.spare[i] = make(chan *batch, 2)
 		p.running.Go(func() { p.work(i, w) })
 	}
 	go p.collect()
@@ -271,13 +327,7 @@ func (p *Pipeline) collect() {
 			}
 			batches[i] = b
 		}
-		p.collector.tick(batches)
-		for i, b := range batches {
-			select {
-			case p.spare[i] <- b:
-			default:
-			}
-		}
+		p.deliver(batches)
 	}
 }
 

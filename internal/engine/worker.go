@@ -41,9 +41,6 @@ type Config struct {
 	Protocols *dissect.Table
 	// OnPanic is told of dissectors' panics; see dissect.Pool.
 	OnPanic func(protocol string, c *dissect.Conversation, cause any)
-	// Between, if it is not nil, is called by the goroutine that calls emit when it has emitted a batch: at least once
-	// a second of the packets' time. Its error counts as one of emit's.
-	Between func() error
 }
 
 // maxFragments is how many fragmented datagrams are followed at a time: at 64 bytes each a quarter of a megabyte.

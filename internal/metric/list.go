@@ -30,6 +30,8 @@ const (
 	OffloadsUnfollowed
 	DevicesForgotten
 	DevicesRefused
+	RecordsUnwritten
+	RecordsUnshown
 
 	CopiesForwarded
 	CopiesCarried
@@ -109,6 +111,10 @@ var counters = [numIDs]Counter{
 	DevicesForgotten: {"weir_devices_forgotten_total", "", Loss, "devices forgotten to make room for others"},
 	DevicesRefused: {"weir_devices_refused_total", "", Loss,
 		"sightings of devices not kept: all devices in the full list were more certain"},
+
+	RecordsUnwritten: {"weir_records_dropped_total", "output", Loss,
+		"records left out: who reads standard output was too slow (--max-flows is how many may wait)"},
+	RecordsUnshown: {"weir_records_dropped_total", "screen", Loss, "records left out: the screen was too slow"},
 
 	CopiesForwarded: {CopiesName, "forwarded", Notice,
 		"packets not counted on their way out: they were counted on their way in (--count-each counts both)"},

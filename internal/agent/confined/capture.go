@@ -8,7 +8,6 @@ import (
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/helper"
-	"github.com/weirnet/weir/internal/record"
 )
 
 // capturer is the confined half of a mode.
@@ -21,6 +20,8 @@ type capturer interface {
 	// failed is closed when reading has ended by itself.
 	failed() <-chan struct{}
 	status(*Status)
+	// handovers are the workers', until stop.
+	handovers() <-chan *engine.Handover
 	err() error
 	// progress goes up while there is something to be read.
 	progress() uint64
@@ -33,7 +34,6 @@ type captureConfig struct {
 	setup       *agent.Setup
 	descriptors []int // of the mode
 	helper      *helper.Client
-	emit        func(*record.Flow) error
 	lost        func(index uint32, isCurrent func() bool) // links.lost
 	quit        <-chan struct{}                           // see links
 }

@@ -20,6 +20,15 @@ type devices struct {
 	neighbours func(*topology.Network) ([]topology.Neighbour, error)
 	network    func() *topology.Network
 	log        func(format string, args ...any)
+
+	due            chan struct{} // has one when the neighbours are to be read
+	seconds, pause int           // since the last reading, and until the next; of the hub's goroutine
+}
+
+func newDevices(t *hosts.Table, f *topology.Follower, network func() *topology.Network,
+	log func(string, ...any)) *devices {
+	return &devices{table: t, neighbours: f.Neighbours, network: network, log: log, due: make(chan struct{}, 1),
+		pause: neighboursFirst}
 }
 
 // load takes over the files' descriptors, and fills the table with what was saved.
@@ -49,20 +58,27 @@ func (d *devices) save() {
 	}
 }
 
-// How often the kernel's neighbour table is read, at first sooner, and after how many such readings the devices are
-// saved.
+// How often the kernel's neighbour table is read, in seconds, at first sooner, and after how many such readings the
+// devices are saved.
 const (
-	neighboursFirst = time.Second
-	neighboursEvery = 15 * time.Second
+	neighboursFirst = 1
+	neighboursEvery = 15
 	saveFirst       = 5
 	saveEvery       = 20
 )
 
-// follow reads the neighbours and saves the devices, until ctx ends.
+// second is the hub's, once a second: it has the neighbours read when that is due. A reading that takes longer is not
+// waited for.
+func (d *devices) second() {
+	if d.seconds++; d.seconds < d.pause {
+		return
+	}
+	d.seconds, d.pause = 0, min(2*d.pause, neighboursEvery)
+	signal(d.due)
+}
+
+// follow reads the neighbours whenever that is due, and saves the devices, until ctx ends.
 func (d *devices) follow(ctx context.Context) {
-	pause := neighboursFirst
-	next := time.NewTimer(pause)
-	defer next.Stop()
 	for count := 1; ; count++ {
 		now := d.network()
 		all, err := d.neighbours(now)
@@ -78,12 +94,10 @@ func (d *devices) follow(ctx context.Context) {
 		if count == saveFirst || count%saveEvery == 0 {
 			d.save()
 		}
-		next.Reset(pause)
 		select {
 		case <-ctx.Done():
 			return
-		case <-next.C:
+		case <-d.due:
 		}
-		pause = min(2*pause, neighboursEvery)
 	}
 }

@@ -20,7 +20,6 @@ type enrichment struct {
 	chain     *enrich.Chain
 	explainer *explain.Explainer
 	hosts     *hosts.Table
-	ticked    time.Time
 }
 
 // newEnrichment passes completed records on to emit, which has them during the call. table may be nil.
@@ -39,14 +38,10 @@ func newEnrichment(o *agent.Options, table *conntrack.Table, now *topology.Netwo
 }
 
 // flow takes a record from the workers.
-func (e *enrichment) flow(r *record.Flow) error { return e.chain.Flow(r, time.Now()) }
+func (e *enrichment) flow(r *record.Flow, now time.Time) error { return e.chain.Flow(r, now) }
 
 // tick does once a second what time makes due.
-func (e *enrichment) tick() error {
-	now := time.Now()
-	if now.Sub(e.ticked) < time.Second {
-		return nil
-	}
-	e.ticked = now
-	return e.chain.Tick(now)
-}
+func (e *enrichment) tick(now time.Time) error { return e.chain.Tick(now) }
+
+// close passes on what waits still.
+func (e *enrichment) close(now time.Time) error { return e.chain.Close(now) }

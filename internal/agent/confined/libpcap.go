@@ -35,11 +35,12 @@ type stream struct {
 	running    sync.WaitGroup
 	ended      chan struct{}
 
-	mu      sync.Mutex        // over what follows
-	answers map[uint32]answer // by the number of the Watch, as long as somebody waits, or the interface is watched
-	current map[uint32]uint32 // the number of the last Watch of an interface that is not given up
-	left    map[uint32]int64  // since when an interface is not watched any more: what came later is not its
-	open    int               // interfaces that the capturing process watches
+	mu      sync.Mutex               // over what follows
+	answers map[uint32]answer        // by the number of the Watch, as long as somebody waits, or the interface is watched
+	waiting map[uint32]chan struct{} // by that number, closed when the answer comes
+	current map[uint32]uint32        // the number of the last Watch of an interface that is not given up
+	left    map[uint32]int64         // since when an interface is not watched any more: what came later is not its
+	open    int                      // interfaces that the capturing process watches
 	losses  capture.Losses
 	broken  error
 }
@@ -52,9 +53,10 @@ func newLibpcap(c captureConfig) (capturer, error) {
 		return nil, fmt.Errorf("libpcap's stream: %w", err)
 	}
 	s := &stream{
-		quit: c.quit, lost: c.lost, pipeline: engine.NewPipeline(c.engine, c.options.Workers, 0, c.emit),
+		quit: c.quit, lost: c.lost, pipeline: engine.NewLivePipeline(c.engine, c.options.Workers, 0),
 		ended:   make(chan struct{}),
-		answers: map[uint32]answer{}, current: map[uint32]uint32{}, left: map[uint32]int64{},
+		answers: map[uint32]answer{}, waiting: map[uint32]chan struct{}{},
+		current: map[uint32]uint32{}, left: map[uint32]int64{},
 	}
 	s.interfaces = s.pipeline.NewInterfaces()
 	s.reader = libpcap.NewReader(os.NewFile(uintptr(c.descriptors[0]), "libpcap's stream"), s.event)
@@ -73,6 +75,10 @@ func (s *stream) event(e libpcap.Event) {
 	defer s.mu.Unlock()
 	was := s.answers[e.Number]
 	s.answers[e.Number] = answer{true, e.Err}
+	if answered, ok := s.waiting[e.Number]; ok {
+		close(answered)
+		delete(s.waiting, e.Number)
+	}
 	if e.Err == nil {
 		s.open++
 		delete(s.left, e.Interface)
@@ -163,29 +169,37 @@ const answerTime = 30 * time.Second
 
 // watching waits until the interface is watched indeed, or can't be.
 func (s *stream) watching(index uint32, w *agent.Watched, _ []int) error {
+	answered := make(chan struct{})
 	s.mu.Lock()
 	s.current[index] = w.Number
-	s.mu.Unlock()
-	// It polls: answers are few, and the reader's goroutine, which gets them, waits for nobody.
-	for end := time.Now().Add(answerTime); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		s.mu.Lock()
-		is := s.answers[w.Number]
-		s.mu.Unlock()
-		if is.given && is.err != nil {
-			return is.err
-		}
-		if is.given {
-			return nil
-		}
-		select {
-		case <-s.ended:
-			return errors.New("the capturing process has ended")
-		case <-s.quit:
-			return errors.New("weir ends")
-		default:
-		}
+	if s.answers[w.Number].given {
+		close(answered)
+	} else {
+		s.waiting[w.Number] = answered
 	}
-	return fmt.Errorf("the capturing process gave no answer for %v", answerTime)
+	s.mu.Unlock()
+	limit := time.NewTimer(answerTime)
+	defer limit.Stop()
+	err := fmt.Errorf("the capturing process gave no answer for %v", answerTime)
+	select {
+	case <-answered:
+	case <-s.ended:
+		err = errors.New("the capturing process has ended")
+	case <-s.quit:
+		err = errors.New("weir ends")
+	case <-limit.C:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.waiting, w.Number)
+	is := s.answers[w.Number]
+	switch {
+	case !is.given:
+		return err
+	case is.err != nil:
+		return is.err
+	}
+	return nil
 }
 
 func (s *stream) gone(index uint32) {
@@ -221,6 +235,8 @@ func (s *stream) stop() error {
 	return errors.Join(err, s.reader.Close())
 }
 
+func (s *stream) handovers() <-chan *engine.Handover { return s.pipeline.Handovers() }
+
 func (s *stream) progress() uint64 { return s.frames.Load() }
 
 func (s *stream) failed() <-chan struct{} { return s.ended }
@@ -228,7 +244,7 @@ func (s *stream) failed() <-chan struct{} { return s.ended }
 func (s *stream) err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return errors.Join(s.broken, s.pipeline.Err())
+	return s.broken
 }
 
 func (s *stream) status(to *Status) {

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net"
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	"github.com/weirnet/weir/internal/agent"
@@ -25,7 +24,6 @@ import (
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/helper"
 	"github.com/weirnet/weir/internal/metric"
-	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/topology"
 )
@@ -41,6 +39,8 @@ type Status struct {
 	Counters   metric.Snapshot // all of these, and those of what completes the records
 	// KernelCounts: packets that had no room on the way to the workers are in their flows all the same.
 	KernelCounts bool
+	// Offered is how many records each subscription was offered.
+	Offered uint64
 }
 
 // process is the confined process at work.
@@ -56,8 +56,8 @@ type process struct {
 	listener   net.Listener // nil: nobody can ask
 	capturer   capturer
 	counters   metric.Registry
+	hub        *hub
 	life       *life
-	records    atomic.Uint64 // given to the output
 }
 
 // How long steps may take that can't show their progress: the helper kills an agent that gives no sign.
@@ -84,14 +84,12 @@ func Run(o *agent.Options, out Output) (Status, error) {
 	}
 	stop := sandbox.StopSignals()
 	p := &process{options: o, output: out, mode: first.Mode, began: time.Now(), life: newLife(),
-		links: newLinks(o, selection, first.Mode, client, out.Log)}
+		hub: newHub(out.Subscriptions, o.MaxFlows), links: newLinks(o, selection, first.Mode, client, out.Log)}
 	p.life.step(startTime, nil)
 	go func() { // also when the end has begun already, and waits for a reader
 		<-stop
-		if out.Hurry != nil {
-			out.Hurry()
-		}
-		p.life.tell(client.Alive, out.Progress)
+		p.hub.hurryUp()
+		p.life.tell(client.Alive, p.hub.progress)
 	}()
 	if err := p.open(client, &first); err != nil {
 		return Status{}, err
@@ -108,6 +106,7 @@ func Run(o *agent.Options, out Output) (Status, error) {
 		return Status{}, err
 	}
 	out.Log("%s", confinement)
+	go p.hub.run(p.capturer.handovers())
 	if err := p.capturer.start(); err != nil {
 		return Status{}, err
 	}
@@ -136,12 +135,9 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	if err != nil {
 		return err
 	}
-	p.enrichment = newEnrichment(p.options, p.network.table, now, func(r *record.Flow) error {
-		p.records.Add(1)
-		return p.output.Flow(r)
-	})
-	p.devices = &devices{table: p.enrichment.hosts, neighbours: p.network.topology.Neighbours,
-		network: p.enrichment.chain.Network, log: p.output.Log}
+	p.enrichment = newEnrichment(p.options, p.network.table, now, p.hub.emit)
+	p.devices = newDevices(p.enrichment.hosts, p.network.topology, p.enrichment.chain.Network, p.output.Log)
+	p.hub.enrichment, p.hub.devices, p.hub.status = p.enrichment, p.devices, p.status
 	p.devices.load(named)
 	if fd, ok := named[agent.DescriptorControl]; !ok {
 		if p.options.Socket != "none" {
@@ -155,7 +151,7 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	}
 	p.register()
 	return p.openCapture(captureConfig{options: p.options, setup: &s, descriptors: descriptors, helper: client,
-		emit: p.enrichment.flow, lost: p.links.lost, quit: p.links.quit})
+		lost: p.links.lost, quit: p.links.quit})
 }
 
 // register makes the counters known of what completes the records.
@@ -165,6 +161,7 @@ func (p *process) register() {
 		p.counters.Register(p.network.connections)
 	}
 	p.counters.Register(p.enrichment.chain)
+	p.counters.Register(p.hub)
 }
 
 // openCapture makes the workers.
@@ -180,7 +177,7 @@ func (p *process) openCapture(c captureConfig) error {
 		IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery,
 		Flows:      flow.Config{MaxFlows: o.MaxFlows / o.Workers, TCPIdle: o.TCPIdle, Idle: o.Idle},
 		Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
-		OnPanic: p.output.OnPanic, Between: p.enrichment.tick,
+		OnPanic: p.output.OnPanic,
 	}
 	p.capturer, err = newCapturer(p.mode, c)
 	p.links.capture = p.capturer
@@ -206,30 +203,21 @@ func (p *process) follow(watcher *topology.Watcher, stop <-chan struct{}) error 
 		defer end.Stop()
 		over = end.C
 	}
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
-	for {
-		select {
-		case <-stop:
-			return nil
-		case <-over:
-			return nil
-		case <-p.output.Done:
-			return nil
-		case <-p.links.refusals:
-			return p.links.refusal()
-		case <-p.capturer.failed():
-			return p.capturer.err()
-		case err := <-followed:
-			return fmt.Errorf("follow the interfaces: %w", err)
-		case <-second.C:
-			if p.output.Tick != nil {
-				p.output.Tick(p.status())
-			}
-			if err := p.capturer.err(); err != nil {
-				return err
-			}
-		}
+	select {
+	case <-stop:
+		return nil
+	case <-over:
+		return nil
+	case <-p.output.Done:
+		return nil
+	case <-p.links.refusals:
+		return p.links.refusal()
+	case <-p.capturer.failed():
+		return p.capturer.err()
+	case <-p.hub.failed:
+		return p.hub.err()
+	case err := <-followed:
+		return fmt.Errorf("follow the interfaces: %w", err)
 	}
 }
 
@@ -245,7 +233,7 @@ func (p *process) event(e topology.Event) {
 // they have. It may take long, as long as it makes progress.
 func (p *process) end(err error) (Status, error) {
 	close(p.links.quit)
-	work := func() uint64 { return p.records.Load() + p.capturer.progress() }
+	work := func() uint64 { return p.hub.progress() + p.capturer.progress() }
 	if c, ok := p.capturer.(interface{ drain() }); ok {
 		p.life.step(drainTime, work)
 		c.drain()
@@ -257,7 +245,10 @@ func (p *process) end(err error) (Status, error) {
 	p.life.step(drainTime, work)
 	err = errors.Join(err, p.capturer.stop())
 	p.life.step(0, work)
-	err = errors.Join(err, p.enrichment.chain.Close(time.Now()))
+	<-p.hub.ended
+	if failure := p.hub.err(); !errors.Is(err, failure) {
+		err = errors.Join(err, failure)
+	}
 	p.life.step(saveTime, nil)
 	p.devices.save()
 	p.life.step(0, nil)
@@ -265,7 +256,8 @@ func (p *process) end(err error) (Status, error) {
 }
 
 func (p *process) status() Status {
-	s := Status{Mode: p.mode, Elapsed: time.Since(p.began), Interfaces: p.links.names()}
+	s := Status{Mode: p.mode, Elapsed: time.Since(p.began), Interfaces: p.links.names(),
+		Offered: p.hub.offered.Load()}
 	p.capturer.status(&s)
 	s.Counters = p.counters.Snapshot()
 	s.Totals.Collect(&s.Counters)

@@ -30,7 +30,7 @@ type workers struct {
 
 func newWorkers(c captureConfig) *workers {
 	return &workers{
-		live: engine.NewLive(c.engine, c.options.Workers, 0, c.emit), cpus: c.options.CPUs,
+		live: engine.NewLive(c.engine, c.options.Workers, 0), cpus: c.options.CPUs,
 		ended: make(chan struct{}),
 	}
 }
@@ -62,8 +62,10 @@ func (w *workers) failed() <-chan struct{} { return w.ended }
 func (w *workers) err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return errors.Join(w.broken, w.live.Err())
+	return w.broken
 }
+
+func (w *workers) handovers() <-chan *engine.Handover { return w.live.Handovers() }
 
 func (w *workers) progress() uint64 { return w.live.Progress() }
 
@@ -76,7 +78,8 @@ func (w *workers) stop() error {
 		errs = errors.Join(errs, s.Close())
 	}
 	w.running.Wait()
-	return errors.Join(errs, w.live.Close())
+	w.live.Close()
+	return errs
 }
 
 // pin ties the calling goroutine to its thread, and that to a CPU.

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package confined
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirnet/weir/internal/engine"
+	"github.com/weirnet/weir/internal/metric"
+	"github.com/weirnet/weir/internal/record"
+)
+
+// hub is where all that the process finds out meets. Its one goroutine owns the clock and the enrichment, takes what the
+// workers hand on, and offers each completed record to the subscribers. It waits for none of them before the end: each
+// has a bounded queue, and a counter of what found no room there.
+type hub struct {
+	enrichment    *enrichment
+	devices       *devices
+	status        func() Status
+	subscriptions []*subscription
+	parcels       parcels
+
+	now      time.Time // of the handover, or of the second, that is under way
+	filling  *parcel
+	isEnding bool
+	offered  atomic.Uint64 // records
+
+	hurry    sync.Once
+	hurried  chan struct{} // closed by hurryUp: subscribers that stall are given up
+	deadline time.Time     // when all are; set before hurried is closed
+	failed   chan struct{} // has one when failure is set
+	failMu   sync.Mutex
+	failure  error
+	ended    chan struct{} // closed when run has returned
+}
+
+// parcelRecords is how many records are handed on at a time at most.
+const parcelRecords = 256
+
+// newHub makes a hub whose subscribers' queues have room for as many records each. What completes the records is
+// set before run.
+func newHub(subscriptions []Subscription, records int) *hub {
+	h := &hub{hurried: make(chan struct{}), failed: make(chan struct{}, 1), ended: make(chan struct{})}
+	for _, s := range subscriptions {
+		h.subscriptions = append(h.subscriptions, newSubscription(s, records, &h.parcels, h.fail))
+	}
+	h.filling = h.parcels.get()
+	return h
+}
+
+// run takes handovers until there are no more, and returns when the subscribers have all, or have stalled.
+func (h *hub) run(handovers <-chan *engine.Handover) {
+	defer close(h.ended)
+	h.start()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case o, ok := <-handovers:
+			h.now = time.Now()
+			if !ok {
+				h.end()
+				return
+			}
+			_ = o.Emit(h.flow) // which does not fail
+			h.handOn(nil)
+		case h.now = <-second.C:
+			h.second()
+		}
+	}
+}
+
+// start has the subscribers served.
+func (h *hub) start() {
+	for _, s := range h.subscriptions {
+		go s.run()
+	}
+}
+
+// flow takes a record from the workers.
+func (h *hub) flow(r *record.Flow) error { return h.enrichment.flow(r, h.now) }
+
+// emit takes a record that is complete.
+func (h *hub) emit(r *record.Flow) error {
+	h.offered.Add(1)
+	h.filling.Add(r)
+	if len(h.filling.Flows) == parcelRecords {
+		h.handOn(nil)
+	}
+	return nil
+}
+
+// second does what time makes due.
+func (h *hub) second() {
+	_ = h.enrichment.tick(h.now) // emit does not fail
+	h.devices.second()
+	status := h.status()
+	h.handOn(&status)
+}
+
+// handOn offers what has been filled to the subscribers.
+func (h *hub) handOn(s *Status) {
+	p := h.filling
+	if len(p.Flows) == 0 && s == nil || len(h.subscriptions) == 0 {
+		p.Reset()
+		return
+	}
+	p.status = s
+	p.users.Store(int32(len(h.subscriptions)))
+	h.filling = h.parcels.get()
+	for _, subscription := range h.subscriptions {
+		if !h.offer(subscription, p) {
+			h.parcels.put(p)
+		}
+	}
+}
+
+// offer says whether a subscription takes a parcel. The last records are not dropped while their reader gets on.
+func (h *hub) offer(s *subscription, p *parcel) bool {
+	if !h.isEnding {
+		isTaken := s.offer(p)
+		if !isTaken {
+			s.dropped.Add(uint64(len(p.Flows)))
+		}
+		return isTaken
+	}
+	return s.wait(h, func() bool { return s.offer(p) })
+}
+
+// end hands on what waits still, and waits for the subscribers.
+func (h *hub) end() {
+	h.isEnding = true
+	_ = h.enrichment.close(h.now)
+	h.handOn(nil)
+	for _, s := range h.subscriptions {
+		s.last()
+	}
+	for _, s := range h.subscriptions {
+		s.wait(h, s.isEnded)
+	}
+}
+
+// hurryUp has the end wait only for subscribers that get on. Any goroutine may call it, and again.
+func (h *hub) hurryUp() {
+	h.hurry.Do(func() {
+		h.deadline = time.Now().Add(endTime)
+		close(h.hurried)
+	})
+}
+
+// fail keeps a subscriber's error.
+func (h *hub) fail(err error) {
+	h.failMu.Lock()
+	if h.failure == nil {
+		h.failure = err
+	}
+	h.failMu.Unlock()
+	signal(h.failed)
+}
+
+// err is a subscriber's first error, or says that one has stalled.
+func (h *hub) err() error {
+	h.failMu.Lock()
+	defer h.failMu.Unlock()
+	if h.failure != nil {
+		return h.failure
+	}
+	for _, s := range h.subscriptions {
+		if s.stalled.Load() {
+			return ErrStalled
+		}
+	}
+	return nil
+}
+
+// progress goes up while records are handed on, and taken or waited for.
+func (h *hub) progress() uint64 {
+	n := h.offered.Load()
+	for _, s := range h.subscriptions {
+		n += s.progress() + s.waited.Load()
+	}
+	return n
+}
+
+// Collect adds what subscribers had no room for.
+func (h *hub) Collect(s *metric.Snapshot) {
+	for _, subscription := range h.subscriptions {
+		s.Add(subscription.Dropped, subscription.dropped.Load())
+	}
+}

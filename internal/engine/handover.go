@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"slices"
+
+	"github.com/weirnet/weir/internal/capture"
+	"github.com/weirnet/weir/internal/record"
+)
+
+// Handover is what the workers found in a stretch of time, on its way to the one goroutine that takes the records.
+type Handover struct {
+	engine  emitter
+	batches []*batch
+	worker  int    // of Live: whose batch it is
+	totals  Totals // of that worker
+}
+
+// emitter is the engine that a Handover comes from.
+type emitter interface {
+	emit(h *Handover, each func(*record.Flow) error) error
+}
+
+// Emit completes the records with the DNS names that were learnt until then, and gives them to each, valid during the
+// call, until that fails. It takes handovers in the order in which they came, once each, and on one goroutine.
+func (h *Handover) Emit(each func(*record.Flow) error) error { return h.engine.emit(h, each) }
+
+// newHandover takes over the batches of all workers.
+func (p *Pipeline) newHandover(batches []*batch) *Handover {
+	return &Handover{engine: p, batches: slices.Clone(batches)}
+}
+
+func (p *Pipeline) emit(h *Handover, each func(*record.Flow) error) error {
+	err := p.collector.take(h.batches, each)
+	p.giveBack(h.batches)
+	return err
+}
+
+func (l *Live) emit(h *Handover, each func(*record.Flow) error) error {
+	step := capture.Step() // by how much the wall clock has been set
+	err := l.collector.take(h.batches, func(f *record.Flow) error {
+		f.FirstSeen += step
+		f.LastSeen += step
+		f.Step = step
+		return each(f)
+	})
+	l.mu.Lock()
+	l.totals[h.worker] = h.totals
+	l.hints.Hints, l.hints.Names = l.collector.hints.Evicted, l.collector.hints.NamesEvicted
+	l.mu.Unlock()
+	select {
+	case l.workers[h.worker].spare <- h.batches[0]:
+	default:
+	}
+	return err
+}
