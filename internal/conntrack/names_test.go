@@ -122,6 +122,31 @@ func TestForgottenInTheMiddle(t *testing.T) {
 	})
 }
 
+// TestForgottenAtOnce: the same within a moment of the beginning, and what the client repeats is not answered.
+func TestForgottenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := NewTable(4096)
+		c := masqueraded()
+		again := c
+		c.Status |= SeenReply
+		again.ID, again.Status = 77, again.Status&^SeenReply
+		key, _ := c.Original.Key()
+		began := time.Now()
+		wait.Pass(10 * time.Millisecond) // the event takes its time
+		table.Put(&c, true)
+		wait.Pass(100 * time.Millisecond)
+		table.Drop(&c)
+		wait.Pass(100 * time.Millisecond)
+		table.Put(&again, true)
+		for _, isOver := range []bool{false, true} {
+			if f, ok := table.FindDuring(&key, began, time.Now()); !ok || f.ID != c.ID {
+				t.Errorf("%+v (the later one is over: %v)", f, isOver)
+			}
+			table.Drop(&again)
+		}
+	})
+}
+
 // TestRemembered: a few ended connections are known for longer than a flow can outlive them, many for six minutes.
 func TestRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -386,19 +386,26 @@ const atStart = slack / 4
 
 // FindDuring is Find for a flow that was there from first to last: of several connections the one that it began in.
 // When a link goes down under masquerade, the kernel forgets the connection; what its ends go on to send makes another
-// one, which knows nothing of the translation.
+// one, which knows nothing of the translation, or is never answered.
 func (t *Table) FindDuring(key *flow.Key, first, last time.Time) (f Found, ok bool) {
 	now := time.Now()
 	_, _ = t.search(key, func(older *Found) bool {
 		began, ended := now.Add(-older.Since), now.Add(-older.Ended)
-		switch isOver := older.Ended > 0; {
+		isOver, isAnswered := older.Ended > 0, older.Status&SeenReply != 0
+		inTime := first.Add(atStart)
+		if isAnswered && f.Status&SeenReply == 0 && began.Sub(first).Abs() <= atStart {
+			inTime = first // both began together, and this one was answered
+		}
+		switch {
 		case began.After(last.Add(slack)), isOver && ended.Before(first.Add(-slack)):
 			return false
-		case ok && isOver && ended.Before(first.Add(atStart)): // the flow began after it, with the same ports
+		case ok && isOver && ended.Before(inTime): // the flow began after it, with the same ports
 			return true
+		case ok && !isAnswered && !now.Add(-f.Since).After(first.Add(atStart)):
+			return true // it is no likelier than the later one
 		}
 		f, ok = *older, true
-		return !began.After(first.Add(atStart))
+		return isAnswered && !began.After(first.Add(atStart))
 	})
 	return f, ok
 }

@@ -109,7 +109,7 @@ func (k *kernelAccounting) take(fr *Frame, p *packet.Packet) {
 		return
 	}
 	f := k.table.Flow(i)
-	f.Last = max(f.Last, fr.Time)
+	f.Heard(fr.Time)
 	if f.Marks&decided != 0 {
 		k.budget(i, f, p)
 		return
@@ -412,7 +412,7 @@ func (k *kernelAccounting) read(slot uint32) {
 		way := end ^ lower
 		f.Packets[way] += packets[end]
 		f.Bytes[way] += bytes[end]
-		f.Last = max(f.Last, c.Last[end])
+		f.Heard(c.Last[end])
 		k.counters.Packets += packets[end]
 		k.counters.WireBytes += bytes[end]
 	}

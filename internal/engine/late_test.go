@@ -4,6 +4,7 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -127,6 +128,64 @@ func TestLateCountedByKernel(t *testing.T) {
 					len(records), sum, said, totals.Late, totals.Refused, c.records, c.counted, all)
 			}
 		})
+	}
+}
+
+// TestRepetitionsAfterAReset: what an end of a connection sends again that doesn't know of the reset, each time later,
+// makes no further records, whoever counts.
+func TestRepetitionsAfterAReset(t *testing.T) {
+	waits := []time.Duration{200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 102400} // milliseconds
+	first := segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, "")
+	data := segment("192.0.2.1", "192.0.2.2", 40000, 443, 1001, 1, packet.ACK, "again and again")
+	reset := segment("192.0.2.2", "192.0.2.1", 443, 40000, 1, 0, packet.RST, "")
+	key, fromUpper := keyOf(t, first)
+
+	lives := map[string][]flowtest.Life{}
+	p := engine.NewPipeline(config(t), 1, 0, func(f *record.Flow) error {
+		lives["the worker"] = append(lives["the worker"], asLife(f))
+		return nil
+	})
+	now := int64(1_000_000 * time.Second)
+	send := func(b []byte) {
+		p.Frame(&engine.Frame{Data: b, Length: len(b), Time: now, Link: packet.LinkRaw})
+	}
+	send(first)
+	send(reset)
+	for _, wait := range waits {
+		now += int64(wait * time.Millisecond)
+		send(data)
+		send(reset)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	s := &slots{counts: make([]capture.Counts, 8)}
+	packets := uint64(1)
+	flags := [2]uint8{packet.SYN, packet.RST}
+	steps := []func(func(*capture.Frame)){func(each func(*capture.Frame)) {
+		s.counts[0] = counts(key, 5, [2]uint64{1, 1}, [2]uint64{40, 40}, flags)
+		each(shownFrame(first, 100, 5, fromUpper))
+	}, tickPasses}
+	for n, ms := range waits[3:] {
+		for range ms / 1000 * time.Duration(min(n, 1)) { // at first none: these flows linger for a second
+			steps = append(steps, tickPasses)
+		}
+		steps = append(steps, func(func(*capture.Frame)) {
+			packets++
+			last := capture.Now()
+			s.counts[0].Packets, s.counts[0].Last = [2]uint64{packets, packets}, [2]int64{last, last}
+			s.counts[0].Bytes = [2]uint64{55 * packets, 40 * packets}
+		})
+	}
+	records, _ := runLiveRecords(t, s, 64, append(steps, tickPasses)...)
+	for i := range records {
+		lives["the kernel"] = append(lives["the kernel"], asLife(&records[i]))
+	}
+	for who, n := range map[string]uint64{"the worker": uint64(len(waits)) + 1, "the kernel": packets} {
+		if want := []flowtest.Life{{Packets: [2]uint64{n, n}, End: flow.Reset}}; !slices.Equal(lives[who], want) {
+			t.Errorf("counted by %s: %v, want %v", who, lives[who], want)
+		}
 	}
 }
 

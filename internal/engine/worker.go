@@ -339,7 +339,7 @@ func (w *worker) flowPacket(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel
 	}
 	w.count(i, f, fr, p, way, len(tunnels) > 0)
 	if fr.Time >= f.Last {
-		f.Last = fr.Time
+		f.Heard(fr.Time)
 	} else if d := w.table.Detail(i); !d.isReported {
 		d.first = min(d.first, fr.Time) // packets out of order, or a clock that was set back
 	}

@@ -79,7 +79,7 @@ func (c *Chain) found(r *record.Flow, f conntrack.Found, ok bool, now time.Time)
 	switch {
 	case !ok:
 		return c.emit(r)
-	case isNATLeg(r, &f):
+	case isNATLeg(r, &f), c.natLegs.hasOutlived(r, &f, now):
 		return c.natLegs.flow(r, &f, now)
 	case f.IsTranslated():
 		c.natLegs.bothWays(r, &f, now)

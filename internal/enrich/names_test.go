@@ -78,3 +78,60 @@ func TestLinkComesBack(t *testing.T) {
 		}
 	})
 }
+
+// TestLegOutlivesItsConnection: the kernel forgets a connection, and the gateway answers what the server goes on to
+// send with resets, under the name of the server's leg. The two legs are one record all the same, in either order, also
+// where updates were told; and nothing is lost where the other leg doesn't come.
+func TestLegOutlivesItsConnection(t *testing.T) {
+	const all = "192.168.1.20:51324 (lan) 5/500 -> 198.51.100.7:443 (wan) 9/900 snat 203.0.113.1:40112 198.51.100.7:443"
+	const alone = "192.168.1.20:51324 (lan) 2/200 -> 198.51.100.7:443 (wan) 9/900 snat 203.0.113.1:40112 " +
+		"198.51.100.7:443"
+	for name, c := range map[string]struct {
+		records []*record.Flow // from the time when the connection is over
+		want    string
+	}{
+		"the server's leg first": {[]*record.Flow{flowOf(server, gateway, 9, 2, record.StateEnd),
+			flowOf(host, server, 3, 0, record.StateEnd)}, "end outbound " + all},
+		"the client's leg first": {[]*record.Flow{flowOf(host, server, 3, 0, record.StateEnd),
+			flowOf(gateway, server, 2, 9, record.StateEnd)}, "end outbound " + all},
+		"and again": {[]*record.Flow{flowOf(server, gateway, 8, 1, record.StateEnd),
+			flowOf(server, gateway, 1, 1, record.StateEnd), flowOf(host, server, 3, 0, record.StateEnd)},
+			"end outbound " + all},
+		"without the other leg": {[]*record.Flow{flowOf(server, gateway, 9, 2, record.StateEnd)},
+			"end outbound " + alone},
+	} {
+		for _, isTold := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench()
+				connection := masqueraded(packet.ProtoTCP)
+				b.table.Put(connection, true)
+				wait.Pass(10 * time.Second)
+				now := time.Now()
+				if isTold {
+					b.put(t, flowOf(server, gateway, 7, 0, record.StateNew))
+				}
+				b.table.Drop(connection)
+				var records []*record.Flow
+				for _, r := range c.records {
+					r = r.Clone() // it is completed in place
+					records = append(records, r)
+					r.FirstSeen, r.LastSeen = now.Add(-9*time.Second).UnixNano(), now.Add(time.Second).UnixNano()
+				}
+				wait.Pass(10 * time.Second)
+				if isTold {
+					r := *records[0]
+					r.State = record.StateUpdate
+					b.put(t, &r)
+				}
+				b.out = nil
+				b.put(t, records...)
+				if err := b.Close(time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				if got := b.out[len(b.out)-1]; got != c.want || len(b.out) > 1 && !isTold {
+					t.Errorf("%s: got %q, want %s", name, b.out, c.want)
+				}
+			})
+		}
+	}
+}

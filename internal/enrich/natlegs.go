@@ -58,10 +58,36 @@ func keyOf(f *conntrack.Found) pairKey {
 }
 
 // isNATLeg says whether a record is of one leg of a translated connection only: where the legs were counted apart, each
-// has the packets of one end, since packets are counted where they come in.
+// has the packets of one end, since packets are counted where they come in. See also hasOutlived.
 func isNATLeg(r *record.Flow, f *conntrack.Found) bool {
 	oneWay := (r.Client.Packets == 0) != (r.Server.Packets == 0)
-	return oneWay && !f.IsShared && f.IsTranslated() && f.Status&conntrack.SeenReply != 0
+	return oneWay && mayHaveLegs(f)
+}
+
+func mayHaveLegs(f *conntrack.Found) bool {
+	return !f.IsShared && f.IsTranslated() && f.Status&conntrack.SeenReply != 0
+}
+
+// outlivedSlack is by how much a connection's end may be told later than it was.
+const outlivedSlack = 2 * time.Second
+
+// hasOutlived says whether a record with packets of both ends may be of the server's leg nevertheless: its flow went on
+// when the kernel had forgotten the connection, as it does where a link with masquerade goes down. What comes in from
+// then on is the gateway's own, which answers it with resets, and these go out under the leg's name.
+func (x *natLegs) hasOutlived(r *record.Flow, f *conntrack.Found, now time.Time) bool {
+	if !f.IsReply || f.Ended == 0 || !mayHaveLegs(f) || r.State != record.StateEnd && x.pairs[keyOf(f)] == nil {
+		return false
+	}
+	ended := now.Add(-f.Ended)
+	return ended.Before(time.Unix(0, r.LastSeen).Add(outlivedSlack))
+}
+
+// whichLeg says which of the legs a record is of, the client's (0) or the server's.
+func whichLeg(r *record.Flow) int {
+	if r.Server.Packets == 0 {
+		return 0
+	}
+	return 1
 }
 
 // flow joins a leg's record with the other's.
@@ -73,11 +99,7 @@ func (x *natLegs) flow(r *record.Flow, f *conntrack.Found, now time.Time) error 
 		x.pairs[key] = p
 	}
 	p.heard = now
-	which := 0
-	if r.Client.Packets == 0 {
-		which = 1
-	}
-	p.legs[which].take(r)
+	p.legs[whichLeg(r)].take(r)
 	p.step = r.Step
 	return x.progress(p, now)
 }

@@ -4,7 +4,7 @@ package enrich
 
 import "github.com/weirnet/weir/internal/record"
 
-// leg is one direction.
+// leg is one direction. It may have packets of the other one too, which the gateway has sent itself (hasOutlived).
 type leg struct {
 	ended  sum // of all its flows that have ended
 	live   sum // of the one that goes on
@@ -14,14 +14,16 @@ type leg struct {
 	record *record.Flow
 }
 
-// sum are the counts of one end. Its times are by the clock of record.Flow.Began. With first 0 there is nothing.
+// sum are the counts of both ends, the client's first. Its times are by the clock of record.Flow.Began. With first 0
+// there is nothing.
 type sum struct {
-	packets, bytes uint64
+	packets, bytes [2]uint64
 	first, last    int64
 }
 
-func sumOf(r *record.Flow) sum { // a leg has one end's
-	return sum{r.Client.Packets + r.Server.Packets, r.Client.Bytes + r.Server.Bytes, r.Began(), r.LastSeen - r.Step}
+func sumOf(r *record.Flow) sum {
+	return sum{[2]uint64{r.Client.Packets, r.Server.Packets}, [2]uint64{r.Client.Bytes, r.Server.Bytes}, r.Began(),
+		r.LastSeen - r.Step}
 }
 
 func (s *sum) add(o sum) {
@@ -32,8 +34,10 @@ func (s *sum) add(o sum) {
 		*s = o
 		return
 	}
-	s.packets += o.packets
-	s.bytes += o.bytes
+	for end := range s.packets {
+		s.packets[end] += o.packets[end]
+		s.bytes[end] += o.bytes[end]
+	}
 	s.first, s.last = min(s.first, o.first), max(s.last, o.last)
 }
 
@@ -96,22 +100,20 @@ func (p *pair) merge(withLive bool) *record.Flow {
 	best := p.best()
 	merged := best.Clone()
 	var all sum
-	var sums [2]sum
 	for i := range p.legs {
 		l := &p.legs[i]
-		sums[i] = l.ended
+		all.add(l.ended)
 		if withLive {
-			sums[i].add(l.live)
+			all.add(l.live)
 		}
-		all.add(sums[i])
 		if l.record == best && l.reason != record.NotEnded || merged.EndReason == record.NotEnded {
 			merged.EndReason = l.reason
 		}
 	}
 	merged.State, merged.Step = record.StateEnd, p.step
 	merged.FirstSeen, merged.LastSeen = all.first+p.step, all.last+p.step
-	merged.Client.Packets, merged.Client.Bytes = sums[0].packets, sums[0].bytes
-	merged.Server.Packets, merged.Server.Bytes = sums[1].packets, sums[1].bytes
+	merged.Client.Packets, merged.Client.Bytes = all.packets[0], all.bytes[0]
+	merged.Server.Packets, merged.Server.Bytes = all.packets[1], all.bytes[1]
 	if r := p.legs[0].record; r != nil { // where the client's packets came in
 		merged.Client.MAC, merged.Interface, merged.VLANs = r.Client.MAC, r.Interface, r.VLANs
 	}

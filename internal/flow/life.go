@@ -21,6 +21,7 @@ const (
 	FINFromServer
 	Handshake   // the first packet was a SYN, with or without ACK: the client and its initial sequence number are known
 	endIsQueued // an item for this flow is in Table.ended
+	outlived    // something came a while after the end; see Heard
 
 	finFromBoth = FINFromClient | FINFromServer
 )
@@ -28,6 +29,21 @@ const (
 // reuseAfter is for how long a connection must have been silent that a SYN with another sequence number counts as a
 // new one though its end was not seen. Sooner, it may as well be a trick to split the flow.
 const reuseAfter = int64(30 * time.Second)
+
+// outlivedAfter is how long after a connection's end what is heard of it was no longer under way: an end of it doesn't
+// know of the end, and sends again, each time later (RFC 6298 §5.5).
+const outlivedAfter = int64(time.Second)
+
+// Heard notes when a packet came, before the other rules are asked about it.
+func (f *Flow) Heard(at int64) {
+	if at <= f.Last {
+		return
+	}
+	if f.State == Ended && at-f.Last >= outlivedAfter {
+		f.TCP |= outlived
+	}
+	f.Last = at
+}
 
 // Answer makes the flow an answered one when both ends were heard.
 func (f *Flow) Answer() {
@@ -106,9 +122,12 @@ func (f *Flow) ReasonReplaced() Reason {
 	return Idle
 }
 
-// timeout is for how long a flow may be silent, in nanoseconds.
+// timeout is for how long a flow may be silent, in nanoseconds. An ended connection that an end of it has not given up
+// may be silent as one that lives, else each repetition would be a flow.
 func (c *Config) timeout(f *Flow, proto uint8) int64 {
 	switch {
+	case f.State == Ended && f.TCP&outlived != 0:
+		return int64(c.TCPIdle)
 	case f.State == Ended:
 		return int64(c.Linger)
 	case f.State == Answered && proto == packet.ProtoTCP:

@@ -4,6 +4,7 @@ package flow_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/flow/flowtest"
@@ -127,5 +128,73 @@ func TestResetsFillNoQueue(t *testing.T) {
 	}
 	if table.Counters.Evicted != 1 {
 		t.Errorf("%d flows gave way, want the one that was reset", table.Counters.Evicted)
+	}
+}
+
+// TestRepetitionsAfterTheEnd: a connection has ended, and an end of it doesn't know: what it sends again, each time
+// later, stays in the one flow. What was under way when it ended changes nothing.
+func TestRepetitionsAfterTheEnd(t *testing.T) {
+	const second = int64(time.Second)
+	key := flow.Key{4: packet.ProtoTCP<<8 | 4}
+	type later struct {
+		wait       int64
+		flags      uint8
+		hasPayload bool
+	}
+	repeats := func(flags uint8, hasPayload bool) (all []later) {
+		for wait := second / 5; wait < 120*second; wait *= 2 {
+			all = append(all, later{wait, flags, hasPayload}, later{second / 100, packet.RST, false})
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		closed bool
+		later  []later
+		stays  int64 // after the last packet
+	}{
+		"data":                   {later: repeats(packet.ACK, true), stays: 300 * second},
+		"FIN":                    {later: repeats(packet.FIN|packet.ACK, false), stays: 300 * second},
+		"FIN, after both":        {closed: true, later: repeats(packet.FIN|packet.ACK, false), stays: 300 * second},
+		"what was under way":     {later: []later{{second / 5, packet.ACK, false}}, stays: 10 * second},
+		"the last of a close":    {closed: true, later: []later{{second / 5, packet.ACK, false}}, stays: 10 * second},
+		"nothing":                {stays: 10 * second},
+		"data that goes on once": {later: []later{{2 * second, packet.ACK, true}}, stays: 300 * second},
+	} {
+		ended := 0
+		table := flow.NewTable(flow.Config{}, func(flow.Index, *flow.Flow, *int, flow.Reason) { ended++ })
+		now := 1000 * second
+		i, _, _ := table.Get(&key, now)
+		f := table.Flow(i)
+		f.Packets = [2]uint64{5, 5}
+		f.Answer()
+		table.Advance(now)
+		follow := func(p later, way int) {
+			for to := now + p.wait; now < to; {
+				now = min(now+second, to)
+				table.Advance(now)
+			}
+			f.Heard(now)
+			if f.Follow(p.flags, p.hasPayload, way) {
+				table.Hasten(i)
+			}
+		}
+		if c.closed {
+			follow(later{0, packet.FIN | packet.ACK, false}, 0)
+			follow(later{0, packet.FIN | packet.ACK, false}, 1)
+		} else {
+			follow(later{0, packet.RST, false}, 1)
+		}
+		for n, p := range c.later {
+			if follow(p, n%2); ended > 0 {
+				t.Fatalf("%s: the flow is over %v after the end", name, time.Duration(now-1000*second))
+			}
+		}
+		last := now
+		for ; ended == 0 && now < last+1000*second; now += second {
+			table.Advance(now)
+		}
+		if got := now - last; got < c.stays || got > c.stays+3*second {
+			t.Errorf("%s: the flow stayed %v, want %v", name, time.Duration(got), time.Duration(c.stays))
+		}
 	}
 }
