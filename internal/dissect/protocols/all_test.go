@@ -16,15 +16,15 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// fileOf is the file of a slug, without its ending: the slug without hyphens.
+// fileOf returns the name of a slug's file, without its ending: the slug without hyphens.
 func fileOf(slug string) string { return strings.ReplaceAll(slug, "-", "") }
 
-// source is what the package's files declare.
+// source holds the declarations of the package's files.
 type source struct {
-	entries map[string]string // variables of type *dissect.Protocol, and their slugs
-	files   map[string]string // where each is, without ".go"
+	entries map[string]string // variables of type *dissect.Protocol, with their slugs
+	files   map[string]string // the file of each, without ".go"
 	listed  []string          // the variables of all
-	fuzzed  map[string]string // slugs that a fuzz target names first, and the test file where
+	fuzzed  map[string]string // slugs that a fuzz target names first, with their test files
 }
 
 func readSource(t *testing.T) *source {
@@ -79,7 +79,7 @@ func (s *source) readVariable(t *testing.T, file string, v *ast.ValueSpec) {
 	}
 }
 
-// slugsIn are the texts in a piece of source that are slugs of the table.
+// slugsIn returns the texts in a piece of source that are slugs of the table.
 func slugsIn(n ast.Node) []string {
 	var slugs []string
 	ast.Inspect(n, func(n ast.Node) bool {
@@ -93,7 +93,7 @@ func slugsIn(n ast.Node) []string {
 	return slugs
 }
 
-// TestOneSlugAFile: an entry is in the file of its slug, and its fuzz target in the test file; every slug has a file.
+// TestOneSlugAFile: an entry is in its slug's file, and its fuzz target in the test file; every slug has a file.
 func TestOneSlugAFile(t *testing.T) {
 	s := readSource(t)
 	for name, slug := range s.entries {
@@ -111,7 +111,7 @@ func TestOneSlugAFile(t *testing.T) {
 	}
 }
 
-// TestAllIsComplete: All gives every entry of the package, each once, sorted by slug.
+// TestAllIsComplete: All returns every entry of the package once, sorted by slug.
 func TestAllIsComplete(t *testing.T) {
 	s := readSource(t)
 	for name := range s.entries {
@@ -128,6 +128,6 @@ func TestAllIsComplete(t *testing.T) {
 	list := All()
 	list[0] = nil
 	if All()[0] == nil {
-		t.Error("what All gives is not the caller's")
+		t.Error("callers can change All's result")
 	}
 }

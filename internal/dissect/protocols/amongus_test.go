@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built by hand from the document that the entry names.
+// Built by hand from the document in the entry.
 var amongUsHello = udp(22023, CX("08 0001 00 46d20203 05 416c696365"))
 
 func TestAmongUs(t *testing.T) {

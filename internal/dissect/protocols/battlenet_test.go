@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Built by hand from the document that the entry names.
+// Built by hand from the document in the entry.
 var bncsAuth = tcp(6112, C("\x01\xff\x50\x3a\x00\x00\x00\x00\x0068XIPX3W"+strings.Repeat("\x00", 41)))
 
 func TestBNCS(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect/dissecttest"
 )
 
-// TestFarPort makes sure that the port is nobody's.
+// TestFarPort: no dissector has that port.
 func TestFarPort(t *testing.T) {
 	for _, p := range All() {
 		for _, port := range p.Ports {
@@ -20,8 +20,8 @@ func TestFarPort(t *testing.T) {
 	}
 }
 
-// TestFewCandidates bounds what Start costs: how many dissectors a first payload of random bytes meets on the mean, and
-// the most that any first byte calls. At a session's limit of waiting ones (maxPending), some would be left out.
+// TestFewCandidates bounds the cost of Start: how many dissectors a random first payload meets on average, and the most
+// for any first byte. At a session's limit of waiting dissectors (maxPending), it would drop some.
 func TestFewCandidates(t *testing.T) {
 	for _, limit := range []struct {
 		name       string

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Built after the header that carp(4) documents.
+// Built after the header in carp(4).
 var vrrpCARP = ip(112, CX("21 01 00 07 00 01 0000"+strings.Repeat("5a", 28)))
 
 func TestCARP(t *testing.T) {

@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built from what is publicly known of ICA's and CGP's first bytes.
+// Built from public knowledge of ICA's and CGP's first bytes.
 var (
 	citrixTalk = tcp(1494, S("\x7f\x7fICA\x00"))
 	citrixCGP  = tcp(2598, C("\x1aCGP/01\x00"))

@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect/dissecttest"
 )
 
-// odd are first datagrams that no protocol means anything by.
+// odd are first datagrams that belong to no protocol.
 var odd = []struct {
 	name  string
 	bytes []byte
@@ -25,7 +25,7 @@ var odd = []struct {
 	{"text", []byte("hello there")},
 }
 
-// rtpRowTalk is one side's row of RTP packets.
+// rtpRowTalk is one side's sequence of RTP packets.
 func rtpRowTalk(from func(string) say) []say {
 	says := []say{}
 	for n := range 4 {
@@ -76,7 +76,7 @@ func TestOddDatagramsFirst(t *testing.T) {
 	}
 }
 
-// TestKeepAliveBetween: what a dissector waits for may have keep-alives between.
+// TestKeepAliveBetween: keep-alives may precede the datagram that a dissector waits for.
 func TestKeepAliveBetween(t *testing.T) {
 	for _, o := range odd[:3] {
 		says := []say{}
@@ -107,7 +107,7 @@ func TestKeepAliveBetween(t *testing.T) {
 	}
 }
 
-// TestLateClaims: after so much that was something else one datagram names nothing, a second bears it out.
+// TestLateClaims: after many foreign datagrams, one datagram names nothing, but a second one confirms it.
 func TestLateClaims(t *testing.T) {
 	table := dissect.NewTable([]*dissect.Protocol{
 		{Name: "x", Over: dissect.UDP, Start: dissect.BytesOf('x'), Inspect: func(c *dissect.Conversation,
@@ -149,8 +149,7 @@ func TestLateClaims(t *testing.T) {
 	}
 }
 
-// TestOddDatagramCost: what nobody knows costs a bounded number of calls for each datagram, and no packet past the
-// budget.
+// TestOddDatagramCost: each unrecognised datagram costs a bounded number of calls, and none past the budget.
 func TestOddDatagramCost(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	pool := dissect.NewPool()

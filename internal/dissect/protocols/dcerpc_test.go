@@ -14,7 +14,7 @@ var dceBind = tcp(135, CX("05 00 0b 03 10000000 4800 0000 01000000"+"d016 d016 0
 func TestDCE(t *testing.T) {
 	wantProtocol(t, dceBind, "dcerpc", `"type":"bind"`, `"interface":"e1af8308-5d1f-11c9-91a4-08002b14a0fa"`)
 	lsarpc := slices.Clone(dceBind.Says[0].Bytes)
-	copy(lsarpc[32:], unhex("78573412 3412 cdab ef00 0123456789ab 00000000")) // not of a variant that RFC 9562 knows
+	copy(lsarpc[32:], unhex("78573412 3412 cdab ef00 0123456789ab 00000000")) // a variant outside RFC 9562
 	wantProtocol(t, tcp(49152, C(lsarpc)), "dcerpc", `"interface":"12345778-1234-abcd-ef00-0123456789ab"`)
 	wantNot(t, tcp(49152, C(lsarpc[:len(lsarpc)-19]), S("x")), "dcerpc")
 	wantNot(t, tcp(135, CX("05 02 00 01 0a000001 0050 0000 00000000 00000000")), "dcerpc")

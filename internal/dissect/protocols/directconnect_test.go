@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built by hand from the document that the entry names.
+// Built by hand from the document in the entry.
 var nmdcLock = tcp(411, S("$Lock EXTENDEDPROTOCOL_hub Pk=hub1|$HubName Example|"))
 
 func TestDirectConnect(t *testing.T) {

@@ -64,7 +64,7 @@ func TestDNS(t *testing.T) {
 	wantNoAllocations(t, "dns", mdnsTalk)
 }
 
-// TestDNSManyQuestions: each answer on one port is a hint, and the metadata stays that of the first question.
+// TestDNSManyQuestions: each answer on one port is a hint; the metadata stays the first question's.
 func TestDNSManyQuestions(t *testing.T) {
 	k := dnsTalk
 	for i := range 10 {
@@ -86,7 +86,7 @@ func TestNotDNS(t *testing.T) {
 	wantNot(t, udp(4000, CX(dnsQueryA+"00")), "dns")                                       // a byte too many
 	wantNot(t, udp(4000, CX("1234 0140 0001 0000 0000 0000 "+dnsName+"0001 0001")), "dns") // reserved flag
 	wantNot(t, udp(4000, CX("1234 0100 0001 0000 0000 0000 "+dnsName+"0001 0007")), "dns") // no such class
-	// label past the end
+	// Label past the end
 	wantNot(t, udp(53, CX("1234 0100 0001 0000 0000 0000 0361c00c 0001 0001")), "dns")
 	wantNot(t, udp(53, CX("1234 0100 0001 0000 0000 0000 c00c 0001 0001 0000000000000000")), "dns")  // a loop
 	wantNot(t, udp(53, CX("1234 7900 0001 0000 0000 0000 "+dnsName+"0001 0001 0000000000")), "dns")  // no such opcode

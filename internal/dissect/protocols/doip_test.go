@@ -15,7 +15,7 @@ func TestDoIP(t *testing.T) {
 	wantProtocol(t, doipActivate, "doip", `"payload_type":5`)
 	wantNot(t, udp(13400, CX("02fc 0001 00000000")), "doip")
 	wantNot(t, udp(13400, CX("02fd 0001 00000001")), "doip")
-	wantNot(t, tcp(4000, CX("02fd 0000 00000001 04")), "doip") // an answer to nothing
+	wantNot(t, tcp(4000, CX("02fd 0000 00000001 04")), "doip") // an answer without a request
 	testTruncations(t, "doip", doipActivate, 8)
 	wantNoAllocations(t, "doip", doipIdentify)
 }

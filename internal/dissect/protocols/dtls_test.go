@@ -13,7 +13,7 @@ import (
 )
 
 // dtlsParts are the handshake messages of a DTLS connection, made from those of TLS 1.2: a hello gets a cookie and
-// DTLS's version, the rest is the same (RFC 6347 §4.2).
+// DTLS's version, the rest stays (RFC 6347 §4.2).
 type dtlsParts struct{ hello, answer, certificate []byte }
 
 func dtlsRecord(t testing.TB, cookie string) dtlsParts {
@@ -48,7 +48,7 @@ func dtlsRecord(t testing.TB, cookie string) dtlsParts {
 	return p
 }
 
-// dtlsFragment is the part of a message from one offset to another, in a record of epoch 0.
+// dtlsFragment builds the part of a message between two offsets, in a record of epoch 0.
 func dtlsFragment(kind byte, sequence int, message []byte, from, to int) []byte {
 	n, size := len(message), to-from
 	b := []byte{22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, byte(sequence), byte((size + 12) >> 8), byte(size + 12),
@@ -159,7 +159,7 @@ func TestDTLSAlert(t *testing.T) {
 
 func FuzzDTLS(f *testing.F) { fuzzTalks(f, "dtls", dtlsTalk(f)) }
 
-// BenchmarkDTLSCrafted reads datagrams of nothing but the shortest fragments, in the order that is worst.
+// BenchmarkDTLSCrafted reads datagrams full of the shortest fragments, in the worst order.
 func BenchmarkDTLSCrafted(b *testing.B) {
 	message := make([]byte, 640)
 	c := &dissect.Conversation{Transport: dissect.UDP}

@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built from the header that Elasticsearch's source documents: length, request, status, version 7.6.2.
+// Built after the header in Elasticsearch's source: length, request, status, version 7.6.2.
 var (
 	elasticsearchTalk = tcp(9300, CX("4553 00000014 0000000000000001 00 006bbb4b 0000000000 0000"))
 )

@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built by hand from RFC 1288 §2.5 and what fingerd(8) writes.
+// Built by hand from RFC 1288 §2.5 and fingerd(8)'s output.
 var (
 	fingerUser = tcp(79, C("/W anna\r\n"), S("Login: anna           \t\t\tName: Anna\r\nNo Plan.\r\n"))
 	fingerAll  = tcp(79, C("\r\n"), S("No one logged on.\r\n"))

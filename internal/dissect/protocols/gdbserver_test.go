@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// gdbPacket puts a text between its marks.
+// gdbPacket frames a text as a packet.
 func gdbPacket(body string) string {
 	sum := byte(0)
 	for i := range len(body) {

@@ -24,7 +24,7 @@ func TestGnutella(t *testing.T) {
 	wantProtocol(t, udp(4000, CX("474e44 f1 0001 01 01 aabbcc"), CX("474e44 f1 0001 01 00")), "gnutella")
 	wantNot(t, udp(4000, CX("474e44 f1 0001 01 01 aabbcc")), "gnutella")
 	testTruncations(t, "gnutella", gnutella2Part, 13)
-	wantNot(t, udp(4000, CX("474e44 04 0001 01 01 aabbcc")), "gnutella") // a critical flag that nobody knows
+	wantNot(t, udp(4000, CX("474e44 04 0001 01 01 aabbcc")), "gnutella") // an unknown critical flag
 	wantNot(t, tcp(4000, C("GIV 36:809BC12168A1852CFF5D7A785833F6/Foo.txt\n\n")), "gnutella")
 	wantNot(t, tcp(4000, C("GNUTELLA RECONNECT\r\n\r\n")), "gnutella")
 	wantNot(t, udp(6346, CX("0102030405060708 ff 090a0b0c0d0e 00 00 01 00 00000001")), "gnutella")

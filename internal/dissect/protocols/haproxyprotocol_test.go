@@ -28,8 +28,8 @@ func TestHAProxy(t *testing.T) {
 	}
 }
 
-// TestInsideProxies plays TLS and HTTP behind what opens a proxy's connection, in a segment of its own and in the first
-// of what is carried: the flow keeps the proxy's name and gets the host of what is inside.
+// TestInsideProxies plays TLS and HTTP after a proxy connection's opening, in a separate segment and in the same one:
+// the flow keeps the proxy's name and gets the inner host.
 func TestInsideProxies(t *testing.T) {
 	client, server := tlsConfigs(t, stdtls.VersionTLS13)
 	inner := map[string][]say{

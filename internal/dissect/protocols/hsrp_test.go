@@ -24,7 +24,7 @@ func TestHSRP(t *testing.T) {
 	wantProtocol(t, hsrpV2, "hsrp", `"version":2`, `"group":1`, `"priority":100`, `"address":"192.0.2.1"`)
 	wantProtocol(t, udp(1985, CX("00 03 0001 000a 01 00 00000000 0001 0000")), "hsrp")
 	wantProtocol(t, hsrpV6, "hsrp", `"version":2`, `"address":"fe80::5:73ff:fea0:1"`)
-	// A field of a type that nobody knows, and text authentication before the group's state.
+	// A field of unknown type, and text authentication before the group's state.
 	wantProtocol(t, udp(1985, CX("09 02 ffff | 03 08 636973636f000000"+hsrpState)), "hsrp", `"group":1`)
 	wantNot(t, udp(1985, CX("02 04 00000001"), CX("02 04 00000001"), CX("02 04 00000001")), "hsrp")
 	wantNot(t, udp(1985, CX("09 02 ffff")), "hsrp")

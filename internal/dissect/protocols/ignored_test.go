@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestIgnoredBits sets bits that the specification tells a receiver to ignore: the flow keeps its name.
+// TestIgnoredBits sets bits that the specification makes receivers ignore: the flow keeps its name.
 func TestIgnoredBits(t *testing.T) {
 	for _, c := range []struct {
 		protocol string

@@ -16,7 +16,7 @@ var imapProtocol = &dissect.Protocol{
 	Category:  "mail",
 	Over:      dissect.TCP,
 	Ports:     []uint16{143, 993},
-	Start:     dissect.FirstBytes("* "), // a client's tag can be any text, so the server's first line starts the inspection
+	Start:     dissect.FirstBytes("* "), // the server's: a client's tag can be any text
 	MinLength: 4,
 	Extra:     10, // a certificate after STARTTLS
 	Inspect:   inspectIMAP,

@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built by hand from the document that the entry names.
+// Built by hand from the document in the entry.
 var iperfCookieTalk = tcp(5201, C("ea5xqjg6k2mvlbnqr7ydwe3oz4tfuchas2ip\x00"), S("\x09"))
 
 func TestIperf(t *testing.T) {
@@ -14,8 +14,8 @@ func TestIperf(t *testing.T) {
 	wantNoAllocations(t, "iperf3", iperfCookieTalk)
 }
 
-// Built from what iperf3 3.12 sends, and by hand from the numbers of older versions: openings, answers, data of both
-// counters' sizes.
+// Built from the packets of iperf3 3.12, and by hand from the numbers of older versions: openings, answers, data with
+// counters of both sizes.
 var iperfStream = udp(5201, CX("39383736"), SX("36373839"), CX("0000a1b2 000f0000 00000001 0000"),
 	CX("0000a1b2 000f0100 00000002 0000"))
 

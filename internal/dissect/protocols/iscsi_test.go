@@ -9,7 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// iscsiLoginMessage builds a login message with no padding.
+// iscsiLoginMessage builds a login message without padding.
 func iscsiLoginMessage(opcode byte, text string) []byte {
 	b := make([]byte, iscsiHeader, iscsiHeader+len(text))
 	b[0], b[7] = opcode, byte(len(text))
@@ -20,7 +20,7 @@ func iscsiLoginMessage(opcode byte, text string) []byte {
 var (
 	iscsiTalk = tcp(3260, C(iscsiLoginMessage(0x43, "InitiatorName=iqn.2001-04.com.example\x00TargetName=iqn.2001-04."+
 		"com.target\x00")), S(iscsiLoginMessage(0x23, "TargetPortalGroupTag=1\x00")))
-	// §11.3 and §11.7: a command of six bytes in mid-session, and the data that it asks for.
+	// §11.3 and §11.7: a command of six bytes in mid-session, and the requested data.
 	iscsiMidflow = talk{Over: dissect.TCP, ServerPort: 3260, Midstream: true, Says: []say{
 		CX("41c10000 00000000 0001000000000000 0000002a 00000024 00000777 00000a01 12000000240000000000000000000000"),
 		SX("25810000 00000024 0001000000000000 0000002a ffffffff 00000a01 00000778 000007b7 00000000 00000000 " +

@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// The handshake of the specification, and a command behind it.
+// The specification's handshake, and a command after it.
 var jdwpTalk = tcp(5005, C("JDWP-Handshake"), S("JDWP-Handshake"), CX("0000000b 00000001 00 01 07"))
 
 func TestJDWP(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// tlv is an element of BER; the messages are built after RFC 4120 §5.4.1 and §5.9.1.
+// tlv builds an element of BER; the messages are built after RFC 4120 §5.4.1 and §5.9.1.
 func tlv(tag byte, parts ...string) string {
 	body := ""
 	for _, p := range parts {
@@ -47,7 +47,7 @@ func TestKerberos(t *testing.T) {
 	wantProtocol(t, kerberosTCP, "kerberos", `"realm":"EX.ORG"`)
 	wantProtocol(t, udp(4000, S(kerberosError)), "kerberos", `"error_code":25`, `"server":"krbtgt/EX.ORG"`)
 	wrong := []byte(kerberosASReq)
-	wrong[0] = 0x6c // the tag of another type than the message says
+	wrong[0] = 0x6c // a tag that contradicts the message's type
 	wantNot(t, udp(88, C(wrong)), "kerberos")
 	wantNot(t, tcp(88, C("\x00\x00\x00\x40"+string(make([]byte, 64)))), "kerberos")
 	testTruncations(t, "kerberos", kerberosUDP, 14)

@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built by hand from the document that the entry names.
+// Built by hand from the document in the entry.
 var libp2pNoise = tcp(4001, C(multistream+"\x07/noise\n"))
 
 func TestLibp2p(t *testing.T) {

@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// wantCleartext fails unless the talk gets that name and the risk of credentials in the clear, no other.
+// wantCleartext fails unless the talk gets that name and, as its only risk, cleartext credentials.
 func wantCleartext(t *testing.T, k talk, protocol string) {
 	t.Helper()
 	if h := wantProtocol(t, k, protocol); len(h.Risks) != 1 || h.Risks[0] != "cleartext-credentials" {

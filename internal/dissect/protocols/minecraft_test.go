@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built by hand from the document that the entry names.
+// Built by hand from the document in the entry.
 var minecraftOpen = tcp(25565, CX("15 00 ff05 0e 706c61792e6578616d706c652e 63 63dd 02"))
 
 func TestMinecraft(t *testing.T) {

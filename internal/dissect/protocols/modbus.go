@@ -24,7 +24,8 @@ const (
 	modbusMaxLength = 254 // unit and a protocol data unit of 253 bytes, §4.1
 	modbusUMAS      = 0x5a
 	modbusException = 0x80
-	modbusAlone     = 4 // messages of one side that suffice without an answer: 40 bits of header fields, and lengths that agree
+	// modbusAlone messages of one side suffice without an answer: 40 bits of header fields, and lengths that agree.
+	modbusAlone = 4
 )
 
 func inspectModbus(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// netbiosEncode is a name of 15 bytes and its suffix in first-level encoding; the messages are built after RFC 1002 §4.
+// netbiosEncode encodes a name of 15 bytes and its suffix in first-level encoding; the messages are built after RFC
+// 1002 §4.
 func netbiosEncode(name string, suffix byte) string {
 	raw := append([]byte(name+strings.Repeat(" ", 15-len(name))), suffix)
 	out := []byte{32}

@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built by hand from the document that the entry names.
+// Built by hand from the document in the entry.
 var piaPacket = udp(50000, C("\x32\xab\x98\x64\x02\x01\x00\x01"+sealed(48)))
 
 func TestPia(t *testing.T) {

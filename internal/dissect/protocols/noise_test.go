@@ -13,14 +13,14 @@ import (
 	"github.com/weirnet/weir/internal/dissect/dissecttest"
 )
 
-// noises are ways to fill a payload with what no dissector knows.
+// noises fill a payload with bytes that no dissector should recognise.
 var noises = []struct {
 	name string
-	// perMillion is how many conversations of a million may be named, by all dissectors together.
+	// perMillion is how many conversations of a million all dissectors together may name.
 	perMillion int
 	fill       func(random *rand.Rand, b []byte)
 }{
-	// As encrypted bytes look.
+	// As ciphertext looks.
 	{"random", 4, func(random *rand.Rand, b []byte) {
 		for i := 0; i < len(b); i += 8 {
 			r := random.Uint64()
@@ -52,8 +52,8 @@ var noises = []struct {
 	}},
 }
 
-// TestNoiseIsNotNamed plays conversations of noise at random ports, and at every port that some dissector is tried at.
-// A name for one of them is a false one.
+// TestNoiseIsNotNamed plays conversations of noise at random ports, and at every port of a dissector. Any name for one
+// of them is false.
 func TestNoiseIsNotNamed(t *testing.T) {
 	rounds := 500_000
 	if testing.Short() || dissecttest.RaceEnabled {
@@ -74,7 +74,7 @@ func TestNoiseIsNotNamed(t *testing.T) {
 	}
 }
 
-// playNoise counts the names that were given.
+// playNoise counts the named conversations.
 func playNoise(fill func(*rand.Rand, []byte), rounds int) map[string]int {
 	random := rand.New(rand.NewPCG(10, 11))
 	pool := dissect.NewPool()
@@ -98,7 +98,7 @@ func playNoise(fill func(*rand.Rand, []byte), rounds int) map[string]int {
 		if over == dissect.UDP {
 			messages = len(buffer) // each is a new chance
 		}
-		alternate := round&16 == 0 // else both sides speak as they like
+		alternate := round&16 == 0 // else the sides speak in random order
 		for i := range messages {
 			payload := buffer[i][:1+random.IntN(len(buffer[i]))]
 			if round&8 == 0 {
@@ -128,7 +128,7 @@ func playNoise(fill func(*rand.Rand, []byte), rounds int) map[string]int {
 	return named
 }
 
-// portsOver are the ports at which some dissector is tried.
+// portsOver returns all ports of dissectors.
 func portsOver(over dissect.Transport) []uint16 {
 	var ports []uint16
 	for _, p := range All() {

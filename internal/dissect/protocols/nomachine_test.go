@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built from what is publicly known of the NX banners.
+// Built from public knowledge of the NX banners.
 var (
 	nomachineTalk = tcp(4000, C("NXSH-8.10.1\n"), S("NXD-8.10.1\n"), CX("1603010005 0100000100"))
 )

@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// dnsAsk is a query for names, with no other than their labels' lengths in it (RFC 1035 §4.1).
+// dnsAsk is a query for names that repeats no label length (RFC 1035 §4.1).
 func dnsAsk(id int, names ...string) []byte {
 	b := []byte{byte(id >> 8), byte(id), 1, 0, 0, byte(len(names)), 0, 0, 0, 0, 0, 0}
 	for _, name := range names {
@@ -27,7 +27,7 @@ func dnsAsk(id int, names ...string) []byte {
 
 func behindLength(b []byte) []byte { return append([]byte{byte(len(b) >> 8), byte(len(b))}, b...) }
 
-// askedNames are those of the metadata, and how many it says are omitted.
+// askedNames returns the metadata's names, and the number of omitted ones.
 func askedNames(t *testing.T, info string) (names []string, omitted int) {
 	t.Helper()
 	var m struct {
@@ -53,7 +53,7 @@ func manyNames(n int) (names []string) {
 	return names
 }
 
-// TestNamesOfOneSocket: all names that a flow asks for are in its record, however many datagrams they take.
+// TestNamesOfOneSocket: the record has all names that a flow queries, however many datagrams they take.
 func TestNamesOfOneSocket(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -86,8 +86,8 @@ func TestNamesOfOneSocket(t *testing.T) {
 	}
 }
 
-// TestManyNamesOfOneSocket: more names than the history has datagrams, up to the bounds, and how many are missing is
-// said.
+// TestManyNamesOfOneSocket: more names than the history has datagrams, up to the bounds; the record counts the missing
+// ones.
 func TestManyNamesOfOneSocket(t *testing.T) {
 	for _, c := range []struct {
 		port                          uint16
@@ -130,14 +130,14 @@ func TestManyNamesOfOneSocket(t *testing.T) {
 	}
 }
 
-// TestLongNamesOfOneSocket: what escaping makes long stays JSON and within MaxInfo.
+// TestLongNamesOfOneSocket: names that escaping lengthens stay JSON and within MaxInfo.
 func TestLongNamesOfOneSocket(t *testing.T) {
 	says := []say{}
 	for i := range 20 {
 		label := strings.Repeat(string(rune(1+i)), 63)
 		says = append(says, C(dnsAsk(i, label+"."+label+"."+label)))
 	}
-	if h := listen(t, udp(53, says...)); len(h.Info) > dissect.MaxInfo+2 { // listen holds it to be JSON
+	if h := listen(t, udp(53, says...)); len(h.Info) > dissect.MaxInfo+2 { // listen checks that it is JSON
 		t.Errorf("metadata of %d bytes", len(h.Info))
 	}
 }

@@ -18,7 +18,7 @@ func TestNTP(t *testing.T) {
 	wantProtocol(t, ntpTalk, "ntp", `"version":4`, `"mode":"client"`)
 	wantProtocol(t, udp(123, ntpTalk.Says[1]), "ntp", `"stratum":1`, `"reference":"GPS"`)
 	wantProtocol(t, ntpReadVariables, "ntp", `"mode":"control"`)
-	// ntpsec's ntpd as client, of the data of which only its time stamp is real, and its ntpq.
+	// ntpsec's ntpd as client, whose only real field is its time stamp, and its ntpq.
 	wantProtocol(t, udp(123, CX("23 00 00 20 00000000 00000000 00000000 0000000000000000 0000000000000000 "+
 		"0000000000000000 41f4d229c7d078ab")), "ntp", `"mode":"client"`)
 	wantProtocol(t, udp(123, CX("d6 02 0001 0000 0000 0000 0000")), "ntp", `"mode":"control"`)

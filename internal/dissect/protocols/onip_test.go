@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// testOnIP tests a protocol on IP by a message of its own and by one that differs in what is checked.
+// testOnIP tests a protocol over IP with one of its messages and with one that violates a check.
 func testOnIP(t *testing.T, protocol string, right talk, minimum int, wrong talk, members ...string) {
 	t.Helper()
 	wantProtocol(t, right, protocol, members...)

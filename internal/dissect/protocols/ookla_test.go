@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built by hand from the document that the entry names.
+// Built by hand from the document in the entry.
 var ooklaHello = tcp(8080, C("HI 0a1b2c3d\r\n"), S("HELLO 2.9 (2.9.2) 2022-11-10\r\n"))
 
 func TestOokla(t *testing.T) {

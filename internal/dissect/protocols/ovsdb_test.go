@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// The messages are those that RFC 7047 §4.1 describes, as ovs-vsctl and ovsdb-server write them.
+// The messages of RFC 7047 §4.1, in the form of ovs-vsctl and ovsdb-server.
 var (
 	ovsdbList = tcp(6640, C(`{"id":0,"method":"list_dbs","params":[]}`),
 		S(`{"error":null,"id":0,"result":["Open_vSwitch","_Server"]}`))

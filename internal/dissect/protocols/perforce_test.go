@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built from what is publicly known of the framing: cmpfile, then func protocol.
+// Built from public knowledge of the framing: cmpfile, then func protocol.
 var (
 	perforceTalk = tcp(1666, C(
 		"\x1f\x1f\x00\x00\x00cmpfile\x00\x00\x00\x00\x00\x00func\x00\x08\x00\x00\x00protocol\x00"))

@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built by hand from the document that the entry names.
+// Built by hand from the document in the entry.
 var playstationAsk = udp(9302, C("SRCH * HTTP/1.1\ndevice-discovery-protocol-version:00030010\n"))
 
 func TestPlaystation(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"github.com/weirnet/weir/internal/wire/tls"
 )
 
-// quic: versions 1 and 2, their drafts, Facebook's and Google's, from packets with long headers. The client's Initial
-// packets are decrypted for its TLS hello. Packets with short headers have nothing to be recognised by.
+// quic: versions 1 and 2, their drafts, Facebook's and Google's, by packets with long headers. It decrypts the client's
+// Initial packets for the TLS hello. Packets with short headers have no recognisable form.
 var quicProtocol = &dissect.Protocol{
 	Name:      "quic",
 	Also:      []string{"doq"},
@@ -27,27 +27,27 @@ var quicProtocol = &dissect.Protocol{
 }
 
 const (
-	// quicMaxKeys is how many connection IDs keys are derived from in one call: the client's first, those after a Retry
-	// and a version negotiation, and as much again.
+	// quicMaxKeys bounds the connection IDs that one call derives keys from: the client's first, those after a Retry
+	// and a version negotiation, and as many again.
 	quicMaxKeys = 6
-	// quicMaxPackets is how many packets of one datagram are read: one of each type, twice.
+	// quicMaxPackets bounds the packets read of one datagram: two of each type.
 	quicMaxPackets = 8
 )
 
-// quicScratch is what a call works in. It holds views of the conversation during the call only.
+// quicScratch is a call's working memory. It holds views of the conversation during the call only.
 type quicScratch struct {
-	version     quic.Version // 0 until something distinctive came
+	version     quic.Version // 0 until a distinctive packet
 	negotiation bool         // a server offered versions
-	sure        bool         // what came is more than a version number
+	sure        bool         // the evidence exceeds a version number
 	publicID    []byte       // the connection ID of Google's public headers, nil before
 	keys        quic.Keys
 	keyVersion  quic.Version
-	keyID       []byte // what keys were derived from, nil before
+	keyID       []byte // the connection ID of the keys, nil before
 	opened      bool   // those keys have opened a packet
-	fromClient  bool   // the direction of what they opened
+	fromClient  bool   // the direction of the opened packets
 	derived     int
 	hello       quic.Hello // Google's
-	clear       bool       // a CHLO in the clear came
+	clear       bool       // the flow has a cleartext CHLO
 	crypto      quic.Crypto
 	open        quic.Scratch
 }
@@ -87,8 +87,8 @@ func inspectQUIC(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// quicShortOnly says whether all that came can be packets with short headers, of a connection that began before (RFC
-// 9000 §17.3).
+// quicShortOnly reports whether all datagrams can be packets with short headers, of a connection that began earlier
+// (RFC 9000 §17.3).
 func quicShortOnly(c *dissect.Conversation) bool {
 	for i := range c.Datagrams {
 		if b := c.Datagrams[i].Payload; len(b) == 0 || b[0]>>6 != 1 {
@@ -109,10 +109,10 @@ func (q *quicScratch) datagram(d *dissect.Datagram) {
 			return
 		}
 		q.packet(&h, d.FromClient)
-		// Version 1 is a number that other protocols' headers hold too: the packets' lengths then have to end with the
+		// Other protocols' headers hold the number 1 too, so version 1 requires packet lengths that end with the
 		// datagram.
 		switch {
-		case d.Payload[0]&0x80 == 0: // Google's public header: without its hello, the connection ID has to come again
+		case d.Payload[0]&0x80 == 0: // Google's public header: without a hello, the connection ID must recur
 			q.sure = q.sure || q.clear || bytes.Equal(q.publicID, h.DCID)
 			q.publicID = h.DCID
 		case h.Version != quic.V1 || h.Type != quic.Retry && quicEnds(rest, h.DCID) && !quicIsNameless(&h):
@@ -122,12 +122,12 @@ func (q *quicScratch) datagram(d *dissect.Datagram) {
 	}
 }
 
-// quicIsNameless says whether a packet with early data has no connection ID: with it go a client's first packets, whose
-// ID has 8 bytes at least (RFC 9000 §7.2, §17.2.3).
+// quicIsNameless reports whether a packet with early data has no connection ID. A client sends early data with its
+// first packets, whose ID has at least 8 bytes (RFC 9000 §7.2, §17.2.3), so such a packet proves nothing.
 func quicIsNameless(h *quic.Header) bool { return h.Type == quic.ZeroRTT && len(h.DCID) == 0 }
 
-// quicEnds says whether rest, which follows a packet, is nothing or a packet with a short header to the same connection
-// ID (RFC 9000 §12.2).
+// quicEnds reports whether rest, the bytes after a packet, is empty or a packet with a short header to the same
+// connection ID (RFC 9000 §12.2).
 func quicEnds(rest, id []byte) bool {
 	return len(rest) == 0 || rest[0]>>6 == 1 && bytes.HasPrefix(rest[1:], id)
 }
@@ -140,7 +140,7 @@ func (q *quicScratch) packet(h *quic.Header, fromClient bool) {
 	case h.Type == quic.ClearText:
 		q.clear = q.clear || q.hello.ParseClear(h)
 	case h.Type != quic.Initial || len(h.DCID) == 0 || h.Version.IsReserved():
-	case !q.opened || q.fromClient == fromClient: // the server's would take other keys
+	case !q.opened || q.fromClient == fromClient: // the server's packets need other keys
 		q.initial(h)
 		q.fromClient = fromClient
 	}
@@ -149,8 +149,8 @@ func (q *quicScratch) packet(h *quic.Header, fromClient bool) {
 	}
 }
 
-// initial opens an Initial packet if it is the client's: with the keys that opened one before, else with those of its
-// own connection ID. Keys stay the same when the client turns to the ID that the server chose (RFC 9001 §5.2).
+// initial opens a client's Initial packet: with the keys that opened one before, else with keys from its own connection
+// ID. Keys stay the same when the client switches to the server's ID (RFC 9001 §5.2).
 func (q *quicScratch) initial(h *quic.Header) {
 	if q.keyID != nil && q.openWith(h) {
 		return
@@ -172,7 +172,7 @@ func (q *quicScratch) initial(h *quic.Header) {
 	}
 }
 
-// openWith tries the keys at hand, and takes what the packet says of the handshake.
+// openWith tries the current keys, and reads the packet's handshake data.
 func (q *quicScratch) openWith(h *quic.Header) bool {
 	payload, ok := q.keys.Open(h, &q.open)
 	if !ok {

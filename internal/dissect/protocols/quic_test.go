@@ -38,7 +38,7 @@ func quicHello(t testing.TB, protocol string, groups ...stdtls.CurveID) []byte {
 	return nil
 }
 
-// quicSeal makes a client's Initial packet of version 1 whose keys come from id, sent to dcid.
+// quicSeal makes a client's Initial packet of version 1, with keys derived from id, to dcid.
 func quicSeal(id, dcid []byte, number byte, frames []byte) []byte {
 	return quicSealAs(1, "38762cf7f55934b34d179ae6a4c80cadccbb7f0a", id, dcid, number, frames)
 }
@@ -75,7 +75,7 @@ func quicCrypto(hello []byte, from, to int) []byte {
 	return append(binary.BigEndian.AppendUint16(b, 0x4000|uint16(to-from)), hello[from:to]...)
 }
 
-// quicTalk is a hello over three datagrams, the last part first; the second goes to the ID that the server chose.
+// quicTalk is a hello over three datagrams, the last part first; the second goes to the ID chosen by the server.
 func quicTalk(t testing.TB) talk {
 	h := quicHello(t, "h3")
 	third := len(h) / 3
@@ -176,7 +176,7 @@ func TestQUICGoogleEncrypted(t *testing.T) {
 	}
 }
 
-// TestQUICFacebook: builds of mvfst go by the salt of draft 23, or by version 1's.
+// TestQUICFacebook: builds of mvfst use the salt of draft 23, or of version 1.
 func TestQUICFacebook(t *testing.T) {
 	h := quicHello(t, "h3", stdtls.X25519)
 	for _, salt := range []string{"c3eef712c72ebb5a11a7d2432bb46365bef9f502",
@@ -188,8 +188,8 @@ func TestQUICFacebook(t *testing.T) {
 	}
 }
 
-// TestQUICManyIDs: an attacker's packets, each of another connection ID, do not make us derive keys without end, nor
-// take the client's away.
+// TestQUICManyIDs: an attacker's packets, each with another connection ID, neither exhaust the key derivation nor push
+// out the client's keys.
 func TestQUICManyIDs(t *testing.T) {
 	h := quicHello(t, "h3")
 	half := len(h) / 2
@@ -208,7 +208,7 @@ func TestQUICManyIDs(t *testing.T) {
 
 func TestQUICTruncations(t *testing.T) { testTruncations(t, "quic", quicTalk(t), 1200) }
 
-// TestQUICAllocations: keys are derived once a call, and cost three allocations.
+// TestQUICAllocations: each call derives keys at most once, with three allocations.
 func TestQUICAllocations(t *testing.T) {
 	h := quicHello(t, "h3", stdtls.X25519)
 	b := quicSeal(quicID, quicID, 0, quicCrypto(h, 0, len(h)))

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// RADIUS (RFC 2865 §3), accounting (RFC 2866) and dynamic authorization (RFC 5176).
+// radius: RADIUS (RFC 2865 §3), accounting (RFC 2866) and dynamic authorization (RFC 5176).
 var radiusProtocol = &dissect.Protocol{
 	Name:      "radius",
 	Spec:      "RFC 2865 §3, §5; RFC 2866; RFC 5176",
@@ -37,7 +37,7 @@ func inspectRADIUS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	cut := d.Length > len(b)
 	attributes := b[radiusHeader:]
 	if len(attributes) == 0 && !c.HasPort(1812) && !c.HasPort(1813) && !c.HasPort(1645) && !c.HasPort(1646) {
-		return dissect.No // nothing but code and length agrees
+		return dissect.No // only code and length agree
 	}
 	var seen dissect.ByteSet
 	for len(attributes) > 0 { // at least two bytes each, so at most 2,038 of them
@@ -53,7 +53,7 @@ func inspectRADIUS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		}
 		kind := attributes[0]
 		if seen.Has(kind) {
-			kind = 0 // of those that are repeated the first counts
+			kind = 0 // the first of repeated attributes counts
 		}
 		seen = seen.Or(dissect.BytesOf(kind))
 		switch value := attributes[2:n]; kind {
@@ -75,7 +75,7 @@ func inspectRADIUS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// verdictIf is Yes where ok, else No.
+// verdictIf is Yes if ok, else No.
 func verdictIf(ok bool) dissect.Verdict {
 	if ok {
 		return dissect.Yes
@@ -83,7 +83,7 @@ func verdictIf(ok bool) dissect.Verdict {
 	return dissect.No
 }
 
-// radiusCode is the name of a code of IANA's registry, "" for one that is not in use.
+// radiusCode returns the name of a code in IANA's registry, "" for unused codes.
 func radiusCode(code byte) string {
 	switch code {
 	case 1:

@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built from what is publicly known of the first two messages.
+// Built from public knowledge of the first two messages.
 var (
 	radminTalk = tcp(4899, CX("01000000 01000000 08 08"), SX("01000000 25000002 121208"))
 )

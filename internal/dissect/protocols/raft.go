@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// raft: Canonical's C Raft between servers, from the handshake with which a connection begins.
+// raft: Canonical's C Raft between servers, by the handshake that opens a connection.
 var raftProtocol = &dissect.Protocol{
 	Name:      "raft",
 	Spec:      "Canonical raft, TCP transport (uv_tcp): handshake",

@@ -4,9 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// RakNet: the offline messages that open a connection, which hold a magic number, and frames of one that is open. The
-// identifiers of the messages moved from version to version, and games shift them; those of frames have their highest
-// bit set.
+// raknet: the offline messages that open a connection, by their magic number, and the frames of an open connection.
+// Message identifiers changed between versions, and games shift them; frame identifiers have the highest bit set.
 var raknetProtocol = &dissect.Protocol{
 	Name: "raknet", Spec: "RakNet: offline message identifiers", Category: "gaming",
 	Over: dissect.UDP, Ports: []uint16{19132, 19133}, Start: dissect.ByteRange(0x00, 0x7f),
@@ -23,16 +22,16 @@ var raknetFramesProtocol = &dissect.Protocol{
 
 const (
 	raknetMagic = "\x00\xff\xff\x00\xfe\xfe\xfe\xfe\xfd\xfd\xfd\xfd\x12\x34\x56\x78"
-	// maxRaknetFrames bounds the frames in one datagram: of 1,492 bytes and more than 4 each.
+	// maxRaknetFrames bounds the frames in one datagram: 1,492 bytes hold frames of more than 4 bytes.
 	maxRaknetFrames = 64
 )
 
-// raknetOffline are the places where a message can have the magic number: behind its identifier, a version, a time, or
+// raknetOffline are the possible offsets of the magic number in a message: after its identifier, a version, a time, or
 // a time and the server's identifier.
 var raknetOffline = [...]int{1, 1 + 1, 1 + 8, 1 + 8 + 8}
 
 func inspectRaknet(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
-	const padded = 400 // the first request is filled up with zeros, to find out the path's MTU
+	const padded = 400 // zeros pad the first request, to probe the path's MTU
 	d := c.Newest()
 	b := d.Payload
 	if len(b) == 0 || b[0] >= 0x80 {
@@ -51,7 +50,7 @@ func inspectRaknet(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.No
 }
 
-// raknetFrames wants two datagrams with frames that fill them, and nothing else but lists of numbers.
+// raknetFrames wants two datagrams filled by frames, and otherwise only lists of numbers.
 func raknetFrames(c *dissect.Conversation) dissect.Verdict {
 	frames := 0
 	for i := range c.Datagrams {
@@ -69,8 +68,8 @@ func raknetFrames(c *dissect.Conversation) dissect.Verdict {
 	return dissect.Yes
 }
 
-// isRaknetPacket checks a set of frames, or a list of numbers received or missed: a count, and for each a flag that
-// says whether one number or a range follows, of three bytes each.
+// isRaknetPacket checks a set of frames, or a list of received or missing numbers: a count, and for each entry a flag
+// that selects one number or a range, of three bytes each.
 func isRaknetPacket(b []byte) bool {
 	if len(b) < 7 || b[0] < 0x80 {
 		return false
@@ -95,11 +94,11 @@ func isRaknetPacket(b []byte) bool {
 	return count > 0 && at == len(b)
 }
 
-// isRaknetFrameSet walks the frames: reliability and whether it is a part, length in bits, then, as the reliability
-// calls for, message number, sequence number, order and channel, and a part's count, identifier and index.
+// isRaknetFrameSet walks the frames: reliability and split flag, length in bits, then, depending on the reliability,
+// message number, sequence number, order and channel, and a part's count, identifier and index.
 func isRaknetFrameSet(b []byte) bool {
 	const reserved, part, partHeader = 0x0f, 0x10, 4 + 2 + 4
-	// by reliability; a number has 3 bytes, order and channel 4
+	// By reliability; a number has 3 bytes, order and channel 4
 	headers := [8]int{0, 3 + 4, 3, 3 + 4, 3 + 3 + 4, 0, 3, 3 + 4}
 	at := 0
 	for n := 0; n < maxRaknetFrames && at < len(b); n++ {

@@ -36,7 +36,7 @@ func inspectRDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	toServer, toClient := c.ToServer(), c.ToClient()
 	if len(toServer) > 5 && toServer[5] == rdpConfirm {
-		toServer, toClient = toClient, toServer // a capture from mid-flow, with the sides swapped
+		toServer, toClient = toClient, toServer // a capture from mid-flow swaps the sides
 	}
 	request, afterRequest, asked := rdpPacket(toServer, rdpRequest)
 	confirm, afterConfirm, confirmed := rdpPacket(toClient, rdpConfirm)
@@ -52,7 +52,8 @@ func inspectRDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		if len(request) > 0 {
 			return dissect.No // other users of X.224 have other parameters
 		}
-		return dissect.NeedMore // a client of before 2001 shows in its GCC request: "Duca", MS-RDPBCGR §4.1.3
+		// A client from before 2001 identifies itself in its GCC request: "Duca", MS-RDPBCGR §4.1.3.
+		return dissect.NeedMore
 	}
 	o := r.Object("rdp")
 	if user, ok := bytes.CutPrefix(cookie, []byte("Cookie: mstshash=")); ok && hasCookie {
@@ -71,8 +72,8 @@ func inspectRDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return insideTLS(afterRequest, afterConfirm, r)
 }
 
-// rdpPacket reads the X.224 packet with which a direction begins: what follows its fixed part, and what follows it.
-// Both are nil when it is not all there; ok is false when it is another packet.
+// rdpPacket reads the X.224 packet at the start of a direction: it returns the bytes after its fixed part, and the
+// bytes after the packet. Both are nil if the packet is incomplete; ok is false if it is another packet.
 func rdpPacket(b []byte, code byte) (variable, rest []byte, ok bool) {
 	const longest = 512
 	if len(b) < rdpX224 {
@@ -90,8 +91,8 @@ func rdpPacket(b []byte, code byte) (variable, rest []byte, ok bool) {
 	return b[rdpX224:length], b[length:], true
 }
 
-// rdpNegotiation is the negotiation structure of type kind (3 is the refusal of 2) in b, nil where there is none. A
-// request can have a cookie or routing token before it.
+// rdpNegotiation returns the negotiation structure of type kind (3 refuses a 2) in b, nil if absent. A cookie or
+// routing token may precede a request's.
 func rdpNegotiation(b []byte, kind byte) []byte {
 	const request, refusal = 1, 3
 	if _, after, ok := bytes.Cut(b, []byte("\r\n")); ok && kind == request {

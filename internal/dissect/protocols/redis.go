@@ -21,12 +21,11 @@ var redisProtocol = &dissect.Protocol{
 	Inspect:   inspectRedis,
 }
 
-// redisInline are commands that are sent by hand or by probes as one line, of which the reply makes certain what they
-// are.
+// redisInline are the commands that people and probes send as one line; only the reply makes them certain.
 var redisInline = []string{"PING\r\n", "AUTH ", "INFO\r\n", "QUIT\r\n"}
 
 const (
-	redisMaxCommand = 32 // the longest command's name, with its module, is shorter
+	redisMaxCommand = 32 // longer than any command's name with its module
 	redisMaxDigits  = 9  // an array has at most 1,048,576 elements, a bulk string 512 MiB
 )
 
@@ -54,7 +53,7 @@ func inspectRedis(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// redisArray reads the start of a command: "*2\r\n$3\r\nGET\r\n". ok says that it is or may become one.
+// redisArray reads the start of a command: "*2\r\n$3\r\nGET\r\n". ok: it is or may become one.
 func redisArray(b []byte) (command, rest []byte, ok, whole bool) {
 	elements, b, ok, whole := redisCount(b, '*')
 	if !ok || !whole {
@@ -100,7 +99,7 @@ func redisCount(b []byte, kind byte) (n int, rest []byte, ok, whole bool) {
 	return 0, nil, true, false
 }
 
-// redisAfterLine decides by the reply to a command in one line.
+// redisAfterLine decides by the reply to a one-line command.
 func redisAfterLine(request, reply []byte, r *dissect.Result) dissect.Verdict {
 	if len(reply) == 0 {
 		return dissect.NeedMore

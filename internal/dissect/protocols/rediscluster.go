@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// redis-cluster: the bus between the nodes of a Redis or Valkey cluster, at the port 10,000 above the clients'.
+// redis-cluster: the bus between the nodes of a Redis or Valkey cluster, at 10,000 above the clients' port.
 var redisClusterProtocol = &dissect.Protocol{
 	Name:      "redis-cluster",
 	Spec:      "Redis cluster specification: cluster bus; clusterMsg",
@@ -18,11 +18,11 @@ var redisClusterProtocol = &dissect.Protocol{
 
 const (
 	redisClusterMagic = "RCmb"
-	// redisClusterHeader: "RCmb", length of all, version, base port, type.
+	// redisClusterHeader is "RCmb", total length, version, base port, type.
 	redisClusterHeader = 4 + 4 + 2 + 2 + 2
 )
 
-// redisClusterTypes are the messages: gossip, failover, and what is published.
+// redisClusterTypes are the messages: gossip, failover, and publications.
 var redisClusterTypes = [...]string{
 	"ping", "pong", "meet", "fail", "publish", "failover-auth-request", "failover-auth-ack", "update", "mfstart",
 	"module", "publish-shard",

@@ -9,7 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// relp: the reliable event logging protocol: frames of transaction, command, length and data, in text.
+// relp: Reliable Event Logging Protocol: frames of transaction, command, length and data, in text.
 var relpProtocol = &dissect.Protocol{
 	Name:      "relp",
 	Spec:      "RELP specification: frame layout, open, syslog",
@@ -21,7 +21,7 @@ var relpProtocol = &dissect.Protocol{
 	Inspect:   inspectRELP,
 }
 
-// relpCommands are those of sessions; a server closes with 0.
+// relpCommands are a session's commands; a server closes with transaction 0.
 var relpCommands = []string{"open", "close", "syslog", "rsp", "serverclose", "starttls"}
 
 func inspectRELP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// RIP versions 1 (RFC 1058 §3.1) and 2 (RFC 2453 §4).
+// rip: versions 1 (RFC 1058 §3.1) and 2 (RFC 2453 §4).
 var ripProtocol = &dissect.Protocol{
 	Name: "rip", Spec: "RFC 2453 §4; RFC 1058 §3.1", Category: "routing",
 	Over: dissect.UDP, Ports: []uint16{520}, Inspect: inspectRIP,
@@ -12,7 +12,7 @@ var ripProtocol = &dissect.Protocol{
 
 const (
 	ripHeader, ripEntry = 4, 20
-	// ripMaxEntries is RFC 2453 §4's limit, with one more for authentication.
+	// ripMaxEntries is RFC 2453 §4's limit, plus one for authentication.
 	ripMaxEntries = 26
 )
 

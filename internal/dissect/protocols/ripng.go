@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// RIPng (RFC 2080 §2.1).
+// ripng: RFC 2080 §2.1.
 var ripngProtocol = &dissect.Protocol{
 	Name: "ripng", Spec: "RFC 2080 §2.1", Category: "routing",
 	Over: dissect.UDP, Ports: []uint16{521}, Inspect: inspectRIPng,

@@ -4,13 +4,14 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// RMCP (DMTF DSP0136 §3.2.2) with ASF or IPMI messages (IPMI 2.0 §13.1, §13.6).
+// rmcp and ipmi: RMCP (DMTF DSP0136 §3.2.2) with ASF or IPMI messages (IPMI 2.0 §13.1, §13.6).
 var rmcpProtocol = &dissect.Protocol{
 	Name: "rmcp", Spec: "DSP0136 §3.2.2; IPMI 2.0 §13.6", Category: "remote-access",
 	Over: dissect.UDP, Ports: []uint16{623, 664}, Start: dissect.BytesOf(6), MinLength: 4, Inspect: inspectRMCP,
 }
 
-// inspectRMCP tells the newest datagram's class, IPMI where any has it: a console finds its host with a ping of ASF.
+// inspectRMCP writes the newest datagram's class, and names the flow ipmi if any datagram is IPMI: a console finds its
+// host with an ASF ping.
 func inspectRMCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	class := dissect.No
 	for i := range c.Datagrams {
@@ -32,8 +33,8 @@ func inspectRMCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return class
 }
 
-// rmcpClass checks a datagram: YesMore for ASF, Yes for IPMI and for acknowledgments. The reserved byte is for later
-// versions.
+// rmcpClass checks a datagram: YesMore for ASF, Yes for IPMI and for acknowledgments. Later versions may set the
+// reserved byte.
 func rmcpClass(c *dissect.Conversation, d *dissect.Datagram) (v dissect.Verdict, ipmi bool) {
 	const header, version, asf, classASF, classIPMI = 4, 6, 4542, 6, 7
 	b := d.Payload
@@ -55,8 +56,8 @@ func rmcpClass(c *dissect.Conversation, d *dissect.Datagram) (v dissect.Verdict,
 	return dissect.No, false
 }
 
-// isIPMI checks a session header and the message's length in it: version 1.5, with an authentication code unless the
-// type is none, and version 2.0, whose type is 6. A message of version 1.5 is in the clear, so it is looked at as well.
+// isIPMI checks a session header and its message length: version 1.5, with an authentication code unless the type is
+// none, and version 2.0, whose type is 6. Messages of version 1.5 are cleartext, so isIPMI checks them too.
 func isIPMI(b []byte, room int) bool {
 	const none, rmcpPlus = 0, 6
 	if len(b) < 10 {
@@ -82,8 +83,8 @@ func isIPMI(b []byte, room int) bool {
 	return false
 }
 
-// isIPMIMessage checks a message behind its length (IPMI 2.0 §13.8): the responder's address, which is not 0, function
-// and checksum of the two, then at least four bytes more. room is what there is for it; a legacy pad byte may follow.
+// isIPMIMessage checks a message after its length (IPMI 2.0 §13.8): the responder's address, which is not 0, function
+// and checksum of the two, then at least four more bytes. room is the space for it; a legacy pad byte may follow.
 func isIPMIMessage(b []byte, room int) bool {
 	const least = 7
 	length := int(b[0])

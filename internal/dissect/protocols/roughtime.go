@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// Roughtime: messages of tagged values, with the frame "ROUGHTIM" and a length before them (draft-ietf-ntp-roughtime
-// §5), and as Google deployed it first, without.
+// roughtime: messages of tagged values, after the frame "ROUGHTIM" and a length (draft-ietf-ntp-roughtime §5), or, in
+// Google's first deployment, bare.
 var roughtimeProtocol = &dissect.Protocol{
 	Name:      "roughtime",
 	Spec:      "draft-ietf-ntp-roughtime §4, §5",
@@ -45,7 +45,7 @@ func inspectRoughtime(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 }
 
 // isRoughtime checks a message: the number of tags, offsets that rise in steps of four and fit, tags that rise as
-// little-endian numbers, and among them a request's nonce or a response's signed part.
+// little-endian numbers, and a request's nonce or a response's signed part among them.
 func isRoughtime(b []byte, length int, r *dissect.Result) bool {
 	const maxTags = 16 // requests have up to 6, responses 7
 	if len(b) < 4 {

@@ -8,9 +8,9 @@ import (
 )
 
 func TestRPCBind(t *testing.T) {
-	// for another program
+	// For another program
 	wantProtocol(t, udp(111, CX(strings.Replace(rpcAskPort, "000186a3", "000186b0", 1))), "rpcbind")
-	wantProtocol(t, udp(111, CX(rpcAskPort[:len(rpcAskPort)-35])), "rpcbind") // cut before it says
+	wantProtocol(t, udp(111, CX(rpcAskPort[:len(rpcAskPort)-35])), "rpcbind") // cut before the program number
 	wantNot(t, udp(111, CX("12345678 00000000 00000003 000186a0 00000002 00000003 00000000 00000000 00000000 "+
 		"00000000")), "rpcbind")
 }

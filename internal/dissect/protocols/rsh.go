@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// rsh: the remote shell of rshd(8) and rlogin (RFC 1282): texts that end in zero bytes, and a zero byte as the answer,
-// or a one and the reason of a refusal.
+// rsh and rlogin: the remote shell of rshd(8), and rlogin (RFC 1282): zero-terminated texts, and as the answer a zero
+// byte, or a one and the reason of the refusal.
 var rshProtocol = &dissect.Protocol{
 	Name:      "rsh",
 	Also:      []string{"rlogin"},
@@ -63,7 +63,7 @@ func inspectRSH(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// isRSHRefusal says whether b is a one and a line of text, as far as it is there.
+// isRSHRefusal reports whether b is a one and a line of text, as far as it has arrived.
 func isRSHRefusal(b []byte) bool {
 	line, _, _ := cutLine(b[1:min(len(b), dissect.MaxText)])
 	return b[0] == 1 && isPrintable(line)

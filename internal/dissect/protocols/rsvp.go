@@ -4,10 +4,10 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// rsvp: resource reservation.
+// rsvp: Resource Reservation Protocol.
 var rsvpProtocol = onIP("rsvp", "RFC 2205 §3.1", "network", 46, checkRSVP)
 
-// checkRSVP: version 1, a message type of IANA's registry, and the length.
+// checkRSVP checks version 1, a message type of IANA's registry, and the length.
 func checkRSVP(d *dissect.Datagram, r *dissect.Result) bool {
 	const header, lastType = 8, 30
 	b := d.Payload

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// rtcp: RTCP (RFC 3550 §6) and SRTCP (RFC 3711 §3.4), which shows the first 8 bytes only. Where RTP comes on the same
-// flow (RFC 5761), the flow is RTP's.
+// rtcp: RTCP (RFC 3550 §6) and SRTCP (RFC 3711 §3.4), whose first 8 bytes are cleartext. A flow that also carries RTP
+// (RFC 5761) is rtp.
 var rtcpProtocol = &dissect.Protocol{
 	Name:      "rtcp",
 	Also:      []string{"rtp"},
@@ -19,17 +19,17 @@ var rtcpProtocol = &dissect.Protocol{
 	Inspect:   inspectRTCP,
 }
 
-// The packet types (IANA RTCP Control Packet Types).
+// Packet types (IANA RTCP Control Packet Types).
 const (
 	rtcpSR   = 200
 	rtcpRR   = 201
 	rtcpSDES = 202
 	rtcpXR   = 207
-	// rtcpMaxPackets is how many packets of a compound one are walked: more than an MTU of them makes sense.
+	// rtcpMaxPackets bounds the packets of a compound: no MTU holds more sensible ones.
 	rtcpMaxPackets = 32
 )
 
-// isRTCP says whether b begins as an RTCP packet: version 2 and a known type.
+// isRTCP reports whether b begins as an RTCP packet: version 2 and a known type.
 func isRTCP(b []byte) bool {
 	return len(b) >= 8 && b[0]>>6 == 2 && b[1] >= rtcpSR && b[1] <= rtcpXR
 }
@@ -69,7 +69,7 @@ func inspectRTCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// walkRTCP counts the packets of a compound one whose lengths fill it exactly; 0 where they don't.
+// walkRTCP counts the packets of a compound whose lengths fill it exactly; 0 if they don't.
 func walkRTCP(b []byte, length int) int {
 	packets := 0
 	for ; packets < rtcpMaxPackets && length > 0; packets++ {
@@ -91,7 +91,7 @@ func walkRTCP(b []byte, length int) int {
 	return packets
 }
 
-// rtcpReportSize is the least length of a sender's or receiver's report with its blocks (RFC 3550 §6.4).
+// rtcpReportSize returns the minimum length of a sender's or receiver's report with its blocks (RFC 3550 §6.4).
 func rtcpReportSize(b []byte) int {
 	const header, sender, block = 8, 20, 24
 	size := header + int(b[0]&0x1f)*block
@@ -101,8 +101,8 @@ func rtcpReportSize(b []byte) int {
 	return size
 }
 
-// beginsSRTCP says whether b begins with a report's header, and is longer than it by what SRTCP appends: index, and a
-// tag of 4 bytes at least.
+// beginsSRTCP reports whether b begins with a report's header, and exceeds it by SRTCP's trailer: index, and a tag of
+// at least 4 bytes.
 func beginsSRTCP(b []byte, length int) bool {
 	const trailer = 4 + 4
 	n := 4 + 4*be16(b[2:])

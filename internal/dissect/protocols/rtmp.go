@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// rtmp: Adobe's Real Time Messaging Protocol over TCP, from its handshake: C0, C1 and S0, S1.
+// rtmp: Adobe's Real Time Messaging Protocol over TCP, by its handshake: C0, C1 and S0, S1.
 var rtmpProtocol = &dissect.Protocol{
 	Name:      "rtmp",
 	Spec:      "Adobe RTMP 1.0 §5.2, §7.2.1.1",
@@ -24,11 +24,11 @@ var rtmpProtocol = &dissect.Protocol{
 const (
 	rtmpVersion   = 3
 	rtmpHandshake = 1 + 1536
-	// rtmpEcho is how much of what is given back is looked at: time stamps and the first 4 random bytes.
+	// rtmpEcho is how many bytes of an echo count: time stamps and the first 4 random bytes.
 	rtmpEcho = 12
-	// rtmpChunk is a first chunk's header: basic header, time stamp, length, type, stream.
+	// rtmpChunk is the length of a first chunk's header: basic header, time stamp, length, type, stream.
 	rtmpChunk = 12
-	// rtmpConnectPeek is how far behind C2 the connect command is looked for.
+	// rtmpConnectPeek bounds the search for the connect command after C2, in bytes.
 	rtmpConnectPeek = 512
 )
 
@@ -39,14 +39,14 @@ func inspectRTMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 			return dissect.No
 		}
 	}
-	// C1 is a time stamp and zero or, where it is signed, the version of the player; S1 alike, with the server's.
+	// C1 is a time stamp and zero or, if signed, the player's version; S1 likewise, with the server's.
 	if len(client) >= 9 && !rtmpStamp(client) || len(server) >= 9 && !rtmpStamp(server) {
 		return dissect.No
 	}
 	if len(client) < rtmpHandshake || len(server) < rtmpHandshake {
 		return dissect.NeedMore
 	}
-	// C2 gives S1 back and S2 C1: their time stamps, and the random bytes where they aren't signed.
+	// C2 repeats S1 and S2 repeats C1: the time stamps, and the random bytes of unsigned ones.
 	c2, s2 := client[rtmpHandshake:], server[rtmpHandshake:]
 	if len(s2) < rtmpEcho && len(c2) < rtmpEcho {
 		return dissect.NeedMore
@@ -71,19 +71,19 @@ func inspectRTMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// rtmpStamp says whether C1 or S1 begins with a time stamp and a version: 0, or one in 4 bytes of which the last two
-// are 1 to 2 digits (9.0.124.2, 3.0.1.1).
+// rtmpStamp reports whether C1 or S1 begins with a time stamp and a version: 0, or one in 4 bytes whose last two have 1
+// to 2 digits (9.0.124.2, 3.0.1.1).
 func rtmpStamp(b []byte) bool {
 	return be32(b[5:]) == 0 || b[5] < 128 && b[6] < 16
 }
 
-// rtmpIsChunk says whether b is the first chunk of a connection (§5.3.1): a whole header, of a control stream or the
-// first ones, time stamp and length of 3 bytes, a type of command or control, stream 0.
+// rtmpIsChunk reports whether b is the first chunk of a connection (§5.3.1): a complete header, of a control stream or
+// one of the first streams, 3-byte time stamp and length, a type of command or control, stream 0.
 func rtmpIsChunk(b []byte) bool {
 	return b[0] >= 2 && b[0] <= 8 && b[4] == 0 && b[7] != 0 && b[7] <= 22 && be32(b[8:]) == 0
 }
 
-// rtmpGivesBack says whether an echo repeats the other side's time stamp or the first random bytes of its hello.
+// rtmpGivesBack reports whether an echo repeats the other side's time stamp or its hello's first random bytes.
 func rtmpGivesBack(echo, hello []byte) bool {
 	if len(echo) < rtmpEcho {
 		return false
@@ -91,7 +91,7 @@ func rtmpGivesBack(echo, hello []byte) bool {
 	return bytes.Equal(echo[:4], hello[1:5]) || bytes.Equal(echo[8:12], hello[9:13])
 }
 
-// rtmpString is the AMF0 text behind the name of a property.
+// rtmpString returns the AMF0 text after the name of a property.
 func rtmpString(b []byte, name string) []byte {
 	i := bytes.Index(b, []byte(name))
 	if i < 0 {

@@ -4,14 +4,14 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// rtp: RTP (RFC 3550 §5.1) and SRTP, whose header is the same (RFC 3711 §3.1), over UDP, and over TCP behind lengths of
-// 2 bytes (RFC 4571). One header is not distinctive, a row of them is.
+// rtp: RTP (RFC 3550 §5.1) and SRTP, whose header is the same (RFC 3711 §3.1), over UDP, and over TCP after 2-byte
+// lengths (RFC 4571). One header is not distinctive, but a sequence of them is.
 var rtpOverUDPProtocol = &dissect.Protocol{
 	Name:     "rtp",
 	Spec:     "RFC 3550 §5.1, §A.1; RFC 3711 §3.1; RFC 7983 §7",
 	Category: "voip",
 	Over:     dissect.UDP,
-	// version 2, or what it shares flows with (RFC 7983 §7)
+	// Version 2, or the protocols that share flows with RTP (RFC 7983 §7)
 	Start:     dissect.ByteRange(0x80, 0xbf).Or(dissect.ByteRange(0x00, 0x03)),
 	MinLength: rtpHeaderSize + 1,
 	Heuristic: true,
@@ -31,29 +31,29 @@ var rtpOverTCPProtocol = &dissect.Protocol{
 
 const (
 	rtpHeaderSize = 12
-	// rtpRow is how many packets of one source in a row are certain: each but the first has to repeat 32 bits, and to
-	// fit another 28 (RFC 3550 §A.1 asks for 2 in a row even where the port says that it is RTP).
+	// rtpRow consecutive packets of one source are certain: each but the first must repeat 32 bits, and fit another 28
+	// (RFC 3550 §A.1 wants 2 in sequence even if the port announces RTP).
 	rtpRow = 3
-	// rtpRowBoth is that number where the other direction has such a row as well.
+	// rtpRowBoth is that number if both directions have such a sequence.
 	rtpRowBoth = 2
-	// rtpRowNobody is that number where the source is 0: 28 bits each.
+	// rtpRowNobody is that number if the source is 0: 28 bits each.
 	rtpRowNobody = 6
-	// rtpMaxGap is by how much the sequence number of the next packet seen may be ahead: §A.1's MIN_SEQUENTIAL counts
-	// packets that follow at once, a few may have been lost or not captured.
+	// rtpMaxGap bounds the advance of the sequence number to the next packet: §A.1's MIN_SEQUENTIAL wants consecutive
+	// packets, but the network or the capture may lose a few.
 	rtpMaxGap = 32
-	// rtpMaxStep is by how much the timestamp may be ahead between two packets: 30 s of a 90 kHz clock.
+	// rtpMaxStep bounds the advance of the timestamp between two packets: 30 s of a 90 kHz clock.
 	rtpMaxStep = 30 * 90000
-	// rtpMaxFrames is how many packets of a TCP stream are looked at.
+	// rtpMaxFrames bounds the packets read of a TCP stream.
 	rtpMaxFrames = 16
 )
 
-// rtpHeader is the fixed header of one packet.
+// rtpHeader is a packet's fixed header.
 type rtpHeader struct {
 	payloadType, seq int
 	timestamp, ssrc  uint32
 }
 
-// readRTP reads the header of a packet that has length bytes on the wire, and holds it against §5.1 and §5.3.1.
+// readRTP reads the header of a packet with length bytes on the wire, and checks it against §5.1 and §5.3.1.
 func readRTP(b []byte, length int) (h rtpHeader, ok bool) {
 	if len(b) < rtpHeaderSize || b[0]>>6 != 2 {
 		return h, false
@@ -66,22 +66,22 @@ func readRTP(b []byte, length int) (h rtpHeader, ok bool) {
 	return h, size < length && rtpPayloadType(h.payloadType)
 }
 
-// rtpPayloadType says whether t is a payload type of RFC 3551 §6, or dynamic. 64 to 95 would be RTCP (RFC 5761 §4).
+// rtpPayloadType reports whether t is a payload type of RFC 3551 §6, or dynamic. 64 to 95 would be RTCP (RFC 5761 §4).
 func rtpPayloadType(t int) bool { return t <= 34 && t != 1 && t != 2 || t >= 96 }
 
-// follows says whether h can come after before, from the same source.
+// follows reports whether h can follow before, from the same source.
 func (h *rtpHeader) follows(before *rtpHeader) bool {
 	gap, step := uint16(h.seq-before.seq), int32(h.timestamp-before.timestamp)
 	return h.ssrc == before.ssrc && gap > 0 && gap <= rtpMaxGap && step > -rtpMaxStep && step < rtpMaxStep
 }
 
-// rtpRows counts the packets that follow one another, for each direction the longest row.
+// rtpRows holds the longest sequence of consecutive packets, for each direction.
 type rtpRows struct {
 	last    [2]rtpHeader
 	row     [2]int
 	longest [2]int
-	steps   bool // some timestamp or payload type moved: a constant there would be another protocol's counter at work
-	nobody  bool // source 0, which few choose: it fixes nothing
+	steps   bool // a timestamp or payload type changed: constants there would mean another protocol's counter
+	nobody  bool // source 0, which few senders choose and which fixes nothing
 	first   rtpHeader
 }
 
@@ -95,7 +95,7 @@ func (t *rtpRows) add(way int, h *rtpHeader) {
 		t.row[way]++
 		t.steps = t.steps || h.timestamp != before.timestamp
 	case t.row[way] > 0 && *h == *before:
-		// sent twice, or seen twice
+		// Sent twice, or captured twice
 	default:
 		t.row[way] = 1
 	}
@@ -129,14 +129,14 @@ func inspectRTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return v
 }
 
-// rtpCertain says whether the datagrams of a flow that speaks something else as well hold a row of RTP packets.
+// rtpCertain reports whether a flow with other datagrams too has a certain sequence of RTP packets.
 func rtpCertain(c *dissect.Conversation) bool {
 	var rows rtpRows
 	rows.readDatagrams(c)
 	return rows.certain()
 }
 
-// readDatagrams reads all datagrams and says whether the newest is RTP.
+// readDatagrams reads all datagrams and reports whether the newest is RTP.
 func (t *rtpRows) readDatagrams(c *dissect.Conversation) (newest bool) {
 	for i := range c.Datagrams {
 		d := &c.Datagrams[i]
@@ -148,8 +148,8 @@ func (t *rtpRows) readDatagrams(c *dissect.Conversation) (newest bool) {
 	return newest
 }
 
-// isSharedWithRTP says whether b can be what goes on RTP's flows besides: RTCP, STUN, DTLS, TURN channels (RFC 7983
-// §7), or what keeps the way open (RFC 6263 §4).
+// isSharedWithRTP reports whether b belongs to a protocol that shares RTP's flows: RTCP, STUN, DTLS, TURN channels (RFC
+// 7983 §7), or keep-alives (RFC 6263 §4).
 func isSharedWithRTP(b []byte) bool {
 	return len(b) < rtpHeaderSize || b[0] <= 3 || b[0] >= 20 && b[0] <= 79 || isRTCP(b)
 }

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// rtps: the wire protocol of DDS, from its header.
+// rtps: the wire protocol of DDS, by its header.
 var rtpsProtocol = &dissect.Protocol{
 	Name:      "rtps",
 	Spec:      "OMG DDSI-RTPS 2.5 §8.3.3.1, §9.4.4",
@@ -16,8 +16,8 @@ var rtpsProtocol = &dissect.Protocol{
 	Inspect:   inspectRTPS,
 }
 
-// rtpsHeader: "RTPS", version, vendor, host and application; since version 2 the participant's prefix of 12 bytes
-// follows the vendor. RTI's ping has a text of 8 bytes there.
+// rtpsHeader is "RTPS", version, vendor, host and application; since version 2 the participant's 12-byte prefix follows
+// the vendor. RTI's ping has an 8-byte text there.
 const rtpsHeader = 4 + 2 + 2 + 8
 
 func inspectRTPS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

@@ -9,7 +9,7 @@ var rtpsData = udp(7400, CX("52545053 0203 010f 010203040506070809101112 09 01 0
 
 func TestRTPS(t *testing.T) {
 	wantProtocol(t, rtpsData, "rtps", `"version":2`, `"vendor_id":271`)
-	wantProtocol(t, udp(7410, C("RTPS\x02\x01\x01\x01NDDSPING")), "rtps") // RTI's ping, before a participant is known
+	wantProtocol(t, udp(7410, C("RTPS\x02\x01\x01\x01NDDSPING")), "rtps") // RTI's ping, from an unknown participant
 	wantNot(t, udp(7400, C("RTPSESSION of the year ")), "rtps")
 	testTruncations(t, "rtps", rtpsData, rtpsHeader)
 	wantNoAllocations(t, "rtps", rtpsData)

@@ -10,7 +10,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// rtsp: the Real-Time Streaming Protocol, versions 1.0 (RFC 2326) and 2.0 (RFC 7826), over TCP and UDP. SETUP announces
+// rtsp: Real-Time Streaming Protocol, versions 1.0 (RFC 2326) and 2.0 (RFC 7826), over TCP and UDP. SETUP announces
 // RTP.
 var rtspProtocol = &dissect.Protocol{
 	Name:      "rtsp",
@@ -20,17 +20,17 @@ var rtspProtocol = &dissect.Protocol{
 	Ports:     []uint16{554, 8554},
 	Start:     dissect.FirstBytes(append([]string{"RTSP/", "\r", "\n"}, rtspMethods...)...),
 	MinLength: 8,
-	Extra:     16, // SETUP is the fourth or so
+	Extra:     16, // SETUP is about the fourth request
 	Inspect:   inspectRTSP,
 }
 
 var rtspMethods = []string{"OPTIONS", "DESCRIBE", "ANNOUNCE", "SETUP", "PLAY", "PAUSE", "TEARDOWN", "GET_PARAMETER",
 	"SET_PARAMETER", "REDIRECT", "RECORD", "PLAY_NOTIFY"}
 
-// rtspMaxLines is how many lines of a direction are read: a dozen messages of a dozen fields, and what they carry.
+// rtspMaxLines bounds the lines read of a direction: a dozen messages of a dozen fields, and their bodies.
 const rtspMaxLines = maxLines
 
-// rtspFacts is what both directions tell.
+// rtspFacts holds fields of both directions.
 type rtspFacts struct {
 	method, url, agent, server []byte
 	status                     int
@@ -64,7 +64,7 @@ func inspectRTSP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 // rtspStart reads the first line: a method, an absolute URL or "*", and the version; or the version and a status.
 func rtspStart(b []byte, last bool) dissect.Verdict {
 	if b = bytes.TrimLeft(b[:min(len(b), maxRTSPLine)], "\r\n"); len(b) == 0 && !last {
-		return dissect.NeedMore // empty lines are to be ignored (RFC 7826 §5.1)
+		return dissect.NeedMore // receivers ignore empty lines (RFC 7826 §5.1)
 	}
 	line, _, whole := cutLine(b)
 	if !whole && (last || len(line) == maxRTSPLine) || len(line) > 0 && !isPrintable(line) {
@@ -91,7 +91,7 @@ func rtspStart(b []byte, last bool) dissect.Verdict {
 	return dissect.Yes
 }
 
-// maxRTSPLine is the longest first line that is waited for.
+// maxRTSPLine bounds the wait for the end of the first line, in bytes.
 const maxRTSPLine = 2048
 
 func rtspMethodBegins(line []byte) bool {
@@ -103,7 +103,7 @@ func rtspMethodBegins(line []byte) bool {
 	return false
 }
 
-// read goes through the lines of a direction: requests, responses and their fields, as far as they are text.
+// read walks the lines of a direction: requests, responses and their fields, as far as they are text.
 func (f *rtspFacts) read(b []byte, c *dissect.Conversation, r *dissect.Result) {
 	for range rtspMaxLines {
 		line, rest, whole := cutLine(b)
@@ -130,7 +130,7 @@ func (f *rtspFacts) read(b []byte, c *dissect.Conversation, r *dissect.Result) {
 	}
 }
 
-// replyNumber is the status code of a whole status line, 0 where it isn't one.
+// replyNumber returns the status code of a complete status line, 0 for any other line.
 func replyNumber(line []byte) int {
 	_, rest, _ := bytes.Cut(line, []byte{' '})
 	if replyCode(rest) == 0 {

@@ -4,20 +4,20 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// Rx, the remote procedure calls of AFS.
+// rx: the remote procedure calls of AFS.
 var rxProtocol = &dissect.Protocol{
 	Name: "rx", Spec: "Zayas, AFS-3 Programmer's Reference: Specification for the Rx Remote Procedure Call Facility §5",
 	Category: "rpc",
 	Over:     dissect.UDP, Ports: []uint16{7000, 7001, 7002, 7003, 7004, 7005, 7007},
-	MinLength: rxHeader, // no Start: a time begins it
+	MinLength: rxHeader, // no Start: it begins with a time
 	Inspect:   inspectRx,
 }
 
-// rxHeader: epoch, connection, call, sequence, serial number; type, flags, status, security index; checksum, service.
+// rxHeader is epoch, connection, call, sequence, serial number; type, flags, status, security index; checksum, service.
 const rxHeader = 28
 
-// inspectRx wants two packets of one connection; a packet alone is one only with an acknowledgement's or a call's own
-// form.
+// inspectRx wants two packets of one connection; a single packet suffices only in the form of an acknowledgement or a
+// call.
 func inspectRx(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	newest, first := c.Newest(), &c.Datagrams[0]
 	if !isRx(newest) || !isRx(first) {
@@ -26,7 +26,7 @@ func inspectRx(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if newest == first {
 		return dissect.NeedMore
 	}
-	const channels = 0x03 // the connection's lower bits number its calls at one time
+	const channels = 0x03 // the connection's lower bits number its concurrent calls
 	a, b := first.Payload, newest.Payload
 	if ube32(a) != ube32(b) || ube32(a[4:])&^channels != ube32(b[4:])&^channels || be16(a[26:]) != be16(b[26:]) {
 		return dissect.No
@@ -40,7 +40,7 @@ func inspectRx(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// isRx checks a header: type, flags, security index, and a number in sequence that only data and acknowledgements have.
+// isRx checks a header: type, flags, security index, and a sequence number, which only data and acknowledgements have.
 func isRx(d *dissect.Datagram) bool {
 	const data, lastType, lastFlag, lastSecurity = 1, 13, 0x3f, 6
 	b := d.Payload

@@ -5,7 +5,7 @@ package protocols
 import "github.com/weirnet/weir/internal/dissect"
 
 // s7comm: Siemens S7 messages in ISO transport, the older ones and, as s7comm-plus, those of S7-1200 and S7-1500.
-// Siemens published no specification; the layout is that of public descriptions of the header.
+// Siemens published no specification; the layout follows public descriptions of the header.
 var s7commProtocol = &dissect.Protocol{
 	Name:      "s7comm",
 	Also:      []string{"s7comm-plus"},
@@ -43,7 +43,7 @@ func inspectS7comm(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// s7Message checks a message's header; jobs and user data have 10 bytes of it, answers two more, an error.
+// s7Message checks a message's header, which has 10 bytes in jobs and user data; answers have two more, an error code.
 func s7Message(b []byte, r *dissect.Result) dissect.Verdict {
 	if len(b) < s7Header {
 		return dissect.No

@@ -9,8 +9,7 @@ const (
 	s7PlusHeader = 4 // magic, version, length
 )
 
-// s7Plus checks the header and, where the message is whole, the trailer that repeats magic and version with a length of
-// 0.
+// s7Plus checks the header and, in a complete message, the trailer that repeats magic and version with length 0.
 func s7Plus(b []byte, r *dissect.Result) dissect.Verdict {
 	if len(b) < s7PlusHeader {
 		return dissect.No

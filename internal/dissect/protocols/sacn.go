@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// sacn: DMX512-A for stage lighting, streamed in ACN, whose name is the magic.
+// sacn: DMX512-A for stage lighting, streamed in ACN, by the name ACN as magic.
 var sacnProtocol = &dissect.Protocol{
 	Name:      "sacn",
 	Spec:      "ANSI E1.31-2018 §5",
@@ -17,10 +17,9 @@ var sacnProtocol = &dissect.Protocol{
 }
 
 const (
-	// sacnMagic: the sizes of the preamble and of what ends the message, and the name.
+	// sacnMagic is the sizes of the preamble and postamble, and the name.
 	sacnMagic = "\x00\x10\x00\x00ASC-E1.17\x00\x00\x00"
-	// sacnSource is where the source's name is: behind length, vector and component, then length and vector of the
-	// framing.
+	// sacnSource is the source name's offset: after length, vector and component, then the framing's length and vector.
 	sacnSource     = len(sacnMagic) + 2 + 4 + 16 + 2 + 4
 	sacnSourceName = 64
 )

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// sap: the Session Announcement Protocol (RFC 2974) over UDP, which carries session descriptions.
+// sap: Session Announcement Protocol (RFC 2974) over UDP, which carries session descriptions.
 var sapProtocol = &dissect.Protocol{
 	Name:      "sap",
 	Spec:      "RFC 2974 §3, §6",
@@ -20,7 +20,7 @@ var sapProtocol = &dissect.Protocol{
 	Inspect:   inspectSAP,
 }
 
-// sapOrigin says whether b begins with the line that a deletion may have alone (RFC 2974 §6; RFC 8866 §5.2).
+// sapOrigin reports whether b begins with the one line that a deletion needs (RFC 2974 §6; RFC 8866 §5.2).
 func sapOrigin(b []byte) bool {
 	line, _, _ := cutLine(b)
 	return hasPrefix(line, "o=") && bytes.Contains(line, []byte(" IN IP"))
@@ -29,11 +29,11 @@ func sapOrigin(b []byte) bool {
 func inspectSAP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.Datagrams[0].Payload
 	if len(b) < 8 || b[0]>>5 != 1 || b[0]&0x03 != 0 {
-		return dissect.No // encrypted and compressed ones show nothing
+		return dissect.No // encrypted and compressed messages reveal nothing
 	}
 	n := 8 + 4*int(b[1]) // authentication data in words
 	if b[0]&0x10 != 0 {
-		n += 12 // the source is of IPv6
+		n += 12 // an IPv6 source
 	}
 	if len(b) < n {
 		return dissect.No

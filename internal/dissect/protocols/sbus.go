@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// s-bus: SAIA's Ether-S-Bus, whose length and checksum fit the datagram. SAIA's specification isn't public; the layout
-// is that of public descriptions.
+// s-bus: SAIA's Ether-S-Bus, by a length and checksum that fit the datagram. SAIA's specification isn't public; the
+// layout follows public descriptions.
 var sBusProtocol = &dissect.Protocol{
 	Name:      "s-bus",
 	Spec:      "SAIA Ether-S-Bus as publicly described; CRC-16/XMODEM",

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// SCTP associations (RFC 9260) of which no dissector knows the payload.
+// sctp: associations (RFC 9260) whose payload no dissector recognises.
 var sctpProtocol = &dissect.Protocol{
 	Name:      "sctp",
 	Spec:      "RFC 9260 §3.2, §3.3",
@@ -12,14 +12,14 @@ var sctpProtocol = &dissect.Protocol{
 	Over:      dissect.SCTP,
 	Start:     dissect.ByteRange(0, 14).Or(dissect.BytesOf(0x40, 0x80, 0x81, 0x82, 0x84, 0xc0, 0xc1, 0xc2)),
 	MinLength: sctpChunkHeader,
-	Heuristic: true, // so that those that look into the user data are asked first
+	Heuristic: true, // dissectors of the user data come first
 	Inspect:   inspectSCTP,
 }
 
 const (
 	sctpChunkHeader = 4
 	sctpDataHeader  = 16 // chunk header, TSN, stream and its number, payload protocol identifier
-	// maxSCTPChunks bounds the chunks walked in a packet; the smallest takes four bytes.
+	// maxSCTPChunks bounds the chunks walked in a packet; the smallest has four bytes.
 	maxSCTPChunks = 64
 )
 
@@ -38,7 +38,7 @@ func inspectSCTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	}
 	ppid, data := sctpUserData(d)
 	if data == nil && first != sctpAbort && first != sctpShutdown && len(c.Datagrams) < 4 && !c.Last {
-		return dissect.NeedMore // nothing was said yet
+		return dissect.NeedMore // no chunk has come yet
 	}
 	if data != nil {
 		r.Object("sctp").Int("payload_protocol", int64(ppid))
@@ -46,8 +46,8 @@ func inspectSCTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// sctpChunks walks the chunks of a packet and gives the first one's type: each has a length of at least its header, and
-// the last ends, padded to four bytes, where the packet does.
+// sctpChunks walks the chunks of a packet and returns the first one's type: each has at least its header's length, and
+// the last, padded to four bytes, ends with the packet.
 func sctpChunks(d *dissect.Datagram) (first byte, ok bool) {
 	b, room := d.Payload, d.Length
 	if len(b) < sctpChunkHeader {
@@ -69,7 +69,7 @@ func sctpChunks(d *dissect.Datagram) (first byte, ok bool) {
 	return first, true
 }
 
-// sctpUserData is what the first DATA chunk of a packet carries, with its payload protocol identifier; nil where none
+// sctpUserData returns the user data of a packet's first DATA chunk, with its payload protocol identifier; nil if none
 // begins a message (RFC 9260 §3.3.1).
 func sctpUserData(d *dissect.Datagram) (ppid uint32, data []byte) {
 	const begins = 2

@@ -9,10 +9,10 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// maxSDPMedia is how many media of one description are announced: each is two flows, and Result holds MaxList of them.
+// maxSDPMedia bounds the announced media of one description: each is two flows, and Result holds MaxList of them.
 const maxSDPMedia = dissect.MaxList / 2
 
-// sdpMedia is one m= line of a session description with the address that goes for it.
+// sdpMedia is one m= line of a session description with its address.
 type sdpMedia struct {
 	port, rtcp int
 	rtp        bool
@@ -20,7 +20,7 @@ type sdpMedia struct {
 }
 
 // expectSDP announces the RTP and RTCP flows of a session description (RFC 8866 §5; RFC 3605 for RTCP's port). Media
-// that begin with ICE (RFC 8839) go through other ports or speak STUN first, so nothing is announced for them.
+// with ICE (RFC 8839) use other ports or begin with STUN, so expectSDP announces none of them.
 func expectSDP(b []byte, r *dissect.Result) {
 	var session netip.Addr
 	var m sdpMedia
@@ -67,7 +67,7 @@ func sdpMediaLine(value []byte, session netip.Addr) sdpMedia {
 	return sdpMedia{port: port, rtcp: port + 1, rtp: hasPrefix(profile, "RTP/"), address: session}
 }
 
-// sdpAddress reads "IN IP4 192.0.2.1", with "/ttl" behind it for multicast.
+// sdpAddress reads "IN IP4 192.0.2.1", with an optional "/ttl" for multicast.
 func sdpAddress(value []byte) netip.Addr {
 	if !hasPrefix(value, "IN IP4 ") && !hasPrefix(value, "IN IP6 ") {
 		return netip.Addr{}
@@ -76,7 +76,7 @@ func sdpAddress(value []byte) netip.Addr {
 	return parseAddr(text)
 }
 
-// parseAddr is netip.ParseAddr without its allocations and without zones; invalid for what is no address.
+// parseAddr is netip.ParseAddr without allocations and without zones; the result is invalid if b is no address.
 func parseAddr(text []byte) netip.Addr {
 	if bytes.IndexByte(text, ':') >= 0 {
 		return parseAddr6(text)
@@ -94,7 +94,7 @@ func parseAddr(text []byte) netip.Addr {
 	return netip.AddrFrom4(v)
 }
 
-// parseAddr6 reads RFC 4291 §2.2 forms 1 and 2: groups of up to 4 hexadecimal digits, one "::" for a run of zeros.
+// parseAddr6 reads forms 1 and 2 of RFC 4291 §2.2: groups of up to 4 hexadecimal digits, one "::" for a run of zeros.
 func parseAddr6(text []byte) netip.Addr {
 	const groups = 8
 	var v [16]byte

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// sFlow versions 2, 4 and 5 (sflow.org's version 5 specification §5; RFC 3176 §4).
+// sflow: versions 2, 4 and 5 (sflow.org's version 5 specification §5; RFC 3176 §4).
 var sflowProtocol = &dissect.Protocol{
 	Name:      "sflow",
 	Spec:      "sFlow version 5 §5; RFC 3176 §4",
@@ -42,7 +42,7 @@ func inspectSFlow(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		}
 		rest = rest[4:] // the sub-agent
 	}
-	// Then sequence number, uptime in ms, number of samples, and the first sample's type and length.
+	// Sequence number, uptime in ms, number of samples, and the first sample's type and length follow.
 	const fixed = 12
 	if len(rest) < fixed {
 		return dissect.No

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// sip: requests and responses (RFC 3261 §7) over UDP, TCP and SCTP. Session descriptions in them announce RTP and RTCP.
+// sip: requests and responses (RFC 3261 §7) over UDP, TCP and SCTP. Their session descriptions announce RTP and RTCP.
 var sipProtocol = &dissect.Protocol{
 	Name:      "sip",
 	Spec:      "RFC 3261 §7; RFC 5626 §3.5.1",
@@ -21,29 +21,29 @@ var sipProtocol = &dissect.Protocol{
 	Inspect:   inspectSIP,
 }
 
-// sipMethods are those of RFC 3261, 3262, 3265, 3311, 3428, 3515, 3903, 6086, and MS-SIPRE's two.
+// sipMethods are the methods of RFC 3261, 3262, 3265, 3311, 3428, 3515, 3903, 6086, and MS-SIPRE's two.
 var sipMethods = []string{"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "PRACK", "SUBSCRIBE", "NOTIFY",
 	"PUBLISH", "INFO", "REFER", "MESSAGE", "UPDATE", "SERVICE", "BENOTIFY"}
 
-// sipSchemes are those of the URIs that requests are sent to: RFC 3261 §19.1, RFC 3966, RFC 3859, RFC 3860.
+// sipSchemes are the URI schemes of request targets: RFC 3261 §19.1, RFC 3966, RFC 3859, RFC 3860.
 var sipSchemes = []string{"SIP:", "SIPS:", "TEL:", "IM:", "PRES:", "URN:"}
 
 const (
 	sipVersion = "SIP/2.0"
-	// sipMaxLine is the longest start line that is waited for.
+	// sipMaxLine bounds the wait for the end of a start line, in bytes.
 	sipMaxLine = 2048
-	// sipMaxMessages is how many messages of a stream are read: MaxStream bytes hold about 50 of the shortest.
+	// sipMaxMessages bounds the messages read of a stream: MaxStream bytes hold about 50 of the shortest.
 	sipMaxMessages = 64
 )
 
-// sipMessage is one message: views into it.
+// sipMessage is a message's parts, views into it.
 type sipMessage struct {
 	method, uri             []byte
 	status                  int
 	from, to, agent, server []byte
 	sdp                     bool
-	length                  int    // of the body, -1 where it isn't told
-	rest                    []byte // what follows the start line, and after readFields what follows the header
+	length                  int    // of the body, -1 if not given
+	rest                    []byte // the bytes after the start line; after readFields, those after the header
 }
 
 func inspectSIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -74,13 +74,13 @@ func inspectSIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		newest.readFields()
 	}
 	if newest.sdp {
-		expectSDP(newest.rest, r) // those before were announced when they came
+		expectSDP(newest.rest, r) // earlier messages announced theirs
 	}
 	tellSIP(&first, &newest, r)
 	return dissect.YesMore
 }
 
-// readStreams reads the messages of both directions of a TCP flow: m is the first one, newest the last.
+// readStreams reads the messages of both directions of a TCP flow: m is the first message, newest the last.
 func (m *sipMessage) readStreams(c *dissect.Conversation, newest *sipMessage, r *dissect.Result) dissect.Verdict {
 	verdict := dissect.NeedMore
 	for _, b := range [2][]byte{c.First(), c.Second()} {
@@ -111,11 +111,12 @@ func (m *sipMessage) readStreams(c *dissect.Conversation, newest *sipMessage, r 
 	return verdict
 }
 
-// sipSkipKeepAlive passes over the CR LF pairs (RFC 5626 §3.5.1) and zero bytes with which phones keep their way open.
+// sipSkipKeepAlive skips the CR LF pairs (RFC 5626 §3.5.1) and zero bytes with which phones keep their NAT mapping
+// alive.
 func sipSkipKeepAlive(b []byte) []byte { return bytes.TrimLeft(b, "\r\n\x00") }
 
-// readStart reads the start line (RFC 3261 §7.1, §7.2). Yes where as much of it as there is makes SIP certain: a method
-// and the scheme of a URI, or version and status code.
+// readStart reads the start line (RFC 3261 §7.1, §7.2). Yes if the available part makes SIP certain: a method and the
+// scheme of a URI, or version and status code.
 func (m *sipMessage) readStart(b []byte) dissect.Verdict {
 	line, rest, whole := cutLine(b)
 	*m = sipMessage{rest: rest, length: -1}
@@ -168,10 +169,10 @@ func (m *sipMessage) readStatusLine(line []byte, whole bool) dissect.Verdict {
 	return dissect.Yes
 }
 
-// whole says whether the start line had its end, and more came.
+// whole reports whether the start line is complete.
 func (m *sipMessage) whole() bool { return len(m.rest) > 0 }
 
-// sipMethodBegins says whether line is the beginning of a method.
+// sipMethodBegins reports whether line is the beginning of a method.
 func sipMethodBegins(line []byte) bool {
 	for _, method := range sipMethods {
 		if couldBe(line, method) {
@@ -181,7 +182,7 @@ func sipMethodBegins(line []byte) bool {
 	return false
 }
 
-// sipIsURI says whether b is a URI of a scheme that requests are sent to.
+// sipIsURI reports whether b is a URI with a scheme of request targets.
 func sipIsURI(b []byte) bool {
 	for _, scheme := range sipSchemes {
 		if hasPrefixFold(b, scheme) {
@@ -231,7 +232,7 @@ func sipIsName(name []byte, long string, short byte) bool {
 	return len(name) == len(long) && hasPrefixFold(name, long) || len(name) == 1 && name[0]|0x20 == short
 }
 
-// sipAddress is the URI of a name-addr or addr-spec (RFC 3261 §20.10), without its parameters.
+// sipAddress returns the URI of a name-addr or addr-spec (RFC 3261 §20.10), without its parameters.
 func sipAddress(value []byte) []byte {
 	if open := bytes.IndexByte(value, '<'); open >= 0 {
 		value, _, _ = bytes.Cut(value[open+1:], []byte{'>'})
@@ -240,7 +241,7 @@ func sipAddress(value []byte) []byte {
 	return value
 }
 
-// tellSIP writes what the first and the newest message say.
+// tellSIP writes fields of the first and the newest message.
 func tellSIP(first, newest *sipMessage, r *dissect.Result) {
 	to := first.to
 	if to == nil {
@@ -267,7 +268,7 @@ func tellSIP(first, newest *sipMessage, r *dissect.Result) {
 	o.Text("server", server)
 }
 
-// sipHost is the host of a URI (RFC 3261 §19.1.1): what follows the user, without port and parameters.
+// sipHost returns the host of a URI (RFC 3261 §19.1.1), without user, port and parameters.
 func sipHost(uri []byte) []byte {
 	if i := bytes.LastIndexByte(uri, '@'); i >= 0 {
 		uri = uri[i+1:]

@@ -8,8 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// skinny: Cisco's Skinny Client Control Protocol over TCP: length and header version in little-endian, message id,
-// body.
+// skinny: Cisco's Skinny Client Control Protocol over TCP: little-endian length and header version, message id, body.
 var skinnyProtocol = &dissect.Protocol{
 	Name:      "skinny",
 	Spec:      "Cisco SCCP, as in its public dissections",
@@ -22,13 +21,13 @@ var skinnyProtocol = &dissect.Protocol{
 
 const (
 	skinnyHeader = 12
-	// skinnyMaxLength is the longest message: those of the registration have up to some hundred bytes, those with text
-	// 2,000.
+	// skinnyMaxLength is the maximum message length: registration messages have up to some hundred bytes, those with
+	// text 2,000.
 	skinnyMaxLength = 4096
 	// skinnyMaxVersion is the highest header version in use: 0 (basic) to 0x16 (CM 9 and later).
 	skinnyMaxVersion = 0x20
 	skinnyRegister   = 0x0001
-	// skinnyCertain is how many messages have to follow one another: each fixes 24 to 27 bits of version and 21 of id.
+	// skinnyCertain consecutive messages are certain: each fixes 24 to 27 bits of version and 21 of id.
 	skinnyCertain  = 2
 	skinnyMessages = 32
 )
@@ -49,7 +48,7 @@ func inspectSkinny(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// readSkinny counts the messages of a direction; ok is false where something else stands. device is who registers.
+// readSkinny counts the messages of a direction; ok is false if other bytes follow. device is the registering device.
 func readSkinny(b []byte) (device []byte, n int, ok bool) {
 	for ; n < skinnyMessages && len(b) >= skinnyHeader; n++ {
 		length, version, id := le32(b), le32(b[4:]), le32(b[8:])
@@ -68,7 +67,7 @@ func readSkinny(b []byte) (device []byte, n int, ok bool) {
 	return device, n, true
 }
 
-// skinnyID says whether id is in a range that stations (0x0000 to 0x005f), servers (0x0081 to 0x0160) or SPCP use.
+// skinnyID reports whether id is in a range of stations (0x0000 to 0x005f), servers (0x0081 to 0x0160) or SPCP.
 func skinnyID(id int) bool {
 	return id <= 0x005f || id >= 0x0081 && id <= 0x0160 || id >= 0x8000 && id <= 0x8101
 }

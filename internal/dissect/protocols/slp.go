@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// Service Location Protocol, version 2 (RFC 2608 §8) and 1 (RFC 2165 §4).
+// slp: Service Location Protocol, version 2 (RFC 2608 §8) and 1 (RFC 2165 §4).
 var slpProtocol = &dissect.Protocol{
 	Name:      "slp",
 	Spec:      "RFC 2608 §8; RFC 2165 §4",
@@ -45,7 +45,7 @@ func inspectSLP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if b[1] != 1 {
 		return dissect.Yes
 	}
-	_, body, ok = slpString(body) // the responders that answered already
+	_, body, ok = slpString(body) // the responders that have already answered
 	if !ok {
 		return dissect.Yes
 	}
@@ -55,8 +55,8 @@ func inspectSLP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// slpHeader checks the header of either version and gives what follows it: the length is the message's, reserved flags
-// are 0, the language is two to eight letters.
+// slpHeader checks the header of either version and returns the bytes after it: the length is the message's, reserved
+// flags are 0, the language has two to eight letters.
 func slpHeader(b []byte, length int, stream bool) ([]byte, bool) {
 	const header1, header2 = 12, 14
 	if b[0] == 1 {
@@ -86,7 +86,7 @@ func isLanguage(b []byte) bool {
 	return true
 }
 
-// slpString takes a text with two bytes of length before it.
+// slpString splits off a text after its 2-byte length.
 func slpString(b []byte) (text, rest []byte, ok bool) {
 	if len(b) < 2 || be16(b) > len(b)-2 {
 		return nil, nil, false

@@ -11,8 +11,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// SMB over TCP: directly (port 445) and over NetBIOS sessions (port 139), both with a header of four bytes before each
-// message: 0, then the length in three ([MS-SMB2] §2.1, RFC 1002 §4.3.1).
+// smb: over TCP, directly (port 445) and over NetBIOS sessions (port 139), both with a 4-byte header before each
+// message: 0, then the length in three bytes ([MS-SMB2] §2.1, RFC 1002 §4.3.1).
 var smbProtocol = &dissect.Protocol{
 	Name:      "smb",
 	Spec:      "[MS-SMB2] §2; [MS-CIFS] §2.2; [MS-NLMP] §2.2.1",
@@ -27,11 +27,11 @@ var smbProtocol = &dissect.Protocol{
 const (
 	smb1Header = 32
 	smb2Header = 64
-	// maxSMBMessages bounds the messages walked in one stream of 16 KiB: the smallest takes 36 bytes.
+	// maxSMBMessages bounds the messages walked in one stream of 16 KiB: the smallest has 36 bytes.
 	maxSMBMessages = 512
 )
 
-// smbSeen is what the messages of both directions said.
+// smbSeen collects fields from the messages of both directions.
 type smbSeen struct {
 	messages      int
 	smb1, smb2    bool
@@ -48,7 +48,7 @@ func inspectSMB(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	okFirst, okSecond := s.walk(c.First(), c), s.walk(c.Second(), c)
 	switch {
 	case !okFirst && !c.Midstream, !okSecond && !c.Midstream, !okFirst && !okSecond:
-		// else one side may begin within a message
+		// In mid-flow, one side may begin within a message.
 		return dissect.No
 	case s.messages == 0:
 		return dissect.NeedMore
@@ -60,7 +60,7 @@ func inspectSMB(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// walk looks at the messages of one direction's stream and says whether they are SMB or may still be.
+// walk reads the messages of one direction's stream and reports whether they are or may still be SMB.
 func (s *smbSeen) walk(b []byte, c *dissect.Conversation) bool {
 	toServer := len(b) > 0 && len(c.ToServer()) > 0 && &b[0] == &c.ToServer()[0]
 	for range maxSMBMessages {
@@ -68,7 +68,7 @@ func (s *smbSeen) walk(b []byte, c *dissect.Conversation) bool {
 			return len(b) == 0 || b[0] == 0 || b[0] >= 0x81 && b[0] <= 0x85
 		}
 		length := be24(b[1:])
-		if b[0] != 0 { // setting up the NetBIOS session: request, answers, keep-alive
+		if b[0] != 0 { // set-up of the NetBIOS session: request, answers, keep-alive
 			if b[0] < 0x81 || b[0] > 0x85 || length > 256 {
 				return s.messages > 0
 			}
@@ -98,8 +98,8 @@ func (s *smbSeen) walk(b []byte, c *dissect.Conversation) bool {
 	return true
 }
 
-// message1 takes the share's path from TREE_CONNECT_ANDX, [MS-CIFS] §2.2.4.55.1: the parameters are four words behind
-// the AndX header, of which the last is the password's length; then the data: password, path, service.
+// message1 reads the share's path from TREE_CONNECT_ANDX, [MS-CIFS] §2.2.4.55.1: the parameters are four words after
+// the AndX header, the last of them the password's length; then the data: password, path, service.
 func (s *smbSeen) message1(b []byte) {
 	const treeConnect, sessionSetup = 0x75, 0x73
 	if len(b) < smb1Header+1 {
@@ -124,7 +124,7 @@ func (s *smbSeen) message1(b []byte) {
 	}
 }
 
-// message2 takes the dialect from NEGOTIATE, [MS-SMB2] §2.2.4, and the share's path from TREE_CONNECT, §2.2.9.
+// message2 reads the dialect from NEGOTIATE, [MS-SMB2] §2.2.4, and the share's path from TREE_CONNECT, §2.2.9.
 func (s *smbSeen) message2(b []byte, toServer bool) {
 	const negotiate, sessionSetup, treeConnect = 0, 1, 3
 	if len(b) < smb2Header+8 || le16(b[4:]) != smb2Header {
@@ -198,7 +198,7 @@ func smbDialect(revision int) string {
 	return ""
 }
 
-// ntlmField is the text whose length, room and offset stand at that place of an NTLMSSP message.
+// ntlmField returns the text whose length, room and offset are at that place of an NTLMSSP message.
 func ntlmField(dst, message []byte, at int, wide bool) []byte {
 	length, offset := le16(message[at:]), le32(message[at+4:])
 	if offset > len(message) || length > len(message)-offset {
@@ -207,7 +207,7 @@ func ntlmField(dst, message []byte, at int, wide bool) []byte {
 	return appendWide(dst, message[offset:offset+length], wide)
 }
 
-// appendWide appends UTF-16LE (or, not wide, single bytes) up to a NUL as UTF-8, as far as dst has room.
+// appendWide appends UTF-16LE (or, if not wide, single bytes) up to a NUL as UTF-8, as far as dst has room.
 func appendWide(dst, b []byte, wide bool) []byte {
 	if !wide {
 		text, _, _ := bytes.Cut(b, []byte{0})

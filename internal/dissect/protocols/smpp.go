@@ -7,7 +7,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// smpp: short message peer-to-peer: headers whose length fits, commands that are defined.
+// smpp: Short Message Peer-to-Peer, by headers with fitting lengths and defined commands.
 var smppProtocol = &dissect.Protocol{
 	Name:      "smpp",
 	Spec:      "SMPP 3.4 §3.2, §4.1, §5.1.2",
@@ -22,7 +22,7 @@ var smppProtocol = &dissect.Protocol{
 const (
 	smppHeader   = 16 // length, command, status, sequence number
 	smppMaximum  = 1 << 16
-	smppResponse = 0x80 // of the command's highest byte
+	smppResponse = 0x80 // in the command's highest byte
 )
 
 func inspectSMPP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -35,7 +35,7 @@ func inspectSMPP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 			return dissect.No
 		}
 		if n == 0 || rest > 0 {
-			continue // the lengths must be those of what came
+			continue // the lengths must match the payload
 		}
 		command := be16(b[6:])
 		o := r.Object("smpp")
@@ -55,7 +55,7 @@ func inspectSMPP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// smppLength is for countMessages.
+// smppLength returns the length of a message, for countMessages.
 func smppLength(b []byte) int {
 	if len(b) < smppHeader {
 		return 0
@@ -63,11 +63,11 @@ func smppLength(b []byte) int {
 	length := be32(b)
 	if length < smppHeader || length > smppMaximum || b[4] != 0 && b[4] != smppResponse || b[5] != 0 ||
 		b[4] == 0 && be32(b[8:]) != 0 || be32(b[8:]) > 0xffff || be32(b[8:]) < 0 || b[12] >= 0x80 && b[7] != 0 {
-		// sequence numbers end at 7fffffff
+		// Sequence numbers end at 7fffffff
 		return -1
 	}
 	switch command := be16(b[6:]); command {
-	case 0: // generic_nack, which is a response only (§4.3.1)
+	case 0: // generic_nack, a response only (§4.3.1)
 		if b[4] != smppResponse || length != smppHeader {
 			return -1
 		}

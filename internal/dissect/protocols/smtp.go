@@ -25,7 +25,7 @@ var smtpProtocol = &dissect.Protocol{
 func inspectSMTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	toServer, toClient := c.ToServer(), c.ToClient()
 	if replyCode(toServer) != 0 && replyCode(toClient) == 0 {
-		toServer, toClient = toClient, toServer // a capture from mid-flow, with the sides swapped
+		toServer, toClient = toClient, toServer // a capture from mid-flow swaps the sides
 	}
 	if v := smtpCertain(toServer, toClient); v != dissect.Yes {
 		return v
@@ -53,7 +53,7 @@ func inspectSMTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// smtpCertain decides by the first lines: a greeting of 220 that says SMTP, or EHLO and its like with a name.
+// smtpCertain decides by the first lines: a greeting of 220 that mentions SMTP, or EHLO and its like with a name.
 func smtpCertain(toServer, toClient []byte) dissect.Verdict {
 	command, _, commanded := cutLine(toServer)
 	reply, rest, replied := cutLine(toClient)
@@ -77,7 +77,7 @@ func smtpCertain(toServer, toClient []byte) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// smtpExtended says whether b, a server's lines after its greeting, answers EHLO (RFC 5321 §4.1.1.1).
+// smtpExtended reports whether b, a server's lines after its greeting, answers EHLO (RFC 5321 §4.1.1.1).
 func smtpExtended(b []byte) bool {
 	const lines = 8
 	for range lines {
@@ -94,8 +94,7 @@ func smtpExtended(b []byte) bool {
 	return false
 }
 
-// smtpCommands tells what the client's commands say, as far as they are in the clear; done says that the mail has
-// begun.
+// smtpCommands writes fields of the client's cleartext commands; done: the mail has begun.
 func smtpCommands(b []byte, o *dissect.Object) (startTLS, cleartext, done bool) {
 	named := false
 	for line := range wholeLines(b) {

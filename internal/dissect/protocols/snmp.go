@@ -7,7 +7,7 @@ import (
 	"github.com/weirnet/weir/internal/wire/ber"
 )
 
-// SNMP v1 (RFC 1157 §4), v2c (RFC 1901 §3) and v3 (RFC 3412 §6).
+// snmp: v1 (RFC 1157 §4), v2c (RFC 1901 §3) and v3 (RFC 3412 §6).
 var snmpProtocol = &dissect.Protocol{
 	Name:      "snmp",
 	Spec:      "RFC 1157 §4; RFC 1901 §3; RFC 3412 §6; RFC 3416 §3",
@@ -19,7 +19,7 @@ var snmpProtocol = &dissect.Protocol{
 	Inspect:   inspectSNMP,
 }
 
-// snmpPDUs are the protocol data units by their tag's number, RFC 1157 §4.1 and RFC 3416 §3.
+// snmpPDUs names the protocol data units by their tag's number, RFC 1157 §4.1 and RFC 3416 §3.
 var snmpPDUs = [...]string{"get", "get-next", "response", "set", "trap-v1", "get-bulk", "inform", "trap", "report"}
 
 func inspectSNMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -45,7 +45,7 @@ func inspectSNMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.No
 }
 
-// snmpCommunity reads what follows the version in v1 and v2c: community, then a PDU that begins with the request's
+// snmpCommunity reads the fields after the version in v1 and v2c: community, then a PDU that begins with the request's
 // identifier and two small numbers, or, in a v1 trap, with the enterprise and the agent's address.
 func snmpCommunity(o *dissect.Object, b []byte, version int64) dissect.Verdict {
 	community, rest, ok := ber.Expect(b, ber.OctetString)
@@ -78,15 +78,15 @@ func snmpCommunity(o *dissect.Object, b []byte, version int64) dissect.Verdict {
 	return dissect.Yes
 }
 
-// snmpHead is what the header of a message of version 3 says, and the security parameters of the user-based model.
+// snmpHead is the header of a version 3 message, and the security parameters of the user-based model.
 type snmpHead struct {
 	flags        byte
 	userBased    bool
 	engine, user []byte
 }
 
-// parse reads the header data: identifier, maximum size, flags, security model; then the security parameters, which in
-// the user-based model (RFC 3414 §2.4) name engine and user.
+// parse reads the header data: identifier, maximum size, flags, security model; then the security parameters, which
+// name engine and user in the user-based model (RFC 3414 §2.4).
 func (h *snmpHead) parse(b []byte) bool {
 	const userBased = 3
 	header, rest, ok := ber.Expect(b, ber.Sequence)
@@ -99,7 +99,7 @@ func (h *snmpHead) parse(b []byte) bool {
 	model, header, ok4 := ber.ExpectInt(header)
 	parameters, _, ok5 := ber.Expect(rest, ber.OctetString)
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || size < 484 || len(flags) != 1 || len(header) != 0 || model < 1 {
-		return false // RFC 3412 §6.2: no engine takes less than 484 bytes
+		return false // RFC 3412 §6.2: every engine accepts 484 bytes
 	}
 	h.flags, h.userBased = flags[0], model == userBased
 	if !h.userBased {
@@ -113,13 +113,13 @@ func (h *snmpHead) parse(b []byte) bool {
 	return ok && ok1 && ok2 && ok3 && ok4
 }
 
-// discovers says whether the message only finds out the other engine's identifier and time (RFC 3414 §4), or answers
-// that: it has no user, and its flags say nothing of how others are sent.
+// discovers reports whether the message only discovers the other engine's identifier and time (RFC 3414 §4), or answers
+// such a discovery: it has no user, and its flags don't show how other messages travel.
 func (h *snmpHead) discovers() bool { return h.userBased && len(h.user) == 0 }
 
-// snmpV3 tells of the first message, or of the first behind a discovery.
+// snmpV3 writes fields of the first message after an optional discovery.
 func snmpV3(c *dissect.Conversation, o *dissect.Object, b []byte) dissect.Verdict {
-	const private = 0x02 // of the flags; the reserved ones are to be ignored (RFC 3412 §6.4)
+	const private = 0x02 // a flag; receivers ignore reserved flags (RFC 3412 §6.4)
 	var h snmpHead
 	if !h.parse(b) {
 		return dissect.No
@@ -136,7 +136,7 @@ func snmpV3(c *dissect.Conversation, o *dissect.Object, b []byte) dissect.Verdic
 	return moreOrYes(h.discovers())
 }
 
-// afterDiscovery reads the first message that has a user into h, if there is one.
+// afterDiscovery reads the first message with a user into h, if any.
 func (h *snmpHead) afterDiscovery(c *dissect.Conversation) {
 	for i := range c.Datagrams {
 		if h.replace(c.Datagrams[i].Payload) {
@@ -157,7 +157,7 @@ func (h *snmpHead) afterDiscovery(c *dissect.Conversation) {
 	}
 }
 
-// snmpMessages are looked at in each direction of a connection.
+// snmpMessages bounds the messages read of each direction of a connection.
 const snmpMessages = 8
 
 func (h *snmpHead) replace(b []byte) bool {

@@ -27,7 +27,7 @@ func TestSNMP(t *testing.T) {
 	wantProtocol(t, snmpGet, "snmp", `"version":"2c"`, `"community":"public"`, `"pdu":"get"`)
 	wantProtocol(t, snmpTrap, "snmp", `"version":"1"`, `"pdu":"trap-v1"`)
 	wantProtocol(t, snmpProbe, "snmp", `"version":"3"`, `"user":"ann"`, `"engine_id":"80001f88"`)
-	// Discovery and its report say nothing of encryption, and what follows them does (RFC 3412 §6.4, RFC 3414 §4).
+	// Discovery and its report don't show encryption, but later messages do (RFC 3412 §6.4, RFC 3414 §4).
 	if h := wantProtocol(t, udp(161, snmpSecured.Says[:2]...), "snmp", `"version":"3"`); strings.Contains(
 		h.Info, "encrypted") {
 		t.Errorf("encryption told by a discovery: %s", h.Info)

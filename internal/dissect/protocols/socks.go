@@ -11,7 +11,7 @@ import (
 )
 
 // socks: SOCKS 4 and 4A, and SOCKS 5 (RFC 1928) with user name and password (RFC 1929). The host is the target's, or
-// the one that TLS or HTTP inside names; what they tell is told as well.
+// that of TLS or HTTP inside, whose metadata the record includes.
 var socksProtocol = &dissect.Protocol{
 	Name:      "socks",
 	Spec:      "SOCKS Protocol Version 4; RFC 1928 §3-§6; RFC 1929",
@@ -24,10 +24,10 @@ var socksProtocol = &dissect.Protocol{
 	Inspect:   inspectSOCKS,
 }
 
-// socksMaxName is how long a SOCKS 4 user name or host can be; both end at a zero byte.
+// socksMaxName bounds a SOCKS 4 user name or host, in bytes; both end at a zero byte.
 const socksMaxName = 255
 
-// The methods of SOCKS 5 (IANA SOCKS Methods). Clients offer one to four.
+// Methods of SOCKS 5 (IANA SOCKS Methods). Clients offer one to four.
 const (
 	socksMaxMethods     = 16
 	socksLastMethod     = 9
@@ -48,7 +48,7 @@ func inspectSOCKS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.No
 }
 
-// socks4 reads the request, version, command, port, address, user name, 0, for 4A host and 0, and the reply of 8 bytes.
+// socks4 reads the request (version, command, port, address, user name, 0, and for 4A host and 0) and the 8-byte reply.
 func socks4(request, reply []byte, r *dissect.Result) dissect.Verdict {
 	const header = 8
 	if request[1] != 1 && request[1] != 2 || len(reply) >= 2 && (reply[0] != 0 || reply[1] < 90 || reply[1] > 93) {
@@ -69,7 +69,7 @@ func socks4(request, reply []byte, r *dissect.Result) dissect.Verdict {
 		}
 	}
 	if len(reply) < header {
-		return dissect.NeedMore // version and command alone are too little
+		return dissect.NeedMore // version and command alone prove too little
 	}
 	o := r.Object("socks")
 	o.Int("version", 4)
@@ -78,7 +78,7 @@ func socks4(request, reply []byte, r *dissect.Result) dissect.Verdict {
 	return insideProxy(rest, reply[header:], r)
 }
 
-// socksText cuts a text at its zero byte.
+// socksText splits off a text at its zero byte.
 func socksText(b []byte) (text, rest []byte, ok bool) {
 	end := bytes.IndexByte(b[:min(len(b), socksMaxName+1)], 0)
 	if end < 0 || !isPrintable(b[:end]) {
@@ -94,7 +94,7 @@ func socksUnended(b []byte) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// socks5 reads the methods offered and chosen, and what comes after.
+// socks5 reads the offered and chosen methods, and the request after them.
 func socks5(client, server []byte, r *dissect.Result) dissect.Verdict {
 	methods := int(client[1])
 	if methods == 0 || methods > socksMaxMethods || len(server) > 0 && server[0] != 5 {
@@ -107,7 +107,7 @@ func socks5(client, server []byte, r *dissect.Result) dissect.Verdict {
 	}
 	if len(client) < 2+methods || len(server) < 2 {
 		if len(client) > 2+methods {
-			return dissect.No // nobody goes on before the answer
+			return dissect.No // clients wait for the answer
 		}
 		return dissect.NeedMore
 	}
@@ -158,8 +158,8 @@ func socks5(client, server []byte, r *dissect.Result) dissect.Verdict {
 	return insideProxy(client, server[3+size:], r)
 }
 
-// socks5Undecided is the verdict before the request came. One method offered and taken is 31 bits; a longer offer is
-// more.
+// socks5Undecided is the verdict before the request. One method, offered and accepted, fixes 31 bits; a longer offer
+// fixes more.
 func socks5Undecided(methods int, client []byte) dissect.Verdict {
 	if methods > 1 || len(client) > 0 && client[0] == 5 {
 		return dissect.YesMore
@@ -180,8 +180,8 @@ func socksLogin(b []byte) (user, rest []byte, ok bool) {
 	return user, b[end:], true
 }
 
-// socksAddress reads kind, address and port (RFC 1928 §5) of size bytes: 0 when it is not all there, -1 when it is
-// none.
+// socksAddress reads kind, address and port (RFC 1928 §5); size is their length in bytes: 0 if incomplete, -1 if
+// invalid.
 func socksAddress(b []byte) (host []byte, address netip.Addr, port, size int) {
 	if len(b) < 2 {
 		return nil, netip.Addr{}, 0, 0

@@ -4,21 +4,21 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// someip: SOME/IP messages, whose length fits, and their service discovery.
+// someip: SOME/IP messages with fitting lengths, and their service discovery.
 var someipProtocol = &dissect.Protocol{
 	Name:      "someip",
 	Spec:      "AUTOSAR PRS_SOMEIPProtocol §4.1; PRS_SOMEIPServiceDiscoveryProtocol §4.1",
 	Category:  "industrial",
 	Over:      dissect.TCP | dissect.UDP,
 	Ports:     []uint16{30490, 30491, 30501},
-	Start:     dissect.ByteRange(0, 255), // the service identifier begins anywhere
+	Start:     dissect.ByteRange(0, 255), // a service identifier may begin with any byte
 	MinLength: someipHeader,
 	Heuristic: true,
 	Inspect:   inspectSOMEIP,
 }
 
 const (
-	someipHeader  = 16 // service, method, length of what follows it, client, session, versions, type, return code
+	someipHeader  = 16 // service, method, length of the rest, client, session, versions, type, return code
 	someipMaximum = 1 << 24
 )
 
@@ -41,7 +41,7 @@ func inspectSOMEIP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// someipLength is for countMessages.
+// someipLength returns the length of a message, for countMessages.
 func someipLength(b []byte) int {
 	if len(b) < someipHeader {
 		return -1
@@ -49,7 +49,7 @@ func someipLength(b []byte) int {
 	length, kind := be32(b[4:]), b[14]
 	if length < someipHeader-8 || length > someipMaximum || b[12] != 1 || b[15] > 0x5e || be16(b) == 0 || kind <= 2 &&
 		b[15] != 0 {
-		// requests have no return code
+		// Requests have no return code
 		return -1
 	}
 	switch kind &^ 0x20 { // segmented (TP)

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// The games whose datagrams outside of a connection begin with four bytes of 0xff: server queries of Valve's engines,
-// Quake III's commands, and the search for computers of Steam's streaming at home.
+// source-engine, quake3 and steam: games whose connectionless datagrams begin with four bytes of 0xff: server queries
+// of Valve's engines, Quake III's commands, and the discovery of Steam's In-Home Streaming.
 var sourceEngineProtocol = &dissect.Protocol{
 	Name: "source-engine", Also: []string{"quake3", "steam"},
 	Spec: "Valve Developer Community: Server queries, Master Server Query Protocol", Category: "gaming",
@@ -40,7 +40,7 @@ func inspectSourceEngine(c *dissect.Conversation, r *dissect.Result) dissect.Ver
 	return sourceEngineVerdict(c, body, newest.Length-len(outOfBand), r)
 }
 
-// sourceEngineVerdict checks the queries and answers; what has no text of its own must be one of a question and its
+// sourceEngineVerdict checks queries and answers; messages without a text of their own need a matching question or
 // answer.
 func sourceEngineVerdict(c *dissect.Conversation, body []byte, length int, r *dissect.Result) dissect.Verdict {
 	switch body[0] {
@@ -53,7 +53,7 @@ func sourceEngineVerdict(c *dissect.Conversation, body []byte, length int, r *di
 		return describeSourceEngine(body, r)
 	case 'f':
 		if len(body) > 2 && body[1] == '\n' && (length-2)%6 == 0 {
-			return dissect.Yes // the master server's answer: addresses of servers
+			return dissect.Yes // the master server's answer: server addresses
 		}
 		return dissect.No
 	case 'U', 'V', 'W', 'A', 'i':
@@ -70,7 +70,7 @@ func sourceEngineVerdict(c *dissect.Conversation, body []byte, length int, r *di
 	return dissect.NeedMore
 }
 
-// sourceEnginePair says whether the newest message answers one of the other side: challenge, players, rules.
+// sourceEnginePair reports whether the newest message answers one of the other side: challenge, players, rules.
 func sourceEnginePair(c *dissect.Conversation) bool {
 	newest := c.Newest()
 	for i := range c.Datagrams {
@@ -88,7 +88,7 @@ func sourceEnginePair(c *dissect.Conversation) bool {
 	return false
 }
 
-// describeSourceEngine reads the information on a server: protocol, then name, map, folder and game as text; the older
+// describeSourceEngine writes a server's information: protocol, then name, map, folder and game as text; the older
 // engine's begins with the address.
 func describeSourceEngine(body []byte, r *dissect.Result) dissect.Verdict {
 	rest := body[1:]

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// spotify: the announcement by which clients in a LAN find each other.
+// spotify: the announcement with which clients in a LAN find each other.
 var spotifyProtocol = &dissect.Protocol{
 	Name: "spotify", Spec: "Spotify client discovery", Category: "music-streaming",
 	Over: dissect.UDP, Ports: []uint16{57621}, Start: dissect.FirstBytes(spotifyMagic), MinLength: 16,

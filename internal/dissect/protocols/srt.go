@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// srt: Secure Reliable Transport over UDP, from its handshake.
+// srt: Secure Reliable Transport over UDP, by its handshake.
 var srtProtocol = &dissect.Protocol{
 	Name:      "srt",
 	Spec:      "draft-sharabayko-srt-01 §3.2.1, §4.3.1",

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// SSDP: HTTP's syntax in UDP datagrams (UPnP Device Architecture 2.0 §1).
+// ssdp: HTTP's syntax in UDP datagrams (UPnP Device Architecture 2.0 §1).
 var ssdpProtocol = &dissect.Protocol{
 	Name:      "ssdp",
 	Spec:      "UPnP Device Architecture 2.0 §1.2, §1.3",
@@ -22,7 +22,7 @@ var ssdpProtocol = &dissect.Protocol{
 
 var ssdpStarts = []string{"M-SEARCH * HTTP/1.", "NOTIFY * HTTP/1.", "HTTP/1.1 200 OK\r\n", "HTTP/1.0 200 OK\r\n"}
 
-// ssdpFields are the header fields that are kept, with their names there and here.
+// ssdpFields are the header fields in the record, with their names in both.
 var ssdpFields = [...]struct{ wire, field string }{
 	{"SERVER:", "server"}, {"USN:", "usn"}, {"ST:", "st"}, {"NT:", "nt"}, {"NTS:", "nts"}, {"LOCATION:", "location"},
 	{"USER-AGENT:", "user_agent"}, {"MAN:", "man"},
@@ -41,7 +41,7 @@ func inspectSSDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		o.Text("method", method)
 	}
 	_, rest, _ := bytes.Cut(b, []byte("\n"))
-	var known dissect.ByteSet // a field that is repeated counts once
+	var known dissect.ByteSet // a repeated field counts once
 	for range maxSSDPLines {
 		line, after, whole := bytes.Cut(rest, []byte("\n"))
 		if !whole && len(line) == 0 {
@@ -57,10 +57,10 @@ func inspectSSDP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		}
 	}
 	if b[0] == 'H' && known == (dissect.ByteSet{}) {
-		return dissect.No // HTTP in datagrams, but nothing of discovery in it
+		return dissect.No // HTTP in datagrams, but no discovery
 	}
 	return dissect.Yes
 }
 
-// maxSSDPLines bounds the header lines looked at; devices send about ten.
+// maxSSDPLines bounds the header lines read; devices send about ten.
 const maxSSDPLines = 40

@@ -11,8 +11,8 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// ssh: the identification strings (RFC 4253 §4.2) and SSH_MSG_KEXINIT (§7.1), with HASSH, the fingerprint of what each
-// side offers.
+// ssh: the identification strings (RFC 4253 §4.2) and SSH_MSG_KEXINIT (§7.1), with HASSH, the fingerprint of each
+// side's algorithms.
 var sshProtocol = &dissect.Protocol{
 	Name:      "ssh",
 	Spec:      "RFC 4253 §4.2, §7.1",
@@ -25,11 +25,11 @@ var sshProtocol = &dissect.Protocol{
 }
 
 const (
-	// sshMaxIdentification: RFC 4253 §4.2, with CR LF.
+	// sshMaxIdentification is the longest identification string, with CR LF (RFC 4253 §4.2).
 	sshMaxIdentification = 255
 	// sshMaxBanner bounds the lines that a server may send before its identification.
 	sshMaxBanner = 2048
-	// sshMaxLists bounds the four name-lists of a fingerprint: OpenSSH offers about 600 bytes.
+	// sshMaxLists bounds a fingerprint's four name-lists, in bytes: OpenSSH offers about 600.
 	sshMaxLists = 4096
 )
 
@@ -58,8 +58,8 @@ func inspectSSH(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// sshIdentification finds a side's identification string and gives what follows it. A server may send lines before.
-// ok is false when this side does not speak SSH.
+// sshIdentification finds a side's identification string and returns the bytes after it. A server may send lines before
+// it. ok is false if this side does not speak SSH.
 func sshIdentification(b []byte) (line, rest []byte, ok bool) {
 	for at := 0; at < len(b) && at < sshMaxBanner; {
 		end := bytes.IndexByte(b[at:], '\n')
@@ -85,8 +85,9 @@ func sshIsIdentification(line []byte) bool {
 		bytes.IndexByte(line[6:min(len(line), 9)], '-') > 0 && isPrintable(line)
 }
 
-// sshOffer reads SSH_MSG_KEXINIT at the start of b and tells the fingerprint of the lists for the direction way: md5 of
-// key exchange, cipher, MAC and compression names. open: it may be one; done: it was, and is told.
+// sshOffer reads SSH_MSG_KEXINIT at the start of b and writes the fingerprint of the lists for the direction way: the
+// MD5 of key exchange, cipher, MAC and compression names. open: b may be a KEXINIT; done: it was, and the fingerprint
+// is written.
 func sshOffer(o *dissect.Object, field string, b []byte, way int) (open, done bool) {
 	const header, cookie, kexInit = 6, 16, 20 // length, padding length, message number
 	if len(b) < header {
@@ -110,7 +111,7 @@ func sshOffer(o *dissect.Object, field string, b []byte, way int) (open, done bo
 		if n > len(lists)-4 || len(joined)+n+1 > sshMaxLists {
 			return false, false
 		}
-		// 0 key exchange, 1 host key, then ciphers, MACs, compression, each to the server and to the client.
+		// 0 key exchange, 1 host key, then ciphers, MACs and compression, each for both directions.
 		if i == 0 || i >= 2 && i%2 == way {
 			if i > 0 {
 				joined = append(joined, ';')

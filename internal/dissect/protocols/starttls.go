@@ -9,18 +9,17 @@ import (
 	"github.com/weirnet/weir/internal/wire/http"
 )
 
-// insideTLS tells of the TLS that a conversation went over to, as after CONNECT: toServer and toClient are what
-// followed. The flow keeps the name of the protocol around it.
+// insideTLS reads the TLS that a conversation switched to, as after CONNECT: toServer and toClient are the bytes from
+// there on. The flow keeps the outer protocol's name.
 func insideTLS(toServer, toClient []byte, r *dissect.Result) dissect.Verdict {
 	ok, complete := tlsFields(r, toServer, toClient)
 	if complete || !ok && len(toServer) > 5 && skipLines(toServer[:2]) == nil {
-		return dissect.Yes // all told, or something else than TLS (§5.1: a record's header has 5 bytes)
+		return dissect.Yes // all read, or no TLS (§5.1: a record's header has 5 bytes)
 	}
 	return dissect.YesMore
 }
 
-// insideProxy is insideTLS for a proxy that carries anything: where that is HTTP, its host and the like are told as
-// well.
+// insideProxy is insideTLS for a proxy that carries any protocol: for HTTP it writes the host and the other fields too.
 func insideProxy(toServer, toClient []byte, r *dissect.Result) dissect.Verdict {
 	var q, a http.Head
 	asked, answered := http.ParseRequest(toServer, &q), parseHTTPResponse(toClient, &a)
@@ -37,7 +36,7 @@ func insideProxy(toServer, toClient []byte, r *dissect.Result) dissect.Verdict {
 	return moreOrYes(q.Size == 0 || a.Size == 0 && answered != http.Invalid)
 }
 
-// afterSTARTTLS is insideTLS for conversations in lines: TLS begins where a line begins with a handshake record.
+// afterSTARTTLS is insideTLS for line protocols: TLS begins at the first line that is a handshake record.
 func afterSTARTTLS(toServer, toClient []byte, r *dissect.Result) dissect.Verdict {
 	toServer, toClient = skipLines(toServer), skipLines(toClient)
 	if toServer == nil {
@@ -46,7 +45,8 @@ func afterSTARTTLS(toServer, toClient []byte, r *dissect.Result) dissect.Verdict
 	return insideTLS(toServer, toClient, r)
 }
 
-// skipLines gives b from the line on that begins with a TLS handshake record (RFC 8446 §5.1), nil where none does yet.
+// skipLines returns b from the first line that begins with a TLS handshake record (RFC 8446 §5.1), nil if none does
+// yet.
 func skipLines(b []byte) []byte {
 	for len(b) > 0 {
 		if b[0] == 0x16 && (len(b) == 1 || b[1] == 3) {

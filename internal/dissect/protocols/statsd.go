@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// statsd: metrics in lines of text: name, value, type, and how often they are sampled.
+// statsd: metrics in lines of text: name, value, type, and sample rate.
 var statsdProtocol = &dissect.Protocol{
 	Name:      "statsd",
 	Spec:      "StatsD metric types; DogStatsD datagram format",
@@ -21,7 +21,7 @@ var statsdProtocol = &dissect.Protocol{
 	Inspect:   inspectStatsD,
 }
 
-// statsdShortest is "a.b:1|c": a name without a dot is seldom, and would be little to go by.
+// statsdShortest is "a.b:1|c": names without a dot are rare, and too weak as evidence.
 const statsdShortest = 7
 
 func inspectStatsD(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -61,7 +61,7 @@ func statsdLine(line []byte) (name []byte, ok bool) {
 				return nil, false
 			}
 		}
-	case "s": // a set counts different texts
+	case "s": // a set counts distinct texts
 		if !isPrintable(value) {
 			return nil, false
 		}
@@ -72,7 +72,7 @@ func statsdLine(line []byte) (name []byte, ok bool) {
 		isPrintable(rest)
 }
 
-// isStatsDName says whether b is made of letters, digits and what separates them.
+// isStatsDName reports whether b consists of letters, digits and separators.
 func isStatsDName(b []byte) bool {
 	for _, c := range b {
 		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' && c != '/' {

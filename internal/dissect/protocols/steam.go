@@ -4,11 +4,10 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// steamDiscovery begins the messages of In-Home Streaming's discovery.
+// steamDiscovery begins the discovery messages of In-Home Streaming.
 const steamDiscovery = outOfBand + "\x21\x4c\x5f\xa0"
 
-// steamVerdict checks the discovery message: behind the magic number a header and a body, each with its length before
-// it.
+// steamVerdict checks a discovery message: after the magic number a header and a body, each after its length.
 func steamVerdict(d *dissect.Datagram, r *dissect.Result) dissect.Verdict {
 	b := d.Payload
 	const header = len(steamDiscovery) + 4

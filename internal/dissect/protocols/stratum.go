@@ -8,15 +8,14 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// Stratum, between miners and pools: JSON-RPC in lines, in the dialects of Bitcoin's, Ethereum's and CryptoNote's
-// pools.
+// stratum: JSON-RPC in lines between miners and pools, in the dialects of Bitcoin's, Ethereum's and CryptoNote's pools.
 var stratumProtocol = &dissect.Protocol{
 	Name: "stratum", Spec: "Stratum mining protocol (slushpool); EIP-1571", Category: "crypto-currency",
 	Over: dissect.TCP, Ports: []uint16{3333, 4444}, Start: dissect.FirstBytes("{"), MinLength: 20,
 	Inspect: inspectStratum,
 }
 
-// stratumMethods are methods that no other JSON-RPC service has, as they stand behind "method".
+// stratumMethods are methods that no other JSON-RPC service has, in the form after "method".
 var stratumMethods = []string{
 	`"mining.subscribe"`, `"mining.authorize"`, `"mining.configure"`, `"mining.notify"`, `"mining.set_difficulty"`,
 	`"mining.submit"`, `"mining.extranonce.subscribe"`,
@@ -24,7 +23,7 @@ var stratumMethods = []string{
 }
 
 func inspectStratum(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
-	const peek = 2 << 10 // a line with a job can be long, but says what it is at its start or end
+	const peek = 2 << 10 // a job's line can be long, but its start or end names the method
 	for _, b := range [2][]byte{c.First(), c.Second()} {
 		b = b[:min(len(b), peek)]
 		line, _, whole := cutLine(b)
@@ -37,7 +36,7 @@ func inspectStratum(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 			return dissect.Yes
 		}
 		if whole && method == nil {
-			continue // an answer, whose question is in the other direction
+			continue // an answer; its question is in the other direction
 		}
 		if whole || len(b) == peek {
 			return dissect.No
@@ -49,7 +48,7 @@ func inspectStratum(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	return dissect.NeedMore
 }
 
-// stratumMember gives what follows the first member of that name and its colon, nil where there is none.
+// stratumMember returns the bytes after the first member of that name and its colon, nil if absent.
 func stratumMember(b []byte, name string) []byte {
 	i := bytes.Index(b, []byte(name))
 	if i < 0 {
@@ -62,7 +61,7 @@ func stratumMember(b []byte, name string) []byte {
 	return bytes.TrimLeft(value, " \t")
 }
 
-// isStratumLogin says whether a login is one of CryptoNote's pools: wallet, password, and the miner's name.
+// isStratumLogin reports whether a login is for CryptoNote's pools: wallet, password, and the miner's name.
 func isStratumLogin(line []byte) bool {
 	params := stratumMember(line, `"params"`)
 	return hasPrefix(params, "{") && stratumMember(params, `"login"`) != nil &&
@@ -80,7 +79,7 @@ func describeStratum(method, line []byte, r *dissect.Result) {
 	}
 }
 
-// stratumString is the text of a JSON string without escapes.
+// stratumString returns the text of a JSON string without escapes.
 func stratumString(b []byte) []byte {
 	if len(b) == 0 || b[0] != '"' {
 		return nil

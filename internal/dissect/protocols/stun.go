@@ -9,8 +9,8 @@ import (
 	"github.com/weirnet/weir/internal/wire/stun"
 )
 
-// stunProtocol: STUN, and TURN and ICE with it, over UDP, over TCP, and over TCP behind the lengths of RFC 4571
-// (ICE-TCP, RFC 6544 §3). What follows on the same flow, DTLS and media, is the call that STUN found the way for.
+// stunProtocol recognises STUN, including TURN and ICE, over UDP, over TCP, and over TCP after RFC 4571's lengths
+// (ICE-TCP, RFC 6544 §3). DTLS and media later on the same flow belong to the call that STUN set up.
 var stunProtocol = &dissect.Protocol{
 	Name:      "stun",
 	Also:      []string{"dtls", "rtp"},
@@ -20,20 +20,20 @@ var stunProtocol = &dissect.Protocol{
 	Ports:     []uint16{3478, 3479, 5349, 19302},
 	Start:     dissect.BytesOf(0x00, 0x01, 0x08).Or(dissect.ByteRange(0x40, 0x4f)),
 	MinLength: stun.HeaderSize,
-	// who runs a TURN server is told by its second answer, and media follow the checks
+	// The second answer names the operator of a TURN server, and media follow the checks
 	Extra:   dissect.MaxDatagrams - 8,
 	Inspect: inspectSTUN,
 }
 
 const (
-	// stunMaxFrames is how many messages of a TCP direction are read: MaxStream bytes of usual ones.
+	// stunMaxFrames bounds the messages read of a TCP direction: MaxStream bytes of usual ones.
 	stunMaxFrames = 128
-	// stunChannels is how many ChannelData messages alone make TURN certain: 18 bits each are fixed by what they must
-	// be (RFC 8656 §12.4), and all are of one channel.
+	// stunChannels consecutive ChannelData messages of one channel make TURN certain without STUN: each fixes 18 bits
+	// (RFC 8656 §12.4).
 	stunChannels = 4
 )
 
-// stunFacts is what a flow's messages tell.
+// stunFacts collects fields from a flow's messages.
 type stunFacts struct {
 	certain, classic      bool
 	messages, channels    int
@@ -66,15 +66,15 @@ func inspectSTUN(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// stunCarries gives the flow the name of what comes after STUN found the way: DTLS, or media without it.
+// stunCarries names the flow after the protocol that follows STUN's connectivity checks: DTLS, or bare media.
 func stunCarries(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if c.Transport == dissect.TCP {
 		return dissect.YesMore
 	}
 	if ok, complete := dtlsFields(c, r); ok {
 		r.SetProtocol("dtls")
-		// Media's certificates are self-signed and vouched for by signalling (RFC 8827 §6.5): no risk, and no sign of
-		// who serves.
+		// Signalling vouches for media's self-signed certificates (RFC 8827 §6.5): they are no risk, and no hint of the
+		// operator.
 		r.SetCertificate(dissect.CertificateUnknown)
 		r.DropRisks()
 		if complete {
@@ -87,7 +87,7 @@ func stunCarries(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// readDatagram reads one datagram of a flow, which RFC 7983 §7 lets several protocols share by their first byte.
+// readDatagram reads one datagram of a flow, which several protocols may share by their first byte (RFC 7983 §7).
 func (f *stunFacts) readDatagram(d *dissect.Datagram) {
 	b := d.Payload
 	if len(b) == 0 {
@@ -104,7 +104,7 @@ func (f *stunFacts) readDatagram(d *dissect.Datagram) {
 	}
 }
 
-// readChannel reads a ChannelData message (RFC 8656 §12.4): channel, length, data, over UDP perhaps padded.
+// readChannel reads a ChannelData message (RFC 8656 §12.4): channel, length, data, over UDP with optional padding.
 func (f *stunFacts) readChannel(b []byte, length int) {
 	if len(b) < 4 || length < 4+be16(b[2:]) || length > (4+be16(b[2:])+3)&^3 || f.channels > 0 && be16(b) != f.channel {
 		f.other = true
@@ -114,7 +114,7 @@ func (f *stunFacts) readChannel(b []byte, length int) {
 	f.channels++
 }
 
-// readStream reads the messages of one direction of a TCP flow, plain or behind lengths of 2 bytes.
+// readStream reads the messages of one direction of a TCP flow, plain or after 2-byte lengths.
 func (f *stunFacts) readStream(b []byte) {
 	for range stunMaxFrames {
 		var m stun.Message
@@ -141,8 +141,8 @@ func (f *stunFacts) readStream(b []byte) {
 	}
 }
 
-// readMessage keeps what a message tells. One with the cookie is certain: 34 bits and the length. One of the first
-// edition is if it has an attribute, which all have to be known, or if another has the same transaction.
+// readMessage collects a message's fields. A message with the cookie is certain: 34 bits and the length. One of the
+// first edition is certain if it has an attribute (all must be known), or if another message has the same transaction.
 func (f *stunFacts) readMessage(m *stun.Message) {
 	f.messages++
 	switch {
@@ -187,7 +187,7 @@ func (f *stunFacts) readAttribute(m *stun.Message, a stun.Attribute, value []byt
 	}
 }
 
-// stunSeen is which attributes that tell the application a message has.
+// stunSeen marks a message's attributes that reveal the application.
 type stunSeen struct {
 	n                                                  int
 	integrity, transport, microsoft, webex, meta, zoom bool
@@ -212,11 +212,11 @@ func (s *stunSeen) add(a stun.Attribute) {
 	}
 }
 
-// application is the one whose dialect the message is in. MS-TURN's and Webex's attributes are theirs by registration.
-// WhatsApp's clients and relays put attributes of their own at 0x4000, where none is registered and a receiver has to
-// understand all, into Allocate without REQUESTED-TRANSPORT (against RFC 8656 §7.1); between clients their connectivity
-// checks hold MESSAGE-INTEGRITY alone, without USERNAME (against RFC 8445 §7.2.2). Zoom's clients ask in the first
-// edition's form with one attribute that isn't in it.
+// application returns the application whose dialect the message uses. MS-TURN's and Webex's attributes are registered.
+// WhatsApp's clients and relays put their own attributes at 0x4000, where none is registered and receivers must
+// understand all, into Allocate without REQUESTED-TRANSPORT (against RFC 8656 §7.1); between clients, their
+// connectivity checks hold MESSAGE-INTEGRITY alone, without USERNAME (against RFC 8445 §7.2.2). Zoom's clients send
+// requests of the first edition's form with one attribute from outside it.
 func (s *stunSeen) application(m *stun.Message) string {
 	switch {
 	case s.microsoft:

@@ -28,7 +28,7 @@ func inspectSVN(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if len(c.ToClient()) < len(greeting) {
 		return dissect.NeedMore
 	}
-	// The URL is a string with its length before: "34:svn://host/path".
+	// The URL is a string after its length: "34:svn://host/path".
 	request := c.ToServer()
 	if i := bytes.Index(request[:min(len(request), 512)], []byte("svn://")); i >= 0 {
 		url := request[i+len("svn://"):]

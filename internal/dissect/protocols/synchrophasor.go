@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// synchrophasor: frames of phasor measurement units, with their size and checksum.
+// synchrophasor: frames of phasor measurement units, by size and checksum.
 var synchrophasorProtocol = &dissect.Protocol{
 	Name:      "synchrophasor",
 	Spec:      "IEEE C37.118.2-2011 §6",

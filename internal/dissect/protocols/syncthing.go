@@ -4,8 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// syncthing: local discovery (UDP, to all devices of a network) and the relay protocol's messages. Transfers themselves
-// are TLS.
+// syncthing: local discovery (UDP, to all devices of a network) and the relay protocol's messages. Transfers use TLS.
 var syncthingProtocol = &dissect.Protocol{
 	Name:      "syncthing",
 	Spec:      "Syncthing Local Discovery Protocol v4; Relay Protocol v1",
@@ -25,7 +24,7 @@ func inspectSyncthing(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	}
 	switch {
 	case c.Transport == dissect.UDP && ube32(b) == announce && b[4] == 0x0a && b[5] == 32:
-		// field 1, the device id of 32 bytes
+		// Field 1, the 32-byte device id
 		return dissect.Yes
 	case c.Transport == dissect.TCP && ube32(b) == relay && be32(b[4:]) <= 9 && be32(b[8:]) <= 1024: // type and length
 		return dissect.Yes

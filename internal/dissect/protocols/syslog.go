@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// Syslog: "<PRI>" and what follows it (RFC 3164 §4.1, RFC 5424 §6), over UDP and over TCP, there also behind a count of
-// octets (RFC 6587 §3.4.1).
+// syslog: "<PRI>" and a message (RFC 3164 §4.1, RFC 5424 §6), over UDP and over TCP, there also after an octet count
+// (RFC 6587 §3.4.1).
 var syslogProtocol = &dissect.Protocol{
 	Name:      "syslog",
 	Spec:      "RFC 5424 §6; RFC 3164 §4.1; RFC 6587 §3.4",
@@ -47,7 +47,7 @@ func inspectSyslog(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		o.Text("app", tag)
 		return dissect.Yes
 	}
-	// Many senders leave out the time or write another: then it has to be a line of text with a tag, to syslog's port.
+	// Many senders omit the time or use another form: then only a line of text with a tag, at syslog's port, counts.
 	line, _, _ := bytes.Cut(rest[:min(len(rest), 128)], []byte("\n"))
 	if (c.HasPort(514) || c.HasPort(601)) && len(line) >= 8 && isPrintable(line) && bytes.IndexByte(line, ':') > 0 {
 		return dissect.Yes
@@ -55,7 +55,7 @@ func inspectSyslog(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.No
 }
 
-// syslogCounted cuts "123 " before the message.
+// syslogCounted removes "123 " before the message.
 func syslogCounted(b []byte) []byte {
 	const maxDigits = 5
 	for i, c := range b[:min(len(b), maxDigits+1)] {
@@ -104,7 +104,7 @@ func syslog5424(b []byte) (host, app []byte, ok bool) {
 	return withoutDash(host), withoutDash(app), true
 }
 
-// withoutDash is nil for RFC 5424's nil value.
+// withoutDash returns nil for RFC 5424's nil value.
 func withoutDash(b []byte) []byte {
 	if string(b) == "-" {
 		return nil
@@ -114,11 +114,11 @@ func withoutDash(b []byte) []byte {
 
 const syslogMonths = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
-// syslog3164 reads "Oct 11 22:14:15 host tag: ..."; tag ends at the first byte that no tag has. Some senders write a
-// year or leave out the host.
+// syslog3164 reads "Oct 11 22:14:15 host tag: ..."; a byte that no tag contains ends the tag. Some senders write a year
+// or omit the host.
 func syslog3164(b []byte) (host, tag []byte, ok bool) {
 	const stamp = len("Oct 11 22:14:15 ")
-	if len(b) > 0 && b[0] == '*' { // a clock that is not set
+	if len(b) > 0 && b[0] == '*' { // the clock is not set
 		b = b[1:]
 	}
 	if len(b) < stamp || bytes.Index([]byte(syslogMonths), b[:3])%3 != 0 || b[3] != ' ' || b[6] != ' ' ||

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// TACACS+ (RFC 8907 §4.1).
+// tacacs-plus: RFC 8907 §4.1.
 var tacacsPlusProtocol = &dissect.Protocol{
 	Name: "tacacs-plus", Spec: "RFC 8907 §4.1", Category: "authentication",
 	Over: dissect.TCP, Ports: []uint16{49}, Start: dissect.BytesOf(0xc0, 0xc1), MinLength: 12, Inspect: inspectTACACS,
@@ -16,7 +16,7 @@ func inspectTACACS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if len(b) < header {
 		return dissect.NeedMore
 	}
-	length := be32(b[8:]) // flags without a meaning are to be ignored
+	length := be32(b[8:]) // receivers ignore undefined flags
 	if b[0]&^1 != 0xc0 || b[1] < 1 || b[1] > 3 || length < 5 || length > maxLength {
 		return dissect.No
 	}

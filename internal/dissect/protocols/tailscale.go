@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// Tailscale's path discovery between nodes, beside WireGuard on the same port.
+// tailscale: path discovery between nodes, on the same port as WireGuard.
 var tailscaleProtocol = &dissect.Protocol{
 	Name: "tailscale", Spec: "tailscale disco package: magic, sender's key, nonce, sealed box", Category: "vpn",
 	Over: dissect.UDP, Ports: []uint16{41641}, Start: dissect.FirstBytes(tailscaleDisco),

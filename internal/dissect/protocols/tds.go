@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// tds: Microsoft SQL Server's tabular data stream, from its PRELOGIN exchange, from LOGIN7, or from a request in the
-// middle of a session. TLS travels inside of PRELOGIN packets after the first two.
+// tds: Microsoft SQL Server's Tabular Data Stream, by its PRELOGIN exchange, by LOGIN7, or by a request in mid-session.
+// TLS travels inside PRELOGIN packets after the first two.
 var tdsProtocol = &dissect.Protocol{
 	Name:      "tds",
 	Spec:      "[MS-TDS] §2.2.3, §2.2.5.3, §2.2.6.4, §2.2.6.5",
@@ -38,7 +38,7 @@ func inspectTDS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if len(toServer) < tdsHeader {
 		return dissect.NeedMore
 	}
-	// of the status, only known bits count, and the window is for later (§2.2.3.1.2, §2.2.3.1.6)
+	// Only the status field's known bits count, and the window is reserved (§2.2.3.1.2, §2.2.3.1.6)
 	length := be16(toServer[2:])
 	if length <= tdsHeader {
 		return dissect.No
@@ -85,8 +85,8 @@ func inspectTDS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.No
 }
 
-// tdsSession decides by a request in mid-session: since version 7.2 headers begin it, of which one describes the
-// transaction; before, it is a text in UTF-16 or the name or number of a procedure, and the answer has to be there.
+// tdsSession decides by a request in mid-session: since version 7.2 it begins with headers, one of which describes the
+// transaction; before, it is a UTF-16 text or a procedure's name or number, and needs an answer as evidence.
 func tdsSession(kind byte, length int, body, toClient []byte) dissect.Verdict {
 	const shortest, longest, maxNumber, maxName = 4 + 18, 1024, 15, 128
 	if len(body) < 4 {
@@ -122,7 +122,7 @@ func tdsSession(kind byte, length int, body, toClient []byte) dissect.Verdict {
 	return verdictIf(tdsIsResponse(toClient))
 }
 
-// tdsHasTransaction walks the headers that fill b (§2.2.5.3): their length together, then, of each, length, type and
+// tdsHasTransaction walks the headers that fill b (§2.2.5.3): their total length, then each header's length, type and
 // data.
 func tdsHasTransaction(b []byte) bool {
 	const transaction, size, smallest, maxHeaders = 2, 4 + 2 + 8 + 4, 4 + 2, 8
@@ -141,7 +141,7 @@ func tdsHasTransaction(b []byte) bool {
 	return found && at == len(b)
 }
 
-// tdsIsText says whether b begins like a text of Latin letters in UTF-16, as statements do.
+// tdsIsText reports whether b begins like Latin text in UTF-16, as statements do.
 func tdsIsText(b []byte) bool {
 	const looked = 16
 	for i, c := range b[:min(len(b), looked)] {
@@ -152,7 +152,7 @@ func tdsIsText(b []byte) bool {
 	return true
 }
 
-// tdsIsResponse checks a packet with a response, by its length and the first token (§2.2.4).
+// tdsIsResponse checks a response packet by its length and first token (§2.2.4).
 func tdsIsResponse(b []byte) bool {
 	if b[0] != tdsResponse || be16(b[2:]) <= tdsHeader {
 		return false
@@ -164,8 +164,8 @@ func tdsIsResponse(b []byte) bool {
 	return false
 }
 
-// tdsVersion reads a PRELOGIN's options: token, offset and length of each, ended by a terminator. VERSION comes first
-// and has six bytes; all of them lie behind the table and inside of the packet.
+// tdsVersion reads a PRELOGIN's options: token, offset and length of each, up to a terminator. VERSION comes first and
+// has six bytes; all options lie after the table and inside the packet.
 func tdsVersion(b []byte) (version []byte, ok bool) {
 	end := 0
 	for i := range tdsOptions {
@@ -203,7 +203,7 @@ func tdsPutVersion(o *dissect.Object, name string, v []byte) {
 	o.Text(name, b)
 }
 
-// tdsIsLogin says whether b begins with LOGIN7's length and one of the versions 7.0 to 7.4.
+// tdsIsLogin reports whether b begins with LOGIN7's length and a version from 7.0 to 7.4.
 func tdsIsLogin(b []byte) bool {
 	if len(b) < tdsLoginFixed || le32(b) < tdsLoginFixed || le32(b) > 1<<17 {
 		return false
@@ -215,7 +215,7 @@ func tdsIsLogin(b []byte) bool {
 	return false
 }
 
-// tdsLogin tells of LOGIN7's names: offset from its start and length in UTF-16 units of each, from byte 36 on.
+// tdsLogin writes LOGIN7's names: an offset from its start and a length in UTF-16 units each, from byte 36 on.
 func tdsLogin(b []byte, o *dissect.Object) dissect.Verdict {
 	for _, f := range [...]struct {
 		name string

@@ -41,7 +41,7 @@ func TestTDS(t *testing.T) {
 			wantNoAllocations(t, "tds", k)
 		}
 	}
-	// bits to ignore
+	// Ignored bits
 	wantProtocol(t, tcp(1433, CX("12 f1 001a 0000 00 09 | 00 000b 0006 | 01 0011 0001 ff | 0b0000000000 02")), "tds")
 	wantNot(t, tcp(1433, CX("01 01 0026 0000 01 00 | 16000000 11000000 0200 0000000000000000 01000000 7300 6500 6c00 "+
 		"6500")), "tds")
@@ -53,7 +53,7 @@ func TestTDS(t *testing.T) {
 	wantNoAllocations(t, "tds", tdsPlain)
 }
 
-// tdsMidflow are sessions that began before: a batch with headers, a call and a batch without, each with its answer.
+// tdsMidflow are sessions that began earlier: a batch with headers, a call and a batch without, each with its answer.
 func tdsMidflow(port uint16) []talk {
 	done := SX("04 01 0011 0033 01 00 | fd 1000 c100 00000000")
 	talks := []talk{

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// teamspeak: TeamSpeak 3's handshake, whose first eight bytes stand in the place of a MAC.
+// teamspeak: TeamSpeak 3's handshake, whose first eight bytes replace a MAC.
 var teamspeakProtocol = &dissect.Protocol{
 	Name:      "teamspeak",
 	Spec:      "TeamSpeak 3 init packet, as observed",

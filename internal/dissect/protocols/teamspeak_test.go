@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built from what is publicly known of the handshake.
+// Built from public knowledge of the handshake.
 var (
 	teamspeakTalk = udp(9987, C("TS3INIT1\x00\x65\x00\x00\x88\x06\x3b\xec\xe9\x00"))
 )

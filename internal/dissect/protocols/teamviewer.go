@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// teamviewer: its own framing: 0x1724, command, length (little endian), over TCP, and behind 11 bytes over UDP; later
+// teamviewer: its own framing: 0x1724, command, length (little endian), over TCP, and after 11 bytes over UDP; later
 // 0x1130 with a longer header.
 var teamviewerProtocol = &dissect.Protocol{
 	Name:      "teamviewer",
@@ -51,7 +51,7 @@ func inspectTeamViewer(c *dissect.Conversation, r *dissect.Result) dissect.Verdi
 	return dissect.Yes
 }
 
-// teamviewerDatagram wants a frame that fills the datagram exactly behind an envelope that begins with zeros.
+// teamviewerDatagram wants a frame that fills the datagram exactly after an envelope that begins with zeros.
 func teamviewerDatagram(d *dissect.Datagram) dissect.Verdict {
 	b := d.Payload
 	if len(b) < teamviewerEnvelope+teamviewerHeader || be32(b) != 0 || be32(b[4:]) != 0 {

@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built from the framing as it is publicly known.
+// Built from public knowledge of the framing.
 var (
 	teamviewerTalk = tcp(5938, CX("1724 0a 0400 00000000"), SX("1130 36 00 18000000"))
 	teamviewerTwo  = tcp(5938, CX("1724 28 0200 0000 1724 3c 0100 00"))

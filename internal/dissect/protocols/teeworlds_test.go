@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built by hand from the document that the entry names.
+// Built by hand from the document in the entry.
 var teeworldsGet = udp(8303, C("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xffgie3\x05"))
 
 func TestTeeworlds(t *testing.T) {

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// telegram: what Telegram shows in the clear: MTProto's key exchange over TCP in its plain transports, and the packets
-// with which calls ask their relays over UDP. Its usual transport is obfuscated and looks random on purpose.
+// telegram: Telegram's cleartext: MTProto's key exchange over TCP in its plain transports, and the packets that calls
+// send to their relays over UDP. Its usual transport is obfuscated and looks random on purpose.
 var (
 	telegramOverTCPProtocol = &dissect.Protocol{
 		Name:      "telegram",
@@ -21,7 +21,7 @@ var (
 		Spec:      "libtgvoip, as published",
 		Category:  "messaging",
 		Over:      dissect.UDP,
-		Start:     dissect.ByteRange(0x00, 0xff), // a call's tag is random; all is decided by the first packet
+		Start:     dissect.ByteRange(0x00, 0xff), // a call's tag is random; the first packet decides
 		MinLength: telegramTag + 16,
 		Heuristic: true,
 		Inspect:   inspectTelegram,
@@ -29,13 +29,13 @@ var (
 )
 
 const (
-	// telegramTag is the length of a call's tag before a packet to a relay.
+	// telegramTag is the length of a call's tag before a packet to a relay, in bytes.
 	telegramTag = 16
-	// telegramUnencrypted is a message without a key (mtproto/description, "Unencrypted Message"): key id 0, message
-	// id, length.
+	// telegramUnencrypted is the header length of a message without a key (mtproto/description, "Unencrypted Message"):
+	// key id 0, message id, length.
 	telegramUnencrypted = 8 + 8 + 4
-	// telegramFullSize is the length of a key exchange's first packet in the full transport: length, sequence number,
-	// message of 40, checksum.
+	// telegramFullSize is the length of a key exchange's first packet in the full transport: length, sequence number, a
+	// 40-byte message, checksum.
 	telegramFullSize = 4 + 4 + 40 + 4
 	// telegramReqPQ and telegramReqPQMulti are the constructors that begin a key exchange.
 	telegramReqPQ      = 0x60469778
@@ -57,8 +57,8 @@ func inspectTelegram(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	return v
 }
 
-// telegramRelay looks for a request to a relay, a tag, 12 bytes of ones, and -2 or -3 for what is asked, and for a
-// second datagram with that tag: a row of ones alone is also silence in a call of others.
+// telegramRelay wants a request to a relay (a tag, 12 bytes of ones, and -2 or -3 for the kind), and a second datagram
+// with that tag: other calls send ones alone as silence.
 func telegramRelay(c *dissect.Conversation) dissect.Verdict {
 	first := c.Datagrams[0].Payload
 	if len(first) < telegramTag+16 {
@@ -84,8 +84,8 @@ func telegramRelay(c *dissect.Conversation) dissect.Verdict {
 	return dissect.Yes
 }
 
-// isTelegramKeyExchange says whether b begins a key exchange in the abridged (0xef), the intermediate (0xeeeeeeee) or
-// the full transport (length, sequence number 0).
+// isTelegramKeyExchange reports whether b begins a key exchange in the abridged (0xef), the intermediate (0xeeeeeeee)
+// or the full transport (length, sequence number 0).
 func isTelegramKeyExchange(b []byte) bool {
 	switch {
 	case len(b) >= 2 && b[0] == 0xef:

@@ -9,7 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// telnet: recognised by its option negotiation (RFC 854, RFC 855); a session without any is not.
+// telnet: by its option negotiation (RFC 854, RFC 855); a session without one stays unrecognised.
 var telnetProtocol = &dissect.Protocol{
 	Name:      "telnet",
 	Spec:      "RFC 854, RFC 1091",
@@ -18,7 +18,7 @@ var telnetProtocol = &dissect.Protocol{
 	Ports:     []uint16{23, 2323},
 	Start:     dissect.BytesOf(telnetIAC),
 	MinLength: 3,
-	Extra:     20, // a log-in is typed key by key
+	Extra:     20, // users type a log-in key by key
 	Inspect:   inspectTelnet,
 }
 
@@ -28,12 +28,11 @@ const (
 	telnetSE   = 0xf0
 	telnetWill = 0xfb // and WONT, DO, DONT up to 0xfe
 	telnetDont = 0xfe
-	// telnetMaxOption: IANA's options end at 49; 138 to 140 and 255 are beyond.
+	// telnetMaxOption is IANA's highest contiguous option; 138 to 140 and 255 lie beyond.
 	telnetMaxOption = 49
-	// telnetMaxCommands is how many commands at a stream's start are read.
+	// telnetMaxCommands bounds the commands read at a stream's start.
 	telnetMaxCommands = 64
-	// telnetCertain is how many commands must be there: each has 8 fixed bits, 6 of 8, and an option of 50 in 256,
-	// together 16 bits.
+	// telnetCertain commands are certain: each has 8 fixed bits, 6 of 8, and an option of 50 in 256, together 16 bits.
 	telnetCertain = 3
 )
 
@@ -56,8 +55,8 @@ func inspectTelnet(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// telnetCommands counts the commands at the start of b, telling the terminal type into o if that is not nil, and gives
-// what follows the first command.
+// telnetCommands counts the commands at the start of b, writes the terminal type into o if that is not nil, and returns
+// the bytes after the first command.
 func telnetCommands(b []byte, o *dissect.Object) (n int, rest []byte) {
 	rest = b
 	for n < telnetMaxCommands && len(b) >= 3 && b[0] == telnetIAC {

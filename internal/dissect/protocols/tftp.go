@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// TFTP (RFC 1350 §5) with options (RFC 2347). The server answers a request from another port, so a transfer is a flow
-// of its own: the request announces it, and without the request a block and its acknowledgment tell.
+// tftp: RFC 1350 §5 with options (RFC 2347). The server answers a request from another port, so a transfer is a
+// separate flow: the request announces it; without the request, a block and its acknowledgment identify it.
 var tftpProtocol = &dissect.Protocol{
 	Name:      "tftp",
 	Spec:      "RFC 1350 §5; RFC 2347",
@@ -45,7 +45,7 @@ func inspectTFTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.No
 }
 
-// tftpRequest reads file name and mode, each with a NUL after it, and pairs of options likewise.
+// tftpRequest reads file name and mode, and pairs of options, each text before a NUL.
 func tftpRequest(c *dissect.Conversation, b []byte, r *dissect.Result) dissect.Verdict {
 	name, rest, ok := bytes.Cut(b[2:], []byte{0})
 	mode, rest, ok2 := bytes.Cut(rest, []byte{0})
@@ -65,8 +65,8 @@ func tftpRequest(c *dissect.Conversation, b []byte, r *dissect.Result) dissect.V
 	return dissect.Yes
 }
 
-// tftpTransfer looks for a block and its acknowledgment, of exactly four bytes, from the other side; or for an
-// acknowledgment of options, which are texts in pairs.
+// tftpTransfer wants a block and its acknowledgment, of exactly four bytes, from the other side; or an acknowledgment
+// of options, as pairs of texts.
 func tftpTransfer(c *dissect.Conversation) dissect.Verdict {
 	const maxBlock = 4 + 65464 // RFC 2348
 	for i := range c.Datagrams {
@@ -90,7 +90,7 @@ func tftpTransfer(c *dissect.Conversation) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// tftpPair says whether b acknowledges block a, or is the block that acknowledgment a asks for.
+// tftpPair reports whether b acknowledges block a, or is the block that acknowledgment a requests.
 func tftpPair(a, b []byte) bool {
 	switch {
 	case a[1] == tftpData && b[1] == tftpAck:
@@ -101,7 +101,7 @@ func tftpPair(a, b []byte) bool {
 	return false
 }
 
-// hasTFTPOption says whether b begins with an option of RFC 2348, 2349 or 7440.
+// hasTFTPOption reports whether b begins with an option of RFC 2348, 2349 or 7440.
 func hasTFTPOption(b []byte) bool {
 	name, _, ok := bytes.Cut(b, []byte{0})
 	if !ok {

@@ -5,8 +5,8 @@ package protocols
 import "github.com/weirnet/weir/internal/dissect"
 
 // threema: the chat server protocol. The client sends a key and a cookie (48 bytes), the server a nonce and a box (80),
-// the client its login, the server an acknowledgement (32); from there on both send boxes behind lengths of 2 bytes,
-// little-endian. Everything is random but those lengths, so it is looked for at its ports only.
+// the client its login, the server an acknowledgement (32); from there on both send boxes after little-endian 2-byte
+// lengths. All bytes but those lengths are random, so only its ports lead to this dissector.
 var threemaProtocol = &dissect.Protocol{
 	Name:     "threema",
 	Spec:     "Threema Cryptography Whitepaper, Client-Server Protocol",
@@ -23,8 +23,8 @@ const (
 	threemaAck         = 32
 	threemaMinBox      = 16 + 4 // authenticator, type
 	threemaMaxBox      = 8192
-	// threemaBoxes is how many boxes have to follow one another to the end of what came: 16 bits by the end, and 3 to
-	// 11 by each length.
+	// threemaBoxes consecutive boxes up to the end of the payload are certain: the end fixes 16 bits, each length 3 to
+	// 11.
 	threemaBoxes    = 2
 	threemaMaxBoxes = 64
 )

@@ -4,13 +4,13 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// thrift: the strict binary protocol, framed or not, and the compact protocol, framed or not: version, kind of message
-// and the method's name.
+// thrift: the strict binary protocol and the compact protocol, framed or not: version, kind of message and the method's
+// name.
 var thriftProtocol = &dissect.Protocol{
 	Name:      "thrift",
 	Spec:      "Apache Thrift: thrift-binary-protocol.md, thrift-compact-protocol.md, thrift-rpc.md",
 	Category:  "rpc",
-	Over:      dissect.TCP | dissect.UDP, // agents of tracing systems send datagrams
+	Over:      dissect.TCP | dissect.UDP, // tracing agents send datagrams
 	Ports:     []uint16{9090, 6831, 6832},
 	Start:     dissect.BytesOf(0x80, 0x82, 0),
 	MinLength: 8,
@@ -18,7 +18,7 @@ var thriftProtocol = &dissect.Protocol{
 }
 
 const (
-	// thriftMaxMethod is the longest method name believed.
+	// thriftMaxMethod is the longest plausible method name.
 	thriftMaxMethod = 128
 	// thriftMaxFrame is the libraries' default limit of 16,384,000 bytes, hence a first byte of 0.
 	thriftMaxFrame = 16384000
@@ -35,8 +35,8 @@ func inspectThrift(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	case len(c.Second()) > 0 && answered == nil:
 		return dissect.No
 	case reply == 0:
-		// The name's length and its letters are what is distinctive: 4 bytes of version and kind, and 8 of 256 for each
-		// letter. A compact message has 16 bits and the letters.
+		// The name's length and letters are distinctive: 4 bytes of version and kind, and 8 of 256 for each letter. A
+		// compact message has 16 bits and the letters.
 		if len(method) < 4 {
 			return dissect.NeedMore
 		}
@@ -48,7 +48,7 @@ func inspectThrift(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 }
 
 // thriftMessage reads the head of a message: its method and kind (1 call, 2 reply, 3 exception, 4 oneway). The kind is
-// 0 as long as the head is not all there; the method is nil where there is none.
+// 0 until the head is complete; the method is nil if b holds none.
 func thriftMessage(b []byte) (method []byte, kind byte) {
 	if len(b) >= 4 && b[0] == 0 && be32(b) <= thriftMaxFrame {
 		b = b[4:]

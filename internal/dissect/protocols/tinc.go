@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// Tinc's meta connection: each side begins with "0 name 17", 17 being the protocol's major version.
+// tinc: the meta connection: each side begins with "0 name 17", where 17 is the protocol's major version.
 var tincProtocol = &dissect.Protocol{
 	Name: "tinc", Spec: "tinc manual §6.3", Category: "vpn",
 	Over: dissect.TCP, Ports: []uint16{655}, Start: dissect.FirstBytes("0 "), MinLength: len("0 n 17\n"),

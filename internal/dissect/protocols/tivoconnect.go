@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// tivoconnect: the beacon by which TiVo recorders and their companions find one another: lines of key=value, over UDP
-// to the whole network, and over TCP behind a length of 4 bytes.
+// tivoconnect: the beacon with which TiVo recorders and their companions find each other: lines of key=value, over UDP
+// to the whole network, and over TCP after a 4-byte length.
 var tivoconnectProtocol = &dissect.Protocol{
 	Name:      "tivoconnect",
 	Spec:      "TiVo Connect Automatic Machine Discovery Protocol 1.5",

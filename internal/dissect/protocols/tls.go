@@ -7,8 +7,7 @@ import (
 	"github.com/weirnet/weir/internal/wire/tls"
 )
 
-// tls: SSL 2.0 hellos, SSL 3.0 to TLS 1.3 over TCP, from the hellos or, in mid-flow, from records that follow one
-// another.
+// tls: SSL 2.0 hellos, SSL 3.0 to TLS 1.3 over TCP, by the hellos or, in mid-flow, by consecutive records.
 var tlsProtocol = &dissect.Protocol{
 	Name:      "tls",
 	Also:      []string{"dot"},
@@ -42,9 +41,9 @@ func inspectTLS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// tlsFields reads TLS from where it begins in both directions (after STARTTLS), either of which may be nil or cut, and
-// fills the object tls, host, certificate names and risks. ok says that it is TLS, complete that nothing more is to be
-// learnt. Nothing is written where it is not ok.
+// tlsFields reads TLS from its start in both directions (after STARTTLS), either of which may be nil or cut, and fills
+// the object tls, host, certificate names and risks. ok: the streams are TLS; complete: more bytes add nothing. It
+// writes nothing unless ok.
 func tlsFields(r *dissect.Result, toServer, toClient []byte) (ok, complete bool) {
 	s := tlsScratches.Get().(*tlsScratch)
 	defer tlsScratches.Put(s)
@@ -81,7 +80,7 @@ func (s *tlsScratch) readStreams(toServer, toClient []byte) {
 	}
 }
 
-// tlsMidstream recognises TLS after its hellos: two records that follow one another exactly in a direction, a record's
+// tlsMidstream recognises TLS after its hellos: two records that follow one another exactly in a direction, a record
 // header at the start of both directions, or one record of application data or alert that fills the stream. Each of
 // them fixes over 37 bits.
 func tlsMidstream(c *dissect.Conversation) dissect.Verdict {
@@ -96,7 +95,7 @@ func tlsMidstream(c *dissect.Conversation) dissect.Verdict {
 	return dissect.No
 }
 
-// tlsExactRecord says whether stream is one record of encrypted data or of an alert.
+// tlsExactRecord reports whether stream is one record of encrypted data or of an alert.
 func tlsExactRecord(stream []byte) bool {
 	rec, rest, ok := tls.ParseRecord(stream)
 	if !ok || !rec.Complete() || len(rest) > 0 || rec.Version < tls.VersionSSL3 || rec.Version > tls.VersionTLS12 {

@@ -14,26 +14,27 @@ import (
 	"github.com/weirnet/weir/internal/wire/x509"
 )
 
-// tlsFatal is the level of an alert that ends the connection (RFC 5246 §7.2).
+// tlsFatal is an alert's level if it ends the connection (RFC 5246 §7.2).
 const tlsFatal = 2
 
-// tlsScratch is what a call of TLS, DTLS or QUIC works in. It holds views of the conversation during the call only.
+// tlsScratch is the working memory of a call of TLS, DTLS or QUIC. It holds views of the conversation during the call
+// only.
 type tlsScratch struct {
-	transport    byte // 't', 'd' or 'q', as JA4 has it
+	transport    byte // 't', 'd' or 'q', as in JA4
 	hello        tls.ClientHello
 	answer       tls.ServerHello
 	helloStatus  tls.Status
 	answerStatus tls.Status
-	answerSide   int    // index of the direction the answer came in, -1 without
+	answerSide   int    // direction of the answer, -1 if none
 	leaf         []byte // the server's certificate in DER
 	noLeaf       bool   // a certificate message without certificate
-	keyExchange  bool   // the server went on past the place of its certificate
-	encrypted    bool   // the server's side went on encrypted
-	alert        uint8  // description of a fatal alert, 0 without (close_notify is never fatal)
+	keyExchange  bool   // the server continued past its certificate's place
+	encrypted    bool   // the server continued encrypted
+	alert        uint8  // description of a fatal alert, 0 if none (close_notify is never fatal)
 	certificate  x509.Certificate
 	names        [dissect.MaxList][]byte
 	text         [64]byte
-	malformed    bool                       // it is a ClientHello by all its outer lengths, but not inside
+	malformed    bool                       // a ClientHello by all its outer lengths, but not inside
 	joined       [3][dissect.MaxStream]byte // handshakes that span records, messages that span datagrams
 }
 
@@ -59,7 +60,7 @@ func (s *tlsScratch) readMessages(b []byte, datagram bool) {
 	}
 }
 
-// readMessage reads one message and says whether more are worth reading. The hellos have to come first.
+// readMessage reads one message and reports whether to read more. The hellos must come first.
 func (s *tlsScratch) readMessage(m *tls.Message, datagram, first bool, answered *bool) bool {
 	const shortest, longest = 38, 1 << 16 // version, random, three empty vectors; a record of QUIC or 4 of TLS
 	switch {
@@ -83,12 +84,12 @@ func (s *tlsScratch) readMessage(m *tls.Message, datagram, first bool, answered 
 	return *answered && m.Complete()
 }
 
-// named says whether a hello was recognised.
+// named reports whether the call recognised a hello.
 func (s *tlsScratch) named() bool {
 	return s.helloStatus != tls.Invalid || s.answerStatus != tls.Invalid
 }
 
-// complete says whether nothing more can be learnt.
+// complete reports whether later packets can add nothing.
 func (s *tlsScratch) complete() bool {
 	if s.alert != 0 {
 		return true
@@ -96,13 +97,13 @@ func (s *tlsScratch) complete() bool {
 	return s.answerStatus == tls.Valid && (s.hides() || s.leaf != nil || s.noLeaf || s.keyExchange || s.encrypted)
 }
 
-// hides says whether the version negotiated encrypts certificates.
+// hides reports whether the negotiated version encrypts certificates.
 func (s *tlsScratch) hides() bool {
 	v := s.answer.Negotiated()
 	return v == tls.VersionTLS13 || v == tls.VersionDTLS13 || v>>8 != 3 && v>>8 != 0xfe && v != tls.VersionDTLSOld
 }
 
-// offers says whether protocol is among those of the client's ALPN.
+// offers reports whether the client's ALPN includes protocol.
 func (s *tlsScratch) offers(protocol string) bool {
 	for name, rest := s.hello.ALPN.Next(); name != nil; name, rest = rest.Next() {
 		if string(name) == protocol {
@@ -112,7 +113,7 @@ func (s *tlsScratch) offers(protocol string) bool {
 	return false
 }
 
-// report writes what was read: the object tls, host, certificate, risks.
+// report writes the result: the object tls, host, certificate, risks.
 func (s *tlsScratch) report(r *dissect.Result) {
 	o := r.Object("tls")
 	version := s.hello.MaxVersion()
@@ -160,8 +161,8 @@ func (s *tlsScratch) reportHello(r *dissect.Result, o *dissect.Object) {
 	}
 }
 
-// isPublicName says whether the SNI is the outer name under which a provider takes all its ECH connections: it tells
-// nothing of the host. Others cannot be told from the filler that browsers send beside a true SNI.
+// isPublicName reports whether the SNI is the outer name that a provider shares among all its ECH connections: it
+// reveals no host. Other names may be true ones beside the filler that browsers send.
 func (s *tlsScratch) isPublicName() bool {
 	return s.hello.ECH && string(s.hello.ServerName) == "cloudflare-ech.com"
 }
@@ -190,8 +191,8 @@ func (s *tlsScratch) reportAnswer(r *dissect.Result, o *dissect.Object) {
 	}
 }
 
-// resumed says whether the server took up an old session: by a pre-shared key, or without certificate under the session
-// identifier that the client offered.
+// resumed reports whether the server resumed an old session: by a pre-shared key, or without certificate under the
+// client's session identifier.
 func (s *tlsScratch) resumed() bool {
 	if s.hides() {
 		return s.answer.PreSharedKey
@@ -250,8 +251,8 @@ func (s *tlsScratch) reportTime(o *dissect.Object, field string, t time.Time) {
 	}
 }
 
-// tlsIsHostName says whether a common name is a host name of two labels or more: letters, digits, hyphens, underscores,
-// and a last label that is no number. No wildcard.
+// tlsIsHostName reports whether a common name is a host name of at least two labels: letters, digits, hyphens,
+// underscores, and a last label that is no number. Wildcards don't count.
 func tlsIsHostName(name []byte) bool {
 	if len(name) == 0 || len(name) > dissect.MaxHost {
 		return false
@@ -275,7 +276,7 @@ func tlsIsHostName(name []byte) bool {
 	return dots > 0 && label > 0 && letter
 }
 
-// tlsVersionName is the version as an analyst writes it, "" for unknown ones.
+// tlsVersionName returns the usual name of a version, "" for unknown ones.
 func tlsVersionName(v uint16) string {
 	switch v {
 	case tls.VersionSSL2:

@@ -21,7 +21,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// tlsTap notes what is written to a connection.
+// tlsTap records the bytes written to a connection.
 type tlsTap struct {
 	net.Conn
 	fromClient bool
@@ -36,7 +36,7 @@ func (t tlsTap) Write(b []byte) (int, error) {
 	return t.Conn.Write(b)
 }
 
-// tlsRecord lets crypto/tls shake hands and gives what both sides wrote.
+// tlsRecord performs a crypto/tls handshake and returns both sides' bytes.
 func tlsRecord(t testing.TB, client, server *stdtls.Config) talk {
 	t.Helper()
 	var says []say
@@ -198,11 +198,11 @@ func TestTLSOldHello(t *testing.T) {
 	k := tcp(443, CX("80 2e 01 0301 0015 0000 0010"+"000004 000005 00000a 010080 0700c0 030080 0000ff"+
 		"00112233445566778899aabbccddeeff"))
 	wantProtocol(t, k, "tls", `"version":"1.0"`)
-	k.Says[0].Bytes[6]++ // the cipher specs are no multiple of 3 any more
+	k.Says[0].Bytes[6]++ // the cipher specs' length is no longer a multiple of 3
 	wantNot(t, k, "tls")
 }
 
-// TestTLSEncryptedHello: a provider's public name is not the host; any other name may be true, and the extension
+// TestTLSEncryptedHello: a provider's public name is not the host; any other name may be real, and the extension
 // filler.
 func TestTLSEncryptedHello(t *testing.T) {
 	for name, want := range map[string]string{"cloudflare-ech.com": "", "www.example.com": "www.example.com"} {

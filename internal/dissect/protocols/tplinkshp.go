@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// tp-link-shp: TP-Link's smart home protocol: JSON in which each byte is combined with the one before it. Over TCP the
-// length comes before it. The layout is that of public descriptions.
+// tp-link-shp: TP-Link's smart home protocol: JSON whose bytes are each XORed with the byte before. Over TCP the length
+// comes first. The layout follows public descriptions.
 var tpLinkSHPProtocol = &dissect.Protocol{
 	Name:      "tp-link-shp",
 	Spec:      "TP-Link Smart Home Protocol as publicly described",
@@ -22,7 +22,7 @@ const (
 	tplinkLeast = 8
 	// tplinkEnough printable bytes are distinctive without the object's end: 1.4 bits each.
 	tplinkEnough = 64
-	tplinkText   = 1024 // as much of the text is read: the device's description fits
+	tplinkText   = 1024 // bytes of text read: the device's description fits
 )
 
 func inspectTPLink(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -34,7 +34,7 @@ func inspectTPLink(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	var answerText [tplinkText]byte
 	answer, verdict := tplinkMessage(c, otherSide(c), answerText[:0])
 	if verdict != dissect.Yes {
-		answer = asked // a device that tells of itself unasked
+		answer = asked // a device that announces itself
 	}
 	o := r.Object("tp_link_shp")
 	o.Text("model", jsonText(answer, "model"))
@@ -65,7 +65,7 @@ func tplinkMessage(c *dissect.Conversation, b, text []byte) ([]byte, dissect.Ver
 	return plain, dissect.Yes
 }
 
-// tplinkDecode appends the text to plain, up to its capacity, and says whether it begins as a JSON object and is
+// tplinkDecode appends the text to plain, up to its capacity, and reports whether it begins as a JSON object and is
 // printable.
 func tplinkDecode(plain, b []byte) ([]byte, bool) {
 	key := byte(tplinkKey)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Built by hand: the messages are those that public descriptions show.
+// Built by hand: the messages of public descriptions.
 var (
 	tplinkAsk = udp(9999, C(tplinkEncode(`{"system":{"get_sysinfo":{}}}`)),
 		S(tplinkEncode(`{"system":{"get_sysinfo":{"sw_ver":"1.5.6","model":"HS110(EU)",`+

@@ -8,21 +8,21 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// trdp: the train real-time data protocol: process data and message data, with the header's checksum.
+// trdp: Train Real-time Data Protocol: process data and message data, by the header's checksum.
 var trdpProtocol = &dissect.Protocol{
 	Name:      "trdp",
 	Spec:      "IEC 61375-2-3 Annex A.6, A.7",
 	Category:  "industrial",
 	Over:      dissect.TCP | dissect.UDP,
 	Ports:     []uint16{17224, 17225},
-	Start:     dissect.ByteRange(0, 3), // a sequence counter begins it, from 0: 15 days at 20 ms
+	Start:     dissect.ByteRange(0, 3), // begins with a sequence counter from 0: 15 days at 20 ms
 	MinLength: trdpProcess,
 	Heuristic: true,
 	Inspect:   inspectTRDP,
 }
 
 const (
-	trdpProcess = 40  // process data's header; the checksum is its end
+	trdpProcess = 40  // process data's header, which ends with the checksum
 	trdpMessage = 116 // message data's
 )
 

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// tuya-lp: Tuya's local protocol: messages between a prefix and its reverse. The vendor's description isn't public; the
-// layout is that of public ones.
+// tuya-lp: Tuya's local protocol: messages between a prefix and its reverse. The vendor's specification isn't public;
+// the layout follows public descriptions.
 var tuyaLPProtocol = &dissect.Protocol{
 	Name:      "tuya-lp",
 	Spec:      "Tuya local protocol 3.1 to 3.5 as publicly described",
@@ -17,7 +17,7 @@ var tuyaLPProtocol = &dissect.Protocol{
 	Inspect:   inspectTuya,
 }
 
-const tuyaHeader = 16 // prefix, sequence number, command, length of what follows; with version 3.5 two bytes more
+const tuyaHeader = 16 // prefix, sequence number, command, length of the rest; version 3.5 has two more bytes
 
 func inspectTuya(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.First()
@@ -32,7 +32,7 @@ func inspectTuya(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		if len(b) < tuyaHeader+2 {
 			return dissect.NeedMore
 		}
-		header, command, after = tuyaHeader+2, be32(b[10:]), len(suffix) // the length is without the suffix here
+		header, command, after = tuyaHeader+2, be32(b[10:]), len(suffix) // the length excludes the suffix here
 		suffix = "\x00\x00\x99\x66"
 	default:
 		return dissect.No

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// ubiquiti-discovery: what Ubiquiti's devices say of themselves: fields of type and length that fill the message. The
-// layout is that of public descriptions.
+// ubiquiti-discovery: self-descriptions of Ubiquiti's devices: fields of type and length that fill the message. The
+// layout follows public descriptions.
 var ubiquitiDiscoveryProtocol = &dissect.Protocol{
 	Name:      "ubiquiti-discovery",
 	Spec:      "Ubiquiti discovery protocol versions 1 and 2 as publicly described",
@@ -19,7 +19,7 @@ var ubiquitiDiscoveryProtocol = &dissect.Protocol{
 
 const (
 	ubiquitiPort   = 10001
-	ubiquitiHeader = 4 // version, command, length of what follows
+	ubiquitiHeader = 4 // version, command, length of the fields
 	ubiquitiField  = 3 // type, length
 	ubiquitiFields = 64
 )
@@ -32,7 +32,7 @@ func inspectUbiquiti(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 		}
 		if len(b) == ubiquitiHeader {
 			if !c.HasPort(ubiquitiPort) {
-				return dissect.No // a question is 32 bits, most of them zeros
+				return dissect.No // a question has only 32 bits, most of them zeros
 			}
 			continue
 		}
@@ -44,7 +44,7 @@ func inspectUbiquiti(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	return dissect.Yes
 }
 
-// ubiquitiAnswer walks the fields of an answer, which has a hardware address among them.
+// ubiquitiAnswer walks the fields of an answer, which include a hardware address.
 func ubiquitiAnswer(b []byte, r *dissect.Result) bool {
 	const address, addresses, firmware, name, platform, network, model = 1, 2, 3, 0x0b, 0x0c, 0x0d, 0x14
 	o := r.Object("ubiquiti_discovery")

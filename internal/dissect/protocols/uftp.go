@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// UFTP, multicast file transfer, versions 4 and 5.
+// uftp: multicast file transfer, versions 4 and 5.
 var uftpProtocol = &dissect.Protocol{
 	Name: "uftp", Spec: "UFTP protocol description, versions 4 and 5: common header", Category: "file-transfer",
 	Over: dissect.UDP, Ports: []uint16{1044}, Start: dissect.BytesOf(0x40, 0x50), MinLength: uftpHeader + 4,
@@ -16,11 +16,11 @@ var uftpProtocol = &dissect.Protocol{
 	Inspect:   inspectUFTP,
 }
 
-// uftpHeader: version, message type, sequence number, source, group, group's instance, round-trip time, group size,
+// uftpHeader is version, message type, sequence number, source, group, group's instance, round-trip time, group size,
 // reserved.
 const uftpHeader = 16
 
-// inspectUFTP wants two messages of one sender to one group with the next sequence number.
+// inspectUFTP wants two consecutive messages of one sender to one group.
 func inspectUFTP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	newest := c.Newest()
 	if !isUFTP(newest.Payload) {

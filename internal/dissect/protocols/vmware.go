@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// vmware: the greeting of the VMware Authentication Daemon, to which consoles of virtual machines connect.
+// vmware: the greeting of the VMware Authentication Daemon, which virtual machine consoles connect to.
 var vmwareProtocol = &dissect.Protocol{
 	Name:      "vmware",
 	Spec:      "VMware Authentication Daemon, as observed",

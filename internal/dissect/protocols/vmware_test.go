@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built from what is publicly known of the greeting.
+// Built from public knowledge of the greeting.
 var (
 	vmwareTalk = tcp(902, S("220 VMware Authentication Daemon Version 1.10: SSL Required, "+
 		"ServerDaemonProtocol:SOAP\r\n"), C("USER root\r\n"))

@@ -43,7 +43,7 @@ func inspectVNC(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// vncCouldBe says whether b is the version message, or its start.
+// vncCouldBe reports whether b is the version message, or its start.
 func vncCouldBe(b []byte) bool {
 	const form = "RFB ddd.ddd\n"
 	for i := range min(len(b), len(form)) {

@@ -8,7 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// VRRP version 2 (RFC 3768 §5) and 3 (RFC 9568 §5), and CARP, which has the same IP protocol number and version 2.
+// vrrp and carp: VRRP version 2 (RFC 3768 §5) and 3 (RFC 9568 §5), and CARP, which shares IP protocol number and
+// version 2.
 var vrrpProtocol = &dissect.Protocol{
 	Name: "vrrp", Also: []string{"carp"}, Spec: "RFC 9568 §5; RFC 3768 §5; carp(4)", Category: "routing",
 	Over: dissect.IP, IPProtocols: []uint8{112}, Inspect: inspectVRRP,
@@ -18,7 +19,7 @@ func inspectVRRP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const header = 8
 	d := &c.Datagrams[0]
 	b := d.Payload
-	if len(b) < header || b[0]&15 != 1 { // one type: advertisement
+	if len(b) < header || b[0]&15 != 1 { // the only type: advertisement
 		return dissect.No
 	}
 	version, addresses, size := b[0]>>4, int(b[3]), 4

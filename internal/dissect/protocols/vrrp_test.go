@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// The messages are built after RFC 3768 §5.1, RFC 9568 §5.1 and the header that carp(4) documents.
+// The messages are built after RFC 3768 §5.1, RFC 9568 §5.1 and the header in carp(4).
 var (
 	vrrpV2 = ip(112, CX("21 01 64 01 00 01 0000 c0000201 0000000000000000"))
 	vrrpV3 = ip(112, CX("31 07 c8 01 0064 0000 c0000201"))

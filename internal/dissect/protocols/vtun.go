@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// vtun: VTun's virtual tunnel, from the server's greeting.
+// vtun: VTun's virtual tunnel, by the server's greeting.
 var vtunProtocol = &dissect.Protocol{
 	Name:      "vtun",
 	Spec:      "VTun: authentication as publicly described (vtund(8))",

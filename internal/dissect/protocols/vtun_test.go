@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The greeting and the answer that vtund 3 writes, each in 50 bytes.
+// vtund 3's greeting and answer, each in 50 bytes.
 var vtunTalk = tcp(5000, S("VTUN server ver 3.X 01/01/2020\n"+strings.Repeat("\x00", 19)),
 	C("HOST: home\n"+strings.Repeat("\x00", 39)))
 

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// Wake-on-LAN: the magic packet in a datagram (AMD, "Magic Packet Technology", 20213).
+// wake-on-lan: the magic packet in a datagram (AMD, "Magic Packet Technology", 20213).
 var wakeOnLANProtocol = &dissect.Protocol{
 	Name:      "wake-on-lan",
 	Spec:      "AMD white paper 20213",
@@ -21,7 +21,7 @@ const (
 	wakeAddress = 6
 	wakeRepeats = 16
 	wakeSize    = wakeSync + wakeRepeats*wakeAddress
-	// wakePassword: SecureOn has six bytes, and four are in use too.
+	// wakePassword is the maximum length of a password: SecureOn has six bytes, others four.
 	wakePassword = 6
 )
 
@@ -42,7 +42,7 @@ func inspectWakeOnLAN(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 		}
 	}
 	if string(address) == "\xff\xff\xff\xff\xff\xff" {
-		return dissect.No // nothing but ones: no machine's address
+		return dissect.No // all ones: no machine's address
 	}
 	var text [17]byte
 	r.Object("wake_on_lan").Text("mac", appendMAC(text[:0], address))

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// warcraft3: W3GS, by which players of one game speak to each other.
+// warcraft3: W3GS, the protocol between a game's players.
 var warcraft3Protocol = &dissect.Protocol{
 	Name: "warcraft3", Spec: "BNETDocs: W3GS protocol header", Category: "gaming",
 	Over: dissect.TCP | dissect.UDP, Ports: []uint16{6112, 6113, 6119}, Start: dissect.BytesOf(w3gsMark), MinLength: 4,
@@ -13,9 +13,8 @@ var warcraft3Protocol = &dissect.Protocol{
 
 const w3gsMark = 0xf7
 
-// inspectW3GS walks messages: mark, identifier, length (little endian, of all of it). Over TCP it wants two that follow
-// one another or face one another; over UDP, where a message is a datagram, one of those that search for games and
-// announce them.
+// inspectW3GS walks messages: mark, identifier, length (little endian, of the whole message). Over TCP it wants two in
+// sequence or one in each direction; over UDP, where a message is a datagram, one that searches for or announces games.
 func inspectW3GS(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
 	if c.Transport == dissect.UDP {
 		const search, create, last = 0x2f, 0x31, 0x33

@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built by hand from the document that the entry names.
+// Built by hand from the document in the entry.
 var (
 	w3gsTCP = tcp(6112, CX("f7 1e 0800 01020304 f7 21 0400"), SX("f7 04 0600 0102"))
 	w3gsUDP = udp(6112, CX("f7 2f 1000 50583357 1a000000 00000000"))

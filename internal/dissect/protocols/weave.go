@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// weave: Nest's OpenWeave messages, over UDP and with their length over TCP. What goes to or comes from an endpoint of
-// Nest's service, where devices leave their logs and data, is nest-log-sink.
+// weave: Nest's OpenWeave messages, over UDP and, after their length, over TCP. Traffic with an endpoint of Nest's
+// service, where devices upload logs and data, is nest-log-sink.
 var weaveProtocol = &dissect.Protocol{
 	Name:      "weave",
 	Also:      []string{"nest-log-sink"},
@@ -19,10 +19,11 @@ var weaveProtocol = &dissect.Protocol{
 
 const (
 	weaveHeader      = 6      // message header with version, flags and encryption; message identifier. Little endian
-	weaveDestination = 0x0100 // the flags: its node's identifier is there, after that of the source
+	weaveDestination = 0x0100 // flag: the destination node's identifier follows the source's
 	weaveSource      = 0x0200
 	weaveNode        = 8
-	weaveOUI         = "\x30\xb4\x18" // and of a device's, without its fourth byte: Nest's block of hardware addresses
+	// weaveOUI is Nest's block of hardware addresses; a device's identifier holds it without its fourth byte.
+	weaveOUI = "\x30\xb4\x18"
 )
 
 func inspectWeave(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

@@ -4,8 +4,8 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// websocket in mid-flow, or on a connection that was never HTTP: frames of text in both directions, masked by the
-// client and plain from the server.
+// websocket: in mid-flow, or on a connection that was never HTTP: text frames in both directions, masked by the client
+// and plain from the server.
 var websocketProtocol = &dissect.Protocol{
 	Name:      "websocket",
 	Spec:      "RFC 6455 §5.2, §5.3",
@@ -18,10 +18,10 @@ var websocketProtocol = &dissect.Protocol{
 }
 
 const (
-	// websocketMaxFrames is how many frames of a direction are followed.
+	// websocketMaxFrames bounds the frames walked of a direction.
 	websocketMaxFrames = 8
 	// websocketText is how many bytes of text both directions must hold. A byte is printable by chance in 3 of 8 cases,
-	// so that these are 16 bits or more, beside 16 of the two headers and 7 or more of each length.
+	// so this is at least 16 bits, beside 16 of the two headers and at least 7 of each length.
 	websocketText = 12
 )
 
@@ -29,7 +29,7 @@ func inspectWebSocket(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	client, asked := websocketFrames(c.ToServer(), true)
 	server, answered := websocketFrames(c.ToClient(), false)
 	if !asked || !answered {
-		client, asked = websocketFrames(c.ToClient(), true) // the capture may have the sides swapped
+		client, asked = websocketFrames(c.ToClient(), true) // the capture may swap the sides
 		server, answered = websocketFrames(c.ToServer(), false)
 	}
 	if !asked || !answered {
@@ -41,7 +41,7 @@ func inspectWebSocket(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	return dissect.Yes
 }
 
-// websocketFrames counts the bytes of text in frames that fill b exactly. ok is false where b can't be frames.
+// websocketFrames counts the bytes of text in frames that fill b exactly. ok is false if b can't be frames.
 func websocketFrames(b []byte, masked bool) (text int, ok bool) {
 	const final, mask, opText, opBinary, opClose, opPong = 0x80, 0x80, 1, 2, 8, 10
 	for range websocketMaxFrames {
@@ -56,7 +56,7 @@ func websocketFrames(b []byte, masked bool) (text int, ok bool) {
 		size, header := int(b[1]&^mask), 2
 		switch {
 		case size == 127:
-			return 0, false // more than 64 KiB: too large to begin with
+			return 0, false // more than 64 KiB: too large for a first frame
 		case size == 126:
 			if header = 4; len(b) < header {
 				return text, true

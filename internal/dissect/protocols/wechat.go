@@ -17,7 +17,7 @@ var wechatProtocol = &dissect.Protocol{
 	Inspect:   inspectWeChat,
 }
 
-// wechatRecords is how many records that follow one another by their lengths are certain: each fixes 22 bits.
+// wechatRecords consecutive records are certain: each fixes 22 bits.
 const wechatRecords = 2
 
 func inspectWeChat(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
@@ -36,7 +36,7 @@ func inspectWeChat(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// wechatWalk counts the record headers at the start of b; ok is false where something else stands in the place of one.
+// wechatWalk counts the record headers at the start of b; ok is false if other bytes replace one.
 func wechatWalk(b []byte) (n int, ok bool) {
 	const header, maxRecord = 5, 1<<14 + 256 // RFC 8446 §5.2
 	for ; len(b) >= header && n < wechatRecords; n++ {

@@ -4,9 +4,9 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// whatsapp: the connection of WhatsApp's clients to its servers: "WA" and a version, before that perhaps "ED" with
-// where to route it, then frames behind lengths of 3 bytes. The handshake in them is Noise (noiseprotocol.org); the
-// frames of the first versions begin with the list token of compressed XMPP.
+// whatsapp: clients' connection to WhatsApp's servers: an optional "ED" with routing information, "WA" and a version,
+// then frames after 3-byte lengths. The handshake in them is Noise (noiseprotocol.org); the frames of the first
+// versions begin with the list token of compressed XMPP.
 var whatsappProtocol = &dissect.Protocol{
 	Name:      "whatsapp",
 	Spec:      "WhatsApp Encryption Overview (Noise Pipes); clients' published sources",
@@ -20,13 +20,13 @@ var whatsappProtocol = &dissect.Protocol{
 
 const (
 	whatsappMaxVersion = 0x20
-	whatsappMaxFrame   = 4096 // a handshake's
+	whatsappMaxFrame   = 4096 // of a handshake
 )
 
 func inspectWhatsApp(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	b := c.ToServer()
 	if len(b) == 0 {
-		b = c.First() // the sides may be swapped
+		b = c.First() // the capture may swap the sides
 	}
 	if couldBe(b, "ED\x00\x01") {
 		if len(b) < 7 {
@@ -58,9 +58,9 @@ func inspectWhatsApp(c *dissect.Conversation, r *dissect.Result) dissect.Verdict
 	return dissect.Yes
 }
 
-// isWhatsAppFrame says whether a first frame begins so: field 2 of a protocol buffer (the client's hello), or a list of
-// less than 256 elements.
+// isWhatsAppFrame reports whether a first frame begins as field 2 of a protocol buffer (the client's hello), or as a
+// list of less than 256 elements.
 func isWhatsAppFrame(first byte) bool { return first == 0x12 || first == 0xf8 }
 
-// whatsappLength reads a length of 3 bytes.
+// whatsappLength reads a 3-byte length.
 func whatsappLength(b []byte) int { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// All messages are built by hand in the form that whatsapp.go describes.
+// All messages are built by hand in the form in whatsapp.go.
 var (
 	whatsappNoise  = tcp(443, CX("5741 0603 000024 1222 0a20"+strings.Repeat("ab", 32)))
 	whatsappRouted = tcp(443, CX("4544 0001 000002 0805"+"5741 0603 000024 1222 0a20"+strings.Repeat("ab", 32)))

@@ -8,8 +8,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// WHOIS (RFC 3912): a line with a name to port 43, and text until the server closes. It has nothing else to it, so it
-// is looked for at its port only (and at DAS's, which is the same with "available" for an answer).
+// whois: RFC 3912: a line with a name to port 43, and text until the server closes. It has no other form, so only its
+// port leads to this dissector (and the port of DAS, which answers with "available").
 var whoisProtocol = &dissect.Protocol{
 	Name: "whois", Spec: "RFC 3912 §2", Category: "network",
 	Over: dissect.TCP, Ports: []uint16{43, 4343}, Inspect: inspectWhois,
@@ -47,8 +47,8 @@ func inspectWhois(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// isWhoisReply says whether the start of b reads like a registry's answer: text that begins with a comment, has a field
-// ("Name: Mr Smith") or says that there is none.
+// isWhoisReply reports whether the start of b reads like a registry's answer: text that begins with a comment, has a
+// field ("Name: Mr Smith") or denies a match.
 func isWhoisReply(b []byte) bool {
 	const enough = 2048
 	b = bytes.TrimLeft(b[:min(len(b), enough)], "\r\n\t ")
@@ -67,7 +67,7 @@ func isWhoisReply(b []byte) bool {
 	return false
 }
 
-// isText says whether the start of b is text in any encoding: no control characters but white space.
+// isText reports whether the start of b is text in any encoding, without control characters except white space.
 func isText(b []byte) bool {
 	for _, c := range b[:min(len(b), 256)] {
 		if c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f' {

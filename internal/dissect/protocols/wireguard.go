@@ -8,20 +8,20 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// WireGuard: handshake, cookie and transport messages, told apart by type and length.
+// wireguard: handshake, cookie and transport messages, by type and length.
 var wireguardProtocol = &dissect.Protocol{
 	Name: "wireguard", Spec: "WireGuard: Next Generation Kernel Network Tunnel §5.4", Category: "vpn",
 	Over: dissect.UDP, Ports: []uint16{51820}, Start: dissect.BytesOf(1, 2, 3, 4), MinLength: wireguardKeepalive,
 	Inspect: inspectWireguard,
 }
 
-// The lengths of the messages; transport messages are padded to 16 bytes.
+// Message lengths; padding extends transport messages to a multiple of 16 bytes.
 const (
 	wireguardInitiation = 148
 	wireguardResponse   = 92
 	wireguardCookie     = 64
 	wireguardKeepalive  = 32
-	// wireguardMAC2 is the length of the last field of a handshake message: zero, unless the other side is under load.
+	// wireguardMAC2 is the length of a handshake message's last field: zero, unless the other side is under load.
 	wireguardMAC2 = 16
 )
 
@@ -52,8 +52,8 @@ func inspectWireguard(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	return dissect.NeedMore
 }
 
-// isWireguard checks a message's type and length. The three reserved bytes are zero, except where a provider keeps a
-// client's number in them, so they count only where nothing else is distinctive.
+// isWireguard checks a message's type and length. The three reserved bytes are zero, unless a provider keeps a client's
+// number in them, so they count only if nothing else is distinctive.
 func isWireguard(d *dissect.Datagram) bool {
 	if d.Length != len(d.Payload) || d.Length < wireguardKeepalive {
 		return false
@@ -71,7 +71,7 @@ func isWireguard(d *dissect.Datagram) bool {
 	return false
 }
 
-// wireguardAnswers says whether a response or cookie names the sender index of an initiation from the other side.
+// wireguardAnswers reports whether a response or cookie names the sender index of the other side's initiation.
 func wireguardAnswers(c *dissect.Conversation, answer *dissect.Datagram) bool {
 	receiver := answer.Payload[8:12]
 	if answer.Payload[0] == 3 {
@@ -87,9 +87,8 @@ func wireguardAnswers(c *dissect.Conversation, answer *dissect.Datagram) bool {
 	return false
 }
 
-// wireguardTransport looks for three transport messages of one direction to one receiver with growing counters, as a
-// capture that begins in mid-flow has them. Counters begin at 0 with each key, and keys last 2^60 messages: 2^40 is a
-// terabyte's.
+// wireguardTransport wants three transport messages of one direction to one receiver with rising counters, for captures
+// that begin in mid-flow. Counters begin at 0 with each key, and keys last 2^60 messages: 2^40 is a terabyte's.
 func wireguardTransport(c *dissect.Conversation) dissect.Verdict {
 	const receiver, counter, high, nearby = 4, 8, 13, 1 << 10
 	newest, last, agree := c.Newest(), 0, 0
@@ -115,7 +114,7 @@ func wireguardTransport(c *dissect.Conversation) dissect.Verdict {
 	return dissect.NeedMore
 }
 
-// isZero says whether all of b is zero.
+// isZero reports whether all of b is zero.
 func isZero(b []byte) bool {
 	for _, c := range b {
 		if c != 0 {
@@ -125,5 +124,5 @@ func isZero(b []byte) bool {
 	return true
 }
 
-// hasManyZeros says whether more than one byte in 16 is zero: encrypted bytes have one in 256.
+// hasManyZeros reports whether more than one byte in 16 is zero: ciphertext has one in 256.
 func hasManyZeros(b []byte) bool { return bytes.Count(b, []byte{0}) > len(b)/16 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// sealed is n bytes that look encrypted, for messages built by hand.
+// sealed returns n bytes that look like ciphertext, for messages built by hand.
 func sealed(n int) string {
 	var s strings.Builder
 	x := uint32(2463534242)

@@ -11,8 +11,8 @@ var worldOfWarcraftProtocol = &dissect.Protocol{
 	Inspect: inspectWorldOfWarcraft,
 }
 
-// inspectWorldOfWarcraft checks the greeting of a world server or its client, behind two bytes of length or without,
-// and the login: operation 0, protocol, length (little endian), "WoW" and a zero.
+// inspectWorldOfWarcraft checks the greeting of a world server or its client, with or without 2 bytes of length before
+// it, and the login: operation 0, protocol, length (little endian), "WoW" and a zero.
 func inspectWorldOfWarcraft(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const greeting, login, header = "WORLD OF WARCRAFT CONNECTION", "WoW\x00", 4
 	for _, b := range [2][]byte{c.First(), c.Second()} {

@@ -4,7 +4,7 @@ package protocols
 
 import "testing"
 
-// Built by hand from the document that the entry names.
+// Built by hand from the document in the entry.
 var (
 	wowWorld = tcp(3724, S("\x00\x30WORLD OF WARCRAFT CONNECTION - SERVER TO CLIENT\x00"))
 	wowLogin = tcp(3724, C("\x00\x08\x26\x00WoW\x00\x01\x0c\x01\xf3\x1668x\x00niW\x00SUne\x3c\x00\x00\x00\xc0\x00\x02"+

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// WS-Discovery: SOAP in datagrams, in the discovery namespace of 2005 or of OASIS's version 1.1.
+// ws-discovery: SOAP in datagrams, in the discovery namespace of 2005 or of OASIS's version 1.1.
 var wsDiscoveryProtocol = &dissect.Protocol{
 	Name:      "ws-discovery",
 	Spec:      "OASIS WS-Discovery 1.1 §3, §4",
@@ -20,7 +20,7 @@ var wsDiscoveryProtocol = &dissect.Protocol{
 	Inspect:   inspectWSDiscovery,
 }
 
-// wsdNamespaces are the namespaces before what the message is: "…/discovery/Probe".
+// wsdNamespaces are the namespaces before a message's kind: "…/discovery/Probe".
 var wsdNamespaces = [...][]byte{
 	[]byte("http://schemas.xmlsoap.org/ws/2005/04/discovery"),
 	[]byte("http://docs.oasis-open.org/ws-dd/ns/discovery/2009/01"),

@@ -42,7 +42,7 @@ func inspectX11(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return moreIf(len(request) < setup && setup <= dissect.MaxStream)
 	}
 	if len(reply) >= 4 && (reply[0] > 2 || reply[0] != 2 && order.Uint16(reply[2:]) != 11) {
-		// failed, success, authenticate
+		// Failed, success, authenticate
 		return dissect.No
 	}
 	if name > 0 && len(request) >= x11Setup+name {

@@ -4,13 +4,13 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// XDMCP, version 1 (X Display Manager Control Protocol, X.Org, §4).
+// xdmcp: version 1 (X Display Manager Control Protocol, X.Org, §4).
 var xdmcpProtocol = &dissect.Protocol{
 	Name: "xdmcp", Spec: "X Display Manager Control Protocol §4", Category: "remote-access",
 	Over: dissect.UDP, Ports: []uint16{177}, Start: dissect.BytesOf(0), MinLength: 7, Inspect: inspectXDMCP,
 }
 
-// xdmcpTypes are the packets by opcode.
+// xdmcpTypes names the packets by opcode.
 var xdmcpTypes = [...]string{
 	1: "broadcast-query", 2: "query", 3: "indirect-query", 4: "forward-query", 5: "willing", 6: "unwilling",
 	7: "request",
@@ -26,7 +26,7 @@ func inspectXDMCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return dissect.No
 	}
 	switch b[3] {
-	case 1, 2, 3: // a list of authentication names: their number, and a length before each
+	case 1, 2, 3: // a list of authentication names: their number, and each after its length
 		n, rest := int(b[header]), b[header+1:]
 		for range n {
 			if len(rest) < 2 || be16(rest) > len(rest)-2 {

@@ -22,9 +22,9 @@ var xmppProtocol = &dissect.Protocol{
 }
 
 const (
-	// xmppPeek is how much of a stream is searched for its header.
+	// xmppPeek bounds the search for a stream's header, in bytes.
 	xmppPeek = 512
-	// xmppScan is how much of a stream is searched for where TLS begins: features come before it.
+	// xmppScan bounds the search for the start of TLS, in bytes: features come before it.
 	xmppScan = 4096
 )
 
@@ -58,14 +58,14 @@ func inspectXMPP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.YesMore
 }
 
-// xmppCouldBe says whether b begins as XML does in XMPP, or is empty.
+// xmppCouldBe reports whether b begins as XML does in XMPP, or is empty.
 func xmppCouldBe(b []byte) bool {
 	b = bytes.TrimLeft(b, " \r\n")
 	return couldBe(b, "<?xml ") || couldBe(b, "<stream:") || couldBe(b, "<iq ") || couldBe(b, "<message ") ||
 		couldBe(b, "<presence") || couldBe(b, "<flash:stream")
 }
 
-// xmppHeader is the stream's start tag, as far as it is there; nil where there is none.
+// xmppHeader returns the stream's start tag, as far as it has arrived; nil if absent.
 func xmppHeader(b []byte) []byte {
 	head := b[:min(len(b), xmppPeek)]
 	start := bytes.Index(head, []byte("<stream:stream"))
@@ -82,7 +82,7 @@ func xmppHeader(b []byte) []byte {
 	return head
 }
 
-// xmppStanza says whether b begins with a stanza (RFC 6120 §8.2): iq with a type, or a message or presence with
+// xmppStanza reports whether b begins with a stanza (RFC 6120 §8.2): iq with a type, or a message or presence with
 // addresses.
 func xmppStanza(b []byte) bool {
 	end := bytes.IndexByte(b[:min(len(b), xmppPeek)], '>')
@@ -95,7 +95,7 @@ func xmppStanza(b []byte) bool {
 			xmppAttribute(tag, "from=") != nil)
 }
 
-// xmppAttribute is the quoted value of the attribute name, which ends in "=".
+// xmppAttribute returns the quoted value of the attribute name, which ends in "=".
 func xmppAttribute(tag []byte, name string) []byte {
 	for i := 1; i+len(name) < len(tag); i++ {
 		if tag[i-1] != ' ' || !hasPrefix(tag[i:], name) {
@@ -109,7 +109,7 @@ func xmppAttribute(tag []byte, name string) []byte {
 	return nil
 }
 
-// xmppTLS gives b from where XML ends and a TLS handshake record begins.
+// xmppTLS returns b from the point where XML ends and a TLS handshake record begins.
 func xmppTLS(b []byte) []byte {
 	for i := 1; i+1 < min(len(b), xmppScan); i++ {
 		if b[i] == 0x16 && b[i+1] == 3 && (b[i-1] == '>' || b[i-1] == '\n') {

@@ -4,7 +4,7 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// yojimbo: the connection request of netcode, on which yojimbo and other libraries for games stand.
+// yojimbo: the connection request of netcode, the base of yojimbo and other game libraries.
 var yojimboProtocol = &dissect.Protocol{
 	Name: "yojimbo", Spec: "netcode standard: connection request packet", Category: "gaming",
 	Over: dissect.UDP, Start: dissect.BytesOf(0), MinLength: netcodeRequest, Inspect: inspectNetcode,

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Built by hand from the document that the entry names.
+// Built by hand from the document in the entry.
 var netcodeOpen = udp(40000, C("\x00NETCODE 1.02\x00"+strings.Repeat("\x11", netcodeRequest-14)))
 
 func TestNetcode(t *testing.T) {

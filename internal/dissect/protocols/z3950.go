@@ -44,7 +44,7 @@ func z3950Init(b []byte) dissect.Verdict {
 		if len(rest) < 2 || rest[0] != tag || int(rest[1]) < 2 || int(rest[1]) > 64 || len(rest) < 2+int(rest[1]) {
 			return dissect.No
 		}
-		if tag != reference && (rest[1] > 6 || rest[2] > 7) { // a bit string: how many bits are not used, then the bits
+		if tag != reference && (rest[1] > 6 || rest[2] > 7) { // a bit string: the number of unused bits, then the bits
 			return dissect.No
 		}
 		rest = rest[2+int(rest[1]):]
@@ -55,7 +55,7 @@ func z3950Init(b []byte) dissect.Verdict {
 	return dissect.Yes
 }
 
-// z3950Length reads the length after a tag of one byte, in up to two bytes; rest is nil where there is none.
+// z3950Length reads a length of up to two bytes after a one-byte tag; rest is nil if b has none.
 func z3950Length(b []byte) (size int, rest []byte) {
 	switch {
 	case len(b) >= 2 && b[1] < 0x80:

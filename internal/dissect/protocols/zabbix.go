@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// Zabbix: a header with the length before JSON (Zabbix manual, "Header and data length").
+// zabbix: a header with the length before JSON (Zabbix manual, "Header and data length").
 var zabbixProtocol = &dissect.Protocol{
 	Name: "zabbix", Spec: "Zabbix manual, protocols: header", Category: "system",
 	Over: dissect.TCP, Ports: []uint16{10050, 10051}, Start: dissect.BytesOf('Z'), MinLength: 13,
@@ -21,7 +21,7 @@ const maxZabbixKey = 2048
 func inspectZabbix(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const magic, header, present, compressed, large = "ZBXD", 13, 1, 2, 4
 	b := c.First()
-	if !couldBe(b, magic) { // servers before 4.0 ask with the item's key in a line, and get an answer with a header
+	if !couldBe(b, magic) { // servers before 4.0 send the item's key in a line, and get an answer with a header
 		line, rest, ok := bytes.Cut(b, []byte("\n"))
 		if !ok || len(rest) != 0 || !isPrintable(line) || len(line) > maxZabbixKey {
 			return dissect.No

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// zeromq: the signature with which a peer's greeting begins, from version 2 of its transport on.
+// zeromq: the signature at the start of a peer's greeting, from version 2 of its transport on.
 var zeromqProtocol = &dissect.Protocol{
 	Name:      "zeromq",
 	Spec:      "ZeroMQ RFC 23/ZMTP 3.0, RFC 15/ZMTP 2.0 \"Version negotiation\"",
@@ -30,7 +30,7 @@ func inspectZeroMQ(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	if len(b) < zmtpSignature {
 		return moreIf(couldBe(b, "\xff\x00\x00\x00\x00\x00\x00"))
 	}
-	// The 8 bytes are padding, or the length of what version 1 sends here: below 257.
+	// The 8 bytes are padding, or the length of version 1's message: below 257.
 	if b[0] != 0xff || b[9] != 0x7f || !hasPrefix(b[1:], "\x00\x00\x00\x00\x00\x00") || be16(b[7:]) > zmtpIdentity {
 		return dissect.No
 	}

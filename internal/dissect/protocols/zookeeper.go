@@ -9,8 +9,8 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// zookeeper: the connection request and response with their password of 16 bytes, and the words of four letters with
-// their answers.
+// zookeeper: the connection request and response with their 16-byte password, and the four-letter words with their
+// answers.
 var zookeeperProtocol = &dissect.Protocol{
 	Name: "zookeeper",
 	Spec: "Apache ZooKeeper zookeeper.jute (ConnectRequest, ConnectResponse); Administrator's Guide, \"The Four " +
@@ -30,7 +30,7 @@ var zookeeperWords = []string{
 	"icfg", "lsnp", "lead", "orst", "obsr", "sysp",
 }
 
-// zookeeperAnswers begin the answers to them.
+// zookeeperAnswers are the first texts of their answers.
 var zookeeperAnswers = []string{
 	"imok", "Zookeeper version: ", "zk_version\t", "Environment:\nzookeeper.version=", "clientPort=",
 	"Connection stats reset.", "Server stats reset.",
@@ -48,7 +48,7 @@ func inspectZooKeeper(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 		}
 		length, at := be32(b), 0
 		switch length {
-		case request, request + 1: // with the wish to read only
+		case request, request + 1: // with the read-only flag
 			at = 4 + 4 + 8 + 4 + 8
 		case response, response + 1:
 			at = 4 + 4 + 4 + 8
@@ -67,7 +67,7 @@ func inspectZooKeeper(c *dissect.Conversation, r *dissect.Result) dissect.Verdic
 	return zookeeperWord(c, r)
 }
 
-// zookeeperWord decides by the answer to a word, behind which a line can end.
+// zookeeperWord decides by the answer to a word, which a line end may follow.
 func zookeeperWord(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	const length, longest = 4, 6
 	word, answer := c.ToServer(), c.ToClient()
@@ -112,10 +112,10 @@ func zookeeperAnswer(word, answer []byte) dissect.Verdict {
 		slices.ContainsFunc(zookeeperAnswers, func(begin string) bool { return couldBe(answer, begin) })))
 }
 
-// zookeeperPeek is how much of an answer is waited for.
+// zookeeperPeek bounds the wait for an answer, in bytes.
 const zookeeperPeek = 64
 
-// verdictOf says whether b begins with text, or may with more bytes.
+// verdictOf judges whether b begins with text, or may with more bytes.
 func verdictOf(b []byte, text string) dissect.Verdict {
 	if hasPrefix(b, text) {
 		return dissect.Yes

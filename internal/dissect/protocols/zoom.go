@@ -4,10 +4,10 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// zoom: Zoom's media over UDP, after Michel et al., "Enabling Passive Measurement of Zoom Performance in Production
-// Networks" (IMC 2022): RTP behind a header of its own and, to and from a server, one more before that. The set-up with
-// a server is known by its answer, which repeats the request's session; that between two clients by the address and the
-// identifier that it holds in text.
+// zoom: media over UDP, after Michel et al., "Enabling Passive Measurement of Zoom Performance in Production Networks"
+// (IMC 2022): RTP after Zoom's own header and, between client and server, another one before that. The set-up with a
+// server is recognisable by its answer, which repeats the request's session; that between two clients by the address
+// and the identifier in its text.
 var zoomProtocol = &dissect.Protocol{
 	Name:      "zoom",
 	Spec:      "Michel et al., IMC 2022, §4",
@@ -20,16 +20,16 @@ var zoomProtocol = &dissect.Protocol{
 	Inspect:   inspectZoom,
 }
 
-// The types in the first byte of the headers.
+// Types in the headers' first byte.
 const (
 	zoomServer = 0x05 // to or from a server: 8 bytes, then a media header
 	zoomScreen = 0x0d
 	zoomAudio  = 0x0f
 	zoomVideo  = 0x10
 	zoomHello  = 0x1f // between clients
-	// zoomSession is where the set-up's session ends: type, 2 bytes, and 17 of the session.
+	// zoomSession is the end of the set-up's session: type, 2 bytes, and 17 of the session.
 	zoomSession = 20
-	// zoomPatience is how many datagrams may come without any media.
+	// zoomPatience bounds the datagrams before the first media.
 	zoomPatience = 5
 )
 
@@ -57,7 +57,7 @@ func inspectZoom(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// readZoomMedia reads the RTP header behind the media header, whose length goes by its type (table 2 of the paper).
+// readZoomMedia reads the RTP header after the media header, whose length depends on its type (table 2 of the paper).
 func readZoomMedia(b []byte, length int) (h rtpHeader, ok bool) {
 	if len(b) > 8 && b[0] == zoomServer {
 		b, length = b[8:], length-8
@@ -80,8 +80,8 @@ func readZoomMedia(b []byte, length int) (h rtpHeader, ok bool) {
 	return readRTP(b[size:], length-size)
 }
 
-// answersZoom says whether one datagram is a server's answer to the other's set-up request: type 2 after 1, the same
-// session, and the request's time stamp given back.
+// answersZoom reports whether one datagram is a server's answer to the other's set-up request: type 2 after 1, the same
+// session, and the request's time stamp repeated.
 func answersZoom(request, answer []byte) bool {
 	if len(request) < 32 || len(answer) < 28 || request[0] != 1 || answer[0] != 2 || be32(request[28:]) == 0 {
 		return false
@@ -90,8 +90,8 @@ func answersZoom(request, answer []byte) bool {
 		answer[24:28])
 }
 
-// isZoomHello says whether b is a client's hello to another: at byte 24 the address in text and the meeting's UUID,
-// each behind its length.
+// isZoomHello reports whether b is a client's hello to another: at byte 24 the address in text and the meeting's UUID,
+// each after its length.
 func isZoomHello(b []byte) bool {
 	const at, uuid = 24, 36
 	if len(b) < at+4 || b[0] != zoomHello {
