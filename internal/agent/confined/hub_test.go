@@ -198,10 +198,10 @@ func TestHubSubscriberFails(t *testing.T) {
 		full := errors.New("no space left on device")
 		broken, good := &reader{fails: full}, &reader{}
 		h := testHub(broken, good)
-		give(h, 2000)
+		give(h, roomForTest-100)
 		<-h.failed
 		h.end()
-		if !errors.Is(h.err(), full) || len(broken.names) != 1 || broken.ended || len(good.names) != 2000 {
+		if !errors.Is(h.err(), full) || len(broken.names) != 1 || broken.ended || len(good.names) != roomForTest-100 {
 			t.Errorf("%v, %d and %d records", h.err(), len(broken.names), len(good.names))
 		}
 	})
