@@ -223,7 +223,7 @@ applications:
 
 func TestLoadErrors(t *testing.T) {
 	if _, err := Load("no/such/file.yaml"); err == nil {
-		t.Error("a file that is not there gave no error")
+		t.Error("no error for a missing file")
 	}
 	path := writeFile(t, "applications:\n  - id: x\n    category: web\n    domains: [UPPER.example]\n    networks: "+
 		"[10.0.0.1/8]\n")

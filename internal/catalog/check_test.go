@@ -109,7 +109,7 @@ func FuzzCheck(f *testing.F) {
 		// merge handles every file that Check accepts.
 		file, decodeProblems := decodeFile(strings.NewReader(text), "fuzz.yaml")
 		if decodeProblems != nil {
-			t.Fatalf("Check accepts what decodeFile refuses: %v", decodeProblems)
+			t.Fatalf("Check accepts a file that decodeFile refuses: %v", decodeProblems)
 		}
 		c := &Catalog{}
 		c.merge(file)

@@ -78,7 +78,7 @@ func TestLimits(t *testing.T) {
 		}
 		for _, n := range names {
 			if !known[n[1]] {
-				t.Errorf("the limit of%s: there is no counter %s", cells[0], n[1])
+				t.Errorf("the limit of%s: no counter %s", cells[0], n[1])
 			}
 		}
 	}

@@ -34,7 +34,8 @@ const (
 	TunnelVXLAN         // RFC 7348, UDP port 4789
 	TunnelGeneve        // RFC 8926, UDP port 6081
 	TunnelTeredo        // RFC 4380, UDP port 3544
-	// RFC 2661, UDP port 1701 (data messages that carry PPP); RFC 3931, IP protocol 115 too (those that carry Ethernet)
+	// TunnelL2TP: RFC 2661, UDP port 1701 (data messages with PPP); RFC 3931, IP protocol 115 too (data messages with
+	// Ethernet).
 	TunnelL2TP
 	TunnelCAPWAP   // RFC 5415, UDP port 5247 (data channel)
 	TunnelTZSP     // TaZmen Sniffer Protocol, UDP port 37008

@@ -8,7 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// Batch holds copies of records, with all that they refer to, in memory that is used again after Reset.
+// Batch holds deep copies of records in memory that Reset makes reusable.
 type Batch struct {
 	Flows   []Flow
 	text    []byte
@@ -16,11 +16,11 @@ type Batch struct {
 	tunnels []packet.Tunnel
 }
 
-// Add appends a copy.
+// Add appends a deep copy of f.
 func (b *Batch) Add(f *Flow) {
 	b.Flows = append(b.Flows, *f)
 	c := &b.Flows[len(b.Flows)-1]
-	// A slice that has moved as it grew leaves what earlier copies refer to as it was.
+	// Earlier copies keep referring to the old array when a slice moves as it grows.
 	b.text, c.CommunityID = keep(b.text, f.CommunityID)
 	b.text, c.Hostname = keep(b.text, f.Hostname)
 	b.text, c.Info = keep(b.text, f.Info)
@@ -28,7 +28,7 @@ func (b *Batch) Add(f *Flow) {
 	b.tunnels, c.Tunnels = keep(b.tunnels, f.Tunnels)
 }
 
-// keep appends part to all, and returns the copy of part too; one that is empty stays as it is.
+// keep appends part to all, and also returns the copy of part; an empty part needs no copy.
 func keep[T any](all, part []T) (grown, kept []T) {
 	if len(part) == 0 {
 		return all, part
@@ -38,7 +38,7 @@ func keep[T any](all, part []T) (grown, kept []T) {
 	return all, slices.Clip(all[start:])
 }
 
-// Reset forgets all copies.
+// Reset drops all copies.
 func (b *Batch) Reset() {
 	clear(b.Flows) // names of interfaces and applications
 	b.Flows, b.text, b.vlans, b.tunnels = b.Flows[:0], b.text[:0], b.vlans[:0], b.tunnels[:0]

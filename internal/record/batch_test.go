@@ -19,7 +19,7 @@ func full(i int) *Flow {
 	}
 }
 
-// TestBatch: copies stay what they were when the originals, and the batch's memory, go on.
+// TestBatch: copies stay unchanged when the originals change and the batch's memory grows.
 func TestBatch(t *testing.T) {
 	var b Batch
 	for round := range 3 {

@@ -14,6 +14,6 @@ func TestDocumentIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, document()) {
-		t.Error("docs/CONFIG.md is not what the settings give: make generate")
+		t.Error("docs/CONFIG.md does not match the settings: make generate")
 	}
 }

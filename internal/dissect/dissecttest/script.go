@@ -20,12 +20,16 @@ type Say struct {
 	Bytes      []byte
 }
 
-// C returns a message of the client, S one of the server.
+// C returns a message of the client.
 func C[T string | []byte](b T) Say { return Say{true, []byte(b)} }
+
+// S returns a message of the server.
 func S[T string | []byte](b T) Say { return Say{false, []byte(b)} }
 
-// CX and SX decode their message from hexadecimal, with white space and "|" anywhere.
+// CX returns a message of the client in hexadecimal, with white space and "|" anywhere.
 func CX(h string) Say { return Say{true, Unhex(h)} }
+
+// SX returns a message of the server in the form of CX.
 func SX(h string) Say { return Say{false, Unhex(h)} }
 
 // Unhex decodes hexadecimal text in the form of CX.
@@ -48,13 +52,17 @@ type Talk struct {
 	Says       []Say
 }
 
-// TCP, UDP and IP return a talk at a server port, or of an IP protocol number.
+// TCP returns a talk over TCP with the given server port.
 func TCP(serverPort uint16, says ...Say) Talk {
 	return Talk{Over: dissect.TCP, ServerPort: serverPort, Says: says}
 }
+
+// UDP returns a talk over UDP with the given server port.
 func UDP(serverPort uint16, says ...Say) Talk {
 	return Talk{Over: dissect.UDP, ServerPort: serverPort, Says: says}
 }
+
+// IP returns a talk directly over IP with the given protocol number.
 func IP(protocol uint8, says ...Say) Talk {
 	return Talk{Over: dissect.IP, IPProtocol: protocol, Says: says}
 }

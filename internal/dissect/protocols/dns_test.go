@@ -76,7 +76,7 @@ func TestDNSManyQuestions(t *testing.T) {
 	h := wantProtocol(t, k, "dns", `"query":"www.example.com"`)
 	wantHint(t, h, "xww.example.com", "192.0.2.1")
 	if h.Messages != len(k.Says) {
-		t.Errorf("%d messages of %d were looked at", h.Messages, len(k.Says))
+		t.Errorf("inspected %d of %d messages", h.Messages, len(k.Says))
 	}
 }
 

@@ -30,7 +30,7 @@ func TestSNMP(t *testing.T) {
 	// Discovery and its report don't show encryption, but later messages do (RFC 3412 §6.4, RFC 3414 §4).
 	if h := wantProtocol(t, udp(161, snmpSecured.Says[:2]...), "snmp", `"version":"3"`); strings.Contains(
 		h.Info, "encrypted") {
-		t.Errorf("encryption told by a discovery: %s", h.Info)
+		t.Errorf("a discovery shows encryption: %s", h.Info)
 	}
 	wantProtocol(t, snmpSecured, "snmp", `"encrypted":true`, `"user":"ann"`, `"engine_id":"80001f88"`)
 	wantProtocol(t, tcp(161, snmpSecured.Says...), "snmp", `"encrypted":true`, `"user":"ann"`)

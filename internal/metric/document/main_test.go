@@ -14,6 +14,6 @@ func TestDocumentIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, document()) {
-		t.Error("docs/COUNTERS.md is not what the list of counters gives: make generate")
+		t.Error("docs/COUNTERS.md does not match the list of counters: make generate")
 	}
 }

@@ -105,7 +105,7 @@ func TestTruncations(t *testing.T) {
 			t.Errorf("%d bytes: the head seemed whole", n)
 		}
 		if end := strings.Index(request, "Accept"); field(h, "host") != "" && n < end {
-			t.Errorf("%d bytes: a host that is not all there", n)
+			t.Errorf("%d bytes: an incomplete host", n)
 		}
 	}
 }

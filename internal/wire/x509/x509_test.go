@@ -192,10 +192,10 @@ func FuzzParse(f *testing.F) {
 		var c Certificate
 		ok := c.Parse(der)
 		if !ok && len(c.DNSNames()) > 0 {
-			t.Fatal("names of what is no certificate")
+			t.Fatal("names from a refused certificate")
 		}
 		if want, err := std.ParseCertificate(der); err == nil && !ok {
-			t.Fatalf("refused what crypto/x509 accepts: %v", want.Subject)
+			t.Fatalf("refused a certificate that crypto/x509 accepts: %v", want.Subject)
 		}
 	})
 }
