@@ -218,37 +218,39 @@ static __always_inline int is_shown(const struct packet *p, struct budget *budge
 	return 1;
 }
 
-/* hand_over shows the agent a packet that has no slot, to be counted there. */
-static __always_inline int hand_over(const struct frame *f, const enum context on, __u32 worker, __u32 segments,
-				     __u8 from_upper, enum cause why)
+/*
+ * hand_over shows the agent a packet that has no slot, to be counted there. A socket filter can't tell it to do so, but
+ * shows it no later fragments but those that it has to count.
+ */
+static __always_inline int hand_over(const struct frame *f, const enum context on, const struct sample *s,
+				     int is_later_fragment, enum cause why)
 {
-	count(why, segments);
-	struct sample s = { .time = bpf_ktime_get_ns(),
-			    .slot = SLOT_NONE,
-			    .worker = worker,
-			    .segments = segments,
-			    .from_upper = from_upper };
-	if (on == ON_SOCKET) { /* it is shown, but nothing can tell the agent that it has to count it */
-		count(CAUSE_UNCOUNTED, segments);
-		return 1;
+	count(why, s->segments);
+	if (on == ON_SOCKET) {
+		if (why == CAUSE_SAMPLED)
+			return 1;
+		count(CAUSE_UNCOUNTED, s->segments);
+		return !is_later_fragment;
 	}
-	if (emit(f, on, &s))
-		count(CAUSE_UNCOUNTED, segments);
+	if (emit(f, on, s))
+		count(CAUSE_UNCOUNTED, s->segments);
 	return 0;
 }
 
 /*
  * is_for_agent says whether a later fragment is the agent's to count, since its first one, with the ports, has not come
- * yet. A flood of them takes no more than a part of the ring: the rest is counted here, without ports. A socket filter
- * can't tell the agent to count.
+ * yet. A flood of them takes no more than a part of the ring: the rest is counted here, without ports. How full a
+ * socket's ring is a filter can't see.
  */
 static __always_inline int is_for_agent(const struct packet *p, const enum context on, __u32 worker)
 {
-	if (!p->early || on == ON_SOCKET)
+	if (!p->early)
 		return 0;
-	void *ring = bpf_map_lookup_elem(&rings, &worker);
-	if (!ring || (wakeup_bytes && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= wakeup_bytes))
-		return 0;
+	if (on != ON_SOCKET) {
+		void *ring = bpf_map_lookup_elem(&rings, &worker);
+		if (!ring || (wakeup_bytes && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= wakeup_bytes))
+			return 0;
+	}
 	await(p, bpf_ktime_get_ns());
 	return 1;
 }
@@ -266,8 +268,14 @@ static __always_inline int watch_packet(const struct frame *f, const enum contex
 	int created = 0;
 	int is_early = is_for_agent(p, on, worker);
 	__u32 number = is_early ? SLOT_NONE : find_or_begin(f, p, worker, &created, now);
-	if (number == SLOT_NONE)
-		return hand_over(f, on, worker, segments, p->from_upper, is_early ? CAUSE_SAMPLED : CAUSE_MAP_FULL);
+	if (number == SLOT_NONE) {
+		struct sample none = { .time = bpf_ktime_get_ns(),
+				       .slot = SLOT_NONE,
+				       .worker = worker,
+				       .segments = segments,
+				       .from_upper = p->from_upper };
+		return hand_over(f, on, &none, p->later_fragment, is_early ? CAUSE_SAMPLED : CAUSE_MAP_FULL);
+	}
 	struct slot *s = bpf_map_lookup_elem(&slots, &number);
 	struct budget *budget = bpf_map_lookup_elem(&budgets, &number);
 	if (!s || !budget)
@@ -285,6 +293,8 @@ static __always_inline int watch_packet(const struct frame *f, const enum contex
 	if (on == ON_SKB && ingress)
 		came_in(f->ctx, p, number, s->born);
 	if (on == ON_SOCKET) {
+		if (p->later_fragment) /* it would be counted there, too: see hand_over */
+			return 0;
 		count(CAUSE_SAMPLED, 1);
 		return 1;
 	}
@@ -308,8 +318,10 @@ static __always_inline int watch(const struct frame *f, const enum context on, c
 	struct packet *p = parse(f, on, &why);
 	if (p)
 		return watch_packet(f, on, ingress, p);
-	if (why == CAUSE_ODD)
-		return hand_over(f, on, 0, 1, 0, why);
+	if (why == CAUSE_ODD) {
+		struct sample none = { .time = bpf_ktime_get_ns(), .slot = SLOT_NONE, .segments = 1 };
+		return hand_over(f, on, &none, 0, why);
+	}
 	count(why, 1);
 	return 0;
 }

@@ -41,7 +41,7 @@ func fragments(id uint16, n int) (frames [][]byte) {
 }
 
 // TestReversedFragments: the fragments of datagrams that come the last first are of one flow, also when its budget is
-// spent. The programs of a socket filter, which can't leave them to the agent, are not tried here.
+// spent.
 func TestReversedFragments(t *testing.T) {
 	const datagrams, pieces = 20, 3
 	var frames [][]byte
@@ -52,9 +52,6 @@ func TestReversedFragments(t *testing.T) {
 		}
 	}
 	for _, mode := range append(liveModes(t), "afpacket plain") {
-		if mode == "afpacket" {
-			continue
-		}
 		t.Run(mode, func(t *testing.T) {
 			h := quietHost(t, 1)
 			mode, hook, _ := strings.Cut(mode, " ")

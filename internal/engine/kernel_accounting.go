@@ -97,8 +97,13 @@ func (k *kernelAccounting) state(slot uint32) *slotState {
 	return &k.slots[slot-k.first]
 }
 
-// take shows a frame to the dissectors of its flow.
+// take shows a frame to the dissectors of its flow. A later fragment that a socket filter shows it counts: the filter
+// shows those only that came before their first one.
 func (k *kernelAccounting) take(fr *Frame, p *packet.Packet) {
+	if p.LaterFragment && fr.ref.Slot == capture.CountedElsewhere {
+		k.packet(fr, p, nil, 0)
+		return
+	}
 	if p.Fragment {
 		datagram := p.Datagram()
 		k.fragments.Resolve(p, fr.Time)

@@ -329,21 +329,28 @@ func TestHandedOver(t *testing.T) {
 }
 
 // TestEarlyFragmentsByKernel: later fragments that the kernel leaves to the worker are in the flow of the first one,
-// which it counts.
+// which it counts. A socket filter does so by showing them.
 func TestEarlyFragmentsByKernel(t *testing.T) {
 	key, fromUpper := keyOf(t, piece(9, 0, true))
-	s := &slots{counts: make([]capture.Counts, 8)}
-	lines, totals := runLive(t, s, 64, func(each func(*capture.Frame)) {
-		s.counts[0] = counts(key, 5, [2]uint64{1, 0}, [2]uint64{28, 0}, [2]uint8{})
-		each(shownFrame(piece(9, 2, false), capture.NotCounted, 0, false))
-		each(shownFrame(piece(9, 1, true), capture.NotCounted, 0, false))
-		each(shownFrame(piece(9, 0, true), 100, 5, fromUpper))
-		each(shownFrame(piece(8, 1, true), capture.NotCounted, 0, false)) // its first one never comes
-	})
-	wantLines(t, lines, "10.0.0.9:0 198.51.100.1:0  1/0 28/0 shutdown lan0",
-		"10.0.0.9:50000 198.51.100.1:40001  3/0 84/0 shutdown lan0")
-	if totals.Packets != 4 || totals.UnresolvedFragments != 1 {
-		t.Errorf("totals: %d packets, %d unresolved", totals.Packets, totals.UnresolvedFragments)
+	for name, refs := range map[string][2]uint32{
+		"by its programs":    {capture.NotCounted, 100},
+		"by a socket filter": {capture.CountedElsewhere, capture.CountedElsewhere},
+	} {
+		s := &slots{counts: make([]capture.Counts, 8)}
+		lines, totals := runLive(t, s, 64, func(each func(*capture.Frame)) {
+			s.counts[0] = counts(key, 5, [2]uint64{1, 0}, [2]uint64{28, 0}, [2]uint8{})
+			each(shownFrame(piece(9, 2, false), refs[0], 0, false))
+			each(shownFrame(piece(9, 1, true), refs[0], 0, false))
+			each(shownFrame(piece(9, 0, true), refs[1], 5, fromUpper))
+			each(shownFrame(piece(8, 1, true), refs[0], 0, false)) // its first one never comes
+		})
+		slices.Sort(lines)
+		t.Log(name)
+		wantLines(t, lines, "10.0.0.9:0 198.51.100.1:0  1/0 28/0 shutdown lan0",
+			"10.0.0.9:50000 198.51.100.1:40001  3/0 84/0 shutdown lan0")
+		if totals.Packets != 4 || totals.UnresolvedFragments != 1 {
+			t.Errorf("totals: %d packets, %d unresolved", totals.Packets, totals.UnresolvedFragments)
+		}
 	}
 }
 

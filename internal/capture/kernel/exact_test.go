@@ -201,7 +201,7 @@ func TestFanout(t *testing.T) {
 	var counts [4]int
 	for host := range byte(64) {
 		p4, p6 := with(plainUDP, 12, 10, 0, 0, host), with(ip6(17, udp(1000, 53, abc)), 15, host)
-		for _, p := range [][]byte{p4, back4(p4, true), p6, fragment4(p4, 3, false), ip4Options(make([]byte, 8), 6,
+		for _, p := range [][]byte{p4, back4(p4, true), p6, fragment4(p4, 0, true), ip4Options(make([]byte, 8), 6,
 			tcp(abc))} {
 			frame := &ebpf.RunOptions{Data: join(make([]byte, 14), p)}
 			if _, err := g.objects.WeirShuntRaw.Run(frame); err != nil {
