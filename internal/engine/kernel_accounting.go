@@ -85,8 +85,18 @@ func newKernelAccounting(
 	w *worker, kernel capture.Counter, interfaces *Interfaces,
 ) *kernelAccounting {
 	first, n := kernel.Slots()
-	return &kernelAccounting{
+	k := &kernelAccounting{
 		worker: w, kernel: kernel, interfaces: interfaces, first: first, slots: make([]slotState, n),
+	}
+	w.table.Refresh = k.refresh
+	return k
+}
+
+// refresh reads the counters of the flow at i, which is to give way to another one: since the last tick it may have
+// been answered.
+func (k *kernelAccounting) refresh(i flow.Index) {
+	if d := k.table.Detail(i); d.slot != 0 {
+		k.read(d.slot - 1)
 	}
 }
 

@@ -309,6 +309,35 @@ func TestFullTable(t *testing.T) {
 	}
 }
 
+// TestFullTableReadsFirst: a flow that was answered since the last reading of the counters doesn't give way in a full
+// table; one that was not does.
+func TestFullTableReadsFirst(t *testing.T) {
+	for _, isAnswered := range []bool{true, false} {
+		s := &slots{counts: make([]capture.Counts, 8)}
+		show := func(i uint32) func(func(*capture.Frame)) {
+			q := udp("192.0.2.1", "192.0.2.2", uint16(40000+i), 53, dnsQuery)
+			key, fromUpper := keyOf(t, q)
+			return func(each func(*capture.Frame)) {
+				if i > 0 && isAnswered {
+					s.counts[0].Packets, s.counts[0].Bytes = [2]uint64{1, 1}, [2]uint64{61, 61}
+				}
+				s.counts[i] = counts(key, 5, [2]uint64{1, 0}, [2]uint64{61, 0}, [2]uint8{})
+				each(shownFrame(q, 100+i, 5, fromUpper))
+			}
+		}
+		lines, totals := runLive(t, s, 1, show(0), tickPasses, show(1))
+		if isAnswered {
+			wantLines(t, lines, "192.0.2.1:40000 192.0.2.2:53 dns 1/1 61/61 shutdown lan0")
+		} else {
+			wantLines(t, lines, "192.0.2.1:40000 192.0.2.2:53 dns 1/0 61/0 evicted lan0",
+				"192.0.2.1:40001 192.0.2.2:53 dns 1/0 61/0 shutdown lan0")
+		}
+		if refused := totals.Refused; (refused == 1) != isAnswered {
+			t.Errorf("%d packets refused", refused)
+		}
+	}
+}
+
 // TestHandedOver: a packet that the kernel had no slot for is counted also where its flow has got a slot before it is
 // read.
 func TestHandedOver(t *testing.T) {

@@ -105,6 +105,9 @@ type Index uint32
 // another. Time is always passed in, in nanoseconds since the Unix epoch, and may jump either way.
 type Table[D any] struct {
 	Counters Counters
+	// Refresh, where it is not nil, is called before a flow gives way in the full table, and brings it up to date: who
+	// counts elsewhere may not know yet that it was answered, or goes on. It may call Hasten.
+	Refresh func(Index)
 
 	config Config
 	secret secret
@@ -298,28 +301,55 @@ func (t *Table[D]) schedule(place uint32, deadline int64) { t.wheel.add(t, place
 // makeRoom ends the flow that is least worth keeping: one that lingers after its end, else the oldest one-way flow,
 // else an answered one that has long been silent. An answered, busy flow never gives way.
 func (t *Table[D]) makeRoom(now int64) bool {
-	q, ok := t.ended.pop(t.over)
+	i, ok := t.candidate(&t.ended, t.over)
 	if !ok {
-		q, ok = t.oneWay.pop(t.waits)
+		i, ok = t.candidate(&t.oneWay, t.waits)
+	}
+	if !ok {
+		i, ok = t.longSilent(now)
 	}
 	if ok {
-		t.evict(Index(q.place), now)
-		return true
+		t.evict(i, now)
 	}
-	const looks = 64 // bounded work: a hand goes round the table, as a clock's
-	best, bestIdle := none, int64(evictableAfter)
+	return ok
+}
+
+// candidate is the oldest flow of a queue for which is holds. Those that turn out to be others leave the queue.
+func (t *Table[D]) candidate(q *queue, is func(queued) bool) (Index, bool) {
+	for {
+		item, ok := q.pop(is)
+		if !ok {
+			return 0, false
+		}
+		t.refresh(Index(item.place))
+		if is(item) {
+			return Index(item.place), true
+		}
+	}
+}
+
+func (t *Table[D]) refresh(i Index) {
+	if t.Refresh != nil {
+		t.Refresh(i)
+	}
+}
+
+// longSilent is an answered flow that has been silent for so long that it may give way. The work is bounded: a hand goes
+// round the table, as a clock's.
+func (t *Table[D]) longSilent(now int64) (i Index, ok bool) {
+	const looks = 64
+	longest := int64(evictableAfter)
 	for range min(looks, t.used) {
 		t.hand = (t.hand + 1) % t.used
 		f := t.Flow(Index(t.hand))
-		if f.born != 0 && now-f.Last > bestIdle {
-			best, bestIdle = t.hand, max(now-f.Last, bestIdle)
+		if f.born == 0 || now-f.Last <= longest {
+			continue
+		}
+		if t.refresh(Index(t.hand)); now-f.Last > longest {
+			i, ok, longest = Index(t.hand), true, now-f.Last
 		}
 	}
-	if best == none {
-		return false
-	}
-	t.evict(Index(best), now)
-	return true
+	return i, ok
 }
 
 // evict ends a flow to make room, and remembers a connection that had ended; see IsLate.
