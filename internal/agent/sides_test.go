@@ -612,7 +612,7 @@ func TestShortConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(5 * time.Second) // where events were lost a list makes up for it, of which nothing tells in here
+	lab.Landed(t)
 	r.end()
 	text, err := os.ReadFile(file.Name())
 	if err != nil {

@@ -67,8 +67,11 @@ const gather = 10 * time.Millisecond
 // messageBuffer holds any one datagram of the kernel's (NLMSG_GOODSIZE, or 32 KiB of a list).
 const messageBuffer = 64 << 10
 
-// lastWords is how long the end may take that reads what has come until then.
-const lastWords = 200 * time.Millisecond
+// How long the end may take: reading what has come until then, and the last list where events were lost before.
+const (
+	lastEvents = 200 * time.Millisecond
+	lastList   = 3 * time.Second
+)
 
 // Run reads until ctx ends, and then what has come by then: it returns nil. It closes the descriptor, and is called
 // once.
@@ -109,9 +112,7 @@ func (f *Follower) Run(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("conntrack: read events: %w", err)
 		case errors.Is(failure, unix.ENOBUFS):
-			f.lost.Add(1)
-			r.lose(time.Now())
-			f.table.SetBehind(true)
+			f.lose(&r)
 		case failure != nil && !errors.Is(failure, unix.EINTR):
 			return fmt.Errorf("conntrack: read events: %w", failure)
 		case failure == nil:
@@ -127,9 +128,25 @@ func (f *Follower) Run(ctx context.Context) error {
 	}
 }
 
-// drain takes what is there.
+// drain takes what is there. Where events were lost it asks for a list once more, for the last records.
 func (f *Follower) drain(raw syscall.RawConn, buffer []byte, r *repair) error {
-	for began := time.Now(); time.Since(began) < lastWords; {
+	if err := f.readUntil(raw, buffer, r, time.Now().Add(lastEvents), func() bool { return true }); err != nil {
+		return err
+	}
+	if !f.table.IsBehind() {
+		return nil
+	}
+	if !r.first.IsZero() { // else a list that makes up for the losses is under way
+		if err := f.relist(r); err != nil {
+			return fmt.Errorf("conntrack: %w", err)
+		}
+	}
+	return f.readUntil(raw, buffer, r, time.Now().Add(lastList), func() bool { return !r.listing })
+}
+
+// readUntil takes what is there until nothing is and the condition holds, or the time is over.
+func (f *Follower) readUntil(raw syscall.RawConn, buffer []byte, r *repair, end time.Time, is func() bool) error {
+	for time.Now().Before(end) {
 		var n int
 		var failure error
 		if err := raw.Control(
@@ -138,7 +155,12 @@ func (f *Follower) drain(raw syscall.RawConn, buffer []byte, r *repair) error {
 		}
 		switch {
 		case errors.Is(failure, unix.EAGAIN):
-			return nil
+			if is() {
+				return nil
+			}
+			time.Sleep(gather) // nothing wakes it: the deadline of the end is set
+		case errors.Is(failure, unix.ENOBUFS):
+			f.lose(r)
 		case failure == nil:
 			if err := f.take(buffer[:n], r); err != nil {
 				return fmt.Errorf("conntrack: %w", err)
@@ -146,6 +168,13 @@ func (f *Follower) drain(raw syscall.RawConn, buffer []byte, r *repair) error {
 		}
 	}
 	return nil
+}
+
+// lose notes that events were lost.
+func (f *Follower) lose(r *repair) {
+	f.lost.Add(1)
+	r.lose(time.Now())
+	f.table.SetBehind(true)
 }
 
 func (f *Follower) relist(r *repair) error {

@@ -213,6 +213,14 @@ func TestOverrun(t *testing.T) {
 	if f.Lists() != 2 || !f.table.IsBehind() { // TestRepair says for how long
 		t.Errorf("%d lists, behind: %v: a second list within 30 seconds of the first", f.Lists(), f.table.IsBehind())
 	}
+	f.cancel()
+	if err := wait.For(t, "the end", f.ended); err != nil {
+		t.Fatal(err)
+	}
+	f.ended <- nil // for who waits for it, too
+	if f.table.IsBehind() || f.Lists() != 3 || f.differs(t) != "" {
+		t.Errorf("behind at the end: %v, %d lists; %s", f.table.IsBehind(), f.Lists(), f.differs(t))
+	}
 }
 
 // TestRepair: a list makes up for losses when there were no more for a while, or they don't end, and not soon after the

@@ -13,6 +13,7 @@ import (
 
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/engine"
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
@@ -216,7 +217,7 @@ func TestHubRuns(t *testing.T) {
 			h.fail))
 		handovers := make(chan *engine.Handover)
 		go h.run(handovers)
-		time.Sleep(10500 * time.Millisecond)
+		wait.Pass(10500 * time.Millisecond)
 		due := len(h.devices.due)
 		close(handovers)
 		<-h.ended

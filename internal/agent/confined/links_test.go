@@ -10,12 +10,12 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/helper"
+	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -192,8 +192,7 @@ func TestDownLinkIsTriedAgain(t *testing.T) {
 		w.mu.Lock()
 		delete(w.helper.refuses, "wan0")
 		w.mu.Unlock()
-		time.Sleep(2 * retryAfter)
-		synctest.Wait()
+		wait.Pass(2 * retryAfter)
 		w.expect(t, 2, 3)
 	})
 }
@@ -214,8 +213,7 @@ func TestCaptureFails(t *testing.T) {
 		w.expect(t, 2, 3)
 		w.lost(2, func() bool { return true })
 		w.expect(t, 3)
-		time.Sleep(2 * retryAfter)
-		synctest.Wait()
+		wait.Pass(2 * retryAfter)
 		w.expect(t, 2, 3, 4)
 	})
 }
