@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -148,23 +149,20 @@ func TestSamePorts(t *testing.T) {
 				mode, hook, _ := strings.Cut(mode, " ")
 				a, b := lab.NewPair(t)
 				dump := launch(t, b, "tcpdump", "--immediate-mode", "-U", "-s", "2048", "-B", "16384", "-i", "eth0",
-					"-w", "-", "tcp")
+					"-w", "-", "tcp or udp dst port 9")
 				dump.Await("listening on")
 				r := watch(t, b, "--interface", "eth0", "--mode", mode, "--hook", hook)
 				const connections = 50
 				connect(t, a, b, connections, how == "RST")
 				lab.Closed(t, a, b)
-				time.Sleep(200 * time.Millisecond) // tcpdump doesn't tell when it has written all
+				mark(t, a)
+				wait.Until(t, "tcpdump has written all", func() bool {
+					return strings.Contains(dump.Stdout.String(), lastDatagram)
+				})
 				_ = dump.Process.Process.Signal(syscall.SIGINT)
 				dump.End(5 * time.Second)
-				all := r.stop()
-				var got []flowRecord
-				for _, f := range all {
-					if f.Proto == "tcp" {
-						got = append(got, f)
-					}
-				}
-				want := replay(t, bytes.NewReader([]byte(dump.Stdout.String())))
+				got := tcpOnly(r.stop())
+				want := tcpOnly(replay(t, bytes.NewReader([]byte(dump.Stdout.String()))))
 				unplaced(want)
 				unplaced(got)
 				packets, _ := sums(want)
@@ -203,6 +201,30 @@ func unplaced(flows []flowRecord) {
 			delete(f.all[end].(map[string]any), "side")
 		}
 	}
+}
+
+// lastDatagram is the payload of the datagram that comes last.
+const lastDatagram = "nothing comes after this"
+
+// mark has a send a datagram to the discard port of b: what comes before it has been captured when it has.
+func mark(t *testing.T, a *lab.Host) {
+	t.Helper()
+	err := a.Do(func() error {
+		c, err := net.Dial("udp4", "192.0.2.2:9")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		_, err = c.Write([]byte(lastDatagram))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tcpOnly(flows []flowRecord) []flowRecord {
+	return slices.DeleteFunc(flows, func(f flowRecord) bool { return f.Proto != "tcp" })
 }
 
 // connect makes connections from one port of a to one of b, one after the other, which say something and end.
