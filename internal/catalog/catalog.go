@@ -89,16 +89,6 @@ type Catalog struct {
 	networks     bart.Table[int32] // index into applications
 }
 
-// Builtin returns the embedded catalog.
-func Builtin() (*Catalog, error) {
-	c, err := parseCompact(gen.Text)
-	if err != nil {
-		return nil, fmt.Errorf("parsing the embedded catalog: %w", err)
-	}
-	c.index()
-	return c, nil
-}
-
 // Load returns the embedded catalog with users' files over it, a later file over an earlier one. An entry with a known
 // id adds its names and blocks to that application (`replace: true` starts from nothing); a name or block of another
 // application moves to the new one; a new id adds an application. The error lists every fault that Check reports, with

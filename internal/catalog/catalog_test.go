@@ -15,7 +15,7 @@ import (
 
 func builtin(t testing.TB) *Catalog {
 	t.Helper()
-	c, err := Builtin()
+	c, err := Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestParseCompactRefusesGarbage(t *testing.T) {
 }
 
 func FuzzByHost(f *testing.F) {
-	c, err := Builtin()
+	c, err := Load()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -364,7 +364,7 @@ func BenchmarkByAddress(b *testing.B) {
 func BenchmarkBuiltin(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Builtin(); err != nil {
+		if _, err := Load(); err != nil {
 			b.Fatal(err)
 		}
 	}

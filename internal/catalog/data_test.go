@@ -92,7 +92,7 @@ func TestDataHeads(t *testing.T) {
 }
 
 func TestDataIsWholeAndLarge(t *testing.T) {
-	c, err := Builtin()
+	c, err := Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestNoNameIsRedundant(t *testing.T) {
 
 // TestPartOf: part_of names an application that reports itself.
 func TestPartOf(t *testing.T) {
-	c, err := Builtin()
+	c, err := Load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func captures(t testing.TB) []string {
 
 func config(t testing.TB) engine.Config {
 	t.Helper()
-	apps, err := catalog.Builtin()
+	apps, err := catalog.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func (k stillKernel) begin(born, now int64) {
 
 func newStill(t *testing.T, flows int) (*LiveWorker, *kernelAccounting, stillKernel) {
 	t.Helper()
-	apps, err := catalog.Builtin()
+	apps, err := catalog.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func nothing(*record.Flow) error { return nil }
 func TestExplain(t *testing.T) {
 	c, e := completed(nothing)
 	setLAN(c)
-	apps, err := catalog.Builtin()
+	apps, err := catalog.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,12 +63,6 @@ func All() iter.Seq2[ID, *Counter] {
 // Source adds its counts to a snapshot. Any goroutine may call Collect.
 type Source interface{ Collect(*Snapshot) }
 
-// SourceFunc is a Source of one function.
-type SourceFunc func(*Snapshot)
-
-// Collect calls the function.
-func (f SourceFunc) Collect(s *Snapshot) { f(s) }
-
 // Registry collects from all sources. Register every source before the first Snapshot.
 type Registry struct{ sources []Source }
 

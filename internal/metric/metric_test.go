@@ -34,8 +34,8 @@ func TestList(t *testing.T) {
 
 func TestSnapshot(t *testing.T) {
 	var r Registry
-	r.Register(SourceFunc(func(s *Snapshot) { s.Add(Packets, 2); s.Add(FlowsEvicted, 1) }),
-		SourceFunc(func(s *Snapshot) { s.Add(Packets, 3); s.Add(Unparsed, 4) }))
+	r.Register(sourceFunc(func(s *Snapshot) { s.Add(Packets, 2); s.Add(FlowsEvicted, 1) }),
+		sourceFunc(func(s *Snapshot) { s.Add(Packets, 3); s.Add(Unparsed, 4) }))
 	s := r.Snapshot()
 	for class, want := range [...]string{"weir_packets_total 5", "weir_capture_unparsed_packets_total 4",
 		"weir_flow_table_evicted_flows_total 1"} {
@@ -86,3 +86,8 @@ func TestLimits(t *testing.T) {
 		t.Errorf("%d limits found", rows)
 	}
 }
+
+// sourceFunc is a Source of one function.
+type sourceFunc func(*Snapshot)
+
+func (f sourceFunc) Collect(s *Snapshot) { f(s) }

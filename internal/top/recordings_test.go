@@ -60,7 +60,7 @@ func TestRecordings(t *testing.T) {
 	if err != nil || len(files) < 40 {
 		t.Fatalf("testdata holds %d captures (%v)", len(files), err)
 	}
-	apps, err := catalog.Builtin()
+	apps, err := catalog.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
