@@ -31,9 +31,9 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// confined opens a watcher, gives up every system call that Run may do without, and prints what it tells.
+// confined opens a follower, gives up every system call that Run may do without, and prints what it tells.
 func confined() error {
-	w, err := newWatcher(0, 1)
+	f, err := newFollower(Sides{}, 0, 1)
 	if err != nil {
 		return err
 	}
@@ -44,11 +44,20 @@ func confined() error {
 	if _, err := List(); err == nil {
 		return fmt.Errorf("a socket can still be opened")
 	}
-	return w.Run(context.Background(), func(e Event) {
-		fmt.Println(e.Kind, e.Link.Name)
-		if e.Link.Name == "hold" {
-			_, _ = os.Stdin.Read(make([]byte, 1)) // meanwhile messages are lost
-		}
+	return f.Run(context.Background(), Handler{
+		Link: func(e Event) {
+			fmt.Println(e.Kind, e.Link.Name)
+			if e.Link.Name == "hold" {
+				_, _ = os.Stdin.Read(make([]byte, 1)) // meanwhile messages are lost
+			}
+		},
+		Network: func(n *Network) {
+			fmt.Println("WAN", n.WANs())
+			if _, err := f.Neighbours(n); err != nil {
+				fmt.Println("error", err)
+			}
+		},
+		Failed: func(err error) { fmt.Println("error", err) },
 	})
 }
 
@@ -72,9 +81,9 @@ func refuse(calls ...uint32) error {
 	return nil
 }
 
-// TestWatchConfined: without any capability and without a right to open sockets, changes and losses are handled all the
-// same.
-func TestWatchConfined(t *testing.T) {
+// TestFollowConfined: without any capability and without a right to open sockets, changes and losses are handled all
+// the same.
+func TestFollowConfined(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) == 4 {
 		t.Skip("a 32-bit program's socket calls may go through socketcall(2), which the filter here does not tell " +
 			"apart")
@@ -134,4 +143,6 @@ func TestWatchConfined(t *testing.T) {
 	await("resynced")
 	ip(t, "link add last type bridge")
 	await("added last")
+	ip(t, "link set last up", "address add 203.0.113.5/24 dev last", "route add default via 203.0.113.1")
+	await("WAN [last]")
 }

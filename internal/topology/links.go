@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package topology knows the machine's network as the kernel tells it over rtnetlink: its interfaces, and which of them
-// to watch.
-//
-// Nothing here needs a capability. The system calls are those of a socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE): bind,
-// getsockname, setsockopt, sendmsg, recvmsg, close, and epoll by way of the Go runtime.
 package topology
 
 import (
@@ -77,7 +72,7 @@ func List() (Links, error) { return list(0) }
 
 // list asks in the network namespace of the descriptor netNS, or with 0 in the calling thread's.
 func list(netNS int) (Links, error) {
-	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{NetNS: netNS, MessageBufferSize: messageBuffer})
+	conn, err := dial(netNS)
 	if err != nil {
 		return nil, fmt.Errorf("list links: %w", err)
 	}
@@ -87,7 +82,7 @@ func list(netNS int) (Links, error) {
 
 // Passed is how many packets a link has received and sent since it was made, as the kernel counts.
 func Passed(index uint32) (packets uint64, err error) {
-	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{MessageBufferSize: messageBuffer})
+	conn, err := dial(0)
 	if err != nil {
 		return 0, fmt.Errorf("ask for counters of link %d: %w", index, err)
 	}
@@ -124,7 +119,7 @@ func passed(m netlink.Message) (packets uint64) {
 	return packets
 }
 
-// listLinks asks on a socket that no events come in by.
+// listLinks asks on a socket by which no events come.
 func listLinks(conn *netlink.Conn) (Links, error) {
 	messages, err := dump(conn, dumpRequest())
 	if err != nil {
@@ -142,29 +137,6 @@ func listLinks(conn *netlink.Conn) (Links, error) {
 	}
 	return links, nil
 }
-
-// maxDumps is how often a list is asked for again that changed while the kernel was telling it, so that some may be
-// missing.
-const maxDumps = 10
-
-// dump asks for a list. One that kept changing is given as it is in the end: an event will tell of the change.
-func dump(conn *netlink.Conn, request netlink.Message) (messages []netlink.Message, err error) {
-	for range maxDumps {
-		messages, err = conn.Execute(request)
-		if err != nil {
-			return nil, err
-		}
-		if !slices.ContainsFunc(messages, func(m netlink.Message) bool {
-			return m.Header.Flags&netlink.DumpInterrupted != 0
-		}) {
-			break
-		}
-	}
-	return messages, nil
-}
-
-// messageBuffer holds any one datagram: the kernel fills at most 32 KiB for a dump (netlink_recvmsg).
-const messageBuffer = 64 << 10
 
 func dumpRequest() netlink.Message {
 	return netlink.Message{

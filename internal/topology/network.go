@@ -4,6 +4,7 @@ package topology
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gaissmai/bart"
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/record"
@@ -95,6 +97,46 @@ func NewNetwork(sides Sides, links Links, routes []Route, rules [2][]Rule) *Netw
 	}
 	n.single = n.isSingle()
 	return n
+}
+
+// Now asks the kernel for the network as it is.
+func Now(sides Sides) (*Network, error) { return now(sides, 0) }
+
+// now asks in the network namespace of the descriptor netNS, or with 0 in the calling thread's.
+func now(sides Sides, netNS int) (*Network, error) {
+	if err := sides.Check(); err != nil {
+		return nil, err
+	}
+	conn, err := dial(netNS)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the network: %w", err)
+	}
+	defer conn.Close()
+	links, err := listLinks(conn)
+	if err != nil {
+		return nil, err
+	}
+	return readNetwork(conn, sides, links)
+}
+
+// readNetwork asks for routes and rules, and puts a network together of them and of links.
+func readNetwork(conn *netlink.Conn, sides Sides, links Links) (*Network, error) {
+	var routes []Route
+	var rules [2][]Rule
+	for i, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		of, err := listRoutes(conn, family)
+		if err != nil {
+			return nil, err
+		}
+		routes = append(routes, of...)
+		if rules[i], err = listRules(conn, family); errors.Is(err, unix.EOPNOTSUPP) {
+			// a kernel without policy rules
+			rules[i] = []Rule{{Table: unix.RT_TABLE_LOCAL}, {Table: unix.RT_TABLE_MAIN}, {Table: unix.RT_TABLE_DEFAULT}}
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return NewNetwork(sides, links, routes, rules), nil
 }
 
 // tableRanks are the tables that a rule leads to, with the place of the first such rule.

@@ -3,8 +3,6 @@
 package topology
 
 import (
-	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,21 +13,6 @@ import (
 
 // at is an address, the interface it is seen on, and the side that it has to have.
 type at struct{ address, iface, side string }
-
-// now is the network of a test's namespace.
-func now(t *testing.T, namespace int, sides Sides) *Network {
-	t.Helper()
-	f, err := newFollower(sides, namespace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	n, err := f.Now()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
 
 func check(t *testing.T, n *Network, all []at) {
 	t.Helper()
@@ -188,7 +171,10 @@ func TestSides(t *testing.T) {
 			var n *Network
 			// The kernel enters an IPv6 address's own route a little later.
 			wait.Reached(func() bool {
-				n = now(t, namespace, x.sides)
+				var err error
+				if n, err = now(x.sides, namespace); err != nil {
+					t.Fatal(err)
+				}
 				return isSo(n, x.all)
 			})
 			check(t, n, x.all)
@@ -201,47 +187,5 @@ func TestSides(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestFollow: what changes is told of, also where events were lost.
-func TestFollow(t *testing.T) {
-	namespace := newNamespace(t)
-	ip(t, append(up("lan", "wan"), "address add 192.168.1.1/24 dev lan", "address add 203.0.113.5/24 dev wan")...)
-	f, err := newFollower(Sides{}, namespace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.events.SetReadBuffer(1); err != nil { // the smallest: events are lost
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	networks, ended := make(chan *Network, 1000), make(chan error, 1)
-	go func() { ended <- f.Run(ctx, func(n *Network) { networks <- n }) }()
-	await := func(address, side string) {
-		t.Helper()
-		for what := address + " is " + side; wait.For(t, what, networks).Side(netip.MustParseAddr(address),
-			"").String() != side; {
-		}
-	}
-	await("203.0.113.9", "lan")
-	ip(t, "route add default via 203.0.113.1")
-	await("203.0.113.9", "wan")
-	ip(t, "route delete default", "route add default via 192.168.1.254")
-	await("192.168.1.9", "wan")
-	ip(t, "address add 10.3.0.1/16 dev lan", "route delete default")
-	await("10.3.0.1", "gateway")
-	var flood []string
-	for i := range 300 {
-		flood = append(flood, fmt.Sprintf("route add 10.200.%d.0/24 via 203.0.113.%d", i%250, 10+i/250))
-	}
-	ip(t, append(flood[:250], "route add 172.20.0.0/16 via 192.168.1.3")...)
-	await("172.20.3.4", "lan")
-	ip(t, "link set lan name inside")
-	ip(t, "rule add from 10.3.3.3 lookup 100", "route add default via 203.0.113.1 table 100")
-	await("203.0.113.9", "wan")
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
 	}
 }

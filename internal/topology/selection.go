@@ -142,9 +142,9 @@ func (s Selection) Twice(l Link, all Links) (Link, bool) {
 	return s.seenOn(l, all, maxDepth-1)
 }
 
-// Carried says that what comes in by a link which is not selected was seen on selected ones before. For the kernel such
-// a packet came in by the link above, not by the one where it was seen: by the VLAN, the bridge, or the VRF.
-func (s Selection) Carried(l Link, all Links) bool {
+// IsUpper says whether a link that is not selected is an upper device of selected ones: what comes in by it was counted
+// on a lower device before. For the kernel such a packet came in by the upper device: the VLAN, the bridge, or the VRF.
+func (s Selection) IsUpper(l Link, all Links) bool {
 	if ok, _ := s.Matches(l, all); ok {
 		return false
 	}
@@ -194,7 +194,7 @@ func (s Selection) seenBelow(l Link, all Links, depth int) (Link, bool) {
 	at := l
 	for range depth {
 		parent, ok := all[at.Parent]
-		if !ok || !isUpper(at) {
+		if !ok || !isOnParent(at) {
 			break
 		}
 		if ok, _ := s.matches(parent, all, depth-1); ok || s.byPorts(parent, all, depth-1) {
@@ -205,8 +205,8 @@ func (s Selection) seenBelow(l Link, all Links, depth int) (Link, bool) {
 	return Link{}, false
 }
 
-// isUpper says whether a link's packets are all seen on its parent.
-func isUpper(l Link) bool {
+// isOnParent says whether a link's packets are all seen on its parent.
+func isOnParent(l Link) bool {
 	return slices.Contains([]string{"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap"}, l.Kind)
 }
 

@@ -136,8 +136,8 @@ func TestSelectionTwice(t *testing.T) {
 	}
 }
 
-// TestSelectionCarried: links by which only packets come that were seen before.
-func TestSelectionCarried(t *testing.T) {
+// TestSelectionIsUpper: links by which only packets come that were seen before.
+func TestSelectionIsUpper(t *testing.T) {
 	for _, c := range []struct{ arguments, want string }{
 		{"", "br-lan eth0.7 eth1.9 blue mv0 br-lan.3 s100 s100.7 eth1.9.7 mv1"},
 		{"eth0", "eth0.7 mv0 s100 s100.7 mv1"},
@@ -153,7 +153,7 @@ func TestSelectionCarried(t *testing.T) {
 		all := gateway()
 		var got []string
 		for _, l := range all.Sorted() {
-			if s.Carried(l, all) {
+			if s.IsUpper(l, all) {
 				got = append(got, l.Name)
 			}
 		}
@@ -164,7 +164,7 @@ func TestSelectionCarried(t *testing.T) {
 	all := gateway()
 	all[35] = Link{Index: 35, Name: "eth9", Master: 20}
 	s, _ := NewSelection("eth4")
-	if s.Carried(all[20], all) {
+	if s.IsUpper(all[20], all) {
 		t.Error("a VRF with a port that is not watched")
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// network is what the kernel says of the network around the flows: addresses, routes, and the connections that it
-// tracks.
+// network is what the kernel says of the network around the flows: links, addresses, routes, and the connections that
+// it tracks.
 type network struct {
 	topology    *topology.Follower
 	table       *conntrack.Table    // nil: connections are not followed
@@ -41,16 +41,18 @@ func openNetwork(o *agent.Options, s *agent.Setup, named map[string]int, list fu
 	return n, err
 }
 
-// follow follows routes until ctx ends, and connections until drain. A failure is logged, and leaves the records less
-// complete.
-func (n *network) follow(ctx context.Context, changed func(*topology.Network), log func(string, ...any)) {
+// follow follows links and routes until ctx ends, and connections until drain. The channel gets the error that ended
+// the former, without which nothing can be watched; any other failure is logged, and leaves the records less complete.
+func (n *network) follow(ctx context.Context, event func(topology.Event), changed func(*topology.Network),
+	log func(string, ...any)) <-chan error {
+	followed := make(chan error, 1)
 	go func() {
-		if err := n.topology.Run(ctx, changed); err != nil {
-			log("routes are not followed any more: %v", err)
-		}
+		followed <- n.topology.Run(ctx, topology.Handler{Link: event, Network: changed, Failed: func(err error) {
+			log("sides are as they were, for the routes can't be read: %v", err)
+		}})
 	}()
 	if n.connections == nil {
-		return
+		return followed
 	}
 	ctx, n.stop = context.WithCancel(context.Background())
 	n.following.Go(func() {
@@ -58,6 +60,7 @@ func (n *network) follow(ctx context.Context, changed func(*topology.Network), l
 			log("connections are not followed any more: %v", err)
 		}
 	})
+	return followed
 }
 
 // drain reads the events that have come until now, and ends the following: the last records are made when all else has

@@ -94,10 +94,6 @@ func Run(o *agent.Options, out Output) (Status, error) {
 	if err := p.open(client, &first); err != nil {
 		return Status{}, err
 	}
-	watcher, err := topology.NewWatcher()
-	if err != nil {
-		return Status{}, err
-	}
 	// A worker keeps its place among these while it naps. The others are for the collector, connections and the garbage
 	// collector, which takes a quarter of all.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), o.Workers+1+o.Workers/4))
@@ -112,7 +108,7 @@ func Run(o *agent.Options, out Output) (Status, error) {
 	}
 	agent.ReleaseMemory() // reading the catalog took some, too
 	p.life.step(0, nil)
-	return p.end(p.follow(watcher, stop))
+	return p.end(p.follow(stop))
 }
 
 // open takes over what the helper sent, and opens what needs system calls that the process gives up.
@@ -131,7 +127,7 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	if p.network, err = openNetwork(p.options, &s, named, client.List); err != nil {
 		return err
 	}
-	now, err := p.network.topology.Now() // before the first record
+	now, err := topology.Now(p.options.Sides) // before the first record
 	if err != nil {
 		return err
 	}
@@ -185,18 +181,16 @@ func (p *process) openCapture(c captureConfig) error {
 }
 
 // follow follows links, routes, connections and devices, and waits for the end.
-func (p *process) follow(watcher *topology.Watcher, stop <-chan struct{}) error {
+func (p *process) follow(stop <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	p.network.follow(ctx, p.enrichment.chain.SetNetwork, p.output.Log)
+	followed := p.network.follow(ctx, p.event, p.enrichment.chain.SetNetwork, p.output.Log)
 	go p.devices.follow(ctx)
 	if p.listener != nil {
 		context.AfterFunc(ctx, func() { p.listener.Close() })
 		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer}
 		go control.Serve(p.listener, answers.answer)
 	}
-	followed := make(chan error, 1)
-	go func() { followed <- watcher.Run(ctx, p.event) }()
 	var over <-chan time.Time
 	if p.options.Duration > 0 {
 		end := time.NewTimer(p.options.Duration)
@@ -217,7 +211,7 @@ func (p *process) follow(watcher *topology.Watcher, stop <-chan struct{}) error 
 	case <-p.hub.failed:
 		return p.hub.err()
 	case err := <-followed:
-		return fmt.Errorf("follow the interfaces: %w", err)
+		return fmt.Errorf("follow the network: %w", err)
 	}
 }
 

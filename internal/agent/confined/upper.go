@@ -12,7 +12,7 @@ import (
 // in by. With mu held.
 func (ls *links) noteUppers() {
 	for index := range ls.uppers {
-		if l, ok := ls.all[index]; ok && ls.selection.Carried(l, ls.all) {
+		if l, ok := ls.all[index]; ok && ls.selection.IsUpper(l, ls.all) {
 			continue
 		}
 		delete(ls.uppers, index)
@@ -23,7 +23,7 @@ func (ls *links) noteUppers() {
 	for _, l := range ls.all.Sorted() {
 		_, noted := ls.uppers[l.Index]
 		_, isWatched := ls.watched[l.Index]
-		if noted || isWatched || !ls.selection.Carried(l, ls.all) {
+		if noted || isWatched || !ls.selection.IsUpper(l, ls.all) {
 			continue
 		}
 		if _, _, err := ls.watcher.Watch(helper.Link{Index: l.Index, Name: l.Name, Carried: true}); err != nil {

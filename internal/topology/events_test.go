@@ -8,44 +8,45 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// follower keeps what a Watch told.
-type follower struct {
+// following keeps what a Follower told of links.
+type following struct {
 	t     *testing.T
 	netNS int
 	mu    sync.Mutex
 	links Links
 	// over the writing of log, besides mu: some tests read it while they hold mu, some while they don't
-	logMu  sync.Mutex
-	log    []Event
-	hold   chan struct{} // while set, Watch's callback waits for it to be closed
-	losses int           // how often messages were lost
+	logMu    sync.Mutex
+	log      []Event
+	hold     chan struct{} // while set, the handler of links waits for it to be closed
+	losses   int           // how often messages were lost
+	networks chan *Network // the last one
+	pause    chan struct{} // while set, the handler of networks waits for it to be closed
 }
 
-// follow starts a Watch in the namespace and waits for its first list.
-func follow(t *testing.T, netNS, buffer int) *follower {
+// follow starts a Follower in the namespace and waits for its first list.
+func follow(t *testing.T, netNS, buffer int) *following {
 	t.Helper()
-	f := &follower{t: t, netNS: netNS, links: Links{}}
+	f := &following{t: t, netNS: netNS, links: Links{}, networks: make(chan *Network, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	w, err := newWatcher(netNS, buffer)
+	follower, err := newFollower(Sides{}, netNS, buffer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { ended <- w.Run(ctx, f.each) }()
+	go func() {
+		ended <- follower.Run(ctx, Handler{Link: f.each, Network: f.keep, Failed: func(err error) { t.Error(err) }})
+	}()
 	t.Cleanup(func() {
 		cancel()
-		if err := wait.For(t, "Watch ends with its context", ended); err != nil {
-			t.Errorf("Watch: %v", err)
+		if err := wait.For(t, "Run ends with its context", ended); err != nil {
+			t.Errorf("Run: %v", err)
 		}
 	})
 	f.await("the first list", func() bool {
@@ -54,7 +55,49 @@ func follow(t *testing.T, netNS, buffer int) *follower {
 	return f
 }
 
-func (f *follower) each(e Event) {
+func (f *following) keep(n *Network) {
+	f.mu.Lock()
+	pause := f.pause
+	f.mu.Unlock()
+	if pause != nil {
+		<-pause
+	}
+	select {
+	case <-f.networks:
+	default:
+	}
+	f.networks <- n
+}
+
+// awaitSides waits for a network by which addresses are on their sides.
+func (f *following) awaitSides(all ...at) {
+	f.t.Helper()
+	for what := fmt.Sprint("a network with ", all); !isSo(wait.For(f.t, what, f.networks), all); {
+	}
+}
+
+// holdNetworks holds the handler of networks up, from the next one on, until hold is closed.
+func (f *following) holdNetworks(hold chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pause = hold
+}
+
+// heldUp holds the handler of links up, in the next event, until it is told to go on.
+func (f *following) heldUp() (goOn func()) {
+	hold := make(chan struct{})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hold = hold
+	return func() {
+		f.mu.Lock()
+		f.hold = nil
+		f.mu.Unlock()
+		close(hold)
+	}
+}
+
+func (f *following) each(e Event) {
 	f.mu.Lock()
 	hold := f.hold
 	f.mu.Unlock()
@@ -91,14 +134,14 @@ func (f *follower) each(e Event) {
 }
 
 // lost is how often messages were lost so far.
-func (f *follower) lost() int {
+func (f *following) lost() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.losses
 }
 
 // await waits until a condition on what was told holds.
-func (f *follower) await(what string, done func() bool) time.Duration {
+func (f *following) await(what string, done func() bool) time.Duration {
 	f.t.Helper()
 	began := time.Now()
 	is := func() bool {
@@ -117,7 +160,7 @@ func (f *follower) await(what string, done func() bool) time.Duration {
 
 // awaitKernel waits until what was told equals the kernel's own list, which changes by itself: a carrier comes up later
 // than its link.
-func (f *follower) awaitKernel() time.Duration {
+func (f *following) awaitKernel() time.Duration {
 	f.t.Helper()
 	return f.await("the kernel's list", func() bool {
 		kernel, err := list(f.netNS)
@@ -138,7 +181,7 @@ func equal(a, b Links) bool {
 }
 
 // since returns how many events were told so far, and a function that returns those told later.
-func (f *follower) since() func(kind EventKind, name string) (found []Event) {
+func (f *following) since() func(kind EventKind, name string) (found []Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	start := len(f.log)
@@ -154,73 +197,11 @@ func (f *follower) since() func(kind EventKind, name string) (found []Event) {
 	}
 }
 
-func TestListFields(t *testing.T) {
-	fd := newNamespace(t)
-	ip(t, "link set lo up", "link add br0 type bridge",
-		"link add p0 index 70 mtu 1400 address 02:00:00:00:00:0a type veth peer name p1",
-		"link set p0 master br0", "link set p0 up", "link set p1 up", "tuntap add dev tun0 mode tun",
-		"link add link p1 name mv type macvlan mode bridge")
-	var links Links
-	wait.Until(t, "p0 has its carrier", func() (up bool) {
-		// the kernel's link watch gives it one later than ip's command ends
-		var err error
-		if links, err = list(fd); err != nil {
-			t.Fatal(err)
-		}
-		a, _ := links.Named("p0")
-		return a.Up
-	})
-	br, _ := links.Named("br0")
-	b, _ := links.Named("p1")
-	a, _ := links.Named("p0")
-	want := Link{Index: 70, Name: "p0", Kind: "veth", Type: unix.ARPHRD_ETHER, Up: true, Master: br.Index, MTU: 1400,
-		MAC: []byte{2, 0, 0, 0, 0, 10}}
-	if !a.Equal(want) {
-		t.Errorf("veth: %+v, want %+v", a, want)
-	}
-	if !br.IsBridge || br.Kind != "bridge" || br.Up {
-		t.Errorf("bridge: %+v", br)
-	}
-	if lo, _ := links.Named("lo"); !lo.Loopback || !lo.Up || lo.Index != 1 || lo.Type != unix.ARPHRD_LOOPBACK {
-		t.Errorf("loopback: %+v", lo)
-	}
-	if tun, _ := links.Named("tun0"); tun.Kind != "tun" || tun.Type != unix.ARPHRD_NONE || len(tun.MAC) != 0 {
-		t.Errorf("tun: %+v", tun)
-	}
-	if mv, _ := links.Named("mv"); mv.Kind != "macvlan" || mv.Parent != b.Index {
-		t.Errorf("macvlan: %+v", mv)
-	}
-}
-
-// TestListMatchesIP: ip's own words as a second opinion.
-func TestListMatchesIP(t *testing.T) {
-	fd := newNamespace(t)
-	ip(t, "link add p0 type veth peer name p1", "link set p0 up", "link add br0 type bridge")
-	links, err := list(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command("ip", "-o", "link").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(lines) != len(links) {
-		t.Fatalf("%d links, ip has %d", len(links), len(lines))
-	}
-	for i, l := range links.Sorted() {
-		if !strings.HasPrefix(lines[i], fmt.Sprintf("%d: %s", l.Index, l.Name)) ||
-			!strings.Contains(lines[i], fmt.Sprintf(" mtu %d ", l.MTU)) || !strings.Contains(lines[i], l.MAC.String()) {
-			t.Errorf("%+v, ip says %s", l, lines[i])
-		}
-	}
-}
-
-// TestWatch is check C8 of the reliability research: whatever happens to interfaces is known. How soon is logged.
-func TestWatch(t *testing.T) {
+// TestFollowLinks is check C8 of the reliability research: whatever happens to interfaces is known. How soon is logged.
+func TestFollowLinks(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		run  func(t *testing.T, f *follower)
+		run  func(t *testing.T, f *following)
 	}{
 		{"flap", testFlap}, {"rename", testRename}, {"recreate", testRecreate}, {"many", testMany}, {"move", testMove},
 		{"bridge", testBridge}, {"index reused", testIndexReused},
@@ -233,7 +214,7 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-func testFlap(t *testing.T, f *follower) {
+func testFlap(t *testing.T, f *following) {
 	f.await("p0 is up", func() bool { a, _ := f.links.Named("p0"); return a.Up })
 	events := f.since()
 	var lines []string
@@ -263,7 +244,7 @@ func testFlap(t *testing.T, f *follower) {
 	}
 }
 
-func testRename(t *testing.T, f *follower) {
+func testRename(t *testing.T, f *following) {
 	events := f.since()
 	ip(t, "link set p0 down", "link set p0 name wan0", "link set wan0 up")
 	f.await("the new name", func() bool {
@@ -280,7 +261,7 @@ func testRename(t *testing.T, f *follower) {
 	f.awaitKernel()
 }
 
-func testRecreate(t *testing.T, f *follower) {
+func testRecreate(t *testing.T, f *following) {
 	events := f.since()
 	ip(t, "link del p0", "link add p0 type veth peer name p1")
 	f.await("a again", func() bool { return len(events(Removed, "p0")) == 1 && len(events(Added, "p0")) == 1 })
@@ -290,7 +271,7 @@ func testRecreate(t *testing.T, f *follower) {
 	f.awaitKernel()
 }
 
-func testMany(t *testing.T, f *follower) {
+func testMany(t *testing.T, f *following) {
 	events := f.since()
 	var lines []string
 	for i := range 100 {
@@ -302,7 +283,7 @@ func testMany(t *testing.T, f *follower) {
 	f.awaitKernel()
 }
 
-func testMove(t *testing.T, f *follower) {
+func testMove(t *testing.T, f *following) {
 	events := f.since()
 	other := exec.Command("unshare", "--net", "sleep", "60")
 	if err := other.Start(); err != nil {
@@ -322,7 +303,7 @@ func testMove(t *testing.T, f *follower) {
 	f.awaitKernel()
 }
 
-func testBridge(t *testing.T, f *follower) {
+func testBridge(t *testing.T, f *following) {
 	events := f.since()
 	ip(t, "link add br0 type bridge", "link set p0 master br0")
 	f.await("a is a port", func() bool {
@@ -338,16 +319,16 @@ func testBridge(t *testing.T, f *follower) {
 	f.awaitKernel()
 }
 
-func testIndexReused(t *testing.T, f *follower) {
+func testIndexReused(t *testing.T, f *following) {
 	events := f.since()
 	ip(t, "link add r0 index 500 type veth peer name s0", "link del r0", "link add r0 index 500 type bridge")
 	f.await("r twice", func() bool { return len(events(Added, "r0")) == 2 && len(events(Removed, "r0")) == 1 })
 	f.awaitKernel()
 }
 
-// TestWatchLoss: with a buffer that is too small and a reader that is held up, the kernel drops messages. What is told
+// TestFollowLoss: with a buffer that is too small and a reader that is held up, the kernel drops messages. What is told
 // in the end equals the kernel's list, and that there was a loss is told.
-func TestWatchLoss(t *testing.T) {
+func TestFollowLoss(t *testing.T) {
 	fd := newNamespace(t)
 	ip(t, "link add p0 type veth peer name p1", "link add stays type bridge",
 		"link add n0 index 600 type veth peer name m0",
@@ -355,10 +336,7 @@ func TestWatchLoss(t *testing.T) {
 	f := follow(t, fd, 1) // the kernel grants its least, about 2 KiB
 	for round := range 2 {
 		events := f.since()
-		f.mu.Lock()
-		hold := make(chan struct{})
-		f.hold = hold
-		f.mu.Unlock()
+		goOn := f.heldUp()
 		lines := []string{"link set stays down", "link set stays up"} // the first event is held, all after it are lost
 		for i := range 20 {
 			lines = append(lines, fmt.Sprintf("link add x%d type veth peer name y%d", i, i))
@@ -372,10 +350,7 @@ func TestWatchLoss(t *testing.T) {
 			"link del n0", "link add n0 index 600 type bridge", // the same name and index
 			"link del k0", "link add k2 index 700 address 02:00:00:00:00:02 type bridge", "link set k2 name k3")
 		ip(t, lines...)
-		f.mu.Lock()
-		f.hold = nil
-		f.mu.Unlock()
-		close(hold)
+		goOn()
 		f.await("a new list", func() bool { return len(events(Resynced, "")) > 0 })
 		f.awaitKernel()
 		f.mu.Lock()
@@ -404,8 +379,8 @@ func TestWatchLoss(t *testing.T) {
 	}
 }
 
-// TestWatchStorm: links come and go without a pause while the reader loses messages all the time.
-func TestWatchStorm(t *testing.T) {
+// TestFollowStorm: links come and go without a pause while the reader loses messages all the time.
+func TestFollowStorm(t *testing.T) {
 	fd := newNamespace(t)
 	f := follow(t, fd, 1)
 	var lines []string
@@ -421,16 +396,4 @@ func TestWatchStorm(t *testing.T) {
 	lines = append(lines, "link add last type bridge")
 	ip(t, lines...)
 	t.Logf("known %v after ip ended; %d losses", f.awaitKernel(), f.lost())
-}
-
-// TestWatchErrors: a Watch that cannot be had says so.
-func TestWatchErrors(t *testing.T) {
-	if _, err := newWatcher(1<<20, 1); err == nil || !strings.Contains(err.Error(), "watch links") {
-		t.Errorf("no such namespace: %v", err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := Watch(ctx, func(Event) {}); err != nil {
-		t.Errorf("ended before it began: %v", err)
-	}
 }
