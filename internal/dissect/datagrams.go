@@ -214,7 +214,7 @@ func (s *Session) rememberDatagram(pool *Pool, seg *Segment) {
 	s.used += len(payload)
 }
 
-// keptMessages are the first datagrams, mostly a question and its answer, which outlive later ones.
+// keptMessages is how many of the first datagrams, mostly a question and its answer, outlive later ones.
 const keptMessages = 2
 
 // kept returns how many of the oldest datagrams stay. Datagrams before the found dissector's reading need not stay.

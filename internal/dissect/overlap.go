@@ -82,7 +82,7 @@ func (s *stream) acknowledge(ack uint32) {
 	}
 }
 
-// read returns the stream, or its other reading if requested and present.
+// read returns the stream's likelier reading or, with other, the less likely one if it has two.
 func (s *stream) read(other bool) []byte {
 	if o := s.other; o != nil && other != o.isTaken && len(s.view) <= len(o.buf) {
 		return o.buf[:len(s.view)]

@@ -9,7 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/wire/ber"
 )
 
-// ldap and cldap: LDAP (RFC 4511 §4.1.1), and LDAP in datagrams ([MS-ADTS] §6.3.3).
+// ldap: LDAP (RFC 4511 §4.1.1), and CLDAP, which is LDAP in datagrams ([MS-ADTS] §6.3.3).
 var ldapProtocol = &dissect.Protocol{
 	Name:      "ldap",
 	Spec:      "RFC 4511 §4; [MS-ADTS] §6.3.3",

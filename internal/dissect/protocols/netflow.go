@@ -8,8 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// netflow and ipfix: NetFlow versions 1, 5, 7 and 9 (Cisco's export formats; RFC 3954), and IPFIX (RFC 7011), whose
-// version number is 10.
+// netflow: versions 1, 5, 7 and 9 (Cisco's export formats; RFC 3954), and IPFIX (RFC 7011), whose version number is 10.
 var netflowProtocol = &dissect.Protocol{
 	Name:      "netflow",
 	Spec:      "RFC 3954 §5; RFC 7011 §3; Cisco NetFlow export datagram formats",

@@ -4,14 +4,13 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
-// rmcp and ipmi: RMCP (DMTF DSP0136 §3.2.2) with ASF or IPMI messages (IPMI 2.0 §13.1, §13.6).
+// rmcp: RMCP (DMTF DSP0136 §3.2.2) with ASF or IPMI messages (IPMI 2.0 §13.1, §13.6).
 var rmcpProtocol = &dissect.Protocol{
 	Name: "rmcp", Spec: "DSP0136 §3.2.2; IPMI 2.0 §13.6", Category: "remote-access",
 	Over: dissect.UDP, Ports: []uint16{623, 664}, Start: dissect.BytesOf(6), MinLength: 4, Inspect: inspectRMCP,
 }
 
-// inspectRMCP writes the newest datagram's class, and names the flow ipmi if any datagram is IPMI: a console finds its
-// host with an ASF ping.
+// inspectRMCP writes the datagrams' class: IPMI if any is, because a console finds its host with an ASF ping first.
 func inspectRMCP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	class := dissect.No
 	for i := range c.Datagrams {
