@@ -126,14 +126,3 @@ func dhcpMAC(o *dissect.Object, b []byte) {
 		o.Text("client_mac", appendMAC(text[:0], b[28:34]))
 	}
 }
-
-// appendMAC appends a hardware address with colons between its bytes.
-func appendMAC(dst, mac []byte) []byte {
-	for i, b := range mac {
-		if i > 0 {
-			dst = append(dst, ':')
-		}
-		dst = append(dst, hexDigits[b>>4], hexDigits[b&15])
-	}
-	return dst
-}

@@ -86,19 +86,3 @@ func dlmsHDLC(b []byte) dissect.Verdict {
 	}
 	return dissect.Yes
 }
-
-// crcX25 is HDLC's checksum (ISO/IEC 13239): as crcCCITT, but the lowest bit first and complemented.
-func crcX25(b []byte) int {
-	crc := uint16(0xffff)
-	for _, v := range b {
-		crc ^= uint16(v)
-		for range 8 {
-			carry := crc & 1
-			crc >>= 1
-			if carry != 0 {
-				crc ^= 0x8408
-			}
-		}
-	}
-	return int(^crc)
-}

@@ -167,7 +167,7 @@ func ftpHostPort(b []byte) netip.AddrPort {
 	}
 	var v [6]byte
 	for i := range v {
-		n, rest, ok := ftpNumber(b)
+		n, rest, ok := cutNumber(b)
 		if !ok || n > 255 {
 			return netip.AddrPort{}
 		}
@@ -193,18 +193,9 @@ func ftpExtended(b []byte, addr netip.Addr) netip.AddrPort {
 		return netip.AddrPort{}
 	}
 	start := bytes.LastIndexByte(b[:last], b[0]) + 1
-	port, _, ok := ftpNumber(b[start:last])
+	port, _, ok := cutNumber(b[start:last])
 	if !ok || port > 0xffff {
 		return netip.AddrPort{}
 	}
 	return netip.AddrPortFrom(addr, uint16(port))
-}
-
-// ftpNumber reads a decimal number of at most 5 digits.
-func ftpNumber(b []byte) (n int, rest []byte, ok bool) {
-	i := 0
-	for ; i < len(b) && i < 5 && '0' <= b[i] && b[i] <= '9'; i++ {
-		n = n*10 + int(b[i]-'0')
-	}
-	return n, b[i:], i > 0
 }

@@ -57,12 +57,3 @@ func ftpListing(line []byte) bool {
 	}
 	return true
 }
-
-func isDigits(b []byte) bool {
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(b) > 0
-}

@@ -105,11 +105,3 @@ func haproxyAuthority(b []byte) []byte {
 	}
 	return nil
 }
-
-// moreOrYes is YesMore while more can come.
-func moreOrYes(more bool) dissect.Verdict {
-	if more {
-		return dissect.YesMore
-	}
-	return dissect.Yes
-}

@@ -72,12 +72,12 @@ func jsonrpcObject(b []byte) (object []byte, ok bool) {
 // jsonrpc1 reports whether the objects are a request of version 1.0 and its answer, in either order: each has exactly
 // three mandatory members.
 func jsonrpc1(a, b []byte) bool {
-	if stratumMember(b, `"method"`) != nil {
+	if jsonMember(b, `"method"`) != nil {
 		a, b = b, a
 	}
-	return stratumMember(a, `"method"`) != nil && stratumMember(a, `"params"`) != nil &&
-		stratumMember(a, `"id"`) != nil &&
-		stratumMember(b, `"result"`) != nil && stratumMember(b, `"error"`) != nil && stratumMember(b, `"id"`) != nil
+	return jsonMember(a, `"method"`) != nil && jsonMember(a, `"params"`) != nil &&
+		jsonMember(a, `"id"`) != nil &&
+		jsonMember(b, `"result"`) != nil && jsonMember(b, `"error"`) != nil && jsonMember(b, `"id"`) != nil
 }
 
 // jsonrpcVersion reports whether b holds the member "jsonrpc": "2.0".

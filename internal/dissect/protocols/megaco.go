@@ -36,7 +36,7 @@ func inspectMegaco(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return dissect.NeedMore
 	}
 	// The version has 1 or 2 digits; white space and the sender follow: [address], <domain>, a name or an MTP address.
-	version, _, ok := ftpNumber(rest)
+	version, _, ok := cutNumber(rest)
 	rest = b[len(token)+1:]
 	for len(rest) > 0 && rest[0] >= '0' && rest[0] <= '9' {
 		rest = rest[1:]

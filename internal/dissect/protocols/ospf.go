@@ -29,20 +29,3 @@ func checkOSPF(d *dissect.Datagram, r *dissect.Result) bool {
 
 var ospfTypes = [...]string{1: "hello", 2: "database-description", 3: "link-state-request", 4: "link-state-update",
 	5: "link-state-acknowledgment"}
-
-// appendDotted appends four bytes as decimal numbers with dots between them.
-func appendDotted(dst, b []byte) []byte {
-	for i, n := range b {
-		if i > 0 {
-			dst = append(dst, '.')
-		}
-		if n >= 100 {
-			dst = append(dst, '0'+n/100)
-		}
-		if n >= 10 {
-			dst = append(dst, '0'+n/10%10)
-		}
-		dst = append(dst, '0'+n%10)
-	}
-	return dst
-}

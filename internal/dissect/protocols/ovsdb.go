@@ -53,7 +53,7 @@ func inspectOVSDB(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 // isOVSDBRequest reports whether method, of the object at the start of b, is OVSDB's: one of its own with a list of
 // parameters, or the echo with which each side checks that the other is alive.
 func isOVSDBRequest(b, method []byte) bool {
-	params := stratumMember(b, `"params"`)
+	params := jsonMember(b, `"params"`)
 	if !hasPrefix(params, "[") || !bytes.Contains(b, []byte(`"id"`)) {
 		return false
 	}

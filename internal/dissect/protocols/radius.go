@@ -75,14 +75,6 @@ func inspectRADIUS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 	return dissect.Yes
 }
 
-// verdictIf is Yes if ok, else No.
-func verdictIf(ok bool) dissect.Verdict {
-	if ok {
-		return dissect.Yes
-	}
-	return dissect.No
-}
-
 // radiusCode returns the name of a code in IANA's registry, "" for unused codes.
 func radiusCode(code byte) string {
 	switch code {

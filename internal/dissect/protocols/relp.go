@@ -68,7 +68,7 @@ func cutRELP(b []byte) (command, data []byte, v dissect.Verdict) {
 	for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
 		end++
 	}
-	length, _, _ := ftpNumber(rest[:end])
+	length, _, _ := cutNumber(rest[:end])
 	if end == len(rest) {
 		return nil, nil, moreIf(end <= maxDigits)
 	}

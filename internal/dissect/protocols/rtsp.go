@@ -136,7 +136,7 @@ func replyNumber(line []byte) int {
 	if replyCode(rest) == 0 {
 		return 0
 	}
-	n, _, _ := ftpNumber(rest)
+	n, _, _ := cutNumber(rest)
 	return n
 }
 
@@ -153,7 +153,7 @@ func rtspExpect(line []byte, c *dissect.Conversation, r *dissect.Result) {
 		if !found {
 			continue
 		}
-		port, _, ok := ftpNumber(value)
+		port, _, ok := cutNumber(value)
 		if !ok || port == 0 || port >= 0xffff {
 			continue
 		}

@@ -222,7 +222,7 @@ func (m *sipMessage) field(name, value []byte) {
 	case sipIsName(name, "CONTENT-TYPE", 'c'):
 		m.sdp = hasPrefixFold(value, "APPLICATION/SDP")
 	case sipIsName(name, "CONTENT-LENGTH", 'l'):
-		if n, _, ok := ftpNumber(value); ok {
+		if n, _, ok := cutNumber(value); ok {
 			m.length = n
 		}
 	}

@@ -30,7 +30,7 @@ func inspectStratum(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 		if len(line) == 0 || line[0] != '{' {
 			continue
 		}
-		method := stratumMember(line, `"method"`)
+		method := jsonMember(line, `"method"`)
 		if hasAnyPrefix(method, stratumMethods) || hasPrefix(method, `"login"`) && isStratumLogin(line) {
 			describeStratum(method, line, r)
 			return dissect.Yes
@@ -48,33 +48,20 @@ func inspectStratum(c *dissect.Conversation, r *dissect.Result) dissect.Verdict 
 	return dissect.NeedMore
 }
 
-// stratumMember returns the bytes after the first member of that name and its colon, nil if absent.
-func stratumMember(b []byte, name string) []byte {
-	i := bytes.Index(b, []byte(name))
-	if i < 0 {
-		return nil
-	}
-	value, ok := bytes.CutPrefix(bytes.TrimLeft(b[i+len(name):], " \t"), []byte{':'})
-	if !ok {
-		return nil
-	}
-	return bytes.TrimLeft(value, " \t")
-}
-
 // isStratumLogin reports whether a login is for CryptoNote's pools: wallet, password, and the miner's name.
 func isStratumLogin(line []byte) bool {
-	params := stratumMember(line, `"params"`)
-	return hasPrefix(params, "{") && stratumMember(params, `"login"`) != nil &&
-		stratumMember(params, `"pass"`) != nil && stratumMember(params, `"agent"`) != nil
+	params := jsonMember(line, `"params"`)
+	return hasPrefix(params, "{") && jsonMember(params, `"login"`) != nil &&
+		jsonMember(params, `"pass"`) != nil && jsonMember(params, `"agent"`) != nil
 }
 
 func describeStratum(method, line []byte, r *dissect.Result) {
 	o := r.Object("stratum")
 	o.Text("method", stratumString(method))
-	if agent := stratumMember(line, `"agent"`); agent != nil {
+	if agent := jsonMember(line, `"agent"`); agent != nil {
 		o.Text("client", stratumString(agent))
 	} else if hasPrefix(method, `"mining.subscribe"`) {
-		params := bytes.TrimLeft(stratumMember(line, `"params"`), "[ ")
+		params := bytes.TrimLeft(jsonMember(line, `"params"`), "[ ")
 		o.Text("client", stratumString(params))
 	}
 }

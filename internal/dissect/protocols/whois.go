@@ -66,13 +66,3 @@ func isWhoisReply(b []byte) bool {
 	}
 	return false
 }
-
-// isText reports whether the start of b is text in any encoding, without control characters except white space.
-func isText(b []byte) bool {
-	for _, c := range b[:min(len(b), 256)] {
-		if c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f' {
-			return false
-		}
-	}
-	return true
-}

@@ -113,16 +113,3 @@ func wireguardTransport(c *dissect.Conversation) dissect.Verdict {
 	}
 	return dissect.NeedMore
 }
-
-// isZero reports whether all of b is zero.
-func isZero(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// hasManyZeros reports whether more than one byte in 16 is zero: ciphertext has one in 256.
-func hasManyZeros(b []byte) bool { return bytes.Count(b, []byte{0}) > len(b)/16 }

@@ -18,3 +18,15 @@ func eitherStream(c *dissect.Conversation, r *dissect.Result, inspect func(c *di
 	r.DropMetadata() // written by the first attempt
 	return inspect(c, c.Second(), r)
 }
+
+// otherSide returns the payload of the side that did not speak first: its stream, or the newest datagram if that side
+// sent it.
+func otherSide(c *dissect.Conversation) []byte {
+	if c.Transport == dissect.TCP {
+		return c.Second()
+	}
+	if d := c.Newest(); d.FromClient != c.Datagrams[0].FromClient {
+		return d.Payload
+	}
+	return nil
+}
