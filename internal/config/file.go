@@ -120,7 +120,7 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 // syntax extracts the line number from the YAML package's error.
 func (f *file) syntax(err error) {
 	text := err.Error()
-	m := &mistake{file: f.name, source: f.source, text: "no YAML: " + yamlLine.ReplaceAllString(text, "")}
+	m := &mistake{file: f.name, source: f.source, text: "not YAML: " + yamlLine.ReplaceAllString(text, "")}
 	if found := yamlLine.FindStringSubmatch(text); found != nil && found[1] != "" {
 		m.line, _ = strconv.Atoi(found[1])
 	}
@@ -152,7 +152,7 @@ func (f *file) mapping(n *yaml.Node, name string, visit func(key, content *yaml.
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if key.Kind != yaml.ScalarNode {
-			f.wrong(key, "no name of a setting")
+			f.wrong(key, "not the name of a setting")
 			continue
 		}
 		if line, again := seen[key.Value]; again {

@@ -36,8 +36,8 @@ func NewLoader(command string) *Loader {
 
 // AddFileFlag adds the flag that names the file.
 func (l *Loader) AddFileFlag(f *pflag.FlagSet) {
-	f.StringVar(&l.file, "config", "", "file with settings (weir config default prints one; default: that of "+
-		"WEIR_CONFIG)")
+	f.StringVar(&l.file, "config", "", "file with settings (weir config default prints one; default: the "+
+		"file in WEIR_CONFIG)")
 }
 
 // AddFlags adds the command's flags. Call Load after parsing them.

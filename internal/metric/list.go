@@ -113,7 +113,7 @@ var counters = [numIDs]Counter{
 		"sightings of devices not kept: all devices in the full list were more certain"},
 
 	RecordsUnwritten: {"weir_records_dropped_total", "output", Loss,
-		"records left out: who reads standard output was too slow (--max-flows is how many may wait)"},
+		"records left out: the reader of standard output was too slow (--max-flows bounds the waiting records)"},
 	RecordsUnshown: {"weir_records_dropped_total", "screen", Loss, "records left out: the screen was too slow"},
 
 	CopiesForwarded: {CopiesName, "forwarded", Notice,

@@ -27,9 +27,8 @@ func document() []byte {
 
 ` + "`weir run`, `weir top` and `weir replay`" +
 		` take each setting from a flag, else from a variable of the environment,
-else from a file, else they use the default. ` +
-		"`--config` or `WEIR_CONFIG`" + ` names the file;
-there is none by default.
+else from a file, else they use the default. ` + "`--config` or `WEIR_CONFIG`" +
+		` names the file; the default is no file.
 
 - ` + "`weir config default`" + ` prints a file with all settings and their defaults.
 - ` + "`weir config check FILE`" + ` reports a file's mistakes, with their lines.
