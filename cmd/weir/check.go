@@ -16,6 +16,7 @@ import (
 
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/capture/kernel"
+	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/probe"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/survey"
@@ -27,12 +28,14 @@ func newCheck(extra ...func() probe.Feature) *cobra.Command {
 	var o agent.Options
 	var asJSON bool
 	var listen time.Duration
+	var socket string
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Say whether weir can run on this machine, in which mode, and what is missing",
 		Long: `check tries what every mode of weir run needs: kernel features, rights, memory, the
-clock, the interfaces. It starts nothing and leaves nothing behind. With --listen it also looks at
-the traffic for so long, and proposes which networks to name as the LAN's, for a mirror port, where
+clock, the interfaces. It says what the interfaces have dropped, and asks the weir that is running
+what it has lost. It starts nothing and leaves nothing behind. With --listen it also looks at the
+traffic for so long, and proposes which networks to name as the LAN's, for a mirror port, where
 no route tells them. It has to be run with the rights that weir run will have: by the same user, in
 the same container.
 
@@ -61,6 +64,9 @@ Exit status: 0 where weir can run, 1 where it can't, 2 for wrong usage.`,
 				return partialError{err}
 			}
 			all := checked{Report: report}
+			if all.Losses, err = findLosses(report, socket); err != nil {
+				return partialError{err}
+			}
 			if listen > 0 {
 				if all.Traffic, err = listenTo(report, o.Sides, listen, c.ErrOrStderr()); err != nil {
 					return partialError{err}
@@ -84,6 +90,7 @@ Exit status: 0 where weir can run, 1 where it can't, 2 for wrong usage.`,
 		"interface to watch, by name or pattern; may be repeated")
 	sideFlags(c.Flags(), &o)
 	c.Flags().DurationVar(&listen, "listen", 0, "look at the traffic for so long, and propose the networks of the LAN")
+	c.Flags().StringVar(&socket, "socket", control.DefaultPath(), "the running weir's socket")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the same content")
 	return c
 }
@@ -123,6 +130,7 @@ func writeCheck(out io.Writer, c *checked) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", i.Name, yesNo(i.Chosen), i.Why, orNone(i.Side),
 			orNone(i.Kind), state, i.MTU, orNone(strings.Join(i.Offloads, " ")))
 	}
+	writeLosses(w, c.Losses)
 	if c.Traffic != nil {
 		writeTraffic(w, c.Traffic)
 	}

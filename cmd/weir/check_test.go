@@ -38,11 +38,11 @@ func decodeCheck(t *testing.T, out string) *probe.Report {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(out))
 	decoder.DisallowUnknownFields()
-	var r probe.Report
-	if err := decoder.Decode(&r); err != nil {
+	c := checked{Report: new(probe.Report)}
+	if err := decoder.Decode(&c); err != nil {
 		t.Fatalf("%v in:\n%s", err, out)
 	}
-	return &r
+	return c.Report
 }
 
 // rows returns the lines of the table whose header begins with a word, cut into cells.

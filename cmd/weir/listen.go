@@ -21,6 +21,7 @@ import (
 // checked is all that weir check has found.
 type checked struct {
 	*probe.Report
+	Losses  *losses  `json:"losses"`
 	Traffic *traffic `json:"traffic,omitempty"` // where it has listened
 }
 

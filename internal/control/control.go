@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/metric"
 )
 
 // Request is what is asked for: one of its members.
@@ -22,6 +24,8 @@ type Request struct {
 	// Explain is a flow's id, or the beginning of one, or an address.
 	Explain string `json:"explain,omitempty"`
 	Hosts   bool   `json:"hosts,omitempty"` // the devices of the LAN
+	// Counters asks for what was lost.
+	Counters bool `json:"counters,omitempty"`
 }
 
 // Answer is the agent's.
@@ -29,6 +33,15 @@ type Answer struct {
 	Error string          `json:"error,omitempty"`
 	Lines []string        `json:"lines,omitempty"` // for people
 	Hosts json.RawMessage `json:"hosts,omitempty"` // a list of hosts.Host
+	// Counters is a Counters.
+	Counters json.RawMessage `json:"counters,omitempty"`
+}
+
+// Counters are the agent's counters of losses that are not 0.
+type Counters struct {
+	Mode     string           `json:"mode"`
+	Seconds  int64            `json:"seconds"` // since it began
+	Readings []metric.Reading `json:"readings"`
 }
 
 const (
@@ -121,7 +134,7 @@ func serve(c net.Conn, answer func(*Request) *Answer) {
 var ErrNotRunning = errors.New("no weir answers")
 
 // Ask asks the agent at a path. An answer with an error is an error. Only an agent of root's or of this user's is
-// asked, and of the answer's texts nothing is left that can't be printed; Hosts is JSON still.
+// asked, and of the answer's texts nothing is left that can't be printed; Hosts and Counters are JSON still.
 func Ask(path string, r *Request) (*Answer, error) {
 	if err := checkFolder(path); err != nil {
 		return nil, fmt.Errorf("ask weir: %w", err)

@@ -91,3 +91,30 @@ func TestLimits(t *testing.T) {
 type sourceFunc func(*Snapshot)
 
 func (f sourceFunc) Collect(s *Snapshot) { f(s) }
+
+// TestRemedies: of each loss it is said what to do, and of nothing else.
+func TestRemedies(t *testing.T) {
+	for id, c := range All() {
+		if (Remedy(id) != "") != (c.Class == Loss) {
+			t.Errorf("%s, of class %v: what to do is %q", c.label(), c.Class, Remedy(id))
+		}
+	}
+}
+
+// TestReadings: a snapshot's readings are found again in the list.
+func TestReadings(t *testing.T) {
+	var s Snapshot
+	s.Add(Uncounted, 7)
+	s.Add(Packets, 9)
+	s.Add(PacketsLate, 2)
+	readings := s.Readings(Loss)
+	if len(readings) != 1 || readings[0].Value != 7 {
+		t.Fatalf("%+v", readings)
+	}
+	if id, c, ok := readings[0].Find(); !ok || id != Uncounted || c != &counters[Uncounted] {
+		t.Errorf("found %d, %v, %v", id, c, ok)
+	}
+	if _, _, ok := (&Reading{Name: "weir_future_total"}).Find(); ok {
+		t.Error("a counter is found that there isn't")
+	}
+}

@@ -13,12 +13,14 @@ import (
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/explain"
 	"github.com/weirnet/weir/internal/hosts"
+	"github.com/weirnet/weir/internal/metric"
 )
 
 // answerer answers what other commands ask.
 type answerer struct {
 	hosts     *hosts.Table
 	explainer *explain.Explainer
+	status    func() *Status // of the last second; nil: none has passed
 }
 
 // takeListener takes over the control socket's descriptor.
@@ -40,6 +42,9 @@ func (q *answerer) answer(r *control.Request) *control.Answer {
 		}
 		return &control.Answer{Hosts: all}
 	}
+	if r.Counters {
+		return q.counters()
+	}
 	if r.Explain == "" {
 		return &control.Answer{Error: "this weir does not know the request"}
 	}
@@ -53,6 +58,20 @@ func (q *answerer) answer(r *control.Request) *control.Answer {
 		}
 	}
 	return &control.Answer{Lines: lines}
+}
+
+// counters tells what was lost until the last second.
+func (q *answerer) counters() *control.Answer {
+	s := q.status()
+	if s == nil {
+		return &control.Answer{Error: "it has just been started: ask again in a second"}
+	}
+	all, err := json.Marshal(control.Counters{Mode: s.Mode, Seconds: int64(s.Elapsed.Seconds()),
+		Readings: s.Counters.Readings(metric.Loss)})
+	if err != nil {
+		return &control.Answer{Error: err.Error()}
+	}
+	return &control.Answer{Counters: all}
 }
 
 // describeHost says in one line what is known of a device.

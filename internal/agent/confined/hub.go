@@ -25,7 +25,8 @@ type hub struct {
 	now      time.Time // of the handover, or of the second, that is under way
 	filling  *parcel
 	isEnding bool
-	offered  atomic.Uint64 // records
+	offered  atomic.Uint64          // records
+	latest   atomic.Pointer[Status] // of the last second, for whoever asks
 
 	hurry    sync.Once
 	hurried  chan struct{} // closed by hurryUp: subscribers that stall are given up
@@ -97,6 +98,7 @@ func (h *hub) second() {
 	_ = h.enrichment.tick(h.now) // emit does not fail
 	h.devices.second()
 	status := h.status()
+	h.latest.Store(&status)
 	h.handOn(&status)
 }
 

@@ -188,7 +188,7 @@ func (p *process) follow(stop <-chan struct{}) error {
 	go p.devices.follow(ctx)
 	if p.listener != nil {
 		context.AfterFunc(ctx, func() { p.listener.Close() })
-		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer}
+		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer, status: p.hub.latest.Load}
 		go control.Serve(p.listener, answers.answer)
 	}
 	var over <-chan time.Time

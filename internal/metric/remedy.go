@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package metric
+
+// remedies say what to do about each loss.
+var remedies = map[ID]string{
+	RingFull:           "use mode ebpf or libpcap's --filter, more --workers, or watch fewer interfaces",
+	RingFullCounted:    "give weir more CPUs (--workers), or inspect less (--max-packets-tcp)",
+	MapFull:            "raise --max-flows",
+	Uncounted:          "raise --max-flows, and give weir more CPUs (--workers)",
+	InterfaceDrops:     "enlarge the card's ring: ethtool -G INTERFACE rx 4096",
+	ConnectionsRefused: "raise --max-flows: four connections are followed for each flow",
+
+	LegsUnjoined:       "use mode ebpf, where the legs are one flow already",
+	RecordsUnwaited:    "raise net.core.rmem_max, so that the kernel drops fewer connection events",
+	OffloadsUnfollowed: "nothing: the flows are complete, but end early",
+	DevicesForgotten:   "look for forged addresses on the LAN; name it with --lan-network if it is larger than it is",
+	DevicesRefused:     "look for forged addresses on the LAN; name it with --lan-network if it is larger than it is",
+	RecordsUnwritten:   "read standard output faster, or raise --max-flows",
+	RecordsUnshown:     "nothing: the screen leaves out what it has no time for",
+
+	PacketsRefused:      "raise --max-flows",
+	FlowsEvicted:        "raise --max-flows",
+	TunnelLimit:         "nothing: what is that deep is seldom meant to be read",
+	UnresolvedFragments: "capture where all fragments pass, or on a link without loss",
+	FragmentsForgotten:  "look for a flood of fragments",
+	AnswersForgotten:    "nothing: later answers replace them",
+	StreamConflicts:     "look for a host that forges segments, or a broken device between",
+	StreamHoles:         "capture where both directions pass, or on a link without loss",
+	BufferLimit:         "give weir more CPUs (--workers): each has buffers of its own",
+	CandidateLimit:      "report it, with a recording: the limit should never be reached",
+	Panics:              "report it, with the packets that --panic-dir saves",
+
+	UndecodedLinkType:   "report the interface's kind: weir doesn't know its link layer",
+	UndecodedTruncated:  "look for a device that cuts packets",
+	UndecodedIPHeader:   "look for a device that sends broken packets",
+	UndecodedExtensions: "look for a device that sends broken packets",
+	UndecodedTransport:  "look for a device that sends broken packets",
+	UndecodedEncrypted:  "nothing: the link layer is encrypted",
+}
+
+// Remedy says what to do about a loss; of other counters it is empty.
+func Remedy(id ID) string { return remedies[id] }
+
+// Reading is a counter's value on its way to another process.
+type Reading struct {
+	Name  string `json:"name"`
+	Cause string `json:"cause,omitempty"`
+	Value uint64 `json:"value"`
+}
+
+// Readings are the counters of a snapshot of at least the given class that are not 0.
+func (s *Snapshot) Readings(class Class) []Reading {
+	all := []Reading{}
+	for c, n := range s.Happened(class) {
+		all = append(all, Reading{c.Name, c.Cause, n})
+	}
+	return all
+}
+
+// Find is the counter that a reading is of.
+func (r *Reading) Find() (ID, *Counter, bool) {
+	for id, c := range All() {
+		if c.Name == r.Name && c.Cause == r.Cause {
+			return id, c, true
+		}
+	}
+	return 0, nil, false
+}
