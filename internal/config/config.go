@@ -37,7 +37,7 @@ type Config struct {
 		IgnoreVLAN   bool          `key:"ignore_vlan" flag:"ignore-vlan" help:"leave the VLAN out of a flow's key (mirror ports that give each direction a VLAN of its own)"`
 		CountEach    bool          `key:"count_each" flag:"count-each" in:"replay" help:"count a packet on each interface of the capture (false: once, on its way in)"`
 		TCPIdle      time.Duration `key:"tcp_idle" flag:"tcp-idle" min:"1s" max:"24h" help:"an answered TCP flow ends after this much silence"`
-		Idle         time.Duration `key:"idle" flag:"idle" min:"1s" max:"24h" help:"any other flow ends after this much silence"`
+		Idle         time.Duration `key:"idle" flag:"idle" min:"1s" max:"24h" help:"a flow other than answered TCP ends after this much silence"`
 		UpdateEvery  time.Duration `key:"update_every" flag:"update-every" in:"run replay" min:"0s" max:"24h" help:"also report live flows, this often, by the packets' time (state new, update; not in the table; 0s: never)"`
 	} `key:"flows" help:"Limits of flows, and when weir reports them."`
 
