@@ -23,9 +23,9 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// What was sent is in the flows or counted as lost by its cause: nothing is missing, and nothing is there twice.
+// Flows or loss counters account for each frame sent: none is missing, none counts twice.
 
-// datagrams are frames with UDP datagrams from so many ports to one, of 64 bytes from the network header on.
+// datagrams returns frames of UDP datagrams from that many ports to one, 64 bytes from the network header on.
 func datagrams(flows int) [][]byte {
 	const wire = 64
 	frames := make([][]byte, flows)
@@ -43,7 +43,7 @@ func datagrams(flows int) [][]byte {
 	return frames
 }
 
-// account holds what was sent against the flows and the losses.
+// account compares the frames sent with the flows and the losses.
 func account(t *testing.T, r *run, sent lab.Sent, before, after lab.Counters, flows []flowRecord) {
 	t.Helper()
 	packets, bytes := sums(flows)
@@ -67,7 +67,7 @@ func account(t *testing.T, r *run, sent lab.Sent, before, after lab.Counters, fl
 	}
 }
 
-// TestAccounting loads weir in ways that make it lose frames, and counts.
+// TestAccounting overloads weir so that it loses frames, and checks the accounts.
 func TestAccounting(t *testing.T) {
 	weir(t)
 	type load struct {
@@ -75,8 +75,8 @@ func TestAccounting(t *testing.T) {
 		flags   []string
 		flows   int
 		sending lab.Sending
-		pause   time.Duration // for which the agent is stopped meanwhile
-		mayLose bool          // packets, not only looks into them
+		pause   time.Duration // how long the agent is stopped meanwhile
+		mayLose bool          // packets, not only their inspection
 	}
 	loads := []load{
 		{name: "normal", flows: 1000, sending: lab.Sending{Rate: 20000, Loops: 40}},
@@ -91,7 +91,7 @@ func TestAccounting(t *testing.T) {
 	for _, mode := range []string{"ebpf", "afpacket", "afpacket plain", "libpcap"} {
 		for _, l := range loads {
 			if l.mayLose && l.pause > 0 && (mode == "libpcap" || mode == "afpacket plain") {
-				continue // no slots, so that it would be the same as without
+				continue // no slots: the same as without the pause
 			}
 			t.Run(mode+" "+l.name, func(t *testing.T) {
 				if mode == "libpcap" {
@@ -133,16 +133,16 @@ func TestAccounting(t *testing.T) {
 	}
 }
 
-// TestSamePorts has one connection after the other with the same ports, and holds weir's records against those that
-// weir replay makes of a capture of the same packets.
+// TestSamePorts makes successive connections between the same ports, and compares weir's records with those of weir
+// replay on a capture of the same packets.
 func TestSamePorts(t *testing.T) {
 	weir(t)
 	if _, err := exec.LookPath("tcpdump"); err != nil {
-		lab.Lacks(t, "there is no tcpdump")
+		lab.Lacks(t, "tcpdump is missing")
 	}
 	for _, mode := range []string{"ebpf", "afpacket", "afpacket plain", "libpcap"} {
-		for _, how := range []string{"FIN", "RST"} {
-			t.Run(mode+" "+how, func(t *testing.T) {
+		for _, end := range []string{"FIN", "RST"} {
+			t.Run(mode+" "+end, func(t *testing.T) {
 				if mode == "libpcap" {
 					needLibpcap(t)
 				}
@@ -153,7 +153,7 @@ func TestSamePorts(t *testing.T) {
 				dump.Await("listening on")
 				r := watch(t, b, "--interface", "eth0", "--mode", mode, "--hook", hook)
 				const connections = 50
-				connect(t, a, b, connections, how == "RST")
+				connect(t, a, b, connections, end == "RST")
 				lab.Closed(t, a, b)
 				mark(t, a)
 				wait.Until(t, "tcpdump has written all", func() bool {
@@ -172,8 +172,8 @@ func TestSamePorts(t *testing.T) {
 					t.Errorf("weir replay has %d records of %d connections", len(want), connections)
 				}
 				if mode == "afpacket" && hook == "" {
-					// The kernel's counters are found at a tick, after the frames of several connections were read:
-					// what was read is with one of them.
+					// The agent reads the kernel's counters at a tick, after the frames of several connections: it adds
+					// what it reads to one of them.
 					want, got = countsOnly(want), countsOnly(got)
 				}
 				compare(t, func(*flowRecord) string { return "" }, got, want)
@@ -182,7 +182,7 @@ func TestSamePorts(t *testing.T) {
 	}
 }
 
-// countsOnly leaves the counts of both ends.
+// countsOnly keeps only the counts of both ends.
 func countsOnly(flows []flowRecord) []flowRecord {
 	for i := range flows {
 		f := &flows[i]
@@ -192,7 +192,7 @@ func countsOnly(flows []flowRecord) []flowRecord {
 	return flows
 }
 
-// unplaced takes off records what a capture doesn't tell: where its ends are.
+// unplaced removes what a capture cannot show: the sides of the ends.
 func unplaced(flows []flowRecord) {
 	for _, f := range flows {
 		delete(f.all, "direction")
@@ -203,10 +203,10 @@ func unplaced(flows []flowRecord) {
 	}
 }
 
-// lastDatagram is the payload of the datagram that comes last.
+// lastDatagram is the payload of the last datagram.
 const lastDatagram = "nothing comes after this"
 
-// mark has a send a datagram to the discard port of b: what comes before it has been captured when it has.
+// mark sends a datagram from a to the discard port of b: once it is captured, so is everything before it.
 func mark(t *testing.T, a *lab.Host) {
 	t.Helper()
 	err := a.Do(func() error {
@@ -227,7 +227,7 @@ func tcpOnly(flows []flowRecord) []flowRecord {
 	return slices.DeleteFunc(flows, func(f flowRecord) bool { return f.Proto != "tcp" })
 }
 
-// connect makes connections from one port of a to one of b, one after the other, which say something and end.
+// connect makes successive connections from one port of a to one of b, each with a request and an answer.
 func connect(t *testing.T, a, b *lab.Host, connections int, reset bool) {
 	t.Helper()
 	var listener net.Listener
@@ -249,7 +249,7 @@ func connect(t *testing.T, a, b *lab.Host, connections int, reset bool) {
 				var request [256]byte
 				n, _ := c.Read(request[:])
 				_, _ = c.Write(request[:n])
-				_, _ = c.Read(request[:]) // its end
+				_, _ = c.Read(request[:]) // the end of the stream
 			}()
 		}
 	}()
@@ -267,7 +267,7 @@ func connect(t *testing.T, a, b *lab.Host, connections int, reset bool) {
 			var err error
 			wait.Reached(func() bool {
 				c, err = dialer.Dial("tcp4", "192.0.2.2:80")
-				return !errors.Is(err, unix.EADDRNOTAVAIL) // the server has not closed the last one yet
+				return !errors.Is(err, unix.EADDRNOTAVAIL) // the server has not closed the previous one yet
 			})
 			if err != nil {
 				return err

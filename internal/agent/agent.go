@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package agent holds what weir's two processes on live interfaces share: the options, and what the one sends the
-// other. Package privileged is the process that opens sockets, loads programs and reads no packet; package confined is
-// the one that reads them, with the workers.
+// Package agent holds what weir's two processes on live interfaces share: the options, and the payloads of their
+// messages. Package privileged is the process that opens sockets, loads programs and reads no packet; package confined
+// is the process that reads packets, with the workers.
 package agent
 
 import (
@@ -28,36 +28,36 @@ const (
 	ModeAFPacket = "afpacket"
 )
 
-// HookPlain is the hook of modes afpacket and libpcap by which no eBPF is used, also where it is to be had: the workers
-// see and count every packet.
+// HookPlain is the hook of modes afpacket and libpcap without eBPF, even where eBPF works: the workers see and count
+// every packet.
 const HookPlain = "plain"
 
-// Options are what both processes are told. Zero values mean defaults.
+// Options configure both processes. Zero values mean defaults.
 type Options struct {
 	Interfaces []string // names or patterns; none: all that matter
 	Mode       string
-	// of ebpf: tcx, clsact, xdp, xdp-native; "": tcx, else clsact; of afpacket and libpcap: plain
+	// mode ebpf: tcx, clsact, xdp, xdp-native; "": tcx, else clsact; modes afpacket and libpcap: plain
 	Hook            string
-	Workers         int   // default: one for each CPU that the process may use, at most 4
-	CPUs            []int // that workers are pinned to; default: those that the process may use
-	MaxFlows        int   // that are kept at a time, by all workers; default defaults.MaxFlows
+	Workers         int   // default: one per CPU that the process may use, at most 4
+	CPUs            []int // pins the workers; default: the CPUs that the process may use
+	MaxFlows        int   // kept at a time, by all workers; default defaults.MaxFlows
 	MaxPacketsTCP   int
 	MaxPacketsOther int
 	KeepTunnels     bool
 	IgnoreVLAN      bool
 	Promiscuous     bool
-	Filter          string // of libpcap
+	Filter          string // mode libpcap only
 	Duration        time.Duration
 	UpdateEvery     time.Duration
-	TCPIdle, Idle   time.Duration // after which a silent flow is over; defaults.TCPIdle, defaults.Idle
+	TCPIdle, Idle   time.Duration // silence that ends a flow; defaults.TCPIdle, defaults.Idle
 	Catalogs        []string
 	Sides           topology.Sides
-	NoConntrack     bool   // the kernel's connections are not followed
-	State           string // directory in which the list of devices is kept; "": it isn't
-	Socket          string // by which other commands ask: a path, "none", or "": control.DefaultPath
+	NoConntrack     bool   // do not follow the kernel's connections
+	State           string // directory for the list of devices; "": not saved
+	Socket          string // for other commands' questions: a path, "none", or "": control.DefaultPath
 }
 
-// Check completes the options, and says what is wrong with them.
+// Check completes the options. Its error names the flag and the value at fault.
 func (o *Options) Check() (topology.Selection, error) {
 	switch o.Mode {
 	case "":
@@ -104,7 +104,7 @@ func (o *Options) Check() (topology.Selection, error) {
 	return topology.NewSelection(o.Interfaces...)
 }
 
-// checkHook holds a hook to the mode that has it. With mode auto that is the mode which is wanted.
+// checkHook checks that the mode has the hook. With mode auto, a hook chooses its mode.
 func (o *Options) checkHook() error {
 	mode, also := ModeEBPF, ""
 	switch o.Hook {
@@ -128,7 +128,7 @@ func (o *Options) checkHook() error {
 
 const (
 	maxDefaultWorkers = 4
-	// their rings, or an interface's sockets, go in one message to the confined process (helper.MaxFDs)
+	// one message to the confined process carries their rings, or an interface's sockets (helper.MaxFDs)
 	maxWorkers = 128
 	minFlows   = 64
 	maxFlows   = 1 << 24
@@ -138,20 +138,20 @@ const (
 type Setup struct {
 	Geometry kernel.Geometry   // of mode ebpf
 	Ring     afpacket.Geometry // of mode afpacket
-	// Refused are the better modes that don't work here, with the reason.
+	// Refused holds the better modes that do not work here, with the reasons.
 	Refused []string `json:",omitempty"`
-	// Named are the names of the last descriptors, see Descriptors.
+	// Named names the last descriptors, see Descriptors.
 	Named []string `json:",omitempty"`
-	// NoConntrack says why connections are not followed, NoSocket why there is no control socket.
+	// NoConntrack says why weir does not follow connections, NoSocket why it has no control socket.
 	NoConntrack, NoSocket string `json:",omitempty"`
 }
 
 // Watched is the payload of the helper's answer to Watch.
 type Watched struct {
-	Method string // tcx, clsact, ...: what captures on the interface
-	Number uint32 `json:",omitempty"` // of mode libpcap: the answer in the stream has it
-	Passed uint64 `json:",omitempty"` // packets by the interface until then, as the kernel counts
+	Method string // what captures on the interface: tcx, clsact, ...
+	Number uint32 `json:",omitempty"` // mode libpcap: the answer in the stream carries it
+	Passed uint64 `json:",omitempty"` // the interface's packets before the capture began, by the kernel's counters
 }
 
-// IsGone says that an interface is not there any more: what it had is gone with it.
+// IsGone reports whether an error means that the interface no longer exists, nor anything attached to it.
 func IsGone(err error) bool { return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENOENT) }

@@ -11,9 +11,9 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// TestBridge: a gateway whose LAN is a bridge of two ports, as a home router's of cable and Wi-Fi. By default each
-// packet is counted once: what the bridge passes from port to port, what the gateway routes from it and to it, and what
-// the gateway itself sends.
+// TestBridge: the gateway's LAN is a bridge of two ports, like a home router's of cable and Wi-Fi. By default weir
+// counts each packet once: those that the bridge forwards between ports, those that the gateway routes, receives and
+// sends.
 func TestBridge(t *testing.T) {
 	for _, mode := range append(liveModes(t), "ebpf clsact", "afpacket plain", "libpcap plain") {
 		t.Run(mode, func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestBridge(t *testing.T) {
 				what     string
 				from, to *lab.Host
 				address  string
-				isOwn    bool // a direction of it is sent by the gateway itself
+				isOwn    bool // the gateway itself sends one direction
 			}{
 				{"port to port", l.Clients[0], other, "192.168.77.200", false},
 				{"and back", other, l.Clients[0], "192.168.77.10", false},
@@ -62,7 +62,7 @@ func TestBridge(t *testing.T) {
 			}
 			for i, x := range talks {
 				want := [2]uint64{rounds, rounds}
-				if x.isOwn && mode == "libpcap" && hook == "plain" { // as it says
+				if x.isOwn && mode == "libpcap" && hook == "plain" { // as weir's log says
 					want[0], want[1] = got[7100+i].Packets, got[7100+i].Bytes
 					if want[0]+want[1] != rounds {
 						t.Errorf("%s: %v packets", x.what, want)

@@ -20,7 +20,7 @@ import (
 
 const container = "../../deploy/container/"
 
-// image is a storage of podman's with the image of deploy/container in it, and nothing else: no registry is asked.
+// image is a podman storage that holds only the image of deploy/container: no test contacts a registry.
 type image struct{ storage []string }
 
 const imageName = "localhost/weir:test"
@@ -32,7 +32,7 @@ func buildImage(t *testing.T) image {
 			lab.Lacks(t, program+" is not there; scripts/setup container installs it")
 		}
 	}
-	// Not t.TempDir: its name is long, and a path of a socket in it would be longer than the kernel allows.
+	// Not t.TempDir: with its long name a socket's path would exceed the kernel's limit.
 	dir, err := os.MkdirTemp("", "weir-")
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func (i image) command(t *testing.T, program string, arguments ...string) string
 	return string(text)
 }
 
-// TestContainer runs weir in a container that may do nothing but what deploy/container/README.md says it needs.
+// TestContainer runs weir in a container with only the rights that deploy/container/README.md lists.
 func TestContainer(t *testing.T) {
 	if os.Geteuid() != 0 {
 		lab.Lacks(t, "podman and namespaces take root here")
@@ -84,12 +84,12 @@ func TestContainer(t *testing.T) {
 			r := launch(t, client, append(append([]string{"podman"}, image.storage...),
 				"run", "--rm", "--name", name, "--runtime", "runc", "--ulimit", "nofile=1024:1024", "--ulimit",
 				"nproc=1000:1000",
-				"--network", "host", // the one that podman is started in
+				"--network", "host", // the network namespace of podman itself
 				"--user", user, "--read-only", "--security-opt", "no-new-privileges", "--security-opt", "seccomp="+
 					profile,
 				"--cap-drop", "all", "--cap-add", "BPF,NET_ADMIN,NET_RAW,PERFMON",
 				imageName, "run", "--output", "ndjson", "--mode", "ebpf")...)
-			t.Cleanup(func() { // what is left if the test fails
+			t.Cleanup(func() { // in case the test fails
 				_ = exec.Command("podman", append(image.storage, "rm", "--force", "--ignore", "--time", "0",
 					name)...).Run()
 			})
@@ -139,11 +139,11 @@ func serveHTTP(t *testing.T, h *lab.Host) {
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "Hello.")
 	})}
-	go s.Serve(l) //nolint:errcheck // it ends with ErrServerClosed
+	go s.Serve(l) // returns ErrServerClosed
 	t.Cleanup(func() { s.Close() })
 }
 
-// getHTTP asks for a page over a connection of its own.
+// getHTTP requests a page over a new connection.
 func getHTTP(t *testing.T, from, to *lab.Host) {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network,

@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// allowedCPUs are those that the process may run on.
+// allowedCPUs returns the CPUs that the process may run on.
 func allowedCPUs() ([]int, error) {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
-		return nil, fmt.Errorf("ask for the CPUs of this process: %w", err)
+		return nil, fmt.Errorf("get the CPUs of this process: %w", err)
 	}
 	var cpus []int
 	for i := range len(set) * 64 {

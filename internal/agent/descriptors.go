@@ -4,20 +4,20 @@ package agent
 
 import "fmt"
 
-// Descriptors are those that the confined process gets behind the ones of its mode, each with a name.
+// Descriptors are the named descriptors that the confined process receives after those of its mode.
 type Descriptors struct {
 	Names []string
 	FDs   []int
 }
 
-// Names of descriptors, besides StateFiles.
+// Names of descriptors other than StateFiles.
 const (
 	DescriptorConntrack = "conntrack"
 	DescriptorControl   = "control"
 )
 
-// StateFiles are the two files with the list of devices, so that one is whole at any moment, and their descriptors'
-// names.
+// StateFiles names the two files with the list of devices, and their descriptors: one of them is complete at any
+// moment.
 var StateFiles = []string{"hosts.0", "hosts.1"}
 
 // Add appends a descriptor.
@@ -26,11 +26,11 @@ func (d *Descriptors) Add(name string, fd int) {
 	d.FDs = append(d.FDs, fd)
 }
 
-// SplitDescriptors takes the named descriptors off the end of all.
+// SplitDescriptors splits the named descriptors off the end of all.
 func SplitDescriptors(names []string, all []int) (named map[string]int, rest []int, err error) {
 	n := len(all) - len(names)
 	if n < 0 {
-		return nil, nil, fmt.Errorf("the helper sent %d descriptors, of which %d have names", len(all), len(names))
+		return nil, nil, fmt.Errorf("the helper sent %d descriptors and %d names", len(all), len(names))
 	}
 	named = make(map[string]int, len(names))
 	for i, name := range names {

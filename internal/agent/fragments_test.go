@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// fragments are the frames of one UDP datagram from port 50000 to 40001, each of 8 bytes, in the order of their
+// fragments returns the frames of one UDP datagram from port 50000 to 40001, 8 bytes each, in the order of their
 // offsets.
 func fragments(id uint16, n int) (frames [][]byte) {
 	for i := range n {
@@ -40,8 +40,7 @@ func fragments(id uint16, n int) (frames [][]byte) {
 	return frames
 }
 
-// TestReversedFragments: the fragments of datagrams that come the last first are of one flow, also when its budget is
-// spent.
+// TestReversedFragments: fragments that arrive last one first belong to one flow, even after its budget is spent.
 func TestReversedFragments(t *testing.T) {
 	const datagrams, pieces = 20, 3
 	var frames [][]byte

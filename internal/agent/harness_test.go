@@ -25,18 +25,18 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// weir is the built program.
+// weir returns the path of the built program.
 func weir(t testing.TB) string {
 	t.Helper()
 	path, _ := program.Weir(t)
 	return path
 }
 
-// needLibpcap wants it built with libpcap.
+// needLibpcap requires a build with libpcap.
 func needLibpcap(t testing.TB) {
 	t.Helper()
 	if _, has := program.Weir(t); !has {
-		lab.Lacks(t, "weir is built without libpcap: there is no /usr/include/pcap.h, or no gcc")
+		lab.Lacks(t, "weir is built without libpcap: /usr/include/pcap.h or gcc is missing")
 	}
 }
 
@@ -45,8 +45,8 @@ func sh(t testing.TB, h *lab.Host, lines ...string) string {
 	return program.Sh(t, h, lines...)
 }
 
-// quietHost is a host with veth pairs of which both ends are in it and that carry what a test sends and nothing else:
-// no addresses, no IPv6. Pair i is out<i> to in<i>.
+// quietHost returns a host with both ends of veth pairs, which carry only the test's frames: no addresses, no IPv6.
+// Pair i leads from out<i> to in<i>.
 func quietHost(t testing.TB, pairs int) *lab.Host {
 	t.Helper()
 	h, _ := lab.NewPair(t)
@@ -64,7 +64,7 @@ func quietHost(t testing.TB, pairs int) *lab.Host {
 	return h
 }
 
-// run is a weir run that goes on.
+// run is a running weir run.
 type run struct {
 	*program.Program
 	host *lab.Host
@@ -76,19 +76,19 @@ func launch(t testing.TB, h *lab.Host, command ...string) *run {
 	return launchTo(t, h, nil, command...)
 }
 
-// launchTo is launch with the program's standard output elsewhere.
+// launchTo is launch with the program's standard output redirected.
 func launchTo(t testing.TB, h *lab.Host, stdout io.Writer, command ...string) *run {
 	t.Helper()
 	return &run{program.Start(t, h, stdout, command...), h}
 }
 
-// watch starts weir run with flags and waits until it watches and has said all that it says of itself at its start.
+// watch starts weir run with flags, and waits until it has logged all lines of its start.
 func watch(t testing.TB, h *lab.Host, flags ...string) *run {
 	t.Helper()
 	return watchTo(t, h, nil, flags...)
 }
 
-// watchTo is watch with the records elsewhere.
+// watchTo is watch with the records redirected.
 func watchTo(t testing.TB, h *lab.Host, stdout io.Writer, flags ...string) *run {
 	t.Helper()
 	r := launchTo(t, h, stdout, append([]string{weir(t), "run", "--output", "ndjson"}, flags...)...)
@@ -97,7 +97,7 @@ func watchTo(t testing.TB, h *lab.Host, stdout io.Writer, flags ...string) *run 
 	return r
 }
 
-// child is the process number of the confined process; in mode libpcap there is another child.
+// child returns the PID of the confined process; mode libpcap has a second child.
 func (r *run) child() int {
 	r.T.Helper()
 	child := 0
@@ -113,17 +113,17 @@ func (r *run) child() int {
 	return child
 }
 
-// stop asks weir to end and returns the flows that it has reported.
+// stop stops weir and returns its flows.
 func (r *run) stop() []flowRecord {
 	r.T.Helper()
 	r.end()
 	return records(r.T, r.Stdout.String())
 }
 
-// endTime is what weir has at the very most to end: its helper grants a minute.
+// endTime bounds weir's end: its helper grants a minute.
 const endTime = 90 * time.Second
 
-// end asks weir to end, and waits until it has.
+// end stops weir, and waits for its exit.
 func (r *run) end() {
 	r.T.Helper()
 	if err := r.Process.Process.Signal(syscall.SIGTERM); err != nil {
@@ -134,7 +134,7 @@ func (r *run) end() {
 	}
 }
 
-// endpoint and flowRecord are what the tests read of a record.
+// endpoint and flowRecord are the parts of a record that the tests read.
 type endpoint struct {
 	IP             string
 	Port           int
@@ -167,7 +167,7 @@ func records(t testing.TB, ndjson string) (flows []flowRecord) {
 	return flows
 }
 
-// sums adds up all records.
+// sums returns the totals of all records.
 func sums(flows []flowRecord) (packets, bytes uint64) {
 	for i := range flows {
 		packets += flows[i].Client.Packets + flows[i].Server.Packets

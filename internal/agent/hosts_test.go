@@ -19,8 +19,7 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// asksForAddress has a host send a DHCP request with its name, as a client does that has no address yet (RFC 2131
-// §4.4.1).
+// asksForAddress makes a host send a DHCP request with its name, as a client without an address does (RFC 2131 §4.4.1).
 func asksForAddress(t *testing.T, h *lab.Host, name string) {
 	t.Helper()
 	link, err := h.Link("eth0")
@@ -54,7 +53,7 @@ func asksForAddress(t *testing.T, h *lab.Host, name string) {
 	}
 }
 
-// devices asks a running weir.
+// devices queries a running weir.
 func devices(t *testing.T, h *lab.Host, socket string) (all []hosts.Host) {
 	t.Helper()
 	said := sh(t, h, weir(t)+" hosts --json --socket "+socket)
@@ -64,8 +63,7 @@ func devices(t *testing.T, h *lab.Host, socket string) (all []hosts.Host) {
 	return all
 }
 
-// TestNamesTold: what real programs say of themselves by mDNS, LLMNR, NetBIOS, SSDP and DHCP is known of the devices
-// that said it.
+// TestNamesTold: weir learns the names that real programs announce by mDNS, LLMNR, NetBIOS, SSDP and DHCP.
 func TestNamesTold(t *testing.T) {
 	h := quietHost(t, 1)
 	socket := t.TempDir() + "/weir.sock"
@@ -88,7 +86,7 @@ func TestNamesTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const client, server = "00:00:5e:00:53:10 ", "00:00:5e:00:53:20 " // of all recordings
+	const client, server = "00:00:5e:00:53:10 ", "00:00:5e:00:53:20 " // in all recordings
 	want := map[string]string{client + "dhcp": "laptop", client + "mdns": "client", server + "mdns": "server", server +
 		"llmnr": "server", server + "netbios": "SERVER"}
 	if !r.Within(10*time.Second, func() bool { return maps.Equal(told(), want) }) {
@@ -96,8 +94,8 @@ func TestNamesTold(t *testing.T) {
 	}
 }
 
-// TestHosts: a gateway knows the devices of its LAN, by name where they tell it, also one that is behind another
-// router, and after a restart.
+// TestHosts: a gateway knows the devices of its LAN, by name if they announce one, behind another router too, and after
+// a restart.
 func TestHosts(t *testing.T) {
 	l := lab.New(t, lab.Options{Clients: 3})
 	router := l.Clients[1]

@@ -15,19 +15,18 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// follower is a weir that watches 'w*', and what was sent over links w… while it watched them: w<x> is the other end of
-// v<x>.
+// follower is a weir that watches 'w*', with the frames sent over links w… meanwhile: w<x> is the peer of v<x>.
 type follower struct {
 	*run
 	want map[int]sentOver // by port
 }
 
 type sentOver struct {
-	link    string // as it is called in the records
+	link    string // its name in the records
 	packets uint64
 }
 
-// send sends frames into v<x>, and notes that they are to be found on a link.
+// send sends frames into v<x>, and expects them on a link.
 func (f *follower) send(t *testing.T, x, link string) {
 	t.Helper()
 	const flows, each = 10, 5
@@ -36,7 +35,7 @@ func (f *follower) send(t *testing.T, x, link string) {
 	for _, b := range frames {
 		binary.BigEndian.PutUint16(b[14+22:], uint16(port))
 	}
-	if link != "" { // a new link throws away what is sent before its state has settled
+	if link != "" { // a new link drops frames until its state has settled
 		sh(t, f.host, "until [ $(cat /sys/class/net/v"+x+"/operstate) = up ]; do sleep 0.01; done")
 	}
 	sent, err := f.host.SendFrames(context.Background(), "v"+x, frames, lab.Sending{Rate: 20000, Loops: each})
@@ -49,7 +48,7 @@ func (f *follower) send(t *testing.T, x, link string) {
 	f.want[port] = sentOver{link, sent.Frames}
 }
 
-// says runs commands and waits until weir has said words so often after them.
+// says runs commands, and waits until weir has logged the words that many times since.
 func (f *follower) says(t *testing.T, words string, times int, commands ...string) {
 	t.Helper()
 	before := strings.Count(f.Said.String(), words)
@@ -60,7 +59,7 @@ func (f *follower) says(t *testing.T, words string, times int, commands ...strin
 	}
 }
 
-// end stops weir and looks for everything that was sent.
+// end stops weir and checks all that was sent.
 func (f *follower) end(t *testing.T) {
 	t.Helper()
 	type found struct {
@@ -88,7 +87,7 @@ func (f *follower) end(t *testing.T) {
 	}
 }
 
-// TestLinksChange: links that come and go, flap and change their names while weir watches.
+// TestLinksChange: links come and go, flap and change their names while weir watches.
 func TestLinksChange(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
@@ -132,7 +131,7 @@ func TestLinksChange(t *testing.T) {
 			f.says(t, "watching w0\n", 1, "nsenter --net="+other.Path()+" ip link set w0 netns $$", "ip link set w0 up")
 			f.send(t, "0", "w0")
 
-			// What passes before weir can watch is said.
+			// weir logs the packets that passed before the capture.
 			sh(t, h, "ip link add v1 mtu 9000 type veth peer name y1 mtu 9000; ip link set v1 up; ip link set y1 up",
 				"until [ $(cat /sys/class/net/v1/operstate) = up ]; do sleep 0.01; done")
 			f.send(t, "1", "")
@@ -155,7 +154,7 @@ func TestLinksChange(t *testing.T) {
 	}
 }
 
-// TestLoopbackOnce: what goes out by lo comes in by lo, and is one packet.
+// TestLoopbackOnce: a packet leaves and enters by lo, and counts once.
 func TestLoopbackOnce(t *testing.T) {
 	for _, mode := range append(liveModes(t), "ebpf clsact", "afpacket plain") {
 		t.Run(mode, func(t *testing.T) {
@@ -168,7 +167,7 @@ func TestLoopbackOnce(t *testing.T) {
 			lab.Landed(t)
 			got := map[string]uint64{}
 			for _, f := range r.stop() {
-				got[f.Client.IP] += f.Client.Packets + f.Server.Packets // both ends are one address
+				got[f.Client.IP] += f.Client.Packets + f.Server.Packets // both ends have one address
 			}
 			for _, who := range []string{"127.0.0.1", "::1"} {
 				if got[who] != 2*pings {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ReleaseMemory gives back what starting took: garbage, and the mapped pages of the program's own file. A process touches few
-// of these again; it gets them anew from the file, or from the page cache, by itself.
+// ReleaseMemory returns the memory that only the start needed: garbage, and the mapped pages of the program's own file.
+// The kernel maps the few that the process touches again from the file or the page cache.
 func ReleaseMemory() {
 	debug.FreeOSMemory()
 	for _, s := range segments() {
@@ -20,7 +20,8 @@ func ReleaseMemory() {
 	}
 }
 
-// segments are the first and the last address, page by page, of what is mapped of the program's file and never written.
+// segments returns the first and last address, in whole pages, of the mapped parts of the program's file that nobody
+// writes.
 func segments() (all [][2]uintptr) {
 	auxv, err := unix.Auxv()
 	if err != nil {
@@ -61,9 +62,9 @@ type segment struct {
 	address, length uintptr
 }
 
-// segmentAt reads a program header where the kernel has mapped it.
+// segmentAt reads a program header from where the kernel mapped it.
 func segmentAt(at, size uintptr) (segment, bool) {
-	header := *(*unsafe.Pointer)(unsafe.Pointer(&at)) // not memory of Go's
+	header := *(*unsafe.Pointer)(unsafe.Pointer(&at)) // not Go's memory
 	switch size {
 	case unsafe.Sizeof(elf.Prog64{}):
 		p := (*elf.Prog64)(header)

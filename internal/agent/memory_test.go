@@ -8,10 +8,9 @@ import (
 	"unsafe"
 )
 
-var written = 1 // in a segment that is written
+var written = 1 // in a writable segment
 
-// TestSegments: what is given back has the program's code in it, and nothing that is written; and all works on
-// afterwards.
+// TestSegments: the released segments hold the program's code and nothing writable, and the program still works.
 func TestSegments(t *testing.T) {
 	holds := func(address uintptr) bool {
 		for _, s := range segments() {

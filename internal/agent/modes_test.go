@@ -26,18 +26,18 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// frame is one of a recording.
+// frame is a frame of a recording.
 type frame struct {
 	data      []byte
 	recording string
 }
 
-// spacing is the time between the frames that are sent. As the recordings are interleaved, those of one conversation
-// are some 50 ms apart: in mode ebpf the agent asks for more packets of a flow while they pass, and a busy machine must
-// not change what it sees.
+// spacing is the time between two frames. As the recordings are interleaved, the frames of one conversation are about
+// 50 ms apart: in mode ebpf the agent requests more packets of a flow while they pass, and a busy machine must not
+// change the outcome.
 const spacing = 400 * time.Microsecond
 
-// ethernetFrames are the frames of all Ethernet recordings, a recording after the other.
+// ethernetFrames returns the frames of all Ethernet recordings, one recording after the other.
 func ethernetFrames(t testing.TB) (frames []frame, recordings int) {
 	t.Helper()
 	files, err := filepath.Glob("../../testdata/*.pcap")
@@ -73,7 +73,7 @@ func ethernetFrames(t testing.TB) (frames []frame, recordings int) {
 	return frames, recordings
 }
 
-// replayed is what weir replay makes of the frames, spaced as they are sent.
+// replayed returns the records of weir replay for the frames, spaced as they are sent.
 func replayed(t testing.TB, frames []frame) []flowRecord {
 	t.Helper()
 	var file bytes.Buffer
@@ -90,10 +90,10 @@ func replayed(t testing.TB, frames []frame) []flowRecord {
 	return replay(t, &file)
 }
 
-// someNetwork is what is LAN, live and in the capture, so that the sides are the same.
+// someNetwork is the LAN, live and in the capture, so that the sides are the same.
 const someNetwork = "192.0.2.0/24"
 
-// replay is what weir replay makes of a capture file.
+// replay returns the records of weir replay for a capture file.
 func replay(t testing.TB, capture io.Reader) []flowRecord {
 	t.Helper()
 	cmd := exec.Command(weir(t), "replay", "--output", "ndjson", "--no-progress", "--lan-network", someNetwork, "-")
@@ -105,7 +105,7 @@ func replay(t testing.TB, capture io.Reader) []flowRecord {
 	return records(t, out.String())
 }
 
-// send sends frames in their time, as single ones: what comes in bursts is what the accounting's tests are for.
+// send paces the frames, one by one: the accounting's tests are for bursts.
 func send(t testing.TB, h *lab.Host, link string, frames []frame) {
 	t.Helper()
 	l, err := h.Link(link)
@@ -123,8 +123,8 @@ func send(t testing.TB, h *lab.Host, link string, frames []frame) {
 		}
 		next := time.Now()
 		for _, f := range frames {
-			time.Sleep(time.Until(next))   // their time
-			next = time.Now().Add(spacing) // nothing is made up for: that would be a burst
+			time.Sleep(time.Until(next))   // pacing
+			next = time.Now().Add(spacing) // no catching up: that would be a burst
 			if _, err := unix.Write(socket, f.data); err != nil {
 				return fmt.Errorf("send a frame of %s: %w", f.recording, err)
 			}
@@ -136,8 +136,8 @@ func send(t testing.TB, h *lab.Host, link string, frames []frame) {
 	}
 }
 
-// TestModes sends every Ethernet recording over a link that weir watches in each mode, and holds what it reports
-// against what weir replay says of the same frames.
+// TestModes sends every Ethernet recording over a link that weir watches in each mode, and compares the records with
+// those of weir replay for the same frames.
 func TestModes(t *testing.T) {
 	weir(t)
 	frames, recordings := ethernetFrames(t)
@@ -162,7 +162,7 @@ func testModes(t *testing.T, frames []frame) {
 			mode, hook, _ := strings.Cut(mode, " ")
 			r := watch(t, h, "--interface", "in0", "--mode", mode, "--hook", hook, "--lan-network", someNetwork)
 			send(t, h, "out0", frames)
-			// longer than a tick: what names were learnt is known to all workers then
+			// longer than a tick: all workers then know the learnt names
 			time.Sleep(1500 * time.Millisecond)
 			got := r.stop()
 			for _, said := range []string{program.SaidRingFull, program.SaidRingLost, program.SaidMapFull,
@@ -178,8 +178,8 @@ func testModes(t *testing.T, frames []frame) {
 	}
 }
 
-// parts parts the recordings so that in none of them a flow is seen in a tunnel by one recording and outside of it by
-// another: by which worker counts it, weir run makes one flow of that or two.
+// parts splits the recordings so that in no part two recordings have the same flow inside and outside of a tunnel: weir
+// run makes one flow or two of those, depending on the worker.
 func parts(frames []frame) [][]frame {
 	type place struct {
 		part  int
@@ -216,7 +216,7 @@ func parts(frames []frame) [][]frame {
 	return all
 }
 
-// interleave takes a frame of each recording in turn.
+// interleave takes frames of all recordings in turn.
 func interleave(frames []frame) (all []frame) {
 	var of [][]frame
 	for i, f := range frames {
@@ -235,7 +235,7 @@ func interleave(frames []frame) (all []frame) {
 	return all
 }
 
-// seenAt says in how many tunnels packets between two addresses are.
+// seenAt counts the tunnels around packets, by pair of addresses.
 func seenAt(frames []frame) map[string]int {
 	seen := map[string]int{}
 	for _, f := range frames {
@@ -255,7 +255,7 @@ func seenAt(frames []frame) map[string]int {
 	return seen
 }
 
-// recordingsOf tells by a flow's ends which recordings have it, for messages.
+// recordingsOf returns a function that lists a flow's recordings, for messages.
 func recordingsOf(frames []frame) func(*flowRecord) string {
 	of := map[string][]string{}
 	for _, f := range frames {
@@ -274,18 +274,17 @@ func recordingsOf(frames []frame) func(*flowRecord) string {
 	}
 }
 
-// name is what tells flows apart.
+// name identifies the flow.
 func (r *flowRecord) name() string {
 	ends := []string{fmt.Sprint(r.Client.IP, " ", r.Client.Port), fmt.Sprint(r.Server.IP, " ", r.Server.Port)}
 	slices.Sort(ends)
 	return fmt.Sprint(r.Proto, " ", ends, " ", r.VLANs, r.Tunnels, " ", r.CommunityID)
 }
 
-// ofTheRun are the members of a record that differ from run to run.
+// ofTheRun lists the members of a record that differ from run to run.
 var ofTheRun = []string{"id", "first_seen", "last_seen", "interface"}
 
-// compare holds the records of two runs against each other. Records of the same flow are compared in order of their
-// size.
+// compare compares the records of two runs; several records of one flow in order of size.
 func compare(t *testing.T, recording func(*flowRecord) string, got, want []flowRecord) {
 	t.Helper()
 	byName := func(flows []flowRecord) map[string][]flowRecord {

@@ -21,10 +21,10 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// Ports of what these tests send: the one that clients use, and the server's own where a rule translates it.
+// Ports of the tests' servers: the one that clients use, and the one that a rule translates it to.
 const publicPort, serverPort = 7000, 7001
 
-// natRules are nftables rules for a gateway lab, and counters of what comes in for either port.
+// natRules returns nftables rules for a gateway lab, with counters of what comes in for either port.
 func natRules(family, rules string) string {
 	return fmt.Sprintf(`nft -f - <<'.'
 table %s test {
@@ -38,7 +38,7 @@ table %s test {
 .`, family, publicPort, serverPort, strings.TrimSpace(rules))
 }
 
-// arrived is how many bytes the rules have counted.
+// arrived returns the bytes that the rules have counted.
 func arrived(t *testing.T, gateway *lab.Host, family string) (bytes uint64) {
 	t.Helper()
 	said := sh(t, gateway, "nft list counter "+family+" test arrived")
@@ -50,14 +50,14 @@ func arrived(t *testing.T, gateway *lab.Host, family string) (bytes uint64) {
 	return bytes
 }
 
-// talk has a client send requests to an address, and a server that listens on another one answer each. It returns the
-// client's end.
+// talk sends requests from a client to an address, and a server that listens on another address answers each. It
+// returns the client's end.
 type talk struct {
 	network        string // tcp4, udp6, …
 	from, to       *lab.Host
 	dial, listen   netip.AddrPort
 	rounds, length int
-	between        func() // after half of the rounds
+	between        func() // runs after half of the rounds
 }
 
 func (x talk) run(t *testing.T) netip.AddrPort {
@@ -141,7 +141,7 @@ func (x talk) serve() (closer io.Closer, err error) {
 	return closer, err
 }
 
-// place is what a record says of where its flow is.
+// place is a record's view of its flow's ends.
 type place struct {
 	client, server         string // address and side
 	direction, kind        string
@@ -169,7 +169,7 @@ func placeOf(f *flowRecord) place {
 	return p
 }
 
-// translations are the kinds of NAT. Of %d in an end that is expected the test puts the port that the client had.
+// translations are the kinds of NAT. For %d in an expected end the test puts the client's port.
 var translations = []struct {
 	name, family, rules string
 	prepare             string // on the gateway
@@ -268,14 +268,13 @@ var translations = []struct {
 
 func end(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
 
-// TestTranslations: through each kind of NAT a connection is one record, with the sides and the direction right, the
-// names that both ends have, and the bytes that the gateway counted; also where weir was started while it was under
-// way.
+// TestTranslations: through each kind of NAT a connection is one record, with the right sides and direction, the names
+// of both ends, and the bytes that the gateway counted; even if weir started in its middle.
 func TestTranslations(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		for _, x := range translations {
-			for _, how := range []string{"tcp", "udp", "tcp, late"} {
-				t.Run(mode+"/"+x.name+"/"+how, func(t *testing.T) {
+			for _, start := range []string{"tcp", "udp", "tcp, late"} {
+				t.Run(mode+"/"+x.name+"/"+start, func(t *testing.T) {
 					t.Parallel()
 					l := lab.New(t, lab.Options{Clients: 2, NoNAT: true, WireSize: true})
 					if x.prepare != "" {
@@ -283,7 +282,7 @@ func TestTranslations(t *testing.T) {
 					}
 					sh(t, l.Gateway, natRules(x.family, x.rules))
 					talk := x.talk(l)
-					talk.network, talk.rounds, talk.length = strings.TrimSuffix(how, ", late"), 20, 100
+					talk.network, talk.rounds, talk.length = strings.TrimSuffix(start, ", late"), 20, 100
 					if talk.listen.Addr().Is4() {
 						talk.network += "4"
 					} else {
@@ -292,7 +291,7 @@ func TestTranslations(t *testing.T) {
 					flags := []string{"-i", "lan0", "-i", "wan0", "--mode", mode}
 					var r *run
 					var before uint64
-					if strings.HasSuffix(how, "late") {
+					if strings.HasSuffix(start, "late") {
 						talk.between = func() {
 							lab.Acknowledged(t, talk.from, talk.to)
 							r = watch(t, l.Gateway, flags...)
@@ -339,8 +338,8 @@ func checkPlace(t *testing.T, all []flowRecord, want place, client netip.AddrPor
 	}
 }
 
-// TestPingThroughNAT: two hosts ping a server at once, with the same identifier. The requests and the answers of each
-// are one record.
+// TestPingThroughNAT: two hosts ping a server at once, with the same identifier. The requests and answers of each host
+// make one record.
 func TestPingThroughNAT(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
@@ -376,7 +375,7 @@ func TestPingThroughNAT(t *testing.T) {
 	}
 }
 
-// joinHosts puts a veth pair between the gateway and another host, with an address at both ends.
+// joinHosts connects another host to the gateway by a veth pair, with an address at both ends.
 func joinHosts(t *testing.T, gateway, other *lab.Host, name, ours, theirs string) {
 	t.Helper()
 	sh(t, gateway, "ip link add "+name+" type veth peer name to-"+name, "ip link set to-"+name+" netns "+other.Path(),
@@ -386,7 +385,7 @@ func joinHosts(t *testing.T, gateway, other *lab.Host, name, ours, theirs string
 		"ethtool -K to-"+name+" tso off gso off gro off tx off >/dev/null")
 }
 
-// TestLayouts: gateways of other forms. All interfaces are watched that matter, and a connection is one record.
+// TestLayouts: gateways of other layouts. weir watches all interfaces that matter, and a connection is one record.
 func TestLayouts(t *testing.T) {
 	toServer := func(l *lab.Lab) talk {
 		return talk{from: l.Clients[0], to: l.Servers[0], dial: end(l.Servers[0].Addr4, serverPort),
@@ -459,8 +458,9 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-// TestHairpinBridge: the LAN is a bridge of two ports, the client at one and the server at the other, and they talk by
-// the gateway's outer address. Where netfilter sees what is bridged, as with Docker, packets are seen half translated.
+// TestHairpinBridge: the LAN is a bridge of two ports, with the client at one and the server at the other, and they
+// talk through the gateway's outer address. Where netfilter sees bridged packets, as with Docker, weir sees packets
+// half translated.
 func TestHairpinBridge(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
@@ -502,14 +502,14 @@ func TestHairpinBridge(t *testing.T) {
 					}
 				}
 			}
-			if n == 0 && mode == "ebpf" || n > 1 { // of what goes from port to port libpcap sees nothing on the bridge
+			if n == 0 && mode == "ebpf" || n > 1 { // between the ports libpcap sees no packet on the bridge
 				t.Errorf("%d records", n)
 			}
 		})
 	}
 }
 
-// TestLastMoment: what the kernel tells of a connection while weir is ending is still known to its record.
+// TestLastMoment: a connection event that arrives while weir ends still completes its record.
 func TestLastMoment(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
@@ -542,7 +542,7 @@ func TestLastMoment(t *testing.T) {
 	}
 }
 
-// TestNetworkChanges: what the records say is right while addresses, routes and interfaces change.
+// TestNetworkChanges: records stay right while addresses, routes and interfaces change.
 func TestNetworkChanges(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
@@ -595,12 +595,12 @@ func TestNetworkChanges(t *testing.T) {
 	}
 }
 
-// TestShortConnections: 100,000 connections in ten seconds, each of one packet, are as many records, all in their
-// place.
+// TestShortConnections: 100,000 connections in ten seconds, of one packet each, make as many records, with the right
+// sides.
 func TestShortConnections(t *testing.T) {
 	weir(t)
 	l := lab.New(t, lab.Options{WireSize: true})
-	// this process might not read 70 MB in the time that weir has to end
+	// this process might not read 70 MB before weir's end
 	file, err := os.Create(filepath.Join(t.TempDir(), "records"))
 	if err != nil {
 		t.Fatal(err)
@@ -640,7 +640,7 @@ func TestShortConnections(t *testing.T) {
 	}
 }
 
-// TestExplain: a running weir says why a flow, and an address, is what its records say.
+// TestExplain: a running weir explains the records' view of a flow and an address.
 func TestExplain(t *testing.T) {
 	l := lab.New(t, lab.Options{})
 	socket := t.TempDir() + "/weir.sock"

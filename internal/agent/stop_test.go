@@ -25,13 +25,13 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// liveModes are the modes that this build has.
+// liveModes lists the modes of this build.
 func liveModes(t testing.TB) []string {
 	t.Helper()
 	modes := []string{"ebpf", "afpacket", "libpcap"}
 	if _, has := program.Weir(t); !has {
 		if os.Getenv("CI") == "true" {
-			t.Fatal("weir is built without libpcap: there is no /usr/include/pcap.h, or no gcc")
+			t.Fatal("weir is built without libpcap: /usr/include/pcap.h or gcc is missing")
 		}
 		t.Log("weir is built without libpcap")
 		modes = modes[:2]
@@ -39,7 +39,7 @@ func liveModes(t testing.TB) []string {
 	return modes
 }
 
-// attached is what of eBPF is attached to the host's interfaces.
+// attached lists the eBPF programs on the host's interfaces.
 func attached(t testing.TB, h *lab.Host) (programs []string) {
 	t.Helper()
 	err := h.Do(func() error {
@@ -51,7 +51,7 @@ func attached(t testing.TB, h *lab.Host) (programs []string) {
 			for _, where := range []ebpf.AttachType{ebpf.AttachTCXIngress, ebpf.AttachTCXEgress} {
 				r, err := link.QueryPrograms(link.QueryOptions{Target: l.Index, Attach: where})
 				if err != nil {
-					return fmt.Errorf("ask for programs of %s: %w", l.Name, err)
+					return fmt.Errorf("query the programs of %s: %w", l.Name, err)
 				}
 				for _, p := range r.Programs {
 					programs = append(programs, fmt.Sprintf("%s %v %d", l.Name, where, p.ID))
@@ -71,14 +71,14 @@ func attached(t testing.TB, h *lab.Host) (programs []string) {
 	return programs
 }
 
-// sockets are the packet sockets of the host.
+// sockets counts the packet sockets of the host.
 func sockets(t testing.TB, h *lab.Host) int {
 	t.Helper()
 	lines := sh(t, h, "cat /proc/net/packet")
 	return strings.Count(lines, "\n") - 1
 }
 
-// clean says that nothing is left of weir in the host.
+// clean checks that nothing of weir remains in the host.
 func clean(t testing.TB, h *lab.Host) {
 	t.Helper()
 	var programs []string
@@ -108,14 +108,14 @@ func flood(ctx context.Context, t testing.TB, h *lab.Host, rate float64) (sent f
 	return func() lab.Sent { return <-done }
 }
 
-// exists says whether a process runs: one that nobody has waited for yet does not.
+// exists reports whether a process runs; a zombie does not.
 func exists(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	_, state, _ := strings.Cut(string(stat), ") ")
 	return err == nil && !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
 }
 
-// TestStopUnderLoad: SIGTERM, and SIGINT twice, end weir soon, and what was counted is reported.
+// TestStopUnderLoad: SIGTERM, and SIGINT twice, end weir soon, and weir reports what it counted.
 func TestStopUnderLoad(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		for _, signals := range [][]syscall.Signal{{unix.SIGTERM}, {unix.SIGINT, unix.SIGINT}} {
@@ -139,7 +139,7 @@ func TestStopUnderLoad(t *testing.T) {
 				upper, _ := h.Counters("in0")
 				cancel()
 				sent()
-				if len(signals) > 1 { // the second one may kill: what matters is that it ends
+				if len(signals) > 1 { // the second one may kill: only the end matters
 					clean(t, h)
 					return
 				}
@@ -160,7 +160,7 @@ func TestStopUnderLoad(t *testing.T) {
 	}
 }
 
-// TestKilledParent: without the process that has the rights, the other one goes too.
+// TestKilledParent: the confined process ends with the privileged one.
 func TestKilledParent(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestKilledParent(t *testing.T) {
 	}
 }
 
-// TestKilledChild: without the confined process weir ends, and says why in one line.
+// TestKilledChild: weir ends with the confined process, and gives the reason in one line.
 func TestKilledChild(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
@@ -200,7 +200,7 @@ func TestKilledChild(t *testing.T) {
 	}
 }
 
-// TestReaderGone: weir ends when nobody reads what it writes any more.
+// TestReaderGone: weir ends when nobody reads its output any longer.
 func TestReaderGone(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
@@ -235,7 +235,7 @@ func TestReaderGone(t *testing.T) {
 	}
 }
 
-// isFull says whether a pipe takes nothing more: it has no free page.
+// isFull reports whether a pipe takes nothing more: it has no free page.
 func isFull(t *testing.T, pipe *os.File) bool {
 	t.Helper()
 	raw, err := pipe.SyscallConn()
@@ -255,8 +255,8 @@ func isFull(t *testing.T, pipe *os.File) bool {
 	return filled > size-os.Getpagesize()
 }
 
-// TestReaderSlow: where nobody reads, weir ends in time when it is told to, and says how many records that cost; also
-// when it waits for the reader at its end already.
+// TestReaderSlow: without a reader weir still ends in time, and reports how many records that cost; even if it is
+// already waiting for the reader at its end.
 func TestReaderSlow(t *testing.T) {
 	for _, mode := range append(liveModes(t), "ebpf, over") {
 		t.Run(mode, func(t *testing.T) {
@@ -309,7 +309,7 @@ func TestReaderSlow(t *testing.T) {
 	}
 }
 
-// TestReaderOfLittle: a reader that goes on reading, however slowly, gets all records, and weir is not killed
+// TestReaderOfLittle: a slow reader that keeps reading receives all records, and the helper does not kill weir
 // meanwhile.
 func TestReaderOfLittle(t *testing.T) {
 	for _, mode := range liveModes(t) {
@@ -359,7 +359,7 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-// TestNotBegun: what can't begin ends with 2, and a line that helps.
+// TestNotBegun: a start that fails ends with status 2 and a helpful line.
 func TestNotBegun(t *testing.T) {
 	nobody := []string{"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set", "-all",
 		"--inh-caps", "-all"}
@@ -396,7 +396,7 @@ func TestNotBegun(t *testing.T) {
 			}
 			lines := 1
 			if strings.HasSuffix(c.name, "auto") {
-				lines = 4 // of each mode why it does not work
+				lines = 4 // a reason for each mode
 			}
 			if status != 2 || strings.Count(said, "\n") > lines || strings.Contains(said, "Usage") {
 				t.Errorf("weir ended with %d and said\n%s", status, said)
@@ -405,10 +405,10 @@ func TestNotBegun(t *testing.T) {
 	}
 }
 
-// TestRights: weir works for a user who isn't root with the rights that its mode needs.
+// TestRights: weir works for a user other than root who has the rights of its mode.
 func TestRights(t *testing.T) {
 	if _, err := exec.LookPath("setpriv"); err != nil {
-		lab.Lacks(t, "there is no setpriv")
+		lab.Lacks(t, "setpriv is missing")
 	}
 	type rights struct {
 		mode, capabilities, want string

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package conntrack knows the kernel's tracked connections: who began each, and what address translation (NAT) makes of
+// Package conntrack follows the kernel's tracked connections: who began each, and how address translation (NAT) changes
 // its ends.
 //
-// Open is for the privileged process: to hear of events, and to ask for the list of connections, takes CAP_NET_ADMIN.
-// What comes is read by the confined one, from the same socket. So events and list are in the order in which the kernel
-// made them.
+// The privileged process calls Open: events and dumps need CAP_NET_ADMIN. The confined process reads from the same
+// socket, so events and dumps arrive in the order in which the kernel made them.
 package conntrack
 
 import (
@@ -16,14 +15,13 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Tuple are the ends of a connection as one side sees them. ICMP has no ports; what its queries have for them
-// packet.QueryPorts says.
+// Tuple holds the ends of a connection as one side sees them. For ICMP, packet.QueryPorts replaces the ports.
 type Tuple struct {
 	Src, Dst netip.AddrPort
 	Proto    uint8
 }
 
-// Key is the key of the flow with these ends, outside any VLAN; fromLower says whether Src is its lower end.
+// Key returns the flow key of these ends, outside any VLAN; fromLower reports whether Src is the key's lower end.
 func (t Tuple) Key() (key flow.Key, fromLower bool) {
 	p := packet.Packet{
 		Src: t.Src.Addr(), Dst: t.Dst.Addr(), SrcPort: t.Src.Port(), DstPort: t.Dst.Port(), Proto: t.Proto,
@@ -35,22 +33,21 @@ func (t Tuple) Key() (key flow.Key, fromLower bool) {
 	return flow.NewKey(&p, 0)
 }
 
-// Connection is one tracked connection. Its client is Original.Src, and its server Reply.Src, whatever they call each
-// other.
+// Connection is a tracked connection. Its client is Original.Src and its server Reply.Src, whatever the other end calls
+// them.
 type Connection struct {
-	// Original are the ends as the client's packets have them when they come in, Reply as the server's answers have
-	// them.
+	// Original holds the ends of the client's packets as they come in, Reply those of the server's.
 	Original, Reply Tuple
-	ID              uint32 // of the kernel: together with the tuples it tells connections apart
+	ID              uint32 // the kernel's; distinguishes connections with equal tuples
 	Mark            uint32
 	Status          Status
 	Zone            uint16
-	// Packets and Bytes are those of the client and of the server, from the network header on, where the kernel counts
-	// (net.netfilter.nf_conntrack_acct) and told.
+	// Packets and Bytes are the client's and the server's, from the network header on, if the kernel counts them
+	// (net.netfilter.nf_conntrack_acct) and has reported them.
 	Packets, Bytes [2]uint64
 }
 
-// Status are the kernel's IPS_* bits (linux/netfilter/nf_conntrack_common.h).
+// Status holds the kernel's IPS_* bits (linux/netfilter/nf_conntrack_common.h).
 type Status uint32
 
 // Bits of Status.
@@ -62,12 +59,12 @@ const (
 	HardwareOffloaded Status = 1 << 15
 )
 
-// IsTranslated says whether the two sides have different names for an end, be it only by its port.
+// IsTranslated reports whether the two sides have different names for an end, even if only the port differs.
 func (c *Connection) IsTranslated() bool {
 	return c.Original.Src != c.Reply.Dst || c.Original.Dst != c.Reply.Src
 }
 
-// NAT is the kind of the translation.
+// NAT returns the kind of the translation.
 func (c *Connection) NAT() record.NATKind {
 	source, destination := c.Original.Src != c.Reply.Dst, c.Original.Dst != c.Reply.Src
 	switch {

@@ -20,7 +20,7 @@ func tcp(src, dst string) Tuple {
 	return Tuple{netip.MustParseAddrPort(src), netip.MustParseAddrPort(dst), packet.ProtoTCP}
 }
 
-// masqueraded is a connection as the kernel tells of it.
+// masqueraded returns a connection as the kernel reports it.
 func masqueraded() Connection {
 	return Connection{
 		Original: tcp("192.168.1.20:51324", "203.0.113.7:443"), Reply: tcp("203.0.113.7:443", "198.51.100.1:40112"),
@@ -29,7 +29,7 @@ func masqueraded() Connection {
 	}
 }
 
-// appendMessage writes a connection as the kernel does (nf_conntrack_netlink.c, ctnetlink_fill_info).
+// appendMessage encodes a connection as the kernel does (nf_conntrack_netlink.c, ctnetlink_fill_info).
 func appendMessage(b []byte, c *Connection, kind int, flags uint16) []byte {
 	e := netlink.NewAttributeEncoder()
 	e.ByteOrder = binary.BigEndian
@@ -125,7 +125,7 @@ func TestNext(t *testing.T) {
 		binary.NativeEndian.PutUint32(done, uint32(len(done)))
 		binary.NativeEndian.PutUint16(done[4:], unix.NLMSG_DONE)
 		messages = append(messages, done...)
-		for _, what := range []kind{created, told, told, destroyed, listed} {
+		for _, what := range []kind{created, updated, updated, destroyed, dumpEnded} {
 			var got Connection
 			var err error
 			var is kind
@@ -133,7 +133,7 @@ func TestNext(t *testing.T) {
 			if err != nil || is != what {
 				t.Fatalf("%d: %d, %v; want %d", i, is, err, what)
 			}
-			if what != listed && got != want {
+			if what != dumpEnded && got != want {
 				t.Errorf("%d: got %+v\nwant %+v", i, got, want)
 			}
 		}
@@ -143,7 +143,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// TestTruncated: whatever a message is cut to, nothing breaks, and nothing is read that isn't there.
+// TestTruncated: every truncation of a message is read safely.
 func TestTruncated(t *testing.T) {
 	c := masqueraded()
 	whole := appendMessage(nil, &c, messageNew, 0)
@@ -156,8 +156,8 @@ func TestTruncated(t *testing.T) {
 		if n < unix.SizeofNlMsghdr {
 			continue
 		}
-		binary.NativeEndian.PutUint32(cut, uint32(n)) // a message that ends there by its own words
-		if what, rest, err := next(cut, &got); err != nil || len(rest) > 0 || what == told && n < len(whole) &&
+		binary.NativeEndian.PutUint32(cut, uint32(n)) // a message whose header has this length
+		if what, rest, err := next(cut, &got); err != nil || len(rest) > 0 || what == updated && n < len(whole) &&
 			got == c {
 			t.Errorf("%d bytes that say so: %d, %v, %+v", n, what, err, got)
 		}
@@ -181,7 +181,7 @@ func FuzzNext(f *testing.F) {
 			}
 			b = rest
 			switch what {
-			case created, told:
+			case created, updated:
 				table.Put(&c, what == created)
 				key, _ := c.Original.Key()
 				if _, ok := table.Find(&key); !ok {
@@ -194,7 +194,7 @@ func FuzzNext(f *testing.F) {
 	})
 }
 
-// find looks for a flow, and fails the test where there is none.
+// find looks up a flow, and fails the test if it is unknown.
 func find(t *testing.T, table *Table, flow Tuple) Found {
 	t.Helper()
 	key, _ := flow.Key()
@@ -209,7 +209,7 @@ func TestTable(t *testing.T) {
 	table := NewTable(4096)
 	c := masqueraded()
 	table.Put(&c, true)
-	c.Packets, c.Bytes = [2]uint64{}, [2]uint64{} // the counters of what isn't offloaded are our programs'
+	c.Packets, c.Bytes = [2]uint64{}, [2]uint64{} // our programs count connections that are not offloaded
 	for _, flow := range []Tuple{c.Original, {c.Original.Dst, c.Original.Src, packet.ProtoTCP}} {
 		if f := find(t, table, flow); f.Connection != c || f.IsReply || f.Ended != 0 {
 			t.Errorf("%+v", f)
@@ -240,7 +240,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestShared: what two hosts send to a third by a protocol without ports has one reply tuple.
+// TestShared: packets of two hosts to a third by a protocol without ports share a reply tuple.
 func TestShared(t *testing.T) {
 	table := NewTable(4096)
 	tunnel := func(host string, id uint32) *Connection {
@@ -263,7 +263,7 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// TestPings: two hosts that ping a third, and two pings of one host, are a connection each.
+// TestPings: two hosts that ping a third, and two pings of one host, make a connection each.
 func TestPings(t *testing.T) {
 	table := NewTable(4096)
 	ping := func(host string, id, outside int) *Connection {
@@ -289,7 +289,7 @@ func TestPings(t *testing.T) {
 	}
 }
 
-// TestListed: what a list doesn't tell of has ended unheard, unless an event has told of it since.
+// TestListed: a connection that a dump omits has ended unnoticed, unless an event has named it since.
 func TestListed(t *testing.T) {
 	table := NewTable(4096)
 	numbered := func(port uint16) Connection {
@@ -313,7 +313,7 @@ func TestListed(t *testing.T) {
 	}
 }
 
-// TestFull: connections that have ended give way; those that are there don't.
+// TestFull: the table evicts ended connections, never live ones.
 func TestFull(t *testing.T) {
 	table := NewTable(2 * chunkSize)
 	many := func(from, n int, f func(*Connection)) {
@@ -342,7 +342,7 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// TestMemory: a connection, translated so that it has two names, takes at most 200 bytes.
+// TestMemory: a connection that is translated, and so has two names, takes at most 200 bytes.
 func TestMemory(t *testing.T) {
 	const n = 200_000
 	var before, after runtime.MemStats

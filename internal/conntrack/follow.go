@@ -16,19 +16,19 @@ import (
 	"github.com/weirnet/weir/internal/metric"
 )
 
-// Follower keeps a table true by what comes from a socket.
+// Follower keeps a table up to date from a socket.
 type Follower struct {
 	table *Table
 	file  *os.File
-	list  func() error // asks for a list
+	list  func() error // requests a dump
 	lost  atomic.Uint64
 	lists atomic.Uint64
 }
 
-// NewFollower reads from the descriptor of a Socket, which it takes over, into table. list has the owner of the socket
-// ask for a list; one has been asked for when the socket was opened.
+// NewFollower reads from a Socket's descriptor, which it takes over, into table. list makes the socket's owner request
+// a dump; opening the socket has requested the first.
 func NewFollower(descriptor int, table *Table, list func() error) (*Follower, error) {
-	if err := unix.SetNonblock(descriptor, true); err != nil { // so that reading can be ended
+	if err := unix.SetNonblock(descriptor, true); err != nil { // so that Run can interrupt a read
 		return nil, fmt.Errorf("conntrack: %w", err)
 	}
 	return &Follower{table: table, file: os.NewFile(uintptr(descriptor), "conntrack"), list: list}, nil
@@ -41,40 +41,37 @@ func (f *Follower) Collect(s *metric.Snapshot) {
 	s.Add(metric.ConnectionsRefused, f.table.Counters().Refused)
 }
 
-// Lost is how often the kernel threw events away since nobody had read them in time, and Lists how many lists were
-// taken in.
+// Lost counts how often the kernel dropped events that nobody had read in time.
 func (f *Follower) Lost() uint64 { return f.lost.Load() }
 
-// Lists counts the lists that were taken in: one at the beginning, and one after losses.
+// Lists counts the dumps that were read: one at the start, and one after losses.
 func (f *Follower) Lists() uint64 { return f.lists.Load() }
 
-// After a loss a list is asked for when no more was lost for calm, but before long, and never sooner than listEvery
-// after the last such list: to make a list costs the kernel most when there is most to be told.
+// After a loss the follower requests a dump when no further loss occurred for calm, but at the latest after long, and
+// never sooner than listEvery after the previous one: a dump costs the kernel most when connections are many.
 const (
 	calm      = 500 * time.Millisecond
 	long      = 3 * time.Second
 	listEvery = 30 * time.Second
-	// Without a loss a list is asked for too: no event tells that a flowtable, or the card, has begun to forward a
-	// connection's packets, and what the card forwards is counted in the list only.
+	// Regular dumps find offloaded connections: no event reports that a flowtable or the card has begun to forward a
+	// connection's packets, and only a dump has the counters of a card.
 	lookEvery  = time.Minute
-	countEvery = 15 * time.Second // where there are connections that a card forwards
+	countEvery = 15 * time.Second // while a card forwards connections
 )
 
-// gather is the pause in which events may gather that come one after the other: to be woken for each costs more than to
-// read it.
+// gather is the pause in which successive events gather: a wakeup for each costs more than reading it.
 const gather = 10 * time.Millisecond
 
-// messageBuffer holds any one datagram of the kernel's (NLMSG_GOODSIZE, or 32 KiB of a list).
+// messageBuffer holds any datagram of the kernel (NLMSG_GOODSIZE, or 32 KiB of a dump).
 const messageBuffer = 64 << 10
 
-// How long the end may take: reading what has come until then, and the last list where events were lost before.
+// Bounds of the end: reading the pending events, and the last dump if events were lost.
 const (
 	lastEvents = 200 * time.Millisecond
 	lastList   = 3 * time.Second
 )
 
-// Run reads until ctx ends, and then what has come by then: it returns nil. It closes the descriptor, and is called
-// once.
+// Run reads until ctx ends, then reads the pending events and returns nil. It closes the descriptor. Call it once.
 func (f *Follower) Run(ctx context.Context) error {
 	defer f.file.Close()
 	defer context.AfterFunc(ctx, func() { f.file.SetReadDeadline(time.Unix(1, 0)) })()
@@ -83,16 +80,16 @@ func (f *Follower) Run(ctx context.Context) error {
 		return fmt.Errorf("conntrack: %w", err)
 	}
 	f.table.beginList()
-	r := repair{listing: true, begun: time.Now()}
+	r := repair{dumping: true, begun: time.Now()}
 	buffer := make([]byte, messageBuffer)
 	var due time.Time
-	isBusy := false // something was read since the last pause
+	isBusy := false // has read something since the last pause
 	for {
 		if next := r.due(f.table.Counters().Offloaded > 0); next != due {
 			due = next
 			f.file.SetReadDeadline(due)
 		}
-		if ctx.Err() != nil { // else it comes after the deadline that was set here
+		if ctx.Err() != nil { // else ctx ends after this deadline is set, and replaces it
 			return f.drain(raw, buffer, &r)
 		}
 		var n int
@@ -102,13 +99,13 @@ func (f *Follower) Run(ctx context.Context) error {
 			return !errors.Is(failure, unix.EAGAIN) || isBusy
 		})
 		if isBusy = failure == nil; errors.Is(failure, unix.EAGAIN) {
-			time.Sleep(gather) // nothing wakes it: that is what it is for
+			time.Sleep(gather) // on purpose nothing wakes it
 			continue
 		}
 		switch {
-		case ctx.Err() != nil && err != nil: // the deadline is that of the end
+		case ctx.Err() != nil && err != nil: // the deadline is the end's
 			continue
-		case errors.Is(err, os.ErrDeadlineExceeded): // a list is due
+		case errors.Is(err, os.ErrDeadlineExceeded): // a dump is due
 		case err != nil:
 			return fmt.Errorf("conntrack: read events: %w", err)
 		case errors.Is(failure, unix.ENOBUFS):
@@ -128,7 +125,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	}
 }
 
-// drain takes what is there. Where events were lost it asks for a list once more, for the last records.
+// drain reads all pending datagrams. If events were lost it requests another dump, for the last records.
 func (f *Follower) drain(raw syscall.RawConn, buffer []byte, r *repair) error {
 	if err := f.readUntil(raw, buffer, r, time.Now().Add(lastEvents), func() bool { return true }); err != nil {
 		return err
@@ -178,12 +175,12 @@ func (f *Follower) lose(r *repair) {
 }
 
 func (f *Follower) relist(r *repair) error {
-	*r = repair{listing: true, begun: time.Now(), listed: time.Now()}
+	*r = repair{dumping: true, begun: time.Now(), requested: time.Now()}
 	f.table.beginList()
 	return f.list()
 }
 
-// take reads what one receive gave.
+// take decodes one datagram.
 func (f *Follower) take(b []byte, r *repair) error {
 	var c Connection
 	for len(b) > 0 {
@@ -193,30 +190,30 @@ func (f *Follower) take(b []byte, r *repair) error {
 		}
 		b = rest
 		switch what {
-		case created, told:
+		case created, updated:
 			f.table.Put(&c, what == created)
 		case destroyed:
 			f.table.Drop(&c)
-		case listed:
-			if r.listing {
-				r.listing = false
+		case dumpEnded:
+			if r.dumping {
+				r.dumping = false
 				f.table.endList()
 				f.table.SetBehind(!r.first.IsZero())
 				f.lists.Add(1)
 			}
-		case refused:
+		case dumpRefused:
 			return errRefused
 		}
 	}
 	return nil
 }
 
-// repair is what there is to do about losses.
+// repair schedules dumps after losses.
 type repair struct {
-	listing     bool      // a list is under way
-	begun       time.Time // the last list, also the first of all
-	listed      time.Time // the last one that was asked for here
-	first, last time.Time // losses since then
+	dumping     bool      // a dump is under way
+	begun       time.Time // the start of the last dump, or of the follower's first
+	requested   time.Time // the last request from here
+	first, last time.Time // losses since that request
 }
 
 func (r *repair) lose(now time.Time) {
@@ -226,10 +223,10 @@ func (r *repair) lose(now time.Time) {
 	r.last = now
 }
 
-// due is when the next list is to be asked for; zero: one is under way, which will end.
+// due returns the time of the next request for a dump; zero while a dump is under way.
 func (r *repair) due(isOffloaded bool) time.Time {
 	switch {
-	case r.listing:
+	case r.dumping:
 		return time.Time{}
 	case r.first.IsZero() && isOffloaded:
 		return r.begun.Add(countEvery)
@@ -240,7 +237,7 @@ func (r *repair) due(isOffloaded bool) time.Time {
 	if latest := r.first.Add(long); latest.Before(due) {
 		due = latest
 	}
-	if earliest := r.listed.Add(listEvery); due.Before(earliest) {
+	if earliest := r.requested.Add(listEvery); due.Before(earliest) {
 		due = earliest
 	}
 	return due

@@ -22,7 +22,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// following is a follower at work on a gateway.
+// following is a running follower on a gateway.
 type following struct {
 	*Follower
 	lab    *lab.Lab
@@ -37,7 +37,7 @@ func follow(t *testing.T, buffer int) *following {
 	if err := f.lab.Gateway.Do(func() (err error) { f.socket, err = open(buffer); return err }); err != nil {
 		t.Fatal(err)
 	}
-	fd, err := unix.FcntlInt(uintptr(f.socket.Descriptor()), unix.F_DUPFD_CLOEXEC, 0) // the other process's
+	fd, err := unix.FcntlInt(uintptr(f.socket.Descriptor()), unix.F_DUPFD_CLOEXEC, 0) // the other process's duplicate
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func follow(t *testing.T, buffer int) *following {
 	return f
 }
 
-// listOf asks the kernel, by the library's own reading, which connections a gateway has.
+// listOf dumps a gateway's connections with the library's own decoder.
 func listOf(t *testing.T, gateway *lab.Host) map[flow.Key]bool {
 	t.Helper()
 	all := map[flow.Key]bool{}
@@ -107,7 +107,7 @@ func tupleOfLibrary(t *conntrack.IPTuple) Tuple {
 	return Tuple{end(*t.Src, src), end(*t.Dst, dst), *p.Number}
 }
 
-// differs is what the table has otherwise than the kernel.
+// differs describes how the table differs from the kernel's.
 func (f *following) differs(t *testing.T) string {
 	t.Helper()
 	have := listOf(t, f.lab.Gateway)
@@ -122,7 +122,7 @@ func (f *following) differs(t *testing.T) string {
 	return ""
 }
 
-// TestFollow: a connection is known soon, by both names, and known to be answered.
+// TestFollow: the table soon knows a connection, by both names and as answered.
 func TestFollow(t *testing.T) {
 	f := follow(t, receiveBuffer)
 	wait.Until(t, "the first list", func() bool { return f.Lists() == 1 })
@@ -174,7 +174,7 @@ func flood(t *testing.T, l *lab.Lab, port, n int, rate float64) {
 	}
 }
 
-// TestRate: 100,000 connections within ten seconds are all known.
+// TestRate: the table knows all of 100,000 connections within ten seconds.
 func TestRate(t *testing.T) {
 	f := follow(t, receiveBuffer)
 	const n = 100_000
@@ -190,8 +190,8 @@ func TestRate(t *testing.T) {
 	t.Logf("%d losses, %d lists, %+v", f.Lost(), f.Lists(), f.table.Counters())
 }
 
-// TestOverrun is check C6: where events are lost for want of room that is seen and counted, and one list makes up for
-// it within five seconds; a second loss soon after waits for its list.
+// TestOverrun is check C6: the follower notices and counts lost events, and one dump replaces them within five seconds;
+// a second loss soon after waits for its dump.
 func TestOverrun(t *testing.T) {
 	f := follow(t, 64<<10)
 	wait.Until(t, "the first list", func() bool { return f.Lists() == 1 })
@@ -210,7 +210,7 @@ func TestOverrun(t *testing.T) {
 	if f.Lost() == lost {
 		t.Fatal("nothing was lost")
 	}
-	if f.Lists() != 2 || !f.table.IsBehind() { // TestRepair says for how long
+	if f.Lists() != 2 || !f.table.IsBehind() { // TestRepair checks the duration
 		t.Errorf("%d lists, behind: %v: a second list within 30 seconds of the first", f.Lists(), f.table.IsBehind())
 	}
 	f.cancel()
@@ -223,8 +223,7 @@ func TestOverrun(t *testing.T) {
 	}
 }
 
-// TestRepair: a list makes up for losses when there were no more for a while, or they don't end, and not soon after the
-// last one.
+// TestRepair: a dump follows losses after a calm, or when they do not end, but not soon after the previous dump.
 func TestRepair(t *testing.T) {
 	begun := time.Unix(1_000_000, 0)
 	at := func(d time.Duration) time.Time { return begun.Add(d) }
@@ -235,7 +234,7 @@ func TestRepair(t *testing.T) {
 		isOffloaded bool
 		due         time.Time
 	}{
-		"a list is under way": {r: repair{listing: true, begun: begun}, losses: []time.Duration{second}},
+		"a list is under way": {r: repair{dumping: true, begun: begun}, losses: []time.Duration{second}},
 		"nothing was lost":    {r: repair{begun: begun}, due: at(lookEvery)},
 		"a card forwards":     {r: repair{begun: begun}, isOffloaded: true, due: at(countEvery)},
 		"one loss": {r: repair{begun: begun}, losses: []time.Duration{second},
@@ -246,13 +245,13 @@ func TestRepair(t *testing.T) {
 			due: at(2*second + calm)},
 		"losses that don't end": {r: repair{begun: begun}, losses: []time.Duration{second, 2 * second,
 			3 * second, 4 * second}, due: at(second + long)},
-		"soon after a list": {r: repair{begun: begun, listed: begun}, losses: []time.Duration{second},
+		"soon after a list": {r: repair{begun: begun, requested: begun}, losses: []time.Duration{second},
 			due: at(listEvery)},
-		"losses go on soon after one": {r: repair{begun: begun, listed: begun}, losses: []time.Duration{
+		"losses go on soon after one": {r: repair{begun: begun, requested: begun}, losses: []time.Duration{
 			second, 28 * second}, due: at(listEvery)},
-		"a loss just before it is due": {r: repair{begun: begun, listed: begun}, losses: []time.Duration{
+		"a loss just before it is due": {r: repair{begun: begun, requested: begun}, losses: []time.Duration{
 			listEvery - calm/2}, due: at(listEvery + calm/2)},
-		"a loss long after a list": {r: repair{begun: begun, listed: begun}, losses: []time.Duration{time.Minute},
+		"a loss long after a list": {r: repair{begun: begun, requested: begun}, losses: []time.Duration{time.Minute},
 			due: at(time.Minute + calm)},
 	} {
 		for _, lost := range c.losses {
@@ -264,7 +263,7 @@ func TestRepair(t *testing.T) {
 	}
 }
 
-// TestRefused: without the right the reason is told.
+// TestRefused: without the capability the error says so.
 func TestRefused(t *testing.T) {
 	if unix.Geteuid() != 0 {
 		t.Skip("needs root, to give it up")
@@ -278,7 +277,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// unprivileged calls f on a thread that has no capability.
+// unprivileged calls f on a thread without capabilities.
 func unprivileged(f func() error) error {
 	runtime.LockOSThread()
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

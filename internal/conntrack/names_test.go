@@ -12,11 +12,10 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// TestBetween: where both ends are translated there is a third name, which packets have when the one is and the other
-// isn't yet.
+// TestBetween: a connection with both ends translated has a third name, of packets with only one end translated so far.
 func TestBetween(t *testing.T) {
 	table := NewTable(4096)
-	c := masqueraded() // the server's end is the same on both sides
+	c := masqueraded() // with the same server's end on both sides
 	hairpin := c
 	hairpin.ID = 99
 	hairpin.Original = tcp("192.168.1.20:5000", "198.51.100.1:7000")
@@ -43,7 +42,7 @@ func TestBetween(t *testing.T) {
 	}
 }
 
-// TestFindDuring: of connections that have one name after the other each is found by when it was there.
+// TestFindDuring: the time finds each of several connections that had one name in turn.
 func TestFindDuring(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := NewTable(4096)
@@ -87,8 +86,7 @@ func TestFindDuring(t *testing.T) {
 }
 
 // TestForgottenInTheMiddle: a link goes down under masquerade, and the server's retransmissions to the gateway become a
-// connection of their own. The flow is that of the first one; a flow that begins after it, however soon, is the
-// second's.
+// connection of their own. The flow belongs to the first; a flow that begins after it, however soon, to the second.
 func TestForgottenInTheMiddle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := NewTable(4096)
@@ -96,13 +94,13 @@ func TestForgottenInTheMiddle(t *testing.T) {
 		rest := Connection{Original: c.Reply, Reply: Tuple{c.Reply.Dst, c.Reply.Src, c.Reply.Proto}, ID: 77}
 		key, _ := c.Reply.Key()
 		began := time.Now()
-		wait.Pass(50 * time.Millisecond) // the event takes its time
+		wait.Pass(50 * time.Millisecond) // for the event
 		table.Put(&c, true)
 		wait.Pass(4 * time.Second)
 		table.Drop(&c)
 		again := time.Now()
 		wait.Pass(100 * time.Millisecond)
-		for range 10 * maxChain { // each is reset
+		for range 10 * maxChain { // the gateway resets each
 			table.Put(&rest, true)
 			wait.Pass(time.Millisecond)
 			table.Drop(&rest)
@@ -122,7 +120,7 @@ func TestForgottenInTheMiddle(t *testing.T) {
 	})
 }
 
-// TestForgottenAtOnce: the same within a moment of the beginning, and what the client repeats is not answered.
+// TestForgottenAtOnce: the same just after the beginning, where the client's retransmissions stay unanswered.
 func TestForgottenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := NewTable(4096)
@@ -132,7 +130,7 @@ func TestForgottenAtOnce(t *testing.T) {
 		again.ID, again.Status = 77, again.Status&^SeenReply
 		key, _ := c.Original.Key()
 		began := time.Now()
-		wait.Pass(10 * time.Millisecond) // the event takes its time
+		wait.Pass(10 * time.Millisecond) // for the event
 		table.Put(&c, true)
 		wait.Pass(100 * time.Millisecond)
 		table.Drop(&c)
@@ -147,7 +145,8 @@ func TestForgottenAtOnce(t *testing.T) {
 	})
 }
 
-// TestRemembered: a few ended connections are known for longer than a flow can outlive them, many for six minutes.
+// TestRemembered: the table remembers a few ended connections longer than a flow can outlive them, many for six
+// minutes.
 func TestRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := NewTable(1 << 17)
@@ -193,7 +192,7 @@ func TestRemembered(t *testing.T) {
 	})
 }
 
-// TestChainReused: places are given to other connections while names lead to them.
+// TestChainReused: the table reuses the places of connections while names still lead to them.
 func TestChainReused(t *testing.T) {
 	table := NewTable(chunkSize)
 	for i := range 20 * chunkSize {
@@ -211,7 +210,7 @@ func TestChainReused(t *testing.T) {
 			if f, ok := table.FindID(&key, uint32(i/2)); ok && f.ID != uint32(i/2) {
 				t.Fatalf("%d: %+v", i, f)
 			}
-			_, _ = table.FindID(&key, ^uint32(0)) // goes to the end of the chain
+			_, _ = table.FindID(&key, ^uint32(0)) // searches the whole chain
 		}
 		table.Drop(&c)
 	}

@@ -20,21 +20,21 @@ const (
 	messageDelete = 2
 )
 
-// what one netlink message tells.
+// kind is the content of a netlink message.
 type kind uint8
 
 const (
-	nothing   kind = iota
-	created        // a connection is new
-	told           // it is there, or has changed
-	destroyed      // it is there no more
-	listed         // the list is at its end
-	refused        // the list is not to be had
+	nothing     kind = iota
+	created          // a connection is new
+	updated          // it exists, or has changed
+	destroyed        // it has ended
+	dumpEnded        // a dump is complete
+	dumpRefused      // the kernel refuses a dump
 )
 
-var errShort = errors.New("netlink message is shorter than it says")
+var errShort = errors.New("netlink message is shorter than its header's length")
 
-// next reads the first message of b and returns what follows it. A connection that it can't read is nothing.
+// next decodes the first message of b and returns the rest. It ignores a connection that it cannot read.
 func next(b []byte, c *Connection) (what kind, rest []byte, err error) {
 	if len(b) < unix.SizeofNlMsghdr {
 		return nothing, nil, errShort
@@ -50,10 +50,10 @@ func next(b []byte, c *Connection) (what kind, rest []byte, err error) {
 	inList := flags&unix.NLM_F_MULTI != 0
 	switch {
 	case messageType == unix.NLMSG_DONE:
-		return listed, rest, nil
+		return dumpEnded, rest, nil
 	case messageType == unix.NLMSG_ERROR:
 		if len(body) >= 4 && binary.NativeEndian.Uint32(body) != 0 {
-			return refused, rest, nil
+			return dumpRefused, rest, nil
 		}
 		return nothing, rest, nil
 	case messageType>>8 != uint16(netfilter.NFSubsysCTNetlink) || len(body) < sizeofNfgenmsg:
@@ -67,7 +67,7 @@ func next(b []byte, c *Connection) (what kind, rest []byte, err error) {
 		if flags&unix.NLM_F_CREATE != 0 && !inList {
 			return created, rest, nil
 		}
-		return told, rest, nil
+		return updated, rest, nil
 	case messageDelete:
 		return destroyed, rest, nil
 	}
@@ -76,7 +76,7 @@ func next(b []byte, c *Connection) (what kind, rest []byte, err error) {
 
 const sizeofNfgenmsg = 4 // struct nfgenmsg
 
-// Attributes (enum ctattr_type and those below it, linux/netfilter/nfnetlink_conntrack.h). All numbers in them are
+// Attributes (enum ctattr_type and the nested enums, linux/netfilter/nfnetlink_conntrack.h). Their numbers are
 // big-endian.
 const (
 	attrOriginal        = 1
@@ -108,7 +108,7 @@ const (
 	attrCounterBytes   = 2
 )
 
-// attribute splits the first one off b. A nested one has a flag in its kind, which is taken off.
+// attribute splits the first attribute off b. It masks the flag of nested ones out of the kind.
 func attribute(b []byte) (kind uint16, value, rest []byte, ok bool) {
 	if len(b) < unix.SizeofNlAttr {
 		return 0, nil, nil, false
@@ -122,8 +122,8 @@ func attribute(b []byte) (kind uint16, value, rest []byte, ok bool) {
 	return kind, b[unix.SizeofNlAttr:length], b[min(aligned, len(b)):], true
 }
 
-// parse reads a connection's attributes, and says whether it has what a connection needs. It is our own reading, since
-// it is done for every event: that of go-conntrack allocates 70 times.
+// parse decodes a connection's attributes, and reports whether both tuples are complete. The decoder is our own because
+// it runs for every event: go-conntrack's allocates 70 times.
 func parse(b []byte, c *Connection) bool {
 	*c = Connection{}
 	for len(b) > 0 {
@@ -158,7 +158,7 @@ func parse(b []byte, c *Connection) bool {
 	return o.isWhole() && r.isWhole() && o.Proto == r.Proto && o.Src.Addr().Is4() == r.Src.Addr().Is4()
 }
 
-// isWhole says whether both addresses are there, and of one family.
+// isWhole reports whether the tuple has both addresses, of one family.
 func (t *Tuple) isWhole() bool {
 	src, dst := t.Src.Addr(), t.Dst.Addr()
 	return src.IsValid() && dst.IsValid() && src.Is4() == dst.Is4()
@@ -225,7 +225,7 @@ func parseCounter(b []byte, packets, bytes *uint64) bool {
 	return true
 }
 
-// number16 and number32 are a number, 0 where it has another length.
+// number16 and number32 decode a number, 0 if its length is wrong.
 func number16(b []byte) uint16 {
 	if len(b) != 2 {
 		return 0
@@ -240,5 +240,5 @@ func number32(b []byte) uint32 {
 	return binary.BigEndian.Uint32(b)
 }
 
-// errRefused is what the kernel answers to a list that it doesn't give.
-var errRefused = errors.New("the kernel gives no list of connections")
+// errRefused is the kernel's answer to a refused dump.
+var errRefused = errors.New("the kernel refuses to dump connections")

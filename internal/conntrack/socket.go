@@ -12,15 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// receiveBuffer is asked of the kernel for events not yet read, in bytes: room for some 10,000.
+// receiveBuffer is the requested size, in bytes, of the kernel's buffer for unread events: about 10,000 fit.
 const receiveBuffer = 8 << 20
 
-// Socket hears of connections. It is kept out of the Go runtime's poller: each event would wake this process, which
+// Socket receives connection events. It stays out of the Go runtime's poller: each event would wake this process, which
 // reads none.
 type Socket struct{ fd int }
 
-// Open opens one in the network namespace of the calling thread. Without CAP_NET_ADMIN the error is EPERM;
-// EPROTONOSUPPORT means that the kernel tracks no connections, or doesn't tell (nf_conntrack_netlink).
+// Open opens a Socket in the network namespace of the calling thread. Without CAP_NET_ADMIN the error is EPERM;
+// EPROTONOSUPPORT means that the kernel tracks no connections, or lacks nf_conntrack_netlink.
 func Open() (*Socket, error) { return open(receiveBuffer) }
 
 func open(buffer int) (s *Socket, err error) {
@@ -28,7 +28,7 @@ func open(buffer int) (s *Socket, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open conntrack: %w", err)
 	}
-	defer nfct.Close() // which takes it out of the poller; s has a copy
+	defer nfct.Close() // leaves the poller; s has a duplicate
 	err = nfct.Con.SetReadBuffer(buffer)
 	for _, group := range netfilter.GroupsCT {
 		if err == nil {
@@ -58,10 +58,10 @@ func copyOf(conn *netlink.Conn) (*Socket, error) {
 	return s, errors.Join(err, failure)
 }
 
-// Descriptor is that of the socket, for the process that reads.
+// Descriptor returns the socket's descriptor, for the process that reads.
 func (s *Socket) Descriptor() int { return s.fd }
 
-// List asks the kernel for all connections. Nothing is read here: the list comes by the socket.
+// List requests a dump of all connections, which the reader of the socket receives.
 func (s *Socket) List() error {
 	request := netlink.Message{
 		Header: netlink.Header{
@@ -77,10 +77,10 @@ func (s *Socket) List() error {
 		err = unix.Sendto(s.fd, message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 	}
 	if err != nil {
-		return fmt.Errorf("ask for the list of connections: %w", err)
+		return fmt.Errorf("request the dump of connections: %w", err)
 	}
 	return nil
 }
 
-// Close closes it.
+// Close closes the socket.
 func (s *Socket) Close() error { return unix.Close(s.fd) }

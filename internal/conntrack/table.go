@@ -13,68 +13,68 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// Table holds connections by the two names that they have, and those that have ended for a while. It is safe for use by
-// several goroutines. Of connections that have had the same name one after the other it knows the last.
+// Table holds connections by both of their names, and remembers ended ones for a while. Several goroutines may use it
+// at once. Of successive connections with one name, Find returns the last.
 type Table struct {
 	behind atomic.Bool
 
 	mu       sync.Mutex
 	max      int
-	memory   time.Duration // for which an ended connection is known
+	memory   time.Duration // how long the table remembers an ended connection
 	seed     maphash.Seed
 	index    map[uint64]uint32 // places by the hash of a key
 	chunks   []*[chunkSize]entry
 	free     []uint32
-	ended    []ending // in the order of their ends, from oldest on
+	ended    []ending // in the order of their ends, oldest first
 	oldest   int
 	started  time.Time
-	round    uint8 // of lists
+	round    uint8 // of dumps
 	traffic  map[uint32]traffic
 	counters Counters
 }
 
-// Counters are what a table has, and what it did at its limit.
+// Counters are a table's sizes and drops.
 type Counters struct {
-	Connections int    // that there are
-	Ended       int    // that are remembered
-	Offloaded   int    // of those that there are: a card forwards their packets by itself
-	Refused     uint64 // for which there was no room
+	Connections int    // live
+	Ended       int    // ended and remembered
+	Offloaded   int    // live ones whose packets a card forwards by itself
+	Refused     uint64 // dropped for want of room
 }
 
 const (
 	chunkSize = 512
 	noPlace   = ^uint32(0)
 
-	// DefaultMax is how many connections a table has, ended ones included: that many the kernel tracks by default on a
-	// machine with 4 GiB and more (nf_conntrack_max).
+	// DefaultMax bounds the connections of a table, ended ones included: the kernel's own default on a machine with 4
+	// GiB and more (nf_conntrack_max).
 	DefaultMax = 262144
-	// longer is for how much longer than others the last few ended connections are known. One that the kernel forgets
-	// while it is alive, as it does where a link with masquerade goes down, leaves a flow that goes on: TCP repeats
-	// itself for a quarter of an hour (tcp_retries2), and then the flow is silent.
+	// longer is how much longer the table remembers the last few ended connections. If the kernel forgets a live one,
+	// as when a link with masquerade goes down, its flow goes on: TCP retransmits for a quarter of an hour
+	// (tcp_retries2) before the flow falls silent.
 	longer = 16 * time.Minute
 	few    = 16384
-	// maxChain is how many connections of one name are looked at.
+	// maxChain bounds the connections of one name that a search looks at.
 	maxChain = 8
 )
 
-// entry is a connection in the table, without a pointer.
+// entry is a connection in the table, without pointers.
 type entry struct {
 	keys         [2]flow.Key // of the original tuple, of the reply's
-	since, until uint32      // milliseconds of the table's time; until 0: it is there
+	since, until uint32      // milliseconds of the table's time; until 0: live
 	id, mark     uint32
 	status       Status
-	older        [names]uint32 // places, plus one, of those that had the names before
+	older        [names]uint32 // places, plus one, of the previous connections with the same names
 	zone         uint16
-	round        uint8 // of lists, in which it was told of last
+	round        uint8 // of the last dump that listed it
 	marks        uint8
 }
 
-// names are how many names a connection has: what its packets have for ends when they come in on either side; and where
-// both ends are translated, what they have in between, when the one is and the other isn't yet. A bridge shows its
-// packets so, where netfilter sees them on the way in (net.bridge.bridge-nf-call-iptables).
+// names is the number of a connection's names: those of its packets as they come in on either side; and, where both
+// ends are translated, that of packets in between, with one end translated and the other not yet. A bridge shows such
+// packets where netfilter sees them on the way in (net.bridge.bridge-nf-call-iptables).
 const names = 3
 
-// between is the third name, where there is one.
+// between returns the third name, if the connection has one.
 func (e *entry) between() (key flow.Key, ok bool) {
 	original, reply := e.tuples()
 	if original.Src == reply.Dst || original.Dst == reply.Src {
@@ -88,7 +88,7 @@ func (e *entry) tuples() (original, reply Tuple) {
 	return tupleOf(&e.keys[0], e.marks&originalFromLower != 0), tupleOf(&e.keys[1], e.marks&replyFromLower != 0)
 }
 
-// which says which of an entry's names a key is; -1: none.
+// which returns the index of a key among an entry's names, or -1.
 func (e *entry) which(key *flow.Key) int {
 	for i := range e.keys {
 		if e.keys[i] == *key {
@@ -101,7 +101,7 @@ func (e *entry) which(key *flow.Key) int {
 	return -1
 }
 
-// each calls f for each of an entry's names that are not the same.
+// each calls f for each distinct name of an entry.
 func (e *entry) each(f func(i int, key *flow.Key)) {
 	f(0, &e.keys[0])
 	if e.keys[1] != e.keys[0] {
@@ -112,17 +112,17 @@ func (e *entry) each(f func(i int, key *flow.Key)) {
 	}
 }
 
-// entry.marks
+// Bits of entry.marks.
 const (
 	originalFromLower = 1 << iota // the source of the original tuple is the lower end of its key
 	replyFromLower
-	isShared // another connection has the same reply tuple, as two of a protocol without ports may have
+	isShared // another connection has the same reply tuple, as two of a protocol without ports may
 )
 
-// ending is the end of a connection. It is out of date where the place's until is another one.
+// ending is the end of a connection. It is stale if the place's until differs.
 type ending struct{ place, until uint32 }
 
-// traffic are the counters of a connection of which the kernel forwards packets past our programs.
+// traffic holds the counters of an offloaded connection.
 type traffic struct{ packets, bytes [2]uint64 }
 
 // NewTable returns a table for at most max connections.
@@ -133,16 +133,16 @@ func NewTable(max int) *Table {
 	}
 }
 
-// Remember sets for how long an ended connection is known. It is called before the first.
+// Remember sets how long the table remembers an ended connection. Call it before the first one.
 func (t *Table) Remember(d time.Duration) { t.memory = d }
 
-// IsBehind says whether events were lost and the list that makes up for them has not come yet.
+// IsBehind reports whether events were lost and the dump that replaces them is still to come.
 func (t *Table) IsBehind() bool { return t.behind.Load() }
 
-// SetBehind is for who fills the table.
+// SetBehind is for the goroutine that fills the table.
 func (t *Table) SetBehind(is bool) { t.behind.Store(is) }
 
-// Counters returns the present ones.
+// Counters returns the present counts.
 func (t *Table) Counters() Counters {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -153,22 +153,22 @@ func (t *Table) at(place uint32) *entry { return &t.chunks[place/chunkSize][plac
 
 func (t *Table) hash(k *flow.Key) uint64 { return maphash.Comparable(t.seed, *k) }
 
-// now is the table's time. It is never 0, and wraps after 49 days, which only differences are reckoned over.
+// now returns the table's time in milliseconds. It is never 0, and wraps after 49 days: use differences only.
 func (t *Table) now() uint32 { return uint32(time.Since(t.started).Milliseconds()) | 1 }
 
-// named returns the place of the connection that has a key for a name, or noPlace.
+// named returns the place of the connection with that name, or noPlace.
 func (t *Table) named(key *flow.Key) uint32 {
 	place, ok := t.index[t.hash(key)]
 	if !ok {
 		return noPlace
 	}
 	if t.at(place).which(key) < 0 {
-		return noPlace // only the hash is the same
+		return noPlace // another key with the same hash
 	}
 	return place
 }
 
-// Put takes in that a connection is there; isNew says that it was not before.
+// Put enters or updates a live connection; isNew marks one that has just begun.
 func (t *Table) Put(c *Connection, isNew bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -189,7 +189,7 @@ func (t *Table) Put(c *Connection, isNew bool) {
 	t.count(place, e, c)
 }
 
-// count keeps the kernel's counters of a connection that goes past us.
+// count stores the kernel's counters of an offloaded connection.
 func (t *Table) count(place uint32, e *entry, c *Connection) {
 	if e.status&HardwareOffloaded != 0 && c.Packets != [2]uint64{} {
 		t.traffic[place] = traffic{c.Packets, c.Bytes}
@@ -198,7 +198,7 @@ func (t *Table) count(place uint32, e *entry, c *Connection) {
 
 func isICMP(proto uint8) bool { return proto == packet.ProtoICMP || proto == packet.ProtoICMPv6 }
 
-// find returns the place of a connection that is there. One of the same name that isn't this has ended unheard.
+// find returns the place of a live connection. An entry with the same name and another ID has ended unnoticed.
 func (t *Table) find(c *Connection) uint32 {
 	original, _ := c.Original.Key()
 	place := t.named(&original)
@@ -213,7 +213,7 @@ func (t *Table) find(c *Connection) uint32 {
 	return place
 }
 
-// add makes an entry. Whatever had its names has them no more.
+// add makes an entry, and takes its names from earlier ones.
 func (t *Table) add(c *Connection) uint32 {
 	place := t.take()
 	if place == noPlace {
@@ -249,9 +249,9 @@ func (t *Table) add(c *Connection) uint32 {
 	return place
 }
 
-// olderThan is what a new connection with a name has for the older one, where old had that name last. One that nobody
-// answered and that ended at once is left out: a reset makes the kernel forget a connection that has no answer yet, so
-// each retransmission of a dead connection is one, and they would hide what was before them.
+// olderThan returns the predecessor that a new connection gets for a name which old had last. It omits one that nobody
+// answered and that ended at once: a reset makes the kernel forget an unanswered connection, so each retransmission of
+// a dead connection makes another one, and together they would hide the earlier ones.
 func (t *Table) olderThan(old uint32, key *flow.Key) uint32 {
 	const atOnce = 1000 // milliseconds
 	e := t.at(old)
@@ -262,7 +262,7 @@ func (t *Table) olderThan(old uint32, key *flow.Key) uint32 {
 	return e.older[name]
 }
 
-// Drop takes in that a connection has ended.
+// Drop marks a connection as ended.
 func (t *Table) Drop(c *Connection) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -298,7 +298,7 @@ func (t *Table) end(place uint32) {
 	}
 }
 
-// release gives the place of the connection that ended first back.
+// release frees the place of the connection that ended first.
 func (t *Table) release() {
 	place := t.ended[t.oldest].place
 	t.oldest++
@@ -314,7 +314,7 @@ func (t *Table) release() {
 	t.counters.Ended--
 }
 
-// take returns a free place, in need that of the connection which ended first.
+// take returns a free place, at the limit that of the connection which ended first.
 func (t *Table) take() uint32 {
 	full := len(t.chunks)*chunkSize >= t.max
 	if len(t.free) == 0 && full && t.oldest < len(t.ended) {
@@ -336,8 +336,8 @@ func (t *Table) take() uint32 {
 	return place
 }
 
-// beginList is called where a list begins, endList at its end: what it didn't tell of, and no event since, is not
-// there.
+// beginList runs at the start of a dump, endList at its end: connections that neither the dump nor an event since its
+// start has named have ended.
 func (t *Table) beginList() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -356,37 +356,36 @@ func (t *Table) endList() {
 	}
 }
 
-// Found is a connection of the table.
+// Found is a search result.
 type Found struct {
 	Connection
-	// IsReply: it was found by its reply tuple, which is not its original one.
+	// IsReply: the key is the reply tuple's and not the original's.
 	IsReply bool
-	// IsShared: another connection has this reply tuple too.
+	// IsShared: another connection has the same reply tuple.
 	IsShared bool
-	// Since is for how long it has been known, Ended for how long it has been over; 0: it is there.
+	// Since is the connection's age in the table, Ended the time since its end; 0: live.
 	Since, Ended time.Duration
 }
 
-// Find looks for the connection that has a flow's key, which must be that of no VLAN, for one of its names; of several
-// the last one.
+// Find returns the last connection that has a flow's key as one of its names. The key must be without a VLAN.
 func (t *Table) Find(key *flow.Key) (f Found, ok bool) {
 	return t.search(key, func(*Found) bool { return true })
 }
 
-// FindID is Find for the connection with an identifier of the kernel's.
+// FindID is Find for the connection with the kernel's identifier id.
 func (t *Table) FindID(key *flow.Key, id uint32) (f Found, ok bool) {
 	return t.search(key, func(f *Found) bool { return f.ID == id })
 }
 
-// slack is how far a flow's and a connection's times may be apart: events and records take their time.
+// slack bounds the difference between a flow's and a connection's times: events and records take time.
 const slack = 2 * time.Second
 
-// atStart is how long after a flow's first packet its connection may become known, or the one before may end.
+// atStart bounds the delay, after a flow's first packet, of its connection's event and of its predecessor's end.
 const atStart = slack / 4
 
-// FindDuring is Find for a flow that was there from first to last: of several connections the one that it began in.
-// When a link goes down under masquerade, the kernel forgets the connection; what its ends go on to send makes another
-// one, which knows nothing of the translation, or is never answered.
+// FindDuring is Find for a flow that lasted from first to last: of several connections it returns the one in which the
+// flow began. When a link goes down under masquerade, the kernel forgets the connection; later packets of its ends make
+// another one, which lacks the translation, or an answer.
 func (t *Table) FindDuring(key *flow.Key, first, last time.Time) (f Found, ok bool) {
 	now := time.Now()
 	_, _ = t.search(key, func(older *Found) bool {
@@ -394,15 +393,15 @@ func (t *Table) FindDuring(key *flow.Key, first, last time.Time) (f Found, ok bo
 		isOver, isAnswered := older.Ended > 0, older.Status&SeenReply != 0
 		inTime := first.Add(atStart)
 		if isAnswered && f.Status&SeenReply == 0 && began.Sub(first).Abs() <= atStart {
-			inTime = first // both began together, and this one was answered
+			inTime = first // both began together, and this one has answers
 		}
 		switch {
 		case began.After(last.Add(slack)), isOver && ended.Before(first.Add(-slack)):
 			return false
-		case ok && isOver && ended.Before(inTime): // the flow began after it, with the same ports
+		case ok && isOver && ended.Before(inTime): // the flow began later, with the same ports
 			return true
 		case ok && !isAnswered && !now.Add(-f.Since).After(first.Add(atStart)):
-			return true // it is no likelier than the later one
+			return true // no likelier than the later connection
 		}
 		f, ok = *older, true
 		return isAnswered && !began.After(first.Add(atStart))
@@ -410,7 +409,7 @@ func (t *Table) FindDuring(key *flow.Key, first, last time.Time) (f Found, ok bo
 	return f, ok
 }
 
-// search goes from the last connection that has a name to those that had it before.
+// search visits the connections of a name, the last one first, until is returns true.
 func (t *Table) search(key *flow.Key, is func(*Found) bool) (f Found, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -421,7 +420,7 @@ func (t *Table) search(key *flow.Key, is func(*Found) bool) (f Found, ok bool) {
 		}
 		e := t.at(place)
 		name := e.which(key)
-		if e.since == 0 || name < 0 { // the place has been given to another one
+		if e.since == 0 || name < 0 { // the place has a new owner
 			break
 		}
 		if f = t.found(place, name); is(&f) {
@@ -432,7 +431,7 @@ func (t *Table) search(key *flow.Key, is func(*Found) bool) (f Found, ok bool) {
 	return Found{}, false
 }
 
-// found is the connection at a place, of which one of the names was looked for.
+// found describes the connection at a place, found by the name of that index.
 func (t *Table) found(place uint32, name int) (f Found) {
 	e := t.at(place)
 	now := t.now()

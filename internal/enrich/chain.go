@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package enrich completes flow records on their way to the output, by a chain of stages: the connection that the
-// kernel tracks (connection.go), which end is LAN and which is WAN (place.go), connections found late after lost events
-// (resync.go), the two legs of a translated connection, which become one record (natlegs.go), and what the kernel
-// counts of an offloaded connection (offload.go). No stage reads the clock: whoever calls passes the time in.
+// Package enrich completes flow records on their way to the output by a chain of stages: the connection that the kernel
+// tracks (connection.go), the side of each end, LAN or WAN (place.go), connections found late after lost events
+// (resync.go), the join of a translated connection's two legs (natlegs.go), and the kernel's counts of an offloaded
+// connection (offload.go). No stage reads the clock: callers pass the time in.
 package enrich
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// Chain completes records and passes them on. Flow, Tick and Close belong to one goroutine: they hold no lock, so that
-// an output which blocks keeps nobody but its writer waiting. The other methods may be called by any.
+// Chain completes records and passes them on. One goroutine calls Flow, Tick and Close: they hold no lock, so that a
+// blocked output stops only its own writer. Any goroutine may call the other methods.
 type Chain struct {
 	connections *conntrack.Table // nil: none are tracked
 	emit        func(*record.Flow) error
@@ -28,7 +28,7 @@ type Chain struct {
 	offload   offload
 }
 
-// New returns a Chain that gives completed records, which are valid during the call, to emit. connections may be nil.
+// New returns a Chain that passes completed records, valid during the call, to emit. connections may be nil.
 func New(connections *conntrack.Table, emit func(*record.Flow) error) *Chain {
 	c := &Chain{connections: connections, emit: emit}
 	c.resync = resync{connections: connections, next: c.known}
@@ -38,26 +38,26 @@ func New(connections *conntrack.Table, emit func(*record.Flow) error) *Chain {
 	return c
 }
 
-// SetIdle tells for how long a flow may be silent, if not for the default times. It is called before the first record.
+// SetIdle sets the flows' idle times if they differ from the defaults. Call it before the first record.
 func (c *Chain) SetIdle(tcpIdle, idle time.Duration) {
 	c.natLegs.wait, c.natLegs.liveSilence = defaults.LegPatience(idle), defaults.LegForgotten(tcpIdle, idle)
 }
 
-// Collect adds to a snapshot how often a stage had no room.
+// Collect adds how often each stage was full.
 func (c *Chain) Collect(s *metric.Snapshot) {
 	s.Add(metric.LegsUnjoined, c.natLegs.full.Load())
 	s.Add(metric.RecordsUnwaited, c.resync.full.Load())
 	s.Add(metric.OffloadsUnfollowed, c.offload.full.Load())
 }
 
-// SetNetwork has addresses judged by n from now on.
+// SetNetwork makes n the network by which the chain places addresses.
 func (c *Chain) SetNetwork(n *topology.Network) { c.placement.network.Store(n) }
 
-// Network is that by which addresses are judged; nil before the first SetNetwork.
+// Network returns the network by which the chain places addresses; nil before the first SetNetwork.
 func (c *Chain) Network() *topology.Network { return c.placement.network.Load() }
 
-// Flow completes a record, in place, and passes it on, or keeps a copy: until the other leg's record comes, or the list
-// of connections that makes up for lost events.
+// Flow completes a record, in place, and passes it on, or holds a copy until the other leg's record arrives, or the
+// dump that replaces lost events.
 func (c *Chain) Flow(r *record.Flow, now time.Time) error {
 	found, ok := findConnection(c.connections, r)
 	if !ok && c.resync.hold(r, now) {
@@ -66,13 +66,13 @@ func (c *Chain) Flow(r *record.Flow, now time.Time) error {
 	return c.found(r, found, ok, now)
 }
 
-// known is Flow for a record that the resync stage held: it waits no more.
+// known is Flow for a record that the resync stage has released.
 func (c *Chain) known(r *record.Flow, now time.Time) error {
 	found, ok := findConnection(c.connections, r)
 	return c.found(r, found, ok, now)
 }
 
-// found is the way of a record through the stages, once its connection has been looked for.
+// found takes a record through the stages after the search for its connection.
 func (c *Chain) found(r *record.Flow, f conntrack.Found, ok bool, now time.Time) error {
 	ok = ok && attach(r, &f)
 	c.placement.flow(r)
@@ -87,7 +87,7 @@ func (c *Chain) found(r *record.Flow, f conntrack.Found, ok bool, now time.Time)
 	return c.offload.flow(r, &f)
 }
 
-// joined is the rest of the way of a record that the stage for NAT legs has made. Its connection may be gone.
+// joined takes a record of the NAT legs stage through the rest. The connection may have ended.
 func (c *Chain) joined(r *record.Flow, key *pairKey) error {
 	f, ok := c.connections.FindID(&key.tuple, key.id)
 	if !ok {
@@ -96,7 +96,7 @@ func (c *Chain) joined(r *record.Flow, key *pairKey) error {
 	return c.offload.flow(r, &f)
 }
 
-// Tick passes on the records that have waited long enough, and those of offloaded connections that went on or ended.
+// Tick passes on the records that have waited long enough, and records of offloaded connections that went on or ended.
 func (c *Chain) Tick(now time.Time) error {
 	if err := c.resync.tick(now); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (c *Chain) Tick(now time.Time) error {
 	return c.natLegs.tick(now)
 }
 
-// Close passes on what waits, after the last record.
+// Close passes on all waiting records, after the last one.
 func (c *Chain) Close(now time.Time) error {
 	if err := c.resync.release(len(c.resync.held), now); err != nil {
 		return err

@@ -21,7 +21,7 @@ const (
 	host, gateway, server = "192.168.1.20:51324", "203.0.113.1:40112", "198.51.100.7:443"
 )
 
-// bench is a Chain, and what it has passed on.
+// bench is a Chain with its output.
 type bench struct {
 	*Chain
 	table *conntrack.Table
@@ -44,7 +44,7 @@ func newBenchOf(table *conntrack.Table) *bench {
 	return b
 }
 
-// text is what these tests look at.
+// text returns the parts of a record that these tests compare.
 func text(r *record.Flow) string {
 	s := fmt.Sprintf("%s %s %v (%s) %d/%d -> %v (%s) %d/%d", r.State, r.Direction, r.Client.Addr, r.Client.Side,
 		r.Client.Packets, r.Client.Bytes,
@@ -62,7 +62,7 @@ func tuple(src, dst string, proto uint8) conntrack.Tuple {
 	return conntrack.Tuple{Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst), Proto: proto}
 }
 
-// masqueraded is the connection of the host to the server.
+// masqueraded returns the connection of the host to the server.
 func masqueraded(proto uint8) *conntrack.Connection {
 	return &conntrack.Connection{
 		Original: tuple(host, server, proto), Reply: tuple(server, gateway, proto), ID: 9,
@@ -70,7 +70,7 @@ func masqueraded(proto uint8) *conntrack.Connection {
 	}
 }
 
-// record is one, with packets of 100 bytes.
+// flowOf returns a record, with packets of 100 bytes.
 func flowOf(client, server string, sent, answered uint64, state record.State) *record.Flow {
 	now := time.Now().UnixNano()
 	return &record.Flow{
@@ -103,7 +103,7 @@ func TestWhole(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
 	for _, r := range []*record.Flow{
-		// the second one's client was guessed
+		// the second record's client is a guess
 		flowOf(host, server, 3, 5, record.StateEnd), flowOf(server, host, 5, 3, record.StateEnd),
 		flowOf(gateway, server, 3, 5, record.StateEnd), flowOf(server, gateway, 5, 3, record.StateEnd),
 	} {
@@ -146,7 +146,7 @@ func TestLegs(t *testing.T) {
 	}
 }
 
-// TestLegsLive: records of flows that live are sums too, and the end comes when both have ended.
+// TestLegsLive: records of live flows are sums too, and the end follows both flows' ends.
 func TestLegsLive(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
@@ -161,8 +161,7 @@ func TestLegsLive(t *testing.T) {
 		"end outbound "+whole)
 }
 
-// TestLegPauses: a leg that falls silent and goes on, while the other goes on all the time, is in the one record with
-// all that it had.
+// TestLegPauses: one record has all packets of a leg that falls silent and goes on, while the other leg goes on.
 func TestLegPauses(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
@@ -172,7 +171,8 @@ func TestLegPauses(t *testing.T) {
 	b.want(t, "end outbound "+whole)
 }
 
-// TestNoLegAfterAll: a flow of which only the first packet had been seen is no leg, and nothing of it waits.
+// TestNoLegAfterAll: a flow of which the first record showed only one direction is no leg, and nothing waits for
+// another.
 func TestNoLegAfterAll(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
@@ -185,7 +185,7 @@ func TestNoLegAfterAll(t *testing.T) {
 		t.Errorf("%v, %d wait", err, len(b.natLegs.pairs))
 	}
 	b.want(t)
-	b.put(t, flowOf(host, server, 1, 0, record.StateUpdate)) // whose flow goes on when weir ends
+	b.put(t, flowOf(host, server, 1, 0, record.StateUpdate)) // its flow still lives when weir ends
 	b.out = nil
 	if err := b.Close(time.Now()); err != nil {
 		t.Fatal(err)
@@ -193,7 +193,7 @@ func TestNoLegAfterAll(t *testing.T) {
 	b.want(t)
 }
 
-// TestManyJoined: of legs that have been joined nothing is left.
+// TestManyJoined: joined legs leave nothing behind.
 func TestManyJoined(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
@@ -206,7 +206,7 @@ func TestManyJoined(t *testing.T) {
 	}
 }
 
-// TestLegWait: a leg waits the longer, the longer a flow may be silent.
+// TestLegWait: a leg's wait grows with the idle times.
 func TestLegWait(t *testing.T) {
 	for idle, waits := range map[time.Duration]bool{time.Minute: false, 10 * time.Minute: true} {
 		b := newBench()
@@ -246,7 +246,7 @@ func TestGiveUp(t *testing.T) {
 	}
 }
 
-// TestManyWait: what waits is bounded, and nothing is lost.
+// TestManyWait: waiting legs are bounded, and no count is lost.
 func TestManyWait(t *testing.T) {
 	b := newBenchOf(conntrack.NewTable(2 * maxPairs))
 	const n = maxPairs + 100
@@ -265,7 +265,7 @@ func TestManyWait(t *testing.T) {
 	}
 }
 
-// TestOthersConnection: a connection that was over before a flow began, or began after it, is another one.
+// TestOthersConnection: a connection that ended before a flow began, or began after it ended, is another one.
 func TestOthersConnection(t *testing.T) {
 	b := newBench()
 	b.table.Put(masqueraded(packet.ProtoTCP), true)
@@ -289,8 +289,8 @@ func TestOutputFails(t *testing.T) {
 	}
 }
 
-// TestPing: two hosts ping a third with one identifier, of which the gateway makes another for the second. The legs of
-// each are joined, in the identifier that the host has chosen.
+// TestPing: two hosts ping a third with one identifier, which the gateway changes for the second. The stage joins the
+// legs of each, with the host's identifier.
 func TestPing(t *testing.T) {
 	b := newBench()
 	ping := func(from, gateway string, id uint32) *conntrack.Connection {
@@ -315,11 +315,11 @@ func TestPing(t *testing.T) {
 	if b.ids[0] == b.ids[1] {
 		t.Error("two pings have one id")
 	}
-	b.put(t, icmp("203.0.113.1", 6, 2, 2)) // counted outside only
+	b.put(t, icmp("203.0.113.1", 6, 2, 2)) // seen outside only
 	b.want(t, "end outbound 192.168.1.21:0 (lan) 2/200 -> 198.51.100.7:0 (wan) 2/200"+nat)
 }
 
-// TestClockStep: setting the clock in mid-flow leaves a flow's id as it is, by whichever stage the record goes.
+// TestClockStep: a clock step during a flow leaves its id unchanged, in every stage.
 func TestClockStep(t *testing.T) {
 	const step = int64(time.Hour)
 	for _, c := range []struct {
@@ -341,7 +341,7 @@ func TestClockStep(t *testing.T) {
 		again := flowOf(c.client, c.server, c.later[0], c.later[1], record.StateUpdate)
 		again.ID = first.ID
 		again.FirstSeen, again.LastSeen, again.Step = first.FirstSeen+step, first.LastSeen+step, step
-		// The table's connection was there at both times.
+		// The connection existed at both times.
 		b.put(t, first)
 		if err := b.Flow(again, time.Now()); err != nil {
 			t.Fatal(err)

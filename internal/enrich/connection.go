@@ -11,7 +11,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// findConnection looks for the connection that a record is of, under any of its names. connections may be nil.
+// findConnection looks up a record's connection, under any of its names. connections may be nil.
 func findConnection(connections *conntrack.Table, r *record.Flow) (f conntrack.Found, ok bool) {
 	if connections == nil {
 		return f, false
@@ -20,15 +20,14 @@ func findConnection(connections *conntrack.Table, r *record.Flow) (f conntrack.F
 	return connections.FindDuring(&key, time.Unix(0, r.FirstSeen), time.Unix(0, r.LastSeen))
 }
 
-// attach writes what is known of the connection into the record: the client is who began it, and both ends have their
-// own addresses, whatever the leg that was seen calls them. It returns false for answers that connections share: whose
-// they are nothing tells, so they are the gateway's.
+// attach adds the connection to the record: who began it is the client, and both ends get their own addresses,
+// whichever leg the record is of. It returns false for answers that several connections share: they stay the gateway's.
 func attach(r *record.Flow, f *conntrack.Found) bool {
 	if f.IsReply && f.IsShared {
 		orient(r, f.Reply.Dst)
 		return false
 	}
-	client := f.Original.Src // as this leg calls it
+	client := f.Original.Src // this leg's name of the client
 	if f.IsReply {
 		client = f.Reply.Dst
 	}
@@ -43,7 +42,7 @@ func attach(r *record.Flow, f *conntrack.Found) bool {
 	return true
 }
 
-// translate gives a record the translation, and the addresses that both ends have themselves.
+// translate adds the translation, and sets both ends to their own addresses.
 func translate(r *record.Flow, f *conntrack.Found) {
 	r.NAT = record.NAT{Kind: f.NAT(), Client: endOf(r, f.Reply.Dst), Server: endOf(r, f.Original.Dst)}
 	if own := tupleOf(r); own.Src == f.Original.Src && own.Dst == f.Reply.Src {
@@ -58,7 +57,7 @@ func translate(r *record.Flow, f *conntrack.Found) {
 
 func isICMP(r *record.Flow) bool { return r.Proto == packet.ProtoICMP || r.Proto == packet.ProtoICMPv6 }
 
-// tupleOf are the ends of a record as connection tracking has them: those of an ICMP query have what stands for ports.
+// tupleOf returns a record's ends as connection tracking has them: an ICMP query has substitutes for ports.
 func tupleOf(r *record.Flow) conntrack.Tuple {
 	t := conntrack.Tuple{Src: r.Client.Addr, Dst: r.Server.Addr, Proto: r.Proto}
 	if isICMP(r) {
@@ -68,7 +67,7 @@ func tupleOf(r *record.Flow) conntrack.Tuple {
 	return t
 }
 
-// endOf is an end of a connection as a record has it: without what stands for a port.
+// endOf returns an end of a connection as a record has it: without the substitute for a port.
 func endOf(r *record.Flow, end netip.AddrPort) netip.AddrPort {
 	if isICMP(r) {
 		return netip.AddrPortFrom(end.Addr(), 0)
@@ -83,14 +82,14 @@ func orient(r *record.Flow, client netip.AddrPort) {
 	}
 }
 
-// setID gives a record the identity of its ends.
+// setID sets a record's id by its ends.
 func setID(r *record.Flow) {
 	key, fromLower := tupleOf(r).Key()
 	r.ID = key.ID(r.Began())
 	r.CommunityID = key.AppendCommunityID(r.CommunityID[:0], r.ICMPType, r.ICMPCode, fromLower)
 }
 
-// idOf is the id that a record's flow would have if it had begun then, as record.Flow.Began has it.
+// idOf returns the id of a record's flow if it had begun at that time, on the clock of record.Flow.Began.
 func idOf(r *record.Flow, began int64) [32]byte {
 	key, _ := tupleOf(r).Key()
 	return key.ID(began)

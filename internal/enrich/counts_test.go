@@ -17,21 +17,21 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// world are flows as they come and go, and what a Chain makes of their records.
+// world simulates flows that come and go, and collects a Chain's records of them.
 type world struct {
 	*bench
 	random *rand.Rand
 	live   []*worldFlow
-	in     uint64          // packets of flows that have ended
-	out    uint64          // of last records
+	in     uint64          // packets of ended flows
+	out    uint64          // packets of last records
 	busy   map[string]bool // keys of live flows
-	// open are the names that were told of and not ended, ended those that were.
+	// open holds the ids of reported flows without a last record, ended those with one.
 	open  map[[32]byte]uint64
 	ended map[[32]byte]bool
 	err   string
 }
 
-// worldFlow is a flow of the engine: the packets of one leg, or of both.
+// worldFlow is a flow of the engine: the packets of one leg or of both.
 type worldFlow struct {
 	from, to       string
 	sent, answered uint64
@@ -62,7 +62,7 @@ func newWorld(seed uint64) *world {
 	return w
 }
 
-// connection is number n under masquerade, in its given life.
+// connection returns connection number n under masquerade, in its given life.
 func (w *world) connection(n, life int) *conntrack.Connection {
 	c := masqueraded(packet.ProtoTCP)
 	c.Original.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 168, 1, byte(n)}), uint16(1024+n/256))
@@ -86,7 +86,7 @@ func (w *world) tell(t *testing.T, f *worldFlow, state record.State) {
 	}
 }
 
-// step has one thing happen.
+// step makes one event happen.
 func (w *world) step(t *testing.T, connections []*conntrack.Connection) {
 	t.Helper()
 	wait.Pass(time.Duration(1 + w.random.IntN(1000)))
@@ -100,7 +100,7 @@ func (w *world) step(t *testing.T, connections []*conntrack.Connection) {
 		case 1, 2, 3, 4:
 			f.from, f.to = c.Reply.Src.String(), c.Reply.Dst.String()
 		}
-		if !w.busy[f.from+f.to] { // of one key there is one flow at a time
+		if !w.busy[f.from+f.to] { // one flow per key at a time
 			w.busy[f.from+f.to] = true
 			w.live = append(w.live, f)
 		}
@@ -111,7 +111,7 @@ func (w *world) step(t *testing.T, connections []*conntrack.Connection) {
 	at := w.random.IntN(len(w.live))
 	f := w.live[at]
 	f.sent += 1 + w.random.Uint64N(5)
-	if f.isWhole && f.sent > 3 { // at first it looks like a leg
+	if f.isWhole && f.sent > 3 { // its first record looks like a leg
 		f.answered++
 	}
 	if w.random.IntN(3) > 0 {
@@ -124,8 +124,8 @@ func (w *world) step(t *testing.T, connections []*conntrack.Connection) {
 	w.live = w.live[:len(w.live)-1]
 }
 
-// TestCountsKept: what the flows of all legs had is what the records have that end, whatever limit is reached and
-// whatever the kernel tells of the connections.
+// TestCountsKept: the last records have the counts of all legs' flows, at every limit and whatever the kernel reports
+// of the connections.
 func TestCountsKept(t *testing.T) {
 	for _, x := range []struct {
 		name               string
@@ -183,7 +183,7 @@ func TestCountsKept(t *testing.T) {
 						len(w.natLegs.pairs), len(w.resync.held))
 				}
 				if x.disturb == nil && len(w.open) > 0 {
-					t.Errorf("%d flows were told of and never ended", len(w.open))
+					t.Errorf("%d flows were reported and never ended", len(w.open))
 				}
 				var counts metric.Snapshot
 				if w.Collect(&counts); x.connections > maxPairs && counts[metric.LegsUnjoined] == 0 {
@@ -194,8 +194,8 @@ func TestCountsKept(t *testing.T) {
 	}
 }
 
-// TestLegsGiveWay: with one leg that has ended and one that lives in each connection of a full table, what has ended is
-// told at once.
+// TestLegsGiveWay: in a full table of connections with one ended and one live leg, the stage passes on what has ended
+// at once.
 func TestLegsGiveWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1)

@@ -13,9 +13,9 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// TestHairpin: a connection from the LAN through the gateway's outer address back into the LAN has its translation by
-// whichever names its packets were seen: the client's, the server's, or those that a bridge shows, where the one end is
-// translated and the other is not.
+// TestHairpin: a connection from the LAN through the gateway's outer address back into the LAN gets its translation by
+// any name of its packets: the client's, the server's, or the one on a bridge, with one end translated and the other
+// not.
 func TestHairpin(t *testing.T) {
 	const outer, inner, target = "203.0.113.1:7000", "192.168.1.1:51324", "192.168.1.21:7001"
 	for name, ends := range map[string][2]string{
@@ -39,9 +39,9 @@ func TestHairpin(t *testing.T) {
 	}
 }
 
-// TestLinkComesBack: a link with masquerade goes down, which ends its connections; what a client repeats when it is
-// back begins others of the same name. The record of the flow before has its own connection's translation, also when it
-// is made late.
+// TestLinkComesBack: a link with masquerade goes down, which ends its connections; a client's retransmissions after it
+// comes back begin others of the same name. The earlier flow's record keeps its own connection's translation, even if
+// late.
 func TestLinkComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench()
@@ -52,9 +52,9 @@ func TestLinkComesBack(t *testing.T) {
 		before.LastSeen = time.Now().UnixNano()
 		b.table.Drop(c)
 		var repeats []*record.Flow
-		for i := range 7 { // ever less often
+		for i := range 7 { // with growing pauses
 			wait.Pass(time.Minute << min(i, 1))
-			if again := *c; i%2 == 0 { // else there is no route, and no connection
+			if again := *c; i%2 == 0 { // else without a route, and without a connection
 				again.ID += uint32(i + 1)
 				again.Status &^= conntrack.SeenReply
 				b.table.Put(&again, true)
@@ -79,15 +79,15 @@ func TestLinkComesBack(t *testing.T) {
 	})
 }
 
-// TestLegOutlivesItsConnection: the kernel forgets a connection, and the gateway answers what the server goes on to
-// send with resets, under the name of the server's leg. The two legs are one record all the same, in either order, also
-// where updates were told; and nothing is lost where the other leg doesn't come.
+// TestLegOutlivesItsConnection: the kernel forgets a connection, and the gateway answers the server's further packets
+// with resets, under the name of the server's leg. The two legs still make one record, in either order, even after
+// updates; and no count is lost if the other leg is missing.
 func TestLegOutlivesItsConnection(t *testing.T) {
 	const all = "192.168.1.20:51324 (lan) 5/500 -> 198.51.100.7:443 (wan) 9/900 snat 203.0.113.1:40112 198.51.100.7:443"
 	const alone = "192.168.1.20:51324 (lan) 2/200 -> 198.51.100.7:443 (wan) 9/900 snat 203.0.113.1:40112 " +
 		"198.51.100.7:443"
 	for name, c := range map[string]struct {
-		records []*record.Flow // from the time when the connection is over
+		records []*record.Flow // after the connection's end
 		want    string
 	}{
 		"the server's leg first": {[]*record.Flow{flowOf(server, gateway, 9, 2, record.StateEnd),
@@ -113,7 +113,7 @@ func TestLegOutlivesItsConnection(t *testing.T) {
 				b.table.Drop(connection)
 				var records []*record.Flow
 				for _, r := range c.records {
-					r = r.Clone() // it is completed in place
+					r = r.Clone() // the chain completes it in place
 					records = append(records, r)
 					r.FirstSeen, r.LastSeen = now.Add(-9*time.Second).UnixNano(), now.Add(time.Second).UnixNano()
 				}

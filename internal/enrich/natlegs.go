@@ -12,43 +12,44 @@ import (
 )
 
 const (
-	// maxPairs is how many connections at most wait for the end of their other leg, and how many live ones at most keep
-	// their records.
+	// maxPairs bounds the connections that wait for the end of their other leg, and the live ones that keep their
+	// records.
 	maxPairs   = 16384
 	sweepEvery = time.Minute
 )
 
-// natLegs is the stage that joins the legs of a translated connection, where they are flows of their own. It holds them
-// while they wait for one another.
+// natLegs is the stage that joins a translated connection's legs where they are flows of their own. It holds them while
+// they wait for each other.
 type natLegs struct {
 	next  func(*record.Flow, *pairKey) error
 	pairs map[pairKey]*pair
-	// oneLeg have no live leg: the other leg's end is missing. withLive have a live leg, and records.
+	// oneLeg holds pairs without a live leg, which lack the other leg's end; withLive pairs with a live leg and
+	// records.
 	oneLeg, withLive queue
 	swept            time.Time
-	full             atomic.Uint64 // pairs that found no room
+	full             atomic.Uint64 // pairs refused for want of room
 
 	wait        time.Duration // see defaults.LegPatience
 	liveSilence time.Duration // see defaults.LegForgotten
 }
 
-// pairKey is the key of a connection's original tuple, and the kernel's identifier: ports are used again.
+// pairKey identifies a connection: the key of its original tuple, and the kernel's identifier, since ports are reused.
 type pairKey struct {
 	tuple flow.Key
 	id    uint32
 }
 
-// pair are the legs of one connection. What its ended flows had it owes: nobody else will tell that. What a live flow
-// has comes again with that flow's next record.
+// pair holds the legs of one connection. It owes the counts of its ended flows, which nobody else reports; a live flow
+// reports its counts again with its next record.
 type pair struct {
 	key     pairKey
 	legs    [2]leg // the client's packets, the server's
-	step    int64  // record.Flow.Step, as of the last record
+	step    int64  // record.Flow.Step of the last record
 	in      *queue // nil: none
-	turn    uint64 // in that queue
+	turn    uint64 // its turn in that queue
 	since   time.Time
 	heard   time.Time
-	isKnown bool // a record has been passed on
+	isKnown bool // has passed a record on
 	id      [32]byte
 }
 
@@ -57,8 +58,8 @@ func keyOf(f *conntrack.Found) pairKey {
 	return pairKey{key, f.ID}
 }
 
-// isNATLeg says whether a record is of one leg of a translated connection only: where the legs were counted apart, each
-// has the packets of one end, since packets are counted where they come in. See also hasOutlived.
+// isNATLeg reports whether a record is of one leg of a translated connection only: legs counted apart have the packets
+// of one end each, since weir counts packets where they come in. See also hasOutlived.
 func isNATLeg(r *record.Flow, f *conntrack.Found) bool {
 	oneWay := (r.Client.Packets == 0) != (r.Server.Packets == 0)
 	return oneWay && mayHaveLegs(f)
@@ -68,12 +69,12 @@ func mayHaveLegs(f *conntrack.Found) bool {
 	return !f.IsShared && f.IsTranslated() && f.Status&conntrack.SeenReply != 0
 }
 
-// outlivedSlack is by how much a connection's end may be told later than it was.
+// outlivedSlack bounds the delay of the event of a connection's end.
 const outlivedSlack = 2 * time.Second
 
-// hasOutlived says whether a record with packets of both ends may be of the server's leg nevertheless: its flow went on
-// when the kernel had forgotten the connection, as it does where a link with masquerade goes down. What comes in from
-// then on is the gateway's own, which answers it with resets, and these go out under the leg's name.
+// hasOutlived reports whether a record with packets of both ends may still be of the server's leg: its flow went on
+// after the kernel had forgotten the connection, as when a link with masquerade goes down. The gateway takes later
+// packets as its own and answers them with resets, which leave under the leg's name.
 func (x *natLegs) hasOutlived(r *record.Flow, f *conntrack.Found, now time.Time) bool {
 	if !f.IsReply || f.Ended == 0 || !mayHaveLegs(f) || r.State != record.StateEnd && x.pairs[keyOf(f)] == nil {
 		return false
@@ -82,7 +83,7 @@ func (x *natLegs) hasOutlived(r *record.Flow, f *conntrack.Found, now time.Time)
 	return ended.Before(time.Unix(0, r.LastSeen).Add(outlivedSlack))
 }
 
-// whichLeg says which of the legs a record is of, the client's (0) or the server's.
+// whichLeg returns a record's leg: the client's (0) or the server's (1).
 func whichLeg(r *record.Flow) int {
 	if r.Server.Packets == 0 {
 		return 0
@@ -90,7 +91,7 @@ func whichLeg(r *record.Flow) int {
 	return 1
 }
 
-// flow joins a leg's record with the other's.
+// flow joins a leg's record with the other leg's.
 func (x *natLegs) flow(r *record.Flow, f *conntrack.Found, now time.Time) error {
 	key := keyOf(f)
 	p := x.pairs[key]
@@ -104,7 +105,7 @@ func (x *natLegs) flow(r *record.Flow, f *conntrack.Found, now time.Time) error 
 	return x.progress(p, now)
 }
 
-// progress passes a pair's record on, as far as that is possible.
+// progress passes a pair's record on, if the pair is ready.
 func (x *natLegs) progress(p *pair, now time.Time) error {
 	switch {
 	case p.isLive():
@@ -126,7 +127,7 @@ func (x *natLegs) progress(p *pair, now time.Time) error {
 	return x.makeRoom()
 }
 
-// finish passes on what a pair owes, and forgets it.
+// finish passes on what a pair owes, and deletes it.
 func (x *natLegs) finish(p *pair) error {
 	p.leave()
 	delete(x.pairs, p.key)
@@ -136,7 +137,7 @@ func (x *natLegs) finish(p *pair) error {
 	return x.next(p.merge(false), &p.key)
 }
 
-// bothWays is told of a record that has both legs: what it had before, when only one end had been heard, was no leg.
+// bothWays handles a record that has both legs: its earlier records, with one end only, were no leg.
 func (x *natLegs) bothWays(r *record.Flow, f *conntrack.Found, now time.Time) {
 	p := x.pairs[keyOf(f)]
 	if p == nil {
@@ -148,13 +149,13 @@ func (x *natLegs) bothWays(r *record.Flow, f *conntrack.Found, now time.Time) {
 		delete(x.pairs, p.key)
 		return
 	}
-	if p.id == r.ID { // which is this flow's name now
+	if p.id == r.ID { // this flow's id now
 		p.isKnown = false
 	}
 	p.enter(&x.oneLeg, now)
 }
 
-// makeRoom holds the limits. What is owed is passed on; of live legs their own flows will tell.
+// makeRoom enforces the limits. It passes on what is owed; live legs report again with their flows' next records.
 func (x *natLegs) makeRoom() error {
 	for x.oneLeg.n > maxPairs {
 		x.full.Add(1)
@@ -171,13 +172,13 @@ func (x *natLegs) makeRoom() error {
 	return nil
 }
 
-// passEnded passes on what a live pair owes as a record of its own, and keeps its name and its live counts only: these
-// are as many as there are live flows, and smaller.
+// passEnded passes on what a live pair owes as a record of its own, and keeps only its id and live counts: these are as
+// many as live flows, and smaller.
 func (x *natLegs) passEnded(p *pair) (err error) {
 	p.leave()
 	if p.owes() {
 		rest := p.merge(false)
-		if lives := p.liveID(rest); p.isKnown && p.id == lives { // under that name it goes on
+		if lives := p.liveID(rest); p.isKnown && p.id == lives { // continues under that id
 			if rest.ID = idOf(rest, rest.Began()); rest.ID == lives {
 				rest.ID = idOf(rest, rest.Began()+1)
 			}
@@ -214,7 +215,7 @@ func (x *natLegs) tick(now time.Time) error {
 	return nil
 }
 
-// close passes on all that is owed, when every flow has ended.
+// close passes on all that is owed, after the last flow's end.
 func (x *natLegs) close() error {
 	for _, p := range x.pairs {
 		if err := x.finish(p); err != nil {

@@ -4,18 +4,17 @@ package enrich
 
 import "github.com/weirnet/weir/internal/record"
 
-// leg is one direction. It may have packets of the other one too, which the gateway has sent itself (hasOutlived).
+// leg is one direction. It may include packets of the other one that the gateway itself sent (hasOutlived).
 type leg struct {
-	ended  sum // of all its flows that have ended
-	live   sum // of the one that goes on
+	ended  sum // of all its ended flows
+	live   sum // of its live flow
 	reason record.EndReason
-	// record is the last one. A live leg may have lost it for want of room; where there is something that has ended it
-	// is there.
+	// record is the last one. A live leg may have dropped it for want of room; a leg with ended flows has it.
 	record *record.Flow
 }
 
-// sum are the counts of both ends, the client's first. Its times are by the clock of record.Flow.Began. With first 0
-// there is nothing.
+// sum holds the counts of both ends, the client's first. Its times are on the clock of record.Flow.Began. With first 0
+// it is empty.
 type sum struct {
 	packets, bytes [2]uint64
 	first, last    int64
@@ -44,7 +43,7 @@ func (s *sum) add(o sum) {
 func (l *leg) isLive() bool   { return l.live.first != 0 }
 func (l *leg) hasEnded() bool { return l.ended.first != 0 }
 
-// take notes what a record says.
+// take adds a record.
 func (l *leg) take(r *record.Flow) {
 	l.record = r.Clone()
 	if r.State != record.StateEnd {
@@ -58,7 +57,7 @@ func (l *leg) take(r *record.Flow) {
 func (p *pair) isLive() bool { return p.legs[0].isLive() || p.legs[1].isLive() }
 func (p *pair) owes() bool   { return p.legs[0].hasEnded() || p.legs[1].hasEnded() }
 
-// liveID is the name by which the live legs alone would be known.
+// liveID returns the id for the live legs alone.
 func (p *pair) liveID(r *record.Flow) [32]byte {
 	var all sum
 	all.add(p.legs[0].live)
@@ -66,7 +65,7 @@ func (p *pair) liveID(r *record.Flow) [32]byte {
 	return idOf(r, all.first)
 }
 
-// best is the record that says most of what the connection is.
+// best returns the record with the better verdict.
 func (p *pair) best() *record.Flow {
 	a, b := p.legs[0].record, p.legs[1].record
 	switch {
@@ -80,7 +79,7 @@ func (p *pair) best() *record.Flow {
 	return a
 }
 
-// rank is the higher, the surer a record names its flow.
+// rank grows with the certainty of a record's verdict.
 func rank(r *record.Flow) (n int) {
 	if r.Method == record.MethodDPI {
 		n += 4
@@ -94,8 +93,8 @@ func rank(r *record.Flow) (n int) {
 	return n
 }
 
-// merge makes one record of the legs: the verdict of the better one, the counts of both; of what has ended, or also of
-// what lives.
+// merge makes one record of the legs: the verdict of the better one, the counts of both; of ended flows, or also of
+// live ones.
 func (p *pair) merge(withLive bool) *record.Flow {
 	best := p.best()
 	merged := best.Clone()
@@ -114,14 +113,14 @@ func (p *pair) merge(withLive bool) *record.Flow {
 	merged.FirstSeen, merged.LastSeen = all.first+p.step, all.last+p.step
 	merged.Client.Packets, merged.Client.Bytes = all.packets[0], all.bytes[0]
 	merged.Server.Packets, merged.Server.Bytes = all.packets[1], all.bytes[1]
-	if r := p.legs[0].record; r != nil { // where the client's packets came in
+	if r := p.legs[0].record; r != nil { // the client's packets came in there
 		merged.Client.MAC, merged.Interface, merged.VLANs = r.Client.MAC, r.Interface, r.VLANs
 	}
 	if r := p.legs[1].record; r != nil {
 		merged.Server.MAC = r.Server.MAC
 	}
 	setID(merged)
-	if p.isKnown { // though the other leg, which came later, had begun before
+	if p.isKnown { // even if the other leg, reported later, began earlier
 		merged.ID = p.id
 	}
 	return merged

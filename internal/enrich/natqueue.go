@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// queue are pairs in the order in which they came. An entry whose pair has another turn is out of date.
+// queue holds pairs in order of arrival. An entry whose pair has another turn is stale.
 type queue struct {
 	entries []entry
-	n       int // that are not out of date
+	n       int // entries that are not stale
 	turns   uint64
 }
 
@@ -31,7 +31,7 @@ func (x *queue) push(p *pair, now time.Time) {
 
 func (x *queue) has(q entry) bool { return q.pair.in == x && q.pair.turn == q.turn }
 
-// first is the one that has waited longest; nil: there is none.
+// first returns the pair that has waited longest, or nil.
 func (x *queue) first() *pair {
 	for len(x.entries) > 0 {
 		if x.has(x.entries[0]) {
@@ -40,7 +40,7 @@ func (x *queue) first() *pair {
 		x.entries[0] = entry{}
 		x.entries = x.entries[1:]
 	}
-	x.entries = nil // with its memory
+	x.entries = nil // releases the memory
 	return nil
 }
 
@@ -51,7 +51,7 @@ func (p *pair) leave() {
 	}
 }
 
-// enter has a pair wait in a queue, where it keeps the place that it has.
+// enter puts a pair into a queue, unless it is already there.
 func (p *pair) enter(x *queue, now time.Time) {
 	if p.in != x {
 		p.leave()

@@ -11,48 +11,49 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// maxOffloaded is how many records of connections that a card forwards are kept at most.
+// maxOffloaded bounds the records of connections that a card forwards.
 const maxOffloaded = 16384
 
-// offload is the stage for connections that a card forwards by itself: no packet of them is seen, so their flows have
-// ended as idle, but only the kernel knows when the connections end. Until then it counts them, if it is told to.
+// offload is the stage for connections that a card forwards by itself: weir sees none of their packets, so their flows
+// end as idle, while only the kernel knows when the connections end. Until then the kernel counts them, if
+// nf_conntrack_acct is on.
 type offload struct {
 	connections *conntrack.Table
 	next        func(*record.Flow) error
 	records     offloadedRecords
-	full        atomic.Uint64 // connections that found no room
+	full        atomic.Uint64 // connections refused for want of room
 }
 
-// offloadedRecords are by the key of the original tuple.
+// offloadedRecords maps the key of the original tuple to the record.
 type offloadedRecords map[flow.Key]*offloadedRecord
 
 type offloadedRecord struct {
 	*record.Flow
-	seen   [2]traffic // what its flows had that have ended
-	isSeen bool       // packets of it are seen again, and its flow will say when that is over
+	seen   [2]traffic // counts of its ended flows
+	isSeen bool       // weir sees packets again, and that flow's end will be reported
 }
 
 type traffic struct{ packets, bytes uint64 }
 
-// trafficOf are the counts of both ends.
+// trafficOf returns the counts of both ends.
 func trafficOf(r *record.Flow) [2]traffic {
 	return [2]traffic{{r.Client.Packets, r.Client.Bytes}, {r.Server.Packets, r.Server.Bytes}}
 }
 
-// flow passes the record of a connection on, with the kernel's counts where a card forwards it.
+// flow passes a connection's record on, with the kernel's counts if a card forwards it.
 func (o *offload) flow(r *record.Flow, f *conntrack.Found) error {
 	if f.Status&conntrack.HardwareOffloaded == 0 || f.Packets == [2]uint64{} {
 		return o.next(r)
 	}
 	key, _ := f.Original.Key()
 	old := o.records[key]
-	if old != nil && old.Conntrack.ID != f.ID { // of a connection before, with the same ports
+	if old != nil && old.Conntrack.ID != f.ID { // of an earlier connection with the same ports
 		if err := o.end(key, record.EndIdle); err != nil {
 			return err
 		}
 		old = nil
 	}
-	seen := trafficOf(r) // of this flow and those before it
+	seen := trafficOf(r) // of this flow and the earlier ones
 	if old != nil {
 		r = old.continueWith(r, &seen)
 	}
@@ -61,14 +62,13 @@ func (o *offload) flow(r *record.Flow, f *conntrack.Found) error {
 	return o.next(r)
 }
 
-// continueWith is the connection's record, of which r is the next, with the counts of what was seen before added to
-// seen.
+// continueWith returns the connection's record after r, and adds the counts of earlier flows to seen.
 func (old *offloadedRecord) continueWith(r *record.Flow, seen *[2]traffic) *record.Flow {
 	for way := range seen {
 		seen[way].packets += old.seen[way].packets
 		seen[way].bytes += old.seen[way].bytes
 	}
-	if old.ID != r.ID { // the card gave it back: another flow
+	if old.ID != r.ID { // the card has returned it: another flow
 		r = continued(old.Flow, r)
 	}
 	raiseTo(r, trafficOf(old.Flow))
@@ -76,7 +76,7 @@ func (old *offloadedRecord) continueWith(r *record.Flow, seen *[2]traffic) *reco
 	return r
 }
 
-// keep remembers a connection's record for as long as the connection lives. One whose flow ended as idle goes on.
+// keep stores a connection's record while the connection lives. A connection whose flow ended as idle goes on.
 func (o *offload) keep(key flow.Key, old *offloadedRecord, r *record.Flow, f *conntrack.Found, seen [2]traffic) {
 	isIdle := r.EndReason == record.EndIdle || r.EndReason == record.EndEvicted
 	goesOn := r.State == record.StateEnd && isIdle && f.Ended == 0
@@ -96,7 +96,7 @@ func (o *offload) keep(key flow.Key, old *offloadedRecord, r *record.Flow, f *co
 	}
 }
 
-// continued is the record of a connection of which another flow has begun.
+// continued returns the record of a connection that goes on in another flow.
 func continued(old, r *record.Flow) *record.Flow {
 	c := r
 	if rank(old) >= rank(r) {
@@ -107,7 +107,7 @@ func continued(old, r *record.Flow) *record.Flow {
 	return c
 }
 
-// raise takes over what the kernel counted of a connection. It counts all of it, so what was seen is a part of that.
+// raise sets the counts to the kernel's, which include all that weir has seen.
 func raise(r *record.Flow, f *conntrack.Found) {
 	raiseTo(r, [2]traffic{{f.Packets[0], f.Bytes[0]}, {f.Packets[1], f.Bytes[1]}})
 }
@@ -118,7 +118,7 @@ func raiseTo(r *record.Flow, counts [2]traffic) {
 	}
 }
 
-// tick tells how connections go on that a card forwards, and which have ended.
+// tick reports how the connections that a card forwards go on, and which have ended.
 func (o *offload) tick(now time.Time) error {
 	for key, r := range o.records {
 		if r.isSeen {
@@ -148,7 +148,7 @@ func (o *offload) tick(now time.Time) error {
 	return nil
 }
 
-// close ends what is left.
+// close ends the remaining records.
 func (o *offload) close() error {
 	for key := range o.records {
 		if err := o.end(key, record.EndShutdown); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// onCard is the host's connection as it is when a card forwards it, with counts of the kernel.
+// onCard returns the host's connection while a card forwards it, with the kernel's counts.
 func onCard(packets uint64) *conntrack.Connection {
 	c := masqueraded(packet.ProtoTCP)
 	c.Status |= conntrack.Offloaded | conntrack.HardwareOffloaded
@@ -20,7 +20,7 @@ func onCard(packets uint64) *conntrack.Connection {
 	return c
 }
 
-// idle is the last record of a flow of which nothing came any more.
+// idle returns the last record of a flow that fell silent.
 func idle(client, server string, sent, answered uint64) *record.Flow {
 	r := flowOf(client, server, sent, answered, record.StateEnd)
 	r.EndReason = record.EndIdle
@@ -28,7 +28,7 @@ func idle(client, server string, sent, answered uint64) *record.Flow {
 	return r
 }
 
-// line is what a record of the connection is with so many packets of the kernel's counts.
+// line returns the text of the connection's record with the kernel's count of packets.
 func line(state string, packets uint64) string {
 	return fmt.Sprintf("%s outbound 192.168.1.20:51324 (lan) %d/%d -> 198.51.100.7:443 (wan) %d/%d snat "+
 		"203.0.113.1:40112 198.51.100.7:443",
@@ -42,8 +42,8 @@ func (b *bench) tick(t *testing.T) {
 	}
 }
 
-// TestOffload: a card forwards a connection; what the kernel counts goes on being told, under one name, until the
-// connection ends.
+// TestOffload: a card forwards a connection; the chain reports the kernel's counts, under one id, until the connection
+// ends.
 func TestOffload(t *testing.T) {
 	b := newBench()
 	var ids [][32]byte
@@ -61,13 +61,13 @@ func TestOffload(t *testing.T) {
 	b.tick(t)
 	b.want(t, line("update", 200))
 
-	// The card gives it back for its last packets, which are another flow.
+	// The card returns it for its last packets, which make another flow.
 	again := flowOf(host, server, 1, 1, record.StateNew)
 	again.ID[0] = 2
 	b.put(t, again)
 	b.want(t, line("update", 200))
 	b.table.Put(onCard(300), false)
-	b.tick(t) // now the flow tells
+	b.tick(t) // the flow itself reports now
 	b.want(t)
 	again = flowOf(host, server, 2, 2, record.StateEnd)
 	again.ID[0], again.EndReason = 2, record.EndClosed
@@ -83,7 +83,7 @@ func TestOffload(t *testing.T) {
 	}
 }
 
-// TestOffloadEnds: the connection ends without another packet.
+// TestOffloadEnds: the connection ends without a further packet.
 func TestOffloadEnds(t *testing.T) {
 	b := newBench()
 	b.table.Put(onCard(100), true)
@@ -96,7 +96,7 @@ func TestOffloadEnds(t *testing.T) {
 	}
 }
 
-// TestOffloadLegs: where the legs are flows of their own, the kernel's counts are not added up.
+// TestOffloadLegs: the kernel's counts appear once where the legs are flows of their own.
 func TestOffloadLegs(t *testing.T) {
 	b := newBench()
 	b.table.Put(onCard(100), true)
@@ -110,7 +110,7 @@ func TestOffloadLegs(t *testing.T) {
 	b.want(t, line("end", 100))
 }
 
-// TestOffloadUncounted: without the kernel's counts there is nothing to tell.
+// TestOffloadUncounted: without the kernel's counts the chain reports nothing more.
 func TestOffloadUncounted(t *testing.T) {
 	b := newBench()
 	b.table.Put(onCard(0), true)

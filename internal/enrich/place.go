@@ -9,7 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// placement is the stage that says on which sides a record's ends are.
+// placement is the stage that sets the sides of a record's ends.
 type placement struct {
 	network atomic.Pointer[topology.Network]
 }
@@ -20,7 +20,7 @@ func (p *placement) flow(r *record.Flow) {
 		return
 	}
 	client, server := n.Side(r.Client.Addr.Addr(), r.Interface), n.Side(r.Server.Addr.Addr(), r.Interface)
-	if r.Direction == record.DirectionBroadcast { // its frames went to everyone, which an address alone need not show
+	if r.Direction == record.DirectionBroadcast { // sent to all stations, which the address alone may not show
 		server = record.SideBroadcast
 	}
 	r.Client.Side, r.Server.Side = client, server

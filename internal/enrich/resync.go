@@ -11,20 +11,19 @@ import (
 )
 
 const (
-	// maxResync is how many records wait for their connections at most.
+	// maxResync bounds the records that wait for their connections.
 	maxResync = 16384
-	// resyncWait is how long one waits: a list that makes up for lost events comes within half a minute, and takes its
-	// time.
+	// resyncWait bounds a record's wait: the dump that replaces lost events is complete within half a minute.
 	resyncWait = 45 * time.Second
 )
 
-// resync is the stage that holds the last records of flows whose connections may be among the events that were lost, in
-// the order in which they came, until a new list of connections has come.
+// resync is the stage that holds the last records of flows whose connections' events may be lost, in order of arrival,
+// until a new dump is complete.
 type resync struct {
 	connections *conntrack.Table // nil: none are tracked
 	next        func(*record.Flow, time.Time) error
 	held        []heldRecord
-	full        atomic.Uint64 // records that found no room
+	full        atomic.Uint64 // records refused for want of room
 }
 
 type heldRecord struct {
@@ -32,8 +31,7 @@ type heldRecord struct {
 	since time.Time
 }
 
-// hold says whether a record of no known connection is to wait, and has it do so. What a live flow tells is told again
-// later.
+// hold reports whether a record without a known connection has to wait, and holds it. A live flow reports again later.
 func (x *resync) hold(r *record.Flow, now time.Time) bool {
 	if x.connections == nil || r.State != record.StateEnd || !x.connections.IsBehind() {
 		return false
@@ -46,7 +44,7 @@ func (x *resync) hold(r *record.Flow, now time.Time) bool {
 	return true
 }
 
-// tick passes on the records that have waited long enough, or for a list that has come.
+// tick passes on the records that have waited long enough, or whose dump is complete.
 func (x *resync) tick(now time.Time) error {
 	n := 0
 	for n < len(x.held) && (now.Sub(x.held[n].since) >= resyncWait || !x.connections.IsBehind()) {
@@ -61,7 +59,7 @@ func (x *resync) release(n int, now time.Time) error {
 		r := x.held[0].Flow
 		x.held[0] = heldRecord{}
 		if x.held = x.held[1:]; len(x.held) == 0 {
-			x.held = nil // with its memory
+			x.held = nil // releases the memory
 		}
 		if err := x.next(r, now); err != nil {
 			return err

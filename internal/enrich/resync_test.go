@@ -12,7 +12,7 @@ import (
 
 const unplaced = "end transit 203.0.113.1:40112 (wan) 3/300 -> 198.51.100.7:443 (wan) 5/500"
 
-// TestResync: while events are missing, a flow's last record waits for the list that makes up for them.
+// TestResync: while events are missing, a flow's last record waits for the dump that replaces them.
 func TestResync(t *testing.T) {
 	b := newBench()
 	b.table.SetBehind(true)
@@ -29,7 +29,7 @@ func TestResync(t *testing.T) {
 	b.want(t)
 }
 
-// TestResyncNeverComes: it doesn't wait for ever, nor beyond the end, nor do more than there is room for.
+// TestResyncNeverComes: the wait ends without a dump too, with the chain, and at the limit.
 func TestResyncNeverComes(t *testing.T) {
 	b := newBench()
 	b.table.SetBehind(true)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package explain answers in words why an address is LAN or WAN, and why a flow was named and placed as it was. It
+// Package explain explains in words why an address is LAN or WAN, and why weir named and placed a flow as it did. It
 // keeps the last records for that.
 package explain
 
@@ -17,33 +17,33 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// Explainer answers questions. Its methods may be called by any goroutine, SetCatalog before the others.
+// Explainer answers questions. Any goroutine may call its methods, SetCatalog only before the others.
 type Explainer struct {
 	network func() *topology.Network
-	catalog Catalog // nil: entries are not named
+	catalog Catalog // nil: explanations name no entries
 	records ring
 }
 
-// New returns an Explainer that judges addresses by what network returns, which may be nil.
+// New returns an Explainer that places addresses by the result of network, which may be nil.
 func New(network func() *topology.Network) *Explainer { return &Explainer{network: network} }
 
-// Catalog says by which of its entries an application was found.
+// Catalog returns the entry that identified an application.
 type Catalog interface {
 	HostEntry(host []byte) (name string, ok bool)
 	AddressEntry(netip.Addr) (block netip.Prefix, ok bool)
 }
 
-// SetCatalog has explanations name the catalog's entries.
+// SetCatalog makes explanations name the catalog's entries.
 func (e *Explainer) SetCatalog(c Catalog) { e.catalog = c }
 
-// Keep copies a completed record, to be explained later.
+// Keep copies a completed record for later questions.
 func (e *Explainer) Keep(r *record.Flow) { e.records.keep(r) }
 
-// minPrefix is how many digits of an id tell flows apart well enough.
+// minPrefix is the least number of digits that select a flow's id.
 const minPrefix = 4
 
-// Explain says in words, a line each, why an address is on its side, or why a flow of the last records was named and
-// placed as it was. what is an address, or an id or its beginning.
+// Explain explains, a line each, why an address is on its side, or why weir named and placed a recent flow as it did.
+// what is an address, or an id or its beginning.
 func (e *Explainer) Explain(what string) ([]string, error) {
 	if a, err := netip.ParseAddr(what); err == nil {
 		return e.explainAddress(a), nil
@@ -55,8 +55,8 @@ func (e *Explainer) Explain(what string) ([]string, error) {
 	}
 	r, of := e.records.find(id)
 	if r == nil {
-		return nil, fmt.Errorf("none of the last %d records is of a flow %s; a flow is reported when it ends (weir "+
-			"run --update-every: before, too)", of, what)
+		return nil, fmt.Errorf("none of the last %d records is of a flow %s; weir reports a flow when it ends (with "+
+			"--update-every also before)", of, what)
 	}
 	return e.explainFlow(r), nil
 }
@@ -64,7 +64,7 @@ func (e *Explainer) Explain(what string) ([]string, error) {
 func (e *Explainer) explainAddress(a netip.Addr) []string {
 	n := e.network()
 	if n == nil {
-		return []string{"the routes are not known yet"}
+		return []string{"weir has not read the routes yet"}
 	}
 	side, why := n.Explain(a, "")
 	return []string{fmt.Sprintf("%s is %s: %s.", a, side, why)}
@@ -74,8 +74,8 @@ func (e *Explainer) explainFlow(r *record.Flow) []string {
 	lines := []string{
 		fmt.Sprintf("Flow %s: %s from %s to %s, %s.", r.ID[:], packet.ProtoName(r.Proto), endText(r.Client.Addr),
 			endText(r.Server.Addr), r.Direction),
-		fmt.Sprintf("It was seen on %s from %s to %s; this record is its %q.",
-			cmp.Or(r.Interface, "an interface that is gone"), timeText(r.FirstSeen), timeText(r.LastSeen), r.State),
+		fmt.Sprintf("weir saw it on %s from %s to %s; this record is its %q.",
+			cmp.Or(r.Interface, "an interface now gone"), timeText(r.FirstSeen), timeText(r.LastSeen), r.State),
 	}
 	if n := e.network(); n != nil {
 		for _, end := range []struct {
@@ -93,8 +93,8 @@ func (e *Explainer) explainFlow(r *record.Flow) []string {
 func explainConntrack(r *record.Flow) []string {
 	c := &r.Conntrack
 	if !c.IsTracked {
-		return []string{"The kernel's connection tracking has no entry for it: who is the client the handshake, the " +
-			"ports or the first packet told."}
+		return []string{"The kernel's connection tracking has no entry for it: the handshake, the ports or the first " +
+			"packet decided who is the client."}
 	}
 	line := fmt.Sprintf("Entry %d of the kernel's connection tracking says who began it", c.ID)
 	if c.Zone != 0 {
@@ -119,36 +119,36 @@ func (e *Explainer) explainNames(r *record.Flow) []string {
 	var lines []string
 	switch r.Method {
 	case record.MethodDPI:
-		lines = append(lines, fmt.Sprintf("The protocol is %s: its dissector recognised what the packets say.",
+		lines = append(lines, fmt.Sprintf("The protocol is %s: its dissector recognised the packets.",
 			r.Protocol))
 	case record.MethodPort:
-		lines = append(lines, fmt.Sprintf("The protocol may be %s: no dissector recognised it, and this is a guess "+
+		lines = append(lines, fmt.Sprintf("The protocol may be %s: no dissector recognised it; this is a guess "+
 			"by the port.", r.Protocol))
 	default:
-		lines = append(lines, "The protocol is not known: no dissector recognised it, and no port tells.")
+		lines = append(lines, "The protocol is unknown: no dissector recognised it, and its ports suggest none.")
 	}
 	host := string(r.Hostname)
 	switch r.ApplicationMethod {
 	case record.ByDPI:
-		lines = append(lines, fmt.Sprintf("The application is %s: the protocol tells.", r.Application))
+		lines = append(lines, fmt.Sprintf("The application is %s: its protocol implies it.", r.Application))
 	case record.ByHost:
 		lines = append(lines, fmt.Sprintf("The application is %s: the catalog has it for the host name %s, which "+
 			"the flow itself names%s.", r.Application, host, e.hostEntry(r)))
 	case record.ByCertificate:
-		lines = append(lines, fmt.Sprintf("The application is %s: the server's certificate tells.", r.Application))
+		lines = append(lines, fmt.Sprintf("The application is %s: the server's certificate names it.", r.Application))
 	case record.ByDNS:
-		lines = append(lines, fmt.Sprintf("The application may be %s: the client had asked for %s, and got this "+
+		lines = append(lines, fmt.Sprintf("The application may be %s: the client had looked up %s, and got this "+
 			"address%s.", r.Application, host, e.hostEntry(r)))
 	case record.ByAddress:
 		lines = append(lines, fmt.Sprintf("The application may be %s: the server's address is in a block of its "+
 			"owner%s.", r.Application, e.addressEntry(r)))
 	default:
-		lines = append(lines, "No application is known for it.")
+		lines = append(lines, "The application is unknown.")
 	}
 	return lines
 }
 
-// hostEntry and addressEntry name the entry of the catalog; empty where there is none, or no catalog.
+// hostEntry and addressEntry name the catalog's entry; "" if they find none.
 func (e *Explainer) hostEntry(r *record.Flow) string {
 	if e.catalog == nil {
 		return ""

@@ -23,7 +23,7 @@ const (
 	host, gateway, server = "192.168.1.20:51324", "203.0.113.1:40112", "198.51.100.7:443"
 )
 
-// completed returns a chain, with the connection of the host to the server, and an Explainer that keeps its records.
+// completed returns a chain, with the host's connection to the server, and an Explainer that keeps its records.
 func completed(emit func(*record.Flow) error) (*enrich.Chain, *Explainer) {
 	table := conntrack.NewTable(64)
 	table.Put(&conntrack.Connection{
@@ -104,8 +104,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// TestExplainWhileOutputBlocks: questions are answered while nobody reads the records, also about the one that can't be
-// written.
+// TestExplainWhileOutputBlocks: the Explainer answers while the output blocks, even about the record being written.
 func TestExplainWhileOutputBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reading := make(chan struct{})
@@ -123,7 +122,7 @@ func TestExplainWhileOutputBlocks(t *testing.T) {
 	})
 }
 
-// TestRecordsKept: the last records are kept, and no more.
+// TestRecordsKept: the Explainer keeps the last records, and no more.
 func TestRecordsKept(t *testing.T) {
 	_, e := completed(nothing)
 	var first, last string

@@ -9,11 +9,11 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// ringSize is how many of the last records are kept, to be explained.
+// ringSize is the number of recent records kept for questions.
 const ringSize = 4096
 
-// ring holds the last records that were passed on. Its lock is held to copy one record, or to look for one, and over
-// nothing that can wait: neither does a question wait for the output nor the output for questions.
+// ring holds the last records. It holds its lock only to copy one record or to search, and never while something waits:
+// questions do not wait for the output, nor the output for questions.
 type ring struct {
 	mu      sync.Mutex
 	records []record.Flow
@@ -31,13 +31,13 @@ func (x *ring) keep(r *record.Flow) {
 	kept := *r
 	kept.CommunityID = append(old.CommunityID[:0], r.CommunityID...)
 	kept.Hostname = append(old.Hostname[:0], r.Hostname...)
-	kept.Info, kept.Risks = nil, 0 // what a flow says is not what explains it
+	kept.Info, kept.Risks = nil, 0 // explanations do not need them
 	kept.VLANs, kept.Tunnels = append(old.VLANs[:0], r.VLANs...), append(old.Tunnels[:0], r.Tunnels...)
 	*old = kept
 	x.next = (x.next + 1) % ringSize
 }
 
-// find returns a copy of the newest record whose id begins with prefix; nil where there is none, of so many.
+// find returns a copy of the newest record whose id begins with prefix, or nil; of is the number of records searched.
 func (x *ring) find(prefix string) (r *record.Flow, of int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -20,8 +20,8 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// forged is an SSDP record with long fields in the name of one of 4,096 devices. The fields are the kind of text that
-// grows most in JSON.
+// forged returns an SSDP record with long fields in the name of one of 4,096 devices. The fields are text that grows
+// most in JSON.
 func forged(i int) *record.Flow {
 	mac := [6]byte{0x02, 9, 9, 0, byte(i >> 8 & 0x0f), byte(i)}
 	text := func(kind string) []byte {
@@ -34,8 +34,8 @@ func forged(i int) *record.Flow {
 	return r
 }
 
-// TestForgedDevices: a flood in the names of devices that don't exist throws out none that is known by more than that,
-// and all that is kept can be written, and read again.
+// TestForgedDevices: a flood in the names of devices that do not exist evicts no better known device, and the table can
+// still be saved and loaded.
 func TestForgedDevices(t *testing.T) {
 	table := New()
 	var real []key
@@ -83,12 +83,11 @@ func TestForgedDevices(t *testing.T) {
 	}
 	again := New()
 	if _, err := Load(again, a, b); err != nil || asJSON(t, again.All()) != asJSON(t, table.All()) {
-		t.Errorf("%v; what was read again is not what was written", err)
+		t.Errorf("%v; the list that was read differs from the one written", err)
 	}
 }
 
-// TestNoRoom: in a table of surer devices a new one is not let in before it is as sure as they are; then it takes the
-// place of the oldest.
+// TestNoRoom: a table full of surer devices admits a new one only when it is as sure; then it replaces the oldest.
 func TestNoRoom(t *testing.T) {
 	table := New()
 	for i := range maxHosts {
@@ -109,14 +108,14 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
-// TestServerSaysWho: what a DHCP server acknowledges is a device that is sure to be there.
+// TestServerSaysWho: a DHCP server's acknowledgement makes a device certain.
 func TestServerSaysWho(t *testing.T) {
 	table := New()
 	dhcp := func(kind string) {
 		table.Flow(from(printer, "192.168.1.1:67", "dhcp", `"dhcp":{"message_type":"`+kind+
 			`","client_mac":"d6:11:22:33:44:55"}`, 0), onLink)
 	}
-	dhcp("ack") // of one that nobody has heard
+	dhcp("ack") // to a device that no frame has named
 	if table.hosts[key{mac: phone}] != nil {
 		t.Error("a device is known of which nothing came")
 	}
@@ -130,7 +129,7 @@ func TestServerSaysWho(t *testing.T) {
 	}
 }
 
-// broken is a file of which writing fails after some bytes, as on a full disk or when the process is killed.
+// broken is a file whose writes fail after some bytes, as on a full disk or in a killed process.
 type broken struct {
 	*memory
 	left int
@@ -148,7 +147,7 @@ func (f *broken) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// TestSaveBreaks: wherever saving breaks, the list from before is there, and the next saving doesn't touch it.
+// TestSaveBreaks: wherever saving breaks, the previous list remains, and the next save leaves that alone.
 func TestSaveBreaks(t *testing.T) {
 	table := New()
 	table.Flow(from(phone, "192.168.1.20:99", "http", `"http":{"user_agent":"iPhone"}`, 0), onLink)
@@ -165,7 +164,7 @@ func TestSaveBreaks(t *testing.T) {
 	want := asJSON(t, table.All())
 	table.Flow(from(printer, "192.168.1.30:99", "http", `"http":{"user_agent":"another"}`, 0), onLink)
 	for n := range len(files[0].b) {
-		for newest := range 2 { // which of both has the newest list
+		for newest := range 2 { // which file has the newest list
 			copies := [2]*memory{{b: slices.Clone(files[1-newest].b)}, {b: slices.Clone(files[newest].b)}}
 			cut := [2]*broken{{copies[0], n}, {copies[1], n}}
 			store, err := Load(New(), cut[0], cut[1])
@@ -185,7 +184,7 @@ func TestSaveBreaks(t *testing.T) {
 	}
 }
 
-// listFile is a file with a body and a header that fits.
+// listFile returns a file with a body and a matching header.
 func listFile(body string) *memory {
 	line, err := json.Marshal(header{1, len(body), crc32.ChecksumIEEE([]byte(body))})
 	if err != nil {
@@ -194,7 +193,7 @@ func listFile(body string) *memory {
 	return &memory{b: append(append(line, '\n'), body...)}
 }
 
-// TestCraftedLists: a list that somebody made costs no more than one of ours, and what is good in it is read.
+// TestCraftedLists: a crafted list costs no more than one of ours, and its good entries are read.
 func TestCraftedLists(t *testing.T) {
 	const good = `{"mac":"00:80:77:01:02:03","addresses":[],"evidence":[{"source":3,"value":"iPhone"}],` +
 		`"first_seen":"2026-11-27T08:00:00Z","last_seen":"2026-11-27T08:00:00Z"}`
@@ -241,7 +240,7 @@ func TestCraftedLists(t *testing.T) {
 	}
 }
 
-// TestClean: what is kept of a text can be printed, is whole UTF-8 and not too long.
+// TestClean: a kept text is printable, valid UTF-8 and not too long.
 func TestClean(t *testing.T) {
 	for text, want := range map[string]string{
 		"plain": "plain", "a\x1b[31m\nb": "a?[31m?b", "\u202eB\u00fcro": "?Büro", "\xff": "\ufffd",
@@ -253,7 +252,7 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// TestAppendJSON: a device in the file is what encoding/json would read.
+// TestAppendJSON: encoding/json reads a device as it was written.
 func TestAppendJSON(t *testing.T) {
 	h := &host{
 		key: key{addr: netip.MustParseAddr("fe80::1")}, first: start, last: start.Add(time.Second), link: `a"b`,
@@ -282,7 +281,7 @@ func TestAppendJSON(t *testing.T) {
 	}
 }
 
-// TestSaidAll: the texts of a list.
+// TestSaidAll: the texts of a JSON list.
 func TestSaidAll(t *testing.T) {
 	for _, want := range [][]string{nil, {"a"}, {"a", `b"\`, "", "ü"}} {
 		text, err := json.Marshal(want)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package hosts keeps the devices of the LAN: their addresses, what they are called, and what they seem to be. It
-// learns from flow records and from the kernel's table of neighbours.
+// Package hosts keeps the devices of the LAN: their addresses, their names, and guesses of what they are. It learns
+// from flow records and from the kernel's neighbour table.
 package hosts
 
 import (
@@ -20,19 +20,19 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Host is one device.
+// Host is a device.
 type Host struct {
-	// MAC is its link-layer address, as six pairs of digits; empty for one that is behind another router.
+	// MAC is its link-layer address, as six pairs of digits; empty for a device behind another router.
 	MAC    string `json:"mac,omitempty"`
 	Vendor string `json:"vendor,omitempty"`
-	// RandomMAC: the device chose the address at random, so that another day it may be another device to weir.
+	// RandomMAC: the device chose the address at random, so another day weir may see another device.
 	RandomMAC bool       `json:"random_mac,omitempty"`
 	Addresses []Address  `json:"addresses"`
 	Names     []Name     `json:"names,omitempty"` // the best one first
 	OS        *Guess     `json:"os,omitempty"`
 	Kind      *Guess     `json:"kind,omitempty"`
 	Interface string     `json:"interface,omitempty"`
-	Router    netip.Addr `json:"router,omitzero"` // behind which it is
+	Router    netip.Addr `json:"router,omitzero"` // the router that it is behind
 	IsRouter  bool       `json:"is_router,omitempty"`
 	FirstSeen time.Time  `json:"first_seen"`
 	LastSeen  time.Time  `json:"last_seen"`
@@ -48,20 +48,20 @@ type Address struct {
 	LastSeen  time.Time  `json:"last_seen"`
 }
 
-// Name is what a device is called, and by which protocol that was learnt: dhcp, mdns, ssdp, netbios, llmnr.
+// Name is a device's name, and the protocol that announced it: dhcp, mdns, ssdp, netbios, llmnr.
 type Name struct {
 	Name   string `json:"name"`
 	Source string `json:"source"`
 }
 
-// Guess is what a device seems to be.
+// Guess is one guess about a device.
 type Guess struct {
 	Value      string   `json:"value"`
 	Confidence int      `json:"confidence"` // percent
 	Evidence   []string `json:"evidence"`   // such as "dhcp-class MSFT 5.0"
 }
 
-// Limits. What is past them replaces what was seen least recently; of devices, the least sure ones first.
+// Limits. Past them the newest replaces what was seen least recently; of devices, the least certain first.
 const (
 	maxHosts      = 4096
 	maxAddresses  = 16
@@ -71,25 +71,24 @@ const (
 	maxDeviceText = 2 << 10 // bytes of all names and evidence of a device; so 8 MiB of all devices
 )
 
-// certainty is how sure it is that a device exists: whoever is on the LAN can send frames in the name of others, as
-// many as he likes.
+// certainty is how sure a device's existence is: anyone on the LAN can send any number of frames in others' names.
 type certainty uint8
 
 const (
 	heard    certainty = iota // a frame named it as its sender
-	asking                    // it asked for an address by DHCP
+	asking                    // it requested an address by DHCP
 	answered                  // a flow of it has packets of both ends
 	known                     // the kernel has reached it, or a DHCP server gave it an address
 	certainties
 )
 
-// key is what a device is known by: its MAC address, or behind a router its IP address.
+// key identifies a device: by its MAC address, or behind a router by its IP address.
 type key struct {
 	mac  [6]byte
 	addr netip.Addr
 }
 
-// host is a Host in the making.
+// host is a Host under construction.
 type host struct {
 	key       key
 	addresses []Address
@@ -101,24 +100,24 @@ type host struct {
 	first     time.Time
 	last      time.Time
 	certainty certainty
-	place     *list.Element // among those as certain
+	place     *list.Element // among those of the same certainty
 }
 
 // Table holds the devices. It is safe for use by several goroutines.
 type Table struct {
 	mu     sync.Mutex
 	hosts  map[key]*host
-	byAddr map[netip.Addr]*host // the last one that had the address
+	byAddr map[netip.Addr]*host // the last device with the address
 	macs   map[netip.Addr][6]byte
-	// seenOf are the devices by certainty, the one seen least recently first.
+	// seenOf lists the devices by certainty, the one seen least recently first.
 	seenOf   [certainties]list.List
 	counters counters
 }
 
-// counters say what became of devices for which there was no room.
+// counters count devices dropped for want of room.
 type counters struct {
-	Evicted uint64 // that gave way to others
-	Refused uint64 // sightings of devices less certain than all that there are
+	Evicted uint64 // evicted for others
+	Refused uint64 // sightings of devices less certain than all in the table
 }
 
 // New returns an empty table.
@@ -134,7 +133,7 @@ func (t *Table) Collect(s *metric.Snapshot) {
 	s.Add(metric.DevicesRefused, t.counters.Refused)
 }
 
-// seen notes that a device was there, and returns it; nil: there is no room for one that is no surer than that.
+// seen notes that a device was there, and returns it; nil if the table is full of surer devices.
 func (t *Table) seen(k key, addr netip.Addr, at time.Time, c certainty) *host {
 	h := t.hosts[k]
 	if h == nil {
@@ -158,7 +157,7 @@ func (t *Table) seen(k key, addr netip.Addr, at time.Time, c certainty) *host {
 	return h
 }
 
-// raise notes that a device was seen just now, and is at least as certain as c.
+// raise moves a device to the newest, and its certainty to at least c.
 func (t *Table) raise(h *host, c certainty) {
 	if c <= h.certainty {
 		t.seenOf[h.certainty].MoveToBack(h.place)
@@ -168,7 +167,7 @@ func (t *Table) raise(h *host, c certainty) {
 	h.certainty, h.place = c, t.seenOf[c].PushBack(h)
 }
 
-// address notes that a device has an address.
+// address adds an address of a device.
 func (t *Table) address(h *host, addr netip.Addr, at time.Time) {
 	t.byAddr[addr] = h
 	i := slices.IndexFunc(h.addresses, func(a Address) bool { return a.IP == addr })
@@ -197,7 +196,7 @@ func oldest(all []Address) (least int) {
 	return least
 }
 
-// evict forgets the device that was seen least recently of the least certain ones; of those at most as certain as c.
+// evict deletes the device seen least recently of the least certain ones, if at most as certain as c.
 func (t *Table) evict(c certainty) bool {
 	for i := range c + 1 {
 		if least := t.seenOf[i].Front(); least != nil {
@@ -220,7 +219,7 @@ func (t *Table) remove(h *host) {
 	}
 }
 
-// name notes what a device is called. Of one source the last name counts.
+// name sets a device's name. A source's last name replaces its earlier one.
 func (h *host) name(name, source string) {
 	if name = clean(name); name == "" {
 		return
@@ -232,8 +231,8 @@ func (h *host) name(name, source string) {
 	h.shorten()
 }
 
-// clean is a text of at most maxText bytes in memory of its own, without what can't be printed. So it is no longer in
-// JSON than twice that.
+// clean returns a copy of a text, of at most maxText bytes, without unprintable characters. In JSON it takes at most
+// twice as many bytes.
 func clean(text string) string {
 	kept := make([]byte, 0, min(len(text), maxText))
 	for _, r := range text {
@@ -248,18 +247,18 @@ func clean(text string) string {
 	return string(kept)
 }
 
-// trust is the lower, the better a source's names are: what a device tells its own network first.
+// trust ranks a source of names, 0 the best: names that a device announces to its own network come first.
 func trust(source string) int {
 	return slices.Index([]string{"dhcp", "mdns", "netbios", "llmnr", "ssdp"}, source)
 }
 
-// tell notes a piece of evidence of what a device is.
+// tell adds a piece of evidence about a device.
 func (h *host) tell(source identify.Source, value string) {
 	if value == "" {
 		return
 	}
 	is := func(e identify.Evidence) bool { return e.Source == source && e.Value == value }
-	if i := slices.IndexFunc(h.evidence, is); i >= 0 { // the newest are last
+	if i := slices.IndexFunc(h.evidence, is); i >= 0 { // the newest is last
 		e := h.evidence[i]
 		h.evidence = append(slices.Delete(h.evidence, i, i+1), e)
 		return
@@ -271,7 +270,7 @@ func (h *host) tell(source identify.Source, value string) {
 	h.shorten()
 }
 
-// shorten holds the limits of a device's evidence: the oldest gives way.
+// shorten enforces the limits of a device's evidence: it drops the oldest.
 func (h *host) shorten() {
 	size := 0
 	for i := range h.names {
@@ -285,7 +284,7 @@ func (h *host) shorten() {
 	h.evidence = slices.Delete(h.evidence, 0, least)
 }
 
-// Name is the best name of the device that has an address; empty where none is known.
+// Name returns the best name of the device with an address; "" if unknown.
 func (t *Table) Name(a netip.Addr) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -295,7 +294,7 @@ func (t *Table) Name(a netip.Addr) string {
 	return ""
 }
 
-// Find is the device that has an address.
+// Find returns the device with an address.
 func (t *Table) Find(a netip.Addr) (p Host, ok bool) {
 	t.mu.Lock()
 	h := t.byAddr[a]
@@ -310,8 +309,8 @@ func (t *Table) Find(a netip.Addr) (p Host, ok bool) {
 	return p, true
 }
 
-// All are the devices, those seen last first. The lock is held for one device at a time: who asks must not keep the
-// records waiting.
+// All returns the devices, the one seen last first. It locks the table for one device at a time, so as not to stop the
+// records.
 func (t *Table) All() []Host {
 	list := t.list()
 	for _, h := range list {
@@ -337,7 +336,7 @@ func (t *Table) All() []Host {
 	return all
 }
 
-// list are the devices, those first that are least certain and were seen least recently.
+// list returns the devices, the least certain and least recently seen first.
 func (t *Table) list() []*host {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -350,7 +349,7 @@ func (t *Table) list() []*host {
 	return all
 }
 
-// with calls f with the lock held if a device is still there.
+// with calls f under the lock if the table still has the device.
 func (t *Table) with(h *host, f func()) (isThere bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -360,7 +359,7 @@ func (t *Table) with(h *host, f func()) (isThere bool) {
 	return isThere
 }
 
-// copy is the device without what is guessed.
+// copy returns the device without guesses.
 func (h *host) copy() Host {
 	p := Host{
 		Addresses: slices.Clone(h.addresses), Names: slices.Clone(h.names), Interface: h.link, Router: h.router,
@@ -371,7 +370,7 @@ func (h *host) copy() Host {
 	return p
 }
 
-// identify adds what the device's address and the evidence tell.
+// identify adds the guesses from the device's address and evidence.
 func (p *Host) identify() {
 	evidence := p.evidence
 	if p.mac != [6]byte{} {

@@ -27,7 +27,7 @@ var (
 	start   = time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC)
 )
 
-// onLink reaches all by lan0, but 10.50.0.0/16 by a router.
+// onLink places all addresses on lan0, but 10.50.0.0/16 behind a router.
 func onLink(a netip.Addr) topology.Place {
 	if netip.MustParsePrefix("10.50.0.0/16").Contains(a) {
 		return topology.Place{Router: netip.MustParseAddr("192.168.1.11"), Interface: "lan0"}
@@ -35,7 +35,7 @@ func onLink(a netip.Addr) topology.Place {
 	return topology.Place{Interface: "lan0"}
 }
 
-// from is a record of a device's flow to a server of the Internet.
+// from returns a record of a device's flow to a server of the Internet.
 func from(mac [6]byte, client, protocol, info string, after time.Duration) *record.Flow {
 	at := start.Add(after).UnixNano()
 	return &record.Flow{
@@ -87,7 +87,7 @@ func TestDevice(t *testing.T) {
 	}
 }
 
-// TestProtocols: by which protocols names are learnt, and of which end.
+// TestProtocols: the protocols that teach names, and the end that each names.
 func TestProtocols(t *testing.T) {
 	for protocol, x := range map[string]struct{ info, want string }{
 		"mdns": {`"dns":{"query":"laserjet.local","rcode":"NOERROR","announced":["_ipp._tcp.local"]}`,
@@ -98,7 +98,7 @@ func TestProtocols(t *testing.T) {
 	} {
 		table := New()
 		r := from(printer, "192.168.1.30:5353", protocol, x.info, 0)
-		if protocol == "llmnr" { // the one that answers is called so
+		if protocol == "llmnr" { // the answering end owns the name
 			r.Client, r.Server = r.Server, r.Client
 			table.Neighbours([]topology.Neighbour{{IP: r.Server.Addr.Addr(), MAC: printer, Interface: "lan0",
 				IsReachable: true}}, onLink, start)
@@ -113,10 +113,10 @@ func TestProtocols(t *testing.T) {
 		}
 	}
 	for protocol, info := range map[string]string{
-		"mdns":    `"dns":{"query":"laserjet.local"}`, // a question, for another one
+		"mdns":    `"dns":{"query":"laserjet.local"}`, // a question, about another device
 		"llmnr":   `"dns":{"query":"desktop"}`,
 		"netbios": `"netbios":{"name":"OFFICE","operation":"query"}`,
-		"http":    `"http":{"user_agent":`, // cut
+		"http":    `"http":{"user_agent":`, // truncated
 		"dhcp":    `"dhcp":{"client_mac":"no address","host_name":"x"}`,
 	} {
 		table := New()
@@ -128,7 +128,7 @@ func TestProtocols(t *testing.T) {
 	}
 }
 
-// TestBehindRouter: devices behind another router have no link-layer address here, and the router is known as one.
+// TestBehindRouter: devices behind another router have no link-layer address here; the router is marked as one.
 func TestBehindRouter(t *testing.T) {
 	table := New()
 	router := [6]byte{0, 0, 0x5e, 0, 0x53, 0x11}
@@ -148,7 +148,7 @@ func TestBehindRouter(t *testing.T) {
 	}
 }
 
-// TestNeighbours: who is silent is known too, and keeps the time at which it was heard.
+// TestNeighbours: silent neighbours appear too, and keep the time when they were last heard.
 func TestNeighbours(t *testing.T) {
 	table := New()
 	a := netip.MustParseAddr("192.168.1.30")
@@ -157,7 +157,7 @@ func TestNeighbours(t *testing.T) {
 	if h := only(t, table); !h.LastSeen.Equal(start) || h.Vendor == "" || h.RandomMAC {
 		t.Errorf("%+v", h)
 	}
-	r := from(phone, "192.168.1.20:5000", "", "", 0) // a server of the LAN, and nobody who told its address
+	r := from(phone, "192.168.1.20:5000", "", "", 0) // a server of the LAN, and a client of unknown address
 	r.Client, r.Server = r.Server, r.Client
 	table.Flow(r, onLink)
 	if len(table.All()) != 1 {
@@ -165,7 +165,7 @@ func TestNeighbours(t *testing.T) {
 	}
 }
 
-// TestLimits: whoever makes up addresses and names, what is kept is bounded.
+// TestLimits: the table is bounded, whatever addresses and names arrive.
 func TestLimits(t *testing.T) {
 	table := New()
 	for i := range maxHosts + 100 {
@@ -245,7 +245,7 @@ func TestStore(t *testing.T) {
 	if got := asJSON(t, again.All()); got != asJSON(t, want) {
 		t.Errorf("got  %s\nwant %s", got, asJSON(t, want))
 	}
-	// The newest is in the first file. Whatever becomes of that, the other one counts.
+	// The newest list is in the first file. Whatever damages that, the other one counts.
 	whole, err := os.ReadFile(a.Name())
 	if err != nil {
 		t.Fatal(err)
@@ -289,7 +289,7 @@ func (m *memory) Write(b []byte) (int, error) {
 func (m *memory) Seek(at int64, _ int) (int64, error) { m.at = int(at); return at, nil }
 func (m *memory) Sync() error                         { return nil }
 
-// TestSaid: a member is found as it was written, and no text of others passes for one.
+// TestSaid: said finds a member, and is not fooled by another member's text.
 func TestSaid(t *testing.T) {
 	for _, value := range []string{"", "curl/8.14.1", `a "quoted" \ back`, "umlaut ü, \u2028, \x01", `"user_agent":"x"`,
 		`\`, `{"user_agent":"x`} {
@@ -326,7 +326,7 @@ func FuzzLoad(f *testing.F) {
 		if _, err := Load(table, &memory{b: b}, &memory{}); err == nil {
 			table.All()
 		}
-		var d []saved // what a checksum would keep from being read
+		var d []saved // more than the checksum lets through
 		if bytes.HasPrefix(b, []byte("[")) {
 			_ = json.Unmarshal(b, &d)
 		}
@@ -337,7 +337,7 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// FuzzFlow: whatever a dissector wrote.
+// FuzzFlow: a record with any info.
 func FuzzFlow(f *testing.F) {
 	f.Add("dhcp", `"dhcp":{"client_mac":"d6:11:22:33:44:55","host_name":"x"}`)
 	f.Add("mdns", `"dns":{"query":"x.local","rcode":"NOERROR","announced":["_ipp._tcp.local"]}`)

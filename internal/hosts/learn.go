@@ -17,7 +17,7 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// Flow learns from a record that has its sides. place says how an address of the LAN is reached.
+// Flow learns from a record with its sides. place returns how the gateway reaches an address of the LAN.
 func (t *Table) Flow(r *record.Flow, place func(netip.Addr) topology.Place) {
 	isLAN := func(e *record.Endpoint) bool { return e.Side == record.SideLAN }
 	client, server := isLAN(&r.Client), isLAN(&r.Server)
@@ -41,11 +41,11 @@ func (t *Table) Flow(r *record.Flow, place func(netip.Addr) topology.Place) {
 	t.learn(r, c, s, at)
 }
 
-// end is the device at one end of a flow; nil where it isn't known yet which one that is, or there is no room for it.
+// end returns the device at one end of a flow; nil if that is still unknown, or the table is full.
 func (t *Table) end(e *record.Endpoint, r *record.Flow, place func(netip.Addr) topology.Place, at time.Time,
 	sure certainty) *host {
 	addr := e.Addr.Addr()
-	if addr.IsUnspecified() { // it asks for an address: the messages themselves say who it is
+	if addr.IsUnspecified() { // the client has no address yet: the messages name it
 		return nil
 	}
 	way := place(addr)
@@ -58,7 +58,7 @@ func (t *Table) end(e *record.Endpoint, r *record.Flow, place func(netip.Addr) t
 	}
 	mac, known := t.macs[addr]
 	if !known && e == &r.Client && (way.Interface == "" || way.Interface == r.Interface) {
-		mac = e.MAC // of a frame that the device sent into its own link
+		mac = e.MAC // from a frame that the device sent into its own link
 	}
 	if mac == ([6]byte{}) {
 		if h := t.byAddr[addr]; h != nil {
@@ -77,19 +77,19 @@ func (t *Table) end(e *record.Endpoint, r *record.Flow, place func(netip.Addr) t
 	return h
 }
 
-// telling are the protocols whose records say something of the devices.
+// telling lists the protocols whose records describe devices.
 var telling = map[string]bool{
 	"dhcp": true, "dhcpv6": true, "mdns": true, "llmnr": true, "ssdp": true, "netbios": true,
 }
 
-// said is the value of a text member of an info, of which there is one: what comes in floods is not worth decoding all
-// of it. Within a text a quotation mark has a backslash before it, so no text of others passes for a member.
+// said returns the value of an info's text member: floods are not worth decoding the whole. Within a text a backslash
+// precedes a quotation mark, so no text passes for a member.
 func said(info []byte, member string) string {
 	text, _ := quoted(after(info, member, `"`))
 	return text
 }
 
-// saidAll are the values of a member that is a list of texts, at most most of them.
+// saidAll returns the values, at most most, of a member that is a list of texts.
 func saidAll(info []byte, member string, most int) (all []string) {
 	rest := after(info, member, `["`)
 	for len(all) < most {
@@ -107,7 +107,7 @@ func saidAll(info []byte, member string, most int) (all []string) {
 	return all
 }
 
-// after is what follows the beginning of a member's value.
+// after returns what follows the beginning of a member's value.
 func after(info []byte, member, begin string) []byte {
 	name := append(append(append(make([]byte, 0, 40), '"'), member...), `":`...)
 	name = append(name, begin...)
@@ -118,7 +118,7 @@ func after(info []byte, member, begin string) []byte {
 	return info[at+len(name):]
 }
 
-// quoted is a text up to its quotation mark, and what follows that; nil where there is none.
+// quoted splits b after a text's closing quotation mark; text is nil if b has none.
 func quoted(b []byte) (text string, rest []byte) {
 	isPlain := true
 	for i := 0; i < len(b); i++ {
@@ -140,7 +140,7 @@ func quoted(b []byte) (text string, rest []byte) {
 	return "", nil
 }
 
-// learn takes what a record's own protocol says of its ends, of which either may be nil.
+// learn takes what a record's protocol says about its ends, either of which may be nil.
 func (t *Table) learn(r *record.Flow, client, server *host, at time.Time) {
 	if server != nil && r.Method == record.MethodDPI && (r.Proto == packet.ProtoTCP || r.Proto == packet.ProtoUDP) {
 		server.tell(identify.OpenService, packet.ProtoName(r.Proto)+"/"+strconv.Itoa(int(r.Server.Addr.Port())))
@@ -167,7 +167,7 @@ func (t *Table) learn(r *record.Flow, client, server *host, at time.Time) {
 	}
 }
 
-// dhcpClient is the device that a DHCP message is of: its sender may have no address yet.
+// dhcpClient returns the device that a DHCP message is about: its sender may have no address yet.
 func (t *Table) dhcpClient(client *host, r *record.Flow, at time.Time) *host {
 	mac, ok := parseMAC(said(r.Info, "client_mac"))
 	if !ok {
@@ -175,7 +175,7 @@ func (t *Table) dhcpClient(client *host, r *record.Flow, at time.Time) *host {
 	}
 	switch said(r.Info, "message_type") {
 	case "ack":
-		if h := t.hosts[key{mac: mac}]; h != nil { // to which the server, the sender, gave an address
+		if h := t.hosts[key{mac: mac}]; h != nil { // the server, the sender, gave an address to it
 			t.raise(h, known)
 		}
 		return client
@@ -189,7 +189,7 @@ func (t *Table) dhcpClient(client *host, r *record.Flow, at time.Time) *host {
 	return h
 }
 
-// parseMAC reads the address of one card.
+// parseMAC parses a unicast address.
 func parseMAC(text string) (mac [6]byte, ok bool) {
 	b, err := net.ParseMAC(text)
 	if err != nil || len(b) != len(mac) {
@@ -199,12 +199,12 @@ func parseMAC(text string) (mac [6]byte, ok bool) {
 	return mac, mac != [6]byte{} && mac[0]&1 == 0
 }
 
-// sent takes what a record says of its client.
+// sent takes what a record says about its client.
 func (h *host) sent(protocol string, info []byte) {
 	switch protocol {
 	case "dhcp":
 		h.name(hostName(said(info, "fqdn")), "dhcp")
-		h.name(hostName(said(info, "host_name")), "dhcp") // the user's own, without a domain
+		h.name(hostName(said(info, "host_name")), "dhcp") // set by the user, without a domain
 		h.tell(identify.DHCPClass, said(info, "class"))
 		h.tell(identify.DHCPFingerprint, said(info, "fingerprint"))
 	case "dhcpv6":
@@ -232,7 +232,7 @@ func (h *host) sentMDNS(info []byte) {
 		h.name(name, "mdns")
 	}
 	if said(info, "rcode") == "" {
-		return // it asks
+		return // a question
 	}
 	for _, service := range saidAll(info, "announced", maxEvidence) {
 		h.tell(identify.MDNSService, service)
@@ -243,7 +243,7 @@ func (h *host) sentMDNS(info []byte) {
 	}
 }
 
-// replied takes what a record says of its server.
+// replied takes what a record says about its server.
 func (h *host) replied(protocol string, info []byte) {
 	switch protocol {
 	case "ssdp":
@@ -258,14 +258,14 @@ func (h *host) replied(protocol string, info []byte) {
 	}
 }
 
-// hostName is a name's first label, where there is more.
+// hostName returns a name's first label.
 func hostName(name string) string {
 	name, _, _ = strings.Cut(name, ".")
 	return name
 }
 
-// Neighbours takes in the kernel's table of neighbours on the LAN. An address that a route by another router is for is
-// in it where that router asked in its name.
+// Neighbours takes the kernel's neighbours on the LAN. An address routed through another router is among them if that
+// router asked in its name.
 func (t *Table) Neighbours(all []topology.Neighbour, place func(netip.Addr) topology.Place, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

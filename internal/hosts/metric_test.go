@@ -10,7 +10,7 @@ import (
 	"github.com/weirnet/weir/internal/metric"
 )
 
-// TestForgottenAreCounted: what gives way in a full table is told of.
+// TestForgottenAreCounted: the counters include devices evicted from a full table.
 func TestForgottenAreCounted(t *testing.T) {
 	table := New()
 	for n := range maxHosts + 3 {

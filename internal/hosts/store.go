@@ -18,16 +18,16 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Store keeps a table in two files, of which one is whole at any moment: each saving overwrites the older one, in
-// place, since the process that does it can't make files.
+// Store keeps a table in two files, one of which is complete at any moment: each save overwrites the older one, in
+// place, since the saving process cannot make files.
 type Store struct {
 	mu       sync.Mutex
 	files    [2]File
 	sequence uint64 // of the newest list
-	next     int    // the file that doesn't have it
+	next     int    // the file without it
 }
 
-// File is what a Store needs of a file.
+// File is the part of *os.File that a Store uses.
 type File interface {
 	io.ReadWriteSeeker
 	Sync() error
@@ -36,7 +36,7 @@ type File interface {
 // header is a file's first line.
 type header struct {
 	Sequence uint64 `json:"sequence"`
-	Length   int    `json:"length"` // of what follows; what is behind that is of an older, longer list
+	Length   int    `json:"length"` // of the list; the rest is of an older, longer one
 	CRC32    uint32 `json:"crc32"`
 }
 
@@ -56,29 +56,29 @@ type saved struct {
 }
 
 const (
-	// headerSize is where the devices begin: the header is written when they are, and spaces fill it.
+	// headerSize is the offset of the devices: the header is written after them, and padded with spaces.
 	headerSize = 128
-	// maxDevice is how long a device may be: texts (maxDeviceText, each byte of which may need a backslash), 16
-	// addresses of 150 bytes each, and what is around. A longer one is left out.
+	// maxDevice bounds a device's bytes: texts (maxDeviceText, each byte of which may need a backslash), 16 addresses
+	// of 150 bytes each, and the frame. A longer one is left out.
 	maxDevice = 16 << 10
-	// maxFile bounds what is read: 4,096 devices with all that is kept of each.
+	// maxFile bounds a file in bytes: 4,096 devices of the greatest size.
 	maxFile = 32 << 20
 )
 
-// errBroken is a file that was not written to its end, or is none of ours.
+// errBroken is the error for a file that is incomplete, or not one of ours.
 var errBroken = errors.New("the list of devices is broken")
 
-// magic is how each file of a Store begins, and EmptyFile a new one.
+// magic begins each file of a Store; EmptyFile is a new one.
 const (
 	magic     = `{"sequence":`
 	EmptyFile = magic + `0,"length":0,"crc32":0}` + "\n"
 )
 
-// IsFile says whether a file that begins so is one of a Store.
+// IsFile reports whether a file with this beginning is one of a Store.
 func IsFile(head []byte) bool { return bytes.HasPrefix(head, []byte(magic)) }
 
-// Load reads the newer of both files into the table, and returns the store for saving. Files that are empty are new.
-// Where neither can be read, the error says why, and the store begins anew.
+// Load reads the newer of the two files into the table, and returns the store for saving. Empty files are new. If
+// neither file is readable, the error says why, and the list starts empty.
 func Load(t *Table, a, b File) (*Store, error) {
 	s := &Store{files: [2]File{a, b}}
 	var errs error
@@ -95,11 +95,11 @@ func Load(t *Table, a, b File) (*Store, error) {
 	if newest < 0 {
 		return s, errs
 	}
-	s.next = 1 - newest // what broke was being overwritten
+	s.next = 1 - newest // the broken file was being overwritten
 	return s, t.read(s.files[newest])
 }
 
-// check reads a file's header, and whether what follows is what was written; the zero header is that of an empty file.
+// check reads a file's header and verifies the checksum of the list; an empty file has the zero header.
 func check(f File) (h header, err error) {
 	h, body, err := begin(f)
 	if err != nil || h.Sequence == 0 {
@@ -116,7 +116,7 @@ func check(f File) (h header, err error) {
 	return h, nil
 }
 
-// begin reads a file's first line, and returns what follows.
+// begin reads a file's first line, and returns a reader of the rest.
 func begin(f File) (h header, body *bufio.Reader, err error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return h, nil, err
@@ -139,10 +139,10 @@ func begin(f File) (h header, body *bufio.Reader, err error) {
 	return h, bufio.NewReaderSize(io.LimitReader(r, int64(h.Length)), 64<<10), nil
 }
 
-// maxSequence leaves room for those to come.
+// maxSequence leaves room for later ones.
 const maxSequence = 1 << 62
 
-// read takes in the devices of a file that was checked.
+// read takes in the devices of a checked file.
 func (t *Table) read(f File) error {
 	_, body, err := begin(f)
 	if err != nil {
@@ -166,8 +166,7 @@ func (t *Table) read(f File) error {
 	return err
 }
 
-// nextObject appends the next object of a list to b, whose length is bounded: longer ones are passed over. io.EOF:
-// there is none.
+// nextObject appends the next object of a list to b, up to a bound; it skips longer ones. io.EOF: the list has ended.
 func nextObject(r *bufio.Reader, b []byte) ([]byte, error) {
 	depth, inText, isEscaped := 0, false, false
 	for {
@@ -201,7 +200,7 @@ func nextObject(r *bufio.Reader, b []byte) ([]byte, error) {
 	}
 }
 
-// restore makes a device of what was saved; what breaks a limit is left out.
+// restore makes a device of a saved one; it drops what breaks a limit.
 func (t *Table) restore(d *saved) {
 	var k key
 	mac, ok := parseMAC(d.MAC)
@@ -234,8 +233,8 @@ func (t *Table) restore(d *saved) {
 	}
 }
 
-// Save writes the table over the older file. The newer one stays as it is, and counts until this one is whole: only
-// then its header fits.
+// Save writes the table over the older file. The newer one stays unchanged, and counts until this one is complete: only
+// then does its header match.
 func (s *Store) Save(t *Table) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -296,7 +295,7 @@ func (t *Table) write(w *bufio.Writer) (length int, err error) {
 	return length + len(end), err
 }
 
-// appendJSON writes a device as saved has it. Its texts are clean.
+// appendJSON writes a device in the form of saved. Its texts are clean.
 func (h *host) appendJSON(b []byte) []byte {
 	b = append(b, '{')
 	if h.key.mac != [6]byte{} {
@@ -339,8 +338,8 @@ func (h *host) appendJSON(b []byte) []byte {
 	return append(h.last.AppendFormat(b, time.RFC3339Nano), `"}`...)
 }
 
-// appendMember writes a member and a comma. Of what JSON wants escaped a clean text has quotation marks and backslashes
-// only.
+// appendMember writes a member and a comma. Of the characters that JSON escapes, a clean text has only quotation marks
+// and backslashes.
 func appendMember(b []byte, name, text string) []byte {
 	b = append(append(append(b, '"'), name...), `":"`...)
 	for i := range len(text) {
@@ -352,7 +351,7 @@ func appendMember(b []byte, name, text string) []byte {
 	return append(b, `",`...)
 }
 
-// endList ends a list, after its last comma where there is one.
+// endList ends a list, in place of its last comma if it has one.
 func endList(b []byte) []byte {
 	if b[len(b)-1] == ',' {
 		b = b[:len(b)-1]

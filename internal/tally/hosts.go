@@ -13,25 +13,25 @@ import (
 type Host struct {
 	Row
 	Applications Names
-	Gone         bool // it gave way to another one
+	Gone         bool // evicted for another one
 	place        *list.Element
 }
 
-// Hosts are rows by address.
+// Hosts holds rows by address.
 type Hosts struct {
-	Evicted uint64 // hosts that gave way
+	Evicted uint64 // hosts replaced by others
 
 	rows  map[netip.Addr]*Host
-	byUse *list.List // of *Host, the one not heard of for longest at the back
+	byUse *list.List // of *Host, the least recently used at the back
 	most  int
 }
 
-// NewHosts returns Hosts of at most so many hosts.
+// NewHosts returns Hosts of at most that many hosts.
 func NewHosts(most int) *Hosts {
 	return &Hosts{rows: map[netip.Addr]*Host{}, byUse: list.New(), most: most}
 }
 
-// Host returns the row of a host; the one not heard of for longest gives way when there are too many.
+// Host returns the row of a host; a new one evicts the least recently used when there are too many.
 func (h *Hosts) Host(addr netip.Addr) *Host {
 	if r := h.rows[addr]; r != nil {
 		return r
@@ -48,14 +48,14 @@ func (h *Hosts) Host(addr netip.Addr) *Host {
 	return r
 }
 
-// Find returns a host that is there; nil: it isn't.
+// Find returns a host, or nil.
 func (h *Hosts) Find(addr netip.Addr) *Host { return h.rows[addr] }
 
-// Touch notes that a host has been heard of. One that is gone stays gone.
+// Touch marks a host as used. An evicted one stays evicted.
 func (h *Hosts) Touch(r *Host) { h.byUse.MoveToFront(r.place) }
 
-// All are the hosts, in no order.
+// All returns the hosts, in no order.
 func (h *Hosts) All() iter.Seq[*Host] { return maps.Values(h.rows) }
 
-// Len is how many there are.
+// Len returns the number of hosts.
 func (h *Hosts) Len() int { return len(h.rows) }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tally adds records up: totals and rates by application, protocol, category and host, for whoever shows or
-// reports them. All of it is bounded.
+// Package tally adds records up: bounded totals and rates by application, protocol, category and host, for displays and
+// reports.
 package tally
 
 import (
@@ -13,20 +13,20 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Bounds of what is kept.
+// Limits of rows.
 const (
 	MaxNames            = 1 << 12 // applications, protocols, categories; the catalog has fewer
 	MaxHosts            = 1 << 12
 	MaxHostApplications = 32 // of one host; the rest is one row
 )
 
-// Other is the name of the row for names that found no room, None that of the row for records without one.
+// Other names the row for names past the limit, None the row for records without a name.
 const (
 	Other = "(other)"
 	None  = "-"
 )
 
-// Row is what one application, protocol, category, host, or application of a host amounts to.
+// Row holds the sums of an application, protocol, category, host, or a host's application.
 type Row struct {
 	Usage
 	Name  string     // "" for hosts
@@ -40,16 +40,16 @@ func (r *Row) add(a Amounts) {
 	r.Total.Add(a)
 }
 
-// Names are rows by name.
+// Names holds rows by name.
 type Names struct {
 	rows map[string]*Row
 	most int
 }
 
-// NewNames returns Names of at most so many names, Other apart.
+// NewNames returns Names of at most that many names, not counting Other.
 func NewNames(most int) *Names { return &Names{map[string]*Row{}, most} }
 
-// Row returns the row of a name; "" is None. When there are too many, those that come later are one row.
+// Row returns the row of a name; "" is None. Past the limit new names share a row, Other.
 func (n *Names) Row(name string) *Row {
 	name = cmp.Or(name, None)
 	r := n.rows[name]
@@ -64,7 +64,7 @@ func (n *Names) Row(name string) *Row {
 	return r
 }
 
-// All are the rows, in no order. All of a nil Names are none.
+// All returns the rows, in no order. A nil Names has none.
 func (n *Names) All() iter.Seq[*Row] {
 	if n == nil {
 		return func(func(*Row) bool) {}
@@ -72,10 +72,10 @@ func (n *Names) All() iter.Seq[*Row] {
 	return maps.Values(n.rows)
 }
 
-// Len is how many there are.
+// Len returns the number of rows.
 func (n *Names) Len() int { return len(n.rows) }
 
-// Totals are sums of flows by whatever they are wanted by; those that are nil are not counted.
+// Totals are sums of flows by several criteria; nil ones are not counted.
 type Totals struct {
 	Applications, Protocols, Categories *Names
 	Hosts                               *Hosts // by client

@@ -10,7 +10,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// flowOf is the last record of a flow, with 10 bytes up and 30 down in 4 packets.
+// flowOf returns the last record of a flow, with 10 bytes up and 30 down in 4 packets.
 func flowOf(client int, application, protocol, category string) *record.Flow {
 	addr := netip.AddrFrom4([4]byte{10, byte(client >> 16), byte(client >> 8), byte(client)})
 	return &record.Flow{
@@ -67,14 +67,13 @@ func TestTotals(t *testing.T) {
 	}
 }
 
-// TestBounds: far more names and hosts than are kept lose no byte of the names' totals, and the hosts heard of last
-// stay.
+// TestBounds: far more names and hosts than the limits lose no byte of the names' totals, and the hosts used last stay.
 func TestBounds(t *testing.T) {
 	const flows, hosts = 3 * MaxNames, 100
 	all := newTotals(hosts)
 	for i := range flows {
 		all.Add(flowOf(i, fmt.Sprint("app", i), "tls", fmt.Sprint("category", i)))
-		all.Add(flowOf(0, fmt.Sprint("app", i), "tls", "one")) // which is heard of all the time
+		all.Add(flowOf(0, fmt.Sprint("app", i), "tls", "one")) // used all the time
 	}
 	for _, n := range []*Names{all.Applications, all.Categories} {
 		var sum Amounts
@@ -95,7 +94,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestHostComesBack: a host that gave way begins anew.
+// TestHostComesBack: an evicted host starts at zero.
 func TestHostComesBack(t *testing.T) {
 	all := newTotals(1)
 	all.Add(flowOf(1, "a", "tls", ""))
@@ -111,12 +110,12 @@ func TestHostComesBack(t *testing.T) {
 	}
 }
 
-// TestRate: amounts are in the rate for so many complete ticks, and what is taken away never goes below zero.
+// TestRate: amounts stay in the rate for Window complete ticks, and a sum never goes below zero.
 func TestRate(t *testing.T) {
 	var u, o Usage
 	u.Count(Amounts{[2]uint64{100, 0}, 1}, 0)
 	if a := u.Rate.Complete(0); a.Sum() != 0 {
-		t.Errorf("%d bytes of a tick that goes on", a.Sum())
+		t.Errorf("%d bytes of a tick that is not complete", a.Sum())
 	}
 	for tick := uint64(1); tick <= Window+1; tick++ {
 		want := uint64(100)

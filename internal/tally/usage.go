@@ -4,13 +4,13 @@ package tally
 
 import "github.com/weirnet/weir/internal/record"
 
-// Amounts are bytes by direction (0: the client's), and packets of both.
+// Amounts holds bytes by direction (0: the client's), and the packets of both.
 type Amounts struct {
 	Bytes   [2]uint64
 	Packets uint64
 }
 
-// Of are the amounts of a record.
+// Of returns the amounts of a record.
 func Of(r *record.Flow) Amounts {
 	return Amounts{[2]uint64{r.Client.Bytes, r.Server.Bytes}, r.Client.Packets + r.Server.Packets}
 }
@@ -22,28 +22,27 @@ func (a *Amounts) Add(b Amounts) {
 	a.Packets += b.Packets
 }
 
-// Sub takes b away. It stops at zero: a row that was begun anew holds less than its flows once had.
+// Sub subtracts b, down to zero: a row that started anew holds less than its flows' amounts.
 func (a *Amounts) Sub(b Amounts) {
 	a.Bytes[0] -= min(a.Bytes[0], b.Bytes[0])
 	a.Bytes[1] -= min(a.Bytes[1], b.Bytes[1])
 	a.Packets -= min(a.Packets, b.Packets)
 }
 
-// Sum is the bytes of both directions.
+// Sum returns the bytes of both directions.
 func (a Amounts) Sum() uint64 { return a.Bytes[0] + a.Bytes[1] }
 
-// Window is over how many ticks, so about how many seconds, rates are the mean. Each live flow is reported about once a
-// second, at a time of its own: over a second it would be seen not at all or twice, over five the error is a fifth at
-// most.
+// Window is the number of ticks, about a second each, that a rate averages. Each live flow is reported about once a
+// second, at its own time: one second would show it not at all or twice; over five the error is at most a fifth.
 const Window = 5
 
-// Rate holds the amounts of the last ticks: Window complete ones, and the one that goes on.
+// Rate holds the amounts of the last ticks: Window complete ones and the present one.
 type Rate struct {
 	tick  uint64
 	slots [Window + 1]Amounts
 }
 
-// Now returns the amounts of the tick that goes on, after emptying the slots of ticks that went by without any.
+// Now returns the amounts of the present tick, after clearing the slots of ticks without amounts.
 func (r *Rate) Now(tick uint64) *Amounts {
 	for n := min(tick-r.tick, Window+1); n > 0; n-- {
 		r.slots[(tick-n+1)%(Window+1)] = Amounts{}
@@ -52,7 +51,7 @@ func (r *Rate) Now(tick uint64) *Amounts {
 	return &r.slots[tick%(Window+1)]
 }
 
-// Complete is the sum of the last Window complete ticks.
+// Complete returns the sum of the last Window complete ticks.
 func (r *Rate) Complete(tick uint64) Amounts {
 	r.Now(tick)
 	var sum Amounts
@@ -64,7 +63,7 @@ func (r *Rate) Complete(tick uint64) Amounts {
 	return sum
 }
 
-// Usage is what a flow, or a row of flows, amounts to: since the beginning, and of late.
+// Usage holds the amounts of a flow, or of a row of flows: since its beginning, and the recent ones.
 type Usage struct {
 	Total Amounts
 	Rate  Rate
@@ -76,7 +75,7 @@ func (u *Usage) Count(a Amounts, tick uint64) {
 	u.Rate.Now(tick).Add(a)
 }
 
-// Give and Take add and remove all that another one has.
+// Give adds all amounts of another Usage.
 func (u *Usage) Give(o *Usage, tick uint64) {
 	u.Rate.Now(tick)
 	o.Rate.Now(tick)
@@ -86,7 +85,7 @@ func (u *Usage) Give(o *Usage, tick uint64) {
 	}
 }
 
-// Take is the opposite of Give.
+// Take removes all amounts of another Usage.
 func (u *Usage) Take(o *Usage, tick uint64) {
 	u.Rate.Now(tick)
 	o.Rate.Now(tick)

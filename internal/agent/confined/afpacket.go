@@ -40,7 +40,7 @@ func newAFPacket(c captureConfig) (capturer, error) {
 	return p, nil
 }
 
-// watching gives each worker its ring of the interface.
+// watching gives each worker its ring of the new interface.
 func (p *afpacketCapture) watching(index uint32, _ *agent.Watched, descriptors []int) error {
 	if len(descriptors) != len(p.sources) {
 		return fmt.Errorf("%d sockets for %d workers", len(descriptors), len(p.sources))
@@ -57,14 +57,14 @@ func (p *afpacketCapture) watching(index uint32, _ *agent.Watched, descriptors [
 	return nil
 }
 
-// goneTime is how long a worker is waited for that gives an interface up, unless it waits itself for who reads the
-// records.
+// goneTime bounds the wait for a worker to release an interface, unless the worker itself waits for the records'
+// reader.
 const goneTime = time.Second
 
 func (p *afpacketCapture) gone(index uint32) {
 	var all []<-chan struct{}
 	for _, s := range p.sources {
-		if done, err := s.(*afpacket.Source).Remove(index); err == nil { // one that is closed has no rings any more
+		if done, err := s.(*afpacket.Source).Remove(index); err == nil { // a closed source has no rings left
 			all = append(all, done)
 		}
 	}
@@ -79,9 +79,9 @@ func (p *afpacketCapture) gone(index uint32) {
 	}
 }
 
-// stop lets the workers read what is in the rings; a block that isn't full is handed over a little later.
+// stop lets the workers read the rings to their ends; the kernel hands over a partly filled block after its timeout.
 func (p *afpacketCapture) stop() error {
-	time.Sleep(2 * afpacket.DefaultRetire * time.Millisecond) // the kernel's own timer does that, and says nothing
+	time.Sleep(2 * afpacket.DefaultRetire * time.Millisecond) // the kernel's timer retires the block, without an event
 	var errs error
 	for _, s := range p.sources {
 		errs = errors.Join(errs, s.(*afpacket.Source).Drain())
@@ -99,7 +99,7 @@ func (p *afpacketCapture) status(s *Status) {
 	if p.view != nil {
 		s.KernelCounts = true
 		p.view.Losses(&s.Losses)
-		s.Losses.MapFull = 0                            // those were not handed over: they are among the uncounted
-		s.Sampled -= min(s.Sampled, s.Losses.Uncounted) // which were looked into, and are not among the packets seen
+		s.Losses.MapFull = 0                            // not handed over: Uncounted has them
+		s.Sampled -= min(s.Sampled, s.Losses.Uncounted) // inspected, but not among the packets seen
 	}
 }

@@ -12,27 +12,27 @@ import (
 
 // capturer is the confined half of a mode.
 type capturer interface {
-	// start begins to read.
+	// start begins reading.
 	start() error
 	linkCapture
-	// stop ends the reading: what is there is still read, and all flows end. The engine's totals are then final.
+	// stop ends the reading: it reads what has come, and ends all flows. The engine's totals are then final.
 	stop() error
-	// failed is closed when reading has ended by itself.
+	// failed is closed when reading ends by itself.
 	failed() <-chan struct{}
 	status(*Status)
-	// handovers are the workers', until stop.
+	// handovers carries the workers' records and ends with stop.
 	handovers() <-chan *engine.Handover
 	err() error
-	// progress goes up while there is something to be read.
+	// progress grows while there are packets to read.
 	progress() uint64
 }
 
-// captureConfig is what a capture is made of.
+// captureConfig configures a capturer.
 type captureConfig struct {
 	options     *agent.Options
 	engine      engine.Config
 	setup       *agent.Setup
-	descriptors []int // of the mode
+	descriptors []int // the mode's
 	helper      *helper.Client
 	lost        func(index uint32, isCurrent func() bool) // links.lost
 	quit        <-chan struct{}                           // see links

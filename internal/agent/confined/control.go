@@ -16,17 +16,17 @@ import (
 	"github.com/weirnet/weir/internal/metric"
 )
 
-// answerer answers what other commands ask.
+// answerer answers other commands' questions.
 type answerer struct {
 	hosts     *hosts.Table
 	explainer *explain.Explainer
 	status    func() *Status // of the last second; nil: none has passed
 }
 
-// takeListener takes over the control socket's descriptor.
+// takeListener makes a listener of the control socket's descriptor, and closes that.
 func takeListener(descriptor int) (net.Listener, error) {
 	file := os.NewFile(uintptr(descriptor), "control socket")
-	defer file.Close() // the listener has a copy
+	defer file.Close() // the listener has a duplicate
 	l, err := net.FileListener(file)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
@@ -60,11 +60,11 @@ func (q *answerer) answer(r *control.Request) *control.Answer {
 	return &control.Answer{Lines: lines}
 }
 
-// counters tells what was lost until the last second.
+// counters returns the losses up to the last second.
 func (q *answerer) counters() *control.Answer {
 	s := q.status()
 	if s == nil {
-		return &control.Answer{Error: "it has just been started: ask again in a second"}
+		return &control.Answer{Error: "weir has only just started: ask again in a second"}
 	}
 	all, err := json.Marshal(control.Counters{Mode: s.Mode, Seconds: int64(s.Elapsed.Seconds()),
 		Readings: s.Counters.Readings(metric.Loss)})
@@ -74,7 +74,7 @@ func (q *answerer) counters() *control.Answer {
 	return &control.Answer{Counters: all}
 }
 
-// describeHost says in one line what is known of a device.
+// describeHost describes a device in one line.
 func describeHost(h *hosts.Host) string {
 	text := "It is an address of a device"
 	if h.MAC != "" {

@@ -13,16 +13,16 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// devices keeps the list of devices: it adds what the kernel's neighbour table says, and saves it.
+// devices maintains the list of devices: it adds the kernel's neighbours, and saves the list.
 type devices struct {
 	table      *hosts.Table
-	store      *hosts.Store // nil: the list is not kept
+	store      *hosts.Store // nil: the list is not saved
 	neighbours func(*topology.Network) ([]topology.Neighbour, error)
 	network    func() *topology.Network
 	log        func(format string, args ...any)
 
-	due            chan struct{} // has one when the neighbours are to be read
-	seconds, pause int           // since the last reading, and until the next; of the hub's goroutine
+	due            chan struct{} // has one when a neighbour dump is due
+	seconds, pause int           // since the last dump, and until the next; owned by the hub's goroutine
 }
 
 func newDevices(t *hosts.Table, f *topology.Follower, network func() *topology.Network,
@@ -31,7 +31,7 @@ func newDevices(t *hosts.Table, f *topology.Follower, network func() *topology.N
 		pause: neighboursFirst}
 }
 
-// load takes over the files' descriptors, and fills the table with what was saved.
+// load takes over the files' descriptors, and fills the table from them.
 func (d *devices) load(named map[string]int) {
 	var files []hosts.File
 	for _, name := range agent.StateFiles {
@@ -48,7 +48,7 @@ func (d *devices) load(named map[string]int) {
 	d.store = store
 }
 
-// save writes the devices, where there are files for them.
+// save writes the devices, if there are files for them.
 func (d *devices) save() {
 	if d.store == nil {
 		return
@@ -58,8 +58,8 @@ func (d *devices) save() {
 	}
 }
 
-// How often the kernel's neighbour table is read, in seconds, at first sooner, and after how many such readings the
-// devices are saved.
+// The pause between two dumps of the kernel's neighbour table, in seconds, the shorter pause at the start, and the
+// number of dumps between two saves.
 const (
 	neighboursFirst = 1
 	neighboursEvery = 15
@@ -67,8 +67,7 @@ const (
 	saveEvery       = 20
 )
 
-// second is the hub's, once a second: it has the neighbours read when that is due. A reading that takes longer is not
-// waited for.
+// second is called by the hub once a second. It requests a dump when one is due, and does not wait for it.
 func (d *devices) second() {
 	if d.seconds++; d.seconds < d.pause {
 		return
@@ -77,7 +76,7 @@ func (d *devices) second() {
 	signal(d.due)
 }
 
-// follow reads the neighbours whenever that is due, and saves the devices, until ctx ends.
+// follow dumps the neighbours on request, and saves the devices, until ctx ends.
 func (d *devices) follow(ctx context.Context) {
 	for count := 1; ; count++ {
 		now := d.network()
@@ -86,7 +85,7 @@ func (d *devices) follow(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			d.log("neighbours are not followed any more: %v", err)
+			d.log("stopped following neighbours: %v", err)
 			return
 		}
 		d.table.Neighbours(slices.DeleteFunc(all, func(n topology.Neighbour) bool { return !now.IsLAN(n.Interface) }),

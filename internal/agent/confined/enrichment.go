@@ -14,15 +14,15 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// enrichment completes the records, and learns from them what later ones and questions need. Its methods belong to one
-// goroutine; what it holds may be asked by any.
+// enrichment completes the records, and learns from them for later records and for answers. One goroutine calls its
+// methods; any goroutine may query the tables it holds.
 type enrichment struct {
 	chain     *enrich.Chain
 	explainer *explain.Explainer
 	hosts     *hosts.Table
 }
 
-// newEnrichment passes completed records on to emit, which has them during the call. table may be nil.
+// newEnrichment passes completed records to emit, each valid during the call. table may be nil.
 func newEnrichment(o *agent.Options, table *conntrack.Table, now *topology.Network,
 	emit func(*record.Flow) error) *enrichment {
 	e := &enrichment{hosts: hosts.New()}
@@ -37,11 +37,11 @@ func newEnrichment(o *agent.Options, table *conntrack.Table, now *topology.Netwo
 	return e
 }
 
-// flow takes a record from the workers.
+// flow takes a worker's record.
 func (e *enrichment) flow(r *record.Flow, now time.Time) error { return e.chain.Flow(r, now) }
 
-// tick does once a second what time makes due.
+// tick runs once a second, for what time makes due.
 func (e *enrichment) tick(now time.Time) error { return e.chain.Tick(now) }
 
-// close passes on what waits still.
+// close completes the records that are still waiting.
 func (e *enrichment) close(now time.Time) error { return e.chain.Close(now) }

@@ -12,9 +12,9 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// hub is where all that the process finds out meets. Its one goroutine owns the clock and the enrichment, takes what the
-// workers hand on, and offers each completed record to the subscribers. It waits for none of them before the end: each
-// has a bounded queue, and a counter of what found no room there.
+// hub is where all findings of the process meet. Its one goroutine owns the clock and the enrichment, takes the
+// workers' handovers, and offers each completed record to the subscribers. Until the end it waits for none of them:
+// each has a bounded queue and a counter of dropped records.
 type hub struct {
 	enrichment    *enrichment
 	devices       *devices
@@ -22,26 +22,26 @@ type hub struct {
 	subscriptions []*subscription
 	parcels       parcels
 
-	now      time.Time // of the handover, or of the second, that is under way
+	now      time.Time // of the present handover or second
 	filling  *parcel
 	isEnding bool
 	offered  atomic.Uint64          // records
 	latest   atomic.Pointer[Status] // of the last second, for whoever asks
 
 	hurry    sync.Once
-	hurried  chan struct{} // closed by hurryUp: subscribers that stall are given up
-	deadline time.Time     // when all are; set before hurried is closed
+	hurried  chan struct{} // closed by hurryUp: the hub gives up subscribers that stall
+	deadline time.Time     // the hub then gives up all of them; set before hurried is closed
 	failed   chan struct{} // has one when failure is set
 	failMu   sync.Mutex
 	failure  error
-	ended    chan struct{} // closed when run has returned
+	ended    chan struct{} // closed when run returns
 }
 
-// parcelRecords is how many records are handed on at a time at most.
+// parcelRecords bounds the records of one parcel.
 const parcelRecords = 256
 
-// newHub makes a hub whose subscribers' queues have room for as many records each. What completes the records is
-// set before run.
+// newHub makes a hub. The queue of each subscriber holds as many records as given. The caller sets enrichment before
+// run.
 func newHub(subscriptions []Subscription, records int) *hub {
 	h := &hub{hurried: make(chan struct{}), failed: make(chan struct{}, 1), ended: make(chan struct{})}
 	for _, s := range subscriptions {
@@ -51,7 +51,7 @@ func newHub(subscriptions []Subscription, records int) *hub {
 	return h
 }
 
-// run takes handovers until there are no more, and returns when the subscribers have all, or have stalled.
+// run takes handovers until their channel closes, and returns when the subscribers have taken all records, or stall.
 func (h *hub) run(handovers <-chan *engine.Handover) {
 	defer close(h.ended)
 	h.start()
@@ -73,17 +73,17 @@ func (h *hub) run(handovers <-chan *engine.Handover) {
 	}
 }
 
-// start has the subscribers served.
+// start serves the subscribers, each from its own goroutine.
 func (h *hub) start() {
 	for _, s := range h.subscriptions {
 		go s.run()
 	}
 }
 
-// flow takes a record from the workers.
+// flow takes a worker's record.
 func (h *hub) flow(r *record.Flow) error { return h.enrichment.flow(r, h.now) }
 
-// emit takes a record that is complete.
+// emit takes a completed record.
 func (h *hub) emit(r *record.Flow) error {
 	h.offered.Add(1)
 	h.filling.Add(r)
@@ -93,7 +93,7 @@ func (h *hub) emit(r *record.Flow) error {
 	return nil
 }
 
-// second does what time makes due.
+// second runs once a second.
 func (h *hub) second() {
 	_ = h.enrichment.tick(h.now) // emit does not fail
 	h.devices.second()
@@ -102,7 +102,7 @@ func (h *hub) second() {
 	h.handOn(&status)
 }
 
-// handOn offers what has been filled to the subscribers.
+// handOn offers the filled parcel to the subscribers.
 func (h *hub) handOn(s *Status) {
 	p := h.filling
 	if len(p.Flows) == 0 && s == nil || len(h.subscriptions) == 0 {
@@ -119,7 +119,7 @@ func (h *hub) handOn(s *Status) {
 	}
 }
 
-// offer says whether a subscription takes a parcel. The last records are not dropped while their reader gets on.
+// offer reports whether a subscription took a parcel. The hub drops no last record while the reader makes progress.
 func (h *hub) offer(s *subscription, p *parcel) bool {
 	if !h.isEnding {
 		isTaken := s.offer(p)
@@ -131,7 +131,7 @@ func (h *hub) offer(s *subscription, p *parcel) bool {
 	return s.wait(h, func() bool { return s.offer(p) })
 }
 
-// end hands on what waits still, and waits for the subscribers.
+// end hands on the records that are still waiting, and waits for the subscribers.
 func (h *hub) end() {
 	h.isEnding = true
 	_ = h.enrichment.close(h.now)
@@ -144,7 +144,7 @@ func (h *hub) end() {
 	}
 }
 
-// hurryUp has the end wait only for subscribers that get on. Any goroutine may call it, and again.
+// hurryUp makes the end wait only for subscribers that make progress. Any goroutine may call it, more than once.
 func (h *hub) hurryUp() {
 	h.hurry.Do(func() {
 		h.deadline = time.Now().Add(endTime)
@@ -162,7 +162,7 @@ func (h *hub) fail(err error) {
 	signal(h.failed)
 }
 
-// err is a subscriber's first error, or says that one has stalled.
+// err returns a subscriber's first error, or names one that has stalled.
 func (h *hub) err() error {
 	h.failMu.Lock()
 	defer h.failMu.Unlock()
@@ -177,7 +177,7 @@ func (h *hub) err() error {
 	return nil
 }
 
-// progress goes up while records are handed on, and taken or waited for.
+// progress grows while the hub hands records on, and while it waits for a subscriber.
 func (h *hub) progress() uint64 {
 	n := h.offered.Load()
 	for _, s := range h.subscriptions {
@@ -186,7 +186,7 @@ func (h *hub) progress() uint64 {
 	return n
 }
 
-// Collect adds what subscribers had no room for.
+// Collect adds the records that subscribers' queues dropped.
 func (h *hub) Collect(s *metric.Snapshot) {
 	for _, subscription := range h.subscriptions {
 		s.Add(subscription.Dropped, subscription.dropped.Load())

@@ -19,10 +19,10 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// reader is a subscriber that may take its time.
+// reader is a subscriber that may be slow.
 type reader struct {
 	pause   time.Duration // before each record
-	stopsAt int           // records after which it takes no more until goOn is closed; 0: it never stops
+	stopsAt int           // records after which it stops until goOn is closed; 0: never
 	goOn    chan struct{}
 	fails   error // at the first record
 
@@ -47,7 +47,7 @@ func (r *reader) End() error { r.ended = true; return nil }
 
 const roomForTest = 1000
 
-// testHub has a subscription for each reader, with room for roomForTest records.
+// testHub makes a hub with a subscription for each reader, with queues of roomForTest records.
 func testHub(readers ...*reader) *hub {
 	var all []Subscription
 	for _, r := range readers {
@@ -63,7 +63,7 @@ func testHub(readers ...*reader) *hub {
 	return h
 }
 
-// give has n records come, as of one second.
+// give delivers n records, as of one second.
 func give(h *hub, n int) {
 	for i := range n {
 		_ = h.flow(&record.Flow{Hostname: fmt.Appendf(nil, "host%d", i), State: record.StateEnd})
@@ -98,8 +98,8 @@ func TestHubDelivers(t *testing.T) {
 	})
 }
 
-// TestHubWaitsForNobody: one that takes nothing costs its own records only, each of which is counted, and what fits
-// into its queue it gets when it goes on.
+// TestHubWaitsForNobody: a stopped subscriber loses only its own records, each of which is counted, and later receives
+// those that its queue holds.
 func TestHubWaitsForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck, quick := &reader{stopsAt: 1, goOn: make(chan struct{})}, &reader{}
@@ -124,8 +124,8 @@ func TestHubWaitsForNobody(t *testing.T) {
 	})
 }
 
-// TestHubAtTheEnd: the last records are not dropped while their reader gets on, however slowly. Nobody is hurried before
-// a signal; after it one that stalls, or takes for ever, is given up.
+// TestHubAtTheEnd: the hub drops no last record while its reader makes progress, however slow. It hurries nobody before
+// a signal; after one it gives up a reader that stalls or exceeds the time.
 func TestHubAtTheEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		reader  *reader
@@ -173,7 +173,7 @@ func TestHubAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestHubProgress: a reader that is within one long record gets on if it says so.
+// TestHubProgress: a reader that is busy with one long record is not given up if it reports progress.
 func TestHubProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{pause: 10 * time.Second}
@@ -193,7 +193,7 @@ func TestHubProgress(t *testing.T) {
 	})
 }
 
-// TestHubSubscriberFails: its error ends the agent, and the others get on.
+// TestHubSubscriberFails: one subscriber's error ends the agent; the others still receive all records.
 func TestHubSubscriberFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		full := errors.New("no space left on device")
@@ -208,7 +208,7 @@ func TestHubSubscriberFails(t *testing.T) {
 	})
 }
 
-// TestHubRuns: the clock goes on without records, and the end of the workers is that of the hub.
+// TestHubRuns: the clock ticks without records, and the hub ends with the workers.
 func TestHubRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{}
@@ -227,7 +227,7 @@ func TestHubRuns(t *testing.T) {
 	})
 }
 
-// TestHubDoesNotAllocate: in the long run handing a record on takes no memory.
+// TestHubDoesNotAllocate: in the long run handing on a record allocates nothing.
 func TestHubDoesNotAllocate(t *testing.T) {
 	s := &still{taken: make(chan struct{}, 1)}
 	h := newHub([]Subscription{{Subscriber: s}}, roomForTest)
@@ -243,7 +243,7 @@ func TestHubDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// still is a subscriber that keeps nothing, and says when it has taken a parcel.
+// still is a subscriber that keeps nothing, and signals each parcel.
 type still struct {
 	n     int
 	taken chan struct{}

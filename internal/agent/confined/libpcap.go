@@ -18,7 +18,7 @@ import (
 	"github.com/weirnet/weir/internal/engine"
 )
 
-// stream is the confined half of mode libpcap: one stream of frames, which the engine's pipeline deals out to its
+// stream is the confined half of mode libpcap: one stream of frames, which the engine's pipeline distributes to its
 // workers.
 type stream struct {
 	lost       func(index uint32, isCurrent func() bool) // of links
@@ -28,19 +28,19 @@ type stream struct {
 	interfaces *engine.Interfaces
 	frames     atomic.Uint64
 	bytes      atomic.Uint64
-	until      atomic.Int64 // frames after this time are not taken any more; 0: all are
-	anyLeft    atomic.Bool  // left has some
+	until      atomic.Int64 // later frames are dropped; 0: none are
+	anyLeft    atomic.Bool  // left is not empty
 	stopping   atomic.Bool
-	closed     atomic.Bool // the pipeline has given out everything
+	closed     atomic.Bool // the pipeline has handed over everything
 	running    sync.WaitGroup
 	ended      chan struct{}
 
-	mu      sync.Mutex               // over what follows
-	answers map[uint32]answer        // by the number of the Watch, as long as somebody waits, or the interface is watched
-	waiting map[uint32]chan struct{} // by that number, closed when the answer comes
-	current map[uint32]uint32        // the number of the last Watch of an interface that is not given up
-	left    map[uint32]int64         // since when an interface is not watched any more: what came later is not its
-	open    int                      // interfaces that the capturing process watches
+	mu      sync.Mutex               // guards what follows
+	answers map[uint32]answer        // by the number of the Watch, while somebody waits or the capture runs
+	waiting map[uint32]chan struct{} // by that number; closed when the answer arrives
+	current map[uint32]uint32        // the number of an interface's latest Watch, while that is wanted
+	left    map[uint32]int64         // when the watch of an interface ended: later frames are not its
+	open    int                      // interfaces under capture in the capturing process
 	losses  capture.Losses
 	broken  error
 }
@@ -49,7 +49,7 @@ func newLibpcap(c captureConfig) (capturer, error) {
 	if len(c.descriptors) != 1 {
 		return nil, fmt.Errorf("%d descriptors for a stream", len(c.descriptors))
 	}
-	if err := unix.SetNonblock(c.descriptors[0], true); err != nil { // so that reading has deadlines
+	if err := unix.SetNonblock(c.descriptors[0], true); err != nil { // for read deadlines
 		return nil, fmt.Errorf("libpcap's stream: %w", err)
 	}
 	s := &stream{
@@ -63,13 +63,13 @@ func newLibpcap(c captureConfig) (capturer, error) {
 	return s, nil
 }
 
-// answer is what the capturing process has told of a Watch.
+// answer is the capturing process's answer to a Watch.
 type answer struct {
 	given bool
-	err   *libpcap.Error // nil: it is watched
+	err   *libpcap.Error // nil: the interface is watched
 }
 
-// event is told of interfaces: it is called within Read.
+// event takes the capturing process's messages about interfaces, within Read.
 func (s *stream) event(e libpcap.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,17 +88,17 @@ func (s *stream) event(e libpcap.Event) {
 	isCurrent := s.current[e.Interface] == e.Number
 	if was.given && was.err == nil {
 		s.open--
-		if !isCurrent { // nobody waits any more
+		if !isCurrent { // nobody waits any longer
 			delete(s.answers, e.Number)
 		}
 	}
 	if was.given && isCurrent && e.Err.Code != libpcap.CodeUnwatched && e.Err.Code != libpcap.CodeGone {
-		// which may wait for one who waits for the next event
+		// in a goroutine of its own: it may wait for somebody who waits for the next event
 		go s.lost(e.Interface, func() bool { return s.isLost(e.Interface, e.Number) })
 	}
 }
 
-// isLost says whether the Watch with the number is still the interface's last one.
+// isLost reports whether the numbered Watch is still the interface's latest.
 func (s *stream) isLost(index, number uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,8 +110,8 @@ func (s *stream) start() error {
 	return nil
 }
 
-// lastWords is how long the capturing process may take at the end to give what it has and say that its interfaces are
-// not watched any more, and before each what was lost there.
+// lastWords bounds the end of the capturing process: it delivers its frames, then reports for each interface the losses
+// and the end of the capture.
 const lastWords = 8 * time.Second
 
 func (s *stream) run() {
@@ -143,7 +143,7 @@ func (s *stream) run() {
 	}
 }
 
-// frame is the way of one frame into the pipeline.
+// frame passes one frame to the pipeline.
 func (s *stream) frame(f *capture.Frame) {
 	if until := s.until.Load(); until > 0 && f.Time > until || s.anyLeft.Load() && s.isLate(f) {
 		return
@@ -155,7 +155,7 @@ func (s *stream) frame(f *capture.Frame) {
 	s.pipeline.Frame(&frame)
 }
 
-// isLate says whether a frame came in by an interface that was not watched any more.
+// isLate reports whether a frame came in by an interface after its capture ended.
 func (s *stream) isLate(f *capture.Frame) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,11 +163,11 @@ func (s *stream) isLate(f *capture.Frame) bool {
 	return ok && f.Time > since
 }
 
-// answerTime is how long the capturing process is waited for that was told to watch an interface: it takes some ten
-// milliseconds, on a busy machine seconds.
+// answerTime bounds the wait for the capturing process to start a capture: usually ten milliseconds, seconds on a busy
+// machine.
 const answerTime = 30 * time.Second
 
-// watching waits until the interface is watched indeed, or can't be.
+// watching waits until the capture on the interface runs, or has failed.
 func (s *stream) watching(index uint32, w *agent.Watched, _ []int) error {
 	answered := make(chan struct{})
 	s.mu.Lock()
@@ -207,24 +207,24 @@ func (s *stream) gone(index uint32) {
 	defer s.mu.Unlock()
 	number := s.current[index]
 	delete(s.current, index)
-	if is, ok := s.answers[number]; ok && is.err != nil { // else the answer that it has ended comes yet
+	if is, ok := s.answers[number]; ok && is.err != nil { // else the report of the end is still to come
 		delete(s.answers, number)
 	}
 	s.left[index] = capture.Now()
 	s.anyLeft.Store(true)
-	if len(s.left) > maxLeft { // those that came since are no more
+	if len(s.left) > maxLeft { // interfaces that have come since
 		clear(s.left)
 		s.left[index] = capture.Now()
 	}
 }
 
-// maxLeft bounds the interfaces that are remembered which are not watched any more.
+// maxLeft bounds the remembered interfaces whose capture has ended.
 const maxLeft = 4096
 
 func (s *stream) setInterfaces(names map[uint32]string) { s.interfaces.Set(names, capture.Now()) }
 
-// drain has nothing taken that comes from now on. What came before, the capturing process gives before it says of each
-// interface that it is not watched any more.
+// drain drops frames that come from now on. The capturing process delivers the earlier ones before it reports the end
+// of each interface's capture.
 func (s *stream) drain() { s.until.Store(capture.Now()) }
 
 func (s *stream) stop() error {

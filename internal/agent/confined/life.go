@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// life is how the agent's end gets on, which the helper is told of: it kills an agent that gives no sign.
+// life reports the progress of the agent's end to the helper, which kills an agent without a sign of life.
 type life struct {
 	steps atomic.Uint64
-	busy  atomic.Int64 // until this time by the clock of since, a step is under way that can't tell how it gets on
+	busy  atomic.Int64 // until this time, by the clock of since, a step runs that cannot show its progress
 	since time.Time
-	work  atomic.Pointer[func() uint64] // what goes up as the present step gets on
+	work  atomic.Pointer[func() uint64] // grows as the present step makes progress
 }
 
-// signEvery is how often life tells: often enough for the two seconds that the helper waits, on a busy machine too.
+// signEvery is the interval of the signs: short enough for the helper's two seconds, even on a busy machine.
 const signEvery = 200 * time.Millisecond
 
 func newLife() *life { return &life{since: time.Now()} }
 
-// step begins the end's next step, which gets on as work goes up; work may be nil. It has the time atMost besides, in
-// which it counts as one that gets on: a system call can't tell.
+// step begins the end's next step, whose progress work counts; work may be nil. For the time atMost the step needs no
+// progress: a system call cannot show any.
 func (l *life) step(atMost time.Duration, work func() uint64) {
 	l.work.Store(&work)
 	l.busy.Store(int64(time.Since(l.since) + atMost))
 	l.steps.Add(1)
 }
 
-// tell calls alive now, and whenever the end has got on, until that fails. output goes up as the reader takes what is
-// written.
+// tell calls alive now, and whenever the end has made progress, until alive fails. output grows as the reader takes the
+// output.
 func (l *life) tell(alive func() error, output func() uint64) {
 	every := time.NewTicker(signEvery)
 	defer every.Stop()

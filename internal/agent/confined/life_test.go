@@ -12,7 +12,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// TestLife: signs are given while the end gets on, in whatever step, and not when it hangs.
+// TestLife: the agent gives signs while any step of its end makes progress, and none when it hangs.
 func TestLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var signs, output, work atomic.Uint64
@@ -29,7 +29,7 @@ func TestLife(t *testing.T) {
 				return nil
 			}, output.Load)
 		}()
-		// longest is the longest silence while something happens every 100 ms.
+		// longest returns the longest silence while something happens every 100 ms.
 		longest := func(of time.Duration, something func()) (most time.Duration) {
 			last, at := signs.Load(), time.Now()
 			for end := time.Now().Add(of); time.Now().Before(end); {

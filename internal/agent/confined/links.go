@@ -27,14 +27,14 @@ type watcher interface {
 
 // linkCapture is the part of a capture that follows the links.
 type linkCapture interface {
-	// watching comes with an interface that the privileged process watches now, and with what it sent.
+	// watching takes an interface that the privileged process now watches, with the payload and descriptors it sent.
 	watching(ifindex uint32, w *agent.Watched, descriptors []int) error
-	// gone comes with one that it no longer watches.
+	// gone takes an interface whose watch has ended.
 	gone(ifindex uint32)
 	setInterfaces(names map[uint32]string)
 }
 
-// links follows the machine's links, and has those watched that match the options.
+// links follows the machine's links, and watches those that match the options.
 type links struct {
 	options   *agent.Options
 	selection topology.Selection
@@ -42,18 +42,18 @@ type links struct {
 	watcher   watcher
 	capture   linkCapture
 	log       func(format string, args ...any)
-	watching  atomic.Pointer[[]string] // names of what is watched, for who must not wait for mu
+	watching  atomic.Pointer[[]string] // names of the watched links, for readers that must not wait for mu
 
-	mu      sync.Mutex // over what follows; held while the privileged process answers
+	mu      sync.Mutex // guards what follows; held while the privileged process answers
 	all     topology.Links
-	watched map[uint32]string   // names of those that are watched
+	watched map[uint32]string   // names of the watched links
 	uppers  map[uint32]struct{} // see noteUppers
 	synced  bool
 	method  string // what captures on the interfaces
-	refused error  // why an interface that the options name can't be watched
+	refused error  // why weir cannot watch an interface that the options name
 
 	refusals chan struct{} // has one when refused is set
-	quit     chan struct{} // closed when the end begins: nobody waits for an interface any more
+	quit     chan struct{} // closed when the end begins: nobody waits for an interface any longer
 }
 
 func newLinks(o *agent.Options, s topology.Selection, mode string, w watcher, log func(string, ...any)) *links {
@@ -63,7 +63,7 @@ func newLinks(o *agent.Options, s topology.Selection, mode string, w watcher, lo
 	}
 }
 
-// event keeps the list of links, and has those watched that match now.
+// event updates the list of links, and watches those that now match.
 func (ls *links) event(e topology.Event) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -74,13 +74,13 @@ func (ls *links) event(e topology.Event) {
 		ls.match(true)
 		ls.announce()
 		return
-	case topology.Resynced: // an interface may have gone and come again unseen
+	case topology.Resynced: // an interface may have gone and come back unseen
 		for index := range ls.watched {
 			ls.unwatch(index)
 		}
 	case topology.Removed:
 		ls.all.Apply(e)
-		ls.unwatch(e.Link.Index) // the kernel has taken what was attached
+		ls.unwatch(e.Link.Index) // the kernel has already detached the programs
 	default:
 		ls.changed(e)
 	}
@@ -89,7 +89,7 @@ func (ls *links) event(e topology.Event) {
 	}
 }
 
-// changed takes in a link that is new or differs, before the first frame that comes in by it under that name.
+// changed takes in a new or changed link, before the first frame with that name arrives.
 func (ls *links) changed(e topology.Event) {
 	isNamed := ls.all[e.Link.Index].Name == e.Link.Name
 	ls.all.Apply(e)
@@ -102,14 +102,14 @@ func (ls *links) changed(e topology.Event) {
 	}
 }
 
-// match starts the capture on links that match, and ends it on those that no longer do. A link that comes or goes can
-// change others: a bridge's ports are watched in its place.
+// match starts the capture on links that match, and ends it on links that no longer do. A link that comes or goes can
+// change others: weir watches a bridge's ports in place of the bridge.
 func (ls *links) match(first bool) {
 	ls.noteUppers()
-	defer ls.noteUppers() // the links below them may be watched by now
+	defer ls.noteUppers() // the lower devices may be watched by now
 	defer ls.publish()
 	for _, l := range ls.all.Sorted() {
-		if ls.isEnding() { // many interfaces at once take their time
+		if ls.isEnding() { // many interfaces at once take time
 			return
 		}
 		matches, _ := ls.selection.Matches(l, ls.all)
@@ -124,14 +124,13 @@ func (ls *links) match(first bool) {
 	}
 }
 
-// begin starts the capture on a link, and says what the user should know of it. first is set for those that are there
-// at the start.
+// begin starts the capture on a link, and logs what the user should know. first is set for the links of the start.
 func (ls *links) begin(l topology.Link, first bool) {
 	passed, err := ls.watch(l)
 	switch {
 	case err == nil:
 		if on, twice := ls.selection.Twice(l, ls.all); twice {
-			ls.log("packets of %s are counted twice: %s, which is watched too, carries them", l.Name, on.Name)
+			ls.log("weir counts packets of %s twice: it also watches %s, which carries them", l.Name, on.Name)
 		}
 		if !first {
 			ls.log("watching %s", l.Name)
@@ -139,7 +138,7 @@ func (ls *links) begin(l topology.Link, first bool) {
 				ls.log("some %d packets had passed by %s before that", passed, l.Name)
 			}
 		}
-	case errors.Is(err, unix.ENETDOWN): // an event will say when it is up, or has said so
+	case errors.Is(err, unix.ENETDOWN): // an event says when it comes up
 		if l.Up {
 			time.AfterFunc(retryAfter, ls.matchAgain)
 		}
@@ -162,7 +161,7 @@ func (ls *links) isEnding() bool {
 	}
 }
 
-// nameInterfaces gives the workers the present names.
+// nameInterfaces passes the present names to the workers.
 func (ls *links) nameInterfaces() {
 	names := make(map[uint32]string, len(ls.all))
 	for index, l := range ls.all {
@@ -171,11 +170,11 @@ func (ls *links) nameInterfaces() {
 	ls.capture.setInterfaces(names)
 }
 
-// retryAfter is when an interface is tried again that was being watched, or was down.
+// retryAfter is the pause before weir tries again an interface whose capture failed, or that was down.
 const retryAfter = 200 * time.Millisecond
 
-// lost ends the capture on an interface where it has failed, and tries again soon: the interface may be there still.
-// isCurrent says whether the capture that failed is still the interface's last one.
+// lost ends a capture that has failed, and soon tries again: the interface may still exist. isCurrent reports whether
+// the failed capture is still the interface's latest.
 func (ls *links) lost(index uint32, isCurrent func() bool) {
 	ls.mu.Lock()
 	if isCurrent() {
@@ -192,7 +191,7 @@ func (ls *links) matchAgain() {
 	ls.match(false)
 }
 
-// refuse ends the agent.
+// refuse ends the agent with an error.
 func (ls *links) refuse(err error) {
 	ls.refused = errors.Join(ls.refused, err)
 	select {
@@ -201,14 +200,14 @@ func (ls *links) refuse(err error) {
 	}
 }
 
-// refusal is why an interface that the options name can't be watched.
+// refusal returns why weir cannot watch an interface that the options name.
 func (ls *links) refusal() error {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	return ls.refused
 }
 
-// watch starts the capture on a link. Some packets have passed by it before.
+// watch starts the capture on a link. passed counts the link's packets before that.
 func (ls *links) watch(l topology.Link) (passed uint64, err error) {
 	descriptors, payload, err := ls.watcher.Watch(helper.Link{Index: l.Index, Name: l.Name,
 		Promiscuous: ls.options.Promiscuous})
@@ -220,7 +219,7 @@ func (ls *links) watch(l topology.Link) (passed uint64, err error) {
 		return 0, fmt.Errorf("watch %s: %w", l.Name, err)
 	}
 	if err := ls.capture.watching(l.Index, &w, descriptors); err != nil {
-		_ = ls.watcher.Unwatch(l.Index) // the first error says why it isn't watched
+		_ = ls.watcher.Unwatch(l.Index) // the first error matters more
 		ls.capture.gone(l.Index)
 		return 0, fmt.Errorf("watch %s: %w", l.Name, err)
 	}
@@ -240,11 +239,11 @@ func (ls *links) unwatch(index uint32) {
 	ls.capture.gone(index)
 }
 
-// unwatchTime is how long the programs are taken off for at the end: the kernel takes some 20 ms for each interface.
-// The privileged process takes off the rest when all records are out.
+// unwatchTime bounds the detaching of programs at the end: the kernel takes about 20 ms for each interface. The
+// privileged process detaches the rest after the last record.
 const unwatchTime = 700 * time.Millisecond
 
-// close ends the capture on all links. isAlive is called after each.
+// close ends the capture on all links, and calls isAlive after each.
 func (ls *links) close(isAlive func()) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -260,7 +259,7 @@ func (ls *links) close(isAlive func()) {
 	}
 }
 
-// publish makes the names of what is watched known to the status.
+// publish makes the watched links' names visible to the status.
 func (ls *links) publish() {
 	var names []string
 	for _, l := range ls.all.Sorted() {
@@ -271,7 +270,7 @@ func (ls *links) publish() {
 	ls.watching.Store(&names)
 }
 
-// names are those of the interfaces that are watched.
+// names returns the names of the watched links.
 func (ls *links) names() []string {
 	if names := ls.watching.Load(); names != nil {
 		return *names
@@ -279,7 +278,7 @@ func (ls *links) names() []string {
 	return nil
 }
 
-// announce says what is watched.
+// announce logs the watched links, the mode and the number of workers.
 func (ls *links) announce() {
 	mode := ls.mode
 	if ls.method != "" && ls.method != ls.mode {

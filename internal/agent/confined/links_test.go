@@ -19,7 +19,7 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// fakeHelper watches what it is asked to, unless an error is set for the link's name.
+// fakeHelper watches what it is asked to, unless the test sets an error for the link's name.
 type fakeHelper struct {
 	watched map[uint32]helper.Link
 	refuses map[string]error
@@ -44,7 +44,7 @@ func (f *fakeHelper) Unwatch(index uint32) error {
 	return nil
 }
 
-// fakeCapture keeps what the capture would be reading from.
+// fakeCapture records the links that the capture would read.
 type fakeCapture struct {
 	reading map[uint32]bool
 	names   map[uint32]string
@@ -63,7 +63,7 @@ func (f *fakeCapture) gone(index uint32) { delete(f.reading, index) }
 
 func (f *fakeCapture) setInterfaces(names map[uint32]string) { f.names = names }
 
-// watched is a machine with lan0 and wan0, which are watched.
+// watched is a machine whose links lan0 and wan0 weir watches.
 type watched struct {
 	*links
 	helper  *fakeHelper
@@ -96,7 +96,7 @@ func watch(t *testing.T, o agent.Options, refuses map[string]error) *watched {
 	return w
 }
 
-// expect compares what is watched in every place that knows of it.
+// expect compares the watched links in the helper, the capture and the status.
 func (w *watched) expect(t *testing.T, indices ...uint32) {
 	t.Helper()
 	w.mu.Lock()
@@ -133,12 +133,12 @@ func TestLinksAreWatched(t *testing.T) {
 		t.Errorf("names %v, %v", w.capture.names, w.names())
 	}
 
-	delete(w.helper.watched, 4) // the kernel takes what was attached
+	delete(w.helper.watched, 4) // the kernel detaches the programs
 	w.event(topology.Event{Kind: topology.Removed, Link: ethernet(4, "dmz0")})
 	w.expect(t, 2, 3)
 }
 
-// TestPortIsWatchedInItsBridge: a link that becomes a bridge's port takes the bridge's place.
+// TestPortIsWatchedInItsBridge: weir watches a bridge's port in place of the bridge.
 func TestPortIsWatchedInItsBridge(t *testing.T) {
 	w := watch(t, agent.Options{}, nil)
 	bridge := ethernet(5, "br0")
@@ -152,7 +152,7 @@ func TestPortIsWatchedInItsBridge(t *testing.T) {
 	}
 }
 
-// TestLostMessages: a link may have gone and come back with its index and name, so each is attached anew.
+// TestLostMessages: a link may have gone and come back with its index and name, so weir attaches to each again.
 func TestLostMessages(t *testing.T) {
 	w := watch(t, agent.Options{}, nil)
 	before := w.helper.calls
@@ -163,7 +163,8 @@ func TestLostMessages(t *testing.T) {
 	}
 }
 
-// TestRefusedByName: an interface that the options name is watched, or the agent ends; another one is only logged.
+// TestRefusedByName: the agent ends if it cannot watch an interface that the options name; for others it logs the
+// error.
 func TestRefusedByName(t *testing.T) {
 	refuses := map[string]error{"wan0": unix.EPERM}
 	named := watch(t, agent.Options{Interfaces: []string{"lan0", "wan0"}}, refuses)
@@ -183,7 +184,7 @@ func TestRefusedByName(t *testing.T) {
 	}
 }
 
-// TestDownLinkIsTriedAgain: attaching can fail as down for a link of which the event says that it is up.
+// TestDownLinkIsTriedAgain: attaching can fail with ENETDOWN on a link that is up according to its event.
 func TestDownLinkIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t, agent.Options{}, map[string]error{"wan0": unix.ENETDOWN})
@@ -197,8 +198,8 @@ func TestDownLinkIsTriedAgain(t *testing.T) {
 	})
 }
 
-// TestCaptureFails: an interface is given up by both processes where this one can't read from it, and one where the
-// capture breaks later is tried again, unless a later capture has begun there.
+// TestCaptureFails: both processes release an interface that this one cannot read; weir tries again where the capture
+// breaks later, unless another has begun meanwhile.
 func TestCaptureFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t, agent.Options{}, nil)
@@ -218,7 +219,7 @@ func TestCaptureFails(t *testing.T) {
 	})
 }
 
-// TestEnd: what is watched is given up, each with a sign of life, and nothing new is begun.
+// TestEnd: the agent releases each link with a sign of life, and begins no capture.
 func TestEnd(t *testing.T) {
 	w := watch(t, agent.Options{}, nil)
 	close(w.quit)

@@ -14,19 +14,18 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// network is what the kernel says of the network around the flows: links, addresses, routes, and the connections that
-// it tracks.
+// network is the kernel's view of the network around the flows: links, addresses, routes, and tracked connections.
 type network struct {
 	topology    *topology.Follower
 	table       *conntrack.Table    // nil: connections are not followed
-	connections *conntrack.Follower // nil with it
-	noConntrack string              // why
+	connections *conntrack.Follower // nil if table is
+	noConntrack string              // why table is nil
 
-	stop      context.CancelFunc // ends the following of connections
+	stop      context.CancelFunc // ends the follower of connections
 	following sync.WaitGroup
 }
 
-// openNetwork opens what needs system calls that the process gives up. list asks for all connections.
+// openNetwork opens what needs system calls that the process soon gives up. list requests a dump of all connections.
 func openNetwork(o *agent.Options, s *agent.Setup, named map[string]int, list func() error) (*network, error) {
 	n := &network{noConntrack: s.NoConntrack, stop: func() {}}
 	var err error
@@ -41,14 +40,15 @@ func openNetwork(o *agent.Options, s *agent.Setup, named map[string]int, list fu
 	return n, err
 }
 
-// follow follows links and routes until ctx ends, and connections until drain. The channel gets the error that ended
-// the former, without which nothing can be watched; any other failure is logged, and leaves the records less complete.
+// follow follows links and routes until ctx ends, and connections until drain. The channel delivers the error that ended
+// the former, without which weir cannot watch anything; it logs other failures, after which the records are less
+// complete.
 func (n *network) follow(ctx context.Context, event func(topology.Event), changed func(*topology.Network),
 	log func(string, ...any)) <-chan error {
 	followed := make(chan error, 1)
 	go func() {
 		followed <- n.topology.Run(ctx, topology.Handler{Link: event, Network: changed, Failed: func(err error) {
-			log("sides are as they were, for the routes can't be read: %v", err)
+			log("cannot read the routes, so the sides stay as they were: %v", err)
 		}})
 	}()
 	if n.connections == nil {
@@ -57,20 +57,19 @@ func (n *network) follow(ctx context.Context, event func(topology.Event), change
 	ctx, n.stop = context.WithCancel(context.Background())
 	n.following.Go(func() {
 		if err := n.connections.Run(ctx); err != nil {
-			log("connections are not followed any more: %v", err)
+			log("stopped following connections: %v", err)
 		}
 	})
 	return followed
 }
 
-// drain reads the events that have come until now, and ends the following: the last records are made when all else has
-// ended.
+// drain reads the events up to now, and ends the follower: weir makes the last records after that.
 func (n *network) drain() {
 	n.stop()
 	n.following.Wait()
 }
 
-// describe says in one line what is LAN and what is WAN.
+// describe lists the LAN and the WAN interfaces in one line.
 func (n *network) describe(now *topology.Network) string {
 	text := fmt.Sprintf("LAN: %s; WAN: %s", list(now.LANs()), list(now.WANs()))
 	if n.noConntrack != "" {
@@ -79,7 +78,7 @@ func (n *network) describe(now *topology.Network) string {
 	return text
 }
 
-// list is names for people.
+// list joins names for people.
 func list(names []string) string {
 	if len(names) == 0 {
 		return "none"

@@ -8,17 +8,16 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// Output is where the confined process's findings go.
+// Output takes the confined process's findings.
 type Output struct {
-	// Subscriptions get the records.
+	// Subscriptions receive the records.
 	Subscriptions []Subscription
-	// Log gets lines for people.
+	// Log takes lines for people.
 	Log func(format string, args ...any)
-	// Names, if it is not nil, gets a function that returns the name of the device with an address, "" where it is not
-	// known.
+	// Names, unless nil, receives a function from an address to the device's name, "" if unknown.
 	Names func(func(netip.Addr) string)
-	// OnPanic gets dissectors' panics, see dissect.Pool.
+	// OnPanic receives dissectors' panics, see dissect.Pool.
 	OnPanic func(protocol string, c *dissect.Conversation, cause any)
-	// Done, if it is not nil, ends the agent when it is closed.
+	// Done, unless nil, ends the agent when closed.
 	Done <-chan struct{}
 }

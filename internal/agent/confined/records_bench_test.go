@@ -14,8 +14,7 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// BenchmarkRecord is what a record costs from the engine on: its sides, its connection, what it tells of devices, and
-// its JSON.
+// BenchmarkRecord measures a record's cost after the engine: sides, connection, devices and JSON.
 func BenchmarkRecord(b *testing.B) {
 	table := conntrack.NewTable(1024)
 	var line []byte

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package confined is the agent's process that reads packets and has no right to anything else: the workers, what
-// completes their records, and the answers to other commands. Run is the whole of it.
+// Package confined is the agent's process that reads packets and has no other right: it holds the workers, the
+// enrichment of their records, and the answers to other commands. Run is the entry.
 package confined
 
 import (
@@ -28,22 +28,22 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// Status is what the agent has seen so far.
+// Status is the agent's state and its counts so far.
 type Status struct {
 	Mode       string
-	Interfaces []string // that are watched
+	Interfaces []string // the watched ones
 	Elapsed    time.Duration
 	Totals     engine.Totals
-	Sampled    uint64 // frames that were shown to the workers
+	Sampled    uint64 // frames that the workers inspected
 	Losses     capture.Losses
-	Counters   metric.Snapshot // all of these, and those of what completes the records
-	// KernelCounts: packets that had no room on the way to the workers are in their flows all the same.
+	Counters   metric.Snapshot // all of these, and those of the enrichment
+	// KernelCounts: flows also count the packets that were dropped on the way to the workers.
 	KernelCounts bool
-	// Offered is how many records each subscription was offered.
+	// Offered counts the records offered to each subscription.
 	Offered uint64
 }
 
-// process is the confined process at work.
+// process is the running confined process.
 type process struct {
 	options    *agent.Options
 	output     Output
@@ -53,22 +53,22 @@ type process struct {
 	network    *network
 	enrichment *enrichment
 	devices    *devices
-	listener   net.Listener // nil: nobody can ask
+	listener   net.Listener // nil: no control socket
 	capturer   capturer
 	counters   metric.Registry
 	hub        *hub
 	life       *life
 }
 
-// How long steps may take that can't show their progress: the helper kills an agent that gives no sign.
+// Bounds of steps that cannot show their progress: the helper kills an agent without a sign of life.
 const (
 	startTime = 30 * time.Second // reading the catalog, confining
 	drainTime = 10 * time.Second // reading what has come, closing sockets
 	saveTime  = 20 * time.Second // writing to a slow disk
 )
 
-// Run is the confined process: it follows the links, has the helper watch those that match, and names flows until a
-// signal ends it, the duration is over or the output fails. It returns what it has seen in all.
+// Run is the confined process: it follows the links, requests the capture on those that match, and names flows until a
+// signal, the end of the duration or a failed output ends it. It returns the final status.
 func Run(o *agent.Options, out Output) (Status, error) {
 	selection, err := o.Check()
 	if err != nil {
@@ -86,7 +86,7 @@ func Run(o *agent.Options, out Output) (Status, error) {
 	p := &process{options: o, output: out, mode: first.Mode, began: time.Now(), life: newLife(),
 		hub: newHub(out.Subscriptions, o.MaxFlows), links: newLinks(o, selection, first.Mode, client, out.Log)}
 	p.life.step(startTime, nil)
-	go func() { // also when the end has begun already, and waits for a reader
+	go func() { // also during the end, which may wait for a reader
 		<-stop
 		p.hub.hurryUp()
 		p.life.tell(client.Alive, p.hub.progress)
@@ -94,8 +94,8 @@ func Run(o *agent.Options, out Output) (Status, error) {
 	if err := p.open(client, &first); err != nil {
 		return Status{}, err
 	}
-	// A worker keeps its place among these while it naps. The others are for the collector, connections and the garbage
-	// collector, which takes a quarter of all.
+	// A napping worker keeps its place among these. The others are for the hub, connections and the garbage collector,
+	// which takes a quarter of all.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), o.Workers+1+o.Workers/4))
 	confinement, err := sandbox.Confine()
 	if err != nil {
@@ -106,12 +106,12 @@ func Run(o *agent.Options, out Output) (Status, error) {
 	if err := p.capturer.start(); err != nil {
 		return Status{}, err
 	}
-	agent.ReleaseMemory() // reading the catalog took some, too
+	agent.ReleaseMemory() // reading the catalog took memory too
 	p.life.step(0, nil)
 	return p.end(p.follow(stop))
 }
 
-// open takes over what the helper sent, and opens what needs system calls that the process gives up.
+// open takes over the helper's descriptors, and opens what needs system calls that the process soon gives up.
 func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	var s agent.Setup
 	if err := json.Unmarshal(first.Payload, &s); err != nil {
@@ -127,7 +127,7 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	if p.network, err = openNetwork(p.options, &s, named, client.List); err != nil {
 		return err
 	}
-	now, err := topology.Now(p.options.Sides) // before the first record
+	now, err := topology.Now(p.options.Sides) // the first record needs it
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	p.devices.load(named)
 	if fd, ok := named[agent.DescriptorControl]; !ok {
 		if p.options.Socket != "none" {
-			p.output.Log("other commands can't ask this weir: %s", s.NoSocket)
+			p.output.Log("other commands cannot query this weir: %s", s.NoSocket)
 		}
 	} else if p.listener, err = takeListener(fd); err != nil {
 		return err
@@ -150,7 +150,7 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 		lost: p.links.lost, quit: p.links.quit})
 }
 
-// register makes the counters known of what completes the records.
+// register adds the counters of the enrichment.
 func (p *process) register() {
 	p.counters.Register(p.enrichment.hosts)
 	if p.network.connections != nil {
@@ -160,7 +160,7 @@ func (p *process) register() {
 	p.counters.Register(p.hub)
 }
 
-// openCapture makes the workers.
+// openCapture makes the capturer with its workers.
 func (p *process) openCapture(c captureConfig) error {
 	apps, err := catalog.Load(p.options.Catalogs...)
 	if err != nil {
@@ -180,7 +180,7 @@ func (p *process) openCapture(c captureConfig) error {
 	return err
 }
 
-// follow follows links, routes, connections and devices, and waits for the end.
+// follow follows links, routes, connections and devices, and waits for a reason to end.
 func (p *process) follow(stop <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -215,7 +215,7 @@ func (p *process) follow(stop <-chan struct{}) error {
 	}
 }
 
-// event is the links', and says on which side they are once the first ones are known.
+// event takes a link's event, and logs LAN and WAN after the first dump.
 func (p *process) event(e topology.Event) {
 	p.links.event(e)
 	if e.Kind == topology.Synced && len(p.links.names()) > 0 {
@@ -223,8 +223,8 @@ func (p *process) event(e topology.Event) {
 	}
 }
 
-// end takes the programs off first, so that nothing is counted any more, and then lets the workers end with all that
-// they have. It may take long, as long as it makes progress.
+// end detaches the programs first, so that nothing is counted any more, and then lets the workers finish their flows.
+// It may take long while it makes progress.
 func (p *process) end(err error) (Status, error) {
 	close(p.links.quit)
 	work := func() uint64 { return p.hub.progress() + p.capturer.progress() }

@@ -12,66 +12,66 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Subscriber takes what the hub hands on. A goroutine of its own calls the methods, so that one which blocks stops
-// nobody else; their first error ends the agent.
+// Subscriber takes the hub's records. A goroutine of its own calls the methods, so that a blocked subscriber stops
+// nobody else; the first error ends the agent.
 type Subscriber interface {
 	// Flow takes a record, which is valid during the call.
 	Flow(*record.Flow) error
-	// Second comes after the records of a second, for what is shown or flushed from time to time.
+	// Second follows the records of a second, for periodic display or flushing.
 	Second(*Status) error
-	// End comes after the last record.
+	// End follows the last record.
 	End() error
 }
 
-// Subscription is a Subscriber and how it is served.
+// Subscription is a Subscriber with its counters.
 type Subscription struct {
 	Subscriber Subscriber
-	// Dropped counts the records for which its queue had no room.
+	// Dropped counts the records that its full queue dropped.
 	Dropped metric.ID
-	// Progress, if it is not nil, goes up as long as the subscriber gets on with what it was given last.
+	// Progress, unless nil, grows while the subscriber works on the latest records.
 	Progress func() uint64
 }
 
-// ErrStalled is Run's error where a subscriber took no more at the end.
+// ErrStalled is Run's error when a subscriber stopped taking records at the end.
 var ErrStalled = errors.New("nobody read them in time")
 
-// How long a subscriber is waited for once a signal has ended the agent: as long as it gets on, endTime at most, which
-// leaves the rest of the minute that the helper grants (internal/helper) for saying what was not delivered. One that
-// does not get on for stallTime has stalled.
+// The wait for a subscriber after a signal has ended the agent: it lasts while the subscriber makes progress, at most
+// endTime, which leaves the rest of the helper's minute (internal/helper) for the report of undelivered records. A
+// subscriber without progress for stallTime has stalled.
 const (
 	stallTime = 1400 * time.Millisecond
 	endTime   = 45 * time.Second
-	lookEvery = 100 * time.Millisecond // how often a subscriber that is waited for is looked after
+	lookEvery = 100 * time.Millisecond // interval of checks while the hub waits for a subscriber
 )
 
-// parcel is what goes to all subscribers at a time. The last one that is done with it gives it back.
+// parcel goes to all subscribers at once. The last of them to finish returns it to parcels.
 type parcel struct {
 	record.Batch
-	status *Status // of the second that ends with it, or nil
+	status *Status // of the second that ends with the parcel, or nil
 	users  atomic.Int32
 }
 
-// size is how much of a queue a parcel takes: its records, and itself.
+// size is the room that a parcel takes in a queue: its records, and one for itself.
 func (p *parcel) size() int { return len(p.Flows) + 1 }
 
-// subscription is a Subscription at work.
+// subscription serves a Subscription.
 type subscription struct {
 	Subscription
-	limit   int           // of the queue, see parcel.size
-	parcels *parcels      // where they go back to
-	wake    chan struct{} // has one when there is something to do
-	moved   chan struct{} // has one when a parcel is done
-	ended   chan struct{} // closed when no method is called any more
+	limit   int           // of the queue, in the unit of parcel.size
+	parcels *parcels      // where finished parcels return
+	wake    chan struct{} // has one when there is work
+	moved   chan struct{} // has one when a parcel is finished
+	ended   chan struct{} // closed after the last call of a method
 	failed  func(error)
 	dropped atomic.Uint64 // records
 	taken   atomic.Uint64 // records
-	waited  atomic.Uint64 // looks after it while it is waited for
-	stalled atomic.Bool   // it was waited for in vain
+	waited  atomic.Uint64 // checks while the hub waits for it
+	stalled atomic.Bool   // the wait for it was in vain
 
-	mu     sync.Mutex // over what follows
+	mu     sync.Mutex // guards what follows
 	queue  []*parcel
-	filled int  // the sizes of the parcels in the queue
-	isLast bool // nothing more comes
+	filled int  // sum of the sizes in the queue
+	isLast bool // no parcel follows
 }
 
 func newSubscription(s Subscription, limit int, back *parcels, failed func(error)) *subscription {
@@ -79,7 +79,7 @@ func newSubscription(s Subscription, limit int, back *parcels, failed func(error
 		moved: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
-// offer puts a parcel into the queue, where there is room.
+// offer appends a parcel to the queue, if there is room.
 func (s *subscription) offer(p *parcel) bool {
 	s.mu.Lock()
 	hasRoom := s.filled == 0 || s.filled+p.size() <= s.limit
@@ -91,7 +91,7 @@ func (s *subscription) offer(p *parcel) bool {
 	return hasRoom
 }
 
-// last says that nothing more comes.
+// last marks the end of the parcels.
 func (s *subscription) last() {
 	s.mu.Lock()
 	s.isLast = true
@@ -103,7 +103,7 @@ func (s *subscription) next() (p *parcel, isOver bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.queue) == 0 {
-		s.queue = nil // what a burst took
+		s.queue = nil // releases the memory of a burst
 		return nil, s.isLast
 	}
 	p = s.queue[0]
@@ -112,7 +112,7 @@ func (s *subscription) next() (p *parcel, isOver bool) {
 	return p, false
 }
 
-// done makes the room of a parcel free.
+// done frees the room of a parcel.
 func (s *subscription) done(p *parcel) {
 	s.mu.Lock()
 	s.filled -= p.size()
@@ -121,7 +121,7 @@ func (s *subscription) done(p *parcel) {
 	signal(s.moved)
 }
 
-// run delivers until the last parcel is done. After an error parcels are taken all the same, and not delivered.
+// run delivers until the last parcel is done. After an error it still takes parcels, but delivers none.
 func (s *subscription) run() {
 	defer close(s.ended)
 	var err error
@@ -161,7 +161,7 @@ func (s *subscription) deliver(p *parcel) error {
 	return s.Subscriber.Second(p.status)
 }
 
-// progress goes up while the subscriber gets on.
+// progress grows while the subscriber makes progress.
 func (s *subscription) progress() uint64 {
 	n := s.taken.Load()
 	if s.Progress != nil {
@@ -170,8 +170,8 @@ func (s *subscription) progress() uint64 {
 	return n
 }
 
-// wait waits for a condition that a parcel's end may bring, and says whether it came. Once the hub is hurried it waits
-// only as long as the subscriber gets on.
+// wait waits for a condition that a finished parcel may bring, and reports whether it came. In a hurried hub it gives
+// up a subscriber that makes no progress.
 func (s *subscription) wait(h *hub, is func() bool) bool {
 	for !is() {
 		if s.stalled.Load() {
@@ -220,13 +220,13 @@ func (s *subscription) isEnded() bool {
 	}
 }
 
-// parcels are used again, so that handing records on takes no memory in the long run.
+// parcels recycles parcels, so that handing records on allocates nothing in the long run.
 type parcels struct {
 	mu    sync.Mutex
 	spare []*parcel
 }
 
-// maxSpare bounds the parcels that wait to be used again.
+// maxSpare bounds the spare parcels.
 const maxSpare = 8
 
 func (ps *parcels) get() *parcel {
@@ -240,7 +240,7 @@ func (ps *parcels) get() *parcel {
 	return new(parcel)
 }
 
-// put takes a parcel back from one of its users.
+// put returns a parcel from one of its users.
 func (ps *parcels) put(p *parcel) {
 	if p.users.Add(-1) > 0 {
 		return
@@ -254,7 +254,7 @@ func (ps *parcels) put(p *parcel) {
 	}
 }
 
-// signal makes a channel of one element full.
+// signal fills a channel of one element.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -7,9 +7,9 @@ import (
 	"github.com/weirnet/weir/internal/helper"
 )
 
-// noteUppers makes upper devices known to the privileged process whose packets are counted on a watched device below,
-// as a VLAN's are on its parent: where such a packet goes out, the kernel gives the VLAN as the interface that it came
-// in by. With mu held.
+// noteUppers names to the privileged process the upper devices whose packets weir counts on a watched lower device,
+// such as a VLAN's on its parent: when such a packet leaves, the kernel gives the VLAN as its incoming interface.
+// Called with mu held.
 func (ls *links) noteUppers() {
 	for index := range ls.uppers {
 		if l, ok := ls.all[index]; ok && ls.selection.IsUpper(l, ls.all) {
@@ -27,7 +27,7 @@ func (ls *links) noteUppers() {
 			continue
 		}
 		if _, _, err := ls.watcher.Watch(helper.Link{Index: l.Index, Name: l.Name, Carried: true}); err != nil {
-			ls.log("packets that come in by %s will be counted again where they go out: %v", l.Name, err)
+			ls.log("weir will count packets that come in by %s again where they leave: %v", l.Name, err)
 			continue
 		}
 		ls.uppers[l.Index] = struct{}{}

@@ -14,7 +14,7 @@ import (
 	"github.com/weirnet/weir/internal/engine"
 )
 
-// workers run an engine's workers over their sources.
+// workers runs an engine's workers on their sources.
 type workers struct {
 	live     *engine.Live
 	sources  []capture.Source
@@ -24,7 +24,7 @@ type workers struct {
 	running sync.WaitGroup
 	mu      sync.Mutex
 	broken  error
-	ended   chan struct{} // closed when a worker ended by itself
+	ended   chan struct{} // closed when a worker ends by itself
 	once    sync.Once
 }
 
@@ -71,7 +71,7 @@ func (w *workers) progress() uint64 { return w.live.Progress() }
 
 func (w *workers) setInterfaces(names map[uint32]string) { w.live.Interfaces.Set(names, capture.Now()) }
 
-// stop closes the sources, which the workers read to their ends.
+// stop closes the sources; the workers read them to their ends.
 func (w *workers) stop() error {
 	var errs error
 	for _, s := range w.sources {
@@ -82,7 +82,7 @@ func (w *workers) stop() error {
 	return errs
 }
 
-// pin ties the calling goroutine to its thread, and that to a CPU.
+// pin locks the calling goroutine to its thread, and the thread to a CPU.
 func pin(cpu int) error {
 	runtime.LockOSThread()
 	var set unix.CPUSet

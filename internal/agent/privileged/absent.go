@@ -15,9 +15,9 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// What was asked for by name is had, or is an error; what may come later is said.
+// What the user names has to work, or is an error; a warning names what may still appear.
 
-// unmatched are the patterns among names that no interface matches.
+// unmatched returns the patterns among names that match no interface.
 func unmatched(names []string, links topology.Links) (patterns []string) {
 	for _, name := range names {
 		matches := func(l topology.Link) bool { ok, err := path.Match(name, l.Name); return ok || err != nil }
@@ -28,10 +28,10 @@ func unmatched(names []string, links topology.Links) (patterns []string) {
 	return patterns
 }
 
-// warnAbsent says what the options name that isn't there, or not yet.
+// warnAbsent warns of interfaces and directories that the options name and that do not exist, or not yet.
 func warnAbsent(o *agent.Options, links topology.Links, to io.Writer) {
 	for _, pattern := range unmatched(o.Interfaces, links) {
-		fmt.Fprintf(to, "weir: no interface matches '%s' now; one that comes will be watched\n", pattern)
+		fmt.Fprintf(to, "weir: no interface matches '%s' yet; weir will watch one that appears\n", pattern)
 	}
 	for _, side := range []struct {
 		flag  string
@@ -39,16 +39,16 @@ func warnAbsent(o *agent.Options, links topology.Links, to io.Writer) {
 	}{{"--lan", o.Sides.LAN}, {"--wan", o.Sides.WAN}} {
 		s, err := topology.NewSelection(side.names...)
 		if err != nil || len(side.names) == 0 {
-			continue // which Check says
+			continue // Check reports it
 		}
 		for _, name := range append(s.Missing(links), unmatched(side.names, links)...) {
-			fmt.Fprintf(to, "weir: %s '%s': there is no such interface now\n", side.flag, name)
+			fmt.Fprintf(to, "weir: %s '%s': no such interface yet\n", side.flag, name)
 		}
 	}
 	if o.State != "" {
 		if _, err := os.Stat(o.State); errors.Is(err, os.ErrNotExist) {
-			fmt.Fprintf(to, "weir: --state %s: there is no such directory, so it is made, and the list of devices "+
-				"begins anew\n", o.State)
+			fmt.Fprintf(to, "weir: --state %s: no such directory yet: weir makes it, with an empty "+
+				"list of devices\n", o.State)
 		}
 	}
 }

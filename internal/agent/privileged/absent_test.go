@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// TestWarnAbsent: a mistyped pattern or path is no error, for it may come, but it isn't passed over either.
+// TestWarnAbsent: a mistyped pattern or path is no error, since it may appear later, but weir warns of it.
 func TestWarnAbsent(t *testing.T) {
 	links := topology.Links{1: {Index: 1, Name: "lan0"}, 2: {Index: 2, Name: "wan0"}}
 	there, absent := t.TempDir(), filepath.Join(t.TempDir(), "typo")
@@ -42,10 +42,10 @@ func TestWarnAbsent(t *testing.T) {
 	}
 }
 
-// TestNamedHookIsHadOrAnError: the loopback has no native XDP, and no other hook or mode is taken for it.
+// TestNamedHookIsHadOrAnError: the loopback has no native XDP, and weir takes no other hook or mode instead.
 func TestNamedHookIsHadOrAnError(t *testing.T) {
 	if os.Geteuid() != 0 {
-		lab.Lacks(t, "loading programs takes root")
+		lab.Lacks(t, "loading programs needs root")
 	}
 	o := agent.Options{Mode: agent.ModeAuto, Hook: "xdp-native", Interfaces: []string{"lo"}, MaxPacketsTCP: 10, MaxPacketsOther: 8,
 		Workers: 1, MaxFlows: 1024}

@@ -19,12 +19,12 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// afpacketBackend is the privileged half of mode afpacket. Where eBPF is to be had, a socket filter counts flows in the
-// kernel, and lets only the packets through that are to be seen; where it is not, the workers count.
+// afpacketBackend is the privileged half of mode afpacket. With eBPF, a socket filter counts flows in the kernel and
+// passes only the packets that need inspection; without, the workers count.
 type afpacketBackend struct {
 	workers  int
 	geometry afpacket.Geometry
-	filtered *kernel.Loader // whose socket filter counts; nil where the workers count
+	filtered *kernel.Loader // its socket filter counts; nil where the workers count
 	once     *afpacket.Once // nil with filtered, and without eBPF
 }
 
@@ -45,12 +45,12 @@ func openAFPacket(o *agent.Options) (backend, error) {
 		}
 	}
 	if b.once, err = afpacket.NewOnce(afpacket.DefaultSnapLength); err != nil {
-		b.once = nil // a classic filter does less: see the package's comment
+		b.once = nil // a classic filter is second best: see the package's comment
 	}
 	return b, nil
 }
 
-// mayCapture says whether packet sockets can be opened.
+// mayCapture checks that the process can open packet sockets.
 func mayCapture() error {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if errors.Is(err, unix.EPERM) {
@@ -62,7 +62,7 @@ func mayCapture() error {
 	return unix.Close(fd)
 }
 
-// matching are the interfaces that are to be watched now.
+// matching returns the interfaces that match the options now.
 func matching(o *agent.Options) ([]topology.Link, error) {
 	selection, err := topology.NewSelection(o.Interfaces...)
 	if err != nil {
@@ -92,7 +92,7 @@ func (b *afpacketBackend) describe(s *agent.Setup) []int {
 	return b.filtered.Descriptors()
 }
 
-// Watch opens an interface's sockets and gives them away; the filters stay here.
+// Watch opens an interface's sockets for the confined process; the filters stay here.
 func (b *afpacketBackend) Watch(l helper.Link) ([]int, []byte, error) {
 	if err := b.Unwatch(l.Index); err != nil {
 		return nil, nil, err
@@ -113,10 +113,10 @@ func (b *afpacketBackend) Watch(l helper.Link) ([]int, []byte, error) {
 		return nil, nil, errors.Join(err, port.Close())
 	}
 	payload, err := json.Marshal(agent.Watched{Method: method})
-	return port.Sockets, payload, err // closed by the helper when it has sent them
+	return port.Sockets, payload, err // the helper sends and closes them
 }
 
-// filter chooses what the sockets let through, and says how the interface is watched.
+// filter sets what the sockets pass, and describes it for people.
 func (b *afpacketBackend) filter(l helper.Link, c *afpacket.Config) (method string, err error) {
 	switch {
 	case b.filtered != nil:
@@ -131,7 +131,7 @@ func (b *afpacketBackend) filter(l helper.Link, c *afpacket.Config) (method stri
 	return "every packet, classic filter", err
 }
 
-// note says that what the interface receives is captured there.
+// note marks the interface's received packets as captured there.
 func (b *afpacketBackend) note(index uint32) error {
 	switch {
 	case b.filtered != nil:
@@ -142,7 +142,7 @@ func (b *afpacketBackend) note(index uint32) error {
 	return nil
 }
 
-// ownFilter tells forwarded packets from the machine's own by its addresses.
+// ownFilter builds a filter that tells forwarded packets from the machine's own by its addresses.
 func ownFilter() ([]bpf.RawInstruction, error) {
 	addresses, err := localAddresses()
 	if err != nil {
@@ -151,7 +151,7 @@ func ownFilter() ([]bpf.RawInstruction, error) {
 	return afpacket.OwnAddressFilter(addresses, afpacket.DefaultSnapLength)
 }
 
-// localAddresses are those of all interfaces.
+// localAddresses returns the addresses of all interfaces.
 func localAddresses() ([]netip.Addr, error) {
 	all, err := net.InterfaceAddrs()
 	if err != nil {
@@ -178,7 +178,7 @@ func (b *afpacketBackend) Unwatch(index uint32) error {
 
 var errNoSlots = errors.New("the workers count: there are no slots")
 
-// Retire is the loader's.
+// Retire calls the loader's.
 func (b *afpacketBackend) Retire(slots []uint32) error {
 	if b.filtered == nil {
 		return errNoSlots
@@ -186,7 +186,7 @@ func (b *afpacketBackend) Retire(slots []uint32) error {
 	return b.filtered.Retire(slots)
 }
 
-// Release is the loader's.
+// Release calls the loader's.
 func (b *afpacketBackend) Release(slots []uint32) error {
 	if b.filtered == nil {
 		return errNoSlots

@@ -12,11 +12,11 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// conntrackBackend adds to a backend the socket on which the kernel sends the events of connection tracking.
+// conntrackBackend adds to a backend the socket for the kernel's connection tracking events.
 type conntrackBackend struct {
 	backend
 	socket *conntrack.Socket
-	err    error // why there is none
+	err    error // why there is no socket
 }
 
 func openConntrack(b backend, o *agent.Options) *conntrackBackend {
@@ -29,7 +29,7 @@ func openConntrack(b backend, o *agent.Options) *conntrackBackend {
 	return c
 }
 
-// add has the confined process get the socket.
+// add passes the socket to the confined process.
 func (c *conntrackBackend) add(e *agent.Descriptors, s *agent.Setup) {
 	if c.err != nil {
 		s.NoConntrack = c.err.Error()
@@ -38,11 +38,11 @@ func (c *conntrackBackend) add(e *agent.Descriptors, s *agent.Setup) {
 	e.Add(agent.DescriptorConntrack, c.socket.Descriptor())
 }
 
-// Watch adds to the backend's answer how many packets have passed by the interface.
+// Watch adds the interface's packets so far to the backend's answer.
 func (c *conntrackBackend) Watch(l helper.Link) ([]int, []byte, error) {
 	fds, payload, err := c.backend.Watch(l)
 	var w agent.Watched
-	if err != nil || json.Unmarshal(payload, &w) != nil { // of a link that is carried there is none
+	if err != nil || json.Unmarshal(payload, &w) != nil { // an upper link has no payload
 		return fds, payload, err
 	}
 	if w.Passed, err = topology.Passed(l.Index); err == nil {
@@ -53,7 +53,7 @@ func (c *conntrackBackend) Watch(l helper.Link) ([]int, []byte, error) {
 	return fds, payload, nil
 }
 
-// List is for the helper.
+// List serves the helper.
 func (c *conntrackBackend) List() error {
 	if c.socket == nil {
 		return errors.New("connections are not followed")
@@ -61,7 +61,7 @@ func (c *conntrackBackend) List() error {
 	return c.socket.List()
 }
 
-// Close closes the socket. The backend is its owner's to close.
+// Close closes the socket; the backend's owner closes the backend.
 func (c *conntrackBackend) Close() error {
 	if c.socket == nil {
 		return nil

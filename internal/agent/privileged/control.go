@@ -10,11 +10,11 @@ import (
 	"github.com/weirnet/weir/internal/control"
 )
 
-// controlSocket is the socket on which other commands ask the confined process, in the process that makes it.
+// controlSocket is the socket for other commands' questions, in the process that makes it.
 type controlSocket struct {
 	listener *net.UnixListener
 	file     *os.File // for the confined process
-	absent   string   // why there is none
+	absent   string   // why there is no socket
 }
 
 func openControl(o *agent.Options) *controlSocket {
@@ -37,7 +37,7 @@ func openControl(o *agent.Options) *controlSocket {
 	return &controlSocket{listener: l, file: file}
 }
 
-// add has the confined process get the socket.
+// add passes the socket to the confined process.
 func (c *controlSocket) add(e *agent.Descriptors, s *agent.Setup) {
 	if s.NoSocket = c.absent; c.file != nil {
 		e.Add(agent.DescriptorControl, int(c.file.Fd()))

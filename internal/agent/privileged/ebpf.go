@@ -19,14 +19,14 @@ import (
 
 // ebpfBackend is the privileged half of mode ebpf.
 type ebpfBackend struct {
-	mu     sync.Mutex // over the loader: the helper's goroutine and the timer's share it
+	mu     sync.Mutex // guards the loader, which the helper's goroutine and the timer's share
 	loader *kernel.Loader
-	sweep  *time.Timer // nil before the first interface is watched
+	sweep  *time.Timer // nil before the first Watch
 }
 
-// sweepAfter is how long after the first interface was watched what a killed weir left on others is removed: by then
-// those that are to be watched are, and keep the qdisc that is there. Where a qdisc comes or goes, the kernel drops
-// what is being sent.
+// sweepAfter is the delay, after the first Watch, of removing what a killed weir left on interfaces: by then weir has
+// attached to its own interfaces, which keep their qdisc. Where a qdisc comes or goes, the kernel drops the packets
+// being sent.
 const sweepAfter = 2 * time.Second
 
 func openEBPF(o *agent.Options) (backend, error) {
@@ -43,9 +43,9 @@ func openEBPF(o *agent.Options) (backend, error) {
 	return b, nil
 }
 
-// try attaches to the interfaces that are to be watched, so that another mode can be taken where one refuses. It is
-// with clsact that this happens: without CAP_NET_ADMIN, or where another qdisc is in its place. tcx on one interface
-// means tcx on all. A hook that was named has to be had on one of them: some links have no Ethernet, which XDP wants.
+// try attaches to the matching interfaces, so that weir can take another mode if one refuses. That happens with clsact:
+// without CAP_NET_ADMIN, or where another qdisc holds its place. tcx on one interface means tcx on all. A hook that the
+// user names has to work on at least one: some links have no Ethernet, which XDP needs.
 func (b *ebpfBackend) try(o *agent.Options) error {
 	links, err := matching(o)
 	if err != nil {
@@ -55,7 +55,7 @@ func (b *ebpfBackend) try(o *agent.Options) error {
 	for _, l := range links {
 		raw, err := isRaw(l.Name)
 		if err != nil {
-			continue // gone, or no mode can read it
+			continue // gone, or unreadable in any mode
 		}
 		method, err := b.loader.Attach(l.Index, raw)
 		switch {
@@ -129,21 +129,21 @@ func errorSuffix(err error) string {
 	return ": " + err.Error()
 }
 
-// Unwatch detaches them.
+// Unwatch detaches the programs from an interface.
 func (b *ebpfBackend) Unwatch(index uint32) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.loader.Detach(index)
 }
 
-// Retire is the loader's.
+// Retire calls the loader's.
 func (b *ebpfBackend) Retire(slots []uint32) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.loader.Retire(slots)
 }
 
-// Release is the loader's.
+// Release calls the loader's.
 func (b *ebpfBackend) Release(slots []uint32) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -159,11 +159,11 @@ func (b *ebpfBackend) Close() error {
 	return l.Close()
 }
 
-// isRaw says whether an interface's frames have no link layer.
+// isRaw reports whether an interface's frames have no link layer.
 func isRaw(name string) (bool, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return false, fmt.Errorf("ask for the type of %s: %w", name, err)
+		return false, fmt.Errorf("get the type of %s: %w", name, err)
 	}
 	defer unix.Close(fd)
 	request, err := unix.NewIfreq(name)
@@ -171,7 +171,7 @@ func isRaw(name string) (bool, error) {
 		return false, err
 	}
 	if err := unix.IoctlIfreq(fd, unix.SIOCGIFHWADDR, request); err != nil {
-		return false, fmt.Errorf("ask for the type of %s: %w", name, err)
+		return false, fmt.Errorf("get the type of %s: %w", name, err)
 	}
 	switch family := request.Uint16(); family {
 	case unix.ARPHRD_ETHER, unix.ARPHRD_LOOPBACK:
@@ -180,6 +180,6 @@ func isRaw(name string) (bool, error) {
 		unix.ARPHRD_IP6GRE, unix.ARPHRD_RAWIP:
 		return true, nil
 	default:
-		return false, fmt.Errorf("%s has frames of a kind that weir does not read (ARPHRD %d)", name, family)
+		return false, fmt.Errorf("%s has frames of a type that weir cannot read (ARPHRD %d)", name, family)
 	}
 }

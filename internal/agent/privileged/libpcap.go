@@ -17,15 +17,15 @@ import (
 	"github.com/weirnet/weir/internal/helper"
 )
 
-// LibpcapCommand is the sub-command by which the capturing process is started; it calls libpcap.Capture.
+// LibpcapCommand is the sub-command of the capturing process; it calls libpcap.Capture.
 const LibpcapCommand = "libpcap-capture"
 
-// libpcapBackend is the privileged half of mode libpcap: it commands the capturing process.
+// libpcapBackend is the privileged half of mode libpcap: it controls the capturing process.
 type libpcapBackend struct {
 	*libpcap.Process
-	once   *afpacket.Once // nil where eBPF is not to be had
+	once   *afpacket.Once // nil without eBPF
 	method string         // for people
-	number uint32         // of the last Watch
+	number uint32         // of the latest Watch
 	uppers map[uint32]struct{}
 }
 
@@ -49,11 +49,11 @@ func openLibpcap(o *agent.Options) (backend, error) {
 	}
 	if err != nil {
 		b.once = nil
-		b.method = fmt.Sprintf("where more than one interface is watched, what this machine itself sends is not "+
-			"counted, for want of eBPF: %v", err)
+		b.method = fmt.Sprintf("without eBPF, weir does not count what this machine itself sends while it watches "+
+			"more than one interface: %v", err)
 	}
 	if b.once != nil {
-		for _, fd := range []int{b.once.FD(), b.once.Watched().FD()} { // in the order that libpcap.Config.Once tells of
+		for _, fd := range []int{b.once.FD(), b.once.Watched().FD()} { // in the order of libpcap.Config.Once
 			fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 			if err != nil {
 				return nil, errors.Join(err, b.once.Close())
@@ -76,7 +76,7 @@ func (*libpcapBackend) mode() string { return agent.ModeLibpcap }
 
 func (b *libpcapBackend) describe(*agent.Setup) []int { return []int{int(b.Stream.Fd())} }
 
-// Watch asks for the interface's frames. Whether that is possible is told in the stream, with the number.
+// Watch requests the interface's frames. The stream carries the result, with the number.
 func (b *libpcapBackend) Watch(l helper.Link) ([]int, []byte, error) {
 	if l.Carried {
 		b.uppers[l.Index] = struct{}{}
@@ -93,7 +93,7 @@ func (b *libpcapBackend) Watch(l helper.Link) ([]int, []byte, error) {
 	return nil, payload, err
 }
 
-// Unwatch ends that.
+// Unwatch ends the interface's capture.
 func (b *libpcapBackend) Unwatch(index uint32) error {
 	if _, ok := b.uppers[index]; !ok {
 		return b.Control.Unwatch(index)
@@ -105,16 +105,16 @@ func (b *libpcapBackend) Unwatch(index uint32) error {
 	return b.once.Unwatch(index)
 }
 
-// Retire and Release are of mode ebpf.
+// Retire fails: only mode ebpf has slots.
 func (*libpcapBackend) Retire([]uint32) error { return errors.New("no flow counters in mode libpcap") }
 
-// Release is never asked for either.
+// Release fails like Retire.
 func (*libpcapBackend) Release([]uint32) error { return errors.New("no flow counters in mode libpcap") }
 
-// Close ends the capturing process.
+// Close stops the capturing process.
 func (b *libpcapBackend) Close() error {
 	errs := errors.Join(b.Control.File.Close(), b.Stream.Close())
-	_ = b.Command.Wait() // how it ended is told in the stream
+	_ = b.Command.Wait() // the stream has told how it ended
 	if b.once != nil {
 		errs = errors.Join(errs, b.once.Close())
 	}

@@ -15,10 +15,10 @@ import (
 	"github.com/weirnet/weir/internal/hosts"
 )
 
-// stateFiles are the files in which the list of devices is kept, as the process has them that may open files.
+// stateFiles are the files with the list of devices, in the process that may open files.
 type stateFiles struct{ files []*os.File }
 
-// openState makes the directory and the files. Only one weir at a time has them.
+// openState makes the directory and opens the files. A lock keeps a second weir out.
 func openState(o *agent.Options) (*stateFiles, error) {
 	s := &stateFiles{}
 	if o.State == "" {
@@ -45,14 +45,13 @@ func openState(o *agent.Options) (*stateFiles, error) {
 	return s, nil
 }
 
-// Whoever has an account here may have made the directory, or what is in it, before weir did, and this process may
-// write to any file. So nothing is followed that another user made, and nothing is written to that isn't this user's
-// alone.
+// Any local user may have made the directory, or files in it, before weir did, while this process may write to any
+// file. So weir follows no link of another user, and writes to no file that others own or may write.
 
-// maxLinks is how many symbolic links a path may have, as in the kernel (MAXSYMLINKS).
+// maxLinks bounds a path's symbolic links, as in the kernel (MAXSYMLINKS).
 const maxLinks = 40
 
-// openStateDirectory opens a directory, component by component, and makes what is missing.
+// openStateDirectory opens a directory, component by component, and makes the missing ones.
 func openStateDirectory(path string) (*os.File, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -98,7 +97,7 @@ func openStateDirectory(path string) (*os.File, error) {
 	return at, nil
 }
 
-// enter opens a directory in another one, and makes it where there is none; or reads the symbolic link that is there.
+// enter opens a directory in another one, or makes it; for a symbolic link it returns the target instead.
 func enter(at *os.File, name string) (next *os.File, target string, err error) {
 	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	fd, err := unix.Openat(int(at.Fd()), name, flags, 0)
@@ -119,10 +118,10 @@ func enter(at *os.File, name string) (next *os.File, target string, err error) {
 		return nil, "", fmt.Errorf("%s: %w", name, err)
 	}
 	if s.Mode&unix.S_IFMT != unix.S_IFLNK {
-		return nil, "", fmt.Errorf("%s is no directory", name)
+		return nil, "", fmt.Errorf("%s is not a directory", name)
 	}
 	if s.Uid != 0 && int(s.Uid) != unix.Geteuid() {
-		return nil, "", fmt.Errorf("%s is a symbolic link that another user (%d) made", name, s.Uid)
+		return nil, "", fmt.Errorf("%s is a symbolic link of another user (%d)", name, s.Uid)
 	}
 	buffer := make([]byte, unix.PathMax)
 	n, err := unix.Readlinkat(int(at.Fd()), name, buffer)
@@ -142,12 +141,12 @@ func checkStateDirectory(directory *os.File, path string) error {
 		return fmt.Errorf("%s belongs to another user (%d): weir keeps its list in a directory of its own", path, s.Uid)
 	}
 	if s.Mode&0o022 != 0 {
-		return fmt.Errorf("%s can be written to by others (chmod go-w %s)", path, path)
+		return fmt.Errorf("others may write to %s (chmod go-w %s)", path, path)
 	}
 	return nil
 }
 
-// openStateFile opens a file in the directory, or makes it. What is no plain file of this user's alone is refused.
+// openStateFile opens or makes a file in the directory. It refuses anything but a regular file of this user alone.
 func openStateFile(directory *os.File, path string) (*os.File, error) {
 	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
 	fd, err := unix.Openat(int(directory.Fd()), filepath.Base(path), flags, 0o600)
@@ -159,20 +158,20 @@ func openStateFile(directory *os.File, path string) (*os.File, error) {
 	}
 	var s unix.Stat_t
 	if err = unix.Fstat(fd, &s); err == nil {
-		err = unix.SetNonblock(fd, false) // only opening must not wait, for who reads a FIFO
+		err = unix.SetNonblock(fd, false) // O_NONBLOCK is for the open only, which would wait for a FIFO's other end
 	}
 	f := os.NewFile(uintptr(fd), path)
 	switch {
 	case err != nil:
 		err = fmt.Errorf("%s: %w", path, err)
 	case s.Mode&unix.S_IFMT != unix.S_IFREG:
-		err = fmt.Errorf("%s is no regular file", path)
+		err = fmt.Errorf("%s is not a regular file", path)
 	case int(s.Uid) != unix.Geteuid():
 		err = fmt.Errorf("%s belongs to another user (%d)", path, s.Uid)
 	case s.Nlink != 1:
 		err = fmt.Errorf("%s has other names (hard links)", path)
 	case s.Mode&0o022 != 0:
-		err = fmt.Errorf("%s can be written to by others (chmod go-w)", path)
+		err = fmt.Errorf("others may write to %s (chmod go-w)", path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -180,7 +179,7 @@ func openStateFile(directory *os.File, path string) (*os.File, error) {
 	return f, nil
 }
 
-// claim refuses a file that is no list of devices, and makes an empty one a list.
+// claim refuses a file with other contents, and makes an empty one a list of devices.
 func claim(f *os.File) error {
 	head := make([]byte, len(hosts.EmptyFile))
 	n, err := f.ReadAt(head, 0)
@@ -189,21 +188,21 @@ func claim(f *os.File) error {
 		_, err := f.WriteAt([]byte(hosts.EmptyFile), 0)
 		return err
 	case !hosts.IsFile(head[:n]):
-		return fmt.Errorf("%s is there and is no list of devices: it stays as it is", f.Name())
+		return fmt.Errorf("%s exists and is not a list of devices: weir leaves it alone", f.Name())
 	case n < len(head):
 		return nil
 	}
 	return err
 }
 
-// add has the confined process get the files.
+// add passes the files to the confined process.
 func (s *stateFiles) add(e *agent.Descriptors) {
 	for i, f := range s.files {
 		e.Add(agent.StateFiles[i], int(f.Fd()))
 	}
 }
 
-// Close closes them. The confined process has its own.
+// Close closes the files; the confined process has its own descriptors.
 func (s *stateFiles) Close() error {
 	var errs error
 	for _, f := range s.files {

@@ -15,7 +15,7 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// open is openState of a directory.
+// open calls openState on a directory.
 func open(t *testing.T, directory string) error {
 	t.Helper()
 	s, err := openState(&agent.Options{State: directory})
@@ -27,7 +27,7 @@ func open(t *testing.T, directory string) error {
 
 func TestState(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "a", "state")
-	for range 2 { // it is made, and it is there
+	for range 2 { // weir makes it, then finds it
 		if err := open(t, directory); err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +39,7 @@ func TestState(t *testing.T) {
 		}
 	}
 	link := filepath.Join(t.TempDir(), "link")
-	must(t, os.Symlink(directory, link)) // this user's own
+	must(t, os.Symlink(directory, link)) // of this user
 	if err := open(t, link); err != nil {
 		t.Error(err)
 	}
@@ -68,8 +68,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// TestStateOfOthers: what somebody else may have laid into the way is neither followed nor written to, and the error
-// says what is wrong.
+// TestStateOfOthers: weir neither follows nor writes to what another user may have planted, and the error names the
+// cause.
 func TestStateOfOthers(t *testing.T) {
 	const stranger = 12345
 	asRoot := func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestStateOfOthers(t *testing.T) {
 	const precious = "root:x:0:0:root:/root:/bin/bash\n"
 	for _, x := range []struct {
 		name, says string
-		// lay prepares the directory; it returns the path of a file whose contents have to stay.
+		// lay prepares the directory; it returns the path of a file that has to stay unchanged.
 		lay func(t *testing.T, directory string) string
 	}{
 		{"a symbolic link", "is a symbolic link", func(t *testing.T, directory string) string {
@@ -100,12 +100,12 @@ func TestStateOfOthers(t *testing.T) {
 			must(t, os.Link(victim, filepath.Join(directory, "hosts.0")))
 			return victim
 		}},
-		{"a foreign file", "is no list of devices", func(t *testing.T, directory string) string {
+		{"a foreign file", "is not a list of devices", func(t *testing.T, directory string) string {
 			victim := filepath.Join(directory, "hosts.1")
 			must(t, os.WriteFile(victim, []byte(precious), 0o600))
 			return victim
 		}},
-		{"a FIFO", "is no regular file", func(t *testing.T, directory string) string {
+		{"a FIFO", "is not a regular file", func(t *testing.T, directory string) string {
 			must(t, unix.Mkfifo(filepath.Join(directory, "hosts.0"), 0o600))
 			return ""
 		}},
@@ -113,18 +113,18 @@ func TestStateOfOthers(t *testing.T) {
 			must(t, os.Mkdir(filepath.Join(directory, "hosts.0"), 0o700))
 			return ""
 		}},
-		{"a file that others can write", "can be written to by others", func(t *testing.T, directory string) string {
+		{"a file that others can write", "others may write to", func(t *testing.T, directory string) string {
 			victim := filepath.Join(directory, "hosts.0")
 			must(t, os.WriteFile(victim, nil, 0o600))
 			must(t, os.Chmod(victim, 0o620))
 			return ""
 		}},
-		{"a directory that a group can write", "can be written to by others",
+		{"a directory that a group can write", "others may write to",
 			func(t *testing.T, directory string) string {
 				must(t, os.Chmod(directory, 0o770))
 				return ""
 			}},
-		{"a directory that all can write", "can be written to by others", func(t *testing.T, directory string) string {
+		{"a directory that all can write", "others may write to", func(t *testing.T, directory string) string {
 			must(t, os.Chmod(directory, 0o777|os.ModeSticky))
 			return ""
 		}},
@@ -140,7 +140,7 @@ func TestStateOfOthers(t *testing.T) {
 			must(t, os.Chown(victim, stranger, stranger))
 			return ""
 		}},
-		{"another user's link on the way", "a symbolic link that another user (12345) made",
+		{"another user's link on the way", "a symbolic link of another user (12345)",
 			func(t *testing.T, directory string) string {
 				asRoot(t)
 				elsewhere := t.TempDir()
@@ -167,7 +167,7 @@ func TestStateOfOthers(t *testing.T) {
 	}
 }
 
-// TestStateKept: a list, whole or broken, is no foreign file.
+// TestStateKept: weir accepts a list of devices, whole or broken.
 func TestStateKept(t *testing.T) {
 	for _, text := range []string{"", hosts.EmptyFile, `{"sequence":7,"length":2,"crc32":1}` + "\n[]",
 		`{"sequence":7,"len`} {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package privileged is the agent's process that keeps the rights: it opens sockets and files, loads and attaches
-// programs, and reads no packet. Supervise starts the confined one and serves it until it ends.
+// Package privileged is the agent's process that keeps its rights: it opens sockets and files, loads and attaches
+// programs, and reads no packet. Supervise starts the confined process and serves it until it ends.
 package privileged
 
 import (
@@ -18,21 +18,21 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// backend is the helper's way of capturing.
+// backend captures for the helper.
 type backend interface {
-	// These are of helper.Backend.
+	// the methods of helper.Backend
 	Watch(helper.Link) (fds []int, payload []byte, err error)
 	Unwatch(index uint32) error
 	Retire(slots []uint32) error
 	Release(slots []uint32) error
-	// mode is its name, descriptors and geometry what the agent is told.
+	// mode returns its name, descriptors and geometry what the confined process receives.
 	mode() string
 	describe(*agent.Setup) (descriptors []int)
 	io.Closer
 }
 
 // Supervise is the privileged process: it takes the best mode that works, starts the confined one with args, and serves
-// it until it ends. The error is an *helper.ExitError where that did not end well.
+// it until it ends. The error is a *helper.ExitError if the confined process failed.
 func Supervise(o *agent.Options, args []string) error {
 	selection, err := o.Check()
 	if err != nil {
@@ -76,14 +76,14 @@ func Supervise(o *agent.Options, args []string) error {
 		err = helper.SendSetup(child.Conn, helper.Setup{Mode: b.mode(), Payload: payload, FDs: descriptors})
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("tell the confined process: %w", err), child.Conn.Close(),
+		return errors.Join(fmt.Errorf("send the setup to the confined process: %w", err), child.Conn.Close(),
 			helper.Supervise(child, connections))
 	}
 	agent.ReleaseMemory()
 	return helper.Supervise(child, connections)
 }
 
-// checkNames refuses names that no interface has.
+// checkNames refuses names that match no interface.
 func checkNames(selection topology.Selection, links topology.Links) error {
 	missing := selection.Missing(links)
 	if len(missing) == 0 {
@@ -93,11 +93,11 @@ func checkNames(selection topology.Selection, links topology.Links) error {
 	for _, l := range links.Sorted() {
 		names = append(names, l.Name)
 	}
-	return fmt.Errorf("no such interface: %s; there are: %s", strings.Join(missing, ", "), strings.Join(names, ", "))
+	return fmt.Errorf("no such interface: %s; this machine has: %s", strings.Join(missing, ", "),
+		strings.Join(names, ", "))
 }
 
-// openBackend opens the mode that was asked for, or with auto the first that works. refused says why better ones do
-// not.
+// openBackend opens the requested mode, or with auto the first that works. refused says why better ones do not.
 func openBackend(o *agent.Options) (b backend, refused []string, err error) {
 	open := map[string]func(*agent.Options) (backend, error){agent.ModeEBPF: openEBPF, agent.ModeAFPacket: openAFPacket,
 		agent.ModeLibpcap: openLibpcap}
