@@ -133,15 +133,15 @@ func (f *Follower) drain(raw syscall.RawConn, buffer []byte, r *repair) error {
 	if !f.table.IsBehind() {
 		return nil
 	}
-	if !r.first.IsZero() { // else a list that makes up for the losses is under way
+	if !r.first.IsZero() { // else a dump that replaces them is under way
 		if err := f.relist(r); err != nil {
 			return fmt.Errorf("conntrack: %w", err)
 		}
 	}
-	return f.readUntil(raw, buffer, r, time.Now().Add(lastList), func() bool { return !r.listing })
+	return f.readUntil(raw, buffer, r, time.Now().Add(lastList), func() bool { return !r.dumping })
 }
 
-// readUntil takes what is there until nothing is and the condition holds, or the time is over.
+// readUntil reads datagrams until none is pending and the condition holds, or until end.
 func (f *Follower) readUntil(raw syscall.RawConn, buffer []byte, r *repair, end time.Time, is func() bool) error {
 	for time.Now().Before(end) {
 		var n int
@@ -155,7 +155,7 @@ func (f *Follower) readUntil(raw syscall.RawConn, buffer []byte, r *repair, end 
 			if is() {
 				return nil
 			}
-			time.Sleep(gather) // nothing wakes it: the deadline of the end is set
+			time.Sleep(gather) // nothing wakes it: the read deadline has passed
 		case errors.Is(failure, unix.ENOBUFS):
 			f.lose(r)
 		case failure == nil:
