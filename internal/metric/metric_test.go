@@ -115,6 +115,6 @@ func TestReadings(t *testing.T) {
 		t.Errorf("found %d, %v, %v", id, c, ok)
 	}
 	if _, _, ok := (&Reading{Name: "weir_future_total"}).Find(); ok {
-		t.Error("a counter is found that there isn't")
+		t.Error("found an unknown counter")
 	}
 }
