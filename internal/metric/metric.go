@@ -12,7 +12,7 @@ import "iter"
 // Class says what a rising counter means.
 type Class uint8
 
-// The classes.
+// Classes.
 const (
 	Traffic Class = iota // ordinary work
 	Notice               // worth knowing, but nothing is missing

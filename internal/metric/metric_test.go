@@ -92,7 +92,7 @@ type sourceFunc func(*Snapshot)
 
 func (f sourceFunc) Collect(s *Snapshot) { f(s) }
 
-// TestRemedies: of each loss it is said what to do, and of nothing else.
+// TestRemedies: each loss has advice, other counters have none.
 func TestRemedies(t *testing.T) {
 	for id, c := range All() {
 		if (Remedy(id) != "") != (c.Class == Loss) {
@@ -101,7 +101,7 @@ func TestRemedies(t *testing.T) {
 	}
 }
 
-// TestReadings: a snapshot's readings are found again in the list.
+// TestReadings: the list has the counter of each reading of a snapshot.
 func TestReadings(t *testing.T) {
 	var s Snapshot
 	s.Add(Uncounted, 7)

@@ -2,32 +2,32 @@
 
 package metric
 
-// remedies say what to do about each loss.
+// remedies are advice for each loss.
 var remedies = map[ID]string{
 	RingFull:           "use mode ebpf or libpcap's --filter, more --workers, or watch fewer interfaces",
 	RingFullCounted:    "give weir more CPUs (--workers), or inspect less (--max-packets-tcp)",
 	MapFull:            "raise --max-flows",
 	Uncounted:          "raise --max-flows, and give weir more CPUs (--workers)",
 	InterfaceDrops:     "enlarge the card's ring: ethtool -G INTERFACE rx 4096",
-	ConnectionsRefused: "raise --max-flows: four connections are followed for each flow",
+	ConnectionsRefused: "raise --max-flows: weir follows four connections for each flow",
 
 	LegsUnjoined:       "use mode ebpf, where the legs are one flow already",
 	RecordsUnwaited:    "raise net.core.rmem_max, so that the kernel drops fewer connection events",
 	OffloadsUnfollowed: "nothing: the flows are complete, but end early",
-	DevicesForgotten:   "look for forged addresses on the LAN; name it with --lan-network if it is larger than it is",
-	DevicesRefused:     "look for forged addresses on the LAN; name it with --lan-network if it is larger than it is",
+	DevicesForgotten:   "look for forged addresses on the LAN; if the LAN is really that large, name it with --lan-network",
+	DevicesRefused:     "look for forged addresses on the LAN; if the LAN is really that large, name it with --lan-network",
 	RecordsUnwritten:   "read standard output faster, or raise --max-flows",
-	RecordsUnshown:     "nothing: the screen leaves out what it has no time for",
+	RecordsUnshown:     "nothing: the screen skips records when it is slow",
 
 	PacketsRefused:      "raise --max-flows",
 	FlowsEvicted:        "raise --max-flows",
-	TunnelLimit:         "nothing: what is that deep is seldom meant to be read",
+	TunnelLimit:         "nothing: real networks rarely nest tunnels so deep",
 	UnresolvedFragments: "capture where all fragments pass, or on a link without loss",
 	FragmentsForgotten:  "look for a flood of fragments",
 	AnswersForgotten:    "nothing: later answers replace them",
-	StreamConflicts:     "look for a host that forges segments, or a broken device between",
+	StreamConflicts:     "look for a host that forges segments, or a broken device on the way",
 	StreamHoles:         "capture where both directions pass, or on a link without loss",
-	BufferLimit:         "give weir more CPUs (--workers): each has buffers of its own",
+	BufferLimit:         "give weir more CPUs (--workers): each worker has its own buffers",
 	CandidateLimit:      "report it, with a recording: the limit should never be reached",
 	Panics:              "report it, with the packets that --panic-dir saves",
 
@@ -39,7 +39,7 @@ var remedies = map[ID]string{
 	UndecodedEncrypted:  "nothing: the link layer is encrypted",
 }
 
-// Remedy says what to do about a loss; of other counters it is empty.
+// Remedy returns advice for a loss, "" for other counters.
 func Remedy(id ID) string { return remedies[id] }
 
 // Reading is a counter's value on its way to another process.
@@ -49,7 +49,7 @@ type Reading struct {
 	Value uint64 `json:"value"`
 }
 
-// Readings are the counters of a snapshot of at least the given class that are not 0.
+// Readings returns the counters of at least the given class that are not 0.
 func (s *Snapshot) Readings(class Class) []Reading {
 	all := []Reading{}
 	for c, n := range s.Happened(class) {
@@ -58,7 +58,7 @@ func (s *Snapshot) Readings(class Class) []Reading {
 	return all
 }
 
-// Find is the counter that a reading is of.
+// Find returns the counter of the reading; false if this weir has no such counter.
 func (r *Reading) Find() (ID, *Counter, bool) {
 	for id, c := range All() {
 		if c.Name == r.Name && c.Cause == r.Cause {
