@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -46,7 +47,9 @@ func warnAbsent(o *agent.Options, links topology.Links, to io.Writer) {
 		}
 	}
 	if o.State != "" {
-		if _, err := os.Stat(o.State); errors.Is(err, os.ErrNotExist) {
+		_, err := os.Stat(o.State)
+		_, parentErr := os.Stat(filepath.Dir(filepath.Clean(o.State)))
+		if errors.Is(err, os.ErrNotExist) && parentErr == nil { // without the parent it is an error
 			fmt.Fprintf(to, "weir: --state %s: no such directory yet: weir makes it, with an empty "+
 				"list of devices\n", o.State)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -51,7 +52,8 @@ func openState(o *agent.Options) (*stateFiles, error) {
 // maxLinks bounds a path's symbolic links, as in the kernel (MAXSYMLINKS).
 const maxLinks = 40
 
-// openStateDirectory opens a directory, component by component, and makes the missing ones.
+// openStateDirectory opens a directory, component by component. It makes the last one if that is missing, and no other:
+// the path may be mistyped.
 func openStateDirectory(path string) (*os.File, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -61,21 +63,25 @@ func openStateDirectory(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	rest := strings.Split(absolute, "/")
+	rest, walked := strings.Split(absolute, "/"), "/"
 	for links := 0; len(rest) > 0; {
 		name := rest[0]
 		rest = rest[1:]
 		if name == "" || name == "." {
 			continue
 		}
-		next, target, err := enter(at, name)
+		isLast := !slices.ContainsFunc(rest, func(n string) bool { return n != "" && n != "." })
+		next, target, err := enter(at, name, isLast)
+		if errors.Is(err, unix.ENOENT) && !isLast {
+			err = fmt.Errorf("there is no %s", filepath.Join(walked, name))
+		}
 		if err != nil {
 			at.Close()
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		if next != nil {
 			at.Close()
-			at = next
+			at, walked = next, filepath.Join(walked, name)
 			continue
 		}
 		if links++; links > maxLinks {
@@ -88,7 +94,7 @@ func openStateDirectory(path string) (*os.File, error) {
 				return nil, errors.Join(err, at.Close())
 			}
 			at.Close()
-			at = root
+			at, walked = root, "/"
 		}
 	}
 	if err := checkStateDirectory(at, path); err != nil {
@@ -97,11 +103,11 @@ func openStateDirectory(path string) (*os.File, error) {
 	return at, nil
 }
 
-// enter opens a directory in another one, or makes it; for a symbolic link it returns the target instead.
-func enter(at *os.File, name string) (next *os.File, target string, err error) {
+// enter opens a directory in another one, or makes it if it may; for a symbolic link it returns the target instead.
+func enter(at *os.File, name string, mayMake bool) (next *os.File, target string, err error) {
 	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	fd, err := unix.Openat(int(at.Fd()), name, flags, 0)
-	if errors.Is(err, unix.ENOENT) {
+	if errors.Is(err, unix.ENOENT) && mayMake {
 		if err := unix.Mkdirat(int(at.Fd()), name, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
 			return nil, "", fmt.Errorf("make %s: %w", name, err)
 		}

@@ -26,7 +26,7 @@ func open(t *testing.T, directory string) error {
 }
 
 func TestState(t *testing.T) {
-	directory := filepath.Join(t.TempDir(), "a", "state")
+	directory := filepath.Join(t.TempDir(), "state")
 	for range 2 { // weir makes it, then finds it
 		if err := open(t, directory); err != nil {
 			t.Fatal(err)
@@ -65,6 +65,40 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestStateMistyped: weir makes only the last part of a path. The error names the first missing part, and weir leaves
+// nothing behind.
+func TestStateMistyped(t *testing.T) {
+	root, elsewhere := t.TempDir(), t.TempDir()
+	link := filepath.Join(root, "link")
+	must(t, os.Symlink(elsewhere, link))
+	must(t, os.Symlink("no/where", filepath.Join(root, "dangling")))
+	must(t, os.Symlink("made", filepath.Join(root, "promise")))
+	for path, missing := range map[string]string{
+		filepath.Join(root, "lb", "weir"):        filepath.Join(root, "lb"),
+		filepath.Join(root, "a", "b", "c") + "/": filepath.Join(root, "a"),
+		root + "/./a/../state":                   "",
+		filepath.Join(link, "lb", "weir"):        filepath.Join(elsewhere, "lb"),
+		filepath.Join(root, "dangling"):          filepath.Join(root, "no"),
+		filepath.Join(root, "dangling", "weir"):  filepath.Join(root, "no"),
+		filepath.Join(root, "promise"):           "",
+		filepath.Join(link, "state") + "/.":      "",
+	} {
+		err := open(t, path)
+		if missing == "" {
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+			continue
+		}
+		if err == nil || !strings.HasSuffix(err.Error(), "there is no "+missing) {
+			t.Errorf("%s: %v, want that there is no %s", path, err, missing)
+		}
+		if _, err := os.Lstat(missing); !os.IsNotExist(err) {
+			t.Errorf("%s: %s is there now (%v)", path, missing, err)
+		}
 	}
 }
 
