@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package control is how other commands ask a running agent: over a Unix socket, a request and an answer, each one line
-// of JSON. Who may open the socket's file may ask.
+// Package control lets other commands query a running agent over a Unix socket: a request and an answer, each one line
+// of JSON. The socket file's permissions decide who may ask.
 package control
 
 import (
@@ -19,44 +19,43 @@ import (
 	"github.com/weirnet/weir/internal/metric"
 )
 
-// Request is what is asked for: one of its members.
+// Request is a question: it sets one of its members.
 type Request struct {
 	// Explain is a flow's id, or the beginning of one, or an address.
 	Explain string `json:"explain,omitempty"`
-	Hosts   bool   `json:"hosts,omitempty"` // the devices of the LAN
-	// Counters asks for what was lost.
+	Hosts   bool   `json:"hosts,omitempty"` // list the devices of the LAN
+	// Counters requests the counters of losses.
 	Counters bool `json:"counters,omitempty"`
 }
 
-// Answer is the agent's.
+// Answer is the agent's reply.
 type Answer struct {
 	Error string          `json:"error,omitempty"`
 	Lines []string        `json:"lines,omitempty"` // for people
 	Hosts json.RawMessage `json:"hosts,omitempty"` // a list of hosts.Host
-	// Counters is a Counters.
+	// Counters is a Counters in JSON.
 	Counters json.RawMessage `json:"counters,omitempty"`
 }
 
-// Counters are the agent's counters of losses that are not 0.
+// Counters holds the agent's loss counters that are not 0.
 type Counters struct {
 	Mode     string           `json:"mode"`
-	Seconds  int64            `json:"seconds"` // since it began
+	Seconds  int64            `json:"seconds"` // since the start
 	Readings []metric.Reading `json:"readings"`
 }
 
 const (
 	maxRequest = 4 << 10
 	maxAnswer  = 32 << 20
-	// timeout is how long one side waits for the other.
+	// timeout bounds each side's wait for the other.
 	timeout = 5 * time.Second
-	// requestTime is how long the agent waits for a request: who asks has it ready.
+	// requestTime bounds the agent's wait for a request, which a client sends at once.
 	requestTime = time.Second
-	// maxAsking is how many are served at a time. The others wait, for as long as these two times at most.
+	// maxAsking bounds the clients served at once. Others wait, for at most these two times.
 	maxAsking = 8
 )
 
-// Listen makes the socket. What an agent left behind that was killed it replaces. Closing the listener removes the
-// file.
+// Listen makes the socket, and replaces one that a killed agent left behind. Closing the listener removes the file.
 func Listen(path string) (*net.UnixListener, error) {
 	if err := makeFolder(path); err != nil {
 		return nil, fmt.Errorf("make the socket %s: %w", path, err)
@@ -87,7 +86,7 @@ func listen(path string) (*net.UnixListener, error) {
 	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 }
 
-// Serve answers until the listener is closed.
+// Serve answers requests until the listener is closed.
 func Serve(l net.Listener, answer func(*Request) *Answer) {
 	asking := make(chan struct{}, maxAsking)
 	for {
@@ -96,8 +95,8 @@ func Serve(l net.Listener, answer func(*Request) *Answer) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // no descriptor is free
-			time.Sleep(100 * time.Millisecond) // nothing tells when one is
+		if err != nil { // no free descriptor
+			time.Sleep(100 * time.Millisecond) // no event reports a free one
 			<-asking
 			continue
 		}
@@ -127,14 +126,14 @@ func serve(c net.Conn, answer func(*Request) *Answer) {
 		text = []byte(`{"error":"the answer can't be written"}`)
 	}
 	_ = c.SetDeadline(time.Now().Add(timeout))
-	_, _ = c.Write(append(text, '\n')) // who asked may be gone
+	_, _ = c.Write(append(text, '\n')) // the client may have gone
 }
 
-// ErrNotRunning says that no agent answers at a path.
+// ErrNotRunning means that no agent answers at a path.
 var ErrNotRunning = errors.New("no weir answers")
 
-// Ask asks the agent at a path. An answer with an error is an error. Only an agent of root's or of this user's is
-// asked, and of the answer's texts nothing is left that can't be printed; Hosts and Counters are JSON still.
+// Ask queries the agent at a path. It returns an Answer's Error as an error. It trusts only an agent of root or of this
+// user, and escapes unprintable characters in the answer's texts; Hosts and Counters stay JSON.
 func Ask(path string, r *Request) (*Answer, error) {
 	if err := checkFolder(path); err != nil {
 		return nil, fmt.Errorf("ask weir: %w", err)

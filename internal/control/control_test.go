@@ -60,7 +60,7 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// TestLeftover: what a killed agent left is replaced; what is no socket is not.
+// TestLeftover: Listen replaces a killed agent's socket, and nothing but a socket.
 func TestLeftover(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "weir.sock")
 	l, err := Listen(path)
@@ -85,7 +85,7 @@ func TestLeftover(t *testing.T) {
 	}
 }
 
-// TestBadRequests: whatever comes, the agent goes on, and who asks badly keeps nobody else from asking for long.
+// TestBadRequests: the agent survives any request, and bad clients stop others only briefly.
 func TestBadRequests(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "weir.sock")
 	start(t, path)
@@ -105,7 +105,7 @@ func TestBadRequests(t *testing.T) {
 		}
 		c.Close()
 	}
-	for range 2 * maxAsking { // they ask, and say nothing
+	for range 2 * maxAsking { // connect, and stay silent
 		c, err := net.Dial("unix", path)
 		if err != nil {
 			t.Fatal(err)
@@ -117,7 +117,7 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-// TestIdleClients: those who connect and say nothing keep the others waiting for a second, not for good.
+// TestIdleClients: silent clients delay the others by a second, not for good.
 func TestIdleClients(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "weir.sock")
 	start(t, path)
@@ -133,7 +133,7 @@ func TestIdleClients(t *testing.T) {
 	}
 }
 
-// TestSquatter: an agent that another user has started is not asked, whatever it would answer.
+// TestSquatter: Ask sends nothing to an agent of another user.
 func TestSquatter(t *testing.T) {
 	if os.Geteuid() != 0 {
 		lab.Lacks(t, "only root can become another user")
@@ -146,7 +146,7 @@ func TestSquatter(t *testing.T) {
 	defer l.Close()
 	const stranger = 12345
 	done := make(chan error)
-	go func() { // whose thread ends with it
+	go func() { // the thread ends with it
 		runtime.LockOSThread()
 		raw, err := l.SyscallConn()
 		if err == nil {
@@ -154,7 +154,7 @@ func TestSquatter(t *testing.T) {
 				if _, _, e := unix.RawSyscall(unix.SYS_SETRESUID, stranger, stranger, stranger); e != 0 {
 					t.Error(e)
 				}
-				if err := unix.Listen(int(fd), 8); err != nil { // the kernel notes who does this
+				if err := unix.Listen(int(fd), 8); err != nil { // the kernel records who calls this
 					t.Error(err)
 				}
 			})
@@ -172,7 +172,7 @@ func TestSquatter(t *testing.T) {
 	}
 	select {
 	case <-asked:
-		t.Error("it was asked all the same")
+		t.Error("it was asked nevertheless")
 	default:
 	}
 }
@@ -187,7 +187,7 @@ func TestUsers(t *testing.T) {
 	}
 }
 
-// TestAnswersPrintable: nothing that an answer holds gets to a terminal as an order.
+// TestAnswersPrintable: no part of an answer reaches a terminal as an escape sequence.
 func TestAnswersPrintable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "weir.sock")
 	l, err := Listen(path)
@@ -214,18 +214,18 @@ func TestAnswersPrintable(t *testing.T) {
 	}
 }
 
-// TestFolder: without a runtime directory the socket is in a folder of the user's own, which nobody can have made
-// before.
+// TestFolder: without a runtime directory the socket lives in the user's own directory, which no other user may have
+// made.
 func TestFolder(t *testing.T) {
 	for name, x := range map[string]struct {
 		lay  func(folder string) error
-		says string // "": it is used
+		says string // "": the directory is used
 	}{
 		"there is none": {func(string) error { return nil }, ""},
 		"it is there":   {func(folder string) error { return os.Mkdir(folder, 0o700) }, ""},
-		"a file":        {func(folder string) error { return os.WriteFile(folder, nil, 0o600) }, "is no folder"},
+		"a file":        {func(folder string) error { return os.WriteFile(folder, nil, 0o600) }, "is not a directory"},
 		"a link": {func(folder string) error { return os.Symlink(filepath.Dir(folder), folder) },
-			"is no folder"},
+			"is not a directory"},
 		"open to others": {func(folder string) error {
 			return errors.Join(os.Mkdir(folder, 0o700), os.Chmod(folder, 0o755))
 		}, "is open to others"},

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DefaultPath is the socket's place where none is given: for root /run/weir.sock, else in the user's runtime directory,
-// else in a folder of the user's own among the temporary files.
+// DefaultPath returns the default place of the socket: for root /run/weir.sock, else in the user's runtime directory,
+// else in the user's own directory among the temporary files.
 func DefaultPath() string {
 	if unix.Geteuid() == 0 {
 		return "/run/weir.sock"
@@ -27,10 +27,11 @@ func DefaultPath() string {
 	return filepath.Join(ownFolder(), "weir.sock")
 }
 
-// ownFolder is where a user without a runtime directory has the socket. Anyone can make things of that name.
+// ownFolder returns the directory for the socket of a user without a runtime directory. Any user can make one of that
+// name.
 func ownFolder() string { return filepath.Join(os.TempDir(), fmt.Sprintf("weir-%d", unix.Geteuid())) }
 
-// makeFolder makes the folder of the user's own if a socket is to be in it.
+// makeFolder makes the user's own directory if path is in it.
 func makeFolder(path string) error {
 	folder := filepath.Dir(path)
 	if folder != ownFolder() {
@@ -42,7 +43,7 @@ func makeFolder(path string) error {
 	return isOwn(folder)
 }
 
-// checkFolder refuses what somebody else has put in the place of the folder of the user's own.
+// checkFolder refuses another user's file or directory in the place of the user's own.
 func checkFolder(path string) error {
 	folder := filepath.Dir(path)
 	if folder != ownFolder() {
@@ -51,10 +52,10 @@ func checkFolder(path string) error {
 	if err := isOwn(folder); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return nil // as nobody listens
+	return nil // nobody listens
 }
 
-// isOwn says what is wrong with a folder in which nobody else may make files.
+// isOwn returns an error unless only this user can make files in a directory.
 func isOwn(folder string) error {
 	var s unix.Stat_t
 	if err := unix.Lstat(folder, &s); err != nil {
@@ -62,7 +63,7 @@ func isOwn(folder string) error {
 	}
 	switch {
 	case s.Mode&unix.S_IFMT != unix.S_IFDIR:
-		return fmt.Errorf("%s is no folder", folder)
+		return fmt.Errorf("%s is not a directory", folder)
 	case int(s.Uid) != unix.Geteuid():
 		return fmt.Errorf("%s belongs to another user (%d)", folder, s.Uid)
 	case s.Mode&0o077 != 0:
@@ -71,14 +72,14 @@ func isOwn(folder string) error {
 	return nil
 }
 
-// checkPeer refuses an agent that neither root nor this user has started: whoever was there first may have made the
-// socket, to be asked.
+// checkPeer refuses an agent that neither root nor this user started: another user may have made the socket first, to
+// receive the questions.
 func checkPeer(c net.Conn, path string) error {
 	raw, err := c.(*net.UnixConn).SyscallConn()
 	if err != nil {
 		return fmt.Errorf("ask weir: %w", err)
 	}
-	var of *unix.Ucred // of who has made the socket
+	var of *unix.Ucred // the socket's maker
 	if controlErr := raw.Control(func(fd uintptr) {
 		of, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET,
 			unix.SO_PEERCRED)
@@ -86,21 +87,20 @@ func checkPeer(c net.Conn, path string) error {
 		err = controlErr
 	}
 	if err != nil {
-		return fmt.Errorf("ask weir: who answers at %s: %w", path, err)
+		return fmt.Errorf("ask weir: get the user that answers at %s: %w", path, err)
 	}
 	return checkUser(of.Uid, path)
 }
 
 func checkUser(uid uint32, path string) error {
 	if uid != 0 && int(uid) != unix.Geteuid() {
-		return fmt.Errorf("not asked: the one who answers at %s was started by another user (%d), who could answer "+
-			"anything", path, uid)
+		return fmt.Errorf("refused: another user (%d) started the program that answers at %s, and could answer "+
+			"anything", uid, path)
 	}
 	return nil
 }
 
-// Printable is a text with everything escaped that a terminal could take for an order, or that could hide what is
-// beside it.
+// Printable escapes everything in a text that a terminal could take for a command, or that could hide other text.
 func Printable(text string) string {
 	isPlain := func(r rune, n int) bool { return unicode.IsPrint(r) && (r != utf8.RuneError || n > 1) }
 	var b strings.Builder

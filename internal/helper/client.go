@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// timeout is how long a call waits for its reply: attaching takes milliseconds, on a busy machine seconds.
+// timeout bounds the wait for a reply: attaching takes milliseconds, on a busy machine seconds.
 const timeout = 10 * time.Second
 
-// Client is the agent's side. Its methods may be called by any goroutine; one call at a time is under way.
+// Client is the agent's side. Any goroutine may call its methods, which run one at a time.
 type Client struct {
 	mu       sync.Mutex
 	conn     *net.UnixConn
@@ -27,7 +27,7 @@ type Client struct {
 	control  []byte
 }
 
-// NewClient reads the first message from conn, and takes it over. The Setup's descriptors are the caller's.
+// NewClient takes over conn and reads the first message from it. The caller owns the Setup's descriptors.
 func NewClient(conn *net.UnixConn) (c *Client, s Setup, err error) {
 	c = &Client{conn: conn, in: make([]byte, maxAnswer+1), control: make([]byte, unix.CmsgSpace(4*MaxFDs))}
 	var message []byte
@@ -46,10 +46,10 @@ func NewClient(conn *net.UnixConn) (c *Client, s Setup, err error) {
 	return c, s, nil
 }
 
-// Close closes the connection. The helper takes that for the agent's end.
+// Close closes the connection. For the helper that is the agent's end.
 func (c *Client) Close() error { return c.conn.Close() }
 
-// Watch has an interface captured. The descriptors are the caller's. A refusal is an *Error.
+// Watch starts the capture on an interface. The caller owns the descriptors. A refusal is an *Error.
 func (c *Client) Watch(l Link) (fds []int, payload []byte, err error) {
 	if err := checkName(l.Name); err != nil {
 		return nil, nil, fmt.Errorf("watch interface: %w", err)
@@ -61,21 +61,21 @@ func (c *Client) Watch(l Link) (fds []int, payload []byte, err error) {
 	return fds, payload, nil
 }
 
-// Unwatch ends the capture at an interface.
+// Unwatch ends the capture on an interface.
 func (c *Client) Unwatch(index uint32) error {
 	return c.slots(kindUnwatch, fmt.Sprint("unwatch interface ", index), []uint32{index})
 }
 
-// Retire has the kernel forget the flows in the slots, of which there may be any number.
+// Retire deletes the kernel's flows in any number of slots.
 func (c *Client) Retire(slots []uint32) error { return c.slots(kindRetire, "retire slots", slots) }
 
-// Release gives the slots back for new flows, of which there may be any number.
+// Release frees any number of slots for new flows.
 func (c *Client) Release(slots []uint32) error { return c.slots(kindRelease, "release slots", slots) }
 
-// List has the list of tracked connections asked for.
+// List requests a dump of the tracked connections.
 func (c *Client) List() error { return c.do(kindList, "list connections", empty) }
 
-// Alive tells the helper that the agent, which was told to stop, has got on with its end since it last said so.
+// Alive reports to the helper that the end of the agent has made progress since the last report.
 func (c *Client) Alive() error { return c.do(kindAlive, "give a sign of life", empty) }
 
 func empty(b []byte) []byte { return b }
@@ -89,7 +89,7 @@ func (c *Client) slots(kind byte, what string, slots []uint32) error {
 	return nil
 }
 
-// do is call for a request that has neither descriptors nor a payload in its reply.
+// do calls for a reply without descriptors and payload.
 func (c *Client) do(kind byte, what string, body func([]byte) []byte) error {
 	fds, _, err := c.call(kind, body)
 	if closeAll(fds); err != nil {
@@ -98,7 +98,7 @@ func (c *Client) do(kind byte, what string, body func([]byte) []byte) error {
 	return nil
 }
 
-// call sends a request and waits for its reply. Replies to earlier requests, which were given up, are thrown away.
+// call sends a request and waits for its reply. It drops replies to earlier requests that timed out.
 func (c *Client) call(kind byte, body func([]byte) []byte) ([]int, []byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -129,7 +129,7 @@ func (c *Client) call(kind byte, body func([]byte) []byte) ([]int, []byte, error
 	}
 }
 
-// read reads one message and the descriptors that came with it. The message is valid until the next call.
+// read reads one message with its descriptors. The message is valid until the next call.
 func (c *Client) read() ([]byte, []int, error) {
 	n, controlLen, flags, _, err := c.conn.ReadMsgUnix(c.in, c.control)
 	if err != nil {
@@ -150,7 +150,7 @@ func (c *Client) read() ([]byte, []int, error) {
 	return c.in[:n], fds, nil
 }
 
-// descriptors returns what came by SCM_RIGHTS; the net package has them closed at execve.
+// descriptors returns the descriptors of SCM_RIGHTS, which the net package marks close-on-exec.
 func descriptors(control []byte) (fds []int, err error) {
 	messages, err := unix.ParseSocketControlMessage(control)
 	for i := range messages {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package helper is what the privileged parent and the agent, which reads packets and has no right, say to each other:
-// a few kinds of small messages over a SOCK_SEQPACKET socket pair. It parses no packet.
+// Package helper is the protocol between the privileged parent and the agent, which reads packets without any right: a
+// few kinds of small messages over a SOCK_SEQPACKET socket pair. It parses no packet.
 //
 // Every message is one datagram: a header of 12 bytes (version, kind, two zero bytes, sequence number and length of the
 // rest, each 32 bits) and a body. All numbers are little-endian. A reply carries its request's sequence number.
@@ -32,38 +32,38 @@ const (
 
 // Limits of the protocol.
 const (
-	MaxSlots   = 1024     // slots in one Retire or Release; the client splits longer lists
-	MaxPayload = 4 << 10  // bytes that a Watch answers
+	MaxSlots   = 1024     // in one Retire or Release; the client splits longer lists
+	MaxPayload = 4 << 10  // bytes of a Watch's answer
 	MaxSetup   = 16 << 10 // bytes of Setup.Payload
 	MaxMode    = 32       // bytes of Setup.Mode
 	MaxFDs     = 253      // descriptors with one message: SCM_MAX_FD of the kernel
-	MaxName    = 15       // bytes of an interface's name: IFNAMSIZ less the NUL
-	MaxWatched = 1024     // interfaces watched at a time
+	MaxName    = 15       // bytes of an interface's name: IFNAMSIZ without the NUL
+	MaxWatched = 1024     // interfaces watched at once
 	maxText    = 512      // bytes of an error's text
 
 	headerSize = 12
 	watchSize  = 4 + 4 + MaxName + 1
-	maxRequest = headerSize + 4*MaxSlots // the longest
+	maxRequest = headerSize + 4*MaxSlots // the longest request
 	maxAnswer  = headerSize + 2 + MaxMode + MaxSetup
 )
 
-const flagPromiscuous, flagCarried = 1, 2 // of a Watch
+const flagPromiscuous, flagCarried = 1, 2 // flags of a Watch
 
-// Code says what kind of error a reply has.
+// Code is the kind of an error in a reply.
 type Code uint16
 
 // Codes of a reply.
 const (
 	codeOK      Code = iota
-	CodeInvalid      // the message is none that the helper knows, or breaks a rule
-	CodeLimit        // MaxWatched interfaces are watched already
-	CodeFailed       // the request was tried, and was not possible
+	CodeInvalid      // an unknown message, or one that breaks a rule
+	CodeLimit        // MaxWatched interfaces are watched already, or requests are too frequent
+	CodeFailed       // the request failed
 )
 
 // Error is the helper's refusal of a request.
 type Error struct {
 	Code  Code
-	Errno syscall.Errno // the kernel's reason, 0 where there is none
+	Errno syscall.Errno // the kernel's reason, or 0
 	Text  string
 }
 
@@ -77,7 +77,7 @@ func (e *Error) Unwrap() error {
 	return e.Errno
 }
 
-// Link is an interface to be watched.
+// Link is an interface to watch.
 type Link struct {
 	Index       uint32 // ifindex, not 0
 	Name        string // 1 to MaxName bytes
@@ -87,7 +87,7 @@ type Link struct {
 
 // Setup is the first message, from the helper.
 type Setup struct {
-	Mode    string // how packets are captured
+	Mode    string // the way of capturing
 	Payload []byte // JSON
 	FDs     []int
 }
@@ -96,8 +96,8 @@ type Setup struct {
 type request struct {
 	kind     byte
 	sequence uint32
-	link     Link     // Watch; of Unwatch only the index
-	slots    []uint32 // Retire and Release
+	link     Link     // of Watch; of Unwatch only the index
+	slots    []uint32 // of Retire and Release
 }
 
 var errLength = errors.New("message has a wrong length")
@@ -115,7 +115,7 @@ func finish(b []byte) []byte {
 }
 
 // parseHeader returns a message's kind, sequence number and body. The sequence number is right even with an error, or 0
-// where the message is too short to have one.
+// if the message is too short for one.
 func parseHeader(b []byte) (kind byte, sequence uint32, body []byte, err error) {
 	if len(b) < headerSize {
 		return 0, 0, nil, errLength
@@ -152,8 +152,8 @@ func appendSlots(b []byte, slots []uint32) []byte {
 	return b
 }
 
-// parseRequest reads a message of the agent. slots is memory for the list of slots. With an error the sequence number
-// counts, if it could be read.
+// parseRequest decodes a message of the agent. slots is memory for the slots. Even with an error the sequence number is
+// valid, if the message has one.
 func parseRequest(b []byte, slots []uint32) (request, error) {
 	kind, sequence, body, err := parseHeader(b)
 	r := request{kind: kind, sequence: sequence}
@@ -165,7 +165,7 @@ func parseRequest(b []byte, slots []uint32) (request, error) {
 		r.link, err = parseWatch(body)
 	case kindUnwatch:
 		if len(body) != 4 || binary.LittleEndian.Uint32(body) == 0 {
-			return r, errors.New("no index of an interface")
+			return r, errors.New("interface index is missing")
 		}
 		r.link.Index = binary.LittleEndian.Uint32(body)
 	case kindRetire, kindRelease:
@@ -194,13 +194,13 @@ func parseWatch(body []byte) (Link, error) {
 	case flags&^(flagPromiscuous|flagCarried) != 0:
 		return Link{}, fmt.Errorf("flags %#x", flags)
 	case !ended || len(bytes.Trim(padding, "\x00")) > 0:
-		return Link{}, errors.New("interface name without end")
+		return Link{}, errors.New("interface name without NUL")
 	}
 	l.Name = string(name)
 	return l, checkName(l.Name)
 }
 
-// checkName applies the kernel's rule (dev_valid_name of net/core/dev.c), and wants printable ASCII, for the logs.
+// checkName applies the kernel's rule (dev_valid_name of net/core/dev.c), and for the logs requires printable ASCII.
 func checkName(name string) error {
 	odd := func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '/' || c == ':' }
 	if name == "" || len(name) > MaxName || name == "." || name == ".." || strings.ContainsFunc(name, odd) {
@@ -220,12 +220,12 @@ func parseSlots(body []byte, slots []uint32) ([]uint32, error) {
 	return slots, nil
 }
 
-// appendReply writes a reply: code, errno and the lengths of text and payload (16 bits each), then both.
+// appendReply encodes a reply: code, errno, the lengths of text and payload (16 bits each), then both.
 func appendReply(b []byte, sequence uint32, e *Error, payload []byte) []byte {
 	if e == nil {
 		e = &Error{}
 	}
-	text := strings.ToValidUTF8(e.Text[:min(len(e.Text), maxText)], "") // a rune that was cut is left out
+	text := strings.ToValidUTF8(e.Text[:min(len(e.Text), maxText)], "") // drops a truncated rune
 	b = appendHeader(b, kindReply, sequence)
 	b = binary.LittleEndian.AppendUint16(b, uint16(e.Code))
 	b = binary.LittleEndian.AppendUint16(b, uint16(e.Errno))
@@ -235,7 +235,7 @@ func appendReply(b []byte, sequence uint32, e *Error, payload []byte) []byte {
 	return finish(append(b, payload...))
 }
 
-// parseReply reads a reply, whose error is refusal. The payload is a part of b.
+// parseReply decodes a reply, whose error is refusal. The payload is a part of b.
 func parseReply(b []byte) (sequence uint32, payload []byte, refusal *Error, err error) {
 	kind, sequence, body, err := parseHeader(b)
 	switch {
@@ -263,7 +263,7 @@ func parseReply(b []byte) (sequence uint32, payload []byte, refusal *Error, err 
 	return sequence, payload, nil, nil
 }
 
-// appendSetup writes the first message: the length of mode (8 bits) and a zero byte, then mode and payload.
+// appendSetup encodes the first message: the length of mode (8 bits), a zero byte, mode and payload.
 func appendSetup(b []byte, s Setup) ([]byte, error) {
 	if len(s.Mode) == 0 || len(s.Mode) > MaxMode || len(s.Payload) > MaxSetup || len(s.FDs) > MaxFDs {
 		return nil, fmt.Errorf("setup of %d and %d bytes, %d descriptors", len(s.Mode), len(s.Payload), len(s.FDs))
@@ -274,7 +274,7 @@ func appendSetup(b []byte, s Setup) ([]byte, error) {
 	return finish(append(b, s.Payload...)), nil
 }
 
-// parseSetup reads the first message, descriptors excepted.
+// parseSetup decodes the first message, without descriptors.
 func parseSetup(b []byte) (Setup, error) {
 	kind, _, body, err := parseHeader(b)
 	switch {

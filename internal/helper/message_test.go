@@ -17,7 +17,7 @@ func encode(kind byte, sequence uint32, body []byte) []byte {
 	return finish(append(appendHeader(nil, kind, sequence), body...))
 }
 
-// requests are valid messages of the agent, by name.
+// requests returns valid messages of the agent, by name.
 func requests() map[string][]byte {
 	all := make([]uint32, MaxSlots)
 	for i := range all {
@@ -36,7 +36,7 @@ func requests() map[string][]byte {
 	}
 }
 
-// answers are valid messages of the helper.
+// answers returns valid messages of the helper.
 func answers(t testing.TB) map[string][]byte {
 	setup, err := appendSetup(nil, Setup{Mode: "ebpf", Payload: []byte(`{"workers":2}`)})
 	if err != nil {
@@ -86,7 +86,7 @@ func TestRequests(t *testing.T) {
 				if n < headerSize {
 					continue
 				}
-				// Also where the header's length is right.
+				// The same with a right length in the header.
 				if r, err := parseRequest(encode(message[1], 1, message[headerSize:n]), nil); err == nil &&
 					r.slots == nil {
 					t.Errorf("with a body of %d bytes it is taken", n-headerSize)

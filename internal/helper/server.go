@@ -13,22 +13,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Backend does what the agent asks for. The server calls it from one goroutine, with arguments within the protocol's
-// limits; whether an interface or a slot exists it has to know. An error's text and errno reach the agent.
+// Backend carries out the agent's requests. The server calls it from one goroutine, with arguments within the
+// protocol's limits; it checks itself that an interface or slot exists. An error's text and errno reach the agent.
 type Backend interface {
-	// Watch begins to capture at an interface that is not being watched. The payload has at most MaxPayload bytes. The
-	// descriptors are the agent's: the server closes them here once they are sent.
+	// Watch starts the capture on an interface that is not yet watched. The payload has at most MaxPayload bytes. The
+	// server sends the descriptors to the agent and closes them here.
 	Watch(Link) (fds []int, payload []byte, err error)
-	// Unwatch ends the capture at an interface that is being watched, or was until it vanished.
+	// Unwatch ends the capture on a watched interface, which may have vanished.
 	Unwatch(index uint32) error
-	// Retire and Release get at most MaxSlots slots, in memory that is lent for the call. They may be any numbers.
+	// Retire and Release get at most MaxSlots numbers, any of them, in memory that is valid during the call.
 	Retire(slots []uint32) error
 	Release(slots []uint32) error
-	// List asks the kernel for the list of tracked connections, which comes by a socket that the agent has.
+	// List requests a dump of the tracked connections, which arrives at a socket of the agent.
 	List() error
 }
 
-// Rates that a sound agent stays below. The server makes a faster one wait.
+// Rates above those of a sound agent. The server delays faster requests.
 const (
 	requestsPerSecond = 20000
 	requestBurst      = 4096
@@ -38,7 +38,7 @@ const (
 	listBurst         = 4
 )
 
-// SendSetup sends the first message. The descriptors stay the caller's.
+// SendSetup sends the first message. The caller keeps the descriptors.
 func SendSetup(conn *net.UnixConn, s Setup) error {
 	message, err := appendSetup(nil, s)
 	if err != nil {
@@ -47,12 +47,12 @@ func SendSetup(conn *net.UnixConn, s Setup) error {
 	return send(conn, message, s.FDs)
 }
 
-// serve answers the agent's requests, one at a time, until the agent is gone, which is nil. A message that it doesn't
-// understand it answers with an error. It hands on each sign of life.
+// serve answers the agent's requests, one at a time, until the agent's end, and then returns nil. It answers an invalid
+// message with an error, and passes on each sign of life.
 func (s *server) serve(conn *net.UnixConn, heard func(sign)) error {
 	buffer := make([]byte, maxRequest+1)
 	for {
-		// Without room for control data the kernel throws descriptors away that the agent sends.
+		// Without room for control data the kernel drops descriptors that the agent sends.
 		n, _, flags, _, err := conn.ReadMsgUnix(buffer, nil)
 		switch {
 		case gone(err) || err == nil && n == 0:
@@ -62,19 +62,19 @@ func (s *server) serve(conn *net.UnixConn, heard func(sign)) error {
 		}
 		message := buffer[:n]
 		if flags&unix.MSG_TRUNC != 0 {
-			message = buffer[:maxRequest+1] // too long for any request, whatever it says
+			message = buffer[:maxRequest+1] // too long for any request
 		}
-		time.Sleep(s.requests.take(time.Now())) // who asks too often is held up
+		time.Sleep(s.requests.take(time.Now())) // delays too frequent requests
 		reply, fds := s.handle(message, heard)
 		err = send(conn, reply, fds)
 		closeAll(fds)
-		if err != nil && !gone(err) { // that the next reading tells
+		if err != nil && !gone(err) { // the next read reports it
 			return fmt.Errorf("send reply: %w", err)
 		}
 	}
 }
 
-// gone says whether an error means that the other process has closed its end.
+// gone reports whether an error means that the other process has closed its end.
 func gone(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, unix.ECONNRESET) ||
 		errors.Is(err, unix.EPIPE)
@@ -116,7 +116,7 @@ func (s *server) handle(message []byte, heard func(sign)) (reply []byte, fds []i
 		err = &Error{Code: CodeInvalid, Text: err.Error()}
 	case r.kind == kindAlive:
 		heard(agentAlive)
-	case r.kind == kindWatch || r.kind == kindUnwatch: // the kernel takes its time for these
+	case r.kind == kindWatch || r.kind == kindUnwatch: // the kernel takes time for these
 		heard(helperAtWork)
 		defer heard(agentAlive)
 		fallthrough
@@ -127,7 +127,7 @@ func (s *server) handle(message []byte, heard func(sign)) (reply []byte, fds []i
 	return s.out, fds
 }
 
-// do carries a request out. A backend that panics must not take the helper along, and with it the agent.
+// do carries out a request. A panic in the backend must not end the helper, and with it the agent.
 func (s *server) do(r request) (fds []int, payload []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -141,7 +141,7 @@ func (s *server) do(r request) (fds []int, payload []byte, err error) {
 		if _, ok := s.watched[r.link.Index]; !ok {
 			return nil, nil, &Error{Code: CodeInvalid, Text: fmt.Sprintf("interface %d is not watched", r.link.Index)}
 		}
-		delete(s.watched, r.link.Index) // also with an error, which mostly is that the interface is gone
+		delete(s.watched, r.link.Index) // even after an error: mostly the interface has vanished
 		return nil, nil, s.backend.Unwatch(r.link.Index)
 	case kindRetire:
 		return nil, nil, s.backend.Retire(r.slots)
@@ -149,7 +149,7 @@ func (s *server) do(r request) (fds []int, payload []byte, err error) {
 		return nil, nil, s.backend.Release(r.slots)
 	case kindList:
 		if s.lists.take(time.Now()) > 0 {
-			return nil, nil, &Error{Code: CodeLimit, Text: "lists are asked for too often"}
+			return nil, nil, &Error{Code: CodeLimit, Text: "dumps are requested too often"}
 		}
 		return nil, nil, s.backend.List()
 	}
@@ -161,7 +161,7 @@ func (s *server) watch(l Link) ([]int, []byte, error) {
 		return nil, nil, &Error{Code: CodeInvalid, Text: fmt.Sprintf("interface %d is watched already", l.Index)}
 	}
 	if len(s.watched) >= MaxWatched {
-		return nil, nil, &Error{CodeLimit, 0, fmt.Sprintf("%d interfaces are watched, more are not", MaxWatched)}
+		return nil, nil, &Error{CodeLimit, 0, fmt.Sprintf("%d interfaces are watched, the maximum", MaxWatched)}
 	}
 	time.Sleep(s.watches.take(time.Now())) // as above
 	fds, payload, err := s.backend.Watch(l)
@@ -176,7 +176,7 @@ func (s *server) watch(l Link) ([]int, []byte, error) {
 	return fds, payload, nil
 }
 
-// refusal makes what an agent is told of an error.
+// refusal returns the agent's view of an error.
 func refusal(err error) *Error {
 	if err == nil {
 		return nil
@@ -191,16 +191,16 @@ func refusal(err error) *Error {
 	return e
 }
 
-// bucket measures a rate: tokens flow in at rate (each second) up to burst.
+// bucket limits a rate: it gains rate tokens a second, up to burst.
 type bucket struct {
 	rate, burst float64
 	tokens      float64
 	last        time.Time
 }
 
-// take takes one token and returns how long its taker has to wait for it.
+// take takes one token and returns how long the caller has to wait for it.
 func (b *bucket) take(now time.Time) time.Duration {
-	b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.last).Seconds()) // at first, burst
+	b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.last).Seconds()) // burst at first
 	b.last = now
 	if b.tokens--; b.tokens >= 0 {
 		return 0

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// backend records what it is asked, and checks what the server promises.
+// backend records its calls, and checks the server's promises.
 type backend struct {
 	mu       sync.Mutex
 	calls    []string
@@ -116,7 +116,7 @@ func pair(t testing.TB) (a, b *net.UnixConn) {
 	return ends[0], ends[1]
 }
 
-// serve starts a server and its client. The channel has what the server returns.
+// serve starts a server and its client. The channel delivers the server's result.
 func serve(t testing.TB, b Backend) (*Client, <-chan error) {
 	t.Helper()
 	ours, theirs := pair(t)
@@ -214,7 +214,7 @@ func TestRefusals(t *testing.T) {
 	if err := c.Retire([]uint32{1}); err != nil {
 		t.Error(err)
 	}
-	// An error of Unwatch's backend ends the watch all the same.
+	// An error of the backend's Unwatch still ends the watch.
 	b.will(nil, unix.ENODEV, false)
 	refused(c.Unwatch(3), CodeFailed, unix.ENODEV, "no such device")
 	refused(c.Unwatch(3), CodeInvalid, 0, "not watched")
@@ -244,7 +244,7 @@ func TestWatchedLimit(t *testing.T) {
 	}
 }
 
-// TestDescriptors passes descriptors from the helper to the agent, and none the other way.
+// TestDescriptors passes descriptors from the helper to the agent; none pass the other way.
 func TestDescriptors(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -277,7 +277,7 @@ func TestDescriptors(t *testing.T) {
 	}
 	unix.Close(fds[0])
 
-	// Descriptors of a refused watch, or that come with another reply, stay with nobody.
+	// Nobody keeps descriptors of a refused watch, or of an unexpected reply.
 	b.will(nil, unix.EPERM, false)
 	for range 10 {
 		if fds, _, err := c.Watch(Link{Index: 2, Name: "x"}); err == nil || len(fds) != 0 {
@@ -289,7 +289,7 @@ func TestDescriptors(t *testing.T) {
 		[]int{int(r.Fd()), int(w.Fd())}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Retire([]uint32{1}); err != nil { // throws the reply to the former away
+	if err := c.Retire([]uint32{1}); err != nil { // drops the earlier reply
 		t.Error(err)
 	}
 	if after := openFDs(t); after != before {
@@ -300,7 +300,7 @@ func TestDescriptors(t *testing.T) {
 func TestSetupDescriptors(t *testing.T) {
 	ours, theirs := pair(t)
 	fds := make([]int, MaxFDs)
-	if err := SendSetup(ours, Setup{Mode: "m", FDs: fds}); err != nil { // stdin, many times
+	if err := SendSetup(ours, Setup{Mode: "m", FDs: fds}); err != nil { // stdin, repeated
 		t.Fatal(err)
 	}
 	_, s, err := NewClient(theirs)
@@ -310,7 +310,7 @@ func TestSetupDescriptors(t *testing.T) {
 	closeAll(s.FDs)
 }
 
-// TestMalformed sends what no client does; the server goes on.
+// TestMalformed sends messages that no client sends; the server keeps serving.
 func TestMalformed(t *testing.T) {
 	b := &backend{}
 	c, _ := serve(t, b)
@@ -342,7 +342,7 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestBadHelper has a client whose helper answers nonsense, nothing, or ends.
+// TestBadHelper: the client meets a helper that answers nonsense, or nothing, or ends.
 func TestBadHelper(t *testing.T) {
 	for name, answer := range map[string][]byte{
 		"nonsense": {1, 2, 3}, "setup": encode(kindSetup, 1, []byte("\x01\x00m")),
@@ -404,14 +404,13 @@ func TestBucket(t *testing.T) {
 	}
 }
 
-// FuzzServer feeds a server with messages. Its backend panics when it is asked what the server should have refused; so
-// does this.
+// FuzzServer sends messages to a server. Its backend panics at calls that the server should have refused; so does this.
 func FuzzServer(f *testing.F) {
 	for _, message := range requests() {
 		f.Add(message)
 	}
 	f.Fuzz(func(t *testing.T, message []byte) {
-		s, b := newTestServer() // a find must not depend on what came before
+		s, b := newTestServer() // an input must not depend on earlier ones
 		s.watched[7], b.watching = struct{}{}, map[uint32]bool{7: true}
 		checkHandled(t, s, b, message)
 	})
@@ -436,7 +435,7 @@ func checkHandled(t testing.TB, s *server, b *backend, message []byte) {
 		t.Fatalf("sequence number %d in the reply to % x", sequence, message)
 	}
 	valid := refusal == nil
-	if !valid && refusal.Code == CodeFailed { // the backend's panics would be such
+	if !valid && refusal.Code == CodeFailed { // a panic of the backend would be CodeFailed
 		t.Fatalf("% x: %v", message, refusal)
 	}
 	isAlive := valid && message[1] == kindAlive
@@ -456,7 +455,7 @@ func checkHandled(t testing.TB, s *server, b *backend, message []byte) {
 	}
 }
 
-// FuzzClient feeds a client with replies and first messages.
+// FuzzClient sends replies and first messages to a client.
 func FuzzClient(f *testing.F) {
 	for _, message := range answers(f) {
 		f.Add(message)
@@ -477,7 +476,7 @@ func FuzzClient(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			copy(again[4:8], message[4:8]) // its sequence number says nothing
+			copy(again[4:8], message[4:8]) // the sequence number carries no content
 			if !bytes.Equal(again, message) {
 				t.Fatalf("% x is written as % x", message, again)
 			}
@@ -503,8 +502,8 @@ func (discard) List() error                       { return nil }
 func (discard) Retire([]uint32) error             { return nil }
 func (discard) Release([]uint32) error            { return nil }
 
-// TestMutatedMessages feeds a server with valid messages that were changed at random; WEIR_BLIND says how many. Check
-// E3 wants 10^7.
+// TestMutatedMessages sends randomly changed valid messages to a server; WEIR_BLIND sets their number. Check E3 needs
+// 10^7.
 func TestMutatedMessages(t *testing.T) {
 	count := 200_000
 	if n, err := strconv.Atoi(os.Getenv("WEIR_BLIND")); err == nil {
@@ -528,7 +527,7 @@ func TestMutatedMessages(t *testing.T) {
 			}
 		}
 		if len(message) >= headerSize && random.IntN(2) == 0 {
-			finish(message) // a length that is right leads further
+			finish(message) // a right length reaches further
 		}
 		if len(b.watching) > 500 {
 			s, b = newTestServer()

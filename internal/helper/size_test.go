@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestSmall is check E3: what runs with privileges is small, and links nothing that reads packets or names flows.
+// TestSmall is check E3: the privileged code is small, and links nothing that reads packets or names flows.
 func TestSmall(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
@@ -33,7 +33,7 @@ func TestSmall(t *testing.T) {
 		t.Errorf("%d lines of Go, 800 are the most", lines)
 	}
 
-	// All that is ours. (The standard library and x/sys are what they are.)
+	// All of weir's own; the standard library and x/sys do not count.
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
 	if err != nil {
 		t.Fatal(err)

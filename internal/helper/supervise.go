@@ -15,27 +15,27 @@ import (
 	"github.com/weirnet/weir/internal/sandbox"
 )
 
-// An agent that was told to stop, or has closed its connection, is killed when it gives no sign of life for grace, and
-// in any case after patience, which is below the 90 seconds that systemd grants (TimeoutStopSec).
+// After a stop request, or after closing its connection, an agent is killed if it gives no sign of life for grace, and
+// in any case after patience, which is below systemd's 90 seconds (TimeoutStopSec).
 const (
 	grace    = 2 * time.Second
 	patience = time.Minute
 )
 
-// sign is what is heard of an agent while it ends.
+// sign is an event during the agent's end.
 type sign uint8
 
 const (
-	agentAlive   sign = iota // it has got on
+	agentAlive   sign = iota // it has made progress
 	helperAtWork             // it waits for its helper
-	agentEnds                // it was told to stop, or has closed its connection
+	agentEnds                // it got a stop request, or has closed its connection
 )
 
-// ExitError is the end of an agent that did not end well.
+// ExitError is the failure of an agent.
 type ExitError struct {
-	Status int            // exit status, where it exited
-	Signal syscall.Signal // signal that killed it, or 0
-	Late   bool           // it was told to stop and did not, so the helper killed it
+	Status int            // exit status, if it exited
+	Signal syscall.Signal // the signal that killed it, or 0
+	Late   bool           // the helper killed it because it did not stop
 }
 
 func (e *ExitError) Error() string {
@@ -48,9 +48,9 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("agent ended with exit status %d", e.Status)
 }
 
-// Supervise serves the agent and waits for its end, nil for one with exit status 0 and an *ExitError for any other.
-// When this process gets SIGTERM, SIGINT or SIGHUP it passes SIGTERM on, and kills an agent that then hangs, or at the
-// second signal. From a terminal, the agent gets SIGINT itself as well: see sandbox.StopSignals.
+// Supervise serves the agent and waits for its end: nil for exit status 0, an *ExitError for any other. It turns
+// SIGTERM, SIGINT and SIGHUP to this process into a SIGTERM, and kills an agent that hangs after it, or at the second
+// signal. From a terminal, the agent also gets the SIGINT itself: see sandbox.StopSignals.
 func Supervise(child *sandbox.Child, b Backend) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
@@ -72,19 +72,19 @@ func supervise(child *sandbox.Child, b Backend, signals <-chan os.Signal) error 
 	}()
 	late := await(child, signals, signs)
 	child.Conn.Close()
-	return errors.Join(<-served, exitError(child, late)) // the backend is not in use any more
+	return errors.Join(<-served, exitError(child, late)) // the backend is no longer in use
 }
 
-// process is an agent that runs.
+// process is a running agent.
 type process interface {
 	Signal(os.Signal) error
 	Done() <-chan struct{}
 }
 
-// await waits for the agent's end. late says that it was killed.
+// await waits for the agent's end. late means that it was killed.
 func await(agent process, signals <-chan os.Signal, signs <-chan sign) (late bool) {
 	var told bool
-	var end time.Time             // when it has to have ended; zero: it may go on
+	var end time.Time             // when it has to have ended; zero: it may run
 	var deadline <-chan time.Time // of its next sign
 	for {
 		var s sign
@@ -100,7 +100,7 @@ func await(agent process, signals <-chan os.Signal, signs <-chan sign) (late boo
 				continue
 			}
 			told, s = true, agentEnds
-			_ = agent.Signal(unix.SIGTERM) // it may be ending already
+			_ = agent.Signal(unix.SIGTERM) // it may already be ending
 		case s = <-signs:
 		}
 		next := grace
@@ -112,7 +112,7 @@ func await(agent process, signals <-chan os.Signal, signs <-chan sign) (late boo
 		case s == helperAtWork:
 			next = patience
 		}
-		deadline = time.NewTimer(min(next, time.Until(end))).C // for a sign, which comes or not
+		deadline = time.NewTimer(min(next, time.Until(end))).C // for a sign, which may not come
 	}
 }
 

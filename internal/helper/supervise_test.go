@@ -19,7 +19,7 @@ import (
 	"github.com/weirnet/weir/internal/sandbox"
 )
 
-// The test binary is its own agent: its first argument says how it behaves.
+// The test binary is its own agent: its first argument is its role.
 func TestMain(m *testing.M) {
 	sandbox.Init()
 	if sandbox.Inside() {
@@ -57,7 +57,7 @@ func agentMain(role string) int {
 	case "closed":
 		c.Close()
 		select {}
-	case "slow": // ends in twice the time that one may take who gives no sign
+	case "slow": // takes twice as long as the limit without a sign
 		<-stop
 		sign := time.Tick(grace / 20)
 		for range 40 {
@@ -71,7 +71,7 @@ func agentMain(role string) int {
 			<-signals
 		}
 		<-stop
-	default: // until told
+	default: // until the stop request
 		<-stop
 	}
 	if c.Retire([]uint32{1}) != nil || c.Alive() != nil {
@@ -80,7 +80,7 @@ func agentMain(role string) int {
 	return 0
 }
 
-// startAgent starts an agent and waits until its Watch has come.
+// startAgent starts an agent and waits for its first Watch.
 func startAgent(t *testing.T, role string) (*sandbox.Child, *backend, chan os.Signal, <-chan error) {
 	t.Helper()
 	child, err := sandbox.Start(sandbox.Config{Args: []string{role}})
@@ -101,8 +101,8 @@ func TestSupervise(t *testing.T) {
 	for _, c := range []struct {
 		role    string
 		signals []os.Signal // to the helper
-		own     bool        // the agent gets them as well, as from a terminal
-		want    ExitError   // zero for none
+		own     bool        // the agent gets them too, as from a terminal
+		want    ExitError   // zero: no error
 		took    time.Duration
 	}{
 		{role: "done"},
@@ -184,7 +184,7 @@ func TestExitErrors(t *testing.T) {
 	}
 }
 
-// fakeAgent ends when it is killed, or told to where it obeys.
+// fakeAgent ends when it is killed, and at a stop request if it obeys.
 type fakeAgent struct {
 	obeys bool
 	done  chan struct{}
@@ -200,11 +200,10 @@ func (a *fakeAgent) Signal(s os.Signal) error {
 
 func (a *fakeAgent) Done() <-chan struct{} { return a.done }
 
-// TestAwait: an agent that gives signs has a minute to end, one that gives none has two seconds; nobody else is held to
-// a time.
+// TestAwait: an agent that gives signs has a minute to end, one without signs two seconds; nobody else has a limit.
 func TestAwait(t *testing.T) {
 	type at struct {
-		after time.Duration // the one before
+		after time.Duration // since the previous event
 		what  any           // os.Signal, sign, or "ends"
 	}
 	every := func(pause time.Duration, n int, s sign) (all []at) {

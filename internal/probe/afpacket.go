@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// probeAFPacket tries what mode afpacket needs, and libpcap, which uses the same sockets.
+// probeAFPacket tries what modes afpacket and libpcap need: both use the same sockets.
 func probeAFPacket(e explainer, loopback int) []Feature {
 	w := what{needs: []string{"CAP_NET_RAW"}, kernel: "CONFIG_PACKET"}
 	socket := Feature{Name: "packet socket", NeededBy: []string{AFPacket, Libpcap}, OK: true}
@@ -44,7 +44,7 @@ func probeAFPacket(e explainer, loopback int) []Feature {
 	return all
 }
 
-// withPacketSocket opens a packet socket of protocol 0, which gets no packet.
+// withPacketSocket opens a packet socket of protocol 0, which receives no packet.
 func withPacketSocket(use func(fd int) error) error {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -54,7 +54,7 @@ func withPacketSocket(use func(fd int) error) error {
 	return use(fd)
 }
 
-// mapRing makes a ring of one small block and maps it.
+// mapRing makes and maps a ring of one small block.
 func mapRing(fd int) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return fmt.Errorf("PACKET_VERSION: %w", err)
@@ -72,9 +72,8 @@ func mapRing(fd int) error {
 	return unix.Munmap(memory)
 }
 
-// joinFanout binds to the loopback, for that is a condition, and to a protocol that nothing there uses: the first one
-// that IEEE 802 leaves to local experiments. Old kernels can't choose a group of its own for it; there the process id
-// has to be rare enough.
+// joinFanout binds to the loopback, which fanout needs, and to a protocol unused there: the first one that IEEE 802
+// leaves to local experiments. Old kernels cannot choose a free group; there the process id is rare enough.
 func joinFanout(fd, loopback, kind int) error {
 	const experimental = 0x88b5
 	protocol := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, experimental))
@@ -91,7 +90,7 @@ func joinFanout(fd, loopback, kind int) error {
 	return nil
 }
 
-// fanoutByProgram has a classic BPF program that sends all to the group's first socket.
+// fanoutByProgram sets a classic BPF program that sends all packets to the group's first socket.
 func fanoutByProgram(fd, loopback int) error {
 	if err := joinFanout(fd, loopback, unix.PACKET_FANOUT_CBPF); err != nil {
 		return err

@@ -15,14 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Verdicts that change nothing (linux/bpf.h, linux/pkt_cls.h).
+// Verdicts without effect (linux/bpf.h, linux/pkt_cls.h).
 const (
 	tcxNext    = -1 // TCX_NEXT, which is also TC_ACT_UNSPEC
 	xdpPass    = 2  // XDP_PASS
 	xdpGeneric = link.XDPGenericMode
 )
 
-// verdict loads a program that does nothing but return a value.
+// verdict loads a program that only returns a value.
 func verdict(kind ebpf.ProgramType, value int32) (*ebpf.Program, error) {
 	return ebpf.NewProgramWithOptions(&ebpf.ProgramSpec{
 		Name: "weir_probe", Type: kind, License: "Apache-2.0",
@@ -30,7 +30,7 @@ func verdict(kind ebpf.ProgramType, value int32) (*ebpf.Program, error) {
 	}, ebpf.ProgramOptions{LogDisabled: true})
 }
 
-// attachTCX attaches a program that lets all packets go on to the loopback's way in, and takes it away.
+// attachTCX attaches a program that passes all packets to the loopback's ingress, and detaches it.
 func attachTCX(loopback int) error {
 	program, err := verdict(ebpf.SchedCLS, tcxNext)
 	if err != nil {
@@ -44,7 +44,7 @@ func attachTCX(loopback int) error {
 	return l.Close()
 }
 
-// attachXDP does the same with XDP, in the mode that works for every driver.
+// attachXDP does the same with XDP, in the mode that works with every driver.
 func attachXDP(loopback int) (string, error) {
 	program, err := verdict(ebpf.XDP, xdpPass)
 	if err != nil {
@@ -53,17 +53,17 @@ func attachXDP(loopback int) (string, error) {
 	defer program.Close()
 	l, err := link.AttachXDP(link.XDPOptions{Interface: loopback, Program: program, Flags: xdpGeneric})
 	if isErrno(err, unix.EBUSY, unix.EEXIST) {
-		return "not tried: the loopback has a program of somebody else", nil
+		return "not tried: another program is attached to the loopback", nil
 	} else if isErrno(err, unix.EINVAL) {
 		return "", ebpf.ErrNotSupported
 	} else if err != nil {
 		return "", err
 	}
-	return "generic, tried on the loopback; whether a card's driver has it shows when it is used", l.Close()
+	return "generic mode works on the loopback; a card's driver is tried only in use", l.Close()
 }
 
-// attachClsact attaches a program by way of the clsact qdisc, in a network namespace that is made for that and given up
-// at once. Where no namespace may be made (it takes CAP_SYS_ADMIN), only whether the kernel has the qdisc is asked.
+// attachClsact attaches a program through the clsact qdisc, in a new network namespace. Without CAP_SYS_ADMIN, which a
+// namespace needs, it only checks that the kernel has the qdisc.
 func attachClsact(loopback int) (string, error) {
 	var detail string
 	var err error
@@ -72,18 +72,18 @@ func attachClsact(loopback int) (string, error) {
 			err = useClsact()
 			return
 		}
-		detail, err = "the qdisc is there; the classifier was not tried, for that takes CAP_SYS_ADMIN",
+		detail, err = "the kernel has the qdisc; trying the classifier needs CAP_SYS_ADMIN",
 			askClsact(loopback)
 	})
 	return detail, err
 }
 
-// onThrowawayThread runs f on a thread that ends afterwards, and with it what was changed of it.
+// onThrowawayThread runs f on a thread that ends afterwards, together with its changes.
 func onThrowawayThread(f func()) {
 	done := make(chan bool)
 	go func() {
 		runtime.LockOSThread()
-		if unix.Gettid() == unix.Getpid() { // the first thread never ends; held here, it can't be the other goroutine's
+		if unix.Gettid() == unix.Getpid() { // the first thread never ends; held here, it cannot run the other goroutine
 			onThrowawayThread(f)
 			runtime.UnlockOSThread()
 		} else {
@@ -97,7 +97,7 @@ func onThrowawayThread(f func()) {
 // Handles of the clsact qdisc (linux/pkt_sched.h), and flags of the bpf classifier (linux/pkt_cls.h).
 const (
 	handleClsact  = 0xfffffff1 // TC_H_CLSACT
-	handleQdisc   = 0xffff0000 // of clsact and ingress, always
+	handleQdisc   = 0xffff0000 // of clsact and ingress
 	clsactIngress = 0xfffffff2 // TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
 
 	tcaBPFFD        = 6 // TCA_BPF_FD
@@ -106,9 +106,8 @@ const (
 	bpfDirectAction = 1 // TCA_BPF_FLAG_ACT_DIRECT
 )
 
-// askClsact asks for a clsact qdisc whose block has the number 0. There is no such block, so that the kernel refuses it
-// (EINVAL) and makes nothing; but that it does after it looked for a qdisc of this kind (tc_modify_qdisc), and would
-// have said ENOENT.
+// askClsact requests a clsact qdisc with block number 0. No such block exists, so the kernel refuses (EINVAL) and makes
+// nothing; but first it looks for a qdisc of this kind (tc_modify_qdisc), and returns ENOENT if it has none.
 func askClsact(loopback int) error {
 	err := request(unix.RTM_NEWQDISC, netlink.Create|netlink.Excl, tcMessage(loopback, handleQdisc, handleClsact, 0),
 		func(a *netlink.AttributeEncoder) {
@@ -121,12 +120,12 @@ func askClsact(loopback int) error {
 	case isErrno(err, unix.ENOENT):
 		return ebpf.ErrNotSupported
 	case err == nil:
-		return errors.New("clsact: the kernel took a block that is none")
+		return errors.New("clsact: the kernel accepted a block that does not exist")
 	}
 	return err
 }
 
-// useClsact is in a namespace of its own, where the loopback is interface 1.
+// useClsact runs in a namespace of its own, where the loopback is interface 1.
 func useClsact() error {
 	err := request(unix.RTM_NEWQDISC, netlink.Create|netlink.Excl, tcMessage(1, handleQdisc, handleClsact, 0),
 		func(a *netlink.AttributeEncoder) { a.String(unix.TCA_KIND, "clsact") })
@@ -170,8 +169,7 @@ func tcMessage(index int, handle, parent, info uint32) []byte {
 	return b
 }
 
-// request sends one message of rtnetlink, in the calling thread's network namespace, and returns what the kernel thinks
-// of it.
+// request sends one rtnetlink message, in the calling thread's network namespace, and returns the kernel's error.
 func request(kind netlink.HeaderType, flags netlink.HeaderFlags, header []byte,
 	attributes func(*netlink.AttributeEncoder)) error {
 	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)

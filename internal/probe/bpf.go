@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tableBytes is about what the maps of the default table of 65,536 flows take.
+// tableBytes is the approximate size of the maps for the default table of 65,536 flows.
 const tableBytes = 16 << 20
 
 var (
@@ -23,15 +23,14 @@ var (
 	createMap = what{[]string{"CAP_BPF"}, "CONFIG_BPF_SYSCALL", true}
 )
 
-// liftMemoryLock raises RLIMIT_MEMLOCK as weir run does, and says whether maps as large as weir's can be had. Kernels
-// before 5.11 count maps against that limit, later ones against the memory of the cgroup. It is undone by the function
-// returned.
+// liftMemoryLock raises RLIMIT_MEMLOCK as weir run does, and checks that maps of weir's size can be made. Kernels
+// before 5.11 charge maps to that limit, later ones to the memory cgroup. The returned function restores the limit.
 func liftMemoryLock(e explainer) (func(), Feature) {
 	f := Feature{Name: "memory for maps", NeededBy: onlyBPF}
 	var before unix.Rlimit
 	restore := func() {}
 	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &before); err == nil {
-		// Above the hard limit only CAP_SYS_RESOURCE gets.
+		// Above the hard limit only with CAP_SYS_RESOURCE.
 		infinite := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
 		if unix.Setrlimit(unix.RLIMIT_MEMLOCK, &infinite) != nil {
 			highest := unix.Rlimit{Cur: before.Max, Max: before.Max}
@@ -40,14 +39,14 @@ func liftMemoryLock(e explainer) (func(), Feature) {
 		restore = func() { unix.Setrlimit(unix.RLIMIT_MEMLOCK, &before) }
 	}
 	if err := haveMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 4096, MaxEntries: 1}); err != nil {
-		return restore, e.no(f, err, createMap) // not for want of memory
+		return restore, e.no(f, err, createMap) // another cause than memory
 	}
 	err := haveMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 4096, MaxEntries: tableBytes / 4096})
 	switch {
 	case err == nil:
 		f.OK, f.Detail = true, fmt.Sprintf("%d MiB tried", tableBytes>>20)
 	case isErrno(err, unix.EPERM):
-		f.Why = fmt.Sprintf("maps of %d MiB are more than RLIMIT_MEMLOCK allows, which is %s bytes (EPERM)",
+		f.Why = fmt.Sprintf("maps of %d MiB exceed RLIMIT_MEMLOCK, which is %s bytes (EPERM)",
 			tableBytes>>20, e.rights.MemoryLock)
 		f.Fix = "raise it (ulimit -l unlimited, LimitMEMLOCK=infinity, docker run --ulimit memlock=-1), or give " +
 			"CAP_SYS_RESOURCE"
@@ -70,7 +69,7 @@ func probeBPF(e explainer, memory Feature, loopback int) []Feature {
 	call := Feature{Name: "bpf system call", NeededBy: onlyBPF, OK: true}
 	load := []string{"CAP_BPF", "CAP_NET_ADMIN"}
 	err := haveMap(&ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: 1})
-	if err == nil { // maps without rights are a matter of kernel.unprivileged_bpf_disabled, programs are what counts
+	if err == nil { // kernel.unprivileged_bpf_disabled decides about maps without rights; programs are what counts
 		if err = features.HaveProgramType(ebpf.SchedCLS); !isErrno(err, unix.EPERM, unix.EACCES) {
 			err = nil
 		}
@@ -170,13 +169,13 @@ func probeBPF(e explainer, memory Feature, loopback int) []Feature {
 	return all
 }
 
-// notTried describes a feature that can't be there without another.
+// notTried describes a feature that cannot work without another one.
 func notTried(f, without Feature) Feature {
 	f.OK, f.Why, f.Fix = false, "not tried: no "+without.Name, without.Fix
 	return f
 }
 
-// hook is how the programs get to see packets: by tcx, else by clsact.
+// hook describes how the programs see packets: by tcx, else by clsact.
 func hook(tcx, clsact Feature) Feature {
 	f := Feature{Name: "traffic control hook", NeededBy: onlyBPF, OK: true}
 	switch {
@@ -193,7 +192,7 @@ func hook(tcx, clsact Feature) Feature {
 	return f
 }
 
-// haveMappedArray writes into an array's memory and reads it by the system call.
+// haveMappedArray writes to an array's mapped memory and reads it back by the system call.
 func haveMappedArray() (string, error) {
 	m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1,
 		Flags: unix.BPF_F_MMAPABLE})
@@ -219,14 +218,14 @@ func haveMappedArray() (string, error) {
 	return "", nil
 }
 
-// probeBTF looks for the kernel's own description of its types: its verifier knows by that what a packet is, in
-// functions that it verifies on their own (btf_get_prog_ctx_type of kernel/bpf/btf.c). It needs no right.
+// probeBTF looks for the kernel's own type information: from it the verifier knows the packet context in functions that
+// it verifies separately (btf_get_prog_ctx_type of kernel/bpf/btf.c). It needs no capability.
 func probeBTF() Feature {
 	const path = "/sys/kernel/btf/vmlinux"
 	f := Feature{Name: "kernel types (BTF)", NeededBy: onlyBPF}
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		f.Why, f.Fix = path+" is not there", "a kernel with CONFIG_DEBUG_INFO_BTF (Linux 5.4), and /sys mounted"
+		f.Why, f.Fix = path+" is missing", "a kernel with CONFIG_DEBUG_INFO_BTF (Linux 5.4), and /sys mounted"
 		return f
 	}
 	var magic [2]byte
@@ -239,7 +238,7 @@ func probeBTF() Feature {
 	case err != nil:
 		f.Why, f.Fix = err.Error(), "make "+path+" readable"
 	case binary.NativeEndian.Uint16(magic[:]) != btfMagic:
-		f.Why, f.Fix = path+" is no BTF", "a kernel with CONFIG_DEBUG_INFO_BTF (Linux 5.4)"
+		f.Why, f.Fix = path+" is not BTF", "a kernel with CONFIG_DEBUG_INFO_BTF (Linux 5.4)"
 	default:
 		f.OK = true
 	}

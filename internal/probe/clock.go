@@ -8,17 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Clock is how far the machine's time can be believed. A wrong clock makes wrong times in reports; it keeps nothing
-// from running.
+// Clock is the state of the machine's clock. A wrong clock makes wrong times in records; it does not stop weir.
 type Clock struct {
 	OK           bool      `json:"ok"`
 	Now          time.Time `json:"now"`
-	Synchronised bool      `json:"synchronised"` // by the kernel's knowledge (adjtimex): NTP, PTP or the like sets it
+	Synchronised bool      `json:"synchronised"` // by the kernel's state (adjtimex): NTP, PTP or the like sets it
 	Why          string    `json:"why,omitempty"`
 	Fix          string    `json:"fix,omitempty"`
 }
 
-// firstYear is before this program was made: a clock that says less was never set.
+// firstYear is before this program was written: a clock that shows less was never set.
 const firstYear = 2025
 
 func readClock() Clock {
@@ -33,19 +32,19 @@ func readClock() Clock {
 		adjtimex == nil && status != unix.TIME_ERROR && state.Status&unix.STA_UNSYNC == 0)
 }
 
-// judgeClock is told the time, how far the monotonic clock went between two readings in nanoseconds, and whether it is
-// set from outside.
+// judgeClock judges the time, the monotonic clock's step between two readings in nanoseconds, and whether something
+// outside sets the clock.
 func judgeClock(now time.Time, step int64, err error, synchronised bool) Clock {
 	c := Clock{Now: now, Synchronised: synchronised}
 	switch {
 	case err != nil:
-		c.Why, c.Fix = "the monotonic clock can't be read: "+err.Error(),
+		c.Why, c.Fix = "cannot read the monotonic clock: "+err.Error(),
 			"report this with the output of weir check --json"
 	case step < 0 || step > int64(time.Second):
 		c.Why, c.Fix = "the monotonic clock jumps",
 			"look at /sys/devices/system/clocksource: the hypervisor's clock may be unstable"
 	case now.Year() < firstYear:
-		c.Why, c.Fix = "the clock was never set: it says "+now.Format(time.DateOnly),
+		c.Why, c.Fix = "the clock was never set: it shows "+now.Format(time.DateOnly),
 			"set it, or start an NTP client before weir"
 	case !synchronised:
 		c.OK, c.Why, c.Fix = true, "the clock is not synchronised",

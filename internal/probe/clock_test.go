@@ -21,12 +21,12 @@ func TestJudgeClock(t *testing.T) {
 		why          string
 	}{
 		{now, 100, nil, true, true, ""},
-		{now, 0, nil, true, true, ""}, // a coarse clock stands between two readings
+		{now, 0, nil, true, true, ""}, // a coarse clock may not move between two readings
 		{now, 100, nil, false, true, "not synchronised"},
 		{time.Unix(3600, 0), 100, nil, false, false, "never set"},
 		{now, -1, nil, true, false, "jumps"},
 		{now, 2e9, nil, true, false, "jumps"},
-		{now, 100, unix.EINVAL, true, false, "can't be read"},
+		{now, 100, unix.EINVAL, true, false, "cannot read"},
 	} {
 		got := judgeClock(c.now, c.step, c.err, c.synchronised)
 		if got.OK != c.ok || !strings.Contains(got.Why, c.why) || (got.Why == "") != (got.Fix == "") || c.why == "" &&

@@ -9,10 +9,10 @@ import (
 	"github.com/weirnet/weir/internal/conntrack"
 )
 
-// accounting is the setting by which the kernel counts the packets of connections.
+// accounting is the sysctl that makes the kernel count a connection's packets.
 const accounting = "net.netfilter.nf_conntrack_acct"
 
-// probeConntrack tries whether the kernel tells of the connections that it tracks.
+// probeConntrack tries whether the kernel reports the connections that it tracks.
 func probeConntrack(e explainer) []Feature {
 	all := []string{EBPF, Libpcap, AFPacket}
 	tracking := Feature{Name: "conntrack", OK: true, Detail: "says who began a connection, and joins the legs of NAT",
@@ -22,7 +22,7 @@ func probeConntrack(e explainer) []Feature {
 		return []Feature{e.no(tracking, err, what{needs: []string{"CAP_NET_ADMIN"},
 			kernel: "conntrack's events (CONFIG_NF_CT_NETLINK)"})}
 	}
-	_ = socket.Close() // it was only tried
+	_ = socket.Close() // only a trial
 	counts := Feature{Name: "conntrack accounting", OK: true, Detail: "counts what a card forwards by itself",
 		NeededBy: all, Optional: true}
 	value, err := os.ReadFile("/proc/sys/" + strings.ReplaceAll(accounting, ".", "/"))
@@ -31,7 +31,7 @@ func probeConntrack(e explainer) []Feature {
 		counts.OK, counts.Detail, counts.Why = false, "", err.Error()
 	case strings.TrimSpace(string(value)) == "0":
 		counts.OK, counts.Detail = false, ""
-		counts.Why = accounting + " is 0: packets that a card forwards by itself (flowtable offload) are not counted"
+		counts.Why = accounting + " is 0: nobody counts packets that a card forwards by itself (flowtable offload)"
 		counts.Fix = "sysctl -w " + accounting + "=1, if flowtables are offloaded to a card"
 	}
 	return []Feature{tracking, counts}

@@ -12,7 +12,7 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// Interface is one network interface, and whether weir would watch it.
+// Interface is a network interface, and whether weir would watch it.
 type Interface struct {
 	Name     string   `json:"name"`
 	Index    uint32   `json:"index"`
@@ -21,8 +21,8 @@ type Interface struct {
 	MTU      uint32   `json:"mtu"` // bytes
 	Chosen   bool     `json:"chosen"`
 	Why      string   `json:"why"`
-	Side     string   `json:"side,omitempty"` // lan or wan; of one that no route leads to nothing
-	Offloads []string `json:"offloads"`       // those that are on: gro, gso, tso, lro, rx-vlan, tx-vlan
+	Side     string   `json:"side,omitempty"` // lan or wan; "" without a route
+	Offloads []string `json:"offloads"`       // enabled ones: gro, gso, tso, lro, rx-vlan, tx-vlan
 }
 
 func readInterfaces(s topology.Selection, links topology.Links) []Interface {
@@ -42,7 +42,7 @@ func readInterfaces(s topology.Selection, links topology.Links) []Interface {
 	return all
 }
 
-// readSides says which interfaces are LAN and which are WAN.
+// readSides sets which interfaces are LAN and which are WAN.
 func (r *Report) readSides(sides topology.Sides) error {
 	n, err := topology.Now(sides)
 	if err != nil {
@@ -60,7 +60,7 @@ func (r *Report) readSides(sides topology.Sides) error {
 	return nil
 }
 
-// Commands and flags of linux/ethtool.h, all of which only read.
+// Read-only commands and flags of linux/ethtool.h.
 const (
 	ethtoolGetTSO = 0x1e    // ETHTOOL_GTSO
 	flagTxVLAN    = 1 << 7  // ETH_FLAG_TXVLAN
@@ -68,8 +68,7 @@ const (
 	flagLRO       = 1 << 15 // ETH_FLAG_LRO
 )
 
-// offloads lists what the card or the driver puts together or takes apart, and with that what packets look like where
-// they are captured.
+// offloads lists the enabled offloads of the card or driver, which change the packets that a capture sees.
 func offloads(fd int, name string) []string {
 	on := []string{}
 	for _, o := range []struct {
@@ -88,7 +87,7 @@ func offloads(fd int, name string) []string {
 	return on
 }
 
-// ethtool asks for one value of a driver (SIOCETHTOOL with a struct ethtool_value).
+// ethtool reads one value of a driver (SIOCETHTOOL with a struct ethtool_value).
 func ethtool(fd int, name string, command uint32) (uint32, error) {
 	value := struct{ command, data uint32 }{command: command}
 	var request struct { // struct ifreq with ifr_data

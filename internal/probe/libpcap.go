@@ -10,7 +10,7 @@ package probe
 */
 import "C"
 
-// probeLibpcap names the version that is linked.
+// probeLibpcap names the linked version.
 func probeLibpcap() Feature {
 	return Feature{Name: "libpcap", NeededBy: []string{Libpcap}, OK: true, Detail: C.GoString(C.pcap_lib_version())}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package probe finds out what weir can do on this machine, by doing it: kernel versions are never compared. It tries
-// each thing once, on the loopback or on nothing, and undoes it at once.
+// Package probe finds out what weir can do on this machine by trying it: it never compares kernel versions. It tries
+// each feature once, on the loopback or on nothing, and undoes it at once.
 package probe
 
 import (
@@ -15,31 +15,31 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// Names of the modes, in the order in which they are preferred.
+// Names of the modes, in order of preference.
 const (
 	EBPF     = "ebpf"
 	Libpcap  = "libpcap"
 	AFPacket = "afpacket"
 )
 
-// Options say what to find out.
+// Options choose what to probe.
 type Options struct {
 	Selection topology.Selection
 	Sides     topology.Sides
-	// Program is the path to name where a text says how to give it capabilities; empty for the running program's.
+	// Program is the path in hints about setting capabilities; "" for the running program's.
 	Program string
-	// Extra probes are run after the others, once the memory lock is lifted. A feature that is not optional and not
-	// there takes its modes away.
+	// Extra probes run after the others, once the memory lock is lifted. A required feature that fails rules out its
+	// modes.
 	Extra []func() Feature
 }
 
-// Report is what was found.
+// Report is the result.
 type Report struct {
 	// CanRun: weir run would start, with the same interfaces and rights.
 	CanRun bool `json:"can_run"`
-	// Mode is the one that would be chosen, empty if none works.
+	// Mode is the one that weir would choose, "" if none works.
 	Mode string `json:"mode,omitempty"`
-	// Why says in one line why this mode, or why not at all; Fix what to do to get a better one, or any.
+	// Why gives the reason for the mode, or for none, in one line; Fix what to do for a better one, or any.
 	Why        string      `json:"why"`
 	Fix        string      `json:"fix,omitempty"`
 	Modes      []Mode      `json:"modes"`
@@ -51,27 +51,27 @@ type Report struct {
 	Machine    string      `json:"machine"` // as uname -m
 }
 
-// Mode is one way of capturing.
+// Mode is a way of capturing.
 type Mode struct {
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
-	Why  string `json:"why,omitempty"` // where it does not work
-	Fix  string `json:"fix,omitempty"` // what to do about that
+	Why  string `json:"why,omitempty"` // it does not work
+	Fix  string `json:"fix,omitempty"` // what to do about it
 }
 
-// Feature is one thing that a mode needs or can use.
+// Feature is a property that a mode needs or can use.
 type Feature struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
-	Detail string `json:"detail,omitempty"` // of one that is there
-	Why    string `json:"why,omitempty"`    // of one that is not
+	Detail string `json:"detail,omitempty"` // if it works
+	Why    string `json:"why,omitempty"`    // if it does not
 	Fix    string `json:"fix,omitempty"`
-	// NeededBy names the modes that need it, or only can use it, if it is optional.
+	// NeededBy names the modes that need the feature, or can use it if it is optional.
 	NeededBy []string `json:"needed_by"`
 	Optional bool     `json:"optional,omitempty"`
 }
 
-// Feature returns the feature of a name.
+// Feature returns the feature with a name.
 func (r *Report) Feature(name string) (Feature, bool) {
 	i := slices.IndexFunc(r.Features, func(f Feature) bool { return f.Name == name })
 	if i < 0 {
@@ -80,17 +80,17 @@ func (r *Report) Feature(name string) (Feature, bool) {
 	return r.Features[i], true
 }
 
-// HasMode says whether a mode works, and if not, why and what to do.
+// HasMode reports whether a mode works, and if not, why and what to do.
 func (r *Report) HasMode(name string) Mode {
 	for _, m := range r.Modes {
 		if m.Name == name {
 			return m
 		}
 	}
-	return Mode{Name: name, Why: "there is no such mode", Fix: "choose ebpf, libpcap or afpacket"}
+	return Mode{Name: name, Why: "no such mode", Fix: "choose ebpf, libpcap or afpacket"}
 }
 
-// Run finds out. An error means that not even the links could be listed.
+// Run probes. An error means that not even the list of links is available.
 func Run(o Options) (*Report, error) {
 	links, err := topology.List()
 	if err != nil {
@@ -124,7 +124,7 @@ func Run(o Options) (*Report, error) {
 	return r, nil
 }
 
-// judge says which modes work, which would be chosen, and whether weir can run.
+// judge decides which modes work, which one weir would choose, and whether weir can run.
 func (r *Report) judge(s topology.Selection, links topology.Links) {
 	r.Modes, r.Mode, r.Why, r.Fix = nil, "", "", ""
 	for _, name := range []string{EBPF, Libpcap, AFPacket} {
@@ -145,9 +145,9 @@ func (r *Report) judge(s topology.Selection, links topology.Links) {
 		r.Why, r.Fix = "no mode works: "+best.Why, best.Fix
 	case len(missing) > 0:
 		r.Why = "no such interface: " + strings.Join(missing, ", ")
-		r.Fix = "give one of " + names(links) + ", or a pattern for one that is yet to come"
+		r.Fix = "give one of " + names(links) + ", or a pattern for one that appears later"
 	case s.All() && !slices.ContainsFunc(r.Interfaces, func(i Interface) bool { return i.Chosen }):
-		r.Why, r.Fix = "there is no interface to watch", "name one: weir run -i "+names(links)
+		r.Why, r.Fix = "no interface to watch", "name one: weir run -i "+names(links)
 	case r.Mode == EBPF:
 		r.CanRun, r.Why = true, "the kernel counts, and only the first packets of each flow are copied"
 	default:
@@ -179,14 +179,14 @@ type explainer struct {
 	program string
 }
 
-// what a probe tries, for the explanation of its error.
+// what describes a trial, to explain its error.
 type what struct {
 	needs  []string // capabilities
-	kernel string   // what kernel has it: its option, and since which version
-	global bool     // the capabilities have to be those of the initial user namespace
+	kernel string   // the kernel option, and the version since which kernels have it
+	global bool     // needs the capabilities in the initial user namespace
 }
 
-// no describes a feature that is not there.
+// no describes a feature that fails.
 func (e explainer) no(f Feature, err error, w what) Feature {
 	f.OK, f.Detail = false, ""
 	f.Why, f.Fix = e.explain(err, w)
@@ -196,7 +196,7 @@ func (e explainer) no(f Feature, err error, w what) Feature {
 func (e explainer) explain(err error, w what) (why, fix string) {
 	switch {
 	case unsupported(err):
-		return "this kernel does not have it", "a kernel with " + w.kernel
+		return "this kernel lacks it", "a kernel with " + w.kernel
 	case isErrno(err, unix.EPERM, unix.EACCES):
 		return e.refused(w)
 	case isErrno(err, unix.ENOMEM):
@@ -212,7 +212,7 @@ func (e explainer) refused(w what) (why, fix string) {
 	lacks := e.rights.lacks(w.needs)
 	switch {
 	case w.global && e.rights.UserNamespace:
-		return "its capabilities hold in a user namespace only, and the kernel asks for " + join(w.needs) +
+		return "its capabilities hold in a user namespace only, and the kernel requires " + join(w.needs) +
 				" outside of it (EPERM)",
 			"run as root outside the user namespace (of a container: not rootless, no userns mapping)"
 	case len(lacks) > 0:
@@ -224,7 +224,7 @@ func (e explainer) refused(w what) (why, fix string) {
 	case e.rights.Lockdown != "" && e.rights.Lockdown != "none":
 		return "the kernel is locked down: " + e.rights.Lockdown + " (EPERM)", "boot without lockdown=confidentiality"
 	}
-	return "refused although " + join(w.needs) + " is there (EPERM): by a seccomp filter or a security module",
+	return "refused despite " + join(w.needs) + " (EPERM): by a seccomp filter or a security module",
 		"allow the system call in the container's seccomp profile, or in SELinux or AppArmor"
 }
 

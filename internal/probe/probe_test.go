@@ -96,7 +96,7 @@ func mustRun(t *testing.T, o Options) *Report {
 	return r
 }
 
-// runChild runs the test program with only the capabilities named, as root with a small bounding set.
+// runChild runs the test program with only the named capabilities, as root with a small bounding set.
 func runChild(t *testing.T, kind string, attributes *syscall.SysProcAttr, capabilities ...string) *Report {
 	t.Helper()
 	self, err := os.Executable()
@@ -131,7 +131,7 @@ func runChild(t *testing.T, kind string, attributes *syscall.SysProcAttr, capabi
 	return &r
 }
 
-// complete: every no has a why and says what to do.
+// complete checks that every failure has a reason and a remedy.
 func complete(t *testing.T, r *Report) {
 	t.Helper()
 	for _, f := range r.Features {
@@ -154,7 +154,7 @@ func complete(t *testing.T, r *Report) {
 	}
 }
 
-// TestRoot: as root, this machine can do everything.
+// TestRoot: root can do everything on this machine.
 func TestRoot(t *testing.T) {
 	needRoot(t)
 	r := mustRun(t, Options{})
@@ -162,7 +162,7 @@ func TestRoot(t *testing.T) {
 		t.Errorf("can run %v, mode %q: %s", r.CanRun, r.Mode, r.Why)
 	}
 	for _, f := range r.Features {
-		if !f.OK && f.Name != "libpcap" && f.Name != "conntrack accounting" { // which is off by default
+		if !f.OK && f.Name != "libpcap" && f.Name != "conntrack accounting" { // off by default
 			t.Errorf("%s: %s", f.Name, f.Why)
 		}
 	}
@@ -230,8 +230,8 @@ func TestSomeCapabilities(t *testing.T) {
 	})
 }
 
-// TestFirstThread: with one thread for all goroutines, the namespace that clsact is tried in would be the first
-// thread's, which never ends. The child looks.
+// TestFirstThread: if one thread ran all goroutines, the trial of clsact would change the first thread's namespace for
+// good. The child checks that.
 func TestFirstThread(t *testing.T) {
 	needRoot(t)
 	t.Setenv("GOMAXPROCS", "1")
@@ -276,7 +276,7 @@ func TestUserNamespace(t *testing.T) {
 	}
 }
 
-// TestSeccomp: a container that has the capability but not the system call.
+// TestSeccomp: a container with the capability but without the system call.
 func TestSeccomp(t *testing.T) {
 	needRoot(t)
 	r := runChild(t, childNoBPF, nil)
@@ -289,7 +289,7 @@ func TestSeccomp(t *testing.T) {
 	}
 }
 
-// TestInterfaces: what is missing is said, and offloads are read from the driver.
+// TestInterfaces: the report names what is missing, and the driver's offloads.
 func TestInterfaces(t *testing.T) {
 	needRoot(t)
 	s, err := topology.NewSelection("lo", "no-such0")
@@ -325,7 +325,7 @@ func TestInterfaces(t *testing.T) {
 	}
 }
 
-// inNamespace puts the test's thread into a network namespace of its own.
+// inNamespace moves the test's thread to a network namespace of its own.
 func inNamespace(t *testing.T) {
 	t.Helper()
 	runtime.LockOSThread()
@@ -389,8 +389,8 @@ func TestExplain(t *testing.T) {
 		{old, unix.EPERM, "CAP_SYS_ADMIN is missing", "cap_sys_admin"},
 		{root, unix.EPERM, "seccomp filter or a security module", "seccomp profile"},
 		{locked, unix.EPERM, "locked down: confidentiality", "lockdown"},
-		{root, unix.ENOSYS, "this kernel does not have it", "CONFIG_OF_IT"},
-		{root, fmt.Errorf("probe: %w", ebpf.ErrNotSupported), "this kernel does not have it", "CONFIG_OF_IT"},
+		{root, unix.ENOSYS, "this kernel lacks it", "CONFIG_OF_IT"},
+		{root, fmt.Errorf("probe: %w", ebpf.ErrNotSupported), "this kernel lacks it", "CONFIG_OF_IT"},
 		{root, unix.ENOMEM, "not enough memory", "memory limit"},
 		{root, unix.EMFILE, "open files", "ulimit -n"},
 		{root, errors.New("odd"), "odd", "report"},

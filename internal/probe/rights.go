@@ -14,27 +14,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rights are what this process may do.
+// Rights describes what this process may do.
 type Rights struct {
 	User int `json:"user"` // effective user id
-	// Capabilities are the effective ones.
+	// Capabilities lists the effective ones.
 	Capabilities []string `json:"capabilities"`
-	// Missing are those of the ones that weir uses in its best mode.
+	// Missing lists the capabilities that weir's best mode needs and that are not effective.
 	Missing       []string `json:"missing"`
 	UserNamespace bool     `json:"user_namespace"` // not the initial one
 	NoNewPrivs    bool     `json:"no_new_privs"`
-	Seccomp       bool     `json:"seccomp"` // a filter is in force already
-	// SeccompFilter and Landlock are what weir's sandbox uses: are filters to be had, and the version of Landlock's
-	// interface, 0 for none.
+	Seccomp       bool     `json:"seccomp"` // a filter is already in force
+	// SeccompFilter and Landlock are what weir's sandbox uses: whether the kernel has seccomp filters, and the Landlock
+	// ABI version, 0 for none.
 	SeccompFilter bool   `json:"seccomp_filter"`
 	Landlock      int    `json:"landlock"`
-	Lockdown      string `json:"lockdown,omitempty"` // none, integrity or confidentiality; empty if it can't be read
+	Lockdown      string `json:"lockdown,omitempty"` // none, integrity or confidentiality; "" if unreadable
 	MemoryLock    string `json:"memory_lock"`        // RLIMIT_MEMLOCK in bytes, or unlimited
 
 	last int // the highest capability that the kernel knows
 }
 
-// capabilityNames are in the order of their numbers (linux/capability.h).
+// capabilityNames lists the names in the order of their numbers (linux/capability.h).
 var capabilityNames = strings.Fields(
 	`
 	CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL CAP_SETGID CAP_SETUID CAP_SETPCAP
@@ -80,7 +80,7 @@ func readRights() Rights {
 	return r
 }
 
-// lastCapability asks the kernel, which answers also where there is no /proc.
+// lastCapability asks the kernel directly, so it needs no /proc.
 func lastCapability() int {
 	last := 0
 	for last < 63 {
@@ -92,7 +92,7 @@ func lastCapability() int {
 	return last
 }
 
-// inUserNamespace: the initial one maps every user id to itself.
+// inUserNamespace: the initial namespace maps every user id to itself.
 func inUserNamespace() bool {
 	text, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil {
@@ -102,16 +102,15 @@ func inUserNamespace() bool {
 	return !slices.Equal(fields, []string{"0", "0", strconv.FormatUint(1<<32-1, 10)})
 }
 
-// wanted are the capabilities with which weir can do everything.
+// wanted lists the capabilities with which weir can do everything.
 func (r *Rights) wanted() []string {
-	if r.last < unix.CAP_BPF { // CAP_SYS_ADMIN was asked for before it was split
+	if r.last < unix.CAP_BPF { // before the split CAP_SYS_ADMIN covers it
 		return []string{"CAP_SYS_ADMIN", "CAP_SYS_RESOURCE", "CAP_NET_ADMIN", "CAP_NET_RAW"}
 	}
 	return []string{"CAP_BPF", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_PERFMON"}
 }
 
-// lacks returns those that are not effective. CAP_SYS_ADMIN stands in for CAP_BPF and CAP_PERFMON, which were split
-// from it.
+// lacks returns those that are not effective. CAP_SYS_ADMIN covers CAP_BPF and CAP_PERFMON, which were split from it.
 func (r *Rights) lacks(needs []string) []string {
 	missing := []string{}
 	admin := slices.Contains(r.Capabilities, "CAP_SYS_ADMIN")
@@ -131,7 +130,7 @@ func isErrno(err error, any ...unix.Errno) bool {
 	return slices.ContainsFunc(any, func(e unix.Errno) bool { return errors.Is(err, e) })
 }
 
-// unsupported: the kernel does not know what was asked of it.
+// unsupported reports whether an error means that the kernel does not know the request.
 func unsupported(err error) bool {
 	return errors.Is(err, ebpf.ErrNotSupported) ||
 		isErrno(err, unix.ENOSYS, unix.EAFNOSUPPORT, unix.EPROTONOSUPPORT, unix.ENOPROTOOPT, unix.EOPNOTSUPP)

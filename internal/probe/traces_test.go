@@ -18,8 +18,8 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// TestNoTraces: afterwards there is no program, no map, no qdisc, no socket, no namespace and no limit that was not
-// there before. It runs in a network namespace of its own, because other tests attach things too.
+// TestNoTraces: Run leaves no program, map, qdisc, socket, namespace or limit behind. The test runs in a network
+// namespace of its own, because other tests attach things too.
 func TestNoTraces(t *testing.T) {
 	needRoot(t)
 	inNamespace(t)
@@ -48,8 +48,8 @@ func TestNoTraces(t *testing.T) {
 			t.Errorf("%v: %s", c, out)
 		}
 	}
-	// The kernel frees programs and maps a moment after the last descriptor is closed. What other tests load meanwhile
-	// has a name, apart from what their own feature probes make, and that goes away too.
+	// The kernel frees programs and maps shortly after the last descriptor is closed. Objects that other tests load
+	// meanwhile have names, apart from those of their own feature probes, which also vanish.
 	gone := func(what string, left func() map[uint32]bool) {
 		t.Helper()
 		stay := left()
@@ -90,7 +90,7 @@ func newest[ID ~uint32](t *testing.T, next func(ID) (ID, error)) ID {
 	}
 }
 
-// since returns the objects that are newer than one and could be ours: without a name, or with ours.
+// since returns the objects newer than one that could be ours: without a name, or with our name.
 func since[ID ~uint32](t *testing.T, id ID, next func(ID) (ID, error), name func(ID) (string, bool)) map[uint32]bool {
 	t.Helper()
 	found := map[uint32]bool{}
@@ -161,7 +161,7 @@ func nameOfLink(id link.ID) (string, bool) {
 	return nameOfProgram(info.Program)
 }
 
-// descriptors lists what this process has open, without numbers that differ each time.
+// descriptors lists this process's open files, without numbers that vary.
 func descriptors(t *testing.T) string {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
@@ -177,7 +177,7 @@ func descriptors(t *testing.T) string {
 	return strings.Join(all, "\n")
 }
 
-// namespaces returns the network namespaces that this process's threads are in, by inode.
+// namespaces returns the network namespaces of this process's threads, by inode.
 func namespaces(t *testing.T) map[uint32]bool {
 	t.Helper()
 	found := map[uint32]bool{}

@@ -12,23 +12,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// act is something that a process which reads packets must not be able to do.
+// act is an action that a process which reads packets must not be able to do.
 type act struct {
 	name string
-	// try returns nil where the act was possible. EPERM and EACCES are refusals; anything else means that the kernel
-	// considered it.
+	// try returns nil if the act succeeded. EPERM and EACCES are refusals; any other error means that the kernel
+	// considered the act.
 	try func(w *world) error
-	// free says that an unconfined root can do it on a usual kernel, so that its refusal is the sandbox's work.
+	// free means that an unconfined root can do it on a usual kernel, so that its refusal is the sandbox's work.
 	free bool
 	// unsafe acts are not tried by an unconfined process, since they may succeed.
 	unsafe bool
-	// errno is the refusal, where it is neither EPERM nor EACCES.
+	// errno is the refusal, if it is neither EPERM nor EACCES.
 	errno unix.Errno
 }
 
-// world is what acts are done to.
+// world holds the targets of acts.
 type world struct {
-	dir    string // directory that everybody may write, with a file "file"
+	dir    string // world-writable directory with a file "file"
 	parent int    // process that started this one
 	conn   int    // a connected unix socket
 	abs    string // abstract address with a listener
@@ -36,7 +36,7 @@ type world struct {
 
 func (w *world) path(name string) string { return w.dir + "/" + name }
 
-// secret is at the same address in every process of a test binary that isn't position-independent.
+// secret has the same address in every process of a test binary that is not position-independent.
 var secret = [8]byte{1, 2, 3, 4, 5, 6, 7, 8}
 
 func call(number uintptr, args ...uintptr) error {
@@ -48,7 +48,7 @@ func call(number uintptr, args ...uintptr) error {
 	return nil
 }
 
-// opened closes a descriptor that should not have been had.
+// opened closes a descriptor that the act should not have obtained.
 func opened(fd int, err error) error {
 	if err == nil {
 		unix.Close(fd)
@@ -72,7 +72,7 @@ func descriptor(number uintptr, args ...uintptr) error {
 	return unix.Close(int(fd))
 }
 
-// text is a C string.
+// text returns a C string.
 func text(s string) uintptr { return uintptr(unsafe.Pointer(&append([]byte(s), 0)[0])) }
 
 func fork() error {
@@ -87,7 +87,7 @@ func fork() error {
 	return err
 }
 
-// inNamespace tries f in a namespace of its thread's own, where the thread can have one.
+// inNamespace tries f in a new namespace of its thread, if the kernel allows one.
 func inNamespace(flag int, f func() error) error {
 	_ = unix.Unshare(flag)
 	return f()
@@ -408,18 +408,18 @@ var acts = []act{
 	}},
 }
 
-// highBit has the bits above an int's, where registers have any: a filter that compares 64 bits takes it for another
-// command.
+// highBit has all bits above those of an int, where registers have any: a filter that compared 64 bits would take the
+// value for another command.
 const highBit = (^uintptr(0) >> 32) << 32
 
-// result is what one act came to.
+// result is the outcome of an act.
 type result struct {
 	Name  string
 	Errno unix.Errno // 0 for a success
-	Other string     // an error that is no errno
+	Other string     // an error other than an errno
 }
 
-// tryAll tries the acts that want chooses, each in a thread that it may spoil.
+// tryAll tries the acts that want selects, each on a thread that it may spoil.
 func tryAll(w *world, want func(*act) bool) []result {
 	results := []result{}
 	for _, a := range acts {
@@ -428,7 +428,7 @@ func tryAll(w *world, want func(*act) bool) []result {
 		}
 		done := make(chan error)
 		go func() {
-			runtime.LockOSThread() // and never unlock: the thread ends with the goroutine
+			runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 			done <- a.try(w)
 		}()
 		r := result{Name: a.name}
@@ -440,7 +440,7 @@ func tryAll(w *world, want func(*act) bool) []result {
 	return results
 }
 
-// prepare makes the world of a test: a directory with two files that everybody may write.
+// prepare makes a test's world: a world-writable directory with two such files.
 func prepare(dir string) error {
 	for _, name := range []string{"/file", "/other"} {
 		if err := os.WriteFile(dir+name, []byte("x"), 0o666); err != nil {

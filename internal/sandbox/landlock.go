@@ -29,14 +29,14 @@ const (
 	runFile  = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_EXECUTE
 )
 
-// ruleset is what the process will be allowed, not yet in force.
+// ruleset is the process's future rights, not yet in force.
 type ruleset struct {
 	fd, abi int
 }
 
-// newRuleset allows the execution of the program itself and of its libraries, and the reading of a few files.
-// Everything else that this kernel's Landlock knows of is refused: other files, TCP (and UDP) of one's own, signals to
-// and abstract sockets of others.
+// newRuleset allows executing the program itself and its libraries, and reading a few files. It refuses everything else
+// that this kernel's Landlock covers: other files, new TCP (and UDP) connections and listeners, signals and abstract
+// sockets of other processes.
 func newRuleset(readable []string) (*ruleset, error) {
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	switch errno {
@@ -62,7 +62,7 @@ func newRuleset(readable []string) (*ruleset, error) {
 	return r, nil
 }
 
-// handled lists everything that an ABI version can refuse.
+// handled returns everything that an ABI version can refuse.
 func handled(abi int) unix.LandlockRulesetAttr {
 	a := unix.LandlockRulesetAttr{Handled_access_fs: fsABI1}
 	for _, later := range []struct {
@@ -87,7 +87,7 @@ func handled(abi int) unix.LandlockRulesetAttr {
 	return a
 }
 
-// missing says what an older Landlock does not cover.
+// missing lists what an older Landlock does not cover.
 func (r *ruleset) missing() []string {
 	var m []string
 	if r.abi < 4 {
@@ -112,7 +112,7 @@ func (r *ruleset) allowAll(readable []string) error {
 		}
 		readable = append(readable, "/etc/ld.so.cache", "/etc/ld.so.preload")
 	}
-	// The time zone; and the size of huge pages, which Go's memory allocator asks for.
+	// The time zone; and the size of huge pages, which Go's memory allocator reads.
 	readable = append(readable, "/etc/localtime", "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
 	if zone := os.Getenv("TZ"); zone != "" {
 		if zone[0] == ':' {
@@ -131,7 +131,7 @@ func (r *ruleset) allowAll(readable []string) error {
 	return nil
 }
 
-// allow grants access to the file, or to everything below the directory, at path, if there is one.
+// allow grants access to the file, or to everything below the directory, at path, if it exists.
 func (r *ruleset) allow(path string, access uint64) error {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
@@ -145,7 +145,7 @@ func (r *ruleset) allow(path string, access uint64) error {
 		return fmt.Errorf("stat %s: %w", path, err)
 	}
 	if stat.Mode&unix.S_IFMT != unix.S_IFDIR {
-		access &^= unix.LANDLOCK_ACCESS_FS_READ_DIR // no right of a file
+		access &^= unix.LANDLOCK_ACCESS_FS_READ_DIR // not a right of a file
 	}
 	attr := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)}
 	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(r.fd), unix.LANDLOCK_RULE_PATH_BENEATH,
@@ -157,7 +157,7 @@ func (r *ruleset) allow(path string, access uint64) error {
 	return nil
 }
 
-// restrict puts the ruleset in force for this thread and what it executes.
+// restrict enforces the ruleset for this thread and what it executes.
 func (r *ruleset) restrict() error {
 	defer unix.Close(r.fd)
 	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(r.fd), 0, 0); errno != 0 {
@@ -166,8 +166,8 @@ func (r *ruleset) restrict() error {
 	return nil
 }
 
-// dynamic says whether the program was loaded by an interpreter, ld.so, whose base address the kernel gives as AT_BASE
-// (getauxval(3)). Where that is not known it was.
+// dynamic reports whether an interpreter, ld.so, loaded the program: the kernel gives the interpreter's base address as
+// AT_BASE (getauxval(3)). If that is unknown, dynamic returns true.
 func dynamic() bool {
 	const atBase = 7
 	vector, err := unix.Auxv()

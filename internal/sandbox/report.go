@@ -11,26 +11,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Report says what confines this process. All of it but Landlock and Missing is read back from the kernel.
+// Report describes this process's confinement. All but Landlock and Missing is read back from the kernel.
 type Report struct {
 	User, Group  int
-	Capabilities uint64 // those permitted, effective or inheritable, a bit each; 0 unless something is wrong
-	Bounding     uint64 // the bounding set: what an executed program could gain, if it weren't for NoNewPrivs
+	Capabilities uint64 // permitted, effective or inheritable, a bit each; 0 unless something is wrong
+	Bounding     uint64 // the bounding set: what an executed program could gain without NoNewPrivs
 	NoNewPrivs   bool
 	Seccomp      bool
 	Landlock     int      // ABI version, 0 for none
-	Missing      []string // what is not in force, each with its reason
+	Missing      []string // what is not in force, with reasons
 }
 
-// Confine takes away the system calls that a running agent doesn't need. What it needs has to be there already: from
-// now on no file is opened, no program executed, and no socket made but a routing socket of netlink (on 386 not even
-// that). It works for all threads, and can't be undone. An error means that the process is not in the sandbox at all,
-// or has a capability; whatever else could not be had is in the report.
+// Confine removes the system calls that a running agent does not need. Prepare all else before: from now on the process
+// can open no file, execute no program, and make no socket but a netlink routing socket (on 386 not even that). Confine
+// applies to all threads and is irreversible. An error means that the process is not in the sandbox at all, or has a
+// capability; the report lists other shortcomings.
 func Confine() (Report, error) {
 	if inside == nil {
 		return Report{}, errors.New("confine: not started by its helper")
 	}
-	_, _ = time.Now().Zone() // reads the time zone, while it can be read
+	_, _ = time.Now().Zone() // reads the time zone while the process may
 	r := Report{User: unix.Getuid(), Group: unix.Getgid(), Landlock: inside.Landlock, Missing: inside.Missing}
 	var err error
 	if r.Capabilities, _, err = capabilities(); err != nil {
@@ -58,7 +58,7 @@ func Confine() (Report, error) {
 	return r, nil
 }
 
-// String is the report in one line.
+// String returns the report in one line.
 func (r Report) String() string {
 	in := []string{fmt.Sprintf("user %d", r.User)}
 	if r.Capabilities == 0 {

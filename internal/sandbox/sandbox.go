@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package sandbox confines the process that reads packets: it starts the same program again without any privilege
-// (Start, Init), and takes away the system calls that are not needed any more (Confine).
+// (Start, Init), and removes the system calls that the program no longer needs (Confine).
 //
-// Rights are dropped by a first stage that then executes the program anew. Within one process Go can only drop them
-// thread by thread, and not at all from all threads at once when cgo is linked in; after execve the only thread there
-// is has none.
+// A first stage drops the rights and then executes the program anew. Within one process Go can only drop them thread by
+// thread, and with cgo not from all threads at once; after execve only one thread exists, and it has no rights.
 package sandbox
 
 import (
@@ -22,7 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// environment is the variable by which Start tells Init what to do, and its first stage the second one.
+// environment is the variable with Start's order to Init, and the first stage's to the second.
 const environment = "WEIR_SANDBOX"
 
 // childFD is the child's end of the socket pair: the first of exec.Cmd.ExtraFiles.
@@ -30,23 +29,23 @@ const childFD = 3
 
 // order is the value of the environment variable, in JSON.
 type order struct {
-	Parent   int      // PID whose death the child must not survive
+	Parent   int      // PID of the parent, with which the child must die
 	Readable []string `json:",omitempty"`
 
-	// Dropped is set by the first stage for the second one.
+	// Dropped is set by the first stage, for the second one.
 	Dropped  bool     `json:",omitempty"`
 	Landlock int      `json:",omitempty"`
 	Missing  []string `json:",omitempty"`
 }
 
-// Config says what to start.
+// Config configures the child.
 type Config struct {
 	// Args are the child's arguments, without the program's name.
 	Args []string
-	// Readable are files and directories that the child may read besides its own binary, its libraries and the time
-	// zone. What doesn't exist is left out.
+	// Readable lists files and directories that the child may read besides its own binary, its libraries and the time
+	// zone. Missing ones are ignored.
 	Readable []string
-	// Env is its environment; nil stands for the parent's.
+	// Env is the child's environment; nil means the parent's.
 	Env []string
 }
 
@@ -61,8 +60,8 @@ type Child struct {
 	waitErr error
 }
 
-// Start executes the running program again, confined by Init, which main has to call before anything else. The child
-// shares stdin, stdout and stderr, and is killed when the parent dies.
+// Start executes the running program again, confined by Init, which main has to call first. The child shares stdin,
+// stdout and stderr, and is killed when the parent dies.
 func Start(c Config) (*Child, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
@@ -91,8 +90,8 @@ func Start(c Config) (*Child, error) {
 	return child, nil
 }
 
-// run starts the process and waits for it on one thread: the parent whose death sends the signal is the thread that
-// forked, not the process (prctl(2), PR_SET_PDEATHSIG), so this one has to live as long as the child.
+// run starts the process and waits for it on one thread: the parent whose death sends the signal is the forking thread,
+// not the process (prctl(2), PR_SET_PDEATHSIG), so this thread has to live as long as the child.
 func (c *Child) run(cmd *exec.Cmd, started chan<- error) {
 	runtime.LockOSThread()
 	if err := cmd.Start(); err != nil {
@@ -109,16 +108,16 @@ func (c *Child) run(cmd *exec.Cmd, started chan<- error) {
 	close(c.done)
 }
 
-// PID is the child's process ID, which it keeps from the first stage to its end.
+// PID returns the child's process ID, which both stages share.
 func (c *Child) PID() int { return c.process.Pid }
 
-// Signal sends sig. A child that has ended is os.ErrProcessDone.
+// Signal sends sig. It returns os.ErrProcessDone after the child's end.
 func (c *Child) Signal(sig os.Signal) error { return c.process.Signal(sig) }
 
 // Done is closed when the child has ended.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// Wait waits for the child's end and says how it ended.
+// Wait waits for the child's end and returns its state.
 func (c *Child) Wait() (*os.ProcessState, error) {
 	<-c.done
 	return c.state, c.waitErr
@@ -149,12 +148,12 @@ func unixConn(fd int) (*net.UnixConn, error) {
 	unixConn, ok := conn.(*net.UnixConn)
 	if !ok {
 		conn.Close()
-		return nil, fmt.Errorf("descriptor %d is no unix socket", fd)
+		return nil, fmt.Errorf("descriptor %d is not a Unix socket", fd)
 	}
 	return unixConn, nil
 }
 
-// without returns the environment env (nil stands for the process's) less one variable.
+// without returns the environment env (nil: the process's) without one variable.
 func without(env []string, name string) []string {
 	if env == nil {
 		env = os.Environ()

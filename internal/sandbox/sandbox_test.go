@@ -25,7 +25,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// The test binary is its own confined child, and its own unprivileged parent: its first argument says which.
+// The test binary is its own confined child, and its own unprivileged parent: its first argument is the role.
 func TestMain(m *testing.M) {
 	Init()
 	if len(os.Args) > 1 {
@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// needRoot skips a test that only root can do.
+// needRoot skips a test that needs root.
 func needRoot(t *testing.T) {
 	t.Helper()
 	if unix.Geteuid() == 0 {
@@ -52,7 +52,7 @@ func needRoot(t *testing.T) {
 	lab.Lacks(t, "not root")
 }
 
-// answer is what a confined child tells.
+// answer is a confined child's report.
 type answer struct {
 	Report  Report
 	Line    string
@@ -60,7 +60,7 @@ type answer struct {
 	Results []result `json:",omitempty"`
 }
 
-// childMain is the confined process. It sends its answer and ends when its parent does something.
+// childMain is the confined process. It sends its answer, and ends at its parent's signal.
 func childMain(role string, args []string) int {
 	conn, err := Conn()
 	if err != nil {
@@ -78,7 +78,7 @@ func childMain(role string, args []string) int {
 	case "acts", "dropped":
 		w := &world{dir: args[0], abs: args[1], parent: unix.Getppid(), conn: rawFD(conn)}
 		a.Results = tryAll(w, func(a *act) bool {
-			return role == "acts" || a.name != "execve of itself" // which Landlock has to allow
+			return role == "acts" || a.name != "execve of itself" // Landlock has to allow that
 		})
 	case "work":
 		a.Results = workAll(conn)
@@ -140,7 +140,7 @@ func parentMain(args []string) int {
 		return 1
 	}
 	var files []string
-	fds, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", child.PID())) // only root's to see
+	fds, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", child.PID())) // only root may see them
 	for _, fd := range fds {
 		target, _ := os.Readlink(fd)
 		files = append(files, target)
@@ -155,7 +155,7 @@ func parentMain(args []string) int {
 type parentAnswer struct {
 	PID    int
 	Status string
-	Files  []string // what its descriptors are
+	Files  []string // targets of its descriptors
 	Child  answer
 }
 
@@ -200,7 +200,7 @@ func startChild(t *testing.T, args ...string) (*Child, answer) {
 	return child, a
 }
 
-var listeners int // for their names
+var listeners int // numbers their names
 
 // listener makes an abstract socket that acts may connect to.
 func listener(t *testing.T) string {
@@ -214,7 +214,7 @@ func listener(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// everybodysDir makes a directory where a child of any user could write.
+// everybodysDir makes a world-writable directory.
 func everybodysDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "weir-sandbox-")
@@ -228,7 +228,7 @@ func everybodysDir(t *testing.T) string {
 	return dir
 }
 
-// TestActs is check E2: a confined process is refused all of a list of acts.
+// TestActs is check E2: the sandbox refuses all acts of the list.
 func TestActs(t *testing.T) {
 	if len(acts) < 40 {
 		t.Fatalf("%d acts, 40 are to be tried", len(acts))
@@ -265,8 +265,7 @@ func checkRefused(t *testing.T, results []result) {
 	}
 }
 
-// TestActsUnconfined makes sure that TestActs could fail: what is refused there is possible for root without the
-// sandbox.
+// TestActsUnconfined proves that TestActs can fail: root can do the refused acts without the sandbox.
 func TestActsUnconfined(t *testing.T) {
 	needRoot(t)
 	cmd := exec.Command("/proc/self/exe", "act", everybodysDir(t), listener(t))
@@ -314,8 +313,7 @@ func actMain(args []string) int {
 	return 0
 }
 
-// TestActsDropped is the same without the system call filter: how much the missing rights and Landlock refuse by
-// themselves.
+// TestActsDropped omits the system call filter: missing rights and Landlock alone refuse these acts.
 func TestActsDropped(t *testing.T) {
 	needRoot(t)
 	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
@@ -350,7 +348,7 @@ func countTrue(m map[string]bool) (n int) {
 	return n
 }
 
-// TestStatus reads from /proc what every thread of a confined process has.
+// TestStatus reads the status of each thread of a confined process from /proc.
 func TestStatus(t *testing.T) {
 	needRoot(t)
 	child, a := startChild(t, "work")
@@ -409,7 +407,7 @@ func status(text string) map[string]string {
 	return m
 }
 
-// TestWork is the other half of TestActs: what an agent does while it runs is possible.
+// TestWork complements TestActs: an agent can do its work.
 func TestWork(t *testing.T) {
 	_, a := startChild(t, "work")
 	if a.Error != "" {
@@ -425,8 +423,8 @@ func TestWork(t *testing.T) {
 	}
 }
 
-// asUser runs this test binary as an unprivileged parent with ambient capabilities, and returns what it and its child
-// say.
+// asUser runs this test binary as an unprivileged parent with ambient capabilities, and returns its and its child's
+// answers.
 func asUser(t *testing.T, binary string, uid uint32, ambient []uintptr, args ...string) parentAnswer {
 	t.Helper()
 	cmd := exec.Command(binary, append([]string{"parent"}, args...)...)
@@ -478,7 +476,7 @@ func checkUnprivileged(t *testing.T, a parentAnswer, uid int) {
 	t.Log(a.Child.Line)
 }
 
-// TestUnprivilegedParent has a parent that is no root, and has a few capabilities.
+// TestUnprivilegedParent: the parent is not root, and has a few capabilities.
 func TestUnprivilegedParent(t *testing.T) {
 	needRoot(t)
 	const uid = 12345
@@ -503,7 +501,7 @@ func TestUnprivilegedParent(t *testing.T) {
 	}
 }
 
-// TestFileCapabilities has a program file with capabilities, executed by root and by a user.
+// TestFileCapabilities: root and a user execute a program file with capabilities.
 func TestFileCapabilities(t *testing.T) {
 	needRoot(t)
 	binary := capableCopy(t)
@@ -519,11 +517,11 @@ func TestFileCapabilities(t *testing.T) {
 	}
 }
 
-// capableCopy makes a copy of the test binary that has capabilities.
+// capableCopy makes a copy of the test binary with file capabilities.
 func capableCopy(t *testing.T) string {
 	t.Helper()
 	binary := copyOfTest(t, 0o755)
-	// struct vfs_cap_data, revision 2, effective; the capabilities as setcap writes them.
+	// struct vfs_cap_data, revision 2, effective; the capabilities as setcap writes them
 	value := make([]byte, 20)
 	value[0], value[3] = 1, 2
 	for _, c := range []int{unix.CAP_NET_RAW, unix.CAP_NET_ADMIN} {
@@ -535,7 +533,7 @@ func capableCopy(t *testing.T) string {
 	return binary
 }
 
-// copyOfTest makes a copy of the test binary for everyone to reach.
+// copyOfTest makes a copy of the test binary that everyone can reach.
 func copyOfTest(t *testing.T, mode os.FileMode) string {
 	t.Helper()
 	b, err := os.ReadFile("/proc/self/exe")
@@ -552,8 +550,8 @@ func copyOfTest(t *testing.T, mode os.FileMode) string {
 	return path
 }
 
-// TestPrivateBinary has a program file that the user nobody can't execute: the child stays root, without any of root's
-// rights.
+// TestPrivateBinary: the user nobody cannot execute the program file, so the child stays root, without root's
+// capabilities.
 func TestPrivateBinary(t *testing.T) {
 	needRoot(t)
 	dir := everybodysDir(t)
@@ -565,7 +563,7 @@ func TestPrivateBinary(t *testing.T) {
 	}
 }
 
-// TestReplacedBinary has a program file that was deleted since, as by an upgrade.
+// TestReplacedBinary: the program file was deleted meanwhile, as by an upgrade.
 func TestReplacedBinary(t *testing.T) {
 	needRoot(t)
 	binary := copyOfTest(t, 0o755)
@@ -584,7 +582,7 @@ func TestReplacedBinary(t *testing.T) {
 	checkRefused(t, a.Child.Results)
 }
 
-// TestParentDies kills the parent, whose child must not stay.
+// TestParentDies kills the parent; the child must not survive.
 func TestParentDies(t *testing.T) {
 	t.Run("as it is", func(t *testing.T) { killParent(t, exec.Command("/proc/self/exe", "parent", "stay")) })
 	t.Run("file with capabilities", func(t *testing.T) {
@@ -601,7 +599,7 @@ func killParent(t *testing.T, cmd *exec.Cmd) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := cmd.StdinPipe(); err != nil { // kept open
+	if _, err := cmd.StdinPipe(); err != nil { // keeps it open
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
@@ -615,7 +613,7 @@ func killParent(t *testing.T, cmd *exec.Cmd) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	// A child that nobody reaped is a zombie (state Z), for as long as there is no init that does it.
+	// A child that nobody reaped is a zombie (state Z), until an init process reaps it.
 	ended := wait.Reached(func() bool {
 		var text []byte
 		text, err = os.ReadFile(fmt.Sprintf("/proc/%d/status", a.PID))
@@ -627,7 +625,7 @@ func killParent(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// TestPanic makes sure that a confined process can say that it panicked.
+// TestPanic: a confined process can still report its panic.
 func TestPanic(t *testing.T) {
 	stderr, w, err := os.Pipe()
 	if err != nil {
@@ -652,7 +650,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestStrayDescriptor has a parent with an open file that its own starter left to it.
+// TestStrayDescriptor: the parent has an open file inherited from its own starter.
 func TestStrayDescriptor(t *testing.T) {
 	needRoot(t)
 	stray, err := os.Open(everybodysDir(t) + "/file")
@@ -668,7 +666,7 @@ func TestStrayDescriptor(t *testing.T) {
 	}
 }
 
-// oldKernelMain is parentMain on a kernel that lacks a system call.
+// oldKernelMain is parentMain on a kernel without a system call.
 func oldKernelMain(number string, args []string) int {
 	n, err := strconv.Atoi(number)
 	if err != nil {
@@ -689,8 +687,7 @@ func oldKernelMain(number string, args []string) int {
 	return parentMain(args)
 }
 
-// TestOldKernel has a kernel without Landlock, or without system call filters: what there is holds, and the report
-// tells.
+// TestOldKernel: the kernel lacks Landlock, or system call filters; the rest works, and the report names the lack.
 func TestOldKernel(t *testing.T) {
 	needRoot(t)
 	for _, c := range []struct {
@@ -705,7 +702,7 @@ func TestOldKernel(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			role := "acts"
 			if c.name == "seccomp" {
-				role = "work" // an act or two would be possible
+				role = "work" // some acts would be possible
 			}
 			a := runParent(t, exec.Command("/proc/self/exe", "old kernel", strconv.Itoa(c.number), role,
 				everybodysDir(t), listener(t)))
@@ -722,7 +719,7 @@ func TestOldKernel(t *testing.T) {
 	}
 }
 
-// TestTerminal has a confined process set its terminal up, as a full-screen program does.
+// TestTerminal: a confined process sets its terminal up, as a full-screen program does.
 func TestTerminal(t *testing.T) {
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -750,21 +747,21 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// TestOutside makes sure that the process that nobody started for it isn't confined, and says so.
+// TestOutside: a process without a helper is not confined, and reports that.
 func TestOutside(t *testing.T) {
 	Init()
 	if Inside() {
 		t.Error("inside")
 	}
 	if _, err := Confine(); err == nil {
-		t.Error("Confine does not say that there is no sandbox")
+		t.Error("Confine does not report the missing sandbox")
 	}
 	if _, err := Conn(); err == nil {
-		t.Error("Conn does not say that there is no helper")
+		t.Error("Conn does not report the missing helper")
 	}
 }
 
-// TestBadOrder starts the program with orders that no Start gives.
+// TestBadOrder starts the program with orders that Start never gives.
 func TestBadOrder(t *testing.T) {
 	for _, value := range []string{"", "x", `{"Parent":1}`, `{"Parent":"x"}`} {
 		cmd := exec.Command("/proc/self/exe", "work")

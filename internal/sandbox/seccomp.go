@@ -11,7 +11,7 @@ import (
 )
 
 // Offsets in struct seccomp_data (linux/seccomp.h). The low half of an argument comes first on a little-endian machine,
-// and all that have a filter here are such.
+// as are all with a filter here.
 const (
 	offsetNumber       = 0
 	offsetArchitecture = 4
@@ -24,16 +24,16 @@ const (
 	absent = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
 )
 
-// relation is how an argument has to be.
+// relation is a condition's comparison.
 type relation int
 
 const (
-	equal relation = iota // is the value
+	equal relation = iota // equals the value
 	clear                 // has none of the value's bits
 	full                  // has all of the value's bits
 )
 
-// condition is on the low 32 bits of an argument. Every argument tested here is an int or has its meaning in those
+// condition tests the low 32 bits of an argument. Every argument tested here is an int, or has its meaning in those
 // bits.
 type condition struct {
 	argument uint32
@@ -41,14 +41,13 @@ type condition struct {
 	value    uint32
 }
 
-// rule allows a system call where all conditions of one of its alternatives hold, or always where there is no
-// alternative.
+// rule allows a system call if all conditions of one of its alternatives hold, or always if it has no alternative.
 type rule struct {
 	number uintptr
 	any    [][]condition
 }
 
-// is allows a call when one argument is one of values.
+// is allows a call if one argument has one of the values.
 func is(number uintptr, argument uint32, values ...uint32) rule {
 	r := rule{number: number}
 	for _, v := range values {
@@ -57,17 +56,17 @@ func is(number uintptr, argument uint32, values ...uint32) rule {
 	return r
 }
 
-// only allows a call when all conditions hold.
+// only allows a call if all conditions hold.
 func only(number uintptr, all ...condition) rule { return rule{number, [][]condition{all}} }
 
-// namespaces are the clone(2) flags that would make a new namespace. CLONE_NEWTIME has a bit of the exit signal, and is
-// unshare's.
+// namespaces are the clone(2) flags for new namespaces. CLONE_NEWTIME shares a bit with the exit signal, and only works
+// with unshare.
 const namespaces = unix.CLONE_NEWNS |
 	unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER |
 	unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
-// sizeofSockaddrNetlink tells a netlink address from that of a packet socket, which has 20 bytes and is refused if it
-// has fewer.
+// sizeofSockaddrNetlink distinguishes a netlink address from a packet socket's, which has 20 bytes and is refused with
+// fewer.
 const sizeofSockaddrNetlink = unix.SizeofSockaddrNetlink
 
 // commonCalls are allowed on every architecture, the frequent ones first.
@@ -86,15 +85,15 @@ var commonCalls = []uintptr{
 	unix.SYS_EXIT, unix.SYS_EXIT_GROUP,
 }
 
-// commonRules are allowed on every architecture with conditions.
+// commonRules returns the conditional rules for every architecture.
 func commonRules() []rule {
 	return []rule{
-		// A thread, no process.
+		// Threads, not processes.
 		only(unix.SYS_CLONE, condition{0, full, unix.CLONE_THREAD}, condition{0, clear, namespaces}),
-		// No code is made.
+		// No executable memory.
 		only(unix.SYS_MPROTECT, condition{2, clear, unix.PROT_EXEC}),
 		only(sysMmap, condition{2, clear, unix.PROT_EXEC}),
-		// Signals to the own threads, with which Go interrupts goroutines.
+		// Signals to the process's own threads, with which Go preempts goroutines.
 		is(unix.SYS_TGKILL, 0, uint32(unix.Getpid())),
 		// The calling thread's own CPUs.
 		is(unix.SYS_SCHED_SETAFFINITY, 0, 0),
@@ -104,15 +103,15 @@ func commonRules() []rule {
 	}
 }
 
-// Socket calls, for architectures where each has a number of its own.
+// Socket calls, for architectures with a number for each.
 var socketCalls = []uintptr{
-	unix.SYS_ACCEPT4, // of a socket that the helper listens on
+	unix.SYS_ACCEPT4, // on a socket of the helper
 	unix.SYS_RECVMSG, unix.SYS_SENDMSG, unix.SYS_RECVFROM, unix.SYS_GETSOCKOPT, unix.SYS_GETSOCKNAME,
 	unix.SYS_GETPEERNAME,
 }
 
-// socketRules let a routing socket of netlink be made, and keep the calls from packet sockets that the helper gave:
-// these can't be bound to another interface, send to no address, and get no new options.
+// socketRules allow making a netlink routing socket, and protect the packet sockets from the helper: no call can bind
+// them to another interface, send to an address, or set options.
 func socketRules() []rule {
 	return []rule{
 		only(unix.SYS_SOCKET, condition{0, equal, unix.AF_NETLINK}, condition{2, equal, unix.NETLINK_ROUTE}),
@@ -126,8 +125,8 @@ func socketRules() []rule {
 	}
 }
 
-// filter assembles the program: what no rule allows is refused with EPERM, except clone3, whose flags a filter can't
-// see: C libraries fall back to clone where it does not exist (ENOSYS).
+// filter assembles the program. It refuses what no rule allows with EPERM, except clone3, whose flags a filter cannot
+// see: with ENOSYS C libraries fall back to clone.
 func filter(arch archFilter) []unix.SockFilter {
 	load := func(offset uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
@@ -138,7 +137,7 @@ func filter(arch archFilter) []unix.SockFilter {
 	ret := func(k uint32) unix.SockFilter { return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: k} }
 
 	p := []unix.SockFilter{
-		load(offsetArchitecture), jump(unix.BPF_JEQ, arch.audit, 1, 0), ret(refuse), // another ABI of this machine's
+		load(offsetArchitecture), jump(unix.BPF_JEQ, arch.audit, 1, 0), ret(refuse), // another ABI of this machine
 		load(offsetNumber),
 		jump(unix.BPF_JEQ, unix.SYS_CLONE3, 0, 1), ret(absent),
 	}
@@ -147,7 +146,7 @@ func filter(arch archFilter) []unix.SockFilter {
 		for _, all := range r.any {
 			var tests []unix.SockFilter
 			for i := len(all) - 1; i >= 0; i-- {
-				// from the last one: a failed test jumps over the rest and over "allow"
+				// backwards: a failed test jumps over the rest and over "allow"
 				c, rest := all[i], len(tests)+1
 				low := load(offsetArguments + 8*c.argument)
 				var test []unix.SockFilter
@@ -167,20 +166,20 @@ func filter(arch archFilter) []unix.SockFilter {
 		if len(r.any) == 0 {
 			body = append(body, ret(allow))
 		} else {
-			body = append(body, ret(refuse)) // the accumulator doesn't hold the number any more
+			body = append(body, ret(refuse)) // the accumulator no longer holds the number
 		}
 		p = append(append(p, jump(unix.BPF_JEQ, uint32(r.number), 0, len(body))), body...)
 	}
 	return append(p, ret(refuse))
 }
 
-// archFilter is what differs between architectures.
+// archFilter holds an architecture's part of the filter.
 type archFilter struct {
 	audit uint32 // AUDIT_ARCH_*
 	rules []rule
 }
 
-// rules makes one list: calls without conditions, the ones with conditions after them.
+// rules makes one list: calls without conditions first, conditional rules after them.
 func rules(calls [][]uintptr, conditional ...[]rule) []rule {
 	var all []rule
 	for _, list := range calls {
@@ -194,7 +193,7 @@ func rules(calls [][]uintptr, conditional ...[]rule) []rule {
 	return all
 }
 
-// installFilter puts the filter in force for all threads (Linux 3.17). It needs no_new_privs.
+// installFilter enforces the filter for all threads (Linux 3.17). It needs no_new_privs.
 func installFilter() error {
 	arch, ok := architecture()
 	if !ok {
@@ -211,7 +210,7 @@ func installFilter() error {
 	case errno != 0:
 		return fmt.Errorf("install filter: %w", errno)
 	case thread != 0:
-		return fmt.Errorf("install filter: thread %d can't have it", thread)
+		return fmt.Errorf("install filter: thread %d cannot synchronise", thread)
 	}
 	return nil
 }

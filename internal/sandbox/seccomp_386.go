@@ -7,8 +7,8 @@ import "golang.org/x/sys/unix"
 const sysMmap = unix.SYS_MMAP2
 
 // Numbers of linux/net.h for socketcall(2), through which Go does all socket calls on this architecture. Its arguments
-// are in memory, where a filter can't see them: a call that needs a condition elsewhere is refused here, so sockets are
-// made before Confine.
+// are in memory, where a filter cannot see them: this filter refuses calls that need conditions, so the process makes
+// its sockets before Confine.
 const (
 	callGetsockname = 6
 	callGetpeername = 7

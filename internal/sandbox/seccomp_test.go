@@ -43,7 +43,7 @@ func run(t *testing.T, program []unix.SockFilter, data []byte) uint32 {
 	return 0
 }
 
-// verdict is what the rules say of a call, read plainly.
+// verdict evaluates the rules for a call directly.
 func verdict(arch archFilter, data []byte) uint32 {
 	number := binary.LittleEndian.Uint32(data[offsetNumber:])
 	switch {
@@ -103,7 +103,7 @@ func TestFilter(t *testing.T) {
 		for range 20 {
 			for i := offsetArguments; i < len(data); i += 4 {
 				v := random.Uint32() >> random.IntN(32)
-				if random.IntN(2) == 0 { // a value of a rule
+				if random.IntN(2) == 0 { // a rule's value
 					if r := arch.rules[random.IntN(len(arch.rules))]; len(r.any) > 0 {
 						all := r.any[random.IntN(len(r.any))]
 						v = all[random.IntN(len(all))].value
@@ -133,7 +133,7 @@ func TestFilter(t *testing.T) {
 	t.Logf("%d instructions for %d system calls", len(program), len(numbers))
 }
 
-// TestHandled makes sure that a newer Landlock refuses no less than an older one.
+// TestHandled: a newer Landlock refuses no less than an older one.
 func TestHandled(t *testing.T) {
 	for abi := 1; abi < 12; abi++ {
 		a, b := handled(abi), handled(abi+1)

@@ -18,13 +18,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nobody is the user and the group of the kernel's overflow IDs, which own nothing.
+// nobody is the kernel's overflow user and group ID, which own nothing.
 const nobody = 65534
 
-// exitDrop is the exit status of a first stage that could not drop what it has to drop.
+// exitDrop is the exit status of a first stage that could not drop its rights.
 const exitDrop = 125
 
-// inside is what the first stage said, in the confined process; elsewhere it is nil.
+// inside is the first stage's order in the confined process, nil elsewhere.
 var inside *order
 
 // init keeps main on the leading thread, whose name is the process's, until Init is done.
@@ -34,9 +34,8 @@ func init() {
 	}
 }
 
-// Init does nothing in a process that Start did not start. In one that it did, Init drops every right and executes the
-// program anew, and returns in the second run. It has to be the first thing that main does: before it, the process has
-// its parent's rights.
+// Init does nothing in a process that Start did not start. Otherwise it drops every right, executes the program anew,
+// and returns in the second run. main has to call it first: before it, the process has its parent's rights.
 func Init() {
 	text, ok := os.LookupEnv(environment)
 	if !ok {
@@ -57,10 +56,10 @@ func Init() {
 	}
 }
 
-// Inside says whether this is the confined process.
+// Inside reports whether this is the confined process.
 func Inside() bool { return inside != nil }
 
-// Conn returns the child's end of the socket pair. It can be called once.
+// Conn returns the child's end of the socket pair. Call it once.
 func Conn() (*net.UnixConn, error) {
 	if inside == nil {
 		return nil, errors.New("not started by its helper")
@@ -68,7 +67,7 @@ func Conn() (*net.UnixConn, error) {
 	return unixConn(childFD)
 }
 
-// enter is the second stage's beginning.
+// enter begins the second stage.
 func enter(o order) error {
 	inside = &o
 	defer runtime.UnlockOSThread()
@@ -79,19 +78,19 @@ func enter(o order) error {
 	if err := dieWithParent(o.Parent); err != nil {
 		return err
 	}
-	// The name that ps shows, which is "exe" after the execution of /proc/self/exe.
+	// The name that ps shows; it is "exe" after the execution of /proc/self/exe.
 	name := []byte("weir-agent\x00")
 	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0) // only a name
-	// Other processes of the user nobody must not trace this one, and packets don't belong in a core dump.
+	// Other processes of the user nobody must not trace this one, and a core dump must not contain packets.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("set dumpable: %w", err)
 	}
-	_, _ = time.Now().Zone() // reads the time zone, while it can be read
+	_, _ = time.Now().Zone() // reads the time zone while the process may
 	return nil
 }
 
-// dropAndExec gives up what this thread may do and executes the program anew; every other thread ends with that. It
-// returns only with an error.
+// dropAndExec drops this thread's rights and executes the program anew, which ends all other threads. It returns only
+// with an error.
 func dropAndExec(o order) error {
 	o.note("closing of inherited descriptors", closeOnExec(childFD+1))
 	rules, err := newRuleset(o.Readable)
@@ -119,15 +118,15 @@ func dropAndExec(o order) error {
 		return err
 	}
 	env := append(without(nil, environment), environment+"="+string(text))
-	// Go finds the CPU limit of its control group in files, which the second stage can't read.
+	// Go reads its control group's CPU limit from files, which the second stage cannot open.
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set && runtime.GOMAXPROCS(0) < runtime.NumCPU() {
 		env = append(env, "GOMAXPROCS="+strconv.Itoa(runtime.GOMAXPROCS(0)))
 	}
 	return fmt.Errorf("execute anew: %w", unix.Exec("/proc/self/exe", os.Args, env))
 }
 
-// closeOnExec has all descriptors from first on closed at execve: what the program's own starter left open is not the
-// child's to use.
+// closeOnExec marks all descriptors from first on close-on-exec: the child must not inherit what the program's own
+// starter left open.
 func closeOnExec(first int) error {
 	err := unix.CloseRange(uint(first), math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 	if err == nil {
@@ -151,8 +150,8 @@ func (o *order) note(what string, err error) {
 	}
 }
 
-// dieWithParent asks anew for SIGKILL at the parent's death, which a change of user forgets, and so does execve where
-// the program's file has capabilities (prctl(2)). It makes sure that the parent has not died meanwhile.
+// dieWithParent requests SIGKILL at the parent's death again: a change of user clears that, as does execve of a file
+// with capabilities (prctl(2)). It checks that the parent has not died meanwhile.
 func dieWithParent(parent int) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("set parent death signal: %w", err)
@@ -163,7 +162,7 @@ func dieWithParent(parent int) error {
 	return nil
 }
 
-// dropUser makes the thread's user and groups nobody, where it is root.
+// dropUser changes root's user and groups to nobody.
 func dropUser() error {
 	if unix.Geteuid() != 0 {
 		return nil
@@ -188,10 +187,10 @@ func dropUser() error {
 }
 
 // secureBits are NOROOT, NO_SETUID_FIXUP and NO_CAP_AMBIENT_RAISE with their locks, and the lock of KEEP_CAPS, of
-// linux/securebits.h: user 0 gets no capability at execve, a change of user brings none, and none can be made ambient.
+// linux/securebits.h: neither execve as user 0, nor a change of user, nor ambient capabilities can add a right.
 const secureBits = 0b11_10_11_11
 
-// dropBounding empties the bounding set and locks the secure bits, for which it needs CAP_SETPCAP.
+// dropBounding empties the bounding set and locks the secure bits; both need CAP_SETPCAP.
 func dropBounding() error {
 	if _, effective, err := capabilities(); err != nil {
 		return err
@@ -218,9 +217,9 @@ func dropBounding() error {
 	return nil
 }
 
-// fileCapabilities returns the permitted capabilities that the program's file carries with the effective bit (setcap
-// …+ep). Linux refuses to execute such a file where the bounding set lacks one of them (security/commoncap.c), even
-// though no_new_privs keeps the process from gaining any. The format is struct vfs_cap_data of linux/capability.h.
+// fileCapabilities returns the permitted capabilities of the program's file with the effective bit (setcap …+ep). Linux
+// refuses to execute such a file if the bounding set lacks one of them (security/commoncap.c), even though no_new_privs
+// keeps the process from gaining any. The format is struct vfs_cap_data of linux/capability.h.
 func fileCapabilities() uint64 {
 	var raw [24]byte
 	n, err := unix.Getxattr("/proc/self/exe", "security.capability", raw[:])
@@ -234,9 +233,9 @@ func fileCapabilities() uint64 {
 	return permitted
 }
 
-// clearCapabilities empties this thread's ambient, permitted, effective and inheritable sets, and makes sure of it.
+// clearCapabilities empties this thread's ambient, permitted, effective and inheritable sets, and verifies that.
 func clearCapabilities() error {
-	// EINVAL where the kernel has no ambient set (before Linux 4.3).
+	// Before Linux 4.3, without an ambient set, the error is EINVAL.
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil &&
 		!errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("clear ambient capabilities: %w", err)
@@ -249,7 +248,7 @@ func clearCapabilities() error {
 	if all, _, err := capabilities(); err != nil {
 		return err
 	} else if all != 0 {
-		return fmt.Errorf("clear capabilities: %#x are left", all)
+		return fmt.Errorf("clear capabilities: %#x remain", all)
 	}
 	return nil
 }

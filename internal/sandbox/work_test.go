@@ -20,7 +20,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// work is something that a confined agent does.
+// work is an action that a confined agent needs.
 type work struct {
 	name string
 	do   func(conn *net.UnixConn) error
@@ -80,7 +80,7 @@ var works = []work{
 		if err := pprof.StartCPUProfile(&b); err != nil {
 			return err
 		}
-		for stop := time.Now().Add(20 * time.Millisecond); time.Now().Before(stop); { // work, for the profile to see
+		for stop := time.Now().Add(20 * time.Millisecond); time.Now().Before(stop); { // load for the profile
 		}
 		pprof.StopCPUProfile()
 		return nil
@@ -129,7 +129,7 @@ var works = []work{
 	}},
 	{"eventfd", func(*net.UnixConn) error { return opened(unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)) }},
 	{"terminal", func(*net.UnixConn) error {
-		// Whatever stdin is, the answer is the kernel's.
+		// Whatever stdin is, the kernel answers.
 		for _, request := range []uint{unix.TCGETS, unix.TIOCGWINSZ} {
 			if _, err := unix.IoctlGetInt(0, request); errors.Is(err, unix.EPERM) {
 				return fmt.Errorf("ioctl %#x: %w", request, err)
@@ -182,10 +182,10 @@ var works = []work{
 	}},
 }
 
-// listLinks makes a routing socket of netlink after Confine, as a resynchronization does, and asks for all links.
+// listLinks makes a netlink routing socket after Confine, as a resynchronization does, and dumps all links.
 func listLinks(*net.UnixConn) error {
 	if runtime.GOARCH == "386" {
-		return nil // sockets are made before Confine there
+		return nil // there the process makes its sockets before Confine
 	}
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
@@ -201,7 +201,7 @@ func listLinks(*net.UnixConn) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, unix.RTNLGRP_LINK); err != nil {
 		return fmt.Errorf("join group: %w", err)
 	}
-	// struct nlmsghdr with RTM_GETLINK, NLM_F_REQUEST|NLM_F_DUMP, and an empty struct ifinfomsg.
+	// struct nlmsghdr with RTM_GETLINK, NLM_F_REQUEST|NLM_F_DUMP, and an empty struct ifinfomsg
 	request := make([]byte, 32)
 	request[0], request[4], request[6], request[7] = 32, unix.RTM_GETLINK, 1, 3
 	if err := unix.Sendto(fd, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
@@ -225,7 +225,7 @@ func workAll(conn *net.UnixConn) (results []result) {
 	return results
 }
 
-// terminalWork makes stdin raw and puts it back.
+// terminalWork makes stdin raw and restores it.
 func terminalWork() []result {
 	r := result{Name: "terminal"}
 	err := func() error {

@@ -21,30 +21,30 @@ import (
 )
 
 const (
-	snapLength  = 512     // bytes kept of a frame: a router advertisement's prefixes come within them
-	ringBytes   = 4 << 20 // of all interfaces
+	snapLength  = 512     // captured bytes of a frame: enough for a router advertisement's prefixes
+	ringBytes   = 4 << 20 // of all interfaces together
 	maxNetworks = 256
 	maxResult   = 64 << 10 // bytes
 )
 
-// order is what the confined process is told. Its sockets are those of the interfaces, in their order.
+// order configures the confined process. It receives the interfaces' sockets in their order.
 type order struct {
 	Interfaces []uint32
 	Duration   time.Duration
 	Ring       afpacket.Geometry
 }
 
-// Result is what was seen.
+// Result is what the survey saw.
 type Result struct {
 	Packets  uint64    `json:"packets"`
 	Dropped  uint64    `json:"dropped,omitempty"` // by the kernel, for want of room
 	Networks []Network `json:"networks"`
-	Error    string    `json:"error,omitempty"` // why it ended before its time
+	Error    string    `json:"error,omitempty"` // why it ended early
 }
 
 // Listen watches interfaces, given by their indices, for a time, or until SIGINT, SIGTERM or SIGHUP. It opens the
-// sockets, which needs CAP_NET_RAW; what comes in is read by another process without rights, which is this program
-// again, started with args: it has to call Run where sandbox.Inside.
+// sockets, which needs CAP_NET_RAW; another process without rights reads the packets: this program again, started with
+// args, which has to call Run if sandbox.Inside.
 func Listen(interfaces []uint32, d time.Duration, args []string) (*Result, error) {
 	if len(interfaces) > helper.MaxFDs {
 		return nil, fmt.Errorf("%d interfaces are too many to listen to; name some with --interface", len(interfaces))
@@ -53,7 +53,7 @@ func Listen(interfaces []uint32, d time.Duration, args []string) (*Result, error
 	var sockets []int
 	defer func() {
 		for _, fd := range sockets {
-			_ = unix.Close(fd) // the other process has it
+			_ = unix.Close(fd) // the other process has its own
 		}
 	}()
 	for _, index := range interfaces {
@@ -85,7 +85,7 @@ func Listen(interfaces []uint32, d time.Duration, args []string) (*Result, error
 	return result, err
 }
 
-// stop ends the confined process where it did not do what it should.
+// stop ends the confined process after a failure.
 func stop(child *sandbox.Child) error {
 	if err := child.Signal(os.Kill); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -94,7 +94,7 @@ func stop(child *sandbox.Child) error {
 	return err
 }
 
-// forward has the signals that end a listening reach the process that listens, while it lives.
+// forward passes stop signals on to the confined process while it lives.
 func forward(child *sandbox.Child) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
@@ -103,7 +103,7 @@ func forward(child *sandbox.Child) {
 		for {
 			select {
 			case s := <-signals:
-				_ = child.Signal(s) // one that has ended needs none
+				_ = child.Signal(s) // too late for one that has ended
 			case <-child.Done():
 				return
 			}
@@ -133,7 +133,7 @@ func readResult(conn *net.UnixConn, timeout time.Duration) (*Result, error) {
 	return r, nil
 }
 
-// Run is the confined process: it reads packets, and sends what they show.
+// Run is the confined process: it reads packets, and sends the Result.
 func Run() error {
 	conn, err := sandbox.Conn()
 	if err != nil {
@@ -153,7 +153,7 @@ func Run() error {
 		return err
 	}
 	if _, err := conn.Write(b); err != nil {
-		return fmt.Errorf("tell what was found: %w", err)
+		return fmt.Errorf("send the result: %w", err)
 	}
 	return nil
 }
@@ -161,7 +161,7 @@ func Run() error {
 func listen(first *helper.Setup) (*Result, error) {
 	var o order
 	if err := json.Unmarshal(first.Payload, &o); err != nil {
-		return nil, fmt.Errorf("read what to listen to: %w", err)
+		return nil, fmt.Errorf("read the order: %w", err)
 	}
 	if len(first.FDs) != len(o.Interfaces) {
 		return nil, fmt.Errorf("%d sockets for %d interfaces", len(first.FDs), len(o.Interfaces))

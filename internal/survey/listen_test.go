@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// awaitFrames waits until so many have come in on a host's eth0.
+// awaitFrames waits until that many frames have arrived on a host's eth0.
 func awaitFrames(t *testing.T, h *lab.Host, n uint64) {
 	t.Helper()
 	received := func() uint64 {
@@ -35,8 +35,8 @@ func awaitFrames(t *testing.T, h *lab.Host, n uint64) {
 	wait.Until(t, "frames come in", func() bool { return received() >= before+n })
 }
 
-// TestListen: at a mirror port of a machine that has its default route elsewhere, the traffic's networks are found, and
-// those that would be on the wrong side are proposed. With them set, nothing more is.
+// TestListen: at a mirror port of a machine whose default route leads elsewhere, the survey finds the traffic's
+// networks and proposes those that would be on the wrong side. Once they are set, it proposes nothing more.
 func TestListen(t *testing.T) {
 	weir, _ := program.Weir(t)
 	a, b := lab.NewPair(t)

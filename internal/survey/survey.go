@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package survey finds the networks of a LAN in the traffic itself, for where no route tells them: behind a mirror
-// port.
+// Package survey finds the networks of a LAN in the traffic itself, for machines without routes to them: behind a
+// mirror port.
 package survey
 
 import (
@@ -13,13 +13,14 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// Bounds. What is beyond them is not kept: a survey is for networks, of which a LAN has few.
+// Limits. A survey drops what exceeds them: a LAN has few networks.
 const (
 	maxAddresses = 1 << 16
 	maxAnnounced = 256
 )
 
-// manyBlocks is how many networks of one private block (RFC 1918 §3) have to be seen to take the LAN for all of it.
+// manyBlocks is the number of networks of one private block (RFC 1918 §3) from which the survey takes the whole block
+// for the LAN's.
 const manyBlocks = 8
 
 var privateBlocks = []netip.Prefix{
@@ -27,20 +28,20 @@ var privateBlocks = []netip.Prefix{
 		"192.168.0.0/16"),
 }
 
-// fewARP is how many addresses of a public network ARP has to show before it is taken for the LAN's: the segment of an
-// uplink has a router at each end.
+// fewARP is the number of addresses that ARP has to show in a public network before the survey takes it for the LAN's:
+// the segment of an uplink has a router at each end.
 const fewARP = 3
 
-// Network is a network that the traffic shows to be on the side of the LAN.
+// Network is a network on the LAN's side, by the traffic.
 type Network struct {
 	Prefix    netip.Prefix `json:"prefix"`
-	Addresses int          `json:"addresses"` // of it that were seen; of an announced one maybe 0
-	// ShownBy says by what: "private sources" (RFC 1918, RFC 4193), "arp" (RFC 826), "router advertisements" (RFC
+	Addresses int          `json:"addresses"` // seen ones; an announced network may have none
+	// ShownBy lists the evidence: "private sources" (RFC 1918, RFC 4193), "arp" (RFC 826), "router advertisements" (RFC
 	// 4861).
 	ShownBy []string `json:"shown_by"`
 }
 
-// evidence is a set of the ways in which an address or a network was shown.
+// evidence is a set of kinds of evidence for an address or a network.
 type evidence uint8
 
 const (
@@ -53,13 +54,13 @@ var evidenceNames = []string{"private sources", "arp", "router advertisements"}
 
 // Survey gathers addresses. The zero value is ready for use, by one goroutine.
 type Survey struct {
-	Packets   uint64 // frames that were looked at
+	Packets   uint64 // inspected frames
 	addresses map[netip.Addr]evidence
 	announced map[netip.Prefix]struct{}
 	packet    packet.Packet
 }
 
-// Frame looks at one frame of length bytes on the wire, of which data was captured.
+// Frame inspects a frame of length bytes on the wire, of which data was captured.
 func (s *Survey) Frame(link packet.LinkType, data []byte, length int) {
 	s.Packets++
 	p := &s.packet
@@ -75,8 +76,7 @@ func (s *Survey) Frame(link packet.LinkType, data []byte, length int) {
 	}
 }
 
-// arp takes the sender of an ARP message over Ethernet, for IPv4 (RFC 826); an address that is only probed has none
-// (RFC 5227 §2.1.1).
+// arp takes the sender of an ARP message over Ethernet, for IPv4 (RFC 826); a probe has none (RFC 5227 §2.1.1).
 func (s *Survey) arp(p *packet.Packet) {
 	b, at := p.Payload(), p.PayloadOffset
 	const etherType, ethernet, ipv4 = 0x0806, 1, 0x0800
@@ -93,7 +93,7 @@ func (s *Survey) arp(p *packet.Packet) {
 
 const routerAdvertisement = 134
 
-// advertisement takes the prefixes that a router says to be on the link (RFC 4861 §4.2, §4.6.2).
+// advertisement takes the on-link prefixes of a router advertisement (RFC 4861 §4.2, §4.6.2).
 func (s *Survey) advertisement(b []byte) {
 	const header, prefixInformation, size, onLink = 16, 3, 32, 0x80
 	for b = b[min(header, len(b)):]; len(b) >= 8; {
@@ -129,7 +129,7 @@ func (s *Survey) see(a netip.Addr, e evidence) {
 	}
 }
 
-// group is the addresses of one network.
+// group holds the addresses of one network.
 type group struct {
 	addresses, arp int
 	by             evidence
@@ -139,9 +139,9 @@ func (g group) with(o group) group {
 	return group{g.addresses + o.addresses, g.arp + o.arp, g.by | o.by}
 }
 
-// Networks are those that were found, the smallest that hold what was seen: of IPv4 blocks of 256 addresses, and two
-// that are halves of a greater one as that one; where many are of one private block, that block; of IPv6 what routers
-// announce, and blocks of 64 bits.
+// Networks returns the smallest networks that hold the gathered addresses: for IPv4 blocks of 256 addresses, with pairs
+// of halves joined, or a whole private block if many networks are of it; for IPv6 the announced prefixes, and blocks of
+// 64 bits.
 func (s *Survey) Networks() []Network {
 	groups := map[netip.Prefix]group{}
 	for p := range s.announced {
@@ -177,7 +177,7 @@ func (s *Survey) Networks() []Network {
 	return all
 }
 
-// networkOf is the network that an address is counted in.
+// networkOf returns the network that counts an address.
 func (s *Survey) networkOf(a netip.Addr) netip.Prefix {
 	for p := range s.announced {
 		if p.Contains(a) {
@@ -191,8 +191,7 @@ func (s *Survey) networkOf(a netip.Addr) netip.Prefix {
 	return netip.PrefixFrom(a, bits).Masked()
 }
 
-// unite puts the two halves of an IPv4 network into one, as often as there are such, as far as the private networks
-// reach.
+// unite joins pairs of halves of an IPv4 network, repeatedly, up to the size of the private networks.
 func unite(groups map[netip.Prefix]group) {
 	for bits := 24; bits > 8; bits-- {
 		for p, g := range groups {
@@ -212,7 +211,7 @@ func unite(groups map[netip.Prefix]group) {
 	}
 }
 
-// takeBlock puts the networks of a block into one, where they are many.
+// takeBlock joins the networks of a block if they are many.
 func takeBlock(groups map[netip.Prefix]group, block netip.Prefix) {
 	isInside := func(p netip.Prefix, _ group) bool { return block.Contains(p.Addr()) && p.Bits() >= block.Bits() }
 	var sum group
@@ -230,7 +229,7 @@ func takeBlock(groups map[netip.Prefix]group, block netip.Prefix) {
 	groups[block] = sum
 }
 
-// flip turns over one bit of an IPv4 address, 0 being the first.
+// flip inverts one bit of an IPv4 address, 0 being the first.
 func flip(a netip.Addr, bit int) netip.Addr {
 	b := a.As4()
 	b[bit/8] ^= 0x80 >> (bit % 8)

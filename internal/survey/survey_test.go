@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// raw makes bytes of hexadecimal digits, in which blanks are none.
+// raw decodes hexadecimal digits, ignoring blanks.
 func raw(text string) []byte {
 	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
 	if err != nil {
@@ -24,7 +24,7 @@ func raw(text string) []byte {
 
 const ethernet = "020000000002 020000000001"
 
-// arpFrame is a request over Ethernet (RFC 826), in a VLAN where tag has one.
+// arpFrame returns a request over Ethernet (RFC 826), in a VLAN if tag has one.
 func arpFrame(tag, sender string) []byte {
 	b := raw(ethernet + tag + "0806 0001 0800 06 04 0001 020000000001")
 	b = append(b, netip.MustParseAddr(sender).AsSlice()...)
@@ -45,7 +45,7 @@ func ipv6Frame(src, dst string) []byte {
 	return append(b, raw("9c40 0035 0008 0000")...)
 }
 
-// advertisementFrame is a router advertisement (RFC 4861 §4.2) with a source link-layer address and a prefix.
+// advertisementFrame returns a router advertisement (RFC 4861 §4.2) with a source link-layer address and a prefix.
 func advertisementFrame(hopLimit string, flags byte, prefix string) []byte {
 	p := netip.MustParsePrefix(prefix)
 	b := raw(ethernet + "86dd 60000000 0038 3a" + hopLimit)
@@ -65,7 +65,7 @@ func surveyOf(frames ...[]byte) *Survey {
 	return s
 }
 
-// many makes a frame of each of n addresses.
+// many returns a frame for each of n addresses.
 func many(n int, format string, frame func(string) []byte) (all [][]byte) {
 	for i := range n {
 		all = append(all, frame(fmt.Sprintf(format, i+1)))
@@ -124,7 +124,7 @@ func TestNetworks(t *testing.T) {
 	}
 }
 
-// TestCut: a message that is cut anywhere shows nothing that it did not show whole.
+// TestCut: a truncated message shows nothing that the whole one does not.
 func TestCut(t *testing.T) {
 	for _, f := range [][]byte{arpFrame("8100 0007", "192.168.7.1"), advertisementFrame("ff", 0xc0, "2001:db8:5::/64"),
 		ipv4Frame("10.0.0.1", "10.0.0.2")} {
@@ -139,7 +139,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// TestBounds: whatever is sent, a survey does not grow.
+// TestBounds: no traffic grows a survey past its limits.
 func TestBounds(t *testing.T) {
 	s := new(Survey)
 	for i := range maxAddresses + 10 {

@@ -12,10 +12,10 @@ import (
 	"github.com/weirnet/weir/internal/tally"
 )
 
-// maxFlows bounds memory: with 65,536 flows 33 MB are used, with all bounds reached and names of full length 91 MB.
+// maxFlows bounds memory: 65,536 flows use 33 MB, or 91 MB at all limits with names of full length.
 const maxFlows = 1 << 16
 
-// The rows that a flow counts for.
+// The rows that a flow counts in.
 const (
 	ofApplication = iota
 	ofProtocol
@@ -28,10 +28,10 @@ type flow struct {
 	id             [16]byte
 	client, server netip.AddrPort
 	proto          uint8
-	seen           tally.Amounts // as the last record had them, since the flow's beginning
-	used           tally.Usage   // what was counted here
+	seen           tally.Amounts // of the flow's last record, since its beginning
+	used           tally.Usage   // what this view has counted
 	rows           [rowsOfFlow]*tally.Row
-	host           *tally.Host // whose row is among them
+	host           *tally.Host // the host of its host row
 
 	application, protocol, hostname string
 	applicationGuess, protocolGuess bool
@@ -42,19 +42,18 @@ type flow struct {
 	place   *list.Element // in counts.live or counts.ended
 }
 
-// counts follows live flows, and adds what each record has more than the one before to the flow's totals. All of it is
-// bounded.
+// counts follows live flows, and adds the growth from record to record to the flow's totals. All of it is bounded.
 type counts struct {
 	maxFlows int
 
 	tick    uint64
-	times   [tally.Window + 1]time.Time // when ticks ended, by tick
-	elapsed time.Duration               // of the complete ticks in the tally.Window
-	newest  int64                       // of the records' times
+	times   [tally.Window + 1]time.Time // ends of ticks, by tick
+	elapsed time.Duration               // duration of the complete ticks in the tally.Window
+	newest  int64                       // latest time of a record
 
 	flows map[[16]byte]*flow
-	live  *list.List // of *flow, the one not heard of for longest at the back
-	ended *list.List // of *flow that stay for a while to be seen, the one that ended first at the back
+	live  *list.List // of *flow, the least recently reported at the back
+	ended *list.List // of *flow that stay visible for a while, the one that ended first at the back
 
 	totals tally.Totals            // by live flows
 	names  func(netip.Addr) string // of hosts; may be nil
@@ -77,7 +76,7 @@ func newCounts(flows, hosts int) *counts {
 	}
 }
 
-// record counts what a record has more than the flow's one before.
+// record counts the growth since the flow's previous record.
 func (c *counts) record(r *record.Flow) {
 	var id [16]byte
 	if _, err := hex.Decode(id[:], r.ID[:]); err != nil {
@@ -114,8 +113,8 @@ func (c *counts) record(r *record.Flow) {
 	}
 }
 
-// countedBefore says of a flow that is not remembered whether it was once, and gave way. A flow's first record is
-// "new", or "end" where it ended before it was due for one: it is young then.
+// countedBefore reports whether an unknown flow was evicted earlier. A flow's first record is "new", or "end" if it
+// ended before it was due for one: such a flow is young.
 func (c *counts) countedBefore(r *record.Flow) bool {
 	if c.evictedFlows == 0 || r.State == record.StateNew {
 		return false
@@ -142,7 +141,7 @@ func (c *counts) remember(id [16]byte) *flow {
 	return f
 }
 
-// end marks a flow as ended; it stays until its rate is over.
+// end marks a flow as ended; it stays until its rate has faded.
 func (c *counts) end(f *flow) {
 	c.leave(f)
 	c.live.Remove(f.place)
@@ -150,7 +149,7 @@ func (c *counts) end(f *flow) {
 	f.place = c.ended.PushFront(f)
 }
 
-// leave takes a flow out of the number of its rows' live flows.
+// leave removes a flow from its rows' counts of live flows.
 func (c *counts) leave(f *flow) {
 	for _, r := range f.rows {
 		r.Flows--
@@ -166,8 +165,8 @@ func (c *counts) forget(f *flow) {
 	delete(c.flows, f.id)
 }
 
-// describe takes over what a record says of its flow, and moves the flow to the rows that it belongs to now: a verdict
-// comes after the first packets, and those are the application's too.
+// describe takes a record's description of its flow, and moves the flow to its present rows: a verdict follows the
+// first packets, which are the application's too.
 func (c *counts) describe(f *flow, r *record.Flow) {
 	f.applicationGuess = r.ApplicationMethod.IsGuess()
 	f.protocolGuess, f.hostnameGuess = r.Method.IsGuess(), r.HostnameMethod.IsGuess()
@@ -189,7 +188,7 @@ func (c *counts) describe(f *flow, r *record.Flow) {
 	c.move(f, ofHostApplication, f.host.Applications.Row(name), known)
 }
 
-// applicationName is a flow's application, or its protocol in brackets; "" where neither is known.
+// applicationName returns a flow's application, or its protocol in brackets; "" if neither is known.
 func applicationName(r *record.Flow) string {
 	if r.Application == "" && r.Protocol != "" {
 		return "[" + r.Protocol + "]"
@@ -197,8 +196,8 @@ func applicationName(r *record.Flow) string {
 	return r.Application
 }
 
-// move lets a flow count for another row, with all that it had so far where history says so: not for a host that gave
-// way and comes back, whose row begins anew.
+// move makes a flow count in another row, with its history if history is set: an evicted host that returns starts
+// without.
 func (c *counts) move(f *flow, kind int, to *tally.Row, history bool) {
 	from := f.rows[kind]
 	if from == to {
@@ -223,7 +222,7 @@ func (c *counts) next(now time.Time, s Summary) {
 	c.all.Now(c.tick).Add(delta)
 	c.summary = s
 
-	begin := now.Add(-time.Second) // of the first tick, which began when nobody looked at the clock
+	begin := now.Add(-time.Second) // the first tick began before any clock reading
 	if c.tick >= tally.Window {
 		begin = c.times[(c.tick-tally.Window)%(tally.Window+1)]
 	} else if c.tick > 0 {

@@ -42,7 +42,7 @@ func TestRates(t *testing.T) {
 	if r.model.current.rate != 4000 {
 		t.Errorf("%v B/s in all", r.model.current.rate)
 	}
-	r.tick() // a second without: four fifths
+	r.tick() // a second without records: four fifths
 	if e := entryOf(t, r.model.current.lists[protocols], "tls"); e.up != 800 {
 		t.Errorf("after a second without packets: %v B/s", e.up)
 	}
@@ -52,21 +52,21 @@ func TestRates(t *testing.T) {
 	if e := entryOf(t, r.model.current.lists[protocols], "tls"); e.rate() != 0 || e.bytes != 40_000 {
 		t.Errorf("after ten: %+v", e)
 	}
-	// Ticks that come late: what they cover is longer.
+	// Late ticks cover more time.
 	r.now = r.now.Add(5 * time.Second)
 	r.flow(1, record.StateUpdate, 20_000, 30_000, nil)
 	r.tick()
 	if e := entryOf(t, r.model.current.lists[protocols], "tls"); e.up != 1000 {
 		t.Errorf("10 kB in 10 s: %v B/s", e.up)
 	}
-	r.now = r.now.Add(-time.Hour) // the clock is set back
+	r.now = r.now.Add(-time.Hour) // the clock steps back
 	r.tick()
 	if e := entryOf(t, r.model.current.lists[protocols], "tls"); math.IsInf(e.up, 0) || math.IsNaN(e.up) || e.up < 0 {
 		t.Errorf("%v B/s after the clock was set back", e.up)
 	}
 }
 
-// TestVerdictComesLate: the first packets are the application's too, and of no other row any longer.
+// TestVerdictComesLate: a verdict moves a flow's first packets to the application's row.
 func TestVerdictComesLate(t *testing.T) {
 	r := newRig(t, 80, 24, Options{})
 	r.flow(1, record.StateNew, 1000, 0, func(f *record.Flow) { f.Protocol, f.Method = "quic", record.MethodPort })
@@ -88,7 +88,7 @@ func TestVerdictComesLate(t *testing.T) {
 	}
 }
 
-// TestFlood sends far more flows and hosts than are remembered.
+// TestFlood sends far more flows and hosts than the limits.
 func TestFlood(t *testing.T) {
 	r := newRig(t, 80, 24, Options{MaxFlows: 1000, MaxHosts: 100})
 	r.flow(0, record.StateNew, 100, 100, nil)
@@ -117,8 +117,8 @@ func TestFlood(t *testing.T) {
 		t.Errorf("%d flows, %d hosts, %d applications", len(c.flows), c.totals.Hosts.Len(), c.totals.Applications.Len())
 	}
 	if c.evictedFlows != 104_002 || c.totals.Hosts.Evicted == 0 {
-		// of 205,001, 999 live on, and those that ended made room
-		t.Errorf("%d flows and %d hosts gave way", c.evictedFlows, c.totals.Hosts.Evicted)
+		// of 205,001, 999 live on, and the ended ones made room
+		t.Errorf("%d flows and %d hosts were evicted", c.evictedFlows, c.totals.Hosts.Evicted)
 	}
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
 		t.Errorf("%d bytes more after 200,000 flows", grown)
@@ -130,7 +130,7 @@ func TestFlood(t *testing.T) {
 	if r.row("flows no longer followed") == "" {
 		t.Error(r.text())
 	}
-	// The first flow gave way: what it has in all was counted once already.
+	// The first flow was evicted: its totals were counted before.
 	r.now = r.now.Add(time.Minute)
 	r.flow(-1, record.StateNew, 1, 0, func(f *record.Flow) { f.Protocol = "clock" })
 	r.flow(0, record.StateUpdate, 500, 500, func(f *record.Flow) {
@@ -161,7 +161,7 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// TestHostComesBack: a host that gave way begins anew, and no sum goes below zero.
+// TestHostComesBack: an evicted host starts anew, and no sum goes below zero.
 func TestHostComesBack(t *testing.T) {
 	r := newRig(t, 80, 24, Options{MaxHosts: 2})
 	for round := uint64(1); round <= 5; round++ {
@@ -194,7 +194,7 @@ func TestHostComesBack(t *testing.T) {
 	}
 }
 
-// TestHostWithManyFlows: the busiest flows of a host are shown.
+// TestHostWithManyFlows: a host's list shows its busiest flows.
 func TestHostWithManyFlows(t *testing.T) {
 	r := newRig(t, 80, 24, Options{})
 	for n := range 10_000 {
@@ -213,7 +213,7 @@ func TestHostWithManyFlows(t *testing.T) {
 	}
 }
 
-// BenchmarkFlow is the cost of a record of a flow that lives on.
+// BenchmarkFlow measures a record of a flow that lives on.
 func BenchmarkFlow(b *testing.B) {
 	v := newView(Options{Environ: []string{}})
 	records := make([]record.Flow, 10_000)
@@ -233,7 +233,7 @@ func BenchmarkFlow(b *testing.B) {
 	}
 }
 
-// BenchmarkSecond is a whole second of 10,000 records, with the tick, the snapshot and the screen.
+// BenchmarkSecond measures a second of 10,000 records, with the tick, the snapshot and the screen.
 func BenchmarkSecond(b *testing.B) {
 	v := newView(Options{Environ: []string{}})
 	m := newModel(200, 50, true, v.detail)
@@ -261,7 +261,7 @@ func BenchmarkSecond(b *testing.B) {
 	}
 }
 
-// TestNames: a host is shown by its name where that is known, and can be found by its address all the same.
+// TestNames: the screen shows a host's name if known; the filter still finds its address.
 func TestNames(t *testing.T) {
 	r := newRig(t, 80, 24, Options{})
 	r.view.SetNames(func(a netip.Addr) string { return map[string]string{"192.0.2.2": "printer\x1b[2J"}[a.String()] })

@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write the expected screens anew")
 
-// rig drives a view and its model without a terminal, by a clock of its own.
+// rig drives a view and its model without a terminal, on its own clock.
 type rig struct {
 	*testing.T
 	view  *View
@@ -35,7 +35,7 @@ func newRig(t *testing.T, width, height int, o Options) *rig {
 	return r
 }
 
-// flow gives out a record of flow number n; bytes are what the client and the server sent so far.
+// flow feeds a record of flow number n; bytes are what the client and the server have sent so far.
 func (r *rig) flow(n int, state record.State, up, down uint64, change func(*record.Flow)) {
 	f := record.Flow{
 		State: state, Proto: 6, Protocol: "tls", Method: record.MethodDPI, FirstSeen: r.now.UnixNano(),
@@ -72,7 +72,7 @@ func (r *rig) keys(keys string) {
 	}
 }
 
-// lines is the screen, checked for what holds of every screen.
+// lines returns the screen, after checks that every screen has to pass.
 func (r *rig) lines() []string {
 	r.Helper()
 	lines := r.model.render()
@@ -115,7 +115,7 @@ func (r *rig) golden(name string) {
 	}
 }
 
-// household is some seconds of traffic of four hosts.
+// household feeds some seconds of traffic of four hosts.
 func (r *rig) household() {
 	apps := []struct {
 		app        string

@@ -19,7 +19,7 @@ const (
 	kinds
 )
 
-// What a list is ordered by, in the order in which the key s goes through them.
+// Sort orders, in the sequence of the key s.
 const (
 	byRate = iota
 	byTotal
@@ -30,31 +30,31 @@ const (
 
 var orderNames = [orders]string{"rate", "total", "name", "flows"}
 
-// look is how one list is looked at.
+// look is the state of one list's display.
 type look struct {
 	order    int
 	reverse  bool
 	filter   string // lower case
 	selected string // key of the selected line; "": the first, whatever it is
-	index    int    // where the selected line is
-	offset   int    // of the first line on the screen
+	index    int    // of the selected line
+	offset   int    // index of the first line on the screen
 }
 
-// model is the state of the screen. It changes by keys, snapshots and sizes only, and knows no terminal.
+// model is the state of the screen. Only keys, snapshots and sizes change it; it knows no terminal.
 type model struct {
 	width, height int
 	colour        bool
 
-	kind       int // the list that is shown
+	kind       int // the visible list
 	looks      [kinds]look
-	host       netip.Addr // whose lists the last two are
+	host       netip.Addr // the host of the last two lists
 	help       bool
 	helpOffset int
-	typing     bool // a filter
+	typing     bool // the user is typing a filter
 	paused     bool
 	quit       bool
 	current    *snapshot
-	visible    []entry // of the list shown: filtered and sorted
+	visible    []entry // the visible list, filtered and sorted
 
 	// detail fills in a host's lists.
 	detail func(*snapshot, netip.Addr)
@@ -75,12 +75,12 @@ func (m *model) resize(width, height int) {
 	m.scroll()
 }
 
-// inHost says whether one host's lists are shown.
+// inHost reports whether the screen shows one host's lists.
 func (m *model) inHost() bool { return m.kind >= hostFlows }
 
 func (m *model) look() *look { return &m.looks[m.kind] }
 
-// arrange makes the list that is shown out of the snapshot, and finds the selected line again.
+// arrange builds the visible list from the snapshot, and finds the selected line again.
 func (m *model) arrange() {
 	l := m.look()
 	m.visible = m.visible[:0]
@@ -98,7 +98,7 @@ func (m *model) arrange() {
 	m.scroll()
 }
 
-// contains says whether one of the line's texts holds the filter.
+// contains reports whether one of the line's texts contains the filter.
 func (e *entry) contains(filter string) bool {
 	for _, text := range [...]string{e.name, e.address, e.application, e.protocol, e.transport} {
 		if strings.Contains(strings.ToLower(text), filter) {
@@ -108,7 +108,7 @@ func (e *entry) contains(filter string) bool {
 	return false
 }
 
-// compare orders by the wanted value, the largest first, but names from a to z; lines of equal value by name and by
+// compare orders by the chosen value, the largest first, but names from a to z; lines of equal value by name and by
 // key, so that they keep their places.
 func (l *look) compare(a, b entry) int {
 	var order int
@@ -146,7 +146,7 @@ func (m *model) moveTo(index int) {
 	}
 }
 
-// key takes a key by its name; text is what it would write, if anything.
+// key handles a key by its name; text is what it would write, if anything.
 func (m *model) key(name, text string) {
 	switch {
 	case name == "ctrl+c":
@@ -227,7 +227,7 @@ func (m *model) command(name string) {
 	}
 }
 
-// show goes to another list of the same level.
+// show switches to another list of the same level.
 func (m *model) show(name string) {
 	first, n := applications, 3
 	if m.inHost() {
@@ -246,8 +246,7 @@ func (m *model) show(name string) {
 	m.arrange()
 }
 
-// enter shows the selected host. While the display stands still, it shows what is known of that host by now, and that
-// stands still then.
+// enter shows the selected host. A paused display reads that host's present state once.
 func (m *model) enter() {
 	if m.kind != hosts || len(m.visible) == 0 {
 		return

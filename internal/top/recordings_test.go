@@ -16,7 +16,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// play runs a recording through the engine as a live capture is run, and calls second after each second of it.
+// play runs a recording through the engine like a live capture, and calls second after each second of it.
 func play(t testing.TB, file string, apps *catalog.Catalog, emit func(*record.Flow) error,
 	second func(frames, bytes uint64)) {
 	t.Helper()
@@ -54,7 +54,7 @@ func play(t testing.TB, file string, apps *catalog.Catalog, emit func(*record.Fl
 	second(frames, bytes)
 }
 
-// TestRecordings plays every recording: what the lists sum up to is what the flows had at their ends.
+// TestRecordings plays every recording: the lists' sums equal the flows' final counts.
 func TestRecordings(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/*.pcap")
 	if err != nil || len(files) < 40 {

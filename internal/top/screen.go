@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// style is how a piece of a line stands out. Without colours nothing but its text does, and that has to do.
+// style is the emphasis of a piece of a line. Without colours only the text remains, which has to suffice.
 type style string
 
 const (
@@ -40,7 +40,7 @@ func (c *canvas) line(s style, text string) {
 	c.lines = append(c.lines, text)
 }
 
-// ends writes a text at the left and one at the right. Where both don't fit, the left one is cut.
+// ends writes a text at the left and one at the right. If both do not fit, it cuts the left one.
 func (c *canvas) ends(s style, leftText, rightText string) {
 	if len(rightText)+1 >= c.width {
 		c.line(s, rightText)
@@ -106,7 +106,7 @@ func (m *model) drawHeader(c *canvas) {
 	c.line(kind, lost)
 }
 
-// losses says in words what was lost by whom, "" for nothing.
+// losses describes the losses and who lost the packets; "" for none.
 func (m *model) losses() string {
 	var all []string
 	for _, l := range m.current.summary.Lost {
@@ -156,7 +156,7 @@ func (m *model) drawTabs(c *canvas) {
 	c.ends(strong, text, m.mark(c.width))
 }
 
-// mark says at the right of the lists' names what is not as usual.
+// mark returns the notes at the right of the lists' names: what is out of the ordinary.
 func (m *model) mark(width int) string {
 	l := m.look()
 	var all []string
@@ -189,12 +189,12 @@ func (m *model) mark(width int) string {
 	return strings.Join(all, "  ")
 }
 
-// column is one of a list's. The first column takes what the others leave.
+// column is a column of a list. The first column takes the room that the others leave.
 type column struct {
 	title string
 	width int
-	drop  int // of those that are too many for the window, the highest goes first; 0: stays
-	order int // that sorts by it, -1: none does
+	drop  int // the highest goes first if the window is too narrow; 0: stays
+	order int // the sort order of this column, -1: none
 	text  func(*entry) string
 }
 
@@ -223,11 +223,11 @@ var flowColumns = []column{
 	upColumn, downColumn, packetsColumn, totalColumn,
 }
 
-// columns chooses those that leave room for the names, and says how wide the names may be.
+// columns chooses the columns that leave room for the names, and returns the names' width.
 func (m *model) columns() (name int, chosen []column) {
 	least, all := 16, sumColumns
 	switch m.kind {
-	case hosts: // an address with its beginning cut off says little
+	case hosts: // an address without its beginning says little
 		const longest = 39
 		for i := range m.visible {
 			least = max(least, min(len(m.visible[i].name), longest))
@@ -256,10 +256,10 @@ func (m *model) columns() (name int, chosen []column) {
 	return max(name, 1), chosen
 }
 
-// space is what the column needs with the gap before it.
+// space returns the column's width with the gap before it.
 func (c *column) space() int { return max(c.width, -c.width) + 2 }
 
-// cell pads a text: numbers stand at the right, texts (of negative width) at the left.
+// cell pads a text: numbers align right, texts (of negative width) left.
 func (c *column) cell(text string) string {
 	if c.width < 0 {
 		return "  " + left(text, -c.width)

@@ -121,8 +121,7 @@ func FuzzScreen(f *testing.F) {
 	})
 }
 
-// TestColour draws with colours: after each line the terminal is as before it, and without the colours the text is the
-// same.
+// TestColour draws with colours: each line resets the terminal, and without the colours the text is the same.
 func TestColour(t *testing.T) {
 	r := newRig(t, 80, 24, Options{})
 	r.household()
@@ -184,7 +183,7 @@ func TestPause(t *testing.T) {
 	}
 }
 
-// row is the screen's line that has a text.
+// row returns the screen's line with a text.
 func (r *rig) row(text string) string {
 	for _, line := range r.lines() {
 		if strings.Contains(line, text) {
@@ -205,7 +204,7 @@ func TestFilter(t *testing.T) {
 	if r.row("youtube") != "" || r.row("netflix") == "" || r.row("/net_") != "" {
 		t.Error(r.text())
 	}
-	r.keys("q") // typed no longer: a command
+	r.keys("q") // a command again, after the typing
 	if !r.model.quit {
 		t.Error("q does not quit after a filter")
 	}
@@ -223,7 +222,7 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// TestLongAddresses: IPv6 addresses are shown whole where the window allows.
+// TestLongAddresses: the screen shows whole IPv6 addresses if the window allows.
 func TestLongAddresses(t *testing.T) {
 	const addr = "2001:db8:1111:2222:3333:4444:5555:6666"
 	for width, want := range map[int]string{80: addr, 50: addr, 40: "~11:2222:3333:4444:5555:6666"} {
@@ -239,7 +238,7 @@ func TestLongAddresses(t *testing.T) {
 	}
 }
 
-// order is the names in the list, from above.
+// order returns the names in the list, from the top.
 func (r *rig) order() string {
 	var names []string
 	for _, line := range r.lines()[linesAround-1:] {
@@ -278,7 +277,7 @@ func TestSort(t *testing.T) {
 	}
 }
 
-// TestSelection moves to a line, which stays selected while the order changes around it.
+// TestSelection selects a line, which stays selected while the order changes around it.
 func TestSelection(t *testing.T) {
 	r := newRig(t, 80, 10, Options{})
 	app := func(n int, total uint64) {
@@ -305,7 +304,7 @@ func TestSelection(t *testing.T) {
 	if got := r.row(">"); !strings.HasPrefix(got, ">app27") {
 		t.Errorf("after a resize: %q", got)
 	}
-	r.keys("g") // back at the top, the first line stays selected, whatever it is
+	r.keys("g") // at the top again, the first line stays selected, whatever it is
 	app(29, 1<<40)
 	r.tick()
 	if got := r.row(">"); !strings.HasPrefix(got, ">app29") {

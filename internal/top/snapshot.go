@@ -12,9 +12,9 @@ import (
 	"github.com/weirnet/weir/internal/tally"
 )
 
-// entry is one line of a list, as it was at a moment. Its texts are printable ASCII.
+// entry is one line of a list at a moment. Its texts are printable ASCII.
 type entry struct {
-	key         string // stays the same as long as the line is about the same
+	key         string // constant while the line has the same subject
 	name        string
 	host        netip.Addr // of a host's line
 	up, down    float64    // bytes a second, from and to the client
@@ -30,20 +30,20 @@ type entry struct {
 
 func (e *entry) rate() float64 { return e.up + e.down }
 
-// snapshot is what the screen shows, until the next one.
+// snapshot is the content of the screen, until the next one.
 type snapshot struct {
 	lists   [kinds][]entry
 	summary Summary
-	rate    float64 // bytes a second, of all that the capture counted
+	rate    float64 // bytes a second, of everything captured
 	packets float64 // a second
-	flows   int     // that live and are followed
+	flows   int     // live ones that the view follows
 
-	leftOut int // flows of the host shown that are in no list: the least busy of too many
+	leftOut int // of the visible host, and in no list: the least busy of too many
 
 	evictedFlows, evictedHosts uint64
 }
 
-// maxShown bounds how many flows of one host are listed: they are copied each second, while records wait.
+// maxShown bounds the listed flows of one host: each second copies them, while records wait.
 const maxShown = 2000
 
 // snapshot copies the sums of all applications, protocols and hosts.
@@ -68,7 +68,7 @@ func (c *counts) snapshot() *snapshot {
 	return s
 }
 
-// detail adds to a snapshot what is known of one host.
+// detail adds one host's lists to a snapshot.
 func (c *counts) detail(s *snapshot, host netip.Addr) {
 	s.lists[hostFlows], s.lists[hostApplications], s.leftOut = nil, nil, 0
 	r := c.totals.Hosts.Find(host)
@@ -96,7 +96,7 @@ func (c *counts) detail(s *snapshot, host netip.Addr) {
 	}
 }
 
-// busyFlow is a flow with how many bytes it had of late.
+// busyFlow is a flow with its recent bytes.
 type busyFlow struct {
 	flow   *flow
 	recent uint64
@@ -106,7 +106,7 @@ func (c *counts) entries(rows *tally.Names) []entry {
 	list := make([]entry, 0, rows.Len())
 	for r := range rows.All() {
 		if r.Flows == 0 && r.Total == (tally.Amounts{}) {
-			continue // all that it had is another application's by now
+			continue // all its bytes have moved to another application
 		}
 		e := c.entry(r)
 		e.name, e.key = plain(r.Name), r.Name
@@ -125,7 +125,7 @@ func (e *entry) rates(a tally.Amounts, seconds float64) {
 	e.up, e.down, e.packets = float64(a.Bytes[0])/seconds, float64(a.Bytes[1])/seconds, float64(a.Packets)/seconds
 }
 
-// flowEntry describes a flow; what is guessed has a question mark.
+// flowEntry describes a flow; a guess has a question mark.
 func (c *counts) flowEntry(f *flow) entry {
 	e := entry{
 		key: string(f.id[:]), bytes: f.used.Total.Sum(), flows: 1, ended: f.ended, transport: packet.ProtoName(f.proto),

@@ -20,7 +20,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// terminal is a pseudo-terminal: what is written to its far end is gathered.
+// terminal is a pseudo-terminal that gathers what is written to its far end.
 type terminal struct {
 	*testing.T
 	near, far *os.File
@@ -88,7 +88,7 @@ func (t *terminal) press(keys string) {
 	}
 }
 
-// expect waits until a text has been written since the last key.
+// expect waits for a text in the output since the last key.
 func (t *terminal) expect(text string) {
 	t.Helper()
 	var got string
@@ -129,9 +129,9 @@ func (t *terminal) start(ctx context.Context, o Options) (*View, func()) {
 			t.Error(err)
 		}
 		if t.termios() != before {
-			t.Error("the terminal is not as it was")
+			t.Error("the terminal was not restored")
 		}
-		t.expect("\x1b[?1049l") // the alternate screen is left
+		t.expect("\x1b[?1049l") // leaves the alternate screen
 	}
 }
 
@@ -208,8 +208,8 @@ func TestEnds(t *testing.T) {
 	end()
 }
 
-// TestResize changes the window's size while it runs. The kernel sends SIGWINCH to the terminal's own session only,
-// which a test is not of: the test sends it to itself.
+// TestResize changes the window's size while the view runs. The kernel sends SIGWINCH only to the terminal's own
+// session, which is not the test's: the test sends it to itself.
 func TestResize(t *testing.T) {
 	term := openTerminal(t, 80, 24)
 	v, end := term.start(t.Context(), Options{Environ: []string{"TERM=xterm"}})
@@ -225,14 +225,14 @@ func TestResize(t *testing.T) {
 	end()
 }
 
-// feedUntilStuck feeds until what draws waits for the terminal.
+// feedUntilStuck feeds records until the drawing goroutine waits for the terminal.
 func feedUntilStuck(t testing.TB, v *View) {
 	if !wait.Reached(func() bool { feed(v); return wait.IsBlocked("os.(*File).Write") }) {
 		t.Error("a terminal that is stopped takes all")
 	}
 }
 
-// TestSlowTerminal: whoever hands records in never waits for a terminal that takes nothing.
+// TestSlowTerminal: no caller that hands records in waits for a terminal that takes no output.
 func TestSlowTerminal(t *testing.T) {
 	term := openTerminal(t, 200, 50)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -261,7 +261,7 @@ func TestSlowTerminal(t *testing.T) {
 	end()
 }
 
-// TestStuckTerminal: the end doesn't wait for ever for a terminal that takes nothing any longer.
+// TestStuckTerminal: the end waits only briefly for a terminal that takes no output.
 func TestStuckTerminal(t *testing.T) {
 	term := openTerminal(t, 200, 50)
 	before := term.termios()

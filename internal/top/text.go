@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// maxName is how many bytes of a host's name are kept: a DNS name has 253 at the most (RFC 1035, section 2.3.4).
+// maxName bounds the bytes of a host's name: a DNS name has at most 253 (RFC 1035 §2.3.4).
 const maxName = 253
 
 const digits = "0123456789abcdef"
@@ -25,7 +25,7 @@ func appendPlain[T string | []byte](b []byte, text T) []byte {
 	return b
 }
 
-// plain is text as appendPlain writes it.
+// plain returns text in the form of appendPlain.
 func plain(text string) string {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' {
@@ -35,7 +35,7 @@ func plain(text string) string {
 	return text
 }
 
-// left is text in exactly width columns, at the left. What does not fit is cut off, and a ~ stands there.
+// left aligns text left in exactly width columns. A ~ marks a cut.
 func left(text string, width int) string {
 	switch n := len(text); {
 	case width <= 0:
@@ -46,7 +46,7 @@ func left(text string, width int) string {
 	return text[:width-1] + "~"
 }
 
-// leftTail is like left, but cuts at the beginning: the end of a host's name says whose it is.
+// leftTail is like left, but cuts the beginning: the end of a host's name shows its owner.
 func leftTail(text string, width int) string {
 	if width <= 0 || len(text) <= width {
 		return left(text, width)
@@ -54,7 +54,7 @@ func leftTail(text string, width int) string {
 	return "~" + text[len(text)-width+1:]
 }
 
-// right is text in exactly width columns, at the right.
+// right aligns text right in exactly width columns.
 func right(text string, width int) string {
 	if len(text) < width {
 		return strings.Repeat(" ", width-len(text)) + text
@@ -62,7 +62,7 @@ func right(text string, width int) string {
 	return left(text, width)
 }
 
-// scaled writes a number with an SI prefix and three digits; what is below 1000 has no fraction.
+// scaled formats a number with an SI prefix and three digits; below 1000 without a fraction.
 func scaled(v float64) string {
 	unit := 0
 	for v >= 999.5 && unit < len(" kMGTPE")-1 {
@@ -83,7 +83,7 @@ func scaled(v float64) string {
 
 func bytesText(n uint64) string { return scaled(float64(n)) + "B" }
 
-// rateText is empty for none: a screen full of zeros hides what moves.
+// rateText is empty for 0: a screen full of zeros hides what moves.
 func rateText(bytesPerSecond float64) string {
 	if bytesPerSecond < 0.5 {
 		return "-"
@@ -98,7 +98,7 @@ func countText(v float64) string {
 	return strings.TrimSpace(scaled(v))
 }
 
-// grouped writes a count with its digits in threes.
+// grouped formats a count with its digits in threes.
 func grouped(n uint64) string {
 	text := strconv.FormatUint(n, 10)
 	for i := len(text) - 3; i > 0; i -= 3 {

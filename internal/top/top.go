@@ -21,33 +21,33 @@ import (
 	"github.com/weirnet/weir/internal/tally"
 )
 
-// Options say where and how the view is drawn.
+// Options configure a view.
 type Options struct {
-	In, Out *os.File // the terminal; nothing else is opened
+	In, Out *os.File // the terminal; New and Run open nothing else
 	NoColor bool
 	Environ []string // for TERM, NO_COLOR, COLUMNS, LINES; nil: the process's
 
-	// MaxFlows and MaxHosts bound what is remembered; 0: 65,536 flows, 4,096 hosts.
+	// MaxFlows and MaxHosts bound the view's tables; 0: 65,536 flows, 4,096 hosts.
 	MaxFlows, MaxHosts int
 }
 
-// Summary is what the capture counts in all, since its start.
+// Summary holds the capture's counts since its start.
 type Summary struct {
 	Mode           string // ebpf, afpacket, libpcap
 	Interfaces     []string
 	Packets, Bytes uint64
-	Sampled        uint64 // packets that were looked into; 0: all, or not known
+	Sampled        uint64 // inspected packets; 0: all, or unknown
 	Lost           []Loss
 }
 
-// Loss is a number and what it counts, in words that go on after a number: "packets: the ring was full".
+// Loss is a number and what it counts, in words that follow a number: "packets: the ring was full".
 type Loss struct {
 	Count uint64
 	What  string
 }
 
-// View gathers records and draws them. Flow and Tick may be called by other goroutines than Run's, before, during and
-// after it; they never wait for the terminal.
+// View gathers records and draws them. Other goroutines than Run's may call Flow and Tick before, during and after it;
+// these never wait for the terminal.
 type View struct {
 	options Options
 	term    string
@@ -56,14 +56,14 @@ type View struct {
 	mu     sync.Mutex
 	counts *counts
 
-	wake chan struct{} // a tick is complete
-	done chan struct{} // the terminal is left alone from now on
+	wake chan struct{} // signals a complete tick
+	done chan struct{} // closed when Run leaves the terminal
 }
 
-// ErrNoTerminal is returned by New when In or Out is no terminal.
+// ErrNoTerminal is New's error if In or Out is not a terminal.
 var ErrNoTerminal = errors.New("weir top needs a terminal; use weir run --output table")
 
-// New returns a view on the terminal behind the options' In and Out.
+// New returns a view on the terminal of the options' In and Out.
 func New(o Options) (*View, error) {
 	for _, f := range [...]*os.File{o.In, o.Out} {
 		if f == nil {
@@ -104,12 +104,12 @@ func lookup(environ []string, name string) string {
 	return value
 }
 
-// hasColour tells by the terminal's name alone: the process may not read terminfo's files.
+// hasColour judges by the terminal's name alone: the process may not read terminfo's files.
 func hasColour(term string) bool {
 	return term != "" && term != "dumb" && !strings.HasPrefix(term, "vt") && !strings.HasSuffix(term, "-m")
 }
 
-// SetNames has hosts shown by what names says that they are called; "" means their address.
+// SetNames makes the view show hosts by the result of names; "" means by their address.
 func (v *View) SetNames(names func(netip.Addr) string) {
 	v.mu.Lock()
 	v.counts.names = names
@@ -124,23 +124,22 @@ func (v *View) Flow(f *record.Flow) error {
 	return nil
 }
 
-// Tick is to be called once a second: rates are per tick, whose true length is told by now. The screen is drawn anew.
+// Tick draws the screen anew. Call it once a second with the present time: rates are per tick, of the true length.
 func (v *View) Tick(now time.Time, s Summary) {
 	v.mu.Lock()
 	v.counts.next(now, s)
 	v.mu.Unlock()
 	select {
 	case v.wake <- struct{}{}:
-	default: // one is on its way, and shows this tick too
+	default: // the pending signal covers this tick too
 	}
 }
 
-// patience is how long Run waits for a terminal that takes no output after ctx has ended.
+// patience bounds Run's wait for a terminal that takes no output after ctx has ended.
 const patience = 2 * time.Second
 
-// Run draws until the user quits or ctx ends, and leaves the terminal as it was. Signals are the caller's to handle, by
-// ctx; only changes of the window's size are taken here. Its error says that the terminal can't be read or written. It
-// runs once.
+// Run draws until the user quits or ctx ends, and restores the terminal. It handles no signals but changes of the
+// window's size: the caller ends it by ctx. An error means that the terminal cannot be read or written. Call it once.
 func (v *View) Run(ctx context.Context) error {
 	before, err := unix.IoctlGetTermios(int(v.options.In.Fd()), unix.TCGETS)
 	if err != nil {
@@ -159,7 +158,7 @@ func (v *View) Run(ctx context.Context) error {
 	case <-v.done:
 	case <-ctx.Done():
 		go program.Quit()               // waits while the terminal takes nothing
-		over := time.NewTimer(patience) // a terminal that takes nothing doesn't tell
+		over := time.NewTimer(patience) // such a terminal gives no sign
 		defer over.Stop()
 		select {
 		case <-v.done:
@@ -176,7 +175,7 @@ func (v *View) Run(ctx context.Context) error {
 	return nil
 }
 
-// forward tells the program of ticks.
+// forward passes ticks to the program.
 func (v *View) forward(program *tea.Program) {
 	for {
 		select {
@@ -188,8 +187,8 @@ func (v *View) forward(program *tea.Program) {
 	}
 }
 
-// environ is what Bubble Tea is told. With SSH_TTY it doesn't ask the terminal for features (modes 2026 and 2027): a
-// slow line would bring the answer after the end, and old terminals print the question.
+// environ returns Bubble Tea's environment. With SSH_TTY it does not query the terminal's features (modes 2026 and
+// 2027): on a slow line the answer would arrive after the end, and old terminals print the query.
 func (v *View) environ() []string {
 	e := []string{"TERM=" + v.term, "SSH_TTY=unknown"}
 	for _, name := range [...]string{"COLUMNS", "LINES"} {
@@ -200,7 +199,7 @@ func (v *View) environ() []string {
 	return e
 }
 
-// profile is told, so that Bubble Tea doesn't look for it in files.
+// profile sets the colours, so that Bubble Tea does not look for them in files.
 func (v *View) profile() colorprofile.Profile {
 	if v.colour {
 		return colorprofile.ANSI
@@ -225,10 +224,10 @@ func (v *View) detail(s *snapshot, host netip.Addr) {
 	v.counts.detail(s, host)
 }
 
-// ticked is the message that a tick is complete.
+// ticked is the message of a complete tick.
 type ticked struct{}
 
-// screen is the model as Bubble Tea wants it.
+// screen adapts the model to Bubble Tea.
 type screen struct {
 	model *model
 	view  *View
