@@ -9,6 +9,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/capture/bpferror"
 )
 
 // Offsets in struct __sk_buff (linux/bpf.h).
@@ -34,7 +36,7 @@ func NewOnce(snap int) (*Once, error) {
 		Name: "weir_watched", Type: ebpf.Hash, KeySize: 4, ValueSize: 1, MaxEntries: maxWatched,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("make map of watched interfaces: %w", err)
+		return nil, bpferror.Explain("make the eBPF map of watched interfaces", err)
 	}
 	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Name: "weir_once", Type: ebpf.SocketFilter, License: "Apache-2.0", Instructions: asm.Instructions{
@@ -55,7 +57,7 @@ func NewOnce(snap int) (*Once, error) {
 		},
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("load filter of forwarded packets: %w", err), watched.Close())
+		return nil, errors.Join(bpferror.Explain("load the eBPF filter of forwarded packets", err), watched.Close())
 	}
 	return &Once{watched: watched, program: program}, nil
 }

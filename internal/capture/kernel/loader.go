@@ -11,9 +11,9 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/rlimit"
-	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/gen/bpf"
+	"github.com/weirnet/weir/internal/capture/bpferror"
 )
 
 // Loader holds the programs and their maps. Its methods belong to one goroutine.
@@ -38,17 +38,14 @@ func Load(config Config) (*Loader, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	memory := rlimit.RemoveMemlock() // before Linux 5.11 maps count as locked memory
+	_ = rlimit.RemoveMemlock() // before Linux 5.11 maps count as locked memory
 	l := &Loader{config: config, hooks: map[uint32]hook{}}
 	if l.how, err = l.chooseHook(); err != nil {
 		return nil, err
 	}
 	if err := l.load(); err != nil {
 		l.Close()
-		if memory != nil && !errors.Is(err, unix.EPERM) {
-			err = fmt.Errorf("%w (the limit of locked memory could not be lifted: raise it, ulimit -l unlimited)", err)
-		}
-		return nil, err
+		return nil, bpferror.Explain("load the eBPF programs", err)
 	}
 	return l, nil
 }
@@ -73,7 +70,7 @@ func (l *Loader) load() error {
 		err = spec.LoadAndAssign(&l.objects, nil)
 	}
 	if err != nil {
-		return explainLoad(err)
+		return err
 	}
 	if err := l.joinShunts(); err != nil {
 		return err
@@ -112,20 +109,6 @@ func (p *programsWithoutXDP) all() bpf.WeirPrograms {
 
 func haveXDPLoadBytes() bool {
 	return features.HaveProgramHelper(ebpf.XDP, asm.FnXdpLoadBytes) == nil
-}
-
-// explainLoad shortens a verifier's log to its end, and says what EPERM means.
-func explainLoad(err error) error {
-	var refused *ebpf.VerifierError
-	if errors.As(err, &refused) {
-		return fmt.Errorf("load the eBPF programs: the kernel's verifier refused one: %-v", refused)
-	}
-	if errors.Is(err, unix.EPERM) {
-		// Not err itself: the library's text is for programmers.
-		return fmt.Errorf("no right to load eBPF programs: run as root, or give weir CAP_BPF, CAP_NET_ADMIN and "+
-			"CAP_PERFMON (%w)", unix.EPERM)
-	}
-	return fmt.Errorf("load the eBPF programs: %w", err)
 }
 
 // size sets what depends on the configuration: sizes of maps, and constants of the programs.

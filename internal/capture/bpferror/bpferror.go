@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package bpferror says what the errors of the kernel and of the eBPF library mean to whoever runs weir. The library's
+// own advice is for programmers.
+package bpferror
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// Explain describes why doing something with eBPF failed: "load the eBPF programs", say. errors.Is finds the kernel's
+// error in the result.
+func Explain(doing string, err error) error {
+	var refused *ebpf.VerifierError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused):
+		return fmt.Errorf("%s: the kernel's verifier refused one: %-v", doing, refused) // the end of its log
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return fmt.Errorf("no right to %s: run as root, or give weir CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON%s (%w)",
+			doing, memoryAdvice(), errnoOf(err))
+	case errors.Is(err, unix.ENOMEM):
+		return fmt.Errorf("%s: not enough memory: raise the limit of weir's cgroup or container%s (%w)", doing,
+			memoryAdvice(), unix.ENOMEM)
+	}
+	return &explained{doing + ": " + advice.ReplaceAllString(err.Error(), ""), err}
+}
+
+// advice is what the library adds in parentheses for whoever calls it.
+var advice = regexp.MustCompile(` \([^()]*\b(?:may be|may need|consider)\b[^()]*\)`)
+
+// explained is an error with another text.
+type explained struct {
+	text string
+	error
+}
+
+func (e *explained) Error() string { return e.text }
+func (e *explained) Unwrap() error { return e.error }
+
+func errnoOf(err error) unix.Errno {
+	if errors.Is(err, unix.EACCES) {
+		return unix.EACCES
+	}
+	return unix.EPERM
+}
+
+// memoryAdvice is empty where the process may lock as much memory as it likes: before Linux 5.11 eBPF's counts as
+// locked memory, and too much of it is refused like a want of rights.
+func memoryAdvice() string {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit) == nil && limit.Cur == unix.RLIM_INFINITY {
+		return ""
+	}
+	return ", and before Linux 5.11 raise the limit of locked memory, ulimit -l unlimited"
+}
