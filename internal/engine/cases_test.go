@@ -50,7 +50,7 @@ func segment(src, dst string, srcPort, dstPort uint16, seq, ack uint32, flags by
 	return ipv4(src, dst, packet.ProtoTCP, append(h, payload...))
 }
 
-// piece is a fragment of 8 bytes, the n-th, of a datagram with a name.
+// piece returns the n-th fragment, of 8 bytes, of the datagram id.
 func piece(id, n byte, more bool) []byte {
 	b := udp(host, web, 50000, 40001, "12345678")
 	b[3], b[5], b[7] = 28, id, n
@@ -60,7 +60,7 @@ func piece(id, n byte, more bool) []byte {
 	return b[:28]
 }
 
-// echo is an ICMP message with an identifier (RFC 792).
+// echo returns an ICMP message with an identifier (RFC 792).
 func echo(src, dst string, icmpType, id byte) []byte {
 	return ipv4(src, dst, packet.ProtoICMP, []byte{icmpType, 0, 0, 0, 0, id, 0, 1})
 }
@@ -81,8 +81,8 @@ const (
 	host, web = "10.0.0.9", "198.51.100.1"
 )
 
-// request is a connection from host's port to web's port 80, opened at a time with a sequence number, with a request
-// for name.
+// request returns a connection from host's port to web's port 80, opened at a time with a sequence number, with a
+// request for name.
 func request(at float64, port uint16, seq uint32, name string) []sent {
 	return []sent{
 		{at, segment(host, web, port, 80, seq, 0, syn, "")},
@@ -93,7 +93,7 @@ func request(at float64, port uint16, seq uint32, name string) []sent {
 	}
 }
 
-// ftp is a control connection that announces port 51210 of a host, and a SYN to there.
+// ftp returns a control connection that announces port 51210 of a host, and a SYN to there.
 func ftp(at float64, port uint16, announced string) []sent {
 	const hello, password, welcome = "220 ftp ready\r\n", "331 password please\r\n", "230 ok\r\n"
 	reply := fmt.Sprintf("227 Entering Passive Mode (%s,200,10)\r\n", strings.ReplaceAll(announced, ".", ","))
@@ -118,7 +118,7 @@ func ftp(at float64, port uint16, announced string) []sent {
 	return append(all, sent{at + .2, segment(host, announced, port+1, 51210, 7, 0, syn, "")})
 }
 
-// dnsQuery and dnsAnswer ask for www.netflix.com and answer 198.51.100.1, for 300 s (RFC 1035 §4).
+// dnsQuery requests www.netflix.com; dnsAnswer is 198.51.100.1, for 300 s (RFC 1035 §4)
 const (
 	dnsName   = "\x03www\x07netflix\x03com\x00"
 	dnsQuery  = "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + dnsName + "\x00\x01\x00\x01"
@@ -133,8 +133,8 @@ func lookup(at float64, port uint16) []sent {
 	}
 }
 
-// play runs packets through n workers. summary is a line for each flow: ends, packets of each, name and how, host,
-// application.
+// play runs packets through n workers. summary has a line for each flow: ends, packets of each, protocol and method,
+// host, application.
 func play(t *testing.T, n int, packets []sent) (summary []string, records []byte) {
 	t.Helper()
 	p := engine.NewPipeline(config(t), n, 0, func(f *record.Flow) error {
@@ -252,12 +252,12 @@ func TestCases(t *testing.T) {
 			[]string{
 				"10.0.0.9:50001>192.0.2.53:53 1/1 dns dpi www.netflix.com netflix host shutdown",
 				"10.0.0.9:50002>198.51.100.1:443 1/0 quic port www.netflix.com netflix dns shutdown"}},
-		{"a DNS name asked for again while the flow lives", join(lookup(1000, 50001),
+		{"a DNS name looked up again while the flow lives", join(lookup(1000, 50001),
 			[]sent{{1001, udp(host, web, 50002, 443, "\x40\x11")}}, lookup(1030, 50003)), []string{
 			"10.0.0.9:50001>192.0.2.53:53 1/1 dns dpi www.netflix.com netflix host shutdown",
 			"10.0.0.9:50002>198.51.100.1:443 1/0 quic port www.netflix.com netflix dns shutdown",
 			"10.0.0.9:50003>192.0.2.53:53 1/1 dns dpi www.netflix.com netflix host shutdown"}},
-		{"a DNS name asked for after the flow began", join([]sent{{999, udp(host, web, 50002, 443, "\x40\x11")}},
+		{"a DNS name looked up after the flow began", join([]sent{{999, udp(host, web, 50002, 443, "\x40\x11")}},
 			lookup(1000, 50001)), []string{
 			"10.0.0.9:50002>198.51.100.1:443 1/0 quic port shutdown",
 			"10.0.0.9:50001>192.0.2.53:53 1/1 dns dpi www.netflix.com netflix host shutdown"}},
@@ -306,14 +306,14 @@ func TestCases(t *testing.T) {
 			}
 			for _, workers := range []int{2, 4} {
 				if _, other := play(t, workers, c.packets); !bytes.Equal(other, records) {
-					t.Errorf("%d workers give other records:\n%s\nthan one:\n%s", workers, other, records)
+					t.Errorf("the records of %d workers\n%s\ndiffer from those of one\n%s", workers, other, records)
 				}
 			}
 		})
 	}
 }
 
-// TestUpdates: a flow that lives on is reported once as new, then as updated when it had packets, and counts go on.
+// TestUpdates: a live flow has one record as new, then updates when it had packets; its counts go on.
 func TestUpdates(t *testing.T) {
 	ping := func(at float64) sent { return sent{at, udp(host, web, 50000, 40001, "x")} }
 	packets := join([]sent{ping(1000), ping(1014), ping(1016), ping(1055), ping(1062)},
@@ -339,7 +339,7 @@ func TestUpdates(t *testing.T) {
 	}
 }
 
-// TestFirstAndLastSeen: packets a little out of order widen the flow's time.
+// TestFirstAndLastSeen: packets slightly out of order extend the flow's time.
 func TestFirstAndLastSeen(t *testing.T) {
 	ping := func(at float64) sent { return sent{at, udp(host, web, 50000, 40001, "x")} }
 	_, records := play(t, 1, []sent{ping(1005), ping(1010), ping(1003)})
@@ -350,7 +350,7 @@ func TestFirstAndLastSeen(t *testing.T) {
 	}
 }
 
-// TestManyInterfaces: past what Frame.Interface can number, interfaces have no name, and no wrong one.
+// TestManyInterfaces: interfaces beyond the range of Frame.Interface have no name, and no wrong one.
 func TestManyInterfaces(t *testing.T) {
 	name := "?"
 	p := engine.NewPipeline(config(t), 1, 0, func(f *record.Flow) error { name = f.Interface; return nil })
@@ -368,7 +368,7 @@ func TestManyInterfaces(t *testing.T) {
 	}
 }
 
-// TestMassIdle ends many flows at a time, again and again: memory does not grow with each time.
+// TestMassIdle ends many flows at once, repeatedly: memory does not grow each time.
 func TestMassIdle(t *testing.T) {
 	for _, workers := range []int{1, 2} {
 		p := engine.NewPipeline(config(t), workers, 0, func(*record.Flow) error { return nil })
@@ -391,8 +391,8 @@ func TestMassIdle(t *testing.T) {
 	}
 }
 
-// TestPingRecord: a ping's two directions have the community id that its specification says (tshark's), whichever comes
-// first, and the identifier for what it is, not as a port.
+// TestPingRecord: a ping's two directions have the Community ID of the specification (tshark's), whichever comes first,
+// and the record has the identifier as such, not as a port.
 func TestPingRecord(t *testing.T) {
 	const community, id = `"community_id":"1:X0snYXpgwiv9TZtqg64sgzUn6Dk="`, `"id":7`
 	request, reply := sent{1000, echo("192.168.0.89", "192.168.0.1", 8, 7)},
@@ -406,8 +406,8 @@ func TestPingRecord(t *testing.T) {
 	}
 }
 
-// TestFramesInFrames: the packets of frames that are carried in other frames are in flows that say so, and networks are
-// told apart; of an 802.11 aggregate each frame counts, and the aggregate is one frame.
+// TestFramesInFrames: flows of packets in carried frames have the encapsulation, and networks are distinct; each frame
+// of an 802.11 aggregate counts, and the aggregate is one frame.
 func TestFramesInFrames(t *testing.T) {
 	carried := "\x02\x00\x00\x00\x00\x02\x02\x00\x00\x00\x00\x01\x08\x00" + string(udp(host, web, 50000, 40001, "x"))
 	outer := "\x02\x00\x00\x00\x00\x09\x02\x00\x00\x00\x00\x08"
@@ -449,7 +449,7 @@ func TestFramesInFrames(t *testing.T) {
 	}
 }
 
-// TestIgnoreVLAN: a flow whose directions are in VLANs of their own is one where VLANs don't count, and two else.
+// TestIgnoreVLAN: directions in different VLANs are one flow with IgnoreVLAN, else two.
 func TestIgnoreVLAN(t *testing.T) {
 	tagged := func(id byte, ip []byte) []byte {
 		return append([]byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0, 0, id, 8, 0}, ip...)
@@ -479,7 +479,7 @@ func TestIgnoreVLAN(t *testing.T) {
 	}
 }
 
-// TestEarlyFragments has more fragments wait than there is room for: all are counted, the oldest ones without ports.
+// TestEarlyFragments has more fragments wait than fit: all are counted, the oldest ones without ports.
 func TestEarlyFragments(t *testing.T) {
 	const n, room = 1500, 1024
 	var packets []sent

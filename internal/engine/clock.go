@@ -9,42 +9,42 @@ import (
 	"sync/atomic"
 )
 
-// steadyClock gives frames of a file times that don't step back: when a clock was set back while it captured, flows go
+// steadyClock gives the frames of a file times that do not step back: where the capturing clock was set back, flows go
 // on, as they did. Records have the capture's own times again (wall).
 //
-// A step forward stays what it looks like, a gap: a capture that was suspended, or files with time between them, look
-// the same, and there a flow that goes on is another one more often than not. But where the time comes back soon to
-// what it was before a step (a few frames with a bogus time, two clocks in one file), the step is undone.
+// A step forward stays a gap: a suspended capture, or a file joined from two, look the same, and after those a flow
+// with the same key is mostly another one. But where the time soon returns to what it was before a step (a few frames
+// with a wrong time, two clocks in one file), the step is undone.
 //
-// Live, times are of a clock that nobody sets, and Live has no such clock.
+// Live times come from a monotonic clock, so Live has no steadyClock.
 type steadyClock struct {
 	begun   bool
 	latest  int64
-	offset  int64 // that is added now
+	offset  int64 // added now
 	stepped int64 // since when, in steady time
 	before  []int64
 
 	hasSteps atomic.Bool
-	mu       sync.Mutex // over what the workers read
+	mu       sync.Mutex // guards what the workers read
 	steps    []step
 }
 
-// step says what is added to the capture's times from a steady time on.
+// step is the offset from the capture's times to steady ones, from a steady time on.
 type step struct{ from, offset int64 }
 
 const (
-	// disorder is how far back a frame may be that is merely late: several interfaces, each with a buffer. It is less
-	// than any time for which a flow is kept.
+	// disorder bounds how much older a late frame may be: several interfaces, each with a buffer. It is below every
+	// idle time of a flow.
 	disorder = int64(9e9)
-	// maxSteps bounds what is remembered; past it times are as they are, and a step back may split a flow.
+	// maxSteps bounds the remembered steps; past it times stay unchanged, and a step back may split a flow.
 	maxSteps = 1 << 16
-	// maxUndo is how many steps in a row can be undone.
+	// maxUndo bounds the steps in a row that can be undone.
 	maxUndo = 16
-	// maxTime keeps sums of times in their range: the year 2116 is past what a pcap file can say.
+	// maxTime keeps sums of times in range: the year 2116 is past the range of a pcap file.
 	maxTime = math.MaxInt64 / 2
 )
 
-// steady is the time of a frame, in capture order.
+// steady returns the steady time of a frame. Call it in capture order.
 func (c *steadyClock) steady(t int64) int64 {
 	if !c.begun || uint64(t) > maxTime {
 		return c.begin(t)
@@ -60,7 +60,7 @@ func (c *steadyClock) steady(t int64) int64 {
 	return now
 }
 
-// begin takes the first time. What is before 1970 or far ahead stays as it is.
+// begin takes the first time. A time before 1970 or far ahead stays unchanged.
 func (c *steadyClock) begin(t int64) int64 {
 	if !c.begun && uint64(t) <= maxTime {
 		c.begun, c.latest = true, t
@@ -68,7 +68,7 @@ func (c *steadyClock) begin(t int64) int64 {
 	return t
 }
 
-// back is the time of a frame where the capture's clock has stepped back: right after what came before.
+// back returns the time of a frame after the capture's clock has stepped back: right after the previous frame.
 func (c *steadyClock) back(t int64) int64 {
 	if len(c.steps) == maxSteps || c.latest+1-t > maxTime {
 		return t + c.offset
@@ -82,8 +82,8 @@ func (c *steadyClock) back(t int64) int64 {
 	return c.latest
 }
 
-// undo is the time of a frame after a jump forward to now: by an offset of before, if one leads less far and was in
-// force lately.
+// undo returns the time of a frame after a jump forward to now: with an earlier offset, if one leads less far and was
+// in force recently.
 func (c *steadyClock) undo(t, now int64) int64 {
 	if c.latest-c.stepped > disorder || len(c.steps) == maxSteps {
 		return now
@@ -108,8 +108,8 @@ func (c *steadyClock) set(offset, from int64) {
 	c.hasSteps.Store(true)
 }
 
-// wall turns the times of a flow's first and last packet back to the capture's. Of a flow that went on over a step both
-// are by the later clock: it was set right.
+// wall converts the times of a flow's first and last packet back to the capture's. For a flow across a step both use
+// the later clock, which is the corrected one.
 func (c *steadyClock) wall(first, last int64) (int64, int64) {
 	if c == nil || !c.hasSteps.Load() {
 		return first, last

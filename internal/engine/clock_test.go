@@ -9,14 +9,14 @@ import (
 
 const second = int64(1e9)
 
-// TestSteadyClock: a step back is none any more, and a flow's times are the capture's again.
+// TestSteadyClock: a step back disappears, and a flow's record has the capture's times.
 func TestSteadyClock(t *testing.T) {
 	const start = 1_700_000_000
 	for _, c := range []struct {
 		name         string
 		times, want  []float64 // seconds after start
-		first, last  int       // a flow's first and last frame
-		wall0, wall1 float64   // and its times in the record
+		first, last  int       // indices of a flow's first and last frame
+		wall0, wall1 float64   // the flow's times in the record
 	}{
 		{"even", []float64{0, 1, 2}, []float64{0, 1, 2}, 0, 2, 0, 2},
 		{"a gap stays one", []float64{0, 1, 3601}, []float64{0, 1, 3601}, 0, 2, 0, 3601},
@@ -49,7 +49,7 @@ func TestSteadyClock(t *testing.T) {
 	}
 }
 
-// TestSteadyClockIsBounded: an attacker's times neither overflow nor fill the memory.
+// TestSteadyClockIsBounded: forged times neither overflow nor fill the memory.
 func TestSteadyClockIsBounded(t *testing.T) {
 	var clock steadyClock
 	extremes := []int64{0, math.MaxInt64, math.MinInt64, -1, maxTime, maxTime + 1, 1, maxTime - 1, 0, maxTime / 2}

@@ -14,14 +14,14 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// batch is what one worker hands on at a time: names learnt, and records of flows. It is used again.
+// batch is what one worker hands on at once: learnt names, and records of flows. It is recycled.
 type batch struct {
 	hints []learned
 	flows []*pending
-	n     int // of flows in use
+	n     int // flows in use
 }
 
-// learned is a dissect.Hint with who learnt it and when.
+// learned is a dissect.Hint with its worker's frame and time.
 type learned struct {
 	number       uint64
 	client, addr netip.Addr
@@ -30,9 +30,9 @@ type learned struct {
 	time         int64
 }
 
-// pending is a flow's record on its way to the collector, with what the record refers to.
+// pending is a flow's record on its way to the collector, with the memory that it refers to.
 type pending struct {
-	first          int64 // when the flow began, by the steady clock
+	first          int64 // the flow's beginning, on the steady clock
 	number         uint64
 	record         record.Flow
 	text           []byte
@@ -63,7 +63,7 @@ func (b *batch) flow() *pending {
 	return b.flows[b.n-1]
 }
 
-// put adds a record that was made apart, and gives one that is free in its stead; nil where the batch has none.
+// put adds a record made elsewhere, and returns a free one in exchange; nil if the batch has none.
 func (b *batch) put(e *pending) (free *pending) {
 	if b.n == len(b.flows) {
 		b.flows = append(b.flows, e)
@@ -74,7 +74,7 @@ func (b *batch) put(e *pending) (free *pending) {
 	return free
 }
 
-// reset makes the batch ready for use again. What a flood left behind is given back.
+// reset empties the batch for reuse. It releases the memory of a flood.
 func (b *batch) reset() {
 	b.hints = b.hints[:0]
 	if cap(b.hints) > handOverEvery {
@@ -89,13 +89,13 @@ func (b *batch) reset() {
 	b.n = 0
 }
 
-// collector brings together what the workers found, in an order that doesn't depend on how many they are: by batch, and
-// in a batch by the number of the flow's first frame.
+// collector merges the workers' results in an order that does not depend on their number: by batch, and within a batch
+// by the number of the flow's first frame.
 type collector struct {
 	classifier *classify.Classifier
 	hints      *classify.Hints
 
-	mu         sync.Mutex // over what the pipeline's goroutine and the collector's share
+	mu         sync.Mutex // guards what the pipeline's goroutine and the collector's share
 	interfaces []string
 	numbers    map[string]uint16 // by name
 
@@ -103,7 +103,7 @@ type collector struct {
 	learned []*learned
 }
 
-// take takes one batch of each worker, and gives the records to emit until that fails.
+// take takes one batch of each worker, and passes the records to emit until that fails.
 func (c *collector) take(batches []*batch, emit func(*record.Flow) error) (err error) {
 	c.merged, c.learned = c.merged[:0], c.learned[:0]
 	for _, b := range batches {
@@ -120,13 +120,13 @@ func (c *collector) take(batches []*batch, emit func(*record.Flow) error) (err e
 		if o := cmp.Compare(a.number, b.number); o != 0 {
 			return o
 		}
-		return cmp.Compare(a.nTunnel, b.nTunnel) // the flows of one frame: the outer first
+		return cmp.Compare(a.nTunnel, b.nTunnel) // flows of one frame: the outer first
 	})
 	for _, e := range c.merged {
 		c.mu.Lock()
 		c.finish(e)
 		c.mu.Unlock()
-		// Without the lock: an output that blocks must not keep others from making interfaces known.
+		// Without the lock: a blocked output must not stop the naming of interfaces.
 		if err = emit(&e.record); err != nil {
 			break
 		}
@@ -137,7 +137,7 @@ func (c *collector) take(batches []*batch, emit func(*record.Flow) error) (err e
 	return err
 }
 
-// finish adds to a record what needs more than its own flow.
+// finish adds to a record what depends on other flows.
 func (c *collector) finish(e *pending) {
 	r := &e.record
 	r.Hostname, r.Info = e.text[:e.hostEnd], e.text[e.hostEnd:]
@@ -164,17 +164,17 @@ func (c *collector) finish(e *pending) {
 	}
 }
 
-// carriesApplications are the categories of protocols over which applications talk. The address of a name server or of
-// a router says nothing of what is asked there.
+// carriesApplications lists the categories of protocols that carry applications. The address of a name server or a
+// router does not identify an application.
 var carriesApplications = map[string]bool{
 	"web": true, "voip": true, "messaging": true, "gaming": true, "mail": true, "video-streaming": true,
 	"music-streaming": true, "file-transfer": true, "file-sharing": true, "remote-access": true,
 }
 
-// maxInterfaces is how many interfaces are told apart, by name; those past it have none.
+// maxInterfaces bounds the distinct interfaces, by name; further ones have no name.
 const maxInterfaces = 1 << 16
 
-// interfaceNumber makes an interface known by its name.
+// interfaceNumber returns the number of an interface's name, a new one if necessary.
 func (c *collector) interfaceNumber(name string) uint16 {
 	c.mu.Lock()
 	defer c.mu.Unlock()

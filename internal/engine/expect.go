@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// maxExpected is how many announced flows one worker waits for; the oldest is forgotten.
+	// maxExpected bounds the announced flows that a worker waits for; a new one replaces the oldest.
 	maxExpected = 256
-	// expectedFor is how long one waits for a flow that another announced, in nanoseconds.
+	// expectedFor bounds the wait for an announced flow, in nanoseconds.
 	expectedFor = int64(120e9)
 )
 
-// expectations are flows that other flows announced (FTP's data channel, TFTP's transfer). They are looked through in
-// whole: the list is short, and only new flows look.
+// expectations are flows that other flows announced (FTP's data channel, TFTP's transfer). A linear search suffices:
+// the list is short, and only new flows search it.
 type expectations struct {
 	list [maxExpected]expectation
 	next int
@@ -25,15 +25,15 @@ type expectations struct {
 
 type expectation struct {
 	dissect.Expectation
-	client, control netip.Addr // the ends of the flow that announced it
+	client, control netip.Addr // the ends of the announcing flow
 	until           int64
 }
 
-// add notes an announced flow; forgot says that another, still waited for, gave way.
+// add stores an announced flow; forgot reports that it replaced one that is still expected.
 func (x *expectations) add(e dissect.Expectation, client, server netip.Addr, now int64) (forgot bool) {
 	for i := range x.list {
 		if x.list[i].Expectation == e && x.list[i].client == client {
-			x.list[i].until = now + expectedFor // a dissector says it again at each call
+			x.list[i].until = now + expectedFor // dissectors repeat it at each call
 			return false
 		}
 	}
@@ -44,8 +44,8 @@ func (x *expectations) add(e dissect.Expectation, client, server netip.Addr, now
 	return forgot
 }
 
-// find gives the announced flow that begins with a packet from source to end, if source is of the flow that announced
-// it; nil where there is none.
+// find returns the announced flow that begins with a packet from source to end, if source is an end of the announcing
+// flow; else nil.
 func (x *expectations) find(source netip.Addr, end netip.AddrPort, over dissect.Transport,
 	now int64) *dissect.Expectation {
 	if !x.any {

@@ -24,7 +24,7 @@ import (
 
 var update = flag.Bool("update", false, "write the expected output of testdata/*.pcap anew")
 
-// captures are the recordings of testdata.
+// captures returns the recordings of testdata.
 func captures(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob("../../testdata/*.pcap")
@@ -78,8 +78,7 @@ func replay(t testing.TB, file string, n int) []byte {
 	return out
 }
 
-// TestGolden holds the output of every recording against what was expected, to the byte, with one worker and with
-// three.
+// TestGolden compares the output of every recording with the golden file, byte by byte, with one worker and with three.
 func TestGolden(t *testing.T) {
 	for _, file := range captures(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
@@ -96,7 +95,7 @@ func TestGolden(t *testing.T) {
 			}
 			compareLines(t, got, want)
 			if other := replay(t, file, 3); !bytes.Equal(other, got) {
-				t.Error("three workers give other records than one")
+				t.Error("the records of three workers differ from those of one")
 			}
 		})
 	}
@@ -119,7 +118,7 @@ func compareLines(t *testing.T, got, want []byte) {
 	}
 }
 
-// TestSchema holds every record of every recording against the JSON Schema, and shows that the schema can refuse.
+// TestSchema validates every record of every recording against the JSON Schema, and shows that the schema can refuse.
 func TestSchema(t *testing.T) {
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(record.Schema))
 	if err != nil {

@@ -9,21 +9,21 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Handover is what the workers found in a stretch of time, on its way to the one goroutine that takes the records.
+// Handover carries the workers' results of a period to the one goroutine that takes the records.
 type Handover struct {
 	engine  emitter
 	batches []*batch
-	worker  int    // of Live: whose batch it is
+	worker  int    // of Live: the batch's worker
 	totals  Totals // of that worker
 }
 
-// emitter is the engine that a Handover comes from.
+// emitter is the engine of a Handover.
 type emitter interface {
 	emit(h *Handover, each func(*record.Flow) error) error
 }
 
-// Emit completes the records with the DNS names that were learnt until then, and gives them to each, valid during the
-// call, until that fails. It takes handovers in the order in which they came, once each, and on one goroutine.
+// Emit completes the records with the DNS names learnt so far, and passes them to each, valid during the call, until
+// that fails. Call it once per handover, in their order, on one goroutine.
 func (h *Handover) Emit(each func(*record.Flow) error) error { return h.engine.emit(h, each) }
 
 // newHandover takes over the batches of all workers.
@@ -38,7 +38,7 @@ func (p *Pipeline) emit(h *Handover, each func(*record.Flow) error) error {
 }
 
 func (l *Live) emit(h *Handover, each func(*record.Flow) error) error {
-	step := capture.Step() // by how much the wall clock has been set
+	step := capture.Step() // how far the wall clock was set
 	err := l.collector.take(h.batches, func(f *record.Flow) error {
 		f.FirstSeen += step
 		f.LastSeen += step

@@ -7,29 +7,28 @@ import (
 	"sync/atomic"
 )
 
-// Interfaces turns the kernel's index of an interface into the number of its name, as the name was when a frame came
-// in: frames may still wait to be read when their link gets another name. Set is for one goroutine at a time; Number
-// takes no lock.
+// Interfaces maps the kernel's index of an interface to the number of its name at the time of a frame: frames may wait
+// to be read while their link is renamed. One goroutine at a time may call Set; Number takes no lock.
 type Interfaces struct {
 	add   func(name string) uint16
 	names atomic.Pointer[interfaceNames]
 }
 
-// interfaceNames never changes.
+// interfaceNames is immutable.
 type interfaceNames struct {
 	numbers map[uint32]uint16 // of the present names
 	former  []formerName      // the oldest first
-	renamed int64             // when the latest of them was given up: what came in later has a present name
+	renamed int64             // when the latest of them ended: later frames have a present name
 }
 
-// formerName is what an interface was called until a time.
+// formerName is an interface's name until a time.
 type formerName struct {
 	index  uint32
 	number uint16
 	until  int64
 }
 
-// maxFormerNames bounds the names that are remembered: of renames that are older than these no frame waits any more.
+// maxFormerNames bounds the remembered names: no frame waits longer than that many renames.
 const maxFormerNames = 256
 
 func (i *Interfaces) init(add func(name string) uint16) {
@@ -37,7 +36,7 @@ func (i *Interfaces) init(add func(name string) uint16) {
 	i.names.Store(&interfaceNames{})
 }
 
-// Set gives the names of all interfaces by their indexes, from now on.
+// Set sets the names of all interfaces by their indices, from now on.
 func (i *Interfaces) Set(names map[uint32]string, now int64) {
 	old := i.names.Load()
 	fresh := &interfaceNames{
@@ -55,7 +54,7 @@ func (i *Interfaces) Set(names map[uint32]string, now int64) {
 	i.names.Store(fresh)
 }
 
-// Number is that of the name which an interface had at a time; of one that is not known, a number without a name.
+// Number returns the number of the name that an interface had at a time; for an unknown one, a number without a name.
 func (i *Interfaces) Number(index uint32, at int64) uint16 {
 	names := i.names.Load()
 	if at <= names.renamed {

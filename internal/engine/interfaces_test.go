@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestFormerNames: a frame belongs to the name that its link had when it came in, also when it is read later.
+// TestFormerNames: a frame gets its link's name at its arrival, even if it is read later.
 func TestFormerNames(t *testing.T) {
 	var c collector
 	var i Interfaces

@@ -16,11 +16,10 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// another is the query whose flow takes the place of a connection that has ended.
+// another is the query whose flow takes the place of an ended connection.
 func another() []byte { return udp("192.0.2.7", "192.0.2.8", 40000, 53, dnsQuery) }
 
-// TestLateCountedByWorker: in a full table, what comes of a connection after its end and its record makes no other
-// record.
+// TestLateCountedByWorker: in a full table, packets of a connection after its end and its record make no other record.
 func TestLateCountedByWorker(t *testing.T) {
 	tested := 0
 	for i := range flowtest.Cases {
@@ -63,7 +62,7 @@ func TestLateCountedByWorker(t *testing.T) {
 	}
 }
 
-// TestLateCountedByKernel: where the kernel counts, the late packets have a slot of their own, and it makes no record.
+// TestLateCountedByKernel: where the kernel counts, the late packets have a slot of their own, which makes no record.
 func TestLateCountedByKernel(t *testing.T) {
 	ended := packet.SYN | packet.FIN
 	lastACK := segment("192.0.2.1", "192.0.2.2", 40000, 443, 1010, 9008, packet.ACK, "")
@@ -72,8 +71,8 @@ func TestLateCountedByKernel(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		flags   uint8    // of the server, when the connection ends
-		late    [][]byte // what comes after another flow has its place
-		slot    uint32   // as frames say
+		late    [][]byte // packets after another flow has taken its place
+		slot    uint32   // in the frames
 		isShown bool
 		records int
 		counted uint64 // as late
@@ -98,12 +97,12 @@ func TestLateCountedByKernel(t *testing.T) {
 					s.counts[0] = counts(key, 5, [2]uint64{3, 3}, [2]uint64{300, 200}, flags)
 					each(shownFrame(first, 100, 5, fromUpper))
 				},
-				tickPasses, // its end is read
+				tickPasses, // reads its end
 				func(each func(*capture.Frame)) {
 					s.counts[2] = counts(queryKey, 7, [2]uint64{1, 0}, [2]uint64{60, 0}, [2]uint8{})
 					each(shownFrame(query, 102, 7, queryFromUpper))
 				},
-				tickPasses, // the first slot is retired
+				tickPasses, // retires the first slot
 				func(each func(*capture.Frame)) {
 					for n, b := range c.late {
 						s.counts[1] = counts(key, 9, [2]uint64{uint64(n + 1), 0}, [2]uint64{uint64(n+1) * 44, 0},
@@ -131,8 +130,8 @@ func TestLateCountedByKernel(t *testing.T) {
 	}
 }
 
-// TestRepetitionsAfterAReset: what an end of a connection sends again that doesn't know of the reset, each time later,
-// makes no further records, whoever counts.
+// TestRepetitionsAfterAReset: retransmissions of an end that does not know of the reset, with growing pauses, make no
+// further records, whoever counts.
 func TestRepetitionsAfterAReset(t *testing.T) {
 	waits := []time.Duration{200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 102400} // milliseconds
 	first := segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, "")
@@ -168,7 +167,7 @@ func TestRepetitionsAfterAReset(t *testing.T) {
 		each(shownFrame(first, 100, 5, fromUpper))
 	}, tickPasses}
 	for n, ms := range waits[3:] {
-		for range ms / 1000 * time.Duration(min(n, 1)) { // at first none: these flows linger for a second
+		for range ms / 1000 * time.Duration(min(n, 1)) { // first no pause: these flows linger for a second
 			steps = append(steps, tickPasses)
 		}
 		steps = append(steps, func(func(*capture.Frame)) {
@@ -189,7 +188,7 @@ func TestRepetitionsAfterAReset(t *testing.T) {
 	}
 }
 
-// TestIDStays: a flow's records have one id, though the capture's clock is set back, and a packet comes out of order.
+// TestIDStays: a flow's records have one id, even if the capture's clock is set back and a packet comes out of order.
 func TestIDStays(t *testing.T) {
 	cfg := config(t)
 	cfg.UpdateEvery = time.Second

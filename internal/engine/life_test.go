@@ -15,8 +15,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// lifePacket is a case's packet between 192.0.2.1 and 192.0.2.2. sourceIsLower says that the client has the lower
-// address.
+// lifePacket returns a case's packet between 192.0.2.1 and 192.0.2.2. clientIsLower gives the client the lower address.
 func lifePacket(p *flowtest.Packet, clientIsLower bool) []byte {
 	client, server := "192.0.2.1", "192.0.2.2"
 	if !clientIsLower {
@@ -28,7 +27,7 @@ func lifePacket(p *flowtest.Packet, clientIsLower bool) []byte {
 	return segment(client, server, 40000, 443, p.Seq, p.Ack, p.Flags, p.Payload)
 }
 
-// asLife is a record as one of a case's lives.
+// asLife converts a record to a life of a case.
 func asLife(r *record.Flow) flowtest.Life {
 	reasons := map[record.EndReason]flow.Reason{
 		record.EndClosed: flow.Closed, record.EndReset: flow.Reset, record.EndIdle: flow.Idle,
@@ -37,7 +36,7 @@ func asLife(r *record.Flow) flowtest.Life {
 	return flowtest.Life{Packets: [2]uint64{r.Client.Packets, r.Server.Packets}, End: reasons[r.EndReason]}
 }
 
-// TestLivesCountedByWorker: the worker that counts itself makes of each case the flows that it is.
+// TestLivesCountedByWorker: the worker that counts itself makes the expected flows of each case.
 func TestLivesCountedByWorker(t *testing.T) {
 	for i := range flowtest.Cases {
 		c := &flowtest.Cases[i]
@@ -59,8 +58,8 @@ func TestLivesCountedByWorker(t *testing.T) {
 	}
 }
 
-// TestLivesCountedByKernel: the worker whose kernel counts makes of them the same flows, however many frames it is
-// shown and whether the kernel says in which slot it has counted them, or, as a socket filter, does not.
+// TestLivesCountedByKernel: the worker with the kernel's counters makes the same flows, however many frames it sees,
+// and whether the kernel names their slot or, as a socket filter, does not.
 func TestLivesCountedByKernel(t *testing.T) {
 	for _, mode := range []struct {
 		name          string
@@ -99,12 +98,12 @@ func TestLivesCountedByKernel(t *testing.T) {
 	}
 }
 
-// isFirstOrSYN says whether the kernel shows a packet also when the flow's budget is spent.
+// isFirstOrSYN reports whether the kernel shows a packet even after the flow's budget is spent.
 func isFirstOrSYN(c *flowtest.Case, i int) bool {
 	return i == 0 || c.LifeOf(i) != c.LifeOf(i-1) || c.Packets[i].Flags&packet.SYN != 0
 }
 
-// playLives counts the packets of a case in slots, a slot for each life, and shows each packet's frame.
+// playLives counts the packets of a case in slots, one per life, and shows each packet's frame.
 func playLives(t *testing.T, s *slots, c *flowtest.Case, clientIsLower bool, show func(i int, fr *capture.Frame)) {
 	t.Helper()
 	total := time.Duration(0)

@@ -14,21 +14,21 @@ import (
 	"github.com/weirnet/weir/internal/flow"
 )
 
-// Live takes frames from sources that go on, one for each worker, and gives out flow records. A worker is its source's
-// only reader; what it finds goes to Handovers.
+// Live takes frames from live sources, one for each worker, and produces flow records. A worker is its source's only
+// reader; its results go to Handovers.
 type Live struct {
 	workers   []*LiveWorker
 	collector collector
-	// Interfaces are those that frames come in by, and their names.
+	// Interfaces maps the frames' interfaces to their names.
 	Interfaces Interfaces
 	handovers  chan *Handover
 
 	mu     sync.Mutex
-	totals []Totals // of each worker, as of its last batch
-	hints  Totals   // of the collector, as of the last batch
+	totals []Totals // of each worker, at its last batch
+	hints  Totals   // of the collector, at the last batch
 }
 
-// LiveWorker is a worker and its source.
+// LiveWorker is a worker with its source.
 type LiveWorker struct {
 	*worker
 	live    *Live
@@ -36,9 +36,9 @@ type LiveWorker struct {
 	spare   chan *batch
 	frames  uint64
 	batches uint64
-	seen    atomic.Uint64 // frames and batches, as of the last reading
+	seen    atomic.Uint64 // frames and batches, at the last reading
 	frame   Frame
-	ticked  int64 // when the last tick was
+	ticked  int64 // the last tick
 }
 
 // NewLive returns n workers. hints bounds the memory of DNS names, 0 for the default.
@@ -55,14 +55,14 @@ func NewLive(c Config, n, hints int) *Live {
 	return l
 }
 
-// Worker is worker i.
+// Worker returns worker i.
 func (l *Live) Worker(i int) *LiveWorker { return l.workers[i] }
 
-// Handovers are what the workers hand on, at least once a second each, until Close. Times of the records are of the
-// wall clock at the moment of Emit, and the time between them is right even where it was set meanwhile.
+// Handovers delivers the workers' results, of each at least once a second, until Close. The records' times are on the
+// wall clock at the moment of Emit; differences between them are right even if the clock was set meanwhile.
 func (l *Live) Handovers() <-chan *Handover { return l.handovers }
 
-// Totals are the counters of all workers, as of their last ticks.
+// Totals returns the counters of all workers, at their last ticks.
 func (l *Live) Totals() (t Totals) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,7 +73,7 @@ func (l *Live) Totals() (t Totals) {
 	return t
 }
 
-// Progress goes up while the workers have frames to read, or records to hand on.
+// Progress grows while the workers have frames to read, or records to hand on.
 func (l *Live) Progress() (n uint64) {
 	for _, w := range l.workers {
 		n += w.seen.Load()
@@ -81,17 +81,17 @@ func (l *Live) Progress() (n uint64) {
 	return n
 }
 
-// Close ends Handovers; after the workers' Run has returned.
+// Close ends Handovers. Call it after the workers' Run has returned.
 func (l *Live) Close() { close(l.handovers) }
 
-// Run reads the source until it is closed, then ends all flows. counter is nil where the kernel doesn't count. The
-// caller has locked and pinned the thread.
+// Run reads the source until it is closed, then ends all flows. counter is nil if the kernel does not count. The caller
+// has locked and pinned the thread.
 func (w *LiveWorker) Run(source capture.Source, counter capture.Counter) error {
 	if counter != nil {
 		w.accounting = newKernelAccounting(w.worker, counter, &w.live.Interfaces)
 	}
 	w.ticked = capture.Now()
-	w.advance(w.ticked) // sets the table's clock, before there are flows
+	w.advance(w.ticked) // sets the table's clock before the first flow
 	for {
 		until := time.Duration(w.ticked + tick - capture.Now())
 		err := source.Read(max(min(until, w.accounting.patience()), 0), w.take)
@@ -108,7 +108,7 @@ func (w *LiveWorker) Run(source capture.Source, counter capture.Counter) error {
 	}
 }
 
-// take is the way of one captured frame into the engine.
+// take passes one captured frame to the engine.
 func (w *LiveWorker) take(f *capture.Frame) {
 	w.frames++
 	w.frame = Frame{
@@ -119,7 +119,7 @@ func (w *LiveWorker) take(f *capture.Frame) {
 	w.worker.frame(&w.frame)
 }
 
-// pass does what time makes due.
+// pass does periodic work.
 func (w *LiveWorker) pass(now int64) error {
 	due := now-w.ticked >= tick
 	if due {
@@ -141,7 +141,7 @@ func (w *LiveWorker) handOn() {
 		totals: w.totals()}
 }
 
-// finishAll ends all flows with what the kernel has counted until now: nothing is attached any more.
+// finishAll ends all flows with the kernel's final counts: nothing is attached any more.
 func (w *LiveWorker) finishAll() error {
 	w.giveUpFragments(0, -1)
 	w.accounting.close(capture.Now())

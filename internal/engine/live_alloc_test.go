@@ -17,7 +17,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// stillKernel counts what a test says.
+// stillKernel is a kernel whose counts the test sets.
 type stillKernel []capture.Counts
 
 func (k stillKernel) Slots() (first, count uint32) { return 0, uint32(len(k)) }
@@ -71,12 +71,12 @@ func newStill(t *testing.T, flows int) (*LiveWorker, *kernelAccounting, stillKer
 	return w, counted, k
 }
 
-// TestRecordDoesNotAllocate: what the ring shows of a flow that has its name is looked at and let go.
+// TestRecordDoesNotAllocate: a ring record of a named flow is read without allocating.
 func TestRecordDoesNotAllocate(t *testing.T) {
 	w, _, k := newStill(t, 1)
 	now := time.Now().UnixNano()
 	k.begin(1, now)
-	data := []byte{ // a datagram of what has no name
+	data := []byte{ // a datagram without a name
 		0x45, 0, 0, 36, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 0, 198, 51, 100, 0, 1000 >> 8, 1000 & 0xff, 0, 9, 0, 16, 0,
 		0, 1, 2, 3, 4, 5, 6, 7, 8,
 	}
@@ -93,8 +93,7 @@ func TestRecordDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestDrainDoesNotAllocate: neither the reading of flows that live on nor the end of flows takes memory, in the long
-// run.
+// TestDrainDoesNotAllocate: in the long run, neither reading live flows' counters nor ending flows allocates.
 func TestDrainDoesNotAllocate(t *testing.T) {
 	const flows = 1000
 	w, counted, k := newStill(t, flows)

@@ -20,10 +20,9 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// The kernel is played here: its slots are what a test says they are. The real one is tested in capture/kernel and
-// agent.
+// These tests simulate the kernel's slots. capture/kernel and agent test the real ones.
 
-// slots is a capture.Counter. It belongs to the worker's goroutine, as steps of script do.
+// slots is a capture.Counter. It belongs to the worker's goroutine, on which a script's steps run too.
 type slots struct {
 	counts   []capture.Counts
 	shown    map[uint32]int32
@@ -64,7 +63,7 @@ func (s *slots) Release(slots []uint32) error {
 	return nil
 }
 
-// script is a source that does one step at each Read, and then is closed.
+// script is a source that runs one step at each Read, and then closes.
 type script struct {
 	steps []func(each func(*capture.Frame))
 }
@@ -83,10 +82,10 @@ func (*script) Losses(*capture.Losses) {}
 
 func (*script) Close() error { return nil }
 
-// tickPasses waits until the worker's next tick is due.
+// tickPasses waits for the worker's next tick.
 func tickPasses(func(*capture.Frame)) { wait.Pass(1100 * time.Millisecond) }
 
-// shownFrame is a frame that the kernel has counted in a slot.
+// shownFrame returns a frame that the kernel has counted in a slot.
 func shownFrame(b []byte, slot uint32, born int64, fromUpper bool) *capture.Frame {
 	return &capture.Frame{
 		Data: b, Length: len(b), Time: capture.Now(), Interface: 7, Link: packet.LinkRaw,
@@ -94,7 +93,7 @@ func shownFrame(b []byte, slot uint32, born int64, fromUpper bool) *capture.Fram
 	}
 }
 
-// keyOf is the key of a raw packet.
+// keyOf returns the key of a raw packet.
 func keyOf(t *testing.T, b []byte) (key [5]uint64, fromUpper bool) {
 	t.Helper()
 	var p packet.Packet
@@ -103,7 +102,7 @@ func keyOf(t *testing.T, b []byte) (key [5]uint64, fromUpper bool) {
 	return k, !fromLower
 }
 
-// runLive plays a script, and gives a line for each record.
+// runLive plays a script, and returns a line for each record.
 func runLive(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Frame))) (lines []string,
 	totals engine.Totals) {
 	t.Helper()
@@ -117,7 +116,7 @@ func runLive(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Fram
 	return lines, totals
 }
 
-// runLiveRecords plays a script, in a bubble whose time passes when a step lets it, and gives the records.
+// runLiveRecords plays a script, in a bubble whose time passes when a step lets it, and returns the records.
 func runLiveRecords(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Frame))) (records []record.Flow,
 	totals engine.Totals) {
 	t.Helper()
@@ -132,7 +131,7 @@ func runLiveRecords(t *testing.T, s *slots, flows int, steps ...func(func(*captu
 			for h := range live.Handovers() {
 				_ = h.Emit(func(f *record.Flow) error {
 					kept := *f
-					kept.Info = slices.Clone(f.Info) // the engine's until we return
+					kept.Info = slices.Clone(f.Info) // the engine's until each returns
 					records = append(records, kept)
 					return nil
 				})
@@ -156,7 +155,7 @@ func wantLines(t *testing.T, got []string, want ...string) {
 	}
 }
 
-// counts is a slot of a flow between 192.0.2.1 (the client, lower) and 192.0.2.2.
+// counts returns a slot of a flow between 192.0.2.1 (the client, lower) and 192.0.2.2.
 func counts(key [5]uint64, born int64, packets, bytes [2]uint64, flags [2]uint8) capture.Counts {
 	now := capture.Now()
 	return capture.Counts{
@@ -166,12 +165,12 @@ func counts(key [5]uint64, born int64, packets, bytes [2]uint64, flags [2]uint8)
 	}
 }
 
-// TestCountedByKernel: the frames that are shown name the flow, and the slot counts it, also what comes while it ends.
+// TestCountedByKernel: the frames shown name the flow, and the slot counts it, to the last packet of its end.
 func TestCountedByKernel(t *testing.T) {
 	query := udp("192.0.2.1", "192.0.2.2", 40000, 53, dnsQuery)
 	key, fromUpper := keyOf(t, query)
 	s := &slots{counts: make([]capture.Counts, 8)}
-	s.onRetire = func(slot uint32) { // a packet was under way
+	s.onRetire = func(slot uint32) { // a packet was in flight
 		c := &s.counts[slot-100]
 		c.Packets[0], c.Bytes[0] = c.Packets[0]+1, c.Bytes[0]+61
 	}
@@ -180,7 +179,7 @@ func TestCountedByKernel(t *testing.T) {
 			s.counts[0] = counts(key, 5, [2]uint64{3, 2}, [2]uint64{300, 200}, [2]uint8{})
 			each(shownFrame(query, 100, 5, fromUpper))
 		},
-		tickPasses, tickPasses, tickPasses, tickPasses, // it is idle, ends, is retired
+		tickPasses, tickPasses, tickPasses, tickPasses, // it is idle, ends, and is retired
 		tickPasses, tickPasses,
 	)
 	wantLines(t, lines, "192.0.2.1:40000 192.0.2.2:53 dns 4/2 361/200 idle lan0")
@@ -192,7 +191,7 @@ func TestCountedByKernel(t *testing.T) {
 	}
 }
 
-// TestSlotWithoutFrame: the ring was full, and no frame of the flow was shown.
+// TestSlotWithoutFrame: the ring was full, so no frame of the flow was shown.
 func TestSlotWithoutFrame(t *testing.T) {
 	key, _ := keyOf(t, segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, ""))
 	s := &slots{counts: make([]capture.Counts, 8)}
@@ -202,8 +201,7 @@ func TestSlotWithoutFrame(t *testing.T) {
 	wantLines(t, lines, "192.0.2.1:40000 192.0.2.2:443 tls 3/2 300/200 shutdown lan0")
 }
 
-// TestTunnelFoundByItsSlot: a tunnel whose counts are read before its first frame is the record that it is when the
-// frame comes first.
+// TestTunnelFoundByItsSlot: a tunnel makes the same record whether its counts or its first frame are read first.
 func TestTunnelFoundByItsSlot(t *testing.T) {
 	tunnel := gre("192.0.2.1", "192.0.2.2", udp("198.51.100.1", "198.51.100.2", 40000, 53, dnsQuery))
 	key, fromUpper := keyOf(t, tunnel)
@@ -225,7 +223,7 @@ func TestTunnelFoundByItsSlot(t *testing.T) {
 	}
 }
 
-// TestTwoLivesOfAKey: a connection ends, and another one with the same ports begins within a second. Two slots, two
+// TestTwoLivesOfAKey: a connection ends, and another one with the same ports begins within a second: two slots, two
 // records.
 func TestTwoLivesOfAKey(t *testing.T) {
 	syn := segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, "")
@@ -250,7 +248,7 @@ func TestTwoLivesOfAKey(t *testing.T) {
 		"192.0.2.1:40000 192.0.2.2:443 tls 3/3 300/200 closed lan0")
 }
 
-// TestLifeAfterReset: a reset that was read at a tick stays the first life's end when the second begins.
+// TestLifeAfterReset: a reset read at a tick stays the first life's end when the second begins.
 func TestLifeAfterReset(t *testing.T) {
 	syn := segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, "")
 	again := segment("192.0.2.1", "192.0.2.2", 40000, 443, 5000, 0, packet.SYN, "")
@@ -261,7 +259,7 @@ func TestLifeAfterReset(t *testing.T) {
 			s.counts[0] = counts(key, 5, [2]uint64{3, 3}, [2]uint64{300, 200},
 				[2]uint8{packet.SYN, packet.SYN | packet.RST})
 			each(shownFrame(syn, 100, 5, fromUpper))
-			tickPasses(nil) // it is read at the tick, and lingers for a second
+			tickPasses(nil) // the tick reads it; it lingers for a second
 		},
 		func(each func(*capture.Frame)) {
 			s.counts[1] = counts(key, 9, [2]uint64{1, 0}, [2]uint64{60, 0}, [2]uint8{packet.SYN, 0})
@@ -273,7 +271,7 @@ func TestLifeAfterReset(t *testing.T) {
 		"192.0.2.1:40000 192.0.2.2:443 tls 3/3 300/200 reset lan0")
 }
 
-// TestUnseenLivesInOrder: of two lives of a key that were not shown, the younger one may have the lower slot.
+// TestUnseenLivesInOrder: of two unseen lives of a key, the younger one may have the lower slot.
 func TestUnseenLivesInOrder(t *testing.T) {
 	key, _ := keyOf(t, segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, ""))
 	s := &slots{counts: make([]capture.Counts, 8)}
@@ -288,8 +286,7 @@ func TestUnseenLivesInOrder(t *testing.T) {
 		"192.0.2.1:40000 192.0.2.2:443 tls 3/3 300/200 closed lan0")
 }
 
-// TestFullTable: a flow that finds no room leaves its slot when it has been silent, and its packets are counted as
-// refused.
+// TestFullTable: a flow that finds no room leaves its slot when it has been silent, and its packets count as refused.
 func TestFullTable(t *testing.T) {
 	s := &slots{counts: make([]capture.Counts, 8)}
 	show := func(i uint32, silent time.Duration) func(func(*capture.Frame)) {
@@ -309,8 +306,8 @@ func TestFullTable(t *testing.T) {
 	}
 }
 
-// TestFullTableReadsFirst: a flow that was answered since the last reading of the counters doesn't give way in a full
-// table; one that was not does.
+// TestFullTableReadsFirst: a full table does not evict a flow that was answered since the last reading of the counters;
+// it evicts one that was not.
 func TestFullTableReadsFirst(t *testing.T) {
 	for _, isAnswered := range []bool{true, false} {
 		s := &slots{counts: make([]capture.Counts, 8)}
@@ -338,7 +335,7 @@ func TestFullTableReadsFirst(t *testing.T) {
 	}
 }
 
-// TestHandedOver: a packet that the kernel had no slot for is counted also where its flow has got a slot before it is
+// TestHandedOver: a packet for which the kernel had no slot is counted even if its flow has a slot by the time it is
 // read.
 func TestHandedOver(t *testing.T) {
 	query := udp("192.0.2.1", "192.0.2.2", 40000, 53, dnsQuery)
@@ -348,7 +345,7 @@ func TestHandedOver(t *testing.T) {
 		func(func(*capture.Frame)) {
 			s.counts[0] = counts(key, 5, [2]uint64{3, 2}, [2]uint64{300, 200}, [2]uint8{})
 		},
-		tickPasses, // the slot is found
+		tickPasses, // finds the slot
 		func(each func(*capture.Frame)) { each(shownFrame(query, capture.NotCounted, 0, false)) },
 	)
 	wantLines(t, lines, fmt.Sprintf("192.0.2.1:40000 192.0.2.2:53 dns 4/2 %d/200 shutdown lan0", 300+len(query)))
@@ -357,8 +354,8 @@ func TestHandedOver(t *testing.T) {
 	}
 }
 
-// TestEarlyFragmentsByKernel: later fragments that the kernel leaves to the worker are in the flow of the first one,
-// which it counts. A socket filter does so by showing them.
+// TestEarlyFragmentsByKernel: later fragments that the kernel leaves to the worker count in the flow of the first one.
+// A socket filter leaves them by showing them.
 func TestEarlyFragmentsByKernel(t *testing.T) {
 	key, fromUpper := keyOf(t, piece(9, 0, true))
 	for name, refs := range map[string][2]uint32{
@@ -371,7 +368,7 @@ func TestEarlyFragmentsByKernel(t *testing.T) {
 			each(shownFrame(piece(9, 2, false), refs[0], 0, false))
 			each(shownFrame(piece(9, 1, true), refs[0], 0, false))
 			each(shownFrame(piece(9, 0, true), refs[1], 5, fromUpper))
-			each(shownFrame(piece(8, 1, true), refs[0], 0, false)) // its first one never comes
+			each(shownFrame(piece(8, 1, true), refs[0], 0, false)) // its first fragment never comes
 		})
 		slices.Sort(lines)
 		t.Log(name)
@@ -383,7 +380,7 @@ func TestEarlyFragmentsByKernel(t *testing.T) {
 	}
 }
 
-// TestSlotsOutOfOrder: a CPU has given a slot back while others took the next ones, and no frame of these was shown.
+// TestSlotsOutOfOrder: a CPU has returned a slot while others took the next ones, whose frames were not shown.
 func TestSlotsOutOfOrder(t *testing.T) {
 	key, _ := keyOf(t, segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, ""))
 	s := &slots{counts: make([]capture.Counts, 8)}
@@ -393,8 +390,7 @@ func TestSlotsOutOfOrder(t *testing.T) {
 	wantLines(t, lines, "192.0.2.1:40000 192.0.2.2:443 tls 3/2 300/200 shutdown lan0")
 }
 
-// TestFullTableAtTheEnd: what found no room is counted as refused also where it goes on to the end, and each packet
-// once.
+// TestFullTableAtTheEnd: flows without room count as refused even if they last to the end, and each packet once.
 func TestFullTableAtTheEnd(t *testing.T) {
 	s := &slots{counts: make([]capture.Counts, 8)}
 	show := func(i uint32) func(func(*capture.Frame)) {
@@ -416,7 +412,7 @@ func TestFullTableAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestBlockedOutput: while a record can't be written, interfaces can be made known and the totals read.
+// TestBlockedOutput: while a record cannot be written, interfaces can be named and totals read.
 func TestBlockedOutput(t *testing.T) {
 	query := udp("192.0.2.1", "192.0.2.2", 40000, 53, dnsQuery)
 	live := engine.NewLive(config(t), 1, 0)
@@ -444,7 +440,7 @@ func TestBlockedOutput(t *testing.T) {
 	}
 }
 
-// TestEmitFails: after the first error no record of the batch follows, and the worker has its memory back.
+// TestEmitFails: after the first error no record of the batch follows, and the worker gets its memory back.
 func TestEmitFails(t *testing.T) {
 	full := errors.New("disk full")
 	live := engine.NewLive(config(t), 1, 0)

@@ -14,9 +14,9 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// TestAllIsCollected: each count of the workers and of the capture raises one counter, and each another.
+// TestAllIsCollected: each count of the workers and of the capture raises one counter of its own.
 func TestAllIsCollected(t *testing.T) {
-	// Not told: the frames without a fault, and what is counted once more as packets.
+	// Not collected: frames without a fault, and what Packets counts too.
 	skip := []string{"Totals.Counters.Faults[0]", "Totals.Flows.Refused"}
 	raised := map[metric.ID]string{}
 	each(t, "Totals", func(totals *Totals, s *metric.Snapshot) { totals.Collect(s) }, skip, raised)
@@ -30,7 +30,7 @@ func TestAllIsCollected(t *testing.T) {
 	}
 }
 
-// each sets one field of a T after the other, and looks which counter rises.
+// each sets one field of a T after the other, and checks which counter rises.
 func each[T any](t *testing.T, name string, collect func(*T, *metric.Snapshot), skip []string,
 	raised map[metric.ID]string) {
 	var fields func(v reflect.Value, path string, visit func(reflect.Value, string))

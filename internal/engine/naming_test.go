@@ -14,7 +14,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// noise is n random bytes, the same for one seed.
+// noise returns n pseudo-random bytes, the same for the same seed.
 func noise(seed uint64, n int) string {
 	random := rand.New(rand.NewPCG(seed, 1))
 	b := make([]byte, n)
@@ -24,7 +24,7 @@ func noise(seed uint64, n int) string {
 	return string(b)
 }
 
-// connection is a TCP connection to a port in which both sides say what is given, the client first, in turn.
+// connection returns a TCP connection to a port with the given payloads, the client's first, in turn.
 func connection(port uint16, handshake bool, says ...string) (all []sent) {
 	seq := [2]uint32{1, 5001}
 	if handshake {
@@ -43,7 +43,7 @@ func connection(port uint16, handshake bool, says ...string) (all []sent) {
 	return all
 }
 
-// datagrams is a UDP flow to a port in which both sides say what is given, the client first, in turn.
+// datagrams returns a UDP flow to a port with the given payloads, the client's first, in turn.
 func datagrams(port uint16, says ...string) (all []sent) {
 	for i, text := range says {
 		at := 1000 + float64(i)*.01
@@ -56,8 +56,7 @@ func datagrams(port uint16, says ...string) (all []sent) {
 	return all
 }
 
-// TestGuessIsForSilence: what was said and can't be the protocol of the port is not guessed; where nothing was said, or
-// where its start was not seen, the port is all there is.
+// TestGuessIsForSilence: no guess contradicts the payload; without payload, or without the beginning, the port decides.
 func TestGuessIsForSilence(t *testing.T) {
 	random := []string{noise(1, 60), noise(2, 80), noise(3, 300), noise(4, 200), noise(5, 700), noise(6, 90)}
 	for _, c := range []struct {
@@ -101,7 +100,7 @@ func TestGuessIsForSilence(t *testing.T) {
 	}
 }
 
-// TestGuessWhileItLives: the record of a flow that is still looked at guesses no more than its last.
+// TestGuessWhileItLives: the record of a flow under inspection guesses no more than its last one.
 func TestGuessWhileItLives(t *testing.T) {
 	c := config(t)
 	c.UpdateEvery = time.Second
@@ -126,7 +125,7 @@ func TestGuessWhileItLives(t *testing.T) {
 	}
 }
 
-// TestCutPayloadRulesOutNothing: what the capture left out may have been what the protocol is known by.
+// TestCutPayloadRulesOutNothing: the missing rest of a cut payload may have identified the protocol.
 func TestCutPayloadRulesOutNothing(t *testing.T) {
 	var got string
 	p := engine.NewPipeline(config(t), 1, 0, func(f *record.Flow) error {
@@ -144,7 +143,7 @@ func TestCutPayloadRulesOutNothing(t *testing.T) {
 	}
 }
 
-// TestWhoAsks: who asks first is the client, unless the ports or the message itself say otherwise.
+// TestWhoAsks: the first speaker is the client, unless the ports or the message itself say otherwise.
 func TestWhoAsks(t *testing.T) {
 	answer := "\x12\x34\x81\x80\x00\x01\x00\x00\x00\x00\x00\x00" + dnsName + "\x00\x01\x00\x01"
 	bootp := func(op string) string { return op + "\x01\x06\x00" + strings.Repeat("\x00", 240) }
@@ -152,7 +151,7 @@ func TestWhoAsks(t *testing.T) {
 		name     string
 		from, to uint16
 		payload  string
-		isClient bool // the sender
+		isClient bool // whether the sender is the client
 	}{
 		{"a WireGuard port as a client's", 51820, 7000, "x", true},
 		{"a BACnet port as a client's", 47808, 7000, "x", true},
@@ -199,7 +198,7 @@ func TestWhoAsks(t *testing.T) {
 	}
 }
 
-// TestProtocolNumbers: a number of one meaning names its protocol, whatever it carries.
+// TestProtocolNumbers: an unambiguous number names its protocol, whatever the payload.
 func TestProtocolNumbers(t *testing.T) {
 	for number, name := range map[byte]string{
 		2: "igmp", 8: "egp", 46: "rsvp", 50: "esp", 51: "ah", 88: "eigrp", 89: "ospf", 97: "etherip", 103: "pim",

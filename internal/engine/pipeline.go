@@ -17,35 +17,35 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// tick is how often flows are looked through for their end and handed on, in nanoseconds of the packets' own time.
+// tick is the interval, in nanoseconds of the packets' own time, of ending idle flows and handing records on.
 const tick = int64(1e9)
 
-// handOverEvery is after how many frames, at the latest, workers hand on what they have: a flood can end a hundred
-// thousand flows within one tick, and they must not all be held.
+// handOverEvery bounds the frames between two handovers: a flood can end a hundred thousand flows within one tick,
+// which must not all stay in memory.
 const handOverEvery = 1 << 12
 
-// Pipeline takes frames in capture order and gives out flow records, in an order and with contents that don't depend on
-// the number of workers. Its methods belong to one goroutine.
+// Pipeline takes frames in capture order and produces flow records, whose order and contents do not depend on the
+// number of workers. Its methods belong to one goroutine.
 type Pipeline struct {
 	workers   []*worker
 	collector collector
 	output    func(*record.Flow) error // nil: the records go to handovers
-	handovers chan *Handover           // nil: they go to output
-	spare     []chan *batch            // used ones, one channel a worker
+	handovers chan *Handover           // nil: the records go to output
+	spare     []chan *batch            // recycled ones, one channel per worker
 	number    uint64
-	now       int64 // the current tick
+	now       int64 // the present tick
 	begun     bool
 	clock     steadyClock
-	once      *once // nil until a frame says where it was captured
+	once      *once // nil until a frame names its place of capture
 
 	// With more than one worker:
 	seed    maphash.Seed
 	decoder [packet.MaxTunnels + 1]packet.Packet
-	depths  []uint8 // by worker, of the frame at hand
+	depths  []uint8 // by worker, of the present frame
 	filling []*chunk
 	queues  []chan *chunk
 	free    chan *chunk
-	ticks   []chan *batch // batches handed on, one channel a worker
+	ticks   []chan *batch // handed-over batches, one channel per worker
 	running sync.WaitGroup
 	done    chan struct{}
 
@@ -53,32 +53,32 @@ type Pipeline struct {
 	err error // the first of output
 }
 
-// chunk is a stretch of one worker's frames, copied, since a capture lends its memory for one frame only.
+// chunk is a stretch of one worker's frames, copied, since a capture's memory is valid for one frame only.
 type chunk struct {
 	frames []Frame
 	data   []byte
-	// What follows the frames:
-	advance  bool   // the flows are looked through for their end at the time now
+	// After the frames:
+	advance  bool   // end the flows whose time is over at now
 	now      int64  //
-	handOver bool   // the batch is due
-	closing  bool   // the worker ends its flows and leaves
+	handOver bool   // hand the batch over
+	closing  bool   // end all flows, and the worker
 	last     uint64 // with closing: the number of the capture's last frame
 }
 
-// Sizes of chunks: large enough that a channel operation (about 100 ns, and a thread switch when idle) is spread over
-// many frames, small enough for the second-level cache.
+// Sizes of chunks: large enough to spread a channel operation (about 100 ns, and a thread switch when idle) over many
+// frames, small enough for the second-level cache.
 const (
 	chunkFrames = 256
 	chunkBytes  = 192 << 10
 )
 
-// NewPipeline returns a pipeline of n workers. output gets each record, valid during the call; after its first error,
-// which Close returns, it is not called again. Hints bounds the memory of DNS names, 0 for the default.
+// NewPipeline returns a pipeline of n workers. output receives each record, valid during the call; after its first
+// error, which Close returns, it is not called again. hints bounds the memory of DNS names, 0 for the default.
 func NewPipeline(c Config, n, hints int, output func(*record.Flow) error) *Pipeline {
 	return newPipeline(c, n, hints, &Pipeline{output: output})
 }
 
-// NewLivePipeline returns one whose records go to Handovers.
+// NewLivePipeline returns a pipeline whose records go to Handovers.
 func NewLivePipeline(c Config, n, hints int) *Pipeline {
 	return newPipeline(c, n, hints, &Pipeline{handovers: make(chan *Handover, 2*n)})
 }
@@ -97,20 +97,20 @@ func newPipeline(c Config, n, hints int, p *Pipeline) *Pipeline {
 	return p
 }
 
-// Handovers are what the workers of a NewLivePipeline hand on, until Close.
+// Handovers delivers the workers' results of a NewLivePipeline, until Close.
 func (p *Pipeline) Handovers() <-chan *Handover { return p.handovers }
 
-// NewInterfaces gives interfaces that the kernel tells apart by index, for Frame.Interface.
+// NewInterfaces returns a map from the kernel's interface indices to numbers for Frame.Interface.
 func (p *Pipeline) NewInterfaces() *Interfaces {
 	i := new(Interfaces)
 	i.init(p.collector.interfaceNumber)
 	return i
 }
 
-// AddInterface makes an interface known and returns its number for Frame.Interface: the same for the same name.
+// AddInterface returns the number for Frame.Interface of an interface's name.
 func (p *Pipeline) AddInterface(name string) uint16 { return p.collector.interfaceNumber(name) }
 
-// Frame takes the next frame; Number is set by the pipeline.
+// Frame takes the next frame. The pipeline sets Number.
 func (p *Pipeline) Frame(f *Frame) {
 	p.number++
 	f.Number = p.number
@@ -130,7 +130,7 @@ func (p *Pipeline) Frame(f *Frame) {
 	}
 }
 
-// take gives a frame to the worker, or the workers, that it belongs to.
+// take passes a frame to its worker or workers.
 func (p *Pipeline) take(f *Frame) {
 	if f.as = nil; p.isCopy(f) {
 		return
@@ -143,7 +143,7 @@ func (p *Pipeline) take(f *Frame) {
 	p.dispatch(f)
 }
 
-// isCopy says whether a packet was counted already, where it came in.
+// isCopy reports whether a packet was already counted where it came in.
 func (p *Pipeline) isCopy(f *Frame) bool {
 	if f.Origin == 0 && f.Direction == packet.DirectionUnknown || p.workers[0].CountEach {
 		return false
@@ -154,7 +154,7 @@ func (p *Pipeline) isCopy(f *Frame) bool {
 	return p.once.isCopy(f)
 }
 
-// Tick lets time pass without a frame, for captures that are live: now is in nanoseconds since the Unix epoch.
+// Tick advances the time without a frame, for live captures: now is in nanoseconds since the Unix epoch.
 func (p *Pipeline) Tick(now int64) {
 	if second := now / tick; second != p.now || !p.begun {
 		p.now, p.begun = second, true
@@ -162,21 +162,21 @@ func (p *Pipeline) Tick(now int64) {
 	}
 }
 
-// Err is output's first error; the caller may stop early by it.
+// Err returns output's first error, after which the caller may stop early.
 func (p *Pipeline) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.err
 }
 
-// deliver gives the records of a batch of each worker out.
+// deliver passes on the records of one batch of each worker.
 func (p *Pipeline) deliver(batches []*batch) {
 	if p.handovers != nil {
 		p.handovers <- p.newHandover(batches)
 		return
 	}
 	output := p.output
-	if p.Err() != nil { // names are learnt still
+	if p.Err() != nil { // names are still learnt
 		output = func(*record.Flow) error { return nil }
 	}
 	if err := p.collector.take(batches, output); err != nil {
@@ -187,7 +187,7 @@ func (p *Pipeline) deliver(batches []*batch) {
 	p.giveBack(batches)
 }
 
-// giveBack lets the workers use their batches again.
+// giveBack returns the batches to their workers.
 func (p *Pipeline) giveBack(batches []*batch) {
 	for i, b := range batches {
 		select {
@@ -197,8 +197,8 @@ func (p *Pipeline) giveBack(batches []*batch) {
 	}
 }
 
-// handOver lets the workers hand on their batches, after looking for flows whose time is over where advance is true. It
-// happens at the same frames however many workers there are.
+// handOver makes the workers hand over their batches, with advance after ending the flows whose time is over. It
+// happens at the same frames whatever the number of workers.
 func (p *Pipeline) handOver(advance bool, now int64) {
 	if len(p.workers) == 1 {
 		w := p.workers[0]
@@ -214,7 +214,7 @@ func (p *Pipeline) handOver(advance bool, now int64) {
 	}
 }
 
-// Close ends all flows, gives out their records, and returns output's first error.
+// Close ends all flows, delivers their records, and returns output's first error.
 func (p *Pipeline) Close() error {
 	if len(p.workers) == 1 {
 		w := p.workers[0]
@@ -230,7 +230,7 @@ func (p *Pipeline) Close() error {
 	return p.closed()
 }
 
-// closed is the last of Close: all has been delivered.
+// closed completes Close: all is delivered.
 func (p *Pipeline) closed() error {
 	if p.handovers != nil {
 		close(p.handovers)
@@ -238,13 +238,13 @@ func (p *Pipeline) closed() error {
 	return p.Err()
 }
 
-// start sets the workers and the collector going.
+// start starts the workers and the collector.
 func (p *Pipeline) start() {
 	n := len(p.workers)
 	p.seed = maphash.MakeSeed()
 	p.filling, p.depths = make([]*chunk, n), make([]uint8, n)
 	p.queues, p.ticks = make([]chan *chunk, n), make([]chan *batch, n)
-	const depth = 8 // chunks under way per worker
+	const depth = 8 // chunks in flight per worker
 	p.free = make(chan *chunk, n*(depth+2))
 	p.done = make(chan struct{})
 	for i, w := range p.workers {
@@ -281,7 +281,7 @@ func (p *Pipeline) work(i int, w *worker) {
 	}
 }
 
-// handOver gives the batch away and goes on with a used one, if the collector has given one back.
+// handOver returns the batch and continues with a recycled one, if there is one.
 func (w *worker) handOver(spare <-chan *batch) *batch {
 	full := new(batch)
 	*full = w.batch
@@ -295,7 +295,8 @@ func (w *worker) handOver(spare <-chan *batch) *batch {
 }
 
 // close ends all flows in the order of their first frames, and hands on after each stretch of handOverEvery frames up
-// to the capture's last: so the order doesn't depend on the number of workers, and not all records are held at once.
+// to the capture's last: so the order does not depend on the number of workers, and only some of the records are in
+// memory at once.
 func (w *worker) close(last uint64, handOn func()) {
 	w.giveUpFragments(0, -1)
 	type beginning struct {
@@ -315,7 +316,7 @@ func (w *worker) close(last uint64, handOn func()) {
 	}
 }
 
-// collect merges the workers' batches tick by tick, until the workers have left.
+// collect merges the workers' batches tick by tick, until the workers end.
 func (p *Pipeline) collect() {
 	defer close(p.done)
 	batches := make([]*batch, len(p.ticks))
@@ -332,8 +333,8 @@ func (p *Pipeline) collect() {
 }
 
 // dispatch copies a frame to the worker of its addresses. All flows between two hosts go to one worker, so that later
-// fragments and announced flows find what they belong to. A tunnel's packet goes to the worker of the outer addresses
-// and to that of the inner ones, each of which counts its own.
+// fragments and announced flows find their context. A tunnel's packet goes to the worker of the outer addresses and to
+// that of the inner ones, each of which counts its own.
 func (p *Pipeline) dispatch(f *Frame) {
 	clear(p.depths)
 	d := &p.decoder[0]
@@ -378,7 +379,7 @@ func (p *Pipeline) fill(i int, f *Frame, depths uint8) {
 	kept.Data, kept.depths = c.data[start:len(c.data):len(c.data)], depths
 }
 
-// hosts is a hash of a packet's two addresses, the same for both directions.
+// hosts returns a hash of a packet's two addresses, the same for both directions.
 func (p *Pipeline) hosts(d *packet.Packet) uint64 {
 	src, dst := d.Src.As16(), d.Dst.As16()
 	var sum [16]byte
@@ -389,7 +390,7 @@ func (p *Pipeline) hosts(d *packet.Packet) uint64 {
 	return maphash.Bytes(p.seed, sum[:])
 }
 
-// send hands the chunk being filled to worker i.
+// send passes the chunk being filled to worker i.
 func (p *Pipeline) send(i int) {
 	p.queues[i] <- p.filling[i]
 	select {
@@ -399,15 +400,15 @@ func (p *Pipeline) send(i int) {
 	}
 }
 
-// Totals are the counters of all workers; to be asked after Close.
+// Totals are the counters of all workers; final after Close.
 type Totals struct {
 	Counters
 	Flows    flow.Counters
 	Dissect  dissect.Counters
 	Fragment uint64 // evictions of the fragment caches
-	Hints    uint64 // pairs of client and address that gave way
-	Names    uint64 // names of such a pair that gave way
-	Copies   Copies // frames that show a packet once more
+	Hints    uint64 // evicted pairs of client and address
+	Names    uint64 // evicted names of such pairs
+	Copies   Copies // frames that repeat a packet
 }
 
 // Collect adds the counts to a snapshot.
@@ -434,13 +435,13 @@ func (t *Totals) addAll(o *Totals) {
 	t.Names += o.Names
 }
 
-// totals are one worker's counters.
+// totals returns one worker's counters.
 func (w *worker) totals() Totals {
 	return Totals{Counters: w.counters, Flows: w.table.Counters, Dissect: w.pool.Counters,
 		Fragment: w.fragments.Evictions + w.early.evictions}
 }
 
-// Totals adds the workers' counters up; only after Close.
+// Totals returns the sum of the workers' counters. Call it after Close.
 func (p *Pipeline) Totals() Totals {
 	var t Totals
 	for _, w := range p.workers {

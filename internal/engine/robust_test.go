@@ -64,7 +64,7 @@ func TestEveryCut(t *testing.T) {
 	p := validating(t, config(t), &records)
 	for _, f := range all {
 		whole := f.Data
-		step := max(1, len(whole)/200) // all lengths of small frames; headers in whole of large ones
+		step := max(1, len(whole)/200) // all lengths of small frames; whole headers of large ones
 		for n := 0; n <= len(whole); n++ {
 			if n > 200 && n%step != 0 {
 				continue
@@ -115,7 +115,7 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-// TestNoAllocationPerPacket: a packet of a flow that has its name, or that no one can name, allocates nothing.
+// TestNoAllocationPerPacket: a packet of a named flow, or of one that has no name, allocates nothing.
 func TestNoAllocationPerPacket(t *testing.T) {
 	p := engine.NewPipeline(config(t), 1, 0, func(*record.Flow) error { return nil })
 	all := frames(t)
@@ -123,7 +123,7 @@ func TestNoAllocationPerPacket(t *testing.T) {
 		all[i].Time = all[0].Time // one tick, so that no flow ends
 		p.Frame(&all[i])
 	}
-	for i := range all { // a second time: by now every flow is decided or has used its budget up
+	for i := range all { // again: by now every flow is decided or has used its budget
 		for range 12 {
 			p.Frame(&all[i])
 		}
@@ -137,7 +137,7 @@ func TestNoAllocationPerPacket(t *testing.T) {
 	}
 }
 
-// tcp makes an Ethernet frame of a TCP segment from 10.a.b.c port n to 198.51.100.1:port.
+// tcp returns an Ethernet frame of a TCP segment from 10.a.b.c port n to 198.51.100.1:port.
 func tcp(host uint32, n, port uint16, seq uint32, flags byte, payload []byte) []byte {
 	f := make([]byte, 54+len(payload))
 	f[12], f[13] = 8, 0
@@ -153,8 +153,8 @@ func tcp(host uint32, n, port uint16, seq uint32, flags byte, payload []byte) []
 	return f
 }
 
-// TestHoles opens 100,000 TCP flows that each have a hole (reliability B4): memory stays bounded, and flows in good
-// order among them are named.
+// TestHoles opens 100,000 TCP flows with a hole each (reliability B4): memory stays bounded, and complete flows among
+// them are named.
 func TestHoles(t *testing.T) {
 	named := 0
 	c := config(t)
@@ -194,10 +194,10 @@ func TestHoles(t *testing.T) {
 	}
 }
 
-// TestMemoryPerFlow: after the verdict a flow takes at most 512 bytes in all, its metadata included.
+// TestMemoryPerFlow: after the verdict a flow takes at most 512 bytes, metadata included.
 func TestMemoryPerFlow(t *testing.T) {
 	c := config(t)
-	const first, flows = 50_000, 150_000 // the first ones fill pools and tables that the others use again
+	const first, flows = 50_000, 150_000 // the first ones fill pools and tables that the others reuse
 	c.Flows = flow.Config{MaxFlows: flows * 2}
 	p := engine.NewPipeline(c, 1, 0, func(*record.Flow) error { return nil })
 	now := int64(1.7e18)
@@ -226,7 +226,7 @@ func TestMemoryPerFlow(t *testing.T) {
 	}
 }
 
-// answer is the server's segment for the client's request of TestMemoryPerFlow.
+// answer returns the server's segment for the client's request of TestMemoryPerFlow.
 func answer(host uint32, text string) []byte {
 	f := tcp(host, 40000, 80, 7001, packet.ACK, []byte(text))
 	ip := f[14:]

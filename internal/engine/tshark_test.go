@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// read is what these tests read of a flow record.
+// read holds the parts of a flow record that these tests read.
 type read struct {
 	Client   struct{ IP, Port any }
 	Server   struct{ IP, Port any }
@@ -33,7 +33,7 @@ func (r *read) ends() (client, server string) {
 	return fmt.Sprint(r.Client.IP, " ", r.Client.Port), fmt.Sprint(r.Server.IP, " ", r.Server.Port)
 }
 
-// tsharkFields are the fields that are compared.
+// tsharkFields lists the compared fields.
 var tsharkFields = []string{"tls.handshake.extensions_server_name", "http.host", "dns.qry.name", "ssh.protocol"}
 
 // tshark lists, for each field, sender and receiver, the first value in a capture: another program's opinion.
@@ -88,7 +88,7 @@ func withoutPort(host string) string {
 	return strings.Trim(host, "[]")
 }
 
-// TestAgainstTshark compares names that weir reads in the recordings with what tshark reads in them.
+// TestAgainstTshark compares names that weir reads in the recordings with those of tshark.
 func TestAgainstTshark(t *testing.T) {
 	fields := []struct {
 		name, field string
@@ -125,7 +125,7 @@ func TestAgainstTshark(t *testing.T) {
 				}
 				r := records[key]
 				if r == nil {
-					continue // the other direction's, or not this field's flow
+					continue // the other direction's, or another field's flow
 				}
 				got := f.value(r)
 				if f.name == "HTTP host" {

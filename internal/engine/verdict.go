@@ -13,15 +13,15 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// learn keeps what a dissector's result says of the flow, and passes on what it says of others; number and now are
-// those of the frame that told it.
+// learn stores a dissector's result about the flow, and passes on what it reveals about others; number and now are of
+// the frame that showed it.
 func (w *worker) learn(d *detail, r *dissect.Result, number uint64, now int64) {
 	d.protocol, d.method = r.Protocol(), record.MethodDPI
 	d.application = w.Classifier.FromResult(r)
 	d.certificate = r.Certificate()
 	info := r.Info()
 	if size := len(r.Host()) + len(info); cap(d.text) < size {
-		d.text = make([]byte, 0, size) // just what is needed: most flows learn once, and keep it
+		d.text = make([]byte, 0, size) // exact size: most flows learn once, and keep it
 	}
 	d.text = append(d.text[:0], r.Host()...)
 	d.hostEnd = uint16(len(d.text))
@@ -34,7 +34,7 @@ func (w *worker) learn(d *detail, r *dissect.Result, number uint64, now int64) {
 	}
 	for _, e := range r.Expectations() {
 		if end := e.Server.Addr(); end != w.flow.Client.Addr() && end != w.flow.Server.Addr() {
-			continue // a third host's flows may be another worker's
+			continue // a third host's flows may belong to another worker
 		}
 		if w.expected.add(e, w.flow.Client.Addr(), w.flow.Server.Addr(), now) {
 			w.counters.ExpectationsForgotten++
@@ -42,7 +42,7 @@ func (w *worker) learn(d *detail, r *dissect.Result, number uint64, now int64) {
 	}
 }
 
-// finish lets the dissectors that still wait at a flow's end have the last word.
+// finish gives the dissectors that still wait at a flow's end a last chance.
 func (w *worker) finish(i flow.Index, f *flow.Flow, d *detail) {
 	if d.method == record.MethodNone {
 		w.setFlow(i, f)
@@ -53,7 +53,7 @@ func (w *worker) finish(i flow.Index, f *flow.Flow, d *detail) {
 	w.giveBack(d)
 }
 
-// giveBack ends a flow's inspection. What it rules out isn't guessed later.
+// giveBack ends a flow's inspection. Guesses that it rules out are not made later.
 func (w *worker) giveBack(d *detail) {
 	if d.method == record.MethodNone {
 		d.ruledOut = w.ruledOut(d.session)
@@ -68,7 +68,7 @@ const (
 	guessClient
 )
 
-// ruledOut are the guesses that what session's dissectors were shown speaks against; w.flow is its flow.
+// ruledOut returns the guesses that session's dissectors have refuted; w.flow is its flow.
 func (w *worker) ruledOut(session *dissect.Session) (out uint8) {
 	for i, end := range [2]netip.AddrPort{w.flow.Server, w.flow.Client} {
 		name := classify.ProtocolByPort(w.flow.IPProtocol, end.Port())
@@ -79,7 +79,7 @@ func (w *worker) ruledOut(session *dissect.Session) (out uint8) {
 	return out
 }
 
-// ended turns a flow that leaves the table into a record.
+// ended makes the record of a flow that leaves the table.
 func (w *worker) ended(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) {
 	if d.session != nil {
 		w.finish(i, f, d)
@@ -91,7 +91,7 @@ func (w *worker) ended(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) {
 	r.State, r.EndReason = record.StateEnd, endReasons[why]
 }
 
-// endReasons are the records' words for the table's reasons.
+// endReasons maps the table's reasons to the records'.
 var endReasons = [...]record.EndReason{
 	flow.Closed: record.EndClosed, flow.Reset: record.EndReset, flow.Idle: record.EndIdle,
 	flow.Evicted:  record.EndEvicted,
@@ -114,7 +114,7 @@ func (w *worker) update() {
 	})
 }
 
-// record makes e a record of the flow, with text as its texts.
+// record fills e with the flow's record, whose strings are in text.
 func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text []byte) *record.Flow {
 	e.number, e.certificate, e.iface = d.number, d.certificate, d.iface
 	e.vlans, e.tunnels, e.text = d.vlans, d.tunnels, text
@@ -136,7 +136,7 @@ func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text 
 		FirstSeen: first, LastSeen: last, Step: first - d.first,
 		Risks: d.risks,
 	}
-	if r.Proto == packet.ProtoICMP || r.Proto == packet.ProtoICMPv6 { // what stands for ports in the key is none
+	if r.Proto == packet.ProtoICMP || r.Proto == packet.ProtoICMPv6 { // substitutes in the key, not ports
 		r.ICMPID = client.Port()
 		r.Client.Addr = netip.AddrPortFrom(client.Addr(), 0)
 		r.Server.Addr = netip.AddrPortFrom(server.Addr(), 0)
@@ -151,7 +151,7 @@ func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text 
 	return r
 }
 
-// guess names the protocol of a flow that inspection could not name: by the IP protocol number, which is no guess, else
+// guess names the protocol of a flow that inspection could not name: by the IP protocol number, which is certain, else
 // by port.
 func (w *worker) guess(r *record.Flow, i flow.Index, f *flow.Flow, d *detail) {
 	if r.Protocol = classify.ProtocolByNumber(r.Proto); r.Protocol != "" {
@@ -159,7 +159,7 @@ func (w *worker) guess(r *record.Flow, i flow.Index, f *flow.Flow, d *detail) {
 		return
 	}
 	out := d.ruledOut
-	if d.session != nil { // it is still looked at
+	if d.session != nil { // still under inspection
 		w.setFlow(i, f)
 		out = w.ruledOut(d.session)
 	}
@@ -171,8 +171,8 @@ func (w *worker) guess(r *record.Flow, i flow.Index, f *flow.Flow, d *detail) {
 	}
 }
 
-// guessProtocol names the protocol by port, the server's first, but for what is ruled out. The client's says nothing
-// where the client is known by the handshake, nor where it is one that clients are given.
+// guessProtocol returns the protocol by port, the server's first, unless ruled out. The client's port does not count if
+// the handshake shows the client, or if the port is ephemeral.
 func guessProtocol(proto uint8, client, server uint16, out uint8) string {
 	if out&guessServer == 0 {
 		if name := classify.ProtocolByPort(proto, server); name != "" {
@@ -185,7 +185,7 @@ func guessProtocol(proto uint8, client, server uint16, out uint8) string {
 	return ""
 }
 
-// direction is what the addresses alone tell. Who is LAN and who is WAN is the topology's to say.
+// direction returns what the addresses alone show. LAN and WAN are up to the topology.
 func direction(server netip.Addr, mac [6]byte) record.Direction {
 	switch {
 	case server.IsMulticast():

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package engine is the way of a packet from its bytes to a flow record: decode, find the flow, dissect, classify,
-// collect.
+// Package engine turns packets into flow records: it decodes them, finds their flows, dissects and classifies them, and
+// collects the records.
 package engine
 
 import (
@@ -18,54 +18,53 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Config is what all workers share. Zero values mean defaults.
+// Config is shared by all workers. Zero values mean defaults.
 type Config struct {
-	// MaxPacketsTCP and MaxPacketsOther are how many packets with payload of each flow are shown to the dissectors; 0:
+	// MaxPacketsTCP and MaxPacketsOther bound the packets with payload of each flow that the dissectors inspect; 0:
 	// those of defaults.
 	MaxPacketsTCP, MaxPacketsOther int
-	// KeepTunnels leaves tunnels closed: only the outer flows are seen.
+	// KeepTunnels skips the decoding of tunnels: only the outer flows count.
 	KeepTunnels bool
 	// IgnoreVLAN leaves VLAN identifiers out of the flows' keys, for mirror ports that give each direction a VLAN of
 	// its own.
 	IgnoreVLAN bool
-	// UpdateEvery is after how much of the packets' time flows that live on are reported too, if they had packets; 0:
-	// never.
+	// UpdateEvery is the interval, in the packets' time, of records of live flows that had packets; 0: none.
 	UpdateEvery time.Duration
 	// Flows bounds each worker's table.
 	Flows flow.Config
-	// CountEach has a Pipeline count each packet as often as the capture shows it (see once).
+	// CountEach makes a Pipeline count a packet each time the capture shows it (see once).
 	CountEach bool
 	// Classifier names applications.
 	Classifier *classify.Classifier
 	// Protocols is the table of dissectors.
 	Protocols *dissect.Table
-	// OnPanic is told of dissectors' panics; see dissect.Pool.
+	// OnPanic receives dissectors' panics; see dissect.Pool.
 	OnPanic func(protocol string, c *dissect.Conversation, cause any)
 }
 
-// maxFragments is how many fragmented datagrams are followed at a time: at 64 bytes each a quarter of a megabyte.
+// maxFragments bounds the fragmented datagrams followed at once: at 64 bytes each a quarter of a megabyte.
 const maxFragments = 4096
 
 // Frame is one captured frame on its way to a worker.
 type Frame struct {
-	Data      []byte // as captured; not kept after the call
+	Data      []byte // as captured; valid during the call
 	Length    int    // bytes on the wire
 	Time      int64  // nanoseconds since the Unix epoch
 	Number    uint64 // of the frame in the capture, from 1
 	Interface uint16
 	Link      packet.LinkType
-	Segments  uint16 // packets that the frame was on the wire; 0 and 1 mean one
+	Segments  uint16 // packets of the frame on the wire; 0 and 1 mean one
 	Direction packet.Direction
-	// Origin tells the interfaces of a capture file apart, also those without a name; 0: the file doesn't say.
+	// Origin numbers the interfaces of a capture file, even those without a name; 0: unknown.
 	Origin    uint64
-	as        *ends // those under which the packet is counted, nil: its own
-	isCounted bool  // by the kernel, as ref says
-	isPart    bool  // not the first of the frames in an aggregate, which was counted as one
+	as        *ends // the ends that count the packet; nil: its own
+	isCounted bool  // by the kernel, in the slot ref
+	isPart    bool  // a later frame of an aggregate, which counted as one
 	ref       capture.FlowRef
-	depths    uint8 // set of the tunnel depths whose packets are this worker's: bit 0 is the outermost
+	depths    uint8 // set of tunnel depths that this worker counts: bit 0 is the outermost
 }
 
-// allDepths are those of a frame that goes to one worker only.
+// allDepths is for a frame that goes to one worker only.
 const allDepths = 1<<(packet.MaxTunnels+1) - 1
 
 // Marks of flow.Flow.
@@ -89,7 +88,7 @@ type detail struct {
 	method               record.Method
 	certificate          dissect.Certificate
 	risks                record.Risks
-	cuts                 dissect.Cut // that are counted
+	cuts                 dissect.Cut // counted cuts
 	icmpType, icmpCode   uint8
 	clientMAC, serverMAC [6]byte
 	vlans                [packet.MaxVLANs]uint16
@@ -97,38 +96,38 @@ type detail struct {
 	nVLAN, nTunnel       uint8
 	ruledOut             uint8 // guesses by port
 	iface                uint16
-	slot                 uint32 // of the kernel's counters, plus 1; 0: the worker counts
+	slot                 uint32 // the kernel's slot plus 1; 0: the worker counts
 	isReported           bool
-	imagined             bool  // known by its slot only, no frame was shown yet
-	reported             int64 // time of the last packet at the last record, where isReported
+	imagined             bool  // known by its slot only: no frame was shown yet
+	reported             int64 // time of the last packet at the last record, if isReported
 }
 
-// Counters counts frames by what became of them. Each belongs to one worker.
+// Counters counts frames by their fate. Each Counters belongs to one worker.
 type Counters struct {
 	Frames, Bytes uint64
-	// Faults counts frames and inner packets by packet.Fault; those with a network layer are counted in flows as well.
+	// Faults counts frames and inner packets by packet.Fault; those with a network layer also count in flows.
 	Faults [packet.NumFaults]uint64
-	// Packets counts those that went into flows: inner packets of tunnels are packets of their own.
+	// Packets counts those in flows: inner packets of tunnels are packets of their own.
 	Packets uint64
-	// WireBytes are what they had on the wire, from the network header on.
+	// WireBytes are their bytes on the wire, from the network header on.
 	WireBytes uint64
 	// Refused counts packets that found no place in a full flow table.
 	Refused uint64
-	// Late counts packets of connections that had ended and gave way in a full flow table: their records are made.
+	// Late counts packets of ended connections that a full flow table has evicted: their records are made.
 	Late uint64
 	// TunnelLimit counts packets with more tunnels than packet.MaxTunnels.
 	TunnelLimit uint64
 	// UnresolvedFragments counts later fragments whose first one was not seen in time: their flow has no ports.
 	UnresolvedFragments uint64
-	// ExpectationsForgotten counts announced flows that gave way to others.
+	// ExpectationsForgotten counts announced flows that others replaced.
 	ExpectationsForgotten uint64
-	// Cuts counts flows by what dissect's limits cut of them, in the order of dissect.Cut.
+	// Cuts counts flows by the limits of dissect that cut them, in the order of dissect.Cut.
 	Cuts [numCuts]uint64
 }
 
 const numCuts = 5
 
-// countCuts counts what was cut of a flow.
+// countCuts counts the cuts of a flow.
 func (c *Counters) countCuts(cuts dissect.Cut) {
 	for i := range c.Cuts {
 		c.Cuts[i] += uint64(cuts >> i & 1)
@@ -172,7 +171,7 @@ func (c *Counters) add(o *Counters) {
 	}
 }
 
-// worker owns its flows: nothing in it is shared, and no lock is taken per packet.
+// worker owns its flows: it shares nothing, and takes no lock per packet.
 type worker struct {
 	Config
 	counters  Counters
@@ -184,12 +183,12 @@ type worker struct {
 	expected  expectations
 
 	packets [packet.MaxTunnels + 1]packet.Packet
-	tunnels [packet.MaxTunnels + 1]packet.Tunnel // with that around the whole frame
+	tunnels [packet.MaxTunnels + 1]packet.Tunnel // includes the one around the whole frame
 	segment dissect.Segment
 	flow    dissect.Flow
 
-	batch  batch // what this tick brought
-	period int64 // of UpdateEvery, the present one
+	batch  batch // results of this tick
+	period int64 // the present period of UpdateEvery
 
 	accounting accounting
 }
@@ -208,7 +207,7 @@ func newWorker(c Config) *worker {
 	return w
 }
 
-// advance ends the flows whose time is over, and reports those that live on when a period of UpdateEvery has passed.
+// advance ends the flows whose time is over, and reports live ones when a period of UpdateEvery has passed.
 func (w *worker) advance(now int64) {
 	w.giveUpFragments(now, packet.FragmentLifetime)
 	w.table.Advance(now)
@@ -221,7 +220,7 @@ func (w *worker) advance(now int64) {
 	}
 }
 
-// frame takes one frame through decoding into the flows of its packets.
+// frame decodes one frame and handles each of its packets.
 func (w *worker) frame(f *Frame) {
 	if f.depths&1 != 0 && !f.isPart {
 		w.counters.Frames++
@@ -270,8 +269,8 @@ func (w *worker) frame(f *Frame) {
 	}
 }
 
-// tunnelNetwork is the network identifier of a VXLAN (RFC 7348 §5; in the generic form too) or Geneve (RFC 8926 §3.4)
-// packet, plus one; 0 for tunnels that have none, or one for each direction.
+// tunnelNetwork returns the network identifier of a VXLAN (RFC 7348 §5; in the generic form too) or Geneve (RFC 8926
+// §3.4) packet, plus one; 0 for tunnels without one, or with one for each direction.
 func tunnelNetwork(p *packet.Packet) uint32 {
 	switch p.Tunnel {
 	case packet.TunnelVXLAN, packet.TunnelVXLANGPE, packet.TunnelGeneve:
@@ -282,8 +281,8 @@ func tunnelNetwork(p *packet.Packet) uint32 {
 	return uint32(b[4])<<16 | uint32(b[5])<<8 | uint32(b[6]) + 1
 }
 
-// packet counts one packet in its flow, and shows it to the dissectors while the flow has no name. network tells equal
-// addresses in different tunnels apart.
+// packet counts one packet in its flow, and passes it to the dissectors while the flow has no name. network separates
+// equal addresses in different tunnels.
 func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, network uint32) {
 	if !p.Fragment {
 		w.flowPacket(fr, p, tunnels, network)
@@ -298,7 +297,7 @@ func (w *worker) packet(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, ne
 	w.rejoin(datagram, p, fr.Time)
 }
 
-// key is that of p's flow; see flow.NewKey.
+// key returns the key of p's flow; see flow.NewKey.
 func (w *worker) key(p *packet.Packet, network uint32) (k flow.Key, fromLower bool) {
 	if !w.IgnoreVLAN || p.NVLAN == 0 {
 		return flow.NewKey(p, network)
@@ -310,7 +309,7 @@ func (w *worker) key(p *packet.Packet, network uint32) (k flow.Key, fromLower bo
 	return k, fromLower
 }
 
-// flowPacket is packet, of one whose ports are known, or will never be.
+// flowPacket is packet for one whose ports are known, or will never be.
 func (w *worker) flowPacket(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, network uint32) {
 	key, fromLower := w.key(p, network)
 	if w.isLate(&key, p, fr.Time) {
@@ -353,14 +352,14 @@ func (w *worker) flowPacket(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel
 	}
 }
 
-// isLate says whether p belongs to a connection that had ended and gave way in the full table.
+// isLate reports whether p belongs to an ended connection that the full table has evicted.
 func (w *worker) isLate(key *flow.Key, p *packet.Packet, now int64) bool {
 	return p.Proto == packet.ProtoTCP && !p.LaterFragment && w.table.IsLate(key, p.TCPFlags, p.WirePayload > 0, now)
 }
 
-// count adds a packet to its flow, unless the kernel counts that: what is seen within a tunnel may be seen again when
-// it has left the tunnel. What the kernel had no room to count and handed over is in no slot, even where its flow has
-// come to have one since.
+// count adds a packet to its flow, unless the kernel counts that: a packet within a tunnel may be seen again after it
+// has left the tunnel. A packet that the kernel had no room to count and handed over is in no slot, even if its flow
+// has one by now.
 func (w *worker) count(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, way int, inTunnel bool) {
 	if inTunnel && w.accounting.isCounted(i) {
 		return
@@ -376,8 +375,8 @@ func (w *worker) count(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, 
 	w.counters.WireBytes += bytes
 }
 
-// isOver says whether p can't belong to the flow at i, but begins another one with the same key: the clock was set back
-// by more than a flow may be silent, or p is a SYN that is no repetition of the flow's own.
+// isOver reports whether p begins another flow with the key of the flow at i: the clock was set back by more than the
+// idle time, or p is a SYN that does not repeat the flow's own.
 func (w *worker) isOver(i flow.Index, p *packet.Packet, now int64) (why flow.Reason, over bool) {
 	f := w.table.Flow(i)
 	if now < f.Last && flow.IsIdle(f.Last, now, w.table.Timeout(i)) {
@@ -438,7 +437,7 @@ func (w *worker) begin(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, 
 	}
 }
 
-// isTunnel names a flow whose first frame carries a packet: what the tunnel is was checked in decoding.
+// isTunnel names a flow whose first frame carries a packet: decoding has checked the tunnel's kind.
 func (w *worker) isTunnel(i flow.Index, p *packet.Packet) bool {
 	if p.Tunnel == packet.TunnelNone {
 		return false
@@ -449,7 +448,7 @@ func (w *worker) isTunnel(i flow.Index, p *packet.Packet) bool {
 	return true
 }
 
-// release gives back the session of a connection that both sides have closed: nothing comes any more.
+// release returns the session of a connection that both sides have closed: no payload follows.
 func (w *worker) release(i flow.Index, f *flow.Flow) {
 	if d := w.table.Detail(i); d.session != nil && f.State == flow.Ended && f.EndReason == flow.Closed {
 		w.finish(i, f, d)
@@ -457,7 +456,7 @@ func (w *worker) release(i flow.Index, f *flow.Flow) {
 	}
 }
 
-// ends are the client and the server of a flow.
+// ends returns the client and the server of a flow.
 func (w *worker) ends(i flow.Index) (client, server netip.AddrPort) {
 	k := w.table.Key(i)
 	if w.table.Flow(i).Marks&clientIsLower != 0 {
@@ -478,7 +477,7 @@ func transport(proto uint8) dissect.Transport {
 	return dissect.IP
 }
 
-// dissect shows a packet to the flow's session.
+// dissect passes a packet to the flow's session.
 func (w *worker) dissect(i flow.Index, f *flow.Flow, p *packet.Packet, fr *Frame, fromClient bool) {
 	payload := p.Payload()
 	syn := p.TCPFlags&packet.SYN != 0 && p.Proto == packet.ProtoTCP
@@ -512,7 +511,7 @@ func (w *worker) dissect(i flow.Index, f *flow.Flow, p *packet.Packet, fr *Frame
 	}
 }
 
-// setFlow fills w.flow, which the dissectors are told of flow i.
+// setFlow fills w.flow, the dissectors' view of flow i.
 func (w *worker) setFlow(i flow.Index, f *flow.Flow) {
 	k := w.table.Key(i)
 	w.flow = dissect.Flow{

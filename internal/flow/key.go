@@ -16,15 +16,15 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// Key is what a flow is known by, the same for both directions: lower address (two words, an IPv4 address in the
-// second), upper address, and in the last word, from its top: lower port, upper port, network (16 bits each), IP
-// protocol, IP version (8 each). "Lower" is the end with the smaller (address, port). The network tells equal addresses
-// apart: it is the VLAN identifier, or a digest where there is more than one, or a tunnel's network. Words, since a key
-// is made, hashed and compared for every packet.
+// Key identifies a flow, in both directions: lower address (two words, an IPv4 address in the second), upper address,
+// and in the last word, from its top: lower port, upper port, network (16 bits each), IP protocol, IP version (8 each).
+// "Lower" is the end with the smaller (address, port). The network separates equal addresses: it is the VLAN
+// identifier, or a digest if the packet has several, or a tunnel's network. It consists of words because every packet's
+// key is made, hashed and compared.
 type Key [5]uint64
 
-// NewKey makes the key of a decoded packet, and says whether its source is the lower end. network is that of the tunnel
-// around it (a VXLAN or Geneve network identifier), 0 where there is none.
+// NewKey returns the key of a decoded packet, and whether its source is the lower end. network is that of the tunnel
+// around it (a VXLAN or Geneve network identifier), or 0.
 func NewKey(p *packet.Packet, network uint32) (k Key, fromLower bool) {
 	var srcHigh, srcLow, dstHigh, dstLow uint64
 	if p.IPVersion == 4 {
@@ -47,7 +47,7 @@ func NewKey(p *packet.Packet, network uint32) (k Key, fromLower bool) {
 	return Key{dstHigh, dstLow, srcHigh, srcLow, dstPort<<48 | srcPort<<32 | rest}, false
 }
 
-// networkDigest is the VLAN identifier itself where there is nothing else.
+// networkDigest returns a single VLAN identifier unchanged.
 func networkDigest(vlans []uint16, network uint32) uint16 {
 	const factor = 40503 // 2^16 divided by the golden ratio
 	digest := uint16(network) + uint16(network>>16)*factor
@@ -57,16 +57,16 @@ func networkDigest(vlans []uint16, network uint32) uint16 {
 	return digest
 }
 
-// Proto is the IP protocol number.
+// Proto returns the IP protocol number.
 func (k *Key) Proto() uint8 { return uint8(k[4] >> 8) }
 
-// Version is 4 or 6.
+// Version returns 4 or 6.
 func (k *Key) Version() uint8 { return uint8(k[4]) }
 
-// Lower is the end with the smaller address and port.
+// Lower returns the end with the smaller address and port.
 func (k *Key) Lower() netip.AddrPort { return k.end(0, uint16(k[4]>>48)) }
 
-// Upper is the other end.
+// Upper returns the other end.
 func (k *Key) Upper() netip.AddrPort { return k.end(2, uint16(k[4]>>32)) }
 
 func (k *Key) end(word int, port uint16) netip.AddrPort {
@@ -84,13 +84,12 @@ func (k *Key) putAddress(b *[16]byte, word int) {
 	binary.BigEndian.PutUint64(b[8:], k[word+1])
 }
 
-// secret is what a table mixes into its hashes: 512 bits drawn at random for each table, so that nobody can choose keys
-// that collide.
+// secret is a table's hash seed: 512 random bits for each table, so that nobody can choose keys that collide.
 type secret [8]uint64
 
 func newSecret() (s secret) {
 	var b [len(secret{}) * 8]byte
-	_, _ = rand.Read(b[:]) // it never fails (crypto/rand)
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
 	for i := range s {
 		s[i] = binary.LittleEndian.Uint64(b[8*i:])
 	}
@@ -98,22 +97,22 @@ func newSecret() (s secret) {
 }
 
 // hash multiplies the key's words, each masked by a part of the secret, pair by pair (NMH, after Wegman and Carter),
-// and mixes the products twice more: once leaves the low bits of keys that differ in their ports alone too much alike.
+// and mixes the products twice more: one mix leaves the low bits of keys that differ only in ports too similar.
 func (s *secret) hash(k *Key) uint64 {
 	h := fold(k[0]^s[0], k[1]^s[1]) ^ fold(k[2]^s[2], k[3]^s[3])
 	h = fold(h^s[4], k[4]^s[5])
 	return fold(h^s[6], h>>32^s[7])
 }
 
-// fold is the product of two words, its halves put together.
+// fold returns the product of two words, with its halves combined.
 func fold(a, b uint64) uint64 {
 	high, low := bits.Mul64(a, b)
 	return high ^ low
 }
 
-// ID is the flow's stable identity: the first 16 bytes of SHA-256 over its key and its start in nanoseconds, as 32
-// hexadecimal digits. A capture file's flows have the same at each replay; live, each agent has times, and so ids, of
-// its own.
+// ID returns the flow's stable identity: the first 16 bytes of SHA-256 over its key and its start in nanoseconds, as 32
+// hexadecimal digits. Each replay of a capture file gives the same ids; live, each agent has its own times, and so its
+// own ids.
 func (k *Key) ID(first int64) [32]byte {
 	var b [8*len(Key{}) + 8]byte
 	for i, word := range k {
@@ -126,9 +125,9 @@ func (k *Key) ID(first int64) [32]byte {
 	return id
 }
 
-// AppendCommunityID appends the Community ID (version 1, seed 0; specification of corelight/community-id-spec) of the
-// flow. For ICMP and ICMPv6 the type and code of the flow's first packet stand in for ports, and fromLower says whether
-// the lower end sent it.
+// AppendCommunityID appends the flow's Community ID (version 1, seed 0; specification of corelight/community-id-spec).
+// For ICMP and ICMPv6 the type and code of the flow's first packet replace ports, and fromLower reports whether the
+// lower end sent it.
 func (k *Key) AppendCommunityID(b []byte, icmpType, icmpCode uint8, fromLower bool) []byte {
 	var lower, upper [16]byte
 	k.putAddress(&lower, 0)
@@ -146,7 +145,7 @@ func (k *Key) AppendCommunityID(b []byte, icmpType, icmpCode uint8, fromLower bo
 		counterpart, oneWay := icmpCounterpart(k.Proto(), icmpType, icmpCode)
 		ports = [4]byte{0, icmpType, 0, counterpart}
 		switch {
-		case oneWay && !fromLower: // such a flow keeps its direction
+		case oneWay && !fromLower: // a one-way flow keeps its direction
 			first, second = second, first
 		case !oneWay && !fromLower:
 			ports = [4]byte{0, counterpart, 0, icmpType}
@@ -168,8 +167,8 @@ func (k *Key) AppendCommunityID(b []byte, icmpType, icmpCode uint8, fromLower bo
 	return base64.StdEncoding.AppendEncode(b, sum[:])
 }
 
-// icmpCounterpart is the type with which a message of icmpType is answered; for types without an answer it is the code,
-// and oneWay is true.
+// icmpCounterpart returns the type that answers a message of icmpType; for types without an answer it returns the code,
+// and oneWay.
 func icmpCounterpart(proto, icmpType, icmpCode uint8) (counterpart uint8, oneWay bool) {
 	pairs := icmp4Counterparts
 	if proto == packet.ProtoICMPv6 {

@@ -8,33 +8,33 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// The rules of a connection's life: when it is answered, ends, goes on after an end, is idle, or gives way to another
-// one with the same key. Both workers of the engine follow them, and bpf/flow.h has its twin of IsReplaced.
-// flowtest.Cases holds all of them together.
+// The rules of a connection's life: when it is answered, ends, goes on after an end, is idle, or is replaced by another
+// one with the same key. Both workers of the engine follow them, and bpf/flow.h has a twin of IsReplaced.
+// flowtest.Cases tests all of them together.
 
-// TCP is what was seen of a TCP connection.
+// TCP holds marks of a TCP connection.
 type TCP uint8
 
 // The marks of TCP.
 const (
 	FINFromClient TCP = 1 << iota
 	FINFromServer
-	Handshake   // the first packet was a SYN, with or without ACK: the client and its initial sequence number are known
-	endIsQueued // an item for this flow is in Table.ended
-	outlived    // something came a while after the end; see Heard
+	Handshake   // the first packet was a SYN, with or without ACK: client and initial sequence number are known
+	endIsQueued // Table.ended has an item for this flow
+	outlived    // packets came well after the end; see Heard
 
 	finFromBoth = FINFromClient | FINFromServer
 )
 
-// reuseAfter is for how long a connection must have been silent that a SYN with another sequence number counts as a
-// new one though its end was not seen. Sooner, it may as well be a trick to split the flow.
+// reuseAfter is how long a connection must have been silent before a SYN with another sequence number begins a new one
+// although no end was seen. An earlier SYN may be a trick to split the flow.
 const reuseAfter = int64(30 * time.Second)
 
-// outlivedAfter is how long after a connection's end what is heard of it was no longer under way: an end of it doesn't
-// know of the end, and sends again, each time later (RFC 6298 §5.5).
+// outlivedAfter is the age, since a connection's end, from which its packets were no longer in flight: one side missed
+// the end and retransmits, at growing intervals (RFC 6298 §5.5).
 const outlivedAfter = int64(time.Second)
 
-// Heard notes when a packet came, before the other rules are asked about it.
+// Heard notes a packet's time. Call it before the other rules.
 func (f *Flow) Heard(at int64) {
 	if at <= f.Last {
 		return
@@ -45,15 +45,15 @@ func (f *Flow) Heard(at int64) {
 	f.Last = at
 }
 
-// Answer makes the flow an answered one when both ends were heard.
+// Answer marks the flow as answered once both ends were heard.
 func (f *Flow) Answer() {
 	if f.State == OneWay && f.Packets[0] > 0 && f.Packets[1] > 0 {
 		f.State = Answered
 	}
 }
 
-// Follow takes the flags of a TCP packet from the client (way 0) or the server (way 1), which Packets and Bytes count
-// already. It says whether the flow ended or goes on after a reset; Table.Hasten is due then.
+// Follow takes the flags of a TCP packet from the client (way 0) or the server (way 1), which Packets and Bytes already
+// count. It reports whether the flow ended or goes on after a reset; Table.Hasten is due then.
 func (f *Flow) Follow(flags uint8, hasPayload bool, way int) (changed bool) {
 	if flags&(packet.FIN|packet.RST) == 0 && f.State != Ended {
 		return false // nearly always
@@ -69,8 +69,8 @@ func (f *Flow) follow(flags uint8, hasPayload bool, way int) bool {
 	return f.endBy(isReset)
 }
 
-// FollowReading takes what the flags of all packets of the client and of the server have been until now, where these
-// were counted elsewhere, without those of resets after which payload came. The rest is as in Follow.
+// FollowReading takes the flags of all packets so far of the client and the server, counted elsewhere, without those of
+// resets that payload revoked. Otherwise it is like Follow.
 func (f *Flow) FollowReading(client, server uint8) (changed bool) {
 	if client&packet.FIN != 0 {
 		f.TCP |= FINFromClient
@@ -81,8 +81,8 @@ func (f *Flow) FollowReading(client, server uint8) (changed bool) {
 	return f.endBy((client|server)&packet.RST != 0)
 }
 
-// endBy ends the flow when both ends have said FIN, whatever reset came before or after, or by a reset. One whose
-// reset is taken back goes on: the reset was not the receiver's, anyone can send one.
+// endBy ends the flow after both ends' FINs, whatever reset came before or after, or by a reset. A revoked reset leaves
+// the flow live: the receiver did not accept it, and anyone can send one.
 func (f *Flow) endBy(isReset bool) (changed bool) {
 	state, reason := f.State, f.EndReason
 	switch {
@@ -97,13 +97,13 @@ func (f *Flow) endBy(isReset bool) (changed bool) {
 	return f.State != state || f.EndReason != reason
 }
 
-// IsReplaced says whether a SYN without ACK that comes at now begins another connection. isn is the initial sequence
+// IsReplaced reports whether a SYN without ACK that comes at now begins another connection. isn is the initial sequence
 // number of the flow's client (see Handshake), seq that of the SYN.
 func (f *Flow) IsReplaced(isn, seq uint32, now int64) bool {
 	switch {
-	case f.State == Ended, f.TCP&Handshake == 0: // in the latter case, what was seen is the rest of an older connection
+	case f.State == Ended, f.TCP&Handshake == 0: // without a handshake: an older connection's rest
 		return true
-	case seq == isn: // a repetition
+	case seq == isn: // a retransmission
 		return false
 	case f.TCP&finFromBoth != 0:
 		return true
@@ -111,7 +111,7 @@ func (f *Flow) IsReplaced(isn, seq uint32, now int64) bool {
 	return f.State == Answered && now-f.Last > reuseAfter
 }
 
-// ReasonReplaced is why a flow is over that another one with its key replaces.
+// ReasonReplaced returns the end reason of a flow that another one with its key replaces.
 func (f *Flow) ReasonReplaced() Reason {
 	switch {
 	case f.State == Ended:
@@ -122,8 +122,8 @@ func (f *Flow) ReasonReplaced() Reason {
 	return Idle
 }
 
-// timeout is for how long a flow may be silent, in nanoseconds. An ended connection that an end of it has not given up
-// may be silent as one that lives, else each repetition would be a flow.
+// timeout returns how long a flow may be silent, in nanoseconds. An ended connection that one side still retransmits
+// has the timeout of a live one, else each retransmission would be a flow.
 func (c *Config) timeout(f *Flow, proto uint8) int64 {
 	switch {
 	case f.State == Ended && f.TCP&outlived != 0:
@@ -136,6 +136,6 @@ func (c *Config) timeout(f *Flow, proto uint8) int64 {
 	return int64(c.Idle)
 }
 
-// IsIdle says whether a flow that was last heard at last is over at now: it has been silent for its timeout, or the
-// clock was set back by more than that.
+// IsIdle reports whether a flow last heard at last is over at now: it has been silent for its timeout, or the clock was
+// set back by more than that.
 func IsIdle(last, now, timeout int64) bool { return now-last >= timeout || last-now > timeout }

@@ -11,8 +11,8 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// lives plays a case by the rules. readEach has the flags of all packets so far read after each packet, instead of
-// each packet's.
+// lives plays a case by the rules. With readEach it passes the flags of all packets so far after each packet, not each
+// packet's.
 func lives(c *flowtest.Case, readEach bool) (all []flowtest.Life) {
 	var f flow.Flow
 	var isn uint32
@@ -65,7 +65,7 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// TestResetAndRevival: a reset ends a flow, and what comes after it leaves the state that the flow has by who was
+// TestResetAndRevival: a reset ends a flow, and after payload revokes it the flow has its state by the ends that were
 // heard.
 func TestResetAndRevival(t *testing.T) {
 	for _, c := range []struct {
@@ -95,8 +95,7 @@ func TestIsIdle(t *testing.T) {
 	}
 }
 
-// TestResetsFillNoQueue: a connection that is reset and goes on, again and again, takes one place among the ended
-// ones.
+// TestResetsFillNoQueue: a connection that is reset and revived repeatedly takes one place in the queue of ended ones.
 func TestResetsFillNoQueue(t *testing.T) {
 	table := flow.NewTable(flow.Config{MaxFlows: 2}, func(flow.Index, *flow.Flow, *int, flow.Reason) {})
 	i, _, _ := table.Get(&flow.Key{4: packet.ProtoTCP<<8 | 4}, 0)
@@ -121,7 +120,7 @@ func TestResetsFillNoQueue(t *testing.T) {
 	}
 	f.Follow(packet.RST, false, 0)
 	table.Hasten(i)
-	for n := range uint64(2) { // the reset one gives way
+	for n := range uint64(2) { // evicts the one that was reset
 		if _, _, ok := table.Get(&flow.Key{0: n, 4: packet.ProtoUDP<<8 | 4}, 0); !ok {
 			t.Error("no room for a new flow")
 		}
@@ -131,8 +130,8 @@ func TestResetsFillNoQueue(t *testing.T) {
 	}
 }
 
-// TestRepetitionsAfterTheEnd: a connection has ended, and an end of it doesn't know: what it sends again, each time
-// later, stays in the one flow. What was under way when it ended changes nothing.
+// TestRepetitionsAfterTheEnd: retransmissions of an end that missed the connection's end, at growing intervals, stay in
+// the one flow. Packets in flight at the end change nothing.
 func TestRepetitionsAfterTheEnd(t *testing.T) {
 	const second = int64(time.Second)
 	key := flow.Key{4: packet.ProtoTCP<<8 | 4}

@@ -2,7 +2,7 @@
 
 package flow
 
-// queued names one life of a place.
+// queued identifies one life of a place.
 type queued struct{ place, born uint32 }
 
 // queue holds the one-way flows in order of creation. A flow that is answered or ends stays in it until its turn comes
@@ -10,10 +10,10 @@ type queued struct{ place, born uint32 }
 type queue struct {
 	items []queued
 	head  int
-	clean int // length at which it is cleaned next
+	clean int // length at which the next cleaning is due
 }
 
-// minQueue is the length below which cleaning isn't worth the while.
+// minQueue is the length below which cleaning does not pay.
 const minQueue = 1024
 
 func (q *queue) push(item queued, valid func(queued) bool) {
@@ -30,7 +30,7 @@ func (q *queue) push(item queued, valid func(queued) bool) {
 	q.items = append(q.items, item)
 }
 
-// pop takes the oldest item that is still valid.
+// pop removes and returns the oldest valid item.
 func (q *queue) pop(valid func(queued) bool) (queued, bool) {
 	for q.head < len(q.items) {
 		item := q.items[q.head]

@@ -10,8 +10,8 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// TestRefresh: who counts elsewhere is asked before a flow gives way. One that was answered meanwhile, goes on after a
-// reset, or is no longer silent, doesn't; it isn't asked about again while it is so.
+// TestRefresh: the table calls Refresh before it evicts a flow. It does not evict one that was meanwhile answered, goes
+// on after a reset, or is no longer silent, and does not call Refresh for it again in that state.
 func TestRefresh(t *testing.T) {
 	const second = int64(time.Second)
 	now := 1000 * second

@@ -14,41 +14,41 @@ type Reason uint8
 
 // The reasons.
 const (
-	Closed   Reason = iota // TCP: both sides said FIN
+	Closed   Reason = iota // TCP: both sides sent FIN
 	Reset                  // TCP: RST
-	Idle                   // nothing came for the idle time
-	Evicted                // the table was full and this flow was the least worth keeping
+	Idle                   // silent for the idle time
+	Evicted                // the table was full, and this flow the least valuable
 	Shutdown               // the owner ended all flows
 )
 
-// State is where a flow is in its life, as far as expiry cares.
+// State is a flow's state for expiry.
 type State uint8
 
 // The states.
 const (
 	OneWay   State = iota // only one side was heard
 	Answered              // both sides were heard
-	Ended                 // TCP: closed or reset; it lingers for what is still under way
+	Ended                 // TCP: closed or reset; it lingers for packets in flight
 )
 
-// Flow is the hot part of a flow: what every packet touches. It holds no pointers, so the garbage collector never looks
-// at a table of a million of them, and it fills one cache line.
+// Flow is the hot part of a flow: the part that every packet touches. It holds no pointers, so the garbage collector
+// never scans a table of a million of them, and it fills one cache line.
 type Flow struct {
-	// Bytes and Packets count each direction: [0] from the client, [1] from the server. Bytes from the network header
-	// on.
+	// Bytes and Packets count each direction: [0] from the client, [1] from the server. Bytes are from the network
+	// header on.
 	Bytes, Packets [2]uint64
-	// Last is when the last packet came, in nanoseconds since the Unix epoch.
+	// Last is the time of the last packet, in nanoseconds since the Unix epoch.
 	Last int64
 
 	next, prev uint32 // neighbours in the timer wheel's slot
 	hash       uint32 // upper half of the key's hash
-	born       uint32 // which creation of the table this is: tells a slot's users apart
+	born       uint32 // the table's creation counter: distinguishes users of one place
 	slot       uint16 // of the timer wheel
 	State      State
-	EndReason  Reason // what ended it, where State is Ended
-	// Shown is how many packets with payload the dissectors were shown.
+	EndReason  Reason // the cause of the end, if State is Ended
+	// Shown counts the packets with payload that the dissectors have inspected.
 	Shown uint8
-	// Marks are the owner's: the table leaves them alone.
+	// Marks belongs to the owner: the table ignores it.
 	Marks uint8
 	TCP   TCP
 }
@@ -76,14 +76,14 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// evictableAfter is how long an answered flow must have been silent to give its place to a new one in a full table.
+// evictableAfter is the silence after which a full table may evict an answered flow.
 const evictableAfter = time.Minute
 
-// Counters counts what the table did at its limits.
+// Counters counts the table's actions at its limits.
 type Counters struct {
 	Created uint64
-	Evicted uint64 // flows that gave their place to new ones
-	Refused uint64 // new flows not taken: the table was full of answered, busy flows
+	Evicted uint64 // flows that new ones replaced
+	Refused uint64 // new flows refused: the table was full of answered, busy flows
 }
 
 // Collect adds the counts to a snapshot.
@@ -101,18 +101,18 @@ const (
 // Index is a flow's place in its table; it is valid until the flow ends.
 type Index uint32
 
-// Table holds flows, each with a detail D of its owner. It belongs to one worker; no method may run at the same time as
-// another. Time is always passed in, in nanoseconds since the Unix epoch, and may jump either way.
+// Table holds flows, each with a detail D of its owner. It belongs to one worker; its methods must not run
+// concurrently. All times are arguments, in nanoseconds since the Unix epoch, and may jump either way.
 type Table[D any] struct {
 	Counters Counters
-	// Refresh, where it is not nil, is called before a flow gives way in the full table, and brings it up to date: who
-	// counts elsewhere may not know yet that it was answered, or goes on. It may call Hasten.
+	// Refresh, unless nil, is called before the full table evicts a flow, to update it: an owner that counts elsewhere
+	// may not know yet that it was answered, or goes on. It may call Hasten.
 	Refresh func(Index)
 
 	config Config
 	secret secret
 	end    func(Index, *Flow, *D, Reason)
-	// waits and over are stillOneWay and stillEnded as values, made once: making them per call would allocate.
+	// waits and over are stillOneWay and stillEnded as values, made once: a method value per call would allocate
 	waits, over func(queued) bool
 
 	hot    []*[chunkSize]Flow
@@ -126,15 +126,15 @@ type Table[D any] struct {
 	mask  uint64
 
 	wheel  wheel
-	oneWay queue // places in order of creation, some of them out of date
-	ended  queue // places in order of their flows' end, as well
+	oneWay queue // places in order of creation, some of them stale
+	ended  queue // places in order of their flows' end, some of them stale
 	hand   uint32
 
-	gaveWay *gaveWay // nil: none had ended
+	evicted *evictedFlows // nil until the first eviction of an ended flow
 }
 
-// NewTable returns an empty table. end is called for every flow that leaves it, while the flow's place is still valid;
-// it must not call the table.
+// NewTable returns an empty table. It calls end for every flow that leaves the table, while the flow's place is still
+// valid; end must not call the table.
 func NewTable[D any](config Config, end func(Index, *Flow, *D, Reason)) *Table[D] {
 	config.setDefaults()
 	t := &Table[D]{config: config, secret: newSecret(), end: end}
@@ -145,16 +145,16 @@ func NewTable[D any](config Config, end func(Index, *Flow, *D, Reason)) *Table[D
 	return t
 }
 
-// Len is how many flows there are.
+// Len returns the number of flows.
 func (t *Table[D]) Len() int { return t.live }
 
-// Flow is the hot part of the flow at i.
+// Flow returns the hot part of the flow at i.
 func (t *Table[D]) Flow(i Index) *Flow { return &t.hot[i>>chunkBits][i&(chunkSize-1)] }
 
-// Key is the key of the flow at i; it must not be changed.
+// Key returns the key of the flow at i, which is read-only.
 func (t *Table[D]) Key(i Index) *Key { return &t.keys[i>>chunkBits][i&(chunkSize-1)] }
 
-// Detail is the owner's part of the flow at i, the zero value for a new flow.
+// Detail returns the owner's part of the flow at i, the zero value for a new flow.
 func (t *Table[D]) Detail(i Index) *D { return &t.detail[i>>chunkBits][i&(chunkSize-1)] }
 
 func (t *Table[D]) find(key *Key) (i Index, hash uint64, ok bool) {
@@ -172,8 +172,7 @@ func (t *Table[D]) find(key *Key) (i Index, hash uint64, ok bool) {
 	}
 }
 
-// Get finds the flow of key or makes it. ok is false where the table is full and nothing may give way
-// (Counters.Refused).
+// Get finds or makes the flow of key. ok is false if the table is full and may evict no flow (Counters.Refused).
 func (t *Table[D]) Get(key *Key, now int64) (i Index, created, ok bool) {
 	i, hash, found := t.find(key)
 	if found {
@@ -235,7 +234,7 @@ func (t *Table[D]) growIndex() {
 	}
 }
 
-// unlink takes a place out of the index and closes the gap, so that no tombstones are needed.
+// unlink removes a place from the index and closes the gap, so that no tombstones are needed.
 func (t *Table[D]) unlink(place uint32) {
 	at := t.secret.hash(t.Key(Index(place))) & t.mask
 	for uint32(t.index[at]) != place+1 {
@@ -257,7 +256,7 @@ func (t *Table[D]) unlink(place uint32) {
 	t.index[gap] = 0
 }
 
-// End takes the flow at i out of the table, telling the owner.
+// End removes the flow at i from the table, and notifies the owner.
 func (t *Table[D]) End(i Index, why Reason) {
 	f := t.Flow(i)
 	if f.State == Ended && why != Evicted {
@@ -282,11 +281,10 @@ func (t *Table[D]) Each(f func(Index)) {
 	}
 }
 
-// Timeout is how long the flow at i may be silent, in nanoseconds.
+// Timeout returns how long the flow at i may be silent, in nanoseconds.
 func (t *Table[D]) Timeout(i Index) int64 { return t.config.timeout(t.Flow(i), t.Key(i).Proto()) }
 
-// Hasten makes the wheel look at the flow again soon: to be called when its State changed to one with a shorter
-// timeout.
+// Hasten makes the wheel check the flow again soon. Call it when the State changes to one with a shorter timeout.
 func (t *Table[D]) Hasten(i Index) {
 	if f := t.Flow(i); f.State == Ended && f.TCP&endIsQueued == 0 {
 		f.TCP |= endIsQueued
@@ -298,8 +296,8 @@ func (t *Table[D]) Hasten(i Index) {
 
 func (t *Table[D]) schedule(place uint32, deadline int64) { t.wheel.add(t, place, deadline) }
 
-// makeRoom ends the flow that is least worth keeping: one that lingers after its end, else the oldest one-way flow,
-// else an answered one that has long been silent. An answered, busy flow never gives way.
+// makeRoom evicts the least valuable flow: one that lingers after its end, else the oldest one-way flow, else an
+// answered one that has long been silent. It never evicts an answered, busy flow.
 func (t *Table[D]) makeRoom(now int64) bool {
 	i, ok := t.candidate(&t.ended, t.over)
 	if !ok {
@@ -314,7 +312,7 @@ func (t *Table[D]) makeRoom(now int64) bool {
 	return ok
 }
 
-// candidate is the oldest flow of a queue for which is holds. Those that turn out to be others leave the queue.
+// candidate returns the oldest flow of a queue for which is holds. It removes the others from the queue.
 func (t *Table[D]) candidate(q *queue, is func(queued) bool) (Index, bool) {
 	for {
 		item, ok := q.pop(is)
@@ -334,8 +332,8 @@ func (t *Table[D]) refresh(i Index) {
 	}
 }
 
-// longSilent is an answered flow that has been silent for so long that it may give way. The work is bounded: a hand goes
-// round the table, as a clock's.
+// longSilent returns an answered flow that has been silent long enough for eviction. The work per call is bounded: a
+// clock hand goes round the table.
 func (t *Table[D]) longSilent(now int64) (i Index, ok bool) {
 	const looks = 64
 	longest := int64(evictableAfter)
@@ -352,14 +350,14 @@ func (t *Table[D]) longSilent(now int64) (i Index, ok bool) {
 	return i, ok
 }
 
-// evict ends a flow to make room, and remembers a connection that had ended; see IsLate.
+// evict ends a flow to make room, and remembers an ended connection; see IsLate.
 func (t *Table[D]) evict(i Index, now int64) {
 	t.Counters.Evicted++
 	if f := t.Flow(i); f.State == Ended {
-		if t.gaveWay == nil {
-			t.gaveWay = new(gaveWay)
+		if t.evicted == nil {
+			t.evicted = new(evictedFlows)
 		}
-		t.gaveWay.add(t.secret.hash(t.Key(i)), t.Key(i), f.EndReason, now)
+		t.evicted.add(t.secret.hash(t.Key(i)), t.Key(i), f.EndReason, now)
 	}
 	t.End(i, Evicted)
 }

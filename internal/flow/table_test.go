@@ -14,7 +14,7 @@ import (
 
 const second = int64(time.Second)
 
-// key is that of a TCP packet from 192.0.2.n, port, to 198.51.100.1:443.
+// key returns the key of a TCP packet from 192.0.2.n, port, to 198.51.100.1:443.
 func key(n uint32, port uint16) Key {
 	k, _ := NewKey(tcpPacket(n, port), 0)
 	return k
@@ -28,7 +28,7 @@ func tcpPacket(n uint32, port uint16) *packet.Packet {
 	}
 }
 
-// ends collects what left a table.
+// ends counts the flows that left a table.
 type ends map[Reason]int
 
 func (e ends) table(config Config) *Table[int] {
@@ -77,7 +77,7 @@ func TestKeyIsTheSameInBothDirections(t *testing.T) {
 }
 
 // The identifiers are those of the specification's baseline (corelight/community-id-spec,
-// baseline/baseline_deflt.json), and for ICMP in both orders those that tshark 4.0 computes.
+// baseline/baseline_deflt.json), and for ICMP in both orders those of tshark 4.0.
 func TestCommunityID(t *testing.T) {
 	for _, c := range []struct {
 		name               string
@@ -105,7 +105,7 @@ func TestCommunityID(t *testing.T) {
 	}
 }
 
-// TestNetworks: equal addresses and ports in different VLANs, stacks of them, or tunnelled networks are different
+// TestNetworks: equal addresses and ports in different VLANs, stacks of VLANs, or tunnelled networks make different
 // flows.
 func TestNetworks(t *testing.T) {
 	seen := map[Key]string{}
@@ -168,7 +168,7 @@ func TestExpiry(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		state State
-		dead  int64 // seconds of silence after which it is gone
+		dead  int64 // seconds of silence until the end
 	}{
 		{"one-way", OneWay, 60},
 		{"answered TCP", Answered, 300},
@@ -207,7 +207,7 @@ func TestBusyFlowLives(t *testing.T) {
 	}
 }
 
-// TestTimeJumps lets the clock go on by centuries and back: nothing is lost, nothing loops, and flows still expire.
+// TestTimeJumps moves the clock forward by centuries and back: nothing is lost, nothing loops, and flows still expire.
 func TestTimeJumps(t *testing.T) {
 	e := ends{}
 	table := e.table(Config{})
@@ -231,8 +231,8 @@ func TestTimeJumps(t *testing.T) {
 	}
 }
 
-// TestFullTableKeepsAnsweredFlows is a SYN flood on a full table (reliability B1): every answered flow is kept, the
-// one-way ones give way, the oldest first, and all is counted.
+// TestFullTableKeepsAnsweredFlows is a SYN flood on a full table (reliability B1): the table keeps every answered flow,
+// evicts the one-way ones, the oldest first, and counts all.
 func TestFullTableKeepsAnsweredFlows(t *testing.T) {
 	const limit, answered, flood = 4096, 1000, 1_000_000
 	e := ends{}
@@ -246,7 +246,7 @@ func TestFullTableKeepsAnsweredFlows(t *testing.T) {
 	for n := range flood {
 		k := key(uint32(n), 2)
 		if _, _, ok := table.Get(&k, now+int64(n)*1000); !ok {
-			t.Fatal("a new flow was refused though one-way flows could give way")
+			t.Fatal("a new flow was refused although one-way flows were evictable")
 		}
 	}
 	for n := range kept {
@@ -280,7 +280,7 @@ func TestEndedFlowsGiveWayFirst(t *testing.T) {
 	}
 	oldest := key(1, 1)
 	if _, _, ok := table.find(&oldest); !ok {
-		t.Error("a flow that goes on gave way to one that had ended")
+		t.Error("the table evicted a live flow before an ended one")
 	}
 }
 
@@ -322,8 +322,8 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
-// TestCollisions shows that nobody outside can choose keys that collide (reliability B3): the hash is seeded anew for
-// every table, so tuples that share one table's chains don't share another's.
+// TestCollisions: nobody outside can choose keys that collide (reliability B3): every table has a new seed, so tuples
+// that share one table's chains do not share another's.
 func TestCollisions(t *testing.T) {
 	first, second := NewTable(Config{}, func(Index, *Flow, *int, Reason) {}),
 		NewTable(Config{}, func(Index, *Flow, *int, Reason) {})
@@ -341,8 +341,8 @@ func TestCollisions(t *testing.T) {
 	}
 }
 
-// TestHashSpreads: keys as networks have them (counting addresses, counting ports, both) fall into all slots alike. The
-// figure is chi squared over 1,024 slots of the low bits and of the high ones; 1,023 is expected, 1,250 is five
+// TestHashSpreads: keys as networks have them (counting addresses, counting ports, both) spread evenly over all slots.
+// The figure is chi squared over 1,024 slots of the low bits and of the high ones; 1,023 is expected, 1,250 is five
 // deviations above.
 func TestHashSpreads(t *testing.T) {
 	const slots, keys = 1024, 1 << 17

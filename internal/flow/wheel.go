@@ -9,15 +9,15 @@ const (
 	wheelSlots = 512
 )
 
-// wheel is a timer wheel: slot n holds the flows to look at when tick n (mod wheelSlots) comes. A packet doesn't move
-// its flow; the flow is looked at when its slot comes, and put further on if it was not silent.
+// wheel is a timer wheel: slot n holds the flows to check at tick n (mod wheelSlots). A packet does not move its flow;
+// when the slot comes, a flow that was not silent moves further on.
 type wheel struct {
 	slots [wheelSlots]uint32 // first flow of each slot
-	now   int64              // the tick that was last processed
+	now   int64              // the last processed tick
 	begun bool
 }
 
-// flows is what the wheel needs of its table.
+// flows is the wheel's view of its table.
 type flows interface {
 	Flow(i Index) *Flow
 }
@@ -65,7 +65,7 @@ func (t *Table[D]) Advance(now int64) {
 	}
 	for range min(target-w.now, wheelSlots) {
 		w.now++
-		if target-w.now >= wheelSlots { // skip the turns between
+		if target-w.now >= wheelSlots { // skips the turns between
 			w.now = target - wheelSlots + 1
 		}
 		t.expire(uint16(uint64(w.now)%wheelSlots), now)
@@ -73,8 +73,8 @@ func (t *Table[D]) Advance(now int64) {
 	w.now = target
 }
 
-// expire looks at all flows of a slot: each ends or goes to a later slot. Those put back into this very slot were put
-// behind the walk, at the slot's head, and wait a whole turn.
+// expire checks all flows of a slot: each ends or moves to a later slot. Flows put back into the same slot go to its
+// head, behind the walk, and wait a whole turn.
 func (t *Table[D]) expire(slot uint16, now int64) {
 	place := t.wheel.slots[slot]
 	t.wheel.slots[slot] = none

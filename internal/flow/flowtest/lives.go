@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package flowtest has the cases that hold the rules of a connection's life together: those of flow, both workers of
-// the engine, and the BPF programs are tested by them.
+// Package flowtest has the cases of a connection's life that package flow, both workers of the engine and the BPF
+// programs are tested with, so that their rules agree.
 package flowtest
 
 import (
@@ -13,9 +13,9 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// Packet is one of a TCP connection, all of whose packets have the same two ends.
+// Packet is a packet of a TCP connection. All packets of a case have the same two ends.
 type Packet struct {
-	Wait       time.Duration // since the packet before
+	Wait       time.Duration // since the previous packet
 	FromServer bool
 	Flags      uint8
 	Seq, Ack   uint32
@@ -25,17 +25,17 @@ type Packet struct {
 // Life is one flow.
 type Life struct {
 	Packets [2]uint64   // from the client, from the server
-	End     flow.Reason // Shutdown: it lives on
+	End     flow.Reason // Shutdown: it is still live
 }
 
-// Case is what lives packets make.
+// Case has packets, and the lives that they make.
 type Case struct {
 	Name    string
 	Packets []Packet
 	Lives   []Life // in order: each is over when the next one begins
 }
 
-// LifeOf is which of the lives packet i belongs to.
+// LifeOf returns the index of the life that packet i belongs to.
 func (c *Case) LifeOf(i int) int {
 	for life := range c.Lives {
 		n := int(c.Lives[life].Packets[0] + c.Lives[life].Packets[1])
@@ -47,7 +47,7 @@ func (c *Case) LifeOf(i int) int {
 	return -1
 }
 
-// Tail is from which packet on the first life has ended and stays so: len(Packets) where it doesn't, or goes on after.
+// Tail returns the index of the packet from which on the first life has ended for good; else len(Packets).
 func (c *Case) Tail() int {
 	var f flow.Flow
 	tail := len(c.Packets)
@@ -71,7 +71,7 @@ func (c *Case) Tail() int {
 	return tail
 }
 
-// Want fails where lives are not the case's; by says who made them.
+// Want fails the test if lives are not the case's; by names their maker.
 func (c *Case) Want(t testing.TB, by string, lives []Life) {
 	t.Helper()
 	if !slices.Equal(lives, c.Lives) {
@@ -79,11 +79,11 @@ func (c *Case) Want(t testing.TB, by string, lives []Life) {
 	}
 }
 
-// Flags are those of SYN, FIN and RST that a life's ends have sent, as a kernel that counts keeps them: payload that
-// comes without a reset takes earlier resets back.
+// Flags holds the SYN, FIN and RST flags that a life's ends have sent, as a counting kernel keeps them: payload without
+// a reset clears earlier resets.
 type Flags [2]uint8
 
-// Add adds a packet's.
+// Add adds a packet's flags.
 func (f *Flags) Add(p *Packet) {
 	if p.Payload != "" && p.Flags&packet.RST == 0 {
 		f[0] &^= packet.RST
@@ -103,7 +103,7 @@ const (
 	other = 5000 // that of another connection
 )
 
-// client and server are packets of the two ends.
+// client and server return packets of the two ends.
 func client(flags uint8, seq uint32, payload string) Packet {
 	return Packet{Flags: flags, Seq: seq, Payload: payload}
 }
@@ -119,7 +119,7 @@ func after(wait time.Duration, p Packet) Packet {
 
 func join(parts ...[]Packet) []Packet { return slices.Concat(parts...) }
 
-// open is a handshake and a question with its answer: two packets of the client, two of the server.
+// open returns a handshake and a question with its answer: two packets of the client, two of the server.
 func open(isn uint32) []Packet {
 	return []Packet{
 		client(syn, isn, ""), server(syn|ack, 9000, isn+1, ""), client(ack, isn+1, "question"),
@@ -135,7 +135,7 @@ var (
 	reset     = server(rst, 9007, 0, "")
 )
 
-// opened is a connection that is open, with more packets.
+// opened returns an open connection with more packets.
 func opened(packets ...Packet) []Packet { return append(open(isn), packets...) }
 
 func one(end flow.Reason, client, server uint64) []Life {
@@ -146,7 +146,7 @@ func two(end flow.Reason, client, server, nextClient, nextServer uint64) []Life 
 	return append(one(end, client, server), one(flow.Shutdown, nextClient, nextServer)...)
 }
 
-// Cases are those of all rules.
+// Cases covers all rules.
 var Cases = []Case{
 	{"a connection that lives on", open(isn), one(flow.Shutdown, 2, 2)},
 	{"a SYN that is repeated", join([]Packet{client(syn, isn, ""), client(syn, isn, "")}, open(isn)),

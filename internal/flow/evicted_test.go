@@ -10,8 +10,8 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// TestLate: what belongs to a connection that had ended and gave way is known for a minute after its last packet, and
-// only while no other flow has its key.
+// TestLate: the table recognises packets of an evicted ended connection for a minute after its last packet, while no
+// other flow has its key.
 func TestLate(t *testing.T) {
 	const second = int64(time.Second)
 	tcp := flow.Key{1, 2, 3, 4, packet.ProtoTCP<<8 | 4}
@@ -45,7 +45,7 @@ func TestLate(t *testing.T) {
 		{flow.Closed, packet.SYN | packet.ACK, false, false},
 		{flow.Reset, packet.ACK, false, true},
 		{flow.Reset, packet.RST, true, true},
-		{flow.Reset, packet.ACK, true, false}, // it goes on
+		{flow.Reset, packet.ACK, true, false}, // revokes the reset
 	} {
 		if _, isLate := end(c.reason); isLate(c.flags, c.hasPayload, 2*second) != c.want {
 			t.Errorf("%+v", c)
@@ -60,14 +60,14 @@ func TestLate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { isLate(packet.ACK, false, 2*second) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	table.Get(&tcp, 3*second) // the one-way flow gives way
+	table.Get(&tcp, 3*second) // evicts the one-way flow
 	if isLate(packet.ACK, false, 3*second) {
 		t.Error("late, though another connection has the key")
 	}
 }
 
-// TestLateIsBounded: a flood of connections that end and give way leaves the table's memory as it is, and the latest
-// are known.
+// TestLateIsBounded: a flood of connections that end and are evicted takes no more memory, and the table still
+// recognises the latest ones.
 func TestLateIsBounded(t *testing.T) {
 	table := flow.NewTable(flow.Config{MaxFlows: 1}, func(flow.Index, *flow.Flow, *int, flow.Reason) {})
 	key := func(n int) *flow.Key { return &flow.Key{uint64(n), 4: packet.ProtoTCP<<8 | 4} }
