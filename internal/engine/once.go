@@ -33,6 +33,9 @@ type Copies struct {
 //     under that name, which answers have where they come in, are counted under the first one. So a connection is one
 //     flow here too.
 //
+// What a tunnel carries is a packet like any other. Where the gateway ends the tunnel, its packets are seen within it
+// and without, on the tunnel's interface and on that to which they go on; they are counted where they are seen first.
+//
 // Where the direction is unknown, the interface on which a packet was seen first is where it came in.
 //
 // It runs before frames are dealt out to workers, so that what it says doesn't depend on their number.
@@ -42,6 +45,7 @@ type once struct {
 
 	seed      maphash.Seed
 	packet    packet.Packet
+	opens     bool // looks into tunnels, as the workers do
 	hash      maphash.Hash
 	fragments *packet.Fragments
 	packets   fifo[uint64, sighting]       // by identity: ends and contents
@@ -69,16 +73,17 @@ const (
 	comparedBytes = 32
 )
 
-// ends are the addresses, ports and VLANs of a packet.
+// ends are the addresses, ports and VLANs of a packet, and the network of the tunnel around it.
 type ends struct {
 	src, dst         netip.Addr
 	srcPort, dstPort uint16
 	vlans            [packet.MaxVLANs]uint16
 	nVLAN            uint8
+	network          uint32
 }
 
-func endsOf(p *packet.Packet) ends {
-	e := ends{src: p.Src, dst: p.Dst, srcPort: p.SrcPort, dstPort: p.DstPort, nVLAN: p.NVLAN}
+func endsOf(p *packet.Packet, network uint32) ends {
+	e := ends{src: p.Src, dst: p.Dst, srcPort: p.SrcPort, dstPort: p.DstPort, nVLAN: p.NVLAN, network: network}
 	copy(e.vlans[:], p.VLANs[:p.NVLAN])
 	return e
 }
@@ -88,7 +93,12 @@ func (e ends) reversed() ends {
 	return e
 }
 
-// apply gives a packet these ends.
+// isIn says whether packets with these ends are in the same VLANs and network as others'.
+func (e *ends) isIn(o *ends) bool {
+	return e.vlans == o.vlans && e.nVLAN == o.nVLAN && e.network == o.network
+}
+
+// apply gives a packet these ends. The network is not the packet's.
 func (e *ends) apply(p *packet.Packet) {
 	p.Src, p.Dst, p.SrcPort, p.DstPort, p.VLANs, p.NVLAN = e.src, e.dst, e.srcPort, e.dstPort, e.vlans, e.nVLAN
 }
@@ -124,7 +134,12 @@ type translation struct {
 	used int64
 }
 
-func newOnce() *once { return newOnceOf(rememberedPackets, rememberedFlows) }
+// newOnce returns a once that opens tunnels or leaves them closed.
+func newOnce(opens bool) *once {
+	o := newOnceOf(rememberedPackets, rememberedFlows)
+	o.opens = opens
+	return o
+}
 
 // newOnceOf remembers so many packets and flows.
 func newOnceOf(packets, flows int) *once {
@@ -135,51 +150,75 @@ func newOnceOf(packets, flows int) *once {
 	}
 }
 
-// isCopy says whether a frame shows a packet that was counted already. If not, f.as has the ends under which it is
-// counted, where these are others than its own.
+// isCopy says whether a frame shows a packet that was counted already. If not, f.copied says so of the packets in its
+// tunnels, and f.as has the ends under which each is counted, where these are others than its own.
 func (o *once) isCopy(f *Frame) bool {
 	p := &o.packet
 	p.Decode(f.Link, f.Data, f.Length)
-	if p.IPVersion == 0 {
-		return false
+	network := p.Network
+	if p.Around == packet.TunnelNone {
+		network = 0
 	}
+	for depth := 0; p.IPVersion != 0; depth++ {
+		tunnel := p.Tunnel
+		inner := tunnelNetwork(p)
+		switch isCopy := o.isCopyAt(f, p, depth, network); {
+		case isCopy && depth == 0:
+			return true
+		case isCopy:
+			f.copied |= 1 << depth
+		}
+		if tunnel == packet.TunnelNone || !o.opens || depth == packet.MaxTunnels || !p.Inner(p) {
+			break
+		}
+		network = inner
+	}
+	return false
+}
+
+// isCopyAt is isCopy of the packet at a depth of tunnels, whose network is that of the innermost one around it.
+func (o *once) isCopyAt(f *Frame, p *packet.Packet, depth int, network uint32) bool {
 	o.fragments.Resolve(p, f.Time)
 	content := o.contentOf(p)
-	own := endsOf(p)
-	key, fromLower := flow.NewKey(p, 0)
-	known := o.translated(f, p, &key, fromLower)
+	own := endsOf(p, network)
+	key, fromLower := flow.NewKey(p, network)
+	known := o.translated(f, p, depth, &key, fromLower)
 	identity := o.identity(p, content)
 	if s := o.packets.get(identity); s != nil && isRecent(s.time, f.Time) && s.shows(f, p.TTL) {
-		if known == nil && (own.vlans != s.ends.vlans || own.nVLAN != s.ends.nVLAN) {
+		if known == nil && !own.isIn(&s.ends) {
 			o.translate(&key, fromLower, s.ends, f.Time)
 		}
 		known.use(f.Time)
 		s.by.use(f.Time)
-		o.count(f, s.direction == f.Direction && f.Direction != packet.DirectionUnknown)
+		o.count(f, depth, s.direction == f.Direction && f.Direction != packet.DirectionUnknown)
 		return true
 	}
 	connection := o.connection(p)
 	if o.streamHas(connection, f, p) {
 		known.use(f.Time)
-		o.count(f, false)
+		o.count(f, depth, false)
 		return true
 	}
 	if o.isTranslated(content, f, p, &key, fromLower, own) || known.isOf(f, p) {
-		o.count(f, false)
+		o.count(f, depth, false)
 		return true
 	}
-	if f.Direction == packet.Outbound && known != nil {
+	counted := &own
+	switch {
+	case f.Direction == packet.Outbound && known != nil:
 		o.names.remove(key) // the name is the gateway's own now
-		f.as, known = nil, nil
+		f.as[depth], known = nil, nil
 		own.apply(p)
 		identity, connection = o.identity(p, content), o.connection(p)
+	case known != nil:
+		counted = f.as[depth]
 	}
-	o.remember(identity, content, connection, f, p, known)
+	o.remember(identity, content, connection, f, p, known, counted.network)
 	return false
 }
 
 // translated gives p the ends under which its flow is counted.
-func (o *once) translated(f *Frame, p *packet.Packet, key *flow.Key, fromLower bool) *translation {
+func (o *once) translated(f *Frame, p *packet.Packet, depth int, key *flow.Key, fromLower bool) *translation {
 	place := o.names.get(*key)
 	if place == nil {
 		return nil
@@ -189,8 +228,8 @@ func (o *once) translated(f *Frame, p *packet.Packet, key *flow.Key, fromLower b
 		o.names.remove(*key)
 		return nil
 	}
-	f.as = t.side(fromLower)
-	f.as.apply(p)
+	f.as[depth] = t.side(fromLower)
+	f.as[depth].apply(p)
 	return t
 }
 
@@ -375,8 +414,9 @@ func (s *sighting) mayBecome(own *ends, f *Frame, p *packet.Packet) bool {
 }
 
 // remember notes a packet that is counted.
-func (o *once) remember(identity, contents, connection uint64, f *Frame, p *packet.Packet, by *translation) {
-	*o.packets.set(identity) = sighting{endsOf(p), f.Time, f.Origin, f.Direction, by, p.TTL}
+func (o *once) remember(identity, contents, connection uint64, f *Frame, p *packet.Packet, by *translation,
+	network uint32) {
+	*o.packets.set(identity) = sighting{endsOf(p, network), f.Time, f.Origin, f.Direction, by, p.TTL}
 	if f.Direction == packet.Outbound {
 		return
 	}
@@ -396,8 +436,8 @@ func (o *once) remember(identity, contents, connection uint64, f *Frame, p *pack
 	}
 }
 
-func (o *once) count(f *Frame, carried bool) {
-	if !f.isPart {
+func (o *once) count(f *Frame, depth int, carried bool) {
+	if depth == 0 && !f.isPart { // else a worker counts the frame
 		o.frames++
 		o.bytes += uint64(f.Length)
 	}

@@ -21,6 +21,7 @@ const (
 	bridge
 	vlan10
 	loopback
+	tunnel0
 
 	in, out, unknown = packet.Inbound, packet.Outbound, packet.DirectionUnknown
 )
@@ -113,6 +114,18 @@ func TestOnce(t *testing.T) {
 	nat := slices.Concat(translated(lan0, wan0, 1, syn1, synNAT), translated(wan0, lan0, 0, synAckNAT, synAck),
 		translated(lan0, wan0, 2, get, getNAT))
 	query, answer := udp(host, "192.0.2.53", 5300, 53, dnsQuery), udp("192.0.2.53", host, 53, 5300, dnsAnswer)
+	greTunnel := []shown{
+		{lan0, in, through(query, 64, 1), nil}, {tunnel0, out, through(query, 63, 1), nil},
+		{wan0, out, gre(gateway, "203.0.113.2", through(query, 63, 1)), nil},
+		{wan0, in, gre("203.0.113.2", gateway, through(answer, 60, 2)), nil},
+		{tunnel0, in, through(answer, 60, 2), nil}, {lan0, out, through(answer, 59, 2), nil},
+	}
+	vxlanTunnel := []shown{
+		{lan0, in, through(query, 64, 1), nil}, {tunnel0, out, through(query, 63, 1), nil},
+		{wan0, out, vxlan(7, through(query, 63, 1)), nil},
+		{wan0, in, vxlan(7, through(answer, 60, 2)), nil},
+		{tunnel0, in, through(answer, 60, 2), nil}, {lan0, out, through(answer, 59, 2), nil},
+	}
 	keepalive := func(from string, port uint16) []byte { return udp(from, web, port, 40001, "keep alive") }
 	for _, c := range []struct {
 		name    string
@@ -193,6 +206,33 @@ func TestOnce(t *testing.T) {
 			{wan0, out, through(segment(host, web, 40000, 80, 1100, 1, ack, strings.Repeat("a", 100)), 63, 10), nil},
 			{wan0, out, through(segment(host, web, 40000, 80, 1200, 1, ack, strings.Repeat("a", 100)), 63, 11), nil},
 		}, "10.0.0.9:40000>198.51.100.1:80 1/0 http; 3 forwarded, 0 carried"},
+		{"through a GRE tunnel that the gateway ends", greTunnel,
+			"10.0.0.9:5300>192.0.2.53:53 1/1 dns; 203.0.113.1:0>203.0.113.2:0 1/1 gre; 3 forwarded, 1 carried"},
+		{"the same, directions unknown", undirected(greTunnel),
+			"10.0.0.9:5300>192.0.2.53:53 1/1 dns; 203.0.113.1:0>203.0.113.2:0 1/1 gre; 4 forwarded, 0 carried"},
+		{"the same without the tunnel's interface", []shown{greTunnel[0], greTunnel[2], greTunnel[3], greTunnel[5]},
+			"10.0.0.9:5300>192.0.2.53:53 1/1 dns; 203.0.113.1:0>203.0.113.2:0 1/1 gre; 2 forwarded, 0 carried"},
+		{"the same without the LAN", []shown{greTunnel[1], greTunnel[2], greTunnel[3], greTunnel[4]},
+			"10.0.0.9:5300>192.0.2.53:53 1/1 dns; 203.0.113.1:0>203.0.113.2:0 1/1 gre; 0 forwarded, 2 carried"},
+		{"the same, sent again", slices.Concat(greTunnel, greTunnel),
+			"10.0.0.9:5300>192.0.2.53:53 2/2 dns; 203.0.113.1:0>203.0.113.2:0 2/2 gre; 6 forwarded, 2 carried"},
+		{"through a VXLAN that the gateway ends", vxlanTunnel,
+			"10.0.0.9:5300>192.0.2.53:53 1/1 dns; 192.0.2.1:50000>192.0.2.2:4789 2/0 vxlan; 3 forwarded, 1 carried"},
+		{"the same, begun by the other side", slices.Concat(vxlanTunnel[3:], vxlanTunnel[:3]),
+			"192.0.2.1:50000>192.0.2.2:4789 2/0 vxlan; 10.0.0.9:5300>192.0.2.53:53 1/1 dns; 3 forwarded, 1 carried"},
+		{"a tunnel that is only passed on", forward(lan0, wan0, 4, gre("203.0.113.2", "203.0.113.3",
+			through(query, 64, 9))),
+			"203.0.113.2:0>203.0.113.3:0 1/0 gre; 10.0.0.9:5300>192.0.2.53:53 1/0 dns; 1 forwarded, 0 carried"},
+		{"from one tunnel into another", []shown{
+			{wan0, in, gre("203.0.113.2", gateway, through(query, 62, 9)), nil},
+			{wan0, out, gre(gateway, "203.0.113.3", through(query, 61, 9)), nil},
+		}, "203.0.113.2:0>203.0.113.1:0 1/0 gre; 10.0.0.9:5300>192.0.2.53:53 1/0 dns; 203.0.113.1:0>203.0.113.3:0 " +
+			"1/0 gre; 1 forwarded, 0 carried"},
+		{"equal packets in tunnels of one interface that is all there is", []shown{
+			{wan0, in, vxlan(7, through(query, 62, 9)), nil},
+			{wan0, in, vxlan(8, through(query, 62, 9)), nil},
+		}, "192.0.2.1:50000>192.0.2.2:4789 2/0 vxlan; 10.0.0.9:5300>192.0.2.53:53 1/0 dns; 10.0.0.9:5300>" +
+			"192.0.2.53:53 1/0 dns; 0 forwarded, 0 carried"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, workers := range []int{1, 3} {

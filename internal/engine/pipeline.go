@@ -132,11 +132,12 @@ func (p *Pipeline) Frame(f *Frame) {
 
 // take passes a frame to its worker or workers.
 func (p *Pipeline) take(f *Frame) {
-	if f.as = nil; p.isCopy(f) {
+	f.as, f.copied = [packet.MaxTunnels + 1]*ends{}, 0
+	if p.isCopy(f) {
 		return
 	}
 	if len(p.workers) == 1 {
-		f.depths = allDepths
+		f.depths = allDepths &^ f.copied
 		p.workers[0].frame(f)
 		return
 	}
@@ -149,7 +150,7 @@ func (p *Pipeline) isCopy(f *Frame) bool {
 		return false
 	}
 	if p.once == nil {
-		p.once = newOnce()
+		p.once = newOnce(!p.workers[0].KeepTunnels)
 	}
 	return p.once.isCopy(f)
 }
@@ -341,11 +342,14 @@ func (p *Pipeline) dispatch(f *Frame) {
 	d.Decode(f.Link, f.Data, f.Length)
 	if d.IPVersion == 0 {
 		p.depths[0] = 1
-	} else if f.as != nil {
-		f.as.apply(d)
 	}
 	for depth := 0; d.IPVersion != 0; depth++ {
-		p.depths[p.hosts(d)%uint64(len(p.workers))] |= 1 << depth
+		if f.as[depth] != nil {
+			f.as[depth].apply(d)
+		}
+		if f.copied>>depth&1 == 0 {
+			p.depths[p.hosts(d)%uint64(len(p.workers))] |= 1 << depth
+		}
 		if d.Tunnel == packet.TunnelNone || depth == packet.MaxTunnels || p.workers[0].KeepTunnels {
 			break
 		}

@@ -56,10 +56,13 @@ type Frame struct {
 	Segments  uint16 // packets of the frame on the wire; 0 and 1 mean one
 	Direction packet.Direction
 	// Origin numbers the interfaces of a capture file, even those without a name; 0: unknown.
-	Origin    uint64
-	as        *ends // the ends that count the packet; nil: its own
-	isCounted bool  // by the kernel, in the slot ref
-	isPart    bool  // a later frame of an aggregate, which counted as one
+	Origin uint64
+	// as has, for each tunnel depth, the ends that count the packet; nil: its own. copied is the set of depths whose
+	// packets earlier frames counted.
+	as        [packet.MaxTunnels + 1]*ends
+	copied    uint8
+	isCounted bool // by the kernel, in the slot ref
+	isPart    bool // a later frame of an aggregate, which counted as one
 	ref       capture.FlowRef
 	depths    uint8 // set of tunnel depths that this worker counts: bit 0 is the outermost
 }
@@ -228,15 +231,16 @@ func (w *worker) frame(f *Frame) {
 	}
 	p := &w.packets[0]
 	p.Decode(f.Link, f.Data, f.Length)
-	if f.as != nil && p.IPVersion != 0 {
-		f.as.apply(p)
-	}
 	network, around := uint32(0), 0
 	if p.Around != packet.TunnelNone {
 		w.tunnels[0], network, around = p.Around, p.Network, 1
 	}
 	for depth := 0; ; depth++ {
 		mine := f.depths>>depth&1 != 0
+		if as := f.as[depth]; as != nil && p.IPVersion != 0 {
+			as.apply(p)
+			network = as.network
+		}
 		if mine {
 			w.counters.Faults[p.Fault]++
 		}
