@@ -40,6 +40,10 @@ type hub struct {
 // parcelRecords bounds the records of one parcel.
 const parcelRecords = 256
 
+// queueRecords bounds the records that wait for a subscriber, unless more flows are kept than that: the records of a
+// table that ends at once have room.
+const queueRecords = 16384
+
 // newHub makes a hub. The queue of each subscriber holds as many records as given. The caller sets enrichment before
 // run.
 func newHub(subscriptions []Subscription, records int) *hub {
