@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestClockIsSet: a wall clock that is set while weir runs moves no duration, and a record has the times of when it is
-// written.
+// TestClockIsSet: setting the wall clock while weir runs changes no duration, and a record has the times of the clock
+// when it is written.
 func TestClockIsSet(t *testing.T) {
 	inGuest(t)
 	if os.Getenv("WEIR_GUEST") == "host" {
@@ -27,7 +27,7 @@ func TestClockIsSet(t *testing.T) {
 				setClock(t, time.Now().Add(set))
 				replay(t, from, "eth0", captures[i])
 				want = append(want, replayed(t, capturePath(captures[i]))...)
-				settle()
+				awaitStragglers()
 			}
 			flows := w.flows()
 			same(t, flows, want, true)

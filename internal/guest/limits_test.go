@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// takeAway takes rights from this thread, which is about to become another program. Limits are separated by commas:
+// takeAway removes rights from this thread, which is about to become another program. Limits are separated by commas:
 //
 //	-N      the capability with this number, from all sets and for what is executed
 //	nobpf   bpf() answers EPERM, as under a container's seccomp filter
@@ -34,7 +34,7 @@ func takeAway(limits string) error {
 		if err != nil {
 			return fmt.Errorf("no such limit: %s", limit)
 		}
-		// What is not in the bounding set, root's execve does not give back.
+		// root's execve does not regain what the bounding set lacks
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(number), 0, 0, 0); err != nil {
 			return fmt.Errorf("drop capability %d: %w", number, err)
 		}
@@ -57,7 +57,7 @@ func denyBPF() error {
 		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
 	}
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	// As root, no_new_privs is not needed; it would hide whether weir sets it itself.
+	// root needs no no_new_privs here; it would hide whether weir sets it itself
 	if err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0,
 		0); err != nil {
 		return fmt.Errorf("set a seccomp filter: %w", err)

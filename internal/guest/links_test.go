@@ -23,11 +23,11 @@ import (
 
 var modes = []string{"ebpf", "afpacket"}
 
-// vlans are links stacked on eth0, the last one carries the traffic.
+// vlans are links stacked on eth0; the last one carries the traffic.
 var vlans = []struct {
 	name  string
 	links []string // arguments of ip link add
-	up    []string // from the lowest on
+	up    []string // from the lowest up
 	last  string
 }{
 	{"802.1Q", []string{"link eth0 name v7 type vlan id 7"}, []string{"v7"}, "v7"},
@@ -35,15 +35,15 @@ var vlans = []struct {
 		[]string{"s100", "v7"}, "v7"},
 }
 
-// TestVLAN: frames with tags are read through, on the tagged link and on the VLAN's own, and count once where weir
-// chooses the links.
+// TestVLAN: weir decodes tagged frames, on the tagged link and on the VLAN's own, and counts each once where it chooses
+// the links.
 func TestVLAN(t *testing.T) {
 	inGuest(t)
 	for _, row := range vlans {
 		for _, mode := range modes {
 			for _, on := range [][]string{{"eth0"}, {row.last}, nil} {
 				t.Run(fmt.Sprint(row.name, " ", mode, " on ", on), func(t *testing.T) {
-					unlessShort(t, on == nil) // which reads the tags too, and chooses
+					unlessShort(t, on == nil) // which reads tags and chooses, too
 					from, to := quietPair(t)
 					for _, h := range []*lab.Host{from, to} {
 						for _, link := range row.links {
@@ -66,14 +66,14 @@ func TestVLAN(t *testing.T) {
 	}
 }
 
-// TestRoutedUpper: what comes in by a VLAN or a macvlan and is routed on is one flow of as many packets. Its packets
-// are counted on the link below; for the kernel they came in by the link above.
+// TestRoutedUpper: packets that come in by a VLAN or a macvlan and are routed on make one flow with that many packets.
+// weir counts them on the lower device; for the kernel they came in by the upper one.
 func TestRoutedUpper(t *testing.T) {
 	inGuest(t)
 	for _, kind := range []string{"vlan id 7", "macvlan mode bridge"} {
 		for _, mode := range modes {
 			t.Run(kind+" "+mode, func(t *testing.T) {
-				unlessShort(t, mode == "ebpf") // both modes ask the same map
+				unlessShort(t, mode == "ebpf") // both modes use the same map
 				l := lab.New(t, lab.Options{})
 				client, server := l.Clients[0], l.Servers[0]
 				for _, end := range []struct {
@@ -110,7 +110,7 @@ func TestLossAndDelay(t *testing.T) {
 	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
 			from, to := lab.NewPair(t)
-			// who is asked for its address here will not be when questions get lost
+			// resolves the address before questions get lost
 			datagrams(t, lab.Datagrams{Count: 1}, from, to)
 			needs(t, "netem", try(from, "tc qdisc add dev eth0 root netem delay 5ms 2ms loss 10% duplicate 2% limit "+
 				"10000"))
@@ -124,7 +124,7 @@ func TestLossAndDelay(t *testing.T) {
 	}
 }
 
-// TestWireGuard: the tunnel is one flow on the outer link, and what it carries is seen on its own link, each exactly.
+// TestWireGuard: the tunnel is one flow on the outer link, and its contents appear on its own link, each exactly.
 func TestWireGuard(t *testing.T) {
 	inGuest(t)
 	for _, mode := range modes {
@@ -154,8 +154,8 @@ func TestWireGuard(t *testing.T) {
 	}
 }
 
-// TestFlowtable: a connection that netfilter's flowtable forwards past the stack is counted as before, also where weir
-// starts within it, and is marked.
+// TestFlowtable: weir counts a connection that netfilter's flowtable forwards past the stack, even if weir starts
+// within it, and marks it.
 func TestFlowtable(t *testing.T) {
 	inGuest(t)
 	for _, mode := range modes {
@@ -176,7 +176,7 @@ func TestFlowtable(t *testing.T) {
 			flows := w.flows()
 			f := wantOutbound(t, flows, 9001, client.Addr4.String())
 			got := f.Client.Packets + f.Server.Packets
-			// The link counts what is no IP as well: a few questions for addresses.
+			// The link also counts other protocols: a few ARP or ND requests.
 			if want := seen(t, l.Gateway) - before; got > want || got+20 < want {
 				t.Errorf("%d packets of the connection, %d on the link", got, want)
 			}
@@ -190,7 +190,7 @@ func TestFlowtable(t *testing.T) {
 	}
 }
 
-// withPort are the flows of which an end has a port.
+// withPort returns the flows with a port at one end.
 func withPort(flows []flow, port int) (found []flow) {
 	for _, f := range flows {
 		if f.Server.Port == port || f.Client.Port == port {
@@ -200,7 +200,7 @@ func withPort(flows []flow, port int) (found []flow) {
 	return found
 }
 
-// wantOutbound wants one flow to a port, of a client in the LAN to a server in the WAN.
+// wantOutbound requires one flow to a port, of a client in the LAN to a server in the WAN.
 func wantOutbound(t *testing.T, flows []flow, port int, client string) (found flow) {
 	t.Helper()
 	all := withPort(flows, port)
@@ -209,7 +209,7 @@ func wantOutbound(t *testing.T, flows []flow, port int, client string) (found fl
 	}
 	if len(all) != 1 || found.Client.IP != client || found.Client.Side != "lan" || found.Server.Side != "wan" ||
 		found.Direction != "outbound" {
-		t.Errorf("one flow to port %d, outbound of %s, wanted; there are %d, the last %+v", port, client, len(all),
+		t.Errorf("want one flow to port %d, outbound of %s; got %d, the last %+v", port, client, len(all),
 			found)
 	}
 	return found
@@ -229,7 +229,7 @@ func datagrams(t *testing.T, d lab.Datagrams, from, to *lab.Host) lab.Delivery {
 	return sent
 }
 
-// wantDatagrams wants one flow to port 9000, with as many packets as arrived.
+// wantDatagrams requires one flow to port 9000, with as many packets as arrived.
 func wantDatagrams(t *testing.T, flows []flow, d lab.Delivery) {
 	t.Helper()
 	found := withPort(flows, 9000)
@@ -263,7 +263,7 @@ func wireguard(t *testing.T, hosts ...*lab.Host) {
 	}
 }
 
-// seen is how many packets came and went on the gateway's lan0.
+// seen returns the packets in and out of the gateway's lan0.
 func seen(t *testing.T, gateway *lab.Host) uint64 {
 	t.Helper()
 	c, err := gateway.Counters("lan0")
@@ -283,7 +283,7 @@ func tryRuleset(t *testing.T, h *lab.Host, rules string) error {
 
 var counter = regexp.MustCompile(`counter packets (\d+)`)
 
-// counters adds up the packets that the counters of a table have seen.
+// counters returns the sum of the packets that a table's counters have seen.
 func counters(t *testing.T, h *lab.Host, table string) (n uint64) {
 	t.Helper()
 	out, err := h.Run(context.Background(), "nft", "list", "table", "inet", table)
@@ -297,7 +297,7 @@ func counters(t *testing.T, h *lab.Host, table string) (n uint64) {
 	return n
 }
 
-// connection is one over TCP to a port 9001, whose server reads.
+// connection is a TCP connection to port 9001, whose server reads.
 type connection struct {
 	t      *testing.T
 	client net.Conn
@@ -344,7 +344,7 @@ func (c *connection) send(bytes int) {
 	}
 }
 
-// end closes, and waits until the server has read all and closed too.
+// end closes, and waits until the server has read everything and closed too.
 func (c *connection) end() {
 	c.t.Helper()
 	if err := c.client.(*net.TCPConn).CloseWrite(); err != nil {
@@ -356,5 +356,5 @@ func (c *connection) end() {
 	if err := <-c.served; err != nil {
 		c.t.Fatal(err)
 	}
-	settle()
+	awaitStragglers()
 }

@@ -17,12 +17,12 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// captures are what is replayed.
+// captures lists the recordings to replay.
 var captures = []string{"http1-nginx", "dns-dnsmasq-dig", "ssh-openssh", "tls13-nginx"}
 
 func capturePath(name string) string { return "testdata/" + name + ".pcap" }
 
-// TestCheck: weir check says that weir can run, and in which mode.
+// TestCheck: weir check reports that weir can run, and in which mode.
 func TestCheck(t *testing.T) {
 	inGuest(t)
 	out, err := exec.Command(os.Getenv("WEIR"), "check", "--json").Output()
@@ -41,10 +41,10 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// rights is what is taken away, the mode asked for, and the mode that weir has to take; none where it has to refuse.
+// rights lists what to remove, the requested mode, and the mode that weir has to take; none where it has to refuse.
 var rights = []struct {
 	name, limit, ask, mode string
-	// the mode before Linux 6.6, where it is another one: clsact needs CAP_NET_ADMIN, tcx does not
+	// the mode before Linux 6.6, if different: clsact needs CAP_NET_ADMIN, tcx does not
 	before66 string
 }{
 	{"ebpf asked for", "", "ebpf", "ebpf", ""},
@@ -58,12 +58,12 @@ var rights = []struct {
 	{"no CAP_NET_RAW, bpf() denied", "nobpf,-13", "auto", "", ""},
 }
 
-// TestRights: with fewer rights weir takes the next mode and sees the same flows, or refuses and says why.
+// TestRights: with fewer rights weir takes the next mode and sees the same flows, or refuses with a reason.
 func TestRights(t *testing.T) {
 	inGuest(t)
 	for _, row := range rights {
 		t.Run(row.name, func(t *testing.T) {
-			unlessShort(t, row.limit != "" || row.ask == "auto") // other tests ask for modes
+			unlessShort(t, row.limit != "" || row.ask == "auto") // other tests request modes
 			from, to := quietPair(t)
 			if row.before66 != "" && kernelBefore(6, 6) {
 				row.mode = row.before66
@@ -84,7 +84,7 @@ func TestRights(t *testing.T) {
 	}
 }
 
-// refuses wants weir to end with status 2 and say why.
+// refuses requires weir to end with status 2 and a reason.
 func refuses(t *testing.T, h *lab.Host, limit, mode string) {
 	t.Helper()
 	w := start(t, h, limit, "-i", "eth0", "--mode", mode)
@@ -96,7 +96,7 @@ func refuses(t *testing.T, h *lab.Host, limit, mode string) {
 	if status := w.process.ProcessState.ExitCode(); status != 2 {
 		t.Errorf("status %d instead of 2: %s", status, said)
 	}
-	// A mode that was asked for has one reason; auto tells one of each mode.
+	// A requested mode has one reason; auto gives one for each mode.
 	if !strings.HasPrefix(said, "weir: ") || strings.Contains(said, "panic") || mode != "auto" &&
 		strings.Contains(said, "\n") {
 		t.Errorf("not one clear line: %s", said)
@@ -104,8 +104,8 @@ func refuses(t *testing.T, h *lab.Host, limit, mode string) {
 	t.Log(said)
 }
 
-// TestWithoutClassifier: where the kernel can't have traffic control programs (before tcx), eBPF is not to be had, and
-// auto goes on.
+// TestWithoutClassifier: without traffic control programs in the kernel (before tcx), eBPF does not work, and auto
+// continues.
 func TestWithoutClassifier(t *testing.T) {
 	inGuest(t)
 	if os.Getenv("WEIR_GUEST") == "host" {
@@ -128,7 +128,7 @@ func TestWithoutClassifier(t *testing.T) {
 	same(t, w.flows(), replayed(t, capturePath(captures[0])), true)
 }
 
-// quietPair is a pair of hosts that send nothing by themselves: no IPv6, and no address to answer for.
+// quietPair returns a pair of hosts that send nothing by themselves: no IPv6, and no address to answer for.
 func quietPair(t *testing.T) (from, to *lab.Host) {
 	t.Helper()
 	from, to = lab.NewPair(t)
@@ -143,8 +143,8 @@ func quietPair(t *testing.T) (from, to *lab.Host) {
 	return from, to
 }
 
-// replay sends a capture's frames from a link, as they are. Frames longer than the link takes would be missing: there
-// may be none.
+// replay sends a capture's frames from a link, unchanged. Frames above the link's MTU would be missing: the test
+// requires none.
 func replay(t *testing.T, h *lab.Host, link, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

@@ -13,11 +13,11 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// gateways are ways in which gateways are joined to their networks: on eth0 is the LAN with the VLAN 5 and maybe the
-// WAN with the VLAN 7. Sides are those that interfaces have, and those of addresses.
+// gateways are layouts of gateways: eth0 has the LAN with VLAN 5 and maybe the WAN with VLAN 7. Sides are those of
+// interfaces and those of addresses.
 var gateways = []struct {
 	name   string
-	always bool     // also where not all of the matrix is run
+	always bool     // part of the short matrix too
 	lines  []string // of a shell
 	sides  map[string]string
 	at     map[string]string
@@ -93,8 +93,8 @@ const (
 		"+ dev wan7"
 )
 
-// TestSides: on gateways of many forms the sides of interfaces and of addresses are right, and weir explain has a
-// reason for each.
+// TestSides: on gateways of many layouts the sides of interfaces and addresses are right, and weir explain has a reason
+// for each.
 func TestSides(t *testing.T) {
 	inGuest(t)
 	for _, row := range gateways {

@@ -23,7 +23,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// flow is what the tests compare of weir's records.
+// flow holds the compared parts of weir's records.
 type flow struct {
 	Type     string `json:"type"`
 	ID       string `json:"community_id"`
@@ -58,8 +58,7 @@ func inGuest(t *testing.T) {
 	}
 }
 
-// unlessShort skips a row of the whole matrix that tells little that others don't, where not all rows are run
-// (scripts/guest test).
+// unlessShort skips a row of the full matrix that adds little, in the short form (scripts/guest test).
 func unlessShort(t *testing.T, always bool) {
 	t.Helper()
 	if testing.Short() && !always {
@@ -67,7 +66,7 @@ func unlessShort(t *testing.T, always bool) {
 	}
 }
 
-// needs skips where the machine's own kernel lacks something; in a guest everything has to be there.
+// needs skips a test if the machine's own kernel lacks something; a guest has to have everything.
 func needs(t *testing.T, what string, err error) {
 	t.Helper()
 	if err == nil {
@@ -86,7 +85,7 @@ type watcher struct {
 	out, errs program.Text
 }
 
-// watch starts weir on a link of h, without the rights that limit names, and waits until it watches.
+// watch starts weir on a link of h, without the rights in limit, and waits until it watches.
 func watch(t *testing.T, h *lab.Host, limit string, args ...string) *watcher {
 	t.Helper()
 	w := start(t, h, limit, args...)
@@ -110,9 +109,9 @@ func watch(t *testing.T, h *lab.Host, limit string, args ...string) *watcher {
 	return w
 }
 
-// settle lets the last packets pass: acknowledgements that are delayed, and what has yet to be handed over. Nothing
-// tells that none comes any more.
-func settle() { time.Sleep(300 * time.Millisecond) }
+// awaitStragglers lets the last packets pass: delayed acknowledgements, and frames not yet handed over. No event marks
+// the last one.
+func awaitStragglers() { time.Sleep(300 * time.Millisecond) }
 
 func start(t *testing.T, h *lab.Host, limit string, args ...string) *watcher {
 	t.Helper()
@@ -126,10 +125,10 @@ func start(t *testing.T, h *lab.Host, limit string, args ...string) *watcher {
 	return w
 }
 
-// flows ends weir and returns what it said of flows between addresses that the test uses.
+// flows stops weir and returns its flows between addresses of the test.
 func (w *watcher) flows() []flow {
 	w.t.Helper()
-	settle()
+	awaitStragglers()
 	w.process.Stop(20 * time.Second)
 	if err := w.process.Wait(); err != nil {
 		w.t.Fatalf("weir: %v: %s", err, w.errs.String())
@@ -138,7 +137,7 @@ func (w *watcher) flows() []flow {
 	return parse(w.t, w.out.String())
 }
 
-// runsIn wants weir to have said that it runs in a mode; in mode ebpf by the hook that is right for this kernel.
+// runsIn checks that weir has reported its mode; in mode ebpf with the right hook for this kernel.
 func (w *watcher) runsIn(mode string) {
 	w.t.Helper()
 	want := ", mode " + mode
@@ -168,10 +167,10 @@ func parse(t *testing.T, text string) []flow {
 	return flows
 }
 
-// replays has what weir replay said of each capture.
+// replays holds the results of weir replay by capture.
 var replays = map[string][]flow{}
 
-// replayed is what weir replay says of a capture.
+// replayed returns weir replay's flows of a capture.
 func replayed(t *testing.T, path string) []flow {
 	t.Helper()
 	if _, ok := replays[path]; !ok {
@@ -184,8 +183,8 @@ func replayed(t *testing.T, path string) []flow {
 	return replays[path]
 }
 
-// total is what the flows of one conversation add up to. Which end is the client may be told either way where the
-// capture begins in mid-flow, and a conversation is one flow or several by when it came: both do not matter here.
+// total is the sum of the flows of one conversation. Where the capture begins in mid-flow, either end may be the
+// client, and a conversation may be one flow or several, depending on its time: both do not matter here.
 type total struct {
 	Protocol string
 	Packets  uint64
@@ -206,7 +205,7 @@ func totals(flows []flow, bytes bool) map[string]total {
 	return m
 }
 
-// same wants the same conversations, with the same protocol and counts, and no others.
+// same requires the same conversations, with the same protocol and counts, and no others.
 func same(t *testing.T, got, want []flow, bytes bool) {
 	t.Helper()
 	if len(want) == 0 {
@@ -244,7 +243,7 @@ func try(h *lab.Host, command string) error {
 	return nil
 }
 
-// limited is a command that runs with fewer rights than the test has: this program takes them away and becomes it.
+// limited returns a command that runs with fewer rights than the test: this program drops them and becomes it.
 func limited(limit string, argv ...string) *exec.Cmd {
 	if limit == "" {
 		return exec.Command(argv[0], argv[1:]...)

@@ -18,34 +18,34 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// Datagrams is a test of whether UDP datagrams between two hosts get lost.
+// Datagrams tests whether UDP datagrams between two hosts get lost.
 type Datagrams struct {
 	Count int
-	Rate  float64 // per second; 0 is as fast as it goes
+	Rate  float64 // per second; 0 means unpaced
 	Size  int     // bytes of payload, at least 16; 0 means 64
 	Port  uint16  // of the receiver; 0 means 9000
 	IPv6  bool
-	// From and To are the addresses, where they are not the hosts' own.
+	// From and To override the hosts' own addresses.
 	From, To netip.Addr
-	// Linger is how long to wait for late datagrams after the last one was sent; 0 means half a second.
+	// Linger is the wait for late datagrams after the last one was sent; 0 means half a second.
 	Linger time.Duration
 }
 
-// Delivery is what became of them.
+// Delivery is the result.
 type Delivery struct {
 	Sent, Received int
-	Lost           []Range // numbers that never came
-	Duplicated     int     // came more than once
-	Reordered      int     // came after a higher number
-	// ReceiverDropped of the lost ones did arrive: the receiver's own socket buffer was full.
+	Lost           []Range // numbers that never arrived
+	Duplicated     int     // arrived more than once
+	Reordered      int     // arrived after a higher number
+	// ReceiverDropped counts lost ones that did arrive, at a receiver whose own socket buffer was full.
 	ReceiverDropped int
 	Elapsed         time.Duration // from the first datagram sent to the last one received
 }
 
-// Range is of numbers of datagrams, both ends included; the first datagram is number 0.
+// Range is a range of datagrams' numbers, both ends included; the first datagram is number 0.
 type Range struct{ First, Last int }
 
-// LostCount is how many never came.
+// LostCount returns how many never arrived.
 func (d Delivery) LostCount() (n int) {
 	for _, r := range d.Lost {
 		n += r.Last - r.First + 1
@@ -60,14 +60,14 @@ func (d Delivery) String() string {
 		d.Elapsed)
 }
 
-// receiveBuffer holds some 100,000 small datagrams, more than a rate of a test brings in a scheduler's pause.
+// receiveBuffer holds about 100,000 small datagrams, more than a test's rate brings during a scheduling delay.
 const receiveBuffer = 128 << 20
 
-// datagramMagic is in front of each, so that others don't count.
+// datagramMagic begins each payload, so that no other packets count.
 const datagramMagic = 0x7765697264673031
 
-// Send sends numbered datagrams and reports which came. It ends with ctx: Sent then says how far it got, and the error
-// is that of ctx.
+// Send sends numbered datagrams and reports which arrived. It ends with ctx: Sent then shows how far it got, and the
+// error is ctx's.
 func (d Datagrams) Send(ctx context.Context, from, to *Host) (Delivery, error) {
 	if d.Size == 0 {
 		d.Size = 64
@@ -111,8 +111,8 @@ func (d Datagrams) Send(ctx context.Context, from, to *Host) (Delivery, error) {
 	return d.exchange(ctx, sender, receiver)
 }
 
-// listenTime is for how long an address may be in use: a process that was forked, and has not been executed yet, holds
-// a socket open that was closed here.
+// listenTime bounds the wait for an address in use: a process that was forked and not yet executed holds a socket open
+// that was closed here.
 const listenTime = time.Second
 
 func listen(address netip.AddrPort) (*net.UDPConn, error) {
@@ -127,7 +127,7 @@ func listen(address netip.AddrPort) (*net.UDPConn, error) {
 	}
 	err = control(c, func(fd int) error {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer); err != nil {
-			// In a user namespace only net.core.rmem_max is to be had; drops are told by ReceiverDropped.
+			// A user namespace is limited to net.core.rmem_max; ReceiverDropped reports drops.
 			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
 		}
 		return nil
@@ -153,7 +153,7 @@ func (d Datagrams) exchange(ctx context.Context, sender, receiver *net.UDPConn) 
 	go func() { finished <- r.read(receiver) }()
 	start := time.Now()
 	sent, sendErr := d.transmit(ctx, sender, start)
-	_ = receiver.SetReadDeadline(time.Now().Add(d.Linger)) // also for duplicates
+	_ = receiver.SetReadDeadline(time.Now().Add(d.Linger)) // for duplicates, too
 	readErr := <-finished
 	delivery := r.delivery(sent)
 	if r.last.After(start) {
@@ -166,7 +166,7 @@ func (d Datagrams) exchange(ctx context.Context, sender, receiver *net.UDPConn) 
 	return delivery, errors.Join(sendErr, readErr)
 }
 
-// transmit sends all datagrams, some at a time where the rate is high, and returns how many.
+// transmit sends all datagrams, in bursts at a high rate, and returns how many.
 func (d Datagrams) transmit(ctx context.Context, c *net.UDPConn, start time.Time) (int, error) {
 	payload := make([]byte, d.Size)
 	binary.BigEndian.PutUint64(payload, datagramMagic)
@@ -199,16 +199,16 @@ func (d Datagrams) transmit(ctx context.Context, c *net.UDPConn, start time.Time
 	return d.Count, nil
 }
 
-// reception is what the receiver has seen.
+// reception is the receiver's record.
 type reception struct {
-	times     []uint8 // how often each number came, 255 at most
+	times     []uint8 // arrivals of each number, at most 255
 	highest   int
-	received  int // different numbers
+	received  int // distinct numbers
 	reordered int
 	last      time.Time
 }
 
-// read ends at the connection's deadline.
+// read reads until the connection's deadline.
 func (r *reception) read(c *net.UDPConn) error {
 	buffer := make([]byte, 65536)
 	for {
@@ -258,7 +258,7 @@ func (r *reception) delivery(sent int) Delivery {
 	return d
 }
 
-// socketDrops is SK_MEMINFO_DROPS of SO_MEMINFO (Linux 4.12).
+// socketDrops returns SK_MEMINFO_DROPS of SO_MEMINFO (Linux 4.12).
 func socketDrops(fd int) int {
 	var info [9]uint32
 	size := uint32(unsafe.Sizeof(info))

@@ -14,11 +14,11 @@ import (
 const FloodBytes = 46
 
 // Flood sends n datagrams from the first client to the first server, each from or to another port: 50,000 source ports
-// from 1024 on, and destination ports from port on. Each is a connection for whoever tracks them. Nobody answers but
-// with ICMP.
+// from 1024 on, and destination ports from port on. Connection tracking sees a connection in each. Only ICMP errors
+// answer.
 func (l *Lab) Flood(ctx context.Context, port, n int, rate float64) (Sent, error) {
 	client, server := l.Clients[0], l.Servers[0]
-	// Both neighbours of the gateway have to be known: few packets wait for an answer of ARP.
+	// The gateway has to know both neighbours: few packets wait for ARP.
 	if said, err := client.Run(ctx, "ping", "-q", "-c1", "-W2", server.Addr4.String()); err != nil {
 		return Sent{}, fmt.Errorf("reach the server: %w\n%s", err, said)
 	}
@@ -49,7 +49,7 @@ func (l *Lab) Flood(ctx context.Context, port, n int, rate float64) (Sent, error
 	return client.SendFrames(ctx, "eth0", frames, Sending{Rate: rate, Loops: 1})
 }
 
-// headerChecksum is that of an IPv4 header whose checksum field is 0 (RFC 1071).
+// headerChecksum returns the checksum of an IPv4 header whose checksum field is 0 (RFC 1071).
 func headerChecksum(header []byte) uint16 {
 	sum := uint32(0)
 	for i := 0; i < len(header); i += 2 {

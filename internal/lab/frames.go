@@ -19,43 +19,42 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// batch is how many frames one system call sends at most, burst how many go without a pause that lets the receiving
-// softirq run where a rate is kept: well below the 1000 packets (net.core.netdev_max_backlog) that a CPU takes in
-// before it drops.
+// batch bounds the frames of one system call. At a given rate, burst bounds the frames between two pauses, in which the
+// receiving softirq runs: well below the 1000 packets (net.core.netdev_max_backlog) that a CPU queues before it drops.
 const (
 	batch = 64
 	burst = 256
 )
 
-// Sending says how frames are sent.
+// Sending sets the pace of frames.
 type Sending struct {
-	// Rate in frames per second; 0 is as fast as it goes, which the other end of a veth may drop from without telling
-	// the sender.
+	// Rate in frames per second; 0 means unpaced, and the peer of a veth may then drop frames without an error at the
+	// sender.
 	Rate float64
-	// Loops is how often all frames are sent; 0 means once. With Duration set they go round until then.
+	// Loops is the number of rounds; 0 means one. With Duration set they repeat until then.
 	Loops    int
 	Duration time.Duration
 }
 
-// Sent is what SendFrames and ReplayCapture did.
+// Sent is the result of SendFrames and ReplayCapture.
 type Sent struct {
 	Frames, Bytes uint64
-	// TooLong frames were not sent: the link's MTU is below them.
+	// TooLong counts unsent frames above the link's MTU.
 	TooLong uint64
-	// OtherLink frames of a capture were not sent: they are not Ethernet.
+	// OtherLink counts unsent frames of a capture that are not Ethernet.
 	OtherLink uint64
-	// Dropped frames, and those of others at the same time, the link could not hand to its other end (counted by it as
+	// Dropped counts frames, of all senders at the time, that the link could not pass to its peer (its counter
 	// TxDropped).
 	Dropped uint64
 	Elapsed time.Duration
 }
 
-// SendFrames sends Ethernet frames out of a link, whole and as they are, so that the link's other end receives them. It
-// ends with ctx, with the error of ctx. For a rate, batches are sent in time; a sender that is behind catches up.
+// SendFrames sends whole Ethernet frames unchanged out of a link, to the link's peer. It ends with ctx and returns
+// ctx's error. At a given rate a late sender catches up.
 func (h *Host) SendFrames(ctx context.Context, link string, frames [][]byte, s Sending) (sent Sent, err error) {
 	for _, f := range frames {
 		if len(f) < 14 {
-			return sent, fmt.Errorf("send on %s: a frame of %d bytes is no Ethernet frame", link, len(f))
+			return sent, fmt.Errorf("send on %s: a frame of %d bytes is too short for Ethernet", link, len(f))
 		}
 	}
 	if len(frames) == 0 {
@@ -97,9 +96,8 @@ func (h *Host) SendFrames(ctx context.Context, link string, frames [][]byte, s S
 	return sent, err
 }
 
-// ReplayCapture sends the Ethernet frames of a capture file (pcap, pcapng, compressed or not) out of a link. Times in
-// the file are not kept: s.Rate says how fast. Frames that the capture has cut are sent cut. The file is read into
-// memory.
+// ReplayCapture sends the Ethernet frames of a capture file (pcap, pcapng, compressed or not) out of a link. It ignores
+// the file's times: s.Rate sets the pace. It sends truncated frames as captured, and reads the file into memory.
 func (h *Host) ReplayCapture(ctx context.Context, link, path string, s Sending) (Sent, error) {
 	frames, other, err := readCapture(path)
 	if err != nil {
@@ -133,7 +131,7 @@ func readCapture(path string) (frames [][]byte, other uint64, err error) {
 	}
 }
 
-// packetSocket opens one for sending only: it receives nothing, since its protocol is 0.
+// packetSocket opens a packet socket for sending only: with protocol 0 it receives nothing.
 func packetSocket(link string) (int, error) {
 	l, err := net.InterfaceByName(link)
 	if err != nil {
@@ -153,11 +151,11 @@ func packetSocket(link string) (int, error) {
 // pacer keeps a rate.
 type pacer struct {
 	start     time.Time
-	rate      float64 // per second; 0 does not wait
+	rate      float64 // per second; 0: no waiting
 	unstopped int     // sent since the last pause
 }
 
-// wait waits until, after so many, the next count are due.
+// wait waits, after that many sent, until the next count are due.
 func (p *pacer) wait(sent uint64, count int) {
 	if p.rate <= 0 {
 		return
@@ -172,10 +170,10 @@ func (p *pacer) wait(sent uint64, count int) {
 	}
 }
 
-// pause is for a rate, and for the kernel to send what it has: nothing tells when a queue has room again.
+// pause serves pacing, and lets the kernel send its queue: no event reports free room in a queue.
 func pause(d time.Duration) { time.Sleep(d) }
 
-// mmsghdr is that of sendmmsg(2).
+// mmsghdr is the struct of sendmmsg(2).
 type mmsghdr struct {
 	unix.Msghdr
 	length uint32
@@ -201,7 +199,7 @@ func sendAll(socket int, frames [][]byte, sent *Sent) error {
 				sent.Bytes += uint64(len(f))
 			}
 			next += int(n)
-		case unix.EMSGSIZE: // the first one
+		case unix.EMSGSIZE: // of the first one
 			sent.TooLong++
 			next++
 		case unix.EINTR, unix.EAGAIN:

@@ -33,7 +33,7 @@ type Host struct {
 	// Addr4 and Addr6 are the host's addresses on its (first) segment; the gateway's are those of lan0.
 	Addr4, Addr6 netip.Addr
 
-	net, mount *os.File // the namespaces; mount is nil where none could be made
+	net, mount *os.File // the namespaces; mount is nil if the kernel refused one
 	mark       string   // of the programs
 	calls      chan func()
 	quit       chan struct{} // closed to end the thread
@@ -43,8 +43,7 @@ type Host struct {
 	processes map[*Process]struct{}
 }
 
-// newHost makes a namespace with lo up and a /sys of its own. Errors are those of unshare(2): EPERM without
-// CAP_SYS_ADMIN.
+// newHost makes a namespace with lo up and its own /sys. It returns errors of unshare(2): EPERM without CAP_SYS_ADMIN.
 func newHost(name, mark string) (*Host, error) {
 	h := &Host{Name: name, mark: mark, calls: make(chan func()), quit: make(chan struct{}),
 		gone: make(chan struct{}), processes: map[*Process]struct{}{}}
@@ -78,15 +77,15 @@ func (h *Host) enterNew() (err error) {
 	if h.net, err = os.Open("/proc/thread-self/ns/net"); err != nil {
 		return err
 	}
-	// What follows is for programs that read /sys/class/net; without it they see this machine's own links.
+	// The rest is for programs that read /sys/class/net; without it they see this machine's own links.
 	if ownSys() == nil {
 		h.mount, err = os.Open("/proc/thread-self/ns/mnt")
 	}
 	return err
 }
 
-// ownSys gives the thread a mount namespace where /sys is that of its network namespace; control groups stay as they
-// are.
+// ownSys moves the thread to a mount namespace where /sys belongs to its network namespace; control groups stay
+// unchanged.
 func ownSys() error {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return err
@@ -108,17 +107,17 @@ func ownSys() error {
 	return nil
 }
 
-// onThread runs f on a thread of its own that ends with f. That is never the main thread: it would not end, and
-// /proc/self is what that thread sees.
+// onThread runs f on a thread of its own that ends with f. It avoids the main thread, which would not end, and which
+// /proc/self shows.
 func onThread(f func()) {
 	go func() {
 		runtime.LockOSThread()
 		if unix.Gettid() != unix.Getpid() {
-			f() // not unlocked: the thread has changed, and goes
+			f() // stays locked: the thread has changed, and ends
 			return
 		}
 		placed := make(chan struct{})
-		go func() { // on another thread, since this one is taken
+		go func() { // on another thread, since this one is the main one
 			runtime.LockOSThread()
 			close(placed)
 			f()
@@ -129,7 +128,7 @@ func onThread(f func()) {
 }
 
 // Do runs f in the namespace, on a thread of its own, and returns its error. Goroutines that f starts are outside;
-// sockets that it opens stay inside, whoever uses them later. A panic of f is handed on to the caller.
+// sockets that it opens stay inside, whoever uses them later. Do passes a panic of f on to the caller.
 func (h *Host) Do(f func() error) error {
 	type result struct {
 		err      error
@@ -164,16 +163,17 @@ func (h *Host) enter() error {
 	if h.mount == nil {
 		return nil
 	}
-	if err := unix.Unshare(unix.CLONE_FS); err != nil { // setns(2) wants this first
+	if err := unix.Unshare(unix.CLONE_FS); err != nil { // setns(2) requires this first
 		return err
 	}
 	return unix.Setns(int(h.mount.Fd()), unix.CLONE_NEWNS)
 }
 
-// Path names the network namespace for other programs, as for nsenter --net=; it holds while the lab does.
+// Path returns a path of the network namespace for other programs, as for nsenter --net=; it is valid while the lab
+// exists.
 func (h *Host) Path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), h.net.Fd()) }
 
-// Link is an interface of the host.
+// Link returns an interface of the host.
 func (h *Host) Link(name string) (link net.Interface, err error) {
 	err = h.Do(func() error {
 		l, err := net.InterfaceByName(name)
@@ -192,7 +192,7 @@ type Counters struct {
 	TxPackets, TxBytes, TxDropped uint64
 }
 
-// Counters reads an interface's counters. A segment that the kernel has not cut yet (GSO) counts as one packet.
+// Counters reads an interface's counters. A segment that the kernel has not split yet (GSO) counts as one packet.
 func (h *Host) Counters(link string) (c Counters, err error) {
 	err = h.Do(func() error {
 		text, err := os.ReadFile("/proc/thread-self/net/dev")
@@ -221,7 +221,7 @@ func (h *Host) Counters(link string) (c Counters, err error) {
 	return c, err
 }
 
-// AddAddress gives an interface one more address.
+// AddAddress adds an address to an interface.
 func (h *Host) AddAddress(link string, address netip.Prefix) error {
 	option := ""
 	if address.Addr().Is6() {
@@ -237,7 +237,7 @@ func (h *Host) ip(lines ...string) error {
 	return h.quick(cmd)
 }
 
-// quick runs a program that configures something.
+// quick runs a configuration program.
 func (h *Host) quick(cmd *exec.Cmd) error {
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -251,8 +251,8 @@ func (h *Host) quick(cmd *exec.Cmd) error {
 	return nil
 }
 
-// Run runs a program to its end and returns what it printed, errors too. It is killed, with its process group, at the
-// end of ctx or of the lab, or after two minutes.
+// Run runs a program to its end and returns its output, errors included. The end of ctx or of the lab, or two minutes,
+// kill it with its process group.
 func (h *Host) Run(ctx context.Context, name string, arguments ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, runLimit)
 	defer cancel()
@@ -277,8 +277,8 @@ type Process struct {
 	err  error
 }
 
-// Start starts a program in the namespace. It gets a process group of its own, which Stop and the end of the lab kill,
-// as cancelling does where cmd has a context.
+// Start starts a program in the namespace. It gets its own process group, which Stop and the end of the lab kill, as
+// does cancelling cmd's context.
 func (h *Host) Start(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{Cmd: cmd, host: h, done: make(chan struct{})}
 	if cmd.SysProcAttr == nil {
@@ -290,7 +290,7 @@ func (h *Host) Start(cmd *exec.Cmd) (*Process, error) {
 		cmd.Cancel = func() error { return p.kill() }
 	}
 	if cmd.WaitDelay == 0 {
-		cmd.WaitDelay = 2 * time.Second // a daemon that keeps the output open is not waited for
+		cmd.WaitDelay = 2 * time.Second // does not wait for a daemon that keeps the output open
 	}
 	cmd.Env = append(cmd.Environ(), markEnv+"="+h.mark)
 	started := make(chan error, 1)
@@ -315,7 +315,7 @@ func (h *Host) Start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// kill ends the whole process group; it may be gone already.
+// kill kills the whole process group, which may already be gone.
 func (p *Process) kill() error {
 	err := unix.Kill(-p.Process.Pid, unix.SIGKILL)
 	if errors.Is(err, unix.ESRCH) {
@@ -327,13 +327,13 @@ func (p *Process) kill() error {
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Wait waits for the program's end; its error is that of exec.Cmd.Wait. It may be called several times.
+// Wait waits for the program's end and returns the error of exec.Cmd.Wait. It may be called several times.
 func (p *Process) Wait() error {
 	<-p.done
 	return p.err
 }
 
-// wait is Wait within a time, after which the program is killed.
+// wait is Wait with a time limit, after which it kills the program.
 func (p *Process) wait(limit time.Duration) error {
 	if _, ended := wait.Next(p.done, limit); !ended {
 		_ = p.kill()
@@ -343,15 +343,15 @@ func (p *Process) wait(limit time.Duration) error {
 	return p.err
 }
 
-// Stop asks the program to end (SIGTERM), kills it after grace, and returns the error of Wait.
+// Stop sends SIGTERM to the program, kills it after grace, and returns the error of Wait.
 func (p *Process) Stop(grace time.Duration) error {
 	_ = p.Process.Signal(unix.SIGTERM)
 	err := p.wait(grace)
-	_ = p.kill() // what it left in its group
+	_ = p.kill() // the rest of its group
 	return err
 }
 
-// close ends the host's programs, its thread and with that the namespace.
+// close ends the host's programs and its thread, and with that the namespace.
 func (h *Host) close() {
 	h.mu.Lock()
 	processes := make([]*Process, 0, len(h.processes))

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package lab makes networks for tests and for programs that measure: hosts in network namespaces of their own, joined
-// by veth pairs. No packet leaves them. All of it ends with the process that made it, even a killed one: the namespaces
-// have no name, and only that process holds them.
+// Package lab makes networks for tests and measurements: hosts in network namespaces of their own, joined by veth
+// pairs. No packet leaves them. All of it ends with the process that made it, even a killed one: the namespaces have no
+// name, and only that process holds them.
 //
-// It needs CAP_SYS_ADMIN and CAP_NET_ADMIN, which "unshare --user --map-root-user" gives to anybody where user
-// namespaces are allowed, and the programs ip, nft and ethtool.
+// It needs the programs ip, nft and ethtool, and CAP_SYS_ADMIN and CAP_NET_ADMIN, which "unshare --user
+// --map-root-user" gives to anybody where the kernel allows user namespaces.
 package lab
 
 import (
@@ -24,11 +24,11 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// Options of a gateway lab.
+// Options configure a gateway lab.
 type Options struct {
-	Clients, Servers int  // 0 means one; the most are 100
+	Clients, Servers int  // 0 means one; at most 100
 	NoNAT            bool // the gateway routes IPv4 without masquerade
-	// WireSize turns off checksum and segmentation offloads of all links: packets are seen as they would be on a wire.
+	// WireSize turns off checksum and segmentation offloads of all links: packets look as on a wire.
 	WireSize bool
 }
 
@@ -38,7 +38,7 @@ type Options struct {
 //	clients 192.168.77.10…, 2001:db8:77::10…      gateway 192.168.77.1, 2001:db8:77::1 (lan0)
 //	servers 198.51.100.10…, 2001:db8:100::10…     gateway 198.51.100.1, 2001:db8:100::1 (wan0)
 //
-// The gateway's default route is the first server, which can so be given any other address ([Host.AddAddress] on lo).
+// The gateway's default route leads to the first server, which can get any further address ([Host.AddAddress] on lo).
 type Lab struct {
 	Gateway          *Host
 	Clients, Servers []*Host
@@ -51,7 +51,7 @@ type Lab struct {
 
 var labs atomic.Int64
 
-// New makes a gateway lab that ends with the test. Where it can't be made the test is skipped, or fails if CI=true.
+// New makes a gateway lab that ends with the test. If it cannot, it skips the test, or fails it with CI=true.
 func New(t testing.TB, o Options) *Lab {
 	t.Helper()
 	l, err := Make(o)
@@ -107,12 +107,12 @@ func Make(o Options) (*Lab, error) {
 	return l, l.build(func() error { return l.gateway(o) })
 }
 
-// build closes the lab again where it can't be completed.
+// build closes the lab again if f fails.
 func (l *Lab) build(f func() error) (err error) {
 	l.mark = newMark(labs.Add(1))
 	killMarked(ownerIsGone)
 	done := false
-	defer func() { // after a panic too
+	defer func() { // even after a panic
 		if !done || err != nil {
 			l.Close()
 		}
@@ -194,7 +194,7 @@ func (l *Lab) route(outer4, outer6 netip.Addr, nat bool) error {
 	return gateway.quick(cmd)
 }
 
-// sysctl sets the namespace's own of /proc/sys/net.
+// sysctl sets the namespace's own values of /proc/sys/net.
 func (h *Host) sysctl(settings ...string) error {
 	return h.Do(func() error {
 		for _, s := range settings {
@@ -223,7 +223,7 @@ func (l *Lab) host(name string, address4, address6 netip.Addr) (*Host, error) {
 	return h, h.ip("link set lo up")
 }
 
-// port is a host's end of a segment; without addresses for a switch.
+// port is a host's end of a segment; a switch's has no addresses.
 type port struct {
 	host               *Host
 	link               string
@@ -288,7 +288,7 @@ func (l *Lab) join(a, b port) error {
 	return nil
 }
 
-// awaitUp waits until the kernel sends on a link: what is sent before its link watch has run is dropped.
+// awaitUp waits until the kernel sends on a link: it drops packets until its link watch has run.
 func (h *Host) awaitUp(link string) error {
 	return h.Do(func() error {
 		var i *net.Interface
@@ -303,7 +303,8 @@ func (h *Host) awaitUp(link string) error {
 	})
 }
 
-// mac is the next one: 00:00:5e:00:53:xx is for documentation (RFC 7042), what is more is locally administered.
+// mac returns the next address: 00:00:5e:00:53:xx is for documentation (RFC 7042), further ones are locally
+// administered.
 func (l *Lab) mac() string {
 	l.macs++
 	if l.macs < 256 {
@@ -312,7 +313,7 @@ func (l *Lab) mac() string {
 	return fmt.Sprintf("02:00:5e:00:%02x:%02x", l.macs>>8, l.macs&0xff)
 }
 
-// Close kills what runs in the hosts and removes them. It may be called again.
+// Close kills the hosts' programs and removes the hosts. It may be called again.
 func (l *Lab) Close() {
 	for _, h := range l.hosts {
 		h.close()

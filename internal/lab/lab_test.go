@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestGateway: of what passes the gateway nothing is lost, and the interfaces count it.
+// TestGateway: the gateway forwards every packet, and the interfaces count them.
 func TestGateway(t *testing.T) {
 	for name, o := range map[string]Options{"plain": {}, "many": {Clients: 3, Servers: 2, WireSize: true},
 		"routed": {NoNAT: true}} {
@@ -105,7 +105,7 @@ func TestServerOfAnyAddress(t *testing.T) {
 	}
 }
 
-// TestLoss: what is dropped on the way is told, by number.
+// TestLoss: Send reports the numbers of dropped datagrams.
 func TestLoss(t *testing.T) {
 	a, b := NewPair(t)
 	cmd := exec.Command("nft", "add table ip t; add chain ip t c { type filter hook input priority 0; };"+
@@ -174,7 +174,7 @@ func TestReplayCapture(t *testing.T) {
 	}
 }
 
-// TestPrograms: they see the host's links, end with their context, and leave nothing behind.
+// TestPrograms: programs see the host's links, end with their context, and leave nothing behind.
 func TestPrograms(t *testing.T) {
 	l, a, _, err := MakePair()
 	if err != nil {
@@ -195,7 +195,7 @@ func TestPrograms(t *testing.T) {
 	if _, err := a.Run(ctx, "sh", "-c", "sleep 60 & sleep 60"); err == nil || time.Since(start) > 5*time.Second {
 		t.Error("a program outlived its context:", err, time.Since(start))
 	}
-	// One that has left its process group, too.
+	// A program that has left its process group, too.
 	out, err = a.Run(t.Context(), "sh", "-c", "setsid sleep 61 >/dev/null 2>&1 & echo $!")
 	if err != nil {
 		t.Fatal(out, err)
@@ -230,7 +230,7 @@ func TestDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 20 { // no thread that was inside comes back
+	for range 20 { // no thread that was inside is reused
 		done := make(chan string)
 		go func() { s, _ := os.Readlink("/proc/thread-self/ns/net"); done <- s }()
 		if got := <-done; got != outside {
@@ -257,13 +257,12 @@ func crash() {
 	if os.Getenv("WEIR_LAB_PANIC") != "" {
 		panic("as asked")
 	}
-	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or the test is gone
+	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or the test ends
 }
 
-// TestKilled: the programs of a lab whose process is killed or panics end with it, or with the next lab; its namespaces
-// too.
+// TestKilled: the programs and namespaces of a lab whose process is killed or panics end with it, or with the next lab.
 func TestKilled(t *testing.T) {
-	NewPair(t) // skips where no lab is possible
+	NewPair(t) // skips the test if no lab is possible
 	for _, way := range []string{"", "panic"} {
 		c := exec.Command(os.Args[0])
 		c.Env = append(os.Environ(), "WEIR_LAB_TEST=crash", "WEIR_LAB_PANIC="+way)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Lacks says what a test needs and the machine has not: a failure where CI=true, else the test is skipped.
+// Lacks reports that the machine lacks something that a test needs: a failure with CI=true, else it skips the test.
 func Lacks(t testing.TB, what ...any) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {

@@ -13,15 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// markEnv marks the programs of a lab, and what these start: the number and the start time of the process that made the
-// lab, and which of its labs it is.
+// markEnv marks the programs of a lab and their children: the PID and the start time of the process that made the lab,
+// and the lab's number.
 const markEnv = "WEIR_LAB"
 
 func newMark(lab int64) string {
 	return fmt.Sprintf("%d.%s.%d", os.Getpid(), startTime(os.Getpid()), lab)
 }
 
-// startTime is field 22 of proc_pid_stat(5), in clock ticks since boot; empty where there is no such process.
+// startTime returns field 22 of proc_pid_stat(5), in clock ticks since boot; "" without such a process.
 func startTime(pid int) string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -34,8 +34,8 @@ func startTime(pid int) string {
 	return fields[19]
 }
 
-// killMarked kills programs of labs by their mark. A program that a lab's program has left in the background is found
-// by nothing else.
+// killMarked kills programs of labs by their mark. Nothing else finds a program that a lab's program has left in the
+// background.
 func killMarked(meant func(mark string) bool) {
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range files {
@@ -58,7 +58,7 @@ func killMarked(meant func(mark string) bool) {
 	}
 }
 
-// ownerIsGone tells of a mark whose lab nobody can close any more.
+// ownerIsGone reports whether a mark's lab has no process left to close it.
 func ownerIsGone(mark string) bool {
 	parts := strings.Split(mark, ".")
 	if len(parts) != 3 {

@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// Landed waits until what was sent has come in: no packet is in a CPU's backlog.
+// Landed waits until no sent packet is left in a CPU's backlog.
 func Landed(t testing.TB) {
 	t.Helper()
 	wait.Until(t, "no packet waits for a CPU", func() bool {
@@ -25,8 +25,8 @@ func Landed(t testing.TB) {
 	})
 }
 
-// backlog is how many packets wait, of what /proc/net/softnet_stat says: a line for each CPU, the 12th column
-// (net/core/net-procfs.c).
+// backlog returns the number of waiting packets in a text of /proc/net/softnet_stat: a line for each CPU, the 12th
+// column (net/core/net-procfs.c).
 func backlog(text string) (packets uint64) {
 	const column = 11
 	for line := range strings.Lines(text) {
@@ -38,7 +38,7 @@ func backlog(text string) (packets uint64) {
 	return packets
 }
 
-// Acknowledged waits until all that hosts have sent over TCP is acknowledged.
+// Acknowledged waits until everything that hosts have sent over TCP is acknowledged.
 func Acknowledged(t testing.TB, hosts ...*Host) {
 	t.Helper()
 	awaitTCP(t, "all is acknowledged", func(_, unacknowledged string) bool {
@@ -55,8 +55,7 @@ func Closed(t testing.TB, hosts ...*Host) {
 	}, hosts)
 }
 
-// awaitTCP waits until a condition holds for all TCP sockets of hosts: for their state, and for their bytes that are
-// not acknowledged.
+// awaitTCP waits until a condition holds for all TCP sockets of hosts, of their state and their unacknowledged bytes.
 func awaitTCP(t testing.TB, what string, is func(state, unacknowledged string) bool, hosts []*Host) {
 	t.Helper()
 	for _, h := range hosts {
@@ -71,8 +70,8 @@ func awaitTCP(t testing.TB, what string, is func(state, unacknowledged string) b
 	Landed(t)
 }
 
-// allTCP looks at the lines of proc_pid_net(5)'s tcp: the fourth field is the state, and a listener's queue is
-// something else.
+// allTCP checks the lines of proc_pid_net(5)'s tcp: the fourth field is the state; a listener's queue has another
+// meaning.
 func allTCP(text string, is func(state, unacknowledged string) bool) bool {
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)

@@ -51,12 +51,12 @@ func TestClosed(t *testing.T) {
 		return allTCP(text, func(state, _ string) bool { return state != "01" })
 	}
 	if isOver(a) || isOver(b) {
-		t.Error("a connection that goes on is over")
+		t.Error("Closed returned before a connection's end")
 	}
 	server.Close()
 	c.Close()
 	Closed(t, a, b)
 	if !isOver(a) || !isOver(b) {
-		t.Error("a connection that is over goes on")
+		t.Error("Closed did not notice a connection's end")
 	}
 }

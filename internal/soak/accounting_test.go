@@ -13,8 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// TestAccounting sends more than weir can take, and holds what it saw and what it says that it lost against what was
-// sent.
+// TestAccounting overloads weir, and compares its flows and its reported losses with what was sent.
 func TestAccounting(t *testing.T) {
 	eachWay(t, func(t *testing.T, way string, flags []string) {
 		for _, tt := range []struct {
@@ -27,7 +26,7 @@ func TestAccounting(t *testing.T) {
 			{"both", true, []string{"--max-flows", "128"}},
 		} {
 			if datagrams < 1_000_000 && tt.name != "both" {
-				continue // in the full form
+				continue // only in the full form
 			}
 			t.Run(tt.name, func(t *testing.T) {
 				t.Parallel()
@@ -39,11 +38,11 @@ func TestAccounting(t *testing.T) {
 	})
 }
 
-// account sends, and returns what was found.
+// account sends, and returns the findings.
 func account(t *testing.T, stop bool, flags []string) string {
 	a, b := lab.NewPair(t)
 	for _, h := range []*lab.Host{a, b} {
-		sh(t, h, "sysctl -q -w net.ipv6.conf.eth0.disable_ipv6=1") // nothing but what is sent
+		sh(t, h, "sysctl -q -w net.ipv6.conf.eth0.disable_ipv6=1") // no packets but the test's
 	}
 	w := start(t, b, nil, append([]string{weir(t), "run", "-i", "eth0", "--output", "ndjson", "--max-packets-other",
 		"3"}, flags...)...)

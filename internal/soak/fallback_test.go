@@ -18,8 +18,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/program"
 )
 
-// launcherEnv makes the test's own program one that has the kernel refuse bpf(2) and then becomes what its arguments
-// say.
+// launcherEnv makes the test's own program set a filter that refuses bpf(2), and then execute its arguments.
 const launcherEnv = "WEIR_SOAK_REFUSE"
 
 func launchRefused() {
@@ -44,8 +43,8 @@ func launchRefused() {
 	os.Exit(99)
 }
 
-// TestFallback takes rights away from weir. It works by another mode and says why, or ends with one line that says what
-// to do.
+// TestFallback removes rights from weir. It works in another mode and gives the reason, or ends with one line that
+// names the remedy.
 func TestFallback(t *testing.T) {
 	path := weir(t)
 	if _, err := exec.LookPath("setpriv"); err != nil {
@@ -67,8 +66,8 @@ func TestFallback(t *testing.T) {
 	tests := []struct {
 		name    string
 		launch  []string
-		mode    string // that is asked for
-		want    string // mode that weir says, none: it refuses
+		mode    string // requested mode
+		want    string // mode that weir reports; none: it refuses
 		because []string
 	}{
 		{"all rights", nil, "auto", "ebpf (tcx)", nil},
@@ -92,8 +91,7 @@ func TestFallback(t *testing.T) {
 			t.Parallel()
 			var found string
 			report(t, "C9", tt.name, &found)
-			// Where no eBPF is to be had, mode afpacket takes a masqueraded flow for two: one of the client, one of the
-			// gateway.
+			// Without eBPF, mode afpacket sees a masqueraded flow as two: the client's and the gateway's.
 			l := lab.New(t, lab.Options{NoNAT: strings.Contains(tt.want, "every packet")})
 			a := start(t, l.Gateway, nil, append(tt.launch, path, "run", "-i", "lan0", "-i", "wan0", "--mode", tt.mode,
 				"--output", "ndjson")...)
@@ -133,7 +131,7 @@ func TestFallback(t *testing.T) {
 	}
 }
 
-// line is the first one that has words.
+// line returns the first line that contains words.
 func line(s, words string) string {
 	for l := range strings.Lines(s) {
 		if strings.Contains(l, words) {

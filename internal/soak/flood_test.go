@@ -31,16 +31,16 @@ const (
 	peakLimit = 192 << 20
 )
 
-// TestFlood has a host of the LAN ask for a million connections that nobody answers. weir's memory is bounded, the
-// flows that were there before are kept, and those that come meanwhile are named.
+// TestFlood: a host of the LAN requests a million connections that nobody answers. weir's memory is bounded, earlier
+// flows survive, and later ones get names.
 func TestFlood(t *testing.T) {
 	eachWay(t, func(t *testing.T, way string, flags []string) {
 		if flood < 30*time.Second && way != "ebpf tcx" || way == "ebpf clsact" {
-			return // in the full form; with clsact there are the same programs
+			return // only in the full form; with clsact the programs are the same
 		}
 		var found string
 		report(t, "B1", "flood, "+way, &found)
-		// without it the gateway's own connection tracking would be full first
+		// without NAT: the gateway's own connection tracking would be full first
 		l := lab.New(t, lab.Options{Clients: 2, NoNAT: true})
 		out := &floodRecords{}
 		a := watch(t, l.Gateway, out, flags...)
@@ -90,20 +90,19 @@ func TestFlood(t *testing.T) {
 		if exact < keptFlows && dropped == 0 && kept.lost == 0 {
 			t.Errorf("of %d flows only %d are there with exact counts; the others: %q", keptFlows, exact, wrong)
 		}
-		// A machine that has too little time for weir makes it miss packets: then it says so, and only then a flow may
-		// be without a name.
+		// On an overloaded machine weir misses packets: then it reports that, and only then a flow may lack a name.
 		unseen := lost + a.Number("packets counted but not inspected")
 		if missing := uint64(realFlows - named); missing > unseen || missing > realFlows/2 {
 			t.Errorf("of %d only %d are named, and %d packets were not seen: %+v", realFlows, named, unseen,
 				web.nameless(rest))
 		}
-		if out.packets > sent.Frames || out.packets+lost+dropped < sent.Frames { // of the others some may be lost too
+		if out.packets > sent.Frames || out.packets+lost+dropped < sent.Frames { // some of the others may be lost too
 			t.Errorf("%d sent, %d seen, %d lost, %d dropped by the machine", sent.Frames, out.packets, lost, dropped)
 		}
 	})
 }
 
-// floodFrames are requests that all differ, to hosts that don't answer.
+// floodFrames returns distinct requests to hosts that do not answer.
 func floodFrames(t testing.TB, l *lab.Lab) [][]byte {
 	t.Helper()
 	link, err := l.Gateway.Link("lan0")
@@ -162,7 +161,7 @@ func (r *floodRecords) rest() string {
 	return r.other.String()
 }
 
-// memory is the peak of each of weir's processes, in bytes.
+// memory holds the peak of each of weir's processes, in bytes.
 type memory struct {
 	mu    sync.Mutex
 	peaks map[string]uint64
@@ -222,11 +221,11 @@ func (m *memory) note(name string, pid int) {
 	}
 }
 
-// kept are flows that live on: questions by UDP that are answered.
+// kept are long-lived flows: UDP questions with answers.
 type kept struct {
 	conns []*net.UDPConn
 	sent  []uint64 // questions of each
-	lost  int      // that were not answered
+	lost  int      // unanswered
 }
 
 func openKept(t testing.TB, l *lab.Lab) *kept {
@@ -265,7 +264,7 @@ func openKept(t testing.TB, l *lab.Lab) *kept {
 	return k
 }
 
-// exchange has each flow ask n times.
+// exchange makes each flow ask n times.
 func (k *kept) exchange(t testing.TB, n int) {
 	b := make([]byte, 64)
 	for i, c := range k.conns {
@@ -283,8 +282,7 @@ func (k *kept) exchange(t testing.TB, n int) {
 	}
 }
 
-// exact counts the flows of which there is one record, with all packets of both ends; wrong has what is there of the
-// others.
+// exact counts the flows with one record that has all packets of both ends; wrong describes the others.
 func (k *kept) exact(all []flow) (n int, wrong []string) {
 	for i, c := range k.conns {
 		port := c.LocalAddr().(*net.UDPAddr).Port
@@ -303,7 +301,7 @@ func (k *kept) exact(all []flow) (n int, wrong []string) {
 	return n, wrong
 }
 
-// web is a server and a client of HTTP.
+// web is an HTTP server and client.
 type web struct {
 	client *http.Client
 	server string
@@ -350,7 +348,7 @@ func (w *web) get(t testing.TB, host string) {
 	w.asked = append(w.asked, host)
 }
 
-// named counts the hosts that flows have the name of.
+// named counts the hosts whose names flows have.
 func (w *web) named(all []flow) (n int) {
 	for _, host := range w.asked {
 		if slices.ContainsFunc(all, func(f flow) bool {
@@ -363,7 +361,7 @@ func (w *web) named(all []flow) (n int) {
 	return n
 }
 
-// nameless are the flows of the web that have no name.
+// nameless returns the flows of the web without a name.
 func (*web) nameless(all []flow) []flow {
 	return slices.DeleteFunc(slices.Clone(all), func(f flow) bool {
 		return f.Server.Port != 80 && f.Client.Port != 80 ||

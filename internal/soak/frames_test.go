@@ -4,7 +4,7 @@ package soak
 
 import "encoding/binary"
 
-// ipv4 is an Ethernet frame with an IPv4 header that has its checksum; to is the MAC address of the next hop.
+// ipv4 returns an Ethernet frame with an IPv4 header and its checksum; to is the MAC address of the next hop.
 func ipv4(to [6]byte, protocol byte, source, destination [4]byte, payload []byte) []byte {
 	b := append(append(to[:], 0x02, 0, 0x5e, 0, 0, 1), 0x08, 0x00)
 	h := []byte{0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, protocol, 0, 0}
@@ -25,7 +25,7 @@ func checksum(header []byte) uint16 {
 	return ^uint16(sum)
 }
 
-// datagram is a UDP datagram of 8 bytes of payload, without a checksum.
+// datagram returns a UDP datagram with 8 bytes of payload and no checksum.
 func datagram(source, destination [4]byte, from, to uint16) []byte {
 	udp := make([]byte, 16)
 	binary.BigEndian.PutUint16(udp, from)
@@ -34,7 +34,7 @@ func datagram(source, destination [4]byte, from, to uint16) []byte {
 	return ipv4([6]byte{2, 0, 0x5e, 0, 0, 2}, 17, source, destination, udp)
 }
 
-// syn is a TCP segment that asks for a connection; no host looks at it, so it has no checksum.
+// syn returns a TCP connection request; no host reads it, so it has no checksum.
 func syn(via [6]byte, source, destination [4]byte, from, to uint16, sequence uint32) []byte {
 	tcp := make([]byte, 20)
 	binary.BigEndian.PutUint16(tcp, from)

@@ -20,28 +20,28 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// victims are the processes that are killed, by turns.
+// victims are the processes to kill, in turn.
 const (
 	killParent = iota
 	killConfined
-	crashConfined // as a panic does: Go's runtime prints all stacks and exits with status 2
-	killAll       // the whole process group at once, as the kernel's memory killer does to a control group
+	crashConfined // like a panic: Go's runtime prints all stacks and exits with status 2
+	killAll       // the whole process group at once, as the kernel's OOM killer does to a control group
 	victims
 )
 
-// TestKills kills weir again and again, at any moment of its start and its work, while datagrams are forwarded.
+// TestKills repeatedly kills weir, at any moment of its start and its work, while the gateway forwards datagrams.
 func TestKills(t *testing.T) {
 	eachWay(t, func(t *testing.T, way string, flags []string) {
 		if way == "afpacket plain" && kills < 100 {
-			return // in the full form only: what is attached is much as in mode afpacket
+			return // only in the full form: the attached programs resemble mode afpacket's
 		}
 		t.Parallel()
 		var found string
 		report(t, "C1", "kills, "+way, &found)
 		l := lab.New(t, lab.Options{})
 		if way == "ebpf clsact" {
-			// While a clsact qdisc is added or deleted, Linux drops what the link sends: weir finds one, and leaves it
-			// as it is.
+			// While a clsact qdisc is added or deleted, Linux drops what the link sends: here weir finds one, and
+			// leaves it in place.
 			sh(t, l.Gateway, "tc qdisc add dev lan0 clsact", "tc qdisc add dev wan0 clsact")
 		}
 		x := &traffic{t: t, lab: l, rate: 10_000}
@@ -56,7 +56,7 @@ func TestKills(t *testing.T) {
 		if k.watching < k.kills/4 {
 			t.Errorf("of %d kills only %d came while weir watched", k.kills, k.watching)
 		}
-		a := watch(t, l.Gateway, nil, flags...) // it works after all that
+		a := watch(t, l.Gateway, nil, flags...) // it still works
 		a.stop()
 	})
 }
@@ -75,7 +75,7 @@ func (k *killer) round() {
 	if k.kills%2 == 0 {
 		a.Await("watching")
 	}
-	time.Sleep(time.Duration(rand.Int64N(int64(300 * time.Millisecond)))) // it is killed at any moment
+	time.Sleep(time.Duration(rand.Int64N(int64(300 * time.Millisecond)))) // a kill may come at any moment
 	select {
 	case <-a.Done():
 		k.t.Errorf("weir ended by itself: %v; it said\n%s", a.Wait(), a.Said)
@@ -111,12 +111,12 @@ func (k *killer) round() {
 	}
 }
 
-// gone waits until a process is not there any more.
+// gone waits until a process no longer exists.
 func gone(pid int) bool {
 	return wait.Reached(func() bool { return errors.Is(unix.Kill(pid, 0), unix.ESRCH) })
 }
 
-// TestRig shows that the test sees losses: a program that drops everything for a while is in weir's place.
+// TestRig proves that the test sees losses: in weir's place a program drops everything for a while.
 func TestRig(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes long")
@@ -136,7 +136,7 @@ func TestRig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// pass waits until more packets have come to the gateway. They are counted before the program sees them.
+	// pass waits until more packets have reached the gateway, which counts them before the program sees them.
 	pass := func(packets uint64) {
 		received := func() uint64 {
 			c, err := l.Gateway.Counters("lan0")

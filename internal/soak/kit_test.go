@@ -21,7 +21,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/program"
 )
 
-// size is how much a test does: little by itself, and what a variable of the environment says in scripts/soak.
+// size returns a test's amount of work: small by default, else from a variable that scripts/soak sets.
 func size(variable string, small int) int {
 	text := os.Getenv(variable)
 	if text == "" {
@@ -44,7 +44,7 @@ var (
 	throughput = os.Getenv("WEIR_SOAK_THROUGHPUT") // seconds of each measurement; not measured by default
 )
 
-// result is a line of what a test found.
+// result is a line of a test's findings.
 type result struct {
 	Check, Case string
 	Passed      bool
@@ -57,7 +57,7 @@ var results struct {
 	all []result
 }
 
-// report notes what a test found, when it ends.
+// report stores a test's finding at its end.
 func report(t testing.TB, check, kind string, found *string) {
 	began := time.Now()
 	t.Cleanup(func() {
@@ -69,7 +69,8 @@ func report(t testing.TB, check, kind string, found *string) {
 	})
 }
 
-// writeResults writes a line of JSON for each to the file that WEIR_SOAK_RESULTS names, and a table for people.
+// writeResults writes the findings as lines of JSON to the file that WEIR_SOAK_RESULTS names, and as a table for
+// people.
 func writeResults(path string) error {
 	if path == "" {
 		return nil
@@ -102,7 +103,7 @@ func TestMain(m *testing.M) {
 		launchRefused()
 	}
 	flag.Parse()
-	_ = flag.Set("test.parallel", "4") // they wait more than they work
+	_ = flag.Set("test.parallel", "4") // the tests wait more than they work
 	status := m.Run()
 	program.Remove()
 	if err := writeResults(os.Getenv("WEIR_SOAK_RESULTS")); err != nil {
@@ -112,7 +113,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// weir is the built program.
+// weir returns the path of the built program.
 func weir(t testing.TB) string {
 	t.Helper()
 	if testing.Short() {
@@ -122,7 +123,7 @@ func weir(t testing.TB) string {
 	return path
 }
 
-// ways are the modes, each with its hooks that differ in what a kill leaves.
+// ways are the modes, with those hooks that leave different traces after a kill.
 var ways = []struct {
 	name  string
 	flags []string
@@ -140,7 +141,7 @@ func eachWay(t *testing.T, f func(t *testing.T, way string, flags []string)) {
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
 			if _, has := program.Weir(t); w.name == "libpcap" && !has {
-				lab.Lacks(t, "weir is built without libpcap: there is no /usr/include/pcap.h, or no gcc")
+				lab.Lacks(t, "weir is built without libpcap: /usr/include/pcap.h or gcc is missing")
 			}
 			f(t, w.name, w.flags)
 		})
@@ -152,10 +153,10 @@ func sh(t testing.TB, h *lab.Host, lines ...string) string {
 	return program.Sh(t, h, lines...)
 }
 
-// agent is a weir run that goes on.
+// agent is a running weir run.
 type agent struct{ *program.Program }
 
-// start starts a program, which is or becomes weir run, with its standard output to a writer.
+// start starts a program that is or becomes weir run, with its standard output redirected.
 func start(t testing.TB, h *lab.Host, stdout io.Writer, command ...string) *agent {
 	t.Helper()
 	return &agent{program.Start(t, h, stdout, command...)}
@@ -170,7 +171,7 @@ func watch(t testing.TB, h *lab.Host, stdout io.Writer, flags ...string) *agent 
 	return a
 }
 
-// confined is the process number of the confined process, 0 if there is none (yet).
+// confined returns the PID of the confined process, or 0.
 func (a *agent) confined() int {
 	for _, pid := range program.Children(a.PID()) {
 		command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
@@ -181,7 +182,7 @@ func (a *agent) confined() int {
 	return 0
 }
 
-// stop asks weir to end, which has to go well.
+// stop stops weir, which has to exit with status 0.
 func (a *agent) stop() {
 	a.T.Helper()
 	began := time.Now()
@@ -194,7 +195,7 @@ func (a *agent) stop() {
 	}
 }
 
-// flow is what the tests read of a record.
+// flow holds the parts of a record that the tests read.
 type flow struct {
 	State    string
 	IPProto  string `json:"ip_proto"`
@@ -222,7 +223,8 @@ func flows(t testing.TB, ndjson string) (all []flow) {
 	return all
 }
 
-// packetsTo adds up the packets to a port that nobody answers. Which end is the client weir may judge by the ports.
+// packetsTo returns the packets to and from a port that nobody answers. By the ports weir may take either end for the
+// client.
 func packetsTo(all []flow, port int) (n uint64) {
 	for i := range all {
 		if all[i].Server.Port == port || all[i].Client.Port == port {

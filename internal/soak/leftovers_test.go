@@ -26,7 +26,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// held are the BPF objects that processes have descriptors of: numbers that the kernel gives once.
+// held are the BPF objects that processes hold, by ID, which the kernel never reuses.
 type held struct{ maps, programs, links []uint32 }
 
 var heldLine = regexp.MustCompile(`(?m)^(map_id|prog_id|link_id):\s*(\d+)$`)
@@ -56,7 +56,7 @@ func heldBy(pids ...int) (h held) {
 	return h
 }
 
-// left says which of them there are still.
+// left returns those that still exist.
 func (h held) left() (all []string) {
 	for _, id := range h.maps {
 		if m, err := ebpf.NewMapFromID(ebpf.MapID(id)); !errors.Is(err, os.ErrNotExist) {
@@ -81,7 +81,7 @@ func (h held) left() (all []string) {
 	return all
 }
 
-// inventory is what a host has that weir could have changed.
+// inventory describes everything in a host that weir could have changed.
 func inventory(t testing.TB, h *lab.Host) string {
 	t.Helper()
 	s := sh(t, h, "tc qdisc show", "for l in lan0 wan0; do tc filter show dev $l ingress; tc filter show dev $l "+
@@ -94,7 +94,7 @@ func inventory(t testing.TB, h *lab.Host) string {
 	return s + strings.Join(attached(t, h), "\n")
 }
 
-// attached are the programs at TCX, which the bpftool of many distributions does not know.
+// attached lists the TCX programs, which many distributions' bpftool does not know.
 func attached(t testing.TB, h *lab.Host) (all []string) {
 	t.Helper()
 	err := h.Do(func() error {
@@ -121,7 +121,7 @@ func attached(t testing.TB, h *lab.Host) (all []string) {
 	return all
 }
 
-// settled waits until a host's inventory is as it was, and returns in which lines it is not.
+// settled waits until a host's inventory is unchanged, and returns the lines that differ.
 func settled(t testing.TB, h *lab.Host, before string, limit time.Duration) (differ []string) {
 	t.Helper()
 	wait.Within(limit, func() bool {
@@ -147,7 +147,7 @@ func settled(t testing.TB, h *lab.Host, before string, limit time.Duration) (dif
 	return differ
 }
 
-// TestNothingLeft kills weir and looks for what is left of it.
+// TestNothingLeft kills weir and looks for traces.
 func TestNothingLeft(t *testing.T) {
 	eachWay(t, func(t *testing.T, way string, flags []string) {
 		t.Parallel()
@@ -178,7 +178,7 @@ func TestNothingLeft(t *testing.T) {
 			a.End(10 * time.Second)
 			checkLeft(t, l, way, kill, before, h)
 		}
-		if way == "ebpf clsact" { // the next start recognises what is left, in whatever mode that is, and removes it
+		if way == "ebpf clsact" { // the next start, in any mode, recognises what is left and removes it
 			a := watch(t, l.Gateway, nil)
 			a.stop()
 			if differ := settled(t, l.Gateway, before, wait.Limit); differ != nil {
@@ -189,13 +189,13 @@ func TestNothingLeft(t *testing.T) {
 	})
 }
 
-// checkLeft looks for what is left of a killed weir. With clsact that are the filters and the qdisc, unless the
-// privileged process had the time to remove them.
+// checkLeft looks for traces of a killed weir. With clsact these are the filters and the qdisc, unless the privileged
+// process had time to remove them.
 func checkLeft(t *testing.T, l *lab.Lab, way, kill, before string, h held) {
 	t.Helper()
 	limit, stay := wait.Limit, way == "ebpf clsact" && kill != "confined"
 	if stay {
-		limit = 3 * time.Second // nothing is waited for: the privileged process is gone
+		limit = 3 * time.Second // no removal to wait for: the privileged process is gone
 	}
 	differ := settled(t, l.Gateway, before, limit)
 	if stay {
@@ -217,10 +217,10 @@ func checkLeft(t *testing.T, l *lab.Lab, way, kill, before string, h held) {
 	if wait.Reached(func() bool { left = h.left(); return len(left) == 0 }) { // the kernel frees them later
 		return
 	}
-	t.Errorf("%s killed, and there are still %s", kill, strings.Join(left, ", "))
+	t.Errorf("%s killed, and these remain: %s", kill, strings.Join(left, ", "))
 }
 
-// counting is a program that counts UDP packets' arrival and lets them pass: somebody else's.
+// counting is another owner's program, which counts UDP packets and passes them.
 type counting struct {
 	program *ebpf.Program
 	count   *ebpf.Map
@@ -255,7 +255,7 @@ func (c *counting) value(t testing.TB) (n uint64) {
 	return n
 }
 
-// TestOthers has programs of others at TCX and at tc, and counters of nftables, beside weir: they count as without it.
+// TestOthers runs others' programs at TCX and at tc, and nftables counters, beside weir: they count as without it.
 func TestOthers(t *testing.T) {
 	eachWay(t, func(t *testing.T, way string, flags []string) {
 		t.Parallel()
@@ -273,7 +273,7 @@ func TestOthers(t *testing.T) {
 				t.Errorf("%s weir: %v, %v", name, d, err)
 			}
 			for i, now := range counters() {
-				// Neighbours are asked for now and then: some frames more than the datagrams.
+				// Neighbour solicitations add a few frames to the datagrams.
 				if got := now - was[i]; got < 10_000 || got > 10_000+20 || i == 2 && got != 10_000 {
 					t.Errorf("%s weir, counter %d grew by %d", name, i, got)
 				}
@@ -294,7 +294,7 @@ func TestOthers(t *testing.T) {
 	})
 }
 
-// others puts the three on lan0 and wan0, and returns what reads them.
+// others installs the three on lan0 and wan0, and returns a function that reads them.
 func others(t testing.TB, l *lab.Lab) func() [3]uint64 {
 	t.Helper()
 	lan, err := l.Gateway.Link("lan0")

@@ -14,11 +14,11 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// TestLinks has interfaces come, go, flap and change their names beside the forwarded traffic.
+// TestLinks: interfaces come, go, flap and change their names beside the forwarded traffic.
 func TestLinks(t *testing.T) {
 	eachWay(t, func(t *testing.T, way string, flags []string) {
 		if way == "afpacket plain" || flaps < 1000 && way != "ebpf tcx" && way != "afpacket" {
-			return // the short form has one mode of each kind; plain is as afpacket
+			return // the short form has one mode of each kind; plain resembles afpacket
 		}
 		t.Parallel()
 		var found string
@@ -46,14 +46,14 @@ func TestLinks(t *testing.T) {
 		if seen != n {
 			t.Errorf("%d frames were sent through the last link, and weir saw %d", n, seen)
 		}
-		if slowest > 3*time.Second { // one second is the aim; the kernel's lock of links is shared with all other tests
+		if slowest > 3*time.Second { // one second is the aim; all tests share the kernel's lock of links
 			t.Errorf("a link was watched %v after it came", slowest)
 		}
 	})
 }
 
-// changes makes and changes links whose names begin with x, which weir is to follow, and returns the longest time that
-// it took for one link, and for the last of many that were made at once.
+// changes makes and changes links whose names begin with x, which weir has to follow. It returns the longest delay for
+// one link, and for the last of many made at once.
 func changes(t *testing.T, h *lab.Host, a *agent) (slowest, atOnce time.Duration) {
 	run := func(lines ...string) bool {
 		text, err := h.Run(context.Background(), "sh", "-ec", strings.Join(lines, "\n"))
@@ -63,7 +63,7 @@ func changes(t *testing.T, h *lab.Host, a *agent) (slowest, atOnce time.Duration
 		return err == nil
 	}
 	count := func(words string) int { return strings.Count(a.Said.String(), words) }
-	follows := func(words string, times int) bool { // which the caller has caused just now
+	follows := func(words string, times int) bool { // after the caller's change
 		began := time.Now()
 		if !a.Within(wait.Limit, func() bool { return count(words) >= times }) {
 			t.Errorf("weir said %d times %q, not %d times", count(words), words, times)
@@ -98,9 +98,9 @@ func changes(t *testing.T, h *lab.Host, a *agent) (slowest, atOnce time.Duration
 	if slowest = 0; follows("\nweir: watching xx", links) {
 		slowest, atOnce = one, slowest
 	}
-	run("unshare -n sleep 1 & sleep 0.2; ip link set xx1 netns $!; wait") // moved, and gone with that namespace
+	run("unshare -n sleep 1 & sleep 0.2; ip link set xx1 netns $!; wait") // moved to a namespace, and gone with it
 	run("for i in $(seq 2 " + fmt.Sprint(links) + "); do echo link delete xx$i; done | ip -batch -")
-	// Links that come and go at once, while weir is told of them.
+	// Links that come and go immediately, while weir processes the events.
 	run("for i in $(seq 30); do ip link add xq type veth peer name yq; ip link delete xq; done")
 	return slowest, atOnce
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// TestStopped stops weir's processes for a while, as a debugger or a machine out of memory does. Traffic goes on, and
-// what came meanwhile is counted: by the kernel, or as lost.
+// TestStopped stops weir's processes for a while, like a debugger or a machine out of memory. Traffic goes on, and the
+// packets meanwhile are counted: by the kernel, or as lost.
 func TestStopped(t *testing.T) {
 	eachWay(t, func(t *testing.T, way string, flags []string) {
 		t.Parallel()
@@ -52,7 +52,7 @@ func TestStopped(t *testing.T) {
 	})
 }
 
-// TestMemoryKill has the kernel end weir for want of memory.
+// TestMemoryKill makes the kernel's OOM killer end weir.
 func TestMemoryKill(t *testing.T) {
 	path := weir(t)
 	t.Parallel()
@@ -71,7 +71,7 @@ func TestMemoryKill(t *testing.T) {
 	x := &traffic{t: t, lab: l, rate: 10_000}
 	ends := map[string]int{}
 	x.while(1, func() {
-		// From so little that it can't start to so much that it watches, and dies of what it learns.
+		// From too little to start, to enough to watch until learning exhausts it.
 		for _, mebibytes := range []int{6, 12, 20, 28} {
 			if err := os.WriteFile(filepath.Join(group, "memory.limit_in_bytes"), []byte(strconv.Itoa(mebibytes<<20)),
 				0o644); err != nil {
@@ -87,7 +87,7 @@ func TestMemoryKill(t *testing.T) {
 			case status == 0:
 				ends["went well"]++
 			case strings.Contains(said, "SIGKILL") || strings.Contains(said, "memory"):
-				ends["told of it"]++
+				ends["reported it"]++
 			default:
 				t.Errorf("with %d MiB weir ended with %d, but said %q", mebibytes, status, program.Tail(said))
 			}
@@ -95,12 +95,12 @@ func TestMemoryKill(t *testing.T) {
 	})
 	found = fmt.Sprintf("%v with 6, 12, 20, 28 MiB; %v", ends, x)
 	x.verdict()
-	if ends["killed"]+ends["told of it"] == 0 {
+	if ends["killed"]+ends["reported it"] == 0 {
 		t.Error("weir was never out of memory: the limits are too high for this test")
 	}
 }
 
-// TestPanicLoop starts weir again each time that it has crashed, at once, as a service manager does.
+// TestPanicLoop starts weir again immediately after each crash, as a service manager does.
 func TestPanicLoop(t *testing.T) {
 	path := weir(t)
 	t.Parallel()
@@ -130,7 +130,7 @@ func TestPanicLoop(t *testing.T) {
 	x.verdict()
 }
 
-// TestFullDisk writes to a file system that has no room.
+// TestFullDisk writes to a full file system.
 func TestFullDisk(t *testing.T) {
 	weir(t)
 	t.Parallel()

@@ -16,8 +16,8 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// TestThroughput measures how much a TCP connection carries through the gateway without weir, with it, and after it was
-// killed, by turns. It tells, and judges nothing: how much that is depends on what else the machine does.
+// TestThroughput measures a TCP connection's throughput across the gateway without weir, with it, and after it was
+// killed, in turn. It only reports: the figures depend on the machine's other work.
 func TestThroughput(t *testing.T) {
 	if throughput == "" {
 		return // a measurement, not a test
@@ -33,12 +33,12 @@ func TestThroughput(t *testing.T) {
 		var with, killed []float64
 		var without float64
 		for range 10 {
-			first := carried(t, l, seconds)
+			first := throughputOf(t, l, seconds)
 			a := watch(t, l.Gateway, nil, flags...)
-			during := carried(t, l, seconds)
+			during := throughputOf(t, l, seconds)
 			_ = unix.Kill(-a.Process.Process.Pid, unix.SIGKILL)
 			<-a.Done()
-			after := carried(t, l, seconds)
+			after := throughputOf(t, l, seconds)
 			without = max(without, first)
 			with, killed = append(with, during/first), append(killed, after/first)
 		}
@@ -49,8 +49,8 @@ func TestThroughput(t *testing.T) {
 	})
 }
 
-// carried is what a connection carries in some seconds, in Gbit/s.
-func carried(t testing.TB, l *lab.Lab, seconds float64) float64 {
+// throughputOf returns a connection's throughput over some seconds, in Gbit/s.
+func throughputOf(t testing.TB, l *lab.Lab, seconds float64) float64 {
 	t.Helper()
 	var listener net.Listener
 	if err := l.Servers[0].Do(func() (err error) {

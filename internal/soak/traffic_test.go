@@ -20,11 +20,10 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// pieceTime is how long a piece of the datagrams takes; what the machine itself lost spoils a piece only.
+// pieceTime is the duration of a piece of the datagrams; a loss of the machine itself spoils only its piece.
 const pieceTime = 500 * time.Millisecond
 
-// traffic is what a gateway forwards while something happens to weir: numbered datagrams, and echo requests in both
-// directions.
+// traffic is what a gateway forwards during a test: numbered datagrams, and echo requests in both directions.
 type traffic struct {
 	t                testing.TB
 	lab              *lab.Lab
@@ -35,7 +34,7 @@ type traffic struct {
 	why              string
 }
 
-// while sends until f has returned and at least count datagrams went.
+// while sends until f has returned and at least count datagrams were sent.
 func (x *traffic) while(count int, f func()) {
 	x.t.Helper()
 	ping := x.startPing()
@@ -59,8 +58,8 @@ func (x *traffic) while(count int, f func()) {
 	x.endPing(ping)
 }
 
-// piece sends some. Where the kernel says that the queue of a CPU was full, which weir does not touch, they don't
-// count; then the test repeats them.
+// piece sends a piece. If the kernel reports a full queue of a CPU, which weir does not touch, the piece does not
+// count, and the test repeats it.
 func (x *traffic) piece() {
 	before := backlogDrops()
 	d, err := lab.Datagrams{Count: int(x.rate * pieceTime.Seconds()), Rate: x.rate,
@@ -82,7 +81,7 @@ func (x *traffic) piece() {
 	}
 }
 
-// backlogDrops counts packets that CPUs had no room for (net.core.netdev_max_backlog), all network namespaces together.
+// backlogDrops counts packets that CPUs had no room for (net.core.netdev_max_backlog), in all network namespaces.
 func backlogDrops() (n int) {
 	text, err := os.ReadFile("/proc/net/softnet_stat")
 	if err != nil {
@@ -135,7 +134,7 @@ func (x *traffic) endPing(p pinging) {
 		sent, _ := strconv.Atoi(m[1])
 		received, _ := strconv.Atoi(m[2])
 		x.pings += sent
-		// The last one may be under way when ping is told to end.
+		// The last one may be in flight when ping stops.
 		if lost := sent - received; lost > 1 && lost > backlogDrops()-p.before {
 			x.lostPings += lost
 		}
@@ -150,7 +149,7 @@ func (x *traffic) String() string {
 	return s
 }
 
-// verdict fails the test where something was lost.
+// verdict fails the test if anything was lost.
 func (x *traffic) verdict() {
 	x.t.Helper()
 	if x.lost > 0 || x.lostPings > 0 {

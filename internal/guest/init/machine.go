@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mounts are what a program expects of a running Linux, in the order in which they can be mounted. What a kernel was
-// built without is left out.
+// mounts lists the file systems that programs expect of a running Linux, in mount order. init skips those that the
+// kernel lacks.
 var mounts = []struct{ fstype, at string }{
 	{"devtmpfs", "/dev"},
 	{"devpts", "/dev/pts"},
@@ -38,14 +38,14 @@ func mountAll() error {
 			all = errors.Join(all, fmt.Errorf("mount %s at %s: %w", m.fstype, m.at, err))
 		}
 	}
-	// devtmpfs has devices only; the links are udev's work elsewhere.
+	// devtmpfs has devices only; elsewhere udev makes the links.
 	_ = os.Symlink("/proc/self/fd", "/dev/fd")
 	_ = os.Symlink("pts/ptmx", "/dev/ptmx")
 	_ = os.Chmod("/dev/pts/ptmx", 0o666)
 	return all
 }
 
-// loadModules loads the list. A module that is there already, built in or loaded, is fine.
+// loadModules loads the listed modules. One that is already there, built in or loaded, is no error.
 func loadModules() error {
 	list, err := os.ReadFile(modulesFile)
 	if err != nil {
@@ -69,7 +69,7 @@ func loadModule(path string) error {
 	return unix.FinitModule(int(f.Fd()), "", 0)
 }
 
-// loopbackUp: in a fresh namespace lo is down, and nothing talks to itself.
+// loopbackUp sets lo up: in a new namespace it is down, and nothing can talk to itself.
 func loopbackUp() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -95,7 +95,7 @@ func release() string {
 	return unix.ByteSliceToString(u.Release[:])
 }
 
-// uptime is how long the kernel has run, in seconds.
+// uptime returns how long the kernel has run, in seconds.
 func uptime() float64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command init is process 1 of the guests of scripts/guest: it prepares the machine, runs the steps that are listed in
-// the initramfs, and powers off. Events go to a serial port of their own as lines of JSON, so that nothing the kernel
-// prints mixes with them. On the host, the same program turns those lines into the table (report.go).
+// Command init is process 1 of the guests of scripts/guest: it prepares the machine, runs the steps listed in the
+// initramfs, and powers off. It writes events to a serial port of their own as lines of JSON, apart from what the
+// kernel prints. On the host, the same program turns those lines into the table (report.go).
 package main
 
 import (
@@ -22,29 +22,29 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// Files of the initramfs that scripts/guest writes.
+// Files in the initramfs, written by scripts/guest.
 const (
-	modulesFile = "/etc/guest/modules" // a path a line, a module after those that it needs
+	modulesFile = "/etc/guest/modules" // a path a line, each module after its dependencies
 	stepsFile   = "/etc/guest/steps"   // a Step a line
 	eventsPort  = "/dev/ttyS1"
 )
 
-// Step is one command to run.
+// Step is one command.
 type Step struct {
 	Name    string   `json:"name"`
 	Argv    []string `json:"argv"`
 	Env     []string `json:"env,omitempty"`
 	Dir     string   `json:"dir,omitempty"`
-	Seconds int      `json:"seconds"` // it is killed after these
+	Seconds int      `json:"seconds"` // time limit, after which init kills it
 }
 
-// Event is what init reports. Kinds: boot, output, end, done.
+// Event is a message of init. Kinds: boot, output, end, done.
 type Event struct {
 	Kind    string  `json:"kind"`
 	Step    string  `json:"step,omitempty"`
 	Text    string  `json:"text,omitempty"` // output: one line; end: why it failed to run or was killed
 	Exit    int     `json:"exit"`           // end: the status, -1 when killed; done: how many steps failed
-	Seconds float64 `json:"seconds"`        // end: how long it took; boot and done: since the kernel started
+	Seconds float64 `json:"seconds"`        // end: the duration; boot and done: since the kernel started
 }
 
 func main() {
@@ -56,7 +56,7 @@ func main() {
 	fmt.Printf("guest: %d steps failed, powering off\n", failed)
 	err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 	fmt.Println("guest: power off:", err)
-	select {} // leaving would be a kernel panic
+	select {} // returning would be a kernel panic
 }
 
 func run() int {
@@ -89,7 +89,7 @@ func run() int {
 		}
 	}
 	_ = events.Encode(Event{Kind: "done", Exit: failed, Seconds: uptime()})
-	// Whatever is still in the port's buffer would be lost with the machine.
+	// The machine's end would lose what is still in the port's buffer.
 	_ = unix.IoctlSetInt(int(port.Fd()), unix.TCSBRK, 1)
 	return failed
 }
@@ -133,14 +133,14 @@ func (s *Step) command(events *json.Encoder) error {
 		for lines.Scan() {
 			_ = events.Encode(Event{Kind: "output", Step: s.Name, Text: lines.Text()})
 		}
-		_, _ = io.Copy(io.Discard, r) // a line too long ends the scan; the writer must not wait for ever
+		_, _ = io.Copy(io.Discard, r) // a too long line ends the scan, and the writer must not block
 	}()
 	limit := time.AfterFunc(time.Duration(s.Seconds)*time.Second, func() {
 		_ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
 	})
 	err = cmd.Wait()
 	inTime := limit.Stop()
-	// Processes that it left behind hold the pipe open.
+	// Processes left behind hold the pipe open.
 	_ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
 	if _, ended := wait.Next(read, 2*time.Second); !ended {
 		r.Close()
@@ -167,7 +167,7 @@ func readSteps() ([]Step, error) {
 	return steps, nil
 }
 
-// openPort opens a serial port and stops the kernel from editing what goes through.
+// openPort opens a serial port in raw mode.
 func openPort(path string) (*os.File, error) {
 	port, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOCTTY, 0)
 	if err != nil {

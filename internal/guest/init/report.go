@@ -14,8 +14,8 @@ import (
 	"text/tabwriter"
 )
 
-// report is what the program does on the host, with the files of events that guests wrote. It returns the exit status:
-// that of the first step that failed.
+// report is the program's part on the host, for the guests' files of events. It returns the exit status: that of the
+// first step that failed.
 //
 //	init output FILE      what the steps printed
 //	init table FILE...    a row for each Go test that the steps ran, a column for each guest
@@ -57,16 +57,16 @@ type guest struct {
 	kernel  string
 	events  []Event
 	results map[string]string // test -> PASS, FAIL, SKIP
-	order   []string          // tests as they ended, subtests after their parents as go test prints them
-	why     []string          // lines about what failed or was skipped
+	order   []string          // in the order of their ends, subtests after their parents as go test prints them
+	why     []string          // lines about failed and skipped tests
 	status  int
 	seconds float64
 }
 
-// result matches what `go test -v` prints at a test's end.
+// result matches the line of `go test -v` at a test's end.
 var result = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP): (\S+) \(([0-9.]+)s\)`)
 
-// started matches what it prints at the beginning, and where output of another test follows.
+// started matches its lines at a test's beginning, and before output of another test.
 var started = regexp.MustCompile(`^=== (?:RUN|CONT|NAME) +(\S*)`)
 
 func readGuest(path string) (guest, error) {
@@ -78,12 +78,12 @@ func readGuest(path string) (guest, error) {
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 4<<20)
-	said := map[string][]string{} // test -> what it printed
+	said := map[string][]string{} // test -> its output
 	current := ""
 	for lines.Scan() {
 		var e Event
 		if json.Unmarshal(lines.Bytes(), &e) != nil {
-			continue // the last line of a guest that was killed
+			continue // the last line of a killed guest
 		}
 		g.events = append(g.events, e)
 		switch e.Kind {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// built is the program's place, made by the first test that needs it.
+// built is the program's path, made by the first test that needs it.
 var built struct {
 	sync.Once
 	directory, path string
@@ -19,8 +19,8 @@ var built struct {
 	err             error
 }
 
-// Weir builds the program as make build does, once, where anybody can read it: tests start it as other users.
-// HasLibpcap says whether it is built with libpcap, as it is where that is to be had.
+// Weir builds the program like make build, once, in a place that anyone can read: tests start it as other users.
+// hasLibpcap reports whether the build includes libpcap, which it does if the machine has it.
 func Weir(t testing.TB) (path string, hasLibpcap bool) {
 	t.Helper()
 	built.Do(func() { built.err = build() })
@@ -42,7 +42,7 @@ func build() (err error) {
 	_, noHeader := os.Stat("/usr/include/pcap.h")
 	_, noCompiler := exec.LookPath("gcc")
 	if noHeader == nil && noCompiler == nil && os.Getenv("CGO_ENABLED") != "0" {
-		// as where the tests run for another architecture
+		// for tests of another architecture, too
 		arguments, environment = append(arguments, "-tags", "libpcap"), append(environment, "CGO_ENABLED=1")
 		built.hasLibpcap = true
 	}
@@ -54,7 +54,7 @@ func build() (err error) {
 	return nil
 }
 
-// Remove removes what Weir has built; for the end of TestMain.
+// Remove removes Weir's build, at the end of TestMain.
 func Remove() {
 	if built.directory != "" {
 		os.RemoveAll(built.directory)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package program starts programs on the hosts of a lab, weir first of all, for tests that look at what a real one says
-// and does.
+// Package program starts programs on the hosts of a lab, foremost weir, for tests of the output and behaviour of a real
+// process.
 package program
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// Text is what a program wrote so far.
+// Text is a program's output so far.
 type Text struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -44,10 +44,10 @@ func (x *Text) String() string {
 	return x.b.String()
 }
 
-// Tail is the end of a long text.
+// Tail returns the end of a long text.
 func Tail(s string) string { return s[max(0, len(s)-4000):] }
 
-// Sh runs lines of a shell in a host, each of which has to succeed.
+// Sh runs shell lines in a host, each of which has to succeed.
 func Sh(t testing.TB, h *lab.Host, lines ...string) string {
 	t.Helper()
 	text, err := h.Run(context.Background(), "sh", "-ec", strings.Join(lines, "\n"))
@@ -57,12 +57,12 @@ func Sh(t testing.TB, h *lab.Host, lines ...string) string {
 	return text
 }
 
-// Program is one that goes on. It is killed with its children when the test ends, and what it said is shown where that
+// Program is a running program. The end of the test kills it with its children, and prints its output if the test
 // failed.
 type Program struct {
 	*lab.Process
 	T            testing.TB
-	Said, Stdout *Text // on standard error, and on standard output where that goes nowhere else
+	Said, Stdout *Text // standard error, and standard output unless redirected
 }
 
 // Start starts a program; its standard output goes to a writer, or with nil to Stdout.
@@ -87,10 +87,10 @@ func Start(t testing.TB, h *lab.Host, stdout io.Writer, command ...string) *Prog
 	return p
 }
 
-// PID is its process number, and that of its process group.
+// PID returns its process ID, which is also its process group's.
 func (p *Program) PID() int { return p.Process.Process.Pid }
 
-// Await waits until the program has said words.
+// Await waits until the program has written words to standard error.
 func (p *Program) Await(words string) {
 	p.T.Helper()
 	if !p.Within(wait.Limit, func() bool { return strings.Contains(p.Said.String(), words) }) {
@@ -98,18 +98,18 @@ func (p *Program) Await(words string) {
 	}
 }
 
-// Within says whether something is so before a time has passed or the program has ended.
+// Within reports whether a condition holds before a time has passed or the program has ended.
 func (p *Program) Within(limit time.Duration, is func() bool) bool {
 	so := false
 	wait.Within(limit, func() bool {
-		ended := p.Ended() // before the look: after its end nothing changes
+		ended := p.Ended() // before the check: after the end nothing changes
 		so = is()
 		return so || ended
 	})
 	return so
 }
 
-// Ended says whether it has.
+// Ended reports whether it has ended.
 func (p *Program) Ended() bool {
 	select {
 	case <-p.Done():
@@ -134,7 +134,7 @@ func (p *Program) End(limit time.Duration) int {
 	return 0
 }
 
-// Children are the process numbers of a process's children: weir's are the confined process and, in mode libpcap, the
+// Children returns the PIDs of a process's children: weir's are the confined process and, in mode libpcap, the
 // capturing one.
 func Children(pid int) (all []int) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
@@ -149,7 +149,7 @@ func Children(pid int) (all []int) {
 	return all
 }
 
-// Number is the one that the program said before words, 0 if it did not say them.
+// Number returns the number before words in the program's output, or 0.
 func (p *Program) Number(words string) uint64 {
 	m := regexp.MustCompile(`(\d+) ` + regexp.QuoteMeta(words)).FindStringSubmatch(p.Said.String())
 	if m == nil {
@@ -162,7 +162,7 @@ func (p *Program) Number(words string) uint64 {
 	return n
 }
 
-// What weir says at its end of packets that took another way than most.
+// weir's lines, at its end, about packets off the usual path.
 const (
 	SaidRingFull  = "packets counted but not inspected: no room in the ring to the worker"
 	SaidRingLost  = "packets lost: no room in the ring to the worker"
@@ -171,7 +171,7 @@ const (
 	SaidRefused   = "packets in no flow: the table was full (--max-flows)"
 )
 
-// Lost are the packets that weir says are in no flow, and the causes in words.
+// Lost returns the packets that weir reports in no flow, and the causes in words.
 func (p *Program) Lost() (n uint64, causes string) {
 	for _, words := range []string{SaidRingLost, SaidUncounted, SaidRefused} {
 		if some := p.Number(words); some > 0 {

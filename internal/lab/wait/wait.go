@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package wait is how tests wait: for a condition, with a bound that a busy machine doesn't reach, and never for a
-// duration. Where time itself is what a test is about, Pass lets it pass in a bubble of testing/synctest.
+// Package wait makes tests wait for a condition, with a bound that a busy machine does not reach, and never for a
+// duration. If time itself is the subject of a test, Pass lets it pass in a bubble of testing/synctest.
 package wait
 
 import (
@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// Limit is how long what has to come may take.
+// Limit bounds every wait for an expected event.
 const Limit = 30 * time.Second
 
-// look is the pause between two looks at a condition.
+// look is the pause between two checks of a condition.
 const look = 2 * time.Millisecond
 
-// Until waits until a condition holds, and fails the test where that takes longer than Limit.
+// Until waits until a condition holds, and fails the test if that takes longer than Limit.
 func Until(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	if !Reached(is) {
@@ -27,22 +27,22 @@ func Until(t testing.TB, what string, is func() bool) {
 	}
 }
 
-// Reached waits until a condition holds, and says whether it did within Limit.
+// Reached waits until a condition holds, and reports whether it did within Limit.
 func Reached(is func() bool) bool { return Within(Limit, is) }
 
 // Within is Reached with another limit.
 func Within(limit time.Duration, is func() bool) bool {
 	for end := time.Now().Add(limit); !is(); {
 		if time.Now().After(end) {
-			return is() // this goroutine may have been held up
+			return is() // this goroutine may have been delayed
 		}
-		time.Sleep(look) // between two looks; nothing depends on how long it takes
+		time.Sleep(look) // between two checks; nothing depends on the duration
 	}
 	return true
 }
 
-// For gives what comes next from a channel, the zero value of one that is closed, and fails the test where nothing
-// comes within Limit.
+// For returns the next value of a channel, the zero value of a closed one, and fails the test if none arrives within
+// Limit.
 func For[T any](t testing.TB, what string, c <-chan T) T {
 	t.Helper()
 	x, came := Next(c, Limit)
@@ -52,8 +52,7 @@ func For[T any](t testing.TB, what string, c <-chan T) T {
 	return x
 }
 
-// Next gives what comes next from a channel within a limit, the zero value of one that is closed, and says whether it
-// came.
+// Next returns the next value of a channel, the zero value of a closed one, and whether one arrived within a limit.
 func Next[T any](c <-chan T, limit time.Duration) (x T, came bool) {
 	over := time.NewTimer(limit)
 	defer over.Stop()
@@ -65,17 +64,16 @@ func Next[T any](c <-chan T, limit time.Duration) (x T, came bool) {
 	}
 }
 
-// Blocked waits until a goroutine that is in a function, named as in a stack trace ("afpacket.(*Source).Read"), waits
-// for something.
+// Blocked waits until a goroutine in a function, named as in a stack trace ("afpacket.(*Source).Read"), blocks.
 func Blocked(t testing.TB, function string) {
 	t.Helper()
 	Until(t, "a goroutine waits in "+function, func() bool { return IsBlocked(function) })
 }
 
-// IsBlocked says whether one waits there now.
+// IsBlocked reports whether a goroutine blocks there now.
 func IsBlocked(function string) bool { return isBlocked(stacks(), function) }
 
-// waiting matches the head of a goroutine's trace while it waits.
+// waiting matches the head of a blocked goroutine's trace.
 var waiting = regexp.MustCompile(
 	`^goroutine \d+ .*\[(syscall|IO wait|select|chan receive|chan send|sleep|sync\.Cond\.Wait)\b`)
 
@@ -96,9 +94,8 @@ func stacks() string {
 	}
 }
 
-// Pass lets a time pass in a bubble of testing/synctest, and then what was due in it be done. It panics outside of a
-// bubble.
+// Pass lets a time pass in a bubble of testing/synctest, and lets all due work finish. It panics outside of a bubble.
 func Pass(d time.Duration) {
-	time.Sleep(d) // the bubble's clock: it takes no time
+	time.Sleep(d) // the bubble's clock: takes no real time
 	synctest.Wait()
 }

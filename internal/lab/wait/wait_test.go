@@ -27,7 +27,7 @@ func TestWithin(t *testing.T) {
 	})
 }
 
-// failing is a test that notes that it failed, and ends its goroutine then.
+// failing is a test that records its failure, and then ends its goroutine.
 type failing struct {
 	testing.TB
 	said chan string
@@ -69,7 +69,7 @@ func TestPass(t *testing.T) {
 		done := false
 		time.AfterFunc(time.Hour, func() { done = true })
 		if Pass(time.Hour); !done {
-			t.Error("what was due is not done")
+			t.Error("due work is not finished")
 		}
 	})
 	defer func() {
