@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The wall clock may be set while weir runs: a router without a battery boots in 1970. So what is captured and counted
-// has times of a clock that nobody sets, and only what leaves weir is told in the wall clock's time of that moment
+// The wall clock may be set while weir runs: a router without a battery boots in 1970. So captured and counted packets
+// have times of a clock that nobody sets, and only records have the wall clock's time at the moment they leave weir
 // (Step).
 
-// start is when the process began, and monotonicBase what to add to a time of CLOCK_MONOTONIC to get one of Now, to
-// some microseconds: the two clocks are read one after the other.
+// start is the start of the process, and monotonicBase the difference between a time of Now and one of CLOCK_MONOTONIC,
+// to some microseconds: the two clocks are read one after the other.
 var (
 	start         = time.Now()
 	monotonicBase = start.UnixNano() - monotonic()
@@ -22,18 +22,18 @@ var (
 func monotonic() int64 {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return 0 // every Linux has it
+		return 0 // every Linux has the clock
 	}
 	return now.Nano()
 }
 
-// Now is in nanoseconds since the Unix epoch, by what the wall clock said when the process began.
+// Now returns nanoseconds since the Unix epoch, by the wall clock's time when the process began.
 func Now() int64 { return start.UnixNano() + int64(time.Since(start)) }
 
-// FromMonotonic makes a time of CLOCK_MONOTONIC one of Now.
+// FromMonotonic converts a time of CLOCK_MONOTONIC to one of Now.
 func FromMonotonic(t int64) int64 { return t + monotonicBase }
 
-// Step is by how much the wall clock has been set since the process began: what to add to a time of Now.
+// Step returns how far the wall clock has been set since the process began: add it to a time of Now.
 func Step() int64 { return stepAt(time.Now()) }
 
 func stepAt(now time.Time) int64 {
@@ -44,18 +44,18 @@ func stepAt(now time.Time) int64 {
 	return step
 }
 
-// minStep is what a step is at least. NTP slews both clocks alike; what differs by less was read at two times.
+// minStep is the least step. NTP slews both clocks alike; smaller differences come from the delay between two readings.
 const minStep = int64(time.Millisecond)
 
-// WallTimes gives frames that are stamped with the wall clock's time such of Now.
+// WallTimes converts frames' times from the wall clock to Now.
 type WallTimes struct {
 	now, step int64
 	each      func(*Frame)
 	fix       func(*Frame)
 }
 
-// Wrap returns each with a fixed time. It reads the clocks, and is to be called before each batch of frames; what it
-// returned before calls this each, too.
+// Wrap returns each with a fixed time. It reads the clocks: call it before each batch of frames. Earlier results use
+// this each, too.
 func (w *WallTimes) Wrap(each func(*Frame)) func(*Frame) {
 	now := time.Now()
 	w.now, w.step = start.UnixNano()+int64(now.Sub(start)), stepAt(now)
@@ -69,8 +69,8 @@ func (w *WallTimes) Wrap(each func(*Frame)) func(*Frame) {
 	return w.fix
 }
 
-// How far before and after the last reading of the clocks a frame may have come. Those that waited while the clock was
-// set would be out of it.
+// The range around the last reading of the clocks in which frames may have come. Frames that waited while the clock was
+// set may be outside of it.
 const (
 	maxAge    = int64(time.Minute)
 	maxFuture = int64(time.Second)

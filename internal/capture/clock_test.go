@@ -11,7 +11,7 @@ func TestClocksAgree(t *testing.T) {
 	before := Now()
 	between := FromMonotonic(monotonic())
 	after := Now()
-	// that much a busy machine may have been away between the first readings of the clocks
+	// the possible delay on a busy machine between the first readings of the clocks
 	const apart = int64(time.Millisecond)
 	if between < before-apart || between > after+apart {
 		t.Errorf("%d is not between %d and %d", between, before, after)
@@ -21,7 +21,7 @@ func TestClocksAgree(t *testing.T) {
 	}
 }
 
-// TestWallTimes: frames keep their times where the clock was not set, and get those of now where their own can't be.
+// TestWallTimes: frames keep their times if the clock was not set, and get the present time if theirs is impossible.
 func TestWallTimes(t *testing.T) {
 	var w WallTimes
 	var got int64

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestNaps: a source sleeps until there is work, then naps until it has had none for maxNaps.
+// TestNaps: a source sleeps until there is work, then naps until maxNaps naps in a row found none.
 func TestNaps(t *testing.T) {
 	var n Naps
 	if _, ok := n.Next(time.Second); ok {

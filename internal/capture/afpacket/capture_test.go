@@ -27,7 +27,7 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// frame builds an Ethernet frame with UDP between two addresses, tags before its EtherType.
+// frame returns an Ethernet frame with UDP between two addresses, with tags before its EtherType.
 func frame(from, to string, size int, tags ...uint32) []byte {
 	src, dst := netip.MustParseAddr(from), netip.MustParseAddr(to)
 	b := []byte{2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1}
@@ -35,7 +35,7 @@ func frame(from, to string, size int, tags ...uint32) []byte {
 		b = binary.BigEndian.AppendUint32(b, tag)
 	}
 	if src.Is4() {
-		sum := 0x4500 + size + 28 + 0x4011 // a bridge drops packets with a wrong checksum where netfilter sees them
+		sum := 0x4500 + size + 28 + 0x4011 // where netfilter sees bridged packets, it drops those with a wrong checksum
 		for _, a := range [][]byte{src.AsSlice(), dst.AsSlice()} {
 			sum += int(binary.BigEndian.Uint16(a)) + int(binary.BigEndian.Uint16(a[2:]))
 		}
@@ -110,7 +110,7 @@ func TestTagsAreBack(t *testing.T) {
 	namespace(t)
 	a, b := veth(t, "a", "b")
 	send := sender(t, a)
-	// Both sides: the kernel takes tags out of what it receives, and leaves them in what it sends.
+	// Both sides: the kernel removes tags from what it receives, and leaves them in what it sends.
 	for _, side := range []uint32{a, b} {
 		s := sources(t, Config{Interface: side})[0]
 		sent := [][]byte{
@@ -128,7 +128,7 @@ func TestTagsAreBack(t *testing.T) {
 			t.Fatalf("%d frames sent, %d captured", len(sent), len(got))
 		}
 		for i, f := range got {
-			// A tag that was taken out is not part of what the snap length counts.
+			// A removed tag does not count toward the snap length.
 			if !bytes.HasPrefix(sent[i], f.Data) || len(f.Data) < min(len(sent[i]), DefaultSnapLength) ||
 				f.Length != len(sent[i]) {
 				t.Errorf("frame %d: %d of %d bytes\n got %x\nwant %x", i, len(f.Data), f.Length, f.Data, sent[i])
@@ -141,7 +141,7 @@ func TestTagsAreBack(t *testing.T) {
 func TestTwoWorkers(t *testing.T) {
 	namespace(t)
 	a, b := veth(t, "a", "b")
-	// Two interfaces: the pair of one address must meet in the same worker on both, received and sent, tagged or not.
+	// Two interfaces: the pair of one address must reach the same worker on both, received and sent, tagged or not.
 	portA, portB := sources(t, Config{Interface: a, Workers: 2}), sources(t, Config{Interface: b, Workers: 2})
 	send, back := sender(t, a), sender(t, b)
 	const pairs = 64
@@ -182,7 +182,7 @@ func TestTwoWorkers(t *testing.T) {
 	}
 }
 
-// While the sockets are opened frames come in already: none may be seen twice, or by a worker that is not its own.
+// TestOpenUnderTraffic: frames arrive while the sockets are opened: none may appear twice, or in another worker.
 func TestOpenUnderTraffic(t *testing.T) {
 	namespace(t)
 	a, b := veth(t, "a", "b")
@@ -225,7 +225,7 @@ func TestOpenUnderTraffic(t *testing.T) {
 			}
 		}
 		for _, s := range all {
-			s.Close() // not before all are read: what is left of the group gets the frames of the one that is closed
+			s.Close() // after all reads: the rest of the group gets the frames of a closed socket
 		}
 		total += len(seen)
 	}
@@ -236,7 +236,7 @@ func TestOpenUnderTraffic(t *testing.T) {
 	}
 }
 
-// Where the kernel takes no program, both directions of a flow still meet.
+// TestBalancedByFlows: where the kernel takes no program, both directions of a flow still meet.
 func TestBalancedByFlows(t *testing.T) {
 	namespace(t)
 	a, b := veth(t, "a", "b")
@@ -269,7 +269,7 @@ func TestBalancedByFlows(t *testing.T) {
 	for i := range 50 {
 		address := fmt.Sprintf("192.0.2.%d", i+1)
 		there, here := frame(address, "198.51.100.7", 8), frame("198.51.100.7", address, 8)
-		copy(here[34:38], []byte{there[36], there[37], there[34], there[35]}) // the ports, exchanged
+		copy(here[34:38], []byte{there[36], there[37], there[34], there[35]}) // exchanges the ports
 		send(there)
 		back(here)
 	}
@@ -288,7 +288,7 @@ func TestBalancedByFlows(t *testing.T) {
 	}
 }
 
-// pair names the two addresses of a frame, smaller first.
+// pair returns the two addresses of a frame, the smaller first.
 func pair(b []byte) string {
 	at := 12
 	for ; b[at] == 0x81 || b[at] == 0x88; at += 4 {
@@ -320,7 +320,7 @@ func TestLossesAreCounted(t *testing.T) {
 	if again != l || s.Freezes() == 0 {
 		t.Errorf("losses %+v, then %+v, %d freezes", l, again, s.Freezes())
 	}
-	// What was lost since, with no call of Losses before the ring goes, counts too.
+	// Losses since then count even without a call of Losses before the ring goes.
 	for range sent {
 		send(frame("192.0.2.1", "192.0.2.2", 900))
 	}
@@ -335,7 +335,7 @@ func TestLossesAreCounted(t *testing.T) {
 	}
 }
 
-// TestRemove: what came before an interface was given up is handed out to the last frame, and nothing that came later.
+// TestRemove: the source delivers every frame that came before the interface's removal, and none that came later.
 func TestRemove(t *testing.T) {
 	namespace(t)
 	a, b := veth(t, "a", "b")
@@ -360,7 +360,7 @@ func TestRemove(t *testing.T) {
 	}
 }
 
-// The ring is used again from its beginning, many times.
+// TestRingGoesRound: the ring wraps around many times.
 func TestRingGoesRound(t *testing.T) {
 	namespace(t)
 	a, b := veth(t, "a", "b")
@@ -382,7 +382,7 @@ func TestRingGoesRound(t *testing.T) {
 	}
 }
 
-// Rings come and go, and the source is closed, while another goroutine reads.
+// TestChangesWhileReading: rings come and go, and the source is closed, while another goroutine reads.
 func TestChangesWhileReading(t *testing.T) {
 	namespace(t)
 	a, b := veth(t, "a", "b")
@@ -476,7 +476,7 @@ func TestInterfaceGoes(t *testing.T) {
 	if got := drain(t, s); len(got) != 2 {
 		t.Fatalf("%d of 2 frames", len(got))
 	}
-	// Down and up again is no end.
+	// Down and up again is not the end.
 	ip(t, "link set dev d down")
 	drain(t, s)
 	ip(t, "link set dev d up")
@@ -486,7 +486,7 @@ func TestInterfaceGoes(t *testing.T) {
 	if got := drain(t, s); len(got) != 1 || len(ended) != 0 {
 		t.Fatalf("%d frames after up, ended %v", len(got), ended)
 	}
-	// Gone while down: the kernel has no second error to tell of.
+	// Gone while down: the kernel reports no second error.
 	ip(t, "link set dev b down")
 	drain(t, s)
 	ip(t, "link del dev a")
@@ -575,7 +575,7 @@ func TestLoopbackOnce(t *testing.T) {
 	}
 }
 
-// bridged gives a bridge with ports that are watched, and how to send into the first.
+// bridged returns a bridge whose ports are watched, and a function that sends into the first port.
 func bridged(t *testing.T) (in, out uint32, send func([]byte)) {
 	t.Helper()
 	namespace(t)
@@ -659,7 +659,7 @@ func TestRoutedOnce(t *testing.T) {
 		if i, o := len(drain(t, sIn)), len(drain(t, sOut)); i != 1 || o != 0 {
 			t.Errorf("%s: %d where it came in, %d where it went out", port, i, o)
 		}
-		// What the machine sends by itself is seen.
+		// The machine's own packets are seen.
 		conn, err := net.Dial("udp", "198.51.100.2:9")
 		if err != nil {
 			t.Fatal(err)
@@ -730,7 +730,7 @@ func TestOwnAddressFilter(t *testing.T) {
 	}
 }
 
-// TestWithoutRights maps and reads a ring in a process that has no capability.
+// TestWithoutRights maps and reads a ring in a process without capabilities.
 func TestWithoutRights(t *testing.T) {
 	if os.Getenv("AFPACKET_CHILD") != "" {
 		withoutRights(t)

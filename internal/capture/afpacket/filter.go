@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Offsets that classic BPF understands as "from the link header" and "from the network header" (linux/filter.h:
-// SKF_LL_OFF, SKF_NET_OFF). The fanout program needs them: it runs where a received frame begins at its network header
-// and a sent one at its link header.
+// Offsets from the link header and from the network header in classic BPF (linux/filter.h: SKF_LL_OFF, SKF_NET_OFF).
+// The fanout program needs them: where it runs, a received frame begins at its network header and a sent one at its
+// link header.
 const (
 	fromLink    = 0xffe00000
 	fromNetwork = 0xfff00000
@@ -24,11 +24,11 @@ func SnapFilter(snap int) []bpf.RawInstruction {
 	return assemble([]bpf.Instruction{bpf.RetConstant{Val: uint32(snap)}})
 }
 
-// dropAll is in force while a socket is set up.
+// dropAll is the filter during a socket's setup.
 func dropAll() []bpf.RawInstruction { return SnapFilter(0) }
 
-// OwnAddressFilter keeps snap bytes of every received frame, and of those sent frames that are no IP or have a source
-// among own. See the package's documentation for what it can't do. It takes some 400 addresses of IPv6.
+// OwnAddressFilter keeps snap bytes of every received frame, and of those sent frames that are not IP or have a source
+// among own. The package's documentation lists its limits. About 400 IPv6 addresses fit.
 func OwnAddressFilter(own []netip.Addr, snap int) ([]bpf.RawInstruction, error) {
 	keep := bpf.RetConstant{Val: uint32(snap)}
 	var v4, v6 []bpf.Instruction
@@ -41,7 +41,7 @@ func OwnAddressFilter(own []netip.Addr, snap int) ([]bpf.RawInstruction, error) 
 		}
 		b := a.As16()
 		for i := uint32(0); i < 16; i += 4 {
-			// A word that differs skips what is left of this address.
+			// A word that differs skips the rest of this address.
 			rest := uint8((12-i)/4*2 + 1)
 			v6 = append(v6, bpf.LoadAbsolute{Off: fromNetwork + 8 + i, Size: 4},
 				bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: binary.BigEndian.Uint32(b[i:]), SkipTrue: rest})
@@ -49,8 +49,8 @@ func OwnAddressFilter(own []netip.Addr, snap int) ([]bpf.RawInstruction, error) 
 		v6 = append(v6, keep)
 	}
 	drop := bpf.RetConstant{Val: 0}
-	// The network header of a sent frame is that of IP even where a tag precedes it, but the protocol is then the
-	// tag's: so the version decides. What has another protocol than these is kept.
+	// A sent frame's network header is the IP header even after a tag, but its protocol is then the tag's: so the
+	// version decides. Frames of other protocols are kept.
 	program := []bpf.Instruction{
 		bpf.LoadExtension{Num: bpf.ExtType},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 1},
@@ -73,20 +73,20 @@ func OwnAddressFilter(own []netip.Addr, snap int) ([]bpf.RawInstruction, error) 
 	program = append(append(program, v4...), drop)
 	program = append(append(program, v6...), drop)
 	if len(program) > 4096 { // BPF_MAXINSNS
-		return nil, fmt.Errorf("filter of own addresses: %d addresses are more than a classic filter holds", len(own))
+		return nil, fmt.Errorf("filter of own addresses: %d addresses exceed a classic filter", len(own))
 	}
 	return assemble(program), nil
 }
 
-// fanoutProgram deals frames to workers by a hash of the two IP addresses, the same for both directions. By ports too,
-// as PACKET_FANOUT_HASH does it, the fragments of a packet and the flows that belong together (a control connection and
-// its data, a look-up and what it was for) would meet in different workers, which share nothing. Others than IP go to
-// the first worker. The kernel takes what it returns modulo the number of sockets (fanout_demux_bpf).
+// fanoutProgram assigns frames to workers by a hash of the two IP addresses, the same for both directions. A hash with
+// ports, such as PACKET_FANOUT_HASH, would spread the fragments of a packet and related flows (a control connection and
+// its data, a look-up and its purpose) over different workers, which share nothing. Frames other than IP go to the
+// first worker. The kernel takes the result modulo the number of sockets (fanout_demux_bpf).
 func fanoutProgram(ethernet bool) []bpf.RawInstruction {
 	var p []bpf.Instruction
 	base := uint32(fromNetwork)
 	if ethernet {
-		// X counts the bytes of up to two tags. The kernel has taken out the outermost one of most frames.
+		// X counts the bytes of up to two tags. The kernel has removed the outermost one of most frames.
 		base = fromLink + 14
 		p = []bpf.Instruction{bpf.LoadConstant{Dst: bpf.RegX, Val: 0}, bpf.LoadIndirect{Off: fromLink + 12, Size: 2}}
 		for _, depth := range []uint32{4, 8} {
@@ -111,8 +111,8 @@ func fanoutProgram(ethernet bool) []bpf.RawInstruction {
 	p = append(append(p, v4...), bpf.Jump{Skip: uint32(len(v6))})
 	p = append(p, v6...)
 	p = append(p,
-		// 2^32 over the golden ratio: neighbouring addresses differ in the upper bits too, of which the remainder is
-		// taken.
+		// 2^32 over the golden ratio: it makes neighbouring addresses differ in the upper bits too, from which the
+		// remainder is taken
 		bpf.ALUOpConstant{Op: bpf.ALUOpMul, Val: 0x9e3779b1},
 		bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 16},
 		bpf.RetA{},
@@ -120,7 +120,7 @@ func fanoutProgram(ethernet bool) []bpf.RawInstruction {
 	return assemble(p)
 }
 
-// sumWords leaves the sum of n words from off (plus X) in A. Indirect loads need X, so the sum so far rests in M[0].
+// sumWords leaves the sum of n words from off (plus X) in A. Indirect loads need X, so M[0] holds the partial sum.
 func sumWords(off uint32, n int) []bpf.Instruction {
 	p := []bpf.Instruction{
 		bpf.StoreScratch{Src: bpf.RegX, N: 1},
@@ -139,7 +139,7 @@ func sumWords(off uint32, n int) []bpf.Instruction {
 	return p
 }
 
-// assemble is for programs that this package writes: an error is a mistake in them, which every test of them finds.
+// assemble is for this package's own programs: an error is a mistake in them, which any test of them finds.
 func assemble(p []bpf.Instruction) []bpf.RawInstruction {
 	raw, err := bpf.Assemble(p)
 	if err != nil {

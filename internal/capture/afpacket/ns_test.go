@@ -18,7 +18,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// namespace puts the test's thread into a network namespace of its own. The thread ends with the test.
+// namespace moves the test's thread to a network namespace of its own. The thread ends with the test.
 func namespace(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -28,7 +28,7 @@ func namespace(t testing.TB) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		lab.Lacks(t, "unshare: "+err.Error())
 	}
-	// Nothing that the kernel sends of itself may get between the test's frames.
+	// The kernel's own packets must not mix with the test's frames.
 	for _, path := range []string{"default", "all"} {
 		if err := os.WriteFile("/proc/sys/net/ipv6/conf/"+path+"/disable_ipv6", []byte("1"), 0o644); err != nil {
 			t.Fatal(err)
@@ -46,7 +46,7 @@ func ip(t testing.TB, args string) string {
 	return string(out)
 }
 
-// veth makes a pair of interfaces that are up and gives their indices.
+// veth makes a pair of interfaces that are up and returns their indices.
 func veth(t testing.TB, a, b string) (uint32, uint32) {
 	t.Helper()
 	ip(t, "link add name "+a+" type veth peer name "+b)
@@ -58,8 +58,7 @@ func veth(t testing.TB, a, b string) (uint32, uint32) {
 	return index(t, a), index(t, b)
 }
 
-// awaitUp waits until the kernel sends on an interface: after its peer has come up, that takes until its link watch has
-// run.
+// awaitUp waits until the kernel sends on an interface: after its peer has come up, its link watch has to run first.
 func awaitUp(t testing.TB, name string) {
 	t.Helper()
 	wait.Until(t, name+" is up", func() bool { return strings.Contains(ip(t, "-o link show dev "+name), " state UP ") })
@@ -74,7 +73,7 @@ func index(t testing.TB, name string) uint32 {
 	return uint32(i.Index)
 }
 
-// sender gives a function that sends frames as they are on an interface.
+// sender returns a function that sends unchanged frames on an interface.
 func sender(t testing.TB, ifindex uint32) func([]byte) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
@@ -97,7 +96,7 @@ func sender(t testing.TB, ifindex uint32) func([]byte) {
 	}
 }
 
-// sources opens an interface and gives a source per worker.
+// sources opens an interface and returns a source per worker.
 func sources(t testing.TB, c Config) []*Source {
 	t.Helper()
 	if c.Geometry == (Geometry{}) {
@@ -131,7 +130,7 @@ func add(t testing.TB, s *Source, fd int, ifindex uint32, g Geometry) {
 	}
 }
 
-// drain reads until nothing has come for a while, and gives copies of the frames.
+// drain reads until no frame has come for a while, and returns copies of the frames.
 func drain(t testing.TB, s *Source) (frames []capture.Frame) {
 	t.Helper()
 	for quiet := 0; quiet < 3; quiet++ {

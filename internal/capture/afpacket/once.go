@@ -16,15 +16,15 @@ import (
 // Offsets in struct __sk_buff (linux/bpf.h).
 const (
 	skbPacketType = 4
-	skbIngress    = 36 // ingress_ifindex: the interface that received the packet, 0 where the machine itself made it
+	skbIngress    = 36 // ingress_ifindex: the interface that received the packet, 0 for the machine's own
 )
 
-// maxWatched bounds the interfaces that Once knows.
+// maxWatched bounds the interfaces of Once.
 const maxWatched = 4096
 
-// Once is an eBPF socket filter that keeps a forwarded packet out of the capture of the interface that sends it, where
-// the one that received it is watched. It belongs to the process with the rights (CAP_BPF and CAP_NET_ADMIN, or
-// CAP_SYS_ADMIN before Linux 5.8).
+// Once is an eBPF socket filter that drops a forwarded packet at the interface that sends it, if the receiving
+// interface is watched. It belongs to the privileged process (CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN before Linux
+// 5.8).
 type Once struct {
 	watched *ebpf.Map
 	program *ebpf.Program
@@ -62,15 +62,14 @@ func NewOnce(snap int) (*Once, error) {
 	return &Once{watched: watched, program: program}, nil
 }
 
-// FD is the program, for Config.Program. It stays Once's.
+// FD returns the program's descriptor, for Config.Program. Once keeps it.
 func (o *Once) FD() int { return o.program.FD() }
 
-// Watched is the map of watched interfaces, key and value a uint32 ifindex and one byte, for programs that do more than
-// this one.
+// Watched returns the map of watched interfaces, from a uint32 ifindex to one byte, for programs with further checks.
 func (o *Once) Watched() *ebpf.Map { return o.watched }
 
-// Watch says that packets which the interface receives are captured there. Call it after Open: a packet is rather
-// counted twice than not at all.
+// Watch marks an interface whose received packets are captured there. Call it after Open: counting a packet twice is
+// better than not at all.
 func (o *Once) Watch(ifindex uint32) error {
 	if err := o.watched.Put(ifindex, uint8(1)); err != nil {
 		return fmt.Errorf("watch interface %d: %w", ifindex, err)
@@ -78,7 +77,7 @@ func (o *Once) Watch(ifindex uint32) error {
 	return nil
 }
 
-// Unwatch takes Watch back. An interface that is not watched is no error.
+// Unwatch reverses Watch. It returns no error for an interface that is not watched.
 func (o *Once) Unwatch(ifindex uint32) error {
 	if err := o.watched.Delete(ifindex); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 		return fmt.Errorf("unwatch interface %d: %w", ifindex, err)
@@ -86,5 +85,5 @@ func (o *Once) Unwatch(ifindex uint32) error {
 	return nil
 }
 
-// Close gives up program and map; sockets keep what they use.
+// Close closes program and map; sockets keep what they use.
 func (o *Once) Close() error { return errors.Join(o.program.Close(), o.watched.Close()) }

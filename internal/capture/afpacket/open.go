@@ -13,38 +13,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxWorkers is how many sockets a fanout group takes on every kernel (PACKET_FANOUT_MAX before Linux 5.12).
+// maxWorkers is the size of a fanout group that every kernel takes (PACKET_FANOUT_MAX before Linux 5.12).
 const maxWorkers = 256
 
-// Config says what Open opens: the sockets of one interface.
+// Config configures the sockets of one interface.
 type Config struct {
 	Interface uint32 // ifindex
-	Workers   int    // sockets that the frames are divided over; 0 means 1
+	Workers   int    // number of sockets that share the frames; 0 means 1
 	Geometry  Geometry
-	Retire    int // milliseconds after which a block that isn't full is handed over; 0 means DefaultRetire
-	// Promiscuous is in force as long as one of the sockets lives.
+	Retire    int // milliseconds after which the kernel hands over a partly filled block; 0 means DefaultRetire
+	// Promiscuous mode lasts while one of the sockets is open.
 	Promiscuous bool
-	// Filter is a classic program; nil means SnapFilter(DefaultSnapLength). What it returns is how many bytes of a
-	// frame are kept; 0 drops it.
+	// Filter is a classic program; nil means SnapFilter(DefaultSnapLength). It returns the number of bytes to keep of a
+	// frame; 0 drops it.
 	Filter []bpf.RawInstruction
 	// Program is the descriptor of an eBPF program of type socket filter, in place of Filter. 0 means none.
 	Program int
-	// Fanout is the descriptor of an eBPF program (socket filter) that deals frames to the sockets, in place of the
+	// Fanout is the descriptor of an eBPF program (socket filter) that assigns frames to the sockets, in place of the
 	// package's own.
 	Fanout int
 }
 
-// Port is the sockets of one interface, one for each worker, in the workers' order. Frames are arriving in them.
+// Port holds the open sockets of one interface, one for each worker, in the workers' order.
 type Port struct {
 	Sockets  []int
 	Geometry Geometry
-	// Balanced is how frames are divided over the sockets: "one", "addresses", or "flows" where the kernel refuses a
-	// program for it. With "flows", fragments and related flows may go to other workers than the flow that they belong
-	// to.
+	// Balanced says how the sockets share frames: "one", "addresses", or "flows" if the kernel refuses a program for
+	// that. With "flows", fragments and related flows may go to other workers than their flow.
 	Balanced string
 }
 
-// Close closes the sockets of this process; those sent to another live on.
+// Close closes the sockets of this process; those passed to another process stay open.
 func (p *Port) Close() error {
 	var errs []error
 	for _, fd := range p.Sockets {
@@ -54,18 +53,17 @@ func (p *Port) Close() error {
 	return errors.Join(errs...)
 }
 
-// Open makes the sockets of one interface. It needs CAP_NET_RAW in the network namespace of the calling thread. An
-// interface that isn't there is ENODEV, one that is down ENETDOWN.
+// Open makes the sockets of one interface. It needs CAP_NET_RAW in the network namespace of the calling thread. It
+// returns ENODEV for a missing interface, ENETDOWN for one that is down.
 //
-// Until everything is set up, the sockets have a filter that drops all frames: nothing comes in that the caller's
-// filter would not let in, and no worker gets frames of another. Then the filters are locked, so that who gets the
-// sockets can't lift them.
+// During setup a filter drops all frames: no frame escapes the caller's filter, and no worker gets frames of another.
+// Then Open locks the filters, so that the sockets' receiver cannot remove them.
 func Open(c Config) (*Port, error) {
 	if c.Workers == 0 {
 		c.Workers = 1
 	}
 	if c.Workers < 0 || c.Workers > maxWorkers {
-		return nil, fmt.Errorf("open packet sockets: %d workers, the kernel takes %d", c.Workers, maxWorkers)
+		return nil, fmt.Errorf("open packet sockets: %d workers, the kernel takes at most %d", c.Workers, maxWorkers)
 	}
 	if err := c.Geometry.check(); err != nil {
 		return nil, fmt.Errorf("open packet sockets: %w", err)
@@ -91,10 +89,10 @@ func Open(c Config) (*Port, error) {
 	return port, nil
 }
 
-// openSocket gives a socket that is bound to the interface, with a ring, and drops everything.
+// openSocket returns a socket that is bound to the interface, with a ring, and that drops everything.
 func openSocket(c *Config) (fd int, err error) {
-	// With protocol 0 the kernel binds the socket to the interface and hooks it nowhere: the ring is there before the
-	// first frame.
+	// With protocol 0 the kernel binds the socket to the interface without delivering frames: the ring exists before
+	// the first frame.
 	conn, err := packet.Listen(&net.Interface{Index: int(c.Interface)}, packet.Raw, 0,
 		&packet.Config{Filter: dropAll()})
 	if err != nil {
@@ -112,7 +110,7 @@ func openSocket(c *Config) (fd int, err error) {
 	}
 	controlErr := raw.Control(func(s uintptr) {
 		if err = setUp(int(s), c); err == nil {
-			// The connection's own descriptor belongs to Go's poller and is closed with it.
+			// Go's poller owns the connection's own descriptor, which is closed with it.
 			fd, err = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0)
 		}
 	})
@@ -133,8 +131,7 @@ func setUp(fd int, c *Config) error {
 	if retire == 0 {
 		retire = DefaultRetire
 	}
-	// The frame size means nothing in version 3, where frames lie close together, but the kernel checks that it adds
-	// up.
+	// The frame size has no meaning in version 3, where frames lie close together, but the kernel checks that it fits.
 	const frameSize = 2048
 	request := unix.TpacketReq3{
 		Block_size: uint32(c.Geometry.BlockSize), Block_nr: uint32(c.Geometry.Blocks),
@@ -149,30 +146,30 @@ func setUp(fd int, c *Config) error {
 		return err
 	}
 	if link == unix.ARPHRD_LOOPBACK {
-		// Since Linux 4.20; before, readFrame leaves these frames out.
+		// Since Linux 4.20; before, readFrame drops these frames.
 		_ = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
 	}
 	all := unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: int(c.Interface)}
 	if err := unix.Bind(fd, &all); err != nil {
 		return fmt.Errorf("bind: %w", err)
 	}
-	// The kernel binds to an interface that is down and leaves a note.
+	// The kernel binds to an interface that is down, and sets SO_ERROR.
 	if errno, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || errno != 0 {
 		return fmt.Errorf("bind: %w", errors.Join(err, unix.Errno(errno)))
 	}
 	return nil
 }
 
-// linkOf is the hardware type (ARPHRD_) of the interface that a socket is bound to.
+// linkOf returns the hardware type (ARPHRD_) of the interface that a socket is bound to.
 func linkOf(fd int) (uint16, error) {
 	name, err := unix.Getsockname(fd)
 	if err != nil {
-		return 0, fmt.Errorf("ask for the interface's type: %w", err)
+		return 0, fmt.Errorf("get the interface's type: %w", err)
 	}
 	return name.(*unix.SockaddrLinklayer).Hatype, nil
 }
 
-// join makes the sockets a fanout group, by addresses where the kernel takes a program for it.
+// join makes the sockets a fanout group, by addresses if the kernel takes a program for that.
 func (p *Port) join(fanout int) error {
 	if len(p.Sockets) < 2 {
 		return nil
@@ -185,8 +182,8 @@ func (p *Port) join(fanout int) error {
 	if err == nil {
 		return nil
 	}
-	// The kernel's own hash of addresses and ports is the same for both directions since Linux 4.7. Its flag for
-	// fragments (PACKET_FANOUT_FLAG_DEFRAG) is not set: it would hand out packets that were never on the wire.
+	// The kernel's own hash of addresses and ports is the same for both directions since Linux 4.7. Without its flag
+	// for fragments (PACKET_FANOUT_FLAG_DEFRAG): that would deliver packets that were never on the wire.
 	p.Balanced = "flows"
 	if again := p.group(unix.PACKET_FANOUT_HASH, 0); again != nil {
 		return fmt.Errorf("make a fanout group: %w", errors.Join(err, again))
@@ -194,8 +191,8 @@ func (p *Port) join(fanout int) error {
 	return nil
 }
 
-// group makes the sockets a fanout group of a kind. The first to join is worker 0 in every group, so that flows which
-// are seen on several interfaces meet in one worker.
+// group makes the sockets a fanout group of a kind. The first to join is worker 0 in every group, so that one worker
+// gets a flow's packets from all interfaces.
 func (p *Port) group(kind, program int) error {
 	first := p.Sockets[0]
 	link, err := linkOf(first)
@@ -203,9 +200,9 @@ func (p *Port) group(kind, program int) error {
 		return err
 	}
 	if link == unix.ARPHRD_LOOPBACK {
-		kind |= unix.PACKET_FANOUT_FLAG_IGNORE_OUTGOING // Linux 4.20; before, readFrame leaves these frames out
+		kind |= unix.PACKET_FANOUT_FLAG_IGNORE_OUTGOING // Linux 4.20; before, readFrame drops these frames
 	}
-	// The kernel picks a number that nobody in the network namespace uses.
+	// The kernel chooses a number that is free in the network namespace.
 	if err := unix.SetsockoptInt(first, unix.SOL_PACKET, unix.PACKET_FANOUT,
 		(kind|unix.PACKET_FANOUT_FLAG_UNIQUEID)<<16); err != nil {
 		return fmt.Errorf("begin a group of kind %#x: %w", kind, err)
@@ -223,7 +220,7 @@ func (p *Port) group(kind, program int) error {
 	}
 	id, err := unix.GetsockoptInt(first, unix.SOL_PACKET, unix.PACKET_FANOUT)
 	if err != nil {
-		return fmt.Errorf("ask for the group's number: %w", err)
+		return fmt.Errorf("get the group's number: %w", err)
 	}
 	for _, fd := range p.Sockets[1:] {
 		if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_FANOUT, id&0xffff|kind<<16); err != nil {
@@ -233,7 +230,7 @@ func (p *Port) group(kind, program int) error {
 	return nil
 }
 
-// setFilter puts the caller's filter in the place of dropAll, in one step, and locks it.
+// setFilter replaces dropAll with the caller's filter, in one step, and locks it.
 func setFilter(fd int, c *Config) error {
 	var err error
 	if c.Program != 0 {
@@ -265,7 +262,7 @@ func setsockoptFilter(fd, level, option int, program []bpf.RawInstruction) error
 	return unix.SetsockoptSockFprog(fd, level, option, &unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]})
 }
 
-// networkOrder gives the number whose bytes in memory are v's in network order.
+// networkOrder returns the number whose bytes in memory are v's in network order.
 func networkOrder(v uint16) uint16 {
 	if nativeLittle {
 		return bits.ReverseBytes16(v)

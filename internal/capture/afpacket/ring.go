@@ -13,23 +13,23 @@ import (
 	"github.com/weirnet/weir/internal/capture"
 )
 
-// Ring is a mapped ring with its socket. It belongs to one goroutine; once added to a Source, to that.
+// Ring is a mapped ring with its socket. It belongs to one goroutine, or to the Source that it is added to.
 type Ring struct {
 	Interface uint32
 
 	fd        int
 	memory    []byte
 	blockSize int
-	current   int // offset of the block that comes next
+	current   int // offset of the next block
 	down      bool
-	leaves    bool  // it is to be closed
-	until     int64 // then, the wall clock's time after which frames are left out; 0: they are not
+	leaves    bool  // to be closed
+	until     int64 // while leaving, the wall clock's time after which frames are dropped; 0: none are
 
 	drops, freezes uint64
 }
 
-// NewRing maps the ring of a socket from Open. It needs no right. The descriptor is the ring's from then on, but for an
-// error.
+// NewRing maps the ring of a socket from Open. It needs no capability. The ring takes over the descriptor, except with
+// an error.
 func NewRing(fd int, ifindex uint32, g Geometry) (*Ring, error) {
 	if err := g.check(); err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func NewRing(fd int, ifindex uint32, g Geometry) (*Ring, error) {
 	return &Ring{Interface: ifindex, fd: fd, memory: memory, blockSize: g.BlockSize}, nil
 }
 
-// read hands the frames of at most limit blocks to each, and gives the number of blocks.
+// read hands the frames of at most limit blocks to each, and returns the number of blocks.
 func (r *Ring) read(limit int, f *capture.Frame, each func(*capture.Frame)) (blocks int) {
 	if r.until != 0 {
 		all := each
@@ -67,7 +67,7 @@ func (r *Ring) read(limit int, f *capture.Frame, each func(*capture.Frame)) (blo
 	return blocks
 }
 
-// count adds what the kernel counted since it was last asked. Its counters are cleared by asking, and have 32 bits.
+// count adds the kernel's counts since the last call. Reading clears its counters, which have 32 bits.
 func (r *Ring) count() error {
 	s, err := unix.GetsockoptTpacketStatsV3(r.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 	if err != nil {
@@ -78,12 +78,12 @@ func (r *Ring) count() error {
 	return nil
 }
 
-// state tells whether the interface is still there: nil also where it is down and may come up again. The kernel reports
-// going down as an error of the socket, once; that an interface is gone it shows in the socket's name only.
+// state returns an error if the interface no longer exists; nil if it is merely down. The kernel reports going down as
+// an error of the socket, once; only the socket's name shows that an interface is gone.
 func (r *Ring) state() error {
 	errno, err := unix.GetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil {
-		return fmt.Errorf("ask socket of interface %d: %w", r.Interface, err)
+		return fmt.Errorf("query socket of interface %d: %w", r.Interface, err)
 	}
 	if errno != 0 && unix.Errno(errno) != unix.ENETDOWN {
 		return fmt.Errorf("capture on interface %d: %w", r.Interface, unix.Errno(errno))
@@ -93,15 +93,15 @@ func (r *Ring) state() error {
 	}
 	name, err := unix.Getsockname(r.fd)
 	if err != nil {
-		return fmt.Errorf("ask socket of interface %d: %w", r.Interface, err)
+		return fmt.Errorf("query socket of interface %d: %w", r.Interface, err)
 	}
 	if link, ok := name.(*unix.SockaddrLinklayer); !ok || link.Ifindex != int(r.Interface) {
-		return fmt.Errorf("capture on interface %d: the interface is gone: %w", r.Interface, unix.ENODEV)
+		return fmt.Errorf("capture on interface %d: the interface no longer exists: %w", r.Interface, unix.ENODEV)
 	}
 	return nil
 }
 
-// Close unmaps the ring and closes its socket. Frames from it must not be used any more. A Source does it for its own
+// Close unmaps the ring and closes its socket, after which its frames are invalid. A Source does this for its own
 // rings.
 func (r *Ring) Close() error {
 	err := unix.Munmap(r.memory)

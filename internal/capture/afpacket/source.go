@@ -17,16 +17,15 @@ import (
 )
 
 const (
-	// blocksPerRead bounds the blocks that one Read takes from a ring, so that a busy interface does not keep others
-	// waiting.
+	// blocksPerRead bounds the blocks that one Read takes from a ring, so that a busy interface does not delay others.
 	blocksPerRead = 4
-	// eventsPerWait bounds the rings that one call of epoll_wait reports; others are reported by the next.
+	// eventsPerWait bounds the rings that one call of epoll_wait reports; the next call reports others.
 	eventsPerWait = 16
 )
 
-// Source reads the rings of one worker. It implements capture.Source. Add and Remove may be called by any goroutine.
+// Source reads the rings of one worker. It implements capture.Source. Any goroutine may call Add and Remove.
 type Source struct {
-	// Ended, if it is not nil, is called within Read when a ring ended by itself: its interface is gone. The others go
+	// Ended, unless nil, is called within Read when a ring ended by itself: its interface is gone. The other rings go
 	// on. Set it before the first Read.
 	Ended func(ifindex uint32, err error)
 
@@ -38,7 +37,7 @@ type Source struct {
 	mu     sync.Mutex // held while rings are used
 	rings  []*Ring
 	anyOff bool // a ring's interface is down
-	leaves int  // rings that are to be closed
+	leaves int  // rings to be closed
 	turns  int  // reads since Drain
 	naps   capture.Naps
 	drops  uint64
@@ -51,12 +50,12 @@ type Source struct {
 	queue   []change
 }
 
-// change is a ring to add, or the interface whose rings are to go.
+// change is a ring to add, or an interface whose rings to remove.
 type change struct {
 	ring *Ring
 	gone uint32
 	at   int64         // wall clock
-	done chan struct{} // closed when nothing is counted any more
+	done chan struct{} // closed when nothing counts any longer
 }
 
 var _ capture.Source = (*Source)(nil)
@@ -84,15 +83,14 @@ func NewSource(counted bool) (*Source, error) {
 	return s, nil
 }
 
-// Add hands a ring to the source, from the next Read on. The source closes it. After Close it is closed at once.
+// Add hands a ring to the source, from the next Read on. The source closes it, immediately after Close.
 func (s *Source) Add(r *Ring) error { return s.enqueue(change{ring: r}) }
 
-// Remove gives up the rings of an interface: what came till now is handed out, also from the block that isn't full yet,
-// and nothing that comes later. done is closed when nothing more is counted: where the kernel counts, that takes until
-// the next Read.
+// Remove ends an interface's rings: Read delivers what has come so far, including the partly filled block, and nothing
+// later. done is closed when nothing more is counted: if the kernel counts, at the next Read.
 func (s *Source) Remove(ifindex uint32) (done <-chan struct{}, err error) {
 	c := change{gone: ifindex, at: time.Now().UnixNano(), done: make(chan struct{})}
-	if s.frame.Flow.Slot == capture.NotCounted { // by their times later frames are left out
+	if s.frame.Flow.Slot == capture.NotCounted { // their times identify later frames
 		close(c.done)
 	}
 	return c.done, s.enqueue(c)
@@ -112,7 +110,7 @@ func (s *Source) enqueue(c change) error {
 	return s.signal()
 }
 
-// signal wakes a Read that waits. The descriptor is open: queueMu is held, and Close closes it with that held too.
+// signal wakes a waiting Read. The descriptor is open: the caller holds queueMu, as does Close.
 func (s *Source) signal() error {
 	one := [8]byte{}
 	native.PutUint64(one[:], 1)
@@ -122,8 +120,8 @@ func (s *Source) signal() error {
 	return nil
 }
 
-// Read implements capture.Source. It must not be called from each, nor Close. It may return early without a frame,
-// after Add and Remove.
+// Read implements capture.Source. each must call neither Read nor Close. Read may return early without a frame, after
+// Add and Remove.
 func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,7 +137,7 @@ func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 		s.leave(each)
 	}
 	if s.drained.Load() {
-		const most = 256 // more than a ring has blocks: what goes on coming is not waited for
+		const most = 256 // more than a ring has blocks: Drain does not wait for endless frames
 		if s.turns++; s.turns <= most && s.walk(each) > 0 {
 			return nil
 		}
@@ -169,7 +167,7 @@ func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 	return nil
 }
 
-// walk hands out what is complete in every ring, up to blocksPerRead blocks of each.
+// walk delivers the complete blocks of every ring, up to blocksPerRead of each.
 func (s *Source) walk(each func(*capture.Frame)) (blocks int) {
 	each = s.times.Wrap(each)
 	for _, r := range s.rings {
@@ -178,7 +176,7 @@ func (s *Source) walk(each func(*capture.Frame)) (blocks int) {
 	return blocks
 }
 
-// wait waits until a block is complete, and looks after rings with an error.
+// wait waits for a complete block, and checks rings with an error.
 func (s *Source) wait(timeout time.Duration) error {
 	n, err := s.nextEvents(timeout)
 	if err == unix.EINTR {
@@ -219,7 +217,7 @@ func (s *Source) nextEvents(timeout time.Duration) (n int, err error) {
 	return unix.EpollWait(s.epoll, s.events[:], int(max(ms, 0)))
 }
 
-// napOnce waits in a system call that Go's scheduler doesn't know of: see capture.Naps.
+// napOnce waits in a system call outside of Go's scheduler: see capture.Naps.
 func (s *Source) napOnce(timeout time.Duration) (int, error) {
 	ms := (timeout + time.Millisecond - 1) / time.Millisecond
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(s.epoll), uintptr(unsafe.Pointer(&s.events[0])),
@@ -227,13 +225,13 @@ func (s *Source) napOnce(timeout time.Duration) (int, error) {
 	switch errno {
 	case 0:
 		return int(n), nil
-	case unix.EINTR: // Go's scheduler wants a thread to give way that it takes to be at work
+	case unix.EINTR: // Go's scheduler wants to preempt a thread that it takes for busy
 		return 0, nil
 	}
 	return 0, errno
 }
 
-// look asks every ring after its interface, and has those leave that ended.
+// look checks every ring's interface, and removes rings that ended.
 func (s *Source) look() {
 	s.anyOff = false
 	kept := s.rings[:0]
@@ -258,7 +256,7 @@ func (s *Source) look() {
 	s.rings = kept
 }
 
-// apply does what Add and Remove asked for.
+// apply executes pending changes.
 func (s *Source) apply(each func(*capture.Frame)) error {
 	s.queueMu.Lock()
 	queue := s.queue
@@ -281,8 +279,7 @@ func (s *Source) apply(each func(*capture.Frame)) error {
 	return errors.Join(errs...)
 }
 
-// remove has an interface's rings leave. Where the kernel counts what a socket gets, and it still gets something, they
-// are closed at once.
+// remove ends an interface's rings. If the kernel counts what a still delivering socket gets, it closes them at once.
 func (s *Source) remove(c *change, each func(*capture.Frame)) {
 	for _, r := range s.rings {
 		if r.Interface != c.gone || r.leaves {
@@ -300,10 +297,10 @@ func (s *Source) remove(c *change, each func(*capture.Frame)) {
 	}
 }
 
-// gathered is how long the kernel may take to hand over a block that isn't full.
+// gathered bounds the kernel's delay in handing over a partly filled block.
 const gathered = 3 * DefaultRetire * time.Millisecond
 
-// leave closes the rings that leave and have nothing more to give.
+// leave closes the leaving rings that are empty.
 func (s *Source) leave(each func(*capture.Frame)) {
 	now := time.Now()
 	kept := s.rings[:0]
@@ -320,8 +317,8 @@ func (s *Source) leave(each func(*capture.Frame)) {
 	s.rings = kept
 }
 
-// drop closes a ring and keeps its counts. The socket may live on in another process: it is taken out of the epoll
-// expressly.
+// drop closes a ring and keeps its counts. It removes the socket from the epoll explicitly, since the socket may stay
+// open in another process.
 func (s *Source) drop(r *Ring) {
 	_ = r.count()
 	s.drops += r.drops
@@ -342,7 +339,7 @@ func (s *Source) Losses(l *capture.Losses) {
 	}
 }
 
-// Freezes is how often the kernel found no free block and stopped filling a ring, as of the last call of Losses.
+// Freezes returns how often the kernel found no free block and stopped filling a ring, at the last call of Losses.
 func (s *Source) Freezes() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -353,8 +350,8 @@ func (s *Source) Freezes() uint64 {
 	return n
 }
 
-// Drain makes Read hand out what has come so far, and then say net.ErrClosed. A block that isn't full is handed over by
-// the kernel within Config.Retire. Close has to be called all the same.
+// Drain makes Read deliver what has come so far, and then return net.ErrClosed. The kernel hands over a partly filled
+// block within Config.Retire. Call Close afterwards.
 func (s *Source) Drain() error {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
@@ -365,7 +362,7 @@ func (s *Source) Drain() error {
 	return s.signal()
 }
 
-// Close wakes Read and, when that has returned, closes all rings. Calling it again is no error.
+// Close wakes Read and, after its return, closes all rings. Calling it again is no error.
 func (s *Source) Close() error {
 	s.queueMu.Lock()
 	if s.closed.Swap(true) {
@@ -384,7 +381,7 @@ func (s *Source) Close() error {
 			close(c.done)
 		}
 	}
-	// The kernel waits for its other CPUs whenever a packet socket is closed, some 10 ms: they are closed all at once.
+	// Closing a packet socket makes the kernel wait for its other CPUs, about 10 ms: close them all at once.
 	var closing sync.WaitGroup
 	for _, r := range s.rings {
 		_ = r.count()

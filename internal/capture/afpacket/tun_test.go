@@ -37,7 +37,7 @@ func TestTunnelInterface(t *testing.T) {
 	for n := range 40 {
 		for _, p := range [][2]string{{fmt.Sprintf("192.0.2.%d", n+1), "198.51.100.7"},
 			{fmt.Sprintf("2001:db8::%x", n+1), "2001:db8:1::7"}} {
-			// What is written to the device is received by the machine, what is sent on it goes out.
+			// The machine receives what is written to the device, and sends what leaves by it.
 			in, out := frame(p[0], p[1], 9)[14:], frame(p[1], p[0], 9)[14:]
 			sent[string(in)]++
 			sent[string(out)]++

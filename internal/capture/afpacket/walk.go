@@ -12,7 +12,7 @@ import (
 )
 
 // Layout of a block: struct tpacket_block_desc, then frames, each a struct tpacket3_hdr, a struct sockaddr_ll,
-// headroom, and the bytes (linux/if_packet.h). All numbers are the machine's own.
+// headroom, and the bytes (linux/if_packet.h). All numbers are in the machine's byte order.
 const (
 	blockStatus = 8
 	blockCount  = 12
@@ -39,11 +39,11 @@ const (
 
 var native = binary.NativeEndian
 
-// nativeLittle: the machine's numbers begin with the least byte.
+// nativeLittle is whether the machine is little-endian.
 var nativeLittle = native.Uint16([]byte{1, 0}) == 1
 
-// walkBlock hands the frames of a block to each and gives their number. f is where a frame is described. The block's
-// memory is shared: every number is read once and checked before use, and a number that leads out of the block, or
+// walkBlock hands the frames of a block to each and returns their number. f describes each frame. The block's memory is
+// shared with the kernel: each number is read once and checked before use, and a number that leads out of the block, or
 // back, ends the walk.
 func walkBlock(block []byte, f *capture.Frame, each func(*capture.Frame)) (frames int) {
 	if len(block) < blockHeader {
@@ -72,8 +72,8 @@ func walkBlock(block []byte, f *capture.Frame, each func(*capture.Frame)) (frame
 	return frames
 }
 
-// readFrame describes the frame at the beginning of b, which has room for its headers, in f. Flow is left as it is. It
-// answers false for a frame that must not be counted or whose numbers are wrong.
+// readFrame describes in f the frame at the beginning of b, which has room for its headers. It leaves Flow unchanged.
+// It returns false for a frame that must not count or whose numbers are wrong.
 func readFrame(b []byte, f *capture.Frame) bool {
 	mac, network := uint64(native.Uint16(b[frameMac:])), uint64(native.Uint16(b[frameNet:]))
 	end := mac + uint64(native.Uint32(b[frameSnap:]))
@@ -83,7 +83,7 @@ func readFrame(b []byte, f *capture.Frame) bool {
 	length := int64(native.Uint32(b[frameLen:]))
 	hardware := native.Uint16(b[addressLink:])
 	if hardware == unix.ARPHRD_LOOPBACK && b[addressType] == unix.PACKET_OUTGOING {
-		return false // it comes back as received
+		return false // it returns as a received one
 	}
 	f.Link = packet.LinkEthernet
 	switch {
@@ -99,7 +99,7 @@ func readFrame(b []byte, f *capture.Frame) bool {
 	case hardware == unix.ARPHRD_IEEE80211:
 		f.Link = packet.LinkIEEE80211
 	default:
-		// PPP, tunnels, and whatever else carries IP: its own header, if it has one, is skipped.
+		// PPP, tunnels, and other carriers of IP: skip their own header, if any.
 		f.Link = packet.LinkRaw
 		if network > mac {
 			if network > end {
@@ -116,8 +116,8 @@ func readFrame(b []byte, f *capture.Frame) bool {
 	return true
 }
 
-// putTag moves the two MAC addresses of the frame at mac to the front by tagBytes and puts the tag behind them. There
-// is room.
+// putTag moves the two MAC addresses of the frame at mac to the front by tagBytes and inserts the tag after them. The
+// headroom suffices.
 func putTag(b []byte, mac uint64) {
 	tpid := uint16(unix.ETH_P_8021Q)
 	if native.Uint32(b[frameStatus:])&unix.TP_STATUS_VLAN_TPID_VALID != 0 {
@@ -129,7 +129,8 @@ func putTag(b []byte, mac uint64) {
 	binary.BigEndian.PutUint16(b[mac+10:], tci)
 }
 
-// isEthernet tells whether frames of a hardware type begin with an Ethernet header. Those of the loopback interface do.
+// isEthernet reports whether frames of a hardware type begin with an Ethernet header. Those of the loopback interface
+// do.
 func isEthernet(hardware uint16) bool {
 	return hardware == unix.ARPHRD_ETHER || hardware == unix.ARPHRD_LOOPBACK
 }

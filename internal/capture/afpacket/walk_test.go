@@ -14,7 +14,7 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// block builds a ring block as the kernel lays it out, with frames of one hardware type.
+// block returns a ring block in the kernel's layout, with frames of one hardware type.
 func block(size int, hardware uint16, status uint32, frames ...[]byte) []byte {
 	b := make([]byte, size)
 	native.PutUint32(b[blockStatus:], unix.TP_STATUS_USER)
@@ -69,7 +69,7 @@ func TestLinkTypes(t *testing.T) {
 	}
 }
 
-// On a kernel that can't leave out what the loopback interface sends, the walk does.
+// TestLoopbackSent: on a kernel that cannot ignore what the loopback interface sends, the walk does.
 func TestLoopbackSent(t *testing.T) {
 	data := frame("127.0.0.1", "127.0.0.1", 10)
 	b := block(4096, unix.ARPHRD_LOOPBACK, 0, data, data)
@@ -79,7 +79,7 @@ func TestLoopbackSent(t *testing.T) {
 	}
 }
 
-// A link header that isn't Ethernet's is skipped.
+// TestForeignLinkHeader: a link header other than Ethernet's is skipped.
 func TestForeignLinkHeader(t *testing.T) {
 	ip := frame("192.0.2.1", "192.0.2.2", 10)[14:]
 	b := block(4096, unix.ARPHRD_INFINIBAND, 0, append(make([]byte, 20), ip...))
@@ -126,7 +126,7 @@ func FuzzWalkBlock(f *testing.F) {
 	f.Add(block(1024, unix.ARPHRD_PPP, 0, data[14:], data[14:], data[14:]))
 	f.Add(block(1024, unix.ARPHRD_INFINIBAND, 0, data))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		// Bytes around the block, with room behind it in the slice, show what is read or written beyond it.
+		// Bytes around the block, with room behind it in the slice, reveal accesses beyond it.
 		const guard = 64
 		whole := bytes.Repeat([]byte{0xa5}, len(in)+2*guard)
 		b := whole[guard : guard+len(in)]
@@ -140,7 +140,7 @@ func FuzzWalkBlock(f *testing.F) {
 				t.Fatalf("%d of %d bytes, length %d", len(f.Data), cap(f.Data), f.Length)
 			}
 			for i := range f.Data {
-				f.Data[i] = 0xa5 // what is lent lies within the block: the guards show it otherwise
+				f.Data[i] = 0xa5 // lent bytes lie within the block: else the guards change
 			}
 		})
 		if n != handed || len(b) > 0 && n > len(b) {
@@ -179,7 +179,7 @@ func TestNoAllocation(t *testing.T) {
 	tagged := frame("192.0.2.1", "192.0.2.2", 100, 0x81000005)
 	frames := 0
 	each := func(*capture.Frame) { frames++ }
-	// few enough to fit in the ring, however slowly they come: the kernel closes a block each millisecond
+	// few enough to fit in the ring, however slow the sender: the kernel closes a block each millisecond
 	const sent = 400
 	come := func(n int) {
 		t.Helper()
@@ -230,7 +230,7 @@ func BenchmarkWalkBlock(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(frames)), "ns/frame")
 }
 
-// BenchmarkRing is what user space spends for a frame that the kernel put into a ring.
+// BenchmarkRing measures user space's cost of a frame in a ring.
 func BenchmarkRing(b *testing.B) {
 	namespace(b)
 	va, vb := veth(b, "a", "b")

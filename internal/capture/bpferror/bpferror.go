@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bpferror says what the errors of the kernel and of the eBPF library mean to whoever runs weir. The library's
-// own advice is for programmers.
+// Package bpferror explains errors of the kernel and of the eBPF library to weir's users. The library's own advice is
+// for programmers.
 package bpferror
 
 import (
@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Explain describes why doing something with eBPF failed: "load the eBPF programs", say. errors.Is finds the kernel's
-// error in the result.
+// Explain describes the failure of doing something with eBPF, such as "load the eBPF programs". errors.Is finds the
+// kernel's error in the result.
 func Explain(doing string, err error) error {
 	var refused *ebpf.VerifierError
 	switch {
@@ -32,7 +32,7 @@ func Explain(doing string, err error) error {
 	return &explained{doing + ": " + advice.ReplaceAllString(err.Error(), ""), err}
 }
 
-// advice is what the library adds in parentheses for whoever calls it.
+// advice matches what the library adds in parentheses for programmers.
 var advice = regexp.MustCompile(` \([^()]*\b(?:may be|may need|consider)\b[^()]*\)`)
 
 // explained is an error with another text.
@@ -51,8 +51,8 @@ func errnoOf(err error) unix.Errno {
 	return unix.EPERM
 }
 
-// memoryAdvice is empty where the process may lock as much memory as it likes: before Linux 5.11 eBPF's counts as
-// locked memory, and too much of it is refused like a want of rights.
+// memoryAdvice is empty if the process may lock any amount of memory: before Linux 5.11 eBPF's memory counts as locked,
+// and the kernel refuses an excess like a lack of rights.
 func memoryAdvice() string {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit) == nil && limit.Cur == unix.RLIM_INFINITY {

@@ -17,7 +17,7 @@ import (
 	"github.com/weirnet/weir/internal/capture/kernel"
 )
 
-// forProgrammers are words of the library's that say nothing to whoever runs weir.
+// forProgrammers lists the library's words that mean nothing to weir's users.
 var forProgrammers = []string{"MEMLOCK", "rlimit.", "consider", "MaxEntries", "BPF_F_", "map create", "load program"}
 
 func check(t *testing.T, name string, err error, kind error, says string) {
@@ -58,10 +58,10 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// TestWithoutRights: what loads programs says so in its users' words where it may not.
+// TestWithoutRights: a refusal to load programs is in the users' words.
 func TestWithoutRights(t *testing.T) {
 	done := make(chan struct{})
-	go func() { // its thread ends with it
+	go func() { // the thread ends with it
 		defer close(done)
 		runtime.LockOSThread()
 		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

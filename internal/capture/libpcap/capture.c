@@ -3,7 +3,7 @@
 //go:build libpcap && cgo
 
 // The loop of the capturing process. It is in C so that a frame costs no call from C to Go: it returns to Go for
-// commands, for the losses to be told once a second, and for failures.
+// commands, for the report of losses once a second, and for failures.
 
 #include "capture.h"
 
@@ -20,7 +20,7 @@
 
 #define WRITE_BYTES (64 * 1024)
 #define BUFFER_BYTES (256 * 1024)
-#define RESERVE_BYTES (16 * 1024) // kept from frames, for the records that Go appends between two runs
+#define RESERVE_BYTES (16 * 1024) // reserved for the records that Go appends between two runs
 #define MILLISECOND 1000000LL
 #define FLUSH_AFTER (10 * MILLISECOND) // with the timeout, a frame leaves within 20 ms
 #define SWEEP_AFTER (20 * MILLISECOND)
@@ -59,7 +59,7 @@ void weir_free(struct weir_capture *c)
 	free(c);
 }
 
-// weir_name writes an interface's name. It returns 0 where there is none with this index.
+// weir_name writes an interface's name. It returns 0 if no interface has this index.
 int weir_name(uint32_t index, char name[IF_NAMESIZE])
 {
 	return if_indextoname(index, name) != NULL;
@@ -70,14 +70,14 @@ static size_t frame_bytes(const struct weir_capture *c)
 	return sizeof(struct weir_record) + c->snap;
 }
 
-// frame_room is how many frames fit, whatever their sizes.
+// frame_room returns how many frames fit, whatever their sizes.
 static size_t frame_room(const struct weir_capture *c)
 {
 	size_t taken = c->used + RESERVE_BYTES;
 	return taken < BUFFER_BYTES ? (BUFFER_BYTES - taken) / frame_bytes(c) : 0;
 }
 
-// weir_has_room says whether the reserve is free for records that are no frames.
+// weir_has_room reports whether the reserve is free for records other than frames.
 int weir_has_room(const struct weir_capture *c)
 {
 	return c->used + RESERVE_BYTES <= BUFFER_BYTES;
@@ -103,7 +103,7 @@ int weir_append(struct weir_capture *c, int kind, int link, uint32_t interface, 
 	return 1;
 }
 
-// on_frame is libpcap's callback. There is room: see serve.
+// on_frame is libpcap's callback. The buffer has room: see serve.
 static void on_frame(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
 {
 	struct weir_capture *c = (struct weir_capture *)user;
@@ -115,7 +115,7 @@ static void on_frame(u_char *user, const struct pcap_pkthdr *header, const u_cha
 		.link = h->link,
 		.interface = h->interface,
 		.wire_or_code = header->len > captured ? header->len : captured,
-		// With nanoseconds asked for, libpcap puts them where the microseconds are otherwise.
+		// With nanosecond precision, libpcap puts nanoseconds into the field of microseconds.
 		.time = (int64_t)header->ts.tv_sec * 1000000000 +
 			(int64_t)header->ts.tv_usec * (h->nanoseconds ? 1 : 1000),
 	};
@@ -124,7 +124,7 @@ static void on_frame(u_char *user, const struct pcap_pkthdr *header, const u_cha
 	append(c, &record, data);
 }
 
-// fail writes libpcap's words for a failure.
+// fail writes libpcap's text for a failure.
 static int fail(pcap_t *p, int status, char *text)
 {
 	const char *own = pcap_geterr(p);
@@ -133,8 +133,8 @@ static int fail(pcap_t *p, int status, char *text)
 	return status;
 }
 
-// compile is for the frame as libpcap hands it out, a VLAN's tag in its place: on a live handle it would be for the
-// kernel's eyes.
+// compile compiles for the frame as libpcap delivers it, with the VLAN tag in place: on a live handle it would compile
+// for the kernel's view.
 static int compile(struct weir_capture *c, struct weir_handle *h, const char *filter, char *text)
 {
 	if (h->has_program || filter == NULL)
@@ -164,9 +164,8 @@ static int attach(const struct weir_handle *h, struct sock_filter *code, unsigne
 	return setsockopt(h->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-// keep_out has the kernel keep out what goes out: all of it, or with once what was seen where it came in. What the
-// kernel keeps out takes no room in its buffer, and is not among what was lost. It returns 0 where that is not
-// possible.
+// keep_out makes the kernel drop outgoing packets: all of them, or with once those captured where they came in. What
+// the kernel drops takes no room in its buffer, and is not among the losses. It returns 0 on failure.
 static int keep_out(const struct weir_capture *c, struct weir_handle *h, const struct weir_settings *settings)
 {
 	struct sock_filter no_outgoing[] = {
@@ -180,7 +179,7 @@ static int keep_out(const struct weir_capture *c, struct weir_handle *h, const s
 	return attach(h, no_outgoing, sizeof(no_outgoing) / sizeof(no_outgoing[0])) == 0;
 }
 
-// users_filter has the kernel apply the user's filter and no other.
+// users_filter makes the kernel apply the user's filter and no other.
 static int users_filter(const struct weir_capture *c, struct weir_handle *h, const struct weir_settings *settings,
 			char *text)
 {
@@ -188,7 +187,7 @@ static int users_filter(const struct weir_capture *c, struct weir_handle *h, con
 	struct bpf_program program;
 	forget_program(h);
 	if (settings->filter == NULL) {
-		(void)attach(h, all, 1); // on a new handle there is no other, and nothing to do
+		(void)attach(h, all, 1); // a new handle has no other, so failure does not matter
 		return 0;
 	}
 	if (pcap_compile(h->pcap, &program, settings->filter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
@@ -200,7 +199,7 @@ static int users_filter(const struct weir_capture *c, struct weir_handle *h, con
 	return status == 0 ? 0 : fail(h->pcap, status, text);
 }
 
-// weir_filter puts a handle's filters in force.
+// weir_filter installs a handle's filters.
 int weir_filter(struct weir_capture *c, int which, const struct weir_settings *settings, char *text)
 {
 	struct weir_handle *h = &c->handles[which];
@@ -214,8 +213,8 @@ int weir_filter(struct weir_capture *c, int which, const struct weir_settings *s
 	return (status = pcap_setdirection(h->pcap, PCAP_D_IN)) == 0 ? 0 : fail(h->pcap, status, text);
 }
 
-// weir_is_bound says whether a handle's interface is still there: when it goes, the kernel takes its sockets off,
-// whatever may have its name or its index afterwards.
+// weir_is_bound reports whether a handle's interface still exists: when it goes, the kernel unbinds its sockets,
+// whatever has its name or its index later.
 int weir_is_bound(const struct weir_handle *h)
 {
 	struct sockaddr_ll name = { 0 };
@@ -232,9 +231,9 @@ static int activate(struct weir_capture *c, pcap_t *p, const struct weir_setting
 	pcap_set_promisc(p, settings->promiscuous);
 	pcap_set_timeout(p, BUFFER_TIMEOUT);
 	pcap_set_buffer_size(p, settings->buffer_bytes);
-	pcap_set_tstamp_precision(p, PCAP_TSTAMP_PRECISION_NANO); // where it can't, microseconds stay
+	pcap_set_tstamp_precision(p, PCAP_TSTAMP_PRECISION_NANO); // on failure, microseconds remain
 	int status = pcap_activate(p);
-	if (status < 0) // above 0 are warnings
+	if (status < 0) // values above 0 are warnings
 		return fail(p, status, text);
 	char error[PCAP_ERRBUF_SIZE] = "";
 	if (pcap_setnonblock(p, 1, error) != 0 || pcap_get_selectable_fd(p) < 0) {
@@ -290,7 +289,7 @@ void weir_close(struct weir_capture *c, int which)
 	c->handles[which] = c->handles[--c->count];
 }
 
-// weir_losses gives what was lost since it was asked last. libpcap's counters have 32 bits and may wrap between.
+// weir_losses returns the losses since the last call. libpcap's counters have 32 bits and may wrap between.
 int weir_losses(struct weir_capture *c, int which, uint64_t losses[2])
 {
 	struct weir_handle *h = &c->handles[which];
@@ -304,7 +303,7 @@ int weir_losses(struct weir_capture *c, int which, uint64_t losses[2])
 	return losses[0] != 0 || losses[1] != 0;
 }
 
-// write_some writes once. It returns 1 where something went, 0 where the pipe is full, -1 where nobody reads it.
+// write_some writes once. It returns 1 if some bytes went, 0 if the pipe is full, -1 if it has no reader.
 static int write_some(struct weir_capture *c)
 {
 	size_t n = c->used - c->sent;
@@ -315,8 +314,8 @@ static int write_some(struct weir_capture *c)
 	return 1;
 }
 
-// write_pending writes while there is at least so much, then moves the rest to the front. It returns what write_some
-// does.
+// write_pending writes while at least that much is pending, then moves the rest to the front. It returns the result of
+// write_some.
 static int write_pending(struct weir_capture *c, size_t at_least)
 {
 	int status = 1;
@@ -353,7 +352,7 @@ static int wait_for(struct weir_capture *c, int full, int blocked, int64_t until
 {
 	int64_t left = until - weir_now();
 	int handles = full ? 0 : c->count;
-	// A hang-up and an error are told unasked. No command is read without room for its answer.
+	// poll reports hang-ups and errors unasked. No command is read without room for its answer.
 	c->polls[0] = (struct pollfd){ c->control, weir_has_room(c) ? POLLIN : 0, 0 };
 	c->polls[1] = (struct pollfd){ c->out, blocked ? POLLOUT : 0, 0 };
 	for (int i = 0; i < handles; i++)
@@ -397,7 +396,7 @@ int weir_run(struct weir_capture *c, int64_t deadline, int *which)
 			return WEIR_HANGUP;
 		if (full)
 			continue;
-		// libpcap looks whether an interface that went down still exists only when it is asked for frames.
+		// libpcap checks whether an interface that went down still exists only when it is asked for frames.
 		int sweep = now - c->last_sweep >= SWEEP_AFTER;
 		if (sweep)
 			c->last_sweep = now;
@@ -406,7 +405,7 @@ int weir_run(struct weir_capture *c, int64_t deadline, int *which)
 	}
 }
 
-// weir_flush writes all that is in the buffer; it returns 0 where that wasn't done by the deadline.
+// weir_flush writes the whole buffer; it returns 0 if the deadline passed first.
 int weir_flush(struct weir_capture *c, int64_t deadline)
 {
 	while (c->used > 0) {
@@ -421,23 +420,24 @@ int weir_flush(struct weir_capture *c, int64_t deadline)
 	return 1;
 }
 
-// refuse_all has the kernel hand a handle no more frames; those in its buffer stay.
+// refuse_all makes the kernel deliver no more frames to a handle; those in its buffer stay.
 static void refuse_all(const struct weir_handle *h)
 {
 	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
 	struct sock_fprog program = { 1, &none };
-	// Where it is no packet socket, and this fails, frames go on to come, and weir_drain ends by its deadline.
+	// On a handle without a packet socket this fails, frames keep coming, and weir_drain ends by its deadline.
 	(void)setsockopt(h->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-// weir_leave has a handle give no frame that comes from now on; what the kernel has gathered it gives till weir_finish.
+// weir_leave makes a handle drop frames that come from now on; it delivers what the kernel has buffered until
+// weir_finish.
 void weir_leave(struct weir_capture *c, int which)
 {
 	refuse_all(&c->handles[which]);
 	c->handles[which].leaves = weir_now() + GATHERED_WITHIN * MILLISECOND;
 }
 
-// weir_finish takes a leaving handle's last frames. It returns 0 where there is no room for all.
+// weir_finish takes a leaving handle's last frames. It returns 0 if not all of them fit.
 int weir_finish(struct weir_capture *c, int which)
 {
 	c->current = &c->handles[which];
@@ -450,7 +450,7 @@ int weir_finish(struct weir_capture *c, int which)
 	}
 }
 
-// take_all takes and writes what each handle has. It returns 0 where that wasn't done by the deadline.
+// take_all takes and writes the frames of each handle. It returns 0 if the deadline passed first.
 static int take_all(struct weir_capture *c, int64_t deadline)
 {
 	for (int i = 0; i < c->count; i++) {
@@ -463,8 +463,8 @@ static int take_all(struct weir_capture *c, int64_t deadline)
 	return weir_flush(c, deadline);
 }
 
-// weir_drain takes and writes what the kernel has gathered, and no frame that comes later. It returns 0 where the
-// reader did not take it by the deadline.
+// weir_drain takes and writes what the kernel has buffered, and no frame that comes later. It returns 0 if the reader
+// did not take it by the deadline.
 int weir_drain(struct weir_capture *c, int64_t deadline)
 {
 	for (int i = 0; i < c->count; i++)
@@ -475,13 +475,13 @@ int weir_drain(struct weir_capture *c, int64_t deadline)
 	return take_all(c, deadline);
 }
 
-// weir_check_filter compiles for Ethernet, so that a mistake is told before any interface is opened.
+// weir_check_filter compiles for Ethernet, to report a mistake before any interface is opened.
 int weir_check_filter(const char *filter, int snap, char *text)
 {
 	pcap_t *p = pcap_open_dead(DLT_EN10MB, snap);
 	struct bpf_program program;
 	if (p == NULL)
-		return 1; // no memory: pcap_create will say so
+		return 1; // no memory: pcap_create will report that
 	int status = pcap_compile(p, &program, filter, 1, PCAP_NETMASK_UNKNOWN);
 	if (status != 0)
 		fail(p, PCAP_ERROR, text);

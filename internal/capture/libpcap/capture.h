@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WEIR_HANDLES 256 // interfaces at a time
+#define WEIR_HANDLES 256 // interfaces at once
 #define WEIR_TEXT 1024
 
 // The header of every record of the stream: see stream.go.
@@ -21,7 +21,7 @@ struct weir_record {
 	uint16_t link;
 	uint32_t interface;
 	uint32_t wire_or_code;
-	int64_t time; // frame: when it came; watching, ended: the number of the command
+	int64_t time; // frame: its time; watching, ended: the number of the command
 };
 
 struct weir_handle {
@@ -33,11 +33,11 @@ struct weir_handle {
 	int nanoseconds;
 	uint32_t number; // of the command that opened it
 	int is_loopback;
-	int64_t since; // wall clock; frames before are not told, since not all of them passed the filter
-	struct bpf_program program; // the user's filter, where the kernel has another one
+	int64_t since; // wall clock; earlier frames are dropped, since not all of them passed the filter
+	struct bpf_program program; // the user's filter, if the kernel has another one
 	int has_program, failures;
-	int64_t leaves; // monotonic time at which it is closed, 0: it stays
-	u_int dropped, interface_dropped; // as told last
+	int64_t leaves; // monotonic time of its closing, 0: it stays
+	u_int dropped, interface_dropped; // as last reported
 };
 
 struct weir_capture {
@@ -45,20 +45,20 @@ struct weir_capture {
 	int count;
 	int control, out;
 	uint32_t snap;
-	unsigned int next; // the handle that is served first
+	unsigned int next; // the handle to serve first
 	struct weir_handle *current;
 	uint8_t *buffer;
-	size_t used, sent; // within a write, buffer[sent:used] is still to be written; else sent is 0
-	int64_t oldest; // monotonic time at which the oldest record in the buffer came
-	int64_t last_sweep; // monotonic time at which all handles were asked, ready or not
+	size_t used, sent; // during a write, buffer[sent:used] is still to be written; else sent is 0
+	int64_t oldest; // monotonic time of the oldest record in the buffer
+	int64_t last_sweep; // monotonic time of the last check of all handles, ready or not
 	struct pollfd polls[WEIR_HANDLES + 2];
 };
 
 struct weir_settings {
 	const char *filter; // NULL: none
 	int promiscuous, buffer_bytes;
-	int once; // an eBPF socket filter that keeps out what was seen where it came in, or -1
-	int only_in; // else only what comes in is told
+	int once; // an eBPF socket filter that drops what was captured where it came in, or -1
+	int only_in; // else capture only incoming packets
 };
 
 // Why weir_run returned.

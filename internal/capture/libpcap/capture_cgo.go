@@ -27,18 +27,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Descriptors of a capturing process: what exec.Cmd.ExtraFiles holds comes after the standard ones.
+// Descriptors of a capturing process: those of exec.Cmd.ExtraFiles follow the standard ones.
 const (
 	onceProgram = 3
 	onceMap     = 4
 )
 
-// Built says whether this program can capture with libpcap.
+// Built reports whether this program can capture with libpcap.
 const Built = true
 
 const (
 	lossInterval = time.Second
-	byeTimeout   = time.Second // how long the last bytes may wait for the reader
+	byeTimeout   = time.Second // the last bytes' wait for the reader
 	finishAgain  = 10 * time.Millisecond
 )
 
@@ -48,24 +48,24 @@ type process struct {
 	settings C.struct_weir_settings
 	text     *C.char
 	control  int
-	noted    int               // the map of interfaces of which what comes in is seen, or -1
+	noted    int               // the map of interfaces whose received packets are captured, or -1
 	leaving  map[uint32]ending // by the number of the command that opened the handle
 }
 
-// ending is what becomes of a handle that leaves.
+// ending is the result to report for a handle that leaves.
 type ending struct {
 	code Code
 	text string
 }
 
 // Capture is the capturing process: it reads its configuration and then commands from config, and writes the stream to
-// out, both pipes. It returns nil when config is closed, and when nobody reads out any more. A failure that concerns
-// everything is both written to the stream and returned; one of an interface is only written. It parses no packet. It
-// ignores SIGINT, SIGHUP and SIGTERM.
+// out, both pipes. It returns nil when config is closed, and when nobody reads out any longer. It writes every failure
+// to the stream, and returns those that concern all interfaces. It parses no packet. It ignores SIGINT, SIGHUP and
+// SIGTERM.
 func Capture(config, out *os.File) error {
 	defer runtime.KeepAlive(out)
-	// Ctrl-C and a service manager's signal reach every process. This one ends after its reader, which has still to
-	// hear of losses; it can't outlive reader and parent, whose ends of the pipes it watches.
+	// Ctrl-C and a service manager's signal reach every process. This one ends after its reader, which still has to
+	// receive the losses; it cannot outlive reader and parent, whose ends of the pipes it watches.
 	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGTERM)
 	settings, err := readConfig(config)
 	if err != nil {
@@ -73,7 +73,7 @@ func Capture(config, out *os.File) error {
 	}
 	control, stream := int(config.Fd()), int(out.Fd())
 	defer runtime.KeepAlive(config)
-	// A blocking write would leave no way to hear that the process shall end.
+	// A blocking write would make the process deaf to its end.
 	if err := unix.SetNonblock(stream, true); err != nil {
 		return fmt.Errorf("libpcap: stream: %w", err)
 	}
@@ -101,7 +101,7 @@ func Capture(config, out *os.File) error {
 	return p.run()
 }
 
-// run serves until it is told to end.
+// run serves until the control pipe is closed.
 func (p *process) run() error {
 	next := p.deadline(0) // the greeting leaves at once
 	for {
@@ -139,7 +139,7 @@ func (p *process) run() error {
 
 func (p *process) deadline(in time.Duration) C.int64_t { return C.weir_now() + C.int64_t(in) }
 
-// command reads one command and obeys. It returns io.EOF where there will be no more.
+// command reads and executes one command. It returns io.EOF when no more will come.
 func (p *process) command() error {
 	var b [commandBytes]byte
 	for have := 0; have < len(b); {
@@ -160,7 +160,7 @@ func (p *process) command() error {
 		p.watch(index, number, b[1]&commandPromiscuous != 0)
 	case commandUnwatch:
 		if which := p.find(index); which >= 0 {
-			p.leave(which, CodeUnwatched, "not watched any more")
+			p.leave(which, CodeUnwatched, "no longer watched")
 		}
 	default:
 		return fmt.Errorf("command %d is unknown", b[0])
@@ -180,7 +180,7 @@ func (p *process) find(index uint32) int {
 func (p *process) watch(index, number uint32, promiscuous bool) {
 	refuse := func(code Code, text string) { p.append(kindEnded, 0, index, code, number, []byte(text)) }
 	if p.find(index) >= 0 {
-		refuse(CodeOther, "it is watched already")
+		refuse(CodeOther, "already watched")
 		return
 	}
 	var name [C.IF_NAMESIZE]C.char
@@ -195,7 +195,7 @@ func (p *process) watch(index, number uint32, promiscuous bool) {
 	}
 	if status := C.weir_open(p.c, &name[0], &p.settings, p.text); status != 0 {
 		code, text := openCode(status), C.GoString(p.text)
-		if code == CodeNoRight { // libpcap says it with a plain errno here and there
+		if code == CodeNoRight { // libpcap sometimes returns it as a plain errno
 			text = "no right to capture, CAP_NET_RAW is missing: " + text
 		}
 		refuse(code, text)
@@ -205,7 +205,7 @@ func (p *process) watch(index, number uint32, promiscuous bool) {
 	h._interface = C.uint32_t(index)
 	h.number = C.uint32_t(number)
 	h.link = C.uint16_t(linkType(h.datalink))
-	// libpcap opens by name: a rename in between may have given us another interface.
+	// libpcap opens by name: after a rename in between, the name may belong to another interface.
 	if C.weir_is_bound(h) == 0 {
 		C.weir_close(p.c, p.c.count-1)
 		refuse(CodeNoDevice, "the interface was renamed while it was opened")
@@ -216,12 +216,13 @@ func (p *process) watch(index, number uint32, promiscuous bool) {
 	p.append(kindWatching, int(h.link), index, 0, number, nil)
 }
 
-// note says whether what an interface receives is seen there, and need not be where it goes out.
+// note marks in the map whether an interface's received packets are captured there, so that they need not be where they
+// leave.
 func (p *process) note(index uint32, isSeen bool) {
 	if p.noted < 0 {
 		return
 	}
-	// Where it fails, packets are rather counted twice than not at all.
+	// If that fails: counting packets twice is better than not at all.
 	if isSeen {
 		_ = putInMap(p.noted, index)
 	} else {
@@ -229,8 +230,7 @@ func (p *process) note(index uint32, isSeen bool) {
 	}
 }
 
-// direct has all handles give only what comes in while there are more than one, where nothing better tells forwarded
-// packets.
+// direct limits all handles to incoming packets while there are several, if no filter recognises forwarded packets.
 func (p *process) direct() {
 	n := 0
 	for i := range int(p.c.count) {
@@ -270,8 +270,8 @@ func openCode(status C.int) Code {
 	return CodeOther
 }
 
-// linkType is the LINKTYPE_ value of what libpcap's functions call a link type: the few DLT_ values that differ from it
-// do so by operating system (https://www.tcpdump.org/linktypes.html). dlt of cmd/weir is the way back.
+// linkType converts libpcap's DLT_ value to the LINKTYPE_ value: the few that differ do so by operating system
+// (https://www.tcpdump.org/linktypes.html). dlt of cmd/weir is the inverse.
 func linkType(dlt C.int) int {
 	switch dlt {
 	case C.DLT_RAW:
@@ -288,18 +288,18 @@ func linkType(dlt C.int) int {
 	return int(dlt)
 }
 
-// maxFailures is how often a handle may fail in a row whose interface is there. libpcap fails when it finds an
-// interface down that has another name; the socket goes on when it is up.
+// maxFailures bounds the failures in a row of a handle whose interface exists. libpcap fails when it finds a renamed
+// interface down; the socket goes on when the interface comes up.
 const maxFailures = 50
 
-// failed ends a handle that gives no more frames.
+// failed ends a handle that delivers no more frames.
 func (p *process) failed(which int) {
 	h := &p.c.handles[which]
 	text := C.GoString(C.pcap_geterr(h.pcap))
 	switch {
-	case h.leaves != 0: // what has gone wrong is told already
+	case h.leaves != 0: // the failure is already reported
 	case C.weir_is_bound(h) == 0:
-		p.leave(which, CodeGone, "the interface has vanished: "+text)
+		p.leave(which, CodeGone, "the interface no longer exists: "+text)
 	default:
 		if h.failures++; h.failures > maxFailures {
 			p.leave(which, CodeOther, text)
@@ -307,16 +307,16 @@ func (p *process) failed(which int) {
 	}
 }
 
-// vanished ends the handles of interfaces that are no more. libpcap tells of most by itself, and sooner.
+// vanished ends the handles of interfaces that no longer exist. libpcap reports most of them itself, and sooner.
 func (p *process) vanished() {
 	for i := int(p.c.count) - 1; i >= 0; i-- {
 		if h := &p.c.handles[i]; h.leaves == 0 && C.weir_is_bound(h) == 0 {
-			p.leave(i, CodeGone, "the interface has vanished")
+			p.leave(i, CodeGone, "the interface no longer exists")
 		}
 	}
 }
 
-// leave ends a handle, which gives its last frames first.
+// leave ends a handle, which delivers its last frames first.
 func (p *process) leave(which int, code Code, text string) {
 	h := &p.c.handles[which]
 	C.weir_leave(p.c, C.int(which))
@@ -325,7 +325,7 @@ func (p *process) leave(which int, code Code, text string) {
 	p.direct()
 }
 
-// nextLeaves is when the next handle that leaves can be closed.
+// nextLeaves returns when the next leaving handle can be closed.
 func (p *process) nextLeaves() C.int64_t {
 	next := C.int64_t(math.MaxInt64)
 	for i := range int(p.c.count) {
@@ -336,7 +336,7 @@ func (p *process) nextLeaves() C.int64_t {
 	return next
 }
 
-// finish closes the handles that have left. One whose last frames the stream has no room for has to wait.
+// finish closes the handles that have left. A handle whose last frames do not fit into the stream has to wait.
 func (p *process) finish() {
 	for i := int(p.c.count) - 1; i >= 0; i-- {
 		h := &p.c.handles[i]
@@ -385,11 +385,11 @@ func (p *process) fail(code Code, text string) error {
 	return &Error{code, 0, text}
 }
 
-// bye ends the process as it was told to.
+// bye ends the process as requested.
 func (p *process) bye() error {
 	until := p.deadline(byeTimeout)
 	if C.weir_drain(p.c, until) == 0 {
-		return nil // nobody reads: the farewell would have to wait as well
+		return nil // nobody reads: the farewell would block as well
 	}
 	p.lossesOfAll()
 	p.append(kindBye, 0, 0, 0, 0, nil)

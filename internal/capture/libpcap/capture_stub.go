@@ -6,7 +6,7 @@ package libpcap
 
 import "os"
 
-// Built says whether this program can capture with libpcap.
+// Built reports whether this program can capture with libpcap.
 const Built = false
 
 // Capture returns ErrNotBuilt: this build has no libpcap.

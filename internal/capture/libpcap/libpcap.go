@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package libpcap captures with libpcap, in a process of its own: libpcap means cgo, and a process with cgo can't take
-// its rights from all of its threads. That process (Capture) opens handles, looks into no packet and writes a stream of
-// frames to a pipe; the agent, which has no right at all, reads the stream (Reader). Only Capture needs the build tag
-// libpcap and cgo.
+// Package libpcap captures with libpcap, in a process of its own: libpcap needs cgo, and a process with cgo cannot drop
+// the rights of all its threads. That process (Capture) opens handles, inspects no packet and writes a stream of frames
+// to a pipe; the agent, without any right, reads the stream (Reader). Only Capture needs the build tag libpcap and cgo.
 //
-// # What is counted how often
+// # How often packets count
 //
 // On a gateway that is watched on both sides, a forwarded packet comes in on one interface and goes out on the other.
-// It is counted where it comes in:
+// It counts where it comes in:
 //
-//   - With Once, the kernel keeps out what was received by an interface that is watched, and what the machine itself
-//     sends is counted.
-//   - Without it (the kernel has no eBPF to give), only what comes in is told as long as more than one interface is
-//     watched: what the machine itself sends is not counted then. With one interface, all of both directions is.
+//   - With Once, the kernel drops outgoing packets that a watched interface received; the machine's own packets count.
+//   - Without it (the kernel refuses eBPF), only incoming packets are captured while several interfaces are watched:
+//     the machine's own packets do not count then. With one interface, both directions are captured.
 //
-// Either is a filter in the kernel, so that what it keeps out is not among the packets lost.
+// Either is a filter in the kernel, so that what it drops is not among the packets lost.
 package libpcap
 
 import (
@@ -30,7 +28,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNotBuilt is returned where the program was built without libpcap.
+// ErrNotBuilt is the error of a program built without libpcap.
 var ErrNotBuilt = errors.New("this weir was built without libpcap; build with -tags libpcap or use --mode afpacket")
 
 // Defaults and bounds of Config.
@@ -44,20 +42,20 @@ const (
 	maxConfigBytes     = 64 << 10
 )
 
-// Config holds for every interface of one capturing process.
+// Config applies to every interface of one capturing process.
 type Config struct {
 	// Filter is an expression in libpcap's language (pcap-filter(7)); empty means every packet.
 	Filter string `json:"filter,omitempty"`
-	// SnapLength is how many bytes of a frame are captured; 0 means DefaultSnapLength.
+	// SnapLength is the number of bytes captured of a frame; 0 means DefaultSnapLength.
 	SnapLength int `json:"snap_length,omitempty"`
 	// BufferBytes is the size of the kernel's buffer for each interface; 0 means DefaultBufferBytes.
 	BufferBytes int `json:"buffer_bytes,omitempty"`
-	// Once says that the capturing process has, as descriptors onceProgram and onceMap, afpacket's program of that name
-	// and its map.
+	// Once means that the capturing process has afpacket's program of that name and its map, as descriptors onceProgram
+	// and onceMap.
 	Once bool `json:"once,omitempty"`
 }
 
-// complete puts defaults in and checks the bounds.
+// complete sets defaults and checks the bounds.
 func (c Config) complete() (Config, error) {
 	if c.SnapLength == 0 {
 		c.SnapLength = DefaultSnapLength
@@ -95,7 +93,7 @@ func readConfig(r io.Reader) (c Config, err error) {
 	}
 	n := binary.NativeEndian.Uint32(length[:])
 	if n > maxConfigBytes {
-		return c, fmt.Errorf("%d bytes, %d are the most", n, maxConfigBytes)
+		return c, fmt.Errorf("%d bytes, at most %d are possible", n, maxConfigBytes)
 	}
 	text := make([]byte, n)
 	if _, err := io.ReadFull(r, text); err != nil {
@@ -107,8 +105,8 @@ func readConfig(r io.Reader) (c Config, err error) {
 	return c.complete()
 }
 
-// A command is commandBytes long: what, flags, two zero bytes, the interface's index, the command's number. Shorter
-// than PIPE_BUF, it is written whole.
+// A command has commandBytes: kind, flags, two zero bytes, the interface's index, the command's number. As it is
+// shorter than PIPE_BUF, each write is atomic.
 const (
 	commandBytes       = 12
 	commandWatch       = 1
@@ -116,8 +114,8 @@ const (
 	commandPromiscuous = 1 // flag of commandWatch
 )
 
-// Control commands a capturing process. Its methods can be called by several goroutines. The answers come in the
-// stream: see Event.
+// Control commands a capturing process. Several goroutines may call its methods. The answers come in the stream: see
+// Event.
 type Control struct{ File *os.File }
 
 func (c Control) command(what, flags byte, index, number uint32) error {
@@ -128,7 +126,7 @@ func (c Control) command(what, flags byte, index, number uint32) error {
 	return nil
 }
 
-// Watch asks for the frames of an interface. The events that answer have the number.
+// Watch requests the frames of an interface. The events that answer carry the number.
 func (c Control) Watch(index, number uint32, promiscuous bool) error {
 	var flags byte
 	if promiscuous {
@@ -137,12 +135,12 @@ func (c Control) Watch(index, number uint32, promiscuous bool) error {
 	return c.command(commandWatch, flags, index, number)
 }
 
-// Unwatch ends Watch, when what has come until then is in the stream; of an interface that isn't watched it does
-// nothing.
+// Unwatch ends Watch once the frames so far are in the stream; for an interface that is not watched it does nothing.
 func (c Control) Unwatch(index uint32) error { return c.command(commandUnwatch, 0, index, 0) }
 
-// Stop ends the capturing process: it sends what it has, the last losses and a farewell. The process ends when the last
-// copy of the control pipe's end is closed, so whoever passes it on to another process has to close its own.
+// Stop ends the capturing process, which first sends its remaining frames, the last losses and a farewell. The process
+// ends when the last copy of the control pipe's end is closed, so whoever passes it on to another process has to close
+// its own.
 func (c Control) Stop() error { return c.File.Close() }
 
 // Process is a started capturing process.
@@ -153,12 +151,13 @@ type Process struct {
 	Control
 }
 
-// pipeBytes is asked for the stream: it holds more than 10 ms of a gigabit link's small frames while the agent is
-// elsewhere. The kernel gives root more than /proc/sys/fs/pipe-max-size, and others this much by default.
+// pipeBytes is the requested size of the stream's pipe: it holds more than 10 ms of a gigabit link's small frames while
+// the agent is busy elsewhere. The kernel gives root more than /proc/sys/fs/pipe-max-size, and others this much by
+// default.
 const pipeBytes = 1 << 20
 
 // Open starts command, which must call Capture(os.Stdin, os.Stdout), with its standard input and output set to the two
-// pipes. Wait for the process with Command.Wait. Whether the filter is good is told by the stream's first Read.
+// pipes. Wait for the process with Command.Wait. The stream's first Read reports a bad filter.
 func Open(command *exec.Cmd, config Config) (*Process, error) {
 	if !Built {
 		return nil, ErrNotBuilt
@@ -196,7 +195,7 @@ func Open(command *exec.Cmd, config Config) (*Process, error) {
 	return p, nil
 }
 
-// enlarge makes a pipe bigger where the kernel allows that; a smaller one only fills up earlier.
+// enlarge makes a pipe larger if the kernel allows that; a smaller one only fills up earlier.
 func enlarge(f *os.File) {
 	if raw, err := f.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeBytes) })

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// link is a veth pair in a namespace of the test's own. Nothing but the test sends on it.
+// link is a veth pair in a namespace of its own, on which only the test sends.
 type link struct {
 	near, far           *net.Interface
 	sendNear, sendFar   int // AF_PACKET sockets
@@ -57,12 +57,12 @@ func newLink(t testing.TB) *link {
 	if _, err := exec.LookPath("ip"); err != nil {
 		lab.Lacks(t, "ip (iproute2) is not installed")
 	}
-	// The thread is thrown away with the test's goroutine, and the namespace with the thread.
+	// The thread ends with the test's goroutine, and the namespace with the thread.
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		lab.Lacks(t, "a network namespace needs root: "+err.Error())
 	}
-	// Without IPv6 the kernel itself says nothing on a link without addresses.
+	// Without IPv6 the kernel sends nothing of its own on a link without addresses.
 	if err := os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0); err != nil &&
 		!errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func newLink(t testing.TB) *link {
 	run(t, "ip", "link", "add", "near", "mtu", "65000", "type", "veth", "peer", "name", "far", "mtu", "65000")
 	run(t, "ip", "link", "set", "near", "up")
 	run(t, "ip", "link", "set", "far", "up")
-	for _, name := range []string{"near", "far"} { // what is sent before the kernel's link watch has run is lost
+	for _, name := range []string{"near", "far"} { // the kernel drops packets until its link watch has run
 		wait.Until(t, name+" is up", func() bool {
 			out, err := exec.Command("ip", "-o", "link", "show", "dev", name).Output()
 			return err == nil && bytes.Contains(out, []byte(" state UP "))
@@ -124,7 +124,7 @@ func send(t testing.TB, fd int, frame []byte) {
 	}
 }
 
-// session is a capturing process and its reader.
+// session is a capturing process with its reader.
 type session struct {
 	*Process
 	r      *Reader
@@ -137,7 +137,7 @@ type session struct {
 func start(t testing.TB, c Config, descriptors ...int) *session {
 	t.Helper()
 	s := &session{}
-	command := exec.Command("/proc/self/exe") // a path that needs no right to the folders above
+	command := exec.Command("/proc/self/exe") // a path that needs no access to the directories above
 	for _, fd := range descriptors {
 		fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
@@ -204,7 +204,7 @@ func (s *session) watch(t testing.TB, index uint32) {
 	}
 }
 
-// count waits for n frames, and a little for one too many.
+// count waits for n frames, and briefly for one too many.
 func (s *session) count(t *testing.T, n int) {
 	t.Helper()
 	if err := s.until(t, fmt.Sprint(n, " frames"), func() bool { return len(s.frames) >= n }); err != nil {
@@ -219,7 +219,7 @@ func (s *session) count(t *testing.T, n int) {
 	}
 }
 
-// recorded gives Ethernet frames of the repository's captures.
+// recorded returns Ethernet frames of the repository's captures.
 func recorded(t *testing.T, most int, patterns ...string) (frames [][]byte) {
 	t.Helper()
 	for _, pattern := range patterns {
@@ -250,7 +250,7 @@ func TestFramesByteForByte(t *testing.T) {
 	if len(frames) < 100 {
 		t.Fatalf("only %d frames", len(frames))
 	}
-	frames = append(frames, append(bytes.Clone(frames[0][:14]), make([]byte, 9000)...)) // is cut
+	frames = append(frames, append(bytes.Clone(frames[0][:14]), make([]byte, 9000)...)) // exceeds the snap length
 	l := newLink(t)
 	s := start(t, Config{})
 	s.watch(t, l.farIndex)
@@ -292,7 +292,7 @@ func TestFramesByteForByte(t *testing.T) {
 	}
 }
 
-// The kernel takes the outer VLAN tag out of a frame that comes in; libpcap puts it back.
+// TestVLAN: the kernel removes the outer VLAN tag of an incoming frame; libpcap restores it.
 func TestVLAN(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
@@ -356,7 +356,7 @@ func TestBadFilter(t *testing.T) {
 	}
 }
 
-// refused watches an interface that can't be, and returns why.
+// refused watches an interface that cannot be watched, and returns the error.
 func (s *session) refused(t *testing.T, index uint32) *Error {
 	t.Helper()
 	before := len(s.events)
@@ -379,7 +379,7 @@ func TestNoSuchInterface(t *testing.T) {
 	if err := s.refused(t, 12345); err.Code != CodeNoDevice || !errors.Is(err, unix.ENODEV) {
 		t.Errorf("%v", err)
 	}
-	s.watch(t, l.farIndex) // goes on
+	s.watch(t, l.farIndex) // still works
 	send(t, l.sendNear, make([]byte, 60))
 	s.count(t, 1)
 }
@@ -419,12 +419,12 @@ func TestInterfaceVanishes(t *testing.T) {
 		!errors.Is(e.Err, unix.ENODEV) {
 		t.Errorf("%+v", e)
 	}
-	t.Logf("told after %v: %v", time.Since(began).Round(time.Millisecond), s.events[before].Err)
-	send(t, sender(t, device(t, "other")), make([]byte, 60)) // the other one goes on
+	t.Logf("reported after %v: %v", time.Since(began).Round(time.Millisecond), s.events[before].Err)
+	send(t, sender(t, device(t, "other")), make([]byte, 60)) // the other one still works
 	s.count(t, 1)
 }
 
-// An interface that goes down and comes up again stays watched.
+// TestInterfaceDownAndUp: an interface that goes down and comes up again stays watched.
 func TestInterfaceDownAndUp(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
@@ -435,7 +435,7 @@ func TestInterfaceDownAndUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, "ip", "link", "set", "far", "up")
-	// The kernel tells the other end of its carrier some time later, and drops what is sent until then.
+	// The kernel reports the carrier to the other end with a delay, and drops frames until then.
 	again := time.Now()
 	if err := s.until(t, "frame", func() bool {
 		if time.Now().After(again) {
@@ -451,7 +451,7 @@ func TestInterfaceDownAndUp(t *testing.T) {
 	}
 	_ = s.Stop()
 	_ = s.Command.Wait()
-	// The socket of an interface that is down has an error to tell, which must not keep the process awake.
+	// The socket of an interface that is down has a pending error, which must not keep the process busy.
 	if used := s.Command.ProcessState.UserTime() + s.Command.ProcessState.SystemTime(); used > 600*time.Millisecond {
 		t.Errorf("%v of CPU time in a second", used)
 	} else {
@@ -459,8 +459,8 @@ func TestInterfaceDownAndUp(t *testing.T) {
 	}
 }
 
-// TestDirectionAndUnwatch: of one interface both directions are told, of more than one what comes in, as long as they
-// are watched.
+// TestDirectionAndUnwatch: with one interface both directions are captured, with several only incoming packets, while
+// they are watched.
 func TestDirectionAndUnwatch(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
@@ -488,7 +488,7 @@ func TestDirectionAndUnwatch(t *testing.T) {
 	s.count(t, 8)
 }
 
-// unwatch waits until an interface is not watched any more.
+// unwatch waits until an interface is no longer watched.
 func (s *session) unwatch(t *testing.T, index uint32) {
 	t.Helper()
 	before := len(s.events)
@@ -503,10 +503,10 @@ func (s *session) unwatch(t *testing.T, index uint32) {
 	}
 }
 
-// TestOnce: what is received by a watched interface is not told again where it goes out, and what the machine sends is
-// told, also when there is a filter.
+// TestOnce: what a watched interface receives is not captured again where it leaves, while the machine's own packets
+// are, even with a filter.
 func TestOnce(t *testing.T) {
-	frame := func(kind byte) []byte { // to nobody that the bridge has heard of
+	frame := func(kind byte) []byte { // to an address unknown to the bridge
 		b := bytes.Repeat([]byte{kind}, 60)
 		copy(b[6:], []byte{2, 0, 0, 0, 0, 1})
 		return b
@@ -533,15 +533,15 @@ func TestOnce(t *testing.T) {
 			s.watch(t, uint32(out.Index))
 			const n = 10
 			for range n {
-				send(t, l.sendNear, frame(10)) // the bridge passes it on: it is at far and at out
+				send(t, l.sendNear, frame(10)) // the bridge forwards it: to far and to out
 			}
 			s.count(t, n)
 			for range n {
-				send(t, sender(t, out), frame(10)) // its own
+				send(t, sender(t, out), frame(10)) // the machine's own
 			}
 			s.count(t, 2*n)
 			s.unwatch(t, l.farIndex)
-			send(t, l.sendNear, frame(10)) // now it is seen where it goes out
+			send(t, l.sendNear, frame(10)) // now captured where it leaves
 			s.count(t, 2*n+1)
 			if filter != "" {
 				send(t, sender(t, out), frame(12))
@@ -551,7 +551,7 @@ func TestOnce(t *testing.T) {
 	}
 }
 
-// TestLastFrames: what came before an interface was not watched any more, or had gone, is told.
+// TestLastFrames: frames that came before the end of a watch, or of an interface, are delivered.
 func TestLastFrames(t *testing.T) {
 	for name, end := range map[string]func(*testing.T, *session, *link){
 		"unwatched": func(t *testing.T, s *session, l *link) {
@@ -580,7 +580,7 @@ func TestLastFrames(t *testing.T) {
 	}
 }
 
-// TestRenamed: an interface that goes down and comes up with another name is watched all the time.
+// TestRenamed: an interface that goes down and comes up with another name stays watched.
 func TestRenamed(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
@@ -592,7 +592,7 @@ func TestRenamed(t *testing.T) {
 		run(t, "sh", "-c", fmt.Sprintf("n=$(ip -o link | sed -n 's/^%d: \\([^@]*\\)@.*/\\1/p'); ip link set $n name "+
 			"new%d; ip link set new%d up", l.farIndex, i, i))
 		again := time.Now()
-		if err := s.until(t, "frame", func() bool { // the carrier takes its time
+		if err := s.until(t, "frame", func() bool { // the carrier comes up with a delay
 			if time.Now().After(again) {
 				_, _ = unix.Write(l.sendNear, make([]byte, 60))
 				again = time.Now().Add(20 * time.Millisecond)
@@ -607,7 +607,7 @@ func TestRenamed(t *testing.T) {
 	}
 }
 
-// TestMadeAnew: an interface with the index, and the name, of one that has gone is another.
+// TestMadeAnew: a new interface with the index, and the name, of one that has gone is another.
 func TestMadeAnew(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
@@ -627,8 +627,8 @@ func TestMadeAnew(t *testing.T) {
 	s.count(t, 1)
 }
 
-// A reader that does not read makes libpcap's buffer overflow: what is not read is counted, once, also where a packet
-// is seen twice.
+// TestStallIsCounted: a reader that does not read makes libpcap's buffer overflow: lost packets count, once, even if a
+// packet is seen twice.
 func TestStallIsCounted(t *testing.T) {
 	for name, both := range map[string]bool{"one interface": false, "both ends": true} {
 		t.Run(name, func(t *testing.T) {
@@ -651,7 +651,7 @@ func TestStallIsCounted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// one more record of losses: nothing is told twice
+			// one more record of losses: none is reported twice
 			late := time.Now().Add(lossInterval + 200*time.Millisecond)
 			if err := s.until(t, "late frames", func() bool { return time.Now().After(late) }); err != nil {
 				t.Fatal(err)
@@ -664,8 +664,7 @@ func TestStallIsCounted(t *testing.T) {
 	}
 }
 
-// What the kernel had gathered when the process was told to end is read to the last frame, and nothing of what came
-// later.
+// TestStopReadsAll: the kernel's buffered frames at Stop are read to the last one, and no later ones.
 func TestStopReadsAll(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
@@ -678,7 +677,7 @@ func TestStopReadsAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		time.Sleep(20 * time.Millisecond) // the command is on its way; nothing shows from outside that it was taken
+		time.Sleep(20 * time.Millisecond) // the command is on its way; nothing visible shows its arrival
 		for range sent {
 			send(t, l.sendNear, make([]byte, 100))
 		}
@@ -699,7 +698,7 @@ func TestStopReadsAll(t *testing.T) {
 	}
 }
 
-// isFull says whether a stream takes nothing more: its pipe has no free page.
+// isFull reports whether a stream takes nothing more: its pipe has no free page.
 func isFull(t *testing.T, s *session) bool {
 	t.Helper()
 	raw, err := s.r.stream.(syscall.Conn).SyscallConn()
@@ -719,7 +718,7 @@ func isFull(t *testing.T, s *session) bool {
 	return filled > size-os.Getpagesize()
 }
 
-// Commands are obeyed and the process ends although nobody reads.
+// TestStopWhileStalled: the process obeys commands and ends even if nobody reads.
 func TestStopWhileStalled(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
@@ -738,7 +737,7 @@ func TestStopWhileStalled(t *testing.T) {
 	}
 }
 
-// A signal to the whole process group leaves the stream in order.
+// TestSignalsAreIgnored: a signal to the whole process group does not damage the stream.
 func TestSignalsAreIgnored(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
@@ -748,7 +747,7 @@ func TestSignalsAreIgnored(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	send(t, l.sendNear, make([]byte, 60)) // a process that the signals end can't read it: they come first
+	send(t, l.sendNear, make([]byte, 60)) // a process that the signals end cannot read it: they come first
 	s.count(t, 1)
 }
 
@@ -774,8 +773,8 @@ func TestPromiscuous(t *testing.T) {
 	}
 }
 
-// An interface without Ethernet headers has another link type, the LINKTYPE_ value that differs from Linux's DLT_
-// value.
+// TestRawLink: an interface without Ethernet headers has another link type, the LINKTYPE_ value that differs from
+// Linux's DLT_ value.
 func TestRawLink(t *testing.T) {
 	newLink(t)
 	tun, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
@@ -807,7 +806,7 @@ func TestRawLink(t *testing.T) {
 	}
 }
 
-// What goes over the loopback interface goes out and comes in there, and is told once.
+// TestLoopbackOnce: a packet on the loopback interface goes out and comes in there, and is captured once.
 func TestLoopbackOnce(t *testing.T) {
 	newLink(t)
 	run(t, "ip", "link", "set", "lo", "up")
@@ -824,8 +823,8 @@ func TestLoopbackOnce(t *testing.T) {
 	s.count(t, 1)
 }
 
-// A lone frame leaves in 20 ms: 10 in the kernel's buffer, 10 in ours. The bound is wide, since the machine does other
-// things too.
+// TestLatency: a lone frame leaves in 20 ms: 10 in the kernel's buffer, 10 in ours. The bound is wide, since the
+// machine may be busy.
 func TestLatency(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
@@ -858,7 +857,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// A reader that is gone ends the process, though nothing comes in.
+// TestReaderGone: the end of the reader ends the process, even without traffic.
 func TestReaderGone(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
@@ -871,8 +870,8 @@ func TestReaderGone(t *testing.T) {
 	}
 }
 
-// BenchmarkCapture tells what the capturing process costs a frame: its CPU time, kernel's part included. The sender is
-// one thread that sends as quickly as it can, and what is lost is reported.
+// BenchmarkCapture measures the capturing process's cost of a frame: its CPU time, kernel's part included. One thread
+// sends as quickly as it can; losses are reported.
 func BenchmarkCapture(b *testing.B) {
 	l := newLink(b)
 	s := start(b, Config{})
@@ -890,7 +889,7 @@ func BenchmarkCapture(b *testing.B) {
 	for b.Loop() {
 		send(b, l.sendNear, frame)
 	}
-	if err := s.Stop(); err != nil { // what came before is read
+	if err := s.Stop(); err != nil { // reads all earlier frames
 		b.Fatal(err)
 	}
 	if err := <-done; err != io.EOF {

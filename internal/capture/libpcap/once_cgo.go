@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapElement is the part of union bpf_attr that the commands for an element take (linux/bpf.h).
+// mapElement is the part of union bpf_attr for the commands on an element (linux/bpf.h).
 type mapElement struct {
 	fd    uint32
 	_     uint32
@@ -20,7 +20,7 @@ type mapElement struct {
 	flags uint64
 }
 
-// putInMap and deleteFromMap change a hash of 32-bit numbers with values of a byte.
+// putInMap and deleteFromMap change a hash from 32-bit numbers to bytes.
 func putInMap(fd int, key uint32) error      { return mapDo(unix.BPF_MAP_UPDATE_ELEM, fd, key) }
 func deleteFromMap(fd int, key uint32) error { return mapDo(unix.BPF_MAP_DELETE_ELEM, fd, key) }
 

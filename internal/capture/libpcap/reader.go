@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/capture"
 )
 
-// Stream is what Reader needs of the pipe: an *os.File that is in Go's poller does it.
+// Stream is the part of the pipe that Reader uses: an *os.File in Go's poller implements it.
 type Stream interface {
 	io.ReadCloser
 	SetReadDeadline(time.Time) error
@@ -28,22 +28,22 @@ type Reader struct {
 	parser
 	stream Stream
 	buffer []byte
-	from   int // buffer[from:to] is read and not parsed yet
+	from   int // buffer[from:to] is read and not yet parsed
 	to     int
-	err    error // the stream's end
+	err    error // why the stream ended
 	times  capture.WallTimes
 }
 
 var _ capture.Source = (*Reader)(nil)
 
-// NewReader reads from stream. onEvent, which may be nil, is called by Read.
+// NewReader reads from stream. Read calls onEvent, which may be nil.
 func NewReader(stream Stream, onEvent func(Event)) *Reader {
 	return &Reader{parser: parser{onEvent: onEvent}, stream: stream, buffer: make([]byte, readerBytes)}
 }
 
-// Read is that of capture.Source: it hands over at most what one read of readerBytes gave. It returns io.EOF after
-// Stop, ErrDied where the process ended otherwise, ErrStream for bytes that make no sense, and *Error where the process
-// gave up. An error stays.
+// Read implements capture.Source: it delivers at most the result of one read of readerBytes. It returns io.EOF after
+// Stop, ErrDied if the process ended otherwise, ErrStream for invalid bytes, and *Error if the process gave up. An
+// error is final.
 func (r *Reader) Read(timeout time.Duration, each func(*capture.Frame)) error {
 	if r.err != nil {
 		return r.err
@@ -82,15 +82,15 @@ func readError(err error) error {
 	return fmt.Errorf("libpcap: read the stream: %w", err)
 }
 
-// Losses is that of capture.Source. RingFull is libpcap's ps_drop, Interface its ps_ifdrop, of all interfaces that were
-// ever watched; they are as old as the last record of them, one a second.
+// Losses implements capture.Source. RingFull is libpcap's ps_drop, Interface its ps_ifdrop, of all interfaces ever
+// watched; they are as old as their last record, which comes once a second.
 func (r *Reader) Losses(l *capture.Losses) {
 	l.RingFull += r.losses.RingFull
 	l.Interface += r.losses.Interface
 }
 
-// Version is libpcap's own description of itself; empty before the first Read that gave something.
+// Version returns libpcap's own description of itself; "" before the first Read with a result.
 func (r *Reader) Version() string { return r.version }
 
-// Close wakes a waiting Read, and ends the capturing process, which has nobody to write to any more.
+// Close wakes a waiting Read, and ends the capturing process, which then has no reader.
 func (r *Reader) Close() error { return r.stream.Close() }

@@ -37,31 +37,31 @@ const (
 	kindFrame = 2 // payload: the captured bytes
 	// payload: since the last one, u64 packets that the ring had no room for, u64 that the interface dropped
 	kindLoss     = 3
-	kindWatching = 4 // Watch has worked
-	kindEnded    = 5 // the interface isn't watched any more, or could not be; payload: why
+	kindWatching = 4 // a Watch has succeeded
+	kindEnded    = 5 // a watch has ended, or failed; payload: why
 	kindFailed   = 6 // the process gives up; payload: why
-	kindBye      = 7 // the process ends because it was told to
+	kindBye      = 7 // the process ends as requested
 )
 
-// Code says what kind of failure an Error is.
+// Code is the kind of an Error.
 type Code uint32
 
-// Codes of errors. In parentheses what errors.Is finds.
+// Codes of errors, with what errors.Is finds in parentheses.
 const (
 	CodeOther     Code = iota
-	CodeNoRight        // the process may not capture: CAP_NET_RAW is missing (unix.EPERM, fs.ErrPermission)
-	CodeNoDevice       // there is no such interface (unix.ENODEV)
-	CodeGone           // the interface was there and has vanished (unix.ENODEV)
+	CodeNoRight        // no right to capture: CAP_NET_RAW is missing (unix.EPERM, fs.ErrPermission)
+	CodeNoDevice       // no such interface (unix.ENODEV)
+	CodeGone           // the interface no longer exists (unix.ENODEV)
 	CodeDown           // the interface is down (unix.ENETDOWN)
-	CodeFilter         // libpcap does not take the filter expression (unix.EINVAL)
-	CodeUnwatched      // Unwatch was called: no failure
+	CodeFilter         // libpcap refuses the filter expression (unix.EINVAL)
+	CodeUnwatched      // Unwatch was called: not a failure
 )
 
-// Error is a failure that the capturing process tells of.
+// Error is a failure that the capturing process reports.
 type Error struct {
 	Code      Code
-	Interface uint32 // ifindex; 0 where it is about the whole process
-	Text      string // libpcap's own text, or ours
+	Interface uint32 // ifindex; 0 for the whole process
+	Text      string // libpcap's text, or ours
 }
 
 func (e *Error) Error() string {
@@ -86,23 +86,23 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// Errors of a stream. After one of them nothing more can be read.
+// Errors of a stream, after which it cannot be read.
 var (
 	// ErrDied: the stream ended without a farewell; the process was killed or has crashed.
-	ErrDied = errors.New("libpcap: the capturing process ended without a word")
+	ErrDied = errors.New("libpcap: the capturing process died")
 	// ErrStream: the bytes are not what Capture writes.
-	ErrStream = errors.New("libpcap: the capturing process sent what is no stream of frames")
+	ErrStream = errors.New("libpcap: the capturing process sent an invalid stream")
 )
 
-// Event tells what became of an interface. With Err nil it is watched now, else it is not (any more).
+// Event reports a change of an interface. With Err nil it is now watched, else not (any longer).
 type Event struct {
 	Interface uint32
-	Number    uint32          // of the Watch that it is about
-	Link      packet.LinkType // where Err is nil
+	Number    uint32          // of the Watch that it answers
+	Link      packet.LinkType // if Err is nil
 	Err       *Error
 }
 
-// parser walks over a stream. It keeps what is to be kept between pieces of it, frames excepted.
+// parser decodes a stream. It keeps state between pieces, but no frames.
 type parser struct {
 	version string
 	losses  capture.Losses
@@ -113,8 +113,8 @@ type parser struct {
 	hello   bool
 }
 
-// parse hands every whole frame in b to each and returns how many bytes it used. A record that is not whole yet is
-// left, which is at most headerBytes+maxPayload-1 bytes.
+// parse hands every whole frame in b to each and returns how many bytes it used. It leaves an incomplete record, which
+// has at most headerBytes+maxPayload-1 bytes.
 func (p *parser) parse(b []byte, each func(*capture.Frame)) (used int, err error) {
 	for len(b)-used >= headerBytes {
 		h := b[used : used+headerBytes : used+headerBytes]
@@ -155,7 +155,7 @@ func (p *parser) parse(b []byte, each func(*capture.Frame)) (used int, err error
 	return used, nil
 }
 
-// other takes the records that are rare.
+// other handles the rare records.
 func (p *parser) other(kind uint16, h, payload []byte) error {
 	index := binary.NativeEndian.Uint32(h[8:])
 	code := Code(binary.NativeEndian.Uint32(h[12:]))

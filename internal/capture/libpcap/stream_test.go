@@ -19,7 +19,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// record builds one record of a stream.
+// record returns one record of a stream.
 func record(kind, link uint16, index, wireOrCode uint32, at int64, payload []byte) []byte {
 	b := binary.NativeEndian.AppendUint32(nil, uint32(len(payload)))
 	b = binary.NativeEndian.AppendUint16(b, kind)
@@ -35,8 +35,7 @@ func lossRecord(ring, device uint64) []byte {
 	return record(kindLoss, 0, 7, 0, 0, binary.NativeEndian.AppendUint64(b, device))
 }
 
-// sample is a stream with every kind of record that a good end has.
-// sampleTime is that of the sample's first frame.
+// sampleTime is the time of the sample's first frame.
 var sampleTime = time.Now().UnixNano()
 
 func sample() []byte {
@@ -52,7 +51,7 @@ func sample() []byte {
 	}, nil)
 }
 
-// pieces is a Stream that gives its bytes n at a time.
+// pieces is a Stream that delivers its bytes n at a time.
 type pieces struct {
 	b   []byte
 	n   int
@@ -111,7 +110,7 @@ func TestReaderInPieces(t *testing.T) {
 	}
 }
 
-// A stream that ends anywhere before its farewell is that of a process that died.
+// TestReaderTruncated: a stream that ends before its farewell comes from a process that died.
 func TestReaderTruncated(t *testing.T) {
 	for n := range len(sample()) {
 		if _, _, r, err := readAll(&pieces{sample()[:n], n + 1, io.EOF}); err != ErrDied || r.Read(0, nil) != ErrDied {
@@ -153,7 +152,7 @@ func TestReaderRefuses(t *testing.T) {
 	}
 }
 
-// The largest frame fits however the reads fall.
+// TestReaderLargestFrames: the largest frame fits whatever the sizes of the reads.
 func TestReaderLargestFrames(t *testing.T) {
 	b := record(kindHello, 0, 0, 0, 0, nil)
 	for range 20 {
@@ -189,7 +188,7 @@ func TestReaderTimeoutAndClose(t *testing.T) {
 	}
 }
 
-// endless gives the same frames for ever.
+// endless delivers the same frames for ever.
 type endless struct {
 	pieces
 	all []byte

@@ -13,12 +13,12 @@ import (
 	"testing"
 )
 
-// benchTraceBytes is large against the caches near a CPU and small against memory, so that the page cache holds the
-// file.
+// benchTraceBytes is large compared with a CPU's caches and small compared with memory, so that the page cache holds
+// the file.
 const benchTraceBytes = 200 << 20
 
-// BenchmarkReader reads a trace from the page cache. With packets of the sizes that a gateway sees, most of the time
-// is the kernel's copy of their bytes; with small ones, most is our own.
+// BenchmarkReader reads a trace from the page cache. With packets of the sizes that a gateway sees, most of the time is
+// the kernel's copy of their bytes; with small ones, our own work.
 func BenchmarkReader(b *testing.B) {
 	random := rand.New(rand.NewPCG(1, 2))
 	mixed := func(i int) int { return []int{1514, 66, 60 + random.IntN(1400)}[i%3] }
@@ -43,7 +43,7 @@ func benchmarkTrace(b *testing.B, write func(io.Writer, func(int) int) error, si
 		var f Frame
 		for err = r.Next(&f); err == nil; err = r.Next(&f) {
 			packets++
-			bytes += len(f.Data) + int(f.Data[0]) // touched, as every user does
+			bytes += len(f.Data) + int(f.Data[0]) // touched, as by every user
 		}
 		r.Close()
 		if err != io.EOF {

@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// This file builds capture files for tests, field by field as the specifications have them.
+// This file builds capture files for tests, field by field after the specifications.
 
 type byteOrder interface {
 	binary.ByteOrder
@@ -56,7 +56,7 @@ func (p pcapFile) build(records ...pcapRecord) []byte {
 	return b
 }
 
-// pcapng is a pcapng file that grows by blocks.
+// pcapng is a pcapng file under construction.
 type pcapng struct {
 	order byteOrder
 	b     []byte
@@ -121,7 +121,7 @@ func (p *pcapng) simple(data string, original uint32) {
 	p.block(blockSimplePacket, append(p.order.AppendUint32(nil, original), data...))
 }
 
-// newPcapng begins a file with one section and one Ethernet interface of microseconds.
+// newPcapng begins a file with one section and one Ethernet interface with microseconds.
 func newPcapng(order byteOrder) *pcapng {
 	p := &pcapng{}
 	p.section(order, -1)
@@ -129,7 +129,7 @@ func newPcapng(order byteOrder) *pcapng {
 	return p
 }
 
-// pcapngOfEachBlock has one block of each kind.
+// pcapngOfEachBlock returns a file with one block of each kind.
 func pcapngOfEachBlock(order byteOrder) *pcapng {
 	p := &pcapng{}
 	p.section(order, -1)
@@ -175,7 +175,7 @@ func zstandard(t testing.TB, b []byte, options ...zstd.EOption) []byte {
 	return w.EncodeAll(b, nil)
 }
 
-// mustRead reads all frames of a capture, with copies of their data, and the error that Next ended with.
+// mustRead reads all frames of a capture, with copies of their data, and returns Next's final error.
 func mustRead(t testing.TB, in io.Reader) ([]Frame, *Reader, error) {
 	t.Helper()
 	r, err := NewReader(in, "test")

@@ -7,8 +7,8 @@ import (
 	"math/bits"
 )
 
-// clock turns the timestamps of an interface into nanoseconds: ticks × multiply / divide, or ticks × 10⁹ / 2^shift,
-// and then the offset.
+// clock converts an interface's timestamps to nanoseconds: ticks × multiply / divide, or ticks × 10⁹ / 2^shift, plus
+// the offset.
 type clock struct {
 	multiply, divide uint64 // one of them is 1
 	shift            uint8
@@ -31,7 +31,7 @@ func newClock(resolution byte) clock {
 	return c
 }
 
-// powerOf10 is 10^n, or the largest uint64 where that is larger: divided by it, any timestamp is 0 (the very last 1).
+// powerOf10 returns 10^n, or the largest uint64 if that is larger: divided by it, any timestamp is 0 (the very last 1).
 func powerOf10(n uint8) uint64 {
 	if n > 19 {
 		return math.MaxUint64
@@ -43,7 +43,7 @@ func powerOf10(n uint8) uint64 {
 	return p
 }
 
-// setOffset sets the if_tsoffset. Times that do not fit are kept at the end of the range, some 292 years from 1970.
+// setOffset sets the if_tsoffset. Times that do not fit stay at the end of the range, some 292 years from 1970.
 func (c *clock) setOffset(seconds int64) {
 	const limit = math.MaxInt64 / 1_000_000_000
 	c.offset = max(-limit, min(limit, seconds)) * 1e9

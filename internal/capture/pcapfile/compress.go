@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// maxLayers is how many times a capture may be compressed. A .pcap.gz inside a .zst happens; each further layer
-	// multiplies by a thousand or more what a few bytes expand to.
+	// maxLayers bounds the layers of compression. A .pcap.gz inside a .zst happens; each further layer multiplies by a
+	// thousand or more what a few bytes expand to.
 	maxLayers = 2
-	// maxZstdWindow is the memory that a zstd frame may ask for: 128 MiB, what zstd(1) accepts unless told otherwise.
+	// maxZstdWindow bounds the memory that a zstd frame may request: 128 MiB, the default limit of zstd(1).
 	maxZstdWindow = 128 << 20
 )
 
-// decompress puts r.window on the capture within whatever compression the source has.
+// decompress sets r.window to the capture inside the source's compression.
 func (r *Reader) decompress() error {
 	var in io.Reader = r.source
 	for layer := 0; ; layer++ {
@@ -42,7 +42,7 @@ func (r *Reader) decompress() error {
 	}
 }
 
-// nothing makes the error for a capture of which not one byte could be read.
+// nothing returns the error for a capture without a readable byte.
 func (r *Reader) nothing(cause error) error {
 	if cause == io.EOF {
 		return fmt.Errorf("%s: %w", r.name, ErrEmpty)
@@ -50,8 +50,8 @@ func (r *Reader) nothing(cause error) error {
 	return r.cut(0, "the file header", cause)
 }
 
-// decompressor finds what undoes the compression that a stream begins with, nil if it has none.
-// The magic numbers are those of RFC 1952 §2.3.1 and RFC 8878 §3.1.1 and §3.1.2.
+// decompressor returns the function that undoes the compression with which a stream begins, nil for none. The magic
+// numbers are those of RFC 1952 §2.3.1 and RFC 8878 §3.1.1 and §3.1.2.
 func decompressor(head []byte) func(*Reader, io.Reader) (io.Reader, error) {
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
@@ -59,7 +59,7 @@ func decompressor(head []byte) func(*Reader, io.Reader) (io.Reader, error) {
 	case len(head) < magicLength:
 		return nil
 	case binary.LittleEndian.Uint32(head) == 0xfd2fb528,
-		binary.LittleEndian.Uint32(head)&^0xf == 0x184d2a50: // a frame to skip; the data follow
+		binary.LittleEndian.Uint32(head)&^0xf == 0x184d2a50: // a skippable frame; the data follow
 		return openZstd
 	}
 	return nil
@@ -80,7 +80,7 @@ func openZstd(r *Reader, in io.Reader) (io.Reader, error) {
 	return d, nil
 }
 
-// notCapture makes the error for a stream that begins as no capture does.
+// notCapture returns the error for a stream that begins as no capture does.
 func (r *Reader) notCapture(head []byte) error {
 	for _, k := range knownMagic {
 		if bytes.HasPrefix(head, []byte(k.magic)) {
@@ -90,7 +90,7 @@ func (r *Reader) notCapture(head []byte) error {
 	return fmt.Errorf("%s: %w: begins with % x", r.name, ErrNotCapture, head)
 }
 
-// knownMagic names files that are taken for captures by mistake.
+// knownMagic lists kinds of files that users mistake for captures.
 var knownMagic = []struct{ magic, kind string }{
 	{"PK\x03\x04", "a zip archive"},
 	{"BZh", "bzip2"},

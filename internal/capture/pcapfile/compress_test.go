@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// The frames that the captures of this file hold.
+// compressedFrames are the frames in the captures of this file.
 var compressedFrames = []Frame{{[]byte("first"), 5, 1_000_002_000, 0, 0}, {[]byte("second"), 6, 3_000_004_000, 0, 0}}
 
 func compressedCapture() []byte {
@@ -38,7 +38,8 @@ func TestCompressionInPieces(t *testing.T) {
 	}
 }
 
-// zstdOfWindow is a zstd frame that asks for a window of 2^log bytes, and holds b in one raw block (RFC 8878 §3.1.1).
+// zstdOfWindow returns a zstd frame that requests a window of 2^log bytes, and holds b in one raw block (RFC 8878
+// §3.1.1).
 func zstdOfWindow(log byte, b []byte) []byte {
 	head := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3, 1 | byte(len(b)<<3), byte(len(b) >> 5), 0}
 	return append(head, b...)

@@ -8,25 +8,24 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// The pcap format is that of draft-ietf-opsawg-pcap. A file is a header and then records, each with a header of its
-// own.
+// The pcap format is that of draft-ietf-opsawg-pcap. A file is a header and then records, each with its own header.
 const (
 	magicLength      = 4
 	fileHeaderLength = 24
-	// linkTypeMask leaves the link type of the header's last field; above it are the length of the frame check
-	// sequence and whether that length is meant.
+	// linkTypeMask selects the link type in the header's last field; above it are the length of the frame check
+	// sequence and the flag that makes that length valid.
 	linkTypeMask = 0xffff
 )
 
-// recordFormat is how the records of a pcap file are laid out.
+// recordFormat is the layout of a pcap file's records.
 type recordFormat struct {
 	headerLength int
 	tick         int64 // nanoseconds in a unit of the second time field
 	order        lengthOrder
-	maxLength    int // of the captured bytes
+	maxLength    int // bound of the captured bytes
 }
 
-// lengthOrder says in which order a record gives the captured and the original length.
+// lengthOrder is the order of the captured and the original length in a record.
 type lengthOrder uint8
 
 const (
@@ -48,7 +47,7 @@ var recordFormats = map[uint32]recordFormat{
 	magicModified:     {headerLength: 24, tick: 1000},
 }
 
-// readFileHeader reads the header of a pcap file and sets what its records need.
+// readFileHeader reads the header of a pcap file and sets the format of its records.
 func (r *Reader) readFileHeader(format recordFormat) error {
 	head, err := r.window.peek(fileHeaderLength)
 	if len(head) < fileHeaderLength {
@@ -64,8 +63,8 @@ func (r *Reader) readFileHeader(format recordFormat) error {
 	return nil
 }
 
-// orderOfLengths knows that version 2.3 of the format swapped the lengths, that some programs wrote 2.3 with the old
-// order, and that DG/UX numbers its old order 543.0.
+// orderOfLengths handles three cases: version 2.3 of the format swapped the lengths, some programs wrote 2.3 with the
+// old order, and DG/UX numbers its old order 543.0.
 func orderOfLengths(major, minor uint16) lengthOrder {
 	switch {
 	case major == 2 && minor < 3, major == 543:

@@ -12,8 +12,8 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// The pcapng format is that of draft-ietf-opsawg-pcapng. A file is a row of blocks: type, total length, body, and the
-// total length once more.
+// The pcapng format is that of draft-ietf-opsawg-pcapng. A file is a sequence of blocks: type, total length, body, and
+// the total length once more.
 const (
 	blockInterface      = 1
 	blockObsoletePacket = 2
@@ -31,32 +31,32 @@ const (
 	packetLength       = blockFrameLength + 20 // Enhanced Packet Block and Packet Block
 	simplePacketLength = blockFrameLength + 4
 
-	// Where the packet begins in its block.
+	// Offsets of the packet in its block.
 	packetDataOffset   = blockHeadLength + 20
 	simplePacketOffset = blockHeadLength + 4
 
 	byteOrderMagic       = 0x1a2b3c4d
 	supportedMajor       = 1
-	microsecondsExponent = 6 // the if_tsresol of an interface that states none
+	microsecondsExponent = 6 // the if_tsresol of an interface without one
 )
 
 const (
-	// MaxInterfaces bounds what a file can make a Reader remember: with the names, 16,384 × 0.6 KB, about 10 MB. One
-	// section never has more than a few hundred, but each of many files strung together begins anew.
+	// MaxInterfaces bounds the interfaces that a Reader remembers: with the names, 16,384 × 0.6 KB, about 10 MB. A
+	// section has a few hundred at most, but each of many concatenated files starts anew.
 	MaxInterfaces = 1 << 14
-	// maxInterfaceText is how much of an interface's name or description is kept. Linux allows 15 bytes for a name;
+	// maxInterfaceText bounds the bytes kept of an interface's name or description. Linux allows 15 bytes for a name;
 	// on Windows it is a path with a GUID, about 60.
 	maxInterfaceText = 255
 )
 
-// section is what the reader knows of the present section of a pcapng file.
+// section is the state of the present section of a pcapng file.
 type section struct {
 	firstInterface int     // index in Reader.interfaces of the section's interface 0
 	clocks         []clock // of its interfaces
-	lastTime       int64   // of the packet before, for Simple Packet Blocks, which have none
+	lastTime       int64   // of the previous packet, for Simple Packet Blocks, which have no time
 }
 
-// nextBlock reads blocks up to and with the next packet.
+// nextBlock reads blocks up to and including the next packet.
 func (r *Reader) nextBlock(f *Frame) error {
 	w := r.window
 	for {
@@ -99,14 +99,14 @@ func (r *Reader) nextBlock(f *Frame) error {
 func (r *Reader) checkLength(total uint32, least int) error {
 	switch {
 	case total%4 != 0:
-		return r.corrupt(r.window.offset(), "a block length of %d, which is no multiple of 4", total)
+		return r.corrupt(r.window.offset(), "a block length of %d, which is not a multiple of 4", total)
 	case total < uint32(least):
-		return r.corrupt(r.window.offset(), "a block length of %d, where the least is %d", total, least)
+		return r.corrupt(r.window.offset(), "a block length of %d, where at least %d is needed", total, least)
 	}
 	return nil
 }
 
-// wholeBlock returns the block at the window's start, both its lengths checked.
+// wholeBlock returns the block at the window's start, after checking both lengths.
 func (r *Reader) wholeBlock(total uint32, least int) ([]byte, error) {
 	w := r.window
 	if total%4 != 0 || total < uint32(least) {
@@ -124,12 +124,12 @@ func (r *Reader) wholeBlock(total uint32, least int) ([]byte, error) {
 	}
 	b = b[:total:total]
 	if again := r.uint32(b[total-blockTailLength:]); again != total {
-		return nil, r.corrupt(w.offset(), "a block length of %d at its begin, but %d at its end", total, again)
+		return nil, r.corrupt(w.offset(), "a block length of %d at its beginning, but %d at its end", total, again)
 	}
 	return b, nil
 }
 
-// skipBlock moves past a block that holds no packet. It is not held in memory, so its length needs no limit.
+// skipBlock skips a block without a packet. It keeps none of it in memory, so the length needs no limit.
 func (r *Reader) skipBlock(total uint32) error {
 	if err := r.checkLength(total, blockFrameLength); err != nil {
 		return err
@@ -143,14 +143,14 @@ func (r *Reader) skipBlock(total uint32) error {
 		return r.cut(offset, "a block", err)
 	}
 	if again := r.uint32(tail); again != total {
-		return r.corrupt(offset, "a block length of %d at its begin, but %d at its end", total, again)
+		return r.corrupt(offset, "a block length of %d at its beginning, but %d at its end", total, again)
 	}
 	w.consume(blockTailLength)
 	return nil
 }
 
-// readSection reads a Section Header Block (§4.1) and begins its section, in its byte order. The section's length is
-// of no use to a reader that looks at each block, and is not looked at.
+// readSection reads a Section Header Block (§4.1) and begins its section, in its byte order. It ignores the section's
+// length: the reader visits each block anyway.
 func (r *Reader) readSection() error {
 	w := r.window
 	b, err := w.peek(sectionLength)
@@ -220,7 +220,7 @@ const (
 	optionHeadLength = 4
 )
 
-// option splits the first option off options, at least a head, of the block at the window's start.
+// option splits the first option off options, which holds at least a head, of the block at the window's start.
 func (r *Reader) option(options []byte) (code uint16, value, rest []byte, err error) {
 	code, size := r.uint16(options), int(r.uint16(options[2:]))
 	options = options[optionHeadLength:]
@@ -250,7 +250,7 @@ func (r *Reader) interfaceOption(i *Interface, c *clock, code uint16, value []by
 	return nil
 }
 
-// interfaceText keeps what is text in a name; some programs end it as C does.
+// interfaceText returns a name as valid UTF-8; some programs end it with a NUL.
 func interfaceText(value []byte) string {
 	value, _, _ = bytes.Cut(value, []byte{0})
 	return strings.ToValidUTF8(string(value[:min(len(value), maxInterfaceText)]), "")
@@ -283,8 +283,7 @@ func (r *Reader) packetBlock(f *Frame, b []byte, obsolete bool) error {
 	return nil
 }
 
-// direction reads the two lowest bits of the flags (§4.3.1) among a packet's options. What is wrong with options loses
-// no packet.
+// direction reads the two lowest bits of the flags (§4.3.1) among a packet's options. Invalid options lose no packet.
 func (r *Reader) direction(options []byte) packet.Direction {
 	const optionFlags, flagsLength = 2, 4
 	for len(options) >= optionHeadLength {
@@ -301,8 +300,8 @@ func (r *Reader) direction(options []byte) packet.Direction {
 	return packet.DirectionUnknown
 }
 
-// simplePacketBlock reads a Simple Packet Block (§4.4). It belongs to the section's first interface; as it has no
-// time, it gets that of the packet before it.
+// simplePacketBlock reads a Simple Packet Block (§4.4). It belongs to the section's first interface, and gets the time
+// of the previous packet, since it has none.
 func (r *Reader) simplePacketBlock(f *Frame, b []byte) error {
 	if len(r.section.clocks) == 0 {
 		return r.corrupt(r.window.offset(), "a packet where no interface is declared")

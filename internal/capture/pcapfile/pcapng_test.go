@@ -34,7 +34,7 @@ func TestPcapngBlocks(t *testing.T) {
 func TestPcapngSections(t *testing.T) {
 	p := newPcapng(binary.LittleEndian)
 	p.enhanced(0, 1, "a", 1)
-	p.section(binary.BigEndian, 12) // a length that is wrong, and that nobody needs
+	p.section(binary.BigEndian, 12) // a wrong length, which nobody needs
 	p.iface(113, 0, pcapngOption{optionTimeResolution, []byte{9}})
 	p.iface(1, 0)
 	p.enhanced(0, 2, "b", 1)
@@ -164,7 +164,7 @@ func TestPcapngCorrupt(t *testing.T) {
 	put := func(p *pcapng, at int, v uint32) { little.PutUint32(p.b[at:], v) }
 	tests := []struct {
 		name    string
-		corrupt func(p *pcapng, start int) // appends something broken at start
+		corrupt func(p *pcapng, start int) // appends damaged data at start
 	}{
 		{"length is no multiple of 4", func(p *pcapng, start int) {
 			p.enhanced(0, 0, "frame", 5)
@@ -235,8 +235,7 @@ func TestPcapngCorrupt(t *testing.T) {
 	}
 }
 
-// TestPcapngDirection: the flags of a packet say which way it went; options that are cut or strange say nothing and
-// lose nothing.
+// TestPcapngDirection: a packet's flags give its direction; truncated or unknown options give none and lose nothing.
 func TestPcapngDirection(t *testing.T) {
 	for _, order := range []byteOrder{binary.LittleEndian, binary.BigEndian} {
 		flags := func(v uint32) string {
@@ -298,7 +297,7 @@ func TestPcapngInterfaceLimit(t *testing.T) {
 	wantFormatError(t, err, int64(last)+blockFrameLength+20+8+sectionLength, false)
 }
 
-// TestPcapngSkipIsNotHeld has a block of no interest that is larger than any that would be held in memory.
+// TestPcapngSkipIsNotHeld has an irrelevant block larger than any that the reader would hold in memory.
 func TestPcapngSkipIsNotHeld(t *testing.T) {
 	p := newPcapng(binary.LittleEndian)
 	p.block(10, make([]byte, MaxRecordLength+100))

@@ -2,9 +2,9 @@
 
 // Package pcapfile reads and writes capture files: pcap and pcapng, also compressed with gzip or zstd.
 //
-// The reader holds a window of the file in memory and hands out views into it, so that a packet costs no copy of its
-// own and no allocation. It is safe on files made by an attacker: memory is bounded by the constants below, work by
-// the length of the uncompressed capture.
+// The reader holds a window of the file in memory and returns views into it, so that a packet costs neither a copy nor
+// an allocation. It is safe on an attacker's files: the constants below bound its memory, and the length of the
+// uncompressed capture bounds its work.
 package pcapfile
 
 import (
@@ -21,16 +21,16 @@ import (
 )
 
 const (
-	// MaxSnapLength is the longest captured packet accepted from a file that does not itself announce longer ones:
-	// 256 KiB, the largest that tcpdump takes.
+	// MaxSnapLength is the longest captured packet accepted from a file that does not itself announce longer ones: 256
+	// KiB, tcpdump's maximum.
 	MaxSnapLength = 256 << 10
-	// MaxRecordLength is the longest captured packet and the longest parsed block whatever the file announces: 16 MiB,
-	// 64 times the above, so that a corrupt length can't make the window grow without bound.
+	// MaxRecordLength bounds captured packets and parsed blocks whatever the file announces: 16 MiB, 64 times the
+	// above, so that a corrupt length cannot make the window grow without bound.
 	MaxRecordLength = 16 << 20
 
-	// windowSize is how much of the capture is read at once. From 128 KiB to 1 MiB, and with the file mapped instead,
+	// windowSize is how much of the capture is read at once. From 128 KiB to 1 MiB, or with the file mapped instead,
 	// packets come at the same rate, that of memory (see BenchmarkReader); a window stays in a CPU's own cache, and a
-	// file that is cut while it is read ends in an error, where a mapped one ends in SIGBUS.
+	// file that is truncated during the read ends in an error, where a mapped one ends in SIGBUS.
 	windowSize = 256 << 10
 )
 
@@ -40,16 +40,16 @@ type Frame struct {
 	Length    int    // bytes on the wire, at least len(Data)
 	Time      int64  // nanoseconds since the Unix epoch; may be negative or jump
 	Interface int    // index into Reader.Interfaces
-	// Direction is what the file says of it; a link's own header may say more (packet.Cooked).
+	// Direction is the file's information; a link's own header may have more (packet.Cooked).
 	Direction packet.Direction
 }
 
-// Interface is where packets were captured, as far as the file tells.
+// Interface describes an interface of the capture, as far as the file does.
 type Interface struct {
 	Name, Description string // at most maxInterfaceText bytes of UTF-8; "" where unknown
 	LinkType          packet.LinkType
 	SnapLength        int // as announced; 0 means no limit
-	Number            int // within its section: interfaces without a name are the same where that is
+	Number            int // within its section: identifies interfaces without a name
 }
 
 // Reader reads the packets of one capture file in file order.
@@ -61,14 +61,14 @@ type Reader struct {
 	record     recordFormat // of a pcap file
 	section    section      // of a pcapng file
 	interfaces []Interface
-	failed     error // what Next returned last, and will return ever after
+	failed     error // Next's last error, which it repeats
 
 	source  *source
 	size    int64
 	closers []func() error
 }
 
-// source counts the bytes of the file as it is stored, and keeps its error apart from those of decompression.
+// source counts the bytes of the stored file, and keeps its error apart from those of decompression.
 type source struct {
 	r    io.Reader
 	read atomic.Int64
@@ -84,8 +84,8 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Open opens the capture file at path; "-" is standard input. A missing file is an error of package os, an empty one
-// ErrEmpty, one of another kind ErrNotCapture, one that ends or breaks within its header a *FormatError.
+// Open opens the capture file at path; "-" is standard input. A missing file gives an error of package os, an empty one
+// ErrEmpty, another kind of file ErrNotCapture, one that ends or breaks within its header a *FormatError.
 func Open(path string) (*Reader, error) {
 	if path == "-" {
 		return NewReader(os.Stdin, "standard input")
@@ -106,7 +106,7 @@ func Open(path string) (*Reader, error) {
 	return r, nil
 }
 
-// NewReader reads a capture from a stream. The name is for errors only. Errors are as those of Open.
+// NewReader reads a capture from a stream. The name is for errors only. It returns the errors of Open.
 func NewReader(in io.Reader, name string) (*Reader, error) {
 	r := &Reader{name: name, source: &source{r: in}}
 	if err := r.open(); err != nil {
@@ -162,17 +162,17 @@ func (r *Reader) Next(f *Frame) error {
 	return err
 }
 
-// Interfaces lists where the packets read so far were captured. A pcap file has one interface without a name; in a
-// pcapng file the list grows as the file is read. The index of an interface never changes.
+// Interfaces lists the interfaces of the packets read so far. A pcap file has one interface without a name; in a pcapng
+// file the list grows during the read. The index of an interface never changes.
 func (r *Reader) Interfaces() []Interface { return r.interfaces }
 
-// Offset is how many bytes of the file, as it is stored, were read so far. It may be called while Next runs.
+// Offset returns how many bytes of the stored file were read so far. It may be called while Next runs.
 func (r *Reader) Offset() int64 { return r.source.read.Load() }
 
-// Size is the length of the file as it is stored, 0 where that is unknown.
+// Size returns the length of the stored file, 0 if unknown.
 func (r *Reader) Size() int64 { return r.size }
 
-// OnClose has Close call a function too: what closes the stream that NewReader was given.
+// OnClose makes Close also call a function, which closes the stream given to NewReader.
 func (r *Reader) OnClose(closeStream func() error) { r.closers = append(r.closers, closeStream) }
 
 // Close closes the file. Frames are invalid afterwards.
@@ -206,18 +206,18 @@ func (r *Reader) uint16(b []byte) uint16 {
 // length makes an int of a length that is only reported, never used: on a 32-bit machine it must not turn negative.
 func length(n uint32) int { return int(min(n, math.MaxInt32)) }
 
-// corrupt makes the error for what is wrong at an offset of the capture.
+// corrupt returns the error for damage at an offset of the capture.
 func (r *Reader) corrupt(offset int64, format string, args ...any) error {
 	return &FormatError{Name: r.name, Offset: offset, Reason: fmt.Sprintf(format, args...)}
 }
 
-// What cut tells of the headers that stand before each packet.
+// cut's names for the headers before each packet.
 const (
 	recordHeader = "a record header"
 	blockHeader  = "a block header"
 )
 
-// cut makes the error for a record at offset of which the window holds too little, because of cause.
+// cut returns the error for a record at offset that the window holds only in part, because of cause.
 func (r *Reader) cut(offset int64, what string, cause error) error {
 	if r.source.err != nil {
 		return r.source.err

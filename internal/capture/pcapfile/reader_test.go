@@ -17,7 +17,7 @@ import (
 	"testing/iotest"
 )
 
-// variants are small captures of each kind, with how many packets they hold.
+// variants returns small captures of each kind.
 func variants(t testing.TB) map[string][]byte {
 	records := []pcapRecord{{1, 2, 5, 60, "first"}, {3, 4, 6, 6, "second"}, {5, 6, 0, 0, ""}, {5, 6, 6, 6, "fourth"}}
 	nano, modified, big := plainPcap, plainPcap, plainPcap
@@ -42,8 +42,8 @@ const (
 	blocksOfPcapng   = 11
 )
 
-// TestEveryTruncation cuts each variant everywhere. What comes out must be the first frames of the whole file, and
-// then io.EOF at a boundary, or else an error that says where.
+// TestEveryTruncation cuts each variant everywhere. The result must be the first frames of the whole file, and then
+// io.EOF at a boundary, or else an error with the offset.
 func TestEveryTruncation(t *testing.T) {
 	for name, whole := range variants(t) {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestTruncatedFileDeliversWhatItHas(t *testing.T) {
 	wantFormatError(t, err, fileHeaderLength+16+5, true)
 }
 
-// TestSmallReads feeds each variant in the pieces that a pipe may give.
+// TestSmallReads feeds each variant in pieces, as a pipe may.
 func TestSmallReads(t *testing.T) {
 	for name, b := range variants(t) {
 		want, _, _ := mustRead(t, bytes.NewReader(b))
@@ -116,7 +116,7 @@ func TestSmallReads(t *testing.T) {
 	}
 }
 
-// reluctant gives nothing at every second read.
+// reluctant returns nothing at every second read.
 type reluctant struct {
 	in    io.Reader
 	given bool
@@ -129,7 +129,7 @@ func (r *reluctant) Read(p []byte) (int, error) {
 	return r.in.Read(p)
 }
 
-// TestFailedRead has a source that breaks: its error must come through as it is, also through a decompressor.
+// TestFailedRead has a failing source: its error must come through unchanged, even through a decompressor.
 func TestFailedRead(t *testing.T) {
 	broken := errors.New("input/output error")
 	for name, b := range variants(t) {
@@ -157,7 +157,8 @@ type stuck struct{}
 
 func (stuck) Read([]byte) (int, error) { return 0, nil }
 
-// TestWindowBoundary has records of all sizes, many windows of them, so that records lie across its end in all ways.
+// TestWindowBoundary has records of all sizes, many windows of them, so that records cross the window's end in all
+// ways.
 func TestWindowBoundary(t *testing.T) {
 	var file bytes.Buffer
 	w, err := NewWriter(&file, ethernet, 0)
@@ -293,7 +294,7 @@ func TestNextAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestTsharkAgrees has tshark, which has a reader of its own, read the files that these tests build.
+// TestTsharkAgrees makes tshark, which has a reader of its own, read the files that these tests build.
 func TestTsharkAgrees(t *testing.T) {
 	files := variants(t)
 	for _, name := range []string{"pcap nanoseconds", "pcapng big-endian"} {
@@ -321,8 +322,7 @@ func TestTsharkAgrees(t *testing.T) {
 	}
 }
 
-// FuzzReader checks that whatever the bytes are, reading ends after work in proportion, without panic, and that each
-// frame is consistent.
+// FuzzReader: whatever the bytes, reading ends after work in proportion, without panic, and each frame is consistent.
 func FuzzReader(f *testing.F) {
 	for _, b := range variants(f) {
 		f.Add(b)
@@ -360,7 +360,7 @@ func FuzzReader(f *testing.F) {
 		if len(r.window.buf) > 2*MaxRecordLength || len(r.Interfaces()) > MaxInterfaces {
 			t.Fatalf("a window of %d bytes, %d interfaces", len(r.window.buf), len(r.Interfaces()))
 		}
-		// Each read but the last few gets something.
+		// Each read but the last few returns something.
 		if counted.reads > len(b)+3 {
 			t.Fatalf("%d reads of %d bytes", counted.reads, len(b))
 		}

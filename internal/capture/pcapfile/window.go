@@ -7,28 +7,28 @@ import (
 	"math/bits"
 )
 
-// maxEmptyReads is how often in a row a source may give neither bytes nor an error, before it counts as stuck.
+// maxEmptyReads bounds reads in a row without bytes or an error, before the source counts as stuck.
 const maxEmptyReads = 100
 
-// window is a stretch of a stream, held in memory and parsed in place. Unlike bufio.Reader it grows to what is asked of
-// it.
+// window is a stretch of a stream, held in memory and parsed in place. Unlike bufio.Reader it grows to the requested
+// size.
 type window struct {
 	src        io.Reader
 	buf        []byte
 	start, end int   // buf[start:end] is read from src and not yet consumed
 	base       int64 // offset of buf[0] in the stream
-	err        error // of src; its bytes before the error are consumed first
+	err        error // of src; the bytes before it are consumed first
 }
 
 func newWindow(src io.Reader, size int) *window {
 	return &window{src: src, buf: make([]byte, size)}
 }
 
-// offset is the position in the stream of the next byte that is not consumed.
+// offset returns the position in the stream of the next unconsumed byte.
 func (w *window) offset() int64 { return w.base + int64(w.start) }
 
-// peek returns at least n unconsumed bytes, and all that are at hand. If the stream ends or breaks before, it returns
-// what there is, and the error. The bytes are valid until the next peek, skip or Read. The caller bounds n.
+// peek returns at least n unconsumed bytes, and all that are at hand. If the stream ends or fails before, it returns
+// the bytes at hand, and the error. The bytes are valid until the next peek, skip or Read. The caller bounds n.
 func (w *window) peek(n int) ([]byte, error) {
 	if b := w.unread(); len(b) >= n {
 		return b, nil
@@ -36,13 +36,13 @@ func (w *window) peek(n int) ([]byte, error) {
 	return w.fill(n)
 }
 
-// unread returns the bytes at hand, which may be none. It is inlined, where peek is not.
+// unread returns the bytes at hand, which may be none. It is inlined, unlike peek.
 func (w *window) unread() []byte { return w.buf[w.start:w.end] }
 
 // consume moves past n bytes that peek returned.
 func (w *window) consume(n int) { w.start += n }
 
-// fill reads until n bytes are unconsumed, and returns what is.
+// fill reads until n bytes are unconsumed, and returns all of them.
 func (w *window) fill(n int) ([]byte, error) {
 	w.makeRoom(n)
 	empty := 0
@@ -62,7 +62,7 @@ func (w *window) fill(n int) ([]byte, error) {
 	return w.unread(), nil
 }
 
-// makeRoom moves the unconsumed bytes to the front, and makes the buffer larger if n bytes do not fit.
+// makeRoom moves the unconsumed bytes to the front, and enlarges the buffer if n bytes do not fit.
 func (w *window) makeRoom(n int) {
 	to := w.buf
 	if n > len(to) {
@@ -86,7 +86,7 @@ func (w *window) skip(n int64) error {
 	return nil
 }
 
-// Read and ReadByte let a decompressor read on where the look at the magic number stopped.
+// Read and ReadByte let a decompressor read from where the look at the magic number stopped.
 
 func (w *window) Read(p []byte) (int, error) {
 	b, err := w.peek(1)

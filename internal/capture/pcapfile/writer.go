@@ -11,15 +11,15 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// Writer writes a pcap file, little-endian and with nanoseconds. Each packet is one call of Write on what is below,
-// so a bufio.Writer there pays off.
+// Writer writes a pcap file, little-endian and with nanoseconds. Each packet is one call of Write on the underlying
+// writer, so a bufio.Writer there pays off.
 type Writer struct {
 	w          io.Writer
 	snapLength int
 	record     []byte // scratch
 }
 
-// NewWriter writes the file header. Packets are cut at snapLength bytes; 0 stands for MaxSnapLength.
+// NewWriter writes the file header. It cuts packets at snapLength bytes; 0 means MaxSnapLength.
 func NewWriter(w io.Writer, link packet.LinkType, snapLength int) (*Writer, error) {
 	if snapLength == 0 {
 		snapLength = MaxSnapLength
@@ -43,8 +43,8 @@ func NewWriter(w io.Writer, link packet.LinkType, snapLength int) (*Writer, erro
 	return &Writer{w: w, snapLength: snapLength}, nil
 }
 
-// WritePacket writes a packet: when it was seen, in nanoseconds since the Unix epoch, its bytes, and how many it had
-// on the wire, which is taken to be at least len(data). A pcap file holds times of 1970 to 2106.
+// WritePacket writes a packet: its time in nanoseconds since the Unix epoch, its bytes, and its length on the wire,
+// which counts as at least len(data). A pcap file holds times from 1970 to 2106.
 func (w *Writer) WritePacket(timeNS int64, data []byte, wireLen int) error {
 	if timeNS < 0 || timeNS/1e9 > math.MaxUint32 {
 		return fmt.Errorf("pcap: time %d is not within 1970 and 2106", timeNS)
