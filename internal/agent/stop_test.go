@@ -235,26 +235,6 @@ func TestReaderGone(t *testing.T) {
 	}
 }
 
-// isFull reports whether a pipe takes nothing more: it has no free page.
-func isFull(t *testing.T, pipe *os.File) bool {
-	t.Helper()
-	raw, err := pipe.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var size, filled int
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		if size, failed = unix.FcntlInt(fd, unix.F_GETPIPE_SZ, 0); failed == nil {
-			filled, failed = unix.IoctlGetInt(int(fd), unix.TIOCINQ)
-		}
-	})
-	if err := errors.Join(err, failed); err != nil {
-		t.Fatal(err)
-	}
-	return filled > size-os.Getpagesize()
-}
-
 // TestReaderSlow: without a reader weir still ends in time, and reports how many records that cost; even if it is
 // already waiting for the reader at its end.
 func TestReaderSlow(t *testing.T) {
@@ -282,7 +262,7 @@ func TestReaderSlow(t *testing.T) {
 			}
 			lab.Landed(t)
 			if over {
-				wait.Until(t, "weir waits for its reader", func() bool { return isFull(t, read) })
+				wait.Until(t, "weir waits for its reader", func() bool { return lab.IsFull(t, read) })
 			}
 			began := time.Now()
 			_ = r.Process.Process.Signal(syscall.SIGTERM)

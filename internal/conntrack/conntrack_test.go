@@ -182,7 +182,7 @@ func FuzzNext(f *testing.F) {
 			b = rest
 			switch what {
 			case created, updated:
-				table.Put(&c, what == created)
+				table.Put(&c)
 				key, _ := c.Original.Key()
 				if _, ok := table.Find(&key); !ok {
 					t.Fatalf("%+v is not found", c)
@@ -208,7 +208,7 @@ func find(t *testing.T, table *Table, flow Tuple) Found {
 func TestTable(t *testing.T) {
 	table := NewTable(4096)
 	c := masqueraded()
-	table.Put(&c, true)
+	table.Put(&c)
 	c.Packets, c.Bytes = [2]uint64{}, [2]uint64{} // our programs count connections that are not offloaded
 	for _, flow := range []Tuple{c.Original, {c.Original.Dst, c.Original.Src, packet.ProtoTCP}} {
 		if f := find(t, table, flow); f.Connection != c || f.IsReply || f.Ended != 0 {
@@ -228,7 +228,7 @@ func TestTable(t *testing.T) {
 	again := c
 	again.ID++
 	again.Reply.Dst = netip.MustParseAddrPort("198.51.100.1:40113")
-	table.Put(&again, true)
+	table.Put(&again)
 	if f := find(t, table, c.Original); f.ID != again.ID || f.Ended != 0 {
 		t.Errorf("%+v is not the newer one", f)
 	}
@@ -253,11 +253,11 @@ func TestShared(t *testing.T) {
 		return &c
 	}
 	a, b := tunnel("192.168.1.20", 1), tunnel("192.168.1.21", 2)
-	table.Put(a, true)
+	table.Put(a)
 	if find(t, table, a.Reply).IsShared {
 		t.Error("shared by one")
 	}
-	table.Put(b, true)
+	table.Put(b)
 	if !find(t, table, a.Reply).IsShared {
 		t.Error("not shared by two")
 	}
@@ -278,7 +278,7 @@ func TestPings(t *testing.T) {
 	}
 	all := []*Connection{ping("192.168.1.20", 1, 1), ping("192.168.1.21", 1, 2), ping("192.168.1.20", 3, 3)}
 	for _, c := range all {
-		table.Put(c, true)
+		table.Put(c)
 	}
 	table.Drop(all[0])
 	for i, c := range all {
@@ -300,11 +300,11 @@ func TestListed(t *testing.T) {
 		return c
 	}
 	gone, stays, fresh := numbered(1000), numbered(1001), numbered(1002)
-	table.Put(&gone, true)
-	table.Put(&stays, true)
+	table.Put(&gone)
+	table.Put(&stays)
 	table.beginList()
-	table.Put(&stays, false)
-	table.Put(&fresh, true)
+	table.Put(&stays)
+	table.Put(&fresh)
 	table.endList()
 	for c, over := range map[*Connection]bool{&gone: true, &stays: false, &fresh: false} {
 		if f := find(t, table, c.Original); (f.Ended > 0) != over {
@@ -325,7 +325,7 @@ func TestFull(t *testing.T) {
 			f(&c)
 		}
 	}
-	put := func(c *Connection) { table.Put(c, true) }
+	put := func(c *Connection) { table.Put(c) }
 	many(1000, chunkSize, put)
 	many(1000, chunkSize, table.Drop)
 	many(10000, 2*chunkSize, put)
@@ -354,7 +354,7 @@ func TestMemory(t *testing.T) {
 		c.ID = uint32(i)
 		c.Original.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 4000)
 		c.Reply.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, byte(51 + i>>16), byte(i >> 8), byte(i)}), 4000)
-		table.Put(&c, true)
+		table.Put(&c)
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
@@ -378,7 +378,7 @@ func BenchmarkNext(b *testing.B) {
 		if _, _, err := next(message, &c); err != nil {
 			b.Fatal(err)
 		}
-		table.Put(&c, false)
+		table.Put(&c)
 	}
 }
 

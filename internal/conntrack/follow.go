@@ -191,7 +191,7 @@ func (f *Follower) take(b []byte, r *repair) error {
 		b = rest
 		switch what {
 		case created, updated:
-			f.table.Put(&c, what == created)
+			f.table.Put(&c)
 		case destroyed:
 			f.table.Drop(&c)
 		case dumpEnded:

@@ -20,8 +20,8 @@ func TestBetween(t *testing.T) {
 	hairpin.ID = 99
 	hairpin.Original = tcp("192.168.1.20:5000", "198.51.100.1:7000")
 	hairpin.Reply = tcp("192.168.1.21:7001", "192.168.1.1:5000")
-	table.Put(&c, true)
-	table.Put(&hairpin, true)
+	table.Put(&c)
+	table.Put(&hairpin)
 	third := tcp("192.168.1.20:5000", "192.168.1.21:7001")
 	for _, name := range []Tuple{third, {third.Dst, third.Src, third.Proto}, hairpin.Original, hairpin.Reply} {
 		if f := find(t, table, name); f.ID != hairpin.ID || f.IsReply != (name == hairpin.Reply) {
@@ -52,7 +52,7 @@ func TestFindDuring(t *testing.T) {
 		for i := range n {
 			c = masqueraded()
 			c.ID = uint32(i)
-			table.Put(&c, true)
+			table.Put(&c)
 			wait.Pass(life)
 			table.Drop(&c)
 			wait.Pass(pause)
@@ -95,17 +95,17 @@ func TestForgottenInTheMiddle(t *testing.T) {
 		key, _ := c.Reply.Key()
 		began := time.Now()
 		wait.Pass(50 * time.Millisecond) // for the event
-		table.Put(&c, true)
+		table.Put(&c)
 		wait.Pass(4 * time.Second)
 		table.Drop(&c)
 		again := time.Now()
 		wait.Pass(100 * time.Millisecond)
 		for range 10 * maxChain { // the gateway resets each
-			table.Put(&rest, true)
+			table.Put(&rest)
 			wait.Pass(time.Millisecond)
 			table.Drop(&rest)
 		}
-		table.Put(&rest, true)
+		table.Put(&rest)
 		wait.Pass(time.Minute)
 		for _, last := range []time.Time{began.Add(time.Second), again, time.Now()} {
 			if f, ok := table.FindDuring(&key, began, last); !ok || f.ID != c.ID || !f.IsTranslated() {
@@ -131,11 +131,11 @@ func TestForgottenAtOnce(t *testing.T) {
 		key, _ := c.Original.Key()
 		began := time.Now()
 		wait.Pass(10 * time.Millisecond) // for the event
-		table.Put(&c, true)
+		table.Put(&c)
 		wait.Pass(100 * time.Millisecond)
 		table.Drop(&c)
 		wait.Pass(100 * time.Millisecond)
-		table.Put(&again, true)
+		table.Put(&again)
 		for _, isOver := range []bool{false, true} {
 			if f, ok := table.FindDuring(&key, began, time.Now()); !ok || f.ID != c.ID {
 				t.Errorf("%+v (the later one is over: %v)", f, isOver)
@@ -160,7 +160,7 @@ func TestRemembered(t *testing.T) {
 					netip.AddrFrom4([4]byte{10, byte(number >> 16), byte(number >> 8), byte(number)}), 4000)
 				last.Reply.Dst = netip.AddrPortFrom(
 					netip.AddrFrom4([4]byte{198, byte(51 + number>>16), byte(number >> 8), byte(number)}), 4000)
-				table.Put(&last, true)
+				table.Put(&last)
 				table.Drop(&last)
 			}
 			return last
@@ -201,7 +201,7 @@ func TestChainReused(t *testing.T) {
 		c.Original.Src = netip.AddrPortFrom(c.Original.Src.Addr(), uint16(1000+i*7%13)) // few names, so long chains
 		c.Reply.Dst = netip.AddrPortFrom(c.Reply.Dst.Addr(), uint16(1000+i*5%11))
 		c.Original.Proto, c.Reply.Proto = packet.ProtoTCP, packet.ProtoTCP
-		table.Put(&c, true)
+		table.Put(&c)
 		for _, name := range []Tuple{c.Original, c.Reply} {
 			key, _ := name.Key()
 			if f, ok := table.Find(&key); !ok || f.ID != c.ID {

@@ -168,8 +168,8 @@ func (t *Table) named(key *flow.Key) uint32 {
 	return place
 }
 
-// Put enters or updates a live connection; isNew marks one that has just begun.
-func (t *Table) Put(c *Connection, isNew bool) {
+// Put enters or updates a live connection.
+func (t *Table) Put(c *Connection) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	place := t.find(c)

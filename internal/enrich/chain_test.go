@@ -101,7 +101,7 @@ const whole = "192.168.1.20:51324 (lan) 3/300 -> 198.51.100.7:443 (wan) 5/500 sn
 
 func TestWhole(t *testing.T) {
 	b := newBench()
-	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.table.Put(masqueraded(packet.ProtoTCP))
 	for _, r := range []*record.Flow{
 		// the second record's client is a guess
 		flowOf(host, server, 3, 5, record.StateEnd), flowOf(server, host, 5, 3, record.StateEnd),
@@ -129,7 +129,7 @@ func TestUntracked(t *testing.T) {
 func TestLegs(t *testing.T) {
 	for _, order := range []string{"lan first", "wan first"} {
 		b := newBench()
-		b.table.Put(masqueraded(packet.ProtoTCP), true)
+		b.table.Put(masqueraded(packet.ProtoTCP))
 		lan, wan := flowOf(host, server, 3, 0, record.StateEnd), flowOf(server, gateway, 5, 0, record.StateEnd)
 		lan.Hostname = []byte("www.example.com")
 		id, community := *lan, *lan
@@ -149,7 +149,7 @@ func TestLegs(t *testing.T) {
 // TestLegsLive: records of live flows are sums too, and the end follows both flows' ends.
 func TestLegsLive(t *testing.T) {
 	b := newBench()
-	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.table.Put(masqueraded(packet.ProtoTCP))
 	b.put(t, flowOf(host, server, 1, 0, record.StateNew), flowOf(server, gateway, 2, 0, record.StateNew),
 		flowOf(host, server, 3, 0, record.StateUpdate), flowOf(host, server, 3, 0, record.StateEnd),
 		flowOf(server, gateway, 5, 0, record.StateEnd))
@@ -164,7 +164,7 @@ func TestLegsLive(t *testing.T) {
 // TestLegPauses: one record has all packets of a leg that falls silent and goes on, while the other leg goes on.
 func TestLegPauses(t *testing.T) {
 	b := newBench()
-	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.table.Put(masqueraded(packet.ProtoTCP))
 	b.put(t, flowOf(host, server, 1, 0, record.StateEnd), flowOf(host, server, 2, 0, record.StateEnd))
 	b.want(t)
 	b.put(t, flowOf(server, gateway, 5, 0, record.StateEnd))
@@ -175,7 +175,7 @@ func TestLegPauses(t *testing.T) {
 // another.
 func TestNoLegAfterAll(t *testing.T) {
 	b := newBench()
-	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.table.Put(masqueraded(packet.ProtoTCP))
 	b.put(t, flowOf(host, server, 1, 0, record.StateNew), flowOf(host, server, 3, 5, record.StateUpdate),
 		flowOf(host, server, 3, 5, record.StateEnd))
 	b.want(t, "new outbound 192.168.1.20:51324 (lan) 1/100 -> 198.51.100.7:443 (wan) 0/0 snat 203.0.113.1:40112 "+
@@ -196,7 +196,7 @@ func TestNoLegAfterAll(t *testing.T) {
 // TestManyJoined: joined legs leave nothing behind.
 func TestManyJoined(t *testing.T) {
 	b := newBench()
-	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.table.Put(masqueraded(packet.ProtoTCP))
 	for range 3 * maxPairs {
 		b.put(t, flowOf(host, server, 3, 0, record.StateEnd), flowOf(server, gateway, 5, 0, record.StateEnd))
 	}
@@ -211,7 +211,7 @@ func TestLegWait(t *testing.T) {
 	for idle, waits := range map[time.Duration]bool{time.Minute: false, 10 * time.Minute: true} {
 		b := newBench()
 		b.SetIdle(10*time.Minute, idle)
-		b.table.Put(masqueraded(packet.ProtoTCP), true)
+		b.table.Put(masqueraded(packet.ProtoTCP))
 		b.put(t, flowOf(host, server, 3, 0, record.StateEnd))
 		if err := b.Tick(time.Now().Add(2 * time.Minute)); err != nil {
 			t.Fatal(err)
@@ -224,7 +224,7 @@ func TestLegWait(t *testing.T) {
 
 func TestGiveUp(t *testing.T) {
 	b := newBench()
-	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.table.Put(masqueraded(packet.ProtoTCP))
 	b.put(t, flowOf(host, server, 3, 0, record.StateEnd))
 	if err := b.Tick(time.Now().Add(b.natLegs.wait / 2)); err != nil {
 		t.Fatal(err)
@@ -254,7 +254,7 @@ func TestManyWait(t *testing.T) {
 		c := masqueraded(packet.ProtoTCP)
 		c.Original.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 168, 1, byte(i)}), uint16(1024+i/256))
 		c.Reply.Dst = netip.AddrPortFrom(c.Reply.Dst.Addr(), uint16(1024+i))
-		b.table.Put(c, true)
+		b.table.Put(c)
 		b.put(t, flowOf(c.Original.Src.String(), server, 3, 0, record.StateEnd))
 	}
 	if len(b.natLegs.pairs) != maxPairs || len(b.out) != n-maxPairs {
@@ -268,7 +268,7 @@ func TestManyWait(t *testing.T) {
 // TestOthersConnection: a connection that ended before a flow began, or began after it ended, is another one.
 func TestOthersConnection(t *testing.T) {
 	b := newBench()
-	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.table.Put(masqueraded(packet.ProtoTCP))
 	r := flowOf(gateway, server, 3, 5, record.StateEnd)
 	r.FirstSeen -= int64(time.Hour)
 	r.LastSeen -= int64(time.Minute)
@@ -280,7 +280,7 @@ func TestOutputFails(t *testing.T) {
 	b := newBench()
 	full := errors.New("disk full")
 	b.emit = func(*record.Flow) error { return full }
-	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.table.Put(masqueraded(packet.ProtoTCP))
 	if err := b.Flow(flowOf(host, server, 3, 0, record.StateEnd), time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -305,8 +305,8 @@ func TestPing(t *testing.T) {
 		r.Proto, r.ICMPType, r.ICMPID = packet.ProtoICMP, 8, id
 		return r
 	}
-	b.table.Put(ping("192.168.1.20:5", "203.0.113.1:5", 1), true)
-	b.table.Put(ping("192.168.1.21:5", "203.0.113.1:6", 2), true)
+	b.table.Put(ping("192.168.1.20:5", "203.0.113.1:5", 1))
+	b.table.Put(ping("192.168.1.21:5", "203.0.113.1:6", 2))
 	b.put(t, icmp("192.168.1.20", 5, 3, 0), icmp("192.168.1.21", 5, 4, 0), icmp("203.0.113.1", 6, 0, 4),
 		icmp("203.0.113.1", 5, 0, 3))
 	const nat = " snat 203.0.113.1:0 198.51.100.7:0"
@@ -335,7 +335,7 @@ func TestClockStep(t *testing.T) {
 		{"a leg, and then both ways", gateway, server, 3, 0, [2]uint64{4, 6}},
 	} {
 		b := newBench()
-		b.table.Put(masqueraded(packet.ProtoTCP), true)
+		b.table.Put(masqueraded(packet.ProtoTCP))
 		first := flowOf(c.client, c.server, c.sent, c.answered, record.StateNew)
 		setID(first)
 		again := flowOf(c.client, c.server, c.later[0], c.later[1], record.StateUpdate)

@@ -144,14 +144,14 @@ func TestCountsKept(t *testing.T) {
 				w.table.Drop(all[n])
 				wait.Pass(time.Duration(w.random.Int64N(int64(5 * time.Second))))
 				all[n] = w.connection(n, life)
-				w.table.Put(all[n], true)
+				w.table.Put(all[n])
 			}},
 		{name: "events are lost", connections: 50, steps: 20_000, disturb: func(w *world, all []*conntrack.Connection,
 			life int) {
 			w.table.SetBehind(!w.table.IsBehind())
 			n := w.random.IntN(len(all))
 			if w.table.Drop(all[n]); life%2 == 0 {
-				w.table.Put(all[n], true)
+				w.table.Put(all[n])
 			}
 		}},
 	} {
@@ -161,7 +161,7 @@ func TestCountsKept(t *testing.T) {
 				var all []*conntrack.Connection
 				for n := range x.connections {
 					all = append(all, w.connection(n, 0))
-					w.table.Put(all[n], true)
+					w.table.Put(all[n])
 				}
 				for i := range x.steps {
 					w.step(t, all)
@@ -204,7 +204,7 @@ func TestLegsGiveWay(t *testing.T) {
 		for i := range n {
 			wait.Pass(time.Microsecond)
 			c := w.connection(i, 0)
-			w.table.Put(c, true)
+			w.table.Put(c)
 			w.tell(t, &worldFlow{from: c.Original.Src.String(), to: server, sent: 3, first: time.Now().UnixNano()},
 				record.StateUpdate)
 			f := &worldFlow{from: server, to: c.Reply.Dst.String(), sent: 1, first: time.Now().UnixNano() + 1}

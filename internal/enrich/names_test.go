@@ -27,7 +27,7 @@ func TestHairpin(t *testing.T) {
 			b.table.Put(&conntrack.Connection{
 				Original: tuple(host, outer, packet.ProtoTCP), Reply: tuple(target, inner, packet.ProtoTCP), ID: 9,
 				Status: conntrack.SeenReply | conntrack.SourceNAT | conntrack.DestinationNAT,
-			}, true)
+			})
 			r := flowOf(ends[0], ends[1], 3, 5, record.StateEnd)
 			if ends[0] == target {
 				r = flowOf(ends[0], ends[1], 5, 3, record.StateEnd)
@@ -46,7 +46,7 @@ func TestLinkComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench()
 		c := masqueraded(packet.ProtoTCP)
-		b.table.Put(c, true)
+		b.table.Put(c)
 		before := flowOf(host, server, 3, 5, record.StateEnd)
 		wait.Pass(10 * time.Second)
 		before.LastSeen = time.Now().UnixNano()
@@ -57,7 +57,7 @@ func TestLinkComesBack(t *testing.T) {
 			if again := *c; i%2 == 0 { // else without a route, and without a connection
 				again.ID += uint32(i + 1)
 				again.Status &^= conntrack.SeenReply
-				b.table.Put(&again, true)
+				b.table.Put(&again)
 				defer b.table.Drop(&again)
 			}
 			repeats = append(repeats, flowOf(host, server, 1, 0, record.StateEnd))
@@ -104,7 +104,7 @@ func TestLegOutlivesItsConnection(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench()
 				connection := masqueraded(packet.ProtoTCP)
-				b.table.Put(connection, true)
+				b.table.Put(connection)
 				wait.Pass(10 * time.Second)
 				now := time.Now()
 				if isTold {

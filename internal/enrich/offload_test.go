@@ -52,12 +52,12 @@ func TestOffload(t *testing.T) {
 		ids = append(ids, r.ID)
 		return emit(r)
 	}
-	b.table.Put(onCard(100), true)
+	b.table.Put(onCard(100))
 	b.put(t, idle(host, server, 3, 5))
 	b.want(t, line("update", 100))
 	b.tick(t)
 	b.want(t)
-	b.table.Put(onCard(200), false)
+	b.table.Put(onCard(200))
 	b.tick(t)
 	b.want(t, line("update", 200))
 
@@ -66,7 +66,7 @@ func TestOffload(t *testing.T) {
 	again.ID[0] = 2
 	b.put(t, again)
 	b.want(t, line("update", 200))
-	b.table.Put(onCard(300), false)
+	b.table.Put(onCard(300))
 	b.tick(t) // the flow itself reports now
 	b.want(t)
 	again = flowOf(host, server, 2, 2, record.StateEnd)
@@ -86,7 +86,7 @@ func TestOffload(t *testing.T) {
 // TestOffloadEnds: the connection ends without a further packet.
 func TestOffloadEnds(t *testing.T) {
 	b := newBench()
-	b.table.Put(onCard(100), true)
+	b.table.Put(onCard(100))
 	b.put(t, idle(host, server, 3, 5))
 	b.table.Drop(onCard(150))
 	b.tick(t)
@@ -99,7 +99,7 @@ func TestOffloadEnds(t *testing.T) {
 // TestOffloadLegs: the kernel's counts appear once where the legs are flows of their own.
 func TestOffloadLegs(t *testing.T) {
 	b := newBench()
-	b.table.Put(onCard(100), true)
+	b.table.Put(onCard(100))
 	b.put(t, idle(host, server, 3, 0))
 	b.want(t)
 	b.put(t, idle(server, gateway, 5, 0))
@@ -113,7 +113,7 @@ func TestOffloadLegs(t *testing.T) {
 // TestOffloadUncounted: without the kernel's counts the chain reports nothing more.
 func TestOffloadUncounted(t *testing.T) {
 	b := newBench()
-	b.table.Put(onCard(0), true)
+	b.table.Put(onCard(0))
 	b.put(t, idle(host, server, 3, 5))
 	b.want(t, "end outbound "+whole)
 }

@@ -21,7 +21,7 @@ func TestResync(t *testing.T) {
 	b.put(t, flowOf(gateway, server, 3, 5, record.StateEnd))
 	b.tick(t)
 	b.want(t)
-	b.table.Put(masqueraded(packet.ProtoTCP), true)
+	b.table.Put(masqueraded(packet.ProtoTCP))
 	b.table.SetBehind(false)
 	b.tick(t)
 	b.want(t, "end outbound "+whole)

@@ -29,7 +29,7 @@ func completed(emit func(*record.Flow) error) (*enrich.Chain, *Explainer) {
 	table.Put(&conntrack.Connection{
 		Original: tuple(host, server), Reply: tuple(server, gateway), ID: 9,
 		Status: conntrack.SeenReply | conntrack.SourceNAT,
-	}, true)
+	})
 	var e *Explainer
 	c := enrich.New(table, func(r *record.Flow) error {
 		e.Keep(r)

@@ -31,7 +31,7 @@ func BenchmarkRecord(b *testing.B) {
 		Original: conntrack.Tuple{Src: client, Dst: server, Proto: packet.ProtoTCP}, Reply: conntrack.Tuple{Src: server,
 			Dst: gateway, Proto: packet.ProtoTCP},
 		Status: conntrack.SeenReply | conntrack.SourceNAT,
-	}, true)
+	})
 	seen := time.Now().UnixNano()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -17,18 +17,20 @@ func crcCCITT(crc uint16, b []byte) int {
 	return int(crc)
 }
 
-// crcX25 is HDLC's checksum (ISO/IEC 13239): as crcCCITT, but the lowest bit first and complemented.
-func crcX25(b []byte) int {
-	crc := uint16(0xffff)
+// crcReflected is the checksum of a polynomial, given with its lowest bit first, continued from crc and complemented.
+func crcReflected(polynomial, crc uint16, b []byte) uint16 {
 	for _, v := range b {
 		crc ^= uint16(v)
 		for range 8 {
 			carry := crc & 1
 			crc >>= 1
 			if carry != 0 {
-				crc ^= 0x8408
+				crc ^= polynomial
 			}
 		}
 	}
-	return int(^crc)
+	return ^crc
 }
+
+// crcX25 is HDLC's checksum (ISO/IEC 13239): the polynomial of crcCCITT, the lowest bit first.
+func crcX25(b []byte) int { return int(crcReflected(0x8408, 0xffff, b)) }

@@ -42,17 +42,4 @@ func inspectDNP3(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 
 // dnp3Checksum is the CRC of §9.2.4.1.9: x^16+x^13+x^12+x^11+x^10+x^8+x^6+x^5+x^2+1, the lowest bit first,
 // complemented.
-func dnp3Checksum(b []byte) uint16 {
-	var crc uint16
-	for _, v := range b {
-		crc ^= uint16(v)
-		for range 8 {
-			carry := crc & 1
-			crc >>= 1
-			if carry != 0 {
-				crc ^= 0xa6bc
-			}
-		}
-	}
-	return ^crc
-}
+func dnp3Checksum(b []byte) uint16 { return crcReflected(0xa6bc, 0, b) }
