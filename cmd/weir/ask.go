@@ -10,16 +10,16 @@ import (
 	"github.com/weirnet/weir/internal/control"
 )
 
-// rootSocket is where a weir that root started answers, control.DefaultPath of root.
+// rootSocket is the socket of root's weir, control.DefaultPath of root.
 const rootSocket = "/run/weir.sock"
 
-// ask asks the running weir. Where none answers at this user's own place, but root's has a socket, that is named.
+// ask queries the running weir. If none answers at this user's own path, the error names root's socket, if that exists.
 func ask(path string, r *control.Request) (*control.Answer, error) {
 	answer, err := control.Ask(path, r)
 	return answer, nameOther(err, path, rootSocket)
 }
 
-// nameOther adds to an error of asking at a path that there is a socket at another one.
+// nameOther adds to an error about a path that another socket exists.
 func nameOther(err error, path, other string) error {
 	if !errors.Is(err, control.ErrNotRunning) || path == other {
 		return err
@@ -27,5 +27,5 @@ func nameOther(err error, path, other string) error {
 	if info, statErr := os.Stat(other); statErr != nil || info.Mode().Type() != os.ModeSocket {
 		return err
 	}
-	return fmt.Errorf("%w; there is root's socket %s: ask as root, or with --socket %s", err, other, other)
+	return fmt.Errorf("%w; root's socket %s exists: run as root, or with --socket %s", err, other, other)
 }

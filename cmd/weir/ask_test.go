@@ -14,7 +14,7 @@ import (
 	"github.com/weirnet/weir/internal/hosts"
 )
 
-// TestAskNamesTheOtherSocket: who asks at a place where no weir answers is told of the socket that is there.
+// TestAskNamesTheOtherSocket: without a weir at a path, the error names an existing other socket.
 func TestAskNamesTheOtherSocket(t *testing.T) {
 	mine, other := filepath.Join(t.TempDir(), "mine.sock"), filepath.Join(t.TempDir(), "root.sock")
 	_, err := control.Ask(mine, &control.Request{Hosts: true})
@@ -34,14 +34,14 @@ func TestAskNamesTheOtherSocket(t *testing.T) {
 		t.Errorf("with another socket: %v", got)
 	}
 	if got := nameOther(err, other, other); got.Error() != err.Error() {
-		t.Errorf("asked there already: %v", got)
+		t.Errorf("error about that socket itself: %v", got)
 	}
 	if got := nameOther(nil, mine, other); got != nil {
 		t.Errorf("answered: %v", got)
 	}
 }
 
-// TestHostsTableIsNotPushedApart: one long name doesn't pad the rows of all devices.
+// TestHostsTableIsNotPushedApart: one long name does not pad the rows of all devices.
 func TestHostsTableIsNotPushedApart(t *testing.T) {
 	long := hosts.Host{MAC: "02:00:5e:00:53:01", Names: []hosts.Name{{Name: strings.Repeat("x", 250)}},
 		Vendor: strings.Repeat("v", 250)}

@@ -11,7 +11,7 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// frameAt is a frame and when it was captured, in nanoseconds.
+// frameAt is a frame and its time of capture, in nanoseconds.
 type frameAt struct {
 	ns   int64
 	data []byte
@@ -33,12 +33,12 @@ func captureFile(t *testing.T, link packet.LinkType, frames ...frameAt) string {
 	return file(t, "made.pcap", b.Bytes())
 }
 
-// datagram is a UDP datagram to port 50000 (RFC 768).
+// datagram returns a UDP datagram to port 50000 (RFC 768).
 func datagram(port uint16) []byte {
 	return []byte{byte(port >> 8), byte(port), 0xc3, 0x50, 0, 12, 0, 0, 1, 2, 3, 4}
 }
 
-// ipv4 makes a packet from 192.0.2.HOST to 198.51.100.1 (RFC 791 §3.1).
+// ipv4 returns a packet from 192.0.2.HOST to 198.51.100.1 (RFC 791 §3.1).
 func ipv4(host, proto byte, payload []byte) []byte {
 	p := []byte{0x45, 0, 0, 0, 0, 0, 0, 0, 64, proto, 0, 0, 192, 0, 2, host, 198, 51, 100, 1}
 	p = append(p, payload...)

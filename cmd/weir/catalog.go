@@ -18,12 +18,12 @@ import (
 func newCatalog() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "catalog",
-		Short: "Look into the catalog of applications",
+		Short: "Search and check the catalog of applications",
 		Args:  noArguments,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	var files []string
-	c.PersistentFlags().StringArrayVar(&files, "catalog", nil, "a file that adds to and overrides the built-in catalog")
+	c.PersistentFlags().StringArrayVar(&files, "catalog", nil, "a file that extends and overrides the built-in catalog")
 	load := func() (*catalog.Catalog, error) { return catalog.Load(files...) }
 	c.AddCommand(
 		&cobra.Command{
@@ -31,13 +31,13 @@ func newCatalog() *cobra.Command {
 			RunE: func(c *cobra.Command, _ []string) error { return listApplications(c, load, "") },
 		},
 		&cobra.Command{
-			Use: "search TEXT", Short: "List the applications whose id, name, category or domains hold a text",
+			Use: "search TEXT", Short: "List the applications whose id, name, category or domains contain a text",
 			Args:    needs("a text", false),
 			Example: "  weir catalog search netflix\n  weir catalog search nflxvideo.net",
 			RunE:    func(c *cobra.Command, args []string) error { return listApplications(c, load, args[0]) },
 		},
 		&cobra.Command{
-			Use: "show ID|HOST|ADDRESS", Short: "Show an application, or which one a host name or an address " +
+			Use: "show ID|HOST|ADDRESS", Short: "Show an application, or the one that a host name or an address " +
 				"belongs to", Args: needs("an id, a host or an address", false),
 			Example: "  weir catalog show netflix\n  weir catalog show www.example.com\n  weir catalog show " +
 				"149.154.167.50",
@@ -69,7 +69,7 @@ func listApplications(c *cobra.Command, load func() (*catalog.Catalog, error), t
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\n", a.ID, a.Name, a.Category, len(a.Domains)+len(a.Exact), len(a.Networks))
 	}
 	if !found {
-		return fmt.Errorf("no application holds %q; `weir catalog show HOST` says what a host name belongs to", text)
+		return fmt.Errorf("no application contains %q; `weir catalog show HOST` shows a host name's application", text)
 	}
 	return w.Flush()
 }
@@ -99,7 +99,7 @@ func showApplication(c *cobra.Command, load func() (*catalog.Catalog, error), wh
 		if addr, err := netip.ParseAddr(what); err == nil {
 			if a, ok = apps.ByAddress(addr); !ok {
 				if cloud, inCloud := apps.Network(addr); inCloud {
-					return fmt.Errorf("%s is in a block of %s, a cloud or CDN: its address names no application", addr,
+					return fmt.Errorf("%s is in a block of %s, a cloud or CDN: that identifies no application", addr,
 						cloud)
 				}
 			}
@@ -108,7 +108,7 @@ func showApplication(c *cobra.Command, load func() (*catalog.Catalog, error), wh
 		}
 	}
 	if !ok {
-		return fmt.Errorf("%q is no application's id, host name or address", what)
+		return fmt.Errorf("%q is not an application's id, host name or address", what)
 	}
 	w := c.OutOrStdout()
 	fmt.Fprintf(w, "id: %s\nname: %s\ncategory: %s\n", a.ID, a.Name, a.Category)

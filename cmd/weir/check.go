@@ -23,7 +23,7 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// newCheck makes the command. It runs the extra probes too.
+// newCheck returns the command. It also runs the extra probes.
 func newCheck(extra ...func() probe.Feature) *cobra.Command {
 	var o agent.Options
 	var asJSON bool
@@ -31,15 +31,14 @@ func newCheck(extra ...func() probe.Feature) *cobra.Command {
 	var socket string
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Say whether weir can run on this machine, in which mode, and what is missing",
+		Short: "Report whether weir can run on this machine, in which mode, and what is missing",
 		Long: `check tries what every mode of weir run needs: kernel features, rights, memory, the
-clock, the interfaces. It says what the interfaces have dropped, and asks the weir that is running
-what it has lost. It starts nothing and leaves nothing behind. With --listen it also looks at the
-traffic for so long, and proposes which networks to name as the LAN's, for a mirror port, where
-no route tells them. It has to be run with the rights that weir run will have: by the same user, in
-the same container.
+clock, the interfaces. It reports what the interfaces have dropped, and what the running weir has
+lost. It starts nothing and leaves nothing behind. With --listen it also inspects the traffic for the
+given time, and proposes networks of the LAN to name, for a mirror port, where no route shows them.
+Run it with the rights that weir run will have: as the same user, in the same container.
 
-Exit status: 0 where weir can run, 1 where it can't, 2 for wrong usage.`,
+Exit status: 0 if weir can run, 1 if it cannot, 2 for wrong usage.`,
 		Example: `  weir check                    all interfaces that matter
   weir check -i eth0 -i 'ppp*'  what weir run -i eth0 -i 'ppp*' would do
   weir check --listen 1m -i eth1  which networks the traffic at a mirror port shows
@@ -89,7 +88,7 @@ Exit status: 0 where weir can run, 1 where it can't, 2 for wrong usage.`,
 	c.Flags().StringArrayVarP(&o.Interfaces, "interface", "i", nil,
 		"interface to watch, by name or pattern; may be repeated")
 	sideFlags(c.Flags(), &o)
-	c.Flags().DurationVar(&listen, "listen", 0, "look at the traffic for so long, and propose the networks of the LAN")
+	c.Flags().DurationVar(&listen, "listen", 0, "inspect the traffic for this time, and propose networks of the LAN")
 	c.Flags().StringVar(&socket, "socket", control.DefaultPath(), "the running weir's socket")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the same content")
 	return c
@@ -150,7 +149,7 @@ func writeRights(w io.Writer, r *probe.Report) {
 	fmt.Fprintf(w, "user\t%d%s%s\n", rights.User, onlyIf(rights.UserNamespace, ", in a user namespace"),
 		onlyIf(rights.NoNewPrivs, ", no_new_privs"))
 	capabilities := orNone(strings.Join(rights.Capabilities, " "))
-	if len(rights.Capabilities) > 12 { // root's: a line of forty names tells nothing
+	if len(rights.Capabilities) > 12 { // root's: forty names tell nothing
 		capabilities = fmt.Sprintf("%d, all that weir uses among them", len(rights.Capabilities))
 		if len(rights.Missing) > 0 {
 			capabilities = fmt.Sprintf("%d", len(rights.Capabilities))
@@ -170,8 +169,7 @@ func writeRights(w io.Writer, r *probe.Report) {
 	fmt.Fprintf(w, "clock\t%s, %s\n", r.Clock.Now.Format("2006-01-02 15:04:05 MST"), clock)
 }
 
-// fixes lists what to do, each once, with what it is for. What is optional is left out, unless it is all that is
-// missing.
+// fixes lists the remedies, each once, with its purpose. It omits optional ones, unless nothing else is missing.
 func fixes(c *checked) []string {
 	r := c.Report
 	var order []string
@@ -234,10 +232,10 @@ func orNone(text string) string {
 	return text
 }
 
-// programsLoad tries whether the kernel's verifier takes weir's own programs. They are attached to nothing.
+// programsLoad checks that the kernel's verifier accepts weir's own programs. It attaches them to nothing.
 func programsLoad() probe.Feature {
 	f := probe.Feature{Name: "weir's programs", NeededBy: []string{probe.EBPF}}
-	const few = 64 // slots: memory is another question
+	const few = 64 // slots: memory is a separate question
 	l, err := kernel.Load(kernel.Config{Geometry: kernel.Geometry{Workers: 1, SlotsPerWorker: few,
 		RingBytes: kernel.DefaultRingBytes}})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/weirnet/weir/internal/probe"
 )
 
-// check runs weir check and returns what it wrote, its exit status and its error.
+// check runs weir check and returns its output, its exit status and its error.
 func check(t *testing.T, extra []func() probe.Feature, args ...string) (out string, status int, err error) {
 	t.Helper()
 	var b bytes.Buffer
@@ -71,7 +71,7 @@ func rows(t *testing.T, out, header string) map[string][]string {
 	return found
 }
 
-// TestCheckTable: the table and the JSON say the same.
+// TestCheckTable: the table and the JSON agree.
 func TestCheckTable(t *testing.T) {
 	table, _, _ := check(t, nil)
 	out, _, _ := check(t, nil, "--json")
@@ -103,7 +103,7 @@ func TestCheckTable(t *testing.T) {
 	}
 	for _, f := range r.Features {
 		if !f.OK && !strings.Contains(table, f.Fix) {
-			t.Errorf("what to do is not in the table: %s", f.Fix)
+			t.Errorf("the table lacks the remedy: %s", f.Fix)
 		}
 	}
 }

@@ -21,21 +21,20 @@ const (
 	columns
 )
 
-// gap stands between two columns.
+// gap separates two columns.
 const gap = "  "
 
-// widths are how wide the columns are; a width of 0 leaves its column out. The last column, the host, is as wide as it
-// wants where the table has no width.
+// widths are the columns' widths; 0 omits a column. The last column, the host, is unbounded if the table has no width.
 type widths [columns]int
 
-// widestEnd is an IPv6 address of full length with its port.
+// widestEnd is the width of an IPv6 address of full length with its port.
 const widestEnd = len("[2001:db8:1111:2222:3333:4444:5555:6666]:12345")
 
-// usual is what rows that come later may want: columns keep their widths once the header is written.
+// usual is the expected width of later rows: columns keep their widths once the header is written.
 var usual = widths{protoColumn: 6, clientColumn: 21, serverColumn: 21, protocolColumn: 9, applicationColumn: 12,
 	bytesColumn: 7}
 
-// narrowing is what gives way on a narrow terminal, the least important first. The numbers are never cut.
+// narrowing lists what to cut on a narrow terminal, the least important first. Numbers are never cut.
 var narrowing = []struct{ column, width int }{
 	{hostColumn, 16}, {applicationColumn, 12}, {directionColumn, 0}, {clientColumn, 21}, {serverColumn, 21},
 	{hostColumn, 0},
@@ -44,8 +43,8 @@ var narrowing = []struct{ column, width int }{
 	{clientColumn, 7}, {serverColumn, 7},
 }
 
-// fit makes the columns as wide as rows want, but not wider together than the terminal; width 0 has no end. With more,
-// other rows come later.
+// fit sets the columns' widths for rows, together at most the terminal's width; 0 means unbounded. With more, other
+// rows follow.
 func fit(rows [][columns]string, width int, more bool) (w widths) {
 	for _, row := range rows {
 		for i, text := range row {
@@ -65,7 +64,7 @@ func fit(rows [][columns]string, width int, more bool) (w widths) {
 			w.narrow(n.column, over, n.width)
 		}
 	}
-	if more && w[hostColumn] > 0 { // what is left over goes to the host, and to ends that may be longer
+	if more && w[hostColumn] > 0 { // the rest goes to the host, and to ends that may be longer
 		const wantedHost = 32
 		w[hostColumn] += max(width-w.total(), 0)
 		for _, column := range []int{clientColumn, serverColumn} {
@@ -77,8 +76,8 @@ func fit(rows [][columns]string, width int, more bool) (w widths) {
 	return w
 }
 
-// narrow takes from a column what is too much, down to least. A column too narrow to say anything is left out, with its
-// gap.
+// narrow shrinks a column by the excess, down to least. It omits a column that would be too narrow to be useful, with
+// its gap.
 func (w *widths) narrow(column, over, least int) {
 	const readable = 4
 	if w[column] > least {
@@ -89,7 +88,7 @@ func (w *widths) narrow(column, over, least int) {
 	}
 }
 
-// total is how wide a line is.
+// total returns the width of a line.
 func (w *widths) total() (sum int) {
 	for _, n := range w {
 		if n > 0 {
@@ -99,8 +98,7 @@ func (w *widths) total() (sum int) {
 	return sum - len(gap)
 }
 
-// line writes a row. What is wider than its column is cut, and the cut is marked; with grow the column becomes wider
-// instead.
+// line formats a row. It cuts a text wider than its column, and marks the cut; with grow it widens the column instead.
 func (w *widths) line(row [columns]string, grow bool) string {
 	var line strings.Builder
 	for i, text := range row {
@@ -111,7 +109,7 @@ func (w *widths) line(row [columns]string, grow bool) string {
 		switch {
 		case w[i] == 0:
 			continue
-		case i == bytesColumn: // numbers stand at the right, and are whole
+		case i == bytesColumn: // numbers align right, and are whole
 			fmt.Fprintf(&line, "%*s"+gap, w[i], text)
 		case i == clientColumn, i == serverColumn:
 			fmt.Fprintf(&line, "%-*s"+gap, w[i], cutMiddle(text, w[i]))
@@ -122,7 +120,7 @@ func (w *widths) line(row [columns]string, grow bool) string {
 	return strings.TrimRight(line.String(), " ")
 }
 
-// cutEnd keeps the begin of a text that is wider than width, and marks the cut.
+// cutEnd keeps the beginning of a text that is wider than width, and marks the cut.
 func cutEnd(text string, width int) string {
 	if utf8.RuneCountInString(text) <= width {
 		return text
@@ -131,7 +129,7 @@ func cutEnd(text string, width int) string {
 	return string(r[:max(width-1, 0)]) + "…"
 }
 
-// cutMiddle keeps the begin and the end of an address that is wider than width: its network and its port.
+// cutMiddle keeps the beginning and the end of an address that is wider than width: its network and its port.
 func cutMiddle(text string, width int) string {
 	r := []rune(text)
 	if len(r) <= width {

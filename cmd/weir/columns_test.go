@@ -14,7 +14,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// tableOf writes flows to a table as wide as a terminal, in two parts: the second comes when the columns have their
+// tableOf writes flows to a table with a terminal's width, in two parts: the second comes after the columns have their
 // widths.
 func tableOf(t *testing.T, width int, live bool, first, second []record.Flow) []string {
 	t.Helper()
@@ -55,8 +55,8 @@ var (
 	}
 )
 
-// TestTableFitsTheTerminal: no line is longer than the terminal, the numbers are whole and under one another, also of
-// rows that come later and are wider, and each cut is marked.
+// TestTableFitsTheTerminal: no line exceeds the terminal, numbers are whole and aligned, even in later and wider rows,
+// and each cut is marked.
 func TestTableFitsTheTerminal(t *testing.T) {
 	for width := 40; width <= 240; width++ {
 		lines := tableOf(t, width, true, shortFlows, wideFlows)
@@ -79,7 +79,7 @@ func TestTableFitsTheTerminal(t *testing.T) {
 	}
 }
 
-// TestTableWithoutTerminal: in a file nothing is cut.
+// TestTableWithoutTerminal: a file gets whole texts.
 func TestTableWithoutTerminal(t *testing.T) {
 	lines := tableOf(t, 0, true, shortFlows, wideFlows)
 	for _, whole := range []string{"a-protocol-of-long-name", "an-application-of-long-name",
@@ -90,7 +90,7 @@ func TestTableWithoutTerminal(t *testing.T) {
 	}
 }
 
-// TestTableEscapes: what is not printable doesn't reach the terminal.
+// TestTableEscapes: unprintable bytes do not reach the terminal.
 func TestTableEscapes(t *testing.T) {
 	lines := tableOf(t, 120, false, []record.Flow{tableFlow("10.0.0.9:40000", "192.0.2.1:53", "dns", "",
 		"a\x1b[2J\u202e\xff", 1)}, nil)
@@ -114,8 +114,8 @@ func TestCuts(t *testing.T) {
 	}
 }
 
-// TestClosedOutput: records that can't be written are an error; a command that prints a few lines has one too, where
-// its output says so.
+// TestClosedOutput: failing to write records is an error; a command that prints a few lines fails if its output reports
+// an error.
 func TestClosedOutput(t *testing.T) {
 	for _, c := range []struct {
 		args   []string

@@ -17,14 +17,14 @@ func newConfig() *cobra.Command {
 		Use:   "config",
 		Short: "Print and check settings",
 		Long: `weir run, top and replay take settings from flags, from variables of the environment
-(WEIR_FLOWS_MAX for flows.max) and from a file (--config, or WEIR_CONFIG), each going before the
+(WEIR_FLOWS_MAX for flows.max) and from a file (--config, or WEIR_CONFIG), each overriding the
 next.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(
 		&cobra.Command{
-			Use: "default", Short: "Print a file with all settings, their defaults and what they are for",
+			Use: "default", Short: "Print a file with all settings, their defaults and their purpose",
 			Args:    noArguments,
 			Example: "  weir config default > weir.yaml",
 			RunE: func(c *cobra.Command, _ []string) error {

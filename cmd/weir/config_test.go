@@ -42,7 +42,7 @@ func TestConfigCommands(t *testing.T) {
 	}
 }
 
-// TestReplayTakesSettings: from a file, and flags before it.
+// TestReplayTakesSettings: replay takes settings from a file, which flags override.
 func TestReplayTakesSettings(t *testing.T) {
 	settings := file(t, "weir.yaml", []byte("output:\n  format: csv\ncapture:\n  interfaces: [lan0]\n"))
 	if status, out, stderr := weir("replay", "--config", settings, capture); status != 0 ||
@@ -59,7 +59,7 @@ func TestReplayTakesSettings(t *testing.T) {
 	}
 }
 
-// TestConfinedArgs: the confined process, which can't read the file, is told all by flags.
+// TestConfinedArgs: the confined process, which cannot read the file, gets all settings as flags.
 func TestConfinedArgs(t *testing.T) {
 	t.Setenv("WEIR_CONFIG", file(t, "weir.yaml", []byte("capture:\n  interfaces: [lan0, 'eth*']\n  promiscuous: "+
 		"true\nflows:\n  max: 1000\n")))
@@ -94,9 +94,9 @@ func loaderOf(t *testing.T, command string, args ...string) *config.Loader {
 	return l
 }
 
-// TestIdleTimes: how long a flow may be silent is set, and what follows from it is computed.
+// TestIdleTimes: the idle times are settings, from which others are derived.
 func TestIdleTimes(t *testing.T) {
-	// Two datagrams of one flow, 40 seconds apart, and a later packet for the time to pass.
+	// Two datagrams of one flow, 40 seconds apart, and a later packet to advance the time.
 	split := captureFile(t, packet.LinkRaw, frameAt{0, ipv4(1, 17, datagram(60001))},
 		frameAt{40e9, ipv4(1, 17, datagram(60001))})
 	for idle, want := range map[string]int{"60s": 1, "30s": 2} {

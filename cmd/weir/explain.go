@@ -18,15 +18,15 @@ func newExplain() *cobra.Command {
 	var o agent.Options
 	c := &cobra.Command{
 		Use:   "explain [flags] FLOW-ID|ADDRESS",
-		Short: "Say in plain words why a flow was named and placed as it was",
-		Long: `Ask the running weir why a flow, or an address, is what its records say: which route
-makes an address LAN or WAN, which entry of the kernel's connection tracking tells who began the
-connection and what NAT made of it, and what named protocol and application. A flow is given by the
-id of its record, or its first digits.
+		Short: "Explain in plain words why weir named and placed a flow as it did",
+		Long: `Ask the running weir why a flow, or an address, has its values in the records: which route
+makes an address LAN or WAN, which entry of the kernel's connection tracking shows who began the
+connection and how NAT changed it, and what gave the protocol and application their names. Name a flow
+by the id of its record, or its first digits.
 
-Where no weir is running, an address is explained by this machine's routes as they are now.
+If no weir is running, this machine's present routes explain an address.
 
-Exit status: 0 with an explanation, 1 where there is none, 2 for wrong usage.`,
+Exit status: 0 with an explanation, 1 without one, 2 for wrong usage.`,
 		Example: `  weir explain 192.168.1.20
   weir explain 5f0c9a1e                   the id of a record, or its beginning`,
 		Args: needs("the id of a flow, or an address", false),
@@ -60,6 +60,6 @@ func explain(o *agent.Options, what string) ([]string, error) {
 		return nil, err
 	}
 	side, why := n.Explain(a, "")
-	return []string{fmt.Sprintf("No weir is running; by this machine's routes as they are now %s is %s: %s.", a, side,
+	return []string{fmt.Sprintf("No weir is running; by this machine's present routes %s is %s: %s.", a, side,
 		why)}, nil
 }

@@ -9,7 +9,7 @@ package main
 #include <pcap/pcap.h>
 #include <stdlib.h>
 
-// weir_match runs a filter over one packet. The struct is made here, since Go must not pass C a pointer to Go pointers.
+// weir_match runs a filter over one packet. C makes the struct, since Go must not pass C a pointer to Go pointers.
 static int weir_match(const struct bpf_program *program, const u_char *data, bpf_u_int32 captured, bpf_u_int32 length)
 {
 	struct pcap_pkthdr header = { .caplen = captured, .len = length };
@@ -28,21 +28,21 @@ import (
 // filterSupport says whether this build can compile filter expressions.
 const filterSupport = "yes (libpcap)"
 
-// filter is a tcpdump expression, compiled by libpcap for each link type that it meets.
+// filter is a tcpdump expression, compiled by libpcap for each link type in the captures.
 type filter struct {
 	expression string
 	programs   map[packet.LinkType]*C.struct_bpf_program
 }
 
-// newFilter compiles the expression for Ethernet at once, so that a mistake in it is told before any file is read.
+// newFilter compiles the expression for Ethernet at once, to report a mistake in it before any file is read.
 func newFilter(expression string) (*filter, error) {
 	f := &filter{expression, map[packet.LinkType]*C.struct_bpf_program{}}
 	_, err := f.program(packet.LinkEthernet)
 	return f, err
 }
 
-// dlt is what libpcap's functions call a link type. Files hold LINKTYPE_ values, which are the same on every machine;
-// the few DLT_ values that differ from them do so by operating system (https://www.tcpdump.org/linktypes.html).
+// dlt returns libpcap's link type. Files hold LINKTYPE_ values, which are the same on every machine; the few DLT_
+// values that differ from them do so by operating system (https://www.tcpdump.org/linktypes.html).
 func dlt(link packet.LinkType) C.int {
 	switch link {
 	case 100:
@@ -84,7 +84,7 @@ func (f *filter) program(link packet.LinkType) (*C.struct_bpf_program, error) {
 	return p, nil
 }
 
-// match says whether a packet passes.
+// match reports whether a packet passes.
 func (f *filter) match(link packet.LinkType, data []byte, length int) (bool, error) {
 	p, err := f.program(link)
 	if err != nil || len(data) == 0 {

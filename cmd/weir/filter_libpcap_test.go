@@ -26,7 +26,7 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// TestFilterLinkTypes: libpcap's numbers of link types are not those of files.
+// TestFilterLinkTypes: libpcap's link types differ from those of files.
 func TestFilterLinkTypes(t *testing.T) {
 	echo := []byte{8, 0, 0, 0, 0, 1, 0, 1} // an ICMP echo request (RFC 792)
 	for _, link := range []packet.LinkType{packet.LinkRaw, packet.LinkDLTRaw, packet.LinkDLTRawOpenBSD,

@@ -13,7 +13,7 @@ import (
 // filterSupport says whether this build can compile filter expressions.
 const filterSupport = "no (built without libpcap)"
 
-// filter is a compiled filter expression; there are none in this build.
+// filter stands for a compiled expression, which this build cannot make.
 type filter struct{}
 
 func newFilter(string) (*filter, error) {

@@ -22,11 +22,11 @@ func newHosts() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "hosts [flags]",
 		Short: "List the devices of the LAN that the running weir knows",
-		Long: `List the devices of the LAN: their addresses, what they are called and by which
-protocol that was learnt, the vendor of the network card, and what they seem to be. Those seen last
-come first. --json has the evidence, and when each address was seen.
+		Long: `List the devices of the LAN: their addresses, their names and the protocols that announced them,
+the vendor of the network card, and what they seem to be, the one seen last first. --json adds the
+evidence, and when each address was seen.
 
-Exit status: 0 with a list, 1 where no weir answers, 2 for wrong usage.`,
+Exit status: 0 with a list, 1 if no weir answers, 2 for wrong usage.`,
 		Example: `  weir hosts
   weir hosts --json | jq '.[] | select(.kind.value == "printer")'`,
 		Args: noArguments,
@@ -51,11 +51,11 @@ Exit status: 0 with a list, 1 where no weir answers, 2 for wrong usage.`,
 		},
 	}
 	c.Flags().StringVar(&socket, "socket", control.DefaultPath(), "the running weir's socket")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with all that is known")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with all details")
 	return c
 }
 
-// makePrintable escapes what a terminal could take for an order in the texts of a device, which come from the network.
+// makePrintable escapes terminal commands in a device's texts, which come from the network.
 func makePrintable(h *hosts.Host) {
 	texts := []*string{&h.MAC, &h.Vendor, &h.Interface}
 	for i := range h.Names {
@@ -77,7 +77,7 @@ func makePrintable(h *hosts.Host) {
 
 func writeHosts(out io.Writer, all []hosts.Host, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	// of a text from the network: a longer one would push the columns of all rows apart; --json has it whole
+	// of a text from the network: a longer one would widen the column of all rows; --json has it whole
 	const widest = 40
 	fmt.Fprintln(w, "NAME\tADDRESS\tMAC\tVENDOR\tKIND\tSYSTEM\tSEEN\tON")
 	for i := range all {
@@ -106,8 +106,8 @@ func writeHosts(out io.Writer, all []hosts.Host, now time.Time) error {
 	return w.Flush()
 }
 
-// mainAddress is the address that says most to people: IPv4 before IPv6, link-local ones last; and how many there are
-// besides.
+// mainAddress returns the most informative address: IPv4 before IPv6, link-local ones last; and the number of the
+// others.
 func mainAddress(h *hosts.Host) string {
 	best, rank := "-", 9
 	for _, a := range h.Addresses {
@@ -135,7 +135,7 @@ func guessText(g *hosts.Guess) string {
 	return fmt.Sprintf("%s (%d %%)", g.Value, g.Confidence)
 }
 
-// agoText is how long ago something was.
+// agoText formats the time since an event.
 func agoText(d time.Duration) string {
 	switch {
 	case d < time.Minute:

@@ -12,20 +12,20 @@ import (
 	"github.com/weirnet/weir/internal/capture/pcapfile"
 )
 
-// errInterrupted is the end of a replay that was told to stop.
+// errInterrupted is the error of an interrupted replay.
 var errInterrupted = partialError{errors.New("interrupted")}
 
-// input is a capture that was found to be one.
+// input is a capture that has passed a first check.
 type input struct {
 	name string
-	size int64 // as it is stored, 0 where that is unknown
-	// reader is open from the start where opening again would lose bytes: standard input, pipes.
+	size int64 // of the stored file, 0 if unknown
+	// reader stays open if opening again would lose bytes: standard input, pipes.
 	reader *pcapfile.Reader
 }
 
-// checkInputs opens every file before anything is read, so that a mistake in the last name costs nothing, and closes it
-// again, so that there may be more of them than a process may hold open. A file that breaks off within its own header
-// is told at the end (broken): there is nothing in it to report.
+// checkInputs opens every file before any is read, so that a mistake in the last name costs nothing, and closes it
+// again, so that the number of files may exceed the limit of open ones. broken holds errors of files that end within
+// their own header, to report at the end: these have no packets.
 func checkInputs(ctx context.Context, names []string) (inputs []input, broken, err error) {
 	stdin := false
 	for _, name := range names {
@@ -68,7 +68,7 @@ func openInput(ctx context.Context, name string) (*pcapfile.Reader, error) {
 	if err != nil || info.Mode().IsRegular() || info.IsDir() {
 		return pcapfile.Open(name)
 	}
-	// A pipe is opened without waiting for who writes to it: reading waits, and stops when it is told to.
+	// The open does not wait for a pipe's writer: reading does, and can be interrupted.
 	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func openInput(ctx context.Context, name string) (*pcapfile.Reader, error) {
 	return r, nil
 }
 
-// totalSize is what all inputs have together, 0 where that is unknown.
+// totalSize returns the size of all inputs, 0 if unknown.
 func totalSize(inputs []input) (total int64) {
 	for _, in := range inputs {
 		if in.size == 0 {
@@ -93,14 +93,14 @@ func totalSize(inputs []input) (total int64) {
 	return total
 }
 
-// stoppable reads a file until the context ends, even while nothing comes.
+// stoppable reads a file until the context ends, even while no data come.
 type stoppable struct {
 	ctx  context.Context
 	file *os.File
 }
 
 func (s *stoppable) Read(p []byte) (int, error) {
-	const patience = 100 // milliseconds until the context is looked at again
+	const patience = 100 // milliseconds between checks of the context
 	for {
 		if s.ctx.Err() != nil {
 			return 0, errInterrupted

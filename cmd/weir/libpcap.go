@@ -12,7 +12,7 @@ import (
 	"github.com/weirnet/weir/internal/capture/libpcap"
 )
 
-// newLibpcapCapture is the capturing process of mode libpcap, which weir starts itself.
+// newLibpcapCapture returns the command of mode libpcap's capturing process, which weir itself starts.
 func newLibpcapCapture() *cobra.Command {
 	return &cobra.Command{
 		Use:    privileged.LibpcapCommand,

@@ -18,31 +18,31 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// checked is all that weir check has found.
+// checked holds all findings of weir check.
 type checked struct {
 	*probe.Report
 	Losses  *losses  `json:"losses"`
-	Traffic *traffic `json:"traffic,omitempty"` // where it has listened
+	Traffic *traffic `json:"traffic,omitempty"` // with --listen
 }
 
-// traffic is what was heard, and what it says of the LAN.
+// traffic describes the captured traffic, and the LAN's networks in it.
 type traffic struct {
 	Interfaces []string  `json:"interfaces"`
 	Packets    uint64    `json:"packets"`
 	Dropped    uint64    `json:"dropped,omitempty"`
 	Networks   []network `json:"networks"`
-	// Proposed are the networks to name as the LAN's: there is one that is taken for WAN now.
+	// Proposed lists the networks to name as the LAN's, if any of them now counts as WAN.
 	Proposed []string `json:"proposed"`
 }
 
-// network is one that was heard of, and where weir run would place its addresses.
+// network is a network in the traffic, and the side on which weir run would place it.
 type network struct {
 	survey.Network
 	Side string `json:"side"`
 	Why  string `json:"why"`
 }
 
-// listenTo listens to the interfaces that would be watched, less those of the WAN where others are left.
+// listenTo listens to the interfaces that weir run would watch, without those of the WAN if others remain.
 func listenTo(r *probe.Report, sides topology.Sides, d time.Duration, stderr io.Writer) (*traffic, error) {
 	t := &traffic{Networks: []network{}, Proposed: []string{}}
 	indices := t.choose(r.Interfaces, record.SideWAN.String())
@@ -50,7 +50,7 @@ func listenTo(r *probe.Report, sides topology.Sides, d time.Duration, stderr io.
 		indices = t.choose(r.Interfaces, "")
 	}
 	if len(indices) == 0 {
-		return nil, errors.New("there is no interface to listen to that is up; name one with --interface")
+		return nil, errors.New("no interface to listen to is up; name one with --interface")
 	}
 	now, err := topology.Now(sides)
 	if err != nil {
@@ -70,7 +70,7 @@ func listenTo(r *probe.Report, sides topology.Sides, d time.Duration, stderr io.
 	return t, nil
 }
 
-// choose takes the interfaces that are up and to be watched, and are not of a side.
+// choose selects the watched interfaces that are up and not of the given side.
 func (t *traffic) choose(all []probe.Interface, not string) (indices []uint32) {
 	for _, i := range all {
 		if i.Chosen && i.Up && (not == "" || i.Side != not) {
@@ -81,13 +81,13 @@ func (t *traffic) choose(all []probe.Interface, not string) (indices []uint32) {
 	return indices
 }
 
-// place says where the networks are now. Once one network is set, what no route is for is WAN: so all that are only
-// assumed to be LAN are proposed with those that are not.
+// place sets the networks' present sides. Once one network is set, addresses without a route are WAN: so weir check
+// proposes all networks that are only assumed to be LAN, too.
 func (t *traffic) place(found []survey.Network, now *topology.Network) {
 	var assumed []string
 	wrong := false
 	for _, n := range found {
-		addr := n.Prefix.Addr().Next() // the first is no host's, and may be a route's own
+		addr := n.Prefix.Addr().Next() // the first is no host's, and may have a route of its own
 		side, why := now.Explain(addr, "")
 		t.Networks = append(t.Networks, network{n, side.String(), why})
 		if now.IsAssumed(addr) {
@@ -102,13 +102,13 @@ func (t *traffic) place(found []survey.Network, now *topology.Network) {
 
 func writeTraffic(w io.Writer, t *traffic) {
 	fmt.Fprintf(w, "\nTRAFFIC\t%d packets on %s", t.Packets, strings.Join(t.Interfaces, ", "))
-	fmt.Fprintln(w, onlyIf(t.Dropped > 0, fmt.Sprintf(", and %d more for which there was no room", t.Dropped)))
+	fmt.Fprintln(w, onlyIf(t.Dropped > 0, fmt.Sprintf(", and %d more were dropped: the ring was full", t.Dropped)))
 	if t.Packets == 0 {
-		fmt.Fprintln(w, "nothing came in; at a mirror port: is the mirroring on, and is this its port?")
+		fmt.Fprintln(w, "no packets; at a mirror port: is mirroring on, and is this the right port?")
 		return
 	}
 	if len(t.Networks) == 0 {
-		fmt.Fprintln(w, "no network of a LAN was shown by them")
+		fmt.Fprintln(w, "they show no network of a LAN")
 		return
 	}
 	fmt.Fprintln(w, "NETWORK\tADDRESSES\tSHOWN BY\tSIDE\tWHY")
@@ -117,7 +117,7 @@ func writeTraffic(w io.Writer, t *traffic) {
 	}
 }
 
-// fixSides says what to do where flows would be on no side or on the wrong one.
+// fixSides returns the remedy for flows on no side or on the wrong one.
 func fixSides(c *checked) string {
 	switch {
 	case c.Traffic != nil && len(c.Traffic.Proposed) > 0:

@@ -34,7 +34,7 @@ func newLiveOutput(format string, stdout io.Writer) *liveOutput {
 // Flow writes a record.
 func (o *liveOutput) Flow(f *record.Flow) error { return outputError(o.writer.flow(f)) }
 
-// Second writes what was held back.
+// Second flushes the output.
 func (o *liveOutput) Second(*confined.Status) error {
 	if err := o.writer.release(); err != nil {
 		return outputError(err)
@@ -42,7 +42,7 @@ func (o *liveOutput) Second(*confined.Status) error {
 	return outputError(o.out.Flush())
 }
 
-// End writes what comes after the records.
+// End writes what follows the records.
 func (o *liveOutput) End() error {
 	if err := o.writer.end(nil, 0); err != nil {
 		return outputError(err)
@@ -57,14 +57,14 @@ func outputError(err error) error {
 	return fmt.Errorf("write output: %w", err)
 }
 
-// pieceBytes is what is written at a time: a pipe takes that whole (PIPE_BUF), and a slow reader shows that it reads.
+// pieceBytes bounds a write: a pipe takes it whole (PIPE_BUF), and a slow reader shows its progress.
 const pieceBytes = 4096
 
-// pieceWriter writes piece by piece, so that a reader's progress can be seen while a Write is under way.
+// pieceWriter writes piece by piece, so that a reader's progress is visible during a Write.
 type pieceWriter struct {
 	out   io.Writer
 	taken atomic.Uint64 // pieces
-	lines atomic.Uint64 // that were written whole
+	lines atomic.Uint64 // lines written whole
 }
 
 func (w *pieceWriter) Write(b []byte) (n int, err error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// TestPieces: while a Write waits for its reader, what that has taken can be seen.
+// TestPieces: during a Write the reader's progress is visible.
 func TestPieces(t *testing.T) {
 	read, write := io.Pipe()
 	w := &pieceWriter{out: write}
@@ -66,7 +66,7 @@ func TestLiveOutput(t *testing.T) {
 	}
 }
 
-// TestLiveOutputFails: the error says what failed.
+// TestLiveOutputFails: the error names the failed operation.
 func TestLiveOutputFails(t *testing.T) {
 	full := errors.New("no space left on device")
 	read, write := io.Pipe()

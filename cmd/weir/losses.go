@@ -16,10 +16,10 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// losses are what weir check has found to be missing, and who was asked.
+// losses lists what the interfaces and the running weir have lost.
 type losses struct {
 	Found []loss `json:"found"`
-	// Running says which weir was asked, or why none was.
+	// Running describes the weir that answered, or why none did.
 	Running string `json:"running"`
 }
 
@@ -31,7 +31,8 @@ type loss struct {
 	Do    string `json:"do"`
 }
 
-// findLosses asks the kernel for the drops of the interfaces that would be watched, and the running weir for its own.
+// findLosses reads the kernel's drops of the interfaces that weir run would watch, and queries the running weir's
+// losses.
 func findLosses(r *probe.Report, socket string) (*losses, error) {
 	l := &losses{Found: []loss{}}
 	drops, err := topology.AllDrops()
@@ -51,9 +52,9 @@ func interfaceLosses(name string, d topology.Drops) (found []loss) {
 	for _, x := range []loss{
 		{name, max(d.Missed, d.Fifo), "packets lost by the card: its ring was full",
 			"enlarge it: ethtool -G " + name + " rx 4096"},
-		{name, d.Dropped, "packets dropped by the kernel on receipt, or taken by nobody (those weir has seen)",
-			"raise net.core.netdev_max_backlog if it goes on rising"},
-		{name, d.Errors, "broken frames received", "look at the cable, the port and its duplex: ethtool -S " + name},
+		{name, d.Dropped, "packets dropped by the kernel on receipt, or without a receiver (weir has seen those)",
+			"raise net.core.netdev_max_backlog if it keeps rising"},
+		{name, d.Errors, "broken frames received", "check the cable, the port and its duplex mode: ethtool -S " + name},
 	} {
 		if x.Count > 0 {
 			found = append(found, x)
@@ -62,7 +63,7 @@ func interfaceLosses(name string, d topology.Drops) (found []loss) {
 	return found
 }
 
-// ask adds what the running weir has lost, if there is one.
+// ask adds the losses of the running weir, if there is one.
 func (l *losses) ask(socket string) {
 	answer, err := ask(socket, &control.Request{Counters: true})
 	var c control.Counters
@@ -71,19 +72,19 @@ func (l *losses) ask(socket string) {
 	}
 	switch {
 	case errors.Is(err, control.ErrNotRunning):
-		l.Running = "no weir is running that could be asked"
+		l.Running = "no weir is running"
 		return
 	case err != nil:
-		l.Running = "the running weir was not asked: " + control.Printable(err.Error())
+		l.Running = "cannot query the running weir: " + control.Printable(err.Error())
 		return
 	}
-	seconds := min(max(c.Seconds, 0), 1<<32) // it is another process's word
+	seconds := min(max(c.Seconds, 0), 1<<32) // from another process
 	l.Running = fmt.Sprintf("a weir has been running for %s, in mode %s", time.Duration(seconds)*time.Second,
 		control.Printable(c.Mode))
 	for i := range c.Readings {
 		reading := &c.Readings[i]
 		id, counter, ok := reading.Find()
-		if !ok { // a newer weir's
+		if !ok { // of a newer weir
 			name := control.Printable(strings.TrimSpace(reading.Name + " " + reading.Cause))
 			l.Found = append(l.Found, loss{"weir", reading.Value, name, "see docs/COUNTERS.md of that weir"})
 		} else if counter.Class == metric.Loss {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command weir tells what the flows through a Linux gateway are.
+// Command weir identifies the flows through a Linux gateway.
 package main
 
 import (
@@ -15,19 +15,19 @@ import (
 	"github.com/weirnet/weir/internal/sandbox"
 )
 
-// Exit statuses. Everything that could be done was done, for 0 and 1.
+// Exit statuses. With 0 and 1 weir has done what it could.
 const (
-	exitOK      = 0 // also with a warning
-	exitPartial = 1 // input that broke off, or an interruption: what could be read was reported
-	exitUsage   = 2 // nothing was done (bad flags, no such file), or the output can't be written
+	exitOK      = 0 // even with a warning
+	exitPartial = 1 // truncated input, or an interruption: the readable part is reported
+	exitUsage   = 2 // nothing was done (bad flags, no such file), or the output cannot be written
 )
 
-// partialError is an error after which what came before it still counts.
+// partialError is an error that leaves earlier results valid.
 type partialError struct{ error }
 
 func (e partialError) Unwrap() error { return e.error }
 
-// statusError ends weir with a status of another process, which has said why.
+// statusError ends weir with the status of another process, which has reported the reason.
 type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
@@ -66,7 +66,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "weir",
-		Short: "Say what the flows through a Linux gateway are",
+		Short: "Identify the flows through a Linux gateway",
 		Long: "weir names the protocol and the application of every flow, on live interfaces and in " +
 			"capture files.",
 		SilenceUsage:  true,

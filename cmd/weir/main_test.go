@@ -16,7 +16,7 @@ import (
 
 const capture = "../../testdata/http1-nginx.pcap"
 
-// weir runs the program and returns its exit status and what it wrote.
+// weir runs the program and returns its exit status and output.
 func weir(args ...string) (status int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	status = run(args, &out, &err)
@@ -89,7 +89,7 @@ func TestReplayIsTheSameEveryRun(t *testing.T) {
 	_, want, _ := weir("replay", "-o", "ndjson", capture)
 	for _, workers := range []string{"1", "2", "4"} {
 		if _, got, _ := weir("replay", "-o", "ndjson", "--workers", workers, capture); got != want {
-			t.Errorf("%s workers give another output", workers)
+			t.Errorf("the output of %s workers differs", workers)
 		}
 	}
 	var packed bytes.Buffer
@@ -207,7 +207,7 @@ func TestCatalogCommands(t *testing.T) {
 		{"check a broken file", []string{"check", broken}, 1, broken},
 		{"risks", []string{"risks"}, 0, "cleartext-credentials  "},
 		{"risks as JSON", []string{"risks", "--output", "json"}, 0, `"severity": "high"`},
-		{"risks as what there isn't", []string{"risks", "--output", "yaml"}, 2, "table or json"},
+		{"risks in an unknown format", []string{"risks", "--output", "yaml"}, 2, "table or json"},
 		{"check a missing file", []string{"check", "/no/such.yaml"}, 2, "/no/such.yaml"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -227,7 +227,7 @@ func TestVersionHelpCompletion(t *testing.T) {
 		{[]string{"version"}, "filter expressions"},
 		{[]string{"--help"}, "replay"},
 		{[]string{"replay", "--help"}, "Examples:"},
-		{[]string{"replay", "--help"}, "2 when nothing could be done, or the output can't be written"},
+		{[]string{"replay", "--help"}, "2 when nothing could be done, or the output cannot be written"},
 		{[]string{"completion", "bash"}, "weir"},
 		{[]string{"__complete", "replay", "--output", ""}, "ndjson"},
 	} {

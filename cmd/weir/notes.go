@@ -8,13 +8,13 @@ import (
 	"sync"
 )
 
-// notes keeps lines for people while the screen is in use. There are few: they are told when it is free again.
+// notes keeps the few lines for people while the screen is in use, and prints them afterwards.
 type notes struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-// maxNotes are kept; later ones are dropped.
+// maxNotes bounds the lines; it drops later ones.
 const maxNotes = 100
 
 func (n *notes) add(format string, args ...any) {

@@ -13,19 +13,19 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// flowWriter writes flow records, and what comes after them.
+// flowWriter writes flow records, and what follows them.
 type flowWriter interface {
 	flow(*record.Flow) error
-	release() error // writes what is held back
-	// end writes what follows the records. Of a capture file totals says what was read, and elapsed how long it took.
+	release() error // writes the rows held back
+	// end writes what follows the records. For a capture file totals holds the counts, and elapsed the duration.
 	end(totals *engine.Totals, elapsed time.Duration) error
 }
 
-// records writes the flow records of capture files. In real time, what there is goes out every second.
+// records writes the flow records of capture files. In real time, it flushes every second.
 type records struct {
 	realTime bool
 
-	mu     sync.Mutex // the pipeline's goroutine and the one that flushes share what follows
+	mu     sync.Mutex // guards what the pipeline's goroutine and the flushing one share
 	writer flowWriter
 	out    *bufio.Writer // keeps its first error
 
@@ -50,7 +50,7 @@ func (r *records) flow(f *record.Flow) error {
 	return r.writer.flow(f)
 }
 
-// flush writes every second what there is. The writer keeps an error for who writes next.
+// flush flushes every second. The writer keeps an error for the next write.
 func (r *records) flush() {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -76,7 +76,7 @@ func (r *records) stop() {
 	}
 }
 
-// end writes what comes after the records, and all that is still held back.
+// end writes what follows the records, and flushes.
 func (r *records) end(totals engine.Totals, elapsed time.Duration) error {
 	r.stop()
 	if err := r.writer.end(&totals, elapsed); err != nil {
@@ -97,7 +97,7 @@ func newFlowWriter(output string, out *bufio.Writer, width int) flowWriter {
 	return &tableWriter{out: out, width: width, flows: true}
 }
 
-// lineWriter writes a line a flow.
+// lineWriter writes a line per flow.
 type lineWriter struct {
 	out    *bufio.Writer
 	line   func(*record.Flow, []byte) []byte
@@ -119,7 +119,7 @@ func (w *lineWriter) flow(f *record.Flow) error {
 func (*lineWriter) release() error { return nil }
 
 func (w *lineWriter) end(*engine.Totals, time.Duration) error {
-	if w.header != "" { // no flow came
+	if w.header != "" { // there was no flow
 		_, err := fmt.Fprintln(w.out, w.header)
 		return err
 	}

@@ -15,19 +15,19 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
-// maxPanicFiles is how many files --panic-dir gets in one run, of at most dissect.MaxStream bytes a direction each: a
-// packet that breaks a dissector can be sent a million times.
+// maxPanicFiles bounds the files in --panic-dir of one run, each with at most dissect.MaxStream bytes a direction: an
+// attacker can send a packet that breaks a dissector a million times.
 const maxPanicFiles = 100
 
-// panicLog tells of dissectors that broke, once for each protocol, and saves what they broke over.
+// panicLog reports broken dissectors, once for each protocol, and saves the payload that broke them.
 type panicLog struct {
-	dir    string // "": nothing is saved
+	dir    string // "": saves nothing
 	stderr io.Writer
 
-	mu     sync.Mutex // the workers share it
+	mu     sync.Mutex // guards what the workers share
 	times  map[string]int
 	files  int
-	failed bool // a file could not be written, which was told
+	failed bool // a file could not be written, which was reported
 }
 
 func newPanicLog(dir string, stderr io.Writer) *panicLog {
@@ -72,7 +72,7 @@ func (l *panicLog) save(protocol string, c *dissect.Conversation) error {
 	return errors.Join(errs, f.Close())
 }
 
-// end tells what add did not.
+// end reports what add did not.
 func (l *panicLog) end() {
 	all := 0
 	for _, protocol := range slices.Sorted(maps.Keys(l.times)) {

@@ -24,9 +24,9 @@ type player struct {
 	stderr   io.Writer
 
 	began   time.Time
-	frames  int // read, also those that the filter refused
+	frames  int // frames read, those that the filter refused included
 	waited  bool
-	origin  int64 // the capture's time when the replay began; with waited
+	origin  int64 // the capture's time at the start of the replay; with waited
 	elapsed time.Duration
 }
 
@@ -44,7 +44,7 @@ func (p *player) all(ctx context.Context, inputs []input) error {
 		p.progress.begin(size, before)
 		err := p.lost(p.input(ctx, &inputs[i]))
 		errs = errors.Join(errs, err)
-		if errors.Is(err, errInterrupted) || p.pipeline.Err() != nil { // the output can't be written: Close says so
+		if errors.Is(err, errInterrupted) || p.pipeline.Err() != nil { // the output failed: Close reports it
 			return errs
 		}
 		before += inputs[i].size
@@ -104,16 +104,16 @@ func (p *player) file(ctx context.Context, r *pcapfile.Reader) error {
 	}
 }
 
-// interfaces are those of one file.
+// interfaces holds those of one file.
 type interfaces struct {
 	pipeline *engine.Pipeline
 	links    []pcapfile.Interface
 	numbers  []uint16          // by interface: the pipeline's number for its name
-	origins  []uint64          // by interface: the same for one that is declared again, in another section
+	origins  []uint64          // by interface: the same for one declared again, in another section
 	known    map[string]uint64 // origins
 }
 
-// add makes those known that all has beyond the ones before.
+// add registers the interfaces of all that are new.
 func (i *interfaces) add(all []pcapfile.Interface) {
 	if i.known == nil {
 		i.known = map[string]uint64{}
@@ -133,7 +133,7 @@ func (i *interfaces) add(all []pcapfile.Interface) {
 	i.links = all
 }
 
-// set says of a frame where it was captured and which way it went, as far as the file or the link's header says it.
+// set sets a frame's interface and direction, as far as the file or the link's header shows them.
 func (i *interfaces) set(f *engine.Frame, in *pcapfile.Frame) {
 	f.Interface, f.Direction = i.numbers[in.Interface], in.Direction
 	ifindex, direction := packet.Cooked(f.Link, in.Data)
@@ -145,7 +145,7 @@ func (i *interfaces) set(f *engine.Frame, in *pcapfile.Frame) {
 	}
 }
 
-// lost is err, unless no packet was lost by it: that is worth a line, not a failure.
+// lost returns err, unless it lost no packet: that is worth a warning, not a failure.
 func (p *player) lost(err error) error {
 	var format *pcapfile.FormatError
 	if !errors.As(err, &format) || !format.Leftover {
@@ -156,8 +156,8 @@ func (p *player) lost(err error) error {
 	return nil
 }
 
-// wait sleeps until the packet's time has come, counted from the first one, and says whether it has: not when the
-// context ended. Gaps above a minute are cut to it: a capture's clock may jump.
+// wait sleeps until the packet's time has come, counted from the first one, and reports whether it has: false if the
+// context ended. It cuts gaps above a minute to a minute: a capture's clock may jump.
 func (p *player) wait(ctx context.Context, at int64) bool {
 	elapsed := time.Since(p.began)
 	if !p.waited || at < p.origin {

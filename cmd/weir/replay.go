@@ -28,7 +28,7 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// replayOptions are what weir replay is told.
+// replayOptions are the settings and flags of weir replay.
 type replayOptions struct {
 	config.Config
 	realtime   bool
@@ -45,14 +45,14 @@ func newReplay() *cobra.Command {
 input) and name the protocol and the application of every flow in them. Several files are read one
 after the other, as one capture.
 
-Where a capture says the interface of its packets (tcpdump -i any, pcapng of several interfaces), a
-packet that is forwarded is in it more than once: it is counted where it comes in, as weir run does,
-and the flow of a connection under address translation is one, in the addresses by which it came in.
+If a capture names the interface of its packets (tcpdump -i any, pcapng of several interfaces), it
+shows a forwarded packet more than once: replay counts it where it comes in, as weir run does, and the
+flow of a connection under address translation is one, with the addresses by which it came in.
 --count-each counts each.
 
-Exit status: 0 when every packet was read (a file that ends between two packets is worth a warning
-only); 1 when a file is truncated or corrupt, or weir was interrupted (what could be read is
-reported); 2 when nothing could be done, or the output can't be written.`,
+Exit status: 0 when every packet was read (a file that ends between two packets gives a warning);
+1 when a file is truncated or corrupt, or weir was interrupted (the readable part is reported);
+2 when nothing could be done, or the output cannot be written.`,
 		Example: `  weir replay capture.pcap                        a table of the flows, and a summary
   weir replay --output ndjson *.pcapng | jq .application
   tcpdump -w - -c 1000 | weir replay --output csv -
@@ -77,7 +77,7 @@ reported); 2 when nothing could be done, or the output can't be written.`,
 	return c
 }
 
-// replay is the whole of weir replay. It stops early, and tells what it has, when the context ends.
+// replay runs weir replay. It stops early, and reports the flows so far, when the context ends.
 func replay(ctx context.Context, o *replayOptions, files []string, stdout, stderr io.Writer) error {
 	tuneMemory()
 	if err := o.check(stdout); err != nil {
@@ -124,7 +124,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 		totals := p.pipeline.Totals()
 		totals.Collect(&counters)
 		for c, n := range counters.Happened(metric.Notice) {
-			// A capture of ARP only has no records, and what was left out changes the counts: that is said.
+			// A capture of ARP alone has no records, and ignored packets change the counts: report both
 			if c.Class == metric.Loss || totals.Packets == 0 || c.Name == metric.CopiesName {
 				fmt.Fprintf(stderr, "weir: %d %s\n", n, c.Help)
 			}
@@ -136,7 +136,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	return nil
 }
 
-// placed has records say which end is LAN and which is WAN, where the networks were given.
+// placed sets the records' sides if the user has set networks.
 func (o *replayOptions) placed(emit func(*record.Flow) error) func(*record.Flow) error {
 	if len(o.Network.LANNetworks) == 0 {
 		return emit

@@ -26,7 +26,7 @@ import (
 )
 
 func TestReplayTellsLosses(t *testing.T) {
-	short := []byte{0x45, 0, 0, 20} // an IPv4 header that was cut
+	short := []byte{0x45, 0, 0, 20} // a truncated IPv4 header
 	lossy := captureFile(t, packet.LinkRaw, frameAt{0, ipv4(1, 17, datagram(60001))}, frameAt{1, short},
 		frameAt{2, short})
 	for _, output := range []string{"ndjson", "csv"} {
@@ -43,7 +43,7 @@ func TestReplayTellsLosses(t *testing.T) {
 	}
 	nothing := captureFile(t, packet.LinkEthernet, frameAt{0, append(make([]byte, 12), 0x08, 0x06, 0, 1)},
 		frameAt{1, make([]byte, 10)})
-	for _, output := range []string{"ndjson", "csv", "table", "none"} { // the last two say it in their summary
+	for _, output := range []string{"ndjson", "csv", "table", "none"} { // the last two have it in their summary
 		status, out, stderr := weir("replay", "-o", output, nothing)
 		for _, cause := range []string{"1 packets not decoded: not-ip\n", "1 packets not decoded: truncated\n"} {
 			if status != 0 || strings.Count(out+stderr, cause) != 1 ||
@@ -55,8 +55,8 @@ func TestReplayTellsLosses(t *testing.T) {
 	}
 }
 
-// TestReplayCountsOnce: a packet that a capture of all interfaces shows as it comes in and as it goes out is counted
-// once, the summary says so, and --count-each counts both.
+// TestReplayCountsOnce: a packet that a capture of all interfaces shows both coming in and going out counts once, the
+// summary reports that, and --count-each counts both.
 func TestReplayCountsOnce(t *testing.T) {
 	cooked := func(ifindex, packetType byte, ttl byte) []byte { // LINKTYPE_LINUX_SLL2
 		header := []byte{8, 0, 0, 0, 0, 0, 0, ifindex, 0, 1, packetType, 6, 2, 0, 0, 0, 0, 1, 0, 0}
@@ -102,7 +102,7 @@ func TestReplayMoreFilesThanMayBeOpen(t *testing.T) {
 	}
 }
 
-// standardInput puts a pipe in place of the standard input and returns the end to write to.
+// standardInput replaces the standard input with a pipe and returns the end to write to.
 func standardInput(t *testing.T) *os.File {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -149,7 +149,7 @@ func TestReplayNamedPipe(t *testing.T) {
 	}
 }
 
-// TestReplayPipeWithoutWriter: a replay that waits for the first byte ends when it is told to.
+// TestReplayPipeWithoutWriter: an interrupt ends a replay that waits for the first byte.
 func TestReplayPipeWithoutWriter(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := unix.Mkfifo(pipe, 0o600); err != nil {
@@ -166,7 +166,7 @@ func TestReplayPipeWithoutWriter(t *testing.T) {
 	}
 }
 
-// watched is an output of which it is told when something was written.
+// watched is an output that signals each write.
 type watched struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -189,7 +189,7 @@ func (w *watched) String() string {
 	return w.text.String()
 }
 
-// TestReplayRealtime: records are seen while the replay goes on, and a signal ends it with all that there is.
+// TestReplayRealtime: records appear during the replay, and a signal ends it with all flows so far.
 func TestReplayRealtime(t *testing.T) {
 	const ms = int64(time.Millisecond)
 	slow := captureFile(t, packet.LinkRaw, frameAt{0, ipv4(1, 17, datagram(60001))},
@@ -254,7 +254,7 @@ func TestReplayInterrupted(t *testing.T) {
 	}
 }
 
-// testPlayer plays into nothing, with a progress bar 80 columns wide.
+// testPlayer returns a player without output, with a progress bar 80 columns wide.
 func testPlayer(stderr io.Writer) *player {
 	return &player{
 		options:  &replayOptions{},
@@ -264,7 +264,7 @@ func testPlayer(stderr io.Writer) *player {
 	}
 }
 
-// TestProgressOverFiles: the share is one of all files, those that were played included.
+// TestProgressOverFiles: the share is one of all files, those already played included.
 func TestProgressOverFiles(t *testing.T) {
 	var frames []frameAt
 	for range 5000 { // an update comes every 4096

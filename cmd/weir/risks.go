@@ -37,7 +37,7 @@ func newRisks() *cobra.Command {
 	return c
 }
 
-// writeRisks gives each risk two lines, for what it means and for what to do: a terminal is not wider.
+// writeRisks writes two lines for each risk, its meaning and the remedy, to fit a terminal's width.
 func writeRisks(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "RISK\tSEVERITY\tMEANING, AND WHAT TO DO")

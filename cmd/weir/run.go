@@ -34,27 +34,25 @@ func newRun() *cobra.Command {
 		Use:   "run [flags]",
 		Short: "Name every flow on live interfaces",
 		Long: `Watch interfaces, count every packet of every flow, and name the protocol and the
-application of each. weir is passive: it can't change or drop a packet. It runs until it is
+application of each. weir is passive: it cannot change or drop a packet. It runs until it is
 interrupted, or for --duration.
 
-Without --interface, a link whose packets are seen on another one is left out: a VLAN is seen on its
-parent, a bridge on its ports, where also what it only passes from port to port is seen. Links that
-are named are all watched; where one carries the other, the packets of both are counted twice, and a
-line says so.
+Without --interface, weir leaves out links whose packets another one shows: a VLAN's are on its
+parent, a bridge's on its ports, which also show what the bridge forwards between ports. weir watches
+all links that you name; if one carries the other, it counts the packets of both twice, and says so.
 
-Which end of a flow is LAN and which WAN the routes tell: WAN is behind an interface with a default
-route. Who began a connection, and what address translation made of it, the kernel's connection
-tracking tells: both legs of a connection are one flow.
+The routes decide which end of a flow is LAN and which WAN: WAN is behind an interface with a default
+route. The kernel's connection tracking shows who began a connection, and how address translation
+changed it: both legs of a connection are one flow.
 
-What is watched and how is told on standard error; the flows are written to standard output as they end.
+weir reports what it watches, and how, on standard error, and writes flows to standard output as they
+end.
 
-Modes: ebpf counts in the kernel and looks at the first packets of each flow only; libpcap and
-afpacket look at every packet. auto takes the first of ebpf, libpcap, afpacket that works; weir
-check tells which that is, and why.
+Modes: ebpf counts in the kernel and inspects only the first packets of each flow; libpcap and
+afpacket inspect every packet. auto takes the first of ebpf, libpcap, afpacket that works; weir check
+shows which that is, and why. If a mode or a hook that you name does not work, weir ends with an error.
 
-A hook or a mode that is named is had, or it is an error.
-
-Exit status: 0 when it was told to end, 1 when it had to end, 2 when it could not begin.`,
+Exit status: 0 after a signal or --duration, 1 after a failure, 2 if weir could not begin.`,
 		Example: `  weir run                                  all interfaces that matter
   weir run -i lan0 -i wan0 --output table
   weir run -i 'eth*' --duration 1m | jq .application
@@ -84,12 +82,12 @@ Exit status: 0 when it was told to end, 1 when it had to end, 2 when it could no
 	return c
 }
 
-// durationFlag ends commands that capture.
+// durationFlag adds --duration to commands that capture.
 func durationFlag(f *pflag.FlagSet, d *time.Duration) {
 	f.DurationVar(d, "duration", 0, "end after this time (default: run until interrupted)")
 }
 
-// checkOutput sets an output's default, and holds it to those that there are.
+// checkOutput sets the default of an output, and refuses unknown ones.
 func checkOutput(output *string, stdout io.Writer, known ...string) error {
 	if *output == "" {
 		*output = "ndjson"
@@ -109,7 +107,7 @@ func checkOutput(output *string, stdout io.Writer, known ...string) error {
 // liveRun is the confined process of weir run.
 func liveRun(o *agent.Options, output string, stdout, stderr io.Writer) error {
 	tuneMemory()
-	signal.Ignore(unix.SIGPIPE) // a reader that goes away is an error of writing: it is told, and all ends as it should
+	signal.Ignore(unix.SIGPIPE) // a reader's end becomes a write error, with a report and an orderly end
 	out := newLiveOutput(output, stdout)
 	panics := newPanicLog("", stderr)
 	status, err := confined.Run(o, confined.Output{
@@ -138,7 +136,7 @@ func supervise(o *agent.Options, args []string) error {
 	err := privileged.Supervise(o, args)
 	var ended *helper.ExitError
 	if errors.As(err, &ended) && ended.Status != 0 {
-		return statusError(ended.Status) // the confined process has said why
+		return statusError(ended.Status) // the confined process has reported the reason
 	}
 	if ended != nil {
 		return partialError{err}
@@ -146,8 +144,8 @@ func supervise(o *agent.Options, args []string) error {
 	return err
 }
 
-// tuneMemory collects garbage four times as often as is usual: little is allocated, so that costs some percent and
-// saves memory.
+// tuneMemory makes garbage collection four times as frequent as the default: the program allocates little, so that
+// costs a few percent and saves memory.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25)
@@ -164,7 +162,7 @@ func logger(stderr io.Writer) func(string, ...any) {
 	}
 }
 
-// summarise tells at the end what was seen and what was lost.
+// summarise logs the totals and losses at the end.
 func summarise(s *confined.Status, stderr io.Writer) {
 	t := &s.Totals
 	fmt.Fprintf(stderr, "weir: %d packets, %s in %d flows on %s in %s; %d packets were looked into\n", t.Packets,
@@ -172,7 +170,7 @@ func summarise(s *confined.Status, stderr io.Writer) {
 		t.Flows.Created, strings.Join(s.Interfaces, ", "), s.Elapsed.Round(10*time.Millisecond), s.Sampled)
 	for c, n := range s.Counters.Happened(metric.Notice) {
 		help := c.Help
-		if s.KernelCounts { // the workers see the first packets of each flow only
+		if s.KernelCounts { // the workers see only the first packets of each flow
 			help = strings.Replace(help, "packets not decoded", "of the packets that were looked into, not decoded", 1)
 		}
 		fmt.Fprintf(stderr, "weir:   %d %s\n", n, help)

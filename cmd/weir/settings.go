@@ -13,7 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// addSettings gives a command the flags of its settings. They are to be loaded when the command runs.
+// addSettings adds the flags of a command's settings. Load them when the command runs.
 func addSettings(c *cobra.Command) *config.Loader {
 	l := config.NewLoader(c.Name())
 	l.AddFlags(c.Flags())
@@ -26,7 +26,7 @@ func addSettings(c *cobra.Command) *config.Loader {
 	return l
 }
 
-// liveOptions are the settings as the agent takes them.
+// liveOptions converts the settings for the agent.
 func liveOptions(c *config.Config) agent.Options {
 	return agent.Options{
 		Interfaces: c.Capture.Interfaces, Mode: c.Capture.Mode, Hook: c.Capture.Hook,
@@ -41,8 +41,7 @@ func liveOptions(c *config.Config) agent.Options {
 	}
 }
 
-// confinedArgs are the arguments of the confined process: all that this one was told, by flags alone. It has no right
-// to read the file.
+// confinedArgs returns the arguments of the confined process: all settings, as flags. It has no right to read the file.
 func confinedArgs(c *cobra.Command, l *config.Loader) []string {
 	_ = os.Unsetenv(config.EnvFile)
 	args := append([]string{c.Name()}, l.Args()...)

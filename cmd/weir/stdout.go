@@ -10,13 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errClosed is the end of a command that has nowhere to write.
+// errClosed is the error of a command without a standard output.
 var errClosed = errors.New("standard output is closed")
 
-// output is the standard output. It keeps its first error, which a command that prints a few lines doesn't look at.
+// output is the standard output. It keeps its first error, which commands that print a few lines ignore.
 type output struct {
 	*os.File
-	closed bool // it was when weir was started
+	closed bool // closed when weir was started
 	needed bool // a closed one is an error
 	err    error
 }
@@ -37,7 +37,7 @@ func (o *output) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// WriteString is Write; without it that of the file would be found.
+// WriteString is Write; without it, callers would use the embedded file's.
 func (o *output) WriteString(s string) (int, error) { return o.Write([]byte(s)) }
 
 // needOutput makes a closed standard output an error: records would be lost.
@@ -47,9 +47,8 @@ func needOutput(w io.Writer) {
 	}
 }
 
-// isClosed says whether a standard descriptor was closed when weir was started. Go's runtime opens /dev/null in its
-// place, for reading and writing. Few others do: a daemon, which has all three so, and scripts that only want the
-// status.
+// isClosed reports whether a standard descriptor was closed when weir was started. Go's runtime then opens /dev/null in
+// its place, for reading and writing. Few others do: a daemon, for all three, and scripts that only need the status.
 func isClosed(f *os.File) bool {
 	return isNullForBoth(f) && !(isNullForBoth(os.Stdin) && isNullForBoth(os.Stderr))
 }

@@ -20,13 +20,13 @@ import (
 	"github.com/weirnet/weir/internal/tally"
 )
 
-// tableWriter writes a line a flow for people, and then a summary by application and by protocol. With flows false it
-// writes the summary only.
+// tableWriter writes a line per flow for people, and then a summary by application and by protocol. With flows false it
+// writes only the summary.
 type tableWriter struct {
 	out   *bufio.Writer
 	width int // of the terminal, 0: unbounded
 	flows bool
-	live  bool // the caller tells how much was captured
+	live  bool // the caller reports the capture's totals
 
 	rows   [][columns]string // held back until the widths are known
 	widths widths
@@ -34,7 +34,7 @@ type tableWriter struct {
 	totals tally.Totals
 }
 
-// heldRows is how many rows are looked at for the columns' widths before the first is written.
+// heldRows bounds the rows that decide the columns' widths, before the first is written.
 const heldRows = 500
 
 var tableHeader = [columns]string{"proto", "client", "server", "direction", "protocol", "application", "bytes", "host"}
@@ -52,7 +52,7 @@ func (w *tableWriter) flow(f *record.Flow) error {
 	}
 	protocol, application := f.Protocol, f.Application
 	if f.Method.IsGuess() {
-		protocol += "?" // a guess is shown as one
+		protocol += "?" // marks a guess
 	}
 	if f.ApplicationMethod.IsGuess() {
 		application += "?"
@@ -73,7 +73,7 @@ func (w *tableWriter) flow(f *record.Flow) error {
 	return nil
 }
 
-// release writes the rows held back, under their header; nothing where there are none.
+// release writes the rows held back, under their header, if any.
 func (w *tableWriter) release() error {
 	if len(w.rows) == 0 {
 		return nil
@@ -96,13 +96,13 @@ func (w *tableWriter) release() error {
 // row writes a row: cut to the terminal, whole elsewhere.
 func (w *tableWriter) row(row [columns]string) error {
 	if w.width == 0 && w.widths[directionColumn] == 0 {
-		row[directionColumn] = "" // nothing was known of it before
+		row[directionColumn] = "" // unknown before
 	}
 	_, err := fmt.Fprintln(w.out, w.widths.line(row, w.width == 0))
 	return err
 }
 
-// printable is text of the wire for a terminal: what is not printable is escaped.
+// printable returns text of the wire for a terminal, with unprintable bytes escaped.
 func printable(text []byte) string {
 	if !utf8.Valid(text) || bytes.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		quoted := strconv.QuoteToASCII(string(text))
@@ -156,7 +156,7 @@ func (w *tableWriter) sums(title string, names *tally.Names) {
 	fmt.Fprintln(w.out)
 }
 
-// bytesText writes a number of bytes with an SI prefix and three digits.
+// bytesText formats a number of bytes with an SI prefix and three digits.
 func bytesText(n uint64) string {
 	if n < 1000 {
 		return fmt.Sprintf("%d B", n)

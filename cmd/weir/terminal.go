@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminalWidth is how many columns the terminal behind w has, 0 where w is no terminal.
+// terminalWidth returns the columns of the terminal behind w, 0 if w is not a terminal.
 func terminalWidth(w io.Writer) int {
 	f, ok := w.(interface{ Fd() uintptr })
 	if !ok {
@@ -40,7 +40,7 @@ func newProgress(stderr io.Writer, off bool) *progress {
 	return p
 }
 
-// begin says how many bytes all files have, and how many of them were in files before the one that comes.
+// begin sets the size of all files, and of those before the next one, in bytes.
 func (p *progress) begin(size, before int64) { p.size, p.before = size, before }
 
 // update draws at most ten times a second.
@@ -64,7 +64,7 @@ func (p *progress) update(offset int64, frames int) {
 		"....................", share*100, float64(frames)/seconds/1e6, left)
 }
 
-// clear takes the bar away.
+// clear removes the bar.
 func (p *progress) clear() {
 	if p.shown {
 		fmt.Fprint(p.out, "\r\x1b[K")

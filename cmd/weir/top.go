@@ -25,9 +25,9 @@ func newTop() *cobra.Command {
 	var settings *config.Loader
 	c := &cobra.Command{
 		Use:   "top [flags]",
-		Short: "Show what goes through live interfaces, as it goes",
-		Long: `Show the rates of applications, protocols and hosts on a full screen, each second. It
-captures as weir run does.
+		Short: "Show the traffic of live interfaces on a full screen",
+		Long: `Show the rates of applications, protocols and hosts on a full screen, updated each
+second. It captures as weir run does.
 
 Keys: 1 2 3 applications, protocols, hosts; arrows and enter to look into a host; s sort, / filter,
 p pause, ? help, q quit.`,
@@ -91,7 +91,7 @@ func showTop(o *agent.Options, noColor bool) error {
 	return nil
 }
 
-// screen is the view as a subscriber.
+// screen adapts the view to a subscriber.
 type screen struct{ *top.View }
 
 // Second draws the screen anew.
@@ -100,10 +100,10 @@ func (s screen) Second(status *confined.Status) error {
 	return nil
 }
 
-// End leaves the screen as it is.
+// End leaves the screen unchanged.
 func (screen) End() error { return nil }
 
-// topSummary is the head of the screen.
+// topSummary returns the head of the screen.
 func topSummary(s *confined.Status) top.Summary {
 	summary := top.Summary{
 		Mode: s.Mode, Interfaces: s.Interfaces, Packets: s.Totals.Packets, Bytes: s.Totals.WireBytes,

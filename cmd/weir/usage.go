@@ -14,22 +14,22 @@ import (
 	"github.com/weirnet/weir/internal/config"
 )
 
-// The errors of a command line, in weir's own words: what is wrong, and what to write instead.
+// The errors of a command line, in weir's own words: the mistake, and what to write instead.
 
-// needs takes exactly one argument, or with more at least one; what is its name in the usage line.
+// needs requires exactly one argument, or with more at least one; what is its name in the usage line.
 func needs(what string, more bool) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		switch {
 		case len(args) == 0:
 			return fmt.Errorf("%s needs an argument: %s (%s --help)", c.CommandPath(), what, c.CommandPath())
 		case len(args) > 1 && !more:
-			return fmt.Errorf("%s takes one argument, %s, and was given %d", c.CommandPath(), what, len(args))
+			return fmt.Errorf("%s takes one argument, %s, not %d", c.CommandPath(), what, len(args))
 		}
 		return nil
 	}
 }
 
-// noArguments refuses what is no flag. A command with sub-commands looks for the one that may have been meant.
+// noArguments refuses arguments. A command with sub-commands suggests the one that may have been meant.
 func noArguments(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -49,7 +49,7 @@ func noArguments(c *cobra.Command, args []string) error {
 	return fmt.Errorf("%s has no command %q; it has %s", c.CommandPath(), args[0], strings.Join(names, ", "))
 }
 
-// flagError says what is wrong with a flag.
+// flagError describes a mistake in a flag.
 func flagError(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var bare *pflag.ValueRequiredError
@@ -87,7 +87,7 @@ func unknownFlag(c *cobra.Command, name, short string) error {
 	return fmt.Errorf("%s has no flag --%s (%s --help)", c.CommandPath(), name, c.CommandPath())
 }
 
-// valueOf is what a flag takes.
+// valueOf describes a flag's value.
 func valueOf(f *pflag.Flag) string {
 	switch f.Value.Type() {
 	case "int":
@@ -102,8 +102,8 @@ func valueOf(f *pflag.Flag) string {
 	return f.Usage
 }
 
-// nearest is the name that is most like the one given: a beginning of it, or at most a third of its letters other; ""
-// where none is.
+// nearest returns the most similar name: one that begins with the given text, or with at most a third of its letters
+// changed; "" if none is.
 func nearest(given string, names []string) string {
 	best, least := "", max(len(given)/3, 1)+1
 	for _, name := range slices.Sorted(slices.Values(names)) {

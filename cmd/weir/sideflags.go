@@ -11,18 +11,18 @@ import (
 	"github.com/weirnet/weir/internal/agent"
 )
 
-// sideFlags are the flags that say what is LAN and what is WAN.
+// sideFlags adds the flags that set the LAN and the WAN.
 func sideFlags(f *pflag.FlagSet, o *agent.Options) {
-	f.StringArrayVar(&o.Sides.LAN, "lan", nil, "interface that is LAN, by name or pattern, also with a default "+
+	f.StringArrayVar(&o.Sides.LAN, "lan", nil, "LAN interface, by name or pattern, even with a default "+
 		"route; may be repeated")
-	f.StringArrayVar(&o.Sides.WAN, "wan", nil, "interface that is WAN, by name or pattern, also without a default "+
+	f.StringArrayVar(&o.Sides.WAN, "wan", nil, "WAN interface, by name or pattern, even without a default "+
 		"route; may be repeated")
 	networkFlag(f, &o.Sides.Networks)
 }
 
-// networkFlag is the flag for networks that are LAN.
+// networkFlag adds the flag for networks of the LAN.
 func networkFlag(f *pflag.FlagSet, to *[]netip.Prefix) {
-	f.Func("lan-network", "network that is LAN, such as 192.168.0.0/16; what no route is for is WAN then (mirror "+
+	f.Func("lan-network", "LAN network, such as 192.168.0.0/16; addresses without a route are WAN then (mirror "+
 		"ports, captures); may be repeated", func(text string) error {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
