@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# What a target needs and the machine lacks, scripts/setup installs; Go, git and make have to be there.
+# scripts/setup installs what a target needs and the machine lacks; Go, git and make have to be there.
 
 GO ?= go
 FUZZTIME ?= 10s
@@ -22,8 +22,8 @@ endif
 # The packages to test in both variants.
 libpcap_packages = $(shell scripts/libpcap-packages)
 
-# What is tested. The race detector sees only what runs in the test itself; those of internal/agent and internal/soak start the
-# real program, and take their time.
+# The packages to test. The race detector sees only the test process; the tests of internal/agent and internal/soak
+# start the real program, and take long.
 packages = $(if $(RACE),$(filter-out %/internal/agent %/internal/soak,$(shell $(GO) list ./...)),./...)
 
 .PHONY: help up demo replay build static test soak guest fuzz lint bench record generate clean
@@ -34,7 +34,7 @@ help: ## this list
 
 up: build ## build weir, check this machine, and watch its interfaces (root); DURATION=1m ends it
 	@as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root=sudo; command -v sudo >/dev/null || \
-	  { echo 'make up: capturing takes root, and there is no sudo here; run it as root' >&2; exit 1; }; fi; \
+	  { echo 'make up: capturing needs root, and sudo is missing; run it as root' >&2; exit 1; }; fi; \
 	$$as_root bin/weir check && echo && $$as_root bin/weir run --output table $(if $(DURATION),--duration $(DURATION))
 
 demo: build ## a gateway with clients and servers in namespaces of its own, weir on it, and a summary
@@ -52,12 +52,12 @@ static: ## bin/weir-static: pure Go, no libc, stripped
 	@scripts/setup build
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w $(ldflags)' -o bin/weir-static ./cmd/weir
 
-test: ## all tests, some 15 minutes (root, or those that need it are skipped); RACE=1 with the race detector
+test: ## all tests, about 15 minutes (root; else those that need it are skipped); RACE=1 with the race detector
 	@scripts/setup test$(if $(CI), container)
 	$(GO) test -json$(if $(RACE), -race) $(packages) | $(GO) run ./scripts/progress
 	$(if $(libpcap_packages),$(GO) test -json$(if $(RACE), -race) -tags libpcap $(libpcap_packages) | $(GO) run ./scripts/progress)
 
-soak: build ## hours of traffic, kills and restarts (root); scripts/soak tells how to shorten it
+soak: build ## hours of traffic, kills and restarts (root); scripts/soak --help explains how to shorten it
 	scripts/soak
 
 guest: ## weir on other kernels, in qemu; KERNELS='5.10 newest' for some of them (default: all)
@@ -79,7 +79,7 @@ record: ## record testdata/ anew from real programs (root)
 	@scripts/setup record
 	testdata/record/run
 
-generate: ## gen/ from its sources, with the tools pinned in tools/go.mod
+generate: ## regenerate gen/, with the tools pinned in tools/go.mod
 	@scripts/setup generate
 	$(GO) generate ./...
 	$(GO) -C bench generate ./...

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// sample is one run of a program.
+// sample is the result of one run of a program.
 type sample struct {
 	wall, cpu time.Duration
-	rss       int64 // KiB, the peak
+	rss       int64 // peak, in KiB
 }
 
 // compare runs weir and ndpiReader over each trace in turn, A B A B …, on one core, and prints medians and ratios.
@@ -113,7 +113,7 @@ func median(v []float64) float64 {
 	return (v[len(v)/2-1] + v[len(v)/2]) / 2
 }
 
-// spread is the median absolute deviation.
+// spread returns the median absolute deviation.
 func spread(v []float64) float64 {
 	m := median(v)
 	d := make([]float64, len(v))
@@ -123,7 +123,7 @@ func spread(v []float64) float64 {
 	return median(d)
 }
 
-// ratio is the median, pair by pair, of a's figure to b's.
+// ratio returns the median, pair by pair, of a's figure to b's.
 func ratio(a, b []sample, of func(sample) float64) float64 {
 	r := make([]float64, len(a))
 	for i := range a {

@@ -10,14 +10,14 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// New connections through a gateway that masquerades.
+// New connections through a gateway with masquerade.
 const (
 	newConnections    = 50_000
 	connectionsPerSec = 10_000
 )
 
-// measureConntrack compares the agent's CPU time with and without the kernel's connections followed, while new ones
-// come.
+// measureConntrack compares the agent's CPU time with and without following the kernel's connections, under a load of
+// new ones.
 func measureConntrack(t *table, weir string, runs int) error {
 	with := weirOn(weir, "lan0", "wan0")
 	with.command = append(with.command, "--max-flows", "262144")
@@ -33,7 +33,7 @@ func measureConntrack(t *table, weir string, runs int) error {
 			w, err := o.start(l.Gateway)
 			if err == nil {
 				_, err = l.Flood(context.Background(), 20000, newConnections, connectionsPerSec)
-				settle(200 * time.Millisecond)
+				unmeasured(200 * time.Millisecond)
 				var stopErr error
 				_, took[i], stopErr = w.stop()
 				err = errors.Join(err, stopErr)

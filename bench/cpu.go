@@ -11,20 +11,19 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// Loads of the trace of short flows, half of whose packets a program has to look into, and of large transfers.
+// Loads of the trace of short flows, half of whose packets a program has to inspect, and of large transfers.
 const (
 	loadPackets = 300_000
 	loadRate    = 200_000 // packets a second
-	// roundTrip is how often a packet of a short flow comes, per second: no sooner than answers take on a path of 50
-	// ms.
+	// roundTrip is how often a packet of a short flow comes, per second: no sooner than answers on a path of 50 ms
 	roundTrip = 20
-	// loads is how many loads are sent to measure what all but the first take: programs grow into their memory with the
-	// first, and what starting and ending takes is in both.
+	// loads is the number of loads sent to measure the cost of all but the first: programs grow into their memory with
+	// the first, and the cost of starting and ending is in both.
 	loads = 5
 )
 
-// mixedLoad takes the packets of both traces in turn; share is that of short flows. Short flows are others all the
-// time, the large transfers go on and on.
+// mixedLoad takes packets of both traces in turn, one of short flows in share. The short flows keep changing, the large
+// transfers go on.
 func mixedLoad(testdata string, share int) ([][]byte, error) {
 	talks, err := conversations(testdata)
 	if err != nil {
@@ -44,7 +43,7 @@ func mixedLoad(testdata string, share int) ([][]byte, error) {
 	return frames, nil
 }
 
-// measureCPU compares the CPU time that programs take for the same packets on a veth pair.
+// measureCPU compares the CPU time of programs for the same packets on a veth pair.
 func measureCPU(t *table, weir, testdata string, runs int) error {
 	var a, b *lab.Host
 	l := makeLab(t, "user CPU", func() (l *lab.Lab, err error) { l, a, b, err = lab.MakePair(); return l, err })
@@ -55,7 +54,7 @@ func measureCPU(t *table, weir, testdata string, runs int) error {
 	observers := present(t, weirOn(weir, "eth0"), observer{"ndpiReader -i", []string{"ndpiReader", "-q", "-i", "eth0"}})
 	for _, load := range []struct {
 		name  string
-		share int // one packet of so many is a short flow's
+		share int // one packet in this many is a short flow's
 		goal  float64
 	}{
 		{"a mixed load: 1 packet in 20 of short flows", 20, 0.15},
@@ -80,7 +79,7 @@ func measureCPU(t *table, weir, testdata string, runs int) error {
 	return nil
 }
 
-// cpuTimes are the CPU seconds of each observer for a million packets, in turn, in the long run.
+// cpuTimes returns the CPU seconds of each observer for a million packets, in turn, after the start.
 func cpuTimes(observers []observer, a, b *lab.Host, frames [][]byte, runs int) (user, system [][]float64, err error) {
 	const millions = (loads - 1) * loadPackets / 1e6
 	user, system = make([][]float64, len(observers)), make([][]float64, len(observers))
@@ -100,14 +99,14 @@ func cpuTimes(observers []observer, a, b *lab.Host, frames [][]byte, runs int) (
 	return user, system, nil
 }
 
-// cpuOf is what an observer of b takes while a sends.
+// cpuOf returns the CPU time of an observer of b while a sends.
 func cpuOf(o observer, a, b *lab.Host, frames [][]byte) (cpuTime, error) {
 	w, err := o.start(b)
 	if err != nil {
 		return cpuTime{}, err
 	}
 	_, err = a.SendFrames(context.Background(), "eth0", frames, lab.Sending{Rate: loadRate})
-	settle(200 * time.Millisecond) // for what is in its buffers
+	unmeasured(200 * time.Millisecond) // until it has read its buffers
 	_, took, stopErr := w.stop()
 	return took, errors.Join(err, stopErr)
 }

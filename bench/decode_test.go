@@ -11,7 +11,7 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// frames are TCP over IPv4 and UDP over IPv6, serialised by the peer's library.
+// frames returns TCP over IPv4 and UDP over IPv6, serialised by the peer's library.
 func frames(b *testing.B) map[string][]byte {
 	b.Helper()
 	eth := layers.Ethernet{SrcMAC: make([]byte, 6), DstMAC: make([]byte, 6), EthernetType: layers.EthernetTypeIPv4}

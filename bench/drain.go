@@ -20,15 +20,15 @@ import (
 
 const drainFlows = 100_000
 
-// counters are what a flow agent keeps for a flow in a hash map: as much as a slot of ours has but its key.
+// counters is a flow agent's entry of a flow in a hash map: as large as a slot of ours without the key.
 type counters struct {
 	Lower, Upper struct{ Packets, Bytes, Last uint64 }
 	Born         uint64
 	Other        [4]uint32
 }
 
-// measureDrain compares how long it takes to read and remove the counters of 100,000 flows: the agent's way, and that
-// of iterating over a hash map and then deleting what was read.
+// measureDrain compares the time to read and remove the counters of 100,000 flows: the agent's way, and iterating over
+// a hash map and then deleting what was read.
 func measureDrain(t *table, runs int) error {
 	const what = "reading and removing 100,000 flows"
 	var a, b *lab.Host
@@ -92,7 +92,7 @@ func measureDrain(t *table, runs int) error {
 	return nil
 }
 
-// threadTime is the CPU time of the calling thread: neither side waits for anything, and other programs are not to
+// threadTime returns the CPU time of the calling thread: neither side waits for anything, and other programs must not
 // count.
 func threadTime() time.Duration {
 	var t unix.Timespec
@@ -143,7 +143,7 @@ func drainSlots(c capture.Counter) (read, all time.Duration, err error) {
 	return read, all, err
 }
 
-// drainHash fills a hash map, and takes the time of emptying it.
+// drainHash fills a hash map, and measures emptying it.
 func drainHash(m *ebpf.Map) (time.Duration, error) {
 	keys, values := make([]bpf.WeirFlowKey, drainFlows), make([]counters, drainFlows)
 	for i := range keys {
@@ -157,7 +157,7 @@ func drainHash(m *ebpf.Map) (time.Duration, error) {
 	var value counters
 	n := 0
 	began := threadTime()
-	// Not while iterating: after a deleted key the kernel begins at the first bucket again.
+	// Not while iterating: after a deleted key the kernel restarts at the first bucket.
 	entries := m.Iterate()
 	for ; n < drainFlows && entries.Next(&key, &value); n++ {
 		keys[n], values[n] = key, value

@@ -15,8 +15,8 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// measureExact compares the agent's counters with the interface's own at the highest rate that two senders reach on a
-// veth pair, and takes the time from the agent's start to the first packet that it counts.
+// measureExact compares the agent's counters with the interface's own at the highest rate of two senders on a veth
+// pair, and measures the time from the agent's start to the first packet that it counts.
 func measureExact(t *table, weir string, runs int) error {
 	const what = "packets lost or not counted at the rate that a veth pair carries"
 	var a, b *lab.Host
@@ -25,7 +25,7 @@ func measureExact(t *table, weir string, runs int) error {
 		return nil
 	}
 	defer l.Close()
-	for _, h := range []*lab.Host{a, b} { // hosts with IPv6 send some packets by themselves
+	for _, h := range []*lab.Host{a, b} { // IPv6 makes hosts send packets of their own
 		if out, err := h.Run(context.Background(), "sh", "-c",
 			"echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6"); err != nil {
 			return fmt.Errorf("%w: %s", err, out)
@@ -59,7 +59,7 @@ func measureExact(t *table, weir string, runs int) error {
 	return nil
 }
 
-// floodBoth has both ends send, on both CPUs, and returns what the interface counted and what the agent did.
+// floodBoth makes both ends send, on both CPUs, and returns the interface's count and the agent's.
 func floodBoth(o observer, a, b *lab.Host) (sent, seen uint64, took time.Duration, err error) {
 	before, err := b.Counters("eth0")
 	if err != nil {
@@ -86,7 +86,7 @@ func floodBoth(o observer, a, b *lab.Host) (sent, seen uint64, took time.Duratio
 		err = errors.Join(err, r.err)
 		took = max(took, r.sent.Elapsed)
 	}
-	settle(100 * time.Millisecond)
+	unmeasured(100 * time.Millisecond)
 	text, _, stopErr := w.stop()
 	if err = errors.Join(err, stopErr); err != nil {
 		return 0, 0, 0, err
@@ -100,7 +100,7 @@ func floodBoth(o observer, a, b *lab.Host) (sent, seen uint64, took time.Duratio
 	return sent, s.packets + s.unparsed, took, err
 }
 
-// pairFrames are datagrams of so many flows between the hosts of a pair, for addresses that are nobody's.
+// pairFrames returns datagrams of that many flows between the hosts of a pair, to addresses without an owner.
 func pairFrames(back bool, flows int) (frames [][]byte) {
 	for i := range flows {
 		f := udpFrame(60)
@@ -114,8 +114,8 @@ func pairFrames(back bool, flows int) (frames [][]byte) {
 	return frames
 }
 
-// startTime is how many milliseconds it takes from the start of the agent's process to the first packet of a steady
-// stream that it counts, by the time that it gives for that packet.
+// startTime returns the milliseconds from the start of the agent's process to the first packet of a steady stream that
+// it counts, by the record's time of that packet.
 func startTime(o observer, a, b *lab.Host) (ms float64, err error) {
 	o.command = append(append([]string(nil), o.command...), "--output", "ndjson")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -125,7 +125,7 @@ func startTime(o observer, a, b *lab.Host) (ms float64, err error) {
 		_, err := a.SendFrames(ctx, "eth0", frame, lab.Sending{Rate: 2000, Duration: 10 * time.Second})
 		done <- err
 	}()
-	settle(20 * time.Millisecond)
+	unmeasured(20 * time.Millisecond)
 	began := time.Now()
 	w, err := o.start(b)
 	if err == nil {
@@ -153,7 +153,7 @@ func firstSeen(text string, began time.Time) (float64, error) {
 	return 0, fmt.Errorf("no flow in %q", text)
 }
 
-// manyFrames are two datagrams of each of so many flows, that go on: with payload, from hosts of their own.
+// manyFrames returns two datagrams of each of that many live flows: with payload, from hosts of their own.
 func manyFrames(flows int) (frames [][]byte) {
 	payload := []byte{0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 3, 'o', 'r', 'g',
 		0, 0, 1, 0, 1}

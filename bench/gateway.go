@@ -25,7 +25,7 @@ const (
 	udpFlows   = 64
 )
 
-// measureGateway measures what goes through a gateway with masquerade while each observer watches, in turn.
+// measureGateway measures the throughput of a gateway with masquerade while each observer watches, in turn.
 func measureGateway(t *table, weir string, runs int) error {
 	observers := present(t, weirOn(weir, "lan0", "wan0"),
 		observer{"ndpiReader -i lan0", []string{"ndpiReader", "-q", "-i", "lan0"}},
@@ -44,13 +44,12 @@ func measureGateway(t *table, weir string, runs int) error {
 		return err
 	}
 	defer server.Stop(time.Second)
-	settle(300 * time.Millisecond)
+	unmeasured(300 * time.Millisecond)
 	frames, err := gatewayFrames(l)
 	if err != nil {
 		return err
 	}
-	// Nobody watches before and after each: their mean is what the observer is held against, since machines are never
-	// quite idle.
+	// Nobody watches before and after each observer: the mean is its baseline, since machines are never quite idle.
 	nobody := observer{name: "nobody"}
 	var free []routed
 	samples := make([][]loss, len(observers))
@@ -77,13 +76,13 @@ func measureGateway(t *table, weir string, runs int) error {
 	return nil
 }
 
-// loss is what went through with an observer, and the parts that were lost, in percent.
+// loss is the throughput with an observer, and the losses in percent.
 type loss struct {
 	routed
 	tcpLost, udpLost float64
 }
 
-// share is by how many percent with is less than the mean of before and after.
+// share returns by how many percent with is below the mean of before and after.
 func share(with, before, after float64) float64 { return 100 * (1 - 2*with/(before+after)) }
 
 func showGateway(t *table, observers []observer, free []routed, samples [][]loss) {
@@ -118,7 +117,7 @@ func each[T any](of []T, f func(T) float64) []float64 {
 	return v
 }
 
-// throughGateway is one measurement with one observer.
+// throughGateway makes one measurement with one observer.
 func throughGateway(l *lab.Lab, o observer, frames [][]byte) (r routed, err error) {
 	w, err := o.start(l.Gateway)
 	if err != nil {
@@ -131,7 +130,7 @@ func throughGateway(l *lab.Lab, o observer, frames [][]byte) (r routed, err erro
 	return r, errors.Join(err, stopErr)
 }
 
-// iperf sends TCP from client to server, in Gbit/s as received.
+// iperf sends TCP from client to server, and returns the Gbit/s received.
 func iperf(l *lab.Lab) (float64, error) {
 	out, err := l.Clients[0].Run(context.Background(), "iperf3", "-J", "-t", fmt.Sprint(tcpSeconds), "-c",
 		l.Servers[0].Addr4.String())
@@ -151,7 +150,7 @@ func iperf(l *lab.Lab) (float64, error) {
 	return result.End.Received.Rate / 1e9, nil
 }
 
-// flood has the client send small datagrams as fast as it can, and returns how many a second reach the server.
+// flood makes the client send small datagrams at full speed, and returns how many a second reach the server.
 func flood(l *lab.Lab, frames [][]byte) (float64, error) {
 	before, err := l.Servers[0].Counters("eth0")
 	if err != nil {
@@ -168,8 +167,8 @@ func flood(l *lab.Lab, frames [][]byte) (float64, error) {
 	return float64(after.RxPackets-before.RxPackets) / sent.Elapsed.Seconds(), nil
 }
 
-// gatewayFrames are datagrams for an address that the gateway routes to the server, which is not its own: nobody
-// answers.
+// gatewayFrames returns datagrams for an address that the gateway routes to the server without it being the server's:
+// nobody answers.
 func gatewayFrames(l *lab.Lab) (frames [][]byte, err error) {
 	from, err := l.Clients[0].Link("eth0")
 	if err != nil {
@@ -188,7 +187,7 @@ func gatewayFrames(l *lab.Lab) (frames [][]byte, err error) {
 	return frames, nil
 }
 
-// address gives a frame of IPv4 its addresses, and the header's checksum.
+// address sets the addresses and the header checksum of an IPv4 frame.
 func address(f []byte, from, to net.HardwareAddr, src, dst netip.Addr) {
 	copy(f, to)
 	copy(f[6:], from)
@@ -197,7 +196,7 @@ func address(f []byte, from, to net.HardwareAddr, src, dst netip.Addr) {
 	checksum(f)
 }
 
-// checksum sets that of the IPv4 header (RFC 791 §3.1).
+// checksum sets the checksum of the IPv4 header (RFC 791 §3.1).
 func checksum(f []byte) {
 	f[24], f[25] = 0, 0
 	sum := uint32(0)

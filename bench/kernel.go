@@ -12,7 +12,7 @@ import (
 	"github.com/weirnet/weir/gen/bpf"
 )
 
-// Parts that bench_turns measures (bench/bpf/bench.bpf.c): each does what the one before it does, and more.
+// Parts of bench_turns (bench/bpf/bench.bpf.c): each includes the one before it.
 const (
 	partLoop uint32 = iota
 	partKey
@@ -22,7 +22,7 @@ const (
 	numParts
 )
 
-// measureKernel measures what the programs take for each packet.
+// measureKernel measures the programs' time for each packet.
 func measureKernel(t *table, runs int) error {
 	if err := measureHot(t, runs); err != nil {
 		return err
@@ -35,7 +35,7 @@ func measureKernel(t *table, runs int) error {
 	return measureNew(t, runs)
 }
 
-// measureHot has the programs look at one packet again and again: its flow is in the first cache.
+// measureHot measures the programs on one repeated packet: its flow is in the first cache.
 func measureHot(t *table, runs int) error {
 	const repeat = 300_000
 	p, err := loadPrograms(64, 1<<20)
@@ -78,7 +78,7 @@ func measureHot(t *table, runs int) error {
 	return nil
 }
 
-// measureMany has the benchmark's program look at packets of so many flows, in an order that no prefetcher follows,
+// measureMany measures the benchmark's program on packets of that many flows, in an order that no prefetcher follows,
 // whole and in parts.
 func measureMany(t *table, runs int, flows uint32) error {
 	turns := uint32(1 << 20)
@@ -88,7 +88,7 @@ func measureMany(t *table, runs int, flows uint32) error {
 	}
 	defer p.close()
 	frame := udpFrame(60)
-	// All flows are made, and the one packet of each that may be shown is, so that what is measured is counting alone.
+	// First make all flows, and use up the one packet that each may show, so that only counting is measured.
 	for left := 2 * flows; left > 0; left -= min(left, 1<<10) {
 		p.empty()
 	}
@@ -122,7 +122,7 @@ func measureMany(t *table, runs int, flows uint32) error {
 	return nil
 }
 
-// measureNew makes flows, a record of 256 bytes for each, ends them, and begins again.
+// measureNew makes flows, a record of 256 bytes for each, ends them, and starts again.
 func measureNew(t *table, runs int) error {
 	const flows = 8192
 	p, err := loadPrograms(flows, 4<<20)
@@ -130,7 +130,7 @@ func measureNew(t *table, runs int) error {
 		return err
 	}
 	defer p.close()
-	frame := udpFrame(256 - 48) // the record's header comes before it
+	frame := udpFrame(256 - 48) // after the record's header
 	program := p.bench.Programs["bench_turns"]
 	var fresh, key, ended []float64
 	for n := range runs + 1 {
@@ -158,7 +158,7 @@ func measureNew(t *table, runs int) error {
 	return nil
 }
 
-// end takes flows 0 to n out of the maps, by the helper's program.
+// end removes flows 0 to n from the maps, with the helper's program.
 func (p *programs) end(n uint32) (ns float64, err error) {
 	const most = 768
 	for operation := uint32(1); operation <= 2; operation++ {
@@ -185,7 +185,8 @@ func minus(a, b []float64) []float64 {
 	return d
 }
 
-// udpFrame is a datagram from 10.0.0.1 to 198.51.100.2, ports 1000 and 443, of so many bytes with the Ethernet header.
+// udpFrame returns a datagram from 10.0.0.1 to 198.51.100.2, ports 1000 and 443, of that length with the Ethernet
+// header.
 func udpFrame(length int) []byte {
 	f := make([]byte, length)
 	copy(f, []byte{2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0})
@@ -196,7 +197,7 @@ func udpFrame(length int) []byte {
 	return f
 }
 
-// ackFrame is a TCP segment without payload between the same ends.
+// ackFrame returns a TCP segment without payload between the same ends.
 func ackFrame() []byte {
 	f := udpFrame(54)
 	f[23], f[38], f[39], f[46], f[47] = 6, 0, 0, 5<<4, 0x10

@@ -25,7 +25,7 @@ type observer struct {
 	command []string // empty: nobody watches
 }
 
-// weirOn is the agent, on these interfaces.
+// weirOn returns the agent on these interfaces.
 func weirOn(weir string, interfaces ...string) observer {
 	command := []string{weir, "run", "--mode", "ebpf", "--output", "none"}
 	for _, i := range interfaces {
@@ -34,7 +34,7 @@ func weirOn(weir string, interfaces ...string) observer {
 	return observer{"weir", command}
 }
 
-// present leaves out those that are not installed, with a message.
+// present returns the installed observers, and reports the others.
 func present(t *table, observers ...observer) (there []observer) {
 	for _, o := range observers {
 		if len(o.command) > 0 {
@@ -48,7 +48,7 @@ func present(t *table, observers ...observer) (there []observer) {
 	return there
 }
 
-// observation is an observer at work.
+// observation is a running observer.
 type observation struct {
 	*lab.Process
 	output *program.Text
@@ -76,19 +76,19 @@ func (o observer) start(h *lab.Host) (*observation, error) {
 	case ended:
 		return nil, fmt.Errorf("%s ended: %w: %s", o.name, errors.Join(w.Wait(), errEnded), w.output)
 	case !watches:
-		return nil, fmt.Errorf("%s doesn't begin: %s", o.name, w.output)
+		return nil, fmt.Errorf("%s does not start: %s", o.name, w.output)
 	}
-	settle(200 * time.Millisecond) // what it still prepares is not to be measured
+	unmeasured(200 * time.Millisecond) // its preparation is not part of the measurement
 	return w, nil
 }
 
-// settle leaves a time out of a measurement, in which somebody else's program gets ready, or reads what is in its
-// buffers: nothing tells when it has.
-func settle(d time.Duration) { time.Sleep(d) }
+// unmeasured excludes a time from a measurement, in which another program gets ready, or reads its buffers: no event
+// reports the end of that.
+func unmeasured(d time.Duration) { time.Sleep(d) }
 
 var errEnded = errors.New("before it watched")
 
-// isWatching: the agent says so, the others have a packet socket.
+// isWatching: the agent logs it, the others have a packet socket.
 func (w *observation) isWatching() bool {
 	if strings.Contains(w.output.String(), "weir: watching ") {
 		return true
@@ -97,7 +97,7 @@ func (w *observation) isWatching() bool {
 	return err == nil && bytes.Count(sockets, []byte{'\n'}) > 1 // the first line is a heading
 }
 
-// stop ends the observer as a user does, and returns what it printed and the CPU time that it took.
+// stop ends the observer as a user does, and returns its output and its CPU time.
 func (w *observation) stop() (string, cpuTime, error) {
 	if w.Process == nil {
 		return "", cpuTime{}, nil
@@ -116,7 +116,7 @@ func (w *observation) stop() (string, cpuTime, error) {
 // cpuTime is in seconds, of the program and its children.
 type cpuTime struct{ user, system float64 }
 
-// summary is the agent's last words.
+// summary holds the counts of the agent's last lines.
 type summary struct{ packets, flows, looked, unparsed, uncounted uint64 }
 
 var (
@@ -144,7 +144,7 @@ func readSummary(text string) (s summary, err error) {
 	return s, nil
 }
 
-// makeLab says why there is none.
+// makeLab makes a lab, or reports why it cannot.
 func makeLab(t *table, what string, make func() (*lab.Lab, error)) *lab.Lab {
 	l, err := make()
 	if err != nil {

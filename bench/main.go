@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command bench measures weir side by side with its peers, in one run: programs on traces, and live, as tables of
+// Command bench measures weir side by side with its peers, in one run: programs on traces, and live, with tables of
 // figures and ratios.
 //
 //	bench [flags] [replay|kernel|drain|exact|memory|cpu|gateway]...
@@ -68,8 +68,7 @@ func measureAll(testdata, traces, weir string, runs int, only []string) error {
 	return nil
 }
 
-// machine names where it was measured: the figures are to be compared with each other, not with those of other
-// machines.
+// machine describes the machine: compare the figures with each other, not with those of other machines.
 func machine() string {
 	cpu := "unknown CPU"
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {

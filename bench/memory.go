@@ -18,15 +18,15 @@ import (
 
 const liveFlows = 65536
 
-// resident is what the agent's two processes have in memory, in MiB: as VmRSS counts it, which counts pages that both
-// have twice, and each process's part of them (PSS).
+// resident is the memory of the agent's two processes, in MiB: VmRSS, which counts shared pages twice, and the
+// proportional share (PSS).
 type resident struct {
 	each     []float64 // VmRSS: the parent, the confined process
 	rss, pss float64
 }
 
-// measureMemory measures the agent's memory without flows, and with the default number of them: conversations that go
-// on, and the worst case, flows that all are still being looked into.
+// measureMemory measures the agent's memory without flows, and with the default maximum of them: live conversations,
+// and the worst case, flows that are all still under inspection.
 func measureMemory(t *table, weir, testdata string, runs int) error {
 	talks, err := conversations(testdata)
 	if err != nil {
@@ -59,7 +59,7 @@ func measureMemory(t *table, weir, testdata string, runs int) error {
 	return nil
 }
 
-// openings are the beginnings of so many conversations, which then do not end: eight packets at most, in turn.
+// openings returns the beginnings of that many conversations, which never end: eight packets at most, in turn.
 func openings(talks []conversation, flows int) (frames [][]byte) {
 	const most, abreast = 8, 4096
 	for first := 0; first < flows; first += abreast {
@@ -76,23 +76,23 @@ func openings(talks []conversation, flows int) (frames [][]byte) {
 	return frames
 }
 
-// isEnd says whether a frame ends a TCP connection.
+// isEnd reports whether a frame ends a TCP connection.
 func isEnd(f []byte) bool {
 	const ip, fin, rst = 14, 1, 4
 	tcp := ip + int(f[ip]&15)*4
 	return f[ip+9] == 6 && len(f) > tcp+13 && f[tcp+13]&(fin|rst) != 0
 }
 
-// memoryOf is what an agent of b has in memory before a sends the frames, and a second after.
+// memoryOf returns an agent's memory on b before a sends the frames, and a second after.
 func memoryOf(o observer, a, b *lab.Host, frames [][]byte) (idle, full resident, err error) {
 	w, err := o.start(b)
 	if err != nil {
 		return idle, full, err
 	}
-	settle(300 * time.Millisecond)
+	unmeasured(300 * time.Millisecond)
 	if idle, err = residentOf(w.Process.Process.Pid); err == nil {
 		_, err = a.SendFrames(context.Background(), "eth0", frames, lab.Sending{Rate: 100_000})
-		settle(time.Second)
+		unmeasured(time.Second)
 	}
 	if err == nil {
 		full, err = residentOf(w.Process.Process.Pid)
@@ -124,7 +124,7 @@ func residentOf(pid int) (r resident, err error) {
 	}
 	pids := []int{pid}
 	for _, name := range threads {
-		children, _ := os.ReadFile(name) // the thread may be gone
+		children, _ := os.ReadFile(name) // the thread may have ended
 		for _, text := range strings.Fields(string(children)) {
 			child, err := strconv.Atoi(text)
 			if err != nil {
@@ -152,7 +152,7 @@ func residentOf(pid int) (r resident, err error) {
 	return r, nil
 }
 
-// field is a figure in KiB of a file of /proc, in MiB.
+// field returns a figure in KiB of a file of /proc, in MiB.
 func field(name, key string) (float64, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {

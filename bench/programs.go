@@ -16,14 +16,14 @@ import (
 	"github.com/weirnet/weir/gen/bpf"
 )
 
-// programs are the agent's, as they are committed, and the benchmark's, on the same maps, for one worker.
+// programs are the agent's committed ones and the benchmark's, on the same maps, for one worker.
 type programs struct {
 	weir, bench        *ebpf.Collection
 	ring               *ebpf.Map
 	consumer, producer []byte // the ring's first two pages: positions
 }
 
-// loadPrograms makes maps for so many flows.
+// loadPrograms makes maps for that many flows.
 func loadPrograms(flows, ringBytes uint32) (p *programs, err error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func loadPrograms(flows, ringBytes uint32) (p *programs, err error) {
 	}
 	shared := map[string]*ebpf.Map{}
 	for name, m := range p.weir.Maps {
-		if own.Maps[name] != nil && name[0] != '.' { // .rodata and .bss are each object's own
+		if own.Maps[name] != nil && name[0] != '.' { // each object has its own .rodata and .bss
 			shared[name] = m
 		}
 	}
@@ -60,7 +60,7 @@ func loadPrograms(flows, ringBytes uint32) (p *programs, err error) {
 	return p, p.addWorker(spec, flows)
 }
 
-// size is what kernel.Loader does before it loads. Of each flow one packet is shown.
+// size repeats kernel.Loader's sizing before the load. One packet of each flow is shown.
 func size(spec *ebpf.CollectionSpec, flows, ringBytes uint32) error {
 	m := spec.Maps
 	for _, name := range []string{bpf.WeirMapSlots, bpf.WeirMapBudgets, bpf.WeirMapAliases} {
@@ -124,19 +124,19 @@ func (p *programs) close() {
 	}
 }
 
-// turns sets what bench_turns does.
+// turns configures bench_turns.
 func (p *programs) turns(part, turns, mask uint32) error {
 	v := p.bench.Variables
 	return errors.Join(v["part"].Set(part), v["turns"].Set(turns), v["flow_mask"].Set(mask))
 }
 
-// run is how many nanoseconds each of so many runs took.
+// run returns the nanoseconds of each of that many runs.
 func (p *programs) run(program *ebpf.Program, frame []byte, repeat int) (float64, error) {
 	_, took, err := program.Benchmark(frame, repeat, nil)
 	return float64(took.Nanoseconds()), err
 }
 
-// empty throws away what is in the ring, and says how many bytes that was.
+// empty empties the ring, and returns the number of bytes in it.
 func (p *programs) empty() uint64 {
 	consumer, producer := (*uint64)(unsafe.Pointer(&p.consumer[0])), (*uint64)(unsafe.Pointer(&p.producer[0]))
 	end := atomic.LoadUint64(producer)

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// table is what was measured, a row each, for the README.
+// table holds the measurements, a row each, for the README.
 type table struct {
 	rows  [][3]string
 	short []string // rows that miss their goals
 }
 
-// figure adds a row of samples: median and spread. goal is the most that it may be; 0: there is none.
+// figure adds a row of samples: median and spread. goal is the upper limit; 0: none.
 func (t *table) figure(what string, goal float64, unit string, samples []float64) {
 	m := median(samples)
 	t.row(what, atMost(goal, unit), fmt.Sprintf("%s ± %s", quantity(m, unit), number(spread(samples))), goal == 0 ||
@@ -36,7 +36,7 @@ func (t *table) row(what, goal, measured string, met bool) {
 	fmt.Printf("  %s: %s %s\n", what, measured, goal)
 }
 
-// skip says why something was not measured.
+// skip reports why something was not measured.
 func (t *table) skip(what string, why any) {
 	t.row(what, "", fmt.Sprintf("not measured: %v", why), true)
 }
@@ -48,7 +48,7 @@ func quantity(v float64, unit string) string {
 	return number(v) + " " + unit
 }
 
-// number has three digits that count, or all before the point.
+// number formats three significant digits, or all digits before the point.
 func number(v float64) string {
 	switch a := max(v, -v); {
 	case a >= 100:

@@ -16,21 +16,21 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// The traces. Both repeat the conversations recorded in testdata, each copy with a client and a server address of its
-// own, so that every copy is a flow that both programs have to inspect.
+// The traces. Both repeat the conversations recorded in testdata, each copy with its own client and server address, so
+// that every copy is a flow that both programs have to inspect.
 const (
-	// shortPackets is how many packets the trace of short flows has, about; nearly every one is inspected.
+	// shortPackets is the approximate number of packets in the trace of short flows; programs inspect nearly every one.
 	shortPackets = 1_000_000
-	// longestShort is the most packets of a conversation in the trace of short flows: most flows on the Internet have
+	// longestShort bounds the packets of a conversation in the trace of short flows: most flows on the Internet have
 	// fewer than 20. Longer ones are left out, not cut, since real flows end.
 	longestShort = 24
-	// elephants is how many large transfers run at a time in the other trace, and elephantPackets how many packets it
-	// has.
+	// elephants is the number of concurrent large transfers in the other trace, and elephantPackets that of its
+	// packets.
 	elephants       = 200
 	elephantPackets = 1_000_000
-	// dataBytes is the TCP payload of an elephant's data packets; every second one is answered by an ACK.
+	// dataBytes is the TCP payload of an elephant's data packets; an ACK follows every second one.
 	dataBytes = 1400
-	// abreast is how many conversations run at a time in the trace of short flows.
+	// abreast is the number of concurrent conversations in the trace of short flows.
 	abreast = 64
 )
 
@@ -59,7 +59,7 @@ func makeTraces(testdata, dir string) error {
 	return writeTrace(filepath.Join(dir, "elephant.pcap"), func(w *tracer) { elephantTrace(w, talks) })
 }
 
-// conversations reads the TCP and UDP flows over plain Ethernet and IPv4 that testdata holds.
+// conversations reads testdata's TCP and UDP flows over plain Ethernet and IPv4.
 func conversations(testdata string) ([]conversation, error) {
 	files, err := filepath.Glob(filepath.Join(testdata, "*.pcap"))
 	if err != nil {
@@ -160,11 +160,11 @@ func (t *tracer) frame(data []byte) {
 	}
 }
 
-// errEnough ends a trace that is kept.
+// errEnough ends a trace kept in memory.
 var errEnough = errors.New("enough")
 
-// copyOf gives a frame's copy the addresses of conversation number n: the client's side is the sender of the first
-// frame.
+// copyOf gives a frame's copy the addresses of conversation number n: the sender of the first frame is on the client's
+// side.
 func copyOf(dst []byte, f frame, first frame, n uint32) []byte {
 	const source, destination = 14 + 12, 14 + 16
 	dst = append(dst[:0], f.data...)
@@ -178,7 +178,7 @@ func copyOf(dst []byte, f frame, first frame, n uint32) []byte {
 	return dst
 }
 
-// shortTrace runs copies of all conversations, abreast at a time, until there are enough packets.
+// shortTrace interleaves copies of all conversations, abreast at once, until the packets suffice.
 func shortTrace(t *tracer, talks []conversation, abreast int) {
 	type running struct {
 		talk   conversation
@@ -209,7 +209,7 @@ func shortTrace(t *tracer, talks []conversation, abreast int) {
 	}
 }
 
-// elephantTrace begins large transfers with recorded TLS conversations and goes on with full data packets and ACKs.
+// elephantTrace begins large transfers with recorded TLS conversations and continues with full data packets and ACKs.
 func elephantTrace(t *tracer, talks []conversation) {
 	var openings []conversation
 	for _, talk := range talks {
@@ -226,7 +226,7 @@ func elephantTrace(t *tracer, talks []conversation) {
 			buffer = copyOf(buffer, f, talk[0], n)
 			t.frame(buffer)
 		}
-		// The first packet's headers serve for the ACKs, and turned round for the data.
+		// The first packet's headers serve for the ACKs, and reversed for the data.
 		acks[n] = tcpFrame(copyOf(nil, talk[0], talk[0], n), false, 0)
 		data[n] = tcpFrame(copyOf(nil, talk[0], talk[0], n), true, dataBytes)
 	}
@@ -243,7 +243,7 @@ func elephantTrace(t *tracer, talks []conversation) {
 }
 
 // tcpFrame makes a frame of an Ethernet, IPv4 and TCP header without options from a SYN's, in its direction or the
-// other one.
+// opposite one.
 func tcpFrame(syn []byte, reversed bool, payload int) []byte {
 	const eth, ip = 14, 20
 	f := make([]byte, eth+ip+20+payload)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Programs of the benchmark, on the agent's own maps: what bpf/flow.h does per packet, over as many flows as one likes,
+ * Programs of the benchmark, on the agent's own maps: bpf/flow.h's work per packet, over any number of flows,
  * whole and in parts. A test run of a program repeats one packet, whose flow is then in the first cache; these make up
  * a key for each turn.
  */
@@ -16,12 +16,12 @@
 #include "../../bpf/sample.h"
 
 /* Set by the benchmark before a run. */
-__u32 part = 0; /* which of them the program measures */
+__u32 part = 0; /* the part to measure */
 __u32 turns = 1;
 __u32 flow_mask = 0; /* keys are numbered 0 to this; a power of two less one */
-__u64 sum = 0; /* so that nothing is optimised away */
+__u64 sum = 0; /* keeps the compiler from removing the work */
 
-/* Each does what the one before it does, and more. */
+/* Each part includes the one before it. */
 #define PART_LOOP 0
 #define PART_KEY 1
 #define PART_PARSE 2
@@ -74,7 +74,7 @@ int bench_turns(struct __sk_buff *skb)
 	return 0;
 }
 
-/* What a test run takes by itself. */
+/* The cost of a test run itself. */
 SEC("tc")
 int bench_nothing(struct __sk_buff *skb)
 {

@@ -19,7 +19,10 @@ func TestRefresh(t *testing.T) {
 		before  func(table *flow.Table[int], i flow.Index)
 		refresh func(f *flow.Flow)
 	}{
-		"answered": {func(*flow.Table[int], flow.Index) {}, func(f *flow.Flow) { f.Packets = [2]uint64{1, 1}; f.Answer() }},
+		"answered": {func(*flow.Table[int], flow.Index) {}, func(f *flow.Flow) {
+			f.Packets = [2]uint64{1, 1}
+			f.Answer()
+		}},
 		"goes on": {func(table *flow.Table[int], i flow.Index) {
 			f := table.Flow(i)
 			f.Packets = [2]uint64{1, 1}

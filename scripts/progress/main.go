@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command progress reads what go test -json writes, and prints a line for each package as it ends, with all that a
-// failed one said. go test itself prints in the order of names, so nothing for as long as the first slow package takes.
+// Command progress reads the output of go test -json, and prints a line for each package at its end, with the whole
+// output of a failed one. go test itself prints in the order of names, so nothing until the first slow package ends.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// stillEvery is how often what runs is named while nothing ends.
+// stillEvery is the interval of naming the running packages while none ends.
 const stillEvery = 30 * time.Second
 
 func main() {
@@ -51,7 +51,7 @@ func main() {
 	}
 }
 
-// event is one of go test's (go doc test2json), or of the build's (go help buildjson).
+// event is an event of go test (go doc test2json), or of the build (go help buildjson).
 type event struct {
 	Action, Package, ImportPath, Test, Output string
 	Elapsed                                   float64
@@ -60,8 +60,8 @@ type event struct {
 type progress struct {
 	out          io.Writer
 	began, last  time.Time
-	running      map[string]time.Time // packages, and since when
-	said         map[string][]byte    // what each has said
+	running      map[string]time.Time // packages, with their starts
+	said         map[string][]byte    // output of each
 	ended        int
 	failed       []string
 	buildFailure bool
@@ -69,7 +69,7 @@ type progress struct {
 
 func (p *progress) line(line []byte, now time.Time) {
 	var e event
-	if json.Unmarshal(line, &e) != nil || e.Action == "" { // of the go command itself
+	if json.Unmarshal(line, &e) != nil || e.Action == "" { // the go command's own output
 		_, _ = p.out.Write(line)
 		return
 	}
@@ -104,7 +104,7 @@ func (p *progress) packageEnded(e *event, now time.Time) {
 	delete(p.said, e.Package)
 }
 
-// still names what runs, when nothing has ended for a while.
+// still names the running packages if none has ended for a while.
 func (p *progress) still(now time.Time) {
 	if len(p.running) == 0 || now.Sub(p.last) < stillEvery {
 		return
@@ -117,7 +117,7 @@ func (p *progress) still(now time.Time) {
 	fmt.Fprintf(p.out, "      %d packages done; running: %s\n", p.ended, strings.Join(names, ", "))
 }
 
-// end prints the sum, and says whether all is well. A package that began and never ended broke off.
+// end prints the totals, and reports whether all is well. A package that began and never ended has failed.
 func (p *progress) end(now time.Time) bool {
 	for name := range p.running {
 		p.failed = append(p.failed, name)

@@ -47,7 +47,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestStill: while nothing ends, what runs is named.
+// TestStill: while no package ends, the running ones are named.
 func TestStill(t *testing.T) {
 	var out strings.Builder
 	began := time.Unix(1000, 0)

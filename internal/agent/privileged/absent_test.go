@@ -22,7 +22,8 @@ func TestWarnAbsent(t *testing.T) {
 		says    []string
 	}{
 		{agent.Options{}, nil},
-		{agent.Options{Interfaces: []string{"lan*"}, Sides: topology.Sides{LAN: []string{"lan0"}, WAN: []string{"wan*"}},
+		{agent.Options{Interfaces: []string{"lan*"},
+			Sides: topology.Sides{LAN: []string{"lan0"}, WAN: []string{"wan*"}},
 			State: there}, nil},
 		{agent.Options{Interfaces: []string{"lan*", "nope*"}}, []string{"no interface matches 'nope*'"}},
 		{agent.Options{Sides: topology.Sides{LAN: []string{"foo*", "lan0"}, WAN: []string{"bar"}}},
@@ -47,7 +48,8 @@ func TestNamedHookIsHadOrAnError(t *testing.T) {
 	if os.Geteuid() != 0 {
 		lab.Lacks(t, "loading programs needs root")
 	}
-	o := agent.Options{Mode: agent.ModeAuto, Hook: "xdp-native", Interfaces: []string{"lo"}, MaxPacketsTCP: 10, MaxPacketsOther: 8,
+	o := agent.Options{Mode: agent.ModeAuto, Hook: "xdp-native", Interfaces: []string{"lo"},
+		MaxPacketsTCP: 10, MaxPacketsOther: 8,
 		Workers: 1, MaxFlows: 1024}
 	if _, err := o.Check(); err != nil {
 		t.Fatal(err)
