@@ -70,7 +70,7 @@ func TestNamesTold(t *testing.T) {
 	r := watch(t, h, "-i", "in0", "--mode", "ebpf", "--socket", socket, "--update-every", "100ms", "--lan-network",
 		someNetwork)
 	var all []hosts.Host
-	told := func() map[string]string {
+	names := func() map[string]string {
 		all = devices(t, h, socket)
 		of := map[string]string{}
 		for _, h := range all {
@@ -89,8 +89,8 @@ func TestNamesTold(t *testing.T) {
 	const client, server = "00:00:5e:00:53:10 ", "00:00:5e:00:53:20 " // in all recordings
 	want := map[string]string{client + "dhcp": "laptop", client + "mdns": "client", server + "mdns": "server", server +
 		"llmnr": "server", server + "netbios": "SERVER"}
-	if !r.Within(10*time.Second, func() bool { return maps.Equal(told(), want) }) {
-		t.Errorf("got %q, want %q; devices: %+v", told(), want, all)
+	if !r.Within(10*time.Second, func() bool { return maps.Equal(names(), want) }) {
+		t.Errorf("got %q, want %q; devices: %+v", names(), want, all)
 	}
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// TestCheckTellsLosses: weir check tells what the kernel has dropped on an interface, and what a running weir has lost,
-// each with what to do about it; and whether there is one.
-func TestCheckTellsLosses(t *testing.T) {
+// TestCheckReportsLosses: weir check reports the kernel's drops on an interface, and the losses of a running weir, each
+// with a remedy; and whether a weir is running.
+func TestCheckReportsLosses(t *testing.T) {
 	h := quietHost(t, 1)
 	socket := t.TempDir() + "/weir.sock"
 	check := weir(t) + " check -i in0 --socket " + socket
@@ -22,7 +22,7 @@ func TestCheckTellsLosses(t *testing.T) {
 		t.Errorf("before it runs:\n%s", said)
 	}
 	r := watch(t, h, "-i", "in0", "--mode", "ebpf", "--socket", socket, "--workers", "1", "--max-flows", "64")
-	unknown := make([]byte, 60) // for a protocol that nobody takes (IEEE 802, local experimental EtherType 1)
+	unknown := make([]byte, 60) // for a protocol without a receiver (IEEE 802, local experimental EtherType 1)
 	copy(unknown, []byte{2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5})
 	const dropped = 7
 	for range dropped {
@@ -37,31 +37,31 @@ func TestCheckTellsLosses(t *testing.T) {
 		Where, What, Do string
 		Count           uint64
 	}
-	var told struct {
+	var report struct {
 		Losses struct {
 			Found   []loss
 			Running string
 		}
 	}
 	find := func(where, words string) (found loss) {
-		for _, l := range told.Losses.Found {
+		for _, l := range report.Losses.Found {
 			if l.Where == where && strings.Contains(l.What, words) {
 				found = l
 			}
 		}
 		return found
 	}
-	wait.Until(t, "weir check tells of the interface and of the full table", func() bool {
-		if err := json.Unmarshal([]byte(sh(t, h, check+" --json")), &told); err != nil {
+	wait.Until(t, "weir check reports the interface and the full table", func() bool {
+		if err := json.Unmarshal([]byte(sh(t, h, check+" --json")), &report); err != nil {
 			t.Fatal(err)
 		}
 		return find("in0", "dropped by the kernel").Count >= dropped && find("weir", "flows ended early").Count > 0
 	})
-	if !strings.Contains(told.Losses.Running, "in mode ebpf") {
-		t.Errorf("it asked: %s", told.Losses.Running)
+	if !strings.Contains(report.Losses.Running, "in mode ebpf") {
+		t.Errorf("weir check queried: %s", report.Losses.Running)
 	}
 	said := sh(t, h, check)
-	for _, l := range told.Losses.Found {
+	for _, l := range report.Losses.Found {
 		isSaid := false
 		for line := range strings.Lines(said) {
 			isSaid = isSaid || strings.HasPrefix(line, l.Where) && strings.Contains(line, l.What) && l.Do != "" &&

@@ -34,7 +34,7 @@ func TestNaps(t *testing.T) {
 	n.Work()
 	for range 10 * maxNaps { // work again and again
 		if _, ok := n.Next(time.Second); !ok {
-			t.Fatal("it sleeps though there is work")
+			t.Fatal("it sleeps despite work")
 		}
 		n.Work()
 	}

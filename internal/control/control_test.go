@@ -27,9 +27,9 @@ func start(t *testing.T, path string) *net.UnixListener {
 	t.Cleanup(func() { l.Close() })
 	go Serve(l, func(r *Request) *Answer {
 		if r.Explain == "nothing" {
-			return &Answer{Error: "there is nothing"}
+			return &Answer{Error: "unknown"}
 		}
-		return &Answer{Lines: []string{"asked for " + r.Explain}}
+		return &Answer{Lines: []string{"about " + r.Explain}}
 	})
 	return l
 }
@@ -45,10 +45,10 @@ func TestAsk(t *testing.T) {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	a, err := Ask(path, &Request{Explain: "x"})
-	if err != nil || len(a.Lines) != 1 || a.Lines[0] != "asked for x" {
+	if err != nil || len(a.Lines) != 1 || a.Lines[0] != "about x" {
 		t.Errorf("%+v, %v", a, err)
 	}
-	if _, err := Ask(path, &Request{Explain: "nothing"}); err == nil || err.Error() != "there is nothing" {
+	if _, err := Ask(path, &Request{Explain: "nothing"}); err == nil || err.Error() != "unknown" {
 		t.Error(err)
 	}
 	if _, err := Listen(path); err == nil || !strings.Contains(err.Error(), "another weir answers") {
@@ -221,9 +221,9 @@ func TestFolder(t *testing.T) {
 		lay  func(folder string) error
 		says string // "": the directory is used
 	}{
-		"there is none": {func(string) error { return nil }, ""},
-		"it is there":   {func(folder string) error { return os.Mkdir(folder, 0o700) }, ""},
-		"a file":        {func(folder string) error { return os.WriteFile(folder, nil, 0o600) }, "is not a directory"},
+		"missing":  {func(string) error { return nil }, ""},
+		"existing": {func(folder string) error { return os.Mkdir(folder, 0o700) }, ""},
+		"a file":   {func(folder string) error { return os.WriteFile(folder, nil, 0o600) }, "is not a directory"},
 		"a link": {func(folder string) error { return os.Symlink(filepath.Dir(folder), folder) },
 			"is not a directory"},
 		"open to others": {func(folder string) error {

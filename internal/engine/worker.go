@@ -231,9 +231,9 @@ func (w *worker) frame(f *Frame) {
 	}
 	p := &w.packets[0]
 	p.Decode(f.Link, f.Data, f.Length)
-	network, around := uint32(0), 0
+	network, outer := uint32(0), 0
 	if p.Around != packet.TunnelNone {
-		w.tunnels[0], network, around = p.Around, p.Network, 1
+		w.tunnels[0], network, outer = p.Around, p.Network, 1
 	}
 	for depth := 0; ; depth++ {
 		mine := f.depths>>depth&1 != 0
@@ -252,7 +252,7 @@ func (w *worker) frame(f *Frame) {
 		case depth == 0 && f.isCounted:
 			w.accounting.take(f, p)
 		default:
-			w.packet(f, p, w.tunnels[:around+depth], network)
+			w.packet(f, p, w.tunnels[:outer+depth], network)
 		}
 		if p.Tunnel == packet.TunnelNone || w.KeepTunnels {
 			return
@@ -268,7 +268,7 @@ func (w *worker) frame(f *Frame) {
 		if !inner.Inner(p) {
 			return
 		}
-		w.tunnels[around+depth] = p.Tunnel
+		w.tunnels[outer+depth] = p.Tunnel
 		p = inner
 	}
 }

@@ -47,14 +47,14 @@ var rights = []struct {
 	// the mode before Linux 6.6, if different: clsact needs CAP_NET_ADMIN, tcx does not
 	before66 string
 }{
-	{"ebpf asked for", "", "ebpf", "ebpf", ""},
-	{"afpacket asked for", "", "afpacket", "afpacket", ""},
+	{"ebpf requested", "", "ebpf", "ebpf", ""},
+	{"afpacket requested", "", "afpacket", "afpacket", ""},
 	{"all rights", "", "auto", "ebpf", ""},
 	{"bpf() denied", "nobpf", "auto", "afpacket", ""},
 	{"no CAP_BPF, no CAP_SYS_ADMIN", "-39,-21", "auto", "afpacket", ""},
 	{"no CAP_NET_ADMIN", "-12", "auto", "ebpf", "afpacket"},
 	{"only CAP_NET_RAW", "-39,-21,-12", "auto", "afpacket", ""},
-	{"ebpf asked for, bpf() denied", "nobpf", "ebpf", "", ""},
+	{"ebpf requested, bpf() denied", "nobpf", "ebpf", "", ""},
 	{"no CAP_NET_RAW, bpf() denied", "nobpf,-13", "auto", "", ""},
 }
 

@@ -70,9 +70,9 @@ func supervise(child *sandbox.Child, b Backend, signals <-chan os.Signal) error 
 		served <- newServer(b).serve(child.Conn, hear)
 		hear(agentEnds)
 	}()
-	late := await(child, signals, signs)
+	killed := await(child, signals, signs)
 	child.Conn.Close()
-	return errors.Join(<-served, exitError(child, late)) // the backend is no longer in use
+	return errors.Join(<-served, exitError(child, killed)) // the backend is no longer in use
 }
 
 // process is a running agent.
@@ -81,25 +81,25 @@ type process interface {
 	Done() <-chan struct{}
 }
 
-// await waits for the agent's end. late means that it was killed.
-func await(agent process, signals <-chan os.Signal, signs <-chan sign) (late bool) {
-	var told bool
+// await waits for the agent's end. killed means that it was killed.
+func await(agent process, signals <-chan os.Signal, signs <-chan sign) (killed bool) {
+	var stopping bool
 	var end time.Time             // when it has to have ended; zero: it may run
 	var deadline <-chan time.Time // of its next sign
 	for {
 		var s sign
 		select {
 		case <-agent.Done():
-			return late
+			return killed
 		case <-deadline:
-			late = agent.Signal(unix.SIGKILL) == nil
+			killed = agent.Signal(unix.SIGKILL) == nil
 			continue
 		case <-signals:
-			if told {
-				late = agent.Signal(unix.SIGKILL) == nil
+			if stopping {
+				killed = agent.Signal(unix.SIGKILL) == nil
 				continue
 			}
-			told, s = true, agentEnds
+			stopping, s = true, agentEnds
 			_ = agent.Signal(unix.SIGTERM) // it may already be ending
 		case s = <-signs:
 		}
@@ -116,13 +116,13 @@ func await(agent process, signals <-chan os.Signal, signs <-chan sign) (late boo
 	}
 }
 
-func exitError(child *sandbox.Child, late bool) error {
+func exitError(child *sandbox.Child, killed bool) error {
 	state, err := child.Wait()
 	if err != nil {
 		return fmt.Errorf("wait for agent: %w", err)
 	}
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return &ExitError{Signal: status.Signal(), Late: late && status.Signal() == unix.SIGKILL}
+		return &ExitError{Signal: status.Signal(), Late: killed && status.Signal() == unix.SIGKILL}
 	}
 	if code := state.ExitCode(); code != 0 {
 		return &ExitError{Status: code}

@@ -66,7 +66,7 @@ func agentMain(role string) int {
 			}
 		}
 	case "done":
-	case "told twice": // by the terminal, and by its helper
+	case "stopped twice": // by the terminal, and by its helper
 		for range 2 {
 			<-signals
 		}
@@ -109,9 +109,9 @@ func TestSupervise(t *testing.T) {
 		{role: "status", want: ExitError{Status: 3}},
 		{role: "crash", want: ExitError{Signal: syscall.SIGKILL}},
 		{role: "panic", want: ExitError{Status: 2}},
-		{role: "told", signals: []os.Signal{unix.SIGTERM}},
-		{role: "told twice", signals: []os.Signal{unix.SIGINT}, own: true},
-		{role: "told", signals: []os.Signal{unix.SIGHUP}},
+		{role: "stopped", signals: []os.Signal{unix.SIGTERM}},
+		{role: "stopped twice", signals: []os.Signal{unix.SIGINT}, own: true},
+		{role: "stopped", signals: []os.Signal{unix.SIGHUP}},
 		{role: "hang", signals: []os.Signal{unix.SIGTERM}, want: ExitError{Signal: syscall.SIGKILL, Late: true},
 			took: grace},
 		{role: "hang", signals: []os.Signal{unix.SIGINT, unix.SIGINT}, want: ExitError{Signal: syscall.SIGKILL,
@@ -152,7 +152,7 @@ func TestSupervise(t *testing.T) {
 
 // TestRealSignal sends the signals to this process.
 func TestRealSignal(t *testing.T) {
-	child, err := sandbox.Start(sandbox.Config{Args: []string{"told"}})
+	child, err := sandbox.Start(sandbox.Config{Args: []string{"stopped"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,13 +221,13 @@ func TestAwait(t *testing.T) {
 	}{
 		"obeys":          {obeys: true, script: []at{{second, unix.SIGTERM}}, took: second},
 		"ends by itself": {script: []at{{time.Hour, "ends"}}, took: time.Hour},
-		"signs before it is told": {script: append(every(second, 100, agentAlive), at{time.Hour, "ends"}),
+		"signs before the request": {script: append(every(second, 100, agentAlive), at{time.Hour, "ends"}),
 			took: time.Hour + 100*second},
 		"silent":                  {script: []at{{second, unix.SIGTERM}}, late: true, took: second + grace},
 		"silent, connection gone": {script: []at{{second, agentEnds}}, late: true, took: second + grace},
-		"told twice":              {script: []at{{0, unix.SIGINT}, {second, unix.SIGINT}}, late: true, took: second},
-		"told when gone":          {script: []at{{0, agentEnds}, {second, unix.SIGINT}}, late: true, took: grace},
-		"told, gone, told": {script: []at{{0, unix.SIGINT}, {second, agentEnds}, {second / 2, unix.SIGINT}},
+		"stopped twice":           {script: []at{{0, unix.SIGINT}, {second, unix.SIGINT}}, late: true, took: second},
+		"stopped when gone":       {script: []at{{0, agentEnds}, {second, unix.SIGINT}}, late: true, took: grace},
+		"stopped, gone, stopped": {script: []at{{0, unix.SIGINT}, {second, agentEnds}, {second / 2, unix.SIGINT}},
 			late: true, took: 3 * second / 2},
 		"slow": {
 			script: append(append([]at{{0, unix.SIGTERM}}, every(1900*time.Millisecond, 20, agentAlive)...),

@@ -584,7 +584,7 @@ func TestReplacedBinary(t *testing.T) {
 
 // TestParentDies kills the parent; the child must not survive.
 func TestParentDies(t *testing.T) {
-	t.Run("as it is", func(t *testing.T) { killParent(t, exec.Command("/proc/self/exe", "parent", "stay")) })
+	t.Run("unchanged", func(t *testing.T) { killParent(t, exec.Command("/proc/self/exe", "parent", "stay")) })
 	t.Run("file with capabilities", func(t *testing.T) {
 		needRoot(t)
 		cmd := exec.Command(capableCopy(t), "parent", "stay")

@@ -77,14 +77,14 @@ func TestFallback(t *testing.T) {
 		{"bpf(2) missing", []string{"env", launcherEnv + "=ENOSYS", self}, "auto", other, []string{"not used: ebpf"}},
 		{"bpf(2) refused, afpacket", []string{"env", launcherEnv + "=EPERM", self}, "afpacket",
 			"afpacket (every packet", nil},
-		{"bpf(2) refused, ebpf asked for", []string{"env", launcherEnv + "=EPERM", self}, "ebpf", "",
+		{"bpf(2) refused, ebpf requested", []string{"env", launcherEnv + "=EPERM", self}, "ebpf", "",
 			[]string{"CAP_BPF"}},
 		{"only CAP_NET_RAW", rights(",+net_raw"), "auto", other, []string{"not used: ebpf", "CAP_BPF"}},
 		{"only CAP_NET_RAW, afpacket", rights(",+net_raw"), "afpacket", "afpacket (every packet", nil},
 		{"no CAP_NET_ADMIN", rights(",+net_raw,+bpf,+perfmon"), "auto", other,
 			[]string{"not used: ebpf", "CAP_NET_ADMIN"}},
 		{"no capability", rights(""), "auto", "", []string{"CAP_NET_RAW"}},
-		{"no capability, afpacket asked for", rights(""), "afpacket", "", []string{"CAP_NET_RAW"}},
+		{"no capability, afpacket requested", rights(""), "afpacket", "", []string{"CAP_NET_RAW"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

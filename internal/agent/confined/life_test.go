@@ -54,7 +54,7 @@ func TestLife(t *testing.T) {
 		want("output is not taken", longest(10*time.Second, nothing), true)
 		want("work that is of no step", longest(10*time.Second, func() { work.Add(1) }), true)
 		l.step(0, work.Load)
-		want("a step gets on", longest(10*time.Second, func() { work.Add(1) }), false)
+		want("a step makes progress", longest(10*time.Second, func() { work.Add(1) }), false)
 		want("a step hangs", longest(10*time.Second, nothing), true)
 		l.step(10*time.Second, nil)
 		want("a step that can't tell", longest(9*time.Second, nothing), false)

@@ -176,7 +176,7 @@ func (b *afpacketBackend) Unwatch(index uint32) error {
 	return nil
 }
 
-var errNoSlots = errors.New("the workers count: there are no slots")
+var errNoSlots = errors.New("the workers count: the kernel has no slots")
 
 // Retire calls the loader's.
 func (b *afpacketBackend) Retire(slots []uint32) error {

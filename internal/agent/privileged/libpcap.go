@@ -114,7 +114,7 @@ func (*libpcapBackend) Release([]uint32) error { return errors.New("no flow coun
 // Close stops the capturing process.
 func (b *libpcapBackend) Close() error {
 	errs := errors.Join(b.Control.File.Close(), b.Stream.Close())
-	_ = b.Command.Wait() // the stream has told how it ended
+	_ = b.Command.Wait() // the stream has carried its end
 	if b.once != nil {
 		errs = errors.Join(errs, b.once.Close())
 	}

@@ -73,7 +73,7 @@ func openStateDirectory(path string) (*os.File, error) {
 		isLast := !slices.ContainsFunc(rest, func(n string) bool { return n != "" && n != "." })
 		next, target, err := enter(at, name, isLast)
 		if errors.Is(err, unix.ENOENT) && !isLast {
-			err = fmt.Errorf("there is no %s", filepath.Join(walked, name))
+			err = fmt.Errorf("%s does not exist", filepath.Join(walked, name))
 		}
 		if err != nil {
 			at.Close()

@@ -93,8 +93,8 @@ func TestStateMistyped(t *testing.T) {
 			}
 			continue
 		}
-		if err == nil || !strings.HasSuffix(err.Error(), "there is no "+missing) {
-			t.Errorf("%s: %v, want that there is no %s", path, err, missing)
+		if err == nil || !strings.HasSuffix(err.Error(), missing+" does not exist") {
+			t.Errorf("%s: %v, want that %s does not exist", path, err, missing)
 		}
 		if _, err := os.Lstat(missing); !os.IsNotExist(err) {
 			t.Errorf("%s: %s is there now (%v)", path, missing, err)

@@ -396,7 +396,7 @@ int weir_run(struct weir_capture *c, int64_t deadline, int *which)
 			return WEIR_HANGUP;
 		if (full)
 			continue;
-		// libpcap checks whether an interface that went down still exists only when it is asked for frames.
+		// libpcap checks whether an interface that went down still exists only when it reads frames.
 		int sweep = now - c->last_sweep >= SWEEP_AFTER;
 		if (sweep)
 			c->last_sweep = now;
