@@ -681,7 +681,7 @@ func TestExplain(t *testing.T) {
 		id[:12]: {"outbound", "The client, 192.168.77.10, is lan: the route 192.168.77.0/24 leads to lan0",
 			"is wan", "snat", "knows the client as 198.51.100.1:"},
 		"192.168.77.88": {"is lan: the route 192.168.77.0/24 leads to lan0"},
-		"203.0.113.5":   {"is wan: no route is for it but the default route through wan0"},
+		"203.0.113.5":   {"is wan: only the default route matches it, through wan0"},
 	} {
 		said := sh(t, l.Gateway, weir(t)+" explain --socket "+socket+" "+what)
 		for _, w := range words {

@@ -77,8 +77,8 @@ func TestExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, words := range map[string][]string{
-		"192.168.1.7": {"is lan: it is in a network that is set to be LAN"},
-		"9.9.9.9":     {"is wan: no route and no network that is set is for it"},
+		"192.168.1.7": {"is lan: it is in a network that the settings make LAN"},
+		"9.9.9.9":     {"is wan: no route and no network of the settings matches it"},
 		id: {
 			"tcp from " + host + " to " + server + ", outbound", "The client, 192.168.1.20, is lan", "Entry 9 of",
 			"snat",

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// confined opens a follower, gives up every system call that Run may do without, and prints what it tells.
+// confined opens a Follower, gives up every system call that Run does not need, and prints the events.
 func confined() error {
 	f, err := newFollower(Sides{}, 0, 1)
 	if err != nil {
@@ -48,7 +48,7 @@ func confined() error {
 		Link: func(e Event) {
 			fmt.Println(e.Kind, e.Link.Name)
 			if e.Link.Name == "hold" {
-				_, _ = os.Stdin.Read(make([]byte, 1)) // meanwhile messages are lost
+				_, _ = os.Stdin.Read(make([]byte, 1)) // meanwhile the kernel drops messages
 			}
 		},
 		Network: func(n *Network) {
@@ -81,12 +81,11 @@ func refuse(calls ...uint32) error {
 	return nil
 }
 
-// TestFollowConfined: without any capability and without a right to open sockets, changes and losses are handled all
-// the same.
+// TestFollowConfined: a Follower handles changes and losses without any capability, and without the right to open
+// sockets.
 func TestFollowConfined(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) == 4 {
-		t.Skip("a 32-bit program's socket calls may go through socketcall(2), which the filter here does not tell " +
-			"apart")
+		t.Skip("a 32-bit program's socket calls may use socketcall(2), which hides them from the filter")
 	}
 	newNamespace(t)
 	self, err := os.Executable()

@@ -10,25 +10,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Drops are packets that a link has received and lost since it was made, as the kernel counts
+// Drops are the kernel's counts of packets that a link has received and lost since its creation
 // (Documentation/networking/statistics.rst).
 type Drops struct {
 	Missed  uint64 // rx_missed_errors: the card had no room for them
-	Fifo    uint64 // rx_fifo_errors: so had its queue to the machine
-	Dropped uint64 // rx_dropped: the kernel dropped them, for want of room or of anybody who takes them
-	Errors  uint64 // rx_errors: what was received was broken
+	Fifo    uint64 // rx_fifo_errors: the card's queue to the machine had no room for them
+	Dropped uint64 // rx_dropped: the kernel had no room or no use for them
+	Errors  uint64 // rx_errors: they arrived broken
 }
 
-// AllDrops asks the kernel for the drops of all links of this network namespace, by index.
+// AllDrops returns the drops of all links of this network namespace, by index.
 func AllDrops() (map[uint32]Drops, error) {
 	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{MessageBufferSize: messageBuffer})
 	if err != nil {
-		return nil, fmt.Errorf("ask for the links' statistics: %w", err)
+		return nil, fmt.Errorf("read the links' statistics: %w", err)
 	}
 	defer conn.Close()
 	messages, err := dump(conn, dumpRequest())
 	if err != nil {
-		return nil, fmt.Errorf("ask for the links' statistics: %w", err)
+		return nil, fmt.Errorf("read the links' statistics: %w", err)
 	}
 	all := map[uint32]Drops{}
 	for _, m := range messages {
@@ -39,7 +39,7 @@ func AllDrops() (map[uint32]Drops, error) {
 	return all, nil
 }
 
-// parseDrops reads IFLA_STATS64, a struct rtnl_link_stats64 (linux/if_link.h), which newer kernels have more words of.
+// parseDrops reads IFLA_STATS64, a struct rtnl_link_stats64 (linux/if_link.h); newer kernels append words to it.
 func parseDrops(m netlink.Message) (index uint32, d Drops, ok bool) {
 	if m.Header.Type != unix.RTM_NEWLINK || len(m.Data) < unix.SizeofIfInfomsg {
 		return 0, d, false

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dropsMessage tells of link 7 with statistics of so many words, each of which is 100 and its place.
+// dropsMessage describes link 7, with statistics of the given number of words; each word is 100 plus its place.
 func dropsMessage(t testing.TB, words int) netlink.Message {
 	t.Helper()
 	statistics := make([]byte, 8*words)

@@ -14,31 +14,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Event tells of one change.
+// Event is one change of the links.
 type Event struct {
 	Kind EventKind
-	// Link is the link as it is now; with Removed, as it was last known.
+	// Link is the link after the change; with Removed, its last known state.
 	Link Link
-	// Old is the link as it was, with Changed only.
+	// Old is the link before the change, with Changed only.
 	Old Link
 }
 
-// EventKind says what an event tells.
+// EventKind is the kind of an Event.
 type EventKind uint8
 
 // Kinds of events.
 const (
-	// Added: the link is new, or is told of for the first time.
+	// Added: the link is new, or the Follower sees it for the first time.
 	Added EventKind = iota + 1
-	// Changed: some field differs, the index excepted: renamed, up, down, moved to another bridge.
+	// Changed: a field other than the index differs: renamed, up, down, moved to another bridge.
 	Changed
-	// Removed: deleted, or moved to another network namespace. What was attached to it is gone.
+	// Removed: deleted, or moved to another network namespace. The kernel has detached everything from it.
 	Removed
-	// Synced has no link. It follows the events of the first list.
+	// Synced has no link. It follows the events of the first dump.
 	Synced
-	// Resynced has no link. Messages were lost, and the events before this one made up for them. A link that was
-	// deleted and made again with the same index, name and address meanwhile cannot be told from one that stayed:
-	// whoever attached something to links checks that it is still there.
+	// Resynced has no link. The kernel dropped messages, and the events before this one made up for them. A link that
+	// was deleted and made again meanwhile, with the same index, name and address, looks like one that stayed: the
+	// owner of anything attached to links has to check it.
 	Resynced
 )
 
@@ -46,7 +46,7 @@ func (k EventKind) String() string {
 	return [...]string{"none", "added", "changed", "removed", "synced", "resynced"}[k]
 }
 
-// Apply brings the links up to date with an event.
+// Apply updates the links with an event.
 func (ls Links) Apply(e Event) {
 	switch e.Kind {
 	case Added, Changed:
@@ -56,32 +56,32 @@ func (ls Links) Apply(e Event) {
 	}
 }
 
-// linkEvents makes events of what the kernel tells of links.
+// linkEvents turns the kernel's messages about links into events.
 type linkEvents struct {
 	source  linkSource
 	each    func(Event)
-	changed chan<- struct{} // gets one when the kernel told anything of links
-	listed  chan<- struct{} // closed when all links are known; nil: it is
+	changed chan<- struct{} // has one after any message about links
+	listed  chan<- struct{} // closed after the first dump; then nil
 
-	mu    sync.Mutex // over links: this goroutine changes them, snapshot reads them in another
+	mu    sync.Mutex // guards links: this goroutine changes them, another one calls snapshot
 	links Links
 
-	requested uint32          // sequence number of the dump that is awaited, 0 for none
-	touched   map[uint32]bool // links that were told of since the dump was requested
+	requested uint32          // sequence number of the awaited dump, or 0
+	touched   map[uint32]bool // links with a message since the request of the dump
 }
 
-// linkSource is the socket that messages of links come from. Events and lists come through one, so that they are in the
-// order in which the kernel made them.
+// linkSource is the socket for messages about links. Events and dumps use the same one, so they are in the kernel's
+// order.
 type linkSource interface {
-	// request asks for a list, and returns its sequence number.
+	// request requests a dump, and returns its sequence number.
 	request() (uint32, error)
-	// receive waits for a message, or all of a list with the messages that came among its parts. ENOBUFS says that the
-	// kernel threw some away.
+	// receive waits for a message, or for a whole dump with the messages among its parts. ENOBUFS means that the kernel
+	// dropped messages.
 	receive() ([]netlink.Message, error)
 	drain(ctx context.Context) error
 }
 
-// linkSocket is the kernel's.
+// linkSocket is the linkSource of the kernel.
 type linkSocket struct{ conn *netlink.Conn }
 
 func (s linkSocket) request() (uint32, error) {
@@ -97,24 +97,24 @@ func newLinkEvents(source linkSource, each func(Event), changed, listed chan<- s
 	return &linkEvents{source: source, each: each, changed: changed, listed: listed, links: Links{}}
 }
 
-// snapshot is a copy of the links as they are known.
+// snapshot returns a copy of the known links.
 func (e *linkEvents) snapshot() Links {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return maps.Clone(e.links)
 }
 
-// Pauses before the links are listed anew: longer while messages keep being lost, so that lists don't add to the storm.
+// Pauses before a new dump of the links: longer while losses go on, so that dumps do not add to the storm.
 const (
 	firstPause = 10 * time.Millisecond
 	longPause  = 320 * time.Millisecond
-	calm       = 5 * time.Second // without a loss for so long, the next pause is short again
+	calm       = 5 * time.Second // after this time without a loss the next pause is short again
 )
 
-// run tells of all links, then Synced, then of every change, until ctx ends. When the kernel had to drop messages
-// (ENOBUFS), all that is in the socket is thrown away, a list under way too: from the first message that it drops until
-// the socket is empty the kernel drops every other, and says so only once (netlink_overrun), so a list asked for
-// earlier would be out of date without a sign. Then the links are listed anew and the differences told, then Resynced.
+// run emits all links, then Synced, then every change, until ctx ends. After a loss (ENOBUFS) it empties the socket,
+// and discards a running dump: from the first dropped message until the socket is empty the kernel drops all others,
+// and reports it only once (netlink_overrun), so an earlier dump would be out of date without a sign. Then run requests
+// a new dump, and emits the differences and Resynced.
 func (e *linkEvents) run(ctx context.Context) error {
 	pause := firstPause
 	for {
@@ -136,7 +136,7 @@ func (e *linkEvents) run(ctx context.Context) error {
 	}
 }
 
-// follow lists, and then reads until something fails.
+// follow requests a dump, and reads until something fails.
 func (e *linkEvents) follow(ctx context.Context) error {
 	if err := e.request(); err != nil {
 		return err
@@ -159,14 +159,14 @@ func (e *linkEvents) request() (err error) {
 	return err
 }
 
-// read handles what one Receive gave: a change, or a whole dump with the changes that came among its parts.
+// read handles the messages of one receive: a change, or a whole dump with the changes among its parts.
 func (e *linkEvents) read(messages []netlink.Message) error {
 	dumped, whole := false, true
-	type told struct {
+	type linkMessage struct {
 		Link
 		gone, dump bool
 	}
-	all := make([]told, 0, len(messages))
+	all := make([]linkMessage, 0, len(messages))
 	for _, m := range messages {
 		l, ok, err := parseLink(m)
 		if err != nil {
@@ -180,23 +180,23 @@ func (e *linkEvents) read(messages []netlink.Message) error {
 		if !ok {
 			continue
 		}
-		all = append(all, told{l, m.Header.Type == unix.RTM_DELLINK, dump})
+		all = append(all, linkMessage{l, m.Header.Type == unix.RTM_DELLINK, dump})
 		if e.requested != 0 {
 			e.touched[l.Index] = true
 		}
 	}
 	if dumped && whole {
-		// First what is gone, so that a name is never in use twice.
+		// First the removed links, so that no two links have one name.
 		for _, l := range e.links.Sorted() {
 			if !e.touched[l.Index] {
-				e.tell(Event{Kind: Removed, Link: l})
+				e.emit(Event{Kind: Removed, Link: l})
 			}
 		}
 	}
 	for _, t := range all {
 		e.link(t.Link, t.gone, t.dump)
 	}
-	// Also where nothing of what a Link says differs: of routes that go with a link's state no event tells.
+	// Even if no field of a Link differs: routes that vanish with a link's state send no event.
 	notify(e.changed)
 	switch {
 	case !dumped:
@@ -215,7 +215,7 @@ func (e *linkEvents) read(messages []netlink.Message) error {
 	return nil
 }
 
-// notify puts one into a channel where there is none.
+// notify puts one into an empty channel.
 func notify(changed chan<- struct{}) {
 	select {
 	case changed <- struct{}{}:
@@ -223,30 +223,30 @@ func notify(changed chan<- struct{}) {
 	}
 }
 
-// link takes in what is told of one link.
+// link emits the event of one link's message.
 func (e *linkEvents) link(l Link, gone, dump bool) {
 	old, known := e.links[l.Index]
 	switch {
 	case gone && known:
-		e.tell(Event{Kind: Removed, Link: old})
+		e.emit(Event{Kind: Removed, Link: old})
 	case gone:
 	case !known:
-		e.tell(Event{Kind: Added, Link: l})
+		e.emit(Event{Kind: Added, Link: l})
 	case dump && !sameDevice(old, l):
-		e.tell(Event{Kind: Removed, Link: old})
-		e.tell(Event{Kind: Added, Link: l})
+		e.emit(Event{Kind: Removed, Link: old})
+		e.emit(Event{Kind: Added, Link: l})
 	case !old.Equal(l):
-		e.tell(Event{Kind: Changed, Link: l, Old: old})
+		e.emit(Event{Kind: Changed, Link: l, Old: old})
 	}
 }
 
-// sameDevice guesses whether two descriptions with one index, between which messages were lost, are of the same device.
-// Kind and type never change; a name and an address do, but seldom both at once.
+// sameDevice guesses whether two links with one index, before and after a loss, are the same device. Kind and type
+// never change; name and address do, but seldom both at once.
 func sameDevice(a, b Link) bool {
 	return a.Kind == b.Kind && a.Type == b.Type && (a.Name == b.Name || a.MAC.String() == b.MAC.String())
 }
 
-func (e *linkEvents) tell(event Event) {
+func (e *linkEvents) emit(event Event) {
 	e.mu.Lock()
 	e.links.Apply(event)
 	e.mu.Unlock()

@@ -15,22 +15,22 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// following keeps what a Follower told of links.
+// following records the events of a Follower.
 type following struct {
 	t     *testing.T
 	netNS int
 	mu    sync.Mutex
 	links Links
-	// over the writing of log, besides mu: some tests read it while they hold mu, some while they don't
+	// guards writes of log, besides mu: some tests read log with mu held, some without
 	logMu    sync.Mutex
 	log      []Event
-	hold     chan struct{} // while set, the handler of links waits for it to be closed
-	losses   int           // how often messages were lost
+	hold     chan struct{} // while set, the handler of links waits until it is closed
+	losses   int           // of messages
 	networks chan *Network // the last one
-	pause    chan struct{} // while set, the handler of networks waits for it to be closed
+	pause    chan struct{} // while set, the handler of networks waits until it is closed
 }
 
-// follow starts a Follower in the namespace and waits for its first list.
+// follow starts a Follower in the namespace and waits for its first dump.
 func follow(t *testing.T, netNS, buffer int) *following {
 	t.Helper()
 	f := &following{t: t, netNS: netNS, links: Links{}, networks: make(chan *Network, 1)}
@@ -69,21 +69,21 @@ func (f *following) keep(n *Network) {
 	f.networks <- n
 }
 
-// awaitSides waits for a network by which addresses are on their sides.
+// awaitSides waits for a network that places the addresses on their sides.
 func (f *following) awaitSides(all ...at) {
 	f.t.Helper()
 	for what := fmt.Sprint("a network with ", all); !isSo(wait.For(f.t, what, f.networks), all); {
 	}
 }
 
-// holdNetworks holds the handler of networks up, from the next one on, until hold is closed.
+// holdNetworks blocks the handler of networks, from the next one on, until hold is closed.
 func (f *following) holdNetworks(hold chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pause = hold
 }
 
-// heldUp holds the handler of links up, in the next event, until it is told to go on.
+// heldUp blocks the handler of links, in the next event, until the test releases it.
 func (f *following) heldUp() (goOn func()) {
 	hold := make(chan struct{})
 	f.mu.Lock()
@@ -133,14 +133,14 @@ func (f *following) each(e Event) {
 	f.logMu.Unlock()
 }
 
-// lost is how often messages were lost so far.
+// lost returns the number of losses so far.
 func (f *following) lost() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.losses
 }
 
-// await waits until a condition on what was told holds.
+// await waits until a condition on the events holds.
 func (f *following) await(what string, done func() bool) time.Duration {
 	f.t.Helper()
 	began := time.Now()
@@ -158,7 +158,7 @@ func (f *following) await(what string, done func() bool) time.Duration {
 	return time.Since(began)
 }
 
-// awaitKernel waits until what was told equals the kernel's own list, which changes by itself: a carrier comes up later
+// awaitKernel waits until the events match the kernel's own dump, which changes by itself: a carrier comes up later
 // than its link.
 func (f *following) awaitKernel() time.Duration {
 	f.t.Helper()
@@ -180,7 +180,7 @@ func equal(a, b Links) bool {
 	return true
 }
 
-// since returns how many events were told so far, and a function that returns those told later.
+// since returns the number of events so far, and a function that returns the later ones.
 func (f *following) since() func(kind EventKind, name string) (found []Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -197,7 +197,8 @@ func (f *following) since() func(kind EventKind, name string) (found []Event) {
 	}
 }
 
-// TestFollowLinks is check C8 of the reliability research: whatever happens to interfaces is known. How soon is logged.
+// TestFollowLinks is check C8 of the reliability research: the Follower reports every change of interfaces. The test
+// logs the delays.
 func TestFollowLinks(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -222,8 +223,8 @@ func testFlap(t *testing.T, f *following) {
 		lines = append(lines, "link set p0 down", "link set lo up", "link set p0 up", "link set lo down")
 	}
 	ip(t, lines...)
-	// Of the loopback interface, which has no carrier, the kernel tells each flap. That a veth has its carrier again is
-	// told by the kernel's link watch, which may come after the next time that it goes down.
+	// The loopback interface has no carrier, and the kernel reports each flap. The kernel's link watch reports a veth's
+	// new carrier, possibly after the veth goes down again.
 	took := f.await("lo was up", func() bool {
 		ups := 0
 		for _, e := range events(Changed, "lo") {
@@ -236,7 +237,7 @@ func testFlap(t *testing.T, f *following) {
 	t.Logf("100 flaps, the last known %v after ip ended", took)
 	f.await("p0 is up again", func() bool { a, _ := f.links.Named("p0"); return a.Up })
 	if len(events(Changed, "p0")) == 0 {
-		t.Error("of p0's flaps nothing was told")
+		t.Error("no events of p0's flaps")
 	}
 	f.awaitKernel()
 	if f.lost() > 0 {
@@ -326,8 +327,8 @@ func testIndexReused(t *testing.T, f *following) {
 	f.awaitKernel()
 }
 
-// TestFollowLoss: with a buffer that is too small and a reader that is held up, the kernel drops messages. What is told
-// in the end equals the kernel's list, and that there was a loss is told.
+// TestFollowLoss: with a small buffer and a blocked reader the kernel drops messages. In the end the events match the
+// kernel's dump, and include the loss.
 func TestFollowLoss(t *testing.T) {
 	fd := newNamespace(t)
 	ip(t, "link add p0 type veth peer name p1", "link add stays type bridge",
@@ -337,7 +338,7 @@ func TestFollowLoss(t *testing.T) {
 	for round := range 2 {
 		events := f.since()
 		goOn := f.heldUp()
-		lines := []string{"link set stays down", "link set stays up"} // the first event is held, all after it are lost
+		lines := []string{"link set stays down", "link set stays up"} // the first blocks, the kernel drops the rest
 		for i := range 20 {
 			lines = append(lines, fmt.Sprintf("link add x%d type veth peer name y%d", i, i))
 		}
@@ -379,7 +380,7 @@ func TestFollowLoss(t *testing.T) {
 	}
 }
 
-// TestFollowStorm: links come and go without a pause while the reader loses messages all the time.
+// TestFollowStorm: links come and go without a pause, while the kernel drops messages all the time.
 func TestFollowStorm(t *testing.T) {
 	fd := newNamespace(t)
 	f := follow(t, fd, 1)

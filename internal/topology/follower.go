@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package topology knows the machine's network as the kernel tells it over rtnetlink: its links (interfaces), its
-// neighbours, and on which side, LAN or WAN, the addresses, routes and rules put an address. It also decides which
-// links to watch.
+// Package topology follows the machine's network over rtnetlink: its links (interfaces) and its neighbours; and the
+// addresses, routes and rules, which place an address on the LAN or the WAN side. It also selects the links to watch.
 //
-// A Follower follows all of it; List, Now and Passed ask once. A Network, and any Links that this package hands out,
-// belong to whoever has them: the package changes neither.
+// A Follower follows all of it; List, Now, Passed and AllDrops read it once. The package changes no Network and no
+// Links after it has returned them.
 //
-// Nothing here needs a capability. The system calls are those of a socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE): bind,
-// getsockname, setsockopt, sendmsg, recvmsg, recvfrom, close, and epoll by way of the Go runtime.
+// Nothing here needs a capability. The system calls are socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), bind, getsockname,
+// setsockopt, sendmsg, recvmsg, recvfrom and close, and epoll through the Go runtime.
 package topology
 
 import (
@@ -22,33 +21,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Follower follows the links, addresses, routes and rules of a network namespace, and asks for its neighbours. Its
-// sockets are never replaced: it can be made before a process gives up the right to open any.
+// Follower follows the links, addresses, routes and rules of a network namespace, and dumps its neighbours. It never
+// replaces its sockets, so a process can make it before it gives up the right to open any.
 //
-// Links have a socket of their own. Each of their events counts, so a loss there costs a new list, and whoever attached
-// something to links looks whether it is still there. Of addresses, routes and rules it only matters that something
-// has changed: a storm of them (a routing daemon that starts) may overrun its socket without harm to anything.
+// Links have their own socket. Each of their events matters: a loss there costs a new dump, and the owner of anything
+// attached to links has to check it. Events of addresses, routes and rules only trigger a dump: a storm of them (a
+// routing daemon starts) may overrun their socket without harm.
 type Follower struct {
 	sides    Sides
-	links    *netlink.Conn // events of links, and lists of them in order with these
+	links    *netlink.Conn // events of links, and dumps of them, in one order
 	changes  *netlink.Conn // events of addresses, routes, nexthops and rules
-	requests *netlink.Conn // lists of routes, rules and neighbours
+	requests *netlink.Conn // dumps of routes, rules and neighbours
 }
 
-// Handler takes in what a Follower tells. Link and Network are called by two goroutines: neither waits for the other.
+// Handler takes what a Follower finds. Two goroutines call Link and Network, and neither waits for the other.
 type Handler struct {
-	// Link takes in all links, then Synced, then every change. It should return soon: while it runs no event is read.
+	// Link takes all links, then Synced, then every change. It should return soon: the Follower reads no event
+	// meanwhile.
 	Link func(Event)
-	// Network takes in the network as it is, and then each time when it may have changed.
+	// Network takes the network at the start, and again after each possible change.
 	Network func(*Network)
-	// Failed takes in why the network can't be asked for, once until it can again. It is called as Network is.
+	// Failed takes the first of successive failures to read the network. The goroutine of Network calls it.
 	Failed func(error)
 }
 
 // NewFollower opens the sockets, in the network namespace of the calling thread.
 func NewFollower(sides Sides) (*Follower, error) { return newFollower(sides, 0, receiveBuffer) }
 
-// newFollower opens them in the namespace of the descriptor netNS, or with 0 in the calling thread's.
+// newFollower opens the sockets in the namespace of the descriptor netNS; 0 means the calling thread's.
 func newFollower(sides Sides, netNS, buffer int) (*Follower, error) {
 	if err := sides.Check(); err != nil {
 		return nil, err
@@ -80,14 +80,14 @@ func (f *Follower) open(netNS, buffer int) (err error) {
 			return err
 		}
 	}
-	// A nexthop that is deleted takes its routes with it, of which no event tells. Before Linux 5.3 there are none.
+	// A deleted nexthop takes its routes with it, without events of their own. Nexthop objects exist since Linux 5.3.
 	if err := f.changes.JoinGroup(unix.RTNLGRP_NEXTHOP); err != nil && !errors.Is(err, unix.EINVAL) {
 		return err
 	}
 	return nil
 }
 
-// Close closes the sockets of a Follower that isn't run. Twice is harmless.
+// Close closes the sockets of a Follower that does not run. Twice is harmless.
 func (f *Follower) Close() error {
 	var errs []error
 	for _, conn := range []*netlink.Conn{f.links, f.changes, f.requests} {
@@ -98,8 +98,8 @@ func (f *Follower) Close() error {
 	return errors.Join(errs...)
 }
 
-// Run follows until ctx ends, and returns nil then. It needs sendmsg, recvmsg and recvfrom only. It closes the sockets
-// when it returns, and is called once.
+// Run follows until ctx ends, and then returns nil. It needs only sendmsg, recvmsg and recvfrom, and closes the sockets
+// when it returns. Call it once.
 func (f *Follower) Run(ctx context.Context, h Handler) error {
 	defer f.Close()
 	ctx, cancel := context.WithCancel(ctx)
@@ -128,36 +128,37 @@ func (f *Follower) Run(ctx context.Context, h Handler) error {
 	return errors.Join(failures...)
 }
 
-// interrupt ends what waits for a socket.
+// interrupt ends the waits for the sockets.
 func (f *Follower) interrupt() {
 	for _, conn := range []*netlink.Conn{f.links, f.changes, f.requests} {
 		conn.SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
-// Neighbours asks for the neighbours on the links of n. One goroutine may call it at any time, beside Run; it waits for
-// a list of routes that is under way, and fails when Run has ended.
+// Neighbours dumps the neighbours on the links of n. One goroutine may call it at any time, beside Run. It waits for a
+// running dump of routes, and fails after the end of Run.
 func (f *Follower) Neighbours(n *Network) ([]Neighbour, error) {
 	return listNeighbours(f.requests, n.links)
 }
 
-// networks gives networks. An event only says that something has changed; what it is now the kernel is asked for as a
-// whole. So no loss and no order of events matters.
+// networks reads the network after each change. An event only triggers a dump of everything, so neither the loss nor
+// the order of events matters.
 type networks struct {
 	read   func() (*Network, error)
 	each   func(*Network)
 	failed func(error)
 }
 
-// Pauses between a change and the asking, in which further ones may come: at least settleTime, and so long that the
-// asking takes a tenth of the time where there are very many routes. At most maxPause, as after a failure.
+// Between two dumps networks pauses, so that further changes gather: for settleTime at least, and for busyFactor times
+// the last dump's duration, so that very many routes cost a tenth of the time; for maxPause at most, and after a
+// failure.
 const (
 	settleTime = 10 * time.Millisecond
 	busyFactor = 10
 	maxPause   = 30 * time.Second
 )
 
-// run gives the network once the links are listed, and then each time that something changed, until ctx ends.
+// run passes on the network after the first dump of links, and after each change, until ctx ends.
 func (n networks) run(ctx context.Context, listed, changed <-chan struct{}) error {
 	select {
 	case <-ctx.Done():
@@ -166,7 +167,7 @@ func (n networks) run(ctx context.Context, listed, changed <-chan struct{}) erro
 	}
 	for hasFailed := false; ; {
 		select {
-		case <-changed: // till now: what comes from here on is asked for again
+		case <-changed: // the dump that follows shows this change; later ones trigger another dump
 		default:
 		}
 		began := time.Now()
@@ -195,7 +196,7 @@ func (n networks) run(ctx context.Context, listed, changed <-chan struct{}) erro
 	}
 }
 
-// rest lets a pause pass in which the kernel is not asked, and says whether it has: not when ctx ended.
+// rest waits for a pause, and reports whether it passed before ctx ended.
 func rest(ctx context.Context, pause time.Duration) bool {
 	over := time.NewTimer(pause)
 	defer over.Stop()

@@ -16,7 +16,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// TestFollowNetworks: what changes is told, also where events were lost.
+// TestFollowNetworks: the Follower reports changes, even after lost events.
 func TestFollowNetworks(t *testing.T) {
 	namespace := newNamespace(t)
 	ip(t, append(up("lan", "wan"), "address add 192.168.1.1/24 dev lan", "address add 203.0.113.5/24 dev wan")...)
@@ -24,7 +24,7 @@ func TestFollowNetworks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.changes.SetReadBuffer(1); err != nil { // the smallest: events are lost
+	if err := f.changes.SetReadBuffer(1); err != nil { // the smallest, so that the kernel drops events
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -70,10 +70,10 @@ func TestFollowNetworks(t *testing.T) {
 	}
 }
 
-// TestFollowQuietRoutes: routes that the kernel takes away without an event of their own.
+// TestFollowQuietRoutes: routes that the kernel removes without an event of their own.
 func TestFollowQuietRoutes(t *testing.T) {
 	namespace := newNamespace(t)
-	for _, all := range []string{"all", "default"} { // IPv6 has events of its own at many a moment
+	for _, all := range []string{"all", "default"} { // IPv6 sends events of its own at other moments
 		if err := os.WriteFile("/proc/sys/net/ipv6/conf/"+all+"/disable_ipv6", []byte("1"), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -86,10 +86,10 @@ func TestFollowQuietRoutes(t *testing.T) {
 	ip(t, "nexthop delete id 7")
 	f.awaitSides(at{"198.51.100.9", "", "lan"}, at{"192.0.2.9", "", "wan"})
 	events := f.since()
-	ip(t, "link set lan down") // it has no carrier, and was not Up before either
+	ip(t, "link set lan down") // it has no carrier, so it was not Up before either
 	f.awaitSides(at{"198.51.100.9", "", "wan"}, at{"192.0.2.9", "", "wan"})
 	if changes := events(Changed, "lan"); len(changes) > 0 {
-		t.Errorf("an event that tells nothing: %+v", changes)
+		t.Errorf("an event without a change: %+v", changes)
 	}
 }
 
@@ -119,8 +119,7 @@ func TestFollowBeside(t *testing.T) {
 	f.awaitSides(at{"203.0.113.9", "", "lan"})
 }
 
-// TestFollowRouteStorm: while more routes come than any buffer holds, and the links' handler is held up, no event of
-// links is lost.
+// TestFollowRouteStorm: routes that overflow every buffer cost no event of links, even with a blocked handler of links.
 func TestFollowRouteStorm(t *testing.T) {
 	namespace := newNamespace(t)
 	ip(t, append(up("lan"), "address add 192.168.1.1/24 dev lan")...)
@@ -140,12 +139,12 @@ func TestFollowRouteStorm(t *testing.T) {
 	}
 }
 
-// TestNetworksPause: changes gather, and where the asking takes long it is done a tenth of the time.
+// TestNetworksPause: changes gather, and long dumps take at most a tenth of the time.
 func TestNetworksPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		listed, changed := make(chan struct{}), make(chan struct{}, 1)
-		var asked []time.Duration // when, since the beginning
+		var asked []time.Duration // times since the beginning
 		began, takes := time.Now(), time.Duration(0)
 		n := networks{
 			read: func() (*Network, error) {
@@ -162,7 +161,7 @@ func TestNetworksPause(t *testing.T) {
 			t.Helper()
 			synctest.Wait()
 			if !slices.Equal(asked, want) {
-				t.Errorf("%s: asked at %v, want %v", what, asked, want)
+				t.Errorf("%s: dumps at %v, want %v", what, asked, want)
 			}
 			asked, began = nil, time.Now()
 		}
@@ -171,7 +170,7 @@ func TestNetworksPause(t *testing.T) {
 		expect("no links yet")
 		close(listed)
 		wait.Pass(time.Hour)
-		expect("links, and what came before them", 0)
+		expect("links, and changes before them", 0)
 		notify(changed)
 		for range 9 {
 			wait.Pass(time.Millisecond)
@@ -182,9 +181,9 @@ func TestNetworksPause(t *testing.T) {
 		takes = 2 * time.Second
 		notify(changed)
 		wait.Pass(settleTime + time.Second)
-		notify(changed) // while the kernel is asked: that may be in the answer or not
+		notify(changed) // during a dump, which may or may not show it
 		wait.Pass(time.Hour)
-		expect("a change while the kernel is asked", settleTime, settleTime+takes+busyFactor*takes)
+		expect("a change during a dump", settleTime, settleTime+takes+busyFactor*takes)
 		takes = time.Minute
 		notify(changed)
 		wait.Pass(time.Hour)
@@ -198,7 +197,7 @@ func TestNetworksPause(t *testing.T) {
 	})
 }
 
-// TestNetworksFail: a failure is told once, and the kernel is asked again all the same.
+// TestNetworksFail: successive failures are reported once, and further dumps follow.
 func TestNetworksFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -240,7 +239,7 @@ func TestNetworksFail(t *testing.T) {
 	})
 }
 
-// TestFollowErrors: a Follower that cannot be had says so.
+// TestFollowErrors: the error of a failed Follower says what failed.
 func TestFollowErrors(t *testing.T) {
 	if _, err := newFollower(Sides{}, 1<<20, 1); err == nil || !strings.Contains(err.Error(), "follow the network") {
 		t.Errorf("no such namespace: %v", err)

@@ -25,14 +25,14 @@ type Link struct {
 	Kind string
 	// Type is the hardware type (ARPHRD_*, linux/if_arp.h).
 	Type uint16
-	// Up: the link is set up and its operational state (RFC 2863) is up, or not known, as with tun and ppp.
+	// Up: the link is administratively up, and its operational state (RFC 2863) is up, or unknown as with tun and ppp.
 	Up       bool
 	Loopback bool
 	// Master is the index of the bridge, bond, team or VRF that the link is a port of, else 0.
 	Master   uint32
 	IsBridge bool
-	// Parent is the index of the link below (IFLA_LINK) where that is in the same network namespace, else 0. A veth has
-	// none: its peer is not below it, and the kernel does not tell of the peer when the pair is made.
+	// Parent is the index of the lower device (IFLA_LINK) if that is in the same network namespace, else 0. A veth has
+	// none: its peer is not a lower device, and the kernel does not report the peer when it creates the pair.
 	Parent uint32
 	MTU    uint32 // bytes
 	MAC    net.HardwareAddr
@@ -40,7 +40,7 @@ type Link struct {
 	Table uint32
 }
 
-// Equal says whether two descriptions are the same in every field.
+// Equal reports whether two links are equal in every field.
 func (l Link) Equal(o Link) bool {
 	same := bytes.Equal(l.MAC, o.MAC)
 	return same && l.Index == o.Index && l.Name == o.Name && l.Kind == o.Kind && l.Type == o.Type && l.Up == o.Up &&
@@ -52,12 +52,12 @@ func (l Link) Equal(o Link) bool {
 // Links are links by index.
 type Links map[uint32]Link
 
-// Sorted returns them in the order of their index.
+// Sorted returns the links in the order of their indexes.
 func (ls Links) Sorted() []Link {
 	return slices.SortedFunc(maps.Values(ls), func(a, b Link) int { return cmp.Compare(a.Index, b.Index) })
 }
 
-// Named returns the link that has the name.
+// Named returns the link with the name.
 func (ls Links) Named(name string) (Link, bool) {
 	for _, l := range ls {
 		if l.Name == name {
@@ -67,10 +67,10 @@ func (ls Links) Named(name string) (Link, bool) {
 	return Link{}, false
 }
 
-// List asks the kernel for all links of this network namespace.
+// List dumps all links of this network namespace.
 func List() (Links, error) { return list(0) }
 
-// list asks in the network namespace of the descriptor netNS, or with 0 in the calling thread's.
+// list dumps the links of the network namespace of the descriptor netNS; 0 means the calling thread's.
 func list(netNS int) (Links, error) {
 	conn, err := dial(netNS)
 	if err != nil {
@@ -80,11 +80,11 @@ func list(netNS int) (Links, error) {
 	return listLinks(conn)
 }
 
-// Passed is how many packets a link has received and sent since it was made, as the kernel counts.
+// Passed returns the kernel's count of packets that a link has received and sent since its creation.
 func Passed(index uint32) (packets uint64, err error) {
 	conn, err := dial(0)
 	if err != nil {
-		return 0, fmt.Errorf("ask for counters of link %d: %w", index, err)
+		return 0, fmt.Errorf("read counters of link %d: %w", index, err)
 	}
 	defer conn.Close()
 	request := netlink.Message{
@@ -94,7 +94,7 @@ func Passed(index uint32) (packets uint64, err error) {
 	binary.NativeEndian.PutUint32(request.Data[4:], index)
 	messages, err := conn.Execute(request)
 	if err != nil {
-		return 0, fmt.Errorf("ask for counters of link %d: %w", index, err)
+		return 0, fmt.Errorf("read counters of link %d: %w", index, err)
 	}
 	for _, m := range messages {
 		packets += passed(m)
@@ -119,7 +119,7 @@ func passed(m netlink.Message) (packets uint64) {
 	return packets
 }
 
-// listLinks asks on a socket by which no events come.
+// listLinks dumps the links through a socket without events.
 func listLinks(conn *netlink.Conn) (Links, error) {
 	messages, err := dump(conn, dumpRequest())
 	if err != nil {
@@ -147,11 +147,11 @@ func dumpRequest() netlink.Message {
 
 var errShortLink = errors.New("link message is shorter than its header")
 
-// parseLink reads RTM_NEWLINK and RTM_DELLINK. It is not ok for messages that do not describe a link as a whole: those
-// of the bridge family tell of a port (its RTM_DELLINK means that the port left the bridge), those with IFLA_WIRELESS
-// of a radio event. It reads the attributes itself, because rtnetlink's own type leaves out IFLA_LINK_NETNSID, without
-// which an index of another namespace looks like one of ours, and refuses a whole dump for one link with an address of
-// 1 byte (ARPHRD_PHONET).
+// parseLink reads RTM_NEWLINK and RTM_DELLINK. ok is false for messages that do not describe a whole link: those of the
+// bridge family describe a port (its RTM_DELLINK means that the port left the bridge), those with IFLA_WIRELESS a radio
+// event. parseLink reads the attributes itself, because the type of package rtnetlink omits IFLA_LINK_NETNSID, without
+// which an index of another namespace looks like one of this, and refuses a whole dump if one link has an address of 1
+// byte (ARPHRD_PHONET).
 func parseLink(m netlink.Message) (l Link, ok bool, err error) {
 	if m.Header.Type != unix.RTM_NEWLINK && m.Header.Type != unix.RTM_DELLINK {
 		return l, false, nil
@@ -221,7 +221,7 @@ func parseLink(m netlink.Message) (l Link, ok bool, err error) {
 	return l, true, nil
 }
 
-// vrfTable reads a VRF's own data (IFLA_VRF_TABLE); 0 where it has none.
+// vrfTable reads IFLA_VRF_TABLE from a VRF's data; without it the table is 0.
 func vrfTable(data []byte) (table uint32) {
 	attributes, err := netlink.NewAttributeDecoder(data)
 	if err != nil {

@@ -21,7 +21,7 @@ func TestListFields(t *testing.T) {
 		"link add link p1 name mv type macvlan mode bridge")
 	var links Links
 	wait.Until(t, "p0 has its carrier", func() (up bool) {
-		// the kernel's link watch gives it one later than ip's command ends
+		// the kernel's link watch reports it after ip's command ends
 		var err error
 		if links, err = list(fd); err != nil {
 			t.Fatal(err)
@@ -51,7 +51,7 @@ func TestListFields(t *testing.T) {
 	}
 }
 
-// TestListMatchesIP: ip's own words as a second opinion.
+// TestListMatchesIP compares List with the output of ip.
 func TestListMatchesIP(t *testing.T) {
 	fd := newNamespace(t)
 	ip(t, "link add p0 type veth peer name p1", "link set p0 up", "link add br0 type bridge")

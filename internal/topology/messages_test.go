@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// messages are one of each kind that this package reads.
+// messages has one message of each kind that this package reads.
 func messages(t testing.TB) []netlink.Message {
 	t.Helper()
 	message := func(kind netlink.HeaderType, m interface{ MarshalBinary() ([]byte, error) }) netlink.Message {
@@ -34,7 +34,7 @@ func messages(t testing.TB) []netlink.Message {
 	}
 }
 
-// read reads a message as each kind, and says as how many it makes sense.
+// read parses a message as each kind, and returns the number of successes.
 func read(m netlink.Message) (understood int) {
 	_, isLink, _ := parseLink(m)
 	_, isRoute := parseRoute(m)
@@ -49,7 +49,7 @@ func read(m netlink.Message) (understood int) {
 	return understood
 }
 
-// TestMessagesTruncated: no message that is cut off harms.
+// TestMessagesTruncated: no truncated message causes a panic or makes sense as another kind.
 func TestMessagesTruncated(t *testing.T) {
 	for _, m := range messages(t) {
 		if read(m) != 1 {

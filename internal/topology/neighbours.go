@@ -11,19 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Neighbour is an entry of the kernel's table of who has which address on a link (ARP, neighbour discovery).
+// Neighbour is an entry of the kernel's neighbour table (ARP, neighbour discovery).
 type Neighbour struct {
 	IP          netip.Addr
 	MAC         [6]byte
 	Interface   string
-	IsReachable bool // it answered a short time ago
-	IsRouter    bool // it says so (RFC 4861 §4.4)
+	IsReachable bool // it has answered recently
+	IsRouter    bool // it claims to be one (RFC 4861 §4.4)
 }
 
-// sizeofNdMsg is that of struct ndmsg.
+// sizeofNdMsg is the size of struct ndmsg.
 const sizeofNdMsg = 12
 
-// listNeighbours asks for all neighbours whose link-layer address is known and has 6 bytes.
+// listNeighbours dumps the neighbours with a known link-layer address of 6 bytes.
 func listNeighbours(conn *netlink.Conn, links Links) ([]Neighbour, error) {
 	messages, err := dump(conn, netlink.Message{
 		Header: netlink.Header{Type: unix.RTM_GETNEIGH, Flags: netlink.Request | netlink.Dump},
@@ -42,7 +42,7 @@ func listNeighbours(conn *netlink.Conn, links Links) ([]Neighbour, error) {
 	return all, nil
 }
 
-// parseNeighbour reads RTM_NEWNEIGH, and is not ok for what is no neighbour that was found.
+// parseNeighbour reads RTM_NEWNEIGH. ok is false without a valid, resolved neighbour.
 func parseNeighbour(m netlink.Message) (n Neighbour, index uint32, ok bool) {
 	var message rtnetlink.NeighMessage
 	if m.Header.Type != unix.RTM_NEWNEIGH || message.UnmarshalBinary(m.Data) != nil || message.Attributes == nil {
@@ -54,7 +54,7 @@ func parseNeighbour(m netlink.Message) (n Neighbour, index uint32, ok bool) {
 		n.MAC) {
 		return n, 0, false
 	}
-	const confirmed = unix.NUD_REACHABLE | unix.NUD_PERMANENT // the others may be in someone's name who asked in it
+	const confirmed = unix.NUD_REACHABLE | unix.NUD_PERMANENT // a forged request suffices for the other states
 	n = Neighbour{
 		IP: ip.Unmap(), MAC: [6]byte(message.Attributes.LLAddress), IsReachable: message.State&confirmed != 0,
 		IsRouter: message.Flags&unix.NTF_ROUTER != 0,
@@ -62,13 +62,13 @@ func parseNeighbour(m netlink.Message) (n Neighbour, index uint32, ok bool) {
 	return n, message.Index, n.MAC != [6]byte{} && n.MAC[0]&1 == 0
 }
 
-// Place says how an address is reached.
+// Place is the path to an address.
 type Place struct {
-	Router    netip.Addr // not valid: it is on the link
-	Interface string     // by which; "": by none that is known
+	Router    netip.Addr // invalid: the address is on the link
+	Interface string     // "": unknown
 }
 
-// Place says how an address of the LAN is reached.
+// Place returns the path to an address of the LAN.
 func (n *Network) Place(a netip.Addr) Place {
 	r, ok := n.routes.Lookup(a.WithZone("").Unmap())
 	if !ok || a.IsLinkLocalUnicast() || len(r.Hops) == 0 {
@@ -77,7 +77,7 @@ func (n *Network) Place(a netip.Addr) Place {
 	return Place{Router: r.Hops[0].Gateway, Interface: n.links[r.Hops[0].Interface].Name}
 }
 
-// IsLAN says whether an interface's neighbours are devices of the LAN.
+// IsLAN reports whether an interface's neighbours are devices of the LAN.
 func (n *Network) IsLAN(name string) bool {
 	index, ok := n.names[name]
 	return ok && (n.single || !n.isWAN(index)) && !n.links[index].Loopback

@@ -13,8 +13,8 @@ import (
 	"github.com/weirnet/weir/internal/lab"
 )
 
-// newNamespace puts the test into a network namespace of its own and returns a descriptor of it. The thread is thrown
-// away with the test's goroutine, and the namespace with the thread.
+// newNamespace moves the test into a new network namespace, and returns its descriptor. The thread ends with the test's
+// goroutine, and the namespace with the thread.
 func newNamespace(t *testing.T) int {
 	t.Helper()
 	if _, err := exec.LookPath("ip"); err != nil {
@@ -32,7 +32,7 @@ func newNamespace(t *testing.T) int {
 	return fd
 }
 
-// ip runs a batch of ip commands, one a line, in the test's namespace.
+// ip runs a batch of ip commands, one per line, in the test's namespace.
 func ip(t *testing.T, lines ...string) {
 	t.Helper()
 	c := exec.Command("ip", "-batch", "-")

@@ -18,38 +18,37 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Sides is what is set by hand. The zero value leaves all to the routes.
+// Sides are the user's settings of sides. With the zero value the routes decide alone.
 type Sides struct {
-	// LAN and WAN are names of interfaces, or patterns as in a shell.
+	// LAN and WAN are names of interfaces, or shell patterns.
 	LAN, WAN []string
-	// Networks are LAN whatever the routes say; where there are any, what no route is for is WAN: so a mirror port is
-	// served.
+	// Networks are LAN regardless of the routes. With any, addresses without a route are WAN, as a mirror port needs.
 	Networks []netip.Prefix
 }
 
-// Check says what is wrong with the patterns.
+// Check returns an error if a name or a pattern is invalid.
 func (s *Sides) Check() error {
 	_, err := NewSelection(slices.Concat(s.LAN, s.WAN)...)
 	return err
 }
 
-// Network says on which side addresses are. It never changes: any goroutine may read it.
+// Network knows the side of each address. It is immutable: any goroutine may read it.
 type Network struct {
 	sides Sides
 	links Links
 	names map[string]uint32
-	// wan has the interfaces with a default route, and that route: of IPv4, of IPv6.
+	// wan has the interfaces with a default route, and that route, for IPv4 and IPv6.
 	wan    [2]map[uint32]Route
-	routes bart.Table[Route] // no default ones
-	local  bart.Table[Route] // of this machine's own addresses and of broadcasts
+	routes bart.Table[Route] // without default routes
+	local  bart.Table[Route] // this machine's own addresses, and broadcast addresses
 	manual bart.Table[struct{}]
-	rules  [2]map[uint32]uint32 // the priority of the first rule that leads to a table
-	// single: every way out is a WAN's, as on a machine with one interface. What is directly connected and private is
-	// LAN there.
+	rules  [2]map[uint32]uint32 // by table: the priority of the first rule for it
+	// single: all routes lead to WANs, as on a machine with one interface. Directly connected private addresses are LAN
+	// there.
 	single bool
 }
 
-// NewNetwork puts together what the kernel says; rules are those of IPv4 and those of IPv6, in their order.
+// NewNetwork builds a Network from the kernel's dumps; rules are those of IPv4 and those of IPv6, in their order.
 func NewNetwork(sides Sides, links Links, routes []Route, rules [2][]Rule) *Network {
 	n := &Network{sides: sides, links: links, names: make(map[string]uint32, len(links))}
 	for _, l := range links {
@@ -99,17 +98,17 @@ func NewNetwork(sides Sides, links Links, routes []Route, rules [2][]Rule) *Netw
 	return n
 }
 
-// Now asks the kernel for the network as it is.
+// Now reads the present network.
 func Now(sides Sides) (*Network, error) { return now(sides, 0) }
 
-// now asks in the network namespace of the descriptor netNS, or with 0 in the calling thread's.
+// now reads the network of the namespace of the descriptor netNS; 0 means the calling thread's.
 func now(sides Sides, netNS int) (*Network, error) {
 	if err := sides.Check(); err != nil {
 		return nil, err
 	}
 	conn, err := dial(netNS)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the network: %w", err)
+		return nil, fmt.Errorf("read the network: %w", err)
 	}
 	defer conn.Close()
 	links, err := listLinks(conn)
@@ -119,7 +118,7 @@ func now(sides Sides, netNS int) (*Network, error) {
 	return readNetwork(conn, sides, links)
 }
 
-// readNetwork asks for routes and rules, and puts a network together of them and of links.
+// readNetwork dumps routes and rules, and builds a network from them and from links.
 func readNetwork(conn *netlink.Conn, sides Sides, links Links) (*Network, error) {
 	var routes []Route
 	var rules [2][]Rule
@@ -139,7 +138,7 @@ func readNetwork(conn *netlink.Conn, sides Sides, links Links) (*Network, error)
 	return NewNetwork(sides, links, routes, rules), nil
 }
 
-// tableRanks are the tables that a rule leads to, with the place of the first such rule.
+// tableRanks returns, for each table with a rule, the place of its first rule.
 func tableRanks(rules []Rule, links Links) map[uint32]int {
 	ranks := map[uint32]int{}
 	rank := func(table uint32, at int) {
@@ -169,13 +168,13 @@ func family(a netip.Addr) int {
 	return 1
 }
 
-// isDefault: also the halves that VPNs set instead of a default route, and 2000::/3, all that is global today (RFC 4291
-// §2.4).
+// isDefault accepts default routes, the halves of one that VPNs set instead, and 2000::/3, all of today's global
+// addresses (RFC 4291 §2.4).
 func isDefault(p netip.Prefix) bool {
 	return p.Bits() <= 1 || p == netip.MustParsePrefix("2000::/3")
 }
 
-// isSingle: no route to others leads to an interface that is LAN.
+// isSingle reports whether no route leads to an interface that is LAN.
 func (n *Network) isSingle() bool {
 	if len(n.wan[0])+len(n.wan[1]) == 0 || len(n.sides.Networks) > 0 {
 		return false
@@ -193,13 +192,13 @@ func (n *Network) isSingle() bool {
 	return true
 }
 
-// isEverywhere says whether every interface has such a prefix.
+// isEverywhere reports whether every interface has such a prefix.
 func isEverywhere(p netip.Prefix) bool {
 	return p.Addr().IsLinkLocalUnicast() || p.Addr().IsMulticast()
 }
 
-// isWAN says whether an interface is a WAN's. One is for both families where it is for one: the other family's hosts
-// are strangers too.
+// isWAN reports whether an interface is WAN. A default route of one family makes it WAN for both: the other family's
+// hosts are strangers too.
 func (n *Network) isWAN(index uint32) bool {
 	name := n.links[index].Name
 	switch {
@@ -217,7 +216,7 @@ func matchesAny(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, name); return ok })
 }
 
-// reason says by what a side was found.
+// reason is the evidence for a side.
 type reason uint8
 
 const (
@@ -235,14 +234,14 @@ const (
 	byAddress
 )
 
-// Side says where an address is. iface is the interface that its packets were seen on, which matters for link-local
-// addresses only.
+// Side returns the side of an address. iface is the interface that showed its packets; it matters only for link-local
+// addresses.
 func (n *Network) Side(a netip.Addr, iface string) record.Side {
 	side, _, _ := n.find(a.WithZone("").Unmap(), iface)
 	return side
 }
 
-// IsAssumed says whether neither a route, other than a default one, nor a setting tells the side of an address.
+// IsAssumed reports whether neither a setting nor a route other than a default route decides the side of an address.
 func (n *Network) IsAssumed(a netip.Addr) bool {
 	_, why, _ := n.find(a.WithZone("").Unmap(), "")
 	return why == byDefault || why == byNoDefault || why == byAddress
@@ -287,10 +286,10 @@ func (n *Network) find(a netip.Addr, iface string) (record.Side, reason, Route) 
 	return record.SideWAN, byAddress, Route{}
 }
 
-// routed is the side of an address that a route other than the default one is for.
+// routed returns the side of an address that matches a route other than a default route.
 func (n *Network) routed(a netip.Addr, r Route) (record.Side, reason, Route) {
 	if len(r.Hops) == 0 || r.Type != unix.RTN_UNICAST {
-		// a delegated or an own prefix, of which this part is not in use
+		// an unused part of a delegated or own prefix
 		return record.SideLAN, byReject, r
 	}
 	for _, hop := range r.Hops {
@@ -309,10 +308,10 @@ var (
 	shared    = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
 )
 
-// isPrivate says whether an address is one of RFC 1918, RFC 4193 or RFC 6598.
+// isPrivate reports whether an address is in the ranges of RFC 1918, RFC 4193 or RFC 6598.
 func isPrivate(a netip.Addr) bool { return a.IsPrivate() || shared.Contains(a) }
 
-// above is the link that has the addresses: a port's are its bridge's, bond's or team's.
+// above returns the link with the addresses: a port's bridge, bond or team has them.
 func (n *Network) above(index uint32) uint32 {
 	for range maxDepth {
 		master, ok := n.links[n.links[index].Master]
@@ -324,7 +323,7 @@ func (n *Network) above(index uint32) uint32 {
 	return index
 }
 
-// Explain says in words where an address is and why.
+// Explain returns the side of an address, and the reason in words.
 func (n *Network) Explain(a netip.Addr, iface string) (record.Side, string) {
 	a = a.WithZone("").Unmap()
 	side, why, r := n.find(a, iface)
@@ -337,28 +336,28 @@ func (n *Network) Explain(a netip.Addr, iface string) (record.Side, string) {
 		}
 		return side, "it is the limited broadcast address"
 	case byLoopback:
-		return side, "it is the loopback"
+		return side, "it is a loopback address"
 	case byLocal:
 		return side, "it is an address of this machine, on " + n.through(r)
 	case bySetting:
-		return side, "it is in a network that is set to be LAN"
+		return side, "it is in a network that the settings make LAN"
 	case byLink:
 		return side, fmt.Sprintf("it is a link-local address, seen on %s, which is %s",
 			cmp.Or(iface, "an unknown interface"), side)
 	case byRoute, byConnected:
 		return side, n.explainRoute(r, why)
 	case byReject:
-		return side, fmt.Sprintf("it is in %s, which this machine has and does not send on (%s)", r.Prefix,
+		return side, fmt.Sprintf("it is in %s, which this machine has and rejects (%s)", r.Prefix,
 			typeName(r.Type))
 	case byDefault:
-		return side, "no route is for it but the default route through " + n.defaults(family(a))
+		return side, "only the default route matches it, through " + n.defaults(family(a))
 	case byNoDefault:
-		return side, "no route and no network that is set is for it"
+		return side, "no route and no network of the settings matches it"
 	}
 	if side == record.SideLAN {
-		return side, "no route is for it, and it is a private address"
+		return side, "no route matches it, and it is a private address"
 	}
-	return side, "no route is for it, and it is a public address"
+	return side, "no route matches it, and it is a public address"
 }
 
 func (n *Network) explainRoute(r Route, why reason) string {
@@ -368,9 +367,9 @@ func (n *Network) explainRoute(r Route, why reason) string {
 	case why == byConnected:
 		return text + ", which is directly connected; all interfaces here have a default route"
 	case matchesAny(n.sides.LAN, l.Name):
-		return text + ", which is set to be LAN"
+		return text + ", which the settings make LAN"
 	case matchesAny(n.sides.WAN, l.Name):
-		return text + ", which is set to be WAN"
+		return text + ", which the settings make WAN"
 	case n.isWAN(hop.Interface):
 		return text + ", which has a default route"
 	default:
@@ -401,15 +400,15 @@ func (n *Network) defaults(f int) string {
 	return strings.Join(names, " and ")
 }
 
-// tableText names a route's table where that is another one than main, and the rule that leads to it.
+// tableText names a route's table, unless that is main, and the rule for it.
 func (n *Network) tableText(r Route) string {
 	if r.Table == unix.RT_TABLE_MAIN {
 		return ""
 	}
-	return fmt.Sprintf(" (table %d, to which the rule %d leads)", r.Table, n.rules[family(r.Prefix.Addr())][r.Table])
+	return fmt.Sprintf(" (table %d, by rule %d)", r.Table, n.rules[family(r.Prefix.Addr())][r.Table])
 }
 
-// WANs are the names of the interfaces that are WAN, LANs of those that are not and that a route leads to.
+// WANs returns the names of the interfaces that are WAN.
 func (n *Network) WANs() (names []string) {
 	for _, l := range n.links.Sorted() {
 		if n.isWAN(l.Index) {
@@ -419,7 +418,7 @@ func (n *Network) WANs() (names []string) {
 	return names
 }
 
-// LANs are the names of the interfaces that are LAN: routes lead to them, and none of those is a default route.
+// LANs returns the names of the interfaces that are LAN: they have routes, but no default route.
 func (n *Network) LANs() (names []string) {
 	has := map[uint32]bool{}
 	for p, r := range n.routes.All() {

@@ -11,7 +11,7 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// at is an address, the interface it is seen on, and the side that it has to have.
+// at is an address, the interface that shows it, and its expected side.
 type at struct{ address, iface, side string }
 
 func check(t *testing.T, n *Network, all []at) {
@@ -40,7 +40,7 @@ func up(names ...string) (lines []string) {
 	return lines
 }
 
-// TestSides lays out networks, and asks for the sides of addresses.
+// TestSides sets up networks, and checks the sides of addresses.
 func TestSides(t *testing.T) {
 	for _, x := range []struct {
 		name      string
@@ -48,7 +48,7 @@ func TestSides(t *testing.T) {
 		sides     Sides
 		all       []at
 		lan, wan  string
-		explained map[string]string // of an address, words of the explanation
+		explained map[string]string // by address: part of the explanation
 	}{
 		{
 			name: "gateway",
@@ -71,7 +71,7 @@ func TestSides(t *testing.T) {
 			lan: "lan", wan: "wan",
 			explained: map[string]string{
 				"192.168.1.20": "the route 192.168.1.0/24 leads to lan, which has no default route",
-				"8.8.8.8":      "no route is for it but the default route through wan",
+				"8.8.8.8":      "only the default route matches it, through wan",
 				"10.8.3.4":     "the route 10.8.0.0/16 leads to lan (router 192.168.1.254), which has no default route",
 				"192.168.1.1":  "it is an address of this machine, on lan",
 			},
@@ -92,7 +92,7 @@ func TestSides(t *testing.T) {
 			all: []at{{"198.51.100.9", "other", "wan"}, {"203.0.113.9", "wan", "wan"}, {"192.168.1.77", "lan", "lan"},
 				{"1.1.1.1", "other", "wan"}},
 			lan: "lan", wan: "wan other",
-			explained: map[string]string{"1.1.1.1": "through other (table 100, to which the rule 1077 leads) and wan"},
+			explained: map[string]string{"1.1.1.1": "through other (table 100, by rule 1077) and wan"},
 		},
 		{
 			name: "a default route in a table that no rule leads to",
@@ -123,7 +123,7 @@ func TestSides(t *testing.T) {
 				{"2001:db8:1:1::1", "lan", "gateway"}, {"2a00::1", "wan", "wan"}, {"ff05::1", "lan", "multicast"},
 			},
 			lan: "lan", wan: "wan",
-			explained: map[string]string{"2001:db8:1:2::20": "which this machine has and does not send on " +
+			explained: map[string]string{"2001:db8:1:2::20": "which this machine has and rejects " +
 				"(unreachable)"},
 		},
 		{
@@ -169,7 +169,7 @@ func TestSides(t *testing.T) {
 			namespace := newNamespace(t)
 			ip(t, x.lines...)
 			var n *Network
-			// The kernel enters an IPv6 address's own route a little later.
+			// The kernel adds the route of an IPv6 address a little later.
 			wait.Reached(func() bool {
 				var err error
 				if n, err = now(x.sides, namespace); err != nil {

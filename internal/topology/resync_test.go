@@ -18,12 +18,12 @@ import (
 	"github.com/weirnet/weir/internal/lab/wait"
 )
 
-// script is a linkSource that gives what a test says.
+// script is a linkSource with messages from a test.
 type script struct {
 	t       *testing.T
 	began   time.Time
-	asked   []time.Duration // when lists were asked for, since began
-	drained bool            // since the last of them
+	asked   []time.Duration // times of the requests for dumps, since began
+	drained bool            // since the last request
 	lists   uint32
 	next    chan received
 }
@@ -35,7 +35,7 @@ type received struct {
 
 func (s *script) request() (uint32, error) {
 	if s.lists > 0 && !s.drained {
-		s.t.Error("a list was asked for while messages of before were in the socket")
+		s.t.Error("requested a dump before the socket was empty")
 	}
 	s.asked, s.drained = append(s.asked, time.Since(s.began)), false
 	s.lists++
@@ -55,7 +55,7 @@ func (s *script) drain(context.Context) error {
 	return nil
 }
 
-// list gives a list of links as the answer to the last request.
+// list answers the last request with a dump of links.
 func (s *script) list(links ...Link) {
 	var messages []netlink.Message
 	for _, l := range links {
@@ -71,10 +71,10 @@ func (s *script) give(messages []netlink.Message, err error) {
 	synctest.Wait()
 }
 
-// lose has messages lost.
+// lose reports a loss of messages.
 func (s *script) lose() { s.give(nil, fmt.Errorf("receive: %w", unix.ENOBUFS)) }
 
-// newLink is RTM_NEWLINK as the kernel would send it.
+// newLink makes an RTM_NEWLINK as the kernel sends it.
 func newLink(t testing.TB, l Link) netlink.Message {
 	t.Helper()
 	b := make([]byte, unix.SizeofIfInfomsg)
@@ -95,7 +95,7 @@ func newLink(t testing.TB, l Link) netlink.Message {
 	return netlink.Message{Header: netlink.Header{Type: unix.RTM_NEWLINK}, Data: append(b, more...)}
 }
 
-// resync runs a test in a bubble with a source of its own. expect looks at all events since the last time.
+// resync runs a test in a bubble with its own source. expect checks all events since its last call.
 func resync(t *testing.T, run func(s *script, expect func(what string, want ...string))) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -129,7 +129,7 @@ var (
 	another = Link{Index: 1, Name: "another", MTU: 1500, MAC: []byte{2, 0, 0, 0, 0, 3}} // with the index of one
 )
 
-// TestResyncPauses: after a loss the links are listed anew, the later the more is lost.
+// TestResyncPauses: a new dump follows each loss, and the pauses before it grow.
 func TestResyncPauses(t *testing.T) {
 	resync(t, func(s *script, expect func(string, ...string)) {
 		s.list(one, two)
@@ -157,10 +157,10 @@ func TestResyncPauses(t *testing.T) {
 	})
 }
 
-// TestResyncDifferences: what a list says otherwise than what was known is told as if nothing had been lost.
+// TestResyncDifferences: the differences between a new dump and the known links become ordinary events.
 func TestResyncDifferences(t *testing.T) {
 	resync(t, func(s *script, expect func(string, ...string)) {
-		s.lose() // before the first list
+		s.lose() // before the first dump
 		wait.Pass(time.Second)
 		s.list(one, two)
 		expect("the first list", "added one", "added two", "synced ")
@@ -177,14 +177,14 @@ func TestResyncDifferences(t *testing.T) {
 	})
 }
 
-// TestResyncInterrupted: a list that changed while the kernel told it removes nothing, and is asked for again.
+// TestResyncInterrupted: an interrupted dump removes no link, and a new request follows.
 func TestResyncInterrupted(t *testing.T) {
 	resync(t, func(s *script, expect func(string, ...string)) {
 		s.list(one, two)
 		expect("the first list", "added one", "added two", "synced ")
 		s.lose()
 		wait.Pass(time.Second)
-		s.drained = true // the list itself was read to its end
+		s.drained = true // the source has read the dump to its end
 		m := newLink(t, one)
 		m.Header.Sequence, m.Header.Flags = s.lists, netlink.Multi|netlink.DumpInterrupted
 		s.give([]netlink.Message{m}, nil)

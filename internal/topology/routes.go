@@ -19,24 +19,23 @@ type Route struct {
 	Table  uint32
 	// Type is RTN_UNICAST, RTN_LOCAL, RTN_BROADCAST, RTN_UNREACHABLE, … (linux/rtnetlink.h).
 	Type     uint8
-	Priority uint32 // the smaller is taken first
-	Hops     []Hop  // more than one with multipath, none where nothing is sent
+	Priority uint32 // the lowest wins
+	Hops     []Hop  // several with multipath; none for a route that rejects
 }
 
-// Hop is where a route leads.
+// Hop is a next hop of a route.
 type Hop struct {
 	Interface uint32     // ifindex
-	Gateway   netip.Addr // not valid: the destination is on the link
+	Gateway   netip.Addr // invalid: the destination is on the link
 }
 
-// Rule is one policy rule that looks into a table (ip rule).
+// Rule is one policy rule that looks up a table (ip rule).
 type Rule struct {
 	Priority uint32
-	Table    uint32 // 0: that of the VRF which the packet belongs to (l3mdev)
+	Table    uint32 // 0: the table of the packet's VRF (l3mdev)
 }
 
-// listRoutes asks for all routes of one address family, cached ones excepted. What this machine can't read of them is
-// left out.
+// listRoutes dumps the routes of one address family. It omits cached routes, and those that parseRoute cannot read.
 func listRoutes(conn *netlink.Conn, family uint8) ([]Route, error) {
 	request := netlink.Message{
 		Header: netlink.Header{Type: unix.RTM_GETROUTE, Flags: netlink.Request | netlink.Dump},
@@ -56,8 +55,8 @@ func listRoutes(conn *netlink.Conn, family uint8) ([]Route, error) {
 	return routes, nil
 }
 
-// parseRoute reads RTM_NEWROUTE. It is not ok for other messages, for cached routes, for those of other families and
-// for those that hold for some sources only: which packets they are for an address alone doesn't tell.
+// parseRoute reads RTM_NEWROUTE. ok is false for other messages, cached routes, other families, and routes for some
+// sources only: an address alone does not show whether they apply.
 func parseRoute(m netlink.Message) (r Route, ok bool) {
 	var message rtnetlink.RouteMessage
 	if m.Header.Type != unix.RTM_NEWROUTE || message.UnmarshalBinary(m.Data) != nil {
@@ -95,7 +94,7 @@ func parseRoute(m netlink.Message) (r Route, ok bool) {
 	return r, true
 }
 
-// listRules asks for all rules of one address family that look into a table, in the order in which they are asked.
+// listRules dumps the rules of one address family that look up a table, in the order of their evaluation.
 func listRules(conn *netlink.Conn, family uint8) ([]Rule, error) {
 	request := netlink.Message{ // struct fib_rule_hdr
 		Header: netlink.Header{Type: unix.RTM_GETRULE, Flags: netlink.Request | netlink.Dump},
@@ -116,8 +115,7 @@ func listRules(conn *netlink.Conn, family uint8) ([]Rule, error) {
 	return rules, nil
 }
 
-// parseRule reads RTM_NEWRULE. It is not ok for other messages and for rules with another action than a look into a
-// table.
+// parseRule reads RTM_NEWRULE. ok is false for other messages, and for rules with another action than a table look-up.
 func parseRule(m netlink.Message) (r Rule, ok bool) {
 	var message rtnetlink.RuleMessage
 	if m.Header.Type != unix.RTM_NEWRULE || message.UnmarshalBinary(m.Data) != nil ||

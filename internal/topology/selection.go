@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Selection says which links are to be watched. The zero value selects those that matter, see Matches.
+// Selection selects the links to watch. The zero value selects those that matter, see Matches.
 type Selection struct {
 	names    []string
 	patterns []string
 }
 
-// NewSelection makes one from arguments: names, or patterns as in a shell ('eth*', 'ppp?', 'lan[0-3]'). With none, the
-// links that matter are selected.
+// NewSelection makes a Selection from names or shell patterns ('eth*', 'ppp?', 'lan[0-3]'). Without arguments it
+// selects the links that matter.
 func NewSelection(arguments ...string) (Selection, error) {
 	var s Selection
 	for _, a := range arguments {
@@ -38,10 +38,10 @@ func NewSelection(arguments ...string) (Selection, error) {
 	return s, nil
 }
 
-// All says that no link was named: those that matter are selected.
+// All reports whether there are neither names nor patterns, so that all links that matter are selected.
 func (s Selection) All() bool { return len(s.names)+len(s.patterns) == 0 }
 
-// Missing returns the names that no link has, in the order given. A pattern is never missing: its links may come later.
+// Missing returns the names without a link, in their order. A pattern is never missing: its links may come later.
 func (s Selection) Missing(all Links) []string {
 	var missing []string
 	for _, name := range s.names {
@@ -52,25 +52,24 @@ func (s Selection) Missing(all Links) []string {
 	return missing
 }
 
-// Matches says whether a link is to be watched, given all links, and why or why not.
+// Matches reports whether to watch a link, given all links, and why or why not.
 //
-// A link that was named is. One that a pattern matches is, unless its packets are seen on another selected link
-// already. Without names and patterns every link is, up or down, apart from those and
+// It matches a named link. It matches a link with a pattern, unless another selected link already shows its packets.
+// Without names and patterns it matches every link, up or down, except those whose packets another link shows, and
 //   - the loopback;
-//   - links that only repeat what others carry: ifb, Wi-Fi monitors, a VRF (its ports are watched), and the conduit of
-//     a switch (DSA: its frames carry the switch's own tag, and are seen on the ports);
-//   - links that carry no IP: CAN, netlink and vsock monitors, IEEE 802.15.4, Phonet, MCTP.
+//   - links that only repeat other links' packets: ifb, Wi-Fi monitors, a VRF (its ports match), and the conduit of a
+//     switch (DSA: its frames have the switch's tag, and the ports show them);
+//   - links without IP: CAN, netlink and vsock monitors, IEEE 802.15.4, Phonet, MCTP.
 //
-// A bridge's packets are seen on its ports, also those that it only passes from port to port, which never come by the
-// bridge itself: so the ports are watched, and the bridge is where it was named, has no ports, or has one that is not
-// selected. The packets of a port of a bond or team are seen on that. The packets of a VLAN, macvlan or ipvlan are seen
-// on its parent, with their tag; the parent is watched and not the VLAN, because it has the untagged and the other
-// VLANs' packets too. A VLAN whose parent is not watched is watched itself, also where the parent is a port of a bridge
-// that is watched: such packets never reach the bridge.
+// The ports of a bridge show all its packets, and those between two ports never pass the bridge device: so the ports
+// match, and the bridge only if it is named, has no ports, or has an unselected port. A bond or team shows the packets
+// of its ports. The parent of a VLAN, macvlan or ipvlan shows its packets, with their tag; the parent matches and not
+// the VLAN, because it also has the untagged packets and those of other VLANs. A VLAN matches if its parent does not,
+// even if the parent is a port of a watched bridge: its packets never reach the bridge.
 func (s Selection) Matches(l Link, all Links) (bool, string) { return s.matches(l, all, maxDepth) }
 
-// maxDepth bounds how many links lie above one another. The kernel allows 8 (MAX_NEST_DEV); the bound also ends circles
-// that may be in links which were not all told at one moment.
+// maxDepth bounds the nesting of links. The kernel allows 8 (MAX_NEST_DEV). The bound also ends cycles, which can occur
+// while the known links date from different moments.
 const maxDepth = 8
 
 func (s Selection) matches(l Link, all Links, depth int) (bool, string) {
@@ -82,15 +81,15 @@ func (s Selection) matches(l Link, all Links, depth int) (bool, string) {
 		return ok, reason
 	}
 	if s.byPorts(l, all, depth-1) {
-		return false, "its packets are seen on its ports"
+		return false, "its ports show its packets"
 	}
 	if on, ok := s.seenOn(l, all, depth-1); ok {
-		return false, "its packets are seen on " + on.Name
+		return false, on.Name + " shows its packets"
 	}
 	return true, reason
 }
 
-// wanted is matches for a link that was not named, as if there were no others that its packets are seen on.
+// wanted is matches for an unnamed link, regardless of other links that show its packets.
 func (s Selection) wanted(l Link, all Links) (bool, string) {
 	if s.All() {
 		if why := idle(l, all); why != "" {
@@ -105,7 +104,7 @@ func (s Selection) wanted(l Link, all Links) (bool, string) {
 	return true, "matches " + s.patterns[i]
 }
 
-// byPorts says whether a bridge that is selected, but was not named, is watched by its ports.
+// byPorts reports whether the ports of a selected, but unnamed bridge are watched in its place.
 func (s Selection) byPorts(bridge Link, all Links, depth int) bool {
 	if !bridge.IsBridge || slices.Contains(s.names, bridge.Name) {
 		return false
@@ -122,7 +121,7 @@ func (s Selection) byPorts(bridge Link, all Links, depth int) bool {
 		if isWatched = isWatched || slices.Contains(s.names, port.Name); !isWatched && depth > 0 {
 			_, isWatched = s.seenBelow(port, all, depth-1)
 		}
-		if s.All() && isWatched { // a port of another kind has no packets that matter
+		if s.All() && isWatched { // the packets of ports that do not match do not matter
 			return true
 		}
 		if !s.All() && !isWatched {
@@ -133,8 +132,8 @@ func (s Selection) byPorts(bridge Link, all Links, depth int) bool {
 	return hasPort && !s.All()
 }
 
-// Twice returns the selected link on which the packets of l are seen and counted already, where l is watched all the
-// same because it was named.
+// Twice returns the selected link that already shows and counts the packets of l, if l is watched nevertheless because
+// it is named.
 func (s Selection) Twice(l Link, all Links) (Link, bool) {
 	if !slices.Contains(s.names, l.Name) {
 		return Link{}, false
@@ -142,8 +141,8 @@ func (s Selection) Twice(l Link, all Links) (Link, bool) {
 	return s.seenOn(l, all, maxDepth-1)
 }
 
-// IsUpper says whether a link that is not selected is an upper device of selected ones: what comes in by it was counted
-// on a lower device before. For the kernel such a packet came in by the upper device: the VLAN, the bridge, or the VRF.
+// IsUpper reports whether an unselected link is an upper device of selected ones, which have counted its packets. For
+// the kernel the ingress interface of such a packet is the upper device: the VLAN, the bridge, or the VRF.
 func (s Selection) IsUpper(l Link, all Links) bool {
 	if ok, _ := s.Matches(l, all); ok {
 		return false
@@ -171,9 +170,9 @@ func (s Selection) IsUpper(l Link, all Links) bool {
 	return ports > 0
 }
 
-// seenOn returns the selected link on which the packets of l are seen too.
+// seenOn returns the selected link that also shows the packets of l.
 func (s Selection) seenOn(l Link, all Links, depth int) (Link, bool) {
-	// A port's packets are seen on its master, or on the master's master.
+	// The master of a port shows its packets, or the master's master does.
 	at := l
 	for range depth {
 		master, ok := all[at.Master]
@@ -188,8 +187,7 @@ func (s Selection) seenOn(l Link, all Links, depth int) (Link, bool) {
 	return s.seenBelow(l, all, depth)
 }
 
-// seenBelow is that of links below l. What lies on a link that is seen elsewhere is seen there too: QinQ is a VLAN on a
-// VLAN.
+// seenBelow is seenOn among the lower devices of l, at any depth: QinQ is a VLAN on a VLAN.
 func (s Selection) seenBelow(l Link, all Links, depth int) (Link, bool) {
 	at := l
 	for range depth {
@@ -205,24 +203,24 @@ func (s Selection) seenBelow(l Link, all Links, depth int) (Link, bool) {
 	return Link{}, false
 }
 
-// isOnParent says whether a link's packets are all seen on its parent.
+// isOnParent reports whether the parent shows all of a link's packets.
 func isOnParent(l Link) bool {
 	return slices.Contains([]string{"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap"}, l.Kind)
 }
 
-// idle says why a link has no packets of its own that matter, or nothing.
+// idle returns the reason why a link has no packets of its own that matter, or "".
 func idle(l Link, all Links) string {
 	switch {
 	case l.Loopback:
 		return "loopback"
 	case l.Kind == "ifb":
-		return "repeats the packets that tc redirects from other links"
+		return "repeats packets that tc redirects from other links"
 	case l.Kind == "vrf":
-		return "its packets are those of its ports"
+		return "its ports show its packets"
 	}
 	switch l.Type {
 	case unix.ARPHRD_IEEE80211, unix.ARPHRD_IEEE80211_PRISM, unix.ARPHRD_IEEE80211_RADIOTAP:
-		return "a monitor of radio frames"
+		return "monitors radio frames"
 	case unix.ARPHRD_CAN, unix.ARPHRD_NETLINK, unix.ARPHRD_VSOCKMON, unix.ARPHRD_IEEE802154,
 		unix.ARPHRD_IEEE802154_MONITOR,
 		unix.ARPHRD_PHONET, unix.ARPHRD_PHONET_PIPE, unix.ARPHRD_MCTP:
@@ -233,7 +231,7 @@ func idle(l Link, all Links) string {
 	}
 	for _, port := range all {
 		if port.Kind == "dsa" && port.Parent == l.Index {
-			return "conduit of a switch: its packets are seen on the switch's ports"
+			return "conduit of a switch: the switch's ports show its packets"
 		}
 	}
 	return ""

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// gateway is a router with about everything that can lie above something else.
+// gateway is a router with most kinds of stacked links.
 func gateway() Links {
 	links := Links{}
 	for _, l := range []Link{
@@ -38,7 +38,7 @@ func gateway() Links {
 		{Index: 27, Name: "br-lan.3", Kind: "vlan", Parent: 10},
 		{Index: 28, Name: "away.5", Kind: "vlan"}, // its parent is in another namespace
 		{Index: 29, Name: "ovs-system", Kind: "openvswitch"},
-		{Index: 30, Name: "eth5", Master: 29}, // nothing is seen on ovs-system
+		{Index: 30, Name: "eth5", Master: 29}, // ovs-system shows nothing
 		{Index: 31, Name: "s100", Kind: "vlan", Parent: 2},
 		{Index: 32, Name: "s100.7", Kind: "vlan", Parent: 31}, // QinQ
 		{Index: 33, Name: "eth1.9.7", Kind: "vlan", Parent: 13},
@@ -56,12 +56,12 @@ func TestSelection(t *testing.T) {
 	for _, c := range []struct{ arguments, want string }{
 		{"", "eth0 eth1 bond0 veth1 veth2 ppp0 wg0 eth4 lan1 lan2 away.5 ovs-system eth5"},
 		{"*", "lo eth0 eth1 bond0 veth1 veth2 ppp0 wg0 ifb0 can0 blue eth4 sw0 lan1 lan2 mon0 away.5 ovs-system eth5"},
-		// a bridge that is named
+		// a named bridge
 		{"br-lan *", "lo eth0 br-lan eth1.9 veth2 ppp0 wg0 ifb0 can0 blue eth4 sw0 lan2 mon0 away.5 ovs-system eth5"},
-		{"br* eth*", "eth0 br-lan eth1.9 eth4 eth5"}, // one with ports that are not
+		{"br* eth*", "eth0 br-lan eth1.9 eth4 eth5"}, // one with unnamed ports
 		{"br* bond0 eth* veth1 lan*", "eth0 eth1 bond0 veth1 eth4 lan1 lan2 eth5"},
 		{"eth0", "eth0"},
-		{"lo eth1 br-lan", "lo eth1 br-lan"}, // what is named is taken, seen twice or not
+		{"lo eth1 br-lan", "lo eth1 br-lan"}, // named links match, even if their packets appear twice
 		{"eth[0-9]", "eth0 eth1 eth2 eth3 eth4 eth5"},
 		{"eth* br-lan", "eth0 br-lan eth1.9 eth4 eth5"},
 		{"eth1.9 eth*", "eth0 eth1 eth2 eth3 eth1.9 eth4 eth5"},
@@ -97,10 +97,10 @@ func TestSelection(t *testing.T) {
 func TestSelectionReasons(t *testing.T) {
 	all := gateway()
 	for name, want := range map[string]string{
-		"lo": "loopback", "eth2": "its packets are seen on bond0", "br-lan": "its packets are seen on its ports",
-		"br-lan.3": "its packets are seen on br-lan", "eth0.7": "its packets are seen on eth0", "eth0": "by default",
-		"s100.7": "its packets are seen on eth0", "eth1.9.7": "its packets are seen on eth1",
-		"mv1":  "its packets are seen on eth0",
+		"lo": "loopback", "eth2": "bond0 shows its packets", "br-lan": "its ports show its packets",
+		"br-lan.3": "br-lan shows its packets", "eth0.7": "eth0 shows its packets", "eth0": "by default",
+		"s100.7": "eth0 shows its packets", "eth1.9.7": "eth1 shows its packets",
+		"mv1":  "eth0 shows its packets",
 		"ifb0": "repeats", "can0": "carries no IP", "blue": "its ports", "sw0": "conduit", "mon0": "radio",
 	} {
 		l, ok := all.Named(name)
@@ -113,7 +113,7 @@ func TestSelectionReasons(t *testing.T) {
 	}
 }
 
-// TestSelectionTwice: who names a link and the one below it is told so.
+// TestSelectionTwice: Twice finds a named link above another named link.
 func TestSelectionTwice(t *testing.T) {
 	all := gateway()
 	for _, c := range []struct{ arguments, link, want string }{
@@ -136,13 +136,13 @@ func TestSelectionTwice(t *testing.T) {
 	}
 }
 
-// TestSelectionIsUpper: links by which only packets come that were seen before.
+// TestSelectionIsUpper: links whose packets have all passed a selected link.
 func TestSelectionIsUpper(t *testing.T) {
 	for _, c := range []struct{ arguments, want string }{
 		{"", "br-lan eth0.7 eth1.9 blue mv0 br-lan.3 s100 s100.7 eth1.9.7 mv1"},
 		{"eth0", "eth0.7 mv0 s100 s100.7 mv1"},
 		{"eth0 s100", "eth0.7 mv0 s100.7 mv1"},
-		{"br-lan", "br-lan.3"}, // bond0 and its like: what goes on from there came in by the bridge
+		{"br-lan", "br-lan.3"}, // bond0 and the like: for the kernel the bridge is their packets' ingress
 		{"eth4", "blue"},
 		{"ppp0", ""},
 	} {
@@ -190,7 +190,7 @@ func TestSelectionRefuses(t *testing.T) {
 	}
 }
 
-// TestSelectionCircle: links that were not all told at one moment may seem to lie above each other.
+// TestSelectionCircle: links known from different moments may form a cycle.
 func TestSelectionCircle(t *testing.T) {
 	all := Links{
 		1: {Index: 1, Name: "a", Kind: "bridge", Master: 2},

@@ -12,24 +12,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// receiveBuffer is asked of the kernel for messages not yet read, in bytes. Without CAP_NET_ADMIN it grants at most
-// net.core.rmem_max, by default room for some 100 messages; what does not fit costs a new list, see linkEvents.
+// receiveBuffer is the requested size, in bytes, of the kernel's buffer for unread messages. Without CAP_NET_ADMIN the
+// kernel grants at most net.core.rmem_max, by default room for some 100 messages; an overflow costs a new dump, see
+// linkEvents.
 const receiveBuffer = 4 << 20
 
-// messageBuffer holds any one datagram: the kernel fills at most 32 KiB for a dump (netlink_recvmsg).
+// messageBuffer holds any datagram: the kernel fills at most 32 KiB for a dump (netlink_recvmsg).
 const messageBuffer = 64 << 10
 
-// dial opens a socket in the network namespace of the descriptor netNS, or with 0 in the calling thread's.
+// dial opens a socket in the network namespace of the descriptor netNS; 0 means the calling thread's.
 func dial(netNS int) (*netlink.Conn, error) {
 	return netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{NetNS: netNS, MessageBufferSize: messageBuffer})
 }
 
-// maxDumps is how often a list is asked for again that changed while the kernel was telling it, so that some may be
-// missing.
+// maxDumps bounds the attempts at a dump that is not interrupted: if entries change during a dump, it may lack some.
 const maxDumps = 10
 
-// dump asks for a list, on a socket by which no events come. One that kept changing is given as it is in the end: an
-// event will tell of the change.
+// dump executes a dump request on a socket without events. It returns the last attempt even if that was interrupted: an
+// event of the change follows.
 func dump(conn *netlink.Conn, request netlink.Message) (messages []netlink.Message, err error) {
 	for range maxDumps {
 		messages, err = conn.Execute(request)
@@ -43,11 +43,11 @@ func dump(conn *netlink.Conn, request netlink.Message) (messages []netlink.Messa
 	return messages, nil
 }
 
-// isInterrupted says whether a list changed while the kernel was telling it.
+// isInterrupted reports whether entries changed during the dump.
 func isInterrupted(m netlink.Message) bool { return m.Header.Flags&netlink.DumpInterrupted != 0 }
 
-// awaitChanges puts one into changed for whatever comes by a socket, until ctx ends. It reads nothing while there is
-// one: what the kernel throws away meanwhile is told by that one.
+// awaitChanges puts one into changed after any message on a socket, until ctx ends. While changed is full it reads
+// nothing: that one also stands for messages that the kernel drops meanwhile.
 func awaitChanges(ctx context.Context, conn *netlink.Conn, changed chan<- struct{}) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -74,7 +74,7 @@ func awaitChanges(ctx context.Context, conn *netlink.Conn, changed chan<- struct
 	}
 }
 
-// drain throws away all that is in a socket, and returns when it was empty for a moment.
+// drain discards all messages of a socket, and returns when the socket was empty.
 func drain(ctx context.Context, conn *netlink.Conn) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -95,13 +95,13 @@ func drain(ctx context.Context, conn *netlink.Conn) error {
 	return nil
 }
 
-// maxDiscard bounds the messages that one discard takes: in a storm more come all the time.
+// maxDiscard bounds the messages of one discard: in a storm more arrive all the time.
 const maxDiscard = 4096
 
-// discard throws away what is in a socket, and says whether there was some, or had been some that the kernel had no
-// room for (ENOBUFS), and whether the socket is empty now.
+// discard reads and drops the messages of a socket. some reports whether any came, or the kernel dropped any (ENOBUFS);
+// isEmpty, whether the socket is now empty.
 func discard(fd int) (some, isEmpty bool, err error) {
-	var b [1]byte // the kernel throws away what doesn't fit
+	var b [1]byte // the kernel truncates a message to it
 	for range maxDiscard {
 		switch _, _, err := unix.Recvfrom(fd, b[:], unix.MSG_DONTWAIT); {
 		case errors.Is(err, unix.EAGAIN):
