@@ -8,6 +8,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "config.h"
+#include "flood.h"
 #include "flow.h"
 #include "maps.h"
 #include "nat.h"
@@ -41,7 +42,7 @@ static __always_inline int egress(struct __sk_buff *skb, __u8 link)
 	skb_frame(&f, skb, link);
 	if (was_counted(skb->ingress_ifindex))
 		goes_out(&f, skb);
-	else
+	else if (link != LINK_ETHERNET || !is_flooded(skb))
 		watch(&f, ON_SKB, 0);
 	return GO_ON;
 }
@@ -84,7 +85,9 @@ int weir_xdp(struct xdp_md *xdp)
 static __always_inline int shunt(struct __sk_buff *skb, __u8 link)
 {
 	struct frame f = {};
-	if (skb->pkt_type == PACKET_OUTGOING && (skb->ifindex == LOOPBACK_IFINDEX || was_counted(skb->ingress_ifindex)))
+	if (skb->pkt_type == PACKET_OUTGOING &&
+	    (skb->ifindex == LOOPBACK_IFINDEX || was_counted(skb->ingress_ifindex) ||
+	     (link == LINK_ETHERNET && is_flooded(skb))))
 		return 0;
 	skb_frame(&f, skb, link);
 	return watch(&f, ON_SOCKET, 0) ? snap_length : 0;

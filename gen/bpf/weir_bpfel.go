@@ -46,6 +46,13 @@ type WeirDirection struct {
 	Last    uint64
 }
 
+type WeirFlooded struct {
+	_       structs.HostLayout
+	Hash    uint64
+	Ifindex uint32
+	Pad     uint32
+}
+
 type WeirFlowKey struct {
 	_         structs.HostLayout
 	LowerHigh uint64
@@ -215,6 +222,7 @@ const (
 	WeirMapAsleep               = "asleep"
 	WeirMapBudgets              = "budgets"
 	WeirMapCauses               = "causes"
+	WeirMapFloods               = "floods"
 	WeirMapFlows                = "flows"
 	WeirMapFragments            = "fragments"
 	WeirMapInterfaces           = "interfaces"
@@ -317,6 +325,7 @@ type WeirMapSpecs struct {
 	Asleep     *ebpf.MapSpec `ebpf:"asleep"`
 	Budgets    *ebpf.MapSpec `ebpf:"budgets"`
 	Causes     *ebpf.MapSpec `ebpf:"causes"`
+	Floods     *ebpf.MapSpec `ebpf:"floods"`
 	Flows      *ebpf.MapSpec `ebpf:"flows"`
 	Fragments  *ebpf.MapSpec `ebpf:"fragments"`
 	Interfaces *ebpf.MapSpec `ebpf:"interfaces"`
@@ -375,6 +384,7 @@ type WeirMaps struct {
 	Asleep     *ebpf.Map `ebpf:"asleep"`
 	Budgets    *ebpf.Map `ebpf:"budgets"`
 	Causes     *ebpf.Map `ebpf:"causes"`
+	Floods     *ebpf.Map `ebpf:"floods"`
 	Flows      *ebpf.Map `ebpf:"flows"`
 	Fragments  *ebpf.Map `ebpf:"fragments"`
 	Interfaces *ebpf.Map `ebpf:"interfaces"`
@@ -392,6 +402,7 @@ func (m *WeirMaps) Close() error {
 		m.Asleep,
 		m.Budgets,
 		m.Causes,
+		m.Floods,
 		m.Flows,
 		m.Fragments,
 		m.Interfaces,

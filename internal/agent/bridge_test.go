@@ -3,8 +3,11 @@
 package agent_test
 
 import (
+	"encoding/binary"
 	"fmt"
+	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +57,7 @@ func TestBridge(t *testing.T) {
 				talk{network: "udp4", from: x.from, to: x.to, dial: addrPort(t, at), listen: addrPort(t, at),
 					rounds: rounds, length: 100}.run(t)
 			}
+			broadcast(t, l.Gateway, "192.168.77.1", "192.168.77.255:7099", rounds)
 			got := map[int]endpoint{}
 			for _, f := range r.stop() {
 				sum := got[f.Server.Port]
@@ -72,6 +76,13 @@ func TestBridge(t *testing.T) {
 					t.Errorf("%s: %v packets, want %v", x.what, have, want)
 				}
 			}
+			want := uint64(rounds) // the bridge has sent each to both of its ports
+			if mode == "libpcap" && hook == "plain" {
+				want = 0
+			}
+			if n := got[7099].Packets + got[7099].Bytes; n != want {
+				t.Errorf("%d broadcasts of the gateway's, want %d", n, want)
+			}
 			if t.Failed() {
 				t.Logf("%s", r.Stdout.String())
 			}
@@ -86,4 +97,70 @@ func addrPort(t *testing.T, s string) netip.AddrPort {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// broadcast sends datagrams: of each two the second is like the first.
+func broadcast(t *testing.T, h *lab.Host, from, to string, n int) {
+	t.Helper()
+	if err := h.Do(func() error {
+		c, err := net.DialUDP("udp4", net.UDPAddrFromAddrPort(addrPort(t, from+":0")),
+			net.UDPAddrFromAddrPort(addrPort(t, to)))
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		for i := range n {
+			if _, err := fmt.Fprintf(c, "broadcast %d", i/2); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	lab.Landed(t)
+}
+
+// TestNotOfOneBridge: what looks like a bridge's copies and is none is counted on each interface: a unicast frame, and
+// broadcasts with the addresses of two interfaces. The same broadcast twice on one interface is two packets.
+func TestNotOfOneBridge(t *testing.T) {
+	for _, mode := range append(liveModes(t), "ebpf clsact", "afpacket plain") {
+		t.Run(mode, func(t *testing.T) {
+			mode, hook, _ := strings.Cut(mode, " ")
+			h := quietHost(t, 2)
+			r := watch(t, h, "-i", "out0", "-i", "out1", "--mode", mode, "--hook", hook)
+			unicast := datagrams(1)[0]
+			broadcast := slices.Clone(unicast)
+			copy(broadcast, "\xff\xff\xff\xff\xff\xff")
+			binary.BigEndian.PutUint16(broadcast[14+22:], 9999) // the destination port
+			const rounds = 20
+			send := func(link string, frame []byte) {
+				if _, err := h.SendFrames(t.Context(), link, [][]byte{frame}, lab.Sending{Rate: 1000}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range rounds {
+				for i, link := range []string{"out0", "out1"} {
+					send(link, unicast)
+					send(link, unicast)
+					broadcast[6+5] = byte(i) // of its own address
+					send(link, broadcast)
+					send(link, broadcast)
+				}
+			}
+			lab.Landed(t)
+			got := map[int]uint64{}
+			for _, f := range r.stop() {
+				got[min(f.Client.Port, f.Server.Port)] += f.Client.Packets + f.Server.Packets
+			}
+			for port, n := range got {
+				if n != 4*rounds {
+					t.Errorf("port %d: %d packets, want %d", port, n, 4*rounds)
+				}
+			}
+			if len(got) != 2 {
+				t.Errorf("flows of %v", got)
+			}
+		})
+	}
 }
