@@ -3,6 +3,7 @@
 package flow
 
 import (
+	"math/bits"
 	"time"
 
 	"github.com/weirnet/weir/internal/packet"
@@ -22,6 +23,7 @@ const (
 	Handshake   // the first packet was a SYN, with or without ACK: client and initial sequence number are known
 	endIsQueued // Table.ended has an item for this flow
 	outlived    // packets came well after the end; see Heard
+	repeats     // one side retransmits; see pause
 
 	finFromBoth = FINFromClient | FINFromServer
 )
@@ -36,13 +38,48 @@ const outlivedAfter = int64(time.Second)
 
 // Heard notes a packet's time. Call it before the other rules.
 func (f *Flow) Heard(at int64) {
-	if at <= f.Last {
+	if at-f.Last >= shortPause || f.pauses != 0 {
+		f.pause(at)
 		return
 	}
-	if f.State == Ended && at-f.Last >= outlivedAfter {
-		f.TCP |= outlived
+	f.Last = max(f.Last, at)
+}
+
+const (
+	// shortPause, half a second, is the longest that says nothing: bits.Len64 of longer ones is at least pauseBits.
+	shortPause = int64(1) << (pauseBits - 1)
+	pauseBits  = 30
+	// longPause is one after which the next, twice as long, would exceed most idle times.
+	longPause = int64(20 * time.Second)
+	// growth is how many times the pauses doubled before that.
+	growth = 3
+)
+
+// pause is Heard after a pause. Retransmissions show by pauses that double, until they are long. The lower four bits of
+// f.pauses have the length of the last one, as a power of two, the others how many times the pauses doubled.
+func (f *Flow) pause(at int64) {
+	gap := at - f.Last
+	if gap <= 0 {
+		return
 	}
 	f.Last = at
+	if f.State == Ended && gap >= outlivedAfter {
+		f.TCP |= outlived
+	}
+	length := uint8(min(max(bits.Len64(uint64(gap))-pauseBits+1, 0), 15))
+	before, doubled := f.pauses&15, f.pauses>>4
+	if length < before || length > before+2 && before > 0 || length == 0 {
+		f.pauses = length
+		f.TCP &^= repeats
+		return
+	}
+	if before > 0 {
+		doubled = min(doubled+length-before, 15)
+	}
+	f.pauses = doubled<<4 | length
+	if doubled >= growth && gap >= longPause {
+		f.TCP |= repeats
+	}
 }
 
 // Answer marks the flow as answered once both ends were heard.
@@ -128,6 +165,8 @@ func (c *Config) timeout(f *Flow, proto uint8) int64 {
 	switch {
 	case f.State == Ended && f.TCP&outlived != 0:
 		return int64(c.TCPIdle)
+	case f.State == OneWay && proto == packet.ProtoTCP && f.TCP&repeats != 0 && f.TCP&finFromBoth == 0:
+		return int64(max(c.TCPIdle, c.Idle))
 	case f.State == Ended:
 		return int64(c.Linger)
 	case f.State == Answered && proto == packet.ProtoTCP:

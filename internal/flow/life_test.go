@@ -197,3 +197,54 @@ func TestRepetitionsAfterTheEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestRepetitionsWithoutAnAnswer: what one side sends again and again, each time later, is one flow, though nobody
+// answers. Other protocols, a closing connection, and packets at other intervals keep the idle time.
+func TestRepetitionsWithoutAnAnswer(t *testing.T) {
+	const second = int64(time.Second)
+	for _, c := range []struct {
+		name  string
+		proto uint8
+		flags uint8
+		waits []int64 // seconds
+		stays int64   // seconds after the last packet
+	}{
+		{"data", packet.ProtoTCP, packet.ACK, []int64{1, 3, 6, 13, 26, 51, 102, 120, 120, 120}, 300},
+		{"SYN", packet.ProtoTCP, packet.SYN, []int64{1, 2, 4, 8, 16}, 60},
+		{"FIN", packet.ProtoTCP, packet.FIN | packet.ACK, []int64{1, 3, 6, 13, 26, 51}, 60},
+		{"one", packet.ProtoTCP, packet.ACK, nil, 60},
+		{"UDP", packet.ProtoUDP, 0, []int64{1, 3, 6, 13, 26, 51}, 60},
+		{"a keep-alive", packet.ProtoTCP, packet.ACK, []int64{30, 30, 30, 30, 30, 30}, 60},
+		{"now and then", packet.ProtoTCP, packet.ACK, []int64{5, 50, 2, 40, 10, 45}, 60},
+	} {
+		ended := 0
+		table := flow.NewTable(flow.Config{}, func(flow.Index, *flow.Flow, *int, flow.Reason) { ended++ })
+		now := 1000 * second
+		key := flow.Key{4: uint64(c.proto)<<8 | 4}
+		table.Advance(now)
+		i, _, _ := table.Get(&key, now)
+		f := table.Flow(i)
+		for n, wait := range append([]int64{0}, c.waits...) {
+			for range wait {
+				now += second
+				table.Advance(now)
+			}
+			if ended > 0 {
+				t.Fatalf("%s: the flow is over before packet %d", c.name, n)
+			}
+			f.Packets[0]++
+			f.Heard(now)
+			f.Answer()
+			if c.proto == packet.ProtoTCP {
+				f.Follow(c.flags, false, 0)
+			}
+		}
+		last := now
+		for ; ended == 0 && now < last+1000*second; now += second {
+			table.Advance(now)
+		}
+		if got := (now - last) / second; got < c.stays || got > c.stays+3 {
+			t.Errorf("%s: the flow stayed %d s, want %d", c.name, got, c.stays)
+		}
+	}
+}

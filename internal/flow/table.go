@@ -51,6 +51,8 @@ type Flow struct {
 	// Marks belongs to the owner: the table ignores it.
 	Marks uint8
 	TCP   TCP
+	// pauses tells retransmissions; see pause.
+	pauses uint8
 }
 
 // Config bounds a table and the lives of its flows. The zero value of each field means its default.
