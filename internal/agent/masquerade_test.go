@@ -16,8 +16,8 @@ import (
 )
 
 // TestLinkGoesDownUnderMasquerade: the link to the server goes down and comes back while a large flow comes in. The
-// kernel forgets the connection with the link, so the gateway resets what the server goes on to send; the client hears
-// nothing of that, and goes on too. All of it is one record, which has its translation.
+// kernel forgets the connection with the link, so the gateway resets the server's further segments; the client receives
+// no reset, and goes on too. All of it makes one record, with its translation.
 func TestLinkGoesDownUnderMasquerade(t *testing.T) {
 	for _, mode := range liveModes(t) {
 		t.Run(mode, func(t *testing.T) {
@@ -47,12 +47,12 @@ func TestLinkGoesDownUnderMasquerade(t *testing.T) {
 	}
 }
 
-// downloaded is how much comes in before the link goes down.
+// downloaded is the number of bytes that arrive before the link goes down.
 const downloaded = 4 << 20
 
-// breakOff has a client download from a server that sends without end, and the link fail. It returns the client's port
-// when both ends have found out that the connection is dead: the server first, since what the client sends is held up
-// till then, or it would have the gateway track the connection again.
+// breakOff makes a client download from a server that sends without end, and takes the link down. It returns the
+// client's port when both ends have noticed that the connection is dead: the server first, since the client's segments
+// are held up until then, or they would make the gateway track the connection again.
 func breakOff(t *testing.T, l *lab.Lab) (port int) {
 	t.Helper()
 	limit := time.Now().Add(time.Minute)
@@ -97,9 +97,9 @@ func breakOff(t *testing.T, l *lab.Lab) (port int) {
 			return fmt.Errorf("the server has no reset: %w", err)
 		}
 		sh(t, l.Gateway, "nft delete chain ip test hold")
-		for err == nil { // the client asks for more, until it has its reset
+		for err == nil { // the client sends requests until it gets a reset
 			_, err = c.Write([]byte("more"))
-			time.Sleep(10 * time.Millisecond) // between questions
+			time.Sleep(10 * time.Millisecond) // between requests
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return fmt.Errorf("the client has no reset: %w", err)

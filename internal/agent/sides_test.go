@@ -347,7 +347,7 @@ func TestPingThroughNAT(t *testing.T) {
 			r := watch(t, l.Gateway, "-i", "lan0", "-i", "wan0", "--mode", mode)
 			command := "ping -q -e 7 -c 5 -i 0.05 " + l.Servers[0].Addr4.String()
 			// Conntrack drops one of two first requests that are translated at the same moment to the same identifier
-			// (nf_conntrack_confirm), so ping says how many answers came.
+			// (nf_conntrack_confirm), so ping's own count of answers decides.
 			answers := make([]uint64, 2)
 			var both sync.WaitGroup
 			for i, client := range l.Clients[:2] {
@@ -379,7 +379,7 @@ func TestPingThroughNAT(t *testing.T) {
 	}
 }
 
-// received is how many answers ping's last lines count: "5 packets transmitted, 5 received, ...".
+// received returns the number of answers in ping's last lines: "5 packets transmitted, 5 received, ...".
 func received(t *testing.T, said string) (n uint64) {
 	t.Helper()
 	_, rest, _ := strings.Cut(said, "transmitted, ")

@@ -48,11 +48,11 @@ func (f *Follower) Lost() uint64 { return f.lost.Load() }
 func (f *Follower) Lists() uint64 { return f.lists.Load() }
 
 // After a loss the follower requests a dump when no further loss occurred for calm, but at the latest after long, and
-// never sooner than listEvery after the previous one: a dump costs the kernel most when connections are many.
+// never sooner than dumpEvery after the previous one: a dump costs the kernel most when connections are many.
 const (
 	calm      = 500 * time.Millisecond
 	long      = 3 * time.Second
-	listEvery = 30 * time.Second
+	dumpEvery = 30 * time.Second
 	// Regular dumps find offloaded connections: no event reports that a flowtable or the card has begun to forward a
 	// connection's packets, and only a dump has the counters of a card.
 	lookEvery  = time.Minute
@@ -68,7 +68,7 @@ const messageBuffer = 64 << 10
 // Bounds of the end: reading the pending events, and the last dump if events were lost.
 const (
 	lastEvents = 200 * time.Millisecond
-	lastList   = 3 * time.Second
+	lastDump   = 3 * time.Second
 )
 
 // Run reads until ctx ends, then reads the pending events and returns nil. It closes the descriptor. Call it once.
@@ -118,7 +118,7 @@ func (f *Follower) Run(ctx context.Context) error {
 			}
 		}
 		if !due.IsZero() && !time.Now().Before(due) {
-			if err := f.relist(&r); err != nil {
+			if err := f.requestDump(&r); err != nil {
 				return fmt.Errorf("conntrack: %w", err)
 			}
 		}
@@ -134,11 +134,11 @@ func (f *Follower) drain(raw syscall.RawConn, buffer []byte, r *repair) error {
 		return nil
 	}
 	if !r.first.IsZero() { // else a dump that replaces them is under way
-		if err := f.relist(r); err != nil {
+		if err := f.requestDump(r); err != nil {
 			return fmt.Errorf("conntrack: %w", err)
 		}
 	}
-	return f.readUntil(raw, buffer, r, time.Now().Add(lastList), func() bool { return !r.dumping })
+	return f.readUntil(raw, buffer, r, time.Now().Add(lastDump), func() bool { return !r.dumping })
 }
 
 // readUntil reads datagrams until none is pending and the condition holds, or until end.
@@ -167,14 +167,14 @@ func (f *Follower) readUntil(raw syscall.RawConn, buffer []byte, r *repair, end 
 	return nil
 }
 
-// lose notes that events were lost.
+// lose records a loss of events.
 func (f *Follower) lose(r *repair) {
 	f.lost.Add(1)
 	r.lose(time.Now())
 	f.table.SetBehind(true)
 }
 
-func (f *Follower) relist(r *repair) error {
+func (f *Follower) requestDump(r *repair) error {
 	*r = repair{dumping: true, begun: time.Now(), requested: time.Now()}
 	f.table.beginList()
 	return f.list()
@@ -237,7 +237,7 @@ func (r *repair) due(isOffloaded bool) time.Time {
 	if latest := r.first.Add(long); latest.Before(due) {
 		due = latest
 	}
-	if earliest := r.requested.Add(listEvery); due.Before(earliest) {
+	if earliest := r.requested.Add(dumpEvery); due.Before(earliest) {
 		due = earliest
 	}
 	return due

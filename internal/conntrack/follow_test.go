@@ -217,7 +217,7 @@ func TestOverrun(t *testing.T) {
 	if err := wait.For(t, "the end", f.ended); err != nil {
 		t.Fatal(err)
 	}
-	f.ended <- nil // for who waits for it, too
+	f.ended <- nil // for other waiters
 	if f.table.IsBehind() || f.Lists() != 3 || f.differs(t) != "" {
 		t.Errorf("behind at the end: %v, %d lists; %s", f.table.IsBehind(), f.Lists(), f.differs(t))
 	}
@@ -246,11 +246,11 @@ func TestRepair(t *testing.T) {
 		"losses that don't end": {r: repair{begun: begun}, losses: []time.Duration{second, 2 * second,
 			3 * second, 4 * second}, due: at(second + long)},
 		"soon after a list": {r: repair{begun: begun, requested: begun}, losses: []time.Duration{second},
-			due: at(listEvery)},
+			due: at(dumpEvery)},
 		"losses go on soon after one": {r: repair{begun: begun, requested: begun}, losses: []time.Duration{
-			second, 28 * second}, due: at(listEvery)},
+			second, 28 * second}, due: at(dumpEvery)},
 		"a loss just before it is due": {r: repair{begun: begun, requested: begun}, losses: []time.Duration{
-			listEvery - calm/2}, due: at(listEvery + calm/2)},
+			dumpEvery - calm/2}, due: at(dumpEvery + calm/2)},
 		"a loss long after a list": {r: repair{begun: begun, requested: begun}, losses: []time.Duration{time.Minute},
 			due: at(time.Minute + calm)},
 	} {

@@ -57,8 +57,8 @@ type Frame struct {
 	Direction packet.Direction
 	// Origin numbers the interfaces of a capture file, even those without a name; 0: unknown.
 	Origin uint64
-	// as has, for each tunnel depth, the ends that count the packet; nil: its own. copied is the set of depths whose
-	// packets earlier frames counted.
+	// as holds, for each tunnel depth, the ends that count the packet; nil: its own. copied is the set of depths whose
+	// packets earlier frames have counted.
 	as        [packet.MaxTunnels + 1]*ends
 	copied    uint8
 	isCounted bool // by the kernel, in the slot ref

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// IsFull says whether a pipe takes nothing more: it has no free page.
+// IsFull reports whether a pipe takes nothing more: it has no free page.
 func IsFull(t testing.TB, pipe syscall.Conn) bool {
 	t.Helper()
 	raw, err := pipe.SyscallConn()

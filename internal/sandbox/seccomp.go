@@ -103,7 +103,7 @@ func commonRules() []rule {
 	}
 }
 
-// Socket calls, for architectures with a number for each.
+// socketCalls are for architectures with a number for each.
 var socketCalls = []uintptr{
 	unix.SYS_ACCEPT4, // on a socket of the helper
 	unix.SYS_RECVMSG, unix.SYS_SENDMSG, unix.SYS_RECVFROM, unix.SYS_GETSOCKOPT, unix.SYS_GETSOCKNAME,

@@ -9,7 +9,7 @@ const sysMmap = unix.SYS_MMAP
 // archSetFS is ARCH_SET_FS of asm/prctl.h: every new thread of Go sets its thread-local storage with it.
 const archSetFS = 0x1002
 
-// The numbers of the x32 ABI have bit 30 set and equal none of these.
+// architecture returns the numbers of x86-64. Those of the x32 ABI have bit 30 set and equal none of these.
 func architecture() (archFilter, bool) {
 	calls := []uintptr{unix.SYS_EPOLL_WAIT, unix.SYS_POLL, unix.SYS_SELECT}
 	return archFilter{unix.AUDIT_ARCH_X86_64, rules([][]uintptr{commonCalls, socketCalls, calls}, commonRules(),

@@ -140,7 +140,7 @@ func (g group) with(o group) group {
 }
 
 // Networks returns the smallest networks that hold the gathered addresses: for IPv4 blocks of 256 addresses, with pairs
-// of halves joined, or a whole private block if many networks are of it; for IPv6 the announced prefixes, and blocks of
+// of halves joined, or a whole private block if many networks are in it; for IPv6 the announced prefixes, and blocks of
 // 64 bits.
 func (s *Survey) Networks() []Network {
 	groups := map[netip.Prefix]group{}

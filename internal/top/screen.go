@@ -49,7 +49,7 @@ func (c *canvas) ends(s style, leftText, rightText string) {
 	c.line(s, left(leftText, c.width-len(rightText)-1)+" "+rightText)
 }
 
-// Lines above and below a list: two of the header, the names of the lists, the columns; the keys.
+// linesAround is the number of lines above and below a list: two of the header, the names of the lists, the columns; the keys.
 const linesAround = 5
 
 func (m *model) listHeight() int { return m.height - linesAround }
@@ -106,7 +106,7 @@ func (m *model) drawHeader(c *canvas) {
 	c.line(kind, lost)
 }
 
-// losses describes the losses and who lost the packets; "" for none.
+// losses describes the losses and their causes; "" for none.
 func (m *model) losses() string {
 	var all []string
 	for _, l := range m.current.summary.Lost {

@@ -20,7 +20,7 @@ import (
 type answerer struct {
 	hosts     *hosts.Table
 	explainer *explain.Explainer
-	status    func() *Status // of the last second; nil: none has passed
+	status    func() *Status // of the last second; nil before the first
 }
 
 // takeListener makes a listener of the control socket's descriptor, and closes that.

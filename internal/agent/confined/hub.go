@@ -26,7 +26,7 @@ type hub struct {
 	filling  *parcel
 	isEnding bool
 	offered  atomic.Uint64          // records
-	latest   atomic.Pointer[Status] // of the last second, for whoever asks
+	latest   atomic.Pointer[Status] // of the last second, for other goroutines
 
 	hurry    sync.Once
 	hurried  chan struct{} // closed by hurryUp: the hub gives up subscribers that stall
@@ -40,8 +40,8 @@ type hub struct {
 // parcelRecords bounds the records of one parcel.
 const parcelRecords = 256
 
-// queueRecords bounds the records that wait for a subscriber, unless more flows are kept than that: the records of a
-// table that ends at once have room.
+// queueRecords bounds the records that wait for a subscriber, unless the flow table is larger: all flows may end at
+// once.
 const queueRecords = 16384
 
 // newHub makes a hub. The queue of each subscriber holds as many records as given. The caller sets enrichment before

@@ -698,7 +698,7 @@ func TestStopReadsAll(t *testing.T) {
 	}
 }
 
-// Commands are obeyed and the process ends although nobody reads.
+// TestStopWhileStalled: the process obeys commands and ends even if nobody reads.
 func TestStopWhileStalled(t *testing.T) {
 	l := newLink(t)
 	s := start(t, Config{})
