@@ -153,5 +153,5 @@ type Watched struct {
 	Passed uint64 `json:",omitempty"` // the interface's packets before the capture began, by the kernel's counters
 }
 
-// IsGone reports whether an error means that the interface no longer exists, nor anything attached to it.
+// IsGone reports whether an error means that the interface no longer exists; what was attached to it is gone too.
 func IsGone(err error) bool { return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENOENT) }

@@ -38,7 +38,7 @@ func (t Tuple) Key() (key flow.Key, fromLower bool) {
 type Connection struct {
 	// Original holds the ends of the client's packets as they come in, Reply those of the server's.
 	Original, Reply Tuple
-	ID              uint32 // the kernel's; distinguishes connections with equal tuples
+	ID              uint32 // the kernel's; with the tuples it identifies a connection
 	Mark            uint32
 	Status          Status
 	Zone            uint16

@@ -68,7 +68,7 @@ func (old *offloadedRecord) continueWith(r *record.Flow, seen *[2]traffic) *reco
 		seen[way].packets += old.seen[way].packets
 		seen[way].bytes += old.seen[way].bytes
 	}
-	if old.ID != r.ID { // the card has returned it: another flow
+	if old.ID != r.ID { // the card has returned the connection: another flow
 		r = continued(old.Flow, r)
 	}
 	raiseTo(r, trafficOf(old.Flow))

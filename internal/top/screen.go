@@ -49,7 +49,7 @@ func (c *canvas) ends(s style, leftText, rightText string) {
 	c.line(s, left(leftText, c.width-len(rightText)-1)+" "+rightText)
 }
 
-// linesAround is the number of lines above and below a list: two of the header, the names of the lists, the columns; the keys.
+// linesAround is the number of lines around a list: two of the header, the names of the lists, the columns; the keys.
 const linesAround = 5
 
 func (m *model) listHeight() int { return m.height - linesAround }

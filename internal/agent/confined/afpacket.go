@@ -40,7 +40,7 @@ func newAFPacket(c captureConfig) (capturer, error) {
 	return p, nil
 }
 
-// watching gives each worker its ring of the new interface.
+// watching gives each worker its ring of the interface.
 func (p *afpacketCapture) watching(index uint32, _ *agent.Watched, descriptors []int) error {
 	if len(descriptors) != len(p.sources) {
 		return fmt.Errorf("%d sockets for %d workers", len(descriptors), len(p.sources))

@@ -166,7 +166,7 @@ func (h *hub) fail(err error) {
 	signal(h.failed)
 }
 
-// err returns a subscriber's first error, or names one that has stalled.
+// err returns the first error of a subscriber, or ErrStalled if one has stalled.
 func (h *hub) err() error {
 	h.failMu.Lock()
 	defer h.failMu.Unlock()

@@ -138,7 +138,7 @@ func (ls *links) begin(l topology.Link, first bool) {
 				ls.log("some %d packets had passed by %s before that", passed, l.Name)
 			}
 		}
-	case errors.Is(err, unix.ENETDOWN): // an event says when it comes up
+	case errors.Is(err, unix.ENETDOWN): // an event says, or has said, when it comes up
 		if l.Up {
 			time.AfterFunc(retryAfter, ls.matchAgain)
 		}

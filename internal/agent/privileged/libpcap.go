@@ -105,7 +105,7 @@ func (b *libpcapBackend) Unwatch(index uint32) error {
 	return b.once.Unwatch(index)
 }
 
-// Retire fails: only mode ebpf has slots.
+// Retire fails: mode libpcap has no slots.
 func (*libpcapBackend) Retire([]uint32) error { return errors.New("no flow counters in mode libpcap") }
 
 // Release fails like Retire.
