@@ -25,7 +25,7 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-func TestReplayTellsLosses(t *testing.T) {
+func TestReplayReportsLosses(t *testing.T) {
 	short := []byte{0x45, 0, 0, 20} // a truncated IPv4 header
 	lossy := captureFile(t, packet.LinkRaw, frameAt{0, ipv4(1, 17, datagram(60001))}, frameAt{1, short},
 		frameAt{2, short})

@@ -63,8 +63,8 @@ func devices(t *testing.T, h *lab.Host, socket string) (all []hosts.Host) {
 	return all
 }
 
-// TestNamesTold: weir learns the names that real programs announce by mDNS, LLMNR, NetBIOS, SSDP and DHCP.
-func TestNamesTold(t *testing.T) {
+// TestNamesAnnounced: weir learns the names that real programs announce by mDNS, LLMNR, NetBIOS, SSDP and DHCP.
+func TestNamesAnnounced(t *testing.T) {
 	h := quietHost(t, 1)
 	socket := t.TempDir() + "/weir.sock"
 	r := watch(t, h, "-i", "in0", "--mode", "ebpf", "--socket", socket, "--update-every", "100ms", "--lan-network",

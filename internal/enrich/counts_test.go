@@ -194,9 +194,9 @@ func TestCountsKept(t *testing.T) {
 	}
 }
 
-// TestLegsGiveWay: in a full table of connections with one ended and one live leg, the stage passes on what has ended
+// TestFullLegs: in a full table of connections with one ended and one live leg, the stage passes on what has ended
 // at once.
-func TestLegsGiveWay(t *testing.T) {
+func TestFullLegs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1)
 		var flows []*worldFlow

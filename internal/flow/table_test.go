@@ -262,7 +262,7 @@ func TestFullTableKeepsAnsweredFlows(t *testing.T) {
 	}
 }
 
-func TestEndedFlowsGiveWayFirst(t *testing.T) {
+func TestEndedFlowsAreEvictedFirst(t *testing.T) {
 	e := ends{}
 	table := e.table(Config{MaxFlows: 3})
 	now := int64(1.7e18)

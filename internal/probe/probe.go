@@ -55,7 +55,7 @@ type Report struct {
 type Mode struct {
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
-	Why  string `json:"why,omitempty"` // it does not work
+	Why  string `json:"why,omitempty"` // why it does not work
 	Fix  string `json:"fix,omitempty"` // what to do about it
 }
 

@@ -43,8 +43,8 @@ func TestWarnAbsent(t *testing.T) {
 	}
 }
 
-// TestNamedHookIsHadOrAnError: the loopback has no native XDP, and weir takes no other hook or mode instead.
-func TestNamedHookIsHadOrAnError(t *testing.T) {
+// TestNamedHookWorksOrFails: the loopback has no native XDP, and weir takes no other hook or mode instead.
+func TestNamedHookWorksOrFails(t *testing.T) {
 	if os.Geteuid() != 0 {
 		lab.Lacks(t, "loading programs needs root")
 	}
