@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Counting: which slot a packet belongs to, and whether the agent is shown it. */
+/* Counting: finds the slot of a packet, and decides whether the agent samples it. */
 #ifndef WEIR_FLOW_H
 #define WEIR_FLOW_H
 
@@ -10,9 +10,9 @@
 #include "sample.h"
 
 #define SECOND 1000000000ULL
-/* reuseAfter of internal/flow: a SYN with another number sooner than this may be a trick to split the flow. */
+/* reuseAfter of internal/flow: an earlier SYN with another sequence number may be forged, to split the flow. */
 #define REUSE_AFTER (30 * SECOND)
-/* The budget of a tunnel: what is inside is the agent's to count, so that it has to see every packet. */
+/* The budget of a tunnel: the agent counts the inner packets, so it has to see every one. */
 #define WITHOUT_END 0x7fffffff
 
 static __always_inline __u64 coarse_clock(void)
@@ -21,8 +21,8 @@ static __always_inline __u64 coarse_clock(void)
 }
 
 /*
- * worker_of is by the two addresses alone and the same for both directions: all flows between two hosts meet in one
- * worker, so that it finds what one of them says of another, and later fragments.
+ * worker_of depends only on the two addresses, and is the same for both directions. So all flows between two hosts meet
+ * in one worker, which finds announced flows and later fragments.
  */
 static __always_inline __u32 worker_of(const struct flow_key *k)
 {
@@ -32,9 +32,9 @@ static __always_inline __u32 worker_of(const struct flow_key *k)
 }
 
 /*
- * socket_worker is worker_of as a fanout program can tell: before it, nothing is parsed, and the frame's bytes begin at
- * another place for what goes out than for what comes in. What is not IP where the kernel says so (QinQ, PPPoE, MPLS)
- * is the first worker's.
+ * socket_worker is worker_of for a fanout program, which runs before any parsing, and sees the frame at another offset
+ * on egress than on ingress. Frames without IP at the kernel's network offset (QinQ, PPPoE, MPLS) go to the first
+ * worker.
  */
 static __always_inline __u32 socket_worker(struct __sk_buff *skb)
 {
@@ -56,7 +56,7 @@ static __always_inline __u32 socket_worker(struct __sk_buff *skb)
 	return worker_of(&k);
 }
 
-/* segments_of is how many packets the frame was on the wire. gso_segs may be 0 where the frame came from a guest. */
+/* segments_of returns the frame's number of packets on the wire. For a frame from a guest gso_segs may be 0. */
 static __always_inline __u32 segments_of(const struct frame *f, const struct packet *p)
 {
 	if (f->segments > 1 || f->segment_size == 0)
@@ -66,7 +66,7 @@ static __always_inline __u32 segments_of(const struct frame *f, const struct pac
 	return n ? n : 1;
 }
 
-/* wire_bytes counts the headers that each segment had and the frame has once. */
+/* wire_bytes adds the headers of each segment, which the frame has once. */
 static __always_inline __u64 wire_bytes(const struct packet *p, __u32 segments)
 {
 	return p->bytes + (__u64)(segments - 1) * (p->payload - p->network);
@@ -76,7 +76,7 @@ static __always_inline __s32 first_budget(const struct packet *p)
 {
 	if (p->is_tunnel && open_tunnels)
 		return WITHOUT_END;
-	/* The handshake's two packets come on top: the budget is of packets with payload. */
+	/* Two more for the handshake: the budget counts packets with payload. */
 	return p->proto == PROTO_TCP ? budget_tcp + 2 : budget_other;
 }
 
@@ -91,7 +91,7 @@ static __always_inline __u32 begin(const struct frame *f, const struct packet *p
 	struct budget *budget = bpf_map_lookup_elem(&budgets, &number);
 	if (!s || !budget)
 		return SLOT_NONE;
-	/* Its counters are 0: the agent cleared it before it gave it back. */
+	/* Its counters are 0: slot_release has cleared it. */
 	s->key = p->key;
 	s->ifindex = f->ifindex;
 	s->isn = p->tcp_flags & TCP_ACK ? p->ack - 1 : p->seq;
@@ -116,8 +116,8 @@ static __always_inline void give_back(__u32 worker, __u32 number)
 }
 
 /*
- * starts_anew says whether a SYN begins another connection with the addresses and ports of one that was: the twin of
- * IsReplaced in internal/flow. The cases of flow/flowtest hold the two together.
+ * starts_anew reports whether a SYN begins another connection with the addresses and ports of an old one: the twin of
+ * IsReplaced in internal/flow. Both have to pass the cases of flow/flowtest.
  */
 static __always_inline int starts_anew(const struct slot *s, const struct packet *p, __u64 now)
 {
@@ -134,7 +134,7 @@ static __always_inline int starts_anew(const struct slot *s, const struct packet
 	return s->lower.packets && s->upper.packets && now - last > REUSE_AFTER;
 }
 
-/* find_or_begin gives the slot of p's flow, or SLOT_NONE where there is no room for it. */
+/* find_or_begin returns the slot of p's flow, a new one if necessary, or SLOT_NONE without room. */
 static __always_inline __u32 find_or_begin(const struct frame *f, struct packet *p, __u32 worker, int *created,
 					   __u64 now)
 {
@@ -180,16 +180,16 @@ static __always_inline void add(struct direction *d, __u8 *flags, const struct p
 	__sync_fetch_and_add(&d->bytes, bytes);
 	d->last = now;
 	/*
-	 * Not atomic: the packets of a direction come in one after the other. A lost mark only means a flow that ends
-	 * by its idle time.
+	 * Not atomic: the packets of a direction arrive one after the other. A lost flag only makes the flow end by
+	 * its idle time.
 	 */
 	if (p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST))
 		*flags |= p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST);
 }
 
 /*
- * follow_reset has a reset end a connection until payload comes after it: it was not the receiver's then, anyone can
- * send one. Whether there was one is noted beside the budget, so that a packet with payload need not look at the flags,
+ * follow_reset lets a reset end a connection until payload follows: then the receiver did not accept the reset, which
+ * anyone can forge. A flag beside the budget records it, so that a packet with payload need not read the TCP flags,
  * which may be in the other end's cache line.
  */
 static __always_inline void follow_reset(struct slot *s, struct budget *b, const struct packet *p, int has_payload)
@@ -203,7 +203,7 @@ static __always_inline void follow_reset(struct slot *s, struct budget *b, const
 	}
 }
 
-/* is_shown says whether the agent is shown this packet of a flow that it may know, and takes it off the budget. */
+/* is_shown reports whether the agent samples this packet, and deducts the packet from the flow's budget. */
 static __always_inline int is_shown(const struct packet *p, struct budget *budget, int has_payload, int created)
 {
 	if (p->awaited) /* it tells the agent to which flow those belong that came before it */
@@ -219,8 +219,8 @@ static __always_inline int is_shown(const struct packet *p, struct budget *budge
 }
 
 /*
- * hand_over shows the agent a packet that has no slot, to be counted there. A socket filter can't tell it to do so, but
- * shows it no later fragments but those that it has to count.
+ * hand_over passes a packet without a slot to the agent, which counts it. A socket filter cannot mark such a packet,
+ * but the only later fragments that it passes are those for the agent to count.
  */
 static __always_inline int hand_over(const struct frame *f, const enum context on, const struct sample *s,
 				     int is_later_fragment, enum cause why)
@@ -238,9 +238,9 @@ static __always_inline int hand_over(const struct frame *f, const enum context o
 }
 
 /*
- * is_for_agent says whether a later fragment is the agent's to count, since its first one, with the ports, has not come
- * yet. A flood of them takes no more than a part of the ring: the rest is counted here, without ports. How full a
- * socket's ring is a filter can't see.
+ * is_for_agent reports whether the agent counts a later fragment, because the first one, which has the ports, has not
+ * arrived. A flood of such fragments gets only a part of the ring; the program counts the rest, without ports. A socket
+ * filter cannot see how full the socket's ring is.
  */
 static __always_inline int is_for_agent(const struct packet *p, const enum context on, __u32 worker)
 {
@@ -256,8 +256,8 @@ static __always_inline int is_for_agent(const struct packet *p, const enum conte
 }
 
 /*
- * watch_packet counts a parsed packet in its flow and samples it. For ON_SOCKET it does not send the frame, but returns
- * whether it is to be shown. ingress says that the frame comes in.
+ * watch_packet counts a parsed packet in its flow, and samples it. For ON_SOCKET it does not send the frame, but
+ * returns whether the socket should. ingress: the frame comes in.
  */
 static __always_inline int watch_packet(const struct frame *f, const enum context on, const int ingress,
 					struct packet *p)
@@ -284,7 +284,7 @@ static __always_inline int watch_packet(const struct frame *f, const enum contex
 		add(&s->upper, &s->upper_flags, p, segments, wire_bytes(p, segments), now);
 	else
 		add(&s->lower, &s->lower_flags, p, segments, wire_bytes(p, segments), now);
-	/* What is behind a header that can't be read no dissector sees: it would not count, and be shown for ever. */
+	/* No dissector reads what follows a broken header, so such payload would never end the sampling of the flow. */
 	int has_payload = p->end > p->payload && !p->later_fragment && !p->broken;
 	if (p->proto == PROTO_TCP)
 		follow_reset(s, budget, p, has_payload);
@@ -311,7 +311,7 @@ static __always_inline int watch_packet(const struct frame *f, const enum contex
 	return 0;
 }
 
-/* watch is that for a frame; what is in no flow is counted by its cause. */
+/* watch is watch_packet for a frame, and counts packets without a flow by their cause. */
 static __always_inline int watch(const struct frame *f, const enum context on, const int ingress)
 {
 	enum cause why = CAUSE_NOT_IP;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The maps. Those that the agent reads are arrays that it has mapped: it reads counters and sets budgets without a
+ * The maps. Those for the agent are arrays that it maps into its memory: it reads counters and sets budgets without a
  * system call.
  */
 #ifndef WEIR_MAPS_H
@@ -11,8 +11,8 @@
 #include "types.h"
 
 /*
- * From key, or alias (nat.h), to slot. Preallocated, with more room than slots and aliases need: it is never the one
- * that is full.
+ * From key, or alias (nat.h), to slot. Preallocated, with more room than slots and aliases need: slots run out
+ * first.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -21,7 +21,7 @@ struct {
 	__type(value, __u32);
 } flows SEC(".maps");
 
-/* Each worker has a stretch of slots_per_worker of them. */
+/* Each worker has a range of slots_per_worker slots. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -30,7 +30,7 @@ struct {
 	__type(value, struct slot);
 } slots SEC(".maps");
 
-/* Of each slot. */
+/* The budget of each slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -39,7 +39,7 @@ struct {
 	__type(value, struct budget);
 } budgets SEC(".maps");
 
-/* Free slots, a stack for each worker: the last one given back is the first one used, so that few lines are warm. */
+/* Free slots, a stack per worker: the last one freed is the first one reused, so that its cache lines are warm. */
 struct free_slots {
 	__uint(type, BPF_MAP_TYPE_STACK);
 	__uint(max_entries, 1);
@@ -53,7 +53,7 @@ struct {
 	__array(values, struct free_slots);
 } stacks SEC(".maps");
 
-/* A ring for each worker: no lock is shared between CPUs that serve different workers. */
+/* A ring per worker: CPUs that serve different workers share no lock. */
 struct ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
@@ -66,7 +66,7 @@ struct {
 	__array(values, struct ring);
 } rings SEC(".maps");
 
-/* Is a worker asleep? Then the next record wakes it, whatever wakeup_bytes says. */
+/* 1 while a worker sleeps: the next record then wakes it, regardless of wakeup_bytes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -75,7 +75,7 @@ struct {
 	__type(value, __u64);
 } asleep SEC(".maps");
 
-/* The shunts, for the filters that jump there. The loader enters them. */
+/* The shunts, which the socket filters tail-call. The loader adds them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 2);
@@ -83,7 +83,7 @@ struct {
 	__type(value, __u32);
 } shunts SEC(".maps");
 
-/* Counters by cause, for each CPU. */
+/* Counters by cause, per CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -99,7 +99,7 @@ struct {
 	__type(value, struct interface);
 } interfaces SEC(".maps");
 
-/* As many as the agent's own cache (packet.Fragments) has. */
+/* As many entries as the agent's own cache (packet.Fragments). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The other name of a flow behind NAT. A connection of the LAN has one pair of ends where it comes in and, where the
- * gateway translates addresses, another where it goes out; its answers come in under the second. Without more, each
- * half would be a flow.
+ * The other name of a flow behind NAT. A connection of the LAN has one pair of ends on ingress and, if the gateway
+ * translates addresses, another on egress; its answers arrive under the second pair. Without an alias each half would
+ * be a flow.
  *
- * A forwarded packet is one skb all the way, and keeps its hash, which the kernel (or the socket) made of the first
- * pair. So a program that sees a shown packet come in notes hash and slot, and one that sees a packet with that hash go
- * out under ends that are no flow's enters these as another key, an alias, of the same slot. From then on answers are
- * counted where they belong, for one look-up like any other. Only TCP, UDP and the like, and ICMP's queries, whose
- * identifier is translated as a port is (RFC 3022 §4.1): what has neither may stand for several hosts of the LAN.
+ * A forwarded packet stays one skb, and keeps the hash that the kernel (or the socket) computed from the first pair. So
+ * on ingress the program notes hash and slot of a sampled packet. If a packet with that hash leaves under ends that
+ * belong to no flow, the egress program enters these as another key, an alias, of the same slot. From then on answers
+ * count in the same flow, at the cost of the usual look-up. Only TCP, UDP and the like have aliases, and ICMP queries,
+ * because NAT translates their identifier like a port (RFC 3022 §4.1). Others may stand for several hosts of the LAN.
  */
 #ifndef WEIR_NAT_H
 #define WEIR_NAT_H
@@ -17,15 +17,15 @@
 #include "parse.h"
 
 /*
- * What the flow map holds: a slot's number, that the key is an alias, and that its lower end is the upper one of the
- * slot's key.
+ * A value of the flow map: a slot's number; whether the key is an alias; and whether the alias's lower end is the upper
+ * end of the slot's key.
  */
 #define FLOW_SLOT 0x3fffffffU
 #define FLOW_ALIAS 0x80000000U
 #define FLOW_SWAPPED 0x40000000U
 
-#define RECENT                                                                                                         \
-	4096 /* packets between their coming in and going out: more than a receive batch of 64 on each of many CPUs */
+/* Packets between ingress and egress: more than a receive batch of 64 on each of many CPUs. */
+#define RECENT 4096
 
 struct recent {
 	__u64 born; /* of the slot */
@@ -42,7 +42,7 @@ struct {
 	__type(value, struct recent);
 } recents SEC(".maps");
 
-/* The alias of each slot, to be taken out of the flow map with it. */
+/* The alias of each slot, which leaves the flow map with the slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -56,7 +56,7 @@ static __always_inline int has_ports(const struct packet *p)
 	       p->is_query;
 }
 
-/* All ICMP between two hosts has one hash: under this one, which depends on the query too, it is noted once more. */
+/* All ICMP between two hosts has one hash, so came_in notes a query also under this one, which includes it. */
 static __always_inline __u32 query_hash(__u32 hash, const struct packet *p)
 {
 	return hash ^ p->echo * 0x9e3779b1U;
@@ -74,7 +74,7 @@ static __always_inline void note(__u32 hash, const struct packet *p, __u32 slot,
 	r->hash = hash;
 }
 
-/* came_in notes a packet that was counted as it came in. */
+/* came_in notes a packet that was counted on ingress. */
 static __always_inline void came_in(struct __sk_buff *skb, const struct packet *p, __u32 slot, __u64 born)
 {
 	__u32 hash = bpf_get_hash_recalc(skb);
@@ -83,7 +83,7 @@ static __always_inline void came_in(struct __sk_buff *skb, const struct packet *
 		note(query_hash(hash, p), p, slot, born);
 }
 
-/* noted is what came_in has noted under a hash. */
+/* noted returns the note of came_in under a hash, or 0. */
 static __always_inline struct recent *noted(__u32 hash)
 {
 	__u32 at = hash % RECENT;
@@ -92,8 +92,8 @@ static __always_inline struct recent *noted(__u32 hash)
 }
 
 /*
- * same_but_one_end says whether p can be a translation of the packet that came in: its protocol and one of its ends are
- * the same. from_upper says which end of the slot's key sent that.
+ * same_but_one_end reports whether p can be a translation of the ingress packet: its protocol and one of its ends are
+ * the same. from_upper: the upper end of the slot's key sent that packet.
  */
 static __always_inline int same_but_one_end(const struct slot *s, const struct packet *p, __u32 from_upper)
 {
@@ -112,7 +112,7 @@ static __always_inline int same_but_one_end(const struct slot *s, const struct p
 }
 
 /*
- * goes_out looks whether a forwarded packet leaves under other ends than it came in with, and enters them as an alias.
+ * goes_out enters the ends of a forwarded packet as an alias if they differ from its ends on ingress.
  */
 static __always_inline void goes_out(const struct frame *f, struct __sk_buff *skb)
 {
@@ -134,7 +134,7 @@ static __always_inline void goes_out(const struct frame *f, struct __sk_buff *sk
 	if (!s || !alias || s->born != came.born || alias->rest || !same_but_one_end(s, p, came.from_upper))
 		return;
 	/*
-	 * What another slot has as an alias is out of date: translations are unique, and this packet has that name now.
+	 * Another slot's alias of this name is out of date: translations are unique, and this packet has the name now.
 	 */
 	__u32 *found = bpf_map_lookup_elem(&flows, &p->key);
 	if (found && (!(*found & FLOW_ALIAS) || (*found & FLOW_SLOT) == came.slot))
@@ -146,7 +146,7 @@ static __always_inline void goes_out(const struct frame *f, struct __sk_buff *sk
 		*alias = p->key;
 }
 
-/* forget_alias takes a retired slot's alias out of the flow map, unless another flow has come to have its name. */
+/* forget_alias removes a retired slot's alias from the flow map, unless another flow has taken its name. */
 static __always_inline void forget_alias(__u32 slot)
 {
 	struct flow_key *alias = bpf_map_lookup_elem(&aliases, &slot);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From a frame to the key of its flow. What counts as which flow, and with how many bytes, is as in the Go package
- * packet, whose twin this is: a test holds the two together over random and mutated frames.
+ * From a frame to the key of its flow. This is the twin of the Go package packet, with the same flows and byte counts:
+ * a test compares the two on random and mutated frames.
  */
 #ifndef WEIR_PARSE_H
 #define WEIR_PARSE_H
@@ -45,7 +45,7 @@
 #define PROTO_SCTP 132
 #define PROTO_UDPLITE 136
 
-/* IPv6 extension headers that are walked (IANA ipv6-parameters). */
+/* The IPv6 extension headers that the parser skips (IANA ipv6-parameters). */
 #define EXT_HOP_BY_HOP 0
 #define EXT_ROUTING 43
 #define EXT_FRAGMENT 44
@@ -65,10 +65,10 @@
 #define MAX_MPLS_LABELS 8
 #define MAX_IPV6_EXTENSIONS 8
 
-/* Headers end before this, or the packet is taken as broken: 8 extension headers have at most 16.5 KiB. */
+/* Headers end before this, or the packet counts as broken: 8 extension headers have at most 16.5 KiB. */
 #define MAX_HEADERS 0x7fff
 
-/* What a program is run on. */
+/* The kind of context that a program runs on. */
 enum context {
 	ON_SKB, /* TC */
 	ON_SOCKET, /* a socket filter: an skb without direct access to its bytes */
@@ -90,13 +90,13 @@ struct frame {
 struct packet {
 	struct flow_key key;
 	__u64 src_high, src_low, dst_high, dst_low;
-	__u32 network; /* where the IP header begins */
-	__u32 payload; /* where the payload begins: in what is neither TCP, UDP, UDP-Lite nor SCTP, the header of that */
-	__u32 end; /* where the IP packet ends, or the frame */
+	__u32 network; /* offset of the IP header */
+	__u32 payload; /* offset of the payload; without TCP, UDP, UDP-Lite and SCTP that of the inner header */
+	__u32 end; /* offset of the end of the IP packet, or of the frame */
 	__u32 bytes; /* of the IP packet on the wire, as one packet */
 	__u32 fragment_id;
 	__u32 seq, ack;
-	__u32 echo; /* of an ICMP query: what a translation of addresses and identifier leaves as it was */
+	__u32 echo; /* of an ICMP query: a digest that translation of addresses and identifier preserves */
 	__u16 src_port, dst_port;
 	__u16 vlans; /* digest of the VLAN identifiers, 0 without */
 	__u8 version, proto;
@@ -104,16 +104,16 @@ struct packet {
 	__u8 icmp_type, icmp_code;
 	__u8 fragment, later_fragment;
 	__u8 from_upper;
-	__u8 is_tunnel; /* by protocol or port; whether it is one is the agent's to say */
-	__u8 broken; /* the transport header can't be read */
+	__u8 is_tunnel; /* by protocol or port; the agent decides whether it is one */
+	__u8 broken; /* the transport header is invalid */
 	__u8 is_query; /* of ICMP, with an identifier */
-	__u8 early; /* a later fragment whose first one was not seen */
-	__u8 awaited; /* a first fragment of which later ones were shown before */
-	__u8 tags, labels; /* VLAN tags and MPLS labels that were peeled */
+	__u8 early; /* a later fragment without its first one so far */
+	__u8 awaited; /* a first fragment, after later ones went to the agent */
+	__u8 tags, labels; /* numbers of VLAN tags and MPLS labels so far */
 };
 
 /*
- * load copies n bytes at off, also where they are not in the linear part of an skb. bpf_xdp_load_bytes is of Linux
+ * load copies n bytes at off, even from the non-linear part of an skb. bpf_xdp_load_bytes exists since Linux
  * 5.18.
  */
 static __always_inline int load(const struct frame *f, const enum context on, __u32 off, void *to, const __u32 n)
@@ -140,7 +140,7 @@ static __always_inline __u64 be64(const __u8 *b)
 	return (__u64)be32(b) << 32 | be32(b + 4);
 }
 
-/* add_vlan is one step of flow.networkDigest. Identifier 0 is a priority tag: no other network than without it. */
+/* add_vlan is one step of flow.networkDigest. Identifier 0 is a priority tag: the same network as without a tag. */
 static __always_inline void add_vlan(struct packet *p, __u16 tci)
 {
 	__u16 id = tci & 0x0fff;
@@ -149,9 +149,9 @@ static __always_inline void add_vlan(struct packet *p, __u16 tci)
 }
 
 /*
- * link_layer peels what is before the network layer. It sets p->network and gives the IP version, or 0 with the cause.
- * Where it is and what it has peeled is in p, which is map memory: in variables the verifier would walk every
- * combination by itself.
+ * link_layer parses the headers below the network layer. It sets p->network and returns the IP version, or 0 with the
+ * cause. It keeps its offset and state in p, which is map memory: with variables the verifier would explore every
+ * combination separately.
  */
 static __always_inline int link_layer(const struct frame *f, const enum context on, struct packet *p, enum cause *why)
 {
@@ -197,7 +197,7 @@ static __always_inline int link_layer(const struct frame *f, const enum context 
 			break;
 		case ETHER_MPLS:
 		case ETHER_MPLS_MULTICAST:
-			/* RFC 3032 §2.1; below the bottom the first nibble tells (RFC 4928). */
+			/* RFC 3032 §2.1; after the last label the first nibble shows the protocol (RFC 4928). */
 			*why = CAUSE_TRUNCATED;
 			if (load(f, on, p->network, b, 4))
 				return 0;
@@ -216,7 +216,7 @@ static __always_inline int link_layer(const struct frame *f, const enum context 
 				return 0;
 			return b[0];
 		case ETHER_PPPOE: {
-			/* RFC 2516 §4: version and type 1, code 0; then PPP, as packet.ppp reads it. */
+			/* RFC 2516 §4: version and type 1, code 0; then PPP, as in packet.ppp. */
 			*why = CAUSE_TRUNCATED;
 			if (load(f, on, p->network, b, 6))
 				return 0;
@@ -249,7 +249,7 @@ static __always_inline int link_layer(const struct frame *f, const enum context 
 			break;
 		}
 		default:
-			/* LLC and frames in frames may carry IP: rare, and the agent's to see. */
+			/* LLC and frames in frames may carry IP: rare, so the agent parses them. */
 			*why = type < ETHER_MIN || type == ETHER_BATMAN || type == ETHER_PBB ? CAUSE_ODD : CAUSE_NOT_IP;
 			return 0;
 		}
@@ -276,7 +276,7 @@ static __always_inline int is_tunnel_port(__u16 port)
 	return 0;
 }
 
-/* query_of is packet.ICMPQuery of the Go code: the type of the request that a message makes or answers, or 0. */
+/* query_of is packet.ICMPQuery of the Go code: the type of request of a query or its answer, or 0. */
 static __always_inline __u8 query_of(__u8 proto, __u8 type, int *is_reply)
 {
 	*is_reply = 0;
@@ -310,9 +310,9 @@ static __always_inline __u8 query_of(__u8 proto, __u8 type, int *is_reply)
 }
 
 /*
- * query gives an ICMP query its identifier for a port, as packet.QueryPorts does; b are its first 8 bytes. The checksum
- * (RFC 1071) less the identifier, and less the addresses where it covers them (RFC 4443 §2.3), is of the rest, and of
- * no other query under way.
+ * query gives an ICMP query its identifier as a port, like packet.QueryPorts; b has its first 8 bytes. The checksum
+ * (RFC 1071) without the identifier, and without the addresses if it covers them (RFC 4443 §2.3), depends only on the
+ * rest, and so distinguishes concurrent queries.
  */
 static __always_inline void query(struct packet *p, const __u8 *b)
 {
@@ -332,8 +332,8 @@ static __always_inline void query(struct packet *p, const __u8 *b)
 }
 
 /*
- * transport reads ports and what else is wanted of the header of p->proto at off. total is where the IP packet ends by
- * its own length, p->end where the frame ends if that is sooner.
+ * transport reads ports and other fields from the header of p->proto at off. total is the end of the IP packet by its
+ * own length; p->end is that or the end of the frame, whichever is first.
  */
 static __always_inline void transport(const struct frame *f, const enum context on, struct packet *p, __u32 off,
 				      __u32 total)
@@ -415,14 +415,14 @@ static __always_inline void transport(const struct frame *f, const enum context 
 		p->broken = 0;
 		return;
 	}
-	/* A header with ports that is not whole: its ports may be. */
+	/* The ports of a truncated header may be complete. */
 	if (room >= 4 && load(f, on, off, b, 4) == 0) {
 		p->src_port = be16(b);
 		p->dst_port = be16(b + 2);
 	}
 }
 
-/* bound sets what the IP packet's length decides, and returns where it ends by that. */
+/* bound sets the fields that depend on the IP packet's length, and returns the end by that length. */
 static __always_inline __u32 bound(const struct frame *f, struct packet *p, __u32 total)
 {
 	__u32 wire = f->length - p->network;
@@ -497,7 +497,7 @@ static __always_inline int ipv6(const struct frame *f, const enum context on, st
 		return 1;
 	}
 	p->broken = 1; /* until the walk ends well */
-/* Unrolled: kernels before 6.2 or so refuse the way in which clang closes this loop (a back edge that is no jump). */
+/* Unrolled: kernels before 6.2 or so reject the back edge of this loop, which clang does not make a jump. */
 #pragma clang loop unroll(full)
 	for (int i = 0; i <= MAX_IPV6_EXTENSIONS; i++) {
 		__u32 length = 8;
@@ -544,7 +544,7 @@ static __always_inline int ipv6(const struct frame *f, const enum context on, st
 	return 1;
 }
 
-/* datagram is which one p is a fragment of: packet.Datagram of the Go code. */
+/* datagram identifies the datagram of fragment p: packet.Datagram of the Go code. */
 static __always_inline struct fragment_key datagram(const struct packet *p)
 {
 	struct fragment_key key = {
@@ -559,7 +559,7 @@ static __always_inline struct fragment_key datagram(const struct packet *p)
 	return key;
 }
 
-/* resolve gives later fragments the ports of their first one, as packet.Fragments does. */
+/* resolve gives later fragments the ports of the first one, like packet.Fragments. */
 static __always_inline void resolve(struct packet *p, __u64 now)
 {
 	const __u64 lifetime = 30000000000ULL;
@@ -583,7 +583,7 @@ static __always_inline void resolve(struct packet *p, __u64 now)
 	bpf_map_update_elem(&fragments, &key, &ports, BPF_ANY);
 }
 
-/* await notes that later fragments of p's datagram came before the first one. */
+/* await notes that later fragments of p's datagram arrived before the first one. */
 static __always_inline void await(const struct packet *p, __u64 now)
 {
 	struct fragment_key key = datagram(p);
@@ -591,7 +591,7 @@ static __always_inline void await(const struct packet *p, __u64 now)
 	bpf_map_update_elem(&fragments, &key, &ports, BPF_ANY);
 }
 
-/* make_key brings the two ends in order. */
+/* make_key makes the key, with the two ends in order. */
 static __always_inline void make_key(struct packet *p)
 {
 	__u64 rest = (__u64)(ignore_vlan ? 0 : p->vlans) << 16 | (__u64)p->proto << 8 | p->version;
@@ -614,8 +614,8 @@ static __always_inline void make_key(struct packet *p)
 }
 
 /*
- * What is known of the packet at hand, one for each CPU: programs run with bottom halves off. It is not on the stack,
- * since the verifier follows what is there, and takes every combination of headers for a case of its own.
+ * The parsed packet, one per CPU: programs run with bottom halves disabled. It is not on the stack, because the
+ * verifier tracks the stack, and would explore every combination of headers as a case of its own.
  */
 struct walk {
 	struct packet packet;
@@ -675,8 +675,8 @@ static __always_inline void xdp_frame(struct frame *f, struct xdp_md *xdp)
 }
 
 /*
- * The general way, for whatever is not plain, is in global functions: the verifier looks at each once and for all,
- * whatever the state of its caller.
+ * The general path, for all but plain packets, consists of global functions: the verifier checks each only once,
+ * regardless of the caller's state.
  */
 __noinline int skb_walk_link(struct __sk_buff *skb, __u32 link)
 {
@@ -706,7 +706,7 @@ __noinline int xdp_walk_network(struct xdp_md *xdp)
 	return walk_network(&f, ON_XDP);
 }
 
-/* general parses a frame the general way. */
+/* general parses a frame on the general path. */
 static __always_inline int general(const struct frame *f, const enum context on, struct walk *w)
 {
 	int ok;
@@ -720,9 +720,9 @@ static __always_inline int general(const struct frame *f, const enum context on,
 }
 
 /*
- * plain parses TCP or UDP straight in IP, whole, without options or fragments, untagged: nearly every packet. b is the
- * IP header and what follows it, PLAIN_BYTES of it; network is where it is in the frame. It leaves p as it was where it
- * returns 0.
+ * The plain functions parse complete, untagged TCP or UDP directly in IP, without options or fragments: nearly every
+ * packet. b has PLAIN_BYTES from the IP header on; network is the header's offset in the frame. If they return 0, they
+ * leave p unchanged.
  */
 #define PLAIN_BYTES (IPV4_HEADER + TCP_HEADER)
 #define PLAIN_BYTES_6 (IPV6_HEADER + TCP_HEADER)
@@ -785,7 +785,7 @@ static __always_inline int plain6(const struct frame *f, struct packet *p, const
 	return 1;
 }
 
-/* plain looks at the frame's first bytes, which are at data up to end. */
+/* plain parses the frame's first bytes, from data to end. */
 static __always_inline int plain(const struct frame *f, struct packet *p, const __u8 *data, const void *end)
 {
 	const __u32 network = f->link == LINK_ETHERNET ? ETHERNET_HEADER : 0;
@@ -806,8 +806,8 @@ static __always_inline int plain(const struct frame *f, struct packet *p, const 
 }
 
 /*
- * parse gives the packet if the frame is one of IP that counts in a flow; else none, and why not. It is good until the
- * next parse.
+ * parse returns the packet if the frame is an IP packet that counts in a flow; else 0, with the cause. The packet is
+ * valid until the next parse.
  */
 static __always_inline struct packet *parse(const struct frame *f, const enum context on, enum cause *why)
 {

@@ -7,7 +7,7 @@
 #include "maps.h"
 #include "parse.h"
 
-/* What the record says besides the frame. */
+/* The content of a record's header. */
 struct sample {
 	__u64 time, born;
 	__u32 slot;
@@ -17,8 +17,8 @@ struct sample {
 };
 
 /*
- * wakeup gives the flags of bpf_ringbuf_submit. A worker that is busy looks at its ring every few milliseconds by
- * itself; only one that sleeps, or whose ring fills up, is worth the interrupt.
+ * wakeup returns the flags for bpf_ringbuf_submit. A busy worker polls its ring every few milliseconds; only a worker
+ * that sleeps, or whose ring fills up, is worth the interrupt.
  */
 static __always_inline __u64 wakeup(void *ring, __u32 worker)
 {
@@ -35,9 +35,9 @@ static __always_inline __u64 wakeup(void *ring, __u32 worker)
 }
 
 /*
- * bytes copies n bytes of the frame from off on, 1 to most of them. Verifiers before Linux 6.3 learn nothing from a
- * comparison with 0; they see that what is at most most - 1 is at least 1 when 1 is added. The barriers keep clang from
- * testing another register than the one that it hands on.
+ * bytes copies n bytes of the frame, 1 to most, starting at off. A verifier before Linux 6.3 learns nothing from a
+ * comparison with 0, but it knows that a value of at most most - 1, plus 1, is at least 1. The barriers make clang test
+ * the register that it passes on.
  */
 static __always_inline int bytes(const struct frame *f, const enum context on, __u32 off, void *to, __u64 n,
 				 const __u64 most)
@@ -56,7 +56,7 @@ static __always_inline int bytes(const struct frame *f, const enum context on, _
 }
 
 /*
- * copy puts the first n bytes of the frame into the record, with the VLAN tag of the metadata where it was on the link.
+ * copy copies the first n bytes of the frame into the record, and restores the VLAN tag from the metadata.
  */
 static __always_inline int copy(const struct frame *f, const enum context on, __u8 *to, __u64 n, const __u64 most)
 {
@@ -92,7 +92,7 @@ static __always_inline int fill(const struct frame *f, const enum context on, co
 	return 0;
 }
 
-/* emit sends the frame to its worker, and says whether there was room. */
+/* emit sends the frame to its worker; it returns 0, or -1 without room. */
 static __always_inline int emit(const struct frame *f, const enum context on, const struct sample *s)
 {
 	__u32 worker = s->worker;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The programs that weir attaches. They look and count; every packet goes on as it came: TC programs say "next"
+ * The programs that weir attaches. They read and count, and pass every packet on unchanged: TC programs return "next"
  * (TCX_NEXT and TC_ACT_UNSPEC are the same number), XDP programs XDP_PASS.
  */
 #include <linux/bpf.h>
@@ -19,7 +19,7 @@
 #define PACKET_OUTGOING 4 /* linux/if_packet.h */
 #define LOOPBACK_IFINDEX 1 /* of every namespace: include/net/flow.h of Linux */
 
-/* was_counted says whether a packet that goes out came in by an interface where it was counted. */
+/* was_counted reports whether an outgoing packet was counted on its ingress interface. */
 static __always_inline int was_counted(__u32 ingress_ifindex)
 {
 	if (!ingress_ifindex)
@@ -81,7 +81,7 @@ int weir_xdp(struct xdp_md *xdp)
 	return XDP_PASS;
 }
 
-/* The shunt of packet sockets: packets of flows that the agent has decided are counted here and not copied. */
+/* The shunt of packet sockets counts packets of decided flows here, and does not copy them. */
 static __always_inline int shunt(struct __sk_buff *skb, __u8 link)
 {
 	struct frame f = {};
@@ -106,9 +106,9 @@ int weir_shunt_raw(struct __sk_buff *skb)
 }
 
 /*
- * A socket's filter may be as long as net.core.optmem_max, which was 20 KiB before Linux 6.7, and the shunt is longer
- * (ENOMEM). So what the sockets get is a jump to it. Without the helper, which holds the map, there is nothing to jump
- * to.
+ * net.core.optmem_max bounds a socket's filter: 20 KiB before Linux 6.7. The shunt is longer (ENOMEM), so the sockets
+ * get a filter that tail-calls it. After the end of the helper, which holds the map, the call fails, and the filter
+ * passes all.
  */
 SEC("socket")
 int weir_filter(struct __sk_buff *skb)
@@ -124,7 +124,7 @@ int weir_filter_raw(struct __sk_buff *skb)
 	return snap_length;
 }
 
-/* Deals frames to the sockets of a fanout group: to the worker in whose slots the shunt counts them. */
+/* Distributes frames to the sockets of a fanout group: to the worker whose slots the shunt counts them in. */
 SEC("socket")
 int weir_fanout(struct __sk_buff *skb)
 {
@@ -160,7 +160,7 @@ static __always_inline int slot_release(__u32 number)
 	return 0;
 }
 
-/* A global function: the verifier looks at it once, and not once for every turn of the loop. */
+/* A global function: the verifier checks it once, instead of once per iteration of the loop. */
 __noinline int slot_do(__u32 operation, __u32 number)
 {
 	if (operation == SLOTS_RETIRE)
@@ -186,7 +186,7 @@ int weir_slots(struct __sk_buff *skb)
 	return SLOTS_MAX;
 }
 
-/* Keeps the types that only the agent uses in the BTF. */
+/* Keep types that only the agent uses in the BTF. */
 struct record *unused_record __attribute__((unused));
 enum cause *unused_cause __attribute__((unused));
 enum mark *unused_mark __attribute__((unused));
