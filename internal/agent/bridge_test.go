@@ -133,7 +133,7 @@ func TestNotOfOneBridge(t *testing.T) {
 			broadcast := slices.Clone(unicast)
 			copy(broadcast, "\xff\xff\xff\xff\xff\xff")
 			binary.BigEndian.PutUint16(broadcast[14+22:], 9999) // the destination port
-			const rounds = 20
+			const rounds = 3
 			send := func(link string, frame []byte) {
 				if _, err := h.SendFrames(t.Context(), link, [][]byte{frame}, lab.Sending{Rate: 1000}); err != nil {
 					t.Fatal(err)
