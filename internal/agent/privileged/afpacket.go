@@ -121,7 +121,7 @@ func (b *afpacketBackend) filter(l helper.Link, c *afpacket.Config) (method stri
 	switch {
 	case b.filtered != nil:
 		raw, err := isRaw(l.Name)
-		c.Program, c.Fanout = b.filtered.Shunt(raw), b.filtered.Fanout()
+		c.Program, c.Fanout = b.filtered.SocketFilter(raw), b.filtered.Fanout()
 		return "counted in the kernel", err
 	case b.once != nil:
 		c.Program = b.once.FD()

@@ -15,12 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Traffic control over netlink (linux/rtnetlink.h, linux/pkt_sched.h, linux/pkt_cls.h): what x/sys/unix does not name.
+// Constants of traffic control over netlink (linux/rtnetlink.h, linux/pkt_sched.h, linux/pkt_cls.h) that x/sys/unix
+// lacks.
 const (
 	tcmsgLength = 20 // struct tcmsg: family and padding, interface, handle, parent, info (4 bytes each)
 
 	clsactParent  = 0xfffffff1 // TC_H_CLSACT
-	clsactHandle  = 0xffff0000 // TC_H_MAKE(TC_H_CLSACT, 0): the one that a clsact qdisc always has
+	clsactHandle  = 0xffff0000 // TC_H_MAKE(TC_H_CLSACT, 0): the handle of every clsact qdisc
 	ingressParent = 0xfffffff2 // TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
 	egressParent  = 0xfffffff3 // TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)
 
@@ -31,23 +32,23 @@ const (
 	directAction = 1 // TCA_BPF_FLAG_ACT_DIRECT: the program's return value is the verdict
 )
 
-// Names of the filters. One by which weir also made the qdisc says so, since a qdisc can't carry a name.
+// Names of the filters. The suffix shows that weir created the qdisc too, since a qdisc cannot have a name.
 const (
 	filterPrefix = "weir_"
 	qdiscSuffix  = "+qdisc"
 )
 
-// clsact is a pair of filters on a clsact qdisc, for kernels before 6.6. Filters outlive who made them: those of a
-// killed process are known by their names and removed at the next start. Filters come and go without a packet lost. A
-// qdisc does not: while it is added or deleted, Linux throws away what the interface sends (dev_deactivate), some 10
-// packets at 500,000 a second. So the one of a killed weir is taken over.
+// clsact is a pair of filters on a clsact qdisc, for kernels before 6.6. Filters outlive their process: weir recognises
+// those of a killed weir by their names, and removes them at the next start. Adding or deleting a filter loses no
+// packet. Adding or deleting a qdisc does: meanwhile Linux drops what the interface sends (dev_deactivate), some 10
+// packets at 500,000 a second. So weir takes over the qdisc of a killed weir.
 type clsact struct {
 	ifindex   uint32
 	filters   []filter
 	madeQdisc bool
 }
 
-// filter is what identifies a filter of an interface.
+// filter identifies a filter of an interface.
 type filter struct {
 	parent, handle uint32
 	info           uint32 // priority in the upper half, protocol (network order) in the lower
@@ -57,9 +58,9 @@ type filter struct {
 
 func (f *filter) isOurs() bool { return strings.HasPrefix(f.name, filterPrefix) }
 
-// attachClsact puts the programs before the filters of others, at both ends: what one of those passes, drops or
-// redirects goes to no filter after it. The programs answer TC_ACT_UNSPEC, upon which the kernel asks the next filter.
-// The network namespace is the calling thread's.
+// attachClsact attaches the programs before the filters of others, on ingress and on egress: a packet that another
+// filter passes, drops or redirects reaches no later filter. The programs return TC_ACT_UNSPEC, so that the kernel
+// continues with the next filter. The network namespace is the calling thread's.
 func attachClsact(ifindex uint32, ingress, egress *ebpf.Program) (hook, error) {
 	c, err := dialTC()
 	if err != nil {
@@ -68,7 +69,7 @@ func attachClsact(ifindex uint32, ingress, egress *ebpf.Program) (hook, error) {
 	defer c.Close()
 	_, _, before, err := c.removeOldFilters(ifindex)
 	if err != nil {
-		return nil, fmt.Errorf("remove what a killed weir left: %w", err)
+		return nil, fmt.Errorf("remove the filters of a killed weir: %w", err)
 	}
 	made, err := c.addQdisc(ifindex)
 	if err != nil {
@@ -107,8 +108,7 @@ func (h *clsact) Close() error {
 	return h.remove(c)
 }
 
-// remove takes off what was put on, as far as it is there still: in the place of a filter may be somebody else's by
-// now.
+// remove deletes the filters that are still there: another program may have replaced one of them.
 func (h *clsact) remove(c *tc) error {
 	present, err := c.filters(h.ifindex)
 	if err != nil {
@@ -138,9 +138,9 @@ func (h *clsact) has(f *filter) bool {
 	return false
 }
 
-// RemoveLeftovers removes the filters that a killed weir left on an interface, and returns how many there were. A qdisc
-// goes with them where weir had made it and nobody else's filter is on it. The network namespace is the calling
-// thread's. It must not be called where a weir is attached by clsact.
+// RemoveLeftovers removes the filters that a killed weir left on an interface, and returns their number. It deletes the
+// qdisc too, if weir created it and it has no other filter. The network namespace is the calling thread's. Do not call
+// it while a weir is attached with clsact.
 func RemoveLeftovers(ifindex uint32) (n int, err error) {
 	c, err := dialTC()
 	if err != nil {
@@ -150,8 +150,8 @@ func RemoveLeftovers(ifindex uint32) (n int, err error) {
 	return c.removeLeftovers(ifindex)
 }
 
-// RemoveLeftovers does so on every interface to which the loader is not attached. The time for it is after the first
-// interfaces have been attached to: those keep the qdisc that is there.
+// RemoveLeftovers does so on every interface to which the loader is not attached. Call it after attaching to the first
+// interfaces, which then keep their qdiscs.
 func (l *Loader) RemoveLeftovers() (n int, err error) {
 	c, err := dialTC()
 	if err != nil {
@@ -181,8 +181,8 @@ func (c *tc) removeLeftovers(ifindex uint32) (n int, err error) {
 	return n, err
 }
 
-// removeOldFilters removes weir's filters and says how many those were, how many are left, and whether weir had made
-// the qdisc.
+// removeOldFilters removes weir's filters. It returns their number, the number of other filters, and whether weir
+// created the qdisc.
 func (c *tc) removeOldFilters(ifindex uint32) (n, left int, madeQdisc bool, err error) {
 	present, err := c.filters(ifindex)
 	if err != nil {
@@ -211,12 +211,12 @@ func dialTC() (*tc, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open netlink: %w", err)
 	}
-	// What the kernel says in words is worth having; kernels before 4.12 don't.
+	// For the kernel's error texts, which kernels before 4.12 lack.
 	_ = c.SetOption(netlink.ExtendedAcknowledge, true)
 	return &tc{c}, nil
 }
 
-// tcObject is a qdisc or a filter as the kernel lists it.
+// tcObject is a qdisc or a filter of a dump.
 type tcObject struct {
 	ifindex uint32
 	kind    string
@@ -238,7 +238,7 @@ func (c *tc) do(kind netlink.HeaderType, flags netlink.HeaderFlags, message []by
 	return err
 }
 
-// addQdisc makes sure of a clsact qdisc, and says whether there was none before.
+// addQdisc ensures a clsact qdisc, and reports whether it created one.
 func (c *tc) addQdisc(ifindex uint32) (made bool, err error) {
 	a := netlink.NewAttributeEncoder()
 	a.String(unix.TCA_KIND, "clsact")
@@ -254,14 +254,14 @@ func (c *tc) addQdisc(ifindex uint32) (made bool, err error) {
 	case errors.Is(err, unix.EEXIST):
 		return false, c.checkQdisc(ifindex)
 	case isUnsupported(err):
-		// Not as its ENOENT, which means an interface that is gone.
+		// Without wrapping ENOENT, which callers take for a deleted interface.
 		return false, &HookError{"clsact", fmt.Errorf("the kernel has no clsact qdisc (CONFIG_NET_SCH_INGRESS): %v",
 			err)}
 	}
 	return false, fmt.Errorf("add a clsact qdisc: %w", err)
 }
 
-// checkQdisc looks whether the qdisc that is in clsact's place is clsact.
+// checkQdisc returns an error if another qdisc is in clsact's place.
 func (c *tc) checkQdisc(ifindex uint32) error {
 	qdiscs, err := c.dump(unix.RTM_GETQDISC, ifindex, 0)
 	if err != nil {
@@ -276,17 +276,17 @@ func (c *tc) checkQdisc(ifindex uint32) error {
 	return nil
 }
 
-// isUnsupported says whether an error is the kernel's for a kind of qdisc or filter, or a subsystem, that it was built
-// without.
+// isUnsupported reports whether an error means that the kernel was built without a kind of qdisc or filter, or without
+// a subsystem.
 func isUnsupported(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP)
 }
 
-// addFilter adds a filter with a priority of its own, the first that is free.
+// addFilter adds a filter with the first free priority.
 func (c *tc) addFilter(ifindex, parent uint32, name string, program *ebpf.Program) (filter, error) {
 	info, err := program.Info()
 	if err != nil {
-		return filter{}, fmt.Errorf("look at program %s: %w", name, err)
+		return filter{}, fmt.Errorf("read the id of program %s: %w", name, err)
 	}
 	id, _ := info.ID()
 	a := netlink.NewAttributeEncoder()
@@ -310,7 +310,7 @@ func (c *tc) addFilter(ifindex, parent uint32, name string, program *ebpf.Progra
 		f.info = priority<<16 | uint32(swap16(unix.ETH_P_ALL))
 		message := append(tcmsg(ifindex, f.handle, parent, f.info), attributes...)
 		err = c.do(unix.RTM_NEWTFILTER, netlink.Create|netlink.Excl, message)
-		if !errors.Is(err, unix.EEXIST) { // somebody was quicker
+		if !errors.Is(err, unix.EEXIST) { // another program was faster
 			break
 		}
 	}
@@ -323,8 +323,8 @@ func (c *tc) addFilter(ifindex, parent uint32, name string, program *ebpf.Progra
 	return f, nil
 }
 
-// firstFree is the least priority from the given one on that no filter has. Linux gives filters that ask for none a
-// priority of the upper half, counting down; those below don't disturb that.
+// firstFree returns the lowest free priority from the given one on. Linux assigns priorities of the upper half,
+// counting down, to filters that request none; lower ones do not interfere.
 func firstFree(present []tcObject, priority uint32) uint32 {
 	for taken := true; taken; {
 		taken = false
@@ -363,12 +363,12 @@ func (c *tc) deleteQdisc(ifindex uint32) error {
 	return nil
 }
 
-// isGone says whether what was to be deleted is not there, or its interface.
+// isGone reports whether an error means that the object, or its interface, no longer exists.
 func isGone(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EINVAL)
 }
 
-// filters lists the filters at both ends of an interface: none where it is gone.
+// filters lists the filters on ingress and egress of an interface; a deleted interface has none.
 func (c *tc) filters(ifindex uint32) ([]filter, error) {
 	var all []filter
 	for _, parent := range [...]uint32{ingressParent, egressParent} {
@@ -377,7 +377,7 @@ func (c *tc) filters(ifindex uint32) ([]filter, error) {
 			return nil, fmt.Errorf("list filters: %w", err)
 		}
 		for _, o := range objects {
-			// Each priority is listed first without a handle, then once more for each filter of it.
+			// The dump has each priority first without a handle, then once for each of its filters.
 			if o.ifindex == ifindex && o.handle != 0 {
 				all = append(all, o.filter)
 			}
@@ -411,7 +411,7 @@ func (c *tc) dump(kind netlink.HeaderType, ifindex, parent uint32) ([]tcObject, 
 // parseTC reads a message about a qdisc or a filter.
 func parseTC(b []byte, parent uint32) (o tcObject, err error) {
 	if len(b) < tcmsgLength {
-		return o, errors.New("a traffic control message that is too short")
+		return o, errors.New("traffic control message is too short")
 	}
 	word := func(i int) uint32 { return binary.NativeEndian.Uint32(b[4*i:]) }
 	o.ifindex, o.handle, o.info = word(1), word(2), word(4)

@@ -9,17 +9,17 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// hook is programs attached to an interface.
+// hook is a pair of programs attached to an interface.
 type hook interface {
 	kind() string
 	Close() error
 }
 
-// attacher attaches a pair of programs to an interface by one kind of hook; egress may be nil. It returns a *HookError
-// where that kind is not to be had.
+// attacher attaches a pair of programs to an interface with one kind of hook; egress may be nil. It returns a
+// *HookError if the machine lacks that kind.
 type attacher func(ifindex uint32, ingress, egress *ebpf.Program) (hook, error)
 
-// HookError says that a kind of hook is not to be had here, and why.
+// HookError is the reason why the machine lacks a kind of hook.
 type HookError struct {
 	Hook string // tcx, clsact, xdp, xdp-native
 	Why  error
@@ -32,7 +32,7 @@ func (e *HookError) Unwrap() error { return e.Why }
 // loopback is the ifindex of lo in every namespace (LOOPBACK_IFINDEX of include/net/flow.h of Linux).
 const loopback = 1
 
-// chooseHook gives the attacher that Config.Hook names; none where the first that works is to be taken.
+// chooseHook returns the attacher for Config.Hook, or nil to take the first that works.
 func (l *Loader) chooseHook() (attacher, error) {
 	switch l.config.Hook {
 	case "":
@@ -49,9 +49,8 @@ func (l *Loader) chooseHook() (attacher, error) {
 	return nil, fmt.Errorf("hook: %q is none of tcx, clsact, xdp, xdp-native", l.config.Hook)
 }
 
-// Attach has the programs count what an interface receives and sends, by the hook of the configuration. raw is for
-// links without a link layer (tun, PPP, WireGuard). Filters that a killed weir left there are removed. It says by which
-// kind of hook it did.
+// Attach attaches the programs to an interface with the configured hook, and returns the kind of hook. raw is for links
+// without a link layer (tun, PPP, WireGuard). Attach removes filters that a killed weir left there.
 func (l *Loader) Attach(ifindex uint32, raw bool) (how string, err error) {
 	if h, ok := l.hooks[ifindex]; ok {
 		return h.kind(), nil
@@ -61,9 +60,9 @@ func (l *Loader) Attach(ifindex uint32, raw bool) (how string, err error) {
 		ingress, egress = l.objects.WeirIngressRaw, l.objects.WeirEgressRaw
 	}
 	if ifindex == loopback {
-		egress = nil // what goes out comes in at once, and is counted then
+		egress = nil // each packet that goes out comes in at once, and counts then
 	}
-	// First the map: an egress that looks before the ingress is there would count twice what comes in between.
+	// First the note: until it is there, an egress would count the packets that the ingress has counted.
 	if err := l.NoteIngress(ifindex); err != nil {
 		return "", err
 	}
@@ -71,9 +70,9 @@ func (l *Loader) Attach(ifindex uint32, raw bool) (how string, err error) {
 	if err != nil {
 		return "", errors.Join(err, l.ForgetIngress(ifindex))
 	}
-	if h.kind() != "clsact" { // which has done so itself
+	if h.kind() != "clsact" { // attachClsact does it itself
 		if _, err := RemoveLeftovers(ifindex); err != nil {
-			return "", errors.Join(fmt.Errorf("remove what a killed weir left: %w", err), h.Close(),
+			return "", errors.Join(fmt.Errorf("remove the filters of a killed weir: %w", err), h.Close(),
 				l.ForgetIngress(ifindex))
 		}
 	}
@@ -97,7 +96,7 @@ func (l *Loader) attach(ifindex uint32, ingress, egress *ebpf.Program) (hook, er
 	return h, nil
 }
 
-// Detach takes the programs off an interface, or takes NoteIngress back. One that is gone has lost them already.
+// Detach detaches the programs from an interface, or undoes NoteIngress. A deleted interface has lost them already.
 func (l *Loader) Detach(ifindex uint32) error {
 	h, ok := l.hooks[ifindex]
 	if !ok {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kernel captures with eBPF: programs in the kernel count every packet of every flow, and show a worker the
-// first ones.
+// Package kernel captures with eBPF: programs in the kernel count every packet of every flow, and pass the first ones
+// to a worker.
 //
-// It has two halves. Loader has the programs and maps and attaches them; it needs capabilities and lives in the helper
-// process. View is what the agent has of them, descriptors that it maps into its memory: it needs no right and, but for
-// waiting, makes no system call.
+// It has two halves. Loader loads and attaches the programs; it needs capabilities, and runs in the helper process.
+// View is the agent's half: it maps the loader's maps into its memory, needs no right, and makes no system call but to
+// wait.
 package kernel
 
 import (
@@ -16,12 +16,12 @@ import (
 	"github.com/weirnet/weir/internal/config/defaults"
 )
 
-// Geometry is what both halves have to agree on.
+// Geometry is the layout of the maps, on which both halves have to agree.
 type Geometry struct {
 	Workers        int
 	SlotsPerWorker int
 	RingBytes      int // of each worker; a power of two, and a multiple of the page size
-	CPUs           int // that the kernel may have
+	CPUs           int // possible CPUs of the kernel
 	WakeupBytes    int
 }
 
@@ -32,7 +32,7 @@ const (
 	maxSlots         = 1 << 24
 )
 
-// SnapLength is how much of a frame can be shown at most, in bytes: a full Ethernet frame.
+// SnapLength is the most bytes of a frame that a record holds: a full Ethernet frame.
 const SnapLength = int(bpf.WeirRoomLARGE_FRAME)
 
 func (g *Geometry) check() error {
@@ -50,17 +50,17 @@ func (g *Geometry) check() error {
 	return nil
 }
 
-// Config is what the loader needs besides.
+// Config is the configuration of a Loader.
 type Config struct {
 	Geometry
-	// PacketsTCP and PacketsOther are how many packets with payload of each flow are shown; 0: those of defaults.
+	// PacketsTCP and PacketsOther bound the sampled packets with payload of each flow; 0 means those of defaults.
 	PacketsTCP, PacketsOther int
-	// SnapLength is how many bytes of a frame are shown: at most, and by default, the constant.
+	// SnapLength bounds the bytes of a sampled frame: at most, and by default, the constant.
 	SnapLength int
-	// Hook is how the programs are attached: "" takes tcx where the kernel has it and clsact otherwise; "tcx",
-	// "clsact", "xdp" and "xdp-native" are that and nothing else.
+	// Hook is the kind of hook: "" selects tcx, or clsact where the kernel has no tcx; "tcx", "clsact", "xdp" and
+	// "xdp-native" allow no other.
 	Hook string
-	// KeepTunnels leaves tunnels closed: their packets are shown like any other's.
+	// KeepTunnels leaves tunnels closed: the programs sample them like other flows.
 	KeepTunnels bool
 	// IgnoreVLAN leaves VLAN identifiers out of the flows' keys.
 	IgnoreVLAN bool

@@ -16,7 +16,7 @@ import (
 	"github.com/weirnet/weir/internal/capture/bpferror"
 )
 
-// Loader holds the programs and their maps. Its methods belong to one goroutine.
+// Loader holds the programs and their maps. It belongs to one goroutine.
 type Loader struct {
 	objects bpf.WeirObjects
 	rings   []*ebpf.Map
@@ -72,7 +72,7 @@ func (l *Loader) load() error {
 	if err != nil {
 		return err
 	}
-	if err := l.joinShunts(); err != nil {
+	if err := l.addShunts(); err != nil {
 		return err
 	}
 	for i := range l.config.Workers {
@@ -83,7 +83,7 @@ func (l *Loader) load() error {
 	return l.fill()
 }
 
-// programsWithoutXDP are those that kernels before 5.18 can load.
+// programsWithoutXDP are the programs that kernels before 5.18 can load.
 type programsWithoutXDP struct {
 	WeirEgress     *ebpf.Program `ebpf:"weir_egress"`
 	WeirEgressRaw  *ebpf.Program `ebpf:"weir_egress_raw"`
@@ -111,7 +111,7 @@ func haveXDPLoadBytes() bool {
 	return features.HaveProgramHelper(ebpf.XDP, asm.FnXdpLoadBytes) == nil
 }
 
-// size sets what depends on the configuration: sizes of maps, and constants of the programs.
+// size sets the sizes of maps and the constants of programs that depend on the configuration.
 func (l *Loader) size(spec *ebpf.CollectionSpec) error {
 	c := &l.config
 	slots := uint32(c.Workers * c.SlotsPerWorker)
@@ -119,7 +119,7 @@ func (l *Loader) size(spec *ebpf.CollectionSpec) error {
 	m[bpf.WeirMapSlots].MaxEntries = slots
 	m[bpf.WeirMapBudgets].MaxEntries = slots
 	m[bpf.WeirMapAliases].MaxEntries = slots
-	m[bpf.WeirMapFlows].MaxEntries = 2*slots + slots/4 + 64 // keys, their aliases, and room
+	m[bpf.WeirMapFlows].MaxEntries = 2*slots + slots/4 + 64 // keys, their aliases, and spare room
 	m[bpf.WeirMapCauses].MaxEntries = uint32(c.CPUs)
 	m[bpf.WeirMapAsleep].MaxEntries = uint32(c.Workers)
 	m[bpf.WeirMapStacks].MaxEntries = uint32(c.Workers)
@@ -185,18 +185,17 @@ func (l *Loader) fill() error {
 	return nil
 }
 
-// Retire takes the keys of these slots out of the flow map. Numbers that are no slots are passed over.
+// Retire removes the keys of slots from the flow map. It skips invalid numbers.
 func (l *Loader) Retire(slots []uint32) error {
 	return l.run(bpf.WeirSlotsOperationSLOTS_RETIRE, slots)
 }
 
-// Release clears slots and makes them free. They must have been retired some time before: a packet under way may still
-// count.
+// Release clears and frees slots. Retire them some time before: a program that still handles a packet may count it.
 func (l *Loader) Release(slots []uint32) error {
 	return l.run(bpf.WeirSlotsOperationSLOTS_RELEASE, slots)
 }
 
-// run has weir_slots do its work, a batch in a system call.
+// run runs weir_slots, one system call per batch.
 func (l *Loader) run(operation bpf.WeirSlotsOperation, slots []uint32) error {
 	total := uint32(l.config.Workers * l.config.SlotsPerWorker)
 	for len(slots) > 0 {
@@ -208,22 +207,22 @@ func (l *Loader) run(operation bpf.WeirSlotsOperation, slots []uint32) error {
 			}
 		}
 		slots = slots[n:]
-		for len(b) < 64 { // a test run wants a frame of at least 14 bytes
+		for len(b) < 64 { // a test run takes no frame below 14 bytes
 			b = binary.LittleEndian.AppendUint32(b, ^uint32(0))
 		}
 		l.batch = b
 		if _, err := l.objects.WeirSlots.Run(&ebpf.RunOptions{Data: b}); err != nil {
-			return fmt.Errorf("give back slots: %w", err)
+			return fmt.Errorf("retire or release slots: %w", err)
 		}
 	}
 	return nil
 }
 
-// Geometry is what the agent needs to know of the maps behind Descriptors.
+// Geometry returns the layout of the maps behind Descriptors.
 func (l *Loader) Geometry() Geometry { return l.config.Geometry }
 
-// Descriptors are the maps that the agent maps: slots, budgets, causes, asleep, then the ring of each worker. They stay
-// the loader's.
+// Descriptors returns the maps for the agent: slots, budgets, causes, asleep, then the ring of each worker. The loader
+// still owns them.
 func (l *Loader) Descriptors() []int {
 	o := &l.objects
 	fds := []int{o.Slots.FD(), o.Budgets.FD(), o.Causes.FD(), o.Asleep.FD()}

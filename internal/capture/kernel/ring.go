@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ring reads a BPF ring buffer (Linux 5.8) in place: records are lent as they lie in the shared memory, and their room
-// is given back by one store for many of them. It belongs to one goroutine.
+// ring reads a BPF ring buffer (Linux 5.8) in place: it lends records from the shared memory, and one store frees the
+// room of many. It belongs to one goroutine.
 //
-// The memory is a page with the consumer's position, a page with the producer's, and the data, which the kernel has
-// twice in a row so that a record over the end is in one piece (Documentation/bpf/ringbuf.rst of the kernel). Of the
-// second copy only the first page is mapped, no record being longer than that: pages that are mapped count as the
-// process's, twice as well.
+// The memory is a page with the consumer's position, a page with the producer's, and the data, which the kernel maps
+// twice in a row so that a record across the end is in one piece (Documentation/bpf/ringbuf.rst of the kernel). ring
+// maps only the first page of the second copy, since no record is longer: mapped pages count as the process's memory,
+// also those that are mapped twice.
 type ring struct {
 	consumer, producer   *uint64
 	data                 []byte // the ring, and a page of it again
@@ -51,8 +51,8 @@ func newRing(fd, size int) (*ring, error) {
 	return r, nil
 }
 
-// next lends the next record; nil where there is none yet. The kernel wrote the lengths: they are held to the ring all
-// the same, so that no value makes it read past the mapping.
+// next lends the next record, or nil without one. The kernel wrote the lengths; next checks them nevertheless, so that
+// no value makes it read past the mapping.
 func (r *ring) next() []byte {
 	for r.position < atomic.LoadUint64(r.producer) {
 		at := r.position & r.mask
@@ -72,10 +72,10 @@ func (r *ring) next() []byte {
 	return nil
 }
 
-// release gives the room of all records read so far back.
+// release frees the room of all records read so far.
 func (r *ring) release() { atomic.StoreUint64(r.consumer, r.position) }
 
-// waiting says whether the producer is ahead.
+// waiting reports whether there is an unread record.
 func (r *ring) waiting() bool { return r.position < atomic.LoadUint64(r.producer) }
 
 func (r *ring) close() error {

@@ -20,9 +20,9 @@ import (
 
 const (
 	recordHeader = int(bpf.WeirRoomRECORD_HEADER)
-	// readBatch is how many records one Read hands out at most: then the worker looks at its clock.
+	// readBatch bounds the records of one Read, after which the worker checks its clock.
 	readBatch = 1024
-	// releaseEvery is after how many records their room is given back.
+	// releaseEvery is the number of records whose room one store frees.
 	releaseEvery = 64
 )
 
@@ -32,11 +32,11 @@ type Source struct {
 	ring   *ring
 	asleep *uint64
 	fd     int // of the ring
-	wake   int // an eventfd, by which Close ends a wait
+	wake   int // an eventfd: Close ends a wait
 	naps   capture.Naps
 	frame  capture.Frame
 
-	mu     sync.Mutex // over Close
+	mu     sync.Mutex // guards Close
 	closed atomic.Bool
 }
 
@@ -53,7 +53,7 @@ func (v *View) Source(i int) (*Source, error) {
 	return &Source{view: v, ring: r, asleep: &v.asleep[i], fd: v.rings[i], wake: wake}, nil
 }
 
-// Read hands out the records that are there, or waits. See capture.Source.
+// Read hands out the pending records, or waits for one. See capture.Source.
 func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 	if s.closed.Load() && !s.ring.waiting() {
 		return net.ErrClosed
@@ -81,29 +81,29 @@ func (s *Source) Read(timeout time.Duration, each func(*capture.Frame)) error {
 	return nil
 }
 
-// wait waits for a record: a nap while there is work, else asleep until one wakes it.
+// wait waits for a record: in a nap while there is work, else in a sleep that a record ends.
 func (s *Source) wait(timeout time.Duration) error {
 	if nap, ok := s.naps.Next(timeout); ok {
-		s.nap(nap) // which a ring that fills up ends
+		s.nap(nap) // a ring that fills up ends it
 		return nil
 	}
 	atomic.StoreUint64(s.asleep, 1)
 	var err error
-	if !s.ring.waiting() { // one may have come before the program saw that the worker sleeps
+	if !s.ring.waiting() { // a record may have come before the program saw the flag
 		err = s.poll(timeout)
 	}
 	atomic.StoreUint64(s.asleep, 0)
 	return err
 }
 
-// nap waits without telling Go's scheduler: see capture.Naps. The worker's place is needed by nobody meanwhile (see
-// GOMAXPROCS in internal/agent), but a garbage collection that begins waits for the nap's end.
+// nap waits without the knowledge of Go's scheduler: see capture.Naps. Nobody needs the worker's place meanwhile (see
+// GOMAXPROCS in internal/agent/confined), but a garbage collection that begins waits for the end of the nap.
 func (s *Source) nap(timeout time.Duration) {
 	fds := s.waitFor()
 	ts := unix.NsecToTimespec(max(int64(timeout), 0))
 	_, _, _ = unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)),
 		uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
-	// An error is told by the next poll.
+	// The next poll reports an error.
 }
 
 func (s *Source) waitFor() [2]unix.PollFd {
@@ -135,10 +135,10 @@ func (s *Source) record(b []byte, each func(*capture.Frame)) {
 	each(&s.frame)
 }
 
-// Losses adds nothing: the counters by cause are of all workers (View.Losses).
+// Losses adds nothing: View.Losses has the counters by cause, of all workers.
 func (s *Source) Losses(*capture.Losses) {}
 
-// Close wakes a waiting Read, which then hands out what is left, and no more.
+// Close wakes a waiting Read. Further Reads hand out the pending records, then fail.
 func (s *Source) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,5 +149,5 @@ func (s *Source) Close() error {
 	return err
 }
 
-// Free gives the ring's memory back, after the last Read.
+// Free unmaps the ring. Call it after the last Read.
 func (s *Source) Free() error { return errors.Join(unix.Close(s.wake), s.ring.close()) }

@@ -9,12 +9,12 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// tcx is a pair of TCX links (Linux 6.6). They go with the last descriptor of theirs: nothing is left of a killed
-// process.
+// tcx is a pair of TCX links (Linux 6.6). A link ends with its last descriptor, so a killed process leaves nothing.
 type tcx struct{ links []link.Link }
 
-// attachTCX puts the programs first at both ends: a program of others that passes, drops or redirects a packet ends the
-// chain, and what comes after it would not see that packet. So what others then drop at egress is counted too.
+// attachTCX attaches the programs as the first on ingress and on egress: another program that passes, drops or
+// redirects a packet ends the chain, and later programs do not see the packet. So weir also counts what others drop on
+// egress.
 func attachTCX(ifindex uint32, ingress, egress *ebpf.Program) (hook, error) {
 	t := &tcx{}
 	for _, end := range [...]struct {

@@ -16,8 +16,7 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// What the programs and the agent agree on: slots of two cache lines, records of 48 bytes before the frame, and
-// numbers.
+// The programs and the agent agree on slots of two cache lines, records with 48 bytes before the frame, and numbers.
 var (
 	_ = [1]struct{}{}[unsafe.Sizeof(bpf.WeirSlot{})-128]
 	_ = [1]struct{}{}[int(unsafe.Sizeof(bpf.WeirRecord{}))-recordHeader]
@@ -38,7 +37,7 @@ type View struct {
 	mapped   [][]byte
 }
 
-// NewView maps the descriptors that Loader.Descriptors gave, which it keeps: they are closed by Close.
+// NewView maps the descriptors of Loader.Descriptors and takes them over; Close closes them.
 func NewView(g Geometry, descriptors []int) (*View, error) {
 	if err := g.check(); err != nil {
 		return nil, err
@@ -76,7 +75,7 @@ func mapArray[T any](v *View, fd, n, protection int) ([]T, error) {
 	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), n), nil
 }
 
-// Close gives the memory back. Sources must be closed before, and nothing of the view used after.
+// Close unmaps the memory. Close the sources before, and use nothing of the view afterwards.
 func (v *View) Close() error {
 	var errs error
 	for _, b := range v.mapped {
@@ -89,7 +88,7 @@ func (v *View) Close() error {
 	return errs
 }
 
-// cause is how many packets were counted under a cause, by all CPUs.
+// cause returns the sum of a cause's counters over all CPUs.
 func (v *View) cause(c bpf.WeirCause) (n uint64) {
 	for i := range v.causes {
 		n += atomic.LoadUint64(&v.causes[i].Packets[c])
@@ -97,7 +96,7 @@ func (v *View) cause(c bpf.WeirCause) (n uint64) {
 	return n
 }
 
-// Losses adds up the counters by cause, which are of all workers.
+// Losses adds the losses of all workers, from the counters by cause.
 func (v *View) Losses(l *capture.Losses) {
 	l.RingFull += v.cause(bpf.WeirCauseCAUSE_RING_FULL)
 	l.MapFull += v.cause(bpf.WeirCauseCAUSE_MAP_FULL)
@@ -110,40 +109,42 @@ func (v *View) Losses(l *capture.Losses) {
 	}
 }
 
-// Sampled is how many frames were sent to the workers.
+// Sampled returns the number of frames sent to the workers.
 func (v *View) Sampled() uint64 { return v.cause(bpf.WeirCauseCAUSE_SAMPLED) }
 
-// SlotKeeper does what the agent has no right to: *Loader, or the helper's client on the other side of a socket.
+// SlotKeeper retires and releases slots, which the agent has no right to: *Loader does, or the helper through its
+// client.
 type SlotKeeper interface {
 	Retire(slots []uint32) error
 	Release(slots []uint32) error
 }
 
-// Counter gives worker i its slots.
+// Counter returns the counter of worker i.
 func (v *View) Counter(i int, keeper SlotKeeper) *Counter {
 	return &Counter{SlotKeeper: keeper, view: v, first: uint32(i * v.geometry.SlotsPerWorker)}
 }
 
-// Counter is one worker's stretch of the slots (capture.Counter).
+// Counter is one worker's range of the slots (capture.Counter).
 type Counter struct {
 	SlotKeeper
 	view  *View
 	first uint32
 }
 
-// Slots is the stretch.
+// Slots returns the range.
 func (c *Counter) Slots() (first, count uint32) {
 	return c.first, uint32(c.view.geometry.SlotsPerWorker)
 }
 
-// Packets reads what tells whether anything has changed.
+// Packets reads two numbers that differ after any change of the slot's counters.
 func (c *Counter) Packets(slot uint32) (born int64, sum uint64) {
 	s := &c.view.slots[slot]
 	born = int64(atomic.LoadUint64(&s.Born))
 	return born, atomic.LoadUint64(&s.Lower.Packets) + atomic.LoadUint64(&s.Upper.Packets)
 }
 
-// Read reads a slot while the kernel may write to it: each counter is whole, and no newer than the next reading's.
+// Read reads a slot while the kernel may write it: each counter is consistent in itself, and no newer than in the next
+// reading.
 func (c *Counter) Read(slot uint32, to *capture.Counts) bool {
 	s := &c.view.slots[slot]
 	born := atomic.LoadUint64(&s.Born)
@@ -171,7 +172,7 @@ func (c *Counter) Read(slot uint32, to *capture.Counts) bool {
 	return true
 }
 
-// Show sets a slot's budget, by one store into memory that the programs read.
+// Show sets a slot's budget: one store into memory that the programs read.
 func (c *Counter) Show(slot uint32, packets int32) {
 	atomic.StoreInt32(&c.view.budgets[slot].Packets, packets)
 }

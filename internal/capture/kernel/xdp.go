@@ -11,10 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// xdp is a choice for ports that only receive, such as a mirror port's: it sees nothing of what goes out. Generic XDP
-// runs where TC does, and is the default: when native XDP was attached to or detached from a veth, a packet or two were
-// lost. Both see a frame as it comes from the card; a super-packet that a virtual machine or another namespace sent as
-// one is one packet.
+// xdp is an option for ports that only receive, such as a mirror port: XDP sees no outgoing packet. Generic XDP runs
+// beside TC, and is the default: attaching native XDP to a veth, or detaching it, lost a packet or two. Both see a
+// frame as it comes from the card; a super-packet from a virtual machine or another namespace counts as one packet.
 type xdp struct {
 	link.Link
 	name string
@@ -22,7 +21,7 @@ type xdp struct {
 
 func (x *xdp) kind() string { return x.name }
 
-// attachXDP is an attacher: the programs that it is given are those of TC, and of no use.
+// attachXDP returns an attacher of the XDP program, which ignores the TC programs in its arguments.
 func (l *Loader) attachXDP(native bool) attacher {
 	flags, name := link.XDPGenericMode, "xdp"
 	if native {
@@ -37,9 +36,9 @@ func (l *Loader) attachXDP(native bool) attacher {
 		}
 		x, err := link.AttachXDP(link.XDPOptions{Program: l.objects.WeirXdp, Interface: int(ifindex), Flags: flags})
 		if errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EOPNOTSUPP) {
-			why := "the kernel has none"
+			why := "the kernel does not support it"
 			if native {
-				why = "the interface's driver has none"
+				why = "the interface's driver does not support it"
 			}
 			return nil, &HookError{name, fmt.Errorf("%s (%w)", why, unix.EOPNOTSUPP)}
 		}
