@@ -22,9 +22,9 @@ endif
 # The packages to test in both variants.
 libpcap_packages = $(shell scripts/libpcap-packages)
 
-# The packages to test. The race detector sees only the test process; the tests of internal/agent and internal/soak
+# The packages to test. The race detector sees only the test process; the tests of internal/agent and internal/testing/soak
 # start the real program, and take long.
-packages = $(if $(RACE),$(filter-out %/internal/agent %/internal/soak,$(shell $(GO) list ./...)),./...)
+packages = $(if $(RACE),$(filter-out %/internal/agent %/internal/testing/soak,$(shell $(GO) list ./...)),./...)
 
 .PHONY: help up demo replay build static test soak guest fuzz lint bench record generate clean
 .DEFAULT_GOAL := help

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // New connections through a gateway with masquerade.

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // Loads of the trace of short flows, half of whose packets a program has to inspect, and of large transfers.

@@ -15,7 +15,7 @@ import (
 	"github.com/weirnet/weir/gen/bpf"
 	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/capture/kernel"
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 const drainFlows = 100_000

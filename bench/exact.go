@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // measureExact compares the agent's counters with the interface's own at the highest rate of two senders on a veth

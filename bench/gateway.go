@@ -13,7 +13,7 @@ import (
 	"os/exec"
 	"time"
 
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // routed is one measurement through the gateway.

@@ -14,9 +14,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/weirnet/weir/internal/lab"
-	"github.com/weirnet/weir/internal/lab/program"
-	"github.com/weirnet/weir/internal/lab/wait"
+	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/program"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // observer is a program that watches an interface of a lab.

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 const liveFlows = 65536

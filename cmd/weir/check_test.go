@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/probe"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // check runs weir check and returns its output, its exit status and its error.

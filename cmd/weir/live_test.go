@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // TestPieces: during a Write the reader's progress is visible.

@@ -19,8 +19,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/weirnet/weir/internal/lab"
-	"github.com/weirnet/weir/internal/lab/wait"
+	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // Flows or loss counters account for each frame sent: none is missing, none counts twice.

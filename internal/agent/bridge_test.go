@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // TestBridge: the gateway's LAN is a bridge of two ports, like a home router's of cable and Wi-Fi. By default weir

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 const container = "../../deploy/container/"

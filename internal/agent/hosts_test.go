@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/hosts"
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // asksForAddress makes a host send a DHCP request with its name, as a client without an address does (RFC 2131 §4.4.1).

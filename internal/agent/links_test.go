@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weirnet/weir/internal/lab"
-	"github.com/weirnet/weir/internal/lab/program"
-	"github.com/weirnet/weir/internal/lab/wait"
+	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/program"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // follower is a weir that watches 'w*', with the frames sent over links w… meanwhile: w<x> is the peer of v<x>.

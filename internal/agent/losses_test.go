@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/weirnet/weir/internal/lab"
-	"github.com/weirnet/weir/internal/lab/wait"
+	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // TestCheckReportsLosses: weir check reports the kernel's drops on an interface, and the losses of a running weir, each
@@ -26,7 +26,8 @@ func TestCheckReportsLosses(t *testing.T) {
 	copy(unknown, []byte{2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5})
 	const dropped = 7
 	for range dropped {
-		if _, err := h.SendFrames(context.Background(), "out0", [][]byte{unknown}, lab.Sending{Rate: 1000}); err != nil {
+		_, err := h.SendFrames(context.Background(), "out0", [][]byte{unknown}, lab.Sending{Rate: 1000})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

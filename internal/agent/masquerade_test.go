@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // TestLinkGoesDownUnderMasquerade: the link to the server goes down and comes back while a large flow comes in. The
@@ -89,7 +89,8 @@ func breakOff(t *testing.T, l *lab.Lab) (port int) {
 		if _, err := io.CopyN(io.Discard, c, downloaded); err != nil {
 			return err
 		}
-		sh(t, l.Gateway, "nft add chain ip test hold '{ type filter hook forward priority 0; }'", "ip link set wan0 down",
+		sh(t, l.Gateway, "nft add chain ip test hold '{ type filter hook forward priority 0; }'",
+			"ip link set wan0 down",
 			"nft add rule ip test hold iifname lan0 drop", "ip link set wan0 up",
 			"ip route add default via 198.51.100.10",
 			"until [ $(cat /sys/class/net/wan0/operstate) = up ]; do sleep 0.01; done")

@@ -21,9 +21,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/capture/pcapfile"
-	"github.com/weirnet/weir/internal/lab"
-	"github.com/weirnet/weir/internal/lab/program"
 	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/program"
 )
 
 // frame is a frame of a recording.

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // Ports of the tests' servers: the one that clients use, and the one that a rule translates it to.

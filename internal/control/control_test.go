@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 func start(t *testing.T, path string) *net.UnixListener {

@@ -15,9 +15,9 @@ import (
 	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/flow"
-	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // These tests simulate the kernel's slots. capture/kernel and agent test the real ones.

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/conntrack"
-	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // world simulates flows that come and go, and collects a Chain's records of them.

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/conntrack"
-	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // TestHairpin: a connection from the LAN through the gateway's outer address back into the LAN gets its translation by

@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/sandbox"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // The test binary is its own agent: its first argument is its role.

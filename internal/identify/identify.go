@@ -133,8 +133,8 @@ type total struct {
 // judge weighs opinions by these rules:
 //   - Pieces for the same value combine as if independent: 1-(1-a)(1-b)…, 0.95 at most. Pieces of one origin are
 //     dependent: the strongest counts whole, the next half, the next a quarter, and so on.
-//   - The value with the highest sum wins. A special case of it (android of linux) replaces it if at least half as sure;
-//     the two don't contradict each other.
+//   - The value with the highest sum wins. A special case of it (android of linux) replaces it if at least half as
+//     sure; the two don't contradict each other.
 //   - The strongest contradicting value subtracts half of its own sum, as a share: 0.8 against 0.4 gives
 //     0.8·(1-0.4/2) = 0.64.
 //   - A result below 0.30 is no guess.

@@ -2,6 +2,8 @@
 
 package metric
 
+const lookForForged = "look for forged addresses on the LAN; if the LAN is that large, name it with --lan-network"
+
 // remedies are advice for each loss.
 var remedies = map[ID]string{
 	RingFull:           "use mode ebpf or libpcap's --filter, more --workers, or watch fewer interfaces",
@@ -14,8 +16,8 @@ var remedies = map[ID]string{
 	LegsUnjoined:       "use mode ebpf, where the legs are one flow already",
 	RecordsUnwaited:    "raise net.core.rmem_max, so that the kernel drops fewer connection events",
 	OffloadsUnfollowed: "nothing: the flows are complete, but end early",
-	DevicesForgotten:   "look for forged addresses on the LAN; if the LAN is really that large, name it with --lan-network",
-	DevicesRefused:     "look for forged addresses on the LAN; if the LAN is really that large, name it with --lan-network",
+	DevicesForgotten:   lookForForged,
+	DevicesRefused:     lookForForged,
 	RecordsUnwritten:   "read standard output faster, or raise --max-flows",
 	RecordsUnshown:     "nothing: the screen skips records when it is slow",
 

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/weirnet/weir/internal/lab"
-	"github.com/weirnet/weir/internal/lab/wait"
+	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 const childEnv = "WEIR_TOPOLOGY_CHILD"

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weirnet/weir/internal/lab/wait"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // following records the events of a Follower.

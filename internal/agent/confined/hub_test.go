@@ -13,9 +13,9 @@ import (
 
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/engine"
-	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 	"github.com/weirnet/weir/internal/topology"
 )
 

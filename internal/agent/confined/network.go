@@ -40,8 +40,8 @@ func openNetwork(o *agent.Options, s *agent.Setup, named map[string]int, list fu
 	return n, err
 }
 
-// follow follows links and routes until ctx ends, and connections until drain. The channel delivers the error that ended
-// the former, without which weir cannot watch anything; it logs other failures, after which the records are less
+// follow follows links and routes until ctx ends, and connections until drain. The channel delivers the error that
+// ended the former, without which weir cannot watch anything; it logs other failures, after which the records are less
 // complete.
 func (n *network) follow(ctx context.Context, event func(topology.Event), changed func(*topology.Network),
 	log func(string, ...any)) <-chan error {

@@ -38,7 +38,8 @@ func BenchmarkRecord(b *testing.B) {
 		r := record.Flow{
 			Client: record.Endpoint{Addr: client, MAC: [6]byte{2, 1, 1, 1, 1, 1}, Packets: 12, Bytes: 3000},
 			Server: record.Endpoint{Addr: server, Packets: 20, Bytes: 20000},
-			State:  record.StateEnd, EndReason: record.EndClosed, Proto: packet.ProtoTCP, FirstSeen: seen, LastSeen: seen,
+			State:  record.StateEnd, EndReason: record.EndClosed, Proto: packet.ProtoTCP,
+			FirstSeen: seen, LastSeen: seen,
 			Interface: "lan0",
 			Protocol:  "tls", Method: record.MethodDPI, Hostname: []byte("www.example.com"),
 			Info: []byte(`"tls":{"version":"TLS 1.3","cipher":"TLS_AES_128_GCM_SHA256","alpn":["h2"],` +

@@ -84,7 +84,8 @@ func Run(o *agent.Options, out Output) (Status, error) {
 	}
 	stop := sandbox.StopSignals()
 	p := &process{options: o, output: out, mode: first.Mode, began: time.Now(), life: newLife(),
-		hub: newHub(out.Subscriptions, max(o.MaxFlows, queueRecords)), links: newLinks(o, selection, first.Mode, client, out.Log)}
+		hub:   newHub(out.Subscriptions, max(o.MaxFlows, queueRecords)),
+		links: newLinks(o, selection, first.Mode, client, out.Log)}
 	p.life.step(startTime, nil)
 	go func() { // also during the end, which may wait for a reader
 		<-stop

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/weirnet/weir/internal/agent"
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 	"github.com/weirnet/weir/internal/topology"
 )
 

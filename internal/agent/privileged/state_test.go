@@ -12,7 +12,7 @@ import (
 
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/hosts"
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // open calls openState on a directory.

@@ -22,9 +22,9 @@ import (
 
 	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/capture/pcapfile"
-	"github.com/weirnet/weir/internal/lab"
-	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // frame returns an Ethernet frame with UDP between two addresses, with tags before its EtherType.

@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // TestTunnelInterface captures on an interface whose frames begin with the IP header, with two workers.

@@ -335,7 +335,8 @@ func TestFragmentsBySocketFilter(t *testing.T) {
 		frame   []byte
 		isShown bool
 	}{
-		{later, true}, {first, true}, {first, true}, {first, false}, {later, false}, {other, true}, {otherFirst, true}, {other, false},
+		{later, true}, {first, true}, {first, true}, {first, false}, {later, false},
+		{other, true}, {otherFirst, true}, {other, false},
 	} {
 		answer, err := g.objects.WeirShunt.Run(&ebpf.RunOptions{Data: join(make([]byte, 14), ether(0x0800, c.frame))})
 		if err != nil || (answer != 0) != c.isShown {

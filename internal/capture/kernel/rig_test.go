@@ -19,8 +19,8 @@ import (
 
 	"github.com/weirnet/weir/gen/bpf"
 	"github.com/weirnet/weir/internal/flow"
-	"github.com/weirnet/weir/internal/lab"
 	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // needRoot skips where the test can't load programs; in CI that is a failure.

@@ -24,8 +24,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/gen/bpf"
-	"github.com/weirnet/weir/internal/lab/wait"
 	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // Here is what a test run can't show: what the kernel's own path makes of packets before the programs see them.

@@ -7,8 +7,8 @@ import "encoding/binary"
 // DatagramRecordHeader is the length of a DTLS record header.
 const DatagramRecordHeader = 13
 
-// RecordACK is the highest content type of DTLS (RFC 9147 §7). The parser refuses recordCID below it, whose header has a
-// connection ID of unknown length (RFC 9146 §4).
+// RecordACK is the highest content type of DTLS (RFC 9147 §7). The parser refuses recordCID below it, whose header has
+// a connection ID of unknown length (RFC 9146 §4).
 const (
 	recordCID = 25
 	RecordACK = 26

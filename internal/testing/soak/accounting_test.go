@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // TestAccounting overloads weir, and compares its flows and its reported losses with what was sent.

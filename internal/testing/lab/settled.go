@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/weirnet/weir/internal/lab/wait"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // Landed waits until no sent packet is left in a CPU's backlog.

@@ -13,9 +13,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/weirnet/weir/internal/lab"
-	"github.com/weirnet/weir/internal/lab/program"
-	"github.com/weirnet/weir/internal/lab/wait"
+	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/program"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // TestStopped stops weir's processes for a while, like a debugger or a machine out of memory. Traffic goes on, and the

@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weirnet/weir/internal/lab"
-	"github.com/weirnet/weir/internal/lab/program"
+	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/program"
 )
 
 const (

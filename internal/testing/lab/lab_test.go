@@ -22,7 +22,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/weirnet/weir/internal/lab/wait"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 func TestMain(m *testing.M) {
@@ -164,7 +164,8 @@ func TestSendFrames(t *testing.T) {
 func TestReplayCapture(t *testing.T) {
 	a, b := NewPair(t)
 	before, _ := b.Counters("eth0")
-	sent, err := a.ReplayCapture(t.Context(), "eth0", "../../testdata/tls13-nginx.pcap", Sending{Rate: 5000, Loops: 3})
+	const capture = "../../../testdata/tls13-nginx.pcap"
+	sent, err := a.ReplayCapture(t.Context(), "eth0", capture, Sending{Rate: 5000, Loops: 3})
 	if err != nil || sent.Frames == 0 || sent.Frames%3 != 0 || sent.OtherLink != 0 {
 		t.Fatal(sent, err)
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 // gateways are layouts of gateways: eth0 has the LAN with VLAN 5 and maybe the WAN with VLAN 7. Sides are those of

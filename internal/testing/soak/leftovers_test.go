@@ -21,9 +21,9 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
-	"github.com/weirnet/weir/internal/lab"
-	"github.com/weirnet/weir/internal/lab/program"
-	"github.com/weirnet/weir/internal/lab/wait"
+	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/program"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // held are the BPF objects that processes hold, by ID, which the kernel never reuses.

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weirnet/weir/internal/lab"
+	"github.com/weirnet/weir/internal/testing/lab"
 )
 
 var modes = []string{"ebpf", "afpacket"}
