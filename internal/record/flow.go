@@ -94,10 +94,8 @@ func (f *Flow) AppendJSON(b []byte) []byte {
 	b = append(b, f.ID[:]...)
 	b = append(b, `","community_id":"`...)
 	b = append(b, f.CommunityID...)
-	b = append(b, `","state":"`...)
-	b = append(b, f.State.String()...)
 	b = append(b, '"')
-	b = appendText(b, "end_reason", f.EndReason.String())
+	b = f.appendState(b)
 	b = appendText(b, "interface", f.Interface)
 	if len(f.VLANs) > 0 {
 		b = append(b, `,"vlan":[`...)
@@ -115,22 +113,39 @@ func (f *Flow) AppendJSON(b []byte) []byte {
 	b = f.Client.appendJSON(append(b, `,"client":`...))
 	b = f.Server.appendJSON(append(b, `,"server":`...))
 	b = appendText(b, "direction", f.Direction.String())
-	b = f.NAT.appendJSON(b)
-	b = f.Conntrack.appendJSON(b)
+	b = f.appendConnection(b)
 	b = f.appendVerdict(b)
 	b = append(b, `,"first_seen":"`...)
 	b = AppendTime(b, f.FirstSeen)
 	b = append(b, `","last_seen":"`...)
 	b = AppendTime(b, f.LastSeen)
 	b = append(b, '"')
-	if len(f.Info) > 0 {
-		b = append(b, ',')
-		b = append(b, f.Info...)
+	b = f.appendInfo(b)
+	return append(f.appendRisks(b), '}')
+}
+
+func (f *Flow) appendState(b []byte) []byte {
+	b = append(b, `,"state":"`...)
+	b = append(b, f.State.String()...)
+	b = append(b, '"')
+	return appendText(b, "end_reason", f.EndReason.String())
+}
+
+// appendConnection appends what connection tracking knows.
+func (f *Flow) appendConnection(b []byte) []byte { return f.Conntrack.appendJSON(f.NAT.appendJSON(b)) }
+
+func (f *Flow) appendInfo(b []byte) []byte {
+	if len(f.Info) == 0 {
+		return b
 	}
-	if f.Risks != 0 {
-		b = f.Risks.appendJSON(append(b, `,"risks":`...))
+	return append(append(b, ','), f.Info...)
+}
+
+func (f *Flow) appendRisks(b []byte) []byte {
+	if f.Risks == 0 {
+		return b
 	}
-	return append(b, '}')
+	return f.Risks.appendJSON(append(b, `,"risks":`...))
 }
 
 func (f *Flow) appendVerdict(b []byte) []byte {
@@ -160,18 +175,22 @@ func (f *Flow) appendVerdict(b []byte) []byte {
 }
 
 func (e *Endpoint) appendJSON(b []byte) []byte {
-	b = appendEnd(append(b, '{'), "", e.Addr)
-	if e.MAC != [6]byte{} {
-		b = append(b, `,"mac":"`...)
-		b = AppendMAC(b, e.MAC)
-		b = append(b, '"')
-	}
-	b = appendText(b, "side", e.Side.String())
+	b = e.appendPlace(appendEnd(append(b, '{'), "", e.Addr))
 	b = append(b, `,"packets":`...)
 	b = strconv.AppendUint(b, e.Packets, 10)
 	b = append(b, `,"bytes":`...)
 	b = strconv.AppendUint(b, e.Bytes, 10)
 	return append(b, '}')
+}
+
+// appendPlace appends where the end is.
+func (e *Endpoint) appendPlace(b []byte) []byte {
+	if e.MAC != [6]byte{} {
+		b = append(b, `,"mac":"`...)
+		b = AppendMAC(b, e.MAC)
+		b = append(b, '"')
+	}
+	return appendText(b, "side", e.Side.String())
 }
 
 // appendEnd appends the members of an address and, if it has one, a port.
