@@ -101,6 +101,7 @@ type host struct {
 	last      time.Time
 	certainty certainty
 	place     *list.Element // among those of the same certainty
+	isChanged bool          // see Table.Changed
 }
 
 // Table holds the devices. It is safe for use by several goroutines.
@@ -140,7 +141,7 @@ func (t *Table) seen(k key, addr netip.Addr, at time.Time, c certainty) *host {
 		if len(t.hosts) >= maxHosts && !t.evict(c) {
 			return nil
 		}
-		h = &host{key: k, first: at, certainty: c}
+		h = &host{key: k, first: at, certainty: c, isChanged: true}
 		t.hosts[k] = h
 		h.place = t.seenOf[c].PushBack(h)
 	}
@@ -185,6 +186,7 @@ func (t *Table) address(h *host, addr netip.Addr, at time.Time) {
 		h.addresses = slices.Delete(h.addresses, i, i+1)
 	}
 	h.addresses = append(h.addresses, Address{addr, at, at})
+	h.isChanged = true
 }
 
 func oldest(all []Address) (least int) {
@@ -221,9 +223,10 @@ func (t *Table) remove(h *host) {
 
 // name sets a device's name. A source's last name replaces its earlier one.
 func (h *host) name(name, source string) {
-	if name = clean(name); name == "" {
+	if name = clean(name); name == "" || slices.Contains(h.names, Name{name, source}) {
 		return
 	}
+	h.isChanged = true
 	h.names = slices.DeleteFunc(h.names, func(n Name) bool { return n.Source == source })
 	h.names = append(h.names, Name{name, source})
 	slices.SortStableFunc(h.names, func(a, b Name) int { return cmp.Compare(trust(a.Source), trust(b.Source)) })
@@ -266,6 +269,7 @@ func (h *host) tell(source identify.Source, value string) {
 	if value = clean(value); value == "" {
 		return
 	}
+	h.isChanged = h.isChanged || !slices.ContainsFunc(h.evidence, is)
 	h.evidence = append(slices.DeleteFunc(h.evidence, is), identify.Evidence{Source: source, Value: value})
 	h.shorten()
 }
@@ -313,13 +317,7 @@ func (t *Table) Find(a netip.Addr) (p Host, ok bool) {
 // records.
 func (t *Table) All() []Host {
 	list := t.list()
-	for _, h := range list {
-		t.with(h, func() {
-			if router := t.byAddr[h.router]; router != nil {
-				router.isRouter = true
-			}
-		})
-	}
+	t.findRouters(list)
 	all := make([]Host, 0, len(list))
 	for _, h := range list {
 		t.with(h, func() { all = append(all, h.copy()) })
@@ -334,6 +332,17 @@ func (t *Table) All() []Host {
 		return cmp.Compare(a.MAC, b.MAC)
 	})
 	return all
+}
+
+// findRouters marks the devices that others are behind.
+func (t *Table) findRouters(all []*host) {
+	for _, h := range all {
+		t.with(h, func() {
+			if router := t.byAddr[h.router]; router != nil {
+				router.setRouter(true)
+			}
+		})
+	}
 }
 
 // list returns the devices, the least certain and least recently seen first.

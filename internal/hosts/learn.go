@@ -4,6 +4,7 @@ package hosts
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net"
 	"net/netip"
@@ -52,7 +53,7 @@ func (t *Table) end(e *record.Endpoint, r *record.Flow, place func(netip.Addr) t
 	if way.Router.IsValid() {
 		h := t.seen(key{addr: addr}, addr, at, sure)
 		if h != nil {
-			h.router, h.link = way.Router, way.Interface
+			h.move(way.Interface, way.Router)
 		}
 		return h
 	}
@@ -70,10 +71,7 @@ func (t *Table) end(e *record.Endpoint, r *record.Flow, place func(netip.Addr) t
 	if h == nil {
 		return nil
 	}
-	h.link = r.Interface
-	if way.Interface != "" {
-		h.link = way.Interface
-	}
+	h.move(cmp.Or(way.Interface, r.Interface), h.router)
 	return h
 }
 
@@ -184,7 +182,7 @@ func (t *Table) dhcpClient(client *host, r *record.Flow, at time.Time) *host {
 	}
 	h := t.seen(key{mac: mac}, r.Client.Addr.Addr(), at, asking)
 	if h != nil {
-		h.link = r.Interface
+		h.move(r.Interface, h.router)
 	}
 	return h
 }
@@ -288,7 +286,7 @@ func (t *Table) Neighbours(all []topology.Neighbour, place func(netip.Addr) topo
 		if h == nil {
 			continue
 		}
-		h.link = n.Interface
-		h.isRouter = h.isRouter || n.IsRouter
+		h.move(n.Interface, h.router)
+		h.setRouter(h.isRouter || n.IsRouter)
 	}
 }
