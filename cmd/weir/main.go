@@ -78,6 +78,6 @@ func newRoot() *cobra.Command {
 	root.Version = version
 	root.SetVersionTemplate("weir {{.Version}}\n")
 	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newHosts(), newLibpcapCapture(),
-		newReplay(), newCatalog(), newConfig(), newVersion())
+		newReplay(), newReport(), newCatalog(), newConfig(), newVersion())
 	return root
 }

@@ -32,6 +32,8 @@ const (
 	DevicesRefused
 	RecordsUnwritten
 	RecordsUnshown
+	RecordsUnreported
+	ReportedFlowsForgotten
 
 	CopiesForwarded
 	CopiesCarried
@@ -115,6 +117,10 @@ var counters = [numIDs]Counter{
 	RecordsUnwritten: {"weir_records_dropped_total", "output", Loss,
 		"records left out: the reader of standard output was too slow (--max-flows bounds the waiting records)"},
 	RecordsUnshown: {"weir_records_dropped_total", "screen", Loss, "records left out: the screen was too slow"},
+	RecordsUnreported: {"weir_records_dropped_total", "report", Loss,
+		"records not reported: the reports were written too slowly (a flow's next record makes up for it)"},
+	ReportedFlowsForgotten: {"weir_reported_flows_forgotten_total", "", Notice,
+		"flows that are reported whole again: more were live than the reports remember (--max-flows)"},
 
 	CopiesForwarded: {CopiesName, "forwarded", Notice,
 		"packets not counted on their way out: they were counted on their way in (--count-each counts both)"},

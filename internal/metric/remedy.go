@@ -20,6 +20,7 @@ var remedies = map[ID]string{
 	DevicesRefused:     lookForForged,
 	RecordsUnwritten:   "read standard output faster, or raise --max-flows",
 	RecordsUnshown:     "nothing: the screen skips records when it is slow",
+	RecordsUnreported:  "read standard output faster, or raise --max-flows",
 
 	PacketsRefused:      "raise --max-flows",
 	FlowsEvicted:        "raise --max-flows",

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/metric"
+	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/report"
+)
+
+func newReport() *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use:   "report [flags] FILE|-",
+		Short: "Print reports of weir run --output report for people",
+		Long: `Read reports, one a line, as weir run --output report writes them; - is standard input.
+Each is printed for people, or with --output json as it is, once it is known to be one.
+
+Exit status: 0 when all was read, 1 where the input breaks off or has something else, 2 when there
+is none.`,
+		Example: `  weir run --output report | weir report -
+  weir report reports.ndjson
+  weir report --output json reports.ndjson | jq .health`,
+		Args: needs("a file of reports, or - for standard input", false),
+		RunE: func(c *cobra.Command, args []string) error {
+			if output != "text" && output != "json" {
+				return fmt.Errorf("--output %q: must be text or json", output)
+			}
+			in := io.Reader(os.Stdin)
+			if args[0] != "-" {
+				file, err := os.Open(args[0])
+				if err != nil {
+					return err
+				}
+				defer file.Close()
+				in = file
+			}
+			return printReports(in, args[0], output, c.OutOrStdout())
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", "text", "text, or json: the reports as they are")
+	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"},
+		cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// printReports prints reports as they come.
+func printReports(in io.Reader, name, output string, stdout io.Writer) error {
+	reader := report.NewReader(in)
+	p := reportPrinter{out: bufio.NewWriter(stdout), flows: map[string]string{}}
+	for {
+		r, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return partialError{fmt.Errorf("%s: %w", cmp.Or(strings.TrimPrefix(name, "-"), "standard input"), err)}
+		}
+		if output == "json" {
+			p.out.Write(r.Line)
+			p.out.WriteByte('\n')
+		} else {
+			p.report(r)
+		}
+		if err := p.out.Flush(); err != nil {
+			return outputError(err)
+		}
+	}
+}
+
+// reportPrinter prints reports for people. Its texts may hold anything, so all of them are made printable.
+type reportPrinter struct {
+	out   *bufio.Writer     // keeps its first error
+	flows map[string]string // by identifier: what a whole record said
+}
+
+// Bounds of the flows that the printer can name when a delta comes, and of a name's characters.
+const (
+	maxNamed = 1 << 16
+	maxName  = 400
+)
+
+func (p *reportPrinter) report(r *report.Report) {
+	took := time.Duration(r.Period.EndMonotonic - min(r.Period.BeginMonotonic, r.Period.EndMonotonic))
+	p.line("report %d of agent %s (weir %s), %s to %s (%s), mode %s", r.Sequence, r.Agent.ID, r.Agent.Version,
+		toSecond(r.Period.Begin), toSecond(r.Period.End), took.Round(100*time.Millisecond).String(), r.Health.Mode)
+	if r.IsLast {
+		p.line("  the agent ended: it is the last one")
+	}
+	for i := range r.Health.Processes {
+		process := &r.Health.Processes[i]
+		p.line("  process %s: %s of CPU time, %s of memory", process.Name,
+			(time.Duration(process.UserCPU+process.SystemCPU) * time.Microsecond).Round(time.Millisecond).String(),
+			bytesText(process.Resident))
+	}
+	for i := range r.Interfaces {
+		p.link(&r.Interfaces[i])
+	}
+	p.counters(r)
+	p.total("applications", r.Totals.Applications)
+	p.total("protocols", r.Totals.Protocols)
+	p.total("categories", r.Totals.Categories)
+	for i := range r.Devices {
+		p.device(&r.Devices[i])
+	}
+	for i := range r.Flows {
+		p.flow(&r.Flows[i])
+	}
+}
+
+// line prints a line. Its texts are made printable here.
+func (p *reportPrinter) line(format string, values ...any) {
+	for i, v := range values {
+		if text, ok := v.(string); ok {
+			values[i] = control.Printable(text)
+		}
+	}
+	fmt.Fprintf(p.out, format+"\n", values...)
+}
+
+// toSecond cuts a time's fraction.
+func toSecond(text string) string {
+	if whole, _, ok := strings.Cut(text, "."); ok {
+		return whole + "Z"
+	}
+	return text
+}
+
+func (p *reportPrinter) link(l *report.InterfaceReading) {
+	name := l.Name
+	if l.Role != "" {
+		name += " (" + l.Role + ")"
+	}
+	text := fmt.Sprintf("received %d packets, %s; sent %d packets, %s", l.Received.Packets,
+		bytesText(l.Received.Bytes), l.Sent.Packets, bytesText(l.Sent.Bytes))
+	for _, n := range []struct {
+		count uint64
+		what  string
+	}{{l.Received.Dropped + l.Sent.Dropped, "dropped"}, {l.Received.Missed, "missed"},
+		{l.Received.Errors + l.Sent.Errors, "with errors"}} {
+		if n.count > 0 {
+			text += fmt.Sprintf("; %d %s", n.count, n.what)
+		}
+	}
+	p.line("  interface %s: %s", name, text)
+}
+
+// counters prints the counters that are worth a notice.
+func (p *reportPrinter) counters(r *report.Report) {
+	for _, moved := range r.Health.Counters {
+		reading := metric.Reading{Name: moved.Name, Cause: moved.Cause}
+		switch _, c, ok := reading.Find(); {
+		case !ok:
+			p.line("  %d of %s %s, which this weir does not know", moved.More, moved.Name, moved.Cause)
+		case c.Class != metric.Traffic:
+			p.line("  %d %s", moved.More, c.Help)
+		}
+	}
+}
+
+// total prints the largest rows.
+func (p *reportPrinter) total(what string, rows []report.Total) {
+	const most = 5
+	sum := func(t *report.Total) uint64 { return t.ClientBytes + t.ServerBytes }
+	slices.SortStableFunc(rows, func(a, b report.Total) int { return cmp.Compare(sum(&b), sum(&a)) })
+	var texts []string
+	for i := range rows[:min(len(rows), most)] {
+		row := &rows[i]
+		name := cmp.Or(row.Name, "(none)")
+		if row.IsOther {
+			name = "(other)"
+		}
+		texts = append(texts, fmt.Sprintf("%s %s in %d flows", name, bytesText(sum(row)), row.Flows))
+	}
+	if more := len(rows) - most; more > 0 {
+		texts = append(texts, fmt.Sprintf("%d more", more))
+	}
+	if len(texts) > 0 {
+		p.line("  %s: %s", what, strings.Join(texts, ", "))
+	}
+}
+
+func (p *reportPrinter) device(d *report.DeviceReading) {
+	var texts []string
+	for _, text := range []string{d.MAC, d.Vendor, d.Interface} {
+		if text != "" {
+			texts = append(texts, text)
+		}
+	}
+	for _, n := range d.Names {
+		texts = append(texts, n.Name)
+	}
+	for _, a := range d.Addresses {
+		texts = append(texts, a.IP)
+	}
+	p.line("  device %s", strings.Join(texts, ", "))
+}
+
+func (p *reportPrinter) flow(f *report.FlowReading) {
+	name := p.name(f)
+	what := "goes on"
+	switch {
+	case f.State == "end":
+		what = "ended: " + cmp.Or(f.EndReason, "unknown")
+		delete(p.flows, f.ID)
+	case f.IsWhole():
+		what = "new here"
+	}
+	p.line("  flow %s: %d packets, %s; %s", name, f.Client.Packets+f.Server.Packets,
+		bytesText(f.Client.Bytes+f.Server.Bytes), what)
+}
+
+// name names a flow by its record, which may have come in an earlier report.
+func (p *reportPrinter) name(f *report.FlowReading) string {
+	if !f.IsWhole() {
+		return cmp.Or(p.flows[f.ID], f.ID)
+	}
+	texts := []string{f.IPProto, readingText(&f.Client), "to", readingText(&f.Server)}
+	for _, text := range []string{f.Protocol, f.Application, f.Hostname} {
+		if text != "" {
+			texts = append(texts, text)
+		}
+	}
+	name := cutEnd(strings.Join(texts, " "), maxName)
+	if len(p.flows) >= maxNamed {
+		clear(p.flows)
+	}
+	if len(f.ID) == len(record.Flow{}.ID) {
+		p.flows[f.ID] = name
+	}
+	return name
+}
+
+func readingText(e *report.EndReading) string {
+	switch {
+	case e.Port == 0:
+		return e.IP
+	case strings.Contains(e.IP, ":"):
+		return fmt.Sprintf("[%s]:%d", e.IP, e.Port)
+	}
+	return fmt.Sprintf("%s:%d", e.IP, e.Port)
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	_ "embed"
+	"encoding/hex"
+	"strconv"
+	"time"
+
+	"github.com/weirnet/weir/internal/metric"
+	"github.com/weirnet/weir/internal/record"
+)
+
+// Schema is the JSON Schema (2020-12) of a report. It refers to record.Schema by its "$id".
+//
+//go:embed schema.json
+var Schema []byte
+
+// append makes the report of the interval that ends now.
+func (r *Reporter) append(s *State) {
+	b := append(reuse(r.out), `{"type":"report","schema":`...)
+	b = strconv.AppendInt(b, SchemaVersion, 10)
+	b = appendID(append(b, `,"agent":{"id":`...), r.config.Agent)
+	b = append(record.AppendText(append(b, `,"version":`...), r.config.Version), '}')
+	b = appendID(append(b, `,"epoch":`...), r.config.Epoch)
+	b = strconv.AppendUint(append(b, `,"sequence":`...), r.sequence, 10)
+	b = r.appendPeriod(b, s.At)
+	if s.IsLast {
+		b = append(b, `,"last":true`...)
+	}
+	b = r.appendHealth(b, s)
+	b = r.appendInterfaces(b, s.Interfaces)
+	b = r.totals.append(b)
+	b = append(b, `,"devices":[`...)
+	for _, d := range s.Devices {
+		b = append(d.AppendJSON(b), ',')
+	}
+	b = append(endList(b), `,"flows":[`...)
+	for _, f := range r.segments {
+		b = append(append(b, r.flows[f.start:f.end]...), ',')
+	}
+	r.out = append(endList(b), "}\n"...)
+}
+
+func (r *Reporter) appendPeriod(b []byte, end Instant) []byte {
+	b = record.AppendTime(append(b, `,"period":{"begin":"`...), r.begin.Wall)
+	b = record.AppendTime(append(b, `","end":"`...), end.Wall)
+	b = appendNumber(append(b, '"'), "begin_monotonic_ns", uint64(r.begin.Monotonic))
+	b = appendNumber(b, "end_monotonic_ns", uint64(end.Monotonic))
+	if r.config.BootID != "" {
+		b = record.AppendText(append(b, `,"boot_id":`...), r.config.BootID)
+	}
+	return append(b, '}')
+}
+
+func (r *Reporter) appendHealth(b []byte, s *State) []byte {
+	b = record.AppendText(append(b, `,"health":{"mode":`...), s.Mode)
+	b = appendNumber(b, "uptime_ms", milliseconds(s.Uptime))
+	if s.Goroutines > 0 {
+		b = appendNumber(b, "goroutines", uint64(s.Goroutines))
+	}
+	b = append(b, `,"processes":[`...)
+	for _, p := range s.Processes {
+		before := r.processes[p.Name]
+		r.processes[p.Name] = p
+		b = record.AppendText(append(b, `{"name":`...), p.Name)
+		b = appendNumber(b, "user_cpu_us", uint64(max(p.UserTime-before.UserTime, 0).Microseconds()))
+		b = appendNumber(b, "system_cpu_us", uint64(max(p.SystemTime-before.SystemTime, 0).Microseconds()))
+		b = appendPositive(b, "resident_bytes", p.Resident)
+		b = append(appendPositive(b, "peak_resident_bytes", p.PeakResident), `},`...)
+	}
+	b = append(endList(b), `,"counters":[`...)
+	for id, c := range metric.All() {
+		more := grown(s.Counters[id], r.counters[id])
+		if more == 0 {
+			continue
+		}
+		b = record.AppendText(append(b, `{"name":`...), c.Name)
+		if c.Cause != "" {
+			b = record.AppendText(append(b, `,"cause":`...), c.Cause)
+		}
+		b = append(appendNumber(b, "more", more), `},`...)
+	}
+	r.counters = s.Counters
+	return append(endList(b), '}')
+}
+
+// appendInterfaces appends what the kernel has counted since the last report.
+func (r *Reporter) appendInterfaces(b []byte, all []Interface) []byte {
+	r.Watch(all)
+	b = append(b, `,"interfaces":[`...)
+	for _, now := range all {
+		before := r.interfaces[now.Index]
+		b = record.AppendText(append(b, `{"name":`...), now.Name)
+		b = appendNumber(b, "index", uint64(now.Index))
+		if now.Role != "" {
+			b = record.AppendText(append(b, `,"role":`...), now.Role)
+		}
+		b = now.Received.append(append(b, `,"received":{`...), before.Received)
+		b = now.Sent.append(append(b, `,"sent":{`...), before.Sent)
+		b = append(b, `},`...)
+	}
+	clear(r.interfaces)
+	for _, now := range all {
+		r.interfaces[now.Index] = now
+	}
+	return endList(b)
+}
+
+// append appends the counters of a direction; after its opening brace.
+func (l *Link) append(b []byte, before Link) []byte {
+	b = strconv.AppendUint(append(b, `"packets":`...), since(l.Packets, before.Packets), 10)
+	b = appendNumber(b, "bytes", since(l.Bytes, before.Bytes))
+	b = appendPositive(b, "dropped", since(l.Dropped, before.Dropped))
+	b = appendPositive(b, "errors", since(l.Errors, before.Errors))
+	return append(appendPositive(b, "missed", since(l.Missed, before.Missed)), '}')
+}
+
+// since is how much a counter has counted; one that is lower than before has begun anew.
+func since(now, before uint64) uint64 {
+	if now < before {
+		return now
+	}
+	return now - before
+}
+
+func milliseconds(d time.Duration) uint64 { return uint64(max(d, 0).Milliseconds()) }
+
+func appendID(b []byte, id ID) []byte {
+	return append(hex.AppendEncode(append(b, '"'), id[:]), '"')
+}
+
+// appendNumber appends a comma and a member.
+func appendNumber(b []byte, name string, n uint64) []byte {
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	return strconv.AppendUint(b, n, 10)
+}
+
+// appendPositive is appendNumber; it leaves out 0.
+func appendPositive(b []byte, name string, n uint64) []byte {
+	if n == 0 {
+		return b
+	}
+	return appendNumber(b, name, n)
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"net/netip"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/capture/pcapfile"
+	"github.com/weirnet/weir/internal/catalog"
+	"github.com/weirnet/weir/internal/classify"
+	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/dissect/protocols"
+	"github.com/weirnet/weir/internal/engine"
+	"github.com/weirnet/weir/internal/enrich"
+	"github.com/weirnet/weir/internal/hosts"
+	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/topology"
+)
+
+// play replays a capture, with the sides of private networks, and a record of each live flow a second.
+func play(t testing.TB, file string, apps *catalog.Catalog, emit func(*record.Flow) error) {
+	t.Helper()
+	in, err := pcapfile.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	var lan []netip.Prefix
+	for _, text := range []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10",
+		"192.0.2.0/24"} {
+		lan = append(lan, netip.MustParsePrefix(text))
+	}
+	chain := enrich.New(nil, emit)
+	chain.SetNetwork(topology.NewNetwork(topology.Sides{Networks: lan}, nil, nil, [2][]topology.Rule{}))
+	p := engine.NewPipeline(engine.Config{Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
+		UpdateEvery: time.Second}, 1, 0, func(f *record.Flow) error { return chain.Flow(f, time.Unix(0, f.LastSeen)) })
+	var f pcapfile.Frame
+	for known := 0; in.Next(&f) == nil; {
+		for ; known <= f.Interface; known++ {
+			p.AddInterface(in.Interfaces()[known].Name)
+		}
+		p.Frame(&engine.Frame{Data: f.Data, Length: f.Length, Time: f.Time, Interface: uint16(f.Interface),
+			Link: in.Interfaces()[f.Interface].LinkType})
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRecordings makes reports of all recordings. They keep to the schema, and tell of each flow what its last record
+// tells.
+func TestRecordings(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/*.pcap")
+	if err != nil || len(files) < 40 {
+		t.Fatalf("testdata holds %d captures (%v)", len(files), err)
+	}
+	apps, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deltas, devices := 0, 0
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			r, s := newReporter(1000), newSink(t, true)
+			table := hosts.New()
+			came := map[[32]byte]*record.Flow{}
+			records := 0
+			end := func() {
+				now := state(records)
+				changed := table.Changed(256)
+				for i := range changed {
+					now.Devices = append(now.Devices, &changed[i])
+				}
+				devices += len(changed)
+				s.take(r.Close(now))
+			}
+			play(t, file, apps, func(f *record.Flow) error {
+				table.Flow(f, func(netip.Addr) topology.Place { return topology.Place{} })
+				r.Flow(f)
+				came[f.ID] = f.Clone()
+				if records++; records%5 == 0 {
+					end()
+				}
+				return nil
+			})
+			end()
+			for _, f := range came {
+				s.holds(f)
+			}
+			if len(came) == 0 || len(s.flows) != len(came) {
+				t.Errorf("the reports have %d flows, the recording %d", len(s.flows), len(came))
+			}
+			deltas += s.deltas
+		})
+	}
+	if deltas < 20 || devices < 20 {
+		t.Errorf("the reports of all recordings have %d deltas and %d devices", deltas, devices)
+	}
+}
+
+// TestSchemaRefuses: the schema that holds reports is one that refuses others.
+func TestSchemaRefuses(t *testing.T) {
+	schema, err := compileSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newReporter(10)
+	f := testFlow(1)
+	r.Flow(f)
+	r.Close(state(15))
+	f.Client.Bytes++
+	r.Flow(f)
+	r.Flow(testFlow(2))
+	line := r.Close(state(30))
+	for name, spoil := range map[string]func(all, delta, whole map[string]any){
+		"unknown member":       func(all, _, _ map[string]any) { all["more"] = "x" },
+		"no sequence":          func(all, _, _ map[string]any) { delete(all, "sequence") },
+		"an empty version":     func(all, _, _ map[string]any) { all["agent"].(map[string]any)["version"] = "" },
+		"a number with a part": func(all, _, _ map[string]any) { all["sequence"] = 1.5 },
+		"a flow without a type": func(_, delta, _ map[string]any) {
+			delete(delta, "type")
+		},
+		"a delta without an id": func(_, delta, _ map[string]any) { delete(delta, "id") },
+		"a delta of 0":          func(_, delta, _ map[string]any) { delta["client"].(map[string]any)["bytes"] = 0 },
+		"an address in a delta": func(_, delta, _ map[string]any) { delta["client"].(map[string]any)["ip"] = "192.0.2.1" },
+		"a record without ends": func(_, _, whole map[string]any) { delete(whole, "client") },
+	} {
+		all := decode(t, line)
+		flows := all["flows"].([]any)
+		if err := schema.Validate(all); err != nil {
+			t.Fatal(err)
+		}
+		spoil(all, flows[0].(map[string]any), flows[1].(map[string]any))
+		if schema.Validate(all) == nil {
+			t.Errorf("the schema allows %s", name)
+		}
+	}
+}

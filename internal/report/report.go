@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package report makes and reads reports: all that an agent tells of an interval, as one line of JSON. What is known of
+// a flow travels once; after that its changes and the counts since the last report. A JSON Schema describes a report.
+//
+// A Reporter makes the reports of one agent, and remembers which flows it has told of. A Reader reads them.
+package report
+
+import (
+	"encoding/hex"
+	"time"
+
+	"github.com/weirnet/weir/internal/metric"
+	"github.com/weirnet/weir/internal/record"
+)
+
+// SchemaVersion is the "schema" of every report; it grows when a field changes its meaning or disappears.
+const SchemaVersion = 1
+
+// ID is a random identifier.
+type ID [16]byte
+
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// Instant is a moment by two clocks, in nanoseconds: since the Unix epoch by the clock that people set, and by the
+// kernel's monotonic one (CLOCK_MONOTONIC).
+type Instant struct{ Wall, Monotonic int64 }
+
+// Config configures a Reporter.
+type Config struct {
+	Agent   ID
+	Version string // of the agent
+	// Epoch changes when the sequence begins anew: a report's epoch and sequence are those of no other report.
+	Epoch  ID
+	BootID string // the kernel's; "": unknown
+	Begin  Instant
+	// MaxFlows bounds the flows that the Reporter remembers. It reports a flow that it has forgotten whole again.
+	MaxFlows int
+}
+
+// State is the agent's state at the end of an interval. Its counts are those since the agent's start, or the link's.
+type State struct {
+	At         Instant
+	Mode       string
+	Uptime     time.Duration
+	Goroutines int
+	Processes  []Process
+	Counters   metric.Snapshot
+	Interfaces []Interface
+	// Devices are those that changed in the interval.
+	Devices []Appender
+	// IsLast: no report follows.
+	IsLast bool
+}
+
+// Process is one of the agent's processes. Zero values are unknown.
+type Process struct {
+	Name                   string
+	UserTime, SystemTime   time.Duration // of all CPUs, since the process began
+	Resident, PeakResident uint64        // memory in bytes
+}
+
+// Interface is a watched interface with the kernel's counters since it was made.
+type Interface struct {
+	Index          uint32
+	Name           string
+	Role           string // lan, wan or ""
+	Received, Sent Link
+}
+
+// Link holds the kernel's counters of one direction of an interface. The capture sees no frame that these counters call
+// dropped, missed or broken on reception.
+type Link struct{ Packets, Bytes, Dropped, Errors, Missed uint64 }
+
+// Appender is a part of a report that writes itself.
+type Appender interface{ AppendJSON([]byte) []byte }
+
+// Limits of a report, which IsFull keeps: a report has at most so many flows, and so many bytes of them.
+const (
+	// MaxFlows bounds a report's flows: at 15 s, 2,000 short flows each second.
+	MaxFlows = 1 << 15
+	// MaxFlowBytes leaves half of the 32 MiB that a sink takes (MaxLine) for the rest.
+	MaxFlowBytes = 16 << 20
+)
+
+// Reporter collects the records of an interval. It is not safe for use by several goroutines, except Collect.
+type Reporter struct {
+	config   Config
+	memory   memory
+	summer   record.Summer
+	totals   totals
+	flows    []byte    // JSON of this interval's flows
+	segments []segment // of flows, in the order in which the flows were first heard
+	out      []byte
+
+	sequence   uint64
+	begin      Instant
+	counters   metric.Snapshot
+	processes  map[string]Process
+	interfaces map[uint32]Interface
+}
+
+// segment is a flow's latest JSON of this interval. What a later record of the flow has replaced remains in the buffer,
+// in no segment.
+type segment struct {
+	slot       int32 // of the memory
+	start, end int
+}
+
+// New returns a Reporter whose first interval has begun.
+func New(c Config) *Reporter {
+	return &Reporter{config: c, memory: newMemory(max(c.MaxFlows, 1)), totals: newTotals(), begin: c.Begin,
+		processes: map[string]Process{}, interfaces: map[uint32]Interface{}}
+}
+
+// IsFull reports whether the interval has to be closed before the next record, lest the report become too large.
+func (r *Reporter) IsFull() bool {
+	return len(r.segments) >= min(MaxFlows, r.memory.most) || len(r.flows) >= MaxFlowBytes
+}
+
+// Flow takes a record.
+func (r *Reporter) Flow(f *record.Flow) {
+	slot := r.memory.slot(keyOf(f))
+	m := &r.memory.flows[slot]
+	var sums record.Sums
+	r.summer.Sum(f, &sums)
+	counts := f.Counts()
+	isNew := m.segment < 0
+	if isNew {
+		m.segment = int32(len(r.segments))
+		r.segments = append(r.segments, segment{slot: slot})
+	}
+	r.totals.add(f, counts, m.latest, isNew)
+	m.changed |= sums.Changed(&m.sums)
+	m.isWhole = m.isWhole || !f.IsDelta(m.changed) || !counts.Reaches(m.reported)
+	m.latest, m.sums, m.hasEnded = counts, sums, f.State == record.StateEnd
+	start := len(r.flows)
+	if m.isWhole {
+		r.flows = f.AppendJSON(r.flows)
+	} else {
+		r.flows = f.AppendDelta(r.flows, m.changed, counts.Sub(m.reported))
+	}
+	s := &r.segments[m.segment]
+	s.start, s.end = start, len(r.flows)
+}
+
+// Watch notes interfaces that are new: their reports begin with the counts that they have now.
+func (r *Reporter) Watch(all []Interface) {
+	for _, now := range all {
+		if _, ok := r.interfaces[now.Index]; !ok {
+			r.interfaces[now.Index] = now
+		}
+	}
+}
+
+// Close ends the interval, and returns its report as one line, with its end. The line is valid until the next call.
+func (r *Reporter) Close(s *State) []byte {
+	r.sequence++
+	r.append(s)
+	for _, segment := range r.segments {
+		r.memory.reported(segment.slot)
+	}
+	r.flows, r.segments = reuse(r.flows), r.segments[:0]
+	r.begin = s.At
+	return r.out
+}
+
+// keepBytes of a buffer are kept between reports.
+const keepBytes = 1 << 20
+
+// reuse empties a buffer. It gives a large one back after an interval that needed little of it.
+func reuse(b []byte) []byte {
+	if cap(b) > keepBytes && len(b) < cap(b)/4 {
+		return nil
+	}
+	return b[:0]
+}
+
+// Collect adds the flows that the Reporter has forgotten. Any goroutine may call it.
+func (r *Reporter) Collect(s *metric.Snapshot) {
+	s.Add(metric.ReportedFlowsForgotten, r.memory.forgotten.Load())
+}
