@@ -54,8 +54,8 @@ static: ## bin/weir-static: pure Go, no libc, stripped
 
 test: ## all tests, about 15 minutes (root; else those that need it are skipped); RACE=1 with the race detector
 	@scripts/setup test$(if $(CI), container)
-	$(GO) test -json$(if $(RACE), -race) $(packages) | $(GO) run ./scripts/progress
-	$(if $(libpcap_packages),$(GO) test -json$(if $(RACE), -race) -tags libpcap $(libpcap_packages) | $(GO) run ./scripts/progress)
+	$(GO) test -json -timeout 30m$(if $(RACE), -race) $(packages) | $(GO) run ./scripts/progress
+	$(if $(libpcap_packages),$(GO) test -json -timeout 30m$(if $(RACE), -race) -tags libpcap $(libpcap_packages) | $(GO) run ./scripts/progress)
 
 soak: build ## hours of traffic, kills and restarts (root); scripts/soak --help explains how to shorten it
 	scripts/soak

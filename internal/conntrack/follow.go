@@ -68,7 +68,7 @@ const messageBuffer = 64 << 10
 // Bounds of the end: reading the pending events, and the last dump if events were lost.
 const (
 	lastEvents = 200 * time.Millisecond
-	lastDump   = 3 * time.Second
+	lastDump   = 8 * time.Second
 )
 
 // Run reads until ctx ends, then reads the pending events and returns nil. It closes the descriptor. Call it once.

@@ -195,30 +195,30 @@ func TestRate(t *testing.T) {
 func TestOverrun(t *testing.T) {
 	f := follow(t, 64<<10)
 	wait.Until(t, "the first list", func() bool { return f.Lists() == 1 })
+	begun := time.Now()
 	flood(t, f.lab, 20000, 100_000, 0)
-	if f.Lost() == 0 || !f.table.IsBehind() {
-		t.Fatalf("%d losses, behind: %v", f.Lost(), f.table.IsBehind())
+	if f.Lost() == 0 {
+		t.Fatal("nothing was lost")
 	}
-	wait.Until(t, "a list", func() bool { return f.Lists() == 2 })
-	wait.Until(t, "the kernel's table", func() bool { return f.differs(t) == "" })
+	isEqual := func() bool { return !f.table.IsBehind() && f.differs(t) == "" }
+	if !wait.Within(2*dumpEvery+wait.Limit, isEqual) { // more may have been lost during the first dump
+		t.Fatalf("%d losses, %d lists, behind: %v; %s", f.Lost(), f.Lists(), f.table.IsBehind(), f.differs(t))
+	}
 	t.Logf("%d losses, %d lists, %+v", f.Lost(), f.Lists(), f.table.Counters())
-	if f.table.IsBehind() {
-		t.Error("behind after the list")
-	}
 	lost := f.Lost()
 	flood(t, f.lab, 30000, 100_000, 0)
 	if f.Lost() == lost {
 		t.Fatal("nothing was lost")
 	}
-	if f.Lists() != 2 || !f.table.IsBehind() { // TestRepair checks the duration
-		t.Errorf("%d lists, behind: %v: a second list within 30 seconds of the first", f.Lists(), f.table.IsBehind())
+	if f.Lists() > 2 && time.Since(begun) < dumpEvery { // TestRepair checks the duration
+		t.Errorf("%d lists: a second one within 30 seconds of the first", f.Lists())
 	}
 	f.cancel()
 	if err := wait.For(t, "the end", f.ended); err != nil {
 		t.Fatal(err)
 	}
 	f.ended <- nil // for other waiters
-	if f.table.IsBehind() || f.Lists() != 3 || f.differs(t) != "" {
+	if !isEqual() {
 		t.Errorf("behind at the end: %v, %d lists; %s", f.table.IsBehind(), f.Lists(), f.differs(t))
 	}
 }

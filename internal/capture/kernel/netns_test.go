@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weirnet/weir/internal/testing/lab"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
@@ -124,6 +125,12 @@ func connect(a, b *namespace, subnet int) (pa, pb *port) {
 			return err
 		})
 	}
+	for _, p := range []*port{pa, pb} { // until the kernel has given it a queue it drops what the link sends
+		wait.Until(a.t, p.name+" is up", func() bool {
+			return strings.Contains(p.run("ip -o link show dev %s", p.name), "qdisc noqueue state UP ")
+		})
+	}
+	lab.DeepenBacklog(a.t)
 	pa.run("ip neigh add %s lladdr %s dev %s nud permanent", pb.address, pb.mac, pa.name)
 	pb.run("ip neigh add %s lladdr %s dev %s nud permanent", pa.address, pa.mac, pb.name)
 	return pa, pb

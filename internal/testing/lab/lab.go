@@ -111,6 +111,9 @@ func Make(o Options) (*Lab, error) {
 func (l *Lab) build(f func() error) (err error) {
 	l.mark = newMark(labs.Add(1))
 	killMarked(ownerIsGone)
+	if err := deepenBacklog(); err != nil {
+		return err
+	}
 	done := false
 	defer func() { // even after a panic
 		if !done || err != nil {

@@ -61,18 +61,39 @@ func Sh(t testing.TB, h *lab.Host, lines ...string) string {
 // failed.
 type Program struct {
 	*lab.Process
-	T            testing.TB
-	Said, Stdout *Text // standard error, and standard output unless redirected
+	T      testing.TB
+	Said   *Text   // standard error
+	Stdout *Output // standard output, unless redirected
+}
+
+// Output is a program's standard output so far, in a file: whoever writes to one never waits for the test.
+type Output struct {
+	t    testing.TB
+	path string
+}
+
+func (o *Output) String() string {
+	o.t.Helper()
+	text, err := os.ReadFile(o.path)
+	if err != nil {
+		o.t.Error(err)
+	}
+	return string(text)
 }
 
 // Start starts a program; its standard output goes to a writer, or with nil to Stdout.
 func Start(t testing.TB, h *lab.Host, stdout io.Writer, command ...string) *Program {
 	t.Helper()
-	p := &Program{T: t, Said: &Text{}, Stdout: &Text{}}
+	p := &Program{T: t, Said: &Text{}, Stdout: &Output{t, filepath.Join(t.TempDir(), "stdout")}}
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Stdout, cmd.Stderr = p.Stdout, p.Said
-	if stdout != nil {
-		cmd.Stdout = stdout
+	cmd.Stdout, cmd.Stderr = stdout, p.Said
+	if stdout == nil {
+		file, err := os.Create(p.Stdout.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close() // the program has its own
+		cmd.Stdout = file
 	}
 	var err error
 	if p.Process, err = h.Start(cmd); err != nil {
