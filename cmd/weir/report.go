@@ -27,10 +27,9 @@ func newReport() *cobra.Command {
 		Use:   "report [flags] FILE|-",
 		Short: "Print reports of weir run --output report for people",
 		Long: `Read reports, one a line, as weir run --output report writes them; - is standard input.
-Each is printed for people, or with --output json as it is, once it is known to be one.
+report prints each for people, or with --output json unchanged, after checking it.
 
-Exit status: 0 when all was read, 1 where the input breaks off or has something else, 2 when there
-is none.`,
+Exit status: 0 when all was read, 1 if the input breaks off or has other contents, 2 without input.`,
 		Example: `  weir run --output report | weir report -
   weir report reports.ndjson
   weir report --output json reports.ndjson | jq .health`,
@@ -51,7 +50,7 @@ is none.`,
 			return printReports(in, args[0], output, c.OutOrStdout())
 		},
 	}
-	c.Flags().StringVarP(&output, "output", "o", "text", "text, or json: the reports as they are")
+	c.Flags().StringVarP(&output, "output", "o", "text", "text, or json: the unchanged reports")
 	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"},
 		cobra.ShellCompDirectiveNoFileComp))
 	return c
@@ -81,13 +80,13 @@ func printReports(in io.Reader, name, output string, stdout io.Writer) error {
 	}
 }
 
-// reportPrinter prints reports for people. Its texts may hold anything, so all of them are made printable.
+// reportPrinter prints reports for people. Their texts may hold anything, so line escapes unprintable characters.
 type reportPrinter struct {
 	out   *bufio.Writer     // keeps its first error
-	flows map[string]string // by identifier: what a whole record said
+	flows map[string]string // by identifier: the name from a whole record
 }
 
-// Bounds of the flows that the printer can name when a delta comes, and of a name's characters.
+// Bounds of the flows that the printer can name in a delta, and of a name's characters.
 const (
 	maxNamed = 1 << 16
 	maxName  = 400
@@ -121,7 +120,7 @@ func (p *reportPrinter) report(r *report.Report) {
 	}
 }
 
-// line prints a line. Its texts are made printable here.
+// line prints a line, with unprintable characters escaped.
 func (p *reportPrinter) line(format string, values ...any) {
 	for i, v := range values {
 		if text, ok := v.(string); ok {
@@ -158,7 +157,7 @@ func (p *reportPrinter) link(l *report.InterfaceReading) {
 	p.line("  interface %s: %s", name, text)
 }
 
-// counters prints the counters that are worth a notice.
+// counters prints the counters that deserve attention.
 func (p *reportPrinter) counters(r *report.Report) {
 	for _, moved := range r.Health.Counters {
 		reading := metric.Reading{Name: moved.Name, Cause: moved.Cause}
@@ -223,7 +222,7 @@ func (p *reportPrinter) flow(f *report.FlowReading) {
 		bytesText(f.Client.Bytes+f.Server.Bytes), what)
 }
 
-// name names a flow by its record, which may have come in an earlier report.
+// name returns a flow's name from its record, which may be in an earlier report.
 func (p *reportPrinter) name(f *report.FlowReading) string {
 	if !f.IsWhole() {
 		return cmp.Or(p.flows[f.ID], f.ID)

@@ -202,7 +202,7 @@ func TestOverrun(t *testing.T) {
 	}
 	isEqual := func() bool { return !f.table.IsBehind() && f.differs(t) == "" }
 	if !wait.Within(2*dumpEvery+wait.Limit, isEqual) { // more may have been lost during the first dump
-		t.Fatalf("%d losses, %d lists, behind: %v; %s", f.Lost(), f.Lists(), f.table.IsBehind(), f.differs(t))
+		t.Fatalf("%d losses, %d dumps, behind: %v; %s", f.Lost(), f.Lists(), f.table.IsBehind(), f.differs(t))
 	}
 	t.Logf("%d losses, %d lists, %+v", f.Lost(), f.Lists(), f.table.Counters())
 	lost := f.Lost()
@@ -211,7 +211,7 @@ func TestOverrun(t *testing.T) {
 		t.Fatal("nothing was lost")
 	}
 	if f.Lists() > 2 && time.Since(begun) < dumpEvery { // TestRepair checks the duration
-		t.Errorf("%d lists: a second one within 30 seconds of the first", f.Lists())
+		t.Errorf("%d dumps: a second one within 30 seconds of the first", f.Lists())
 	}
 	f.cancel()
 	if err := wait.For(t, "the end", f.ended); err != nil {

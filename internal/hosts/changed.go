@@ -11,7 +11,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// move notes by which interface, and behind which router, a device is.
+// move sets a device's interface and router.
 func (h *host) move(link string, router netip.Addr) {
 	if h.link != link || h.router != router {
 		h.link, h.router, h.isChanged = link, router, true
@@ -24,9 +24,8 @@ func (h *host) setRouter(is bool) {
 	}
 }
 
-// Changed returns devices of which something has changed since it last returned them, other than when they were seen:
-// the most certain first, and no more than most, so that forged ones hold back no others. One goroutine takes the
-// changes.
+// Changed returns the devices that have changed since it last returned them, apart from the times when they were seen:
+// the most certain first, at most most of them, so that forged ones do not delay others. Only one goroutine may call it.
 func (t *Table) Changed(most int) []Host {
 	list := t.list()
 	t.findRouters(list)

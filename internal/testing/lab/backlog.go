@@ -15,8 +15,8 @@ const backlogPackets = 100_000
 const backlogSetting = "/proc/sys/net/core/netdev_max_backlog"
 
 // DeepenBacklog raises the machine's limit of packets that wait for a CPU (by default 1,000), unless it is high enough.
-// What goes over a veth passes that queue, and a busy machine drops what finds no room, also of other tests' traffic.
-// The limit is not a namespace's, and stays: it bounds a queue, and costs nothing while that is empty.
+// Packets over a veth pass that queue, and a busy machine drops those without room, even of other tests' traffic. The
+// limit belongs to no namespace, and stays raised: it bounds a queue, and costs nothing while that is empty.
 func DeepenBacklog(t testing.TB) {
 	t.Helper()
 	if err := deepenBacklog(); err != nil {

@@ -66,7 +66,7 @@ type Program struct {
 	Stdout *Output // standard output, unless redirected
 }
 
-// Output is a program's standard output so far, in a file: whoever writes to one never waits for the test.
+// Output is a program's standard output so far, in a file: a writer to a file never waits for the test.
 type Output struct {
 	t    testing.TB
 	path string
