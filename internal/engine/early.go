@@ -4,20 +4,21 @@ package engine
 
 import "github.com/weirnet/weir/internal/packet"
 
-// maxEarly is how many later fragments wait for their first one: a few datagrams of 64 KiB, the last fragment first.
+// maxEarly bounds the fragments that wait for the first one of their datagram: those of a few datagrams of 64 KiB whose
+// last fragment comes first.
 const maxEarly = 1024
 
-// earlyFragments are those that came before the first one of their datagram, which has the ports. What is known of them
-// waits, not their data. Nothing is allocated before there is one.
+// earlyFragments are fragments that arrived before the first one of their datagram, which has the ports. Their headers
+// wait, not their data. The first one allocates the memory.
 type earlyFragments struct {
-	evictions uint64 // that made room for others
+	evictions uint64 // fragments given up for want of room
 
-	entries []earlyFragment // a ring, filled in turn: what is at next is the oldest
+	entries []earlyFragment // a ring; the oldest is at next
 	chains  map[packet.Datagram]chain
 	next    int32
 }
 
-// chain are the places of the first and the last fragment of a datagram that waits.
+// chain has the places of a datagram's first and last waiting fragment.
 type chain struct{ first, last int32 }
 
 type earlyFragment struct {
@@ -27,11 +28,11 @@ type earlyFragment struct {
 	tunnels  [packet.MaxTunnels + 1]packet.Tunnel
 	nTunnel  int
 	network  uint32
-	next     int32 // of the datagram
+	next     int32 // the place of the datagram's next fragment
 	waits    bool
 }
 
-// hold has a later fragment wait for its first one.
+// hold keeps a later fragment until the first one of its datagram arrives.
 func (w *worker) hold(datagram packet.Datagram, fr *Frame, p *packet.Packet, tunnels []packet.Tunnel, network uint32) {
 	x := &w.early
 	if x.entries == nil {
@@ -46,7 +47,7 @@ func (w *worker) hold(datagram packet.Datagram, fr *Frame, p *packet.Packet, tun
 	x.next = (at + 1) % maxEarly
 	*e = earlyFragment{datagram: datagram, frame: *fr, packet: *p, network: network, waits: true}
 	e.nTunnel = copy(e.tunnels[:], tunnels)
-	e.frame.Data, e.packet.Data = nil, nil // lent; nobody looks into a later fragment
+	e.frame.Data, e.packet.Data = nil, nil // lent; nobody inspects a later fragment
 	c, ok := x.chains[datagram]
 	if ok {
 		x.entries[c.last].next = at
@@ -57,14 +58,14 @@ func (w *worker) hold(datagram packet.Datagram, fr *Frame, p *packet.Packet, tun
 	x.chains[datagram] = c
 }
 
-// rejoin gives the fragments that wait for the first one its ports, and has them counted.
+// rejoin gives the waiting fragments the ports of the first one, and counts them.
 func (w *worker) rejoin(datagram packet.Datagram, first *packet.Packet, now int64) {
 	if len(w.early.chains) > 0 && !first.LaterFragment && first.Fault == packet.FaultNone {
 		w.countEarly(datagram, first, now)
 	}
 }
 
-// giveUpFragments has fragments counted without ports that have waited for longer than some time.
+// giveUpFragments counts fragments that have waited longer than a time, without ports.
 func (w *worker) giveUpFragments(now, after int64) {
 	x := &w.early
 	for i := int32(0); i < maxEarly && len(x.chains) > 0; i++ {
@@ -75,8 +76,8 @@ func (w *worker) giveUpFragments(now, after int64) {
 	}
 }
 
-// countEarly has the fragments of a datagram counted that wait: with the first one's ports, unless there is none, or
-// not in time.
+// countEarly counts the waiting fragments of a datagram: with the ports of the first one if it came in time, else
+// without ports.
 func (w *worker) countEarly(datagram packet.Datagram, first *packet.Packet, now int64) {
 	x := &w.early
 	c, ok := x.chains[datagram]

@@ -13,49 +13,49 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Where the kernel counts, a frame is only shown to the dissectors, and the counters of its flow are read from the
-// kernel's slot at each tick. A slot is one life of a flow: one flow of the table, one record. When that flow ends
-// the slot is retired, so that the kernel finds it no more; after a rest its last counts go into the record, and the
-// slot is given back. Nothing is counted twice, and nothing is lost between two lives.
+// If the kernel counts, a frame only feeds the dissectors, and the worker reads the counters of its flow from the
+// kernel's slot at each tick. A slot is one life of a flow: one flow of the table, one record. When the flow ends, the
+// worker retires the slot, so that the kernel no longer finds it. After a rest the slot's last counts go into the
+// record, and the worker releases the slot. No packet counts twice, and none is lost between two lives.
 
-// rest is for how long a retired slot is left alone. A packet that found it before may still be under way: for
-// microseconds, as programs are not interrupted by others for long.
+// rest is the time between the retirement and the release of a slot. A program that found the slot before may still
+// run: for microseconds, as nothing interrupts programs for long.
 const rest = int64(20 * time.Millisecond)
 
-// retireEvery is how many flows may wait for their slots' retirement before the tick.
+// retireEvery bounds the flows that wait for the retirement of their slots until the next tick.
 const retireEvery = 512
 
-// kernelAccounting is the accounting of a worker whose kernel counts.
+// kernelAccounting is the accounting of a worker for which the kernel counts.
 type kernelAccounting struct {
 	*worker
 	kernel capture.Counter
-	// interfaces turns the kernel's index of an interface into the number of its name.
+	// interfaces maps the kernel's index of an interface to the number of its name.
 	interfaces *Interfaces
 
 	first  uint32 // slot
-	high   uint32 // slots from first on that were ever in use
+	high   uint32 // all slots that were ever in use are among the first so many
 	slots  []slotState
 	counts capture.Counts
 
-	dying   []ending // to be retired
-	resting []ending // retired at
+	dying   []ending // to retire
+	resting []ending // retired at since
 	since   int64
 	numbers []uint32 // scratch
 	lives   []life   // scratch
 	free    []*pending
 
-	hurry     bool // a flow whose slot isn't known wants to be shown more packets
+	hurry     bool // a flow with an unknown slot needs more packets
 	collected int64
 }
 
-// slotState is what was read of a slot.
+// slotState is the last reading of a slot.
 type slotState struct {
 	born           int64 // 0: none
 	sum            uint64
-	packets, bytes [2]uint64 // that are in the flow: of the lower end, of the upper
+	packets, bytes [2]uint64 // already added to the flow: of the lower end, of the upper
 	index          flow.Index
 	status         slotStatus
-	isLate         bool // slotRefused: of a connection that gave way, see flow.Table.IsLate
+	isLate         bool // slotRefused: of an evicted connection, see flow.Table.IsLate
 }
 
 // life is a slot's use by one flow.
@@ -73,8 +73,8 @@ const (
 	slotRefused            // the table had no room
 )
 
-// ending is the record of a flow that has left the table, waiting for its slot's last counts. Without a record the
-// slot is given back only.
+// ending is the record of a flow that has left the table; it waits for its slot's last counts. Without a record only
+// the slot waits for its release.
 type ending struct {
 	slot          uint32
 	entry         *pending
@@ -92,8 +92,7 @@ func newKernelAccounting(
 	return k
 }
 
-// refresh reads the counters of the flow at i, which is to give way to another one: since the last tick it may have
-// been answered.
+// refresh reads the counters of the flow at i before its eviction: since the last tick it may have got an answer.
 func (k *kernelAccounting) refresh(i flow.Index) {
 	if d := k.table.Detail(i); d.slot != 0 {
 		k.read(d.slot - 1)
@@ -107,8 +106,8 @@ func (k *kernelAccounting) state(slot uint32) *slotState {
 	return &k.slots[slot-k.first]
 }
 
-// take shows a frame to the dissectors of its flow. A later fragment that a socket filter shows it counts: the filter
-// shows those only that came before their first one.
+// take passes a frame to the dissectors of its flow. It counts a later fragment from a socket filter, which passes only
+// those that arrived before the first one of their datagram.
 func (k *kernelAccounting) take(fr *Frame, p *packet.Packet) {
 	if p.LaterFragment && fr.ref.Slot == capture.CountedElsewhere {
 		k.packet(fr, p, nil, 0)
@@ -133,16 +132,16 @@ func (k *kernelAccounting) take(fr *Frame, p *packet.Packet) {
 		return
 	}
 	k.dissect(i, f, p, fr, (f.Marks&clientIsLower != 0) == fromLower)
-	if f.Marks&decided != 0 || len(p.Payload()) > 0 { // what the dissectors can't read must not pay for further packets
+	if f.Marks&decided != 0 || len(p.Payload()) > 0 { // a packet that dissectors cannot read must not extend the budget
 		k.budget(i, f, p)
 	}
 }
 
-// countedFlow finds the flow of a frame that the kernel has counted, or makes it.
+// countedFlow finds or creates the flow of a frame that the kernel has counted.
 func (k *kernelAccounting) countedFlow(fr *Frame, p *packet.Packet) (i flow.Index, fromLower, ok bool) {
 	if fr.ref.Slot == capture.CountedElsewhere {
 		key, fromLower := k.key(p, 0)
-		if k.isLate(&key, p, fr.Time) { // its slot is found later
+		if k.isLate(&key, p, fr.Time) { // collect finds its slot later
 			return 0, false, false
 		}
 		i, created, ok := k.table.Get(&key, fr.Time)
@@ -174,17 +173,17 @@ func (k *kernelAccounting) countedFlow(fr *Frame, p *packet.Packet) (i flow.Inde
 		return s.index, fromLower, s.status == slotBound
 	}
 	if s.status != slotFree || !k.kernel.Read(fr.ref.Slot, &k.counts) || k.counts.Born != fr.ref.Born {
-		return 0, false, false // from a life that is over
+		return 0, false, false // from an earlier life
 	}
 	i, ok = k.bind(fr.ref.Slot, s, fr, p, fromLower)
 	return i, fromLower, ok
 }
 
-// isReplaced says whether the flow at i has given way to another one with its key that a SYN begins: the kernel does
-// the same, but in which slot is not known yet.
+// isReplaced reports whether another flow with the same key, which a SYN begins, has replaced the flow at i. The kernel
+// does the same, but the worker does not know the new slot yet.
 func (k *kernelAccounting) isReplaced(i flow.Index, p *packet.Packet, now int64) bool {
 	d := k.table.Detail(i)
-	if d.slot == 0 { // both slots are found then, and the second one's flow replaces the first one's
+	if d.slot == 0 { // collect finds both slots, and the second one's flow replaces the first one's
 		k.hurry = true
 		if now-k.collected < rest {
 			return false
@@ -192,7 +191,7 @@ func (k *kernelAccounting) isReplaced(i flow.Index, p *packet.Packet, now int64)
 		k.collect(now)
 		return true
 	}
-	if d.imagined && p.Seq == d.isn { // its counters were found before its first frame was read
+	if d.imagined && p.Seq == d.isn { // collect found its counters before the worker read its first frame
 		return false
 	}
 	k.read(d.slot - 1)
@@ -203,13 +202,13 @@ func (k *kernelAccounting) isReplaced(i flow.Index, p *packet.Packet, now int64)
 	return over
 }
 
-// bind makes the slot's life, which is in counts, a flow of the table. fr and p are its first packet, or what is
-// known of it.
+// bind adds the slot's life, which is in counts, to the table as a flow. fr and p are its first packet, or as much as
+// the kernel noted of it.
 func (k *kernelAccounting) bind(
 	slot uint32, s *slotState, fr *Frame, p *packet.Packet, fromLower bool,
 ) (flow.Index, bool) {
 	c := &k.counts
-	key, first := flow.Key(c.Key), c.First // c is read anew below
+	key, first := flow.Key(c.Key), c.First // the code below overwrites c
 	*s = slotState{born: c.Born}
 	flags := c.Flags[0] | c.Flags[1] | p.TCPFlags
 	if key.Proto() == packet.ProtoTCP && k.table.IsLate(&key, flags, hasPayload(c, p), fr.Time) {
@@ -224,7 +223,7 @@ func (k *kernelAccounting) bind(
 	}
 	if !ok {
 		s.status = slotRefused
-		if p.Tunnel == packet.TunnelNone { // nothing would end the showing of what only has the port of a tunnel
+		if p.Tunnel == packet.TunnelNone { // otherwise a flow at a tunnel's port would send every packet
 			k.kernel.Show(slot, 0)
 		}
 		return 0, false
@@ -236,25 +235,25 @@ func (k *kernelAccounting) bind(
 	s.index, s.status = i, slotBound
 	d := k.table.Detail(i)
 	d.slot = slot + 1
-	if first < d.first-kernelTick && !d.isReported { // its first packets were not shown
+	if first < d.first-kernelTick && !d.isReported { // the worker did not get its first packets
 		d.first = first
 	}
 	k.high = max(k.high, slot-k.first+1)
-	if !created { // what was to be shown before its slot was known
+	if !created { // the budget from before its slot was known
 		k.budget(i, f, p)
 	}
 	return i, true
 }
 
-// hasPayload says whether payload is among the packets of a TCP slot, of which p is one: the kernel doesn't tell, but
-// no packet without any is longer than the headers with all options, save IPv6's extensions.
+// hasPayload guesses whether any packet of a TCP slot, among them p, has payload. The kernel does not count that, but a
+// packet without payload is never longer than the headers with all options, except for IPv6 extensions.
 func hasPayload(c *capture.Counts, p *packet.Packet) bool {
 	const longest = 100
 	return p.WirePayload > 0 || c.Bytes[0]+c.Bytes[1] > longest*(c.Packets[0]+c.Packets[1])
 }
 
-// revive makes a slot of late packets a flow: payload came after a reset, so the connection goes on. What came before
-// is counted already.
+// revive turns a slot of late packets into a flow: payload followed a reset, so the connection goes on. The earlier
+// packets have counted already.
 func (k *kernelAccounting) revive(slot uint32, s *slotState, now int64) {
 	c := &k.counts
 	if !k.kernel.Read(slot, c) || c.Born != s.born {
@@ -262,18 +261,19 @@ func (k *kernelAccounting) revive(slot uint32, s *slotState, now int64) {
 	}
 	before := *s
 	fr, p := k.imagine(c, now)
-	p.WirePayload = 1 // it has come, whether or not it is the first
+	p.WirePayload = 1 // some packet had payload, though perhaps not the first
 	if i, ok := k.bind(slot, s, &fr, &p, !c.FirstFromUpper); ok {
 		k.table.Detail(i).imagined = true
 	}
 	s.packets, s.bytes, s.sum = before.packets, before.bytes, before.sum
 }
 
-// kernelTick is by how much the kernel's coarse clock, of which a slot's times are, may be behind (at CONFIG_HZ=100).
-// A flow must not begin before the DNS answer that it follows.
+// kernelTick bounds the lag of the kernel's coarse clock, which slots use (at CONFIG_HZ=100). A flow must not begin
+// before the DNS answer that it follows.
 const kernelTick = int64(10 * time.Millisecond)
 
-// show sets how many more packets of a flow the kernel shows. Where its slot is not known yet, it is looked for soon.
+// show sets the number of further packets of a flow that the kernel passes. If its slot is unknown, the worker collects
+// soon.
 func (k *kernelAccounting) show(i flow.Index, packets int) {
 	if d := k.table.Detail(i); d.slot != 0 {
 		k.kernel.Show(d.slot-1, int32(packets))
@@ -282,12 +282,12 @@ func (k *kernelAccounting) show(i flow.Index, packets int) {
 	}
 }
 
-// budget ends the showing of a decided flow's packets, and extends it in time where a dissector asks for more: what
-// passes before the kernel hears of it is not seen.
+// budget ends the sampling of a decided flow, and extends it early if a dissector needs more: the worker misses packets
+// that pass before the store reaches the kernel.
 func (k *kernelAccounting) budget(i flow.Index, f *flow.Flow, p *packet.Packet) {
 	d := k.table.Detail(i)
 	if f.Marks&decided != 0 {
-		// Of a tunnel every packet is shown, for what is inside.
+		// The worker needs every packet of a tunnel, for the inner ones.
 		if k.KeepTunnels || p.Tunnel == packet.TunnelNone && !tunnels[d.protocol] {
 			k.show(i, 0)
 		}
@@ -317,14 +317,14 @@ var tunnels = func() map[string]bool {
 	return names
 }()
 
-// earlyExtension is how many packets before the end of a budget it is extended.
+// earlyExtension is the rest of a budget at which budget extends it.
 const earlyExtension = 4
 
-// outOfOrder is how many slots that were never in use may come before one that is: a CPU that took a slot and gives
-// it back, since another one was quicker to enter the flow, leaves a gap behind slots that others took meanwhile.
+// outOfOrder bounds the unused slots before a used one: a CPU that takes a slot and frees it, because another CPU added
+// the flow first, leaves a gap before the slots that others took meanwhile.
 const outOfOrder = 64
 
-// collect reads the slots that have changed. Those that were never in use are at the end: the kernel takes the first
+// collect reads the slots that have changed. Slots that were never in use are at the end: the kernel takes the first
 // ones first.
 func (k *kernelAccounting) collect(now int64) {
 	k.hurry, k.collected = false, now
@@ -348,8 +348,8 @@ func (k *kernelAccounting) collect(now int64) {
 	k.foundAll(now)
 }
 
-// foundAll binds the slots that collect has found to be in use, the oldest first: of two lives of one key the second
-// ends the first.
+// foundAll binds the new lives that collect has found, the oldest first: of two lives of one key the second ends the
+// first.
 func (k *kernelAccounting) foundAll(now int64) {
 	slices.SortFunc(k.lives, func(a, b life) int { return cmp.Compare(a.born, b.born) })
 	for _, l := range k.lives {
@@ -359,7 +359,7 @@ func (k *kernelAccounting) foundAll(now int64) {
 	k.lives = k.lives[:0]
 }
 
-// found binds a slot whose first packet was not shown: the ring was full, or a socket filter counts.
+// found binds a slot without its first packet: the ring was full, or a socket filter counts.
 func (k *kernelAccounting) found(slot uint32, s *slotState, now int64) {
 	c := &k.counts
 	if s.status != slotFree || !k.kernel.Read(slot, c) {
@@ -372,7 +372,7 @@ func (k *kernelAccounting) found(slot uint32, s *slotState, now int64) {
 	}
 }
 
-// complete adds to a flow that was found by its slot what a frame tells and the slot does not.
+// complete adds to a flow that collect found by its slot those properties of a frame that the slot lacks.
 func (k *kernelAccounting) complete(i flow.Index, fr *Frame, p *packet.Packet, fromLower bool) {
 	d := k.table.Detail(i)
 	if !d.imagined {
@@ -380,7 +380,7 @@ func (k *kernelAccounting) complete(i flow.Index, fr *Frame, p *packet.Packet, f
 	}
 	d.imagined = false
 	d.number = fr.Number
-	if fr.Time-d.first < kernelTick && !d.isReported { // it is the flow's first frame
+	if fr.Time-d.first < kernelTick && !d.isReported { // the flow's first frame
 		d.first = fr.Time
 	}
 	d.vlans, d.nVLAN = p.VLANs, p.NVLAN
@@ -395,7 +395,7 @@ func (k *kernelAccounting) complete(i flow.Index, fr *Frame, p *packet.Packet, f
 	}
 }
 
-// imagine makes up a flow's first packet from what the kernel noted of it.
+// imagine reconstructs a flow's first packet from the kernel's notes in the slot.
 func (k *kernelAccounting) imagine(c *capture.Counts, now int64) (Frame, packet.Packet) {
 	key := flow.Key(c.Key)
 	src, dst := key.Lower(), key.Upper()
@@ -410,7 +410,7 @@ func (k *kernelAccounting) imagine(c *capture.Counts, now int64) (Frame, packet.
 	return Frame{Time: min(c.First, now), Interface: k.interfaces.Number(c.Interface, c.First)}, p
 }
 
-// read takes what a slot has more than at the last reading into its flow.
+// read adds the growth of a slot's counters since the last reading to its flow.
 func (k *kernelAccounting) read(slot uint32) {
 	s := k.state(slot)
 	c := &k.counts
@@ -438,7 +438,7 @@ func (k *kernelAccounting) read(slot uint32) {
 	k.release(s.index, f)
 }
 
-// grow notes the counts, and returns by how much they are more than those that were noted before.
+// grow notes the counts, and returns their growth since the previous ones.
 func (s *slotState) grow(c *capture.Counts) (packets, bytes [2]uint64) {
 	for end := range 2 {
 		packets[end] = c.Packets[end] - s.packets[end]
@@ -449,10 +449,11 @@ func (s *slotState) grow(c *capture.Counts) (packets, bytes [2]uint64) {
 	return packets, bytes
 }
 
-// isCounted says whether the flow at i has a slot.
+// isCounted reports whether the flow at i has a slot.
 func (k *kernelAccounting) isCounted(i flow.Index) bool { return k.table.Detail(i).slot != 0 }
 
-// end puts the record of a flow that leaves the table aside until its slot is at rest.
+// end keeps the record of a flow that leaves the table until the slot's last counts are in. It reports whether the flow
+// has a slot.
 func (k *kernelAccounting) end(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) bool {
 	if d.slot == 0 {
 		return false
@@ -467,7 +468,7 @@ func (k *kernelAccounting) end(i flow.Index, f *flow.Flow, d *detail, why flow.R
 	return true
 }
 
-// patience is short while slots are at rest or are looked for.
+// patience is short while slots rest, or while the worker looks for one.
 func (k *kernelAccounting) patience() time.Duration {
 	if len(k.resting) > 0 || k.hurry {
 		return time.Duration(rest)
@@ -475,7 +476,7 @@ func (k *kernelAccounting) patience() time.Duration {
 	return time.Duration(tick)
 }
 
-// pass reads the counters at a tick, and where a slot is looked for, and moves the ends of flows on.
+// pass reads the counters at a tick, or if the worker looks for a slot, and then retires and releases slots.
 func (k *kernelAccounting) pass(now int64, isTick bool) error {
 	if isTick {
 		k.collect(now)
@@ -486,12 +487,12 @@ func (k *kernelAccounting) pass(now int64, isTick bool) error {
 		k.collect(now)
 	}
 	if isTick || len(k.dying) >= retireEvery || len(k.resting) > 0 {
-		return k.settle(now)
+		return k.retireAndRelease(now)
 	}
 	return nil
 }
 
-// close reads all counters for the last time.
+// close reads all counters one last time.
 func (k *kernelAccounting) close(now int64) {
 	k.collect(now)
 	k.refuse(now)
@@ -500,7 +501,7 @@ func (k *kernelAccounting) close(now int64) {
 	}
 }
 
-// flush hands on the records that wait for their slots.
+// flush hands on the records of flows whose slots are not retired.
 func (k *kernelAccounting) flush() {
 	for i := range k.dying {
 		k.final(&k.dying[i])
@@ -508,9 +509,8 @@ func (k *kernelAccounting) flush() {
 	k.dying = k.dying[:0]
 }
 
-// settle moves the ends of flows on: those at rest long enough get their last counts and are handed on, those that
-// wait are retired.
-func (k *kernelAccounting) settle(now int64) error {
+// retireAndRelease finishes the slots that have rested long enough, and retires the slots that wait.
+func (k *kernelAccounting) retireAndRelease(now int64) error {
 	if len(k.resting) > 0 && (now-k.since >= rest) {
 		if err := k.finishResting(); err != nil {
 			return err
@@ -524,7 +524,7 @@ func (k *kernelAccounting) settle(now int64) error {
 	return k.kernel.Retire(k.slotsOf(k.resting))
 }
 
-// finishResting hands the records of retired slots on, and gives the slots back.
+// finishResting hands the records of retired slots on, and releases the slots.
 func (k *kernelAccounting) finishResting() error {
 	for i := range k.resting {
 		k.final(&k.resting[i])
@@ -535,7 +535,7 @@ func (k *kernelAccounting) finishResting() error {
 	return k.kernel.Release(slots)
 }
 
-// entry is a free record, or a new one.
+// entry returns a free record, or a new one.
 func (k *kernelAccounting) entry() *pending {
 	last := len(k.free) - 1
 	if last < 0 {
@@ -546,7 +546,7 @@ func (k *kernelAccounting) entry() *pending {
 	return e
 }
 
-// keep keeps a free record for the next flow that ends, but not those of a flood.
+// keep keeps a free record for the next flow that ends, but bounds their number after a flood.
 func (k *kernelAccounting) keep(e *pending) {
 	if e != nil && len(k.free) < handOverEvery {
 		k.free = append(k.free, e)
@@ -561,7 +561,7 @@ func (k *kernelAccounting) slotsOf(endings []ending) []uint32 {
 	return k.numbers
 }
 
-// final adds a slot's last counts to the record of its flow, and hands that on.
+// final adds a slot's last counts to the record of its flow, and hands the record on.
 func (k *kernelAccounting) final(e *ending) {
 	s := k.state(e.slot)
 	c := &k.counts
@@ -590,7 +590,7 @@ func (k *kernelAccounting) final(e *ending) {
 	}
 }
 
-// refuse gives the slots of flows that found no room in the table back, when they have been silent.
+// refuse lets the slots of flows without room in the table go after a silence.
 func (k *kernelAccounting) refuse(now int64) {
 	for n := range k.slots[:k.high] {
 		s := &k.slots[n]
@@ -611,7 +611,7 @@ func (k *kernelAccounting) refuse(now int64) {
 	}
 }
 
-// refused counts what has come to a slot, which was just read, since the last time.
+// refused counts the new packets of a slot; counts has its present reading.
 func (k *kernelAccounting) refused(s *slotState) {
 	packets, _ := s.grow(&k.counts)
 	if s.isLate {
@@ -621,5 +621,5 @@ func (k *kernelAccounting) refused(s *slotState) {
 	k.counters.Refused += packets[0] + packets[1]
 }
 
-// refusedFor is for how long a slot whose flow found no room must have been silent to be given back.
+// refusedFor is the silence after which the worker frees the slot of a flow without room.
 const refusedFor = int64(10 * time.Second)

@@ -115,7 +115,7 @@ func TestDrainDoesNotAllocate(t *testing.T) {
 		w.table.Each(func(i flow.Index) { w.table.End(i, flow.Idle) })
 		for range 2 {
 			now += 2 * rest
-			if err := counted.settle(now); err != nil {
+			if err := counted.retireAndRelease(now); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -11,69 +11,67 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// Copies are packets that a capture of several interfaces shows more than once, and that were counted once.
+// Copies are the further sightings of packets that a capture of several interfaces shows more than once.
 type Copies struct {
-	// Forwarded went out as they, or what translation made of them, had come in.
+	// Forwarded left the gateway, translated or not, after weir counted them on ingress.
 	Forwarded uint64
-	// Carried went the same way on one more interface: a VLAN and the link below it, a bridge and its port, PPP and its
-	// Ethernet.
+	// Carried passed one more interface in the same direction: a VLAN and its lower device, a bridge and its port, PPP
+	// and its Ethernet.
 	Carried uint64
 }
 
-// once holds a capture file to the rule of the live modes: a packet is counted where it comes in, and where it goes out
-// only if it did not come in on an interface of the capture, that is, where it is the gateway's own.
+// once applies the rule of the live modes to a capture file: a packet counts on ingress, and on egress only if no
+// interface of the capture showed its ingress, because the gateway itself sent it.
 //
-// Live, the kernel says by which interface a packet came. A file says at most the interface and the direction of each
-// frame (packet.Cooked, the flags of pcapng). So a copy is recognised by what forwarding leaves alone:
+// Live, the kernel reports the ingress interface of a packet. A file has at most the interface and the direction of
+// each frame (packet.Cooked, the flags of pcapng). So once recognises a copy by the parts that forwarding preserves:
 //
-//   - the ends, the protocol and the IPv4 identification, or where that is 0 the sequence number, the length and the
-//     first bytes;
-//   - of TCP, also that its bytes are among those that came in lately: what came in merged (GRO) goes out in segments;
-//   - under address translation, all but one end. The first such copy tells the other name of the flow, and packets
-//     under that name, which answers have where they come in, are counted under the first one. So a connection is one
-//     flow here too.
+//   - the ends, the protocol and the IPv4 identification; if that is 0, the sequence number, the length and the first
+//     bytes;
+//   - for TCP, also bytes that came in recently: a packet that GRO merged on ingress leaves in segments;
+//   - under address translation, all but one end. The first such copy reveals the other name of the flow. Packets under
+//     that name, such as answers on ingress, count under the first name, so that a connection is one flow here too.
 //
-// What a tunnel carries is a packet like any other. Where the gateway ends the tunnel, its packets are seen within it
-// and without, on the tunnel's interface and on that to which they go on; they are counted where they are seen first.
+// The inner packet of a tunnel is a packet like any other. If the gateway ends the tunnel, the capture shows the packet
+// inside the tunnel and outside, on the tunnel's interface and on the next one; it counts at its first sighting.
 //
-// Where the direction is unknown, the interface on which a packet was seen first is where it came in.
+// Without a direction, the interface of a packet's first sighting is its ingress.
 //
-// It runs before frames are dealt out to workers, so that what it says doesn't depend on their number.
+// once runs before the distribution to workers, so its results do not depend on their number.
 type once struct {
 	Copies
-	frames, bytes uint64 // of the copies
+	frames, bytes uint64 // of copies
 
 	seed      maphash.Seed
 	packet    packet.Packet
-	opens     bool // looks into tunnels, as the workers do
+	opens     bool // tunnels, as the workers do
 	hash      maphash.Hash
 	fragments *packet.Fragments
 	packets   fifo[uint64, sighting]       // by identity: ends and contents
-	contents  fifo[uint64, content]        // by what translation leaves alone
+	contents  fifo[uint64, content]        // by the parts that translation preserves
 	streams   fifo[uint64, stream]         // by ends and direction of a TCP connection
 	names     fifo[flow.Key, *translation] // by the other name of a flow
 }
 
 const (
-	// rememberedPackets is how many packets may come in before the first of them goes out: more than any queue of a
-	// gateway has.
+	// rememberedPackets bounds the packets between the ingress and the egress of one: more than any queue of a gateway
+	// holds.
 	rememberedPackets = 1 << 15
-	// rememberedFlows bounds the connections, and the translations, that are known.
+	// rememberedFlows bounds the remembered connections, and the translations.
 	rememberedFlows = 1 << 16
-	// forwardingTime is how long a packet may be under way within the gateway: seconds where a slow line has a long
-	// queue.
+	// forwardingTime bounds a packet's time within the gateway: seconds, if a slow line has a long queue.
 	forwardingTime = int64(10e9)
-	// translationIdle is for how long a translation may be unused: as long as connection tracking keeps a silent UDP
-	// flow that was answered, so that the gateway's own connection may have the name afterwards.
+	// translationIdle bounds the idle time of a translation: connection tracking keeps a silent, answered UDP flow for
+	// as long. Afterwards a connection of the gateway itself may have the name.
 	translationIdle = int64(120e9)
-	// streamWindow is how far behind the newest byte that came in a segment may be that goes out: the largest receive
-	// window that Linux gives by default (6 MiB), rounded up.
+	// streamWindow bounds the distance of an outgoing segment from the newest byte on ingress: Linux's largest default
+	// receive window (6 MiB), rounded up.
 	streamWindow = 8 << 20
-	// comparedBytes of a payload tell packets apart that have no identification.
+	// comparedBytes of the payload distinguish packets without an identification.
 	comparedBytes = 32
 )
 
-// ends are the addresses, ports and VLANs of a packet, and the network of the tunnel around it.
+// ends has the addresses, ports and VLANs of a packet, and the network of the tunnel around it.
 type ends struct {
 	src, dst         netip.Addr
 	srcPort, dstPort uint16
@@ -93,55 +91,54 @@ func (e ends) reversed() ends {
 	return e
 }
 
-// isIn says whether packets with these ends are in the same VLANs and network as others'.
+// isIn reports whether two ends have the same VLANs and network.
 func (e *ends) isIn(o *ends) bool {
 	return e.vlans == o.vlans && e.nVLAN == o.nVLAN && e.network == o.network
 }
 
-// apply gives a packet these ends. The network is not the packet's.
+// apply gives a packet these ends, without the network, which a packet does not have.
 func (e *ends) apply(p *packet.Packet) {
 	p.Src, p.Dst, p.SrcPort, p.DstPort, p.VLANs, p.NVLAN = e.src, e.dst, e.srcPort, e.dstPort, e.vlans, e.nVLAN
 }
 
-// sighting is where and when a packet was counted.
+// sighting is the place and time of a counted packet.
 type sighting struct {
 	ends      ends
 	time      int64
 	origin    uint64
 	direction packet.Direction
-	by        *translation // of its own ends, nil where there was none
+	by        *translation // of its own ends, or nil
 	ttl       uint8
 }
 
-// content is which packet had some content last. Where two had it, it doesn't tell which was translated.
+// content is the last packet with some content. If two packets had it, it is ambiguous which of them was translated.
 type content struct {
 	packet    uint64
 	time      int64
 	ambiguous bool
 }
 
-// stream is how far one direction of a TCP connection had come.
+// stream is the progress of one direction of a TCP connection.
 type stream struct {
 	end    uint32 // the sequence number after its newest byte
 	time   int64
 	origin uint64
 }
 
-// translation is the name under which a flow is counted whose packets have another one here. It never changes, but for
-// used.
+// translation maps the ends of packets to those under which their flow counts. It never changes, but for used.
 type translation struct {
-	ends [2]ends // of a packet that the lower end sent, and of one that the upper end sent
+	ends [2]ends // for packets of the lower end, and of the upper end
 	used int64
 }
 
-// newOnce returns a once that opens tunnels or leaves them closed.
+// newOnce returns a once, which opens tunnels or not.
 func newOnce(opens bool) *once {
 	o := newOnceOf(rememberedPackets, rememberedFlows)
 	o.opens = opens
 	return o
 }
 
-// newOnceOf remembers so many packets and flows.
+// newOnceOf returns a once that remembers the given numbers of packets and flows.
 func newOnceOf(packets, flows int) *once {
 	return &once{
 		seed: maphash.MakeSeed(), fragments: packet.NewFragments(maxFragments),
@@ -150,8 +147,8 @@ func newOnceOf(packets, flows int) *once {
 	}
 }
 
-// isCopy says whether a frame shows a packet that was counted already. If not, f.copied says so of the packets in its
-// tunnels, and f.as has the ends under which each is counted, where these are others than its own.
+// isCopy reports whether a frame shows a packet that has already counted. If not, it sets f.copied for the copies among
+// the packets in the frame's tunnels, and f.as for packets that count under other ends.
 func (o *once) isCopy(f *Frame) bool {
 	p := &o.packet
 	p.Decode(f.Link, f.Data, f.Length)
@@ -176,7 +173,7 @@ func (o *once) isCopy(f *Frame) bool {
 	return false
 }
 
-// isCopyAt is isCopy of the packet at a depth of tunnels, whose network is that of the innermost one around it.
+// isCopyAt is isCopy for the packet at a depth of tunnels; network belongs to the innermost tunnel around it.
 func (o *once) isCopyAt(f *Frame, p *packet.Packet, depth int, network uint32) bool {
 	o.fragments.Resolve(p, f.Time)
 	content := o.contentOf(p)
@@ -206,7 +203,7 @@ func (o *once) isCopyAt(f *Frame, p *packet.Packet, depth int, network uint32) b
 	counted := &own
 	switch {
 	case f.Direction == packet.Outbound && known != nil:
-		o.names.remove(key) // the name is the gateway's own now
+		o.names.remove(key) // the gateway's own connection has the name now
 		f.as[depth], known = nil, nil
 		own.apply(p)
 		identity, connection = o.identity(p, content), o.connection(p)
@@ -217,7 +214,7 @@ func (o *once) isCopyAt(f *Frame, p *packet.Packet, depth int, network uint32) b
 	return false
 }
 
-// translated gives p the ends under which its flow is counted.
+// translated gives p the ends under which its flow counts, and returns the translation, or nil.
 func (o *once) translated(f *Frame, p *packet.Packet, depth int, key *flow.Key, fromLower bool) *translation {
 	place := o.names.get(*key)
 	if place == nil {
@@ -240,19 +237,19 @@ func (t *translation) side(fromLower bool) *ends {
 	return &t.ends[1]
 }
 
-// translate notes that packets with this key are counted under the ends of another packet, which went the same way.
+// translate notes that packets with this key count under the ends of another packet of the same direction.
 func (o *once) translate(key *flow.Key, fromLower bool, as ends, now int64) {
 	t := &translation{used: now}
 	*t.side(fromLower), *t.side(!fromLower) = as, as.reversed()
 	*o.names.set(*key) = t
 }
 
-// isRecent says whether what was seen at a time may still be under way. A capture of several interfaces may be out of
-// order.
+// isRecent reports whether a packet that was seen at a time may still be within the gateway. A capture of several
+// interfaces may be out of order.
 func isRecent(then, now int64) bool { return now-then <= forwardingTime && then-now <= forwardingTime }
 
-// shows says whether frame f, with the same packet, is a copy of what was counted. If not it is the packet once more:
-// sent again, or come back.
+// shows reports whether frame f, with the same packet, is a copy of the sighting. If not, it is the packet once more:
+// retransmitted, or returned.
 func (s *sighting) shows(f *Frame, ttl uint8) bool {
 	elsewhere := s.origin != f.Origin && s.origin != 0 && f.Origin != 0
 	switch {
@@ -261,15 +258,15 @@ func (s *sighting) shows(f *Frame, ttl uint8) bool {
 	case f.Direction == packet.Outbound: // the gateway's own
 		return elsewhere
 	case f.Direction == packet.Inbound && s.direction == packet.Outbound:
-		// The loopback interface, a pair of veth; one hop less than it has is of a capture that isn't in order.
+		// The loopback interface, or a pair of veth; with one hop less, a capture out of order.
 		return ttl == s.ttl || elsewhere && ttl == s.ttl+1
 	case f.Direction == packet.Inbound:
 		return elsewhere && ttl == s.ttl
 	}
-	return elsewhere && ttl-s.ttl+1 <= 2 // a hop less, as much, or a hop more
+	return elsewhere && ttl-s.ttl+1 <= 2 // at most one hop of difference
 }
 
-// identity is a hash of what a forwarded packet keeps.
+// identity hashes the parts that forwarding preserves.
 func (o *once) identity(p *packet.Packet, content uint64) uint64 {
 	h := &o.hash
 	o.begin(p, identification(p))
@@ -280,14 +277,14 @@ func (o *once) identity(p *packet.Packet, content uint64) uint64 {
 	return h.Sum64()
 }
 
-// connection is a hash of a packet's ends only.
+// connection hashes a packet's ends.
 func (o *once) connection(p *packet.Packet) uint64 {
 	o.begin(p, 0)
 	o.writeEnds(p)
 	return o.hash.Sum64()
 }
 
-// contentOf is a hash of what also a translated packet keeps.
+// contentOf hashes the parts that translation preserves too.
 func (o *once) contentOf(p *packet.Packet) uint64 {
 	h := &o.hash
 	o.begin(p, identification(p))
@@ -300,10 +297,10 @@ func (o *once) contentOf(p *packet.Packet) uint64 {
 	case packet.ProtoTCP:
 		writeWord(h, uint64(p.Seq)<<32|uint64(p.Ack))
 		_ = h.WriteByte(p.TCPFlags)
-	case packet.ProtoICMP, packet.ProtoICMPv6: // past the checksum and the identifier, which translation changes
+	case packet.ProtoICMP, packet.ProtoICMPv6: // without the checksum and the identifier, which translation changes
 		writeWord(h, uint64(p.ICMPType)<<8|uint64(p.ICMPCode))
 		if p.SrcPort|p.DstPort == 0 {
-			return h.Sum64() // an error, whose packet within it is translated as well
+			return h.Sum64() // an error: translation also changes the packet inside
 		}
 		payload = payload[min(6, len(payload)):]
 	}
@@ -313,13 +310,13 @@ func (o *once) contentOf(p *packet.Packet) uint64 {
 	return h.Sum64()
 }
 
-// begin starts a hash with what every copy has in common.
+// begin starts a hash with the parts that all copies share.
 func (o *once) begin(p *packet.Packet, identification uint32) {
 	o.hash.SetSeed(o.seed)
 	writeWord(&o.hash, uint64(identification)<<16|uint64(p.Proto)<<8|uint64(p.IPVersion))
 }
 
-// identification is that of IPv4 (RFC 791 §3.1), of a fragment in IPv6 its own (RFC 8200 §4.5); 0 where there is none.
+// identification returns the IPv4 identification (RFC 791 §3.1) or that of a fragment (RFC 8200 §4.5 in IPv6), else 0.
 func identification(p *packet.Packet) uint32 {
 	if p.Fragment {
 		return p.FragmentID
@@ -343,7 +340,7 @@ func writeWord(h *maphash.Hash, v uint64) {
 	_, _ = h.Write(b[:])
 }
 
-// streamHas says whether a segment that goes out, or is seen elsewhere, has only bytes that came in lately.
+// streamHas reports whether a segment on egress, or on another interface, has only bytes that came in recently.
 func (o *once) streamHas(connection uint64, f *Frame, p *packet.Packet) bool {
 	if p.Proto != packet.ProtoTCP || p.TCPFlags&packet.SYN != 0 || p.LaterFragment || f.Direction == packet.Inbound {
 		return false
@@ -356,7 +353,8 @@ func (o *once) streamHas(connection uint64, f *Frame, p *packet.Packet) bool {
 	return s.end-(p.Seq+p.WirePayload) <= streamWindow
 }
 
-// isTranslated says whether a frame, with its own ends, is a copy of what came in under others, and learns that.
+// isTranslated reports whether a frame, with its own ends, is a copy of a packet that came in under other ends, and
+// then remembers the translation.
 func (o *once) isTranslated(content uint64, f *Frame, p *packet.Packet, key *flow.Key, fromLower bool, own ends) bool {
 	if f.Direction == packet.Inbound {
 		return false
@@ -375,21 +373,22 @@ func (o *once) isTranslated(content uint64, f *Frame, p *packet.Packet, key *flo
 	return true
 }
 
-// isOf says whether a frame under a translated name was forwarded, also where its contents were changed (FTP, SIP): not
-// where it opens a connection, which would be the gateway's own.
+// isOf reports whether a frame under a translated name was forwarded, even if the gateway changed its contents (FTP,
+// SIP). A frame that opens a connection was not: the gateway itself sent it.
 func (t *translation) isOf(f *Frame, p *packet.Packet) bool {
 	isOpening := p.Proto == packet.ProtoTCP && p.TCPFlags&(packet.SYN|packet.ACK) == packet.SYN
 	return t != nil && f.Direction == packet.Outbound && !isOpening
 }
 
-// use notes that a packet proved the translation; t may be nil.
+// use notes the time of a packet that confirms the translation; t may be nil.
 func (t *translation) use(now int64) {
 	if t != nil {
 		t.used = now
 	}
 }
 
-// mayBecome says whether translation can have made p, with its own ends and the same contents, of the packet seen.
+// mayBecome reports whether translation can have turned the sighted packet into p, which has its own ends and the same
+// contents.
 func (s *sighting) mayBecome(own *ends, f *Frame, p *packet.Packet) bool {
 	if f.Direction == packet.DirectionUnknown && (s.origin == f.Origin || s.origin == 0 || f.Origin == 0 || p.TTL-s.ttl+
 		1 > 2) {
@@ -400,7 +399,7 @@ func (s *sighting) mayBecome(own *ends, f *Frame, p *packet.Packet) bool {
 	sameSource := own.src == s.ends.src && own.srcPort == s.ends.srcPort
 	sameDestination := own.dst == s.ends.dst && own.dstPort == s.ends.dstPort
 	if p.Proto == packet.ProtoICMP || p.Proto == packet.ProtoICMPv6 {
-		// the identifier, in place of ports, may change too
+		// translation may change the identifier, which is in the place of the ports
 		sameSource, sameDestination = own.src == s.ends.src, own.dst == s.ends.dst
 	}
 	switch {
@@ -409,11 +408,11 @@ func (s *sighting) mayBecome(own *ends, f *Frame, p *packet.Packet) bool {
 	case sameSource || sameDestination:
 		return isHop || hasOwnID
 	}
-	// both ends change where the LAN calls its own public address
+	// both ends change if the LAN calls its own public address (hairpin NAT)
 	return isHop && (hasOwnID || p.Proto == packet.ProtoTCP)
 }
 
-// remember notes a packet that is counted.
+// remember notes a counted packet.
 func (o *once) remember(identity, contents, connection uint64, f *Frame, p *packet.Packet, by *translation,
 	network uint32) {
 	*o.packets.set(identity) = sighting{endsOf(p, network), f.Time, f.Origin, f.Direction, by, p.TTL}
@@ -428,7 +427,7 @@ func (o *once) remember(identity, contents, connection uint64, f *Frame, p *pack
 	}
 	s, end := o.streams.set(connection), p.Seq+p.WirePayload
 	if p.TCPFlags&packet.SYN != 0 || f.Time-s.time > forwardingTime || s.end-end > streamWindow {
-		*s = stream{end: end} // another connection, or one that was not seen for long
+		*s = stream{end: end} // another connection, or one after a long silence
 	}
 	s.time, s.origin = f.Time, f.Origin
 	if int32(end-s.end) > 0 {
@@ -437,7 +436,7 @@ func (o *once) remember(identity, contents, connection uint64, f *Frame, p *pack
 }
 
 func (o *once) count(f *Frame, depth int, carried bool) {
-	if depth == 0 && !f.isPart { // else a worker counts the frame
+	if depth == 0 && !f.isPart { // else the worker counts the frame
 		o.frames++
 		o.bytes += uint64(f.Length)
 	}
@@ -448,7 +447,7 @@ func (o *once) count(f *Frame, depth int, carried bool) {
 	}
 }
 
-// fifo remembers a value for each of its keys; when it is full the one that was entered first goes.
+// fifo is a bounded map; a full one evicts the key that was added first.
 type fifo[K comparable, V any] struct {
 	places  map[K]int32
 	entries []fifoEntry[K, V]
@@ -465,7 +464,7 @@ func newFIFO[K comparable, V any](size int) fifo[K, V] {
 	return fifo[K, V]{places: make(map[K]int32, size), entries: make([]fifoEntry[K, V], size)}
 }
 
-// get is the value of a key, nil where there is none; valid until the next set.
+// get returns the value of a key, or nil; it is valid until the next set.
 func (q *fifo[K, V]) get(key K) *V {
 	place, ok := q.places[key]
 	if !ok {
@@ -474,7 +473,7 @@ func (q *fifo[K, V]) get(key K) *V {
 	return &q.entries[place].value
 }
 
-// set is the value of a key to be written: what it had, or zero.
+// set returns the value of a key for writing: the present one, or a zero value.
 func (q *fifo[K, V]) set(key K) *V {
 	if v := q.get(key); v != nil {
 		return v
@@ -489,7 +488,7 @@ func (q *fifo[K, V]) set(key K) *V {
 	return &e.value
 }
 
-// remove forgets a key. Its place is used again in its turn.
+// remove forgets a key. Its place is reused in its turn.
 func (q *fifo[K, V]) remove(key K) {
 	if place, ok := q.places[key]; ok {
 		delete(q.places, key)
