@@ -25,7 +25,7 @@ func (h *host) setRouter(is bool) {
 }
 
 // Changed returns the devices that have changed since it last returned them, apart from the times when they were seen:
-// the most certain first, at most most of them, so that forged ones do not delay others. Only one goroutine may call it.
+// the most certain first, at most most of them, so that forged ones do not delay others. One goroutine may call it.
 func (t *Table) Changed(most int) []Host {
 	list := t.list()
 	t.findRouters(list)
