@@ -51,8 +51,8 @@ const (
 	timeout = 5 * time.Second
 	// requestTime bounds the agent's wait for a request, which a client sends at once.
 	requestTime = time.Second
-	// maxAsking bounds the clients served at once. Others wait, for at most these two times.
-	maxAsking = 8
+	// maxClients bounds the clients served at once. Others wait, for at most these two times.
+	maxClients = 8
 )
 
 // Listen makes the socket, and replaces one that a killed agent left behind. Closing the listener removes the file.
@@ -88,20 +88,20 @@ func listen(path string) (*net.UnixListener, error) {
 
 // Serve answers requests until the listener is closed.
 func Serve(l net.Listener, answer func(*Request) *Answer) {
-	asking := make(chan struct{}, maxAsking)
+	serving := make(chan struct{}, maxClients)
 	for {
-		asking <- struct{}{}
+		serving <- struct{}{}
 		c, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil { // no free descriptor
 			time.Sleep(100 * time.Millisecond) // no event reports a free one
-			<-asking
+			<-serving
 			continue
 		}
 		go func() {
-			defer func() { <-asking }()
+			defer func() { <-serving }()
 			defer c.Close()
 			serve(c, answer)
 		}()

@@ -105,7 +105,7 @@ func TestBadRequests(t *testing.T) {
 		}
 		c.Close()
 	}
-	for range 2 * maxAsking { // connect, and stay silent
+	for range 2 * maxClients { // connect, and stay silent
 		c, err := net.Dial("unix", path)
 		if err != nil {
 			t.Fatal(err)
@@ -121,7 +121,7 @@ func TestBadRequests(t *testing.T) {
 func TestIdleClients(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "weir.sock")
 	start(t, path)
-	for range maxAsking {
+	for range maxClients {
 		c, err := net.Dial("unix", path)
 		if err != nil {
 			t.Fatal(err)

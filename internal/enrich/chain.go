@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package enrich completes flow records on their way to the output by a chain of stages: the connection that the kernel
-// tracks (connection.go), the side of each end, LAN or WAN (place.go), connections found late after lost events
+// tracks (connection.go), the side of each end, LAN or WAN (sides.go), connections found late after lost events
 // (resync.go), the join of a translated connection's two legs (natlegs.go), and the kernel's counts of an offloaded
 // connection (offload.go). No stage reads the clock: callers pass the time in.
 package enrich

@@ -47,7 +47,7 @@ const (
 	maxAnswer  = headerSize + 2 + MaxMode + MaxSetup
 )
 
-const flagPromiscuous, flagCarried = 1, 2 // flags of a Watch
+const flagPromiscuous, flagUpper = 1, 2 // flags of a Watch
 
 // Code is the kind of an error in a reply.
 type Code uint16
@@ -82,7 +82,7 @@ type Link struct {
 	Index       uint32 // ifindex, not 0
 	Name        string // 1 to MaxName bytes
 	Promiscuous bool
-	Carried     bool // not to be captured: what comes in is on a link below, and need not be where it goes out
+	Upper       bool // not to be captured: what comes in is on a link below, and need not be where it goes out
 }
 
 // Setup is the first message, from the helper.
@@ -135,8 +135,8 @@ func appendWatch(b []byte, l Link) []byte {
 	if l.Promiscuous {
 		flags |= flagPromiscuous
 	}
-	if l.Carried {
-		flags |= flagCarried
+	if l.Upper {
+		flags |= flagUpper
 	}
 	b = binary.LittleEndian.AppendUint32(b, l.Index)
 	b = binary.LittleEndian.AppendUint32(b, flags)
@@ -185,13 +185,13 @@ func parseWatch(body []byte) (Link, error) {
 		return Link{}, errLength
 	}
 	flags := binary.LittleEndian.Uint32(body[4:])
-	l := Link{Promiscuous: flags&flagPromiscuous != 0, Carried: flags&flagCarried != 0}
+	l := Link{Promiscuous: flags&flagPromiscuous != 0, Upper: flags&flagUpper != 0}
 	l.Index = binary.LittleEndian.Uint32(body)
 	name, padding, ended := bytes.Cut(body[8:], []byte{0})
 	switch {
 	case l.Index == 0 || l.Index > 1<<31-1:
 		return Link{}, fmt.Errorf("interface index %d", l.Index)
-	case flags&^(flagPromiscuous|flagCarried) != 0:
+	case flags&^(flagPromiscuous|flagUpper) != 0:
 		return Link{}, fmt.Errorf("flags %#x", flags)
 	case !ended || len(bytes.Trim(padding, "\x00")) > 0:
 		return Link{}, errors.New("interface name without NUL")

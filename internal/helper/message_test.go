@@ -27,12 +27,12 @@ func requests() map[string][]byte {
 		"watch": encode(kindWatch, 1, appendWatch(nil, Link{Index: 7, Name: "eth0"})),
 		"watch promisc": encode(kindWatch, 2, appendWatch(nil, Link{Index: 1<<31 - 1, Name: "abcdefghijklmno",
 			Promiscuous: true})),
-		"watch carried": encode(kindWatch, 3, appendWatch(nil, Link{Index: 8, Name: "eth0.7", Carried: true})),
-		"unwatch":       encode(kindUnwatch, 3, appendSlots(nil, []uint32{7})),
-		"retire":        encode(kindRetire, 4, appendSlots(nil, []uint32{0, 1, ^uint32(0)})),
-		"retire most":   encode(kindRetire, 5, appendSlots(nil, all)),
-		"release":       encode(kindRelease, ^uint32(0), appendSlots(nil, []uint32{9})),
-		"alive":         encode(kindAlive, 7, nil),
+		"watch upper": encode(kindWatch, 3, appendWatch(nil, Link{Index: 8, Name: "eth0.7", Upper: true})),
+		"unwatch":     encode(kindUnwatch, 3, appendSlots(nil, []uint32{7})),
+		"retire":      encode(kindRetire, 4, appendSlots(nil, []uint32{0, 1, ^uint32(0)})),
+		"retire most": encode(kindRetire, 5, appendSlots(nil, all)),
+		"release":     encode(kindRelease, ^uint32(0), appendSlots(nil, []uint32{9})),
+		"alive":       encode(kindAlive, 7, nil),
 	}
 }
 

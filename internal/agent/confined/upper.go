@@ -26,7 +26,7 @@ func (ls *links) noteUppers() {
 		if noted || isWatched || !ls.selection.IsUpper(l, ls.all) {
 			continue
 		}
-		if _, _, err := ls.watcher.Watch(helper.Link{Index: l.Index, Name: l.Name, Carried: true}); err != nil {
+		if _, _, err := ls.watcher.Watch(helper.Link{Index: l.Index, Name: l.Name, Upper: true}); err != nil {
 			ls.log("weir will count packets that come in by %s again where they leave: %v", l.Name, err)
 			continue
 		}

@@ -97,7 +97,7 @@ func (b *afpacketBackend) Watch(l helper.Link) ([]int, []byte, error) {
 	if err := b.Unwatch(l.Index); err != nil {
 		return nil, nil, err
 	}
-	if l.Carried {
+	if l.Upper {
 		return nil, nil, b.note(l.Index)
 	}
 	c := afpacket.Config{Interface: l.Index, Workers: b.workers, Geometry: b.geometry, Promiscuous: l.Promiscuous}

@@ -88,7 +88,7 @@ func (b *ebpfBackend) describe(s *agent.Setup) []int {
 
 // Watch attaches the programs to an interface.
 func (b *ebpfBackend) Watch(l helper.Link) ([]int, []byte, error) {
-	if l.Carried {
+	if l.Upper {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		return nil, nil, b.loader.NoteIngress(l.Index)

@@ -78,7 +78,7 @@ func (b *libpcapBackend) describe(*agent.Setup) []int { return []int{int(b.Strea
 
 // Watch requests the interface's frames. The stream carries the result, with the number.
 func (b *libpcapBackend) Watch(l helper.Link) ([]int, []byte, error) {
-	if l.Carried {
+	if l.Upper {
 		b.uppers[l.Index] = struct{}{}
 		if b.once == nil {
 			return nil, nil, nil

@@ -51,7 +51,7 @@ func (l *Loader) chooseHook() (attacher, error) {
 
 // Attach attaches the programs to an interface with the configured hook, and returns the kind of hook. raw is for links
 // without a link layer (tun, PPP, WireGuard). Attach removes filters that a killed weir left there.
-func (l *Loader) Attach(ifindex uint32, raw bool) (how string, err error) {
+func (l *Loader) Attach(ifindex uint32, raw bool) (kind string, err error) {
 	if h, ok := l.hooks[ifindex]; ok {
 		return h.kind(), nil
 	}
@@ -81,8 +81,8 @@ func (l *Loader) Attach(ifindex uint32, raw bool) (how string, err error) {
 }
 
 func (l *Loader) attach(ifindex uint32, ingress, egress *ebpf.Program) (hook, error) {
-	if l.how != nil {
-		return l.how(ifindex, ingress, egress)
+	if l.attachBy != nil {
+		return l.attachBy(ifindex, ingress, egress)
 	}
 	h, err := attachTCX(ifindex, ingress, egress)
 	var missing *HookError

@@ -18,13 +18,13 @@ import (
 
 // Loader holds the programs and their maps. It belongs to one goroutine.
 type Loader struct {
-	objects bpf.WeirObjects
-	rings   []*ebpf.Map
-	stacks  []*ebpf.Map
-	hooks   map[uint32]hook // by ifindex
-	config  Config
-	batch   []byte
-	how     attacher // nil: tcx, else clsact
+	objects  bpf.WeirObjects
+	rings    []*ebpf.Map
+	stacks   []*ebpf.Map
+	hooks    map[uint32]hook // by ifindex
+	config   Config
+	batch    []byte
+	attachBy attacher // nil: tcx, else clsact
 }
 
 // Load creates the maps and loads the programs. It attaches nothing.
@@ -40,7 +40,7 @@ func Load(config Config) (*Loader, error) {
 	}
 	_ = rlimit.RemoveMemlock() // before Linux 5.11 maps count as locked memory
 	l := &Loader{config: config, hooks: map[uint32]hook{}}
-	if l.how, err = l.chooseHook(); err != nil {
+	if l.attachBy, err = l.chooseHook(); err != nil {
 		return nil, err
 	}
 	if err := l.load(); err != nil {
