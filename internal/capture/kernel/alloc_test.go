@@ -9,7 +9,7 @@ import (
 	"github.com/weirnet/weir/internal/capture"
 )
 
-// TestReadDoesNotAllocate: records are handed out where they lie.
+// TestReadDoesNotAllocate: Read lends records in place.
 func TestReadDoesNotAllocate(t *testing.T) {
 	const flows, packets, reads = 1000, 6, 4
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: flows, RingBytes: 4 << 20}})
@@ -38,8 +38,8 @@ func TestReadDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestDrainDoesNotAllocate: reading a flow's counters takes no memory; ending flows takes some for each system call, of
-// many flows.
+// TestDrainDoesNotAllocate: reading a flow's counters allocates nothing; ending flows allocates a little per system
+// call, which covers many flows.
 func TestDrainDoesNotAllocate(t *testing.T) {
 	const flows = 3 * int(bpf.WeirSlotsOperationSLOTS_MAX)
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: flows, RingBytes: 1 << 20}})

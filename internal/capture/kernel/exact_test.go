@@ -16,7 +16,7 @@ import (
 	"github.com/weirnet/weir/internal/capture"
 )
 
-// onEachCPU runs f on every CPU of the process at once, on a thread that stays there, and returns how many those are.
+// onEachCPU runs f on every CPU of the process at once, on pinned threads, and returns the number of CPUs.
 func onEachCPU(t *testing.T, f func() error) (n int) {
 	t.Helper()
 	var allowed unix.CPUSet
@@ -50,7 +50,7 @@ func onEachCPU(t *testing.T, f func() error) (n int) {
 	return n
 }
 
-// flowFrames are a packet of flow i from the lower end and one from the upper end.
+// flowFrames returns a packet of flow i from the lower end and one from the upper end.
 func flowFrames(i int) [2][]byte {
 	p := with(ip4(17, udp(1000, 53, abc)), 12, 10, byte(i>>16), byte(i>>8), byte(i))
 	return [2][]byte{ether(0x0800, p), ether(0x0800, back4(p, true))}
@@ -58,8 +58,8 @@ func flowFrames(i int) [2][]byte {
 
 const question = 31 // bytes of such a packet
 
-// TestExact counts n flows of m packets each way from each CPU: both directions of every flow come in on all CPUs at
-// the same time.
+// TestExact counts n flows of m packets each way from each CPU: all CPUs receive both directions of every flow at the
+// same time.
 func TestExact(t *testing.T) {
 	const flows, rounds = 500, 20
 	g := newRig(t, Config{Geometry: Geometry{Workers: 2, SlotsPerWorker: 2 * flows}})
@@ -94,7 +94,7 @@ func TestExact(t *testing.T) {
 	if n := uint64(len(g.records())); n != c[bpf.WeirCauseCAUSE_SAMPLED] {
 		t.Errorf("%d records, %d counted", n, c[bpf.WeirCauseCAUSE_SAMPLED])
 	}
-	// Both directions of a flow, and all flows of a pair of hosts, are one worker's.
+	// One worker has both directions of a flow, and all flows of a pair of hosts.
 	for _, s := range slots {
 		if s.Key.Rest>>48 == 0 || g.workerOf(s.number) > 1 {
 			t.Errorf("slot %d: %s", s.number, s.describe())
@@ -102,13 +102,13 @@ func TestExact(t *testing.T) {
 	}
 }
 
-// TestOneHotFlow has all CPUs count the same packet at the same time, without a pause between.
+// TestOneHotFlow: all CPUs count the same packet at the same time, without pauses.
 func TestOneHotFlow(t *testing.T) {
 	const each = 200_000
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}})
 	frame := flowFrames(1)[0]
 	cpus := onEachCPU(t, func() error {
-		// A signal, such as the Go runtime's own, ends a test run early, which then begins anew.
+		// A signal, such as the Go runtime's own, interrupts a test run, which then starts again.
 		var all unix.Sigset_t
 		for i := range all.Val {
 			all.Val[i] = ^all.Val[i]
@@ -125,8 +125,8 @@ func TestOneHotFlow(t *testing.T) {
 	}
 }
 
-// TestBegunAtOnce has all CPUs see the first packet of a flow at the same time: one of them begins it, and the others'
-// slots are free again.
+// TestBegunAtOnce: all CPUs receive the first packet of a flow at the same time. One of them creates the flow, and the
+// others free their slots.
 func TestBegunAtOnce(t *testing.T) {
 	const flows = 2000
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: flows + 64}}) // the losers need one for a moment
@@ -160,7 +160,7 @@ func TestBegunAtOnce(t *testing.T) {
 
 func (g *rig) workerOf(slot uint32) int { return int(slot) / g.config.SlotsPerWorker }
 
-// TestWorkerByAddresses wants all flows between two hosts in one worker, and hosts spread over the workers.
+// TestWorkerByAddresses: one worker has all flows between two hosts, and hosts spread over the workers.
 func TestWorkerByAddresses(t *testing.T) {
 	const hosts = 64
 	g := newRig(t, Config{Geometry: Geometry{Workers: 4, SlotsPerWorker: 1024}})
@@ -195,7 +195,7 @@ func TestWorkerByAddresses(t *testing.T) {
 	}
 }
 
-// TestFanout wants the program that deals frames to sockets to deal to the worker in whose slots the shunt counts them.
+// TestFanout: the fanout program selects the worker whose slots the shunt counts the frame in.
 func TestFanout(t *testing.T) {
 	g := newRig(t, Config{Geometry: Geometry{Workers: 4, SlotsPerWorker: 256}})
 	var counts [4]int
@@ -212,7 +212,7 @@ func TestFanout(t *testing.T) {
 				t.Fatal(err)
 			}
 			if s := g.slots(); len(s) != 1 || g.workerOf(s[0].number) != int(worker) {
-				t.Errorf("dealt to %d, counted: %s in slot %d", worker, s[0].describe(), s[0].number)
+				t.Errorf("sent to worker %d, counted: %s in slot %d", worker, s[0].describe(), s[0].number)
 			}
 			counts[worker]++
 			g.free()
@@ -225,7 +225,7 @@ func TestFanout(t *testing.T) {
 	}
 }
 
-// TestMapFull has more flows than slots: those packets go to the agent, and all are accounted for.
+// TestMapFull: with more flows than slots the other packets go to the agent, and counters cover all of them.
 func TestMapFull(t *testing.T) {
 	const flows, rounds = 200, 10
 	for _, ring := range []int{4096, 4 << 20} {
@@ -274,7 +274,7 @@ func TestMapFull(t *testing.T) {
 	}
 }
 
-// TestRingFull has nobody read the ring: each record that found no room is counted, and the flows are exact.
+// TestRingFull: nobody reads the ring. A counter has the records without room, and the flows are exact.
 func TestRingFull(t *testing.T) {
 	const flows, packets, budget = 40, 20, 8
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64, RingBytes: 4096}})
@@ -292,13 +292,13 @@ func TestRingFull(t *testing.T) {
 	records := uint64(len(g.records()))
 	if c[bpf.WeirCauseCAUSE_SAMPLED] != records || records == 0 ||
 		records+c[bpf.WeirCauseCAUSE_RING_FULL] != flows*budget {
-		t.Errorf("%d records, %d counted as sent, %d without room; %d were to be shown", records,
+		t.Errorf("%d records, %d counted as sent, %d without room; want %d in all", records,
 			c[bpf.WeirCauseCAUSE_SAMPLED],
 			c[bpf.WeirCauseCAUSE_RING_FULL], flows*budget)
 	}
 }
 
-// segment is a TCP segment of the one connection of the tests below, from the lower end or from the upper.
+// segment returns a TCP segment of the tests' connection, from the lower or the upper end.
 func segment(fromUpper bool, seq uint32, flags byte, payload ...[]byte) []byte {
 	p := ip4(6, tcpOf(1000, 443, seq, flags, payload...))
 	if fromUpper {
@@ -312,7 +312,7 @@ const (
 	fin, syn, rst, ack = 1, 2, 4, 16
 )
 
-// TestRebirth begins connections with the addresses and ports of others.
+// TestRebirth opens connections with the addresses and ports of earlier ones.
 func TestRebirth(t *testing.T) {
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}})
 	first := [][]byte{segment(false, 7, syn), segment(true, 9, syn|ack), segment(false, 8, ack, abc)}
@@ -369,7 +369,7 @@ func TestRebirth(t *testing.T) {
 	}
 }
 
-// waitForClockTick lets the coarse clock, by which slots are born, go on.
+// waitForClockTick waits until the coarse clock of the slots advances.
 func waitForClockTick() {
 	read := func() (ts unix.Timespec) {
 		_ = unix.ClockGettime(unix.CLOCK_MONOTONIC_COARSE, &ts)
@@ -428,7 +428,7 @@ func TestBudget(t *testing.T) {
 	g.reset()
 }
 
-// TestSlotsGoRound uses and gives back all slots many times: none is lost, none is handed out twice.
+// TestSlotsGoRound uses and frees all slots many times: none is lost, and none has two users.
 func TestSlotsGoRound(t *testing.T) {
 	const slots = 64
 	g := newRig(t, Config{Geometry: Geometry{Workers: 1, SlotsPerWorker: slots}})
@@ -456,7 +456,7 @@ func TestSlotsGoRound(t *testing.T) {
 	}
 }
 
-// TestRetired keeps a retired flow's counters until they are released, and begins another life meanwhile.
+// TestRetired: a retired flow keeps its counters until their release, while another life begins.
 func TestRetired(t *testing.T) {
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}})
 	f := flowFrames(1)

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Builders of frames with all lengths right; a test row then spoils what it is about. Addresses are from the
-// documentation ranges (RFC 5737, RFC 3849).
+// Builders of valid frames, of which each test row spoils a part. Addresses are from the documentation ranges (RFC
+// 5737, RFC 3849).
 
 func raw(text string) []byte {
 	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
@@ -22,7 +22,7 @@ func raw(text string) []byte {
 
 func join(parts ...[]byte) []byte { return slices.Concat(parts...) }
 
-// with is b with the bytes at off replaced.
+// with returns b with other bytes at off.
 func with(b []byte, off int, bytes ...byte) []byte {
 	b = slices.Clone(b)
 	copy(b[off:off+len(bytes)], bytes)
@@ -35,7 +35,7 @@ func ether(etherType int, payload ...[]byte) []byte {
 	return join(raw("020000000002 020000000001"), be16(etherType), join(payload...))
 }
 
-// tag is what follows an EtherType of a VLAN tag.
+// tag returns the bytes after the EtherType of a VLAN tag.
 func tag(id, etherType int, payload ...[]byte) []byte {
 	return join(be16(id), be16(etherType), join(payload...))
 }
@@ -52,13 +52,13 @@ func labels(n int, payload ...[]byte) []byte {
 	return join(b, join(payload...))
 }
 
-// pppoe is a session packet; ppp begins with the protocol field.
+// pppoe returns a session packet; ppp begins with the protocol field.
 func pppoe(ppp ...[]byte) []byte {
 	data := join(ppp...)
 	return join(raw("1100 0001"), be16(len(data)), data)
 }
 
-// ip4 is from 192.0.2.1 to 198.51.100.2.
+// ip4 returns a packet from 192.0.2.1 to 198.51.100.2.
 func ip4(proto int, payload ...[]byte) []byte { return ip4Options(nil, proto, payload...) }
 
 func ip4Options(options []byte, proto int, payload ...[]byte) []byte {
@@ -70,7 +70,7 @@ func ip4Options(options []byte, proto int, payload ...[]byte) []byte {
 	return join(b, options, data)
 }
 
-// back4 is an IPv4 packet the other way round, its ports (if it has them) as well.
+// back4 swaps the addresses and ports of an IPv4 packet.
 func back4(p []byte, ports bool) []byte {
 	p = slices.Clone(p)
 	src := [4]byte(p[12:])
@@ -90,7 +90,7 @@ func fragment4(packet []byte, offset int, more bool) []byte {
 	return with(packet, 6, be16(offset)...)
 }
 
-// ip6 is from 2001:db8::1 to 2001:db8::2.
+// ip6 returns a packet from 2001:db8::1 to 2001:db8::2.
 func ip6(next int, payload ...[]byte) []byte {
 	data := join(payload...)
 	b := raw("61234567 0000 00 3f 20010db8000000000000000000000001 20010db8000000000000000000000002")
@@ -99,7 +99,7 @@ func ip6(next int, payload ...[]byte) []byte {
 	return join(b, data)
 }
 
-// extension is an IPv6 extension header of 8 bytes and more words of 8.
+// extension returns an IPv6 extension header of 8 bytes, plus 8 per further word.
 func extension(next, more int) []byte {
 	return join([]byte{byte(next), byte(more)}, raw("0104 00000000"), make([]byte, 8*more))
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
-// attached lists what is on a port: TCX and XDP programs, and the names of tc filters and of the qdisc for them.
+// attached lists a port's TCX and XDP programs, tc filters by name, and the clsact qdisc.
 func (p *port) attached() string {
 	p.t.Helper()
 	var parts []string
@@ -65,7 +65,7 @@ func (p *port) attached() string {
 	return strings.Join(parts, ", ")
 }
 
-// other is somebody else's TC program: it counts what it sees, and then gives its verdict.
+// other is a TC program of another user: it counts packets, and returns its verdict.
 type other struct {
 	counter *ebpf.Map
 	program *ebpf.Program
@@ -117,7 +117,7 @@ func pair(t *testing.T) (a, b *port, sa, sb *net.UDPConn) {
 
 const conversation = "udp 10.0.1.1 1000 10.0.1.2 53"
 
-// TestHooks attaches by each kind of hook, and looks whether it counts then, and whether nothing is left afterwards.
+// TestHooks attaches with each kind of hook: the programs count, and leave nothing behind.
 func TestHooks(t *testing.T) {
 	for _, r := range []struct{ hook, attached, want string }{
 		{"", "tcx-ingress 1, tcx-egress 1", " 20/720 20/680"},
@@ -136,7 +136,7 @@ func TestHooks(t *testing.T) {
 					t.Errorf("attached: %s; want %s", got, r.attached)
 				}
 				if r.hook == "xdp-native" {
-					// a veth may lose a packet as native XDP comes: that is why it is only a choice
+					// a veth may lose a packet at the attachment of native XDP, which therefore is only an option
 					_ = exchange(sa, sb, 1)
 					g.reset()
 				}
@@ -179,7 +179,7 @@ func countEntries(t *testing.T, m *ebpf.Map) (n int) {
 	return n
 }
 
-// TestHookErrors wants a typed reason where a kind of hook is not to be had.
+// TestHookErrors: the error for a missing kind of hook is a HookError.
 func TestHookErrors(t *testing.T) {
 	a, b, _, _ := pair(t)
 	b.run("ip tuntap add dev tun0 mode tun")
@@ -216,10 +216,10 @@ func TestHookErrors(t *testing.T) {
 		t.Errorf("the ingress qdisc: %s", got)
 	}
 	if _, err := Load(Config{Hook: "tc"}); err == nil {
-		t.Error("an unknown hook was taken")
+		t.Error("Load accepts an unknown hook")
 	}
 	for _, hook := range []string{"", "tcx", "clsact", "xdp"} {
-		// an interface that is not there is no reason to try another hook
+		// a missing interface is no reason to try another hook
 		g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}, Hook: hook})
 		var err error
 		b.do(func() { _, err = g.Attach(9999, false) })
@@ -229,8 +229,8 @@ func TestHookErrors(t *testing.T) {
 	}
 }
 
-// TestOthersKeepTheirCounts is check C4: another TCX program and another tc filter count the same before, with and
-// after weir.
+// TestOthersKeepTheirCounts is check C4: the counts of another TCX program and another tc filter are the same before,
+// with and after weir.
 func TestOthersKeepTheirCounts(t *testing.T) {
 	for _, hook := range []string{"tcx", "clsact", "xdp"} {
 		t.Run(hook, func(t *testing.T) {
@@ -286,8 +286,7 @@ func TestOthersKeepTheirCounts(t *testing.T) {
 	}
 }
 
-// TestOthersWhoEndTheChain has programs of others that pass or drop packets by themselves: what they decide is nothing
-// that weir may miss.
+// TestOthersWhoEndTheChain: weir counts packets that other programs pass or drop.
 func TestOthersWhoEndTheChain(t *testing.T) {
 	const pass = 0 // TCX_PASS
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}, Hook: "tcx"})
@@ -312,7 +311,8 @@ func TestOthersWhoEndTheChain(t *testing.T) {
 	}
 }
 
-// childEnvironment tells the test binary to be a weir that attaches and waits to be killed: a hook and an ifindex.
+// childEnvironment makes the test binary a weir that attaches and waits for its kill; the value has a hook and an
+// ifindex.
 const childEnvironment = "WEIR_KERNEL_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -343,7 +343,7 @@ func child(s string) error {
 	return l.Close()
 }
 
-// killed starts a weir that attaches to p by hook, calls meanwhile, and kills it.
+// killed starts a weir that attaches to p with hook, calls meanwhile, and kills the weir.
 func (p *port) killed(hook string, meanwhile func()) {
 	p.t.Helper()
 	c := exec.Command("/proc/self/exe")
@@ -368,7 +368,7 @@ func (p *port) killed(hook string, meanwhile func()) {
 	_ = c.Wait() // "signal: killed"
 }
 
-// TestKilled kills an attached weir: links are gone with it, filters are known as weir's and removed at the next start
+// TestKilled kills an attached weir: its links end with it, and the next start recognises and removes its filters
 // (check C3).
 func TestKilled(t *testing.T) {
 	const filters = "weir_ingress at 2, weir_egress at 1"
@@ -409,7 +409,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("still there: %s", got)
 	}
 
-	// The qdisc of a killed weir is taken over, and goes in the end.
+	// The next weir takes over the qdisc of a killed one, and deletes it at its end.
 	b.killed("clsact", func() {})
 	next := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}, Hook: "clsact"})
 	next.attach(b)
@@ -422,7 +422,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("left by the one that took over: %s", got)
 	}
 
-	// With a qdisc and a filter of somebody else's.
+	// With a qdisc and a filter of another user.
 	o := newOther(t, -1)
 	b.try(func() error {
 		c, err := dialTC()
@@ -445,7 +445,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("after the filters were removed: %s", got)
 	}
 
-	// The next start removes them by itself, by whatever hook.
+	// The next start removes them, with any hook.
 	for _, hook := range []string{"tcx", "clsact", "xdp"} {
 		b.killed("clsact", func() {})
 		g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}, Hook: hook})
@@ -467,8 +467,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestKilledUnderTraffic kills weir again and again while datagrams are answered one by one: each that is lost ends the
-// exchange (check C1). WEIR_KILLS says how often; native XDP, which lost some elsewhere, is not held to it.
+// TestKilledUnderTraffic kills weir repeatedly during an exchange of single datagrams, which ends at the first loss
+// (check C1). WEIR_KILLS is the number of kills. Native XDP, which lost packets elsewhere, is exempt.
 func TestKilledUnderTraffic(t *testing.T) {
 	kills := 3
 	if s := os.Getenv("WEIR_KILLS"); s != "" {
@@ -504,7 +504,7 @@ func TestKilledUnderTraffic(t *testing.T) {
 				before := answered.Load()
 				if !wait.Reached(func() bool { return answered.Load() >= before+200 || failed.Load() }) {
 					// 100 of them begun since
-					t.Errorf("%s: nothing is answered", hook)
+					t.Errorf("%s: no answers", hook)
 				}
 			})
 		}
@@ -517,7 +517,7 @@ func TestKilledUnderTraffic(t *testing.T) {
 	}
 }
 
-// TestInterfaceGone deletes an interface under each kind of hook: detaching is no error then.
+// TestInterfaceGone deletes an interface under each kind of hook: detaching then succeeds.
 func TestInterfaceGone(t *testing.T) {
 	for _, hook := range []string{"tcx", "clsact", "xdp"} {
 		g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}, Hook: hook})

@@ -14,8 +14,7 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// TestLives: the programs make of each case the slots that it has lives, and the engine's rules read in each the end
-// that it has.
+// TestLives: for each case the programs create one slot per life, and the engine's rules find the expected end in each.
 func TestLives(t *testing.T) {
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}})
 	for _, run := range []struct {
@@ -48,14 +47,14 @@ func TestLives(t *testing.T) {
 	}
 }
 
-// lifeFrame is a case's packet in a frame.
+// lifeFrame returns a case's packet in a frame.
 func lifeFrame(p *flowtest.Packet, clientIsLower bool) []byte {
 	frame := segment(p.FromServer == clientIsLower, p.Seq, p.Flags, []byte(p.Payload))
 	binary.BigEndian.PutUint32(frame[14+20+8:], p.Ack)
 	return frame
 }
 
-// age has all slots be silent for longer.
+// age adds to the silence of all slots.
 func (g *rig) age(by uint64) {
 	g.t.Helper()
 	for _, s := range g.slots() {
@@ -71,7 +70,7 @@ func (g *rig) age(by uint64) {
 	}
 }
 
-// life is what the rules make of a slot.
+// life returns the result of the rules for a slot.
 func (s *slot) life(clientIsLower bool) flowtest.Life {
 	f := flow.Flow{Packets: [2]uint64{s.Lower.Packets, s.Upper.Packets}}
 	client, server := s.LowerFlags, s.UpperFlags

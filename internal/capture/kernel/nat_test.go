@@ -15,7 +15,7 @@ import (
 )
 
 // gateway is a router that translates the addresses of its LAN (10.0.1.0/24) to its own on the WAN (10.0.2.2), and
-// forwards UDP port 5300 of its own to the LAN. Both ports are watched.
+// forwards its UDP port 5300 to the LAN. weir watches both interfaces.
 type gateway struct {
 	*rig
 	router   *namespace
@@ -43,7 +43,7 @@ func newGateway(t *testing.T) *gateway {
 	return g
 }
 
-// TestNAT has a LAN behind a masquerading gateway: a connection is one flow under the ends that the LAN knows.
+// TestNAT: behind a masquerading gateway a connection is one flow, under the LAN's ends.
 func TestNAT(t *testing.T) {
 	const n = 30
 	g := newGateway(t)
@@ -63,7 +63,7 @@ func TestNAT(t *testing.T) {
 	if got := g.flowEntries(); got != 0 {
 		t.Errorf("%d keys are left of a flow that is gone", got)
 	}
-	// The same ends again: the slot is used by another life, and its alias is of that.
+	// The same ends again: another life uses the slot, and has its own alias.
 	if err := exchangeNAT(lan, wan, wan.LocalAddr(), n); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestNAT(t *testing.T) {
 	}
 	g.reset()
 
-	// From outside, to a port that is forwarded.
+	// From outside, to the forwarded port.
 	server := g.lan.listenUDP(g.lan.address, 53)
 	client := g.wan.listenUDP(g.wan.address, 2000)
 	to := net.UDPAddrFromAddrPort(netip.AddrPortFrom(g.outside.address, 5300))
@@ -85,7 +85,7 @@ func TestNAT(t *testing.T) {
 	}
 	g.reset()
 
-	// Two hosts of the LAN that use the same port: the gateway gives one of them another.
+	// Two hosts of the LAN use the same port: the gateway translates one of them to another port.
 	g.lan.run("ip address add 10.0.1.9/24 dev %s", g.lan.name)
 	g.router.run("ip neigh add 10.0.1.9 lladdr %s dev %s nud permanent", g.lan.mac, g.inside.name)
 	second := g.lan.listenUDP(netip.MustParseAddr("10.0.1.9"), 1000)
@@ -101,8 +101,7 @@ func TestNAT(t *testing.T) {
 	}
 }
 
-// TestNATMidStream attaches while a flow is under way, and sees an answer first: it is one flow then, under the ends
-// outside.
+// TestNATMidStream attaches in mid-flow, and receives an answer first: the result is one flow, under the outer ends.
 func TestNATMidStream(t *testing.T) {
 	const n = 10
 	g := newGateway(t)
@@ -134,8 +133,8 @@ func TestNATMidStream(t *testing.T) {
 	}
 }
 
-// TestNATPings: hosts of the LAN ping one server at once, some with the same identifier, of which the gateway makes
-// another. Each is a flow with its answers, and so is each of two pings of one host whose requests come in together.
+// TestNATPings: hosts of the LAN ping one server at once, some with the same identifier, which the gateway translates.
+// Each ping is a flow with its answers, and so is each of two simultaneous pings of one host.
 func TestNATPings(t *testing.T) {
 	g := newGateway(t)
 	g.lan.run("ip address add 10.0.1.9/24 dev %s", g.lan.name)
@@ -174,7 +173,7 @@ type ping struct {
 	id   int
 }
 
-// request is the IP packet of an echo request.
+// request returns the IP packet of an echo request.
 func (p ping) request(to string, seq int) []byte {
 	src, dst := netip.MustParseAddr(p.from).As4(), netip.MustParseAddr(to).As4()
 	b := ip4(1, raw("0800 0000"), be16(p.id), be16(seq), abc)
@@ -183,7 +182,7 @@ func (p ping) request(to string, seq int) []byte {
 	return with(b, 22, checksum(b[20:])...)
 }
 
-// checksum is that of the Internet (RFC 1071).
+// checksum is the Internet checksum (RFC 1071).
 func checksum(b []byte) []byte {
 	sum := 0
 	for i, c := range b {
@@ -195,7 +194,7 @@ func checksum(b []byte) []byte {
 	return be16(^sum & 0xffff)
 }
 
-// exchangeNAT is exchange where b is known to a by another address, and answers whoever asks.
+// exchangeNAT is exchange for an a that knows b by another address; b answers any sender.
 func exchangeNAT(a, b *net.UDPConn, to net.Addr, n int) error {
 	buffer := make([]byte, 2048)
 	for i := range n {
@@ -219,8 +218,8 @@ func exchangeNAT(a, b *net.UDPConn, to net.Addr, n int) error {
 	return nil
 }
 
-// TestNATRebirth opens the same connection again and again, from one port of the LAN: each is a flow of its own, with
-// both of its directions, though the one before has not been taken away yet.
+// TestNATRebirth opens the same connection repeatedly, from one port of the LAN: each is a flow of its own, with both
+// directions, even before the retirement of the previous one.
 func TestNATRebirth(t *testing.T) {
 	const connections, size = 5, 20_000
 	g := newGateway(t)

@@ -65,7 +65,7 @@ func (n *namespace) do(f func()) {
 	<-done
 }
 
-// try is do for what may fail.
+// try is do for a function that may fail.
 func (n *namespace) try(f func() error) {
 	n.t.Helper()
 	var err error
@@ -105,8 +105,8 @@ type port struct {
 	mac     net.HardwareAddr
 }
 
-// connect puts a veth pair between two namespaces, with the addresses 10.0.subnet.1 and 10.0.subnet.2, known to each
-// other without ARP.
+// connect creates a veth pair between two namespaces, with the addresses 10.0.subnet.1 and 10.0.subnet.2, and static
+// neighbour entries instead of ARP.
 func connect(a, b *namespace, subnet int) (pa, pb *port) {
 	a.t.Helper()
 	pa = &port{namespace: a, name: fmt.Sprintf("left%d", subnet), address: netip.AddrFrom4(
@@ -154,7 +154,7 @@ func (g *rig) attach(p *port) {
 	p.try(func() error {
 		how, err := g.Attach(p.ifindex, false)
 		if want := cmp.Or(g.config.Hook, "tcx"); err == nil && how != want {
-			err = fmt.Errorf("attached by %s, not by %s", how, want)
+			err = fmt.Errorf("attached with %s, not with %s", how, want)
 		}
 		return err
 	})
@@ -165,7 +165,7 @@ func (g *rig) detach(p *port) {
 	p.try(func() error { return g.Detach(p.ifindex) })
 }
 
-// exchange sends n datagrams from a to b and has each answered, one after the other, so that nothing is lost.
+// exchange sends n datagrams from a to b, and an answer to each, one after the other, so that none is lost.
 func exchange(a, b *net.UDPConn, n int) error {
 	buffer := make([]byte, 2048)
 	to := b.LocalAddr().(*net.UDPAddr).AddrPort()
@@ -186,7 +186,7 @@ func exchange(a, b *net.UDPConn, n int) error {
 	return nil
 }
 
-// soon is when a wait for what has to come is over.
+// soon is the deadline of waits for certain events.
 func soon() time.Time { return time.Now().Add(wait.Limit) }
 
 func receive(c *net.UDPConn, buffer []byte) error {
@@ -197,7 +197,7 @@ func receive(c *net.UDPConn, buffer []byte) error {
 	return err
 }
 
-// isHookError says whether err is a HookError of that hook.
+// isHookError reports whether err is a HookError of the hook.
 func isHookError(err error, hook string) bool {
 	var h *HookError
 	return errors.As(err, &h) && h.Hook == hook && h.Why != nil

@@ -21,7 +21,7 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// row is frames of one kind, and all that the programs have to make of them.
+// row has frames of one kind, and the expected counts of the programs.
 type row struct {
 	name   string
 	link   packet.LinkType
@@ -211,12 +211,12 @@ var rows = []row{
 	{"raw, cut", rawLink, one(plainTCP[:19]), "truncated 1"},
 }
 
-// early are the rows whose first frame the programs leave to the agent.
+// early has the rows whose first frame the agent counts.
 var early = map[string]bool{
 	"later fragments before the first, v4": true, "a later fragment before the first, v6": true,
 }
 
-// program is one that a frame of a link type can be tested with, and how.
+// program is a program for frames of a link type, and its test run.
 type program struct {
 	name    string
 	program *ebpf.Program
@@ -233,9 +233,9 @@ func (g *rig) programs(link packet.LinkType) []program {
 		{"shunt", o.WeirShunt, 14}}
 }
 
-// look runs p on a frame. A socket filter answers how much of it is wanted. It returns false where a test run does not
-// take the frame: newer kernels want the whole IP header in the skb of a TC program. Those runts are left to the socket
-// filter here, and to the veth.
+// look runs p on a frame; a socket filter returns the number of bytes to copy. look returns false if a test run rejects
+// the frame: newer kernels require the whole IP header in the skb of a TC program. The socket filter and the veth test
+// these runts.
 func (g *rig) look(p *program, frame []byte) bool {
 	g.t.Helper()
 	if p.prefix == 0 {
@@ -270,7 +270,7 @@ func TestPackets(t *testing.T) {
 					t.Errorf("got  %s\nwant %s", got, want)
 				}
 				if difference := m.compare(g, before); difference != "" {
-					t.Errorf("the Go twin sees it in another way: %s", difference)
+					t.Errorf("the Go twin differs: %s", difference)
 				}
 				checkRecords(t, g, &p, &r)
 				g.reset()
@@ -279,9 +279,9 @@ func TestPackets(t *testing.T) {
 	}
 }
 
-// TestEarlyFragments: later fragments that come before their first one are the agent's to count, and the first one is
-// shown, though the flow's budget is spent; but a flood of them takes a part of the ring only, and the rest is counted
-// without ports.
+// TestEarlyFragments: the agent counts later fragments that arrive before the first one of their datagram, and gets the
+// first one even after the end of the flow's budget. A flood of them takes only a part of the ring; the programs count
+// the rest without ports.
 func TestEarlyFragments(t *testing.T) {
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64, RingBytes: 64 << 10}, PacketsOther: 1})
 	before, ingress := g.causes(), g.objects.WeirIngress
@@ -298,7 +298,7 @@ func TestEarlyFragments(t *testing.T) {
 		shown = append(shown, fmt.Sprintf("%d %v", r.Length, r.Slot == ^uint32(0)))
 	}
 	if want := []string{"45 false", "37 true", "58 false"}; !slices.Equal(shown, want) {
-		t.Errorf("shown were %q, want %q", shown, want)
+		t.Errorf("records %q, want %q", shown, want)
 	}
 	if got, want := g.describe(before), udp4+" 6/204 0/0"; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -315,7 +315,7 @@ func TestEarlyFragments(t *testing.T) {
 		}
 	}
 	if room := g.config.WakeupBytes / 256; handed != room {
-		t.Errorf("%d of %d were shown, there is room for %d", handed, n, room)
+		t.Errorf("%d records of %d fragments, there is room for %d", handed, n, room)
 	}
 	want := fmt.Sprintf("udp 192.0.2.1 0 198.51.100.2 0 %d/%d 0/0", n-handed, 23*(n-handed))
 	if got := g.describe(before); got != want {
@@ -323,8 +323,8 @@ func TestEarlyFragments(t *testing.T) {
 	}
 }
 
-// TestFragmentsBySocketFilter: of later fragments the filter shows those that come before their first one, and no
-// others: so the agent knows that it has to count these.
+// TestFragmentsBySocketFilter: the only later fragments that the filter passes are those that arrive before the first
+// one of their datagram, so that the agent knows to count them.
 func TestFragmentsBySocketFilter(t *testing.T) {
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 1}, PacketsOther: 1})
 	first, later := fragment4(ip4(17, udp(1000, 53, make([]byte, 16))), 0, true), fragment4(ip4(17, abc), 3, false)
@@ -340,7 +340,7 @@ func TestFragmentsBySocketFilter(t *testing.T) {
 	} {
 		answer, err := g.objects.WeirShunt.Run(&ebpf.RunOptions{Data: join(make([]byte, 14), ether(0x0800, c.frame))})
 		if err != nil || (answer != 0) != c.isShown {
-			t.Errorf("frame %d: the filter answered %d, %v; shown %v is right", i, answer, err, c.isShown)
+			t.Errorf("frame %d: the filter answered %d, %v; want %v", i, answer, err, c.isShown)
 		}
 	}
 	want := udp4 + " 4/155 0/0; map-full 2; uncounted 2"
@@ -349,7 +349,7 @@ func TestFragmentsBySocketFilter(t *testing.T) {
 	}
 }
 
-// TestIgnoreVLAN: tags are no part of the key where they are not to be.
+// TestIgnoreVLAN: with IgnoreVLAN the key has no tags.
 func TestIgnoreVLAN(t *testing.T) {
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}, IgnoreVLAN: true})
 	for _, p := range g.programs(ethernet) {
@@ -368,8 +368,8 @@ func TestIgnoreVLAN(t *testing.T) {
 	}
 }
 
-// checkRecords wants a record of each row's first frame, and, of a frame that has no slot because the agent is to look
-// at it, the whole frame.
+// checkRecords wants a record of each row's first frame, and the whole frame if it has no slot because the agent counts
+// it.
 func checkRecords(t *testing.T, g *rig, p *program, r *row) {
 	t.Helper()
 	records := g.records()
@@ -391,7 +391,7 @@ func checkRecords(t *testing.T, g *rig, p *program, r *row) {
 	}
 	first := &records[0]
 	if want := r.frames[0][:min(len(r.frames[0]), SnapLength)]; !bytes.Equal(first.frame, want) {
-		t.Errorf("the record has %x, sent was %x", first.frame, want)
+		t.Errorf("the record has %x, want %x", first.frame, want)
 	}
 	if int(first.Length) != len(r.frames[0]) || packet.LinkType(first.Link) != r.link || first.Segments != 1 {
 		t.Errorf("the record says length %d, link %d, segments %d", first.Length, first.Link, first.Segments)
@@ -423,7 +423,7 @@ func (g *rig) reset() {
 	}
 }
 
-// model counts by the Go packages what a program has to count.
+// model counts with the Go packages: the expected counts of a program.
 type model struct {
 	program   *program
 	fragments *packet.Fragments
@@ -471,8 +471,7 @@ func (m *model) see(link packet.LinkType, frame []byte) {
 	d.Bytes += uint64(p.WireBytes)
 }
 
-// isOdd says whether below the tags and labels of a frame is what the programs leave to the agent: LLC, or a label
-// stack with something else than IP under it.
+// isOdd reports whether the agent has to count a frame: after its tags and labels it has LLC, or labels without IP.
 func isOdd(d []byte) bool {
 	etherType, off := int(binary.BigEndian.Uint16(d[12:])), 14
 	for tags, stack := 0, 0; tags <= packet.MaxVLANs && stack <= packet.MaxMPLSLabels; {
@@ -504,7 +503,7 @@ func isOdd(d []byte) bool {
 	return false
 }
 
-// compare says in what the programs' counters differ from the model's, or nothing.
+// compare describes the difference between the programs' counters and the model's; "" means none.
 func (m *model) compare(g *rig, before [bpf.WeirCauseNUM_CAUSES]uint64) string {
 	got := map[flow.Key]*[2]bpf.WeirDirection{}
 	for _, s := range g.slots() { // a key may have several lives: SYN after SYN
@@ -540,7 +539,7 @@ func (m *model) compare(g *rig, before [bpf.WeirCauseNUM_CAUSES]uint64) string {
 	return ""
 }
 
-// minRun is the shortest frame that a test run takes.
+// minRun is the shortest frame that a test run accepts.
 const minRun = 14
 
 // TestRunts cuts every row's frames at every byte.
@@ -563,8 +562,8 @@ func TestRunts(t *testing.T) {
 	}
 }
 
-// TestRandomPackets is check A8: random and mutated frames, of which the programs have to make what the Go twin makes.
-// WEIR_BPF_FRAMES says how many.
+// TestRandomPackets is check A8: the programs and the Go twin agree on random and mutated frames. WEIR_BPF_FRAMES is
+// their number.
 func TestRandomPackets(t *testing.T) {
 	total := 100_000
 	if s := os.Getenv("WEIR_BPF_FRAMES"); s != "" {
@@ -605,7 +604,7 @@ func TestRandomPackets(t *testing.T) {
 		g.reset()
 	}
 	if flows < total/100 {
-		t.Errorf("only %d flows in %d frames: this test shows little", flows, total)
+		t.Errorf("only %d flows in %d frames: too few for this test", flows, total)
 	}
 	if n := g.flowEntries(); n != 0 {
 		t.Errorf("%d keys are left in the flow map", n)
@@ -613,7 +612,7 @@ func TestRandomPackets(t *testing.T) {
 	t.Logf("%d frames, %d flows, %v a frame", total, flows, time.Since(begin)/time.Duration(total))
 }
 
-// checkOrder wants records to be of frames that were sent, in their order, and one for each odd one.
+// checkOrder wants records of sent frames only, in their order, and one for each odd frame.
 func checkOrder(t *testing.T, records []record, frames [][]byte, odd uint64) {
 	t.Helper()
 	i := 0
@@ -625,12 +624,12 @@ func checkOrder(t *testing.T, records []record, frames [][]byte, odd uint64) {
 			i++
 		}
 		if i == len(frames) {
-			t.Fatalf("a record of a frame that was not sent: %x", r.frame)
+			t.Fatalf("a record of an unsent frame: %x", r.frame)
 		}
 		i++
 	}
 	if odd != 0 {
-		t.Fatalf("%d odd frames more than records of them", odd)
+		t.Fatalf("%d odd frames without a record", odd)
 	}
 }
 
@@ -648,7 +647,7 @@ func (g *rig) culprit(p *program, link packet.LinkType, frames [][]byte) string 
 	return "not found when sent again"
 }
 
-// randomFrame is a row's frame with some bytes changed, or layers put together at random.
+// randomFrame returns a row's frame with some bytes changed, or random layers.
 func randomFrame(random *rand.Rand, link packet.LinkType) []byte {
 	interesting := []byte{0, 1, 4, 6, 8, 17, 41, 43, 44, 47, 58, 60, 132, 135, 136, 0x45, 0x60, 0x81, 0x86, 0x88, 0xff}
 	var frame []byte
@@ -673,7 +672,7 @@ func randomFrame(random *rand.Rand, link packet.LinkType) []byte {
 		}
 	}
 	for range random.IntN(5) {
-		// Nearly all bytes that matter are among the first hundred.
+		// Nearly all relevant bytes are among the first hundred.
 		if i := random.IntN(min(len(frame), 100)); random.IntN(2) == 0 {
 			frame[i] = interesting[random.IntN(len(interesting))]
 		} else {
@@ -692,7 +691,7 @@ func randomFrame(random *rand.Rand, link packet.LinkType) []byte {
 	return frame
 }
 
-// randomLayers is link, tags and labels, network, extension headers, transport, each at random.
+// randomLayers returns random link, tags and labels, network, extension headers, transport.
 func randomLayers(random *rand.Rand) []byte {
 	pick := func(of ...int) int { return of[random.IntN(len(of))] }
 	proto := pick(1, 2, 4, 6, 17, 41, 47, 50, 58, 97, 115, 59, 132, 136, 0, 43, 44, 60, 135, 139, 140)
@@ -738,7 +737,7 @@ func randomLayers(random *rand.Rand) []byte {
 	return ether(etherType, packet)
 }
 
-// TestSegments has super-packets, as GRO and GSO make them, counted as the packets that they were on the wire.
+// TestSegments: super-packets of GRO and GSO count as their packets on the wire.
 func TestSegments(t *testing.T) {
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}})
 	big := ether(0x0800, ip4(6, tcp(make([]byte, 2500))))
@@ -771,7 +770,7 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-// TestTunnelsAreShownWithoutEnd sends many packets of what may be tunnels: the agent counts what is inside.
+// TestTunnelsAreShownWithoutEnd sends many packets of possible tunnels: the agent gets all, to count the inner packets.
 func TestTunnelsAreShownWithoutEnd(t *testing.T) {
 	const n = 50
 	tunnels := map[string][]byte{
@@ -799,8 +798,8 @@ func TestTunnelsAreShownWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestBrokenPacketsAreNotShown: no dissector sees what is behind a header that can't be read. At a tunnel's port, whose
-// budget has no end, whoever sends such packets would have each of them shown.
+// TestBrokenPacketsAreNotShown: no dissector reads what follows a broken header. At a tunnel's port, whose budget has
+// no end, a sender of such packets could otherwise fill the ring.
 func TestBrokenPacketsAreNotShown(t *testing.T) {
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}})
 	g.run(g.objects.WeirIngress, ether(0x0800, ip4(17, udp(1000, 4789, abc))))
@@ -810,7 +809,7 @@ func TestBrokenPacketsAreNotShown(t *testing.T) {
 		g.run(g.objects.WeirIngress, ether(0x0800, ip4(17, broken)))
 	}
 	if n := len(g.records()); n != 1 {
-		t.Errorf("%d packets shown, want the first", n)
+		t.Errorf("%d records, want one of the first packet", n)
 	}
 	if s := g.slots(); len(s) != 1 || s[0].Lower.Packets+s[0].Upper.Packets != 51 {
 		t.Errorf("not all counted: %v", s)

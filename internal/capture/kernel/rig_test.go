@@ -23,7 +23,7 @@ import (
 	"github.com/weirnet/weir/internal/testing/lab"
 )
 
-// needRoot skips where the test can't load programs; in CI that is a failure.
+// needRoot skips a test that cannot load programs; in CI it fails.
 func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() == 0 {
@@ -32,7 +32,7 @@ func needRoot(t testing.TB) {
 	lab.Lacks(t, "needs root")
 }
 
-// rig is the programs, loaded, and the agent's view of their maps.
+// rig has the loaded programs, and the agent's view of their maps.
 type rig struct {
 	t testing.TB
 	*Loader
@@ -79,13 +79,13 @@ func newRig(t testing.TB, config Config) *rig {
 	return g
 }
 
-// record is what came through a ring.
+// record is a record of a ring.
 type record struct {
 	bpf.WeirRecord
 	frame []byte
 }
 
-// records takes all records out of the rings.
+// records reads all records of the rings.
 func (g *rig) records() (all []record) {
 	for _, r := range g.rings {
 		for b := r.next(); b != nil; b = r.next() {
@@ -109,7 +109,7 @@ func (s *slot) key() flow.Key {
 	return flow.Key{k.LowerHigh, k.LowerLow, k.UpperHigh, k.UpperLow, k.Rest}
 }
 
-// slots lists the slots in use, by their keys, those of one key in the order of their birth.
+// slots lists the slots in use, by key and then by birth.
 func (g *rig) slots() (used []slot) {
 	for i := range g.view.slots {
 		if g.view.slots[i].Born != 0 {
@@ -154,7 +154,7 @@ func (g *rig) flowEntries() (n int) {
 	return n
 }
 
-// causes are all counters by cause.
+// causes returns all counters by cause.
 func (g *rig) causes() (c [bpf.WeirCauseNUM_CAUSES]uint64) {
 	for i := range c {
 		c[i] = g.view.cause(bpf.WeirCause(i))
@@ -174,7 +174,7 @@ func skbContext(ingress, ifindex, segments, segmentSize uint32) []byte {
 	return b
 }
 
-// run has a program look at a frame, and fails where it does not say that the packet goes on.
+// run runs a program on a frame, and fails unless the program passes the packet on.
 func (g *rig) run(p *ebpf.Program, frame []byte) {
 	g.t.Helper()
 	g.runWith(p, &ebpf.RunOptions{Data: frame})
@@ -195,7 +195,7 @@ func (g *rig) runWith(p *ebpf.Program, options *ebpf.RunOptions) {
 	}
 }
 
-// describe is a slot in words: protocol, ends, network, and what each end sent (packets/bytes, lower end first).
+// describe describes a slot: protocol, ends, network, and the packets and bytes of each end, lower end first.
 func (s *slot) describe() string {
 	var b strings.Builder
 	k := s.key()
@@ -227,7 +227,7 @@ func (s *slot) describe() string {
 	return b.String()
 }
 
-// describe is all that was counted: slots, then causes (those of sampling only where something was lost).
+// describe describes all counts: slots, then causes (those of sampling only after a loss).
 func (g *rig) describe(before [bpf.WeirCauseNUM_CAUSES]uint64) string {
 	var parts []string
 	for _, s := range g.slots() {

@@ -24,16 +24,16 @@ var update = flag.Bool("update", false, "record the verifier's statistics anew")
 
 const verifierFile = "../../../gen/bpf/verifier.txt"
 
-// statistics are the verifier's of one program: instructions that it walked, instructions of the program that runs,
-// bytes of stack of all its functions together, and states that it kept at most at once.
+// statistics are the verifier's figures for one program: processed instructions, instructions of the final program,
+// bytes of stack of all its functions together, and peak states.
 type statistics struct{ verified, translated, stack, states int }
 
 var statisticNames = [...]string{"verified", "translated", "stack", "states"}
 
 func (s statistics) values() [4]int { return [...]int{s.verified, s.translated, s.stack, s.states} }
 
-// TestVerifier holds the verifier's statistics against those that are recorded: a jump of more than 5 % fails, so that
-// nobody comes near to its limits unnoticed. Other kernels count in other ways; there it only reports.
+// TestVerifier compares the verifier's statistics with the recorded ones: growth of more than 5 % fails, so that nobody
+// approaches the limits unnoticed. Other kernels count differently; there the test only reports.
 func TestVerifier(t *testing.T) {
 	needRoot(t)
 	got := verify(t)
@@ -65,7 +65,7 @@ func TestVerifier(t *testing.T) {
 		for i, now := range got[name].values() {
 			switch was := old.values()[i]; {
 			case now*100 > was*105:
-				t.Errorf("%s: %s %d, recorded %d: see whether that has to be, then record it with -update", name,
+				t.Errorf("%s: %s %d, recorded %d: if that is necessary, record it with -update", name,
 					statisticNames[i], now, was)
 			case now*105 < was*100:
 				t.Logf("%s: %s %d, recorded %d: better; record it with -update", name, statisticNames[i], now, was)
@@ -77,8 +77,8 @@ func TestVerifier(t *testing.T) {
 	}
 }
 
-// Newer kernels (seen with 7.3) tell the stack of each function in a line of its own; their "stack depth" is that of
-// the deepest chain of calls.
+// Newer kernels (7.3, for one) report the stack of each function on its own line; their "stack depth" is that of the
+// deepest chain of calls.
 var (
 	functionLine  = regexp.MustCompile(`(?m)^subprog [0-9]+ .* stack ([0-9]+)$`)
 	stackLine     = regexp.MustCompile(`(?m)^stack depth ([0-9+]+)`)
@@ -127,7 +127,7 @@ func verify(t *testing.T) map[string]statistics {
 	return all
 }
 
-// stackOf adds up the stacks of a program's functions; -1 where the log does not tell.
+// stackOf adds up the stacks of a program's functions; -1 if the log lacks them.
 func stackOf(log string) int {
 	var depths []string
 	for _, m := range functionLine.FindAllStringSubmatch(log, -1) {

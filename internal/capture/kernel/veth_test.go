@@ -28,9 +28,9 @@ import (
 	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
-// Here is what a test run can't show: what the kernel's own path makes of packets before the programs see them.
+// These tests cover what a test run cannot: the kernel's own path of packets before the programs.
 
-// packetSocket opens an AF_PACKET socket that sends by p.
+// packetSocket opens an AF_PACKET socket that sends through p.
 func (p *port) packetSocket() int {
 	p.t.Helper()
 	fd := -1
@@ -48,7 +48,7 @@ func (p *port) packetSocket() int {
 func (p *port) received() (n int) {
 	p.t.Helper()
 	p.try(func() error {
-		// Under /proc, unlike /sys, the files are those of the reader's namespace.
+		// /proc, unlike /sys, has the files of the reader's namespace.
 		b, err := os.ReadFile("/proc/thread-self/net/dev")
 		if err != nil {
 			return err
@@ -63,8 +63,8 @@ func (p *port) received() (n int) {
 	return n
 }
 
-// TestFramesOverVeth sends every row's frames, whole and cut at every byte, over a veth: what comes out of the ring is
-// what went in, with the VLAN tag that the kernel took out of the frame, and the flows are those of the Go twin.
+// TestFramesOverVeth sends every row's frames, whole and cut at every byte, over a veth: the ring's records equal the
+// sent frames, with the VLAN tag that the kernel moved to metadata, and the flows equal the Go twin's.
 func TestFramesOverVeth(t *testing.T) {
 	a, b := connect(newNamespace(t), newNamespace(t), 1)
 	a.run("ip link set %s mtu 9000", a.name)
@@ -92,7 +92,7 @@ func TestFramesOverVeth(t *testing.T) {
 			}
 			sent++
 			m[0].see(ethernet, f)
-			// A tag that is cut the kernel throws away before TC sees the frame.
+			// The kernel drops a frame with a truncated tag before TC.
 			if tagged := f[12] == 0x81 && f[13] == 0 || f[12] == 0x88 && f[13] == 0xa8; !tagged || len(f) >= 20 {
 				m[1].see(ethernet, f)
 			}
@@ -121,8 +121,7 @@ func TestFramesOverVeth(t *testing.T) {
 
 func clip(f []byte) []byte { return f[:min(len(f), SnapLength)] }
 
-// TestNonLinear sends frames of which the skb has only the Ethernet header in one piece, the IP header and the rest in
-// pages.
+// TestNonLinear sends frames whose skb has only the Ethernet header in its linear part, and the rest in pages.
 func TestNonLinear(t *testing.T) {
 	a, b := connect(newNamespace(t), newNamespace(t), 1)
 	a.run("ip link set %s mtu 9000", a.name)
@@ -159,13 +158,13 @@ func TestNonLinear(t *testing.T) {
 			t.Errorf("%s: %d records, or not the frame that was sent", r.want, len(records))
 		}
 		if n := linear(); n > 60 { // the kernel pulls a tag into the linear part
-			t.Errorf("%s: %d bytes in one piece: this test shows nothing", r.want, n)
+			t.Errorf("%s: %d bytes in the linear part: this test shows nothing", r.want, n)
 		}
 		g.reset()
 	}
 }
 
-// newLinearLength attaches a program that notes how many bytes the linear part of the last skb had.
+// newLinearLength attaches a program that notes the length of the last skb's linear part.
 func newLinearLength(t *testing.T, p *port) func() uint64 {
 	t.Helper()
 	note, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1})
@@ -240,7 +239,7 @@ func (n *namespace) tcpCounters() map[string]uint64 {
 	return all
 }
 
-// TestTCPBulk moves bulk data with and without offloads: packets are the segments that TCP says it sent, bytes are
+// TestTCPBulk transfers bulk data with and without offloads: packets equal TCP's own count of segments, bytes equal
 // those of all their headers and of the payload.
 func TestTCPBulk(t *testing.T) {
 	for _, mode := range []struct {
@@ -253,13 +252,13 @@ func TestTCPBulk(t *testing.T) {
 		{"TSO", "ethtool -K %s tso on gso on gro off", "", false, 2},
 		{"TSO and GRO", "ethtool -K %s tso on gso on gro on", "", false, 2},
 		{"GRO alone", "ethtool -K %s tso off gso off gro on", "clsact", false, 1}, // it depends on how packets come in
-		// more than 64 KiB: the IP length is 0
+		// above 64 KiB, with an IP length of 0
 		{"BIG TCP", "", "", false, 46},
 		{"XDP and GRO", "ethtool -K %s tso off gso off gro on", "xdp", true, 2}, // the kernel leaves GRO then
 		{"native XDP and GRO", "ethtool -K %s tso off gso off gro on", "xdp-native", true, 2},
 	} {
 		t.Run(mode.name, func(t *testing.T) {
-			// The arithmetic is of connections without loss, as nearly all on a veth are.
+			// The arithmetic holds for connections without loss, as nearly all on a veth are.
 			for range 10 {
 				most, clean := bulk(t, mode.set, mode.hook)
 				if !clean {
@@ -275,11 +274,11 @@ func TestTCPBulk(t *testing.T) {
 	}
 }
 
-// bulk is one transfer. It returns the most segments that were in one record, and whether none was sent again or came
-// out of order, which makes headers longer.
+// bulk makes one transfer. It returns the most segments of one record, and whether no segment was retransmitted or out
+// of order, which makes headers longer.
 func bulk(t *testing.T, set, hook string) (most uint16, clean bool) {
 	const size = 8 << 20
-	// Headers of what Linux sends: timestamps in each segment, more options in a SYN.
+	// Linux's headers: timestamps in each segment, more options in a SYN.
 	const header, synHeader = 20 + 32, 20 + 40
 	a, b := connect(newNamespace(t), newNamespace(t), 1)
 	for _, p := range []*port{a, b} {
@@ -296,7 +295,7 @@ func bulk(t *testing.T, set, hook string) (most uint16, clean bool) {
 	if err := transfer(a, b, size); err != nil {
 		t.Fatal(err)
 	}
-	// What the kernel sends after the last close is under way still.
+	// The kernel still sends packets after the last close.
 	if !wait.Reached(func() bool { s := out.slots(); return len(s) == 1 && s[0].LowerFlags&s[0].UpperFlags&fin != 0 }) {
 		t.Fatal("no FIN")
 	}
@@ -339,7 +338,7 @@ func bulk(t *testing.T, set, hook string) (most uint16, clean bool) {
 	return most, true
 }
 
-// allowBigTCP lets super-packets be larger than an IPv4 length can say (Linux 6.3). Debian 12's ip can't.
+// allowBigTCP permits super-packets above the range of the IPv4 length (Linux 6.3). Debian 12's ip cannot.
 func (p *port) allowBigTCP() {
 	p.t.Helper()
 	p.try(func() error {
@@ -363,7 +362,7 @@ func (p *port) allowBigTCP() {
 	})
 }
 
-// transfer sends size bytes from a to b over TCP, and waits for both ends to be done.
+// transfer sends size bytes from a to b over TCP, and waits until both ends have finished.
 func transfer(a, b *port, size int) error {
 	var listener net.Listener
 	var err error
@@ -399,7 +398,7 @@ func transfer(a, b *port, size int) error {
 	return errors.Join(err, end, c.Close(), <-done)
 }
 
-// TestUDPSegments has the kernel cut a datagram into several (UDP_SEGMENT, Linux 4.18), which a veth carries in one.
+// TestUDPSegments: the kernel cuts a datagram into several (UDP_SEGMENT, Linux 4.18), which a veth carries in one skb.
 func TestUDPSegments(t *testing.T) {
 	a, b, sa, sb := pair(t)
 	g := newRig(t, Config{Geometry: Geometry{SlotsPerWorker: 64}})
@@ -431,13 +430,13 @@ func TestUDPSegments(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		if r := g.records(); len(r) != 1 || r[0].Segments != 3 {
-			t.Errorf("%d records: the datagrams did not come in one, this test shows nothing", len(r))
+			t.Errorf("%d records: the datagrams arrived separately, this test shows nothing", len(r))
 		}
 	}
 }
 
-// TestForwarded has packets cross a router that watches all its ports: each is counted once, both directions in one
-// entry. So are the router's own.
+// TestForwarded: packets that cross a router with all interfaces watched count once, both directions in one slot. So do
+// the router's own.
 func TestForwarded(t *testing.T) {
 	const n = 50
 	for _, hook := range []string{"tcx", "clsact", "xdp"} {
@@ -476,7 +475,7 @@ func TestForwarded(t *testing.T) {
 			t.Errorf("%s, the router's own: got %s, want %s", hook, got, want)
 		}
 
-		// With one port watched only, what comes in by the other is counted on its way out.
+		// With one interface watched, packets from the other one count on egress.
 		g.reset()
 		g.detach(rb)
 		if err := exchange(sa, sb, n); err != nil {
@@ -538,7 +537,7 @@ func TestTun(t *testing.T) {
 	}
 }
 
-// openTun makes a tun device without packet information before the packets.
+// openTun creates a tun device without packet information (IFF_NO_PI).
 func openTun(name string) (*os.File, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
