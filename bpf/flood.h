@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The gateway's own broadcasts into a bridge. The bridge sends one to each of its ports, one after the other on one
- * CPU: so a frame that leaves by another interface just after an equal one is the same packet, and counted already.
- * Nothing else tells: the kernel has the gateway's own frames come from nowhere. afpacket.Once has the twin.
+ * CPU. So a frame that leaves through another interface just after an equal one is the same packet, and has counted.
+ * No other evidence exists: the gateway's own frames have no ingress interface. afpacket.Once has the twin.
  */
 #ifndef WEIR_FLOOD_H
 #define WEIR_FLOOD_H
@@ -10,12 +10,12 @@
 #include "maps.h"
 #include "parse.h"
 
-#define FLOOD_STEP 16 /* bytes that are compared at a time */
+#define FLOOD_STEP 16 /* bytes per step of the hash */
 #define FLOOD_STEPS 8
 
 struct flooded {
 	__u64 hash;
-	__u32 ifindex; /* where the frame left first */
+	__u32 ifindex; /* the frame left here first */
 	__u32 pad;
 };
 
@@ -27,14 +27,14 @@ struct {
 	__type(value, struct flooded);
 } floods SEC(".maps");
 
-/* is_group says whether a destination is one to which a bridge floods: broadcast, IPv4 and IPv6 multicast. */
+/* is_group reports whether a bridge floods frames to a destination: broadcast, IPv4 and IPv6 multicast. */
 static __always_inline int is_group(const __u8 *mac)
 {
 	__u16 first = be16(mac);
 	return first == 0xffff || first == 0x0100 || first == 0x3333;
 }
 
-/* is_flooded says whether a frame that did not come in by a watched interface has left by another one just before. */
+/* is_flooded reports whether a frame that no watched interface received has just left through another interface. */
 static __always_inline int is_flooded(struct __sk_buff *skb)
 {
 	union {
