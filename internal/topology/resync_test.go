@@ -102,18 +102,18 @@ func resync(t *testing.T, run func(s *script, expect func(what string, want ...s
 		ctx, cancel := context.WithCancel(t.Context())
 		s := &script{t: t, began: time.Now(), next: make(chan received)}
 		changed, listed := make(chan struct{}, 1), make(chan struct{})
-		var told []string
-		tell := func(e Event) { told = append(told, fmt.Sprint(e.Kind, " ", e.Link.Name)) }
-		e := newLinkEvents(s, tell, changed, listed)
+		var got []string
+		each := func(e Event) { got = append(got, fmt.Sprint(e.Kind, " ", e.Link.Name)) }
+		e := newLinkEvents(s, each, changed, listed)
 		ended := make(chan error)
 		go func() { ended <- e.run(ctx) }()
 		synctest.Wait()
 		run(s, func(what string, want ...string) {
 			t.Helper()
-			if !slices.Equal(told, want) {
-				t.Errorf("%s: told %q, want %q", what, told, want)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: got %q, want %q", what, got, want)
 			}
-			told = nil
+			got = nil
 		})
 		cancel()
 		close(s.next)
@@ -142,7 +142,7 @@ func TestResyncPauses(t *testing.T) {
 			want = append(want, pause*time.Millisecond)
 		}
 		if s.asked = s.asked[1:]; !slices.Equal(s.asked, want) {
-			t.Errorf("lists were asked for %v after losses, want %v", s.asked, want)
+			t.Errorf("requests %v after losses, want %v", s.asked, want)
 		}
 		expect("seven losses")
 		s.list(one, two)
@@ -152,7 +152,7 @@ func TestResyncPauses(t *testing.T) {
 		s.lose()
 		wait.Pass(time.Second)
 		if !slices.Equal(s.asked, []time.Duration{firstPause}) {
-			t.Errorf("a list was asked for %v after a loss, the first for long", s.asked)
+			t.Errorf("a request %v after a loss, the first in a long time", s.asked)
 		}
 	})
 }

@@ -208,7 +208,7 @@ func TestHookErrors(t *testing.T) {
 			t.Errorf("%s: %d interfaces noted", r.hook, n)
 		}
 	}
-	old := &Loader{} // as it is where the kernel can't load the program
+	old := &Loader{} // as on a kernel that cannot load the program
 	if _, err := old.attachXDP(false)(b.ifindex, nil, nil); !isHookError(err, "xdp") {
 		t.Errorf("xdp without its program: %v", err)
 	}
@@ -419,7 +419,7 @@ func TestKilled(t *testing.T) {
 	}
 	next.detach(b)
 	if got := b.attached(); got != "" {
-		t.Errorf("left by the one that took over: %s", got)
+		t.Errorf("left by the weir that took over: %s", got)
 	}
 
 	// With a qdisc and a filter of another user.

@@ -33,7 +33,7 @@ func TestLives(t *testing.T) {
 					g.age(uint64(wait))
 				}
 				if n > 0 && c.LifeOf(n) != c.LifeOf(n-1) {
-					waitForClockTick() // the slots are told apart by their births
+					waitForClockTick() // births distinguish the slots
 				}
 				g.run(run.program, lifeFrame(&c.Packets[n], run.clientIsLower))
 			}

@@ -259,7 +259,7 @@ func TestPackets(t *testing.T) {
 		for _, p := range g.programs(r.link) {
 			t.Run(r.name+"/"+p.name, func(t *testing.T) {
 				before, m, want := g.causes(), newModel(&p), r.want
-				if p.prefix != 0 && want == odd { // nothing can tell the agent that it has to count that
+				if p.prefix != 0 && want == odd { // a socket filter cannot mark a frame for the agent to count
 					want = "uncounted 1; " + odd
 				}
 				for _, f := range r.frames {
