@@ -35,16 +35,16 @@ func twoReports() string {
 
 func TestReportText(t *testing.T) {
 	status, out, errs := weir("report", file(t, "reports.ndjson", []byte(twoReports())))
-	const want = `report 1 of agent 01000000000000000000000000000000 (weir 1.2), 1970-01-01T00:00:00Z to 1970-01-01T00:00:00Z (15s), mode ebpf
-  process agent: 1s of CPU time, 0 B of memory
+	const head = ` of agent 01000000000000000000000000000000 (weir 1.2), ` +
+		`1970-01-01T00:00:00Z to 1970-01-01T00:00:00Z (15s), mode ebpf` + "\n"
+	const want = "report 1" + head + `  process agent: 1s of CPU time, 0 B of memory
   interface lan0 (lan): received 0 packets, 0 B; sent 0 packets, 0 B
   9 packets lost: neither a flow counter was free nor room in the ring
   applications: netflix 1.00 kB in 1 flows
   protocols: tls 1.00 kB in 1 flows
   categories: (none) 1.00 kB in 1 flows
   flow tcp 192.0.2.1:40000 to [2001:db8::7]:443 tls netflix www.\x1b[31mexample: 4 packets, 1.00 kB; new here
-report 2 of agent 01000000000000000000000000000000 (weir 1.2), 1970-01-01T00:00:00Z to 1970-01-01T00:00:00Z (15s), mode ebpf
-  the agent ended: it is the last one
+` + "report 2" + head + `  the agent ended: it is the last one
   process agent: 0s of CPU time, 0 B of memory
   interface lan0 (lan): received 5 packets, 1.20 kB; sent 0 packets, 0 B; 2 missed
   applications: netflix 1.00 kB in 1 flows

@@ -46,7 +46,7 @@ route. The kernel's connection tracking shows who began a connection, and how ad
 changed it: both legs of a connection are one flow.
 
 weir reports what it watches, and how, on standard error, and writes flows to standard output as they
-end.
+end. With --output report it writes what has changed each --report-every, for another program.
 
 Modes: ebpf counts in the kernel and inspects only the first packets of each flow; libpcap and
 afpacket inspect every packet. auto takes the first of ebpf, libpcap, afpacket that works; weir check
@@ -56,6 +56,7 @@ Exit status: 0 after a signal or --duration, 1 after a failure, 2 if weir could 
 		Example: `  weir run                                  all interfaces that matter
   weir run -i lan0 -i wan0 --output table
   weir run -i 'eth*' --duration 1m | jq .application
+  weir run --output report | weir report -
   weir run --mode libpcap --filter 'not port 22'
   weir run -i mirror0 --promiscuous --lan-network 10.0.0.0/8 --lan-network 2001:db8::/32`,
 		Args: noArguments,
@@ -70,11 +71,11 @@ Exit status: 0 after a signal or --duration, 1 after a failure, 2 if weir could 
 			if !sandbox.Inside() {
 				return supervise(&o, confinedArgs(c, settings))
 			}
-			output := settings.Config.Output.Format
-			if err := checkOutput(&output, c.OutOrStdout(), "table", "ndjson", "csv", "none"); err != nil {
+			if err := checkOutput(&settings.Config.Output.Format, c.OutOrStdout(), "table", "ndjson", "csv", "report",
+				"none"); err != nil {
 				return err
 			}
-			return liveRun(&o, output, c.OutOrStdout(), c.ErrOrStderr())
+			return liveRun(&o, &settings.Config, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	settings = addSettings(c)
@@ -105,24 +106,32 @@ func checkOutput(output *string, stdout io.Writer, known ...string) error {
 }
 
 // liveRun is the confined process of weir run.
-func liveRun(o *agent.Options, output string, stdout, stderr io.Writer) error {
+func liveRun(o *agent.Options, c *config.Config, stdout, stderr io.Writer) error {
 	tuneMemory()
 	signal.Ignore(unix.SIGPIPE) // a reader's end becomes a write error, with a report and an orderly end
-	out := newLiveOutput(output, stdout)
 	panics := newPanicLog("", stderr)
-	status, err := confined.Run(o, confined.Output{
-		Subscriptions: []confined.Subscription{{Subscriber: out, Dropped: metric.RecordsUnwritten,
-			Progress: out.pieces.taken.Load}},
-		Log: logger(stderr), OnPanic: panics.add,
-	})
+	output := confined.Output{Log: logger(stderr), OnPanic: panics.add}
+	var unwritten func(*confined.Status) string
+	if c.Output.Format == "report" {
+		out := newReporter(c.Report.Every, o.MaxFlows, stdout)
+		out.subscribe(o, &output)
+		unwritten = func(*confined.Status) string { return "not all reports were written" }
+	} else {
+		out := newLiveOutput(c.Output.Format, stdout)
+		output.Subscriptions = []confined.Subscription{{Subscriber: out, Dropped: metric.RecordsUnwritten,
+			Progress: out.pieces.taken.Load}}
+		unwritten = func(s *confined.Status) string {
+			return fmt.Sprintf("%d records were not written", s.Offered-min(s.Offered, out.pieces.lines.Load()))
+		}
+	}
+	status, err := confined.Run(o, output)
 	panics.end()
 	if err != nil && len(status.Interfaces) == 0 && status.Totals.Packets == 0 {
 		return err // it never began
 	}
 	summarise(&status, stderr)
 	if errors.Is(err, confined.ErrStalled) {
-		unwritten := status.Offered - min(status.Offered, out.pieces.lines.Load())
-		err = fmt.Errorf("%d records were not written: %w", unwritten, err)
+		err = fmt.Errorf("%s: %w", unwritten(&status), err)
 	}
 	if err != nil {
 		return partialError{err}

@@ -144,6 +144,8 @@ type Setup struct {
 	Named []string `json:",omitempty"`
 	// NoConntrack says why weir does not follow connections, NoSocket why it has no control socket.
 	NoConntrack, NoSocket string `json:",omitempty"`
+	// BootID is the kernel's, "" if unknown.
+	BootID string `json:",omitempty"`
 }
 
 // Watched is the payload of the helper's answer to Watch.

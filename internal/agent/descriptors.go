@@ -16,6 +16,18 @@ const (
 	DescriptorControl   = "control"
 )
 
+// Processes are the agent's processes, whose use of the machine the status tells.
+var Processes = []string{ProcessAgent, ProcessHelper}
+
+// Names of Processes.
+const (
+	ProcessAgent  = "agent"  // the confined process
+	ProcessHelper = "helper" // the privileged process
+)
+
+// DescriptorStat names the descriptor of a process's file in proc_pid_stat(5).
+func DescriptorStat(process string) string { return "stat." + process }
+
 // StateFiles names the two files with the list of devices, and their descriptors: one of them is complete at any
 // moment.
 var StateFiles = []string{"hosts.0", "hosts.1"}

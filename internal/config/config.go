@@ -61,9 +61,13 @@ type Config struct {
 	} `key:"control" help:"How other commands reach the running weir."`
 
 	Output struct {
-		Format   string `key:"format" flag:"output,o" in:"run replay" oneof:"table ndjson csv none" help:"table, ndjson, csv, or none (summary only) (empty: table on a terminal, else ndjson)"`
+		Format   string `key:"format" flag:"output,o" in:"run replay" oneof:"table ndjson csv report none" help:"table, ndjson, csv, report (weir run only: a report an interval), or none (summary only) (empty: table on a terminal, else ndjson)"`
 		PanicDir string `key:"panic_dir" flag:"panic-dir" in:"replay" help:"directory for the packets that broke a dissector (none: weir does not save them)"`
 	} `key:"output" help:"Where flow records go."`
+
+	Report struct {
+		Every time.Duration `key:"every" flag:"report-every" in:"run" min:"1s" max:"1h" help:"interval of a report (--output report)"`
+	} `key:"report" help:"Reports: all that weir tells of an interval."`
 }
 
 // Default returns the defaults.
@@ -76,6 +80,7 @@ func Default() *Config {
 	c.Flows.PacketsOther = defaults.PacketsOther
 	c.Flows.TCPIdle = defaults.TCPIdle
 	c.Flows.Idle = defaults.Idle
+	c.Report.Every = defaults.ReportEvery
 	return c
 }
 

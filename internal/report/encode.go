@@ -48,8 +48,8 @@ func (r *Reporter) appendPeriod(b []byte, end Instant) []byte {
 	b = record.AppendTime(append(b, `","end":"`...), end.Wall)
 	b = appendNumber(append(b, '"'), "begin_monotonic_ns", uint64(r.begin.Monotonic))
 	b = appendNumber(b, "end_monotonic_ns", uint64(end.Monotonic))
-	if r.config.BootID != "" {
-		b = record.AppendText(append(b, `,"boot_id":`...), r.config.BootID)
+	if r.bootID != "" {
+		b = record.AppendText(append(b, `,"boot_id":`...), r.bootID)
 	}
 	return append(b, '}')
 }

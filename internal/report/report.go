@@ -31,9 +31,7 @@ type Config struct {
 	Agent   ID
 	Version string // of the agent
 	// Epoch changes when the sequence begins anew: a report's epoch and sequence are those of no other report.
-	Epoch  ID
-	BootID string // the kernel's; "": unknown
-	Begin  Instant
+	Epoch ID
 	// MaxFlows bounds the flows that the Reporter remembers. It reports a flow that it has forgotten whole again.
 	MaxFlows int
 }
@@ -94,6 +92,7 @@ type Reporter struct {
 	out      []byte
 
 	sequence   uint64
+	bootID     string
 	begin      Instant
 	counters   metric.Snapshot
 	processes  map[string]Process
@@ -107,11 +106,14 @@ type segment struct {
 	start, end int
 }
 
-// New returns a Reporter whose first interval has begun.
+// New returns a Reporter.
 func New(c Config) *Reporter {
-	return &Reporter{config: c, memory: newMemory(max(c.MaxFlows, 1)), totals: newTotals(), begin: c.Begin,
+	return &Reporter{config: c, memory: newMemory(max(c.MaxFlows, 1)), totals: newTotals(),
 		processes: map[string]Process{}, interfaces: map[uint32]Interface{}}
 }
+
+// Begin says when the first interval began, and the kernel's boot_id, "" if unknown.
+func (r *Reporter) Begin(at Instant, bootID string) { r.begin, r.bootID = at, bootID }
 
 // IsFull reports whether the interval has to be closed before the next record, lest the report become too large.
 func (r *Reporter) IsFull() bool {

@@ -21,8 +21,9 @@ func at(seconds int) Instant {
 }
 
 func newReporter(maxFlows int) *Reporter {
-	return New(Config{Agent: ID{1}, Version: "test", Epoch: ID{2}, BootID: "01234567-89ab-cdef-0123-456789abcdef",
-		Begin: at(0), MaxFlows: maxFlows})
+	r := New(Config{Agent: ID{1}, Version: "test", Epoch: ID{2}, MaxFlows: maxFlows})
+	r.Begin(at(0), "01234567-89ab-cdef-0123-456789abcdef")
+	return r
 }
 
 // testFlow returns a flow's first record.

@@ -3,7 +3,6 @@
 package topology
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/mdlayher/netlink"
@@ -39,27 +38,11 @@ func AllDrops() (map[uint32]Drops, error) {
 	return all, nil
 }
 
-// parseDrops reads IFLA_STATS64, a struct rtnl_link_stats64 (linux/if_link.h); newer kernels append words to it.
+// parseDrops reads the drops of a link's statistics.
 func parseDrops(m netlink.Message) (index uint32, d Drops, ok bool) {
-	if m.Header.Type != unix.RTM_NEWLINK || len(m.Data) < unix.SizeofIfInfomsg {
-		return 0, d, false
+	index, words, ok := statisticsWords(m)
+	if !ok {
+		return index, d, false
 	}
-	index = binary.NativeEndian.Uint32(m.Data[4:])
-	attributes, err := netlink.NewAttributeDecoder(m.Data[unix.SizeofIfInfomsg:])
-	if err != nil {
-		return 0, d, false
-	}
-	for attributes.Next() {
-		b := attributes.Bytes()
-		if attributes.Type() != unix.IFLA_STATS64 {
-			continue
-		}
-		const errors, dropped, fifo, missed = 4, 6, 14, 15
-		if len(b) < 8*(missed+1) {
-			return 0, d, false
-		}
-		word := func(i int) uint64 { return binary.NativeEndian.Uint64(b[8*i:]) }
-		d, ok = Drops{Missed: word(missed), Fifo: word(fifo), Dropped: word(dropped), Errors: word(errors)}, true
-	}
-	return index, d, ok && attributes.Err() == nil
+	return index, Drops{Missed: words[15], Fifo: words[14], Dropped: words[6], Errors: words[4]}, true
 }

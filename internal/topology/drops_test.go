@@ -46,6 +46,16 @@ func TestParseDrops(t *testing.T) {
 	}
 }
 
+func TestParseStatistics(t *testing.T) {
+	index, s, ok := parseStatistics(dropsMessage(t, 24))
+	if want := (Statistics{100, 101, 102, 103, 104, 105, 106, 107, 115}); !ok || index != 7 || s != want {
+		t.Errorf("link %d, %+v, %v", index, s, ok)
+	}
+	if _, _, ok := parseStatistics(dropsMessage(t, 15)); ok {
+		t.Error("too short statistics are taken")
+	}
+}
+
 func FuzzParseDrops(f *testing.F) {
 	f.Add(dropsMessage(f, 24).Data)
 	f.Add(dropsMessage(f, 16).Data)
@@ -63,5 +73,14 @@ func TestAllDrops(t *testing.T) {
 	all, err := AllDrops()
 	if err != nil || len(all) != 3 { // lo, too
 		t.Errorf("%v, %v", all, err)
+	}
+	f, err := NewFollower(Sides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	statistics, err := f.Statistics()
+	if err != nil || len(statistics) != len(all) {
+		t.Errorf("%v, %v", statistics, err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 type hub struct {
 	enrichment    *enrichment
 	devices       *devices
+	linkCounts    *linkCounts
 	status        func() Status
 	subscriptions []*subscription
 	parcels       parcels
@@ -101,6 +102,7 @@ func (h *hub) emit(r *record.Flow) error {
 func (h *hub) second() {
 	_ = h.enrichment.tick(h.now) // emit does not fail
 	h.devices.second()
+	h.linkCounts.second()
 	status := h.status()
 	h.latest.Store(&status)
 	h.handOn(&status)
@@ -139,7 +141,8 @@ func (h *hub) offer(s *subscription, p *parcel) bool {
 func (h *hub) end() {
 	h.isEnding = true
 	_ = h.enrichment.close(h.now)
-	h.handOn(nil)
+	status := h.status()
+	h.handOn(&status)
 	for _, s := range h.subscriptions {
 		s.last()
 	}

@@ -77,7 +77,7 @@ func dropped(h *hub) uint64 {
 	return s[metric.RecordsUnwritten]
 }
 
-// TestHubDelivers: each subscriber gets each record in order, and then the second and the end.
+// TestHubDelivers: each subscriber gets each record in order, and then the second, the last status and the end.
 func TestHubDelivers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := &reader{}, &reader{pause: time.Millisecond}
@@ -85,7 +85,7 @@ func TestHubDelivers(t *testing.T) {
 		give(h, 600)
 		h.end()
 		for _, r := range []*reader{a, b} {
-			if len(r.names) != 600 || r.names[599] != "host599" || !r.ended || r.seconds != 1 {
+			if len(r.names) != 600 || r.names[599] != "host599" || !r.ended || r.seconds != 2 {
 				t.Errorf("%d records, ended %v, %d seconds", len(r.names), r.ended, r.seconds)
 			}
 		}
@@ -114,7 +114,7 @@ func TestHubWaitsForNobody(t *testing.T) {
 		}
 		close(stuck.goOn)
 		h.end()
-		if len(quick.names) != 5000 || quick.seconds != 100 {
+		if len(quick.names) != 5000 || quick.seconds != 101 {
 			t.Errorf("%d records, %d seconds for one that reads", len(quick.names), quick.seconds)
 		}
 		got := uint64(len(stuck.names))
@@ -221,7 +221,7 @@ func TestHubRuns(t *testing.T) {
 		due := len(h.devices.due)
 		close(handovers)
 		<-h.ended
-		if r.seconds != 10 || !r.ended || due != 1 {
+		if r.seconds != 11 || !r.ended || due != 1 {
 			t.Errorf("%d seconds, ended %v, %d readings of neighbours due", r.seconds, r.ended, due)
 		}
 	})

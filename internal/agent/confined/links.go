@@ -42,7 +42,7 @@ type links struct {
 	watcher   watcher
 	capture   linkCapture
 	log       func(format string, args ...any)
-	watching  atomic.Pointer[[]string] // names of the watched links, for readers that must not wait for mu
+	watching  atomic.Pointer[[]watchedLink] // the watched links, for readers that must not wait for mu
 
 	mu      sync.Mutex // guards what follows; held while the privileged process answers
 	all     topology.Links
@@ -259,23 +259,37 @@ func (ls *links) close(isAlive func()) {
 	}
 }
 
-// publish makes the watched links' names visible to the status.
+// watchedLink is a watched link as the status shows it.
+type watchedLink struct {
+	index uint32
+	name  string
+}
+
+// publish makes the watched links visible to the status.
 func (ls *links) publish() {
-	var names []string
+	var now []watchedLink
 	for _, l := range ls.all.Sorted() {
 		if name, ok := ls.watched[l.Index]; ok {
-			names = append(names, name)
+			now = append(now, watchedLink{l.Index, name})
 		}
 	}
-	ls.watching.Store(&names)
+	ls.watching.Store(&now)
+}
+
+// present returns the watched links.
+func (ls *links) present() []watchedLink {
+	if now := ls.watching.Load(); now != nil {
+		return *now
+	}
+	return nil
 }
 
 // names returns the names of the watched links.
-func (ls *links) names() []string {
-	if names := ls.watching.Load(); names != nil {
-		return *names
+func (ls *links) names() (names []string) {
+	for _, l := range ls.present() {
+		names = append(names, l.name)
 	}
-	return nil
+	return names
 }
 
 // announce logs the watched links, the mode and the number of workers.

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 
 	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/hosts"
+	"github.com/weirnet/weir/internal/metric"
 )
 
 // Output takes the confined process's findings.
@@ -16,6 +18,12 @@ type Output struct {
 	Log func(format string, args ...any)
 	// Names, unless nil, receives a function from an address to the device's name, "" if unknown.
 	Names func(func(netip.Addr) string)
+	// Devices, unless nil, receives a function that returns the devices that changed, see hosts.Table.Changed.
+	Devices func(func(most int) []hosts.Host)
+	// CountLinks: the status has the kernel's counters of the watched links.
+	CountLinks bool
+	// Counters are counted besides those of the process.
+	Counters []metric.Source
 	// OnPanic receives dissectors' panics, see dissect.Pool.
 	OnPanic func(protocol string, c *dissect.Conversation, cause any)
 	// Done, unless nil, ends the agent when closed.

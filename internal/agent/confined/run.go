@@ -41,6 +41,13 @@ type Status struct {
 	KernelCounts bool
 	// Offered counts the records offered to each subscription.
 	Offered uint64
+	// At and Monotonic are the moment of the status, by the wall clock and by CLOCK_MONOTONIC in nanoseconds; BootID is
+	// the kernel's, "" if unknown.
+	At        time.Time
+	Monotonic int64
+	BootID    string
+	Processes []Process
+	Links     []LinkCounts // of the watched links, if Output.CountLinks
 }
 
 // process is the running confined process.
@@ -53,6 +60,9 @@ type process struct {
 	network    *network
 	enrichment *enrichment
 	devices    *devices
+	linkCounts *linkCounts // nil: nobody wants them
+	usage      *usage
+	bootID     string
 	listener   net.Listener // nil: no control socket
 	capturer   capturer
 	counters   metric.Registry
@@ -125,6 +135,7 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	if err != nil {
 		return err
 	}
+	p.usage, p.bootID = newUsage(named), s.BootID
 	if p.network, err = openNetwork(p.options, &s, named, client.List); err != nil {
 		return err
 	}
@@ -134,7 +145,11 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	}
 	p.enrichment = newEnrichment(p.options, p.network.table, now, p.hub.emit)
 	p.devices = newDevices(p.enrichment.hosts, p.network.topology, p.enrichment.chain.Network, p.output.Log)
-	p.hub.enrichment, p.hub.devices, p.hub.status = p.enrichment, p.devices, p.status
+	if p.output.CountLinks {
+		p.linkCounts = newLinkCounts(p.network.topology, p.output.Log)
+		p.linkCounts.read()
+	}
+	p.hub.enrichment, p.hub.devices, p.hub.linkCounts, p.hub.status = p.enrichment, p.devices, p.linkCounts, p.status
 	p.devices.load(named)
 	if fd, ok := named[agent.DescriptorControl]; !ok {
 		if p.options.Socket != "none" {
@@ -145,6 +160,9 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	}
 	if p.output.Names != nil {
 		p.output.Names(p.enrichment.hosts.Name)
+	}
+	if p.output.Devices != nil {
+		p.output.Devices(p.enrichment.hosts.Changed)
 	}
 	p.register()
 	return p.openCapture(captureConfig{options: p.options, setup: &s, descriptors: descriptors, helper: client,
@@ -159,6 +177,7 @@ func (p *process) register() {
 	}
 	p.counters.Register(p.enrichment.chain)
 	p.counters.Register(p.hub)
+	p.counters.Register(p.output.Counters...)
 }
 
 // openCapture makes the capturer with its workers.
@@ -187,6 +206,7 @@ func (p *process) follow(stop <-chan struct{}) error {
 	defer cancel()
 	followed := p.network.follow(ctx, p.event, p.enrichment.chain.SetNetwork, p.output.Log)
 	go p.devices.follow(ctx)
+	defer p.linkCounts.start()() // the last counters, before ctx ends and closes their socket
 	if p.listener != nil {
 		context.AfterFunc(ctx, func() { p.listener.Close() })
 		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer, status: p.hub.latest.Load}
@@ -252,7 +272,8 @@ func (p *process) end(err error) (Status, error) {
 
 func (p *process) status() Status {
 	s := Status{Mode: p.mode, Elapsed: time.Since(p.began), Interfaces: p.links.names(),
-		Offered: p.hub.offered.Load()}
+		Offered: p.hub.offered.Load(), At: time.Now(), Monotonic: monotonic(), BootID: p.bootID,
+		Processes: p.usage.read(), Links: p.linkCounts.of(p.links.present(), p.enrichment.chain.Network())}
 	p.capturer.status(&s)
 	s.Counters = p.counters.Snapshot()
 	s.Totals.Collect(&s.Counters)

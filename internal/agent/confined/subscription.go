@@ -17,9 +17,10 @@ import (
 type Subscriber interface {
 	// Flow takes a record, which is valid during the call.
 	Flow(*record.Flow) error
-	// Second follows the records of a second, for periodic display or flushing.
+	// Second follows the records of a second, for periodic display or flushing. One with the final counts follows the
+	// last record. The status stays valid.
 	Second(*Status) error
-	// End follows the last record.
+	// End follows the last Second.
 	End() error
 }
 

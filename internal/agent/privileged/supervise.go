@@ -69,12 +69,15 @@ func Supervise(o *agent.Options, args []string) error {
 	connections.add(&named, &s)
 	socket.add(&named, &s)
 	state.add(&named)
+	var usage usage
+	usage.add(&named, &s, child.PID())
 	s.Named = named.Names
 	descriptors := append(b.describe(&s), named.FDs...)
 	payload, err := json.Marshal(s)
 	if err == nil {
 		err = helper.SendSetup(child.Conn, helper.Setup{Mode: b.mode(), Payload: payload, FDs: descriptors})
 	}
+	usage.close()
 	if err != nil {
 		return errors.Join(fmt.Errorf("send the setup to the confined process: %w", err), child.Conn.Close(),
 			helper.Supervise(child, connections))

@@ -21,6 +21,9 @@ const (
 	TCPIdle = 5 * time.Minute
 	// Idle is that of any other flow.
 	Idle = time.Minute
+
+	// ReportEvery is the interval of a report.
+	ReportEvery = 15 * time.Second
 )
 
 // LegPatience is for how long half of a connection under NAT waits for its other leg. Both fall silent together, and
