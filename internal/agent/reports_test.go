@@ -131,8 +131,8 @@ func TestReports(t *testing.T) {
 				needLibpcap(t)
 			}
 			h := quietHost(t, 1)
-			r := launch(t, h, weir(t), "run", "--output", "report", "--report-every", "1s", "--interface", "in0", "--mode",
-				mode)
+			r := launch(t, h, weir(t), "run", "--output", "report", "--report-every", "1s", "--interface", "in0",
+				"--mode", mode)
 			r.Await("watching")
 			r.Await("WAN: ")
 			before, err := h.Counters("in0")
@@ -175,11 +175,12 @@ func checkReports(t *testing.T, all []interval, before, after lab.Counters, flow
 	bytes := after.RxBytes - before.RxBytes - 14*packets
 	t.Logf("%d reports: %+v", len(all), got)
 	if got.flows != flows || got.packets != packets || got.bytes != bytes {
-		t.Errorf("the reports have %d packets and %d bytes of %d flows; %d packets and %d bytes of %d came in", got.packets,
-			got.bytes, got.flows, packets, bytes, flows)
+		t.Errorf("the reports have %d packets and %d bytes of %d flows; %d packets and %d bytes of %d came in",
+			got.packets, got.bytes, got.flows, packets, bytes, flows)
 	}
 	if got.totalPackets != packets || got.totalSize != bytes {
-		t.Errorf("the totals have %d packets and %d bytes, not %d and %d", got.totalPackets, got.totalSize, packets, bytes)
+		t.Errorf("the totals have %d packets and %d bytes, not %d and %d", got.totalPackets, got.totalSize, packets,
+			bytes)
 	}
 	if got.received != packets {
 		t.Errorf("the interface received %d packets by the reports, %d by the kernel", got.received, packets)

@@ -102,7 +102,8 @@ func TestSums(t *testing.T) {
 // TestDelta: a delta has the parts that changed, and no others.
 func TestDelta(t *testing.T) {
 	f := translated()
-	f.State, f.EndReason, f.Protocol, f.Info, f.Risks = StateUpdate, NotEnded, "tls", []byte(`"tls":{"version":"1.3"}`), 1
+	f.State, f.EndReason, f.Protocol, f.Risks = StateUpdate, NotEnded, "tls", 1
+	f.Info = []byte(`"tls":{"version":"1.3"}`)
 	const head = `{"type":"flow_delta","id":"00000000000000000000000000000000","state":"update",` +
 		`"last_seen":"1970-01-01T00:00:00.000000000Z"`
 	for _, c := range []struct {

@@ -128,8 +128,8 @@ var (
 		"application_method", "tunnel"}
 	connectionMembers = []string{"nat", "conntrack", "offloaded"}
 	singleMembers     = []string{"state", "last_seen", "direction", "first_seen", "risks"}
-	otherMembers      = []string{"type", "schema", "id", "community_id", "end_reason", "interface", "vlan", "ip_version",
-		"ip_proto", "client", "server"}
+	otherMembers      = []string{"type", "schema", "id", "community_id", "end_reason", "interface", "vlan",
+		"ip_version", "ip_proto", "client", "server"}
 )
 
 // isFinding reports whether a member is of a dissector.

@@ -125,7 +125,9 @@ func TestSchemaRefuses(t *testing.T) {
 		},
 		"a delta without an id": func(_, delta, _ map[string]any) { delete(delta, "id") },
 		"a delta of 0":          func(_, delta, _ map[string]any) { delta["client"].(map[string]any)["bytes"] = 0 },
-		"an address in a delta": func(_, delta, _ map[string]any) { delta["client"].(map[string]any)["ip"] = "192.0.2.1" },
+		"an address in a delta": func(_, delta, _ map[string]any) {
+			delta["client"].(map[string]any)["ip"] = "192.0.2.1"
+		},
 		"a record without ends": func(_, _, whole map[string]any) { delete(whole, "client") },
 	} {
 		all := decode(t, line)

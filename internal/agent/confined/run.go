@@ -206,7 +206,11 @@ func (p *process) follow(stop <-chan struct{}) error {
 	defer cancel()
 	followed := p.network.follow(ctx, p.event, p.enrichment.chain.SetNetwork, p.output.Log)
 	go p.devices.follow(ctx)
-	defer p.linkCounts.start()() // the last counters, before ctx ends and closes their socket
+	stopCounts := p.linkCounts.start()
+	defer func() { // the last counters, before ctx ends and closes their socket
+		p.life.step(drainTime, nil)
+		stopCounts()
+	}()
 	if p.listener != nil {
 		context.AfterFunc(ctx, func() { p.listener.Close() })
 		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer, status: p.hub.latest.Load}
