@@ -120,9 +120,16 @@ func runLive(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Fram
 func runLiveRecords(t *testing.T, s *slots, flows int, steps ...func(func(*capture.Frame))) (records []record.Flow,
 	totals engine.Totals) {
 	t.Helper()
-	s.shown = map[uint32]int32{}
 	c := config(t)
 	c.Flows = flow.Config{MaxFlows: flows, Linger: time.Second, Idle: 2 * time.Second}
+	return runLiveConfig(t, s, c, steps...)
+}
+
+// runLiveConfig is runLiveRecords with a configuration.
+func runLiveConfig(t *testing.T, s *slots, c engine.Config, steps ...func(func(*capture.Frame))) (
+	records []record.Flow, totals engine.Totals) {
+	t.Helper()
+	s.shown = map[uint32]int32{}
 	synctest.Test(t, func(t *testing.T) {
 		live := engine.NewLive(c, 1, 0)
 		emitted := make(chan struct{})
@@ -189,6 +196,31 @@ func TestCountedByKernel(t *testing.T) {
 	if totals.Packets != 6 || totals.WireBytes != 561 {
 		t.Errorf("totals: %d packets, %d bytes", totals.Packets, totals.WireBytes)
 	}
+}
+
+// TestUpdateOfSameInstant: packets that the kernel's coarse clock gives the time of the packet before are reported as
+// soon as they are read, not only at the flow's end.
+func TestUpdateOfSameInstant(t *testing.T) {
+	query := udp("192.0.2.1", "192.0.2.2", 40000, 53, dnsQuery)
+	key, fromUpper := keyOf(t, query)
+	s := &slots{counts: make([]capture.Counts, 8)}
+	c := config(t)
+	c.UpdateEvery = time.Second
+	c.Flows = flow.Config{MaxFlows: 64, Linger: time.Second, Idle: time.Minute}
+	records, _ := runLiveConfig(t, s, c,
+		func(each func(*capture.Frame)) {
+			s.counts[0] = counts(key, 5, [2]uint64{3, 2}, [2]uint64{300, 200}, [2]uint8{})
+			each(shownFrame(query, 100, 5, fromUpper))
+		},
+		tickPasses, tickPasses,
+		func(func(*capture.Frame)) { s.counts[0].Packets[0], s.counts[0].Bytes[0] = 4, 400 },
+		tickPasses, tickPasses, tickPasses,
+	)
+	var got []string
+	for _, f := range records {
+		got = append(got, fmt.Sprintf("%s %d/%d", f.State, f.Client.Packets, f.Client.Bytes))
+	}
+	wantLines(t, got, "new 3/300", "update 4/400", "end 4/400")
 }
 
 // TestSlotWithoutFrame: the ring was full, so no frame of the flow was shown.

@@ -98,11 +98,13 @@ var endReasons = [...]record.EndReason{
 	flow.Shutdown: record.EndShutdown,
 }
 
-// update makes records of the flows that had packets since their last one.
+// update makes records of the flows that had packets since their last one. Where the kernel counts, the counts may come
+// after the time of the last packet, which a frame told, so the packets are compared.
 func (w *worker) update() {
 	w.table.Each(func(i flow.Index) {
 		f, d := w.table.Flow(i), w.table.Detail(i)
-		if d.isReported && d.reported == f.Last {
+		packets := f.Packets[0] + f.Packets[1]
+		if d.isReported && d.reported == packets {
 			return
 		}
 		r := w.record(w.batch.flow(), i, f, d, slices.Clone(d.text)) // the collector reads it while the flow goes on
@@ -110,7 +112,7 @@ func (w *worker) update() {
 		if !d.isReported {
 			r.State = record.StateNew
 		}
-		d.isReported, d.reported = true, f.Last
+		d.isReported, d.reported = true, packets
 	})
 }
 

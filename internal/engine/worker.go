@@ -101,8 +101,8 @@ type detail struct {
 	iface                uint16
 	slot                 uint32 // the kernel's slot plus 1; 0: the worker counts
 	isReported           bool
-	imagined             bool  // known by its slot only: no frame was shown yet
-	reported             int64 // time of the last packet at the last record, if isReported
+	imagined             bool   // known by its slot only: no frame was shown yet
+	reported             uint64 // packets at the last record, if isReported
 }
 
 // Counters counts frames by their fate. Each Counters belongs to one worker.
