@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -153,7 +154,8 @@ func (d Datagrams) exchange(ctx context.Context, sender, receiver *net.UDPConn) 
 	go func() { finished <- r.read(receiver) }()
 	start := time.Now()
 	sent, sendErr := d.transmit(ctx, sender, start)
-	_ = receiver.SetReadDeadline(time.Now().Add(d.Linger)) // for duplicates, too
+	wait.Reached(func() bool { return int(r.received.Load()) >= sent || hasLanded() }) // a busy machine takes its time
+	_ = receiver.SetReadDeadline(time.Now().Add(d.Linger))                             // for duplicates, too
 	readErr := <-finished
 	delivery := r.delivery(sent)
 	if r.last.After(start) {
@@ -203,29 +205,49 @@ func (d Datagrams) transmit(ctx context.Context, c *net.UDPConn, start time.Time
 type reception struct {
 	times     []uint8 // arrivals of each number, at most 255
 	highest   int
-	received  int // distinct numbers
+	received  atomic.Int64 // distinct numbers
 	reordered int
 	last      time.Time
 }
 
-// read reads until the connection's deadline.
+// read reads until the connection's deadline, and then what the socket holds already.
 func (r *reception) read(c *net.UDPConn) error {
 	buffer := make([]byte, 65536)
 	for {
 		n, err := c.Read(buffer)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
+			return r.drain(c, buffer)
 		}
 		if err != nil {
 			return fmt.Errorf("receive datagram: %w", err)
 		}
-		if n < 16 || binary.BigEndian.Uint64(buffer) != datagramMagic {
-			continue
+		r.take(buffer[:n])
+	}
+}
+
+// drain reads without waiting: the deadline says nothing of what has come and nobody has read yet.
+func (r *reception) drain(c *net.UDPConn, buffer []byte) error {
+	return control(c, func(fd int) error {
+		for {
+			n, _, err := unix.Recvfrom(fd, buffer, unix.MSG_DONTWAIT)
+			switch {
+			case errors.Is(err, unix.EAGAIN):
+				return nil
+			case err == nil:
+				r.take(buffer[:n])
+			case !errors.Is(err, unix.EINTR):
+				return fmt.Errorf("receive datagram: %w", err)
+			}
 		}
-		number := binary.BigEndian.Uint64(buffer[8:])
-		if number >= uint64(len(r.times)) {
-			continue
-		}
+	})
+}
+
+// take counts a datagram of this test's.
+func (r *reception) take(datagram []byte) {
+	if len(datagram) < 16 || binary.BigEndian.Uint64(datagram) != datagramMagic {
+		return
+	}
+	if number := binary.BigEndian.Uint64(datagram[8:]); number < uint64(len(r.times)) {
 		r.count(int(number))
 	}
 }
@@ -233,7 +255,7 @@ func (r *reception) read(c *net.UDPConn) error {
 func (r *reception) count(number int) {
 	r.last = time.Now()
 	if r.times[number] == 0 {
-		r.received++
+		r.received.Add(1)
 	}
 	if number < r.highest {
 		r.reordered++
@@ -243,7 +265,7 @@ func (r *reception) count(number int) {
 }
 
 func (r *reception) delivery(sent int) Delivery {
-	d := Delivery{Sent: sent, Received: r.received, Reordered: r.reordered}
+	d := Delivery{Sent: sent, Received: int(r.received.Load()), Reordered: r.reordered}
 	for i, times := range r.times[:sent] {
 		switch {
 		case times > 1:

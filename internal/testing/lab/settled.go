@@ -16,13 +16,13 @@ import (
 // Landed waits until no sent packet is left in a CPU's backlog.
 func Landed(t testing.TB) {
 	t.Helper()
-	wait.Until(t, "no packet waits for a CPU", func() bool {
-		text, err := os.ReadFile("/proc/net/softnet_stat")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return backlog(string(text)) == 0
-	})
+	wait.Until(t, "no packet waits for a CPU", hasLanded)
+}
+
+// hasLanded reports whether no packet waits for a CPU now.
+func hasLanded() bool {
+	text, err := os.ReadFile("/proc/net/softnet_stat")
+	return err == nil && backlog(string(text)) == 0
 }
 
 // backlog returns the number of waiting packets in a text of /proc/net/softnet_stat: a line for each CPU, the 12th
