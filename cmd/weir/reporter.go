@@ -46,7 +46,7 @@ func newReporter(every time.Duration, maxFlows int, stdout io.Writer) *reporter 
 			MaxFlows: maxFlows + maxFlows/4})}
 }
 
-// subscribe has the agent tell of each live flow once an interval, and of all else that a report has.
+// subscribe requests a record of each live flow once an interval, and the other parts of a report.
 func (r *reporter) subscribe(o *agent.Options, output *confined.Output) {
 	o.UpdateEvery = r.every
 	output.Subscriptions = []confined.Subscription{{Subscriber: r, Dropped: metric.RecordsUnreported,

@@ -133,7 +133,7 @@ func TestDelta(t *testing.T) {
 	}
 }
 
-// TestNoDelta: what a delta can't tell is not told by one.
+// TestNoDelta: a change that a delta can't express needs a whole record.
 func TestNoDelta(t *testing.T) {
 	for _, p := range []Part{PartIdentity, PartConnection, PartInfo, PartRisks} {
 		if new(Flow).IsDelta(1 << p) {

@@ -17,7 +17,7 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
-// sink does what a sink does with reports: it holds all flows as it was told of them.
+// sink does what a sink does with reports: it holds all flows, as the reports describe them.
 type sink struct {
 	t        testing.TB
 	schema   *jsonschema.Schema // nil: not checked

@@ -50,8 +50,7 @@ func play(t testing.TB, file string, apps *catalog.Catalog, emit func(*record.Fl
 	}
 }
 
-// TestRecordings makes reports of all recordings. They keep to the schema, and tell of each flow what its last record
-// tells.
+// TestRecordings makes reports of all recordings. They keep to the schema, and yield each flow's last record.
 func TestRecordings(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/*.pcap")
 	if err != nil || len(files) < 40 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package report makes and reads reports: all that an agent tells of an interval, as one line of JSON. What is known of
-// a flow travels once; after that its changes and the counts since the last report. A JSON Schema describes a report.
+// Package report makes and reads reports: an agent's findings of one interval, as one line of JSON. The properties of a
+// flow travel once; later reports have its changes and the counts since the last one. A JSON Schema describes a report.
 //
-// A Reporter makes the reports of one agent, and remembers which flows it has told of. A Reader reads them.
+// A Reporter makes the reports of one agent, and remembers the flows in them. A Reader reads them.
 package report
 
 import (

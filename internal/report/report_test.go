@@ -110,7 +110,7 @@ func TestOncePerReport(t *testing.T) {
 	}
 }
 
-// TestWhole: what a delta can't tell comes as a whole record.
+// TestWhole: a change that a delta can't express comes as a whole record.
 func TestWhole(t *testing.T) {
 	for name, change := range map[string]func(*record.Flow){
 		"other ends":        func(f *record.Flow) { f.Client, f.Server = f.Server, f.Client },
@@ -308,7 +308,7 @@ func TestIsFull(t *testing.T) {
 	checkMemory(t, few)
 }
 
-// TestState: counters, interfaces and processes are told by what they have more than in the last report.
+// TestState: a report has the growth of counters, interfaces and processes since the last one.
 func TestState(t *testing.T) {
 	r, s := newReporter(10), newSink(t, true)
 	now := state(15)
