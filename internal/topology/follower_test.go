@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -202,33 +203,46 @@ func TestNetworksFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		listed, changed := make(chan struct{}), make(chan struct{}, 1)
+		var mu sync.Mutex // over what follows
 		var failure error
 		asked, given, failed := 0, 0, 0
-		n := networks{
-			read:   func() (*Network, error) { asked++; return &Network{}, failure },
-			each:   func(*Network) { given++ },
-			failed: func(error) { failed++ },
+		locked := func(f func()) {
+			mu.Lock()
+			defer mu.Unlock()
+			f()
 		}
+		n := networks{
+			read: func() (_ *Network, err error) {
+				locked(func() { asked++; err = failure })
+				return &Network{}, err
+			},
+			each:   func(*Network) { locked(func() { given++ }) },
+			failed: func(error) { locked(func() { failed++ }) },
+		}
+		fail := func(err error) { locked(func() { failure = err }) }
 		ended := make(chan error)
 		go func() { ended <- n.run(ctx, listed, changed) }()
 		expect := func(what string, a, g, f int) {
 			t.Helper()
-			if synctest.Wait(); asked != a || given != g || failed != f {
-				t.Errorf("%s: asked %d, given %d, failed %d times, want %d, %d, %d", what, asked, given, failed,
-					a, g, f)
-			}
+			synctest.Wait()
+			locked(func() {
+				if asked != a || given != g || failed != f {
+					t.Errorf("%s: asked %d, given %d, failed %d times, want %d, %d, %d", what, asked, given, failed,
+						a, g, f)
+				}
+			})
 		}
 		close(listed)
 		wait.Pass(time.Hour)
 		expect("at first", 1, 1, 0)
-		failure = errors.New("the kernel has no memory")
+		fail(errors.New("the kernel has no memory"))
 		notify(changed)
 		wait.Pass(settleTime + 3*maxPause)
 		expect("four failures", 5, 1, 1)
-		failure = nil
+		fail(nil)
 		wait.Pass(time.Hour)
 		expect("again", 6, 2, 1)
-		failure = errors.New("the kernel has no memory")
+		fail(errors.New("the kernel has no memory"))
 		notify(changed)
 		wait.Pass(settleTime)
 		expect("another failure", 7, 2, 2)
