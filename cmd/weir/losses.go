@@ -35,26 +35,26 @@ type loss struct {
 // losses.
 func findLosses(r *probe.Report, socket string) (*losses, error) {
 	l := &losses{Found: []loss{}}
-	drops, err := topology.AllDrops()
+	statistics, err := topology.AllStatistics()
 	if err != nil {
 		return nil, err
 	}
 	for _, i := range r.Interfaces {
 		if i.Chosen {
-			l.Found = append(l.Found, interfaceLosses(i.Name, drops[i.Index])...)
+			l.Found = append(l.Found, interfaceLosses(i.Name, statistics[i.Index])...)
 		}
 	}
 	l.ask(socket)
 	return l, nil
 }
 
-func interfaceLosses(name string, d topology.Drops) (found []loss) {
+func interfaceLosses(name string, s topology.Statistics) (found []loss) {
 	for _, x := range []loss{
-		{name, max(d.Missed, d.Fifo), "packets lost by the card: its ring was full",
+		{name, max(s.RxMissed, s.RxFifo), "packets lost by the card: its ring was full",
 			"enlarge it: ethtool -G " + name + " rx 4096"},
-		{name, d.Dropped, "packets dropped by the kernel on receipt, or without a receiver (weir has seen those)",
+		{name, s.RxDropped, "packets dropped by the kernel on receipt, or without a receiver (weir has seen those)",
 			"raise net.core.netdev_max_backlog if it keeps rising"},
-		{name, d.Errors, "broken frames received", "check the cable, the port and its duplex mode: ethtool -S " + name},
+		{name, s.RxErrors, "broken frames received", "check the cable, the port and its duplex mode: ethtool -S " + name},
 	} {
 		if x.Count > 0 {
 			found = append(found, x)

@@ -3,7 +3,7 @@
 // Package topology follows the machine's network over rtnetlink: its links (interfaces) and its neighbours; and the
 // addresses, routes and rules, which place an address on the LAN or the WAN side. It also selects the links to watch.
 //
-// A Follower follows all of it; List, Now, Passed and AllDrops read it once. The package changes no Network and no
+// A Follower follows all of it; List, Now, Passed and AllStatistics read it once. The package changes no Network and no
 // Links after it has returned them.
 //
 // Nothing here needs a capability. The system calls are socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), bind, getsockname,

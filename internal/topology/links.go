@@ -80,45 +80,6 @@ func list(netNS int) (Links, error) {
 	return listLinks(conn)
 }
 
-// Passed returns the kernel's count of packets that a link has received and sent since its creation.
-func Passed(index uint32) (packets uint64, err error) {
-	conn, err := dial(0)
-	if err != nil {
-		return 0, fmt.Errorf("read counters of link %d: %w", index, err)
-	}
-	defer conn.Close()
-	request := netlink.Message{
-		Header: netlink.Header{Type: unix.RTM_GETLINK, Flags: netlink.Request},
-		Data:   make([]byte, unix.SizeofIfInfomsg),
-	}
-	binary.NativeEndian.PutUint32(request.Data[4:], index)
-	messages, err := conn.Execute(request)
-	if err != nil {
-		return 0, fmt.Errorf("read counters of link %d: %w", index, err)
-	}
-	for _, m := range messages {
-		packets += passed(m)
-	}
-	return packets, nil
-}
-
-// passed reads IFLA_STATS64 (struct rtnl_link_stats64): packets received, then sent.
-func passed(m netlink.Message) (packets uint64) {
-	if m.Header.Type != unix.RTM_NEWLINK || len(m.Data) < unix.SizeofIfInfomsg {
-		return 0
-	}
-	attributes, err := netlink.NewAttributeDecoder(m.Data[unix.SizeofIfInfomsg:])
-	if err != nil {
-		return 0
-	}
-	for attributes.Next() {
-		if b := attributes.Bytes(); attributes.Type() == unix.IFLA_STATS64 && len(b) >= 16 {
-			packets = binary.NativeEndian.Uint64(b) + binary.NativeEndian.Uint64(b[8:])
-		}
-	}
-	return packets
-}
-
 // listLinks dumps the links through a socket without events.
 func listLinks(conn *netlink.Conn) (Links, error) {
 	messages, err := dump(conn, dumpRequest())

@@ -40,7 +40,7 @@ func read(m netlink.Message) (understood int) {
 	_, isRoute := parseRoute(m)
 	_, isRule := parseRule(m)
 	_, _, isNeighbour := parseNeighbour(m)
-	_ = passed(m)
+	_, _, _ = parseStatistics(m)
 	for _, is := range []bool{isLink, isRoute, isRule, isNeighbour} {
 		if is {
 			understood++

@@ -16,12 +16,25 @@ type Statistics struct {
 	RxBytes, TxBytes     uint64 // from the link header on
 	RxErrors, TxErrors   uint64
 	RxDropped, TxDropped uint64
-	RxMissed             uint64 // the card had no room for them
+	RxMissed             uint64 // rx_missed_errors: the card had no room for them
+	RxFifo               uint64 // rx_fifo_errors: the card's queue to the machine had no room for them
 }
 
-// Statistics dumps the counters of all links, by index. It may be called as Neighbours is.
-func (f *Follower) Statistics() (map[uint32]Statistics, error) {
-	messages, err := dump(f.requests, dumpRequest())
+// AllStatistics dumps the counters of all links of this network namespace, by index.
+func AllStatistics() (map[uint32]Statistics, error) {
+	conn, err := dial(0)
+	if err != nil {
+		return nil, fmt.Errorf("list the links' statistics: %w", err)
+	}
+	defer conn.Close()
+	return listStatistics(conn)
+}
+
+// Statistics is AllStatistics through a socket that is open already. It may be called as Neighbours is.
+func (f *Follower) Statistics() (map[uint32]Statistics, error) { return listStatistics(f.requests) }
+
+func listStatistics(conn *netlink.Conn) (map[uint32]Statistics, error) {
+	messages, err := dump(conn, dumpRequest())
 	if err != nil {
 		return nil, fmt.Errorf("list the links' statistics: %w", err)
 	}
@@ -34,29 +47,42 @@ func (f *Follower) Statistics() (map[uint32]Statistics, error) {
 	return all, nil
 }
 
-func parseStatistics(m netlink.Message) (index uint32, s Statistics, ok bool) {
-	index, words, ok := statisticsWords(m)
-	if !ok {
-		return index, s, false
+// Passed returns the kernel's count of packets that a link has received and sent since its creation.
+func Passed(index uint32) (packets uint64, err error) {
+	conn, err := dial(0)
+	if err != nil {
+		return 0, fmt.Errorf("read counters of link %d: %w", index, err)
 	}
-	return index, Statistics{
-		RxPackets: words[0], TxPackets: words[1], RxBytes: words[2], TxBytes: words[3],
-		RxErrors: words[4], TxErrors: words[5], RxDropped: words[6], TxDropped: words[7], RxMissed: words[15],
-	}, true
+	defer conn.Close()
+	request := netlink.Message{
+		Header: netlink.Header{Type: unix.RTM_GETLINK, Flags: netlink.Request},
+		Data:   make([]byte, unix.SizeofIfInfomsg),
+	}
+	binary.NativeEndian.PutUint32(request.Data[4:], index)
+	messages, err := conn.Execute(request)
+	if err != nil {
+		return 0, fmt.Errorf("read counters of link %d: %w", index, err)
+	}
+	for _, m := range messages {
+		if _, s, ok := parseStatistics(m); ok {
+			packets += s.RxPackets + s.TxPackets
+		}
+	}
+	return packets, nil
 }
 
 // numWords is the number of words of struct rtnl_link_stats64 (linux/if_link.h) that every kernel has.
 const numWords = 16
 
-// statisticsWords reads IFLA_STATS64.
-func statisticsWords(m netlink.Message) (index uint32, words [numWords]uint64, ok bool) {
+// parseStatistics reads IFLA_STATS64.
+func parseStatistics(m netlink.Message) (index uint32, s Statistics, ok bool) {
 	if m.Header.Type != unix.RTM_NEWLINK || len(m.Data) < unix.SizeofIfInfomsg {
-		return 0, words, false
+		return 0, s, false
 	}
 	index = binary.NativeEndian.Uint32(m.Data[4:])
 	attributes, err := netlink.NewAttributeDecoder(m.Data[unix.SizeofIfInfomsg:])
 	if err != nil {
-		return 0, words, false
+		return 0, s, false
 	}
 	for attributes.Next() {
 		b := attributes.Bytes()
@@ -64,12 +90,13 @@ func statisticsWords(m netlink.Message) (index uint32, words [numWords]uint64, o
 			continue
 		}
 		if len(b) < 8*numWords {
-			return 0, words, false
+			return 0, s, false
 		}
-		for i := range words {
-			words[i] = binary.NativeEndian.Uint64(b[8*i:])
-		}
-		ok = true
+		word := func(i int) uint64 { return binary.NativeEndian.Uint64(b[8*i:]) }
+		s, ok = Statistics{
+			RxPackets: word(0), TxPackets: word(1), RxBytes: word(2), TxBytes: word(3), RxErrors: word(4),
+			TxErrors: word(5), RxDropped: word(6), TxDropped: word(7), RxFifo: word(14), RxMissed: word(15),
+		}, true
 	}
-	return index, words, ok && attributes.Err() == nil
+	return index, s, ok && attributes.Err() == nil
 }

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dropsMessage describes link 7, with statistics of the given number of words; each word is 100 plus its place.
-func dropsMessage(t testing.TB, words int) netlink.Message {
+// statisticsMessage describes link 7, with statistics of the given number of words; each word is 100 plus its place.
+func statisticsMessage(t testing.TB, words int) netlink.Message {
 	t.Helper()
 	statistics := make([]byte, 8*words)
 	for i := range words {
@@ -28,49 +28,40 @@ func dropsMessage(t testing.TB, words int) netlink.Message {
 	return netlink.Message{Header: netlink.Header{Type: unix.RTM_NEWLINK}, Data: append(data, attributes...)}
 }
 
-func TestParseDrops(t *testing.T) {
+func TestParseStatistics(t *testing.T) {
+	want := Statistics{RxPackets: 100, TxPackets: 101, RxBytes: 102, TxBytes: 103, RxErrors: 104, TxErrors: 105,
+		RxDropped: 106, TxDropped: 107, RxFifo: 114, RxMissed: 115}
 	for _, words := range []int{16, 23, 24, 40} {
-		index, d, ok := parseDrops(dropsMessage(t, words))
-		if want := (Drops{Missed: 115, Fifo: 114, Dropped: 106, Errors: 104}); !ok || index != 7 || d != want {
-			t.Errorf("%d words: link %d, %+v, %v", words, index, d, ok)
+		if index, s, ok := parseStatistics(statisticsMessage(t, words)); !ok || index != 7 || s != want {
+			t.Errorf("%d words: link %d, %+v, %v", words, index, s, ok)
 		}
 	}
-	if _, _, ok := parseDrops(dropsMessage(t, 15)); ok {
+	if _, _, ok := parseStatistics(statisticsMessage(t, 15)); ok {
 		t.Error("too short statistics are taken")
 	}
-	whole := dropsMessage(t, 24)
+	whole := statisticsMessage(t, 24)
 	for n := range whole.Data {
-		if _, _, ok := parseDrops(netlink.Message{Header: whole.Header, Data: whole.Data[:n]}); ok {
+		if _, _, ok := parseStatistics(netlink.Message{Header: whole.Header, Data: whole.Data[:n]}); ok {
 			t.Errorf("%d bytes of %d are taken", n, len(whole.Data))
 		}
 	}
 }
 
-func TestParseStatistics(t *testing.T) {
-	index, s, ok := parseStatistics(dropsMessage(t, 24))
-	if want := (Statistics{100, 101, 102, 103, 104, 105, 106, 107, 115}); !ok || index != 7 || s != want {
-		t.Errorf("link %d, %+v, %v", index, s, ok)
-	}
-	if _, _, ok := parseStatistics(dropsMessage(t, 15)); ok {
-		t.Error("too short statistics are taken")
-	}
-}
-
-func FuzzParseDrops(f *testing.F) {
-	f.Add(dropsMessage(f, 24).Data)
-	f.Add(dropsMessage(f, 16).Data)
+func FuzzParseStatistics(f *testing.F) {
+	f.Add(statisticsMessage(f, 24).Data)
+	f.Add(statisticsMessage(f, 16).Data)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m := netlink.Message{Header: netlink.Header{Type: unix.RTM_NEWLINK}, Data: data}
-		if _, d, ok := parseDrops(m); !ok && d != (Drops{}) && len(data) < unix.SizeofIfInfomsg {
-			t.Errorf("%+v of %d bytes", d, len(data))
+		if _, s, ok := parseStatistics(m); !ok && s != (Statistics{}) && len(data) < unix.SizeofIfInfomsg {
+			t.Errorf("%+v of %d bytes", s, len(data))
 		}
 	})
 }
 
-func TestAllDrops(t *testing.T) {
+func TestAllStatistics(t *testing.T) {
 	newNamespace(t)
 	ip(t, "link add a0 type veth peer name b0")
-	all, err := AllDrops()
+	all, err := AllStatistics()
 	if err != nil || len(all) != 3 { // lo, too
 		t.Errorf("%v, %v", all, err)
 	}
