@@ -65,14 +65,14 @@ func (p *Host) AppendJSON(b []byte) []byte {
 		b = appendMember(append(b, '{'), "ip", a.IP.String())
 		b = append(appendTimes(b, a.FirstSeen, a.LastSeen), "},"...)
 	}
-	b = endList(b)
+	b = append(record.EndList(b), ',')
 	if len(p.Names) > 0 {
 		b = append(b, `"names":[`...)
 		for _, n := range p.Names {
 			b = record.AppendText(append(b, `{"name":`...), n.Name)
 			b = append(record.AppendText(append(b, `,"source":`...), n.Source), "},"...)
 		}
-		b = endList(b)
+		b = append(record.EndList(b), ',')
 	}
 	b = p.Kind.appendJSON(p.OS.appendJSON(b, "os"), "kind")
 	if p.Interface != "" {
@@ -104,7 +104,5 @@ func (g *Guess) appendJSON(b []byte, name string) []byte {
 	for _, e := range g.Evidence {
 		b = append(record.AppendText(b, e), ',')
 	}
-	b = endList(b)
-	b[len(b)-1] = '}' // in place of the comma after a list
-	return append(b, ',')
+	return append(record.EndList(b), "},"...)
 }

@@ -312,18 +312,18 @@ func (h *host) appendJSON(b []byte) []byte {
 		b = append(a.FirstSeen.AppendFormat(b, time.RFC3339Nano), `","last_seen":"`...)
 		b = append(a.LastSeen.AppendFormat(b, time.RFC3339Nano), `"},`...)
 	}
-	b = append(endList(b), `"names":[`...)
+	b = append(record.EndList(b), `,"names":[`...)
 	for _, n := range h.names {
 		b = appendMember(appendMember(append(b, '{'), "name", n.Name), "source", n.Source)
 		b = append(b[:len(b)-1], `},`...)
 	}
-	b = append(endList(b), `"evidence":[`...)
+	b = append(record.EndList(b), `,"evidence":[`...)
 	for _, e := range h.evidence {
 		b = append(strconv.AppendUint(append(b, `{"source":`...), uint64(e.Source), 10), ',')
 		b = appendMember(b, "value", e.Value)
 		b = append(b[:len(b)-1], "},"...)
 	}
-	b = endList(b)
+	b = append(record.EndList(b), ',')
 	if h.link != "" {
 		b = appendMember(b, "interface", h.link)
 	}
@@ -349,12 +349,4 @@ func appendMember(b []byte, name, text string) []byte {
 		b = append(b, text[i])
 	}
 	return append(b, `",`...)
-}
-
-// endList ends a list, in place of its last comma if it has one.
-func endList(b []byte) []byte {
-	if b[len(b)-1] == ',' {
-		b = b[:len(b)-1]
-	}
-	return append(b, `],`...)
 }

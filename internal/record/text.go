@@ -50,3 +50,11 @@ func printableRune[T []byte | string](text T, i int) int {
 func appendEscape(b []byte, c byte) []byte {
 	return append(b, '\\', '\\', 'x', digits[c>>4], digits[c&15])
 }
+
+// EndList ends a JSON list, in place of its last comma if it has one.
+func EndList(b []byte) []byte {
+	if b[len(b)-1] == ',' {
+		b = b[:len(b)-1]
+	}
+	return append(b, ']')
+}

@@ -36,11 +36,11 @@ func (r *Reporter) append(s *State) {
 	for _, d := range s.Devices {
 		b = append(d.AppendJSON(b), ',')
 	}
-	b = append(endList(b), `,"flows":[`...)
+	b = append(record.EndList(b), `,"flows":[`...)
 	for _, f := range r.segments {
 		b = append(append(b, r.flows[f.start:f.end]...), ',')
 	}
-	r.out = append(endList(b), "}\n"...)
+	r.out = append(record.EndList(b), "}\n"...)
 }
 
 func (r *Reporter) appendPeriod(b []byte, end Instant) []byte {
@@ -70,7 +70,7 @@ func (r *Reporter) appendHealth(b []byte, s *State) []byte {
 		b = appendPositive(b, "resident_bytes", p.Resident)
 		b = append(appendPositive(b, "peak_resident_bytes", p.PeakResident), `},`...)
 	}
-	b = append(endList(b), `,"counters":[`...)
+	b = append(record.EndList(b), `,"counters":[`...)
 	for id, c := range metric.All() {
 		more := grown(s.Counters[id], r.counters[id])
 		if more == 0 {
@@ -83,7 +83,7 @@ func (r *Reporter) appendHealth(b []byte, s *State) []byte {
 		b = append(appendNumber(b, "more", more), `},`...)
 	}
 	r.counters = s.Counters
-	return append(endList(b), '}')
+	return append(record.EndList(b), '}')
 }
 
 // appendInterfaces appends what the kernel has counted since the last report.
@@ -105,7 +105,7 @@ func (r *Reporter) appendInterfaces(b []byte, all []Interface) []byte {
 	for _, now := range all {
 		r.interfaces[now.Index] = now
 	}
-	return endList(b)
+	return record.EndList(b)
 }
 
 // append appends the counters of a direction; after its opening brace.

@@ -74,13 +74,5 @@ func (t *totals) appendRows(b []byte, names *tally.Names) []byte {
 		b = append(b, `},`...)
 		row.Flows, row.Total = 0, tally.Amounts{}
 	}
-	return endList(b)
-}
-
-// endList ends a list, in place of its last comma if it has one.
-func endList(b []byte) []byte {
-	if b[len(b)-1] == ',' {
-		b = b[:len(b)-1]
-	}
-	return append(b, ']')
+	return record.EndList(b)
 }
