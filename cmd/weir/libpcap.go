@@ -5,10 +5,9 @@ package main
 import (
 	"os"
 
-	"github.com/weirnet/weir/internal/agent/privileged"
-
 	"github.com/spf13/cobra"
 
+	"github.com/weirnet/weir/internal/agent/privileged"
 	"github.com/weirnet/weir/internal/capture/libpcap"
 )
 

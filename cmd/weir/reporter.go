@@ -52,7 +52,7 @@ func (r *reporter) subscribe(o *agent.Options, output *confined.Output) {
 	output.Subscriptions = []confined.Subscription{{Subscriber: r, Dropped: metric.RecordsUnreported,
 		Progress: r.pieces.taken.Load}}
 	output.Devices = func(changed func(most int) []hosts.Host) { r.changed = changed }
-	output.CountLinks, output.Counters = true, []metric.Source{r.report}
+	output.Measure, output.Counters = true, []metric.Source{r.report}
 }
 
 func randomID() (id report.ID) {

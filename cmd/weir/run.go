@@ -13,14 +13,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/weirnet/weir/internal/agent/confined"
-	"github.com/weirnet/weir/internal/agent/privileged"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/agent/confined"
+	"github.com/weirnet/weir/internal/agent/privileged"
 	"github.com/weirnet/weir/internal/config"
 	"github.com/weirnet/weir/internal/helper"
 	"github.com/weirnet/weir/internal/metric"

@@ -8,11 +8,10 @@ import (
 	"os"
 	"time"
 
-	"github.com/weirnet/weir/internal/agent/confined"
-
 	"github.com/spf13/cobra"
 
 	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/agent/confined"
 	"github.com/weirnet/weir/internal/config"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/sandbox"

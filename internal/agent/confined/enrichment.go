@@ -3,8 +3,6 @@
 package confined
 
 import (
-	"time"
-
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/enrich"
@@ -14,8 +12,8 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// enrichment completes the records, and learns from them for later records and for answers. One goroutine calls its
-// methods; any goroutine may query the tables it holds.
+// enrichment completes the records, and learns from them for later records and for answers. One goroutine drives the
+// chain; any goroutine may query the tables.
 type enrichment struct {
 	chain     *enrich.Chain
 	explainer *explain.Explainer
@@ -36,12 +34,3 @@ func newEnrichment(o *agent.Options, table *conntrack.Table, now *topology.Netwo
 	e.explainer = explain.New(e.chain.Network)
 	return e
 }
-
-// flow takes a worker's record.
-func (e *enrichment) flow(r *record.Flow, now time.Time) error { return e.chain.Flow(r, now) }
-
-// tick runs once a second, for what time makes due.
-func (e *enrichment) tick(now time.Time) error { return e.chain.Tick(now) }
-
-// close completes the records that are still waiting.
-func (e *enrichment) close(now time.Time) error { return e.chain.Close(now) }

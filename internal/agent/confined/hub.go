@@ -86,7 +86,7 @@ func (h *hub) start() {
 }
 
 // flow takes a worker's record.
-func (h *hub) flow(r *record.Flow) error { return h.enrichment.flow(r, h.now) }
+func (h *hub) flow(r *record.Flow) error { return h.enrichment.chain.Flow(r, h.now) }
 
 // emit takes a completed record.
 func (h *hub) emit(r *record.Flow) error {
@@ -100,7 +100,7 @@ func (h *hub) emit(r *record.Flow) error {
 
 // second runs once a second.
 func (h *hub) second() {
-	_ = h.enrichment.tick(h.now) // emit does not fail
+	_ = h.enrichment.chain.Tick(h.now) // emit does not fail
 	h.devices.second()
 	h.linkCounts.second()
 	status := h.status()
@@ -140,7 +140,7 @@ func (h *hub) offer(s *subscription, p *parcel) bool {
 // end hands on the records that are still waiting, and waits for the subscribers.
 func (h *hub) end() {
 	h.isEnding = true
-	_ = h.enrichment.close(h.now)
+	_ = h.enrichment.chain.Close(h.now)
 	status := h.status()
 	h.handOn(&status)
 	for _, s := range h.subscriptions {

@@ -36,7 +36,7 @@ func (r *reader) Flow(f *record.Flow) error {
 	if r.stopsAt > 0 && len(r.names) == r.stopsAt {
 		<-r.goOn
 	}
-	time.Sleep(r.pause)
+	time.Sleep(r.pause) // the bubble's time
 	r.names = append(r.names, string(f.Hostname))
 	return r.fails
 }
@@ -181,7 +181,7 @@ func TestHubProgress(t *testing.T) {
 		h.hurryUp()
 		go func() {
 			for range 9 {
-				time.Sleep(time.Second)
+				time.Sleep(time.Second) // the bubble's time
 				r.moved.Add(1)
 			}
 		}()

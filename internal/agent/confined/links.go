@@ -152,14 +152,7 @@ func (ls *links) begin(l topology.Link, first bool) {
 	}
 }
 
-func (ls *links) isEnding() bool {
-	select {
-	case <-ls.quit:
-		return true
-	default:
-		return false
-	}
-}
+func (ls *links) isEnding() bool { return isClosed(ls.quit) }
 
 // nameInterfaces passes the present names to the workers.
 func (ls *links) nameInterfaces() {
@@ -194,10 +187,7 @@ func (ls *links) matchAgain() {
 // refuse ends the agent with an error.
 func (ls *links) refuse(err error) {
 	ls.refused = errors.Join(ls.refused, err)
-	select {
-	case ls.refusals <- struct{}{}:
-	default:
-	}
+	signal(ls.refusals)
 }
 
 // refusal returns why weir cannot watch an interface that the options name.

@@ -20,8 +20,8 @@ type Output struct {
 	Names func(func(netip.Addr) string)
 	// Devices, unless nil, receives a function that returns the devices that changed, see hosts.Table.Changed.
 	Devices func(func(most int) []hosts.Host)
-	// CountLinks: the status has the kernel's counters of the watched links.
-	CountLinks bool
+	// Measure: the status has what the agent's processes use, and the kernel's counters of the watched links.
+	Measure bool
 	// Counters are counted besides those of the process.
 	Counters []metric.Source
 	// OnPanic receives dissectors' panics, see dissect.Pool.

@@ -46,7 +46,7 @@ func BenchmarkRecord(b *testing.B) {
 				`"ja4":"t13d1516h2_8daaf6152771_02713d6af862",` +
 				`"ja4s":"t130200_1301_234ea6891581","server_name":"www.example.com"}`),
 		}
-		if err := e.flow(&r, time.Now()); err != nil {
+		if err := e.chain.Flow(&r, time.Now()); err != nil {
 			b.Fatal(err)
 		}
 	}

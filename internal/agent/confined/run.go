@@ -46,8 +46,9 @@ type Status struct {
 	At        time.Time
 	Monotonic int64
 	BootID    string
+	// Processes and Links, the watched ones, are empty without Output.Measure.
 	Processes []Process
-	Links     []LinkCounts // of the watched links, if Output.CountLinks
+	Links     []LinkCounts
 }
 
 // process is the running confined process.
@@ -145,7 +146,7 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	}
 	p.enrichment = newEnrichment(p.options, p.network.table, now, p.hub.emit)
 	p.devices = newDevices(p.enrichment.hosts, p.network.topology, p.enrichment.chain.Network, p.output.Log)
-	if p.output.CountLinks {
+	if p.output.Measure {
 		p.linkCounts = newLinkCounts(p.network.topology, p.output.Log)
 		p.linkCounts.read()
 	}
@@ -276,8 +277,11 @@ func (p *process) end(err error) (Status, error) {
 
 func (p *process) status() Status {
 	s := Status{Mode: p.mode, Elapsed: time.Since(p.began), Interfaces: p.links.names(),
-		Offered: p.hub.offered.Load(), At: time.Now(), Monotonic: monotonic(), BootID: p.bootID,
-		Processes: p.usage.read(), Links: p.linkCounts.of(p.links.present(), p.enrichment.chain.Network())}
+		Offered: p.hub.offered.Load(), At: time.Now(), Monotonic: monotonic(), BootID: p.bootID}
+	if p.output.Measure {
+		s.Processes = p.usage.read()
+		s.Links = p.linkCounts.of(p.links.present(), p.enrichment.chain.Network())
+	}
 	p.capturer.status(&s)
 	s.Counters = p.counters.Snapshot()
 	s.Totals.Collect(&s.Counters)

@@ -212,14 +212,7 @@ func (s *subscription) waitWhileItMoves(deadline time.Time, is func() bool) bool
 	return true
 }
 
-func (s *subscription) isEnded() bool {
-	select {
-	case <-s.ended:
-		return true
-	default:
-		return false
-	}
-}
+func (s *subscription) isEnded() bool { return isClosed(s.ended) }
 
 // parcels recycles parcels, so that handing records on allocates nothing in the long run.
 type parcels struct {
@@ -260,5 +253,15 @@ func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
+	}
+}
+
+// isClosed reports whether a channel on which nobody sends is closed.
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
