@@ -54,7 +54,8 @@ func interfaceLosses(name string, s topology.Statistics) (found []loss) {
 			"enlarge it: ethtool -G " + name + " rx 4096"},
 		{name, s.RxDropped, "packets dropped by the kernel on receipt, or without a receiver (weir has seen those)",
 			"raise net.core.netdev_max_backlog if it keeps rising"},
-		{name, s.RxErrors, "broken frames received", "check the cable, the port and its duplex mode: ethtool -S " + name},
+		{name, s.RxErrors, "broken frames received",
+			"check the cable, the port and its duplex mode: ethtool -S " + name},
 	} {
 		if x.Count > 0 {
 			found = append(found, x)
