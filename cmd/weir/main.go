@@ -72,11 +72,17 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noArguments,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.Version = version
-	root.SetVersionTemplate("weir {{.Version}}\n")
+	// cobra's own --version needs text/template, which makes the linker keep every method: a quarter of the program
+	isVersion := root.Flags().BoolP("version", "v", false, "version of weir")
+	root.RunE = func(c *cobra.Command, _ []string) error {
+		if *isVersion {
+			_, err := fmt.Fprintln(c.OutOrStdout(), "weir", version)
+			return err
+		}
+		return c.Help()
+	}
 	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newHosts(), newLibpcapCapture(),
 		newReplay(), newReport(), newCatalog(), newConfig(), newVersion())
 	return root

@@ -7,6 +7,14 @@ package dissect
 // session asks it with a conversation that begins with that datagram, and, if the datagram can be an answer, with one
 // that begins with the question before it.
 
+// remembered is a session's memory of datagrams.
+type remembered struct {
+	history  []byte // one after the other, in a pooled buffer
+	used     int
+	messages [MaxDatagrams]message
+	nMessage uint8
+}
+
 // message is a remembered datagram: history[start:end].
 type message struct {
 	start, end uint16

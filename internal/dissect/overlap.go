@@ -91,7 +91,9 @@ func (s *stream) read(other bool) []byte {
 }
 
 // hasReadings reports whether a stream has two readings.
-func (s *Session) hasReadings() bool { return s.streams[0].other != nil || s.streams[1].other != nil }
+func (s *Session) hasReadings() bool {
+	return s.streams != nil && (s.streams[0].other != nil || s.streams[1].other != nil)
+}
 
 // tryReadings asks a dissector for the likelier reading first, then for the other one.
 func (s *Session) tryReadings(t *Table, pool *Pool, c *Conversation, w *waiting, last bool) Outcome {

@@ -56,7 +56,7 @@ type Flow struct {
 }
 
 // Session is a flow's state during dissection: the waiting dissectors and the start of the payload. Sessions come from
-// a Pool and belong to one worker. A session has about 400 bytes besides its buffers.
+// a Pool and belong to one worker. A session has about 350 bytes besides its buffers.
 type Session struct {
 	pending  [maxPending]waiting
 	nPending uint8
@@ -75,16 +75,12 @@ type Session struct {
 	extra   uint8     // packets inspected past the budget
 
 	serverFirst bool
-	streams     [2]stream
+	streams     *[2]stream // TCP
+	*remembered            // the other transports
 
 	notes        []byte // in a pooled buffer
 	nNotes       uint8
 	notesOmitted uint16
-
-	history  []byte // datagrams one after the other, in a pooled buffer
-	used     int
-	messages [MaxDatagrams]message
-	nMessage uint8
 }
 
 // waiting is a candidate, or a dissector that waits for more.
@@ -116,7 +112,7 @@ const anew = 0xff
 // means no news since the last call.
 func (s *Session) Feed(t *Table, pool *Pool, flow *Flow, seg *Segment) (Outcome, *Result) {
 	if !s.begun {
-		s.begun, s.found = true, -1
+		s.begin(pool, flow)
 	}
 	fresh := true
 	if flow.Transport == TCP {
@@ -151,6 +147,16 @@ func (s *Session) Feed(t *Table, pool *Pool, flow *Flow, seg *Segment) (Outcome,
 		return Named, result
 	}
 	return Undecided, nil
+}
+
+// begin takes what only the flow's transport needs.
+func (s *Session) begin(pool *Pool, flow *Flow) {
+	s.begun, s.found = true, -1
+	if flow.Transport == TCP {
+		s.streams = pool.streams.get()
+	} else {
+		s.remembered = pool.remembered.get()
+	}
 }
 
 // Finish asks the waiting dissectors a last time, after the flow's end. It returns the result of the one that
@@ -246,9 +252,10 @@ func (s *Session) conversation(pool *Pool, flow *Flow, seg *Segment) *Conversati
 	c := &pool.conversation
 	*c = Conversation{
 		Transport: flow.Transport, IPProtocol: flow.IPProtocol, IPv6: flow.IPv6,
-		Client: flow.Client, Server: flow.Server, Midstream: flow.Midstream || s.streams[0].anew || s.streams[1].anew,
+		Client: flow.Client, Server: flow.Server, Midstream: flow.Midstream,
 	}
 	if flow.Transport == TCP {
+		c.Midstream = c.Midstream || s.streams[0].anew || s.streams[1].anew
 		s.readOther(c, s.other)
 		c.serverFirst = s.serverFirst
 		return c
@@ -428,12 +435,18 @@ func (p *Pool) call(s *Session, protocol *Protocol, c *Conversation) (v Verdict)
 	return protocol.Inspect(c, &p.result)
 }
 
+// release gives the session's parts and buffers back.
 func (s *Session) release(pool *Pool) {
-	s.streams[0].release(pool)
-	s.streams[1].release(pool)
-	if s.history != nil {
-		pool.put(s.history)
+	if s.streams != nil {
+		s.streams[0].release(pool)
+		s.streams[1].release(pool)
+		pool.streams.put(s.streams)
+	}
+	if s.remembered != nil {
+		if s.history != nil {
+			pool.put(s.history)
+		}
+		pool.remembered.put(s.remembered)
 	}
 	s.releaseNotes(pool)
-	*s = Session{}
 }

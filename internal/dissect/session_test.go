@@ -277,15 +277,15 @@ func TestPoolBounds(t *testing.T) {
 		}
 	}
 
-	sessions := make([]*Session, maxFreeSessions+100)
+	sessions := make([]*Session, maxFree+100)
 	for i := range sessions {
 		sessions[i] = pool.Get()
 	}
 	for _, s := range sessions {
 		pool.Put(s)
 	}
-	if len(pool.sessions) != maxFreeSessions {
-		t.Errorf("%d free sessions are kept, want %d", len(pool.sessions), maxFreeSessions)
+	if len(pool.sessions.free) != maxFree {
+		t.Errorf("%d free sessions are kept, want %d", len(pool.sessions.free), maxFree)
 	}
 }
 
@@ -482,9 +482,14 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// TestSessionSize bounds the memory of a flow under inspection, its buffers aside.
 func TestSessionSize(t *testing.T) {
-	if size := unsafe.Sizeof(Session{}); size > 512 {
-		t.Errorf("a session has %d bytes", size)
+	session := unsafe.Sizeof(Session{})
+	if tcp := session + unsafe.Sizeof([2]stream{}); tcp > 352 {
+		t.Errorf("a session of TCP has %d bytes", tcp)
+	}
+	if other := session + unsafe.Sizeof(remembered{}); other > 336 {
+		t.Errorf("a session of datagrams has %d bytes", other)
 	}
 }
 

@@ -98,10 +98,10 @@ type detail struct {
 	tunnels              [packet.MaxTunnels]packet.Tunnel
 	nVLAN, nTunnel       uint8
 	ruledOut             uint8 // guesses by port
-	iface                uint16
-	slot                 uint32 // the kernel's slot plus 1; 0: the worker counts
 	isReported           bool
+	iface                uint16
 	imagined             bool   // known by its slot only: no frame was shown yet
+	slot                 uint32 // the kernel's slot plus 1; 0: the worker counts
 	reported             uint64 // packets at the last record, if isReported
 }
 
