@@ -9,17 +9,27 @@ package dissect
 
 // remembered is a session's memory of datagrams.
 type remembered struct {
-	history  []byte // one after the other, in a pooled buffer
-	used     int
-	messages [MaxDatagrams]message
-	nMessage uint8
+	history []byte // one after the other, in a pooled buffer
+	// ends are the datagrams' ends in history, lengths their bytes on the wire, fromClient a bit for each.
+	ends, lengths [MaxDatagrams]uint16
+	fromClient    uint16
+	nDatagrams    uint8
 }
 
-// message is a remembered datagram: history[start:end].
-type message struct {
-	start, end uint16
-	length     uint16
-	fromClient bool
+// start returns where datagram n begins in the history, or ends the one before.
+func (r *remembered) start(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return int(r.ends[n-1])
+}
+
+// used returns how many bytes of the history are in use.
+func (r *remembered) used() int { return r.start(int(r.nDatagrams)) }
+
+// datagram returns datagram n, valid until the next forget.
+func (r *remembered) datagram(n int) Datagram {
+	return Datagram{r.history[r.start(n):r.ends[n]], int(r.lengths[n]), r.fromClient>>n&1 != 0}
 }
 
 // maxKeepAlive is the longest run of zero bytes that counts as a keep-alive, in bytes.
@@ -187,10 +197,10 @@ func (c *Conversation) beginAt(pool *Pool, from uint8) {
 
 // putDatagrams fills the pool's datagrams with the remembered ones and the current one.
 func (s *Session) putDatagrams(pool *Pool, seg *Segment) {
-	for i, m := range s.messages[:s.nMessage] {
-		pool.datagrams[i] = Datagram{s.history[m.start:m.end], int(m.length), m.fromClient}
+	pool.nDatagrams = int(s.nDatagrams)
+	for i := range pool.nDatagrams {
+		pool.datagrams[i] = s.datagram(i)
 	}
-	pool.nDatagrams = int(s.nMessage)
 	if seg == nil {
 		return
 	}
@@ -202,24 +212,33 @@ func (s *Session) putDatagrams(pool *Pool, seg *Segment) {
 // rememberDatagram keeps the current datagram for later calls. If no dissector waits, later calls need no other.
 func (s *Session) rememberDatagram(pool *Pool, seg *Segment) {
 	if s.found < 0 && s.nPending == 0 && s.asked[0] && s.asked[1] {
-		s.nMessage, s.used = 0, 0
+		s.nDatagrams = 0
 	}
 	payload := seg.Payload[:min(len(seg.Payload), MaxHistory)]
-	for int(s.nMessage) > s.kept() && (s.nMessage == MaxDatagrams || s.used+len(payload) > MaxHistory) {
+	for int(s.nDatagrams) > s.kept() && s.isFull(len(payload)) {
 		s.forget(s.kept())
 	}
-	if s.used+len(payload) > MaxHistory || s.nMessage == MaxDatagrams {
+	if s.isFull(len(payload)) || !s.growHistory(pool, s.used()+len(payload)) {
 		return
 	}
-	if !s.growHistory(pool, s.used+len(payload)) {
-		return
+	s.add(payload, seg.Length, seg.FromClient)
+}
+
+// isFull reports whether no datagram of that many bytes finds room.
+func (r *remembered) isFull(size int) bool {
+	return r.nDatagrams == MaxDatagrams || r.used()+size > MaxHistory
+}
+
+// add adds a datagram for which the history has room.
+func (r *remembered) add(payload []byte, length int, fromClient bool) {
+	n, end := r.nDatagrams, r.used()+len(payload)
+	copy(r.history[r.used():], payload)
+	r.ends[n], r.lengths[n] = uint16(end), uint16(min(length, 0xffff))
+	r.fromClient &^= 1 << n
+	if fromClient {
+		r.fromClient |= 1 << n
 	}
-	copy(s.history[s.used:], payload)
-	s.messages[s.nMessage] = message{
-		uint16(s.used), uint16(s.used + len(payload)), uint16(min(seg.Length, 0xffff)), seg.FromClient,
-	}
-	s.nMessage++
-	s.used += len(payload)
+	r.nDatagrams++
 }
 
 // keptMessages is how many of the first datagrams, mostly a question and its answer, outlive later ones.
@@ -235,17 +254,15 @@ func (s *Session) kept() int {
 
 // forget drops datagram n.
 func (s *Session) forget(n int) {
-	gone := s.messages[n]
-	size := gone.end - gone.start
-	copy(s.history[gone.start:], s.history[gone.end:s.used])
-	for i := n + 1; i < int(s.nMessage); i++ {
-		m := s.messages[i]
-		m.start -= size
-		m.end -= size
-		s.messages[i-1] = m
+	start, end, used := s.start(n), int(s.ends[n]), s.used()
+	copy(s.history[start:], s.history[end:used])
+	last := int(s.nDatagrams) - 1
+	for i := n; i < last; i++ {
+		s.ends[i], s.lengths[i] = s.ends[i+1]-uint16(end-start), s.lengths[i+1]
 	}
-	s.nMessage--
-	s.used -= int(size)
+	before := uint16(1)<<n - 1
+	s.fromClient = s.fromClient&before | s.fromClient>>1&^before
+	s.nDatagrams--
 	if int(s.from) > n {
 		s.from--
 	}
@@ -264,7 +281,7 @@ func (s *Session) growHistory(pool *Pool, size int) bool {
 	if buf == nil {
 		return false
 	}
-	copy(buf, s.history[:s.used])
+	copy(buf, s.history[:s.used()])
 	if s.history != nil {
 		pool.put(s.history)
 	}

@@ -86,7 +86,7 @@ type Session struct {
 // waiting is a candidate, or a dissector that waits for more.
 type waiting struct {
 	protocol uint16
-	// from is the datagram at which its reading of the flow begins, an index into Session.messages; anew: none yet.
+	// from is the datagram at which its reading of the flow begins, an index into the remembered ones; anew: none yet.
 	from  uint8
 	marks marks
 }
@@ -186,7 +186,7 @@ func (s *Session) holds(flow *Flow) bool {
 	if flow.Transport == TCP {
 		return len(s.streams[0].view) > 0 || len(s.streams[1].view) > 0
 	}
-	return s.nMessage > 0
+	return s.nDatagrams > 0
 }
 
 // exhausted is the outcome when the budget leaves no packet to request.
