@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,6 +39,11 @@ func measureMemory(t *table, weir, testdata string, runs int) error {
 		return nil
 	}
 	defer l.Close()
+	weir, err = copied(weir)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(weir)
 	var idle, full, worst []resident
 	for range runs {
 		for i, frames := range [][][]byte{openings(talks, liveFlows), slices.Repeat(manyFrames(liveFlows), 2)} {
@@ -57,6 +63,26 @@ func measureMemory(t *table, weir, testdata string, runs int) error {
 	showMemory(t, "65,536 live flows", 96, full)
 	showMemory(t, "65,536 live flows, none of them answered or named", 0, worst)
 	return nil
+}
+
+// copied returns a copy of a program, as an installed one is. The kernel holds a file that the linker has just written in
+// larger pieces of memory, and maps each whole: 16 MiB more of resident memory that are nobody's.
+func copied(program string) (string, error) {
+	from, err := os.Open(program)
+	if err != nil {
+		return "", err
+	}
+	defer from.Close()
+	to, err := os.CreateTemp("", "weir-*")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(to, from)
+	err = errors.Join(err, to.Chmod(0o755), to.Close())
+	if err != nil {
+		os.Remove(to.Name())
+	}
+	return to.Name(), err
 }
 
 // openings returns the beginnings of that many conversations, which never end: eight packets at most, in turn.
