@@ -34,6 +34,13 @@ static __always_inline int is_group(const __u8 *mac)
 	return first == 0xffff || first == 0x0100 || first == 0x3333;
 }
 
+/* may_flood is a cheap is_group of a frame whose packet data the program may read in place. */
+static __always_inline int may_flood(struct __sk_buff *skb)
+{
+	const __u8 *mac = (void *)(long)skb->data;
+	return mac + 2 > (const __u8 *)(long)skb->data_end || is_group(mac);
+}
+
 /* is_flooded reports whether a frame that no watched interface received has just left through another interface. */
 static __always_inline int is_flooded(struct __sk_buff *skb)
 {

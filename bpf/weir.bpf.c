@@ -42,7 +42,7 @@ static __always_inline int egress(struct __sk_buff *skb, __u8 link)
 	skb_frame(&f, skb, link);
 	if (was_counted(skb->ingress_ifindex))
 		goes_out(&f, skb);
-	else if (link != LINK_ETHERNET || !is_flooded(skb))
+	else if (link != LINK_ETHERNET || !may_flood(skb) || !is_flooded(skb))
 		watch(&f, ON_SKB, 0);
 	return GO_ON;
 }
