@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/weirnet/weir/internal/sink/filter"
@@ -17,7 +18,8 @@ import (
 // Store keeps reports and answers questions. Its methods may be called concurrently.
 type Store interface {
 	// Ingest stores reports in one transaction. A report that is already there, by agent, epoch and sequence, changes
-	// nothing. It returns the agents of whose flows it received changes without having the flows themselves.
+	// nothing. It returns the agents of whose flows it received changes without having the flows themselves. The error
+	// is a RefusedError if another try with the same reports can't succeed.
 	Ingest(ctx context.Context, reports []Report) (unknown []string, err error)
 	Top(ctx context.Context, q *TopQuery) (*Top, error)
 	Series(ctx context.Context, q *SeriesQuery) (*Series, error)
@@ -34,6 +36,16 @@ type Store interface {
 
 // ErrNotFound is that of a question for one thing that is not there.
 var ErrNotFound = errors.New("not found")
+
+// RefusedError is that of a report that a store can never take, such as one that it can't read. It has stored none of
+// the reports of the call.
+type RefusedError struct {
+	Index int // of the report in the call
+	Err   error
+}
+
+func (e *RefusedError) Error() string { return fmt.Sprintf("report %d: %v", e.Index, e.Err) }
+func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Report is one report, as its agent sent it and the ingest accepted it.
 type Report struct {
