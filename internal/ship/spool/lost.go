@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package spool
+
+import "slices"
+
+// Range is a range of one epoch's sequence numbers in which Count reports are lost: all of them, unless the spool joined
+// ranges to remember no more than maxRanges.
+type Range struct {
+	Epoch       Epoch
+	First, Last uint64
+	Count       uint64
+}
+
+// maxRanges bounds the lost ranges: a disk that refuses each second report fills that in two hours.
+const maxRanges = 256
+
+// lost are the ranges that nobody was told of, in the order in which they were lost.
+type lost []Range
+
+// add adds a range, and joins it with the last one if that ends before it.
+func (l lost) add(r Range) lost {
+	if n := len(l); n > 0 && l[n-1].Epoch == r.Epoch && l[n-1].Last+1 == r.First {
+		l[n-1].Last, l[n-1].Count = r.Last, l[n-1].Count+r.Count
+		return l
+	}
+	l = append(l, r)
+	if len(l) > maxRanges {
+		l = l.join()
+	}
+	return l
+}
+
+// join joins the first two ranges of one epoch that follow one another; without such, the oldest range is forgotten.
+func (l lost) join() lost {
+	for i := range len(l) - 1 {
+		if a, b := &l[i], l[i+1]; a.Epoch == b.Epoch {
+			a.First, a.Last, a.Count = min(a.First, b.First), max(a.Last, b.Last), a.Count+b.Count
+			return slices.Delete(l, i+1, i+2)
+		}
+	}
+	return slices.Delete(l, 0, 1)
+}
+
+// found takes back a report that is not lost after all.
+func (l lost) found(epoch Epoch, sequence uint64) lost {
+	i := slices.IndexFunc(l, func(r Range) bool {
+		return r.Epoch == epoch && r.First <= sequence && sequence <= r.Last && r.Count == r.Last-r.First+1
+	})
+	if i < 0 {
+		return l
+	}
+	r := l[i]
+	var rest []Range
+	if r.First < sequence {
+		rest = append(rest, Range{epoch, r.First, sequence - 1, sequence - r.First})
+	}
+	if sequence < r.Last {
+		rest = append(rest, Range{epoch, sequence + 1, r.Last, r.Last - sequence})
+	}
+	if l = slices.Replace(l, i, i+1, rest...); len(l) > maxRanges {
+		l = l.join()
+	}
+	return l
+}
+
+// told takes away what a reader of the list told: ranges as they were then. What was lost since remains.
+func (l lost) told(ranges []Range) lost {
+	for _, t := range ranges {
+		for i := range l {
+			r := &l[i]
+			if r.Epoch != t.Epoch || r.First != t.First || r.Last < t.Last || r.Count < t.Count {
+				continue
+			}
+			if r.First, r.Count = t.Last+1, r.Count-t.Count; r.Count == 0 {
+				l = slices.Delete(l, i, i+1)
+			}
+			break
+		}
+	}
+	return l
+}
+
+func (l lost) reports() (n uint64) {
+	for _, r := range l {
+		n += r.Count
+	}
+	return n
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/ship/compress"
+)
+
+func mustOpen(t *testing.T, dir string, c Config) *Spool {
+	t.Helper()
+	s, err := Open(dir, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func mustPut(t *testing.T, s *Spool, sequences ...uint64) {
+	t.Helper()
+	for _, n := range sequences {
+		if err := s.Put(n, []byte(body(n)), compress.None); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func body(sequence uint64) string { return fmt.Sprintf("report %d\n", sequence) }
+
+// waits returns the sequences of the waiting reports.
+func waits(t *testing.T, s *Spool) (all []uint64) {
+	t.Helper()
+	reports, err := s.Oldest(1000, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range reports {
+		if string(r.Body) != body(r.Sequence) {
+			t.Errorf("report %d is %q", r.Sequence, r.Body)
+		}
+		all = append(all, r.Sequence)
+	}
+	return all
+}
+
+func want[T comparable](t *testing.T, what string, got, want []T) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+func TestReopen(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spool")
+	s := mustOpen(t, dir, Config{})
+	epoch, next := s.Identity()
+	if epoch == (Epoch{}) || next != 1 {
+		t.Fatalf("identity %s %d", epoch, next)
+	}
+	mustPut(t, s, 1, 2, 3, 4)
+	if err := s.Put(4, nil, compress.None); !errors.Is(err, ErrSequence) {
+		t.Errorf("a sequence twice: %v", err)
+	}
+	if err := s.Done(Name{epoch, 2}); !errors.Is(err, ErrOrder) {
+		t.Errorf("done out of order: %v", err)
+	}
+	if err := s.Done(Name{epoch, 1}, Name{epoch, 2}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, Config{}); !errors.Is(err, ErrInUse) {
+		t.Errorf("opened twice: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, dir, Config{})
+	if again, next := s.Identity(); again != epoch || next != 5 {
+		t.Errorf("identity %s %d after opening again, want %s 5", again, next, epoch)
+	}
+	want(t, "waiting", waits(t, s), []uint64{3, 4})
+	if err := s.Done(Name{epoch, 3}, Name{epoch, 4}); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	s = mustOpen(t, dir, Config{})
+	if _, next := s.Identity(); next != 5 {
+		t.Errorf("next sequence %d with an empty spool, want 5", next)
+	}
+}
+
+func TestOldestIsBounded(t *testing.T) {
+	s := mustOpen(t, t.TempDir(), Config{})
+	mustPut(t, s, 1, 2, 3)
+	if err := s.Put(4, []byte(body(4)), compress.Gzip); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ count, size, want int }{
+		{2, 1000, 2}, {9, 2 * len(body(1)), 2}, {9, 1, 1}, {9, 1000, 3}, // the fourth has another encoding
+	} {
+		if all, err := s.Oldest(c.count, c.size); err != nil || len(all) != c.want {
+			t.Errorf("%+v: %d reports, %v", c, len(all), err)
+		}
+	}
+}
+
+func TestBytesAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	size := int64(headerSize + len(body(1)))
+	s := mustOpen(t, dir, Config{MaxBytes: 3 * size})
+	epoch, _ := s.Identity()
+	mustPut(t, s, 1, 2, 3, 4, 5)
+	want(t, "waiting", waits(t, s), []uint64{3, 4, 5})
+	want(t, "lost", s.Lost(), []Range{{epoch, 1, 2, 2}})
+	if err := s.Put(6, make([]byte, 3*size), compress.None); err == nil {
+		t.Error("a report larger than the spool")
+	}
+	want(t, "lost", s.Lost(), []Range{{epoch, 1, 2, 2}, {epoch, 6, 6, 1}})
+	_ = s.Close()
+	s = mustOpen(t, dir, Config{MaxBytes: size})
+	want(t, "waiting in a smaller spool", waits(t, s), []uint64{5})
+	told := s.Lost()
+	want(t, "lost", told, []Range{{epoch, 1, 2, 2}, {epoch, 6, 6, 1}, {epoch, 3, 4, 2}})
+	mustPut(t, s, 7)
+	if err := s.Told(told); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "lost after telling", s.Lost(), []Range{{epoch, 5, 5, 1}})
+	// A report that was dropped while the sink took it is not lost.
+	if err := s.Done(Name{epoch, 5}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "lost", s.Lost(), nil)
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 2 {
+		t.Errorf("%v %v, want the pointer and a segment", files, err)
+	}
+}
+
+func TestAgeIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now()
+	c := Config{MaxAge: time.Hour, Now: func() time.Time { return now }}
+	s := mustOpen(t, dir, c)
+	epoch, _ := s.Identity()
+	mustPut(t, s, 1)
+	now = now.Add(30 * time.Minute)
+	mustPut(t, s, 2)
+	now = now.Add(31 * time.Minute)
+	want(t, "waiting", waits(t, s), []uint64{2})
+	want(t, "lost", s.Lost(), []Range{{epoch, 1, 1, 1}})
+	_ = s.Close()
+	for _, step := range []struct {
+		name string
+		off  time.Duration
+		want []uint64
+	}{
+		{"a clock of 1970", -50 * 365 * 24 * time.Hour, []uint64{2}},
+		{"a clock that was wrong before", 50 * 365 * 24 * time.Hour, []uint64{2}},
+		{"a week off", 7 * 24 * time.Hour, nil},
+	} {
+		real := now
+		now = time.Now().Add(step.off) // the files' times are the system's
+		s = mustOpen(t, dir, c)
+		want(t, step.name, waits(t, s), step.want)
+		_ = s.Close()
+		now = real
+	}
+}
+
+func TestRefuse(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, Config{})
+	epoch, _ := s.Identity()
+	for n := range uint64(2 * maxAside) {
+		mustPut(t, s, n+1)
+		if err := s.Refuse(Name{epoch, n + 1}, "too deep"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := os.ReadDir(filepath.Join(dir, refusedDir))
+	if err != nil || len(files) != maxAside {
+		t.Errorf("%d files set aside, %v, want %d", len(files), err, maxAside)
+	}
+	if stats := s.Stats(); stats.Refused != 2*maxAside || stats.Refusal != "too deep" || stats.Reports != 0 || stats.Bytes != 0 {
+		t.Errorf("%+v", stats)
+	}
+	want(t, "lost", s.Lost(), nil)
+}
+
+// change rewrites a file.
+func change(t *testing.T, path string, with func([]byte) []byte) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, with(b), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func segmentPath(dir string, s *Spool, sequence uint64) string {
+	epoch, _ := s.Identity()
+	return filepath.Join(dir, label{position{s.pointer.generation, sequence}, epoch}.name())
+}
+
+func TestDamagedSegment(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, Config{})
+	epoch, _ := s.Identity()
+	mustPut(t, s, 1, 2, 3, 4)
+	change(t, segmentPath(dir, s, 2), func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
+	if err := os.Remove(segmentPath(dir, s, 3)); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	s = mustOpen(t, dir, Config{})
+	want(t, "waiting", waits(t, s), []uint64{1, 4})
+	want(t, "lost", s.Lost(), []Range{{epoch, 2, 2, 1}}) // nobody knows that 3 was not done
+	if stats := s.Stats(); stats.Damaged != 1 || stats.Reports != 2 {
+		t.Errorf("%+v", stats)
+	}
+	if files, err := os.ReadDir(filepath.Join(dir, damagedDir)); err != nil || len(files) != 1 {
+		t.Errorf("set aside: %v %v", files, err)
+	}
+}
+
+func TestDamagedPointer(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, Config{})
+	first, _ := s.Identity()
+	mustPut(t, s, 1, 2)
+	_ = s.Close()
+	for _, with := range []func([]byte) []byte{
+		func(b []byte) []byte { b[9] ^= 1; return b }, func([]byte) []byte { return nil },
+		func(b []byte) []byte { return make([]byte, 1<<20) },
+	} {
+		change(t, filepath.Join(dir, pointerName), with)
+		s = mustOpen(t, dir, Config{})
+		second, next := s.Identity()
+		if second == first || next != 1 {
+			t.Fatalf("identity %s %d after damage", second, next)
+		}
+		mustPut(t, s, 1)
+		reports, err := s.Oldest(9, 1000)
+		if err != nil || len(reports) != 3 || reports[0].Name != (Name{first, 1}) || reports[2].Name != (Name{second, 1}) {
+			t.Errorf("%v %v", reports, err)
+		}
+		if err := s.Done(reports[0].Name, reports[1].Name); err != nil {
+			t.Error(err)
+		}
+		_ = s.Close()
+		s = mustOpen(t, dir, Config{})
+		mustPut(t, s, 2)
+		want(t, "waiting", waits(t, s), []uint64{1, 2})
+		first, _ = s.Identity()
+		_ = s.Close()
+	}
+}
