@@ -37,6 +37,9 @@ type Store interface {
 // ErrNotFound is that of a question for one thing that is not there.
 var ErrNotFound = errors.New("not found")
 
+// ErrCursor is that of a FlowsQuery whose Cursor is no Flows.Next.
+var ErrCursor = errors.New("no such cursor")
+
 // RefusedError is that of a report that a store can never take, such as one that it can't read. It has stored none of
 // the reports of the call.
 type RefusedError struct {
