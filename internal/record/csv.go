@@ -23,17 +23,17 @@ const CSVHeader = "first_seen,last_seen,ip_proto,client_ip,client_port,server_ip
 func (f *Flow) AppendCSV(b []byte) []byte {
 	b = AppendTime(b, f.FirstSeen)
 	b = AppendTime(append(b, ','), f.LastSeen)
-	b = appendColumn(b, packet.ProtoName(f.Proto))
+	b = AppendColumn(b, packet.ProtoName(f.Proto))
 	for _, e := range [...]*Endpoint{&f.Client, &f.Server} {
 		b = e.Addr.Addr().AppendTo(append(b, ','))
 		b = strconv.AppendUint(append(b, ','), uint64(e.Addr.Port()), 10)
 	}
-	b = appendColumn(b, f.Protocol)
-	b = appendColumn(b, f.Application)
-	b = appendColumn(b, f.Category)
-	b = appendColumn(b, f.Hostname)
-	b = appendColumn(b, f.Method.String())
-	b = appendColumn(b, f.ApplicationMethod.String())
+	b = AppendColumn(b, f.Protocol)
+	b = AppendColumn(b, f.Application)
+	b = AppendColumn(b, f.Category)
+	b = AppendColumn(b, f.Hostname)
+	b = AppendColumn(b, f.Method.String())
+	b = AppendColumn(b, f.ApplicationMethod.String())
 	for _, e := range [...]*Endpoint{&f.Client, &f.Server} {
 		b = strconv.AppendUint(append(b, ','), e.Packets, 10)
 		b = strconv.AppendUint(append(b, ','), e.Bytes, 10)
@@ -52,14 +52,14 @@ func (f *Flow) AppendCSV(b []byte) []byte {
 		}
 		b = append(b, t.String()...)
 	}
-	b = appendColumn(b, f.EndReason.String())
-	b = appendColumn(b, f.Interface)
-	b = appendColumn(b, f.ID[:])
-	b = appendColumn(b, f.CommunityID)
-	b = appendColumn(b, f.Direction.String())
-	b = appendColumn(b, f.Client.Side.String())
-	b = appendColumn(b, f.Server.Side.String())
-	b = appendColumn(b, f.NAT.Kind.String())
+	b = AppendColumn(b, f.EndReason.String())
+	b = AppendColumn(b, f.Interface)
+	b = AppendColumn(b, f.ID[:])
+	b = AppendColumn(b, f.CommunityID)
+	b = AppendColumn(b, f.Direction.String())
+	b = AppendColumn(b, f.Client.Side.String())
+	b = AppendColumn(b, f.Server.Side.String())
+	b = AppendColumn(b, f.NAT.Kind.String())
 	if f.NAT.Kind == NATNone {
 		return append(b, ",,,,"...)
 	}
@@ -70,9 +70,9 @@ func (f *Flow) AppendCSV(b []byte) []byte {
 	return b
 }
 
-// appendColumn appends a comma and value, quoted if necessary. Bytes that are not UTF-8, and characters that could
+// AppendColumn appends a comma and value, quoted if necessary. Bytes that are not UTF-8, and characters that could
 // split a line or turn the reading direction, become \xNN, as in JSON.
-func appendColumn[T string | []byte](b []byte, value T) []byte {
+func AppendColumn[T string | []byte](b []byte, value T) []byte {
 	b = append(b, ',')
 	if len(value) == 0 {
 		return b
