@@ -157,8 +157,9 @@ func (s *stream) event(name string, data, content any, last *[]byte) error {
 	return s.writeEvent(name, data)
 }
 
-// problem sends an error; the next change may bring an answer.
+// problem sends an error; the next change may bring an answer, which is sent even if it is the last one.
 func (s *stream) problem(ctx context.Context, err error) error {
+	s.flows, s.agents = nil, nil
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -93,7 +93,7 @@ func TestTree(t *testing.T) {
 // TestErrorsHelp: an error says what is wrong and what is expected.
 func TestErrorsHelp(t *testing.T) {
 	for in, want := range map[string]string{
-		"aap:x":          "filter, character 1: there is no field aap, perhaps app; fields are app, proto, category, device,",
+		"aap:x":          "filter, character 1: there is no field aap, perhaps app; fields are app, proto, category,",
 		"DIRECTON:x":     "perhaps direction",
 		"applicaton:x":   "perhaps app",
 		"zzzzzzzz:x":     "there is no field zzzzzzzz; fields",

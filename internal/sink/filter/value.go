@@ -27,10 +27,11 @@ var fields = [...]field{
 	{Device, []string{"dev"}, "a MAC or IP address, or @ and a name", optional(device)},
 	{Host, []string{"hostname"}, "a host name, or *.name for it and all below it", optional(hostName)},
 	{Address, nil, "an IP address, or a network such as 10.0.0.0/8", address},
-	{Network, nil, "a network /24 of IPv4 or /48 of IPv6, or an address in it; ip takes any network", optional(network)},
+	{Network, nil, "a network /24 of IPv4 or /48 of IPv6, or an address in it; ip takes any network",
+		optional(network)},
 	{Port, nil, "a number from 0 to 65535", number(1<<16 - 1)},
-	{Direction, nil, "outbound, inbound, internal, transit, multicast, broadcast or unknown", oneOf("outbound", "inbound",
-		"internal", "transit", "multicast", "broadcast", "unknown")},
+	{Direction, nil, "outbound, inbound, internal, transit, multicast, broadcast or unknown",
+		oneOf("outbound", "inbound", "internal", "transit", "multicast", "broadcast", "unknown")},
 	{Agent, nil, "an agent's id of 32 hexadecimal digits", agentID},
 	{Method, nil, "dpi, port or none", oneOf("dpi", "port", "none")},
 	{Transport, nil, "tcp, udp, another IP protocol's name, or its number", transport},
@@ -361,8 +362,8 @@ func agentID(value string) (string, bool) {
 
 // transports are the IP protocols that records name; the others have numbers there.
 var transports = map[string]string{
-	"1": "icmp", "2": "igmp", "6": "tcp", "17": "udp", "47": "gre", "50": "esp", "51": "ah", "58": "icmpv6", "89": "ospf",
-	"103": "pim", "112": "vrrp", "132": "sctp",
+	"1": "icmp", "2": "igmp", "6": "tcp", "17": "udp", "47": "gre", "50": "esp", "51": "ah", "58": "icmpv6",
+	"89": "ospf", "103": "pim", "112": "vrrp", "132": "sctp",
 }
 
 func transport(value string) (string, bool) {
