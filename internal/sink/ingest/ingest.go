@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package ingest takes what agents send over the network: reports, and requests to enrol. It checks who sends before it
+// reads, and how much there is before it decompresses; it answers yes once the reports are in the queue, on disk.
+package ingest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/weirnet/weir/internal/sink/problem"
+	"github.com/weirnet/weir/internal/sink/queue"
+	"github.com/weirnet/weir/internal/sink/status"
+	"github.com/weirnet/weir/internal/sink/store"
+	"github.com/weirnet/weir/internal/uplink"
+)
+
+// Agents knows who may send.
+type Agents interface {
+	Key(id string) (ed25519.PublicKey, bool)
+}
+
+// Queue keeps reports.
+type Queue interface {
+	Append(ctx context.Context, reports []store.Report) error
+}
+
+// Limits of all requests together.
+const (
+	// memory is for bodies and what is in them.
+	memory = 192 << 20
+	// decoders may run at a time: each has a window of its own.
+	decoders = 4
+	// decoderWait is how long a request waits for a decoder.
+	decoderWait = 5 * time.Second
+	// readPause is the longest pause between two pieces of a body, readTime the longest time for all of it.
+	readPause = 20 * time.Second
+	readTime  = 5 * time.Minute
+
+	retryBusy  = 5 * time.Second
+	retryQueue = 30 * time.Second
+)
+
+// Ingest is the handler of uplink.ReportsPath.
+type Ingest struct {
+	agents   Agents
+	queue    Queue
+	counters *status.Counters
+	now      func() time.Time
+
+	seen    *seen
+	limiter *limiter
+	memory  budget
+	decoder chan struct{}
+
+	mu    sync.Mutex
+	whole map[string]bool // agents that are to send their flows whole
+}
+
+// New returns an Ingest.
+func New(agents Agents, queue Queue, counters *status.Counters, now func() time.Time) *Ingest {
+	return &Ingest{agents: agents, queue: queue, counters: counters, now: now, seen: newSeen(),
+		limiter: newLimiter(now), memory: budget{most: memory}, decoder: make(chan struct{}, decoders),
+		whole: map[string]bool{}}
+}
+
+// Know notes that reports of an epoch have come, from the first to the last sequence.
+func (in *Ingest) Know(agent, epoch string, first, last uint64) {
+	if first > 0 && last >= first && last < 1<<63 {
+		in.seen.add(agent, epoch, first, last)
+	}
+}
+
+// WantWhole makes the next answer to these agents ask for whole flows.
+func (in *Ingest) WantWhole(agents []string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, agent := range agents {
+		if _, ok := in.agents.Key(agent); ok { // so the list is bounded
+			in.whole[agent] = true
+		}
+	}
+}
+
+// wantsWhole reports whether to ask an agent, once.
+func (in *Ingest) wantsWhole(agent string) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	wants := in.whole[agent]
+	delete(in.whole, agent)
+	return wants
+}
+
+// refusal is an answer other than yes.
+type refusal struct {
+	status int
+	cause  status.Cause
+	typ    string
+	detail string
+	retry  time.Duration
+}
+
+func (r *refusal) write(w http.ResponseWriter, c *status.Counters) {
+	c.Refuse(r.cause)
+	if r.retry > 0 {
+		problem.Retry(w, r.retry)
+	}
+	problem.WriteType(w, r.status, r.typ, r.detail)
+}
+
+// ServeHTTP takes reports.
+func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer, no := in.serve(w, r)
+	if no != nil {
+		no.write(w, in.counters)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(answer) // the agent may be gone: it asks again
+}
+
+func (in *Ingest) serve(w http.ResponseWriter, r *http.Request) (*uplink.Reports, *refusal) {
+	encoding, no := checkHeader(w, r)
+	if no != nil {
+		return nil, no
+	}
+	agent := r.Header.Get(uplink.AgentHeader)
+	key, ok := in.agents.Key(agent)
+	if !ok {
+		return nil, unknownAgent()
+	}
+	if !in.limiter.enter(agent) {
+		return nil, &refusal{http.StatusTooManyRequests, status.CauseRate, "",
+			fmt.Sprintf("more than %d requests of this agent are under way", maxUnderWay), retryBusy}
+	}
+	defer in.limiter.leave(agent)
+	body := buffer{budget: &in.memory}
+	defer body.release()
+	if no := in.readBody(w, r, &body); no != nil {
+		return nil, no
+	}
+	if no := in.verify(r, agent, key, body.b); no != nil {
+		return nil, no
+	}
+	if wait := in.limiter.take(agent); wait > 0 {
+		return nil, &refusal{http.StatusTooManyRequests, status.CauseRate, "",
+			fmt.Sprintf("more than %d requests a second of this agent", perSecond), wait}
+	}
+	in.counters.Requests.Add(1)
+	in.counters.BytesIn.Add(uint64(len(body.b)))
+	text := buffer{budget: &in.memory}
+	defer text.release()
+	if no := in.decode(r.Context(), encoding, &body, &text); no != nil {
+		return nil, no
+	}
+	return in.take(r.Context(), agent, text.b)
+}
+
+// checkHeader checks what does not depend on the agent.
+func checkHeader(w http.ResponseWriter, r *http.Request) (encoding string, no *refusal) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return "", &refusal{http.StatusMethodNotAllowed, status.CauseMethod, "", "reports are sent with POST", 0}
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != uplink.ContentType {
+		return "", &refusal{http.StatusUnsupportedMediaType, status.CauseMethod, "",
+			"Content-Type has to be " + uplink.ContentType, 0}
+	}
+	encoding = strings.ToLower(strings.Join(r.Header.Values("Content-Encoding"), ","))
+	switch encoding {
+	case "", "identity", "gzip", "zstd":
+	default:
+		return "", &refusal{http.StatusUnsupportedMediaType, status.CauseMethod, "",
+			"Content-Encoding has to be zstd, gzip or absent", 0}
+	}
+	if r.ContentLength > uplink.MaxBody {
+		return "", tooLarge(fmt.Sprintf("the body has more than %d bytes", uplink.MaxBody))
+	}
+	return encoding, nil
+}
+
+func tooLarge(detail string) *refusal {
+	return &refusal{http.StatusRequestEntityTooLarge, status.CauseSize, "", detail, 0}
+}
+
+func unknownAgent() *refusal {
+	return &refusal{http.StatusUnauthorized, status.CauseUnknown, uplink.ProblemUnknownAgent,
+		"this agent has not enrolled here, or was revoked", 0}
+}
+
+func busy(what string) *refusal {
+	return &refusal{http.StatusServiceUnavailable, status.CauseBusy, "", what, retryBusy}
+}
+
+// readBody reads the body as sent. A slow sender holds as much memory as it has sent.
+func (in *Ingest) readBody(w http.ResponseWriter, r *http.Request, to *buffer) *refusal {
+	slow := &slowReader{in: r.Body, control: http.NewResponseController(w), end: time.Now().Add(readTime)}
+	switch err := to.fill(slow, uplink.MaxBody); {
+	case err == nil:
+		return nil
+	case errors.Is(err, errSize):
+		return tooLarge(fmt.Sprintf("the body has more than %d bytes", uplink.MaxBody))
+	case errors.Is(err, errMemory):
+		return busy("too many requests are under way")
+	}
+	return &refusal{http.StatusBadRequest, status.CauseRead, "", "the body broke off, or came too slowly", 0}
+}
+
+// slowReader gives every piece of a body a deadline of its own.
+type slowReader struct {
+	in      io.Reader
+	control *http.ResponseController
+	end     time.Time
+}
+
+func (s *slowReader) Read(b []byte) (int, error) {
+	deadline := time.Now().Add(readPause)
+	if deadline.After(s.end) {
+		deadline = s.end
+	}
+	if err := s.control.SetReadDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return s.in.Read(b)
+}
+
+func (in *Ingest) verify(r *http.Request, agent string, key ed25519.PublicKey, body []byte) *refusal {
+	switch err := uplink.Verify(r, key, in.now(), body); {
+	case errors.Is(err, uplink.ErrClockSkew):
+		return clockSkew(err)
+	case err != nil:
+		return &refusal{http.StatusUnauthorized, status.CauseSignature, "", err.Error(), 0}
+	}
+	if _, ok := in.agents.Key(agent); !ok { // revoked while its body came
+		return unknownAgent()
+	}
+	return nil
+}
+
+func clockSkew(err error) *refusal {
+	return &refusal{http.StatusUnauthorized, status.CauseClock, uplink.ProblemClock,
+		err.Error() + "; the header Date has the sink's time", 0}
+}
+
+// decode decompresses the body and lets it go.
+func (in *Ingest) decode(ctx context.Context, encoding string, body, text *buffer) *refusal {
+	if encoding == "" || encoding == "identity" {
+		*text, *body = *body, buffer{budget: body.budget}
+		return nil
+	}
+	wait := time.NewTimer(decoderWait)
+	defer wait.Stop()
+	select {
+	case in.decoder <- struct{}{}:
+		defer func() { <-in.decoder }()
+	case <-wait.C:
+		return busy("all decoders are in use")
+	case <-ctx.Done():
+		return busy("the request ended")
+	}
+	defer body.release()
+	switch err := decompress(encoding, body.b, text); {
+	case err == nil:
+		return nil
+	case errors.Is(err, errSize):
+		return tooLarge(err.Error())
+	case errors.Is(err, errMemory):
+		return busy("too many requests are under way")
+	default:
+		return &refusal{http.StatusBadRequest, status.CauseMalformed, "", err.Error(), 0}
+	}
+}
+
+// take puts the reports that are new into the queue.
+func (in *Ingest) take(ctx context.Context, agent string, text []byte) (*uplink.Reports, *refusal) {
+	in.counters.BytesOut.Add(uint64(len(text)))
+	all, err := lines(text)
+	if err != nil {
+		return nil, tooLarge(err.Error())
+	}
+	answer := &uplink.Reports{Reports: make([]uplink.Receipt, 0, len(all))}
+	var fresh []store.Report
+	here := newSeen()
+	unreadable := 0
+	for _, line := range all {
+		e, err := readEnvelope(line)
+		receipt := uplink.Receipt{Epoch: e.epoch, Sequence: e.sequence, Result: uplink.Refused}
+		switch {
+		case errors.Is(err, errSyntax):
+			unreadable++
+			receipt.Reason = err.Error()
+		case err != nil:
+			receipt.Reason = err.Error()
+			in.counters.Refuse(status.CauseReport)
+		case e.agent != agent:
+			receipt.Reason = "a report of another agent"
+			in.counters.Refuse(status.CauseForeign)
+		case in.seen.has(agent, e.epoch, e.sequence) || here.has(agent, e.epoch, e.sequence):
+			receipt.Result = uplink.Duplicate
+			in.counters.Duplicates.Add(1)
+		default:
+			receipt.Result = uplink.Stored
+			here.add(agent, e.epoch, e.sequence, e.sequence)
+			fresh = append(fresh, store.Report{Agent: agent, Epoch: e.epoch, Sequence: e.sequence, Received: in.now(),
+				Line: line})
+		}
+		answer.Reports = append(answer.Reports, receipt)
+	}
+	if unreadable == len(all) {
+		return nil, &refusal{http.StatusBadRequest, status.CauseMalformed, "", "the body has no report", 0}
+	}
+	for range unreadable {
+		in.counters.Refuse(status.CauseReport)
+	}
+	if err := in.queue.Append(ctx, fresh); err != nil {
+		detail := "the sink can't write to its disk"
+		if errors.Is(err, queue.ErrFull) {
+			detail = "the sink's queue or disk is full"
+		}
+		return nil, &refusal{http.StatusServiceUnavailable, status.CauseQueue, "", detail, retryQueue}
+	}
+	for i := range fresh {
+		in.seen.add(agent, fresh[i].Epoch, fresh[i].Sequence, fresh[i].Sequence)
+	}
+	in.counters.Received.Add(uint64(len(fresh)))
+	answer.WholeFlows = in.wantsWhole(agent)
+	return answer, nil
+}

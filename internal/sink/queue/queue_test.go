@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/sink/store"
+)
+
+func testReport(n int) store.Report {
+	return store.Report{Agent: "0123456789abcdef0123456789abcdef", Epoch: "fedcba9876543210fedcba9876543210",
+		Sequence: uint64(n), Received: time.Unix(1_800_000_000, int64(n)),
+		Line: []byte(fmt.Sprintf(`{"type":"report","sequence":%d,"pad":"%s"}`, n, bytes.Repeat([]byte("x"), n%50)))}
+}
+
+func openQueue(t *testing.T, c Config) (*Queue, []store.Report) {
+	t.Helper()
+	var found []store.Report
+	q, err := Open(c, func(r *store.Report) { found = append(found, *r) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(q.Close)
+	return q, found
+}
+
+func appendReports(t *testing.T, q *Queue, numbers ...int) {
+	t.Helper()
+	var all []store.Report
+	for _, n := range numbers {
+		all = append(all, testReport(n))
+	}
+	if err := q.Append(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func check(t *testing.T, got []store.Report, want ...int) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d reports, want %v", len(got), want)
+	}
+	for i, n := range want {
+		w := testReport(n)
+		if g := got[i]; g.Agent != w.Agent || g.Epoch != w.Epoch || g.Sequence != w.Sequence ||
+			!g.Received.Equal(w.Received) || !bytes.Equal(g.Line, w.Line) {
+			t.Fatalf("report %d is %+v, want %+v", i, g, w)
+		}
+	}
+}
+
+// next reads the next batch.
+func next(t *testing.T, q *Queue, most int64) *Batch {
+	t.Helper()
+	b, err := q.Next(t.Context(), most)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func advance(t *testing.T, q *Queue, b *Batch) {
+	t.Helper()
+	if err := q.Advance(b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOrder: reports are read in order, again until the reader advances, and survive a new start.
+func TestOrder(t *testing.T) {
+	c := Config{Folder: t.TempDir()}
+	q, found := openQueue(t, c)
+	check(t, found)
+	appendReports(t, q, 1, 2)
+	appendReports(t, q, 3)
+	check(t, next(t, q, 1<<20).Reports, 1, 2, 3)
+	b := next(t, q, 1)
+	check(t, b.Reports, 1)
+	advance(t, q, b)
+	q.Close()
+	if err := q.Append(t.Context(), []store.Report{testReport(9)}); !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+	q, found = openQueue(t, c)
+	check(t, found, 2, 3)
+	appendReports(t, q, 4)
+	b = next(t, q, 1<<20)
+	check(t, b.Reports, 2, 3)
+	advance(t, q, b)
+	b = next(t, q, 1<<20)
+	check(t, b.Reports, 4)
+	advance(t, q, b)
+	if reports, _ := q.Size(); reports != 0 {
+		t.Errorf("%d reports are left", reports)
+	}
+	q.Close()
+	if _, err := q.Next(t.Context(), 1); !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+}
+
+// TestSegments: a segment goes once it is read, and a full queue takes more once there is room.
+func TestSegments(t *testing.T) {
+	folder := t.TempDir()
+	q, _ := openQueue(t, Config{Folder: folder, MaxBytes: 4000, SegmentBytes: 1})
+	n := 0
+	for {
+		if err := q.Append(t.Context(), []store.Report{testReport(n + 1)}); errors.Is(err, ErrFull) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n < 10 {
+		t.Fatalf("only %d reports fit", n)
+	}
+	for i := range n {
+		b := next(t, q, 1)
+		check(t, b.Reports, i+1)
+		advance(t, q, b)
+	}
+	if names, _ := filepath.Glob(filepath.Join(folder, "*"+suffix)); len(names) > 1 {
+		t.Errorf("left: %v", names)
+	}
+	if _, size := q.Size(); size > 500 {
+		t.Errorf("%d bytes", size)
+	}
+	appendReports(t, q, 99)
+	check(t, next(t, q, 1).Reports, 99)
+}
+
+// TestConcurrent: requests that come together are written together, each once.
+func TestConcurrent(t *testing.T) {
+	q, _ := openQueue(t, Config{Folder: t.TempDir(), SegmentBytes: 2000})
+	const writers, each = 8, 20
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			for i := range each {
+				if err := q.Append(t.Context(), []store.Report{testReport(w*each + i + 1)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	seen := map[uint64]bool{}
+	for len(seen) < writers*each {
+		b := next(t, q, 1000)
+		for _, r := range b.Reports {
+			if seen[r.Sequence] {
+				t.Fatalf("report %d came twice", r.Sequence)
+			}
+			seen[r.Sequence] = true
+		}
+		advance(t, q, b)
+	}
+	all.Wait()
+}
+
+// segmentOf returns the only segment of a queue with reports 1, 2 and 3, and where each record ends.
+func segmentOf(t *testing.T) (content []byte, ends []int) {
+	t.Helper()
+	folder := t.TempDir()
+	q, _ := openQueue(t, Config{Folder: folder})
+	appendReports(t, q, 1, 2, 3)
+	q.Close()
+	content, err := os.ReadFile(filepath.Join(folder, name(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := 0
+	for n := 1; n <= 3; n++ {
+		r := testReport(n)
+		end += int(recordSize(&r))
+		ends = append(ends, end)
+	}
+	if end != len(content) {
+		t.Fatalf("the segment has %d bytes, want %d", len(content), end)
+	}
+	return content, ends
+}
+
+// TestDamage: a segment that is cut anywhere yields the records before, and one with a bit changed anywhere all records
+// but that one.
+func TestDamage(t *testing.T) {
+	content, ends := segmentOf(t)
+	for cut := range content {
+		var want []int
+		for i, end := range ends {
+			if end <= cut {
+				want = append(want, i+1)
+			}
+		}
+		checkScan(t, content[:cut], want)
+	}
+	for bit := range len(content) * 8 {
+		spoiled := bytes.Clone(content)
+		spoiled[bit/8] ^= 1 << (bit % 8)
+		var want []int
+		for i, end := range ends {
+			start := 0
+			if i > 0 {
+				start = ends[i-1]
+			}
+			if bit/8 < start || bit/8 >= end {
+				want = append(want, i+1)
+			}
+		}
+		checkScan(t, spoiled, want)
+	}
+}
+
+func checkScan(t *testing.T, content []byte, want []int) {
+	t.Helper()
+	s := scanner{in: bytes.NewReader(content), end: int64(len(content))}
+	var got []store.Report
+	read := int64(0)
+	for {
+		r, err := s.next()
+		if err != nil {
+			break
+		}
+		got = append(got, r)
+		read += recordSize(&r)
+	}
+	check(t, got, want...)
+	if s.damaged+read != int64(len(content)) {
+		t.Fatalf("%d bytes read and %d damaged of %d", read, s.damaged, len(content))
+	}
+}
+
+// TestDamagedStart: a queue with a damaged segment and no place for the reader starts, and goes on.
+func TestDamagedStart(t *testing.T) {
+	content, _ := segmentOf(t)
+	content[20] ^= 1
+	folder := t.TempDir()
+	for name, b := range map[string][]byte{name(7): content, positionName: []byte("short"), "other": nil} {
+		if err := os.WriteFile(filepath.Join(folder, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q, found := openQueue(t, Config{Folder: folder})
+	check(t, found, 2, 3)
+	appendReports(t, q, 4)
+	b := next(t, q, 1<<20)
+	check(t, b.Reports, 2, 3)
+	if b.Damaged == 0 {
+		t.Error("the damage is not counted")
+	}
+	advance(t, q, b)
+	check(t, next(t, q, 1<<20).Reports, 4)
+}
+
+func FuzzScan(f *testing.F) {
+	r := testReport(3)
+	f.Add(append(appendRecord(nil, &r), r.Line...))
+	f.Add(magic[:])
+	f.Fuzz(func(t *testing.T, content []byte) {
+		s := scanner{in: bytes.NewReader(content), end: int64(len(content))}
+		read := int64(0)
+		for {
+			r, err := s.next()
+			if err != nil {
+				break
+			}
+			read += recordSize(&r)
+		}
+		if s.damaged+read != int64(len(content)) {
+			t.Errorf("%d bytes read and %d damaged of %d", read, s.damaged, len(content))
+		}
+	})
+}
+
+// TestAppendEnds: a context's end ends the wait, and not the queue.
+func TestAppendEnds(t *testing.T) {
+	q, _ := openQueue(t, Config{Folder: t.TempDir()})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := q.Next(ctx, 1); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	appendReports(t, q, 1)
+	check(t, next(t, q, 1).Reports, 1)
+}
