@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { useNow, type Agent, type Interface } from '../api';
+import type { Shared } from '../app';
+import { ago, bytes, count, dateTime, duration, plural } from '../format';
+import { Body, Panel } from '../ui';
+
+// Reports come each 15 s: after three that did not come, an agent is late.
+const lateMS = 45_000;
+
+export const isLate = (a: Agent, now: number) => now - Date.parse(a.received) > lateMS;
+
+export function AgentsPage({ agents }: Shared) {
+  return (
+    <Body
+      answer={agents}
+      what="The agents"
+      isEmpty={(a) => a.rows.length === 0}
+      empty={
+        <p>
+          No agent is enrolled. <code>weir-sink agent enrol</code> prints the command that lets one in.
+        </p>
+      }
+    >
+      {(a) => (
+        <div class="agents">
+          {a.rows.map((each) => (
+            <AgentPanel key={each.agent} a={each} />
+          ))}
+        </div>
+      )}
+    </Body>
+  );
+}
+
+function AgentPanel({ a }: { a: Agent }) {
+  const now = useNow(5000);
+  const late = isLate(a, now);
+  const h = a.health ?? {};
+  const facts: [string, string, boolean?][] = [
+    ['Last report', ago(Date.parse(a.received), now), late],
+    ['Reports', `${count(a.sequence)} in this epoch`],
+    ['Missing', plural(a.missing, 'report'), a.missing > 0],
+    ['Lost in 24 h', plural(a.drops, 'packet or record', 'packets or records'), a.drops > 0],
+    ['Capture', a.mode || h.mode || '–'],
+    ['Version', a.version || '–'],
+    ['Up since', h.uptime_ms === undefined ? '–' : duration(h.uptime_ms / 1000)],
+    ['Clock', clockState(a)],
+  ];
+  return (
+    <Panel
+      title={a.name || `Agent ${a.agent.slice(0, 8)}`}
+      note={<span class={late ? 'state bad' : 'state good'}>{late ? 'late' : 'reports'}</span>}
+      tools={<code title="The agent's id">{a.agent.slice(0, 8)}</code>}
+    >
+      <dl class="facts">
+        {facts.map(([name, value, bad]) => (
+          <div key={name} class={bad ? 'bad' : ''}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {a.interfaces.length > 0 && <Interfaces all={a.interfaces} />}
+      {h.processes && h.processes.length > 0 && (
+        <div class="scroll">
+          <table class="plain">
+            <thead>
+              <tr>
+                <th scope="col">Process</th>
+                <th scope="col" class="number">Memory</th>
+                <th scope="col" class="number">Peak</th>
+                <th scope="col" class="number">CPU of the interval</th>
+              </tr>
+            </thead>
+            <tbody>
+              {h.processes.map((p) => (
+                <tr key={p.name}>
+                  <td>{p.name}</td>
+                  <td class="number">{bytes(p.resident_bytes)}</td>
+                  <td class="number">{bytes(p.peak_resident_bytes)}</td>
+                  <td class="number">{duration((p.user_cpu_us + p.system_cpu_us) / 1e6)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {h.counters && h.counters.length > 0 && (
+        <details>
+          <summary>{plural(h.counters.length, 'counter')} moved in the last interval</summary>
+          <dl class="facts">
+            {h.counters.map((c) => (
+              <div key={c.name + (c.cause ?? '')}>
+                <dt>
+                  {c.name}
+                  {c.cause && ` (${c.cause})`}
+                </dt>
+                <dd>+{count(c.more)}</dd>
+              </div>
+            ))}
+          </dl>
+        </details>
+      )}
+    </Panel>
+  );
+}
+
+// clockState compares the end of the last report's period, by the agent's clock, with when it came.
+function clockState(a: Agent): string {
+  const behind = (Date.parse(a.received) - Date.parse(a.last_report)) / 1000;
+  if (Number.isNaN(behind)) return '–';
+  if (behind < -5) return `${duration(-behind)} ahead`;
+  return behind > 60 ? `report of ${dateTime(a.last_report)}` : 'agrees';
+}
+
+function Interfaces({ all }: { all: Interface[] }) {
+  const lost = (i: Interface) =>
+    [i.received, i.sent].reduce((n, l) => n + (l?.dropped ?? 0) + (l?.errors ?? 0) + (l?.missed ?? 0), 0);
+  return (
+    <div class="scroll">
+      <table class="plain">
+        <thead>
+          <tr>
+            <th scope="col">Interface</th>
+            <th scope="col">Role</th>
+            <th scope="col" class="number">Received</th>
+            <th scope="col" class="number">Sent</th>
+            <th scope="col" class="number">Lost</th>
+          </tr>
+        </thead>
+        <tbody>
+          {all.map((i) => (
+            <tr key={i.name}>
+              <td><bdi>{i.name}</bdi></td>
+              <td>{i.role ?? '–'}</td>
+              <td class="number">{bytes(i.received?.bytes ?? 0)}</td>
+              <td class="number">{bytes(i.sent?.bytes ?? 0)}</td>
+              <td class={lost(i) > 0 ? 'number bad' : 'number'}>{count(lost(i))}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { move, read, write, type View } from '../src/url';
+
+const at = (address: string) => read(new URL(address, 'http://127.0.0.1'));
+
+test('a view survives its address', () => {
+  const views: View[] = [
+    { page: 'overview', span: { last: '1h' }, filter: '', by: 'app', sort: '', flow: '' },
+    { page: 'flows', span: { last: '7d' }, filter: 'app:youtube AND host:"a b&c=d#é%2F+"', by: 'host', sort: 'up',
+      flow: 'aa/bb' },
+    { page: 'devices', span: { from: 1700000000, to: 1700003600 }, filter: '(port>1 OR NOT ip:10.0.0.0/8)', by: 'net',
+      sort: '', flow: '' },
+  ];
+  for (const v of views) assert.deepEqual(at(write(v)), v, write(v));
+  assert.equal(write(views[0] as View), '/');
+});
+
+test('an address that says nothing sensible is the default view', () => {
+  const nothing = at('/');
+  for (const address of ['/nowhere', '/?t=9y', '/?t=5-4', '/?t=-', '/?by=toString', '/?t=constructor', '/?by=']) {
+    assert.deepEqual(at(address), nothing, address);
+  }
+});
+
+test('earlier and later', () => {
+  const now = 1_700_000_000;
+  const earlier = move({ last: '1h' }, -1, now);
+  assert.deepEqual(earlier, { from: 1_700_000_000 - 5400, to: 1_700_000_000 - 1800 });
+  assert.deepEqual(move(earlier, 1, now), { last: '1h' });
+  assert.deepEqual(move(earlier, 1, now + 60), { from: now - 3600, to: now });
+  assert.deepEqual(move({ from: 1_000, to: 1_100 }, 1, now), { from: 1_050, to: 1_150 });
+});
