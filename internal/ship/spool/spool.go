@@ -390,8 +390,8 @@ func (s *Spool) settle() error {
 	return s.clean()
 }
 
-// free makes room for the pointer on a full disk: it removes segments that are done, although a power cut can bring them
-// back. It keeps one if only its name says which sequence numbers were given away.
+// free makes room for the pointer on a full disk: it removes segments that are done, although a power cut can bring
+// them back. It keeps one if only its name says which sequence numbers were given away.
 func (s *Spool) free() bool {
 	keep := 0
 	if n := len(s.queue); n == 0 || s.queue[n-1].epoch != s.pointer.epoch {

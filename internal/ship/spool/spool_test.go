@@ -189,7 +189,8 @@ func TestRefuse(t *testing.T) {
 	if err != nil || len(files) != maxAside {
 		t.Errorf("%d files set aside, %v, want %d", len(files), err, maxAside)
 	}
-	if stats := s.Stats(); stats.Refused != 2*maxAside || stats.Refusal != "too deep" || stats.Reports != 0 || stats.Bytes != 0 {
+	if stats := s.Stats(); stats.Refused != 2*maxAside || stats.Refusal != "too deep" || stats.Reports != 0 ||
+		stats.Bytes != 0 {
 		t.Errorf("%+v", stats)
 	}
 	want(t, "lost", s.Lost(), nil)
@@ -251,7 +252,8 @@ func TestDamagedPointer(t *testing.T) {
 		}
 		mustPut(t, s, 1)
 		reports, err := s.Oldest(9, 1000)
-		if err != nil || len(reports) != 3 || reports[0].Name != (Name{first, 1}) || reports[2].Name != (Name{second, 1}) {
+		if err != nil || len(reports) != 3 || reports[0].Name != (Name{first, 1}) ||
+			reports[2].Name != (Name{second, 1}) {
 			t.Errorf("%v %v", reports, err)
 		}
 		if err := s.Done(reports[0].Name, reports[1].Name); err != nil {

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package upload
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/ship/compress"
+	"github.com/weirnet/weir/internal/ship/spool"
+	"github.com/weirnet/weir/internal/uplink"
+)
+
+func TestSend(t *testing.T) {
+	var delivered []spool.Name
+	whole := 0
+	bubble(t, func(k *kit) {
+		k.config.Delivered = func(names []spool.Name) { delivered = append(delivered, names...) }
+		k.config.WholeFlows = func() { whole++ }
+		k.sink.answer = func(w http.ResponseWriter, _ *http.Request, keep func() uplink.Reports) bool {
+			answer := keep()
+			answer.WholeFlows = len(answer.Reports) == 1 && answer.Reports[0].Sequence == 1
+			_ = json.NewEncoder(w).Encode(answer)
+			return true
+		}
+	}, func(k *kit) {
+		if s := k.settle(time.Minute); s.Phase != Starting || s.Attempts != 0 {
+			t.Errorf("before the first report: %+v", s)
+		}
+		k.put(1)
+		k.settle(time.Second)
+		k.put(3)
+		k.arrive(time.Minute)
+		s := k.uploader.State()
+		if s.Phase != Connected || s.Sent != 4 || s.Bytes == 0 || s.Error != "" || s.LastSuccess.IsZero() ||
+			!s.NextAttempt.IsZero() {
+			t.Errorf("%+v", s)
+		}
+		for _, r := range k.sink.attempts() {
+			if r.proto != "HTTP/2.0" {
+				t.Error(r.proto)
+			}
+		}
+		if k.wire.dials != 1 {
+			t.Errorf("%d connections", k.wire.dials)
+		}
+		if len(delivered) != 4 || delivered[3] != (spool.Name{Epoch: k.epoch, Sequence: 4}) || whole != 1 {
+			t.Errorf("delivered %v, whole flows requested %d times", delivered, whole)
+		}
+	})
+}
+
+func TestEncodings(t *testing.T) {
+	bubble(t, func(k *kit) { k.encoding = compress.None }, func(k *kit) {
+		k.wire.set(true)
+		k.put(2)
+		k.encoding = compress.Zstd
+		k.put(2)
+		k.settle(time.Second)
+		k.wire.set(false)
+		k.arrive(10 * time.Minute)
+	})
+}
+
+// TestSinkAway: an hour without a sink costs few attempts and no memory; then everything arrives, in few requests.
+func TestSinkAway(t *testing.T) {
+	bubble(t, nil, func(k *kit) {
+		k.wire.set(true)
+		memory := func() (s runtime.MemStats) { runtime.GC(); runtime.ReadMemStats(&s); return s }
+		k.put(1)
+		k.settle(15 * time.Second)
+		before, routines := memory(), runtime.NumGoroutine()
+		for range 239 {
+			k.put(1)
+			k.settle(15 * time.Second)
+		}
+		if after := memory(); after.HeapAlloc > before.HeapAlloc+1<<20 || runtime.NumGoroutine() > routines+2 {
+			t.Errorf("%d bytes became %d, %d goroutines %d", before.HeapAlloc, after.HeapAlloc, routines,
+				runtime.NumGoroutine())
+		}
+		s := k.uploader.State()
+		if s.Phase != Waiting || s.Attempts < 10 || s.Attempts > 120 || s.NextAttempt.After(time.Now().Add(maxWait)) ||
+			s.Error != "the sink refuses the connection; does it run?" {
+			t.Errorf("%+v", s)
+		}
+		k.wire.set(false)
+		k.arrive(maxWait)
+		if n := len(k.sink.attempts()); n > 8 {
+			t.Errorf("240 reports took %d requests", n)
+		}
+		if s := k.uploader.State(); s.Phase != Connected || s.Error != "" {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// badly answers some attempts badly, then well.
+func badly(times int, answer func(w http.ResponseWriter, keep func() uplink.Reports)) func(*kit) {
+	return func(k *kit) {
+		n := 0
+		k.sink.answer = func(w http.ResponseWriter, _ *http.Request, keep func() uplink.Reports) bool {
+			if n++; n > times {
+				return false
+			}
+			answer(w, keep)
+			return true
+		}
+	}
+}
+
+func encode(w http.ResponseWriter, a uplink.Reports) { _ = json.NewEncoder(w).Encode(a) }
+
+// TestLyingNetwork: whatever happens to an answer, each report is in the sink once, in order.
+func TestLyingNetwork(t *testing.T) {
+	for name, answer := range map[string]func(w http.ResponseWriter, keep func() uplink.Reports){
+		"no answer after the commit": func(_ http.ResponseWriter, keep func() uplink.Reports) {
+			keep()
+			panic(http.ErrAbortHandler)
+		},
+		"no answer before it": func(http.ResponseWriter, func() uplink.Reports) { panic(http.ErrAbortHandler) },
+		"500 after the commit": func(w http.ResponseWriter, keep func() uplink.Reports) {
+			keep()
+			problem(w, 500, "")
+		},
+		"502 as HTML": func(w http.ResponseWriter, _ func() uplink.Reports) {
+			w.WriteHeader(502)
+			_, _ = io.WriteString(w, "<html>\x1b[31m")
+		},
+		"a body that breaks off": func(w http.ResponseWriter, keep func() uplink.Reports) {
+			b, _ := json.Marshal(keep())
+			w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+			_, _ = w.Write(b[:len(b)-9])
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		},
+		"half a body": func(w http.ResponseWriter, keep func() uplink.Reports) {
+			b, _ := json.Marshal(keep())
+			_, _ = w.Write(b[:len(b)/2])
+		},
+		"another sequence": func(w http.ResponseWriter, keep func() uplink.Reports) {
+			a := keep()
+			a.Reports[0].Sequence++
+			encode(w, a)
+		},
+		"another epoch": func(w http.ResponseWriter, keep func() uplink.Reports) {
+			a := keep()
+			a.Reports[0].Epoch = strings.Repeat("0", 32)
+			encode(w, a)
+		},
+		"too few receipts": func(w http.ResponseWriter, keep func() uplink.Reports) {
+			a := keep()
+			a.Reports = a.Reports[1:]
+			encode(w, a)
+		},
+		"too many receipts": func(w http.ResponseWriter, keep func() uplink.Reports) {
+			a := keep()
+			a.Reports = append(a.Reports, a.Reports[0])
+			encode(w, a)
+		},
+		"an unknown result": func(w http.ResponseWriter, keep func() uplink.Reports) {
+			a := keep()
+			a.Reports[0].Result = "perhaps"
+			encode(w, a)
+		},
+		"an endless answer": func(w http.ResponseWriter, _ func() uplink.Reports) {
+			for range 1 << 10 {
+				if _, err := io.WriteString(w, strings.Repeat(" ", 64<<10)); err != nil {
+					return
+				}
+			}
+		},
+		"no answer in time": func(http.ResponseWriter, func() uplink.Reports) { time.Sleep(2 * maxResponseDelay) },
+		"a byte a second": func(w http.ResponseWriter, _ func() uplink.Reports) {
+			for range 3600 {
+				if _, err := w.Write([]byte(" ")); err != nil {
+					return
+				}
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(time.Second)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, badly(3, answer), func(k *kit) {
+				k.put(1)
+				k.settle(time.Millisecond)
+				k.put(5)
+				k.arrive(time.Hour)
+				if s := k.uploader.State(); s.Failures != 3 || s.Phase != Connected {
+					t.Errorf("%+v", s)
+				}
+			})
+		})
+	}
+}
+
+// TestRetryAfter: the sink's word holds, within bounds.
+func TestRetryAfter(t *testing.T) {
+	for _, c := range []struct {
+		status    int
+		text      string
+		from, to  time.Duration
+		isFinally bool
+	}{
+		{429, "30", 30 * time.Second, 35 * time.Second, false},
+		{503, "600", 10 * time.Minute, 12 * time.Minute, false},
+		{503, "date", 20 * time.Minute, 23 * time.Minute, false},
+		{503, "99999999", maxRetryAfter, maxRetryAfter + maxRetryAfter/10 + 2*time.Second, false},
+		{503, "99999999999999999999", 0, firstWait, false},
+		{503, "-5", 0, firstWait, false},
+		{503, "Thu, 01 Jan 1970 00:00:00 GMT", 0, firstWait, false},
+		{503, "", 0, firstWait, false},
+		{500, "60", time.Minute, 68 * time.Second, false},
+		{404, "60", slowWait / 2, slowWait, true},
+	} {
+		t.Run(fmt.Sprintf("%d %s", c.status, c.text), func(t *testing.T) {
+			bubble(t, func(k *kit) {
+				badly(1, func(w http.ResponseWriter, _ func() uplink.Reports) {
+					text := c.text
+					if text == "date" { // by a clock of the sink's own
+						now := time.Now().Add(77 * time.Hour)
+						w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+						text = now.Add(20 * time.Minute).UTC().Format(http.TimeFormat)
+					}
+					w.Header().Set("Retry-After", text)
+					problem(w, c.status, "")
+				})(k)
+			}, func(k *kit) {
+				k.put(1)
+				s := k.settle(0)
+				if (s.Phase == Rejected) != c.isFinally {
+					t.Errorf("%+v", s)
+				}
+				k.arrive(2 * time.Hour)
+				all := k.sink.attempts()
+				if waited := all[1].at.Sub(all[0].at); waited < c.from || waited > c.to || len(all) != 2 {
+					t.Errorf("%d attempts, the second after %s, want %s to %s", len(all), waited, c.from, c.to)
+				}
+			})
+		})
+	}
+}
+
+// TestBadReport: a report that the sink can't read is found and set aside; the others arrive.
+func TestBadReport(t *testing.T) {
+	for _, status := range []int{400, 413} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			bubble(t, func(k *kit) {
+				k.sink.answer = func(w http.ResponseWriter, _ *http.Request, _ func() uplink.Reports) bool {
+					all := k.sink.attempts()
+					isBad := slices.Contains(all[len(all)-1].sequences, 23)
+					if isBad {
+						problem(w, status, "")
+					}
+					return isBad
+				}
+			}, func(k *kit) {
+				k.wire.set(true)
+				k.put(40)
+				k.wire.set(false)
+				k.arrive(time.Hour, 23)
+				if s, n := k.uploader.State(), len(k.sink.attempts()); s.Refused != 1 || n > 20 {
+					t.Errorf("%d requests, %+v", n, s)
+				}
+				reason := fmt.Sprintf("the sink answered %d: a problem", status)
+				if s := k.spool.Stats(); s.Refused != 1 || s.Refusal != reason {
+					t.Errorf("%+v", s)
+				}
+			})
+		})
+	}
+}
+
+// TestForeign400: what is not from a sink refuses no report.
+func TestForeign400(t *testing.T) {
+	bubble(t, badly(9, func(w http.ResponseWriter, _ func() uplink.Reports) { w.WriteHeader(400) }), func(k *kit) {
+		k.put(2)
+		if s := k.settle(time.Minute); s.Phase != Rejected {
+			t.Errorf("%+v", s)
+		}
+		k.arrive(2 * time.Hour)
+	})
+}
+
+// TestRefused: the sink's own word about one report of several.
+func TestRefused(t *testing.T) {
+	bubble(t, func(k *kit) {
+		k.sink.answer = func(w http.ResponseWriter, _ *http.Request, keep func() uplink.Reports) bool {
+			a := keep()
+			for i, r := range a.Reports {
+				if r.Sequence%3 == 0 {
+					a.Reports[i].Result, a.Reports[i].Reason = uplink.Refused, "another agent's\x1b[31m \xff\n report"
+				}
+			}
+			encode(w, a)
+			return true
+		}
+	}, func(k *kit) {
+		k.wire.set(true)
+		k.put(7)
+		k.wire.set(false)
+		k.arrive(time.Hour)
+		if s := k.uploader.State(); s.Refused != 2 || s.Sent != 5 {
+			t.Errorf("%+v", s)
+		}
+		if s := k.spool.Stats(); s.Refused != 2 || s.Sent != 5 || s.Refusal != "another agent's [31m report" {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestClock: the sink's clock is the one that signatures have.
+func TestClock(t *testing.T) {
+	for _, skew := range []time.Duration{-20 * 365 * 24 * time.Hour, -time.Hour, time.Hour, 20 * 365 * 24 * time.Hour} {
+		t.Run(skew.String(), func(t *testing.T) {
+			bubble(t, func(k *kit) { k.sink.now = func() time.Time { return time.Now().Add(skew) } }, func(k *kit) {
+				k.put(1)
+				k.arrive(time.Minute)
+				k.put(1)
+				k.arrive(time.Minute)
+				s := k.uploader.State()
+				if d := s.ClockOffset - skew; s.Attempts != 3 || s.Failures != 0 || d.Abs() > time.Second {
+					t.Errorf("%+v", s)
+				}
+			})
+		})
+	}
+}
+
+// TestClockNeverRight: a sink that complains for ever is asked with the usual patience.
+func TestClockNeverRight(t *testing.T) {
+	bubble(t, func(k *kit) {
+		n := 0
+		k.sink.now = func() time.Time { n++; return time.Now().Add(time.Duration(n) * time.Hour) }
+	}, func(k *kit) {
+		k.put(1)
+		if s := k.settle(time.Hour); s.Attempts > 200 || s.Phase != Waiting ||
+			s.Error != "the sink says that this gateway's clock is wrong" {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestUnknownAgent(t *testing.T) {
+	bubble(t, badly(5, func(w http.ResponseWriter, _ func() uplink.Reports) {
+		problem(w, http.StatusUnauthorized, uplink.ProblemUnknownAgent)
+	}), func(k *kit) {
+		k.put(1)
+		if s := k.settle(time.Minute); s.Phase != Rejected || s.Attempts != 1 ||
+			!strings.Contains(s.Error, "enrol it again") {
+			t.Errorf("%+v", s)
+		}
+		k.arrive(time.Hour)
+	})
+}
+
+// TestRedirect: a signed request goes nowhere else.
+func TestRedirect(t *testing.T) {
+	bubble(t, badly(2, func(w http.ResponseWriter, _ func() uplink.Reports) {
+		w.Header().Set("Location", "https://127.0.0.1:9/elsewhere") // the sink of the test would complain of the path
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	}), func(k *kit) {
+		k.put(1)
+		if s := k.settle(time.Second); s.Phase != Rejected || !strings.Contains(s.Error, "redirects") {
+			t.Errorf("%+v", s)
+		}
+		k.arrive(time.Hour)
+	})
+}
+
+// TestRate: catching up takes its time.
+func TestRate(t *testing.T) {
+	bubble(t, func(k *kit) {
+		k.encoding, k.filler = compress.None, make([]byte, 75<<10) // 100 KiB in base64
+		k.config.Rate, k.config.Batch = 50<<10, 500<<10
+	}, func(k *kit) {
+		k.wire.set(true)
+		k.put(30)
+		k.settle(0)
+		k.wire.set(false)
+		k.arrive(time.Hour)
+		all := k.sink.attempts()
+		if took := all[len(all)-1].at.Sub(all[0].at); took < 48*time.Second || took > 2*time.Minute {
+			t.Errorf("30 reports took %s: %v", took, all)
+		}
+		for _, r := range all {
+			if r.size > 500<<10 {
+				t.Errorf("a request of %d bytes", r.size)
+			}
+		}
+	})
+}
+
+// TestFitting: a request stays within the sink's limits.
+func TestFitting(t *testing.T) {
+	var c compress.Compressor
+	made := func(n int, e compress.Encoding, b byte) spool.Report {
+		report := make([]byte, n)
+		for i := range report {
+			report[i] = b * byte(i*i>>7)
+		}
+		return spool.Report{Encoding: e, Body: c.Compress(nil, report, e)}
+	}
+	for _, x := range []struct {
+		name   string
+		report spool.Report
+		want   int
+	}{
+		{"small", made(1000, compress.None, 1), 64},
+		{"large", made(3<<20, compress.None, 1), 2},
+		{"very large", made(9<<20, compress.None, 1), 1},
+		{"large when decoded", made(10<<20, compress.Gzip, 1), 3},
+		{"zeros", made(900<<10, compress.Zstd, 0), 1},
+	} {
+		if got := len(fitting(slices.Repeat([]spool.Report{x.report}, 64))); got != x.want {
+			t.Errorf("%s: %d reports, want %d", x.name, got, x.want)
+		}
+	}
+}
+
+// TestTooLarge: a report that no sink takes does not hold up the others.
+func TestTooLarge(t *testing.T) {
+	bubble(t, func(k *kit) { k.encoding = compress.None }, func(k *kit) {
+		k.put(1)
+		k.filler = make([]byte, uplink.MaxBody)
+		k.put(1)
+		k.filler = nil
+		k.put(1)
+		k.arrive(time.Hour, 2)
+		if s := k.uploader.State(); s.Refused != 1 || s.Failures != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
