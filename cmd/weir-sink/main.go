@@ -6,6 +6,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,6 +21,7 @@ import (
 // Exit statuses.
 const (
 	exitOK    = 0
+	exitToDo  = 1 // doctor found something
 	exitUsage = 2 // nothing was done, or the sink failed; standard error says why
 )
 
@@ -43,6 +45,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintln(stderr, "weir-sink:", strings.TrimSuffix(line, "\n"))
 	}
+	var toDo toDoError
+	if errors.As(err, &toDo) {
+		return exitToDo
+	}
 	return exitUsage
 }
 
@@ -61,7 +67,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(usage.FlagError)
 	root.PersistentFlags().String("data", defaultFolder, "the sink's data folder")
-	root.AddCommand(newAgent(), newLink(), newVersion())
+	root.AddCommand(newAgent(), newQuery(), newDoctor(), newLink(), newVersion())
 	return root
 }
 

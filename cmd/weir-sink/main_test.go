@@ -38,11 +38,24 @@ func TestUsageErrors(t *testing.T) {
 		{"agent list --dta x", "did you mean --data?"},
 		{"link --data " + none, "no sink runs on " + none + ": start one with weir-sink serve --data " + none},
 		{"agent enrol x --data " + none, "no sink runs on"},
+		{"query top --data " + none, "no sink runs on"},
+		{"query topp app", "a query begins with top, series, flows, devices or agents"},
+		{"query series --csv", "only top and flows have CSV"},
+		{"query flows --csv --json", "csv json"},
+		{"doctor now", `takes no argument such as "now"`},
 	} {
 		status, out, stderr := sink(strings.Fields(c.args)...)
 		if status != exitUsage || out != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.says) {
 			t.Errorf("weir-sink %s: status %d, %q, %q; want %q", c.args, status, out, stderr, c.says)
 		}
+	}
+}
+
+// TestDoctorWithoutASink: what is wrong is in the output, and in the exit status.
+func TestDoctorWithoutASink(t *testing.T) {
+	status, out, _ := sink("doctor", "--data", t.TempDir())
+	if status != exitToDo || !strings.Contains(out, "FAIL  sink: no sink runs on") || !strings.Contains(out, "ok    data") {
+		t.Errorf("status %d\n%s", status, out)
 	}
 }
 

@@ -58,8 +58,8 @@ type SeriesAnswer struct {
 type seriesOutput struct{ Body *SeriesAnswer }
 
 func (a *api) registerSums(h huma.API) {
-	top := operation("top", "top", "The largest", "Sums of the largest applications, devices and so on, of the others, "+
-		"and of all. With `Accept: text/csv`, as CSV.")
+	top := operation("top", "top", "The largest", "Sums of the largest applications, devices and so on, of the "+
+		"others, and of all. With `Accept: text/csv`, as CSV.")
 	withCSV(&top)
 	huma.Register(h, top, a.top)
 	huma.Register(h, operation("series", "series", "Course over time", "Bytes of the largest for each step of time."),

@@ -176,6 +176,21 @@ func (c *Client) ask(ctx context.Context, method, path string, in, out any) erro
 	return nil
 }
 
+// Read asks for a path of the API in this media type, and returns the answer, of any status, whose body the caller
+// closes.
+func (c *Client) Read(ctx context.Context, path, accept string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", accept)
+	response, err := c.http.Do(r)
+	if err != nil {
+		return nil, c.dialError(err)
+	}
+	return response, nil
+}
+
 // Do sends a request, and returns an answer of status 200, of which the caller closes the body. The error is the
 // problem that the sink describes, or says what to do.
 func (c *Client) Do(ctx context.Context, method, path string, in any) (*http.Response, error) {
