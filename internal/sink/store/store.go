@@ -50,6 +50,9 @@ type RefusedError struct {
 func (e *RefusedError) Error() string { return fmt.Sprintf("report %d: %v", e.Index, e.Err) }
 func (e *RefusedError) Unwrap() error { return e.Err }
 
+// ErrInvalid is that of a question that has no sense, such as one of an unknown dimension.
+var ErrInvalid = errors.New("invalid question")
+
 // Report is one report, as its agent sent it and the ingest accepted it.
 type Report struct {
 	Agent    string // uplink.AgentID

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo
+
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/sink/store"
+	"github.com/weirnet/weir/internal/sink/store/decode"
+)
+
+// Flows answers with flows, those that began last first: that order does not change while they go on. Flows whose whole
+// record has not come are not among them.
+func (s *Store) Flows(ctx context.Context, q *store.FlowsQuery) (*store.Flows, error) {
+	where, err := compile(q.Filter, true)
+	if err != nil {
+		return nil, err
+	}
+	before, err := parseCursor(q.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	from, to := bounds(q.Range)
+	had, hadArgs, err := s.hadPackets(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	limit := min(max(q.Limit, 1), maxLimit)
+	query := `WITH page AS MATERIALIZED (
+			SELECT f.key FROM flows f WHERE f.whole > 0 AND ` + had + ` AND ` + where.sql + before.sql + `
+			ORDER BY f.first_seen DESC, f.key DESC LIMIT ?)
+		SELECT a.id, ` + columnNames + ` FROM flows f JOIN agents a ON a.num = f.agent
+		WHERE f.key IN (SELECT key FROM page) ORDER BY f.first_seen DESC, f.key DESC`
+	args := append(append(append(hadArgs, where.args...), before.args...), limit+1)
+	page := &store.Flows{Rows: []store.Flow{}}
+	var last *row
+	err = each(ctx, s.db, query, args, func(rows *sql.Rows) error {
+		if len(page.Rows) == limit {
+			page.Next = fmt.Sprintf("%d-%d", last.first, last.key)
+			return nil
+		}
+		var agent string
+		var err error
+		if last, err = scanRow(rows, &agent); err != nil {
+			return err
+		}
+		page.Rows = append(page.Rows, last.public(agent))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return page, nil
+}
+
+// hadPackets makes the condition that a flow had packets in a range. Up to now, its newest packets tell.
+func (s *Store) hadPackets(ctx context.Context, from, to int64) (sql string, args []any, err error) {
+	var newest int64
+	if err := s.db.QueryRowContext(ctx, "SELECT coalesce(max(t), 0) FROM intervals").Scan(&newest); err != nil {
+		return "", nil, err
+	}
+	if to > newest {
+		return "f.packets_t >= ?", []any{from}, nil
+	}
+	return `(f.packets_t >= ? AND f.packets_t < ? OR f.key IN (SELECT i.flow FROM intervals i
+		WHERE i.t >= ? AND i.t < ? AND i.up_packets + i.down_packets > 0))`, []any{from, to, from, to}, nil
+}
+
+// parseCursor makes the condition that a flow comes after a page.
+func parseCursor(cursor string) (condition, error) {
+	if cursor == "" {
+		return condition{}, nil
+	}
+	first, key, _ := strings.Cut(cursor, "-")
+	t, err := strconv.ParseInt(first, 10, 64)
+	k, keyErr := strconv.ParseInt(key, 10, 64)
+	if err != nil || keyErr != nil {
+		return condition{}, store.ErrCursor
+	}
+	return condition{sql: " AND (f.first_seen < ? OR f.first_seen = ? AND f.key < ?)", args: []any{t, t, k}}, nil
+}
+
+// Flow answers with one flow.
+func (s *Store) Flow(ctx context.Context, agent, id string) (*store.Flow, error) {
+	parsed, ok := decode.ParseID(id)
+	if !ok {
+		return nil, store.ErrNotFound
+	}
+	var found *store.Flow
+	key := flowID{id: parsed}
+	err := each(ctx, s.db, "SELECT a.id, "+columnNames+` FROM flows f JOIN agents a ON a.num = f.agent
+		WHERE a.id = ? AND f.hi = ? AND f.lo = ? AND f.whole > 0`, []any{agent, key.hi(), key.lo()},
+		func(rows *sql.Rows) error {
+			var agent string
+			r, err := scanRow(rows, &agent)
+			if err != nil {
+				return err
+			}
+			one := r.public(agent)
+			found = &one
+			return nil
+		})
+	if err == nil && found == nil {
+		err = store.ErrNotFound
+	}
+	return found, err
+}
+
+// public is a flow as the store's users see it.
+func (r *row) public(agent string) store.Flow {
+	return store.Flow{Agent: agent, Device: r.dims.device, Record: r.appendRecord(nil)}
+}
+
+// appendRecord appends the flow record as JSON (internal/record/schema.json).
+func (r *row) appendRecord(b []byte) []byte {
+	b = append(b, `{"type":"flow","schema":`...)
+	b = strconv.AppendInt(b, record.SchemaVersion, 10)
+	b = appendText(b, "id", r.id.id.String())
+	b = appendMembers(b, r.identity)
+	b = appendText(b, "ip_proto", r.transport)
+	b = appendText(b, "state", r.state)
+	b = appendText(b, "end_reason", r.endReason)
+	b = r.client.append(append(b, `,"client":`...), r.counts.clientPackets, r.counts.clientBytes)
+	b = r.server.append(append(b, `,"server":`...), r.counts.serverPackets, r.counts.serverBytes)
+	b = appendText(b, "direction", r.direction)
+	b = appendMembers(b, r.connection)
+	b = appendText(b, "protocol", r.dims.proto)
+	b = appendText(b, "application", r.dims.app)
+	b = appendText(b, "category", r.dims.category)
+	b = appendText(b, "hostname", r.dims.host)
+	b = appendText(b, "method", r.method)
+	b = appendMembers(b, r.rest)
+	b = append(record.AppendTime(append(b, `,"first_seen":"`...), r.first), '"')
+	b = append(record.AppendTime(append(b, `,"last_seen":"`...), r.last), '"')
+	b = appendMembers(b, r.findings)
+	if risks := strings.Trim(r.risks, ","); risks != "" {
+		b = append(b, `,"risks":[`...)
+		for i, risk := range strings.Split(risks, ",") {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = record.AppendText(b, risk)
+		}
+		b = append(b, ']')
+	}
+	return append(b, '}')
+}
+
+// append appends an end of a flow.
+func (e *end) append(b []byte, packets, bytes int64) []byte {
+	b = append(b, `{"ip":"`...)
+	b = append(e.ip.AppendTo(b), '"')
+	if e.port != 0 {
+		b = strconv.AppendUint(append(b, `,"port":`...), uint64(e.port), 10)
+	}
+	b = appendText(b, "mac", e.mac)
+	b = appendText(b, "side", e.side)
+	b = strconv.AppendInt(append(b, `,"packets":`...), packets, 10)
+	return append(strconv.AppendInt(append(b, `,"bytes":`...), bytes, 10), '}')
+}
+
+// appendText appends a member, unless it is empty.
+func appendText(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return record.AppendText(append(append(append(b, `,"`...), name...), `":`...), value)
+}
+
+// appendMembers appends members as they were written.
+func appendMembers(b []byte, members string) []byte {
+	if members == "" {
+		return b
+	}
+	return append(append(b, ','), members...)
+}

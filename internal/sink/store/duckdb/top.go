@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo
+
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/weirnet/weir/internal/sink/filter"
+	"github.com/weirnet/weir/internal/sink/store"
+	"github.com/weirnet/weir/internal/sink/store/decode"
+)
+
+// Bounds of questions.
+const (
+	maxLimit  = 1000
+	maxSeries = 12
+)
+
+// dimension is how intervals have a dimension.
+type dimension struct {
+	column string
+	uses   flags
+}
+
+var dimensions = map[store.Dimension]dimension{
+	store.ByApplication: {"i.app", flagVerdictChanged},
+	store.ByProtocol:    {"i.proto", flagVerdictChanged},
+	store.ByCategory:    {"i.category", flagVerdictChanged},
+	store.ByHost:        {"i.host", flagVerdictChanged},
+	store.ByDevice:      {"i.device", flagPlaceChanged},
+	store.ByNetwork:     {"i.net", flagPlaceChanged},
+	store.ByDirection:   {"i.direction", flagPlaceChanged},
+	store.ByPort:        {"CASE WHEN i.port = 0 THEN '' ELSE i.port::VARCHAR END", flagPlaceChanged},
+	store.ByAgent:       {"(SELECT a.id FROM agents a WHERE a.num = i.agent)", 0},
+}
+
+// byBytes is the measure of bytes. A sum is negative where an agent corrected counts downwards.
+const byBytes = "greatest(up, 0) + greatest(down, 0)"
+
+// measures are what the largest are found by.
+var measures = map[string]string{"": byBytes, "bytes": byBytes, "packets": "packets", "flows": "flows"}
+
+// source makes the rows that a question adds up: k, t, up, down, packets, flows and all_flows, the flows regardless of
+// the key.
+type source struct {
+	sql  string
+	args []any
+}
+
+// Top answers what is largest.
+func (s *Store) Top(ctx context.Context, q *store.TopQuery) (*store.Top, error) {
+	by, ok := dimensions[q.By]
+	if !ok {
+		return nil, fmt.Errorf("%w: top of an unknown dimension, %q", store.ErrInvalid, q.By)
+	}
+	measure, ok := measures[q.Sort]
+	if !ok {
+		return nil, fmt.Errorf("%w: top by an unknown measure, %q", store.ErrInvalid, q.Sort)
+	}
+	from, to := bounds(q.Range)
+	rows, err := s.source(ctx, by, q.Filter, from, to, 0)
+	if err != nil {
+		return nil, err
+	}
+	limit := min(max(q.Limit, 1), maxLimit)
+	query := `WITH g AS (
+			SELECT k, sum(up)::HUGEINT AS up, sum(down)::HUGEINT AS down, sum(packets)::HUGEINT AS packets,
+				sum(flows)::HUGEINT AS flows, sum(all_flows)::HUGEINT AS all_flows
+			FROM (` + rows.sql + `) GROUP BY k),
+		r AS (SELECT *, least(row_number() OVER (ORDER BY ` + measure + ` DESC, k), ?) AS n FROM g)
+		SELECT n, min(k), ` + sumsOf("up", "down", "packets", "flows", "all_flows") + ` FROM r GROUP BY n ORDER BY n`
+	top := &store.Top{Rows: []store.TopRow{}}
+	var total sums
+	err = each(ctx, s.db, query, append(rows.args, limit+1), func(rows *sql.Rows) error {
+		var n int
+		var key string
+		var one sums
+		var all int64
+		if err := rows.Scan(&n, &key, &one.up, &one.down, &one.packets, &one.flows, &all); err != nil {
+			return err
+		}
+		if n > limit {
+			top.Other = one.public()
+		} else {
+			top.Rows = append(top.Rows, store.TopRow{Key: key, Sums: one.public()})
+		}
+		total.up, total.down, total.packets = total.up+one.up, total.down+one.down, total.packets+one.packets
+		total.flows += all
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	top.Total = total.public()
+	return top, nil
+}
+
+// sums are those of intervals.
+type sums struct{ up, down, packets, flows int64 }
+
+func (s sums) public() store.Sums {
+	return store.Sums{UpBytes: uint64(max(s.up, 0)), DownBytes: uint64(max(s.down, 0)),
+		Packets: uint64(max(s.packets, 0)), Flows: uint64(max(s.flows, 0))}
+}
+
+// maxSum bounds a sum: JavaScript has no larger whole numbers.
+const maxSum = "9007199254740991"
+
+// sumsOf adds columns up.
+func sumsOf(columns ...string) string {
+	all := make([]string, len(columns))
+	for i, c := range columns {
+		all[i] = "sum(" + c + ")"
+	}
+	return bounded(all...)
+}
+
+// bounded gives numbers bounds and the type BIGINT: sums of it are HUGEINT.
+func bounded(numbers ...string) string {
+	all := make([]string, len(numbers))
+	for i, n := range numbers {
+		all[i] = "greatest(least(coalesce(" + n + ", 0), " + maxSum + "), -" + maxSum + ")::BIGINT"
+	}
+	return strings.Join(all, ", ")
+}
+
+// counted is whether an interval counts its flow: it is the flow's first one with packets in a range, among those with
+// the same properties. So flows count once without a list of them. Its arguments are the range and the properties.
+const counted = "i.up_packets + i.down_packets > 0 AND (i.prev < ? OR i.prev >= ? OR i.flags & ? <> 0)"
+
+// source makes the rows that a question adds up.
+func (s *Store) source(_ context.Context, by dimension, e filter.Expr, from, to, _ int64) (source, error) {
+	where, err := compile(e, false)
+	if err != nil {
+		return source{}, err
+	}
+	return source{
+		sql: "SELECT " + by.column + " AS k, i.t, i.up, i.down, i.up_packets + i.down_packets AS packets, (" + counted +
+			")::INTEGER AS flows, (" + counted + ")::INTEGER AS all_flows FROM intervals i WHERE i.t >= ? AND i.t < ? AND " +
+			where.sql,
+		args: append([]any{from, to, int(by.uses | where.uses), from, to, int(where.uses), from, to}, where.args...),
+	}, nil
+}
+
+// bounds are a range's in nanoseconds, as far as the store has times.
+func bounds(r store.Range) (from, to int64) {
+	return nanoseconds(r.From), nanoseconds(r.To)
+}
+
+func nanoseconds(t time.Time) int64 {
+	switch {
+	case t.Unix() < 0:
+		return 0
+	case t.Unix() > decode.MaxTime/int64(time.Second):
+		return decode.MaxTime
+	}
+	return t.UnixNano()
+}

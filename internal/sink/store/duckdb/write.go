@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo
+
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+)
+
+// staging makes the temporary tables that a batch's changes go through.
+const staging = `
+CREATE TEMP TABLE IF NOT EXISTS asked (agent INTEGER, hi UBIGINT, lo UBIGINT);
+CREATE TEMP TABLE IF NOT EXISTS keys (key BIGINT);
+CREATE TEMP TABLE IF NOT EXISTS replaced (flow BIGINT, pos BIGINT);
+CREATE TEMP TABLE IF NOT EXISTS counted (
+	key BIGINT, pos BIGINT, packets_t BIGINT, changed UTINYINT, client_bytes BIGINT, server_bytes BIGINT,
+	client_packets BIGINT, server_packets BIGINT, state VARCHAR, end_reason VARCHAR, last_seen BIGINT);
+CREATE TEMP TABLE IF NOT EXISTS seen (agent INTEGER, device VARCHAR, pos BIGINT, t BIGINT, record VARCHAR)`
+
+// stage fills an emptied temporary table.
+func (b *batch) stage(ctx context.Context, table string, fill func(row func(...driver.Value) error) error) error {
+	if _, err := b.s.writer.ExecContext(ctx, "DELETE FROM temp."+table); err != nil {
+		return err
+	}
+	return b.s.appendTo("temp", table, fill)
+}
+
+// stageKeys stages keys of flows.
+func (b *batch) stageKeys(ctx context.Context, flows []*touched) error {
+	return b.stage(ctx, "keys", func(row func(...driver.Value) error) error {
+		for _, t := range flows {
+			if err := row(t.key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// loadRows reads the rows of flows that are in the database.
+func (b *batch) loadRows(ctx context.Context, ask []*touched) error {
+	if len(ask) == 0 {
+		return nil
+	}
+	err := b.stage(ctx, "asked", func(row func(...driver.Value) error) error {
+		for _, t := range ask {
+			if err := row(t.id.agent, t.id.hi(), t.id.lo()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return each(ctx, b.s.writer, "SELECT "+columnNames+" FROM flows f JOIN temp.asked USING (agent, hi, lo)", nil,
+		func(rows *sql.Rows) error {
+			r, err := scanRow(rows)
+			if err != nil {
+				return err
+			}
+			t := b.flows[r.id]
+			t.row, t.flow = r, r.flow
+			t.state, t.endReason, t.last = r.state, r.endReason, r.last
+			return nil
+		})
+}
+
+// loadHistories reads the intervals of flows.
+func (b *batch) loadHistories(ctx context.Context, flows []*touched) error {
+	if len(flows) == 0 {
+		return nil
+	}
+	byKey := map[int64]*touched{}
+	for _, t := range flows {
+		byKey[t.key] = t
+		t.history = history{}
+	}
+	if err := b.stageKeys(ctx, flows); err != nil {
+		return err
+	}
+	return each(ctx, b.s.writer, `SELECT i.flow, i.t, i.pos, i.prev, i.flags, i.app, i.proto, i.category, i.host,
+			i.device, i.net, i.direction, i.port, i.up, i.down, i.up_packets, i.down_packets
+		FROM intervals i JOIN temp.keys k ON i.flow = k.key ORDER BY i.flow, i.pos`, nil,
+		func(rows *sql.Rows) error {
+			i := &interval{isStored: true}
+			d, c := &i.dims, &i.counts
+			var key int64
+			err := rows.Scan(&key, &i.t, &i.pos, &i.prev, &i.flags, &d.app, &d.proto, &d.category, &d.host, &d.device,
+				&d.net, &d.direction, &d.port, &c.clientBytes, &c.serverBytes, &c.clientPackets, &c.serverPackets)
+			d.isUpServer, d.isByAddress = i.flags&flagUpServer != 0, i.flags&flagByAddress != 0
+			d.hasNet = i.flags&flagNet != 0
+			if d.isUpServer {
+				*c = c.swapped()
+			}
+			t := byKey[key]
+			t.history = append(t.history, i)
+			return err
+		})
+}
+
+// swapped exchanges the ends.
+func (c counts) swapped() counts {
+	return counts{c.serverBytes, c.clientBytes, c.serverPackets, c.clientPackets}
+}
+
+// writeAll writes what the batch has changed.
+func (b *batch) writeAll(ctx context.Context) error {
+	for _, part := range []func(context.Context) error{b.writeReports, b.writeFlows, b.writeIntervals, b.writeDevices,
+		b.writeLinks} {
+		if err := part(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) writeReports(ctx context.Context) error {
+	err := b.s.appendTo("", "reports", func(row func(...driver.Value) error) error {
+		for _, in := range b.reports {
+			err := row(in.agent.num, in.epoch, int64(in.from.Sequence), in.Begin, in.End, in.received(),
+				int64(in.lost()), in.unknowns, in.IsLast)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	newest := map[*agent]*incoming{}
+	for _, in := range b.reports {
+		if in.pos == in.agent.pos {
+			newest[in.agent] = in
+		}
+	}
+	for a, in := range newest {
+		_, err := b.s.writer.ExecContext(ctx, `UPDATE agents SET version = ?, mode = ?, last_report = ?, received = ?,
+			pos = ?, health = ?, interfaces = ? WHERE num = ?`, in.Version, in.Mode, in.End,
+			in.received(), in.pos, string(orJSON(in.Health, "{}")), string(orJSON(in.Interfaces, "[]")),
+			a.num)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func orJSON(text []byte, other string) []byte {
+	if len(text) == 0 {
+		return []byte(other)
+	}
+	return text
+}
+
+func (b *batch) writeFlows(ctx context.Context) error {
+	var rows, old, counted []*touched
+	for _, t := range b.order {
+		switch {
+		case t.isNew:
+			rows = append(rows, t)
+		case t.isRowChanged:
+			rows, old = append(rows, t), append(old, t)
+		default:
+			counted = append(counted, t)
+		}
+	}
+	if len(old) > 0 {
+		if err := b.stageKeys(ctx, old); err != nil {
+			return err
+		}
+		_, err := b.s.writer.ExecContext(ctx, "DELETE FROM flows USING temp.keys k WHERE flows.key = k.key")
+		if err != nil {
+			return err
+		}
+	}
+	if err := b.writeCounted(ctx, counted); err != nil || len(rows) == 0 {
+		return err
+	}
+	return b.s.appendTo("", "flows", func(row func(...driver.Value) error) error {
+		for _, t := range rows {
+			r := t.row
+			r.flow = t.flow
+			r.state, r.endReason, r.last = t.state, t.endReason, t.last
+			if r.first == 0 {
+				r.first = r.last
+			}
+			if err := row(r.values()...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeCounted updates flows of which only the counts have changed.
+func (b *batch) writeCounted(ctx context.Context, flows []*touched) error {
+	if len(flows) == 0 {
+		return nil
+	}
+	err := b.stage(ctx, "counted", func(row func(...driver.Value) error) error {
+		for _, t := range flows {
+			c := t.counts
+			err := row(t.key, t.pos, t.packetsT, uint8(t.changed), c.clientBytes, c.serverBytes, c.clientPackets,
+				c.serverPackets, t.state, t.endReason, t.last)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = b.s.writer.ExecContext(ctx, `UPDATE flows SET pos = c.pos, packets_t = c.packets_t, changed = c.changed,
+			client_bytes = c.client_bytes, server_bytes = c.server_bytes, client_packets = c.client_packets,
+			server_packets = c.server_packets, state = c.state, end_reason = c.end_reason, last_seen = c.last_seen
+		FROM temp.counted c WHERE flows.key = c.key`)
+	return err
+}
+
+func (b *batch) writeIntervals(ctx context.Context) error {
+	var replaced []newInterval
+	for _, t := range b.order {
+		for _, i := range t.history {
+			if !i.isChanged || !i.isStored && !i.isNeeded() {
+				continue
+			}
+			one := newInterval{t.key, t.id.agent, *i}
+			if b.intervals = append(b.intervals, one); i.isStored {
+				replaced = append(replaced, one)
+			}
+		}
+	}
+	if len(replaced) > 0 {
+		err := b.stage(ctx, "replaced", func(row func(...driver.Value) error) error {
+			for _, i := range replaced {
+				if err := row(i.key, i.pos); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		_, err = b.s.writer.ExecContext(ctx,
+			"DELETE FROM intervals USING temp.replaced r WHERE intervals.flow = r.flow AND intervals.pos = r.pos")
+		if err != nil {
+			return err
+		}
+	}
+	if len(b.intervals) == 0 {
+		return nil
+	}
+	return b.s.appendTo("", "intervals", func(row func(...driver.Value) error) error {
+		for n := range b.intervals {
+			i := &b.intervals[n]
+			c, d := i.counts, &i.dims
+			if d.isUpServer {
+				c = c.swapped()
+			}
+			err := row(i.t, i.agent, i.key, i.pos, i.prev, uint8(i.flags), d.app, d.proto, d.category, d.host, d.device,
+				d.net, d.direction, d.port, c.clientBytes, c.serverBytes, c.clientPackets, c.serverPackets)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (b *batch) writeDevices(ctx context.Context) error {
+	type key struct {
+		agent  int32
+		device string
+	}
+	newest := map[key]struct {
+		in     *incoming
+		record []byte
+	}{}
+	for _, in := range b.reports { // the newest report of an agent comes last
+		for _, d := range in.Devices {
+			k := key{in.agent.num, d.Key}
+			one := newest[k]
+			one.in, one.record = in, d.Record
+			newest[k] = one
+		}
+	}
+	if len(newest) == 0 {
+		return nil
+	}
+	err := b.stage(ctx, "seen", func(row func(...driver.Value) error) error {
+		for k, d := range newest {
+			if err := row(k.agent, k.device, d.in.pos, d.in.t, string(d.record)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = b.s.writer.ExecContext(ctx, `INSERT INTO devices SELECT * FROM temp.seen
+		ON CONFLICT DO UPDATE SET pos = excluded.pos, t = excluded.t, record = excluded.record
+		WHERE excluded.pos > devices.pos`)
+	return err
+}
+
+func (b *batch) writeLinks(context.Context) error {
+	return b.s.appendTo("", "interfaces", func(row func(...driver.Value) error) error {
+		for _, in := range b.reports {
+			for _, l := range in.Links {
+				r, s := l.Received, l.Sent
+				err := row(in.t, in.agent.num, l.Name, l.Role,
+					int64(r.Packets), int64(r.Bytes), int64(r.Dropped), int64(r.Errors), int64(r.Missed),
+					int64(s.Packets), int64(s.Bytes), int64(s.Dropped), int64(s.Errors), int64(s.Missed))
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// received is when the report came.
+func (in *incoming) received() int64 {
+	if in.from.Received.IsZero() {
+		return in.End
+	}
+	return in.from.Received.UnixNano()
+}

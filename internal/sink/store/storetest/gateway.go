@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package storetest is what every engine of a store has to do: Run tries all of it. Its gateways make reports as agents
+// do, and its model adds them up without a database.
+package storetest
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/weirnet/weir/internal/packet"
+	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/sink/store"
+)
+
+// Period is a gateway's interval.
+const Period = 15 * time.Second
+
+// Start is when gateways begin to report: a whole hour.
+var Start = time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
+
+// Gateway makes the reports of a made network.
+type Gateway struct {
+	// Reports are those so far, in order.
+	Reports []store.Report
+	// Latest are the newest records of flows by their ids.
+	Latest map[string][]byte
+	// ID is the agent's.
+	ID string
+	// Churn is how many flows begin in an interval.
+	Churn int
+	// Life is how many intervals a flow has packets in, at most.
+	Life int
+
+	random   *rand.Rand
+	reporter *report.Reporter
+	epoch    report.ID
+	now      time.Time
+	begun    int
+	live     []*liveFlow
+	devices  []report.Appender
+}
+
+type liveFlow struct {
+	record.Flow
+	left int // intervals
+}
+
+// NewGateway returns a gateway whose agent remembers so many flows.
+func NewGateway(number byte, seed uint64, memory int) *Gateway {
+	g := &Gateway{random: rand.New(rand.NewPCG(seed, uint64(number))), now: Start, Churn: 4, Life: 8, Latest: map[string][]byte{},
+		epoch: report.ID{0: 0xe0, 1: number}}
+	agent := report.ID{0: 0xa0, 15: number}
+	g.ID = agent.String()
+	g.reporter = report.New(report.Config{Agent: agent, Version: "1.0", Epoch: g.epoch, MaxFlows: memory})
+	g.reporter.Begin(g.instant(), "01234567-89ab-cdef-0123-456789abcdef")
+	return g
+}
+
+func (g *Gateway) instant() report.Instant {
+	return report.Instant{Wall: g.now.UnixNano(), Monotonic: g.now.Sub(Start).Nanoseconds() + 1}
+}
+
+var (
+	verdicts = [...][4]string{{"youtube", "quic", "video", "rr1.googlevideo.com"},
+		{"netflix", "tls", "video", "api.netflix.com"}, {"", "dns", "", ""}, {"github", "ssh", "development", ""},
+		{"wikipedia", "tls", "reference", "de.wikipedia.org"}, {"wikipedia", "tls", "reference", "wikipedia.org"}}
+	ports  = [...]uint16{443, 443, 53, 22, 443, 443}
+	protos = [...]uint8{packet.ProtoUDP, packet.ProtoTCP, packet.ProtoUDP, packet.ProtoTCP, packet.ProtoTCP,
+		packet.ProtoTCP}
+)
+
+// begin makes a flow.
+func (g *Gateway) begin() *liveFlow {
+	n := g.random.IntN(len(verdicts))
+	f := &liveFlow{left: 1 + g.random.IntN(g.Life)}
+	f.CommunityID = []byte("1:" + strings.Repeat("A", 27) + "=")
+	f.IPVersion, f.Proto, f.State, f.Interface = 4, protos[n], record.StateNew, "lan0"
+	device := byte(1 + g.random.IntN(20))
+	f.Client.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 168, 1, device}), uint16(1024+g.begun%60000))
+	f.Server.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, byte(n), byte(g.random.IntN(200))}), ports[n])
+	f.Client.Side, f.Server.Side = record.SideLAN, record.SideWAN
+	if device > 4 { // the others are behind a router, or gave no address away
+		f.Client.MAC = [6]byte{2, 0, 0, 0, 0, device}
+	}
+	switch g.random.IntN(10) {
+	case 0: // from outside
+		f.Client, f.Server = f.Server, f.Client
+		f.Server.Addr = netip.AddrPortFrom(f.Server.Addr.Addr(), 8443)
+	case 1:
+		f.Client.Side, f.Server.Side = record.SideUnknown, record.SideUnknown
+	case 2:
+		f.Server.Addr = netip.AddrPortFrom(netip.MustParseAddr(fmt.Sprintf("2001:db8:%x::1", n)), ports[n])
+		f.Client.Addr = netip.AddrPortFrom(netip.MustParseAddr(fmt.Sprintf("2001:db8:ffff::%x", device)), 40000)
+		f.IPVersion = 6
+	}
+	f.Direction = record.DirectionBetween(f.Client.Side, f.Server.Side)
+	if g.random.IntN(2) == 0 {
+		g.recognise(&f.Flow, n)
+	}
+	f.FirstSeen = g.now.Add(time.Duration(g.random.Int64N(int64(Period)))).UnixNano()
+	g.begun++
+	var id [16]byte
+	id[0], id[1], id[2], id[3] = byte(g.begun>>24), byte(g.begun>>16), byte(g.begun>>8), byte(g.begun)
+	copy(id[4:], g.epoch[:])
+	hex.Encode(f.ID[:], id[:])
+	return f
+}
+
+// recognise gives a flow a verdict.
+func (g *Gateway) recognise(f *record.Flow, n int) {
+	v := verdicts[n]
+	f.Application, f.Protocol, f.Category, f.Hostname = v[0], v[1], v[2], []byte(v[3])
+	f.Method = record.MethodDPI
+	if v[1] == "tls" {
+		f.Info = fmt.Appendf(nil, `"tls":{"version":"1.3","sni":%q}`, v[3])
+	}
+	if g.random.IntN(4) == 0 {
+		f.Risks = 1 << record.RiskTLSMissingSNI
+	}
+}
+
+// Step lets an interval pass, and reports it.
+func (g *Gateway) Step() {
+	for range g.Churn {
+		g.live = append(g.live, g.begin())
+	}
+	kept := g.live[:0]
+	for _, f := range g.live {
+		if g.pass(f) {
+			kept = append(kept, f)
+		}
+	}
+	g.live = kept
+	g.now = g.now.Add(Period)
+	g.close()
+}
+
+// pass lets a flow have its interval, and reports whether it lives on.
+func (g *Gateway) pass(f *liveFlow) bool {
+	r := g.random
+	if r.IntN(5) == 0 && f.State != record.StateNew {
+		return true // silent
+	}
+	f.Client.Packets += 1 + r.Uint64N(5)
+	f.Client.Bytes += 40 + r.Uint64N(2000)
+	if r.IntN(4) > 0 {
+		f.Server.Packets += 1 + r.Uint64N(9)
+		f.Server.Bytes += 40 + r.Uint64N(20000)
+	}
+	f.LastSeen = g.now.Add(Period - 1 - time.Duration(r.Int64N(int64(time.Second)))).UnixNano()
+	f.FirstSeen = min(f.FirstSeen, f.LastSeen)
+	if f.State != record.StateNew {
+		switch r.IntN(12) {
+		case 0:
+			g.recognise(&f.Flow, r.IntN(len(verdicts)))
+		case 1:
+			f.Client.MAC = [6]byte{2, 0, 0, 0, 1, byte(r.IntN(9))}
+		case 2:
+			f.Client.Side, f.Server.Side = f.Server.Side, f.Client.Side
+			f.Direction = record.DirectionBetween(f.Client.Side, f.Server.Side)
+		case 3: // the counts were wrong
+			f.Server.Packets, f.Server.Bytes = f.Server.Packets/2, f.Server.Bytes/2
+		}
+	}
+	if f.left--; f.left > 0 {
+		g.report(&f.Flow)
+		f.State = record.StateUpdate
+		return true
+	}
+	f.State, f.EndReason = record.StateEnd, record.EndIdle
+	g.report(&f.Flow)
+	return false
+}
+
+func (g *Gateway) report(f *record.Flow) {
+	g.reporter.Flow(f)
+	g.Latest[string(f.ID[:])] = f.AppendJSON(nil)
+}
+
+// close ends the interval.
+func (g *Gateway) close() {
+	links := report.Link{Packets: uint64(len(g.Reports) * 100), Bytes: uint64(len(g.Reports) * 100_000)}
+	line := g.reporter.Close(&report.State{At: g.instant(), Mode: "ebpf", Uptime: g.now.Sub(Start),
+		Interfaces: []report.Interface{{Index: 2, Name: "lan0", Role: "lan", Received: links, Sent: links}},
+		Devices:    g.devices})
+	g.devices = nil
+	g.Reports = append(g.Reports, store.Report{Agent: g.ID, Epoch: g.epoch.String(),
+		Sequence: uint64(len(g.Reports) + 1), Received: g.now.Add(time.Second), Line: bytes.Clone(line)})
+}
+
+// Now is the end of the last interval.
+func (g *Gateway) Now() time.Time { return g.now }
+
+// rawDevice is a device as the report has it.
+type rawDevice string
+
+func (d rawDevice) AppendJSON(b []byte) []byte { return append(b, d...) }
+
+// Device reports a device in this interval.
+func (g *Gateway) Device(json string) { g.devices = append(g.devices, rawDevice(json)) }
