@@ -137,6 +137,8 @@ func (a *api) ask(ctx context.Context, question func(context.Context) error) err
 		return problem(http.StatusNotFound, "the sink does not know it; it may be older than what the sink keeps")
 	case errors.Is(err, store.ErrCursor):
 		return mistake("cursor", "cursor expects the \"next\" of the page before, or nothing for the first page")
+	case errors.Is(err, store.ErrInvalid):
+		return problem(http.StatusUnprocessableEntity, err.Error()+"; ask for less at a time")
 	case ctx.Err() != nil: // nobody waits for the answer
 		return problem(statusClientClosed, "the request was cancelled")
 	case limited.Err() != nil:

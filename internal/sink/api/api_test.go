@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -273,6 +274,14 @@ func TestStoreFails(t *testing.T) {
 		if p := getProblem(t, h, path); p.Status != 500 || strings.Contains(p.Detail, "secret") {
 			t.Errorf("%s: %+v", path, p)
 		}
+	}
+}
+
+// TestStoreRefuses: what only the store knows to be too much is a mistake of the question.
+func TestStoreRefuses(t *testing.T) {
+	h := New(&fakeStore{err: fmt.Errorf("%w: more than 256 terms", store.ErrInvalid)}, nil, nil)
+	if p := getProblem(t, h, "top"); p.Status != 422 || !strings.Contains(p.Detail, "more than 256 terms") {
+		t.Errorf("%+v", p)
 	}
 }
 

@@ -295,7 +295,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer s.close()
 	base, stop := context.WithCancel(context.Background()) // of requests
 	defer stop()
-	page, api, changed := s.config.Page(s.store, s.Status)
+	page, api, changed := s.config.Page(namedStore{s.store, s.agents}, s.Status)
 	servers := s.servers(base, page, api)
 	failed := make(chan error, len(servers))
 	for _, v := range servers {

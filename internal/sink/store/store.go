@@ -185,6 +185,7 @@ type Device struct {
 // Agent is an agent with its last report.
 type Agent struct {
 	Agent      string          `json:"agent"`
+	Name       string          `json:"name,omitempty"` // under which it enrolled; the store does not know it
 	Version    string          `json:"version"`
 	Mode       string          `json:"mode"`
 	LastReport time.Time       `json:"last_report"` // the end of its period, by the agent's clock

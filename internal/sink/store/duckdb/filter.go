@@ -145,7 +145,7 @@ func comparison(e filter.Compare, column string) (condition, error) {
 	case filter.Agent:
 		column = "(SELECT a.id FROM agents a WHERE a.num = " + column + ")"
 	case filter.Risk:
-		if e.Op == filter.Equal || e.Op == filter.NotEqual {
+		if e.Value != "" && (e.Op == filter.Equal || e.Op == filter.NotEqual) { // without one the column is ''
 			not := ""
 			if e.Op == filter.NotEqual {
 				not = "NOT "

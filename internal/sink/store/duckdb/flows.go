@@ -96,7 +96,8 @@ func (s *Store) Flow(ctx context.Context, agent, id string) (*store.Flow, error)
 	var found *store.Flow
 	key := flowID{id: parsed}
 	err := each(ctx, s.db, "SELECT a.id, "+columnNames+` FROM flows f JOIN agents a ON a.num = f.agent
-		WHERE a.id = ? AND f.hi = ? AND f.lo = ? AND f.whole > 0`, []any{agent, key.hi(), key.lo()},
+		WHERE a.id = ? AND f.hi = CAST(? AS UBIGINT) AND f.lo = CAST(? AS UBIGINT) AND f.whole > 0`,
+		[]any{agent, strconv.FormatUint(key.hi(), 10), strconv.FormatUint(key.lo(), 10)}, // database/sql takes 63 bits
 		func(rows *sql.Rows) error {
 			var agent string
 			r, err := scanRow(rows, &agent)
