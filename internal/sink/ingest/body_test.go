@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ingest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/weirnet/weir/internal/uplink"
+)
+
+func decoded(encoding string, body []byte) ([]byte, error) {
+	to := buffer{budget: &budget{most: memory}}
+	err := decompress(encoding, body, &to)
+	return to.b, err
+}
+
+// TestTruncated: a compressed body that is cut anywhere is no body.
+func TestTruncated(t *testing.T) {
+	text := []byte(strings.Repeat(line(strings.Repeat("a", 32), 1)+"\n", 8))
+	for encoding, whole := range map[string][]byte{"zstd": zstdOf(t, text), "gzip": gzipOf(t, text),
+		"zstd ": zstdOf(t, text, zstd.WithEncoderCRC(false))} {
+		encoding = strings.TrimSpace(encoding)
+		if got, err := decoded(encoding, whole); err != nil || !bytes.Equal(got, text) {
+			t.Fatalf("%s: %v", encoding, err)
+		}
+		for cut := 1; cut < len(whole); cut++ {
+			if _, err := decoded(encoding, whole[:cut]); !errors.Is(err, errEncoding) {
+				t.Errorf("%s, cut at %d of %d: %v", encoding, cut, len(whole), err)
+			}
+		}
+	}
+}
+
+// frame returns a zstd frame (RFC 8878, section 3.1.1) with a window descriptor and blocks.
+func frame(window byte, blocks ...byte) []byte {
+	return append([]byte{0x28, 0xB5, 0x2F, 0xFD, 0x00, window}, blocks...)
+}
+
+// run returns a block that repeats a byte size times.
+func run(size uint32, isLast bool) []byte {
+	h := size<<3 | 1<<1
+	if isLast {
+		h |= 1
+	}
+	return append(binary.LittleEndian.AppendUint32(nil, h)[:3], 'x')
+}
+
+// bombs are small bodies that become large, or cost much.
+func bombs(t testing.TB) map[string][]byte {
+	runs := func(n int) (b []byte) { // 128 KiB for each 4 bytes: 1 to 32,000
+		for range n {
+			b = append(b, run(128<<10, false)...)
+		}
+		return append(b, run(1, true)...)
+	}
+	var many []byte
+	for range 100_000 {
+		many = append(many, frame(0x38, 1, 0, 0)...) // a frame of an empty block
+	}
+	zeros := make([]byte, 33<<20)
+	single := []byte{0x28, 0xB5, 0x2F, 0xFD, 0xE0, 0, 0, 0, 0, 2, 0, 0, 0} // declares 32 GiB
+	return map[string][]byte{
+		"zstd 1:32,000":          frame(0x50, runs(20_000)...),
+		"zstd over the ratio":    frame(0x50, runs(16)...),
+		"zstd 2 GiB window":      frame(21<<3, run(1, true)...),
+		"zstd 16 MiB window":     frame(14<<3, run(1, true)...),
+		"zstd declared size":     append(single, 1, 0, 0),
+		"zstd 100,000 frames":    many,
+		"zstd 33 MiB":            zstdOf(t, zeros),
+		"zstd 33 MiB, no length": frame(0x50, runs(33*8)...),
+		"gzip 33 MiB":            gzipOf(t, zeros),
+		"gzip many members":      bytes.Repeat(gzipOf(t, nil), maxFrames+1),
+	}
+}
+
+// TestBombs: they are refused, many at once, in bounded memory.
+func TestBombs(t *testing.T) {
+	for name, body := range bombs(t) {
+		if _, err := decoded(strings.Fields(name)[0], body); !errors.Is(err, errSize) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	b := newBench(t)
+	nested := gzipOf(t, gzipOf(t, make([]byte, 8<<20)))
+	if w := b.do(b.request("gzip", nested)); w.Code != http.StatusBadRequest {
+		t.Errorf("gzip in gzip: %d", w.Code)
+	}
+	bomb := frame(0x50, bytes.Repeat(run(128<<10, false), 20_000)...)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			if _, err := decoded("zstd", bomb); !errors.Is(err, errSize) && !errors.Is(err, errEncoding) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+		t.Errorf("%d bytes stay", grown)
+	}
+}
+
+// TestBudget: what many requests hold at once stays within the budget.
+func TestBudget(t *testing.T) {
+	shared := &budget{most: 1 << 20}
+	var held []buffer
+	for {
+		to := buffer{budget: shared}
+		if err := to.fill(bytes.NewReader(make([]byte, 100_000)), 200_000); errors.Is(err, errMemory) {
+			to.release()
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, to)
+		if shared.used.Load() > shared.most {
+			t.Fatal("over the budget")
+		}
+	}
+	if len(held) < 4 {
+		t.Errorf("only %d bodies fit", len(held))
+	}
+	for i := range held {
+		held[i].release()
+	}
+	if used := shared.used.Load(); used != 0 {
+		t.Errorf("%d bytes are not given back", used)
+	}
+}
+
+// TestLimits: just at each limit a body is taken, just over it is not.
+func TestLimits(t *testing.T) {
+	random := make([]byte, 1<<20)
+	r := rand.NewChaCha8([32]byte{1})
+	_, _ = r.Read(random)
+	for _, c := range []struct {
+		name string
+		body []byte
+		is   error
+	}{
+		{"8 MiB window", frame(13<<3, run(1, true)...), nil},
+		{"a little over 8 MiB window", frame(13<<3|1, run(1, true)...), errSize},
+		{"1 MiB of one byte", frame(0x50, append(bytes.Repeat(run(128<<10, false), 8), run(0, true)...)...), nil},
+		{"a little over 1 MiB of one byte", frame(0x50, append(bytes.Repeat(run(128<<10, false), 8), run(1, true)...)...),
+			errSize},
+		{"64 frames", bytes.Repeat(zstdOf(t, []byte("x")), maxFrames), nil},
+		{"65 frames", bytes.Repeat(zstdOf(t, []byte("x")), maxFrames+1), errSize},
+		{"32 MiB", bytes.Repeat(zstdOf(t, append(make([]byte, 7<<20), random...)), 4), nil},
+		{"over 32 MiB", append(bytes.Repeat(zstdOf(t, append(make([]byte, 7<<20), random...)), 4),
+			zstdOf(t, []byte("x"))...), errSize},
+		{"a skippable frame", []byte{0x50, 0x2A, 0x4D, 0x18, 0, 0, 0, 0}, errEncoding},
+	} {
+		if _, err := decoded("zstd", c.body); !errors.Is(err, c.is) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.is)
+		}
+	}
+}
+
+func FuzzBody(f *testing.F) {
+	text := []byte(line(strings.Repeat("a", 32), 1))
+	f.Add(byte(0), zstdOf(f, text))
+	f.Add(byte(1), gzipOf(f, text))
+	f.Add(byte(2), text)
+	for name, b := range bombs(f) {
+		if len(b) < 1000 {
+			f.Add(byte(strings.Index("zg", name[:1])), b)
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind byte, body []byte) {
+		encoding := []string{"zstd", "gzip", ""}[kind%3]
+		to := buffer{budget: &budget{most: memory}}
+		err := decompress(encoding, body, &to)
+		if len(to.b) > max(mostReports(len(body)), len(body))+1 {
+			t.Errorf("%d bytes of %d", len(to.b), len(body))
+		}
+		if err == nil {
+			if all, err := lines(to.b); err == nil && len(all) > uplink.MaxCount {
+				t.Errorf("%d reports", len(all))
+			}
+		}
+		to.release()
+		if to.budget.used.Load() != 0 {
+			t.Error("memory is not given back")
+		}
+	})
+}
