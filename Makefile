@@ -43,9 +43,10 @@ demo: build ## a gateway with clients and servers in namespaces of its own, weir
 replay: build ## build weir and show the flows of the bundled captures
 	bin/weir replay --output table $(captures)
 
-build: ## bin/weir, with the libpcap mode where libpcap's header and gcc are installed
-	@scripts/setup build
+build: ## bin/weir, with the libpcap mode where libpcap's header and gcc are installed; bin/weir-sink
+	@scripts/setup build sink
 	$(variant) $(GO) build $(tags) -ldflags '$(ldflags)' -o bin/weir ./cmd/weir
+	CGO_ENABLED=1 $(GO) build -ldflags '$(ldflags)' -o bin/weir-sink ./cmd/weir-sink
 
 static: ## bin/weir-static: pure Go, no libc, stripped
 	@scripts/setup build

@@ -67,7 +67,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(usage.FlagError)
 	root.PersistentFlags().String("data", defaultFolder, "the sink's data folder")
-	root.AddCommand(newAgent(), newQuery(), newDoctor(), newLink(), newVersion())
+	root.AddCommand(newServe(), newAgent(), newQuery(), newDoctor(), newLink(), newVersion())
 	return root
 }
 

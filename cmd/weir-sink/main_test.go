@@ -28,7 +28,13 @@ func TestUsageErrors(t *testing.T) {
 	for _, c := range []struct {
 		args, says string
 	}{
-		{"sevre", "has no command"},
+		{"sevre", `did you mean "serve"?`},
+		{"serve --listen", "--listen needs a value: address"},
+		{"serve --keep-days 0", "--keep-days 0: must be a number"},
+		{"serve --keep-days many", "--keep-days many: must be a number"},
+		{"serve --name a/b", `--name: "a/b" is neither a host name nor an address`},
+		{"serve --tls-cert x", "--tls-cert and --tls-key belong together"},
+		{"serve --portal 0.0.0.0:0 --listen 127.0.0.1:0 --data " + none, "loopback"},
 		{"agnet list", `did you mean "agent"?`},
 		{"agent enroll x", `did you mean "enrol"?`},
 		{"agent enrol", "needs an argument: a name"},

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirnet/weir/internal/sink/api"
+	"github.com/weirnet/weir/internal/sink/authority"
+	"github.com/weirnet/weir/internal/sink/portal"
+	"github.com/weirnet/weir/internal/sink/server"
+	"github.com/weirnet/weir/internal/sink/status"
+	"github.com/weirnet/weir/internal/sink/store"
+	"github.com/weirnet/weir/internal/sink/store/duckdb"
+	"github.com/weirnet/weir/internal/usage"
+)
+
+const day = 24 * time.Hour
+
+func newServe() *cobra.Command {
+	var keepDays, keepSumsDays, keepGB int
+	var config server.Config
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Take reports and serve the page, until SIGTERM or Ctrl-C",
+		Long: "Takes the reports of enrolled agents on --listen, over TLS, and serves the page on --portal, on this " +
+			"machine only. At the first start the sink makes a certificate authority and a certificate for itself; each " +
+			"enrolment code has the hash of that authority, so agents need no other proof of the sink.",
+		Example: "  weir-sink serve --data /var/lib/weir-sink\n" +
+			"  weir-sink serve --listen :8443 --name sink.example.org",
+		Args: usage.NoArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			config.Folder, config.Version = folder(c), version
+			config.Retention = store.Retention{Flows: time.Duration(keepDays) * day,
+				Rollups: time.Duration(keepSumsDays) * day, Bytes: int64(keepGB) << 30}
+			if err := checkServe(&config, keepDays, keepSumsDays, keepGB); err != nil {
+				return err
+			}
+			return serve(c, config)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&config.Listen, "listen", "127.0.0.1:8443", "address for the agents' reports")
+	f.StringVar(&config.Portal, "portal", "127.0.0.1:8080", "address for the page: a loopback address")
+	f.StringArrayVar(&config.Names, "name", nil,
+		"a host name or address by which agents reach the sink; the first is in enrolment commands")
+	f.StringVar(&config.Certificate, "tls-cert", "",
+		"a certificate with its chain, in place of the sink's own (with --tls-key)")
+	f.StringVar(&config.Key, "tls-key", "", "the certificate's key")
+	f.IntVar(&keepDays, "keep-days", 30, "days for which flows are kept")
+	f.IntVar(&keepSumsDays, "keep-sums-days", 400, "days for which sums by hour and day are kept")
+	f.IntVar(&keepGB, "keep-gb", 20, "GiB that the database may take")
+	return c
+}
+
+// checkServe refuses flags that make no sense.
+func checkServe(c *server.Config, counts ...int) error {
+	for i, flag := range []string{"keep-days", "keep-sums-days", "keep-gb"} {
+		if counts[i] < 1 || counts[i] > 36_500 {
+			return fmt.Errorf("--%s %d: must be a number from 1 to 36500", flag, counts[i])
+		}
+	}
+	for _, name := range c.Names {
+		if err := authority.CheckName(name); err != nil {
+			return fmt.Errorf("--name: %w", err)
+		}
+	}
+	if (c.Certificate == "") != (c.Key == "") {
+		return errors.New("--tls-cert and --tls-key belong together")
+	}
+	return nil
+}
+
+func serve(c *cobra.Command, config server.Config) error {
+	ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	config.Log = logger(c.ErrOrStderr())
+	config.OpenStore = func(folder string) (store.Store, error) {
+		return duckdb.Open(filepath.Join(folder, "weir.duckdb"), duckdb.Config{})
+	}
+	config.Page = func(s store.Store, now func() status.Snapshot) (page, questions http.Handler, changed func()) {
+		bell := new(api.Bell)
+		questions = api.New(s, func() any { return now() }, bell)
+		mux := http.NewServeMux()
+		mux.Handle(api.Prefix, questions)
+		mux.Handle("/", portal.Handler())
+		return mux, questions, bell.Ring
+	}
+	s, err := server.Open(config)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.OutOrStdout(), "agents: https://%s\ncertificate authority: %s (SHA-256)\npage, once: %s\n", s.Address(),
+		s.Fingerprint(), s.Link())
+	return s.Run(ctx)
+}
+
+// logger returns what writes a line for people, one at a time.
+func logger(stderr io.Writer) func(format string, args ...any) {
+	var mu sync.Mutex
+	return func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(stderr, "weir-sink: "+format+"\n", args...)
+	}
+}
