@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package compress makes reports small. Compressed reports may be concatenated: each is a frame (zstd) or a member (gzip)
-// of its own.
+// Package compress makes reports small. Compressed reports may be concatenated: each is a frame (zstd) or a member
+// (gzip) of its own.
 package compress
 
 import (

@@ -38,8 +38,8 @@ func decode(t *testing.T, b []byte, e Encoding) []byte {
 func sample(n int) []byte {
 	var b bytes.Buffer
 	for i := range n {
-		fmt.Fprintf(&b, `{"id":"%016x","src":"192.168.%d.%d","bytes":%d,"protocol":"tls"},`, uint64(i)*0x9e3779b97f4a7c15,
-			i%250, i%7, i*i)
+		id := uint64(i) * 0x9e3779b97f4a7c15
+		fmt.Fprintf(&b, `{"id":"%016x","src":"192.168.%d.%d","bytes":%d,"protocol":"tls"},`, id, i%250, i%7, i*i)
 	}
 	b.WriteByte('\n')
 	return b.Bytes()

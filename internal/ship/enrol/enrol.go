@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package enrol makes an agent known to a sink. The agent makes a key, which never leaves its folder; the enrolment code
-// tells the agent which certificate authority the sink's certificate has to come from.
+// Package enrol makes an agent known to a sink. The agent makes a key, which never leaves its folder; the enrolment
+// code tells the agent which certificate authority the sink's certificate has to come from.
 package enrol
 
 import (
@@ -50,7 +50,7 @@ type Sink struct {
 // Errors of Enrol.
 var (
 	ErrEnrolled = errors.New("this agent is enrolled already; --force enrols it anew, as another agent")
-	ErrRefused  = errors.New("the sink refuses the code: it is wrong, used or expired; weir-sink agent enrol makes a new one")
+	ErrRefused  = errors.New("the sink refuses the code: it is wrong, used or expired (weir-sink agent enrol makes one)")
 )
 
 const (
@@ -101,7 +101,7 @@ func parseURL(text string) (*url.URL, error) {
 		text = "https://" + text
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery+u.Fragment != "" {
 		return nil, fmt.Errorf("%q is no address of a sink: https://host:port", text)
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
@@ -127,8 +127,7 @@ func (c *client) enrol(ctx context.Context) (*uplink.Enrolled, error) {
 	h := c.http()
 	defer h.CloseIdleConnections()
 	status, header, text, err := c.post(ctx, h, body, time.Now())
-	var p uplink.Problem
-	if err == nil && status == http.StatusUnauthorized && json.Unmarshal(text, &p) == nil && p.Type == uplink.ProblemClock {
+	if err == nil && status == http.StatusUnauthorized && isClock(text) {
 		at, e := http.ParseTime(header.Get("Date"))
 		if e != nil {
 			return nil, errors.New("the sink says that this gateway's clock is wrong")
@@ -151,6 +150,12 @@ func (c *client) enrol(ctx context.Context) (*uplink.Enrolled, error) {
 		return nil, fmt.Errorf("the answer of %s is none that weir understands; is this a weir-sink?", c.url.Host)
 	}
 	return &answer, nil
+}
+
+// isClock reports whether a problem is that of the clock.
+func isClock(text []byte) bool {
+	var p uplink.Problem
+	return json.Unmarshal(text, &p) == nil && p.Type == uplink.ProblemClock
 }
 
 func (c *client) http() *http.Client {
@@ -208,7 +213,8 @@ func (c *client) verify(s tls.ConnectionState) error {
 	if authority == nil {
 		return errOther
 	}
-	_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: c.url.Hostname(), Roots: roots, Intermediates: rest})
+	o := x509.VerifyOptions{DNSName: c.url.Hostname(), Roots: roots, Intermediates: rest}
+	_, err := s.PeerCertificates[0].Verify(o)
 	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
 		return errOther
 	}

@@ -172,7 +172,8 @@ func TestWrongServer(t *testing.T) {
 		{"the system's roots", leaf, [16]byte{}, "another server answers"},
 	} {
 		s := &sink{}
-		r := Request{Folder: t.TempDir(), URL: start(t, s, c.certificate), Code: uplink.NewCode(c.hash).String(), Name: "g"}
+		code := uplink.NewCode(c.hash).String()
+		r := Request{Folder: t.TempDir(), URL: start(t, s, c.certificate), Code: code, Name: "g"}
 		if _, err := Enrol(t.Context(), r); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}

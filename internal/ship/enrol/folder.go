@@ -109,8 +109,8 @@ func (f *folder) key() (ed25519.PrivateKey, error) {
 	return nil, fmt.Errorf("%s is no Ed25519 key in PEM", filepath.Join(f.path, keyFile))
 }
 
-// newKey returns the key to enrol with. It is on disk before the sink knows it: that of an enrolment that failed, else a
-// new one, which with force replaces the old one only in keep.
+// newKey returns the key to enrol with. It is on disk before the sink knows it: that of an enrolment that failed, else
+// a new one, which with force replaces the old one only in keep.
 func (f *folder) newKey(force bool) (ed25519.PrivateKey, error) {
 	_, err := f.root.Lstat(sinkFile)
 	switch isEnrolled := err == nil; {

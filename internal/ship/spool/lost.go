@@ -4,8 +4,8 @@ package spool
 
 import "slices"
 
-// Range is a range of one epoch's sequence numbers in which Count reports are lost: all of them, unless the spool joined
-// ranges to remember no more than maxRanges.
+// Range is a range of one epoch's sequence numbers in which Count reports are lost: all of them, unless the spool
+// joined ranges to remember no more than maxRanges.
 type Range struct {
 	Epoch       Epoch
 	First, Last uint64

@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// Oldest returns the reports to send next, oldest first, all with one encoding: at most count of them, with at most size
-// bytes, but one in any case if there is one. Done or Refuse takes them off.
+// Oldest returns the reports to send next, oldest first, all with one encoding: at most count of them, with at most
+// size bytes, but one in any case if there is one. Done or Refuse takes them off.
 func (s *Spool) Oldest(count, size int) (reports []Report, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -83,8 +83,8 @@ func (s *Spool) discard(i int, cause error) {
 // ErrOrder is that of a report that is not the oldest.
 var ErrOrder = errors.New("an older report waits")
 
-// next takes the oldest report off the queue if it has that name. Without error the report is no longer in the queue: it
-// may have been dropped while it was sent, and then is not lost.
+// next takes the oldest report off the queue if it has that name. Without error the report is no longer in the queue:
+// it may have been dropped while it was sent, and then is not lost.
 func (s *Spool) next(name Name) (w waiting, isOldest bool, err error) {
 	is := func(w waiting) bool { return w.epoch == name.Epoch && w.sequence == name.Sequence }
 	switch i := slices.IndexFunc(s.queue, is); {

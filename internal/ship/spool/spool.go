@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package spool keeps reports on disk until a sink has them. A report is a file; what Put accepted survives a crash and a
-// power cut, and is sent in order. The folder has a bound in bytes and in age, beyond which the oldest reports are lost;
-// the spool remembers which, so that a later report can tell.
+// Package spool keeps reports on disk until a sink has them. A report is a file; what Put accepted survives a crash and
+// a power cut, and is sent in order. The folder has a bound in bytes and in age, beyond which the oldest reports are
+// lost; the spool remembers which, so that a later report can tell.
 package spool
 
 import (
@@ -241,8 +241,8 @@ func (s *Spool) Identity() (Epoch, uint64) {
 // ErrSequence is that of a report whose sequence was given away.
 var ErrSequence = errors.New("the sequence number was used before")
 
-// Put stores a report. When it returns nil, the report survives a power cut. After an error the report is lost, and among
-// the lost ranges; so are the sequence numbers that Put never saw.
+// Put stores a report. When it returns nil, the report survives a power cut. After an error the report is lost, and
+// among the lost ranges; so are the sequence numbers that Put never saw.
 func (s *Spool) Put(sequence uint64, report []byte, e compress.Encoding) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
