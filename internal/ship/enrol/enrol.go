@@ -50,7 +50,7 @@ type Sink struct {
 // Errors of Enrol.
 var (
 	ErrEnrolled = errors.New("this agent is enrolled already; --force enrols it anew, as another agent")
-	ErrRefused  = errors.New("the sink refuses the code: it is wrong, used or expired (weir-sink agent enrol makes one)")
+	ErrRefused  = errors.New("the sink refuses the code: it is wrong, used or expired (a new one: weir-sink agent enrol)")
 )
 
 const (

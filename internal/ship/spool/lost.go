@@ -36,6 +36,7 @@ func (l lost) join() lost {
 	for i := range len(l) - 1 {
 		if a, b := &l[i], l[i+1]; a.Epoch == b.Epoch {
 			a.First, a.Last, a.Count = min(a.First, b.First), max(a.Last, b.Last), a.Count+b.Count
+			a.Count = min(a.Count, a.Last-a.First+1) // a damaged report can be lost twice
 			return slices.Delete(l, i+1, i+2)
 		}
 	}
@@ -72,8 +73,10 @@ func (l lost) told(ranges []Range) lost {
 			if r.Epoch != t.Epoch || r.First != t.First || r.Last < t.Last || r.Count < t.Count {
 				continue
 			}
-			if r.First, r.Count = t.Last+1, r.Count-t.Count; r.Count == 0 {
+			if r.Count == t.Count || r.Last == t.Last {
 				l = slices.Delete(l, i, i+1)
+			} else {
+				r.First, r.Count = t.Last+1, min(r.Count-t.Count, r.Last-t.Last)
 			}
 			break
 		}

@@ -75,8 +75,9 @@ func (s *Spool) discard(i int, cause error) {
 	w := s.queue[i]
 	s.lose(Range{w.epoch, w.sequence, w.sequence, 1})
 	s.stats.Damaged++
-	s.note(fmt.Errorf("read spooled report %d: %w", w.sequence, cause))
 	s.queue, s.bytes = slices.Delete(s.queue, i, i+1), s.bytes-w.size
+	s.note(s.settle())
+	s.note(fmt.Errorf("read spooled report %d: %w", w.sequence, cause))
 	s.setAside(w.label, damagedDir)
 }
 
@@ -131,16 +132,20 @@ func (s *Spool) Refuse(name Name, reason string) error {
 	}
 	s.stats.Refused++
 	s.stats.Refusal = reason
+	err = s.settle()
+	s.note(err)
 	if isOldest {
 		s.setAside(w.label, refusedDir)
 	}
-	err = s.settle()
-	s.note(err)
 	return err
 }
 
-// setAside moves a segment to a folder of its own, which keeps the last ones. What can't be moved is removed.
+// setAside moves a segment to a folder of its own, which keeps the last ones. What can't be moved is removed. As long as
+// the pointer is not on disk, the segment stays where it is, for the next Open: it must not vanish unnoticed.
 func (s *Spool) setAside(l label, folder string) {
+	if s.isDirty {
+		return
+	}
 	err := s.folder.mkdir(folder)
 	if err == nil {
 		err = s.folder.rename(l.name(), folder+"/"+l.name())

@@ -157,17 +157,18 @@ func (s *Spool) note(err error) {
 
 // readPointer reads the pointer, and reports whether there is one.
 func (s *Spool) readPointer() bool {
-	r, err := s.folder.open(pointerName)
+	var b []byte
+	var err error
+	for range maxReads {
+		if b, err = s.readFile(pointerName, maxPointer+1); err == nil || errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
 	if err == nil {
-		var b []byte
-		b, err = io.ReadAll(io.LimitReader(r, maxPointer+1))
-		err = errors.Join(err, r.Close())
-		if err == nil {
-			s.pointer, err = parsePointer(b)
-		}
+		s.pointer, err = parsePointer(b)
 	}
 	if err != nil {
 		s.note(fmt.Errorf("read pointer: %w", err))
@@ -176,6 +177,16 @@ func (s *Spool) readPointer() bool {
 		s.pointer = pointer{}
 	}
 	return err == nil
+}
+
+// readFile reads the first bytes of a file.
+func (s *Spool) readFile(name string, most int64) ([]byte, error) {
+	r, err := s.folder.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(io.LimitReader(r, most))
 }
 
 // collect makes the queue from the files that are there. The names suffice: a segment is read when it is sent.
@@ -191,8 +202,8 @@ func (s *Spool) collect(files []entry) {
 			s.leftover = append(s.leftover, l)
 		case l.sequence > s.pointer.next && l.sequence-s.pointer.next > maxJump ||
 			l.generation > s.pointer.generation && l.generation-s.pointer.generation > maxJump:
-			s.setAside(l, damagedDir)
 			s.stats.Damaged++
+			s.setAside(l, damagedDir)
 		default:
 			age := s.start.Sub(e.modified)
 			if age < 0 || age > maxOff {

@@ -5,9 +5,12 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -266,4 +269,112 @@ func TestDamagedPointer(t *testing.T) {
 		first, _ = s.Identity()
 		_ = s.Close()
 	}
+}
+
+// TestStalePointer: a pointer from before an epoch does not bring numbers back that were given away.
+func TestStalePointer(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, pointerName)
+	s := mustOpen(t, dir, Config{})
+	first, _ := s.Identity()
+	mustPut(t, s, 1)
+	_ = s.Close()
+	stale, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, dir, Config{})
+	second, _ := s.Identity()
+	mustPut(t, s, 1)
+	_ = s.Close()
+	change(t, path, func([]byte) []byte { return stale })
+	s = mustOpen(t, dir, Config{})
+	if third, next := s.Identity(); third == first || third == second || next != 1 {
+		t.Errorf("identity %s %d after %s and %s", third, next, first, second)
+	}
+	want(t, "waiting", waits(t, s), []uint64{1, 1})
+}
+
+// TestUnsyncedIsNotSent: what a power cut may take away is not sent, lest its number be given to another report.
+func TestUnsyncedIsNotSent(t *testing.T) {
+	now := time.Now()
+	d := newDisk(rand.New(rand.NewPCG(1, 1)), func() time.Time { return now })
+	s, err := open(d, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustPut(t, s, 1)
+	epoch, _ := s.Identity()
+	l := label{position{1, 2}, epoch}
+	d.names[l.name()] = &inode{content: segment(l, []byte(body(2)), compress.None), modified: now} // renamed, and not yet synced
+	d.fault = 1
+	if s, err = reopenModel(d); err != nil {
+		t.Fatal(err)
+	}
+	if reports, err := s.Oldest(9, 1000); err == nil {
+		t.Errorf("%d reports before the folder was synced", len(reports))
+	}
+	d.fault = 0
+	want(t, "waiting", waits(t, s), []uint64{1, 2})
+}
+
+// reopenModel opens a spool on a disk whose writes fail.
+func reopenModel(d *disk) (*Spool, error) {
+	s, err := open(readable{d}, Config{Now: d.now})
+	return s, err
+}
+
+// readable is a disk that can be read although it has faults.
+type readable struct{ *disk }
+
+func (d readable) list(folder string) ([]entry, error) {
+	fault := d.fault
+	defer func() { d.fault = fault }()
+	d.fault = 0
+	return d.disk.list(folder)
+}
+
+func (d readable) open(name string) (io.ReadCloser, error) {
+	fault := d.fault
+	defer func() { d.fault = fault }()
+	d.fault = 0
+	return d.disk.open(name)
+}
+
+// TestFullDisk: on a full disk the sink's yes frees room, and the spool recovers.
+func TestFullDisk(t *testing.T) {
+	now := time.Now()
+	d := newDisk(rand.New(rand.NewPCG(1, 1)), func() time.Time { return now })
+	s, err := open(d, Config{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustPut(t, s, 1, 2, 3)
+	epoch, _ := s.Identity()
+	d.capacity = d.used()
+	for n := uint64(4); n < 10; n++ {
+		if err := s.Put(n, []byte(body(n)), compress.None); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("put on a full disk: %v", err)
+		}
+	}
+	want(t, "lost", s.Lost(), []Range{{epoch, 4, 9, 6}})
+	if stats := s.Stats(); stats.Failed != 6 || stats.Error == "" || stats.Untold != 6 {
+		t.Errorf("%+v", stats)
+	}
+	want(t, "waiting", waits(t, s), []uint64{1, 2, 3})
+	if err := s.Done(Name{epoch, 1}, Name{epoch, 2}); err != nil {
+		t.Errorf("done on a full disk: %v", err)
+	}
+	mustPut(t, s, 10)
+	if stats := s.Stats(); stats.Error != "" || stats.Reports != 2 {
+		t.Errorf("%+v", stats)
+	}
+	if s, err = open(d, Config{Now: func() time.Time { return now }}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "waiting", waits(t, s), []uint64{3, 10})
+	want(t, "lost", s.Lost(), []Range{{epoch, 4, 9, 6}})
 }
