@@ -72,10 +72,10 @@ func build(s store.Store, status func() any, notify Notifier) (*http.ServeMux, *
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil                         // no $schema in answers
 	config.AllowAdditionalPropertiesByDefault = true // a later version may have more
-	config.RejectUnknownQueryParameters = true
 	config.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat,
 		csvType: {Marshal: marshalCSV}}
 	h := humago.New(mux, config)
+	h.UseMiddleware(checkParameters)
 	a.registerSums(h)
 	a.registerFlows(h)
 	a.registerPlaces(h)

@@ -160,30 +160,33 @@ func TestMistakes(t *testing.T) {
 		"top?from=1900-01-30T08:00:00Z":                         "from expects a time of RFC 3339 from 1970",
 		"top?from=2026-11-30T08:00:00Z&to=2300-11-30T08:00:00Z": "to expects a time of RFC 3339 from 1970",
 		"top?by=colour":          "app, proto, category, device, host, net, port, direction, agent",
-		"top?limit=0":            ">= 1",
-		"top?limit=1001":         "<= 1000",
-		"top?limit=many":         "limit",
+		"top?limit=0":            "limit expects a whole number from 1 to 1000",
+		"top?limit=1001":         "from 1 to 1000",
+		"top?limit=many":         "limit expects a whole number from 1 to 1000",
 		"top?sort=size":          "bytes, flows, packets",
-		"top?foo=1":              "foo: unknown query parameter",
+		"top?foo=1":              `there is no parameter "foo" here; expected are since, from, to, filter, by, limit, sort`,
 		"top?filter=aap:youtube": "filter, character 1: there is no field aap, perhaps app",
 		"top?filter=" + strings.Repeat("a", 1025):  "1024 are allowed",
-		"series?limit=13":                          "<= 12",
-		"series?limit=-1":                          ">= 0",
+		"series?limit=13":                          "from 0 to 12",
+		"series?limit=-1":                          "from 0 to 12",
+		"top?limit=1&limit=2":                      "limit is there twice",
+		"top?since=%zz":                            "broken escape",
+		"top?a=1&b=2":                              `no parameter "b"`,
 		"series?by=x":                              "app, proto",
 		"series?step=0s":                           "step expects",
 		"series?step=x":                            "step expects",
 		"series?since=90d&step=1m":                 "at least 15584s",
-		"flows?limit=1001":                         "<= 1000",
+		"flows?limit=1001":                         "from 1 to 1000",
 		"flows?cursor=" + strings.Repeat("a", 257): "256",
 		"flows?filter=(":                           "character 2: the filter ends",
 		"flows/x/" + agent:                         "32 hexadecimal digits",
 		"flows/" + agent + "/" + agent[1:]:         "32 hexadecimal digits",
 		"devices?agent=gw1":                        "32 hexadecimal digits",
-		"devices?limit=0":                          ">= 1",
-		"devices?filter=a":                         "unknown query parameter",
-		"agents?x=":                                "unknown query parameter",
-		"status?x=1":                               "unknown query parameter",
-		"events?limit=101":                         "<= 100",
+		"devices?limit=0":                          "from 1 to 10000",
+		"devices?filter=a":                         `no parameter "filter" here; expected are since,`,
+		"agents?x=":                                "none is expected",
+		"status?x=1":                               "none is expected",
+		"events?limit=101":                         "from 1 to 100",
 		"events?filter=%00":                        "control characters",
 	} {
 		p := getProblem(t, h, query)
@@ -227,10 +230,12 @@ func TestPaths(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	for method, status := range map[string]int{"POST": 405, "PUT": 405, "DELETE": 405, "OPTIONS": 405, "HEAD": 200} {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(method, Prefix+"top", nil))
-		if w.Code != status {
-			t.Errorf("%s: %d", method, w.Code)
+		for _, path := range []string{"top", "events"} {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(method, Prefix+path, nil))
+			if w.Code != status {
+				t.Errorf("%s %s: %d", method, path, w.Code)
+			}
 		}
 	}
 	response, body := get(t, h, "openapi.yaml")

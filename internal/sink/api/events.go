@@ -26,6 +26,8 @@ const (
 	eventRange    = time.Hour              // how far back the newest flows go
 )
 
+const eventsType = "text/event-stream"
+
 type eventsInput struct {
 	FilterParameter
 	Limit int `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"flows of an event"`
@@ -45,7 +47,7 @@ func (a *api) registerEvents(h huma.API) {
 		return &huma.Schema{Type: huma.TypeObject, Title: name, Properties: map[string]*huma.Schema{"data": data}}
 	}
 	op.Responses = map[string]*huma.Response{"200": {Description: "the stream",
-		Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{OneOf: []*huma.Schema{
+		Content: map[string]*huma.MediaType{eventsType: {Schema: &huma.Schema{OneOf: []*huma.Schema{
 			event("flows", schemas.Schema(reflect.TypeFor[FlowsEvent](), true, "")),
 			event("agents", schemas.Schema(reflect.TypeFor[AgentsAnswer](), true, "")),
 			event("problem", schemas.Schema(reflect.TypeFor[Problem](), true, "")),
@@ -66,6 +68,10 @@ func (a *api) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 	return &huma.StreamResponse{Body: func(h huma.Context) {
 		defer func() { <-a.streams }()
 		r, w := humago.Unwrap(h)
+		if r.Method == http.MethodHead {
+			w.Header().Set("Content-Type", eventsType)
+			return
+		}
 		s := &stream{w: w, control: http.NewResponseController(w)}
 		defer s.end()
 		_ = s.run(r.Context(), a, e, in.Limit)
@@ -81,7 +87,7 @@ type stream struct {
 
 // run sends events until the context ends or the reader fails.
 func (s *stream) run(ctx context.Context, a *api, e filter.Expr, limit int) error {
-	s.w.Header().Set("Content-Type", "text/event-stream")
+	s.w.Header().Set("Content-Type", eventsType)
 	// The server's time limit for reading a request would end the stream.
 	_ = s.control.SetReadDeadline(time.Time{})
 	if err := s.write("retry: 3000\n\n"); err != nil {
