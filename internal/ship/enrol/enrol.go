@@ -31,7 +31,7 @@ type Request struct {
 	Folder  string // of key and sink.json
 	URL     string
 	Code    string
-	Name    string // of the gateway; a sink may choose another
+	Name    string // of the gateway, or ""; the sink's word on it counts
 	Version string // of the agent
 	// Force enrols an enrolled agent anew, with a new key.
 	Force bool
@@ -50,7 +50,7 @@ type Sink struct {
 // Errors of Enrol.
 var (
 	ErrEnrolled = errors.New("this agent is enrolled already; --force enrols it anew, as another agent")
-	ErrRefused  = errors.New("the sink refuses the code: it is wrong, used or expired (a new one: weir-sink agent enrol)")
+	ErrRefused  = errors.New("the sink refuses the code: it is wrong, used or expired (weir-sink agent enrol)")
 )
 
 const (
@@ -69,8 +69,8 @@ func Enrol(ctx context.Context, r Request) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Name == "" || len(r.Name) > maxName || !utf8.ValidString(r.Name) {
-		return nil, fmt.Errorf("the name %q has not 1 to %d bytes of text", r.Name, maxName)
+	if len(r.Name) > maxName || !utf8.ValidString(r.Name) {
+		return nil, fmt.Errorf("the name %q is not text of %d bytes at most", r.Name, maxName)
 	}
 	f, err := openFolder(r.Folder, true)
 	if err != nil {

@@ -231,8 +231,8 @@ func TestWrongRequests(t *testing.T) {
 		{func(r *Request) { r.URL = "https://user:secret@127.0.0.1:1" }, "no address of a sink"},
 		{func(r *Request) { r.URL = "" }, "no address of a sink"},
 		{func(r *Request) { r.Code = "x" }, "no enrolment code"},
-		{func(r *Request) { r.Name = "" }, "1 to 64 bytes"},
-		{func(r *Request) { r.Name = strings.Repeat("x", 65) }, "1 to 64 bytes"},
+		{func(r *Request) { r.Name = "\xff" }, "not text of 64 bytes"},
+		{func(r *Request) { r.Name = strings.Repeat("x", 65) }, "not text of 64 bytes"},
 		{func(r *Request) { r.Folder = "/proc/no/such" }, "/proc/no"},
 	} {
 		r := good

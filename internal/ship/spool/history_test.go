@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	histories = flag.Int("histories", 4000, "random histories of TestHistories")
+	histories = flag.Int("histories", 2000, "random histories of TestHistories")
 	firstSeed = flag.Uint64("seed", 0, "seed of the first history; 0: a random one")
 )
 
@@ -401,7 +401,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 			err := h.run(0, func() {
 				h.disk.crashAfter = step
 				isOver = h.try(func() {
-					for range 12 {
+					for range 8 {
 						h.put()
 						h.put()
 						h.send()
@@ -416,7 +416,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 				t.Fatalf("step %d: %v", step, err)
 			}
 			if isOver {
-				if step < 100 {
+				if step < 60 {
 					t.Errorf("a life of %d steps", step)
 				}
 				break

@@ -26,8 +26,8 @@ func TestDamage(t *testing.T) {
 		body[i] = byte(i * i >> 3)
 	}
 	whole := segment(someLabel, body, compress.Zstd)
-	if h, got, err := readSegment(bytes.NewReader(whole)); err != nil || h.label != someLabel || !bytes.Equal(got, body) ||
-		h.encoding != compress.Zstd || h.time != 1 {
+	if h, got, err := readSegment(bytes.NewReader(whole)); err != nil || h.label != someLabel ||
+		!bytes.Equal(got, body) || h.encoding != compress.Zstd || h.time != 1 {
 		t.Fatalf("%+v %v", h, err)
 	}
 	isDamaged := func(b []byte) bool {

@@ -140,8 +140,8 @@ func (s *Spool) Refuse(name Name, reason string) error {
 	return err
 }
 
-// setAside moves a segment to a folder of its own, which keeps the last ones. What can't be moved is removed. As long as
-// the pointer is not on disk, the segment stays where it is, for the next Open: it must not vanish unnoticed.
+// setAside moves a segment to a folder of its own, which keeps the last ones. What can't be moved is removed. As long
+// as the pointer is not on disk, the segment stays where it is, for the next Open: it must not vanish unnoticed.
 func (s *Spool) setAside(l label, folder string) {
 	if s.isDirty {
 		return

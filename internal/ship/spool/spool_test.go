@@ -309,7 +309,8 @@ func TestUnsyncedIsNotSent(t *testing.T) {
 	mustPut(t, s, 1)
 	epoch, _ := s.Identity()
 	l := label{position{1, 2}, epoch}
-	d.names[l.name()] = &inode{content: segment(l, []byte(body(2)), compress.None), modified: now} // renamed, and not yet synced
+	// Renamed, and not yet synced.
+	d.names[l.name()] = &inode{content: segment(l, []byte(body(2)), compress.None), modified: now}
 	d.fault = 1
 	if s, err = reopenModel(d); err != nil {
 		t.Fatal(err)

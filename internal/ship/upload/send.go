@@ -92,6 +92,7 @@ func (u *Uploader) post(ctx context.Context, reports []spool.Report, body []byte
 		return nil, &failure{text: "the sink's answer is none that weir understands; is this a weir-sink?"}
 	}
 	if err := match(reports, answer.Reports); err != nil {
+		u.count = max(1, len(reports)/2) // if it is one report that the sink takes for none or two, find it
 		return nil, &failure{text: err.Error()}
 	}
 	return answer, nil
@@ -104,6 +105,7 @@ func match(reports []spool.Report, receipts []uplink.Receipt) error {
 	}
 	for i, r := range receipts {
 		switch {
+		case r.Result == uplink.Refused && (r.Epoch == "" || r.Sequence == 0): // a report that the sink can't read
 		case r.Epoch != reports[i].Epoch.String() || r.Sequence != reports[i].Sequence:
 			return errors.New("the sink answered about another report")
 		case r.Result != uplink.Stored && r.Result != uplink.Duplicate && r.Result != uplink.Refused:

@@ -55,6 +55,8 @@ const (
 	defaultBatch, defaultRate = 1 << 20, 1 << 20
 	// firstWait and maxWait bound the time between attempts; slowWait is that while only people can help.
 	firstWait, maxWait, slowWait = time.Second, 5 * time.Minute, 5 * time.Minute
+	// minPause bounds the requests a second while the uploader catches up, as the sink does.
+	minPause = 100 * time.Millisecond
 	// maxRetryAfter bounds what a sink can ask for.
 	maxRetryAfter = time.Hour
 	// maxRequest bounds a request: 8 MiB at 256 kbit/s take 4 minutes.
@@ -165,7 +167,7 @@ func (u *Uploader) Run(ctx context.Context) {
 			u.failed(ctx, f)
 			continue
 		}
-		sleep(ctx, time.Duration(size)*time.Second/time.Duration(u.config.Rate))
+		sleep(ctx, max(minPause, time.Duration(size)*time.Second/time.Duration(u.config.Rate)))
 	}
 }
 

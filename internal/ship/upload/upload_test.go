@@ -298,6 +298,9 @@ func TestRefused(t *testing.T) {
 			for i, r := range a.Reports {
 				if r.Sequence%3 == 0 {
 					a.Reports[i].Result, a.Reports[i].Reason = uplink.Refused, "another agent's\x1b[31m \xff\n report"
+					if r.Sequence == 3 { // which the sink could not read
+						a.Reports[i].Epoch, a.Reports[i].Sequence = "", 0
+					}
 				}
 			}
 			encode(w, a)
