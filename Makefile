@@ -25,7 +25,7 @@ libpcap_packages = $(shell scripts/libpcap-packages)
 # start the real program, and take long.
 packages = $(if $(RACE),$(filter-out %/internal/agent %/internal/testing/soak,$(shell $(GO) list ./...)),./...)
 
-.PHONY: help up demo replay build static test soak guest fuzz lint bench record generate clean
+.PHONY: help up demo replay build static test soak guest fuzz page lint bench record generate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -66,6 +66,10 @@ guest: ## weir on other kernels, in qemu; KERNELS='5.10 newest' for some of them
 
 fuzz: ## every fuzz target, FUZZ_COUNT (20000) inputs each
 	@GO='$(GO)' FUZZ_COUNT='$(FUZZ_COUNT)' scripts/fuzz
+
+page: ## tests of the sink's page, in Node.js and in Chromium
+	@scripts/setup page
+	web/scripts/test
 
 lint: ## formatting, vet, staticcheck, layering, sizes, licences, scripts
 	@scripts/setup lint

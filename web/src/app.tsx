@@ -4,13 +4,13 @@
 
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-import { query, useApi, useEvents, useNow, useSignedOut, useStreamFilter, useStreamOpen } from './api';
+import { query, useApi, useEvents, useSignedOut, useStreamFilter, useStreamOpen } from './api';
 import type { Agents, Answer, Devices } from './api';
 import { withTerm } from './filter';
 import { FilterBar } from './filterbar';
 import { ago, dateTime, plural } from './format';
 import { deviceNames, type Names } from './names';
-import { AgentsPage, isLate } from './pages/agents';
+import { AgentsPage, isLate, useSinkNow } from './pages/agents';
 import { DevicesPage } from './pages/devices';
 import { FlowsPage } from './pages/flows';
 import { Overview } from './pages/overview';
@@ -183,7 +183,7 @@ function Live() {
 
 // Stale tells that what is shown ends earlier than it seems: an agent is late.
 function Stale({ agents }: { agents: Answer<Agents> }) {
-  const now = useNow(5000);
+  const now = useSinkNow(agents);
   const late = (agents.data?.rows ?? []).filter((a) => isLate(a, now));
   if (late.length === 0) return null;
   return (

@@ -22,7 +22,7 @@ const lateMS = 15_000;
 export function stack(s: Series, direction: Direction): Stack {
   const start = Date.parse(s.start);
   const step = s.step_s;
-  const known = Math.min(Date.parse(s.to), Date.now()) - lateMS;
+  const known = Date.parse(s.to) - lateMS;
   const length = s.series[0]?.up_bytes.length ?? 0;
   const whole = Math.min(length, Math.floor((known - start) / (step * 1000)));
   const points = whole > 1 ? whole : length;

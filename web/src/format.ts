@@ -43,7 +43,8 @@ export function duration(seconds: number): string {
 
 export function ago(at: number, now: number): string {
   const s = (now - at) / 1000;
-  return s < 5 ? 'now' : `${duration(Math.round(s))} ago`;
+  if (s < 5) return 'now';
+  return s < 90 ? `${Math.round(s)} s ago` : `${duration(s)} ago`;
 }
 
 const sameDay = (a: Date, b: Date) => a.toDateString() === b.toDateString();

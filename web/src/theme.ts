@@ -2,7 +2,7 @@
 
 // Settings of this browser: colours and keys.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 export type Theme = 'auto' | 'light' | 'dark';
 
@@ -40,16 +40,19 @@ export function applyTheme(theme = readTheme()) {
 export function useTheme(): [Theme, string, (theme: Theme) => void] {
   const [theme, setTheme] = useState(readTheme);
   const [, redraw] = useState(0);
+  const latest = useRef(theme);
+  latest.current = theme;
   useEffect(() => {
     const changed = () => {
-      applyTheme(theme);
+      applyTheme(latest.current);
       redraw((n) => n + 1);
     };
     darkSystem.addEventListener('change', changed);
     return () => darkSystem.removeEventListener('change', changed);
-  }, [theme]);
+  }, []);
   const set = (next: Theme) => {
     store('theme', next);
+    latest.current = next;
     applyTheme(next);
     setTheme(next);
   };

@@ -154,6 +154,22 @@ export function Spark({ values, class: name = '' }: { values: number[]; class?: 
   );
 }
 
+// Scroll lets a table that is wider than its place scroll; the keyboard reaches it too.
+export function Scroll(props: { label: string; children: ComponentChildren; hold?: (held: boolean) => void }) {
+  return (
+    <div
+      class="scroll"
+      role="group"
+      aria-label={props.label}
+      tabIndex={0}
+      onMouseEnter={() => props.hold?.(true)}
+      onMouseLeave={() => props.hold?.(false)}
+    >
+      {props.children}
+    </div>
+  );
+}
+
 export function Card(props: {
   title: string;
   state?: 'good' | 'bad' | undefined;

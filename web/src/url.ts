@@ -91,11 +91,11 @@ export function seconds(s: Span): number {
   return 'last' in s ? (spans[s.last]?.seconds ?? 3600) : s.to - s.from;
 }
 
-// move shifts a span by half of its length; one that would end later than now ends now.
+// move shifts a span by half of its length; one that would end about now ends now.
 export function move(s: Span, by: -1 | 1, now: number): Span {
   const length = seconds(s);
   const to = ('last' in s ? Math.floor(now) : s.to) + (by * length) / 2;
-  if (to < now) return { from: Math.floor(to - length), to: Math.floor(to) };
+  if (to < now - length / 20) return { from: Math.floor(to - length), to: Math.floor(to) };
   const named = Object.keys(spans).find((k) => spans[k]?.seconds === length);
   return named ? { last: named } : { from: Math.floor(now - length), to: Math.floor(now) };
 }

@@ -30,6 +30,7 @@ test('earlier and later', () => {
   const earlier = move({ last: '1h' }, -1, now);
   assert.deepEqual(earlier, { from: 1_700_000_000 - 5400, to: 1_700_000_000 - 1800 });
   assert.deepEqual(move(earlier, 1, now), { last: '1h' });
-  assert.deepEqual(move(earlier, 1, now + 60), { from: now - 3600, to: now });
+  assert.deepEqual(move(earlier, 1, now + 60), { last: '1h' });
+  assert.deepEqual(move(earlier, 1, now + 600), { from: now - 3600, to: now });
   assert.deepEqual(move({ from: 1_000, to: 1_100 }, 1, now), { from: 1_050, to: 1_150 });
 });

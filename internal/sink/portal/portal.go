@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package portal serves the sink's page, whose sources are in web/. The built files are committed here, so that building
-// the sink needs no Node.js; `make generate` makes them.
+// Package portal serves the sink's page, whose sources are in web/. The built files are committed here, so that
+// building the sink needs no Node.js; `make generate` makes them.
 package portal
 
 //go:generate ../../../web/scripts/generate

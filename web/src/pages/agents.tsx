@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { useNow, type Agent, type Interface } from '../api';
+import { useNow, type Agent, type Agents, type Answer, type Interface } from '../api';
 import type { Shared } from '../app';
 import { ago, bytes, count, dateTime, duration, plural } from '../format';
-import { Body, Panel } from '../ui';
+import { Body, Panel, Scroll } from '../ui';
 
 // Reports come each 15 s: after three that did not come, an agent is late.
 const lateMS = 45_000;
 
 export const isLate = (a: Agent, now: number) => now - Date.parse(a.received) > lateMS;
 
+// useSinkNow is the time by the sink's clock, which need not be that of the browser's machine.
+export function useSinkNow(agents: Answer<Agents>): number {
+  const now = useNow(5000);
+  const then = Date.parse(agents.data?.now ?? '');
+  return Number.isNaN(then) ? now : then + Math.max(now - agents.at, 0);
+}
+
 export function AgentsPage({ agents }: Shared) {
+  const now = useSinkNow(agents);
   return (
     <Body
       answer={agents}
@@ -25,7 +33,7 @@ export function AgentsPage({ agents }: Shared) {
       {(a) => (
         <div class="agents">
           {a.rows.map((each) => (
-            <AgentPanel key={each.agent} a={each} />
+            <AgentPanel key={each.agent} a={each} now={now} />
           ))}
         </div>
       )}
@@ -33,18 +41,17 @@ export function AgentsPage({ agents }: Shared) {
   );
 }
 
-function AgentPanel({ a }: { a: Agent }) {
-  const now = useNow(5000);
+function AgentPanel({ a, now }: { a: Agent; now: number }) {
   const late = isLate(a, now);
   const h = a.health ?? {};
   const facts: [string, string, boolean?][] = [
     ['Last report', ago(Date.parse(a.received), now), late],
-    ['Reports', `${count(a.sequence)} in this epoch`],
-    ['Missing', plural(a.missing, 'report'), a.missing > 0],
-    ['Lost in 24 h', plural(a.drops, 'packet or record', 'packets or records'), a.drops > 0],
+    ['Reports of this start', count(a.sequence)],
+    ['Reports missing', count(a.missing), a.missing > 0],
+    ['Lost in 24 h', count(a.drops), a.drops > 0],
     ['Capture', a.mode || h.mode || '–'],
     ['Version', a.version || '–'],
-    ['Up since', h.uptime_ms === undefined ? '–' : duration(h.uptime_ms / 1000)],
+    ['Up for', h.uptime_ms === undefined ? '–' : duration(h.uptime_ms / 1000)],
     ['Clock', clockState(a)],
   ];
   return (
@@ -63,7 +70,7 @@ function AgentPanel({ a }: { a: Agent }) {
       </dl>
       {a.interfaces.length > 0 && <Interfaces all={a.interfaces} />}
       {h.processes && h.processes.length > 0 && (
-        <div class="scroll">
+        <Scroll label="Processes">
           <table class="plain">
             <thead>
               <tr>
@@ -84,7 +91,7 @@ function AgentPanel({ a }: { a: Agent }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
       {h.counters && h.counters.length > 0 && (
         <details>
@@ -118,7 +125,7 @@ function Interfaces({ all }: { all: Interface[] }) {
   const lost = (i: Interface) =>
     [i.received, i.sent].reduce((n, l) => n + (l?.dropped ?? 0) + (l?.errors ?? 0) + (l?.missed ?? 0), 0);
   return (
-    <div class="scroll">
+    <Scroll label="Interfaces">
       <table class="plain">
         <thead>
           <tr>
@@ -141,6 +148,6 @@ function Interfaces({ all }: { all: Interface[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

@@ -5,7 +5,7 @@ import type { Shared } from '../app';
 import { Empty } from '../empty';
 import { ago, bytes, count, plural } from '../format';
 import { deviceName } from '../names';
-import { Body, Panel, Spark, Term } from '../ui';
+import { Body, Panel, Scroll, Spark, Term } from '../ui';
 
 const sorts = {
   name: { label: 'Device', of: (d: Device) => deviceName(d).toLowerCase() },
@@ -50,7 +50,7 @@ export function DevicesPage(shared: Shared) {
         empty={<Empty what="devices" shared={shared} />}
       >
         {(d) => (
-          <div class="scroll">
+          <Scroll label="Devices">
             <table>
               <thead>
                 <tr>
@@ -60,7 +60,7 @@ export function DevicesPage(shared: Shared) {
                         {column === null ? 'Addresses and kind' : 'Trend'}
                       </th>
                     ) : (
-                      <th key={column} scope="col" aria-sort={sort === column ? 'descending' : 'none'}>
+                      <th key={column} scope="col" class={column === 'name' ? '' : 'number'} aria-sort={sort === column ? 'descending' : 'none'}>
                         <button type="button" onClick={() => go({ sort: column === 'down' ? '' : column })}>
                           {sorts[column].label}
                         </button>
@@ -75,7 +75,7 @@ export function DevicesPage(shared: Shared) {
                 ))}
               </tbody>
             </table>
-          </div>
+          </Scroll>
         )}
       </Body>
     </Panel>

@@ -7,7 +7,7 @@ import { Drawer } from '../drawer';
 import { Empty } from '../empty';
 import { bytes, clock, count } from '../format';
 import { device, host, methods, upDown } from '../names';
-import { Body, Failure, Panel, Term } from '../ui';
+import { Body, Failure, Panel, Scroll, Term } from '../ui';
 
 const pageSize = 100;
 
@@ -21,7 +21,7 @@ export function FlowsPage(shared: Shared) {
   const asked = useRef(0);
   // New flows come to the top; not under the pointer of someone who reads, nor above pages that are loaded.
   useEvents('flows', () => {
-    if (held || older.rows.length > 0 || !('last' in view.span) || Date.now() - asked.current < 2000) return;
+    if (held || older.rows.length > 0 || !('last' in view.span) || Date.now() - asked.current < 3000) return;
     asked.current = Date.now();
     answer.retry();
   });
@@ -49,9 +49,9 @@ export function FlowsPage(shared: Shared) {
           empty={<Empty what="flows" shared={shared} />}
         >
           {() => (
-            <div class="scroll" onMouseEnter={() => setHeld(true)} onMouseLeave={() => setHeld(false)}>
+            <Scroll label="Flows" hold={setHeld}>
               <Table flows={shown} shared={shared} />
-            </div>
+            </Scroll>
           )}
         </Body>
         {next && answer.data && (

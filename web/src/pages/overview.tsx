@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { useMemo, useState } from 'preact/hooks';
-import { query, useApi, useEvents, useNow, type Flow, type Flows, type Series, type Sums, type Top } from '../api';
+import { query, useApi, useEvents, type Flow, type Flows, type Series, type Sums, type Top } from '../api';
 import type { Shared } from '../app';
 import { stack, TrafficChart } from '../chart';
 import { Empty } from '../empty';
@@ -9,7 +9,7 @@ import { bits, bytes, clock, count, plural } from '../format';
 import { application, device, host, keyName, upDown } from '../names';
 import { Body, Card, Name, Panel, Spark, Term } from '../ui';
 import { dimensions, type Dimension } from '../url';
-import { isLate } from './agents';
+import { isLate, useSinkNow } from './agents';
 
 const sum = (s: Sums) => s.up_bytes + s.down_bytes;
 
@@ -69,7 +69,7 @@ export function Overview(shared: Shared) {
 }
 
 function Cards({ view, go, devices, agents }: Shared) {
-  const now = useNow(5000);
+  const now = useSinkNow(agents);
   // Of the last minutes, whatever range is shown.
   const recent = useApi<Series>(query('series', { since: '10m', step: '15s', filter: view.filter }));
   const rates = useMemo(() => {

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { look, start, until, visit } from './browser.mjs';
+
+let site;
+before(async () => {
+  site = await start();
+});
+after(() => site.stop());
+
+const panel = (page, name) => page.getByRole('region', { name });
+const rows = (page) => page.locator('tr[data-row]');
+const search = (page) => new URL(page.url()).searchParams;
+const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+
+// overviewIsDrawn waits until each part of the overview has its data.
+async function overviewIsDrawn(page) {
+  await page.locator('.plot canvas').waitFor();
+  await panel(page, 'Top applications').getByRole('button', { name: 'youtube' }).waitFor();
+  await panel(page, 'Top devices').getByRole('button', { name: 'bens-laptop' }).waitFor();
+  await panel(page, 'Newest flows').locator('li').nth(9).waitFor();
+}
+
+// The parts of a page that tell that its data is there.
+const drawn = {
+  '/': overviewIsDrawn,
+  '/devices': (page) => rows(page).nth(8).waitFor(),
+  '/flows': (page) => rows(page).nth(99).waitFor(),
+  '/agents': (page) => page.getByRole('region', { name: /^Agent / }).nth(1).waitFor(),
+};
+
+test('a click leads to each page, and back', () =>
+  visit(site, '/', {}, async (page) => {
+    await overviewIsDrawn(page);
+    assert.match(await page.locator('.card').first().innerText(), /↓ [\d.]+ [kM]b\/s/);
+    for (const name of ['Devices', 'Flows', 'Agents']) {
+      await page.getByRole('link', { name, exact: true }).click();
+      await page.getByRole('heading', { level: 1, name }).waitFor();
+      await drawn[`/${name.toLowerCase()}`](page);
+      assert.equal(await page.title(), `${name} – weir`);
+      assert.equal(await page.locator('nav a[aria-current]').innerText(), name);
+    }
+    await page.goBack();
+    await page.getByRole('heading', { level: 1, name: 'Flows' }).waitFor();
+    await page.reload();
+    await drawn['/flows'](page);
+  }));
+
+test('names of the network are text, whatever they look like', async () => {
+  const markup = "<img/src=x/onerror=document.title='owned'>";
+  const script = '"><script>document.title=\'owned\'</script>';
+  await visit(site, '/devices', {}, async (page) => {
+    await page.getByText(script, { exact: true }).waitFor();
+    assert.equal(await page.locator('#app script, #app img').count(), 0);
+  });
+  await visit(site, '/agents', {}, async (page) => {
+    await page.getByText(markup).first().waitFor();
+    assert.equal(await page.locator('#app img').count(), 0);
+  });
+  await visit(site, '/', {}, async (page) => {
+    await overviewIsDrawn(page);
+    const hosts = panel(page, 'Top hosts');
+    await hosts.getByText(`${markup}.example`).waitFor();
+    await hosts.getByText(`${markup}.example`).click();
+    await until('the filter has it', () => search(page).get('f')?.startsWith('host:<img/src=x'));
+    assert.equal(await page.getByRole('combobox', { name: 'Filter' }).getAttribute('aria-invalid'), 'false');
+    assert.equal(await page.locator('#app img').count(), 0);
+  });
+  await visit(site, '/flows', {}, async (page) => {
+    await rows(page).first().locator('.time').click();
+    await page.getByRole('dialog').getByText(script, { exact: true }).waitFor();
+    assert.equal(await page.locator('#app script, #app img').count(), 0);
+  });
+});
+
+test('keys do what a mouse does', () =>
+  visit(site, '/', {}, async (page) => {
+    const press = (key) => page.keyboard.press(key);
+    await overviewIsDrawn(page);
+    await press('g');
+    await press('f');
+    await drawn['/flows'](page);
+    await page.mouse.move(5, 300); // off the rows: nothing holds them
+    await press('j');
+    await press('j');
+    await press('k');
+    const focused = () => page.evaluate(() => document.activeElement?.closest('tr')?.rowIndex);
+    assert.equal(await focused(), 1);
+    await press('Enter');
+    const drawer = page.getByRole('dialog', { name: 'Flow' });
+    await drawer.getByRole('heading', { name: 'Why' }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('aria-label')), 'Close');
+    await press('Escape');
+    await drawer.waitFor({ state: 'detached' });
+    await press('[');
+    await until('the range is an earlier one', () => /^\d+-\d+$/.test(search(page).get('t') ?? ''));
+    await press(']');
+    await until('the range ends now', () => search(page).get('t') === null);
+    await press('t');
+    assert.equal(await page.evaluate(() => document.activeElement?.id), 'span');
+    await page.evaluate(() => document.activeElement.blur());
+    await press('/');
+    assert.equal(await page.evaluate(() => document.activeElement?.id), 'filter');
+    await page.keyboard.type('gj?');
+    assert.match(page.url(), /\/flows$/, 'letters of the filter are no commands');
+    await press('Escape');
+    await press('Escape');
+    await press('Escape');
+    await page.evaluate(() => document.activeElement.blur());
+    await press('?');
+    const help = page.getByRole('dialog', { name: 'Keys' });
+    await help.getByLabel('Keys are on').uncheck();
+    await help.getByRole('button', { name: 'Close' }).click();
+    await press('g');
+    await press('o');
+    assert.match(page.url(), /\/flows$/, 'keys that are off do nothing');
+  }));
+
+test('the filter completes, applies, and tells mistakes', () =>
+  visit(site, '/flows?t=6h', {}, async (page) => {
+    const input = page.getByRole('combobox', { name: 'Filter' });
+    const options = page.getByRole('listbox', { name: 'Completions' }).getByRole('option');
+    await input.fill('ap');
+    await options.first().waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    assert.equal(await input.inputValue(), 'app:');
+    await page.keyboard.type('you');
+    await options.filter({ hasText: 'youtube' }).waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    assert.equal(await input.inputValue(), 'app:youtube ');
+    await page.keyboard.press('Escape');
+    const asked = page.waitForRequest((r) => r.url().includes('/flows?') && r.url().includes('filter=app%3Ayoutube'));
+    await page.keyboard.press('Enter');
+    await asked;
+    await until('the address has it', () => search(page).get('f') === 'app:youtube');
+    assert.equal(search(page).get('t'), '6h', 'the range stays');
+
+    // A device is found by its name.
+    await input.fill('device:bens');
+    await options.filter({ hasText: 'bens-laptop' }).click();
+    assert.match(await input.inputValue(), /^device:02:00:5e:10:00:01 $/);
+
+    await input.fill('app:youtube AND prot:tls');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').getByText('there is no field prot, perhaps proto').waitFor();
+    assert.equal(search(page).get('f'), 'app:youtube', 'a mistake is not applied');
+    await page.getByRole('button', { name: 'Clear the filter' }).click();
+    await until('the address has none', () => search(page).get('f') === null);
+  }));
+
+test('a click on a name includes it, one with Alt excludes it', () =>
+  visit(site, '/', {}, async (page) => {
+    await overviewIsDrawn(page);
+    await panel(page, 'Top applications').getByRole('button', { name: 'netflix' }).click({ modifiers: ['Alt'] });
+    await until('it is excluded', () => search(page).get('f') === 'app!=netflix');
+    await panel(page, 'Top devices').getByRole('button', { name: 'nas', exact: true }).click();
+    await until('both are there', () => search(page).get('f') === 'app!=netflix AND device:02:00:5e:10:00:05');
+    await page.goBack();
+    await until('back is the filter before', () => search(page).get('f') === 'app!=netflix');
+    assert.equal(await page.getByRole('combobox', { name: 'Filter' }).inputValue(), 'app!=netflix');
+  }));
+
+test('the chart shows traffic, zooms, and is a table too', () =>
+  visit(site, '/?by=category', {}, async (page) => {
+    const canvas = page.locator('.plot canvas');
+    await canvas.waitFor();
+    await until('it is drawn', () =>
+      canvas.evaluate((c) => {
+        const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+        const colours = new Set();
+        for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) colours.add(data.slice(i, i + 3).join());
+        return colours.size > 7;
+      }),
+    );
+    const box = await page.locator('.u-over').boundingBox();
+    await page.mouse.move(box.x + 100, box.y + 50);
+    await until('the legend tells of a moment', async () =>
+      /\d\d:\d\d/.test(await page.locator('.legend .note').innerText()),
+    );
+    await page.mouse.down();
+    await page.mouse.move(box.x + 300, box.y + 60, { steps: 4 });
+    await page.mouse.up();
+    await until('the range is what was drawn', () => /^\d+-\d+$/.test(search(page).get('t') ?? ''));
+    await page.getByRole('button', { name: 'Table', exact: true }).click();
+    await page.getByRole('cell', { name: 'video', exact: true }).waitFor();
+    await page.getByLabel('by').selectOption('direction');
+    await until('the address has it', () => search(page).get('by') === 'direction');
+    await page.getByRole('cell', { name: 'outbound', exact: true }).waitFor();
+  }));
+
+test('a flow opens with all its fields, by its address too', async () => {
+  let address = '';
+  await visit(site, '/flows', {}, async (page) => {
+    await drawn['/flows'](page);
+    await rows(page).nth(3).locator('.time').click();
+    const drawer = page.getByRole('dialog', { name: 'Flow' });
+    await drawer.getByRole('heading', { name: 'Why' }).waitFor();
+    const text = await drawer.innerText();
+    for (const field of ['community_id', 'client.mac', 'server.port', 'nat.client_ip', 'quic.alpn', 'first_seen']) {
+      assert.ok(text.includes(field), `${field} is missing`);
+    }
+    await until('the address has it', () => search(page).has('flow'));
+    address = new URL(page.url()).pathname + new URL(page.url()).search;
+    await look(page);
+  });
+  await visit(site, address, {}, async (page) => {
+    await page.getByRole('dialog', { name: 'Flow' }).getByText('community_id').waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+    await until('the address has none', () => !search(page).has('flow'));
+  });
+  await visit(site, `/flows?flow=${'0'.repeat(32)}/${'0'.repeat(32)}`, { expected: /status of 404/ }, async (page) => {
+    await page.getByRole('dialog', { name: 'Flow' }).getByText('The flow could not be loaded: Not Found').waitFor();
+    await drawn['/flows'](page);
+  });
+});
+
+test('older flows come on demand, each once', () =>
+  visit(site, '/flows', {}, async (page) => {
+    await drawn['/flows'](page);
+    await page.getByRole('button', { name: 'Older flows' }).click();
+    await rows(page).nth(199).waitFor();
+    const times = await rows(page).locator('time').evaluateAll((all) => all.map((t) => t.dateTime));
+    assert.deepEqual(times, [...times].sort().reverse());
+    assert.equal(new Set(times).size, times.length);
+  }));
+
+test('devices sort, and open their flows', () =>
+  visit(site, '/devices', {}, async (page) => {
+    await drawn['/devices'](page);
+    await page.getByRole('button', { name: 'Device', exact: true }).click();
+    await until('they are in order of names', async () => {
+      const names = await rows(page).locator('.term').allInnerTexts();
+      return names[0]?.startsWith('"><script') && names[1]?.startsWith('a-device');
+    });
+    await rows(page).filter({ hasText: 'printer' }).locator('.about').click();
+    await page.getByRole('heading', { level: 1, name: 'Flows' }).waitFor();
+    assert.equal(search(page).get('f'), 'device:02:00:5e:10:00:08');
+  }));
+
+test('a part that fails says so, alone, and comes back', () =>
+  visit(site, '/', { expected: /status of 503/ }, async (page) => {
+    await overviewIsDrawn(page);
+    let fails = true;
+    await page.route(/\/top\?by=device/, (route) =>
+      fails
+        ? route.fulfill({
+            status: 503,
+            contentType: 'application/problem+json',
+            body: JSON.stringify({ title: 'Service Unavailable', status: 503, detail: 'the sink is busy' }),
+          })
+        : route.continue(),
+    );
+    await page.reload();
+    const failed = panel(page, 'Top devices');
+    await failed.getByText('Top devices could not be loaded: Service Unavailable').waitFor();
+    await failed.getByText('the sink is busy').waitFor();
+    await panel(page, 'Top applications').getByRole('button', { name: 'youtube' }).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Retry' }).count(), 1);
+    await look(page);
+    fails = false;
+    await failed.getByRole('button', { name: 'Retry' }).click();
+    await failed.getByRole('button', { name: 'bens-laptop' }).waitFor();
+    assert.equal(await page.getByRole('alert').count(), 0);
+  }));
+
+test('what is no answer of the API is no answer', () =>
+  visit(site, '/', { expected: /status of 502|net::ERR_FAILED/ }, async (page) => {
+    await page.route(/\/devices\?/, (route) => route.fulfill({ status: 502, contentType: 'text/html', body: '<h1>x' }));
+    await page.getByRole('link', { name: 'Devices', exact: true }).click();
+    await page.reload();
+    await page.getByText('The devices could not be loaded: The sink answered 502').waitFor();
+    await page.route(/\/devices\?/, (route) => route.abort());
+    await page.getByRole('button', { name: 'Retry' }).click();
+    await page.getByText('The devices could not be loaded: The sink does not answer').waitFor();
+  }));
+
+test('nothing to see has its reason, and a way on', async () => {
+  await visit(site, '/flows?f=port%3A443+AND+app%3Anothing', {}, async (page) => {
+    await page.getByText('No flows match the filter').waitFor();
+    await look(page);
+    await page.getByRole('button', { name: 'Remove app:nothing' }).click();
+    await drawn['/flows'](page);
+    assert.equal(search(page).get('f'), 'port:443');
+  });
+  await visit(site, '/', {}, async (page) => {
+    const answer = (body) => (route) => route.fulfill({ json: body });
+    await page.route(/\/agents$/, answer({ now: new Date().toISOString(), rows: [] }));
+    await page.route(/\/events/, (route) => route.fulfill({ contentType: 'text/event-stream', body: ': nothing\n\n' }));
+    const none = { rows: [], other: {}, total: {} };
+    await page.route(/\/top\?/, answer(none));
+    await page.route(/\/agents$/, answer({ now: new Date().toISOString(), rows: [] }));
+    await page.reload();
+    await panel(page, 'Top devices').getByText('No agent reports to this sink yet').waitFor();
+    await page.getByRole('link', { name: 'Agents', exact: true }).click();
+    await page.getByText('No agent is enrolled').waitFor();
+  });
+});
+
+test('an agent that falls silent is told of', () =>
+  visit(site, '/', {}, async (page) => {
+    await page.getByRole('status').getByText('Agent 0b1c2d3e is late: its last report came 3 min ago').waitFor();
+    await page.getByRole('link', { name: 'Agents', exact: true }).click();
+    const silent = panel(page, 'Agent 0b1c2d3e');
+    await silent.getByText('late', { exact: true }).waitFor();
+    assert.match(await silent.innerText(), /Lost in 24 h\s+1204/);
+    assert.equal(await panel(page, 'Agent a9f4c1d2').getByText('late', { exact: true }).count(), 0);
+  }));
+
+test('a session that ended is told of, once', () =>
+  visit(site, '/', { expected: /status of 401/ }, async (page) => {
+    await overviewIsDrawn(page);
+    await page.route(/\/api\/v1\//, (route) => route.fulfill({ status: 401, json: { title: 'Unauthorized' } }));
+    await page.reload();
+    await page.getByRole('heading', { name: 'This session has ended' }).waitFor();
+    await look(page);
+  }));
+
+test('new flows come by themselves', () =>
+  visit(site, '/', {}, async (page) => {
+    await overviewIsDrawn(page);
+    await page.getByText('live', { exact: true }).waitFor();
+    const newest = () => panel(page, 'Newest flows').locator('time').first().getAttribute('datetime');
+    const before = await newest();
+    await until('a newer flow is on top', async () => (await newest()) > before);
+  }));
+
+test('a phone has room for all of it', async () => {
+  for (const [path, isDrawn] of Object.entries(drawn)) {
+    await visit(site, path, phone, async (page) => {
+      await isDrawn(page);
+      const [inner, outer] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      assert.ok(inner <= outer, `${path} is ${inner} wide, the window ${outer}`);
+      const bar = await page.getByRole('navigation').boundingBox();
+      assert.ok(bar.y > 700, 'the pages are at the bottom');
+      for (const link of await page.getByRole('navigation').getByRole('link').all()) {
+        const { width, height } = await link.boundingBox();
+        assert.ok(width >= 24 && height >= 24, `${width}×${height} is no target for a finger`);
+      }
+      await look(page);
+    });
+  }
+  await visit(site, '/flows', phone, async (page) => {
+    await drawn['/flows'](page);
+    assert.equal(await rows(page).first().evaluate((row) => getComputedStyle(row).display), 'grid');
+    await rows(page).first().locator('.time').tap();
+    const { width } = await page.getByRole('dialog', { name: 'Flow' }).boundingBox();
+    assert.equal(width, 390);
+  });
+});
+
+test('axe finds nothing serious, on any page in either theme', async () => {
+  for (const colorScheme of ['light', 'dark']) {
+    for (const [path, isDrawn] of Object.entries(drawn)) {
+      await visit(site, path, { colorScheme }, async (page) => {
+        await isDrawn(page);
+        assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), colorScheme);
+        await look(page);
+      });
+    }
+  }
+});
+
+test('a chosen theme stays, whatever the system says', () =>
+  visit(site, '/agents', { colorScheme: 'dark' }, async (page) => {
+    const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+    await drawn['/agents'](page);
+    await page.getByRole('button', { name: 'Colours: as the system' }).click();
+    assert.equal(await theme(), 'light');
+    await page.reload();
+    await drawn['/agents'](page);
+    assert.equal(await theme(), 'light');
+    await page.getByRole('button', { name: 'Colours: light' }).click();
+    await page.getByRole('button', { name: 'Colours: dark' }).click();
+    await page.emulateMedia({ colorScheme: 'light' });
+    await until('it follows the system', async () => (await theme()) === 'light');
+  }));
+
+test('how soon it is there', (t) =>
+  visit(site, '/', {}, async (page) => {
+    await overviewIsDrawn(page);
+    const ms = await page.evaluate(() => {
+      const paint = performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN;
+      return { paint: Math.round(paint), drawn: Math.round(performance.now()) };
+    });
+    t.diagnostic(`first paint after ${ms.paint} ms, the overview drawn after ${ms.drawn} ms at most`);
+    assert.ok(ms.paint > 0);
+  }));
