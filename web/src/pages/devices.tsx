@@ -108,7 +108,7 @@ function Row({ d, line, shared }: { d: Device; line: Series['series'][number] | 
         {r.is_router && <span class="tag quiet">router</span>}
         {r.random_mac && <span class="tag quiet" title="It made this MAC address up, and may change it">random MAC</span>}
       </td>
-      <td data-label="Addresses and kind" class="about">
+      <td data-label="Address" class="about">
         <bdi title={addresses.join(', ')}>
           {addresses[0] ?? d.device}
           {addresses.length > 1 && ` +${addresses.length - 1}`}
