@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/weirnet/weir/internal/sink/status"
@@ -33,6 +34,25 @@ type Drain struct {
 	Stored func()
 	// Log takes a line for people.
 	Log func(format string, args ...any)
+
+	// Of the reports since the last Advance, while the store fails:
+	done     map[reportID]bool     // stored or set aside
+	suspects map[reportID]*suspect // the others, each of which was tried alone
+	stored   int                   // reports that were stored alone
+}
+
+// reportID names a report.
+type reportID struct {
+	agent, epoch string
+	sequence     uint64
+}
+
+func idOf(r *store.Report) reportID { return reportID{r.Agent, r.Epoch, r.Sequence} }
+
+// suspect is a report on which the store failed.
+type suspect struct {
+	fails  int
+	stored int // Drain.stored at the first time
 }
 
 const (
@@ -42,6 +62,8 @@ const (
 	lastPause  = 30 * time.Second
 	// manyFails of a batch lead to its reports being tried one by one.
 	manyFails = 5
+	// maxFails of a report alone are too many if the store took another one meanwhile.
+	maxFails = 20
 	// maxRefused bounds the files in the folder of refused reports.
 	maxRefused = 1000
 )
@@ -57,12 +79,14 @@ func (d *Drain) Run(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if d.store(ctx, b.Reports) != nil {
+		err = d.store(ctx, b.Reports)
+		if errors.Is(err, errAgain) {
+			continue // with what came meanwhile
+		}
+		if err != nil || d.retry(ctx, "advance the queue", func() error { return d.Queue.Advance(b) }) != nil {
 			return
 		}
-		if d.retry(ctx, "advance the queue", func() error { return d.Queue.Advance(b) }) != nil {
-			return
-		}
+		d.done, d.suspects, d.stored = nil, nil, 0
 		d.Counters.Damaged.Add(uint64(b.Damaged))
 		if d.Stored != nil {
 			d.Stored()
@@ -103,9 +127,19 @@ func pause(ctx context.Context, fails int) error {
 	}
 }
 
+// errAgain: the batch is to be read again.
+var errAgain = errors.New("again")
+
 // store hands reports to the store until it has taken them. A report that it refuses for good is set aside.
 func (d *Drain) store(ctx context.Context, reports []store.Report) error {
-	for fails := 0; len(reports) > 0; {
+	for fails := 0; ; {
+		reports = slices.DeleteFunc(reports, func(r store.Report) bool { return d.done[idOf(&r)] })
+		if len(reports) == 0 {
+			return nil
+		}
+		if len(d.suspects) > 0 || fails == manyFails {
+			return d.oneByOne(ctx, reports)
+		}
 		err := d.ingest(ctx, reports)
 		var refused *store.RefusedError
 		switch {
@@ -118,57 +152,77 @@ func (d *Drain) store(ctx context.Context, reports []store.Report) error {
 			return ctx.Err()
 		case errors.As(err, &refused) && refused.Index >= 0 && refused.Index < len(reports):
 			d.setAside(&reports[refused.Index], refused.Err)
-			rest := append([]store.Report(nil), reports[:refused.Index]...)
-			reports = append(rest, reports[refused.Index+1:]...)
 			continue
 		}
-		d.Counters.StoreFails.Add(1)
 		if fails == 0 {
 			d.Log("the store failed: %v; reports wait in the queue", err)
 		}
-		if fails++; fails%manyFails == 0 && len(reports) > 1 {
-			if reports, err = d.oneByOne(ctx, reports); err != nil {
-				return err
-			}
-		}
+		fails++
 		if err := pause(ctx, fails); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
-// oneByOne looks for a report on which the store fails while it takes others, sets it aside, and returns those that are
-// still to be stored.
-func (d *Drain) oneByOne(ctx context.Context, reports []store.Report) (rest []store.Report, err error) {
-	var reason error
+// oneByOne looks for a report on which the store fails while it takes others, and sets it aside. A store that takes
+// nothing, as on a full disk, leaves all of them waiting. It returns errAgain while some do.
+func (d *Drain) oneByOne(ctx context.Context, reports []store.Report) error {
+	most := 0
 	for i := range reports {
+		r := &reports[i]
 		err := d.ingest(ctx, reports[i:i+1])
 		var refused *store.RefusedError
 		switch {
 		case err == nil:
+			d.stored++
+			d.finish(r)
+			continue
 		case ctx.Err() != nil:
-			return nil, ctx.Err()
+			return ctx.Err()
 		case errors.As(err, &refused):
-			d.setAside(&reports[i], refused.Err)
-		default:
-			reason = err
-			rest = append(rest, reports[i])
+			d.setAside(r, refused.Err)
+			continue
 		}
+		s := d.suspects[idOf(r)]
+		if s == nil {
+			if d.suspects == nil {
+				d.suspects = map[reportID]*suspect{}
+			}
+			s = &suspect{stored: d.stored}
+			d.suspects[idOf(r)] = s
+		}
+		if s.fails++; s.fails >= maxFails && d.stored > s.stored {
+			d.setAside(r, err)
+			continue
+		}
+		most = max(most, s.fails)
 	}
-	// The store took the others just now, so it works: it is this report.
-	if len(rest) == 1 && d.ingest(ctx, rest) != nil && ctx.Err() == nil {
-		d.setAside(&rest[0], reason)
-		return nil, nil
-	} else if len(rest) == 1 && ctx.Err() == nil {
-		return nil, nil
+	if most == 0 {
+		d.Log("the store takes reports again")
+		return nil
 	}
-	return rest, ctx.Err()
+	if err := pause(ctx, most); err != nil {
+		return err
+	}
+	return errAgain
+}
+
+// finish notes that a report is stored or set aside.
+func (d *Drain) finish(r *store.Report) {
+	if d.done == nil {
+		d.done = map[reportID]bool{}
+	}
+	d.done[idOf(r)] = true
+	delete(d.suspects, idOf(r))
 }
 
 func (d *Drain) ingest(ctx context.Context, reports []store.Report) error {
 	unknown, err := d.Store.Ingest(ctx, reports)
 	if err != nil {
+		var refused *store.RefusedError
+		if !errors.As(err, &refused) {
+			d.Counters.StoreFails.Add(1)
+		}
 		return err
 	}
 	d.Counters.Stored.Add(uint64(len(reports)))
@@ -191,6 +245,7 @@ type refusal struct {
 // setAside keeps a report that the store can't take, so that nothing that was acknowledged is lost without a trace. It
 // is counted, also when the folder is full.
 func (d *Drain) setAside(r *store.Report, reason error) {
+	d.finish(r)
 	d.Counters.Refuse(status.CauseStore)
 	where, err := d.keep(r, reason)
 	if err != nil {
