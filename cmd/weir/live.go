@@ -18,6 +18,9 @@ type liveOutput struct {
 	writer flowWriter
 	out    *bufio.Writer // keeps its first error
 	pieces *pieceWriter
+	// isOnlyEnds: the records of live flows are for the reports alone.
+	isOnlyEnds bool
+	skipped    atomic.Uint64
 }
 
 func newLiveOutput(format string, stdout io.Writer) *liveOutput {
@@ -32,7 +35,13 @@ func newLiveOutput(format string, stdout io.Writer) *liveOutput {
 }
 
 // Flow writes a record.
-func (o *liveOutput) Flow(f *record.Flow) error { return outputError(o.writer.flow(f)) }
+func (o *liveOutput) Flow(f *record.Flow) error {
+	if o.isOnlyEnds && f.State != record.StateEnd {
+		o.skipped.Add(1)
+		return nil
+	}
+	return outputError(o.writer.flow(f))
+}
 
 // Second flushes the output.
 func (o *liveOutput) Second(*confined.Status) error {

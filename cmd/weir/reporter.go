@@ -3,11 +3,12 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"crypto/rand"
+	"errors"
 	"io"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirnet/weir/internal/agent"
@@ -17,16 +18,22 @@ import (
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/ship"
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// reporter writes a report each interval.
+// reporter makes a report each interval, for standard output, for the uplink, or for both.
 type reporter struct {
 	report  *report.Reporter
 	every   time.Duration
-	out     *bufio.Writer // keeps its first error
+	out     io.Writer    // nil: no standard output
+	queue   *reportQueue // out, beside an uplink
 	pieces  *pieceWriter
 	changed func(most int) []hosts.Host // devices; nil: not known yet
+
+	hasUplink bool
+	sender    atomic.Pointer[ship.Sender] // nil before the confined process has its socket
+	waited    atomic.Uint64               // checks while the end waits for ship
 
 	status *confined.Status // the last one
 	due    time.Duration    // the uptime at which the interval ends
@@ -35,24 +42,57 @@ type reporter struct {
 // maxReportDevices bounds the devices of a report (report/schema.json).
 const maxReportDevices = 256
 
-// newReporter returns a reporter of an agent that keeps at most that many flows.
-func newReporter(every time.Duration, maxFlows int, stdout io.Writer) *reporter {
-	needOutput(stdout)
+// newReporter returns a reporter of an agent that keeps at most that many flows. Without stdout only the uplink gets the
+// reports.
+func newReporter(every time.Duration, maxFlows int, stdout io.Writer, hasUplink bool) *reporter {
 	maxFlows = cmp.Or(maxFlows, defaults.MaxFlows)
-	pieces := &pieceWriter{out: stdout}
-	return &reporter{every: every, due: every, pieces: pieces, out: bufio.NewWriterSize(pieces, 64<<10),
-		report: report.New(report.Config{Agent: randomID(), Epoch: randomID(), Version: version,
-			// The silent ones among an agent's live flows outlast those whose last record was dropped.
-			MaxFlows: maxFlows + maxFlows/4})}
+	c := report.Config{Version: version,
+		// The silent ones among an agent's live flows outlast those whose last record was dropped.
+		MaxFlows: maxFlows + maxFlows/4}
+	if !hasUplink {
+		c.Agent, c.Epoch = randomID(), randomID()
+	}
+	r := &reporter{every: every, due: every, hasUplink: hasUplink, pieces: &pieceWriter{out: stdout},
+		report: report.New(c)}
+	switch {
+	case stdout == nil:
+	case hasUplink:
+		needOutput(stdout)
+		r.queue = newReportQueue(r.pieces)
+		r.out = r.queue
+	default:
+		needOutput(stdout)
+		r.out = r.pieces
+	}
+	return r
 }
 
 // subscribe requests a record of each live flow once an interval, and the other parts of a report.
 func (r *reporter) subscribe(o *agent.Options, output *confined.Output) {
-	o.UpdateEvery = r.every
-	output.Subscriptions = []confined.Subscription{{Subscriber: r, Dropped: metric.RecordsUnreported,
-		Progress: r.pieces.taken.Load}}
+	if o.UpdateEvery == 0 || r.every < o.UpdateEvery || !r.hasUplink {
+		o.UpdateEvery = r.every
+	}
+	output.Subscriptions = append(output.Subscriptions, confined.Subscription{Subscriber: r,
+		Dropped: metric.RecordsUnreported, Progress: r.progress})
 	output.Devices = func(changed func(most int) []hosts.Host) { r.changed = changed }
-	output.Measure, output.Counters = true, []metric.Source{r.report}
+	output.Measure, output.Counters = true, append(output.Counters, r)
+	if r.hasUplink {
+		output.Uplink, output.UplinkState = r.shipTo, r.uplinkState
+	}
+}
+
+// progress grows while a reader takes reports, and while the end waits for the uplink.
+func (r *reporter) progress() uint64 { return r.pieces.taken.Load() + r.waited.Load() }
+
+// Collect adds what the reporter and the ways of the reports have lost.
+func (r *reporter) Collect(s *metric.Snapshot) {
+	r.report.Collect(s)
+	if sender := r.sender.Load(); sender != nil {
+		sender.Collect(s)
+	}
+	if r.queue != nil {
+		r.queue.Collect(s)
+	}
 }
 
 func randomID() (id report.ID) {
@@ -66,7 +106,7 @@ func (r *reporter) Flow(f *record.Flow) error {
 		now := *r.status
 		passed := time.Since(now.At)
 		now.At, now.Monotonic, now.Elapsed = now.At.Add(passed), now.Monotonic+int64(passed), now.Elapsed+passed
-		if err := r.write(&now, false); err != nil {
+		if _, err := r.write(&now, false); err != nil {
 			return err
 		}
 	}
@@ -85,39 +125,77 @@ func (r *reporter) Second(s *confined.Status) error {
 	}
 	r.status = s
 	r.report.Watch(linkCounts(s, func(l *confined.LinkCounts) *topology.Statistics { return &l.Began }))
+	if sender := r.sender.Load(); sender != nil {
+		sender.Pump()
+	}
 	if s.Elapsed < r.due-halfSecond {
 		return nil
 	}
-	r.due = max(r.due, s.Elapsed-halfSecond) + r.every
-	return r.write(s, false)
-}
-
-// End writes the last report.
-func (r *reporter) End() error {
-	if r.status == nil { // it never began
-		return nil
+	isClosed, err := r.write(s, false)
+	if isClosed {
+		r.due = max(r.due, s.Elapsed-halfSecond) + r.every
 	}
-	return r.write(r.status, true)
+	return err
 }
 
-// write ends the interval.
-func (r *reporter) write(s *confined.Status, isLast bool) error {
+// End writes the last report, and waits for what takes it.
+func (r *reporter) End() error {
+	var err error
+	if r.status != nil { // else it never began
+		if r.hasUplink {
+			r.sender.Load().AwaitIdentity(uplinkEnd, r.wait)
+		}
+		_, err = r.write(r.status, true)
+	}
+	if r.queue != nil {
+		err = errors.Join(err, outputError(r.queue.end()))
+	}
+	if sender := r.sender.Load(); sender != nil {
+		sender.Drain(uplinkEnd, r.wait) // what is left is in the socket, for the next ship
+	}
+	return err
+}
+
+func (r *reporter) wait() { r.waited.Add(1) }
+
+// write ends the interval, unless nobody can give the report its number yet: then it reports false.
+func (r *reporter) write(s *confined.Status, isLast bool) (isClosed bool, err error) {
 	state := report.State{At: report.Instant{Wall: s.At.UnixNano(), Monotonic: s.Monotonic}, Mode: s.Mode,
 		Uptime: s.Elapsed, Goroutines: runtime.NumGoroutine(), Counters: s.Counters, IsLast: isLast,
 		Interfaces: linkCounts(s, func(l *confined.LinkCounts) *topology.Statistics { return &l.Now })}
 	for _, p := range s.Processes {
 		state.Processes = append(state.Processes, report.Process(p))
 	}
-	if r.changed != nil {
+	var of ship.Identity
+	var health ship.Health
+	isKnown := true
+	if r.hasUplink {
+		of, health, isKnown = r.identify(&state)
+	}
+	if !isKnown && !isLast && !r.report.IsFull() {
+		return false, nil
+	}
+	if r.changed != nil && isKnown {
 		devices := r.changed(maxReportDevices)
 		for i := range devices {
 			state.Devices = append(state.Devices, &devices[i])
 		}
 	}
-	if _, err := r.out.Write(r.report.Close(&state)); err != nil {
-		return outputError(err)
+	line := r.report.Close(&state)
+	switch {
+	case !isKnown: // the memory of the flows is worth more than a report without a number
+		r.sender.Load().Lose()
+	case r.hasUplink:
+		r.sender.Load().Send(of, &health, line)
 	}
-	return outputError(r.out.Flush())
+	if r.hasUplink {
+		r.sent()
+	}
+	if r.out == nil || !isKnown {
+		return true, nil
+	}
+	_, err = r.out.Write(line)
+	return true, outputError(err)
 }
 
 // linkCounts are the watched links with some of their counters.

@@ -44,7 +44,7 @@ func readReports(t *testing.T, text []byte) (all []*report.Report) {
 // came, and the last one at the end.
 func TestReporterIntervals(t *testing.T) {
 	var out bytes.Buffer
-	r := newReporter(3*time.Second, 100, &out)
+	r := newReporter(3*time.Second, 100, &out, false)
 	r.changed = func(most int) []hosts.Host { return []hosts.Host{{MAC: "02:00:00:00:00:01"}}[:min(most, 1)] }
 	for _, seconds := range []float64{1, 2, 2.98, 4, 5.01, 6.02, 7, 12.4, 13, 14, 15, 15.4} {
 		if err := r.Second(statusAt(time.Duration(seconds * 1e9))); err != nil {
@@ -72,7 +72,7 @@ func TestReporterIntervals(t *testing.T) {
 // TestReporterFull: flows that one report has no room for make another one.
 func TestReporterFull(t *testing.T) {
 	var out bytes.Buffer
-	r := newReporter(time.Hour, 80, &out)
+	r := newReporter(time.Hour, 80, &out, false)
 	first := statusAt(time.Second)
 	first.Links = []confined.LinkCounts{{Index: 1, Name: "lan0", Began: topology.Statistics{RxPackets: 5},
 		Now: topology.Statistics{RxPackets: 9}}}
@@ -104,10 +104,10 @@ func TestReporterFull(t *testing.T) {
 // TestReporterNothing: an agent that ended before its first second has no report, and one whose reader is gone ends.
 func TestReporterNothing(t *testing.T) {
 	var out bytes.Buffer
-	if err := newReporter(time.Second, 0, &out).End(); err != nil || out.Len() > 0 {
+	if err := newReporter(time.Second, 0, &out, false).End(); err != nil || out.Len() > 0 {
 		t.Errorf("%v, %q", err, out.String())
 	}
-	r := newReporter(time.Second, 0, brokenWriter{})
+	r := newReporter(time.Second, 0, brokenWriter{}, false)
 	if err := r.Second(statusAt(time.Second)); !errors.Is(err, errBrokenWriter) {
 		t.Errorf("%v", err)
 	}

@@ -68,7 +68,14 @@ Exit status: 0 after a signal or --duration, 1 after a failure, 2 if weir could 
 				return errors.New("--duration must not be negative")
 			}
 			if !sandbox.Inside() {
-				return supervise(&o, confinedArgs(c, settings))
+				if _, err := o.Check(); err != nil { // before it says what it does
+					return err
+				}
+				args, err := setUplink(&o, &settings.Config, c.ErrOrStderr())
+				if err != nil {
+					return err
+				}
+				return supervise(&o, append(confinedArgs(c, settings), args...))
 			}
 			if err := checkOutput(&settings.Config.Output.Format, c.OutOrStdout(), "table", "ndjson", "csv", "report",
 				"none"); err != nil {
@@ -111,16 +118,21 @@ func liveRun(o *agent.Options, c *config.Config, stdout, stderr io.Writer) error
 	panics := newPanicLog("", stderr)
 	output := confined.Output{Log: logger(stderr), OnPanic: panics.add}
 	var unwritten func(*confined.Status) string
+	hasUplink := c.Uplink.Use == "on" // as setUplink has decided
 	if c.Output.Format == "report" {
-		out := newReporter(c.Report.Every, o.MaxFlows, stdout)
+		out := newReporter(c.Report.Every, o.MaxFlows, stdout, hasUplink)
 		out.subscribe(o, &output)
 		unwritten = func(*confined.Status) string { return "not all reports were written" }
 	} else {
 		out := newLiveOutput(c.Output.Format, stdout)
+		out.isOnlyEnds = o.UpdateEvery == 0
 		output.Subscriptions = []confined.Subscription{{Subscriber: out, Dropped: metric.RecordsUnwritten,
 			Progress: out.pieces.taken.Load}}
 		unwritten = func(s *confined.Status) string {
-			return fmt.Sprintf("%d records were not written", s.Offered-min(s.Offered, out.pieces.lines.Load()))
+			return fmt.Sprintf("%d records were not written", s.Offered-min(s.Offered, out.skipped.Load()+out.pieces.lines.Load()))
+		}
+		if hasUplink {
+			newReporter(c.Report.Every, o.MaxFlows, nil, true).subscribe(o, &output)
 		}
 	}
 	status, err := confined.Run(o, output)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package agent holds what weir's two processes on live interfaces share: the options, and the payloads of their
+// Package agent holds what weir's processes on live interfaces share: the options, and the payloads of their
 // messages. Package privileged is the process that opens sockets, loads programs and reads no packet; package confined
-// is the process that reads packets, with the workers.
+// is the process that reads packets, with the workers. Package ship, elsewhere, is the one that sends reports.
 package agent
 
 import (
@@ -54,6 +54,7 @@ type Options struct {
 	Sides           topology.Sides
 	NoConntrack     bool   // do not follow the kernel's connections
 	State           string // directory for the list of devices; "": not saved
+	Uplink          string // state folder of the uplink that gets reports; "": none
 	Socket          string // for other commands' questions: a path, "none", or "": control.DefaultPath
 }
 

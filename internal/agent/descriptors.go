@@ -14,6 +14,7 @@ type Descriptors struct {
 const (
 	DescriptorConntrack = "conntrack"
 	DescriptorControl   = "control"
+	DescriptorShip      = "ship" // the socket to the process ship, see package ship
 )
 
 // Processes are the agent's processes, whose use of the machine the status tells.

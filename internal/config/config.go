@@ -66,8 +66,13 @@ type Config struct {
 	} `key:"output" help:"Where flow records go."`
 
 	Report struct {
-		Every time.Duration `key:"every" flag:"report-every" in:"run" min:"1s" max:"1h" help:"interval of a report (--output report)"`
+		Every time.Duration `key:"every" flag:"report-every" in:"run" min:"1s" max:"1h" help:"interval of a report (--output report, and those to a sink)"`
 	} `key:"report" help:"Reports: all that weir tells of an interval."`
+
+	Uplink struct {
+		State string `key:"state_dir" flag:"state-dir" in:"run" help:"directory for the agent's key, its sink, and the reports that the sink does not have yet"`
+		Use   string `key:"use" flag:"uplink" in:"run" oneof:"auto on off" help:"send reports to the sink: on, off, or auto (on if weir enrol has named a sink)"`
+	} `key:"uplink" help:"The sink that gets reports."`
 }
 
 // Default returns the defaults.
@@ -81,6 +86,7 @@ func Default() *Config {
 	c.Flows.TCPIdle = defaults.TCPIdle
 	c.Flows.Idle = defaults.Idle
 	c.Report.Every = defaults.ReportEvery
+	c.Uplink.State, c.Uplink.Use = defaults.StateDir, "auto"
 	return c
 }
 

@@ -26,6 +26,8 @@ type Request struct {
 	Hosts   bool   `json:"hosts,omitempty"` // list the devices of the LAN
 	// Counters requests the counters of losses.
 	Counters bool `json:"counters,omitempty"`
+	// Status requests what is watched, and what becomes of reports.
+	Status bool `json:"status,omitempty"`
 }
 
 // Answer is the agent's reply.
@@ -35,6 +37,8 @@ type Answer struct {
 	Hosts json.RawMessage `json:"hosts,omitempty"` // a list of hosts.Host
 	// Counters is a Counters in JSON.
 	Counters json.RawMessage `json:"counters,omitempty"`
+	// Status is a Status in JSON.
+	Status json.RawMessage `json:"status,omitempty"`
 }
 
 // Counters holds the agent's loss counters that are not 0.
@@ -42,6 +46,31 @@ type Counters struct {
 	Mode     string           `json:"mode"`
 	Seconds  int64            `json:"seconds"` // since the start
 	Readings []metric.Reading `json:"readings"`
+}
+
+// Status says what an agent watches, and what becomes of its reports.
+type Status struct {
+	Mode       string   `json:"mode"`
+	Seconds    int64    `json:"seconds"` // since the start
+	Interfaces []string `json:"interfaces"`
+	Packets    uint64   `json:"packets"`
+	Flows      uint64   `json:"flows"`            // begun
+	Uplink     *Uplink  `json:"uplink,omitempty"` // nil: reports go to no sink
+}
+
+// Uplink is what becomes of reports on their way to a sink.
+type Uplink struct {
+	// Ready: the process that stores and sends reports has begun.
+	Ready      bool   `json:"ready"`
+	Connected  bool   `json:"connected"` // the sink took the last request
+	Agent      string `json:"agent,omitempty"`
+	Epoch      string `json:"epoch,omitempty"`
+	Next       uint64 `json:"next_sequence,omitempty"`
+	Queued     uint64 `json:"queued"` // reports
+	SpoolBytes uint64 `json:"spool_bytes"`
+	Lost       uint64 `json:"lost"`    // reports, since the start
+	Refused    uint64 `json:"refused"` // reports, since the start
+	Problem    string `json:"problem,omitempty"`
 }
 
 const (
@@ -133,7 +162,7 @@ func serve(c net.Conn, answer func(*Request) *Answer) {
 var ErrNotRunning = errors.New("no weir answers")
 
 // Ask queries the agent at a path. It returns an Answer's Error as an error. It trusts only an agent of root or of this
-// user, and escapes unprintable characters in the answer's texts; Hosts and Counters stay JSON.
+// user, and escapes unprintable characters in the answer's texts; Hosts, Counters and Status stay JSON.
 func Ask(path string, r *Request) (*Answer, error) {
 	if err := checkFolder(path); err != nil {
 		return nil, fmt.Errorf("ask weir: %w", err)

@@ -34,6 +34,8 @@ const (
 	RecordsUnshown
 	RecordsUnreported
 	ReportedFlowsForgotten
+	ReportsUnshipped
+	ReportsUnwritten
 
 	CopiesForwarded
 	CopiesCarried
@@ -121,6 +123,10 @@ var counters = [numIDs]Counter{
 		"records not reported: the reports were written too slowly (a flow's next record makes up for it)"},
 	ReportedFlowsForgotten: {"weir_reported_flows_forgotten_total", "", Notice,
 		"flows that are reported whole again: more were live than the reports remember (--max-flows)"},
+	ReportsUnshipped: {"weir_reports_dropped_total", "unstored", Loss,
+		"reports lost before they were stored: the disk took none, or the process ship did not run"},
+	ReportsUnwritten: {"weir_reports_dropped_total", "output", Notice,
+		"reports left out of standard output: its reader was too slow (the sink gets them)"},
 
 	CopiesForwarded: {CopiesName, "forwarded", Notice,
 		"packets not counted on their way out: they were counted on their way in (--count-each counts both)"},

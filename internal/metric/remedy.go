@@ -21,6 +21,7 @@ var remedies = map[ID]string{
 	RecordsUnwritten:   "read standard output faster, or raise --max-flows",
 	RecordsUnshown:     "nothing: the screen skips records when it is slow",
 	RecordsUnreported:  "read standard output faster, or raise --max-flows",
+	ReportsUnshipped:   "look at weir status, and at the free space of --state-dir",
 
 	PacketsRefused:      "raise --max-flows",
 	FlowsEvicted:        "raise --max-flows",

@@ -83,7 +83,29 @@ func (r *Reporter) appendHealth(b []byte, s *State) []byte {
 		b = append(appendNumber(b, "more", more), `},`...)
 	}
 	r.counters = s.Counters
-	return append(record.EndList(b), '}')
+	b = record.EndList(b)
+	if s.Uplink != nil {
+		b = s.Uplink.append(append(b, `,"uplink":{`...))
+	}
+	return append(b, '}')
+}
+
+// append appends the uplink's state, after its opening brace.
+func (u *Uplink) append(b []byte) []byte {
+	b = strconv.AppendUint(append(b, `"queued":`...), u.Queued, 10)
+	b = appendNumber(b, "spool_bytes", u.SpoolBytes)
+	b = appendPositive(b, "refused", u.Refused)
+	if len(u.Lost) > 0 {
+		b = append(b, `,"lost":[`...)
+		for _, l := range u.Lost {
+			b = appendID(append(b, `{"epoch":`...), l.Epoch)
+			b = appendNumber(b, "first", l.First)
+			b = appendNumber(b, "last", l.Last)
+			b = append(appendNumber(b, "count", l.Count), `},`...)
+		}
+		b = record.EndList(b)
+	}
+	return append(b, '}')
 }
 
 // appendInterfaces appends what the kernel has counted since the last report.

@@ -106,6 +106,15 @@ func (m *memory) unlink(i int32) {
 	}
 }
 
+// forgetReports marks all flows as ones that no report tells of. Those of this interval's records stay as they are.
+func (m *memory) forgetReports() {
+	for i := m.newest; i != nobody; i = m.flows[i].older {
+		if m.flows[i].segment == nobody {
+			m.flows[i].isWhole = true
+		}
+	}
+}
+
 // reported notes that a report has the latest record of a slot's flow. One that has ended needs no memory.
 func (m *memory) reported(i int32) {
 	f := &m.flows[i]

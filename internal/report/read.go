@@ -37,6 +37,7 @@ type Report struct {
 		Uptime    uint64              `json:"uptime_ms"`
 		Processes few[ProcessReading] `json:"processes"`
 		Counters  list[CounterMoved]  `json:"counters"`
+		Uplink    *UplinkReading      `json:"uplink"`
 	} `json:"health"`
 	Interfaces list[InterfaceReading] `json:"interfaces"`
 	Totals     struct {
@@ -54,6 +55,22 @@ type ProcessReading struct {
 	UserCPU   uint64 `json:"user_cpu_us"`
 	SystemCPU uint64 `json:"system_cpu_us"`
 	Resident  uint64 `json:"resident_bytes"`
+}
+
+// UplinkReading is the uplink in a Report.
+type UplinkReading struct {
+	Queued     uint64           `json:"queued"`
+	SpoolBytes uint64           `json:"spool_bytes"`
+	Refused    uint64           `json:"refused"`
+	Lost       few[LostReading] `json:"lost"`
+}
+
+// LostReading is a range of lost reports in a Report.
+type LostReading struct {
+	Epoch string `json:"epoch"`
+	First uint64 `json:"first"`
+	Last  uint64 `json:"last"`
+	Count uint64 `json:"count"`
 }
 
 // CounterMoved is a counter in a Report.

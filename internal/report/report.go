@@ -45,6 +45,8 @@ type State struct {
 	Processes  []Process
 	Counters   metric.Snapshot
 	Interfaces []Interface
+	// Uplink is nil if the reports go to no sink.
+	Uplink *Uplink
 	// Devices are those that changed in the interval.
 	Devices []Appender
 	// IsLast: no report follows.
@@ -56,6 +58,21 @@ type Process struct {
 	Name                   string
 	UserTime, SystemTime   time.Duration // of all CPUs, since the process began
 	Resident, PeakResident uint64        // memory in bytes
+}
+
+// Uplink is what became of the reports before this one on their way to the sink.
+type Uplink struct {
+	Queued     uint64 // reports that the sink has not confirmed
+	SpoolBytes uint64
+	Refused    uint64 // reports that the sink will never take, so far
+	// Lost are ranges of reports that nobody has, and that no earlier report tells of.
+	Lost []Lost
+}
+
+// Lost is a range of reports of an epoch, first and last included, of which Count are lost.
+type Lost struct {
+	Epoch              ID
+	First, Last, Count uint64
 }
 
 // Interface is a watched interface with the kernel's counters since it was made.
@@ -114,6 +131,15 @@ func New(c Config) *Reporter {
 
 // Begin says when the first interval began, and the kernel's boot_id, "" if unknown.
 func (r *Reporter) Begin(at Instant, bootID string) { r.begin, r.bootID = at, bootID }
+
+// Identify says who reports, and the sequence of the next report. A Config without an epoch needs it before Close.
+func (r *Reporter) Identify(agent, epoch ID, next uint64) {
+	r.config.Agent, r.config.Epoch, r.sequence = agent, epoch, next-1
+}
+
+// Forget makes the whole record of each flow travel again, in the next report that tells of the flow and whose interval
+// has not had a record of it yet.
+func (r *Reporter) Forget() { r.memory.forgetReports() }
 
 // IsFull reports whether the interval has to be closed before the next record, lest the report become too large.
 func (r *Reporter) IsFull() bool {

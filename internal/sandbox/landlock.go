@@ -26,7 +26,10 @@ const (
 
 	readFile = unix.LANDLOCK_ACCESS_FS_READ_FILE
 	readDir  = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
-	runFile  = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_EXECUTE
+	// what a spool does with its files; below Landlock ABI 3 a file that may be opened for writing may be truncated
+	keepFiles = readDir | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_MAKE_REG |
+		unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE | unix.LANDLOCK_ACCESS_FS_REMOVE_DIR
+	runFile = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_EXECUTE
 )
 
 // ruleset is the process's future rights, not yet in force.
@@ -36,8 +39,8 @@ type ruleset struct {
 
 // newRuleset allows executing the program itself and its libraries, and reading a few files. It refuses everything else
 // that this kernel's Landlock covers: other files, new TCP (and UDP) connections and listeners, signals and abstract
-// sockets of other processes.
-func newRuleset(readable []string) (*ruleset, error) {
+// sockets of other processes. The role Ship also writes files, and makes connections.
+func newRuleset(o *order) (*ruleset, error) {
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	switch errno {
 	case 0:
@@ -49,13 +52,20 @@ func newRuleset(readable []string) (*ruleset, error) {
 		return nil, fmt.Errorf("read version: %w", errno)
 	}
 	attr := handled(int(version))
+	if o.Role == Ship {
+		attr.Handled_access_net &= unix.LANDLOCK_ACCESS_NET_BIND_TCP
+	}
 	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr),
 		0)
 	if errno != 0 {
 		return nil, fmt.Errorf("create ruleset: %w", errno)
 	}
 	r := &ruleset{fd: int(fd), abi: int(version)}
-	if err := r.allowAll(readable); err != nil {
+	err := r.allowAll(o.Readable)
+	if err == nil && o.Role == Ship {
+		err = r.allowShip(o.Writable)
+	}
+	if err != nil {
 		unix.Close(r.fd)
 		return nil, err
 	}
@@ -125,6 +135,32 @@ func (r *ruleset) allowAll(readable []string) error {
 	}
 	for _, path := range readable {
 		if err := r.allow(path, readDir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// networkFiles are those from which Go's resolver and its certificate pool read. Distributions differ.
+var networkFiles = []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl", "/etc/pki",
+	"/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/usr/share/pki"}
+
+// allowShip adds what the role Ship needs.
+func (r *ruleset) allowShip(writable []string) error {
+	for _, path := range networkFiles {
+		if err := r.allow(path, readDir); err != nil {
+			return err
+		}
+	}
+	keep := uint64(keepFiles)
+	if r.abi >= 2 {
+		keep |= unix.LANDLOCK_ACCESS_FS_REFER // from one of its folders to another
+	}
+	if r.abi >= 3 {
+		keep |= unix.LANDLOCK_ACCESS_FS_TRUNCATE
+	}
+	for _, path := range writable {
+		if err := r.allow(path, keep); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,8 @@ type Report struct {
 }
 
 // Confine removes the system calls that a running agent does not need. Prepare all else before: from now on the process
-// can open no file, execute no program, and make no socket but a netlink routing socket (on 386 not even that). Confine
+// can open no file, execute no program, and make no socket but a netlink routing socket (on 386 not even that); the
+// role Ship opens files, and makes sockets for outgoing connections. Confine
 // applies to all threads and is irreversible. An error means that the process is not in the sandbox at all, or has a
 // capability; the report lists other shortcomings.
 func Confine() (Report, error) {
@@ -50,7 +51,7 @@ func Confine() (Report, error) {
 		return r, errors.New("confine: process can gain privileges")
 	}
 	r.NoNewPrivs = true
-	if err := installFilter(); err != nil {
+	if err := installFilter(inside.Role); err != nil {
 		r.Missing = append(r.Missing[:len(r.Missing):len(r.Missing)], "seccomp: "+err.Error())
 	} else {
 		r.Seccomp = true

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sandbox confines the process that reads packets: it starts the same program again without any privilege
-// (Start, Init), and removes the system calls that the program no longer needs (Confine).
+// Package sandbox confines the process that reads packets, and the one that sends reports: it starts the same program
+// again without any privilege (Start, Init), and removes the system calls that the program no longer needs (Confine).
 //
 // A first stage drops the rights and then executes the program anew. Within one process Go can only drop them thread by
 // thread, and with cgo not from all threads at once; after execve only one thread exists, and it has no rights.
@@ -27,10 +27,29 @@ const environment = "WEIR_SANDBOX"
 // childFD is the child's end of the socket pair: the first of exec.Cmd.ExtraFiles.
 const childFD = 3
 
+// FirstFile is the descriptor of the first of Config.Files in the child.
+const FirstFile = childFD + 1
+
+// Role is what a child does, which decides on its rights.
+type Role int
+
+// Roles.
+const (
+	// Packets is the role of a child that reads packets: it has no user, no file to write, and no network. It dies with
+	// its parent.
+	Packets Role = iota
+	// Ship is that of a child that keeps files and sends them: it may write below Config.Writable, as the same user, and
+	// make connections. It outlives its parent, to finish its work: the connection to the parent ends then.
+	Ship
+)
+
 // order is the value of the environment variable, in JSON.
 type order struct {
+	Role     Role     `json:",omitempty"`
 	Parent   int      // PID of the parent, with which the child must die
+	Files    int      `json:",omitempty"` // that the child inherits
 	Readable []string `json:",omitempty"`
+	Writable []string `json:",omitempty"`
 
 	// Dropped is set by the first stage, for the second one.
 	Dropped  bool     `json:",omitempty"`
@@ -45,6 +64,11 @@ type Config struct {
 	// Readable lists files and directories that the child may read besides its own binary, its libraries and the time
 	// zone. Missing ones are ignored.
 	Readable []string
+	// Writable lists directories below which a child of the role Ship may read, write, make and remove files.
+	Writable []string
+	// Files are the child's descriptors from FirstFile on.
+	Files []*os.File
+	Role  Role
 	// Env is the child's environment; nil means the parent's.
 	Env []string
 }
@@ -61,14 +85,15 @@ type Child struct {
 }
 
 // Start executes the running program again, confined by Init, which main has to call first. The child shares stdin,
-// stdout and stderr, and is killed when the parent dies.
+// stdout and stderr, and is killed when the parent dies, except one of the role Ship.
 func Start(c Config) (*Child, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("start confined process: %w", err)
 	}
 	defer theirs.Close()
-	text, err := json.Marshal(order{Parent: os.Getpid(), Readable: c.Readable})
+	text, err := json.Marshal(order{Role: c.Role, Parent: os.Getpid(), Files: len(c.Files), Readable: c.Readable,
+		Writable: c.Writable})
 	if err != nil {
 		ours.Close()
 		return nil, fmt.Errorf("start confined process: %w", err)
@@ -77,8 +102,10 @@ func Start(c Config) (*Child, error) {
 	cmd.Args[0] = os.Args[0]
 	cmd.Env = append(without(c.Env, environment), environment+"="+string(text))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.ExtraFiles = []*os.File{theirs}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.ExtraFiles = append([]*os.File{theirs}, c.Files...)
+	if c.Role != Ship {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	}
 
 	child := &Child{Conn: ours, done: make(chan struct{})}
 	started := make(chan error)

@@ -85,9 +85,18 @@ var commonCalls = []uintptr{
 	unix.SYS_EXIT, unix.SYS_EXIT_GROUP,
 }
 
+// fcntlCommands are allowed in the role; memfds get seals and are tested for them.
+func fcntlCommands(r Role) []uint32 {
+	all := []uint32{unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_DUPFD_CLOEXEC}
+	if r == Ship {
+		return append(all, unix.F_GET_SEALS)
+	}
+	return append(all, unix.F_ADD_SEALS)
+}
+
 // commonRules returns the conditional rules for every architecture.
-func commonRules() []rule {
-	return []rule{
+func commonRules(r Role) []rule {
+	all := []rule{
 		// Threads, not processes.
 		only(unix.SYS_CLONE, condition{0, full, unix.CLONE_THREAD}, condition{0, clear, namespaces}),
 		// No executable memory.
@@ -99,7 +108,46 @@ func commonRules() []rule {
 		is(unix.SYS_SCHED_SETAFFINITY, 0, 0),
 		is(unix.SYS_PRCTL, 0, unix.PR_SET_NAME, unix.PR_SET_VMA),
 		is(unix.SYS_IOCTL, 1, unix.TCGETS, unix.TCSETS, unix.TCSETSW, unix.TCSETSF, unix.TIOCGWINSZ),
-		is(unix.SYS_FCNTL, 1, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_DUPFD_CLOEXEC),
+		is(unix.SYS_FCNTL, 1, fcntlCommands(r)...),
+	}
+	if r == Packets { // reports travel in memfds
+		all = append(all, is(unix.SYS_MEMFD_CREATE, 1, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING,
+			unix.MFD_CLOEXEC|unix.MFD_NOEXEC_SEAL))
+	}
+	return all
+}
+
+// fileCalls are of the role Ship. Landlock decides which files.
+var fileCalls = []uintptr{
+	unix.SYS_OPENAT, unix.SYS_STATX, unix.SYS_GETDENTS64, unix.SYS_READLINKAT, unix.SYS_MKDIRAT, unix.SYS_UNLINKAT,
+	unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_FTRUNCATE, unix.SYS_FDATASYNC, unix.SYS_FLOCK, unix.SYS_PWRITE64,
+	unix.SYS_FALLOCATE, unix.SYS_FSTATFS,
+}
+
+// clientCalls are of the role Ship, which makes connections and takes none: it can neither bind nor listen.
+var clientCalls = []uintptr{
+	unix.SYS_CONNECT, unix.SYS_SENDTO, unix.SYS_RECVFROM, unix.SYS_SENDMSG, unix.SYS_RECVMSG, unix.SYS_SHUTDOWN,
+	unix.SYS_GETSOCKOPT, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME,
+}
+
+// clientRules allow sockets of TCP and UDP, the latter for names.
+func clientRules() []rule {
+	var sockets [][]condition
+	for _, family := range []uint32{unix.AF_INET, unix.AF_INET6} {
+		for _, kind := range []uint32{unix.SOCK_STREAM, unix.SOCK_DGRAM} {
+			sockets = append(sockets, []condition{{0, equal, family},
+				{1, equal, kind | unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK}})
+		}
+	}
+	return []rule{
+		{unix.SYS_SOCKET, sockets},
+		{unix.SYS_SETSOCKOPT, [][]condition{
+			{{1, equal, unix.IPPROTO_TCP}},
+			{{1, equal, unix.IPPROTO_IPV6}, {2, equal, unix.IPV6_V6ONLY}},
+			{{1, equal, unix.SOL_SOCKET}, {2, equal, unix.SO_KEEPALIVE}},
+			{{1, equal, unix.SOL_SOCKET}, {2, equal, unix.SO_BROADCAST}},
+			{{1, equal, unix.SOL_SOCKET}, {2, equal, unix.SO_LINGER}},
+		}},
 	}
 }
 
@@ -194,8 +242,8 @@ func rules(calls [][]uintptr, conditional ...[]rule) []rule {
 }
 
 // installFilter enforces the filter for all threads (Linux 3.17). It needs no_new_privs.
-func installFilter() error {
-	arch, ok := architecture()
+func installFilter(r Role) error {
+	arch, ok := architecture(r)
 	if !ok {
 		return fmt.Errorf("no filter for %s", runtime.GOARCH)
 	}

@@ -10,17 +10,23 @@ const sysMmap = unix.SYS_MMAP2
 // are in memory, where a filter cannot see them: this filter refuses calls that need conditions, so the process makes
 // its sockets before Confine.
 const (
+	callSocket      = 1
+	callConnect     = 3
 	callGetsockname = 6
 	callGetpeername = 7
+	callSend        = 9
 	callRecv        = 10
+	callSendto      = 11
 	callRecvfrom    = 12
+	callShutdown    = 13
+	callSetsockopt  = 14
 	callGetsockopt  = 15
 	callSendmsg     = 16
 	callRecvmsg     = 17
 	callAccept4     = 18
 )
 
-func architecture() (archFilter, bool) {
+func architecture(r Role) (archFilter, bool) {
 	calls := []uintptr{
 		unix.SYS_FUTEX_TIME64, unix.SYS_CLOCK_GETTIME64, unix.SYS_CLOCK_NANOSLEEP_TIME64, unix.SYS_TIMER_SETTIME64,
 		unix.SYS_PPOLL_TIME64, unix.SYS_PSELECT6_TIME64, unix.SYS_EPOLL_WAIT, unix.SYS_POLL, unix.SYS__NEWSELECT,
@@ -28,8 +34,16 @@ func architecture() (archFilter, bool) {
 		unix.SYS_GETEGID32,
 		unix.SYS_SIGRETURN, unix.SYS_SET_THREAD_AREA,
 	}
-	return archFilter{unix.AUDIT_ARCH_I386, rules([][]uintptr{commonCalls, calls}, commonRules(), []rule{
-		is(unix.SYS_FCNTL64, 1, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_DUPFD_CLOEXEC),
+	fcntl := is(unix.SYS_FCNTL64, 1, fcntlCommands(r)...)
+	if r == Ship { // its sockets may have any family: without a capability, only harmless ones
+		return archFilter{unix.AUDIT_ARCH_I386, rules([][]uintptr{commonCalls, calls, fileCalls,
+			{unix.SYS_FSTATAT64, unix.SYS_FTRUNCATE64, unix.SYS_FSTATFS64}}, commonRules(r), []rule{fcntl,
+			is(unix.SYS_SOCKETCALL, 0, callSocket, callConnect, callGetsockname, callGetpeername, callSend, callRecv,
+				callSendto, callRecvfrom, callShutdown, callSetsockopt, callGetsockopt, callSendmsg, callRecvmsg),
+		})}, true
+	}
+	return archFilter{unix.AUDIT_ARCH_I386, rules([][]uintptr{commonCalls, calls}, commonRules(r), []rule{
+		fcntl,
 		is(unix.SYS_SOCKETCALL, 0, callGetsockname, callGetpeername, callRecv, callRecvfrom, callGetsockopt,
 			callSendmsg, callRecvmsg,
 			callAccept4),

@@ -10,9 +10,13 @@ const sysMmap = unix.SYS_MMAP
 const archSetFS = 0x1002
 
 // architecture returns the numbers of x86-64. Those of the x32 ABI have bit 30 set and equal none of these.
-func architecture() (archFilter, bool) {
-	calls := []uintptr{unix.SYS_EPOLL_WAIT, unix.SYS_POLL, unix.SYS_SELECT}
-	return archFilter{unix.AUDIT_ARCH_X86_64, rules([][]uintptr{commonCalls, socketCalls, calls}, commonRules(),
-		socketRules(),
-		[]rule{is(unix.SYS_ARCH_PRCTL, 0, archSetFS)})}, true
+func architecture(r Role) (archFilter, bool) {
+	calls := [][]uintptr{commonCalls, {unix.SYS_EPOLL_WAIT, unix.SYS_POLL, unix.SYS_SELECT}}
+	own := []rule{is(unix.SYS_ARCH_PRCTL, 0, archSetFS)}
+	if r == Ship {
+		calls = append(calls, fileCalls, clientCalls, []uintptr{unix.SYS_NEWFSTATAT})
+		return archFilter{unix.AUDIT_ARCH_X86_64, rules(calls, commonRules(r), clientRules(), own)}, true
+	}
+	return archFilter{unix.AUDIT_ARCH_X86_64, rules(append(calls, socketCalls), commonRules(r), socketRules(), own)},
+		true
 }

@@ -9,7 +9,7 @@ const sysMmap = unix.SYS_MMAP2
 // armSetTLS is __ARM_NR_set_tls of asm/unistd.h, with which C libraries set a thread's local storage.
 const armSetTLS = 0xf0005
 
-func architecture() (archFilter, bool) {
+func architecture(r Role) (archFilter, bool) {
 	calls := []uintptr{
 		unix.SYS_FUTEX_TIME64, unix.SYS_CLOCK_GETTIME64, unix.SYS_CLOCK_NANOSLEEP_TIME64, unix.SYS_TIMER_SETTIME64,
 		unix.SYS_PPOLL_TIME64, unix.SYS_PSELECT6_TIME64, unix.SYS_EPOLL_WAIT, unix.SYS_POLL, unix.SYS__NEWSELECT,
@@ -17,8 +17,11 @@ func architecture() (archFilter, bool) {
 		unix.SYS_GETEGID32,
 		unix.SYS_SIGRETURN, armSetTLS,
 	}
-	return archFilter{unix.AUDIT_ARCH_ARM, rules([][]uintptr{commonCalls, socketCalls, calls}, commonRules(),
-		socketRules(), []rule{
-			is(unix.SYS_FCNTL64, 1, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_DUPFD_CLOEXEC),
-		})}, true
+	own := []rule{is(unix.SYS_FCNTL64, 1, fcntlCommands(r)...)}
+	if r == Ship {
+		return archFilter{unix.AUDIT_ARCH_ARM, rules([][]uintptr{commonCalls, calls, fileCalls, clientCalls,
+			{unix.SYS_FSTATAT64, unix.SYS_FTRUNCATE64, unix.SYS_FSTATFS64}}, commonRules(r), clientRules(), own)}, true
+	}
+	return archFilter{unix.AUDIT_ARCH_ARM, rules([][]uintptr{commonCalls, socketCalls, calls}, commonRules(r),
+		socketRules(), own)}, true
 }

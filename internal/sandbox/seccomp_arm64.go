@@ -6,7 +6,11 @@ import "golang.org/x/sys/unix"
 
 const sysMmap = unix.SYS_MMAP
 
-func architecture() (archFilter, bool) {
-	return archFilter{unix.AUDIT_ARCH_AARCH64, rules([][]uintptr{commonCalls, socketCalls}, commonRules(),
+func architecture(r Role) (archFilter, bool) {
+	if r == Ship {
+		return archFilter{unix.AUDIT_ARCH_AARCH64, rules([][]uintptr{commonCalls, fileCalls, clientCalls,
+			{unix.SYS_NEWFSTATAT}}, commonRules(r), clientRules())}, true
+	}
+	return archFilter{unix.AUDIT_ARCH_AARCH64, rules([][]uintptr{commonCalls, socketCalls}, commonRules(r),
 		socketRules())}, true
 }

@@ -8,4 +8,4 @@ import "golang.org/x/sys/unix"
 
 const sysMmap = unix.SYS_MMAP
 
-func architecture() (archFilter, bool) { return archFilter{}, false }
+func architecture(Role) (archFilter, bool) { return archFilter{}, false }

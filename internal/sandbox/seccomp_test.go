@@ -77,7 +77,13 @@ func verdict(arch archFilter, data []byte) uint32 {
 
 // TestFilter compares the assembled filter with the rules, for every number and many arguments.
 func TestFilter(t *testing.T) {
-	arch, ok := architecture()
+	for _, role := range []Role{Packets, Ship} {
+		t.Run([]string{"packets", "ship"}[role], func(t *testing.T) { testFilter(t, role) })
+	}
+}
+
+func testFilter(t *testing.T, role Role) {
+	arch, ok := architecture(role)
 	if !ok {
 		t.Skip("no filter for this architecture")
 	}

@@ -74,12 +74,16 @@ func enter(o order) error {
 	if err := os.Unsetenv(environment); err != nil {
 		return err
 	}
-	unix.CloseOnExec(childFD)
-	if err := dieWithParent(o.Parent); err != nil {
-		return err
+	for fd := range o.Files + 1 {
+		unix.CloseOnExec(childFD + fd)
 	}
 	// The name that ps shows; it is "exe" after the execution of /proc/self/exe.
 	name := []byte("weir-agent\x00")
+	if o.Role == Ship {
+		name = []byte("weir-ship\x00")
+	} else if err := dieWithParent(o.Parent); err != nil {
+		return err
+	}
 	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0) // only a name
 	// Other processes of the user nobody must not trace this one, and a core dump must not contain packets.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
@@ -92,11 +96,13 @@ func enter(o order) error {
 // dropAndExec drops this thread's rights and executes the program anew, which ends all other threads. It returns only
 // with an error.
 func dropAndExec(o order) error {
-	o.note("closing of inherited descriptors", closeOnExec(childFD+1))
-	rules, err := newRuleset(o.Readable)
+	o.note("closing of inherited descriptors", closeOnExec(FirstFile+o.Files))
+	rules, err := newRuleset(&o)
 	o.note("landlock", err)
 	o.note("bounding set", dropBounding())
-	o.note("user nobody", dropUser())
+	if o.Role != Ship { // whose files are its user's
+		o.note("user nobody", dropUser())
+	}
 	if err := clearCapabilities(); err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type answerer struct {
 	hosts     *hosts.Table
 	explainer *explain.Explainer
 	status    func() *Status // of the last second; nil before the first
+	uplink    func() *control.Uplink
 }
 
 // takeListener makes a listener of the control socket's descriptor, and closes that.
@@ -44,6 +45,9 @@ func (q *answerer) answer(r *control.Request) *control.Answer {
 	}
 	if r.Counters {
 		return q.counters()
+	}
+	if r.Status {
+		return q.state()
 	}
 	if r.Explain == "" {
 		return &control.Answer{Error: "this weir does not know the request"}
@@ -72,6 +76,24 @@ func (q *answerer) counters() *control.Answer {
 		return &control.Answer{Error: err.Error()}
 	}
 	return &control.Answer{Counters: all}
+}
+
+// state returns what is watched, and what becomes of reports.
+func (q *answerer) state() *control.Answer {
+	s := q.status()
+	if s == nil {
+		return &control.Answer{Error: "weir has only just started: ask again in a second"}
+	}
+	state := control.Status{Mode: s.Mode, Seconds: int64(s.Elapsed.Seconds()), Interfaces: s.Interfaces,
+		Packets: s.Totals.Packets, Flows: s.Totals.Flows.Created}
+	if q.uplink != nil {
+		state.Uplink = q.uplink()
+	}
+	all, err := json.Marshal(&state)
+	if err != nil {
+		return &control.Answer{Error: err.Error()}
+	}
+	return &control.Answer{Status: all}
 }
 
 // describeHost describes a device in one line.

@@ -5,6 +5,7 @@ package confined
 import (
 	"net/netip"
 
+	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/hosts"
 	"github.com/weirnet/weir/internal/metric"
@@ -20,6 +21,11 @@ type Output struct {
 	Names func(func(netip.Addr) string)
 	// Devices, unless nil, receives a function that returns the devices that changed, see hosts.Table.Changed.
 	Devices func(func(most int) []hosts.Host)
+	// Uplink, unless nil, receives the descriptor of the socket to the process ship, and owns it. Without an uplink it is
+	// not called.
+	Uplink func(descriptor int) error
+	// UplinkState, unless nil, answers the question for the uplink's state; nil without one. Any goroutine may call it.
+	UplinkState func() *control.Uplink
 	// Measure: the status has what the agent's processes use, and the kernel's counters of the watched links.
 	Measure bool
 	// Counters are counted besides those of the process.

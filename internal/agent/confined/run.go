@@ -159,6 +159,11 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	} else if p.listener, err = takeListener(fd); err != nil {
 		return err
 	}
+	if fd, ok := named[agent.DescriptorShip]; ok && p.output.Uplink != nil {
+		if err := p.output.Uplink(fd); err != nil {
+			return fmt.Errorf("uplink: %w", err)
+		}
+	}
 	if p.output.Names != nil {
 		p.output.Names(p.enrichment.hosts.Name)
 	}
@@ -214,7 +219,8 @@ func (p *process) follow(stop <-chan struct{}) error {
 	}()
 	if p.listener != nil {
 		context.AfterFunc(ctx, func() { p.listener.Close() })
-		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer, status: p.hub.latest.Load}
+		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer, status: p.hub.latest.Load,
+			uplink: p.output.UplinkState}
 		go control.Serve(p.listener, answers.answer)
 	}
 	var over <-chan time.Time

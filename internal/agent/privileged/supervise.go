@@ -60,6 +60,11 @@ func Supervise(o *agent.Options, args []string) error {
 		return err
 	}
 	defer state.Close()
+	uplink, err := openShip(o)
+	if err != nil {
+		return err
+	}
+	defer uplink.end()
 	child, err := sandbox.Start(sandbox.Config{Args: args, Readable: o.Catalogs})
 	if err != nil {
 		return fmt.Errorf("start the confined process: %w", err)
@@ -69,6 +74,7 @@ func Supervise(o *agent.Options, args []string) error {
 	connections.add(&named, &s)
 	socket.add(&named, &s)
 	state.add(&named)
+	uplink.add(&named)
 	var usage usage
 	usage.add(&named, &s, child.PID())
 	s.Named = named.Names

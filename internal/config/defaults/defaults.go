@@ -22,6 +22,9 @@ const (
 	// Idle is that of any other flow.
 	Idle = time.Minute
 
+	// StateDir is the directory for the key, the sink and the waiting reports.
+	StateDir = "/var/lib/weir"
+
 	// ReportEvery is the interval of a report.
 	ReportEvery = 15 * time.Second
 )

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/config/defaults"
+	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/ship"
+	"github.com/weirnet/weir/internal/ship/enrol"
+)
+
+func newEnrol() *cobra.Command {
+	var state, name string
+	var isForced bool
+	c := &cobra.Command{
+		Use:   "enrol [flags] URL CODE",
+		Short: "Make this agent known to a sink",
+		Long: `Make this agent known to the sink at URL, to which weir run then sends its reports. The sink's
+administrator makes the one-time CODE with weir-sink agent enrol. The code also names the certificate
+authority of the sink, so that no other server can take its place.
+
+The agent makes a key of its own, which never leaves --state-dir. A running weir takes up the sink when
+it is started again.
+
+Exit status: 0 when the sink knows the agent, 1 if the sink or the network refused, 2 for wrong usage.`,
+		Example: `  weir enrol https://sink.example:8443 ABCDEF-GHIJKL-MNOPQR-STUVWX-YZ2345-67ABCD-EFGHIJ
+  weir enrol --name gateway-3 https://192.0.2.7:8443 CODE
+  weir enrol --force https://new-sink.example:8443 CODE`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return errors.New("weir enrol needs the sink's URL and an enrolment code (see weir enrol --help)")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if name == "" {
+				var err error
+				if name, err = os.Hostname(); err != nil {
+					return fmt.Errorf("%w; give the agent a --name", err)
+				}
+			}
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+			defer stop()
+			sink, err := enrol.Enrol(ctx, enrol.Request{Folder: filepath.Join(state, ship.UplinkFolder), URL: args[0],
+				Code: args[1], Name: name, Version: version, Force: isForced})
+			if err != nil {
+				return partialError{err}
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "enrolled at %s as %s (agent %s); weir run sends reports there\n",
+				control.Printable(sink.URL), control.Printable(sink.Name), control.Printable(sink.Agent))
+			return err
+		},
+	}
+	c.Flags().StringVar(&state, "state-dir", defaults.StateDir,
+		"directory for the agent's key, and what it knows of the sink")
+	c.Flags().StringVar(&name, "name", "", "name of this gateway (default: the host's name)")
+	c.Flags().BoolVar(&isForced, "force", false, "enrol an enrolled agent anew, as another agent")
+	return c
+}

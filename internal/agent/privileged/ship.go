@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package privileged
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/sandbox"
+	"github.com/weirnet/weir/internal/ship"
+)
+
+// ShipCommand is the sub-command of the process ship, with the state folder as its argument; it calls ship.Run.
+const ShipCommand = "ship"
+
+// shipper keeps the process ship running: it holds both ends of the socket between ship and the confined process, so
+// that a new ship finds the messages that the last one left.
+type shipper struct {
+	folder       string
+	ours, theirs *os.File // the confined process's end, and ship's
+	log          io.Writer
+	ending       chan struct{} // closed by end
+	ended        chan struct{} // closed when ship has ended for good
+	hurry        chan struct{} // closed at a signal during the end
+}
+
+// openShip starts ship, if the agent has an uplink.
+func openShip(o *agent.Options) (*shipper, error) {
+	if o.Uplink == "" {
+		return nil, nil
+	}
+	// As for the list of devices: nobody else may write there.
+	for _, path := range []string{o.Uplink, filepath.Join(o.Uplink, ship.SpoolFolder)} {
+		directory, err := openStateDirectory(path)
+		if err != nil {
+			return nil, fmt.Errorf("--state-dir: %w", err)
+		}
+		directory.Close()
+	}
+	ours, theirs, err := ship.NewSocketPair()
+	if err != nil {
+		return nil, err
+	}
+	s := &shipper{folder: o.Uplink, ours: ours, theirs: theirs, log: os.Stderr, ending: make(chan struct{}),
+		ended: make(chan struct{}), hurry: make(chan struct{})}
+	go s.run()
+	return s, nil
+}
+
+// add passes the socket to the confined process.
+func (s *shipper) add(e *agent.Descriptors) {
+	if s != nil {
+		e.Add(agent.DescriptorShip, int(s.ours.Fd()))
+	}
+}
+
+// The waits before ship is started again: the first after its death, the longest, and how long it has to live for the
+// next wait to be short again.
+const (
+	firstWait = 100 * time.Millisecond
+	lastWait  = 30 * time.Second
+	soundLife = time.Minute
+)
+
+// run starts ship, again and again until the end, which it has to survive.
+func (s *shipper) run() {
+	defer close(s.ended)
+	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+		began := time.Now()
+		child, err := s.start()
+		if err == nil {
+			if isOver := s.serve(child); isOver {
+				return
+			}
+			err = shipError(child)
+		}
+		if time.Since(began) >= soundLife {
+			wait = firstWait
+		}
+		isEnding := isClosed(s.ending)
+		if isEnding && wait >= endTime/4 { // it can't
+			fmt.Fprintf(s.log, "weir: the last reports may not be stored: %v\n", err)
+			return
+		}
+		fmt.Fprintf(s.log, "weir: %v; it starts again in %s\n", err, wait)
+		select {
+		case <-time.After(wait):
+		case <-never(s.ending, isEnding):
+		}
+	}
+}
+
+// never returns a channel, or one that never has anything.
+func never(c <-chan struct{}, is bool) <-chan struct{} {
+	if is {
+		return nil
+	}
+	return c
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *shipper) start() (*sandbox.Child, error) {
+	child, err := sandbox.Start(sandbox.Config{Role: sandbox.Ship, Args: []string{ShipCommand, s.folder},
+		Readable: []string{filepath.Join(s.folder, ship.UplinkFolder)},
+		Writable: []string{filepath.Join(s.folder, ship.SpoolFolder)}, Files: []*os.File{s.theirs}})
+	if err != nil {
+		return nil, fmt.Errorf("start ship: %w", err)
+	}
+	return child, nil
+}
+
+// shipError says how ship ended.
+func shipError(child *sandbox.Child) error {
+	state, err := child.Wait()
+	if err != nil {
+		return fmt.Errorf("wait for ship: %w", err)
+	}
+	return fmt.Errorf("the process that sends reports has ended (%v)", state)
+}
+
+// Bounds of ship's end: without a sign of life for shipGrace, or after endTime, it is killed. With the agent's minute,
+// that is below systemd's 90 seconds (TimeoutStopSec).
+const (
+	shipGrace = 5 * time.Second
+	endTime   = 25 * time.Second
+)
+
+// serve waits for ship's death, or lets it end, and reports whether it did that.
+func (s *shipper) serve(child *sandbox.Child) (isOver bool) {
+	defer child.Conn.Close()
+	select {
+	case <-child.Done():
+		return false
+	case <-s.ending:
+	}
+	signs := make(chan struct{}, 1)
+	go func() {
+		for b := make([]byte, 1); ; {
+			if n, err := child.Conn.Read(b); err != nil || n == 0 {
+				return
+			}
+			select {
+			case signs <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	_ = child.Conn.CloseWrite() // the order to end
+	hurry, end := s.hurry, time.After(endTime)
+	for {
+		grace := time.NewTimer(shipGrace)
+		select {
+		case <-child.Done():
+			state, _ := child.Wait()
+			return state != nil && state.Success()
+		case <-signs:
+			continue
+		case <-hurry:
+			hurry = nil
+			_ = child.Signal(unix.SIGTERM)
+			continue
+		case <-grace.C:
+		case <-end:
+		}
+		fmt.Fprintln(s.log, "weir: the process that sends reports did not end, and is killed")
+		_ = child.Signal(unix.SIGKILL)
+		<-child.Done()
+		return true
+	}
+}
+
+// end lets ship store what it got, and send it if that is quick. A signal hurries it.
+func (s *shipper) end() {
+	if s == nil {
+		return
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
+	defer signal.Stop(signals)
+	close(s.ending)
+	select {
+	case <-s.ended:
+	case <-signals:
+		close(s.hurry)
+		<-s.ended
+	}
+	_ = errors.Join(s.ours.Close(), s.theirs.Close())
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ship
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/sandbox"
+	"github.com/weirnet/weir/internal/ship/enrol"
+	"github.com/weirnet/weir/internal/ship/spool"
+	"github.com/weirnet/weir/internal/ship/upload"
+)
+
+// Folders of the state folder.
+const (
+	SpoolFolder  = "spool"
+	UplinkFolder = "uplink" // key and sink, see package enrol
+)
+
+// Bounds of the process.
+const (
+	memoryLimit = 48 << 20
+	spoolTime   = 10 * time.Second // for another process, which ends, to give the spool free
+	stateEvery  = time.Second
+	uploadTime  = 5 * time.Second // for the last reports
+	signEvery   = 500 * time.Millisecond
+	lookEvery   = 10 * time.Second // at the file with the name servers
+)
+
+// process is the running process ship.
+type process struct {
+	helper   *net.UnixConn
+	parent   int // the helper
+	spool    *spool.Spool
+	uploader *upload.Uploader
+	receiver *receiver
+	hurry    chan os.Signal // SIGTERM
+}
+
+// Run is the process ship, which its helper starts in the sandbox with the socket as its first file. It stores the
+// reports that come and sends them, until the helper closes its connection, and then what came before.
+func Run(folder, version string, log func(format string, args ...any)) error {
+	debug.SetMemoryLimit(memoryLimit)
+	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), 2))
+	net.DefaultResolver.PreferGo = true // the C library's needs more than the sandbox has
+	// A terminal's Ctrl-C and systemd's stop reach all processes; only the helper knows when the last report has come.
+	signal.Ignore(unix.SIGINT, unix.SIGHUP)
+	p := &process{parent: unix.Getppid(), hurry: make(chan os.Signal, 1)}
+	signal.Notify(p.hurry, unix.SIGTERM)
+	var err error
+	if p.helper, err = sandbox.Conn(); err != nil {
+		return err
+	}
+	conn, err := takeSocket(sandbox.FirstFile)
+	if err != nil {
+		return err
+	}
+	confinement, err := sandbox.Confine()
+	if err != nil {
+		return err
+	}
+	if err := p.open(folder, version, conn, log); err != nil {
+		return err
+	}
+	defer p.spool.Close()
+	log("reports: %s", confinement)
+	return p.run(log)
+}
+
+// open opens the spool and makes the uploader.
+func (p *process) open(folder, version string, conn *net.UnixConn, log func(string, ...any)) error {
+	sink, key, err := enrol.Load(filepath.Join(folder, UplinkFolder))
+	if err != nil {
+		return err
+	}
+	store := &spooled{}
+	if n, err := hex.Decode(store.agent[:], []byte(sink.Agent)); err != nil || n != len(store.agent) {
+		return fmt.Errorf("the agent's identity %q has not %d hexadecimal digits", sink.Agent, 2*len(store.agent))
+	}
+	for began := time.Now(); ; {
+		p.spool, err = spool.Open(filepath.Join(folder, SpoolFolder), spool.Config{})
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, spool.ErrInUse) || time.Since(began) > spoolTime {
+			return err
+		}
+		<-time.After(100 * time.Millisecond) // a lock has no event that a deadline could bound
+	}
+	p.receiver = &receiver{conn: conn, store: store, log: log}
+	p.uploader, err = upload.New(p.spool, upload.Config{URL: sink.URL, Key: key, Version: version,
+		Authority: []byte(sink.Authority), WholeFlows: p.receiver.wantWhole})
+	if err != nil {
+		return errors.Join(err, p.spool.Close())
+	}
+	store.spool, store.arrived = p.spool, p.uploader.Wake
+	store.upload = func() (bool, string) {
+		s := p.uploader.State()
+		return s.Phase == upload.Connected, s.Error
+	}
+	return nil
+}
+
+// errNames ends the process, so that the next one may read the new file.
+var errNames = errors.New("the file with the name servers was replaced")
+
+// run works until the end.
+func (p *process) run(log func(string, ...any)) error {
+	receiving, stopReceiving := context.WithCancel(context.Background())
+	uploading, stopUploading := context.WithCancel(context.Background())
+	defer stopUploading()
+	received, uploaded := make(chan error, 1), make(chan struct{})
+	go func() { received <- p.receiver.run(receiving) }()
+	go func() {
+		defer close(uploaded)
+		p.uploader.Run(uploading)
+	}()
+	defer func() {
+		stopUploading()
+		<-uploaded
+	}()
+	defer stopReceiving()
+	ended := make(chan struct{})
+	go func() { // the helper sends nothing
+		defer close(ended)
+		_, _ = p.helper.Read(make([]byte, 1))
+	}()
+	state, look := time.NewTicker(stateEvery), time.NewTicker(lookEvery)
+	defer state.Stop()
+	defer look.Stop()
+	canRead := canReadNames()
+	for {
+		select {
+		case err := <-received:
+			if err == nil && unix.Getppid() == p.parent { // the socket can only close with the helper
+				err = errors.New("the socket for reports is closed")
+			}
+			return err
+		case <-ended:
+			return p.end(log, stopReceiving, received)
+		case <-state.C:
+			p.receiver.state()
+		case <-look.C:
+			if canRead && !canReadNames() {
+				stopReceiving()
+				<-received
+				return errNames
+			}
+		}
+	}
+}
+
+// canReadNames reports whether the process may read the file with the name servers. Landlock knows files, not names:
+// after a rename it is another one.
+func canReadNames() bool {
+	f, err := os.Open("/etc/resolv.conf")
+	if err == nil {
+		f.Close()
+	}
+	return !errors.Is(err, fs.ErrPermission)
+}
+
+// end stores all that has come, and sends it if that is quick. Meanwhile it gives the helper signs of life.
+func (p *process) end(log func(string, ...any), stopReceiving func(), received <-chan error) error {
+	signs := time.NewTicker(signEvery)
+	defer signs.Stop()
+	p.sign()
+	select {
+	case <-p.hurry: // of a stop that reached all processes
+	default:
+	}
+	p.receiver.isLast.Store(true)
+	stopReceiving()
+	var err error
+	for waiting := true; waiting; {
+		select {
+		case err = <-received:
+			waiting = false
+		case <-signs.C:
+			p.sign()
+		}
+	}
+	isHurried := false
+	look, enough := time.NewTicker(50*time.Millisecond), time.After(uploadTime)
+	defer look.Stop()
+	for !isHurried && unix.Getppid() == p.parent && p.spool.Stats().Reports > 0 {
+		if s := p.uploader.State(); s.Phase != upload.Connected && s.Phase != upload.Starting {
+			break // the sink is away
+		}
+		select {
+		case <-signs.C:
+			p.sign()
+		case <-look.C:
+		case <-p.hurry:
+			isHurried = true
+		case <-enough:
+			isHurried = true
+		}
+	}
+	if n := p.spool.Stats().Reports; n > 0 {
+		log("%d reports are stored, and will be sent when weir runs again", n)
+	}
+	return err
+}
+
+// sign gives the helper a sign of life.
+func (p *process) sign() { _, _ = p.helper.Write([]byte{1}) }
