@@ -20,7 +20,8 @@ func newDoctor() *cobra.Command {
 		Use:   "doctor",
 		Short: "Check the sink, and say what to do",
 		Long: "Checks the data folder, disk, certificate, queue and store, whether the sink runs, its agents and the " +
-			"clock. Each line is ok, or says what to do.\n\nExit status: 0 if all is well, 1 if something is to be done.",
+			"clock. Each line is ok, or says what to do.\n\n" +
+			"Exit status: 0 if all is well, 1 if something is to be done.",
 		Example: "  weir-sink doctor\n  weir-sink doctor --data /srv/weir",
 		Args:    usage.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -60,7 +60,8 @@ func TestUsageErrors(t *testing.T) {
 // TestDoctorWithoutASink: what is wrong is in the output, and in the exit status.
 func TestDoctorWithoutASink(t *testing.T) {
 	status, out, _ := sink("doctor", "--data", t.TempDir())
-	if status != exitToDo || !strings.Contains(out, "FAIL  sink: no sink runs on") || !strings.Contains(out, "ok    data") {
+	if status != exitToDo || !strings.Contains(out, "FAIL  sink: no sink runs on") ||
+		!strings.Contains(out, "ok    data") {
 		t.Errorf("status %d\n%s", status, out)
 	}
 }

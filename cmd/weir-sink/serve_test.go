@@ -54,11 +54,21 @@ func TestServe(t *testing.T) {
 		{"agent enrol gw", "weir enrol https://127.0.0.1:"},
 		{"link", "http://127.0.0.1:"},
 		{"query top app since 1h", "(all)"},
+		{"query top host where dev:@nobody AND NOT ip:10.0.0.0/8", "(all)"},
+		{"query series app step 1m", "TIME"},
+		{"query flows --csv", "agent,device,first_seen,"},
+		{"query devices since 7d --json", `"rows":[]`},
+		{"query agents", "AGENT  NAME"},
 	} {
 		args := append(strings.Fields(q.args), "--data", data)
 		if status, out, stderr := sink(args...); status != exitOK || !strings.Contains(out, q.want) {
 			t.Errorf("weir-sink %s: %d %q %q", q.args, status, out, stderr)
 		}
+	}
+	if _, out, _ := sink("doctor", "--data", data); !strings.Contains(out, "ok    sink: runs ") ||
+		!strings.Contains(out, "ok    certificate: ends ") ||
+		!strings.Contains(out, "FAIL  agents: none has enrolled") {
+		t.Error(out)
 	}
 	if status, _, stderr := sink("serve", "--data", data, "--listen", "127.0.0.1:0"); status != exitUsage ||
 		!strings.Contains(stderr, "a sink runs on "+data+" already") {

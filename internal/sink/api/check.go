@@ -31,7 +31,8 @@ func checkParameters(ctx huma.Context, next func(huma.Context)) {
 func parameterMistakes(op *huma.Operation, query string) (mistakes []Mistake) {
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return []Mistake{{Location: "query", Message: "the address's part after ? has a broken escape; % is written %25"}}
+		return []Mistake{{Location: "query",
+			Message: "the address's part after ? has a broken escape; % is written %25"}}
 	}
 	names := make([]string, 0, len(values))
 	for name := range values {

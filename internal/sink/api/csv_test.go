@@ -20,7 +20,8 @@ const flowRecord = `{"type":"flow","schema":1,"id":"ffeeddccbbaa9988776655443322
 	`"vlan":[10,20],"ip_version":4,"ip_proto":"tcp",` +
 	`"client":{"ip":"192.168.1.20","port":51324,"mac":"aa:bb:cc:dd:ee:ff","side":"lan","packets":12,"bytes":1840},` +
 	`"server":{"ip":"198.51.100.7","port":443,"side":"wan","packets":18,"bytes":22011},"direction":"outbound",` +
-	`"nat":{"kind":"snat","client_ip":"203.0.113.1","client_port":40112,"server_ip":"198.51.100.7","server_port":443},` +
+	`"nat":{"kind":"snat","client_ip":"203.0.113.1","client_port":40112,"server_ip":"198.51.100.7",` +
+	`"server_port":443},` +
 	`"conntrack":{"id":9,"mark":3,"zone":2},"offloaded":true,` +
 	`"protocol":"tls","application":"facebook","category":"social-network","hostname":"www.facebook.com",` +
 	`"hostname_method":"dns","method":"dpi","application_method":"host","tunnel":["gre","vxlan"],` +
@@ -49,11 +50,13 @@ func TestParseRecord(t *testing.T) {
 func TestFlowsCSV(t *testing.T) {
 	f := &fakeStore{flows: store.Flows{Rows: []store.Flow{
 		{Agent: agent, Device: "aa:bb:cc:dd:ee:ff", Record: json.RawMessage(flowRecord)},
-		{Agent: agent, Record: json.RawMessage(strings.Replace(flowRecord, "www.facebook.com", "=cmd|' /C calc'!A0", 1))},
+		{Agent: agent, Record: json.RawMessage(
+			strings.Replace(flowRecord, "www.facebook.com", "=cmd|' /C calc'!A0", 1))},
 	}, Next: "n"}}
 	response, body := get(t, New(f, nil, nil), "flows", "Accept", "text/csv")
 	rows, err := csv.NewReader(strings.NewReader(body)).ReadAll()
-	if err != nil || len(rows) != 3 || response.Header.Get("Content-Type") != csvType || response.Header.Get("Link") == "" {
+	if err != nil || len(rows) != 3 || response.Header.Get("Content-Type") != csvType ||
+		response.Header.Get("Link") == "" {
 		t.Fatalf("%v, %v: %s", response.Header, err, body)
 	}
 	if header := strings.Join(rows[0], ","); header != "agent,device,"+record.CSVHeader {
@@ -80,18 +83,21 @@ func TestFlowsCSV(t *testing.T) {
 
 func TestTopCSV(t *testing.T) {
 	f := &fakeStore{top: store.Top{
-		Rows:  []store.TopRow{{Key: "@SUM(1)", Sums: store.Sums{UpBytes: 1, DownBytes: 2, Packets: 3, Flows: 4}}, {Key: ""}},
+		Rows: []store.TopRow{{Key: "@SUM(1)", Sums: store.Sums{UpBytes: 1, DownBytes: 2, Packets: 3, Flows: 4}},
+			{Key: ""}},
 		Other: store.Sums{Flows: 5}, Total: store.Sums{Flows: 9},
 	}}
 	h := New(f, nil, nil)
 	_, body := get(t, h, "top", "Accept", "application/json;q=0.5, text/csv")
-	want := "row,key,up_bytes,down_bytes,packets,flows\nkey,\"'@SUM(1)\",1,2,3,4\nkey,,0,0,0,0\nother,,0,0,0,5\ntotal,,0,0,0,9\n"
+	want := "row,key,up_bytes,down_bytes,packets,flows\nkey,\"'@SUM(1)\",1,2,3,4\nkey,,0,0,0,0\n" +
+		"other,,0,0,0,5\ntotal,,0,0,0,9\n"
 	if body != want {
 		t.Errorf("%s\nwant\n%s", body, want)
 	}
 	for accept, isCSV := range map[string]bool{"": false, "*/*": false, "text/csv": true, "TEXT/CSV; q=0.1": true,
-		"text/csv;q=0": false, "text/html, text/csv;q=0.5, application/json;q=0.4": true, "application/json, text/csv": false,
-		"text/csv;q=x": false} {
+		"text/csv;q=0": false, "text/html, text/csv;q=0.5, application/json;q=0.4": true,
+		"application/json, text/csv": false,
+		"text/csv;q=x":               false} {
 		if got := contentType(accept) != ""; got != isCSV {
 			t.Errorf("%s: %v", accept, got)
 		}

@@ -39,9 +39,10 @@ type FlowsEvent struct {
 }
 
 func (a *api) registerEvents(h huma.API) {
-	op := operation("events", "events", "What is new", "A stream of server-sent events: `flows` with a FlowsEvent, and "+
-		"`agents` with an AgentsAnswer, at the start and after changes, each at most twice a second; `problem` with a "+
-		"Problem if the sink can't answer at the moment. Comments keep the connection alive.")
+	op := operation("events", "events", "What is new",
+		"A stream of server-sent events: `flows` with a FlowsEvent, and `agents` with an AgentsAnswer, at the start "+
+			"and after changes, each at most twice a second; `problem` with a Problem if the sink can't answer at the "+
+			"moment. Comments keep the connection alive.")
 	schemas := h.OpenAPI().Components.Schemas
 	event := func(name string, data *huma.Schema) *huma.Schema {
 		return &huma.Schema{Type: huma.TypeObject, Title: name, Properties: map[string]*huma.Schema{"data": data}}

@@ -72,7 +72,8 @@ func (p *RangeParameters) since() (time.Duration, error) {
 func moment(parameter, text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || t.Year() < 1970 || t.Year() > 2200 {
-		return t, mistake(parameter, parameter+" expects a time of RFC 3339 from 1970 to 2200, such as 2026-11-30T08:00:00Z")
+		return t, mistake(parameter,
+			parameter+" expects a time of RFC 3339 from 1970 to 2200, such as 2026-11-30T08:00:00Z")
 	}
 	return t.UTC(), nil
 }
@@ -122,8 +123,9 @@ func step(text string, r store.Range) (time.Duration, error) {
 	}
 	// A range that does not begin at a multiple of the step has one point more.
 	if least := (r.To.Sub(r.From) + store.MaxPoints - 2) / (store.MaxPoints - 1); d < least {
-		return 0, mistake("step", fmt.Sprintf("step expects at least %ds for this time range: a series has at most %d points",
-			(least+time.Second-1)/time.Second, store.MaxPoints))
+		return 0, mistake("step",
+			fmt.Sprintf("step expects at least %ds for this time range: a series has at most %d points",
+				(least+time.Second-1)/time.Second, store.MaxPoints))
 	}
 	return d, nil
 }

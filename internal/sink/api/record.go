@@ -87,7 +87,8 @@ func parseRecord(text []byte) (*record.Flow, error) {
 			Server: netip.AddrPortFrom(n.ServerIP, n.ServerPort)}
 	}
 	if c := j.Conntrack; c != nil {
-		r.Conntrack = record.Conntrack{ID: c.ID, Mark: c.Mark, Zone: c.Zone, IsTracked: true, IsOffloaded: j.IsOffloaded}
+		r.Conntrack = record.Conntrack{ID: c.ID, Mark: c.Mark, Zone: c.Zone, IsTracked: true,
+			IsOffloaded: j.IsOffloaded}
 	}
 	for _, t := range j.Tunnels {
 		r.Tunnels = append(r.Tunnels, named[packet.Tunnel](t))

@@ -119,7 +119,8 @@ func (a *api) devicesByName(ctx context.Context) (map[string][]string, error) {
 	now := time.Now()
 	var devices []store.Device
 	err := a.ask(ctx, func(ctx context.Context) (err error) {
-		devices, err = a.store.Devices(ctx, &store.DevicesQuery{Range: store.Range{From: now.Add(-namesRange), To: now}})
+		span := store.Range{From: now.Add(-namesRange), To: now}
+		devices, err = a.store.Devices(ctx, &store.DevicesQuery{Range: span})
 		return err
 	})
 	if err != nil {

@@ -87,7 +87,7 @@ func checkFolder(folder string) Finding {
 			return f
 		case info.Mode().Perm()&0o077 != 0:
 			f.Text = fmt.Sprintf("%s has mode %#o: others can read it", path, info.Mode().Perm())
-			f.Do = "Run chmod 600 " + path + ". If strangers had access, move the folder away and enrol the agents anew."
+			f.Do = "Run chmod 600 " + path + " and, if strangers had access, enrol the agents at a new folder."
 			return f
 		}
 	}
@@ -108,7 +108,7 @@ func checkSpace(folder string) Finding {
 func space(free uint64) Finding {
 	f := Finding{What: "disk", Text: megabytes(int64(free)) + " free"}
 	if free < minFree {
-		f.Do = "Free some space, or keep less: a sink without space takes no reports, and its agents keep them meanwhile."
+		f.Do = "Free some space, or keep less: a sink without space takes no reports; its agents keep them."
 	}
 	return f
 }

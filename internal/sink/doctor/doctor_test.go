@@ -85,7 +85,8 @@ func healthy() *sink {
 	return &sink{
 		status:   `{"version":"1.2","queue":{"reports":3,"bytes":2000000}}`,
 		enrolled: []control.Agent{{ID: "a", Name: "home"}},
-		reported: []store.Agent{{Agent: "a", Received: now.Add(-10 * time.Second), LastReport: now.Add(-10 * time.Second)}},
+		reported: []store.Agent{{Agent: "a", Received: now.Add(-10 * time.Second),
+			LastReport: now.Add(-10 * time.Second)}},
 	}
 }
 
@@ -117,27 +118,37 @@ func TestEachFault(t *testing.T) {
 		spoil          func(path string, s *sink)
 		what, text, do string
 	}{
-		{"certificate ends soon", 24 * time.Hour, func(string, *sink) {}, "certificate", "ends 2026-12-01", "Start the sink"},
-		{"key open to all", 0, func(path string, _ *sink) { write(t, filepath.Join(path, "tls", "ca.key"), 0o644, nil) },
+		{"certificate ends soon", 24 * time.Hour, func(string, *sink) {}, "certificate", "ends 2026-12-01",
+			"Start the sink"},
+		{"key open to all", 0, func(path string, _ *sink) {
+			write(t, filepath.Join(path, "tls", "ca.key"), 0o644, nil)
+		},
 			"data folder", "has mode 0644", "chmod 600"},
 		{"no certificate in its file", 0, func(path string, _ *sink) {
 			write(t, filepath.Join(path, "tls", "server.pem"), 0o600, []byte("x"))
 		}, "certificate", "holds no certificate", "Remove it"},
-		{"no sink", 0, func(_ string, s *sink) { s.err = errors.New("no sink runs") }, "sink", "no sink runs", "Start it"},
-		{"strange status", 0, func(_ string, s *sink) { s.status = "[]" }, "sink", "its status", "weir-sink that also runs"},
+		{"no sink", 0, func(_ string, s *sink) { s.err = errors.New("no sink runs") }, "sink", "no sink runs",
+			"Start it"},
+		{"strange status", 0, func(_ string, s *sink) { s.status = "[]" }, "sink", "its status",
+			"weir-sink that also runs"},
 		{"store fails", 0, func(_ string, s *sink) {
 			s.status = `{"queue":{"reports":1},"store_failures":5}`
 		}, "queue", "the store failed 5 times", "log"},
-		{"long queue", 0, func(_ string, s *sink) { s.status = `{"queue":{"reports":257}}` }, "queue", "257 reports", "slower"},
+		{"long queue", 0, func(_ string, s *sink) { s.status = `{"queue":{"reports":257}}` }, "queue", "257 reports",
+			"slower"},
 		{"damaged queue", 0, func(_ string, s *sink) { s.status = `{"queue":{"bytes_damaged":1500000}}` }, "queue",
 			"1.5 MB could not be read", "Check the disk"},
-		{"no agents", 0, func(_ string, s *sink) { s.enrolled = nil }, "agents", "none has enrolled", "agent enrol NAME"},
+		{"no agents", 0, func(_ string, s *sink) { s.enrolled = nil }, "agents", "none has enrolled",
+			"agent enrol NAME"},
 		{"silent agent", 0, func(_ string, s *sink) { s.reported = nil }, "agent home", "has not reported", "weir run"},
-		{"late agent", 0, func(_ string, s *sink) { s.reported[0].Received = now.Add(-time.Minute) }, "agent home", "1m0s ago",
+		{"late agent", 0, func(_ string, s *sink) { s.reported[0].Received = now.Add(-time.Minute) }, "agent home",
+			"1m0s ago",
 			"weir status"},
-		{"agent's clock", 0, func(_ string, s *sink) { s.reported[0].LastReport = now.Add(2 * time.Minute) }, "agent home",
+		{"agent's clock", 0, func(_ string, s *sink) { s.reported[0].LastReport = now.Add(2 * time.Minute) },
+			"agent home",
 			"its clock is 2m10s ahead", "NTP"},
-		{"missing reports", 0, func(_ string, s *sink) { s.reported[0].Missing = 4 }, "agent home", "4 reports are missing",
+		{"missing reports", 0, func(_ string, s *sink) { s.reported[0].Missing = 4 }, "agent home",
+			"4 reports are missing",
 			"weir status"},
 		{"drops", 0, func(_ string, s *sink) { s.reported[0].Drops = 9 }, "agent home", "lost 9", "weir status"},
 	} {

@@ -159,7 +159,8 @@ func printDevices(a *api.DevicesAnswer, t *table) {
 	t.row("DEVICE", "NAME", "DOWN", "UP", "FLOWS", "APPS", "AGENT")
 	for i := range a.Rows {
 		d := &a.Rows[i]
-		t.row(d.Device, cmp.Or(deviceName(d.Record), "-"), bytesText(d.DownBytes), bytesText(d.UpBytes), countText(d.Flows),
+		t.row(d.Device, cmp.Or(deviceName(d.Record), "-"), bytesText(d.DownBytes), bytesText(d.UpBytes),
+			countText(d.Flows),
 			countText(d.Applications), d.Agent)
 	}
 	if a.Total > len(a.Rows) {
@@ -184,7 +185,8 @@ func printAgents(a *api.AgentsAnswer, names map[string]string, t *table) {
 	t.row("AGENT", "NAME", "VERSION", "MODE", "LAST REPORT", "MISSING", "DROPS")
 	for i := range a.Rows {
 		g := &a.Rows[i]
-		t.row(g.Agent, cmp.Or(names[g.Agent], "-"), g.Version, g.Mode, ageText(a.Now.Sub(g.Received)), countText(g.Missing), countText(g.Drops))
+		t.row(g.Agent, cmp.Or(names[g.Agent], "-"), g.Version, g.Mode, ageText(a.Now.Sub(g.Received)),
+			countText(g.Missing), countText(g.Drops))
 	}
 }
 

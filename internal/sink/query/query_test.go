@@ -26,14 +26,14 @@ func TestParse(t *testing.T) {
 		"TOP App":                   "top?by=app",
 		"top applications since 1h": "top?by=app&since=1h",
 		"top since 1h":              "top?since=1h",
-		"top device sort flows limit 3 where app:a OR app:b": "top?by=device&filter=app%3Aa+OR+app%3Ab&limit=3&sort=flows",
+		"top device sort flows limit 3 where a OR b": "top?by=device&filter=a+OR+b&limit=3&sort=flows",
 		"top where where":      "top?filter=where",
 		" flows \t since\n2d ": "flows?since=2d",
 		"series hosts step 5m": "series?by=host&step=5m",
 		"series":               "series",
-		"flows from 2026-11-30T08:00:00Z to 2026-11-30T09:00:00Z": "flows?from=2026-11-30T08%3A00%3A00Z&to=2026-11-30T09%3A00%3A00Z",
-		"devices agent 00 limit 5":                                "devices?agent=00&limit=5",
-		"agents":                                                  "agents",
+		"flows from 2026-11-30T08:00:00Z to 2026-12-01": "flows?from=2026-11-30T08%3A00%3A00Z&to=2026-12-01",
+		"devices agent 00 limit 5":                      "devices?agent=00&limit=5",
+		"agents":                                        "agents",
 	} {
 		q, err := Parse(in)
 		if err != nil || q.Path() != api.Prefix+want {
@@ -87,7 +87,9 @@ func (network) Top(_ context.Context, q *store.TopQuery) (*store.Top, error) {
 		key = "aa:bb:cc:dd:ee:01"
 	}
 	return &store.Top{
-		Rows:  []store.TopRow{{Key: key, Sums: store.Sums{UpBytes: 999, DownBytes: 1234567, Packets: 12345, Flows: 7}}, {}},
+		Rows: []store.TopRow{
+			{Key: key, Sums: store.Sums{UpBytes: 999, DownBytes: 1234567, Packets: 12345, Flows: 7}}, {},
+		},
 		Other: store.Sums{Flows: 1}, Total: store.Sums{UpBytes: 1e12, Flows: 8},
 	}, nil
 }
@@ -104,7 +106,8 @@ func (network) Flows(_ context.Context, q *store.FlowsQuery) (*store.Flows, erro
 		return nil, errors.New("broken")
 	}
 	record := `{"client":{"ip":"10.0.0.2","bytes":100},"server":{"ip":"192.0.2.1","port":443,"bytes":2000},` +
-		`"ip_proto":"tcp","protocol":"tls","hostname":"\u001b[2Ja.example","state":"end","last_seen":"2026-11-30T08:00:00.5Z"}`
+		`"ip_proto":"tcp","protocol":"tls","hostname":"\u001b[2Ja.example",` +
+		`"state":"end","last_seen":"2026-11-30T08:00:00.5Z"}`
 	return &store.Flows{Rows: []store.Flow{{Agent: id, Record: json.RawMessage(record)}}, Next: "more"}, nil
 }
 
@@ -156,8 +159,10 @@ func TestTables(t *testing.T) {
 		"top": "APP DOWN UP PACKETS FLOWS\nyoutube 1.23 MB 999 B 12,345 7\n(none) 0 B 0 B 0 0\n(others) 0 B 0 B 0 1\n" +
 			"(all) 0 B 1.00 TB 0 8\n",
 		"top devices since 2h": "DEVICE DOWN UP PACKETS FLOWS\naa:bb:cc:dd:ee:01 bens-laptop 1.23 MB 999 B 12,345 7\n",
-		"series app":           "TIME youtube (others)\n2027-01-15 08:00:00 11 B 5 B\n2027-01-15 08:01:00 22 B 1.50 kB\n",
-		"flows where app:a": "LAST SEEN CLIENT SERVER PORT APP PROTO SENT RECEIVED STATE\n2026-11-30 08:00:00 10.0.0.2 " +
+		"series app": "TIME youtube (others)\n2027-01-15 08:00:00 11 B 5 B\n" +
+			"2027-01-15 08:01:00 22 B 1.50 kB\n",
+		"flows where app:a": "LAST SEEN CLIENT SERVER PORT APP PROTO SENT RECEIVED STATE\n" +
+			"2026-11-30 08:00:00 10.0.0.2 " +
 			`\u001b[2Ja.example tcp/443 - tls 100 B 2.00 kB end` + "\n(there are more: ",
 		"devices limit 1": "DEVICE NAME DOWN UP FLOWS APPS AGENT\naa:bb:cc:dd:ee:01 bens-laptop 5 B 0 B 0 3 " + id +
 			"\n(1 more)\n",
@@ -186,8 +191,8 @@ func TestFormats(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for in, want := range map[string]string{
-		"flows where app:a aap:b": "where: there is no field aap, perhaps app; fields are app, proto, category, device, host, " +
-			"ip, net, port, direction, agent, method, transport, risk, bytes\n  app:a aap:b\n        ^",
+		"flows where app:a aap:b": "where: there is no field aap, perhaps app; fields are app, proto, category, " +
+			"device, host, ip, net, port, direction, agent, method, transport, risk, bytes\n  app:a aap:b\n        ^",
 		"flows where (": "where: the filter ends where a term is expected, such as app:youtube\n  (\n   ^",
 		"top since 1y":  "since expects a number and m, h, d or w, from 1m to 90d, such as 24h",
 		"flows where a": "the store failed; the sink's log says why",
@@ -215,8 +220,9 @@ func TestTexts(t *testing.T) {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
 	}
-	for d, want := range map[time.Duration]string{-time.Hour: "now", time.Second: "1 s ago", 3 * time.Minute: "3 min ago",
-		5 * time.Hour: "5 h ago", 72 * time.Hour: "3 days ago"} {
+	for d, want := range map[time.Duration]string{-time.Hour: "now", time.Second: "1 s ago",
+		3 * time.Minute: "3 min ago",
+		5 * time.Hour:   "5 h ago", 72 * time.Hour: "3 days ago"} {
 		if got := ageText(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
 		}
