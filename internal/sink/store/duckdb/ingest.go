@@ -8,7 +8,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirnet/weir/internal/metric"
@@ -65,12 +68,8 @@ type newInterval struct {
 // Ingest stores reports; see store.Store.
 func (s *Store) Ingest(ctx context.Context, reports []store.Report) (unknown []string, err error) {
 	b := &batch{s: s, flows: map[flowID]*touched{}}
-	for i := range reports {
-		in, err := read(&reports[i])
-		if err != nil {
-			return nil, &store.RefusedError{Index: i, Err: err}
-		}
-		b.reports = append(b.reports, in)
+	if b.reports, err = readAll(reports); err != nil {
+		return nil, err
 	}
 	s.write.Lock()
 	defer s.write.Unlock()
@@ -79,7 +78,7 @@ func (s *Store) Ingest(ctx context.Context, reports []store.Report) (unknown []s
 		return err
 	})
 	if err != nil {
-		if loadErr := s.cache.load(context.WithoutCancel(ctx), s.writer); loadErr != nil {
+		if loadErr := s.load(context.WithoutCancel(ctx)); loadErr != nil {
 			s.cache.agents = nil // and the next call loads
 		}
 		return nil, err
@@ -88,7 +87,33 @@ func (s *Store) Ingest(ctx context.Context, reports []store.Report) (unknown []s
 		known := t.flow
 		s.cache.keep(t.id, &known)
 	}
+	var now int64
+	for _, in := range b.reports {
+		now = max(now, in.received())
+	}
+	_ = s.roll(ctx, now, maxRolls) // what fails is due the next time again
 	return unknown, nil
+}
+
+// readAll decodes reports, as many at a time as there are cores.
+func readAll(reports []store.Report) ([]*incoming, error) {
+	all, errs := make([]*incoming, len(reports)), make([]error, len(reports))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(reports)) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(reports); i = int(next.Add(1)) - 1 {
+				all[i], errs[i] = read(&reports[i])
+			}
+		})
+	}
+	workers.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return nil, &store.RefusedError{Index: i, Err: err}
+		}
+	}
+	return all, nil
 }
 
 // read decodes a report.
@@ -113,7 +138,7 @@ func read(from *store.Report) (in *incoming, err error) {
 // store stores all of it, in the writer's transaction.
 func (b *batch) store(ctx context.Context) (unknown []string, err error) {
 	if b.s.cache.agents == nil {
-		if err := b.s.cache.load(ctx, b.s.writer); err != nil {
+		if err := b.s.load(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -184,6 +209,9 @@ func (b *batch) place(ctx context.Context) error {
 		}
 		if isThere {
 			continue
+		}
+		if b.s.rolls.isFrozen(in.t) { // its like was pruned
+			in.flows = nil
 		}
 		in.isLate = in.pos < in.agent.pos
 		in.agent.pos = max(in.agent.pos, in.pos)

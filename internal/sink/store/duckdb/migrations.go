@@ -61,6 +61,7 @@ CREATE TABLE rollups (
 	agent INTEGER NOT NULL, key VARCHAR NOT NULL,
 	prev BIGINT NOT NULL, -- begin of the step in which these flows had packets before; 0
 	up BIGINT NOT NULL, down BIGINT NOT NULL, packets BIGINT NOT NULL, flows BIGINT NOT NULL);
+CREATE TABLE horizon (t BIGINT NOT NULL); -- raw data of before is pruned
 CREATE TABLE rolled ( -- the steps that rollups has
 	step BIGINT NOT NULL, t BIGINT NOT NULL, PRIMARY KEY (step, t));
 `}

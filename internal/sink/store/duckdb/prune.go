@@ -20,9 +20,8 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention) err
 			return err
 		}
 	}
-	if r.Rollups > 0 {
-		_, err := s.writer.ExecContext(ctx, "DELETE FROM rollups WHERE t < ?", now.Add(-r.Rollups).UnixNano())
-		if err != nil {
+	if r.Rollups > 0 { // never before the intervals: they would be rolled up again
+		if err := s.pruneRollups(ctx, now.Add(-max(r.Rollups, r.Flows)).UnixNano()); err != nil {
 			return err
 		}
 	}
@@ -32,15 +31,23 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention) err
 	return s.pruneBytes(ctx, r.Bytes)
 }
 
-// pruneFlows removes raw data from before a time. The reports' keys go too: a repeat of so old a report is not expected.
+// pruneFlows removes raw data from before a time, once it is rolled up. The keys of reports go too: reports from before
+// then are not taken any more.
 func (s *Store) pruneFlows(ctx context.Context, before int64) error {
+	if before <= s.rolls.horizon {
+		return nil
+	}
+	if err := s.rollBefore(ctx, before); err != nil {
+		return err
+	}
 	err := s.transaction(ctx, func() error {
 		for _, statement := range []string{
 			"DELETE FROM intervals WHERE t < $1",
 			"DELETE FROM flows WHERE packets_t < $1 AND last_seen < $1",
 			"DELETE FROM interfaces WHERE t < $1",
 			"DELETE FROM reports WHERE end_at < $1",
-			"DELETE FROM devices WHERE t < $1",
+			"DELETE FROM devices WHERE t < $1 AND (agent, device) NOT IN (SELECT agent, device FROM intervals)",
+			"INSERT INTO horizon VALUES ($1)",
 		} {
 			if _, err := s.writer.ExecContext(ctx, statement, before); err != nil {
 				return err
@@ -51,7 +58,38 @@ func (s *Store) pruneFlows(ctx context.Context, before int64) error {
 	if err != nil {
 		return err
 	}
-	return s.cache.load(ctx, s.writer)
+	return s.load(ctx)
+}
+
+// rollBefore makes the roll-ups of what ended before a time.
+func (s *Store) rollBefore(ctx context.Context, before int64) error {
+	for one := range s.rolls.open {
+		if one.t+one.step > before {
+			continue
+		}
+		if err := s.transaction(ctx, func() error { return s.rollSpan(ctx, one) }); err != nil {
+			return err
+		}
+		delete(s.rolls.open, one)
+		s.rolls.done[one] = true
+	}
+	return nil
+}
+
+// pruneRollups removes roll-ups of before a time.
+func (s *Store) pruneRollups(ctx context.Context, before int64) error {
+	err := s.transaction(ctx, func() error {
+		for _, table := range []string{"rollups", "rolled"} {
+			if _, err := s.writer.ExecContext(ctx, "DELETE FROM "+table+" WHERE t + step <= ?", before); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.load(ctx)
 }
 
 // pruneBytes removes the oldest raw data until the database's files are no larger than allowed.

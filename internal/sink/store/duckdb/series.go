@@ -37,11 +37,7 @@ func points(from, to int64, step time.Duration) (length, start int64, n int, err
 
 // Series answers with the course of what is largest.
 func (s *Store) Series(ctx context.Context, q *store.SeriesQuery) (*store.Series, error) {
-	by, ok := dimensions[q.By]
-	if q.By == "" {
-		by, ok = dimension{column: "''"}, true
-	}
-	if !ok {
+	if _, ok := dimensions[q.By]; !ok && q.By != "" {
 		return nil, fmt.Errorf("%w: a series of an unknown dimension, %q", store.ErrInvalid, q.By)
 	}
 	from, to := bounds(q.Range)
@@ -49,7 +45,12 @@ func (s *Store) Series(ctx context.Context, q *store.SeriesQuery) (*store.Series
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.source(ctx, by, q.Filter, from, to, step)
+	snapshot, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = snapshot.Rollback() }()
+	rows, err := s.source(ctx, snapshot, q.By, q.Filter, from, to, step)
 	if err != nil {
 		return nil, err
 	}
@@ -60,13 +61,14 @@ func (s *Store) Series(ctx context.Context, q *store.SeriesQuery) (*store.Series
 	series := &store.Series{Start: time.Unix(0, start).UTC(), Step: time.Duration(step),
 		StepS: int(time.Duration(step) / time.Second), Series: []store.Line{}}
 	query := `WITH g AS MATERIALIZED (
-			SELECT k, (t - ?) // ? AS point, sum(up) AS up, sum(down) AS down FROM (` + rows.sql + `) GROUP BY ALL),
+			SELECT k, (t - ?) // ? AS point, sum(up) AS up, sum(down) AS down FROM (` + rows.sql + `)
+			WHERE k IS NOT NULL GROUP BY ALL),
 		r AS (SELECT k, least(row_number() OVER (ORDER BY ` + byBytes + ` DESC, k), ?) AS n
 			FROM (SELECT k, sum(up) AS up, sum(down) AS down FROM g GROUP BY k))
 		SELECT n, min(k), point, ` + sumsOf("up", "down") + ` FROM g JOIN r USING (k) GROUP BY n, point ORDER BY n, point`
 	args := append(append([]any{start, step}, rows.args...), limit+1)
 	before := 0
-	err = each(ctx, s.db, query, args, func(rows *sql.Rows) error {
+	err = each(ctx, snapshot, query, args, func(rows *sql.Rows) error {
 		var number, point int
 		var key string
 		var one sums

@@ -28,6 +28,7 @@ const (
 	defaultMemory = 256 << 20
 	maxThreads    = 4
 	maxReaders    = 4
+	maxLog        = 64 << 20 // bytes of changes that are replayed after a crash
 )
 
 // Store is a store.Store.
@@ -38,6 +39,9 @@ type Store struct {
 	write  sync.Mutex // serializes writers; what follows is theirs
 	writer *sql.Conn
 	cache  cache
+	rolls  rolls
+
+	onlyRaw bool // a test's: no question is answered from roll-ups
 }
 
 // Open opens the database of that path, and makes it or brings it up to date if need be. One process can have it open.
@@ -71,6 +75,7 @@ func (c Config) options(path string) string {
 	return url.Values{
 		"memory_limit":                  {strconv.FormatInt(memory, 10) + "B"},
 		"threads":                       {strconv.Itoa(threads)},
+		"checkpoint_threshold":          {strconv.Itoa(maxLog) + "B"},
 		"temp_directory":                {path + ".tmp"},
 		"autoinstall_known_extensions":  {"false"},
 		"autoload_known_extensions":     {"false"},
@@ -94,6 +99,14 @@ func (s *Store) open() error {
 		return err
 	}
 	if _, err := s.writer.ExecContext(ctx, staging); err != nil {
+		return err
+	}
+	return s.load(ctx)
+}
+
+// load loads what the writer remembers.
+func (s *Store) load(ctx context.Context) error {
+	if err := s.rolls.load(ctx, s.writer); err != nil {
 		return err
 	}
 	return s.cache.load(ctx, s.writer)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/weirnet/weir/internal/sink/filter"
 	"github.com/weirnet/weir/internal/sink/store"
 	"github.com/weirnet/weir/internal/sink/store/decode"
 )
@@ -46,17 +45,9 @@ const byBytes = "greatest(up, 0) + greatest(down, 0)"
 // measures are what the largest are found by.
 var measures = map[string]string{"": byBytes, "bytes": byBytes, "packets": "packets", "flows": "flows"}
 
-// source makes the rows that a question adds up: k, t, up, down, packets, flows and all_flows, the flows regardless of
-// the key.
-type source struct {
-	sql  string
-	args []any
-}
-
 // Top answers what is largest.
 func (s *Store) Top(ctx context.Context, q *store.TopQuery) (*store.Top, error) {
-	by, ok := dimensions[q.By]
-	if !ok {
+	if _, ok := dimensions[q.By]; !ok {
 		return nil, fmt.Errorf("%w: top of an unknown dimension, %q", store.ErrInvalid, q.By)
 	}
 	measure, ok := measures[q.Sort]
@@ -64,20 +55,27 @@ func (s *Store) Top(ctx context.Context, q *store.TopQuery) (*store.Top, error) 
 		return nil, fmt.Errorf("%w: top by an unknown measure, %q", store.ErrInvalid, q.Sort)
 	}
 	from, to := bounds(q.Range)
-	rows, err := s.source(ctx, by, q.Filter, from, to, 0)
+	snapshot, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = snapshot.Rollback() }()
+	rows, err := s.source(ctx, snapshot, q.By, q.Filter, from, to, 0)
 	if err != nil {
 		return nil, err
 	}
 	limit := min(max(q.Limit, 1), maxLimit)
-	query := `WITH g AS (
+	query := `WITH g AS MATERIALIZED (
 			SELECT k, sum(up)::HUGEINT AS up, sum(down)::HUGEINT AS down, sum(packets)::HUGEINT AS packets,
 				sum(flows)::HUGEINT AS flows, sum(all_flows)::HUGEINT AS all_flows
 			FROM (` + rows.sql + `) GROUP BY k),
-		r AS (SELECT *, least(row_number() OVER (ORDER BY ` + measure + ` DESC, k), ?) AS n FROM g)
-		SELECT n, min(k), ` + sumsOf("up", "down", "packets", "flows", "all_flows") + ` FROM r GROUP BY n ORDER BY n`
+		r AS (SELECT *, least(row_number() OVER (ORDER BY ` + measure + ` DESC, k), ?) AS n
+			FROM g WHERE k IS NOT NULL)
+		SELECT n, min(k), ` + sumsOf("up", "down", "packets", "flows") + `,
+			(SELECT ` + sumsOf("all_flows") + ` FROM g) FROM r GROUP BY n ORDER BY n`
 	top := &store.Top{Rows: []store.TopRow{}}
 	var total sums
-	err = each(ctx, s.db, query, append(rows.args, limit+1), func(rows *sql.Rows) error {
+	err = each(ctx, snapshot, query, append(rows.args, limit+1), func(rows *sql.Rows) error {
 		var n int
 		var key string
 		var one sums
@@ -91,7 +89,7 @@ func (s *Store) Top(ctx context.Context, q *store.TopQuery) (*store.Top, error) 
 			top.Rows = append(top.Rows, store.TopRow{Key: key, Sums: one.public()})
 		}
 		total.up, total.down, total.packets = total.up+one.up, total.down+one.down, total.packets+one.packets
-		total.flows += all
+		total.flows = all
 		return nil
 	})
 	if err != nil {
@@ -134,23 +132,9 @@ func bounded(numbers ...string) string {
 // the same properties. So flows count once without a list of them. Its arguments are the range and the properties.
 const counted = "i.up_packets + i.down_packets > 0 AND (i.prev < ? OR i.prev >= ? OR i.flags & ? <> 0)"
 
-// source makes the rows that a question adds up.
-func (s *Store) source(_ context.Context, by dimension, e filter.Expr, from, to, _ int64) (source, error) {
-	where, err := compile(e, false)
-	if err != nil {
-		return source{}, err
-	}
-	return source{
-		sql: "SELECT " + by.column + " AS k, i.t, i.up, i.down, i.up_packets + i.down_packets AS packets, (" + counted +
-			")::INTEGER AS flows, (" + counted + ")::INTEGER AS all_flows FROM intervals i WHERE i.t >= ? AND i.t < ? AND " +
-			where.sql,
-		args: append([]any{from, to, int(by.uses | where.uses), from, to, int(where.uses), from, to}, where.args...),
-	}, nil
-}
-
 // bounds are a range's in nanoseconds, as far as the store has times.
 func bounds(r store.Range) (from, to int64) {
-	return nanoseconds(r.From), nanoseconds(r.To)
+	return max(nanoseconds(r.From), 1), nanoseconds(r.To)
 }
 
 func nanoseconds(t time.Time) int64 {

@@ -257,6 +257,9 @@ func (b *batch) writeIntervals(ctx context.Context) error {
 	if len(b.intervals) == 0 {
 		return nil
 	}
+	if err := b.touch(ctx); err != nil {
+		return err
+	}
 	return b.s.appendTo("", "intervals", func(row func(...driver.Value) error) error {
 		for n := range b.intervals {
 			i := &b.intervals[n]

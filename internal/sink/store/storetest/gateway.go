@@ -33,6 +33,8 @@ type Gateway struct {
 	Latest map[string][]byte
 	// ID is the agent's.
 	ID string
+	// Every is the interval.
+	Every time.Duration
 	// Churn is how many flows begin in an interval.
 	Churn int
 	// Life is how many intervals a flow has packets in, at most.
@@ -54,7 +56,7 @@ type liveFlow struct {
 
 // NewGateway returns a gateway whose agent remembers so many flows.
 func NewGateway(number byte, seed uint64, memory int) *Gateway {
-	g := &Gateway{random: rand.New(rand.NewPCG(seed, uint64(number))), now: Start, Churn: 4, Life: 8, Latest: map[string][]byte{},
+	g := &Gateway{random: rand.New(rand.NewPCG(seed, uint64(number))), now: Start, Every: Period, Churn: 4, Life: 8, Latest: map[string][]byte{},
 		epoch: report.ID{0: 0xe0, 1: number}}
 	agent := report.ID{0: 0xa0, 15: number}
 	g.ID = agent.String()
@@ -104,7 +106,7 @@ func (g *Gateway) begin() *liveFlow {
 	if g.random.IntN(2) == 0 {
 		g.recognise(&f.Flow, n)
 	}
-	f.FirstSeen = g.now.Add(time.Duration(g.random.Int64N(int64(Period)))).UnixNano()
+	f.FirstSeen = g.now.Add(time.Duration(g.random.Int64N(int64(g.Every)))).UnixNano()
 	g.begun++
 	var id [16]byte
 	id[0], id[1], id[2], id[3] = byte(g.begun>>24), byte(g.begun>>16), byte(g.begun>>8), byte(g.begun)
@@ -138,7 +140,7 @@ func (g *Gateway) Step() {
 		}
 	}
 	g.live = kept
-	g.now = g.now.Add(Period)
+	g.now = g.now.Add(g.Every)
 	g.close()
 }
 
@@ -154,7 +156,7 @@ func (g *Gateway) pass(f *liveFlow) bool {
 		f.Server.Packets += 1 + r.Uint64N(9)
 		f.Server.Bytes += 40 + r.Uint64N(20000)
 	}
-	f.LastSeen = g.now.Add(Period - 1 - time.Duration(r.Int64N(int64(time.Second)))).UnixNano()
+	f.LastSeen = g.now.Add(g.Every - 1 - time.Duration(r.Int64N(int64(time.Second)))).UnixNano()
 	f.FirstSeen = min(f.FirstSeen, f.LastSeen)
 	if f.State != record.StateNew {
 		switch r.IntN(12) {
