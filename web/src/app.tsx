@@ -66,7 +66,7 @@ export function App() {
       <div class="page">
         <header class="bar">
           <h1>{titles[view.page]}</h1>
-          <SpanPicker view={view} go={go} />
+          {view.page !== 'agents' && <SpanPicker view={view} go={go} />}
           {view.page !== 'agents' && (
             <FilterBar filter={view.filter} span={view.span} names={names} set={(filter) => go({ filter })} />
           )}

@@ -29,9 +29,9 @@ export function deviceName(d: Device): string {
 }
 
 const absent: Record<Dimension, string> = {
-  app: 'no application known',
+  app: 'no application',
   category: 'no category',
-  proto: 'no protocol known',
+  proto: 'no protocol',
   device: 'no device',
   host: 'no host name',
   net: 'no network',

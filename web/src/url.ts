@@ -107,6 +107,17 @@ export function spanQuery(s: Span): Record<string, string> {
   return { from: iso(s.from), to: iso(s.to) };
 }
 
+const steps: [string, number][] = [
+  ['15s', 15], ['30s', 30], ['1m', 60], ['2m', 120], ['5m', 300], ['10m', 600], ['15m', 900], ['30m', 1800],
+  ['1h', 3600], ['2h', 7200], ['6h', 21600], ['12h', 43200], ['1d', 86400],
+];
+
+// stepOf is the time between two points of a course that has about that many at most. Agents report each 15 s: shorter
+// steps would show the reports and not the traffic.
+export function stepOf(s: Span, points: number): string {
+  return (steps.find(([, step]) => seconds(s) / step <= points) ?? ['1d', 0])[0];
+}
+
 export type Go = (change: Partial<View>, replace?: boolean) => void;
 
 export function useView(): [View, Go] {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { move, read, write, type View } from '../src/url';
+import { move, read, spans, stepOf, write, type View } from '../src/url';
 
 const at = (address: string) => read(new URL(address, 'http://127.0.0.1'));
 
@@ -33,4 +33,14 @@ test('earlier and later', () => {
   assert.deepEqual(move(earlier, 1, now + 60), { last: '1h' });
   assert.deepEqual(move(earlier, 1, now + 600), { from: now - 3600, to: now });
   assert.deepEqual(move({ from: 1_000, to: 1_100 }, 1, now), { from: 1_050, to: 1_150 });
+});
+
+test('a course has neither many points nor few', () => {
+  for (const [last, { seconds }] of Object.entries(spans)) {
+    const [, number = '', unit = ''] = /^(\d+)([smhd])$/.exec(stepOf({ last }, 150)) ?? [];
+    const points = seconds / (Number(number) * { s: 1, m: 60, h: 3600, d: 86400 }[unit as 's' | 'm' | 'h' | 'd']);
+    assert.ok(points >= 60 && points <= 150, `${last}: ${points}`);
+  }
+  assert.equal(stepOf({ from: 0, to: 20 }, 150), '15s');
+  assert.equal(stepOf({ from: 0, to: 90 * 86400 }, 60), '1d');
 });

@@ -6,6 +6,7 @@ import { Empty } from '../empty';
 import { ago, bytes, count, plural } from '../format';
 import { deviceName } from '../names';
 import { Body, Panel, Scroll, Spark, Term } from '../ui';
+import { stepOf } from '../url';
 
 const sorts = {
   name: { label: 'Device', of: (d: Device) => deviceName(d).toLowerCase() },
@@ -25,7 +26,8 @@ export function DevicesPage(shared: Shared) {
   const filtered = useApi<{ rows: { key: string }[] }>(
     view.filter === '' ? null : query('top', { by: 'device', limit: 1000, filter: view.filter, ...range }),
   );
-  const courses = useApi<Series>(query('series', { by: 'device', limit: 12, filter: view.filter, ...range }));
+  const step = stepOf(view.span, 60);
+  const courses = useApi<Series>(query('series', { by: 'device', limit: 12, step, filter: view.filter, ...range }));
   const course = new Map(courses.data?.series.filter((l) => !l.other).map((l) => [l.key, l]));
   const named = new Set(filtered.data?.rows.map((row) => row.key));
   const sort: Sort = isSort(view.sort) ? view.sort : 'down';
@@ -90,6 +92,7 @@ function Row({ d, line, shared }: { d: Device; line: Series['series'][number] | 
   const isNew = Date.parse(r.first_seen ?? '') >= begin;
   const about = [r.kind?.value, r.os?.value, r.vendor].filter(Boolean).join(' · ');
   const addresses = (r.addresses ?? []).map((a) => a.ip);
+  const name = deviceName(d);
   const open = () => {
     shared.go({ page: 'flows', filter: `device:${d.device}`, sort: '' });
   };
@@ -99,18 +102,18 @@ function Row({ d, line, shared }: { d: Device; line: Series['series'][number] | 
       tabIndex={0}
       onClick={open}
       onKeyDown={(e) => e.key === 'Enter' && e.target === e.currentTarget && open()}
-      aria-label={`${deviceName(d)}: open its flows`}
+      aria-label={`${name}: open its flows`}
     >
       <td data-label="Device" class="main">
         <span class={now - seen < 120_000 ? 'dot on' : 'dot'} title={now - seen < 120_000 ? 'active' : 'quiet'} />
-        <Term label={deviceName(d)} title={d.device} pick={(exclude) => shared.pick('device', d.device, exclude)} />
+        <Term label={name} title={d.device} pick={(exclude) => shared.pick('device', d.device, exclude)} />
         {isNew && <span class="tag">new</span>}
         {r.is_router && <span class="tag quiet">router</span>}
         {r.random_mac && <span class="tag quiet" title="It made this MAC address up, and may change it">random MAC</span>}
       </td>
       <td data-label="Address" class="about">
         <bdi title={addresses.join(', ')}>
-          {addresses[0] ?? d.device}
+          {addresses[0] ?? (name === d.device ? '–' : d.device)}
           {addresses.length > 1 && ` +${addresses.length - 1}`}
         </bdi>
         {about && <bdi class="note">{about}</bdi>}

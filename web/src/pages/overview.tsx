@@ -8,7 +8,7 @@ import { Empty } from '../empty';
 import { bits, bytes, clock, count, plural } from '../format';
 import { application, device, host, keyName, upDown } from '../names';
 import { Body, Card, Name, Panel, Spark, Term } from '../ui';
-import { dimensions, type Dimension } from '../url';
+import { dimensions, stepOf, type Dimension } from '../url';
 import { isLate, useSinkNow } from './agents';
 
 const sum = (s: Sums) => s.up_bytes + s.down_bytes;
@@ -16,7 +16,7 @@ const sum = (s: Sums) => s.up_bytes + s.down_bytes;
 export function Overview(shared: Shared) {
   const { view, go, range, names } = shared;
   const filter = view.filter;
-  const series = useApi<Series>(query('series', { by: view.by, limit: 8, filter, ...range }));
+  const series = useApi<Series>(query('series', { by: view.by, limit: 8, step: stepOf(view.span, 150), filter, ...range }));
   const top = (by: Dimension) => query('top', { by, limit: 8, filter, ...range });
   const applications = useApi<Top>(top('app'));
   const devices = useApi<Top>(top('device'));
