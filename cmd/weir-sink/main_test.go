@@ -92,10 +92,11 @@ func TestAgentTable(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	last := now.Add(-90 * time.Second)
 	var out bytes.Buffer
-	err := writeAgents(&out, []control.Agent{{ID: "0a", Name: "gw", Version: "1\x1b[31m", Enrolled: now, LastReport: &last},
+	err := writeAgents(&out, []control.Agent{
+		{ID: "0a", Name: "gw", Version: "1\x1b[31m", Enrolled: now, LastReport: &last},
 		{ID: "0b", Name: "old", Enrolled: now, Revoked: &now}}, now)
-	if text := out.String(); err != nil || !strings.Contains(text, "1m30s ago") || !strings.Contains(text, "revoked 2027") ||
-		strings.Contains(text, "\x1b") {
+	if text := out.String(); err != nil || !strings.Contains(text, "1m30s ago") ||
+		!strings.Contains(text, "revoked 2027") || strings.Contains(text, "\x1b") {
 		t.Errorf("%v\n%s", err, text)
 	}
 }

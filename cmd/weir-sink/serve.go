@@ -36,8 +36,8 @@ func newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "Take reports and serve the page, until SIGTERM or Ctrl-C",
 		Long: "Takes the reports of enrolled agents on --listen, over TLS, and serves the page on --portal, on this " +
-			"machine only. At the first start the sink makes a certificate authority and a certificate for itself; each " +
-			"enrolment code has the hash of that authority, so agents need no other proof of the sink.",
+			"machine only. At the first start the sink makes a certificate authority and a certificate for itself; " +
+			"each enrolment code has the hash of that authority, so agents need no other proof of the sink.",
 		Example: "  weir-sink serve --data /var/lib/weir-sink\n" +
 			"  weir-sink serve --listen :8443 --name sink.example.org",
 		Args: usage.NoArguments,
@@ -102,8 +102,8 @@ func serve(c *cobra.Command, config server.Config) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.OutOrStdout(), "agents: https://%s\ncertificate authority: %s (SHA-256)\npage, once: %s\n", s.Address(),
-		s.Fingerprint(), s.Link())
+	fmt.Fprintf(c.OutOrStdout(), "agents: https://%s\ncertificate authority: %s (SHA-256)\npage, once: %s\n",
+		s.Address(), s.Fingerprint(), s.Link())
 	return s.Run(ctx)
 }
 

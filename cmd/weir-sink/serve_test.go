@@ -24,13 +24,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestServe: the sink with its real store starts, answers the other commands, and ends with SIGTERM.
-func TestServe(t *testing.T) {
+// serveCommand starts the sink and returns what it prints.
+func serveCommand(t *testing.T, data string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	data := filepath.Join(t.TempDir(), "data")
 	c := exec.Command(exe, "serve", "--data", data, "--listen", "127.0.0.1:0", "--portal", "127.0.0.1:0")
 	c.Env = append(os.Environ(), asProgram+"=1")
 	c.Stderr = os.Stderr
@@ -41,8 +41,14 @@ func TestServe(t *testing.T) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.Process.Kill() }()
-	lines := bufio.NewScanner(out)
+	t.Cleanup(func() { _ = c.Process.Kill() })
+	return c, bufio.NewScanner(out)
+}
+
+// TestServe: the sink with its real store starts, answers the other commands, and ends with SIGTERM.
+func TestServe(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	c, lines := serveCommand(t, data)
 	for _, want := range []string{"agents: https://127.0.0.1:", "certificate authority: ",
 		"page, once: http://127.0.0.1:"} {
 		if !lines.Scan() || !strings.HasPrefix(lines.Text(), want) {

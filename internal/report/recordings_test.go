@@ -6,49 +6,13 @@ import (
 	"net/netip"
 	"path/filepath"
 	"testing"
-	"time"
 
-	"github.com/weirnet/weir/internal/capture/pcapfile"
 	"github.com/weirnet/weir/internal/catalog"
-	"github.com/weirnet/weir/internal/classify"
-	"github.com/weirnet/weir/internal/dissect"
-	"github.com/weirnet/weir/internal/dissect/protocols"
-	"github.com/weirnet/weir/internal/engine"
-	"github.com/weirnet/weir/internal/enrich"
 	"github.com/weirnet/weir/internal/hosts"
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/testing/recording"
 	"github.com/weirnet/weir/internal/topology"
 )
-
-// play replays a capture, with the sides of private networks, and a record of each live flow a second.
-func play(t testing.TB, file string, apps *catalog.Catalog, emit func(*record.Flow) error) {
-	t.Helper()
-	in, err := pcapfile.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	var lan []netip.Prefix
-	for _, text := range []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10",
-		"192.0.2.0/24"} {
-		lan = append(lan, netip.MustParsePrefix(text))
-	}
-	chain := enrich.New(nil, emit)
-	chain.SetNetwork(topology.NewNetwork(topology.Sides{Networks: lan}, nil, nil, [2][]topology.Rule{}))
-	p := engine.NewPipeline(engine.Config{Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
-		UpdateEvery: time.Second}, 1, 0, func(f *record.Flow) error { return chain.Flow(f, time.Unix(0, f.LastSeen)) })
-	var f pcapfile.Frame
-	for known := 0; in.Next(&f) == nil; {
-		for ; known <= f.Interface; known++ {
-			p.AddInterface(in.Interfaces()[known].Name)
-		}
-		p.Frame(&engine.Frame{Data: f.Data, Length: f.Length, Time: f.Time, Interface: uint16(f.Interface),
-			Link: in.Interfaces()[f.Interface].LinkType})
-	}
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // TestRecordings makes reports of all recordings. They keep to the schema, and yield each flow's last record.
 func TestRecordings(t *testing.T) {
@@ -76,7 +40,7 @@ func TestRecordings(t *testing.T) {
 				devices += len(changed)
 				s.take(r.Close(now))
 			}
-			play(t, file, apps, func(f *record.Flow) error {
+			recording.Play(t, file, apps, func(f *record.Flow) error {
 				table.Flow(f, func(netip.Addr) topology.Place { return topology.Place{} })
 				r.Flow(f)
 				came[f.ID] = f.Clone()

@@ -49,8 +49,8 @@ func TestSignature(t *testing.T) {
 		{"no time", func(r *http.Request) { r.Header.Del(TimeHeader) }, public, now, "a body", ErrUnsigned},
 		{"a time out of range", func(r *http.Request) { r.Header.Set(TimeHeader, "9223372036854775807") }, public, now,
 			"a body", ErrUnsigned},
-		{"a time before the epoch", func(r *http.Request) { r.Header.Set(TimeHeader, "-9223372036854775808") }, public, now,
-			"a body", ErrUnsigned},
+		{"a time before the epoch", func(r *http.Request) { r.Header.Set(TimeHeader, "-9223372036854775808") }, public,
+			now, "a body", ErrUnsigned},
 		{"no signature", func(r *http.Request) { r.Header.Del(SignatureHeader) }, public, now, "a body", ErrUnsigned},
 		{"no base64", func(r *http.Request) { r.Header.Set(SignatureHeader, "%") }, public, now, "a body", ErrUnsigned},
 	} {

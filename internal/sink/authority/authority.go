@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package authority gives a sink its TLS identity: a certificate authority of its own with a certificate for the server,
-// both made at the first start, or files of the operator.
+// Package authority gives a sink its TLS identity: a certificate authority of its own with a certificate for the
+// server, both made at the first start, or files of the operator.
 package authority
 
 import (
@@ -132,10 +132,11 @@ func (a *Authority) write(name string, key *ecdsa.PrivateKey, chain ...[]byte) e
 	if err != nil {
 		return err
 	}
-	if err := replace(a.path(name+".key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	if err := replace(a.path(name+".key"), text); err != nil {
 		return err
 	}
-	var text []byte
+	text = nil
 	for _, der := range chain {
 		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
 	}

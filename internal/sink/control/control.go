@@ -229,8 +229,8 @@ func (c *Client) dialError(err error) error {
 	}
 	switch {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("no sink runs on %s: start one with weir-sink serve --data %s, or name its folder with --data",
-			c.folder, c.folder)
+		return fmt.Errorf("no sink runs on %s: start one with weir-sink serve --data %s, or name its folder with "+
+			"--data", c.folder, c.folder)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("no right to the sink on %s: run this as root, or as the user of the sink", c.folder)
 	}

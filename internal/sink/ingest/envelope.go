@@ -49,8 +49,8 @@ type schemaError string
 
 func (e schemaError) Error() string { return string(e) }
 
-// readEnvelope reads a line, checks all of its JSON, and that of the envelope as the schema has it. What was read of the
-// envelope is returned with an error too.
+// readEnvelope reads a line. It checks all of its JSON, and holds the envelope against the schema. With an error too it
+// returns what it has read of the envelope.
 func readEnvelope(line []byte) (e envelope, err error) {
 	s := &scanner{b: line, most: uplink.MaxDepth}
 	var typ, schema, begin, end []byte

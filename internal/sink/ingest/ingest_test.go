@@ -70,8 +70,8 @@ func (b *bench) Append(_ context.Context, reports []store.Report) error {
 func (b *bench) line(sequence int) string { return line(b.id(), sequence) }
 
 func line(agent string, sequence int) string {
-	return fmt.Sprintf(`{"type":"report","schema":1,"agent":{"id":"%s","version":"test"},"epoch":"%032x","sequence":%d,`+
-		`"period":{"begin":"2027-01-15T08:00:00.000000000Z","end":"2027-01-15T08:00:15.000000000Z",`+
+	return fmt.Sprintf(`{"type":"report","schema":1,"agent":{"id":"%s","version":"test"},"epoch":"%032x",`+
+		`"sequence":%d,"period":{"begin":"2027-01-15T08:00:00.000000000Z","end":"2027-01-15T08:00:15.000000000Z",`+
 		`"begin_monotonic_ns":1,"end_monotonic_ns":2},"health":{},"interfaces":[],"totals":{},"devices":[],"flows":[]}`,
 		agent, 7, sequence)
 }
@@ -136,8 +136,8 @@ func gzipOf(t testing.TB, text []byte) []byte {
 func TestReceipts(t *testing.T) {
 	b := newBench(t)
 	b.in.Know(b.id(), fmt.Sprintf("%032x", 7), 1, 4)
-	text := strings.Join([]string{b.line(5), "", b.line(3), b.line(7) + "\r", b.line(7), line(strings.Repeat("a", 32), 8),
-		strings.Replace(b.line(9), `"schema":1`, `"schema":2`, 1), "{", b.line(6)}, "\n")
+	text := strings.Join([]string{b.line(5), "", b.line(3), b.line(7) + "\r", b.line(7),
+		line(strings.Repeat("a", 32), 8), strings.Replace(b.line(9), `"schema":1`, `"schema":2`, 1), "{", b.line(6)}, "\n")
 	answer := b.send("zstd", zstdOf(t, []byte(text)))
 	want := []struct {
 		sequence uint64
@@ -389,7 +389,8 @@ func TestEnrol(t *testing.T) {
 	if w := request(other, other, fresh, "\x1b[31m"); w.Code != http.StatusBadRequest {
 		t.Errorf("a name for a terminal: %d", w.Code)
 	}
-	if w := request(other, other, fresh, strings.Repeat("x", maxEnrolment)); w.Code != http.StatusRequestEntityTooLarge {
+	long := strings.Repeat("x", maxEnrolment)
+	if w := request(other, other, fresh, long); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a large body: %d", w.Code)
 	}
 	if w := request(other, other, fresh, "gw"); w.Code != http.StatusOK {

@@ -42,7 +42,8 @@ func TestSeenBounds(t *testing.T) {
 	for n := uint64(1); n <= 3*maxIntervals; n++ {
 		s.add("a", "e", 2*n, 2*n)
 	}
-	if n := len(s.agents["a"][0].intervals); n != maxIntervals || !s.has("a", "e", 6*maxIntervals) || s.has("a", "e", 2) {
+	if n := len(s.agents["a"][0].intervals); n != maxIntervals || !s.has("a", "e", 6*maxIntervals) ||
+		s.has("a", "e", 2) {
 		t.Errorf("%d intervals", n)
 	}
 	for i := range 3 * maxEpochs {

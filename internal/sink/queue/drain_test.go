@@ -137,7 +137,8 @@ func TestDrainAlone(t *testing.T) {
 		defer q.Close()
 		s := &fakeStore{breaks: 1}
 		c := &status.Counters{}
-		d := &Drain{Queue: q, Store: s, Refused: filepath.Join(folder, "refused"), Counters: c, Log: func(string, ...any) {}}
+		d := &Drain{Queue: q, Store: s, Refused: filepath.Join(folder, "refused"), Counters: c,
+			Log: func(string, ...any) {}}
 		go d.Run(t.Context())
 		appendReports(t, q, 1)
 		time.Sleep(24 * time.Hour)

@@ -20,6 +20,7 @@ import (
 	"github.com/weirnet/weir/internal/ship/spool"
 	"github.com/weirnet/weir/internal/ship/upload"
 	"github.com/weirnet/weir/internal/sink/control"
+	"github.com/weirnet/weir/internal/sink/sinktest"
 )
 
 // TestRealAgent: an agent's own spool and uploader, with a sink that is killed under it. Each report is stored once, in
@@ -113,7 +114,7 @@ func TestRealAgent(t *testing.T) {
 
 func await(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(4 * patience); !is(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(4 * sinktest.Patience); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("not in time: %s", what)
 		}

@@ -6,9 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ed25519"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -25,17 +22,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/weirnet/weir/internal/report"
 	"github.com/weirnet/weir/internal/sink/control"
+	"github.com/weirnet/weir/internal/sink/sinktest"
 	"github.com/weirnet/weir/internal/sink/status"
 	"github.com/weirnet/weir/internal/sink/store"
 	"github.com/weirnet/weir/internal/uplink"
 )
-
-// patience bounds every wait for something that has to come.
-const patience = 30 * time.Second
 
 // fileStore is a store in a file of lines, which survives kill -9. It answers no questions but that for agents.
 type fileStore struct {
@@ -144,7 +137,8 @@ func runSink(folder string) error {
 }
 
 func testConfig(folder string) Config {
-	return Config{Folder: folder, Listen: "127.0.0.1:0", Portal: "127.0.0.1:0", Version: "test", OpenStore: openFileStore,
+	return Config{Folder: folder, Listen: "127.0.0.1:0", Portal: "127.0.0.1:0", Version: "test",
+		OpenStore: openFileStore,
 		Page: func(store.Store, func() status.Snapshot) (page, api http.Handler, changed func()) {
 			h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the page") })
 			return h, h, func() {}
@@ -192,114 +186,25 @@ func (s *sink) end(sig os.Signal) int {
 	return s.command.ProcessState.ExitCode()
 }
 
-// agent is the other end: it knows nothing but the uplink's language.
-type agent struct {
-	key    ed25519.PrivateKey
-	client *http.Client
-}
-
-func (a *agent) id() string { return uplink.AgentID(a.key.Public().(ed25519.PublicKey)) }
-
-// newAgent returns an agent that knows its sink by the code's hash.
-func newAgent(t *testing.T, code uplink.Code) *agent {
-	t.Helper()
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	verify := func(s tls.ConnectionState) error {
-		roots := x509.NewCertPool()
-		for _, c := range s.PeerCertificates[1:] {
-			if uplink.HashAuthority(c) == code.Authority {
-				roots.AddCert(c)
-			}
-		}
-		_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, DNSName: "127.0.0.1"})
-		return err
-	}
-	transport := &http.Transport{ForceAttemptHTTP2: true,
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, VerifyConnection: verify}}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &agent{key, &http.Client{Transport: transport, Timeout: patience}}
-}
-
-func (a *agent) post(address, path, contentType, encoding string, body []byte) (*http.Response, error) {
-	r, err := http.NewRequest(http.MethodPost, "https://"+address+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Content-Type", contentType)
-	if encoding != "" {
-		r.Header.Set("Content-Encoding", encoding)
-	}
-	uplink.Sign(r, a.key, time.Now(), body)
-	return a.client.Do(r)
-}
-
-func (a *agent) enrol(t *testing.T, address, code string) {
-	t.Helper()
-	body, err := json.Marshal(uplink.Enrolment{Code: code, PublicKey: a.key.Public().(ed25519.PublicKey), Name: "gw",
-		Version: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := a.post(address, uplink.EnrolPath, "application/json", "", body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	var e uplink.Enrolled
-	if r.StatusCode != http.StatusOK || json.NewDecoder(r.Body).Decode(&e) != nil || e.Agent != a.id() ||
-		e.Name != "gateway" {
-		t.Fatalf("enrol: %s %+v", r.Status, e)
-	}
-	if r.ProtoMajor != 2 {
-		t.Errorf("the sink speaks %s", r.Proto)
-	}
-}
-
-// send sends reports and returns their receipts.
-func (a *agent) send(address string, lines ...[]byte) ([]uplink.Receipt, error) {
-	z, err := zstd.NewWriter(nil)
-	if err != nil {
-		return nil, err
-	}
-	var body []byte
-	for _, line := range lines {
-		body = z.EncodeAll(line, body) // a frame each
-	}
-	r, err := a.post(address, uplink.ReportsPath, uplink.ContentType, "zstd", body)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Body.Close()
-	if r.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(r.Body)
-		return nil, fmt.Errorf("%s: %s", r.Status, text)
-	}
-	var answer uplink.Reports
-	return answer.Reports, json.NewDecoder(r.Body).Decode(&answer)
-}
-
 // makeReports returns an agent's reports.
-func makeReports(a *agent, n int) (lines [][]byte) {
+func makeReports(a *sinktest.Agent, n int) (lines [][]byte) {
 	var id, epoch report.ID
-	if _, err := hex.Decode(id[:], []byte(a.id())); err != nil {
+	if _, err := hex.Decode(id[:], []byte(a.ID())); err != nil {
 		panic(err)
 	}
 	epoch[0] = 7
 	r := report.New(report.Config{Agent: id, Version: "test", Epoch: epoch, MaxFlows: 10})
 	r.Begin(report.Instant{Wall: 1_800_000_000e9, Monotonic: 1}, "")
 	for i := range n {
-		line := r.Close(&report.State{At: report.Instant{Wall: 1_800_000_015e9 + int64(i)*15e9, Monotonic: int64(i+1) * 15e9},
-			Mode: "ebpf"})
+		at := report.Instant{Wall: 1_800_000_015e9 + int64(i)*15e9, Monotonic: int64(i+1) * 15e9}
+		line := r.Close(&report.State{At: at, Mode: "ebpf"})
 		lines = append(lines, bytes.Clone(line))
 	}
 	return lines
 }
 
-// enrolled starts nothing: it enrols a new agent at a running sink.
-func enrolled(t *testing.T, folder, address string) *agent {
+// enrolled enrols a new agent at a running sink.
+func enrolled(t *testing.T, folder, address string) *sinktest.Agent {
 	t.Helper()
 	code, err := control.Dial(folder).NewCode(t.Context(), "gateway")
 	if err != nil {
@@ -312,8 +217,10 @@ func enrolled(t *testing.T, folder, address string) *agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := newAgent(t, parsed)
-	a.enrol(t, address, code.Code)
+	a := sinktest.New(t, parsed)
+	if e, err := a.Enrol("https://"+address, code.Code); err != nil || e.Agent != a.ID() || e.Name != "gateway" {
+		t.Fatalf("%+v %v", e, err)
+	}
 	return a
 }
 
@@ -339,11 +246,11 @@ func TestKill(t *testing.T) {
 			if round < kills && sent >= all*(round+1)/(kills+1) {
 				<-killed
 			}
-			receipts, err := a.send(s.address, lines[sent:sent+n]...)
+			answer, err := a.Send("https://"+s.address, lines[sent:sent+n]...)
 			if err != nil {
 				break // it is not known whether they came
 			}
-			for i, r := range receipts {
+			for i, r := range answer.Reports {
 				if (r.Result != uplink.Stored && r.Result != uplink.Duplicate) || r.Sequence != uint64(sent+i+1) {
 					t.Fatalf("receipt %+v for report %d", r, sent+i+1)
 				}
@@ -399,25 +306,25 @@ func TestLife(t *testing.T) {
 	}
 	a := enrolled(t, folder, s.Address())
 	lines := makeReports(a, 2)
-	if receipts, err := a.send(s.Address(), lines...); err != nil || len(receipts) != 2 ||
-		receipts[1].Result != uplink.Stored {
-		t.Fatalf("%v %v", receipts, err)
+	if got, err := a.Send(s.URL(), lines...); err != nil || len(got.Reports) != 2 ||
+		got.Reports[1].Result != uplink.Stored {
+		t.Fatalf("%v %v", got, err)
 	}
-	if receipts, err := a.send(s.Address(), lines[1]); err != nil || receipts[0].Result != uplink.Duplicate {
-		t.Fatalf("%v %v", receipts, err)
+	if got, err := a.Send(s.URL(), lines[1]); err != nil || got.Reports[0].Result != uplink.Duplicate {
+		t.Fatalf("%v %v", got, err)
 	}
 	if now := s.Status(); now.Received != 2 || now.Duplicates != 1 {
 		t.Errorf("status %+v", now)
 	}
 	all, err := c.Agents(t.Context())
-	if err != nil || len(all) != 1 || all[0].ID != a.id() || all[0].Name != "gateway" {
+	if err != nil || len(all) != 1 || all[0].ID != a.ID() || all[0].Name != "gateway" {
 		t.Errorf("agents %+v, %v", all, err)
 	}
 	checkPage(t, c, s)
 	if _, err := c.Revoke(t.Context(), "gateway"); err != nil {
 		t.Error(err)
 	}
-	if _, err := a.send(s.Address(), lines[1]); err == nil || !strings.Contains(err.Error(), uplink.ProblemUnknownAgent) {
+	if _, err := a.Send(s.URL(), lines[1]); err == nil || !strings.Contains(err.Error(), uplink.ProblemUnknownAgent) {
 		t.Errorf("after the revocation: %v", err)
 	}
 	if _, err := c.Revoke(t.Context(), "nobody"); err == nil {
@@ -429,7 +336,7 @@ func TestLife(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(patience):
+	case <-time.After(sinktest.Patience):
 		t.Fatal("the sink does not end")
 	}
 }
@@ -442,7 +349,7 @@ func checkPage(t *testing.T, c *control.Client, s *Server) {
 		t.Fatal(err)
 	}
 	jar, _ := cookiejar.New(nil)
-	browser := &http.Client{Jar: jar, Timeout: patience}
+	browser := &http.Client{Jar: jar, Timeout: sinktest.Patience}
 	get := func(b *http.Client, url string) (int, string) {
 		r, err := b.Get(url)
 		if err != nil {
@@ -453,7 +360,8 @@ func checkPage(t *testing.T, c *control.Client, s *Server) {
 		return r.StatusCode, string(text)
 	}
 	root := "http://" + s.portal.Addr().String() + "/"
-	if status, text := get(browser, root); status != http.StatusUnauthorized || !strings.Contains(text, "weir-sink link") {
+	if status, text := get(browser, root); status != http.StatusUnauthorized ||
+		!strings.Contains(text, "weir-sink link") {
 		t.Errorf("without a session: %d %s", status, text)
 	}
 	for range 2 {
@@ -461,7 +369,7 @@ func checkPage(t *testing.T, c *control.Client, s *Server) {
 			t.Errorf("with the link: %d %s", status, text)
 		}
 	}
-	if status, _ := get(&http.Client{Timeout: patience}, link); status != http.StatusUnauthorized {
+	if status, _ := get(&http.Client{Timeout: sinktest.Patience}, link); status != http.StatusUnauthorized {
 		t.Errorf("with a used link: %d", status)
 	}
 }

@@ -19,7 +19,9 @@ type bench struct {
 func newBench() *bench {
 	b := &bench{now: time.Unix(1_800_000_000, 0)}
 	b.all = New(func() time.Time { return b.now })
-	b.handler = b.all.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("page")) }))
+	b.handler = b.all.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("page"))
+	}))
 	return b
 }
 
@@ -97,7 +99,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"no session", "GET", "/", nil, []string{"Accept", "text/html,*/*"}, 401, "text/html; charset=utf-8"},
 		{"no session, a program", "GET", "/", nil, nil, 401, "application/problem+json"},
-		{"no session, the API", "GET", "/api/v1/top", nil, []string{"Accept", "text/html"}, 401, "application/problem+json"},
+		{"no session, the API", "GET", "/api/v1/top", nil, []string{"Accept", "text/html"}, 401,
+			"application/problem+json"},
 		{"a wrong cookie", "GET", "/", &http.Cookie{Name: Cookie, Value: good.Value + "x"}, nil, 401, ""},
 		{"an empty cookie", "GET", "/", &http.Cookie{Name: Cookie}, nil, 401, ""},
 		{"a wrong token", "GET", OpenPath + "?token=x", nil, nil, 401, ""},
@@ -106,10 +109,10 @@ func TestRefusals(t *testing.T) {
 		{"another host's link", "GET", b.all.Link(), nil, []string{"Host", "rebound.example:8080"}, 421, ""},
 		{"no host", "GET", "/", good, []string{"Host", ""}, 421, ""},
 		{"another site", "GET", "/api/v1/top", good, []string{"Sec-Fetch-Site", "cross-site"}, 403, ""},
-		{"another port", "GET", "/api/v1/top", good, []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "no-cors"},
-			403, ""},
-		{"another site's form", "POST", "/", good, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"},
-			403, ""},
+		{"another port", "GET", "/api/v1/top", good, []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode",
+			"no-cors"}, 403, ""},
+		{"another site's form", "POST", "/", good, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode",
+			"navigate"}, 403, ""},
 		{"a link on another site", "GET", "/", good, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode",
 			"navigate"}, 200, ""},
 		{"the page itself", "GET", "/", good, []string{"Sec-Fetch-Site", "same-origin"}, 200, ""},
