@@ -97,6 +97,7 @@ func TestFlow(t *testing.T) {
 	why := strings.Join(answer.Why, "\n")
 	for _, want := range []string{
 		"tcp from 192.168.1.20:51324 to 198.51.100.7:443, outbound.", "Entry 9 of",
+		"the client on the side lan and the server on the side wan.",
 		"knows the client as 203.0.113.1:40112",
 		"The protocol is tls: its dissector recognised", "the catalog has it for the host name www.facebook.com",
 		"its entry: facebook.com)",

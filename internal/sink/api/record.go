@@ -3,6 +3,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -147,6 +148,10 @@ func why(text []byte) ([]string, []Risk, error) {
 	}
 	lines := []string{fmt.Sprintf("%s from %s to %s, %s.", packet.ProtoName(r.Proto), words.End(r.Client.Addr),
 		words.End(r.Server.Addr), r.Direction)}
+	if r.Client.Side != record.SideUnknown || r.Server.Side != record.SideUnknown {
+		lines = append(lines, fmt.Sprintf("The gateway placed the client on the side %s and the server on the side %s.",
+			sideText(r.Client.Side), sideText(r.Server.Side)))
+	}
 	lines = append(lines, words.Connection(r)...)
 	lines = append(lines, words.Names(r, entries)...)
 	risks := []Risk{}
@@ -157,3 +162,5 @@ func why(text []byte) ([]string, []Risk, error) {
 	}
 	return lines, risks, nil
 }
+
+func sideText(s record.Side) string { return cmp.Or(s.String(), "unknown") }
