@@ -52,13 +52,74 @@ func (w *wire) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 	here, there := net.Pipe()
 	select {
-	case w.accepted <- there:
-		return here, nil
+	case w.accepted <- newBuffered(there):
+		return newBuffered(here), nil
 	case <-w.closed:
 		return nil, syscall.ECONNREFUSED
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// buffered is a connection whose writes do not wait for the reader, like those of a socket.
+type buffered struct {
+	net.Conn
+	mutex    sync.Mutex
+	parts    [][]byte
+	isClosed bool
+	signal   chan struct{}
+}
+
+func newBuffered(c net.Conn) *buffered {
+	b := &buffered{Conn: c, signal: make(chan struct{}, 1)}
+	go func() {
+		for range b.signal {
+			b.mutex.Lock()
+			parts, isClosed := b.parts, b.isClosed
+			b.parts = nil
+			b.mutex.Unlock()
+			for _, part := range parts {
+				if _, err := c.Write(part); err != nil {
+					isClosed = true
+					break
+				}
+			}
+			if isClosed {
+				_ = c.Close()
+				return
+			}
+		}
+	}()
+	return b
+}
+
+func (b *buffered) Write(part []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if b.isClosed {
+		return 0, net.ErrClosed
+	}
+	b.parts = append(b.parts, bytes.Clone(part))
+	b.wake()
+	return len(part), nil
+}
+
+func (b *buffered) wake() {
+	select {
+	case b.signal <- struct{}{}:
+	default:
+	}
+}
+
+// Close closes the connection once everything is written, or after a minute.
+func (b *buffered) Close() error {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.isClosed = true
+	_ = b.SetDeadline(time.Now().Add(time.Minute))
+	_ = b.SetReadDeadline(time.Now())
+	b.wake()
+	return nil
 }
 
 func (w *wire) set(isDown bool) {
@@ -196,6 +257,11 @@ type kit struct {
 	filler   []byte
 	compress compress.Compressor
 	encoding compress.Encoding
+
+	authority *sinktest.Authority
+	server    *tls.Config
+	cancel    context.CancelFunc
+	ended     chan struct{} // Run has ended
 }
 
 // bubble runs a test in fake time. With change it changes the configuration.
@@ -211,27 +277,28 @@ func bubble(t *testing.T, change func(*kit), test func(*kit)) {
 			t.Fatal(err)
 		}
 		authority := sinktest.NewAuthority(t)
-		k := &kit{t: t, wire: newWire(), encoding: compress.Zstd,
+		k := &kit{t: t, wire: newWire(), encoding: compress.Zstd, authority: authority, ended: make(chan struct{}),
 			sink: &sink{t: t, key: public, decoder: decoder, now: time.Now}}
 		k.config = Config{URL: "https://127.0.0.1:8443", Key: private, Authority: authority.PEM(), Dial: k.wire.dial}
 		if k.spool, err = spool.Open(dir, spool.Config{}); err != nil {
 			t.Fatal(err)
 		}
 		k.epoch, k.next = k.spool.Identity()
-		server := &http.Server{Handler: k.sink, ErrorLog: log.New(io.Discard, "", 0),
-			TLSConfig: &tls.Config{Certificates: []tls.Certificate{authority.Sign(t, "127.0.0.1")}}}
+		k.server = &tls.Config{Certificates: []tls.Certificate{authority.Sign(t, "127.0.0.1")}}
+		server := &http.Server{Handler: k.sink, ErrorLog: log.New(io.Discard, "", 0), TLSConfig: k.server}
 		if change != nil {
 			change(k)
 		}
 		if k.uploader, err = New(k.spool, k.config); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
+		var ctx context.Context
+		ctx, k.cancel = context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { _ = server.ServeTLS(k.wire, "", "") })
-		running.Go(func() { k.uploader.Run(ctx) })
+		running.Go(func() { k.uploader.Run(ctx); close(k.ended) })
 		test(k)
-		cancel()
+		k.cancel()
 		_ = server.Close()
 		running.Wait()
 		time.Sleep(time.Hour) // handlers that sleep

@@ -77,6 +77,9 @@ func (u *Uploader) post(ctx context.Context, reports []spool.Report, body []byte
 	uplink.Sign(r, u.config.Key, time.Now().Add(u.offset), body)
 	response, err := u.client.Do(r)
 	if err != nil {
+		if isTimeout(err) {
+			u.count = max(1, len(reports)/2)
+		}
 		return nil, &failure{text: Explain(err)}
 	}
 	defer response.Body.Close()
@@ -213,7 +216,8 @@ func (u *Uploader) problem(reports []spool.Report, response *http.Response, text
 		f.text, f.isFinal = "the sink redirects to another address, which weir does not follow", true
 	case status == http.StatusTooManyRequests || status >= 500:
 		f.retryAfter = retryAfter(response.Header, time.Now())
-	case status == http.StatusRequestTimeout:
+	case status == http.StatusRequestTimeout: // the link is slow
+		u.count = max(1, len(reports)/2)
 	default:
 		f.isFinal = true
 	}

@@ -3,6 +3,9 @@
 package upload
 
 import (
+	"crypto/ed25519"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +18,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/ship/compress"
+	"github.com/weirnet/weir/internal/ship/sinktest"
 	"github.com/weirnet/weir/internal/ship/spool"
 	"github.com/weirnet/weir/internal/uplink"
 )
@@ -276,6 +280,106 @@ func TestBadReport(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestSlowLink: what is too much for a slow link is sent in smaller parts, and nothing is refused.
+func TestSlowLink(t *testing.T) {
+	bubble(t, func(k *kit) {
+		k.sink.answer = func(w http.ResponseWriter, _ *http.Request, _ func() uplink.Reports) bool {
+			all := k.sink.attempts()
+			n := len(all[len(all)-1].sequences)
+			switch {
+			case n > 20:
+				time.Sleep(2 * maxResponseDelay)
+			case n > 5:
+				problem(w, http.StatusRequestTimeout, "")
+			}
+			return n > 5
+		}
+	}, func(k *kit) {
+		k.wire.set(true)
+		k.put(40)
+		k.wire.set(false)
+		k.arrive(5 * time.Hour)
+		if s := k.uploader.State(); s.Refused != 0 || s.Phase != Connected {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestTLS: the sink's certificate has to come from the authority; an agent shows its own certificate if it has one.
+func TestTLS(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*kit)
+		want   string // in the error; "" if there is none
+	}{
+		{"another authority", func(k *kit) { k.config.Authority = sinktest.NewAuthority(k.t).PEM() },
+			"another server answers"},
+		{"the system's roots", func(k *kit) { k.config.Authority = nil }, "another server answers"},
+		{"another host", func(k *kit) { k.config.URL = "https://127.0.0.2:8443" }, "not for 127.0.0.2"},
+		{"a year later", func(*kit) { time.Sleep(365 * 24 * time.Hour) }, "is this gateway's clock right?"},
+		// HTTP/2 may hide the alert (RFC 8446, section 4.4.2.4) behind words of its own.
+		{"no certificate of its own", func(k *kit) { k.server.ClientAuth = tls.RequireAndVerifyClientCert }, "e"},
+		{"its own certificate", func(k *kit) {
+			own := k.authority.Sign(k.t, "agent")
+			k.config.Certificate = &own
+			k.server.ClientAuth, k.server.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
+			k.server.ClientCAs.AddCert(k.authority.Certificate)
+		}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, c.change, func(k *kit) {
+				k.put(1)
+				s := k.settle(time.Minute)
+				if !strings.Contains(s.Error, c.want) || (s.Error == "") != (c.want == "") {
+					t.Errorf("%+v, want %q", s, c.want)
+				}
+				if got := len(k.sink.attempts()); (got == 1) != (c.want == "") {
+					t.Errorf("the server has got %d requests", got)
+				}
+			})
+		})
+	}
+}
+
+// TestCancel: Run ends at once, whatever it does.
+func TestCancel(t *testing.T) {
+	for name, change := range map[string]func(*kit){
+		"idle":       nil,
+		"waiting":    func(k *kit) { k.wire.set(true) },
+		"in request": badly(1, func(http.ResponseWriter, func() uplink.Reports) { time.Sleep(time.Minute) }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, change, func(k *kit) {
+				if name != "idle" {
+					k.put(1)
+				}
+				k.settle(30 * time.Second)
+				begin := time.Now()
+				k.cancel()
+				<-k.ended
+				if took := time.Since(begin); took > 0 {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
+
+func TestNew(t *testing.T) {
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []Config{
+		{URL: "http://127.0.0.1:1", Key: key}, {URL: "https://", Key: key}, {URL: ":", Key: key}, {Key: key},
+		{URL: "https://127.0.0.1:1"}, {URL: "https://127.0.0.1:1", Key: key, Authority: []byte("x")},
+	} {
+		if _, err := New(nil, c); err == nil {
+			t.Errorf("%q, key of %d bytes, authority %q", c.URL, len(c.Key), c.Authority)
+		}
 	}
 }
 

@@ -213,7 +213,7 @@ func (in *Ingest) readBody(w http.ResponseWriter, r *http.Request, to *buffer) *
 	case errors.Is(err, errMemory):
 		return busy("too many requests are under way")
 	}
-	return &refusal{http.StatusBadRequest, status.CauseRead, "", "the body broke off, or came too slowly", 0}
+	return &refusal{http.StatusRequestTimeout, status.CauseRead, "", "the body broke off, or came too slowly", 0}
 }
 
 // slowReader gives every piece of a body a deadline of its own.

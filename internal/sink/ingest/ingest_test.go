@@ -235,7 +235,7 @@ func TestRefusals(t *testing.T) {
 			r.ContentLength = -1
 			return r
 		}},
-		{"a body that breaks off", 400, status.CauseRead, "", func(b *bench) *http.Request {
+		{"a body that breaks off", 408, status.CauseRead, "", func(b *bench) *http.Request {
 			r := b.request("", []byte(b.line(1)))
 			r.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), broken{}))
 			return r
