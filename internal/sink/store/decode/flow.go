@@ -5,6 +5,7 @@ package decode
 import (
 	"errors"
 	"net/netip"
+	"strings"
 
 	"github.com/weirnet/weir/internal/report"
 )
@@ -176,7 +177,11 @@ func (f *Flow) readRisks(c *cursor) {
 			c.fail(errText)
 			return
 		}
-		f.Risks = append(f.Risks, c.short(maxName))
+		risk := c.short(maxName)
+		if strings.Contains(risk, ",") { // what separates them where they are stored
+			c.fail(errText)
+		}
+		f.Risks = append(f.Risks, risk)
 	})
 }
 

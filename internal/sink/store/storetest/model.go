@@ -36,6 +36,8 @@ type modelFlow struct {
 	Category    string   `json:"category"`
 	Hostname    string   `json:"hostname"`
 	Method      string   `json:"method"`
+	IPProto     string   `json:"ip_proto"`
+	Risks       []string `json:"risks"`
 }
 
 // piece is what a report says of a flow.
@@ -44,6 +46,7 @@ type piece struct {
 	flow              string
 	keys              map[store.Dimension]string
 	up, down, packets int64
+	last              *modelFlow // as it is at last
 }
 
 // model adds reports up. It reads those of an agent in order.
@@ -93,11 +96,15 @@ func (m *model) flow(known map[string]*modelFlow, agent string, end time.Time, f
 				k.Direction = f.Direction
 			}
 		}
+		if len(f.Risks) > 0 {
+			k.Risks = f.Risks
+		}
 		if f.Method != "" {
+			k.Method = f.Method
 			k.Protocol, k.Application, k.Category, k.Hostname = f.Protocol, f.Application, f.Category, f.Hostname
 		}
 	}
-	p := piece{at: end.UnixNano() - 1, flow: agent + f.ID, keys: k.keys(agent)}
+	p := piece{at: end.UnixNano() - 1, flow: agent + f.ID, keys: k.keys(agent), last: k}
 	p.up, p.down, p.packets = client.Bytes, server.Bytes, client.Packets+server.Packets
 	if k.Server.Side == "lan" && k.Client.Side != "lan" {
 		p.up, p.down = p.down, p.up

@@ -26,6 +26,11 @@ func Run(t *testing.T, open Open) {
 		{"series", series},
 		{"devices and agents", inventory},
 		{"prune", prune},
+		{"filters", filters},
+		{"limits", limits},
+		{"unknown flows", unknownFlows},
+		{"refused reports", refused},
+		{"concurrent use", concurrent},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
 	}
