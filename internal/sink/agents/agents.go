@@ -62,7 +62,9 @@ type Registry struct {
 	path string
 	now  func() time.Time
 
-	mu      sync.RWMutex
+	change sync.Mutex // held by who changes the file, also while it is written
+	mu     sync.RWMutex
+	// Both are replaced, never changed. Who holds change may read them without mu.
 	content content
 	byID    map[string]*Agent
 }
@@ -99,7 +101,7 @@ func Open(path string, now func() time.Time) (*Registry, error) {
 	return r, nil
 }
 
-// save replaces the file. The caller holds the lock.
+// save replaces the file. The caller holds change.
 func (r *Registry) save(c *content) error {
 	b, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
@@ -133,8 +135,8 @@ func syncFolder(path string) error {
 	return d.Sync()
 }
 
-// change saves a changed copy of the content, and takes it once it is saved. The caller holds the lock.
-func (r *Registry) change(do func(c *content) error) error {
+// update saves a changed copy of the content, and takes it once it is saved. The caller holds change.
+func (r *Registry) update(do func(c *content) error) error {
 	c := content{Agents: slices.Clone(r.content.Agents)}
 	now := r.now()
 	for _, k := range r.content.Codes {
@@ -148,11 +150,13 @@ func (r *Registry) change(do func(c *content) error) error {
 	if err := r.save(&c); err != nil {
 		return fmt.Errorf("save the agents: %w", err)
 	}
-	r.content = c
-	r.byID = make(map[string]*Agent, len(c.Agents))
+	byID := make(map[string]*Agent, len(c.Agents))
 	for _, a := range c.Agents {
-		r.byID[a.ID] = a
+		byID[a.ID] = a
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.content, r.byID = c, byID
 	return nil
 }
 
@@ -176,10 +180,10 @@ func (r *Registry) NewCode(name string, authority [16]byte) (c uplink.Code, expi
 		return c, expires, err
 	}
 	c = uplink.NewCode(authority)
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.change.Lock()
+	defer r.change.Unlock()
 	expires = r.now().Add(CodeLife)
-	return c, expires, r.change(func(all *content) error {
+	return c, expires, r.update(func(all *content) error {
 		if len(all.Codes) >= maxCodes {
 			return ErrFull
 		}
@@ -194,8 +198,8 @@ func (r *Registry) NewCode(name string, authority [16]byte) (c uplink.Code, expi
 // Enrol takes an agent with a valid code, which is used up. The caller has checked that the agent has the key.
 func (r *Registry) Enrol(c uplink.Code, key ed25519.PublicKey, version string) (a Agent, err error) {
 	id := uplink.AgentID(key)
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.change.Lock()
+	defer r.change.Unlock()
 	now := r.now()
 	i := slices.IndexFunc(r.content.Codes, func(k code) bool { return k.Hash == hash(c) && now.Before(k.Expires) })
 	if i < 0 {
@@ -208,7 +212,7 @@ func (r *Registry) Enrol(c uplink.Code, key ed25519.PublicKey, version string) (
 		return a, ErrCode
 	}
 	a = Agent{ID: id, Name: r.content.Codes[i].Name, Version: version, Key: slices.Clone(key), Enrolled: now}
-	err = r.change(func(all *content) error {
+	err = r.update(func(all *content) error {
 		all.Agents = slices.DeleteFunc(all.Agents, func(old *Agent) bool { return old.ID == id })
 		if len(all.Agents) >= maxAgents {
 			return ErrFull
@@ -248,8 +252,8 @@ func (r *Registry) List() (all []Agent) {
 
 // Revoke withdraws an agent's right to report, at once. What it has reported stays.
 func (r *Registry) Revoke(id string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.change.Lock()
+	defer r.change.Unlock()
 	old := r.byID[id]
 	if old == nil {
 		return ErrUnknown
@@ -258,7 +262,7 @@ func (r *Registry) Revoke(id string) error {
 		return nil
 	}
 	now := r.now()
-	return r.change(func(all *content) error {
+	return r.update(func(all *content) error {
 		for i, a := range all.Agents {
 			if a.ID == id {
 				revoked := *a
