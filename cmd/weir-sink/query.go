@@ -32,7 +32,7 @@ and after it, as many as needed of
   limit 20              rows, or lines of a series
   sort flows            of top: by bytes (default), flows or packets
   step 5m               of series: time between two rows
-  agent ID              of devices: those that this agent sees
+  agent NAME            of devices: those that this agent sees
   where FILTER          only some flows; all that follows is the filter (docs/FILTER.md)`,
 		Example: `  weir-sink query top app since 24h
   weir-sink query 'top host since 7d limit 20 where dev:@printer'

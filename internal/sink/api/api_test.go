@@ -56,9 +56,12 @@ func TestSeries(t *testing.T) {
 	if answer.StepS != 60 || answer.Series.Series[0].UpBytes[0] != 1 {
 		t.Errorf("%+v", answer)
 	}
-	getJSON[SeriesAnswer](t, h, "series")
-	if q := f.asked.(*store.SeriesQuery); q.By != "" || q.Limit != 8 || q.Step != 0 {
-		t.Errorf("%+v", q)
+	for parameters, step := range map[string]time.Duration{"": 15 * time.Second, "?since=124m": 15 * time.Second,
+		"?since=125m": 0, "?since=90d": 0} {
+		getJSON[SeriesAnswer](t, h, "series"+parameters)
+		if q := f.asked.(*store.SeriesQuery); q.By != "" || q.Limit != 8 || q.Step != step {
+			t.Errorf("%s: %+v", parameters, q)
+		}
 	}
 }
 

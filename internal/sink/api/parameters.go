@@ -112,9 +112,15 @@ func (a *api) expr(ctx context.Context, p *FilterParameter) (filter.Expr, error)
 	return a.resolve(ctx, e)
 }
 
+// reportPeriod is that of agents, unless they are told otherwise: points that are nearer have gaps between them.
+const reportPeriod = 15 * time.Second
+
 // step returns the step of a series over a range; 0 leaves it to the store.
 func step(text string, r store.Range) (time.Duration, error) {
 	if text == "" {
+		if r.To.Sub(r.From) <= (store.MaxPoints-1)*reportPeriod {
+			return reportPeriod, nil
+		}
 		return 0, nil
 	}
 	d, ok := parseDuration(text, "smhdw")

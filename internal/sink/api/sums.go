@@ -45,7 +45,7 @@ type seriesInput struct {
 	FilterParameter
 	By    string `query:"by" enum:"app,proto,category,device,host,net,port,direction,agent" doc:"what makes a line (default none: one line of all flows)"`
 	Limit int    `query:"limit" minimum:"0" maximum:"12" default:"8" doc:"lines; the others' sum is a further line"`
-	Step  string `query:"step" maxLength:"8" example:"5m" doc:"time between two points, as a number and s, m, h, d or w (default a round one that makes at most 500 points)"`
+	Step  string `query:"step" maxLength:"8" example:"5m" doc:"time between two points, as a number and s, m, h, d or w (default a round one of at least 15s that makes at most 500 points)"`
 }
 
 // SeriesAnswer answers `series`.

@@ -71,6 +71,9 @@ func (c Client) Run(ctx context.Context, text string, format Format, out io.Writ
 	if err != nil {
 		return err
 	}
+	if err := c.resolveAgent(ctx, q); err != nil {
+		return err
+	}
 	accept := "application/json"
 	if format == CSV {
 		if q.Subject != "top" && q.Subject != "flows" {
@@ -103,6 +106,25 @@ func pointAt(err error, filter string) error {
 	}
 	return fmt.Errorf("where: %s\n  %s\n  %s^", p.Errors[0].Message, clean(filter),
 		strings.Repeat(" ", *p.Errors[0].Position))
+}
+
+// resolveAgent replaces an agent's name in a question by its id.
+func (c Client) resolveAgent(ctx context.Context, q *Query) error {
+	name := q.Parameters.Get("agent")
+	if name == "" {
+		return nil
+	}
+	all, err := c.Agents(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if a.ID == name || a.Name == name {
+			q.Parameters.Set("agent", a.ID)
+			return nil
+		}
+	}
+	return fmt.Errorf("agent %s: none has that id or name (weir-sink agent list)", name)
 }
 
 // agentNames returns the names under which agents enrolled.

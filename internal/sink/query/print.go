@@ -37,7 +37,7 @@ func (c Client) print(ctx context.Context, q *Query, body []byte, out io.Writer)
 	case "flows":
 		return printAs(body, out, printFlows)
 	case "devices":
-		return printAs(body, out, printDevices)
+		return printAs(body, out, func(a *api.DevicesAnswer, t *table) { printDevices(a, c.agentNames(ctx), t) })
 	}
 	return printAs(body, out, func(a *api.AgentsAnswer, t *table) { printAgents(a, c.agentNames(ctx), t) })
 }
@@ -155,13 +155,12 @@ func printFlows(a *api.FlowsAnswer, t *table) {
 	}
 }
 
-func printDevices(a *api.DevicesAnswer, t *table) {
+func printDevices(a *api.DevicesAnswer, agents map[string]string, t *table) {
 	t.row("DEVICE", "NAME", "DOWN", "UP", "FLOWS", "APPS", "AGENT")
 	for i := range a.Rows {
 		d := &a.Rows[i]
 		t.row(d.Device, cmp.Or(deviceName(d.Record), "-"), bytesText(d.DownBytes), bytesText(d.UpBytes),
-			countText(d.Flows),
-			countText(d.Applications), d.Agent)
+			countText(d.Flows), countText(d.Applications), cmp.Or(agents[d.Agent], d.Agent))
 	}
 	if a.Total > len(a.Rows) {
 		t.row(fmt.Sprintf("(%d more)", a.Total-len(a.Rows)))

@@ -111,7 +111,10 @@ func (network) Flows(_ context.Context, q *store.FlowsQuery) (*store.Flows, erro
 	return &store.Flows{Rows: []store.Flow{{Agent: id, Record: json.RawMessage(record)}}, Next: "more"}, nil
 }
 
-func (network) Devices(context.Context, *store.DevicesQuery) ([]store.Device, error) {
+func (network) Devices(_ context.Context, q *store.DevicesQuery) ([]store.Device, error) {
+	if q.Agent != "" && q.Agent != id {
+		return nil, errors.New("another agent")
+	}
 	return []store.Device{
 		{Agent: id, Device: "aa:bb:cc:dd:ee:01", Sums: store.Sums{DownBytes: 5}, Applications: 3,
 			Record: json.RawMessage(`{"names":[{"name":"bens-laptop"}]}`)},
@@ -164,9 +167,11 @@ func TestTables(t *testing.T) {
 		"flows where app:a": "LAST SEEN CLIENT SERVER PORT APP PROTO SENT RECEIVED STATE\n" +
 			"2026-11-30 08:00:00 10.0.0.2 " +
 			`\u001b[2Ja.example tcp/443 - tls 100 B 2.00 kB end` + "\n(there are more: ",
-		"devices limit 1": "DEVICE NAME DOWN UP FLOWS APPS AGENT\naa:bb:cc:dd:ee:01 bens-laptop 5 B 0 B 0 3 " + id +
-			"\n(1 more)\n",
-		"agents": "AGENT NAME VERSION MODE LAST REPORT MISSING DROPS\n" + id + " gateway 1.0 ebpf 60 min ago 2 0\n",
+		"devices limit 1": "DEVICE NAME DOWN UP FLOWS APPS AGENT\naa:bb:cc:dd:ee:01 bens-laptop 5 B 0 B 0 3 gateway\n" +
+			"(1 more)\n",
+		"devices agent gateway": "DEVICE NAME DOWN UP FLOWS APPS AGENT\naa:bb:cc:dd:ee:01 bens-laptop 5 B",
+		"devices agent " + id:   "DEVICE NAME",
+		"agents":                "AGENT NAME VERSION MODE LAST REPORT MISSING DROPS\n" + id + " gateway 1.0 ebpf 60 min ago 2 0\n",
 	} {
 		got, err := ask(t, in, Table)
 		if err != nil || !strings.HasPrefix(got, want) {
@@ -193,9 +198,10 @@ func TestErrors(t *testing.T) {
 	for in, want := range map[string]string{
 		"flows where app:a aap:b": "where: there is no field aap, perhaps app; fields are app, proto, category, " +
 			"device, host, ip, net, port, direction, agent, method, transport, risk, bytes\n  app:a aap:b\n        ^",
-		"flows where (": "where: the filter ends where a term is expected, such as app:youtube\n  (\n   ^",
-		"top since 1y":  "since expects a number and m, h, d or w, from 1m to 90d, such as 24h",
-		"flows where a": "the store failed; the sink's log says why",
+		"flows where (":    "where: the filter ends where a term is expected, such as app:youtube\n  (\n   ^",
+		"devices agent gw": "agent gw: none has that id or name (weir-sink agent list)",
+		"top since 1y":     "since expects a number and m, h, d or w, from 1m to 90d, such as 24h",
+		"flows where a":    "the store failed; the sink's log says why",
 	} {
 		if _, err := ask(t, in, Table); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", in, err, want)
