@@ -105,6 +105,9 @@ func (p *reportPrinter) report(r *report.Report) {
 			(time.Duration(process.UserCPU+process.SystemCPU) * time.Microsecond).Round(time.Millisecond).String(),
 			bytesText(process.Resident))
 	}
+	if u := r.Health.Uplink; u != nil {
+		p.uplink(u)
+	}
 	for i := range r.Interfaces {
 		p.link(&r.Interfaces[i])
 	}
@@ -117,6 +120,18 @@ func (p *reportPrinter) report(r *report.Report) {
 	}
 	for i := range r.Flows {
 		p.flow(&r.Flows[i])
+	}
+}
+
+// uplink prints what waits for the sink, and what is lost.
+func (p *reportPrinter) uplink(u *report.UplinkReading) {
+	text := fmt.Sprintf("%d reports wait for the sink, %s", u.Queued, bytesText(u.SpoolBytes))
+	if u.Refused > 0 {
+		text += fmt.Sprintf("; %d refused", u.Refused)
+	}
+	p.line("  uplink: %s", text)
+	for _, l := range u.Lost {
+		p.line("  %d reports are lost, of %d to %d of epoch %s", l.Count, l.First, l.Last, l.Epoch)
 	}
 }
 

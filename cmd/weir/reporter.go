@@ -166,6 +166,12 @@ func (r *reporter) write(s *confined.Status, isLast bool) (isClosed bool, err er
 	for _, p := range s.Processes {
 		state.Processes = append(state.Processes, report.Process(p))
 	}
+	if r.hasUplink {
+		if u := r.sender.Load().Health().Usage; u.PeakResident > 0 {
+			state.Processes = append(state.Processes, report.Process{Name: "ship", UserTime: u.UserTime,
+				SystemTime: u.SystemTime, Resident: u.Resident, PeakResident: u.PeakResident})
+		}
+	}
 	var of ship.Identity
 	var health ship.Health
 	isKnown := true

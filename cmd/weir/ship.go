@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/agent/privileged"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/ship"
@@ -23,7 +24,7 @@ func newShip() *cobra.Command {
 				return errors.New("weir run starts this process itself")
 			}
 			tuneMemory()
-			return ship.Run(args[0], version, logger(c.ErrOrStderr()))
+			return ship.Run(args[0], version, logger(c.ErrOrStderr()), agent.ReleaseMemory)
 		},
 	}
 }

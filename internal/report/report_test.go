@@ -265,6 +265,47 @@ func TestForgotten(t *testing.T) {
 	s.holds(f)
 }
 
+// TestForget: after Forget each flow is whole once more, when a report tells of it; the sums stay right.
+func TestForget(t *testing.T) {
+	r, s := newReporter(100), newSink(t, true)
+	one, two := testFlow(1), testFlow(2)
+	r.Flow(one)
+	r.Flow(two)
+	s.take(r.Close(state(15)))
+	one.Client.Bytes += 10
+	r.Flow(one)
+	r.Forget() // too late for the record that has come
+	s.take(r.Close(state(30)))
+	if s.wholes != 2 || s.deltas != 1 {
+		t.Errorf("%d whole records, %d deltas", s.wholes, s.deltas)
+	}
+	r.Forget()
+	for range 2 {
+		one.Client.Bytes += 10
+		two.Client.Bytes += 20
+		r.Flow(one)
+		r.Flow(two)
+		s.take(r.Close(state(45)))
+	}
+	if s.wholes != 4 || s.deltas != 3 {
+		t.Errorf("%d whole records, %d deltas", s.wholes, s.deltas)
+	}
+	s.holds(one)
+	s.holds(two)
+}
+
+// TestIdentify: a report has the identity and the number that its Reporter was given last.
+func TestIdentify(t *testing.T) {
+	r := New(Config{Version: "test", MaxFlows: 10})
+	r.Identify(ID{7}, ID{8}, 41)
+	r.Close(state(15))
+	line := string(r.Close(state(30)))
+	if want := `"agent":{"id":"07` + strings.Repeat("0", 30) + `","version":"test"},"epoch":"08` +
+		strings.Repeat("0", 30) + `","sequence":42,`; !strings.Contains(line, want) {
+		t.Errorf("no %s\nin %s", want, line)
+	}
+}
+
 // TestIsFull: a report's limits make its interval end; a Reporter whose caller does not look keeps working.
 func TestIsFull(t *testing.T) {
 	r := newReporter(MaxFlows + 100)
@@ -343,10 +384,14 @@ func TestState(t *testing.T) {
 	next.Processes = []Process{{Name: "agent", UserTime: 5 * time.Second}}
 	lan.Received = Link{Packets: 4} // it has begun anew
 	next.Interfaces, next.IsLast = []Interface{lan}, true
+	next.Uplink = &Uplink{Queued: 2, SpoolBytes: 900, Refused: 1, Lost: []Lost{{ID{3}, 4, 9, 5}, {ID{2}, 1, 1, 1}}}
 	second := string(r.Close(next))
 	s.take([]byte(second))
 	for _, want := range []string{`"counters":[{"name":"weir_packets_total","more":15}]`, `"user_cpu_us":3000000,`,
-		`"received":{"packets":4,"bytes":0}`, `"last":true`, `"sequence":2,`} {
+		`"received":{"packets":4,"bytes":0}`, `"last":true`, `"sequence":2,`,
+		`"uplink":{"queued":2,"spool_bytes":900,"refused":1,"lost":[{"epoch":"03` + strings.Repeat("0", 30) +
+			`","first":4,"last":9,"count":5},{"epoch":"02` + strings.Repeat("0", 30) +
+			`","first":1,"last":1,"count":1}]}`} {
 		if !strings.Contains(second, want) {
 			t.Errorf("no %s\nin %s", want, second)
 		}

@@ -152,6 +152,9 @@ func (r *ruleset) allowShip(writable []string) error {
 			return err
 		}
 	}
+	if err := r.allow("/proc/self/statm", readFile); err != nil { // to open it at the start
+		return err
+	}
 	keep := uint64(keepFiles)
 	if r.abi >= 2 {
 		keep |= unix.LANDLOCK_ACCESS_FS_REFER // from one of its folders to another

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 const version = 1
@@ -36,7 +37,7 @@ const (
 	reportSize = 16 + 8 + 8 + 4 + 4
 	helloSize  = 16 + 16 + 8
 	storedSize = 8
-	stateSize  = 4 + 4 + 5*8 + 4
+	stateSize  = 4 + 4 + 9*8 + 4
 	maxMessage = headerSize + stateSize + maxRanges*rangeSize + maxProblem
 )
 
@@ -68,6 +69,13 @@ type State struct {
 	// Untold are the ranges of lost reports that no stored report has told.
 	Untold  []Range
 	Problem string // why the sink gets no reports, or ""
+	Usage   Usage  // of ship
+}
+
+// Usage is what a process has used.
+type Usage struct {
+	UserTime, SystemTime   time.Duration // of all CPUs
+	Resident, PeakResident uint64        // memory in bytes; 0: unknown
 }
 
 // reportHead is the message of a report.
@@ -204,7 +212,8 @@ func appendState(b []byte, s *State) []byte {
 	problem := strings.ToValidUTF8(s.Problem[:min(len(s.Problem), maxProblem)], "")
 	b = binary.LittleEndian.AppendUint32(begin(b, kindState), flags)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(untold)))
-	b = appendNumbers(b, s.Queued, s.SpoolBytes, s.Refused, s.Lost, s.Next)
+	b = appendNumbers(b, s.Queued, s.SpoolBytes, s.Refused, s.Lost, s.Next, uint64(s.Usage.UserTime),
+		uint64(s.Usage.SystemTime), s.Usage.Resident, s.Usage.PeakResident)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(problem)))
 	return finish(append(appendRanges(b, untold), problem...))
 }
@@ -215,8 +224,10 @@ func parseState(body []byte) (s State, err error) {
 	}
 	flags := binary.LittleEndian.Uint32(body)
 	s = State{Connected: flags&flagConnected != 0, WholeFlows: flags&flagWholeFlows != 0, Queued: number(body, 8),
-		SpoolBytes: number(body, 16), Refused: number(body, 24), Lost: number(body, 32), Next: number(body, 40)}
-	problem := binary.LittleEndian.Uint32(body[48:])
+		SpoolBytes: number(body, 16), Refused: number(body, 24), Lost: number(body, 32), Next: number(body, 40),
+		Usage: Usage{time.Duration(number(body, 48)), time.Duration(number(body, 56)), number(body, 64),
+			number(body, 72)}}
+	problem := binary.LittleEndian.Uint32(body[80:])
 	var rest []byte
 	s.Untold, rest, err = parseRanges(body[stateSize:], binary.LittleEndian.Uint32(body[4:]))
 	switch {
@@ -226,6 +237,8 @@ func parseState(body []byte) (s State, err error) {
 		return State{}, fmt.Errorf("flags %#x", flags)
 	case problem > maxProblem || int(problem) != len(rest):
 		return State{}, errLength
+	case s.Usage.UserTime < 0 || s.Usage.SystemTime < 0:
+		return State{}, errors.New("time below 0")
 	case s.Next == 0:
 		return State{}, errors.New("next report is 0")
 	}

@@ -22,7 +22,7 @@ func samples() map[string][]byte {
 		"hello":  appendHello(nil, Identity{ID{1}, ID{2}, 77}),
 		"stored": appendStored(nil, 5),
 		"state": appendState(nil, &State{Connected: true, WholeFlows: true, Queued: 1, SpoolBytes: 2, Refused: 3,
-			Lost: 4, Next: 5, Untold: lost, Problem: "no route to the sink"}),
+			Lost: 4, Next: 5, Untold: lost, Problem: "no route to the sink", Usage: Usage{6, 7, 8, 9}}),
 		"longest": appendState(nil, &State{Next: 1, Untold: full, Problem: strings.Repeat("x", 2*maxProblem)}),
 	}
 }
@@ -85,7 +85,8 @@ func TestMessages(t *testing.T) {
 			t.Errorf("%s with another byte is taken", name)
 		}
 	}
-	want := State{Connected: true, Queued: 1, Next: 5, Untold: []Range{{ID{1}, 1, 3, 2}}, Problem: "away"}
+	want := State{Connected: true, Queued: 1, Next: 5, Untold: []Range{{ID{1}, 1, 3, 2}}, Problem: "away",
+		Usage: Usage{2, 3, 4, 5}}
 	_, body, _ := parse(appendState(nil, &want))
 	if got, err := parseState(body); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v, not %+v", got, err, want)
@@ -110,6 +111,7 @@ func TestMessagesRefused(t *testing.T) {
 			told: make([]Range, maxRanges+1)}),
 		"next 0":       appendHello(nil, Identity{}),
 		"a state of 0": appendState(nil, &State{}),
+		"a time below": appendState(nil, &State{Next: 1, Usage: Usage{UserTime: -1}}),
 	} {
 		if got, err := again(message); err == nil {
 			t.Errorf("%s is taken as % x", name, got)

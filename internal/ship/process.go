@@ -48,11 +48,13 @@ type process struct {
 	uploader *upload.Uploader
 	receiver *receiver
 	hurry    chan os.Signal // SIGTERM
+	statm    *os.File
 }
 
 // Run is the process ship, which its helper starts in the sandbox with the socket as its first file. It stores the
 // reports that come and sends them, until the helper closes its connection, and then what came before.
-func Run(folder, version string, log func(format string, args ...any)) error {
+// release, once it has begun, gives back the memory that only the start needed.
+func Run(folder, version string, log func(format string, args ...any), release func()) error {
 	debug.SetMemoryLimit(memoryLimit)
 	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), 2))
 	net.DefaultResolver.PreferGo = true // the C library's needs more than the sandbox has
@@ -68,6 +70,7 @@ func Run(folder, version string, log func(format string, args ...any)) error {
 	if err != nil {
 		return err
 	}
+	p.statm, _ = os.Open("/proc/self/statm") // else the memory stays unknown
 	confinement, err := sandbox.Confine()
 	if err != nil {
 		return err
@@ -77,6 +80,7 @@ func Run(folder, version string, log func(format string, args ...any)) error {
 	}
 	defer p.spool.Close()
 	log("reports: %s", confinement)
+	release()
 	return p.run(log)
 }
 
@@ -86,7 +90,7 @@ func (p *process) open(folder, version string, conn *net.UnixConn, log func(stri
 	if err != nil {
 		return err
 	}
-	store := &spooled{}
+	store := &spooled{statm: p.statm}
 	if n, err := hex.Decode(store.agent[:], []byte(sink.Agent)); err != nil || n != len(store.agent) {
 		return fmt.Errorf("the agent's identity %q has not %d hexadecimal digits", sink.Agent, 2*len(store.agent))
 	}

@@ -3,6 +3,13 @@
 package ship
 
 import (
+	"bytes"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
 	"github.com/weirnet/weir/internal/ship/compress"
 	"github.com/weirnet/weir/internal/ship/spool"
 )
@@ -13,6 +20,7 @@ type spooled struct {
 	agent      ID
 	upload     func() (connected bool, problem string) // the state of the upload
 	arrived    func()                                  // called after each report
+	statm      *os.File                                // of proc_pid_statm(5); nil: unknown
 	compressor compress.Compressor
 	body       []byte
 }
@@ -58,5 +66,25 @@ func (s *spooled) State() State {
 	if state.Problem == "" {
 		state.Problem = stats.Refusal
 	}
+	state.Usage = s.usage()
 	return state
+}
+
+// usage measures this process.
+func (s *spooled) usage() (u Usage) {
+	var r unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &r) == nil {
+		u = Usage{UserTime: time.Duration(r.Utime.Nano()), SystemTime: time.Duration(r.Stime.Nano()),
+			PeakResident: uint64(r.Maxrss) << 10}
+	}
+	if s.statm == nil {
+		return u
+	}
+	text := make([]byte, 128)
+	n, _ := s.statm.ReadAt(text, 0) // with io.EOF, as the file is shorter
+	if fields := bytes.Fields(text[:n]); len(fields) > 1 {
+		pages, _ := strconv.ParseUint(string(fields[1]), 10, 40)
+		u.Resident = pages * uint64(os.Getpagesize())
+	}
+	return u
 }
