@@ -51,8 +51,9 @@ func Parse(name string) (Encoding, bool) {
 	return None, false
 }
 
-// window is that of zstd. A report repeats itself within a few flows, so that a larger one (a sink takes 8 MiB) saves
-// 1 % of the bytes and costs the agent its size twice.
+// window is that of zstd, and the level is the fastest. On reports of all recordings (44 bytes a flow) a larger window,
+// of which a sink takes 8 MiB, saves nothing; the next level costs 2 % and 1 MiB of memory more, the one after it saves
+// 5 % and costs 4 MiB.
 const window = 512 << 10
 
 // Compressor compresses one report after the other. Its zero value is ready; it is not safe for several goroutines.
@@ -67,7 +68,7 @@ func (c *Compressor) Compress(dst, report []byte, e Encoding) []byte {
 	case Zstd:
 		if c.zstd == nil {
 			c.zstd = must(zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true),
-				zstd.WithWindowSize(window), zstd.WithZeroFrames(true)))
+				zstd.WithWindowSize(window), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithZeroFrames(true)))
 		}
 		return c.zstd.EncodeAll(report, dst)
 	case Gzip:

@@ -29,6 +29,9 @@ func (s *Spool) Oldest(count, size int) (reports []Report, err error) {
 		r, err := s.read(w)
 		switch {
 		case err == nil:
+			if s.unread == w.label {
+				s.unread = label{}
+			}
 		case errors.Is(err, errDamaged) || errors.Is(err, fs.ErrNotExist) || s.hasFailed(w.label):
 			s.discard(i, err)
 			continue
@@ -61,7 +64,7 @@ func (s *Spool) read(w waiting) (Report, error) {
 	return Report{Name{h.epoch, h.sequence}, h.encoding, body}, err
 }
 
-// hasFailed reports whether a segment could not be read for the last time.
+// hasFailed reports whether a segment could not be read maxReads times in succession.
 func (s *Spool) hasFailed(l label) bool {
 	if s.unread != l {
 		s.unread, s.reads = l, 0

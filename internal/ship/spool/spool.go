@@ -100,7 +100,7 @@ type Spool struct {
 
 	pointer pointer
 	isDirty bool // the pointer's file is older than the pointer
-	// isSynced: the folder is as it will be after a power cut.
+	// isSynced: what was there at the start, the pointer too, survives a power cut.
 	isSynced bool
 	queue    []waiting
 	bytes    int64
@@ -410,7 +410,7 @@ func (s *Spool) free() bool {
 	}
 	slices.SortFunc(s.leftover, func(a, b label) int { return a.compare(b.position) })
 	n := len(s.leftover) - keep
-	if n <= 0 {
+	if n <= 0 || !s.isSynced {
 		return false
 	}
 	for _, l := range s.leftover[:n] {
@@ -419,8 +419,11 @@ func (s *Spool) free() bool {
 	return true
 }
 
-// clean removes the segments that are done.
+// clean removes the segments that are done, as the pointer on disk says.
 func (s *Spool) clean() (err error) {
+	if !s.isSynced {
+		return nil
+	}
 	var rest []label
 	for _, l := range s.leftover {
 		if e := s.folder.remove(l.name()); e != nil && !errors.Is(e, fs.ErrNotExist) {

@@ -379,3 +379,76 @@ func TestFullDisk(t *testing.T) {
 	want(t, "waiting", waits(t, s), []uint64{3, 10})
 	want(t, "lost", s.Lost(), []Range{{epoch, 4, 9, 6}})
 }
+
+// unsynced is a disk that can't sync its folder.
+type unsynced struct{ *disk }
+
+func (unsynced) syncFolder(string) error { return syscall.EIO }
+
+// TestUnsyncedPointer: a segment stays until the pointer that lets it go survives a power cut.
+func TestUnsyncedPointer(t *testing.T) {
+	d := newDisk(rand.New(rand.NewPCG(1, 1)), time.Now)
+	s, err := open(d, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustPut(t, s, 1, 2)
+	epoch, _ := s.Identity()
+	p := s.pointer
+	p.done, p.lost = position{1, 1}, lost{{epoch, 1, 1, 1}}
+	content := p.append(nil)
+	d.names[pointerName] = &inode{content: content, synced: content, isSynced: true} // renamed, and not yet synced
+	if s, err = open(unsynced{d}, Config{}); err != nil {
+		t.Fatal(err)
+	}
+	first := label{position{1, 1}, epoch}.name()
+	if _, ok := d.names[first]; !ok {
+		t.Error("the segment is gone before the pointer is on disk")
+	}
+	s.folder = d
+	mustPut(t, s, 3)
+	if _, ok := d.names[first]; ok {
+		t.Error("the segment is still there")
+	}
+	want(t, "waiting", waits(t, s), []uint64{2, 3})
+}
+
+// flaky is a disk on which each second attempt to open a file fails, or every one.
+type flaky struct {
+	*disk
+	every, attempts int
+}
+
+func (f *flaky) open(name string) (io.ReadCloser, error) {
+	if f.attempts++; f.attempts%f.every == 0 {
+		return nil, syscall.EIO
+	}
+	return f.disk.open(name)
+}
+
+// TestUnreadable: a disk that fails at times loses nothing; a file that can't be read does not hold up the others.
+func TestUnreadable(t *testing.T) {
+	d := newDisk(rand.New(rand.NewPCG(1, 1)), time.Now)
+	s, err := open(d, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustPut(t, s, 1)
+	epoch, _ := s.Identity()
+	s.folder = &flaky{disk: d, every: 2}
+	for i := range 19 {
+		if all, err := s.Oldest(1, 1); (err == nil) != (i%2 == 0) || (len(all) == 1) != (err == nil) {
+			t.Errorf("attempt %d: %v %v", i, all, err)
+		}
+	}
+	s.folder = &flaky{disk: d, every: 1}
+	for range maxReads - 1 {
+		if _, err := s.Oldest(1, 1); !errors.Is(err, syscall.EIO) {
+			t.Error(err)
+		}
+	}
+	if all, err := s.Oldest(1, 1); err != nil || len(all) != 0 {
+		t.Errorf("%v %v", all, err)
+	}
+	want(t, "lost", s.Lost(), []Range{{epoch, 1, 1, 1}})
+}
