@@ -174,7 +174,7 @@ func hash(c uplink.Code) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// NewCode returns a code by which an agent may enrol under that name.
+// NewCode returns a code by which an agent may enrol under that name. An earlier code for the name is valid no more.
 func (r *Registry) NewCode(name string, authority [16]byte) (c uplink.Code, expires time.Time, err error) {
 	if err := CheckName(name); err != nil {
 		return c, expires, err
@@ -184,6 +184,7 @@ func (r *Registry) NewCode(name string, authority [16]byte) (c uplink.Code, expi
 	defer r.change.Unlock()
 	expires = r.now().Add(CodeLife)
 	return c, expires, r.update(func(all *content) error {
+		all.Codes = slices.DeleteFunc(all.Codes, func(k code) bool { return k.Name == name && k.Agent == "" })
 		if len(all.Codes) >= maxCodes {
 			return ErrFull
 		}

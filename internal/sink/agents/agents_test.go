@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base32"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -211,7 +212,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	for i := 0; ; i++ {
-		if _, _, err := b.NewCode("more", [16]byte{}); errors.Is(err, ErrFull) {
+		if _, _, err := b.NewCode(fmt.Sprint("more ", i), [16]byte{}); errors.Is(err, ErrFull) {
 			break
 		} else if err != nil || i > maxCodes {
 			t.Fatalf("after %d codes: %v", i, err)
@@ -219,4 +220,17 @@ func TestNames(t *testing.T) {
 	}
 	b.now = b.now.Add(CodeLife)
 	b.code("room again")
+}
+
+// TestSameName: of two codes for a name the later is valid, so no two agents have it.
+func TestSameName(t *testing.T) {
+	b := newBench(t)
+	old := b.code("gw")
+	fresh := b.code("gw")
+	if _, err := b.Enrol(old, newKey(t), ""); !errors.Is(err, ErrCode) {
+		t.Errorf("the earlier code: %v", err)
+	}
+	if _, err := b.Enrol(fresh, newKey(t), ""); err != nil {
+		t.Errorf("the later code: %v", err)
+	}
 }

@@ -39,6 +39,7 @@ type Drain struct {
 	done     map[reportID]bool     // stored or set aside
 	suspects map[reportID]*suspect // the others, each of which was tried alone
 	stored   int                   // reports that were stored alone
+	isBehind bool                  // the queue's place could not be written, and that was logged
 }
 
 // reportID names a report.
@@ -71,20 +72,21 @@ const (
 // Run drains until the context or the queue ends.
 func (d *Drain) Run(ctx context.Context) {
 	for {
-		var b *Batch
-		err := d.retry(ctx, "read the queue", func() (err error) {
-			b, err = d.Queue.Next(ctx, batchBytes)
-			return err
-		})
-		if err != nil {
-			return
+		b, err := d.read(ctx)
+		if err == nil {
+			err = d.store(ctx, b.Reports)
 		}
-		err = d.store(ctx, b.Reports)
 		if errors.Is(err, errAgain) {
 			continue // with what came meanwhile
 		}
-		if err != nil || d.retry(ctx, "advance the queue", func() error { return d.Queue.Advance(b) }) != nil {
+		if err != nil {
 			return
+		}
+		if err := d.Queue.Advance(b); err != nil && !d.isBehind {
+			d.Log("%v; a restart reads some reports again", err)
+			d.isBehind = true
+		} else if err == nil {
+			d.isBehind = false
 		}
 		d.done, d.suspects, d.stored = nil, nil, 0
 		d.Counters.Damaged.Add(uint64(b.Damaged))
@@ -94,24 +96,22 @@ func (d *Drain) Run(ctx context.Context) {
 	}
 }
 
-// retry calls do until it succeeds; the error is that of the context's or the queue's end.
-func (d *Drain) retry(ctx context.Context, what string, do func() error) error {
-	for fails := 0; ; fails++ {
-		err := do()
-		if err == nil {
-			if fails > 0 {
-				d.Log("%s: works again", what)
-			}
-			return nil
-		}
-		if ctx.Err() != nil || errors.Is(err, ErrClosed) {
-			return err
+// read returns the next batch. A segment that can't be read for long is set aside.
+func (d *Drain) read(ctx context.Context) (*Batch, error) {
+	for fails := 0; ; {
+		b, err := d.Queue.Next(ctx, batchBytes)
+		if err == nil || ctx.Err() != nil || errors.Is(err, ErrClosed) {
+			return b, err
 		}
 		if fails == 0 {
-			d.Log("%s: %v; it is tried again", what, err)
+			d.Log("%v; it is tried again", err)
+		}
+		if fails++; fails == maxFails {
+			d.Log("%d reports of the queue can't be read; their file is kept as .damaged", d.Queue.SetAside())
+			fails = 0
 		}
 		if err := pause(ctx, fails); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }

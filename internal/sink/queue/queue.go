@@ -3,8 +3,8 @@
 // Package queue keeps reports on disk between ingest and store, so that a sink's yes never waits for the engine.
 //
 // Reports are appended to segments; requests that come together share one fsync. A file whose write or fsync failed is
-// never written again, and neither is one of an earlier run. The reader's place is a file of its own: it is written
-// before a segment that is read goes. After a crash the reader may get reports again, and the store, which knows them,
+// never written again, and neither is one of an earlier run. The reader's place is a file of its own. It may be behind:
+// a segment that is missing has been read. After a crash the reader may get reports again, and the store, which knows them,
 // does not take them twice.
 package queue
 
@@ -79,6 +79,7 @@ type Queue struct {
 type segment struct {
 	number   uint64
 	size     int64
+	reports  int64 // not yet read
 	isActive bool
 }
 
@@ -169,7 +170,8 @@ func (q *Queue) load(number uint64, each func(*store.Report)) error {
 	if err != nil {
 		return err
 	}
-	q.segments = append(q.segments, segment{number: number, size: size})
+	loaded := segment{number: number, size: size}
+	defer func() { q.segments = append(q.segments, loaded) }()
 	q.bytes += size
 	s := scanner{in: f, end: size}
 	if number == q.position.segment {
@@ -184,6 +186,7 @@ func (q *Queue) load(number uint64, each func(*store.Report)) error {
 			return err
 		}
 		q.reports++
+		loaded.reports++
 		each(&r)
 	}
 }
@@ -331,6 +334,7 @@ func (q *Queue) commit(groups []*group) error {
 	}
 	last := &q.segments[len(q.segments)-1]
 	last.size += size
+	last.reports += int64(reports)
 	q.reports += int64(reports)
 	if last.size >= q.segmentBytes {
 		_ = q.active.Close()
@@ -437,13 +441,17 @@ func (q *Queue) unread() (at position, end int64, ok bool) {
 	return position{}, 0, false
 }
 
+// read reads a batch. A segment that is gone is one whose bytes are all damaged.
 func (q *Queue) read(at position, end, most int64) (*Batch, error) {
+	b := &Batch{Damaged: end - at.offset, end: position{at.segment, end}}
 	f, err := q.fs.Open(name(at.segment))
+	if errors.Is(err, os.ErrNotExist) {
+		return b, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the queue: %w", err)
 	}
 	defer f.Close()
-	b := &Batch{}
 	s := scanner{in: f, at: at.offset, end: end}
 	for s.at-at.offset < most {
 		r, err := s.next()
@@ -455,18 +463,28 @@ func (q *Queue) read(at position, end, most int64) (*Batch, error) {
 		}
 		b.Reports = append(b.Reports, r)
 	}
-	b.Damaged, b.count = s.damaged, int64(len(b.Reports))
-	b.end = position{at.segment, s.at}
+	b.Damaged, b.count, b.end.offset = s.damaged, int64(len(b.Reports)), s.at
 	return b, nil
 }
 
-// Advance makes it durable that a batch is read. After an error Next returns the batch again.
+// Advance goes on to what follows a batch. The error says that this is not durable: after a restart the reader may get
+// the batch again. Segments that are read go all the same, as a full disk needs their room.
 func (q *Queue) Advance(b *Batch) error {
 	p := b.end
 	q.mu.Lock()
 	read := 0
-	for _, s := range q.segments {
-		if s.number > p.segment || (s.number == p.segment && (s.isActive || p.offset < s.size)) {
+	for i := range q.segments {
+		s := &q.segments[i]
+		if s.number == b.end.segment {
+			s.reports -= b.count
+			q.reports -= b.count
+		}
+		if s.number > p.segment || (s.number == p.segment && p.offset < s.size) {
+			break
+		}
+		q.reports -= s.reports // damaged ones
+		s.reports = 0
+		if s.isActive {
 			break
 		}
 		if s.number == p.segment {
@@ -475,23 +493,42 @@ func (q *Queue) Advance(b *Batch) error {
 		read++
 	}
 	done := slices.Clone(q.segments[:read])
+	q.position = p
 	q.mu.Unlock()
-	if err := q.writePosition(p); err != nil {
-		return fmt.Errorf("advance the queue: %w", err)
+	err := q.writePosition(p)
+	if err != nil {
+		err = fmt.Errorf("write the queue's place: %w", err)
 	}
-	q.mu.Lock()
-	q.position, q.reports = p, q.reports-b.count
-	q.mu.Unlock()
 	for _, s := range done {
 		if err := q.fs.Remove(name(s.number)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil // the next Advance tries again
+			break // the next Advance tries again
 		}
 		q.mu.Lock()
 		q.segments = q.segments[1:]
 		q.bytes -= s.size
 		q.mu.Unlock()
 	}
-	return nil
+	return err
+}
+
+// SetAside gives up a segment that can't be read, and keeps its file under another name. It returns the reports that
+// were in it.
+func (q *Queue) SetAside() (reports int64) {
+	q.mu.Lock()
+	at, end, ok := q.unread()
+	for _, s := range q.segments {
+		if s.number == at.segment {
+			ok = ok && !s.isActive
+			reports = s.reports
+		}
+	}
+	q.mu.Unlock()
+	if !ok {
+		return 0 // the writer has it: it ends with the next one
+	}
+	_ = q.fs.Rename(name(at.segment), strings.TrimSuffix(name(at.segment), suffix)+".damaged")
+	_ = q.Advance(&Batch{end: position{at.segment, end}})
+	return reports
 }
 
 // Size returns the reports that are not yet read, and the bytes on disk.

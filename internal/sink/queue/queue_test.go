@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -291,4 +292,73 @@ func TestAppendEnds(t *testing.T) {
 	}
 	appendReports(t, q, 1)
 	check(t, next(t, q, 1).Reports, 1)
+}
+
+// TestLostSegments: a segment that is gone, and one that is set aside, cost no more than their own reports.
+func TestLostSegments(t *testing.T) {
+	folder := t.TempDir()
+	q, _ := openQueue(t, Config{Folder: folder, SegmentBytes: 1})
+	for n := 1; n <= 4; n++ {
+		appendReports(t, q, n)
+	}
+	if err := os.Remove(filepath.Join(folder, name(1))); err != nil {
+		t.Fatal(err)
+	}
+	b := next(t, q, 1<<20)
+	check(t, b.Reports)
+	if b.Damaged == 0 {
+		t.Error("the loss is not counted")
+	}
+	advance(t, q, b)
+	if n := q.SetAside(); n != 1 {
+		t.Errorf("%d reports set aside", n)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(folder, "*2.damaged")); len(kept) != 1 {
+		t.Error("the file is not kept")
+	}
+	for n := 3; n <= 4; n++ {
+		b = next(t, q, 1<<20)
+		check(t, b.Reports, n)
+		advance(t, q, b)
+	}
+	if reports, size := q.Size(); reports != 0 || size != 0 {
+		t.Errorf("%d reports, %d bytes", reports, size)
+	}
+}
+
+// noPlace is a folder in which no new file can be made, but segments.
+type noPlace struct{ folder }
+
+func (d noPlace) Create(file string) (File, error) {
+	if file == temporaryName {
+		return nil, syscall.ENOSPC
+	}
+	return d.folder.Create(file)
+}
+
+// TestFullDisk: on a disk that has no room for the reader's place, segments that are read go, so that there is room.
+func TestFullDisk(t *testing.T) {
+	path := t.TempDir()
+	q, _ := openQueue(t, Config{FS: noPlace{folder(path)}, SegmentBytes: 1})
+	for n := 1; n <= 3; n++ {
+		appendReports(t, q, n)
+	}
+	for n := 1; n <= 2; n++ {
+		b := next(t, q, 1)
+		check(t, b.Reports, n)
+		if err := q.Advance(b); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("advanced: %v", err)
+		}
+	}
+	if names, _ := filepath.Glob(filepath.Join(path, "*"+suffix)); len(names) != 1 {
+		t.Errorf("left: %v", names)
+	}
+	q.Close()
+	q, found := openQueue(t, Config{Folder: path})
+	check(t, found, 3)
+	appendReports(t, q, 4)
+	b := next(t, q, 1)
+	check(t, b.Reports, 3)
+	advance(t, q, b)
+	check(t, next(t, q, 1).Reports, 4)
 }
