@@ -17,8 +17,8 @@ var (
 	errDepth  = errors.New("JSON is nested too deeply")
 )
 
-// cursor reads JSON (RFC 8259) from its start to its end, without a copy. After an error all its methods return nothing,
-// and its loops end.
+// cursor reads JSON (RFC 8259) from its start to its end, without a copy. After an error all its methods return
+// nothing, and its loops end.
 type cursor struct {
 	b     []byte
 	i     int

@@ -3,6 +3,7 @@
 package decode
 
 import (
+	"encoding/hex"
 	"errors"
 	"net/netip"
 	"strings"
@@ -92,13 +93,15 @@ func (r *Report) Flows(yield func(*Flow) error) error {
 }
 
 func (f *Flow) read(c *cursor) {
-	var kind, id string
+	var kind string
+	hasID := false
 	c.object(func(name []byte) {
 		switch string(name) {
 		case "type":
 			kind = c.short(maxName)
 		case "id":
-			id = c.short(maxName)
+			_, err := hex.Decode(f.ID[:], id(c.text()))
+			hasID = err == nil
 		case "state":
 			f.State = c.short(maxName)
 		case "end_reason":
@@ -116,12 +119,10 @@ func (f *Flow) read(c *cursor) {
 			f.readMember(c, name)
 		}
 	})
-	var ok bool
-	f.ID, ok = ParseID(id)
 	f.IsWhole = kind == "flow"
 	switch {
 	case c.err != nil:
-	case !ok, !f.IsWhole && kind != "flow_delta", f.State == "", f.Last == 0:
+	case !hasID, !f.IsWhole && kind != "flow_delta", f.State == "", f.Last == 0:
 		c.fail(errors.New("a flow without type, id, state or last_seen"))
 	case f.IsWhole && (f.First == 0 || f.Direction == "" || f.Method == "" || f.Transport == "" ||
 		!f.Client.Addr.IsValid() || !f.Server.Addr.IsValid()):
@@ -131,6 +132,14 @@ func (f *Flow) read(c *cursor) {
 	case f.Direction == "":
 		f.Client.MAC, f.Client.Side, f.Server.MAC, f.Server.Side = "", "", "", ""
 	}
+}
+
+// id returns a text that can be an identifier, and else one that is none.
+func id(text []byte) []byte {
+	if len(text) != 2*len(ID{}) {
+		return []byte("x")
+	}
+	return text
 }
 
 // readMember reads a member of a group.

@@ -5,11 +5,14 @@
 package duckdb
 
 import (
+	"database/sql/driver"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/weirnet/weir/internal/sink/filter"
+	"github.com/weirnet/weir/internal/sink/store"
 	"github.com/weirnet/weir/internal/sink/store/storetest"
 )
 
@@ -49,6 +52,34 @@ func BenchmarkIngest(b *testing.B) {
 	b.ReportMetric(float64(count)/cpu.Seconds(), "intervals/cpu-s")
 }
 
+// BenchmarkAppender measures DuckDB's appender alone, with rows like those of BenchmarkIngest's intervals.
+func BenchmarkAppender(b *testing.B) {
+	const rows = 400_000
+	s, err := Open(filepath.Join(b.TempDir(), "flows.duckdb"), Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	for b.Loop() {
+		err := s.transaction(b.Context(), func() error {
+			return s.appendTo("", "intervals", func(row func(...driver.Value) error) error {
+				for n := range int64(rows) {
+					err := row(n*1000, int32(1), n, n, n-1, uint8(39), "youtube", "quic", "video", "rr1.googlevideo.com",
+						"02:00:00:00:00:07", "203.0.113.0/24", "outbound", uint16(443), n%3000, n%70_000, n%9, n%60)
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "intervals/s")
+}
+
 // cpuTime is what the process has used of all CPUs.
 func cpuTime() time.Duration {
 	var r syscall.Rusage
@@ -74,4 +105,56 @@ func (s *Store) measure(b *testing.B) (intervals int64) {
 	b.ReportMetric(float64(bytes)/float64(intervals), "bytes/interval")
 	b.ReportMetric(float64(bytes)/float64(flows), "bytes/flow")
 	return intervals
+}
+
+// BenchmarkTop measures questions on ten million intervals of 30 days.
+func BenchmarkTop(b *testing.B) {
+	s, err := Open(filepath.Join(b.TempDir(), "flows.duckdb"), Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	const month = 30 * day
+	s.fill(b, 10_000_000, month)
+	if err := s.rolls.load(b.Context(), s.writer); err != nil {
+		b.Fatal(err)
+	}
+	if err := s.roll(b.Context(), storetest.Start.Add(2*month).UnixNano(), 10_000); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := s.writer.ExecContext(b.Context(), "CHECKPOINT"); err != nil {
+		b.Fatal(err)
+	}
+	bytes, err := s.used(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, ask := range []struct {
+		name    string
+		onlyRaw bool
+		from    time.Time
+		filter  filter.Expr
+		by      store.Dimension
+	}{
+		{"raw", true, storetest.Start, nil, store.ByApplication},
+		{"rolled", false, storetest.Start, nil, store.ByApplication},
+		{"rolled, from within an hour", false, storetest.Start.Add(25 * time.Minute), nil, store.ByApplication},
+		{"one device", false, storetest.Start, filter.Compare{Field: filter.Device, Value: "02:00:00:00:00:07"},
+			store.ByApplication},
+		{"hosts", false, storetest.Start, nil, store.ByHost},
+		{"last day", true, storetest.Start.Add(month - day), nil, store.ByApplication},
+	} {
+		b.Run(ask.name, func(b *testing.B) {
+			s.onlyRaw = ask.onlyRaw
+			q := &store.TopQuery{Range: store.Range{From: ask.from, To: storetest.Start.Add(month)}, By: ask.by,
+				Filter: ask.filter, Limit: 10}
+			for b.Loop() {
+				top, err := s.Top(b.Context(), q)
+				if err != nil || len(top.Rows) != 10 {
+					b.Fatal(top, err)
+				}
+			}
+			b.ReportMetric(float64(bytes)/10_000_000, "bytes/interval")
+		})
+	}
 }

@@ -102,8 +102,8 @@ func changes(a, b *dims) (changed flags) {
 // history is a flow's intervals in order.
 type history []*interval
 
-// insert inserts a late line's interval, and returns by how much the flow's counts grow. It is nil if the history has the
-// report already.
+// insert inserts a late line's interval, and returns by how much the flow's counts grow. It is nil if the history has
+// the report already.
 func (h history) insert(n *interval, line counts) (history, counts) {
 	at, isThere := slices.BinarySearchFunc(h, n, func(a, b *interval) int { return cmp.Compare(a.pos, b.pos) })
 	if isThere {

@@ -53,7 +53,8 @@ func (s *Store) Agents(ctx context.Context) ([]store.Agent, error) {
 		ORDER BY a.id`
 	const sequences = int64(1)<<posBits - 1
 	all := []store.Agent{}
-	err := each(ctx, s.db, query, []any{sequences, sequences, posBits, posBits, int64(day)}, func(rows *sql.Rows) error {
+	args := []any{sequences, sequences, posBits, posBits, int64(day)}
+	err := each(ctx, s.db, query, args, func(rows *sql.Rows) error {
 		var a store.Agent
 		var last, received, missing, drops int64
 		var health, interfaces string

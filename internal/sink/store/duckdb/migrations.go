@@ -4,12 +4,12 @@
 
 package duckdb
 
-// migrations bring a database from each version to the next: the first makes version 1 of an empty one. What is released
-// stays as it is; a change of the schema is a new migration.
+// migrations bring a database from each version to the next: the first makes version 1 of an empty one. What is
+// released stays as it is; a change of the schema is a new migration.
 //
-// Times are nanoseconds since the Unix epoch. An interval's t is the last nanosecond of its period, so that a range from
-// a period's begin to its end has it. pos is the place of a report in its agent's order: the epoch's number, then the
-// sequence (posOf).
+// Times are nanoseconds since the Unix epoch. An interval's t is the last nanosecond of its period, so that a range
+// from a period's begin to its end has it. pos is the place of a report in its agent's order: the epoch's number, then
+// the sequence (posOf).
 var migrations = []string{`
 CREATE TABLE agents (
 	num INTEGER PRIMARY KEY, id VARCHAR NOT NULL UNIQUE, version VARCHAR NOT NULL, mode VARCHAR NOT NULL,

@@ -24,8 +24,8 @@ import (
 
 const (
 	hour = int64(time.Hour)
-	// rollAfter is how old the end of an hour is at least when it is rolled up, and rollQuiet for how long no report of it
-	// came.
+	// rollAfter is how old the end of an hour is at least when it is rolled up, and rollQuiet for how long no report of
+	// it came.
 	rollAfter = 2 * time.Hour
 	rollQuiet = 5 * time.Minute
 	// maxRolls bounds the roll-ups that one call makes, so that reports do not wait.
@@ -183,7 +183,8 @@ func (s *Store) source(ctx context.Context, db querier, by store.Dimension, e fi
 		parts.add("SELECT "+d.column+" AS k, i.t, i.up, i.down, i.up_packets + i.down_packets AS packets, ("+counted+
 			")::INTEGER AS flows, ("+counted+")::INTEGER AS all_flows FROM intervals i WHERE i.t >= ? AND i.t < ? AND "+
 			where.sql,
-			append([]any{from, to, int(d.uses | where.uses), from, to, int(where.uses), g.from, g.to}, where.args...)...)
+			append([]any{from, to, int(d.uses | where.uses), from, to, int(where.uses), g.from, g.to},
+				where.args...)...)
 	}
 	return parts, nil
 }

@@ -75,7 +75,8 @@ func TestRollups(t *testing.T) {
 			r := store.Range{From: from, To: to}
 			by := rolledDimensions[random.IntN(len(rolledDimensions))]
 			var parts source
-			rest, err := s.addRolled(t.Context(), s.db, &parts, by, condition{sql: "true"}, from.UnixNano(), to.UnixNano(), 0)
+			rest, err := s.addRolled(t.Context(), s.db, &parts, by, condition{sql: "true"}, from.UnixNano(),
+				to.UnixNano(), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -136,11 +137,12 @@ func (s *Store) sameAnswers(t *testing.T, when string, r store.Range, by store.D
 	}
 	s.onlyRaw = false
 	if !reflect.DeepEqual(tops[0], tops[1]) {
-		t.Fatalf("%s: top %s from %v to %v\nfrom roll-ups  %+v\nfrom intervals %+v", when, by, r.From, r.To, tops[0], tops[1])
+		t.Fatalf("%s: top %s from %v to %v\nfrom roll-ups  %+v\nfrom intervals %+v", when, by, r.From, r.To,
+			tops[0], tops[1])
 	}
 	if !reflect.DeepEqual(series[0], series[1]) {
-		t.Fatalf("%s: series %s from %v to %v, step %v\nfrom roll-ups  %+v\nfrom intervals %+v", when, by, r.From, r.To, step,
-			series[0], series[1])
+		t.Fatalf("%s: series %s from %v to %v, step %v\nfrom roll-ups  %+v\nfrom intervals %+v", when, by, r.From, r.To,
+			step, series[0], series[1])
 	}
 }
 
@@ -153,7 +155,8 @@ func checkPruned(t *testing.T, s *Store, g *storetest.Gateway) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Prune(t.Context(), g.Now(), store.Retention{Flows: 24 * time.Hour, Rollups: 1000 * time.Hour}); err != nil {
+	retention := store.Retention{Flows: 24 * time.Hour, Rollups: 1000 * time.Hour}
+	if err := s.Prune(t.Context(), g.Now(), retention); err != nil {
 		t.Fatal(err)
 	}
 	if n := s.number(t, "SELECT count(*) FROM intervals WHERE t < ?", g.Now().Add(-24*time.Hour).UnixNano()); n != 0 {
@@ -201,16 +204,16 @@ func TestRollupSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, step := range rollSteps {
-		err := each(t.Context(), s.db, "SELECT dim, count(*), sum(flows)::BIGINT FROM rollups WHERE step = ? GROUP BY dim",
-			[]any{step}, func(row *sql.Rows) error {
-				var dim string
-				var rows, counted int64
-				err := row.Scan(&dim, &rows, &counted)
-				if rows == 0 || rows > flows/50 || counted < flows/2 {
-					t.Errorf("step %v, dimension %s: %d rows with %d flows", time.Duration(step), dim, rows, counted)
-				}
-				return err
-			})
+		err := each(t.Context(), s.db, `SELECT dim, count(*), sum(flows)::BIGINT FROM rollups
+			WHERE step = ? GROUP BY dim`, []any{step}, func(row *sql.Rows) error {
+			var dim string
+			var rows, counted int64
+			err := row.Scan(&dim, &rows, &counted)
+			if rows == 0 || rows > flows/50 || counted < flows/2 {
+				t.Errorf("step %v, dimension %s: %d rows with %d flows", time.Duration(step), dim, rows, counted)
+			}
+			return err
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

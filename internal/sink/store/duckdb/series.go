@@ -65,7 +65,8 @@ func (s *Store) Series(ctx context.Context, q *store.SeriesQuery) (*store.Series
 			WHERE k IS NOT NULL GROUP BY ALL),
 		r AS (SELECT k, least(row_number() OVER (ORDER BY ` + byBytes + ` DESC, k), ?) AS n
 			FROM (SELECT k, sum(up) AS up, sum(down) AS down FROM g GROUP BY k))
-		SELECT n, min(k), point, ` + sumsOf("up", "down") + ` FROM g JOIN r USING (k) GROUP BY n, point ORDER BY n, point`
+		SELECT n, min(k), point, ` + sumsOf("up", "down") + ` FROM g JOIN r USING (k)
+		GROUP BY n, point ORDER BY n, point`
 	args := append(append([]any{start, step}, rows.args...), limit+1)
 	before := 0
 	err = each(ctx, snapshot, query, args, func(rows *sql.Rows) error {

@@ -109,7 +109,8 @@ func TestVersions(t *testing.T) {
 		t.Errorf("flow %+v, %v", flow, err)
 	}
 	from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	q := &store.TopQuery{Range: store.Range{From: from, To: from.Add(24 * time.Hour)}, By: store.ByApplication, Limit: 5}
+	q := &store.TopQuery{Range: store.Range{From: from, To: from.Add(24 * time.Hour)}, By: store.ByApplication,
+		Limit: 5}
 	top, err := s.Top(t.Context(), q)
 	want := store.Sums{UpBytes: 300, DownBytes: 1200, Packets: 5, Flows: 1}
 	if err != nil || top.Total != want || top.Rows[0].Key != "example" {

@@ -40,13 +40,30 @@ func (b *batch) stageKeys(ctx context.Context, flows []*touched) error {
 	})
 }
 
-// loadRows reads the rows of flows that are in the database.
+// loadRows reads the rows of flows that are in the database: by their keys, which are close to one another, or if those
+// are not known by their identifiers.
 func (b *batch) loadRows(ctx context.Context, ask []*touched) error {
-	if len(ask) == 0 {
+	var known, others []*touched
+	for _, t := range ask {
+		if t.key != 0 {
+			known = append(known, t)
+		} else {
+			others = append(others, t)
+		}
+	}
+	if len(known) > 0 {
+		if err := b.stageKeys(ctx, known); err != nil {
+			return err
+		}
+		if err := b.loadJoined(ctx, "JOIN temp.keys k ON f.key = k.key"); err != nil {
+			return err
+		}
+	}
+	if len(others) == 0 {
 		return nil
 	}
 	err := b.stage(ctx, "asked", func(row func(...driver.Value) error) error {
-		for _, t := range ask {
+		for _, t := range others {
 			if err := row(t.id.agent, t.id.hi(), t.id.lo()); err != nil {
 				return err
 			}
@@ -56,17 +73,21 @@ func (b *batch) loadRows(ctx context.Context, ask []*touched) error {
 	if err != nil {
 		return err
 	}
-	return each(ctx, b.s.writer, "SELECT "+columnNames+" FROM flows f JOIN temp.asked USING (agent, hi, lo)", nil,
-		func(rows *sql.Rows) error {
-			r, err := scanRow(rows)
-			if err != nil {
-				return err
-			}
-			t := b.flows[r.id]
-			t.row, t.flow = r, r.flow
-			t.state, t.endReason, t.last = r.state, r.endReason, r.last
-			return nil
-		})
+	return b.loadJoined(ctx, "JOIN temp.asked USING (agent, hi, lo)")
+}
+
+// loadJoined reads the rows of flows that a join selects.
+func (b *batch) loadJoined(ctx context.Context, join string) error {
+	return each(ctx, b.s.writer, "SELECT "+columnNames+" FROM flows f "+join, nil, func(rows *sql.Rows) error {
+		r, err := scanRow(rows)
+		if err != nil {
+			return err
+		}
+		t := b.flows[r.id]
+		t.row, t.flow = r, r.flow
+		t.state, t.endReason, t.last = r.state, r.endReason, r.last
+		return nil
+	})
 }
 
 // loadHistories reads the intervals of flows.

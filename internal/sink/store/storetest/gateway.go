@@ -59,7 +59,8 @@ type liveFlow struct {
 
 // NewGateway returns a gateway whose agent remembers so many flows.
 func NewGateway(number byte, seed uint64, memory int) *Gateway {
-	g := &Gateway{random: rand.New(rand.NewPCG(seed, uint64(number))), now: Start, Every: Period, Churn: 4, Life: 8, Latest: map[string][]byte{},
+	g := &Gateway{random: rand.New(rand.NewPCG(seed, uint64(number))), now: Start, Every: Period,
+		Churn: 4, Life: 8, Latest: map[string][]byte{},
 		epoch: report.ID{0: 0xe0, 1: number}}
 	agent := report.ID{0: 0xa0, 15: number}
 	g.ID = agent.String()

@@ -13,8 +13,8 @@ import (
 	"github.com/weirnet/weir/internal/sink/store"
 )
 
-// unknownFlows: changes of flows that never came are counted, their agent is named, and a whole record makes up for what
-// was missing.
+// unknownFlows: changes of flows that never came are counted, their agent is named, and a whole record makes up for
+// what was missing.
 func unknownFlows(t *testing.T, open Open) {
 	g := NewGateway(1, 31, 1000)
 	for range 6 {
@@ -82,7 +82,8 @@ func refused(t *testing.T, open Open) {
 		t.Errorf("of refused reports is stored %+v, %v", top, err)
 	}
 	unknown := slices.Clone(g.Reports)
-	unknown[1].Line = replace(`"period":{`, `"new":[{"a":[null,true,-1.5e3,"\u00e9"]}],"period":{"x":{},`)(unknown[1].Line)
+	add := replace(`"period":{`, `"new":[{"a":[null,true,-1.5e3,"\u00e9"]}],"period":{"x":{},`)
+	unknown[1].Line = add(unknown[1].Line)
 	ingest(t, s, unknown...)
 	checkTop(t, s, newModel(t, g.Reports), store.ByApplication, always.From, always.To)
 	// The context's end ends a call, and the store works on.

@@ -159,7 +159,8 @@ func (s *sums) public() store.Sums {
 }
 
 // top answers a question for all rows, by key.
-func (m *model) top(by store.Dimension, from, to time.Time, match func(*piece) bool) (map[string]store.Sums, store.Sums) {
+func (m *model) top(by store.Dimension, from, to time.Time, match func(*piece) bool) (map[string]store.Sums,
+	store.Sums) {
 	rows, total := map[string]*sums{}, &sums{}
 	for i := range m.pieces {
 		p := &m.pieces[i]

@@ -85,7 +85,8 @@ func flows(t *testing.T, open Open) {
 	}
 	m := newModel(t, g.Reports)
 	for _, part := range [][2]int{{0, 5}, {5, 9}, {12, 30}} {
-		r := store.Range{From: Start.Add(time.Duration(part[0]) * Period), To: Start.Add(time.Duration(part[1]) * Period)}
+		r := store.Range{From: Start.Add(time.Duration(part[0]) * Period),
+			To: Start.Add(time.Duration(part[1]) * Period)}
 		_, total := m.top(store.ByAgent, r.From, r.To, nil)
 		if got := len(pages(t, s, store.FlowsQuery{Range: r, Limit: 50})); got != int(total.Flows) {
 			t.Errorf("intervals %d to %d: %d flows, want %d", part[0], part[1], got, total.Flows)
@@ -211,7 +212,8 @@ func inventory(t *testing.T, open Open) {
 			t.Errorf("device %+v, want %+v, %s", d, w, want)
 		}
 	}
-	if none, err := s.Devices(t.Context(), &store.DevicesQuery{Range: always, Agent: "no"}); err != nil || len(none) > 0 {
+	none, err := s.Devices(t.Context(), &store.DevicesQuery{Range: always, Agent: "no"})
+	if err != nil || len(none) > 0 {
 		t.Errorf("devices of nobody: %+v, %v", none, err)
 	}
 }
@@ -231,7 +233,8 @@ func prune(t *testing.T, open Open) {
 	half := Start.Add(20 * Period)
 	top := func(from, to time.Time) store.Sums {
 		t.Helper()
-		top, err := s.Top(t.Context(), &store.TopQuery{Range: store.Range{From: from, To: to}, By: store.ByAgent, Limit: 1})
+		top, err := s.Top(t.Context(), &store.TopQuery{Range: store.Range{From: from, To: to}, By: store.ByAgent,
+			Limit: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

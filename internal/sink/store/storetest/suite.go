@@ -55,7 +55,8 @@ func ingest(t testing.TB, s store.Store, reports ...store.Report) []string {
 func checkTop(t testing.TB, s store.Store, m *model, by store.Dimension, from, to time.Time) {
 	t.Helper()
 	want, total := m.top(by, from, to, nil)
-	got, err := s.Top(context.Background(), &store.TopQuery{Range: store.Range{From: from, To: to}, By: by, Limit: 1000})
+	q := &store.TopQuery{Range: store.Range{From: from, To: to}, By: by, Limit: 1000}
+	got, err := s.Top(context.Background(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
