@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+export const root = fileURLToPath(new URL('../../', import.meta.url));
 const axe = readFileSync(fileURLToPath(new URL('../node_modules/axe-core/axe.min.js', import.meta.url)), 'utf8');
 
 // A loaded machine is slow; what does not come in this time will not come.
@@ -23,6 +23,15 @@ function chromiumPath() {
   return found;
 }
 
+// browse starts a browser.
+export function browse() {
+  return chromium.launch({
+    executablePath: chromiumPath(),
+    // Chromium's sandbox needs user namespaces, which root in a container may not have; the page is our own.
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  });
+}
+
 // start builds and starts the program that serves the page, and a browser.
 export async function start() {
   const program = `${root}web/out/fixture`;
@@ -33,11 +42,7 @@ export async function start() {
   assert.equal(built.status, 0, 'go build');
   const server = spawn(program, { stdio: ['ignore', 'pipe', 'inherit'] });
   const [url] = await once(createInterface(server.stdout), 'line');
-  const browser = await chromium.launch({
-    executablePath: chromiumPath(),
-    // Chromium's sandbox needs user namespaces, which root in a container may not have; the page is our own.
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
-  });
+  const browser = await browse();
   const stop = async () => {
     await browser.close();
     server.kill();

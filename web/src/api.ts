@@ -67,16 +67,18 @@ export type DeviceRecord = {
   first_seen?: string;
   last_seen?: string;
 };
+// In reports, a count of 0 may be absent.
 export type Process = {
   name: string;
-  user_cpu_us: number;
-  system_cpu_us: number;
-  resident_bytes: number;
-  peak_resident_bytes: number;
+  user_cpu_us?: number;
+  system_cpu_us?: number;
+  resident_bytes?: number;
+  peak_resident_bytes?: number;
 };
 export type Counter = { name: string; cause?: string; more: number };
-export type Health = { mode?: string; uptime_ms?: number; processes?: Process[]; counters?: Counter[] };
-type Link = { packets: number; bytes: number; dropped?: number; errors?: number; missed?: number };
+export type Uplink = { queued: number; spool_bytes: number; refused?: number };
+export type Health = { uplink?: Uplink; mode?: string; uptime_ms?: number; processes?: Process[]; counters?: Counter[] };
+type Link = { packets?: number; bytes?: number; dropped?: number; errors?: number; missed?: number };
 export type Interface = { name: string; role?: string; received?: Link; sent?: Link };
 
 // Problem is why there is no answer: the API's own words (RFC 9457) or ours.

@@ -15,7 +15,7 @@ import { DevicesPage } from './pages/devices';
 import { FlowsPage } from './pages/flows';
 import { Overview } from './pages/overview';
 import { useKeysSetting, useTheme, type Theme } from './theme';
-import { Icon } from './ui';
+import { Guard, Icon } from './ui';
 import { move, pages, seconds, spanQuery, spans, useView, write, type Go, type Page, type View } from './url';
 
 // Shared is what pages have in common.
@@ -74,10 +74,12 @@ export function App() {
         </header>
         <Stale agents={agents} />
         <main id="main" tabIndex={-1}>
-          {view.page === 'overview' && <Overview {...shared} />}
-          {view.page === 'devices' && <DevicesPage {...shared} />}
-          {view.page === 'flows' && <FlowsPage {...shared} />}
-          {view.page === 'agents' && <AgentsPage {...shared} />}
+          <Guard key={view.page}>
+            {view.page === 'overview' && <Overview {...shared} />}
+            {view.page === 'devices' && <DevicesPage {...shared} />}
+            {view.page === 'flows' && <FlowsPage {...shared} />}
+            {view.page === 'agents' && <AgentsPage {...shared} />}
+          </Guard>
         </main>
       </div>
       <dialog ref={help} aria-labelledby="help-title">

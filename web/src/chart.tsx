@@ -15,17 +15,21 @@ type Stack = {
   lines: { key: string; isOther: boolean; rates: number[]; total: number }[]; // bit/s; the largest first
 };
 
-// lateMS is how far the sink's knowledge may be behind: a report's interval.
-const lateMS = 15_000;
+// reportMS is how long a report may be on its way: what happened since may be missing.
+export const reportMS = 15_000;
 
-// stack is a series as rates. What lies past the last report is left out, as it would show a fall that is none.
-export function stack(s: Series, direction: Direction): Stack {
+// stack is a series as rates. Without lateMS, a last step that is not over yet counts for as long as it has lasted, if
+// that is long enough to tell; with it, the steps are those that were over so long before the series' end.
+export function stack(s: Series, direction: Direction, lateMS = 0): Stack {
   const start = Date.parse(s.start);
   const step = s.step_s;
-  const known = Date.parse(s.to) - lateMS;
+  const known = (Date.parse(s.to) - lateMS - start) / 1000;
   const length = s.series[0]?.up_bytes.length ?? 0;
-  const whole = Math.min(length, Math.floor((known - start) / (step * 1000)));
-  const points = whole > 1 ? whole : length;
+  const whole = Math.min(length, Math.floor(known / step));
+  const last = known - whole * step;
+  const isTelling = lateMS === 0 && last > step / 5;
+  const points = whole < length && (isTelling || whole === 0) ? whole + 1 : whole;
+  const lasted = (i: number) => (i < whole ? step : Math.max(last, 1));
   const x = Array.from({ length: points }, (_, i) => start / 1000 + i * step);
   const lines = s.series.map((line) => {
     const sums = x.map((_, i) => {
@@ -36,7 +40,7 @@ export function stack(s: Series, direction: Direction): Stack {
     return {
       key: line.key,
       isOther: line.other === true,
-      rates: sums.map((n) => (n * 8) / step),
+      rates: sums.map((n, i) => (n * 8) / lasted(i)),
       total: sums.reduce((a, b) => a + b, 0),
     };
   });
@@ -192,7 +196,7 @@ export function TrafficChart(props: {
   const [index, setIndex] = useState<number | null>(null);
   const shown = useMemo(() => stack(props.series, direction), [props.series, direction]);
   const label = (line: Stack['lines'][number]) => (line.isOther ? 'other' : props.name(line.key));
-  const span = (shown.x.length || 1) * props.series.step_s;
+  const span = Math.max((Date.parse(props.series.to) - Date.parse(props.series.from)) / 1000, 1);
   const at = index === null ? undefined : shown.x[index];
   const largest = shown.lines[0];
   const said =

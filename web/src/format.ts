@@ -16,6 +16,7 @@ function scaled(n: number): [digits: string, prefix: string] {
 }
 
 export function bytes(n: number): string {
+  if (!Number.isFinite(n)) return '–';
   const [digits, prefix] = scaled(n);
   return `${digits} ${prefix}B`;
 }
@@ -61,6 +62,12 @@ export function clock(at: string | number, now = Date.now()): string {
 export function dateTime(at: string | number): string {
   const d = new Date(at);
   return Number.isNaN(d.getTime()) ? '–' : d.toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium' });
+}
+
+// share is a part of a whole, in per cent.
+export function share(part: number, whole: number): string {
+  const percent = (100 * part) / Math.max(whole, 1);
+  return percent > 0 && percent < 1 ? '<1 %' : `${Math.round(percent)} %`;
 }
 
 // plural is "1 device", "2 devices".

@@ -2,7 +2,7 @@
 
 // The parts that pages are made of.
 
-import type { ComponentChildren } from 'preact';
+import { Component, type ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import type { Answer, Problem } from './api';
 import { clock } from './format';
@@ -56,6 +56,33 @@ export function Panel(props: {
   );
 }
 
+// Guard keeps a fault of the page's own code within the part where it is.
+export class Guard extends Component<{ children: ComponentChildren }, { fault?: string | undefined }> {
+  override componentDidCatch(e: unknown) {
+    console.error(e);
+    this.setState({ fault: String(e) });
+  }
+
+  // Other data is another try.
+  override componentDidUpdate(before: { children: ComponentChildren }) {
+    if (this.state.fault !== undefined && before.children !== this.props.children) this.setState({ fault: undefined });
+  }
+
+  render() {
+    const { fault } = this.state;
+    if (fault === undefined) return this.props.children;
+    return (
+      <div class="failure" role="alert">
+        <Icon name="warning" />
+        <div>
+          <strong>The page has a fault here.</strong>
+          <p>{fault}</p>
+        </div>
+      </div>
+    );
+  }
+}
+
 // Body shows an answer, or why there is none. Old data stays in sight, dimmed while new data is on its way.
 export function Body<T>(props: {
   answer: Answer<T>;
@@ -74,10 +101,19 @@ export function Body<T>(props: {
     <>
       {problem && <Failure what={props.what} problem={problem} retry={retry} since={at} />}
       <div class={loading ? 'body dim' : 'body'} aria-busy={loading}>
-        {props.isEmpty?.(data) ? <div class="empty">{props.empty}</div> : props.children(data)}
+        <Guard>
+          <Shown
+            of={() => (props.isEmpty?.(data) ? <div class="empty">{props.empty}</div> : props.children(data))}
+          />
+        </Guard>
       </div>
     </>
   );
+}
+
+// Shown draws what of returns as a component of its own, so that a Guard around it catches its faults.
+function Shown({ of }: { of: () => ComponentChildren }) {
+  return <>{of()}</>;
 }
 
 function Skeleton({ rows }: { rows: number }) {

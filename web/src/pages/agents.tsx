@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { useNow, type Agent, type Agents, type Answer, type Interface } from '../api';
+import { useNow, type Agent, type Agents, type Answer, type Interface, type Uplink } from '../api';
 import type { Shared } from '../app';
 import { ago, bytes, count, dateTime, duration, plural } from '../format';
 import { Body, Panel, Scroll } from '../ui';
@@ -53,6 +53,7 @@ function AgentPanel({ a, now }: { a: Agent; now: number }) {
     ['Version', a.version || '–'],
     ['Up for', h.uptime_ms === undefined ? '–' : duration(h.uptime_ms / 1000)],
     ['Clock', clockState(a)],
+    ...(h.uplink ? uplinkFacts(h.uplink) : []),
   ];
   return (
     <Panel
@@ -84,9 +85,9 @@ function AgentPanel({ a, now }: { a: Agent; now: number }) {
               {h.processes.map((p) => (
                 <tr key={p.name}>
                   <td>{p.name}</td>
-                  <td class="number">{bytes(p.resident_bytes)}</td>
-                  <td class="number">{bytes(p.peak_resident_bytes)}</td>
-                  <td class="number">{duration((p.user_cpu_us + p.system_cpu_us) / 1e6)}</td>
+                  <td class="number">{bytes(p.resident_bytes ?? NaN)}</td>
+                  <td class="number">{bytes(p.peak_resident_bytes ?? NaN)}</td>
+                  <td class="number">{duration(((p.user_cpu_us ?? 0) + (p.system_cpu_us ?? 0)) / 1e6)}</td>
                 </tr>
               ))}
             </tbody>
@@ -111,6 +112,14 @@ function AgentPanel({ a, now }: { a: Agent; now: number }) {
       )}
     </Panel>
   );
+}
+
+// The report that tells of the uplink waits itself: one is none.
+function uplinkFacts(u: Uplink): [string, string, boolean?][] {
+  const waits = Math.max(u.queued - 1, 0);
+  const facts: [string, string, boolean?][] = [['Waiting there', waits ? `${count(waits)}, ${bytes(u.spool_bytes)}` : '0']];
+  if (u.refused) facts.push(['Refused', count(u.refused), true]);
+  return facts;
 }
 
 // clockState compares the end of the last report's period, by the agent's clock, with when it came.

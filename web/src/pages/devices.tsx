@@ -93,6 +93,7 @@ function Row({ d, line, shared }: { d: Device; line: Series['series'][number] | 
   const about = [r.kind?.value, r.os?.value, r.vendor].filter(Boolean).join(' · ');
   const addresses = (r.addresses ?? []).map((a) => a.ip);
   const name = deviceName(d);
+  const others = addresses.filter((a) => a !== name);
   const open = () => {
     shared.go({ page: 'flows', filter: `device:${d.device}`, sort: '' });
   };
@@ -113,8 +114,8 @@ function Row({ d, line, shared }: { d: Device; line: Series['series'][number] | 
       </td>
       <td data-label="Address" class="about">
         <bdi title={addresses.join(', ')}>
-          {addresses[0] ?? (name === d.device ? '–' : d.device)}
-          {addresses.length > 1 && ` +${addresses.length - 1}`}
+          {others[0] ?? (name === d.device ? '–' : d.device)}
+          {others.length > 1 && ` +${others.length - 1}`}
         </bdi>
         {about && <bdi class="note">{about}</bdi>}
       </td>

@@ -3,9 +3,9 @@
 import { useMemo, useState } from 'preact/hooks';
 import { query, useApi, useEvents, type Flow, type Flows, type Series, type Sums, type Top } from '../api';
 import type { Shared } from '../app';
-import { stack, TrafficChart } from '../chart';
+import { reportMS, stack, TrafficChart } from '../chart';
 import { Empty } from '../empty';
-import { bits, bytes, clock, count, plural } from '../format';
+import { bits, bytes, clock, count, plural, share } from '../format';
 import { application, device, host, keyName, upDown } from '../names';
 import { Body, Card, Name, Panel, Spark, Term } from '../ui';
 import { dimensions, stepOf, type Dimension } from '../url';
@@ -74,7 +74,7 @@ function Cards({ view, go, devices, agents }: Shared) {
   const recent = useApi<Series>(query('series', { since: '10m', step: '15s', filter: view.filter }));
   const rates = useMemo(() => {
     if (!recent.data) return undefined;
-    const of = (direction: 'up' | 'down') => stack(recent.data as Series, direction).lines[0]?.rates ?? [];
+    const of = (direction: 'up' | 'down') => stack(recent.data as Series, direction, reportMS).lines[0]?.rates ?? [];
     return { up: of('up'), down: of('down') };
   }, [recent.data]);
   const last = (rates: number[] | undefined) => bits(rates?.at(-1) ?? 0);
@@ -140,7 +140,7 @@ function TopPanel(props: { title: string; by: Dimension; answer: ReturnType<type
 
 function TopList({ top, by, shared }: { top: Top; by: Dimension; shared: Shared }) {
   const largest = Math.max(...top.rows.map(sum), 1);
-  const all = Math.max(sum(top.total), 1);
+  const all = sum(top.total);
   return (
     <ol class="top">
       {top.rows.map((row) => (
@@ -151,7 +151,7 @@ function TopList({ top, by, shared }: { top: Top; by: Dimension; shared: Shared 
             pick={(exclude) => shared.pick(by, row.key, exclude)}
           />
           <span class="number">{bytes(sum(row))}</span>
-          <span class="share">{Math.round((100 * sum(row)) / all)} %</span>
+          <span class="share">{share(sum(row), all)}</span>
           <span class="meter" aria-hidden="true">
             <span class="down" style={{ width: `${(100 * row.down_bytes) / largest}%` }} />
             <span class="up" style={{ width: `${(100 * row.up_bytes) / largest}%` }} />
@@ -162,7 +162,7 @@ function TopList({ top, by, shared }: { top: Top; by: Dimension; shared: Shared 
         <li class="rest">
           <span>other</span>
           <span class="number">{bytes(sum(top.other))}</span>
-          <span class="share">{Math.round((100 * sum(top.other)) / all)} %</span>
+          <span class="share">{share(sum(top.other), all)}</span>
         </li>
       )}
     </ol>

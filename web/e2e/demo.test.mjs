@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The page of a real sink: that of scripts/demo, on a gateway whose agent reports to it what real clients do.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { after, before, test } from 'node:test';
+import { browse, look, root, until, visit } from './browser.mjs';
+
+let demo;
+let site;
+const said = [];
+
+// The demo prints a link when its clients are done, and keeps the page open.
+before(async () => {
+  demo = spawn(`${root}scripts/demo`, [`${root}bin/weir`], {
+    env: { ...process.env, KEEP: '1', NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const link = await new Promise((resolve, reject) => {
+    createInterface(demo.stdout).on('line', (line) => {
+      said.push(line);
+      const [, url] = /^The page stays open until Ctrl-C: (http\S+)$/.exec(line) ?? [];
+      if (url) resolve(url);
+    });
+    demo.on('exit', (code) => reject(new Error(`the demo ended with ${code}:\n${said.slice(-40).join('\n')}`)));
+  });
+  const browser = await browse();
+  // The link opens the page once; its session is for all tests.
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(link);
+  await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+  site = { url: new URL(link).origin, browser, session: await context.storageState(), link };
+  await context.close();
+});
+
+after(async () => {
+  await site?.browser.close();
+  demo.kill('SIGINT');
+  if (demo.exitCode === null && demo.signalCode === null) await once(demo, 'exit');
+});
+
+const see = (path, run) => visit(site, path, { storageState: site.session }, run);
+const panel = (page, name) => page.getByRole('region', { name });
+const rows = (page) => page.locator('tr[data-row]');
+
+test('the overview has the applications and devices of the demo', () =>
+  see('/', async (page) => {
+    await page.locator('.plot canvas').waitFor();
+    for (const app of ['netflix', 'youtube', 'wikipedia']) {
+      await page.getByRole('button', { name: app, exact: true }).first().waitFor();
+    }
+    await panel(page, 'Newest flows').locator('li').first().waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    await look(page);
+    const [agents, lost] = await page.locator('.card .figure').allInnerTexts().then((all) => all.slice(2));
+    assert.deepEqual([agents, lost], ['1', '0']);
+  }));
+
+test('a device leads to its flows, and a flow tells why', () =>
+  see('/devices', async (page) => {
+    await rows(page).nth(1).waitFor();
+    await rows(page).first().locator('.about').click();
+    await page.getByRole('heading', { level: 1, name: 'Flows' }).waitFor();
+    assert.match(new URL(page.url()).searchParams.get('f'), /^device:/);
+    const filter = page.getByRole('combobox', { name: 'Filter' });
+    await filter.fill('app:youtube');
+    await page.keyboard.press('Enter');
+    await until('each row is of the application', async () => {
+      const apps = await rows(page).locator('[data-label=Application]').allInnerTexts();
+      return apps.length > 0 && apps.every((app) => app === 'youtube');
+    });
+    await rows(page).first().locator('.time').click();
+    const drawer = page.getByRole('dialog', { name: 'Flow' });
+    await drawer.getByRole('heading', { name: 'Why' }).waitFor();
+    assert.match(await drawer.locator('.why').innerText(), /youtube/);
+    await look(page);
+  }));
+
+test('the agent is there by its name, and has lost nothing', () =>
+  see('/agents', async (page) => {
+    const agent = panel(page, 'gateway');
+    await agent.getByText('wan0').waitFor();
+    assert.match(await agent.innerText(), /Reports missing\s+0\s+Lost in 24 h\s+0/);
+    await look(page);
+  }));
+
+test('a link opens the page once, and without a session there is no page', async () => {
+  const context = await site.browser.newContext();
+  const page = await context.newPage();
+  for (const path of [site.link, `${site.url}/flows`, `${site.url}/api/v1/agents`]) {
+    assert.equal((await page.goto(path)).status(), 401, path);
+  }
+  await context.close();
+});
