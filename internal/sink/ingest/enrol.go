@@ -64,7 +64,8 @@ func (e *Enrol) serve(w http.ResponseWriter, r *http.Request) (*uplink.Enrolled,
 	}
 	body := buffer{budget: &e.memory}
 	defer body.release()
-	slow := &slowReader{in: r.Body, control: http.NewResponseController(w), end: time.Now().Add(readPause)}
+	slow := &slowReader{in: r.Body, control: http.NewResponseController(w), pause: readPause,
+		end: time.Now().Add(readPause)}
 	switch err := body.fill(slow, maxEnrolment); {
 	case errors.Is(err, errSize):
 		return nil, tooLarge(fmt.Sprintf("the body has more than %d bytes", maxEnrolment))

@@ -61,6 +61,7 @@ type Ingest struct {
 	limiter *limiter
 	memory  budget
 	decoder chan struct{}
+	pause   time.Duration // readPause; tests have less of it
 
 	mu    sync.Mutex
 	whole map[string]bool // agents that are to send their flows whole
@@ -69,7 +70,7 @@ type Ingest struct {
 // New returns an Ingest.
 func New(agents Agents, queue Queue, counters *status.Counters, now func() time.Time) *Ingest {
 	return &Ingest{agents: agents, queue: queue, counters: counters, now: now, seen: newSeen(),
-		limiter: newLimiter(now), memory: budget{most: memory}, decoder: make(chan struct{}, decoders),
+		limiter: newLimiter(now), memory: budget{most: memory}, decoder: make(chan struct{}, decoders), pause: readPause,
 		whole: map[string]bool{}}
 }
 
@@ -204,7 +205,8 @@ func busy(what string) *refusal {
 
 // readBody reads the body as sent. A slow sender holds as much memory as it has sent.
 func (in *Ingest) readBody(w http.ResponseWriter, r *http.Request, to *buffer) *refusal {
-	slow := &slowReader{in: r.Body, control: http.NewResponseController(w), end: time.Now().Add(readTime)}
+	slow := &slowReader{in: r.Body, control: http.NewResponseController(w), pause: in.pause,
+		end: time.Now().Add(readTime)}
 	switch err := to.fill(slow, uplink.MaxBody); {
 	case err == nil:
 		return nil
@@ -220,11 +222,12 @@ func (in *Ingest) readBody(w http.ResponseWriter, r *http.Request, to *buffer) *
 type slowReader struct {
 	in      io.Reader
 	control *http.ResponseController
+	pause   time.Duration // the longest one between two pieces
 	end     time.Time
 }
 
 func (s *slowReader) Read(b []byte) (int, error) {
-	deadline := time.Now().Add(readPause)
+	deadline := time.Now().Add(s.pause)
 	if deadline.After(s.end) {
 		deadline = s.end
 	}

@@ -404,3 +404,34 @@ func TestEnrol(t *testing.T) {
 		t.Error("codes may be guessed without a limit")
 	}
 }
+
+// TestSlowBody: a body that does not come is given up, over HTTP/1.1 and HTTP/2, and its memory is given back.
+func TestSlowBody(t *testing.T) {
+	for _, isHTTP2 := range []bool{false, true} {
+		b := newBench(t)
+		b.in.pause = 50 * time.Millisecond
+		server := httptest.NewUnstartedServer(b.in)
+		server.EnableHTTP2 = isHTTP2
+		server.StartTLS()
+		body, slow := io.Pipe()
+		r, err := http.NewRequest(http.MethodPost, server.URL+uplink.ReportsPath, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = b.request("", nil).Header
+		go func() { _, _ = slow.Write([]byte("{")) }()
+		answer, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusRequestTimeout || (answer.ProtoMajor == 2) != isHTTP2 {
+			t.Errorf("%s %s", answer.Proto, answer.Status)
+		}
+		slow.Close()
+		server.Close()
+		if used := b.in.memory.used.Load(); used != 0 || b.counters.Refused(status.CauseRead) != 1 {
+			t.Errorf("%d bytes of memory are not given back", used)
+		}
+	}
+}

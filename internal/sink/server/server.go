@@ -18,8 +18,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/weirnet/weir/internal/sink/agents"
 	"github.com/weirnet/weir/internal/sink/authority"
 	"github.com/weirnet/weir/internal/sink/control"
@@ -46,6 +44,8 @@ type Config struct {
 	Page func(s store.Store, status func() status.Snapshot) (page, api http.Handler, changed func())
 	// Log takes a line for people.
 	Log func(format string, args ...any)
+
+	headerTime time.Duration // of a request's header; tests have less of it
 }
 
 // Server is a sink.
@@ -67,6 +67,9 @@ type Server struct {
 
 // Open opens the data folder and the addresses. Nothing is served before Run.
 func Open(c Config) (*Server, error) {
+	if c.headerTime == 0 {
+		c.headerTime = headerTime
+	}
 	s := &Server{config: c, started: time.Now(), sessions: session.New(time.Now)}
 	if err := s.open(); err != nil {
 		s.close()
@@ -117,20 +120,17 @@ func lockFolder(path string) (*os.File, error) {
 	return f, nil
 }
 
-// maxConnections bounds the agents' connections, and those of the page.
-const maxConnections = 1024
-
 func (s *Server) openListeners() error {
 	listen, err := net.Listen("tcp", s.config.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
-	s.listen = netutil.LimitListener(listen, maxConnections)
+	s.listen = newLimitListener(listen)
 	portal, err := net.Listen("tcp", s.config.Portal)
 	if err != nil {
 		return fmt.Errorf("--portal: %w", err)
 	}
-	s.portal = netutil.LimitListener(portal, maxConnections)
+	s.portal = newLimitListener(portal)
 	if a, err := netip.ParseAddrPort(portal.Addr().String()); err != nil || !a.Addr().Unmap().IsLoopback() {
 		return fmt.Errorf("--portal %s: the page has no accounts yet, so it is served on loopback only, such as "+
 			"127.0.0.1:8080; ssh -L forwards it", s.config.Portal)
@@ -286,6 +286,7 @@ const (
 	// shutdownTime is how long requests under way may take at the end, and drainTime how long the store may.
 	shutdownTime = 10 * time.Second
 	drainTime    = 5 * time.Second
+	headerTime   = 10 * time.Second
 	renewEvery   = 24 * time.Hour
 	pruneEvery   = time.Hour
 )
@@ -392,7 +393,7 @@ func ended(err error) error {
 func (s *Server) newServer(base context.Context, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: s.config.headerTime,
 		ReadTimeout:       6 * time.Minute, // more than a body may take
 		WriteTimeout:      7 * time.Minute,
 		IdleTimeout:       3 * time.Minute,
