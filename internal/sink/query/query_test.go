@@ -171,7 +171,8 @@ func TestTables(t *testing.T) {
 			"(1 more)\n",
 		"devices agent gateway": "DEVICE NAME DOWN UP FLOWS APPS AGENT\naa:bb:cc:dd:ee:01 bens-laptop 5 B",
 		"devices agent " + id:   "DEVICE NAME",
-		"agents":                "AGENT NAME VERSION MODE LAST REPORT MISSING DROPS\n" + id + " gateway 1.0 ebpf 60 min ago 2 0\n",
+		"agents": "AGENT NAME VERSION MODE LAST REPORT MISSING DROPS\n" + id +
+			" gateway 1.0 ebpf 60 min ago 2 0\n",
 	} {
 		got, err := ask(t, in, Table)
 		if err != nil || !strings.HasPrefix(got, want) {
