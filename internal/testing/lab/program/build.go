@@ -11,50 +11,66 @@ import (
 	"testing"
 )
 
-// built is the program's path, made by the first test that needs it.
+// built are the programs, each made by the first test that needs it.
 var built struct {
-	sync.Once
-	directory, path string
-	hasLibpcap      bool
-	err             error
+	makeDirectory, weir, sink sync.Once
+
+	directory  string
+	hasLibpcap bool
+	err        error // of the last build
 }
 
 // Weir builds the program like make build, once, in a place that anyone can read: tests start it as other users.
 // hasLibpcap reports whether the build includes libpcap, which it does if the machine has it.
 func Weir(t testing.TB) (path string, hasLibpcap bool) {
 	t.Helper()
-	built.Do(func() { built.err = build() })
+	built.weir.Do(func() {
+		_, noHeader := os.Stat("/usr/include/pcap.h")
+		_, noCompiler := exec.LookPath("gcc")
+		// for tests of another architecture, too
+		built.hasLibpcap = noHeader == nil && noCompiler == nil && os.Getenv("CGO_ENABLED") != "0"
+		if built.hasLibpcap {
+			built.err = build("weir", "1", "-tags", "libpcap")
+		} else {
+			built.err = build("weir", "0")
+		}
+	})
 	if built.err != nil {
 		t.Fatal(built.err)
 	}
-	return built.path, built.hasLibpcap
+	return filepath.Join(built.directory, "weir"), built.hasLibpcap
 }
 
-func build() (err error) {
-	if built.directory, err = os.MkdirTemp("", "weir-test-"); err != nil {
+// WeirSink builds the sink like make build, once.
+func WeirSink(t testing.TB) (path string) {
+	t.Helper()
+	built.sink.Do(func() { built.err = build("weir-sink", "1") })
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return filepath.Join(built.directory, "weir-sink")
+}
+
+// build builds a program, with cgo ("1") or without.
+func build(name, cgo string, flags ...string) (err error) {
+	built.makeDirectory.Do(func() {
+		if built.directory, err = os.MkdirTemp("", "weir-test-"); err == nil {
+			err = os.Chmod(built.directory, 0o755)
+		}
+	})
+	if err != nil {
 		return err
 	}
-	if err := os.Chmod(built.directory, 0o755); err != nil {
-		return err
-	}
-	built.path = filepath.Join(built.directory, "weir")
-	arguments, environment := []string{"build", "-o", built.path}, append(os.Environ(), "CGO_ENABLED=0")
-	_, noHeader := os.Stat("/usr/include/pcap.h")
-	_, noCompiler := exec.LookPath("gcc")
-	if noHeader == nil && noCompiler == nil && os.Getenv("CGO_ENABLED") != "0" {
-		// for tests of another architecture, too
-		arguments, environment = append(arguments, "-tags", "libpcap"), append(environment, "CGO_ENABLED=1")
-		built.hasLibpcap = true
-	}
-	build := exec.Command("go", append(arguments, "github.com/weirnet/weir/cmd/weir")...)
-	build.Env = environment
+	arguments := append([]string{"build", "-o", filepath.Join(built.directory, name)}, flags...)
+	build := exec.Command("go", append(arguments, "github.com/weirnet/weir/cmd/"+name)...)
+	build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
 	if text, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build weir: %w\n%s", err, text)
+		return fmt.Errorf("build %s: %w\n%s", name, err, text)
 	}
 	return nil
 }
 
-// Remove removes Weir's build, at the end of TestMain.
+// Remove removes the builds, at the end of TestMain.
 func Remove() {
 	if built.directory != "" {
 		os.RemoveAll(built.directory)

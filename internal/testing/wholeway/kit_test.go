@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo
+
+package wholeway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/program"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
+)
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	program.Remove()
+	os.Exit(status)
+}
+
+// system is a sink and an agent on one host, and another host that sends to it.
+type system struct {
+	t            *testing.T
+	sender, host *lab.Host
+	weir, sink   string // programs
+	folder       string
+	serving      *program.Program
+	client       *http.Client
+}
+
+func newSystem(t *testing.T) *system {
+	t.Helper()
+	s := &system{t: t, sink: program.WeirSink(t), folder: t.TempDir()}
+	s.weir, _ = program.Weir(t)
+	s.sender, s.host = lab.NewPair(t)
+	s.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, // the sink is killed under it
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", filepath.Join(s.data(), "control.sock"))
+		}}}
+	s.serve()
+	command := strings.Fields(program.Sh(t, s.host, s.sink+" agent enrol gateway --data "+s.data()+" 2>/dev/null"))
+	if len(command) != 4 || command[0] != "weir" {
+		t.Fatalf("weir-sink agent enrol printed %q", command)
+	}
+	program.Sh(t, s.host, s.weir+" "+strings.Join(command[1:], " ")+" --state-dir "+s.state())
+	return s
+}
+
+func (s *system) data() string  { return filepath.Join(s.folder, "sink") }
+func (s *system) state() string { return filepath.Join(s.folder, "agent") }
+
+// serve starts the sink, and waits until it answers.
+func (s *system) serve() {
+	s.t.Helper()
+	s.serving = program.Start(s.t, s.host, nil, s.sink, "serve", "--data", s.data())
+	wait.Until(s.t, "the sink answers", func() bool { return s.ask("status", nil, nil) == nil })
+}
+
+// watch starts the agent. It prints the reports that it sends.
+func (s *system) watch() *program.Program {
+	s.t.Helper()
+	return program.Start(s.t, s.host, nil, s.weir, "run", "-i", "eth0", "--output", "report", "--report-every", "1s",
+		"--state-dir", s.state(), "--uplink", "on", "--socket", "none")
+}
+
+// ask asks the sink's API.
+func (s *system) ask(path string, query url.Values, to any) error {
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://localhost/api/v1/"+path+"?"+query.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	answer, err := s.client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", path, answer.Status)
+	}
+	if to == nil {
+		return nil
+	}
+	return json.NewDecoder(answer.Body).Decode(to)
+}
+
+// sums are those of the API, and of a report's totals.
+type sums struct{ bytes, packets uint64 }
+
+// between returns the sink's sums of a time range.
+func (s *system) between(from, to string) (sums, error) {
+	var answer struct {
+		Total struct {
+			Up      uint64 `json:"up_bytes"`
+			Down    uint64 `json:"down_bytes"`
+			Packets uint64
+		}
+	}
+	err := s.ask("top", url.Values{"by": {"proto"}, "from": {from}, "to": {to}}, &answer)
+	return sums{answer.Total.Up + answer.Total.Down, answer.Total.Packets}, err
+}
+
+// gateway is what the API says of the agent.
+type gateway struct {
+	Epoch             string
+	Sequence, Missing uint64
+}
+
+// known waits until the sink has an agent's report of that sequence, and none is missing.
+func (s *system) known(sequence uint64) gateway {
+	s.t.Helper()
+	var g gateway
+	ok := wait.Reached(func() bool {
+		var answer struct{ Agents []gateway }
+		if s.ask("agents", nil, &answer) != nil || len(answer.Agents) != 1 {
+			return false
+		}
+		g = answer.Agents[0]
+		return g.Sequence >= sequence && g.Missing == 0
+	})
+	if !ok {
+		s.t.Fatalf("the sink has report %d, and misses %d, of %d", g.Sequence, g.Missing, sequence)
+	}
+	return g
+}
+
+// interval is the part of a report that these tests read.
+type interval struct {
+	Epoch    string
+	Sequence uint64
+	Last     bool
+	Period   struct{ Begin, End string }
+	Totals   struct {
+		Protocols []struct {
+			Packets     uint64
+			ClientBytes uint64 `json:"client_bytes"`
+			ServerBytes uint64 `json:"server_bytes"`
+		}
+	}
+}
+
+func (i *interval) sums() (n sums) {
+	for _, p := range i.Totals.Protocols {
+		n.bytes += p.ClientBytes + p.ServerBytes
+		n.packets += p.Packets
+	}
+	return n
+}
+
+// intervals reads the whole reports in a text.
+func intervals(t *testing.T, text string) (all []interval) {
+	t.Helper()
+	for line := range strings.Lines(text[:strings.LastIndexByte(text, '\n')+1]) {
+		var one interval
+		if err := json.Unmarshal([]byte(line), &one); err != nil {
+			t.Fatalf("%v: %.200s", err, line)
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// talk sends datagrams of many flows until the returned function is called.
+func (s *system) talk() (stop func()) {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		if err := s.sender.Do(func() error { return send(ctx, s.host.Addr4) }); err != nil {
+			s.t.Error(err)
+		}
+	})
+	stop = func() { cancel(); sending.Wait() }
+	s.t.Cleanup(stop)
+	return stop
+}
+
+// send sends datagrams: one flow lives on, the others are short.
+func send(ctx context.Context, peer netip.Addr) error {
+	to := &net.UDPAddr{IP: peer.AsSlice(), Port: 9000}
+	steady, err := net.ListenUDP("udp4", nil)
+	if err != nil {
+		return err
+	}
+	defer steady.Close()
+	for n := 0; ctx.Err() == nil; n++ {
+		short, err := net.ListenUDP("udp4", nil)
+		if err != nil {
+			return err
+		}
+		for range 5 { // the receiver refuses, so each write may return an error of an earlier one
+			_, _ = short.WriteToUDP(make([]byte, 100+n%900), to)
+			_, _ = steady.WriteToUDP(make([]byte, 50), to)
+		}
+		short.Close()
+		time.Sleep(2 * time.Millisecond) // a load, not a flood; nothing depends on its rate
+	}
+	return nil
+}
