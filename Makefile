@@ -34,7 +34,7 @@ help: ## this list
 up: build ## start a sink and its page, enrol this machine, and watch its interfaces (root); DURATION=1m ends it
 	@as_root=; if [ "$$(id -u)" -ne 0 ]; then as_root=sudo; command -v sudo >/dev/null || \
 	  { echo 'make up: capturing needs root, and sudo is missing; run it as root' >&2; exit 1; }; fi; \
-	$$as_root bin/weir check && $$as_root scripts/up $(if $(DURATION),-d $(DURATION)) --output table
+	$$as_root bin/weir check && $$as_root scripts/up $(if $(DURATION),-d $(DURATION)) -- --output table
 
 demo: build ## a gateway with clients and servers in namespaces of its own, weir on it, and a summary
 	@scripts/setup demo
