@@ -123,11 +123,11 @@ func (s *system) known(sequence uint64) gateway {
 	s.t.Helper()
 	var g gateway
 	ok := wait.Reached(func() bool {
-		var answer struct{ Agents []gateway }
-		if s.ask("agents", nil, &answer) != nil || len(answer.Agents) != 1 {
+		var answer struct{ Rows []gateway }
+		if s.ask("agents", nil, &answer) != nil || len(answer.Rows) != 1 {
 			return false
 		}
-		g = answer.Agents[0]
+		g = answer.Rows[0]
 		return g.Sequence >= sequence && g.Missing == 0
 	})
 	if !ok {
