@@ -19,8 +19,8 @@ const (
 	// An agent sends a request each 15 s, and several a second while it catches up.
 	perSecond = 10
 	burst     = 100
-	// maxUnderWay bounds the requests of one agent at the same time. Their signature isn't checked yet.
-	maxUnderWay = 4
+	// maxUnderWay bounds the requests of one agent at the same time, so that it leaves memory and decoders to others.
+	maxUnderWay = 2
 )
 
 // bucket is an agent's token bucket.
