@@ -192,6 +192,9 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.t.Error(err)
 		}
 	}
+	if sent := got.size; len(body) > uplink.MaxReports || len(body) > 1<<20 && len(body)/uplink.MaxRatio > sent {
+		s.t.Errorf("%d bytes in %d are more than a sink takes", len(body), sent)
+	}
 	var reports []report
 	for line := range bytes.Lines(body) {
 		var one report

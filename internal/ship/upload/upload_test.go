@@ -533,6 +533,61 @@ func TestFitting(t *testing.T) {
 	}
 }
 
+// TestLimits: reports that are nothing but repetition go one by one.
+func TestLimits(t *testing.T) {
+	bubble(t, func(k *kit) { k.filler = make([]byte, 500<<10) }, func(k *kit) {
+		k.wire.set(true)
+		k.put(5)
+		k.wire.set(false)
+		k.arrive(time.Hour)
+		if n := len(k.sink.attempts()); n != 5 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+// TestEndlessAnswer: of an answer, no more than its bound is read.
+func TestEndlessAnswer(t *testing.T) {
+	written := 0
+	bubble(t, badly(1, func(w http.ResponseWriter, keep func() uplink.Reports) {
+		encode(w, keep())
+		for written < 100<<20 {
+			n, err := io.WriteString(w, strings.Repeat(" ", 4<<10))
+			if written += n; err != nil {
+				return
+			}
+		}
+	}), func(k *kit) {
+		k.put(1)
+		k.arrive(time.Hour)
+		if s := k.uploader.State(); s.Failures != 1 || written > 10<<20 { // what the windows of HTTP/2 take, unread
+			t.Errorf("%d bytes written, %+v", written, s)
+		}
+	})
+}
+
+// TestPatienceIsNew: after a success the next failure is the first one.
+func TestPatienceIsNew(t *testing.T) {
+	bubble(t, func(k *kit) {
+		k.sink.answer = func(w http.ResponseWriter, _ *http.Request, _ func() uplink.Reports) bool {
+			isBad := len(k.sink.attempts()) != 8 && len(k.sink.attempts()) < 10
+			if isBad {
+				problem(w, 500, "")
+			}
+			return isBad
+		}
+	}, func(k *kit) {
+		k.put(1)
+		k.arrive(time.Hour)
+		k.put(1)
+		k.arrive(time.Hour)
+		all := k.sink.attempts()
+		if waited := all[9].at.Sub(all[8].at); len(all) != 10 || waited > firstWait {
+			t.Errorf("%d attempts, the last one after %s", len(all), waited)
+		}
+	})
+}
+
 // TestTooLarge: a report that no sink takes does not hold up the others.
 func TestTooLarge(t *testing.T) {
 	bubble(t, func(k *kit) { k.encoding = compress.None }, func(k *kit) {
