@@ -244,6 +244,11 @@ func realDevices(t *testing.T, h http.Handler, when string, ids []string) {
 	if all.Total < 20 || one.Total >= all.Total || len(all.Rows) != all.Total {
 		t.Errorf("%d devices, %d of one agent", all.Total, one.Total)
 	}
+	named := getJSON[TopAnswer](t, h, "top?"+when+filterParam("dev:@BENS-laptop")).Total
+	if got := getJSON[TopAnswer](t, h, "top?"+when+filterParam("dev:02:00:00:00:00:05")).Total; got != named ||
+		named.Flows == 0 {
+		t.Errorf("by name %+v, by address %+v", named, got)
+	}
 	agents := getJSON[AgentsAnswer](t, h, "agents")
 	if len(agents.Rows) != 2 || agents.Rows[0].Sequence != 30 || agents.Rows[0].Missing != 0 {
 		t.Errorf("%+v", agents)

@@ -22,8 +22,8 @@ type deviceNames struct {
 
 const (
 	namesAge   = 15 * time.Second // after which they are read again
-	namesRange = 30 * 24 * time.Hour
-	maxNamed   = 64 // devices of one name
+	namesRange = time.Minute      // the shortest: devices with a record are there whatever the range
+	maxNamed   = 64               // devices of one name
 )
 
 // resolve replaces names of devices in a filter by the devices that have them. A name that no device has stays, and

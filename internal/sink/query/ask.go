@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -140,16 +139,10 @@ func (c Client) agentNames(ctx context.Context) map[string]string {
 	return names
 }
 
-// names returns what devices call themselves, by device. Without an answer nobody has a name.
-func (c Client) names(ctx context.Context, q *Query) map[string]string {
-	parameters := url.Values{"limit": {"10000"}}
-	for _, p := range []string{"since", "from", "to"} {
-		if v := q.Parameters.Get(p); v != "" {
-			parameters.Set(p, v)
-		}
-	}
+// deviceNames returns what devices call themselves, by device. Without an answer nobody has a name.
+func (c Client) deviceNames(ctx context.Context) map[string]string {
 	names := map[string]string{}
-	body, err := c.Get(ctx, api.Prefix+"devices?"+parameters.Encode(), "application/json")
+	body, err := c.Get(ctx, api.Prefix+"devices?since=1m&limit=10000", "application/json")
 	if err != nil {
 		return names
 	}

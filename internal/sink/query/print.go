@@ -26,7 +26,7 @@ func (c Client) print(ctx context.Context, q *Query, body []byte, out io.Writer)
 			var names map[string]string
 			switch a.By {
 			case store.ByDevice:
-				names = c.names(ctx, q)
+				names = c.deviceNames(ctx)
 			case store.ByAgent:
 				names = c.agentNames(ctx)
 			}

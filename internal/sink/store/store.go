@@ -167,7 +167,8 @@ type Flow struct {
 	Record json.RawMessage `json:"record"`
 }
 
-// DevicesQuery asks for devices with their sums over the range, the busiest first.
+// DevicesQuery asks for devices with their sums over the range, the busiest first. Devices that a report described are
+// there without traffic, too.
 type DevicesQuery struct {
 	Range
 	Agent string // "" for those of all agents

@@ -212,6 +212,10 @@ func inventory(t *testing.T, open Open) {
 			t.Errorf("device %+v, want %+v, %s", d, w, want)
 		}
 	}
+	never := store.Range{From: always.From.Add(-time.Hour), To: always.From}
+	if silent, err := s.Devices(t.Context(), &store.DevicesQuery{Range: never}); err != nil || len(silent) != 2 {
+		t.Errorf("devices without traffic: %+v, %v", silent, err)
+	}
 	none, err := s.Devices(t.Context(), &store.DevicesQuery{Range: always, Agent: "no"})
 	if err != nil || len(none) > 0 {
 		t.Errorf("devices of nobody: %+v, %v", none, err)
