@@ -6,4 +6,6 @@ import { applyTheme } from './theme';
 
 applyTheme();
 const root = document.getElementById('app');
+// What index.html shows until the page runs goes.
+root?.replaceChildren();
 if (root) render(<App />, root);
