@@ -56,7 +56,29 @@ func New(s store.Store, status func() any, notify Notifier) http.Handler {
 // Specification returns the OpenAPI document, as YAML.
 func Specification() ([]byte, error) {
 	_, document := build(nil, nil, nil)
+	for _, s := range document.Components.Schemas.Map() {
+		widen(s)
+	}
+	for _, path := range document.Paths {
+		for _, p := range path.Get.Parameters {
+			widen(p.Schema)
+		}
+	}
 	return document.YAML()
+}
+
+// widen makes all whole numbers ones of 64 bits, also where the program's int has 32.
+func widen(s *huma.Schema) {
+	if s == nil {
+		return
+	}
+	if s.Type == huma.TypeInteger {
+		s.Format = "int64"
+	}
+	widen(s.Items)
+	for _, p := range s.Properties {
+		widen(p)
+	}
 }
 
 func build(s store.Store, status func() any, notify Notifier) (*http.ServeMux, *huma.OpenAPI) {
