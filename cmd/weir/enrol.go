@@ -20,7 +20,7 @@ import (
 )
 
 func newEnrol() *cobra.Command {
-	var state, name string
+	var state, name, clientCert, clientKey string
 	var isForced bool
 	c := &cobra.Command{
 		Use:   "enrol [flags] URL CODE",
@@ -49,10 +49,14 @@ Exit status: 0 when the sink knows the agent, 1 if the sink or the network refus
 					return fmt.Errorf("%w; give the agent a --name", err)
 				}
 			}
+			client, err := readClient(clientCert, clientKey)
+			if err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
 			defer stop()
 			sink, err := enrol.Enrol(ctx, enrol.Request{Folder: filepath.Join(state, ship.UplinkFolder), URL: args[0],
-				Code: args[1], Name: name, Version: version, Force: isForced})
+				Code: args[1], Name: name, Version: version, Client: client, Force: isForced})
 			if err != nil {
 				return partialError{err}
 			}
@@ -64,6 +68,27 @@ Exit status: 0 when the sink knows the agent, 1 if the sink or the network refus
 	c.Flags().StringVar(&state, "state-dir", defaults.StateDir,
 		"directory for the agent's key, and what it knows of the sink")
 	c.Flags().StringVar(&name, "name", "", "name of this gateway (default: the host's name)")
+	c.Flags().StringVar(&clientCert, "client-cert", "",
+		"PEM file with a TLS certificate of the agent, for a sink behind a server that wants one")
+	c.Flags().StringVar(&clientKey, "client-key", "", "PEM file with its key (default: the file of --client-cert)")
 	c.Flags().BoolVar(&isForced, "force", false, "enrol an enrolled agent anew, as another agent")
 	return c
+}
+
+// readClient reads the agent's own certificate and its key, if there is one.
+func readClient(certificate, key string) (text []byte, err error) {
+	for _, path := range []string{certificate, key} {
+		if path == "" {
+			continue
+		}
+		if certificate == "" {
+			return nil, errors.New("--client-key needs --client-cert")
+		}
+		part, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		text = append(append(text, part...), '\n')
+	}
+	return text, nil
 }

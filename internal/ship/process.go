@@ -106,7 +106,7 @@ func (p *process) open(folder, version string, conn *net.UnixConn, log func(stri
 	}
 	p.receiver = &receiver{conn: conn, store: store, log: log}
 	p.uploader, err = upload.New(p.spool, upload.Config{URL: sink.URL, Key: key, Version: version,
-		Authority: []byte(sink.Authority), WholeFlows: p.receiver.wantWhole})
+		Authority: []byte(sink.Authority), Certificate: sink.Certificate, WholeFlows: p.receiver.wantWhole})
 	if err != nil {
 		return errors.Join(err, p.spool.Close())
 	}

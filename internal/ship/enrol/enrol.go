@@ -33,6 +33,8 @@ type Request struct {
 	Code    string
 	Name    string // of the gateway, or ""; the sink's word on it counts
 	Version string // of the agent
+	// Client is the agent's own certificate with its key, in PEM, for a sink that wants one; else nil.
+	Client []byte
 	// Force enrols an enrolled agent anew, with a new key.
 	Force bool
 	// Dial connects; default a net.Dialer's.
@@ -45,6 +47,8 @@ type Sink struct {
 	Agent     string `json:"agent"`
 	Name      string `json:"name"`
 	Authority string `json:"authority,omitempty"` // certificate in PEM; empty: the system's roots
+	// Certificate is the agent's own, if the sink wants one: the file client.pem.
+	Certificate *tls.Certificate `json:"-"`
 }
 
 // Errors of Enrol.
@@ -72,6 +76,12 @@ func Enrol(ctx context.Context, r Request) (*Sink, error) {
 	if len(r.Name) > maxName || !utf8.ValidString(r.Name) {
 		return nil, fmt.Errorf("the name %q is not text of %d bytes at most", r.Name, maxName)
 	}
+	var own *tls.Certificate
+	if r.Client != nil {
+		if own, err = parseClient(r.Client); err != nil {
+			return nil, err
+		}
+	}
 	f, err := openFolder(r.Folder, true)
 	if err != nil {
 		return nil, err
@@ -83,13 +93,14 @@ func Enrol(ctx context.Context, r Request) (*Sink, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	c := &client{request: r, url: address.JoinPath(uplink.EnrolPath), code: code, key: key}
+	c := &client{request: r, url: address.JoinPath(uplink.EnrolPath), code: code, key: key, own: own}
 	answer, err := c.enrol(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sink := &Sink{URL: address.String(), Agent: answer.Agent, Name: answer.Name, Authority: c.authority}
-	if err := f.keep(sink); err != nil {
+	sink := &Sink{URL: address.String(), Agent: answer.Agent, Name: answer.Name, Authority: c.authority,
+		Certificate: own}
+	if err := f.keep(sink, r.Client); err != nil {
 		return nil, fmt.Errorf("the sink enrolled this agent, but its folder could not be written: %w", err)
 	}
 	return sink, nil
@@ -114,6 +125,7 @@ type client struct {
 	url     *url.URL
 	code    uplink.Code
 	key     ed25519.PrivateKey
+	own     *tls.Certificate // or nil
 	// authority is the certificate that the code names, in PEM, once the sink has shown it.
 	authority string
 }
@@ -164,6 +176,9 @@ func (c *client) http() *http.Client {
 		dial = (&net.Dialer{Timeout: timeout / 2}).DialContext
 	}
 	security := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.own != nil {
+		security.Certificates = []tls.Certificate{*c.own}
+	}
 	if c.code.Authority != ([16]byte{}) {
 		security.InsecureSkipVerify = true // verify does it, with the authority that the code names
 		security.VerifyConnection = c.verify

@@ -3,8 +3,10 @@
 package enrol
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,10 +65,13 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // start runs a sink whose certificate the authority has signed, and returns its URL.
-func start(t *testing.T, s *sink, certificate tls.Certificate) string {
+func start(t *testing.T, s *sink, certificate tls.Certificate, change ...func(*tls.Config)) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(s)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	for _, c := range change {
+		c(server.TLS)
+	}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that tests want to fail
 	server.EnableHTTP2 = true
 	server.StartTLS()
@@ -87,7 +93,7 @@ func TestEnrol(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *made != (Sink{url, s.keys[0], "gateway", string(authority.PEM())}) {
+	if *made != (Sink{url, s.keys[0], "gateway", string(authority.PEM()), nil}) {
 		t.Errorf("%+v", made)
 	}
 	loaded, key, err := Load(path)
@@ -138,6 +144,46 @@ func TestKeyIsKept(t *testing.T) {
 	}
 	if string(s.request.PublicKey) != string(first) {
 		t.Error("the second attempt has another key")
+	}
+}
+
+// TestClientCertificate: a sink, or what is before it, may want a certificate of the agent's own.
+func TestClientCertificate(t *testing.T) {
+	authority := sinktest.NewAuthority(t)
+	code := uplink.NewCode(uplink.HashAuthority(authority.Certificate))
+	s := &sink{code: code.String()}
+	server := authority.Sign(t, "127.0.0.1")
+	url := start(t, s, server, func(c *tls.Config) {
+		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
+		c.ClientCAs.AddCert(authority.Certificate)
+	})
+	r := Request{Folder: t.TempDir(), URL: url, Code: code.String()}
+	if _, err := Enrol(t.Context(), r); err == nil {
+		t.Error("enrolled without a certificate")
+	}
+	r.Client = []byte("x")
+	if _, err := Enrol(t.Context(), r); err == nil || !strings.Contains(err.Error(), "own certificate") {
+		t.Errorf("no certificate: %v", err)
+	}
+	own := authority.Sign(t, "agent")
+	r.Client = sinktest.PEM(t, own)
+	if _, err := Enrol(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	loaded, _, err := Load(r.Folder)
+	if err != nil || loaded.Certificate == nil || !slices.EqualFunc(loaded.Certificate.Certificate, own.Certificate,
+		bytes.Equal) {
+		t.Errorf("%+v %v", loaded, err)
+	}
+	path := filepath.Join(r.Folder, clientFile)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info, err)
+	}
+	if err := os.WriteFile(path, r.Client[:len(r.Client)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Load(r.Folder); err == nil || !strings.Contains(err.Error(), "own certificate") {
+		t.Errorf("damaged: %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ package enrol
 
 import (
 	"crypto/ed25519"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -21,6 +22,8 @@ import (
 const (
 	keyFile  = "key.pem"
 	sinkFile = "sink.json"
+	// clientFile has the agent's own certificate and its key.
+	clientFile = "client.pem"
 	// newSuffix is that of a file before it replaces another one.
 	newSuffix = ".new"
 	maxFile   = 64 << 10
@@ -57,7 +60,23 @@ func Load(path string) (*Sink, ed25519.PrivateKey, error) {
 	if uplink.AgentID(key.Public().(ed25519.PublicKey)) != s.Agent {
 		return nil, nil, fmt.Errorf("the key in %s is not the one that the sink knows: enrol this agent again", path)
 	}
+	text, err = f.read(clientFile)
+	if err == nil {
+		s.Certificate, err = parseClient(text)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
 	return &s, key, nil
+}
+
+// parseClient reads a certificate with its key.
+func parseClient(text []byte) (*tls.Certificate, error) {
+	pair, err := tls.X509KeyPair(text, text)
+	if err != nil {
+		return nil, fmt.Errorf("the agent's own certificate: %w", err)
+	}
+	return &pair, nil
 }
 
 // folder has key and sink of an agent.
@@ -144,7 +163,7 @@ func (f *folder) newKey(force bool) (ed25519.PrivateKey, error) {
 }
 
 // keep makes the key and what the agent knows of its sink those of the folder.
-func (f *folder) keep(s *Sink) error {
+func (f *folder) keep(s *Sink, client []byte) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
@@ -152,6 +171,14 @@ func (f *folder) keep(s *Sink) error {
 	_ = f.root.Remove(sinkFile + newSuffix)
 	if err := f.write(sinkFile+newSuffix, append(text, '\n')); err != nil {
 		return err
+	}
+	if err := f.root.Remove(clientFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if client != nil {
+		if err := f.write(clientFile, client); err != nil {
+			return err
+		}
 	}
 	if err := f.root.Rename(keyFile+newSuffix, keyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

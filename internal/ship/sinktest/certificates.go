@@ -51,6 +51,19 @@ func (a *Authority) Sign(t testing.TB, host string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{signed.Raw, a.Certificate.Raw}, PrivateKey: key}
 }
 
+// PEM returns a certificate and its key in PEM.
+func PEM(t testing.TB, c tls.Certificate) (text []byte) {
+	t.Helper()
+	for _, der := range c.Certificate {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(text, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...)
+}
+
 // sign makes a certificate; without an authority it signs itself.
 func sign(t testing.TB, by *Authority, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
