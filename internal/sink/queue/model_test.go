@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -317,9 +318,12 @@ func (h *history) reads(q *Queue) bool {
 
 // TestHistories: whatever fails, and whenever the machine crashes, no acknowledged report is lost or changed.
 func TestHistories(t *testing.T) {
-	histories := 3000
+	histories := 5000
 	if testing.Short() {
-		histories = 300
+		histories = 500
+	}
+	if n, err := strconv.Atoi(os.Getenv("WEIR_HISTORIES")); err == nil {
+		histories = n
 	}
 	for seed := range histories {
 		if err := play(t, uint64(seed), false); err != nil {

@@ -131,7 +131,9 @@ func (q *Queue) recover(each func(*store.Report)) error {
 	if slices.Contains(names, temporaryName) {
 		_ = q.fs.Remove(temporaryName) // of a write that a crash cut; Create needs the name
 	}
-	q.position = q.readPosition(names)
+	if q.position, err = q.readPosition(names); err != nil {
+		return err
+	}
 	slices.Sort(names)
 	for _, n := range names {
 		text, isSegment := strings.CutSuffix(n, suffix)
@@ -194,26 +196,30 @@ func (q *Queue) load(number uint64, each func(*store.Report)) error {
 const positionSize = 20
 
 // readPosition returns the reader's place. Without a whole file it is the begin of the oldest segment: the store knows
-// what it had.
-func (q *Queue) readPosition(names []string) (p position) {
+// what it had. A file that can't be read is an error: it may be read later, and would then call new segments old.
+func (q *Queue) readPosition(names []string) (p position, err error) {
 	if !slices.Contains(names, positionName) {
-		return p
+		return p, nil
 	}
 	f, err := q.fs.Open(positionName)
 	if err != nil {
-		return p
+		return p, err
 	}
 	defer f.Close()
 	var b [positionSize]byte
-	if err := readAt(f, b[:], 0); err != nil ||
-		crc32.Checksum(b[:16], castagnoli) != binary.LittleEndian.Uint32(b[16:]) {
-		return p
+	if err := readAt(f, b[:], 0); errors.Is(err, io.ErrUnexpectedEOF) {
+		return p, nil
+	} else if err != nil {
+		return p, err
+	}
+	if crc32.Checksum(b[:16], castagnoli) != binary.LittleEndian.Uint32(b[16:]) {
+		return p, nil
 	}
 	p = position{binary.LittleEndian.Uint64(b[:]), int64(binary.LittleEndian.Uint64(b[8:]))}
 	if p.offset < 0 {
-		return position{}
+		return position{}, nil
 	}
-	return p
+	return p, nil
 }
 
 // writePosition makes the reader's place durable.

@@ -362,3 +362,62 @@ func TestFullDisk(t *testing.T) {
 	advance(t, q, b)
 	check(t, next(t, q, 1).Reports, 4)
 }
+
+// slowDisk counts syncs, each of which waits until it may end.
+type slowDisk struct {
+	folder
+	began, mayEnd chan struct{}
+}
+
+func (d slowDisk) Create(name string) (File, error) {
+	f, err := d.folder.Create(name)
+	return slowFile{f, d}, err
+}
+
+type slowFile struct {
+	File
+	d slowDisk
+}
+
+func (f slowFile) Sync() error {
+	f.d.began <- struct{}{}
+	<-f.d.mayEnd
+	return f.File.Sync()
+}
+
+// TestGroupCommit: requests that come while a sync is under way share the next one; none is answered before it.
+func TestGroupCommit(t *testing.T) {
+	d := slowDisk{folder(t.TempDir()), make(chan struct{}), make(chan struct{})}
+	q, _ := openQueue(t, Config{FS: d})
+	const writers = 10
+	done := make(chan error, writers)
+	add := func(n int) { done <- q.Append(t.Context(), []store.Report{testReport(n)}) }
+	go add(1)
+	<-d.began
+	for n := 2; n <= writers; n++ {
+		go add(n)
+	}
+	for waiting := 0; waiting < writers-1; {
+		time.Sleep(time.Millisecond)
+		q.mu.Lock()
+		waiting = len(q.waiting)
+		q.mu.Unlock()
+	}
+	if len(done) != 0 {
+		t.Error("answered before the sync")
+	}
+	d.mayEnd <- struct{}{}
+	<-d.began
+	if err := <-done; err != nil || len(done) != 0 {
+		t.Errorf("%v, and %d more are answered before their sync", err, len(done))
+	}
+	d.mayEnd <- struct{}{}
+	for range writers - 1 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if reports, _ := q.Size(); reports != writers {
+		t.Errorf("%d reports", reports)
+	}
+}
