@@ -129,7 +129,8 @@ func liveRun(o *agent.Options, c *config.Config, stdout, stderr io.Writer) error
 		output.Subscriptions = []confined.Subscription{{Subscriber: out, Dropped: metric.RecordsUnwritten,
 			Progress: out.pieces.taken.Load}}
 		unwritten = func(s *confined.Status) string {
-			return fmt.Sprintf("%d records were not written", s.Offered-min(s.Offered, out.skipped.Load()+out.pieces.lines.Load()))
+			done := out.skipped.Load() + out.pieces.lines.Load()
+			return fmt.Sprintf("%d records were not written", s.Offered-min(s.Offered, done))
 		}
 		if hasUplink {
 			newReporter(c.Report.Every, o.MaxFlows, nil, true).subscribe(o, &output)

@@ -161,9 +161,8 @@ func TestReporterUplink(t *testing.T) {
 		if got == nil || got.Sequence != uint64(8+i) || len(got.Flows) != 1 || got.Flows[0].IsWhole() != isWhole {
 			t.Fatalf("report %d: %+v", 8+i, got)
 		}
-		lost := got.Health.Uplink.Lost
-		if i == 0 && (len(lost) != 1 || lost[0] != (report.LostReading{Epoch: got.Epoch, First: 3, Last: 3, Count: 1})) ||
-			i > 0 && len(lost) > 0 {
+		lost, want := got.Health.Uplink.Lost, report.LostReading{Epoch: got.Epoch, First: 3, Last: 3, Count: 1}
+		if i == 0 && (len(lost) != 1 || lost[0] != want) || i > 0 && len(lost) > 0 {
 			t.Errorf("report %d tells that %+v are lost", got.Sequence, lost)
 		}
 		end.stored(got.Sequence)

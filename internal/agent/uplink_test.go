@@ -228,7 +228,8 @@ func TestUplink(t *testing.T) {
 	if n, _, err := spool.Waiting(filepath.Join(folder, "spool")); n > 0 || err != nil {
 		t.Errorf("%d reports are left in the spool, %v", n, err)
 	}
-	t.Logf("%d reports, %d of them twice", len(all), s.duplicates)
+	t.Logf("%d reports, %d of them twice; ship has %d KiB", len(all), s.duplicates,
+		all[len(all)-1].Health.Processes[2].Resident>>10)
 }
 
 // TestHelperIsKilled: the process that stores reports outlives the others, and stores what they had closed.

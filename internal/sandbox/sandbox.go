@@ -38,8 +38,8 @@ const (
 	// Packets is the role of a child that reads packets: it has no user, no file to write, and no network. It dies with
 	// its parent.
 	Packets Role = iota
-	// Ship is that of a child that keeps files and sends them: it may write below Config.Writable, as the same user, and
-	// make connections. It outlives its parent, to finish its work: the connection to the parent ends then.
+	// Ship is that of a child that keeps files and sends them: it may write below Config.Writable, as the same user,
+	// and make connections. It outlives its parent, to finish its work: the connection to the parent ends then.
 	Ship
 )
 

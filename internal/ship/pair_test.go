@@ -253,8 +253,8 @@ func receiveNow(f *os.File) (message []byte, fd int, err error) {
 	return buffer[:n], takeDescriptor(control[:controlLength]), nil
 }
 
-// TestPairOverflow: without a ship a bounded number of reports is in the socket, and one more waits. The oldest of the others
-// fall out, which is counted; then the flows have to be whole again.
+// TestPairOverflow: without a ship a bounded number of reports is in the socket, and as many wait. The oldest of the
+// others fall out, which is counted; then the flows have to be whole again.
 func TestPairOverflow(t *testing.T) {
 	p := newPair(t)
 	p.start()

@@ -38,6 +38,7 @@ const (
 	uploadTime  = 5 * time.Second // for the last reports
 	signEvery   = 500 * time.Millisecond
 	lookEvery   = 10 * time.Second // at the file with the name servers
+	tidyEvery   = time.Minute
 )
 
 // process is the running process ship.
@@ -53,7 +54,7 @@ type process struct {
 
 // Run is the process ship, which its helper starts in the sandbox with the socket as its first file. It stores the
 // reports that come and sends them, until the helper closes its connection, and then what came before.
-// release, once it has begun, gives back the memory that only the start needed.
+// release gives back memory that only the start, or a first connection, needed.
 func Run(folder, version string, log func(format string, args ...any), release func()) error {
 	debug.SetMemoryLimit(memoryLimit)
 	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), 2))
@@ -81,7 +82,7 @@ func Run(folder, version string, log func(format string, args ...any), release f
 	defer p.spool.Close()
 	log("reports: %s", confinement)
 	release()
-	return p.run(log)
+	return p.run(log, release)
 }
 
 // open opens the spool and makes the uploader.
@@ -122,7 +123,7 @@ func (p *process) open(folder, version string, conn *net.UnixConn, log func(stri
 var errNames = errors.New("the file with the name servers was replaced")
 
 // run works until the end.
-func (p *process) run(log func(string, ...any)) error {
+func (p *process) run(log func(string, ...any), release func()) error {
 	receiving, stopReceiving := context.WithCancel(context.Background())
 	uploading, stopUploading := context.WithCancel(context.Background())
 	defer stopUploading()
@@ -142,9 +143,10 @@ func (p *process) run(log func(string, ...any)) error {
 		defer close(ended)
 		_, _ = p.helper.Read(make([]byte, 1))
 	}()
-	state, look := time.NewTicker(stateEvery), time.NewTicker(lookEvery)
+	state, look, tidy := time.NewTicker(stateEvery), time.NewTicker(lookEvery), time.NewTicker(tidyEvery)
 	defer state.Stop()
 	defer look.Stop()
+	defer tidy.Stop()
 	canRead := canReadNames()
 	for {
 		select {
@@ -157,6 +159,8 @@ func (p *process) run(log func(string, ...any)) error {
 			return p.end(log, stopReceiving, received)
 		case <-state.C:
 			p.receiver.state()
+		case <-tidy.C:
+			release()
 		case <-look.C:
 			if canRead && !canReadNames() {
 				stopReceiving()

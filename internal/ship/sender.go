@@ -191,8 +191,8 @@ func (s *Sender) pump() {
 	for i := range s.waiting {
 		w := &s.waiting[i]
 		if !w.isSent {
-			s.out = appendReport(s.out[:0], &reportHead{epoch: s.identity.Epoch, sequence: w.sequence, previous: previous,
-				size: uint32(w.size), told: w.told})
+			s.out = appendReport(s.out[:0], &reportHead{epoch: s.identity.Epoch, sequence: w.sequence,
+				previous: previous, size: uint32(w.size), told: w.told})
 			if !s.flight.hasRoom(w.size) || send(s.conn, s.out, int(w.line.Fd())) != nil {
 				return
 			}

@@ -21,8 +21,8 @@ type Output struct {
 	Names func(func(netip.Addr) string)
 	// Devices, unless nil, receives a function that returns the devices that changed, see hosts.Table.Changed.
 	Devices func(func(most int) []hosts.Host)
-	// Uplink, unless nil, receives the descriptor of the socket to the process ship, and owns it. Without an uplink it is
-	// not called.
+	// Uplink, unless nil, receives the descriptor of the socket to the process ship, and owns it. Without an uplink it
+	// is not called.
 	Uplink func(descriptor int) error
 	// UplinkState, unless nil, answers the question for the uplink's state; nil without one. Any goroutine may call it.
 	UplinkState func() *control.Uplink
