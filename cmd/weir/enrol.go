@@ -26,7 +26,7 @@ func newEnrol() *cobra.Command {
 		Use:   "enrol [flags] URL CODE",
 		Short: "Make this agent known to a sink",
 		Long: `Make this agent known to the sink at URL, to which weir run then sends its reports. The sink's
-administrator makes the one-time CODE with weir-sink agent enrol. The code also names the certificate
+administrator makes the one-time CODE with weir-sink agent enrol NAME. The code also names the certificate
 authority of the sink, so that no other server can take its place.
 
 The agent makes a key of its own, which never leaves --state-dir. A running weir takes up the sink when

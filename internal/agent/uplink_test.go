@@ -210,6 +210,11 @@ func TestUplink(t *testing.T) {
 		text := program.Sh(t, h, weir(t)+" status --socket "+socket+" --state-dir "+folder)
 		return strings.Contains(text, "connected: the sink took the last report")
 	})
+	for _, signal := range []unix.Signal{unix.SIGTERM, unix.SIGINT} { // as systemd and a terminal stop all processes
+		if err := unix.Kill(r.shipPID(last), signal); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r.end()
 	text, sent, isWhole := s.text()
 	all := reports(t, schema, text)

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // samples are valid messages of each kind.
@@ -130,6 +132,43 @@ func FuzzMessage(f *testing.F) {
 		}
 		if two, err := again(one); err != nil || !bytes.Equal(one, two) {
 			t.Errorf("% x is read as % x, then %v, % x", message, one, err, two)
+		}
+	})
+}
+
+// FuzzSender: no message of a ship that an attacker holds breaks the confined process's side, or makes it keep more.
+func FuzzSender(f *testing.F) {
+	for _, message := range samples() {
+		f.Add(message, message)
+	}
+	f.Add(appendHello(nil, Identity{Next: ^uint64(0) - 1}), appendState(nil, &State{Next: ^uint64(0)}))
+	f.Fuzz(func(t *testing.T, one, two []byte) {
+		ours, theirs, err := NewSocketPair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer theirs.Close()
+		defer ours.Close()
+		fd, err := unix.FcntlInt(ours.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := NewSender(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		s.take(appendHello(nil, Identity{Next: 1}))
+		for _, message := range [][]byte{one, two, one} {
+			for range 5 {
+				of, _ := s.Identity()
+				h := s.Health()
+				s.Send(of, &h, []byte("{}\n"))
+			}
+			s.take(message)
+		}
+		if len(s.waiting) > maxWaiting || len(s.untold) > maxRanges || len(s.Health().Lost) > maxRanges {
+			t.Errorf("%d reports wait, %d ranges", len(s.waiting), len(s.untold))
 		}
 	})
 }

@@ -67,7 +67,15 @@ func NewSender(fd int) (*Sender, error) {
 }
 
 // Close closes the socket. Ship still gets the reports that were sent.
-func (s *Sender) Close() error { return s.conn.Close() }
+func (s *Sender) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.waiting {
+		s.waiting[i].line.Close()
+	}
+	s.waiting = nil
+	return s.conn.Close()
+}
 
 // Identity returns the identity of the reports, with the sequence of the next one; false until ship has said hello.
 func (s *Sender) Identity() (Identity, bool) {
