@@ -8,6 +8,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -27,27 +28,50 @@ func (s *Store) Flows(ctx context.Context, q *store.FlowsQuery) (*store.Flows, e
 	if err != nil {
 		return nil, err
 	}
+	snapshot, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = snapshot.Rollback() }()
 	from, to := bounds(q.Range)
-	had, hadArgs, err := s.hadPackets(ctx, from, to)
+	had, args, err := hadPackets(ctx, snapshot, from, to)
 	if err != nil {
 		return nil, err
 	}
 	limit := min(max(q.Limit, 1), maxLimit)
-	query := `WITH page AS MATERIALIZED (
-			SELECT f.key FROM flows f WHERE f.whole > 0 AND ` + had + ` AND ` + where.sql + before.sql + `
-			ORDER BY f.first_seen DESC, f.key DESC LIMIT ?)
-		SELECT a.id, ` + columnNames + ` FROM flows f JOIN agents a ON a.num = f.agent
-		WHERE f.key IN (SELECT key FROM page) ORDER BY f.first_seen DESC, f.key DESC`
-	args := append(append(append(hadArgs, where.args...), before.args...), limit+1)
+	args = append(append(append(args, where.args...), before.args...), limit+1)
+	var keys []any
+	err = each(ctx, snapshot, "SELECT f.key FROM flows f WHERE f.whole > 0 AND "+had+" AND "+where.sql+before.sql+
+		" ORDER BY f.first_seen DESC, f.key DESC LIMIT ?", args, func(rows *sql.Rows) error {
+		var key int64
+		err := rows.Scan(&key)
+		keys = append(keys, key)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	hasMore := len(keys) > limit
+	return flowsOf(ctx, snapshot, keys[:min(len(keys), limit)], hasMore)
+}
+
+// flowsOf makes a page of the flows with those keys.
+func flowsOf(ctx context.Context, db querier, keys []any, hasMore bool) (*store.Flows, error) {
 	page := &store.Flows{Rows: []store.Flow{}}
+	if len(keys) == 0 {
+		return page, nil
+	}
+	low, high := int64(math.MaxInt64), int64(0)
+	for _, key := range keys {
+		low, high = min(low, key.(int64)), max(high, key.(int64))
+	}
+	// The bounds spare a look at most of the table.
+	query := "SELECT a.id, " + columnNames + " FROM flows f JOIN agents a ON a.num = f.agent " +
+		"WHERE f.key BETWEEN ? AND ? AND f.key IN (?" + strings.Repeat(", ?", len(keys)-1) + ") " +
+		"ORDER BY f.first_seen DESC, f.key DESC"
 	var last *row
-	err = each(ctx, s.db, query, args, func(rows *sql.Rows) error {
-		if len(page.Rows) == limit {
-			page.Next = fmt.Sprintf("%d-%d", last.first, last.key)
-			return nil
-		}
+	err := each(ctx, db, query, append([]any{low, high}, keys...), func(rows *sql.Rows) (err error) {
 		var agent string
-		var err error
 		if last, err = scanRow(rows, &agent); err != nil {
 			return err
 		}
@@ -57,20 +81,23 @@ func (s *Store) Flows(ctx context.Context, q *store.FlowsQuery) (*store.Flows, e
 	if err != nil {
 		return nil, err
 	}
+	if hasMore && last != nil {
+		page.Next = fmt.Sprintf("%d-%d", last.first, last.key)
+	}
 	return page, nil
 }
 
 // hadPackets makes the condition that a flow had packets in a range. Up to now, its newest packets tell.
-func (s *Store) hadPackets(ctx context.Context, from, to int64) (sql string, args []any, err error) {
+func hadPackets(ctx context.Context, db *sql.Tx, from, to int64) (sql string, args []any, err error) {
 	var newest int64
-	if err := s.db.QueryRowContext(ctx, "SELECT coalesce(max(t), 0) FROM intervals").Scan(&newest); err != nil {
+	if err := db.QueryRowContext(ctx, "SELECT coalesce(max(t), 0) FROM intervals").Scan(&newest); err != nil {
 		return "", nil, err
 	}
 	if to > newest {
 		return "f.packets_t >= ?", []any{from}, nil
 	}
-	return `(f.packets_t >= ? AND f.packets_t < ? OR f.key IN (SELECT i.flow FROM intervals i
-		WHERE i.t >= ? AND i.t < ? AND i.up_packets + i.down_packets > 0))`, []any{from, to, from, to}, nil
+	return `f.packets_t >= ? AND f.key IN (SELECT i.flow FROM intervals i
+		WHERE i.t >= ? AND i.t < ? AND i.up_packets + i.down_packets > 0)`, []any{from, from, to}, nil
 }
 
 // parseCursor makes the condition that a flow comes after a page.
