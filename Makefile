@@ -67,8 +67,8 @@ guest: ## weir on other kernels, in qemu; KERNELS='5.10 newest' for some of them
 fuzz: ## every fuzz target, FUZZ_COUNT (20000) inputs each
 	@GO='$(GO)' FUZZ_COUNT='$(FUZZ_COUNT)' scripts/fuzz
 
-page: ## tests of the sink's page, in Node.js and in Chromium
-	@scripts/setup page
+page: build ## tests of the sink's page, in Node.js and in Chromium
+	@scripts/setup page demo
 	web/scripts/test
 
 lint: ## formatting, vet, staticcheck, layering, sizes, licences, scripts
