@@ -318,3 +318,20 @@ func TestLoadDamaged(t *testing.T) {
 		}
 	}
 }
+
+// FuzzURL: an address that is taken stays what it is, and leads to no other host than it shows.
+func FuzzURL(f *testing.F) {
+	f.Add("https://sink.example:8443/")
+	f.Add("192.0.2.7:8443")
+	f.Add("https://[2001:db8::1]:8443/behind/a/proxy")
+	f.Fuzz(func(t *testing.T, text string) {
+		u, err := parseURL(text)
+		if err != nil {
+			return
+		}
+		again, err := parseURL(u.String())
+		if err != nil || again.String() != u.String() || again.Host != u.Host || u.Scheme != "https" || u.User != nil {
+			t.Errorf("%q is %s, then %v %v", text, u, again, err)
+		}
+	})
+}

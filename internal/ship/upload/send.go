@@ -90,13 +90,22 @@ func (u *Uploader) post(ctx context.Context, reports []spool.Report, body []byte
 	case response.StatusCode != http.StatusOK:
 		return nil, u.problem(reports, response, text)
 	}
-	answer := new(uplink.Reports)
-	if err := json.Unmarshal(text, answer); err != nil || len(text) > maxAnswer {
-		return nil, &failure{text: "the sink's answer is none that weir understands; is this a weir-sink?"}
-	}
-	if err := match(reports, answer.Reports); err != nil {
+	answer, err := parseAnswer(reports, text)
+	if err != nil {
 		u.count = max(1, len(reports)/2) // if it is one report that the sink takes for none or two, find it
 		return nil, &failure{text: err.Error()}
+	}
+	return answer, nil
+}
+
+// parseAnswer reads the sink's yes to these reports.
+func parseAnswer(reports []spool.Report, text []byte) (*uplink.Reports, error) {
+	answer := new(uplink.Reports)
+	if err := json.Unmarshal(text, answer); err != nil || len(text) > maxAnswer {
+		return nil, errors.New("the sink's answer is none that weir understands; is this a weir-sink?")
+	}
+	if err := match(reports, answer.Reports); err != nil {
+		return nil, err
 	}
 	return answer, nil
 }
