@@ -71,9 +71,11 @@ func (b *buffer) fill(in io.Reader, most int) error {
 	}
 }
 
-// grow doubles the buffer, up to most. The old and the new one exist at the same time.
-func (b *buffer) grow(most int) error {
-	size := min(max(2*cap(b.b), firstBuffer), most)
+// grow doubles the buffer, up to most.
+func (b *buffer) grow(most int) error { return b.resize(min(max(2*cap(b.b), firstBuffer), most)) }
+
+// resize moves to a larger buffer. The old and the new one exist at the same time.
+func (b *buffer) resize(size int) error {
 	if !b.budget.take(int64(size)) {
 		return errMemory
 	}
@@ -109,8 +111,14 @@ func decompress(encoding string, body []byte, to *buffer) error {
 }
 
 func decompressZstd(body []byte, to *buffer, most int) error {
-	if err := checkFrames(body, uint64(most)); err != nil {
+	declared, err := checkFrames(body, uint64(most))
+	if err != nil {
 		return err
+	}
+	if declared >= uint64(firstBuffer) { // at most most
+		if err := to.resize(int(declared) + 1); err != nil {
+			return err
+		}
 	}
 	d, err := zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(uplink.MaxWindow), zstd.WithDecoderMaxMemory(uplink.MaxReports+1))
@@ -125,30 +133,29 @@ func decompressZstd(body []byte, to *buffer, most int) error {
 const maxFrames = uplink.MaxCount
 
 // checkFrames walks through the frames (RFC 8878, section 3.1) without decompressing them. What they declare must be
-// within the limits, and they must end where the body ends.
-func checkFrames(b []byte, most uint64) error {
-	declared := uint64(0)
+// within the limits, and they must end where the body ends. It returns how much they declare.
+func checkFrames(b []byte, most uint64) (declared uint64, err error) {
 	for frames := 0; len(b) > 0; frames++ {
 		if frames == maxFrames {
-			return fmt.Errorf("%w: more than %d frames", errSize, maxFrames)
+			return 0, fmt.Errorf("%w: more than %d frames", errSize, maxFrames)
 		}
 		var h zstd.Header
 		if err := h.Decode(b); err != nil {
-			return fmt.Errorf("%w: %w", errEncoding, err)
+			return 0, fmt.Errorf("%w: %w", errEncoding, err)
 		}
 		if h.Skippable || h.DictionaryID != 0 {
-			return fmt.Errorf("%w: a skippable frame or a dictionary", errEncoding)
+			return 0, fmt.Errorf("%w: a skippable frame or a dictionary", errEncoding)
 		}
 		window := h.WindowSize
 		if h.SingleSegment {
 			window = h.FrameContentSize
 		}
 		if window > uplink.MaxWindow {
-			return fmt.Errorf("%w: a window of %d bytes, %d are the most", errSize, window, uplink.MaxWindow)
+			return 0, fmt.Errorf("%w: a window of %d bytes, %d are the most", errSize, window, uplink.MaxWindow)
 		}
 		if h.HasFCS {
 			if declared += min(h.FrameContentSize, most+1); declared > most {
-				return fmt.Errorf("%w: more than %d bytes of reports", errSize, most)
+				return 0, fmt.Errorf("%w: more than %d bytes of reports", errSize, most)
 			}
 		}
 		n := frameSize(b[h.HeaderSize:])
@@ -156,11 +163,11 @@ func checkFrames(b []byte, most uint64) error {
 			n += 4
 		}
 		if n < 0 || h.HeaderSize+n > len(b) {
-			return fmt.Errorf("%w: it breaks off", errEncoding)
+			return 0, fmt.Errorf("%w: it breaks off", errEncoding)
 		}
 		b = b[h.HeaderSize+n:]
 	}
-	return nil
+	return declared, nil
 }
 
 // frameSize returns the size of a frame's blocks, negative if they break off.

@@ -352,6 +352,14 @@ func (s *scanner) number() error {
 	return nil
 }
 
+// plain are the bytes that a string has as they are: ASCII but for control characters, the quote and the backslash.
+var plain = func() (is [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		is[c] = c != '"' && c != '\\'
+	}
+	return is
+}()
+
 // text reads a string.
 func (s *scanner) text() error {
 	if !s.take('"') {
@@ -359,6 +367,9 @@ func (s *scanner) text() error {
 	}
 	start := s.at
 	for {
+		for s.at < len(s.b) && plain[s.b[s.at]] {
+			s.at++
+		}
 		if s.at >= len(s.b) {
 			return errSyntax
 		}
@@ -377,8 +388,6 @@ func (s *scanner) text() error {
 			if err := s.escape(); err != nil {
 				return err
 			}
-		case c < utf8.RuneSelf:
-			s.at++
 		default:
 			r, n := utf8.DecodeRune(s.b[s.at:])
 			if r == utf8.RuneError && n == 1 {

@@ -29,7 +29,7 @@ import (
 
 // bench is an Ingest with one agent, a clock and a queue in memory.
 type bench struct {
-	t        *testing.T
+	t        testing.TB
 	key      ed25519.PrivateKey
 	now      time.Time
 	revoked  bool
@@ -39,7 +39,7 @@ type bench struct {
 	in       *Ingest
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
