@@ -47,7 +47,7 @@ const see = (path, run) => visit(site, path, { storageState: site.session }, run
 const panel = (page, name) => page.getByRole('region', { name });
 // A busy machine may lose packets, even of so small a network.
 const agentOf = (page) => page.evaluate(async () => (await (await fetch('/api/v1/agents')).json()).rows[0]);
-const figure = (n) => (n < 10_000 ? String(n) : `${(n / 1000).toFixed(1)}k`);
+const figure = (n) => (n < 10_000 ? String(n) : `${(n / 1000).toFixed(n < 99_950 ? 1 : 0)}k`);
 const rows = (page) => page.locator('tr[data-row]');
 
 test('the overview has the applications and devices of the demo', () =>

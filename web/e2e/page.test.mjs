@@ -336,6 +336,22 @@ test('new flows come by themselves', () =>
     await until('a newer flow is on top', async () => (await newest()) > before);
   }));
 
+test('out of sight, the page holds no connection', () =>
+  visit(site, '/', {}, async (page) => {
+    const hide = (isHidden) =>
+      page.evaluate((value) => {
+        Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, isHidden);
+    await page.getByText('live', { exact: true }).waitFor();
+    await hide(true);
+    await page.getByText('polling', { exact: true }).waitFor();
+    const asked = page.waitForRequest(/\/events/);
+    await hide(false);
+    await asked;
+    await page.getByText('live', { exact: true }).waitFor();
+  }));
+
 test('a phone has room for all of it', async () => {
   for (const [path, isDrawn] of Object.entries(drawn)) {
     await visit(site, path, phone, async (page) => {

@@ -182,7 +182,8 @@ export function useApi<T>(path: string | null, poll = true): Answer<T> {
   };
 }
 
-// One stream of events for the tab, opened by the first who listens. It sends flows of one filter.
+// One stream of events for the tab, opened by the first who listens. It sends flows of one filter. Out of sight it is
+// closed: browsers open six connections to a server, for all tabs together.
 type Listener = (data: unknown) => void;
 const listeners = new Map<string, Set<Listener>>();
 let stream: EventSource | undefined;
@@ -191,6 +192,9 @@ let streamChanged: ((open: boolean) => void) | undefined;
 
 function openStream() {
   stream?.close();
+  stream = undefined;
+  streamChanged?.(false);
+  if (document.hidden) return;
   const opened = new EventSource(`/api/v1/${query('events', { filter: streamFilter })}`);
   opened.onopen = () => streamChanged?.(true);
   opened.onerror = () => {
@@ -224,6 +228,10 @@ function listen(event: string, listener: Listener): () => void {
   }
   return () => void listeners.get(event)?.delete(listener);
 }
+
+document.addEventListener('visibilitychange', () => {
+  if (listeners.size > 0) openStream();
+});
 
 // useStreamFilter sets of which flows the stream tells.
 export function useStreamFilter(filter: string) {
