@@ -17,6 +17,7 @@ import (
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/ship"
 	"github.com/weirnet/weir/internal/ship/enrol"
+	"github.com/weirnet/weir/internal/uplink"
 )
 
 func newEnrol() *cobra.Command {
@@ -57,6 +58,9 @@ Exit status: 0 when the sink knows the agent, 1 if the sink or the network refus
 			defer stop()
 			sink, err := enrol.Enrol(ctx, enrol.Request{Folder: filepath.Join(state, ship.UplinkFolder), URL: args[0],
 				Code: args[1], Name: name, Version: version, Client: client, Force: isForced})
+			if errors.Is(err, uplink.ErrCode) || errors.Is(err, enrol.ErrEnrolled) {
+				return err // nothing was tried
+			}
 			if err != nil {
 				return partialError{err}
 			}

@@ -42,8 +42,8 @@ type reporter struct {
 // maxReportDevices bounds the devices of a report (report/schema.json).
 const maxReportDevices = 256
 
-// newReporter returns a reporter of an agent that keeps at most that many flows. Without stdout only the uplink gets the
-// reports.
+// newReporter returns a reporter of an agent that keeps at most that many flows. Without stdout only the uplink gets
+// the reports.
 func newReporter(every time.Duration, maxFlows int, stdout io.Writer, hasUplink bool) *reporter {
 	maxFlows = cmp.Or(maxFlows, defaults.MaxFlows)
 	c := report.Config{Version: version,

@@ -313,7 +313,7 @@ func TestEnrolUsage(t *testing.T) {
 		{[]string{"https://127.0.0.1:9", "short"}, "this is no enrolment code"},
 	} {
 		status, _, errs := weir(append([]string{"enrol", "--state-dir", folder}, c.args...)...)
-		if status == exitOK || !strings.Contains(errs, c.want) {
+		if status != exitUsage || !strings.Contains(errs, c.want) {
 			t.Errorf("%q: status %d, %s", c.args, status, errs)
 		}
 	}

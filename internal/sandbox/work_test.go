@@ -128,6 +128,26 @@ var works = []work{
 		return err
 	}},
 	{"eventfd", func(*net.UnixConn) error { return opened(unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)) }},
+	{"a sealed memfd", func(*net.UnixConn) error {
+		for _, flags := range []int{unix.MFD_CLOEXEC | unix.MFD_NOEXEC_SEAL,
+			unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING} {
+			fd, err := unix.MemfdCreate("report", flags)
+			if errors.Is(err, unix.EINVAL) { // MFD_NOEXEC_SEAL before Linux 6.3
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			defer unix.Close(fd)
+			if _, err := unix.Write(fd, []byte("report")); err != nil {
+				return err
+			}
+			if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_WRITE); err != nil {
+				return fmt.Errorf("seal: %w", err)
+			}
+		}
+		return nil
+	}},
 	{"terminal", func(*net.UnixConn) error {
 		// Whatever stdin is, the kernel answers.
 		for _, request := range []uint{unix.TCGETS, unix.TIOCGWINSZ} {
