@@ -16,6 +16,7 @@ import (
 	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/hosts"
 	"github.com/weirnet/weir/internal/metric"
+	"github.com/weirnet/weir/internal/privacy"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/report"
 	"github.com/weirnet/weir/internal/ship"
@@ -30,6 +31,8 @@ type reporter struct {
 	queue   *reportQueue // out, beside an uplink
 	pieces  *pieceWriter
 	changed func(most int) []hosts.Host // devices; nil: not known yet
+	omit    privacy.Config
+	privacy *privacy.Filter
 
 	hasUplink bool
 	sender    atomic.Pointer[ship.Sender] // nil before the confined process has its socket
@@ -77,7 +80,7 @@ func (r *reporter) subscribe(o *agent.Options, output *confined.Output) {
 	output.Devices = func(changed func(most int) []hosts.Host) { r.changed = changed }
 	output.Measure, output.Counters = true, append(output.Counters, r)
 	if r.hasUplink {
-		output.Uplink, output.UplinkState = r.shipTo, r.uplinkState
+		output.Uplink, output.UplinkState, output.PseudonymKey = r.shipTo, r.uplinkState, r.setPseudonymKey
 	}
 }
 
@@ -102,6 +105,9 @@ func randomID() (id report.ID) {
 
 // Flow takes a record. A report that is full ends its interval early.
 func (r *reporter) Flow(f *record.Flow) error {
+	if f = r.privacy.Flow(f); f == nil {
+		return nil
+	}
 	if r.report.IsFull() && r.status != nil {
 		now := *r.status
 		passed := time.Since(now.At)
@@ -184,7 +190,9 @@ func (r *reporter) write(s *confined.Status, isLast bool) (isClosed bool, err er
 	if r.changed != nil && isKnown {
 		devices := r.changed(maxReportDevices)
 		for i := range devices {
-			state.Devices = append(state.Devices, &devices[i])
+			if d := r.privacy.Device(&devices[i]); d != nil {
+				state.Devices = append(state.Devices, d)
+			}
 		}
 	}
 	line := r.report.Close(&state)

@@ -71,6 +71,9 @@ Exit status: 0 after a signal or --duration, 1 after a failure, 2 if weir could 
 				if _, err := o.Check(); err != nil { // before it says what it does
 					return err
 				}
+				if err := checkPrivacy(&settings.Config); err != nil {
+					return err
+				}
 				args, err := setUplink(&o, &settings.Config, c.ErrOrStderr())
 				if err != nil {
 					return err
@@ -113,6 +116,10 @@ func checkOutput(output *string, stdout io.Writer, known ...string) error {
 
 // liveRun is the confined process of weir run.
 func liveRun(o *agent.Options, c *config.Config, stdout, stderr io.Writer) error {
+	omit, err := privacyOf(c)
+	if err != nil {
+		return err
+	}
 	tuneMemory()
 	signal.Ignore(unix.SIGPIPE) // a reader's end becomes a write error, with a report and an orderly end
 	panics := newPanicLog("", stderr)
@@ -121,6 +128,9 @@ func liveRun(o *agent.Options, c *config.Config, stdout, stderr io.Writer) error
 	hasUplink := c.Uplink.Use == "on" // as setUplink has decided
 	if c.Output.Format == "report" {
 		out := newReporter(c.Report.Every, o.MaxFlows, stdout, hasUplink)
+		if err := out.setPrivacy(omit); err != nil {
+			return err
+		}
 		out.subscribe(o, &output)
 		unwritten = func(*confined.Status) string { return "not all reports were written" }
 	} else {
@@ -133,7 +143,11 @@ func liveRun(o *agent.Options, c *config.Config, stdout, stderr io.Writer) error
 			return fmt.Sprintf("%d records were not written", s.Offered-min(s.Offered, done))
 		}
 		if hasUplink {
-			newReporter(c.Report.Every, o.MaxFlows, nil, true).subscribe(o, &output)
+			shipped := newReporter(c.Report.Every, o.MaxFlows, nil, true)
+			if err := shipped.setPrivacy(omit); err != nil {
+				return err
+			}
+			shipped.subscribe(o, &output)
 		}
 	}
 	status, err := confined.Run(o, output)

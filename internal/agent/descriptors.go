@@ -14,7 +14,8 @@ type Descriptors struct {
 const (
 	DescriptorConntrack = "conntrack"
 	DescriptorControl   = "control"
-	DescriptorShip      = "ship" // the socket to the process ship, see package ship
+	DescriptorShip      = "ship"      // the socket to the process ship, see package ship
+	DescriptorPseudonym = "pseudonym" // the file with the key of reports' pseudonyms
 )
 
 // Processes are the agent's processes, whose use of the machine the status tells.

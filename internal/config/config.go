@@ -73,6 +73,16 @@ type Config struct {
 		State string `key:"state_dir" flag:"state-dir" in:"run" help:"directory for the agent's key, its sink, and the reports that the sink does not have yet"`
 		Use   string `key:"use" flag:"uplink" in:"run" oneof:"auto on off" help:"send reports to the sink: on, off, or auto (on if weir enrol has named a sink)"`
 	} `key:"uplink" help:"The sink that gets reports."`
+
+	Privacy struct {
+		OmitNetworks []netip.Prefix `key:"omit_networks" flag:"omit-network" in:"run" help:"leave out of reports: flows with an end in this network, or that name an address of it, and its devices; may be repeated"`
+		OmitDevices  []string       `key:"omit_devices" flag:"omit-device" in:"run" help:"leave out of reports: the device with this MAC address, and its flows; may be repeated"`
+		OmitHosts    []string       `key:"omit_hosts" flag:"omit-host" in:"run" help:"leave out of reports: flows that name this host or one below it, such as example.org; may be repeated"`
+		Addresses    string         `key:"addresses" flag:"addresses" in:"run" oneof:"plain lan all" help:"addresses in reports: plain; lan (pseudonyms for those of the LAN and the gateway) or all (for all); names of devices and texts that may hold addresses are left out then"`
+		HostNames    string         `key:"host_names" flag:"host-names" in:"run" oneof:"full domain off" help:"host names in reports: full, domain (the registered domain) or off"`
+		MaskGateway  bool           `key:"mask_gateway" flag:"mask-gateway" in:"run" help:"the gateway's own addresses, those of NAT included, are 0.0.0.0 or :: in reports"`
+		OmitFields   []string       `key:"omit_fields" flag:"omit-field" in:"run" help:"leave this field out of reports: community_id, interface, vlan, mac, nat, conntrack, hostname, tunnel, risks, or the findings of a protocol, by its name; may be repeated"`
+	} `key:"privacy" help:"What reports leave out. Records (ndjson, csv, table) stay as they are."`
 }
 
 // Default returns the defaults.
@@ -87,6 +97,7 @@ func Default() *Config {
 	c.Flows.Idle = defaults.Idle
 	c.Report.Every = defaults.ReportEvery
 	c.Uplink.State, c.Uplink.Use = defaults.StateDir, "auto"
+	c.Privacy.Addresses, c.Privacy.HostNames = "plain", "full"
 	return c
 }
 

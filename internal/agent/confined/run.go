@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"runtime"
 	"time"
 
@@ -159,6 +161,11 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	} else if p.listener, err = takeListener(fd); err != nil {
 		return err
 	}
+	if fd, ok := named[agent.DescriptorPseudonym]; ok && p.output.PseudonymKey != nil {
+		if err := takeKey(fd, p.output.PseudonymKey); err != nil {
+			return fmt.Errorf("the key of pseudonyms: %w", err)
+		}
+	}
 	if fd, ok := named[agent.DescriptorShip]; ok && p.output.Uplink != nil {
 		if err := p.output.Uplink(fd); err != nil {
 			return fmt.Errorf("uplink: %w", err)
@@ -173,6 +180,18 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	p.register()
 	return p.openCapture(captureConfig{options: p.options, setup: &s, descriptors: descriptors, helper: client,
 		lost: p.links.lost, quit: p.links.quit})
+}
+
+// takeKey reads a key from a descriptor, and closes it.
+func takeKey(fd int, take func([]byte) error) error {
+	f := os.NewFile(uintptr(fd), "key")
+	defer f.Close()
+	const mostBytes = 1024
+	key, err := io.ReadAll(io.LimitReader(f, mostBytes))
+	if err != nil {
+		return err
+	}
+	return take(key)
 }
 
 // register adds the counters of the enrichment.

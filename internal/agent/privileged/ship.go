@@ -26,6 +26,7 @@ const ShipCommand = "ship"
 type shipper struct {
 	folder       string
 	ours, theirs *os.File // the confined process's end, and ship's
+	key          *os.File // of the reports' pseudonyms
 	log          io.Writer
 	ending       chan struct{} // closed by end
 	ended        chan struct{} // closed when ship has ended for good
@@ -45,11 +46,15 @@ func openShip(o *agent.Options) (*shipper, error) {
 		}
 		directory.Close()
 	}
+	key, err := openPseudonymKey(o.Uplink)
+	if err != nil {
+		return nil, fmt.Errorf("--state-dir: %w", err)
+	}
 	ours, theirs, err := ship.NewSocketPair()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, key.Close())
 	}
-	s := &shipper{folder: o.Uplink, ours: ours, theirs: theirs, log: os.Stderr, ending: make(chan struct{}),
+	s := &shipper{folder: o.Uplink, ours: ours, theirs: theirs, key: key, log: os.Stderr, ending: make(chan struct{}),
 		ended: make(chan struct{}), hurry: make(chan struct{})}
 	go s.run()
 	return s, nil
@@ -59,6 +64,7 @@ func openShip(o *agent.Options) (*shipper, error) {
 func (s *shipper) add(e *agent.Descriptors) {
 	if s != nil {
 		e.Add(agent.DescriptorShip, int(s.ours.Fd()))
+		e.Add(agent.DescriptorPseudonym, int(s.key.Fd()))
 	}
 }
 
@@ -200,5 +206,5 @@ func (s *shipper) end() {
 		close(s.hurry)
 		<-s.ended
 	}
-	_ = errors.Join(s.ours.Close(), s.theirs.Close())
+	_ = errors.Join(s.ours.Close(), s.theirs.Close(), s.key.Close())
 }
