@@ -29,7 +29,7 @@ type fate struct {
 	seen     []byte   // by Oldest
 	done     bool     // Done or Refuse said yes
 	perhaps  bool     // Done or Refuse failed
-	lost     bool     // Lost has told of it
+	tellers  []Name   // reports that tell that it is lost
 	// isDamaged: the disk has changed its file.
 	isDamaged bool
 }
@@ -162,7 +162,7 @@ func (h *history) hasFile(n Name) bool {
 }
 
 // put puts the next report, and sometimes leaves numbers out.
-func (h *history) put() {
+func (h *history) put() bool {
 	epoch, next := h.spool.Identity()
 	if h.random.IntN(20) == 0 {
 		next += uint64(h.random.IntN(3))
@@ -182,10 +182,11 @@ func (h *history) put() {
 		if !covers(h.spool.Lost(), Name{epoch, next}) {
 			h.fail("report %d failed and is not lost", next)
 		}
-		return
+		return false
 	}
 	f.accepted = true
 	h.bounds()
+	return true
 }
 
 // bounds checks the limits of the spool.
@@ -209,13 +210,26 @@ func covers(all []Range, n Name) bool {
 	})
 }
 
-// look notes which reports are lost.
-func (h *history) look() []Range {
+// tell puts a report that tells of the lost ones.
+func (h *history) tell() {
 	all := h.spool.Lost()
-	for n, f := range h.reports {
-		f.lost = f.lost || covers(all, n)
+	epoch, _ := h.spool.Identity()
+	if !h.put() {
+		return
 	}
-	return all
+	teller := Name{epoch, h.spool.newest.sequence}
+	h.note("%d tells %v", teller.Sequence, all)
+	for n, f := range h.reports {
+		if covers(all, n) {
+			f.tellers = append(f.tellers, teller)
+		}
+	}
+	_ = h.spool.Told(all)
+}
+
+// isTold reports whether the sink knows, or may know, that a report is lost.
+func (h *history) isTold(f *fate) bool {
+	return slices.ContainsFunc(f.tellers, func(n Name) bool { return h.fate(n).done || h.fate(n).perhaps })
 }
 
 // oldest checks the reports that the spool would send.
@@ -297,9 +311,7 @@ func (h *history) act() {
 	case n < 80:
 		h.send()
 	case n < 84:
-		told := h.look()
-		h.note("told %v", told)
-		_ = h.spool.Told(told)
+		h.tell()
 	case n < 88:
 		h.clock = h.clock.Add(time.Duration(h.random.IntN(40)) * time.Minute)
 	case n < 90: // a step of the clock that people set
@@ -324,13 +336,10 @@ func (h *history) act() {
 func (h *history) finish() {
 	d := h.disk
 	d.fault, d.capacity, d.readOnly, d.crashAfter = 0, 0, false, -1
-	h.look()
 	if h.random.IntN(2) == 0 { // the spool recovers by itself, or at the next start
 		h.reopen()
 	}
-	h.look()
 	h.put()
-	h.look()
 	if f := h.reports[Name{h.spool.pointer.epoch, h.spool.pointer.next - 1}]; !f.accepted {
 		h.fail("the spool does not recover")
 	}
@@ -346,9 +355,8 @@ func (h *history) finish() {
 			h.fate(r.Name).done = true
 		}
 	}
-	h.look()
 	for n, f := range h.reports {
-		if f.accepted && !f.done && !f.perhaps && !f.lost {
+		if f.accepted && !f.done && !f.perhaps && !covers(h.spool.Lost(), n) && !h.isTold(f) {
 			h.fail("report %d of %s is missing, lost: %v", n.Sequence, n.Epoch.String()[:4], h.spool.Lost())
 		}
 		if f.accepted && f.done && !f.isDamaged && covers(h.spool.Lost(), n) {

@@ -65,8 +65,9 @@ func (l lost) found(epoch Epoch, sequence uint64) lost {
 	return l
 }
 
-// told takes away what a reader of the list told: ranges as they were then. What was lost since remains.
-func (l lost) told(ranges []Range) lost {
+// told takes away what a reader of the list told: ranges as they were then. What was lost since remains. It also
+// returns the ranges that were there to take.
+func (l lost) told(ranges []Range) (rest lost, taken []Range) {
 	for _, t := range ranges {
 		for i := range l {
 			r := &l[i]
@@ -78,10 +79,52 @@ func (l lost) told(ranges []Range) lost {
 			} else {
 				r.First, r.Count = t.Last+1, min(r.Count-t.Count, r.Last-t.Last)
 			}
+			taken = append(taken, t)
 			break
 		}
 	}
-	return l
+	return l, taken
+}
+
+// telling is a lost range of which reports on the disk tell, from the first to the last of them: several if ranges were
+// joined. It is forgotten when the sink has them, and lost again if one of them is lost.
+type telling struct {
+	Range
+	first, last position
+}
+
+// tellings are in the order of their reports.
+type tellings []telling
+
+// add adds a range, and keeps to the bound.
+func (all tellings) add(t telling) tellings {
+	all = append(all, t)
+	if len(all) <= maxRanges {
+		return all
+	}
+	for i := range len(all) - 1 {
+		if a, b := &all[i], all[i+1]; a.Epoch == b.Epoch {
+			a.Range, a.last = lost{a.Range, b.Range}.join()[0], b.last
+			return slices.Delete(all, i+1, i+2)
+		}
+	}
+	return slices.Delete(all, 0, 1)
+}
+
+// delivered forgets what a report told that the sink has now.
+func (all tellings) delivered(p position) tellings {
+	return slices.DeleteFunc(all, func(t telling) bool { return t.last.compare(p) <= 0 })
+}
+
+// unsaid gives back to the lost ranges what a report told that the sink will not get.
+func (all tellings) unsaid(l lost, p position) (tellings, lost) {
+	return slices.DeleteFunc(all, func(t telling) bool {
+		isOf := t.first.compare(p) <= 0 && p.compare(t.last) <= 0
+		if isOf {
+			l = l.add(t.Range)
+		}
+		return isOf
+	}), l
 }
 
 func (l lost) reports() (n uint64) {

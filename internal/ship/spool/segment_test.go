@@ -54,7 +54,7 @@ func TestPointerDamage(t *testing.T) {
 	p := somePointer()
 	whole := p.append(nil)
 	if got, err := parsePointer(whole); err != nil || !bytes.Equal(got.append(nil), whole) || got.next != p.next ||
-		!slices.Equal(got.lost, p.lost) {
+		!slices.Equal(got.lost, p.lost) || !slices.Equal(got.told, p.told) {
 		t.Fatalf("%+v %v", got, err)
 	}
 	for cut := range whole {
@@ -72,7 +72,8 @@ func TestPointerDamage(t *testing.T) {
 }
 
 func somePointer() pointer {
-	return pointer{Epoch{7}, 2, 99, position{1, 5}, lost{{Epoch{6}, 1, 4, 4}, {Epoch{7}, 90, 98, 2}}}
+	return pointer{Epoch{7}, 2, 99, position{1, 5}, lost{{Epoch{6}, 1, 4, 4}, {Epoch{7}, 90, 98, 2}},
+		tellings{{Range{Epoch{6}, 5, 6, 2}, position{1, 8}, position{2, 9}}}}
 }
 
 func TestLostIsBounded(t *testing.T) {
@@ -83,7 +84,7 @@ func TestLostIsBounded(t *testing.T) {
 	if len(l) != maxRanges || l.reports() != 3*maxRanges || l[0].First != 1 {
 		t.Errorf("%d ranges, %d reports, first %+v", len(l), l.reports(), l[0])
 	}
-	l = l.told(slices.Clone(l[:2]))
+	l, _ = l.told(slices.Clone(l[:2]))
 	if len(l) != maxRanges-2 {
 		t.Errorf("%d ranges after two were told", len(l))
 	}
@@ -107,10 +108,12 @@ func TestToldWhileMoreIsLost(t *testing.T) {
 	l := lost{}.add(Range{e, 1, 3, 3})
 	told := slices.Clone(l)
 	l = l.add(Range{e, 4, 5, 2})
-	l = l.told(told)
+	l, taken := l.told(told)
 	want(t, "lost", l, []Range{{e, 4, 5, 2}})
-	l = l.told(told) // told twice
+	want(t, "taken", taken, told)
+	l, taken = l.told(told) // told twice
 	want(t, "lost", l, []Range{{e, 4, 5, 2}})
+	want(t, "taken", taken, nil)
 	l = lost{{e, 1, 9, 9}}.found(e, 5)
 	want(t, "lost", l, []Range{{e, 1, 4, 4}, {e, 6, 9, 4}})
 	l = l.found(e, 1).found(e, 9).found(Epoch{}, 7).found(e, 5)

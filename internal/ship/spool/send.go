@@ -76,7 +76,8 @@ func (s *Spool) hasFailed(l label) bool {
 // discard takes a report off the queue that can't be sent.
 func (s *Spool) discard(i int, cause error) {
 	w := s.queue[i]
-	s.lose(Range{w.epoch, w.sequence, w.sequence, 1})
+	s.pointer.lose(w.label)
+	s.isDirty = true
 	s.stats.Damaged++
 	s.queue, s.bytes = slices.Delete(s.queue, i, i+1), s.bytes-w.size
 	s.note(s.settle())
@@ -117,6 +118,7 @@ func (s *Spool) Done(names ...Name) error {
 		}
 		s.stats.Sent++
 		if isOldest {
+			s.pointer.told = s.pointer.told.delivered(w.position)
 			s.leftover = append(s.leftover, w.label)
 		}
 	}
@@ -135,6 +137,9 @@ func (s *Spool) Refuse(name Name, reason string) error {
 	}
 	s.stats.Refused++
 	s.stats.Refusal = reason
+	if isOldest {
+		s.pointer.told, s.pointer.lost = s.pointer.told.unsaid(s.pointer.lost, w.position)
+	}
 	err = s.settle()
 	s.note(err)
 	if isOldest {

@@ -104,6 +104,7 @@ type Spool struct {
 	isSynced bool
 	queue    []waiting
 	bytes    int64
+	newest   label   // the last report that Put has stored
 	leftover []label // segments to remove
 	unread   label   // the segment that could not be read, reads times
 	reads    int
@@ -135,6 +136,7 @@ func open(f folder, c Config) (*Spool, error) {
 	}
 	isKnown := s.readPointer()
 	s.collect(files)
+	s.missTellers()
 	s.number(isKnown)
 	s.note(s.sync())
 	s.note(s.settle())
@@ -216,6 +218,17 @@ func (s *Spool) collect(files []entry) {
 	slices.SortFunc(s.queue, func(a, b waiting) int {
 		return cmp.Or(a.compare(b.position), bytes.Compare(a.epoch[:], b.epoch[:]))
 	})
+}
+
+// missTellers gives back to the lost ranges what only vanished reports tell.
+func (s *Spool) missTellers() {
+	for _, t := range slices.Clone(s.pointer.told) {
+		is := func(w waiting) bool { return t.first.compare(w.position) <= 0 && w.compare(t.last) <= 0 }
+		if !slices.ContainsFunc(s.queue, is) {
+			s.pointer.told, s.pointer.lost = s.pointer.told.unsaid(s.pointer.lost, t.first)
+			s.isDirty = true
+		}
+	}
 }
 
 // number sets epoch and next sequence. A new epoch begins without a pointer, and with one that is older than a segment:
@@ -303,7 +316,7 @@ func (s *Spool) put(sequence uint64, report []byte, e compress.Encoding) error {
 	if err := s.write(w.name(), h.append(make([]byte, 0, headerSize)), report); err != nil {
 		return err
 	}
-	s.queue, s.bytes = append(s.queue, w), s.bytes+size
+	s.queue, s.bytes, s.newest = append(s.queue, w), s.bytes+size, w.label
 	return nil
 }
 
@@ -356,9 +369,9 @@ func (s *Spool) makeRoom(size int64) error {
 	}
 	// The loss is on disk before the files go, so that it can't go unnoticed.
 	p := s.pointer
-	p.lost = slices.Clone(p.lost)
+	p.lost, p.told = slices.Clone(p.lost), slices.Clone(p.told)
 	for _, w := range s.queue[:n] {
-		p.lost = p.lost.add(Range{w.epoch, w.sequence, w.sequence, 1})
+		p.lose(w.label)
 	}
 	p.done = s.queue[n-1].position
 	if err := s.save(&p); err != nil {
@@ -441,14 +454,21 @@ func (s *Spool) Lost() []Range {
 	return slices.Clone(s.pointer.lost)
 }
 
-// Told forgets ranges that Lost returned.
+// Told says that the last report that Put has stored tells of ranges that Lost returned. They are forgotten when the
+// sink has that report, and lost again if the report is.
 func (s *Spool) Told(ranges []Range) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if len(ranges) == 0 {
 		return nil
 	}
-	s.pointer.lost = s.pointer.lost.told(ranges)
+	rest, taken := s.pointer.lost.told(ranges)
+	s.pointer.lost = rest
+	if n := len(s.queue); n > 0 && s.queue[n-1].label == s.newest { // else the sink has it already
+		for _, r := range taken {
+			s.pointer.told = s.pointer.told.add(telling{r, s.newest.position, s.newest.position})
+		}
+	}
 	s.isDirty = true
 	return s.settle()
 }

@@ -452,3 +452,53 @@ func TestUnreadable(t *testing.T) {
 	}
 	want(t, "lost", s.Lost(), []Range{{epoch, 1, 1, 1}})
 }
+
+// TestLongOutage: what reports tell that are lost in their turn is told again. So in the end the sink knows of every
+// report that it has not got.
+func TestLongOutage(t *testing.T) {
+	for _, waiting := range []int64{1, 5, 400} {
+		d := newDisk(rand.New(rand.NewPCG(1, 1)), time.Now)
+		s, err := open(d, Config{MaxBytes: waiting * int64(headerSize+len(body(1000)))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tells := map[uint64][]Range{}
+		const all = 2000
+		for n := uint64(1); n <= all; n++ {
+			tells[n] = s.Lost()
+			_ = s.Put(n, []byte(body(n)), compress.None)
+			if err := s.Told(tells[n]); err != nil {
+				t.Fatal(err)
+			}
+			if n == 1500 { // a restart changes nothing
+				if s, err = open(d, s.config); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		got, known := map[uint64]bool{}, s.Lost()
+		for s.Stats().Reports > 0 {
+			reports, err := s.Oldest(64, 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range reports {
+				got[r.Sequence] = true
+				known = append(known, tells[r.Sequence]...)
+				if err := s.Done(r.Name); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		known = append(known, s.Lost()...)
+		epoch, _ := s.Identity()
+		for n := uint64(1); n <= all; n++ {
+			if isKnown := covers(known, Name{epoch, n}); isKnown == got[n] {
+				t.Fatalf("%d may wait: the sink has report %d: %t, told as lost: %t", waiting, n, got[n], isKnown)
+			}
+		}
+		if len(s.pointer.told) > 0 {
+			t.Errorf("%d ranges are still to be told: %+v", len(s.pointer.told), s.pointer.told[0])
+		}
+	}
+}
