@@ -83,8 +83,8 @@ func newRoot() *cobra.Command {
 		}
 		return c.Help()
 	}
-	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newHosts(), newStatus(), newEnrol(), newShip(),
-		newLibpcapCapture(),
+	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newHosts(), newStatus(), newEnrol(),
+		newShip(), newLibpcapCapture(),
 		newReplay(), newReport(), newCatalog(), newConfig(), newVersion())
 	return root
 }

@@ -185,6 +185,30 @@ func TestReporterUplink(t *testing.T) {
 	}
 }
 
+// TestReporterFullWithoutShip: a full report without a number is lost, which is counted; memory stays bounded.
+func TestReporterFullWithoutShip(t *testing.T) {
+	r, end := newUplinkReporter(t, nil)
+	second(t, r, 1)
+	const most = 125 // flows that it remembers
+	for n := range 2*most + 1 {
+		f := &record.Flow{State: record.StateEnd}
+		copy(f.ID[:], strings.Repeat("0", len(f.ID)))
+		f.ID[0], f.ID[1] = "0123456789abcdef"[n>>4], "0123456789abcdef"[n&15]
+		if err := r.Flow(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if u := r.uplinkState(); u.Lost != 2 || u.Ready {
+		t.Errorf("%+v", u)
+	}
+	end.hello(1)
+	wait.Until(t, "ship's hello is known", func() bool { return r.uplinkState().Ready })
+	second(t, r, 4)
+	if got := end.next(); got == nil || got.Sequence != 1 || len(got.Flows) != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // blockedWriter takes nothing until it is released.
 type blockedWriter struct{ released chan struct{} }
 

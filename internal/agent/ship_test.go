@@ -150,3 +150,61 @@ func TestShipIsKilled(t *testing.T) {
 			after.RxPackets-before.RxPackets, stats.Untold)
 	}
 }
+
+// TestSpoolIsInUse: while the spool belongs to another process, weir counts, and its first interval goes on. Then the
+// first report tells of all.
+func TestSpoolIsInUse(t *testing.T) {
+	weir(t)
+	schema := reportSchema(t)
+	h := quietHost(t, 1)
+	folder := enrolled(t)
+	other, err := spool.Open(filepath.Join(folder, "spool"), spool.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(folder, "socket")
+	r := launch(t, h, weir(t), "run", "--output", "none", "--report-every", "1s", "--interface", "in0", "--state-dir",
+		folder, "--socket", socket)
+	r.Await("watching")
+	r.Await("WAN: ")
+	before, err := h.Counters("in0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.SendFrames(context.Background(), "out0", datagrams(100),
+		lab.Sending{Rate: 20000, Loops: 2}); err != nil {
+		t.Fatal(err)
+	}
+	lab.Landed(t)
+	after, err := h.Counters("in0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := func() string {
+		text, _ := h.Run(context.Background(), weir(t), "status", "--json", "--socket", socket, "--state-dir", folder)
+		return text
+	}
+	wait.Until(t, "weir runs for two intervals without the spool", func() bool {
+		var s struct {
+			Running struct {
+				Seconds int
+				Uplink  struct{ Ready bool }
+			}
+		}
+		return json.Unmarshal([]byte(status()), &s) == nil && s.Running.Seconds >= 2 && !s.Running.Uplink.Ready
+	})
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wait.Until(t, "a report is stored", func() bool {
+		n, _, _ := spool.Waiting(filepath.Join(folder, "spool"))
+		return n > 0
+	})
+	r.end()
+	text, _ := spooled(t, folder)
+	all := reports(t, schema, text)
+	if got := sum(all); got.packets != after.RxPackets-before.RxPackets || all[0].Sequence != 1 || len(all) < 2 {
+		t.Errorf("%d reports from %d on have %d packets, %d came in", len(all), all[0].Sequence, got.packets,
+			after.RxPackets-before.RxPackets)
+	}
+}
