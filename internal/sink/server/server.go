@@ -150,9 +150,11 @@ func (s *Server) openData() (err error) {
 	if err := os.MkdirAll(s.path("store"), 0o700); err != nil {
 		return err
 	}
-	if s.store, err = s.config.OpenStore(s.path("store")); err != nil {
+	opened, err := newReopening(func() (store.Store, error) { return s.config.OpenStore(s.path("store")) }, s.config.Log)
+	if err != nil {
 		return err
 	}
+	s.store = opened
 	type id struct {
 		agent, epoch string
 		sequence     uint64
