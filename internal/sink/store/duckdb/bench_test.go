@@ -201,6 +201,30 @@ func BenchmarkFlows(b *testing.B) {
 	}
 }
 
+// BenchmarkIngestLarge measures reports of 1,000 flows, each a transaction, into a database of ten million flows.
+func BenchmarkIngestLarge(b *testing.B) {
+	s, err := Open(filepath.Join(b.TempDir(), "flows.duckdb"), Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	s.fill(b, 10_000_000, 30*day)
+	s.fillFlows(b)
+	if err := s.load(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	g := storetest.NewGateway(9, 1, 1<<20)
+	g.Churn, g.Life = 400, 4
+	cpu := cpuTime()
+	for b.Loop() {
+		g.Step()
+		if _, err := s.Ingest(b.Context(), g.Reports[len(g.Reports)-1:]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((cpuTime()-cpu).Milliseconds())/float64(b.N), "cpu-ms/report")
+}
+
 // fillFlows makes the flows of intervals that fill made.
 func (s *Store) fillFlows(b *testing.B) {
 	_, err := s.writer.ExecContext(b.Context(), `INSERT INTO flows
