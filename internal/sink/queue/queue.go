@@ -4,8 +4,8 @@
 //
 // Reports are appended to segments; requests that come together share one fsync. A file whose write or fsync failed is
 // never written again, and neither is one of an earlier run. The reader's place is a file of its own. It may be behind:
-// a segment that is missing has been read. After a crash the reader may get reports again, and the store, which knows them,
-// does not take them twice.
+// a segment that is missing has been read. After a crash the reader may get reports again, and the store, which knows
+// them, does not take them twice.
 package queue
 
 import (
