@@ -432,3 +432,47 @@ func TestLargeReports(t *testing.T) {
 		t.Errorf("%d reports wait", p.sender.Waiting())
 	}
 }
+
+// FuzzReceiver: whatever messages come with whatever file, ship stores each sequence once, in order.
+func FuzzReceiver(f *testing.F) {
+	line := []byte(lineOf(1))
+	for _, message := range samples() {
+		f.Add(message, message, true)
+	}
+	for n := range uint64(3) {
+		f.Add(appendReport(nil, &reportHead{epoch: ID{2}, sequence: n + 1, previous: n, size: uint32(len(line))}),
+			appendReport(nil, &reportHead{epoch: ID{2}, sequence: n + 2, size: uint32(len(line))}), n != 2)
+	}
+	f.Fuzz(func(t *testing.T, one, two []byte, isSealed bool) {
+		ours, theirs, err := NewSocketPair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ours.Close()
+		defer theirs.Close()
+		conn, err := takeSocket(duplicate(t, theirs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		store := newMemoryStore()
+		r := &receiver{conn: conn, store: store, log: t.Logf}
+		file, err := seal(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		for _, message := range [][]byte{one, two, one} {
+			fd := -1
+			if isSealed {
+				fd = duplicate(t, file)
+			}
+			_ = r.take(message, fd)
+		}
+		for i, n := range store.stored {
+			if n == 0 || i > 0 && n <= store.stored[i-1] || store.lines[n] != string(line) || !isSealed {
+				t.Errorf("stored %v", store.stored)
+			}
+		}
+	})
+}

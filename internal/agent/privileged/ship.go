@@ -68,17 +68,19 @@ func (s *shipper) add(e *agent.Descriptors) {
 	}
 }
 
-// The waits before ship is started again: the first after its death, the longest, and how long it has to live for the
-// next wait to be short again.
+// The waits before ship is started again: the first after its death, the longest, the one at the end before which weir
+// gives up, and how long ship has to live for the next wait to be short again.
 const (
-	firstWait = 100 * time.Millisecond
-	lastWait  = 30 * time.Second
-	soundLife = time.Minute
+	firstWait   = 100 * time.Millisecond
+	lastWait    = 30 * time.Second
+	lastEndWait = 5 * time.Second
+	soundLife   = time.Minute
 )
 
-// run starts ship, again and again until the end, which it has to survive.
+// run starts ship, again and again until the end, in which ship has to finish its work.
 func (s *shipper) run() {
 	defer close(s.ended)
+	ending := s.ending // nil after that
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		began := time.Now()
 		child, err := s.start()
@@ -91,33 +93,16 @@ func (s *shipper) run() {
 		if time.Since(began) >= soundLife {
 			wait = firstWait
 		}
-		isEnding := isClosed(s.ending)
-		if isEnding && wait >= endTime/4 { // it can't
+		if ending == nil && wait >= lastEndWait {
 			fmt.Fprintf(s.log, "weir: the last reports may not be stored: %v\n", err)
 			return
 		}
 		fmt.Fprintf(s.log, "weir: %v; it starts again in %s\n", err, wait)
 		select {
 		case <-time.After(wait):
-		case <-never(s.ending, isEnding):
+		case <-ending:
+			ending, wait = nil, firstWait
 		}
-	}
-}
-
-// never returns a channel, or one that never has anything.
-func never(c <-chan struct{}, is bool) <-chan struct{} {
-	if is {
-		return nil
-	}
-	return c
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
 	}
 }
 
