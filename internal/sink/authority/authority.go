@@ -110,7 +110,7 @@ func (a *Authority) makeRoot() error {
 	}
 	now := a.now()
 	template := &x509.Certificate{
-		SerialNumber: serial(), Subject: pkix.Name{CommonName: "weir sink"},
+		SerialNumber: serial(), Subject: pkix.Name{CommonName: "weir sink authority"},
 		NotBefore: now.Add(-past), NotAfter: now.Add(authorityLife),
 		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,

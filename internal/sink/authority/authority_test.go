@@ -48,6 +48,9 @@ func TestHandshake(t *testing.T) {
 		if uplink.HashAuthority(root) != a.Pin() || a.Pin() == [16]byte{} {
 			t.Error("the chain lacks the pinned authority")
 		}
+		if c := state.PeerCertificates[0]; c.Subject.String() == c.Issuer.String() {
+			t.Error("a certificate with its issuer's name passes for self-signed")
+		}
 		roots := x509.NewCertPool()
 		roots.AddCert(root)
 		if _, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, DNSName: name}); err != nil {
