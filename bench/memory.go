@@ -65,8 +65,8 @@ func measureMemory(t *table, weir, testdata string, runs int) error {
 	return nil
 }
 
-// copied returns a copy of a program, as an installed one is. The kernel holds a file that the linker has just written in
-// larger pieces of memory, and maps each whole: 16 MiB more of resident memory that are nobody's.
+// copied returns a copy of a program, as an installed one is. The kernel holds a file that the linker has just written
+// in larger pieces of memory, and maps each whole: 16 MiB more of resident memory that are nobody's.
 func copied(program string) (string, error) {
 	from, err := os.Open(program)
 	if err != nil {

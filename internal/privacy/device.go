@@ -37,7 +37,9 @@ func (f *Filter) isOmittedDevice(o *hosts.Host) bool {
 		return true
 	}
 	had := len(o.Addresses)
-	o.Addresses = slices.DeleteFunc(slices.Clone(o.Addresses), func(a hosts.Address) bool { return f.config.omits(a.IP) })
+	o.Addresses = slices.DeleteFunc(slices.Clone(o.Addresses), func(a hosts.Address) bool {
+		return f.config.omits(a.IP)
+	})
 	if f.config.omits(o.Router) {
 		return true
 	}
@@ -46,11 +48,13 @@ func (f *Filter) isOmittedDevice(o *hosts.Host) bool {
 
 // deviceNames takes names out that shall not leave. A device's own name is as personal as its address.
 func (f *Filter) deviceNames(o *hosts.Host) {
-	if f.config.pseudonyms() || f.config.HostNames == DomainNames || f.config.HostNames == NoNames || f.omit["hostname"] {
+	if f.config.pseudonyms() || f.config.cutsNames() || f.omit["hostname"] {
 		o.Names = nil
 		return
 	}
-	o.Names = slices.DeleteFunc(slices.Clone(o.Names), func(n hosts.Name) bool { return f.namesOmitted([]byte(n.Name)) })
+	o.Names = slices.DeleteFunc(slices.Clone(o.Names), func(n hosts.Name) bool {
+		return f.namesOmitted([]byte(n.Name))
+	})
 }
 
 // hideDevice replaces a device's addresses.

@@ -21,8 +21,7 @@ var safe = map[string][]string{
 // findings returns those findings of dissectors that may leave. Any text of them may hold an address or a host name, so
 // only the safe ones remain when either is hidden.
 func (f *Filter) findings(info []byte) []byte {
-	c := &f.config
-	isHidden := c.pseudonyms() || c.MaskGateway || c.HostNames == DomainNames || c.HostNames == NoNames
+	isHidden := f.config.hides()
 	if len(info) == 0 || !isHidden && len(f.omit) == 0 {
 		return info
 	}

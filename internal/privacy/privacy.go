@@ -97,9 +97,13 @@ func New(c Config, key []byte) (*Filter, error) {
 
 // filters reports whether the configuration takes anything out.
 func (c *Config) filters() bool {
-	return len(c.OmitNetworks)+len(c.OmitDevices)+len(c.OmitHosts)+len(c.OmitFields) > 0 || c.pseudonyms() ||
-		c.HostNames == DomainNames || c.HostNames == NoNames || c.MaskGateway
+	return len(c.OmitNetworks)+len(c.OmitDevices)+len(c.OmitHosts)+len(c.OmitFields) > 0 || c.hides()
 }
+
+// hides reports whether a text may hold something that is hidden.
+func (c *Config) hides() bool { return c.pseudonyms() || c.cutsNames() || c.MaskGateway }
+
+func (c *Config) cutsNames() bool { return c.HostNames == DomainNames || c.HostNames == NoNames }
 
 func (c *Config) pseudonyms() bool { return c.Addresses == PseudonymLAN || c.Addresses == PseudonymAll }
 

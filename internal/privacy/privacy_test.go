@@ -92,15 +92,15 @@ func TestPlantedValues(t *testing.T) {
 		hidden  string
 		remains string
 	}{
-		{"the LAN's addresses", Config{Addresses: PseudonymLAN}, lan + nat + ids + "192.168.77.1\"|planted-laptop|planted-san",
-			"198.51.100.77|planted.www"},
+		{"the LAN's addresses", Config{Addresses: PseudonymLAN},
+			lan + nat + ids + "192.168.77.1\"|planted-laptop|planted-san", "198.51.100.77|planted.www"},
 		{"all addresses", Config{Addresses: PseudonymAll}, lan + wan + nat + ids + "planted-laptop|planted-san",
 			"planted.www|1.3"},
 		{"host names off", Config{HostNames: NoNames}, name + "example|planted-laptop", "192.168.77.10|1.3"},
 		{"domains", Config{HostNames: DomainNames}, name + "planted-laptop", "\"example.co.uk|192.168.77.10"},
 		{"the gateway", Config{MaskGateway: true}, nat + ids, "192.168.77.10|198.51.100.77|planted.www|0.0.0.0"},
-		{"fields", Config{OmitFields: []string{"community_id", "interface", "vlan", "mac", "nat", "hostname", "tls", "stun",
-			"dhcp"}}, nat + name + "planted|3991|02:77", "192.168.77.10"},
+		{"fields", Config{OmitFields: []string{"community_id", "interface", "vlan", "mac", "nat", "hostname", "tls",
+			"stun", "dhcp"}}, nat + name + "planted|3991|02:77", "192.168.77.10"},
 		{"a network", Config{OmitNetworks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}}, wan + name + ids,
 			"planted-laptop"},
 		{"a network in the findings", Config{OmitNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}},

@@ -24,8 +24,8 @@ type Output struct {
 	// Uplink, unless nil, receives the descriptor of the socket to the process ship, and owns it. Without an uplink it
 	// is not called.
 	Uplink func(descriptor int) error
-	// PseudonymKey, unless nil, receives the key of the reports' pseudonyms before the first record. Without an uplink it
-	// is not called.
+	// PseudonymKey, unless nil, receives the key of the reports' pseudonyms before the first record. Without an uplink
+	// it is not called.
 	PseudonymKey func(key []byte) error
 	// UplinkState, unless nil, answers the question for the uplink's state; nil without one. Any goroutine may call it.
 	UplinkState func() *control.Uplink

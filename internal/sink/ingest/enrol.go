@@ -72,7 +72,8 @@ func (e *Enrol) serve(w http.ResponseWriter, r *http.Request) (*uplink.Enrolled,
 	case errors.Is(err, errMemory):
 		return nil, busy("too many agents enrol at once")
 	case err != nil:
-		return nil, &refusal{http.StatusRequestTimeout, status.CauseRead, "", "the body broke off, or came too slowly", 0}
+		return nil, &refusal{http.StatusRequestTimeout, status.CauseRead, "",
+			"the body broke off, or came too slowly", 0}
 	}
 	return e.enrol(r, body.b)
 }

@@ -70,8 +70,8 @@ type Ingest struct {
 // New returns an Ingest.
 func New(agents Agents, queue Queue, counters *status.Counters, now func() time.Time) *Ingest {
 	return &Ingest{agents: agents, queue: queue, counters: counters, now: now, seen: newSeen(),
-		limiter: newLimiter(now), memory: budget{most: memory}, decoder: make(chan struct{}, decoders), pause: readPause,
-		whole: map[string]bool{}}
+		limiter: newLimiter(now), memory: budget{most: memory}, decoder: make(chan struct{}, decoders),
+		pause: readPause, whole: map[string]bool{}}
 }
 
 // Know notes that reports of an epoch have come, from the first to the last sequence.

@@ -137,7 +137,8 @@ func TestReceipts(t *testing.T) {
 	b := newBench(t)
 	b.in.Know(b.id(), fmt.Sprintf("%032x", 7), 1, 4)
 	text := strings.Join([]string{b.line(5), "", b.line(3), b.line(7) + "\r", b.line(7),
-		line(strings.Repeat("a", 32), 8), strings.Replace(b.line(9), `"schema":1`, `"schema":2`, 1), "{", b.line(6)}, "\n")
+		line(strings.Repeat("a", 32), 8), strings.Replace(b.line(9), `"schema":1`, `"schema":2`, 1), "{",
+		b.line(6)}, "\n")
 	answer := b.send("zstd", zstdOf(t, []byte(text)))
 	want := []struct {
 		sequence uint64

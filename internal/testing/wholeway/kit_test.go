@@ -78,7 +78,8 @@ func (s *system) watch() *program.Program {
 
 // ask asks the sink's API.
 func (s *system) ask(path string, query url.Values, to any) error {
-	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://localhost/api/v1/"+path+"?"+query.Encode(), nil)
+	address := "http://localhost/api/v1/" + path + "?" + query.Encode()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
