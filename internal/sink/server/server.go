@@ -150,7 +150,8 @@ func (s *Server) openData() (err error) {
 	if err := os.MkdirAll(s.path("store"), 0o700); err != nil {
 		return err
 	}
-	opened, err := newReopening(func() (store.Store, error) { return s.config.OpenStore(s.path("store")) }, s.config.Log)
+	open := func() (store.Store, error) { return s.config.OpenStore(s.path("store")) }
+	opened, err := newReopening(open, s.config.Log)
 	if err != nil {
 		return err
 	}
