@@ -35,8 +35,8 @@ func newAgentEnrol() *cobra.Command {
 	return &cobra.Command{
 		Use:   "enrol NAME",
 		Short: "Print the command by which an agent joins this sink",
-		Long: "Prints the command to run on the gateway. Its code is valid once, for an hour; it also tells the agent " +
-			"by which certificate authority to know this sink. NAME is what the page calls the agent.",
+		Long: "Prints the command to run on the gateway. Its code is valid once, for an hour; it also says by which " +
+			"certificate authority to know this sink. NAME is what the page calls the agent.",
 		Example: "  weir-sink agent enrol home-gateway",
 		Args:    usage.Needs("a name for the agent", false),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -34,7 +34,7 @@ func flowsReport(agent string, flows int) []byte {
 			Interface: "lan0", IPVersion: 4, Proto: packet.ProtoTCP, Direction: record.DirectionOutbound,
 			Protocol: "tls", Application: "example", Category: "web",
 			Hostname: []byte(fmt.Sprintf("h%d.example.com", n%500)),
-			Method: record.MethodDPI, ApplicationMethod: record.ByHost, FirstSeen: 1_800_000_001e9,
+			Method:   record.MethodDPI, ApplicationMethod: record.ByHost, FirstSeen: 1_800_000_001e9,
 			LastSeen: 1_800_000_002e9}
 		f.Client = record.Endpoint{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 168, byte(n >> 8), byte(n)}),
 			uint16(n)), Packets: 3, Bytes: random.Uint64N(1e6), Side: record.SideLAN}
