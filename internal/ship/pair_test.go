@@ -27,6 +27,7 @@ type memoryStore struct {
 	lines    map[uint64]string
 	told     []Range
 	untold   []Range
+	again    []uint64 // that came twice
 	before   func(sequence uint64) error // called before each Put; an error loses the report
 }
 
@@ -53,7 +54,8 @@ func (m *memoryStore) Put(sequence uint64, line []byte, told []Range) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if sequence < m.identity.Next {
-		return fmt.Errorf("%d again", sequence)
+		m.again = append(m.again, sequence)
+		return errors.New("the sequence is not the next")
 	}
 	m.identity.Next = sequence + 1
 	m.stored = append(m.stored, sequence)
@@ -176,8 +178,8 @@ func (p *pair) check(last uint64, missing ...uint64) {
 	}
 	p.store.mu.Lock()
 	defer p.store.mu.Unlock()
-	if !slices.Equal(p.store.stored, want) {
-		p.t.Errorf("stored %v, not %v", p.store.stored, want)
+	if !slices.Equal(p.store.stored, want) || len(p.store.again) > 0 {
+		p.t.Errorf("stored %v, and again %v; not %v", p.store.stored, p.store.again, want)
 	}
 	for n, line := range p.store.lines {
 		if line != lineOf(n) {
