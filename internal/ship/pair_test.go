@@ -27,7 +27,7 @@ type memoryStore struct {
 	lines    map[uint64]string
 	told     []Range
 	untold   []Range
-	again    []uint64 // that came twice
+	again    []uint64                    // that came twice
 	before   func(sequence uint64) error // called before each Put; an error loses the report
 }
 
