@@ -68,9 +68,6 @@ Exit status: 0 after a signal or --duration, 1 after a failure, 2 if weir could 
 				return errors.New("--duration must not be negative")
 			}
 			if !sandbox.Inside() {
-				if _, err := o.Check(); err != nil { // before it says what it does
-					return err
-				}
 				if err := checkPrivacy(&settings.Config); err != nil {
 					return err
 				}

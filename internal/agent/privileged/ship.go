@@ -33,7 +33,7 @@ type shipper struct {
 	hurry        chan struct{} // closed at a signal during the end
 }
 
-// openShip starts ship, if the agent has an uplink.
+// openShip makes what ship needs; nil if the agent has no uplink. The caller calls start, and then end.
 func openShip(o *agent.Options) (*shipper, error) {
 	if o.Uplink == "" {
 		return nil, nil
@@ -54,10 +54,15 @@ func openShip(o *agent.Options) (*shipper, error) {
 	if err != nil {
 		return nil, errors.Join(err, key.Close())
 	}
-	s := &shipper{folder: o.Uplink, ours: ours, theirs: theirs, key: key, log: os.Stderr, ending: make(chan struct{}),
-		ended: make(chan struct{}), hurry: make(chan struct{})}
-	go s.run()
-	return s, nil
+	return &shipper{folder: o.Uplink, ours: ours, theirs: theirs, key: key, log: os.Stderr,
+		ending: make(chan struct{}), ended: make(chan struct{}), hurry: make(chan struct{})}, nil
+}
+
+// start starts ship.
+func (s *shipper) start() {
+	if s != nil {
+		go s.run()
+	}
 }
 
 // add passes the socket to the confined process.
@@ -83,7 +88,7 @@ func (s *shipper) run() {
 	ending := s.ending // nil after that
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		began := time.Now()
-		child, err := s.start()
+		child, err := s.launch()
 		if err == nil {
 			if isOver := s.serve(child); isOver {
 				return
@@ -106,7 +111,7 @@ func (s *shipper) run() {
 	}
 }
 
-func (s *shipper) start() (*sandbox.Child, error) {
+func (s *shipper) launch() (*sandbox.Child, error) {
 	child, err := sandbox.Start(sandbox.Config{Role: sandbox.Ship, Args: []string{ShipCommand, s.folder},
 		Readable: []string{filepath.Join(s.folder, ship.UplinkFolder)},
 		Writable: []string{filepath.Join(s.folder, ship.SpoolFolder)}, Files: []*os.File{s.theirs}})

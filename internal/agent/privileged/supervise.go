@@ -64,6 +64,10 @@ func Supervise(o *agent.Options, args []string) error {
 	if err != nil {
 		return err
 	}
+	if o.Begins != nil {
+		o.Begins()
+	}
+	uplink.start()
 	defer uplink.end()
 	child, err := sandbox.Start(sandbox.Config{Args: args, Readable: o.Catalogs})
 	if err != nil {
