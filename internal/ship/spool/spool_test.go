@@ -463,14 +463,14 @@ func TestLongOutage(t *testing.T) {
 			t.Fatal(err)
 		}
 		tells := map[uint64][]Range{}
-		const all = 2000
+		const all = 1200
 		for n := uint64(1); n <= all; n++ {
 			tells[n] = s.Lost()
 			_ = s.Put(n, []byte(body(n)), compress.None)
 			if err := s.Told(tells[n]); err != nil {
 				t.Fatal(err)
 			}
-			if n == 1500 { // a restart changes nothing
+			if n == 900 { // a restart changes nothing
 				if s, err = open(d, s.config); err != nil {
 					t.Fatal(err)
 				}
