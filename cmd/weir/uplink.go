@@ -44,8 +44,8 @@ func chooseUplink(c *config.Config) (folder, line string, err error) {
 		filepath.Join(folder, ship.SpoolFolder)), nil
 }
 
-// setUplink decides on the uplink, which weir says when it begins, and returns the decision as arguments for the confined
-// process, which can't read the state folder.
+// setUplink decides on the uplink, which weir says when it begins, and returns the decision as arguments for the
+// confined process, which can't read the state folder.
 func setUplink(o *agent.Options, c *config.Config, stderr io.Writer) (args []string, err error) {
 	folder, line, err := chooseUplink(c)
 	if err != nil {
