@@ -16,11 +16,9 @@ import (
 )
 
 // After a stop request, or after closing its connection, an agent is killed if it gives no sign of life for grace, and
-// in any case after patience, which is below systemd's 90 seconds (TimeoutStopSec).
-const (
-	grace    = 2 * time.Second
-	patience = time.Minute
-)
+// in any case after patience, which is below systemd's 90 seconds (TimeoutStopSec). Signals within together are one: a
+// terminal and timeout(1) signal the process group, too.
+const grace, patience, together = 2 * time.Second, time.Minute, 500 * time.Millisecond
 
 // sign is an event during the agent's end.
 type sign uint8
@@ -35,13 +33,14 @@ const (
 type ExitError struct {
 	Status int            // exit status, if it exited
 	Signal syscall.Signal // the signal that killed it, or 0
-	Late   bool           // the helper killed it because it did not stop
+	Late   bool           // the helper killed it because it did not stop, or at a second signal
 }
 
 func (e *ExitError) Error() string {
 	switch {
 	case e.Late:
-		return fmt.Sprintf("agent did not stop and was killed: a sign is due every %v, the end in %v", grace, patience)
+		return fmt.Sprintf("agent did not stop and was killed: a sign is due every %v, the end in %v; "+
+			"a second signal kills", grace, patience)
 	case e.Signal != 0:
 		return fmt.Sprintf("agent was killed by signal %d (%s)", e.Signal, unix.SignalName(e.Signal))
 	}
@@ -83,7 +82,7 @@ type process interface {
 
 // await waits for the agent's end. killed means that it was killed.
 func await(agent process, signals <-chan os.Signal, signs <-chan sign) (killed bool) {
-	var stopping bool
+	var stopped time.Time         // when the first signal came
 	var end time.Time             // when it has to have ended; zero: it may run
 	var deadline <-chan time.Time // of its next sign
 	for {
@@ -95,11 +94,11 @@ func await(agent process, signals <-chan os.Signal, signs <-chan sign) (killed b
 			killed = agent.Signal(unix.SIGKILL) == nil
 			continue
 		case <-signals:
-			if stopping {
-				killed = agent.Signal(unix.SIGKILL) == nil
+			if !stopped.IsZero() {
+				killed = killed || time.Since(stopped) >= together && agent.Signal(unix.SIGKILL) == nil
 				continue
 			}
-			stopping, s = true, agentEnds
+			stopped, s = time.Now(), agentEnds
 			_ = agent.Signal(unix.SIGTERM) // it may already be ending
 		case s = <-signs:
 		}

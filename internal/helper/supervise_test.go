@@ -175,7 +175,7 @@ func TestExitErrors(t *testing.T) {
 	for want, e := range map[string]ExitError{
 		"agent ended with exit status 2":          {Status: 2},
 		"agent was killed by signal 11 (SIGSEGV)": {Signal: syscall.SIGSEGV},
-		"agent did not stop and was killed: a sign is due every 2s, the end in 1m0s": {
+		"agent did not stop and was killed: a sign is due every 2s, the end in 1m0s; a second signal kills": {
 			Signal: syscall.SIGKILL, Late: true},
 	} {
 		if have := e.Error(); have != want {
@@ -226,7 +226,9 @@ func TestAwait(t *testing.T) {
 		"silent":                  {script: []at{{second, unix.SIGTERM}}, late: true, took: second + grace},
 		"silent, connection gone": {script: []at{{second, agentEnds}}, late: true, took: second + grace},
 		"stopped twice":           {script: []at{{0, unix.SIGINT}, {second, unix.SIGINT}}, late: true, took: second},
-		"stopped when gone":       {script: []at{{0, agentEnds}, {second, unix.SIGINT}}, late: true, took: grace},
+		"one signal, twice": {script: []at{{0, unix.SIGINT}, {together - 1, unix.SIGINT}, {second, "ends"}},
+			took: second + together - 1},
+		"stopped when gone": {script: []at{{0, agentEnds}, {second, unix.SIGINT}}, late: true, took: grace},
 		"stopped, gone, stopped": {script: []at{{0, unix.SIGINT}, {second, agentEnds}, {second / 2, unix.SIGINT}},
 			late: true, took: 3 * second / 2},
 		"slow": {
