@@ -8,7 +8,7 @@ import (
 )
 
 // Interfaces maps the kernel's index of an interface to the number of its name at the time of a frame: frames may wait
-// to be read while their link is renamed. One goroutine at a time may call Set; Number takes no lock.
+// to be read while their link is renamed or goes. One goroutine at a time may call Set; Number takes no lock.
 type Interfaces struct {
 	add   func(name string) uint16
 	names atomic.Pointer[interfaceNames]
@@ -43,9 +43,10 @@ func (i *Interfaces) Set(names map[uint32]string, now int64) {
 		numbers: make(map[uint32]uint16, len(names)), former: slices.Clone(old.former), renamed: old.renamed,
 	}
 	for index, name := range names {
-		number := i.add(name)
-		fresh.numbers[index] = number
-		if was, ok := old.numbers[index]; ok && was != number {
+		fresh.numbers[index] = i.add(name)
+	}
+	for index, was := range old.numbers {
+		if number, ok := fresh.numbers[index]; !ok || number != was { // gone or renamed: its frames may still wait
 			fresh.former = append(fresh.former, formerName{index, was, now})
 			fresh.renamed = max(fresh.renamed, now)
 		}
