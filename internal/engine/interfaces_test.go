@@ -30,7 +30,8 @@ func TestFormerNames(t *testing.T) {
 		index uint32
 		at    int64
 		name  string
-	}{{1, 5, "w0"}, {1, 20, "w0"}, {1, 21, "w0b"}, {1, 30, "w0b"}, {1, 40, "x0"}, {1, 51, "w0"}, {2, 5, "lan0"}, {2, 60, "lan0"}} {
+	}{{1, 5, "w0"}, {1, 20, "w0"}, {1, 21, "w0b"}, {1, 30, "w0b"}, {1, 40, "x0"}, {1, 51, "w0"}, {2, 5, "lan0"},
+		{2, 60, "lan0"}} {
 		if got := nameAt(want.index, want.at); got != want.name {
 			t.Errorf("interface %d at %d is %q, want %q", want.index, want.at, got, want.name)
 		}
