@@ -3,7 +3,9 @@
 package program
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,6 +60,9 @@ func build(name, cgo string, flags ...string) (err error) {
 			err = os.Chmod(built.directory, 0o755)
 		}
 	})
+	if err == nil {
+		err = noteSources()
+	}
 	if err != nil {
 		return err
 	}
@@ -68,6 +73,22 @@ func build(name, cgo string, flags ...string) (err error) {
 		return fmt.Errorf("build %s: %w\n%s", name, err, text)
 	}
 	return nil
+}
+
+// noteSources opens the sources' folders. go test's cache notes what a test opens, but not what the compiler reads for
+// it: a test of a program would count as passed for another program.
+func noteSources() error {
+	root, err := filepath.Abs(".")
+	for ; err == nil && root != "/"; root = filepath.Dir(root) {
+		if _, none := os.Stat(filepath.Join(root, "go.mod")); none == nil {
+			break
+		}
+	}
+	for _, folder := range []string{"cmd", "internal", "gen"} {
+		err = errors.Join(err, filepath.WalkDir(filepath.Join(root, folder),
+			func(_ string, _ fs.DirEntry, err error) error { return err }))
+	}
+	return err
 }
 
 // Remove removes the builds, at the end of TestMain.
