@@ -15,6 +15,7 @@ import (
 
 	"github.com/weirnet/weir/internal/sink/control"
 	"github.com/weirnet/weir/internal/sink/sinktest"
+	"github.com/weirnet/weir/internal/testing/lab"
 	"github.com/weirnet/weir/internal/uplink"
 )
 
@@ -44,7 +45,7 @@ func fill(t *testing.T, folder string) (free func()) {
 // room.
 func TestFullDisk(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root, to mount a small disk")
+		lab.Lacks(t, "needs root, to mount a small disk")
 	}
 	disk := t.TempDir()
 	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=48m"); err != nil {
@@ -55,18 +56,7 @@ func TestFullDisk(t *testing.T) {
 	kill, url := startServe(t, data)
 	t.Cleanup(kill)
 	client := control.Dial(data)
-	code, err := client.NewCode(t.Context(), "gateway")
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := uplink.ParseCode(code.Code)
-	if err != nil {
-		t.Fatal(err)
-	}
-	agent := sinktest.New(t, parsed)
-	if _, err := agent.Enrol(url, code.Code); err != nil {
-		t.Fatal(err)
-	}
+	agent := enrolled(t, client, url)
 	lines, want := recorded(t, agent.ID())
 	sent := 0
 	send := func(n int) error {
@@ -107,8 +97,5 @@ func TestFullDisk(t *testing.T) {
 	if got := total(t, client, len(lines)); got.UpBytes+got.DownBytes != want.DownBytes || got.Flows != want.Flows {
 		t.Errorf("the API has %+v, the captures %+v", got, want)
 	}
-	if left, _ := filepath.Glob(filepath.Join(data, "queue", "refused", "*")); len(left) != 0 {
-		b, _ := os.ReadFile(left[0])
-		t.Errorf("%d reports are refused: %.300s", len(left), b)
-	}
+	checkNoneRefused(t, data)
 }

@@ -7,10 +7,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,9 +40,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
-	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(stderr, "weir-sink:", strings.TrimSuffix(line, "\n"))
-	}
+	usage.Print(stderr, "weir-sink", err)
 	var toDo toDoError
 	if errors.As(err, &toDo) {
 		return exitToDo

@@ -86,12 +86,9 @@ func startServe(t *testing.T, data string) (kill func(), url string) {
 	}, address
 }
 
-// TestRecordings: the reports of real captures go over TLS into DuckDB, while the sink is killed again and again. The
-// API's sums are those of the captures' flows, to the byte.
-func TestRecordings(t *testing.T) {
-	data := filepath.Join(t.TempDir(), "data")
-	kill, url := startServe(t, data)
-	client := control.Dial(data)
+// enrolled returns an agent that has enrolled with a sink.
+func enrolled(t *testing.T, client *control.Client, url string) *sinktest.Agent {
+	t.Helper()
 	code, err := client.NewCode(t.Context(), "gateway")
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +101,25 @@ func TestRecordings(t *testing.T) {
 	if _, err := agent.Enrol(url, code.Code); err != nil {
 		t.Fatal(err)
 	}
+	return agent
+}
+
+// checkNoneRefused checks that the store has taken all reports.
+func checkNoneRefused(t *testing.T, data string) {
+	t.Helper()
+	if left, _ := filepath.Glob(filepath.Join(data, "queue", "refused", "*")); len(left) != 0 {
+		b, _ := os.ReadFile(left[0])
+		t.Errorf("%d reports are refused: %.300s", len(left), b)
+	}
+}
+
+// TestRecordings: the reports of real captures go over TLS into DuckDB, while the sink is killed again and again. The
+// API's sums are those of the captures' flows, to the byte.
+func TestRecordings(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	kill, url := startServe(t, data)
+	client := control.Dial(data)
+	agent := enrolled(t, client, url)
 	lines, want := recorded(t, agent.ID())
 	const kills = 6
 	for sent, killed := 0, 0; sent < len(lines); {
@@ -144,10 +160,7 @@ func TestRecordings(t *testing.T) {
 		t.Errorf("agents %+v %v", all, err)
 	}
 	kill()
-	if left, _ := filepath.Glob(filepath.Join(data, "queue", "refused", "*")); len(left) != 0 {
-		b, _ := os.ReadFile(left[0])
-		t.Errorf("%d reports are refused: %.300s", len(left), b)
-	}
+	checkNoneRefused(t, data)
 }
 
 func isRunning(t *testing.T, c *control.Client) bool {

@@ -13,13 +13,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirnet/weir/internal/catalog"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 func newCatalog() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "catalog",
 		Short: "Search and check the catalog of applications",
-		Args:  noArguments,
+		Args:  usage.NoArguments,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	var files []string
@@ -27,25 +28,25 @@ func newCatalog() *cobra.Command {
 	load := func() (*catalog.Catalog, error) { return catalog.Load(files...) }
 	c.AddCommand(
 		&cobra.Command{
-			Use: "list", Short: "List all applications", Args: noArguments,
+			Use: "list", Short: "List all applications", Args: usage.NoArguments,
 			RunE: func(c *cobra.Command, _ []string) error { return listApplications(c, load, "") },
 		},
 		&cobra.Command{
 			Use: "search TEXT", Short: "List the applications whose id, name, category or domains contain a text",
-			Args:    needs("a text", false),
+			Args:    usage.Needs("a text", false),
 			Example: "  weir catalog search netflix\n  weir catalog search nflxvideo.net",
 			RunE:    func(c *cobra.Command, args []string) error { return listApplications(c, load, args[0]) },
 		},
 		&cobra.Command{
 			Use: "show ID|HOST|ADDRESS", Short: "Show an application, or the one that a host name or an address " +
-				"belongs to", Args: needs("an id, a host or an address", false),
+				"belongs to", Args: usage.Needs("an id, a host or an address", false),
 			Example: "  weir catalog show netflix\n  weir catalog show www.example.com\n  weir catalog show " +
 				"149.154.167.50",
 			RunE: func(c *cobra.Command, args []string) error { return showApplication(c, load, args[0]) },
 		},
 		&cobra.Command{
-			Use: "check FILE…", Short: "Check files of applications for mistakes", Args: needs("a file of applications",
-				true),
+			Use: "check FILE…", Short: "Check files of applications for mistakes",
+			Args: usage.Needs("a file of applications", true),
 			RunE: checkCatalogs,
 		},
 		newRisks(),

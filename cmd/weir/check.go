@@ -21,6 +21,7 @@ import (
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/survey"
 	"github.com/weirnet/weir/internal/topology"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 // newCheck returns the command. It also runs the extra probes.
@@ -43,7 +44,7 @@ Exit status: 0 if weir can run, 1 if it cannot, 2 for wrong usage.`,
   weir check -i eth0 -i 'ppp*'  what weir run -i eth0 -i 'ppp*' would do
   weir check --listen 1m -i eth1  which networks the traffic at a mirror port shows
   weir check --json | jq .mode`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			selection, err := topology.NewSelection(o.Interfaces...)
 			if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirnet/weir/internal/config"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 func newConfig() *cobra.Command {
@@ -19,20 +20,21 @@ func newConfig() *cobra.Command {
 		Long: `weir run, top and replay take settings from flags, from variables of the environment
 (WEIR_FLOWS_MAX for flows.max) and from a file (--config, or WEIR_CONFIG), each overriding the
 next.`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(
 		&cobra.Command{
 			Use: "default", Short: "Print a file with all settings, their defaults and their purpose",
-			Args:    noArguments,
+			Args:    usage.NoArguments,
 			Example: "  weir config default > weir.yaml",
 			RunE: func(c *cobra.Command, _ []string) error {
 				return config.Write(c.OutOrStdout(), config.Default())
 			},
 		},
 		&cobra.Command{
-			Use: "check FILE…", Short: "Check files of settings for mistakes", Args: needs("a file of settings", true),
+			Use: "check FILE…", Short: "Check files of settings for mistakes",
+			Args: usage.Needs("a file of settings", true),
 			RunE: checkConfigs,
 		},
 		newConfigShow(),
@@ -58,7 +60,7 @@ func checkConfigs(c *cobra.Command, names []string) error {
 func newConfigShow() *cobra.Command {
 	l := config.NewLoader("")
 	c := &cobra.Command{
-		Use: "show", Short: "Print which settings are in force, and where each comes from", Args: noArguments,
+		Use: "show", Short: "Print which settings are in force, and where each comes from", Args: usage.NoArguments,
 		Example: "  weir config show --config weir.yaml",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := l.Load(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/topology"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 func newExplain() *cobra.Command {
@@ -29,7 +30,7 @@ If no weir is running, this machine's present routes explain an address.
 Exit status: 0 with an explanation, 1 without one, 2 for wrong usage.`,
 		Example: `  weir explain 192.168.1.20
   weir explain 5f0c9a1e                   the id of a record, or its beginning`,
-		Args: needs("the id of a flow, or an address", false),
+		Args: usage.Needs("the id of a flow, or an address", false),
 		RunE: func(c *cobra.Command, args []string) error {
 			lines, err := explain(&o, args[0])
 			if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/hosts"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 func newHosts() *cobra.Command {
@@ -29,7 +30,7 @@ evidence, and when each address was seen.
 Exit status: 0 with a list, 1 if no weir answers, 2 for wrong usage.`,
 		Example: `  weir hosts
   weir hosts --json | jq '.[] | select(.kind.value == "printer")'`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			answer, err := ask(socket, &control.Request{Hosts: true})
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirnet/weir/internal/agent/privileged"
 	"github.com/weirnet/weir/internal/capture/libpcap"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 // newLibpcapCapture returns the command of mode libpcap's capturing process, which weir itself starts.
@@ -16,7 +17,7 @@ func newLibpcapCapture() *cobra.Command {
 	return &cobra.Command{
 		Use:    privileged.LibpcapCommand,
 		Hidden: true,
-		Args:   noArguments,
+		Args:   usage.NoArguments,
 		RunE:   func(*cobra.Command, []string) error { return libpcap.Capture(os.Stdin, os.Stdout) },
 	}
 }

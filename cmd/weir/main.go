@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weirnet/weir/internal/sandbox"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 // Exit statuses. With 0 and 1 weir has done what it could.
@@ -53,9 +53,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if errors.As(err, &status) {
 		return int(status)
 	}
-	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(stderr, "weir:", strings.TrimSuffix(line, "\n"))
-	}
+	usage.Print(stderr, "weir", err)
 	var partial partialError
 	if errors.As(err, &partial) {
 		return exitPartial
@@ -71,9 +69,9 @@ func newRoot() *cobra.Command {
 			"capture files.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          noArguments,
+		Args:          usage.NoArguments,
 	}
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(usage.FlagError)
 	// cobra's own --version needs text/template, which makes the linker keep every method: a quarter of the program
 	isVersion := root.Flags().BoolP("version", "v", false, "version of weir")
 	root.RunE = func(c *cobra.Command, _ []string) error {

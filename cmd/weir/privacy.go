@@ -18,25 +18,39 @@ import (
 func privacyOf(c *config.Config) (privacy.Config, error) {
 	p := privacy.Config{OmitNetworks: c.Privacy.OmitNetworks, OmitDevices: c.Privacy.OmitDevices,
 		OmitHosts: c.Privacy.OmitHosts, Addresses: privacy.Addresses(c.Privacy.Addresses),
-		HostNames: privacy.HostNames(c.Privacy.HostNames), MaskGateway: c.Privacy.MaskGateway,
-		OmitFields: c.Privacy.OmitFields}
+		HostNames: privacy.HostNames(c.Privacy.HostNames), MaskGateway: c.Privacy.MaskGateway}
 	for _, host := range p.OmitHosts {
 		if strings.Trim(host, "*. ") == "" {
 			return p, fmt.Errorf("--omit-host %q: must be a host name, such as example.org", host)
 		}
 	}
-	for i, field := range p.OmitFields {
-		if slices.Contains(privacy.Fields, field) {
-			continue
-		}
-		if !isProtocol(field) {
-			return p, fmt.Errorf("--omit-field %s: must be %s, or a protocol's name", field,
+	var err error
+	p.OmitFields, err = omittedFields(c.Privacy.OmitFields)
+	return p, err
+}
+
+// omittedFields checks the fields to leave out, and returns them by the names that records have: those of protocols'
+// findings have underscores.
+func omittedFields(names []string) (fields []string, err error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	slugs := dissect.NewTable(protocols.All()).Names()
+	for _, name := range names {
+		isProtocol := slices.ContainsFunc(slugs, func(slug string) bool {
+			return slug == name || strings.ReplaceAll(slug, "-", "_") == name
+		})
+		switch {
+		case slices.Contains(privacy.Fields, name):
+			fields = append(fields, name)
+		case isProtocol:
+			fields = append(fields, strings.ReplaceAll(name, "-", "_"))
+		default:
+			return nil, fmt.Errorf("--omit-field %s: must be %s, or a protocol's name", name,
 				strings.Join(privacy.Fields, ", "))
 		}
-		p.OmitFields = slices.Clone(p.OmitFields)
-		p.OmitFields[i] = strings.ReplaceAll(field, "-", "_") // as records name the findings
 	}
-	return p, nil
+	return fields, nil
 }
 
 // checkPrivacy finds mistakes before anything starts.
@@ -46,13 +60,6 @@ func checkPrivacy(c *config.Config) error {
 		_, err = privacy.New(omit, make([]byte, privacy.KeySize))
 	}
 	return err
-}
-
-// isProtocol reports whether a name is a protocol's.
-func isProtocol(name string) bool {
-	return slices.ContainsFunc(dissect.NewTable(protocols.All()).Names(), func(slug string) bool {
-		return slug == name || strings.ReplaceAll(slug, "-", "_") == name
-	})
 }
 
 // setPrivacy makes reports leave out what the settings say. Until another key comes, pseudonyms have one that ends with

@@ -26,6 +26,7 @@ import (
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 // replayOptions are the settings and flags of weir replay.
@@ -58,7 +59,7 @@ Exit status: 0 when every packet was read (a file that ends between two packets 
   tcpdump -w - -c 1000 | weir replay --output csv -
   weir replay --lan-network 192.168.0.0/16 capture.pcap
   weir replay --filter 'udp port 443' big.pcap.zst`,
-		Args: needs("a capture file, or - for standard input", true),
+		Args: usage.Needs("a capture file, or - for standard input", true),
 		RunE: func(c *cobra.Command, files []string) error {
 			if err := settings.Load(); err != nil {
 				return err

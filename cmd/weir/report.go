@@ -19,6 +19,7 @@ import (
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/report"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 func newReport() *cobra.Command {
@@ -33,7 +34,7 @@ Exit status: 0 when all was read, 1 if the input breaks off or has other content
 		Example: `  weir run --output report | weir report -
   weir report reports.ndjson
   weir report --output json reports.ndjson | jq .health`,
-		Args: needs("a file of reports, or - for standard input", false),
+		Args: usage.Needs("a file of reports, or - for standard input", false),
 		RunE: func(c *cobra.Command, args []string) error {
 			if output != "text" && output != "json" {
 				return fmt.Errorf("--output %q: must be text or json", output)

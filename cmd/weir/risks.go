@@ -11,13 +11,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 func newRisks() *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use: "risks", Short: "List the risks that flow records name: how much each matters, what it means, what to do",
-		Args:    noArguments,
+		Args:    usage.NoArguments,
 		Example: "  weir catalog risks\n  weir catalog risks --output json | jq '.[] | select(.severity == \"high\")'",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := checkOutput(&output, c.OutOrStdout(), "table", "json"); err != nil {

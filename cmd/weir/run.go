@@ -24,6 +24,7 @@ import (
 	"github.com/weirnet/weir/internal/helper"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/sandbox"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 func newRun() *cobra.Command {
@@ -58,7 +59,7 @@ Exit status: 0 after a signal or --duration, 1 after a failure, 2 if weir could 
   weir run --output report | weir report -
   weir run --mode libpcap --filter 'not port 22'
   weir run -i mirror0 --promiscuous --lan-network 10.0.0.0/8 --lan-network 2001:db8::/32`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := settings.Load(); err != nil {
 				return err

@@ -20,6 +20,7 @@ import (
 	"github.com/weirnet/weir/internal/ship"
 	"github.com/weirnet/weir/internal/ship/enrol"
 	"github.com/weirnet/weir/internal/ship/spool"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 // agentStatus is all that weir status tells.
@@ -53,7 +54,7 @@ are lost. Without a running weir, status shows the sink and the waiting reports 
 Exit status: 0 if a weir answers, 1 if none does, 2 for wrong usage.`,
 		Example: `  weir status
   weir status --json | jq .running.uplink.queued`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := findStatus(socket, state)
 			if asJSON {

@@ -16,6 +16,7 @@ import (
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/top"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 func newTop() *cobra.Command {
@@ -32,7 +33,7 @@ Keys: 1 2 3 applications, protocols, hosts; arrows and enter to look into a host
 p pause, ? help, q quit.`,
 		Example: `  weir top
   weir top -i lan0 -i wan0 --no-color`,
-		Args: noArguments,
+		Args: usage.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if terminalWidth(os.Stdout) == 0 || terminalWidth(os.Stdin) == 0 {
 				return top.ErrNoTerminal

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/dissect/protocols"
+	"github.com/weirnet/weir/internal/usage"
 )
 
 // version is set by the Makefile (-ldflags -X).
@@ -19,7 +20,7 @@ func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version and the features of this build",
-		Args:  noArguments,
+		Args:  usage.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintf(c.OutOrStdout(), "weir %s %s %s/%s\nfilter expressions: %s\nprotocols: %d\n",
 				version, runtime.Version(), runtime.GOOS, runtime.GOARCH, filterSupport,

@@ -5,7 +5,6 @@ package privacy
 import (
 	"bytes"
 	"encoding/json"
-	"net"
 	"net/netip"
 	"slices"
 )
@@ -70,13 +69,13 @@ func hide(groups map[string]json.RawMessage, name string, group json.RawMessage)
 // namesOmitted reports whether a text of a record names what is omitted: a host, an address, a device.
 func (f *Filter) namesOmitted(text []byte) bool {
 	lower := bytes.ToLower(text)
-	for _, host := range f.config.OmitHosts {
-		if host != "" && namesHost(lower, host) {
+	for _, host := range f.hosts {
+		if namesHost(lower, host) {
 			return true
 		}
 	}
-	for mac := range f.devices {
-		if bytes.Contains(lower, []byte(net.HardwareAddr(mac[:]).String())) {
+	for _, mac := range f.macs {
+		if bytes.Contains(lower, mac) {
 			return true
 		}
 	}
@@ -84,9 +83,9 @@ func (f *Filter) namesOmitted(text []byte) bool {
 }
 
 // namesHost reports whether a text holds a host name, or one below it.
-func namesHost(text []byte, host string) bool {
+func namesHost(text, host []byte) bool {
 	for {
-		at := bytes.Index(text, []byte(host))
+		at := bytes.Index(text, host)
 		if at < 0 {
 			return false
 		}

@@ -59,9 +59,11 @@ var Fields = []string{"community_id", "interface", "vlan", "mac", "nat", "conntr
 type Filter struct {
 	config  Config
 	devices map[[6]byte]bool
+	macs    [][]byte // the devices' addresses as records write them
+	hosts   [][]byte // in lower case
 	omit    map[string]bool
 	crypt   *ipcrypt
-	macs    cipher.Block
+	hidden  cipher.Block // of MAC addresses
 	ids     cipher.Block
 	known   map[netip.Addr]netip.Addr
 	out     record.Flow
@@ -82,9 +84,12 @@ func New(c Config, key []byte) (*Filter, error) {
 			return nil, fmt.Errorf("%q is no MAC address, such as 00:00:5e:00:53:01", text)
 		}
 		f.devices[[6]byte(mac)] = true
+		f.macs = append(f.macs, []byte(mac.String()))
 	}
-	for i, host := range c.OmitHosts {
-		f.config.OmitHosts = append(f.config.OmitHosts[:i:i], strings.ToLower(strings.Trim(host, "*. ")))
+	for _, host := range c.OmitHosts {
+		if host = strings.ToLower(strings.Trim(host, "*. ")); host != "" {
+			f.hosts = append(f.hosts, []byte(host))
+		}
 	}
 	for _, field := range c.OmitFields {
 		f.omit[field] = true
@@ -119,7 +124,7 @@ func (f *Filter) setKey(key []byte) error {
 	if f.crypt, err = newIPCrypt([32]byte(keys)); err != nil {
 		return err
 	}
-	if f.macs, err = aes.NewCipher(keys[32:48]); err != nil {
+	if f.hidden, err = aes.NewCipher(keys[32:48]); err != nil {
 		return err
 	}
 	f.ids, err = aes.NewCipher(keys[48:])
@@ -238,7 +243,7 @@ func (f *Filter) mac(m [6]byte) [6]byte {
 	}
 	var block [aes.BlockSize]byte
 	copy(block[:], m[:])
-	f.macs.Encrypt(block[:], block[:])
+	f.hidden.Encrypt(block[:], block[:])
 	copy(m[:], block[:])
 	m[0] = m[0]&^1 | 2
 	return m

@@ -6,6 +6,7 @@ package usage
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -14,6 +15,13 @@ import (
 
 	"github.com/weirnet/weir/internal/config"
 )
+
+// Print prints an error for people, each line of it after the program's name.
+func Print(to io.Writer, program string, err error) {
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(to, "%s: %s\n", program, strings.TrimSuffix(line, "\n"))
+	}
+}
 
 // Needs requires exactly one argument, or with more at least one; what is its name in the usage line.
 func Needs(what string, more bool) cobra.PositionalArgs {

@@ -16,13 +16,8 @@ import (
 // pseudonymKey is the file of the state folder with the key of the reports' pseudonyms. It never leaves the machine.
 const pseudonymKey = "pseudonym.key"
 
-// openPseudonymKey opens the key's file, which it makes if it is missing.
-func openPseudonymKey(folder string) (*os.File, error) {
-	directory, err := openStateDirectory(folder)
-	if err != nil {
-		return nil, err
-	}
-	defer directory.Close()
+// openPseudonymKey opens the key's file in the state folder, and makes it if it is missing.
+func openPseudonymKey(directory *os.File, folder string) (*os.File, error) {
 	path := filepath.Join(folder, pseudonymKey)
 	f, err := openStateFile(directory, path)
 	if err != nil {

@@ -38,15 +38,7 @@ func openShip(o *agent.Options) (*shipper, error) {
 	if o.Uplink == "" {
 		return nil, nil
 	}
-	// As for the list of devices: nobody else may write there.
-	for _, path := range []string{o.Uplink, filepath.Join(o.Uplink, ship.SpoolFolder)} {
-		directory, err := openStateDirectory(path)
-		if err != nil {
-			return nil, fmt.Errorf("--state-dir: %w", err)
-		}
-		directory.Close()
-	}
-	key, err := openPseudonymKey(o.Uplink)
+	key, err := openUplinkState(o.Uplink)
 	if err != nil {
 		return nil, fmt.Errorf("--state-dir: %w", err)
 	}
@@ -56,6 +48,22 @@ func openShip(o *agent.Options) (*shipper, error) {
 	}
 	return &shipper{folder: o.Uplink, ours: ours, theirs: theirs, key: key, log: os.Stderr,
 		ending: make(chan struct{}), ended: make(chan struct{}), hurry: make(chan struct{})}, nil
+}
+
+// openUplinkState makes what the state folder lacks, and returns the file with the key of pseudonyms. As for the list
+// of devices, nobody else may write there.
+func openUplinkState(folder string) (key *os.File, err error) {
+	directory, err := openStateDirectory(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer directory.Close()
+	spool, err := openStateDirectory(filepath.Join(folder, ship.SpoolFolder))
+	if err != nil {
+		return nil, err
+	}
+	spool.Close()
+	return openPseudonymKey(directory, folder)
 }
 
 // start starts ship.

@@ -64,11 +64,7 @@ func (a *api) registerFlows(h huma.API) {
 }
 
 func (a *api) flows(ctx context.Context, in *flowsInput) (*flowsOutput, error) {
-	r, err := in.timeRange()
-	if err != nil {
-		return nil, err
-	}
-	e, err := a.expr(ctx, &in.FilterParameter)
+	r, e, err := a.selection(ctx, &in.RangeParameters, &in.FilterParameter)
 	if err != nil {
 		return nil, err
 	}

@@ -112,6 +112,16 @@ func (a *api) expr(ctx context.Context, p *FilterParameter) (filter.Expr, error)
 	return a.resolve(ctx, e)
 }
 
+// selection returns the time range and the filter of a question.
+func (a *api) selection(ctx context.Context, r *RangeParameters, f *FilterParameter) (store.Range, filter.Expr, error) {
+	selected, err := r.timeRange()
+	if err != nil {
+		return store.Range{}, nil, err
+	}
+	e, err := a.expr(ctx, f)
+	return selected, e, err
+}
+
 // reportPeriod is that of agents, unless they are told otherwise: points that are nearer have gaps between them.
 const reportPeriod = 15 * time.Second
 

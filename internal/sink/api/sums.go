@@ -67,11 +67,7 @@ func (a *api) registerSums(h huma.API) {
 }
 
 func (a *api) top(ctx context.Context, in *topInput) (*topOutput, error) {
-	r, err := in.timeRange()
-	if err != nil {
-		return nil, err
-	}
-	e, err := a.expr(ctx, &in.FilterParameter)
+	r, e, err := a.selection(ctx, &in.RangeParameters, &in.FilterParameter)
 	if err != nil {
 		return nil, err
 	}

@@ -45,13 +45,7 @@ func NewEnrol(registry Registry, counters *status.Counters, now func() time.Time
 // ServeHTTP takes an enrolment.
 func (e *Enrol) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, no := e.serve(w, r)
-	if no != nil {
-		no.write(w, e.counters)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(answer) // the agent may be gone: it asks again
+	reply(w, e.counters, answer, no)
 }
 
 func (e *Enrol) serve(w http.ResponseWriter, r *http.Request) (*uplink.Enrolled, *refusal) {

@@ -121,8 +121,13 @@ func (r *refusal) write(w http.ResponseWriter, c *status.Counters) {
 // ServeHTTP takes reports.
 func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, no := in.serve(w, r)
+	reply(w, in.counters, answer, no)
+}
+
+// reply writes the answer, or the refusal unless that is nil.
+func reply(w http.ResponseWriter, c *status.Counters, answer any, no *refusal) {
 	if no != nil {
-		no.write(w, in.counters)
+		no.write(w, c)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
