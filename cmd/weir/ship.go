@@ -24,7 +24,11 @@ func newShip() *cobra.Command {
 				return errors.New("weir run starts this process itself")
 			}
 			tuneMemory()
-			return ship.Run(args[0], version, logger(c.ErrOrStderr()), agent.ReleaseMemory)
+			// The helper tells an error from a panic, whose status is 2.
+			if err := ship.Run(args[0], version, logger(c.ErrOrStderr()), agent.ReleaseMemory); err != nil {
+				return partialError{err}
+			}
+			return nil
 		},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ type memoryStore struct {
 	untold   []Range
 	again    []uint64                    // that came twice
 	before   func(sequence uint64) error // called before each Put; an error loses the report
+	after    func(sequence uint64)
 }
 
 func newMemoryStore() *memoryStore {
@@ -50,6 +52,9 @@ func (m *memoryStore) Put(sequence uint64, line []byte, told []Range) error {
 			m.mu.Unlock()
 			return err
 		}
+	}
+	if m.after != nil {
+		defer m.after(sequence)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -93,11 +98,16 @@ func duplicate(t *testing.T, f *os.File) int {
 
 func newPair(t *testing.T) *pair {
 	t.Helper()
+	return newPairOf(t, newMemoryStore())
+}
+
+func newPairOf(t *testing.T, store *memoryStore) *pair {
+	t.Helper()
 	ours, theirs, err := NewSocketPair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pair{t: t, store: newMemoryStore(), theirs: theirs}
+	p := &pair{t: t, store: store, theirs: theirs}
 	if p.sender, err = NewSender(duplicate(t, ours)); err != nil {
 		t.Fatal(err)
 	}
@@ -124,15 +134,32 @@ func (p *pair) start() {
 	p.ended = make(chan struct{})
 	go func(ship *receiver, ended chan struct{}) {
 		defer close(ended)
+		defer conn.Close()
 		if err := ship.run(ctx); err != nil {
 			p.t.Error(err)
 		}
-		conn.Close()
 	}(p.ship, p.ended)
 	p.stop = cancel
 }
 
-// kill ends ship; what it has read and not stored is gone.
+// finish is a ship that begins when the confined process has ended.
+func (p *pair) finish() {
+	p.t.Helper()
+	conn, err := takeSocket(duplicate(p.t, p.theirs))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	last := &receiver{conn: conn, store: p.store, log: p.t.Logf}
+	last.isLast.Store(true)
+	if err := last.run(ctx); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// kill ends ship between two reports.
 func (p *pair) kill() {
 	p.stop()
 	<-p.ended
@@ -170,16 +197,18 @@ func (p *pair) drain() {
 // check compares what is stored with the sequences from 1 on, without the missing ones.
 func (p *pair) check(last uint64, missing ...uint64) {
 	p.t.Helper()
-	var want []uint64
-	for n := uint64(1); n <= last; n++ {
-		if !slices.Contains(missing, n) {
-			want = append(want, n)
-		}
-	}
 	p.store.mu.Lock()
 	defer p.store.mu.Unlock()
-	if !slices.Equal(p.store.stored, want) || len(p.store.again) > 0 {
-		p.t.Errorf("stored %v, and again %v; not %v", p.store.stored, p.store.again, want)
+	var absent []uint64
+	for n := uint64(1); n <= last; n++ {
+		if !slices.Contains(p.store.stored, n) {
+			absent = append(absent, n)
+		}
+	}
+	if n := len(p.store.stored); !slices.Equal(absent, missing) || n != int(last)-len(missing) ||
+		!slices.IsSorted(p.store.stored) || len(p.store.again) > 0 {
+		p.t.Errorf("%d of %d reports are stored, %v again, and not %v; only %v should be absent", n, last,
+			p.store.again, absent, missing)
 	}
 	for n, line := range p.store.lines {
 		if line != lineOf(n) {
@@ -212,7 +241,8 @@ func TestPair(t *testing.T) {
 	wait.Until(t, "the state has come", func() bool { return p.sender.Health().Queued == 2 })
 }
 
-// TestPairKilled: a ship that is killed at any moment, and one that has read a report without storing it, lose none.
+// TestPairKilled: ships that are killed at any moment, and others that have received a report and could not store it,
+// lose none.
 func TestPairKilled(t *testing.T) {
 	p := newPair(t)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -227,7 +257,7 @@ func TestPairKilled(t *testing.T) {
 		for range random.IntN(4) {
 			last = p.send().Next
 		}
-		for range random.IntN(3) { // others die with a report in their hands
+		for range random.IntN(3) {
 			if _, fd, err := receiveNow(p.theirs); err == nil {
 				unix.Close(fd)
 				vain++
@@ -245,7 +275,97 @@ func TestPairKilled(t *testing.T) {
 	}
 }
 
-// receiveNow reads a message as ship does, if there is one.
+// TestBothAreKilled: a report that ship has read and not stored, or stored and not confirmed, outlives it and the
+// confined process.
+func TestBothAreKilled(t *testing.T) {
+	store := newMemoryStore()
+	random := rand.New(rand.NewPCG(3, 4))
+	last := uint64(0)
+	for range 200 {
+		p := newPairOf(t, store)
+		victim := last + 1 + random.Uint64N(maxWaiting)
+		die := func(sequence uint64) {
+			if sequence == victim {
+				runtime.Goexit()
+			}
+		}
+		if random.IntN(2) == 0 {
+			store.before = func(sequence uint64) error { die(sequence); return nil }
+		} else {
+			store.after = die
+		}
+		p.start()
+		p.awaitHello()
+		for range maxWaiting {
+			last = p.send().Next
+		}
+		p.kill()
+		p.sender.Close()
+		store.before, store.after = nil, nil
+		p.finish()
+	}
+	newPairOf(t, store).check(last)
+}
+
+// TestDiscard: the report that ends every ship is taken out of the socket, for good when others are due.
+func TestDiscard(t *testing.T) {
+	p := newPair(t)
+	p.start()
+	p.awaitHello()
+	p.kill()
+	for range 3 {
+		p.send()
+	}
+	p.sender.Close()
+	if !Discard(p.theirs) {
+		t.Error("no report is discarded")
+	}
+	p.finish()
+	p.check(3, 1)
+	if Discard(p.theirs) {
+		t.Error("a report is discarded that is not there")
+	}
+}
+
+// TestReset: what the confined process sent before it died is stored, although it left messages of ship unread.
+func TestReset(t *testing.T) {
+	p := newPair(t)
+	ours, theirs, err := NewSocketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	conn, err := takeSocket(duplicate(t, ours))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.theirs = theirs
+	isDead := make(chan struct{})
+	p.store.before = func(uint64) error { <-isDead; return nil }
+	p.start()
+	if _, _, err := peek(conn, make([]byte, maxMessage), nil); err != nil { // the hello
+		t.Fatal(err)
+	}
+	for n := range uint64(3) {
+		file, err := seal([]byte(lineOf(n + 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		head := &reportHead{epoch: ID{2}, sequence: n + 1, previous: n, size: uint32(len(lineOf(n + 1)))}
+		err = send(conn, appendReport(nil, head), int(file.Fd()))
+		if err = errors.Join(err, file.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(conn.Close(), ours.Close()); err != nil {
+		t.Fatal(err)
+	}
+	close(isDead)
+	<-p.ended
+	p.check(3)
+}
+
+// receiveNow reads a message, if there is one.
 func receiveNow(f *os.File) (message []byte, fd int, err error) {
 	buffer, control := make([]byte, maxMessage), make([]byte, controlSize)
 	n, controlLength, _, _, err := unix.Recvmsg(int(f.Fd()), buffer, control, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
@@ -291,24 +411,13 @@ func TestPairEnd(t *testing.T) {
 	for range 3 {
 		p.send()
 	}
-	_, fd, err := receiveNow(p.theirs) // another ship died with the first
+	_, fd, err := receiveNow(p.theirs) // another ship could not read the first
 	if err != nil || fd < 0 {
 		t.Fatal(fd, err)
 	}
 	unix.Close(fd)
 	p.sender.Close()
-	conn, err := takeSocket(duplicate(t, p.theirs))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	last := &receiver{conn: conn, store: p.store, log: t.Logf}
-	last.isLast.Store(true)
-	if err := last.run(ctx); err != nil {
-		t.Fatal(err)
-	}
+	p.finish()
 	p.check(3, 1)
 }
 

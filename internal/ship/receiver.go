@@ -53,55 +53,40 @@ func (r *receiver) run(ctx context.Context) error {
 	// What an earlier ship left, before hello makes the confined process send more.
 	r.isMissing = true
 	for ctx.Err() == nil {
-		message, fd, err := r.left(buffer, control)
-		if err != nil {
+		if err := r.next(peekNow, buffer, control); err != nil && !errors.Is(err, unix.ECONNRESET) {
 			break
 		}
-		r.receive(message, fd)
 	}
 	r.mu.Lock()
 	r.isMissing = false
 	r.mu.Unlock()
 	r.hello()
 	for {
-		message, fd, err := receive(r.conn, buffer, control)
+		err := r.next(peek, buffer, control)
 		if errors.Is(err, os.ErrDeadlineExceeded) && r.isLast.Load() {
-			message, fd, err = r.left(buffer, control)
+			err = r.next(peekNow, buffer, control)
 		}
 		switch {
-		case errors.Is(err, io.EOF) || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ECONNRESET) ||
-			errors.Is(err, os.ErrDeadlineExceeded):
+		case err == nil || errors.Is(err, unix.ECONNRESET): // which the kernel says once, before what has come
+		case errors.Is(err, io.EOF) || errors.Is(err, unix.EAGAIN) || errors.Is(err, os.ErrDeadlineExceeded):
 			return nil
-		case err != nil:
+		default:
 			return err
 		}
-		r.receive(message, fd)
 	}
 }
 
-func (r *receiver) receive(message []byte, fd int) {
+// next takes the next message, and only then removes it from the socket: a ship that dies meanwhile leaves it to the
+// next one.
+func (r *receiver) next(peek func(*net.UnixConn, []byte, []byte) ([]byte, int, error), buffer, control []byte) error {
+	message, fd, err := peek(r.conn, buffer, control)
+	if err != nil {
+		return err
+	}
 	if err := r.take(message, fd); err != nil && !errors.Is(err, errIgnored) {
 		r.log("a report is lost: %v", err)
 	}
-}
-
-// left receives without waiting, after the deadline.
-func (r *receiver) left(buffer, control []byte) (message []byte, fd int, err error) {
-	raw, err := r.conn.SyscallConn()
-	if err != nil {
-		return nil, -1, err
-	}
-	n, controlLength := 0, 0
-	controlErr := raw.Control(func(from uintptr) {
-		n, controlLength, _, _, err = unix.Recvmsg(int(from), buffer, control, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
-	})
-	if err = errors.Join(controlErr, err); err == nil && n == 0 {
-		err = io.EOF
-	}
-	if err != nil {
-		return nil, -1, err
-	}
-	return buffer[:n], takeDescriptor(control[:controlLength]), nil
+	return remove(r.conn)
 }
 
 // take takes one message with its descriptor.

@@ -3,11 +3,13 @@
 package ship
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -122,6 +124,60 @@ func receive(conn *net.UnixConn, buffer, control []byte) (message []byte, fd int
 		return nil, -1, err
 	}
 	return buffer[:n], takeDescriptor(control[:controlLength]), nil
+}
+
+// peek waits for a message like receive, and leaves it in the socket. Its descriptor is a duplicate.
+func peek(conn *net.UnixConn, buffer, control []byte) (message []byte, fd int, err error) {
+	return peekBy(conn, syscall.RawConn.Read, buffer, control)
+}
+
+// peekNow is peek without waiting, also after the deadline: without a message its error is EAGAIN.
+func peekNow(conn *net.UnixConn, buffer, control []byte) (message []byte, fd int, err error) {
+	return peekBy(conn, func(raw syscall.RawConn, look func(from uintptr) bool) error {
+		return raw.Control(func(from uintptr) { look(from) })
+	}, buffer, control)
+}
+
+func peekBy(conn *net.UnixConn, call func(syscall.RawConn, func(from uintptr) bool) error, buffer, control []byte) (
+	message []byte, fd int, err error,
+) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, -1, err
+	}
+	n, controlLength := 0, 0
+	var received error
+	err = call(raw, func(from uintptr) bool {
+		n, controlLength, _, _, received = unix.Recvmsg(int(from), buffer, control,
+			unix.MSG_PEEK|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+		return !errors.Is(received, unix.EAGAIN)
+	})
+	switch err = cmp.Or(err, received); {
+	case err != nil:
+		return nil, -1, err
+	case n == 0:
+		return nil, -1, io.EOF
+	}
+	return buffer[:n], takeDescriptor(control[:controlLength]), nil
+}
+
+// remove removes the message that peek returned from the socket. The kernel closes its descriptor.
+func remove(conn *net.UnixConn) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var removed error
+	err = raw.Control(func(from uintptr) {
+		_, _, _, _, removed = unix.Recvmsg(int(from), make([]byte, 1), nil, unix.MSG_DONTWAIT)
+	})
+	return cmp.Or(err, removed)
+}
+
+// Discard removes the first message from the socket of a ship that does not run, and reports whether there was one.
+func Discard(socket *os.File) bool {
+	n, _, _, _, err := unix.Recvmsg(int(socket.Fd()), make([]byte, 1), nil, unix.MSG_DONTWAIT)
+	return err == nil && n > 0
 }
 
 // takeDescriptor returns the first descriptor of control data, -1 without one, and closes others.

@@ -90,10 +90,15 @@ const (
 	soundLife   = time.Minute
 )
 
+// maxCrashes is the number of short lives after which the first report in the socket, which each ship begins with, is
+// taken for their cause.
+const maxCrashes = 20
+
 // run starts ship, again and again until the end, in which ship has to finish its work.
 func (s *shipper) run() {
 	defer close(s.ended)
 	ending := s.ending // nil after that
+	crashes := 0
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		began := time.Now()
 		child, err := s.launch()
@@ -101,10 +106,17 @@ func (s *shipper) run() {
 			if isOver := s.serve(child); isOver {
 				return
 			}
-			err = shipError(child)
+			var hasCrashed bool
+			if hasCrashed, err = shipError(child); hasCrashed {
+				crashes++
+			}
 		}
 		if time.Since(began) >= soundLife {
-			wait = firstWait
+			wait, crashes = firstWait, 0
+		}
+		if crashes >= maxCrashes && ship.Discard(s.theirs) {
+			crashes = 0
+			fmt.Fprintf(s.log, "weir: a report is dropped, as it may be what ended that process %d times\n", maxCrashes)
 		}
 		if ending == nil && wait >= lastEndWait {
 			fmt.Fprintf(s.log, "weir: the last reports may not be stored: %v\n", err)
@@ -129,14 +141,18 @@ func (s *shipper) launch() (*sandbox.Child, error) {
 	return child, nil
 }
 
-// shipError says how ship ended.
-func shipError(child *sandbox.Child) error {
+// shipError says how ship ended, and whether a signal or a panic has ended it.
+func shipError(child *sandbox.Child) (hasCrashed bool, err error) {
 	state, err := child.Wait()
 	if err != nil {
-		return fmt.Errorf("wait for ship: %w", err)
+		return false, fmt.Errorf("wait for ship: %w", err)
 	}
-	return fmt.Errorf("the process that sends reports has ended (%v)", state)
+	hasCrashed = state.ExitCode() == panicCode || state.ExitCode() < 0
+	return hasCrashed, fmt.Errorf("the process that sends reports has ended (%v)", state)
 }
+
+// panicCode is the status of a Go program that a panic or the runtime has ended. ShipCommand has another for errors.
+const panicCode = 2
 
 // Bounds of ship's end: without a sign of life for shipGrace, or after endTime, it is killed. With the agent's minute,
 // that is below systemd's 90 seconds (TimeoutStopSec).
