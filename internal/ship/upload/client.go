@@ -14,7 +14,7 @@ import (
 
 // newClient returns a client that keeps one connection, and follows no redirect: a signature is for the sink alone.
 func newClient(c *Config) (*http.Client, error) {
-	security := &tls.Config{MinVersion: tls.VersionTLS12}
+	security := &tls.Config{MinVersion: tls.VersionTLS12, Time: c.Now}
 	if len(c.Authority) > 0 {
 		security.RootCAs = x509.NewCertPool()
 		if !security.RootCAs.AppendCertsFromPEM(c.Authority) {

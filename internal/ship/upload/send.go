@@ -74,7 +74,7 @@ func (u *Uploader) post(ctx context.Context, reports []spool.Report, body []byte
 	if encoding := reports[0].Encoding.Header(); encoding != "" {
 		r.Header.Set("Content-Encoding", encoding)
 	}
-	uplink.Sign(r, u.config.Key, time.Now().Add(u.offset), body)
+	uplink.Sign(r, u.config.Key, u.config.Now().Add(u.offset), body)
 	response, err := u.client.Do(r)
 	if err != nil {
 		if isTimeout(err) {
@@ -224,7 +224,7 @@ func (u *Uploader) problem(reports []spool.Report, response *http.Response, text
 	case status >= 300 && status < 400:
 		f.text, f.isFinal = "the sink redirects to another address, which weir does not follow", true
 	case status == http.StatusTooManyRequests || status >= 500:
-		f.retryAfter = retryAfter(response.Header, time.Now())
+		f.retryAfter = retryAfter(response.Header, u.config.Now())
 	case status == http.StatusRequestTimeout: // the link is slow
 		u.count = max(1, len(reports)/2)
 	default:
@@ -235,16 +235,19 @@ func (u *Uploader) problem(reports []spool.Report, response *http.Response, text
 
 // correctClock takes the sink's time for the signatures. A second complaint in succession is a failure.
 func (u *Uploader) correctClock(response *http.Response, f *failure) error {
+	f.text = "the sink says that this gateway's clock is wrong"
 	at, err := http.ParseTime(response.Header.Get("Date"))
-	if err != nil || u.hasNewOffset {
-		f.text = "the sink says that this gateway's clock is wrong"
-		u.hasNewOffset = false
+	if err != nil {
 		return f
 	}
-	u.offset, u.hasNewOffset = time.Until(at), true
+	u.offset = at.Sub(u.config.Now())
 	u.mutex.Lock()
 	u.state.ClockOffset = u.offset
 	u.mutex.Unlock()
+	if u.hasNewOffset {
+		return f
+	}
+	u.hasNewOffset = true
 	return errAgain
 }
 

@@ -49,12 +49,15 @@ type Config struct {
 	Delivered func([]spool.Name)
 	// Dial connects; default a net.Dialer's.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Now is the clock that people set; default time.Now.
+	Now func() time.Time
 }
 
 const (
 	defaultBatch, defaultRate = 1 << 20, 1 << 20
-	// firstWait and maxWait bound the time between attempts; slowWait is that while only people can help.
-	firstWait, maxWait, slowWait = time.Second, 5 * time.Minute, 5 * time.Minute
+	// firstWait and maxWait bound the time between attempts; slowWait is that while only people can help. With maxWait a
+	// sink that is away sees an attempt each 20 s on average, and has everything a minute after its return.
+	firstWait, maxWait, slowWait = time.Second, 40 * time.Second, 5 * time.Minute
 	// minPause bounds the requests a second while the uploader catches up, as the sink does.
 	minPause = 100 * time.Millisecond
 	// maxRetryAfter bounds what a sink can ask for.
@@ -115,6 +118,9 @@ type Uploader struct {
 // New returns an Uploader.
 func New(q Queue, c Config) (*Uploader, error) {
 	c.Batch, c.Rate = min(cmp.Or(c.Batch, defaultBatch), uplink.MaxBody), cmp.Or(c.Rate, defaultRate)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	u, err := url.Parse(c.URL)
 	switch {
 	case err != nil || u.Scheme != "https" || u.Host == "":

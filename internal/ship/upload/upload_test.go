@@ -9,11 +9,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,36 +78,73 @@ func TestEncodings(t *testing.T) {
 	})
 }
 
-// TestSinkAway: an hour without a sink costs few attempts and no memory; then everything arrives, in few requests.
+// TestSinkAway: an hour without a sink costs few attempts and no memory; then everything arrives within a minute, in
+// order, in few requests.
 func TestSinkAway(t *testing.T) {
-	bubble(t, nil, func(k *kit) {
-		k.wire.set(true)
-		memory := func() (s runtime.MemStats) { runtime.GC(); runtime.ReadMemStats(&s); return s }
-		k.put(1)
-		k.settle(15 * time.Second)
-		before, routines := memory(), runtime.NumGoroutine()
-		for range 239 {
-			k.put(1)
-			k.settle(15 * time.Second)
-		}
-		if after := memory(); after.HeapAlloc > before.HeapAlloc+1<<20 || runtime.NumGoroutine() > routines+2 {
-			t.Errorf("%d bytes became %d, %d goroutines %d", before.HeapAlloc, after.HeapAlloc, routines,
-				runtime.NumGoroutine())
-		}
-		s := k.uploader.State()
-		if s.Phase != Waiting || s.Attempts < 10 || s.Attempts > 120 || s.NextAttempt.After(time.Now().Add(maxWait)) ||
-			s.Error != "the sink refuses the connection; does it run?" {
-			t.Errorf("%+v", s)
-		}
-		k.wire.set(false)
-		k.arrive(maxWait)
-		if n := len(k.sink.attempts()); n > 8 {
-			t.Errorf("240 reports took %d requests", n)
-		}
-		if s := k.uploader.State(); s.Phase != Connected || s.Error != "" {
-			t.Errorf("%+v", s)
-		}
-	})
+	const every, hour = 15 * time.Second, 240 // reports
+	var isAway atomic.Bool
+	for name, away := range map[string]func(k *kit, is bool){
+		"refuses": func(k *kit, is bool) { k.wire.set(is) },
+		"answers 503": func(k *kit, is bool) {
+			isAway.Store(is)
+			k.sink.answer = func(w http.ResponseWriter, _ *http.Request, _ func() uplink.Reports) bool {
+				if isAway.Load() {
+					w.WriteHeader(http.StatusServiceUnavailable)
+				}
+				return isAway.Load()
+			}
+		},
+		"hangs up": func(k *kit, is bool) {
+			isAway.Store(is)
+			k.sink.answer = func(http.ResponseWriter, *http.Request, func() uplink.Reports) bool {
+				if isAway.Load() {
+					panic(http.ErrAbortHandler)
+				}
+				return false
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(k *kit) { away(k, true) }, func(k *kit) {
+				memory := func() (s runtime.MemStats) { runtime.GC(); runtime.ReadMemStats(&s); return s }
+				k.put(1)
+				k.settle(every)
+				before, routines := memory(), runtime.NumGoroutine()
+				for range hour - 1 {
+					k.put(1)
+					k.settle(every)
+				}
+				// The requests of the test's sink are not the uploader's memory.
+				if after := memory(); after.HeapAlloc > before.HeapAlloc+2<<20 || runtime.NumGoroutine() > routines+4 {
+					t.Errorf("%d bytes became %d, %d goroutines %d", before.HeapAlloc, after.HeapAlloc, routines,
+						runtime.NumGoroutine())
+				}
+				s := k.uploader.State()
+				if s.Phase != Waiting || s.Attempts < 100 || s.Attempts > hour ||
+					s.NextAttempt.After(time.Now().Add(maxWait)) || s.Error == "" {
+					t.Errorf("%+v", s)
+				}
+				if waiting := k.spool.Stats(); waiting.Reports != hour || waiting.Untold != 0 {
+					t.Errorf("%+v", waiting)
+				}
+				vain := len(k.sink.attempts())
+				away(k, false)
+				k.arrive(time.Minute - 2*time.Second) // which looks once a second
+				all := k.sink.attempts()[vain:]
+				if len(all) > 8 {
+					t.Errorf("%d reports took %d requests", hour, len(all))
+				}
+				for i := range all {
+					if i > 0 && all[i].at.Sub(all[i-1].at) < minPause {
+						t.Errorf("a request %s after another", all[i].at.Sub(all[i-1].at))
+					}
+				}
+				if s := k.uploader.State(); s.Phase != Connected || s.Error != "" || s.Duplicates != 0 {
+					t.Errorf("%+v", s)
+				}
+			})
+		})
+	}
 }
 
 // badly answers some attempts badly, then well.
@@ -122,9 +163,9 @@ func badly(times int, answer func(w http.ResponseWriter, keep func() uplink.Repo
 
 func encode(w http.ResponseWriter, a uplink.Reports) { _ = json.NewEncoder(w).Encode(a) }
 
-// TestLyingNetwork: whatever happens to an answer, each report is in the sink once, in order.
-func TestLyingNetwork(t *testing.T) {
-	for name, answer := range map[string]func(w http.ResponseWriter, keep func() uplink.Reports){
+// lies are what can happen to an answer.
+func lies() map[string]func(w http.ResponseWriter, keep func() uplink.Reports) {
+	return map[string]func(w http.ResponseWriter, keep func() uplink.Reports){
 		"no answer after the commit": func(_ http.ResponseWriter, keep func() uplink.Reports) {
 			keep()
 			panic(http.ErrAbortHandler)
@@ -191,7 +232,12 @@ func TestLyingNetwork(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 		},
-	} {
+	}
+}
+
+// TestLyingNetwork: whatever happens to an answer, each report is in the sink once, in order.
+func TestLyingNetwork(t *testing.T) {
+	for name, answer := range lies() {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, badly(3, answer), func(k *kit) {
 				k.put(1)
@@ -204,6 +250,48 @@ func TestLyingNetwork(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLiesMixed: two of three answers lie, each in another way, while reports keep coming.
+func TestLiesMixed(t *testing.T) {
+	const most = 300 // reports
+	all := lies()
+	names := slices.Sorted(maps.Keys(all))
+	var mutex sync.Mutex
+	told := map[string]int{}
+	isOver := false
+	random := rand.New(rand.NewPCG(5, 6))
+	choose := func() (name string) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		if isOver || random.IntN(3) == 0 {
+			return ""
+		}
+		name = names[random.IntN(len(names))]
+		told[name]++
+		return name
+	}
+	bubble(t, func(k *kit) {
+		k.sink.answer = func(w http.ResponseWriter, _ *http.Request, keep func() uplink.Reports) bool {
+			name := choose()
+			if name != "" {
+				all[name](w, keep)
+			}
+			return name != ""
+		}
+	}, func(k *kit) {
+		for k.next <= most {
+			k.put(1 + rand.IntN(3))
+			k.settle(rand.N(time.Minute))
+		}
+		mutex.Lock()
+		isOver = true
+		mutex.Unlock()
+		k.arrive(time.Hour)
+		if s := k.uploader.State(); s.Failures < 50 || s.Refused > 0 || s.Duplicates == 0 {
+			t.Errorf("told %v; %+v", told, s)
+		}
+	})
 }
 
 // TestRetryAfter: the sink's word holds, within bounds.
@@ -442,6 +530,42 @@ func TestClock(t *testing.T) {
 	}
 }
 
+// TestClockSteps: the gateway's clock is set, again and again. Each time the signatures take the sink's time, and what
+// waits while the sink's certificate seems invalid arrives afterwards.
+func TestClockSteps(t *testing.T) {
+	const hour, year = time.Hour, 365 * 24 * time.Hour
+	step := time.Duration(0) // the gateway's clock less the sink's
+	bubble(t, func(k *kit) {
+		k.config.Now = func() time.Time { return time.Now().Add(step) }
+	}, func(k *kit) {
+		for _, step = range []time.Duration{hour / 2, -hour / 2, hour, 0, -30 * time.Minute, 5 * hour, 0} {
+			k.put(2)
+			k.arrive(time.Minute)
+			if s := k.uploader.State(); (s.ClockOffset+step).Abs() > uplink.MaxClockSkew || s.Phase != Connected {
+				t.Errorf("step of %s: %+v", step, s)
+			}
+		}
+		for _, step = range []time.Duration{10 * year, -10 * year} { // a connection that is there suffices
+			k.put(2)
+			k.arrive(time.Minute)
+		}
+		failures := k.uploader.State().Failures
+		k.settle(time.Hour)
+		for _, step = range []time.Duration{10 * year, -10 * year} {
+			k.put(2)
+			if s := k.settle(time.Minute); s.Phase != Waiting ||
+				!strings.Contains(s.Error, "is this gateway's clock right?") {
+				t.Errorf("step of %s: %+v", step, s)
+			}
+		}
+		step = 0
+		k.arrive(time.Minute)
+		if s := k.uploader.State(); failures > 0 || s.Duplicates > 0 {
+			t.Errorf("%d failures, %+v", failures, s)
+		}
+	})
+}
+
 // TestClockNeverRight: a sink that complains for ever is asked with the usual patience.
 func TestClockNeverRight(t *testing.T) {
 	bubble(t, func(k *kit) {
@@ -449,7 +573,7 @@ func TestClockNeverRight(t *testing.T) {
 		k.sink.now = func() time.Time { n++; return time.Now().Add(time.Duration(n) * time.Hour) }
 	}, func(k *kit) {
 		k.put(1)
-		if s := k.settle(time.Hour); s.Attempts > 200 || s.Phase != Waiting ||
+		if s := k.settle(time.Hour); s.Attempts > 240 || s.Phase != Waiting ||
 			s.Error != "the sink says that this gateway's clock is wrong" {
 			t.Errorf("%+v", s)
 		}
