@@ -27,7 +27,7 @@ async function overviewIsDrawn(page) {
 const drawn = {
   '/': overviewIsDrawn,
   '/devices': (page) => rows(page).nth(8).waitFor(),
-  '/flows': (page) => rows(page).nth(99).waitFor(),
+  '/flows': (page) => rows(page).nth(12).waitFor(),
   '/agents': (page) => page.getByRole('region', { name: /^Agent / }).nth(1).waitFor(),
 };
 
@@ -219,14 +219,183 @@ test('a flow opens with all its fields, by its address too', async () => {
 });
 
 test('older flows come on demand, each once', () =>
-  visit(site, '/flows', {}, async (page) => {
+  visit(site, '/flows?t=15m', {}, async (page) => {
     await drawn['/flows'](page);
-    await page.getByRole('button', { name: 'Older flows' }).click();
-    await rows(page).nth(199).waitFor();
-    const times = await rows(page).locator('time').evaluateAll((all) => all.map((t) => t.dateTime));
-    assert.deepEqual(times, [...times].sort().reverse());
-    assert.equal(new Set(times).size, times.length);
+    const times = new Set();
+    let count = '';
+    await until('the last flow of the range is there', async () => {
+      const seen = await rows(page).locator('time').evaluateAll((all) => all.map((t) => t.dateTime));
+      assert.deepEqual(seen, [...seen].sort().reverse());
+      for (const time of seen) times.add(time);
+      count = await page.getByRole('grid').getAttribute('aria-rowcount');
+      if (count === (await rows(page).last().getAttribute('aria-rowindex'))) return true;
+      // No row is passed by: each part is drawn before the next one.
+      return page.evaluate(() => {
+        scrollBy(0, 1200);
+        return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(false))));
+      });
+    });
+    assert.ok(times.size >= count - 1 && count > 400, `${times.size} flows were seen of ${count - 1}`);
+    assert.equal(await page.getByRole('button', { name: 'Older flows' }).count(), 0);
   }));
+
+// place is a row of the list, where it is in the window, and whether it has the focus.
+const place = (page, selector) =>
+  page.evaluate((s) => {
+    const row = (s ? document.querySelector(s) : document.elementFromPoint(innerWidth / 2, innerHeight / 2))?.closest('tr[data-row]');
+    if (!row) return null;
+    const { top, bottom } = row.getBoundingClientRect();
+    const isInSight = top >= 0 && bottom <= innerHeight;
+    return { index: Number(row.ariaRowIndex), text: row.innerText, top, isInSight };
+  }, selector);
+const focused = (page) => place(page, 'tr[data-row]:focus');
+
+// load scrolls down until so many flows are loaded.
+const load = (page, flows) =>
+  until(`${flows} flows are loaded`, async () => {
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    const last = rows(page).last();
+    return Number(await last.getAttribute('aria-rowindex')) > flows;
+  });
+
+test('of ten thousand flows few rows are drawn, and all are in reach', () =>
+  visit(site, '/flows?t=24h', {}, async (page) => {
+    await drawn['/flows'](page);
+    await load(page, 10_000);
+    const height = await page.evaluate(() => document.body.scrollHeight);
+    assert.ok(height > 10_000 * 30, `the page is ${height} high: the scroll bar is of few rows`);
+    let before;
+    for (let part = 0; part <= 20; part++) {
+      await page.evaluate((y) => scrollTo(0, y), Math.round(((height - 900) * part) / 20));
+      await until('the middle of the window has a row', () => place(page));
+      const { index, text } = await place(page);
+      assert.ok(!before || index > before.index, `row ${index} is below row ${before?.index}`);
+      before = { index, text };
+      assert.ok((await rows(page).count()) < 100, 'few rows are drawn');
+      const nodes = await page.evaluate(() => document.querySelectorAll('*').length);
+      assert.ok(nodes < 3000, `${nodes} elements`);
+    }
+    assert.ok(before.index > 9_900, `the end of the list is row ${before.index}`);
+    await look(page);
+  }));
+
+test('keys walk through a long list, and the focus stays', () =>
+  visit(site, '/flows?t=24h', {}, async (page) => {
+    const press = (key) => page.keyboard.press(key);
+    const goes = (what, check) => until(what, async () => {
+      const row = await focused(page);
+      return row !== null && row.isInSight && check(row);
+    });
+    await drawn['/flows'](page);
+    await load(page, 3000);
+    await press('j');
+    await goes('a row in sight has the focus', (row) => row.index > 2000);
+    await press('Home');
+    await goes('the first row has it', (row) => row.index === 2);
+    await press('ArrowDown');
+    await press('ArrowDown');
+    await goes('the third row has it', (row) => row.index === 4);
+    await press('ArrowUp');
+    await goes('the second row has it', (row) => row.index === 3);
+    await press('PageDown');
+    await goes('a row a window lower has it', (row) => row.index > 15 && row.index < 40);
+    const { index, text } = await focused(page);
+    await page.evaluate(() => scrollTo(0, 80_000));
+    await until('other rows are drawn', async () => (await place(page))?.index > 1000);
+    assert.equal((await focused(page)).text, text, 'a row that is far off keeps the focus');
+    await press('PageUp');
+    await goes('keys go on from it', (row) => row.index < index);
+    await press('End');
+    await goes('the last row has it', (row) => row.index > 3000);
+    await until('older flows are there', async () =>
+      (await rows(page).last().getAttribute('aria-rowindex')) > (await focused(page)).index);
+    await press('Enter');
+    const drawer = page.getByRole('dialog', { name: 'Flow' });
+    await drawer.getByRole('heading', { name: 'Why' }).waitFor();
+    await press('Escape');
+    await goes('the row has it again', (row) => row.index > 3000);
+    // Tab leaves by the row's buttons, and comes back to the row.
+    await press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.className), 'term');
+    await press('Shift+Tab');
+    await goes('the row has it once more', (row) => row.index > 3000);
+  }));
+
+test('new flows move nothing that someone reads', () =>
+  visit(site, '/flows?t=6h', {}, async (page) => {
+    await drawn['/flows'](page);
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.mouse.move(5, 300);
+    const first = () => rows(page).first().locator('time').getAttribute('datetime');
+    const begin = await first();
+    await until('at the top, new ones come into sight', async () => (await first()) > begin);
+    await page.evaluate(() => scrollTo(0, 1200));
+    const newer = page.getByRole('button', { name: 'Newer flows' });
+    await until('the middle of the window has a row', () => place(page));
+    const read = await place(page);
+    await newer.waitFor();
+    assert.deepEqual(await place(page), read);
+    const known = await first();
+    await newer.click();
+    await until('they are there', async () => (await first()) > known && (await page.evaluate(() => scrollY)) === 0);
+    assert.equal(await newer.count(), 0);
+  }));
+
+// devices is an answer with so many devices, of which the first have gone.
+const devices = (from, to, factor) => ({
+  from: new Date(Date.now() - 3_600_000),
+  to: new Date(),
+  rows: Array.from({ length: to - from }, (_, i) => ({
+    agent: 'a9f4c1d2e3b40596a7b8c9d0e1f20314',
+    device: `device-${from + i}`,
+    apps: 1,
+    record: i % 3 ? { kind: { value: 'computer' }, random_mac: true } : { addresses: [{ ip: `10.0.0.${i}` }] },
+    down_bytes: Math.round(1e9 - (from + i) * 1e5 * factor),
+    up_bytes: 0,
+    packets: 0,
+    flows: 1,
+  })),
+});
+
+test('devices that come, go and change move nothing that someone reads', () =>
+  visit(site, '/', {}, async (page) => {
+    let answer = devices(0, 2000, 1);
+    await page.route(/\/devices\?/, (route) => route.fulfill({ json: answer }));
+    await page.getByRole('link', { name: 'Devices', exact: true }).click();
+    await page.getByText('2000 devices').waitFor();
+    assert.ok((await rows(page).count()) < 100, 'few rows are drawn');
+    await page.evaluate(() => scrollTo(0, 40_000));
+    await until('the middle of the window has a row', () => place(page));
+    const read = await place(page);
+    answer = devices(30, 2010, -1);
+    const asked = page.waitForResponse(/\/devices\?/);
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await asked;
+    await page.getByText('1980 devices').waitFor();
+    const name = (row) => row.text.split('\n')[0].trim();
+    await until('it is drawn', () => place(page));
+    const now = await place(page);
+    assert.deepEqual([name(now), Math.round(now.top), now.index], [name(read), Math.round(read.top), read.index - 30]);
+  }));
+
+test('all rows of a table are of one height, on which their places rest', async () => {
+  for (const window of [{}, { viewport: { width: 700, height: 900 } }, phone, { ...phone, viewport: { width: 360, height: 780 } }]) {
+    for (const path of ['/flows', '/devices']) {
+      await visit(site, path, window, async (page) => {
+        await drawn[path](page);
+        const heights = await rows(page).evaluateAll((all) => [...new Set(all.map((row) => row.getBoundingClientRect().height))]);
+        assert.equal(heights.length, 1, `${path} at ${page.viewportSize().width}: ${heights}`);
+      });
+    }
+  }
+  await visit(site, '/flows', phone, async (page) => {
+    await drawn['/flows'](page);
+    await load(page, 1000);
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight / 2));
+    await until('the middle of the window has a row', () => place(page));
+    assert.ok((await rows(page).count()) < 60, 'few rows are drawn');
+  });
+});
 
 test('devices sort, and open their flows', () =>
   visit(site, '/devices', {}, async (page) => {

@@ -14,6 +14,7 @@ import { AgentsPage, isLate, useSinkNow } from './pages/agents';
 import { DevicesPage } from './pages/devices';
 import { FlowsPage } from './pages/flows';
 import { Overview } from './pages/overview';
+import { stepRow } from './rows';
 import { useKeysSetting, useTheme, type Theme } from './theme';
 import { Guard, Icon } from './ui';
 import { move, pages, seconds, spanQuery, spans, useView, write, type Go, type Page, type View } from './url';
@@ -37,8 +38,10 @@ export function App() {
   const [theme, shownTheme, setTheme] = useTheme();
   const [keys, setKeys] = useKeysSetting();
   const help = useRef<HTMLDialogElement>(null);
+  const bar = useRef<HTMLElement>(null);
+  useBarHeight(bar);
   const range = spanQuery(view.span);
-  const devices = useApi<Devices>(query('devices', range));
+  const devices = useApi<Devices>(query('devices', { limit: view.page === 'devices' ? 10_000 : undefined, ...range }));
   const agents = useApi<Agents>('agents');
   useEvents('agents', (data) => agents.put(data as Agents));
   useStreamFilter(view.filter);
@@ -64,7 +67,7 @@ export function App() {
         </button>
       </Rail>
       <div class="page">
-        <header class="bar">
+        <header class="bar" ref={bar}>
           <h1>{titles[view.page]}</h1>
           {view.page !== 'agents' && <SpanPicker view={view} go={go} />}
           {view.page !== 'agents' && (
@@ -87,6 +90,20 @@ export function App() {
       </dialog>
     </>
   );
+}
+
+// useBarHeight tells the style sheet what the bar covers of the window: heads of tables stop below it.
+function useBarHeight(bar: { current: HTMLElement | null }) {
+  useEffect(() => {
+    const { current } = bar;
+    if (!current) return;
+    const watch = new ResizeObserver(() => {
+      const covers = getComputedStyle(current).position === 'sticky' ? current.offsetHeight : 0;
+      document.documentElement.style.setProperty('--bar', `${covers}px`);
+    });
+    watch.observe(current);
+    return () => watch.disconnect();
+  }, []);
 }
 
 function Rail(props: { view: View; go: Go; children: ComponentChildren }) {
@@ -223,6 +240,7 @@ const keyList: [string, string][] = [
   ['[ and ]', 'earlier, later'],
   ['g then o, d, f, a', 'go to Overview, Devices, Flows, Agents'],
   ['j and k', 'next and previous row'],
+  ['↑ ↓ Page Home End', 'the same, in larger steps too'],
   ['Enter', 'open the row'],
   ['Esc', 'close what is open'],
   ['?', 'this list'],
@@ -252,14 +270,6 @@ function Help(props: { keys: boolean; setKeys: (on: boolean) => void; close: () 
   );
 }
 
-// rowStep moves the focus among the rows of the page's table.
-function rowStep(by: 1 | -1) {
-  const rows = [...document.querySelectorAll<HTMLElement>('tr[data-row]')];
-  const now = rows.findIndex((row) => row === document.activeElement || row.contains(document.activeElement));
-  const next = rows[now < 0 ? 0 : Math.min(Math.max(now + by, 0), rows.length - 1)];
-  next?.focus();
-}
-
 function useKeys(on: boolean, view: View, go: Go, help: () => void) {
   const latest = useRef({ view, go, help });
   latest.current = { view, go, help };
@@ -285,8 +295,8 @@ function useKeys(on: boolean, view: View, go: Go, help: () => void) {
         '/': () => focus('filter'),
         f: () => focus('filter'),
         t: () => focus('span'),
-        j: () => rowStep(1),
-        k: () => rowStep(-1),
+        j: () => stepRow(1),
+        k: () => stepRow(-1),
         '[': () => go({ span: move(view.span, -1, Date.now() / 1000) }),
         ']': () => go({ span: move(view.span, 1, Date.now() / 1000) }),
         '?': help,

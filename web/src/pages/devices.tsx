@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { useMemo, useRef, useState } from 'preact/hooks';
 import { query, useApi, useNow, type Device, type Series } from '../api';
 import type { Shared } from '../app';
 import { Empty } from '../empty';
 import { ago, bytes, count, plural } from '../format';
 import { deviceName } from '../names';
-import { Body, Panel, Scroll, Spark, Term } from '../ui';
+import { Cell, Rows, type Column } from '../rows';
+import { Body, Panel, Spark, Term } from '../ui';
 import { stepOf } from '../url';
 
 const sorts = {
@@ -31,60 +33,82 @@ export function DevicesPage(shared: Shared) {
   const course = new Map(courses.data?.series.filter((l) => !l.other).map((l) => [l.key, l]));
   const named = new Set(filtered.data?.rows.map((row) => row.key));
   const sort: Sort = isSort(view.sort) ? view.sort : 'down';
-  const rows = (all: Device[]) =>
-    all
-      .filter((d) => view.filter === '' || !filtered.data || named.has(d.device))
-      .map((d) => [sorts[sort].of(d), d] as const)
-      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-      .map(([, d]) => d);
+  const [isRead, setIsRead] = useState(false);
+  const question = `${sort} ${view.filter} ${JSON.stringify(range)}`;
+  const order = useRef({ question, of: new Map<string, number>() });
+  const rows = useMemo(() => {
+    const all = (devices.data?.rows ?? []).filter((d) => view.filter === '' || !filtered.data || named.has(d.device));
+    const sorted = sortBy(all, sorts[sort].of);
+    // Figures that change leave the order as it is while someone reads.
+    const stays = isRead && order.current.question === question;
+    const shown = stays ? sortBy(sorted, (d) => order.current.of.get(idOf(d)) ?? Infinity) : sorted;
+    order.current = { question, of: new Map(shown.map((d, i) => [idOf(d), i])) };
+    return shown;
+  }, [devices.data, filtered.data, view.filter, sort]);
+  const setSort = (by: Sort) => go({ sort: by === 'down' ? '' : by });
+  const columns: Column[] = heads.map(([key, head]) =>
+    isSort(key)
+      ? { key, head: <SortButton by={key} set={setSort} />, isNumber: key !== 'name', sorted: sort === key }
+      : { key, head },
+  );
   const answer = filtered.problem && devices.data ? { ...devices, problem: filtered.problem } : devices;
+  const open = (d: Device) => go({ page: 'flows', filter: `device:${d.device}`, sort: '' });
   return (
-    <Panel
-      title="Devices of the LAN"
-      class="wide"
-      note={devices.data ? plural(rows(devices.data.rows).length, 'device') : undefined}
-    >
+    <Panel title="Devices of the LAN" class="wide" note={devices.data ? plural(rows.length, 'device') : undefined}>
       <Body
         answer={answer}
         what="The devices"
         rows={10}
-        isEmpty={(d) => rows(d.rows).length === 0}
+        isEmpty={() => rows.length === 0}
         empty={<Empty what="devices" shared={shared} />}
       >
-        {(d) => (
-          <Scroll label="Devices">
-            <table>
-              <thead>
-                <tr>
-                  {(['name', null, 'down', 'up', 'trend', 'apps', 'flows', 'seen'] as const).map((column) =>
-                    column === null || column === 'trend' ? (
-                      <th key={column} scope="col">
-                        {column === null ? 'Addresses and kind' : 'Trend'}
-                      </th>
-                    ) : (
-                      <th key={column} scope="col" class={column === 'name' ? '' : 'number'} aria-sort={sort === column ? 'descending' : 'none'}>
-                        <button type="button" onClick={() => go({ sort: column === 'down' ? '' : column })}>
-                          {sorts[column].label}
-                        </button>
-                      </th>
-                    ),
-                  )}
-                </tr>
-              </thead>
-              <tbody>
-                {rows(d.rows).map((each) => (
-                  <Row key={`${each.agent}/${each.device}`} d={each} line={course.get(each.device)} shared={shared} />
-                ))}
-              </tbody>
-            </table>
-          </Scroll>
+        {() => (
+          <Rows
+            label="Devices"
+            class="devices"
+            columns={columns}
+            items={rows}
+            keyOf={idOf}
+            question={question}
+            open={open}
+            reading={setIsRead}
+            cells={(d) => <Cells d={d} line={course.get(d.device)} shared={shared} />}
+          />
         )}
       </Body>
     </Panel>
   );
 }
 
-function Row({ d, line, shared }: { d: Device; line: Series['series'][number] | undefined; shared: Shared }) {
+const heads = [
+  ['name', ''],
+  ['about', 'Addresses and kind'],
+  ['down', ''],
+  ['up', ''],
+  ['trend', 'Trend'],
+  ['apps', ''],
+  ['flows', ''],
+  ['seen', ''],
+] as const;
+
+const idOf = (d: Device) => `${d.agent}/${d.device}`;
+
+function sortBy<T>(all: T[], of: (item: T) => string | number): T[] {
+  return all
+    .map((item) => [of(item), item] as const)
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([, item]) => item);
+}
+
+function SortButton({ by, set }: { by: Sort; set: (by: Sort) => void }) {
+  return (
+    <button type="button" onClick={() => set(by)}>
+      {sorts[by].label}
+    </button>
+  );
+}
+
+function Cells({ d, line, shared }: { d: Device; line: Series['series'][number] | undefined; shared: Shared }) {
   const now = useNow(15_000);
   const r = d.record;
   const seen = Date.parse(r.last_seen ?? '');
@@ -94,39 +118,32 @@ function Row({ d, line, shared }: { d: Device; line: Series['series'][number] | 
   const addresses = (r.addresses ?? []).map((a) => a.ip);
   const name = deviceName(d);
   const others = addresses.filter((a) => a !== name);
-  const open = () => {
-    shared.go({ page: 'flows', filter: `device:${d.device}`, sort: '' });
-  };
   return (
-    <tr
-      data-row
-      tabIndex={0}
-      onClick={open}
-      onKeyDown={(e) => e.key === 'Enter' && e.target === e.currentTarget && open()}
-      aria-label={`${name}: open its flows`}
-    >
-      <td data-label="Device" class="main">
-        <span class={now - seen < 120_000 ? 'dot on' : 'dot'} title={now - seen < 120_000 ? 'active' : 'quiet'} />
-        <Term label={name} title={d.device} pick={(exclude) => shared.pick('device', d.device, exclude)} />
-        {isNew && <span class="tag">new</span>}
-        {r.is_router && <span class="tag quiet">router</span>}
-        {r.random_mac && <span class="tag quiet" title="It made this MAC address up, and may change it">random MAC</span>}
-      </td>
-      <td data-label="Address" class="about">
+    <>
+      <Cell label="Device" class="main">
+        <div class="line">
+          <span class={now - seen < 120_000 ? 'dot on' : 'dot'} title={now - seen < 120_000 ? 'active' : 'quiet'} />
+          <Term label={name} title={d.device} pick={(exclude) => shared.pick('device', d.device, exclude)} />
+          {isNew && <span class="tag">new</span>}
+          {r.is_router && <span class="tag quiet">router</span>}
+          {r.random_mac && <span class="tag quiet" title="It made this MAC address up, and may change it">random MAC</span>}
+        </div>
+      </Cell>
+      <Cell label="Address" class="about">
         <bdi title={addresses.join(', ')}>
           {others[0] ?? (name === d.device ? '–' : d.device)}
           {others.length > 1 && ` +${others.length - 1}`}
         </bdi>
         {about && <bdi class="note">{about}</bdi>}
-      </td>
-      <td data-label="Down" class="number">{bytes(d.down_bytes)}</td>
-      <td data-label="Up" class="number">{bytes(d.up_bytes)}</td>
-      <td data-label="Trend" class="trend">
+      </Cell>
+      <Cell label="Down" class="number">{bytes(d.down_bytes)}</Cell>
+      <Cell label="Up" class="number">{bytes(d.up_bytes)}</Cell>
+      <Cell label="Trend" class="trend">
         {line && <Spark values={line.down_bytes.map((n, i) => n + (line.up_bytes[i] ?? 0))} />}
-      </td>
-      <td data-label="Apps" class="number">{count(d.apps)}</td>
-      <td data-label="Flows" class="number">{count(d.flows)}</td>
-      <td data-label="Last seen" class="number">{Number.isNaN(seen) ? '–' : ago(seen, now)}</td>
-    </tr>
+      </Cell>
+      <Cell label="Apps" class="number">{count(d.apps)}</Cell>
+      <Cell label="Flows" class="number">{count(d.flows)}</Cell>
+      <Cell label="Last seen" class="number">{Number.isNaN(seen) ? '–' : ago(seen, now)}</Cell>
+    </>
   );
 }
