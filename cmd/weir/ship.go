@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -11,21 +12,27 @@ import (
 	"github.com/weirnet/weir/internal/agent/privileged"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/ship"
+	"github.com/weirnet/weir/internal/ship/compress"
 )
 
 // newShip returns the command of the process that stores and sends reports, which weir run itself starts.
 func newShip() *cobra.Command {
 	return &cobra.Command{
-		Use:    privileged.ShipCommand + " DIRECTORY",
+		Use:    privileged.ShipCommand + " DIRECTORY COMPRESSION",
 		Hidden: true,
-		Args:   cobra.ExactArgs(1),
+		Args:   cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if !sandbox.Inside() {
 				return errors.New("weir run starts this process itself")
 			}
+			encoding, ok := compress.Parse(args[1])
+			if !ok {
+				return fmt.Errorf("no compression %q", args[1])
+			}
 			tuneMemory()
 			// The helper tells an error from a panic, whose status is 2.
-			if err := ship.Run(args[0], version, logger(c.ErrOrStderr()), agent.ReleaseMemory); err != nil {
+			if err := ship.Run(&ship.Options{Folder: args[0], Compression: encoding, Version: version,
+				Log: logger(c.ErrOrStderr()), Release: agent.ReleaseMemory}); err != nil {
 				return partialError{err}
 			}
 			return nil

@@ -52,6 +52,7 @@ func setUplink(o *agent.Options, c *config.Config, stderr io.Writer) (args []str
 		return nil, err
 	}
 	o.Begins = func() { logger(stderr)("%s", line) }
+	o.Compression = c.Uplink.Compression
 	if o.Uplink = folder; folder == "" {
 		return []string{"--uplink=off"}, nil
 	}

@@ -55,6 +55,7 @@ type Options struct {
 	NoConntrack     bool   // do not follow the kernel's connections
 	State           string // directory for the list of devices; "": not saved
 	Uplink          string // state folder of the uplink that gets reports; "": none
+	Compression     string // of those reports
 	Begins          func() // unless nil, the privileged process calls it once it has opened all
 	Socket          string // for other commands' questions: a path, "none", or "": control.DefaultPath
 }

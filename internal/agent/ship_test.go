@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 
+	"github.com/weirnet/weir/internal/ship/compress"
 	"github.com/weirnet/weir/internal/ship/enrol"
 	"github.com/weirnet/weir/internal/ship/spool"
 	"github.com/weirnet/weir/internal/testing/lab"
@@ -67,14 +67,9 @@ func spooled(t *testing.T, folder string) (text string, s spool.Stats) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	decoder, err := zstd.NewReader(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer decoder.Close()
 	var b bytes.Buffer
 	for i := range all {
-		line, err := decoder.DecodeAll(all[i].Body, nil)
+		line, err := compress.Decompress(all[i].Body, all[i].Encoding, uplink.MaxReports)
 		if err != nil {
 			t.Fatal(err)
 		}

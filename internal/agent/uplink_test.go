@@ -3,7 +3,6 @@
 package agent_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
@@ -20,9 +19,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 
+	"github.com/weirnet/weir/internal/ship/compress"
 	"github.com/weirnet/weir/internal/ship/sinktest"
 	"github.com/weirnet/weir/internal/ship/spool"
 	"github.com/weirnet/weir/internal/testing/lab"
@@ -105,13 +104,7 @@ func (s *sink) take(w http.ResponseWriter, r *http.Request) {
 	if body == nil {
 		return
 	}
-	decoder, err := zstd.NewReader(bytes.NewReader(body))
-	if err != nil {
-		s.t.Error(err)
-		return
-	}
-	defer decoder.Close()
-	text, err := io.ReadAll(decoder)
+	text, err := compress.Decompress(body, compress.Zstd, uplink.MaxReports)
 	if err != nil {
 		s.t.Error(err)
 	}

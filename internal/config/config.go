@@ -70,8 +70,9 @@ type Config struct {
 	} `key:"report" help:"Reports: all that weir tells of an interval."`
 
 	Uplink struct {
-		State string `key:"state_dir" flag:"state-dir" in:"run" help:"directory for the agent's key, its sink, and the reports that the sink does not have yet"`
-		Use   string `key:"use" flag:"uplink" in:"run" oneof:"auto on off" help:"send reports to the sink: on, off, or auto (on if weir enrol has named a sink)"`
+		State       string `key:"state_dir" flag:"state-dir" in:"run" help:"directory for the agent's key, its sink, and the reports that the sink does not have yet"`
+		Use         string `key:"use" flag:"uplink" in:"run" oneof:"auto on off" help:"send reports to the sink: on, off, or auto (on if weir enrol has named a sink)"`
+		Compression string `key:"compression" flag:"compression" in:"run" oneof:"zstd gzip none" help:"how reports to the sink are compressed: zstd, gzip or none"`
 	} `key:"uplink" help:"The sink that gets reports."`
 
 	Privacy struct {
@@ -96,7 +97,7 @@ func Default() *Config {
 	c.Flows.TCPIdle = defaults.TCPIdle
 	c.Flows.Idle = defaults.Idle
 	c.Report.Every = defaults.ReportEvery
-	c.Uplink.State, c.Uplink.Use = defaults.StateDir, "auto"
+	c.Uplink.State, c.Uplink.Use, c.Uplink.Compression = defaults.StateDir, "auto", "zstd"
 	c.Privacy.Addresses, c.Privacy.HostNames = "plain", "full"
 	return c
 }

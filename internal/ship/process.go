@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/sandbox"
+	"github.com/weirnet/weir/internal/ship/compress"
 	"github.com/weirnet/weir/internal/ship/enrol"
 	"github.com/weirnet/weir/internal/ship/spool"
 	"github.com/weirnet/weir/internal/ship/upload"
@@ -41,8 +42,18 @@ const (
 	tidyEvery   = time.Minute
 )
 
+// Options are those of Run.
+type Options struct {
+	Folder      string // with the state
+	Compression compress.Encoding
+	Version     string // of weir
+	Log         func(format string, args ...any)
+	Release     func() // gives back memory that only the start, or a first connection, needed
+}
+
 // process is the running process ship.
 type process struct {
+	*Options
 	helper   *net.UnixConn
 	parent   int // the helper
 	spool    *spool.Spool
@@ -54,14 +65,13 @@ type process struct {
 
 // Run is the process ship, which its helper starts in the sandbox with the socket as its first file. It stores the
 // reports that come and sends them, until the helper closes its connection, and then what came before.
-// release gives back memory that only the start, or a first connection, needed.
-func Run(folder, version string, log func(format string, args ...any), release func()) error {
+func Run(o *Options) error {
 	debug.SetMemoryLimit(memoryLimit)
 	runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), 2))
 	net.DefaultResolver.PreferGo = true // the C library's needs more than the sandbox has
 	// A terminal's Ctrl-C and systemd's stop reach all processes; only the helper knows when the last report has come.
 	signal.Ignore(unix.SIGINT, unix.SIGHUP)
-	p := &process{parent: unix.Getppid(), hurry: make(chan os.Signal, 1)}
+	p := &process{Options: o, parent: unix.Getppid(), hurry: make(chan os.Signal, 1)}
 	signal.Notify(p.hurry, unix.SIGTERM)
 	var err error
 	if p.helper, err = sandbox.Conn(); err != nil {
@@ -76,27 +86,27 @@ func Run(folder, version string, log func(format string, args ...any), release f
 	if err != nil {
 		return err
 	}
-	if err := p.open(folder, version, conn, log); err != nil {
+	if err := p.open(conn); err != nil {
 		return err
 	}
 	defer p.spool.Close()
-	log("reports: %s", confinement)
-	release()
-	return p.run(log, release)
+	p.Log("reports: %s", confinement)
+	p.Release()
+	return p.run()
 }
 
 // open opens the spool and makes the uploader.
-func (p *process) open(folder, version string, conn *net.UnixConn, log func(string, ...any)) error {
-	sink, key, err := enrol.Load(filepath.Join(folder, UplinkFolder))
+func (p *process) open(conn *net.UnixConn) error {
+	sink, key, err := enrol.Load(filepath.Join(p.Folder, UplinkFolder))
 	if err != nil {
 		return err
 	}
-	store := &spooled{statm: p.statm}
+	store := &spooled{statm: p.statm, encoding: p.Compression}
 	if n, err := hex.Decode(store.agent[:], []byte(sink.Agent)); err != nil || n != len(store.agent) {
 		return fmt.Errorf("the agent's identity %q has not %d hexadecimal digits", sink.Agent, 2*len(store.agent))
 	}
 	for began := time.Now(); ; {
-		p.spool, err = spool.Open(filepath.Join(folder, SpoolFolder), spool.Config{})
+		p.spool, err = spool.Open(filepath.Join(p.Folder, SpoolFolder), spool.Config{})
 		if err == nil {
 			break
 		}
@@ -105,8 +115,8 @@ func (p *process) open(folder, version string, conn *net.UnixConn, log func(stri
 		}
 		<-time.After(100 * time.Millisecond) // a lock has no event that a deadline could bound
 	}
-	p.receiver = &receiver{conn: conn, store: store, log: log}
-	p.uploader, err = upload.New(p.spool, upload.Config{URL: sink.URL, Key: key, Version: version,
+	p.receiver = &receiver{conn: conn, store: store, log: p.Log}
+	p.uploader, err = upload.New(p.spool, upload.Config{URL: sink.URL, Key: key, Version: p.Version,
 		Authority: []byte(sink.Authority), Certificate: sink.Certificate, WholeFlows: p.receiver.wantWhole})
 	if err != nil {
 		return errors.Join(err, p.spool.Close())
@@ -123,7 +133,7 @@ func (p *process) open(folder, version string, conn *net.UnixConn, log func(stri
 var errNames = errors.New("the file with the name servers was replaced")
 
 // run works until the end.
-func (p *process) run(log func(string, ...any), release func()) error {
+func (p *process) run() error {
 	receiving, stopReceiving := context.WithCancel(context.Background())
 	uploading, stopUploading := context.WithCancel(context.Background())
 	defer stopUploading()
@@ -156,11 +166,11 @@ func (p *process) run(log func(string, ...any), release func()) error {
 			}
 			return err
 		case <-ended:
-			return p.end(log, stopReceiving, received)
+			return p.end(stopReceiving, received)
 		case <-state.C:
 			p.receiver.state()
 		case <-tidy.C:
-			release()
+			p.Release()
 		case <-look.C:
 			if canRead && !canReadNames() {
 				stopReceiving()
@@ -182,7 +192,7 @@ func canReadNames() bool {
 }
 
 // end stores all that has come, and sends it if that is quick. Meanwhile it gives the helper signs of life.
-func (p *process) end(log func(string, ...any), stopReceiving func(), received <-chan error) error {
+func (p *process) end(stopReceiving func(), received <-chan error) error {
 	signs := time.NewTicker(signEvery)
 	defer signs.Stop()
 	p.sign()
@@ -219,7 +229,7 @@ func (p *process) end(log func(string, ...any), stopReceiving func(), received <
 		}
 	}
 	if n := p.spool.Stats().Reports; n > 0 {
-		log("%d reports are stored, and will be sent when weir runs again", n)
+		p.Log("%d reports are stored, and will be sent when weir runs again", n)
 	}
 	return err
 }

@@ -21,6 +21,7 @@ type spooled struct {
 	upload     func() (connected bool, problem string) // the state of the upload
 	arrived    func()                                  // called after each report
 	statm      *os.File                                // of proc_pid_statm(5); nil: unknown
+	encoding   compress.Encoding
 	compressor compress.Compressor
 	body       []byte
 }
@@ -34,8 +35,8 @@ func (s *spooled) Identity() Identity {
 const keptBody = 1 << 20
 
 func (s *spooled) Put(sequence uint64, line []byte, told []Range) error {
-	s.body = s.compressor.Compress(s.body[:0], line, compress.Zstd)
-	err := s.spool.Put(sequence, s.body, compress.Zstd)
+	s.body = s.compressor.Compress(s.body[:0], line, s.encoding)
+	err := s.spool.Put(sequence, s.body, s.encoding)
 	if cap(s.body) > keptBody {
 		s.body = nil
 	}

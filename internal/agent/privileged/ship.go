@@ -18,13 +18,15 @@ import (
 	"github.com/weirnet/weir/internal/ship"
 )
 
-// ShipCommand is the sub-command of the process ship, with the state folder as its argument; it calls ship.Run.
+// ShipCommand is the sub-command of the process ship, with the state folder and the compression as its arguments; it
+// calls ship.Run.
 const ShipCommand = "ship"
 
 // shipper keeps the process ship running: it holds both ends of the socket between ship and the confined process, so
 // that a new ship finds the messages that the last one left.
 type shipper struct {
 	folder       string
+	compression  string
 	ours, theirs *os.File // the confined process's end, and ship's
 	key          *os.File // of the reports' pseudonyms
 	log          io.Writer
@@ -46,8 +48,8 @@ func openShip(o *agent.Options) (*shipper, error) {
 	if err != nil {
 		return nil, errors.Join(err, key.Close())
 	}
-	return &shipper{folder: o.Uplink, ours: ours, theirs: theirs, key: key, log: os.Stderr,
-		ending: make(chan struct{}), ended: make(chan struct{}), hurry: make(chan struct{})}, nil
+	return &shipper{folder: o.Uplink, compression: o.Compression, ours: ours, theirs: theirs, key: key,
+		log: os.Stderr, ending: make(chan struct{}), ended: make(chan struct{}), hurry: make(chan struct{})}, nil
 }
 
 // openUplinkState makes what the state folder lacks, and returns the file with the key of pseudonyms. As for the list
@@ -132,7 +134,7 @@ func (s *shipper) run() {
 }
 
 func (s *shipper) launch() (*sandbox.Child, error) {
-	child, err := sandbox.Start(sandbox.Config{Role: sandbox.Ship, Args: []string{ShipCommand, s.folder},
+	child, err := sandbox.Start(sandbox.Config{Role: sandbox.Ship, Args: []string{ShipCommand, s.folder, s.compression},
 		Readable: []string{filepath.Join(s.folder, ship.UplinkFolder)},
 		Writable: []string{filepath.Join(s.folder, ship.SpoolFolder)}, Files: []*os.File{s.theirs}})
 	if err != nil {

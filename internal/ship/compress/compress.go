@@ -7,6 +7,9 @@ package compress
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"io"
+	"strconv"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -83,6 +86,30 @@ func (c *Compressor) Compress(dst, report []byte, e Encoding) []byte {
 	default:
 		return append(dst, report...)
 	}
+}
+
+// Decompress returns what reports of Compress were before, one after the other; an error if that is more than most
+// bytes. weir itself has no need of it, its tests do.
+func Decompress(reports []byte, e Encoding, most int64) (text []byte, err error) {
+	var in io.Reader = bytes.NewReader(reports)
+	switch e {
+	case Zstd:
+		d, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20))
+		if err != nil {
+			return nil, err
+		}
+		defer d.Close()
+		in = d
+	case Gzip:
+		if in, err = gzip.NewReader(in); err != nil {
+			return nil, err
+		}
+	}
+	text, err = io.ReadAll(io.LimitReader(in, most+1))
+	if err == nil && int64(len(text)) > most {
+		err = errors.New("more than " + strconv.FormatInt(most, 10) + " bytes")
+	}
+	return text, err
 }
 
 // must returns an encoder whose options are constants.

@@ -5,33 +5,32 @@ package compress
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"testing"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/weirnet/weir/internal/uplink"
 )
 
 func decode(t *testing.T, b []byte, e Encoding) []byte {
 	t.Helper()
-	var r io.Reader = bytes.NewReader(b)
-	var err error
-	switch e {
-	case Zstd:
-		r, err = zstd.NewReader(r, zstd.WithDecoderMaxWindow(uplink.MaxWindow))
-	case Gzip:
-		r, err = gzip.NewReader(r)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := io.ReadAll(r)
+	out, err := Decompress(b, e, uplink.MaxReports)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// TestDecompressBound: what is too much is an error.
+func TestDecompressBound(t *testing.T) {
+	var c Compressor
+	for e := None; e < numEncodings; e++ {
+		b := c.Compress(nil, sample(10), e)
+		if _, err := Decompress(b, e, int64(len(sample(10)))-1); err == nil {
+			t.Errorf("%s: too much is returned", e)
+		}
+		if _, err := Decompress(b[:len(b)/2], e, 1<<20); err == nil && e != None {
+			t.Errorf("%s: half of it is returned", e)
+		}
+	}
 }
 
 // sample looks like a report of n flows.

@@ -55,8 +55,8 @@ type Config struct {
 
 const (
 	defaultBatch, defaultRate = 1 << 20, 1 << 20
-	// firstWait and maxWait bound the time between attempts; slowWait is that while only people can help. With maxWait a
-	// sink that is away sees an attempt each 20 s on average, and has everything a minute after its return.
+	// firstWait and maxWait bound the time between attempts; slowWait is that while only people can help. With maxWait
+	// a sink that is away sees an attempt each 20 s on average, and has everything a minute after its return.
 	firstWait, maxWait, slowWait = time.Second, 40 * time.Second, 5 * time.Minute
 	// minPause bounds the requests a second while the uploader catches up, as the sink does.
 	minPause = 100 * time.Millisecond

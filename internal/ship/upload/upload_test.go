@@ -66,15 +66,26 @@ func TestSend(t *testing.T) {
 	})
 }
 
+// TestEncodings: after a change of the setting a spool has reports of several kinds, and each request has one.
 func TestEncodings(t *testing.T) {
-	bubble(t, func(k *kit) { k.encoding = compress.None }, func(k *kit) {
+	kinds := []compress.Encoding{compress.None, compress.Gzip, compress.Zstd, compress.Zstd, compress.None,
+		compress.Gzip}
+	bubble(t, nil, func(k *kit) {
 		k.wire.set(true)
-		k.put(2)
-		k.encoding = compress.Zstd
-		k.put(2)
+		for _, k.encoding = range kinds {
+			k.put(2)
+		}
 		k.settle(time.Second)
 		k.wire.set(false)
-		k.arrive(10 * time.Minute)
+		k.arrive(time.Minute)
+		var got []string
+		for _, r := range k.sink.attempts() {
+			got = append(got, fmt.Sprint(r.encoding, " ", r.sequences))
+		}
+		want := []string{"none [1 2]", "gzip [3 4]", "zstd [5 6 7 8]", "none [9 10]", "gzip [11 12]"}
+		if !slices.Equal(got, want) {
+			t.Errorf("requests %q, want %q", got, want)
+		}
 	})
 }
 

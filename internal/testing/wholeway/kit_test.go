@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirnet/weir/internal/ship/spool"
 	"github.com/weirnet/weir/internal/testing/lab"
 	"github.com/weirnet/weir/internal/testing/lab/program"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
@@ -70,10 +71,10 @@ func (s *system) serve() {
 }
 
 // watch starts the agent. It prints the reports that it sends.
-func (s *system) watch() *program.Program {
+func (s *system) watch(flags ...string) *program.Program {
 	s.t.Helper()
-	return program.Start(s.t, s.host, nil, s.weir, "run", "-i", "eth0", "--output", "report", "--report-every", "1s",
-		"--state-dir", s.state(), "--uplink", "on", "--socket", "none")
+	return program.Start(s.t, s.host, nil, append([]string{s.weir, "run", "-i", "eth0", "--output", "report",
+		"--report-every", "1s", "--state-dir", s.state(), "--uplink", "on", "--socket", "none"}, flags...)...)
 }
 
 // ask asks the sink's API.
@@ -95,6 +96,35 @@ func (s *system) ask(path string, query url.Values, to any) error {
 		return nil
 	}
 	return json.NewDecoder(answer.Body).Decode(to)
+}
+
+// waiting returns the reports in a spool.
+func waiting(t *testing.T, folder string) (all []spool.Report) {
+	t.Helper()
+	copied := filepath.Join(t.TempDir(), "spool")
+	if err := os.CopyFS(copied, os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := spool.Open(copied, spool.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for { // each time those of one encoding
+		some, err := s.Oldest(1<<16, 1<<30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(some) == 0 {
+			return all
+		}
+		all = append(all, some...)
+		for _, r := range some {
+			if err := s.Done(r.Name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // sums are those of the API, and of a report's totals.

@@ -12,11 +12,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
-
+	"github.com/weirnet/weir/internal/ship/compress"
 	"github.com/weirnet/weir/internal/testing/lab"
-	"github.com/weirnet/weir/internal/testing/lab/program"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
+	"github.com/weirnet/weir/internal/uplink"
 )
 
 // query is a DNS query for planted-name.example.
@@ -25,9 +24,7 @@ const query = "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0cplanted-name\
 // TestPrivacy: what the settings hide is nowhere in what weir sends, spools and logs, or in what the sink keeps.
 func TestPrivacy(t *testing.T) {
 	s := newSystem(t)
-	agent := program.Start(t, s.host, nil, s.weir, "run", "-i", "eth0", "--output", "report", "--report-every", "1s",
-		"--state-dir", s.state(), "--uplink", "on", "--socket", "none",
-		"--addresses", "all", "--host-names", "off", "--mask-gateway", "--omit-field", "community_id")
+	agent := s.watch("--addresses", "all", "--host-names", "off", "--mask-gateway", "--omit-field", "community_id")
 	agent.Await("watching")
 	ask(t, s)
 	wait.Until(t, "weir reports a flow of DNS", func() bool { return strings.Contains(agent.Stdout.String(), `"dns"`) })
@@ -38,12 +35,12 @@ func TestPrivacy(t *testing.T) {
 	wait.For(t, "the end of the sink", s.serving.Done())
 	ask(t, s)
 	end(agent)
-	spooled := spool(t, filepath.Join(s.state(), "spool"))
-	if !bytes.Contains(spooled, []byte(`"type":"flow`)) {
+	stored := spooled(t, filepath.Join(s.state(), "spool"))
+	if !bytes.Contains(stored, []byte(`"type":"flow`)) {
 		t.Error("no flow is in the spool")
 	}
 	places := map[string][]byte{"the reports": []byte(agent.Stdout.String()), "the log": []byte(agent.Said.String()),
-		"the spool": spooled, "the sink's log": []byte(s.serving.Said.String() + s.serving.Stdout.String())}
+		"the spool": stored, "the sink's log": []byte(s.serving.Said.String() + s.serving.Stdout.String())}
 	for path, content := range files(t, s.data()) {
 		places[path] = content
 	}
@@ -89,23 +86,18 @@ func planted(t *testing.T, s *system) (values []string) {
 	return values
 }
 
-// spool returns the reports of a spool, decompressed.
-func spool(t *testing.T, folder string) (all []byte) {
+// spooled returns the files of a spool, and its reports, decompressed.
+func spooled(t *testing.T, folder string) (all []byte) {
 	t.Helper()
-	decoder, err := zstd.NewReader(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer decoder.Close()
-	for path, content := range files(t, folder) {
+	for _, content := range files(t, folder) {
 		all = append(all, content...)
-		frame := bytes.Index(content, []byte{0x28, 0xb5, 0x2f, 0xfd}) // RFC 8878, section 3.1.1
-		if frame < 0 {
-			continue
+	}
+	for _, r := range waiting(t, folder) {
+		text, err := compress.Decompress(r.Body, r.Encoding, uplink.MaxReports)
+		if err != nil {
+			t.Error(err)
 		}
-		if all, err = decoder.DecodeAll(content[frame:], all); err != nil {
-			t.Errorf("%s: %v", path, err)
-		}
+		all = append(all, text...)
 	}
 	return all
 }

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weirnet/weir/internal/ship/compress"
 	"github.com/weirnet/weir/internal/testing/lab/program"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
@@ -48,6 +49,48 @@ func TestEveryInterval(t *testing.T) {
 	}
 	if got, err := s.between(all[0].Period.Begin, last.Period.End); err != nil || got != total {
 		t.Errorf("over all intervals the sink has %v, weir counted %v (%v)", got, total, err)
+	}
+}
+
+// TestCompression: reports of each compression, and several in one spool, reach the sink whole.
+func TestCompression(t *testing.T) {
+	s := newSystem(t)
+	kill := func() {
+		if err := s.serving.Process.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		wait.For(t, "the end of the sink", s.serving.Done())
+	}
+	stop := s.talk()
+	var all []interval
+	for n, kind := range []string{"none", "gzip", "zstd", "gzip", "none"} {
+		if n == 2 { // the others meet in the spool
+			kill()
+		}
+		agent := s.watch("--compression", kind)
+		wait.Until(t, "weir reports", func() bool { return strings.Count(agent.Stdout.String(), "\n") >= 2 })
+		end(agent)
+		all = append(all, intervals(t, agent.Stdout.String())...)
+		if n < 2 {
+			s.known(all[len(all)-1].Sequence)
+		}
+	}
+	stop()
+	kinds := map[compress.Encoding]bool{}
+	for _, r := range waiting(t, filepath.Join(s.state(), "spool")) {
+		kinds[r.Encoding] = true
+	}
+	if len(kinds) != 3 {
+		t.Errorf("the spool has only reports of %v", kinds)
+	}
+	s.serve()
+	agent := s.watch()
+	agent.Await("watching")
+	end(agent)
+	all = append(all, intervals(t, agent.Stdout.String())...)
+	s.known(all[len(all)-1].Sequence)
+	for i := range all {
+		s.compare(&all[i])
 	}
 }
 
