@@ -219,8 +219,9 @@ func (h *history) tell() {
 	}
 	teller := Name{epoch, h.spool.newest.sequence}
 	h.note("%d tells %v", teller.Sequence, all)
-	for n, f := range h.reports {
-		if covers(all, n) {
+	for _, r := range all {
+		for n := r.First; n <= r.Last; n++ { // those that Put never saw, too
+			f := h.fate(Name{r.Epoch, n})
 			f.tellers = append(f.tellers, teller)
 		}
 	}
@@ -363,6 +364,7 @@ func (h *history) finish() {
 			h.fail("report %d of %s is done and lost: %v", n.Sequence, n.Epoch.String()[:4], h.spool.Lost())
 		}
 	}
+	h.numbers()
 	if s := h.spool.Stats(); !h.isBad && s.Damaged > 0 {
 		h.fail("damage on a disk without: %+v", s)
 	}
@@ -370,6 +372,18 @@ func (h *history) finish() {
 	h.reopen()
 	if left := h.spool.Stats().Reports; left > 0 {
 		h.fail("%d reports are back", left)
+	}
+}
+
+// numbers requires of each number that was given away that there was a report or that it is lost: the sink must not see
+// a gap that nobody explains.
+func (h *history) numbers() {
+	epoch, next := h.spool.Identity()
+	for n := uint64(1); n < next && !h.isBad; n++ {
+		name := Name{epoch, n}
+		if f := h.fate(name); f.seen == nil && !f.done && !f.perhaps && !covers(h.spool.Lost(), name) && !h.isTold(f) {
+			h.fail("number %d of %s is of no report, and not lost: %v", n, epoch.String()[:4], h.spool.Lost())
+		}
 	}
 }
 

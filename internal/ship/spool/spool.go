@@ -253,6 +253,34 @@ func (s *Spool) number(isKnown bool) {
 			p.next = max(p.next, w.sequence+1)
 		}
 	}
+	s.missNumbers()
+}
+
+// missNumbers adds to the lost ranges the numbers that are neither done nor of a report, and that no range has: a crash
+// came between the loss and the pointer that would tell of it.
+func (s *Spool) missNumbers() {
+	p := &s.pointer
+	var known []Range
+	for _, w := range s.queue {
+		known = append(known, Range{Epoch: w.epoch, First: w.sequence, Last: w.sequence})
+	}
+	known = append(known, p.lost...)
+	for _, t := range p.told {
+		known = append(known, t.Range)
+	}
+	known = slices.DeleteFunc(known, func(r Range) bool { return r.Epoch != p.epoch })
+	slices.SortFunc(known, func(a, b Range) int { return cmp.Compare(a.First, b.First) })
+	known = append(known, Range{First: p.next, Last: p.next}) // which ends it
+	first := uint64(1)
+	if p.done.generation == p.generation {
+		first = p.done.sequence + 1
+	}
+	for _, r := range known {
+		if r.First > first {
+			s.lose(Range{p.epoch, first, r.First - 1, r.First - first})
+		}
+		first = max(first, r.Last+1)
+	}
 }
 
 // Identity returns the epoch, and the sequence of the next report.
@@ -277,8 +305,10 @@ func (s *Spool) Put(sequence uint64, report []byte, e compress.Encoding) error {
 	if sequence > p.next {
 		s.fail(p.next, sequence-1)
 	}
+	p.next = sequence // a pointer that makeRoom writes must not give away the number of a report that is not there yet
+	err := s.put(sequence, report, e)
 	p.next = sequence + 1
-	if err := s.put(sequence, report, e); err != nil {
+	if err != nil {
 		s.fail(sequence, sequence)
 		_ = s.settle() // the ranges are small, and may find room
 		err = fmt.Errorf("spool report %d: %w", sequence, err)

@@ -228,7 +228,7 @@ func TestDamagedSegment(t *testing.T) {
 	_ = s.Close()
 	s = mustOpen(t, dir, Config{})
 	want(t, "waiting", waits(t, s), []uint64{1, 4})
-	want(t, "lost", s.Lost(), []Range{{epoch, 2, 2, 1}}) // nobody knows that 3 was not done
+	want(t, "lost", s.Lost(), []Range{{epoch, 3, 3, 1}, {epoch, 2, 2, 1}}) // 3 was not done, as 2 was not
 	if stats := s.Stats(); stats.Damaged != 1 || stats.Reports != 2 {
 		t.Errorf("%+v", stats)
 	}
@@ -499,6 +499,49 @@ func TestLongOutage(t *testing.T) {
 		}
 		if len(s.pointer.told) > 0 {
 			t.Errorf("%d ranges are still to be told: %+v", len(s.pointer.told), s.pointer.told[0])
+		}
+	}
+}
+
+// TestKilledBeforeThePointer: a kill within Put gives away no number without a report, and one that it has skipped
+// counts as lost. Else the process that makes the reports takes its report for stored.
+func TestKilledBeforeThePointer(t *testing.T) {
+	for step := 1; ; step++ {
+		d := newDisk(rand.New(rand.NewPCG(1, 1)), time.Now)
+		c := Config{MaxBytes: 3*headerSize + 300}
+		s, err := open(d, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report := make([]byte, 100)
+		for n := range uint64(3) {
+			if err := s.Put(n+1, report, compress.None); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var killed bool
+		func() {
+			defer func() { killed = recover() != nil }()
+			d.crashAfter = step
+			_ = s.Put(5, report, compress.None) // the fourth did not come, and the first makes room
+		}()
+		d.crashAfter = -1
+		if s, err = open(d, c); err != nil {
+			t.Fatal(err)
+		}
+		_, next := s.Identity()
+		_, isThere := d.names[label{position{s.pointer.generation, 5}, s.pointer.epoch}.name()]
+		for n := uint64(1); n < next; n++ {
+			_, waits := d.names[label{position{s.pointer.generation, n}, s.pointer.epoch}.name()]
+			if !waits && !covers(s.Lost(), Name{s.pointer.epoch, n}) {
+				t.Errorf("killed at step %d: %d is of no report, and not lost: %v", step, n, s.Lost())
+			}
+		}
+		if isThere != (next == 6) {
+			t.Errorf("killed at step %d: report 5 is there: %v; the next one is %d", step, isThere, next)
+		}
+		if !killed {
+			return
 		}
 	}
 }
