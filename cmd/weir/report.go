@@ -106,6 +106,10 @@ func (p *reportPrinter) report(r *report.Report) {
 			(time.Duration(process.UserCPU+process.SystemCPU) * time.Microsecond).Round(time.Millisecond).String(),
 			bytesText(process.Resident))
 	}
+	p.queues(r.Health.Queues)
+	if c := r.Health.Clock; c != nil {
+		p.clock(c)
+	}
 	if u := r.Health.Uplink; u != nil {
 		p.uplink(u)
 	}

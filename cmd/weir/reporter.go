@@ -39,6 +39,7 @@ type reporter struct {
 	waited    atomic.Uint64               // checks while the end waits for ship
 
 	status *confined.Status // the last one
+	queues []report.Queue   // with the peaks since the last report
 	due    time.Duration    // the uptime at which the interval ends
 }
 
@@ -75,7 +76,7 @@ func (r *reporter) subscribe(o *agent.Options, output *confined.Output) {
 	if o.UpdateEvery == 0 || r.every < o.UpdateEvery || !r.hasUplink {
 		o.UpdateEvery = r.every
 	}
-	output.Subscriptions = append(output.Subscriptions, confined.Subscription{Subscriber: r,
+	output.Subscriptions = append(output.Subscriptions, confined.Subscription{Subscriber: r, Name: "report",
 		Dropped: metric.RecordsUnreported, Progress: r.progress})
 	output.Devices = func(changed func(most int) []hosts.Host) { r.changed = changed }
 	output.Measure, output.Counters = true, append(output.Counters, r)
@@ -130,6 +131,7 @@ func (r *reporter) Second(s *confined.Status) error {
 		r.report.Begin(report.Instant{Wall: began.UnixNano(), Monotonic: s.Monotonic - int64(s.Elapsed)}, s.BootID)
 	}
 	r.status = s
+	r.measureQueues(s)
 	r.report.Watch(linkCounts(s, func(l *confined.LinkCounts) *topology.Statistics { return &l.Began }))
 	if sender := r.sender.Load(); sender != nil {
 		sender.Pump()
@@ -172,6 +174,7 @@ func (r *reporter) write(s *confined.Status, isLast bool) (isClosed bool, err er
 	for _, p := range s.Processes {
 		state.Processes = append(state.Processes, report.Process(p))
 	}
+	state.Clock = clockOf(&s.Clock)
 	if r.hasUplink {
 		if u := r.sender.Load().Health().Usage; u.PeakResident > 0 {
 			state.Processes = append(state.Processes, report.Process{Name: "ship", UserTime: u.UserTime,
@@ -195,6 +198,7 @@ func (r *reporter) write(s *confined.Status, isLast bool) (isClosed bool, err er
 			}
 		}
 	}
+	state.Queues = r.takeQueues()
 	line := r.report.Close(&state)
 	switch {
 	case !isKnown: // the memory of the flows is worth more than a report without a number

@@ -69,6 +69,62 @@ func TestReporterIntervals(t *testing.T) {
 	}
 }
 
+// TestReporterClockSteps: however the clock is set, the reports follow each other, and tell of it. The machine sleeps
+// once, which is no step.
+func TestReporterClockSteps(t *testing.T) {
+	const hour, year = time.Hour, 365 * 24 * time.Hour
+	var out bytes.Buffer
+	r := newReporter(2*time.Second, 100, &out, false)
+	var clock confined.Clock
+	offset := time.Duration(0)
+	steps := []time.Duration{0, hour, -hour, -hour, hour, 10 * year, -10 * year, -10 * year, 10 * year, 0}
+	for i, step := range steps {
+		if offset += step; step != 0 {
+			clock.Steps, clock.Stepped = clock.Steps+1, clock.Stepped+step
+		}
+		if i == len(steps)-1 {
+			clock.Suspended, offset = 8*hour, offset+8*hour
+		}
+		for second := range 2 {
+			s := statusAt(time.Duration(2*i+second+1) * time.Second)
+			s.At, s.Clock = s.At.Add(offset), clock
+			s.Queues = []confined.Queue{{Name: "handovers", Length: i, Peak: i + 7*(1-second), Limit: 8}}
+			if err := r.Second(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := r.End(); err != nil {
+		t.Fatal(err)
+	}
+	all := readReports(t, out.Bytes())
+	if len(all) != len(steps)+1 {
+		t.Fatalf("%d reports", len(all))
+	}
+	end := ""
+	for i, step := range steps {
+		one := all[i]
+		p, c := &one.Period, one.Health.Clock
+		if one.Sequence != uint64(i+1) || p.EndMonotonic-p.BeginMonotonic != 2e9 || end != "" && p.Begin != end ||
+			one.Health.Uptime != uint64(2000*(i+1)) {
+			t.Errorf("report %d: %+v, uptime %d", i+1, p, one.Health.Uptime)
+		}
+		end = p.End
+		var got report.ClockReading
+		if c != nil {
+			got = *c
+		}
+		if (got.Steps == 1) != (step != 0) || got.Stepped != step.Milliseconds() ||
+			(got.Suspended > 0) != (i == len(steps)-1) {
+			t.Errorf("report %d after a step of %s: %+v", i+1, step, got)
+		}
+		if q := one.Health.Queues; len(q) != 1 || q[0] != (report.QueueReading{Name: "handovers", Length: uint64(i),
+			Peak: uint64(i + 7), Limit: 8}) {
+			t.Errorf("report %d: %+v", i+1, q)
+		}
+	}
+}
+
 // TestReporterFull: flows that one report has no room for make another one.
 func TestReporterFull(t *testing.T) {
 	var out bytes.Buffer

@@ -134,8 +134,8 @@ func liveRun(o *agent.Options, c *config.Config, stdout, stderr io.Writer) error
 	} else {
 		out := newLiveOutput(c.Output.Format, stdout)
 		out.isOnlyEnds = o.UpdateEvery == 0
-		output.Subscriptions = []confined.Subscription{{Subscriber: out, Dropped: metric.RecordsUnwritten,
-			Progress: out.pieces.taken.Load}}
+		output.Subscriptions = []confined.Subscription{{Subscriber: out, Name: "output",
+			Dropped: metric.RecordsUnwritten, Progress: out.pieces.taken.Load}}
 		unwritten = func(s *confined.Status) string {
 			done := out.skipped.Load() + out.pieces.lines.Load()
 			return fmt.Sprintf("%d records were not written", s.Offered-min(s.Offered, done))

@@ -3,19 +3,16 @@
 package main
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/config"
 	"github.com/weirnet/weir/internal/control"
-	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/report"
 	"github.com/weirnet/weir/internal/ship"
 	"github.com/weirnet/weir/internal/ship/enrol"
@@ -80,6 +77,9 @@ func (r *reporter) identify(s *report.State) (of ship.Identity, health ship.Heal
 	}
 	r.report.Identify(report.ID(of.Agent), report.ID(of.Epoch), of.Next)
 	health = sender.Health()
+	if health.HasSinkOffset {
+		s.Clock.SinkOffset = &health.SinkOffset
+	}
 	s.Uplink = &report.Uplink{Queued: health.Queued, SpoolBytes: health.SpoolBytes, Refused: health.Refused}
 	for _, l := range health.Lost {
 		s.Uplink.Lost = append(s.Uplink.Lost, report.Lost{Epoch: report.ID(l.Epoch), First: l.First, Last: l.Last,
@@ -110,56 +110,3 @@ func (r *reporter) uplinkState() *control.Uplink {
 	}
 	return u
 }
-
-// reportQueue writes reports to standard output beside an uplink, which must not wait for a reader: a goroutine writes,
-// and a report that has no room in the queue is left out.
-type reportQueue struct {
-	lines   chan []byte
-	ended   chan struct{}
-	failure atomic.Pointer[error]
-	dropped atomic.Uint64
-}
-
-// queuedReports bounds the reports that wait for the reader of standard output.
-const queuedReports = 8
-
-func newReportQueue(out io.Writer) *reportQueue {
-	q := &reportQueue{lines: make(chan []byte, queuedReports), ended: make(chan struct{})}
-	go func() {
-		defer close(q.ended)
-		for line := range q.lines {
-			if q.failure.Load() != nil {
-				continue
-			}
-			if _, err := out.Write(line); err != nil {
-				q.failure.Store(&err)
-			}
-		}
-	}()
-	return q
-}
-
-func (q *reportQueue) Write(line []byte) (int, error) {
-	if err := q.failure.Load(); err != nil {
-		return 0, *err
-	}
-	select {
-	case q.lines <- bytes.Clone(line):
-	default:
-		q.dropped.Add(1)
-	}
-	return len(line), nil
-}
-
-// end waits until all is written.
-func (q *reportQueue) end() error {
-	close(q.lines)
-	<-q.ended
-	if err := q.failure.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-// Collect adds the reports that were left out.
-func (q *reportQueue) Collect(s *metric.Snapshot) { s.Add(metric.ReportsUnwritten, q.dropped.Load()) }

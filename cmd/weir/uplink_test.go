@@ -76,10 +76,11 @@ func (e *shipEnd) hello(next uint64) {
 
 func (e *shipEnd) stored(sequence uint64) { e.say(3, numbers(sequence)) }
 
-// state says that the sink wants whole flows, that 5 reports wait in 600 bytes, and that report 3 is lost.
+// state says that the sink wants whole flows, that 5 reports wait in 600 bytes, that the sink's clock is a second
+// ahead, and that report 3 is lost.
 func (e *shipEnd) state(next uint64) {
-	b := []byte{3, 0, 0, 0, 1, 0, 0, 0}
-	b = append(b, numbers(5, 600, 0, 1, next, 0, 0, 0, 0)...)
+	b := []byte{7, 0, 0, 0, 1, 0, 0, 0}
+	b = append(b, numbers(5, 600, 0, 1, next, 0, 0, 0, 0, 1e9)...)
 	b = append(b, 0, 0, 0, 0)
 	lost := make([]byte, 16)
 	lost[0] = 2
@@ -164,6 +165,10 @@ func TestReporterUplink(t *testing.T) {
 		lost, want := got.Health.Uplink.Lost, report.LostReading{Epoch: got.Epoch, First: 3, Last: 3, Count: 1}
 		if i == 0 && (len(lost) != 1 || lost[0] != want) || i > 0 && len(lost) > 0 {
 			t.Errorf("report %d tells that %+v are lost", got.Sequence, lost)
+		}
+		if c, q := got.Health.Clock, got.Health.Queues; c == nil || c.SinkOffset == nil || *c.SinkOffset != 1000 ||
+			len(q) != 1 || q[0] != (report.QueueReading{Name: "unstored_reports", Peak: 1, Limit: 8}) {
+			t.Errorf("report %d: clock %+v, queues %+v", got.Sequence, c, q)
 		}
 		end.stored(got.Sequence)
 		wait.Until(t, "the report is stored", func() bool { return r.sender.Load().Waiting() == 0 })
@@ -256,6 +261,34 @@ func TestReportTextOfUplink(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s%s", want, out, errs)
 		}
+	}
+}
+
+func TestReportTextOfHealth(t *testing.T) {
+	offset := 300 * time.Millisecond
+	states := []*report.State{
+		{Clock: &report.Clock{IsKnown: true, IsSynchronised: true, EstimatedError: 150 * time.Microsecond, Steps: 1,
+			Stepped: -time.Hour, SinkOffset: &offset},
+			Queues: []report.Queue{{Name: "handovers", Peak: 3, Limit: 8}, {Name: "resync", Limit: 9}}},
+		{Clock: &report.Clock{IsKnown: true, Steps: 3, Stepped: time.Minute, Suspended: time.Second}},
+		{Clock: &report.Clock{Steps: 3, Stepped: time.Minute, Suspended: time.Second}},
+	}
+	r := report.New(report.Config{MaxFlows: 10})
+	var lines []byte
+	for _, s := range states {
+		s.Mode = "ebpf"
+		lines = append(lines, r.Close(s)...)
+	}
+	_, out, errs := weir("report", file(t, "reports.ndjson", lines))
+	for _, want := range []string{"\n  queues: handovers 0 (up to 3 of 8)\n",
+		"\n  clock: synchronised, error 150µs; set by -1h0m0s; the sink's is +300ms ahead\n",
+		"\n  clock: not synchronised; set 2 times, by +1h1m0s in all; the machine slept for 1s\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s%s", want, out, errs)
+		}
+	}
+	if strings.Count(out, "clock:") != 2 || strings.Count(out, "queues:") != 1 {
+		t.Errorf("more than is known in\n%s", out)
 	}
 }
 

@@ -35,6 +35,8 @@ type interval struct {
 		Processes []struct {
 			Resident uint64 `json:"resident_bytes"`
 		}
+		Queues []struct{ Name string }
+		Clock  *struct{ Synchronised *bool }
 	}
 	Flows []reportedFlow
 }

@@ -222,6 +222,14 @@ func TestUplink(t *testing.T) {
 	if p := all[len(all)-1].Health.Processes; len(p) != 3 || p[2].Resident == 0 {
 		t.Errorf("processes %+v", p)
 	}
+	var queues []string
+	for _, q := range all[len(all)-1].Health.Queues {
+		queues = append(queues, q.Name)
+	}
+	want := []string{"handovers", "nat_legs", "resync", "report", "unstored_reports", "output_reports"}
+	if c := all[len(all)-1].Health.Clock; !slices.Equal(queues, want) || c == nil || c.Synchronised == nil {
+		t.Errorf("queues %q, clock %+v", queues, c)
+	}
 	if printed := r.Stdout.String(); printed != text {
 		t.Errorf("standard output has other reports than the sink: %d and %d bytes", len(printed), len(text))
 	}

@@ -50,6 +50,18 @@ func (c *Chain) Collect(s *metric.Snapshot) {
 	s.Add(metric.OffloadsUnfollowed, c.offload.full.Load())
 }
 
+// Waiting is how many records wait in a stage, how many waited at most since the last call, and how many may wait.
+type Waiting struct{ Length, Peak, Limit int }
+
+// Waiting returns what waits for the other leg of a connection, in pairs, and for a list of connections. The goroutine
+// that calls Flow calls it.
+func (c *Chain) Waiting() (legs, resync Waiting) {
+	one, held := &c.natLegs.oneLeg, &c.resync
+	legs, resync = Waiting{one.n, one.peak, maxPairs}, Waiting{len(held.held), held.peak, maxResync}
+	one.peak, held.peak = one.n, len(held.held)
+	return legs, resync
+}
+
 // SetNetwork makes n the network by which the chain places addresses.
 func (c *Chain) SetNetwork(n *topology.Network) { c.placement.network.Store(n) }
 

@@ -11,6 +11,7 @@ import (
 type queue struct {
 	entries []entry
 	n       int // entries that are not stale
+	peak    int // of n, since the last Chain.Waiting
 	turns   uint64
 }
 
@@ -25,6 +26,7 @@ func (x *queue) push(p *pair, now time.Time) {
 	}
 	x.turns++
 	x.n++
+	x.peak = max(x.peak, x.n)
 	p.in, p.turn, p.since = x, x.turns, now
 	x.entries = append(x.entries, entry{p, p.turn})
 }

@@ -23,6 +23,7 @@ type resync struct {
 	connections *conntrack.Table // nil: none are tracked
 	next        func(*record.Flow, time.Time) error
 	held        []heldRecord
+	peak        int           // of held, since the last Chain.Waiting
 	full        atomic.Uint64 // records refused for want of room
 }
 
@@ -41,6 +42,7 @@ func (x *resync) hold(r *record.Flow, now time.Time) bool {
 		return false
 	}
 	x.held = append(x.held, heldRecord{r.Clone(), now})
+	x.peak = max(x.peak, len(x.held))
 	return true
 }
 

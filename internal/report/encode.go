@@ -83,7 +83,11 @@ func (r *Reporter) appendHealth(b []byte, s *State) []byte {
 		b = append(appendNumber(b, "more", more), `},`...)
 	}
 	r.counters = s.Counters
-	b = record.EndList(b)
+	b = appendQueues(record.EndList(b), s.Queues)
+	if s.Clock != nil {
+		b = s.Clock.append(b, &r.clock)
+		r.clock = *s.Clock
+	}
 	if s.Uplink != nil {
 		b = s.Uplink.append(append(b, `,"uplink":{`...))
 	}

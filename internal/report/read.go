@@ -37,6 +37,8 @@ type Report struct {
 		Uptime    uint64              `json:"uptime_ms"`
 		Processes few[ProcessReading] `json:"processes"`
 		Counters  list[CounterMoved]  `json:"counters"`
+		Queues    few[QueueReading]   `json:"queues"`
+		Clock     *ClockReading       `json:"clock"`
 		Uplink    *UplinkReading      `json:"uplink"`
 	} `json:"health"`
 	Interfaces list[InterfaceReading] `json:"interfaces"`
@@ -55,6 +57,25 @@ type ProcessReading struct {
 	UserCPU   uint64 `json:"user_cpu_us"`
 	SystemCPU uint64 `json:"system_cpu_us"`
 	Resident  uint64 `json:"resident_bytes"`
+}
+
+// QueueReading is a queue in a Report.
+type QueueReading struct {
+	Name   string `json:"name"`
+	Length uint64 `json:"length"`
+	Peak   uint64 `json:"peak"`
+	Limit  uint64 `json:"limit"`
+}
+
+// ClockReading is the clock's state in a Report; a nil member is unknown.
+type ClockReading struct {
+	IsSynchronised *bool  `json:"synchronised"`
+	EstimatedError uint64 `json:"estimated_error_us"`
+	MaximumError   uint64 `json:"maximum_error_us"`
+	Steps          uint64 `json:"steps"`
+	Stepped        int64  `json:"stepped_ms"`
+	Suspended      uint64 `json:"suspended_ms"`
+	SinkOffset     *int64 `json:"sink_offset_ms"`
 }
 
 // UplinkReading is the uplink in a Report.

@@ -45,6 +45,9 @@ type State struct {
 	Processes  []Process
 	Counters   metric.Snapshot
 	Interfaces []Interface
+	Queues     []Queue
+	// Clock is nil if it is unknown.
+	Clock *Clock
 	// Uplink is nil if the reports go to no sink.
 	Uplink *Uplink
 	// Devices are those that changed in the interval.
@@ -112,6 +115,7 @@ type Reporter struct {
 	bootID     string
 	begin      Instant
 	counters   metric.Snapshot
+	clock      Clock
 	processes  map[string]Process
 	interfaces map[uint32]Interface
 }

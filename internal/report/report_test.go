@@ -361,6 +361,9 @@ func TestState(t *testing.T) {
 	now.Processes = []Process{{Name: "agent", UserTime: 2 * time.Second, Resident: 5 << 20}}
 	now.Counters.Add(metric.Uncounted, 3)
 	now.Goroutines = 8
+	now.Queues = []Queue{{"handovers", 1, 3, 4}, {"report", 2, 0, 9}}
+	now.Clock = &Clock{IsKnown: true, IsSynchronised: true, EstimatedError: 15 * time.Microsecond,
+		MaximumError: 2 * time.Millisecond}
 	first := string(r.Close(now))
 	s.take([]byte(first))
 	for _, want := range []string{
@@ -370,7 +373,10 @@ func TestState(t *testing.T) {
 		`"health":{"mode":"ebpf","uptime_ms":15000,"goroutines":8,"processes":[{"name":"agent",` +
 			`"user_cpu_us":2000000,"system_cpu_us":0,"resident_bytes":5242880}],"counters":[` +
 			`{"name":"weir_packets_total","more":15},` +
-			`{"name":"weir_capture_lost_packets_total","cause":"uncounted","more":3}]}`,
+			`{"name":"weir_capture_lost_packets_total","cause":"uncounted","more":3}],` +
+			`"queues":[{"name":"handovers","length":1,"peak":3,"limit":4},` +
+			`{"name":"report","length":2,"peak":2,"limit":9}],` +
+			`"clock":{"synchronised":true,"estimated_error_us":15,"maximum_error_us":2000}}`,
 		`"interfaces":[{"name":"lan0","index":2,"role":"lan","received":{"packets":10,"bytes":0,"dropped":1},` +
 			`"sent":{"packets":0,"bytes":0}},{"name":"wan0","index":3,"role":"wan",` +
 			`"received":{"packets":0,"bytes":0},"sent":{"packets":0,"bytes":0}}]`,
@@ -385,16 +391,26 @@ func TestState(t *testing.T) {
 	lan.Received = Link{Packets: 4} // it has begun anew
 	next.Interfaces, next.IsLast = []Interface{lan}, true
 	next.Uplink = &Uplink{Queued: 2, SpoolBytes: 900, Refused: 1, Lost: []Lost{{ID{3}, 4, 9, 5}, {ID{2}, 1, 1, 1}}}
+	offset := -3 * time.Second
+	next.Clock = &Clock{Steps: 2, Stepped: -time.Hour, Suspended: time.Minute, SinkOffset: &offset}
 	second := string(r.Close(next))
 	s.take([]byte(second))
 	for _, want := range []string{`"counters":[{"name":"weir_packets_total","more":15}]`, `"user_cpu_us":3000000,`,
-		`"received":{"packets":4,"bytes":0}`, `"last":true`, `"sequence":2,`,
+		`"received":{"packets":4,"bytes":0}`, `"last":true`, `"sequence":2,`, `"queues":[],`,
+		`"clock":{"steps":2,"stepped_ms":-3600000,"suspended_ms":60000,"sink_offset_ms":-3000},`,
 		`"uplink":{"queued":2,"spool_bytes":900,"refused":1,"lost":[{"epoch":"03` + strings.Repeat("0", 30) +
 			`","first":4,"last":9,"count":5},{"epoch":"02` + strings.Repeat("0", 30) +
 			`","first":1,"last":1,"count":1}]}`} {
 		if !strings.Contains(second, want) {
 			t.Errorf("no %s\nin %s", want, second)
 		}
+	}
+	third := state(45)
+	third.Clock = next.Clock
+	third.Clock.SinkOffset = nil
+	line := r.Close(third)
+	if s.take(line); strings.Contains(string(line), `"clock"`) {
+		t.Errorf("a clock of which nothing is known in %s", line)
 	}
 }
 

@@ -298,6 +298,10 @@ var acts = []act{
 		return unix.ClockSettime(unix.CLOCK_REALTIME,
 			&unix.Timespec{Nsec: -1})
 	}},
+	{name: "adjtimex", unsafe: true, try: func(*world) error {
+		_, err := unix.Adjtimex(&unix.Timex{Modes: unix.ADJ_TICK, Tick: -1})
+		return err
+	}},
 	{name: "swapon", unsafe: true, try: func(w *world) error { return call(unix.SYS_SWAPON, text(w.path("file")), 0) }},
 	{name: "swapoff", unsafe: true, try: func(w *world) error { return call(unix.SYS_SWAPOFF, text(w.path("file"))) }},
 	{name: "acct", unsafe: true, try: func(w *world) error { return unix.Acct(w.path("file")) }},

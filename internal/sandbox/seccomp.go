@@ -110,7 +110,8 @@ func commonRules(r Role) []rule {
 		is(unix.SYS_IOCTL, 1, unix.TCGETS, unix.TCSETS, unix.TCSETSW, unix.TCSETSF, unix.TIOCGWINSZ),
 		is(unix.SYS_FCNTL, 1, fcntlCommands(r)...),
 	}
-	if r == Packets { // reports travel in memfds
+	if r == Packets { // reports travel in memfds, and tell of the clock, which nobody sets without CAP_SYS_TIME
+		all = append(all, rule{number: unix.SYS_ADJTIMEX})
 		all = append(all, is(unix.SYS_MEMFD_CREATE, 1, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING,
 			unix.MFD_CLOEXEC|unix.MFD_NOEXEC_SEAL))
 	}

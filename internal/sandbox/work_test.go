@@ -75,6 +75,10 @@ var works = []work{
 		}
 		return nil
 	}},
+	{"clock", func(*net.UnixConn) error {
+		_, err := unix.Adjtimex(new(unix.Timex))
+		return err
+	}},
 	{"profile", func(*net.UnixConn) error {
 		var b bytes.Buffer
 		if err := pprof.StartCPUProfile(&b); err != nil {

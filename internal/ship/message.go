@@ -37,7 +37,7 @@ const (
 	reportSize = 16 + 8 + 8 + 4 + 4
 	helloSize  = 16 + 16 + 8
 	storedSize = 8
-	stateSize  = 4 + 4 + 9*8 + 4
+	stateSize  = 4 + 4 + 10*8 + 4
 	maxMessage = headerSize + stateSize + maxRanges*rangeSize + maxProblem
 )
 
@@ -70,6 +70,9 @@ type State struct {
 	Untold  []Range
 	Problem string // why the sink gets no reports, or ""
 	Usage   Usage  // of ship
+	// SinkOffset is the sink's clock less ours, to a second; HasSinkOffset: it is known.
+	SinkOffset    time.Duration
+	HasSinkOffset bool
 }
 
 // Usage is what a process has used.
@@ -197,7 +200,7 @@ func parseStored(body []byte) (sequence uint64, err error) {
 	return number(body, 0), nil
 }
 
-const flagConnected, flagWholeFlows = 1, 2
+const flagConnected, flagWholeFlows, flagSinkOffset = 1, 2, 4
 
 // appendState leaves out what has no room.
 func appendState(b []byte, s *State) []byte {
@@ -208,12 +211,15 @@ func appendState(b []byte, s *State) []byte {
 	if s.WholeFlows {
 		flags |= flagWholeFlows
 	}
+	if s.HasSinkOffset {
+		flags |= flagSinkOffset
+	}
 	untold := s.Untold[:min(len(s.Untold), maxRanges)]
 	problem := strings.ToValidUTF8(s.Problem[:min(len(s.Problem), maxProblem)], "")
 	b = binary.LittleEndian.AppendUint32(begin(b, kindState), flags)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(untold)))
 	b = appendNumbers(b, s.Queued, s.SpoolBytes, s.Refused, s.Lost, s.Next, uint64(s.Usage.UserTime),
-		uint64(s.Usage.SystemTime), s.Usage.Resident, s.Usage.PeakResident)
+		uint64(s.Usage.SystemTime), s.Usage.Resident, s.Usage.PeakResident, uint64(s.SinkOffset))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(problem)))
 	return finish(append(appendRanges(b, untold), problem...))
 }
@@ -226,17 +232,20 @@ func parseState(body []byte) (s State, err error) {
 	s = State{Connected: flags&flagConnected != 0, WholeFlows: flags&flagWholeFlows != 0, Queued: number(body, 8),
 		SpoolBytes: number(body, 16), Refused: number(body, 24), Lost: number(body, 32), Next: number(body, 40),
 		Usage: Usage{time.Duration(number(body, 48)), time.Duration(number(body, 56)), number(body, 64),
-			number(body, 72)}}
-	problem := binary.LittleEndian.Uint32(body[80:])
+			number(body, 72)},
+		SinkOffset: time.Duration(number(body, 80)), HasSinkOffset: flags&flagSinkOffset != 0}
+	problem := binary.LittleEndian.Uint32(body[88:])
 	var rest []byte
 	s.Untold, rest, err = parseRanges(body[stateSize:], binary.LittleEndian.Uint32(body[4:]))
 	switch {
 	case err != nil:
 		return State{}, err
-	case flags&^(flagConnected|flagWholeFlows) != 0:
+	case flags&^(flagConnected|flagWholeFlows|flagSinkOffset) != 0:
 		return State{}, fmt.Errorf("flags %#x", flags)
 	case problem > maxProblem || int(problem) != len(rest):
 		return State{}, errLength
+	case !s.HasSinkOffset && s.SinkOffset != 0:
+		return State{}, errors.New("an unknown offset that is not 0")
 	case s.Usage.UserTime < 0 || s.Usage.SystemTime < 0:
 		return State{}, errors.New("time below 0")
 	case s.Next == 0:

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,7 +25,8 @@ func samples() map[string][]byte {
 		"hello":  appendHello(nil, Identity{ID{1}, ID{2}, 77}),
 		"stored": appendStored(nil, 5),
 		"state": appendState(nil, &State{Connected: true, WholeFlows: true, Queued: 1, SpoolBytes: 2, Refused: 3,
-			Lost: 4, Next: 5, Untold: lost, Problem: "no route to the sink", Usage: Usage{6, 7, 8, 9}}),
+			Lost: 4, Next: 5, Untold: lost, Problem: "no route to the sink", Usage: Usage{6, 7, 8, 9},
+			SinkOffset: -time.Hour, HasSinkOffset: true}),
 		"longest": appendState(nil, &State{Next: 1, Untold: full, Problem: strings.Repeat("x", 2*maxProblem)}),
 	}
 }
@@ -88,7 +90,7 @@ func TestMessages(t *testing.T) {
 		}
 	}
 	want := State{Connected: true, Queued: 1, Next: 5, Untold: []Range{{ID{1}, 1, 3, 2}}, Problem: "away",
-		Usage: Usage{2, 3, 4, 5}}
+		Usage: Usage{2, 3, 4, 5}, SinkOffset: time.Minute, HasSinkOffset: true}
 	_, body, _ := parse(appendState(nil, &want))
 	if got, err := parseState(body); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v, not %+v", got, err, want)

@@ -121,11 +121,7 @@ func (p *process) open(conn *net.UnixConn) error {
 	if err != nil {
 		return errors.Join(err, p.spool.Close())
 	}
-	store.spool, store.arrived = p.spool, p.uploader.Wake
-	store.upload = func() (bool, string) {
-		s := p.uploader.State()
-		return s.Phase == upload.Connected, s.Error
-	}
+	store.spool, store.arrived, store.upload = p.spool, p.uploader.Wake, p.uploader.State
 	return nil
 }
 

@@ -32,6 +32,7 @@ type Sender struct {
 	identity Identity
 	isKnown  bool // ship has said hello
 	waiting  []waiting
+	peak     int // reports that waited at most since the last Queue
 	flight   flight
 	untold   []Range // lost reports of earlier epochs that no stored report has told; the spool notes the others
 	state    State
@@ -125,6 +126,7 @@ func (s *Sender) Send(of Identity, h *Health, line []byte) {
 		return
 	}
 	s.waiting = append(s.waiting, waiting{sequence: of.Next, line: file, size: len(line), told: h.Lost})
+	s.peak = max(s.peak, min(len(s.waiting), maxWaiting))
 	for len(s.waiting) > 1 && (len(s.waiting) > maxWaiting || s.bytes() > maxWaitingBytes) {
 		s.drop(of.Epoch, 0)
 	}
@@ -314,6 +316,15 @@ func (s *Sender) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.waiting)
+}
+
+// Queue returns the number of reports that are not stored, its maximum since the last call, and how many there may be.
+func (s *Sender) Queue() (length, peak, limit int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	peak = max(s.peak, len(s.waiting))
+	s.peak = len(s.waiting)
+	return len(s.waiting), peak, maxWaiting
 }
 
 // AwaitIdentity waits for ship's hello like Drain.

@@ -12,15 +12,16 @@ import (
 
 	"github.com/weirnet/weir/internal/ship/compress"
 	"github.com/weirnet/weir/internal/ship/spool"
+	"github.com/weirnet/weir/internal/ship/upload"
 )
 
 // spooled is a spool as the store of a receiver.
 type spooled struct {
 	spool      *spool.Spool
 	agent      ID
-	upload     func() (connected bool, problem string) // the state of the upload
-	arrived    func()                                  // called after each report
-	statm      *os.File                                // of proc_pid_statm(5); nil: unknown
+	upload     func() upload.State
+	arrived    func()   // called after each report
+	statm      *os.File // of proc_pid_statm(5); nil: unknown
 	encoding   compress.Encoding
 	compressor compress.Compressor
 	body       []byte
@@ -60,7 +61,9 @@ func (s *spooled) State() State {
 	for _, l := range s.spool.Lost() {
 		state.Untold = append(state.Untold, Range{ID(l.Epoch), l.First, l.Last, l.Count})
 	}
-	state.Connected, state.Problem = s.upload()
+	u := s.upload()
+	state.Connected, state.Problem = u.Phase == upload.Connected, u.Error
+	state.SinkOffset, state.HasSinkOffset = u.ClockOffset, u.HasClockOffset
 	if state.Problem == "" {
 		state.Problem = stats.Error
 	}

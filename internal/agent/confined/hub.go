@@ -23,6 +23,9 @@ type hub struct {
 	subscriptions []*subscription
 	parcels       parcels
 
+	handovers    <-chan *engine.Handover
+	handoverPeak int // how many waited at most since the last status
+
 	now      time.Time // of the present handover or second
 	filling  *parcel
 	isEnding bool
@@ -59,6 +62,7 @@ func newHub(subscriptions []Subscription, records int) *hub {
 // run takes handovers until their channel closes, and returns when the subscribers have taken all records, or stall.
 func (h *hub) run(handovers <-chan *engine.Handover) {
 	defer close(h.ended)
+	h.handovers = handovers
 	h.start()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -66,6 +70,7 @@ func (h *hub) run(handovers <-chan *engine.Handover) {
 		select {
 		case o, ok := <-handovers:
 			h.now = time.Now()
+			h.handoverPeak = max(h.handoverPeak, len(handovers)+1)
 			if !ok {
 				h.end()
 				return

@@ -71,6 +71,30 @@ func give(h *hub, n int) {
 	h.second()
 }
 
+// TestHubQueues: the hub knows how many records wait, and how many waited at most.
+func TestHubQueues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &reader{stopsAt: 10, goOn: make(chan struct{})}
+		h := testHub(slow)
+		h.subscriptions[0].Name = "slow"
+		queue := func() Queue { all := h.queues(); return all[len(all)-1] }
+		give(h, 300)
+		give(h, 200)
+		synctest.Wait()
+		if got := queue(); got != (Queue{"slow", 500, 500, roomForTest}) {
+			t.Errorf("%+v", got)
+		}
+		close(slow.goOn)
+		synctest.Wait()
+		for _, want := range []Queue{{"slow", 0, 500, roomForTest}, {"slow", 0, 0, roomForTest}} {
+			if got := queue(); got != want {
+				t.Errorf("%+v, want %+v", got, want)
+			}
+		}
+		h.end()
+	})
+}
+
 func dropped(h *hub) uint64 {
 	var s metric.Snapshot
 	h.Collect(&s)

@@ -29,7 +29,8 @@ type Output struct {
 	PseudonymKey func(key []byte) error
 	// UplinkState, unless nil, answers the question for the uplink's state; nil without one. Any goroutine may call it.
 	UplinkState func() *control.Uplink
-	// Measure: the status has what the agent's processes use, and the kernel's counters of the watched links.
+	// Measure: the status has what the agent's processes use, the kernel's counters of the watched links, the clock's
+	// state, and the lengths of the queues.
 	Measure bool
 	// Counters are counted besides those of the process.
 	Counters []metric.Source

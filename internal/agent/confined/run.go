@@ -51,6 +51,9 @@ type Status struct {
 	// Processes and Links, the watched ones, are empty without Output.Measure.
 	Processes []Process
 	Links     []LinkCounts
+	// Clock and Queues are empty without Output.Measure.
+	Clock  Clock
+	Queues []Queue
 }
 
 // process is the running confined process.
@@ -65,6 +68,7 @@ type process struct {
 	devices    *devices
 	linkCounts *linkCounts // nil: nobody wants them
 	usage      *usage
+	clock      *clock
 	bootID     string
 	listener   net.Listener // nil: no control socket
 	capturer   capturer
@@ -96,7 +100,7 @@ func Run(o *agent.Options, out Output) (Status, error) {
 		return Status{}, err
 	}
 	stop := sandbox.StopSignals()
-	p := &process{options: o, output: out, mode: first.Mode, began: time.Now(), life: newLife(),
+	p := &process{options: o, output: out, mode: first.Mode, began: time.Now(), life: newLife(), clock: newClock(),
 		hub:   newHub(out.Subscriptions, max(o.MaxFlows, queueRecords)),
 		links: newLinks(o, selection, first.Mode, client, out.Log)}
 	p.life.step(startTime, nil)
@@ -304,7 +308,7 @@ func (p *process) status() Status {
 	s := Status{Mode: p.mode, Elapsed: time.Since(p.began), Interfaces: p.links.names(),
 		Offered: p.hub.offered.Load(), At: time.Now(), Monotonic: monotonic(), BootID: p.bootID}
 	if p.output.Measure {
-		s.Processes = p.usage.read()
+		s.Processes, s.Clock, s.Queues = p.usage.read(), p.clock.now(), p.hub.queues()
 		s.Links = p.linkCounts.of(p.links.present(), p.enrichment.chain.Network())
 	}
 	p.capturer.status(&s)

@@ -27,6 +27,8 @@ type Subscriber interface {
 // Subscription is a Subscriber with its counters.
 type Subscription struct {
 	Subscriber Subscriber
+	// Name is that of its queue in Status.Queues; "": it is not there.
+	Name string
 	// Dropped counts the records that its full queue dropped.
 	Dropped metric.ID
 	// Progress, unless nil, grows while the subscriber works on the latest records.
@@ -71,8 +73,10 @@ type subscription struct {
 
 	mu     sync.Mutex // guards what follows
 	queue  []*parcel
-	filled int  // sum of the sizes in the queue
-	isLast bool // no parcel follows
+	filled int // sum of the sizes in the queue, and of the parcel in hand
+	// records is the sum of the records there, and peak its maximum since the last status.
+	records, peak int
+	isLast        bool // no parcel follows
 }
 
 func newSubscription(s Subscription, limit int, back *parcels, failed func(error)) *subscription {
@@ -85,7 +89,8 @@ func (s *subscription) offer(p *parcel) bool {
 	s.mu.Lock()
 	hasRoom := s.filled == 0 || s.filled+p.size() <= s.limit
 	if hasRoom {
-		s.queue, s.filled = append(s.queue, p), s.filled+p.size()
+		s.queue, s.filled, s.records = append(s.queue, p), s.filled+p.size(), s.records+len(p.Flows)
+		s.peak = max(s.peak, s.records)
 	}
 	s.mu.Unlock()
 	signal(s.wake)
@@ -116,7 +121,7 @@ func (s *subscription) next() (p *parcel, isOver bool) {
 // done frees the room of a parcel.
 func (s *subscription) done(p *parcel) {
 	s.mu.Lock()
-	s.filled -= p.size()
+	s.filled, s.records = s.filled-p.size(), s.records-len(p.Flows)
 	s.mu.Unlock()
 	s.parcels.put(p)
 	signal(s.moved)

@@ -81,10 +81,3 @@ func parseStat(text []byte) (p Process, ok bool) {
 	return Process{UserTime: time.Duration(field(user)) * tick, SystemTime: time.Duration(field(system)) * tick,
 		Resident: field(resident) * uint64(os.Getpagesize())}, true
 }
-
-// monotonic returns the time by the kernel's CLOCK_MONOTONIC, in nanoseconds.
-func monotonic() int64 {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // every kernel has the clock
-	return t.Nano()
-}

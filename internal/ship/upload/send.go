@@ -83,6 +83,7 @@ func (u *Uploader) post(ctx context.Context, reports []spool.Report, body []byte
 		return nil, &failure{text: Explain(err)}
 	}
 	defer response.Body.Close()
+	u.noteClock(response)
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:
@@ -236,19 +237,34 @@ func (u *Uploader) problem(reports []spool.Report, response *http.Response, text
 // correctClock takes the sink's time for the signatures. A second complaint in succession is a failure.
 func (u *Uploader) correctClock(response *http.Response, f *failure) error {
 	f.text = "the sink says that this gateway's clock is wrong"
-	at, err := http.ParseTime(response.Header.Get("Date"))
-	if err != nil {
+	offset, ok := u.clockOffset(response)
+	if !ok {
 		return f
 	}
-	u.offset = at.Sub(u.config.Now())
-	u.mutex.Lock()
-	u.state.ClockOffset = u.offset
-	u.mutex.Unlock()
+	u.offset = offset
 	if u.hasNewOffset {
 		return f
 	}
 	u.hasNewOffset = true
 	return errAgain
+}
+
+// clockOffset returns the sink's clock less ours, by a Date that is cut to the second.
+func (u *Uploader) clockOffset(response *http.Response) (offset time.Duration, ok bool) {
+	at, err := http.ParseTime(response.Header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	return at.Add(time.Second / 2).Sub(u.config.Now()), true
+}
+
+// noteClock notes the sink's clock for the state.
+func (u *Uploader) noteClock(response *http.Response) {
+	if offset, ok := u.clockOffset(response); ok {
+		u.mutex.Lock()
+		u.state.ClockOffset, u.state.HasClockOffset = offset, true
+		u.mutex.Unlock()
+	}
 }
 
 // retryAfter reads Retry-After (RFC 9110, section 10.2.3), which counts from the sink's own Date.

@@ -92,8 +92,9 @@ type State struct {
 	Duplicates  uint64 // of them, those that it had already
 	Refused     uint64
 	Bytes       uint64 // of requests with reports that the sink has
-	// ClockOffset is the sink's clock less ours, once the sink has complained of it.
-	ClockOffset time.Duration
+	// ClockOffset is the sink's clock less ours, to a second, by its last answer; HasClockOffset: there was one.
+	ClockOffset    time.Duration
+	HasClockOffset bool
 }
 
 // Uploader sends reports.

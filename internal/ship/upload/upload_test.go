@@ -40,7 +40,7 @@ func TestSend(t *testing.T) {
 			return true
 		}
 	}, func(k *kit) {
-		if s := k.settle(time.Minute); s.Phase != Starting || s.Attempts != 0 {
+		if s := k.settle(time.Minute); s.Phase != Starting || s.Attempts != 0 || s.HasClockOffset {
 			t.Errorf("before the first report: %+v", s)
 		}
 		k.put(1)
@@ -533,7 +533,8 @@ func TestClock(t *testing.T) {
 				k.put(1)
 				k.arrive(time.Minute)
 				s := k.uploader.State()
-				if d := s.ClockOffset - skew; s.Attempts != 3 || s.Failures != 0 || d.Abs() > time.Second {
+				if d := s.ClockOffset - skew; !s.HasClockOffset || s.Attempts != 3 || s.Failures != 0 ||
+					d.Abs() > time.Second {
 					t.Errorf("%+v", s)
 				}
 			})
