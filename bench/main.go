@@ -3,7 +3,7 @@
 // Command bench measures weir side by side with its peers, in one run: programs on traces, and live, with tables of
 // figures and ratios.
 //
-//	bench [flags] [replay|kernel|drain|exact|memory|cpu|gateway]...
+//	bench [flags] [replay|report|reporter|sink|kernel|drain|exact|memory|cpu|conntrack|gateway]...
 package main
 
 import (
@@ -21,17 +21,19 @@ func main() {
 	testdata := flag.String("testdata", "../testdata", "where the recordings are")
 	traces := flag.String("traces", "traces", "where the traces are made")
 	weir := flag.String("weir", "../bin/weir", "the weir to measure")
+	sink := flag.String("sink", "../bin/weir-sink", "the weir-sink to measure")
 	runs := flag.Int("runs", 10, "samples of each program")
+	load := flag.Float64("load", loadAverage(), "load average of the machine before the benchmark")
 	flag.Parse()
-	if err := measureAll(*testdata, *traces, *weir, *runs, flag.Args()); err != nil {
+	t := table{load: *load}
+	if err := measureAll(&t, *testdata, *traces, *weir, *sink, *runs, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 // measureAll measures these parts, or all.
-func measureAll(testdata, traces, weir string, runs int, only []string) error {
-	var t table
+func measureAll(t *table, testdata, traces, weir, sink string, runs int, only []string) error {
 	for _, p := range []struct {
 		name    string
 		measure func() error
@@ -42,13 +44,24 @@ func measureAll(testdata, traces, weir string, runs int, only []string) error {
 			}
 			return compare(weir, traces, runs)
 		}},
-		{"kernel", func() error { return measureKernel(&t, runs) }},
-		{"drain", func() error { return measureDrain(&t, runs) }},
-		{"exact", func() error { return measureExact(&t, weir, runs) }},
-		{"memory", func() error { return measureMemory(&t, weir, testdata, max(3, runs/3)) }},
-		{"cpu", func() error { return measureCPU(&t, weir, testdata, runs) }},
-		{"conntrack", func() error { return measureConntrack(&t, weir, runs) }},
-		{"gateway", func() error { return measureGateway(&t, weir, runs) }},
+		{"report", func() error { return measureReport(t, testdata, runs) }},
+		{"reporter", func() error {
+			return withCopies(func(weir, sink, folder string) error {
+				return measureReporter(t, weir, sink, folder, max(3, runs/3))
+			}, weir, sink)
+		}},
+		{"sink", func() error {
+			return withCopies(func(_, sink, folder string) error {
+				return measureSink(t, sink, testdata, folder, max(3, runs/3))
+			}, weir, sink)
+		}},
+		{"kernel", func() error { return measureKernel(t, runs) }},
+		{"drain", func() error { return measureDrain(t, runs) }},
+		{"exact", func() error { return measureExact(t, weir, runs) }},
+		{"memory", func() error { return measureMemory(t, weir, testdata, max(3, runs/3)) }},
+		{"cpu", func() error { return measureCPU(t, weir, testdata, runs) }},
+		{"conntrack", func() error { return measureConntrack(t, weir, runs) }},
+		{"gateway", func() error { return measureGateway(t, weir, runs) }},
 	} {
 		if len(only) > 0 && !slices.Contains(only, p.name) {
 			continue
@@ -61,7 +74,11 @@ func measureAll(testdata, traces, weir string, runs int, only []string) error {
 	if len(t.rows) == 0 {
 		return nil
 	}
-	fmt.Printf("\n%s; %d samples of each, in turn; medians ± median absolute deviations\n\n%s", machine(), runs, &t)
+	fmt.Printf("\n%s; load average %s before; %d samples of each, in turn; medians ± median absolute deviations\n\n%s",
+		machine(), number(t.load), runs, t)
+	if t.isLoaded() {
+		fmt.Printf("\nMeasured under other load (%s): no figures to compare with.\n", number(t.load))
+	}
 	if len(t.short) > 0 {
 		fmt.Printf("\nshort of the goal: %s\n", strings.Join(t.short, "; "))
 	}
@@ -81,7 +98,12 @@ func machine() string {
 	}
 	var u unix.Utsname
 	_ = unix.Uname(&u)
-	load, _ := os.ReadFile("/proc/loadavg")
-	return fmt.Sprintf("%d × %s, Linux %s, load %s", runtime.NumCPU(), cpu, unix.ByteSliceToString(u.Release[:]),
-		strings.Join(strings.Fields(string(load))[:min(3, len(strings.Fields(string(load))))], " "))
+	return fmt.Sprintf("%d × %s, Linux %s", runtime.NumCPU(), cpu, unix.ByteSliceToString(u.Release[:]))
+}
+
+// loadAverage is that of the last minute.
+func loadAverage() (load float64) {
+	text, _ := os.ReadFile("/proc/loadavg")
+	_, _ = fmt.Sscan(string(text), &load)
+	return load
 }

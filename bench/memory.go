@@ -19,10 +19,10 @@ import (
 
 const liveFlows = 65536
 
-// resident is the memory of the agent's two processes, in MiB: VmRSS, which counts shared pages twice, and the
+// resident is the memory of the agent's processes, in MiB: VmRSS, which counts shared pages twice, and the
 // proportional share (PSS).
 type resident struct {
-	each     []float64 // VmRSS: the parent, the confined process
+	each     []float64 // VmRSS: the parent, the confined process; ship, if there is one, before the latter or after
 	rss, pss float64
 }
 
@@ -116,12 +116,12 @@ func memoryOf(o observer, a, b *lab.Host, frames [][]byte) (idle, full resident,
 		return idle, full, err
 	}
 	unmeasured(300 * time.Millisecond)
-	if idle, err = residentOf(w.Process.Process.Pid); err == nil {
+	if idle, err = residentOf(w.Process.Process.Pid, 2); err == nil {
 		_, err = a.SendFrames(context.Background(), "eth0", frames, lab.Sending{Rate: 100_000})
 		unmeasured(time.Second)
 	}
 	if err == nil {
-		full, err = residentOf(w.Process.Process.Pid)
+		full, err = residentOf(w.Process.Process.Pid, 2)
 	}
 	text, _, stopErr := w.stop()
 	if err = errors.Join(err, stopErr); err != nil {
@@ -142,8 +142,8 @@ func showMemory(t *table, what string, goal float64, r []resident) {
 	t.figure("… pages of both counted once (PSS)", 0, "MiB", each(r, func(r resident) float64 { return r.pss }))
 }
 
-// residentOf reads the memory of a process and its child.
-func residentOf(pid int) (r resident, err error) {
+// residentOf reads the memory of an agent of that many processes.
+func residentOf(pid, processes int) (r resident, err error) {
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // of the thread that started them
 	if err != nil {
 		return r, err
@@ -159,7 +159,7 @@ func residentOf(pid int) (r resident, err error) {
 			pids = append(pids, child)
 		}
 	}
-	if len(pids) != 2 {
+	if len(pids) != processes {
 		return r, fmt.Errorf("the agent's processes are %v", pids)
 	}
 	for _, p := range pids {

@@ -11,13 +11,29 @@ import (
 type table struct {
 	rows  [][3]string
 	short []string // rows that miss their goals
+	load  float64  // the machine's before the first of them
 }
+
+// isLoaded reports whether other programs used the machine: the figures are worth little then, and each says so.
+func (t *table) isLoaded() bool { return t.load > 2 }
 
 // figure adds a row of samples: median and spread. goal is the upper limit; 0: none.
 func (t *table) figure(what string, goal float64, unit string, samples []float64) {
-	m := median(samples)
-	t.row(what, atMost(goal, unit), fmt.Sprintf("%s ± %s", quantity(m, unit), number(spread(samples))), goal == 0 ||
-		m <= goal)
+	t.row(what, atMost(goal, unit), measured(samples, unit), goal == 0 || median(samples) <= goal)
+}
+
+// atLeast is figure with a lower limit.
+func (t *table) atLeast(what string, goal float64, unit string, samples []float64) {
+	t.row(what, "≥ "+quantity(goal, unit), measured(samples, unit), median(samples) >= goal)
+}
+
+// measured is the median, with the spread of several samples.
+func measured(samples []float64, unit string) string {
+	m := quantity(median(samples), unit)
+	if len(samples) > 1 {
+		m += " ± " + number(spread(samples))
+	}
+	return m
 }
 
 func atMost(goal float64, unit string) string {
@@ -31,6 +47,9 @@ func (t *table) row(what, goal, measured string, met bool) {
 	if goal != "" && !met {
 		measured = "**" + measured + "**"
 		t.short = append(t.short, what)
+	}
+	if t.isLoaded() {
+		measured += " (under load)"
 	}
 	t.rows = append(t.rows, [3]string{what, goal, measured})
 	fmt.Printf("  %s: %s %s\n", what, measured, goal)

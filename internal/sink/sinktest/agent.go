@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sinktest is an agent for the tests of a sink: it knows nothing but the uplink's language.
+// Package sinktest is an agent for the tests and benchmarks of a sink: it knows nothing but the uplink's language.
 package sinktest
 
 import (
@@ -37,18 +37,27 @@ func (a *Agent) ID() string { return uplink.AgentID(a.Key.Public().(ed25519.Publ
 // New returns an agent that knows its sink, at 127.0.0.1, by the code's hash.
 func New(t testing.TB, code uplink.Code) *Agent {
 	t.Helper()
-	_, key, err := ed25519.GenerateKey(nil)
+	a, err := Make(code)
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(a.Client.CloseIdleConnections)
+	return a
+}
+
+// Make is New for programs.
+func Make(code uplink.Code) (*Agent, error) {
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, err
 	}
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true,
 		VerifyConnection: func(s tls.ConnectionState) error { return verify(s, code.Authority) }}}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &Agent{key, &http.Client{Transport: transport, Timeout: Patience}, z}
+	return &Agent{key, &http.Client{Transport: transport, Timeout: Patience}, z}, nil
 }
 
 func verify(s tls.ConnectionState, pin [16]byte) error {
@@ -93,12 +102,21 @@ func (a *Agent) Enrol(url, code string) (e uplink.Enrolled, err error) {
 	return e, errors.Join(err, read(r, &e))
 }
 
-// Send sends reports, each in a frame of its own.
-func (a *Agent) Send(url string, lines ...[]byte) (answer uplink.Reports, err error) {
-	var body []byte
+// Body compresses reports, each in a frame of its own.
+func (a *Agent) Body(lines ...[]byte) (body []byte) {
 	for _, line := range lines {
 		body = a.zstd.EncodeAll(line, body)
 	}
+	return body
+}
+
+// Send sends reports.
+func (a *Agent) Send(url string, lines ...[]byte) (uplink.Reports, error) {
+	return a.SendBody(url, a.Body(lines...))
+}
+
+// SendBody sends what Body has made.
+func (a *Agent) SendBody(url string, body []byte) (answer uplink.Reports, err error) {
 	r, err := a.post(url+uplink.ReportsPath, uplink.ContentType, "zstd", body)
 	if err != nil {
 		return answer, err

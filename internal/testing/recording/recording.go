@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package recording plays the recorded captures of testdata/ for tests: a record of each live flow a second, with the
-// sides of private networks, as an agent on their gateway would have them.
+// Package recording plays the recorded captures of testdata/ for tests and benchmarks: a record of each live flow a
+// second, with the sides of private networks, as an agent on their gateway would have them.
 package recording
 
 import (
@@ -23,9 +23,16 @@ import (
 // Play replays a capture.
 func Play(t testing.TB, file string, apps *catalog.Catalog, emit func(*record.Flow) error) {
 	t.Helper()
+	if err := Replay(file, apps, emit); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Replay is Play for programs.
+func Replay(file string, apps *catalog.Catalog, emit func(*record.Flow) error) error {
 	in, err := pcapfile.Open(file)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer in.Close()
 	var lan []netip.Prefix
@@ -45,7 +52,5 @@ func Play(t testing.TB, file string, apps *catalog.Catalog, emit func(*record.Fl
 		p.Frame(&engine.Frame{Data: f.Data, Length: f.Length, Time: f.Time, Interface: uint16(f.Interface),
 			Link: in.Interfaces()[f.Interface].LinkType})
 	}
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
+	return p.Close()
 }
