@@ -5,9 +5,7 @@ package flow
 
 import (
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // the Community ID specification says SHA-1
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"math/bits"
@@ -153,18 +151,10 @@ func (k *Key) AppendCommunityID(b []byte, icmpType, icmpCode uint8, fromLower bo
 	default:
 		hasPorts = false
 	}
-	var in [2 + 16 + 16 + 2 + 4]byte // seed, addresses, protocol and padding, ports
-	n := 2
-	n += copy(in[n:], first)
-	n += copy(in[n:], second)
-	in[n] = k.Proto()
-	n += 2
-	if hasPorts {
-		n += copy(in[n:], ports[:])
+	if !hasPorts {
+		return packet.AppendCommunityID(b, k.Proto(), first, second, nil)
 	}
-	sum := sha1.Sum(in[:n]) //nolint:gosec // as above
-	b = append(b, "1:"...)
-	return base64.StdEncoding.AppendEncode(b, sum[:])
+	return packet.AppendCommunityID(b, k.Proto(), first, second, ports[:])
 }
 
 // icmpCounterpart returns the type that answers a message of icmpType; for types without an answer it returns the code,

@@ -37,7 +37,7 @@ var fields = map[filter.Field]field{
 	filter.Device:      {"f.device", "i.device", flagPlaceChanged},
 	filter.Network:     {"f.net", "i.net", flagPlaceChanged},
 	filter.Direction:   {"f.direction", "i.direction", flagPlaceChanged},
-	filter.Port:        {"f.server_port", "i.port", flagPlaceChanged},
+	filter.Port:        {"try_cast('0' || f.server_port AS INTEGER)", "try_cast('0' || i.port AS INTEGER)", flagPlaceChanged},
 	filter.Agent:       {"f.agent", "i.agent", 0},
 	filter.Method:      {flows: "f.method"},
 	filter.Transport:   {flows: "f.transport"},
@@ -140,7 +140,7 @@ func comparison(e filter.Compare, column string) (condition, error) {
 	case filter.Network:
 		if e.Op == filter.Under {
 			return addressCondition(e, "CASE WHEN f.net = '' THEN ''::BLOB "+
-				"WHEN f.up_is_server THEN f.client_ip ELSE f.server_ip END")
+				"WHEN f.client_side <> 'lan' AND f.server_side = 'lan' THEN f.client_ip ELSE f.server_ip END")
 		}
 	case filter.Agent:
 		column = "(SELECT a.id FROM agents a WHERE a.num = " + column + ")"

@@ -5,13 +5,14 @@
 package duckdb
 
 import (
+	"bytes"
 	"database/sql"
-	"database/sql/driver"
 	"encoding/binary"
 	"net/netip"
 	"strconv"
 	"strings"
 
+	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/sink/store/decode"
 )
 
@@ -49,7 +50,7 @@ func (c counts) hasPackets() bool { return c.clientPackets+c.serverPackets > 0 }
 type dims struct {
 	verdict
 	place
-	port uint16
+	port string // the server's, "" for none
 }
 
 // verdict is what a line's verdict says.
@@ -99,6 +100,53 @@ type end struct {
 	mac, side string
 }
 
+// idIsComputed begins the identity of a flow whose Community ID follows from its addresses and ports: it would be the
+// half of what a flow takes on disk.
+const idIsComputed = "#"
+
+// shortIdentity leaves the Community ID out if it can be computed.
+func (r *row) shortIdentity(identity []byte) string {
+	var room [64]byte
+	id := r.appendCommunityID(room[:0])
+	if rest, ok := bytes.CutPrefix(identity, id); ok && len(id) > 0 {
+		return idIsComputed + string(bytes.TrimPrefix(rest, []byte{','}))
+	}
+	return string(identity)
+}
+
+// appendCommunityID appends the member of the record, for the transports whose ports tell all that it takes.
+func (r *row) appendCommunityID(b []byte) []byte {
+	var proto uint8
+	switch r.transport {
+	case "tcp":
+		proto = packet.ProtoTCP
+	case "udp":
+		proto = packet.ProtoUDP
+	case "sctp":
+		proto = packet.ProtoSCTP
+	}
+	if proto == 0 || !r.client.ip.IsValid() || !r.server.ip.IsValid() {
+		return b
+	}
+	lower, upper := netip.AddrPortFrom(r.client.ip, r.client.port), netip.AddrPortFrom(r.server.ip, r.server.port)
+	if lower.Compare(upper) > 0 {
+		lower, upper = upper, lower
+	}
+	ports := [...]byte{byte(lower.Port() >> 8), byte(lower.Port()), byte(upper.Port() >> 8), byte(upper.Port())}
+	b = packet.AppendCommunityID(append(b, `"community_id":"`...), proto, lower.Addr().AsSlice(),
+		upper.Addr().AsSlice(), ports[:])
+	return append(b, '"')
+}
+
+// appendIdentity appends the members of the identity, with the Community ID.
+func (r *row) appendIdentity(b []byte) []byte {
+	rest, isComputed := strings.CutPrefix(r.identity, idIsComputed)
+	if isComputed {
+		b = r.appendCommunityID(append(b, ','))
+	}
+	return appendMembers(b, rest)
+}
+
 // replace takes the groups of a line that are newer than the known ones.
 func (r *row) replace(f *decode.Flow, pos int64, text func(string) string) {
 	take := func(g decode.Group) bool {
@@ -110,10 +158,11 @@ func (r *row) replace(f *decode.Flow, pos int64, text func(string) string) {
 	}
 	if f.IsWhole && r.whole < pos {
 		r.whole = pos
-		r.transport, r.identity = text(f.Transport), string(f.Identity)
+		r.transport = text(f.Transport)
 		r.client.ip, r.client.port = f.Client.Addr, f.Client.Port
 		r.server.ip, r.server.port = f.Server.Addr, f.Server.Port
-		r.dims.port = f.Server.Port
+		r.dims.port = text(portText(f.Server.Port))
+		r.identity = text(r.shortIdentity(f.Identity))
 	}
 	if take(decode.Place) {
 		r.direction = text(f.Direction)
@@ -175,59 +224,62 @@ func network(a netip.Addr) netip.Prefix {
 
 // column is a column of flows with the field that it holds.
 type column struct {
-	name  string
-	value func(r *row) driver.Value
-	scan  func(r *row) any // where Scan puts it
+	name string
+	put  func(a *appender, r *row)
+	scan func(r *row) any // where Scan puts it
 }
 
 var columns = []column{
-	{"key", func(r *row) driver.Value { return r.key }, func(r *row) any { return &r.key }},
-	{"agent", func(r *row) driver.Value { return r.id.agent }, func(r *row) any { return &r.id.agent }},
-	{"hi", func(r *row) driver.Value { return r.id.hi() }, func(r *row) any { return (*highHalf)(&r.id.id) }},
-	{"lo", func(r *row) driver.Value { return r.id.lo() }, func(r *row) any { return (*lowHalf)(&r.id.id) }},
-	{"pos", func(r *row) driver.Value { return r.pos }, func(r *row) any { return &r.pos }},
-	{"whole", func(r *row) driver.Value { return r.whole }, func(r *row) any { return &r.whole }},
-	{"versions", func(r *row) driver.Value { return r.versionsText() }, func(r *row) any { return (*versions)(r) }},
-	{"packets_t", func(r *row) driver.Value { return r.packetsT }, func(r *row) any { return &r.packetsT }},
-	{"changed", func(r *row) driver.Value { return uint8(r.changed) }, func(r *row) any { return &r.changed }},
-	{"client_bytes", func(r *row) driver.Value { return r.counts.clientBytes },
-		func(r *row) any { return &r.counts.clientBytes }},
-	{"server_bytes", func(r *row) driver.Value { return r.counts.serverBytes },
-		func(r *row) any { return &r.counts.serverBytes }},
-	{"client_packets", func(r *row) driver.Value { return r.counts.clientPackets },
-		func(r *row) any { return &r.counts.clientPackets }},
-	{"server_packets", func(r *row) driver.Value { return r.counts.serverPackets },
-		func(r *row) any { return &r.counts.serverPackets }},
-	{"state", func(r *row) driver.Value { return r.state }, func(r *row) any { return &r.state }},
-	{"end_reason", func(r *row) driver.Value { return r.endReason }, func(r *row) any { return &r.endReason }},
-	{"first_seen", func(r *row) driver.Value { return r.first }, func(r *row) any { return &r.first }},
-	{"last_seen", func(r *row) driver.Value { return r.last }, func(r *row) any { return &r.last }},
-	{"transport", func(r *row) driver.Value { return r.transport }, func(r *row) any { return &r.transport }},
-	{"client_ip", func(r *row) driver.Value { return bytesOf(r.client.ip) },
+	{"key", func(a *appender, r *row) { a.int64(r.key) }, func(r *row) any { return &r.key }},
+	{"agent", func(a *appender, r *row) { a.int32(r.id.agent) }, func(r *row) any { return &r.id.agent }},
+	{"hi", func(a *appender, r *row) { a.uint64(r.id.hi()) }, func(r *row) any { return (*highHalf)(&r.id.id) }},
+	{"lo", func(a *appender, r *row) { a.uint64(r.id.lo()) }, func(r *row) any { return (*lowHalf)(&r.id.id) }},
+	number("pos", func(r *row) *int64 { return &r.pos }),
+	number("whole", func(r *row) *int64 { return &r.whole }),
+	{"versions", func(a *appender, r *row) { a.text(r.versionsText()) }, func(r *row) any { return (*versions)(r) }},
+	number("packets_t", func(r *row) *int64 { return &r.packetsT }),
+	{"changed", func(a *appender, r *row) { a.uint8(uint8(r.changed)) }, func(r *row) any { return &r.changed }},
+	number("client_bytes", func(r *row) *int64 { return &r.counts.clientBytes }),
+	number("server_bytes", func(r *row) *int64 { return &r.counts.serverBytes }),
+	number("client_packets", func(r *row) *int64 { return &r.counts.clientPackets }),
+	number("server_packets", func(r *row) *int64 { return &r.counts.serverPackets }),
+	text("state", func(r *row) *string { return &r.state }),
+	text("end_reason", func(r *row) *string { return &r.endReason }),
+	number("first_seen", func(r *row) *int64 { return &r.first }),
+	number("last_seen", func(r *row) *int64 { return &r.last }),
+	text("transport", func(r *row) *string { return &r.transport }),
+	{"client_ip", func(a *appender, r *row) { a.blob(bytesOf(r.client.ip)) },
 		func(r *row) any { return (*address)(&r.client.ip) }},
-	{"client_port", func(r *row) driver.Value { return r.client.port }, func(r *row) any { return &r.client.port }},
-	{"server_ip", func(r *row) driver.Value { return bytesOf(r.server.ip) },
+	{"client_port", func(a *appender, r *row) { a.uint16(r.client.port) }, func(r *row) any { return &r.client.port }},
+	{"server_ip", func(a *appender, r *row) { a.blob(bytesOf(r.server.ip)) },
 		func(r *row) any { return (*address)(&r.server.ip) }},
-	{"server_port", func(r *row) driver.Value { return r.server.port }, func(r *row) any { return &r.server.port }},
-	{"identity", func(r *row) driver.Value { return r.identity }, func(r *row) any { return &r.identity }},
-	{"direction", func(r *row) driver.Value { return r.direction }, func(r *row) any { return &r.direction }},
-	{"client_mac", func(r *row) driver.Value { return r.client.mac }, func(r *row) any { return &r.client.mac }},
-	{"client_side", func(r *row) driver.Value { return r.client.side }, func(r *row) any { return &r.client.side }},
-	{"server_mac", func(r *row) driver.Value { return r.server.mac }, func(r *row) any { return &r.server.mac }},
-	{"server_side", func(r *row) driver.Value { return r.server.side }, func(r *row) any { return &r.server.side }},
-	{"connection", func(r *row) driver.Value { return r.connection }, func(r *row) any { return &r.connection }},
-	{"protocol", func(r *row) driver.Value { return r.dims.proto }, func(r *row) any { return &r.dims.proto }},
-	{"application", func(r *row) driver.Value { return r.dims.app }, func(r *row) any { return &r.dims.app }},
-	{"category", func(r *row) driver.Value { return r.dims.category }, func(r *row) any { return &r.dims.category }},
-	{"hostname", func(r *row) driver.Value { return r.dims.host }, func(r *row) any { return &r.dims.host }},
-	{"method", func(r *row) driver.Value { return r.method }, func(r *row) any { return &r.method }},
-	{"verdict", func(r *row) driver.Value { return r.rest }, func(r *row) any { return &r.rest }},
-	{"findings", func(r *row) driver.Value { return r.findings }, func(r *row) any { return &r.findings }},
-	{"risks", func(r *row) driver.Value { return r.risks }, func(r *row) any { return &r.risks }},
-	{"device", func(r *row) driver.Value { return r.dims.device }, func(r *row) any { return &r.dims.device }},
-	{"net", func(r *row) driver.Value { return r.dims.net }, func(r *row) any { return &r.dims.net }},
-	{"up_is_server", func(r *row) driver.Value { return r.dims.isUpServer },
-		func(r *row) any { return &r.dims.isUpServer }},
+	{"server_port", func(a *appender, r *row) { a.text(r.dims.port) },
+		func(r *row) any { return (*port)(&r.server.port) }},
+	text("identity", func(r *row) *string { return &r.identity }),
+	text("direction", func(r *row) *string { return &r.direction }),
+	text("client_mac", func(r *row) *string { return &r.client.mac }),
+	text("client_side", func(r *row) *string { return &r.client.side }),
+	text("server_mac", func(r *row) *string { return &r.server.mac }),
+	text("server_side", func(r *row) *string { return &r.server.side }),
+	text("connection", func(r *row) *string { return &r.connection }),
+	text("protocol", func(r *row) *string { return &r.dims.proto }),
+	text("application", func(r *row) *string { return &r.dims.app }),
+	text("category", func(r *row) *string { return &r.dims.category }),
+	text("hostname", func(r *row) *string { return &r.dims.host }),
+	text("method", func(r *row) *string { return &r.method }),
+	text("verdict", func(r *row) *string { return &r.rest }),
+	text("findings", func(r *row) *string { return &r.findings }),
+	text("risks", func(r *row) *string { return &r.risks }),
+	text("device", func(r *row) *string { return &r.dims.device }),
+	text("net", func(r *row) *string { return &r.dims.net }),
+}
+
+func number(name string, of func(*row) *int64) column {
+	return column{name, func(a *appender, r *row) { a.int64(*of(r)) }, func(r *row) any { return of(r) }}
+}
+
+func text(name string, of func(*row) *string) column {
+	return column{name, func(a *appender, r *row) { a.text(*of(r)) }, func(r *row) any { return of(r) }}
 }
 
 // columnNames are those of columns, of the table flows under the name f.
@@ -249,23 +301,20 @@ func scanRow(rows *sql.Rows, others ...any) (*row, error) {
 	if err := rows.Scan(into...); err != nil {
 		return nil, err
 	}
-	if r.versions == ([decode.NumGroups]int64{}) {
-		for g := range r.versions {
-			r.versions[g] = r.whole
-		}
+	for g := range r.versions { // relative to it
+		r.versions[g] += r.whole
 	}
-	r.dims.port = r.server.port
+	r.dims.port = portText(r.server.port)
 	r.dims.place = r.placeOf(func(s string) string { return s })
 	return r, nil
 }
 
-// values are a row's for the table flows.
-func (r *row) values() []driver.Value {
-	all := make([]driver.Value, len(columns))
-	for i, c := range columns {
-		all[i] = c.value(r)
+// put appends the row to a table like flows.
+func (r *row) put(a *appender) {
+	for i := range columns {
+		columns[i].put(a, r)
 	}
-	return all
+	a.next()
 }
 
 func (id flowID) hi() uint64 { return binary.BigEndian.Uint64(id.id[:8]) }
@@ -277,7 +326,23 @@ type (
 	lowHalf  decode.ID
 	versions row
 	address  netip.Addr
+	port     uint16
 )
+
+func (p *port) Scan(v any) error {
+	text, _ := v.(string)
+	n, _ := strconv.ParseUint("0"+text, 10, 16)
+	*p = port(n)
+	return nil
+}
+
+// portText is a port as a text: "" for none.
+func portText(n uint16) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(n))
+}
 
 func (h *highHalf) Scan(v any) error {
 	n, _ := v.(uint64)
@@ -291,7 +356,7 @@ func (l *lowHalf) Scan(v any) error {
 	return nil
 }
 
-// versionsText is "" if all groups are of the newest whole record.
+// versionsText is what the column versions has: relative to the newest whole record, "" if all groups are of that.
 func (f *flow) versionsText() string {
 	isSame := true
 	for _, v := range f.versions {
@@ -305,7 +370,7 @@ func (f *flow) versionsText() string {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = strconv.AppendInt(b, v, 10)
+		b = strconv.AppendInt(b, v-f.whole, 10)
 	}
 	return string(b)
 }

@@ -151,7 +151,7 @@ func (r *row) appendRecord(b []byte) []byte {
 	b = append(b, `{"type":"flow","schema":`...)
 	b = strconv.AppendInt(b, record.SchemaVersion, 10)
 	b = appendText(b, "id", r.id.id.String())
-	b = appendMembers(b, r.identity)
+	b = r.appendIdentity(b)
 	b = appendText(b, "ip_proto", r.transport)
 	b = appendText(b, "state", r.state)
 	b = appendText(b, "end_reason", r.endReason)

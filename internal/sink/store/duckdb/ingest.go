@@ -334,7 +334,7 @@ func (b *batch) lateLine(t *touched, in *incoming, f *decode.Flow) {
 	then := *t.row // as it was then, as far as it matters
 	then.versions, then.whole = [decode.NumGroups]int64{}, 0
 	if !t.history.isKnownAt(in.pos) {
-		then.client, then.server, then.dims.port = end{}, end{}, 0
+		then.client, then.server, then.dims.port = end{}, end{}, ""
 	}
 	then.replace(f, in.pos, text)
 	i.dims = then.dims

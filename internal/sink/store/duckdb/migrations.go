@@ -64,4 +64,13 @@ CREATE TABLE rollups (
 CREATE TABLE horizon (t BIGINT NOT NULL); -- raw data of before is pruned
 CREATE TABLE rolled ( -- the steps that rollups has
 	step BIGINT NOT NULL, t BIGINT NOT NULL, PRIMARY KEY (step, t));
+`, `
+UPDATE flows SET versions = array_to_string( -- relative to whole
+	list_transform(string_split(versions, ','), lambda v: v::BIGINT - whole), ',') WHERE versions <> '';
+`, `
+ALTER TABLE flows DROP COLUMN up_is_server; -- its sides tell
+-- Few different ports: as a text one takes a quarter of a number's bytes.
+ALTER TABLE intervals ALTER port TYPE VARCHAR USING CASE WHEN port = 0 THEN '' ELSE port::VARCHAR END;
+ALTER TABLE flows ALTER server_port TYPE VARCHAR
+	USING CASE WHEN server_port = 0 THEN '' ELSE server_port::VARCHAR END;
 `}

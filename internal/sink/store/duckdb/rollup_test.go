@@ -184,7 +184,8 @@ func (s *Store) fill(t testing.TB, flows int, span time.Duration) {
 		INSERT INTO intervals SELECT t, 1, n, n, 0, 39, 'app' || pow(r * 7.07, 2)::INTEGER, 'proto' || (n % 7),
 			'category' || (n % 9), 'www.host' || (r * r * 5000)::INTEGER || '.example.org',
 			'02:00:00:00:00:' || printf('%02x', hash(n) % 30), '203.0.' || (hash(n) % 250) || '.0/24', 'outbound',
-			443 + hash(n) % 3, (r * 3000)::BIGINT, (r * r * 90000)::BIGINT, (r * 20)::BIGINT, (r * 60)::BIGINT
+			(443 + hash(n) % 3)::VARCHAR,
+			(r * 3000)::BIGINT, (r * r * 90000)::BIGINT, (r * 20)::BIGINT, (r * 60)::BIGINT
 		FROM (SELECT n, random() AS r, (? + n * (? // ?)) AS t FROM range(1, ?) x(n))`,
 		storetest.Start.UnixNano(), span.Nanoseconds(), flows, flows+1)
 	if err != nil {

@@ -7,7 +7,6 @@ package duckdb
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
 	"net/url"
 	"runtime"
@@ -28,7 +27,7 @@ const (
 	defaultMemory = 256 << 20
 	maxThreads    = 4
 	maxReaders    = 4
-	maxLog        = 64 << 20 // bytes of changes that are replayed after a crash
+	maxLog        = 128 << 20 // bytes of changes that are replayed after a crash
 )
 
 // Store is a store.Store.
@@ -163,19 +162,4 @@ func (s *Store) transaction(ctx context.Context, do func() error) error {
 		_, _ = s.writer.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 	}
 	return err
-}
-
-// appendTo appends the rows that fill makes to a table, in the writer's transaction.
-func (s *Store) appendTo(catalog, table string, fill func(row func(...driver.Value) error) error) error {
-	return s.writer.Raw(func(conn any) error {
-		a, err := engine.NewAppender(conn.(driver.Conn), catalog, "main", table)
-		if err != nil {
-			return err
-		}
-		err = fill(a.AppendRow)
-		if closeErr := a.Close(); err == nil {
-			err = closeErr
-		}
-		return err
-	})
 }

@@ -5,11 +5,14 @@
 package duckdb
 
 import (
+	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +111,9 @@ func TestVersions(t *testing.T) {
 	if err != nil || !strings.Contains(string(flow.Record), `"hostname":"www.example.com"`) {
 		t.Errorf("flow %+v, %v", flow, err)
 	}
+	if err := migrated(s); err != "" {
+		t.Error(err)
+	}
 	from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	q := &store.TopQuery{Range: store.Range{From: from, To: from.Add(24 * time.Hour)}, By: store.ByApplication,
 		Limit: 5}
@@ -133,6 +139,24 @@ func TestVersions(t *testing.T) {
 	if _, err := Open(path, Config{}); err == nil {
 		t.Error("a file that is no database was opened")
 	}
+}
+
+// migrated checks that what later versions store otherwise means the same as before.
+func migrated(s *Store) string {
+	var all []string
+	err := each(context.Background(), s.writer, "SELECT "+columnNames+" FROM flows f ORDER BY key", nil,
+		func(rows *sql.Rows) error {
+			r, err := scanRow(rows)
+			all = append(all, fmt.Sprintf("%d %q %v %v", r.server.port, r.dims.port, r.dims.isUpServer, r.versions))
+			return err
+		})
+	const pos = 1<<40 + 1
+	want := []string{fmt.Sprintf(`443 "443" false %v`, [6]int64{pos, pos, pos, pos, pos, pos}),
+		fmt.Sprintf(`0 "" true %v`, [6]int64{pos + 1, pos, pos, pos, pos, pos})}
+	if err != nil || !slices.Equal(all, want) {
+		return fmt.Sprintf("%v: got  %q\nwant %q", err, all, want)
+	}
+	return ""
 }
 
 // execute executes a script on a database by DuckDB alone.

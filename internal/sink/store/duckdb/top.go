@@ -35,7 +35,7 @@ var dimensions = map[store.Dimension]dimension{
 	store.ByDevice:      {"i.device", flagPlaceChanged},
 	store.ByNetwork:     {"i.net", flagPlaceChanged},
 	store.ByDirection:   {"i.direction", flagPlaceChanged},
-	store.ByPort:        {"CASE WHEN i.port = 0 THEN '' ELSE i.port::VARCHAR END", flagPlaceChanged},
+	store.ByPort:        {"i.port", flagPlaceChanged},
 	store.ByAgent:       {"(SELECT a.id FROM agents a WHERE a.num = i.agent)", 0},
 }
 

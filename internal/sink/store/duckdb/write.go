@@ -5,15 +5,19 @@
 package duckdb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"slices"
+	"strings"
 )
 
 // staging makes the temporary tables that a batch's changes go through.
 const staging = `
 CREATE TEMP TABLE IF NOT EXISTS asked (agent INTEGER, hi UBIGINT, lo UBIGINT);
 CREATE TEMP TABLE IF NOT EXISTS keys (key BIGINT);
+CREATE TEMP TABLE IF NOT EXISTS changed AS SELECT * FROM flows LIMIT 0;
 CREATE TEMP TABLE IF NOT EXISTS replaced (flow BIGINT, pos BIGINT);
 CREATE TEMP TABLE IF NOT EXISTS counted (
 	key BIGINT, pos BIGINT, packets_t BIGINT, changed UTINYINT, client_bytes BIGINT, server_bytes BIGINT,
@@ -21,22 +25,20 @@ CREATE TEMP TABLE IF NOT EXISTS counted (
 CREATE TEMP TABLE IF NOT EXISTS seen (agent INTEGER, device VARCHAR, pos BIGINT, t BIGINT, record VARCHAR)`
 
 // stage fills an emptied temporary table.
-func (b *batch) stage(ctx context.Context, table string, fill func(row func(...driver.Value) error) error) error {
+func (b *batch) stage(ctx context.Context, table string, fill func(*appender)) error {
 	if _, err := b.s.writer.ExecContext(ctx, "DELETE FROM temp."+table); err != nil {
 		return err
 	}
-	return b.s.appendTo("temp", table, fill)
+	return b.s.appendRows("temp", table, fill)
 }
 
 // stageKeys stages keys of flows.
 func (b *batch) stageKeys(ctx context.Context, flows []*touched) error {
-	return b.stage(ctx, "keys", func(row func(...driver.Value) error) error {
+	return b.stage(ctx, "keys", func(a *appender) {
 		for _, t := range flows {
-			if err := row(t.key); err != nil {
-				return err
-			}
+			a.int64(t.key)
+			a.next()
 		}
-		return nil
 	})
 }
 
@@ -62,13 +64,13 @@ func (b *batch) loadRows(ctx context.Context, ask []*touched) error {
 	if len(others) == 0 {
 		return nil
 	}
-	err := b.stage(ctx, "asked", func(row func(...driver.Value) error) error {
+	err := b.stage(ctx, "asked", func(a *appender) {
 		for _, t := range others {
-			if err := row(t.id.agent, t.id.hi(), t.id.lo()); err != nil {
-				return err
-			}
+			a.int32(t.id.agent)
+			a.uint64(t.id.hi())
+			a.uint64(t.id.lo())
+			a.next()
 		}
-		return nil
 	})
 	if err != nil {
 		return err
@@ -179,60 +181,79 @@ func orJSON(text []byte, other string) []byte {
 }
 
 func (b *batch) writeFlows(ctx context.Context) error {
-	var rows, old, counted []*touched
+	var begun, changed, counted []*touched
 	for _, t := range b.order {
 		switch {
 		case t.isNew:
-			rows = append(rows, t)
+			begun = append(begun, t)
 		case t.isRowChanged:
-			rows, old = append(rows, t), append(old, t)
+			changed = append(changed, t)
 		default:
 			counted = append(counted, t)
 		}
 	}
-	if len(old) > 0 {
-		if err := b.stageKeys(ctx, old); err != nil {
-			return err
-		}
-		_, err := b.s.writer.ExecContext(ctx, "DELETE FROM flows USING temp.keys k WHERE flows.key = k.key")
-		if err != nil {
-			return err
-		}
-	}
-	if err := b.writeCounted(ctx, counted); err != nil || len(rows) == 0 {
+	if err := b.writeCounted(ctx, counted); err != nil {
 		return err
 	}
-	return b.s.appendTo("", "flows", func(row func(...driver.Value) error) error {
-		for _, t := range rows {
+	if err := b.writeChanged(ctx, changed); err != nil || len(begun) == 0 {
+		return err
+	}
+	return b.s.appendRows("", "flows", rowsOf(begun))
+}
+
+// rowsOf fills a table with flows.
+func rowsOf(flows []*touched) func(*appender) {
+	return func(a *appender) {
+		for _, t := range flows {
 			r := t.row
 			r.flow = t.flow
 			r.state, r.endReason, r.last = t.state, t.endReason, t.last
 			if r.first == 0 {
 				r.first = r.last
 			}
-			if err := row(r.values()...); err != nil {
-				return err
-			}
+			r.put(a)
 		}
-		return nil
-	})
+	}
 }
+
+// writeChanged updates flows where they are: a row that was removed and appended would leave its room, and the order of
+// keys.
+func (b *batch) writeChanged(ctx context.Context, flows []*touched) error {
+	if len(flows) == 0 {
+		return nil
+	}
+	if err := b.stage(ctx, "changed", rowsOf(flows)); err != nil {
+		return err
+	}
+	_, err := b.s.writer.ExecContext(ctx, updateChanged)
+	return err
+}
+
+var updateChanged = func() string {
+	var sets []string
+	for _, c := range columns[4:] { // what identifies a flow stays
+		sets = append(sets, c.name+" = c."+c.name)
+	}
+	return "UPDATE flows SET " + strings.Join(sets, ", ") + " FROM temp.changed c WHERE flows.key = c.key"
+}()
 
 // writeCounted updates flows of which only the counts have changed.
 func (b *batch) writeCounted(ctx context.Context, flows []*touched) error {
 	if len(flows) == 0 {
 		return nil
 	}
-	err := b.stage(ctx, "counted", func(row func(...driver.Value) error) error {
+	err := b.stage(ctx, "counted", func(a *appender) {
 		for _, t := range flows {
-			c := t.counts
-			err := row(t.key, t.pos, t.packetsT, uint8(t.changed), c.clientBytes, c.serverBytes, c.clientPackets,
-				c.serverPackets, t.state, t.endReason, t.last)
-			if err != nil {
-				return err
-			}
+			a.int64(t.key)
+			a.int64(t.pos)
+			a.int64(t.packetsT)
+			a.uint8(uint8(t.changed))
+			a.counts(t.counts)
+			a.text(t.state)
+			a.text(t.endReason)
+			a.int64(t.last)
+			a.next()
 		}
-		return nil
 	})
 	if err != nil {
 		return err
@@ -258,13 +279,12 @@ func (b *batch) writeIntervals(ctx context.Context) error {
 		}
 	}
 	if len(replaced) > 0 {
-		err := b.stage(ctx, "replaced", func(row func(...driver.Value) error) error {
+		err := b.stage(ctx, "replaced", func(a *appender) {
 			for _, i := range replaced {
-				if err := row(i.key, i.pos); err != nil {
-					return err
-				}
+				a.int64(i.key)
+				a.int64(i.pos)
+				a.next()
 			}
-			return nil
 		})
 		if err != nil {
 			return err
@@ -281,21 +301,41 @@ func (b *batch) writeIntervals(ctx context.Context) error {
 	if err := b.touch(ctx); err != nil {
 		return err
 	}
-	return b.s.appendTo("", "intervals", func(row func(...driver.Value) error) error {
-		for n := range b.intervals {
-			i := &b.intervals[n]
-			c, d := i.counts, &i.dims
-			if d.isUpServer {
-				c = c.swapped()
-			}
-			err := row(i.t, i.agent, i.key, i.pos, i.prev, uint8(i.flags), d.app, d.proto, d.category, d.host, d.device,
-				d.net, d.direction, d.port, c.clientBytes, c.serverBytes, c.clientPackets, c.serverPackets)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+	// Runs of prev take no room, and keys that grow take little.
+	slices.SortStableFunc(b.intervals, func(a, o newInterval) int {
+		return cmp.Or(cmp.Compare(a.t, o.t), cmp.Compare(a.agent, o.agent), cmp.Compare(a.prev, o.prev),
+			cmp.Compare(a.key, o.key))
 	})
+	return b.s.appendRows("", "intervals", func(a *appender) {
+		for n := range b.intervals {
+			b.intervals[n].put(a)
+		}
+	})
+}
+
+// put appends the interval to the table intervals.
+func (i *newInterval) put(a *appender) {
+	c, d := i.counts, &i.dims
+	if d.isUpServer {
+		c = c.swapped()
+	}
+	a.int64(i.t)
+	a.int32(i.agent)
+	a.int64(i.key)
+	a.int64(i.pos)
+	a.int64(i.prev)
+	a.uint8(uint8(i.flags))
+	for _, text := range [...]string{d.app, d.proto, d.category, d.host, d.device, d.net, d.direction, d.port} {
+		a.text(text)
+	}
+	a.counts(c)
+	a.next()
+}
+
+func (a *appender) counts(c counts) {
+	for _, n := range [...]int64{c.clientBytes, c.serverBytes, c.clientPackets, c.serverPackets} {
+		a.int64(n)
+	}
 }
 
 func (b *batch) writeDevices(ctx context.Context) error {
@@ -318,13 +358,15 @@ func (b *batch) writeDevices(ctx context.Context) error {
 	if len(newest) == 0 {
 		return nil
 	}
-	err := b.stage(ctx, "seen", func(row func(...driver.Value) error) error {
+	err := b.stage(ctx, "seen", func(a *appender) {
 		for k, d := range newest {
-			if err := row(k.agent, k.device, d.in.pos, d.in.t, string(d.record)); err != nil {
-				return err
-			}
+			a.int32(k.agent)
+			a.text(k.device)
+			a.int64(d.in.pos)
+			a.int64(d.in.t)
+			a.text(string(d.record))
+			a.next()
 		}
-		return nil
 	})
 	if err != nil {
 		return err

@@ -6,11 +6,12 @@ package storetest
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/weirnet/weir/internal/packet"
@@ -86,7 +87,6 @@ var (
 func (g *Gateway) begin() *liveFlow {
 	n := g.random.IntN(len(verdicts))
 	f := &liveFlow{left: 1 + g.random.IntN(g.Life)}
-	f.CommunityID = []byte("1:" + strings.Repeat("A", 27) + "=")
 	f.IPVersion, f.Proto, f.State, f.Interface = 4, protos[n], record.StateNew, "lan0"
 	device := byte(1 + g.random.IntN(20))
 	f.Client.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 168, 1, device}), uint16(1024+g.begun%60000))
@@ -112,11 +112,19 @@ func (g *Gateway) begin() *liveFlow {
 	}
 	f.FirstSeen = g.now.Add(time.Duration(g.random.Int64N(int64(g.Every)))).UnixNano()
 	g.begun++
-	var id [16]byte
-	id[0], id[1], id[2], id[3] = byte(g.begun>>24), byte(g.begun>>16), byte(g.begun>>8), byte(g.begun)
-	copy(id[4:], g.epoch[:])
-	hex.Encode(f.ID[:], id[:])
+	id := sha256.Sum256(binary.BigEndian.AppendUint64(g.epoch[:], uint64(g.begun))) // as random as those of agents
+	hex.Encode(f.ID[:], id[:16])
+	f.CommunityID = communityID(f.Client.Addr, f.Server.Addr, f.Proto)
 	return f
+}
+
+// communityID is what an agent's flow table makes of it.
+func communityID(a, b netip.AddrPort, proto uint8) []byte {
+	if a.Compare(b) > 0 {
+		a, b = b, a
+	}
+	ports := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, a.Port()), b.Port())
+	return packet.AppendCommunityID(nil, proto, a.Addr().AsSlice(), b.Addr().AsSlice(), ports)
 }
 
 // recognise gives a flow a verdict.

@@ -67,7 +67,7 @@ func refused(t *testing.T, open Open) {
 		"a large count":  replace(`"packets":`, `"packets":9999999999999999`),
 		"a wrong number": replace(`"packets":`, `"packets":-1e`),
 		"a wrong time":   replace(`"period":{"begin":"2026`, `"period":{"begin":"9999`),
-		"a wrong id":     replace(`"id":"0`, `"id":"x`),
+		"a wrong id":     replace(`"type":"flow_delta","id":"`, `"type":"flow_delta","id":"x`),
 	} {
 		reports := slices.Clone(g.Reports)
 		reports[1].Line = change(bytes.Clone(reports[1].Line))

@@ -65,3 +65,9 @@ INSERT INTO flows VALUES (1, 1, 4294967296, 7, (1::BIGINT << 40) | 1, (1::BIGINT
 	'"tls":{"version":"1.3"}', '', '02:00:00:00:00:01', '203.0.113.0/24', false);
 INSERT INTO intervals VALUES (1772359214999999999, 1, 1, (1::BIGINT << 40) | 1, 0, 135, 'example', 'tls', 'web', 'www.example.com',
 	'02:00:00:00:00:01', '203.0.113.0/24', 'outbound', 443, 300, 1200, 3, 2);
+-- A flow whose place came with a later report than its record.
+INSERT INTO flows VALUES (2, 1, 4294967296, 8, (1::BIGINT << 40) | 2, (1::BIGINT << 40) | 1,
+	'1099511627778,1099511627777,1099511627777,1099511627777,1099511627777,1099511627777', 1772359214999999999, 0, 0, 0, 0, 0,
+	'update', '', 1772359201000000000, 1772359202000000000, 'icmp', '\xC0\xA8\x00\x01'::BLOB, 0, '\xCB\x00\x71\x07'::BLOB, 0,
+	'"interface":"lan0","ip_version":4', 'inbound', '02:00:00:00:00:01', 'wan', '', 'lan', '', '', '', '', '', 'none', '', '', '',
+	'203.0.113.7', '', true);
