@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { defineConfig } from 'vite';
+import { defineConfig, type Plugin } from 'vite';
+
+// preloadChart has index.html name the chart's module, which is loaded later: so it is there by then.
+const preloadChart: Plugin = {
+  name: 'preload-chart',
+  transformIndexHtml: (_, { bundle }) =>
+    Object.values(bundle ?? {})
+      .filter((part) => part.type === 'chunk' && part.isDynamicEntry)
+      .map((part) => ({ tag: 'link', attrs: { rel: 'modulepreload', href: `/${part.fileName}` }, injectTo: 'head' })),
+};
 
 export default defineConfig({
+  plugins: [preloadChart],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     // go:embed reaches no folder above its package.

@@ -2,7 +2,7 @@
 
 // The sink's API: its answers' types, one fetch for all, and hooks that keep answers current.
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 export type Sums = { up_bytes: number; down_bytes: number; packets: number; flows: number };
 export type TopRow = Sums & { key: string };
@@ -94,7 +94,21 @@ export class Problem extends Error {
 
 const text = (v: unknown): string => (typeof v === 'string' ? v : '');
 
+// Questions on their way, and what waits for there to be none.
+let asking = 0;
+const waiting: (() => void)[] = [];
+
 export async function get<T>(path: string, signal: AbortSignal): Promise<T> {
+  asking++;
+  try {
+    return await ask<T>(path, signal);
+  } finally {
+    asking--;
+    if (asking === 0) for (const each of waiting.splice(0)) each();
+  }
+}
+
+async function ask<T>(path: string, signal: AbortSignal): Promise<T> {
   let answer: Response;
   try {
     answer = await fetch(`/api/v1/${path}`, { signal, headers: { Accept: 'application/json' } });
@@ -139,7 +153,8 @@ export type Answer<T> = {
 export function useApi<T>(path: string | null, poll = true): Answer<T> {
   const [state, setState] = useState<{ path?: string; data?: T; problem?: Problem; at: number }>({ at: 0 });
   const [tries, setTries] = useState(0);
-  useEffect(() => {
+  // Not an effect, which would ask only after the next frame is painted.
+  useLayoutEffect(() => {
     if (path === null) return;
     const stop = new AbortController();
     let timer = 0;
@@ -182,8 +197,9 @@ export function useApi<T>(path: string | null, poll = true): Answer<T> {
   };
 }
 
-// One stream of events for the tab, opened by the first who listens. It sends flows of one filter. Out of sight it is
-// closed: browsers open six connections to a server, for all tabs together.
+// One stream of events for the tab, opened once the first questions have their answers. It sends flows of one filter.
+// Browsers open six connections to a server, for all tabs together: one that the stream takes is missed at the start,
+// and out of sight the stream is closed.
 type Listener = (data: unknown) => void;
 const listeners = new Map<string, Set<Listener>>();
 let stream: EventSource | undefined;
@@ -218,8 +234,15 @@ function hear(event: string) {
   });
 }
 
+// beginStream opens the stream when no question is on its way, as soon as that is.
+function beginStream() {
+  const open = () => stream || openStream();
+  if (asking === 0) open();
+  else waiting.push(open);
+}
+
 function listen(event: string, listener: Listener): () => void {
-  if (!stream) openStream();
+  if (!stream) beginStream();
   const others = listeners.get(event);
   if (others) others.add(listener);
   else {
@@ -252,7 +275,7 @@ export function useStreamOpen(): boolean {
   const [open, setOpen] = useState(false);
   useEffect(() => {
     streamChanged = setOpen;
-    if (!stream) openStream();
+    if (!stream) beginStream();
     setOpen(stream?.readyState === EventSource.OPEN);
     return () => {
       streamChanged = undefined;

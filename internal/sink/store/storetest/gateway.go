@@ -47,6 +47,7 @@ type Gateway struct {
 	random   *rand.Rand
 	reporter *report.Reporter
 	epoch    report.ID
+	start    time.Time
 	now      time.Time
 	begun    int
 	live     []*liveFlow
@@ -60,7 +61,12 @@ type liveFlow struct {
 
 // NewGateway returns a gateway whose agent remembers so many flows.
 func NewGateway(number byte, seed uint64, memory int) *Gateway {
-	g := &Gateway{random: rand.New(rand.NewPCG(seed, uint64(number))), now: Start, Every: Period,
+	return NewGatewayAt(number, seed, memory, Start)
+}
+
+// NewGatewayAt returns one that begins to report at another time.
+func NewGatewayAt(number byte, seed uint64, memory int, start time.Time) *Gateway {
+	g := &Gateway{random: rand.New(rand.NewPCG(seed, uint64(number))), now: start, start: start, Every: Period,
 		Churn: 4, Life: 8, Latest: map[string][]byte{},
 		epoch: report.ID{0: 0xe0, 1: number}}
 	agent := report.ID{0: 0xa0, 15: number}
@@ -71,7 +77,7 @@ func NewGateway(number byte, seed uint64, memory int) *Gateway {
 }
 
 func (g *Gateway) instant() report.Instant {
-	return report.Instant{Wall: g.now.UnixNano(), Monotonic: g.now.Sub(Start).Nanoseconds() + 1}
+	return report.Instant{Wall: g.now.UnixNano(), Monotonic: g.now.Sub(g.start).Nanoseconds() + 1}
 }
 
 var (
@@ -201,7 +207,7 @@ func (g *Gateway) report(f *record.Flow) {
 // close ends the interval.
 func (g *Gateway) close() {
 	links := report.Link{Packets: uint64(len(g.Reports) * 100), Bytes: uint64(len(g.Reports) * 100_000)}
-	line := g.reporter.Close(&report.State{At: g.instant(), Mode: "ebpf", Uptime: g.now.Sub(Start),
+	line := g.reporter.Close(&report.State{At: g.instant(), Mode: "ebpf", Uptime: g.now.Sub(g.start),
 		Interfaces: []report.Interface{{Index: 2, Name: "lan0", Role: "lan", Received: links, Sent: links}},
 		Devices:    g.devices})
 	g.devices = nil
