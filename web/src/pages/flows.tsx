@@ -39,14 +39,14 @@ export function FlowsPage(shared: Shared) {
         title="Flows"
         class="wide"
         note={answer.data && (next ? `the newest ${count(shown.length)}` : count(shown.length))}
-        tools={
-          wait && (
-            <button type="button" class="newer" onClick={showNewer}>
+      >
+        {wait && (
+          <div class="newer">
+            <button type="button" onClick={showNewer}>
               <Icon name="up" size={14} /> Newer flows
             </button>
-          )
-        }
-      >
+          </div>
+        )}
         <Body
           answer={answer}
           what="The flows"
