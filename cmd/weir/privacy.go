@@ -5,6 +5,7 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -74,5 +75,12 @@ func (r *reporter) setPrivacy(c privacy.Config) (err error) {
 // setPseudonymKey sets the key, before the first record.
 func (r *reporter) setPseudonymKey(key []byte) (err error) {
 	r.privacy, err = privacy.New(r.omit, key)
+	r.privacy.SetMACs(r.macs)
 	return err
+}
+
+// setMACs tells the filter which addresses belong to the same device, before the first record.
+func (r *reporter) setMACs(macs func(netip.Addr) (neighbour, sender [6]byte)) {
+	r.macs = macs
+	r.privacy.SetMACs(macs)
 }

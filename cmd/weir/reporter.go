@@ -33,6 +33,7 @@ type reporter struct {
 	changed func(most int) []hosts.Host // devices; nil: not known yet
 	omit    privacy.Config
 	privacy *privacy.Filter
+	macs    privacy.MACs
 
 	hasUplink bool
 	sender    atomic.Pointer[ship.Sender] // nil before the confined process has its socket
@@ -79,6 +80,7 @@ func (r *reporter) subscribe(o *agent.Options, output *confined.Output) {
 	output.Subscriptions = append(output.Subscriptions, confined.Subscription{Subscriber: r, Name: "report",
 		Dropped: metric.RecordsUnreported, Progress: r.progress})
 	output.Devices = func(changed func(most int) []hosts.Host) { r.changed = changed }
+	output.MACs = r.setMACs
 	output.Measure, output.Counters = true, append(output.Counters, r)
 	if r.hasUplink {
 		output.Uplink, output.UplinkState, output.PseudonymKey = r.shipTo, r.uplinkState, r.setPseudonymKey

@@ -77,7 +77,7 @@ type Config struct {
 
 	Privacy struct {
 		OmitNetworks []netip.Prefix `key:"omit_networks" flag:"omit-network" in:"run" help:"leave out of reports: flows with an end in this network, or that name an address of it, and its devices; may be repeated"`
-		OmitDevices  []string       `key:"omit_devices" flag:"omit-device" in:"run" help:"leave out of reports: the device with this MAC address, and its flows; may be repeated"`
+		OmitDevices  []string       `key:"omit_devices" flag:"omit-device" in:"run" help:"leave out of reports: the device with this MAC address, and its flows, by all its addresses that weir knows; may be repeated"`
 		OmitHosts    []string       `key:"omit_hosts" flag:"omit-host" in:"run" help:"leave out of reports: flows that name this host or one below it, such as example.org; may be repeated"`
 		Addresses    string         `key:"addresses" flag:"addresses" in:"run" oneof:"plain lan all" help:"addresses in reports: plain; lan (pseudonyms for those of the LAN and the gateway) or all (for all); names of devices and texts that may hold addresses are left out then"`
 		HostNames    string         `key:"host_names" flag:"host-names" in:"run" oneof:"full domain off" help:"host names in reports: full, domain (the registered domain) or off"`

@@ -298,6 +298,19 @@ func (t *Table) Name(a netip.Addr) string {
 	return ""
 }
 
+// MACs returns the MAC addresses of the devices with an address: the one that the kernel knows as a neighbour, and the
+// one of the device that last sent from it. They are zero if unknown, or behind a router, and differ when the address
+// moves, or someone forges it.
+func (t *Table) MACs(a netip.Addr) (neighbour, sender [6]byte) {
+	a = a.Unmap().WithZone("")
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if h := t.byAddr[a]; h != nil {
+		sender = h.key.mac
+	}
+	return t.macs[a], sender
+}
+
 // Find returns the device with an address.
 func (t *Table) Find(a netip.Addr) (p Host, ok bool) {
 	t.mu.Lock()

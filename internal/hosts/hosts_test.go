@@ -55,6 +55,30 @@ func only(t *testing.T, table *Table) Host {
 	return all[0]
 }
 
+// TestMACs: an address is that of the kernel's neighbour, and of who sent from it; behind a router it is nobody's.
+func TestMACs(t *testing.T) {
+	table := New()
+	table.Flow(from(phone, "192.168.1.20:5000", "tls", "", 0), onLink)
+	table.Flow(from(phone, "[2001:db8::20]:5000", "tls", "", 0), onLink)
+	table.Flow(from(printer, "10.50.0.7:5000", "tls", "", 0), onLink)
+	table.Neighbours([]topology.Neighbour{{IP: netip.MustParseAddr("192.168.1.20"), MAC: printer, Interface: "lan0"},
+		{IP: netip.MustParseAddr("192.168.1.21"), MAC: printer, Interface: "lan0"}}, onLink, start)
+	none := [6]byte{}
+	for text, want := range map[string][2][6]byte{
+		"192.168.1.20": {printer, printer}, "::ffff:192.168.1.21": {printer, printer},
+		"2001:db8::20%lan0": {none, phone}, "10.50.0.7": {none, none}, "192.168.1.22": {none, none},
+	} {
+		neighbour, sender := table.MACs(netip.MustParseAddr(text))
+		if got := [2][6]byte{neighbour, sender}; got != want {
+			t.Errorf("%s: %x, want %x", text, got, want)
+		}
+	}
+	table.Flow(from(phone, "192.168.1.22:5000", "tls", "", 0), onLink)
+	if neighbour, sender := table.MACs(netip.MustParseAddr("192.168.1.22")); neighbour != none || sender != phone {
+		t.Errorf("%x, %x", neighbour, sender)
+	}
+}
+
 func TestDevice(t *testing.T) {
 	table := New()
 	table.Flow(from(phone, "192.168.1.20:5000", "tls", `"tls":{"ja4":"t13d1516h2_8daaf6152771_b0da82dd1658"}`, 0),

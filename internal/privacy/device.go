@@ -4,6 +4,7 @@ package privacy
 
 import (
 	"net"
+	"net/netip"
 	"slices"
 
 	"github.com/weirnet/weir/internal/hosts"
@@ -37,11 +38,12 @@ func (f *Filter) isOmittedDevice(o *hosts.Host) bool {
 		return true
 	}
 	had := len(o.Addresses)
-	o.Addresses = slices.DeleteFunc(slices.Clone(o.Addresses), func(a hosts.Address) bool {
-		return f.config.omits(a.IP)
-	})
+	o.Addresses = slices.DeleteFunc(slices.Clone(o.Addresses), func(a hosts.Address) bool { return f.omits(a.IP) })
 	if f.config.omits(o.Router) {
 		return true
+	}
+	if f.isOfOmitted(o.Router) {
+		o.Router = netip.Addr{}
 	}
 	return had > 0 && len(o.Addresses) == 0
 }

@@ -79,7 +79,7 @@ func (f *Filter) namesOmitted(text []byte) bool {
 			return true
 		}
 	}
-	return len(f.config.OmitNetworks) > 0 && f.namesNetwork(lower)
+	return (len(f.config.OmitNetworks) > 0 || len(f.devices) > 0) && f.namesAddress(lower)
 }
 
 // namesHost reports whether a text holds a host name, or one below it.
@@ -103,8 +103,8 @@ func isLabel(c byte) bool {
 	return c == '-' || c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z'
 }
 
-// namesNetwork reports whether a text holds an address of an omitted network.
-func (f *Filter) namesNetwork(text []byte) bool {
+// namesAddress reports whether a text holds an address of an omitted network or device.
+func (f *Filter) namesAddress(text []byte) bool {
 	isAddress := func(c byte) bool { return c == '.' || c == ':' || c >= '0' && c <= '9' || c >= 'a' && c <= 'f' }
 	for len(text) > 0 {
 		n := slices.IndexFunc(text, func(c byte) bool { return !isAddress(c) })
@@ -119,7 +119,7 @@ func (f *Filter) namesNetwork(text []byte) bool {
 	return false
 }
 
-// isOmittedAddress reports whether a token is an address of an omitted network, alone or with a port.
+// isOmittedAddress reports whether a token is an address of an omitted network or device, alone or with a port.
 func (f *Filter) isOmittedAddress(token []byte) bool {
 	const longest = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255.")
 	if len(token) < len("::") || len(token) > longest+len(":65535") {
@@ -127,8 +127,8 @@ func (f *Filter) isOmittedAddress(token []byte) bool {
 	}
 	text := string(bytes.Trim(token, "."))
 	if a, err := netip.ParseAddr(text); err == nil {
-		return f.config.omits(a)
+		return f.omits(a)
 	}
 	a, err := netip.ParseAddrPort(text)
-	return err == nil && f.config.omits(a.Addr())
+	return err == nil && f.omits(a.Addr())
 }

@@ -23,7 +23,7 @@ import (
 // Config says what shall not leave. The zero value lets everything pass.
 type Config struct {
 	OmitNetworks []netip.Prefix // flows with an end in one of them, and devices
-	OmitDevices  []string       // MAC addresses: flows with that end, and the devices
+	OmitDevices  []string       // MAC addresses: flows with that end or an address of it, and the devices
 	OmitHosts    []string       // names, with all below them: flows that name them anywhere
 	Addresses    Addresses
 	HostNames    HostNames
@@ -66,6 +66,7 @@ type Filter struct {
 	hidden  cipher.Block // of MAC addresses
 	ids     cipher.Block
 	known   map[netip.Addr]netip.Addr
+	of      MACs // nil: unknown
 	out     record.Flow
 	info    []byte
 	name    []byte
@@ -98,6 +99,17 @@ func New(c Config, key []byte) (*Filter, error) {
 		return nil, nil
 	}
 	return f, f.setKey(key)
+}
+
+// MACs returns the MAC addresses that an address belongs to, as far as the gateway knows: by the kernel's neighbours,
+// and by what was sent from it. See hosts.Table.MACs.
+type MACs func(netip.Addr) (neighbour, sender [6]byte)
+
+// SetMACs makes the filter treat all addresses of a device alike, also in flows that do not have its MAC address.
+func (f *Filter) SetMACs(of MACs) {
+	if f != nil {
+		f.of = of
+	}
 }
 
 // filters reports whether the configuration takes anything out.
@@ -160,16 +172,36 @@ func (f *Filter) Flow(r *record.Flow) *record.Flow {
 
 // isOmitted reports whether nothing of a flow may leave.
 func (f *Filter) isOmitted(r *record.Flow) bool {
-	c := &f.config
 	for _, end := range [...]*record.Endpoint{&r.Client, &r.Server} {
-		if f.devices[end.MAC] || c.omits(end.Addr.Addr()) {
+		if f.devices[end.MAC] || f.omits(end.Addr.Addr()) {
 			return true
 		}
 	}
-	if c.omits(r.NAT.Client.Addr()) || c.omits(r.NAT.Server.Addr()) {
+	if f.omits(r.NAT.Client.Addr()) || f.omits(r.NAT.Server.Addr()) {
 		return true
 	}
 	return f.namesOmitted(r.Hostname) || len(r.Info) > 0 && f.namesOmitted(r.Info)
+}
+
+// omits reports whether an address is in an omitted network, or belongs to an omitted device.
+func (f *Filter) omits(a netip.Addr) bool { return f.config.omits(a) || f.isOfOmitted(a) }
+
+// isOfOmitted reports whether an address belongs to an omitted device.
+func (f *Filter) isOfOmitted(a netip.Addr) bool {
+	if len(f.devices) == 0 || f.of == nil || !a.IsValid() {
+		return false
+	}
+	neighbour, sender := f.of(a)
+	return f.devices[neighbour] || f.devices[sender]
+}
+
+// isOfDevice reports whether an address belongs to a device of the LAN.
+func (f *Filter) isOfDevice(a netip.Addr) bool {
+	if f.of == nil || !a.IsValid() {
+		return false
+	}
+	neighbour, sender := f.of(a)
+	return neighbour != [6]byte{} || sender != [6]byte{}
 }
 
 func (c *Config) omits(a netip.Addr) bool {
@@ -188,7 +220,8 @@ func (f *Filter) end(e *record.Endpoint) bool {
 	switch {
 	case f.config.MaskGateway && e.Side == record.SideGateway:
 		e.Addr = netip.AddrPortFrom(unspecified(was.Addr()), was.Port())
-	case f.config.Addresses == PseudonymAll || f.config.Addresses == PseudonymLAN && isOurs:
+	case f.config.Addresses == PseudonymAll,
+		f.config.Addresses == PseudonymLAN && (isOurs || f.isOfDevice(was.Addr())):
 		e.Addr = netip.AddrPortFrom(f.pseudonym(was.Addr()), was.Port())
 	}
 	if f.config.pseudonyms() {

@@ -133,6 +133,74 @@ func TestPlantedValues(t *testing.T) {
 	}
 }
 
+// TestAllAddressesOfADevice: a device is omitted, or has a pseudonym, by each of its addresses, also where a record
+// lacks its MAC address, has a router's, or only names the address.
+func TestAllAddressesOfADevice(t *testing.T) {
+	const text4, text6 = "192.168.77.10", "2001:db8:77::10"
+	ours := [6]byte{0x02, 0x77, 0, 0, 0, 0x10}
+	known := func(a netip.Addr) (neighbour, sender [6]byte) {
+		switch a.String() {
+		case text4: // and somebody forges it
+			return ours, [6]byte{2, 0, 0, 0, 0, 9}
+		case text6:
+			return [6]byte{}, ours
+		}
+		return
+	}
+	flows := map[string]func(r *record.Flow){
+		"no MAC address":      func(r *record.Flow) { r.Client.MAC = [6]byte{} },
+		"a router's":          func(r *record.Flow) { r.Client.MAC = [6]byte{2, 0, 0, 0, 0, 1} },
+		"IPv6 from elsewhere": func(r *record.Flow) { r.Client.Addr = netip.MustParseAddrPort("[" + text6 + "]:9") },
+		"as a server": func(r *record.Flow) {
+			r.Client, r.Server = r.Server, r.Client
+		},
+	}
+	omit, err := New(Config{OmitDevices: []string{"02:77:00:00:00:10"}}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hide, err := New(Config{Addresses: PseudonymLAN}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []*Filter{omit, hide, nil} {
+		f.SetMACs(known)
+	}
+	for name, change := range flows {
+		r := planted()
+		r.Info, r.NAT, r.Client.MAC, r.Client.Side = nil, record.NAT{}, [6]byte{}, record.SideWAN
+		change(r)
+		if out := omit.Flow(r); out != nil {
+			t.Errorf("%s: %s leaves", name, out.AppendJSON(nil))
+		}
+		text := hide.Flow(r).AppendJSON(nil)
+		if bytes.Contains(text, []byte(text4)) || bytes.Contains(text, []byte(text6)) {
+			t.Errorf("%s: an address is in %s", name, text)
+		}
+	}
+	for _, info := range []string{`"dns":{"answers":["` + text6 + `"]}`, `"sip":{"contact":"` + text4 + `:5060"}`} {
+		r := planted()
+		r.NAT, r.Client.MAC, r.Client.Addr = record.NAT{}, [6]byte{}, netip.MustParseAddrPort("192.168.77.20:1")
+		r.Info = []byte(info)
+		if out := omit.Flow(r); out != nil {
+			t.Errorf("%s leaves", out.AppendJSON(nil))
+		}
+		r.Info = []byte(strings.NewReplacer("::10", "::11", "77.10", "77.11").Replace(info))
+		if omit.Flow(r) == nil {
+			t.Errorf("%s is of others, and does not leave", r.Info)
+		}
+	}
+	other := device()
+	other.MAC, other.Addresses[0].IP, other.Router = "", netip.MustParseAddr("192.168.78.1"), netip.MustParseAddr(text4)
+	if out := omit.Device(other); out == nil || out.Router.IsValid() {
+		t.Errorf("a device behind the omitted one: %+v", out)
+	}
+	other.Addresses[0].IP = netip.MustParseAddr(text6)
+	if out := omit.Device(other); out != nil {
+		t.Errorf("%+v leaves", out)
+	}
+}
+
 // TestPseudonymsStay: the same key gives the same pseudonyms, another key others; a network stays one.
 func TestPseudonymsStay(t *testing.T) {
 	c := Config{Addresses: PseudonymAll}

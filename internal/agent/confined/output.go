@@ -19,6 +19,8 @@ type Output struct {
 	Log func(format string, args ...any)
 	// Names, unless nil, receives a function from an address to the device's name, "" if unknown.
 	Names func(func(netip.Addr) string)
+	// MACs, unless nil, receives hosts.Table.MACs before the first record.
+	MACs func(func(netip.Addr) (neighbour, sender [6]byte))
 	// Devices, unless nil, receives a function that returns the devices that changed, see hosts.Table.Changed.
 	Devices func(func(most int) []hosts.Host)
 	// Uplink, unless nil, receives the descriptor of the socket to the process ship, and owns it. Without an uplink it

@@ -178,6 +178,9 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	if p.output.Names != nil {
 		p.output.Names(p.enrichment.hosts.Name)
 	}
+	if p.output.MACs != nil {
+		p.output.MACs(p.enrichment.hosts.MACs)
+	}
 	if p.output.Devices != nil {
 		p.output.Devices(p.enrichment.hosts.Changed)
 	}

@@ -7,13 +7,18 @@ package wholeway
 import (
 	"bytes"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/weirnet/weir/internal/ship/compress"
 	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/program"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
 	"github.com/weirnet/weir/internal/uplink"
 )
@@ -51,6 +56,63 @@ func TestPrivacy(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestOmittedDevice: a device of which only the MAC address is named is in no report with any of its addresses, also
+// where its packets come with a router's MAC address.
+func TestOmittedDevice(t *testing.T) {
+	s := newSystem(t)
+	sender, err := s.sender.Link("eth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program.Sh(t, s.host, "ping -c 1 -W 30 "+s.sender.Addr4.String()+" && ping -c 1 -W 30 "+s.sender.Addr6.String())
+	agent := s.watch("--omit-device", sender.HardwareAddr.String())
+	agent.Await("watching")
+	agent.Await("WAN: ")
+	// A report comes after a dump of the kernel's neighbours.
+	wait.Until(t, "weir has made two reports", func() bool { return strings.Count(agent.Stdout.String(), "\n") >= 2 })
+	other := netip.MustParseAddr("192.0.2.77")
+	host, err := s.host.Link("eth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	router := net.HardwareAddr{2, 0, 0, 0, 0x77, 1}
+	frames := [][]byte{
+		datagram(host.HardwareAddr, router, s.sender.Addr4, s.host.Addr4),
+		datagram(host.HardwareAddr, router, s.sender.Addr6, s.host.Addr6),
+		datagram(host.HardwareAddr, router, other, s.host.Addr4),
+	}
+	if _, err := s.sender.SendFrames(t.Context(), "eth0", frames, lab.Sending{}); err != nil {
+		t.Fatal(err)
+	}
+	wait.Until(t, "weir reports the other flow", func() bool {
+		return strings.Contains(agent.Stdout.String(), other.String())
+	})
+	end(agent)
+	s.known(uint64(strings.Count(agent.Stdout.String(), "\n")))
+	places := files(t, s.data())
+	places["the reports"], places["the log"] = []byte(agent.Stdout.String()), []byte(agent.Said.String())
+	places["the spool"] = spooled(t, filepath.Join(s.state(), "spool"))
+	for _, value := range []string{s.sender.Addr4.String(), s.sender.Addr6.String(), sender.HardwareAddr.String()} {
+		for place, content := range places {
+			if bytes.Contains(bytes.ToLower(content), []byte(value+`"`)) {
+				t.Errorf("%s: %s is in it", place, value)
+			}
+		}
+	}
+}
+
+// datagram returns a frame with a UDP datagram without payload.
+func datagram(to, from net.HardwareAddr, source, destination netip.Addr) []byte {
+	b := slices.Concat(to, from)
+	if source.Is4() {
+		b = append(b, 8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, unix.IPPROTO_UDP, 0, 0)
+	} else {
+		b = append(b, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 8, unix.IPPROTO_UDP, 64)
+	}
+	b = slices.Concat(b, source.AsSlice(), destination.AsSlice())
+	return append(b, 0x23, 0x28, 0x23, 0x28, 0, 8, 0, 0)
 }
 
 // ask sends queries, and something that nobody names.
