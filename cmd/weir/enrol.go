@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -34,7 +35,7 @@ The agent makes a key of its own, which never leaves --state-dir. A running weir
 it is started again.
 
 Exit status: 0 when the sink knows the agent, 1 if the sink or the network refused, 2 for wrong usage.`,
-		Example: `  weir enrol https://sink.example:8443 ABCDEF-GHIJKL-MNOPQR-STUVWX-YZ2345-67ABCD-EFGHIJ
+		Example: `  weir enrol https://sink.example:8443 ABCDEF-GHIJKL-MNOPQR-STUVWX-YZ2345-67ABCD-EFGHIM
   weir enrol --name gateway-3 https://192.0.2.7:8443 CODE
   weir enrol --force https://new-sink.example:8443 CODE`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -61,6 +62,10 @@ Exit status: 0 when the sink knows the agent, 1 if the sink or the network refus
 			if errors.Is(err, uplink.ErrCode) || errors.Is(err, enrol.ErrEnrolled) {
 				return err // nothing was tried
 			}
+			var folder *fs.PathError
+			if errors.As(err, &folder) {
+				return stateError(state, err)
+			}
 			if err != nil {
 				return partialError{err}
 			}
@@ -77,6 +82,14 @@ Exit status: 0 when the sink knows the agent, 1 if the sink or the network refus
 	c.Flags().StringVar(&clientKey, "client-key", "", "PEM file with its key (default: the file of --client-cert)")
 	c.Flags().BoolVar(&isForced, "force", false, "enrol an enrolled agent anew, as another agent")
 	return c
+}
+
+// stateError says which flag names the folder that can't be used, and what to do.
+func stateError(state string, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("--state-dir %s: %w: run this as root, or as the user of weir run", state, err)
+	}
+	return fmt.Errorf("--state-dir %s: %w", state, err)
 }
 
 // readClient reads the agent's own certificate and its key, if there is one.

@@ -29,6 +29,8 @@ type agentStatus struct {
 	Sink    *sinkStatus     `json:"sink,omitempty"`    // nil: not enrolled, or not to be read
 	Spool   *spoolStatus    `json:"spool,omitempty"`   // on disk; nil: there is none
 	Notes   []string        `json:"notes,omitempty"`   // why something is missing
+
+	isSilent bool // one runs, and does not answer
 }
 
 type sinkStatus struct {
@@ -87,6 +89,7 @@ func findStatus(socket, state string) (*agentStatus, error) {
 			askErr = fmt.Errorf("read weir's answer: %w", askErr)
 		}
 	}
+	s.isSilent = askErr != nil && !errors.Is(askErr, control.ErrNotRunning)
 	sink, _, err := enrol.Load(filepath.Join(state, ship.UplinkFolder))
 	switch {
 	case err == nil:
@@ -117,6 +120,8 @@ func writeStatus(w io.Writer, s *agentStatus) error {
 			time.Duration(min(max(r.Seconds, 0), 1<<32))*time.Second, r.Mode)
 		line("watching", "%s: %d packets in %d flows", cmp.Or(strings.Join(r.Interfaces, ", "), "nothing"),
 			r.Packets, r.Flows)
+	} else if s.isSilent {
+		line("weir", "does not tell how it is")
 	} else {
 		line("weir", "is not running")
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/weirnet/weir/internal/report"
 	"github.com/weirnet/weir/internal/ship"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
+	"github.com/weirnet/weir/internal/uplink"
 )
 
 // shipEnd is the other end of a reporter's socket, spoken by hand: what ship sends, and the reports that come.
@@ -360,14 +361,44 @@ func TestStatusWithoutWeir(t *testing.T) {
 	}
 }
 
+// TestStatusSilent: a weir that is there, and has no answer, runs.
+func TestStatusSilent(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "socket")
+	l, err := control.Listen(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go control.Serve(l, func(*control.Request) *control.Answer { return &control.Answer{Error: "ask again"} })
+	status, out, errs := weir("status", "--state-dir", t.TempDir(), "--socket", socket)
+	if status != exitPartial || !strings.HasPrefix(out, "weir       does not tell") ||
+		!strings.Contains(errs, "ask again") {
+		t.Errorf("status %d, %s\n%s", status, errs, out)
+	}
+}
+
+// TestEnrolExample: the code of the help is one.
+func TestEnrolExample(t *testing.T) {
+	words := strings.Fields(newEnrol().Example)
+	if _, err := uplink.ParseCode(words[3]); err != nil {
+		t.Errorf("%s: %v", words[3], err)
+	}
+}
+
 func TestEnrolUsage(t *testing.T) {
 	folder := t.TempDir()
+	file := filepath.Join(folder, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
 		{[]string{}, "needs the sink's URL and an enrolment code"},
 		{[]string{"https://127.0.0.1:9", "short"}, "this is no enrolment code"},
+		{[]string{"https://127.0.0.1:9", uplink.NewCode([16]byte{1}).String(), "--state-dir", file},
+			"--state-dir " + file + ": "},
 	} {
 		status, _, errs := weir(append([]string{"enrol", "--state-dir", folder}, c.args...)...)
 		if status != exitUsage || !strings.Contains(errs, c.want) {

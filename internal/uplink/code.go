@@ -52,7 +52,8 @@ func (c Code) String() string {
 }
 
 // ErrCode is that of a text that is no code.
-var ErrCode = errors.New("this is no enrolment code: it has seven groups of six letters and digits")
+var ErrCode = errors.New("this is no enrolment code: copy all seven groups of six letters and digits that " +
+	"weir-sink agent enrol has printed")
 
 // ParseCode reads a code as people type it: in any case, with or without dashes and spaces.
 func ParseCode(text string) (c Code, err error) {

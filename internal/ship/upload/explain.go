@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"syscall"
@@ -31,6 +32,8 @@ func Explain(err error) string {
 		return "the sink's certificate is not valid now; is this gateway's clock right?"
 	case errors.As(err, &host):
 		return fmt.Sprintf("the sink's certificate is not for %s", host.Host)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "the server speaks HTTP without TLS; is this the sink's address for agents, not that of its page?"
 	case errors.As(err, &notTLS):
 		return "the server does not speak TLS"
 	case errors.As(err, &name):

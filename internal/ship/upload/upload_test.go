@@ -12,6 +12,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"slices"
 	"strconv"
@@ -444,6 +445,16 @@ func TestTLS(t *testing.T) {
 }
 
 // TestCancel: Run ends at once, whatever it does.
+// TestExplainHTTP: the sink's page is on another port, without TLS.
+func TestExplainHTTP(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	_, err := http.Get("https://" + server.Listener.Addr().String())
+	if err == nil || !strings.Contains(Explain(err), "HTTP without TLS") {
+		t.Errorf("%v is explained as %q", err, Explain(err))
+	}
+}
+
 func TestCancel(t *testing.T) {
 	for name, change := range map[string]func(*kit){
 		"idle":       nil,

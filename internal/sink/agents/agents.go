@@ -75,7 +75,7 @@ var (
 	ErrCode    = errors.New("this code is not valid: it is wrong, was used, or has expired")
 	ErrUnknown = errors.New("there is no such agent")
 	ErrName    = fmt.Errorf("a name has 1 to %d bytes, and no control characters", MaxName)
-	ErrTaken   = errors.New("an agent has this name already")
+	ErrTaken   = errors.New("an agent has this name already: take another one, or revoke that agent first")
 	ErrFull    = errors.New("no more agents or codes fit")
 )
 

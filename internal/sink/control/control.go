@@ -232,7 +232,8 @@ func (c *Client) dialError(err error) error {
 		return fmt.Errorf("no sink runs on %s: start one with weir-sink serve --data %s, or name its folder with "+
 			"--data", c.folder, c.folder)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("no right to the sink on %s: run this as root, or as the user of the sink", c.folder)
+		return fmt.Errorf("no right to the sink on %s: run this as root, or as the user of the sink (%w)", c.folder,
+			syscall.EACCES)
 	}
 	return fmt.Errorf("ask the sink on %s: %w", c.folder, err)
 }

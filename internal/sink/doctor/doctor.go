@@ -178,7 +178,11 @@ type state struct {
 func checkRunning(ctx context.Context, sink Sink) []Finding {
 	body, err := sink.Get(ctx, api.Prefix+"status", "application/json")
 	if err != nil {
-		return []Finding{{"sink", err.Error(), "Start it; if it does not stay, its log says why."}}
+		f := Finding{"sink", err.Error(), "Start it; if it does not stay, its log says why."}
+		if errors.Is(err, fs.ErrPermission) {
+			f.Do = "Run this as the user of the sink."
+		}
+		return []Finding{f}
 	}
 	var s state
 	if err := json.Unmarshal(body, &s); err != nil {

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
+	"io/fs"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -129,6 +131,8 @@ func TestEachFault(t *testing.T) {
 		}, "certificate", "holds no certificate", "Remove it"},
 		{"no sink", 0, func(_ string, s *sink) { s.err = errors.New("no sink runs") }, "sink", "no sink runs",
 			"Start it"},
+		{"no right", 0, func(_ string, s *sink) { s.err = fmt.Errorf("no right (%w)", fs.ErrPermission) }, "sink",
+			"no right", "as the user of the sink"},
 		{"strange status", 0, func(_ string, s *sink) { s.status = "[]" }, "sink", "its status",
 			"weir-sink that also runs"},
 		{"store fails", 0, func(_ string, s *sink) {

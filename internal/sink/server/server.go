@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
@@ -82,10 +83,10 @@ func (s *Server) path(name string) string { return filepath.Join(s.config.Folder
 
 func (s *Server) open() (err error) {
 	if err := os.MkdirAll(s.config.Folder, 0o700); err != nil {
-		return err
+		return dataError(s.config.Folder, err)
 	}
 	if s.lock, err = lockFolder(s.config.Folder); err != nil {
-		return err
+		return dataError(s.config.Folder, err)
 	}
 	if s.config.Certificate != "" {
 		s.authority, err = authority.Files(s.config.Certificate, s.config.Key, time.Now)
@@ -120,15 +121,53 @@ func lockFolder(path string) (*os.File, error) {
 	return f, nil
 }
 
+// dataError says which flag names the folder that can't be used, and what to do.
+func dataError(folder string, err error) error {
+	var path *fs.PathError
+	switch {
+	case folder == "":
+		return errors.New("--data needs a folder, such as " + exampleFolder)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("--data %s: %w: run this as the folder's owner, or with another folder", folder, err)
+	case errors.As(err, &path):
+		return fmt.Errorf("--data %s: %w", folder, err)
+	}
+	return err
+}
+
+const exampleFolder = "/var/lib/weir-sink"
+
+// listenOn listens on an address that a flag names. The error says what to do.
+func listenOn(flag, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s %s: another program has this port (ss -ltnp shows which); take another port",
+			flag, address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%s %s: this machine does not have that address", flag, address)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%s %s: no right to this port: take one from 1024 on, or run this as root", flag,
+			address)
+	}
+	var a *net.AddrError
+	if errors.As(err, &a) {
+		return nil, fmt.Errorf("%s %s: %s; an address is HOST:PORT, such as 127.0.0.1:8443", flag, address, a.Err)
+	}
+	return nil, fmt.Errorf("%s %s: %w", flag, address, err)
+}
+
 func (s *Server) openListeners() error {
-	listen, err := net.Listen("tcp", s.config.Listen)
+	listen, err := listenOn("--listen", s.config.Listen)
 	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
+		return err
 	}
 	s.listen = newLimitListener(listen)
-	portal, err := net.Listen("tcp", s.config.Portal)
+	portal, err := listenOn("--portal", s.config.Portal)
 	if err != nil {
-		return fmt.Errorf("--portal: %w", err)
+		return err
 	}
 	s.portal = newLimitListener(portal)
 	if a, err := netip.ParseAddrPort(portal.Addr().String()); err != nil || !a.Addr().Unmap().IsLoopback() {

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"os"
@@ -371,6 +372,38 @@ func checkPage(t *testing.T, c *control.Client, s *Server) {
 	}
 	if status, _ := get(&http.Client{Timeout: sinktest.Patience}, link); status != http.StatusUnauthorized {
 		t.Errorf("with a used link: %d", status)
+	}
+}
+
+// TestOpenRefused: what can't be used is named by its flag, with what to do.
+func TestOpenRefused(t *testing.T) {
+	used, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer used.Close()
+	port := used.Addr().String()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		change func(*Config)
+		want   string
+	}{
+		{func(c *Config) { c.Listen = port }, "--listen " + port + ": another program has this port"},
+		{func(c *Config) { c.Portal = port }, "--portal " + port + ": another program has this port"},
+		{func(c *Config) { c.Listen = "192.0.2.77:8443" }, "--listen 192.0.2.77:8443: this machine does not have"},
+		{func(c *Config) { c.Listen = "127.0.0.1" }, "an address is HOST:PORT"},
+		{func(c *Config) { c.Portal = "127.0.0.1:99999" }, "--portal 127.0.0.1:99999: invalid port"},
+		{func(c *Config) { c.Folder = file }, "--data " + file + ": "},
+		{func(c *Config) { c.Folder = "" }, "--data needs a folder"},
+	} {
+		config := testConfig(t.TempDir())
+		c.change(&config)
+		if s, err := Open(config); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, %v; want %s", s, err, c.want)
+		}
 	}
 }
 
