@@ -33,10 +33,16 @@ function slug(value: string): string | undefined {
 // What unicode.IsSpace of Go holds for space.
 const outerSpace = /^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]|[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]$/;
 
+// named is @ and a name.
+function named(value: string): string | undefined {
+  const name = value.slice(1);
+  const isName = value.startsWith('@') && name !== '' && utf8Length(name) <= maxName && !outerSpace.test(name);
+  return isName ? value : undefined;
+}
+
 function device(value: string): string | undefined {
   if (value.startsWith('@')) {
-    const name = value.slice(1);
-    return name !== '' && utf8Length(name) <= maxName && !outerSpace.test(name) ? value : undefined;
+    return named(value);
   }
   return plainAddress(value) ?? mac(value);
 }
@@ -201,8 +207,8 @@ export const fields: Field[] = [
   {
     name: 'agent',
     aliases: [],
-    expected: "an agent's id of 32 hexadecimal digits",
-    canonical: (value) => (/^[0-9a-f]{32}$/i.test(value) ? lower(value) : undefined),
+    expected: "an agent's id of 32 hexadecimal digits, or @ and its name",
+    canonical: (value) => (/^[0-9a-f]{32}$/i.test(value) ? lower(value) : named(value)),
   },
   { name: 'method', aliases: [], expected: 'dpi, port or none', values: methods, canonical: oneOf(...methods) },
   {

@@ -9,8 +9,10 @@ package api
 //go:generate go run ./document ../../../gen/openapi.yaml
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -94,7 +96,8 @@ func build(s store.Store, status func() any, notify Notifier) (*http.ServeMux, *
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil                         // no $schema in answers
 	config.AllowAdditionalPropertiesByDefault = true // a later version may have more
-	config.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat,
+	asJSON := huma.Format{Marshal: marshalJSON, Unmarshal: huma.DefaultJSONFormat.Unmarshal}
+	config.Formats = map[string]huma.Format{"application/json": asJSON, "json": asJSON,
 		csvType: {Marshal: marshalCSV}}
 	h := humago.New(mux, config)
 	h.UseMiddleware(checkParameters)
@@ -105,6 +108,17 @@ func build(s store.Store, status func() any, notify Notifier) (*http.ServeMux, *
 	mux.HandleFunc("GET "+Prefix+"openapi.yaml", specification)
 	mux.HandleFunc("/", unknownPath)
 	return mux, h.OpenAPI()
+}
+
+// marshalJSON is the format of JSON. A client that has left is no error: huma would write another status after the
+// answer's, and panic.
+func marshalJSON(w io.Writer, v any) error {
+	var text bytes.Buffer
+	if err := huma.DefaultJSONFormat.Marshal(&text, v); err != nil {
+		return err
+	}
+	_, _ = w.Write(text.Bytes())
+	return nil
 }
 
 // operation returns an operation of the API, with what all have in common.

@@ -327,6 +327,94 @@ func TestStoreIsSlow(t *testing.T) {
 	})
 }
 
+// TestAgentNames: @name selects the agents that enrolled under it.
+func TestAgentNames(t *testing.T) {
+	const one, two, three = "a0000000000000000000000000000001", "a0000000000000000000000000000002",
+		"a0000000000000000000000000000003"
+	f := &fakeStore{agents: []store.Agent{{Agent: one, Name: "Ben's gateway"}, {Agent: two, Name: "gw"},
+		{Agent: three, Name: "GW"}}}
+	h := New(f, nil, nil)
+	for in, want := range map[string]string{
+		`agent:"@ben's gateway"`: "agent:" + one,
+		"agent:@gw":              "agent:" + two + " OR agent:" + three,
+		"agent!=@gw port:80":     "NOT (agent:" + two + " OR agent:" + three + ") AND port:80",
+		"agent:@nobody":          "agent:@nobody",
+		"agent:" + two:           "agent:" + two,
+	} {
+		getJSON[SeriesAnswer](t, h, "series?filter="+url.QueryEscape(in))
+		if got := filter.String(f.asked.(*store.SeriesQuery).Filter); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}
+
+// TestSelectionFirst: of several mistakes, those of the range and the filter are told before those of the rest.
+func TestSelectionFirst(t *testing.T) {
+	h := New(&fakeStore{}, nil, nil)
+	for _, path := range []string{"series?step=1x&filter=app:", "series?step=1s&since=30d&filter=app:",
+		"top?filter=app:"} {
+		if p := getProblem(t, h, path); len(p.Errors) != 1 || p.Errors[0].Location != "query.filter" {
+			t.Errorf("%s: %+v", path, p)
+		}
+	}
+}
+
+// goneWriter is that of a client that has left.
+type goneWriter struct {
+	header   http.Header
+	statuses []int
+	leave    func()
+}
+
+func (w *goneWriter) Header() http.Header { return w.header }
+func (w *goneWriter) WriteHeader(s int)   { w.statuses = append(w.statuses, s) }
+func (w *goneWriter) Write([]byte) (int, error) {
+	w.leave()
+	return 0, errors.New("the client has left")
+}
+
+// TestClientLeft: a client that leaves before its answer is written gets one header, and no handler panics; neither
+// when the server notices it before nor after the write.
+func TestClientLeft(t *testing.T) {
+	f := &fakeStore{flows: store.Flows{Rows: []store.Flow{{Agent: agent, Record: json.RawMessage(flowRecord)}}}}
+	h := New(f, func() any { return struct{}{} }, nil)
+	for _, path := range []string{"top", "series", "flows", "flows/" + agent + "/" + agent, "devices", "agents",
+		"status", "openapi.yaml", "events", "none", "top?limit=x", "top?filter=app:"} {
+		for _, accept := range []string{"", "text/csv"} {
+			for _, isNoticed := range []bool{false, true} {
+				ctx, leave := context.WithCancel(t.Context())
+				w := &goneWriter{header: http.Header{}, leave: func() {}}
+				if isNoticed {
+					w.leave = leave
+				}
+				r := httptest.NewRequestWithContext(ctx, http.MethodGet, Prefix+path, nil)
+				r.Header.Set("Accept", accept)
+				func() {
+					defer func() {
+						if p := recover(); p != nil {
+							t.Errorf("%s: panic: %v", path, p)
+						}
+					}()
+					h.ServeHTTP(w, r)
+				}()
+				leave()
+				if len(w.statuses) > 1 {
+					t.Errorf("%s %s: statuses %v", path, accept, w.statuses)
+				}
+			}
+		}
+	}
+}
+
+// TestBrokenRecord: a record that CSV can't hold is the sink's failure, which its status says.
+func TestBrokenRecord(t *testing.T) {
+	f := &fakeStore{flows: store.Flows{Rows: []store.Flow{{Agent: agent, Record: json.RawMessage(`{"client":7}`)}}}}
+	response, body := get(t, New(f, nil, nil), "flows", "Accept", "text/csv")
+	if response.StatusCode != 500 || response.Header.Get("Content-Type") != problemType {
+		t.Errorf("%s: %s", response.Status, body)
+	}
+}
+
 // TestDeviceNames: @name selects the devices that call themselves so.
 func TestDeviceNames(t *testing.T) {
 	f := &fakeStore{devices: []store.Device{

@@ -5,6 +5,8 @@ package api
 import (
 	"fmt"
 	"io"
+	"log/slog"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -47,17 +49,31 @@ func contentType(accept string) string {
 	return ""
 }
 
-// marshalCSV is the format of csvType.
+// inCSV is an answer that can be CSV. Its text is made before the answer's status is sent.
+type inCSV struct{ text []byte }
+
+func (c *inCSV) csvText() []byte { return c.text }
+
+// render makes the text of an answer of that type, if it is CSV.
+func (c *inCSV) render(contentType string, csv func() ([]byte, error)) (err error) {
+	if contentType != csvType {
+		return nil
+	}
+	if c.text, err = csv(); err != nil {
+		slog.Error("api: a record has no CSV", "err", err)
+		return problem(http.StatusInternalServerError, "a record of the store can't be read; the sink's log says why")
+	}
+	return nil
+}
+
+// marshalCSV is the format of csvType. A client that has left is no error; see marshalJSON.
 func marshalCSV(w io.Writer, v any) error {
-	answer, ok := v.(interface{ csv() ([]byte, error) })
+	answer, ok := v.(interface{ csvText() []byte })
 	if !ok {
 		return fmt.Errorf("%T has no CSV", v)
 	}
-	text, err := answer.csv()
-	if err == nil {
-		_, err = w.Write(text)
-	}
-	return err
+	_, _ = w.Write(answer.csvText())
+	return nil
 }
 
 // csv returns a line for each row, for the others and for all. record.AppendColumn defuses formulas.

@@ -23,6 +23,7 @@ type flowsInput struct {
 type FlowsAnswer struct {
 	Answered
 	store.Flows
+	inCSV
 }
 
 type flowsOutput struct {
@@ -81,7 +82,8 @@ func (a *api) flows(ctx context.Context, in *flowsInput) (*flowsOutput, error) {
 		return nil, err
 	}
 	answer.Rows = notNil(answer.Rows)
-	return &flowsOutput{contentType(in.Accept), in.nextLink(r, answer.Next), answer}, nil
+	kind := contentType(in.Accept)
+	return &flowsOutput{kind, in.nextLink(r, answer.Next), answer}, answer.render(kind, answer.csv)
 }
 
 // nextLink returns the header of the next page. It names the moments of the range, which since would move.

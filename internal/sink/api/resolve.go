@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,51 +27,54 @@ const (
 	maxNamed   = 64               // devices of one name
 )
 
-// resolve replaces names of devices in a filter by the devices that have them. A name that no device has stays, and
-// matches nothing.
+// nameIDs has what names stand for: ids by the lower case of a name, for each field that has names.
+type nameIDs map[filter.Field]map[string][]string
+
+// resolve replaces names of devices and agents in a filter by the ids of those that have them. A name that none has
+// stays, and matches nothing.
 func (a *api) resolve(ctx context.Context, e filter.Expr) (filter.Expr, error) {
-	if !hasName(e) {
-		return e, nil
+	ids := nameIDs{}
+	for field, read := range map[filter.Field]func(context.Context) (map[string][]string, error){
+		filter.Device: a.devicesByName, filter.Agent: a.agentsByName} {
+		if !hasName(e, field) {
+			continue
+		}
+		var err error
+		if ids[field], err = read(ctx); err != nil {
+			return nil, err
+		}
 	}
-	ids, err := a.devicesByName(ctx)
-	if err != nil {
-		return nil, err
+	if len(ids) == 0 {
+		return e, nil
 	}
 	return replaceNames(e, ids), nil
 }
 
 func isName(c filter.Compare) bool {
-	return c.Field == filter.Device && strings.HasPrefix(c.Value, "@")
+	return (c.Field == filter.Device || c.Field == filter.Agent) && strings.HasPrefix(c.Value, "@")
 }
 
-func hasName(e filter.Expr) bool {
+// hasName reports whether a filter has a name of this field.
+func hasName(e filter.Expr, field filter.Field) bool {
+	has := func(e filter.Expr) bool { return hasName(e, field) }
 	switch e := e.(type) {
 	case filter.Compare:
-		return isName(e)
+		return e.Field == field && isName(e)
 	case filter.Not:
-		return hasName(e.Term)
+		return has(e.Term)
 	case filter.And:
-		return anyHasName(e)
+		return slices.ContainsFunc(e, has)
 	case filter.Or:
-		return anyHasName(e)
+		return slices.ContainsFunc(e, has)
 	}
 	return false
 }
 
-func anyHasName(list []filter.Expr) bool {
-	for _, e := range list {
-		if hasName(e) {
-			return true
-		}
-	}
-	return false
-}
-
-func replaceNames(e filter.Expr, ids map[string][]string) filter.Expr {
+func replaceNames(e filter.Expr, ids nameIDs) filter.Expr {
 	switch e := e.(type) {
 	case filter.Compare:
 		if isName(e) {
-			return devicesOf(e, ids[strings.ToLower(e.Value[1:])])
+			return oneOf(e, ids[e.Field][strings.ToLower(e.Value[1:])])
 		}
 	case filter.Not:
 		return filter.Not{Term: replaceNames(e.Term, ids)}
@@ -82,7 +86,7 @@ func replaceNames(e filter.Expr, ids map[string][]string) filter.Expr {
 	return e
 }
 
-func replaceAll(list []filter.Expr, ids map[string][]string) []filter.Expr {
+func replaceAll(list []filter.Expr, ids nameIDs) []filter.Expr {
 	replaced := make([]filter.Expr, len(list))
 	for i, e := range list {
 		replaced[i] = replaceNames(e, ids)
@@ -90,14 +94,14 @@ func replaceAll(list []filter.Expr, ids map[string][]string) []filter.Expr {
 	return replaced
 }
 
-// devicesOf returns the comparison with these devices.
-func devicesOf(c filter.Compare, ids []string) filter.Expr {
+// oneOf returns the comparison with these ids.
+func oneOf(c filter.Compare, ids []string) filter.Expr {
 	if len(ids) == 0 {
 		return c
 	}
 	var either filter.Or
 	for _, id := range ids {
-		either = append(either, filter.Compare{Field: filter.Device, Op: filter.Equal, Value: id})
+		either = append(either, filter.Compare{Field: c.Field, Op: filter.Equal, Value: id})
 	}
 	var e filter.Expr = either
 	if len(either) == 1 {
@@ -107,6 +111,17 @@ func devicesOf(c filter.Compare, ids []string) filter.Expr {
 		return filter.Not{Term: e}
 	}
 	return e
+}
+
+// agentsByName lists agents by the names under which they enrolled.
+func (a *api) agentsByName(ctx context.Context) (map[string][]string, error) {
+	agents, err := a.allAgents(ctx)
+	ids := map[string][]string{}
+	for i := range agents {
+		name := strings.ToLower(agents[i].Name)
+		ids[name] = append(ids[name], agents[i].Agent)
+	}
+	return ids, err
 }
 
 func (a *api) devicesByName(ctx context.Context) (map[string][]string, error) {

@@ -33,6 +33,7 @@ type TopAnswer struct {
 	Answered
 	By store.Dimension `json:"by"`
 	store.Top
+	inCSV
 }
 
 type topOutput struct {
@@ -85,19 +86,16 @@ func (a *api) top(ctx context.Context, in *topInput) (*topOutput, error) {
 		return nil, err
 	}
 	answer.Rows = notNil(answer.Rows)
-	return &topOutput{contentType(in.Accept), answer}, nil
+	kind := contentType(in.Accept)
+	return &topOutput{kind, answer}, answer.render(kind, answer.csv)
 }
 
 func (a *api) series(ctx context.Context, in *seriesInput) (*seriesOutput, error) {
-	r, err := in.timeRange()
+	r, e, err := a.selection(ctx, &in.RangeParameters, &in.FilterParameter)
 	if err != nil {
 		return nil, err
 	}
 	between, err := step(in.Step, r)
-	if err != nil {
-		return nil, err
-	}
-	e, err := a.expr(ctx, &in.FilterParameter)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ var fields = [...]field{
 	{Port, nil, "a number from 0 to 65535", number(1<<16 - 1)},
 	{Direction, nil, "outbound, inbound, internal, transit, multicast, broadcast or unknown",
 		oneOf("outbound", "inbound", "internal", "transit", "multicast", "broadcast", "unknown")},
-	{Agent, nil, "an agent's id of 32 hexadecimal digits", agentID},
+	{Agent, nil, "an agent's id of 32 hexadecimal digits, or @ and its name", agent},
 	{Method, nil, "dpi, port or none", oneOf("dpi", "port", "none")},
 	{Transport, nil, "tcp, udp, another IP protocol's name, or its number", transport},
 	{Risk, []string{"risks"}, slugs, optional(slug)},
@@ -234,10 +234,16 @@ func lower(s string) string {
 	return string(b)
 }
 
+// named tells whether a value is one of @ and a name, and whether that can be one.
+func named(value string) (isName, ok bool) {
+	name, isName := strings.CutPrefix(value, "@")
+	return isName, name != "" && len(name) <= maxName && strings.Trim(name, " ") == name
+}
+
 // device allows a MAC address, an IP address, and @ with a name, whose case stays.
 func device(value string) (string, bool) {
-	if name, ok := strings.CutPrefix(value, "@"); ok {
-		return value, name != "" && len(name) <= maxName && strings.Trim(name, " ") == name
+	if isName, ok := named(value); isName {
+		return value, ok
 	}
 	if a, ok := plainAddress(value); ok {
 		return a, true
@@ -355,7 +361,10 @@ func oneOf(values ...string) func(string) (string, bool) {
 	}
 }
 
-func agentID(value string) (string, bool) {
+func agent(value string) (string, bool) {
+	if isName, ok := named(value); isName {
+		return value, ok
+	}
 	value = lower(value)
 	return value, len(value) == 32 && strings.Trim(value, "0123456789abcdef") == ""
 }

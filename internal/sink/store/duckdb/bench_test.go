@@ -63,10 +63,10 @@ func BenchmarkAppender(b *testing.B) {
 		err := s.transaction(b.Context(), func() error {
 			return s.appendRows("", "intervals", func(a *appender) {
 				for n := range int64(rows) {
-					i := newInterval{key: n, agent: 1, interval: interval{t: n * 1000, pos: n, prev: max(n-1, 0), flags: 39,
-						dims: dims{verdict{"youtube", "quic", "video", "rr1.googlevideo.com"}, place{
-							device: "02:00:00:00:00:07", net: "203.0.113.0/24", direction: "outbound"}, "443"},
-						counts: counts{n % 3000, n % 70_000, n % 9, n % 60}}}
+					i := newInterval{key: n, agent: 1, interval: interval{t: n * 1000, pos: n, prev: max(n-1, 0),
+						flags: 39, counts: counts{n % 3000, n % 70_000, n % 9, n % 60}}}
+					i.dims = dims{verdict{"youtube", "quic", "video", "rr1.googlevideo.com"},
+						place{device: "02:00:00:00:00:07", net: "203.0.113.0/24", direction: "outbound"}, "443"}
 					i.put(a)
 				}
 			})

@@ -37,13 +37,14 @@ var fields = map[filter.Field]field{
 	filter.Device:      {"f.device", "i.device", flagPlaceChanged},
 	filter.Network:     {"f.net", "i.net", flagPlaceChanged},
 	filter.Direction:   {"f.direction", "i.direction", flagPlaceChanged},
-	filter.Port:        {"try_cast('0' || f.server_port AS INTEGER)", "try_cast('0' || i.port AS INTEGER)", flagPlaceChanged},
-	filter.Agent:       {"f.agent", "i.agent", 0},
-	filter.Method:      {flows: "f.method"},
-	filter.Transport:   {flows: "f.transport"},
-	filter.Risk:        {flows: "f.risks"},
-	filter.Bytes:       {flows: "(f.client_bytes + f.server_bytes)"},
-	filter.Address:     {},
+	filter.Port: {"try_cast('0' || f.server_port AS INTEGER)", "try_cast('0' || i.port AS INTEGER)",
+		flagPlaceChanged},
+	filter.Agent:     {"f.agent", "i.agent", 0},
+	filter.Method:    {flows: "f.method"},
+	filter.Transport: {flows: "f.transport"},
+	filter.Risk:      {flows: "f.risks"},
+	filter.Bytes:     {flows: "(f.client_bytes + f.server_bytes)"},
+	filter.Address:   {},
 }
 
 // maxTerms bounds the comparisons of a filter.
