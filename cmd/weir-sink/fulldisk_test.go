@@ -15,7 +15,9 @@ import (
 
 	"github.com/weirnet/weir/internal/sink/control"
 	"github.com/weirnet/weir/internal/sink/sinktest"
+	"github.com/weirnet/weir/internal/sink/status"
 	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 	"github.com/weirnet/weir/internal/uplink"
 )
 
@@ -39,6 +41,15 @@ func fill(t *testing.T, folder string) (free func()) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// statusOf returns a running sink's counters.
+func statusOf(t *testing.T, c *control.Client) (s status.Snapshot) {
+	t.Helper()
+	if err := c.Get(t.Context(), "/api/v1/status", &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // TestFullDisk: a sink whose disk is full says so, keeps what it has acknowledged, and goes on by itself once there is
@@ -86,7 +97,11 @@ func TestFullDisk(t *testing.T) {
 				t.Fatal("a full disk takes reports for ever")
 			}
 		}
-		time.Sleep(time.Second) // the store fails now, too; a moment, and no deadline
+		fails := statusOf(t, client).StoreFails
+		wait.Until(t, "the store fails, too, or has taken all", func() bool {
+			s := statusOf(t, client)
+			return s.StoreFails > fails || s.Queue.Reports == 0
+		})
 		free()
 	}
 	for sent < len(lines) {
