@@ -11,18 +11,21 @@ import (
 	"time"
 )
 
-// cuts is how often the power fails, by WEIR_POWER_CUTS: 20 times without it.
-func cuts(t *testing.T) int {
-	text, ok := os.LookupEnv("WEIR_POWER_CUTS")
+// cuts is how often the power fails, by a variable.
+func cuts(t *testing.T, variable string, without int) int {
+	text, ok := os.LookupEnv(variable)
 	if !ok {
-		return 20
+		return without
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		t.Fatalf("WEIR_POWER_CUTS=%s: must be a number from 1 on", text)
+		t.Fatalf("%s=%s: must be a number from 1 on", variable, text)
 	}
 	return n
 }
+
+// numberOfCuts is that of spool and queue.
+func numberOfCuts(t *testing.T) int { return cuts(t, "WEIR_POWER_CUTS", 20) }
 
 // seeded returns a source that WEIR_POWER_SEED repeats. What the machine does differs each time; the moments of the
 // cuts, in requests to its disks, and what of the disks' caches survives come from it.
@@ -49,7 +52,7 @@ type rig struct {
 const diskBytes = 16 << 20
 
 func newRig(t *testing.T) *rig {
-	m := newMachine(t, seeded(t), format(t, diskBytes), format(t, diskBytes))
+	m := newMachine(t, "WEIR_POWER_FILES", seeded(t), format(t, diskBytes), format(t, diskBytes))
 	return &rig{m, newSpoolModel(), newQueueModel(), 0}
 }
 
@@ -103,7 +106,7 @@ func (r *rig) cut(parameters string) {
 func TestCuts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	for range cuts(t) {
+	for range numberOfCuts(t) {
 		r.cut("")
 		r.check()
 		if t.Failed() {
@@ -131,7 +134,7 @@ func (r *rig) check() {
 func TestWithoutSync(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	for range cuts(t) {
+	for range numberOfCuts(t) {
 		r.cut(NoSync)
 		if t.Failed() {
 			return

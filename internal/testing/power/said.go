@@ -30,12 +30,13 @@ const (
 	Sends  What = "sends"
 	Sent   What = "sent"
 	Failed What = "failed" // Text: why
+	Knows  What = "knows"  // the real sink has enrolled its agent
 )
 
 // The program talks by writes to a disk, each a line filled up with zero bytes: a write is done when the test has it. A
 // serial port would keep what the program said last.
 const (
-	TalkDisk = "/dev/vdc"
+	TalkDisk = "/dev/vda"
 	TalkSize = 64 << 10 // which also bounds a line
 )
 
@@ -44,4 +45,12 @@ const (
 	NoSync = "power.nosync" // fsync does nothing
 	Capped = "power.capped" // the spool is small, and loses its oldest reports
 	First  = "power.first=" // sequence of the queue's first report
+
+	// Of the real sink.
+	Sink     = "power.sink"     // it runs, instead of spool and queue; Has has the sum of all bytes as its Sequence
+	Enrolled = "power.enrolled" // it must know its agent
+	Begin    = "power.begin="   // Unix time of its first report
 )
+
+// Bytes are those of the flow in the real sink's report of that sequence: a report that is missing or doubled shows.
+func Bytes(sequence uint64) uint64 { return 1_000_000 + sequence*sequence*7919%999_983 }

@@ -113,8 +113,13 @@ func run() error {
 			}
 		})
 	}
-	start("agent", "/dev/vda", func(folder string) error { return runSpool(folder, p.has(power.Capped)) })
-	start("sink", "/dev/vdb", func(folder string) error { return runQueue(folder, first) })
+	if p.has(power.Sink) {
+		start("sink", "/dev/vdb", func(folder string) error { return runSink(folder, p) })
+		both.Wait()
+		return nil
+	}
+	start("agent", "/dev/vdb", func(folder string) error { return runSpool(folder, p.has(power.Capped)) })
+	start("sink", "/dev/vdc", func(folder string) error { return runQueue(folder, first) })
 	both.Wait()
 	return nil
 }
