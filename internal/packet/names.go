@@ -2,7 +2,10 @@
 
 package packet
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 var tunnelNames = [NumTunnels]string{
 	TunnelNone:   "none",
@@ -31,6 +34,12 @@ func (t Tunnel) String() string {
 		return tunnelNames[t]
 	}
 	return strconv.Itoa(int(t))
+}
+
+// TunnelOf returns the tunnel with a name, as in flow records.
+func TunnelOf(name string) (Tunnel, bool) {
+	i := slices.Index(tunnelNames[:], name)
+	return Tunnel(max(i, 0)), i >= 0
 }
 
 var faultNames = [NumFaults]string{
@@ -67,3 +76,9 @@ var protoNames = func() (names [256]string) {
 
 // ProtoName returns the name of an IP protocol in flow records, or its number as text. It allocates nothing.
 func ProtoName(proto uint8) string { return protoNames[proto] }
+
+// ProtoOf returns the IP protocol with a name, as in flow records.
+func ProtoOf(name string) (uint8, bool) {
+	i := slices.Index(protoNames[:], name)
+	return uint8(max(i, 0)), i >= 0
+}
