@@ -28,15 +28,15 @@ import (
 // filterSupport says whether this build can compile filter expressions.
 const filterSupport = "yes (libpcap)"
 
-// filter is a tcpdump expression, compiled by libpcap for each link type in the captures.
-type filter struct {
+// packetFilter is a tcpdump expression, compiled by libpcap for each link type in the captures.
+type packetFilter struct {
 	expression string
 	programs   map[packet.LinkType]*C.struct_bpf_program
 }
 
 // newFilter compiles the expression for Ethernet at once, to report a mistake in it before any file is read.
-func newFilter(expression string) (*filter, error) {
-	f := &filter{expression, map[packet.LinkType]*C.struct_bpf_program{}}
+func newFilter(expression string) (*packetFilter, error) {
+	f := &packetFilter{expression, map[packet.LinkType]*C.struct_bpf_program{}}
 	_, err := f.program(packet.LinkEthernet)
 	return f, err
 }
@@ -61,7 +61,7 @@ func dlt(link packet.LinkType) C.int {
 	return C.int(link)
 }
 
-func (f *filter) program(link packet.LinkType) (*C.struct_bpf_program, error) {
+func (f *packetFilter) program(link packet.LinkType) (*C.struct_bpf_program, error) {
 	if p := f.programs[link]; p != nil {
 		return p, nil
 	}
@@ -85,7 +85,7 @@ func (f *filter) program(link packet.LinkType) (*C.struct_bpf_program, error) {
 }
 
 // match reports whether a packet passes.
-func (f *filter) match(link packet.LinkType, data []byte, length int) (bool, error) {
+func (f *packetFilter) match(link packet.LinkType, data []byte, length int) (bool, error) {
 	p, err := f.program(link)
 	if err != nil || len(data) == 0 {
 		return false, err
@@ -94,7 +94,7 @@ func (f *filter) match(link packet.LinkType, data []byte, length int) (bool, err
 		nil
 }
 
-func (f *filter) close() {
+func (f *packetFilter) close() {
 	for _, p := range f.programs {
 		C.pcap_freecode(p)
 		C.free(unsafe.Pointer(p))

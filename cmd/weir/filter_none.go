@@ -13,15 +13,15 @@ import (
 // filterSupport says whether this build can compile filter expressions.
 const filterSupport = "no (built without libpcap)"
 
-// filter stands for a compiled expression, which this build cannot make.
-type filter struct{}
+// packetFilter stands for a compiled expression, which this build cannot make.
+type packetFilter struct{}
 
-func newFilter(string) (*filter, error) {
+func newFilter(string) (*packetFilter, error) {
 	return nil, errors.New("--filter needs libpcap, which this build does not have: " +
 		"install libpcap-dev, build with `go build -tags libpcap ./cmd/weir`, or filter with `tcpdump -r FILE -w - " +
 		"EXPRESSION | weir replay -`")
 }
 
-func (*filter) match(packet.LinkType, []byte, int) (bool, error) { return true, nil }
+func (*packetFilter) match(packet.LinkType, []byte, int) (bool, error) { return true, nil }
 
-func (*filter) close() {}
+func (*packetFilter) close() {}

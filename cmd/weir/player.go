@@ -18,7 +18,7 @@ import (
 // player reads frames into the pipeline, until its context ends.
 type player struct {
 	options  *replayOptions
-	filter   *filter
+	filter   *packetFilter
 	pipeline *engine.Pipeline
 	progress *progress
 	stderr   io.Writer

@@ -34,6 +34,7 @@ type replayOptions struct {
 	config.Config
 	realtime   bool
 	noProgress bool
+	show       flowTaker // takes the records as the flows are named, grow and end; nil: the output takes them
 }
 
 func newReplay() *cobra.Command {
@@ -101,15 +102,20 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	}
 	records := newRecords(o, stdout)
 	defer records.stop()
+	emit := records.flow
+	var isFollowed func() bool
+	if o.show != nil {
+		emit, isFollowed = o.show.flow, func() bool { return true }
+	}
 	panics := newPanicLog(o.Output.PanicDir, stderr)
 	p.progress = newProgress(stderr, o.noProgress || records.realTime && terminalWidth(stdout) > 0)
 	p.pipeline = engine.NewPipeline(engine.Config{
 		MaxPacketsTCP: o.Flows.PacketsTCP, MaxPacketsOther: o.Flows.PacketsOther, KeepTunnels: o.Flows.KeepTunnels,
 		IgnoreVLAN: o.Flows.IgnoreVLAN, CountEach: o.Flows.CountEach,
-		UpdateEvery: o.Flows.UpdateEvery, Flows: flow.Config{MaxFlows: o.Flows.MaxReplay, TCPIdle: o.Flows.TCPIdle,
+		UpdateEvery: o.Flows.UpdateEvery, IsFollowed: isFollowed, Flows: flow.Config{MaxFlows: o.Flows.MaxReplay, TCPIdle: o.Flows.TCPIdle,
 			Idle: o.Flows.Idle}, Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: panics.add,
-	}, o.Capture.Workers, 0, o.placed(records.flow))
+	}, o.Capture.Workers, 0, o.placed(emit))
 	readErr := p.all(ctx, inputs)
 	p.progress.clear()
 	err = p.pipeline.Close()

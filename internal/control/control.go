@@ -28,6 +28,33 @@ type Request struct {
 	Counters bool `json:"counters,omitempty"`
 	// Status requests what is watched, and what becomes of reports.
 	Status bool `json:"status,omitempty"`
+	// Flows requests flow records. The answer is a Hello; the records follow, each a line of JSON.
+	Flows *Flows `json:"flows,omitempty"`
+}
+
+// Flows requests records of flows: the latest ones that the agent remembers, and then those to come.
+type Flows struct {
+	Filter string `json:"filter,omitempty"` // in the filter language
+	Last   int    `json:"last,omitempty"`   // at most so many that are past; 0: none
+	// SinceMillis leaves out flows whose last packet is older; 0: none.
+	SinceMillis int64 `json:"since_ms,omitempty"`
+	Follow      bool  `json:"follow,omitempty"` // also those to come
+}
+
+// Hello precedes flow records.
+type Hello struct {
+	Version int `json:"version"` // of this exchange: FlowsVersion
+	// Remembered is the number of past records that were searched.
+	Remembered int `json:"remembered"`
+}
+
+// FlowsVersion grows when flow records can no longer be read as before.
+const FlowsVersion = 1
+
+// Dropped is a line among flow records, in place of those for which the client was too slow.
+type Dropped struct {
+	Type    string `json:"type"` // "dropped"
+	Records uint64 `json:"records"`
 }
 
 // Answer is the agent's reply.
@@ -39,6 +66,9 @@ type Answer struct {
 	Counters json.RawMessage `json:"counters,omitempty"`
 	// Status is a Status in JSON.
 	Status json.RawMessage `json:"status,omitempty"`
+	Hello  *Hello          `json:"hello,omitempty"`
+	// Stream, unless nil, serves the connection after the answer, until it returns.
+	Stream func(net.Conn) `json:"-"`
 }
 
 // Counters holds the agent's loss counters that are not 0.
@@ -130,14 +160,18 @@ func Serve(l net.Listener, answer func(*Request) *Answer) {
 			continue
 		}
 		go func() {
-			defer func() { <-serving }()
 			defer c.Close()
-			serve(c, answer)
+			stream := serve(c, answer)
+			<-serving
+			if stream != nil {
+				stream(c)
+			}
 		}()
 	}
 }
 
-func serve(c net.Conn, answer func(*Request) *Answer) {
+// serve answers a request, and returns what follows the answer.
+func serve(c net.Conn, answer func(*Request) *Answer) (stream func(net.Conn)) {
 	_ = c.SetDeadline(time.Now().Add(requestTime))
 	var r Request
 	var a *Answer
@@ -156,6 +190,8 @@ func serve(c net.Conn, answer func(*Request) *Answer) {
 	}
 	_ = c.SetDeadline(time.Now().Add(timeout))
 	_, _ = c.Write(append(text, '\n')) // the client may have gone
+	_ = c.SetDeadline(time.Time{})
+	return a.Stream
 }
 
 // ErrNotRunning means that no agent answers at a path.
@@ -164,6 +200,38 @@ var ErrNotRunning = errors.New("no weir answers")
 // Ask queries the agent at a path. It returns an Answer's Error as an error. It trusts only an agent of root or of this
 // user, and escapes unprintable characters in the answer's texts; Hosts, Counters and Status stay JSON.
 func Ask(path string, r *Request) (*Answer, error) {
+	c, err := dial(path)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return ask(c, bufio.NewReader(io.LimitReader(c, maxAnswer)), r)
+}
+
+// Follow requests flow records of the agent at a path. in has them, a line each, until it is closed or the agent ends.
+func Follow(path string, f *Flows) (hello Hello, in io.ReadCloser, err error) {
+	c, err := dial(path)
+	if err != nil {
+		return Hello{}, nil, err
+	}
+	buffered := bufio.NewReader(c)
+	a, err := ask(c, buffered, &Request{Flows: f})
+	if err == nil && (a.Hello == nil || a.Hello.Version != FlowsVersion) {
+		err = errors.New("the running weir is of another version: it sends no flows that this one can read")
+	}
+	if err != nil {
+		c.Close()
+		return Hello{}, nil, err
+	}
+	_ = c.SetDeadline(time.Time{})
+	return *a.Hello, struct {
+		io.Reader
+		io.Closer
+	}{buffered, c}, nil
+}
+
+// dial connects to the agent at a path, if it is one of root or of this user.
+func dial(path string) (net.Conn, error) {
 	if err := checkFolder(path); err != nil {
 		return nil, fmt.Errorf("ask weir: %w", err)
 	}
@@ -176,10 +244,15 @@ func Ask(path string, r *Request) (*Answer, error) {
 	case err != nil:
 		return nil, fmt.Errorf("ask weir: %w", err)
 	}
-	defer c.Close()
 	if err := checkPeer(c, path); err != nil {
+		c.Close()
 		return nil, err
 	}
+	return c, nil
+}
+
+// ask sends a request, and reads the answer's line.
+func ask(c net.Conn, in *bufio.Reader, r *Request) (*Answer, error) {
 	_ = c.SetDeadline(time.Now().Add(timeout))
 	text, err := json.Marshal(r)
 	if err == nil {
@@ -189,7 +262,11 @@ func Ask(path string, r *Request) (*Answer, error) {
 		return nil, fmt.Errorf("ask weir: %w", err)
 	}
 	var a Answer
-	if err := json.NewDecoder(io.LimitReader(c, maxAnswer)).Decode(&a); err != nil {
+	line, err := in.ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &a)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read weir's answer: %w", err)
 	}
 	if a.Error != "" {

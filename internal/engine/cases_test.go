@@ -339,6 +339,32 @@ func TestUpdates(t *testing.T) {
 	}
 }
 
+// TestFollowed: while somebody follows, a flow has its first record when it is named, and others every five seconds.
+func TestFollowed(t *testing.T) {
+	unknown := func(at float64) sent { return sent{at, udp(host, web, 50000, 40001, "x")} }
+	packets := join(request(1000, 40000, 1, "a.example"), []sent{unknown(1001), unknown(1002), unknown(1006)},
+		[]sent{{1006, udp(host, web, 50001, 53, dnsQuery)}, unknown(1012)})
+	const want = "80 new http,80 update http,40001 new ,40001 update ,53 new dns,80 end http,40001 end ,53 end dns"
+	for _, workers := range []int{1, 3} {
+		var got []string
+		c := config(t)
+		c.IsFollowed = func() bool { return true }
+		p := engine.NewPipeline(c, workers, 0, func(f *record.Flow) error {
+			got = append(got, fmt.Sprintf("%d %s %s", f.Server.Addr.Port(), f.State, f.Protocol))
+			return nil
+		})
+		for _, s := range packets {
+			p.Frame(&engine.Frame{Data: s.bytes, Length: len(s.bytes), Time: int64(s.at * 1e9), Link: packet.LinkRaw})
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Join(got, ",") != want {
+			t.Errorf("%d workers: got  %s\nwant %s", workers, strings.Join(got, ","), want)
+		}
+	}
+}
+
 // TestFirstAndLastSeen: packets slightly out of order extend the flow's time.
 func TestFirstAndLastSeen(t *testing.T) {
 	ping := func(at float64) sent { return sent{at, udp(host, web, 50000, 40001, "x")} }

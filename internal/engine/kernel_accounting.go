@@ -124,6 +124,7 @@ func (k *kernelAccounting) take(fr *Frame, p *packet.Packet) {
 	}
 	f := k.table.Flow(i)
 	f.Heard(fr.Time)
+	defer k.announce(i)
 	if f.Marks&decided != 0 {
 		k.budget(i, f, p)
 		return

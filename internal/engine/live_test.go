@@ -223,6 +223,33 @@ func TestUpdateOfSameInstant(t *testing.T) {
 	wantLines(t, got, "new 3/300", "update 4/400", "end 4/400")
 }
 
+// TestFollowedLive: the record that names a flow has the kernel's counts of that moment.
+func TestFollowedLive(t *testing.T) {
+	query := udp("192.0.2.1", "192.0.2.2", 40000, 53, dnsQuery)
+	key, fromUpper := keyOf(t, query)
+	s := &slots{counts: make([]capture.Counts, 8)}
+	c := config(t)
+	c.Flows = flow.Config{MaxFlows: 64, Linger: time.Second, Idle: time.Minute}
+	isFollowed := true
+	c.IsFollowed = func() bool { return isFollowed }
+	records, _ := runLiveConfig(t, s, c,
+		func(each func(*capture.Frame)) {
+			s.counts[0] = counts(key, 5, [2]uint64{1, 0}, [2]uint64{100, 0}, [2]uint8{})
+			each(shownFrame(query, 100, 5, fromUpper))
+		},
+		func(func(*capture.Frame)) {
+			isFollowed = false
+			s.counts[0].Packets[0], s.counts[0].Bytes[0] = 4, 400
+		},
+		tickPasses, tickPasses, tickPasses, tickPasses, tickPasses, tickPasses, tickPasses,
+	)
+	var got []string
+	for _, f := range records {
+		got = append(got, fmt.Sprintf("%s %s %d/%d", f.State, f.Protocol, f.Client.Packets, f.Client.Bytes))
+	}
+	wantLines(t, got, "new dns 1/100", "end dns 4/400")
+}
+
 // TestSlotWithoutFrame: the ring was full, so no frame of the flow was shown.
 func TestSlotWithoutFrame(t *testing.T) {
 	key, _ := keyOf(t, segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, ""))

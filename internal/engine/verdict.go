@@ -107,13 +107,34 @@ func (w *worker) update() {
 		if d.isReported && d.reported == packets {
 			return
 		}
-		r := w.record(w.batch.flow(), i, f, d, slices.Clone(d.text)) // the collector reads it while the flow goes on
-		r.State = record.StateUpdate
-		if !d.isReported {
-			r.State = record.StateNew
-		}
-		d.isReported, d.reported = true, packets
+		w.report(i)
 	})
+}
+
+// announce makes the first record of a flow that inspection has named or given up, if somebody follows.
+func (w *worker) announce(i flow.Index) {
+	if !w.isFollowed() {
+		return
+	}
+	if d := w.table.Detail(i); d.isReported ||
+		d.method == record.MethodNone && w.table.Flow(i).Marks&decided == 0 {
+		return
+	}
+	if w.table.Refresh != nil {
+		w.table.Refresh(i)
+	}
+	w.report(i)
+}
+
+// report makes a record of a flow that goes on.
+func (w *worker) report(i flow.Index) {
+	f, d := w.table.Flow(i), w.table.Detail(i)
+	r := w.record(w.batch.flow(), i, f, d, slices.Clone(d.text)) // the collector reads it while the flow goes on
+	r.State = record.StateUpdate
+	if !d.isReported {
+		r.State = record.StateNew
+	}
+	d.isReported, d.reported = true, f.Packets[0]+f.Packets[1]
 }
 
 // record fills e with the flow's record, whose strings are in text.

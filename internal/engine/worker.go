@@ -30,6 +30,9 @@ type Config struct {
 	IgnoreVLAN bool
 	// UpdateEvery is the interval, in the packets' time, of records of live flows that had packets; 0: none.
 	UpdateEvery time.Duration
+	// IsFollowed, unless nil, reports whether somebody watches the flows as they come: then a flow's first record comes
+	// as soon as inspection has named it or given up, and others every followEvery.
+	IsFollowed func() bool
 	// Flows bounds each worker's table.
 	Flows flow.Config
 	// CountEach makes a Pipeline count a packet each time the capture shows it (see once).
@@ -210,14 +213,23 @@ func newWorker(c Config) *worker {
 	return w
 }
 
+// followEvery is the interval of a live flow's records while somebody follows.
+const followEvery = 5 * time.Second
+
+func (w *worker) isFollowed() bool { return w.IsFollowed != nil && w.IsFollowed() }
+
 // advance ends the flows whose time is over, and reports live ones when a period of UpdateEvery has passed.
 func (w *worker) advance(now int64) {
 	w.giveUpFragments(now, packet.FragmentLifetime)
 	w.table.Advance(now)
-	if w.UpdateEvery <= 0 {
+	every := w.UpdateEvery
+	if w.isFollowed() && (every <= 0 || every > followEvery) {
+		every = followEvery
+	}
+	if every <= 0 {
 		return
 	}
-	if period := now / int64(w.UpdateEvery); period != w.period {
+	if period := now / int64(every); period != w.period {
 		w.period = period
 		w.update()
 	}
@@ -354,6 +366,7 @@ func (w *worker) flowPacket(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel
 		w.dissect(i, f, p, fr, fromClient)
 		w.release(i, f)
 	}
+	w.announce(i)
 }
 
 // isLate reports whether p belongs to an ended connection that the full table has evicted.

@@ -34,6 +34,12 @@ func (e *Explainer) SetCatalog(c words.Catalog) { e.catalog = c }
 // Keep copies a completed record for later questions.
 func (e *Explainer) Keep(r *record.Flow) { e.records.keep(r) }
 
+// Past calls each with the newest records that selects wants, at most most, the oldest of them first. A record is valid
+// during the call. It returns the number of records searched.
+func (e *Explainer) Past(most int, selects func(*record.Flow) bool, each func(*record.Flow)) (of int) {
+	return e.records.past(most, selects, each)
+}
+
 // minPrefix is the least number of digits that select a flow's id.
 const minPrefix = 4
 

@@ -3,6 +3,7 @@
 package explain
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -31,7 +32,7 @@ func (x *ring) keep(r *record.Flow) {
 	kept := *r
 	kept.CommunityID = append(old.CommunityID[:0], r.CommunityID...)
 	kept.Hostname = append(old.Hostname[:0], r.Hostname...)
-	kept.Info, kept.Risks = nil, 0 // explanations do not need them
+	kept.Info = append(old.Info[:0], r.Info...)
 	kept.VLANs, kept.Tunnels = append(old.VLANs[:0], r.VLANs...), append(old.Tunnels[:0], r.Tunnels...)
 	*old = kept
 	x.next = (x.next + 1) % ringSize
@@ -48,4 +49,24 @@ func (x *ring) find(prefix string) (r *record.Flow, of int) {
 		}
 	}
 	return nil, len(x.records)
+}
+
+// past calls each with the newest records that selects wants, at most most, the oldest of them first, and returns the
+// number of records searched.
+func (x *ring) past(most int, selects func(*record.Flow) bool, each func(*record.Flow)) (of int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var found []*record.Flow
+	for i := range x.records {
+		if len(found) >= most {
+			break
+		}
+		if r := &x.records[(x.next+len(x.records)-1-i)%len(x.records)]; selects(r) {
+			found = append(found, r)
+		}
+	}
+	for _, r := range slices.Backward(found) {
+		each(r)
+	}
+	return len(x.records)
 }

@@ -9,6 +9,7 @@ import (
 	"container/list"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 	"unicode"
@@ -309,6 +310,18 @@ func (t *Table) MACs(a netip.Addr) (neighbour, sender [6]byte) {
 		sender = h.key.mac
 	}
 	return t.macs[a], sender
+}
+
+// IsCalled reports whether the device with a link-layer address, or without one with an address, has a name, in any
+// case.
+func (t *Table) IsCalled(name string, mac [6]byte, a netip.Addr) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h := t.byAddr[a]
+	if mac != [6]byte{} {
+		h = t.hosts[key{mac: mac}]
+	}
+	return h != nil && slices.ContainsFunc(h.names, func(n Name) bool { return strings.EqualFold(n.Name, name) })
 }
 
 // Find returns the device with an address.

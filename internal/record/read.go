@@ -246,7 +246,10 @@ func readID(value json.RawMessage, to *[32]byte) error {
 		return err
 	}
 	var half [16]byte
-	if n, err := hex.Decode(half[:], text[:min(len(text), len(to))]); err != nil || n != len(half) || len(text) != len(to) {
+	if len(text) != len(to) {
+		return fmt.Errorf("%q is no id of a flow", text)
+	}
+	if _, err := hex.Decode(half[:], text); err != nil {
 		return fmt.Errorf("%q is no id of a flow", text)
 	}
 	copy(to[:], text)

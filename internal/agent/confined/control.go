@@ -20,6 +20,7 @@ import (
 type answerer struct {
 	hosts     *hosts.Table
 	explainer *explain.Explainer
+	followers *followers
 	status    func() *Status // of the last second; nil before the first
 	uplink    func() *control.Uplink
 }
@@ -42,6 +43,9 @@ func (q *answerer) answer(r *control.Request) *control.Answer {
 			return &control.Answer{Error: err.Error()}
 		}
 		return &control.Answer{Hosts: all}
+	}
+	if r.Flows != nil {
+		return q.followers.open(r.Flows)
 	}
 	if r.Counters {
 		return q.counters()

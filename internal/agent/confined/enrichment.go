@@ -18,6 +18,7 @@ type enrichment struct {
 	chain     *enrich.Chain
 	explainer *explain.Explainer
 	hosts     *hosts.Table
+	followers *followers
 }
 
 // newEnrichment passes completed records to emit, each valid during the call. table may be nil.
@@ -25,12 +26,13 @@ func newEnrichment(o *agent.Options, table *conntrack.Table, now *topology.Netwo
 	emit func(*record.Flow) error) *enrichment {
 	e := &enrichment{hosts: hosts.New()}
 	e.chain = enrich.New(table, func(r *record.Flow) error {
-		e.explainer.Keep(r)
+		e.followers.flow(r)
 		e.hosts.Flow(r, e.chain.Network().Place)
 		return emit(r)
 	})
 	e.chain.SetIdle(o.TCPIdle, o.Idle)
 	e.chain.SetNetwork(now)
 	e.explainer = explain.New(e.chain.Network)
+	e.followers = newFollowers(e.explainer, e.hosts)
 	return e
 }

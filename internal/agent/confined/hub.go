@@ -146,6 +146,7 @@ func (h *hub) offer(s *subscription, p *parcel) bool {
 func (h *hub) end() {
 	h.isEnding = true
 	_ = h.enrichment.chain.Close(h.now)
+	h.enrichment.followers.end()
 	status := h.status()
 	h.handOn(&status)
 	for _, s := range h.subscriptions {
@@ -154,6 +155,7 @@ func (h *hub) end() {
 	for _, s := range h.subscriptions {
 		s.wait(h, s.isEnded)
 	}
+	h.enrichment.followers.wait(stallTime)
 }
 
 // hurryUp makes the end wait only for subscribers that make progress. Any goroutine may call it, more than once.

@@ -222,7 +222,7 @@ func (p *process) openCapture(c captureConfig) error {
 	o := p.options
 	c.engine = engine.Config{
 		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels,
-		IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery,
+		IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery, IsFollowed: p.enrichment.followers.isFollowed,
 		Flows:      flow.Config{MaxFlows: o.MaxFlows / o.Workers, TCPIdle: o.TCPIdle, Idle: o.Idle},
 		Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: p.output.OnPanic,
@@ -245,8 +245,8 @@ func (p *process) follow(stop <-chan struct{}) error {
 	}()
 	if p.listener != nil {
 		context.AfterFunc(ctx, func() { p.listener.Close() })
-		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer, status: p.hub.latest.Load,
-			uplink: p.output.UplinkState}
+		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer,
+			followers: p.enrichment.followers, status: p.hub.latest.Load, uplink: p.output.UplinkState}
 		go control.Serve(p.listener, answers.answer)
 	}
 	var over <-chan time.Time

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/config"
+	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/match"
+	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/sink/filter"
+)
+
+// flowsOptions are the flags of weir flows.
+type flowsOptions struct {
+	socket      string
+	follow      bool
+	last        int
+	since       time.Duration
+	output      string
+	fields      []string
+	lanNetworks []string
+	selection   selection
+	expr        filter.Expr
+}
+
+func newFlows() *cobra.Command {
+	var o flowsOptions
+	c := &cobra.Command{
+		Use:   "flows [flags] [FILE…]",
+		Short: "Show flows as they are named, grow and end",
+		Long: `Show the flows of the running weir, a line each time that a flow is named (+), has grown much (~) or
+has ended (-): first the latest ones that it remembers, and with --follow those to come. FILE is a
+capture (pcap, pcapng) or flow records (NDJSON, as weir run and weir replay write them); - is standard
+input.
+
+Filters select flows; all of them must match, of the same one given twice either. --where takes the
+filter language of the sink's page (docs/FILTER.md): app:youtube device:@laptop NOT port:443.
+
+Exit status: 0, 1 if no weir answers or a file has an error, 2 for wrong usage.`,
+		Example: `  weir flows --follow
+  weir flows --follow --app youtube --app netflix
+  weir flows --since 5m --device 02:00:00:00:00:07 --not 'proto:dns OR bytes<10k'
+  weir flows --last 1000 --output csv > flows.csv
+  weir flows --fields first_seen,client.ip,server.ip,tls.ja4 capture.pcapng`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, files []string) error {
+			if err := o.check(c, files); err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, unix.SIGTERM)
+			defer stop()
+			context.AfterFunc(ctx, stop) // a second signal ends weir at once
+			if len(files) == 0 {
+				return o.ofAgent(ctx, c.OutOrStdout(), c.ErrOrStderr())
+			}
+			return o.ofFiles(ctx, files, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.socket, "socket", control.DefaultPath(), "the running weir's socket")
+	f.BoolVarP(&o.follow, "follow", "f", false, "go on with the flows to come, until interrupted")
+	f.IntVarP(&o.last, "last", "n", 0, "only so many, the last ones (of the running weir 20; with --since, "+
+		"and of files, all)")
+	f.DurationVar(&o.since, "since", 0, "only records of flows that had packets in this time, such as 5m")
+	f.StringVarP(&o.output, "output", "o", "", "table, compact, ndjson, csv or fields (empty: table on a terminal, "+
+		"else compact)")
+	f.StringSliceVarP(&o.fields, "fields", "e", nil, "members of the record to print, with tabs between them, such as "+
+		"client.ip or tls.version (implies --output fields)")
+	f.StringSliceVar(&o.lanNetworks, "lan-network", nil, "of a capture: a network of the LAN; may be repeated")
+	o.selection.addFlags(f)
+	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(flowsOutputs[:], cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+var flowsOutputs = [...]string{"table", "compact", "ndjson", "csv", "fields"}
+
+// check checks and completes the flags. last is 0 for all.
+func (o *flowsOptions) check(c *cobra.Command, files []string) (err error) {
+	if o.expr, err = o.selection.expr(); err != nil {
+		return err
+	}
+	if o.last < 0 || o.since < 0 {
+		return errors.New("--last and --since must not be negative")
+	}
+	if !c.Flags().Changed("last") && len(files) == 0 {
+		const usual, all = 20, 1 << 20
+		if o.last = usual; o.since > 0 {
+			o.last = all
+		}
+	}
+	if len(o.fields) > 0 {
+		if o.output != "" && o.output != "fields" {
+			return fmt.Errorf("--fields prints fields, not --output %s", o.output)
+		}
+		o.output = "fields"
+	} else if o.output == "fields" {
+		return errors.New("--output fields needs --fields, such as --fields client.ip,server.ip,hostname")
+	}
+	if o.output == "" {
+		if o.output = "compact"; terminalWidth(c.OutOrStdout()) > 0 {
+			o.output = "table"
+		}
+	}
+	return checkOutput(&o.output, c.OutOrStdout(), flowsOutputs[:]...)
+}
+
+// ofAgent shows flows of the running weir.
+func (o *flowsOptions) ofAgent(ctx context.Context, stdout, stderr io.Writer) error {
+	_, in, err := control.Follow(o.socket, &control.Flows{Filter: filter.String(o.expr), Last: o.last,
+		SinceMillis: o.since.Milliseconds(), Follow: o.follow})
+	if err = nameOther(err, o.socket, rootSocket); err != nil {
+		return partialError{err}
+	}
+	defer in.Close()
+	context.AfterFunc(ctx, func() { in.Close() })
+	show := newFlowLines(o, stdout, newDeviceNames(o.socket))
+	err = readRecords(in, show, func(n uint64) {
+		fmt.Fprintf(stderr, "weir: %d records were dropped: this command was too slow for them\n", n)
+	})
+	if ctx.Err() != nil {
+		err = nil
+	}
+	if err = errors.Join(err, show.flush()); err != nil {
+		return partialError{err}
+	}
+	if o.follow && ctx.Err() == nil {
+		return partialError{errors.New("the running weir has ended")}
+	}
+	return nil
+}
+
+// ofFiles shows the flows of captures, or of files of records.
+func (o *flowsOptions) ofFiles(ctx context.Context, files []string, stdout, stderr io.Writer) error {
+	if o.follow || o.since > 0 {
+		return errors.New("--follow and --since are for the running weir; files are shown whole")
+	}
+	selects, err := match.Compile(o.expr, "", nil)
+	if err != nil {
+		return err
+	}
+	areRecords, err := haveRecords(files)
+	if err != nil {
+		return err
+	}
+	show := newFlowLines(o, stdout, nil)
+	chosen := &chosenFlows{show: show, selects: selects, last: o.last}
+	if areRecords {
+		err = readFiles(files, chosen)
+	} else {
+		err = o.replay(ctx, files, chosen, stdout, stderr)
+	}
+	return errors.Join(err, chosen.end(), show.flush())
+}
+
+func (o *flowsOptions) replay(ctx context.Context, files []string, to flowTaker, stdout, stderr io.Writer) error {
+	r, err := o.replayOptions()
+	if err != nil {
+		return err
+	}
+	r.show = to
+	return replay(ctx, r, files, stdout, stderr)
+}
+
+// replayOptions returns the settings for captures.
+func (o *flowsOptions) replayOptions() (*replayOptions, error) {
+	settings := config.NewLoader("replay")
+	if err := settings.Load(); err != nil {
+		return nil, err
+	}
+	r := &replayOptions{Config: settings.Config}
+	r.Output.Format = "ndjson" // of which the losses are told on standard error
+	for _, text := range o.lanNetworks {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("--lan-network %q: must be a network such as 192.168.0.0/16", text)
+		}
+		r.Network.LANNetworks = append(r.Network.LANNetworks, p.Masked())
+	}
+	return r, nil
+}
+
+// flowTaker takes records; each is valid during the call.
+type flowTaker interface{ flow(*record.Flow) error }
+
+// chosenFlows passes on the records that a filter selects: all of them, or the last ones at the end.
+type chosenFlows struct {
+	show    flowTaker
+	selects match.Filter
+	last    int // 0: all
+	kept    []*record.Flow
+	next    int // of kept, once it is full
+}
+
+func (c *chosenFlows) flow(f *record.Flow) error {
+	if !c.selects(f) {
+		return nil
+	}
+	switch {
+	case c.last == 0:
+		return c.show.flow(f)
+	case len(c.kept) < c.last:
+		c.kept = append(c.kept, f.Clone())
+	default:
+		c.kept[c.next] = f.Clone()
+		c.next = (c.next + 1) % c.last
+	}
+	return nil
+}
+
+// end passes on what was kept.
+func (c *chosenFlows) end() error {
+	for i := range c.kept {
+		if err := c.show.flow(c.kept[(c.next+i)%len(c.kept)]); err != nil {
+			return outputError(err)
+		}
+	}
+	return nil
+}
+
+// haveRecords reports whether files have records, which begin with a JSON object, as standard input must; otherwise
+// they are captures.
+func haveRecords(files []string) (bool, error) {
+	records := 0
+	for _, name := range files {
+		is, err := hasRecords(name)
+		if err != nil {
+			return false, err
+		}
+		if is {
+			records++
+		}
+	}
+	if records > 0 && records < len(files) {
+		return false, errors.New("some files are captures, others flow records: show them one after the other")
+	}
+	return records > 0, nil
+}
+
+func hasRecords(name string) (bool, error) {
+	if name == "-" {
+		return true, nil
+	}
+	info, err := os.Stat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return false, err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	var first [1]byte
+	n, err := f.Read(first[:])
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n == 1 && first[0] == '{', err
+}
+
+func readFiles(files []string, to flowTaker) error {
+	for _, name := range files {
+		in := os.Stdin
+		if name != "-" {
+			f, err := os.Open(name)
+			if err != nil {
+				return err
+			}
+			in = f
+		}
+		err := readRecords(in, to, nil)
+		in.Close()
+		if err != nil {
+			return partialError{fmt.Errorf("%s: %w", name, err)}
+		}
+	}
+	return nil
+}
+
+// readRecords passes on the flow records in lines of JSON. Lines of other types are left out; dropped tells of records
+// that the sender left out.
+func readRecords(in io.Reader, to flowTaker, dropped func(uint64)) error {
+	lines := bufio.NewReaderSize(in, 64<<10)
+	var long []byte
+	var f record.Flow
+	for number := 1; ; number++ {
+		line, err := readLine(lines, &long)
+		if len(line) == 0 && errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("line %d: %w", number, err)
+		}
+		if isFlow := bytes.Contains(line, []byte(`"type":"flow"`)); !isFlow {
+			if err := otherLine(line, dropped); err != nil {
+				return fmt.Errorf("line %d: %w", number, err)
+			}
+			continue
+		}
+		if err := f.Read(line); err != nil {
+			return fmt.Errorf("line %d: %w", number, err)
+		}
+		if err := to.flow(&f); err != nil {
+			return outputError(err)
+		}
+	}
+}
+
+// otherLine reads a line that is no flow record.
+func otherLine(line []byte, dropped func(uint64)) error {
+	if len(bytes.TrimSpace(line)) == 0 {
+		return nil
+	}
+	var d control.Dropped
+	if err := json.Unmarshal(line, &d); err != nil {
+		return fmt.Errorf("no record: %w", err)
+	}
+	if d.Type == "dropped" && dropped != nil {
+		dropped(d.Records)
+	}
+	return nil
+}
+
+// readLine reads a line without its end, at most record.MaxLine bytes. long has the room for one that the reader's
+// buffer is too small for.
+func readLine(in *bufio.Reader, long *[]byte) ([]byte, error) {
+	line, err := in.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		*long = append((*long)[:0], line...)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			line, err = in.ReadSlice('\n')
+			if len(*long)+len(line) > record.MaxLine {
+				return nil, fmt.Errorf("it has more than %d bytes", record.MaxLine)
+			}
+			*long = append(*long, line...)
+		}
+		line = *long
+	}
+	return bytes.TrimSuffix(line, []byte("\n")), err
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package confined
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/record"
+)
+
+// follow makes a command that follows a hub's records, and returns its end of the connection.
+func follow(t *testing.T, f *followers, request *control.Flows) net.Conn {
+	t.Helper()
+	a := f.open(request)
+	if a.Error != "" {
+		t.Fatal(a.Error)
+	}
+	command, agent := net.Pipe()
+	t.Cleanup(func() { command.Close() })
+	go func() {
+		defer agent.Close()
+		a.Stream(agent)
+	}()
+	return command
+}
+
+// hosts returns the host names of lines of records, and other lines whole.
+func hostsIn(t *testing.T, c net.Conn) (names []string) {
+	t.Helper()
+	for lines := bufio.NewScanner(c); lines.Scan(); {
+		var f record.Flow
+		if f.Read(lines.Bytes()) == nil {
+			names = append(names, string(f.Hostname))
+		} else {
+			names = append(names, lines.Text())
+		}
+	}
+	return names
+}
+
+// host is a record whose host name is its number.
+func host(i int) *record.Flow {
+	end := record.Endpoint{Addr: netip.MustParseAddrPort("192.0.2.1:53")}
+	f := &record.Flow{Hostname: fmt.Appendf(nil, "host%d", i), State: record.StateEnd, Client: end, Server: end,
+		FirstSeen: 1, LastSeen: time.Now().UnixNano()}
+	copy(f.ID[:], fmt.Sprintf("%032x", i))
+	return f
+}
+
+// TestFollowers: a command gets what it selects of the past and of what comes, each once and in order.
+func TestFollowers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := testHub()
+		f := h.enrichment.followers
+		for i := range 5 {
+			_ = h.flow(host(i))
+			time.Sleep(time.Minute)
+		}
+		all := follow(t, f, &control.Flows{Last: 2, Follow: true})
+		some := follow(t, f, &control.Flows{Last: 9, SinceMillis: 130_000, Follow: true, Filter: "host!=host4"})
+		past := follow(t, f, &control.Flows{Last: 1})
+		if !f.isFollowed() {
+			t.Error("nobody follows")
+		}
+		for i := 5; i < 8; i++ {
+			_ = h.flow(host(i))
+		}
+		f.end()
+		for _, c := range []struct {
+			from net.Conn
+			want string
+		}{{all, "host3 host4 host5 host6 host7"}, {some, "host3 host5 host6 host7"}, {past, "host4"}} {
+			if got := strings.Join(hostsIn(t, c.from), " "); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		}
+		f.wait(time.Second)
+		if f.isFollowed() {
+			t.Error("a command that has gone still follows")
+		}
+		if a := f.open(&control.Flows{Follow: true}); !strings.Contains(a.Error, "about to end") {
+			t.Errorf("after the end: %+v", a)
+		}
+		h.end()
+	})
+}
+
+// TestSlowFollower: a command that reads nothing costs bounded memory, stops nobody, and learns what it missed.
+func TestSlowFollower(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := testHub()
+		f := h.enrichment.followers
+		slow := follow(t, f, &control.Flows{Follow: true})
+		const records = 20_000
+		for i := range records {
+			_ = h.flow(host(i))
+		}
+		f.end()
+		names := hostsIn(t, slow)
+		var missed int
+		if _, err := fmt.Sscanf(names[len(names)-1], `{"type":"dropped","records":%d}`, &missed); err != nil {
+			t.Fatalf("the last line is %s: %v", names[len(names)-1], err)
+		}
+		if got := len(names) - 1; got+missed != records || got < 1000 {
+			t.Errorf("%d records came and %d were dropped, of %d", got, missed, records)
+		}
+		h.end()
+	})
+}
+
+// TestStuckFollower: a command that stops reading is given up, at the latest when the agent ends.
+func TestStuckFollower(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := testHub()
+		f := h.enrichment.followers
+		follow(t, f, &control.Flows{Follow: true})
+		_ = h.flow(host(1))
+		synctest.Wait()
+		if time.Sleep(followerPatience + time.Second); f.isFollowed() {
+			t.Error("it still follows")
+		}
+		follow(t, f, &control.Flows{Follow: true})
+		_ = h.flow(host(2))
+		began := time.Now()
+		if h.end(); time.Since(began) > 2*stallTime {
+			t.Errorf("the end took %s", time.Since(began))
+		}
+		time.Sleep(followerPatience)
+	})
+}
+
+// TestFollowerGoes: a command that goes away is forgotten, even if no record comes, and makes room for another.
+func TestFollowerGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := testHub()
+		f := h.enrichment.followers
+		var commands []net.Conn
+		for range maxFollowers {
+			commands = append(commands, follow(t, f, &control.Flows{Follow: true}))
+		}
+		if a := f.open(&control.Flows{Follow: true}); !strings.Contains(a.Error, "already") {
+			t.Errorf("one too many: %+v", a)
+		}
+		for _, c := range commands {
+			c.Close()
+		}
+		synctest.Wait()
+		if f.isFollowed() {
+			t.Error("a command that has gone still follows")
+		}
+		for _, filter := range []string{"app:", "risk:unheard-of"} {
+			if a := f.open(&control.Flows{Filter: filter}); a.Error == "" {
+				t.Errorf("the filter %s was taken", filter)
+			}
+		}
+		h.end()
+	})
+}
