@@ -32,9 +32,10 @@ func cellWidths(width int) (w [cells]int) {
 	if width == 0 {
 		return w
 	}
-	for _, n := range []struct{ cell, width int }{{hostCell, 12}, {applicationCell, 10}, {timeCell, 8}, {hostCell, 0},
-		{clientCell, 15}, {serverCell, 15}, {sentCell, 0}, {applicationCell, 0}, {clientCell, 10}, {serverCell, 10}, {protocolCell, 7},
-		{receivedCell, 0}} {
+	for _, n := range []struct{ cell, width int }{ // the least important first
+		{hostCell, 16}, {applicationCell, 10}, {timeCell, 8}, {clientCell, 15}, {serverCell, 15}, {sentCell, 0},
+		{hostCell, 0}, {applicationCell, 0}, {clientCell, 10}, {serverCell, 10}, {protocolCell, 7}, {receivedCell, 0},
+	} {
 		switch over := widthOf(&w) - width; {
 		case over <= 0:
 		case n.width == 0:

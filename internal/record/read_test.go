@@ -85,7 +85,8 @@ func TestReadWholeRecord(t *testing.T) {
 // TestReadNewerRecord: what this version does not know is no error.
 func TestReadNewerRecord(t *testing.T) {
 	const line = `{"type":"flow","schema":1,"id":"c4a070aaa01801cf8562b26c95cff5a3","community_id":"1:x",` +
-		`"state":"paused","ip_version":4,"ip_proto":"udp","client":{"ip":"192.0.2.1","port":1,"side":"dmz","packets":1,"bytes":1},` +
+		`"state":"paused","ip_version":4,"ip_proto":"udp",` +
+		`"client":{"ip":"192.0.2.1","port":1,"side":"dmz","packets":1,"bytes":1},` +
 		`"server":{"ip":"192.0.2.2","port":2,"packets":0,"bytes":0},"direction":"sideways","method":"oracle",` +
 		`"tunnel":["wormhole"],"first_seen":"2026-11-23T09:03:30.5Z","last_seen":"2026-11-23T09:03:31Z",` +
 		`"colour":{"red":1},"risks":["new-risk","smb1"]}`
