@@ -95,23 +95,14 @@ func showApplication(c *cobra.Command, load func() (*catalog.Catalog, error), wh
 	if err != nil {
 		return err
 	}
-	a, ok := apps.Lookup(what)
-	if !ok {
-		if addr, err := netip.ParseAddr(what); err == nil {
-			if a, ok = apps.ByAddress(addr); !ok {
-				if cloud, inCloud := apps.Network(addr); inCloud {
-					return fmt.Errorf("%s is in a block of %s, a cloud or CDN: that identifies no application", addr,
-						cloud)
-				}
-			}
-		} else {
-			a, ok = apps.ByHost([]byte(strings.ToLower(strings.TrimSuffix(what, "."))))
-		}
-	}
-	if !ok {
-		return fmt.Errorf("%q is not an application's id, host name or address", what)
+	a, matched, err := findApplication(apps, what)
+	if err != nil {
+		return err
 	}
 	w := c.OutOrStdout()
+	if matched != "" {
+		fmt.Fprintf(w, "matched: %s\n", matched)
+	}
 	fmt.Fprintf(w, "id: %s\nname: %s\ncategory: %s\n", a.ID, a.Name, a.Category)
 	for _, list := range []struct {
 		name  string
@@ -128,6 +119,31 @@ func showApplication(c *cobra.Command, load func() (*catalog.Catalog, error), wh
 		fmt.Fprintf(w, "  - %s\n", n)
 	}
 	return nil
+}
+
+// findApplication finds an application by its id, or by a host name or an address; then matched is the entry of the
+// catalog that does.
+func findApplication(apps *catalog.Catalog, what string) (a *catalog.Application, matched string, err error) {
+	if a, ok := apps.Lookup(what); ok {
+		return a, "", nil
+	}
+	if addr, err := netip.ParseAddr(what); err == nil {
+		if a, ok := apps.ByAddress(addr); ok {
+			block, _ := apps.AddressEntry(addr)
+			return a, block.String(), nil
+		}
+		if cloud, ok := apps.Network(addr); ok {
+			return nil, "", fmt.Errorf("%s is in a block of %s, a cloud or CDN: that identifies no application", addr,
+				cloud)
+		}
+	} else {
+		host := []byte(strings.ToLower(strings.TrimSuffix(what, ".")))
+		if a, ok := apps.ByHost(host); ok {
+			entry, _ := apps.HostEntry(host)
+			return a, entry, nil
+		}
+	}
+	return nil, "", fmt.Errorf("%q is not an application's id, host name or address", what)
 }
 
 func checkCatalogs(c *cobra.Command, names []string) error {

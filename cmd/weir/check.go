@@ -27,21 +27,22 @@ import (
 // newCheck returns the command. It also runs the extra probes.
 func newCheck(extra ...func() probe.Feature) *cobra.Command {
 	var o agent.Options
-	var asJSON bool
+	var asJSON, isVerbose bool
 	var listen time.Duration
 	var socket string
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Report whether weir can run on this machine, in which mode, and what is missing",
 		Long: `check tries what every mode of weir run needs: kernel features, rights, memory, the
-clock, the interfaces. It reports what the interfaces have dropped, and what the running weir has
-lost. It starts nothing and leaves nothing behind. With --listen it also inspects the traffic for the
+clock, the interfaces. It says whether weir can run and what it would watch, what is lost and what to
+do; --verbose adds all that was tried. It starts nothing and leaves nothing behind. With --listen it also inspects the traffic for the
 given time, and proposes networks of the LAN to name, for a mirror port, where no route shows them.
 Run it with the rights that weir run will have: as the same user, in the same container.
 
 Exit status: 0 if weir can run, 1 if it cannot, 2 for wrong usage.`,
 		Example: `  weir check                    all interfaces that matter
   weir check -i eth0 -i 'ppp*'  what weir run -i eth0 -i 'ppp*' would do
+  weir check -v                 every feature, right and interface
   weir check --listen 1m -i eth1  which networks the traffic at a mirror port shows
   weir check --json | jq .mode`,
 		Args: usage.NoArguments,
@@ -78,7 +79,7 @@ Exit status: 0 if weir can run, 1 if it cannot, 2 for wrong usage.`,
 				encoder.SetEscapeHTML(false)
 				err = encoder.Encode(all)
 			} else {
-				err = writeCheck(c.OutOrStdout(), &all)
+				err = writeCheck(c.OutOrStdout(), &all, isVerbose)
 			}
 			if err == nil && !report.CanRun {
 				err = partialError{errors.New("weir can't run here: " + report.Why)}
@@ -91,20 +92,56 @@ Exit status: 0 if weir can run, 1 if it cannot, 2 for wrong usage.`,
 	sideFlags(c.Flags(), &o)
 	c.Flags().DurationVar(&listen, "listen", 0, "inspect the traffic for this time, and propose networks of the LAN")
 	c.Flags().StringVar(&socket, "socket", control.DefaultPath(), "the running weir's socket")
+	c.Flags().BoolVarP(&isVerbose, "verbose", "v", false, "print all that was tried")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the same content")
 	return c
 }
 
-func writeCheck(out io.Writer, c *checked) error {
+func writeCheck(out io.Writer, c *checked, isVerbose bool) error {
 	r := c.Report
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	switch {
-	case r.CanRun:
-		fmt.Fprintf(w, "weir can run, in mode %s: %s\n\n", r.Mode, r.Why)
-	default:
-		fmt.Fprintf(w, "weir can't run: %s\n\n", r.Why)
+	if r.CanRun {
+		fmt.Fprintf(w, "yes, weir can run, in mode %s: %s\n", r.Mode, r.Why)
+	} else {
+		fmt.Fprintf(w, "no, weir can't run: %s\n", r.Why)
 	}
-	fmt.Fprintln(w, "MODE\tWORKS\tWHY")
+	fmt.Fprintln(w, watchedText(r))
+	if isVerbose {
+		writeModes(w, r)
+		writeRights(w, r)
+		writeInterfaces(w, r)
+	}
+	if isVerbose || len(c.Losses.Found) > 0 {
+		writeLosses(w, c.Losses)
+	}
+	if c.Traffic != nil {
+		writeTraffic(w, c.Traffic)
+	}
+	if todo := fixes(c, isVerbose); len(todo) > 0 {
+		fmt.Fprintln(w, "\nWHAT TO DO")
+		for _, t := range todo {
+			fmt.Fprintln(w, t)
+		}
+	}
+	return w.Flush()
+}
+
+// watchedText says what weir would watch.
+func watchedText(r *probe.Report) string {
+	var names []string
+	for _, i := range r.Interfaces {
+		if i.Chosen {
+			names = append(names, i.Name+onlyIf(i.Side != "", " ("+i.Side+")"))
+		}
+	}
+	if len(names) == 0 {
+		return "no interface would be watched; weir check -v says why"
+	}
+	return "watched: " + strings.Join(names, ", ")
+}
+
+func writeModes(w io.Writer, r *probe.Report) {
+	fmt.Fprintln(w, "\nMODE\tWORKS\tWHY")
 	for _, m := range r.Modes {
 		why := m.Why
 		if m.Name == r.Mode {
@@ -120,7 +157,9 @@ func writeCheck(out io.Writer, c *checked) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s%s\n", f.Name, yesNo(f.OK), use, f.Detail, f.Why)
 	}
-	writeRights(w, r)
+}
+
+func writeInterfaces(w io.Writer, r *probe.Report) {
 	fmt.Fprintln(w, "\nINTERFACE\tWATCHED\tWHY\tSIDE\tKIND\tSTATE\tMTU\tOFFLOADS")
 	for _, i := range r.Interfaces {
 		state := "down"
@@ -130,17 +169,6 @@ func writeCheck(out io.Writer, c *checked) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", i.Name, yesNo(i.Chosen), i.Why, orNone(i.Side),
 			orNone(i.Kind), state, i.MTU, orNone(strings.Join(i.Offloads, " ")))
 	}
-	writeLosses(w, c.Losses)
-	if c.Traffic != nil {
-		writeTraffic(w, c.Traffic)
-	}
-	if todo := fixes(c); len(todo) > 0 {
-		fmt.Fprintln(w, "\nWHAT TO DO")
-		for _, t := range todo {
-			fmt.Fprintln(w, t)
-		}
-	}
-	return w.Flush()
 }
 
 func writeRights(w io.Writer, r *probe.Report) {
@@ -170,8 +198,9 @@ func writeRights(w io.Writer, r *probe.Report) {
 	fmt.Fprintf(w, "clock\t%s, %s\n", r.Clock.Now.Format("2006-01-02 15:04:05 MST"), clock)
 }
 
-// fixes lists the remedies, each once, with its purpose. It omits optional ones, unless nothing else is missing.
-func fixes(c *checked) []string {
+// fixes lists the remedies, each once, with its purpose: those for the mode that weir would take, with all also those
+// for the others.
+func fixes(c *checked, all bool) []string {
 	r := c.Report
 	var order []string
 	causes := map[string][]string{}
@@ -190,12 +219,12 @@ func fixes(c *checked) []string {
 		add(r.Fix, "to run at all")
 	}
 	for _, m := range r.Modes {
-		if !m.OK {
+		if !m.OK && (all || !r.CanRun) {
 			add(m.Fix, "for mode "+m.Name)
 		}
 	}
 	for _, f := range r.Features {
-		if !f.OK {
+		if !f.OK && (all || !r.CanRun || slices.Contains(f.NeededBy, r.Mode)) {
 			add(f.Fix, "for "+f.Name)
 		}
 	}

@@ -73,7 +73,7 @@ func rows(t *testing.T, out, header string) map[string][]string {
 
 // TestCheckTable: the table and the JSON agree.
 func TestCheckTable(t *testing.T) {
-	table, _, _ := check(t, nil)
+	table, _, _ := check(t, nil, "-v")
 	out, _, _ := check(t, nil, "--json")
 	r := decodeCheck(t, out)
 	modes, features, interfaces := rows(t, table, "MODE"), rows(t, table, "FEATURE"), rows(t, table, "INTERFACE")
@@ -104,6 +104,30 @@ func TestCheckTable(t *testing.T) {
 	for _, f := range r.Features {
 		if !f.OK && !strings.Contains(table, f.Fix) {
 			t.Errorf("the table lacks the remedy: %s", f.Fix)
+		}
+	}
+}
+
+// TestCheckShort: yes or no and what is watched come first, and without -v no table of all that was tried.
+func TestCheckShort(t *testing.T) {
+	for _, c := range []struct {
+		feature probe.Feature
+		answer  string
+	}{
+		{probe.Feature{Name: "moon", OK: true, NeededBy: []string{probe.EBPF}}, "yes, weir can run, in mode "},
+		{probe.Feature{Name: "moon", NeededBy: []string{probe.EBPF, probe.Libpcap, probe.AFPacket}, Why: "it is not full",
+			Fix: "wait"}, "no, weir can't run: no mode works"},
+	} {
+		out, status, _ := check(t, []func() probe.Feature{func() probe.Feature { return c.feature }}, "-i", "lo")
+		if status == exitPartial && c.feature.OK {
+			lab.Lacks(t, "needs root")
+		}
+		lines := strings.Split(out, "\n")
+		if !strings.HasPrefix(lines[0], c.answer) || lines[1] != "watched: lo" {
+			t.Errorf("it begins with\n%s\n%s", lines[0], lines[1])
+		}
+		if strings.Contains(out, "FEATURE") || !c.feature.OK && !strings.Contains(out, ": wait\n") {
+			t.Error(out)
 		}
 	}
 }
