@@ -24,34 +24,43 @@ type flowLines struct {
 	out         *bufio.Writer
 	width       int // of the terminal, 0: unbounded
 	line        func(*record.Flow, []byte) []byte
-	header      string
+	header      func() string // nil: none
+	hasBegun    bool
 	isForPeople bool // tells what matters only
 	isLive      bool // flush each line
 	colour      bool
 	fields      []string
-	names       *deviceNames // nil: addresses only
-	growth      growth
-	buf         []byte
+	// names returns the name of the device with an address, "" if unknown; nil: addresses only.
+	names  func(netip.Addr) string
+	growth growth
+	buf    []byte
 }
 
-func newFlowLines(o *flowsOptions, stdout io.Writer, names *deviceNames) *flowLines {
-	l := &flowLines{out: bufio.NewWriterSize(stdout, 64<<10), width: terminalWidth(stdout), names: names,
-		fields: o.fields, isLive: o.follow, growth: growth{}}
-	l.colour = l.width > 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+func newFlowLines(o *flowsOptions, stdout io.Writer, names func(netip.Addr) string) *flowLines {
+	l := &flowLines{out: bufio.NewWriterSize(stdout, 64<<10), names: names, fields: o.fields, isLive: o.follow,
+		growth: growth{}}
 	switch o.output {
 	case "ndjson":
 		l.line = (*record.Flow).AppendJSON
 	case "csv":
-		l.line, l.header = (*record.Flow).AppendCSV, record.CSVHeader
+		l.line = (*record.Flow).AppendCSV
+		l.header = func() string { return record.CSVHeader }
 	case "fields":
 		l.line = l.appendFields
 	case "compact":
 		l.line, l.isForPeople = l.appendCompact, true
 	case "table":
 		l.line, l.isForPeople = l.appendRow, true
-		l.header = tableRow(flowsHeader, l.width)
+		l.header = func() string { return tableRow(flowsHeader, [cells]string{}, l.width) }
 	}
+	l.setWidth(terminalWidth(stdout))
 	return l
+}
+
+// setWidth sets the terminal's width; 0: no terminal.
+func (l *flowLines) setWidth(width int) {
+	l.width = width
+	l.colour = width > 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
 // flow writes a record's line, unless it is for people and tells too little.
@@ -60,10 +69,10 @@ func (l *flowLines) flow(f *record.Flow) error {
 		return nil
 	}
 	l.buf = l.buf[:0]
-	if l.header != "" {
-		l.buf = append(append(l.buf, l.header...), '\n')
-		l.header = ""
+	if !l.hasBegun && l.header != nil {
+		l.buf = append(append(l.buf, l.header()...), '\n')
 	}
+	l.hasBegun = true
 	l.buf = append(l.line(f, l.buf), '\n')
 	if _, err := l.out.Write(l.buf); err != nil || !l.isLive {
 		return err
@@ -190,7 +199,7 @@ func (l *flowLines) server(f *record.Flow) string { return l.end(&f.Server) }
 func (l *flowLines) end(e *record.Endpoint) string {
 	name := ""
 	if l.names != nil && e.Side == record.SideLAN {
-		name = l.names.of(e.Addr.Addr())
+		name = l.names(e.Addr.Addr())
 	}
 	if name == "" {
 		return endText(*e)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
 
@@ -25,7 +26,8 @@ const (
 
 var flowsHeader = [cells]string{"time", "", "client", "server", "protocol", "application", "sent", "received", "host"}
 
-// cellWidths returns the columns' widths on a terminal; 0 leaves a column out. The last one has the rest.
+// cellWidths returns the columns' widths on a terminal; 0 leaves a column out. The last one has the rest. Without a
+// terminal (width 0) they are the least ones.
 func cellWidths(width int) (w [cells]int) {
 	w = [cells]int{timeCell: 12, markCell: 1, clientCell: 21, serverCell: 21, protocolCell: 9, applicationCell: 14,
 		sentCell: 7, receivedCell: 8, hostCell: 20}
@@ -63,23 +65,25 @@ func widthOf(w *[cells]int) (sum int) {
 	return sum - 1
 }
 
-// tableRow formats a row without colours.
-func tableRow(row [cells]string, width int) string {
+// tableRow formats a row: cut to the terminal, whole elsewhere.
+func tableRow(row, colours [cells]string, width int) string {
 	w := cellWidths(width)
 	var b strings.Builder
 	for i, text := range row {
 		if w[i] > 0 {
-			writeCell(&b, i, text, w[i], "")
+			writeCell(&b, i, text, w[i], width > 0, colours[i])
 		}
 	}
 	return strings.TrimRight(b.String(), " ")
 }
 
 // writeCell writes a text in its width, with a space after it.
-func writeCell(b *strings.Builder, cell int, text string, width int, colour string) {
-	if cell == clientCell || cell == serverCell {
+func writeCell(b *strings.Builder, cell int, text string, width int, cut bool, colour string) {
+	switch {
+	case !cut:
+	case cell == clientCell || cell == serverCell:
 		text = cutMiddle(text, width)
-	} else {
+	default:
 		text = cutEnd(text, width)
 	}
 	padding := strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0))
@@ -98,23 +102,20 @@ func writeCell(b *strings.Builder, cell int, text string, width int, colour stri
 // appendRow appends a row of the table.
 func (l *flowLines) appendRow(f *record.Flow, b []byte) []byte {
 	protocol, application := what(f)
+	if protocol == "" {
+		protocol = packet.ProtoName(f.Proto)
+	}
 	host := string(appendRisks([]byte(printable(f.Hostname)), f))
 	w := cellWidths(l.width)
 	const clock = "15:04:05.000"
 	row := [cells]string{eventTime(f).Format(clock[:min(w[timeCell], len(clock))]), marks[f.State], l.client(f),
 		l.server(f), protocol, application, bytesText(f.Client.Bytes), bytesText(f.Server.Bytes), strings.TrimLeft(host, " ")}
-	if !l.colour {
-		return append(b, tableRow(row, l.width)...)
-	}
-	colours := [cells]string{timeCell: dim, markCell: markColours[f.State], protocolCell: cyan, applicationCell: bold}
-	if f.Risks != 0 {
-		colours[hostCell] = red
-	}
-	var line strings.Builder
-	for i, text := range row {
-		if w[i] > 0 {
-			writeCell(&line, i, text, w[i], colours[i])
+	var colours [cells]string
+	if l.colour {
+		colours = [cells]string{timeCell: dim, markCell: markColours[f.State], protocolCell: cyan, applicationCell: bold}
+		if f.Risks != 0 {
+			colours[hostCell] = red
 		}
 	}
-	return append(b, strings.TrimRight(line.String(), " ")...)
+	return append(b, tableRow(row, colours, l.width)...)
 }

@@ -128,7 +128,7 @@ func (o *flowsOptions) ofAgent(ctx context.Context, stdout, stderr io.Writer) er
 	}
 	defer in.Close()
 	context.AfterFunc(ctx, func() { in.Close() })
-	show := newFlowLines(o, stdout, newDeviceNames(o.socket))
+	show := newFlowLines(o, stdout, newDeviceNames(o.socket).of)
 	err = readRecords(in, show, func(n uint64) {
 		fmt.Fprintf(stderr, "weir: %d records were dropped: this command was too slow for them\n", n)
 	})

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"net"
@@ -172,7 +171,8 @@ func TestFlowsFitTheTerminal(t *testing.T) {
 	for width := 40; width <= 240; width += 10 {
 		var out bytes.Buffer
 		l := newFlowLines(&flowsOptions{output: "table"}, &out, nil)
-		l.out, l.width, l.header = bufio.NewWriter(&out), width, tableRow(flowsHeader, width)
+		l.setWidth(width)
+		l.colour = false
 		for i := range flows {
 			if err := l.flow(&flows[i]); err != nil {
 				t.Fatal(err)

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/weirnet/weir/internal/agent/confined"
+	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/record"
 )
 
@@ -18,29 +20,42 @@ type liveOutput struct {
 	writer flowWriter
 	out    *bufio.Writer // keeps its first error
 	pieces *pieceWriter
-	// isOnlyEnds: the records of live flows are for the reports alone.
-	isOnlyEnds bool
-	skipped    atomic.Uint64
+	// isWanted reports whether a record is written; the others are for the reports, or for weir flows.
+	isWanted func(*record.Flow) bool
+	isPrompt bool // a record appears at once, not with its second
+	skipped  atomic.Uint64
 }
 
-func newLiveOutput(format string, stdout io.Writer) *liveOutput {
+// newLiveOutput returns the output of a format. With updates it also has records of flows that go on; a table always
+// has those that are worth a line.
+func newLiveOutput(format string, stdout io.Writer, updates bool) *liveOutput {
 	needOutput(stdout)
 	pieces := &pieceWriter{out: stdout}
-	out := bufio.NewWriterSize(pieces, 64<<10)
-	w := newFlowWriter(format, out, terminalWidth(stdout))
-	if t, ok := w.(*tableWriter); ok {
+	o := &liveOutput{out: bufio.NewWriterSize(pieces, 64<<10), pieces: pieces}
+	o.isWanted = func(f *record.Flow) bool { return updates || f.State == record.StateEnd }
+	if format == "table" {
+		width := terminalWidth(stdout)
+		o.writer, o.isPrompt = newLivingTable(o.out, width), width > 0
+		o.isWanted = growth{}.isWorthALine
+		return o
+	}
+	o.writer = newFlowWriter(format, o.out, terminalWidth(stdout))
+	if t, ok := o.writer.(*tableWriter); ok {
 		t.live = true
 	}
-	return &liveOutput{writer: w, out: out, pieces: pieces}
+	return o
 }
 
 // Flow writes a record.
 func (o *liveOutput) Flow(f *record.Flow) error {
-	if o.isOnlyEnds && f.State != record.StateEnd {
+	if !o.isWanted(f) {
 		o.skipped.Add(1)
 		return nil
 	}
-	return outputError(o.writer.flow(f))
+	if err := o.writer.flow(f); err != nil || !o.isPrompt {
+		return outputError(err)
+	}
+	return outputError(o.out.Flush())
 }
 
 // Second flushes the output.
@@ -57,6 +72,35 @@ func (o *liveOutput) End() error {
 		return outputError(err)
 	}
 	return outputError(o.out.Flush())
+}
+
+// livingTable is a table with a line each time that a flow is named, has grown much or has ended, and a summary.
+type livingTable struct {
+	*flowLines
+	summary tableWriter
+}
+
+func newLivingTable(out *bufio.Writer, width int) *livingTable {
+	lines := newFlowLines(&flowsOptions{output: "table"}, out, nil)
+	lines.out, lines.isForPeople = out, false // liveOutput has asked growth
+	lines.setWidth(width)
+	return &livingTable{lines, tableWriter{out: out, width: width, live: true}}
+}
+
+func (t *livingTable) flow(f *record.Flow) error {
+	if err := t.summary.flow(f); err != nil {
+		return err
+	}
+	return t.flowLines.flow(f)
+}
+
+func (*livingTable) release() error { return nil }
+
+func (t *livingTable) end(totals *engine.Totals, elapsed time.Duration) error {
+	if t.hasBegun {
+		fmt.Fprintln(t.out)
+	}
+	return t.summary.end(totals, elapsed)
 }
 
 func outputError(err error) error {

@@ -44,7 +44,7 @@ func TestLiveOutput(t *testing.T) {
 		second, end int // lines
 	}{"ndjson": {2, 2}, "csv": {3, 3}, "table": {3, 10}, "none": {0, 6}} {
 		var out bytes.Buffer
-		o := newLiveOutput(format, &out)
+		o := newLiveOutput(format, &out, false)
 		for range 2 {
 			if err := o.Flow(&record.Flow{State: record.StateEnd, Protocol: "dns", Application: "x"}); err != nil {
 				t.Fatal(err)
@@ -71,8 +71,8 @@ func TestLiveOutputFails(t *testing.T) {
 	full := errors.New("no space left on device")
 	read, write := io.Pipe()
 	read.CloseWithError(full)
-	o := newLiveOutput("ndjson", write)
-	err := o.Flow(&record.Flow{})
+	o := newLiveOutput("ndjson", write, false)
+	err := o.Flow(&record.Flow{State: record.StateEnd})
 	if err == nil {
 		err = o.Second(nil)
 	}

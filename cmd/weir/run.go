@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -45,8 +46,8 @@ The routes decide which end of a flow is LAN and which WAN: WAN is behind an int
 route. The kernel's connection tracking shows who began a connection, and how address translation
 changed it: both legs of a connection are one flow.
 
-weir reports what it watches, and how, on standard error, and writes flows to standard output as they
-end. With --output report it writes what has changed each --report-every, for another program.
+weir reports what it watches, and how, on standard error, and writes flows to standard output: as
+they end, in a table also when they are named (+) and have grown much (~). With --output report it writes what has changed each --report-every, for another program.
 
 Modes: ebpf counts in the kernel and inspects only the first packets of each flow; libpcap and
 afpacket inspect every packet. auto takes the first of ebpf, libpcap, afpacket that works; weir check
@@ -132,8 +133,10 @@ func liveRun(o *agent.Options, c *config.Config, stdout, stderr io.Writer) error
 		out.subscribe(o, &output)
 		unwritten = func(*confined.Status) string { return "not all reports were written" }
 	} else {
-		out := newLiveOutput(c.Output.Format, stdout)
-		out.isOnlyEnds = o.UpdateEvery == 0
+		out := newLiveOutput(c.Output.Format, stdout, o.UpdateEvery > 0)
+		if table, ok := out.writer.(*livingTable); ok {
+			o.Follow, output.Names = true, func(names func(netip.Addr) string) { table.names = names }
+		}
 		output.Subscriptions = []confined.Subscription{{Subscriber: out, Name: "output",
 			Dropped: metric.RecordsUnwritten, Progress: out.pieces.taken.Load}}
 		unwritten = func(s *confined.Status) string {

@@ -49,6 +49,7 @@ type Options struct {
 	Filter          string // mode libpcap only
 	Duration        time.Duration
 	UpdateEvery     time.Duration
+	Follow          bool          // records come as flows are named
 	TCPIdle, Idle   time.Duration // silence that ends a flow; defaults.TCPIdle, defaults.Idle
 	Catalogs        []string
 	Sides           topology.Sides

@@ -222,7 +222,7 @@ func (p *process) openCapture(c captureConfig) error {
 	o := p.options
 	c.engine = engine.Config{
 		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels,
-		IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery, IsFollowed: p.enrichment.followers.isFollowed,
+		IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery, IsFollowed: p.isFollowed,
 		Flows:      flow.Config{MaxFlows: o.MaxFlows / o.Workers, TCPIdle: o.TCPIdle, Idle: o.Idle},
 		Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: p.output.OnPanic,
@@ -231,6 +231,9 @@ func (p *process) openCapture(c captureConfig) error {
 	p.links.capture = p.capturer
 	return err
 }
+
+// isFollowed reports whether somebody watches the flows as they come.
+func (p *process) isFollowed() bool { return p.options.Follow || p.enrichment.followers.isFollowed() }
 
 // follow follows links, routes, connections and devices, and waits for a reason to end.
 func (p *process) follow(stop <-chan struct{}) error {
