@@ -20,9 +20,9 @@ import (
 
 	"github.com/weirnet/weir/internal/config"
 	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/filter"
 	"github.com/weirnet/weir/internal/match"
 	"github.com/weirnet/weir/internal/record"
-	"github.com/weirnet/weir/internal/sink/filter"
 )
 
 // flowsOptions are the flags of weir flows.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/weirnet/weir/internal/sink/filter"
+	"github.com/weirnet/weir/internal/filter"
 )
 
 // selection holds the flags that select flows.

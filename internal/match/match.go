@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/weirnet/weir/internal/filter"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
-	"github.com/weirnet/weir/internal/sink/filter"
 )
 
 // Names reports whether the device with a MAC address, or without a known one with an IP address, calls itself name.

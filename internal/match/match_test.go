@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/weirnet/weir/internal/filter"
 	"github.com/weirnet/weir/internal/record"
-	"github.com/weirnet/weir/internal/sink/filter"
 )
 
 const agent = "00112233445566778899aabbccddeeff"
@@ -145,8 +145,8 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestAllocations(t *testing.T) {
-	e, err := filter.Parse(`(app:youtube OR host:*.example.org OR ip:10.0.0.0/8 OR net:203.0.113.0/24) bytes>1 port!=1 ` +
-		`NOT risk:smb1 transport:tcp device:02:00:00:00:00:07 direction:outbound method:dpi`)
+	e, err := filter.Parse(`(app:youtube OR host:*.example.org OR ip:10.0.0.0/8 OR net:203.0.113.0/24) bytes>1 ` +
+		`port!=1 NOT risk:smb1 transport:tcp device:02:00:00:00:00:07 direction:outbound method:dpi`)
 	if err != nil {
 		t.Fatal(err)
 	}

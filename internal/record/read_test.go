@@ -18,7 +18,8 @@ func entire() Flow {
 	f := translated()
 	f.Client.MAC, f.Server.MAC = [6]byte{2, 0, 0, 0, 0, 1}, [6]byte{2, 0, 0, 0, 0, 2}
 	f.VLANs, f.Tunnels = []uint16{10, 20}, []packet.Tunnel{packet.TunnelVXLAN, packet.TunnelGRE}
-	f.Protocol, f.Application, f.Category, f.Hostname = "tls", "youtube", "video-streaming", []byte("a\"b\\ \x00.example")
+	f.Protocol, f.Application, f.Category = "tls", "youtube", "video-streaming"
+	f.Hostname = []byte("a\"b\\ \x00.example")
 	f.Method, f.ApplicationMethod, f.HostnameMethod = MethodDPI, ByHost, HostnameByDNS
 	f.FirstSeen, f.LastSeen = 1795770210178805000, 1795770211178805001
 	f.Info = []byte(`"tls":{"version":"1.3","alpn":["h2","http/1.1"]},"tcp":{"x":1}`)

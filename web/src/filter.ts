@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The filter language, as internal/sink/filter of the sink has it; both run internal/sink/filter/testdata/cases.json.
+// The filter language, as internal/filter of the sink has it; both run internal/filter/testdata/cases.json.
 
 import * as value from './value';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The fields of filters and their values' canonical forms: see internal/sink/filter/value.go.
+// The fields of filters and their values' canonical forms: see internal/filter/value.go.
 
 type Canonical = (value: string) => string | undefined;
 

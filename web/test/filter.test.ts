@@ -8,7 +8,7 @@ import { FilterError, parse, print, withoutTerm, withTerm } from '../src/filter'
 type Case = { in: string; out?: string; error?: number };
 
 // npm runs tests in the folder of package.json.
-const cases = JSON.parse(readFileSync('../internal/sink/filter/testdata/cases.json', 'utf8')) as Case[];
+const cases = JSON.parse(readFileSync('../internal/filter/testdata/cases.json', 'utf8')) as Case[];
 
 test('the cases that the parser in Go runs too', () => {
   assert.ok(cases.length >= 150, `${cases.length} cases`);

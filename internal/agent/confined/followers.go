@@ -14,10 +14,10 @@ import (
 
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/explain"
+	"github.com/weirnet/weir/internal/filter"
 	"github.com/weirnet/weir/internal/hosts"
 	"github.com/weirnet/weir/internal/match"
 	"github.com/weirnet/weir/internal/record"
-	"github.com/weirnet/weir/internal/sink/filter"
 )
 
 // followers are the other commands that follow the records (weir flows). The hub never waits for one of them before the

@@ -104,7 +104,7 @@ func realRows(t *testing.T, h http.Handler, when string, total store.Sums) {
 
 // realFilters: each filter of the language's cases is answered, and it and its opposite select all, each once.
 func realFilters(t *testing.T, h http.Handler, when string, total store.Sums) {
-	text, err := os.ReadFile("../filter/testdata/cases.json")
+	text, err := os.ReadFile("../../filter/testdata/cases.json")
 	if err != nil {
 		t.Fatal(err)
 	}

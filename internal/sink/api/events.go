@@ -14,7 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"github.com/weirnet/weir/internal/sink/filter"
+	"github.com/weirnet/weir/internal/filter"
 	"github.com/weirnet/weir/internal/sink/store"
 )
 

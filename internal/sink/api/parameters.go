@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/weirnet/weir/internal/sink/filter"
+	"github.com/weirnet/weir/internal/filter"
 	"github.com/weirnet/weir/internal/sink/store"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/weirnet/weir/internal/sink/filter"
+	"github.com/weirnet/weir/internal/filter"
 )
 
 // Problem is the body of every answer that is an error (RFC 9457).

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirnet/weir/internal/filter"
 	"github.com/weirnet/weir/internal/sink/api"
 	"github.com/weirnet/weir/internal/sink/control"
-	"github.com/weirnet/weir/internal/sink/filter"
 	"github.com/weirnet/weir/internal/sink/store"
 )
 

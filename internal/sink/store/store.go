@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/weirnet/weir/internal/sink/filter"
+	"github.com/weirnet/weir/internal/filter"
 )
 
 // Store keeps reports and answers questions. Its methods may be called concurrently.

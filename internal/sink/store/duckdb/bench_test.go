@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weirnet/weir/internal/sink/filter"
+	"github.com/weirnet/weir/internal/filter"
 	"github.com/weirnet/weir/internal/sink/store"
 	"github.com/weirnet/weir/internal/sink/store/storetest"
 )

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/weirnet/weir/internal/sink/filter"
+	"github.com/weirnet/weir/internal/filter"
 	"github.com/weirnet/weir/internal/sink/store"
 )
 

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/weirnet/weir/internal/sink/filter"
+	"github.com/weirnet/weir/internal/filter"
 	"github.com/weirnet/weir/internal/sink/store"
 )
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package filter is the filter language of the sink: `app:youtube AND device:@ben AND port!=443`. It knows the fields
-// and their types, and neither the store nor the page.
+// Package filter is the filter language of weir flows, the sink and its page: `app:youtube AND device:@ben AND
+// port!=443`. It knows the fields and their types, and nothing that it is applied to.
 package filter
 
 // Expr is a filter: And, Or, Not or Compare. A nil Expr matches everything.
