@@ -29,7 +29,8 @@ func laptop() *record.Flow {
 func knock() *record.Flow {
 	return &record.Flow{
 		Proto: 17, IPVersion: 6,
-		Client:    record.Endpoint{Addr: netip.MustParseAddrPort("[2001:db8:1:2::3]:53"), Side: record.SideWAN, Bytes: 70},
+		Client: record.Endpoint{Addr: netip.MustParseAddrPort("[2001:db8:1:2::3]:53"), Side: record.SideWAN,
+			Bytes: 70},
 		Server:    record.Endpoint{Addr: netip.MustParseAddrPort("[fd00::5]:5353"), Side: record.SideLAN},
 		Direction: record.DirectionInbound,
 	}

@@ -209,7 +209,7 @@ func TestMistakes(t *testing.T) {
 
 // TestFiltersOfTheCases: every case of the filter language is answered, or is a mistake that tells its place.
 func TestFiltersOfTheCases(t *testing.T) {
-	text, err := os.ReadFile("../filter/testdata/cases.json")
+	text, err := os.ReadFile("../../filter/testdata/cases.json")
 	if err != nil {
 		t.Fatal(err)
 	}
