@@ -6,22 +6,35 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/weirnet/weir/internal/sink/queue"
 	"github.com/weirnet/weir/internal/uplink"
 )
 
 func decoded(encoding string, body []byte) ([]byte, error) {
-	to := buffer{budget: &budget{most: memory}}
-	err := decompress(encoding, body, &to)
-	return to.b, err
+	var text []byte
+	shared := &budget{most: memory}
+	err := new(reader).lines(encoding, body, shared, func(line, _ []byte) error {
+		text = append(append(text, line...), '\n')
+		return nil
+	})
+	if used := shared.used.Load(); used != 0 {
+		panic("memory is not given back")
+	}
+	return text, err
 }
 
 // TestTruncated: a compressed body that is cut anywhere is no body.
@@ -95,23 +108,121 @@ func TestBombs(t *testing.T) {
 	if w := b.do(b.request("gzip", nested)); w.Code != http.StatusBadRequest {
 		t.Errorf("gzip in gzip: %d", w.Code)
 	}
-	bomb := frame(0x50, bytes.Repeat(run(128<<10, false), 20_000)...)
-	var before, after runtime.MemStats
+}
+
+// heap calls do in many goroutines at once, and returns by how much the heap grew at most.
+func heap(many int, do func(n int)) (grown int64) {
+	var before, now runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	var all sync.WaitGroup
-	for range 16 {
-		all.Go(func() {
-			if _, err := decoded("zstd", bomb); !errors.Is(err, errSize) && !errors.Is(err, errEncoding) {
-				t.Error(err)
-			}
-		})
+	for n := range many {
+		all.Go(func() { do(n) })
 	}
-	all.Wait()
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
-		t.Errorf("%d bytes stay", grown)
+	ended := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(ended)
+	}()
+	for isOver := false; !isOver; {
+		select {
+		case <-ended:
+			isOver = true
+		case <-time.After(time.Millisecond):
+		}
+		runtime.ReadMemStats(&now)
+		grown = max(grown, int64(now.HeapInuse)-int64(before.HeapInuse))
+	}
+	return grown
+}
+
+// TestBombsHeap: a hundred bombs at once, of all kinds and with the largest window, cost at most 64 MiB of heap.
+func TestBombsHeap(t *testing.T) {
+	wide := frame(13<<3, append(bytes.Repeat(run(128<<10, false), 20_000), run(1, true)...)...) // a window of 8 MiB
+	bodies := [][]byte{wide}
+	encodings := []string{"zstd"}
+	for name, body := range bombs(t) {
+		bodies, encodings = append(bodies, body), append(encodings, strings.Fields(name)[0])
+	}
+	b := newBench(t)
+	b.in.limiter = newLimiter(time.Now)
+	grown := heap(100, func(n int) {
+		w := httptest.NewRecorder()
+		b.in.ServeHTTP(w, b.request(encodings[n%len(bodies)], bodies[n%len(bodies)]))
+		if w.Code != http.StatusRequestEntityTooLarge && w.Code != http.StatusTooManyRequests {
+			t.Errorf("%s: %d %s", encodings[n%len(bodies)], w.Code, w.Body)
+		}
+	})
+	if grown > 64<<20 {
+		t.Errorf("the heap grows by %d MiB", grown>>20)
+	}
+}
+
+// TestLargestReport: a report nearly as large as one may be is taken. Several at once share the memory for all; the
+// collector lets go late, so that the heap is up to twice that.
+func TestLargestReport(t *testing.T) {
+	b := newBench(t)
+	line := flowsReport(b.id(), 40_000)
+	if len(line) < 20<<20 || len(line) > uplink.MaxReports {
+		t.Fatalf("a report of %d MiB", len(line)>>20)
+	}
+	body := zstdOf(t, line)
+	grown := heap(3, func(int) {
+		w := httptest.NewRecorder()
+		b.in.ServeHTTP(w, b.request("zstd", body))
+		if w.Code != http.StatusOK && w.Code != http.StatusServiceUnavailable && w.Code != http.StatusTooManyRequests {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+	if grown > 2*memory {
+		t.Errorf("the heap grows by %d MiB", grown>>20)
+	}
+	if w := b.do(b.request("zstd", body)); w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if got, ok := queue.Unpack(b.queued[0].Line); !ok || !bytes.Equal(got, bytes.TrimSpace(line)) {
+		t.Errorf("%d bytes are queued, %v", len(got), ok)
+	}
+}
+
+// TestSplit: lines come whole, however the body is cut into pieces.
+func TestSplit(t *testing.T) {
+	for _, text := range []string{"", "\n", "a", "a\n", "a\nbb\n\n \r\nccc", "\na\n", "a\n\n", "ab\nc", strings.Repeat("x", 99) + "\ny\nz",
+		"a\n" + strings.Repeat("y", 99)} {
+		var want []string
+		for part := range strings.SplitSeq(text, "\n") {
+			if part = strings.Trim(part, " \t\r"); part != "" {
+				want = append(want, part)
+			}
+		}
+		for _, in := range []func() io.Reader{
+			func() io.Reader { return strings.NewReader(text) },
+			func() io.Reader { return iotest.OneByteReader(strings.NewReader(text)) },
+			func() io.Reader { return iotest.HalfReader(strings.NewReader(text)) },
+			func() io.Reader { return iotest.DataErrReader(strings.NewReader(text)) },
+		} {
+			longest, err := measure(in(), len(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			s := splitter{buffer: make([]byte, longest+2), each: func(line, frame []byte) error {
+				got = append(got, string(line))
+				if isOne := len(want) == 1 && text == want[0]+"\n"; frame != nil != isOne {
+					t.Errorf("%q: %q comes with a frame: %v", text, line, frame != nil)
+				}
+				return nil
+			}}
+			if err = s.read(in(), []byte("frame")); err == nil {
+				err = s.finish()
+			}
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%q: %q, %v", text, got, err)
+			}
+			if _, err := measure(in(), len(text)-1); len(text) > 0 && !errors.Is(err, errSize) {
+				t.Errorf("%q over a limit: %v", text, err)
+			}
+		}
 	}
 }
 
@@ -148,6 +259,7 @@ func TestLimits(t *testing.T) {
 	random := make([]byte, 1<<20)
 	r := rand.NewChaCha8([32]byte{1})
 	_, _ = r.Read(random)
+	random = bytes.ReplaceAll(random, []byte{'\n'}, []byte{'x'}) // one line
 	for _, c := range []struct {
 		name string
 		body []byte
@@ -183,19 +295,12 @@ func FuzzBody(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, kind byte, body []byte) {
 		encoding := []string{"zstd", "gzip", ""}[kind%3]
-		to := buffer{budget: &budget{most: memory}}
-		err := decompress(encoding, body, &to)
-		if len(to.b) > max(mostReports(len(body)), len(body))+1 {
-			t.Errorf("%d bytes of %d", len(to.b), len(body))
+		text, _ := decoded(encoding, body)
+		if len(text) > max(mostReports(len(body)), len(body))+1 {
+			t.Errorf("%d bytes of %d", len(text), len(body))
 		}
-		if err == nil {
-			if all, err := lines(to.b); err == nil && len(all) > uplink.MaxCount {
-				t.Errorf("%d reports", len(all))
-			}
-		}
-		to.release()
-		if to.budget.used.Load() != 0 {
-			t.Error("memory is not given back")
+		if n := bytes.Count(text, []byte{'\n'}); n > uplink.MaxCount {
+			t.Errorf("%d reports", n)
 		}
 	})
 }

@@ -36,10 +36,10 @@ type Queue interface {
 
 // Limits of all requests together.
 const (
-	// memory is for bodies and what is in them.
-	memory = 192 << 20
-	// decoders may run at a time: each has a window of its own.
-	decoders = 4
+	// memory is for bodies, the windows of their compression, and a line of what is in each.
+	memory = 64 << 20
+	// decoders may run at a time: each has a window and a line of its own.
+	decoders = 2
 	// decoderWait is how long a request waits for a decoder.
 	decoderWait = 5 * time.Second
 	// readPause is the longest pause between two pieces of a body, readTime the longest time for all of it.
@@ -60,7 +60,7 @@ type Ingest struct {
 	seen    *seen
 	limiter *limiter
 	memory  budget
-	decoder chan struct{}
+	decoder chan *reader
 	pause   time.Duration // readPause; tests have less of it
 
 	mu    sync.Mutex
@@ -69,9 +69,13 @@ type Ingest struct {
 
 // New returns an Ingest.
 func New(agents Agents, queue Queue, counters *status.Counters, now func() time.Time) *Ingest {
-	return &Ingest{agents: agents, queue: queue, counters: counters, now: now, seen: newSeen(),
-		limiter: newLimiter(now), memory: budget{most: memory}, decoder: make(chan struct{}, decoders),
+	in := &Ingest{agents: agents, queue: queue, counters: counters, now: now, seen: newSeen(),
+		limiter: newLimiter(now), memory: budget{most: memory}, decoder: make(chan *reader, decoders),
 		pause: readPause, whole: map[string]bool{}}
+	for range decoders {
+		in.decoder <- &reader{}
+	}
+	return in
 }
 
 // Know notes that reports of an epoch have come, from the first to the last sequence.
@@ -164,12 +168,13 @@ func (in *Ingest) serve(w http.ResponseWriter, r *http.Request) (*uplink.Reports
 	}
 	in.counters.Requests.Add(1)
 	in.counters.BytesIn.Add(uint64(len(body.b)))
-	text := buffer{budget: &in.memory}
-	defer text.release()
-	if no := in.decode(r.Context(), encoding, &body, &text); no != nil {
+	t := &taken{in: in, agent: agent, here: newSeen(), answer: &uplink.Reports{Reports: []uplink.Receipt{}}}
+	defer func() { in.memory.give(t.held) }()
+	if no := in.decode(r.Context(), encoding, body.b, t); no != nil {
 		return nil, no
 	}
-	return in.take(r.Context(), agent, text.b)
+	body.release()
+	return t.finish(r.Context())
 }
 
 // checkHeader checks what does not depend on the agent.
@@ -260,24 +265,20 @@ func clockSkew(err error) *refusal {
 		err.Error() + "; the header Date has the sink's time", 0}
 }
 
-// decode decompresses the body and lets it go.
-func (in *Ingest) decode(ctx context.Context, encoding string, body, text *buffer) *refusal {
-	if encoding == "" || encoding == "identity" {
-		*text, *body = *body, buffer{budget: body.budget}
-		return nil
-	}
+// decode decompresses the body, and takes what is in it.
+func (in *Ingest) decode(ctx context.Context, encoding string, body []byte, t *taken) *refusal {
 	wait := time.NewTimer(decoderWait)
 	defer wait.Stop()
+	var d *reader
 	select {
-	case in.decoder <- struct{}{}:
-		defer func() { <-in.decoder }()
+	case d = <-in.decoder:
+		defer func() { in.decoder <- d }()
 	case <-wait.C:
 		return busy("all decoders are in use")
 	case <-ctx.Done():
 		return busy("the request ended")
 	}
-	defer body.release()
-	switch err := decompress(encoding, body.b, text); {
+	switch err := d.lines(encoding, body, &in.memory, t.line); {
 	case err == nil:
 		return nil
 	case errors.Is(err, errSize):
@@ -289,58 +290,79 @@ func (in *Ingest) decode(ctx context.Context, encoding string, body, text *buffe
 	}
 }
 
-// take puts the reports that are new into the queue.
-func (in *Ingest) take(ctx context.Context, agent string, text []byte) (*uplink.Reports, *refusal) {
-	in.counters.BytesOut.Add(uint64(len(text)))
-	all, err := lines(text)
-	if err != nil {
-		return nil, tooLarge(err.Error())
-	}
-	answer := &uplink.Reports{Reports: make([]uplink.Receipt, 0, len(all))}
-	var fresh []store.Report
-	here := newSeen()
-	unreadable := 0
-	for _, line := range all {
-		e, err := readEnvelope(line)
-		receipt := uplink.Receipt{Epoch: e.epoch, Sequence: e.sequence, Result: uplink.Refused}
-		switch {
-		case errors.Is(err, errSyntax):
-			unreadable++
-			receipt.Reason = err.Error()
-		case err != nil:
-			receipt.Reason = err.Error()
-			in.counters.Refuse(status.CauseReport)
-		case e.agent != agent:
-			receipt.Reason = "a report of another agent"
-			in.counters.Refuse(status.CauseForeign)
-		case in.seen.has(agent, e.epoch, e.sequence) || here.has(agent, e.epoch, e.sequence):
-			receipt.Result = uplink.Duplicate
-			in.counters.Duplicates.Add(1)
-		default:
-			receipt.Result = uplink.Stored
-			here.add(agent, e.epoch, e.sequence, e.sequence)
-			fresh = append(fresh, store.Report{Agent: agent, Epoch: e.epoch, Sequence: e.sequence, Received: in.now(),
-				Line: line})
+// taken is what a request brings.
+type taken struct {
+	in         *Ingest
+	agent      string
+	answer     *uplink.Reports
+	fresh      []store.Report
+	here       *seen
+	unreadable int
+	held       int64 // of the memory, for fresh
+	counts     []func()
+}
+
+// line takes a report, which came in that frame, if any. It is packed at once, as the queue keeps it: what was read is let
+// go.
+func (t *taken) line(line, frame []byte) error {
+	in := t.in
+	t.count(func() { in.counters.BytesOut.Add(uint64(len(line) + 1)) })
+	e, err := readEnvelope(line)
+	receipt := uplink.Receipt{Epoch: e.epoch, Sequence: e.sequence, Result: uplink.Refused}
+	switch {
+	case errors.Is(err, errSyntax):
+		t.unreadable++
+		receipt.Reason = err.Error()
+	case err != nil:
+		receipt.Reason = err.Error()
+		t.count(func() { in.counters.Refuse(status.CauseReport) })
+	case e.agent != t.agent:
+		receipt.Reason = "a report of another agent"
+		t.count(func() { in.counters.Refuse(status.CauseForeign) })
+	case in.seen.has(t.agent, e.epoch, e.sequence) || t.here.has(t.agent, e.epoch, e.sequence):
+		receipt.Result = uplink.Duplicate
+		t.count(func() { in.counters.Duplicates.Add(1) })
+	default:
+		receipt.Result = uplink.Stored
+		t.here.add(t.agent, e.epoch, e.sequence, e.sequence)
+		packed := queue.Pack(line, frame)
+		if !in.memory.take(int64(len(packed))) {
+			return errMemory
 		}
-		answer.Reports = append(answer.Reports, receipt)
+		t.held += int64(len(packed))
+		t.fresh = append(t.fresh, store.Report{Agent: t.agent, Epoch: e.epoch, Sequence: e.sequence,
+			Received: in.now(), Line: packed})
 	}
-	if unreadable == len(all) {
+	t.answer.Reports = append(t.answer.Reports, receipt)
+	return nil
+}
+
+// count counts, once the body is known to be within the limits.
+func (t *taken) count(one func()) { t.counts = append(t.counts, one) }
+
+// finish puts the reports that are new into the queue.
+func (t *taken) finish(ctx context.Context) (*uplink.Reports, *refusal) {
+	in := t.in
+	if t.unreadable == len(t.answer.Reports) {
 		return nil, &refusal{http.StatusBadRequest, status.CauseMalformed, "", "the body has no report", 0}
 	}
-	for range unreadable {
+	for _, one := range t.counts {
+		one()
+	}
+	for range t.unreadable {
 		in.counters.Refuse(status.CauseReport)
 	}
-	if err := in.queue.Append(ctx, fresh); err != nil {
+	if err := in.queue.Append(ctx, t.fresh); err != nil {
 		detail := "the sink can't write to its disk"
 		if errors.Is(err, queue.ErrFull) {
 			detail = "the sink's queue or disk is full"
 		}
 		return nil, &refusal{http.StatusServiceUnavailable, status.CauseQueue, "", detail, retryQueue}
 	}
-	for i := range fresh {
-		in.seen.add(agent, fresh[i].Epoch, fresh[i].Sequence, fresh[i].Sequence)
+	for i := range t.fresh {
+		in.seen.add(t.agent, t.fresh[i].Epoch, t.fresh[i].Sequence, t.fresh[i].Sequence)
 	}
-	in.counters.Received.Add(uint64(len(fresh)))
-	answer.WholeFlows = in.wantsWhole(agent)
-	return answer, nil
+	in.counters.Received.Add(uint64(len(t.fresh)))
+	t.answer.WholeFlows = in.wantsWhole(t.agent)
+	return t.answer, nil
 }

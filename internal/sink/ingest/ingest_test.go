@@ -93,7 +93,7 @@ func (b *bench) do(r *http.Request) *httptest.ResponseRecorder {
 	if used := b.in.memory.used.Load(); used != 0 {
 		b.t.Errorf("%d bytes of memory are not given back", used)
 	}
-	if len(b.in.decoder) != 0 {
+	if len(b.in.decoder) != decoders {
 		b.t.Error("a decoder is not given back")
 	}
 	return w

@@ -96,7 +96,7 @@ type group struct {
 	done    chan error
 }
 
-// Open opens a queue, and calls each with every report in it.
+// Open opens a queue, and calls each with every report in it, whose line is as Pack made it.
 func Open(c Config, each func(*store.Report)) (*Queue, error) {
 	q := &Queue{fs: c.FS, maxBytes: c.MaxBytes, segmentBytes: c.SegmentBytes, work: make(chan struct{}, 1),
 		grown: make(chan struct{}, 1), ended: make(chan struct{})}
@@ -251,15 +251,18 @@ func (q *Queue) writePosition(p position) error {
 	return q.fs.SyncFolder()
 }
 
-// Append returns once the reports are on disk. Without an error they will be read.
+// Append returns once the reports are on disk. Without an error they will be read. Their lines may be packed (Pack).
 func (q *Queue) Append(ctx context.Context, reports []store.Report) error {
-	g := &group{reports: reports, done: make(chan error, 1)}
 	for i := range reports {
 		r := &reports[i]
 		if len(r.Agent) > maxID || len(r.Epoch) > maxID || recordSize(r) > maxRecord {
 			return errors.New("a report is too large for the queue")
 		}
-		g.size += recordSize(r)
+	}
+	reports = packAll(reports)
+	g := &group{reports: reports, done: make(chan error, 1)}
+	for i := range reports {
+		g.size += recordSize(&reports[i])
 	}
 	if len(reports) == 0 {
 		return nil
@@ -409,7 +412,7 @@ type Batch struct {
 	count   int64
 }
 
-// Next returns the oldest reports that are not yet read, of about so many bytes, and waits for the first. It returns
+// Next returns the oldest reports that are not yet read, of about so many bytes (not packed), and waits for the first. It returns
 // the same ones again until Advance.
 func (q *Queue) Next(ctx context.Context, most int64) (*Batch, error) {
 	for {
@@ -459,7 +462,7 @@ func (q *Queue) read(at position, end, most int64) (*Batch, error) {
 	}
 	defer f.Close()
 	s := scanner{in: f, at: at.offset, end: end}
-	for s.at-at.offset < most {
+	for size := int64(0); size < most; {
 		r, err := s.next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -467,6 +470,13 @@ func (q *Queue) read(at position, end, most int64) (*Batch, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the queue: %w", err)
 		}
+		packed := recordSize(&r)
+		var ok bool
+		if r.Line, ok = Unpack(r.Line); !ok {
+			s.damaged += packed
+			continue
+		}
+		size += recordSize(&r)
 		b.Reports = append(b.Reports, r)
 	}
 	b.Damaged, b.count, b.end.offset = s.damaged, int64(len(b.Reports)), s.at

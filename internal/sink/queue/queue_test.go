@@ -5,16 +5,20 @@ package queue
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/weirnet/weir/internal/sink/store"
+	"github.com/weirnet/weir/internal/uplink"
 )
 
 func testReport(n int) store.Report {
@@ -420,4 +424,80 @@ func TestGroupCommit(t *testing.T) {
 	if reports, _ := q.Size(); reports != writers {
 		t.Errorf("%d reports", reports)
 	}
+}
+
+// TestPacked: long lines are compressed on disk and come back as they were; records of before, which were not, are read
+// as well; a frame that is damaged, too large, or says nothing of its length costs its own record.
+func TestPacked(t *testing.T) {
+	long := func(n uint64) store.Report {
+		r := testReport(int(n))
+		r.Line = fmt.Appendf(nil, `{"type":"report","sequence":%d,"pad":"%s"}`, n, strings.Repeat("some text ", 5000))
+		return r
+	}
+	folder := t.TempDir()
+	var old []byte
+	for _, r := range []store.Report{long(1), testReport(2)} {
+		old = append(appendRecord(old, &r), r.Line...)
+	}
+	for n, line := range [][]byte{append(slices.Clone(zstdMagic), "none"...), Pack(long(4).Line, nil)[:200],
+		bombFrame(), {0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x50, 0x0b, 0, 0, 'x'}} {
+		r := store.Report{Agent: "a", Epoch: "e", Sequence: uint64(100 + n), Line: line}
+		old = append(appendRecord(old, &r), r.Line...)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name(1)), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	q, found := openQueue(t, Config{Folder: folder})
+	if len(found) != 6 {
+		t.Errorf("%d records found", len(found))
+	}
+	packed := long(5)
+	packed.Line = Pack(packed.Line, nil)
+	if err := q.Append(t.Context(), []store.Report{long(3), packed}); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(folder, name(2))); err != nil || info.Size() > 2000 {
+		t.Errorf("%v, %v: not compressed", info, err)
+	}
+	b := next(t, q, 1<<30)
+	if len(b.Reports) != 2 || !bytes.Equal(b.Reports[0].Line, long(1).Line) || b.Damaged == 0 {
+		t.Errorf("%d reports, %d bytes damaged", len(b.Reports), b.Damaged)
+	}
+	advance(t, q, b)
+	if b = next(t, q, 1<<30); len(b.Reports) != 2 || !bytes.Equal(b.Reports[0].Line, long(3).Line) ||
+		!bytes.Equal(b.Reports[1].Line, long(5).Line) {
+		t.Errorf("%d reports", len(b.Reports))
+	}
+	if b = next(t, q, 60_000); len(b.Reports) != 2 { // of 50 kB each, as they are
+		t.Errorf("%d reports of 60,000 bytes", len(b.Reports))
+	}
+	if b = next(t, q, 40_000); len(b.Reports) != 1 {
+		t.Errorf("%d reports of 40,000 bytes", len(b.Reports))
+	}
+}
+
+// bombFrame is a frame that declares one byte more than a report may have.
+func bombFrame() []byte {
+	return binary.LittleEndian.AppendUint32([]byte{0x28, 0xB5, 0x2F, 0xFD, 0xA0}, uplink.MaxReports+1)
+}
+
+// TestTooLarge: a report over the limit is refused, however well it compresses.
+func TestTooLarge(t *testing.T) {
+	q, _ := openQueue(t, Config{Folder: t.TempDir()})
+	r := testReport(1)
+	r.Line = make([]byte, maxRecord)
+	if err := q.Append(t.Context(), []store.Report{r}); err == nil {
+		t.Error("taken")
+	}
+}
+
+func FuzzUnpack(f *testing.F) {
+	f.Add(Pack(bytes.Repeat([]byte("report "), 500), nil))
+	f.Add(bombFrame())
+	f.Add([]byte("{}"))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		if plain, ok := Unpack(line); ok && len(plain) > max(uplink.MaxReports, len(line)) {
+			t.Errorf("%d bytes", len(plain))
+		}
+	})
 }

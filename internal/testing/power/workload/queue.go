@@ -28,7 +28,10 @@ const (
 // runQueue works as a sink does: agents send at the same time, and the store takes what waits.
 func runQueue(folder string, first uint64) error {
 	q, err := queue.Open(queue.Config{Folder: folder + "/queue", MaxBytes: queueBytes, SegmentBytes: segmentBytes},
-		func(r *store.Report) { say(saidOf(power.Has, r)) })
+		func(r *store.Report) {
+			r.Line, _ = queue.Unpack(r.Line)
+			say(saidOf(power.Has, r))
+		})
 	if err != nil {
 		return err
 	}
