@@ -21,7 +21,6 @@ import (
 	"github.com/weirnet/weir/internal/ship/compress"
 	"github.com/weirnet/weir/internal/ship/enrol"
 	"github.com/weirnet/weir/internal/ship/spool"
-	"github.com/weirnet/weir/internal/testing/lab"
 	"github.com/weirnet/weir/internal/testing/lab/program"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
 	"github.com/weirnet/weir/internal/uplink"
@@ -99,21 +98,10 @@ func TestShipIsKilled(t *testing.T) {
 	schema := reportSchema(t)
 	h := quietHost(t, 1)
 	folder := enrolled(t)
-	r := launch(t, h, weir(t), "run", "--output", "none", "--report-every", "1s", "--interface", "in0", "--state-dir",
-		folder, "--socket", filepath.Join(folder, "socket"))
-	r.Await("reports of gateway go to https://127.0.0.1:9")
-	r.Await("watching")
-	r.Await("WAN: ")
-	before, err := h.Counters("in0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := shipping(t, h, folder, "none")
 	last := 0
 	for round := range 6 {
-		if _, err := h.SendFrames(context.Background(), "out0", datagrams(100),
-			lab.Sending{Rate: 20000, Loops: 2}); err != nil {
-			t.Fatal(err)
-		}
+		r.traffic()
 		last = r.shipPID(last)
 		if round%2 == 0 { // else at its start
 			wait.Until(t, "ship has stored a report", func() bool {
@@ -126,11 +114,7 @@ func TestShipIsKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	lab.Landed(t)
-	after, err := h.Counters("in0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	arrived := r.arrived()
 	r.shipPID(last)
 	r.end()
 	text, stats := spooled(t, folder)
@@ -140,9 +124,9 @@ func TestShipIsKilled(t *testing.T) {
 			t.Errorf("report %d of %d has sequence %d, last %v", i+1, len(all), all[i].Sequence, all[i].Last)
 		}
 	}
-	if got := sum(all); got.packets != after.RxPackets-before.RxPackets || len(all) < 6 || stats.Untold > 0 {
-		t.Errorf("%d reports have %d packets, %d came in; %d reports are lost", len(all), got.packets,
-			after.RxPackets-before.RxPackets, stats.Untold)
+	if got := sum(all); got.packets != arrived || len(all) < 6 || stats.Untold > 0 {
+		t.Errorf("%d reports have %d packets, %d came in; %d reports are lost", len(all), got.packets, arrived,
+			stats.Untold)
 	}
 }
 
@@ -157,26 +141,11 @@ func TestSpoolIsInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket := filepath.Join(folder, "socket")
-	r := launch(t, h, weir(t), "run", "--output", "none", "--report-every", "1s", "--interface", "in0", "--state-dir",
-		folder, "--socket", socket)
-	r.Await("watching")
-	r.Await("WAN: ")
-	before, err := h.Counters("in0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.SendFrames(context.Background(), "out0", datagrams(100),
-		lab.Sending{Rate: 20000, Loops: 2}); err != nil {
-		t.Fatal(err)
-	}
-	lab.Landed(t)
-	after, err := h.Counters("in0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := shipping(t, h, folder, "none")
+	r.traffic()
+	arrived := r.arrived()
 	status := func() string {
-		text, _ := h.Run(context.Background(), weir(t), "status", "--json", "--socket", socket, "--state-dir", folder)
+		text, _ := h.Run(context.Background(), weir(t), "status", "--json", "--socket", r.socket, "--state-dir", folder)
 		return text
 	}
 	wait.Until(t, "weir runs for two intervals without the spool", func() bool {
@@ -198,8 +167,7 @@ func TestSpoolIsInUse(t *testing.T) {
 	r.end()
 	text, _ := spooled(t, folder)
 	all := reports(t, schema, text)
-	if got := sum(all); got.packets != after.RxPackets-before.RxPackets || all[0].Sequence != 1 || len(all) < 2 {
-		t.Errorf("%d reports from %d on have %d packets, %d came in", len(all), all[0].Sequence, got.packets,
-			after.RxPackets-before.RxPackets)
+	if got := sum(all); got.packets != arrived || all[0].Sequence != 1 || len(all) < 2 {
+		t.Errorf("%d reports from %d on have %d packets, %d came in", len(all), all[0].Sequence, got.packets, arrived)
 	}
 }

@@ -3,7 +3,6 @@
 package agent_test
 
 import (
-	"context"
 	"crypto/ed25519"
 	"crypto/tls"
 	"encoding/json"
@@ -166,22 +165,10 @@ func TestUplink(t *testing.T) {
 	h := quietHost(t, 1)
 	s := newSink(t, h)
 	folder := s.enrolAt(h)
-	socket := filepath.Join(folder, "socket")
-	r := launch(t, h, weir(t), "run", "--output", "report", "--report-every", "1s", "--interface", "in0",
-		"--state-dir", folder, "--socket", socket)
-	r.Await("reports of gateway go to " + s.url)
-	r.Await("watching")
-	r.Await("WAN: ")
-	before, err := h.Counters("in0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := shipping(t, h, folder, "report")
 	last := 0
 	for range 5 {
-		if _, err := h.SendFrames(context.Background(), "out0", datagrams(100),
-			lab.Sending{Rate: 20000, Loops: 2}); err != nil {
-			t.Fatal(err)
-		}
+		r.traffic()
 		_, had, _ := s.text()
 		wait.Until(t, "the sink has a new report", func() bool { _, n, _ := s.text(); return n > had })
 		last = r.shipPID(last)
@@ -192,17 +179,13 @@ func TestUplink(t *testing.T) {
 	s.mu.Lock()
 	s.wantsWhole = true
 	s.mu.Unlock()
-	lab.Landed(t)
-	after, err := h.Counters("in0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	arrived := r.arrived()
 	wait.Until(t, "all that came in is reported", func() bool {
 		text, _, _ := s.text()
-		return sum(reports(t, schema, text)).packets >= after.RxPackets-before.RxPackets
+		return sum(reports(t, schema, text)).packets >= arrived
 	})
 	wait.Until(t, "weir status says that the sink is there", func() bool {
-		text := program.Sh(t, h, weir(t)+" status --socket "+socket+" --state-dir "+folder)
+		text := program.Sh(t, h, weir(t)+" status --socket "+r.socket+" --state-dir "+folder)
 		return strings.Contains(text, "connected: the sink took the last report")
 	})
 	for _, signal := range []unix.Signal{unix.SIGTERM, unix.SIGINT} { // as systemd and a terminal stop all processes
@@ -216,8 +199,8 @@ func TestUplink(t *testing.T) {
 	if !isWhole || !all[len(all)-1].Last {
 		t.Errorf("%d reports up to %d; the last one says so: %v", len(all), sent, all[len(all)-1].Last)
 	}
-	if got := sum(all); got.packets != after.RxPackets-before.RxPackets {
-		t.Errorf("the reports have %d packets, %d came in", got.packets, after.RxPackets-before.RxPackets)
+	if got := sum(all); got.packets != arrived {
+		t.Errorf("the reports have %d packets, %d came in", got.packets, arrived)
 	}
 	if p := all[len(all)-1].Health.Processes; len(p) != 3 || p[2].Resident == 0 {
 		t.Errorf("processes %+v", p)
@@ -253,9 +236,7 @@ func TestHelperIsKilled(t *testing.T) {
 	h := quietHost(t, 1)
 	folder := enrolled(t)
 	for _, whom := range []string{"helper", "agent"} {
-		r := launch(t, h, weir(t), "run", "--output", "report", "--report-every", "1s", "--interface", "in0",
-			"--state-dir", folder, "--socket", filepath.Join(folder, "socket"))
-		r.Await("watching")
+		r := shipping(t, h, folder, "report")
 		ship := r.shipPID(0)
 		had := strings.Count(r.Stdout.String(), "\n")
 		wait.Until(t, "reports are made", func() bool { return strings.Count(r.Stdout.String(), "\n") >= had+3 })
