@@ -17,12 +17,13 @@ type reporting struct {
 	before lab.Counters // of in0, when weir watched it
 }
 
-// shipping starts a weir that watches in0, with that output beside the reports to the sink.
-func shipping(t *testing.T, h *lab.Host, folder, output string) *reporting {
+// shipping starts a weir that watches in0, with that output beside the reports to the sink. by is a command that
+// starts it, none for none.
+func shipping(t *testing.T, h *lab.Host, folder, output string, by ...string) *reporting {
 	t.Helper()
 	socket := filepath.Join(folder, "socket")
-	r := &reporting{socket: socket, run: launch(t, h, weir(t), "run", "--output", output, "--report-every", "1s", "--interface", "in0",
-		"--state-dir", folder, "--socket", socket)}
+	r := &reporting{socket: socket, run: launch(t, h, append(by, weir(t), "run", "--output", output,
+		"--report-every", "1s", "--interface", "in0", "--state-dir", folder, "--socket", socket)...)}
 	r.Await("reports of gateway go to https://")
 	r.Await("watching")
 	r.Await("WAN: ")

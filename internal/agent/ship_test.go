@@ -9,10 +9,13 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +24,7 @@ import (
 	"github.com/weirnet/weir/internal/ship/compress"
 	"github.com/weirnet/weir/internal/ship/enrol"
 	"github.com/weirnet/weir/internal/ship/spool"
+	"github.com/weirnet/weir/internal/testing/lab"
 	"github.com/weirnet/weir/internal/testing/lab/program"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
 	"github.com/weirnet/weir/internal/uplink"
@@ -169,5 +173,62 @@ func TestSpoolIsInUse(t *testing.T) {
 	all := reports(t, schema, text)
 	if got := sum(all); got.packets != arrived || all[0].Sequence != 1 || len(all) < 2 {
 		t.Errorf("%d reports from %d on have %d packets, %d came in", len(all), all[0].Sequence, got.packets, arrived)
+	}
+}
+
+// TestShipsUser: ship has a user of its own, who owns the spool, also one that root has filled before. A weir that is
+// not root, and so has no other user to give, works with its own.
+func TestShipsUser(t *testing.T) {
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		lab.Lacks(t, "setpriv is missing")
+	}
+	const rights = "-all,+bpf,+net_admin,+net_raw,+perfmon"
+	schema := reportSchema(t)
+	for name, c := range map[string]struct {
+		owner uint32
+		user  uint32 // ship's
+		by    []string
+	}{
+		"root": {0, 65533, nil},
+		"another user": {65534, 65534, []string{"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+			"--bounding-set", rights, "--inh-caps", rights, "--ambient-caps", rights}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := quietHost(t, 1)
+			folder := enrolled(t)
+			if err := os.Chmod(filepath.Dir(folder), 0o755); err != nil { // Go keeps others out
+				t.Fatal(err)
+			}
+			own := func() { sh(t, h, fmt.Sprintf("chown -R %d:%d %s", c.owner, c.owner, folder)) }
+			for round := range 2 {
+				own() // what came before belongs to one user
+				r := shipping(t, h, folder, "none", c.by...)
+				r.Await(fmt.Sprintf("reports: user %d, ", c.user))
+				wait.Until(t, "reports are stored", func() bool {
+					n, _, _ := spool.Waiting(filepath.Join(folder, "spool"))
+					return n > 3*round
+				})
+				r.end()
+				for _, path := range []string{"spool", "spool/pointer", "uplink/key.pem"} {
+					info, err := os.Stat(filepath.Join(folder, path))
+					if err != nil {
+						t.Fatal(err)
+					}
+					want := c.user
+					if path == "uplink/key.pem" {
+						want = c.owner
+					}
+					if got := info.Sys().(*syscall.Stat_t).Uid; got != want || info.Mode().Perm()&0o077 != 0 {
+						t.Errorf("%s belongs to user %d, not %d, with mode %s", path, got, want, info.Mode())
+					}
+				}
+			}
+			text, _ := spooled(t, folder)
+			for i, one := range reports(t, schema, text) {
+				if one.Sequence != uint64(i+1) {
+					t.Errorf("report %d has sequence %d", i+1, one.Sequence)
+				}
+			}
+		})
 	}
 }

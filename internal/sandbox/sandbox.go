@@ -38,8 +38,8 @@ const (
 	// Packets is the role of a child that reads packets: it has no user, no file to write, and no network. It dies with
 	// its parent.
 	Packets Role = iota
-	// Ship is that of a child that keeps files and sends them: it may write below Config.Writable, as the same user,
-	// and make connections. It outlives its parent, to finish its work: the connection to the parent ends then.
+	// Ship is that of a child that keeps files and sends them: it may write below Config.Writable, as Config.User, and
+	// make connections. It outlives its parent, to finish its work: the connection to the parent ends then.
 	Ship
 )
 
@@ -50,6 +50,8 @@ type order struct {
 	Files    int      `json:",omitempty"` // that the child inherits
 	Readable []string `json:",omitempty"`
 	Writable []string `json:",omitempty"`
+	User     int      `json:",omitempty"` // of the role Ship; 0: the parent's
+	Folder   string   `json:",omitempty"` // in which the child begins
 
 	// Dropped is set by the first stage, for the second one.
 	Dropped  bool     `json:",omitempty"`
@@ -69,6 +71,10 @@ type Config struct {
 	// Files are the child's descriptors from FirstFile on.
 	Files []*os.File
 	Role  Role
+	// User is the user and the group of a child of the role Ship, if CanBecome; 0: the parent's.
+	User int
+	// Folder is the child's working directory; "": the parent's. The child need not reach it by its path.
+	Folder string
 	// Env is the child's environment; nil means the parent's.
 	Env []string
 }
@@ -93,7 +99,7 @@ func Start(c Config) (*Child, error) {
 	}
 	defer theirs.Close()
 	text, err := json.Marshal(order{Role: c.Role, Parent: os.Getpid(), Files: len(c.Files), Readable: c.Readable,
-		Writable: c.Writable})
+		Writable: c.Writable, User: c.User, Folder: c.Folder})
 	if err != nil {
 		ours.Close()
 		return nil, fmt.Errorf("start confined process: %w", err)

@@ -100,8 +100,8 @@ var shipWorks = []struct {
 		_, err := os.ReadFile(filepath.Join(state, "uplink", "key.pem"))
 		return err
 	}},
-	{"keep files", func(state, _ string) error {
-		root, err := os.OpenRoot(filepath.Join(state, "spool"))
+	{"keep files", func(string, string) error {
+		root, err := os.OpenRoot(".")
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ var shipWorks = []struct {
 		if err != nil {
 			return err
 		}
-		entries, err := os.ReadDir(filepath.Join(state, "spool", "refused"))
+		entries, err := os.ReadDir("refused")
 		if err == nil && len(entries) == 1 {
 			_, err = entries[0].Info()
 		}
@@ -171,8 +171,8 @@ var shipWorks = []struct {
 	}},
 }
 
-// shipChild starts a child of the role Ship.
-func shipChild(t *testing.T, role string) (state string, a answer) {
+// shipChild starts a child of the role Ship, in its spool.
+func shipChild(t *testing.T, role string, user int) (state string, a answer) {
 	t.Helper()
 	state = t.TempDir()
 	for _, name := range []string{"spool", "uplink", "world"} {
@@ -187,6 +187,11 @@ func shipChild(t *testing.T, role string) (state string, a answer) {
 	}
 	if err := prepare(filepath.Join(state, "world")); err != nil {
 		t.Fatal(err)
+	}
+	if user != 0 {
+		if err := errors.Join(os.Chown(filepath.Join(state, "spool"), user, user), os.Chmod(state, 0o700)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	server, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
@@ -218,7 +223,7 @@ func shipChild(t *testing.T, role string) (state string, a answer) {
 	}
 	child, err := Start(Config{Role: Ship, Args: []string{role, state, server.Addr().String(), listener(t)},
 		Readable: []string{filepath.Join(state, "uplink")}, Writable: []string{filepath.Join(state, "spool")},
-		Files: []*os.File{report}})
+		Files: []*os.File{report}, Folder: filepath.Join(state, "spool"), User: user})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +259,7 @@ func TestShipRefused(t *testing.T) {
 		unix.LANDLOCK_CREATE_RULESET_VERSION); errno != 0 {
 		lab.Lacks(t, "no Landlock: ", errno)
 	}
-	state, a := shipChild(t, "ship acts")
+	state, a := shipChild(t, "ship acts", 0)
 	all := append(acts[:len(acts):len(acts)], shipActs...)
 	if len(a.Results) != len(all) {
 		t.Fatalf("%d results of %d acts", len(a.Results), len(all))
@@ -281,7 +286,7 @@ func TestShipRefused(t *testing.T) {
 
 // TestShipWorks: ship can do what it needs.
 func TestShipWorks(t *testing.T) {
-	_, a := shipChild(t, "ship works")
+	_, a := shipChild(t, "ship works", 0)
 	for _, r := range a.Results {
 		if r.Other != "" {
 			t.Errorf("%s: %s", r.Name, r.Other)
@@ -289,5 +294,24 @@ func TestShipWorks(t *testing.T) {
 	}
 	if len(a.Results) != len(shipWorks) {
 		t.Errorf("%d results of %d", len(a.Results), len(shipWorks))
+	}
+}
+
+// TestShipUser: with a user of its own, ship keeps files in the folder where it begins, whose path it can't go, and
+// reads no file of root.
+func TestShipUser(t *testing.T) {
+	needRoot(t)
+	if !CanBecome() {
+		lab.Lacks(t, "no right to change the user")
+	}
+	const user = 65533
+	_, a := shipChild(t, "ship works", user)
+	if a.Report.User != user || a.Report.Group != user || a.Report.Capabilities != 0 {
+		t.Errorf("%+v", a.Report)
+	}
+	for _, r := range a.Results {
+		if isRefused := r.Other != ""; isRefused != (r.Name == "read the key") {
+			t.Errorf("%s: %q", r.Name, r.Other)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -100,8 +101,18 @@ func dropAndExec(o order) error {
 	rules, err := newRuleset(&o)
 	o.note("landlock", err)
 	o.note("bounding set", dropBounding())
-	if o.Role != Ship { // whose files are its user's
-		o.note("user nobody", dropUser())
+	if o.Folder != "" {
+		if err := os.Chdir(o.Folder); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.Role != Ship:
+		o.note("user nobody", dropUser(nobody))
+	case o.User != 0: // else its files are its parent's
+		if err := dropUser(o.User); err != nil { // its files are that user's
+			return fmt.Errorf("become user %d: %w", o.User, err)
+		}
 	}
 	if err := clearCapabilities(); err != nil {
 		return err
@@ -168,11 +179,20 @@ func dieWithParent(parent int) error {
 	return nil
 }
 
-// dropUser changes root's user and groups to nobody.
-func dropUser() error {
-	if unix.Geteuid() != 0 {
-		return nil
+// CanBecome reports whether a child can have another user: this process is root with the rights for it, and everybody
+// may execute its program.
+func CanBecome() bool {
+	const rights = 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
+	_, effective, err := capabilities()
+	if err != nil || unix.Geteuid() != 0 || effective&rights != rights || checkProgram() != nil {
+		return false
 	}
+	groups, err := os.ReadFile("/proc/self/setgroups") // user_namespaces(7)
+	return err != nil || strings.TrimSpace(string(groups)) != "deny"
+}
+
+// checkProgram requires that any user may execute the program's file.
+func checkProgram() error {
 	var stat unix.Stat_t
 	if err := unix.Stat("/proc/self/exe", &stat); err != nil {
 		return err
@@ -180,13 +200,24 @@ func dropUser() error {
 	if stat.Mode&0o005 != 0o005 {
 		return errors.New("the program's file is not readable and executable for everyone")
 	}
+	return nil
+}
+
+// dropUser changes root's user and groups.
+func dropUser(to int) error {
+	if unix.Geteuid() != 0 {
+		return nil
+	}
+	if err := checkProgram(); err != nil {
+		return err
+	}
 	if err := unix.Setgroups(nil); err != nil {
 		return fmt.Errorf("set groups: %w", err)
 	}
-	if err := unix.Setresgid(nobody, nobody, nobody); err != nil {
+	if err := unix.Setresgid(to, to, to); err != nil {
 		return fmt.Errorf("set group: %w", err)
 	}
-	if err := unix.Setresuid(nobody, nobody, nobody); err != nil {
+	if err := unix.Setresuid(to, to, to); err != nil {
 		return fmt.Errorf("set user: %w", err)
 	}
 	return nil

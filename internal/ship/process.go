@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -63,7 +64,8 @@ type process struct {
 	statm    *os.File
 }
 
-// Run is the process ship, which its helper starts in the sandbox with the socket as its first file. It stores the
+// Run is the process ship, which its helper starts in the sandbox, in the spool's folder, with the socket as its first
+// file, and those of enrol.Open after it. It stores the
 // reports that come and sends them, until the helper closes its connection, and then what came before.
 func Run(o *Options) error {
 	debug.SetMemoryLimit(memoryLimit)
@@ -97,7 +99,13 @@ func Run(o *Options) error {
 
 // open opens the spool and makes the uploader.
 func (p *process) open(conn *net.UnixConn) error {
-	sink, key, err := enrol.Load(filepath.Join(p.Folder, UplinkFolder))
+	var files [enrol.NumFiles]io.Reader
+	for i := range files {
+		f := os.NewFile(uintptr(sandbox.FirstFile+1+i), "uplink")
+		defer f.Close()
+		files[i] = f
+	}
+	sink, key, err := enrol.LoadFiles(filepath.Join(p.Folder, UplinkFolder), files)
 	if err != nil {
 		return err
 	}
@@ -106,7 +114,7 @@ func (p *process) open(conn *net.UnixConn) error {
 		return fmt.Errorf("the agent's identity %q has not %d hexadecimal digits", sink.Agent, 2*len(store.agent))
 	}
 	for began := time.Now(); ; {
-		p.spool, err = spool.Open(filepath.Join(p.Folder, SpoolFolder), spool.Config{})
+		p.spool, err = spool.Open(".", spool.Config{}) // whose path this user can't go
 		if err == nil {
 			break
 		}

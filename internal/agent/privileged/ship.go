@@ -16,6 +16,7 @@ import (
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/ship"
+	"github.com/weirnet/weir/internal/ship/enrol"
 )
 
 // ShipCommand is the sub-command of the process ship, with the state folder and the compression as its arguments; it
@@ -27,6 +28,7 @@ const ShipCommand = "ship"
 type shipper struct {
 	folder       string
 	compression  string
+	user         int      // ship's; 0: this process's
 	ours, theirs *os.File // the confined process's end, and ship's
 	key          *os.File // of the reports' pseudonyms
 	log          io.Writer
@@ -40,7 +42,7 @@ func openShip(o *agent.Options) (*shipper, error) {
 	if o.Uplink == "" {
 		return nil, nil
 	}
-	key, err := openUplinkState(o.Uplink)
+	key, user, err := openUplinkState(o.Uplink)
 	if err != nil {
 		return nil, fmt.Errorf("--state-dir: %w", err)
 	}
@@ -48,24 +50,23 @@ func openShip(o *agent.Options) (*shipper, error) {
 	if err != nil {
 		return nil, errors.Join(err, key.Close())
 	}
-	return &shipper{folder: o.Uplink, compression: o.Compression, ours: ours, theirs: theirs, key: key,
+	return &shipper{folder: o.Uplink, user: user, compression: o.Compression, ours: ours, theirs: theirs, key: key,
 		log: os.Stderr, ending: make(chan struct{}), ended: make(chan struct{}), hurry: make(chan struct{})}, nil
 }
 
-// openUplinkState makes what the state folder lacks, and returns the file with the key of pseudonyms. As for the list
-// of devices, nobody else may write there.
-func openUplinkState(folder string) (key *os.File, err error) {
+// openUplinkState makes what the state folder lacks, and returns the file with the key of pseudonyms, and ship's user.
+// As for the list of devices, nobody else may write there.
+func openUplinkState(folder string) (key *os.File, user int, err error) {
 	directory, err := openStateDirectory(folder)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer directory.Close()
-	spool, err := openStateDirectory(filepath.Join(folder, ship.SpoolFolder))
-	if err != nil {
-		return nil, err
+	if user, err = openSpool(filepath.Join(folder, ship.SpoolFolder)); err != nil {
+		return nil, 0, err
 	}
-	spool.Close()
-	return openPseudonymKey(directory, folder)
+	key, err = openPseudonymKey(directory, folder)
+	return key, user, err
 }
 
 // start starts ship.
@@ -134,9 +135,16 @@ func (s *shipper) run() {
 }
 
 func (s *shipper) launch() (*sandbox.Child, error) {
+	files, err := enrol.Open(filepath.Join(s.folder, ship.UplinkFolder))
+	if err != nil {
+		return nil, fmt.Errorf("start ship: %w", err)
+	}
+	spool := filepath.Join(s.folder, ship.SpoolFolder)
 	child, err := sandbox.Start(sandbox.Config{Role: sandbox.Ship, Args: []string{ShipCommand, s.folder, s.compression},
-		Readable: []string{filepath.Join(s.folder, ship.UplinkFolder)},
-		Writable: []string{filepath.Join(s.folder, ship.SpoolFolder)}, Files: []*os.File{s.theirs}})
+		Writable: []string{spool}, Folder: spool, User: s.user, Files: append([]*os.File{s.theirs}, files...)})
+	for _, f := range files {
+		f.Close()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start ship: %w", err)
 	}

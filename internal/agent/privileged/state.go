@@ -52,9 +52,21 @@ func openState(o *agent.Options) (*stateFiles, error) {
 // maxLinks bounds a path's symbolic links, as in the kernel (MAXSYMLINKS).
 const maxLinks = 40
 
-// openStateDirectory opens a directory, component by component. It makes the last one if that is missing, and no other:
-// the path may be mistyped.
+// openStateDirectory opens a directory in which nobody else may make files.
 func openStateDirectory(path string) (*os.File, error) {
+	directory, err := openDirectory(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkStateDirectory(directory, path); err != nil {
+		return nil, errors.Join(err, directory.Close())
+	}
+	return directory, nil
+}
+
+// openDirectory opens a directory, component by component. It makes the last one if that is missing, and no other: the
+// path may be mistyped.
+func openDirectory(path string) (*os.File, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -96,9 +108,6 @@ func openStateDirectory(path string) (*os.File, error) {
 			at.Close()
 			at, walked = root, "/"
 		}
-	}
-	if err := checkStateDirectory(at, path); err != nil {
-		return nil, errors.Join(err, at.Close())
 	}
 	return at, nil
 }

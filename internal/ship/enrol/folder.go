@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/weirnet/weir/internal/uplink"
 )
@@ -42,7 +43,55 @@ func Load(path string) (*Sink, ed25519.PrivateKey, error) {
 		return nil, nil, err
 	}
 	defer f.close()
-	text, err := f.read(sinkFile)
+	return load(path, f.read)
+}
+
+// files are those that another process may read for Load, in the order of their descriptors.
+var files = [...]string{sinkFile, keyFile, clientFile}
+
+// NumFiles is the number of files that Open opens.
+const NumFiles = len(files)
+
+// Open opens what Enrol has written, for LoadFiles in a process that can't; a file without contents is missing.
+func Open(path string) (all []*os.File, err error) {
+	root, err := os.OpenRoot(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNotEnrolled
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	for _, name := range files {
+		file, err := root.Open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			file, err = os.Open(os.DevNull)
+		}
+		if err != nil {
+			for _, f := range all {
+				f.Close()
+			}
+			return nil, err
+		}
+		all = append(all, file)
+	}
+	return all, nil
+}
+
+// LoadFiles is Load for what Open opened.
+func LoadFiles(path string, all [NumFiles]io.Reader) (*Sink, ed25519.PrivateKey, error) {
+	return load(path, func(name string) ([]byte, error) {
+		text, err := io.ReadAll(io.LimitReader(all[slices.Index(files[:], name)], maxFile))
+		if err == nil && len(text) == 0 {
+			err = fs.ErrNotExist
+		}
+		return text, err
+	})
+}
+
+// load reads the files of the folder with that path.
+func load(path string, read func(name string) ([]byte, error)) (*Sink, ed25519.PrivateKey, error) {
+	text, err := read(sinkFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, ErrNotEnrolled
 	}
@@ -53,14 +102,17 @@ func Load(path string) (*Sink, ed25519.PrivateKey, error) {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return nil, nil, fmt.Errorf("%s is damaged, enrol this agent again: %w", filepath.Join(path, sinkFile), err)
 	}
-	key, err := f.key()
-	if err != nil {
+	if text, err = read(keyFile); err != nil {
 		return nil, nil, err
+	}
+	key, err := parseKey(text)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s %w", filepath.Join(path, keyFile), err)
 	}
 	if uplink.AgentID(key.Public().(ed25519.PublicKey)) != s.Agent {
 		return nil, nil, fmt.Errorf("the key in %s is not the one that the sink knows: enrol this agent again", path)
 	}
-	text, err = f.read(clientFile)
+	text, err = read(clientFile)
 	if err == nil {
 		s.Certificate, err = parseClient(text)
 	}
@@ -68,6 +120,18 @@ func Load(path string) (*Sink, ed25519.PrivateKey, error) {
 		return nil, nil, err
 	}
 	return &s, key, nil
+}
+
+// parseKey reads a key.
+func parseKey(text []byte) (ed25519.PrivateKey, error) {
+	if block, _ := pem.Decode(text); block != nil {
+		if parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+			if key, ok := parsed.(ed25519.PrivateKey); ok {
+				return key, nil
+			}
+		}
+	}
+	return nil, errors.New("is no Ed25519 key in PEM")
 }
 
 // parseClient reads a certificate with its key.
@@ -118,14 +182,11 @@ func (f *folder) key() (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if block, _ := pem.Decode(text); block != nil {
-		if parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
-			if key, ok := parsed.(ed25519.PrivateKey); ok {
-				return key, nil
-			}
-		}
+	key, err := parseKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", filepath.Join(f.path, keyFile), err)
 	}
-	return nil, fmt.Errorf("%s is no Ed25519 key in PEM", filepath.Join(f.path, keyFile))
+	return key, nil
 }
 
 // newKey returns the key to enrol with. It is on disk before the sink knows it: that of an enrolment that failed, else
