@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 volatile const __u32 workers = 1;
+volatile const __u32 cpus = 1; /* possible ones */
 volatile const __u32 slots_per_worker = 1;
 volatile const __u32 budget_tcp = 10;
 volatile const __u32 budget_other = 8;

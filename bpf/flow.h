@@ -8,6 +8,7 @@
 #include "nat.h"
 #include "parse.h"
 #include "sample.h"
+#include "traffic.h"
 
 #define SECOND 1000000000ULL
 /* reuseAfter of internal/flow: an earlier SYN with another sequence number may be forged, to split the flow. */
@@ -54,22 +55,6 @@ static __always_inline __u32 socket_worker(struct __sk_buff *skb)
 		return 0;
 	}
 	return worker_of(&k);
-}
-
-/* segments_of returns the frame's number of packets on the wire. For a frame from a guest gso_segs may be 0. */
-static __always_inline __u32 segments_of(const struct frame *f, const struct packet *p)
-{
-	if (f->segments > 1 || f->segment_size == 0)
-		return f->segments > 1 ? f->segments : 1;
-	__u32 data = p->end > p->payload ? p->end - p->payload : 0;
-	__u32 n = (data + f->segment_size - 1) / f->segment_size;
-	return n ? n : 1;
-}
-
-/* wire_bytes adds the headers of each segment, which the frame has once. */
-static __always_inline __u64 wire_bytes(const struct packet *p, __u32 segments)
-{
-	return p->bytes + (__u64)(segments - 1) * (p->payload - p->network);
 }
 
 static __always_inline __s32 first_budget(const struct packet *p)
@@ -260,11 +245,10 @@ static __always_inline int is_for_agent(const struct packet *p, const enum conte
  * returns whether the socket should. ingress: the frame comes in.
  */
 static __always_inline int watch_packet(const struct frame *f, const enum context on, const int ingress,
-					struct packet *p)
+					struct packet *p, __u32 segments)
 {
 	__u64 now = coarse_clock();
 	__u32 worker = on == ON_SOCKET ? socket_worker(f->ctx) : worker_of(&p->key);
-	__u32 segments = segments_of(f, p);
 	int created = 0;
 	int is_early = is_for_agent(p, on, worker);
 	__u32 number = is_early ? SLOT_NONE : find_or_begin(f, p, worker, &created, now);
@@ -315,9 +299,17 @@ static __always_inline int watch_packet(const struct frame *f, const enum contex
 static __always_inline int watch(const struct frame *f, const enum context on, const int ingress)
 {
 	enum cause why = CAUSE_NOT_IP;
-	struct packet *p = parse(f, on, &why);
-	if (p)
-		return watch_packet(f, on, ingress, p);
+	struct packet *p = read(f, on, &why);
+	struct traffic *t = traffic_of(f);
+	if (p) {
+		__u32 segments = segments_of(f, p);
+		if (t)
+			tally_packet(t, f, p, segments);
+		identify(p);
+		return watch_packet(f, on, ingress, p, segments);
+	}
+	if (t)
+		tally_unread(t, f);
 	if (why == CAUSE_ODD) {
 		struct sample none = { .time = bpf_ktime_get_ns(), .slot = SLOT_NONE, .segments = 1 };
 		return hand_over(f, on, &none, 0, why);

@@ -92,12 +92,30 @@ struct {
 	__type(value, struct cause_counts);
 } causes SEC(".maps");
 
+/* Interfaces by index: the array costs no hash look-up. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NUM_LINKS);
+	__type(key, __u32);
+	__type(value, struct interface);
+} links SEC(".maps");
+
+/* Those with an index beyond the array. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u32);
 	__type(value, struct interface);
 } interfaces SEC(".maps");
+
+/* A row of each interface, numbered from 1, has its traffic by CPU and way. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct traffic);
+} traffics SEC(".maps");
 
 /* As many entries as the agent's own cache (packet.Fragments). */
 struct {
@@ -106,6 +124,13 @@ struct {
 	__type(key, struct fragment_key);
 	__type(value, struct fragment_ports);
 } fragments SEC(".maps");
+
+/* interface_of returns an interface's note, or 0. One call for both maps is one that the kernel can't inline. */
+static __always_inline struct interface *interface_of(__u32 ifindex)
+{
+	struct interface *i = bpf_map_lookup_elem(&links, &ifindex);
+	return i ? i : bpf_map_lookup_elem(&interfaces, &ifindex);
+}
 
 static __always_inline void count(enum cause cause, __u64 n)
 {

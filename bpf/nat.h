@@ -120,7 +120,9 @@ static __always_inline void goes_out(const struct frame *f, struct __sk_buff *sk
 	if (!r)
 		return;
 	enum cause why;
-	const struct packet *p = parse(f, ON_SKB, &why);
+	struct packet *p = read(f, ON_SKB, &why);
+	if (p)
+		identify(p);
 	if (p && p->is_query)
 		r = noted(query_hash(skb->hash, p));
 	if (!r)

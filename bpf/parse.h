@@ -84,6 +84,7 @@ struct frame {
 	__u16 vlan_proto; /* of that tag, network order */
 	__u8 has_vlan;
 	__u8 link; /* enum link */
+	__u8 way; /* enum way */
 };
 
 /* A parsed packet. */
@@ -653,9 +654,10 @@ static __always_inline int walk_network(const struct frame *f, const enum contex
 	return w->version == 4 ? ipv4(f, on, &w->packet, &w->why) : ipv6(f, on, &w->packet, &w->why);
 }
 
-static __always_inline void skb_frame(struct frame *f, struct __sk_buff *skb, __u8 link)
+static __always_inline void skb_frame(struct frame *f, struct __sk_buff *skb, __u8 link, __u8 way)
 {
 	f->ctx = skb;
+	f->way = way;
 	f->length = skb->len;
 	f->ifindex = skb->ifindex;
 	f->has_vlan = skb->vlan_present && link == LINK_ETHERNET;
@@ -681,14 +683,14 @@ static __always_inline void xdp_frame(struct frame *f, struct xdp_md *xdp)
 __noinline int skb_walk_link(struct __sk_buff *skb, __u32 link)
 {
 	struct frame f = {};
-	skb_frame(&f, skb, link);
+	skb_frame(&f, skb, link, 0);
 	return walk_link(&f, ON_SKB);
 }
 
 __noinline int skb_walk_network(struct __sk_buff *skb)
 {
 	struct frame f = {};
-	skb_frame(&f, skb, 0); /* the link layer is done */
+	skb_frame(&f, skb, 0, 0); /* the link layer is done */
 	return walk_network(&f, ON_SKB);
 }
 
@@ -707,16 +709,11 @@ __noinline int xdp_walk_network(struct xdp_md *xdp)
 }
 
 /* general parses a frame on the general path. */
-static __always_inline int general(const struct frame *f, const enum context on, struct walk *w)
+static __always_inline int general(const struct frame *f, const enum context on)
 {
-	int ok;
 	if (on == ON_XDP)
-		ok = xdp_walk_link(f->ctx) && xdp_walk_network(f->ctx);
-	else
-		ok = skb_walk_link(f->ctx, f->link) && skb_walk_network(f->ctx);
-	if (ok && w->packet.fragment)
-		resolve(&w->packet, bpf_ktime_get_ns());
-	return ok;
+		return xdp_walk_link(f->ctx) && xdp_walk_network(f->ctx);
+	return skb_walk_link(f->ctx, f->link) && skb_walk_network(f->ctx);
 }
 
 /*
@@ -806,10 +803,10 @@ static __always_inline int plain(const struct frame *f, struct packet *p, const 
 }
 
 /*
- * parse returns the packet if the frame is an IP packet that counts in a flow; else 0, with the cause. The packet is
- * valid until the next parse.
+ * read returns the packet if the frame is an IP packet that counts in a flow; else 0, with the cause. The packet is
+ * valid until the next read.
  */
-static __always_inline struct packet *parse(const struct frame *f, const enum context on, enum cause *why)
+static __always_inline struct packet *read(const struct frame *f, const enum context on, enum cause *why)
 {
 	struct walk *w = this_walk();
 	if (!w)
@@ -827,12 +824,19 @@ static __always_inline struct packet *parse(const struct frame *f, const enum co
 		struct __sk_buff *skb = f->ctx;
 		ok = plain(f, p, (void *)(long)skb->data, (void *)(long)skb->data_end);
 	}
-	if (!ok && !general(f, on, w)) {
+	if (!ok && !general(f, on)) {
 		*why = w->why;
 		return 0;
 	}
-	make_key(p);
 	return p;
+}
+
+/* identify finds the flow that a packet belongs to. */
+static __always_inline void identify(struct packet *p)
+{
+	if (p->fragment)
+		resolve(p, bpf_ktime_get_ns());
+	make_key(p);
 }
 
 #endif

@@ -122,6 +122,46 @@ struct cause_counts {
 /* A watched interface, or an upper device of one. */
 struct interface {
 	__u32 ingress; /* 1: its packets are counted on ingress */
+	__u32 row; /* of its traffic; 0: none */
+};
+
+enum link_limits {
+	NUM_LINKS = 4096, /* an interface with an index below this is in an array, others in a hash */
+	NUM_ROWS = 128, /* interfaces whose traffic is counted */
+};
+
+enum way {
+	WAY_RECEIVED,
+	WAY_SENT,
+	NUM_WAYS,
+};
+
+/* The kinds of packets in an interface's traffic; those of IPv6 are KIND_IPV6 higher. */
+enum kind {
+	KIND_TCP,
+	KIND_UDP,
+	KIND_ICMP,
+	KIND_OTHER,
+	KIND_IPV6,
+	KIND_NOT_IP = 2 * KIND_IPV6,
+	NUM_KINDS,
+	KIND_MASK = 15,
+};
+
+struct kind_count {
+	__u64 packets; /* on the wire */
+	__u64 bytes; /* on the wire, from the IP header on */
+};
+
+/*
+ * The traffic of one way of an interface, on one CPU: the additions need not be atomic. Programs mask the kind, and the
+ * mask reaches to the end.
+ */
+struct traffic {
+	struct kind_count kinds[NUM_KINDS];
+	__u64 fragments;
+	__u64 largest; /* bytes of the longest frame on the wire, VLAN tag included; the agent sets it to 0 */
+	__u64 pad[12];
 };
 
 /* The fields that all fragments of a datagram share (RFC 791 §3.2, RFC 8200 §4.5): the key of its ports. */
@@ -148,5 +188,7 @@ _Static_assert(__builtin_offsetof(struct slot, upper) == 64, "the ends' counters
 _Static_assert(sizeof(struct budget) == 8, "the kernel rounds elements up to 8 bytes");
 _Static_assert(sizeof(struct record) == RECORD_HEADER, "record");
 _Static_assert(NUM_CAUSES <= 16, "causes");
+_Static_assert(NUM_KINDS <= KIND_MASK, "kinds");
+_Static_assert(sizeof(struct traffic) == (KIND_MASK + 1) * sizeof(struct kind_count), "a masked kind is inside");
 
 #endif

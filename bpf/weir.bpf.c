@@ -14,6 +14,7 @@
 #include "nat.h"
 #include "parse.h"
 #include "sample.h"
+#include "traffic.h"
 
 #define GO_ON (-1) /* TCX_NEXT, TC_ACT_UNSPEC */
 #define PACKET_OUTGOING 4 /* linux/if_packet.h */
@@ -24,14 +25,14 @@ static __always_inline int was_counted(__u32 ingress_ifindex)
 {
 	if (!ingress_ifindex)
 		return 0; /* the host's own */
-	struct interface *i = bpf_map_lookup_elem(&interfaces, &ingress_ifindex);
+	struct interface *i = interface_of(ingress_ifindex);
 	return i && i->ingress;
 }
 
 static __always_inline int ingress(struct __sk_buff *skb, __u8 link)
 {
 	struct frame f = {};
-	skb_frame(&f, skb, link);
+	skb_frame(&f, skb, link, WAY_RECEIVED);
 	watch(&f, ON_SKB, 1);
 	return GO_ON;
 }
@@ -39,11 +40,15 @@ static __always_inline int ingress(struct __sk_buff *skb, __u8 link)
 static __always_inline int egress(struct __sk_buff *skb, __u8 link)
 {
 	struct frame f = {};
-	skb_frame(&f, skb, link);
-	if (was_counted(skb->ingress_ifindex))
-		goes_out(&f, skb);
-	else if (link != LINK_ETHERNET || !may_flood(skb) || !is_flooded(skb))
+	skb_frame(&f, skb, link, WAY_SENT);
+	int is_forwarded = was_counted(skb->ingress_ifindex);
+	if (!is_forwarded && (link != LINK_ETHERNET || !may_flood(skb) || !is_flooded(skb))) {
 		watch(&f, ON_SKB, 0);
+		return GO_ON;
+	}
+	pass(&f, ON_SKB);
+	if (is_forwarded)
+		goes_out(&f, skb);
 	return GO_ON;
 }
 
@@ -85,11 +90,14 @@ int weir_xdp(struct xdp_md *xdp)
 static __always_inline int shunt(struct __sk_buff *skb, __u8 link)
 {
 	struct frame f = {};
-	if (skb->pkt_type == PACKET_OUTGOING &&
-	    (skb->ifindex == LOOPBACK_IFINDEX || was_counted(skb->ingress_ifindex) ||
-	     (link == LINK_ETHERNET && is_flooded(skb))))
+	int is_sent = skb->pkt_type == PACKET_OUTGOING;
+	if (is_sent && skb->ifindex == LOOPBACK_IFINDEX)
+		return 0; /* it comes in at once */
+	skb_frame(&f, skb, link, is_sent ? WAY_SENT : WAY_RECEIVED);
+	if (is_sent && (was_counted(skb->ingress_ifindex) || (link == LINK_ETHERNET && is_flooded(skb)))) {
+		pass(&f, ON_SOCKET);
 		return 0;
-	skb_frame(&f, skb, link);
+	}
 	return watch(&f, ON_SOCKET, 0) ? snap_length : 0;
 }
 
@@ -195,5 +203,8 @@ enum slots_operation *unused_slots_operation __attribute__((unused));
 enum room *unused_room __attribute__((unused));
 enum slot_number *unused_slot_number __attribute__((unused));
 enum shunt *unused_shunt __attribute__((unused));
+enum link_limits *unused_link_limits __attribute__((unused));
+enum way *unused_way __attribute__((unused));
+enum kind *unused_kind __attribute__((unused));
 
 char __license[] SEC("license") = "GPL";

@@ -47,10 +47,11 @@ static long turn(__u32 i, void *context)
 		return 1;
 	struct packet *p = &w->packet;
 	if (part >= PART_PARSE) {
-		skb_frame(&f, skb, LINK_ETHERNET);
-		p = parse(&f, ON_SKB, &why);
+		skb_frame(&f, skb, LINK_ETHERNET, WAY_RECEIVED);
+		p = read(&f, ON_SKB, &why);
 		if (!p)
 			return 1;
+		identify(p);
 	}
 	__u64 n = number_of(i);
 	p->key.lower_high = 0;
@@ -62,7 +63,7 @@ static long turn(__u32 i, void *context)
 		__u32 *found = bpf_map_lookup_elem(&flows, &p->key);
 		sum += found ? *found : 0;
 	} else if (part == PART_ALL) {
-		watch_packet(&f, ON_SKB, 0, p);
+		watch_packet(&f, ON_SKB, 0, p, segments_of(&f, p));
 	}
 	return 0;
 }

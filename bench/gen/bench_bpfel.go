@@ -58,6 +58,7 @@ type BenchFragmentPorts struct {
 type BenchInterface struct {
 	_       structs.HostLayout
 	Ingress uint32
+	Row     uint32
 }
 
 type BenchRecent struct {
@@ -94,6 +95,18 @@ type BenchSlot struct {
 	IcmpCode   uint8
 	FirstFlags uint8
 	Pad        [18]uint8
+}
+
+type BenchTraffic struct {
+	_     structs.HostLayout
+	Kinds [9]struct {
+		_       structs.HostLayout
+		Packets uint64
+		Bytes   uint64
+	}
+	Fragments uint64
+	Largest   uint64
+	Pad       [12]uint64
 }
 
 type BenchWalk struct {
@@ -148,16 +161,19 @@ const (
 	BenchMapFlows           = "flows"
 	BenchMapFragments       = "fragments"
 	BenchMapInterfaces      = "interfaces"
+	BenchMapLinks           = "links"
 	BenchMapRecents         = "recents"
 	BenchMapRings           = "rings"
 	BenchMapShunts          = "shunts"
 	BenchMapSlots           = "slots"
 	BenchMapStacks          = "stacks"
+	BenchMapTraffics        = "traffics"
 	BenchMapWalks           = "walks"
 	BenchProgBenchNothing   = "bench_nothing"
 	BenchProgBenchTurns     = "bench_turns"
 	BenchVarBudgetOther     = "budget_other"
 	BenchVarBudgetTcp       = "budget_tcp"
+	BenchVarCpus            = "cpus"
 	BenchVarFlowMask        = "flow_mask"
 	BenchVarHaveCoarseClock = "have_coarse_clock"
 	BenchVarIgnoreVlan      = "ignore_vlan"
@@ -228,11 +244,13 @@ type BenchMapSpecs struct {
 	Flows      *ebpf.MapSpec `ebpf:"flows"`
 	Fragments  *ebpf.MapSpec `ebpf:"fragments"`
 	Interfaces *ebpf.MapSpec `ebpf:"interfaces"`
+	Links      *ebpf.MapSpec `ebpf:"links"`
 	Recents    *ebpf.MapSpec `ebpf:"recents"`
 	Rings      *ebpf.MapSpec `ebpf:"rings"`
 	Shunts     *ebpf.MapSpec `ebpf:"shunts"`
 	Slots      *ebpf.MapSpec `ebpf:"slots"`
 	Stacks     *ebpf.MapSpec `ebpf:"stacks"`
+	Traffics   *ebpf.MapSpec `ebpf:"traffics"`
 	Walks      *ebpf.MapSpec `ebpf:"walks"`
 }
 
@@ -242,6 +260,7 @@ type BenchMapSpecs struct {
 type BenchVariableSpecs struct {
 	BudgetOther     *ebpf.VariableSpec `ebpf:"budget_other"`
 	BudgetTcp       *ebpf.VariableSpec `ebpf:"budget_tcp"`
+	Cpus            *ebpf.VariableSpec `ebpf:"cpus"`
 	FlowMask        *ebpf.VariableSpec `ebpf:"flow_mask"`
 	HaveCoarseClock *ebpf.VariableSpec `ebpf:"have_coarse_clock"`
 	IgnoreVlan      *ebpf.VariableSpec `ebpf:"ignore_vlan"`
@@ -282,11 +301,13 @@ type BenchMaps struct {
 	Flows      *ebpf.Map `ebpf:"flows"`
 	Fragments  *ebpf.Map `ebpf:"fragments"`
 	Interfaces *ebpf.Map `ebpf:"interfaces"`
+	Links      *ebpf.Map `ebpf:"links"`
 	Recents    *ebpf.Map `ebpf:"recents"`
 	Rings      *ebpf.Map `ebpf:"rings"`
 	Shunts     *ebpf.Map `ebpf:"shunts"`
 	Slots      *ebpf.Map `ebpf:"slots"`
 	Stacks     *ebpf.Map `ebpf:"stacks"`
+	Traffics   *ebpf.Map `ebpf:"traffics"`
 	Walks      *ebpf.Map `ebpf:"walks"`
 }
 
@@ -299,11 +320,13 @@ func (m *BenchMaps) Close() error {
 		m.Flows,
 		m.Fragments,
 		m.Interfaces,
+		m.Links,
 		m.Recents,
 		m.Rings,
 		m.Shunts,
 		m.Slots,
 		m.Stacks,
+		m.Traffics,
 		m.Walks,
 	)
 }
@@ -314,6 +337,7 @@ func (m *BenchMaps) Close() error {
 type BenchVariables struct {
 	BudgetOther     *ebpf.Variable `ebpf:"budget_other"`
 	BudgetTcp       *ebpf.Variable `ebpf:"budget_tcp"`
+	Cpus            *ebpf.Variable `ebpf:"cpus"`
 	FlowMask        *ebpf.Variable `ebpf:"flow_mask"`
 	HaveCoarseClock *ebpf.Variable `ebpf:"have_coarse_clock"`
 	IgnoreVlan      *ebpf.Variable `ebpf:"ignore_vlan"`

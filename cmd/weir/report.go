@@ -175,6 +175,30 @@ func (p *reportPrinter) link(l *report.InterfaceReading) {
 		}
 	}
 	p.line("  interface %s: %s", name, text)
+	if len(l.Networks) > 0 {
+		p.line("    networks %s", strings.Join(l.Networks, ", "))
+	}
+	p.traffic("received", l.Received.Traffic)
+	p.traffic("sent", l.Sent.Traffic)
+}
+
+// traffic prints what weir counted of an interface one way.
+func (p *reportPrinter) traffic(way string, t *report.TrafficReading) {
+	if t == nil || t.Largest == 0 { // unknown, or nothing came
+		return
+	}
+	var texts []string
+	for _, n := range []struct {
+		count uint64
+		what  string
+	}{{t.TCP, "TCP"}, {t.UDP, "UDP"}, {t.ICMP, "ICMP"}, {t.Other, "other protocols"}, {t.NotIP, "not IP"},
+		{t.Fragments, "fragments"}} {
+		if n.count > 0 {
+			texts = append(texts, fmt.Sprintf("%d %s", n.count, n.what))
+		}
+	}
+	p.line("    %s IPv4 %d packets, %s; IPv6 %d packets, %s; %s; at most %d bytes", way, t.IPv4.Packets,
+		bytesText(t.IPv4.Bytes), t.IPv6.Packets, bytesText(t.IPv6.Bytes), strings.Join(texts, ", "), t.Largest)
 }
 
 // counters prints the counters that deserve attention.

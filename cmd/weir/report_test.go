@@ -28,7 +28,12 @@ func twoReports() string {
 	r.Flow(f)
 	all := string(r.Close(s))
 	f.State, f.EndReason, f.Server.Bytes, f.Server.Packets = record.StateEnd, record.EndClosed, 1300, 2
-	s.At.Monotonic, s.IsLast, s.Interfaces[0].Received = 30e9, true, report.Link{Packets: 5, Bytes: 1200, Missed: 2}
+	s.At.Monotonic, s.IsLast, s.Interfaces[0].Received = 30e9, true, report.Link{Packets: 5, Bytes: 1200, Missed: 2,
+		Traffic: &packet.Traffic{IPv4: packet.Volume{Packets: 3, Bytes: 1000},
+			IPv6: packet.Volume{Packets: 1, Bytes: 90}, NotIP: 1, TCP: 3, ICMP: 1, Fragments: 2, Largest: 1514}}
+	s.Interfaces[0].Sent.Traffic = &packet.Traffic{}
+	s.Interfaces[0].Networks = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"),
+		netip.MustParsePrefix("2001:db8:1::/64")}
 	r.Flow(f)
 	return all + string(r.Close(s))
 }
@@ -47,6 +52,8 @@ func TestReportText(t *testing.T) {
 ` + "report 2" + head + `  the agent ended: it is the last one
   process agent: 0s of CPU time, 0 B of memory
   interface lan0 (lan): received 5 packets, 1.20 kB; sent 0 packets, 0 B; 2 missed
+    networks 192.0.2.0/24, 2001:db8:1::/64
+    received IPv4 3 packets, 1.00 kB; IPv6 1 packets, 90 B; 3 TCP, 1 ICMP, 1 not IP, 2 fragments; at most 1514 bytes
   applications: netflix 1.00 kB in 1 flows
   protocols: tls 1.00 kB in 1 flows
   categories: (none) 1.00 kB in 1 flows
@@ -61,7 +68,8 @@ func TestReportText(t *testing.T) {
 func TestReportHostile(t *testing.T) {
 	line := `{"type":"report","schema":1,"sequence":1,"agent":{"id":"\u001b]0;x\u0007"},"health":{"mode":"\u001b[2J",` +
 		`"counters":[{"name":"\u001bc","more":1}],"processes":[{"name":"\u001bc"}]},"interfaces":[{"name":"\u001bc",` +
-		`"role":"\u202e"}],"totals":{"protocols":[{"name":"\u001bc"}]},"devices":[{"mac":"\u001bc","names":[{"name":` +
+		`"role":"\u202e","networks":["\u001bc"],"sent":{"traffic":{"largest":1}}}],` +
+		`"totals":{"protocols":[{"name":"\u001bc"}]},"devices":[{"mac":"\u001bc","names":[{"name":` +
 		`"\u009b"}]}],"flows":[{"type":"flow","id":"\u001b","hostname":"\u001bc` + strings.Repeat("x", 9000) + `"}]}`
 	status, out, _ := weir("report", file(t, "reports.ndjson", []byte(line)))
 	if status != exitOK || strings.ContainsAny(out, "\x1b\x07\u009b\u202e") || len(out) > 2000 {

@@ -20,7 +20,6 @@ import (
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/report"
 	"github.com/weirnet/weir/internal/ship"
-	"github.com/weirnet/weir/internal/topology"
 )
 
 // reporter makes a report each interval, for standard output, for the uplink, or for both.
@@ -39,9 +38,10 @@ type reporter struct {
 	sender    atomic.Pointer[ship.Sender] // nil before the confined process has its socket
 	waited    atomic.Uint64               // checks while the end waits for ship
 
-	status *confined.Status // the last one
-	queues []report.Queue   // with the peaks since the last report
-	due    time.Duration    // the uptime at which the interval ends
+	status  *confined.Status // the last one
+	largest largestFrames    // of the interval
+	queues  []report.Queue   // with the peaks since the last report
+	due     time.Duration    // the uptime at which the interval ends
 }
 
 // maxReportDevices bounds the devices of a report (report/schema.json).
@@ -58,7 +58,7 @@ func newReporter(every time.Duration, maxFlows int, stdout io.Writer, hasUplink 
 		c.Agent, c.Epoch = randomID(), randomID()
 	}
 	r := &reporter{every: every, due: every, hasUplink: hasUplink, pieces: &pieceWriter{out: stdout},
-		report: report.New(c)}
+		report: report.New(c), largest: largestFrames{}}
 	switch {
 	case stdout == nil:
 	case hasUplink:
@@ -134,7 +134,8 @@ func (r *reporter) Second(s *confined.Status) error {
 	}
 	r.status = s
 	r.measureQueues(s)
-	r.report.Watch(linkCounts(s, func(l *confined.LinkCounts) *topology.Statistics { return &l.Began }))
+	r.largest.add(s)
+	r.report.Watch(interfacesBegan(s))
 	if sender := r.sender.Load(); sender != nil {
 		sender.Pump()
 	}
@@ -172,7 +173,7 @@ func (r *reporter) wait() { r.waited.Add(1) }
 func (r *reporter) write(s *confined.Status, isLast bool) (isClosed bool, err error) {
 	state := report.State{At: report.Instant{Wall: s.At.UnixNano(), Monotonic: s.Monotonic}, Mode: s.Mode,
 		Uptime: s.Elapsed, Goroutines: runtime.NumGoroutine(), Counters: s.Counters, IsLast: isLast,
-		Interfaces: linkCounts(s, func(l *confined.LinkCounts) *topology.Statistics { return &l.Now })}
+		Interfaces: r.interfaces(s)}
 	for _, p := range s.Processes {
 		state.Processes = append(state.Processes, report.Process(p))
 	}
@@ -202,6 +203,7 @@ func (r *reporter) write(s *confined.Status, isLast bool) (isClosed bool, err er
 	}
 	state.Queues = r.takeQueues()
 	line := r.report.Close(&state)
+	clear(r.largest)
 	switch {
 	case !isKnown: // the memory of the flows is worth more than a report without a number
 		r.sender.Load().Lose()
@@ -216,18 +218,4 @@ func (r *reporter) write(s *confined.Status, isLast bool) (isClosed bool, err er
 	}
 	_, err = r.out.Write(line)
 	return true, outputError(err)
-}
-
-// linkCounts are the watched links with some of their counters.
-func linkCounts(s *confined.Status, of func(*confined.LinkCounts) *topology.Statistics) []report.Interface {
-	all := make([]report.Interface, len(s.Links))
-	for i := range s.Links {
-		l := &s.Links[i]
-		c := of(l)
-		all[i] = report.Interface{Index: l.Index, Name: l.Name, Role: l.Role,
-			Received: report.Link{Packets: c.RxPackets, Bytes: c.RxBytes, Dropped: c.RxDropped, Errors: c.RxErrors,
-				Missed: c.RxMissed},
-			Sent: report.Link{Packets: c.TxPackets, Bytes: c.TxBytes, Dropped: c.TxDropped, Errors: c.TxErrors}}
-	}
-	return all
 }

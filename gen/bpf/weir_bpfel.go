@@ -87,6 +87,26 @@ type WeirFragmentPorts struct {
 type WeirInterface struct {
 	_       structs.HostLayout
 	Ingress uint32
+	Row     uint32
+}
+
+type WeirKind uint32
+
+const (
+	WeirKindKIND_TCP    WeirKind = 0
+	WeirKindKIND_UDP    WeirKind = 1
+	WeirKindKIND_ICMP   WeirKind = 2
+	WeirKindKIND_OTHER  WeirKind = 3
+	WeirKindKIND_IPV6   WeirKind = 4
+	WeirKindKIND_NOT_IP WeirKind = 8
+	WeirKindNUM_KINDS   WeirKind = 9
+	WeirKindKIND_MASK   WeirKind = 15
+)
+
+type WeirKindCount struct {
+	_       structs.HostLayout
+	Packets uint64
+	Bytes   uint64
 }
 
 type WeirLink uint32
@@ -94,6 +114,13 @@ type WeirLink uint32
 const (
 	WeirLinkLINK_ETHERNET WeirLink = 1
 	WeirLinkLINK_RAW      WeirLink = 101
+)
+
+type WeirLinkLimits uint32
+
+const (
+	WeirLinkLimitsNUM_LINKS WeirLinkLimits = 4096
+	WeirLinkLimitsNUM_ROWS  WeirLinkLimits = 128
 )
 
 type WeirMark uint32
@@ -173,6 +200,14 @@ const (
 	WeirSlotsOperationSLOTS_MAX     WeirSlotsOperation = 768
 )
 
+type WeirTraffic struct {
+	_         structs.HostLayout
+	Kinds     [9]WeirKindCount
+	Fragments uint64
+	Largest   uint64
+	Pad       [12]uint64
+}
+
 type WeirWalk struct {
 	_      structs.HostLayout
 	Packet struct {
@@ -214,6 +249,14 @@ type WeirWalk struct {
 	Version int32
 }
 
+type WeirWay uint32
+
+const (
+	WeirWayWAY_RECEIVED WeirWay = 0
+	WeirWayWAY_SENT     WeirWay = 1
+	WeirWayNUM_WAYS     WeirWay = 2
+)
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -226,11 +269,13 @@ const (
 	WeirMapFlows                = "flows"
 	WeirMapFragments            = "fragments"
 	WeirMapInterfaces           = "interfaces"
+	WeirMapLinks                = "links"
 	WeirMapRecents              = "recents"
 	WeirMapRings                = "rings"
 	WeirMapShunts               = "shunts"
 	WeirMapSlots                = "slots"
 	WeirMapStacks               = "stacks"
+	WeirMapTraffics             = "traffics"
 	WeirMapWalks                = "walks"
 	WeirProgWeirEgress          = "weir_egress"
 	WeirProgWeirEgressRaw       = "weir_egress_raw"
@@ -245,19 +290,23 @@ const (
 	WeirProgWeirXdp             = "weir_xdp"
 	WeirVarBudgetOther          = "budget_other"
 	WeirVarBudgetTcp            = "budget_tcp"
+	WeirVarCpus                 = "cpus"
 	WeirVarHaveCoarseClock      = "have_coarse_clock"
 	WeirVarIgnoreVlan           = "ignore_vlan"
 	WeirVarOpenTunnels          = "open_tunnels"
 	WeirVarSlotsPerWorker       = "slots_per_worker"
 	WeirVarSnapLength           = "snap_length"
 	WeirVarUnusedCause          = "unused_cause"
+	WeirVarUnusedKind           = "unused_kind"
 	WeirVarUnusedLink           = "unused_link"
+	WeirVarUnusedLinkLimits     = "unused_link_limits"
 	WeirVarUnusedMark           = "unused_mark"
 	WeirVarUnusedRecord         = "unused_record"
 	WeirVarUnusedRoom           = "unused_room"
 	WeirVarUnusedShunt          = "unused_shunt"
 	WeirVarUnusedSlotNumber     = "unused_slot_number"
 	WeirVarUnusedSlotsOperation = "unused_slots_operation"
+	WeirVarUnusedWay            = "unused_way"
 	WeirVarWakeupBytes          = "wakeup_bytes"
 	WeirVarWorkers              = "workers"
 )
@@ -329,11 +378,13 @@ type WeirMapSpecs struct {
 	Flows      *ebpf.MapSpec `ebpf:"flows"`
 	Fragments  *ebpf.MapSpec `ebpf:"fragments"`
 	Interfaces *ebpf.MapSpec `ebpf:"interfaces"`
+	Links      *ebpf.MapSpec `ebpf:"links"`
 	Recents    *ebpf.MapSpec `ebpf:"recents"`
 	Rings      *ebpf.MapSpec `ebpf:"rings"`
 	Shunts     *ebpf.MapSpec `ebpf:"shunts"`
 	Slots      *ebpf.MapSpec `ebpf:"slots"`
 	Stacks     *ebpf.MapSpec `ebpf:"stacks"`
+	Traffics   *ebpf.MapSpec `ebpf:"traffics"`
 	Walks      *ebpf.MapSpec `ebpf:"walks"`
 }
 
@@ -343,19 +394,23 @@ type WeirMapSpecs struct {
 type WeirVariableSpecs struct {
 	BudgetOther          *ebpf.VariableSpec `ebpf:"budget_other"`
 	BudgetTcp            *ebpf.VariableSpec `ebpf:"budget_tcp"`
+	Cpus                 *ebpf.VariableSpec `ebpf:"cpus"`
 	HaveCoarseClock      *ebpf.VariableSpec `ebpf:"have_coarse_clock"`
 	IgnoreVlan           *ebpf.VariableSpec `ebpf:"ignore_vlan"`
 	OpenTunnels          *ebpf.VariableSpec `ebpf:"open_tunnels"`
 	SlotsPerWorker       *ebpf.VariableSpec `ebpf:"slots_per_worker"`
 	SnapLength           *ebpf.VariableSpec `ebpf:"snap_length"`
 	UnusedCause          *ebpf.VariableSpec `ebpf:"unused_cause"`
+	UnusedKind           *ebpf.VariableSpec `ebpf:"unused_kind"`
 	UnusedLink           *ebpf.VariableSpec `ebpf:"unused_link"`
+	UnusedLinkLimits     *ebpf.VariableSpec `ebpf:"unused_link_limits"`
 	UnusedMark           *ebpf.VariableSpec `ebpf:"unused_mark"`
 	UnusedRecord         *ebpf.VariableSpec `ebpf:"unused_record"`
 	UnusedRoom           *ebpf.VariableSpec `ebpf:"unused_room"`
 	UnusedShunt          *ebpf.VariableSpec `ebpf:"unused_shunt"`
 	UnusedSlotNumber     *ebpf.VariableSpec `ebpf:"unused_slot_number"`
 	UnusedSlotsOperation *ebpf.VariableSpec `ebpf:"unused_slots_operation"`
+	UnusedWay            *ebpf.VariableSpec `ebpf:"unused_way"`
 	WakeupBytes          *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 	Workers              *ebpf.VariableSpec `ebpf:"workers"`
 }
@@ -388,11 +443,13 @@ type WeirMaps struct {
 	Flows      *ebpf.Map `ebpf:"flows"`
 	Fragments  *ebpf.Map `ebpf:"fragments"`
 	Interfaces *ebpf.Map `ebpf:"interfaces"`
+	Links      *ebpf.Map `ebpf:"links"`
 	Recents    *ebpf.Map `ebpf:"recents"`
 	Rings      *ebpf.Map `ebpf:"rings"`
 	Shunts     *ebpf.Map `ebpf:"shunts"`
 	Slots      *ebpf.Map `ebpf:"slots"`
 	Stacks     *ebpf.Map `ebpf:"stacks"`
+	Traffics   *ebpf.Map `ebpf:"traffics"`
 	Walks      *ebpf.Map `ebpf:"walks"`
 }
 
@@ -406,11 +463,13 @@ func (m *WeirMaps) Close() error {
 		m.Flows,
 		m.Fragments,
 		m.Interfaces,
+		m.Links,
 		m.Recents,
 		m.Rings,
 		m.Shunts,
 		m.Slots,
 		m.Stacks,
+		m.Traffics,
 		m.Walks,
 	)
 }
@@ -421,19 +480,23 @@ func (m *WeirMaps) Close() error {
 type WeirVariables struct {
 	BudgetOther          *ebpf.Variable `ebpf:"budget_other"`
 	BudgetTcp            *ebpf.Variable `ebpf:"budget_tcp"`
+	Cpus                 *ebpf.Variable `ebpf:"cpus"`
 	HaveCoarseClock      *ebpf.Variable `ebpf:"have_coarse_clock"`
 	IgnoreVlan           *ebpf.Variable `ebpf:"ignore_vlan"`
 	OpenTunnels          *ebpf.Variable `ebpf:"open_tunnels"`
 	SlotsPerWorker       *ebpf.Variable `ebpf:"slots_per_worker"`
 	SnapLength           *ebpf.Variable `ebpf:"snap_length"`
 	UnusedCause          *ebpf.Variable `ebpf:"unused_cause"`
+	UnusedKind           *ebpf.Variable `ebpf:"unused_kind"`
 	UnusedLink           *ebpf.Variable `ebpf:"unused_link"`
+	UnusedLinkLimits     *ebpf.Variable `ebpf:"unused_link_limits"`
 	UnusedMark           *ebpf.Variable `ebpf:"unused_mark"`
 	UnusedRecord         *ebpf.Variable `ebpf:"unused_record"`
 	UnusedRoom           *ebpf.Variable `ebpf:"unused_room"`
 	UnusedShunt          *ebpf.Variable `ebpf:"unused_shunt"`
 	UnusedSlotNumber     *ebpf.Variable `ebpf:"unused_slot_number"`
 	UnusedSlotsOperation *ebpf.Variable `ebpf:"unused_slots_operation"`
+	UnusedWay            *ebpf.Variable `ebpf:"unused_way"`
 	WakeupBytes          *ebpf.Variable `ebpf:"wakeup_bytes"`
 	Workers              *ebpf.Variable `ebpf:"workers"`
 }

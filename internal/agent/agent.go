@@ -156,6 +156,7 @@ type Setup struct {
 type Watched struct {
 	Method string // what captures on the interface: tcx, clsact, ...
 	Number uint32 `json:",omitempty"` // mode libpcap: the answer in the stream carries it
+	Row    uint32 `json:",omitempty"` // of the kernel's counters of the interface's traffic; 0: none
 	Passed uint64 `json:",omitempty"` // the interface's packets before the capture began, by the kernel's counters
 }
 

@@ -24,6 +24,8 @@ type Frame struct {
 	Link      packet.LinkType
 	// Segments is the number of packets on the wire, if the kernel or the card merged several; 0 and 1 mean one.
 	Segments uint16
+	// IsOutgoing: the interface sent the frame. Only package afpacket tells.
+	IsOutgoing bool
 	// Flow refers to the kernel's counter of this frame; with NotCounted, the receiver counts it.
 	Flow FlowRef
 }

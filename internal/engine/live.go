@@ -39,6 +39,8 @@ type LiveWorker struct {
 	seen    atomic.Uint64 // frames and batches, at the last reading
 	frame   Frame
 	ticked  int64 // the last tick
+	traffics
+	countsTraffic bool // the kernel does not
 }
 
 // NewLive returns n workers. hints bounds the memory of DNS names, 0 for the default.
@@ -90,6 +92,7 @@ func (w *LiveWorker) Run(source capture.Source, counter capture.Counter) error {
 	if counter != nil {
 		w.accounting = newKernelAccounting(w.worker, counter, &w.live.Interfaces)
 	}
+	w.countsTraffic = counter == nil
 	w.ticked = capture.Now()
 	w.advance(w.ticked) // sets the table's clock before the first flow
 	for {
@@ -117,6 +120,9 @@ func (w *LiveWorker) take(f *capture.Frame) {
 		Segments: f.Segments, isCounted: f.Flow.Slot != capture.NotCounted, ref: f.Flow, depths: allDepths,
 	}
 	w.worker.frame(&w.frame)
+	if w.countsTraffic && !f.IsOutgoing {
+		w.traffics.count(f, &w.packets[0])
+	}
 }
 
 // pass does periodic work.
@@ -124,6 +130,7 @@ func (w *LiveWorker) pass(now int64) error {
 	due := now-w.ticked >= tick
 	if due {
 		w.ticked = now
+		w.publish()
 	}
 	if err := w.accounting.pass(now, due); err != nil {
 		return err
@@ -143,6 +150,7 @@ func (w *LiveWorker) handOn() {
 
 // finishAll ends all flows with the kernel's final counts: nothing is attached any more.
 func (w *LiveWorker) finishAll() error {
+	w.publish()
 	w.giveUpFragments(0, -1)
 	w.accounting.close(capture.Now())
 	w.table.Each(func(i flow.Index) {

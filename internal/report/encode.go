@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/metric"
+	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
 
@@ -112,7 +113,7 @@ func (u *Uplink) append(b []byte) []byte {
 	return append(b, '}')
 }
 
-// appendInterfaces appends what the kernel has counted since the last report.
+// appendInterfaces appends what the interfaces have counted since the last report.
 func (r *Reporter) appendInterfaces(b []byte, all []Interface) []byte {
 	r.Watch(all)
 	b = append(b, `,"interfaces":[`...)
@@ -123,11 +124,20 @@ func (r *Reporter) appendInterfaces(b []byte, all []Interface) []byte {
 		if now.Role != "" {
 			b = record.AppendText(append(b, `,"role":`...), now.Role)
 		}
+		if len(now.Networks) > 0 {
+			b = append(b, `,"networks":[`...)
+			for _, network := range now.Networks {
+				b = append(network.AppendTo(append(b, '"')), `",`...)
+			}
+			b = record.EndList(b)
+		}
 		b = now.Received.append(append(b, `,"received":{`...), before.Received)
 		b = now.Sent.append(append(b, `,"sent":{`...), before.Sent)
 		b = append(b, `},`...)
 	}
-	clear(r.interfaces)
+	if len(r.interfaces) > maxInterfaces {
+		clear(r.interfaces)
+	}
 	for _, now := range all {
 		r.interfaces[now.Index] = now
 	}
@@ -140,7 +150,33 @@ func (l *Link) append(b []byte, before Link) []byte {
 	b = appendNumber(b, "bytes", since(l.Bytes, before.Bytes))
 	b = appendPositive(b, "dropped", since(l.Dropped, before.Dropped))
 	b = appendPositive(b, "errors", since(l.Errors, before.Errors))
-	return append(appendPositive(b, "missed", since(l.Missed, before.Missed)), '}')
+	b = appendPositive(b, "missed", since(l.Missed, before.Missed))
+	if l.Traffic != nil {
+		b = appendTraffic(append(b, `,"traffic":{`...), l.Traffic, before.Traffic)
+	}
+	return append(b, '}')
+}
+
+// appendTraffic appends the traffic of a direction; after its opening brace. A nil before had none.
+func appendTraffic(b []byte, now, before *packet.Traffic) []byte {
+	if before == nil {
+		before = &packet.Traffic{}
+	}
+	volume := func(now, before packet.Volume) {
+		b = strconv.AppendUint(append(b, `{"packets":`...), since(now.Packets, before.Packets), 10)
+		b = append(appendNumber(b, "bytes", since(now.Bytes, before.Bytes)), '}')
+	}
+	b = append(b, `"ipv4":`...)
+	volume(now.IPv4, before.IPv4)
+	b = append(b, `,"ipv6":`...)
+	volume(now.IPv6, before.IPv6)
+	b = appendNumber(b, "not_ip", since(now.NotIP, before.NotIP))
+	b = appendNumber(b, "tcp", since(now.TCP, before.TCP))
+	b = appendNumber(b, "udp", since(now.UDP, before.UDP))
+	b = appendNumber(b, "icmp", since(now.ICMP, before.ICMP))
+	b = appendNumber(b, "other", since(now.Other, before.Other))
+	b = appendNumber(b, "fragments", since(now.Fragments, before.Fragments))
+	return append(appendPositive(b, "largest", now.Largest), '}')
 }
 
 // since is how much a counter has counted; one that is lower than before has begun anew.

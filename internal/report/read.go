@@ -105,6 +105,7 @@ type CounterMoved struct {
 type InterfaceReading struct {
 	Name     string      `json:"name"`
 	Role     string      `json:"role"`
+	Networks few[string] `json:"networks"`
 	Received LinkReading `json:"received"`
 	Sent     LinkReading `json:"sent"`
 }
@@ -116,6 +117,27 @@ type LinkReading struct {
 	Dropped uint64 `json:"dropped"`
 	Errors  uint64 `json:"errors"`
 	Missed  uint64 `json:"missed"`
+	// Traffic is nil if the agent's mode does not count it.
+	Traffic *TrafficReading `json:"traffic"`
+}
+
+// TrafficReading is what passed an interface one way, in a Report.
+type TrafficReading struct {
+	IPv4      VolumeReading `json:"ipv4"`
+	IPv6      VolumeReading `json:"ipv6"`
+	NotIP     uint64        `json:"not_ip"`
+	TCP       uint64        `json:"tcp"`
+	UDP       uint64        `json:"udp"`
+	ICMP      uint64        `json:"icmp"`
+	Other     uint64        `json:"other"`
+	Fragments uint64        `json:"fragments"`
+	Largest   uint64        `json:"largest"`
+}
+
+// VolumeReading is the packets of an IP version, and their bytes from the IP header on.
+type VolumeReading struct {
+	Packets uint64 `json:"packets"`
+	Bytes   uint64 `json:"bytes"`
 }
 
 // Total is a row of the totals in a Report.

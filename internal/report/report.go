@@ -8,9 +8,11 @@ package report
 
 import (
 	"encoding/hex"
+	"net/netip"
 	"time"
 
 	"github.com/weirnet/weir/internal/metric"
+	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
 
@@ -78,17 +80,22 @@ type Lost struct {
 	First, Last, Count uint64
 }
 
-// Interface is a watched interface with the kernel's counters since it was made.
+// Interface is a watched interface with the networks of its addresses, and the kernel's counters since it was made.
 type Interface struct {
 	Index          uint32
 	Name           string
 	Role           string // lan, wan or ""
+	Networks       []netip.Prefix
 	Received, Sent Link
 }
 
-// Link holds the kernel's counters of one direction of an interface. The capture sees no frame that these counters call
-// dropped, missed or broken on reception.
-type Link struct{ Packets, Bytes, Dropped, Errors, Missed uint64 }
+// Link holds the counters of one direction of an interface. All but Traffic are the kernel's: the capture sees no frame
+// that they call dropped, missed or broken on reception.
+type Link struct {
+	Packets, Bytes, Dropped, Errors, Missed uint64
+	// Traffic is what weir itself has counted, nil if it can't; only its Largest is of the interval.
+	Traffic *packet.Traffic
+}
 
 // Appender is a part of a report that writes itself.
 type Appender interface{ AppendJSON([]byte) []byte }
@@ -184,6 +191,10 @@ func (r *Reporter) Watch(all []Interface) {
 		}
 	}
 }
+
+// maxInterfaces bounds the interfaces that a Reporter remembers after they are gone: they may come back with all that
+// they have counted before.
+const maxInterfaces = 4096
 
 // Close ends the interval, and returns its report as one line, with its end. The line is valid until the next call.
 func (r *Reporter) Close(s *State) []byte {

@@ -43,6 +43,8 @@ type Network struct {
 	local  bart.Table[Route] // this machine's own addresses, and broadcast addresses
 	manual bart.Table[struct{}]
 	rules  [2]map[uint32]uint32 // by table: the priority of the first rule for it
+	// networks are those of the interfaces' addresses, by ifindex.
+	networks map[uint32][]netip.Prefix
 	// single: all routes lead to WANs, as on a machine with one interface. Directly connected private addresses are LAN
 	// there.
 	single bool
@@ -118,7 +120,7 @@ func now(sides Sides, netNS int) (*Network, error) {
 	return readNetwork(conn, sides, links)
 }
 
-// readNetwork dumps routes and rules, and builds a network from them and from links.
+// readNetwork dumps routes, rules and addresses, and builds a network from them and from links.
 func readNetwork(conn *netlink.Conn, sides Sides, links Links) (*Network, error) {
 	var routes []Route
 	var rules [2][]Rule
@@ -135,7 +137,13 @@ func readNetwork(conn *netlink.Conn, sides Sides, links Links) (*Network, error)
 			return nil, err
 		}
 	}
-	return NewNetwork(sides, links, routes, rules), nil
+	networks, err := listNetworks(conn)
+	if err != nil {
+		return nil, err
+	}
+	n := NewNetwork(sides, links, routes, rules)
+	n.networks = networks
+	return n, nil
 }
 
 // tableRanks returns, for each table with a rule, the place of its first rule.

@@ -10,13 +10,15 @@ import (
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/capture/afpacket"
 	"github.com/weirnet/weir/internal/capture/kernel"
+	"github.com/weirnet/weir/internal/packet"
 )
 
 // afpacketCapture is the confined half of mode afpacket.
 type afpacketCapture struct {
 	*workers
 	geometry afpacket.Geometry
-	view     *kernel.View // of the shunt's counters, nil where the workers count
+	view     *kernel.View   // of the shunt's counters, nil where the workers count
+	links    *kernelTraffic // nil without view
 }
 
 func newAFPacket(c captureConfig) (capturer, error) {
@@ -26,6 +28,7 @@ func newAFPacket(c captureConfig) (capturer, error) {
 		if p.view, err = kernel.NewView(c.setup.Geometry, c.descriptors); err != nil {
 			return nil, err
 		}
+		p.links = newKernelTraffic(p.view)
 	}
 	for i := range c.options.Workers {
 		source, err := afpacket.NewSource(p.view != nil)
@@ -41,7 +44,10 @@ func newAFPacket(c captureConfig) (capturer, error) {
 }
 
 // watching gives each worker its ring of the interface.
-func (p *afpacketCapture) watching(index uint32, _ *agent.Watched, descriptors []int) error {
+func (p *afpacketCapture) watching(index uint32, w *agent.Watched, descriptors []int) error {
+	if p.links != nil {
+		p.links.watching(index, w)
+	}
 	if len(descriptors) != len(p.sources) {
 		return fmt.Errorf("%d sockets for %d workers", len(descriptors), len(p.sources))
 	}
@@ -62,6 +68,9 @@ func (p *afpacketCapture) watching(index uint32, _ *agent.Watched, descriptors [
 const goneTime = time.Second
 
 func (p *afpacketCapture) gone(index uint32) {
+	if p.links != nil {
+		defer p.links.gone(index)
+	}
 	var all []<-chan struct{}
 	for _, s := range p.sources {
 		if done, err := s.(*afpacket.Source).Remove(index); err == nil { // a closed source has no rings left
@@ -88,6 +97,16 @@ func (p *afpacketCapture) stop() error {
 	}
 	p.running.Wait()
 	return errors.Join(errs, p.workers.stop())
+}
+
+func (p *afpacketCapture) traffic(index uint32) Traffic {
+	if p.links != nil {
+		return p.links.of(index)
+	}
+	// The filter drops most of what goes out: packets that came in by another interface.
+	var received packet.Traffic
+	p.live.Received(index, &received)
+	return Traffic{Received: &received}
 }
 
 func (p *afpacketCapture) status(s *Status) {

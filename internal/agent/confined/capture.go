@@ -20,6 +20,8 @@ type capturer interface {
 	// failed is closed when reading ends by itself.
 	failed() <-chan struct{}
 	status(*Status)
+	// traffic returns a watched link's traffic, for one reader.
+	traffic(index uint32) Traffic
 	// handovers carries the workers' records and ends with stop.
 	handovers() <-chan *engine.Handover
 	err() error

@@ -10,7 +10,8 @@ import (
 // ebpfCapture is the confined half of mode ebpf.
 type ebpfCapture struct {
 	*workers
-	view *kernel.View
+	view  *kernel.View
+	links *kernelTraffic
 }
 
 func newEBPF(c captureConfig) (capturer, error) {
@@ -18,7 +19,7 @@ func newEBPF(c captureConfig) (capturer, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &ebpfCapture{newWorkers(c), view}
+	e := &ebpfCapture{newWorkers(c), view, newKernelTraffic(view)}
 	for i := range c.setup.Geometry.Workers {
 		source, err := view.Source(i)
 		if err != nil {
@@ -30,9 +31,14 @@ func newEBPF(c captureConfig) (capturer, error) {
 	return e, nil
 }
 
-func (*ebpfCapture) watching(uint32, *agent.Watched, []int) error { return nil }
+func (e *ebpfCapture) watching(index uint32, w *agent.Watched, _ []int) error {
+	e.links.watching(index, w)
+	return nil
+}
 
-func (*ebpfCapture) gone(uint32) {}
+func (e *ebpfCapture) gone(index uint32) { e.links.gone(index) }
+
+func (e *ebpfCapture) traffic(index uint32) Traffic { return e.links.of(index) }
 
 func (e *ebpfCapture) status(s *Status) {
 	s.Totals = e.live.Totals()

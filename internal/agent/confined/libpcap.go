@@ -247,6 +247,9 @@ func (s *stream) err() error {
 	return s.broken
 }
 
+// traffic is unknown: libpcap does not tell which frames go out, and its filter may keep some.
+func (*stream) traffic(uint32) Traffic { return Traffic{} }
+
 func (s *stream) status(to *Status) {
 	if s.closed.Load() {
 		to.Totals = s.pipeline.Totals()

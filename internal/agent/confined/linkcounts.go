@@ -3,19 +3,23 @@
 package confined
 
 import (
+	"net/netip"
 	"sync/atomic"
 	"time"
 
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// LinkCounts are the kernel's counters of a watched link.
+// LinkCounts are the counters of a watched link, by the kernel and by weir.
 type LinkCounts struct {
 	Index uint32
 	Name  string
 	Role  string // lan, wan or ""
+	// Networks are those of its addresses (topology.Network.Networks).
+	Networks []netip.Prefix
 	// Began are the first counters that weir read of the link, before it watched it or soon after; Now the last ones.
 	Began, Now topology.Statistics
+	Traffic
 }
 
 // linkCounts dumps the kernel's counters of all links once a second.
@@ -108,6 +112,7 @@ func (c *linkCounts) of(watched []watchedLink, n *topology.Network) (all []LinkC
 	for _, l := range watched {
 		if counts, ok := (*c.current.Load())[l.index]; ok {
 			counts.Index, counts.Name, counts.Role = l.index, l.name, roles[l.name]
+			counts.Networks = n.Networks(l.index)
 			all = append(all, counts)
 		}
 	}

@@ -40,8 +40,8 @@ func TestLinkCounts(t *testing.T) {
 			}
 		}
 		counts := func(index uint32, name string, began, now uint64) LinkCounts {
-			return LinkCounts{index, name, "", topology.Statistics{RxPackets: began},
-				topology.Statistics{RxPackets: now}}
+			return LinkCounts{Index: index, Name: name, Began: topology.Statistics{RxPackets: began},
+				Now: topology.Statistics{RxPackets: now}}
 		}
 		check("before the first reading")
 		c.read()

@@ -316,6 +316,9 @@ func (p *process) status() Status {
 	if p.output.Measure {
 		s.Processes, s.Clock, s.Queues = p.usage.read(), p.clock.now(), p.hub.queues()
 		s.Links = p.linkCounts.of(p.links.present(), p.enrichment.chain.Network())
+		for i := range s.Links {
+			s.Links[i].Traffic = p.capturer.traffic(s.Links[i].Index)
+		}
 	}
 	p.capturer.status(&s)
 	s.Counters = p.counters.Snapshot()

@@ -98,7 +98,7 @@ func (b *afpacketBackend) Watch(l helper.Link) ([]int, []byte, error) {
 		return nil, nil, err
 	}
 	if l.Upper {
-		return nil, nil, b.note(l.Index)
+		return nil, nil, b.noteUpper(l.Index)
 	}
 	c := afpacket.Config{Interface: l.Index, Workers: b.workers, Geometry: b.geometry, Promiscuous: l.Promiscuous}
 	method, err := b.filter(l, &c)
@@ -109,10 +109,11 @@ func (b *afpacketBackend) Watch(l helper.Link) ([]int, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := b.note(l.Index); err != nil {
+	row, err := b.note(l.Index)
+	if err != nil {
 		return nil, nil, errors.Join(err, port.Close())
 	}
-	payload, err := json.Marshal(agent.Watched{Method: method})
+	payload, err := json.Marshal(agent.Watched{Method: method, Row: row})
 	return port.Sockets, payload, err // the helper sends and closes them
 }
 
@@ -131,8 +132,16 @@ func (b *afpacketBackend) filter(l helper.Link, c *afpacket.Config) (method stri
 	return "every packet, classic filter", err
 }
 
-// note marks the interface's received packets as captured there.
-func (b *afpacketBackend) note(index uint32) error {
+// note marks the interface's received packets as captured there. It returns the row of its traffic.
+func (b *afpacketBackend) note(index uint32) (row uint32, err error) {
+	if b.filtered != nil {
+		return b.filtered.Count(index)
+	}
+	return 0, b.noteUpper(index)
+}
+
+// noteUpper is note for a device whose packets are captured on its lower device.
+func (b *afpacketBackend) noteUpper(index uint32) error {
 	switch {
 	case b.filtered != nil:
 		return b.filtered.NoteIngress(index)

@@ -106,7 +106,7 @@ func (b *ebpfBackend) Watch(l helper.Link) ([]int, []byte, error) {
 	if b.sweep == nil {
 		b.sweep = time.AfterFunc(sweepAfter, b.removeLeftovers)
 	}
-	payload, err := json.Marshal(agent.Watched{Method: method})
+	payload, err := json.Marshal(agent.Watched{Method: method, Row: b.loader.Row(l.Index)})
 	return nil, payload, err
 }
 

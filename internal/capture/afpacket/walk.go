@@ -85,6 +85,7 @@ func readFrame(b []byte, f *capture.Frame) bool {
 	if hardware == unix.ARPHRD_LOOPBACK && b[addressType] == unix.PACKET_OUTGOING {
 		return false // it returns as a received one
 	}
+	f.IsOutgoing = b[addressType] == unix.PACKET_OUTGOING
 	f.Link = packet.LinkEthernet
 	switch {
 	case isEthernet(hardware):

@@ -63,7 +63,7 @@ func (l *Loader) Attach(ifindex uint32, raw bool) (kind string, err error) {
 		egress = nil // each packet that goes out comes in at once, and counts then
 	}
 	// First the note: until it is there, an egress would count the packets that the ingress has counted.
-	if err := l.NoteIngress(ifindex); err != nil {
+	if _, err := l.Count(ifindex); err != nil {
 		return "", err
 	}
 	h, err := l.attach(ifindex, ingress, egress)

@@ -151,7 +151,7 @@ func TestHooks(t *testing.T) {
 				if got := b.attached(); got != "" {
 					t.Errorf("left behind: %s", got)
 				}
-				if n := countEntries(t, g.objects.Interfaces); n != 0 {
+				if n := g.noted(); n != 0 {
 					t.Errorf("%d interfaces noted", n)
 				}
 				if err := exchange(sa, sb, 5); err != nil && r.hook != "xdp-native" {
@@ -166,7 +166,7 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-func countEntries(t *testing.T, m *ebpf.Map) (n int) {
+func countEntries(t testing.TB, m *ebpf.Map) (n int) {
 	t.Helper()
 	var k, v []byte
 	entries := m.Iterate()
@@ -204,7 +204,7 @@ func TestHookErrors(t *testing.T) {
 		} else {
 			t.Log(err)
 		}
-		if n := countEntries(t, g.objects.Interfaces); n != 0 {
+		if n := g.noted(); n != 0 {
 			t.Errorf("%s: %d interfaces noted", r.hook, n)
 		}
 	}

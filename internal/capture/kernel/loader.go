@@ -22,6 +22,7 @@ type Loader struct {
 	rings    []*ebpf.Map
 	stacks   []*ebpf.Map
 	hooks    map[uint32]hook // by ifindex
+	rows     trafficRows
 	config   Config
 	batch    []byte
 	attachBy attacher // nil: tcx, else clsact
@@ -39,7 +40,7 @@ func Load(config Config) (*Loader, error) {
 		return nil, err
 	}
 	_ = rlimit.RemoveMemlock() // before Linux 5.11 maps count as locked memory
-	l := &Loader{config: config, hooks: map[uint32]hook{}}
+	l := &Loader{config: config, hooks: map[uint32]hook{}, rows: newTrafficRows()}
 	if l.attachBy, err = l.chooseHook(); err != nil {
 		return nil, err
 	}
@@ -121,6 +122,7 @@ func (l *Loader) size(spec *ebpf.CollectionSpec) error {
 	m[bpf.WeirMapAliases].MaxEntries = slots
 	m[bpf.WeirMapFlows].MaxEntries = 2*slots + slots/4 + 64 // keys, their aliases, and spare room
 	m[bpf.WeirMapCauses].MaxEntries = uint32(c.CPUs)
+	m[bpf.WeirMapTraffics].MaxEntries = maxRows * uint32(c.CPUs) * numWays
 	m[bpf.WeirMapAsleep].MaxEntries = uint32(c.Workers)
 	m[bpf.WeirMapStacks].MaxEntries = uint32(c.Workers)
 	m[bpf.WeirMapStacks].InnerMap.MaxEntries = uint32(c.SlotsPerWorker)
@@ -138,8 +140,9 @@ func (l *Loader) size(spec *ebpf.CollectionSpec) error {
 		ignoreVLAN = 1
 	}
 	for name, value := range map[string]any{
-		bpf.WeirVarWorkers: uint32(c.Workers), bpf.WeirVarSlotsPerWorker: uint32(c.SlotsPerWorker),
-		bpf.WeirVarBudgetTcp: uint32(c.PacketsTCP), bpf.WeirVarBudgetOther: uint32(c.PacketsOther),
+		bpf.WeirVarWorkers: uint32(c.Workers), bpf.WeirVarCpus: uint32(c.CPUs),
+		bpf.WeirVarSlotsPerWorker: uint32(c.SlotsPerWorker),
+		bpf.WeirVarBudgetTcp:      uint32(c.PacketsTCP), bpf.WeirVarBudgetOther: uint32(c.PacketsOther),
 		bpf.WeirVarSnapLength: uint32(c.SnapLength), bpf.WeirVarWakeupBytes: uint32(c.WakeupBytes),
 		bpf.WeirVarHaveCoarseClock: coarse, bpf.WeirVarOpenTunnels: open, bpf.WeirVarIgnoreVlan: ignoreVLAN,
 	} {
@@ -221,11 +224,11 @@ func (l *Loader) run(operation bpf.WeirSlotsOperation, slots []uint32) error {
 // Geometry returns the layout of the maps behind Descriptors.
 func (l *Loader) Geometry() Geometry { return l.config.Geometry }
 
-// Descriptors returns the maps for the agent: slots, budgets, causes, asleep, then the ring of each worker. The loader
-// still owns them.
+// Descriptors returns the maps for the agent: slots, budgets, causes, asleep, traffics, then the ring of each
+// worker. The loader still owns them.
 func (l *Loader) Descriptors() []int {
 	o := &l.objects
-	fds := []int{o.Slots.FD(), o.Budgets.FD(), o.Causes.FD(), o.Asleep.FD()}
+	fds := []int{o.Slots.FD(), o.Budgets.FD(), o.Causes.FD(), o.Asleep.FD(), o.Traffics.FD()}
 	for _, r := range l.rings {
 		fds = append(fds, r.FD())
 	}

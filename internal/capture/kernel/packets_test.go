@@ -239,8 +239,7 @@ func (g *rig) programs(link packet.LinkType) []program {
 func (g *rig) look(p *program, frame []byte) bool {
 	g.t.Helper()
 	if p.prefix == 0 {
-		etherType := binary.BigEndian.Uint16(frame[12:])
-		if p.name != "xdp" && (etherType == 0x0800 && len(frame) < 34 || etherType == 0x86dd && len(frame) < 54) {
+		if p.isShort(frame) {
 			return false
 		}
 		g.run(p.program, frame)
@@ -251,6 +250,12 @@ func (g *rig) look(p *program, frame []byte) bool {
 		g.t.Fatalf("the shunt answered %d, %v to %x", answer, err, frame)
 	}
 	return true
+}
+
+// isShort reports whether a test run rejects the frame.
+func (p *program) isShort(frame []byte) bool {
+	etherType := binary.BigEndian.Uint16(frame[12:])
+	return p.name != "xdp" && (etherType == 0x0800 && len(frame) < 34 || etherType == 0x86dd && len(frame) < 54)
 }
 
 func TestPackets(t *testing.T) {
@@ -430,6 +435,7 @@ type model struct {
 	flows     map[flow.Key]*[2]bpf.WeirDirection
 	early     uint64 // later fragments before their first one: they are the agent's
 	causes    [bpf.WeirCauseNUM_CAUSES]uint64
+	traffic   packet.Traffic
 }
 
 func newModel(p *program) *model {
@@ -438,6 +444,7 @@ func newModel(p *program) *model {
 
 func (m *model) see(link packet.LinkType, frame []byte) {
 	if link == ethernet && isOdd(frame) {
+		m.traffic.Count(&packet.Packet{}, len(frame))
 		m.causes[bpf.WeirCauseCAUSE_ODD]++
 		if m.program.prefix != 0 {
 			m.causes[bpf.WeirCauseCAUSE_UNCOUNTED]++
@@ -446,6 +453,7 @@ func (m *model) see(link packet.LinkType, frame []byte) {
 	}
 	var p packet.Packet
 	p.Decode(link, frame, len(frame))
+	m.traffic.Count(&p, len(frame))
 	if p.IPVersion == 0 {
 		m.causes[map[packet.Fault]bpf.WeirCause{
 			packet.FaultNotIP: bpf.WeirCauseCAUSE_NOT_IP, packet.FaultTruncated: bpf.WeirCauseCAUSE_TRUNCATED,

@@ -154,6 +154,23 @@ func (g *rig) flowEntries() (n int) {
 	return n
 }
 
+// noted counts the interfaces that are noted.
+func (g *rig) noted() int {
+	n := countEntries(g.t, g.objects.Interfaces)
+	var index uint32
+	var i bpf.WeirInterface
+	entries := g.objects.Links.Iterate()
+	for entries.Next(&index, &i) {
+		if i != (bpf.WeirInterface{}) {
+			n++
+		}
+	}
+	if err := entries.Err(); err != nil {
+		g.t.Fatal(err)
+	}
+	return n
+}
+
 // causes returns all counters by cause.
 func (g *rig) causes() (c [bpf.WeirCauseNUM_CAUSES]uint64) {
 	for i := range c {

@@ -3,7 +3,6 @@
 package kernel
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/cilium/ebpf"
@@ -35,19 +34,3 @@ func (l *Loader) addShunts() error {
 // Fanout returns the descriptor of the program that distributes frames to the sockets of a PACKET_FANOUT_EBPF group:
 // each to the worker whose slots the socket filter counts the frame in.
 func (l *Loader) Fanout() int { return l.objects.WeirFanout.FD() }
-
-// NoteIngress notes that an interface's received packets are counted on ingress, so that egress skips them.
-func (l *Loader) NoteIngress(ifindex uint32) error {
-	if err := l.objects.Interfaces.Put(ifindex, bpf.WeirInterface{Ingress: 1}); err != nil {
-		return fmt.Errorf("note interface %d: %w", ifindex, err)
-	}
-	return nil
-}
-
-// ForgetIngress undoes NoteIngress. Without a note it does nothing.
-func (l *Loader) ForgetIngress(ifindex uint32) error {
-	if err := l.objects.Interfaces.Delete(ifindex); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-		return fmt.Errorf("forget interface %d: %w", ifindex, err)
-	}
-	return nil
-}

@@ -33,6 +33,7 @@ type View struct {
 	budgets  []bpf.WeirBudget
 	causes   []bpf.WeirCauseCounts
 	asleep   []uint64
+	traffics []bpf.WeirTraffic
 	rings    []int // descriptors
 	mapped   [][]byte
 }
@@ -42,17 +43,19 @@ func NewView(g Geometry, descriptors []int) (*View, error) {
 	if err := g.check(); err != nil {
 		return nil, err
 	}
-	const maps = 4 // before the rings
+	const maps = 5 // before the rings
 	if len(descriptors) != maps+g.Workers {
 		return nil, fmt.Errorf("%d descriptors for %d workers", len(descriptors), g.Workers)
 	}
 	v := &View{geometry: g, rings: descriptors[maps:]}
 	n := g.Workers * g.SlotsPerWorker
-	var errs [4]error
+	var errs [maps]error
 	v.slots, errs[0] = mapArray[bpf.WeirSlot](v, descriptors[0], n, unix.PROT_READ)
 	v.budgets, errs[1] = mapArray[bpf.WeirBudget](v, descriptors[1], n, unix.PROT_READ|unix.PROT_WRITE)
 	v.causes, errs[2] = mapArray[bpf.WeirCauseCounts](v, descriptors[2], g.CPUs, unix.PROT_READ)
 	v.asleep, errs[3] = mapArray[uint64](v, descriptors[3], g.Workers, unix.PROT_READ|unix.PROT_WRITE)
+	v.traffics, errs[4] = mapArray[bpf.WeirTraffic](v, descriptors[4], int(maxRows*numWays)*g.CPUs,
+		unix.PROT_READ|unix.PROT_WRITE)
 	for _, fd := range descriptors[:maps] {
 		_ = unix.Close(fd) // the mapping holds the map
 	}

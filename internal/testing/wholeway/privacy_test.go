@@ -29,6 +29,9 @@ const query = "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0cplanted-name\
 // TestPrivacy: what the settings hide is nowhere in what weir sends, spools and logs, or in what the sink keeps.
 func TestPrivacy(t *testing.T) {
 	s := newSystem(t)
+	if err := s.host.AddAddress("eth0", netip.MustParsePrefix("203.0.113.77/29")); err != nil {
+		t.Fatal(err)
+	}
 	agent := s.watch("--addresses", "all", "--host-names", "off", "--mask-gateway", "--omit-field", "community_id")
 	agent.Await("watching")
 	ask(t, s)
@@ -43,6 +46,9 @@ func TestPrivacy(t *testing.T) {
 	stored := spooled(t, filepath.Join(s.state(), "spool"))
 	if !bytes.Contains(stored, []byte(`"type":"flow`)) {
 		t.Error("no flow is in the spool")
+	}
+	if !bytes.Contains(stored, []byte(`"networks":["`)) {
+		t.Error("no interface's network is in the spool")
 	}
 	places := map[string][]byte{"the reports": []byte(agent.Stdout.String()), "the log": []byte(agent.Said.String()),
 		"the spool": stored, "the sink's log": []byte(s.serving.Said.String() + s.serving.Stdout.String())}
@@ -137,13 +143,15 @@ func ask(t *testing.T, s *system) {
 // planted are the names and addresses of the traffic.
 func planted(t *testing.T, s *system) (values []string) {
 	t.Helper()
-	values = []string{"planted-name", s.host.Addr6.String()}
+	values = []string{"planted-name", s.host.Addr6.String(), "203.0.113.72", // the network of AddAddress
+		netip.PrefixFrom(s.host.Addr6, 64).Masked().Addr().String() + "/"}
 	for _, h := range []*lab.Host{s.sender, s.host} {
 		link, err := h.Link("eth0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		values = append(values, h.Addr4.String(), link.HardwareAddr.String())
+		values = append(values, h.Addr4.String(), link.HardwareAddr.String(),
+			netip.PrefixFrom(h.Addr4, 24).Masked().Addr().String()+"/")
 	}
 	return values
 }
