@@ -7,9 +7,7 @@ package wholeway
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -20,6 +18,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/ship/spool"
+	"github.com/weirnet/weir/internal/sink/control"
 	"github.com/weirnet/weir/internal/testing/lab"
 	"github.com/weirnet/weir/internal/testing/lab/program"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
@@ -38,7 +37,7 @@ type system struct {
 	weir, sink   string // programs
 	folder       string
 	serving      *program.Program
-	client       *http.Client
+	client       *control.Client
 }
 
 func newSystem(t *testing.T) *system {
@@ -46,11 +45,7 @@ func newSystem(t *testing.T) *system {
 	s := &system{t: t, sink: program.WeirSink(t), folder: t.TempDir()}
 	s.weir, _ = program.Weir(t)
 	s.sender, s.host = lab.NewPair(t)
-	s.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, // the sink is killed under it
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", filepath.Join(s.data(), "control.sock"))
-		}}}
+	s.client = control.Dial(s.data())
 	s.serve()
 	command := strings.Fields(program.Sh(t, s.host, s.sink+" agent enrol gateway --data "+s.data()+" 2>/dev/null"))
 	if len(command) != 4 || command[0] != "weir" {
@@ -67,7 +62,7 @@ func (s *system) state() string { return filepath.Join(s.folder, "agent") }
 func (s *system) serve() {
 	s.t.Helper()
 	s.serving = program.Start(s.t, s.host, nil, s.sink, "serve", "--data", s.data())
-	wait.Until(s.t, "the sink answers", func() bool { return s.ask("status", nil, nil) == nil })
+	wait.Until(s.t, "the sink answers", func() bool { return s.ask("status", nil, new(any)) == nil })
 }
 
 // watch starts the agent. It prints the reports that it sends.
@@ -79,23 +74,7 @@ func (s *system) watch(flags ...string) *program.Program {
 
 // ask asks the sink's API.
 func (s *system) ask(path string, query url.Values, to any) error {
-	address := "http://localhost/api/v1/" + path + "?" + query.Encode()
-	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, address, nil)
-	if err != nil {
-		return err
-	}
-	answer, err := s.client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", path, answer.Status)
-	}
-	if to == nil {
-		return nil
-	}
-	return json.NewDecoder(answer.Body).Decode(to)
+	return s.client.Get(s.t.Context(), "/api/v1/"+path+"?"+query.Encode(), to)
 }
 
 // waiting returns the reports in a spool.
