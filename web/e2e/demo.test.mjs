@@ -5,10 +5,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { browse, look, root, until, visit } from './browser.mjs';
 
+const folder = mkdtempSync(join(tmpdir(), 'weir-demo-test-')); // of the demo's files; its name is in its processes
 let demo;
 let site;
 const said = [];
@@ -16,7 +20,7 @@ const said = [];
 // The demo prints a link when its clients are done, and keeps the page open.
 before(async () => {
   demo = spawn(`${root}scripts/demo`, [`${root}bin/weir`], {
-    env: { ...process.env, KEEP: '1', NO_COLOR: '1' },
+    env: { ...process.env, KEEP: '1', NO_COLOR: '1', TMPDIR: folder },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const link = await new Promise((resolve, reject) => {
@@ -41,6 +45,16 @@ after(async () => {
   await site?.browser.close();
   demo.kill('SIGINT');
   if (demo.exitCode === null && demo.signalCode === null) await once(demo, 'exit');
+  // It leaves nothing: no process, wherever it is, and no file.
+  const left = readdirSync('/proc').filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`).includes(folder);
+    } catch {
+      return false; // no process, or one that has ended
+    }
+  });
+  assert.deepEqual([left, readdirSync(folder)], [[], []]);
+  rmdirSync(folder);
 });
 
 const see = (path, run) => visit(site, path, { storageState: site.session }, run);
