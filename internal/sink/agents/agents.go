@@ -90,15 +90,21 @@ func Open(path string, now func() time.Time) (*Registry, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(b, &r.content); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, damaged(path, err)
 	}
 	for _, a := range r.content.Agents {
 		if a == nil || len(a.Key) != ed25519.PublicKeySize || a.ID != uplink.AgentID(a.Key) {
-			return nil, fmt.Errorf("%s: an agent has no key, or not the id of its key", path)
+			return nil, damaged(path, errors.New("an agent has no key, or not the id of its key"))
 		}
 		r.byID[a.ID] = a
 	}
 	return r, nil
+}
+
+// damaged says what to do about a file that can't be read. What the agents have reported stays without it.
+func damaged(path string, err error) error {
+	return fmt.Errorf("%s is damaged (%w): bring it back from a copy, or move it away and enrol the agents again",
+		path, err)
 }
 
 // save replaces the file. The caller holds change.

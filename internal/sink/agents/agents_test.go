@@ -197,8 +197,9 @@ func TestBadFile(t *testing.T) {
 		if err := os.WriteFile(b.path, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(b.path, time.Now); err == nil {
-			t.Errorf("opened %.40q", bad)
+		if _, err := Open(b.path, time.Now); err == nil || !strings.Contains(err.Error(), b.path+" is damaged") ||
+			!strings.Contains(err.Error(), "enrol the agents again") {
+			t.Errorf("opened %.40q: %v", bad, err)
 		}
 	}
 }
