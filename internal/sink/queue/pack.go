@@ -37,12 +37,12 @@ func Pack(line, frame []byte) []byte {
 		return bytes.Clone(line)
 	}
 	if len(frame) > 0 && len(frame) < len(line) {
-		if size, ok := frameLength(frame); ok && size <= maxFrame {
+		if size, ok := frameLength(frame); ok && size <= maxFrame && !bytes.Contains(frame, magic[:]) {
 			return bytes.Clone(frame)
 		}
 	}
 	packed := packer.EncodeAll(line, make([]byte, 0, len(line)/6))
-	if len(packed) >= len(line) {
+	if len(packed) >= len(line) || bytes.Contains(packed, magic[:]) {
 		return bytes.Clone(line)
 	}
 	return packed

@@ -501,3 +501,20 @@ func FuzzUnpack(f *testing.F) {
 		}
 	})
 }
+
+// TestForged: an agent whose frame has a whole record in it, of another agent, can't have that read in place of its own
+// when what precedes it is damaged.
+func TestForged(t *testing.T) {
+	forged := testReport(7)
+	record := append(appendRecord(nil, &forged), forged.Line...)
+	line := append(bytes.Repeat([]byte(" "), 2*len(record)), "{}"...)
+	// Two blocks as they are (RFC 8878, section 3.1.1.2), the first of which a decoder would refuse as a line.
+	frame := binary.LittleEndian.AppendUint32(slices.Concat(zstdMagic, []byte{0xA0}), uint32(len(record)))
+	frame = append(binary.LittleEndian.AppendUint32(frame, uint32(len(record))<<3|1)[:12], record...)
+	if got := Pack(append(line, bytes.Repeat([]byte(" "), 500)...), frame); bytes.Contains(got, magic[:]) {
+		t.Errorf("the queue keeps %q", got)
+	}
+	if got := Pack(slices.Concat(line, bytes.Repeat([]byte(" "), 500)), nil); bytes.Contains(got, magic[:]) {
+		t.Errorf("packed: %q", got)
+	}
+}

@@ -16,8 +16,8 @@ import (
 
 // A record is a header and a report, whose line is a zstd frame if it is long (Pack). The header, little endian: magic,
 // length of the rest, CRC32C of the rest, CRC32C of these 12 bytes. So a reader trusts the length before it trusts the
-// rest, and finds the next record after damage: the magic is no UTF-8, which a report's line is. A frame may have it, but
-// not with a header that follows.
+// rest, and finds the next record after damage: the magic is no UTF-8, which a report's line is, and no
+// frame that is kept has it: an agent could forge a record of another's that way.
 var magic = [4]byte{0xFF, 'W', 'Q', 0xFE}
 
 const (
