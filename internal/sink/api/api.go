@@ -91,7 +91,8 @@ func build(s store.Store, status func() any, notify Notifier) (*http.ServeMux, *
 		streams: make(chan struct{}, maxStreams)}
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("weir sink", "1")
-	config.Info.Description = "What weir's agents see of their networks. Times are RFC 3339, UTC; counts are exact. " +
+	config.Info.Description = "What weir's agents see of their networks. Times are RFC 3339, UTC; counts are exact " +
+		"unless an answer says \"approximate\". " +
 		"Errors are problem details (RFC 9457). docs/API.md has examples, docs/FILTER.md the filter language."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil                         // no $schema in answers

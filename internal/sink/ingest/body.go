@@ -107,8 +107,8 @@ type reader struct {
 const keptLine = 8 << 20
 
 // lines calls each with every report of a body, which must not keep it, and with the zstd frame that it came in if that
-// has nothing else. A body whose frames do not tell how long they are, or that is large, is decompressed twice: first to
-// see that it is within the limits and how long its longest line is, with nothing kept; then line by line. So a bomb
+// has nothing else. A body whose frames do not tell how long they are, or that is large, is decompressed twice: first
+// to see that it is within the limits and how long its longest line is, with nothing kept; then line by line. So a bomb
 // takes no more than its own size and a window, and a body of many reports no more than the longest.
 func (d *reader) lines(encoding string, body []byte, shared *budget, each func(line, frame []byte) error) error {
 	most := uplink.MaxReports
@@ -218,8 +218,8 @@ type splitter struct {
 	count      int
 }
 
-// read reads a frame. If it has one line with its end and nothing else, each gets the frame with it: so a line that ends
-// where what was read ends waits for what follows.
+// read reads a frame. If it has one line with its end and nothing else, each gets the frame with it: so a line that
+// ends where what was read ends waits for what follows.
 func (s *splitter) read(in io.Reader, frame []byte) error {
 	if s.begin < s.end {
 		frame = nil // it goes on with a line

@@ -187,7 +187,8 @@ func TestLargestReport(t *testing.T) {
 
 // TestSplit: lines come whole, however the body is cut into pieces.
 func TestSplit(t *testing.T) {
-	for _, text := range []string{"", "\n", "a", "a\n", "a\nbb\n\n \r\nccc", "\na\n", "a\n\n", "ab\nc", strings.Repeat("x", 99) + "\ny\nz",
+	for _, text := range []string{"", "\n", "a", "a\n", "a\nbb\n\n \r\nccc", "\na\n", "a\n\n", "ab\nc",
+		strings.Repeat("x", 99) + "\ny\nz",
 		"a\n" + strings.Repeat("y", 99)} {
 		var want []string
 		for part := range strings.SplitSeq(text, "\n") {

@@ -302,8 +302,8 @@ type taken struct {
 	counts     []func()
 }
 
-// line takes a report, which came in that frame, if any. It is packed at once, as the queue keeps it: what was read is let
-// go.
+// line takes a report, which came in that frame, if any. It is packed at once, as the queue keeps it: what was read is
+// let go.
 func (t *taken) line(line, frame []byte) error {
 	in := t.in
 	t.count(func() { in.counters.BytesOut.Add(uint64(len(line) + 1)) })

@@ -63,6 +63,13 @@ func (t *table) row(cells ...string) {
 	_, _ = fmt.Fprintln(t.out, strings.TrimRight(strings.Join(cells, "\t"), "\t "))
 }
 
+// note says that sums are not exact.
+func (t *table) note(isApproximate bool) {
+	if isApproximate {
+		t.row("(approximate: of a part of the time only the largest of each hour are known)")
+	}
+}
+
 func printTop(a *api.TopAnswer, names map[string]string, t *table) {
 	heading := cmp.Or(strings.ToUpper(string(a.By)), "KEY")
 	t.row(heading, "DOWN", "UP", "PACKETS", "FLOWS")
@@ -73,10 +80,11 @@ func printTop(a *api.TopAnswer, names map[string]string, t *table) {
 		}
 		t.sums(key, &a.Rows[i].Sums)
 	}
-	if a.Other.Flows > 0 {
+	if a.Other != (store.Sums{}) {
 		t.sums("(others)", &a.Other)
 	}
 	t.sums("(all)", &a.Total)
+	t.note(a.Approximate)
 }
 
 func (t *table) sums(key string, s *store.Sums) {
@@ -111,6 +119,7 @@ func printSeries(a *api.SeriesAnswer, t *table) {
 		}
 		t.row(cells...)
 	}
+	t.note(a.Approximate)
 }
 
 // flow is what a table shows of a flow record.

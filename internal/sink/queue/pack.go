@@ -30,8 +30,9 @@ var (
 		zstd.WithDecoderMaxMemory(uplink.MaxReports))
 )
 
-// Pack returns a report's line as the queue keeps it: compressed, unless that takes more room. The line may have come as
-// a zstd frame of its own, with its end: that is kept, if it tells its length, and spares the work. The result is a copy.
+// Pack returns a report's line as the queue keeps it: compressed, unless that takes more room. The line may have come
+// as a zstd frame of its own, with its end: that is kept, if it tells its length, and spares the work. The result is a
+// copy.
 func Pack(line, frame []byte) []byte {
 	if len(line) < leastPacked {
 		return bytes.Clone(line)

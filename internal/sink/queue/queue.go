@@ -412,8 +412,8 @@ type Batch struct {
 	count   int64
 }
 
-// Next returns the oldest reports that are not yet read, of about so many bytes (not packed), and waits for the first. It returns
-// the same ones again until Advance.
+// Next returns the oldest reports that are not yet read, of about so many bytes (not packed), and waits for the first.
+// It returns the same ones again until Advance.
 func (q *Queue) Next(ctx context.Context, most int64) (*Batch, error) {
 	for {
 		if err := ctx.Err(); err != nil {

@@ -110,6 +110,9 @@ type Top struct {
 	Rows  []TopRow `json:"rows"`
 	Other Sums     `json:"other"` // of the rows past the limit
 	Total Sums     `json:"total"`
+	// Approximate: for a part of the range only each hour's or day's largest are known by themselves, the rest as a
+	// sum: a row may lack what it had where it was not among them.
+	Approximate bool `json:"approximate,omitempty" doc:"for a part of the time range the sink keeps the largest keys of each hour or day only, and the others as a sum"`
 }
 
 // TopRow is one of the largest. An empty Key is that of flows without the property.
@@ -136,6 +139,8 @@ type Series struct {
 	Step   time.Duration `json:"-"`
 	StepS  int           `json:"step_s"`
 	Series []Line        `json:"series"` // the largest first; the others' sum, if any, last
+	// Approximate is as that of Top.
+	Approximate bool `json:"approximate,omitempty" doc:"for a part of the time range the sink keeps the largest keys of each hour or day only, and the others as a sum"`
 }
 
 // Line is one line of a Series, with the bytes of each step.

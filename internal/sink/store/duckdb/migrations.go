@@ -73,4 +73,10 @@ ALTER TABLE flows DROP COLUMN up_is_server; -- its sides tell
 ALTER TABLE intervals ALTER port TYPE VARCHAR USING CASE WHEN port = 0 THEN '' ELSE port::VARCHAR END;
 ALTER TABLE flows ALTER server_port TYPE VARCHAR
 	USING CASE WHEN server_port = 0 THEN '' ELSE server_port::VARCHAR END;
+`, `
+-- Roll-ups of hosts, networks and ports: made anew where there are intervals, and without any key of its own elsewhere.
+DELETE FROM rollups WHERE t >= (SELECT coalesce(max(t), 0) FROM horizon);
+DELETE FROM rolled WHERE t >= (SELECT coalesce(max(t), 0) FROM horizon);
+INSERT INTO rollups SELECT step, d || '+', t, agent, '', prev, up, down, packets, flows
+	FROM rollups, (VALUES ('host'), ('net'), ('port')) bounded(d) WHERE dim = 'agent';
 `}

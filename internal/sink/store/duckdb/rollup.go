@@ -38,6 +38,17 @@ var rollSteps = []int64{hour, int64(day)}
 var rolledDimensions = []store.Dimension{store.ByAgent, store.ByApplication, store.ByProtocol, store.ByCategory,
 	store.ByDevice, store.ByDirection}
 
+// boundedDimensions have many keys: a roll-up has the largest keys of each agent by themselves, and the others as a
+// sum, under the dimension's name and a +. Questions use them where no intervals are left.
+var boundedDimensions = []store.Dimension{store.ByHost, store.ByNetwork, store.ByPort}
+
+const (
+	othersOf = "+"
+	// A roll-up of a bounded dimension has one key of 200 intervals, from least to most.
+	intervalsOfKey      = 200
+	leastKeys, mostKeys = 10, 100
+)
+
 // span is an hour or a day.
 type span struct{ step, t int64 }
 
@@ -155,13 +166,42 @@ func (s *Store) rollSpan(ctx context.Context, one span) error {
 			return err
 		}
 	}
+	for _, by := range boundedDimensions {
+		if err := s.rollBounded(ctx, one, by); err != nil {
+			return err
+		}
+	}
 	_, err := s.writer.ExecContext(ctx, "INSERT INTO rolled VALUES (?, ?)", one.step, one.t)
 	return err
 }
 
+// rollBounded makes the roll-up of a bounded dimension.
+func (s *Store) rollBounded(ctx context.Context, one span, by store.Dimension) error {
+	d := dimensions[by]
+	first := "(" + counted + ")"
+	_, err := s.writer.ExecContext(ctx, `INSERT INTO rollups
+		WITH g AS MATERIALIZED (
+			SELECT agent, key, prev, count(*) AS n, sum(up) AS up, sum(down) AS down, sum(packets) AS packets,
+				sum(flows) AS flows FROM (
+				SELECT i.agent, `+d.column+` AS key, i.up, i.down, i.up_packets + i.down_packets AS packets,
+					`+first+`::BIGINT AS flows,
+					CASE WHEN `+first+` AND i.flags & ? = 0 THEN i.prev - i.prev % ? ELSE 0 END AS prev
+				FROM intervals i WHERE i.t >= ? AND i.t < ?)
+			GROUP BY agent, key, prev),
+		k AS (SELECT agent, key, row_number() OVER (PARTITION BY agent ORDER BY `+byBytes+` DESC, key) AS rank,
+				greatest(least(sum(n) OVER (PARTITION BY agent) // ?, ?), ?) AS most
+			FROM (SELECT agent, key, sum(n) AS n, sum(up) AS up, sum(down) AS down FROM g GROUP BY agent, key))
+		SELECT ?, CASE WHEN rank <= most THEN ? ELSE ? END AS dim, ?, agent,
+			CASE WHEN rank <= most THEN key ELSE '' END AS kept, prev, `+sumsOf("up", "down", "packets", "flows")+`
+		FROM g JOIN k USING (agent, key) GROUP BY dim, agent, kept, prev ORDER BY dim, agent, kept, prev`,
+		one.t, one.t+one.step, int(d.uses), one.t, one.t+one.step, int(d.uses), int(d.uses), one.step,
+		one.t, one.t+one.step, intervalsOfKey, mostKeys, leastKeys, one.step, string(by), string(by)+othersOf, one.t)
+	return err
+}
+
 // source makes the rows that a question adds up: k, t, up, down, packets, flows, and all_flows, the flows regardless of
-// k. Rows with k NULL have all_flows only. They come from roll-ups as far as those have the dimension, cover the range,
-// and have no coarser step than the question; from intervals otherwise.
+// k. Rows with k NULL have all_flows, or sums of keys that are not known by themselves. They come from roll-ups as far
+// as those have the dimension, cover the range, and have no coarser step than the question; from intervals otherwise.
 func (s *Store) source(ctx context.Context, db querier, by store.Dimension, e filter.Expr, from, to, step int64) (
 	source, error) {
 	where, err := compile(e, false)
@@ -174,7 +214,8 @@ func (s *Store) source(ctx context.Context, db querier, by store.Dimension, e fi
 	}
 	var parts source
 	rest := []gap{{from, to}}
-	if where.isRolled && (by == "" || slices.Contains(rolledDimensions, by)) && !s.onlyRaw {
+	parts.isBounded = slices.Contains(boundedDimensions, by)
+	if where.isRolled && (by == "" || parts.isBounded || slices.Contains(rolledDimensions, by)) && !s.onlyRaw {
 		if rest, err = s.addRolled(ctx, db, &parts, by, where, from, to, step); err != nil {
 			return source{}, err
 		}
@@ -193,6 +234,8 @@ func (s *Store) source(ctx context.Context, db querier, by store.Dimension, e fi
 type source struct {
 	sql  string
 	args []any
+	// isBounded: the dimension is a bounded one, and isApproximate: that matters for this range.
+	isBounded, isApproximate bool
 }
 
 func (s *source) add(sql string, args ...any) {
@@ -213,17 +256,7 @@ const maxGaps = 16
 func (s *Store) addRolled(ctx context.Context, db querier, parts *source, by store.Dimension, where condition,
 	from, to, step int64) ([]gap, error) {
 	whole := []gap{{from, to}}
-	var spans []span
-	err := each(ctx, db, "SELECT step, t FROM rolled WHERE t >= ? AND t + step <= ? ORDER BY t, step DESC",
-		[]any{from, to}, func(row *sql.Rows) error {
-			var one span
-			err := row.Scan(&one.step, &one.t)
-			isCoarse := step > 0 && step%one.step != 0
-			if n := len(spans); !isCoarse && (n == 0 || one.t >= spans[n-1].t+spans[n-1].step) {
-				spans = append(spans, one)
-			}
-			return err
-		})
+	spans, err := rolledSpans(ctx, db, parts.isBounded, from, to, step)
 	if err != nil || len(spans) == 0 {
 		return whole, err
 	}
@@ -244,12 +277,34 @@ func (s *Store) addRolled(ctx context.Context, db querier, parts *source, by sto
 	if len(rest) > maxGaps || len(runs[hour])+len(runs[int64(day)]) > maxGaps {
 		return whole, nil
 	}
+	parts.isApproximate = parts.isBounded
 	for _, step := range rollSteps {
 		for _, run := range runs[step] {
 			parts.addRun(step, run, by, where, from, to)
 		}
 	}
 	return rest, nil
+}
+
+// rolledSpans returns the hours and days within a range that are rolled up, in order, without overlaps. For a bounded
+// dimension they are those of which intervals were pruned.
+func rolledSpans(ctx context.Context, db querier, isBounded bool, from, to, step int64) (spans []span, err error) {
+	query := "SELECT step, t FROM rolled WHERE t >= ? AND t + step <= ?"
+	args := []any{from, to}
+	if isBounded {
+		query += " AND CASE WHEN step = ? THEN t ELSE t + step - 1 END < (SELECT coalesce(max(t), 0) FROM horizon)"
+		args = append(args, hour)
+	}
+	err = each(ctx, db, query+" ORDER BY t, step DESC", args, func(row *sql.Rows) error {
+		var one span
+		err := row.Scan(&one.step, &one.t)
+		isCoarse := step > 0 && step%one.step != 0
+		if n := len(spans); !isCoarse && (n == 0 || one.t >= spans[n-1].t+spans[n-1].step) {
+			spans = append(spans, one)
+		}
+		return err
+	})
+	return spans, err
 }
 
 // addRun adds the roll-ups of a run of hours or days. Those of flows that had packets before in the hour (day) in which
@@ -271,6 +326,11 @@ func (s *source) addRun(step int64, run gap, by store.Dimension, where condition
 	s.add("SELECT NULL, r.t, 0, 0, 0, 0, "+flows+" FROM rollups r "+
 		"WHERE r.step = ? AND r.dim = ? AND r.t >= ? AND r.t < ? AND "+agents,
 		append([]any{begin, endOf(end, to, step), step, string(store.ByAgent), run.from, run.to}, where.args...)...)
+	if s.isBounded {
+		s.add("SELECT NULL, r.t, r.up, r.down, r.packets, "+flows+", 0 FROM rollups r "+
+			"WHERE r.step = ? AND r.dim = ? AND r.t >= ? AND r.t < ? AND "+agents,
+			append([]any{begin, endOf(end, to, step), step, string(by) + othersOf, run.from, run.to}, where.args...)...)
+	}
 	if begin == from && end == to {
 		return
 	}

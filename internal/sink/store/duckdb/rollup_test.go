@@ -205,8 +205,8 @@ func TestRollupSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, step := range rollSteps {
-		err := each(t.Context(), s.db, `SELECT dim, count(*), sum(flows)::BIGINT FROM rollups
-			WHERE step = ? GROUP BY dim`, []any{step}, func(row *sql.Rows) error {
+		err := each(t.Context(), s.db, `SELECT rtrim(dim, '+'), count(*), sum(flows)::BIGINT FROM rollups
+			WHERE step = ? GROUP BY 1`, []any{step}, func(row *sql.Rows) error {
 			var dim string
 			var rows, counted int64
 			err := row.Scan(&dim, &rows, &counted)
@@ -219,6 +219,10 @@ func TestRollupSize(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	dims := int64(len(rolledDimensions) + len(boundedDimensions))
+	if n := s.number(t, "SELECT count(DISTINCT rtrim(dim, '+')) FROM rollups"); n != dims {
+		t.Errorf("%d dimensions are rolled up, want %d", n, dims)
+	}
 	if n := s.number(t, "SELECT count(*) FROM rolled"); n != 49+3 {
 		t.Errorf("%d hours and days are rolled up", n)
 	}
@@ -226,5 +230,74 @@ func TestRollupSize(t *testing.T) {
 		WHERE data_type IN ('HUGEINT', 'UHUGEINT', 'DOUBLE')`)
 	if wide != 0 {
 		t.Errorf("%d columns are wider than BIGINT", wide)
+	}
+}
+
+// TestBoundedRollups: a dimension of many keys is exact while there are intervals. After that the sums of all remain
+// exact, and so do those of keys that were among the largest all the time; the answer says that it is approximate.
+func TestBoundedRollups(t *testing.T) {
+	s := open(t)
+	const flows = 20_000
+	s.fill(t, flows, 48*time.Hour)
+	if _, err := s.writer.ExecContext(t.Context(), `UPDATE intervals SET host = 'large.example',
+			net = '198.51.100.0/24', port = '8443' WHERE flow % 10 = 0`); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.rolls.load(t.Context(), s.writer); err != nil {
+		t.Fatal(err)
+	}
+	end := storetest.Start.Add(48 * time.Hour)
+	ask := func(by store.Dimension, from time.Time, e filter.Expr) (*store.Top, *store.Series) {
+		t.Helper()
+		r := store.Range{From: from, To: end}
+		top, err := s.Top(t.Context(), &store.TopQuery{Range: r, By: by, Filter: e, Limit: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		series, err := s.Series(t.Context(), &store.SeriesQuery{Range: r, By: by, Filter: e, Limit: 1, Step: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return top, series
+	}
+	type answer struct {
+		top    *store.Top
+		series *store.Series
+	}
+	exact := map[store.Dimension]answer{}
+	for _, by := range boundedDimensions {
+		top, series := ask(by, storetest.Start, nil)
+		if exact[by] = (answer{top, series}); top.Approximate || series.Approximate {
+			t.Errorf("%s: approximate with all intervals", by)
+		}
+	}
+	now := end.Add(time.Hour)
+	if err := s.Prune(t.Context(), now, store.Retention{Flows: 25 * time.Hour, Rollups: 1000 * time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range boundedDimensions {
+		top, series := ask(by, storetest.Start, nil)
+		want := exact[by]
+		if !top.Approximate || !series.Approximate || top.Total != want.top.Total ||
+			!reflect.DeepEqual(top.Rows[0], want.top.Rows[0]) {
+			t.Errorf("%s: got  %+v\nwant %+v", by, top, want.top)
+		}
+		sum := top.Other
+		for _, row := range top.Rows {
+			sum.UpBytes, sum.DownBytes = sum.UpBytes+row.UpBytes, sum.DownBytes+row.DownBytes
+		}
+		if sum.UpBytes != top.Total.UpBytes || sum.DownBytes != top.Total.DownBytes {
+			t.Errorf("%s: the rows have %+v, all %+v", by, sum, top.Total)
+		}
+		if !reflect.DeepEqual(series.Series, want.series.Series) {
+			t.Errorf("%s: got  %+v\nwant %+v", by, series.Series, want.series.Series)
+		}
+		if top, _ := ask(by, now.Add(-24*time.Hour), nil); top.Approximate {
+			t.Errorf("%s: approximate where there are intervals", by)
+		}
+		nobody := filter.Compare{Field: filter.Agent, Op: filter.Equal, Value: "another"}
+		if top, series := ask(by, storetest.Start, nobody); top.Total != (store.Sums{}) || len(series.Series) != 0 {
+			t.Errorf("%s: another agent has %+v, %+v", by, top, series)
+		}
 	}
 }

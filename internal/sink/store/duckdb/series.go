@@ -62,12 +62,13 @@ func (s *Store) Series(ctx context.Context, q *store.SeriesQuery) (*store.Series
 		StepS: int(time.Duration(step) / time.Second), Series: []store.Line{}}
 	query := `WITH g AS MATERIALIZED (
 			SELECT k, (t - ?) // ? AS point, sum(up) AS up, sum(down) AS down FROM (` + rows.sql + `)
-			WHERE k IS NOT NULL GROUP BY ALL),
+			GROUP BY ALL HAVING k IS NOT NULL OR sum(up) <> 0 OR sum(down) <> 0),
 		r AS (SELECT k, least(row_number() OVER (ORDER BY ` + byBytes + ` DESC, k), ?) AS n
-			FROM (SELECT k, sum(up) AS up, sum(down) AS down FROM g GROUP BY k))
-		SELECT n, min(k), point, ` + sumsOf("up", "down") + ` FROM g JOIN r USING (k)
-		GROUP BY n, point ORDER BY n, point`
-	args := append(append([]any{start, step}, rows.args...), limit+1)
+			FROM (SELECT k, sum(up) AS up, sum(down) AS down FROM g WHERE k IS NOT NULL GROUP BY k))
+		SELECT coalesce(n, ?) AS n, coalesce(min(k), ''), point, ` + sumsOf("up", "down") + `
+		FROM g LEFT JOIN r USING (k) GROUP BY ALL ORDER BY 1, point`
+	args := append(append([]any{start, step}, rows.args...), limit+1, limit+1)
+	series.Approximate = rows.isApproximate
 	before := 0
 	err = each(ctx, snapshot, query, args, func(rows *sql.Rows) error {
 		var number, point int

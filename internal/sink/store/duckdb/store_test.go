@@ -122,6 +122,11 @@ func TestVersions(t *testing.T) {
 	if err != nil || top.Total != want || top.Rows[0].Key != "example" {
 		t.Errorf("top %+v, %v", top, err)
 	}
+	q = &store.TopQuery{Range: store.Range{From: from.Add(-24 * time.Hour), To: from}, By: store.ByHost, Limit: 5}
+	want = store.Sums{UpBytes: 10, DownBytes: 20, Packets: 3, Flows: 1}
+	if top, err = s.Top(t.Context(), q); err != nil || !top.Approximate || top.Other != want || top.Total != want {
+		t.Errorf("hosts of before there were roll-ups of them: %+v, %v", top, err)
+	}
 	s = reopen(t, s)
 	if n := s.number(t, "SELECT count(*) FROM weir"); n != int64(len(migrations)) {
 		t.Errorf("%d versions are noted, want %d", n, len(migrations))

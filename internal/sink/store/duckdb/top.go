@@ -72,10 +72,13 @@ func (s *Store) Top(ctx context.Context, q *store.TopQuery) (*store.Top, error) 
 		r AS (SELECT *, least(row_number() OVER (ORDER BY ` + measure + ` DESC, k), ?) AS n
 			FROM g WHERE k IS NOT NULL)
 		SELECT n, min(k), ` + sumsOf("up", "down", "packets", "flows") + `,
-			(SELECT ` + sumsOf("all_flows") + ` FROM g) FROM r GROUP BY n ORDER BY n`
-	top := &store.Top{Rows: []store.TopRow{}}
-	var total sums
-	err = each(ctx, snapshot, query, append(rows.args, limit+1), func(rows *sql.Rows) error {
+			(SELECT ` + sumsOf("all_flows") + ` FROM g) FROM r GROUP BY n
+		UNION ALL SELECT ?, '', ` + bounded("up", "down", "packets", "flows") + `,
+			(SELECT ` + sumsOf("all_flows") + ` FROM g) FROM g WHERE k IS NULL
+		ORDER BY 1`
+	top := &store.Top{Rows: []store.TopRow{}, Approximate: rows.isApproximate}
+	var total, others sums
+	err = each(ctx, snapshot, query, append(rows.args, limit+1, limit+1), func(rows *sql.Rows) error {
 		var n int
 		var key string
 		var one sums
@@ -84,23 +87,27 @@ func (s *Store) Top(ctx context.Context, q *store.TopQuery) (*store.Top, error) 
 			return err
 		}
 		if n > limit {
-			top.Other = one.public()
+			others = others.add(one)
 		} else {
 			top.Rows = append(top.Rows, store.TopRow{Key: key, Sums: one.public()})
 		}
-		total.up, total.down, total.packets = total.up+one.up, total.down+one.down, total.packets+one.packets
+		total = total.add(one)
 		total.flows = all
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	top.Total = total.public()
+	top.Other, top.Total = others.public(), total.public()
 	return top, nil
 }
 
 // sums are those of intervals.
 type sums struct{ up, down, packets, flows int64 }
+
+func (s sums) add(o sums) sums {
+	return sums{s.up + o.up, s.down + o.down, s.packets + o.packets, s.flows + o.flows}
+}
 
 func (s sums) public() store.Sums {
 	return store.Sums{UpBytes: uint64(max(s.up, 0)), DownBytes: uint64(max(s.down, 0)),

@@ -71,3 +71,7 @@ INSERT INTO flows VALUES (2, 1, 4294967296, 8, (1::BIGINT << 40) | 2, (1::BIGINT
 	'update', '', 1772359201000000000, 1772359202000000000, 'icmp', '\xC0\xA8\x00\x01'::BLOB, 0, '\xCB\x00\x71\x07'::BLOB, 0,
 	'"interface":"lan0","ip_version":4', 'inbound', '02:00:00:00:00:01', 'wan', '', 'lan', '', '', '', '', '', 'none', '', '', '',
 	'203.0.113.7', '', true);
+-- An hour of the day before, whose intervals were pruned.
+INSERT INTO horizon VALUES (1772276400000000000);
+INSERT INTO rolled VALUES (3600000000000, 1772272800000000000);
+INSERT INTO rollups VALUES (3600000000000, 'agent', 1772272800000000000, 1, '', 0, 10, 20, 3, 1);
