@@ -194,3 +194,44 @@ func TestInterfaceTraffic(t *testing.T) {
 		})
 	}
 }
+
+// TestForwardedTraffic: a forwarded packet counts on the interface where it comes in, and on that where it goes out.
+func TestForwardedTraffic(t *testing.T) {
+	weir(t)
+	for _, mode := range []string{"ebpf", "afpacket"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t, lab.Options{})
+			r := launch(t, l.Gateway, weir(t), "run", "--output", "report", "--report-every", "1s", "--mode", mode,
+				"-i", "lan0", "-i", "wan0")
+			r.Await("watching")
+			r.Await("WAN: ")
+			const count, size = 200, 100
+			for _, isIPv6 := range []bool{false, true} {
+				d := lab.Datagrams{Count: count, Rate: 2000, Size: size, IPv6: isIPv6}
+				got, err := d.Send(t.Context(), l.Clients[0], l.Servers[0])
+				if err != nil || got.Received != count {
+					t.Fatal(got, err)
+				}
+			}
+			// Neighbours are found by ARP and ICMP: nothing else is UDP here.
+			wait.Until(t, "the reports have all datagrams", func() bool {
+				in, _, _ := interfaceTraffic(t, r.Stdout.String()+"\n", "lan0")
+				_, out, _ := interfaceTraffic(t, r.Stdout.String()+"\n", "wan0")
+				return in != nil && out != nil && in.UDP >= 2*count && out.UDP >= 2*count
+			})
+			r.end()
+			in, back, networks := interfaceTraffic(t, r.Stdout.String(), "lan0")
+			backIn, out, _ := interfaceTraffic(t, r.Stdout.String(), "wan0")
+			if in.UDP != 2*count || out.UDP != 2*count || back.UDP+backIn.UDP != 0 {
+				t.Errorf("%d datagrams came in by lan0, %d went out by wan0; of %d", in.UDP, out.UDP, 2*count)
+			}
+			if in.Largest < 14+40+8+size || out.Largest < 14+40+8+size {
+				t.Errorf("the longest frames have %d and %d bytes", in.Largest, out.Largest)
+			}
+			if !slices.Contains(networks, "192.168.77.0/24") || !slices.Contains(networks, "2001:db8:77::/64") {
+				t.Errorf("lan0 has the networks %q", networks)
+			}
+		})
+	}
+}

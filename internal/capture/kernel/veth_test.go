@@ -454,9 +454,13 @@ func TestForwarded(t *testing.T) {
 		g.attach(rb)
 		sa, sb := a.listenUDP(a.address, 1000), b.listenUDP(b.address, 53)
 		before := g.causes()
+		left4, right4 := g.volumes(ra), g.volumes(rb)
 		if err := exchange(sa, sb, n); err != nil {
 			t.Fatal(err)
 		}
+		questions, answers := packet.Volume{Packets: n, Bytes: 36 * n}, packet.Volume{Packets: n, Bytes: 34 * n}
+		g.checkPassed(ra, left4, questions, answers)
+		g.checkPassed(rb, right4, answers, questions)
 		want := fmt.Sprintf("udp 10.0.1.1 1000 10.0.2.1 53 %d/%d %d/%d", n, 36*n, n, 34*n)
 		if got := g.describe(before); got != want {
 			t.Errorf("%s, forwarded: got %s, want %s", hook, got, want)
@@ -466,10 +470,12 @@ func TestForwarded(t *testing.T) {
 		}
 		g.reset()
 
+		left4 = g.volumes(ra)
 		own := router.listenUDP(ra.address, 2000)
 		if err := exchange(own, sa, n); err != nil {
 			t.Fatal(err)
 		}
+		g.checkPassed(ra, left4, answers, questions)
 		want = fmt.Sprintf("udp 10.0.1.1 1000 10.0.1.2 2000 %d/%d %d/%d", n, 34*n, n, 36*n)
 		if hook == "xdp" { // it sees nothing of what goes out
 			want = fmt.Sprintf("udp 10.0.1.1 1000 10.0.1.2 2000 %d/%d 0/0", n, 34*n)
