@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/report"
 )
 
@@ -29,7 +30,9 @@ const (
 	maxHost   = 253
 	maxRaw    = 64 << 10 // of findings and the like
 	maxHealth = 256 << 10
+	maxLinks  = 1 << 20 // of interfaces
 	maxItems  = 4096
+	maxNets   = 16 // networks of an interface
 )
 
 var (
@@ -78,11 +81,15 @@ type Counter struct {
 // Link is what an interface counted in the interval.
 type Link struct {
 	Name, Role     string
+	Networks       []string
 	Received, Sent LinkCounts
 }
 
 // LinkCounts are those of a direction.
-type LinkCounts struct{ Packets, Bytes, Dropped, Errors, Missed uint64 }
+type LinkCounts struct {
+	Packets, Bytes, Dropped, Errors, Missed uint64
+	Traffic                                 *packet.Traffic // nil: unknown
+}
 
 // Device is a device of the LAN.
 type Device struct {
@@ -209,7 +216,7 @@ func (r *Report) readCounter(c *cursor) {
 
 func (r *Report) readInterfaces(c *cursor) {
 	raw := c.raw()
-	if len(raw) > maxHealth {
+	if len(raw) > maxLinks {
 		c.fail(errText)
 		return
 	}
@@ -223,6 +230,12 @@ func (r *Report) readInterfaces(c *cursor) {
 				one.Name = l.short(maxText)
 			case "role":
 				one.Role = l.short(maxName)
+			case "networks":
+				l.list(func() {
+					if one.Networks = append(one.Networks, l.short(maxName)); len(one.Networks) > maxNets {
+						l.fail(errText)
+					}
+				})
 			case "received":
 				one.Received = l.link()
 			case "sent":
@@ -251,11 +264,56 @@ func (c *cursor) link() (l LinkCounts) {
 			l.Errors = c.count(MaxCount)
 		case "missed":
 			l.Missed = c.count(MaxCount)
+		case "traffic":
+			l.Traffic = c.traffic()
 		default:
 			c.skip()
 		}
 	})
 	return l
+}
+
+func (c *cursor) traffic() *packet.Traffic {
+	t := &packet.Traffic{}
+	c.object(func(name []byte) {
+		switch string(name) {
+		case "ipv4":
+			t.IPv4 = c.volume()
+		case "ipv6":
+			t.IPv6 = c.volume()
+		case "not_ip":
+			t.NotIP = c.count(MaxCount)
+		case "tcp":
+			t.TCP = c.count(MaxCount)
+		case "udp":
+			t.UDP = c.count(MaxCount)
+		case "icmp":
+			t.ICMP = c.count(MaxCount)
+		case "other":
+			t.Other = c.count(MaxCount)
+		case "fragments":
+			t.Fragments = c.count(MaxCount)
+		case "largest":
+			t.Largest = c.count(MaxCount)
+		default:
+			c.skip()
+		}
+	})
+	return t
+}
+
+func (c *cursor) volume() (v packet.Volume) {
+	c.object(func(name []byte) {
+		switch string(name) {
+		case "packets":
+			v.Packets = c.count(MaxCount)
+		case "bytes":
+			v.Bytes = c.count(MaxCount)
+		default:
+			c.skip()
+		}
+	})
+	return v
 }
 
 func (r *Report) readDevices(c *cursor) {

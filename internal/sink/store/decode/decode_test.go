@@ -113,6 +113,11 @@ func TestBounds(t *testing.T) {
 		"year":        replace(`"end":"2026-03`, `"end":"2300-03`),
 		"kind":        replace(`"type":"report"`, `"type":"flow"`),
 		"no sequence": replace(`"sequence"`, `"s"`),
+		"networks":    replace(`"networks":[`, `"networks":[`+strings.Repeat(`"10.0.0.0/8",`, 16)),
+		"network":     replace(`"networks":["`, `"networks":["`+strings.Repeat("1", 64)),
+		"traffic":     replace(`"traffic":{`, `"traffic":{"tcp":281474976710656,`),
+		"volume":      replace(`"ipv4":{`, `"ipv4":{"bytes":-1,`),
+		"interfaces":  replace(`"interfaces":[`, `"interfaces":[`+strings.Repeat(`{},`, 400_000)),
 	} {
 		if _, _, err := read([]byte(text)); err == nil {
 			t.Errorf("%s: taken", name)

@@ -79,4 +79,29 @@ DELETE FROM rollups WHERE t >= (SELECT coalesce(max(t), 0) FROM horizon);
 DELETE FROM rolled WHERE t >= (SELECT coalesce(max(t), 0) FROM horizon);
 INSERT INTO rollups SELECT step, d || '+', t, agent, '', prev, up, down, packets, flows
 	FROM rollups, (VALUES ('host'), ('net'), ('port')) bounded(d) WHERE dim = 'agent';
+`, `
+ALTER TABLE interfaces ADD COLUMN networks VARCHAR; -- 'a,b'
+-- NULL is unknown.
+ALTER TABLE interfaces ADD COLUMN received_ipv4_packets BIGINT;
+ALTER TABLE interfaces ADD COLUMN received_ipv4_bytes BIGINT;
+ALTER TABLE interfaces ADD COLUMN received_ipv6_packets BIGINT;
+ALTER TABLE interfaces ADD COLUMN received_ipv6_bytes BIGINT;
+ALTER TABLE interfaces ADD COLUMN received_not_ip BIGINT;
+ALTER TABLE interfaces ADD COLUMN received_tcp BIGINT;
+ALTER TABLE interfaces ADD COLUMN received_udp BIGINT;
+ALTER TABLE interfaces ADD COLUMN received_icmp BIGINT;
+ALTER TABLE interfaces ADD COLUMN received_other BIGINT;
+ALTER TABLE interfaces ADD COLUMN received_fragments BIGINT;
+ALTER TABLE interfaces ADD COLUMN received_largest BIGINT;
+ALTER TABLE interfaces ADD COLUMN sent_ipv4_packets BIGINT;
+ALTER TABLE interfaces ADD COLUMN sent_ipv4_bytes BIGINT;
+ALTER TABLE interfaces ADD COLUMN sent_ipv6_packets BIGINT;
+ALTER TABLE interfaces ADD COLUMN sent_ipv6_bytes BIGINT;
+ALTER TABLE interfaces ADD COLUMN sent_not_ip BIGINT;
+ALTER TABLE interfaces ADD COLUMN sent_tcp BIGINT;
+ALTER TABLE interfaces ADD COLUMN sent_udp BIGINT;
+ALTER TABLE interfaces ADD COLUMN sent_icmp BIGINT;
+ALTER TABLE interfaces ADD COLUMN sent_other BIGINT;
+ALTER TABLE interfaces ADD COLUMN sent_fragments BIGINT;
+ALTER TABLE interfaces ADD COLUMN sent_largest BIGINT;
 `}

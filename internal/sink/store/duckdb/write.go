@@ -11,6 +11,8 @@ import (
 	"database/sql/driver"
 	"slices"
 	"strings"
+
+	"github.com/weirnet/weir/internal/sink/store/decode"
 )
 
 // staging makes the temporary tables that a batch's changes go through.
@@ -381,17 +383,34 @@ func (b *batch) writeLinks(context.Context) error {
 	return b.s.appendTo("", "interfaces", func(row func(...driver.Value) error) error {
 		for _, in := range b.reports {
 			for _, l := range in.Links {
-				r, s := l.Received, l.Sent
-				err := row(in.t, in.agent.num, l.Name, l.Role,
-					int64(r.Packets), int64(r.Bytes), int64(r.Dropped), int64(r.Errors), int64(r.Missed),
-					int64(s.Packets), int64(s.Bytes), int64(s.Dropped), int64(s.Errors), int64(s.Missed))
-				if err != nil {
+				if err := row(linkRow(in, &l)...); err != nil {
 					return err
 				}
 			}
 		}
 		return nil
 	})
+}
+
+// linkRow is the row of an interface.
+func linkRow(in *incoming, l *decode.Link) []driver.Value {
+	row := []driver.Value{in.t, in.agent.num, l.Name, l.Role}
+	for _, n := range [...]*decode.LinkCounts{&l.Received, &l.Sent} {
+		row = append(row, int64(n.Packets), int64(n.Bytes), int64(n.Dropped), int64(n.Errors), int64(n.Missed))
+	}
+	row = append(row, strings.Join(l.Networks, ","))
+	for _, n := range [...]*decode.LinkCounts{&l.Received, &l.Sent} {
+		t := n.Traffic
+		if t == nil {
+			row = append(row, make([]driver.Value, 11)...) // NULL
+			continue
+		}
+		for _, count := range [...]uint64{t.IPv4.Packets, t.IPv4.Bytes, t.IPv6.Packets, t.IPv6.Bytes, t.NotIP, t.TCP,
+			t.UDP, t.ICMP, t.Other, t.Fragments, t.Largest} {
+			row = append(row, int64(count))
+		}
+	}
+	return row
 }
 
 // received is when the report came.

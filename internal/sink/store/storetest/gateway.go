@@ -207,9 +207,14 @@ func (g *Gateway) report(f *record.Flow) {
 // close ends the interval.
 func (g *Gateway) close() {
 	links := report.Link{Packets: uint64(len(g.Reports) * 100), Bytes: uint64(len(g.Reports) * 100_000)}
+	lan := report.Interface{Index: 2, Name: "lan0", Role: "lan", Received: links, Sent: links,
+		Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("2001:db8::/64")}}
+	n := uint64(len(g.Reports))
+	lan.Received.Traffic = &packet.Traffic{IPv4: packet.Volume{Packets: 90 * n, Bytes: 90_000 * n},
+		IPv6: packet.Volume{Packets: 9 * n, Bytes: 8_000 * n}, NotIP: n, TCP: 60 * n, UDP: 30 * n, ICMP: 5 * n,
+		Other: 4 * n, Fragments: 3 * n, Largest: 1514}
 	line := g.reporter.Close(&report.State{At: g.instant(), Mode: "ebpf", Uptime: g.now.Sub(g.start),
-		Interfaces: []report.Interface{{Index: 2, Name: "lan0", Role: "lan", Received: links, Sent: links}},
-		Devices:    g.devices})
+		Interfaces: []report.Interface{lan}, Devices: g.devices})
 	g.devices = nil
 	g.Reports = append(g.Reports, store.Report{Agent: g.ID, Epoch: g.epoch.String(),
 		Sequence: uint64(len(g.Reports) + 1), Received: g.now.Add(time.Second), Line: bytes.Clone(line)})
