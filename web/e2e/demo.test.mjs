@@ -102,7 +102,10 @@ test('a device leads to its flows, and a flow tells why', () =>
 test('the agent is there by its name, with what it lost', () =>
   see('/agents', async (page) => {
     const agent = panel(page, 'gateway');
-    await agent.getByText('wan0').waitFor();
+    const wan = agent.getByRole('group', { name: 'Interfaces' }).getByRole('row', { name: /^wan0/ });
+    await wan.getByText('198.51.100.0/24').waitFor();
+    await agent.getByText('Packets of the last interval').click();
+    await agent.getByRole('row', { name: /lan0/ }).last().waitFor();
     await until('it says what the API says', async () => {
       const { missing, drops } = await agentOf(page);
       const said = await agent.innerText();

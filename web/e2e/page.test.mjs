@@ -484,6 +484,12 @@ test('an agent that falls silent is told of', () =>
     const silent = panel(page, 'Agent 0b1c2d3e');
     await silent.getByText('late', { exact: true }).waitFor();
     assert.match(await silent.innerText(), /Lost in 24 h\s+1204/);
+    for (const told of [/Clock\s+synchronised, 2 min ahead of the sink’s/, /Waiting there\s+2, 41.0 kB/, /Refused\s+2/,
+      /Reports lost there\s+5/, /10\.20\.0\.0\/24 \+1/, /2 queues, 1 full/]) {
+      assert.match(await silent.innerText(), told);
+    }
+    await silent.getByText('Packets of the last interval').click();
+    assert.match(await silent.getByRole('row', { name: /^↓ lan0/ }).innerText(), /15\.1k.*3000.*111.*1514 B/s);
     assert.equal(await panel(page, 'Agent a9f4c1d2').getByText('late', { exact: true }).count(), 0);
   }));
 

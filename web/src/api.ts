@@ -76,10 +76,39 @@ export type Process = {
   peak_resident_bytes?: number;
 };
 export type Counter = { name: string; cause?: string; more: number };
-export type Uplink = { queued: number; spool_bytes: number; refused?: number };
-export type Health = { uplink?: Uplink; mode?: string; uptime_ms?: number; processes?: Process[]; counters?: Counter[] };
-type Link = { packets?: number; bytes?: number; dropped?: number; errors?: number; missed?: number };
-export type Interface = { name: string; role?: string; received?: Link; sent?: Link };
+export type Uplink = { queued: number; spool_bytes: number; refused?: number; lost?: { count: number }[] };
+export type Queue = { name: string; length: number; peak: number; limit: number };
+export type Clock = {
+  synchronised?: boolean;
+  maximum_error_us?: number;
+  steps?: number;
+  stepped_ms?: number;
+  suspended_ms?: number;
+  sink_offset_ms?: number;
+};
+export type Health = {
+  uplink?: Uplink;
+  mode?: string;
+  uptime_ms?: number;
+  processes?: Process[];
+  counters?: Counter[];
+  queues?: Queue[];
+  clock?: Clock;
+};
+type Volume = { packets: number; bytes: number };
+export type Traffic = {
+  ipv4: Volume;
+  ipv6: Volume;
+  not_ip: number;
+  tcp: number;
+  udp: number;
+  icmp: number;
+  other: number;
+  fragments: number;
+  largest?: number;
+};
+type Link = { packets?: number; bytes?: number; dropped?: number; errors?: number; missed?: number; traffic?: Traffic };
+export type Interface = { name: string; role?: string; networks?: string[]; received?: Link; sent?: Link };
 
 // Problem is why there is no answer: the API's own words (RFC 9457) or ours.
 export class Problem extends Error {

@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { useNow, type Agent, type Agents, type Answer, type Interface, type Uplink } from '../api';
+import {
+  useNow,
+  type Agent,
+  type Agents,
+  type Answer,
+  type Clock,
+  type Interface,
+  type Queue,
+  type Traffic,
+  type Uplink,
+} from '../api';
 import type { Shared } from '../app';
 import { ago, bytes, count, dateTime, duration, plural } from '../format';
 import { Body, Panel, Scroll } from '../ui';
@@ -41,10 +51,12 @@ export function AgentsPage({ agents }: Shared) {
   );
 }
 
+type Fact = [name: string, value: string, isBad?: boolean];
+
 function AgentPanel({ a, now }: { a: Agent; now: number }) {
   const late = isLate(a, now);
   const h = a.health ?? {};
-  const facts: [string, string, boolean?][] = [
+  const facts: Fact[] = [
     ['Last report', ago(Date.parse(a.received), now), late],
     ['Reports of this start', count(a.sequence)],
     ['Reports missing', count(a.missing), a.missing > 0],
@@ -52,7 +64,7 @@ function AgentPanel({ a, now }: { a: Agent; now: number }) {
     ['Capture', a.mode || h.mode || '–'],
     ['Version', a.version || '–'],
     ['Up for', h.uptime_ms === undefined ? '–' : duration(h.uptime_ms / 1000)],
-    ['Clock', clockState(a)],
+    h.clock ? clockFact(h.clock) : ['Clock', clockState(a)],
     ...(h.uplink ? uplinkFacts(h.uplink) : []),
   ];
   return (
@@ -70,6 +82,7 @@ function AgentPanel({ a, now }: { a: Agent; now: number }) {
         ))}
       </dl>
       {a.interfaces.length > 0 && <Interfaces all={a.interfaces} />}
+      <Carried all={a.interfaces} />
       {h.processes && h.processes.length > 0 && (
         <Scroll label="Processes">
           <table class="plain">
@@ -94,6 +107,7 @@ function AgentPanel({ a, now }: { a: Agent; now: number }) {
           </table>
         </Scroll>
       )}
+      {h.queues && h.queues.length > 0 && <Queues all={h.queues} />}
       {h.counters && h.counters.length > 0 && (
         <details>
           <summary>{plural(h.counters.length, 'counter')} moved in the last interval</summary>
@@ -115,11 +129,27 @@ function AgentPanel({ a, now }: { a: Agent; now: number }) {
 }
 
 // The report that tells of the uplink waits itself: one is none.
-function uplinkFacts(u: Uplink): [string, string, boolean?][] {
+function uplinkFacts(u: Uplink): Fact[] {
   const waits = Math.max(u.queued - 1, 0);
-  const facts: [string, string, boolean?][] = [['Waiting there', waits ? `${count(waits)}, ${bytes(u.spool_bytes)}` : '0']];
+  const facts: Fact[] = [['Waiting there', waits ? `${count(waits)}, ${bytes(u.spool_bytes)}` : '0']];
   if (u.refused) facts.push(['Refused', count(u.refused), true]);
+  const lost = (u.lost ?? []).reduce((n, range) => n + range.count, 0);
+  if (lost) facts.push(['Reports lost there', count(lost), true]);
   return facts;
+}
+
+// An agent's times are those of its clock: one that is a minute off files flows where nobody looks for them.
+function clockFact(c: Clock): Fact {
+  const said = [];
+  if (c.synchronised !== undefined) said.push(c.synchronised ? 'synchronised' : 'not synchronised');
+  const behind = (c.sink_offset_ms ?? 0) / 1000;
+  if (Math.abs(behind) >= 2) said.push(`${duration(Math.abs(behind))} ${behind > 0 ? 'behind' : 'ahead of'} the sink’s`);
+  if (c.steps) {
+    const by = (c.stepped_ms ?? 0) / 1000;
+    said.push(`set ${by < 0 ? 'back' : 'forward'} by ${duration(Math.abs(by))}`);
+  }
+  if (c.suspended_ms) said.push(`slept ${duration(c.suspended_ms / 1000)}`);
+  return ['Clock', said.join(', ') || 'agrees', Math.abs(behind) >= 60 || Boolean(c.steps)];
 }
 
 // clockState compares the end of the last report's period, by the agent's clock, with when it came.
@@ -140,6 +170,7 @@ function Interfaces({ all }: { all: Interface[] }) {
           <tr>
             <th scope="col">Interface</th>
             <th scope="col">Role</th>
+            <th scope="col">Networks</th>
             <th scope="col" class="number">Received</th>
             <th scope="col" class="number">Sent</th>
             <th scope="col" class="number">Lost</th>
@@ -150,6 +181,10 @@ function Interfaces({ all }: { all: Interface[] }) {
             <tr key={i.name}>
               <td><bdi>{i.name}</bdi></td>
               <td>{i.role ?? '–'}</td>
+              <td title={i.networks?.join(', ')}>
+                {i.networks?.[0] ?? '–'}
+                {(i.networks?.length ?? 0) > 1 && ` +${(i.networks?.length ?? 0) - 1}`}
+              </td>
               <td class="number">{bytes(i.received?.bytes ?? 0)}</td>
               <td class="number">{bytes(i.sent?.bytes ?? 0)}</td>
               <td class={lost(i) > 0 ? 'number bad' : 'number'}>{count(lost(i))}</td>
@@ -158,5 +193,91 @@ function Interfaces({ all }: { all: Interface[] }) {
         </tbody>
       </table>
     </Scroll>
+  );
+}
+
+const protocols = ['tcp', 'udp', 'icmp', 'other'] as const;
+
+// Carried is what weir counted of each packet, flow or not, where the capture mode can.
+function Carried({ all }: { all: Interface[] }) {
+  const rows = all.flatMap((i) =>
+    (['received', 'sent'] as const).flatMap((way) => {
+      const traffic = i[way]?.traffic;
+      return traffic ? [{ name: i.name, way, traffic }] : [];
+    }),
+  );
+  if (rows.length === 0) return null;
+  return (
+    <details>
+      <summary>Packets of the last interval, by IP version and protocol</summary>
+      <Scroll label="Packets by IP version and protocol">
+        <table class="plain">
+          <thead>
+            <tr>
+              <th scope="col">Interface</th>
+              {['IPv4', 'IPv6', 'not IP', 'TCP', 'UDP', 'ICMP', 'other', 'fragments', 'longest'].map((name) => (
+                <th key={name} scope="col" class="number">{name}</th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(({ name, way, traffic }) => (
+              <tr key={name + way}>
+                <td>
+                  {way === 'received' ? '↓' : '↑'} <bdi>{name}</bdi>
+                </td>
+                {packetsOf(traffic).map((n, i) => (
+                  <td key={i} class="number">{count(n)}</td>
+                ))}
+                <td class="number">{traffic.largest ? `${traffic.largest} B` : '–'}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </details>
+  );
+}
+
+const packetsOf = (t: Traffic) => [
+  t.ipv4.packets,
+  t.ipv6.packets,
+  t.not_ip,
+  ...protocols.map((protocol) => t[protocol]),
+  t.fragments,
+];
+
+// A queue that was full has lost something, or held others up.
+function Queues({ all }: { all: Queue[] }) {
+  const full = all.filter((q) => q.peak >= q.limit);
+  return (
+    <details open={full.length > 0}>
+      <summary>
+        {plural(all.length, 'queue')}
+        {full.length > 0 ? `, ${full.length} full in the last interval` : ', none full'}
+      </summary>
+      <Scroll label="Queues">
+        <table class="plain">
+          <thead>
+            <tr>
+              <th scope="col">Queue</th>
+              <th scope="col" class="number">Length</th>
+              <th scope="col" class="number">Peak</th>
+              <th scope="col" class="number">Limit</th>
+            </tr>
+          </thead>
+          <tbody>
+            {all.map((q) => (
+              <tr key={q.name}>
+                <td>{q.name.replaceAll('_', ' ')}</td>
+                <td class="number">{count(q.length)}</td>
+                <td class={q.peak >= q.limit ? 'number bad' : 'number'}>{count(q.peak)}</td>
+                <td class="number">{count(q.limit)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </details>
   );
 }
