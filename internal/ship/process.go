@@ -119,7 +119,7 @@ func (p *process) open(conn *net.UnixConn) error {
 			break
 		}
 		if !errors.Is(err, spool.ErrInUse) || time.Since(began) > spoolTime {
-			return err
+			return fmt.Errorf("%s: %w", filepath.Join(p.Folder, SpoolFolder), err)
 		}
 		<-time.After(100 * time.Millisecond) // a lock has no event that a deadline could bound
 	}
