@@ -39,6 +39,7 @@ type reporter struct {
 	waited    atomic.Uint64               // checks while the end waits for ship
 
 	status  *confined.Status // the last one
+	ended   int64            // the last interval, by the monotonic clock
 	largest largestFrames    // of the interval
 	queues  []report.Queue   // with the peaks since the last report
 	due     time.Duration    // the uptime at which the interval ends
@@ -123,6 +124,9 @@ func (r *reporter) Flow(f *record.Flow) error {
 	return nil
 }
 
+// instant is the length of a last interval that begins when weir ends.
+const instant = time.Millisecond
+
 // halfSecond lets an interval end with the second that is nearest.
 const halfSecond = time.Second / 2
 
@@ -156,7 +160,12 @@ func (r *reporter) End() error {
 		if r.hasUplink {
 			r.sender.Load().AwaitIdentity(uplinkEnd, r.wait)
 		}
-		_, err = r.write(r.status, true)
+		last := *r.status
+		// An interval without a length has no place in time, and a sink would count it in the one before.
+		if since := time.Duration(r.ended-last.Monotonic) + instant; since > 0 {
+			last.At, last.Monotonic, last.Elapsed = last.At.Add(since), last.Monotonic+int64(since), last.Elapsed+since
+		}
+		_, err = r.write(&last, true)
 	}
 	if r.queue != nil {
 		err = errors.Join(err, outputError(r.queue.end()))
@@ -203,6 +212,7 @@ func (r *reporter) write(s *confined.Status, isLast bool) (isClosed bool, err er
 	}
 	state.Queues = r.takeQueues()
 	line := r.report.Close(&state)
+	r.ended = s.Monotonic
 	clear(r.largest)
 	switch {
 	case !isKnown: // the memory of the flows is worth more than a report without a number

@@ -174,3 +174,28 @@ var errBrokenWriter = errors.New("nobody reads")
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errBrokenWriter }
+
+// TestReporterEndsWithInterval: also if weir ends just when an interval does, the last one has a length: a sink finds
+// it by its time.
+func TestReporterEndsWithInterval(t *testing.T) {
+	var out bytes.Buffer
+	r := newReporter(time.Second, 100, &out, false)
+	for second := range 2 {
+		if err := r.Second(statusAt(time.Duration(second+1) * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.End(); err != nil {
+		t.Fatal(err)
+	}
+	all := readReports(t, out.Bytes())
+	if len(all) != 3 || !all[2].IsLast {
+		t.Fatalf("%d reports", len(all))
+	}
+	for i := range all {
+		p := &all[i].Period
+		if p.BeginMonotonic >= p.EndMonotonic || p.Begin >= p.End || i > 0 && p.Begin != all[i-1].Period.End {
+			t.Errorf("report %d: %+v", i+1, p)
+		}
+	}
+}
