@@ -21,16 +21,16 @@ type report struct {
 
 // spoolModel knows what a spool has to have.
 type spoolModel struct {
-	epoch  string
-	all    map[uint64]*report
-	boot   int
-	isIn   map[int]bool // boots with a small spool
-	last   uint64       // the last one that was there in this boot
-	faults []string
+	epoch             string
+	all               map[uint64]*report
+	boot              int
+	isSmall, wasSmall bool   // the spool is, in this boot; or was since all that it has was heard of
+	last              uint64 // the last one that was there in this boot
+	faults            []string
 }
 
 func newSpoolModel() *spoolModel {
-	return &spoolModel{all: map[uint64]*report{}, isIn: map[int]bool{}}
+	return &spoolModel{all: map[uint64]*report{}}
 }
 
 func (m *spoolModel) fault(format string, args ...any) {
@@ -40,7 +40,7 @@ func (m *spoolModel) fault(format string, args ...any) {
 // begin is called before a boot.
 func (m *spoolModel) begin(isSmall bool) {
 	m.boot++
-	m.isIn[m.boot], m.last = isSmall, 0
+	m.isSmall, m.wasSmall, m.last = isSmall, m.wasSmall || isSmall, 0
 }
 
 func (m *spoolModel) hear(s *Said) {
@@ -98,7 +98,7 @@ func (m *spoolModel) told(ranges [][2]uint64) {
 				m.fault("report %d, which nobody made, is told as lost", n)
 				return
 			}
-			if !r.isLost && !m.isIn[m.boot] && !m.isIn[m.boot-1] {
+			if !r.isLost && !m.wasSmall {
 				m.fault("report %d is lost, though there was room", n)
 			}
 			r.isLost = true
@@ -129,6 +129,7 @@ func (m *spoolModel) ready(s *Said) {
 			m.fault("report %d was stored in boot %d, and is missing", n, r.storedIn)
 		}
 	}
+	m.wasSmall = m.isSmall
 }
 
 // queueModel knows what a queue has to have, by agent and sequence.

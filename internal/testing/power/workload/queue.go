@@ -56,7 +56,7 @@ func receive(q *queue.Queue, agent string, next uint64, wake chan<- struct{}) er
 		var all []store.Report
 		for range 1 + rand.N(3) {
 			r := store.Report{Agent: agent, Epoch: "epoch", Sequence: next, Received: time.Now(),
-				Line: random(1 + rand.N(lineBytes))}
+				Line: fmt.Appendf(nil, "{%x}", random(1+rand.N(lineBytes)))} // which the queue can compress
 			next++
 			say(saidOf(power.Stores, &r))
 			all = append(all, r)
