@@ -19,6 +19,7 @@ const reopenAfter = time.Minute
 // reopening is a store that is opened again when it fails for long.
 type reopening struct {
 	open func() (store.Store, error)
+	now  func() time.Time
 	log  func(format string, args ...any)
 
 	mu    sync.RWMutex
@@ -34,7 +35,7 @@ func newReopening(open func() (store.Store, error), log func(format string, args
 	if err != nil {
 		return nil, err
 	}
-	return &reopening{open: open, log: log, store: s}, nil
+	return &reopening{open: open, now: time.Now, log: log, store: s}, nil
 }
 
 // Ingest implements store.Store. One goroutine may call it.
@@ -46,9 +47,9 @@ func (r *reopening) Ingest(ctx context.Context, reports []store.Report) ([]strin
 		r.since = time.Time{}
 	case ctx.Err() != nil:
 	case r.since.IsZero():
-		r.since = time.Now()
-	case time.Since(r.since) >= reopenAfter:
-		r.since = time.Now()
+		r.since = r.now()
+	case r.now().Sub(r.since) >= reopenAfter:
+		r.since = r.now()
 		r.reopen()
 	}
 	return unknown, err
