@@ -87,13 +87,25 @@ func (f *Flow) Clone() *Flow {
 }
 
 // AppendJSON appends the record as one JSON object, without a line end.
-func (f *Flow) AppendJSON(b []byte) []byte {
+func (f *Flow) AppendJSON(b []byte) []byte { return f.appendJSON(b, true) }
+
+// AppendBrief is AppendJSON without what follows from the rest of the record, and compresses badly: the Community ID of
+// a flow with ports. An empty one stays: it says that the ID was left out on purpose.
+func (f *Flow) AppendBrief(b []byte) []byte {
+	follows := len(f.CommunityID) > 0 &&
+		(f.Proto == packet.ProtoTCP || f.Proto == packet.ProtoUDP || f.Proto == packet.ProtoSCTP)
+	return f.appendJSON(b, !follows)
+}
+
+func (f *Flow) appendJSON(b []byte, hasCommunityID bool) []byte {
 	b = append(b, `{"type":"flow","schema":`...)
 	b = strconv.AppendInt(b, SchemaVersion, 10)
 	b = append(b, `,"id":"`...)
 	b = append(b, f.ID[:]...)
-	b = append(b, `","community_id":"`...)
-	b = append(b, f.CommunityID...)
+	if hasCommunityID {
+		b = append(b, `","community_id":"`...)
+		b = append(b, f.CommunityID...)
+	}
 	b = append(b, '"')
 	b = f.appendState(b)
 	b = appendText(b, "interface", f.Interface)

@@ -5,6 +5,7 @@ package record
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -162,4 +163,39 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("more than a line: %q", written)
 		}
 	})
+}
+
+// TestBrief: what AppendBrief leaves out follows from the ends, in every recorded flow; an ID that was left out before
+// stays an empty one.
+func TestBrief(t *testing.T) {
+	brief := 0
+	goldens(t, func(name string, line []byte) {
+		var f Flow
+		if f.Read(line) != nil {
+			return
+		}
+		whole, short := f.AppendJSON(nil), f.AppendBrief(nil)
+		if bytes.Equal(whole, short) {
+			return
+		}
+		brief++
+		a, b := f.Client.Addr, f.Server.Addr
+		if a.Compare(b) > 0 {
+			a, b = b, a
+		}
+		ports := [4]byte{byte(a.Port() >> 8), byte(a.Port()), byte(b.Port() >> 8), byte(b.Port())}
+		id := packet.AppendCommunityID(nil, f.Proto, a.Addr().AsSlice(), b.Addr().AsSlice(), ports[:])
+		without := bytes.Replace(whole, fmt.Appendf(nil, `"community_id":"%s",`, id), nil, 1)
+		if !bytes.Equal(without, short) {
+			t.Errorf("%s:\n%s\nbecame\n%s", name, whole, short)
+		}
+	})
+	if brief < 100 {
+		t.Errorf("%d records became shorter", brief)
+	}
+	f := translated()
+	f.CommunityID = nil
+	if short := f.AppendBrief(nil); !bytes.Contains(short, []byte(`"community_id":""`)) {
+		t.Errorf("%s", short)
+	}
 }

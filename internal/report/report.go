@@ -175,7 +175,7 @@ func (r *Reporter) Flow(f *record.Flow) {
 	m.latest, m.sums, m.hasEnded = counts, sums, f.State == record.StateEnd
 	start := len(r.flows)
 	if m.isWhole {
-		r.flows = f.AppendJSON(r.flows)
+		r.flows = f.AppendBrief(r.flows)
 	} else {
 		r.flows = f.AppendDelta(r.flows, m.changed, counts.Sub(m.reported))
 	}

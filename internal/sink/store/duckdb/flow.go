@@ -104,10 +104,13 @@ type end struct {
 // half of what a flow takes on disk.
 const idIsComputed = "#"
 
-// shortIdentity leaves the Community ID out if it can be computed.
+// shortIdentity leaves the Community ID out if it can be computed, as an agent does that says nothing of it.
 func (r *row) shortIdentity(identity []byte) string {
 	var room [64]byte
 	id := r.appendCommunityID(room[:0])
+	if len(id) > 0 && !bytes.HasPrefix(identity, []byte(`"community_id":`)) {
+		return idIsComputed + string(identity)
+	}
 	if rest, ok := bytes.CutPrefix(identity, id); ok && len(id) > 0 {
 		return idIsComputed + string(bytes.TrimPrefix(rest, []byte{','}))
 	}
