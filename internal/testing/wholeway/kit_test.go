@@ -42,7 +42,13 @@ type system struct {
 
 func newSystem(t *testing.T) *system {
 	t.Helper()
-	s := &system{t: t, sink: program.WeirSink(t), folder: t.TempDir()}
+	return newSystemIn(t, t.TempDir())
+}
+
+// newSystemIn makes one that keeps its files in a folder.
+func newSystemIn(t *testing.T, folder string) *system {
+	t.Helper()
+	s := &system{t: t, sink: program.WeirSink(t), folder: folder}
 	s.weir, _ = program.Weir(t)
 	s.sender, s.host = lab.NewPair(t)
 	s.client = control.Dial(s.data())
@@ -128,16 +134,21 @@ type gateway struct {
 	Sequence, Missing uint64
 }
 
+// gateway asks for the only agent; without it or an answer that is zero.
+func (s *system) gateway() gateway {
+	var answer struct{ Rows []gateway }
+	if s.ask("agents", nil, &answer) != nil || len(answer.Rows) != 1 {
+		return gateway{}
+	}
+	return answer.Rows[0]
+}
+
 // known waits until the sink has an agent's report of that sequence, and none is missing.
 func (s *system) known(sequence uint64) gateway {
 	s.t.Helper()
 	var g gateway
 	ok := wait.Reached(func() bool {
-		var answer struct{ Rows []gateway }
-		if s.ask("agents", nil, &answer) != nil || len(answer.Rows) != 1 {
-			return false
-		}
-		g = answer.Rows[0]
+		g = s.gateway()
 		return g.Sequence >= sequence && g.Missing == 0
 	})
 	if !ok {
@@ -152,7 +163,12 @@ type interval struct {
 	Sequence uint64
 	Last     bool
 	Period   struct{ Begin, End string }
-	Totals   struct {
+	Health   struct {
+		Uplink struct {
+			Lost []struct{ First, Last uint64 }
+		}
+	}
+	Totals struct {
 		Protocols []struct {
 			Packets     uint64
 			ClientBytes uint64 `json:"client_bytes"`
