@@ -35,6 +35,8 @@ test('a click leads to each page, and back', () =>
   visit(site, '/', {}, async (page) => {
     await overviewIsDrawn(page);
     assert.match(await page.locator('.card').first().innerText(), /↓ [\d.]+ [kM]b\/s/);
+    await panel(page, 'Top hosts').getByText('approximate', { exact: true }).waitFor();
+    assert.equal(await page.getByText('approximate', { exact: true }).count(), 1);
     for (const name of ['Devices', 'Flows', 'Agents']) {
       await page.getByRole('link', { name, exact: true }).click();
       await page.getByRole('heading', { level: 1, name }).waitFor();

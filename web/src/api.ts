@@ -6,9 +6,17 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 export type Sums = { up_bytes: number; down_bytes: number; packets: number; flows: number };
 export type TopRow = Sums & { key: string };
-export type Top = { from: string; to: string; rows: TopRow[]; other: Sums; total: Sums };
+// approximate: of a part of the range only the largest keys are known by themselves.
+export type Top = { from: string; to: string; rows: TopRow[]; other: Sums; total: Sums; approximate?: boolean };
 export type Line = { key: string; other?: boolean; up_bytes: number[]; down_bytes: number[] };
-export type Series = { from: string; to: string; start: string; step_s: number; series: Line[] };
+export type Series = {
+  from: string;
+  to: string;
+  start: string;
+  step_s: number;
+  series: Line[];
+  approximate?: boolean;
+};
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 export type Flow = { agent: string; device?: string; record: FlowRecord };

@@ -27,6 +27,7 @@ export function Overview(shared: Shared) {
       <Panel
         title="Traffic"
         class="wide"
+        note={approximate(series.data)}
         tools={
           <label>
             by{' '}
@@ -121,10 +122,17 @@ function Cards({ view, go, devices, agents }: Shared) {
   );
 }
 
+const approximate = (answer: Top | Series | undefined) =>
+  answer?.approximate ? (
+    <span title="Of older hours and days the sink keeps the largest by themselves, and the others as a sum">
+      approximate
+    </span>
+  ) : undefined;
+
 function TopPanel(props: { title: string; by: Dimension; answer: ReturnType<typeof useApi<Top>>; shared: Shared }) {
   const { by, shared } = props;
   return (
-    <Panel title={props.title}>
+    <Panel title={props.title} note={approximate(props.answer.data)}>
       <Body
         answer={props.answer}
         what={props.title}
