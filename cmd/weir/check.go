@@ -35,8 +35,9 @@ func newCheck(extra ...func() probe.Feature) *cobra.Command {
 		Short: "Report whether weir can run on this machine, in which mode, and what is missing",
 		Long: `check tries what every mode of weir run needs: kernel features, rights, memory, the
 clock, the interfaces. It says whether weir can run and what it would watch, what is lost and what to
-do; --verbose adds all that was tried. It starts nothing and leaves nothing behind. With --listen it also inspects the traffic for the
-given time, and proposes networks of the LAN to name, for a mirror port, where no route shows them.
+do; --verbose adds all that was tried. It starts nothing and leaves nothing behind. With --listen it
+also inspects the traffic for the given time, and proposes networks of the LAN to name, for a mirror
+port, where no route shows them.
 Run it with the rights that weir run will have: as the same user, in the same container.
 
 Exit status: 0 if weir can run, 1 if it cannot, 2 for wrong usage.`,

@@ -115,8 +115,8 @@ func TestCheckShort(t *testing.T) {
 		answer  string
 	}{
 		{probe.Feature{Name: "moon", OK: true, NeededBy: []string{probe.EBPF}}, "yes, weir can run, in mode "},
-		{probe.Feature{Name: "moon", NeededBy: []string{probe.EBPF, probe.Libpcap, probe.AFPacket}, Why: "it is not full",
-			Fix: "wait"}, "no, weir can't run: no mode works"},
+		{probe.Feature{Name: "moon", NeededBy: []string{probe.EBPF, probe.Libpcap, probe.AFPacket},
+			Why: "it is not full", Fix: "wait"}, "no, weir can't run: no mode works"},
 	} {
 		out, status, _ := check(t, []func() probe.Feature{func() probe.Feature { return c.feature }}, "-i", "lo")
 		if status == exitPartial && c.feature.OK {

@@ -109,10 +109,12 @@ func (l *flowLines) appendRow(f *record.Flow, b []byte) []byte {
 	w := cellWidths(l.width)
 	const clock = "15:04:05.000"
 	row := [cells]string{eventTime(f).Format(clock[:min(w[timeCell], len(clock))]), marks[f.State], l.client(f),
-		l.server(f), protocol, application, bytesText(f.Client.Bytes), bytesText(f.Server.Bytes), strings.TrimLeft(host, " ")}
+		l.server(f), protocol, application, bytesText(f.Client.Bytes), bytesText(f.Server.Bytes),
+		strings.TrimLeft(host, " ")}
 	var colours [cells]string
 	if l.colour {
-		colours = [cells]string{timeCell: dim, markCell: markColours[f.State], protocolCell: cyan, applicationCell: bold}
+		colours = [cells]string{timeCell: dim, markCell: markColours[f.State], protocolCell: cyan,
+			applicationCell: bold}
 		if f.Risks != 0 {
 			colours[hostCell] = red
 		}

@@ -83,7 +83,8 @@ Exit status: 0, 1 if no weir answers or a file has an error, 2 for wrong usage.`
 		"client.ip or tls.version (implies --output fields)")
 	f.StringSliceVar(&o.lanNetworks, "lan-network", nil, "of a capture: a network of the LAN; may be repeated")
 	o.selection.addFlags(f)
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(flowsOutputs[:], cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(flowsOutputs[:],
+		cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 

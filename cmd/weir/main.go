@@ -81,8 +81,7 @@ func newRoot() *cobra.Command {
 		}
 		return c.Help()
 	}
-	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newHosts(), newFlows(), newStatus(), newEnrol(),
-		newShip(), newLibpcapCapture(),
-		newReplay(), newReport(), newCatalog(), newConfig(), newVersion())
+	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newFlows(), newHosts(), newStatus(),
+		newEnrol(), newShip(), newLibpcapCapture(), newReplay(), newReport(), newCatalog(), newConfig(), newVersion())
 	return root
 }

@@ -112,8 +112,9 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	p.pipeline = engine.NewPipeline(engine.Config{
 		MaxPacketsTCP: o.Flows.PacketsTCP, MaxPacketsOther: o.Flows.PacketsOther, KeepTunnels: o.Flows.KeepTunnels,
 		IgnoreVLAN: o.Flows.IgnoreVLAN, CountEach: o.Flows.CountEach,
-		UpdateEvery: o.Flows.UpdateEvery, IsFollowed: isFollowed, Flows: flow.Config{MaxFlows: o.Flows.MaxReplay, TCPIdle: o.Flows.TCPIdle,
-			Idle: o.Flows.Idle}, Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
+		UpdateEvery: o.Flows.UpdateEvery, IsFollowed: isFollowed,
+		Flows:      flow.Config{MaxFlows: o.Flows.MaxReplay, TCPIdle: o.Flows.TCPIdle, Idle: o.Flows.Idle},
+		Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: panics.add,
 	}, o.Capture.Workers, 0, o.placed(emit))
 	readErr := p.all(ctx, inputs)

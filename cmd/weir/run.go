@@ -47,7 +47,8 @@ route. The kernel's connection tracking shows who began a connection, and how ad
 changed it: both legs of a connection are one flow.
 
 weir reports what it watches, and how, on standard error, and writes flows to standard output: as
-they end, in a table also when they are named (+) and have grown much (~). With --output report it writes what has changed each --report-every, for another program.
+they end, in a table also when they are named (+) and have grown much (~). With --output report it
+writes what has changed each --report-every, for another program.
 
 Modes: ebpf counts in the kernel and inspects only the first packets of each flow; libpcap and
 afpacket inspect every packet. auto takes the first of ebpf, libpcap, afpacket that works; weir check

@@ -150,7 +150,9 @@ func prefixOf(e filter.Compare) (netip.Prefix, error) {
 
 func address(e filter.Compare) (Filter, error) {
 	p, err := prefixOf(e)
-	return func(f *record.Flow) bool { return p.Contains(f.Client.Addr.Addr()) || p.Contains(f.Server.Addr.Addr()) }, err
+	return func(f *record.Flow) bool {
+		return p.Contains(f.Client.Addr.Addr()) || p.Contains(f.Server.Addr.Addr())
+	}, err
 }
 
 // network compares the remote end's network: a prefix that is longer than it holds no network.
@@ -182,8 +184,8 @@ func host(e filter.Compare) (Filter, error) {
 func (c *compiler) device(value string) (Filter, error) {
 	if name, ok := strings.CutPrefix(value, "@"); ok {
 		if c.names == nil {
-			return nil, fmt.Errorf("device:%s: only a running weir knows the names of devices; compare with a MAC or IP "+
-				"address", value)
+			return nil, fmt.Errorf("device:%s: only a running weir knows the names of devices; compare with a MAC or "+
+				"IP address", value)
 		}
 		return func(f *record.Flow) bool {
 			end := local(f)
