@@ -117,8 +117,8 @@ func TestFlowsOfTheAgent(t *testing.T) {
 	if status, _, _ := weir("flows", "--socket", path, "--app", "you\"tube"); status != 2 {
 		t.Errorf("a quote in an application: status %d", status)
 	}
-	status, out, stderr := weir("flows", "--socket", path, "--app", "youtube", "--not", "port:80", "-f", "-n", "3", "-o",
-		"compact")
+	status, out, stderr := weir("flows", "--socket", path, "--app", "youtube", "--not", "port:80", "-f", "-n", "3",
+		"-o", "compact")
 	if want := "+ tcp laptop:40000 > 192.0.2.1:443 tls youtube a.example 1.50kB/0B\n"; status != 1 ||
 		!strings.HasSuffix(out, want) || !strings.Contains(stderr, "7 records were dropped") ||
 		!strings.Contains(stderr, "the running weir has ended") {

@@ -18,7 +18,8 @@ func TestCheckReportsLosses(t *testing.T) {
 	h := quietHost(t, 1)
 	socket := t.TempDir() + "/weir.sock"
 	check := weir(t) + " check -i in0 --socket " + socket
-	if said := sh(t, h, check); !strings.Contains(said, "no weir is running") || !strings.Contains(said, "nothing") {
+	if said := sh(t, h, check+" -v"); !strings.Contains(said, "no weir is running") ||
+		!strings.Contains(said, "nothing") {
 		t.Errorf("before it runs:\n%s", said)
 	}
 	r := watch(t, h, "-i", "in0", "--mode", "ebpf", "--socket", socket, "--workers", "1", "--max-flows", "64")
