@@ -306,7 +306,10 @@ func readRecords(in io.Reader, to flowTaker, dropped func(uint64)) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("line %d: %w", number, err)
 		}
-		if isFlow := bytes.Contains(line, []byte(`"type":"flow"`)); !isFlow {
+		if bytes.HasPrefix(line, []byte(`{"type":"report"`)) {
+			return fmt.Errorf("line %d is a report: weir report shows those", number)
+		}
+		if !bytes.Contains(line, []byte(`"type":"flow"`)) {
 			if err := otherLine(line, dropped); err != nil {
 				return fmt.Errorf("line %d: %w", number, err)
 			}
