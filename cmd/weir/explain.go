@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,21 +19,24 @@ import (
 func newExplain() *cobra.Command {
 	var o agent.Options
 	c := &cobra.Command{
-		Use:   "explain [flags] FLOW-ID|ADDRESS",
+		Use:   "explain [flags] FLOW-ID|ADDRESS|HOST|APPLICATION|END END",
 		Short: "Explain in plain words why weir named and placed a flow as it did",
 		Long: `Ask the running weir why a flow, or an address, has its values in the records: which route
 makes an address LAN or WAN, which entry of the kernel's connection tracking shows who began the
 connection and how NAT changed it, and what gave the protocol and application their names. Name a flow
-by the id of its record, or its first digits.
+by the id of its record or its first digits, by its two ends, or by its host, application or protocol:
+of several the newest is explained, and the ids of the others follow.
 
 If no weir is running, this machine's present routes explain an address.
 
 Exit status: 0 with an explanation, 1 without one, 2 for wrong usage.`,
 		Example: `  weir explain 192.168.1.20
-  weir explain 5f0c9a1e                   the id of a record, or its beginning`,
-		Args: usage.Needs("the id of a flow, or an address", false),
+  weir explain 5f0c9a1e                   the id of a record, or its beginning
+  weir explain 192.168.1.20:51324 203.0.113.7:443
+  weir explain youtube`,
+		Args: usage.Needs("the id of a flow, an address, a host, an application or two ends", true),
 		RunE: func(c *cobra.Command, args []string) error {
-			lines, err := explain(&o, args[0])
+			lines, err := explain(&o, strings.Join(args, " "))
 			if err != nil {
 				return partialError{err}
 			}

@@ -22,7 +22,7 @@ func TestUsageErrors(t *testing.T) {
 		{"catalog serach x", `did you mean "search"?`},
 		{"replay", "needs an argument: a capture file"},
 		{"explain", "needs an argument"},
-		{"explain a b", "takes one argument"},
+		{"catalog show a b", "takes one argument"},
 		{"version now", `takes no argument such as "now"`},
 		{"replay --ouput ndjson x", "did you mean --output?"},
 		{"replay --worker 2 x", "did you mean --workers?"},

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,23 +45,94 @@ func (e *Explainer) Past(most int, selects func(*record.Flow) bool, each func(*r
 const minPrefix = 4
 
 // Explain explains, a line each, why an address is on its side, or why weir named and placed a recent flow as it did.
-// what is an address, or an id or its beginning.
+// what is an address, an id or its beginning, two ends (192.0.2.1:40000 198.51.100.1:443, in any order), or a host, an
+// application or a protocol: of several flows the newest is explained, and the others are listed.
 func (e *Explainer) Explain(what string) ([]string, error) {
+	what = strings.ToLower(strings.TrimSpace(what))
 	if a, err := netip.ParseAddr(what); err == nil {
-		return e.explainAddress(a), nil
+		others := e.newest(func(r *record.Flow) bool { return r.Client.Addr.Addr() == a || r.Server.Addr.Addr() == a })
+		return append(e.explainAddress(a), list("Its latest flows", others)...), nil
 	}
-	id := strings.ToLower(what)
-	if _, err := hex.DecodeString(id[:len(id)&^1]); err != nil || len(id) < minPrefix || len(id) > 32 {
-		return nil, fmt.Errorf("%q is neither an address nor the id of a flow (32 digits, or the first %d and more)",
-			what, minPrefix)
+	if isID(what) {
+		if r, _ := e.records.find(what); r != nil {
+			return e.explainFlow(r), nil
+		}
 	}
-	r, of := e.records.find(id)
-	if r == nil {
-		return nil, fmt.Errorf("none of the last %d records is of a flow %s; weir reports a flow when it ends (with "+
-			"--update-every also before)", of, what)
+	is, kind := selects(what)
+	found := e.newest(is)
+	if len(found) == 0 {
+		return nil, fmt.Errorf("none of the last %d records is of a flow with the %s %q; weir reports a flow when it "+
+			"ends, with --update-every or while weir flows follows also before", e.records.count(), kind, what)
 	}
-	return e.explainFlow(r), nil
+	return append(e.explainFlow(found[0]), list("Others of the kind", found[1:])...), nil
 }
+
+// isID reports whether a text can be the id of a flow, or its beginning.
+func isID(text string) bool {
+	_, err := hex.DecodeString(text[:len(text)&^1])
+	return err == nil && len(text) >= minPrefix && len(text) <= 32 && strings.Trim(text, "0123456789abcdef") == ""
+}
+
+// selects returns whether a flow has what a text names, and what kind of name that is.
+func selects(text string) (is func(*record.Flow) bool, kind string) {
+	if one, other, ok := ends(text); ok {
+		return func(r *record.Flow) bool {
+			return r.Client.Addr == one && r.Server.Addr == other || r.Client.Addr == other && r.Server.Addr == one
+		}, "ends"
+	}
+	if isID(text) {
+		kind = "id, "
+	}
+	return func(r *record.Flow) bool {
+		return r.Application == text || r.Protocol == text || string(r.Hostname) == text ||
+			strings.HasSuffix(string(r.Hostname), "."+text)
+	}, kind + "host, application or protocol"
+}
+
+// ends parses two ends.
+func ends(text string) (one, other netip.AddrPort, ok bool) {
+	parts := strings.Fields(text)
+	if len(parts) != 2 {
+		return one, other, false
+	}
+	one, err := netip.ParseAddrPort(parts[0])
+	other, otherErr := netip.ParseAddrPort(parts[1])
+	return one, other, err == nil && otherErr == nil
+}
+
+// mostListed bounds the flows that an explanation names.
+const mostListed = 10
+
+// newest returns the newest records of different flows, the newest first.
+func (e *Explainer) newest(is func(*record.Flow) bool) (found []*record.Flow) {
+	known := map[[32]byte]bool{}
+	e.records.past(mostListed, func(r *record.Flow) bool {
+		if known[r.ID] || !is(r) {
+			return false
+		}
+		known[r.ID] = true
+		return true
+	}, func(r *record.Flow) { found = append(found, r.Clone()) })
+	slices.Reverse(found)
+	return found
+}
+
+// list describes flows in a line each, under a title.
+func list(title string, flows []*record.Flow) (lines []string) {
+	if len(flows) == 0 {
+		return nil
+	}
+	lines = append(lines, title+":")
+	for _, r := range flows {
+		names := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", r.Protocol, r.Application, r.Hostname)), " ")
+		lines = append(lines, fmt.Sprintf("  %s  %s  %s to %s  %s", r.ID[:idShown], timeText(r.LastSeen),
+			words.End(r.Client.Addr), words.End(r.Server.Addr), names))
+	}
+	return lines
+}
+
+// idShown is the number of an id's digits in a list.
+const idShown = 12
 
 func (e *Explainer) explainAddress(a netip.Addr) []string {
 	n := e.network()

@@ -5,6 +5,7 @@ package explain
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -86,6 +87,13 @@ func TestExplain(t *testing.T) {
 			"its entry: facebook.com)",
 		},
 		strings.ToUpper(id[:7]): {id},
+		"192.168.1.20":          {"is lan", "Its latest flows:", id[:12], "tls facebook www.facebook.com"},
+		host + " " + server:     {id},
+		server + "  " + host:    {id},
+		"www.Facebook.com":      {id},
+		"facebook.com":          {id},
+		"facebook":              {id},
+		"tls":                   {id},
 	} {
 		lines, err := e.Explain(what)
 		if err != nil {
@@ -97,7 +105,8 @@ func TestExplain(t *testing.T) {
 			}
 		}
 	}
-	for _, what := range []string{"", "abc", "no address", "ffffffffffff", strings.Repeat("a", 33)} {
+	for _, what := range []string{"", "abc", "no address", "ffffffffffff", strings.Repeat("a", 33), "book.com", "ssh",
+		server, server + " " + server, host + " " + server + " " + host} {
 		if lines, err := e.Explain(what); err == nil {
 			t.Errorf("%q: %q", what, lines)
 		}
@@ -143,5 +152,34 @@ func TestRecordsKept(t *testing.T) {
 	}
 	if lines, err := e.Explain(first); err == nil {
 		t.Errorf("the first record is still there: %q", lines)
+	}
+}
+
+// TestExplainSeveral: of several flows the newest is explained, and the others follow, each once, at most as many as a
+// screen holds.
+func TestExplainSeveral(t *testing.T) {
+	_, e := completed(nothing)
+	for i := range 40 {
+		r := flowOf(fmt.Sprintf("192.168.1.20:%d", 1000+i/2), 1, 1) // two records of each flow
+		copy(r.ID[:], fmt.Sprintf("%032x", i/2))
+		r.Protocol = "ssh"
+		e.Keep(r)
+	}
+	lines, err := e.Explain("ssh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(lines, "\n")
+	if !strings.HasPrefix(text, fmt.Sprintf("Flow %032x: ", 19)) {
+		t.Errorf("it begins with %s", lines[0])
+	}
+	at := slices.Index(lines, "Others of the kind:")
+	if at < 0 || len(lines)-at != mostListed {
+		t.Fatalf("line %d of %d begins the others:\n%s", at, len(lines), text)
+	}
+	for i, line := range lines[at+1:] {
+		if want := fmt.Sprintf("%d to %s  ssh", 1000+18-i, server); !strings.HasSuffix(line, want) {
+			t.Errorf("%s; want %s", line, want)
+		}
 	}
 }

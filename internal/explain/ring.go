@@ -70,3 +70,10 @@ func (x *ring) past(most int, selects func(*record.Flow) bool, each func(*record
 	}
 	return len(x.records)
 }
+
+// count returns the number of records.
+func (x *ring) count() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.records)
+}
