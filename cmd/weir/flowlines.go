@@ -150,7 +150,7 @@ func eventTime(f *record.Flow) time.Time {
 	return time.Unix(0, f.LastSeen)
 }
 
-// appendCompact appends a line of words: time, mark, ends, names, bytes of each end.
+// appendCompact appends a line of words: time, mark, ends, names, bytes of each end, and the id.
 func (l *flowLines) appendCompact(f *record.Flow, b []byte) []byte {
 	protocol, application := what(f)
 	b = eventTime(f).AppendFormat(b, "15:04:05.000")
@@ -164,7 +164,7 @@ func (l *flowLines) appendCompact(f *record.Flow, b []byte) []byte {
 	if f.State == record.StateEnd {
 		b = fmt.Appendf(b, " %s %s", lasted(f), f.EndReason)
 	}
-	return appendRisks(b, f)
+	return fmt.Appendf(appendRisks(b, f), " #%s", f.ID[:idShown])
 }
 
 // appendRisks appends the risks, each with a !.

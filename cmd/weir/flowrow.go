@@ -20,23 +20,29 @@ const (
 	applicationCell
 	sentCell
 	receivedCell
+	idCell
 	hostCell
 	cells
 )
 
-var flowsHeader = [cells]string{"time", "", "client", "server", "protocol", "application", "sent", "received", "host"}
+var flowsHeader = [cells]string{"time", "", "client", "server", "protocol", "application", "sent", "received",
+	"id", "host"}
+
+// idShown is the number of an id's digits that a line shows: weir explain takes them.
+const idShown = 8
 
 // cellWidths returns the columns' widths on a terminal; 0 leaves a column out. The last one has the rest. Without a
 // terminal (width 0) they are the least ones.
 func cellWidths(width int) (w [cells]int) {
 	w = [cells]int{timeCell: 12, markCell: 1, clientCell: 21, serverCell: 21, protocolCell: 9, applicationCell: 14,
-		sentCell: 7, receivedCell: 8, hostCell: 20}
+		sentCell: 7, receivedCell: 8, idCell: idShown, hostCell: 20}
 	if width == 0 {
 		return w
 	}
 	for _, n := range []struct{ cell, width int }{ // the least important first
-		{hostCell, 16}, {applicationCell, 10}, {timeCell, 8}, {clientCell, 15}, {serverCell, 15}, {sentCell, 0},
-		{hostCell, 0}, {applicationCell, 0}, {clientCell, 10}, {serverCell, 10}, {protocolCell, 7}, {receivedCell, 0},
+		{hostCell, 16}, {idCell, 0}, {applicationCell, 10}, {timeCell, 8}, {clientCell, 15}, {serverCell, 15},
+		{sentCell, 0}, {hostCell, 0}, {applicationCell, 0}, {clientCell, 10}, {serverCell, 10}, {protocolCell, 7},
+		{receivedCell, 0},
 	} {
 		switch over := widthOf(&w) - width; {
 		case over <= 0:
@@ -110,10 +116,10 @@ func (l *flowLines) appendRow(f *record.Flow, b []byte) []byte {
 	const clock = "15:04:05.000"
 	row := [cells]string{eventTime(f).Format(clock[:min(w[timeCell], len(clock))]), marks[f.State], l.client(f),
 		l.server(f), protocol, application, bytesText(f.Client.Bytes), bytesText(f.Server.Bytes),
-		strings.TrimLeft(host, " ")}
+		string(f.ID[:idShown]), strings.TrimLeft(host, " ")}
 	var colours [cells]string
 	if l.colour {
-		colours = [cells]string{timeCell: dim, markCell: markColours[f.State], protocolCell: cyan,
+		colours = [cells]string{timeCell: dim, idCell: dim, markCell: markColours[f.State], protocolCell: cyan,
 			applicationCell: bold}
 		if f.Risks != 0 {
 			colours[hostCell] = red

@@ -50,7 +50,7 @@ func TestFlowsOutputs(t *testing.T) {
 	all := string(mustRead(t, records))
 	for output, want := range map[string]string{
 		"ndjson":  all,
-		"compact": "- tcp [2001:db8::10]:48362 > [2001:db8::20]:443 tls www.example.com 1.45kB/2.31kB 3.72ms closed",
+		"compact": "- tcp [2001:db8::10]:48362 > [2001:db8::20]:443 tls www.example.com 1.45kB/2.31kB 3.72ms closed #",
 		"csv":     record.CSVHeader + "\n2026-",
 		"table":   "time         ",
 	} {
@@ -120,7 +120,7 @@ func TestFlowsOfTheAgent(t *testing.T) {
 	}
 	status, out, stderr := weir("flows", "--socket", path, "--app", "youtube", "--not", "port:80", "-f", "-n", "3",
 		"-o", "compact")
-	if want := "+ tcp laptop:40000 > 192.0.2.1:443 tls youtube a.example 1.50kB/0B\n"; status != 1 ||
+	if want := "+ tcp laptop:40000 > 192.0.2.1:443 tls youtube a.example 1.50kB/0B #00000000\n"; status != 1 ||
 		!strings.HasSuffix(out, want) || !strings.Contains(stderr, "7 records were dropped") ||
 		!strings.Contains(stderr, "the running weir has ended") {
 		t.Errorf("status %d\n%s%s", status, out, stderr)
