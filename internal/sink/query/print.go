@@ -48,15 +48,21 @@ func printAs[T any](body []byte, out io.Writer, print func(*T, *table)) error {
 		return fmt.Errorf("the sink's answer: %w", err)
 	}
 	t := &table{out: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
-	print(answer, t)
+	if print(answer, t); t.rows <= 1 { // the heading
+		t.row("(nothing found; a longer time or a wider filter may find something)")
+	}
 	return t.out.Flush()
 }
 
 // table writes rows of cells.
-type table struct{ out *tabwriter.Writer }
+type table struct {
+	out  *tabwriter.Writer
+	rows int
+}
 
 // row writes a row. Texts of the network lose what could move a terminal's cursor.
 func (t *table) row(cells ...string) {
+	t.rows++
 	for i := range cells {
 		cells[i] = clean(cells[i])
 	}

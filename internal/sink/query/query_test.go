@@ -102,8 +102,12 @@ func (network) Series(context.Context, *store.SeriesQuery) (*store.Series, error
 }
 
 func (network) Flows(_ context.Context, q *store.FlowsQuery) (*store.Flows, error) {
-	if _, ok := q.Filter.(filter.Compare); q.Filter != nil && !ok {
+	c, ok := q.Filter.(filter.Compare)
+	switch {
+	case q.Filter != nil && !ok:
 		return nil, errors.New("broken")
+	case c.Value == "rare":
+		return &store.Flows{}, nil
 	}
 	record := `{"client":{"ip":"10.0.0.2","bytes":100},"server":{"ip":"192.0.2.1","port":443,"bytes":2000},` +
 		`"ip_proto":"tcp","protocol":"tls","hostname":"\u001b[2Ja.example",` +
@@ -167,6 +171,7 @@ func TestTables(t *testing.T) {
 		"flows where app:a": "LAST SEEN CLIENT SERVER PORT APP PROTO SENT RECEIVED STATE\n" +
 			"2026-11-30 08:00:00 10.0.0.2 " +
 			`\u001b[2Ja.example tcp/443 - tls 100 B 2.00 kB end` + "\n(there are more: ",
+		"flows where app:rare": "LAST SEEN CLIENT SERVER PORT APP PROTO SENT RECEIVED STATE\n(nothing found; a longer ",
 		"devices limit 1": "DEVICE NAME DOWN UP FLOWS APPS AGENT\naa:bb:cc:dd:ee:01 bens-laptop 5 B 0 B 0 3 gateway\n" +
 			"(1 more)\n",
 		"devices agent gateway": "DEVICE NAME DOWN UP FLOWS APPS AGENT\naa:bb:cc:dd:ee:01 bens-laptop 5 B",
