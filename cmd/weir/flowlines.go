@@ -154,7 +154,7 @@ func eventTime(f *record.Flow) time.Time {
 func (l *flowLines) appendCompact(f *record.Flow, b []byte) []byte {
 	protocol, application := what(f)
 	b = eventTime(f).AppendFormat(b, "15:04:05.000")
-	b = fmt.Appendf(b, " %s %s %s > %s", marks[f.State], packet.ProtoName(f.Proto), l.client(f), l.server(f))
+	b = fmt.Appendf(b, " %s %s %s > %s", marks[f.State], packet.ProtoName(f.Proto), l.end(&f.Client), l.end(&f.Server))
 	for _, word := range []string{protocol, application, printable(f.Hostname)} {
 		if word != "" {
 			b = append(append(b, ' '), word...)
@@ -191,11 +191,7 @@ func lasted(f *record.Flow) string {
 	return d.Round(time.Second).String()
 }
 
-// client and server return an end: the device's name if there is one, else the address, with the port.
-func (l *flowLines) client(f *record.Flow) string { return l.end(&f.Client) }
-
-func (l *flowLines) server(f *record.Flow) string { return l.end(&f.Server) }
-
+// end returns an end: the device's name if there is one, else the address, with the port.
 func (l *flowLines) end(e *record.Endpoint) string {
 	name := ""
 	if l.names != nil && e.Side == record.SideLAN {

@@ -114,8 +114,8 @@ func (l *flowLines) appendRow(f *record.Flow, b []byte) []byte {
 	host := string(appendRisks([]byte(printable(f.Hostname)), f))
 	w := cellWidths(l.width)
 	const clock = "15:04:05.000"
-	row := [cells]string{eventTime(f).Format(clock[:min(w[timeCell], len(clock))]), marks[f.State], l.client(f),
-		l.server(f), protocol, application, bytesText(f.Client.Bytes), bytesText(f.Server.Bytes),
+	row := [cells]string{eventTime(f).Format(clock[:min(w[timeCell], len(clock))]), marks[f.State],
+		l.end(&f.Client), l.end(&f.Server), protocol, application, bytesText(f.Client.Bytes), bytesText(f.Server.Bytes),
 		string(f.ID[:idShown]), strings.TrimLeft(host, " ")}
 	var colours [cells]string
 	if l.colour {

@@ -122,7 +122,7 @@ func (o *flowsOptions) check(c *cobra.Command, files []string) (err error) {
 
 // ofAgent shows flows of the running weir.
 func (o *flowsOptions) ofAgent(ctx context.Context, stdout, stderr io.Writer) error {
-	_, in, err := control.Follow(o.socket, &control.Flows{Filter: filter.String(o.expr), Last: o.last,
+	in, err := control.Follow(o.socket, &control.Flows{Filter: filter.String(o.expr), Last: o.last,
 		SinceMillis: o.since.Milliseconds(), Follow: o.follow})
 	if err = nameOther(err, o.socket, rootSocket); err != nil {
 		return partialError{err}

@@ -82,7 +82,7 @@ type livingTable struct {
 
 func newLivingTable(out *bufio.Writer, width int) *livingTable {
 	lines := newFlowLines(&flowsOptions{output: "table"}, out, nil)
-	lines.out, lines.isForPeople = out, false // liveOutput has asked growth
+	lines.isForPeople = false // liveOutput has asked growth
 	lines.setWidth(width)
 	return &livingTable{lines, tableWriter{out: out, width: width, live: true}}
 }

@@ -50,13 +50,7 @@ func (w *tableWriter) flow(f *record.Flow) error {
 	if !w.flows {
 		return nil
 	}
-	protocol, application := f.Protocol, f.Application
-	if f.Method.IsGuess() {
-		protocol += "?" // marks a guess
-	}
-	if f.ApplicationMethod.IsGuess() {
-		application += "?"
-	}
+	protocol, application := what(f)
 	direction := f.Direction.String()
 	if f.Client.Side == record.SideUnknown { // only what the addresses show
 		direction = ""

@@ -44,8 +44,6 @@ type Flows struct {
 // Hello precedes flow records.
 type Hello struct {
 	Version int `json:"version"` // of this exchange: FlowsVersion
-	// Remembered is the number of past records that were searched.
-	Remembered int `json:"remembered"`
 }
 
 // FlowsVersion grows when flow records can no longer be read as before.
@@ -209,10 +207,10 @@ func Ask(path string, r *Request) (*Answer, error) {
 }
 
 // Follow requests flow records of the agent at a path. in has them, a line each, until it is closed or the agent ends.
-func Follow(path string, f *Flows) (hello Hello, in io.ReadCloser, err error) {
+func Follow(path string, f *Flows) (in io.ReadCloser, err error) {
 	c, err := dial(path)
 	if err != nil {
-		return Hello{}, nil, err
+		return nil, err
 	}
 	buffered := bufio.NewReader(c)
 	a, err := ask(c, buffered, &Request{Flows: f})
@@ -221,10 +219,10 @@ func Follow(path string, f *Flows) (hello Hello, in io.ReadCloser, err error) {
 	}
 	if err != nil {
 		c.Close()
-		return Hello{}, nil, err
+		return nil, err
 	}
 	_ = c.SetDeadline(time.Time{})
-	return *a.Hello, struct {
+	return struct {
 		io.Reader
 		io.Closer
 	}{buffered, c}, nil

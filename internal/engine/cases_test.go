@@ -319,12 +319,21 @@ func TestUpdates(t *testing.T) {
 	packets := join([]sent{ping(1000), ping(1014), ping(1016), ping(1055), ping(1062)},
 		request(1063, 40000, 1, "a.example"), []sent{ping(1100)})
 	const want = "40001 new 1 ,40001 update 3 ,40001 update 5 ,80 new 2 ,40001 end 6 shutdown,80 end 2 shutdown"
+	wantRecords(t, func(c *engine.Config) { c.UpdateEvery = 15 * time.Second }, packets, func(f *record.Flow) string {
+		return fmt.Sprintf("%d %s %d %s", f.Server.Addr.Port(), f.State, f.Client.Packets, f.EndReason)
+	}, want)
+}
+
+// wantRecords compares all records of packets, each as line describes it, with one worker and with several.
+func wantRecords(t *testing.T, change func(*engine.Config), packets []sent, line func(*record.Flow) string,
+	want string) {
+	t.Helper()
 	for _, workers := range []int{1, 3} {
 		var got []string
 		c := config(t)
-		c.UpdateEvery = 15 * time.Second
+		change(&c)
 		p := engine.NewPipeline(c, workers, 0, func(f *record.Flow) error {
-			got = append(got, fmt.Sprintf("%d %s %d %s", f.Server.Addr.Port(), f.State, f.Client.Packets, f.EndReason))
+			got = append(got, line(f))
 			return nil
 		})
 		for _, s := range packets {
@@ -345,24 +354,10 @@ func TestFollowed(t *testing.T) {
 	packets := join(request(1000, 40000, 1, "a.example"), []sent{unknown(1001), unknown(1002), unknown(1006)},
 		[]sent{{1006, udp(host, web, 50001, 53, dnsQuery)}, unknown(1012)})
 	const want = "80 new http,80 update http,40001 new ,40001 update ,53 new dns,80 end http,40001 end ,53 end dns"
-	for _, workers := range []int{1, 3} {
-		var got []string
-		c := config(t)
-		c.IsFollowed = func() bool { return true }
-		p := engine.NewPipeline(c, workers, 0, func(f *record.Flow) error {
-			got = append(got, fmt.Sprintf("%d %s %s", f.Server.Addr.Port(), f.State, f.Protocol))
-			return nil
-		})
-		for _, s := range packets {
-			p.Frame(&engine.Frame{Data: s.bytes, Length: len(s.bytes), Time: int64(s.at * 1e9), Link: packet.LinkRaw})
-		}
-		if err := p.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if strings.Join(got, ",") != want {
-			t.Errorf("%d workers: got  %s\nwant %s", workers, strings.Join(got, ","), want)
-		}
-	}
+	isFollowed := func(c *engine.Config) { c.IsFollowed = func() bool { return true } }
+	wantRecords(t, isFollowed, packets, func(f *record.Flow) string {
+		return fmt.Sprintf("%d %s %s", f.Server.Addr.Port(), f.State, f.Protocol)
+	}, want)
 }
 
 // TestFirstAndLastSeen: packets slightly out of order extend the flow's time.

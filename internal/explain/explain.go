@@ -36,9 +36,9 @@ func (e *Explainer) SetCatalog(c words.Catalog) { e.catalog = c }
 func (e *Explainer) Keep(r *record.Flow) { e.records.keep(r) }
 
 // Past calls each with the newest records that selects wants, at most most, the oldest of them first. A record is valid
-// during the call. It returns the number of records searched.
-func (e *Explainer) Past(most int, selects func(*record.Flow) bool, each func(*record.Flow)) (of int) {
-	return e.records.past(most, selects, each)
+// during the call.
+func (e *Explainer) Past(most int, selects func(*record.Flow) bool, each func(*record.Flow)) {
+	e.records.past(most, selects, each)
 }
 
 // minPrefix is the least number of digits that select a flow's id.

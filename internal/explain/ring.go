@@ -51,9 +51,8 @@ func (x *ring) find(prefix string) (r *record.Flow, of int) {
 	return nil, len(x.records)
 }
 
-// past calls each with the newest records that selects wants, at most most, the oldest of them first, and returns the
-// number of records searched.
-func (x *ring) past(most int, selects func(*record.Flow) bool, each func(*record.Flow)) (of int) {
+// past calls each with the newest records that selects wants, at most most, the oldest of them first.
+func (x *ring) past(most int, selects func(*record.Flow) bool, each func(*record.Flow)) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var found []*record.Flow
@@ -68,7 +67,6 @@ func (x *ring) past(most int, selects func(*record.Flow) bool, each func(*record
 	for _, r := range slices.Backward(found) {
 		each(r)
 	}
-	return len(x.records)
 }
 
 // count returns the number of records.

@@ -81,7 +81,7 @@ func (s *followers) open(request *control.Flows) *control.Answer {
 	if request.SinceMillis > 0 {
 		since = time.Now().Add(-time.Duration(request.SinceMillis) * time.Millisecond).UnixNano()
 	}
-	remembered := s.explainer.Past(request.Last, func(r *record.Flow) bool {
+	s.explainer.Past(request.Last, func(r *record.Flow) bool {
 		return r.LastSeen >= since && selects(r)
 	}, one.append)
 	if one.isOver = !request.Follow; request.Follow {
@@ -90,7 +90,7 @@ func (s *followers) open(request *control.Flows) *control.Answer {
 	}
 	signal(one.wake)
 	s.serving.Add(1)
-	return &control.Answer{Hello: &control.Hello{Version: control.FlowsVersion, Remembered: remembered},
+	return &control.Answer{Hello: &control.Hello{Version: control.FlowsVersion},
 		Stream: func(c net.Conn) {
 			defer s.serving.Done()
 			defer s.forget(one)

@@ -128,7 +128,7 @@ func heap(many int, do func(n int)) (grown int64) {
 		select {
 		case <-ended:
 			isOver = true
-		case <-time.After(time.Millisecond):
+		case <-time.After(time.Millisecond): // between samples; the end alone decides
 		}
 		runtime.ReadMemStats(&now)
 		grown = max(grown, int64(now.HeapInuse)-int64(before.HeapInuse))

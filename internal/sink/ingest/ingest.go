@@ -299,14 +299,16 @@ type taken struct {
 	here       *seen
 	unreadable int
 	held       int64 // of the memory, for fresh
-	counts     []func()
+	// What finish counts, once the body is known to be within the limits.
+	bytes, duplicates uint64
+	broken, foreign   int // reports
 }
 
 // line takes a report, which came in that frame, if any. It is packed at once, as the queue keeps it: what was read is
 // let go.
 func (t *taken) line(line, frame []byte) error {
 	in := t.in
-	t.count(func() { in.counters.BytesOut.Add(uint64(len(line) + 1)) })
+	t.bytes += uint64(len(line) + 1)
 	e, err := readEnvelope(line)
 	receipt := uplink.Receipt{Epoch: e.epoch, Sequence: e.sequence, Result: uplink.Refused}
 	switch {
@@ -315,13 +317,13 @@ func (t *taken) line(line, frame []byte) error {
 		receipt.Reason = err.Error()
 	case err != nil:
 		receipt.Reason = err.Error()
-		t.count(func() { in.counters.Refuse(status.CauseReport) })
+		t.broken++
 	case e.agent != t.agent:
 		receipt.Reason = "a report of another agent"
-		t.count(func() { in.counters.Refuse(status.CauseForeign) })
+		t.foreign++
 	case in.seen.has(t.agent, e.epoch, e.sequence) || t.here.has(t.agent, e.epoch, e.sequence):
 		receipt.Result = uplink.Duplicate
-		t.count(func() { in.counters.Duplicates.Add(1) })
+		t.duplicates++
 	default:
 		receipt.Result = uplink.Stored
 		t.here.add(t.agent, e.epoch, e.sequence, e.sequence)
@@ -337,20 +339,19 @@ func (t *taken) line(line, frame []byte) error {
 	return nil
 }
 
-// count counts, once the body is known to be within the limits.
-func (t *taken) count(one func()) { t.counts = append(t.counts, one) }
-
 // finish puts the reports that are new into the queue.
 func (t *taken) finish(ctx context.Context) (*uplink.Reports, *refusal) {
 	in := t.in
 	if t.unreadable == len(t.answer.Reports) {
 		return nil, &refusal{http.StatusBadRequest, status.CauseMalformed, "", "the body has no report", 0}
 	}
-	for _, one := range t.counts {
-		one()
-	}
-	for range t.unreadable {
+	in.counters.BytesOut.Add(t.bytes)
+	in.counters.Duplicates.Add(t.duplicates)
+	for range t.unreadable + t.broken {
 		in.counters.Refuse(status.CauseReport)
+	}
+	for range t.foreign {
+		in.counters.Refuse(status.CauseForeign)
 	}
 	if err := in.queue.Append(ctx, t.fresh); err != nil {
 		detail := "the sink can't write to its disk"
