@@ -82,6 +82,7 @@ func newRoot() *cobra.Command {
 		return c.Help()
 	}
 	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newFlows(), newHosts(), newStatus(),
-		newEnrol(), newShip(), newLibpcapCapture(), newReplay(), newReport(), newCatalog(), newConfig(), newVersion())
+		newEnrol(), newShip(), newLibpcapCapture(), newProtocols(), newReplay(),
+		newReport(), newCatalog(), newConfig(), newVersion())
 	return root
 }

@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Verdict is a dissector's answer.
@@ -55,6 +56,10 @@ type Protocol struct {
 	Spec string
 	// Category is one of the catalog's categories, for flows without a known application.
 	Category string
+	// Members are those of the flow record that Inspect may fill: "smtp.server"; "tls.*" are all that TLS fills.
+	Members []string
+	// Since is the version of weir that recognised it first; "": the first version.
+	Since string
 	// Over holds the protocol's transports.
 	Over Transport
 	// Ports are the ports at which the session tries it first, before it consults Start. Either side's port counts.
@@ -208,6 +213,20 @@ func (t *Table) ID(name string) ID { return t.ids[name] }
 
 // Names returns the slugs that the table's dissectors can give, sorted.
 func (t *Table) Names() []string { return slices.Sorted(slices.Values(t.names[1:])) }
+
+// Fills reports whether the dissectors of a slug may fill a member of the flow record, such as "tls.version".
+func (t *Table) Fills(slug, member string) bool {
+	object, _, _ := strings.Cut(member, ".")
+	for _, p := range t.protocols {
+		if p.Name != slug && !slices.Contains(p.Also, slug) {
+			continue
+		}
+		if slices.Contains(p.Members, member) || slices.Contains(p.Members, object+".*") {
+			return true
+		}
+	}
+	return false
+}
 
 // Protocols returns the table's entries. Callers must not change them.
 func (t *Table) Protocols() []*Protocol { return t.protocols }

@@ -86,6 +86,7 @@ func Listen(t testing.TB, table *dissect.Table, k Talk) Heard {
 		h.Outcome, h.Messages = o, i+1
 		if r != nil {
 			h.take(t, r)
+			wantMembers(t, table, &h)
 		}
 		for j := range packet {
 			packet[j] = 0xee
@@ -99,6 +100,22 @@ func Listen(t testing.TB, table *dissect.Table, k Talk) Heard {
 		t.Errorf("%d bytes stayed lent", pool.Buffered())
 	}
 	return h
+}
+
+// wantMembers checks that the protocol's entry lists what it filled.
+func wantMembers(t testing.TB, table *dissect.Table, h *Heard) {
+	t.Helper()
+	var objects map[string]map[string]any
+	if err := json.Unmarshal([]byte(h.Info), &objects); err != nil {
+		return // take has said so
+	}
+	for object, members := range objects {
+		for name := range members {
+			if member := object + "." + name; !table.Fills(h.Protocol, member) {
+				t.Errorf("%s fills %s, which no entry's Members have", h.Protocol, member)
+			}
+		}
+	}
 }
 
 func (h *Heard) take(t testing.TB, r *dissect.Result) {

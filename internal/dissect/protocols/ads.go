@@ -13,6 +13,7 @@ var adsProtocol = &dissect.Protocol{
 	Ports:     []uint16{48898, 48899},
 	Start:     dissect.BytesOf(0, 3),
 	MinLength: 12,
+	Members:   []string{"ads.command", "ads.target_port"},
 	Inspect:   inspectADS,
 }
 

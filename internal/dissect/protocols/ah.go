@@ -5,7 +5,8 @@ package protocols
 import "github.com/weirnet/weir/internal/dissect"
 
 // ah: IPsec's Authentication Header.
-var ahProtocol = onIP("ah", "RFC 4302 §2", "vpn", 51, checkAH)
+var ahProtocol = onIP("ah", "RFC 4302 §2", "vpn", 51, checkAH,
+	"ah.spi")
 
 // checkAH checks the length in words, which covers the fixed part and fits the packet. Receivers ignore the reserved
 // field (§2.3).

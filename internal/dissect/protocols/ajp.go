@@ -13,6 +13,7 @@ var ajpProtocol = &dissect.Protocol{
 	Ports:     []uint16{8009},
 	Start:     dissect.BytesOf(0x12, 'A'),
 	MinLength: ajpHeader + 1,
+	Members:   []string{"ajp.path", "ajp.remote_address"},
 	Inspect:   inspectAJP,
 }
 

@@ -4,6 +4,8 @@
 // helpers (lines.go, match.go …). docs/DISSECTORS.md shows how to add a protocol.
 package protocols
 
+//go:generate go run ./document ../../../docs/PROTOCOLS.md
+
 import (
 	"slices"
 

@@ -8,6 +8,7 @@ import "github.com/weirnet/weir/internal/dissect"
 var amongUsProtocol = &dissect.Protocol{
 	Name: "among-us", Spec: "Among Us protocol documentation: Hazel, hello", Category: "gaming",
 	Over: dissect.UDP, Ports: []uint16{22023, 22123, 22223}, Start: dissect.BytesOf(hazelHello), MinLength: 10,
+	Members: []string{"among_us.version"},
 	Inspect: inspectAmongUs,
 }
 

@@ -13,6 +13,7 @@ var amqpProtocol = &dissect.Protocol{
 	Ports:     []uint16{5671, 5672},
 	Start:     dissect.BytesOf('A', 1, 8),
 	MinLength: 8,
+	Members:   []string{"amqp.version"},
 	Inspect:   inspectAMQP,
 }
 

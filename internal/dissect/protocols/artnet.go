@@ -13,6 +13,7 @@ var artNetProtocol = &dissect.Protocol{
 	Ports:     []uint16{6454},
 	Start:     dissect.FirstBytes(artnetMagic),
 	MinLength: len(artnetMagic) + 2,
+	Members:   []string{"art_net.operation"},
 	Inspect:   inspectArtNet,
 }
 

@@ -13,6 +13,7 @@ var atgProtocol = &dissect.Protocol{
 	Ports:     []uint16{10001},
 	Start:     dissect.BytesOf(atgBegin),
 	MinLength: 7,
+	Members:   []string{"atg.function"},
 	Inspect:   inspectATG,
 }
 

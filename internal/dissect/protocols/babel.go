@@ -12,6 +12,7 @@ var babelProtocol = &dissect.Protocol{
 	Over:      dissect.UDP,
 	Ports:     []uint16{6696},
 	MinLength: babelHeader,
+	Members:   []string{"babel.first_type"},
 	Inspect:   inspectBabel,
 }
 

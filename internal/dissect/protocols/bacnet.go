@@ -13,6 +13,7 @@ var bacnetProtocol = &dissect.Protocol{
 	Ports:     []uint16{47808},
 	Start:     dissect.BytesOf(0x81),
 	MinLength: bvlcHeader,
+	Members:   []string{"bacnet.function", "bacnet.message_type", "bacnet.service"},
 	Inspect:   inspectBACnet,
 }
 

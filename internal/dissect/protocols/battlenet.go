@@ -7,7 +7,8 @@ import "github.com/weirnet/weir/internal/dissect"
 // battle-net: BNCS, by a game client's first message to the service.
 var battleNetProtocol = &dissect.Protocol{
 	Name: "battle-net", Spec: "BNETDocs: BNCS protocol header", Category: "gaming",
-	Over: dissect.TCP, Ports: []uint16{6112}, Start: dissect.BytesOf(1), MinLength: 5, Inspect: inspectBNCS,
+	Members: []string{"battle_net.product"},
+	Over:    dissect.TCP, Ports: []uint16{6112}, Start: dissect.BytesOf(1), MinLength: 5, Inspect: inspectBNCS,
 }
 
 // inspectBNCS checks a game client's first message: the byte 1, which selects the protocol, and SID_AUTH_INFO: 0xff,

@@ -19,6 +19,7 @@ var beanstalkdProtocol = &dissect.Protocol{
 	Start: dissect.FirstBytes("put ", "use ", "reserve", "watch ", "stats", "delete ", "list-tubes", "peek",
 		"kick ", "bury ", "touch ", "release ", "ignore "),
 	MinLength: 6,
+	Members:   []string{"beanstalkd.command"},
 	Inspect:   inspectBeanstalkd,
 }
 

@@ -14,6 +14,7 @@ var bfcpProtocol = &dissect.Protocol{
 	Start:     dissect.BytesOf(0x20, 0x40, 0x50),
 	MinLength: bfcpHeader,
 	Heuristic: true,
+	Members:   []string{"bfcp.conference", "bfcp.primitive", "bfcp.user"},
 	Inspect:   inspectBFCP,
 }
 

@@ -7,7 +7,8 @@ import "github.com/weirnet/weir/internal/dissect"
 // bfd: Bidirectional Forwarding Detection (RFC 5880 §4.1; ports of RFC 5881, 5883, 7130, 7881).
 var bfdProtocol = &dissect.Protocol{
 	Name: "bfd", Spec: "RFC 5880 §4.1; RFC 5881 §4", Category: "routing",
-	Over: dissect.UDP, Ports: []uint16{3784, 4784, 6784, 7784}, Inspect: inspectBFD,
+	Members: []string{"bfd.state", "bfd.version"},
+	Over:    dissect.UDP, Ports: []uint16{3784, 4784, 6784, 7784}, Inspect: inspectBFD,
 }
 
 func inspectBFD(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

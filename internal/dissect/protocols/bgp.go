@@ -7,7 +7,8 @@ import "github.com/weirnet/weir/internal/dissect"
 // bgp: BGP-4 (RFC 4271 §4.1).
 var bgpProtocol = &dissect.Protocol{
 	Name: "bgp", Spec: "RFC 4271 §4", Category: "routing",
-	Over: dissect.TCP, Ports: []uint16{179}, Start: dissect.BytesOf(0xff), MinLength: 1, Inspect: inspectBGP,
+	Members: []string{"bgp.autonomous_system", "bgp.hold_time", "bgp.message", "bgp.router_id"},
+	Over:    dissect.TCP, Ports: []uint16{179}, Start: dissect.BytesOf(0xff), MinLength: 1, Inspect: inspectBGP,
 }
 
 const (

@@ -8,6 +8,7 @@ import "github.com/weirnet/weir/internal/dissect"
 var bitcoinProtocol = &dissect.Protocol{
 	Name: "bitcoin", Spec: "Bitcoin developer reference: P2P network, message headers", Category: "crypto-currency",
 	Over: dissect.TCP, Ports: []uint16{8333, 18333, 38333}, Start: dissect.FirstBytes(bitcoinMagics...),
+	Members:   []string{"bitcoin.client", "bitcoin.command"},
 	MinLength: bitcoinHeader, Inspect: inspectBitcoin,
 }
 

@@ -8,18 +8,24 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
+// bittorrentMembers are those of all protocols of BitTorrent.
+var bittorrentMembers = []string{"bittorrent.client", "bittorrent.info_hash", "bittorrent.message",
+	"bittorrent.query"}
+
 // bittorrent: the peer wire protocol's handshake over TCP and uTP's over UDP, the distributed hash table, trackers over
 // UDP, and local service discovery.
 var bittorrentProtocol = &dissect.Protocol{
 	Name: "bittorrent", Spec: "BEP 3; BEP 20", Category: "file-sharing",
 	Over: dissect.TCP, Ports: []uint16{6881}, Start: dissect.FirstBytes(bittorrentHandshake),
 	MinLength: len(bittorrentHandshake),
+	Members:   bittorrentMembers,
 	Inspect:   inspectBittorrent,
 }
 
 var bittorrentDatagramProtocol = &dissect.Protocol{
 	Name: "bittorrent", Spec: "BEP 5; BEP 14; BEP 15", Category: "file-sharing",
 	Over: dissect.UDP, Ports: []uint16{6771, 6881}, Start: dissect.FirstBytes("d", "\x00", "B"), MinLength: 16,
+	Members: bittorrentMembers,
 	Inspect: inspectBittorrentDatagram,
 }
 
@@ -27,6 +33,7 @@ var bittorrentDatagramProtocol = &dissect.Protocol{
 var utpProtocol = &dissect.Protocol{
 	Name: "bittorrent", Spec: "BEP 29", Category: "file-sharing",
 	Over: dissect.UDP, Start: dissect.BytesOf(0x01, 0x11, 0x21, 0x31, 0x41), MinLength: utpHeader, Heuristic: true,
+	Members: bittorrentMembers,
 	Inspect: inspectUTP,
 }
 

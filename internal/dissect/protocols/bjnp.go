@@ -14,6 +14,7 @@ var bjnpProtocol = &dissect.Protocol{
 	Ports:     []uint16{8610, 8611, 8612, 8613},
 	Start:     dissect.FirstBytes("BJNP", "MFNP"),
 	MinLength: bjnpHeader,
+	Members:   []string{"bjnp.command"},
 	Inspect:   inspectBJNP,
 }
 

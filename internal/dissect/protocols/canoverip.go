@@ -13,6 +13,7 @@ var canOverIPProtocol = &dissect.Protocol{
 	Ports:     []uint16{11898},
 	Start:     dissect.FirstBytes("ISO11898"),
 	MinLength: len(canMagic) + 3,
+	Members:   []string{"can_over_ip.version"},
 	Inspect:   inspectCANOverIP,
 }
 

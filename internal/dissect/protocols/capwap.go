@@ -8,6 +8,7 @@ import "github.com/weirnet/weir/internal/dissect"
 var capwapProtocol = &dissect.Protocol{
 	Name: "capwap", Spec: "RFC 5415 §4", Category: "network",
 	Over: dissect.UDP, Ports: []uint16{5246, 5247}, Start: dissect.BytesOf(0, 1), MinLength: 16,
+	Members: []string{"capwap.message_type"},
 	Inspect: inspectCAPWAP,
 }
 

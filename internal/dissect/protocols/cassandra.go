@@ -14,7 +14,9 @@ var cassandraProtocol = &dissect.Protocol{
 	Ports:     []uint16{9042, 9142, 7000},
 	Start:     dissect.BytesOf(1, 2, 3, 4, 5, 6, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0xca),
 	MinLength: 8,
-	Inspect:   inspectCassandra,
+	Members: []string{"cassandra.cql_version", "cassandra.driver", "cassandra.driver_version",
+		"cassandra.version"},
+	Inspect: inspectCassandra,
 }
 
 const (

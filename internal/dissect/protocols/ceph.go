@@ -13,6 +13,7 @@ var cephProtocol = &dissect.Protocol{
 	Ports:     []uint16{3300, 6789},
 	Start:     dissect.FirstBytes("ceph"),
 	MinLength: len(ceph2),
+	Members:   []string{"ceph.version"},
 	Inspect:   inspectCeph,
 }
 

@@ -11,7 +11,8 @@ import (
 // checkmk: the agent's output, text sections that begin with this one (Checkmk manual, "monitoring agents").
 var checkmkProtocol = &dissect.Protocol{
 	Name: "checkmk", Spec: "Checkmk manual, agent output", Category: "system",
-	Over: dissect.TCP, Ports: []uint16{6556}, Start: dissect.BytesOf('<'), MinLength: 8, Inspect: inspectCheckmk,
+	Members: []string{"checkmk.version"},
+	Over:    dissect.TCP, Ports: []uint16{6556}, Start: dissect.BytesOf('<'), MinLength: 8, Inspect: inspectCheckmk,
 }
 
 func inspectCheckmk(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

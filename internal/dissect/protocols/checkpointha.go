@@ -7,7 +7,8 @@ import "github.com/weirnet/weir/internal/dissect"
 // check-point-ha: messages between ClusterXL's members.
 var checkPointHAProtocol = &dissect.Protocol{
 	Name: "check-point-ha", Spec: "Check Point ClusterXL, control protocol", Category: "network",
-	Over: dissect.UDP, Ports: []uint16{8116}, MinLength: 20, Inspect: inspectCheckPointHA,
+	Members: []string{"check_point_ha.cluster", "check_point_ha.version"},
+	Over:    dissect.UDP, Ports: []uint16{8116}, MinLength: 20, Inspect: inspectCheckPointHA,
 }
 
 // inspectCheckPointHA checks a member's message: magic number, version, cluster, operation. Both ports are the

@@ -17,6 +17,7 @@ var clickhouseProtocol = &dissect.Protocol{
 	Ports:     []uint16{9000},
 	Start:     dissect.BytesOf(0),
 	MinLength: 12,
+	Members:   []string{"clickhouse.client"},
 	Inspect:   inspectClickHouse,
 }
 

@@ -14,6 +14,7 @@ var cnpIPProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(0, 5), // the higher byte of the length
 	MinLength: cnpHeader,
 	Heuristic: true,
+	Members:   []string{"cnp_ip.packet_type"},
 	Inspect:   inspectCNPIP,
 }
 

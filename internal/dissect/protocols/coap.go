@@ -19,6 +19,7 @@ var coapProtocol = &dissect.Protocol{
 		dissect.ByteRange(0x70, 0x78)),
 	MinLength: 4,
 	Heuristic: true,
+	Members:   []string{"coap.method", "coap.uri_path"},
 	Inspect:   inspectCoAP,
 }
 

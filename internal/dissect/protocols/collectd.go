@@ -17,6 +17,7 @@ var collectdProtocol = &dissect.Protocol{
 	Ports:     []uint16{25826},
 	Start:     dissect.BytesOf(0, 2),
 	MinLength: 16,
+	Members:   []string{"collectd.host", "collectd.plugin", "collectd.user"},
 	Inspect:   inspectCollectd,
 }
 

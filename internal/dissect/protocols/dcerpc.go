@@ -15,6 +15,7 @@ var dcerpcProtocol = &dissect.Protocol{
 	Ports:     []uint16{135, 593},
 	Start:     dissect.BytesOf(5),
 	MinLength: dceHeader,
+	Members:   []string{"dcerpc.interface", "dcerpc.type", "dcerpc.version"},
 	Inspect:   inspectDCE,
 }
 
@@ -27,6 +28,7 @@ var dcerpcDatagramProtocol = &dissect.Protocol{
 	Ports:     []uint16{135, 34964},
 	Start:     dissect.BytesOf(4),
 	MinLength: dceDatagramHeader,
+	Members:   []string{"dcerpc.interface", "dcerpc.type", "dcerpc.version"},
 	Inspect:   inspectDCEDatagram,
 }
 

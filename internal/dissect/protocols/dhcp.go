@@ -18,7 +18,9 @@ var dhcpProtocol = &dissect.Protocol{
 	Ports:     []uint16{67, 68},
 	Start:     dissect.BytesOf(1, 2),
 	MinLength: dhcpOptions,
-	Inspect:   inspectDHCP,
+	Members: []string{"dhcp.class", "dhcp.client_mac", "dhcp.fingerprint", "dhcp.fqdn", "dhcp.host_name",
+		"dhcp.message_type", "dhcp.requested_ip", "dhcp.server_id"},
+	Inspect: inspectDHCP,
 }
 
 const (

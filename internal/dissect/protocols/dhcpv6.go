@@ -10,6 +10,8 @@ import (
 // dhcpv6: RFC 8415.
 var dhcpv6Protocol = &dissect.Protocol{
 	Name: "dhcpv6", Spec: "RFC 8415 §8, §9, §21", Category: "network",
+	Members: []string{"dhcpv6.class", "dhcpv6.enterprise", "dhcpv6.fingerprint", "dhcpv6.fqdn", "dhcpv6.message_type",
+		"dhcpv6.server_id"},
 	Over: dissect.UDP, Ports: []uint16{546, 547}, Inspect: inspectDHCPv6,
 }
 

@@ -4,6 +4,10 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
+// diameterMembers are those that Diameter fills over any transport.
+var diameterMembers = []string{"diameter.application_id", "diameter.command", "diameter.destination_host",
+	"diameter.origin_host", "diameter.origin_realm", "diameter.request"}
+
 // diameter: over TCP and SCTP (RFC 6733 §3, §4).
 var diameterOverTCPProtocol = &dissect.Protocol{
 	Name:      "diameter",
@@ -13,6 +17,7 @@ var diameterOverTCPProtocol = &dissect.Protocol{
 	Ports:     []uint16{3868},
 	Start:     dissect.BytesOf(1),
 	MinLength: diameterHeader,
+	Members:   diameterMembers,
 	Inspect:   inspectDiameter,
 }
 
@@ -24,6 +29,7 @@ var diameterOverSCTPProtocol = &dissect.Protocol{
 	Ports:     []uint16{3868},
 	Start:     dissect.ByteRange(sctpData, 11), // the first chunk of a captured association
 	MinLength: sctpChunkHeader,
+	Members:   diameterMembers,
 	Inspect:   inspectDiameter,
 }
 

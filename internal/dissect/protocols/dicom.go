@@ -17,6 +17,7 @@ var dicomProtocol = &dissect.Protocol{
 	Ports:     []uint16{104, 11112},
 	Start:     dissect.BytesOf(1, 2),
 	MinLength: 10,
+	Members:   []string{"dicom.called_title", "dicom.calling_title"},
 	Inspect:   inspectDICOM,
 }
 

@@ -13,6 +13,7 @@ var dlepProtocol = &dissect.Protocol{
 	Ports:     []uint16{854},
 	Start:     dissect.FirstBytes("D").Or(dissect.BytesOf(0)),
 	MinLength: dlepHeader,
+	Members:   []string{"dlep.message", "dlep.signal"},
 	Inspect:   inspectDLEP,
 }
 

@@ -13,6 +13,7 @@ var dlmsCosemProtocol = &dissect.Protocol{
 	Ports:     []uint16{4059},
 	Start:     dissect.BytesOf(0, dlmsFlag),
 	MinLength: 9,
+	Members:   []string{"dlms_cosem.destination_port", "dlms_cosem.source_port", "dlms_cosem.tag"},
 	Inspect:   inspectDLMS,
 }
 

@@ -17,6 +17,7 @@ var dnp3Protocol = &dissect.Protocol{
 	Ports:     []uint16{20000},
 	Start:     dissect.BytesOf(0x05),
 	MinLength: dnp3Header,
+	Members:   []string{"dnp3.destination", "dnp3.function", "dnp3.link_function", "dnp3.source"},
 	Inspect:   inspectDNP3,
 }
 

@@ -10,6 +10,11 @@ import (
 	"github.com/weirnet/weir/internal/wire/dns"
 )
 
+// dnsMembers are those that DNS fills over any transport.
+var dnsMembers = []string{"dns.announced", "dns.answer_ttl", "dns.answers", "dns.authoritative", "dns.class", "dns.ech", "dns.edns_size",
+	"dns.host_name", "dns.operation", "dns.queries", "dns.queries_omitted", "dns.query", "dns.rcode",
+	"dns.services", "dns.truncated", "dns.type"}
+
 // dns, mdns and llmnr: DNS over UDP (RFC 1035 §4.2.1), and the protocols with its message format: Multicast DNS (RFC
 // 6762, port 5353) and Link-Local Multicast Name Resolution (RFC 4795, port 5355). The message shows that it is DNS;
 // the port selects among the three.
@@ -24,6 +29,7 @@ var dnsProtocol = &dissect.Protocol{
 	MinLength: dns.HeaderSize + 5,
 	Heuristic: true,
 	Extra:     dissect.MaxExtra, // stubs and forwarders send many queries from one port, and each answer is a hint
+	Members:   dnsMembers,
 	Inspect:   inspectDNS,
 }
 
@@ -39,6 +45,7 @@ var dnsOverTCPProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(0, 2),
 	MinLength: 2 + dns.HeaderSize + 5,
 	Extra:     dissect.MaxExtra, // questions may follow one another (RFC 7766 §6.2.1)
+	Members:   dnsMembers,
 	Inspect:   inspectDNSOverTCP,
 }
 

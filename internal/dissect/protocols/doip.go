@@ -13,6 +13,7 @@ var doipProtocol = &dissect.Protocol{
 	Ports:     []uint16{13400},
 	Start:     dissect.BytesOf(1, 2, 3, 0xff),
 	MinLength: doipHeader,
+	Members:   []string{"doip.payload_type", "doip.version"},
 	Inspect:   inspectDoIP,
 }
 

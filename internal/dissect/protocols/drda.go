@@ -13,6 +13,7 @@ var drdaProtocol = &dissect.Protocol{
 	Ports:     []uint16{446, 50000, 60000},
 	Start:     dissect.BytesOf(0),
 	MinLength: drdaHeader,
+	Members:   []string{"drda.code_point"},
 	Inspect:   inspectDRDA,
 }
 

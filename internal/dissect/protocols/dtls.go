@@ -17,6 +17,7 @@ var dtlsProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(tls.RecordChangeCipherSpec, tls.RecordACK),
 	MinLength: tls.DatagramRecordHeader + 1,
 	Extra:     12, // certificates span datagrams
+	Members:   []string{"tls.*"},
 	Inspect:   inspectDTLS,
 }
 

@@ -13,6 +13,7 @@ import (
 var edonkeyProtocol = &dissect.Protocol{
 	Name: "edonkey", Spec: "Kulbak and Bickson, The eMule Protocol Specification §6", Category: "file-sharing",
 	Over: dissect.TCP, Ports: []uint16{4661, 4662}, Start: dissect.BytesOf(edonkeyMark), MinLength: 5,
+	Members: []string{"edonkey.user_hash"},
 	Inspect: inspectEdonkey,
 }
 
@@ -20,6 +21,7 @@ var edonkeyDatagramProtocol = &dissect.Protocol{
 	Name: "edonkey", Spec: "Kulbak and Bickson, The eMule Protocol Specification §6; eMule Kademlia 2",
 	Category: "file-sharing",
 	Over:     dissect.UDP, Ports: []uint16{4665, 4672}, Start: dissect.BytesOf(edonkeyMark, edonkeyKad), MinLength: 2,
+	Members: []string{"edonkey.user_hash"},
 	Inspect: inspectEdonkeyDatagram,
 }
 

@@ -13,6 +13,7 @@ var egdProtocol = &dissect.Protocol{
 	Ports:     []uint16{egdPort},
 	Start:     dissect.BytesOf(13),
 	MinLength: egdHeader,
+	Members:   []string{"egd.exchange_id"},
 	Inspect:   inspectEGD,
 }
 

@@ -5,7 +5,8 @@ package protocols
 import "github.com/weirnet/weir/internal/dissect"
 
 // eigrp: Cisco's routing protocol.
-var eigrpProtocol = onIP("eigrp", "RFC 7868 §6", "routing", 88, checkEIGRP)
+var eigrpProtocol = onIP("eigrp", "RFC 7868 §6", "routing", 88, checkEIGRP,
+	"eigrp.autonomous_system", "eigrp.opcode")
 
 // checkEIGRP wants version 2, an opcode from update to SIA-reply, and the fixed header of 20 bytes.
 func checkEIGRP(d *dissect.Datagram, r *dissect.Result) bool {

@@ -14,6 +14,7 @@ var elasticsearchProtocol = &dissect.Protocol{
 	Ports:     []uint16{9300},
 	Start:     dissect.FirstBytes("ES"),
 	MinLength: 6,
+	Members:   []string{"elasticsearch.version"},
 	Inspect:   inspectElasticsearch,
 }
 

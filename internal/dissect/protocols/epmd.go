@@ -12,6 +12,7 @@ var epmdProtocol = &dissect.Protocol{
 	Over:      dissect.TCP,
 	Ports:     []uint16{4369},
 	MinLength: 3,
+	Members:   []string{"epmd.node", "epmd.port", "epmd.request"},
 	Inspect:   inspectEPMD,
 }
 

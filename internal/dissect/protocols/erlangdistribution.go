@@ -16,6 +16,7 @@ var erlangDistributionProtocol = &dissect.Protocol{
 	Over:      dissect.TCP,
 	Start:     dissect.BytesOf(0),
 	MinLength: erlangHeader,
+	Members:   []string{"erlang_distribution.node"},
 	Inspect:   inspectErlang,
 }
 

@@ -9,6 +9,7 @@ var (
 	ethereumProtocol = &dissect.Protocol{
 		Name: "ethereum", Spec: "Ethereum Node Discovery Protocol v4; EIP-8; EIP-868", Category: "crypto-currency",
 		Over: dissect.UDP, Ports: []uint16{30301, 30303}, MinLength: ethereumHeader + 3,
+		Members: []string{"ethereum.packet_type"},
 		Inspect: inspectEthereum, // begins with a hash, so no Start
 	}
 	rlpxProtocol = &dissect.Protocol{

@@ -15,6 +15,7 @@ var ethernetIPProtocol = &dissect.Protocol{
 	Ports:     []uint16{enipPort, 2222},
 	Start:     dissect.BytesOf(0x04, 0x63, 0x64, 0x65, 0x66, 0x6f, 0x70, 2),
 	MinLength: 14,
+	Members:   []string{"ethernet_ip.command"},
 	Inspect:   inspectEthernetIP,
 }
 

@@ -13,6 +13,7 @@ var ethersioProtocol = &dissect.Protocol{
 	Ports:     []uint16{6060},
 	Start:     dissect.FirstBytes("ESIO"),
 	MinLength: 8,
+	Members:   []string{"ethersio.type"},
 	Inspect:   inspectEtherSIO,
 }
 

@@ -13,6 +13,7 @@ var fastcgiProtocol = &dissect.Protocol{
 	Ports:     []uint16{9000},
 	Start:     dissect.BytesOf(1),
 	MinLength: fastcgiHeader,
+	Members:   []string{"fastcgi.method", "fastcgi.script", "fastcgi.user_agent"},
 	Inspect:   inspectFastCGI,
 }
 

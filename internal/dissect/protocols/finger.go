@@ -16,6 +16,7 @@ var fingerProtocol = &dissect.Protocol{
 	Over:      dissect.TCP,
 	Ports:     []uint16{79},
 	MinLength: 1,
+	Members:   []string{"finger.query"},
 	Inspect:   inspectFinger,
 }
 

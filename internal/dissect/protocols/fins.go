@@ -13,6 +13,7 @@ var finsProtocol = &dissect.Protocol{
 	Ports:     []uint16{9600},
 	Start:     dissect.BytesOf('F', 0x80, 0x81, 0xc0, 0xc1),
 	MinLength: finsHeader + 2,
+	Members:   []string{"fins.command", "fins.tcp_command"},
 	Inspect:   inspectFINS,
 }
 

@@ -12,6 +12,7 @@ var firebirdProtocol = &dissect.Protocol{
 	Over:      dissect.TCP,
 	Ports:     []uint16{3050},
 	MinLength: firebirdHeader,
+	Members:   []string{"firebird.database"},
 	Inspect:   inspectFirebird,
 }
 

@@ -16,6 +16,7 @@ var fixProtocol = &dissect.Protocol{
 	Over:      dissect.TCP,
 	Start:     dissect.FirstBytes("8="),
 	MinLength: 2,
+	Members:   []string{"fix.message_type", "fix.sender", "fix.target", "fix.version"},
 	Inspect:   inspectFIX,
 }
 

@@ -21,6 +21,7 @@ var ftpProtocol = &dissect.Protocol{
 		"CWD", "RETR", "STOR"),
 	MinLength: 4,
 	Extra:     40, // a session announces data connections until its end
+	Members:   []string{"ftp.server", "ftp.starttls", "ftp.user", "tls.*"},
 	Inspect:   inspectFTP,
 }
 

@@ -17,6 +17,7 @@ var gangliaProtocol = &dissect.Protocol{
 	Ports:     []uint16{8649},
 	Start:     dissect.FirstBytes("<"),
 	MinLength: 24,
+	Members:   []string{"ganglia.host", "ganglia.metric"},
 	Inspect:   inspectGanglia,
 }
 

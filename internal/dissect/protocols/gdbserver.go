@@ -18,6 +18,7 @@ var gdbserverProtocol = &dissect.Protocol{
 	Ports:     []uint16{2159},
 	Start:     dissect.FirstBytes("+", "$"),
 	MinLength: 5,
+	Members:   []string{"gdbserver.packet"},
 	Inspect:   inspectGDBServer,
 }
 

@@ -18,6 +18,7 @@ var gelfProtocol = &dissect.Protocol{
 	Ports:     []uint16{12201},
 	Start:     dissect.FirstBytes("{"),
 	MinLength: 12,
+	Members:   []string{"gelf.host"},
 	Inspect:   inspectGELF,
 }
 

@@ -13,6 +13,7 @@ var giopProtocol = &dissect.Protocol{
 	Ports:     []uint16{683},
 	Start:     dissect.FirstBytes("GIOP"),
 	MinLength: 4,
+	Members:   []string{"giop.minor_version"},
 	Inspect:   inspectGIOP,
 }
 
@@ -24,6 +25,7 @@ var miopProtocol = &dissect.Protocol{
 	Over:      dissect.UDP,
 	Start:     dissect.FirstBytes("MIOP"),
 	MinLength: miopHeader,
+	Members:   []string{"giop.minor_version"},
 	Inspect:   inspectMIOP,
 }
 

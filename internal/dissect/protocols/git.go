@@ -17,6 +17,7 @@ var gitProtocol = &dissect.Protocol{
 	Ports:     []uint16{9418},
 	Start:     dissect.FirstBytes("0"),
 	MinLength: 4,
+	Members:   []string{"git.path", "git.service"},
 	Inspect:   inspectGit,
 }
 

@@ -9,7 +9,8 @@ import "github.com/weirnet/weir/internal/dissect"
 // datagram.
 var glbpProtocol = &dissect.Protocol{
 	Name: "glbp", Spec: "Cisco IOS configuration guide: GLBP", Category: "routing",
-	Over: dissect.UDP, Ports: []uint16{3222}, Inspect: inspectGLBP,
+	Members: []string{"glbp.group"},
+	Over:    dissect.UDP, Ports: []uint16{3222}, Inspect: inspectGLBP,
 }
 
 func inspectGLBP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

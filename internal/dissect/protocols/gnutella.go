@@ -12,12 +12,14 @@ import (
 var gnutellaProtocol = &dissect.Protocol{
 	Name: "gnutella", Spec: "RFC-Gnutella 0.6 §2.1; GDF Gnutella protocol v0.4", Category: "file-sharing",
 	Over: dissect.TCP, Ports: []uint16{6346, 6347}, Start: dissect.FirstBytes("GNUTELLA", "GIV "), MinLength: 13,
+	Members: []string{"gnutella.client"},
 	Inspect: inspectGnutella,
 }
 
 var gnutellaDatagramProtocol = &dissect.Protocol{
 	Name: "gnutella", Spec: "RFC-Gnutella 0.6 §2.2", Category: "file-sharing",
 	Over: dissect.UDP, Ports: []uint16{6346, 6347}, Start: dissect.FirstBytes("GND"), MinLength: gnutellaGND,
+	Members: []string{"gnutella.client"},
 	Inspect: inspectGnutellaDatagram,
 }
 

@@ -16,6 +16,7 @@ var gopherProtocol = &dissect.Protocol{
 	Over:      dissect.TCP,
 	Ports:     []uint16{70},
 	MinLength: 1,
+	Members:   []string{"gopher.host", "gopher.selector"},
 	Inspect:   inspectGopher,
 }
 

@@ -5,7 +5,8 @@ package protocols
 import "github.com/weirnet/weir/internal/dissect"
 
 // gre: Generic Routing Encapsulation, and PPTP's version of it.
-var greProtocol = onIP("gre", "RFC 2784 §2; RFC 2890; RFC 2637 §4.1", "vpn", 47, checkGRE)
+var greProtocol = onIP("gre", "RFC 2784 §2; RFC 2890; RFC 2637 §4.1", "vpn", 47, checkGRE,
+	"gre.protocol_type")
 
 // checkGRE wants version 0 without the bits that make receivers discard it (RFC 2784 §2.3; the routing bit is RFC
 // 1701's), or PPTP's version 1 with protocol type PPP.

@@ -11,6 +11,7 @@ var gtpCProtocol = &dissect.Protocol{
 	Name: "gtp-c", Also: []string{"gtp-u", "gtp-prime"},
 	Spec: "3GPP TS 29.060 §6; TS 29.274 §5; TS 29.281 §5; TS 32.295 §6", Category: "network",
 	Over: dissect.UDP, Ports: []uint16{gtpControl, gtpUser, gtpCharging}, MinLength: 6,
+	Members: []string{"gtp.message_type", "gtp.version"},
 	Inspect: inspectGTP,
 }
 

@@ -18,6 +18,7 @@ var h323Protocol = &dissect.Protocol{
 	Ports:     []uint16{1718, 1719, 1720},
 	Start:     dissect.BytesOf(3),
 	MinLength: 9,
+	Members:   []string{"h323.called", "h323.calling", "h323.display", "h323.message"},
 	Inspect:   inspectH323,
 }
 

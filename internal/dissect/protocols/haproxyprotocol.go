@@ -19,6 +19,7 @@ var haproxyProtocol = &dissect.Protocol{
 	Start:     dissect.FirstBytes("PROXY ", "\r\n"),
 	MinLength: 8,
 	Extra:     12, // as TLS, which may be inside
+	Members:   []string{"haproxy_protocol.destination", "haproxy_protocol.source", "http.*", "tls.*"},
 	Inspect:   inspectHAProxy,
 }
 

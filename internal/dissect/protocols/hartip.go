@@ -13,6 +13,7 @@ var hartIPProtocol = &dissect.Protocol{
 	Ports:     []uint16{5094},
 	Start:     dissect.BytesOf(1, 2),
 	MinLength: hartHeader,
+	Members:   []string{"hart_ip.message_id", "hart_ip.message_type"},
 	Inspect:   inspectHARTIP,
 }
 

@@ -18,6 +18,7 @@ var hashicorpRaftProtocol = &dissect.Protocol{
 	Ports:     []uint16{4647, 8300},
 	Start:     dissect.BytesOf(0, 1),
 	MinLength: 16,
+	Members:   []string{"hashicorp_raft.message_type"},
 	Inspect:   inspectHashicorpRaft,
 }
 

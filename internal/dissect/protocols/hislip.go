@@ -13,6 +13,7 @@ var hislipProtocol = &dissect.Protocol{
 	Ports:     []uint16{4880},
 	Start:     dissect.FirstBytes("HS"),
 	MinLength: hislipHeader,
+	Members:   []string{"hislip.message_type", "hislip.sub_address"},
 	Inspect:   inspectHiSLIP,
 }
 

@@ -17,6 +17,7 @@ var hl7Protocol = &dissect.Protocol{
 	Ports:     []uint16{2575},
 	Start:     dissect.BytesOf(0x0b),
 	MinLength: 5,
+	Members:   []string{"hl7.message_type", "hl7.sending_application", "hl7.version"},
 	Inspect:   inspectHL7,
 }
 

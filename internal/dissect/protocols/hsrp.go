@@ -11,7 +11,8 @@ import (
 // hsrp: version 1 (RFC 2281 §5) and 2 (Cisco: the same fields in type-length-value form).
 var hsrpProtocol = &dissect.Protocol{
 	Name: "hsrp", Spec: "RFC 2281 §5", Category: "routing",
-	Over: dissect.UDP, Ports: []uint16{1985, 2029}, Inspect: inspectHSRP,
+	Members: []string{"hsrp.address", "hsrp.group", "hsrp.priority", "hsrp.version"},
+	Over:    dissect.UDP, Ports: []uint16{1985, 2029}, Inspect: inspectHSRP,
 }
 
 // Field types of version 2. Receivers skip fields of unknown type.

@@ -22,7 +22,9 @@ var httpProtocol = &dissect.Protocol{
 	// Methods are tokens in capitals, and anybody may add one; empty lines may precede
 	Start:     dissect.ByteRange('A', 'Z').Or(dissect.BytesOf('\r', '\n')),
 	MinLength: 1,
-	Inspect:   inspectHTTP,
+	Members: []string{"http.carries", "http.content_type", "http.host", "http.method", "http.path",
+		"http.proxy", "http.server", "http.status", "http.user_agent", "http.x_forwarded_for", "tls.*"},
+	Inspect: inspectHTTP,
 }
 
 const (

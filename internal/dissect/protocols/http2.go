@@ -19,6 +19,7 @@ var http2Protocol = &dissect.Protocol{
 	Over:      dissect.TCP,
 	Start:     dissect.FirstBytes("PRI", "\x00"), // the preface, or the server's SETTINGS of less than 64 KiB
 	MinLength: 9,
+	Members:   []string{"http2.host", "http2.method", "http2.path", "http2.user_agent"},
 	Inspect:   inspectHTTP2,
 }
 

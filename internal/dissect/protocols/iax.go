@@ -14,6 +14,7 @@ var iaxProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(0x80, 0xff),
 	MinLength: iaxHeader,
 	Heuristic: true,
+	Members:   []string{"iax.called", "iax.subclass", "iax.user"},
 	Inspect:   inspectIAX,
 }
 

@@ -10,7 +10,8 @@ import (
 // icmp: RFC 792.
 var icmpProtocol = &dissect.Protocol{
 	Name: "icmp", Spec: "RFC 792; IANA icmp-parameters", Category: "network",
-	Over: dissect.IP, IPProtocols: []uint8{1}, Inspect: inspectICMP,
+	Members: []string{"icmp.code", "icmp.id", "icmp.message", "icmp.type"},
+	Over:    dissect.IP, IPProtocols: []uint8{1}, Inspect: inspectICMP,
 }
 
 // icmpHeader is the length of type, code and checksum.

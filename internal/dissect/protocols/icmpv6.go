@@ -10,6 +10,8 @@ import (
 // icmpv6: RFC 4443, with Neighbor Discovery (RFC 4861) and Multicast Listener Discovery (RFC 3810).
 var icmpv6Protocol = &dissect.Protocol{
 	Name: "icmpv6", Spec: "RFC 4443; RFC 4861; RFC 3810", Category: "network",
+	Members: []string{"icmpv6.code", "icmpv6.id", "icmpv6.link_address", "icmpv6.message", "icmpv6.router_lifetime",
+		"icmpv6.type"},
 	Over: dissect.IP, IPProtocols: []uint8{58}, Inspect: inspectICMPv6,
 }
 

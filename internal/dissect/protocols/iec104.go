@@ -13,6 +13,7 @@ var iec104Protocol = &dissect.Protocol{
 	Ports:     []uint16{2404},
 	Start:     dissect.BytesOf(iec104Start),
 	MinLength: 6,
+	Members:   []string{"iec_104.cause", "iec_104.common_address", "iec_104.type_id"},
 	Inspect:   inspectIEC104,
 }
 

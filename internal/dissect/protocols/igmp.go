@@ -11,7 +11,8 @@ import (
 // igmp: versions 1 to 3 (RFC 1112 appendix I, RFC 2236 §2, RFC 3376 §4), with DVMRP and multicast router discovery.
 var igmpProtocol = &dissect.Protocol{
 	Name: "igmp", Spec: "RFC 3376 §4; RFC 2236 §2; RFC 1112", Category: "network",
-	Over: dissect.IP, IPProtocols: []uint8{2}, Inspect: inspectIGMP,
+	Members: []string{"igmp.group", "igmp.message", "igmp.version"},
+	Over:    dissect.IP, IPProtocols: []uint8{2}, Inspect: inspectIGMP,
 }
 
 func inspectIGMP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

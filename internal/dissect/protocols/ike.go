@@ -13,12 +13,15 @@ var ikeOverUDPProtocol = &dissect.Protocol{
 	Name: "ike", Also: []string{"esp"}, Spec: "RFC 2408 §3.1; RFC 7296 §3.1; RFC 3948", Category: "vpn",
 	Over: dissect.UDP, Ports: []uint16{ikePort, ikeNATPort},
 	MinLength: 1, // no Start: a message begins with a random number
-	Inspect:   inspectIKE,
+	Members: []string{"esp.spi", "ike.exchange", "ike.initiator_spi", "ike.responder_spi", "ike.vendor_id",
+		"ike.version"},
+	Inspect: inspectIKE,
 }
 
 var ikeOverTCPProtocol = &dissect.Protocol{
 	Name: "ike", Spec: "RFC 9329 §4", Category: "vpn",
 	Over: dissect.TCP, Start: dissect.FirstBytes(ikeOverTCP), MinLength: len(ikeOverTCP),
+	Members: []string{"ike.exchange", "ike.initiator_spi", "ike.responder_spi", "ike.vendor_id", "ike.version"},
 	Inspect: func(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict {
 		if hasPrefix(c.First(), ikeOverTCP) || hasPrefix(c.Second(), ikeOverTCP) {
 			return dissect.Yes

@@ -19,6 +19,7 @@ var imapProtocol = &dissect.Protocol{
 	Start:     dissect.FirstBytes("* "), // the server's: a client's tag can be any text
 	MinLength: 4,
 	Extra:     10, // a certificate after STARTTLS
+	Members:   []string{"imap.greeting", "imap.starttls", "imap.user", "tls.*"},
 	Inspect:   inspectIMAP,
 }
 

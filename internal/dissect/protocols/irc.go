@@ -17,6 +17,7 @@ var ircProtocol = &dissect.Protocol{
 	Ports:     []uint16{194, 6660, 6661, 6662, 6663, 6664, 6665, 6666, 6667, 6668, 6669, 6697, 7000},
 	Start:     dissect.FirstBytes("NICK", "USER", "PASS", "CAP ", ":", "JOIN", "PRIVMSG"),
 	MinLength: 4,
+	Members:   []string{"irc.nick", "irc.server"},
 	Inspect:   inspectIRC,
 }
 

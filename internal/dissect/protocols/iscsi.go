@@ -17,6 +17,7 @@ var iscsiProtocol = &dissect.Protocol{
 	Ports:     []uint16{860, 3260},
 	Start:     dissect.BytesOf(iscsiLogin, iscsiLogin&^0x40, iscsiLoginAnswer),
 	MinLength: iscsiHeader,
+	Members:   []string{"iscsi.initiator", "iscsi.target"},
 	Inspect:   inspectISCSI,
 }
 

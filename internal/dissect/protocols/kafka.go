@@ -15,7 +15,9 @@ var kafkaProtocol = &dissect.Protocol{
 	Start:     dissect.BytesOf(0),
 	MinLength: kafkaHeader,
 	Heuristic: true,
-	Inspect:   inspectKafka,
+	Members: []string{"kafka.api_key", "kafka.api_version", "kafka.client_id", "kafka.client_software",
+		"kafka.client_version"},
+	Inspect: inspectKafka,
 }
 
 const (

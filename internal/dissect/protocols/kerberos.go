@@ -19,7 +19,9 @@ var kerberosProtocol = &dissect.Protocol{
 	Start:     dissect.BytesOf(0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x7e).Or(dissect.BytesOf(0)),
 	MinLength: 16,
 	Heuristic: true,
-	Inspect:   inspectKerberos,
+	Members: []string{"kerberos.client", "kerberos.error_code", "kerberos.message", "kerberos.realm",
+		"kerberos.server"},
+	Inspect: inspectKerberos,
 }
 
 // maxKerberosTCP exceeds any ticket's need; it leaves the first byte of the length 0.

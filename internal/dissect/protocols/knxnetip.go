@@ -13,6 +13,7 @@ var knxnetIPProtocol = &dissect.Protocol{
 	Ports:     []uint16{3671},
 	Start:     dissect.BytesOf(knxHeader),
 	MinLength: knxHeader,
+	Members:   []string{"knxnet_ip.service"},
 	Inspect:   inspectKNXnetIP,
 }
 

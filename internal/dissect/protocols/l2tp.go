@@ -9,6 +9,7 @@ var l2tpOverUDPProtocol = &dissect.Protocol{
 	Name: "l2tp", Spec: "RFC 2661 §3.1, §4.1; RFC 3931 §3.2.1, §4.1.2", Category: "vpn",
 	Over: dissect.UDP, Ports: []uint16{1701}, Start: dissect.BytesOf(0xc8, 0xcc, 0xd8, 0xdc, 0xe8, 0xec, 0xf8, 0xfc),
 	MinLength: l2tpHeader,
+	Members:   []string{"l2tp.host", "l2tp.message_type", "l2tp.vendor", "l2tp.version"},
 	Inspect:   inspectL2TP,
 }
 

@@ -19,7 +19,9 @@ var ldapProtocol = &dissect.Protocol{
 	Start:     dissect.BytesOf(ber.Sequence),
 	MinLength: 7,
 	Extra:     6, // for the certificate after StartTLS
-	Inspect:   inspectLDAP,
+	Members: []string{"ldap.base", "ldap.bind_dn", "ldap.oid", "ldap.operation", "ldap.result",
+		"ldap.starttls", "tls.*"},
+	Inspect: inspectLDAP,
 }
 
 const (

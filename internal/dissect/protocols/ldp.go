@@ -8,6 +8,7 @@ import "github.com/weirnet/weir/internal/dissect"
 var ldpProtocol = &dissect.Protocol{
 	Name: "ldp", Spec: "RFC 5036 §3", Category: "routing",
 	Over: dissect.TCP | dissect.UDP, Ports: []uint16{646}, Start: dissect.BytesOf(0), MinLength: 18,
+	Members: []string{"ldp.message", "ldp.router_id"},
 	Inspect: inspectLDP,
 }
 

@@ -7,13 +7,15 @@ import "github.com/weirnet/weir/internal/dissect"
 // lisp: Locator/ID Separation Protocol: data packets (RFC 9300 §5) and control messages (RFC 9301 §5).
 var lispProtocol = &dissect.Protocol{
 	Name: "lisp", Spec: "RFC 9300 §5.3; RFC 9301 §5", Category: "vpn",
-	Over: dissect.UDP, Ports: []uint16{4341, 4342}, Inspect: inspectLISP,
+	Members: []string{"lisp.message"},
+	Over:    dissect.UDP, Ports: []uint16{4341, 4342}, Inspect: inspectLISP,
 }
 
 // Map servers and tunnel routers also hold a session over TCP (draft-ietf-lisp-map-server-reliable-transport §5).
 var lispSessionProtocol = &dissect.Protocol{
 	Name: "lisp", Spec: "draft-ietf-lisp-map-server-reliable-transport §5", Category: "vpn",
 	Over: dissect.TCP, Ports: []uint16{4342}, Start: dissect.BytesOf(0),
+	Members:   []string{"lisp.message"},
 	MinLength: lispSessionHeader + len(lispEndMarker), Inspect: inspectLISPSession,
 }
 

@@ -17,6 +17,7 @@ var megacoProtocol = &dissect.Protocol{
 	Ports:     []uint16{2944, 2945},
 	Start:     dissect.BytesOf('!', 'M', 'm'),
 	MinLength: 6,
+	Members:   []string{"megaco.sender", "megaco.version"},
 	Inspect:   inspectMegaco,
 }
 

@@ -19,6 +19,7 @@ var memberlistProtocol = &dissect.Protocol{
 	Ports:     []uint16{4648, 7946, 8301, 8302},
 	Start:     dissect.BytesOf(memberlistCompound, memberlistCompressed, memberlistChecked, memberlistLabel),
 	MinLength: 8,
+	Members:   []string{"memberlist.message_type"},
 	Inspect:   inspectMemberlist,
 }
 

@@ -19,6 +19,7 @@ var memcachedProtocol = &dissect.Protocol{
 	Ports:     []uint16{11211},
 	Start:     dissect.BytesOf(0x80, 0x81).Or(dissect.FirstBytes(memcachedCommands...)),
 	MinLength: 4,
+	Members:   []string{"memcached.command", "memcached.opcode"},
 	Inspect:   inspectMemcached,
 }
 

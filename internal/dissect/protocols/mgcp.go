@@ -18,6 +18,7 @@ var mgcpProtocol = &dissect.Protocol{
 	Start:     dissect.FirstBytes(mgcpVerbs...),
 	MinLength: 8,
 	Extra:     10, // descriptions come with the first call
+	Members:   []string{"mgcp.command", "mgcp.endpoint"},
 	Inspect:   inspectMGCP,
 }
 

@@ -14,6 +14,7 @@ var miioProtocol = &dissect.Protocol{
 	Ports:     []uint16{54321},
 	Start:     dissect.BytesOf(0x21),
 	MinLength: miioHeader,
+	Members:   []string{"miio.device_id"},
 	Inspect:   inspectMiIO,
 }
 

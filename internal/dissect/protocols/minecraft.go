@@ -8,6 +8,7 @@ import "github.com/weirnet/weir/internal/dissect"
 var minecraftProtocol = &dissect.Protocol{
 	Name: "minecraft", Spec: "Minecraft Java edition protocol: handshake", Category: "gaming",
 	Over: dissect.TCP, Ports: []uint16{25565}, Start: dissect.ByteRange(9, 0x7f), MinLength: 8,
+	Members: []string{"minecraft.version"},
 	Inspect: inspectMinecraft,
 }
 

@@ -14,6 +14,7 @@ var minetestProtocol = &dissect.Protocol{
 	Ports:     []uint16{30000},
 	Start:     dissect.FirstBytes(minetestMagic),
 	MinLength: minetestHeader,
+	Members:   []string{"minetest.peer_id"},
 	Inspect:   inspectMinetest,
 }
 

@@ -14,6 +14,7 @@ var mndpProtocol = &dissect.Protocol{
 	Ports:     []uint16{mndpPort},
 	Start:     dissect.BytesOf(0),
 	MinLength: mndpHeader,
+	Members:   []string{"mndp.board", "mndp.identity", "mndp.platform", "mndp.version"},
 	Inspect:   inspectMNDP,
 }
 

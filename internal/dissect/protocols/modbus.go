@@ -16,6 +16,7 @@ var modbusProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(0, 0x0f), // the transaction identifier, which most count from 0 or 1
 	MinLength: modbusHeader + 1,
 	Heuristic: true,
+	Members:   []string{"modbus.exception", "modbus.function", "modbus.unit_id"},
 	Inspect:   inspectModbus,
 }
 

@@ -8,6 +8,7 @@ import "github.com/weirnet/weir/internal/dissect"
 var moneroProtocol = &dissect.Protocol{
 	Name: "monero", Spec: "Monero: Levin protocol", Category: "crypto-currency",
 	Over: dissect.TCP, Ports: []uint16{18080}, Start: dissect.FirstBytes(levinMagic), MinLength: levinHeader,
+	Members: []string{"monero.command"},
 	Inspect: inspectLevin,
 }
 

@@ -18,6 +18,7 @@ var mongodbProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(0, 255), // the lowest byte of the first message's length
 	MinLength: mongoHeader + 5,
 	Heuristic: true, // spares other protocols' flows the inspection: its own first message is distinctive
+	Members:   []string{"mongodb.application", "mongodb.command", "mongodb.database", "mongodb.driver"},
 	Inspect:   inspectMongoDB,
 }
 

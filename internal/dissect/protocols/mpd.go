@@ -13,6 +13,7 @@ var mpdProtocol = &dissect.Protocol{
 	Ports:     []uint16{6600},
 	Start:     dissect.FirstBytes("OK MPD "),
 	MinLength: 7,
+	Members:   []string{"mpd.version"},
 	Inspect:   inspectMPD,
 }
 

@@ -20,6 +20,7 @@ var mqttProtocol = &dissect.Protocol{
 		0xd0),
 	MinLength: 2,
 	Heuristic: true,
+	Members:   []string{"mqtt.client_id", "mqtt.version"},
 	Inspect:   inspectMQTT,
 }
 

@@ -13,6 +13,7 @@ var mumbleProtocol = &dissect.Protocol{
 	Ports:     []uint16{64738},
 	Start:     dissect.BytesOf(0),
 	MinLength: mumblePing,
+	Members:   []string{"mumble.users"},
 	Inspect:   inspectMumble,
 }
 

@@ -11,7 +11,8 @@ import (
 // munin: a node greets, and the master answers with commands (Munin guide, "network protocol").
 var muninProtocol = &dissect.Protocol{
 	Name: "munin", Spec: "Munin guide, network protocol", Category: "system",
-	Over: dissect.TCP, Ports: []uint16{4949}, Start: dissect.BytesOf('#'), MinLength: 14, Inspect: inspectMunin,
+	Members: []string{"munin.node"},
+	Over:    dissect.TCP, Ports: []uint16{4949}, Start: dissect.BytesOf('#'), MinLength: 14, Inspect: inspectMunin,
 }
 
 func inspectMunin(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

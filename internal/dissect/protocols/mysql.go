@@ -18,6 +18,7 @@ var mysqlProtocol = &dissect.Protocol{
 	Ports:     []uint16{3306, 33060},
 	Start:     dissect.ByteRange(0x2f, 0x80).Or(dissect.BytesOf(5)), // the lowest byte of the handshake's length
 	MinLength: 9,
+	Members:   []string{"mysql.auth_plugin", "mysql.server_version", "mysql.ssl_request", "mysql.user", "tls.*"},
 	Inspect:   inspectMySQL,
 }
 

@@ -14,6 +14,7 @@ var n2nProtocol = &dissect.Protocol{
 	Ports:     []uint16{7654, 7777},
 	Start:     dissect.BytesOf(2, 3),
 	MinLength: n2nHeader + 16,
+	Members:   []string{"n2n.community", "n2n.message", "n2n.version"},
 	Inspect:   inspectN2N,
 }
 

@@ -8,6 +8,7 @@ import "github.com/weirnet/weir/internal/dissect"
 var nanoProtocol = &dissect.Protocol{
 	Name: "nano", Spec: "Nano protocol specification: message header, node_id_handshake", Category: "crypto-currency",
 	Over: dissect.TCP, Ports: []uint16{7075}, Start: dissect.FirstBytes("R"), MinLength: nanoHeader,
+	Members: []string{"nano.version"},
 	Inspect: inspectNano,
 }
 

@@ -12,6 +12,8 @@ import (
 // so only their own ports lead to this dissector.
 var natPMPProtocol = &dissect.Protocol{
 	Name: "nat-pmp", Also: []string{"pcp"}, Spec: "RFC 6886 §3; RFC 6887 §7", Category: "network",
+	Members: []string{"nat_pmp.external_ip", "nat_pmp.internal_port", "nat_pmp.lifetime", "nat_pmp.operation",
+		"nat_pmp.result", "pcp.operation"},
 	Over: dissect.UDP, Ports: []uint16{5350, 5351}, Inspect: inspectNATPMP,
 }
 

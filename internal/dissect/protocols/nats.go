@@ -17,6 +17,7 @@ var natsProtocol = &dissect.Protocol{
 	Ports:     []uint16{4222, 6222},
 	Start:     dissect.FirstBytes("INFO {", "CONNECT {", "PUB ", "MSG "),
 	MinLength: 6,
+	Members:   []string{"nats.client_language", "nats.client_name", "nats.server_name", "nats.server_version"},
 	Inspect:   inspectNATS,
 }
 

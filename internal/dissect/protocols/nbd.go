@@ -17,6 +17,7 @@ var nbdProtocol = &dissect.Protocol{
 	Ports:     []uint16{10809},
 	Start:     dissect.FirstBytes("NBDMAGIC"),
 	MinLength: 8,
+	Members:   []string{"nbd.export"},
 	Inspect:   inspectNBD,
 }
 

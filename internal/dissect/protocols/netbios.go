@@ -8,22 +8,29 @@ import (
 	"github.com/weirnet/weir/internal/dissect"
 )
 
+// netbiosMembers are those of all NetBIOS services.
+var netbiosMembers = []string{"netbios.caller", "netbios.name", "netbios.node_status", "netbios.operation",
+	"netbios.suffix"}
+
 // NetBIOS name service over UDP (RFC 1002 §4.2).
 var netbiosNameProtocol = &dissect.Protocol{
 	Name: "netbios", Spec: "RFC 1002 §4.2", Category: "network",
-	Over: dissect.UDP, Ports: []uint16{137}, Inspect: inspectNetBIOSName,
+	Members: netbiosMembers,
+	Over:    dissect.UDP, Ports: []uint16{137}, Inspect: inspectNetBIOSName,
 }
 
 // NetBIOS datagram service over UDP (RFC 1002 §4.4).
 var netbiosDatagramProtocol = &dissect.Protocol{
 	Name: "netbios", Spec: "RFC 1002 §4.4", Category: "network",
-	Over: dissect.UDP, Ports: []uint16{138}, Inspect: inspectNetBIOSDatagram,
+	Members: netbiosMembers,
+	Over:    dissect.UDP, Ports: []uint16{138}, Inspect: inspectNetBIOSDatagram,
 }
 
 // NetBIOS session service over TCP (RFC 1002 §4.3): its set-up. Sessions mostly carry SMB; see smb.go.
 var netbiosSessionProtocol = &dissect.Protocol{
 	Name: "netbios", Spec: "RFC 1002 §4.3", Category: "network",
 	Over: dissect.TCP, Ports: []uint16{139}, Start: dissect.BytesOf(0x81), MinLength: 72,
+	Members: netbiosMembers,
 	Inspect: inspectNetBIOSSession,
 }
 

@@ -17,6 +17,7 @@ var netflowProtocol = &dissect.Protocol{
 	Ports:     []uint16{2055, 9995, 9996, 4739},
 	Start:     dissect.BytesOf(0),
 	MinLength: 16,
+	Members:   []string{"netflow.version"},
 	Inspect:   inspectNetFlow,
 }
 

@@ -17,6 +17,7 @@ var nntpProtocol = &dissect.Protocol{
 	Start:     dissect.FirstBytes("200 ", "MODE READER"),
 	MinLength: 4,
 	Extra:     10, // a certificate after STARTTLS
+	Members:   []string{"nntp.greeting", "nntp.starttls", "tls.*"},
 	Inspect:   inspectNNTP,
 }
 

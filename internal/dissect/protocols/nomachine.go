@@ -13,6 +13,7 @@ var nomachineProtocol = &dissect.Protocol{
 	Ports:     []uint16{4000},
 	Start:     dissect.FirstBytes("NX"),
 	MinLength: 6,
+	Members:   []string{"nomachine.client_version", "nomachine.server_version", "tls.*"},
 	Inspect:   inspectNoMachine,
 }
 

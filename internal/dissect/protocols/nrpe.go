@@ -16,6 +16,7 @@ var nrpeProtocol = &dissect.Protocol{
 	Over:      dissect.TCP,
 	Ports:     []uint16{5666},
 	MinLength: nrpeHeader,
+	Members:   []string{"nrpe.command", "nrpe.version"},
 	Inspect:   inspectNRPE,
 }
 

@@ -7,7 +7,8 @@ import "github.com/weirnet/weir/internal/dissect"
 // ntp: versions 1 to 4 (RFC 5905 §7.3), control messages (RFC 9327) and ntpd's private ones (mode 7).
 var ntpProtocol = &dissect.Protocol{
 	Name: "ntp", Spec: "RFC 5905 §7.3; RFC 9327 §2", Category: "network",
-	Over: dissect.UDP, Ports: []uint16{123}, Inspect: inspectNTP,
+	Members: []string{"ntp.mode", "ntp.monlist", "ntp.reference", "ntp.request_code", "ntp.stratum", "ntp.version"},
+	Over:    dissect.UDP, Ports: []uint16{123}, Inspect: inspectNTP,
 }
 
 // ntpModes names the association modes, RFC 5905 figure 10.

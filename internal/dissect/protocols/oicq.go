@@ -12,6 +12,7 @@ var oicqProtocol = &dissect.Protocol{
 	Category: "messaging",
 	Over:     dissect.UDP,
 	Ports:    []uint16{8000},
+	Members:  []string{"oicq.command", "oicq.number", "oicq.version"},
 	Inspect:  inspectOICQ,
 }
 

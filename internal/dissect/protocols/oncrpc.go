@@ -4,6 +4,10 @@ package protocols
 
 import "github.com/weirnet/weir/internal/dissect"
 
+// oncRPCMembers are those that ONC RPC fills over any transport.
+var oncRPCMembers = []string{"onc_rpc.asked_program", "onc_rpc.machine", "onc_rpc.procedure", "onc_rpc.program",
+	"onc_rpc.program_version"}
+
 // onc-rpc: ONC RPC (RFC 5531) and protocols with their own program numbers: NFS with its helpers, and the port mapper
 // (RFC 1833).
 var oncRPCOverUDPProtocol = &dissect.Protocol{
@@ -16,6 +20,7 @@ var oncRPCOverUDPProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(0, 255), // the transaction identifier is random
 	MinLength: rpcReplySize,
 	Heuristic: true,
+	Members:   oncRPCMembers,
 	Inspect:   inspectRPC,
 }
 
@@ -29,6 +34,7 @@ var oncRPCOverTCPProtocol = &dissect.Protocol{
 	Ports:     []uint16{rpcbindPort, nfsPort},
 	Start:     dissect.BytesOf(0x80),
 	MinLength: 4 + rpcReplySize,
+	Members:   oncRPCMembers,
 	Inspect:   inspectRPC,
 }
 

@@ -17,6 +17,7 @@ var opcUAProtocol = &dissect.Protocol{
 	Ports:     []uint16{4840},
 	Start:     dissect.FirstBytes("HEL", "ACK", "OPN", "MSG", "CLO", "ERR", "RHE"),
 	MinLength: 8,
+	Members:   []string{"opc_ua.endpoint_url", "opc_ua.security_policy"},
 	Inspect:   inspectOPCUA,
 }
 

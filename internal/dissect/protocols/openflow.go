@@ -13,6 +13,7 @@ var openflowProtocol = &dissect.Protocol{
 	Ports:     []uint16{6633, 6653},
 	Start:     dissect.ByteRange(1, 6),
 	MinLength: openflowHeader,
+	Members:   []string{"openflow.version"},
 	Inspect:   inspectOpenFlow,
 }
 

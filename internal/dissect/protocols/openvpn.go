@@ -15,6 +15,7 @@ var openvpnProtocol = &dissect.Protocol{
 	Over: dissect.UDP, Ports: []uint16{1194},
 	Start:     dissect.ByteRange(0x38, 0x3f).Or(dissect.ByteRange(0x40, 0x47)).Or(dissect.ByteRange(0x50, 0x57)),
 	MinLength: openvpnShortest,
+	Members:   []string{"openvpn.session", "openvpn.wrapping"},
 	Inspect:   inspectOpenVPN,
 }
 
@@ -22,6 +23,7 @@ var openvpnStreamProtocol = &dissect.Protocol{
 	Name: "openvpn", Spec: "OpenVPN wire protocol (openvpn-wire-protocol draft) §3", Category: "vpn",
 	Over: dissect.TCP, Ports: []uint16{1194}, Start: dissect.ByteRange(0, 4),
 	MinLength: 2 + openvpnShortest, // tls-crypt-v2's key: up to 1,024 bytes
+	Members:   []string{"openvpn.session", "openvpn.wrapping"},
 	Inspect:   inspectOpenVPNStream,
 }
 

@@ -13,6 +13,7 @@ var openwireProtocol = &dissect.Protocol{
 	Ports:     []uint16{61616},
 	Start:     dissect.BytesOf(0),
 	MinLength: openwireHeader,
+	Members:   []string{"openwire.version"},
 	Inspect:   inspectOpenWire,
 }
 

@@ -17,6 +17,7 @@ var oracleProtocol = &dissect.Protocol{
 	Ports:     []uint16{1521},
 	Start:     dissect.BytesOf(0, 1, 2, 3), // the higher byte of the length
 	MinLength: tnsHeader,
+	Members:   []string{"oracle.sid"},
 	Inspect:   inspectOracle,
 }
 

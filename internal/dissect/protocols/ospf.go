@@ -5,7 +5,8 @@ package protocols
 import "github.com/weirnet/weir/internal/dissect"
 
 // ospf: versions 2 and 3.
-var ospfProtocol = onIP("ospf", "RFC 2328 §A.3; RFC 5340 §A.3", "routing", 89, checkOSPF)
+var ospfProtocol = onIP("ospf", "RFC 2328 §A.3; RFC 5340 §A.3", "routing", 89, checkOSPF,
+	"ospf.area", "ospf.message", "ospf.router_id", "ospf.version")
 
 // checkOSPF wants version 2 or 3, type hello to link state acknowledgment, and a length within the packet.
 func checkOSPF(d *dissect.Datagram, r *dissect.Result) bool {

@@ -18,6 +18,7 @@ var ovsdbProtocol = &dissect.Protocol{
 	Ports:     []uint16{6640, 6641, 6642},
 	Start:     dissect.FirstBytes("{"),
 	MinLength: 20,
+	Members:   []string{"ovsdb.method"},
 	Inspect:   inspectOVSDB,
 }
 

@@ -8,6 +8,7 @@ import "github.com/weirnet/weir/internal/dissect"
 var pfcpProtocol = &dissect.Protocol{
 	Name: "pfcp", Spec: "3GPP TS 29.244 §7.2", Category: "network",
 	Over: dissect.UDP, Ports: []uint16{8805}, Start: dissect.ByteRange(0x20, 0x3f), MinLength: 16,
+	Members: []string{"pfcp.message_type"},
 	Inspect: inspectPFCP,
 }
 

@@ -5,7 +5,8 @@ package protocols
 import "github.com/weirnet/weir/internal/dissect"
 
 // pim: Protocol Independent Multicast, a routing protocol.
-var pimProtocol = onIP("pim", "RFC 7761 §4.9; RFC 3973", "routing", 103, checkPIM)
+var pimProtocol = onIP("pim", "RFC 7761 §4.9; RFC 3973", "routing", 103, checkPIM,
+	"pim.message", "pim.version")
 
 // checkPIM checks version 2, a type below 13 (RFC 8736), the rest of the first byte, and the reserved byte.
 func checkPIM(d *dissect.Datagram, r *dissect.Result) bool {

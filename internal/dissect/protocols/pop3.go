@@ -17,6 +17,7 @@ var pop3Protocol = &dissect.Protocol{
 	Start:     dissect.FirstBytes("+OK", "-ERR", "CAPA", "USER", "APOP", "STLS", "AUTH"),
 	MinLength: 3,
 	Extra:     10, // a certificate after STLS
+	Members:   []string{"pop3.greeting", "pop3.starttls", "pop3.user", "tls.*"},
 	Inspect:   inspectPOP3,
 }
 

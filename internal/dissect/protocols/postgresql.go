@@ -17,7 +17,9 @@ var postgresqlProtocol = &dissect.Protocol{
 	Ports:     []uint16{5432},
 	Start:     dissect.BytesOf(0),
 	MinLength: 8,
-	Inspect:   inspectPostgreSQL,
+	Members: []string{"postgresql.application_name", "postgresql.database", "postgresql.server_version",
+		"postgresql.user", "tls.*"},
+	Inspect: inspectPostgreSQL,
 }
 
 const (

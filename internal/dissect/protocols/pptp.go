@@ -12,6 +12,7 @@ import (
 var pptpProtocol = &dissect.Protocol{
 	Name: "pptp", Spec: "RFC 2637 §2", Category: "vpn",
 	Over: dissect.TCP, Ports: []uint16{1723}, Start: dissect.BytesOf(0), MinLength: pptpHeader,
+	Members: []string{"pptp.host", "pptp.vendor", "pptp.version"},
 	Inspect: inspectPPTP,
 }
 

@@ -7,7 +7,8 @@ import "github.com/weirnet/weir/internal/dissect"
 // ptpv2: Precision Time Protocol, version 2 (IEEE 1588-2019 §13.3).
 var ptpv2Protocol = &dissect.Protocol{
 	Name: "ptpv2", Spec: "IEEE 1588-2019 §13.3, annex C", Category: "network",
-	Over: dissect.UDP, Ports: []uint16{319, 320}, Inspect: inspectPTP,
+	Members: []string{"ptpv2.clock", "ptpv2.domain", "ptpv2.message"},
+	Over:    dissect.UDP, Ports: []uint16{319, 320}, Inspect: inspectPTP,
 }
 
 // ptpTypes are the message types, each with its minimum length, §13.

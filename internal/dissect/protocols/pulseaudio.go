@@ -12,6 +12,7 @@ var pulseaudioProtocol = &dissect.Protocol{
 	Over:      dissect.TCP,
 	Ports:     []uint16{4713},
 	MinLength: pulseHeader,
+	Members:   []string{"pulseaudio.command"},
 	Inspect: func(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {
 		return eitherStream(c, r, inspectPulse)
 	},

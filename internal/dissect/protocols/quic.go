@@ -23,7 +23,9 @@ var quicProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(0x80, 0xff).Or(dissect.BytesOf(0x09, 0x0d, 0x19, 0x1d, 0x29, 0x2d, 0x39, 0x3d)),
 	MinLength: 7,
 	Extra:     6,
-	Inspect:   inspectQUIC,
+	Members: []string{"quic.sni", "quic.user_agent", "quic.version", "tls.alpn", "tls.ja3", "tls.ja4", "tls.sni",
+		"tls.version"},
+	Inspect: inspectQUIC,
 }
 
 const (

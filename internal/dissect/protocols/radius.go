@@ -17,7 +17,9 @@ var radiusProtocol = &dissect.Protocol{
 	Ports:     []uint16{1812, 1813, 1645, 1646, 3799},
 	Start:     dissect.BytesOf(1, 2, 3, 4, 5, 11, 12, 13, 40, 41, 42, 43, 44, 45),
 	MinLength: radiusHeader,
-	Inspect:   inspectRADIUS,
+	Members: []string{"radius.called_station", "radius.calling_station", "radius.code", "radius.nas_identifier",
+		"radius.nas_ip", "radius.user_name"},
+	Inspect: inspectRADIUS,
 }
 
 const (

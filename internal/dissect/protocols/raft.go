@@ -12,6 +12,7 @@ var raftProtocol = &dissect.Protocol{
 	Over:      dissect.TCP,
 	Start:     dissect.BytesOf(1),
 	MinLength: 8,
+	Members:   []string{"raft.address", "raft.server_id"},
 	Inspect:   inspectRaft,
 }
 

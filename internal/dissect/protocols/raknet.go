@@ -10,6 +10,7 @@ var raknetProtocol = &dissect.Protocol{
 	Name: "raknet", Spec: "RakNet: offline message identifiers", Category: "gaming",
 	Over: dissect.UDP, Ports: []uint16{19132, 19133}, Start: dissect.ByteRange(0x00, 0x7f),
 	MinLength: 1 + len(raknetMagic),
+	Members:   []string{"raknet.version"},
 	Inspect:   inspectRaknet,
 }
 
@@ -17,6 +18,7 @@ var raknetFramesProtocol = &dissect.Protocol{
 	Name: "raknet", Spec: "RakNet: frame set packets", Category: "gaming",
 	Over: dissect.UDP, Ports: []uint16{19132, 19133},
 	Start: dissect.ByteRange(0x80, 0x8d).Or(dissect.BytesOf(0xa0, 0xc0)), MinLength: 7, Heuristic: true,
+	Members: []string{"raknet.version"},
 	Inspect: func(c *dissect.Conversation, _ *dissect.Result) dissect.Verdict { return raknetFrames(c) },
 }
 

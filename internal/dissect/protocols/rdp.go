@@ -19,6 +19,7 @@ var rdpProtocol = &dissect.Protocol{
 	Start:     dissect.BytesOf(3, 0xff),
 	MinLength: 7,
 	Extra:     10, // a certificate
+	Members:   []string{"rdp.requested_protocols", "rdp.selected_protocol", "rdp.user", "tls.*"},
 	Inspect:   inspectRDP,
 }
 

@@ -18,6 +18,7 @@ var redisProtocol = &dissect.Protocol{
 	Ports:     []uint16{6379, 26379},
 	Start:     dissect.FirstBytes("*", "PING", "AUTH", "INFO", "QUIT"),
 	MinLength: 6,
+	Members:   []string{"redis.command"},
 	Inspect:   inspectRedis,
 }
 

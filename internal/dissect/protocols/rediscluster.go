@@ -13,6 +13,7 @@ var redisClusterProtocol = &dissect.Protocol{
 	Ports:     []uint16{16379},
 	Start:     dissect.FirstBytes(redisClusterMagic),
 	MinLength: redisClusterHeader,
+	Members:   []string{"redis_cluster.message"},
 	Inspect:   inspectRedisCluster,
 }
 

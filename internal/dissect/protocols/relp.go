@@ -18,6 +18,7 @@ var relpProtocol = &dissect.Protocol{
 	Ports:     []uint16{2514, 20514},
 	Start:     dissect.ByteRange('0', '9'),
 	MinLength: 8,
+	Members:   []string{"relp.version"},
 	Inspect:   inspectRELP,
 }
 

@@ -7,7 +7,8 @@ import "github.com/weirnet/weir/internal/dissect"
 // rip: versions 1 (RFC 1058 §3.1) and 2 (RFC 2453 §4).
 var ripProtocol = &dissect.Protocol{
 	Name: "rip", Spec: "RFC 2453 §4; RFC 1058 §3.1", Category: "routing",
-	Over: dissect.UDP, Ports: []uint16{520}, Inspect: inspectRIP,
+	Members: []string{"rip.command", "rip.version"},
+	Over:    dissect.UDP, Ports: []uint16{520}, Inspect: inspectRIP,
 }
 
 const (

@@ -7,7 +7,8 @@ import "github.com/weirnet/weir/internal/dissect"
 // ripng: RFC 2080 §2.1.
 var ripngProtocol = &dissect.Protocol{
 	Name: "ripng", Spec: "RFC 2080 §2.1", Category: "routing",
-	Over: dissect.UDP, Ports: []uint16{521}, Inspect: inspectRIPng,
+	Members: []string{"ripng.command", "ripng.version"},
+	Over:    dissect.UDP, Ports: []uint16{521}, Inspect: inspectRIPng,
 }
 
 func inspectRIPng(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

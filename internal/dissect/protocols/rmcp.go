@@ -7,7 +7,8 @@ import "github.com/weirnet/weir/internal/dissect"
 // rmcp: RMCP (DMTF DSP0136 §3.2.2) with ASF or IPMI messages (IPMI 2.0 §13.1, §13.6).
 var rmcpProtocol = &dissect.Protocol{
 	Name: "rmcp", Spec: "DSP0136 §3.2.2; IPMI 2.0 §13.6", Category: "remote-access",
-	Over: dissect.UDP, Ports: []uint16{623, 664}, Start: dissect.BytesOf(6), MinLength: 4, Inspect: inspectRMCP,
+	Members: []string{"rmcp.class"},
+	Over:    dissect.UDP, Ports: []uint16{623, 664}, Start: dissect.BytesOf(6), MinLength: 4, Inspect: inspectRMCP,
 }
 
 // inspectRMCP writes the datagrams' class: IPMI if any is, because a console finds its host with an ASF ping first.

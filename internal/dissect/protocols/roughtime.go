@@ -14,6 +14,7 @@ var roughtimeProtocol = &dissect.Protocol{
 	Ports:     []uint16{2002},
 	Start:     dissect.BytesOf('R').Or(dissect.ByteRange(2, 12)), // or the number of tags
 	MinLength: 64,
+	Members:   []string{"roughtime.message"},
 	Inspect:   inspectRoughtime,
 }
 

@@ -15,7 +15,9 @@ var rshProtocol = &dissect.Protocol{
 	Ports:     []uint16{513, 514},
 	Start:     dissect.ByteRange('0', '9').Or(dissect.BytesOf(0)),
 	MinLength: 4,
-	Inspect:   inspectRSH,
+	Members: []string{"rlogin.client_user", "rlogin.server_user", "rsh.client_user", "rsh.command",
+		"rsh.server_user"},
+	Inspect: inspectRSH,
 }
 
 func inspectRSH(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

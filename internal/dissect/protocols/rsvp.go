@@ -5,7 +5,8 @@ package protocols
 import "github.com/weirnet/weir/internal/dissect"
 
 // rsvp: Resource Reservation Protocol.
-var rsvpProtocol = onIP("rsvp", "RFC 2205 §3.1", "network", 46, checkRSVP)
+var rsvpProtocol = onIP("rsvp", "RFC 2205 §3.1", "network", 46, checkRSVP,
+	"rsvp.type")
 
 // checkRSVP checks version 1, a message type of IANA's registry, and the length.
 func checkRSVP(d *dissect.Datagram, r *dissect.Result) bool {

@@ -17,6 +17,7 @@ var rsyncProtocol = &dissect.Protocol{
 	Ports:     []uint16{873},
 	Start:     dissect.FirstBytes("@"),
 	MinLength: 9,
+	Members:   []string{"rsync.module", "rsync.version"},
 	Inspect:   inspectRsync,
 }
 

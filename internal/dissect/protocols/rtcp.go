@@ -16,6 +16,7 @@ var rtcpProtocol = &dissect.Protocol{
 	MinLength: 8,
 	Heuristic: true,
 	Extra:     4,
+	Members:   []string{"rtp.payload_type"},
 	Inspect:   inspectRTCP,
 }
 

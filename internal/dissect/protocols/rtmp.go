@@ -18,6 +18,7 @@ var rtmpProtocol = &dissect.Protocol{
 	Start:     dissect.BytesOf(rtmpVersion),
 	MinLength: 9,
 	Extra:     6, // connect comes after the handshake
+	Members:   []string{"rtmp.app", "rtmp.url"},
 	Inspect:   inspectRTMP,
 }
 

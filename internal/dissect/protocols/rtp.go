@@ -15,6 +15,7 @@ var rtpOverUDPProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(0x80, 0xbf).Or(dissect.ByteRange(0x00, 0x03)),
 	MinLength: rtpHeaderSize + 1,
 	Heuristic: true,
+	Members:   []string{"rtp.payload_type"},
 	Inspect:   inspectRTP,
 }
 
@@ -26,6 +27,7 @@ var rtpOverTCPProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(0x00, 0x05), // the length's first byte
 	MinLength: rtpHeaderSize + 1,
 	Heuristic: true,
+	Members:   []string{"rtp.payload_type"},
 	Inspect:   inspectRTP,
 }
 

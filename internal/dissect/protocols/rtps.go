@@ -13,6 +13,7 @@ var rtpsProtocol = &dissect.Protocol{
 	Ports:     []uint16{7400, 7401, 7410, 7411},
 	Start:     dissect.FirstBytes("RTPS"),
 	MinLength: rtpsHeader,
+	Members:   []string{"rtps.vendor_id", "rtps.version"},
 	Inspect:   inspectRTPS,
 }
 

@@ -21,6 +21,7 @@ var rtspProtocol = &dissect.Protocol{
 	Start:     dissect.FirstBytes(append([]string{"RTSP/", "\r", "\n"}, rtspMethods...)...),
 	MinLength: 8,
 	Extra:     16, // SETUP is about the fourth request
+	Members:   []string{"rtsp.method", "rtsp.server", "rtsp.status", "rtsp.url", "rtsp.user_agent"},
 	Inspect:   inspectRTSP,
 }
 

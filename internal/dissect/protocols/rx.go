@@ -10,6 +10,7 @@ var rxProtocol = &dissect.Protocol{
 	Category: "rpc",
 	Over:     dissect.UDP, Ports: []uint16{7000, 7001, 7002, 7003, 7004, 7005, 7007},
 	MinLength: rxHeader, // no Start: it begins with a time
+	Members:   []string{"rx.service"},
 	Inspect:   inspectRx,
 }
 

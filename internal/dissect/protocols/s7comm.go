@@ -15,6 +15,7 @@ var s7commProtocol = &dissect.Protocol{
 	Ports:     []uint16{102},
 	Start:     dissect.BytesOf(3),
 	MinLength: tpktHeader + 3,
+	Members:   []string{"s7comm.function", "s7comm.message_type", "s7comm_plus.version"},
 	Inspect:   inspectS7comm,
 }
 

@@ -13,6 +13,7 @@ var sacnProtocol = &dissect.Protocol{
 	Ports:     []uint16{5568},
 	Start:     dissect.BytesOf(0),
 	MinLength: len(sacnMagic),
+	Members:   []string{"sacn.source"},
 	Inspect:   inspectSACN,
 }
 

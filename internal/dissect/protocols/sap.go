@@ -17,6 +17,7 @@ var sapProtocol = &dissect.Protocol{
 	Ports:     []uint16{9875},
 	Start:     dissect.ByteRange(0x20, 0x3f), // version 1
 	MinLength: 8 + len("v=0"),
+	Members:   []string{"sap.deletion", "sap.session"},
 	Inspect:   inspectSAP,
 }
 

@@ -14,6 +14,7 @@ var sBusProtocol = &dissect.Protocol{
 	Ports:     []uint16{5050},
 	Start:     dissect.BytesOf(0),
 	MinLength: sbusHeader + 2,
+	Members:   []string{"s_bus.command", "s_bus.station"},
 	Inspect:   inspectSBus,
 }
 

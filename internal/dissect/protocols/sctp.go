@@ -13,6 +13,7 @@ var sctpProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(0, 14).Or(dissect.BytesOf(0x40, 0x80, 0x81, 0x82, 0x84, 0xc0, 0xc1, 0xc2)),
 	MinLength: sctpChunkHeader,
 	Heuristic: true, // dissectors of the user data come first
+	Members:   []string{"sctp.payload_protocol"},
 	Inspect:   inspectSCTP,
 }
 

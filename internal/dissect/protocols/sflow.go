@@ -17,6 +17,7 @@ var sflowProtocol = &dissect.Protocol{
 	Ports:     []uint16{6343},
 	Start:     dissect.BytesOf(0),
 	MinLength: 28,
+	Members:   []string{"sflow.agent", "sflow.version"},
 	Inspect:   inspectSFlow,
 }
 

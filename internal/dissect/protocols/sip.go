@@ -18,6 +18,7 @@ var sipProtocol = &dissect.Protocol{
 	Start:     dissect.FirstBytes(append([]string{"\r", "SIP/2.0"}, sipMethods...)...),
 	MinLength: 4,
 	Extra:     30, // descriptions come when the other end picks up
+	Members:   []string{"sip.from", "sip.method", "sip.server", "sip.status", "sip.to", "sip.user_agent"},
 	Inspect:   inspectSIP,
 }
 

@@ -16,6 +16,7 @@ var skinnyProtocol = &dissect.Protocol{
 	Over:      dissect.TCP,
 	Ports:     []uint16{2000, 2443},
 	MinLength: skinnyHeader,
+	Members:   []string{"skinny.device"},
 	Inspect:   inspectSkinny,
 }
 

@@ -13,6 +13,7 @@ var slpProtocol = &dissect.Protocol{
 	Ports:     []uint16{427},
 	Start:     dissect.BytesOf(1, 2),
 	MinLength: 16,
+	Members:   []string{"slp.function", "slp.service_type", "slp.version"},
 	Inspect:   inspectSLP,
 }
 

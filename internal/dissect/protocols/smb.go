@@ -21,7 +21,9 @@ var smbProtocol = &dissect.Protocol{
 	Ports:     []uint16{445, 139},
 	Start:     dissect.BytesOf(0x00),
 	MinLength: 36,
-	Inspect:   inspectSMB,
+	Members: []string{"smb.dialect", "smb.domain", "smb.encrypted", "smb.share", "smb.user", "smb.version",
+		"smb.workstation"},
+	Inspect: inspectSMB,
 }
 
 const (

@@ -16,6 +16,7 @@ var smppProtocol = &dissect.Protocol{
 	Ports:     []uint16{2775},
 	Start:     dissect.BytesOf(0),
 	MinLength: smppHeader,
+	Members:   []string{"smpp.command", "smpp.system_id"},
 	Inspect:   inspectSMPP,
 }
 

@@ -19,6 +19,7 @@ var smtpProtocol = &dissect.Protocol{
 	Start:     dissect.FirstBytes("220", "554", "421", "EHLO", "HELO", "LHLO", "ehlo", "helo", "MAIL", "RCPT"),
 	MinLength: 4,
 	Extra:     10, // a certificate after STARTTLS
+	Members:   []string{"smtp.helo", "smtp.server", "smtp.starttls", "tls.*"},
 	Inspect:   inspectSMTP,
 }
 

@@ -16,7 +16,9 @@ var snmpProtocol = &dissect.Protocol{
 	Ports:     []uint16{161, 162},
 	Start:     dissect.BytesOf(ber.Sequence),
 	MinLength: 16,
-	Inspect:   inspectSNMP,
+	Members: []string{"snmp.community", "snmp.encrypted", "snmp.engine_id", "snmp.pdu", "snmp.user",
+		"snmp.version"},
+	Inspect: inspectSNMP,
 }
 
 // snmpPDUs names the protocol data units by their tag's number, RFC 1157 §4.1 and RFC 3416 §3.

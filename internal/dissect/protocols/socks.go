@@ -21,7 +21,9 @@ var socksProtocol = &dissect.Protocol{
 	Start:     dissect.BytesOf(4, 5),
 	MinLength: 3,
 	Extra:     12, // as TLS, which may be inside
-	Inspect:   inspectSOCKS,
+	Members: []string{"http.*", "socks.address", "socks.host", "socks.port", "socks.user", "socks.version",
+		"tls.*"},
+	Inspect: inspectSOCKS,
 }
 
 // socksMaxName bounds a SOCKS 4 user name or host, in bytes; both end at a zero byte.

@@ -14,6 +14,7 @@ var someipProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(0, 255), // a service identifier may begin with any byte
 	MinLength: someipHeader,
 	Heuristic: true,
+	Members:   []string{"someip.message_type", "someip.method_id", "someip.service_id"},
 	Inspect:   inspectSOMEIP,
 }
 

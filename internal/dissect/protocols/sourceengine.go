@@ -15,6 +15,7 @@ var sourceEngineProtocol = &dissect.Protocol{
 	Spec: "Valve Developer Community: Server queries, Master Server Query Protocol", Category: "gaming",
 	Over: dissect.UDP, Ports: []uint16{27015, 27036, 27960}, Start: dissect.BytesOf(0xff), MinLength: len(outOfBand) +
 		1,
+	Members: []string{"quake3.command", "source_engine.game", "source_engine.map", "source_engine.server_name"},
 	Inspect: inspectSourceEngine,
 }
 

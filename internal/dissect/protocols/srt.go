@@ -12,6 +12,7 @@ var srtProtocol = &dissect.Protocol{
 	Over:      dissect.UDP,
 	Start:     dissect.BytesOf(0x80),
 	MinLength: srtHandshake,
+	Members:   []string{"srt.version"},
 	Inspect:   inspectSRT,
 }
 

@@ -17,7 +17,9 @@ var ssdpProtocol = &dissect.Protocol{
 	Ports:     []uint16{1900},
 	Start:     dissect.FirstBytes(ssdpStarts...),
 	MinLength: 20,
-	Inspect:   inspectSSDP,
+	Members: []string{"ssdp.location", "ssdp.man", "ssdp.method", "ssdp.nt", "ssdp.nts", "ssdp.server",
+		"ssdp.st", "ssdp.user_agent", "ssdp.usn"},
+	Inspect: inspectSSDP,
 }
 
 var ssdpStarts = []string{"M-SEARCH * HTTP/1.", "NOTIFY * HTTP/1.", "HTTP/1.1 200 OK\r\n", "HTTP/1.0 200 OK\r\n"}

@@ -21,6 +21,7 @@ var sshProtocol = &dissect.Protocol{
 	Ports:     []uint16{22},
 	Start:     dissect.FirstBytes("SSH-"),
 	MinLength: 4,
+	Members:   []string{"ssh.client_version", "ssh.hassh", "ssh.hassh_server", "ssh.server_version"},
 	Inspect:   inspectSSH,
 }
 

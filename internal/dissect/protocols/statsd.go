@@ -18,6 +18,7 @@ var statsdProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange('a', 'z').Or(dissect.ByteRange('A', 'Z')),
 	MinLength: statsdShortest,
 	Heuristic: true,
+	Members:   []string{"statsd.metric"},
 	Inspect:   inspectStatsD,
 }
 

@@ -18,6 +18,7 @@ var stompProtocol = &dissect.Protocol{
 	Ports:     []uint16{61613},
 	Start:     dissect.FirstBytes("CONNECT\n", "STOMP\n"),
 	MinLength: 6,
+	Members:   []string{"stomp.server"},
 	Inspect:   inspectSTOMP,
 }
 

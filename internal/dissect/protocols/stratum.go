@@ -12,6 +12,7 @@ import (
 var stratumProtocol = &dissect.Protocol{
 	Name: "stratum", Spec: "Stratum mining protocol (slushpool); EIP-1571", Category: "crypto-currency",
 	Over: dissect.TCP, Ports: []uint16{3333, 4444}, Start: dissect.FirstBytes("{"), MinLength: 20,
+	Members: []string{"stratum.client", "stratum.method"},
 	Inspect: inspectStratum,
 }
 

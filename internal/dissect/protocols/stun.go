@@ -21,7 +21,9 @@ var stunProtocol = &dissect.Protocol{
 	Start:     dissect.BytesOf(0x00, 0x01, 0x08).Or(dissect.ByteRange(0x40, 0x4f)),
 	MinLength: stun.HeaderSize,
 	// The second answer names the operator of a TURN server, and media follow the checks
-	Extra:   dissect.MaxDatagrams - 8,
+	Extra: dissect.MaxDatagrams - 8,
+	Members: []string{"rtp.payload_type", "stun.classic", "stun.mapped_address", "stun.method",
+		"stun.origin", "stun.realm", "stun.relayed_address", "stun.software", "stun.username", "tls.*"},
 	Inspect: inspectSTUN,
 }
 

@@ -13,6 +13,7 @@ var synchrophasorProtocol = &dissect.Protocol{
 	Ports:     []uint16{4712, 4713},
 	Start:     dissect.BytesOf(0xaa),
 	MinLength: 16,
+	Members:   []string{"synchrophasor.frame_type", "synchrophasor.id_code"},
 	Inspect:   inspectSynchrophasor,
 }
 

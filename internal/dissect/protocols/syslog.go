@@ -19,6 +19,7 @@ var syslogProtocol = &dissect.Protocol{
 	Start:     dissect.BytesOf('<'),
 	MinLength: 8,
 	Heuristic: true,
+	Members:   []string{"syslog.app", "syslog.facility", "syslog.host", "syslog.severity"},
 	Inspect:   inspectSyslog,
 }
 

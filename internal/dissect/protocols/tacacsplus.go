@@ -7,7 +7,9 @@ import "github.com/weirnet/weir/internal/dissect"
 // tacacs-plus: RFC 8907 §4.1.
 var tacacsPlusProtocol = &dissect.Protocol{
 	Name: "tacacs-plus", Spec: "RFC 8907 §4.1", Category: "authentication",
-	Over: dissect.TCP, Ports: []uint16{49}, Start: dissect.BytesOf(0xc0, 0xc1), MinLength: 12, Inspect: inspectTACACS,
+	Members: []string{"tacacs_plus.encrypted", "tacacs_plus.type"},
+	Over:    dissect.TCP, Ports: []uint16{49}, Start: dissect.BytesOf(0xc0, 0xc1), MinLength: 12,
+	Inspect: inspectTACACS,
 }
 
 func inspectTACACS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

@@ -14,7 +14,9 @@ var tdsProtocol = &dissect.Protocol{
 	Ports:     []uint16{1433},
 	Start:     dissect.BytesOf(tdsBatch, tdsRPC, tdsTransaction, tdsPrelogin, tdsLogin7),
 	MinLength: tdsHeader,
-	Inspect:   inspectTDS,
+	Members: []string{"tds.application_name", "tds.client_host", "tds.client_version", "tds.server_version",
+		"tds.user"},
+	Inspect: inspectTDS,
 }
 
 const (

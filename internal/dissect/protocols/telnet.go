@@ -19,6 +19,7 @@ var telnetProtocol = &dissect.Protocol{
 	Start:     dissect.BytesOf(telnetIAC),
 	MinLength: 3,
 	Extra:     20, // users type a log-in key by key
+	Members:   []string{"telnet.terminal"},
 	Inspect:   inspectTelnet,
 }
 

@@ -19,6 +19,7 @@ var tftpProtocol = &dissect.Protocol{
 	Start:     dissect.BytesOf(0),
 	MinLength: 4,
 	Heuristic: true,
+	Members:   []string{"tftp.filename", "tftp.mode", "tftp.operation"},
 	Inspect:   inspectTFTP,
 }
 

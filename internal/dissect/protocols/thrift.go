@@ -14,6 +14,7 @@ var thriftProtocol = &dissect.Protocol{
 	Ports:     []uint16{9090, 6831, 6832},
 	Start:     dissect.BytesOf(0x80, 0x82, 0),
 	MinLength: 8,
+	Members:   []string{"thrift.method"},
 	Inspect:   inspectThrift,
 }
 

@@ -12,6 +12,7 @@ import (
 var tincProtocol = &dissect.Protocol{
 	Name: "tinc", Spec: "tinc manual §6.3", Category: "vpn",
 	Over: dissect.TCP, Ports: []uint16{655}, Start: dissect.FirstBytes("0 "), MinLength: len("0 n 17\n"),
+	Members: []string{"tinc.node"},
 	Inspect: inspectTinc,
 }
 

@@ -18,6 +18,7 @@ var tivoconnectProtocol = &dissect.Protocol{
 	Ports:     []uint16{2190},
 	Start:     dissect.FirstBytes("TiVoConnect=", "tivoconnect=", "\x00"),
 	MinLength: 16,
+	Members:   []string{"tivoconnect.machine", "tivoconnect.platform"},
 	Inspect:   inspectTiVoConnect,
 }
 

@@ -18,7 +18,12 @@ var tlsProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(tls.RecordChangeCipherSpec, tls.RecordHeartbeat).Or(dissect.ByteRange(0x80, 0x83)),
 	MinLength: tls.RecordHeader,
 	Extra:     12, // a chain of certificates spans packets
-	Inspect:   inspectTLS,
+	Members: []string{"tls.alert", "tls.alpn", "tls.alpn_selected", "tls.certificate_issuer",
+		"tls.certificate_issuer_organization", "tls.certificate_key", "tls.certificate_not_after",
+		"tls.certificate_not_before", "tls.certificate_organization", "tls.certificate_sans",
+		"tls.certificate_self_signed", "tls.certificate_sha1", "tls.certificate_sha256", "tls.certificate_subject",
+		"tls.cipher", "tls.ech", "tls.ja3", "tls.ja3s", "tls.ja4", "tls.resumed", "tls.sni", "tls.version"},
+	Inspect: inspectTLS,
 }
 
 func inspectTLS(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

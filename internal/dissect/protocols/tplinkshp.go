@@ -14,7 +14,9 @@ var tpLinkSHPProtocol = &dissect.Protocol{
 	Ports:     []uint16{9999},
 	Start:     dissect.BytesOf(0, tplinkKey^'{'),
 	MinLength: tplinkLeast,
-	Inspect:   inspectTPLink,
+	Members: []string{"tp_link_shp.alias", "tp_link_shp.device_id", "tp_link_shp.model",
+		"tp_link_shp.software_version"},
+	Inspect: inspectTPLink,
 }
 
 const (

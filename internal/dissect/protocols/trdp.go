@@ -18,6 +18,7 @@ var trdpProtocol = &dissect.Protocol{
 	Start:     dissect.ByteRange(0, 3), // begins with a sequence counter from 0: 15 days at 20 ms
 	MinLength: trdpProcess,
 	Heuristic: true,
+	Members:   []string{"trdp.com_id", "trdp.message_type"},
 	Inspect:   inspectTRDP,
 }
 

@@ -14,6 +14,7 @@ var tuyaLPProtocol = &dissect.Protocol{
 	Ports:     []uint16{6666, 6667, 6668},
 	Start:     dissect.BytesOf(0),
 	MinLength: tuyaHeader,
+	Members:   []string{"tuya_lp.command"},
 	Inspect:   inspectTuya,
 }
 

@@ -14,7 +14,9 @@ var ubiquitiDiscoveryProtocol = &dissect.Protocol{
 	Ports:     []uint16{ubiquitiPort},
 	Start:     dissect.BytesOf(1, 2),
 	MinLength: ubiquitiHeader,
-	Inspect:   inspectUbiquiti,
+	Members: []string{"ubiquiti_discovery.firmware", "ubiquiti_discovery.hostname", "ubiquiti_discovery.model",
+		"ubiquiti_discovery.platform", "ubiquiti_discovery.ssid", "ubiquiti_discovery.version"},
+	Inspect: inspectUbiquiti,
 }
 
 const (

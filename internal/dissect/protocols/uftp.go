@@ -13,6 +13,7 @@ var uftpProtocol = &dissect.Protocol{
 	Name: "uftp", Spec: "UFTP protocol description, versions 4 and 5: common header", Category: "file-transfer",
 	Over: dissect.UDP, Ports: []uint16{1044}, Start: dissect.BytesOf(0x40, 0x50), MinLength: uftpHeader + 4,
 	Heuristic: true,
+	Members:   []string{"uftp.version"},
 	Inspect:   inspectUFTP,
 }
 

@@ -13,6 +13,7 @@ var vncProtocol = &dissect.Protocol{
 	Ports:     []uint16{5900, 5901},
 	Start:     dissect.FirstBytes("RFB "),
 	MinLength: 4,
+	Members:   []string{"vnc.client_version", "vnc.security_types", "vnc.server_version"},
 	Inspect:   inspectVNC,
 }
 

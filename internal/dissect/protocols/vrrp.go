@@ -12,7 +12,8 @@ import (
 // version 2.
 var vrrpProtocol = &dissect.Protocol{
 	Name: "vrrp", Also: []string{"carp"}, Spec: "RFC 9568 §5; RFC 3768 §5; carp(4)", Category: "routing",
-	Over: dissect.IP, IPProtocols: []uint8{112}, Inspect: inspectVRRP,
+	Members: []string{"carp.host_id", "vrrp.address", "vrrp.priority", "vrrp.router_id", "vrrp.version"},
+	Over:    dissect.IP, IPProtocols: []uint8{112}, Inspect: inspectVRRP,
 }
 
 func inspectVRRP(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

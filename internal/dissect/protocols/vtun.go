@@ -17,6 +17,7 @@ var vtunProtocol = &dissect.Protocol{
 	Ports:     []uint16{5000},
 	Start:     dissect.FirstBytes(vtunGreeting),
 	MinLength: len(vtunGreeting),
+	Members:   []string{"vtun.host", "vtun.version"},
 	Inspect:   inspectVTun,
 }
 

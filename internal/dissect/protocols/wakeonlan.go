@@ -13,6 +13,7 @@ var wakeOnLANProtocol = &dissect.Protocol{
 	Ports:     []uint16{7, 9},
 	Start:     dissect.BytesOf(0xff),
 	MinLength: wakeSize,
+	Members:   []string{"wake_on_lan.mac"},
 	Inspect:   inspectWakeOnLAN,
 }
 

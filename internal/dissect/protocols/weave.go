@@ -14,6 +14,7 @@ var weaveProtocol = &dissect.Protocol{
 	Over:      dissect.TCP | dissect.UDP,
 	Ports:     []uint16{11095},
 	MinLength: weaveHeader,
+	Members:   []string{"weave.endpoint"},
 	Inspect:   inspectWeave,
 }
 

@@ -15,6 +15,7 @@ var whatsappProtocol = &dissect.Protocol{
 	Ports:     []uint16{5222},
 	Start:     dissect.FirstBytes("WA", "ED"),
 	MinLength: 8,
+	Members:   []string{"whatsapp.version_major", "whatsapp.version_minor"},
 	Inspect:   inspectWhatsApp,
 }
 

@@ -12,7 +12,8 @@ import (
 // port leads to this dissector (and the port of DAS, which answers with "available").
 var whoisProtocol = &dissect.Protocol{
 	Name: "whois", Spec: "RFC 3912 §2", Category: "network",
-	Over: dissect.TCP, Ports: []uint16{43, 4343}, Inspect: inspectWhois,
+	Members: []string{"whois.query"},
+	Over:    dissect.TCP, Ports: []uint16{43, 4343}, Inspect: inspectWhois,
 }
 
 func inspectWhois(c *dissect.Conversation, r *dissect.Result) dissect.Verdict {

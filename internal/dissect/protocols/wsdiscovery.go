@@ -17,6 +17,7 @@ var wsDiscoveryProtocol = &dissect.Protocol{
 	Ports:     []uint16{3702},
 	Start:     dissect.BytesOf('<', 0xef), // or UTF-8's byte order mark
 	MinLength: 64,
+	Members:   []string{"ws_discovery.action"},
 	Inspect:   inspectWSDiscovery,
 }
 

@@ -17,6 +17,7 @@ var x11Protocol = &dissect.Protocol{
 	Ports:     []uint16{6000, 6001, 6010},
 	Start:     dissect.FirstBytes("B\x00", "l\x00"),
 	MinLength: x11Setup,
+	Members:   []string{"x11.authorization"},
 	Inspect:   inspectX11,
 }
 

@@ -7,7 +7,8 @@ import "github.com/weirnet/weir/internal/dissect"
 // xdmcp: version 1 (X Display Manager Control Protocol, X.Org, §4).
 var xdmcpProtocol = &dissect.Protocol{
 	Name: "xdmcp", Spec: "X Display Manager Control Protocol §4", Category: "remote-access",
-	Over: dissect.UDP, Ports: []uint16{177}, Start: dissect.BytesOf(0), MinLength: 7, Inspect: inspectXDMCP,
+	Members: []string{"xdmcp.message"},
+	Over:    dissect.UDP, Ports: []uint16{177}, Start: dissect.BytesOf(0), MinLength: 7, Inspect: inspectXDMCP,
 }
 
 // xdmcpTypes names the packets by opcode.

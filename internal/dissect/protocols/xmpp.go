@@ -18,6 +18,7 @@ var xmppProtocol = &dissect.Protocol{
 	Start:     dissect.FirstBytes("<"),
 	MinLength: 5,
 	Extra:     10, // a certificate after STARTTLS
+	Members:   []string{"tls.*", "xmpp.starttls", "xmpp.to"},
 	Inspect:   inspectXMPP,
 }
 

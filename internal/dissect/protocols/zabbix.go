@@ -12,6 +12,7 @@ import (
 var zabbixProtocol = &dissect.Protocol{
 	Name: "zabbix", Spec: "Zabbix manual, protocols: header", Category: "system",
 	Over: dissect.TCP, Ports: []uint16{10050, 10051}, Start: dissect.BytesOf('Z'), MinLength: 13,
+	Members: []string{"zabbix.compressed", "zabbix.request"},
 	Inspect: inspectZabbix,
 }
 

@@ -16,6 +16,7 @@ var zeromqProtocol = &dissect.Protocol{
 	Over:      dissect.TCP,
 	Start:     dissect.BytesOf(0xff),
 	MinLength: zmtpSignature,
+	Members:   []string{"zeromq.mechanism", "zeromq.version"},
 	Inspect:   inspectZeroMQ,
 }
 

@@ -12,6 +12,7 @@ import (
 var zerotierProtocol = &dissect.Protocol{
 	Name: "zerotier", Spec: "ZeroTier protocol: packet header, HELLO", Category: "vpn",
 	Over: dissect.UDP, Ports: []uint16{9993}, MinLength: zerotierHello,
+	Members: []string{"zerotier.address", "zerotier.version"},
 	Inspect: inspectZerotier, // no Start: it begins with a random number
 }
 

@@ -20,6 +20,7 @@ var zookeeperProtocol = &dissect.Protocol{
 	Ports:     []uint16{2181},
 	Start:     dissect.BytesOf(0).Or(dissect.FirstBytes(zookeeperWords...)),
 	MinLength: 4,
+	Members:   []string{"zookeeper.command", "zookeeper.timeout_ms"},
 	Inspect:   inspectZooKeeper,
 }
 
