@@ -7,16 +7,15 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os/signal"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/sink/api"
 	"github.com/weirnet/weir/internal/sink/authority"
 	"github.com/weirnet/weir/internal/sink/portal"
@@ -32,6 +31,7 @@ const day = 24 * time.Hour
 func newServe() *cobra.Command {
 	var keepDays, keepSumsDays, keepGB int
 	var config server.Config
+	log := logging.Options{Program: "weir-sink"}
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Take reports and serve the page, until SIGTERM or Ctrl-C",
@@ -48,7 +48,11 @@ func newServe() *cobra.Command {
 			if err := checkServe(&config, keepDays, keepSumsDays, keepGB); err != nil {
 				return err
 			}
-			return serve(c, config)
+			logger, err := logging.New(c.ErrOrStderr(), log)
+			if err != nil {
+				return err
+			}
+			return serve(c, config, logger)
 		},
 	}
 	f := c.Flags()
@@ -61,6 +65,8 @@ func newServe() *cobra.Command {
 	f.StringVar(&config.Key, "tls-key", "", "the certificate's key")
 	f.IntVar(&keepDays, "keep-days", 30, "days for which flows are kept")
 	f.IntVar(&keepSumsDays, "keep-sums-days", 400, "days for which sums by hour and day are kept")
+	f.StringVar(&log.Format, "log-format", logging.FormatText, "messages on standard error: text or json")
+	f.StringVar(&log.Level, "log-level", "info", "the least important messages: debug, info, warn or error")
 	f.IntVar(&keepGB, "keep-gb", 20, "GiB that the database may take")
 	return c
 }
@@ -83,10 +89,11 @@ func checkServe(c *server.Config, counts ...int) error {
 	return nil
 }
 
-func serve(c *cobra.Command, config server.Config) error {
+func serve(c *cobra.Command, config server.Config, log *logging.Logger) error {
 	ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	config.Log = logger(c.ErrOrStderr())
+	config.Log = log.Warnf
+	defer log.Flush()
 	config.OpenStore = func(folder string) (store.Store, error) {
 		return duckdb.Open(filepath.Join(folder, "weir.duckdb"), duckdb.Config{})
 	}
@@ -105,14 +112,4 @@ func serve(c *cobra.Command, config server.Config) error {
 	fmt.Fprintf(c.OutOrStdout(), "agents: https://%s\ncertificate authority: %s (SHA-256)\npage, once: %s\n",
 		s.Address(), s.Fingerprint(), s.Link())
 	return s.Run(ctx)
-}
-
-// logger returns what writes a line for people, one at a time.
-func logger(stderr io.Writer) func(format string, args ...any) {
-	var mu sync.Mutex
-	return func(format string, args ...any) {
-		mu.Lock()
-		defer mu.Unlock()
-		fmt.Fprintf(stderr, "weir-sink: "+format+"\n", args...)
-	}
 }

@@ -56,7 +56,7 @@ func listenTo(r *probe.Report, sides topology.Sides, d time.Duration, stderr io.
 	if err != nil {
 		return nil, err
 	}
-	logger(stderr)("listening to %s for %s", strings.Join(t.Interfaces, ", "), d)
+	plainLogger(stderr).Infof("listening to %s for %s", strings.Join(t.Interfaces, ", "), d)
 	heard, err := survey.Listen(indices, d, os.Args[1:])
 	if errors.Is(err, unix.EPERM) {
 		return nil, fmt.Errorf("no right to listen to %s: run as root, or give weir CAP_NET_RAW",

@@ -4,8 +4,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/logging"
 )
 
 // maxPanicFiles bounds the files in --panic-dir of one run, each with at most dissect.MaxStream bytes a direction: an
@@ -21,8 +20,8 @@ const maxPanicFiles = 100
 
 // panicLog reports broken dissectors, once for each protocol, and saves the payload that broke them.
 type panicLog struct {
-	dir    string // "": saves nothing
-	stderr io.Writer
+	dir string // "": saves nothing
+	log *logging.Logger
 
 	mu     sync.Mutex // guards what the workers share
 	times  map[string]int
@@ -30,8 +29,8 @@ type panicLog struct {
 	failed bool // a file could not be written, which was reported
 }
 
-func newPanicLog(dir string, stderr io.Writer) *panicLog {
-	return &panicLog{dir: dir, stderr: stderr, times: map[string]int{}}
+func newPanicLog(dir string, log *logging.Logger) *panicLog {
+	return &panicLog{dir: dir, log: log, times: map[string]int{}}
 }
 
 // add takes one panic; the flow goes on without that dissector.
@@ -39,7 +38,7 @@ func (l *panicLog) add(protocol string, c *dissect.Conversation, cause any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.times[protocol]++; l.times[protocol] == 1 {
-		fmt.Fprintf(l.stderr, "weir: the %s dissector broke (%v); the flow goes on without it\n", protocol, cause)
+		l.log.Errorf("the %s dissector broke (%v); the flow goes on without it", protocol, cause)
 	}
 	if l.dir == "" || l.failed || l.files == maxPanicFiles {
 		return
@@ -47,7 +46,7 @@ func (l *panicLog) add(protocol string, c *dissect.Conversation, cause any) {
 	l.files++
 	if err := l.save(protocol, c); err != nil {
 		l.failed = true
-		fmt.Fprintln(l.stderr, "weir: save packet:", err)
+		l.log.Errorf("save packet: %v", err)
 	}
 }
 
@@ -78,10 +77,10 @@ func (l *panicLog) end() {
 	for _, protocol := range slices.Sorted(maps.Keys(l.times)) {
 		n := l.times[protocol]
 		if all += n; n > 1 {
-			fmt.Fprintf(l.stderr, "weir: the %s dissector broke %d times\n", protocol, n)
+			l.log.Errorf("the %s dissector broke %d times", protocol, n)
 		}
 	}
 	if l.files == maxPanicFiles && all > maxPanicFiles {
-		fmt.Fprintf(l.stderr, "weir: --panic-dir: saved %d times of %d\n", maxPanicFiles, all)
+		l.log.Warnf("--panic-dir: saved %d times of %d", maxPanicFiles, all)
 	}
 }

@@ -107,7 +107,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	if o.show != nil {
 		emit, isFollowed = o.show.flow, func() bool { return true }
 	}
-	panics := newPanicLog(o.Output.PanicDir, stderr)
+	panics := newPanicLog(o.Output.PanicDir, plainLogger(stderr))
 	p.progress = newProgress(stderr, o.noProgress || records.realTime && terminalWidth(stdout) > 0)
 	p.pipeline = engine.NewPipeline(engine.Config{
 		MaxPacketsTCP: o.Flows.PacketsTCP, MaxPacketsOther: o.Flows.PacketsOther, KeepTunnels: o.Flows.KeepTunnels,

@@ -311,7 +311,7 @@ func TestProgressOverFiles(t *testing.T) {
 func TestPanicLog(t *testing.T) {
 	dir := t.TempDir()
 	var stderr bytes.Buffer
-	l := newPanicLog(dir, &stderr)
+	l := newPanicLog(dir, plainLogger(&stderr))
 	c := &dissect.Conversation{Transport: dissect.UDP, Datagrams: []dissect.Datagram{
 		{Payload: []byte("what broke it")}}}
 	var workers sync.WaitGroup
@@ -340,7 +340,7 @@ func TestPanicLog(t *testing.T) {
 		t.Errorf("standard error:\n%swant:\n%s", stderr.String(), want)
 	}
 	stderr.Reset()
-	l = newPanicLog("/no/such/directory", &stderr)
+	l = newPanicLog("/no/such/directory", plainLogger(&stderr))
 	l.add("tls", c, "x")
 	l.add("tls", c, "x")
 	l.end()

@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +22,7 @@ import (
 	"github.com/weirnet/weir/internal/agent/privileged"
 	"github.com/weirnet/weir/internal/config"
 	"github.com/weirnet/weir/internal/helper"
+	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/usage"
@@ -66,30 +66,40 @@ Exit status: 0 after a signal or --duration, 1 after a failure, 2 if weir could 
 			if err := settings.Load(); err != nil {
 				return err
 			}
-			o := liveOptions(&settings.Config)
-			if o.Duration = duration; duration < 0 {
-				return errors.New("--duration must not be negative")
-			}
-			if !sandbox.Inside() {
-				if err := checkPrivacy(&settings.Config); err != nil {
-					return err
-				}
-				args, err := setUplink(&o, &settings.Config, c.ErrOrStderr())
-				if err != nil {
-					return err
-				}
-				return supervise(&o, append(confinedArgs(c, settings), args...))
-			}
-			if err := checkOutput(&settings.Config.Output.Format, c.OutOrStdout(), "table", "ndjson", "csv", "report",
-				"none"); err != nil {
+			log, err := settingsLogger(&settings.Config, c.ErrOrStderr())
+			if err != nil {
 				return err
 			}
-			return liveRun(&o, &settings.Config, c.OutOrStdout(), c.ErrOrStderr())
+			o := liveOptions(&settings.Config)
+			o.Duration, o.Log = duration, log
+			return logEnd(log, beginRun(c, settings, &o))
 		},
 	}
 	settings = addSettings(c)
 	durationFlag(c.Flags(), &duration)
 	return c
+}
+
+// beginRun is either process of weir run.
+func beginRun(c *cobra.Command, settings *config.Loader, o *agent.Options) error {
+	if o.Duration < 0 {
+		return errors.New("--duration must not be negative")
+	}
+	if sandbox.Inside() {
+		if err := checkOutput(&settings.Config.Output.Format, c.OutOrStdout(), "table", "ndjson", "csv", "report",
+			"none"); err != nil {
+			return err
+		}
+		return liveRun(o, &settings.Config, c.OutOrStdout())
+	}
+	if err := checkPrivacy(&settings.Config); err != nil {
+		return err
+	}
+	args, err := setUplink(o, &settings.Config)
+	if err != nil {
+		return err
+	}
+	return supervise(o, append(confinedArgs(c, settings), args...))
 }
 
 // durationFlag adds --duration to commands that capture.
@@ -115,15 +125,15 @@ func checkOutput(output *string, stdout io.Writer, known ...string) error {
 }
 
 // liveRun is the confined process of weir run.
-func liveRun(o *agent.Options, c *config.Config, stdout, stderr io.Writer) error {
+func liveRun(o *agent.Options, c *config.Config, stdout io.Writer) error {
 	omit, err := privacyOf(c)
 	if err != nil {
 		return err
 	}
 	tuneMemory()
 	signal.Ignore(unix.SIGPIPE) // a reader's end becomes a write error, with a report and an orderly end
-	panics := newPanicLog("", stderr)
-	output := confined.Output{Log: logger(stderr), OnPanic: panics.add}
+	panics := newPanicLog("", o.Log)
+	output := confined.Output{Log: o.Log, OnPanic: panics.add}
 	var unwritten func(*confined.Status) string
 	hasUplink := c.Uplink.Use == "on" // as setUplink has decided
 	if c.Output.Format == "report" {
@@ -157,7 +167,7 @@ func liveRun(o *agent.Options, c *config.Config, stdout, stderr io.Writer) error
 	if err != nil && len(status.Interfaces) == 0 && status.Totals.Packets == 0 {
 		return err // it never began
 	}
-	summarise(&status, stderr)
+	summarise(&status, o.Log)
 	if errors.Is(err, confined.ErrStalled) {
 		err = fmt.Errorf("%s: %w", unwritten(&status), err)
 	}
@@ -189,27 +199,16 @@ func tuneMemory() {
 	}
 }
 
-// logger writes lines for people.
-func logger(stderr io.Writer) func(string, ...any) {
-	var mu sync.Mutex
-	return func(format string, args ...any) {
-		mu.Lock()
-		defer mu.Unlock()
-		fmt.Fprintf(stderr, "weir: "+format+"\n", args...)
-	}
-}
-
 // summarise logs the totals and losses at the end.
-func summarise(s *confined.Status, stderr io.Writer) {
+func summarise(s *confined.Status, log *logging.Logger) {
 	t := &s.Totals
-	fmt.Fprintf(stderr, "weir: %d packets, %s in %d flows on %s in %s; %d packets were looked into\n", t.Packets,
-		bytesText(t.WireBytes),
-		t.Flows.Created, strings.Join(s.Interfaces, ", "), s.Elapsed.Round(10*time.Millisecond), s.Sampled)
+	log.Infof("%d packets, %s in %d flows on %s in %s; %d packets were looked into", t.Packets,
+		bytesText(t.WireBytes), t.Flows.Created, strings.Join(s.Interfaces, ", "), s.Elapsed.Round(10*time.Millisecond), s.Sampled)
 	for c, n := range s.Counters.Happened(metric.Notice) {
 		help := c.Help
 		if s.KernelCounts { // the workers see only the first packets of each flow
 			help = strings.Replace(help, "packets not decoded", "of the packets that were looked into, not decoded", 1)
 		}
-		fmt.Fprintf(stderr, "weir:   %d %s\n", n, help)
+		log.Infof("  %d %s", n, help)
 	}
 }

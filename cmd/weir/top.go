@@ -13,6 +13,7 @@ import (
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/agent/confined"
 	"github.com/weirnet/weir/internal/config"
+	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/top"
@@ -41,7 +42,12 @@ p pause, ? help, q quit.`,
 			if err := settings.Load(); err != nil {
 				return err
 			}
+			log, err := settingsLogger(&settings.Config, os.Stderr)
+			if err != nil {
+				return err
+			}
 			o := liveOptions(&settings.Config)
+			o.Log = log
 			if o.Duration = duration; duration < 0 {
 				return errors.New("--duration must not be negative")
 			}
@@ -76,7 +82,7 @@ func showTop(o *agent.Options, noColor bool) error {
 	var notes notes
 	status, err := confined.Run(o, confined.Output{
 		Subscriptions: []confined.Subscription{{Subscriber: screen{view}, Dropped: metric.RecordsUnshown}},
-		Log:           notes.add, Done: quit, Names: view.SetNames,
+		Log:           logging.To(notes.add), Done: quit, Names: view.SetNames,
 	})
 	cancel()
 	<-quit
@@ -87,7 +93,7 @@ func showTop(o *agent.Options, noColor bool) error {
 		notes.print(os.Stderr)
 		return err
 	}
-	summarise(&status, os.Stderr)
+	summarise(&status, plainLogger(os.Stderr))
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"time"
 
@@ -43,12 +42,12 @@ func chooseUplink(c *config.Config) (folder, line string, err error) {
 
 // setUplink decides on the uplink, which weir says when it begins, and returns the decision as arguments for the
 // confined process, which can't read the state folder.
-func setUplink(o *agent.Options, c *config.Config, stderr io.Writer) (args []string, err error) {
+func setUplink(o *agent.Options, c *config.Config) (args []string, err error) {
 	folder, line, err := chooseUplink(c)
 	if err != nil {
 		return nil, err
 	}
-	o.Begins = func() { logger(stderr)("%s", line) }
+	o.Begins = func() { o.Log.Infof("%s", line) }
 	o.Compression = c.Uplink.Compression
 	if o.Uplink = folder; folder == "" {
 		return []string{"--uplink=off"}, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/weirnet/weir/internal/capture/afpacket"
 	"github.com/weirnet/weir/internal/capture/kernel"
 	"github.com/weirnet/weir/internal/config/defaults"
+	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -58,6 +59,7 @@ type Options struct {
 	Uplink          string // state folder of the uplink that gets reports; "": none
 	Compression     string // of those reports
 	Begins          func() // unless nil, the privileged process calls it once it has opened all
+	Log             *logging.Logger
 	Socket          string // for other commands' questions: a path, "none", or "": control.DefaultPath
 }
 

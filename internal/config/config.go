@@ -65,6 +65,11 @@ type Config struct {
 		PanicDir string `key:"panic_dir" flag:"panic-dir" in:"replay" help:"directory for the packets that broke a dissector (none: weir does not save them)"`
 	} `key:"output" help:"Where flow records go."`
 
+	Log struct {
+		Format string `key:"format" flag:"log-format" in:"run top" oneof:"text json" help:"weir's messages on standard error: text (plain lines) or json (an object a line)"`
+		Level  string `key:"level" flag:"log-level" in:"run top" oneof:"debug info warn error" help:"the least important messages that weir writes: debug, info, warn or error"`
+	} `key:"log" help:"What weir tells of itself on standard error. Of one text 20 messages a minute pass, and 1000 of a kind; the rest is counted."`
+
 	Report struct {
 		Every time.Duration `key:"every" flag:"report-every" in:"run" min:"1s" max:"1h" help:"interval of a report (--output report, and those to a sink)"`
 	} `key:"report" help:"Reports: all that weir tells of an interval."`
@@ -96,6 +101,7 @@ func Default() *Config {
 	c.Flows.PacketsOther = defaults.PacketsOther
 	c.Flows.TCPIdle = defaults.TCPIdle
 	c.Flows.Idle = defaults.Idle
+	c.Log.Format, c.Log.Level = "text", "info"
 	c.Report.Every = defaults.ReportEvery
 	c.Uplink.State, c.Uplink.Use, c.Uplink.Compression = defaults.StateDir, "auto", "zstd"
 	c.Privacy.Addresses, c.Privacy.HostNames = "plain", "full"

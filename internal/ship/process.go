@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/ship/compress"
 	"github.com/weirnet/weir/internal/ship/enrol"
@@ -48,7 +49,7 @@ type Options struct {
 	Folder      string // with the state
 	Compression compress.Encoding
 	Version     string // of weir
-	Log         func(format string, args ...any)
+	Log         *logging.Logger
 	Release     func() // gives back memory that only the start, or a first connection, needed
 }
 
@@ -92,7 +93,7 @@ func Run(o *Options) error {
 		return err
 	}
 	defer p.spool.Close()
-	p.Log("reports: %s", confinement)
+	p.Log.Infof("reports: %s", confinement)
 	p.Release()
 	return p.run()
 }
@@ -123,7 +124,7 @@ func (p *process) open(conn *net.UnixConn) error {
 		}
 		<-time.After(100 * time.Millisecond) // a lock has no event that a deadline could bound
 	}
-	p.receiver = &receiver{conn: conn, store: store, log: p.Log}
+	p.receiver = &receiver{conn: conn, store: store, log: p.Log.Warnf}
 	p.uploader, err = upload.New(p.spool, upload.Config{URL: sink.URL, Key: key, Version: p.Version,
 		Authority: []byte(sink.Authority), Certificate: sink.Certificate, WholeFlows: p.receiver.wantWhole})
 	if err != nil {
@@ -233,7 +234,7 @@ func (p *process) end(stopReceiving func(), received <-chan error) error {
 		}
 	}
 	if n := p.spool.Stats().Reports; n > 0 {
-		p.Log("%d reports are stored, and will be sent when weir runs again", n)
+		p.Log.Infof("%d reports are stored, and will be sent when weir runs again", n)
 	}
 	return err
 }

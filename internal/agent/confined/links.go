@@ -16,6 +16,7 @@ import (
 
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/helper"
+	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -41,7 +42,7 @@ type links struct {
 	mode      string
 	watcher   watcher
 	capture   linkCapture
-	log       func(format string, args ...any)
+	log       *logging.Logger
 	watching  atomic.Pointer[[]watchedLink] // the watched links, for readers that must not wait for mu
 
 	mu      sync.Mutex // guards what follows; held while the privileged process answers
@@ -56,7 +57,7 @@ type links struct {
 	quit     chan struct{} // closed when the end begins: nobody waits for an interface any longer
 }
 
-func newLinks(o *agent.Options, s topology.Selection, mode string, w watcher, log func(string, ...any)) *links {
+func newLinks(o *agent.Options, s topology.Selection, mode string, w watcher, log *logging.Logger) *links {
 	return &links{
 		options: o, selection: s, mode: mode, watcher: w, log: log, all: topology.Links{}, watched: map[uint32]string{},
 		uppers: map[uint32]struct{}{}, refusals: make(chan struct{}, 1), quit: make(chan struct{}),
@@ -98,7 +99,7 @@ func (ls *links) changed(e topology.Event) {
 	}
 	if name, ok := ls.watched[e.Link.Index]; ok && name != e.Link.Name {
 		ls.watched[e.Link.Index] = e.Link.Name
-		ls.log("%s is now %s", name, e.Link.Name)
+		ls.log.Infof("%s is now %s", name, e.Link.Name)
 	}
 }
 
@@ -119,7 +120,7 @@ func (ls *links) match(first bool) {
 			ls.begin(l, first)
 		case !matches && isWatched:
 			ls.unwatch(l.Index)
-			ls.log("no longer watching %s", l.Name)
+			ls.log.Infof("no longer watching %s", l.Name)
 		}
 	}
 }
@@ -130,12 +131,12 @@ func (ls *links) begin(l topology.Link, first bool) {
 	switch {
 	case err == nil:
 		if on, twice := ls.selection.Twice(l, ls.all); twice {
-			ls.log("weir counts packets of %s twice: it also watches %s, which carries them", l.Name, on.Name)
+			ls.log.Warnf("weir counts packets of %s twice: it also watches %s, which carries them", l.Name, on.Name)
 		}
 		if !first {
-			ls.log("watching %s", l.Name)
+			ls.log.Infof("watching %s", l.Name)
 			if passed > 0 {
-				ls.log("some %d packets had passed by %s before that", passed, l.Name)
+				ls.log.Infof("some %d packets had passed by %s before that", passed, l.Name)
 			}
 		}
 	case errors.Is(err, unix.ENETDOWN): // an event says, or has said, when it comes up
@@ -143,12 +144,12 @@ func (ls *links) begin(l topology.Link, first bool) {
 			time.AfterFunc(retryAfter, ls.matchAgain)
 		}
 		if first {
-			ls.log("%s is down: it will be watched when it is up", l.Name)
+			ls.log.Infof("%s is down: it will be watched when it is up", l.Name)
 		}
 	case first && slices.Contains(ls.options.Interfaces, l.Name):
 		ls.refuse(err)
 	case !agent.IsGone(err):
-		ls.log("%v", err)
+		ls.log.Warnf("%v", err)
 	}
 }
 
@@ -224,7 +225,7 @@ func (ls *links) unwatch(index uint32) {
 	}
 	delete(ls.watched, index)
 	if err := ls.watcher.Unwatch(index); err != nil && !agent.IsGone(err) {
-		ls.log("%v", err)
+		ls.log.Warnf("%v", err)
 	}
 	ls.capture.gone(index)
 }
@@ -243,7 +244,7 @@ func (ls *links) close(isAlive func()) {
 			break
 		}
 		if err := ls.watcher.Unwatch(index); err != nil && !agent.IsGone(err) {
-			ls.log("%v", err)
+			ls.log.Warnf("%v", err)
 		}
 		isAlive()
 	}
@@ -290,8 +291,8 @@ func (ls *links) announce() {
 	}
 	names := ls.names()
 	if len(names) == 0 {
-		ls.log("no interface to watch yet, mode %s", mode)
+		ls.log.Infof("no interface to watch yet, mode %s", mode)
 		return
 	}
-	ls.log("watching %s, mode %s, %d workers", strings.Join(names, ", "), mode, ls.options.Workers)
+	ls.log.Infof("watching %s, mode %s, %d workers", strings.Join(names, ", "), mode, ls.options.Workers)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/helper"
+	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
 	"github.com/weirnet/weir/internal/topology"
 )
@@ -83,9 +84,9 @@ func watch(t *testing.T, o agent.Options, refuses map[string]error) *watched {
 	}
 	w := &watched{helper: &fakeHelper{watched: map[uint32]helper.Link{}, refuses: refuses},
 		capture: &fakeCapture{reading: map[uint32]bool{}}}
-	w.links = newLinks(&o, selection, agent.ModeEBPF, w.helper, func(format string, args ...any) {
+	w.links = newLinks(&o, selection, agent.ModeEBPF, w.helper, logging.To(func(format string, args ...any) {
 		fmt.Fprintf(&w.log, format+"\n", args...)
-	})
+	}))
 	w.links.capture = w.capture
 	w.event(topology.Event{Kind: topology.Added, Link: ethernet(2, "lan0")})
 	w.event(topology.Event{Kind: topology.Added, Link: ethernet(3, "wan0")})

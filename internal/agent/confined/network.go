@@ -11,6 +11,7 @@ import (
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -44,11 +45,11 @@ func openNetwork(o *agent.Options, s *agent.Setup, named map[string]int, list fu
 // ended the former, without which weir cannot watch anything; it logs other failures, after which the records are less
 // complete.
 func (n *network) follow(ctx context.Context, event func(topology.Event), changed func(*topology.Network),
-	log func(string, ...any)) <-chan error {
+	log *logging.Logger) <-chan error {
 	followed := make(chan error, 1)
 	go func() {
 		followed <- n.topology.Run(ctx, topology.Handler{Link: event, Network: changed, Failed: func(err error) {
-			log("cannot read the routes, so the sides stay as they were: %v", err)
+			log.Warnf("cannot read the routes, so the sides stay as they were: %v", err)
 		}})
 	}()
 	if n.connections == nil {
@@ -57,7 +58,7 @@ func (n *network) follow(ctx context.Context, event func(topology.Event), change
 	ctx, n.stop = context.WithCancel(context.Background())
 	n.following.Go(func() {
 		if err := n.connections.Run(ctx); err != nil {
-			log("stopped following connections: %v", err)
+			log.Warnf("stopped following connections: %v", err)
 		}
 	})
 	return followed

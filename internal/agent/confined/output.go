@@ -8,6 +8,7 @@ import (
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/dissect"
 	"github.com/weirnet/weir/internal/hosts"
+	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/metric"
 )
 
@@ -15,8 +16,8 @@ import (
 type Output struct {
 	// Subscriptions receive the records.
 	Subscriptions []Subscription
-	// Log takes lines for people.
-	Log func(format string, args ...any)
+	// Log takes messages for people.
+	Log *logging.Logger
 	// Names, unless nil, receives a function from an address to the device's name, "" if unknown.
 	Names func(func(netip.Addr) string)
 	// MACs, unless nil, receives hosts.Table.MACs before the first record.

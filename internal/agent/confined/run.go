@@ -119,7 +119,7 @@ func Run(o *agent.Options, out Output) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	out.Log("%s", confinement)
+	out.Log.Infof("%s", confinement)
 	go p.hub.run(p.capturer.handovers())
 	if err := p.capturer.start(); err != nil {
 		return Status{}, err
@@ -136,7 +136,7 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 		return fmt.Errorf("read what the helper sent: %w", err)
 	}
 	for _, r := range s.Refused {
-		p.output.Log("not used: %s", r)
+		p.output.Log.Infof("not used: %s", r)
 	}
 	named, descriptors, err := agent.SplitDescriptors(s.Named, first.FDs)
 	if err != nil {
@@ -151,16 +151,16 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 		return err
 	}
 	p.enrichment = newEnrichment(p.options, p.network.table, now, p.hub.emit)
-	p.devices = newDevices(p.enrichment.hosts, p.network.topology, p.enrichment.chain.Network, p.output.Log)
+	p.devices = newDevices(p.enrichment.hosts, p.network.topology, p.enrichment.chain.Network, p.output.Log.Warnf)
 	if p.output.Measure {
-		p.linkCounts = newLinkCounts(p.network.topology, p.output.Log)
+		p.linkCounts = newLinkCounts(p.network.topology, p.output.Log.Warnf)
 		p.linkCounts.read()
 	}
 	p.hub.enrichment, p.hub.devices, p.hub.linkCounts, p.hub.status = p.enrichment, p.devices, p.linkCounts, p.status
 	p.devices.load(named)
 	if fd, ok := named[agent.DescriptorControl]; !ok {
 		if p.options.Socket != "none" {
-			p.output.Log("other commands cannot query this weir: %s", s.NoSocket)
+			p.output.Log.Warnf("other commands cannot query this weir: %s", s.NoSocket)
 		}
 	} else if p.listener, err = takeListener(fd); err != nil {
 		return err
@@ -280,7 +280,7 @@ func (p *process) follow(stop <-chan struct{}) error {
 func (p *process) event(e topology.Event) {
 	p.links.event(e)
 	if e.Kind == topology.Synced && len(p.links.names()) > 0 {
-		p.output.Log("%s", p.network.describe(p.enrichment.chain.Network()))
+		p.output.Log.Infof("%s", p.network.describe(p.enrichment.chain.Network()))
 	}
 }
 

@@ -17,7 +17,7 @@ func (ls *links) noteUppers() {
 		}
 		delete(ls.uppers, index)
 		if err := ls.watcher.Unwatch(index); err != nil && !agent.IsGone(err) {
-			ls.log("%v", err)
+			ls.log.Warnf("%v", err)
 		}
 	}
 	for _, l := range ls.all.Sorted() {
@@ -27,7 +27,7 @@ func (ls *links) noteUppers() {
 			continue
 		}
 		if _, _, err := ls.watcher.Watch(helper.Link{Index: l.Index, Name: l.Name, Upper: true}); err != nil {
-			ls.log("weir will count packets that come in by %s again where they leave: %v", l.Name, err)
+			ls.log.Warnf("weir will count packets that come in by %s again where they leave: %v", l.Name, err)
 			continue
 		}
 		ls.uppers[l.Index] = struct{}{}

@@ -4,8 +4,6 @@ package privileged
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -13,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -30,9 +29,9 @@ func unmatched(names []string, links topology.Links) (patterns []string) {
 }
 
 // warnAbsent warns of interfaces and directories that the options name and that do not exist, or not yet.
-func warnAbsent(o *agent.Options, links topology.Links, to io.Writer) {
+func warnAbsent(o *agent.Options, links topology.Links, log *logging.Logger) {
 	for _, pattern := range unmatched(o.Interfaces, links) {
-		fmt.Fprintf(to, "weir: no interface matches '%s' yet; weir will watch one that appears\n", pattern)
+		log.Warnf("no interface matches '%s' yet; weir will watch one that appears", pattern)
 	}
 	for _, side := range []struct {
 		flag  string
@@ -43,15 +42,14 @@ func warnAbsent(o *agent.Options, links topology.Links, to io.Writer) {
 			continue // Check reports it
 		}
 		for _, name := range append(s.Missing(links), unmatched(side.names, links)...) {
-			fmt.Fprintf(to, "weir: %s '%s': no such interface yet\n", side.flag, name)
+			log.Warnf("%s '%s': no such interface yet", side.flag, name)
 		}
 	}
 	if o.State != "" {
 		_, err := os.Stat(o.State)
 		_, parentErr := os.Stat(filepath.Dir(filepath.Clean(o.State)))
 		if errors.Is(err, os.ErrNotExist) && parentErr == nil { // without the parent it is an error
-			fmt.Fprintf(to, "weir: --state %s: no such directory yet: weir makes it, with an empty "+
-				"list of devices\n", o.State)
+			log.Infof("--state %s: no such directory yet: weir makes it, with an empty list of devices", o.State)
 		}
 	}
 }

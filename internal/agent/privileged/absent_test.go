@@ -3,12 +3,14 @@
 package privileged
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/testing/lab"
 	"github.com/weirnet/weir/internal/topology"
 )
@@ -31,7 +33,9 @@ func TestWarnAbsent(t *testing.T) {
 		{agent.Options{State: absent}, []string{"--state " + absent}},
 	} {
 		var out strings.Builder
-		warnAbsent(&c.options, links, &out)
+		warnAbsent(&c.options, links, logging.To(func(format string, args ...any) {
+			fmt.Fprintf(&out, format+"\n", args...)
+		}))
 		if strings.Count(out.String(), "\n") != len(c.says) {
 			t.Errorf("%+v: %q", c.options, out.String())
 		}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -15,10 +14,12 @@ import (
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/capture/kernel"
 	"github.com/weirnet/weir/internal/helper"
+	"github.com/weirnet/weir/internal/logging"
 )
 
 // ebpfBackend is the privileged half of mode ebpf.
 type ebpfBackend struct {
+	log    *logging.Logger
 	mu     sync.Mutex // guards the loader, which the helper's goroutine and the timer's share
 	loader *kernel.Loader
 	sweep  *time.Timer // nil before the first Watch
@@ -34,7 +35,7 @@ func openEBPF(o *agent.Options) (backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &ebpfBackend{loader: l}
+	b := &ebpfBackend{loader: l, log: o.Log}
 	if o.Mode == agent.ModeAuto || o.Hook != "" {
 		if err := b.try(o); err != nil {
 			return nil, errors.Join(err, b.Close())
@@ -118,7 +119,7 @@ func (b *ebpfBackend) removeLeftovers() {
 	}
 	n, err := b.loader.RemoveLeftovers()
 	if n > 0 || err != nil {
-		fmt.Fprintf(os.Stderr, "weir: removed %d filters that a killed weir had left%s\n", n, errorSuffix(err))
+		b.log.Infof("removed %d filters that a killed weir had left%s", n, errorSuffix(err))
 	}
 }
 

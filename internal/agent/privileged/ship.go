@@ -5,7 +5,6 @@ package privileged
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/ship"
 	"github.com/weirnet/weir/internal/ship/enrol"
@@ -31,7 +31,7 @@ type shipper struct {
 	user         int      // ship's; 0: this process's
 	ours, theirs *os.File // the confined process's end, and ship's
 	key          *os.File // of the reports' pseudonyms
-	log          io.Writer
+	log          *logging.Logger
 	ending       chan struct{} // closed by end
 	ended        chan struct{} // closed when ship has ended for good
 	hurry        chan struct{} // closed at a signal during the end
@@ -51,7 +51,7 @@ func openShip(o *agent.Options) (*shipper, error) {
 		return nil, errors.Join(err, key.Close())
 	}
 	return &shipper{folder: o.Uplink, user: user, compression: o.Compression, ours: ours, theirs: theirs, key: key,
-		log: os.Stderr, ending: make(chan struct{}), ended: make(chan struct{}), hurry: make(chan struct{})}, nil
+		log: o.Log, ending: make(chan struct{}), ended: make(chan struct{}), hurry: make(chan struct{})}, nil
 }
 
 // openUplinkState makes what the state folder lacks, and returns the file with the key of pseudonyms, and ship's user.
@@ -119,13 +119,13 @@ func (s *shipper) run() {
 		}
 		if crashes >= maxCrashes && ship.Discard(s.theirs) {
 			crashes = 0
-			fmt.Fprintf(s.log, "weir: a report is dropped, as it may be what ended that process %d times\n", maxCrashes)
+			s.log.Warnf("a report is dropped, as it may be what ended that process %d times", maxCrashes)
 		}
 		if ending == nil && wait >= lastEndWait {
-			fmt.Fprintf(s.log, "weir: the last reports may not be stored: %v\n", err)
+			s.log.Warnf("the last reports may not be stored: %v", err)
 			return
 		}
-		fmt.Fprintf(s.log, "weir: %v; it starts again in %s\n", err, wait)
+		s.log.Warnf("%v; it starts again in %s", err, wait)
 		select {
 		case <-time.After(wait):
 		case <-ending:
@@ -140,7 +140,7 @@ func (s *shipper) launch() (*sandbox.Child, error) {
 		return nil, fmt.Errorf("start ship: %w", err)
 	}
 	spool := filepath.Join(s.folder, ship.SpoolFolder)
-	child, err := sandbox.Start(sandbox.Config{Role: sandbox.Ship, Args: []string{ShipCommand, s.folder, s.compression},
+	child, err := sandbox.Start(sandbox.Config{Role: sandbox.Ship, Args: s.args(),
 		Writable: []string{spool}, Folder: spool, User: s.user, Files: append([]*os.File{s.theirs}, files...)})
 	for _, f := range files {
 		f.Close()
@@ -149,6 +149,11 @@ func (s *shipper) launch() (*sandbox.Child, error) {
 		return nil, fmt.Errorf("start ship: %w", err)
 	}
 	return child, nil
+}
+
+// args returns ship's arguments.
+func (s *shipper) args() []string {
+	return append([]string{ShipCommand, s.folder, s.compression}, s.log.Args()...)
 }
 
 // shipError says how ship ended, and whether a signal or a panic has ended it.
@@ -208,7 +213,7 @@ func (s *shipper) serve(child *sandbox.Child) (isOver bool) {
 		case <-grace.C:
 		case <-end:
 		}
-		fmt.Fprintln(s.log, "weir: the process that sends reports did not end, and is killed")
+		s.log.Warnf("the process that sends reports did not end, and is killed")
 		_ = child.Signal(unix.SIGKILL)
 		<-child.Done()
 		return true

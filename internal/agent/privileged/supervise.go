@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/weirnet/weir/internal/agent"
@@ -45,7 +44,7 @@ func Supervise(o *agent.Options, args []string) error {
 	if err := checkNames(selection, links); err != nil {
 		return err
 	}
-	warnAbsent(o, links, os.Stderr)
+	warnAbsent(o, links, o.Log)
 	b, refused, err := openBackend(o)
 	if err != nil {
 		return err
