@@ -31,6 +31,7 @@ type flowsOptions struct {
 	follow      bool
 	last        int
 	since       time.Duration
+	reconnect   time.Duration
 	output      string
 	fields      []string
 	lanNetworks []string
@@ -77,6 +78,8 @@ Exit status: 0, 1 if no weir answers or a file has an error, 2 for wrong usage.`
 	f.IntVarP(&o.last, "last", "n", 0, "only so many, the last ones (of the running weir 20; with --since, "+
 		"and of files, all)")
 	f.DurationVar(&o.since, "since", 0, "only records of flows that had packets in this time, such as 5m")
+	f.DurationVar(&o.reconnect, "reconnect", 30*time.Second, "with --follow: if weir ends, try this long to go on with "+
+		"the weir that follows it (0s: end too)")
 	f.StringVarP(&o.output, "output", "o", "", "table, compact, ndjson, csv or fields (empty: table on a terminal, "+
 		"else compact)")
 	f.StringSliceVarP(&o.fields, "fields", "e", nil, "members of the record to print, with tabs between them, such as "+
@@ -95,8 +98,8 @@ func (o *flowsOptions) check(c *cobra.Command, files []string) (err error) {
 	if o.expr, err = o.selection.expr(); err != nil {
 		return err
 	}
-	if o.last < 0 || o.since < 0 {
-		return errors.New("--last and --since must not be negative")
+	if o.last < 0 || o.since < 0 || o.reconnect < 0 {
+		return errors.New("--last, --since and --reconnect must not be negative")
 	}
 	if !c.Flags().Changed("last") && len(files) == 0 {
 		const usual, all = 20, 1 << 20
@@ -122,27 +125,112 @@ func (o *flowsOptions) check(c *cobra.Command, files []string) (err error) {
 
 // ofAgent shows flows of the running weir.
 func (o *flowsOptions) ofAgent(ctx context.Context, stdout, stderr io.Writer) error {
-	in, err := control.Follow(o.socket, &control.Flows{Filter: filter.String(o.expr), Last: o.last,
-		SinceMillis: o.since.Milliseconds(), Follow: o.follow})
+	in, err := o.open(nil)
 	if err = nameOther(err, o.socket, rootSocket); err != nil {
 		return partialError{err}
 	}
-	defer in.Close()
-	context.AfterFunc(ctx, func() { in.Close() })
 	show := newFlowLines(o, stdout, newDeviceNames(o.socket).of)
-	err = readRecords(in, show, func(n uint64) {
-		fmt.Fprintf(stderr, "weir: %d records were dropped: this command was too slow for them\n", n)
-	})
+	for err == nil {
+		var at control.Position
+		at, err = readStream(ctx, in, show, stderr)
+		if err != nil || !o.follow || ctx.Err() != nil {
+			break
+		}
+		if err = show.flush(); err == nil {
+			in, err = o.reopen(ctx, at, stderr)
+		}
+	}
 	if ctx.Err() != nil {
 		err = nil
 	}
 	if err = errors.Join(err, show.flush()); err != nil {
 		return partialError{err}
 	}
-	if o.follow && ctx.Err() == nil {
-		return partialError{errors.New("the running weir has ended")}
-	}
 	return nil
+}
+
+// open requests flows of the running weir, after a position if there is one.
+func (o *flowsOptions) open(after *control.Position) (*control.Stream, error) {
+	return control.Follow(o.socket, &control.Flows{Filter: filter.String(o.expr), Last: o.last,
+		SinceMillis: o.since.Milliseconds(), Follow: o.follow, After: after})
+}
+
+// errEnded means that the stream has ended for good.
+var errEnded = errors.New("the running weir has ended")
+
+// reopen resumes a stream that has ended, since weir may be starting again.
+func (o *flowsOptions) reopen(ctx context.Context, at control.Position, stderr io.Writer) (*control.Stream, error) {
+	if at.Epoch == "" || o.reconnect == 0 {
+		return nil, errEnded
+	}
+	fmt.Fprintf(stderr, "weir: the running weir has ended; trying again for %s\n", o.reconnect)
+	wait := 100 * time.Millisecond
+	try := time.NewTimer(wait)
+	defer try.Stop()
+	over := time.NewTimer(o.reconnect)
+	defer over.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-over.C:
+			return nil, errEnded
+		case <-try.C:
+		}
+		in, err := o.open(&at)
+		if err != nil {
+			wait = min(2*wait, 2*time.Second)
+			try.Reset(wait)
+			continue
+		}
+		if in.Hello.Epoch != at.Epoch {
+			fmt.Fprintln(stderr, "weir: weir has started again: what it saw in its last moments before may be missing")
+		}
+		return in, nil
+	}
+}
+
+// readStream shows what a stream has until it ends or breaks, and returns the position that it has reached.
+func readStream(ctx context.Context, in *control.Stream, show flowTaker, stderr io.Writer) (control.Position, error) {
+	defer in.Close()
+	stop := context.AfterFunc(ctx, func() { in.Close() })
+	defer stop()
+	at, from, to := in.Hello.Position, ending{Reader: in}, failing{flowTaker: show}
+	err := readRecords(&from, &to, func(other *otherLine) {
+		switch other.Type {
+		case "dropped":
+			fmt.Fprintf(stderr, "weir: %d records were dropped: this command was too slow for them\n", other.Records)
+		case "position":
+			at = other.Position
+		}
+	})
+	if from.hasEnded && to.err == nil {
+		err = nil // what broke in the middle of a line comes again
+	}
+	return at, err
+}
+
+// ending is a Reader that notes its end.
+type ending struct {
+	io.Reader
+	hasEnded bool
+}
+
+func (e *ending) Read(b []byte) (int, error) {
+	n, err := e.Reader.Read(b)
+	e.hasEnded = e.hasEnded || err != nil
+	return n, err
+}
+
+// failing is a flowTaker that notes its error.
+type failing struct {
+	flowTaker
+	err error
+}
+
+func (f *failing) flow(r *record.Flow) error {
+	f.err = f.flowTaker.flow(r)
+	return f.err
 }
 
 // ofFiles shows the flows of captures, or of files of records.
@@ -292,9 +380,8 @@ func readFiles(files []string, to flowTaker) error {
 	return nil
 }
 
-// readRecords passes on the flow records in lines of JSON. Lines of other types are left out; dropped tells of records
-// that the sender left out.
-func readRecords(in io.Reader, to flowTaker, dropped func(uint64)) error {
+// readRecords passes on the flow records in lines of JSON. other, unless nil, gets the lines of other types.
+func readRecords(in io.Reader, to flowTaker, other func(*otherLine)) error {
 	lines := bufio.NewReaderSize(in, 64<<10)
 	var long []byte
 	var f record.Flow
@@ -310,7 +397,7 @@ func readRecords(in io.Reader, to flowTaker, dropped func(uint64)) error {
 			return fmt.Errorf("line %d is a report: weir report shows those", number)
 		}
 		if !bytes.Contains(line, []byte(`"type":"flow"`)) {
-			if err := otherLine(line, dropped); err != nil {
+			if err := readOther(line, other); err != nil {
 				return fmt.Errorf("line %d: %w", number, err)
 			}
 			continue
@@ -324,17 +411,23 @@ func readRecords(in io.Reader, to flowTaker, dropped func(uint64)) error {
 	}
 }
 
-// otherLine reads a line that is no flow record.
-func otherLine(line []byte, dropped func(uint64)) error {
+// otherLine is a line that is no flow record: what a stream tells of itself.
+type otherLine struct {
+	control.Dropped
+	control.Position
+}
+
+// readOther reads a line that is no flow record.
+func readOther(line []byte, other func(*otherLine)) error {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return nil
 	}
-	var d control.Dropped
-	if err := json.Unmarshal(line, &d); err != nil {
+	var o otherLine
+	if err := json.Unmarshal(line, &o); err != nil {
 		return fmt.Errorf("no record: %w", err)
 	}
-	if d.Type == "dropped" && dropped != nil {
-		dropped(d.Records)
+	if other != nil {
+		other(&o)
 	}
 	return nil
 }

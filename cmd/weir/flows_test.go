@@ -5,8 +5,10 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -130,6 +132,57 @@ func TestFlowsOfTheAgent(t *testing.T) {
 	}
 	if status, out, stderr = weir("flows", "--socket", path, "-e", "client.ip"); status != 0 || out != "192.168.1.7\n" {
 		t.Errorf("status %d\n%s%s", status, out, stderr)
+	}
+}
+
+// TestFlowsResume: a command that follows goes on after a restart, from where it was, and tells it. Of a weir that does
+// not come back it says so.
+func TestFlowsResume(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weir.sock")
+	l, err := control.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan control.Flows, 10)
+	line := func(host string) string {
+		f := tableFlow("192.168.1.7:40000", "192.0.2.1:443", "tls", "youtube", host, 1500)
+		f.State, f.FirstSeen, f.LastSeen = record.StateNew, 1, 1
+		copy(f.ID[:], strings.Repeat("0", len(f.ID)))
+		return string(f.AppendJSON(nil)) + "\n"
+	}
+	go control.Serve(l, func(r *control.Request) *control.Answer {
+		if r.Flows == nil {
+			return &control.Answer{Hosts: []byte("[]")}
+		}
+		asked <- *r.Flows
+		n := len(asked)
+		at := control.Position{Epoch: fmt.Sprintf("e%d", n/3), Sequence: uint64(10 * n)}
+		hello := &control.Hello{Version: control.FlowsVersion, Position: at}
+		return &control.Answer{Hello: hello, Stream: func(c net.Conn) {
+			switch n {
+			case 1: // ends in the middle of a line
+				_, _ = io.WriteString(c, line("a.example")+`{"type":"position","epoch":"e0","sequence":12}`+"\n"+
+					line("b.example")[:50])
+			case 2: // ends before it has said anything
+			case 3:
+				_, _ = io.WriteString(c, line("b.example"))
+				l.Close()
+			}
+		}}
+	})
+	status, out, stderr := weir("flows", "--socket", path, "-f", "-o", "fields", "-e", "hostname", "--reconnect", "1s")
+	if status != 1 || out != "a.example\nb.example\n" || strings.Count(stderr, "trying again for 1s") != 3 ||
+		strings.Count(stderr, "started again") != 1 || !strings.Contains(stderr, "the running weir has ended\n") {
+		t.Errorf("status %d\n%s%s", status, out, stderr)
+	}
+	var after []control.Position
+	for close(asked); len(asked) > 0; {
+		if f := <-asked; f.After != nil {
+			after = append(after, *f.After)
+		}
+	}
+	if want := []control.Position{{Epoch: "e0", Sequence: 12}, {Epoch: "e0", Sequence: 20}}; !slices.Equal(after, want) {
+		t.Errorf("resumed after %v, want %v", after, want)
 	}
 }
 

@@ -39,17 +39,35 @@ type Flows struct {
 	// SinceMillis leaves out flows whose last packet is older; 0: none.
 	SinceMillis int64 `json:"since_ms,omitempty"`
 	Follow      bool  `json:"follow,omitempty"` // also those to come
+	// After resumes a stream: it requests all remembered records after this position, instead of Last. What the agent no
+	// longer remembers is told as Dropped.
+	After *Position `json:"after,omitempty"`
 }
 
 // Hello precedes flow records.
 type Hello struct {
 	Version int `json:"version"` // of this exchange: FlowsVersion
+	// Position is that of the newest record when the exchange began.
+	Position
+}
+
+// Position is a place in the stream of all records, whatever a request selects of them.
+type Position struct {
+	Epoch    string `json:"epoch,omitempty"` // differs after a restart of the sender
+	Sequence uint64 `json:"sequence"`        // of the newest record; the first has 1
+}
+
+// PositionLine is a line among flow records: what comes after it comes after this position.
+type PositionLine struct {
+	Type string `json:"type"` // "position"
+	Position
 }
 
 // FlowsVersion grows when flow records can no longer be read as before.
 const FlowsVersion = 1
 
-// Dropped is a line among flow records, in place of those for which the client was too slow.
+// Dropped is a line among flow records, in place of those for which the client was too slow, or that are no longer
+// remembered when it resumes: at most so many, as nobody knows which of these it would have selected.
 type Dropped struct {
 	Type    string `json:"type"` // "dropped"
 	Records uint64 `json:"records"`
@@ -206,14 +224,26 @@ func Ask(path string, r *Request) (*Answer, error) {
 	return ask(c, bufio.NewReader(io.LimitReader(c, maxAnswer)), r)
 }
 
-// Follow requests flow records of the agent at a path. in has them, a line each, until it is closed or the agent ends.
-func Follow(path string, f *Flows) (in io.ReadCloser, err error) {
+// Stream has flow records, a line each, until it is closed or the sender ends.
+type Stream struct {
+	io.Reader
+	io.Closer
+	Hello Hello
+}
+
+// Follow requests flow records of the agent at a path.
+func Follow(path string, f *Flows) (*Stream, error) {
 	c, err := dial(path)
 	if err != nil {
 		return nil, err
 	}
+	return FollowOver(c, &Request{Flows: f})
+}
+
+// FollowOver requests flow records over a connection, which it closes on an error.
+func FollowOver(c net.Conn, r *Request) (*Stream, error) {
 	buffered := bufio.NewReader(c)
-	a, err := ask(c, buffered, &Request{Flows: f})
+	a, err := ask(c, buffered, r)
 	if err == nil && (a.Hello == nil || a.Hello.Version != FlowsVersion) {
 		err = errors.New("the running weir is of another version: it sends no flows that this one can read")
 	}
@@ -222,10 +252,7 @@ func Follow(path string, f *Flows) (in io.ReadCloser, err error) {
 		return nil, err
 	}
 	_ = c.SetDeadline(time.Time{})
-	return struct {
-		io.Reader
-		io.Closer
-	}{buffered, c}, nil
+	return &Stream{Reader: buffered, Closer: c, Hello: *a.Hello}, nil
 }
 
 // dial connects to the agent at a path, if it is one of root or of this user.

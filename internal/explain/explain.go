@@ -41,6 +41,12 @@ func (e *Explainer) Past(most int, selects func(*record.Flow) bool, each func(*r
 	e.records.past(most, selects, each)
 }
 
+// After calls each with the records that follow the first n that were kept, the oldest of them first, and returns how
+// many of these it no longer has. A record is valid during the call.
+func (e *Explainer) After(n uint64, each func(*record.Flow)) (gone uint64) {
+	return e.records.after(n, each)
+}
+
 // minPrefix is the least number of digits that select a flow's id.
 const minPrefix = 4
 

@@ -19,6 +19,7 @@ type ring struct {
 	mu      sync.Mutex
 	records []record.Flow
 	next    int
+	kept    uint64 // records so far, those that were replaced included
 }
 
 // keep copies a record into the ring, in the memory of the one that it replaces.
@@ -36,6 +37,25 @@ func (x *ring) keep(r *record.Flow) {
 	kept.VLANs, kept.Tunnels = append(old.VLANs[:0], r.VLANs...), append(old.Tunnels[:0], r.Tunnels...)
 	*old = kept
 	x.next = (x.next + 1) % ringSize
+	x.kept++
+}
+
+// after calls each with the records that follow the first n that were kept, the oldest first, and returns how many of
+// these are gone.
+func (x *ring) after(n uint64, each func(*record.Flow)) (gone uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if n >= x.kept {
+		return 0
+	}
+	wanted := x.kept - n
+	if held := uint64(len(x.records)); wanted > held {
+		gone, wanted = wanted-held, held
+	}
+	for i := int(wanted); i > 0; i-- {
+		each(&x.records[(x.next+len(x.records)-i)%len(x.records)])
+	}
+	return gone
 }
 
 // find returns a copy of the newest record whose id begins with prefix, or nil; of is the number of records searched.

@@ -3,6 +3,8 @@
 package confined
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,11 +28,13 @@ type followers struct {
 	explainer *explain.Explainer // which remembers the records that are past
 	hosts     *hosts.Table
 
-	mu      sync.Mutex // a record is either past or to come when a follower begins
-	all     map[*follower]struct{}
-	isEnded bool
-	count   atomic.Int32
-	serving sync.WaitGroup
+	mu       sync.Mutex // a record is either past or to come when a follower begins
+	all      map[*follower]struct{}
+	position control.Position // of the newest record
+	line     []byte           // its JSON, if a follower selects it
+	isEnded  bool
+	count    atomic.Int32
+	serving  sync.WaitGroup
 }
 
 // Bounds of followers.
@@ -39,10 +43,21 @@ const (
 	maxFollowerBytes = 4 << 20 // that wait for a slow command
 	// followerPatience is how long a command may read nothing while records wait.
 	followerPatience = 30 * time.Second
+	// positionEvery is the number of records after which a command that selects none of them learns the position: few
+	// enough for the agent to remember them if it resumes.
+	positionEvery = 1024
 )
 
 func newFollowers(e *explain.Explainer, h *hosts.Table) *followers {
-	return &followers{explainer: e, hosts: h, all: map[*follower]struct{}{}}
+	return &followers{explainer: e, hosts: h, all: map[*follower]struct{}{},
+		position: control.Position{Epoch: newEpoch()}}
+}
+
+// newEpoch returns a text that no other start of an agent has.
+func newEpoch() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
 }
 
 // isFollowed reports whether a command follows. The workers ask.
@@ -53,8 +68,14 @@ func (s *followers) flow(r *record.Flow) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.explainer.Keep(r)
+	s.position.Sequence++
+	s.line = s.line[:0]
 	for one := range s.all {
-		one.flow(r)
+		isSelected := one.selects(r)
+		if isSelected && len(s.line) == 0 {
+			s.line = append(r.AppendJSON(s.line), '\n')
+		}
+		one.offer(s.line, isSelected, s.position.Sequence)
 	}
 }
 
@@ -68,7 +89,7 @@ func (s *followers) open(request *control.Flows) *control.Answer {
 	if err != nil {
 		return &control.Answer{Error: err.Error()}
 	}
-	one := &follower{selects: selects, wake: make(chan struct{}, 1)}
+	one := &follower{selects: selects, wake: make(chan struct{}, 1), epoch: s.position.Epoch}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.isEnded {
@@ -77,25 +98,42 @@ func (s *followers) open(request *control.Flows) *control.Answer {
 	if len(s.all) >= maxFollowers {
 		return &control.Answer{Error: fmt.Sprintf("%d commands follow the flows of this weir already", maxFollowers)}
 	}
-	since := int64(0)
-	if request.SinceMillis > 0 {
-		since = time.Now().Add(-time.Duration(request.SinceMillis) * time.Millisecond).UnixNano()
-	}
-	s.explainer.Past(request.Last, func(r *record.Flow) bool {
-		return r.LastSeen >= since && selects(r)
-	}, one.append)
+	s.past(one, request)
 	if one.isOver = !request.Follow; request.Follow {
 		s.all[one] = struct{}{}
 		s.count.Add(1)
 	}
 	signal(one.wake)
 	s.serving.Add(1)
-	return &control.Answer{Hello: &control.Hello{Version: control.FlowsVersion},
+	return &control.Answer{Hello: &control.Hello{Version: control.FlowsVersion, Position: s.position},
 		Stream: func(c net.Conn) {
 			defer s.serving.Done()
 			defer s.forget(one)
 			_ = one.serve(c) // the command may have gone
 		}}
+}
+
+// past sends a new follower what it wants of the past.
+func (s *followers) past(one *follower, request *control.Flows) {
+	since := int64(0)
+	if request.SinceMillis > 0 {
+		since = time.Now().Add(-time.Duration(request.SinceMillis) * time.Millisecond).UnixNano()
+	}
+	selects := func(r *record.Flow) bool { return r.LastSeen >= since && one.selects(r) }
+	one.position, one.sent = s.position.Sequence, s.position.Sequence
+	if request.After == nil {
+		s.explainer.Past(request.Last, selects, one.past)
+		return
+	}
+	from := uint64(0) // of another epoch: all records here are later
+	if request.After.Epoch == s.position.Epoch {
+		from = request.After.Sequence
+	}
+	one.dropped = s.explainer.After(from, func(r *record.Flow) {
+		if selects(r) {
+			one.past(r)
+		}
+	})
 }
 
 // isCalled reports whether a device calls itself by a name.
@@ -140,23 +178,37 @@ func (s *followers) wait(most time.Duration) {
 // follower is one command that follows.
 type follower struct {
 	selects match.Filter
+	epoch   string
 	wake    chan struct{} // has one when there is something to send, or the end
 
-	mu      sync.Mutex // guards what follows
-	waiting []byte     // lines
-	dropped uint64     // records for which waiting had no room, since the last time it was taken
-	isOver  bool       // nothing more will come
+	mu       sync.Mutex // guards what follows
+	waiting  []byte     // lines
+	dropped  uint64     // records for which waiting had no room, since the last time it was taken
+	position uint64     // of the newest record that is in waiting, or was not selected
+	sent     uint64     // the position that the command knows
+	isOver   bool       // nothing more will come
 }
 
-// flow sends a record to come.
-func (s *follower) flow(r *record.Flow) {
-	if s.selects(r) {
-		s.append(r)
+// offer puts a record's line among those that wait, if it is selected.
+func (s *follower) offer(line []byte, isSelected bool, position uint64) {
+	s.mu.Lock()
+	s.position = position
+	switch {
+	case !isSelected:
+	case len(s.waiting) >= maxFollowerBytes:
+		s.dropped++
+	default:
+		s.waiting = append(s.waiting, line...)
+	}
+	isDue := isSelected || position-s.sent >= positionEvery
+	s.mu.Unlock()
+	if isDue {
 		signal(s.wake)
 	}
 }
 
-func (s *follower) append(r *record.Flow) {
+// past puts a record of the past among the lines that wait.
+func (s *follower) past(r *record.Flow) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) >= maxFollowerBytes {
@@ -173,16 +225,26 @@ func (s *follower) end() {
 	signal(s.wake)
 }
 
-// take swaps what waits for an empty buffer, and appends how many records were dropped after it.
-func (s *follower) take(empty []byte) (lines []byte, isOver bool, err error) {
+// swap swaps what waits for an empty buffer, and appends how many records were dropped after it, and the position.
+func (s *follower) swap(empty []byte) (lines []byte, isOver bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lines, s.waiting = s.waiting, empty
 	if s.dropped > 0 {
-		line, marshalErr := json.Marshal(control.Dropped{Type: "dropped", Records: s.dropped})
-		lines, s.dropped, err = append(append(lines, line...), '\n'), 0, marshalErr
+		lines, err = appendLine(lines, control.Dropped{Type: "dropped", Records: s.dropped})
+		s.dropped = 0
+	}
+	if err == nil && (len(lines) > 0 || s.position != s.sent) {
+		s.sent = s.position
+		lines, err = appendLine(lines, control.PositionLine{Type: "position",
+			Position: control.Position{Epoch: s.epoch, Sequence: s.position}})
 	}
 	return lines, s.isOver, err
+}
+
+func appendLine(lines []byte, what any) ([]byte, error) {
+	line, err := json.Marshal(what)
+	return append(append(lines, line...), '\n'), err
 }
 
 // errGone means that a command has closed its end.
@@ -202,7 +264,7 @@ func (s *follower) serve(c net.Conn) error {
 		case <-gone:
 			return errGone
 		}
-		lines, isOver, err := s.take(spare)
+		lines, isOver, err := s.swap(spare)
 		if err != nil {
 			return err
 		}

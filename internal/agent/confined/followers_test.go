@@ -32,14 +32,14 @@ func follow(t *testing.T, f *followers, request *control.Flows) net.Conn {
 	return command
 }
 
-// hosts returns the host names of lines of records, and other lines whole.
+// hostsIn returns the host names of lines of records, and other lines whole; without positions.
 func hostsIn(t *testing.T, c net.Conn) (names []string) {
 	t.Helper()
 	for lines := bufio.NewScanner(c); lines.Scan(); {
 		var f record.Flow
 		if f.Read(lines.Bytes()) == nil {
 			names = append(names, string(f.Hostname))
-		} else {
+		} else if !strings.HasPrefix(lines.Text(), `{"type":"position"`) {
 			names = append(names, lines.Text())
 		}
 	}
@@ -88,6 +88,90 @@ func TestFollowers(t *testing.T) {
 		}
 		if a := f.open(&control.Flows{Follow: true}); !strings.Contains(a.Error, "about to end") {
 			t.Errorf("after the end: %+v", a)
+		}
+		h.end()
+	})
+}
+
+// TestResume: a command that comes back gets what it has not had, each record once, and learns how many records are no
+// longer remembered. After a restart all that is remembered is later.
+func TestResume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := testHub()
+		f := h.enrichment.followers
+		const remembered = 4096
+		next := 0
+		flows := func(n int) {
+			for range n {
+				_ = h.flow(host(next))
+				next++
+			}
+		}
+		flows(5)
+		c := follow(t, f, &control.Flows{Last: 2, Follow: true, Filter: "host!=host6"})
+		lines := bufio.NewScanner(c)
+		read := func(want string) {
+			t.Helper()
+			if !lines.Scan() || !strings.Contains(lines.Text(), want) {
+				t.Fatalf("read %s, want %s", lines.Text(), want)
+			}
+		}
+		at := func(epoch string, sequence uint64) string {
+			return fmt.Sprintf(`{"type":"position","epoch":"%s","sequence":%d}`, epoch, sequence)
+		}
+		epoch := f.position.Epoch
+		read("host3")
+		read("host4")
+		read(at(epoch, 5))
+		flows(3)
+		read("host5")
+		read("host7")
+		read(at(epoch, 8))
+		c.Close()
+		synctest.Wait()
+
+		flows(3)
+		resume := func(after control.Position) []string {
+			c := follow(t, f, &control.Flows{After: &after})
+			return hostsIn(t, c)
+		}
+		for _, x := range []struct {
+			after control.Position
+			want  string
+		}{
+			{control.Position{Epoch: epoch, Sequence: 8}, "host8 host9 host10"},
+			{control.Position{Epoch: epoch, Sequence: 11}, ""},
+			{control.Position{Epoch: epoch, Sequence: 1 << 60}, ""}, // of nobody
+			{control.Position{Epoch: "another", Sequence: 9}, "host0 host1 host2 host3 host4 host5 host6 host7 host8 " +
+				"host9 host10"},
+		} {
+			if got := strings.Join(resume(x.after), " "); got != x.want {
+				t.Errorf("after %v: %s, want %s", x.after, got, x.want)
+			}
+		}
+		flows(remembered)
+		got := resume(control.Position{Epoch: epoch, Sequence: 8})
+		if last := got[len(got)-1]; last != `{"type":"dropped","records":3}` || len(got) != remembered+1 ||
+			got[0] != "host11" {
+			t.Errorf("%d lines, from %s to %s", len(got), got[0], last)
+		}
+		h.end()
+	})
+}
+
+// TestIdlePosition: a command that selects nothing knows the position nevertheless, before the agent has forgotten it.
+func TestIdlePosition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := testHub()
+		f := h.enrichment.followers
+		c := follow(t, f, &control.Flows{Follow: true, Filter: "host=nothing"})
+		synctest.Wait()
+		for i := range positionEvery {
+			_ = h.flow(host(i))
+		}
+		lines := bufio.NewScanner(c)
+		if lines.Scan(); !strings.HasSuffix(lines.Text(), fmt.Sprintf(`"sequence":%d}`, positionEvery)) {
+			t.Errorf("got %s", lines.Text())
 		}
 		h.end()
 	})
