@@ -28,6 +28,8 @@ type Request struct {
 	Counters bool `json:"counters,omitempty"`
 	// Status requests what is watched, and what becomes of reports.
 	Status bool `json:"status,omitempty"`
+	// History requests the traffic of the last hour.
+	History bool `json:"history,omitempty"`
 	// Flows requests flow records. The answer is a Hello; the records follow, each a line of JSON.
 	Flows *Flows `json:"flows,omitempty"`
 }
@@ -42,6 +44,9 @@ type Flows struct {
 	// After resumes a stream: it requests all remembered records after this position, instead of Last. What the agent no
 	// longer remembers is told as Dropped.
 	After *Position `json:"after,omitempty"`
+	// EveryMillis is how often a live flow with new packets is sent; 0: every 5 seconds. A weir that sends it more
+	// often for another reason does so here too.
+	EveryMillis int64 `json:"every_ms,omitempty"`
 }
 
 // Hello precedes flow records.
@@ -82,7 +87,9 @@ type Answer struct {
 	Counters json.RawMessage `json:"counters,omitempty"`
 	// Status is a Status in JSON.
 	Status json.RawMessage `json:"status,omitempty"`
-	Hello  *Hello          `json:"hello,omitempty"`
+	// History is a tally.Past in JSON.
+	History json.RawMessage `json:"history,omitempty"`
+	Hello   *Hello          `json:"hello,omitempty"`
 	// Stream, unless nil, serves the connection after the answer, until it returns.
 	Stream func(net.Conn) `json:"-"`
 }
@@ -214,7 +221,7 @@ func serve(c net.Conn, answer func(*Request) *Answer) (stream func(net.Conn)) {
 var ErrNotRunning = errors.New("no weir answers")
 
 // Ask queries the agent at a path. It returns an Answer's Error as an error. It trusts only an agent of root or of this
-// user, and escapes unprintable characters in the answer's texts; Hosts, Counters and Status stay JSON.
+// user, and escapes unprintable characters in the answer's texts; Hosts, Counters, Status and History stay JSON.
 func Ask(path string, r *Request) (*Answer, error) {
 	c, err := dial(path)
 	if err != nil {

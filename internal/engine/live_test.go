@@ -250,6 +250,40 @@ func TestFollowedLive(t *testing.T) {
 	wantLines(t, got, "new dns 1/100", "end dns 4/400")
 }
 
+// TestFollowEvery: those who watch hear of a live flow as often as they want.
+func TestFollowEvery(t *testing.T) {
+	query := udp("192.0.2.1", "192.0.2.2", 40000, 53, dnsQuery)
+	key, fromUpper := keyOf(t, query)
+	for _, x := range []struct {
+		every time.Duration
+		want  []string
+	}{
+		{time.Millisecond, []string{"new 1/100", "update 4/400", "end 4/400"}},
+		{time.Hour, []string{"new 1/100", "end 4/400"}},
+		{0, []string{"new 1/100", "end 4/400"}},
+	} {
+		s := &slots{counts: make([]capture.Counts, 8)}
+		c := config(t)
+		c.Flows = flow.Config{MaxFlows: 64, Linger: time.Second, Idle: time.Minute}
+		c.IsFollowed = func() bool { return true }
+		c.FollowEvery = func() time.Duration { return x.every }
+		records, _ := runLiveConfig(t, s, c,
+			tickPasses, // the first period begins
+			func(each func(*capture.Frame)) {
+				s.counts[0] = counts(key, 5, [2]uint64{1, 0}, [2]uint64{100, 0}, [2]uint8{})
+				each(shownFrame(query, 100, 5, fromUpper))
+			},
+			func(func(*capture.Frame)) { s.counts[0].Packets[0], s.counts[0].Bytes[0] = 4, 400 },
+			tickPasses, tickPasses,
+		)
+		var got []string
+		for _, f := range records {
+			got = append(got, fmt.Sprintf("%s %d/%d", f.State, f.Client.Packets, f.Client.Bytes))
+		}
+		wantLines(t, got, x.want...)
+	}
+}
+
 // TestSlotWithoutFrame: the ring was full, so no frame of the flow was shown.
 func TestSlotWithoutFrame(t *testing.T) {
 	key, _ := keyOf(t, segment("192.0.2.1", "192.0.2.2", 40000, 443, 1000, 0, packet.SYN, ""))

@@ -5,6 +5,7 @@
 package engine
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -31,8 +32,10 @@ type Config struct {
 	// UpdateEvery is the interval, in the packets' time, of records of live flows that had packets; 0: none.
 	UpdateEvery time.Duration
 	// IsFollowed, unless nil, reports whether somebody watches the flows as they come: then a flow's first record comes
-	// as soon as inspection has named it or given up, and others every followEvery.
+	// as soon as inspection has named it or given up, and others at the interval of FollowEvery.
 	IsFollowed func() bool
+	// FollowEvery, unless nil, returns the interval for those who watch; 0: followEvery.
+	FollowEvery func() time.Duration
 	// Flows bounds each worker's table.
 	Flows flow.Config
 	// CountEach makes a Pipeline count a packet each time the capture shows it (see once).
@@ -213,7 +216,7 @@ func newWorker(c Config) *worker {
 	return w
 }
 
-// followEvery is the interval of a live flow's records while somebody follows.
+// followEvery is the usual interval of a live flow's records while somebody follows.
 const followEvery = 5 * time.Second
 
 func (w *worker) isFollowed() bool { return w.IsFollowed != nil && w.IsFollowed() }
@@ -223,8 +226,14 @@ func (w *worker) advance(now int64) {
 	w.giveUpFragments(now, packet.FragmentLifetime)
 	w.table.Advance(now)
 	every := w.UpdateEvery
-	if w.isFollowed() && (every <= 0 || every > followEvery) {
-		every = followEvery
+	if w.isFollowed() {
+		follow := followEvery
+		if w.FollowEvery != nil {
+			follow = cmp.Or(w.FollowEvery(), followEvery)
+		}
+		if every <= 0 || every > follow {
+			every = follow
+		}
 	}
 	if every <= 0 {
 		return

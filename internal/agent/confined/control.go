@@ -14,6 +14,7 @@ import (
 	"github.com/weirnet/weir/internal/explain"
 	"github.com/weirnet/weir/internal/hosts"
 	"github.com/weirnet/weir/internal/metric"
+	"github.com/weirnet/weir/internal/tally"
 )
 
 // answerer answers other commands' questions.
@@ -21,6 +22,7 @@ type answerer struct {
 	hosts     *hosts.Table
 	explainer *explain.Explainer
 	followers *followers
+	history   *tally.History
 	status    func() *Status // of the last second; nil before the first
 	uplink    func() *control.Uplink
 }
@@ -46,6 +48,13 @@ func (q *answerer) answer(r *control.Request) *control.Answer {
 	}
 	if r.Flows != nil {
 		return q.followers.open(r.Flows)
+	}
+	if r.History {
+		all, err := json.Marshal(q.history.Past())
+		if err != nil {
+			return &control.Answer{Error: err.Error()}
+		}
+		return &control.Answer{History: all}
 	}
 	if r.Counters {
 		return q.counters()

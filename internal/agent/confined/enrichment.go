@@ -3,12 +3,15 @@
 package confined
 
 import (
+	"time"
+
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/conntrack"
 	"github.com/weirnet/weir/internal/enrich"
 	"github.com/weirnet/weir/internal/explain"
 	"github.com/weirnet/weir/internal/hosts"
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/tally"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -19,6 +22,7 @@ type enrichment struct {
 	explainer *explain.Explainer
 	hosts     *hosts.Table
 	followers *followers
+	history   tally.History
 }
 
 // newEnrichment passes completed records to emit, each valid during the call. table may be nil.
@@ -27,6 +31,7 @@ func newEnrichment(o *agent.Options, table *conntrack.Table, now *topology.Netwo
 	e := &enrichment{hosts: hosts.New()}
 	e.chain = enrich.New(table, func(r *record.Flow) error {
 		e.followers.flow(r)
+		e.history.Flow(r)
 		e.hosts.Flow(r, e.chain.Network().Place)
 		return emit(r)
 	})
@@ -34,5 +39,6 @@ func newEnrichment(o *agent.Options, table *conntrack.Table, now *topology.Netwo
 	e.chain.SetNetwork(now)
 	e.explainer = explain.New(e.chain.Network)
 	e.followers = newFollowers(e.explainer, e.hosts)
+	e.history.Second(time.Now(), 0, 0)
 	return e
 }

@@ -34,6 +34,7 @@ type followers struct {
 	line     []byte           // its JSON, if a follower selects it
 	isEnded  bool
 	count    atomic.Int32
+	every    atomic.Int64 // the shortest interval that one of them asks for, in nanoseconds; 0: nobody follows
 	serving  sync.WaitGroup
 }
 
@@ -63,6 +64,26 @@ func newEpoch() string {
 // isFollowed reports whether a command follows. The workers ask.
 func (s *followers) isFollowed() bool { return s.count.Load() > 0 }
 
+// followEvery returns how often they want to hear of a live flow; 0: nobody follows. The workers ask.
+func (s *followers) followEvery() time.Duration { return time.Duration(s.every.Load()) }
+
+// setEvery follows a change of the followers.
+func (s *followers) setEvery() {
+	every := time.Duration(0)
+	for one := range s.all {
+		if every == 0 || one.every < every {
+			every = one.every
+		}
+	}
+	s.every.Store(int64(every))
+}
+
+// usualEvery is how often a follower hears of a live flow if it does not say, leastEvery the least that it may say.
+const (
+	usualEvery = 5 * time.Second
+	leastEvery = 100 * time.Millisecond
+)
+
 // flow remembers a completed record, and sends it to whoever follows.
 func (s *followers) flow(r *record.Flow) {
 	s.mu.Lock()
@@ -89,7 +110,11 @@ func (s *followers) open(request *control.Flows) *control.Answer {
 	if err != nil {
 		return &control.Answer{Error: err.Error()}
 	}
-	one := &follower{selects: selects, wake: make(chan struct{}, 1), epoch: s.position.Epoch}
+	one := &follower{selects: selects, every: usualEvery, wake: make(chan struct{}, 1),
+		epoch: s.position.Epoch}
+	if most := time.Hour.Milliseconds(); request.EveryMillis > 0 {
+		one.every = max(time.Duration(min(request.EveryMillis, most))*time.Millisecond, leastEvery)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.isEnded {
@@ -101,6 +126,7 @@ func (s *followers) open(request *control.Flows) *control.Answer {
 	s.past(one, request)
 	if one.isOver = !request.Follow; request.Follow {
 		s.all[one] = struct{}{}
+		s.setEvery()
 		s.count.Add(1)
 	}
 	signal(one.wake)
@@ -146,6 +172,7 @@ func (s *followers) forget(one *follower) {
 	defer s.mu.Unlock()
 	if _, ok := s.all[one]; ok {
 		delete(s.all, one)
+		s.setEvery()
 		s.count.Add(-1)
 	}
 }
@@ -179,6 +206,7 @@ func (s *followers) wait(most time.Duration) {
 type follower struct {
 	selects match.Filter
 	epoch   string
+	every   time.Duration // how often it wants to hear of a live flow
 	wake    chan struct{} // has one when there is something to send, or the end
 
 	mu       sync.Mutex // guards what follows

@@ -4,6 +4,7 @@ package confined
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,8 +13,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/tally"
 )
 
 // follow makes a command that follows a hub's records, and returns its end of the connection.
@@ -244,6 +248,62 @@ func TestFollowerGoes(t *testing.T) {
 			if a := f.open(&control.Flows{Filter: filter}); a.Error == "" {
 				t.Errorf("the filter %s was taken", filter)
 			}
+		}
+		h.end()
+	})
+}
+
+// TestFollowEvery: the follower that wants to hear of live flows most often decides, while it follows.
+func TestFollowEvery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := testHub()
+		f := h.enrichment.followers
+		var commands []net.Conn
+		for _, x := range []struct {
+			asked int64
+			want  time.Duration
+		}{{60_000, time.Minute}, {0, usualEvery}, {1000, time.Second}, {-5, time.Second}, {1, leastEvery}} {
+			commands = append(commands, follow(t, f, &control.Flows{Follow: true, EveryMillis: x.asked}))
+			if got := f.followEvery(); got != x.want {
+				t.Errorf("after one that asks for %d ms: %s, want %s", x.asked, got, x.want)
+			}
+		}
+		p := process{options: &agent.Options{Follow: true}, enrichment: h.enrichment}
+		for i, want := range []time.Duration{time.Second, time.Second, usualEvery, usualEvery, 0} {
+			commands[len(commands)-1-i].Close()
+			if synctest.Wait(); i == 3 {
+				want = time.Minute
+			}
+			if got := f.followEvery(); got != want {
+				t.Errorf("after %d have gone: %s, want %s", i+1, got, want)
+			}
+			if got := p.followEvery(); got != min(want, usualEvery) {
+				t.Errorf("with a table that is followed: %s", got)
+			}
+		}
+		h.end()
+	})
+}
+
+// TestHistoryAnswer: other commands get the traffic of the last hour.
+func TestHistoryAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := testHub()
+		h.status = func() Status {
+			return Status{Totals: engine.Totals{Counters: engine.Counters{Packets: 3, WireBytes: 300}}}
+		}
+		f := host(1)
+		f.Client.Bytes, f.FirstSeen = 100, f.LastSeen
+		_ = h.flow(f)
+		h.second()
+		q := &answerer{history: &h.enrichment.history}
+		var past tally.Past
+		if err := json.Unmarshal(q.answer(&control.Request{History: true}).History, &past); err != nil {
+			t.Fatal(err)
+		}
+		if len(past.Minutes) != 1 || past.Minutes[0].Hosts[0] != (tally.Sum{Name: "host1", Bytes: [2]uint64{100},
+			Flows: 1}) || len(past.Steps) != 1 || past.Steps[0] != (tally.Step{Bytes: 300, Packets: 3}) {
+			t.Errorf("%+v", past)
 		}
 		h.end()
 	})

@@ -110,6 +110,7 @@ func (h *hub) second() {
 	h.linkCounts.second()
 	status := h.status()
 	h.latest.Store(&status)
+	h.enrichment.history.Second(h.now, status.Totals.WireBytes, status.Totals.Packets)
 	h.handOn(&status)
 }
 

@@ -223,8 +223,9 @@ func (p *process) openCapture(c captureConfig) error {
 	c.engine = engine.Config{
 		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels,
 		IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery, IsFollowed: p.isFollowed,
-		Flows:      flow.Config{MaxFlows: o.MaxFlows / o.Workers, TCPIdle: o.TCPIdle, Idle: o.Idle},
-		Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
+		FollowEvery: p.followEvery,
+		Flows:       flow.Config{MaxFlows: o.MaxFlows / o.Workers, TCPIdle: o.TCPIdle, Idle: o.Idle},
+		Classifier:  classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: p.output.OnPanic,
 	}
 	p.capturer, err = newCapturer(p.mode, c)
@@ -234,6 +235,15 @@ func (p *process) openCapture(c captureConfig) error {
 
 // isFollowed reports whether somebody watches the flows as they come.
 func (p *process) isFollowed() bool { return p.options.Follow || p.enrichment.followers.isFollowed() }
+
+// followEvery returns how often those who watch want to hear of a live flow; 0: as usual.
+func (p *process) followEvery() time.Duration {
+	every := p.enrichment.followers.followEvery()
+	if p.options.Follow {
+		every = min(every, usualEvery)
+	}
+	return every
+}
 
 // follow follows links, routes, connections and devices, and waits for a reason to end.
 func (p *process) follow(stop <-chan struct{}) error {
@@ -249,7 +259,8 @@ func (p *process) follow(stop <-chan struct{}) error {
 	if p.listener != nil {
 		context.AfterFunc(ctx, func() { p.listener.Close() })
 		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer,
-			followers: p.enrichment.followers, status: p.hub.latest.Load, uplink: p.output.UplinkState}
+			followers: p.enrichment.followers, history: &p.enrichment.history, status: p.hub.latest.Load,
+			uplink: p.output.UplinkState}
 		go control.Serve(p.listener, answers.answer)
 	}
 	var over <-chan time.Time
