@@ -25,7 +25,7 @@ libpcap_packages = $(shell scripts/libpcap-packages)
 # start the real program, and take long.
 packages = $(if $(RACE),$(filter-out %/internal/agent %/internal/testing/soak,$(shell $(GO) list ./...)),./...)
 
-.PHONY: help up demo replay build static test soak guest fuzz page lint bench record generate clean
+.PHONY: help up demo replay build static release test soak guest fuzz page lint bench record generate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -51,6 +51,11 @@ build: ## bin/weir, with the libpcap mode where libpcap's header and gcc are ins
 static: ## bin/weir-static: pure Go, no libc, stripped
 	@scripts/setup build
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w $(ldflags)' -o bin/weir-static ./cmd/weir
+
+release: ## bin/release: weir for amd64, arm64, armv7, mipsle and riscv64, bills of materials, checksums; checked
+	@scripts/setup build release
+	GO='$(GO)' scripts/release
+	GO='$(GO)' scripts/release check
 
 test: ## all tests, about 15 minutes (root; else those that need it are skipped); RACE=1 with the race detector
 	@scripts/setup test$(if $(CI), container)

@@ -55,7 +55,7 @@ func isClosed(f *os.File) bool {
 
 func isNullForBoth(f *os.File) bool {
 	var s unix.Stat_t
-	if unix.Fstat(int(f.Fd()), &s) != nil || s.Mode&unix.S_IFMT != unix.S_IFCHR || s.Rdev != unix.Mkdev(1, 3) {
+	if unix.Fstat(int(f.Fd()), &s) != nil || s.Mode&unix.S_IFMT != unix.S_IFCHR || uint64(s.Rdev) != unix.Mkdev(1, 3) {
 		return false
 	}
 	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)

@@ -121,7 +121,7 @@ func commonRules(r Role) []rule {
 // fileCalls are of the role Ship. Landlock decides which files.
 var fileCalls = []uintptr{
 	unix.SYS_OPENAT, unix.SYS_STATX, unix.SYS_GETDENTS64, unix.SYS_READLINKAT, unix.SYS_MKDIRAT, unix.SYS_UNLINKAT,
-	unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_FTRUNCATE, unix.SYS_FDATASYNC, unix.SYS_FLOCK, unix.SYS_PWRITE64,
+	unix.SYS_RENAMEAT2, unix.SYS_FTRUNCATE, unix.SYS_FDATASYNC, unix.SYS_FLOCK, unix.SYS_PWRITE64,
 	unix.SYS_FALLOCATE, unix.SYS_FSTATFS,
 }
 

@@ -14,7 +14,7 @@ func architecture(r Role) (archFilter, bool) {
 	calls := [][]uintptr{commonCalls, {unix.SYS_EPOLL_WAIT, unix.SYS_POLL, unix.SYS_SELECT}}
 	own := []rule{is(unix.SYS_ARCH_PRCTL, 0, archSetFS)}
 	if r == Ship {
-		calls = append(calls, fileCalls, clientCalls, []uintptr{unix.SYS_NEWFSTATAT})
+		calls = append(calls, fileCalls, clientCalls, []uintptr{unix.SYS_NEWFSTATAT, unix.SYS_RENAMEAT})
 		return archFilter{unix.AUDIT_ARCH_X86_64, rules(calls, commonRules(r), clientRules(), own)}, true
 	}
 	return archFilter{unix.AUDIT_ARCH_X86_64, rules(append(calls, socketCalls), commonRules(r), socketRules(), own)},

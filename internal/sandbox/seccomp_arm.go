@@ -20,7 +20,8 @@ func architecture(r Role) (archFilter, bool) {
 	own := []rule{is(unix.SYS_FCNTL64, 1, fcntlCommands(r)...)}
 	if r == Ship {
 		return archFilter{unix.AUDIT_ARCH_ARM, rules([][]uintptr{commonCalls, calls, fileCalls, clientCalls,
-			{unix.SYS_FSTATAT64, unix.SYS_FTRUNCATE64, unix.SYS_FSTATFS64}}, commonRules(r), clientRules(), own)}, true
+			{unix.SYS_RENAMEAT, unix.SYS_FSTATAT64, unix.SYS_FTRUNCATE64, unix.SYS_FSTATFS64}},
+			commonRules(r), clientRules(), own)}, true
 	}
 	return archFilter{unix.AUDIT_ARCH_ARM, rules([][]uintptr{commonCalls, socketCalls, calls}, commonRules(r),
 		socketRules(), own)}, true
