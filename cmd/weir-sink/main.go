@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirnet/weir/internal/manual"
 	"github.com/weirnet/weir/internal/sink/control"
 	"github.com/weirnet/weir/internal/usage"
 )
@@ -63,7 +64,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(usage.FlagError)
 	root.PersistentFlags().String("data", defaultFolder, "the sink's data folder")
-	root.AddCommand(newServe(), newAgent(), newQuery(), newDoctor(), newLink(), newVersion())
+	root.AddCommand(newServe(), newAgent(), newQuery(), newDoctor(), newLink(), newVersion(), manual.Command(version))
 	return root
 }
 

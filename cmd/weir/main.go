@@ -83,6 +83,6 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newFlows(), newHosts(), newStatus(),
 		newEnrol(), newShip(), newLibpcapCapture(), newProtocols(), newReplay(),
-		newReport(), newCatalog(), newConfig(), newVersion())
+		newReport(), newCatalog(), newConfig(), newVersion(), newManual())
 	return root
 }
