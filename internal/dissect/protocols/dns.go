@@ -11,9 +11,11 @@ import (
 )
 
 // dnsMembers are those that DNS fills over any transport.
-var dnsMembers = []string{"dns.announced", "dns.answer_ttl", "dns.answers", "dns.authoritative", "dns.class", "dns.ech", "dns.edns_size",
-	"dns.host_name", "dns.operation", "dns.queries", "dns.queries_omitted", "dns.query", "dns.rcode",
-	"dns.services", "dns.truncated", "dns.type"}
+var dnsMembers = []string{
+	"dns.announced", "dns.answer_ttl", "dns.answers", "dns.authoritative", "dns.class", "dns.ech",
+	"dns.edns_size", "dns.host_name", "dns.operation", "dns.queries", "dns.queries_omitted", "dns.query",
+	"dns.rcode", "dns.services", "dns.truncated", "dns.type",
+}
 
 // dns, mdns and llmnr: DNS over UDP (RFC 1035 §4.2.1), and the protocols with its message format: Multicast DNS (RFC
 // 6762, port 5353) and Link-Local Multicast Name Resolution (RFC 4795, port 5355). The message shows that it is DNS;
