@@ -3,10 +3,7 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,8 +43,8 @@ func newFlows() *cobra.Command {
 		Short: "Show flows as they are named, grow and end",
 		Long: `Show the flows of the running weir, a line each time that a flow is named (+), has grown much (~) or
 has ended (-): first the latest ones that it remembers, and with --follow those to come. FILE is a
-capture (pcap, pcapng) or flow records (NDJSON, as weir run and weir replay write them); - is standard
-input.
+capture (pcap, pcapng), flow records or reports (NDJSON, as weir run and weir replay write them; - is
+standard input), or a folder of reports that wait for the sink.
 
 Filters select flows; all of them must match, of the same one given twice either. --where takes the
 filter language of the sink's page (docs/FILTER.md): app:youtube device:@laptop NOT port:443.
@@ -57,7 +54,8 @@ Exit status: 0, 1 if no weir answers or a file has an error, 2 for wrong usage.`
   weir flows --follow --app youtube --app netflix
   weir flows --since 5m --device 02:00:00:00:00:07 --not 'proto:dns OR bytes<10k'
   weir flows --last 1000 --output csv > flows.csv
-  weir flows --fields first_seen,client.ip,server.ip,tls.ja4 capture.pcapng`,
+  weir flows --fields first_seen,client.ip,server.ip,tls.ja4 capture.pcapng
+  weir flows --app youtube /var/lib/weir/spool`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, files []string) error {
 			if err := o.check(c, files); err != nil {
@@ -242,16 +240,16 @@ func (o *flowsOptions) ofFiles(ctx context.Context, files []string, stdout, stde
 	if err != nil {
 		return err
 	}
-	areRecords, err := haveRecords(files)
+	files, kind, err := expandFiles(files)
 	if err != nil {
 		return err
 	}
 	show := newFlowLines(o, stdout, nil)
 	chosen := &chosenFlows{show: show, selects: selects, last: o.last}
-	if areRecords {
-		err = readFiles(files, chosen)
-	} else {
+	if kind == ofPackets {
 		err = o.replay(ctx, files, chosen, stdout, stderr)
+	} else {
+		err = readFiles(files, kind, chosen, stderr)
 	}
 	return errors.Join(err, chosen.end(), show.flush())
 }
@@ -319,133 +317,4 @@ func (c *chosenFlows) end() error {
 		}
 	}
 	return nil
-}
-
-// haveRecords reports whether files have records, which begin with a JSON object, as standard input must; otherwise
-// they are captures.
-func haveRecords(files []string) (bool, error) {
-	records := 0
-	for _, name := range files {
-		is, err := hasRecords(name)
-		if err != nil {
-			return false, err
-		}
-		if is {
-			records++
-		}
-	}
-	if records > 0 && records < len(files) {
-		return false, errors.New("some files are captures, others flow records: show them one after the other")
-	}
-	return records > 0, nil
-}
-
-func hasRecords(name string) (bool, error) {
-	if name == "-" {
-		return true, nil
-	}
-	info, err := os.Stat(name)
-	if err != nil || !info.Mode().IsRegular() {
-		return false, err
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	var first [1]byte
-	n, err := f.Read(first[:])
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return n == 1 && first[0] == '{', err
-}
-
-func readFiles(files []string, to flowTaker) error {
-	for _, name := range files {
-		in := os.Stdin
-		if name != "-" {
-			f, err := os.Open(name)
-			if err != nil {
-				return err
-			}
-			in = f
-		}
-		err := readRecords(in, to, nil)
-		in.Close()
-		if err != nil {
-			return partialError{fmt.Errorf("%s: %w", name, err)}
-		}
-	}
-	return nil
-}
-
-// readRecords passes on the flow records in lines of JSON. other, unless nil, gets the lines of other types.
-func readRecords(in io.Reader, to flowTaker, other func(*otherLine)) error {
-	lines := bufio.NewReaderSize(in, 64<<10)
-	var long []byte
-	var f record.Flow
-	for number := 1; ; number++ {
-		line, err := readLine(lines, &long)
-		if len(line) == 0 && errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("line %d: %w", number, err)
-		}
-		if bytes.HasPrefix(line, []byte(`{"type":"report"`)) {
-			return fmt.Errorf("line %d is a report: weir report shows those", number)
-		}
-		if !bytes.Contains(line, []byte(`"type":"flow"`)) {
-			if err := readOther(line, other); err != nil {
-				return fmt.Errorf("line %d: %w", number, err)
-			}
-			continue
-		}
-		if err := f.Read(line); err != nil {
-			return fmt.Errorf("line %d: %w", number, err)
-		}
-		if err := to.flow(&f); err != nil {
-			return outputError(err)
-		}
-	}
-}
-
-// otherLine is a line that is no flow record: what a stream tells of itself.
-type otherLine struct {
-	control.Dropped
-	control.Position
-}
-
-// readOther reads a line that is no flow record.
-func readOther(line []byte, other func(*otherLine)) error {
-	if len(bytes.TrimSpace(line)) == 0 {
-		return nil
-	}
-	var o otherLine
-	if err := json.Unmarshal(line, &o); err != nil {
-		return fmt.Errorf("no record: %w", err)
-	}
-	if other != nil {
-		other(&o)
-	}
-	return nil
-}
-
-// readLine reads a line without its end, at most record.MaxLine bytes. long has the room for one that the reader's
-// buffer is too small for.
-func readLine(in *bufio.Reader, long *[]byte) ([]byte, error) {
-	line, err := in.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
-		*long = append((*long)[:0], line...)
-		for errors.Is(err, bufio.ErrBufferFull) {
-			line, err = in.ReadSlice('\n')
-			if len(*long)+len(line) > record.MaxLine {
-				return nil, fmt.Errorf("it has more than %d bytes", record.MaxLine)
-			}
-			*long = append(*long, line...)
-		}
-		line = *long
-	}
-	return bytes.TrimSuffix(line, []byte("\n")), err
 }

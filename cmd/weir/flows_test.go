@@ -86,7 +86,7 @@ func TestFlowsMistakes(t *testing.T) {
 		{[]string{"--lan-network", "10", capture}, 2, "192.168.0.0/16"},
 		{[]string{"/nonexistent"}, 2, "no such file"},
 		{[]string{cut}, 1, "line 2: no flow record"},
-		{[]string{file(t, "reports", []byte(`{"type":"report","flows":[{"type":"flow"}]}`))}, 1, "weir report shows"},
+		{[]string{file(t, "reports", []byte(`{"type":"report","flows":[{"type":"flow"}]}`))}, 1, "schema 0"},
 		{[]string{"--socket", filepath.Join(t.TempDir(), "none")}, 1, "no weir answers"},
 	} {
 		if status, _, stderr := weir(append([]string{"flows"}, c.args...)...); status != c.status ||

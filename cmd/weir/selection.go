@@ -31,6 +31,7 @@ var selectors = [...]struct {
 	{"net", filter.Address, "address or network of either end, such as 10.0.0.0/8"},
 	{"port", filter.Port, "the server's port"},
 	{"direction", filter.Direction, "outbound, inbound, internal, transit, multicast, broadcast or unknown"},
+	{"side", filter.Side, "side of either end: lan, wan, gateway, multicast, broadcast or unknown"},
 	{"transport", filter.Transport, "tcp, udp or another IP protocol's name, or its number"},
 	{"risk", filter.Risk, "a risk (weir catalog risks lists them)"},
 }

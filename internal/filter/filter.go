@@ -56,6 +56,7 @@ const (
 	Network     Field = "net"    // remote network: /24 or /48 of the remote end
 	Port        Field = "port"   // of the server
 	Direction   Field = "direction"
+	Side        Field = "side" // of either end
 	Agent       Field = "agent"
 	Method      Field = "method" // of the protocol: dpi, port, none
 	Transport   Field = "transport"

@@ -20,6 +20,11 @@ func TestNamesAreThoseOfRecords(t *testing.T) {
 			}
 		}
 	}
+	for s := record.SideLAN; s.String() != ""; s++ {
+		if _, err := Parse("side:" + s.String()); err != nil {
+			t.Error(err)
+		}
+	}
 	for d := record.DirectionUnknown; d.String() != ""; d++ {
 		if _, err := Parse("direction:" + d.String()); err != nil {
 			t.Error(err)

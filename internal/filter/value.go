@@ -32,6 +32,8 @@ var fields = [...]field{
 	{Port, nil, "a number from 0 to 65535", number(1<<16 - 1)},
 	{Direction, nil, "outbound, inbound, internal, transit, multicast, broadcast or unknown",
 		oneOf("outbound", "inbound", "internal", "transit", "multicast", "broadcast", "unknown")},
+	{Side, nil, "lan, wan, gateway, multicast, broadcast or unknown, of either end",
+		oneOf("lan", "wan", "gateway", "multicast", "broadcast", "unknown")},
 	{Agent, nil, "an agent's id of 32 hexadecimal digits, or @ and its name", agent},
 	{Method, nil, "dpi, port or none", oneOf("dpi", "port", "none")},
 	{Transport, nil, "tcp, udp, another IP protocol's name, or its number", transport},

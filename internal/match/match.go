@@ -5,6 +5,7 @@ package match
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -98,6 +99,8 @@ func (c *compiler) compare(e filter.Compare) (Filter, error) {
 		return c.device(e.Value)
 	case filter.Risk:
 		return risk(e.Value)
+	case filter.Side:
+		return side(e.Value)
 	case filter.Agent:
 		isThis := e.Value == c.agent
 		return func(*record.Flow) bool { return isThis }, nil
@@ -221,6 +224,15 @@ func risk(value string) (Filter, error) {
 		}
 	}
 	return nil, fmt.Errorf("there is no risk %s; `weir catalog risks` lists them", value)
+}
+
+func side(value string) (Filter, error) {
+	for s := record.SideUnknown; s <= record.SideBroadcast; s++ {
+		if cmp.Or(s.String(), "unknown") == value {
+			return func(f *record.Flow) bool { return f.Client.Side == s || f.Server.Side == s }, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no side %s", value)
 }
 
 // local returns the LAN's end, or nil.

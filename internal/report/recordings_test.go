@@ -3,6 +3,7 @@
 package report
 
 import (
+	"bytes"
 	"net/netip"
 	"path/filepath"
 	"testing"
@@ -30,6 +31,8 @@ func TestRecordings(t *testing.T) {
 			r, s := newReporter(1000), newSink(t, true)
 			table := hosts.New()
 			came := map[[32]byte]*record.Flow{}
+			var unfolded Records
+			last := map[[32]byte]string{} // as JSON
 			records := 0
 			end := func() {
 				now := state(records)
@@ -38,7 +41,9 @@ func TestRecordings(t *testing.T) {
 					now.Devices = append(now.Devices, &changed[i])
 				}
 				devices += len(changed)
-				s.take(r.Close(now))
+				line := r.Close(now)
+				s.take(line)
+				unfold(t, &unfolded, line, last)
 			}
 			recording.Play(t, file, apps, func(f *record.Flow) error {
 				table.Flow(f, func(netip.Addr) topology.Place { return topology.Place{} })
@@ -52,8 +57,11 @@ func TestRecordings(t *testing.T) {
 			end()
 			for _, f := range came {
 				s.holds(f)
+				if got, want := last[f.ID], string(f.AppendJSON(nil)); got != want {
+					t.Errorf("the reports unfold to\n%s\nwant\n%s", got, want)
+				}
 			}
-			if len(came) == 0 || len(s.flows) != len(came) {
+			if len(came) == 0 || len(s.flows) != len(came) || len(last) != len(came) || unfolded.Unknown != 0 {
 				t.Errorf("the reports have %d flows, the recording %d", len(s.flows), len(came))
 			}
 			deltas += s.deltas
@@ -61,6 +69,21 @@ func TestRecordings(t *testing.T) {
 	}
 	if deltas < 20 || devices < 20 {
 		t.Errorf("the reports of all recordings have %d deltas and %d devices", deltas, devices)
+	}
+}
+
+// unfold keeps the last record of each flow of a report.
+func unfold(t *testing.T, unfolded *Records, line []byte, last map[[32]byte]string) {
+	t.Helper()
+	report, err := NewReader(bytes.NewReader(line)).Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unfolded.Read(report, func(f *record.Flow) error {
+		last[f.ID] = string(f.AppendJSON(nil))
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 }
 

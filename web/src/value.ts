@@ -175,6 +175,7 @@ export const isAddressLike = (word: string) =>
   address(word) !== undefined || (word.length === 17 && mac(word) !== undefined);
 
 const slugs = 'a name of a-z, 0-9 and -, or "" for flows without one';
+const sides = ['lan', 'wan', 'gateway', 'multicast', 'broadcast', 'unknown'];
 const directions = ['outbound', 'inbound', 'internal', 'transit', 'multicast', 'broadcast', 'unknown'];
 const methods = ['dpi', 'port', 'none'];
 
@@ -203,6 +204,13 @@ export const fields: Field[] = [
     expected: 'outbound, inbound, internal, transit, multicast, broadcast or unknown',
     values: directions,
     canonical: oneOf(...directions),
+  },
+  {
+    name: 'side',
+    aliases: [],
+    expected: 'lan, wan, gateway, multicast, broadcast or unknown, of either end',
+    values: sides,
+    canonical: oneOf(...sides),
   },
   {
     name: 'agent',

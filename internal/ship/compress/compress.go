@@ -89,7 +89,7 @@ func (c *Compressor) Compress(dst, report []byte, e Encoding) []byte {
 }
 
 // Decompress returns what reports of Compress were before, one after the other; an error if that is more than most
-// bytes. weir itself has no need of it, its tests do.
+// bytes.
 func Decompress(reports []byte, e Encoding, most int64) (text []byte, err error) {
 	var in io.Reader = bytes.NewReader(reports)
 	switch e {

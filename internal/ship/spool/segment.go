@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/weirnet/weir/internal/ship/compress"
@@ -150,4 +152,32 @@ func damaged(err error) error {
 		return errDamaged
 	}
 	return err
+}
+
+// IsFile reports whether a file that begins so is one of a spool's reports.
+func IsFile(begin []byte) bool {
+	return len(begin) >= len(segmentMagic) && string(begin[:len(segmentMagic)]) == segmentMagic
+}
+
+// ReadFile returns the report in a file of a spool, uncompressed. It needs no spool, which another process may use.
+func ReadFile(r io.Reader) (report []byte, err error) {
+	h, body, err := readSegment(r)
+	if err != nil {
+		return nil, fmt.Errorf("read a spooled report: %w", err)
+	}
+	if report, err = compress.Decompress(body, h.encoding, MaxReport); err != nil {
+		return nil, fmt.Errorf("read a spooled report: %w", err)
+	}
+	return report, nil
+}
+
+// Files returns the names of the reports in a spool's folder, in the order in which they are sent.
+func Files(folder string) (paths []string, err error) {
+	all, err := os.ReadDir(folder) // sorted
+	for _, e := range all {
+		if _, ok := parseName(e.Name()); ok && e.Type().IsRegular() {
+			paths = append(paths, filepath.Join(folder, e.Name()))
+		}
+	}
+	return paths, err
 }

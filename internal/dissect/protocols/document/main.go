@@ -39,7 +39,8 @@ weir names %d protocols by inspection. `+"`weir protocols`"+` prints this list.
 	for i := range all {
 		s := &all[i]
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s |\n", s.Slug, s.Category,
-			strings.Join(s.Transports, ", "), s.PortsText(), strings.ReplaceAll(s.Specification, "|", `\|`), members(s), s.Since)
+			strings.Join(s.Transports, ", "), s.PortsText(), strings.ReplaceAll(s.Specification, "|", `\|`),
+			members(s), s.Since)
 	}
 	return b.Bytes()
 }

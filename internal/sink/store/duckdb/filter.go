@@ -43,6 +43,7 @@ var fields = map[filter.Field]field{
 	filter.Method:    {flows: "f.method"},
 	filter.Transport: {flows: "f.transport"},
 	filter.Risk:      {flows: "f.risks"},
+	filter.Side:      {flows: "f.client_side"}, // and the server's
 	filter.Bytes:     {flows: "(f.client_bytes + f.server_bytes)"},
 	filter.Address:   {},
 }
@@ -152,6 +153,11 @@ func comparison(e filter.Compare, column string) (condition, error) {
 				not = "NOT "
 			}
 			return condition{sql: not + "contains(" + column + ", ?)", args: []any{"," + e.Value + ","}}, nil
+		}
+	case filter.Side:
+		if operator = map[filter.Op]string{filter.Equal: "IN", filter.NotEqual: "NOT IN"}[e.Op]; operator != "" {
+			return condition{sql: "(? " + operator + " (f.client_side, f.server_side))",
+				args: []any{strings.TrimPrefix(e.Value, "unknown")}}, nil
 		}
 	case filter.Host:
 		if e.Op == filter.Under {

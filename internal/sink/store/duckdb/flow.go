@@ -131,13 +131,8 @@ func (r *row) appendCommunityID(b []byte) []byte {
 	if proto == 0 || !r.client.ip.IsValid() || !r.server.ip.IsValid() {
 		return b
 	}
-	lower, upper := netip.AddrPortFrom(r.client.ip, r.client.port), netip.AddrPortFrom(r.server.ip, r.server.port)
-	if lower.Compare(upper) > 0 {
-		lower, upper = upper, lower
-	}
-	ports := [...]byte{byte(lower.Port() >> 8), byte(lower.Port()), byte(upper.Port() >> 8), byte(upper.Port())}
-	b = packet.AppendCommunityID(append(b, `"community_id":"`...), proto, lower.Addr().AsSlice(),
-		upper.Addr().AsSlice(), ports[:])
+	b = packet.AppendPortsCommunityID(append(b, `"community_id":"`...), proto,
+		netip.AddrPortFrom(r.client.ip, r.client.port), netip.AddrPortFrom(r.server.ip, r.server.port))
 	return append(b, '"')
 }
 

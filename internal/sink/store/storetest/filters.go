@@ -59,6 +59,10 @@ func filters(t *testing.T, open Open) {
 			func(p *piece) bool { return p.last.IPProto == "udp" }},
 		"method": {is(filter.Method, filter.Equal, "none"),
 			func(p *piece) bool { return p.last.Method == "none" }},
+		"side": {is(filter.Side, filter.Equal, "wan"),
+			func(p *piece) bool { return p.last.Client.Side == "wan" || p.last.Server.Side == "wan" }},
+		"no such side": {is(filter.Side, filter.NotEqual, "unknown"),
+			func(p *piece) bool { return p.last.Client.Side != "" && p.last.Server.Side != "" }},
 		"risk": {is(filter.Risk, filter.Equal, "tls-missing-sni"),
 			func(p *piece) bool { return len(p.last.Risks) > 0 }},
 		"no risk": {is(filter.Risk, filter.NotEqual, "tls-missing-sni"),
@@ -104,7 +108,7 @@ func filters(t *testing.T, open Open) {
 	for _, e := range []filter.Expr{is("what", filter.Equal, "x"), is(filter.Port, filter.Equal, "x"),
 		is(filter.Port, filter.Under, "1"), is(filter.Address, filter.Equal, "x"), is(filter.Bytes, filter.Equal, "-1"),
 		is(filter.Address, filter.Less, "192.0.2.1"), is(filter.Application, filter.Greater, "x"),
-		is(filter.Risk, filter.Under, "x"), filter.And{is("", filter.Equal, "")}} {
+		is(filter.Risk, filter.Under, "x"), is(filter.Side, filter.Less, "lan"), filter.And{is("", filter.Equal, "")}} {
 		if _, err := s.Top(t.Context(), &store.TopQuery{Range: always, By: store.ByAgent, Filter: e,
 			Limit: 1}); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("%+v: %v", e, err)
