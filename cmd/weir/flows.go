@@ -76,8 +76,8 @@ Exit status: 0, 1 if no weir answers or a file has an error, 2 for wrong usage.`
 	f.IntVarP(&o.last, "last", "n", 0, "only so many, the last ones (of the running weir 20; with --since, "+
 		"and of files, all)")
 	f.DurationVar(&o.since, "since", 0, "only records of flows that had packets in this time, such as 5m")
-	f.DurationVar(&o.reconnect, "reconnect", 30*time.Second, "with --follow: if weir ends, try this long to go on with "+
-		"the weir that follows it (0s: end too)")
+	f.DurationVar(&o.reconnect, "reconnect", 30*time.Second, "with --follow: if weir ends, try this long to go on "+
+		"with the weir that follows it (0s: end too)")
 	f.StringVarP(&o.output, "output", "o", "", "table, compact, ndjson, csv or fields (empty: table on a terminal, "+
 		"else compact)")
 	f.StringSliceVarP(&o.fields, "fields", "e", nil, "members of the record to print, with tabs between them, such as "+

@@ -181,7 +181,8 @@ func TestFlowsResume(t *testing.T) {
 			after = append(after, *f.After)
 		}
 	}
-	if want := []control.Position{{Epoch: "e0", Sequence: 12}, {Epoch: "e0", Sequence: 20}}; !slices.Equal(after, want) {
+	want := []control.Position{{Epoch: "e0", Sequence: 12}, {Epoch: "e0", Sequence: 20}}
+	if !slices.Equal(after, want) {
 		t.Errorf("resumed after %v, want %v", after, want)
 	}
 }

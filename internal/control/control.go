@@ -41,8 +41,8 @@ type Flows struct {
 	// SinceMillis leaves out flows whose last packet is older; 0: none.
 	SinceMillis int64 `json:"since_ms,omitempty"`
 	Follow      bool  `json:"follow,omitempty"` // also those to come
-	// After resumes a stream: it requests all remembered records after this position, instead of Last. What the agent no
-	// longer remembers is told as Dropped.
+	// After resumes a stream: it requests all remembered records after this position, instead of Last. What the agent
+	// no longer remembers is told as Dropped.
 	After *Position `json:"after,omitempty"`
 	// EveryMillis is how often a live flow with new packets is sent; 0: every 5 seconds. A weir that sends it more
 	// often for another reason does so here too.

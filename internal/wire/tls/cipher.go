@@ -2,6 +2,8 @@
 
 package tls
 
+import "sync"
+
 // cipherNames are the IANA names of the cipher suites in use ("TLS Cipher Suites" registry).
 var cipherNames = map[uint16]string{
 	0x0000: "TLS_NULL_WITH_NULL_NULL",
@@ -86,6 +88,21 @@ var cipherNames = map[uint16]string{
 
 // CipherName returns the IANA name of a cipher suite, "" for suites outside cipherNames.
 func CipherName(suite uint16) string { return cipherNames[suite] }
+
+// CipherSuite returns the cipher suite with an IANA name, of those that CipherName knows.
+func CipherSuite(name string) (suite uint16, ok bool) {
+	suite, ok = cipherSuites()[name]
+	return suite, ok
+}
+
+// cipherSuites is cipherNames turned round, made when it is first wanted.
+var cipherSuites = sync.OnceValue(func() map[string]uint16 {
+	suites := make(map[string]uint16, len(cipherNames))
+	for suite, name := range cipherNames {
+		suites[name] = suite
+	}
+	return suites
+})
 
 // IsWeakCipher reports whether a cipher suite gives no encryption, no authentication, or broken encryption: NULL,
 // EXPORT, RC2, RC4, DES, 3DES and anonymous key exchange (RFC 7465, RFC 9325 §4.1).
