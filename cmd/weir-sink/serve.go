@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirnet/weir/internal/logging"
+	"github.com/weirnet/weir/internal/notify"
 	"github.com/weirnet/weir/internal/sink/api"
 	"github.com/weirnet/weir/internal/sink/authority"
 	"github.com/weirnet/weir/internal/sink/portal"
@@ -111,5 +112,14 @@ func serve(c *cobra.Command, config server.Config, log *logging.Logger) error {
 	}
 	fmt.Fprintf(c.OutOrStdout(), "agents: https://%s\ncertificate authority: %s (SHA-256)\npage, once: %s\n",
 		s.Address(), s.Fingerprint(), s.Link())
+	manager, err := notify.Open()
+	if err != nil {
+		log.Warnf("the service manager can't be told how weir-sink is: %v", err)
+	}
+	defer manager.Close()
+	go manager.Keep(ctx, func() string { // which needs the locks of the queue and of the agents
+		return fmt.Sprintf("agents: https://%s; %d reports wait for the database", s.Address(),
+			s.Status().Queue.Reports)
+	})
 	return s.Run(ctx)
 }

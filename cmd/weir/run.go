@@ -203,7 +203,8 @@ func tuneMemory() {
 func summarise(s *confined.Status, log *logging.Logger) {
 	t := &s.Totals
 	log.Infof("%d packets, %s in %d flows on %s in %s; %d packets were looked into", t.Packets,
-		bytesText(t.WireBytes), t.Flows.Created, strings.Join(s.Interfaces, ", "), s.Elapsed.Round(10*time.Millisecond), s.Sampled)
+		bytesText(t.WireBytes), t.Flows.Created, strings.Join(s.Interfaces, ", "),
+		s.Elapsed.Round(10*time.Millisecond), s.Sampled)
 	for c, n := range s.Counters.Happened(metric.Notice) {
 		help := c.Help
 		if s.KernelCounts { // the workers see only the first packets of each flow

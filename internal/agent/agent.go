@@ -152,6 +152,8 @@ type Setup struct {
 	NoConntrack, NoSocket string `json:",omitempty"`
 	// BootID is the kernel's, "" if unknown.
 	BootID string `json:",omitempty"`
+	// Pulse is the interval at which the helper wants to hear how the agent is; 0: never.
+	Pulse time.Duration `json:",omitempty"`
 }
 
 // Watched is the payload of the helper's answer to Watch.

@@ -68,7 +68,7 @@ type Config struct {
 	Log struct {
 		Format string `key:"format" flag:"log-format" in:"run top" oneof:"text json" help:"weir's messages on standard error: text (plain lines) or json (an object a line)"`
 		Level  string `key:"level" flag:"log-level" in:"run top" oneof:"debug info warn error" help:"the least important messages that weir writes: debug, info, warn or error"`
-	} `key:"log" help:"What weir tells of itself on standard error. Of one text 20 messages a minute pass, and 1000 of a kind; the rest is counted."`
+	} `key:"log" help:"What weir tells of itself on standard error. Of one text 20 messages a minute pass; the rest is counted."`
 
 	Report struct {
 		Every time.Duration `key:"every" flag:"report-every" in:"run" min:"1s" max:"1h" help:"interval of a report (--output report, and those to a sink)"`

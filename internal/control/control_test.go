@@ -187,6 +187,39 @@ func TestUsers(t *testing.T) {
 	}
 }
 
+// TestGivenFolder: root trusts the service's own user in a folder that it made for that user, and no other user or folder.
+func TestGivenFolder(t *testing.T) {
+	if os.Geteuid() != 0 {
+		lab.Lacks(t, "needs root")
+	}
+	const user, other = 12345, 12346
+	for _, c := range []struct {
+		name          string
+		parent, mode  os.FileMode
+		owner, asked  int
+		parentOwner   int
+		wantIsTrusted bool
+	}{
+		{"the service's", 0o755, 0o755, user, user, 0, true},
+		{"another user's program", 0o755, 0o755, user, other, 0, false},
+		{"root's folder", 0o755, 0o755, 0, user, 0, false},
+		{"others may write to it", 0o755, 0o777, user, user, 0, false},
+		{"anybody may make it", 0o777 | os.ModeSticky, 0o755, user, user, 0, false},
+		{"a user made it", 0o755, 0o755, user, user, user, false},
+	} {
+		parent := t.TempDir()
+		folder := filepath.Join(parent, "weir")
+		if err := errors.Join(os.Mkdir(folder, 0o700), os.Chmod(folder, c.mode), os.Chown(folder, c.owner, c.owner),
+			os.Chmod(parent, c.parent), os.Chown(parent, c.parentOwner, 0)); err != nil {
+			t.Fatal(err)
+		}
+		err := checkUser(uint32(c.asked), filepath.Join(folder, "weir.sock"))
+		if (err == nil) != c.wantIsTrusted {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
 // TestAnswersPrintable: no part of an answer reaches a terminal as an escape sequence.
 func TestAnswersPrintable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "weir.sock")

@@ -15,11 +15,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DefaultPath returns the default place of the socket: for root /run/weir.sock, else in the user's runtime directory,
-// else in the user's own directory among the temporary files.
+// rootPath is the socket of a weir that root has started; ServicePath is that of the service, which has a user of its
+// own, in the folder that the service manager makes for it.
+const rootPath, ServicePath = "/run/weir.sock", "/run/weir/weir.sock"
+
+// DefaultPath returns the place at which to ask: the one of ListenPath, and for root the service's, if only that is there.
 func DefaultPath() string {
+	path := ListenPath()
+	if path == rootPath && !isSocket(rootPath) && isSocket(ServicePath) {
+		return ServicePath
+	}
+	return path
+}
+
+func isSocket(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().Type() == os.ModeSocket
+}
+
+// ListenPath returns the default place of an agent's socket: for root /run/weir.sock, else in the user's runtime
+// directory, else in the user's own directory among the temporary files.
+func ListenPath() string {
 	if unix.Geteuid() == 0 {
-		return "/run/weir.sock"
+		return rootPath
 	}
 	if folder := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(folder) && isOwn(folder) == nil {
 		return filepath.Join(folder, "weir.sock")
@@ -72,8 +90,8 @@ func isOwn(folder string) error {
 	return nil
 }
 
-// checkPeer refuses an agent that neither root nor this user started: another user may have made the socket first, to
-// receive the questions.
+// checkPeer refuses an agent that neither root nor this user started, unless root made the socket's folder for its user:
+// another user may have made the socket first, to receive the questions.
 func checkPeer(c net.Conn, path string) error {
 	raw, err := c.(*net.UnixConn).SyscallConn()
 	if err != nil {
@@ -93,11 +111,23 @@ func checkPeer(c net.Conn, path string) error {
 }
 
 func checkUser(uid uint32, path string) error {
-	if uid != 0 && int(uid) != unix.Geteuid() {
+	if uid != 0 && int(uid) != unix.Geteuid() && !isGiven(filepath.Dir(path), uid) {
 		return fmt.Errorf("refused: another user (%d) started the program that answers at %s, and could answer "+
 			"anything", uid, path)
 	}
 	return nil
+}
+
+// isGiven reports whether root has given a folder to a user: the user alone may make files in it, and only root may
+// make one in the folder above.
+func isGiven(folder string, uid uint32) bool {
+	return isOnlyOf(folder, uid) && isOnlyOf(filepath.Dir(folder), 0)
+}
+
+// isOnlyOf reports whether only a user, and root, can make files in a directory.
+func isOnlyOf(folder string, uid uint32) bool {
+	var s unix.Stat_t
+	return unix.Lstat(folder, &s) == nil && s.Mode&unix.S_IFMT == unix.S_IFDIR && s.Uid == uid && s.Mode&0o022 == 0
 }
 
 // Printable escapes everything in a text that a terminal could take for a command, or that could hide other text.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,6 +78,21 @@ func (c *Client) List() error { return c.do(kindList, "list connections", empty)
 
 // Alive reports to the helper that the end of the agent has made progress since the last report.
 func (c *Client) Alive() error { return c.do(kindAlive, "give a sign of life", empty) }
+
+// Tell gives the helper a sign of life while the agent works: a line for people on how it is.
+func (c *Client) Tell(text string) error {
+	text = strings.ToValidUTF8(text[:min(len(text), MaxTold)], "")
+	return c.do(kindTell, "tell how it is", func(b []byte) []byte { return append(b, text...) })
+}
+
+// Reload requests the settings as they are now. The caller owns the descriptors. A refusal is an *Error.
+func (c *Client) Reload() (fds []int, payload []byte, err error) {
+	fds, payload, err = c.call(kindReload, empty)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reload: %w", err)
+	}
+	return fds, payload, nil
+}
 
 func empty(b []byte) []byte { return b }
 

@@ -14,11 +14,13 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+	"unicode"
+	"unicode/utf8"
 )
 
 const version = 1
 
-// Kinds of messages. The agent sends the first six, the helper the others.
+// Kinds of messages. The agent sends all but the last two.
 const (
 	kindWatch byte = 1 + iota
 	kindUnwatch
@@ -26,6 +28,8 @@ const (
 	kindRelease
 	kindList
 	kindAlive
+	kindTell
+	kindReload
 	kindSetup
 	kindReply
 )
@@ -40,6 +44,7 @@ const (
 	MaxName    = 15       // bytes of an interface's name: IFNAMSIZ without the NUL
 	MaxWatched = 1024     // interfaces watched at once
 	maxText    = 512      // bytes of an error's text
+	MaxTold    = 256      // bytes of a Tell
 
 	headerSize = 12
 	watchSize  = 4 + 4 + MaxName + 1
@@ -98,6 +103,7 @@ type request struct {
 	sequence uint32
 	link     Link     // of Watch; of Unwatch only the index
 	slots    []uint32 // of Retire and Release
+	told     string   // of Tell
 }
 
 var errLength = errors.New("message has a wrong length")
@@ -170,7 +176,9 @@ func parseRequest(b []byte, slots []uint32) (request, error) {
 		r.link.Index = binary.LittleEndian.Uint32(body)
 	case kindRetire, kindRelease:
 		r.slots, err = parseSlots(body, slots)
-	case kindList, kindAlive:
+	case kindTell:
+		r.told, err = parseTold(body)
+	case kindList, kindAlive, kindReload:
 		if len(body) != 0 {
 			err = errLength
 		}
@@ -178,6 +186,18 @@ func parseRequest(b []byte, slots []uint32) (request, error) {
 		err = fmt.Errorf("message of unknown kind %d", kind)
 	}
 	return r, err
+}
+
+// parseTold requires a text that is safe in a manager's line for people.
+func parseTold(body []byte) (string, error) {
+	if len(body) > MaxTold || !utf8.Valid(body) {
+		return "", fmt.Errorf("text of %d bytes", len(body))
+	}
+	text := string(body)
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "", fmt.Errorf("text %q", text)
+	}
+	return text, nil
 }
 
 func parseWatch(body []byte) (Link, error) {

@@ -33,6 +33,8 @@ func requests() map[string][]byte {
 		"retire most": encode(kindRetire, 5, appendSlots(nil, all)),
 		"release":     encode(kindRelease, ^uint32(0), appendSlots(nil, []uint32{9})),
 		"alive":       encode(kindAlive, 7, nil),
+		"tell":        encode(kindTell, 8, []byte("watching lan0: 7 packets in 2 flows")),
+		"reload":      encode(kindReload, 9, nil),
 	}
 }
 
@@ -75,6 +77,8 @@ func TestRequests(t *testing.T) {
 				body = appendSlots(nil, []uint32{r.link.Index})
 			case kindRetire, kindRelease:
 				body = appendSlots(nil, r.slots)
+			case kindTell:
+				body = []byte(r.told)
 			}
 			if again := encode(r.kind, r.sequence, body); !bytes.Equal(again, message) {
 				t.Errorf("%+v is written as\n% x, not\n% x", r, again, message)
@@ -88,7 +92,7 @@ func TestRequests(t *testing.T) {
 				}
 				// The same with a right length in the header.
 				if r, err := parseRequest(encode(message[1], 1, message[headerSize:n]), nil); err == nil &&
-					r.slots == nil {
+					r.slots == nil && r.kind != kindTell {
 					t.Errorf("with a body of %d bytes it is taken", n-headerSize)
 				}
 			}
@@ -146,6 +150,10 @@ func TestInvalidRequests(t *testing.T) {
 		"uneven slots":       encode(kindRelease, 1, make([]byte, 5)),
 		"too many slots":     encode(kindRetire, 1, make([]byte, 4*MaxSlots+4)),
 		"alive with more":    encode(kindAlive, 1, []byte{0}),
+		"reload with more":   encode(kindReload, 1, []byte{0}),
+		"told two lines":     encode(kindTell, 1, []byte("a\nREADY=1")),
+		"told no UTF-8":      encode(kindTell, 1, []byte("\xff")),
+		"told too much":      encode(kindTell, 1, bytes.Repeat([]byte("a"), MaxTold+1)),
 	} {
 		if r, err := parseRequest(message, nil); err == nil {
 			t.Errorf("%s: taken as %+v", what, r)

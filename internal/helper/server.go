@@ -28,6 +28,20 @@ type Backend interface {
 	List() error
 }
 
+// Service is what the helper does for the whole of weir. Without a function nothing happens.
+type Service struct {
+	// Told takes each line on how the agent is: the first when it captures, then while its hub makes progress.
+	Told func(text string)
+	// Alive takes the signs of life during the end.
+	Alive func()
+	// Ending is called once, when the end begins.
+	Ending func()
+	// Reload reads the settings anew, and returns what the agent needs of them.
+	Reload func() (fds []int, payload []byte, err error)
+	// HangupReloads: SIGHUP makes the agent ask for Reload. Otherwise it ends weir.
+	HangupReloads bool
+}
+
 // Rates above those of a sound agent. The server delays faster requests.
 const (
 	requestsPerSecond = 20000
@@ -91,19 +105,23 @@ func send(conn *net.UnixConn, message []byte, fds []int) error {
 
 type server struct {
 	backend                  Backend
+	service                  Service
 	watched                  map[uint32]struct{}
 	requests, watches, lists bucket
+	reloads                  bucket
 	slots                    [MaxSlots]uint32
 	out                      []byte
 }
 
-func newServer(b Backend) *server {
+func newServer(b Backend, service Service) *server {
 	return &server{
+		service:  service,
 		backend:  b,
 		watched:  make(map[uint32]struct{}),
 		requests: bucket{rate: requestsPerSecond, burst: requestBurst},
 		watches:  bucket{rate: watchesPerSecond, burst: watchBurst},
 		lists:    bucket{rate: listsPerSecond, burst: listBurst},
+		reloads:  bucket{rate: listsPerSecond, burst: listBurst},
 	}
 }
 
@@ -147,6 +165,12 @@ func (s *server) do(r request) (fds []int, payload []byte, err error) {
 		return nil, nil, s.backend.Retire(r.slots)
 	case kindRelease:
 		return nil, nil, s.backend.Release(r.slots)
+	case kindTell:
+		if s.service.Told != nil {
+			s.service.Told(r.told)
+		}
+	case kindReload:
+		return s.reload()
 	case kindList:
 		if s.lists.take(time.Now()) > 0 {
 			return nil, nil, &Error{Code: CodeLimit, Text: "dumps are requested too often"}
@@ -154,6 +178,16 @@ func (s *server) do(r request) (fds []int, payload []byte, err error) {
 		return nil, nil, s.backend.List()
 	}
 	return nil, nil, nil
+}
+
+func (s *server) reload() ([]int, []byte, error) {
+	if s.service.Reload == nil {
+		return nil, nil, &Error{Code: CodeInvalid, Text: "this weir does not reload its settings"}
+	}
+	if s.reloads.take(time.Now()) > 0 {
+		return nil, nil, &Error{Code: CodeLimit, Text: "reloads are requested too often: try again in some seconds"}
+	}
+	return s.service.Reload()
 }
 
 func (s *server) watch(l Link) ([]int, []byte, error) {

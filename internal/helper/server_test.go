@@ -126,7 +126,7 @@ func serve(t testing.TB, b Backend) (*Client, <-chan error) {
 			served <- err
 			return
 		}
-		served <- newServer(b).serve(ours, func(sign) {})
+		served <- newServer(b, Service{}).serve(ours, func(sign) {})
 	}()
 	c, s, err := NewClient(theirs)
 	if err != nil || s.Mode != "test" || string(s.Payload) != "{}" || len(s.FDs) != 0 {
@@ -418,9 +418,63 @@ func FuzzServer(f *testing.F) {
 
 func newTestServer() (*server, *backend) {
 	b := &backend{}
-	s := newServer(b)
+	s := newServer(b, Service{})
 	s.watches.rate, s.watches.burst = 1e9, 1e9
 	return s, b
+}
+
+// TestService: the agent's words on how it is, and its requests for settings, reach the helper's service.
+func TestService(t *testing.T) {
+	ours, theirs := pair(t)
+	var told []string
+	file, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reloads := 0
+	service := Service{Told: func(text string) { told = append(told, text) }, Reload: func() ([]int, []byte, error) {
+		if reloads++; reloads == 1 {
+			return nil, nil, errors.New("line 3: no such key")
+		}
+		fd, err := unix.Dup(int(file.Fd()))
+		return []int{fd}, []byte("{}"), err
+	}}
+	served := make(chan error, 1)
+	go func() { served <- newServer(&backend{}, service).serve(ours, func(sign) {}) }()
+	if err := SendSetup(ours, Setup{Mode: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := NewClient(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"watching lan0", strings.Repeat("é", MaxTold)} {
+		if err := c.Tell(text); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, _, err := c.Reload(); err == nil || !strings.Contains(err.Error(), "line 3") {
+		t.Errorf("a refused reload: %v", err)
+	}
+	fds, payload, err := c.Reload()
+	if err != nil || len(fds) != 1 || string(payload) != "{}" {
+		t.Errorf("%v, %q, %v", fds, payload, err)
+	}
+	closeAll(fds)
+	for err == nil && reloads < 100 {
+		fds, _, err = c.Reload()
+		closeAll(fds)
+	}
+	if refused := (*Error)(nil); !errors.As(err, &refused) || refused.Code != CodeLimit {
+		t.Errorf("%d reloads in a row: %v", reloads, err)
+	}
+	c.Close()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if want := []string{"watching lan0", strings.Repeat("é", MaxTold/2)}; !slices.Equal(told, want) {
+		t.Errorf("told %q", told)
+	}
 }
 
 func checkHandled(t testing.TB, s *server, b *backend, message []byte) {
@@ -439,7 +493,8 @@ func checkHandled(t testing.TB, s *server, b *backend, message []byte) {
 		t.Fatalf("% x: %v", message, refusal)
 	}
 	isAlive := valid && message[1] == kindAlive
-	if (len(calls) == 1) != (valid && !isAlive) {
+	isForService := isAlive || valid && message[1] == kindTell
+	if (len(calls) == 1) != (valid && !isForService) {
 		t.Fatalf("% x: valid %v, calls %q", message, valid, calls)
 	}
 	var want []sign

@@ -48,28 +48,31 @@ func (e *ExitError) Error() string {
 }
 
 // Supervise serves the agent and waits for its end: nil for exit status 0, an *ExitError for any other. It turns
-// SIGTERM, SIGINT and SIGHUP to this process into a SIGTERM, and kills an agent that hangs after it, or at the second
+// SIGTERM, SIGINT and, unless it reloads, SIGHUP to this process into a SIGTERM, and kills an agent that hangs after it, or at the second
 // signal. From a terminal, the agent also gets the SIGINT itself: see sandbox.StopSignals.
-func Supervise(child *sandbox.Child, b Backend) error {
+func Supervise(child *sandbox.Child, b Backend, service Service) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	defer signal.Stop(signals)
-	return supervise(child, b, signals)
+	return supervise(child, b, service, signals)
 }
 
-func supervise(child *sandbox.Child, b Backend, signals <-chan os.Signal) error {
+func supervise(child *sandbox.Child, b Backend, service Service, signals <-chan os.Signal) error {
 	served, signs := make(chan error, 1), make(chan sign)
 	hear := func(s sign) {
+		if s == agentAlive && service.Alive != nil {
+			service.Alive()
+		}
 		select {
 		case signs <- s:
 		case <-child.Done():
 		}
 	}
 	go func() {
-		served <- newServer(b).serve(child.Conn, hear)
+		served <- newServer(b, service).serve(child.Conn, hear)
 		hear(agentEnds)
 	}()
-	killed := await(child, signals, signs)
+	killed := await(child, &service, signals, signs)
 	child.Conn.Close()
 	return errors.Join(<-served, exitError(child, killed)) // the backend is no longer in use
 }
@@ -81,7 +84,7 @@ type process interface {
 }
 
 // await waits for the agent's end. killed means that it was killed.
-func await(agent process, signals <-chan os.Signal, signs <-chan sign) (killed bool) {
+func await(agent process, service *Service, signals <-chan os.Signal, signs <-chan sign) (killed bool) {
 	var stopped time.Time         // when the first signal came
 	var end time.Time             // when it has to have ended; zero: it may run
 	var deadline <-chan time.Time // of its next sign
@@ -93,7 +96,11 @@ func await(agent process, signals <-chan os.Signal, signs <-chan sign) (killed b
 		case <-deadline:
 			killed = agent.Signal(unix.SIGKILL) == nil
 			continue
-		case <-signals:
+		case got := <-signals:
+			if got == unix.SIGHUP && service.HangupReloads {
+				_ = agent.Signal(unix.SIGHUP)
+				continue
+			}
 			if !stopped.IsZero() {
 				killed = killed || time.Since(stopped) >= together && agent.Signal(unix.SIGKILL) == nil
 				continue
@@ -105,6 +112,9 @@ func await(agent process, signals <-chan os.Signal, signs <-chan sign) (killed b
 		next := grace
 		switch {
 		case s == agentEnds && end.IsZero():
+			if service.Ending != nil {
+				service.Ending()
+			}
 			end = time.Now().Add(patience)
 		case s == agentEnds || end.IsZero():
 			continue

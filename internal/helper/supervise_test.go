@@ -92,7 +92,7 @@ func startAgent(t *testing.T, role string) (*sandbox.Child, *backend, chan os.Si
 	}
 	b := &backend{}
 	signals, ended := make(chan os.Signal, 2), make(chan error, 1)
-	go func() { ended <- supervise(child, b, signals) }()
+	go func() { ended <- supervise(child, b, Service{}, signals) }()
 	wait.Until(t, "the agent watches", func() bool { return len(b.take()) > 0 })
 	return child, b, signals, ended
 }
@@ -160,7 +160,7 @@ func TestRealSignal(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, ended := &backend{}, make(chan error, 1)
-	go func() { ended <- Supervise(child, b) }()
+	go func() { ended <- Supervise(child, b, Service{}) }()
 	wait.Until(t, "the agent watches", func() bool { return len(b.take()) > 0 })
 	if err := unix.Kill(unix.Getpid(), unix.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -268,7 +268,7 @@ func TestAwait(t *testing.T) {
 					}
 				}()
 				begun := time.Now()
-				late := await(agent, signals, signs)
+				late := await(agent, &Service{}, signals, signs)
 				if took := time.Since(begun); late != c.late || took != c.took {
 					t.Errorf("late %v after %v, want %v after %v; it got %v", late, took, c.late, c.took, agent.got)
 				}

@@ -30,6 +30,7 @@ type hub struct {
 	filling  *parcel
 	isEnding bool
 	offered  atomic.Uint64          // records
+	seconds  atomic.Uint64          // grows each second
 	latest   atomic.Pointer[Status] // of the last second, for other goroutines
 
 	hurry    sync.Once
@@ -112,6 +113,7 @@ func (h *hub) second() {
 	h.latest.Store(&status)
 	h.enrichment.history.Second(h.now, status.Totals.WireBytes, status.Totals.Packets)
 	h.handOn(&status)
+	h.seconds.Add(1)
 }
 
 // handOn offers the filled parcel to the subscribers.

@@ -75,6 +75,8 @@ type process struct {
 	counters   metric.Registry
 	hub        *hub
 	life       *life
+	pulse      *pulse
+	hangups    <-chan os.Signal
 }
 
 // Bounds of steps that cannot show their progress: the helper kills an agent without a sign of life.
@@ -99,10 +101,11 @@ func Run(o *agent.Options, out Output) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	stop := sandbox.StopSignals()
+	stop, hangups := sandbox.StopSignals(), sandbox.ReloadSignals()
 	p := &process{options: o, output: out, mode: first.Mode, began: time.Now(), life: newLife(), clock: newClock(),
 		hub:   newHub(out.Subscriptions, max(o.MaxFlows, queueRecords)),
 		links: newLinks(o, selection, first.Mode, client, out.Log)}
+	p.hangups = hangups
 	p.life.step(startTime, nil)
 	go func() { // also during the end, which may wait for a reader
 		<-stop
@@ -143,6 +146,8 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 		return err
 	}
 	p.usage, p.bootID = newUsage(named), s.BootID
+	p.pulse = &pulse{every: s.Pulse, tell: client.Tell, state: p.describe, work: p.hub.seconds.Load,
+		begun: make(chan struct{})}
 	if p.network, err = openNetwork(p.options, &s, named, client.List); err != nil {
 		return err
 	}
@@ -251,6 +256,7 @@ func (p *process) follow(stop <-chan struct{}) error {
 	defer cancel()
 	followed := p.network.follow(ctx, p.event, p.enrichment.chain.SetNetwork, p.output.Log)
 	go p.devices.follow(ctx)
+	go p.pulse.run(ctx)
 	stopCounts := p.linkCounts.start()
 	defer func() { // the last counters, before ctx ends and closes their socket
 		p.life.step(drainTime, nil)
@@ -287,11 +293,14 @@ func (p *process) follow(stop <-chan struct{}) error {
 	}
 }
 
-// event takes a link's event, and logs LAN and WAN after the first dump.
+// event takes a link's event, and logs LAN and WAN after the first dump. With that the capture has begun.
 func (p *process) event(e topology.Event) {
 	p.links.event(e)
 	if e.Kind == topology.Synced && len(p.links.names()) > 0 {
 		p.output.Log.Infof("%s", p.network.describe(p.enrichment.chain.Network()))
+	}
+	if e.Kind == topology.Synced && !isClosed(p.pulse.begun) {
+		close(p.pulse.begun)
 	}
 }
 

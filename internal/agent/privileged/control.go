@@ -23,7 +23,7 @@ func openControl(o *agent.Options) *controlSocket {
 	case "none":
 		return &controlSocket{absent: "--socket none"}
 	case "":
-		path = control.DefaultPath()
+		path = control.ListenPath()
 	}
 	l, err := control.Listen(path)
 	if err != nil {

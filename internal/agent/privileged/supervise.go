@@ -45,6 +45,8 @@ func Supervise(o *agent.Options, args []string) error {
 		return err
 	}
 	warnAbsent(o, links, o.Log)
+	service := openService(o)
+	defer service.conn.Close()
 	b, refused, err := openBackend(o)
 	if err != nil {
 		return err
@@ -80,6 +82,7 @@ func Supervise(o *agent.Options, args []string) error {
 	uplink.add(&named)
 	var usage usage
 	usage.add(&named, &s, child.PID())
+	s.Pulse = service.conn.Pulse()
 	s.Named = named.Names
 	descriptors := append(b.describe(&s), named.FDs...)
 	payload, err := json.Marshal(s)
@@ -89,10 +92,10 @@ func Supervise(o *agent.Options, args []string) error {
 	usage.close()
 	if err != nil {
 		return errors.Join(fmt.Errorf("send the setup to the confined process: %w", err), child.Conn.Close(),
-			helper.Supervise(child, connections))
+			helper.Supervise(child, connections, service.forHelper()))
 	}
 	agent.ReleaseMemory()
-	return helper.Supervise(child, connections)
+	return helper.Supervise(child, connections, service.forHelper())
 }
 
 // checkNames refuses names that match no interface.
