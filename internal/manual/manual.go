@@ -90,8 +90,8 @@ func pageName(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath
 
 func (m manual) page(name string, section int) *Writer {
 	w := new(Writer)
-	fmt.Fprintf(w, ".\\\" SPDX-License-Identifier: Apache-2.0\n.TH %s %d %s %s\n", quote(strings.ToUpper(name)), section,
-		m.date, quote(m.program+" "+m.version))
+	fmt.Fprintf(w, ".\\\" SPDX-License-Identifier: Apache-2.0\n.TH %s %d %s %s\n", quote(strings.ToUpper(name)),
+		section, m.date, quote(m.program+" "+m.version))
 	return w
 }
 

@@ -39,8 +39,9 @@ func architecture(r Role) (archFilter, bool) {
 		return archFilter{unix.AUDIT_ARCH_I386, rules([][]uintptr{commonCalls, calls, fileCalls,
 			{unix.SYS_RENAMEAT, unix.SYS_FSTATAT64, unix.SYS_FTRUNCATE64, unix.SYS_FSTATFS64}},
 			commonRules(r), []rule{fcntl,
-				is(unix.SYS_SOCKETCALL, 0, callSocket, callConnect, callGetsockname, callGetpeername, callSend, callRecv,
-					callSendto, callRecvfrom, callShutdown, callSetsockopt, callGetsockopt, callSendmsg, callRecvmsg),
+				is(unix.SYS_SOCKETCALL, 0, callSocket, callConnect, callGetsockname, callGetpeername, callSend,
+					callRecv, callSendto, callRecvfrom, callShutdown, callSetsockopt, callGetsockopt, callSendmsg,
+					callRecvmsg),
 			})}, true
 	}
 	return archFilter{unix.AUDIT_ARCH_I386, rules([][]uintptr{commonCalls, calls}, commonRules(r), []rule{
