@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -127,7 +128,8 @@ func TestFlowsOfTheAgent(t *testing.T) {
 		!strings.Contains(stderr, "the running weir has ended") {
 		t.Errorf("status %d\n%s%s", status, out, stderr)
 	}
-	if want := (control.Flows{Filter: "app:youtube AND NOT port:80", Last: 3, Follow: true}); *asked != want {
+	want := control.Flows{Filter: "app:youtube AND NOT port:80", Last: 3, Follow: true}
+	if !reflect.DeepEqual(*asked, want) {
 		t.Errorf("asked for %+v, not %+v", *asked, want)
 	}
 	if status, out, stderr = weir("flows", "--socket", path, "-e", "client.ip"); status != 0 || out != "192.168.1.7\n" {

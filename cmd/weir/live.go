@@ -58,6 +58,15 @@ func (o *liveOutput) Flow(f *record.Flow) error {
 	return outputError(o.out.Flush())
 }
 
+// Event writes an event record.
+func (o *liveOutput) Event(e *record.Event) error {
+	if lines, ok := o.writer.(eventWriter); ok {
+		return outputError(lines.event(e))
+	}
+	o.skipped.Add(1)
+	return nil
+}
+
 // Second flushes the output.
 func (o *liveOutput) Second(*confined.Status) error {
 	if err := o.writer.release(); err != nil {

@@ -21,6 +21,11 @@ type flowWriter interface {
 	end(totals *engine.Totals, elapsed time.Duration) error
 }
 
+// eventWriter writes event records, too.
+type eventWriter interface {
+	event(*record.Event) error
+}
+
 // records writes the flow records of capture files. In real time, it flushes every second.
 type records struct {
 	realTime bool
@@ -48,6 +53,16 @@ func (r *records) flow(f *record.Flow) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.writer.flow(f)
+}
+
+// event writes an event record, where the output has them.
+func (r *records) event(e *record.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if w, ok := r.writer.(eventWriter); ok {
+		return w.event(e)
+	}
+	return nil
 }
 
 // flush flushes every second. The writer keeps an error for the next write.
@@ -88,7 +103,7 @@ func (r *records) end(totals engine.Totals, elapsed time.Duration) error {
 func newFlowWriter(output string, out *bufio.Writer, width int) flowWriter {
 	switch output {
 	case "ndjson":
-		return &lineWriter{out: out, line: (*record.Flow).AppendJSON}
+		return &jsonWriter{lineWriter{out: out, line: (*record.Flow).AppendJSON}}
 	case "csv":
 		return &lineWriter{out: out, line: (*record.Flow).AppendCSV, header: record.CSVHeader}
 	case "none":
@@ -112,6 +127,15 @@ func (w *lineWriter) flow(f *record.Flow) error {
 		w.header = ""
 	}
 	w.buf = append(w.line(f, w.buf), '\n')
+	_, err := w.out.Write(w.buf)
+	return err
+}
+
+// jsonWriter writes a line per flow and event.
+type jsonWriter struct{ lineWriter }
+
+func (w *jsonWriter) event(e *record.Event) error {
+	w.buf = append(e.AppendJSON(w.buf[:0]), '\n')
 	_, err := w.out.Write(w.buf)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -107,12 +108,15 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	if o.show != nil {
 		emit, isFollowed = o.show.flow, func() bool { return true }
 	}
+	var events atomic.Uint32
+	events.Store(uint32(eventTypes(&o.Config)))
 	panics := newPanicLog(o.Output.PanicDir, plainLogger(stderr))
 	p.progress = newProgress(stderr, o.noProgress || records.realTime && terminalWidth(stdout) > 0)
 	p.pipeline = engine.NewPipeline(engine.Config{
 		MaxPacketsTCP: o.Flows.PacketsTCP, MaxPacketsOther: o.Flows.PacketsOther, KeepTunnels: o.Flows.KeepTunnels,
 		IgnoreVLAN: o.Flows.IgnoreVLAN, CountEach: o.Flows.CountEach,
 		UpdateEvery: o.Flows.UpdateEvery, IsFollowed: isFollowed,
+		Events: &events, OnEvent: records.event,
 		Flows:      flow.Config{MaxFlows: o.Flows.MaxReplay, TCPIdle: o.Flows.TCPIdle, Idle: o.Flows.Idle},
 		Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: panics.add,
@@ -155,6 +159,11 @@ func (o *replayOptions) placed(emit func(*record.Flow) error) func(*record.Flow)
 }
 
 func (o *replayOptions) check(stdout io.Writer) error {
+	if len(o.Events.Types) > 0 && o.Output.Format == "" {
+		o.Output.Format = "ndjson"
+	} else if len(o.Events.Types) > 0 && o.Output.Format != "ndjson" {
+		return fmt.Errorf("--events need --output ndjson, not %s", o.Output.Format)
+	}
 	if err := checkOutput(&o.Output.Format, stdout, "table", "ndjson", "csv", "none"); err != nil {
 		return err
 	}

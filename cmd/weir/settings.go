@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/config"
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -37,8 +38,17 @@ func liveOptions(c *config.Config) agent.Options {
 		IgnoreVLAN:  c.Flows.IgnoreVLAN, UpdateEvery: c.Flows.UpdateEvery, TCPIdle: c.Flows.TCPIdle, Idle: c.Flows.Idle,
 		Sides:       topology.Sides{LAN: c.Network.LAN, WAN: c.Network.WAN, Networks: c.Network.LANNetworks},
 		NoConntrack: c.Network.NoConntrack, Catalogs: c.Names.Catalogs, State: c.Devices.State,
-		Socket: c.Control.Socket,
+		Socket: c.Control.Socket, Events: eventTypes(c),
 	}
+}
+
+// eventTypes returns the types of the events that the settings ask for.
+func eventTypes(c *config.Config) record.Types {
+	types, err := record.ParseTypes(c.Events.Types)
+	if err != nil {
+		panic(err) // config allows a part of these
+	}
+	return types
 }
 
 // confinedArgs returns the arguments of the confined process: all settings, as flags. It has no right to read the file.

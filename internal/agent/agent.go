@@ -18,6 +18,7 @@ import (
 	"github.com/weirnet/weir/internal/capture/kernel"
 	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/logging"
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -51,6 +52,7 @@ type Options struct {
 	Duration        time.Duration
 	UpdateEvery     time.Duration
 	Follow          bool          // records come as flows are named
+	Events          record.Types  // event records that subscribers get
 	TCPIdle, Idle   time.Duration // silence that ends a flow; defaults.TCPIdle, defaults.Idle
 	Catalogs        []string
 	Sides           topology.Sides

@@ -48,6 +48,9 @@ const (
 	CountedElsewhere = ^uint32(0) - 1
 )
 
+// WithoutEnd is a number of packets for Counter.Show that never ends (WITHOUT_END of bpf/flow.h).
+const WithoutEnd = 1<<31 - 1
+
 // Counts holds the kernel's counts of one life of a flow so far. [0] is the end with the lower address and port.
 type Counts struct {
 	Key            [5]uint64 // the words of a flow.Key

@@ -60,6 +60,10 @@ type Config struct {
 		Socket string `key:"socket" flag:"socket" in:"run top" help:"socket for the questions of weir explain and weir hosts: a path, or none (empty: for root /run/weir.sock, else weir.sock in a directory of the user's own)"`
 	} `key:"control" help:"How other commands reach the running weir."`
 
+	Events struct {
+		Types []string `key:"types" flag:"events" in:"run replay" arg:"type" oneof:"dns http tls" help:"event records besides those of flows: dns (each question with its answer), http (each request), tls (each handshake); several with commas between (none: only for clients that ask for them)"`
+	} `key:"events" help:"Records of what flows say."`
+
 	Output struct {
 		Format   string `key:"format" flag:"output,o" in:"run replay" oneof:"table ndjson csv report none" help:"table, ndjson, csv, report (weir run only: a report an interval), or none (summary only) (empty: table on a terminal, else ndjson)"`
 		PanicDir string `key:"panic_dir" flag:"panic-dir" in:"replay" help:"directory for the packets that broke a dissector (none: weir does not save them)"`

@@ -143,7 +143,7 @@ type flagValue struct {
 // Set checks a value and keeps it for Load. List flags accumulate.
 func (v *flagValue) Set(text string) error {
 	texts := []string{text}
-	if v.Type() == "ints" {
+	if v.Type() == "ints" || v.setting.IsList() && len(v.setting.OneOf) > 0 {
 		texts = elements(text)
 	}
 	if err := v.setting.set(new(Config), texts); err != nil {

@@ -36,8 +36,10 @@ type Request struct {
 
 // Flows requests records of flows: the latest ones that the agent remembers, and then those to come.
 type Flows struct {
-	Filter string `json:"filter,omitempty"` // in the filter language
-	Last   int    `json:"last,omitempty"`   // at most so many that are past; 0: none
+	// Types are the types of records to send, see record.ParseTypes; none: flow. Only flow records are past.
+	Types  []string `json:"types,omitempty"`
+	Filter string   `json:"filter,omitempty"` // in the filter language
+	Last   int      `json:"last,omitempty"`   // at most so many that are past; 0: none
 	// SinceMillis leaves out flows whose last packet is older; 0: none.
 	SinceMillis int64 `json:"since_ms,omitempty"`
 	Follow      bool  `json:"follow,omitempty"` // also those to come

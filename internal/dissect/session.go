@@ -189,6 +189,16 @@ func (s *Session) holds(flow *Flow) bool {
 	return s.nDatagrams > 0
 }
 
+// Start returns the beginning of a TCP direction (see Direction), as far as it has come in order, and the sequence
+// number of its first byte, if that is known. The bytes are valid until the next Feed.
+func (s *Session) Start(direction int) (b []byte, seq uint32, isKnown bool) {
+	if s.streams == nil {
+		return nil, 0, false
+	}
+	one := &s.streams[direction]
+	return one.view, one.base, one.known
+}
+
 // exhausted is the outcome when the budget leaves no packet to request.
 func (s *Session) exhausted() Outcome {
 	if s.found >= 0 {

@@ -18,6 +18,8 @@ type accounting interface {
 	isCounted(i flow.Index) bool
 	// end takes over the record of a flow that leaves the table, and reports whether it did.
 	end(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) bool
+	// showAll makes the capture show all packets of the flow at i.
+	showAll(i flow.Index)
 	// patience returns how long pass may be put off.
 	patience() time.Duration
 	// pass does periodic work. isTick marks a new tick, which ends flows whose time is over.
@@ -36,6 +38,8 @@ func (o ownAccounting) take(fr *Frame, p *packet.Packet) { o.packet(fr, p, nil, 
 func (ownAccounting) isCounted(flow.Index) bool { return false }
 
 func (ownAccounting) end(flow.Index, *flow.Flow, *detail, flow.Reason) bool { return false }
+
+func (ownAccounting) showAll(flow.Index) {}
 
 func (ownAccounting) patience() time.Duration { return time.Duration(tick) }
 

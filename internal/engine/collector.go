@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/event"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -19,6 +20,7 @@ type batch struct {
 	hints []learned
 	flows []*pending
 	n     int // flows in use
+	saying
 }
 
 // learned is a dissect.Hint with its worker's frame and time.
@@ -87,6 +89,7 @@ func (b *batch) reset() {
 		e.text = nil
 	}
 	b.n = 0
+	b.saying.reset()
 }
 
 // collector merges the workers' results in an order that does not depend on their number: by batch, and within a batch
@@ -101,10 +104,14 @@ type collector struct {
 
 	merged  []*pending
 	learned []*learned
+
+	onEvent func(*record.Event) error // nil: nobody wants any
+	events  []*event.Event
 }
 
-// take takes one batch of each worker, and passes the records to emit until that fails.
-func (c *collector) take(batches []*batch, emit func(*record.Flow) error) (err error) {
+// take takes one batch of each worker, and passes the events to onEvent and the records to emit until one fails. step
+// is how far the events' times have moved.
+func (c *collector) take(batches []*batch, step int64, emit func(*record.Flow) error) (err error) {
 	c.merged, c.learned = c.merged[:0], c.learned[:0]
 	for _, b := range batches {
 		c.merged = append(c.merged, b.flows[:b.n]...)
@@ -122,7 +129,11 @@ func (c *collector) take(batches []*batch, emit func(*record.Flow) error) (err e
 		}
 		return cmp.Compare(a.nTunnel, b.nTunnel) // flows of one frame: the outer first
 	})
+	err = c.takeEvents(batches, step)
 	for _, e := range c.merged {
+		if err != nil {
+			break
+		}
 		c.mu.Lock()
 		c.finish(e)
 		c.mu.Unlock()

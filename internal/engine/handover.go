@@ -32,14 +32,14 @@ func (p *Pipeline) newHandover(batches []*batch) *Handover {
 }
 
 func (p *Pipeline) emit(h *Handover, each func(*record.Flow) error) error {
-	err := p.collector.take(h.batches, each)
+	err := p.collector.take(h.batches, 0, each)
 	p.giveBack(h.batches)
 	return err
 }
 
 func (l *Live) emit(h *Handover, each func(*record.Flow) error) error {
 	step := capture.Step() // how far the wall clock was set
-	err := l.collector.take(h.batches, func(f *record.Flow) error {
+	err := l.collector.take(h.batches, step, func(f *record.Flow) error {
 		f.FirstSeen += step
 		f.LastSeen += step
 		f.Step = step

@@ -125,14 +125,21 @@ func (k *kernelAccounting) take(fr *Frame, p *packet.Packet) {
 	f := k.table.Flow(i)
 	f.Heard(fr.Time)
 	defer k.announce(i)
+	fromClient := (f.Marks&clientIsLower != 0) == fromLower
 	if f.Marks&decided != 0 {
+		if k.wanted() != 0 {
+			k.tell(i, f, p, fr, fromClient)
+		}
 		k.budget(i, f, p)
 		return
 	}
 	if p.LaterFragment {
 		return
 	}
-	k.dissect(i, f, p, fr, (f.Marks&clientIsLower != 0) == fromLower)
+	k.dissect(i, f, p, fr, fromClient)
+	if k.wanted() != 0 {
+		k.tell(i, f, p, fr, fromClient)
+	}
 	if f.Marks&decided != 0 || len(p.Payload()) > 0 { // a packet that dissectors cannot read must not extend the budget
 		k.budget(i, f, p)
 	}
@@ -286,6 +293,10 @@ func (k *kernelAccounting) show(i flow.Index, packets int) {
 // budget ends the sampling of a decided flow, and extends it early if a dissector needs more: the worker misses packets
 // that pass before the store reaches the kernel.
 func (k *kernelAccounting) budget(i flow.Index, f *flow.Flow, p *packet.Packet) {
+	if k.wanted() != 0 && k.follows(i) {
+		k.showAll(i)
+		return
+	}
 	d := k.table.Detail(i)
 	if f.Marks&decided != 0 {
 		// The worker needs every packet of a tunnel, for the inner ones.
@@ -308,6 +319,9 @@ func (k *kernelAccounting) budget(i flow.Index, f *flow.Flow, p *packet.Packet) 
 		k.show(i, max(left, 0)+more)
 	}
 }
+
+// showAll makes the kernel show all packets of the flow at i.
+func (k *kernelAccounting) showAll(i flow.Index) { k.show(i, capture.WithoutEnd) }
 
 // tunnels are the protocols that carry packets.
 var tunnels = func() map[string]bool {

@@ -46,7 +46,7 @@ type LiveWorker struct {
 // NewLive returns n workers. hints bounds the memory of DNS names, 0 for the default.
 func NewLive(c Config, n, hints int) *Live {
 	l := &Live{
-		collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints)},
+		collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), onEvent: c.OnEvent},
 		handovers: make(chan *Handover, 2*n), totals: make([]Totals, n),
 	}
 	l.Interfaces.init(l.collector.interfaceNumber)
@@ -135,7 +135,7 @@ func (w *LiveWorker) pass(now int64) error {
 	if err := w.accounting.pass(now, due); err != nil {
 		return err
 	}
-	if due || w.batch.n >= handOverEvery {
+	if due || w.batch.n >= handOverEvery || len(w.batch.events) >= handOverEvery {
 		w.handOn()
 	}
 	return nil
@@ -152,6 +152,7 @@ func (w *LiveWorker) handOn() {
 func (w *LiveWorker) finishAll() error {
 	w.publish()
 	w.giveUpFragments(0, -1)
+	w.events.close()
 	w.accounting.close(capture.Now())
 	w.table.Each(func(i flow.Index) {
 		w.table.End(i, flow.Shutdown)

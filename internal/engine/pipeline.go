@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/event"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/packet"
@@ -84,7 +85,7 @@ func NewLivePipeline(c Config, n, hints int) *Pipeline {
 }
 
 func newPipeline(c Config, n, hints int, p *Pipeline) *Pipeline {
-	p.collector = collector{classifier: c.Classifier, hints: classify.NewHints(hints)}
+	p.collector = collector{classifier: c.Classifier, hints: classify.NewHints(hints), onEvent: c.OnEvent}
 	for range max(n, 1) {
 		w := newWorker(c)
 		w.clock = &p.clock
@@ -180,7 +181,7 @@ func (p *Pipeline) deliver(batches []*batch) {
 	if p.Err() != nil { // names are still learnt
 		output = func(*record.Flow) error { return nil }
 	}
-	if err := p.collector.take(batches, output); err != nil {
+	if err := p.collector.take(batches, 0, output); err != nil {
 		p.mu.Lock()
 		p.err = err
 		p.mu.Unlock()
@@ -300,6 +301,7 @@ func (w *worker) handOver(spare <-chan *batch) *batch {
 // memory at once.
 func (w *worker) close(last uint64, handOn func()) {
 	w.giveUpFragments(0, -1)
+	w.events.close()
 	type beginning struct {
 		number uint64
 		place  flow.Index
@@ -413,6 +415,7 @@ type Totals struct {
 	Hints    uint64 // evicted pairs of client and address
 	Names    uint64 // evicted names of such pairs
 	Copies   Copies // frames that repeat a packet
+	Events   event.Counters
 }
 
 // Collect adds the counts to a snapshot.
@@ -420,6 +423,7 @@ func (t *Totals) Collect(s *metric.Snapshot) {
 	t.Counters.Collect(s)
 	t.Flows.Collect(s)
 	t.Dissect.Collect(s)
+	t.Events.Collect(s)
 	s.Add(metric.FragmentsForgotten, t.Fragment)
 	s.Add(metric.AnswersForgotten, t.Hints)
 	s.Add(metric.AnswerNamesForgotten, t.Names)
@@ -434,6 +438,7 @@ func (t *Totals) addAll(o *Totals) {
 	t.Flows.Evicted += o.Flows.Evicted
 	t.Flows.Refused += o.Flows.Refused
 	t.Dissect.Add(&o.Dissect)
+	t.Events.Add(&o.Events)
 	t.Fragment += o.Fragment
 	t.Hints += o.Hints
 	t.Names += o.Names
@@ -442,7 +447,7 @@ func (t *Totals) addAll(o *Totals) {
 // totals returns one worker's counters.
 func (w *worker) totals() Totals {
 	return Totals{Counters: w.counters, Flows: w.table.Counters, Dissect: w.pool.Counters,
-		Fragment: w.fragments.Evictions + w.early.evictions}
+		Fragment: w.fragments.Evictions + w.early.evictions, Events: w.events.counters()}
 }
 
 // Totals returns the sum of the workers' counters. Call it after Close.

@@ -50,11 +50,14 @@ func (w *worker) finish(i flow.Index, f *flow.Flow, d *detail) {
 			w.learn(d, r, d.number, f.Last)
 		}
 	}
-	w.giveBack(d)
+	w.giveBack(i, d, d.number, f.Last)
 }
 
-// giveBack ends a flow's inspection. Guesses that it rules out are not made later.
-func (w *worker) giveBack(d *detail) {
+// giveBack ends a flow's inspection, with a frame. Guesses that it rules out are not made later.
+func (w *worker) giveBack(i flow.Index, d *detail, number uint64, now int64) {
+	if w.wanted()&record.TypeTLS != 0 {
+		w.events.handshake(i, d, number, now)
+	}
 	if d.method == record.MethodNone {
 		d.ruledOut = w.ruledOut(d.session)
 	}
@@ -83,6 +86,9 @@ func (w *worker) ruledOut(session *dissect.Session) (out uint8) {
 func (w *worker) ended(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) {
 	if d.session != nil {
 		w.finish(i, f, d)
+	}
+	if d.stream != nil {
+		w.events.end(d)
 	}
 	if w.accounting.end(i, f, d, why) {
 		return

@@ -7,12 +7,14 @@ package engine
 import (
 	"cmp"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirnet/weir/internal/capture"
 	"github.com/weirnet/weir/internal/classify"
 	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/dissect"
+	"github.com/weirnet/weir/internal/event"
 	"github.com/weirnet/weir/internal/flow"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/packet"
@@ -36,6 +38,10 @@ type Config struct {
 	IsFollowed func() bool
 	// FollowEvery, unless nil, returns the interval for those who watch; 0: followEvery.
 	FollowEvery func() time.Duration
+	// Events, unless nil, holds the record.Types of events that somebody wants; it may change at any time. OnEvent gets
+	// them, before the flow records of the same handover, on the goroutine that takes those.
+	Events  *atomic.Uint32
+	OnEvent func(*record.Event) error
 	// Flows bounds each worker's table.
 	Flows flow.Config
 	// CountEach makes a Pipeline count a packet each time the capture shows it (see once).
@@ -81,6 +87,8 @@ const (
 	clientIsLower uint8 = 1 << iota
 	decided
 	midstream
+	identified // an event has the flow's id
+	unfollowed // too many flows have events
 )
 
 // detail is the cold part of a flow.
@@ -96,6 +104,7 @@ type detail struct {
 	application          classify.Application
 	method               record.Method
 	certificate          dissect.Certificate
+	stream               *event.Stream // of a TCP flow with events
 	risks                record.Risks
 	cuts                 dissect.Cut // counted cuts
 	icmpType, icmpCode   uint8
@@ -196,6 +205,7 @@ type worker struct {
 	segment dissect.Segment
 	flow    dissect.Flow
 
+	events events
 	batch  batch // results of this tick
 	period int64 // the present period of UpdateEvery
 
@@ -212,6 +222,7 @@ func newWorker(c Config) *worker {
 	w := &worker{Config: c, pool: dissect.NewPool(), fragments: packet.NewFragments(maxFragments)}
 	w.pool.OnPanic = c.OnPanic
 	w.table = flow.NewTable(c.Flows, w.ended)
+	w.events.worker = w
 	w.accounting = ownAccounting{w}
 	return w
 }
@@ -225,6 +236,7 @@ func (w *worker) isFollowed() bool { return w.IsFollowed != nil && w.IsFollowed(
 func (w *worker) advance(now int64) {
 	w.giveUpFragments(now, packet.FragmentLifetime)
 	w.table.Advance(now)
+	w.events.advance(now)
 	every := w.UpdateEvery
 	if w.isFollowed() {
 		follow := followEvery
@@ -364,7 +376,7 @@ func (w *worker) flowPacket(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel
 	w.count(i, f, fr, p, way, len(tunnels) > 0)
 	if fr.Time >= f.Last {
 		f.Heard(fr.Time)
-	} else if d := w.table.Detail(i); !d.isReported {
+	} else if d := w.table.Detail(i); !d.isReported && f.Marks&identified == 0 {
 		d.first = min(d.first, fr.Time) // packets out of order, or a clock that was set back
 	}
 	f.Answer()
@@ -374,6 +386,9 @@ func (w *worker) flowPacket(fr *Frame, p *packet.Packet, tunnels []packet.Tunnel
 	if f.Marks&decided == 0 && !p.LaterFragment {
 		w.dissect(i, f, p, fr, fromClient)
 		w.release(i, f)
+	}
+	if w.wanted() != 0 {
+		w.tell(i, f, p, fr, fromClient)
 	}
 	w.announce(i)
 }
@@ -530,9 +545,12 @@ func (w *worker) dissect(i flow.Index, f *flow.Flow, p *packet.Packet, fr *Frame
 	outcome, result := d.session.Feed(w.Protocols, w.pool, &w.flow, &w.segment)
 	if result != nil {
 		w.learn(d, result, fr.Number, fr.Time)
+		if w.wanted() != 0 {
+			w.follow(i, f, d, fr)
+		}
 	}
 	if outcome == dissect.Decided || outcome == dissect.Failed {
-		w.giveBack(d)
+		w.giveBack(i, d, fr.Number, fr.Time)
 		f.Marks |= decided
 	}
 }

@@ -56,6 +56,13 @@ const (
 	ExpectationsForgotten
 	AnswerNamesForgotten
 
+	Events
+	EventsDropped
+	EventsHasty
+	EventsOmitted
+	EventFlowsUnfollowed
+	EventGaps
+
 	HostsCut // from here on in the order of dissect.Cut
 	TextsCut
 	ListsCut
@@ -157,6 +164,17 @@ var counters = [numIDs]Counter{
 		"announced flows no longer expected: newer announcements replaced them"},
 	AnswerNamesForgotten: {"weir_dns_answer_names_forgotten_total", "", Notice,
 		"names of an address forgotten: its client resolved newer ones"},
+
+	Events:        {"weir_events_total", "", Traffic, "event records (--events, or a client that asks for them)"},
+	EventsDropped: {"weir_events_dropped_total", "buffer", Loss, "event records left out: too many at a time"},
+	EventsOmitted: {"weir_events_dropped_total", "message", Loss,
+		"DNS questions and HTTP requests without an event: too many in one message, or too many waited in one flow"},
+	EventsHasty: {"weir_event_questions_hasty_total", "", Notice,
+		"DNS questions told as unanswered early: too many waited for an answer"},
+	EventFlowsUnfollowed: {"weir_event_flows_unfollowed_total", "", Loss,
+		"TCP flows without event records: too many were followed"},
+	EventGaps: {"weir_event_gaps_total", "", Notice,
+		"gaps in followed TCP flows, in which the messages of events may have been"},
 
 	HostsCut:    {cut, "host", Notice, "flows with a shortened host name"},
 	TextsCut:    {cut, "text", Notice, "flows with a shortened text in their metadata"},

@@ -35,6 +35,10 @@ var remedies = map[ID]string{
 	CandidateLimit:      "report it, with a recording: the limit should never be reached",
 	Panics:              "report it, with the packets that --panic-dir saves",
 
+	EventsDropped:        "ask for fewer types of events (--events, --types), or give weir more CPUs (--workers)",
+	EventsOmitted:        "look for a host that sends messages with many questions, or many requests at a time",
+	EventFlowsUnfollowed: "give weir more CPUs (--workers): each worker follows so many flows of its own",
+
 	UndecodedLinkType:   "report the interface's kind: weir doesn't know its link layer",
 	UndecodedTruncated:  "look for a device that cuts packets",
 	UndecodedIPHeader:   "look for a device that sends broken packets",

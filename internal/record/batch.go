@@ -11,6 +11,7 @@ import (
 // Batch holds deep copies of records in memory that Reset makes reusable.
 type Batch struct {
 	Flows   []Flow
+	Events  []Event
 	text    []byte
 	vlans   []uint16
 	tunnels []packet.Tunnel
@@ -28,6 +29,13 @@ func (b *Batch) Add(f *Flow) {
 	b.tunnels, c.Tunnels = keep(b.tunnels, f.Tunnels)
 }
 
+// AddEvent appends a deep copy of e.
+func (b *Batch) AddEvent(e *Event) {
+	b.Events = append(b.Events, *e)
+	c := &b.Events[len(b.Events)-1]
+	b.text, c.Content = keep(b.text, e.Content)
+}
+
 // keep appends part to all, and also returns the copy of part; an empty part needs no copy.
 func keep[T any](all, part []T) (grown, kept []T) {
 	if len(part) == 0 {
@@ -41,5 +49,7 @@ func keep[T any](all, part []T) (grown, kept []T) {
 // Reset drops all copies.
 func (b *Batch) Reset() {
 	clear(b.Flows) // names of interfaces and applications
+	clear(b.Events)
+	b.Events = b.Events[:0]
 	b.Flows, b.text, b.vlans, b.tunnels = b.Flows[:0], b.text[:0], b.vlans[:0], b.tunnels[:0]
 }

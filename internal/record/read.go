@@ -143,10 +143,16 @@ func (f *Flow) verdict(name string, value json.RawMessage) error {
 	if len(f.Info) > 0 {
 		f.Info = append(f.Info, ',')
 	}
-	info := bytes.NewBuffer(append(AppendText(f.Info, name), ':'))
-	err := json.Compact(info, value) // on one line
-	f.Info = info.Bytes()
+	one, err := compact(value)
+	f.Info = append(append(AppendText(f.Info, name), ':'), one...)
 	return err
+}
+
+// compact returns a value on one line.
+func compact(value json.RawMessage) ([]byte, error) {
+	var one bytes.Buffer
+	err := json.Compact(&one, value)
+	return one.Bytes(), err
 }
 
 func (f *Flow) readTunnels(value json.RawMessage) error {

@@ -38,7 +38,7 @@ func newEnrichment(o *agent.Options, table *conntrack.Table, now *topology.Netwo
 	e.chain.SetIdle(o.TCPIdle, o.Idle)
 	e.chain.SetNetwork(now)
 	e.explainer = explain.New(e.chain.Network)
-	e.followers = newFollowers(e.explainer, e.hosts)
+	e.followers = newFollowers(e.explainer, e.hosts, o.Events)
 	e.history.Second(time.Now(), 0, 0)
 	return e
 }

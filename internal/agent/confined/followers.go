@@ -3,6 +3,7 @@
 package confined
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -33,8 +34,10 @@ type followers struct {
 	position control.Position // of the newest record
 	line     []byte           // its JSON, if a follower selects it
 	isEnded  bool
-	count    atomic.Int32
-	every    atomic.Int64 // the shortest interval that one of them asks for, in nanoseconds; 0: nobody follows
+	scratch  record.Flow   // of an event
+	always   record.Types  // wanted even if nobody follows
+	types    atomic.Uint32 // record.Types that are wanted now
+	every    atomic.Int64  // the shortest interval that one of them asks for, in nanoseconds; 0: nobody follows
 	serving  sync.WaitGroup
 }
 
@@ -49,9 +52,12 @@ const (
 	positionEvery = 1024
 )
 
-func newFollowers(e *explain.Explainer, h *hosts.Table) *followers {
-	return &followers{explainer: e, hosts: h, all: map[*follower]struct{}{},
-		position: control.Position{Epoch: newEpoch()}}
+// newFollowers makes followers. The events of the given types are wanted even if nobody follows.
+func newFollowers(e *explain.Explainer, h *hosts.Table, events record.Types) *followers {
+	s := &followers{explainer: e, hosts: h, all: map[*follower]struct{}{},
+		position: control.Position{Epoch: newEpoch()}, always: events}
+	s.changed()
+	return s
 }
 
 // newEpoch returns a text that no other start of an agent has.
@@ -61,21 +67,23 @@ func newEpoch() string {
 	return hex.EncodeToString(b[:])
 }
 
-// isFollowed reports whether a command follows. The workers ask.
-func (s *followers) isFollowed() bool { return s.count.Load() > 0 }
+// isFollowed reports whether a command follows the flows. The workers ask.
+func (s *followers) isFollowed() bool { return record.Types(s.types.Load())&record.TypeFlow != 0 }
 
 // followEvery returns how often they want to hear of a live flow; 0: nobody follows. The workers ask.
 func (s *followers) followEvery() time.Duration { return time.Duration(s.every.Load()) }
 
-// setEvery follows a change of the followers.
-func (s *followers) setEvery() {
-	every := time.Duration(0)
+// changed follows a change of the followers: it sets what they want, and how often.
+func (s *followers) changed() {
+	every, types := time.Duration(0), s.always
 	for one := range s.all {
-		if every == 0 || one.every < every {
+		types |= one.types
+		if one.types&record.TypeFlow != 0 && (every == 0 || one.every < every) {
 			every = one.every
 		}
 	}
 	s.every.Store(int64(every))
+	s.types.Store(uint32(types))
 }
 
 // usualEvery is how often a follower hears of a live flow if it does not say, leastEvery the least that it may say.
@@ -92,11 +100,31 @@ func (s *followers) flow(r *record.Flow) {
 	s.position.Sequence++
 	s.line = s.line[:0]
 	for one := range s.all {
-		isSelected := one.selects(r)
+		isSelected := one.types&record.TypeFlow != 0 && one.selects(r)
 		if isSelected && len(s.line) == 0 {
 			s.line = append(r.AppendJSON(s.line), '\n')
 		}
 		one.offer(s.line, isSelected, s.position.Sequence)
+	}
+}
+
+// event sends an event to whoever follows events of its type. Events have no positions: nobody remembers them.
+func (s *followers) event(e *record.Event) {
+	if record.Types(s.types.Load())&e.Type == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.AsFlow(&s.scratch)
+	s.line = s.line[:0]
+	for one := range s.all {
+		if one.types&e.Type == 0 || !one.selects(&s.scratch) {
+			continue
+		}
+		if len(s.line) == 0 {
+			s.line = append(e.AppendJSON(s.line), '\n')
+		}
+		one.offer(s.line, true, s.position.Sequence)
 	}
 }
 
@@ -110,8 +138,12 @@ func (s *followers) open(request *control.Flows) *control.Answer {
 	if err != nil {
 		return &control.Answer{Error: err.Error()}
 	}
-	one := &follower{selects: selects, every: usualEvery, wake: make(chan struct{}, 1),
-		epoch: s.position.Epoch}
+	types, err := record.ParseTypes(request.Types)
+	if err != nil {
+		return &control.Answer{Error: err.Error()}
+	}
+	one := &follower{types: cmp.Or(types, record.TypeFlow), selects: selects, every: usualEvery,
+		wake: make(chan struct{}, 1), epoch: s.position.Epoch}
 	if most := time.Hour.Milliseconds(); request.EveryMillis > 0 {
 		one.every = max(time.Duration(min(request.EveryMillis, most))*time.Millisecond, leastEvery)
 	}
@@ -126,8 +158,7 @@ func (s *followers) open(request *control.Flows) *control.Answer {
 	s.past(one, request)
 	if one.isOver = !request.Follow; request.Follow {
 		s.all[one] = struct{}{}
-		s.setEvery()
-		s.count.Add(1)
+		s.changed()
 	}
 	signal(one.wake)
 	s.serving.Add(1)
@@ -147,6 +178,9 @@ func (s *followers) past(one *follower, request *control.Flows) {
 	}
 	selects := func(r *record.Flow) bool { return r.LastSeen >= since && one.selects(r) }
 	one.position, one.sent = s.position.Sequence, s.position.Sequence
+	if one.types&record.TypeFlow == 0 {
+		return
+	}
 	if request.After == nil {
 		s.explainer.Past(request.Last, selects, one.past)
 		return
@@ -170,11 +204,8 @@ func (s *followers) isCalled(name string, mac [6]byte, address netip.Addr) bool 
 func (s *followers) forget(one *follower) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.all[one]; ok {
-		delete(s.all, one)
-		s.setEvery()
-		s.count.Add(-1)
-	}
+	delete(s.all, one)
+	s.changed()
 }
 
 // end lets every follower end once it has what waits for it.
@@ -204,6 +235,7 @@ func (s *followers) wait(most time.Duration) {
 
 // follower is one command that follows.
 type follower struct {
+	types   record.Types
 	selects match.Filter
 	epoch   string
 	every   time.Duration // how often it wants to hear of a live flow

@@ -21,6 +21,7 @@ type hub struct {
 	linkCounts    *linkCounts
 	status        func() Status
 	subscriptions []*subscription
+	events        record.Types // that the subscribers get
 	parcels       parcels
 
 	handovers    <-chan *engine.Handover
@@ -104,6 +105,20 @@ func (h *hub) emit(r *record.Flow) error {
 	return nil
 }
 
+// event takes a worker's event.
+func (h *hub) event(e *record.Event) error {
+	h.enrichment.followers.event(e)
+	if h.events&e.Type == 0 || len(h.subscriptions) == 0 {
+		return nil
+	}
+	h.offered.Add(1)
+	h.filling.AddEvent(e)
+	if len(h.filling.Events) == parcelRecords {
+		h.handOn(nil)
+	}
+	return nil
+}
+
 // second runs once a second.
 func (h *hub) second() {
 	_ = h.enrichment.chain.Tick(h.now) // emit does not fail
@@ -119,7 +134,7 @@ func (h *hub) second() {
 // handOn offers the filled parcel to the subscribers.
 func (h *hub) handOn(s *Status) {
 	p := h.filling
-	if len(p.Flows) == 0 && s == nil || len(h.subscriptions) == 0 {
+	if p.records() == 0 && s == nil || len(h.subscriptions) == 0 {
 		p.Reset()
 		return
 	}
@@ -138,7 +153,7 @@ func (h *hub) offer(s *subscription, p *parcel) bool {
 	if !h.isEnding {
 		isTaken := s.offer(p)
 		if !isTaken {
-			s.dropped.Add(uint64(len(p.Flows)))
+			s.dropped.Add(uint64(p.records()))
 		}
 		return isTaken
 	}

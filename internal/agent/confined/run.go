@@ -161,6 +161,7 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 		p.linkCounts = newLinkCounts(p.network.topology, p.output.Log.Warnf)
 		p.linkCounts.read()
 	}
+	p.hub.events = p.options.Events
 	p.hub.enrichment, p.hub.devices, p.hub.linkCounts, p.hub.status = p.enrichment, p.devices, p.linkCounts, p.status
 	p.devices.load(named)
 	if fd, ok := named[agent.DescriptorControl]; !ok {
@@ -228,6 +229,7 @@ func (p *process) openCapture(c captureConfig) error {
 	c.engine = engine.Config{
 		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels,
 		IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery, IsFollowed: p.isFollowed,
+		Events: &p.enrichment.followers.types, OnEvent: p.hub.event,
 		FollowEvery: p.followEvery,
 		Flows:       flow.Config{MaxFlows: o.MaxFlows / o.Workers, TCPIdle: o.TCPIdle, Idle: o.Idle},
 		Classifier:  classify.New(apps), Protocols: dissect.NewTable(protocols.All()),

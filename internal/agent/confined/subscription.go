@@ -24,6 +24,12 @@ type Subscriber interface {
 	End() error
 }
 
+// EventSubscriber is a Subscriber that takes event records, too.
+type EventSubscriber interface {
+	// Event takes an event, which is valid during the call. Those of a handover come before its flow records.
+	Event(*record.Event) error
+}
+
 // Subscription is a Subscriber with its counters.
 type Subscription struct {
 	Subscriber Subscriber
@@ -55,7 +61,9 @@ type parcel struct {
 }
 
 // size is the room that a parcel takes in a queue: its records, and one for itself.
-func (p *parcel) size() int { return len(p.Flows) + 1 }
+func (p *parcel) size() int { return p.records() + 1 }
+
+func (p *parcel) records() int { return len(p.Flows) + len(p.Events) }
 
 // subscription serves a Subscription.
 type subscription struct {
@@ -89,7 +97,7 @@ func (s *subscription) offer(p *parcel) bool {
 	s.mu.Lock()
 	hasRoom := s.filled == 0 || s.filled+p.size() <= s.limit
 	if hasRoom {
-		s.queue, s.filled, s.records = append(s.queue, p), s.filled+p.size(), s.records+len(p.Flows)
+		s.queue, s.filled, s.records = append(s.queue, p), s.filled+p.size(), s.records+p.records()
 		s.peak = max(s.peak, s.records)
 	}
 	s.mu.Unlock()
@@ -121,7 +129,7 @@ func (s *subscription) next() (p *parcel, isOver bool) {
 // done frees the room of a parcel.
 func (s *subscription) done(p *parcel) {
 	s.mu.Lock()
-	s.filled, s.records = s.filled-p.size(), s.records-len(p.Flows)
+	s.filled, s.records = s.filled-p.size(), s.records-p.records()
 	s.mu.Unlock()
 	s.parcels.put(p)
 	signal(s.moved)
@@ -155,6 +163,14 @@ func (s *subscription) run() {
 }
 
 func (s *subscription) deliver(p *parcel) error {
+	if taker, ok := s.Subscriber.(EventSubscriber); ok {
+		for i := range p.Events {
+			if err := taker.Event(&p.Events[i]); err != nil {
+				return err
+			}
+			s.taken.Add(1)
+		}
+	}
 	for i := range p.Flows {
 		if err := s.Subscriber.Flow(&p.Flows[i]); err != nil {
 			return err

@@ -3,7 +3,6 @@
 package protocols
 
 import (
-	"net/netip"
 	"strconv"
 
 	"github.com/weirnet/weir/internal/dissect"
@@ -384,7 +383,7 @@ func describeDNSAnswer(o *dissect.Object, m *dnsMessage) {
 		}
 		off, ttl = end, min(ttl, record.TTL)
 		var text [dns.MaxText + 6]byte // room for ":65535"
-		if data := appendDNSData(text[:0], m.bytes, &record); len(data) > 0 && n < len(texts) &&
+		if data := dns.AppendData(text[:0], m.bytes, &record); len(data) > 0 && n < len(texts) &&
 			len(data) <= len(free) {
 			texts[n] = free[:copy(free, data)]
 			free = free[len(data):]
@@ -399,43 +398,4 @@ func describeDNSAnswer(o *dissect.Object, m *dnsMessage) {
 	if ech {
 		o.Bool("ech", true)
 	}
-}
-
-// appendDNSData appends a record's data as text; nothing for types without useful data.
-func appendDNSData(b, msg []byte, record *dns.Record) []byte {
-	at := -1
-	switch record.Type {
-	case dns.TypeA, dns.TypeAAAA:
-		if addr, ok := netip.AddrFromSlice(record.Data); ok && record.Class&0x7fff == dns.ClassIN {
-			return addr.AppendTo(b)
-		}
-	case dns.TypeCNAME, dns.TypeNS, dns.TypePTR, dns.TypeDNAME:
-		at = record.Offset
-	case dns.TypeMX:
-		at = record.Offset + 2
-	case dns.TypeSRV:
-		if len(record.Data) > 6 {
-			b, err := dns.AppendName(b, msg, record.Offset+6)
-			if err != nil {
-				return b[:0]
-			}
-			return strconv.AppendInt(append(b, ':'), int64(be16(record.Data[4:])), 10)
-		}
-	case dns.TypeTXT:
-		if n := len(record.Data); n > 0 && int(record.Data[0]) < n {
-			return append(b, record.Data[1:1+int(record.Data[0])]...)
-		}
-	case dns.TypeSVCB, dns.TypeHTTPS:
-		if s, err := dns.ParseService(msg, record); err == nil {
-			at = s.Target
-		}
-	}
-	if at < 0 {
-		return b
-	}
-	name, err := dns.AppendName(b, msg, at)
-	if err != nil {
-		return b
-	}
-	return name
 }
