@@ -95,6 +95,9 @@ func beginRun(c *cobra.Command, settings *config.Loader, o *agent.Options) error
 	if err := checkPrivacy(&settings.Config); err != nil {
 		return err
 	}
+	if err := setExport(o, &settings.Config); err != nil {
+		return err
+	}
 	args, err := setUplink(o, &settings.Config)
 	if err != nil {
 		return err

@@ -136,6 +136,9 @@ func writeStatus(w io.Writer, s *agentStatus) error {
 	case s.Spool != nil:
 		line("queued", "%d reports, %s, until weir runs", s.Spool.Reports, bytesText(uint64(s.Spool.Bytes)))
 	}
+	if s.Running != nil && s.Running.Exported != nil {
+		writeExported(line, s.Running.Exported)
+	}
 	for _, note := range s.Notes {
 		line("note", "%s", note)
 	}
@@ -156,5 +159,19 @@ func writeUplink(line func(string, string, ...any), u *control.Uplink) {
 	line("lost", "%d reports, %d refused by the sink", u.Lost, u.Refused)
 	if u.Problem != "" {
 		line("problem", "%s", u.Problem)
+	}
+}
+
+func writeExported(line func(string, string, ...any), e *control.Exported) {
+	for i := range e.Outputs {
+		o := &e.Outputs[i]
+		line("output", "%s: %d records written, %d wait, %d dropped by the full queue, %d failed", o.To, o.Written,
+			o.Waiting, o.Dropped, o.Failed)
+		if o.Problem != "" {
+			line("problem", "%s", o.Problem)
+		}
+	}
+	if e.Dropped+e.Unread > 0 {
+		line("missed", "%d records, which export read too slowly, and %d lines, which it can't read", e.Dropped, e.Unread)
 	}
 }

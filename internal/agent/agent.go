@@ -2,7 +2,8 @@
 
 // Package agent holds what weir's processes on live interfaces share: the options, and the payloads of their
 // messages. Package privileged is the process that opens sockets, loads programs and reads no packet; package confined
-// is the process that reads packets, with the workers. Package ship, elsewhere, is the one that sends reports.
+// is the process that reads packets, with the workers. Packages ship and export, elsewhere, are those that send reports
+// and records.
 package agent
 
 import (
@@ -60,9 +61,17 @@ type Options struct {
 	State           string // directory for the list of devices; "": not saved
 	Uplink          string // state folder of the uplink that gets reports; "": none
 	Compression     string // of those reports
+	Export          Export // what else leaves weir
 	Begins          func() // unless nil, the privileged process calls it once it has opened all
 	Log             *logging.Logger
 	Socket          string // for other commands' questions: a path, "none", or "": control.DefaultPath
+}
+
+// Export is what the helper has to know of the process export, whose own settings are arguments.
+type Export struct {
+	Args    []string // of its command; none: nothing leaves weir by this process
+	Folders []string // in which it writes; the helper makes what is missing
+	Files   []string // that the helper opens for it, in this order
 }
 
 // Check completes the options. Its error names the flag and the value at fault.

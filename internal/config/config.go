@@ -16,7 +16,7 @@ import (
 
 // Config holds all settings. Tags: key names the setting in the file; flag gives the flag's name and letter; in lists
 // the commands that take it (none: all that read packets); min, max and oneof bound the value; arg names the value in
-// help texts.
+// help texts; split is what separates elements of a list in the environment (none: a comma).
 type Config struct {
 	Capture struct {
 		Interfaces  []string `key:"interfaces" flag:"interface,i" in:"run top" help:"interface to watch, by name or pattern such as 'eth*'; may be repeated (none: all links, except those whose packets another one shows)"`
@@ -83,6 +83,10 @@ type Config struct {
 		Use         string `key:"use" flag:"uplink" in:"run" oneof:"auto on off" help:"send reports to the sink: on, off, or auto (on if weir enrol has named a sink)"`
 		Compression string `key:"compression" flag:"compression" in:"run" oneof:"zstd gzip none" help:"how reports to the sink are compressed: zstd, gzip or none"`
 	} `key:"uplink" help:"The sink that gets reports."`
+
+	Export struct {
+		To []string `key:"to" flag:"to" in:"run" split:" " help:"also write records to this URL, such as file:///var/log/weir/flows.ndjson (docs/OUTPUTS.md lists the kinds and their parameters); may be repeated (in the environment: separated by blanks)"`
+	} `key:"export" help:"Where records go besides standard output, each by a queue of its own."`
 
 	Privacy struct {
 		OmitNetworks []netip.Prefix `key:"omit_networks" flag:"omit-network" in:"run" help:"leave out of reports: flows with an end in this network, or that name an address of it, and its devices; may be repeated"`

@@ -92,7 +92,7 @@ func (l *Loader) Load() error {
 		if text := os.Getenv(s.Env); text != "" {
 			texts := []string{text}
 			if s.IsList() {
-				texts = elements(text)
+				texts = elements(text, s.split)
 			}
 			if err := s.set(&l.Config, texts); err != nil {
 				wrong = append(wrong, fmt.Errorf("%s: %w", s.Env, err))
@@ -107,9 +107,9 @@ func (l *Loader) Load() error {
 	return errors.Join(wrong...)
 }
 
-// elements splits a list from the environment at its commas.
-func elements(text string) (list []string) {
-	for e := range strings.SplitSeq(text, ",") {
+// elements splits a list from the environment at its commas, or what else separates its elements.
+func elements(text, separator string) (list []string) {
+	for e := range strings.SplitSeq(text, separator) {
 		if e = strings.TrimSpace(e); e != "" {
 			list = append(list, e)
 		}
@@ -144,7 +144,7 @@ type flagValue struct {
 func (v *flagValue) Set(text string) error {
 	texts := []string{text}
 	if v.Type() == "ints" || v.setting.IsList() && len(v.setting.OneOf) > 0 {
-		texts = elements(text)
+		texts = elements(text, ",")
 	}
 	if err := v.setting.set(new(Config), texts); err != nil {
 		// Load reports it in our words instead of pflag's.

@@ -23,7 +23,8 @@ type Setting struct {
 	commands    []string // commands that take the flag; none: all
 	OneOf       []string // allowed values; nil: any
 	min, max    string
-	index       []int // of the field in Config
+	split       string // separates elements in the environment
+	index       []int  // of the field in Config
 }
 
 // Group is a group of settings.
@@ -44,7 +45,7 @@ func Groups() (groups []Group) {
 				Key: g.Key + "." + field.Tag.Get("key"), Help: field.Tag.Get("help"), commands: strings.Fields(
 					field.Tag.Get("in")),
 				OneOf: strings.Fields(field.Tag.Get("oneof")), min: field.Tag.Get("min"), max: field.Tag.Get("max"),
-				index: []int{i, j},
+				split: cmp.Or(field.Tag.Get("split"), ","), index: []int{i, j},
 			}
 			s.Flag, s.Short, _ = strings.Cut(field.Tag.Get("flag"), ",")
 			s.Env = "WEIR_" + strings.ToUpper(strings.ReplaceAll(s.Key, ".", "_"))

@@ -32,6 +32,8 @@ type Request struct {
 	History bool `json:"history,omitempty"`
 	// Flows requests flow records. The answer is a Hello; the records follow, each a line of JSON.
 	Flows *Flows `json:"flows,omitempty"`
+	// Exported tells what the process export has done so far.
+	Exported *Exported `json:"exported,omitempty"`
 }
 
 // Flows requests records of flows: the latest ones that the agent remembers, and then those to come.
@@ -49,6 +51,8 @@ type Flows struct {
 	// EveryMillis is how often a live flow with new packets is sent; 0: every 5 seconds. A weir that sends it more
 	// often for another reason does so here too.
 	EveryMillis int64 `json:"every_ms,omitempty"`
+	// Ended leaves out records of live flows, which the agent then need not make.
+	Ended bool `json:"ended,omitempty"`
 }
 
 // Hello precedes flow records.
@@ -111,6 +115,8 @@ type Status struct {
 	Packets    uint64   `json:"packets"`
 	Flows      uint64   `json:"flows"`            // begun
 	Uplink     *Uplink  `json:"uplink,omitempty"` // nil: reports go to no sink
+	// Exported is what the process export last told; nil: nothing.
+	Exported *Exported `json:"exported,omitempty"`
 }
 
 // Uplink is what becomes of reports on their way to a sink.
@@ -128,8 +134,27 @@ type Uplink struct {
 	Problem    string `json:"problem,omitempty"`
 }
 
+// Exported is what the process export has done since it started.
+type Exported struct {
+	ID      string        `json:"id"` // of the process: its counts begin at 0
+	Outputs []OutputState `json:"outputs"`
+	Dropped uint64        `json:"dropped"` // records, which the agent dropped since the process read them too slowly
+	Unread  uint64        `json:"unread"`  // lines, which are no record
+}
+
+// OutputState is what became of the records of an output.
+type OutputState struct {
+	Kind    string `json:"kind"`
+	To      string `json:"to"`
+	Written uint64 `json:"written"` // records
+	Dropped uint64 `json:"dropped"` // records, by a full queue
+	Failed  uint64 `json:"failed"`  // records, which the output could not write
+	Waiting int    `json:"waiting"` // records
+	Problem string `json:"problem,omitempty"`
+}
+
 const (
-	maxRequest = 4 << 10
+	maxRequest = 16 << 10
 	maxAnswer  = 32 << 20
 	// timeout bounds each side's wait for the other.
 	timeout = 5 * time.Second
@@ -229,6 +254,11 @@ func Ask(path string, r *Request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return AskOver(c, r)
+}
+
+// AskOver is Ask over a connection to an agent that is trusted already. It closes the connection.
+func AskOver(c net.Conn, r *Request) (*Answer, error) {
 	defer c.Close()
 	return ask(c, bufio.NewReader(io.LimitReader(c, maxAnswer)), r)
 }

@@ -2,6 +2,8 @@
 
 package metric
 
+import "slices"
+
 // ID is a counter's place in the list. A new counter needs an ID, an entry in counters, and a line in its owner's
 // Collect.
 type ID uint8
@@ -36,6 +38,27 @@ const (
 	ReportedFlowsForgotten
 	ReportsUnshipped
 	ReportsUnwritten
+
+	ExportFileWritten // from here on in the order of exportKinds
+	ExportEVEWritten
+	ExportSyslogWritten
+	ExportIPFIXWritten
+	ExportMQTTWritten
+	ExportKafkaWritten
+	ExportFileDropped
+	ExportEVEDropped
+	ExportSyslogDropped
+	ExportIPFIXDropped
+	ExportMQTTDropped
+	ExportKafkaDropped
+	ExportFileFailed
+	ExportEVEFailed
+	ExportSyslogFailed
+	ExportIPFIXFailed
+	ExportMQTTFailed
+	ExportKafkaFailed
+	ExportMissed
+	ExportUnread
 
 	CopiesForwarded
 	CopiesCarried
@@ -135,6 +158,20 @@ var counters = [numIDs]Counter{
 	ReportsUnwritten: {"weir_reports_dropped_total", "output", Notice,
 		"reports left out of standard output: its reader was too slow (the sink gets them)"},
 
+	ExportFileWritten: written("file"), ExportEVEWritten: written("eve"),
+	ExportSyslogWritten: written("syslog"), ExportIPFIXWritten: written("ipfix"),
+	ExportMQTTWritten: written("mqtt"), ExportKafkaWritten: written("kafka"),
+	ExportFileDropped: dropped("file"), ExportEVEDropped: dropped("eve"),
+	ExportSyslogDropped: dropped("syslog"), ExportIPFIXDropped: dropped("ipfix"),
+	ExportMQTTDropped: dropped("mqtt"), ExportKafkaDropped: dropped("kafka"),
+	ExportFileFailed: failed("file"), ExportEVEFailed: failed("eve"),
+	ExportSyslogFailed: failed("syslog"), ExportIPFIXFailed: failed("ipfix"),
+	ExportMQTTFailed: failed("mqtt"), ExportKafkaFailed: failed("kafka"),
+	ExportMissed: {"weir_export_missed_records_total", "", Loss,
+		"records not exported: the process export read them too slowly"},
+	ExportUnread: {"weir_export_unread_lines_total", "", Loss,
+		"lines not exported: the process export could not read them"},
+
 	CopiesForwarded: {CopiesName, "forwarded", Notice,
 		"packets not counted on their way out: they were counted on their way in (--count-each counts both)"},
 	CopiesCarried: {CopiesName, "carried", Notice,
@@ -189,4 +226,30 @@ var counters = [numIDs]Counter{
 	UndecodedExtensions: {undecoded, "extensions", Loss, "packets not decoded: extensions"},
 	UndecodedTransport:  {undecoded, "transport", Loss, "packets not decoded: transport"},
 	UndecodedEncrypted:  {undecoded, "encrypted", Loss, "packets not decoded: encrypted"},
+}
+
+func written(kind string) Counter {
+	return Counter{"weir_export_written_records_total", kind, Traffic, "records written by outputs of kind " + kind}
+}
+
+func dropped(kind string) Counter {
+	return Counter{"weir_export_dropped_records_total", kind, Loss,
+		"records not exported: the queue of an output of kind " + kind + " was full"}
+}
+
+func failed(kind string) Counter {
+	return Counter{"weir_export_failed_records_total", kind, Loss,
+		"records not exported: an output of kind " + kind + " could not write them"}
+}
+
+// exportKinds are the kinds of outputs, in the order of their counters.
+var exportKinds = []string{"file", "eve", "syslog", "ipfix", "mqtt", "kafka"}
+
+// Exported returns the counters of a kind of output.
+func Exported(kind string) (written, dropped, failed ID, ok bool) {
+	i := slices.Index(exportKinds, kind)
+	if i < 0 {
+		return 0, 0, 0, false
+	}
+	return ExportFileWritten + ID(i), ExportFileDropped + ID(i), ExportFileFailed + ID(i), true
 }

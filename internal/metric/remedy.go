@@ -4,6 +4,8 @@ package metric
 
 const lookForForged = "look for forged addresses on the LAN; if the LAN is that large, name it with --lan-network"
 
+const lookAtOutputs = "look at weir status, and at the program that takes the records; queue= bridges gaps"
+
 // remedies are advice for each loss.
 var remedies = map[ID]string{
 	RingFull:           "use mode ebpf or libpcap's --filter, more --workers, or watch fewer interfaces",
@@ -22,6 +24,21 @@ var remedies = map[ID]string{
 	RecordsUnshown:     "nothing: the screen skips records when it is slow",
 	RecordsUnreported:  "read standard output faster, or raise --max-flows",
 	ReportsUnshipped:   "look at weir status, and at the free space of --state-dir",
+
+	ExportFileDropped:   lookAtOutputs,
+	ExportFileFailed:    lookAtOutputs,
+	ExportEVEDropped:    lookAtOutputs,
+	ExportEVEFailed:     lookAtOutputs,
+	ExportSyslogDropped: lookAtOutputs,
+	ExportSyslogFailed:  lookAtOutputs,
+	ExportIPFIXDropped:  lookAtOutputs,
+	ExportIPFIXFailed:   lookAtOutputs,
+	ExportMQTTDropped:   lookAtOutputs,
+	ExportMQTTFailed:    lookAtOutputs,
+	ExportKafkaDropped:  lookAtOutputs,
+	ExportKafkaFailed:   lookAtOutputs,
+	ExportMissed:        "give weir more CPUs, or export less (where=)",
+	ExportUnread:        "report it: the processes are of one program",
 
 	PacketsRefused:      "raise --max-flows",
 	FlowsEvicted:        "raise --max-flows",

@@ -39,7 +39,7 @@ type ruleset struct {
 
 // newRuleset allows executing the program itself and its libraries, and reading a few files. It refuses everything else
 // that this kernel's Landlock covers: other files, new TCP (and UDP) connections and listeners, signals and abstract
-// sockets of other processes. The role Ship also writes files, and makes connections.
+// sockets of other processes. The role Ship also writes files, and makes connections; Export also takes connections.
 func newRuleset(o *order) (*ruleset, error) {
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	switch errno {
@@ -52,8 +52,11 @@ func newRuleset(o *order) (*ruleset, error) {
 		return nil, fmt.Errorf("read version: %w", errno)
 	}
 	attr := handled(int(version))
-	if o.Role == Ship {
+	switch o.Role {
+	case Ship:
 		attr.Handled_access_net &= unix.LANDLOCK_ACCESS_NET_BIND_TCP
+	case Export:
+		attr.Handled_access_net = 0
 	}
 	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr),
 		0)
@@ -62,8 +65,8 @@ func newRuleset(o *order) (*ruleset, error) {
 	}
 	r := &ruleset{fd: int(fd), abi: int(version)}
 	err := r.allowAll(o.Readable)
-	if err == nil && o.Role == Ship {
-		err = r.allowShip(o.Writable)
+	if err == nil && o.Role.keepsFiles() {
+		err = r.allowFiles(o.Role, o.Writable)
 	}
 	if err != nil {
 		unix.Close(r.fd)
@@ -145,8 +148,8 @@ func (r *ruleset) allowAll(readable []string) error {
 var networkFiles = []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl", "/etc/pki",
 	"/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/usr/share/pki"}
 
-// allowShip adds what the role Ship needs.
-func (r *ruleset) allowShip(writable []string) error {
+// allowFiles adds what the roles Ship and Export need.
+func (r *ruleset) allowFiles(role Role, writable []string) error {
 	for _, path := range networkFiles {
 		if err := r.allow(path, readDir); err != nil {
 			return err
@@ -161,6 +164,9 @@ func (r *ruleset) allowShip(writable []string) error {
 	}
 	if r.abi >= 3 {
 		keep |= unix.LANDLOCK_ACCESS_FS_TRUNCATE
+	}
+	if role == Export {
+		keep |= unix.LANDLOCK_ACCESS_FS_MAKE_SOCK
 	}
 	for _, path := range writable {
 		if err := r.allow(path, keep); err != nil {

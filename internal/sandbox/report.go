@@ -24,8 +24,8 @@ type Report struct {
 
 // Confine removes the system calls that a running agent does not need. Prepare all else before: from now on the process
 // can open no file, execute no program, and make no socket but a netlink routing socket (on 386 not even that); the
-// role Ship opens files, and makes sockets for outgoing connections. Confine
-// applies to all threads and is irreversible. An error means that the process is not in the sandbox at all, or has a
+// roles Ship and Export open files, and make sockets, Ship for outgoing connections only. Confine applies to all
+// threads and is irreversible. An error means that the process is not in the sandbox at all, or has a
 // capability; the report lists other shortcomings.
 func Confine() (Report, error) {
 	if inside == nil {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sandbox confines the process that reads packets, and the one that sends reports: it starts the same program
-// again without any privilege (Start, Init), and removes the system calls that the program no longer needs (Confine).
+// Package sandbox confines the process that reads packets, and those that send reports and records: it starts the same
+// program again without any privilege (Start, Init), and removes the system calls that the program no longer needs
+// (Confine).
 //
 // A first stage drops the rights and then executes the program anew. Within one process Go can only drop them thread by
 // thread, and with cgo not from all threads at once; after execve only one thread exists, and it has no rights.
@@ -41,7 +42,15 @@ const (
 	// Ship is that of a child that keeps files and sends them: it may write below Config.Writable, as Config.User, and
 	// make connections. It outlives its parent, to finish its work: the connection to the parent ends then.
 	Ship
+	// Export is as Ship, and takes connections, too: it may bind and listen, to Unix sockets below Config.Writable.
+	Export
 )
+
+// keepsFiles reports whether a child of the role writes files and uses the network, and outlives its parent.
+func (r Role) keepsFiles() bool { return r == Ship || r == Export }
+
+// name is the one that ps shows.
+func (r Role) name() string { return [...]string{"weir-agent", "weir-ship", "weir-export"}[r] }
 
 // order is the value of the environment variable, in JSON.
 type order struct {
@@ -50,7 +59,7 @@ type order struct {
 	Files    int      `json:",omitempty"` // that the child inherits
 	Readable []string `json:",omitempty"`
 	Writable []string `json:",omitempty"`
-	User     int      `json:",omitempty"` // of the role Ship; 0: the parent's
+	User     int      `json:",omitempty"` // of the roles Ship and Export; 0: the parent's
 	Folder   string   `json:",omitempty"` // in which the child begins
 
 	// Dropped is set by the first stage, for the second one.
@@ -66,12 +75,12 @@ type Config struct {
 	// Readable lists files and directories that the child may read besides its own binary, its libraries and the time
 	// zone. Missing ones are ignored.
 	Readable []string
-	// Writable lists directories below which a child of the role Ship may read, write, make and remove files.
+	// Writable lists directories below which a child of the role Ship or Export may read, write, make and remove files.
 	Writable []string
 	// Files are the child's descriptors from FirstFile on.
 	Files []*os.File
 	Role  Role
-	// User is the user and the group of a child of the role Ship, if CanBecome; 0: the parent's.
+	// User is the user and the group of a child of the role Ship or Export, if CanBecome; 0: the parent's.
 	User int
 	// Folder is the child's working directory; "": the parent's. The child need not reach it by its path.
 	Folder string
@@ -91,7 +100,7 @@ type Child struct {
 }
 
 // Start executes the running program again, confined by Init, which main has to call first. The child shares stdin,
-// stdout and stderr, and is killed when the parent dies, except one of the role Ship.
+// stdout and stderr, and is killed when the parent dies, except one of the role Ship or Export.
 func Start(c Config) (*Child, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
@@ -109,7 +118,7 @@ func Start(c Config) (*Child, error) {
 	cmd.Env = append(without(c.Env, environment), environment+"="+string(text))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = append([]*os.File{theirs}, c.Files...)
-	if c.Role != Ship {
+	if !c.Role.keepsFiles() {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	}
 

@@ -88,7 +88,7 @@ var commonCalls = []uintptr{
 // fcntlCommands are allowed in the role; memfds get seals and are tested for them.
 func fcntlCommands(r Role) []uint32 {
 	all := []uint32{unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_DUPFD_CLOEXEC}
-	if r == Ship {
+	if r.keepsFiles() {
 		return append(all, unix.F_GET_SEALS)
 	}
 	return append(all, unix.F_ADD_SEALS)
@@ -118,38 +118,55 @@ func commonRules(r Role) []rule {
 	return all
 }
 
-// fileCalls are of the role Ship. Landlock decides which files.
+// fileCalls are of the roles Ship and Export. Landlock decides which files.
 var fileCalls = []uintptr{
 	unix.SYS_OPENAT, unix.SYS_STATX, unix.SYS_GETDENTS64, unix.SYS_READLINKAT, unix.SYS_MKDIRAT, unix.SYS_UNLINKAT,
 	unix.SYS_RENAMEAT2, unix.SYS_FTRUNCATE, unix.SYS_FDATASYNC, unix.SYS_FLOCK, unix.SYS_PWRITE64,
 	unix.SYS_FALLOCATE, unix.SYS_FSTATFS,
 }
 
-// clientCalls are of the role Ship, which makes connections and takes none: it can neither bind nor listen.
+// clientCalls are of the role Ship, which makes connections and takes none: it can neither bind nor listen. Export can,
+// by serverCalls.
 var clientCalls = []uintptr{
 	unix.SYS_CONNECT, unix.SYS_SENDTO, unix.SYS_RECVFROM, unix.SYS_SENDMSG, unix.SYS_RECVMSG, unix.SYS_SHUTDOWN,
 	unix.SYS_GETSOCKOPT, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME,
 }
 
-// clientRules allow sockets of TCP and UDP, the latter for names.
-func clientRules() []rule {
+// serverCalls are of the role Export. umask decides on the mode of a Unix socket.
+var serverCalls = []uintptr{unix.SYS_BIND, unix.SYS_LISTEN, unix.SYS_ACCEPT4, unix.SYS_UMASK}
+
+// networkCalls are the socket calls of the role.
+func networkCalls(r Role) []uintptr {
+	if r == Export {
+		return append(clientCalls[:len(clientCalls):len(clientCalls)], serverCalls...)
+	}
+	return clientCalls
+}
+
+// networkRules allow sockets of TCP and UDP, the latter for names; and Unix sockets in the role Export.
+func networkRules(r Role) []rule {
 	var sockets [][]condition
-	for _, family := range []uint32{unix.AF_INET, unix.AF_INET6} {
+	families := []uint32{unix.AF_INET, unix.AF_INET6}
+	if r == Export {
+		families = append(families, unix.AF_UNIX)
+	}
+	for _, family := range families {
 		for _, kind := range []uint32{unix.SOCK_STREAM, unix.SOCK_DGRAM} {
 			sockets = append(sockets, []condition{{0, equal, family},
 				{1, equal, kind | unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK}})
 		}
 	}
-	return []rule{
-		{unix.SYS_SOCKET, sockets},
-		{unix.SYS_SETSOCKOPT, [][]condition{
-			{{1, equal, unix.IPPROTO_TCP}},
-			{{1, equal, unix.IPPROTO_IPV6}, {2, equal, unix.IPV6_V6ONLY}},
-			{{1, equal, unix.SOL_SOCKET}, {2, equal, unix.SO_KEEPALIVE}},
-			{{1, equal, unix.SOL_SOCKET}, {2, equal, unix.SO_BROADCAST}},
-			{{1, equal, unix.SOL_SOCKET}, {2, equal, unix.SO_LINGER}},
-		}},
+	options := [][]condition{
+		{{1, equal, unix.IPPROTO_TCP}},
+		{{1, equal, unix.IPPROTO_IPV6}, {2, equal, unix.IPV6_V6ONLY}},
+		{{1, equal, unix.SOL_SOCKET}, {2, equal, unix.SO_KEEPALIVE}},
+		{{1, equal, unix.SOL_SOCKET}, {2, equal, unix.SO_BROADCAST}},
+		{{1, equal, unix.SOL_SOCKET}, {2, equal, unix.SO_LINGER}},
 	}
+	if r == Export {
+		options = append(options, []condition{{1, equal, unix.SOL_SOCKET}, {2, equal, unix.SO_REUSEADDR}})
+	}
+	return []rule{{unix.SYS_SOCKET, sockets}, {unix.SYS_SETSOCKOPT, options}}
 }
 
 // socketCalls are for architectures with a number for each.

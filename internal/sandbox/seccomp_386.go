@@ -11,7 +11,9 @@ const sysMmap = unix.SYS_MMAP2
 // its sockets before Confine.
 const (
 	callSocket      = 1
+	callBind        = 2
 	callConnect     = 3
+	callListen      = 4
 	callGetsockname = 6
 	callGetpeername = 7
 	callSend        = 9
@@ -35,14 +37,15 @@ func architecture(r Role) (archFilter, bool) {
 		unix.SYS_SIGRETURN, unix.SYS_SET_THREAD_AREA,
 	}
 	fcntl := is(unix.SYS_FCNTL64, 1, fcntlCommands(r)...)
-	if r == Ship { // its sockets may have any family: without a capability, only harmless ones
-		return archFilter{unix.AUDIT_ARCH_I386, rules([][]uintptr{commonCalls, calls, fileCalls,
-			{unix.SYS_RENAMEAT, unix.SYS_FSTATAT64, unix.SYS_FTRUNCATE64, unix.SYS_FSTATFS64}},
-			commonRules(r), []rule{fcntl,
-				is(unix.SYS_SOCKETCALL, 0, callSocket, callConnect, callGetsockname, callGetpeername, callSend,
-					callRecv, callSendto, callRecvfrom, callShutdown, callSetsockopt, callGetsockopt, callSendmsg,
-					callRecvmsg),
-			})}, true
+	if r.keepsFiles() { // its sockets may have any family: without a capability, only harmless ones
+		sockets := []uint32{callSocket, callConnect, callGetsockname, callGetpeername, callSend, callRecv, callSendto,
+			callRecvfrom, callShutdown, callSetsockopt, callGetsockopt, callSendmsg, callRecvmsg}
+		more := []uintptr{unix.SYS_RENAMEAT, unix.SYS_FSTATAT64, unix.SYS_FTRUNCATE64, unix.SYS_FSTATFS64}
+		if r == Export {
+			sockets, more = append(sockets, callBind, callListen, callAccept4), append(more, unix.SYS_UMASK)
+		}
+		return archFilter{unix.AUDIT_ARCH_I386, rules([][]uintptr{commonCalls, calls, fileCalls, more}, commonRules(r),
+			[]rule{fcntl, is(unix.SYS_SOCKETCALL, 0, sockets...)})}, true
 	}
 	return archFilter{unix.AUDIT_ARCH_I386, rules([][]uintptr{commonCalls, calls}, commonRules(r), []rule{
 		fcntl,

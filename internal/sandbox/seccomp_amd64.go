@@ -13,9 +13,9 @@ const archSetFS = 0x1002
 func architecture(r Role) (archFilter, bool) {
 	calls := [][]uintptr{commonCalls, {unix.SYS_EPOLL_WAIT, unix.SYS_POLL, unix.SYS_SELECT}}
 	own := []rule{is(unix.SYS_ARCH_PRCTL, 0, archSetFS)}
-	if r == Ship {
-		calls = append(calls, fileCalls, clientCalls, []uintptr{unix.SYS_NEWFSTATAT, unix.SYS_RENAMEAT})
-		return archFilter{unix.AUDIT_ARCH_X86_64, rules(calls, commonRules(r), clientRules(), own)}, true
+	if r.keepsFiles() {
+		calls = append(calls, fileCalls, networkCalls(r), []uintptr{unix.SYS_NEWFSTATAT, unix.SYS_RENAMEAT})
+		return archFilter{unix.AUDIT_ARCH_X86_64, rules(calls, commonRules(r), networkRules(r), own)}, true
 	}
 	return archFilter{unix.AUDIT_ARCH_X86_64, rules(append(calls, socketCalls), commonRules(r), socketRules(), own)},
 		true

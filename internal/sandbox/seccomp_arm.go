@@ -18,10 +18,10 @@ func architecture(r Role) (archFilter, bool) {
 		unix.SYS_SIGRETURN, armSetTLS,
 	}
 	own := []rule{is(unix.SYS_FCNTL64, 1, fcntlCommands(r)...)}
-	if r == Ship {
-		return archFilter{unix.AUDIT_ARCH_ARM, rules([][]uintptr{commonCalls, calls, fileCalls, clientCalls,
+	if r.keepsFiles() {
+		return archFilter{unix.AUDIT_ARCH_ARM, rules([][]uintptr{commonCalls, calls, fileCalls, networkCalls(r),
 			{unix.SYS_RENAMEAT, unix.SYS_FSTATAT64, unix.SYS_FTRUNCATE64, unix.SYS_FSTATFS64}},
-			commonRules(r), clientRules(), own)}, true
+			commonRules(r), networkRules(r), own)}, true
 	}
 	return archFilter{unix.AUDIT_ARCH_ARM, rules([][]uintptr{commonCalls, socketCalls, calls}, commonRules(r),
 		socketRules(), own)}, true

@@ -79,11 +79,11 @@ func enter(o order) error {
 		unix.CloseOnExec(childFD + fd)
 	}
 	// The name that ps shows; it is "exe" after the execution of /proc/self/exe.
-	name := []byte("weir-agent\x00")
-	if o.Role == Ship {
-		name = []byte("weir-ship\x00")
-	} else if err := dieWithParent(o.Parent); err != nil {
-		return err
+	name := []byte(o.Role.name() + "\x00")
+	if !o.Role.keepsFiles() {
+		if err := dieWithParent(o.Parent); err != nil {
+			return err
+		}
 	}
 	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0) // only a name
 	// Other processes of the user nobody must not trace this one, and a core dump must not contain packets.
@@ -107,7 +107,7 @@ func dropAndExec(o order) error {
 		}
 	}
 	switch {
-	case o.Role != Ship:
+	case !o.Role.keepsFiles():
 		o.note("user nobody", dropUser(nobody))
 	case o.User != 0: // else its files are its parent's
 		if err := dropUser(o.User); err != nil { // its files are that user's

@@ -25,6 +25,7 @@ type answerer struct {
 	history   *tally.History
 	status    func() *Status // of the last second; nil before the first
 	uplink    func() *control.Uplink
+	exports   *exports
 }
 
 // takeListener makes a listener of the control socket's descriptor, and closes that.
@@ -55,6 +56,10 @@ func (q *answerer) answer(r *control.Request) *control.Answer {
 			return &control.Answer{Error: err.Error()}
 		}
 		return &control.Answer{History: all}
+	}
+	if r.Exported != nil {
+		q.exports.take(r.Exported)
+		return &control.Answer{}
 	}
 	if r.Counters {
 		return q.counters()
@@ -98,7 +103,7 @@ func (q *answerer) state() *control.Answer {
 		return &control.Answer{Error: "weir has only just started: ask again in a second"}
 	}
 	state := control.Status{Mode: s.Mode, Seconds: int64(s.Elapsed.Seconds()), Interfaces: s.Interfaces,
-		Packets: s.Totals.Packets, Flows: s.Totals.Flows.Created}
+		Packets: s.Totals.Packets, Flows: s.Totals.Flows.Created, Exported: q.exports.state()}
 	if q.uplink != nil {
 		state.Uplink = q.uplink()
 	}

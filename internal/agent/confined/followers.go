@@ -77,8 +77,8 @@ func (s *followers) followEvery() time.Duration { return time.Duration(s.every.L
 func (s *followers) changed() {
 	every, types := time.Duration(0), s.always
 	for one := range s.all {
-		types |= one.types
-		if one.types&record.TypeFlow != 0 && (every == 0 || one.every < every) {
+		types |= one.made()
+		if one.made()&record.TypeFlow != 0 && (every == 0 || one.every < every) {
 			every = one.every
 		}
 	}
@@ -100,7 +100,7 @@ func (s *followers) flow(r *record.Flow) {
 	s.position.Sequence++
 	s.line = s.line[:0]
 	for one := range s.all {
-		isSelected := one.types&record.TypeFlow != 0 && one.selects(r)
+		isSelected := one.wants(r)
 		if isSelected && len(s.line) == 0 {
 			s.line = append(r.AppendJSON(s.line), '\n')
 		}
@@ -142,8 +142,8 @@ func (s *followers) open(request *control.Flows) *control.Answer {
 	if err != nil {
 		return &control.Answer{Error: err.Error()}
 	}
-	one := &follower{types: cmp.Or(types, record.TypeFlow), selects: selects, every: usualEvery,
-		wake: make(chan struct{}, 1), epoch: s.position.Epoch}
+	one := &follower{types: cmp.Or(types, record.TypeFlow), onlyEnded: request.Ended, selects: selects,
+		every: usualEvery, wake: make(chan struct{}, 1), epoch: s.position.Epoch}
 	if most := time.Hour.Milliseconds(); request.EveryMillis > 0 {
 		one.every = max(time.Duration(min(request.EveryMillis, most))*time.Millisecond, leastEvery)
 	}
@@ -176,7 +176,7 @@ func (s *followers) past(one *follower, request *control.Flows) {
 	if request.SinceMillis > 0 {
 		since = time.Now().Add(-time.Duration(request.SinceMillis) * time.Millisecond).UnixNano()
 	}
-	selects := func(r *record.Flow) bool { return r.LastSeen >= since && one.selects(r) }
+	selects := func(r *record.Flow) bool { return r.LastSeen >= since && one.wants(r) }
 	one.position, one.sent = s.position.Sequence, s.position.Sequence
 	if one.types&record.TypeFlow == 0 {
 		return
@@ -235,11 +235,12 @@ func (s *followers) wait(most time.Duration) {
 
 // follower is one command that follows.
 type follower struct {
-	types   record.Types
-	selects match.Filter
-	epoch   string
-	every   time.Duration // how often it wants to hear of a live flow
-	wake    chan struct{} // has one when there is something to send, or the end
+	types     record.Types
+	onlyEnded bool // no records of live flows
+	selects   match.Filter
+	epoch     string
+	every     time.Duration // how often it wants to hear of a live flow
+	wake      chan struct{} // has one when there is something to send, or the end
 
 	mu       sync.Mutex // guards what follows
 	waiting  []byte     // lines
@@ -247,6 +248,19 @@ type follower struct {
 	position uint64     // of the newest record that is in waiting, or was not selected
 	sent     uint64     // the position that the command knows
 	isOver   bool       // nothing more will come
+}
+
+// made are the types of records that have to be made for the command: the last record of a flow is made anyway.
+func (s *follower) made() record.Types {
+	if s.onlyEnded {
+		return s.types &^ record.TypeFlow
+	}
+	return s.types
+}
+
+// wants reports whether the command wants a flow's record.
+func (s *follower) wants(r *record.Flow) bool {
+	return s.types&record.TypeFlow != 0 && (!s.onlyEnded || r.State == record.StateEnd) && s.selects(r)
 }
 
 // offer puts a record's line among those that wait, if it is selected.

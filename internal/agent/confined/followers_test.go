@@ -308,3 +308,36 @@ func TestHistoryAnswer(t *testing.T) {
 		h.end()
 	})
 }
+
+// TestFollowersOfEndedFlows: whoever wants ended flows only gets no others, and does not make the workers announce them.
+func TestFollowersOfEndedFlows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := testHub()
+		f := h.enrichment.followers
+		ended := follow(t, f, &control.Flows{Follow: true, Ended: true})
+		none := follow(t, f, &control.Flows{Follow: true, Ended: true, Types: []string{"dns"}})
+		if f.isFollowed() {
+			t.Error("the workers are asked for records of live flows")
+		}
+		all := follow(t, f, &control.Flows{Follow: true, Types: []string{"dns", "flow"}})
+		if !f.isFollowed() {
+			t.Error("nobody follows")
+		}
+		for i := range 4 {
+			r := host(i)
+			if i%2 == 0 {
+				r.State = record.StateUpdate
+			}
+			_ = h.flow(r)
+		}
+		f.end()
+		for _, c := range []struct {
+			from net.Conn
+			want string
+		}{{ended, "host1 host3"}, {none, ""}, {all, "host0 host1 host2 host3"}} {
+			if got := strings.Join(hostsIn(t, c.from), " "); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		}
+	})
+}

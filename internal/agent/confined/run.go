@@ -70,6 +70,7 @@ type process struct {
 	usage      *usage
 	clock      *clock
 	bootID     string
+	exports    exports
 	listener   net.Listener // nil: no control socket
 	capturer   capturer
 	counters   metric.Registry
@@ -215,6 +216,7 @@ func (p *process) register() {
 	}
 	p.counters.Register(p.enrichment.chain)
 	p.counters.Register(p.hub)
+	p.counters.Register(&p.exports)
 	p.counters.Register(p.output.Counters...)
 }
 
@@ -268,7 +270,7 @@ func (p *process) follow(stop <-chan struct{}) error {
 		context.AfterFunc(ctx, func() { p.listener.Close() })
 		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer,
 			followers: p.enrichment.followers, history: &p.enrichment.history, status: p.hub.latest.Load,
-			uplink: p.output.UplinkState}
+			uplink: p.output.UplinkState, exports: &p.exports}
 		go control.Serve(p.listener, answers.answer)
 	}
 	var over <-chan time.Time

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/helper"
@@ -65,11 +66,16 @@ func Supervise(o *agent.Options, args []string) error {
 	if err != nil {
 		return err
 	}
+	exports, err := openExport(o, socket)
+	if err != nil {
+		return err
+	}
 	if o.Begins != nil {
 		o.Begins()
 	}
 	uplink.start()
-	defer uplink.end()
+	exports.start()
+	defer endAll(uplink.end, exports.end)
 	child, err := sandbox.Start(sandbox.Config{Args: args, Readable: o.Catalogs})
 	if err != nil {
 		return fmt.Errorf("start the confined process: %w", err)
@@ -96,6 +102,15 @@ func Supervise(o *agent.Options, args []string) error {
 	}
 	agent.ReleaseMemory()
 	return helper.Supervise(child, connections, service.forHelper())
+}
+
+// endAll ends processes at the same time: the end of the whole is bounded.
+func endAll(ends ...func()) {
+	var all sync.WaitGroup
+	for _, end := range ends {
+		all.Go(end)
+	}
+	all.Wait()
 }
 
 // checkNames refuses names that match no interface.

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package outputs lists the kinds of outputs that this program has.
+package outputs
+
+import (
+	"github.com/weirnet/weir/internal/export"
+	"github.com/weirnet/weir/internal/export/file"
+)
+
+// Kinds returns all kinds.
+func Kinds() []*export.Kind { return []*export.Kind{file.Kind} }
