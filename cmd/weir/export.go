@@ -11,6 +11,7 @@ import (
 	"github.com/weirnet/weir/internal/agent/privileged"
 	"github.com/weirnet/weir/internal/config"
 	"github.com/weirnet/weir/internal/export"
+	"github.com/weirnet/weir/internal/export/metrics"
 	"github.com/weirnet/weir/internal/export/outputs"
 	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/sandbox"
@@ -19,6 +20,7 @@ import (
 // newExport returns the command of the process that exports records, which weir run itself starts.
 func newExport() *cobra.Command {
 	var to []string
+	var listen string
 	log := logging.Options{Program: "weir", Process: "export"}
 	c := &cobra.Command{
 		Use:    privileged.ExportCommand + " " + privileged.ExportFirst + "|" + privileged.ExportAgain,
@@ -40,16 +42,25 @@ func newExport() *cobra.Command {
 			defer logger.Flush()
 			// The helper tells an error from a panic, whose status is 2.
 			if err := export.Run(&export.Options{Plan: plan, IsFirst: args[0] == privileged.ExportFirst,
-				Version: version, Log: logger, Release: agent.ReleaseMemory}); err != nil {
+				Version: version, Log: logger, Release: agent.ReleaseMemory, Servers: servers(listen)}); err != nil {
 				return partialError{err}
 			}
 			return nil
 		},
 	}
 	c.Flags().StringArrayVar(&to, "to", nil, "an output")
+	c.Flags().StringVar(&listen, "metrics-listen", "", "as of weir run")
 	c.Flags().StringVar(&log.Format, "log-format", log.Format, "as of weir run")
 	c.Flags().StringVar(&log.Level, "log-level", log.Level, "as of weir run")
 	return c
+}
+
+// servers returns the listeners of the process.
+func servers(listen string) (all []export.Server) {
+	if listen != "" {
+		all = append(all, &metrics.Server{Listen: listen, Version: version})
+	}
+	return all
 }
 
 // setExport makes the plan of what leaves weir besides reports.
@@ -61,6 +72,9 @@ func setExport(o *agent.Options, c *config.Config) error {
 	o.Export = agent.Export{Folders: plan.Folders, Files: plan.Files}
 	for _, to := range c.Export.To {
 		o.Export.Args = append(o.Export.Args, "--to="+to)
+	}
+	if c.Metrics.Listen != "" {
+		o.Export.Args = append(o.Export.Args, "--metrics-listen="+c.Metrics.Listen)
 	}
 	return nil
 }

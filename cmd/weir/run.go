@@ -95,6 +95,9 @@ func beginRun(c *cobra.Command, settings *config.Loader, o *agent.Options) error
 	if err := checkPrivacy(&settings.Config); err != nil {
 		return err
 	}
+	if err := checkMetrics(&settings.Config); err != nil {
+		return err
+	}
 	if err := setExport(o, &settings.Config); err != nil {
 		return err
 	}
@@ -165,6 +168,7 @@ func liveRun(o *agent.Options, c *config.Config, stdout io.Writer) error {
 			shipped.subscribe(o, &output)
 		}
 	}
+	countTraffic(o, c, &output)
 	status, err := confined.Run(o, output)
 	panics.end()
 	if err != nil && len(status.Interfaces) == 0 && status.Totals.Packets == 0 {

@@ -74,6 +74,11 @@ type Config struct {
 		Level  string `key:"level" flag:"log-level" in:"run top" oneof:"debug info warn error" help:"the least important messages that weir writes: debug, info, warn or error"`
 	} `key:"log" help:"What weir tells of itself on standard error. Of one text 20 messages a minute pass; the rest is counted."`
 
+	Metrics struct {
+		Listen string `key:"listen" flag:"metrics-listen" in:"run" help:"address and port for /metrics (Prometheus), /healthz and /readyz, such as 127.0.0.1:9167 (none: weir serves none)"`
+		Remote bool   `key:"remote" flag:"metrics-remote" in:"run" help:"other machines may read the metrics: the address may be another than a loopback one"`
+	} `key:"metrics" help:"What weir measures, for Prometheus. It names no address, host or device; docs/METRICS.md has the list."`
+
 	Report struct {
 		Every time.Duration `key:"every" flag:"report-every" in:"run" min:"1s" max:"1h" help:"interval of a report (--output report, and those to a sink)"`
 	} `key:"report" help:"Reports: all that weir tells of an interval."`

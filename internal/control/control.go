@@ -28,6 +28,8 @@ type Request struct {
 	Counters bool `json:"counters,omitempty"`
 	// Status requests what is watched, and what becomes of reports.
 	Status bool `json:"status,omitempty"`
+	// Metrics requests all that the agent measures.
+	Metrics bool `json:"metrics,omitempty"`
 	// History requests the traffic of the last hour.
 	History bool `json:"history,omitempty"`
 	// Flows requests flow records. The answer is a Hello; the records follow, each a line of JSON.
@@ -93,6 +95,8 @@ type Answer struct {
 	Counters json.RawMessage `json:"counters,omitempty"`
 	// Status is a Status in JSON.
 	Status json.RawMessage `json:"status,omitempty"`
+	// Metrics is a Metrics in JSON.
+	Metrics json.RawMessage `json:"metrics,omitempty"`
 	// History is a tally.Past in JSON.
 	History json.RawMessage `json:"history,omitempty"`
 	Hello   *Hello          `json:"hello,omitempty"`

@@ -187,7 +187,8 @@ func TestUsers(t *testing.T) {
 	}
 }
 
-// TestGivenFolder: root trusts the service's own user in a folder that it made for that user, and no other user or folder.
+// TestGivenFolder: root trusts the service's own user in a folder that it made for that user, and no other user or
+// folder.
 func TestGivenFolder(t *testing.T) {
 	if os.Geteuid() != 0 {
 		lab.Lacks(t, "needs root")

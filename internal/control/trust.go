@@ -19,7 +19,8 @@ import (
 // own, in the folder that the service manager makes for it.
 const rootPath, ServicePath = "/run/weir.sock", "/run/weir/weir.sock"
 
-// DefaultPath returns the place at which to ask: the one of ListenPath, and for root the service's, if only that is there.
+// DefaultPath returns the place at which to ask: the one of ListenPath, and for root the service's, if only that is
+// there.
 func DefaultPath() string {
 	path := ListenPath()
 	if path == rootPath && !isSocket(rootPath) && isSocket(ServicePath) {
@@ -90,8 +91,8 @@ func isOwn(folder string) error {
 	return nil
 }
 
-// checkPeer refuses an agent that neither root nor this user started, unless root made the socket's folder for its user:
-// another user may have made the socket first, to receive the questions.
+// checkPeer refuses an agent that neither root nor this user started, unless root made the socket's folder for its
+// user: another user may have made the socket first, to receive the questions.
 func checkPeer(c net.Conn, path string) error {
 	raw, err := c.(*net.UnixConn).SyscallConn()
 	if err != nil {

@@ -48,8 +48,8 @@ func (e *ExitError) Error() string {
 }
 
 // Supervise serves the agent and waits for its end: nil for exit status 0, an *ExitError for any other. It turns
-// SIGTERM, SIGINT and, unless it reloads, SIGHUP to this process into a SIGTERM, and kills an agent that hangs after it, or at the second
-// signal. From a terminal, the agent also gets the SIGINT itself: see sandbox.StopSignals.
+// SIGTERM, SIGINT and, unless it reloads, SIGHUP to this process into a SIGTERM, and kills an agent that hangs after
+// it, or at the second signal. From a terminal, the agent also gets the SIGINT itself: see sandbox.StopSignals.
 func Supervise(child *sandbox.Child, b Backend, service Service) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)

@@ -35,6 +35,7 @@ const (
 	RecordsUnwritten
 	RecordsUnshown
 	RecordsUnreported
+	RecordsUncounted
 	ReportedFlowsForgotten
 	ReportsUnshipped
 	ReportsUnwritten
@@ -151,6 +152,8 @@ var counters = [numIDs]Counter{
 	RecordsUnshown: {"weir_records_dropped_total", "screen", Loss, "records left out: the screen was too slow"},
 	RecordsUnreported: {"weir_records_dropped_total", "report", Loss,
 		"records not reported: the reports were written too slowly (a flow's next record makes up for it)"},
+	RecordsUncounted: {"weir_records_dropped_total", "metrics", Loss,
+		"records left out of the metrics of traffic: they were counted too slowly"},
 	ReportedFlowsForgotten: {"weir_reported_flows_forgotten_total", "", Notice,
 		"flows that are reported whole again: more were live than the reports remember (--max-flows)"},
 	ReportsUnshipped: {"weir_reports_dropped_total", "unstored", Loss,

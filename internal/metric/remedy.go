@@ -23,6 +23,7 @@ var remedies = map[ID]string{
 	RecordsUnwritten:   "read standard output faster, or raise --max-flows",
 	RecordsUnshown:     "nothing: the screen skips records when it is slow",
 	RecordsUnreported:  "read standard output faster, or raise --max-flows",
+	RecordsUncounted:   "give weir more CPUs",
 	ReportsUnshipped:   "look at weir status, and at the free space of --state-dir",
 
 	ExportFileDropped:   lookAtOutputs,
@@ -79,6 +80,15 @@ func (s *Snapshot) Readings(class Class) []Reading {
 	all := []Reading{}
 	for c, n := range s.Happened(class) {
 		all = append(all, Reading{c.Name, c.Cause, n})
+	}
+	return all
+}
+
+// All returns the readings of all counters, in the list's order.
+func (s *Snapshot) All() []Reading {
+	all := make([]Reading, 0, numIDs)
+	for id, c := range All() {
+		all = append(all, Reading{c.Name, c.Cause, s[id]})
 	}
 	return all
 }

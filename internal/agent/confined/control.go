@@ -26,6 +26,7 @@ type answerer struct {
 	status    func() *Status // of the last second; nil before the first
 	uplink    func() *control.Uplink
 	exports   *exports
+	traffic   *tally.Counts // nil: not counted
 }
 
 // takeListener makes a listener of the control socket's descriptor, and closes that.
@@ -63,6 +64,9 @@ func (q *answerer) answer(r *control.Request) *control.Answer {
 	}
 	if r.Counters {
 		return q.counters()
+	}
+	if r.Metrics {
+		return q.metrics()
 	}
 	if r.Status {
 		return q.state()

@@ -10,6 +10,7 @@ import (
 	"github.com/weirnet/weir/internal/hosts"
 	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/metric"
+	"github.com/weirnet/weir/internal/tally"
 )
 
 // Output takes the confined process's findings.
@@ -35,6 +36,8 @@ type Output struct {
 	// Measure: the status has what the agent's processes use, the kernel's counters of the watched links, the clock's
 	// state, and the lengths of the queues.
 	Measure bool
+	// Traffic, unless nil, is told when somebody asks for metrics. It needs a subscription of its TrafficCounter.
+	Traffic *tally.Counts
 	// Counters are counted besides those of the process.
 	Counters []metric.Source
 	// OnPanic receives dissectors' panics, see dissect.Pool.

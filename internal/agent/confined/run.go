@@ -270,7 +270,7 @@ func (p *process) follow(stop <-chan struct{}) error {
 		context.AfterFunc(ctx, func() { p.listener.Close() })
 		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer,
 			followers: p.enrichment.followers, history: &p.enrichment.history, status: p.hub.latest.Load,
-			uplink: p.output.UplinkState, exports: &p.exports}
+			uplink: p.output.UplinkState, exports: &p.exports, traffic: p.output.Traffic}
 		go control.Serve(p.listener, answers.answer)
 	}
 	var over <-chan time.Time
