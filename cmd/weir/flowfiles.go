@@ -158,7 +158,11 @@ func readRecords(in io.Reader, to flowTaker, other func(*otherLine)) error {
 			return fmt.Errorf("line %d: %w", number, err)
 		}
 		if !bytes.Contains(line, []byte(`"type":"flow"`)) {
-			if err := readOther(line, other); err != nil {
+			isEvent, err := takeEvent(line, to)
+			if err == nil && !isEvent {
+				err = readOther(line, other)
+			}
+			if err != nil {
 				return fmt.Errorf("line %d: %w", number, err)
 			}
 			continue

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,6 +31,7 @@ type flowLines struct {
 	isLive      bool // flush each line
 	colour      bool
 	fields      []string
+	kinds       record.Types // to show
 	// names returns the name of the device with an address, "" if unknown; nil: addresses only.
 	names  func(netip.Addr) string
 	growth growth
@@ -38,7 +40,7 @@ type flowLines struct {
 
 func newFlowLines(o *flowsOptions, stdout io.Writer, names func(netip.Addr) string) *flowLines {
 	l := &flowLines{out: bufio.NewWriterSize(stdout, 64<<10), names: names, fields: o.fields, isLive: o.follow,
-		growth: growth{}}
+		growth: growth{}, kinds: cmp.Or(o.kinds, record.TypeFlow)}
 	switch o.output {
 	case "ndjson":
 		l.line = (*record.Flow).AppendJSON
@@ -65,15 +67,26 @@ func (l *flowLines) setWidth(width int) {
 
 // flow writes a record's line, unless it is for people and tells too little.
 func (l *flowLines) flow(f *record.Flow) error {
-	if l.isForPeople && !l.growth.isWorthALine(f) {
+	if l.kinds&record.TypeFlow == 0 || l.isForPeople && !l.growth.isWorthALine(f) {
 		return nil
 	}
+	l.begin()
+	l.buf = l.line(f, l.buf)
+	return l.write()
+}
+
+// begin begins a line in buf; before the first one the header.
+func (l *flowLines) begin() {
 	l.buf = l.buf[:0]
 	if !l.hasBegun && l.header != nil {
 		l.buf = append(append(l.buf, l.header()...), '\n')
 	}
 	l.hasBegun = true
-	l.buf = append(l.line(f, l.buf), '\n')
+}
+
+// write writes the line in buf.
+func (l *flowLines) write() error {
+	l.buf = append(l.buf, '\n')
 	if _, err := l.out.Write(l.buf); err != nil || !l.isLive {
 		return err
 	}
@@ -208,7 +221,12 @@ func (l *flowLines) end(e *record.Endpoint) string {
 
 // appendFields appends members of the record, with tabs between them.
 func (l *flowLines) appendFields(f *record.Flow, b []byte) []byte {
-	decoder := json.NewDecoder(bytes.NewReader(f.AppendJSON(nil)))
+	return l.appendFieldsOf(f.AppendJSON(nil), b)
+}
+
+// appendFieldsOf is appendFields for a record's JSON.
+func (l *flowLines) appendFieldsOf(line, b []byte) []byte {
+	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.UseNumber()
 	var all map[string]any
 	_ = decoder.Decode(&all) // what AppendJSON wrote

@@ -32,6 +32,8 @@ type flowsOptions struct {
 	output      string
 	fields      []string
 	lanNetworks []string
+	types       []string
+	kinds       record.Types
 	selection   selection
 	expr        filter.Expr
 }
@@ -55,6 +57,7 @@ Exit status: 0, 1 if no weir answers or a file has an error, 2 for wrong usage.`
   weir flows --since 5m --device 02:00:00:00:00:07 --not 'proto:dns OR bytes<10k'
   weir flows --last 1000 --output csv > flows.csv
   weir flows --fields first_seen,client.ip,server.ip,tls.ja4 capture.pcapng
+  weir flows --follow --types dns,http,tls
   weir flows --app youtube /var/lib/weir/spool`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, files []string) error {
@@ -82,6 +85,8 @@ Exit status: 0, 1 if no weir answers or a file has an error, 2 for wrong usage.`
 		"else compact)")
 	f.StringSliceVarP(&o.fields, "fields", "e", nil, "members of the record to print, with tabs between them, such as "+
 		"client.ip or tls.version (implies --output fields)")
+	f.StringSliceVar(&o.types, "types", nil, "types of records, with commas between: flow, dns, http, tls, stats (empty: "+
+		"flow)")
 	f.StringSliceVar(&o.lanNetworks, "lan-network", nil, "of a capture: a network of the LAN; may be repeated")
 	o.selection.addFlags(f)
 	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(flowsOutputs[:],
@@ -94,6 +99,9 @@ var flowsOutputs = [...]string{"table", "compact", "ndjson", "csv", "fields"}
 // check checks and completes the flags. last is 0 for all.
 func (o *flowsOptions) check(c *cobra.Command, files []string) (err error) {
 	if o.expr, err = o.selection.expr(); err != nil {
+		return err
+	}
+	if err := o.checkTypes(); err != nil {
 		return err
 	}
 	if o.last < 0 || o.since < 0 || o.reconnect < 0 {
@@ -150,7 +158,7 @@ func (o *flowsOptions) ofAgent(ctx context.Context, stdout, stderr io.Writer) er
 // open requests flows of the running weir, after a position if there is one.
 func (o *flowsOptions) open(after *control.Position) (*control.Stream, error) {
 	return control.Follow(o.socket, &control.Flows{Filter: filter.String(o.expr), Last: o.last,
-		SinceMillis: o.since.Milliseconds(), Follow: o.follow, After: after})
+		SinceMillis: o.since.Milliseconds(), Follow: o.follow, After: after, Types: o.types})
 }
 
 // errEnded means that the stream has ended for good.
@@ -270,6 +278,12 @@ func (o *flowsOptions) replayOptions() (*replayOptions, error) {
 		return nil, err
 	}
 	r := &replayOptions{Config: settings.Config}
+	r.Events.Types = nil
+	for _, kind := range o.types {
+		if kind != "flow" && kind != "stats" { // a capture has no stats
+			r.Events.Types = append(r.Events.Types, kind)
+		}
+	}
 	r.Output.Format = "ndjson" // of which the losses are told on standard error
 	for _, text := range o.lanNetworks {
 		p, err := netip.ParsePrefix(text)

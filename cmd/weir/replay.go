@@ -105,7 +105,9 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	defer records.stop()
 	emit := records.flow
 	var isFollowed func() bool
+	onEvent := records.event
 	if o.show != nil {
+		onEvent = selectedEvents(o.show)
 		emit, isFollowed = o.show.flow, func() bool { return true }
 	}
 	var events atomic.Uint32
@@ -116,7 +118,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 		MaxPacketsTCP: o.Flows.PacketsTCP, MaxPacketsOther: o.Flows.PacketsOther, KeepTunnels: o.Flows.KeepTunnels,
 		IgnoreVLAN: o.Flows.IgnoreVLAN, CountEach: o.Flows.CountEach,
 		UpdateEvery: o.Flows.UpdateEvery, IsFollowed: isFollowed,
-		Events: &events, OnEvent: records.event,
+		Events: &events, OnEvent: onEvent,
 		Flows:      flow.Config{MaxFlows: o.Flows.MaxReplay, TCPIdle: o.Flows.TCPIdle, Idle: o.Flows.Idle},
 		Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: panics.add,

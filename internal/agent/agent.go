@@ -54,6 +54,7 @@ type Options struct {
 	UpdateEvery     time.Duration
 	Follow          bool          // records come as flows are named
 	Events          record.Types  // event records that subscribers get
+	StatsEvery      time.Duration // interval of stats records, for those who ask for them
 	TCPIdle, Idle   time.Duration // silence that ends a flow; defaults.TCPIdle, defaults.Idle
 	Catalogs        []string
 	Sides           topology.Sides

@@ -61,8 +61,9 @@ type Config struct {
 	} `key:"control" help:"How other commands reach the running weir."`
 
 	Events struct {
-		Types []string `key:"types" flag:"events" in:"run replay" arg:"type" oneof:"dns http tls" help:"event records besides those of flows: dns (each question with its answer), http (each request), tls (each handshake); several with commas between (none: only for clients that ask for them)"`
-	} `key:"events" help:"Records of what flows say."`
+		Types      []string      `key:"types" flag:"events" in:"run replay" arg:"type" oneof:"dns http tls" help:"event records besides those of flows: dns (each question with its answer), http (each request), tls (each handshake); several with commas between (none: only for clients that ask for them)"`
+		StatsEvery time.Duration `key:"stats_every" flag:"stats-every" in:"run top" min:"1s" max:"1h" help:"interval of stats records, for clients that ask for them"`
+	} `key:"events" help:"Records of what flows say, and of what weir does."`
 
 	Output struct {
 		Format   string `key:"format" flag:"output,o" in:"run replay" oneof:"table ndjson csv report none" help:"table, ndjson, csv, report (weir run only: a report an interval), or none (summary only) (empty: table on a terminal, else ndjson)"`
@@ -115,6 +116,7 @@ func Default() *Config {
 	c.Flows.TCPIdle = defaults.TCPIdle
 	c.Flows.Idle = defaults.Idle
 	c.Log.Format, c.Log.Level = "text", "info"
+	c.Events.StatsEvery = defaults.StatsEvery
 	c.Report.Every = defaults.ReportEvery
 	c.Uplink.State, c.Uplink.Use, c.Uplink.Compression = defaults.StateDir, "auto", "zstd"
 	c.Privacy.Addresses, c.Privacy.HostNames = "plain", "full"

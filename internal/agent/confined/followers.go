@@ -68,7 +68,7 @@ func newEpoch() string {
 }
 
 // isFollowed reports whether a command follows the flows. The workers ask.
-func (s *followers) isFollowed() bool { return record.Types(s.types.Load())&record.TypeFlow != 0 }
+func (s *followers) isFollowed() bool { return s.wants(record.TypeFlow) }
 
 // followEvery returns how often they want to hear of a live flow; 0: nobody follows. The workers ask.
 func (s *followers) followEvery() time.Duration { return time.Duration(s.every.Load()) }
@@ -110,7 +110,7 @@ func (s *followers) flow(r *record.Flow) {
 
 // event sends an event to whoever follows events of its type. Events have no positions: nobody remembers them.
 func (s *followers) event(e *record.Event) {
-	if record.Types(s.types.Load())&e.Type == 0 {
+	if !s.wants(e.Type) {
 		return
 	}
 	s.mu.Lock()
@@ -125,6 +125,21 @@ func (s *followers) event(e *record.Event) {
 			s.line = append(e.AppendJSON(s.line), '\n')
 		}
 		one.offer(s.line, true, s.position.Sequence)
+	}
+}
+
+// wants reports whether somebody follows records of a type.
+func (s *followers) wants(t record.Types) bool { return record.Types(s.types.Load())&t != 0 }
+
+// stats sends a stats record to whoever follows those, whatever their filters.
+func (s *followers) stats(r *record.Stats) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.line = append(r.AppendJSON(s.line[:0]), '\n')
+	for one := range s.all {
+		if one.types&record.TypeStats != 0 {
+			one.offer(s.line, true, s.position.Sequence)
+		}
 	}
 }
 

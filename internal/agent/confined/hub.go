@@ -22,6 +22,7 @@ type hub struct {
 	status        func() Status
 	subscriptions []*subscription
 	events        record.Types // that the subscribers get
+	stats         *stats
 	parcels       parcels
 
 	handovers    <-chan *engine.Handover
@@ -126,6 +127,7 @@ func (h *hub) second() {
 	h.linkCounts.second()
 	status := h.status()
 	h.latest.Store(&status)
+	h.stats.second(&status)
 	h.enrichment.history.Second(h.now, status.Totals.WireBytes, status.Totals.Packets)
 	h.handOn(&status)
 	h.seconds.Add(1)

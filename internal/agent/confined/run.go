@@ -163,6 +163,7 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 		p.linkCounts.read()
 	}
 	p.hub.events = p.options.Events
+	p.hub.stats = &stats{every: p.options.StatsEvery, follow: p.enrichment.followers, measure: p.measureStats}
 	p.hub.enrichment, p.hub.devices, p.hub.linkCounts, p.hub.status = p.enrichment, p.devices, p.linkCounts, p.status
 	p.devices.load(named)
 	if fd, ok := named[agent.DescriptorControl]; !ok {

@@ -25,6 +25,8 @@ const (
 	// StateDir is the directory for the key, the sink and the waiting reports.
 	StateDir = "/var/lib/weir"
 
+	// StatsEvery is the interval of a stats record.
+	StatsEvery = 10 * time.Second
 	// ReportEvery is the interval of a report.
 	ReportEvery = 15 * time.Second
 )
