@@ -85,8 +85,8 @@ Exit status: 0, 1 if no weir answers or a file has an error, 2 for wrong usage.`
 		"else compact)")
 	f.StringSliceVarP(&o.fields, "fields", "e", nil, "members of the record to print, with tabs between them, such as "+
 		"client.ip or tls.version (implies --output fields)")
-	f.StringSliceVar(&o.types, "types", nil, "types of records, with commas between: flow, dns, http, tls, stats (empty: "+
-		"flow)")
+	f.StringSliceVar(&o.types, "types", nil, "types of records, with commas between: flow, dns, http, tls, stats "+
+		"(empty: flow)")
 	f.StringSliceVar(&o.lanNetworks, "lan-network", nil, "of a capture: a network of the LAN; may be repeated")
 	o.selection.addFlags(f)
 	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(flowsOutputs[:],

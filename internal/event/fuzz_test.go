@@ -51,7 +51,7 @@ func FuzzDatagrams(f *testing.F) {
 	})
 }
 
-// FuzzSegments: any segments. Before each: the direction and the protocol, where it begins, its length, what is missing.
+// FuzzSegments: any segments. Before each: the direction and what is missing, where it begins, its length.
 func FuzzSegments(f *testing.F) {
 	requests, responses := conversation(8)
 	var talk []byte
@@ -94,8 +94,8 @@ func FuzzSegments(f *testing.F) {
 
 // FuzzFindings: any findings of a dissector.
 func FuzzFindings(f *testing.F) {
-	f.Add([]byte(`"quic":{"version":"1"},"tls":{"version":"1.2","certificate_subject":"a\"b","certificate_organization":` +
-		`"O","certificate_sans":["a","b"],"resumed":true}`))
+	f.Add([]byte(`"quic":{"version":"1"},"tls":{"version":"1.2","certificate_subject":"a\"b",` +
+		`"certificate_organization":"O","certificate_sans":["a","b"],"resumed":true}`))
 	f.Fuzz(func(t *testing.T, findings []byte) {
 		r := newRig(t)
 		r.TLS(Flow{1, 1}, 1, 1, findings)
