@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/config"
 	"github.com/weirnet/weir/internal/usage"
 )
@@ -45,7 +46,13 @@ next.`,
 func checkConfigs(c *cobra.Command, names []string) error {
 	broken := 0
 	for _, name := range names {
-		if err := config.CheckFile(name); err != nil {
+		read, err := config.ReadFile(name)
+		if err == nil {
+			if err = setExport(&agent.Options{}, read); err != nil {
+				err = fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		if err != nil {
 			broken++
 			fmt.Fprintln(c.OutOrStdout(), err)
 		}

@@ -104,7 +104,8 @@ func (r *run) child() int {
 	wait.Until(r.T, "weir has a confined child", func() bool {
 		for _, pid := range program.Children(r.PID()) {
 			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-			if strings.Contains(string(status), "\nSeccomp:\t2") && !strings.Contains(string(status), "weir-ship") {
+			if strings.Contains(string(status), "\nSeccomp:\t2") && !strings.Contains(string(status), "weir-ship") &&
+				!strings.Contains(string(status), "weir-export") {
 				child = pid
 			}
 		}

@@ -230,14 +230,23 @@ func (f *file) unknown(key *yaml.Node, groups []Group, at *Group) {
 	f.wrong(key, "%s", text)
 }
 
-// CheckFile returns all mistakes in a file.
-func CheckFile(name string) error {
+// ReadFile returns the defaults with a file's settings, or all mistakes in the file.
+func ReadFile(name string) (*Config, error) {
 	source, err := readFile(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = parseFile(name, source)
-	return err
+	values, err := parseFile(name, source)
+	if err != nil {
+		return nil, err
+	}
+	c, all := Default(), Settings()
+	for i := range all {
+		if v, ok := values[all[i].Key]; ok {
+			err = errors.Join(err, all[i].set(c, v.texts)) // parseFile has set each alone
+		}
+	}
+	return c, err
 }
 
 // readFile reads at most one byte more than the limit, so that parseFile notices the excess.

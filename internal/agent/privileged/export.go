@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -55,9 +57,9 @@ func openExport(o *agent.Options, socket *controlSocket) (*exporter, error) {
 }
 
 // openExportFolders makes the folders that are missing, and returns export's user: its own if all folders are that
-// user's, as those that weir makes, else 0.
+// user's, as those that weir makes, and the user reaches them, else 0.
 func openExportFolders(folders []string) (user int, err error) {
-	if sandbox.CanBecome() {
+	if sandbox.CanBecome() && !slices.ContainsFunc(folders, isHidden) {
 		user = exportUser
 	}
 	for _, path := range folders {
@@ -70,6 +72,19 @@ func openExportFolders(folders []string) (user int, err error) {
 		}
 	}
 	return user, nil
+}
+
+// isHidden reports whether others cannot reach a folder.
+func isHidden(folder string) bool {
+	for at := filepath.Dir(folder); ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		if err != nil || info.Mode()&0o001 == 0 {
+			return true
+		}
+		if at == "/" || at == "." {
+			return false
+		}
+	}
 }
 
 // openExportFolder returns a folder's owner. If the folder is missing it makes it for a user.

@@ -5,8 +5,9 @@ package outputs
 
 import (
 	"github.com/weirnet/weir/internal/export"
+	"github.com/weirnet/weir/internal/export/eve"
 	"github.com/weirnet/weir/internal/export/file"
 )
 
 // Kinds returns all kinds.
-func Kinds() []*export.Kind { return []*export.Kind{file.Kind} }
+func Kinds() []*export.Kind { return []*export.Kind{file.Kind, eve.Kind} }
