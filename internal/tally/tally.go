@@ -8,17 +8,12 @@ import (
 	"cmp"
 	"iter"
 	"maps"
-	"net/netip"
 
 	"github.com/weirnet/weir/internal/record"
 )
 
-// Limits of rows.
-const (
-	MaxNames            = 1 << 12 // applications, protocols, categories; the catalog has fewer
-	MaxHosts            = 1 << 12
-	MaxHostApplications = 32 // of one host; the rest is one row
-)
+// MaxNames bounds the rows of applications, protocols or categories; the catalog has fewer.
+const MaxNames = 1 << 12
 
 // Other names the row for names past the limit, None the row for records without a name.
 const (
@@ -26,11 +21,10 @@ const (
 	None  = "-"
 )
 
-// Row holds the sums of an application, protocol, category, host, or a host's application.
+// Row holds the sums of an application, protocol or category.
 type Row struct {
 	Usage
-	Name  string     // "" for hosts
-	Addr  netip.Addr // of hosts
+	Name  string
 	Flows int
 }
 
@@ -78,7 +72,6 @@ func (n *Names) Len() int { return len(n.rows) }
 // Totals are sums of flows by several criteria; nil ones are not counted.
 type Totals struct {
 	Applications, Protocols, Categories *Names
-	Hosts                               *Hosts // by client
 }
 
 // Add counts the last record of a flow.
@@ -91,11 +84,5 @@ func (t *Totals) Add(r *record.Flow) {
 		if by.names != nil {
 			by.names.Row(by.name).add(a)
 		}
-	}
-	if t.Hosts != nil {
-		h := t.Hosts.Host(r.Client.Addr.Addr())
-		h.add(a)
-		h.Applications.Row(r.Application).add(a)
-		t.Hosts.Touch(h)
 	}
 }

@@ -20,28 +20,18 @@ func flowOf(client int, application, protocol, category string) *record.Flow {
 	}
 }
 
-func newTotals(hosts int) *Totals {
-	return &Totals{NewNames(MaxNames), NewNames(MaxNames), NewNames(MaxNames), NewHosts(hosts)}
-}
+func newTotals() *Totals { return &Totals{NewNames(MaxNames), NewNames(MaxNames), NewNames(MaxNames)} }
 
 func (r *Row) text() string {
-	return fmt.Sprintf("%s%s %d flows, %d packets, %d+%d bytes", r.Name, addrText(r.Addr), r.Flows, r.Total.Packets,
-		r.Total.Bytes[0], r.Total.Bytes[1])
-}
-
-func addrText(a netip.Addr) string {
-	if !a.IsValid() {
-		return ""
-	}
-	return a.String()
+	return fmt.Sprintf("%s %d flows, %d packets, %d+%d bytes", r.Name, r.Flows, r.Total.Packets, r.Total.Bytes[0],
+		r.Total.Bytes[1])
 }
 
 func TestTotals(t *testing.T) {
-	all := newTotals(MaxHosts)
+	all := newTotals()
 	all.Add(flowOf(1, "netflix", "tls", "video"))
 	all.Add(flowOf(1, "netflix", "quic", "video"))
 	all.Add(flowOf(2, "", "tls", ""))
-	h := all.Hosts.Find(netip.MustParseAddr("10.0.0.1"))
 	for _, x := range []struct {
 		row  *Row
 		want string
@@ -50,8 +40,6 @@ func TestTotals(t *testing.T) {
 		{all.Applications.Row(""), "- 1 flows, 4 packets, 10+30 bytes"},
 		{all.Protocols.Row("tls"), "tls 2 flows, 8 packets, 20+60 bytes"},
 		{all.Categories.Row("video"), "video 2 flows, 8 packets, 20+60 bytes"},
-		{&h.Row, "10.0.0.1 2 flows, 8 packets, 20+60 bytes"},
-		{h.Applications.Row("netflix"), "netflix 2 flows, 8 packets, 20+60 bytes"},
 	} {
 		if got := x.row.text(); got != x.want {
 			t.Errorf("got %s, want %s", got, x.want)
@@ -67,46 +55,22 @@ func TestTotals(t *testing.T) {
 	}
 }
 
-// TestBounds: far more names and hosts than the limits lose no byte of the names' totals, and the hosts used last stay.
+// TestBounds: far more names than the limit lose no byte of the totals.
 func TestBounds(t *testing.T) {
-	const flows, hosts = 3 * MaxNames, 100
-	all := newTotals(hosts)
+	const flows = 3 * MaxNames
+	all := newTotals()
 	for i := range flows {
 		all.Add(flowOf(i, fmt.Sprint("app", i), "tls", fmt.Sprint("category", i)))
-		all.Add(flowOf(0, fmt.Sprint("app", i), "tls", "one")) // used all the time
 	}
 	for _, n := range []*Names{all.Applications, all.Categories} {
 		var sum Amounts
 		for r := range n.All() {
 			sum.Add(r.Total)
 		}
-		if n.Len() != MaxNames+1 || sum != (Amounts{[2]uint64{20 * flows, 60 * flows}, 8 * flows}) ||
+		if n.Len() != MaxNames+1 || sum != (Amounts{[2]uint64{10 * flows, 30 * flows}, 4 * flows}) ||
 			n.Row(Other).Flows == 0 {
 			t.Errorf("%d names, %+v, %s", n.Len(), sum, n.Row(Other).text())
 		}
-	}
-	if all.Hosts.Len() != hosts || all.Hosts.byUse.Len() != hosts || all.Hosts.Evicted != flows-hosts {
-		t.Errorf("%d hosts, %d in order, %d gave way", all.Hosts.Len(), all.Hosts.byUse.Len(), all.Hosts.Evicted)
-	}
-	busy := all.Hosts.Find(netip.MustParseAddr("10.0.0.0"))
-	if busy == nil || busy.Flows != flows+1 || busy.Applications.Len() != MaxHostApplications+1 {
-		t.Errorf("the host that was heard of all the time: %+v", busy)
-	}
-}
-
-// TestHostComesBack: an evicted host starts at zero.
-func TestHostComesBack(t *testing.T) {
-	all := newTotals(1)
-	all.Add(flowOf(1, "a", "tls", ""))
-	first := all.Hosts.Find(netip.MustParseAddr("10.0.0.1"))
-	all.Add(flowOf(2, "a", "tls", ""))
-	all.Hosts.Touch(first)
-	if !first.Gone || all.Hosts.Len() != 1 || all.Hosts.byUse.Len() != 1 {
-		t.Errorf("gone: %v; %d hosts, %d in order", first.Gone, all.Hosts.Len(), all.Hosts.byUse.Len())
-	}
-	all.Add(flowOf(1, "a", "tls", ""))
-	if r := all.Hosts.Find(netip.MustParseAddr("10.0.0.1")); r.Flows != 1 || r.Gone {
-		t.Errorf("%s", r.text())
 	}
 }
 

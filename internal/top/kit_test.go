@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/weirnet/weir/internal/record"
 )
 
@@ -24,13 +26,15 @@ type rig struct {
 	model *model
 	now   time.Time
 	sum   Summary
+	sends func(*record.Flow) error // takes the records
 }
 
 func newRig(t *testing.T, width, height int, o Options) *rig {
 	t.Helper()
-	o.NoColor, o.Environ = true, []string{"TERM=xterm"}
+	o.NoColor, o.Environ = true, []string{"TERM=xterm", "LANG=C.UTF-8"}
 	v := newView(o)
-	r := &rig{T: t, view: v, model: newModel(width, height, false, v.detail), now: time.Unix(1_700_000_000, 0)}
+	r := &rig{T: t, view: v, model: newModel(width, height, v.style, v), now: time.Unix(1_700_000_000, 0)}
+	r.sends = v.Flow
 	r.sum = Summary{Mode: "ebpf", Interfaces: []string{"eth0", "wlan0"}}
 	return r
 }
@@ -41,14 +45,16 @@ func (r *rig) flow(n int, state record.State, up, down uint64, change func(*reco
 		State: state, Proto: 6, Protocol: "tls", Method: record.MethodDPI, FirstSeen: r.now.UnixNano(),
 		LastSeen: r.now.UnixNano(),
 		Client: record.Endpoint{Addr: netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:%d", n%4+1, 40000+n%20000)),
-			Bytes: up, Packets: up / 100},
-		Server: record.Endpoint{Addr: netip.MustParseAddrPort("198.51.100.7:443"), Bytes: down, Packets: down / 1000},
+			Bytes: up, Packets: up / 100, Side: record.SideLAN, MAC: [6]byte{2, 0, 0, 0, 0, byte(n%4 + 1)}},
+		Server: record.Endpoint{Addr: netip.MustParseAddrPort("198.51.100.7:443"), Bytes: down, Packets: down / 1000,
+			Side: record.SideWAN},
+		Direction: record.DirectionOutbound,
 	}
 	copy(f.ID[:], fmt.Sprintf("%032x", n))
 	if change != nil {
 		change(&f)
 	}
-	if err := r.view.Flow(&f); err != nil {
+	if err := r.sends(&f); err != nil {
 		r.Fatal(err)
 	}
 }
@@ -72,6 +78,9 @@ func (r *rig) keys(keys string) {
 	}
 }
 
+// drawn are the runes that only the screen itself draws.
+var drawn = strings.Join(blocks, "") + strings.Join(parts, "")
+
 // lines returns the screen, after checks that every screen has to pass.
 func (r *rig) lines() []string {
 	r.Helper()
@@ -80,12 +89,12 @@ func (r *rig) lines() []string {
 		r.Errorf("%d lines in a window of %d", len(lines), r.model.height)
 	}
 	for _, line := range lines {
-		if len(line) > r.model.width {
-			r.Errorf("%d columns in a window of %d: %q", len(line), r.model.width, line)
+		if n := ansi.StringWidth(line); n > r.model.width || n != widthOf(line) {
+			r.Errorf("%d columns, %d as counted, in a window of %d: %q", n, widthOf(line), r.model.width, line)
 		}
-		for _, c := range []byte(line) {
-			if c < ' ' || c > '~' {
-				r.Fatalf("byte %#x on the screen: %q", c, line)
+		for _, c := range line {
+			if !isShown(c) && !strings.ContainsRune(drawn, c) {
+				r.Fatalf("rune %#x on the screen: %q", c, line)
 			}
 		}
 	}
@@ -117,6 +126,12 @@ func (r *rig) golden(name string) {
 
 // household feeds some seconds of traffic of four hosts.
 func (r *rig) household() {
+	r.view.SetDevices([]Device{
+		{MAC: "02:00:00:00:00:01", Names: []string{"laptop"}, Vendor: "Example Inc.", Addresses: []netip.Addr{
+			netip.MustParseAddr("fe80::1"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.1")}},
+		{MAC: "02:00:00:00:00:02", Names: []string{"Küche 客厅"}, Addresses: []netip.Addr{
+			netip.MustParseAddr("192.0.2.2")}},
+	})
 	apps := []struct {
 		app        string
 		method     record.ApplicationMethod

@@ -4,7 +4,6 @@ package top
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -117,10 +116,7 @@ func (t *terminal) start(ctx context.Context, o Options) (*View, func()) {
 	t.Helper()
 	before := t.termios()
 	o.In, o.Out = t.far, t.far
-	v, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := New(o)
 	done := make(chan error, 1)
 	go func() { done <- v.Run(ctx) }()
 	return v, func() {
@@ -135,9 +131,11 @@ func (t *terminal) start(ctx context.Context, o Options) (*View, func()) {
 	}
 }
 
+var feedBegan = time.Now().UnixNano()
+
 func feed(v *View) {
 	f := record.Flow{State: record.StateNew, Proto: 6, Protocol: "tls", Method: record.MethodDPI,
-		Application: "youtube", Hostname: []byte("video.example"),
+		Application: "youtube", Hostname: []byte("video.example"), FirstSeen: feedBegan, LastSeen: feedBegan,
 		Client: record.Endpoint{Addr: netip.MustParseAddrPort("192.0.2.9:4000"), Bytes: 1e6, Packets: 1000},
 		Server: record.Endpoint{Addr: netip.MustParseAddrPort("198.51.100.7:443"), Bytes: 9e6, Packets: 9000}}
 	copy(f.ID[:], strings.Repeat("1", 32))
@@ -155,8 +153,7 @@ func TestTerminal(t *testing.T) {
 		{"no colour", Options{Environ: []string{"TERM=xterm-256color"}, NoColor: true}, false},
 		{"NO_COLOR", Options{Environ: []string{"TERM=xterm-256color", "NO_COLOR=1"}}, false},
 		{"vt100", Options{Environ: []string{"TERM=vt100"}}, false},
-		{"dumb", Options{Environ: []string{"TERM=dumb"}}, false},
-		{"none", Options{Environ: []string{"HOME=/"}}, false},
+		{"UTF-8", Options{Environ: []string{"TERM=tmux", "LC_ALL=de_DE.UTF-8", "LANG=C"}}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			term := openTerminal(t, 80, 24)
@@ -175,14 +172,21 @@ func TestTerminal(t *testing.T) {
 					t.Errorf("the terminal is asked %q", question)
 				}
 			}
-			term.press("3")
+			term.press("4")
 			term.expect("192.0.2.9")
 			term.press("\r")
-			term.expect("video.example")
+			term.expect(" 192.0.2.9")
+			term.press("7")
+			term.expect("192.0.2.9:4000 > 198.51.100.7")
+			v.SetWhy(func(id string) ([]string, error) { return []string{"because of " + id[:4]}, nil })
+			term.press("w")
+			term.expect("because of 1111")
+			term.press("\x1b")
+			term.expect("7 flows")
 			term.press("p")
 			term.expect("PAUSED")
 			term.press("?")
-			term.expect("byte that is no plain ASCII")
+			term.expect("opened or filtered adds up")
 			term.press("\x1b[B\x1bx")
 			term.press("q")
 			end()
@@ -220,7 +224,7 @@ func TestResize(t *testing.T) {
 	if err := unix.Kill(os.Getpid(), unix.SIGWINCH); err != nil {
 		t.Fatal(err)
 	}
-	term.expect("s sort / filter p pause")
+	term.expect("enter  / filter  ? help  q quit")
 	term.press("q")
 	end()
 }
@@ -265,10 +269,7 @@ func TestSlowTerminal(t *testing.T) {
 func TestStuckTerminal(t *testing.T) {
 	term := openTerminal(t, 200, 50)
 	before := term.termios()
-	v, err := New(Options{In: term.far, Out: term.far, Environ: []string{"TERM=xterm"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := New(Options{In: term.far, Out: term.far, Environ: []string{"TERM=xterm"}})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- v.Run(ctx) }()
@@ -288,17 +289,91 @@ func TestStuckTerminal(t *testing.T) {
 	<-v.done
 }
 
-func TestNoTerminal(t *testing.T) {
+// TestPlainLines: without a terminal, or on one that can't move its cursor, the traffic comes in lines.
+func TestPlainLines(t *testing.T) {
+	term := openTerminal(t, 80, 24)
+	for _, c := range []struct {
+		name    string
+		in, out *os.File // nil: a pipe
+		term    string
+	}{
+		{"a pipe", term.far, nil, "xterm"}, {"no input", nil, term.far, "xterm"}, {"dumb", term.far, term.far, "dumb"},
+		{"no TERM", term.far, term.far, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			o := Options{In: c.in, Out: c.out, Environ: []string{"TERM=" + c.term, "LANG=C.UTF-8"}}
+			if o.Out == nil {
+				o.Out = w
+			}
+			v := New(o)
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- v.Run(ctx) }()
+			var got string
+			text := make(chan string, 1)
+			if c.out == nil {
+				go func() {
+					b := make([]byte, 4096)
+					n, _ := r.Read(b)
+					text <- string(b[:n])
+				}()
+			} else {
+				term.press("")
+			}
+			if !wait.Reached(func() bool {
+				feed(v)
+				if c.out != nil {
+					term.mu.Lock()
+					got = string(term.written)
+					term.mu.Unlock()
+				} else {
+					select {
+					case got = <-text:
+					default:
+					}
+				}
+				return strings.Contains(got, "youtube")
+			}) {
+				t.Errorf("%q", got)
+			}
+			if strings.Contains(got, "\x1b") || !strings.Contains(got, "ebpf on eth0") {
+				t.Errorf("%q", got)
+			}
+			cancel()
+			if err := wait.For(t, "the view ends", done); err != nil {
+				t.Error(err)
+			}
+			w.Close()
+		})
+	}
+}
+
+// TestPlainLinesFail: the end of a reader ends the view.
+func TestPlainLinesFail(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	r.Close()
 	defer w.Close()
-	term := openTerminal(t, 80, 24)
-	for _, o := range []Options{{In: r, Out: w}, {In: term.far, Out: w}, {In: r, Out: term.far}, {Out: term.far}, {}} {
-		if _, err := New(o); !errors.Is(err, ErrNoTerminal) {
-			t.Errorf("%+v: %v", o, err)
+	v := New(Options{Out: w})
+	done := make(chan error, 1)
+	go func() { done <- v.Run(t.Context()) }()
+	var got error
+	if !wait.Reached(func() bool {
+		feed(v)
+		select {
+		case got = <-done:
+			return true
+		default:
+			return false
 		}
+	}) || got == nil {
+		t.Errorf("the view ended with %v", got)
 	}
 }

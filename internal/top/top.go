@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package top is a live view of flow records on a terminal: rates by application, by protocol and by host.
+// Package top is a live view of flow records on a terminal: rates by application, protocol, category, device, host and
+// destination, and the flows, each list opening into the others.
 package top
 
 import (
@@ -27,8 +28,10 @@ type Options struct {
 	NoColor bool
 	Environ []string // for TERM, NO_COLOR, COLUMNS, LINES; nil: the process's
 
-	// MaxFlows and MaxHosts bound the view's tables; 0: 65,536 flows, 4,096 hosts.
-	MaxFlows, MaxHosts int
+	// Joined: the records are those of a running agent, and all that is known of its traffic.
+	Joined bool
+	// MaxFlows and MaxRows bound the view's tables; 0: 65,536 flows, 4,096 rows of each list.
+	MaxFlows, MaxRows int
 }
 
 // Summary holds the capture's counts since its start.
@@ -38,6 +41,11 @@ type Summary struct {
 	Packets, Bytes uint64
 	Sampled        uint64 // inspected packets; 0: all, or unknown
 	Lost           []Loss
+	// Of a running agent that was joined: how long it has run, and how many records it dropped on the way here.
+	Joined  bool
+	Ended   bool // it has ended, and may be starting again
+	Running time.Duration
+	Missed  uint64
 }
 
 // Loss is a number and what it counts, in words that follow a number: "packets: the ring was full".
@@ -51,29 +59,32 @@ type Loss struct {
 type View struct {
 	options Options
 	term    string
-	colour  bool
+	style   theme
+	isPlain bool // lines instead of a screen: for no terminal, or one that can't move its cursor
 
 	mu     sync.Mutex
 	counts *counts
+	frozen *counts // what the screen shows while it is paused, or nil
+	why    func(id string) ([]string, error)
 
 	wake chan struct{} // signals a complete tick
 	done chan struct{} // closed when Run leaves the terminal
 }
 
-// ErrNoTerminal is New's error if In or Out is not a terminal.
-var ErrNoTerminal = errors.New("weir top needs a terminal; use weir run --output table")
+// New returns a view on the terminal of the options' In and Out. Without one, or if it can't move its cursor, Run
+// writes plain lines to Out.
+func New(o Options) *View {
+	v := newView(o)
+	v.isPlain = v.term == "" || v.term == "dumb" || !isTerminal(o.In) || !isTerminal(o.Out)
+	return v
+}
 
-// New returns a view on the terminal of the options' In and Out.
-func New(o Options) (*View, error) {
-	for _, f := range [...]*os.File{o.In, o.Out} {
-		if f == nil {
-			return nil, ErrNoTerminal
-		}
-		if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
-			return nil, ErrNoTerminal
-		}
+func isTerminal(f *os.File) bool {
+	if f == nil {
+		return false
 	}
-	return newView(o), nil
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }
 
 func newView(o Options) *View {
@@ -83,13 +94,15 @@ func newView(o Options) *View {
 	if o.MaxFlows <= 0 {
 		o.MaxFlows = maxFlows
 	}
-	if o.MaxHosts <= 0 {
-		o.MaxHosts = tally.MaxHosts
+	if o.MaxRows <= 0 {
+		o.MaxRows = maxRows
 	}
-	v := &View{options: o, counts: newCounts(o.MaxFlows, o.MaxHosts), wake: make(chan struct{}, 1),
+	v := &View{options: o, counts: newCounts(o.MaxFlows, o.MaxRows), wake: make(chan struct{}, 1),
 		done: make(chan struct{})}
+	v.counts.isOwn = !o.Joined
 	v.term = lookup(o.Environ, "TERM")
-	v.colour = !o.NoColor && lookup(o.Environ, "NO_COLOR") == "" && hasColour(v.term)
+	v.style = theme{colour: !o.NoColor && lookup(o.Environ, "NO_COLOR") == "" && hasColour(v.term),
+		ascii: isASCII(o.Environ, v.term)}
 	return v
 }
 
@@ -109,10 +122,44 @@ func hasColour(term string) bool {
 	return term != "" && term != "dumb" && !strings.HasPrefix(term, "vt") && !strings.HasSuffix(term, "-m")
 }
 
-// SetNames makes the view show hosts by the result of names; "" means by their address.
-func (v *View) SetNames(names func(netip.Addr) string) {
+// isASCII reports whether a terminal surely shows ASCII only: its locale has no UTF-8, or its font no blocks.
+func isASCII(environ []string, term string) bool {
+	for _, name := range [...]string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if value := strings.ToLower(lookup(environ, name)); value != "" {
+			return term == "linux" || !strings.Contains(value, "utf-8") && !strings.Contains(value, "utf8")
+		}
+	}
+	return true
+}
+
+// SetDevices makes the view know the LAN's devices, the one seen last first.
+func (v *View) SetDevices(all []Device) {
+	d := newDevices(all)
 	v.mu.Lock()
-	v.counts.names = names
+	v.counts.devices = d
+	v.mu.Unlock()
+}
+
+// SetWhy makes the view explain flows by the result of why, which may take its time.
+func (v *View) SetWhy(why func(id string) ([]string, error)) {
+	v.mu.Lock()
+	v.why = why
+	v.mu.Unlock()
+}
+
+// Seed adds an agent's last hour to the sums, at a time. Call it before Past and Flow.
+func (v *View) Seed(p *tally.Past, now time.Time) {
+	v.mu.Lock()
+	v.counts.now = max(v.counts.now, now.Unix())
+	v.counts.seed(p)
+	v.mu.Unlock()
+}
+
+// Past remembers a record from before the view began: what of it has ended counts in no sum but its own, since the
+// agent's last hour has it. The record is valid during the call only.
+func (v *View) Past(f *record.Flow) {
+	v.mu.Lock()
+	v.counts.past(f)
 	v.mu.Unlock()
 }
 
@@ -141,11 +188,14 @@ const patience = 2 * time.Second
 // Run draws until the user quits or ctx ends, and restores the terminal. It handles no signals but changes of the
 // window's size: the caller ends it by ctx. An error means that the terminal cannot be read or written. Call it once.
 func (v *View) Run(ctx context.Context) error {
+	if v.isPlain {
+		return v.writeLines(ctx)
+	}
 	before, err := unix.IoctlGetTermios(int(v.options.In.Fd()), unix.TCGETS)
 	if err != nil {
 		return fmt.Errorf("read the terminal's settings: %w", err)
 	}
-	m := newModel(80, 24, v.colour, v.detail)
+	m := newModel(80, 24, v.style, v)
 	program := tea.NewProgram(screen{m, v}, tea.WithInput(v.options.In), tea.WithOutput(v.options.Out),
 		tea.WithEnvironment(v.environ()), tea.WithColorProfile(v.profile()), tea.WithoutSignalHandler(),
 		tea.WithFPS(20))
@@ -201,31 +251,62 @@ func (v *View) environ() []string {
 
 // profile sets the colours, so that Bubble Tea does not look for them in files.
 func (v *View) profile() colorprofile.Profile {
-	if v.colour {
+	if v.style.colour {
 		return colorprofile.ANSI
 	}
 	return colorprofile.NoTTY
 }
 
-// snapshot copies what the model shows.
-func (v *View) snapshot(host netip.Addr) *snapshot {
+// read answers a query of the model, by the present state or the frozen one.
+func (v *View) read(q *query) *snapshot {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s := v.counts.snapshot()
-	if host.IsValid() {
-		v.counts.detail(s, host)
+	c := v.counts
+	if v.frozen != nil {
+		c = v.frozen
 	}
-	return s
+	return c.snapshot(q)
 }
 
-func (v *View) detail(s *snapshot, host netip.Addr) {
+// freeze makes read answer by the present state until the next call.
+func (v *View) freeze(is bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.counts.detail(s, host)
+	v.frozen = nil
+	if is {
+		v.frozen = v.counts.clone()
+	}
+}
+
+func (v *View) isCalled(name string, mac [6]byte, a netip.Addr) bool {
+	return v.counts.devices.isCalled(name, mac, a) // filters run under v.mu
+}
+
+// ask explains a flow.
+func (v *View) ask(id string) tea.Cmd {
+	v.mu.Lock()
+	why := v.why
+	v.mu.Unlock()
+	return func() tea.Msg {
+		if why == nil {
+			return explained{id, []string{"nobody can be asked"}}
+		}
+		lines, err := why(id)
+		if err != nil {
+			lines = []string{err.Error()}
+		}
+		return explained{id, lines}
+	}
 }
 
 // ticked is the message of a complete tick.
 type ticked struct{}
+
+// explained is the message of an explanation.
+type explained struct {
+	id    string
+	lines []string
+}
 
 // screen adapts the model to Bubble Tea.
 type screen struct {
@@ -243,17 +324,18 @@ func (s screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.KeyPressMsg:
 		m.key(msg.String(), msg.Text)
 	case ticked:
-		if m.paused { // the display stands still
-			break
+		if !m.paused { // else the display stands still
+			m.refresh()
 		}
-		host := netip.Addr{}
-		if m.inHost() {
-			host = m.host
-		}
-		m.take(s.view.snapshot(host))
+	case explained:
+		m.answered(msg.id, msg.lines)
 	}
 	if m.quit {
 		return s, tea.Quit
+	}
+	if id := m.asks; id != "" {
+		m.asks = ""
+		return s, s.view.ask(id)
 	}
 	return s, nil
 }

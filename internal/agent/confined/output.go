@@ -21,6 +21,9 @@ type Output struct {
 	Log *logging.Logger
 	// Names, unless nil, receives a function from an address to the device's name, "" if unknown.
 	Names func(func(netip.Addr) string)
+	// Hosts, unless nil, receives hosts.Table.All, Explain the answers of weir explain.
+	Hosts   func(func() []hosts.Host)
+	Explain func(func(what string) ([]string, error))
 	// MACs, unless nil, receives hosts.Table.MACs before the first record.
 	MACs func(func(netip.Addr) (neighbour, sender [6]byte))
 	// Devices, unless nil, receives a function that returns the devices that changed, see hosts.Table.Changed.

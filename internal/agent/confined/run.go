@@ -186,6 +186,12 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	if p.output.Names != nil {
 		p.output.Names(p.enrichment.hosts.Name)
 	}
+	if p.output.Hosts != nil {
+		p.output.Hosts(p.enrichment.hosts.All)
+	}
+	if p.output.Explain != nil {
+		p.output.Explain(p.enrichment.explainer.Explain)
+	}
 	if p.output.MACs != nil {
 		p.output.MACs(p.enrichment.hosts.MACs)
 	}
