@@ -29,7 +29,7 @@ func TestScreens(t *testing.T) {
 			{"device-application-flows", "4j<enter><enter>7"},
 			{"filter", "/app:netflix OR"},
 			{"filtered", "/app:netflix OR proto:ssh<enter>4"},
-			{"mistake", "/colour:red<enter>"},
+			{"mistake", "/app:youtube OR<enter>"},
 			{"paused", "p6sr"},
 			{"help", "?"},
 			{"why", "7w"},
