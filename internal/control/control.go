@@ -36,6 +36,8 @@ type Request struct {
 	Flows *Flows `json:"flows,omitempty"`
 	// Exported tells what the process export has done so far.
 	Exported *Exported `json:"exported,omitempty"`
+	// Token is what a listener for other machines wants to see (internal/export/stream).
+	Token string `json:"token,omitempty"`
 }
 
 // Flows requests records of flows: the latest ones that the agent remembers, and then those to come.

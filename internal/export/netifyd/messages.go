@@ -72,6 +72,7 @@ type Status struct {
 	// Of the agent's processes so far, if known.
 	UserCPU, SystemCPU float64 // seconds
 	ResidentBytes      uint64
+	Dropped            uint64 // records that this connection was too slow for
 }
 
 type status struct {
@@ -104,6 +105,7 @@ type status struct {
 	TCM            uint64   `json:"tcm_kb"`
 	TCMPrev        uint64   `json:"tcm_kb_prev"`
 	Interfaces     []string `json:"weir_interfaces,omitempty"`
+	Dropped        uint64   `json:"weir_dropped,omitempty"`
 }
 
 // AppendStatus appends an agent_status.
@@ -116,7 +118,8 @@ func (t *Translator) AppendStatus(b []byte, s *Status) []byte {
 		CPUUser: s.UserCPU, CPUUserPrev: last.CPUUser, CPUSystem: s.SystemCPU, CPUSystemPrev: last.CPUSystem,
 		DHCStatus: true, FlowCount: len(t.flows), FlowCountPrev: last.FlowCount, FlowsActive: len(t.flows),
 		FlowsExpired: t.expired, FlowsInUse: len(t.flows), FlowsPurged: t.purged - last.FlowsPurged,
-		MaxRSS: t.maxRSS, MaxRSSPrev: last.MaxRSS, RSS: rss, RSSPrev: last.RSS, Interfaces: s.Interfaces}
+		MaxRSS: t.maxRSS, MaxRSSPrev: last.MaxRSS, RSS: rss, RSSPrev: last.RSS, Interfaces: s.Interfaces,
+		Dropped: s.Dropped}
 	b = appendMessage(b, &now)
 	*last = now
 	last.FlowsPurged = t.purged
