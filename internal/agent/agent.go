@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -73,6 +74,8 @@ type Export struct {
 	Args    []string // of its command; none: nothing leaves weir by this process
 	Folders []string // in which it writes; the helper makes what is missing
 	Files   []string // that the helper opens for it, in this order
+	// Sockets open those at which it listens, which come after the files. remove removes what one leaves behind.
+	Sockets []func() (socket *os.File, remove func(), err error)
 }
 
 // Check completes the options. Its error names the flag and the value at fault.

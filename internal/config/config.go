@@ -91,7 +91,8 @@ type Config struct {
 	} `key:"uplink" help:"The sink that gets reports."`
 
 	Export struct {
-		To []string `key:"to" flag:"to" in:"run" split:" " help:"also write records to this URL, such as file:///var/log/weir/flows.ndjson (docs/OUTPUTS.md lists the kinds and their parameters); may be repeated (in the environment: separated by blanks)"`
+		To     []string `key:"to" flag:"to" in:"run" split:" " help:"also write records to this URL, such as file:///var/log/weir/flows.ndjson (docs/OUTPUTS.md lists the kinds and their parameters); may be repeated (in the environment: separated by blanks)"`
+		Listen []string `key:"listen" flag:"listen" in:"run" split:" " help:"serve live records at this URL, such as unix:///run/weir/stream.sock, tls://0.0.0.0:7150?certificate=/F&key=/F&token_file=/F, or netifyd+unix:///run/netifyd.sock for consumers of the Netify agent (docs/STREAM.md); may be repeated (in the environment: separated by blanks)"`
 	} `key:"export" help:"Where records go besides standard output, each by a queue of its own."`
 
 	Privacy struct {

@@ -42,6 +42,8 @@ const (
 type Options struct {
 	Plan    *Plan
 	Servers []Server
+	// Listen makes more Servers of the sockets that the helper has opened, and the plan's files.
+	Listen func(files map[string][]byte) ([]Server, error)
 	// IsFirst: the agent starts, too, so that all its records are wanted.
 	IsFirst bool
 	Version string // of weir
@@ -57,7 +59,7 @@ type process struct {
 	runners []*runner
 	// records that the agent dropped on the way here, and lines that are no record
 	dropped, unread atomic.Uint64
-	running         sync.WaitGroup // the followers and the runners
+	running         sync.WaitGroup // the followers, the runners and the listeners
 }
 
 // Run is the process export, which its helper starts in the sandbox, with the plan's files as its first ones. It
@@ -82,6 +84,13 @@ func Run(o *Options) error {
 	files, err := readFiles(o.Plan.Files)
 	if err != nil {
 		return err
+	}
+	if o.Listen != nil {
+		more, err := o.Listen(files)
+		if err != nil {
+			return err
+		}
+		o.Servers = append(o.Servers, more...)
 	}
 	confinement, err := sandbox.Confine()
 	if err != nil {
@@ -136,11 +145,10 @@ func (p *process) open(files map[string][]byte) error {
 func (p *process) run(hurry, reopen <-chan os.Signal) error {
 	writing, stopWriting := context.WithCancel(context.Background())
 	defer stopWriting()
-	written := p.start(writing)
 	serving, stopServing := context.WithCancel(context.Background())
-	failed, served := p.serve(serving)
-	defer served.Wait()
 	defer stopServing()
+	failed := p.serve(serving)
+	written := p.start(writing)
 	state, tidy := time.NewTicker(stateEvery), time.NewTicker(tidyEvery)
 	defer state.Stop()
 	defer tidy.Stop()
@@ -149,6 +157,7 @@ func (p *process) run(hurry, reopen <-chan os.Signal) error {
 		case err := <-failed:
 			return err
 		case <-p.link.ended:
+			stopServing()
 			return p.end(written, stopWriting, hurry)
 		case <-reopen:
 			p.reopen()
@@ -160,7 +169,7 @@ func (p *process) run(hurry, reopen <-chan os.Signal) error {
 	}
 }
 
-// start starts the followers and the outputs. written is closed when all of them have ended.
+// start starts the followers and the outputs. written is closed when all of them, and the listeners, have ended.
 func (p *process) start(ctx context.Context) (written <-chan struct{}) {
 	for _, s := range p.Plan.streams() {
 		f := &follower{stream: s, follow: p.Follow, log: p.Log, dropped: &p.dropped, unread: &p.unread}
@@ -183,17 +192,16 @@ func (p *process) start(ctx context.Context) (written <-chan struct{}) {
 }
 
 // serve starts the listeners. failed has the error of the first that failed.
-func (p *process) serve(ctx context.Context) (failed <-chan error, served *sync.WaitGroup) {
+func (p *process) serve(ctx context.Context) (failed <-chan error) {
 	errs := make(chan error, len(p.Servers))
-	served = new(sync.WaitGroup)
 	for _, s := range p.Servers {
-		served.Go(func() {
+		p.running.Go(func() {
 			if err := s.Run(ctx, p); err != nil {
 				errs <- err
 			}
 		})
 	}
-	return errs, served
+	return errs
 }
 
 // end lets the outputs write what waits. Meanwhile it gives the helper signs of life.

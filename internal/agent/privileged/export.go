@@ -33,6 +33,8 @@ type exporter struct {
 	agent.Export
 	user     int // export's; 0: this process's
 	socket   net.Addr
+	sockets  []*os.File // at which export listens; they outlive it
+	removes  []func()
 	launched bool
 }
 
@@ -42,7 +44,8 @@ func openExport(o *agent.Options, socket *controlSocket) (*exporter, error) {
 		return nil, nil
 	}
 	if socket.listener == nil {
-		return nil, fmt.Errorf("--to and --metrics-listen need the control socket, from which the records come: %s", socket.absent)
+		return nil, fmt.Errorf("--to, --listen and --metrics-listen need the control socket, from which the records come: %s",
+			socket.absent)
 	}
 	x := &exporter{Export: o.Export, socket: socket.listener.Addr()}
 	x.kept = kept{name: "export", does: "exports records", unmade: "the last records may not be exported",
@@ -52,8 +55,34 @@ func openExport(o *agent.Options, socket *controlSocket) (*exporter, error) {
 		return nil, err
 	}
 	closeAll(files)
-	x.user, err = openExportFolders(o.Export.Folders)
-	return x, err
+	if x.user, err = openExportFolders(o.Export.Folders); err != nil {
+		return nil, err
+	}
+	if err := x.listen(); err != nil {
+		x.close()
+		return nil, err
+	}
+	return x, nil
+}
+
+// listen opens the sockets at which export listens. They stay open while it starts again.
+func (x *exporter) listen() error {
+	for _, open := range x.Sockets {
+		socket, remove, err := open()
+		if err != nil {
+			return fmt.Errorf("--listen: %w", err)
+		}
+		x.sockets, x.removes = append(x.sockets, socket), append(x.removes, remove)
+	}
+	return nil
+}
+
+// close closes the sockets.
+func (x *exporter) close() {
+	closeAll(x.sockets)
+	for _, remove := range x.removes {
+		remove()
+	}
 }
 
 // openExportFolders makes the folders that are missing, and returns export's user: its own if all folders are that
@@ -116,7 +145,7 @@ func (x *exporter) open() (files []*os.File, err error) {
 		f, err := os.Open(path)
 		if err != nil {
 			closeAll(files)
-			return nil, fmt.Errorf("--to: %w", err)
+			return nil, fmt.Errorf("--to, --listen: %w", err)
 		}
 		files = append(files, f)
 	}
@@ -140,8 +169,8 @@ func (x *exporter) launch() (*sandbox.Child, error) {
 		args[1] = ExportFirst
 	}
 	x.launched = true
-	return sandbox.Start(sandbox.Config{Role: sandbox.Export, Args: append(append(args, x.log.Args()...), x.Args...), Writable: x.Folders,
-		User: x.user, Files: files})
+	return sandbox.Start(sandbox.Config{Role: sandbox.Export, Args: append(append(args, x.log.Args()...), x.Args...),
+		Writable: x.Folders, User: x.user, Files: append(files[:len(files):len(files)], x.sockets...)})
 }
 
 // reachTime bounds the helper's wait for the agent, which may be too busy to take a connection.
@@ -183,5 +212,6 @@ func (x *exporter) start() {
 func (x *exporter) end() {
 	if x != nil {
 		x.kept.end()
+		x.close()
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/export"
 	"github.com/weirnet/weir/internal/export/netifyd"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -29,7 +30,7 @@ type netifydClient struct {
 }
 
 // serveNetifyd sends messages until the client goes. What it sends is ignored.
-func (s *Server) serveNetifyd(ctx context.Context, a Agent, c net.Conn) error {
+func (s *Server) serveNetifyd(ctx context.Context, a export.Feed, c net.Conn) error {
 	in, err := a.Follow(&control.Flows{Filter: s.Where, Follow: true})
 	if err != nil {
 		return refusal{err}
@@ -106,7 +107,7 @@ func (n *netifydClient) send(isTime bool, messages func([]byte) []byte) error {
 }
 
 // tellStatus sends an agent_status now and each interval, until ctx ends.
-func (n *netifydClient) tellStatus(ctx context.Context, a Agent) {
+func (n *netifydClient) tellStatus(ctx context.Context, a export.Feed) {
 	every := time.NewTicker(n.Status)
 	defer every.Stop()
 	for {
@@ -126,7 +127,7 @@ func (n *netifydClient) tellStatus(ctx context.Context, a Agent) {
 }
 
 // status asks for the state of the agent.
-func (n *netifydClient) status(a Agent) *netifyd.Status {
+func (n *netifydClient) status(a export.Feed) *netifyd.Status {
 	s := &netifyd.Status{Version: n.version, Time: time.Now(), Interval: n.Status, Cores: runtime.NumCPU()}
 	var told control.Status
 	if answer, err := a.Ask(&control.Request{Status: true}); err == nil && json.Unmarshal(answer.Status, &told) == nil {

@@ -17,15 +17,9 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/export"
 	"github.com/weirnet/weir/internal/filter"
 )
-
-// Agent is what a Server has of the running agent.
-type Agent interface {
-	Follow(f *control.Flows) (*control.Stream, error)
-	Ask(r *control.Request) (*control.Answer, error)
-	Log(format string, args ...any)
-}
 
 // Server serves a Listener's clients. Each has two goroutines: one writes what the agent sends, one reads what the
 // client sends, and sees it go.
@@ -42,13 +36,11 @@ type Server struct {
 	greeting chan struct{} // holds one for each client that has not made its request yet
 	serving  chan struct{} // and for each that is served
 	clients  sync.WaitGroup
-	told     noted
 }
 
 // Options are those of a Server.
 type Options struct {
-	// Owner is the user who started weir.
-	Owner uint32
+	Owner uint32 // who started weir
 	// Files has the contents of Listener.Files.
 	Files     map[string][]byte
 	Protocols []string // that weir names, for netifyd's list
@@ -64,6 +56,8 @@ const (
 	maxRequest  = 16 << 10
 	// patience is how long a client may take nothing while records wait.
 	patience = 30 * time.Second
+	// drainTime bounds what a client gets of the end of the stream.
+	drainTime = 2 * time.Second
 	// pieceBytes is the size of a write.
 	pieceBytes = 64 << 10
 )
@@ -98,8 +92,9 @@ func NewServer(l *Listener, socket *os.File, o *Options) (*Server, error) {
 	return s, nil
 }
 
-// Run serves clients until ctx ends.
-func (s *Server) Run(ctx context.Context, a Agent) error {
+// Run serves clients until ctx ends. Then it takes no more, and waits until those that are there have what the agent has
+// still sent, for some time.
+func (s *Server) Run(ctx context.Context, a export.Feed) error {
 	defer s.clients.Wait()
 	stop := context.AfterFunc(ctx, func() { s.socket.Close() })
 	defer stop()
@@ -139,8 +134,10 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // client serves one client.
-func (s *Server) client(ctx context.Context, a Agent, raw net.Conn) {
-	stop := context.AfterFunc(ctx, func() { raw.Close() })
+func (s *Server) client(ctx context.Context, a export.Feed, raw net.Conn) {
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(drainTime, func() { raw.Close() })
+	})
 	defer stop()
 	_ = raw.SetDeadline(time.Now().Add(greetTime))
 	c, secure := raw, (*tls.Conn)(nil)
@@ -163,11 +160,9 @@ func (s *Server) client(ctx context.Context, a Agent, raw net.Conn) {
 // refusal is an error that the client is told.
 type refusal struct{ error }
 
-// refuse tells a client why it gets nothing, and the log once in a while.
-func (s *Server) refuse(a Agent, c net.Conn, why refusal) {
-	if s.told.isDue() {
-		a.Log("%s: refused %s: %v", s, remote(c), why)
-	}
+// refuse tells a client, and the log, why it gets nothing.
+func (s *Server) refuse(a export.Feed, c net.Conn, why refusal) {
+	a.Logger().Warnf("%s: refused %s: %v", s, remote(c), why)
 	if !s.IsNetifyd {
 		_ = c.SetDeadline(time.Now().Add(greetTime))
 		writeAnswer(c, &control.Answer{Error: why.Error()})
@@ -239,7 +234,8 @@ const example = `{"flows":{"follow":true}}`
 func readRequest(c io.Reader) (*control.Request, error) {
 	line, err := bufio.NewReader(io.LimitReader(c, maxRequest)).ReadBytes('\n')
 	if err != nil {
-		return nil, fmt.Errorf("the request is not one line of JSON of at most %d bytes, such as %s", maxRequest, example)
+		return nil, fmt.Errorf("the request is not one line of JSON of at most %d bytes, such as %s", maxRequest,
+			example)
 	}
 	return parseRequest(line)
 }
@@ -259,7 +255,7 @@ func parseRequest(line []byte) (*control.Request, error) {
 }
 
 // serve gives a client what it wants, if there is room for it.
-func (s *Server) serve(ctx context.Context, a Agent, c net.Conn, request *control.Flows) error {
+func (s *Server) serve(ctx context.Context, a export.Feed, c net.Conn, request *control.Flows) error {
 	select {
 	case s.serving <- struct{}{}:
 		defer func() { <-s.serving }()
@@ -319,21 +315,4 @@ func copyPieces(c net.Conn, in io.Reader) error {
 			return err
 		}
 	}
-}
-
-// noted says when something that clients may cause at will is worth a line of the log.
-type noted struct {
-	mu   sync.Mutex
-	last time.Time
-}
-
-func (n *noted) isDue() bool {
-	const every = 10 * time.Second
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if !n.last.IsZero() && time.Since(n.last) < every {
-		return false
-	}
-	n.last = time.Now()
-	return true
 }
