@@ -44,8 +44,8 @@ func openExport(o *agent.Options, socket *controlSocket) (*exporter, error) {
 		return nil, nil
 	}
 	if socket.listener == nil {
-		return nil, fmt.Errorf("--to, --listen and --metrics-listen need the control socket, from which the records come: %s",
-			socket.absent)
+		return nil, fmt.Errorf("--to, --listen and --metrics-listen need the control socket, from which the records "+
+			"come: %s", socket.absent)
 	}
 	x := &exporter{Export: o.Export, socket: socket.listener.Addr()}
 	x.kept = kept{name: "export", does: "exports records", unmade: "the last records may not be exported",

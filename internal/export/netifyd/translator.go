@@ -13,8 +13,8 @@ import (
 type Options struct {
 	// Prefix precedes the name of an application: "netify." makes netify.youtube of youtube.
 	Prefix string
-	// Stats is the least interval of a living flow's flow_stats; 0: none. A consumer that takes the first total that it
-	// sees of a flow for the last needs none.
+	// Stats is the least interval of a living flow's flow_stats; 0: none. A consumer that takes the first total that
+	// it sees of a flow for the last needs none.
 	Stats time.Duration
 	// Unknown: also flows whose protocol is not known.
 	Unknown bool
@@ -141,8 +141,8 @@ func (t *Translator) counters(f *record.Flow, s *flowState) *counters {
 	return c
 }
 
-// The look for flows whose end got lost: the agent drops records that this connection is too slow for. It comes when the
-// translator is full, after so many records more. A flow that was silent for so long has ended.
+// The look for flows whose end got lost: the agent drops records that this connection is too slow for. It comes when
+// the translator is full, after so many records more. A flow that was silent for so long has ended.
 const (
 	sweepEvery = 4096
 	deadAfter  = time.Hour

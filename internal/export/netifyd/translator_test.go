@@ -106,8 +106,8 @@ func TestLife(t *testing.T) {
 	var local, other uint64
 	for _, m := range read(t, b) {
 		f := m.Flow
-		got = append(got, fmt.Sprintf("%s%s %s %d %d %d %v", m.Type, m.Reason, strings.TrimLeft(f.Digest, "0"), f.LocalBytes,
-			f.OtherBytes, f.TotalBytes, f.DetectionUpdated))
+		got = append(got, fmt.Sprintf("%s%s %s %d %d %d %v", m.Type, m.Reason, strings.TrimLeft(f.Digest, "0"),
+			f.LocalBytes, f.OtherBytes, f.TotalBytes, f.DetectionUpdated))
 		if m.Type != "flow" {
 			local, other = local+f.LocalBytes, other+f.OtherBytes
 		}
@@ -146,8 +146,8 @@ func TestSides(t *testing.T) {
 		f := ended(flowOf(1, client+":1", server+":2", 5, 7), record.EndIdle)
 		f.Client.Side, f.Server.Side, f.Direction = c.client, c.server, record.DirectionBetween(c.client, c.server)
 		m := read(t, NewTranslator(Options{Unknown: true}).Append(nil, f))
-		if len(m) != 2 || m[0].Flow.LocalIP != c.local || m[0].Flow.OtherType != c.kind || m[0].Internal != c.internal ||
-			m[0].Flow.LocalOrigin != (c.local == client) || m[1].Reason != "expired" {
+		if len(m) != 2 || m[0].Flow.LocalIP != c.local || m[0].Flow.OtherType != c.kind ||
+			m[0].Internal != c.internal || m[0].Flow.LocalOrigin != (c.local == client) || m[1].Reason != "expired" {
 			t.Errorf("%s: %+v", c.ends, m)
 			continue
 		}
@@ -214,7 +214,8 @@ func TestGolden(t *testing.T) {
 			tr := NewTranslator(Options{Prefix: "netify.", Unknown: true})
 			b := AppendHello(nil, "1.2.3", []string{"dns", "tls", "wireguard"})
 			b = tr.AppendStatus(b, &Status{Version: "1.2.3", Time: time.Unix(1e9, 0), Uptime: 90 * time.Second,
-				Interval: 15 * time.Second, Cores: 4, Interfaces: []string{"eth0"}, UserCPU: 1.5, ResidentBytes: 30 << 20})
+				Interval: 15 * time.Second, Cores: 4, Interfaces: []string{"eth0"}, UserCPU: 1.5,
+				ResidentBytes: 30 << 20})
 			var bytes uint64
 			for line := range strings.Lines(string(records)) {
 				var f record.Flow

@@ -33,8 +33,8 @@ type Listener struct {
 	// Network and Address are those of the socket: unix or tcp.
 	Network, Address string
 	IsTLS, IsNetifyd bool
-	// Mode and Group are those of a Unix socket's file; Group -1: that of weir. Users, if there are any, may connect and
-	// nobody else; else whom Mode and Group admit. Root and the user of weir may always.
+	// Mode and Group are those of a Unix socket's file; Group -1: that of weir. Users, if there are any, may connect
+	// and nobody else; else whom Mode and Group admit. Root and the user of weir may always.
 	Mode  fs.FileMode
 	Group int
 	Users []uint32

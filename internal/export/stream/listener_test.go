@@ -12,8 +12,8 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	l, err := Parse("netifyd+unix:///run/x/../netifyd.sock?group=0&mode=0660&stats=15s&unknown=false&prefix=&clients=3" +
-		"&where=port:443&status=1m")
+	l, err := Parse("netifyd+unix:///run/x/../netifyd.sock?group=0&mode=0660&stats=15s&unknown=false&prefix=" +
+		"&clients=3&where=port:443&status=1m")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,8 @@ func TestParse(t *testing.T) {
 	if err != nil || !l.IsTLS || l.Address != "0.0.0.0:7150" || strings.Join(l.Files(), " ") != "/c /k /t" {
 		t.Errorf("%+v, %v", l, err)
 	}
-	for _, text := range []string{"tcp://127.0.0.1:9", "tcp://[::1]:9", "tcp://localhost:9", "netifyd+tcp://127.0.0.1"} {
+	for _, text := range []string{"tcp://127.0.0.1:9", "tcp://[::1]:9", "tcp://localhost:9",
+		"netifyd+tcp://127.0.0.1"} {
 		if l, err := Parse(text); err != nil || l.Network != "tcp" || l.IsTLS {
 			t.Errorf("%s: %+v, %v", text, l, err)
 		}

@@ -92,8 +92,8 @@ func NewServer(l *Listener, socket *os.File, o *Options) (*Server, error) {
 	return s, nil
 }
 
-// Run serves clients until ctx ends. Then it takes no more, and waits until those that are there have what the agent has
-// still sent, for some time.
+// Run serves clients until ctx ends. Then it takes no more, and waits until those that are there have what the agent
+// has still sent, for some time.
 func (s *Server) Run(ctx context.Context, a export.Feed) error {
 	defer s.clients.Wait()
 	stop := context.AfterFunc(ctx, func() { s.socket.Close() })
