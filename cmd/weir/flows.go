@@ -34,6 +34,7 @@ type flowsOptions struct {
 	lanNetworks []string
 	types       []string
 	kinds       record.Types
+	mmdb        []string
 	selection   selection
 	expr        filter.Expr
 }
@@ -87,6 +88,8 @@ Exit status: 0, 1 if no weir answers or a file has an error, 2 for wrong usage.`
 		"client.ip or tls.version (implies --output fields)")
 	f.StringSliceVar(&o.types, "types", nil, "types of records, with commas between: flow, dns, http, tls, stats "+
 		"(empty: flow)")
+	f.StringArrayVar(&o.mmdb, "mmdb", nil, "of a capture: an MMDB file with autonomous systems or countries; may be "+
+		"repeated")
 	f.StringSliceVar(&o.lanNetworks, "lan-network", nil, "of a capture: a network of the LAN; may be repeated")
 	o.selection.addFlags(f)
 	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(flowsOutputs[:],
@@ -285,6 +288,7 @@ func (o *flowsOptions) replayOptions() (*replayOptions, error) {
 		}
 	}
 	r.Output.Format = "ndjson" // of which the losses are told on standard error
+	r.Names.MMDB = o.mmdb
 	for _, text := range o.lanNetworks {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/enrich"
 	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/geo"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
@@ -94,6 +95,10 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	if err != nil {
 		return err
 	}
+	origins, err := geo.Open(o.Names.MMDB...)
+	if err != nil {
+		return err
+	}
 	p := &player{options: o, stderr: stderr}
 	if o.Capture.Filter != "" {
 		if p.filter, err = newFilter(o.Capture.Filter); err != nil {
@@ -122,7 +127,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 		Flows:      flow.Config{MaxFlows: o.Flows.MaxReplay, TCPIdle: o.Flows.TCPIdle, Idle: o.Flows.Idle},
 		Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: panics.add,
-	}, o.Capture.Workers, 0, o.placed(emit))
+	}, o.Capture.Workers, 0, o.placed(origins, emit))
 	readErr := p.all(ctx, inputs)
 	p.progress.clear()
 	err = p.pipeline.Close()
@@ -150,12 +155,16 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	return nil
 }
 
-// placed sets the records' sides if the user has set networks.
-func (o *replayOptions) placed(emit func(*record.Flow) error) func(*record.Flow) error {
+// placed sets the records' sides if the user has set networks, and where their ends are at home.
+func (o *replayOptions) placed(origins *geo.Table, emit func(*record.Flow) error) func(*record.Flow) error {
 	if len(o.Network.LANNetworks) == 0 {
-		return emit
+		return func(r *record.Flow) error {
+			origins.Flow(r)
+			return emit(r)
+		}
 	}
 	c := enrich.New(nil, emit)
+	c.SetOrigins(origins)
 	c.SetNetwork(topology.NewNetwork(topology.Sides{Networks: o.Network.LANNetworks}, nil, nil, [2][]topology.Rule{}))
 	return func(r *record.Flow) error { return c.Flow(r, time.Unix(0, r.LastSeen)) }
 }

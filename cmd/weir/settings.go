@@ -37,7 +37,7 @@ func liveOptions(c *config.Config) agent.Options {
 		KeepTunnels: c.Flows.KeepTunnels,
 		IgnoreVLAN:  c.Flows.IgnoreVLAN, UpdateEvery: c.Flows.UpdateEvery, TCPIdle: c.Flows.TCPIdle, Idle: c.Flows.Idle,
 		Sides:       topology.Sides{LAN: c.Network.LAN, WAN: c.Network.WAN, Networks: c.Network.LANNetworks},
-		NoConntrack: c.Network.NoConntrack, Catalogs: c.Names.Catalogs, State: c.Devices.State,
+		NoConntrack: c.Network.NoConntrack, Catalogs: c.Names.Catalogs, MMDB: c.Names.MMDB, State: c.Devices.State,
 		Socket: c.Control.Socket, Events: eventTypes(c), StatsEvery: c.Events.StatsEvery,
 	}
 }

@@ -58,6 +58,7 @@ type Options struct {
 	StatsEvery      time.Duration // interval of stats records, for those who ask for them
 	TCPIdle, Idle   time.Duration // silence that ends a flow; defaults.TCPIdle, defaults.Idle
 	Catalogs        []string
+	MMDB            []string // files with autonomous systems and countries
 	Sides           topology.Sides
 	NoConntrack     bool   // do not follow the kernel's connections
 	State           string // directory for the list of devices; "": not saved

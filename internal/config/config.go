@@ -50,7 +50,8 @@ type Config struct {
 
 	Names struct {
 		Catalogs []string `key:"catalogs" flag:"catalog" help:"a file of applications that extend and override the built-in catalog; may be repeated"`
-	} `key:"names" help:"Names of applications."`
+		MMDB     []string `key:"mmdb" flag:"mmdb" help:"an MMDB file with autonomous systems or countries of addresses, such as GeoLite2-ASN.mmdb; may be repeated, the first that knows counts"`
+	} `key:"names" help:"Names of applications, autonomous systems and countries."`
 
 	Devices struct {
 		State string `key:"state" flag:"state" in:"run top" help:"directory for the list of devices, such as /var/lib/weir (none: weir does not save it)"`
@@ -102,7 +103,7 @@ type Config struct {
 		Addresses    string         `key:"addresses" flag:"addresses" in:"run" oneof:"plain lan all" help:"addresses in reports: plain; lan (pseudonyms for those of the LAN and the gateway) or all (for all); names of devices and texts that may hold addresses are left out then"`
 		HostNames    string         `key:"host_names" flag:"host-names" in:"run" oneof:"full domain off" help:"host names in reports: full, domain (the registered domain) or off"`
 		MaskGateway  bool           `key:"mask_gateway" flag:"mask-gateway" in:"run" help:"the gateway's own addresses, those of NAT included, are 0.0.0.0 or :: in reports"`
-		OmitFields   []string       `key:"omit_fields" flag:"omit-field" in:"run" help:"leave this field out of reports: community_id, interface, vlan, mac, nat, conntrack, hostname, tunnel, risks, or the findings of a protocol, by its name; may be repeated"`
+		OmitFields   []string       `key:"omit_fields" flag:"omit-field" in:"run" help:"leave this field out of reports: community_id, interface, vlan, mac, origin (asn, as_name, country), nat, conntrack, hostname, tunnel, risks, or the findings of a protocol, by its name; may be repeated"`
 	} `key:"privacy" help:"What reports leave out. Records (ndjson, csv, table) stay as they are."`
 }
 

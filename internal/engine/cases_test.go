@@ -360,6 +360,20 @@ func TestFollowed(t *testing.T) {
 	}, want)
 }
 
+// TestFollowedOrder: the records of each flow come as it went, also those of many flows at once.
+func TestFollowedOrder(t *testing.T) {
+	var packets []sent
+	var want []string
+	for i := range uint16(50) {
+		packets = append(packets, request(1000, 40000+i, 1, "a.example")...)
+		want = append(want, fmt.Sprintf("%d new", 40000+i), fmt.Sprintf("%d end", 40000+i))
+	}
+	isFollowed := func(c *engine.Config) { c.IsFollowed = func() bool { return true } }
+	wantRecords(t, isFollowed, packets, func(f *record.Flow) string {
+		return fmt.Sprintf("%d %s", f.Client.Addr.Port(), f.State)
+	}, strings.Join(want, ","))
+}
+
 // TestFirstAndLastSeen: packets slightly out of order extend the flow's time.
 func TestFirstAndLastSeen(t *testing.T) {
 	ping := func(at float64) sent { return sent{at, udp(host, web, 50000, 40001, "x")} }

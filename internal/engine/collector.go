@@ -127,7 +127,11 @@ func (c *collector) take(batches []*batch, step int64, emit func(*record.Flow) e
 		if o := cmp.Compare(a.number, b.number); o != 0 {
 			return o
 		}
-		return cmp.Compare(a.nTunnel, b.nTunnel) // flows of one frame: the outer first
+		if o := cmp.Compare(a.nTunnel, b.nTunnel); o != 0 { // flows of one frame: the outer first
+			return o
+		}
+		// Records of one flow: as it went.
+		return cmp.Or(cmp.Compare(a.record.State, b.record.State), cmp.Compare(a.record.LastSeen, b.record.LastSeen))
 	})
 	err = c.takeEvents(batches, step)
 	for _, e := range c.merged {

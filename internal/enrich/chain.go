@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/conntrack"
+	"github.com/weirnet/weir/internal/geo"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
@@ -26,13 +27,18 @@ type Chain struct {
 	resync    resync
 	natLegs   natLegs
 	offload   offload
+	origins   *geo.Table // nil: none are known
 }
 
 // New returns a Chain that passes completed records, valid during the call, to emit. connections may be nil.
 func New(connections *conntrack.Table, emit func(*record.Flow) error) *Chain {
-	c := &Chain{connections: connections, emit: emit}
+	c := &Chain{connections: connections}
+	c.emit = func(r *record.Flow) error {
+		c.origins.Flow(r)
+		return emit(r)
+	}
 	c.resync = resync{connections: connections, next: c.known}
-	c.offload = offload{connections: connections, next: emit, records: offloadedRecords{}}
+	c.offload = offload{connections: connections, next: c.emit, records: offloadedRecords{}}
 	c.natLegs = natLegs{next: c.joined, pairs: map[pairKey]*pair{}}
 	c.SetIdle(defaults.TCPIdle, defaults.Idle)
 	return c
@@ -42,6 +48,9 @@ func New(connections *conntrack.Table, emit func(*record.Flow) error) *Chain {
 func (c *Chain) SetIdle(tcpIdle, idle time.Duration) {
 	c.natLegs.wait, c.natLegs.liveSilence = defaults.LegPatience(idle), defaults.LegForgotten(tcpIdle, idle)
 }
+
+// SetOrigins makes t tell the autonomous systems and countries of ends. Call it before the first record.
+func (c *Chain) SetOrigins(t *geo.Table) { c.origins = t }
 
 // Collect adds how often each stage was full.
 func (c *Chain) Collect(s *metric.Snapshot) {

@@ -165,6 +165,7 @@ func (e *Explainer) explainFlow(r *record.Flow) []string {
 			lines = append(lines, fmt.Sprintf("The %s, %s, is %s: %s.", end.name, end.addr, side, why))
 		}
 	}
+	lines = append(lines, words.Origins(r)...)
 	lines = append(lines, words.Connection(r)...)
 	return append(lines, words.Names(r, e.catalog)...)
 }

@@ -12,26 +12,21 @@ import (
 	"strings"
 
 	"github.com/oschwald/maxminddb-golang/v2"
-)
 
-// Info is what a file says of an address. Zero values are unknown.
-type Info struct {
-	ASN          uint32 // number of the autonomous system
-	Organization string // of the autonomous system
-	Country      string // ISO 3166-1 alpha-2, upper case
-}
+	"github.com/weirnet/weir/internal/record"
+)
 
 // Bounds: of a file, which is read into memory; of an organisation's name; and of the addresses that are remembered.
 const (
-	maxFile         = 512 << 20
-	maxOrganization = 100
-	maxRemembered   = 8192
+	maxFile       = 512 << 20
+	maxName       = 100
+	maxRemembered = 8192
 )
 
 // Table answers from files. It is not safe for use by several goroutines. A nil Table knows nothing.
 type Table struct {
 	files      []*maxminddb.Reader
-	remembered map[netip.Addr]Info
+	remembered map[netip.Addr]record.Origin
 }
 
 // Open reads files. Of what several files know, the first one counts. Without files the Table is nil.
@@ -39,7 +34,7 @@ func Open(paths ...string) (*Table, error) {
 	if len(paths) == 0 {
 		return nil, nil
 	}
-	t := &Table{remembered: make(map[netip.Addr]Info)}
+	t := &Table{remembered: make(map[netip.Addr]record.Origin)}
 	for _, path := range paths {
 		reader, err := read(path)
 		if err != nil {
@@ -71,40 +66,52 @@ func read(path string) (*maxminddb.Reader, error) {
 }
 
 // Find returns what the files know of an address. Addresses that are not global have neither system nor country.
-func (t *Table) Find(a netip.Addr) Info {
+func (t *Table) Find(a netip.Addr) record.Origin {
 	a = a.Unmap().WithZone("")
 	if t == nil || !a.IsGlobalUnicast() || a.IsPrivate() {
-		return Info{}
+		return record.Origin{}
 	}
-	if info, ok := t.remembered[a]; ok {
-		return info
+	if origin, ok := t.remembered[a]; ok {
+		return origin
 	}
-	var info Info
+	var origin record.Origin
 	for _, file := range t.files {
-		info.add(file.Lookup(a))
+		add(&origin, file.Lookup(a))
 	}
 	if len(t.remembered) >= maxRemembered {
 		clear(t.remembered)
 	}
-	t.remembered[a] = info
-	return info
+	t.remembered[a] = origin
+	return origin
+}
+
+// Flow sets where the ends of a record are at home. The ends of the LAN are at home there.
+func (t *Table) Flow(r *record.Flow) {
+	if t == nil {
+		return
+	}
+	for _, end := range [...]*record.Endpoint{&r.Client, &r.Server} {
+		if end.Side == record.SideWAN || end.Side == record.SideUnknown {
+			end.Origin = t.Find(end.Addr.Addr())
+		}
+	}
 }
 
 // add takes what a file says, where nothing is known yet. A file with other members, or a damaged one, says nothing.
-func (i *Info) add(found maxminddb.Result) {
+func add(o *record.Origin, found maxminddb.Result) {
 	if !found.Found() {
 		return
 	}
-	if i.ASN == 0 {
-		i.ASN = asn(found)
-		if i.ASN != 0 {
+	if o.ASN == 0 {
+		o.ASN = asn(found)
+		if o.ASN != 0 {
 			name := firstText(found, []any{"autonomous_system_organization"}, []any{"as_name"}, []any{"name"},
 				[]any{"organization"})
-			i.Organization = cut(name)
+			o.ASName = cut(name)
 		}
 	}
-	if i.Country == "" {
-		i.Country = country(firstText(found, []any{"country", "iso_code"}, []any{"country_code"}, []any{"country"}))
+	if o.Country == "" {
+		o.Country = country(firstText(found, []any{"country", "iso_code"}, []any{"country_code"}, []any{"country"}))
 	}
 }
 
@@ -138,10 +145,10 @@ func firstText(found maxminddb.Result, paths ...[]any) string {
 
 // cut bounds an organisation's name, at a character.
 func cut(name string) string {
-	if len(name) <= maxOrganization {
+	if len(name) <= maxName {
 		return strings.ToValidUTF8(name, "")
 	}
-	return strings.ToValidUTF8(name[:maxOrganization], "")
+	return strings.ToValidUTF8(name[:maxName], "")
 }
 
 // country returns a country's code, "" for what is none.

@@ -13,6 +13,8 @@ import (
 
 	"github.com/maxmind/mmdbwriter"
 	"github.com/maxmind/mmdbwriter/mmdbtype"
+
+	"github.com/weirnet/weir/internal/record"
 )
 
 // database makes an MMDB file of a kind, with what it says of networks.
@@ -79,11 +81,11 @@ func TestFind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for address, want := range map[string]Info{
-		"198.51.100.7":        {64496, "Example " + strings.Repeat("é", 45), "NL"},
-		"::ffff:198.51.100.7": {64496, "Example " + strings.Repeat("é", 45), "NL"},
-		"203.0.113.9":         {64511, "Other", "DE"}, // the first file that knows the country
-		"2001:db8:1::5":       {4200000000, "", ""},
+	for address, want := range map[string]record.Origin{
+		"198.51.100.7":        {ASN: 64496, ASName: "Example " + strings.Repeat("é", 45), Country: "NL"},
+		"::ffff:198.51.100.7": {ASN: 64496, ASName: "Example " + strings.Repeat("é", 45), Country: "NL"},
+		"203.0.113.9":         {ASN: 64511, ASName: "Other", Country: "DE"}, // the first file that knows the country
+		"2001:db8:1::5":       {ASN: 4200000000, ASName: "", Country: ""},
 		"2001:db8:2::5":       {},
 		"192.0.2.1":           {}, // no country's code
 		"10.1.2.3":            {}, // not global, whatever a file says
@@ -97,12 +99,31 @@ func TestFind(t *testing.T) {
 			}
 		}
 	}
-	if got := table.Find(netip.Addr{}); got != (Info{}) {
+	if got := table.Find(netip.Addr{}); got != (record.Origin{}) {
 		t.Errorf("no address: %+v", got)
 	}
-	if none, err := Open(); none != nil || err != nil || none.Find(netip.MustParseAddr("198.51.100.7")) != (Info{}) {
+	none, err := Open()
+	if none != nil || err != nil || none.Find(netip.MustParseAddr("198.51.100.7")) != (record.Origin{}) {
 		t.Errorf("without files: %v, %v", none, err)
 	}
+}
+
+// TestFlow: an end of the LAN has no origin, whatever address it has.
+func TestFlow(t *testing.T) {
+	table, err := Open(write(t, "asn", asnFile(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for side, want := range map[record.Side]uint32{record.SideWAN: 64496, record.SideUnknown: 64496,
+		record.SideLAN: 0, record.SideGateway: 0} {
+		r := record.Flow{Client: record.Endpoint{Addr: netip.MustParseAddrPort("198.51.100.7:1"), Side: side}}
+		table.Flow(&r)
+		if got := r.Client.Origin.ASN; got != want || r.Server.Origin != (record.Origin{}) {
+			t.Errorf("side %s: %d, want %d", side, got, want)
+		}
+	}
+	var none *Table
+	none.Flow(&record.Flow{})
 }
 
 // TestFindIsBounded: any number of addresses takes the same memory.
@@ -128,8 +149,8 @@ func TestFindIsBounded(t *testing.T) {
 // TestOpenRefuses: the error names the file, and says what is wrong with it.
 func TestOpenRefuses(t *testing.T) {
 	for path, want := range map[string]string{
-		"/nonexistent.mmdb":                       "no such file",
-		t.TempDir():                               "regular file",
+		"/nonexistent.mmdb": "no such file",
+		t.TempDir():         "regular file",
 		write(t, "text", []byte("country: NL\n")): "no MMDB file",
 		write(t, "empty", nil):                    "no MMDB file",
 	} {
@@ -170,7 +191,7 @@ func FuzzFind(f *testing.F) {
 		}
 		for _, a := range []string{"203.0.113.9", "198.51.100.7", "2001:db8:1::5", "255.255.255.254"} {
 			info := table.Find(netip.MustParseAddr(a))
-			if len(info.Organization) > maxOrganization || len(info.Country) != 0 && len(info.Country) != 2 {
+			if len(info.ASName) > maxName || len(info.Country) != 0 && len(info.Country) != 2 {
 				t.Errorf("%+v", info)
 			}
 		}

@@ -53,7 +53,8 @@ const (
 )
 
 // Fields are those that OmitFields may name, besides protocols.
-var Fields = []string{"community_id", "interface", "vlan", "mac", "nat", "conntrack", "hostname", "tunnel", "risks"}
+var Fields = []string{"community_id", "interface", "vlan", "mac", "origin", "nat", "conntrack", "hostname", "tunnel",
+	"risks"}
 
 // Filter applies a Config. It is not safe for concurrent use. A nil Filter lets everything pass.
 type Filter struct {
@@ -224,6 +225,9 @@ func (f *Filter) end(e *record.Endpoint) bool {
 		f.config.Addresses == PseudonymLAN && (isOurs || f.isOfDevice(was.Addr())):
 		e.Addr = netip.AddrPortFrom(f.pseudonym(was.Addr()), was.Port())
 	}
+	if e.Addr != was {
+		e.Origin = record.Origin{} // it tells of the address
+	}
 	if f.config.pseudonyms() {
 		e.MAC = f.mac(e.MAC)
 	}
@@ -333,6 +337,9 @@ func (f *Filter) fields(o *record.Flow) {
 	}
 	if f.omit["mac"] {
 		o.Client.MAC, o.Server.MAC = [6]byte{}, [6]byte{}
+	}
+	if f.omit["origin"] {
+		o.Client.Origin, o.Server.Origin = record.Origin{}, record.Origin{}
 	}
 	if f.omit["nat"] {
 		o.NAT = record.NAT{}

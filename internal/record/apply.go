@@ -91,7 +91,7 @@ func (f *Flow) clear(p Part) {
 // apply adds a delta's counts to the end's, and takes the end's new place.
 func (e *Endpoint) apply(delta *Endpoint, hasPlace bool) {
 	if hasPlace {
-		e.MAC, e.Side = delta.MAC, delta.Side
+		e.MAC, e.Side, e.Origin = delta.MAC, delta.Side, delta.Origin
 	}
 	e.Packets += delta.Packets
 	e.Bytes += delta.Bytes

@@ -37,8 +37,8 @@ func TestApply(t *testing.T) {
 		"Method", "ApplicationMethod", "HostnameMethod", "Tunnels", "FirstSeen", "Risks"} {
 		check(name, func(f *Flow) reflect.Value { return reflect.ValueOf(f).Elem().FieldByName(name) })
 	}
-	for _, name := range []string{"Client.MAC", "Client.Side", "Server.MAC", "NAT.Client", "Conntrack.Mark",
-		"Conntrack.IsOffloaded"} {
+	for _, name := range []string{"Client.MAC", "Client.Side", "Client.Origin", "Server.MAC", "NAT.Client",
+		"Conntrack.Mark", "Conntrack.IsOffloaded"} {
 		outer, inner, _ := strings.Cut(name, ".")
 		check(name, func(f *Flow) reflect.Value {
 			return reflect.ValueOf(f).Elem().FieldByName(outer).FieldByName(inner)

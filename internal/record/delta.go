@@ -15,7 +15,7 @@ type Part uint8
 // Parts. The identity comprises what never changes in a flow's life, unless its record was wrong before.
 const (
 	PartIdentity   Part = iota // community_id, interface, vlan, ip_version, ip_proto, addresses and ports
-	PartPlace                  // mac and side of both ends, direction
+	PartPlace                  // mac, side, autonomous system and country of both ends, direction
 	PartConnection             // nat, conntrack, offloaded
 	PartVerdict                // protocol, application, category, hostname, tunnel, and the methods
 	PartBegin                  // first_seen
@@ -61,6 +61,8 @@ func (s *Summer) Sum(f *Flow, sums *Sums) {
 
 	s.hash.Write(f.Client.MAC[:])
 	s.hash.Write(f.Server.MAC[:])
+	s.origin(&f.Client.Origin)
+	s.origin(&f.Server.Origin)
 	s.number(uint64(f.Client.Side)<<16 | uint64(f.Server.Side)<<8 | uint64(f.Direction))
 	sums[PartPlace] = s.sum()
 
@@ -127,6 +129,15 @@ func (s *Summer) end(e *Endpoint) {
 	a := e.Addr.Addr().As16()
 	s.hash.Write(a[:])
 	s.number(uint64(e.Addr.Port()))
+}
+
+func (s *Summer) origin(o *Origin) {
+	if *o == (Origin{}) {
+		return
+	}
+	s.number(uint64(o.ASN))
+	s.text(o.ASName)
+	s.text(o.Country)
 }
 
 func flag(is bool) uint64 {

@@ -30,6 +30,8 @@ func spoil(t *testing.T, v reflect.Value) {
 		return
 	}
 	switch v.Kind() {
+	case reflect.Struct:
+		spoil(t, v.Field(0))
 	case reflect.String:
 		v.SetString(v.String() + "x")
 	case reflect.Bool:
@@ -59,6 +61,7 @@ func TestSums(t *testing.T) {
 		"Info": 1 << PartInfo, "Risks": 1 << PartRisks,
 		"Client.Packets": none, "Client.Bytes": none, "Server.Packets": none, "Server.Bytes": none,
 		"Client.Addr": 1 << PartIdentity, "Client.MAC": 1 << PartPlace, "Client.Side": 1 << PartPlace,
+		"Client.Origin": 1 << PartPlace, "Server.Origin": 1 << PartPlace,
 		"Server.Addr": 1 << PartIdentity, "Server.MAC": 1 << PartPlace, "Server.Side": 1 << PartPlace,
 		"NAT.Kind": 1 << PartConnection, "NAT.Client": 1 << PartConnection, "NAT.Server": 1 << PartConnection,
 		"Conntrack.ID": 1 << PartConnection, "Conntrack.Mark": 1 << PartConnection,

@@ -23,6 +23,14 @@ type Endpoint struct {
 	MAC            [6]byte // zero: unknown
 	Packets, Bytes uint64  // sent by this end; bytes from the network header on
 	Side           Side
+	Origin         Origin
+}
+
+// Origin is where an address is at home, by files of the user's (package geo). Zero values are unknown.
+type Origin struct {
+	ASN     uint32 // number of the autonomous system
+	ASName  string // its organisation
+	Country string // ISO 3166-1 alpha-2
 }
 
 // NAT is an address translation: the address and port under which each end knows the other.
@@ -202,7 +210,14 @@ func (e *Endpoint) appendPlace(b []byte) []byte {
 		b = AppendMAC(b, e.MAC)
 		b = append(b, '"')
 	}
-	return appendText(b, "side", e.Side.String())
+	b = appendText(b, "side", e.Side.String())
+	if e.Origin.ASN != 0 {
+		b = strconv.AppendUint(append(b, `,"asn":`...), uint64(e.Origin.ASN), 10)
+	}
+	if e.Origin.ASName != "" {
+		b = AppendText(append(b, `,"as_name":`...), []byte(e.Origin.ASName))
+	}
+	return appendText(b, "country", e.Origin.Country)
 }
 
 // appendEnd appends the members of an address and, if it has one, a port.

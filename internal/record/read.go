@@ -173,6 +173,9 @@ func (e *Endpoint) read(value json.RawMessage) error {
 		IP             netip.Addr
 		Port           uint16
 		MAC, Side      string
+		ASN            uint32
+		ASName         string `json:"as_name"`
+		Country        string
 		Packets, Bytes uint64
 	}
 	if err := json.Unmarshal(value, &read); err != nil {
@@ -181,6 +184,7 @@ func (e *Endpoint) read(value json.RawMessage) error {
 	e.Addr = netip.AddrPortFrom(read.IP, read.Port)
 	e.Packets, e.Bytes = read.Packets, read.Bytes
 	e.Side = Side(max(slices.Index(sideTexts[:], read.Side), 0))
+	e.Origin = Origin{read.ASN, read.ASName, read.Country}
 	if read.MAC == "" {
 		return nil
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/weirnet/weir/internal/dissect/protocols"
 	"github.com/weirnet/weir/internal/engine"
 	"github.com/weirnet/weir/internal/flow"
+	"github.com/weirnet/weir/internal/geo"
 	"github.com/weirnet/weir/internal/helper"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/sandbox"
@@ -234,6 +235,11 @@ func (p *process) openCapture(c captureConfig) error {
 		return err
 	}
 	p.enrichment.explainer.SetCatalog(apps)
+	origins, err := geo.Open(p.options.MMDB...)
+	if err != nil {
+		return err
+	}
+	p.enrichment.chain.SetOrigins(origins)
 	o := p.options
 	c.engine = engine.Config{
 		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels,

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -76,7 +77,7 @@ func Supervise(o *agent.Options, args []string) error {
 	uplink.start()
 	exports.start()
 	defer endAll(uplink.end, exports.end)
-	child, err := sandbox.Start(sandbox.Config{Args: args, Readable: o.Catalogs})
+	child, err := sandbox.Start(sandbox.Config{Args: args, Readable: slices.Concat(o.Catalogs, o.MMDB)})
 	if err != nil {
 		return fmt.Errorf("start the confined process: %w", err)
 	}

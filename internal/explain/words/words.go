@@ -7,6 +7,7 @@ package words
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/weirnet/weir/internal/record"
 )
@@ -39,6 +40,25 @@ func Connection(r *record.Flow) []string {
 	}
 	if c.IsOffloaded {
 		lines = append(lines, "A flowtable, or the card, forwards its packets.")
+	}
+	return lines
+}
+
+// Origins says where the ends of a flow are at home, as far as a file of the user's tells.
+func Origins(r *record.Flow) (lines []string) {
+	for _, end := range [...]*record.Endpoint{&r.Client, &r.Server} {
+		o := &end.Origin
+		if *o == (record.Origin{}) {
+			continue
+		}
+		var texts []string
+		if o.ASN != 0 {
+			texts = append(texts, strings.TrimSpace(fmt.Sprintf("the autonomous system %d %s", o.ASN, o.ASName)))
+		}
+		if o.Country != "" {
+			texts = append(texts, "the country "+o.Country)
+		}
+		lines = append(lines, fmt.Sprintf("%s is in %s.", end.Addr.Addr(), strings.Join(texts, ", ")))
 	}
 	return lines
 }
