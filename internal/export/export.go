@@ -32,8 +32,8 @@ var Types = []string{"flow", "dns", "http", "tls", "stats"}
 
 // Output takes records. One goroutine calls it.
 type Output interface {
-	// Write writes records. After an error they are lost, and counted, and the next ones come anyway; after a
-	// RetryError the same records come again.
+	// Write writes records. After an error they are lost, and counted, and the next ones come anyway. After a
+	// RetryError those that are not done come again; after a LostError only some are lost.
 	Write(ctx context.Context, records []*Record) error
 	Close() error
 }
@@ -45,12 +45,23 @@ type Reopener interface{ Reopen() }
 // the peer is away, or the disk is full. Meanwhile the output's queue drops the oldest.
 type RetryError struct {
 	Err  error
-	Done int // records that are written
+	Done int // records that shall not come again
+	Lost int // of these, records that can't be written
 }
 
 func (e *RetryError) Error() string { return e.Err.Error() }
 
 func (e *RetryError) Unwrap() error { return e.Err }
+
+// LostError is an error of Write that concerns some of the records only: the others are written.
+type LostError struct {
+	Err  error
+	Lost int
+}
+
+func (e *LostError) Error() string { return e.Err.Error() }
+
+func (e *LostError) Unwrap() error { return e.Err }
 
 // Retry returns a RetryError.
 func Retry(done int, err error) error { return &RetryError{Err: err, Done: done} }

@@ -198,6 +198,27 @@ func TestFailure(t *testing.T) {
 	})
 }
 
+// TestLost: an output tells which records it can't write; the others are written, once.
+func TestLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		r := testRunner(&testOutput{answer: func(context.Context, int) error {
+			if calls++; calls == 1 {
+				return &RetryError{Err: errors.New("x"), Done: 2, Lost: 1}
+			}
+			return &LostError{Err: errors.New("y"), Lost: 1}
+		}}, new([]string))
+		for i := range 4 {
+			r.queue.Put(flowRecord(t, i))
+		}
+		r.queue.Close()
+		r.run(t.Context())
+		if s := r.state(); s.Written != 2 || s.Failed != 2 || calls != 2 {
+			t.Errorf("%+v after %d calls", s, calls)
+		}
+	})
+}
+
 // TestStalledOutput: an output that never returns delays no other, and ends with the context.
 func TestStalledOutput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

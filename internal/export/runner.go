@@ -68,17 +68,28 @@ func (r *runner) write(ctx context.Context, batch []*Record) {
 			r.works()
 			return
 		}
+		r.fails(err)
+		var lost *LostError
+		if errors.As(err, &lost) {
+			r.count(len(batch), lost.Lost)
+			return
+		}
 		var retry *RetryError
 		if errors.As(err, &retry) {
-			r.written.Add(uint64(retry.Done))
+			r.count(retry.Done, retry.Lost)
 			batch = batch[retry.Done:]
 		}
-		r.fails(err)
 		if retry == nil || !sleep(ctx, rand.N(bound)) {
 			r.failed.Add(uint64(len(batch)))
 			return
 		}
 	}
+}
+
+// count counts records that are done, some of which are lost.
+func (r *runner) count(done, lost int) {
+	r.written.Add(uint64(done - lost))
+	r.failed.Add(uint64(lost))
 }
 
 // sleep reports whether the time has passed before ctx ended.

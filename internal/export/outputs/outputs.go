@@ -7,7 +7,8 @@ import (
 	"github.com/weirnet/weir/internal/export"
 	"github.com/weirnet/weir/internal/export/eve"
 	"github.com/weirnet/weir/internal/export/file"
+	"github.com/weirnet/weir/internal/export/syslog"
 )
 
 // Kinds returns all kinds.
-func Kinds() []*export.Kind { return []*export.Kind{file.Kind, eve.Kind} }
+func Kinds() []*export.Kind { return []*export.Kind{file.Kind, eve.Kind, syslog.Kind} }
