@@ -29,6 +29,7 @@ type flowsOptions struct {
 	last        int
 	since       time.Duration
 	reconnect   time.Duration
+	remote      remote
 	output      string
 	fields      []string
 	lanNetworks []string
@@ -59,6 +60,7 @@ Exit status: 0, 1 if no weir answers or a file has an error, 2 for wrong usage.`
   weir flows --last 1000 --output csv > flows.csv
   weir flows --fields first_seen,client.ip,server.ip,tls.ja4 capture.pcapng
   weir flows --follow --types dns,http,tls
+  weir flows --follow --from tls://router.lan:7150 --token-file token --ca ca.pem
   weir flows --app youtube /var/lib/weir/spool`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, files []string) error {
@@ -80,6 +82,7 @@ Exit status: 0, 1 if no weir answers or a file has an error, 2 for wrong usage.`
 	f.IntVarP(&o.last, "last", "n", 0, "only so many, the last ones (of the running weir 20; with --since, "+
 		"and of files, all)")
 	f.DurationVar(&o.since, "since", 0, "only records of flows that had packets in this time, such as 5m")
+	o.remote.addFlags(f)
 	f.DurationVar(&o.reconnect, "reconnect", 30*time.Second, "with --follow: if weir ends, try this long to go on "+
 		"with the weir that follows it (0s: end too)")
 	f.StringVarP(&o.output, "output", "o", "", "table, compact, ndjson, csv or fields (empty: table on a terminal, "+
@@ -105,6 +108,9 @@ func (o *flowsOptions) check(c *cobra.Command, files []string) (err error) {
 		return err
 	}
 	if err := o.checkTypes(); err != nil {
+		return err
+	}
+	if err := o.remote.check(c, files); err != nil {
 		return err
 	}
 	if o.last < 0 || o.since < 0 || o.reconnect < 0 {
@@ -138,7 +144,10 @@ func (o *flowsOptions) ofAgent(ctx context.Context, stdout, stderr io.Writer) er
 	if err = nameOther(err, o.socket, rootSocket); err != nil {
 		return partialError{err}
 	}
-	show := newFlowLines(o, stdout, newDeviceNames(o.socket).of)
+	show := newFlowLines(o, stdout, nil)
+	if o.remote.url == "" {
+		show = newFlowLines(o, stdout, newDeviceNames(o.socket).of)
+	}
 	for err == nil {
 		var at control.Position
 		at, err = readStream(ctx, in, show, stderr)
@@ -160,8 +169,12 @@ func (o *flowsOptions) ofAgent(ctx context.Context, stdout, stderr io.Writer) er
 
 // open requests flows of the running weir, after a position if there is one.
 func (o *flowsOptions) open(after *control.Position) (*control.Stream, error) {
-	return control.Follow(o.socket, &control.Flows{Filter: filter.String(o.expr), Last: o.last,
-		SinceMillis: o.since.Milliseconds(), Follow: o.follow, After: after, Types: o.types})
+	request := &control.Flows{Filter: filter.String(o.expr), Last: o.last, SinceMillis: o.since.Milliseconds(),
+		Follow: o.follow, After: after, Types: o.types}
+	if o.remote.url != "" {
+		return o.remote.follow(request)
+	}
+	return control.Follow(o.socket, request)
 }
 
 // errEnded means that the stream has ended for good.

@@ -89,6 +89,16 @@ func TestFlowsMistakes(t *testing.T) {
 		{[]string{cut}, 1, "line 2: no flow record"},
 		{[]string{file(t, "reports", []byte(`{"type":"report","flows":[{"type":"flow"}]}`))}, 1, "schema 0"},
 		{[]string{"--socket", filepath.Join(t.TempDir(), "none")}, 1, "no weir answers"},
+		{[]string{"--from", "tcp://192.0.2.1"}, 2, "in clear text: use tls://"},
+		{[]string{"--from", "http://127.0.0.1"}, 2, "must begin with unix://, tcp:// or tls://"},
+		{[]string{"--from", "tls://:7150"}, 2, "tls://HOST:7150"},
+		{[]string{"--from", "unix://s"}, 2, "whole path"},
+		{[]string{"--from", "tcp://127.0.0.1?clients=1"}, 2, "without parameters"},
+		{[]string{"--from", "tcp://127.0.0.1", records}, 2, "excludes --socket and files"},
+		{[]string{"--token-file", records}, 2, "are of --from"},
+		{[]string{"--from", "tls://127.0.0.1", "--ca", records}, 2, "no certificate in PEM"},
+		{[]string{"--from", "tcp://127.0.0.1", "--token-file", "/dev/null"}, 2, "is empty"},
+		{[]string{"--from", "unix:///nonexistent"}, 1, "reach unix:///nonexistent"},
 	} {
 		if status, _, stderr := weir(append([]string{"flows"}, c.args...)...); status != c.status ||
 			!strings.Contains(stderr, c.want) {

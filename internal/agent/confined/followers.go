@@ -43,10 +43,12 @@ type followers struct {
 
 // Bounds of followers.
 const (
-	maxFollowers     = 16
+	maxFollowers     = 32
 	maxFollowerBytes = 4 << 20 // that wait for a slow command
 	// followerPatience is how long a command may read nothing while records wait.
 	followerPatience = 30 * time.Second
+	// writePause follows each write: what comes meanwhile is one write more, instead of a thousand a second.
+	writePause = 5 * time.Millisecond
 	// positionEvery is the number of records after which a command that selects none of them learns the position: few
 	// enough for the agent to remember them if it resumes.
 	positionEvery = 1024
@@ -346,6 +348,8 @@ func (s *follower) serve(c net.Conn) error {
 		defer close(gone)
 		_, _ = c.Read(make([]byte, 1))
 	}()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	var spare []byte
 	for {
 		select {
@@ -365,6 +369,12 @@ func (s *follower) serve(c net.Conn) error {
 		}
 		if isOver {
 			return nil
+		}
+		pause.Reset(writePause)
+		select {
+		case <-pause.C:
+		case <-gone:
+			return errGone
 		}
 		if spare = lines[:0]; cap(spare) > maxSpareBytes {
 			spare = nil

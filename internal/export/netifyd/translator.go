@@ -18,7 +18,7 @@ type Options struct {
 	Stats time.Duration
 	// Unknown: also flows whose protocol is not known.
 	Unknown bool
-	// MaxFlows bounds the living flows that the translator knows; 0: maxFlows. A flow beyond is told of at its end only.
+	// MaxFlows bounds the living flows that the translator knows; 0: maxFlows. Others are told of at their end only.
 	MaxFlows int
 }
 
