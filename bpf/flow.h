@@ -61,6 +61,11 @@ static __always_inline __s32 first_budget(const struct packet *p)
 {
 	if (p->is_tunnel && open_tunnels)
 		return WITHOUT_END;
+	/* The agent sets it while somebody wants events: flows that have some must not fall silent before it knows them. */
+	__u32 beyond = workers * slots_per_worker;
+	struct budget *wide = bpf_map_lookup_elem(&budgets, &beyond);
+	if (wide && wide->packets > 0)
+		return wide->packets;
 	/* Two more for the handshake: the budget counts packets with payload. */
 	return p->proto == PROTO_TCP ? budget_tcp + 2 : budget_other;
 }

@@ -30,7 +30,7 @@ struct {
 	__type(value, struct slot);
 } slots SEC(".maps");
 
-/* The budget of each slot. */
+/* The budget of each slot, and after those one for new flows; 0: they have the usual one. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

@@ -79,6 +79,9 @@ type Counter interface {
 	Packets(slot uint32) (born int64, sum uint64)
 	// Show sets how many more packets of a slot's flow the worker wants to see.
 	Show(slot uint32, packets int32)
+	// ShowNew sets how many packets of each new flow the worker wants to see; 0: as many as configured. It holds for
+	// the flows of all workers.
+	ShowNew(packets int32)
 	// Retire deletes the kernel's flows in these slots: the next packet begins another life. Packets in flight may
 	// still count for some microseconds.
 	Retire(slots []uint32) error

@@ -20,6 +20,8 @@ type accounting interface {
 	end(i flow.Index, f *flow.Flow, d *detail, why flow.Reason) bool
 	// showAll makes the capture show all packets of the flow at i.
 	showAll(i flow.Index)
+	// showNew makes the capture show so many packets of each new flow; 0: as many as usual.
+	showNew(packets int32)
 	// patience returns how long pass may be put off.
 	patience() time.Duration
 	// pass does periodic work. isTick marks a new tick, which ends flows whose time is over.
@@ -40,6 +42,8 @@ func (ownAccounting) isCounted(flow.Index) bool { return false }
 func (ownAccounting) end(flow.Index, *flow.Flow, *detail, flow.Reason) bool { return false }
 
 func (ownAccounting) showAll(flow.Index) {}
+
+func (ownAccounting) showNew(int32) {}
 
 func (ownAccounting) patience() time.Duration { return time.Duration(tick) }
 

@@ -12,6 +12,10 @@ import (
 	"github.com/weirnet/weir/internal/record"
 )
 
+// newWithEvents is the budget of new flows while they may have events: the worker learns of a flow only after a nap
+// (capture.Naps), and a local server answers many requests in that time.
+const newWithEvents = 1024
+
 // events makes a worker's event records while somebody wants them. Flows whose protocol has events are then shown to
 // it to their end.
 type events struct {
@@ -142,6 +146,11 @@ func (s *events) advance(now int64) {
 func (s *events) change(types record.Types) {
 	more := types &^ s.types
 	s.types = types
+	if types&(record.TypeDNS|record.TypeHTTP) != 0 {
+		s.worker.accounting.showNew(newWithEvents)
+	} else {
+		s.worker.accounting.showNew(0)
+	}
 	s.worker.table.Each(func(i flow.Index) {
 		d := s.worker.table.Detail(i)
 		switch kind := eventType(d.protocol); {

@@ -323,6 +323,8 @@ func (k *kernelAccounting) budget(i flow.Index, f *flow.Flow, p *packet.Packet) 
 // showAll makes the kernel show all packets of the flow at i.
 func (k *kernelAccounting) showAll(i flow.Index) { k.show(i, capture.WithoutEnd) }
 
+func (k *kernelAccounting) showNew(packets int32) { k.kernel.ShowNew(packets) }
+
 // tunnels are the protocols that carry packets.
 var tunnels = func() map[string]bool {
 	names := map[string]bool{}

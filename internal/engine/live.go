@@ -132,6 +132,9 @@ func (w *LiveWorker) pass(now int64) error {
 		w.ticked = now
 		w.publish()
 	}
+	if w.wanted() != w.events.types {
+		w.events.change(w.wanted())
+	}
 	if err := w.accounting.pass(now, due); err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ func (k stillKernel) Packets(slot uint32) (born int64, sum uint64) {
 
 func (k stillKernel) Show(uint32, int32) {}
 
+func (k stillKernel) ShowNew(int32) {}
+
 func (k stillKernel) Retire([]uint32) error { return nil }
 
 func (k stillKernel) Release(slots []uint32) error {

@@ -26,6 +26,7 @@ import (
 type slots struct {
 	counts   []capture.Counts
 	shown    map[uint32]int32
+	shownNew int32
 	retired  []uint32
 	released []uint32
 	onRetire func(slot uint32)
@@ -44,6 +45,8 @@ func (s *slots) Read(slot uint32, to *capture.Counts) bool {
 }
 
 func (s *slots) Show(slot uint32, packets int32) { s.shown[slot] = packets }
+
+func (s *slots) ShowNew(packets int32) { s.shownNew = packets }
 
 func (s *slots) Retire(slots []uint32) error {
 	s.retired = append(s.retired, slots...)

@@ -118,7 +118,7 @@ func (l *Loader) size(spec *ebpf.CollectionSpec) error {
 	slots := uint32(c.Workers * c.SlotsPerWorker)
 	m := spec.Maps
 	m[bpf.WeirMapSlots].MaxEntries = slots
-	m[bpf.WeirMapBudgets].MaxEntries = slots
+	m[bpf.WeirMapBudgets].MaxEntries = slots + 1 // and the one of new flows
 	m[bpf.WeirMapAliases].MaxEntries = slots
 	m[bpf.WeirMapFlows].MaxEntries = 2*slots + slots/4 + 64 // keys, their aliases, and spare room
 	m[bpf.WeirMapCauses].MaxEntries = uint32(c.CPUs)

@@ -51,7 +51,7 @@ func NewView(g Geometry, descriptors []int) (*View, error) {
 	n := g.Workers * g.SlotsPerWorker
 	var errs [maps]error
 	v.slots, errs[0] = mapArray[bpf.WeirSlot](v, descriptors[0], n, unix.PROT_READ)
-	v.budgets, errs[1] = mapArray[bpf.WeirBudget](v, descriptors[1], n, unix.PROT_READ|unix.PROT_WRITE)
+	v.budgets, errs[1] = mapArray[bpf.WeirBudget](v, descriptors[1], n+1, unix.PROT_READ|unix.PROT_WRITE)
 	v.causes, errs[2] = mapArray[bpf.WeirCauseCounts](v, descriptors[2], g.CPUs, unix.PROT_READ)
 	v.asleep, errs[3] = mapArray[uint64](v, descriptors[3], g.Workers, unix.PROT_READ|unix.PROT_WRITE)
 	v.traffics, errs[4] = mapArray[bpf.WeirTraffic](v, descriptors[4], int(maxRows*numWays)*g.CPUs,
@@ -178,4 +178,9 @@ func (c *Counter) Read(slot uint32, to *capture.Counts) bool {
 // Show sets a slot's budget: one store into memory that the programs read.
 func (c *Counter) Show(slot uint32, packets int32) {
 	atomic.StoreInt32(&c.view.budgets[slot].Packets, packets)
+}
+
+// ShowNew sets the budget of new flows, which is behind those of the slots.
+func (c *Counter) ShowNew(packets int32) {
+	atomic.StoreInt32(&c.view.budgets[len(c.view.budgets)-1].Packets, packets)
 }
