@@ -4,9 +4,14 @@ package engine_test
 
 import (
 	"bytes"
+	"fmt"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/weirnet/weir/internal/capture/pcapfile"
 	"github.com/weirnet/weir/internal/engine"
@@ -58,6 +63,7 @@ func replayEvents(t testing.TB, file string, n int, types record.Types) (out []b
 // TestEventsOfRecordings: the events of each recording are the same whatever the number of workers, their flows are in
 // the flow records, and those are as without events.
 func TestEventsOfRecordings(t *testing.T) {
+	schema := eventSchema(t)
 	for _, file := range captures(t) {
 		one, events := replayEvents(t, file, 1, record.TypeEvents)
 		if three, _ := replayEvents(t, file, 3, record.TypeEvents); !bytes.Equal(one, three) {
@@ -73,9 +79,66 @@ func TestEventsOfRecordings(t *testing.T) {
 			t.Errorf("%s: events change the flow records", file)
 		}
 		for i := range events {
+			line, err := jsonschema.UnmarshalJSON(bytes.NewReader(events[i].AppendJSON(nil)))
+			if err == nil {
+				err = schema.Validate(line)
+			}
+			if err != nil {
+				t.Errorf("%s: %v in %s", file, err, events[i].AppendJSON(nil))
+			}
 			if id := `"id":"` + string(events[i].Flow[:]) + `"`; !strings.Contains(flows.String(), id) {
 				t.Errorf("%s: no flow of %s", file, events[i].AppendJSON(nil))
 			}
+		}
+	}
+}
+
+func eventSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(record.EventSchema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("event.json", document); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("event.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// TestEventsAgainstTshark: weir tells as many answers and requests as tshark finds.
+func TestEventsAgainstTshark(t *testing.T) {
+	for name, field := range map[string]string{
+		"dns-dnsmasq-dig": "dns.id", "dns-https-record": "dns.id", "dns-large-fragmented": "dns.id",
+		"http1-nginx": "http.request.method", "http-various": "http.request.method",
+	} {
+		file := filepath.Join("../../testdata", name+".pcap")
+		is, kind := "dns.flags.response == 1", record.TypeDNS
+		if field != "dns.id" {
+			is, kind = "http.request", record.TypeHTTP
+		}
+		out, err := exec.Command("tshark", "-n", "-r", file, "-Y", is, "-T", "fields", "-e", field).Output()
+		if err != nil {
+			t.Fatalf("tshark is needed (scripts/setup test installs it): %v", err)
+		}
+		want := strings.Fields(strings.ReplaceAll(string(out), ",", " "))
+		_, events := replayEvents(t, file, 1, kind)
+		var got []string
+		for i := range events {
+			if kind == record.TypeHTTP {
+				if h, _ := record.ReadContent[record.HTTP](&events[i]); h.Method != "" {
+					got = append(got, h.Method)
+				}
+			} else if d, _ := record.ReadContent[record.DNS](&events[i]); d.Type == "answer" {
+				got = append(got, fmt.Sprintf("0x%04x", d.ID))
+			}
+		}
+		if strings.Join(got, " ") != strings.Join(want, " ") || len(want) == 0 {
+			t.Errorf("%s: weir tells\n%s\ntshark\n%s", name, got, want)
 		}
 	}
 }

@@ -23,6 +23,7 @@ type rig struct {
 	number uint64
 	now    int64
 	stream *Stream
+	one    Packet
 	next   [2]uint32 // sequence numbers
 }
 

@@ -14,9 +14,9 @@ import (
 func events() []Event {
 	e := Event{Type: TypeDNS, Time: 1795770210178805001, Interface: "lan0", Proto: 17,
 		Client: Endpoint{Addr: netip.MustParseAddrPort("192.0.2.1:5000"), MAC: [6]byte{2, 0, 0, 0, 0, 1}},
-		Server: Endpoint{Addr: netip.MustParseAddrPort("[2001:db8::53]:53")}, Content: []byte(`{"type":"answer","id":7,` +
-			`"rrname":"a.example","rrtype":"A","rcode":"NOERROR","answers":[{"rrname":"a.example","rrtype":"A","ttl":60,` +
-			`"rdata":"198.51.100.1"}],"rtt_us":0}`)}
+		Server: Endpoint{Addr: netip.MustParseAddrPort("[2001:db8::53]:53")},
+		Content: []byte(`{"type":"answer","id":7,"rrname":"a.example","rrtype":"A","rcode":"NOERROR","answers":[` +
+			`{"rrname":"a.example","rrtype":"A","ttl":60,"rdata":"198.51.100.1"}],"rtt_us":0}`)}
 	copy(e.Flow[:], "0123456789abcdef0123456789abcdef")
 	h, s := e, e
 	h.Type, h.Content = TypeHTTP, []byte(`{"hostname":"b.example","url":"/","status":200}`)
@@ -75,8 +75,8 @@ func TestParseTypes(t *testing.T) {
 
 // TestStats: what AppendJSON writes, Read reads.
 func TestStats(t *testing.T) {
-	s := Stats{Type: "stats", Schema: 1, Time: time.Unix(1795770210, 5).UTC(), Seconds: 10.5, Uptime: 1000, Mode: "ebpf",
-		Packets: 7, Processes: []ProcessStats{{Name: "agent", UserCPU: 5, Resident: 1 << 20}},
+	s := Stats{Type: "stats", Schema: 1, Time: time.Unix(1795770210, 5).UTC(), Seconds: 10.5, Uptime: 1000,
+		Mode: "ebpf", Packets: 7, Processes: []ProcessStats{{Name: "agent", UserCPU: 5, Resident: 1 << 20}},
 		Interfaces: []InterfaceStats{{Name: "lan0", Received: &VolumeStats{Packets: 3}}},
 		Counters:   []CounterStats{{Name: "weir_frames_total", More: 9}}}
 	line := s.AppendJSON(nil)

@@ -8,3 +8,8 @@ import _ "embed"
 //
 //go:embed schema.json
 var Schema []byte
+
+// EventSchema is the JSON Schema of event and stats records.
+//
+//go:embed event-schema.json
+var EventSchema []byte
