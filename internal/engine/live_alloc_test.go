@@ -4,6 +4,7 @@ package engine
 
 import (
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,6 +93,45 @@ func TestRecordDoesNotAllocate(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(1000, func() { w.take(&f) }); n != 0 {
 		t.Errorf("%v allocations per record", n)
+	}
+}
+
+// TestEventsDoNotAllocate: with events on, a question and its answer are read and told without allocating.
+func TestEventsDoNotAllocate(t *testing.T) {
+	w, _, k := newStill(t, 1)
+	w.Events = new(atomic.Uint32)
+	w.Events.Store(uint32(record.TypeEvents))
+	now := time.Now().UnixNano()
+	k.begin(1, now)
+	k[0].Key[4] = 1000<<48 | 53<<32 | packet.ProtoUDP<<8 | 4
+	message := "\x00\x07\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x07example\x00\x00\x01\x00\x01"
+	frame := func(fromServer bool) *capture.Frame {
+		data := []byte{
+			0x45, 0, 0, byte(28 + len(message)), 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 0, 198, 51, 100, 0,
+			1000 >> 8, 1000 & 0xff, 0, 53, 0, byte(8 + len(message)), 0, 0,
+		}
+		data = append(data, message...)
+		if fromServer {
+			copy(data[12:], []byte{198, 51, 100, 0, 10, 0, 0, 0, 0, 53, 1000 >> 8, 1000 & 0xff})
+			data[30] |= 0x80
+		}
+		return &capture.Frame{Data: data, Length: len(data), Time: now, Interface: 7, Link: packet.LinkRaw,
+			Flow: capture.FlowRef{Born: 1, FromUpper: fromServer}}
+	}
+	ask, answer := frame(false), frame(true)
+	round := func() {
+		w.take(ask)
+		w.take(answer)
+		w.batch.saying.reset()
+	}
+	for range 100 {
+		round()
+	}
+	if n := w.events.counters().Events; n != 100 {
+		t.Fatalf("%d events", n)
+	}
+	if n := testing.AllocsPerRun(1000, round); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 

@@ -15,7 +15,7 @@ func events() []Event {
 	e := Event{Type: TypeDNS, Time: 1795770210178805001, Interface: "lan0", Proto: 17,
 		Client: Endpoint{Addr: netip.MustParseAddrPort("192.0.2.1:5000"), MAC: [6]byte{2, 0, 0, 0, 0, 1}},
 		Server: Endpoint{Addr: netip.MustParseAddrPort("[2001:db8::53]:53")},
-		Content: []byte(`{"type":"answer","id":7,"rrname":"a.example","rrtype":"A","rcode":"NOERROR","answers":[` +
+		Content: []byte(`{"type":"answer","id":7,"rrname":"A.example","rrtype":"A","rcode":"NOERROR","answers":[` +
 			`{"rrname":"a.example","rrtype":"A","ttl":60,"rdata":"198.51.100.1"}],"rtt_us":0}`)}
 	copy(e.Flow[:], "0123456789abcdef0123456789abcdef")
 	h, s := e, e

@@ -86,10 +86,18 @@ func (e *Event) Subject() []byte {
 	return nil
 }
 
+// lowerCase returns a name in lower case, as flow records have it; the name itself if it is.
+func lowerCase(name []byte) []byte {
+	if bytes.ContainsAny(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+		return bytes.ToLower(name)
+	}
+	return name
+}
+
 // AsFlow sets a flow's record to what the event tells of it, for filters.
 func (e *Event) AsFlow(f *Flow) {
 	*f = Flow{ID: e.Flow, Interface: e.Interface, Proto: e.Proto, Client: e.Client, Server: e.Server,
-		Protocol: e.Type.name(), Hostname: e.Subject(), FirstSeen: e.Time, LastSeen: e.Time}
+		Protocol: e.Type.name(), Hostname: lowerCase(e.Subject()), FirstSeen: e.Time, LastSeen: e.Time}
 	f.IPVersion = 6
 	if e.Client.Addr.Addr().Is4() {
 		f.IPVersion = 4
