@@ -23,7 +23,8 @@ func TestOutputs(t *testing.T) {
 		status, out, _ := weir("config", "check", path)
 		return status, out
 	}
-	if status, out := check(`"file:///var/log/weir/f?keep=5&where=app:netflix", "eve:///var/log/weir/eve.json"`); status != 0 {
+	status, out := check(`"file:///var/log/weir/f?keep=5&where=app:netflix", "eve:///var/log/weir/eve.json"`)
+	if status != 0 {
 		t.Errorf("status %d\n%s", status, out)
 	}
 	if status, out := check(`"file:///var/log/weir/f?kep=5", "efe:///x/y"`); status != 1 ||
@@ -31,7 +32,8 @@ func TestOutputs(t *testing.T) {
 		!strings.Contains(out, path) {
 		t.Errorf("status %d\n%s", status, out)
 	}
-	if status, _, stderr := weir("run", "--to", "file:///x"); status != 2 || !strings.Contains(stderr, "needs a folder") {
+	status, _, stderr := weir("run", "--to", "file:///x")
+	if status != 2 || !strings.Contains(stderr, "needs a folder") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
 	if status, _, stderr := weir("export", "first"); status != 2 || !strings.Contains(stderr, "weir run starts") {

@@ -266,7 +266,8 @@ func TestStalledOutput(t *testing.T) {
 func TestFollower(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lines := [][]string{nil, {string(flowLine(0)), `{"type":"dropped","records":7}`, `{"type":"flow","id":1}`, `{`,
-			`{"x":1}`, `{"type":"dns","schema":1,"dns":{}}`, string(flowLine(1)), `{"type":"position","epoch":"f","sequence":9}`},
+			`{"x":1}`, `{"type":"dns","schema":1,"dns":{}}`, string(flowLine(1)),
+			`{"type":"position","epoch":"f","sequence":9}`},
 			{string(flowLine(2))}}
 		var asked []control.Flows
 		q := NewQueue(100, 1<<20)
@@ -285,7 +286,8 @@ func TestFollower(t *testing.T) {
 				return nil, errors.New("not yet")
 			}
 			return &control.Stream{Reader: strings.NewReader(strings.Join(these, "\n") + "\n"),
-				Closer: io.NopCloser(nil), Hello: control.Hello{Position: control.Position{Epoch: "e", Sequence: 5}}}, nil
+				Closer: io.NopCloser(nil),
+				Hello:  control.Hello{Position: control.Position{Epoch: "e", Sequence: 5}}}, nil
 		}
 		f.run(true, make(chan struct{}))
 		got, isOver := q.Take(nil, 100)

@@ -196,9 +196,9 @@ var contents = map[string]string{
 		`"answers":[{"rrname":"example.org","rrtype":"A","ttl":60,"rdata":"192.0.2.9"}],"rtt_us":5,"new":1}`,
 	"http": `{"hostname":"example.org","http_port":8080,"url":"/a?b=\u0022","http_method":"GET","status":200,` +
 		`"http_user_agent":"x","http_refer":"y","protocol":"HTTP/1.1","http_content_type":"text/html","redirect":"/z"}`,
-	"tls": `{"sni":"example.org","version":"TLS 1.3","alpn":["h2","http/1.1"],"alpn_selected":"h2","ja3":"a","ja3s":"b",` +
-		`"ja4":"c","subject":"CN=x","issuerdn":"CN=y","notbefore":"2026-01-01T00:00:00","notafter":"2027-01-01T00:00:00",` +
-		`"fingerprint":"aa:bb","subjectaltname":["x"],"session_resumed":true,"cipher":"z"}`,
+	"tls": `{"sni":"example.org","version":"TLS 1.3","alpn":["h2","http/1.1"],"alpn_selected":"h2",` +
+		`"ja3":"a","ja3s":"b","ja4":"c","subject":"CN=x","issuerdn":"CN=y","notbefore":"2026-01-01T00:00:00",` +
+		`"notafter":"2027-01-01T00:00:00","fingerprint":"aa:bb","subjectaltname":["x"],"session_resumed":true,"cipher":"z"}`,
 }
 
 func event(kind, content string) *export.Record {
@@ -226,14 +226,15 @@ func TestEvents(t *testing.T) {
 				continue
 			}
 			for name := range schema { // each member is there, so that the schema is what the tests have seen
-				if at, rest, ok := strings.Cut(name, "."); ok && at == kind && got[kind].(map[string]any)[rest] == nil &&
-					name != "dns.tc" && name != "dns.ra" {
+				at, rest, ok := strings.Cut(name, ".")
+				if ok && at == kind && got[kind].(map[string]any)[rest] == nil && name != "dns.tc" && name != "dns.ra" {
 					t.Errorf("%s is missing in %s", name, line)
 				}
 			}
 		}
 	}
-	stats := &export.Record{Type: "stats", Line: []byte(`{"type":"stats","schema":1,"time":"2026-01-02T03:04:05Z","x":1}`)}
+	stats := &export.Record{Type: "stats",
+		Line: []byte(`{"type":"stats","schema":1,"time":"2026-01-02T03:04:05Z","x":1}`)}
 	if line, ok := Append(nil, stats); !ok {
 		t.Error("stats is no event")
 	} else {
@@ -262,7 +263,9 @@ func FuzzAppend(f *testing.F) {
 				return
 			}
 		}
-		if got, ok := Append(nil, r); ok && (!json.Valid(got) || bytes.ContainsRune(got, '\n') && !bytes.ContainsRune(line, '\n')) {
+		got, ok := Append(nil, r)
+		isBroken := bytes.ContainsRune(got, '\n') && !bytes.ContainsRune(line, '\n')
+		if ok && (!json.Valid(got) || isBroken) {
 			t.Fatalf("%s became %s", line, got)
 		}
 	})

@@ -219,7 +219,8 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(t, <-got, "30", 0)
-	for name, files := range map[string]map[string][]byte{url: {"/ca.pem": other}, strings.TrimSuffix(url, "?ca=/ca.pem"): nil} {
+	for name, files := range map[string]map[string][]byte{url: {"/ca.pem": other},
+		strings.TrimSuffix(url, "?ca=/ca.pem"): nil} {
 		var unknown *tls.CertificateVerificationError
 		if err := open(t, name, files).Write(t.Context(), records(1)); !errors.As(err, &unknown) {
 			t.Errorf("%s, with an authority that did not sign: error %v", name, err)
@@ -241,7 +242,8 @@ func TestParse(t *testing.T) {
 		"syslog://h":                                     "must begin with syslog+udp://",
 		"syslog+tls://h?certificate=/a&key=/b&types=all": "types=all",
 	} {
-		if _, err := export.NewPlan([]*export.Kind{Kind}, []string{url}); err == nil || !strings.Contains(err.Error(), lacks) {
+		_, err := export.NewPlan([]*export.Kind{Kind}, []string{url})
+		if err == nil || !strings.Contains(err.Error(), lacks) {
 			t.Errorf("%s: error %v, which lacks %q", url, err, lacks)
 		}
 	}
@@ -288,7 +290,8 @@ action(type="omfile" file=%q template="parts")
 		return strings.Count(string(got), "\n") >= 20
 	})
 	for i, line := range strings.Split(strings.TrimSpace(string(got)), "\n") {
-		if want := fmt.Sprintf(`local3|weir|flow|{"type":"flow","n":%d}`, i); strings.ReplaceAll(line, "| {", "|{") != want {
+		want := fmt.Sprintf(`local3|weir|flow|{"type":"flow","n":%d}`, i)
+		if strings.ReplaceAll(line, "| {", "|{") != want {
 			t.Errorf("got %q, not %q", line, want)
 		}
 	}
