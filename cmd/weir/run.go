@@ -105,6 +105,7 @@ func beginRun(c *cobra.Command, settings *config.Loader, o *agent.Options) error
 	if err != nil {
 		return err
 	}
+	o.Reload = (&settingsReloader{settings: settings, running: settings.Config}).reload
 	return supervise(o, append(confinedArgs(c, settings), args...))
 }
 

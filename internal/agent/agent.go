@@ -18,6 +18,7 @@ import (
 
 	"github.com/weirnet/weir/internal/capture/afpacket"
 	"github.com/weirnet/weir/internal/capture/kernel"
+	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/config/defaults"
 	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/record"
@@ -67,7 +68,9 @@ type Options struct {
 	Export          Export // what else leaves weir
 	Begins          func() // unless nil, the privileged process calls it once it has opened all
 	Log             *logging.Logger
-	Socket          string // for other commands' questions: a path, "none", or "": control.DefaultPath
+	// Reload, unless nil, reads the settings anew, in the privileged process. An error changes nothing.
+	Reload func() (*Settings, error)
+	Socket string // for other commands' questions: a path, "none", or "": control.DefaultPath
 }
 
 // Export is what the helper has to know of the process export, whose own settings are arguments.
@@ -155,6 +158,16 @@ const (
 	minFlows   = 64
 	maxFlows   = 1 << 24
 )
+
+// Settings are the settings that a running agent can take on.
+type Settings struct {
+	LogLevel   string
+	Interfaces []string
+	Sides      topology.Sides
+	Catalogs   []catalog.Source
+	// Lines say for people what has changed, and what has not.
+	Lines []string
+}
 
 // Setup is the payload of the helper's first message.
 type Setup struct {

@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 
@@ -94,12 +95,36 @@ type Catalog struct {
 // application moves to the new one; a new id adds an application. The error lists every fault that Check reports, with
 // file and line.
 func Load(userFiles ...string) (*Catalog, error) {
+	sources, err := ReadSources(userFiles)
+	if err != nil {
+		return nil, err
+	}
+	return LoadSources(sources)
+}
+
+// Source is a user's file that is read already.
+type Source struct{ Path, Text string }
+
+// ReadSources reads files, for a process that can't.
+func ReadSources(paths []string) (all []Source, err error) {
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("opening a catalog file: %w", err)
+		}
+		all = append(all, Source{path, string(text)})
+	}
+	return all, nil
+}
+
+// LoadSources is Load of files that are read already.
+func LoadSources(userFiles []Source) (*Catalog, error) {
 	c, err := parseCompact(gen.Text)
 	if err != nil {
 		return nil, fmt.Errorf("parsing the embedded catalog: %w", err)
 	}
-	for _, path := range userFiles {
-		if err := c.overlay(path); err != nil {
+	for _, source := range userFiles {
+		if err := c.overlay(source); err != nil {
 			return nil, err
 		}
 	}

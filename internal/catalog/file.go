@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,15 +109,10 @@ func yamlProblem(name, text string) Problem {
 }
 
 // overlay puts one user's file over the catalog.
-func (c *Catalog) overlay(path string) error {
-	r, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("opening a catalog file: %w", err)
-	}
-	defer r.Close()
-	f, problems := decodeFile(r, path)
+func (c *Catalog) overlay(source Source) error {
+	f, problems := decodeFile(strings.NewReader(source.Text), source.Path)
 	if problems == nil {
-		problems = newChecker(c).check(f, path)
+		problems = newChecker(c).check(f, source.Path)
 	}
 	if problems != nil {
 		return problemsError(problems)

@@ -7,6 +7,7 @@ package classify
 
 import (
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/dissect"
@@ -23,13 +24,20 @@ type Application struct {
 	Method   record.ApplicationMethod
 }
 
-// Classifier names applications. It is immutable, so goroutines may share it.
+// Classifier names applications. Goroutines may share it.
 type Classifier struct {
-	catalog *catalog.Catalog
+	catalog atomic.Pointer[catalog.Catalog]
 }
 
 // New returns a Classifier over the catalog's applications.
-func New(c *catalog.Catalog) *Classifier { return &Classifier{catalog: c} }
+func New(c *catalog.Catalog) *Classifier {
+	n := new(Classifier)
+	n.SetCatalog(c)
+	return n
+}
+
+// SetCatalog replaces the catalog. What is named already keeps its name.
+func (c *Classifier) SetCatalog(to *catalog.Catalog) { c.catalog.Store(to) }
 
 // reported returns a catalog entry in the form of flow records.
 func reported(app *catalog.Application, method record.ApplicationMethod) Application {
@@ -44,7 +52,7 @@ func reported(app *catalog.Application, method record.ApplicationMethod) Applica
 func (c *Classifier) FromResult(r *dissect.Result) Application {
 	if id := r.Application(); id != "" {
 		app := Application{ID: id, Method: record.ByDPI}
-		if known, ok := c.catalog.Lookup(id); ok {
+		if known, ok := c.catalog.Load().Lookup(id); ok {
 			app.Category = known.Category
 		}
 		return app
@@ -53,10 +61,10 @@ func (c *Classifier) FromResult(r *dissect.Result) Application {
 		return app
 	}
 	for _, name := range r.CertificateNames() {
-		if app, ok := c.catalog.ByCertificate(name); ok {
+		if app, ok := c.catalog.Load().ByCertificate(name); ok {
 			return reported(app, record.ByCertificate)
 		}
-		if app, ok := c.catalog.ByHost(name); ok {
+		if app, ok := c.catalog.Load().ByHost(name); ok {
 			return reported(app, record.ByCertificate)
 		}
 	}
@@ -68,7 +76,7 @@ func (c *Classifier) byHost(host []byte) (Application, bool) {
 	if len(host) == 0 {
 		return Application{}, false
 	}
-	app, ok := c.catalog.ByHost(host)
+	app, ok := c.catalog.Load().ByHost(host)
 	if !ok {
 		return Application{}, false
 	}
@@ -82,7 +90,7 @@ func (c *Classifier) Guess(dnsName []byte, server netip.Addr, certificate dissec
 		app.Method = record.ByDNS
 		return app
 	}
-	if app, ok := c.catalog.ByAddress(server); ok {
+	if app, ok := c.catalog.Load().ByAddress(server); ok {
 		return reported(app, record.ByAddress)
 	}
 	if certificate == dissect.CertificateMissing || certificate == dissect.CertificateSelfSigned {

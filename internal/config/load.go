@@ -23,7 +23,7 @@ type Loader struct {
 	Config Config
 
 	command string
-	file    string
+	file    string              // of the flag; after Load the one that was read
 	flags   map[string][]string // values by key, of the flags on the command line
 	wrong   []error             // the flags' errors
 	sources map[string]string   // by key
@@ -71,6 +71,7 @@ func (l *Loader) Load() error {
 	if name == "" {
 		name = os.Getenv(EnvFile)
 	}
+	l.file = name
 	values := map[string]value{}
 	if name != "" {
 		source, err := readFile(name)
@@ -106,6 +107,18 @@ func (l *Loader) Load() error {
 	}
 	return errors.Join(wrong...)
 }
+
+// Reload reads the file anew, as Load does, without a change of l. A file of that process's start stays the file.
+func (l *Loader) Reload() (*Config, error) {
+	again := &Loader{command: l.command, file: l.file, flags: l.flags, wrong: l.wrong, sources: map[string]string{}}
+	if err := again.Load(); err != nil {
+		return nil, err
+	}
+	return &again.Config, nil
+}
+
+// Copy gives a setting the value that it has in another configuration.
+func (s *Setting) Copy(to, from *Config) { s.field(to).Set(s.field(from)) }
 
 // elements splits a list from the environment at its commas, or what else separates its elements.
 func elements(text, separator string) (list []string) {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,8 @@ type Request struct {
 	Counters bool `json:"counters,omitempty"`
 	// Status requests what is watched, and what becomes of reports.
 	Status bool `json:"status,omitempty"`
+	// Reload makes the agent read its settings anew, and say what became of each changed one.
+	Reload bool `json:"reload,omitempty"`
 	// Metrics requests all that the agent measures.
 	Metrics bool `json:"metrics,omitempty"`
 	// History requests the traffic of the last hour.
@@ -340,7 +343,11 @@ func ask(c net.Conn, in *bufio.Reader, r *Request) (*Answer, error) {
 		return nil, fmt.Errorf("read weir's answer: %w", err)
 	}
 	if a.Error != "" {
-		return nil, errors.New(Printable(a.Error))
+		lines := strings.Split(a.Error, "\n")
+		for i := range lines {
+			lines[i] = Printable(lines[i])
+		}
+		return nil, errors.New(strings.Join(lines, "\n"))
 	}
 	for i := range a.Lines {
 		a.Lines[i] = Printable(a.Lines[i])

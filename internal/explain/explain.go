@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirnet/weir/internal/explain/words"
@@ -19,10 +20,10 @@ import (
 	"github.com/weirnet/weir/internal/topology"
 )
 
-// Explainer answers questions. Any goroutine may call its methods, SetCatalog only before the others.
+// Explainer answers questions. Any goroutine may call its methods.
 type Explainer struct {
 	network func() *topology.Network
-	catalog words.Catalog // nil: explanations name no entries
+	catalog atomic.Pointer[words.Catalog] // nil: explanations name no entries
 	records ring
 }
 
@@ -30,7 +31,14 @@ type Explainer struct {
 func New(network func() *topology.Network) *Explainer { return &Explainer{network: network} }
 
 // SetCatalog makes explanations name the catalog's entries.
-func (e *Explainer) SetCatalog(c words.Catalog) { e.catalog = c }
+func (e *Explainer) SetCatalog(c words.Catalog) { e.catalog.Store(&c) }
+
+func (e *Explainer) names() words.Catalog {
+	if c := e.catalog.Load(); c != nil {
+		return *c
+	}
+	return nil
+}
 
 // Keep copies a completed record for later questions.
 func (e *Explainer) Keep(r *record.Flow) { e.records.keep(r) }
@@ -167,7 +175,7 @@ func (e *Explainer) explainFlow(r *record.Flow) []string {
 	}
 	lines = append(lines, words.Origins(r)...)
 	lines = append(lines, words.Connection(r)...)
-	return append(lines, words.Names(r, e.catalog)...)
+	return append(lines, words.Names(r, e.names())...)
 }
 
 func timeText(ns int64) string { return time.Unix(0, ns).Format("15:04:05.000") }

@@ -26,7 +26,7 @@ var shared = map[string]string{
 	undecoded:                    "packets not decoded",
 
 	"weir_export_written_records_total": "records written by outputs; the cause is their kind",
-	"weir_export_dropped_records_total": "records not exported, because an output's queue was full; the cause is its kind",
+	"weir_export_dropped_records_total": "records not exported: an output's queue was full; the cause is its kind",
 	"weir_export_failed_records_total":  "records that an output could not write; the cause is its kind",
 }
 

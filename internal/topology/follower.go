@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -28,7 +29,8 @@ import (
 // attached to links has to check it. Events of addresses, routes and rules only trigger a dump: a storm of them (a
 // routing daemon starts) may overrun their socket without harm.
 type Follower struct {
-	sides    Sides
+	sides    atomic.Pointer[Sides]
+	changed  chan struct{} // has one when the network is to be read anew
 	links    *netlink.Conn // events of links, and dumps of them, in one order
 	changes  *netlink.Conn // events of addresses, routes, nexthops and rules
 	requests *netlink.Conn // dumps of routes, rules and neighbours
@@ -53,7 +55,8 @@ func newFollower(sides Sides, netNS, buffer int) (*Follower, error) {
 	if err := sides.Check(); err != nil {
 		return nil, err
 	}
-	f := &Follower{sides: sides}
+	f := &Follower{changed: make(chan struct{}, 1)}
+	f.sides.Store(&sides)
 	if err := f.open(netNS, buffer); err != nil {
 		return nil, errors.Join(fmt.Errorf("follow the network: %w", err), f.Close())
 	}
@@ -98,6 +101,19 @@ func (f *Follower) Close() error {
 	return errors.Join(errs...)
 }
 
+// SetSides changes what decides on LAN and WAN, and has the network read anew. Any goroutine may call it.
+func (f *Follower) SetSides(sides Sides) error {
+	if err := sides.Check(); err != nil {
+		return err
+	}
+	f.sides.Store(&sides)
+	select {
+	case f.changed <- struct{}{}:
+	default: // it is to be read anew already
+	}
+	return nil
+}
+
 // Run follows until ctx ends, and then returns nil. It needs only sendmsg, recvmsg and recvfrom, and closes the sockets
 // when it returns. Call it once.
 func (f *Follower) Run(ctx context.Context, h Handler) error {
@@ -106,10 +122,10 @@ func (f *Follower) Run(ctx context.Context, h Handler) error {
 	defer cancel()
 	defer context.AfterFunc(ctx, f.interrupt)()
 
-	changed, listed := make(chan struct{}, 1), make(chan struct{})
+	changed, listed := f.changed, make(chan struct{})
 	links := newLinkEvents(linkSocket{f.links}, h.Link, changed, listed)
 	networks := networks{
-		read: func() (*Network, error) { return readNetwork(f.requests, f.sides, links.snapshot()) },
+		read: func() (*Network, error) { return readNetwork(f.requests, *f.sides.Load(), links.snapshot()) },
 		each: h.Network, failed: h.Failed,
 	}
 	failures := make([]error, 3)

@@ -27,6 +27,7 @@ type answerer struct {
 	uplink    func() *control.Uplink
 	exports   *exports
 	traffic   *tally.Counts // nil: not counted
+	reload    func() ([]string, error)
 }
 
 // takeListener makes a listener of the control socket's descriptor, and closes that.
@@ -64,6 +65,13 @@ func (q *answerer) answer(r *control.Request) *control.Answer {
 	}
 	if r.Counters {
 		return q.counters()
+	}
+	if r.Reload {
+		lines, err := q.reload()
+		if err != nil {
+			return &control.Answer{Error: err.Error()}
+		}
+		return &control.Answer{Lines: lines}
 	}
 	if r.Metrics {
 		return q.metrics()

@@ -90,6 +90,16 @@ func (ls *links) event(e topology.Event) {
 	}
 }
 
+// setSelection watches the links that now match, and no others.
+func (ls *links) setSelection(s topology.Selection) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.selection = s
+	if ls.synced {
+		ls.match(false)
+	}
+}
+
 // changed takes in a new or changed link, before the first frame with that name arrives.
 func (ls *links) changed(e topology.Event) {
 	isNamed := ls.all[e.Link.Index].Name == e.Link.Name

@@ -79,6 +79,7 @@ type process struct {
 	life       *life
 	pulse      *pulse
 	hangups    <-chan os.Signal
+	reloader   *reloader
 }
 
 // Bounds of steps that cannot show their progress: the helper kills an agent without a sign of life.
@@ -240,14 +241,17 @@ func (p *process) openCapture(c captureConfig) error {
 		return err
 	}
 	p.enrichment.chain.SetOrigins(origins)
-	o := p.options
+	o, classifier := p.options, classify.New(apps)
+	p.reloader = &reloader{request: c.helper.Reload, classifier: classifier, explainer: p.enrichment.explainer,
+		network: p.network.topology, links: p.links, log: p.output.Log,
+		applied: func() { _ = c.helper.Tell(p.describe()) }}
 	c.engine = engine.Config{
 		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels,
 		IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery, IsFollowed: p.isFollowed,
 		Events: &p.enrichment.followers.types, OnEvent: p.hub.event,
 		FollowEvery: p.followEvery,
 		Flows:       flow.Config{MaxFlows: o.MaxFlows / o.Workers, TCPIdle: o.TCPIdle, Idle: o.Idle},
-		Classifier:  classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
+		Classifier:  classifier, Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: p.output.OnPanic,
 	}
 	p.capturer, err = newCapturer(p.mode, c)
@@ -274,6 +278,7 @@ func (p *process) follow(stop <-chan struct{}) error {
 	followed := p.network.follow(ctx, p.event, p.enrichment.chain.SetNetwork, p.output.Log)
 	go p.devices.follow(ctx)
 	go p.pulse.run(ctx)
+	go p.reloader.onHangup(ctx, p.hangups)
 	stopCounts := p.linkCounts.start()
 	defer func() { // the last counters, before ctx ends and closes their socket
 		p.life.step(drainTime, nil)
@@ -283,7 +288,8 @@ func (p *process) follow(stop <-chan struct{}) error {
 		context.AfterFunc(ctx, func() { p.listener.Close() })
 		answers := &answerer{hosts: p.enrichment.hosts, explainer: p.enrichment.explainer,
 			followers: p.enrichment.followers, history: &p.enrichment.history, status: p.hub.latest.Load,
-			uplink: p.output.UplinkState, exports: &p.exports, traffic: p.output.Traffic}
+			uplink: p.output.UplinkState, exports: &p.exports, traffic: p.output.Traffic,
+			reload: p.reloader.reload}
 		go control.Serve(p.listener, answers.answer)
 	}
 	var over <-chan time.Time

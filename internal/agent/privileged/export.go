@@ -208,6 +208,13 @@ func (x *exporter) start() {
 	}
 }
 
+// reopen has export open its files anew, which another program may have moved.
+func (x *exporter) reopen() {
+	if x != nil {
+		x.signal(unix.SIGHUP)
+	}
+}
+
 // end lets export write what it got. A signal hurries it.
 func (x *exporter) end() {
 	if x != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,9 +29,10 @@ type kept struct {
 	// hear, unless nil, answers a message of the process.
 	hear   func(c *net.UnixConn, message byte)
 	log    *logging.Logger
-	ending chan struct{} // closed by end
-	ended  chan struct{} // closed when the process has ended for good
-	hurry  chan struct{} // closed at a signal during the end
+	ending chan struct{}                 // closed by end
+	ended  chan struct{}                 // closed when the process has ended for good
+	hurry  chan struct{}                 // closed at a signal during the end
+	child  atomic.Pointer[sandbox.Child] // the present process; nil: none
 }
 
 // start starts the process.
@@ -59,6 +61,7 @@ func (k *kept) run() {
 		if err != nil {
 			err = fmt.Errorf("start %s: %w", k.name, err)
 		} else {
+			k.child.Store(child)
 			if isOver := k.serve(child); isOver {
 				return
 			}
@@ -83,6 +86,13 @@ func (k *kept) run() {
 		case <-ending:
 			ending, wait = nil, firstWait
 		}
+	}
+}
+
+// signal sends a signal to the process, if it runs.
+func (k *kept) signal(s os.Signal) {
+	if child := k.child.Load(); child != nil {
+		_ = child.Signal(s) // it may have ended
 	}
 }
 

@@ -75,6 +75,7 @@ func Supervise(o *agent.Options, args []string) error {
 		o.Begins()
 	}
 	uplink.start()
+	service.reopen = exports.reopen
 	exports.start()
 	defer endAll(uplink.end, exports.end)
 	child, err := sandbox.Start(sandbox.Config{Args: args, Readable: slices.Concat(o.Catalogs, o.MMDB)})

@@ -136,12 +136,15 @@ func TestFamilies(t *testing.T) {
 }
 
 func TestOpenMetricsIsNegotiated(t *testing.T) {
+	const open = "application/openmetrics-text"
 	for accept, want := range map[string]bool{
-		"": false, "*/*": false, "text/plain;version=0.0.4": false,
-		"application/openmetrics-text": true, "application/openmetrics-text; version=1.0.0; charset=utf-8": true,
-		"application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;q=0.5": true,
-		"application/openmetrics-text;version=0.0.1;q=0.75":                                                             false, "application/openmetrics-text;q=0": false,
-		"application/openmetrics-text;q=x": false, "text/plain, Application/OpenMetrics-Text; q=0.1": true,
+		"": false, "*/*": false, "text/plain;version=0.0.4": false, open: true,
+		open + "; version=1.0.0; charset=utf-8":                                    true,
+		open + ";version=1.0.0," + open + ";version=0.0.1;q=0.75,text/plain;q=0.5": true,
+		open + ";version=0.0.1;q=0.75":                                             false,
+		open + ";q=0":                                                              false,
+		open + ";q=x":                                                              false,
+		"text/plain, Application/OpenMetrics-Text; q=0.1":                          true,
 	} {
 		if wantsOpenMetrics(accept) != want {
 			t.Errorf("%q: %t", accept, !want)
