@@ -100,13 +100,14 @@ Exit status: 0 if weir can run, 1 if it cannot, 2 for wrong usage.`,
 
 func writeCheck(out io.Writer, c *checked, isVerbose bool) error {
 	r := c.Report
-	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	first := "no, weir can't run: " + r.Why
 	if r.CanRun {
-		fmt.Fprintf(w, "yes, weir can run, in mode %s: %s\n", r.Mode, r.Why)
-	} else {
-		fmt.Fprintf(w, "no, weir can't run: %s\n", r.Why)
+		first = fmt.Sprintf("yes, weir can run, in mode %s: %s", r.Mode, r.Why)
 	}
-	fmt.Fprintln(w, watchedText(r))
+	if err := writeSentences(out, first, watchedText(r)); err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	if isVerbose {
 		writeModes(w, r)
 		writeRights(w, r)
@@ -118,13 +119,13 @@ func writeCheck(out io.Writer, c *checked, isVerbose bool) error {
 	if c.Traffic != nil {
 		writeTraffic(w, c.Traffic)
 	}
-	if todo := fixes(c, isVerbose); len(todo) > 0 {
-		fmt.Fprintln(w, "\nWHAT TO DO")
-		for _, t := range todo {
-			fmt.Fprintln(w, t)
-		}
+	if err := w.Flush(); err != nil {
+		return err
 	}
-	return w.Flush()
+	if todo := fixes(c, isVerbose); len(todo) > 0 {
+		return writeSentences(out, append([]string{"", "WHAT TO DO"}, todo...)...)
+	}
+	return nil
 }
 
 // watchedText says what weir would watch.

@@ -40,10 +40,7 @@ Exit status: 0 with an explanation, 1 without one, 2 for wrong usage.`,
 			if err != nil {
 				return partialError{err}
 			}
-			for _, line := range lines {
-				fmt.Fprintln(c.OutOrStdout(), line)
-			}
-			return nil
+			return writeSentences(c.OutOrStdout(), lines...)
 		},
 	}
 	c.Flags().StringVar(&o.Socket, "socket", control.DefaultPath(), "the running weir's socket")

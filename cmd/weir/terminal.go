@@ -5,7 +5,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,6 +23,48 @@ func terminalWidth(w io.Writer) int {
 		return 0
 	}
 	return max(int(size.Col), 40)
+}
+
+// writeSentences writes lines, broken between words where a terminal is too narrow for them.
+func writeSentences(w io.Writer, lines ...string) error {
+	width := terminalWidth(w)
+	for _, line := range lines {
+		if width > 0 {
+			line = breakLine(line, width)
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// breakLine breaks a line between words into lines of at most width characters, as far as words allow. Those after the
+// first are indented by two spaces more than that.
+func breakLine(line string, width int) string {
+	if utf8.RuneCountInString(line) <= width {
+		return line // its spaces may align it with others
+	}
+	words := strings.TrimLeft(line, " ")
+	indent := line[:len(line)-len(words)]
+	var b strings.Builder
+	b.WriteString(indent)
+	used, isFirst := len(indent), true
+	for word := range strings.FieldsSeq(words) {
+		length := utf8.RuneCountInString(word)
+		switch {
+		case isFirst:
+		case used+1+length > width:
+			b.WriteString("\n" + indent + "  ")
+			used = len(indent) + 2
+		default:
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used, isFirst = used+length, false
+	}
+	return b.String()
 }
 
 // progress draws a bar on a terminal; elsewhere it does nothing.
