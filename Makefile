@@ -25,7 +25,7 @@ libpcap_packages = $(shell scripts/libpcap-packages)
 # start the real program, and take long.
 packages = $(if $(RACE),$(filter-out %/internal/agent %/internal/testing/soak,$(shell $(GO) list ./...)),./...)
 
-.PHONY: help up demo replay build static release test soak guest fuzz page lint bench record generate clean
+.PHONY: help up demo replay build static release packages test soak guest fuzz page lint bench record generate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -56,6 +56,9 @@ release: ## bin/release: weir for amd64, arm64, armv7, mipsle and riscv64, bills
 	@scripts/setup build release
 	GO='$(GO)' scripts/release
 	GO='$(GO)' scripts/release check
+
+packages: release ## bin/packages: deb, rpm, apk and ipk of what make release builds, and of weir-sink if make build made it
+	GO='$(GO)' scripts/packages $(if $(wildcard bin/weir-sink),-s)
 
 test: ## all tests, about 15 minutes (root; else those that need it are skipped); RACE=1 with the race detector
 	@scripts/setup test$(if $(CI), container)
