@@ -34,10 +34,6 @@ var remedies = map[ID]string{
 	ExportSyslogFailed:  lookAtOutputs,
 	ExportIPFIXDropped:  lookAtOutputs,
 	ExportIPFIXFailed:   lookAtOutputs,
-	ExportMQTTDropped:   lookAtOutputs,
-	ExportMQTTFailed:    lookAtOutputs,
-	ExportKafkaDropped:  lookAtOutputs,
-	ExportKafkaFailed:   lookAtOutputs,
 	ExportMissed:        "give weir more CPUs, or export less (where=)",
 	ExportUnread:        "report it: the processes are of one program",
 

@@ -197,8 +197,9 @@ var contents = map[string]string{
 	"http": `{"hostname":"example.org","http_port":8080,"url":"/a?b=\u0022","http_method":"GET","status":200,` +
 		`"http_user_agent":"x","http_refer":"y","protocol":"HTTP/1.1","http_content_type":"text/html","redirect":"/z"}`,
 	"tls": `{"sni":"example.org","version":"TLS 1.3","alpn":["h2","http/1.1"],"alpn_selected":"h2",` +
-		`"ja3":"a","ja3s":"b","ja4":"c","subject":"CN=x","issuerdn":"CN=y","notbefore":"2026-01-01T00:00:00",` +
-		`"notafter":"2027-01-01T00:00:00","fingerprint":"aa:bb","subjectaltname":["x"],"session_resumed":true,"cipher":"z"}`,
+		`"ja3":"a","ja3s":"b","ja4":"c","subject":"CN=x","issuerdn":"CN=y",` +
+		`"notbefore":"2026-01-01T00:00:00","notafter":"2027-01-01T00:00:00",` +
+		`"fingerprint":"aa:bb","subjectaltname":["x"],"session_resumed":true,"cipher":"z"}`,
 }
 
 func event(kind, content string) *export.Record {

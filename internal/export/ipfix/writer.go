@@ -27,7 +27,8 @@ const (
 	template4, template6  = 256, 257
 )
 
-// The elements of both templates: those of the addresses come first.
+// The elements of both templates: those of the addresses come first. There is no flowId (148), as nfdump takes a record
+// with one for a firewall's event.
 var (
 	addresses4 = []element{{8, 4, false}, {12, 4, false}, {32, 2, false}}     // source, destination, icmpTypeCodeIPv4
 	addresses6 = []element{{27, 16, false}, {28, 16, false}, {139, 2, false}} // source, destination, icmpTypeCodeIPv6
@@ -35,7 +36,6 @@ var (
 		{152, 8, false}, {153, 8, false}, // flowStartMilliseconds, flowEndMilliseconds
 		{1, 8, false}, {2, 8, false}, // octetDeltaCount, packetDeltaCount
 		{1, 8, true}, {2, 8, true},
-		{148, 8, false},               // flowId
 		{7, 2, false}, {11, 2, false}, // sourceTransportPort, destinationTransportPort
 		{58, 2, false},                                  // vlanId
 		{4, 1, false}, {136, 1, false}, {239, 1, false}, // protocolIdentifier, flowEndReason, biflowDirection
@@ -143,7 +143,7 @@ func appendFlow(b []byte, f *record.Flow, isIPv4 bool) []byte {
 	}
 	b = append(b, f.ICMPType, f.ICMPCode)
 	for _, n := range []uint64{uint64(f.FirstSeen / 1e6), uint64(f.LastSeen / 1e6), f.Client.Bytes, f.Client.Packets,
-		f.Server.Bytes, f.Server.Packets, flowID(&f.ID)} {
+		f.Server.Bytes, f.Server.Packets} {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
 	b = binary.BigEndian.AppendUint16(b, f.Client.Addr.Port())
@@ -182,15 +182,4 @@ const maxText = 254
 func appendText(b []byte, text string) []byte {
 	text = text[:min(len(text), maxText)]
 	return append(append(b, byte(len(text))), text...)
-}
-
-// flowID is the first half of a flow's id.
-func flowID(id *[32]byte) (n uint64) {
-	for _, c := range id[:16] {
-		if c >= 'a' {
-			c -= 'a' - 10
-		}
-		n = n<<4 | uint64(c&15)
-	}
-	return n
 }
