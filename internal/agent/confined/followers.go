@@ -38,6 +38,7 @@ type followers struct {
 	always   record.Types  // wanted even if nobody follows
 	types    atomic.Uint32 // record.Types that are wanted now
 	every    atomic.Int64  // the shortest interval that one of them asks for, in nanoseconds; 0: nobody follows
+	lost     atomic.Uint64 // records that found no room with one of them
 	serving  sync.WaitGroup
 }
 
@@ -160,7 +161,7 @@ func (s *followers) open(request *control.Flows) *control.Answer {
 		return &control.Answer{Error: err.Error()}
 	}
 	one := &follower{types: cmp.Or(types, record.TypeFlow), onlyEnded: request.Ended, selects: selects,
-		every: usualEvery, wake: make(chan struct{}, 1), epoch: s.position.Epoch}
+		every: usualEvery, wake: make(chan struct{}, 1), epoch: s.position.Epoch, lost: &s.lost}
 	if most := time.Hour.Milliseconds(); request.EveryMillis > 0 {
 		one.every = max(time.Duration(min(request.EveryMillis, most))*time.Millisecond, leastEvery)
 	}
@@ -259,6 +260,8 @@ type follower struct {
 	every     time.Duration // how often it wants to hear of a live flow
 	wake      chan struct{} // has one when there is something to send, or the end
 
+	lost *atomic.Uint64 // all records that found no room
+
 	mu       sync.Mutex // guards what follows
 	waiting  []byte     // lines
 	dropped  uint64     // records for which waiting had no room, since the last time it was taken
@@ -287,7 +290,7 @@ func (s *follower) offer(line []byte, isSelected bool, position uint64) {
 	switch {
 	case !isSelected:
 	case len(s.waiting) >= maxFollowerBytes:
-		s.dropped++
+		s.drop()
 	default:
 		s.waiting = append(s.waiting, line...)
 	}
@@ -303,10 +306,15 @@ func (s *follower) past(r *record.Flow) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) >= maxFollowerBytes {
-		s.dropped++
+		s.drop()
 		return
 	}
 	s.waiting = append(r.AppendJSON(s.waiting), '\n')
+}
+
+func (s *follower) drop() {
+	s.dropped++
+	s.lost.Add(1)
 }
 
 func (s *follower) end() {

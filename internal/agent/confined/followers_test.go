@@ -16,6 +16,7 @@ import (
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/engine"
+	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/tally"
 )
@@ -199,6 +200,10 @@ func TestSlowFollower(t *testing.T) {
 		}
 		if got := len(names) - 1; got+missed != records || got < 1000 {
 			t.Errorf("%d records came and %d were dropped, of %d", got, missed, records)
+		}
+		var counted metric.Snapshot
+		if h.Collect(&counted); counted[metric.RecordsUnfollowed] != uint64(missed) {
+			t.Errorf("%d counted", counted[metric.RecordsUnfollowed])
 		}
 		h.end()
 	})

@@ -220,8 +220,9 @@ func (h *hub) progress() uint64 {
 	return n
 }
 
-// Collect adds the records that subscribers' queues dropped.
+// Collect adds the records that subscribers' queues, and those of followers, dropped.
 func (h *hub) Collect(s *metric.Snapshot) {
+	s.Add(metric.RecordsUnfollowed, h.enrichment.followers.lost.Load())
 	for _, subscription := range h.subscriptions {
 		s.Add(subscription.Dropped, subscription.dropped.Load())
 	}
