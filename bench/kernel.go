@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -41,12 +42,17 @@ const loopback = uint32(1)
 // measureHot measures the programs on one repeated packet: its flow is in the first cache.
 func measureHot(t *table, runs int) error {
 	const repeat = 300_000
-	p, err := loadPrograms(64, 1<<20)
+	p, err := loadPrograms(64, 1<<20, true)
 	if err != nil {
 		return err
 	}
 	defer p.close()
-	if err := p.note(loopback); err != nil {
+	without, err := loadPrograms(64, 1<<20, false)
+	if err != nil {
+		return err
+	}
+	defer without.close()
+	if err := errors.Join(p.note(loopback), without.note(loopback)); err != nil {
 		return err
 	}
 	forwarded := make([]byte, 192) // struct __sk_buff of linux/bpf.h: ingress_ifindex, ifindex
@@ -57,11 +63,20 @@ func measureHot(t *table, runs int) error {
 		program *ebpf.Program
 		frame   []byte
 		context []byte
+		isLong  bool // no goal
 		ns      []float64
 	}{
 		{name: "packet of an established flow, hot", program: p.weir.Programs[bpf.WeirProgWeirIngress],
 			frame: udpFrame(60)},
 		{name: "… a TCP segment without payload", program: p.weir.Programs[bpf.WeirProgWeirIngress], frame: ackFrame()},
+		{name: "… without flows.tcp_health: a datagram", program: without.weir.Programs[bpf.WeirProgWeirIngress],
+			frame: udpFrame(60)},
+		{name: "… without it: a TCP segment", program: without.weir.Programs[bpf.WeirProgWeirIngress],
+			frame: ackFrame()},
+		{name: "… with it: a TCP segment that is a retransmission", program: p.weir.Programs[bpf.WeirProgWeirIngress],
+			frame: dataFrame(), isLong: true},
+		{name: "… without it", program: without.weir.Programs[bpf.WeirProgWeirIngress], frame: dataFrame(),
+			isLong: true},
 		{name: "… going out (weir_egress)", program: p.weir.Programs[bpf.WeirProgWeirEgress], frame: udpFrame(60)},
 		{name: "… forwarded, and counted where it came in", program: p.weir.Programs[bpf.WeirProgWeirEgress],
 			frame: udpFrame(60), context: forwarded},
@@ -82,7 +97,7 @@ func measureHot(t *table, runs int) error {
 	}
 	for i, c := range cases {
 		goal := 0.0
-		if i < 4 {
+		if i < len(cases)-1 && !c.isLong {
 			goal = 80
 		}
 		t.figure(c.name, goal, "ns", c.ns)
@@ -94,7 +109,7 @@ func measureHot(t *table, runs int) error {
 // whole and in parts.
 func measureMany(t *table, runs int, flows uint32) error {
 	turns := uint32(1 << 20)
-	p, err := loadPrograms(flows, 1<<20)
+	p, err := loadPrograms(flows, 1<<20, true)
 	if err != nil {
 		return err
 	}
@@ -137,7 +152,7 @@ func measureMany(t *table, runs int, flows uint32) error {
 // measureNew makes flows, a record of 256 bytes for each, ends them, and starts again.
 func measureNew(t *table, runs int) error {
 	const flows = 8192
-	p, err := loadPrograms(flows, 4<<20)
+	p, err := loadPrograms(flows, 4<<20, true)
 	if err != nil {
 		return err
 	}
@@ -212,6 +227,13 @@ func udpFrame(length int) []byte {
 // ackFrame returns a TCP segment without payload between the same ends.
 func ackFrame() []byte {
 	f := udpFrame(54)
-	f[23], f[38], f[39], f[46], f[47] = 6, 0, 0, 5<<4, 0x10
+	f[23], f[38], f[39], f[46], f[47], f[48] = 6, 0, 0, 5<<4, 0x10, 1
+	return f
+}
+
+// dataFrame returns a TCP segment with payload between the same ends: of many, each but the first is a retransmission.
+func dataFrame() []byte {
+	f := append(ackFrame(), make([]byte, 20)...)
+	binary.BigEndian.PutUint16(f[16:], uint16(len(f)-14))
 	return f
 }

@@ -25,7 +25,7 @@ type programs struct {
 }
 
 // loadPrograms makes maps for that many flows.
-func loadPrograms(flows, ringBytes uint32) (p *programs, err error) {
+func loadPrograms(flows, ringBytes uint32, hasHealth bool) (p *programs, err error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, err
 	}
@@ -43,7 +43,8 @@ func loadPrograms(flows, ringBytes uint32) (p *programs, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(size(spec, flows, ringBytes), size(own, flows, ringBytes)); err != nil {
+	if err := errors.Join(size(spec, flows, ringBytes, hasHealth),
+		size(own, flows, ringBytes, hasHealth)); err != nil {
 		return nil, err
 	}
 	if p.weir, err = ebpf.NewCollection(spec); err != nil {
@@ -62,7 +63,11 @@ func loadPrograms(flows, ringBytes uint32) (p *programs, err error) {
 }
 
 // size repeats kernel.Loader's sizing before the load. One packet of each flow is shown.
-func size(spec *ebpf.CollectionSpec, flows, ringBytes uint32) error {
+func size(spec *ebpf.CollectionSpec, flows, ringBytes uint32, hasHealth bool) error {
+	health := uint8(0)
+	if hasHealth {
+		health = 1
+	}
 	m := spec.Maps
 	for _, name := range []string{bpf.WeirMapSlots, bpf.WeirMapBudgets, bpf.WeirMapAliases} {
 		if m[name] != nil {
@@ -76,6 +81,7 @@ func size(spec *ebpf.CollectionSpec, flows, ringBytes uint32) error {
 	m[bpf.WeirMapRings].InnerMap.MaxEntries = ringBytes
 	for name, value := range map[string]any{
 		bpf.WeirVarSlotsPerWorker: flows, bpf.WeirVarWakeupBytes: ringBytes, bpf.WeirVarHaveCoarseClock: uint8(1),
+		bpf.WeirVarTcpHealth:   health,
 		bpf.WeirVarBudgetOther: uint32(1), bpf.WeirVarCpus: uint32(ebpf.MustPossibleCPU()),
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {

@@ -15,5 +15,6 @@ volatile const __u32 wakeup_bytes = 0; /* a ring with this much data wakes its w
 volatile const __u8 have_coarse_clock = 0; /* bpf_ktime_get_coarse_ns: Linux 5.11 */
 volatile const __u8 open_tunnels = 1; /* sample every packet of a tunnel */
 volatile const __u8 ignore_vlan = 0; /* leave VLANs out of the flow key */
+volatile const __u8 tcp_health = 0; /* note what headers tell of a flow's health: health.h */
 
 #endif

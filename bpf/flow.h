@@ -4,6 +4,7 @@
 #define WEIR_FLOW_H
 
 #include "config.h"
+#include "health.h"
 #include "maps.h"
 #include "nat.h"
 #include "parse.h"
@@ -163,9 +164,11 @@ static __always_inline __u32 find_or_begin(const struct frame *f, struct packet 
 	return number;
 }
 
-static __always_inline void add(struct direction *d, __u8 *flags, const struct packet *p, __u32 segments, __u64 bytes,
-				__u64 now)
+/* add counts packets, and returns what quick does. */
+static __always_inline int add(struct direction *d, __u8 *flags, const struct packet *p, __u32 segments, __u64 bytes,
+			       __u64 now)
 {
+	int is_done = !tcp_health || quick(d, p);
 	__sync_fetch_and_add(&d->packets, segments);
 	__sync_fetch_and_add(&d->bytes, bytes);
 	d->last = now;
@@ -175,6 +178,7 @@ static __always_inline void add(struct direction *d, __u8 *flags, const struct p
 	 */
 	if (p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST))
 		*flags |= p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST);
+	return is_done;
 }
 
 /*
@@ -269,10 +273,13 @@ static __always_inline int watch_packet(const struct frame *f, const enum contex
 	struct budget *budget = bpf_map_lookup_elem(&budgets, &number);
 	if (!s || !budget)
 		return 0;
+	int is_done;
 	if (p->from_upper)
-		add(&s->upper, &s->upper_flags, p, segments, wire_bytes(p, segments), now);
+		is_done = add(&s->upper, &s->upper_flags, p, segments, wire_bytes(p, segments), now);
 	else
-		add(&s->lower, &s->lower_flags, p, segments, wire_bytes(p, segments), now);
+		is_done = add(&s->lower, &s->lower_flags, p, segments, wire_bytes(p, segments), now);
+	if (tcp_health && !is_done)
+		examine(number, segments);
 	/* No dissector reads what follows a broken header, so such payload would never end the sampling of the flow. */
 	int has_payload = p->end > p->payload && !p->later_fragment && !p->broken;
 	if (p->proto == PROTO_TCP)

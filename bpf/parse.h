@@ -100,6 +100,8 @@ struct packet {
 	__u32 echo; /* of an ICMP query: a digest that translation of addresses and identifier preserves */
 	__u16 src_port, dst_port;
 	__u16 vlans; /* digest of the VLAN identifiers, 0 without */
+	__u16 window; /* TCP */
+	__u8 ttl, tos; /* or hop limit, traffic class; with window only if tcp_health */
 	__u8 version, proto;
 	__u8 tcp_flags;
 	__u8 icmp_type, icmp_code;
@@ -339,7 +341,7 @@ static __always_inline void query(struct packet *p, const __u8 *b)
 static __always_inline void transport(const struct frame *f, const enum context on, struct packet *p, __u32 off,
 				      __u32 total)
 {
-	__u8 b[14] = {};
+	__u8 b[16] = {};
 	__u32 room = p->end > off ? p->end - off : 0;
 
 	p->payload = off;
@@ -348,7 +350,7 @@ static __always_inline void transport(const struct frame *f, const enum context 
 	case PROTO_TCP:
 		if (room < TCP_HEADER)
 			break;
-		if (load(f, on, off, b, 14))
+		if (load(f, on, off, b, 16))
 			return;
 		p->src_port = be16(b);
 		p->dst_port = be16(b + 2);
@@ -358,6 +360,7 @@ static __always_inline void transport(const struct frame *f, const enum context 
 		p->seq = be32(b + 4);
 		p->ack = be32(b + 8);
 		p->tcp_flags = b[13];
+		p->window = be16(b + 14);
 		p->payload = off + header;
 		p->broken = 0;
 		return;
@@ -452,6 +455,8 @@ static __always_inline int ipv4(const struct frame *f, const enum context on, st
 		return 0;
 	p->version = 4;
 	p->proto = b[9];
+	p->tos = b[1];
+	p->ttl = b[8];
 	p->src_low = be32(b + 12);
 	p->dst_low = be32(b + 16);
 	__u32 end = bound(f, p, total);
@@ -483,6 +488,8 @@ static __always_inline int ipv6(const struct frame *f, const enum context on, st
 		return 0;
 	p->version = 6;
 	p->proto = b[6];
+	p->tos = b[0] << 4 | b[1] >> 4;
+	p->ttl = b[7];
 	p->src_high = be64(b + 8);
 	p->src_low = be64(b + 16);
 	p->dst_high = be64(b + 24);
@@ -738,6 +745,8 @@ static __always_inline int plain_transport(const struct frame *f, struct packet 
 		p->seq = be32(t + 4);
 		p->ack = be32(t + 8);
 		p->tcp_flags = t[13];
+		if (tcp_health)
+			p->window = be16(t + 14);
 	} else {
 		__u16 src = be16(t), dst = be16(t + 2);
 		if (proto != PROTO_UDP || be16(t + 4) != network + total - off || is_tunnel_port(src) ||
@@ -762,6 +771,10 @@ static __always_inline int plain4(const struct frame *f, struct packet *p, const
 	if (!plain_transport(f, p, b + IPV4_HEADER, b[9], network + IPV4_HEADER, network, be16(b + 2)))
 		return 0;
 	p->version = 4;
+	if (tcp_health) {
+		p->tos = b[1];
+		p->ttl = b[8];
+	}
 	p->src_low = be32(b + 12);
 	p->dst_low = be32(b + 16);
 	return 1;
@@ -775,6 +788,10 @@ static __always_inline int plain6(const struct frame *f, struct packet *p, const
 	if (!plain_transport(f, p, b + IPV6_HEADER, b[6], network + IPV6_HEADER, network, IPV6_HEADER + length))
 		return 0;
 	p->version = 6;
+	if (tcp_health) {
+		p->tos = b[0] << 4 | b[1] >> 4;
+		p->ttl = b[7];
+	}
 	p->src_high = be64(b + 8);
 	p->src_low = be64(b + 16);
 	p->dst_high = be64(b + 24);

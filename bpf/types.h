@@ -18,36 +18,59 @@ struct flow_key {
 	__u64 rest; /* from the top: lower port, upper port, network (16 bits each), IP protocol, IP version (8 each) */
 };
 
-/* The counters of the packets that one end of a flow sent. */
+/* The counters of the packets that one end of a flow sent. From next on: see health.h. */
 struct direction {
 	__u64 packets; /* on the wire: segments, if the kernel or the card merged several */
 	__u64 bytes; /* on the wire, from the network header on */
 	__u64 last; /* CLOCK_MONOTONIC (coarse), ns */
+	__u32 next; /* TCP: the sequence number after the highest one so far, if has_next */
+	__u32 hole, hole_end; /* TCP: what is missing before next; empty if equal */
+	__u32 retransmits, out_of_order; /* TCP: packets on the wire */
+	__u16 zero_windows, resets; /* TCP; they stop at the most */
+	__u8 flags; /* TCP: all flags so far */
+	__u8 ttl, dscp; /* of the first packet */
+	__u8 has_next;
+	__u8 pad[4];
 };
 
 /*
  * One life of one flow. The two ends' counters are in different cache lines, since different CPUs receive their
- * packets. A stack hands out the slots of one array. The helper releases a slot some time after the flow's end, so that
- * a program that still handles a packet of the flow finds the counters in their place.
+ * packets; a third line has what few packets need. A stack hands out the slots of one array. The helper releases a slot
+ * some time after the flow's end, so that a program that still handles a packet of the flow finds the counters in their
+ * place.
  */
 struct slot {
 	struct direction lower;
-	struct flow_key key;
+	__u64 born; /* CLOCK_MONOTONIC of the first packet, ns; 0: the slot is free */
 
 	struct direction upper;
-	__u64 born; /* CLOCK_MONOTONIC of the first packet, ns; 0: the slot is free */
 	__u32 ifindex;
 	__u32 isn; /* TCP: the client's initial sequence number, if the first packet was a SYN or a SYN-ACK */
+
+	struct flow_key key;
+	__u32 client_rtt; /* of the handshake, microseconds; the time of the last SYN before HANDSHAKE_OVER */
+	__u32 server_rtt; /* 0: unknown */
+	__u8 handshake; /* enum handshake */
 	__u8 lower_flags, upper_flags; /* TCP flags so far: SYN, FIN, and RST unless payload followed */
 	__u8 marks; /* enum mark */
 	__u8 icmp_type, icmp_code;
 	__u8 first_flags; /* TCP: all flags of the first packet */
-	__u8 pad[18];
+	__u8 pad[9];
 };
 
 enum mark {
 	MARK_FIRST_FROM_UPPER = 1, /* the upper end sent the first packet */
 	MARK_REPLACED = 2, /* another life of the same key has begun: no more packets count here */
+	MARK_OPENER_IS_UPPER = 4, /* the upper end sent the handshake's SYN */
+};
+
+/* How far the handshake is: that of flow.Health in the Go code, number for number. */
+enum handshake {
+	HANDSHAKE_UNSEEN,
+	HANDSHAKE_SYN,
+	HANDSHAKE_SYN_AGAIN, /* nobody knows which one the SYN-ACK answers */
+	HANDSHAKE_SYN_ACK,
+	HANDSHAKE_OVER,
 };
 
 /* The sampling state of a slot's flow, in other cache lines than the counters: each packet with payload reads it. */
@@ -183,8 +206,9 @@ struct fragment_ports {
 };
 
 _Static_assert(sizeof(struct flow_key) == 40, "flow_key");
-_Static_assert(sizeof(struct slot) == 128, "a slot is two cache lines");
+_Static_assert(sizeof(struct slot) == 192, "a slot is three cache lines");
 _Static_assert(__builtin_offsetof(struct slot, upper) == 64, "the ends' counters are in different lines");
+_Static_assert(__builtin_offsetof(struct slot, key) == 128, "what few packets need is in the third");
 _Static_assert(sizeof(struct budget) == 8, "the kernel rounds elements up to 8 bytes");
 _Static_assert(sizeof(struct record) == RECORD_HEADER, "record");
 _Static_assert(NUM_CAUSES <= 16, "causes");

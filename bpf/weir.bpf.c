@@ -198,6 +198,7 @@ int weir_slots(struct __sk_buff *skb)
 struct record *unused_record __attribute__((unused));
 enum cause *unused_cause __attribute__((unused));
 enum mark *unused_mark __attribute__((unused));
+enum handshake *unused_handshake __attribute__((unused));
 enum link *unused_link __attribute__((unused));
 enum slots_operation *unused_slots_operation __attribute__((unused));
 enum room *unused_room __attribute__((unused));

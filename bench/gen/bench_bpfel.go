@@ -73,28 +73,55 @@ type BenchRecent struct {
 type BenchSlot struct {
 	_     structs.HostLayout
 	Lower struct {
-		_       structs.HostLayout
-		Packets uint64
-		Bytes   uint64
-		Last    uint64
+		_           structs.HostLayout
+		Packets     uint64
+		Bytes       uint64
+		Last        uint64
+		Next        uint32
+		Hole        uint32
+		HoleEnd     uint32
+		Retransmits uint32
+		OutOfOrder  uint32
+		ZeroWindows uint16
+		Resets      uint16
+		Flags       uint8
+		Ttl         uint8
+		Dscp        uint8
+		HasNext     uint8
+		Pad         [4]uint8
 	}
-	Key   BenchFlowKey
+	Born  uint64
 	Upper struct {
-		_       structs.HostLayout
-		Packets uint64
-		Bytes   uint64
-		Last    uint64
+		_           structs.HostLayout
+		Packets     uint64
+		Bytes       uint64
+		Last        uint64
+		Next        uint32
+		Hole        uint32
+		HoleEnd     uint32
+		Retransmits uint32
+		OutOfOrder  uint32
+		ZeroWindows uint16
+		Resets      uint16
+		Flags       uint8
+		Ttl         uint8
+		Dscp        uint8
+		HasNext     uint8
+		Pad         [4]uint8
 	}
-	Born       uint64
 	Ifindex    uint32
 	Isn        uint32
+	Key        BenchFlowKey
+	ClientRtt  uint32
+	ServerRtt  uint32
+	Handshake  uint8
 	LowerFlags uint8
 	UpperFlags uint8
 	Marks      uint8
 	IcmpType   uint8
 	IcmpCode   uint8
 	FirstFlags uint8
-	Pad        [18]uint8
+	Pad        [9]uint8
 }
 
 type BenchTraffic struct {
@@ -129,6 +156,9 @@ type BenchWalk struct {
 		SrcPort       uint16
 		DstPort       uint16
 		Vlans         uint16
+		Window        uint16
+		Ttl           uint8
+		Tos           uint8
 		Version       uint8
 		Proto         uint8
 		TcpFlags      uint8
@@ -144,7 +174,7 @@ type BenchWalk struct {
 		Awaited       uint8
 		Tags          uint8
 		Labels        uint8
-		_             [3]byte
+		_             [7]byte
 	}
 	Why     uint32
 	Version int32
@@ -182,6 +212,7 @@ const (
 	BenchVarSlotsPerWorker  = "slots_per_worker"
 	BenchVarSnapLength      = "snap_length"
 	BenchVarSum             = "sum"
+	BenchVarTcpHealth       = "tcp_health"
 	BenchVarTurns           = "turns"
 	BenchVarWakeupBytes     = "wakeup_bytes"
 	BenchVarWorkers         = "workers"
@@ -269,6 +300,7 @@ type BenchVariableSpecs struct {
 	SlotsPerWorker  *ebpf.VariableSpec `ebpf:"slots_per_worker"`
 	SnapLength      *ebpf.VariableSpec `ebpf:"snap_length"`
 	Sum             *ebpf.VariableSpec `ebpf:"sum"`
+	TcpHealth       *ebpf.VariableSpec `ebpf:"tcp_health"`
 	Turns           *ebpf.VariableSpec `ebpf:"turns"`
 	WakeupBytes     *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 	Workers         *ebpf.VariableSpec `ebpf:"workers"`
@@ -346,6 +378,7 @@ type BenchVariables struct {
 	SlotsPerWorker  *ebpf.Variable `ebpf:"slots_per_worker"`
 	SnapLength      *ebpf.Variable `ebpf:"snap_length"`
 	Sum             *ebpf.Variable `ebpf:"sum"`
+	TcpHealth       *ebpf.Variable `ebpf:"tcp_health"`
 	Turns           *ebpf.Variable `ebpf:"turns"`
 	WakeupBytes     *ebpf.Variable `ebpf:"wakeup_bytes"`
 	Workers         *ebpf.Variable `ebpf:"workers"`

@@ -121,7 +121,7 @@ func replay(ctx context.Context, o *replayOptions, files []string, stdout, stder
 	p.progress = newProgress(stderr, o.noProgress || records.realTime && terminalWidth(stdout) > 0)
 	p.pipeline = engine.NewPipeline(engine.Config{
 		MaxPacketsTCP: o.Flows.PacketsTCP, MaxPacketsOther: o.Flows.PacketsOther, KeepTunnels: o.Flows.KeepTunnels,
-		IgnoreVLAN: o.Flows.IgnoreVLAN, CountEach: o.Flows.CountEach,
+		IgnoreVLAN: o.Flows.IgnoreVLAN, TCPHealth: o.Flows.TCPHealth, CountEach: o.Flows.CountEach,
 		UpdateEvery: o.Flows.UpdateEvery, IsFollowed: isFollowed,
 		Events: &events, OnEvent: onEvent,
 		Flows:      flow.Config{MaxFlows: o.Flows.MaxReplay, TCPIdle: o.Flows.TCPIdle, Idle: o.Flows.Idle},

@@ -40,10 +40,22 @@ type WeirCauseCounts struct {
 }
 
 type WeirDirection struct {
-	_       structs.HostLayout
-	Packets uint64
-	Bytes   uint64
-	Last    uint64
+	_           structs.HostLayout
+	Packets     uint64
+	Bytes       uint64
+	Last        uint64
+	Next        uint32
+	Hole        uint32
+	HoleEnd     uint32
+	Retransmits uint32
+	OutOfOrder  uint32
+	ZeroWindows uint16
+	Resets      uint16
+	Flags       uint8
+	Ttl         uint8
+	Dscp        uint8
+	HasNext     uint8
+	Pad         [4]uint8
 }
 
 type WeirFlooded struct {
@@ -83,6 +95,16 @@ type WeirFragmentPorts struct {
 	Awaited uint8
 	Pad     [2]uint8
 }
+
+type WeirHandshake uint32
+
+const (
+	WeirHandshakeHANDSHAKE_UNSEEN    WeirHandshake = 0
+	WeirHandshakeHANDSHAKE_SYN       WeirHandshake = 1
+	WeirHandshakeHANDSHAKE_SYN_AGAIN WeirHandshake = 2
+	WeirHandshakeHANDSHAKE_SYN_ACK   WeirHandshake = 3
+	WeirHandshakeHANDSHAKE_OVER      WeirHandshake = 4
+)
 
 type WeirInterface struct {
 	_       structs.HostLayout
@@ -128,6 +150,7 @@ type WeirMark uint32
 const (
 	WeirMarkMARK_FIRST_FROM_UPPER WeirMark = 1
 	WeirMarkMARK_REPLACED         WeirMark = 2
+	WeirMarkMARK_OPENER_IS_UPPER  WeirMark = 4
 )
 
 type WeirRecent struct {
@@ -172,18 +195,21 @@ const (
 type WeirSlot struct {
 	_          structs.HostLayout
 	Lower      WeirDirection
-	Key        WeirFlowKey
-	Upper      WeirDirection
 	Born       uint64
+	Upper      WeirDirection
 	Ifindex    uint32
 	Isn        uint32
+	Key        WeirFlowKey
+	ClientRtt  uint32
+	ServerRtt  uint32
+	Handshake  uint8
 	LowerFlags uint8
 	UpperFlags uint8
 	Marks      uint8
 	IcmpType   uint8
 	IcmpCode   uint8
 	FirstFlags uint8
-	Pad        [18]uint8
+	Pad        [9]uint8
 }
 
 type WeirSlotNumber uint32
@@ -228,6 +254,9 @@ type WeirWalk struct {
 		SrcPort       uint16
 		DstPort       uint16
 		Vlans         uint16
+		Window        uint16
+		Ttl           uint8
+		Tos           uint8
 		Version       uint8
 		Proto         uint8
 		TcpFlags      uint8
@@ -243,7 +272,7 @@ type WeirWalk struct {
 		Awaited       uint8
 		Tags          uint8
 		Labels        uint8
-		_             [3]byte
+		_             [7]byte
 	}
 	Why     WeirCause
 	Version int32
@@ -296,7 +325,9 @@ const (
 	WeirVarOpenTunnels          = "open_tunnels"
 	WeirVarSlotsPerWorker       = "slots_per_worker"
 	WeirVarSnapLength           = "snap_length"
+	WeirVarTcpHealth            = "tcp_health"
 	WeirVarUnusedCause          = "unused_cause"
+	WeirVarUnusedHandshake      = "unused_handshake"
 	WeirVarUnusedKind           = "unused_kind"
 	WeirVarUnusedLink           = "unused_link"
 	WeirVarUnusedLinkLimits     = "unused_link_limits"
@@ -400,7 +431,9 @@ type WeirVariableSpecs struct {
 	OpenTunnels          *ebpf.VariableSpec `ebpf:"open_tunnels"`
 	SlotsPerWorker       *ebpf.VariableSpec `ebpf:"slots_per_worker"`
 	SnapLength           *ebpf.VariableSpec `ebpf:"snap_length"`
+	TcpHealth            *ebpf.VariableSpec `ebpf:"tcp_health"`
 	UnusedCause          *ebpf.VariableSpec `ebpf:"unused_cause"`
+	UnusedHandshake      *ebpf.VariableSpec `ebpf:"unused_handshake"`
 	UnusedKind           *ebpf.VariableSpec `ebpf:"unused_kind"`
 	UnusedLink           *ebpf.VariableSpec `ebpf:"unused_link"`
 	UnusedLinkLimits     *ebpf.VariableSpec `ebpf:"unused_link_limits"`
@@ -486,7 +519,9 @@ type WeirVariables struct {
 	OpenTunnels          *ebpf.Variable `ebpf:"open_tunnels"`
 	SlotsPerWorker       *ebpf.Variable `ebpf:"slots_per_worker"`
 	SnapLength           *ebpf.Variable `ebpf:"snap_length"`
+	TcpHealth            *ebpf.Variable `ebpf:"tcp_health"`
 	UnusedCause          *ebpf.Variable `ebpf:"unused_cause"`
+	UnusedHandshake      *ebpf.Variable `ebpf:"unused_handshake"`
 	UnusedKind           *ebpf.Variable `ebpf:"unused_kind"`
 	UnusedLink           *ebpf.Variable `ebpf:"unused_link"`
 	UnusedLinkLimits     *ebpf.Variable `ebpf:"unused_link_limits"`

@@ -50,6 +50,7 @@ type Options struct {
 	MaxPacketsOther int
 	KeepTunnels     bool
 	IgnoreVLAN      bool
+	TCPHealth       bool // note what headers tell of a flow's health
 	Promiscuous     bool
 	Filter          string // mode libpcap only
 	Duration        time.Duration

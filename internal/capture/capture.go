@@ -67,6 +67,9 @@ type Counts struct {
 	Replaced       bool     // another life of the same key has begun: these counts are final
 	ICMPType       uint8    // of the first packet
 	ICMPCode       uint8
+	Health         [2]packet.Health
+	// RoundTrips are those of the handshake between the kernel and each end, in microseconds; 0: unknown.
+	RoundTrips [2]uint32
 }
 
 // Counter gives a worker access to the kernel's counters of its flows. It belongs to the worker's goroutine.

@@ -35,6 +35,7 @@ type Config struct {
 		PacketsOther int           `key:"packets_other" flag:"max-packets-other" min:"1" max:"200" help:"packets with payload to inspect of each other flow"`
 		KeepTunnels  bool          `key:"keep_tunnels" flag:"keep-tunnels" help:"do not decode tunnels: their packets stay flows of the outer addresses"`
 		IgnoreVLAN   bool          `key:"ignore_vlan" flag:"ignore-vlan" help:"leave the VLAN out of a flow's key (mirror ports that give each direction a VLAN of its own)"`
+		TCPHealth    bool          `key:"tcp_health" flag:"tcp-health" help:"note what headers tell of a flow's health: handshake time, retransmissions, order, resets, zero windows, flags, TTL, DSCP"`
 		CountEach    bool          `key:"count_each" flag:"count-each" in:"replay" help:"count a packet on each interface of the capture (false: once, on its way in)"`
 		TCPIdle      time.Duration `key:"tcp_idle" flag:"tcp-idle" min:"1s" max:"24h" help:"an answered TCP flow ends after this much silence"`
 		Idle         time.Duration `key:"idle" flag:"idle" min:"1s" max:"24h" help:"a flow other than answered TCP ends after this much silence"`
@@ -115,6 +116,7 @@ func Default() *Config {
 	c.Flows.MaxReplay = defaults.MaxFlowsReplay
 	c.Flows.PacketsTCP = defaults.PacketsTCP
 	c.Flows.PacketsOther = defaults.PacketsOther
+	c.Flows.TCPHealth = true
 	c.Flows.TCPIdle = defaults.TCPIdle
 	c.Flows.Idle = defaults.Idle
 	c.Log.Format, c.Log.Level = "text", "info"

@@ -41,7 +41,7 @@ func config(t testing.TB) engine.Config {
 		t.Fatal(err)
 	}
 	return engine.Config{
-		Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
+		TCPHealth: true, Classifier: classify.New(apps), Protocols: dissect.NewTable(protocols.All()),
 		OnPanic: func(protocol string, _ *dissect.Conversation, cause any) {
 			t.Errorf("%s panicked: %v", protocol, cause)
 		},

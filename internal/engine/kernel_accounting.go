@@ -448,6 +448,8 @@ func (k *kernelAccounting) read(slot uint32) {
 		k.counters.Packets += packets[end]
 		k.counters.WireBytes += bytes[end]
 	}
+	k.table.Detail(s.index).health.Set([2]packet.Health{c.Health[lower], c.Health[lower^1]},
+		[2]uint32{c.RoundTrips[lower], c.RoundTrips[lower^1]})
 	f.Answer()
 	if k.table.Key(s.index).Proto() == packet.ProtoTCP && f.FollowReading(c.Flags[lower], c.Flags[lower^1]) {
 		k.table.Hasten(s.index)
@@ -597,6 +599,9 @@ func (k *kernelAccounting) final(e *ending) {
 		r.Client.Bytes += bytes[client]
 		r.Server.Packets += packets[server]
 		r.Server.Bytes += bytes[server]
+		r.Client.Health.Raise(c.Health[client])
+		r.Server.Health.Raise(c.Health[server])
+		r.RoundTrips = [2]uint32{c.RoundTrips[client], c.RoundTrips[server]}
 		r.LastSeen = max(r.LastSeen, c.Last[0], c.Last[1])
 		k.counters.Packets += packets[0] + packets[1]
 		k.counters.WireBytes += bytes[0] + bytes[1]

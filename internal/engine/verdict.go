@@ -17,7 +17,7 @@ import (
 // the frame that showed it.
 func (w *worker) learn(d *detail, r *dissect.Result, number uint64, now int64) {
 	d.protocol, d.method = r.Protocol(), record.MethodDPI
-	d.application = w.Classifier.FromResult(r)
+	d.application = w.kept(w.Classifier.FromResult(r))
 	d.certificate = r.Certificate()
 	info := r.Info()
 	if size := len(r.Host()) + len(info); cap(d.text) < size {
@@ -40,6 +40,24 @@ func (w *worker) learn(d *detail, r *dissect.Result, number uint64, now int64) {
 			w.counters.ExpectationsForgotten++
 		}
 	}
+}
+
+// kept returns the application where all flows refer to it: a pointer takes less of each than what it points to. There
+// are as many as the catalog and the dissectors have, by each method.
+func (w *worker) kept(app classify.Application) *classify.Application {
+	if app == (classify.Application{}) {
+		return nil
+	}
+	known, ok := w.applications[app]
+	if !ok {
+		if w.applications == nil {
+			w.applications = map[classify.Application]*classify.Application{}
+		}
+		known = new(classify.Application) // not &app, which would allocate at each call
+		*known = app
+		w.applications[app] = known
+	}
+	return known
 }
 
 // finish gives the dissectors that still wait at a flow's end a last chance.
@@ -109,7 +127,7 @@ var endReasons = [...]record.EndReason{
 func (w *worker) update() {
 	w.table.Each(func(i flow.Index) {
 		f, d := w.table.Flow(i), w.table.Detail(i)
-		packets := f.Packets[0] + f.Packets[1]
+		packets := uint32(f.Packets[0] + f.Packets[1])
 		if d.isReported && d.reported == packets {
 			return
 		}
@@ -140,7 +158,7 @@ func (w *worker) report(i flow.Index) {
 	if !d.isReported {
 		r.State = record.StateNew
 	}
-	d.isReported, d.reported = true, f.Packets[0]+f.Packets[1]
+	d.isReported, d.reported = true, uint32(f.Packets[0]+f.Packets[1])
 }
 
 // record fills e with the flow's record, whose strings are in text.
@@ -150,17 +168,24 @@ func (w *worker) record(e *pending, i flow.Index, f *flow.Flow, d *detail, text 
 	r := &e.record
 	key := w.table.Key(i)
 	client, server := w.ends(i)
+	var app classify.Application
+	if d.application != nil {
+		app = *d.application
+	}
 	e.first = d.first
 	first, last := w.clock.wall(d.first, max(d.first, f.Last))
 	*r = record.Flow{
 		ID: key.ID(d.first), CommunityID: key.AppendCommunityID(r.CommunityID[:0], d.icmpType, d.icmpCode,
 			f.Marks&clientIsLower != 0),
 		IPVersion: key.Version(), Proto: key.Proto(),
-		Client:    record.Endpoint{Addr: client, MAC: d.clientMAC, Packets: f.Packets[0], Bytes: f.Bytes[0]},
-		Server:    record.Endpoint{Addr: server, MAC: d.serverMAC, Packets: f.Packets[1], Bytes: f.Bytes[1]},
-		Direction: direction(server.Addr(), d.serverMAC),
-		Protocol:  d.protocol, Application: d.application.ID, Category: d.application.Category,
-		ApplicationMethod: d.application.Method,
+		Client: record.Endpoint{Addr: client, MAC: d.clientMAC, Packets: f.Packets[0], Bytes: f.Bytes[0],
+			Health: d.health.Of(0)},
+		Server: record.Endpoint{Addr: server, MAC: d.serverMAC, Packets: f.Packets[1], Bytes: f.Bytes[1],
+			Health: d.health.Of(1)},
+		RoundTrips: d.health.RoundTrips(),
+		Direction:  direction(server.Addr(), d.serverMAC),
+		Protocol:   d.protocol, Application: app.ID, Category: app.Category,
+		ApplicationMethod: app.Method,
 		ICMPType:          d.icmpType, ICMPCode: d.icmpCode,
 		FirstSeen: first, LastSeen: last, Step: first - d.first,
 		Risks: d.risks,

@@ -31,6 +31,8 @@ type Config struct {
 	// IgnoreVLAN leaves VLAN identifiers out of the flows' keys, for mirror ports that give each direction a VLAN of
 	// its own.
 	IgnoreVLAN bool
+	// TCPHealth notes what headers tell of a flow's health (flow.Health).
+	TCPHealth bool
 	// UpdateEvery is the interval, in the packets' time, of records of live flows that had packets; 0: none.
 	UpdateEvery time.Duration
 	// IsFollowed, unless nil, reports whether somebody watches the flows as they come: then a flow's first record comes
@@ -91,33 +93,34 @@ const (
 	unfollowed // too many flows have events
 )
 
-// detail is the cold part of a flow.
+// detail is the cold part of a flow. Its fields are in the order of their sizes: each flow has them.
 type detail struct {
 	number  uint64 // of the flow's first frame
 	first   int64
-	isn     uint32 // TCP: the client's initial sequence number, after a handshake (flow.Handshake)
 	session *dissect.Session
 	// text holds the host name and the metadata, one after the other.
 	text                 []byte
-	hostEnd              uint16
 	protocol             string
-	application          classify.Application
-	method               record.Method
-	certificate          dissect.Certificate
-	stream               *event.Stream // of a TCP flow with events
+	application          *classify.Application // of worker.applications; nil: none
+	stream               *event.Stream         // of a TCP flow with events
+	health               flow.Health
+	isn                  uint32 // TCP: the client's initial sequence number, after a handshake (flow.Handshake)
 	risks                record.Risks
-	cuts                 dissect.Cut // counted cuts
-	icmpType, icmpCode   uint8
-	clientMAC, serverMAC [6]byte
+	slot                 uint32 // the kernel's slot plus 1; 0: the worker counts
+	reported             uint32 // packets at the last record, if isReported; their lower half is enough
+	hostEnd              uint16
+	iface                uint16
 	vlans                [packet.MaxVLANs]uint16
+	clientMAC, serverMAC [6]byte
 	tunnels              [packet.MaxTunnels]packet.Tunnel
 	nVLAN, nTunnel       uint8
+	method               record.Method
+	certificate          dissect.Certificate
+	cuts                 dissect.Cut // counted cuts
+	icmpType, icmpCode   uint8
 	ruledOut             uint8 // guesses by port
 	isReported           bool
-	iface                uint16
-	imagined             bool   // known by its slot only: no frame was shown yet
-	slot                 uint32 // the kernel's slot plus 1; 0: the worker counts
-	reported             uint64 // packets at the last record, if isReported
+	imagined             bool // known by its slot only: no frame was shown yet
 }
 
 // Counters counts frames by their fate. Each Counters belongs to one worker.
@@ -204,6 +207,8 @@ type worker struct {
 	tunnels [packet.MaxTunnels + 1]packet.Tunnel // includes the one around the whole frame
 	segment dissect.Segment
 	flow    dissect.Flow
+
+	applications map[classify.Application]*classify.Application // see kept
 
 	events events
 	batch  batch // results of this tick
@@ -410,10 +415,27 @@ func (w *worker) count(i flow.Index, f *flow.Flow, fr *Frame, p *packet.Packet, 
 	if packets > 1 { // each had the headers that the frame has once
 		bytes += (packets - 1) * uint64(p.PayloadOffset-p.NetworkOffset)
 	}
+	if w.TCPHealth {
+		w.examine(i, f, p, way, packets, fr.Time)
+	}
 	f.Packets[way] += packets
 	f.Bytes[way] += bytes
 	w.counters.Packets += packets
 	w.counters.WireBytes += bytes
+}
+
+// examine notes the health of a flow that the worker counts, before the packet counts.
+func (w *worker) examine(i flow.Index, f *flow.Flow, p *packet.Packet, way int, packets uint64, at int64) {
+	d := w.table.Detail(i)
+	if d.slot != 0 {
+		return // the kernel's reading replaces it
+	}
+	if f.Packets[way] == 0 {
+		d.health.First(p, way)
+	}
+	if p.Proto == packet.ProtoTCP && !p.LaterFragment && p.Fault != packet.FaultTransport {
+		d.health.Take(p, way, uint32(packets), at)
+	}
 }
 
 // isOver reports whether p begins another flow with the key of the flow at i: the clock was set back by more than the

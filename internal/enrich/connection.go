@@ -79,6 +79,7 @@ func endOf(r *record.Flow, end netip.AddrPort) netip.AddrPort {
 func orient(r *record.Flow, client netip.AddrPort) {
 	if tupleOf(r).Src != client {
 		r.Client, r.Server = r.Server, r.Client
+		r.RoundTrips[0], r.RoundTrips[1] = r.RoundTrips[1], r.RoundTrips[0]
 	}
 }
 

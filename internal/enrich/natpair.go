@@ -115,9 +115,11 @@ func (p *pair) merge(withLive bool) *record.Flow {
 	merged.Server.Packets, merged.Server.Bytes = all.packets[1], all.bytes[1]
 	if r := p.legs[0].record; r != nil { // the client's packets came in there
 		merged.Client.MAC, merged.Interface, merged.VLANs = r.Client.MAC, r.Interface, r.VLANs
+		merged.Client.Health.Raise(r.Client.Health)
 	}
 	if r := p.legs[1].record; r != nil {
 		merged.Server.MAC = r.Server.MAC
+		merged.Server.Health.Raise(r.Server.Health)
 	}
 	setID(merged)
 	if p.isKnown { // even if the other leg, reported later, began earlier

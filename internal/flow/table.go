@@ -95,7 +95,7 @@ func (c *Counters) Collect(s *metric.Snapshot) {
 }
 
 const (
-	chunkBits = 9 // 512 flows: 32 KiB of hot parts
+	chunkBits = 10 // 1,024 flows: 64 KiB of hot parts
 	chunkSize = 1 << chunkBits
 	none      = ^uint32(0)
 )

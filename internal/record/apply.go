@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/weirnet/weir/internal/packet"
 )
 
 // Apply changes the record as a delta, which AppendDelta wrote, says: it is the flow's next record then. The record
@@ -46,8 +48,11 @@ func (f *Flow) Apply(line []byte) error {
 	case changed.Has(PartIdentity):
 		return errors.New("a delta that changes the flow's identity")
 	}
-	f.Client.apply(&client, changed.Has(PartPlace))
-	f.Server.apply(&server, changed.Has(PartPlace))
+	if client.Health != (packet.Health{}) || server.Health != (packet.Health{}) { // a change of health has that of both
+		changed |= 1 << PartHealth
+	}
+	f.Client.apply(&client, changed)
+	f.Server.apply(&server, changed)
 	return nil
 }
 
@@ -67,7 +72,7 @@ func partOf(member string) (p Part, ok bool) {
 		return PartBegin, true
 	case "risks":
 		return PartRisks, true
-	case "schema", "community_id", "interface", "vlan", "ip_version", "ip_proto":
+	case "schema", "community_id", "interface", "vlan", "ip_version", "ip_proto", "tcp":
 		return PartIdentity, true
 	}
 	return PartInfo, true
@@ -88,10 +93,13 @@ func (f *Flow) clear(p Part) {
 	}
 }
 
-// apply adds a delta's counts to the end's, and takes the end's new place.
-func (e *Endpoint) apply(delta *Endpoint, hasPlace bool) {
-	if hasPlace {
+// apply adds a delta's counts to the end's, and takes the end's new place and health.
+func (e *Endpoint) apply(delta *Endpoint, changed Parts) {
+	if changed.Has(PartPlace) {
 		e.MAC, e.Side, e.Origin = delta.MAC, delta.Side, delta.Origin
+	}
+	if changed.Has(PartHealth) {
+		e.Health = delta.Health
 	}
 	e.Packets += delta.Packets
 	e.Bytes += delta.Bytes

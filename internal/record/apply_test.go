@@ -38,9 +38,13 @@ func TestApply(t *testing.T) {
 		check(name, func(f *Flow) reflect.Value { return reflect.ValueOf(f).Elem().FieldByName(name) })
 	}
 	for _, name := range []string{"Client.MAC", "Client.Side", "Client.Origin", "Server.MAC", "NAT.Client",
-		"Conntrack.Mark", "Conntrack.IsOffloaded"} {
+		"Conntrack.Mark", "Conntrack.IsOffloaded", "Client.Health", "Server.Health"} {
 		outer, inner, _ := strings.Cut(name, ".")
 		check(name, func(f *Flow) reflect.Value {
+			if inner == "Health" {
+				f.Client.Health.Retransmits++
+				return reflect.ValueOf(f).Elem().FieldByName(outer).FieldByName(inner).FieldByName("ZeroWindows")
+			}
 			return reflect.ValueOf(f).Elem().FieldByName(outer).FieldByName(inner)
 		})
 	}

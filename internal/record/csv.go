@@ -16,7 +16,12 @@ const CSVHeader = "first_seen,last_seen,ip_proto,client_ip,client_port,server_ip
 	"egory,hostname," +
 	"method,application_method,client_packets,client_bytes,server_packets,server_bytes,vlan,tunnel,end_reason,interfa" +
 	"ce,id,community_id," +
-	"direction,client_side,server_side,nat,nat_client_ip,nat_client_port,nat_server_ip,nat_server_port"
+	"direction,client_side,server_side,nat,nat_client_ip,nat_client_port,nat_server_ip,nat_server_port," +
+	"client_tcp_flags,client_retransmits,client_out_of_order,client_resets,client_zero_windows,client_ttl," +
+	"client_dscp," +
+	"server_tcp_flags,server_retransmits,server_out_of_order,server_resets,server_zero_windows,server_ttl," +
+	"server_dscp," +
+	"rtt_us,client_rtt_us,server_rtt_us"
 
 // AppendCSV appends the record as one line of CSV, without a line end: valid UTF-8, whatever bytes its names hold. An
 // apostrophe precedes any field that a spreadsheet would take for a formula.
@@ -60,14 +65,15 @@ func (f *Flow) AppendCSV(b []byte) []byte {
 	b = AppendColumn(b, f.Client.Side.String())
 	b = AppendColumn(b, f.Server.Side.String())
 	b = AppendColumn(b, f.NAT.Kind.String())
-	if f.NAT.Kind == NATNone {
-		return append(b, ",,,,"...)
-	}
 	for _, end := range [...]netip.AddrPort{f.NAT.Client, f.NAT.Server} {
+		if f.NAT.Kind == NATNone {
+			b = append(b, ",,"...)
+			continue
+		}
 		b = end.Addr().AppendTo(append(b, ','))
 		b = strconv.AppendUint(append(b, ','), uint64(end.Port()), 10)
 	}
-	return b
+	return f.appendHealthColumns(b)
 }
 
 // AppendColumn appends a comma and value, quoted if necessary. Bytes that are not UTF-8, and characters that could

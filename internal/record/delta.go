@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"strconv"
+
+	"github.com/weirnet/weir/internal/packet"
 )
 
 // Part is a group of a record's fields. After a flow's first record, the fields of a part travel again only together,
@@ -14,13 +16,14 @@ type Part uint8
 
 // Parts. The identity comprises what never changes in a flow's life, unless its record was wrong before.
 const (
-	PartIdentity   Part = iota // community_id, interface, vlan, ip_version, ip_proto, addresses and ports
+	PartIdentity   Part = iota // community_id, interface, vlan, ip_version, ip_proto, addresses and ports, tcp
 	PartPlace                  // mac, side, autonomous system and country of both ends, direction
 	PartConnection             // nat, conntrack, offloaded
 	PartVerdict                // protocol, application, category, hostname, tunnel, and the methods
 	PartBegin                  // first_seen
 	PartInfo                   // the dissectors' findings
 	PartRisks                  // risks
+	PartHealth                 // of both ends: tcp_flags, retransmits, out_of_order, resets, zero_windows, ttl, dscp
 	numParts
 )
 
@@ -57,6 +60,7 @@ func (s *Summer) Sum(f *Flow, sums *Sums) {
 	s.number(uint64(len(f.VLANs))<<16 | uint64(f.IPVersion)<<8 | uint64(f.Proto))
 	s.end(&f.Client)
 	s.end(&f.Server)
+	s.number(uint64(f.RoundTrips[0])<<32 | uint64(f.RoundTrips[1]))
 	sums[PartIdentity] = s.sum()
 
 	s.hash.Write(f.Client.MAC[:])
@@ -80,6 +84,19 @@ func (s *Summer) Sum(f *Flow, sums *Sums) {
 		sums[PartInfo] = s.sum()
 	}
 	sums[PartRisks] = uint64(f.Risks)
+	sums[PartHealth] = 0
+	if f.hasHealth() {
+		s.health(f)
+		sums[PartHealth] = s.sum()
+	}
+}
+
+func (s *Summer) health(f *Flow) {
+	for _, h := range [...]*packet.Health{&f.Client.Health, &f.Server.Health} {
+		s.number(uint64(h.Retransmits)<<32 | uint64(h.OutOfOrder))
+		s.number(uint64(h.ZeroWindows)<<48 | uint64(h.Resets)<<32 | uint64(h.Flags)<<16 | uint64(h.TTL)<<8 |
+			uint64(h.DSCP))
+	}
 }
 
 func (s *Summer) connection(f *Flow) {
@@ -171,7 +188,7 @@ func (c Counts) Sub(o Counts) Counts {
 // that the fields of a part are gone.
 func (f *Flow) IsDelta(changed Parts) bool {
 	return !changed.Has(PartIdentity) && !(changed.Has(PartInfo) && len(f.Info) == 0) &&
-		!(changed.Has(PartRisks) && f.Risks == 0) &&
+		!(changed.Has(PartRisks) && f.Risks == 0) && !(changed.Has(PartHealth) && !f.hasHealth()) &&
 		!(changed.Has(PartConnection) && f.NAT.Kind == NATNone && !f.Conntrack.IsTracked)
 }
 
@@ -221,6 +238,9 @@ func (e *Endpoint) appendDelta(b []byte, name string, changed Parts, packets, by
 	}
 	if bytes > 0 {
 		b = strconv.AppendUint(append(b, `,"bytes":`...), bytes, 10)
+	}
+	if changed.Has(PartHealth) {
+		b = appendHealth(b, &e.Health)
 	}
 	if len(b) == open {
 		return b[:began]

@@ -41,7 +41,7 @@ func spoil(t *testing.T, v reflect.Value) {
 	case reflect.Int64:
 		v.SetInt(v.Int() + 1)
 	case reflect.Array:
-		spoil(t, v.Index(0))
+		spoil(t, v.Index(v.Len()-1))
 	default:
 		t.Fatalf("no other value of a %s", v.Type())
 	}
@@ -61,12 +61,19 @@ func TestSums(t *testing.T) {
 		"Info": 1 << PartInfo, "Risks": 1 << PartRisks,
 		"Client.Packets": none, "Client.Bytes": none, "Server.Packets": none, "Server.Bytes": none,
 		"Client.Addr": 1 << PartIdentity, "Client.MAC": 1 << PartPlace, "Client.Side": 1 << PartPlace,
-		"Client.Origin": 1 << PartPlace, "Server.Origin": 1 << PartPlace,
 		"Server.Addr": 1 << PartIdentity, "Server.MAC": 1 << PartPlace, "Server.Side": 1 << PartPlace,
 		"NAT.Kind": 1 << PartConnection, "NAT.Client": 1 << PartConnection, "NAT.Server": 1 << PartConnection,
 		"Conntrack.ID": 1 << PartConnection, "Conntrack.Mark": 1 << PartConnection,
 		"Conntrack.Zone": 1 << PartConnection, "Conntrack.IsTracked": 1 << PartConnection,
-		"Conntrack.IsOffloaded": 1 << PartConnection,
+		"Conntrack.IsOffloaded": 1 << PartConnection, "RoundTrips": 1 << PartIdentity,
+	}
+	for _, end := range []string{"Client.", "Server."} {
+		for field := range reflect.TypeFor[packet.Health]().Fields() {
+			want[end+"Health."+field.Name] = 1 << PartHealth
+		}
+		for field := range reflect.TypeFor[Origin]().Fields() {
+			want[end+"Origin."+field.Name] = 1 << PartPlace
+		}
 	}
 	var summer Summer
 	check := func(name string, field func(*Flow) reflect.Value) {
@@ -88,17 +95,21 @@ func TestSums(t *testing.T) {
 			t.Errorf("another %s changes the parts %b, want %b", name, got, expected)
 		}
 	}
-	all := reflect.TypeFor[Flow]()
-	for i := range all.NumField() {
-		field := all.Field(i)
-		if kind := field.Type; kind.Kind() == reflect.Struct {
-			for j := range kind.NumField() {
-				check(field.Name+"."+kind.Field(j).Name,
-					func(f *Flow) reflect.Value { return reflect.ValueOf(f).Elem().Field(i).Field(j) })
-			}
-			continue
-		}
-		check(field.Name, func(f *Flow) reflect.Value { return reflect.ValueOf(f).Elem().Field(i) })
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Flow]()) {
+		each(field.Name, field.Type, field.Index, func(name string, index []int) {
+			check(name, func(f *Flow) reflect.Value { return reflect.ValueOf(f).Elem().FieldByIndex(index) })
+		})
+	}
+}
+
+// each calls what with each field of a structure, and of those within it; with a field that is none itself.
+func each(name string, of reflect.Type, index []int, what func(name string, index []int)) {
+	if of.Kind() != reflect.Struct || of == reflect.TypeFor[netip.AddrPort]() {
+		what(name, index)
+		return
+	}
+	for i := range of.NumField() {
+		each(name+"."+of.Field(i).Name, of.Field(i).Type, append(index[:len(index):len(index)], i), what)
 	}
 }
 
@@ -123,6 +134,8 @@ func TestDelta(t *testing.T) {
 		{1 << PartConnection, Counts{}, `,"nat":{"kind":"snat","client_ip":"198.51.100.1","client_port":40112,` +
 			`"server_ip":"203.0.113.7","server_port":443},"conntrack":{"id":9,"mark":7,"zone":5},"offloaded":true}`},
 		{1 << PartVerdict, Counts{}, `,"protocol":"tls","method":"none"}`},
+		{1 << PartHealth, Counts{ClientPackets: 3}, `,"client":{"packets":3,"tcp_flags":"FSPA","retransmits":70000,` +
+			`"out_of_order":2,"resets":1,"zero_windows":4,"ttl":64,"dscp":46},"server":{"tcp_flags":"SA","ttl":51}}`},
 		{1<<PartBegin | 1<<PartInfo | 1<<PartRisks, Counts{}, `,"first_seen":"1970-01-01T00:00:00.000000000Z",` +
 			`"tls":{"version":"1.3"},"risks":["cleartext-credentials"]}`},
 	} {
@@ -138,7 +151,7 @@ func TestDelta(t *testing.T) {
 
 // TestNoDelta: a change that a delta can't express needs a whole record.
 func TestNoDelta(t *testing.T) {
-	for _, p := range []Part{PartIdentity, PartConnection, PartInfo, PartRisks} {
+	for _, p := range []Part{PartIdentity, PartConnection, PartInfo, PartRisks, PartHealth} {
 		if new(Flow).IsDelta(1 << p) {
 			t.Errorf("a delta would tell that part %d is gone", p)
 		}

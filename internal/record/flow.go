@@ -23,6 +23,7 @@ type Endpoint struct {
 	MAC            [6]byte // zero: unknown
 	Packets, Bytes uint64  // sent by this end; bytes from the network header on
 	Side           Side
+	Health         packet.Health
 	Origin         Origin
 }
 
@@ -81,6 +82,9 @@ type Flow struct {
 	// Info holds members of the record as JSON, without enclosing braces: "tls":{...}.
 	Info  []byte
 	Risks Risks
+	// RoundTrips are those of the TCP handshake in microseconds: between weir and the client, weir and the server.
+	// 0: unknown.
+	RoundTrips [2]uint32
 }
 
 // Began is the flow's start by a clock that nobody sets. It is constant over the flow's life, so IDs derive from it.
@@ -97,15 +101,13 @@ func (f *Flow) Clone() *Flow {
 // AppendJSON appends the record as one JSON object, without a line end.
 func (f *Flow) AppendJSON(b []byte) []byte { return f.appendJSON(b, true) }
 
-// AppendBrief is AppendJSON without what follows from the rest of the record, and compresses badly: the Community ID of
-// a flow with ports. An empty one stays: it says that the ID was left out on purpose.
-func (f *Flow) AppendBrief(b []byte) []byte {
-	follows := len(f.CommunityID) > 0 &&
-		(f.Proto == packet.ProtoTCP || f.Proto == packet.ProtoUDP || f.Proto == packet.ProtoSCTP)
-	return f.appendJSON(b, !follows)
-}
+// AppendBrief is AppendJSON without what follows from the rest of the record, and compresses badly: tcp.rtt_us, and the
+// Community ID of a flow with ports. An empty one stays: it says that the ID was left out on purpose.
+func (f *Flow) AppendBrief(b []byte) []byte { return f.appendJSON(b, false) }
 
-func (f *Flow) appendJSON(b []byte, hasCommunityID bool) []byte {
+func (f *Flow) appendJSON(b []byte, isWhole bool) []byte {
+	hasCommunityID := isWhole || len(f.CommunityID) == 0 ||
+		f.Proto != packet.ProtoTCP && f.Proto != packet.ProtoUDP && f.Proto != packet.ProtoSCTP
 	b = append(b, `{"type":"flow","schema":`...)
 	b = strconv.AppendInt(b, SchemaVersion, 10)
 	b = append(b, `,"id":"`...)
@@ -134,6 +136,7 @@ func (f *Flow) appendJSON(b []byte, hasCommunityID bool) []byte {
 	b = f.Server.appendJSON(append(b, `,"server":`...))
 	b = appendText(b, "direction", f.Direction.String())
 	b = f.appendConnection(b)
+	b = f.appendRoundTrips(b, isWhole)
 	b = f.appendVerdict(b)
 	b = append(b, `,"first_seen":"`...)
 	b = AppendTime(b, f.FirstSeen)
@@ -200,7 +203,7 @@ func (e *Endpoint) appendJSON(b []byte) []byte {
 	b = strconv.AppendUint(b, e.Packets, 10)
 	b = append(b, `,"bytes":`...)
 	b = strconv.AppendUint(b, e.Bytes, 10)
-	return append(b, '}')
+	return append(appendHealth(b, &e.Health), '}')
 }
 
 // appendPlace appends where the end is.

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/weirnet/weir/internal/packet"
 )
 
 // translated is a record with everything that a gateway adds.
@@ -23,8 +25,12 @@ func translated() Flow {
 		Direction: DirectionOutbound,
 		NAT: NAT{Kind: SNAT, Client: netip.MustParseAddrPort("198.51.100.1:40112"),
 			Server: netip.MustParseAddrPort("203.0.113.7:443")},
-		Conntrack: Conntrack{ID: 9, Mark: 7, Zone: 5, IsTracked: true, IsOffloaded: true},
+		Conntrack:  Conntrack{ID: 9, Mark: 7, Zone: 5, IsTracked: true, IsOffloaded: true},
+		RoundTrips: [2]uint32{120, 18_000},
 	}
+	f.Client.Health = packet.Health{Retransmits: 70_000, OutOfOrder: 2, ZeroWindows: 4, Resets: 1,
+		Flags: packet.FIN | packet.SYN | packet.PSH | packet.ACK, TTL: 64, DSCP: 46}
+	f.Server.Health = packet.Health{Flags: packet.SYN | packet.ACK, TTL: 51}
 	copy(f.ID[:], strings.Repeat("0", len(f.ID)))
 	return f
 }
@@ -33,7 +39,10 @@ func TestTranslated(t *testing.T) {
 	f := translated()
 	text := string(f.AppendJSON(nil))
 	for _, want := range []string{
-		`"client":{"ip":"192.168.1.20","port":51324,"side":"lan","packets":12,"bytes":1840}`, `"direction":"outbound"`,
+		`"client":{"ip":"192.168.1.20","port":51324,"side":"lan","packets":12,"bytes":1840,` +
+			`"tcp_flags":"FSPA","retransmits":70000,"out_of_order":2,"resets":1,"zero_windows":4,"ttl":64,"dscp":46}`,
+		`"bytes":22011,"tcp_flags":"SA","ttl":51},"direction":"outbound"`,
+		`"tcp":{"rtt_us":18120,"client_rtt_us":120,"server_rtt_us":18000}`,
 		`"nat":{"kind":"snat","client_ip":"198.51.100.1","client_port":40112,` +
 			`"server_ip":"203.0.113.7","server_port":443}`,
 		`"conntrack":{"id":9,"mark":7,"zone":5},"offloaded":true`,
@@ -54,7 +63,10 @@ func TestTranslated(t *testing.T) {
 	}
 	for i, column := range rows[0] {
 		want := map[string]string{"direction": "outbound", "client_side": "lan", "server_side": "wan", "nat": "dnat",
-			"nat_server_ip": "198.51.100.1", "nat_server_port": "0"}
+			"nat_server_ip": "198.51.100.1", "nat_server_port": "0", "client_tcp_flags": "FSPA",
+			"client_retransmits": "70000", "client_out_of_order": "2", "client_resets": "1", "client_zero_windows": "4",
+			"client_ttl": "64", "client_dscp": "46", "server_tcp_flags": "SA", "server_retransmits": "0",
+			"server_ttl": "51", "server_dscp": "0", "rtt_us": "18120", "client_rtt_us": "120", "server_rtt_us": "18000"}
 		if w, ok := want[column]; ok && rows[1][i] != w {
 			t.Errorf("%s is %q, want %q", column, rows[1][i], w)
 		}

@@ -116,6 +116,8 @@ func (f *Flow) member(name string, value json.RawMessage) error {
 		return json.Unmarshal(value, &f.Conntrack.IsOffloaded)
 	case "risks":
 		return f.Risks.read(value)
+	case "tcp":
+		return f.readRoundTrips(value)
 	}
 	return f.verdict(name, value)
 }
@@ -177,10 +179,12 @@ func (e *Endpoint) read(value json.RawMessage) error {
 		ASName         string `json:"as_name"`
 		Country        string
 		Packets, Bytes uint64
+		health
 	}
 	if err := json.Unmarshal(value, &read); err != nil {
 		return err
 	}
+	e.Health = read.health.health()
 	e.Addr = netip.AddrPortFrom(read.IP, read.Port)
 	e.Packets, e.Bytes = read.Packets, read.Bytes
 	e.Side = Side(max(slices.Index(sideTexts[:], read.Side), 0))

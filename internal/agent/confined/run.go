@@ -247,7 +247,7 @@ func (p *process) openCapture(c captureConfig) error {
 		applied: func() { _ = c.helper.Tell(p.describe()) }}
 	c.engine = engine.Config{
 		MaxPacketsTCP: o.MaxPacketsTCP, MaxPacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels,
-		IgnoreVLAN: o.IgnoreVLAN, UpdateEvery: o.UpdateEvery, IsFollowed: p.isFollowed,
+		IgnoreVLAN: o.IgnoreVLAN, TCPHealth: o.TCPHealth, UpdateEvery: o.UpdateEvery, IsFollowed: p.isFollowed,
 		Events: &p.enrichment.followers.types, OnEvent: p.hub.event,
 		FollowEvery: p.followEvery,
 		Flows:       flow.Config{MaxFlows: o.MaxFlows / o.Workers, TCPIdle: o.TCPIdle, Idle: o.Idle},

@@ -76,7 +76,7 @@ func loadKernel(o *agent.Options, hook string) (*kernel.Loader, error) {
 	return kernel.Load(kernel.Config{
 		Geometry:   kernel.Geometry{Workers: o.Workers, SlotsPerWorker: o.MaxFlows / o.Workers},
 		PacketsTCP: o.MaxPacketsTCP, PacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels,
-		IgnoreVLAN: o.IgnoreVLAN, Hook: hook,
+		IgnoreVLAN: o.IgnoreVLAN, TCPHealth: o.TCPHealth, Hook: hook,
 	})
 }
 

@@ -25,7 +25,7 @@ type Geometry struct {
 	WakeupBytes    int
 }
 
-// Limits. The default of 65,536 flows is 8 MiB of slots.
+// Limits. The default of 65,536 flows is 12 MiB of slots.
 const (
 	DefaultRingBytes = 2 << 20
 	maxWorkers       = 256
@@ -64,6 +64,8 @@ type Config struct {
 	KeepTunnels bool
 	// IgnoreVLAN leaves VLAN identifiers out of the flows' keys.
 	IgnoreVLAN bool
+	// TCPHealth notes what headers tell of a flow's health (packet.Health).
+	TCPHealth bool
 }
 
 func (c *Config) setDefaults() {

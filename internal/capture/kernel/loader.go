@@ -132,12 +132,15 @@ func (l *Loader) size(spec *ebpf.CollectionSpec) error {
 	if features.HaveProgramHelper(ebpf.SchedCLS, asm.FnKtimeGetCoarseNs) == nil {
 		coarse = 1
 	}
-	open, ignoreVLAN := uint8(1), uint8(0)
+	open, ignoreVLAN, health := uint8(1), uint8(0), uint8(0)
 	if c.KeepTunnels {
 		open = 0
 	}
 	if c.IgnoreVLAN {
 		ignoreVLAN = 1
+	}
+	if c.TCPHealth {
+		health = 1
 	}
 	for name, value := range map[string]any{
 		bpf.WeirVarWorkers: uint32(c.Workers), bpf.WeirVarCpus: uint32(c.CPUs),
@@ -145,6 +148,7 @@ func (l *Loader) size(spec *ebpf.CollectionSpec) error {
 		bpf.WeirVarBudgetTcp:      uint32(c.PacketsTCP), bpf.WeirVarBudgetOther: uint32(c.PacketsOther),
 		bpf.WeirVarSnapLength: uint32(c.SnapLength), bpf.WeirVarWakeupBytes: uint32(c.WakeupBytes),
 		bpf.WeirVarHaveCoarseClock: coarse, bpf.WeirVarOpenTunnels: open, bpf.WeirVarIgnoreVlan: ignoreVLAN,
+		bpf.WeirVarTcpHealth: health,
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return fmt.Errorf("set %s: %w", name, err)

@@ -16,11 +16,12 @@ import (
 	"github.com/weirnet/weir/internal/packet"
 )
 
-// The programs and the agent agree on slots of two cache lines, records with 48 bytes before the frame, and numbers.
+// The programs and the agent agree on slots of three cache lines, records with 48 bytes before the frame, and numbers.
 var (
-	_ = [1]struct{}{}[unsafe.Sizeof(bpf.WeirSlot{})-128]
+	_ = [1]struct{}{}[unsafe.Sizeof(bpf.WeirSlot{})-192]
 	_ = [1]struct{}{}[int(unsafe.Sizeof(bpf.WeirRecord{}))-recordHeader]
 	_ = [1]struct{}{}[unsafe.Offsetof(bpf.WeirSlot{}.Upper)-64]
+	_ = [1]struct{}{}[unsafe.Offsetof(bpf.WeirSlot{}.Key)-128]
 	_ = [1]struct{}{}[uint64(bpf.WeirSlotNumberSLOT_NONE)-uint64(capture.NotCounted)]
 	_ = [1]struct{}{}[int(bpf.WeirLinkLINK_ETHERNET)-int(packet.LinkEthernet)]
 	_ = [1]struct{}{}[int(bpf.WeirLinkLINK_RAW)-int(packet.LinkRaw)]
@@ -164,6 +165,10 @@ func (c *Counter) Read(slot uint32, to *capture.Counts) bool {
 		if last := atomic.LoadUint64(&d.Last); last != 0 {
 			to.Last[i] = capture.FromMonotonic(int64(last))
 		}
+		to.Health[i] = packet.Health{
+			Retransmits: d.Retransmits, OutOfOrder: d.OutOfOrder, ZeroWindows: d.ZeroWindows, Resets: d.Resets,
+			Flags: d.Flags, TTL: d.Ttl, DSCP: d.Dscp,
+		}
 	}
 	to.Interface, to.ISN = s.Ifindex, s.Isn
 	to.Flags = [2]uint8{s.LowerFlags, s.UpperFlags}
@@ -172,7 +177,21 @@ func (c *Counter) Read(slot uint32, to *capture.Counts) bool {
 	to.Replaced = marks&bpf.WeirMarkMARK_REPLACED != 0
 	to.FirstFlags = s.FirstFlags
 	to.ICMPType, to.ICMPCode = s.IcmpType, s.IcmpCode
+	to.RoundTrips = roundTrips(s)
 	return true
+}
+
+// roundTrips returns the handshake's round trips by end.
+func roundTrips(s *bpf.WeirSlot) (trips [2]uint32) {
+	opener := 0
+	if bpf.WeirMark(s.Marks)&bpf.WeirMarkMARK_OPENER_IS_UPPER != 0 {
+		opener = 1
+	}
+	if bpf.WeirHandshake(s.Handshake) == bpf.WeirHandshakeHANDSHAKE_OVER {
+		trips[opener] = s.ClientRtt
+	}
+	trips[opener^1] = s.ServerRtt
+	return trips
 }
 
 // Show sets a slot's budget: one store into memory that the programs read.
