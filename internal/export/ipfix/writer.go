@@ -27,8 +27,7 @@ const (
 	template4, template6  = 256, 257
 )
 
-// The elements of both templates: those of the addresses come first. There is no flowId (148), as nfdump takes a record
-// with one for a firewall's event.
+// The elements of both templates: those of the addresses come first.
 var (
 	addresses4 = []element{{8, 4, false}, {12, 4, false}, {32, 2, false}}     // source, destination, icmpTypeCodeIPv4
 	addresses6 = []element{{27, 16, false}, {28, 16, false}, {139, 2, false}} // source, destination, icmpTypeCodeIPv6
