@@ -19,8 +19,9 @@ func TestMMDB(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, all, _ := net.ParseCIDR("0.0.0.0/0")
-	if err := tree.Insert(all, mmdbtype.Map{"autonomous_system_number": mmdbtype.Uint32(64496),
-		"autonomous_system_organization": mmdbtype.String("Example"), "country_code": mmdbtype.String("NL")}); err != nil {
+	says := mmdbtype.Map{"autonomous_system_number": mmdbtype.Uint32(64496),
+		"autonomous_system_organization": mmdbtype.String("Example"), "country_code": mmdbtype.String("NL")}
+	if err := tree.Insert(all, says); err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer

@@ -172,6 +172,7 @@ func writeExported(line func(string, string, ...any), e *control.Exported) {
 		}
 	}
 	if e.Dropped+e.Unread > 0 {
-		line("missed", "%d records, which export read too slowly, and %d lines, which it can't read", e.Dropped, e.Unread)
+		line("missed", "%d records, which export read too slowly, and %d lines, which it can't read", e.Dropped,
+			e.Unread)
 	}
 }

@@ -17,8 +17,8 @@ import (
 func TestTopJoins(t *testing.T) {
 	h := quietHost(t, 1)
 	socket := t.TempDir() + "/weir.sock"
-	flags := []string{"-i", "in0", "--mode", "afpacket", "--socket", socket, "--lan-network", someNetwork, "--idle", "1s",
-		"--tcp-idle", "1s"}
+	flags := []string{"-i", "in0", "--mode", "afpacket", "--socket", socket, "--lan-network", someNetwork,
+		"--idle", "1s", "--tcp-idle", "1s"}
 	r := watch(t, h, flags...)
 	replay := func(name string) {
 		t.Helper()

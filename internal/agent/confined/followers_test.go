@@ -319,7 +319,7 @@ func TestHistoryAnswer(t *testing.T) {
 	})
 }
 
-// TestFollowersOfEndedFlows: whoever wants ended flows only gets no others, and does not make the workers announce them.
+// TestFollowersOfEndedFlows: whoever wants ended flows only gets no others, and the workers announce none for it.
 func TestFollowersOfEndedFlows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := testHub()
