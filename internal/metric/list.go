@@ -150,7 +150,8 @@ var counters = [numIDs]Counter{
 	RecordsUncounted: {"weir_records_dropped_total", "metrics", Loss,
 		"records left out of the metrics of traffic: they were counted too slowly"},
 	RecordsUnfollowed: {"weir_records_dropped_total", "client", Notice,
-		"records left out of a stream: weir flows, a client of --listen or the process export was too slow, and was told"},
+		"records left out of a stream: weir flows, a client of --listen or the process export was too slow, and was " +
+			"told"},
 	ReportedFlowsForgotten: {"weir_reported_flows_forgotten_total", "", Notice,
 		"flows that are reported whole again: more were live than the reports remember (--max-flows)"},
 	ReportsUnshipped: {"weir_reports_dropped_total", "unstored", Loss,
