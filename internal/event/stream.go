@@ -2,7 +2,10 @@
 
 package event
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 const (
 	// streamBytes bounds what waits of one direction: an incomplete head or message, and what came before its turn.
@@ -66,13 +69,7 @@ func (w *way) store(off int, b []byte) bool {
 		return false
 	}
 	w.keepFirst(off, b, w.spans[first:last])
-	n := copy(w.spans[first+min(1, maxSpans-first):], w.spans[last:w.nSpans])
-	if last == first {
-		copy(w.spans[first+1:], w.spans[first:w.nSpans])
-		n = w.nSpans - first
-	}
-	w.spans[first] = joined
-	w.nSpans = first + 1 + n
+	w.nSpans = len(slices.Replace(w.spans[:w.nSpans], first, last, joined))
 	return true
 }
 
