@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/weirnet/weir/internal/record"
 )
@@ -62,6 +63,38 @@ func Origins(r *record.Flow) (lines []string) {
 	}
 	return lines
 }
+
+// Health says how well a TCP flow goes: its round trip, and what each end had to repeat. What is as usual it leaves out.
+func Health(r *record.Flow) (lines []string) {
+	if trip := r.RoundTrip(); trip > 0 {
+		lines = append(lines, fmt.Sprintf("A round trip takes %s: %s between weir and the client, %s between weir and "+
+			"the server (of the handshake).", microseconds(trip), microseconds(uint64(r.RoundTrips[0])),
+			microseconds(uint64(r.RoundTrips[1]))))
+	}
+	for _, end := range [...]struct {
+		name string
+		of   *record.Endpoint
+	}{{"client", &r.Client}, {"server", &r.Server}} {
+		h := &end.of.Health
+		var texts []string
+		for _, n := range [...]struct {
+			count uint64
+			what  string
+		}{{uint64(h.Retransmits), "retransmissions"}, {uint64(h.OutOfOrder), "out of order"},
+			{uint64(h.ZeroWindows), "with a closed window"}, {uint64(h.Resets), "resets"}} {
+			if n.count > 0 {
+				texts = append(texts, fmt.Sprintf("%d %s", n.count, n.what))
+			}
+		}
+		if len(texts) > 0 {
+			lines = append(lines, fmt.Sprintf("Of the %s's %d packets: %s.", end.name, end.of.Packets,
+				strings.Join(texts, ", ")))
+		}
+	}
+	return lines
+}
+
+func microseconds(n uint64) string { return (time.Duration(n) * time.Microsecond).String() }
 
 // Names says what named a flow's protocol and application. c may be nil.
 func Names(r *record.Flow, c Catalog) []string {

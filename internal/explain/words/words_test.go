@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
 
@@ -27,5 +28,24 @@ func TestOrigins(t *testing.T) {
 		if got := Origins(&r); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %q", c.origin, got)
 		}
+	}
+}
+
+func TestHealth(t *testing.T) {
+	r := record.Flow{Client: record.Endpoint{Packets: 9}, Server: record.Endpoint{Packets: 40}}
+	if got := Health(&r); got != nil {
+		t.Errorf("nothing is known: %q", got)
+	}
+	r.RoundTrips = [2]uint32{300, 12000}
+	r.Client.Health = packet.Health{Flags: packet.ACK, TTL: 64}
+	r.Server.Health = packet.Health{Retransmits: 3, OutOfOrder: 1, Resets: 1}
+	want := []string{"A round trip takes 12.3ms: 300µs between weir and the client, 12ms between weir and the server (of " +
+		"the handshake).", "Of the server's 40 packets: 3 retransmissions, 1 out of order, 1 resets."}
+	if got := Health(&r); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	r.RoundTrips[0] = 0 // one part alone is no round trip
+	if got := Health(&r); len(got) != 1 {
+		t.Errorf("%q", got)
 	}
 }
