@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
 
@@ -71,6 +72,8 @@ type flow struct {
 	OtherMAC      string   `json:"other_mac"`
 	OtherType     string   `json:"other_type"`
 	NAT           bool     `json:"ip_nat"`
+	DSCP          uint8    `json:"ip_dscp"`
+	TCP           *tcpInfo `json:"tcp,omitempty"`
 	CTID          uint32   `json:"ct_id,omitempty"`
 	CTMark        uint32   `json:"ct_mark,omitempty"`
 	Conntrack     *tracked `json:"conntrack,omitempty"`
@@ -101,6 +104,24 @@ type flow struct {
 	SSDP *ssdpInfo   `json:"ssdp,omitempty"`
 	STUN *stunInfo   `json:"stun,omitempty"`
 	Weir *additional `json:"weir"`
+}
+
+// tcpInfo is the health of a TCP flow, of both ends together.
+type tcpInfo struct {
+	Resets      uint32 `json:"resets"`
+	Retransmits uint64 `json:"retrans"`
+	OutOfOrder  uint64 `json:"seq_errors"`
+}
+
+// tcpOf returns the health of a flow, nil if it is unknown.
+func tcpOf(f *record.Flow) *tcpInfo {
+	client, server := &f.Client.Health, &f.Server.Health
+	if f.Proto != packet.ProtoTCP || client.Flags|server.Flags == 0 {
+		return nil
+	}
+	return &tcpInfo{Resets: uint32(client.Resets) + uint32(server.Resets),
+		Retransmits: uint64(client.Retransmits) + uint64(server.Retransmits),
+		OutOfOrder:  uint64(client.OutOfOrder) + uint64(server.OutOfOrder)}
 }
 
 // tracked is the entry of connection tracking.
@@ -143,6 +164,7 @@ func (t *Translator) describe(f *record.Flow) *flow {
 		LocalIP: local.Addr.Addr().String(), LocalPort: local.Addr.Port(), LocalMAC: mac(local.MAC),
 		LocalOrigin: local == &f.Client, OtherIP: other.Addr.Addr().String(), OtherPort: other.Addr.Port(),
 		OtherMAC: mac(other.MAC), OtherType: otherType(f, other), NAT: f.NAT.Kind != record.NATNone,
+		DSCP: f.Client.Health.DSCP, TCP: tcpOf(f),
 		FirstSeenAt: milliseconds(f.FirstSeen), FirstUpdateAt: milliseconds(f.FirstSeen),
 		IsGuessed: f.Method.IsGuess(), HostServerName: string(f.Hostname),
 		Weir: &additional{CommunityID: string(f.CommunityID), Direction: f.Direction.String(), Protocol: f.Protocol,
