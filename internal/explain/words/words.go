@@ -64,7 +64,7 @@ func Origins(r *record.Flow) (lines []string) {
 	return lines
 }
 
-// Health says how well a TCP flow goes: its round trip, and what each end had to repeat. What is as usual it leaves out.
+// Health says how well a TCP flow goes: its round trip, and what each end had to repeat. It leaves out what is usual.
 func Health(r *record.Flow) (lines []string) {
 	if trip := r.RoundTrip(); trip > 0 {
 		lines = append(lines, fmt.Sprintf("A round trip takes %s: %s between weir and the client, %s between weir and "+

@@ -39,8 +39,8 @@ func TestHealth(t *testing.T) {
 	r.RoundTrips = [2]uint32{300, 12000}
 	r.Client.Health = packet.Health{Flags: packet.ACK, TTL: 64}
 	r.Server.Health = packet.Health{Retransmits: 3, OutOfOrder: 1, Resets: 1}
-	want := []string{"A round trip takes 12.3ms: 300µs between weir and the client, 12ms between weir and the server (of " +
-		"the handshake).", "Of the server's 40 packets: 3 retransmissions, 1 out of order, 1 resets."}
+	want := []string{"A round trip takes 12.3ms: 300µs between weir and the client, 12ms between weir and the " +
+		"server (of the handshake).", "Of the server's 40 packets: 3 retransmissions, 1 out of order, 1 resets."}
 	if got := Health(&r); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

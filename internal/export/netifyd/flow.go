@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
 
@@ -116,7 +115,7 @@ type tcpInfo struct {
 // tcpOf returns the health of a flow, nil if it is unknown.
 func tcpOf(f *record.Flow) *tcpInfo {
 	client, server := &f.Client.Health, &f.Server.Health
-	if f.Proto != packet.ProtoTCP || client.Flags|server.Flags == 0 {
+	if client.Flags|server.Flags == 0 { // no TCP, or unknown
 		return nil
 	}
 	return &tcpInfo{Resets: uint32(client.Resets) + uint32(server.Resets),
