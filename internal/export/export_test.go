@@ -134,9 +134,9 @@ func TestRetry(t *testing.T) {
 		var log []string
 		isAway := atomic.Bool{}
 		isAway.Store(true)
-		calls := 0
+		var calls atomic.Int32
 		o := &testOutput{answer: func(context.Context, int) error {
-			if calls++; calls == 1 {
+			if calls.Add(1) == 1 {
 				return Retry(1, errors.New("full"))
 			}
 			if isAway.Load() {
@@ -156,8 +156,8 @@ func TestRetry(t *testing.T) {
 		if s := r.state(); s.Written != 1 || s.Dropped != 4 || s.Waiting != 4 || s.Failed != 0 || s.Problem != "away" {
 			t.Errorf("while it is away: %+v", s)
 		}
-		if calls < 20 {
-			t.Errorf("it was tried %d times in 10 minutes", calls)
+		if n := calls.Load(); n < 20 {
+			t.Errorf("it was tried %d times in 10 minutes", n)
 		}
 		isAway.Store(false)
 		r.queue.Close()

@@ -9,14 +9,39 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-func logger(t *testing.T, o Options) (*Logger, *bytes.Buffer) {
+// buffer is a bytes.Buffer that timers may write to.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(text []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(text)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func (b *buffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.b.Reset()
+}
+
+func logger(t *testing.T, o Options) (*Logger, *buffer) {
 	t.Helper()
-	var b bytes.Buffer
+	var b buffer
 	l, err := New(&b, o)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +97,7 @@ type line struct {
 	Omitted             int
 }
 
-func lines(t *testing.T, b *bytes.Buffer) (all []line) {
+func lines(t *testing.T, b *buffer) (all []line) {
 	t.Helper()
 	for text := range strings.Lines(b.String()) {
 		var l line

@@ -30,6 +30,7 @@ func Command(version string, more ...Page) *cobra.Command {
 	var date string
 	c := &cobra.Command{
 		Use: "manual FOLDER", Short: "Write the manual pages into a folder", Hidden: true,
+		Example: "  manual /usr/local/share/man/man1",
 		Args: usage.Needs("a folder", false),
 		RunE: func(c *cobra.Command, args []string) error {
 			if _, err := time.Parse(time.DateOnly, date); err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,9 +18,9 @@ func TestPulse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		var told []string
-		work := uint64(0)
-		p := &pulse{every: 10 * time.Second, begun: make(chan struct{}), work: func() uint64 { return work },
-			state: func() string { return fmt.Sprint(work) },
+		var work atomic.Uint64
+		p := &pulse{every: 10 * time.Second, begun: make(chan struct{}), work: work.Load,
+			state: func() string { return fmt.Sprint(work.Load()) },
 			tell: func(text string) error {
 				told = append(told, fmt.Sprint(text, " at ", time.Since(began)))
 				return nil
@@ -33,7 +34,7 @@ func TestPulse(t *testing.T) {
 		pass := func(d time.Duration, goesOn bool) {
 			for range d / time.Second {
 				if goesOn {
-					work++
+					work.Add(1)
 				}
 				time.Sleep(time.Second)
 				synctest.Wait()

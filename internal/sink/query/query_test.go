@@ -203,7 +203,8 @@ func TestFormats(t *testing.T) {
 func TestErrors(t *testing.T) {
 	for in, want := range map[string]string{
 		"flows where app:a aap:b": "where: there is no field aap, perhaps app; fields are app, proto, category, " +
-			"device, host, ip, net, port, direction, agent, method, transport, risk, bytes\n  app:a aap:b\n        ^",
+			"device, host, ip, net, port, direction, side, agent, method, transport, risk, bytes\n" +
+			"  app:a aap:b\n        ^",
 		"flows where (":    "where: the filter ends where a term is expected, such as app:youtube\n  (\n   ^",
 		"devices agent gw": "agent gw: none has that id or name (weir-sink agent list)",
 		"top since 1y":     "since expects a number and m, h, d or w, from 1m to 90d, such as 24h",
