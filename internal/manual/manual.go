@@ -31,7 +31,7 @@ func Command(version string, more ...Page) *cobra.Command {
 	c := &cobra.Command{
 		Use: "manual FOLDER", Short: "Write the manual pages into a folder", Hidden: true,
 		Example: "  manual /usr/local/share/man/man1",
-		Args: usage.Needs("a folder", false),
+		Args:    usage.Needs("a folder", false),
 		RunE: func(c *cobra.Command, args []string) error {
 			if _, err := time.Parse(time.DateOnly, date); err != nil {
 				return fmt.Errorf("--date %q: must be a day such as 2026-11-30", date)
