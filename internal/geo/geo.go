@@ -26,7 +26,7 @@ const (
 // Table answers from files. It is not safe for use by several goroutines. A nil Table knows nothing.
 type Table struct {
 	files      []*maxminddb.Reader
-	remembered map[netip.Addr]record.Origin
+	remembered map[netip.Addr]*record.Origin
 }
 
 // Open reads files. Of what several files know, the first one counts. Without files the Table is nil.
@@ -34,7 +34,7 @@ func Open(paths ...string) (*Table, error) {
 	if len(paths) == 0 {
 		return nil, nil
 	}
-	t := &Table{remembered: make(map[netip.Addr]record.Origin)}
+	t := &Table{remembered: make(map[netip.Addr]*record.Origin)}
 	for _, path := range paths {
 		reader, err := read(path)
 		if err != nil {
@@ -65,18 +65,22 @@ func read(path string) (*maxminddb.Reader, error) {
 	return reader, nil
 }
 
-// Find returns what the files know of an address. Addresses that are not global have neither system nor country.
-func (t *Table) Find(a netip.Addr) record.Origin {
+// Find returns what the files know of an address, nil for nothing. Addresses that are not global have neither system nor
+// country.
+func (t *Table) Find(a netip.Addr) *record.Origin {
 	a = a.Unmap().WithZone("")
 	if t == nil || !a.IsGlobalUnicast() || a.IsPrivate() {
-		return record.Origin{}
+		return nil
 	}
 	if origin, ok := t.remembered[a]; ok {
 		return origin
 	}
-	var origin record.Origin
+	origin := new(record.Origin)
 	for _, file := range t.files {
-		add(&origin, file.Lookup(a))
+		add(origin, file.Lookup(a))
+	}
+	if *origin == (record.Origin{}) {
+		origin = nil
 	}
 	if len(t.remembered) >= maxRemembered {
 		clear(t.remembered)

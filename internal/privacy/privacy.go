@@ -226,7 +226,7 @@ func (f *Filter) end(e *record.Endpoint) bool {
 		e.Addr = netip.AddrPortFrom(f.pseudonym(was.Addr()), was.Port())
 	}
 	if e.Addr != was {
-		e.Origin = record.Origin{} // it tells of the address
+		e.Origin = nil // it tells of the address
 	}
 	if f.config.pseudonyms() {
 		e.MAC = f.mac(e.MAC)
@@ -339,7 +339,7 @@ func (f *Filter) fields(o *record.Flow) {
 		o.Client.MAC, o.Server.MAC = [6]byte{}, [6]byte{}
 	}
 	if f.omit["origin"] {
-		o.Client.Origin, o.Server.Origin = record.Origin{}, record.Origin{}
+		o.Client.Origin, o.Server.Origin = nil, nil
 	}
 	if f.omit["nat"] {
 		o.NAT = record.NAT{}

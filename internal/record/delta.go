@@ -65,8 +65,8 @@ func (s *Summer) Sum(f *Flow, sums *Sums) {
 
 	s.hash.Write(f.Client.MAC[:])
 	s.hash.Write(f.Server.MAC[:])
-	s.origin(&f.Client.Origin)
-	s.origin(&f.Server.Origin)
+	s.origin(f.Client.Origin)
+	s.origin(f.Server.Origin)
 	s.number(uint64(f.Client.Side)<<16 | uint64(f.Server.Side)<<8 | uint64(f.Direction))
 	sums[PartPlace] = s.sum()
 
@@ -149,7 +149,7 @@ func (s *Summer) end(e *Endpoint) {
 }
 
 func (s *Summer) origin(o *Origin) {
-	if *o == (Origin{}) {
+	if o == nil {
 		return
 	}
 	s.number(uint64(o.ASN))

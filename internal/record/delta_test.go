@@ -28,10 +28,11 @@ func spoil(t *testing.T, v reflect.Value) {
 	case *[]byte:
 		*to = append(*to, 'x')
 		return
+	case **Origin:
+		*to = &Origin{ASN: 64511, Country: "NL"}
+		return
 	}
 	switch v.Kind() {
-	case reflect.Struct:
-		spoil(t, v.Field(0))
 	case reflect.String:
 		v.SetString(v.String() + "x")
 	case reflect.Bool:
@@ -71,9 +72,7 @@ func TestSums(t *testing.T) {
 		for field := range reflect.TypeFor[packet.Health]().Fields() {
 			want[end+"Health."+field.Name] = 1 << PartHealth
 		}
-		for field := range reflect.TypeFor[Origin]().Fields() {
-			want[end+"Origin."+field.Name] = 1 << PartPlace
-		}
+		want[end+"Origin"] = 1 << PartPlace
 	}
 	var summer Summer
 	check := func(name string, field func(*Flow) reflect.Value) {

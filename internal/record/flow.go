@@ -24,7 +24,7 @@ type Endpoint struct {
 	Packets, Bytes uint64  // sent by this end; bytes from the network header on
 	Side           Side
 	Health         packet.Health
-	Origin         Origin
+	Origin         *Origin // nil: unknown; records share it, so nobody changes it
 }
 
 // Origin is where an address is at home, by files of the user's (package geo). Zero values are unknown.
@@ -214,13 +214,17 @@ func (e *Endpoint) appendPlace(b []byte) []byte {
 		b = append(b, '"')
 	}
 	b = appendText(b, "side", e.Side.String())
-	if e.Origin.ASN != 0 {
-		b = strconv.AppendUint(append(b, `,"asn":`...), uint64(e.Origin.ASN), 10)
+	o := e.Origin
+	if o == nil {
+		return b
 	}
-	if e.Origin.ASName != "" {
-		b = AppendText(append(b, `,"as_name":`...), []byte(e.Origin.ASName))
+	if o.ASN != 0 {
+		b = strconv.AppendUint(append(b, `,"asn":`...), uint64(o.ASN), 10)
 	}
-	return appendText(b, "country", e.Origin.Country)
+	if o.ASName != "" {
+		b = AppendText(append(b, `,"as_name":`...), []byte(o.ASName))
+	}
+	return appendText(b, "country", o.Country)
 }
 
 // appendEnd appends the members of an address and, if it has one, a port.

@@ -188,7 +188,9 @@ func (e *Endpoint) read(value json.RawMessage) error {
 	e.Addr = netip.AddrPortFrom(read.IP, read.Port)
 	e.Packets, e.Bytes = read.Packets, read.Bytes
 	e.Side = Side(max(slices.Index(sideTexts[:], read.Side), 0))
-	e.Origin = Origin{read.ASN, read.ASName, read.Country}
+	if o := (Origin{read.ASN, read.ASName, read.Country}); o != (Origin{}) {
+		e.Origin = &o
+	}
 	if read.MAC == "" {
 		return nil
 	}

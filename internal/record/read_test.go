@@ -18,7 +18,7 @@ import (
 func entire() Flow {
 	f := translated()
 	f.Client.MAC, f.Server.MAC = [6]byte{2, 0, 0, 0, 0, 1}, [6]byte{2, 0, 0, 0, 0, 2}
-	f.Server.Origin = Origin{64496, "Example \"AS\"", "NL"}
+	f.Server.Origin = &Origin{64496, "Example \"AS\"", "NL"}
 	f.VLANs, f.Tunnels = []uint16{10, 20}, []packet.Tunnel{packet.TunnelVXLAN, packet.TunnelGRE}
 	f.Protocol, f.Application, f.Category = "tls", "youtube", "video-streaming"
 	f.Hostname = []byte("a\"b\\ \x00.example")

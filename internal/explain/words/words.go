@@ -48,8 +48,8 @@ func Connection(r *record.Flow) []string {
 // Origins says where the ends of a flow are at home, as far as a file of the user's tells.
 func Origins(r *record.Flow) (lines []string) {
 	for _, end := range [...]*record.Endpoint{&r.Client, &r.Server} {
-		o := &end.Origin
-		if *o == (record.Origin{}) {
+		o := end.Origin
+		if o == nil {
 			continue
 		}
 		var texts []string
