@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -431,9 +432,9 @@ func TestService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reloads := 0
+	var reloads atomic.Int32
 	service := Service{Told: func(text string) { told = append(told, text) }, Reload: func() ([]int, []byte, error) {
-		if reloads++; reloads == 1 {
+		if reloads.Add(1) == 1 {
 			return nil, nil, errors.New("line 3: no such key")
 		}
 		fd, err := unix.Dup(int(file.Fd()))
@@ -461,12 +462,12 @@ func TestService(t *testing.T) {
 		t.Errorf("%v, %q, %v", fds, payload, err)
 	}
 	closeAll(fds)
-	for err == nil && reloads < 100 {
+	for err == nil && reloads.Load() < 100 {
 		fds, _, err = c.Reload()
 		closeAll(fds)
 	}
 	if refused := (*Error)(nil); !errors.As(err, &refused) || refused.Code != CodeLimit {
-		t.Errorf("%d reloads in a row: %v", reloads, err)
+		t.Errorf("%d reloads in a row: %v", reloads.Load(), err)
 	}
 	c.Close()
 	if err := <-served; err != nil {
