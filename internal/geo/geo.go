@@ -65,8 +65,8 @@ func read(path string) (*maxminddb.Reader, error) {
 	return reader, nil
 }
 
-// Find returns what the files know of an address, nil for nothing. Addresses that are not global have neither system nor
-// country.
+// Find returns what the files know of an address, nil for nothing. Addresses that are not global have neither a system
+// nor a country.
 func (t *Table) Find(a netip.Addr) *record.Origin {
 	a = a.Unmap().WithZone("")
 	if t == nil || !a.IsGlobalUnicast() || a.IsPrivate() {

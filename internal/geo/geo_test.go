@@ -119,7 +119,8 @@ func TestFlow(t *testing.T) {
 		record.SideLAN: 0, record.SideGateway: 0} {
 		r := record.Flow{Client: record.Endpoint{Addr: netip.MustParseAddrPort("198.51.100.7:1"), Side: side}}
 		table.Flow(&r)
-		if got := r.Client.Origin; (got != nil) != (want != 0) || got != nil && got.ASN != want || r.Server.Origin != nil {
+		got := r.Client.Origin
+		if (got != nil) != (want != 0) || got != nil && got.ASN != want || r.Server.Origin != nil {
 			t.Errorf("side %s: %+v, want %d", side, got, want)
 		}
 	}
