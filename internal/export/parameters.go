@@ -23,6 +23,15 @@ type Parameters struct {
 	err    error
 }
 
+// NewParameters reads the text after a URL's question mark.
+func NewParameters(query string) (*Parameters, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, fmt.Errorf("the parameters: %w", err)
+	}
+	return &Parameters{values: values}, nil
+}
+
 func (p *Parameters) fail(format string, args ...any) {
 	if p.err == nil {
 		p.err = fmt.Errorf(format, args...)
@@ -40,6 +49,17 @@ func (p *Parameters) text(name string) (value string, ok bool) {
 		return "", false
 	}
 	return all[0], true
+}
+
+// Read has a function read a parameter, if it is there; its error says what must be written.
+func (p *Parameters) Read(name string, read func(value string) error) {
+	value, ok := p.text(name)
+	if !ok {
+		return
+	}
+	if err := read(value); err != nil {
+		p.fail("%s=%s: %w", name, value, err)
+	}
 }
 
 // Text returns a text.
@@ -164,8 +184,8 @@ func (p *Parameters) File(name string) string {
 	return value
 }
 
-// check returns the first mistake.
-func (p *Parameters) check() error {
+// Check returns the first mistake. All parameters have to be read before.
+func (p *Parameters) Check() error {
 	if p.err != nil {
 		return p.err
 	}

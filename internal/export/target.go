@@ -139,16 +139,15 @@ func parse(kinds []*Kind, text string) (*Target, error) {
 		return nil, errors.New("a password may not be in a URL, which others see: put it into a file, and write " +
 			"password_file=/PATH")
 	}
-	values, err := url.ParseQuery(u.RawQuery)
+	parameters, err := NewParameters(u.RawQuery)
 	if err != nil {
-		return nil, fmt.Errorf("the parameters: %w", err)
+		return nil, err
 	}
-	parameters := &Parameters{values: values}
 	t := &Target{Kind: kind, URL: text}
 	t.common(parameters)
 	made, err := kind.Parse(u, parameters)
 	if err == nil {
-		err = parameters.check()
+		err = parameters.Check()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w (an example: %s)", err, kind.Example)

@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weirnet/weir/internal/export"
 	"github.com/weirnet/weir/internal/export/netifyd"
 	"github.com/weirnet/weir/internal/filter"
 )
@@ -82,11 +83,12 @@ func Parse(text string) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := url.ParseQuery(u.RawQuery)
+	p, err := export.NewParameters(u.RawQuery)
 	if err != nil {
-		return nil, fmt.Errorf("the parameters: %w", err)
+		return nil, err
 	}
-	if err := l.parameters(values); err != nil {
+	l.parameters(p)
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	return l, l.check()
@@ -141,111 +143,39 @@ func (l *Listener) tcp(u *url.URL) error {
 	return nil
 }
 
-// parameters reads what follows the question mark.
-func (l *Listener) parameters(values url.Values) error {
-	for name, all := range values {
-		value := all[0]
-		if len(all) > 1 {
-			return fmt.Errorf("%s= may be there once", name)
-		}
-		read := l.reader(name)
-		if read == nil {
-			return fmt.Errorf("no parameter %q of %s: there are %s", name, l, strings.Join(l.names(), ", "))
-		}
-		if err := read(value); err != nil {
-			return fmt.Errorf("%s=%s: %w", name, value, err)
-		}
-	}
-	return nil
-}
-
-// names lists the parameters of a listener of this kind.
-func (l *Listener) names() []string {
-	names := []string{"clients", "where"}
+// parameters reads what follows the question mark: what this kind of listener has.
+func (l *Listener) parameters(p *export.Parameters) {
+	l.Clients = p.Int("clients", l.Clients, 1, maxClients)
+	p.Read("where", l.where)
 	if l.Network == "unix" {
-		names = append(names, "group", "mode", "users")
+		p.Read("mode", l.mode)
+		p.Read("group", l.group)
+		p.Read("users", l.users)
 	}
 	if l.IsTLS {
-		names = append(names, "certificate", "key")
+		l.Certificate, l.Key = p.File("certificate"), p.File("key")
 	}
-	if l.IsNetifyd {
-		names = append(names, "prefix", "stats", "status", "unknown")
-	} else {
-		names = append(names, "token_file")
+	if !l.IsNetifyd {
+		l.Tokens = p.File("token_file")
+		return
 	}
-	slices.Sort(names)
-	return names
+	l.Netifyd.Prefix = p.Text("prefix", l.Netifyd.Prefix)
+	l.Netifyd.Stats = p.Duration("stats", l.Netifyd.Stats, 0, time.Hour)
+	l.Status = p.Duration("status", l.Status, time.Second, time.Hour)
+	p.Read("unknown", l.unknown)
 }
 
-// reader returns what reads a parameter, nil if this kind of listener has none of the name.
-func (l *Listener) reader(name string) func(value string) error {
-	if !slices.Contains(l.names(), name) {
-		return nil
-	}
-	switch name {
-	case "clients":
-		return func(v string) (err error) { l.Clients, err = number(v, 1, maxClients); return err }
-	case "where":
-		return func(v string) error { l.Where = v; _, err := filter.Parse(v); return err }
-	case "group":
-		return func(v string) (err error) { l.Group, err = group(v); return err }
-	case "users":
-		return l.users
-	case "mode":
-		return l.mode
-	case "certificate":
-		return file(&l.Certificate)
-	case "key":
-		return file(&l.Key)
-	case "token_file":
-		return file(&l.Tokens)
-	case "prefix":
-		return func(v string) error { l.Netifyd.Prefix = v; return nil }
-	case "stats":
-		return duration(&l.Netifyd.Stats, 0)
-	case "status":
-		return duration(&l.Status, time.Second)
-	case "unknown":
-		return func(v string) (err error) { l.Netifyd.Unknown, err = strconv.ParseBool(v); return errorless(err) }
-	}
-	return nil
+func (l *Listener) where(text string) error {
+	l.Where = text
+	_, err := filter.Parse(text)
+	return err
 }
 
-// errorless makes an error of strconv one for people.
-func errorless(err error) error {
-	if err != nil {
+func (l *Listener) unknown(text string) (err error) {
+	if l.Netifyd.Unknown, err = strconv.ParseBool(text); err != nil {
 		return errors.New("must be true or false")
 	}
 	return nil
-}
-
-func number(text string, least, most int) (int, error) {
-	n, err := strconv.Atoi(text)
-	if err != nil || n < least || n > most {
-		return 0, fmt.Errorf("must be a number from %d to %d", least, most)
-	}
-	return n, nil
-}
-
-func duration(to *time.Duration, least time.Duration) func(string) error {
-	return func(text string) error {
-		d, err := time.ParseDuration(text)
-		if err != nil || d < least || d > time.Hour {
-			return fmt.Errorf("must be a time from %s to 1h, such as 15s", least)
-		}
-		*to = d
-		return nil
-	}
-}
-
-func file(to *string) func(string) error {
-	return func(path string) error {
-		if !filepath.IsAbs(path) {
-			return errors.New("must be the whole path of a file")
-		}
-		*to = filepath.Clean(path)
-		return nil
-	}
 }
 
 func (l *Listener) mode(text string) error {
@@ -257,15 +187,17 @@ func (l *Listener) mode(text string) error {
 	return nil
 }
 
-func group(name string) (int, error) {
+func (l *Listener) group(name string) (err error) {
 	if n, err := strconv.ParseUint(name, 10, 31); err == nil {
-		return int(n), nil
+		l.Group = int(n)
+		return nil
 	}
 	g, err := user.LookupGroup(name)
 	if err != nil {
-		return 0, errors.New("no such group")
+		return errors.New("no such group")
 	}
-	return strconv.Atoi(g.Gid)
+	l.Group, err = strconv.Atoi(g.Gid)
+	return err
 }
 
 func (l *Listener) users(list string) error {
