@@ -146,11 +146,10 @@ func (r *fileReader) readReports(in io.Reader) error {
 
 // readRecords passes on the flow records in lines of JSON. other, unless nil, gets the lines of other types.
 func readRecords(in io.Reader, to flowTaker, other func(*otherLine)) error {
-	lines := bufio.NewReaderSize(in, 64<<10)
-	var long []byte
+	lines := record.NewLines(in)
 	var f record.Flow
 	for number := 1; ; number++ {
-		line, err := readLine(lines, &long)
+		line, err := lines.Next()
 		if len(line) == 0 && errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -195,22 +194,4 @@ func readOther(line []byte, other func(*otherLine)) error {
 		other(&o)
 	}
 	return nil
-}
-
-// readLine reads a line without its end, at most record.MaxLine bytes. long has the room for one that the reader's
-// buffer is too small for.
-func readLine(in *bufio.Reader, long *[]byte) ([]byte, error) {
-	line, err := in.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
-		*long = append((*long)[:0], line...)
-		for errors.Is(err, bufio.ErrBufferFull) {
-			line, err = in.ReadSlice('\n')
-			if len(*long)+len(line) > record.MaxLine {
-				return nil, fmt.Errorf("it has more than %d bytes", record.MaxLine)
-			}
-			*long = append(*long, line...)
-		}
-		line = *long
-	}
-	return bytes.TrimSuffix(line, []byte("\n")), err
 }

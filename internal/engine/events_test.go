@@ -63,7 +63,7 @@ func replayEvents(t testing.TB, file string, n int, types record.Types) (out []b
 // TestEventsOfRecordings: the events of each recording are the same whatever the number of workers, their flows are in
 // the flow records, and those are as without events.
 func TestEventsOfRecordings(t *testing.T) {
-	schema := eventSchema(t)
+	schema := compileSchema(t, record.EventSchema)
 	for _, file := range captures(t) {
 		one, events := replayEvents(t, file, 1, record.TypeEvents)
 		if three, _ := replayEvents(t, file, 3, record.TypeEvents); !bytes.Equal(one, three) {
@@ -91,23 +91,6 @@ func TestEventsOfRecordings(t *testing.T) {
 			}
 		}
 	}
-}
-
-func eventSchema(t *testing.T) *jsonschema.Schema {
-	t.Helper()
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(record.EventSchema))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("event.json", document); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := compiler.Compile("event.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schema
 }
 
 // TestEventsAgainstTshark: weir tells as many answers and requests as tshark finds.

@@ -118,20 +118,26 @@ func compareLines(t *testing.T, got, want []byte) {
 	}
 }
 
-// TestSchema validates every record of every recording against the JSON Schema, and shows that the schema can refuse.
-func TestSchema(t *testing.T) {
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(record.Schema))
+func compileSchema(t *testing.T, text []byte) *jsonschema.Schema {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("flow.json", document); err != nil {
+	if err := compiler.AddResource("schema.json", document); err != nil {
 		t.Fatal(err)
 	}
-	schema, err := compiler.Compile("flow.json")
+	schema, err := compiler.Compile("schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return schema
+}
+
+// TestSchema validates every record of every recording against the JSON Schema, and shows that the schema can refuse.
+func TestSchema(t *testing.T) {
+	schema := compileSchema(t, record.Schema)
 	for _, file := range captures(t) {
 		for _, line := range bytes.Split(bytes.TrimSpace(replay(t, file, 1)), []byte("\n")) {
 			record, err := jsonschema.UnmarshalJSON(bytes.NewReader(line))

@@ -3,11 +3,9 @@
 package export
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
@@ -82,25 +80,12 @@ func (f *follower) run(isFirst bool, ended <-chan struct{}) {
 // read puts the records that come into the queues, until the stream ends.
 func (f *follower) read(in io.ReadCloser) error {
 	defer in.Close()
-	lines := bufio.NewReaderSize(in, 64<<10)
-	var long []byte
-	for {
-		line, err := lines.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) {
-			if long = append(long, line...); len(long) > record.MaxLine {
-				return fmt.Errorf("a line of more than %d bytes", record.MaxLine)
-			}
-			continue
-		}
+	for lines := record.NewLines(in); ; {
+		line, err := lines.Next()
 		if err != nil {
 			return err
 		}
-		if len(long) > 0 {
-			long = append(long, line...)
-			line = long
-		}
-		f.line(line[:len(line)-1])
-		long = long[:0]
+		f.line(line)
 	}
 }
 

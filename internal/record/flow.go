@@ -119,16 +119,7 @@ func (f *Flow) appendJSON(b []byte, isWhole bool) []byte {
 	b = append(b, '"')
 	b = f.appendState(b)
 	b = appendText(b, "interface", f.Interface)
-	if len(f.VLANs) > 0 {
-		b = append(b, `,"vlan":[`...)
-		for i, v := range f.VLANs {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = strconv.AppendUint(b, uint64(v), 10)
-		}
-		b = append(b, ']')
-	}
+	b = f.AppendVLANs(b)
 	b = append(b, `,"ip_version":`...)
 	b = strconv.AppendUint(b, uint64(f.IPVersion), 10)
 	b = appendText(b, "ip_proto", packet.ProtoName(f.Proto))
@@ -152,6 +143,21 @@ func (f *Flow) appendState(b []byte) []byte {
 	b = append(b, f.State.String()...)
 	b = append(b, '"')
 	return appendText(b, "end_reason", f.EndReason.String())
+}
+
+// AppendVLANs appends the member vlan, unless the flow has none.
+func (f *Flow) AppendVLANs(b []byte) []byte {
+	if len(f.VLANs) == 0 {
+		return b
+	}
+	b = append(b, `,"vlan":[`...)
+	for i, v := range f.VLANs {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendUint(b, uint64(v), 10)
+	}
+	return append(b, ']')
 }
 
 // appendConnection appends what connection tracking knows.

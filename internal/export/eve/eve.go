@@ -162,16 +162,7 @@ func appendFlow(b []byte, f *record.Flow) []byte {
 	h := head{at: f.LastSeen, flow: &f.ID, kind: "flow", iface: f.Interface, client: &f.Client, server: &f.Server,
 		proto: f.Proto}
 	b = h.append(b)
-	if len(f.VLANs) > 0 {
-		b = append(b, `,"vlan":[`...)
-		for i, v := range f.VLANs {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = strconv.AppendUint(b, uint64(v), 10)
-		}
-		b = append(b, ']')
-	}
+	b = f.AppendVLANs(b)
 	if f.Proto == packet.ProtoICMP || f.Proto == packet.ProtoICMPv6 {
 		b = strconv.AppendUint(append(b, `,"icmp_type":`...), uint64(f.ICMPType), 10)
 		b = strconv.AppendUint(append(b, `,"icmp_code":`...), uint64(f.ICMPCode), 10)

@@ -21,6 +21,7 @@ import (
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // sample returns what an agent tells that has all that can be measured.
@@ -281,9 +282,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		defer c.Close()
 		idle = append(idle, c)
 	}
-	for len(l.free) < maxConnections { // each has its place
-		time.Sleep(time.Millisecond)
-	}
+	wait.Until(t, "each has its place", func() bool { return len(l.free) == maxConnections })
 	answered := make(chan error, 1)
 	go func() {
 		answer, err := http.Get("http://" + inner.Addr().String())
@@ -292,10 +291,11 @@ func TestConnectionsAreBounded(t *testing.T) {
 		}
 		answered <- err
 	}()
+	wait.Blocked(t, "metrics.(*limited).Accept")
 	select {
 	case err := <-answered:
 		t.Errorf("one too many was served (%v)", err)
-	case <-time.After(50 * time.Millisecond):
+	default:
 	}
 	idle[0].Close()
 	if err := <-answered; err != nil {

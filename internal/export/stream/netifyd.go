@@ -3,7 +3,6 @@
 package stream
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"io"
@@ -58,15 +57,14 @@ func (s *Server) serveNetifyd(ctx context.Context, a export.Feed, c net.Conn) er
 
 // records sends what follows from the agent's records.
 func (n *netifydClient) records(in io.Reader) error {
-	lines := bufio.NewReaderSize(in, pieceBytes)
-	var long []byte
+	lines := record.NewLines(in)
 	var f record.Flow
 	for {
-		line, err := readLine(lines, &long)
+		line, err := lines.Next()
 		if err != nil {
 			return err
 		}
-		isLast := lines.Buffered() == 0
+		isLast := !lines.HasMore()
 		isRecord := f.Read(line) == nil
 		if !isRecord {
 			n.other(line)
@@ -134,20 +132,4 @@ func (n *netifydClient) status(a export.Feed) *netifyd.Status {
 		s.Uptime, s.Interfaces = time.Duration(told.Seconds)*time.Second, told.Interfaces
 	}
 	return s
-}
-
-// readLine reads a line of the agent's. long has the room for one that the reader's buffer is too small for.
-func readLine(in *bufio.Reader, long *[]byte) ([]byte, error) {
-	line, err := in.ReadSlice('\n')
-	if err != bufio.ErrBufferFull {
-		return line, err
-	}
-	*long = append((*long)[:0], line...)
-	for err == bufio.ErrBufferFull {
-		line, err = in.ReadSlice('\n')
-		if *long = append(*long, line...); len(*long) > record.MaxLine {
-			return nil, bufio.ErrTooLong
-		}
-	}
-	return *long, err
 }

@@ -5,18 +5,12 @@ package stream
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/netip"
 	"os"
@@ -31,6 +25,8 @@ import (
 	"github.com/weirnet/weir/internal/export"
 	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/ship/sinktest"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // fakeAgent answers each Follow with what a test writes.
@@ -112,8 +108,6 @@ type client struct {
 	lines *bufio.Reader
 }
 
-const deadline = 30 * time.Second
-
 func dial(t *testing.T, a net.Addr) *client {
 	t.Helper()
 	c, err := net.Dial(a.Network(), a.String())
@@ -121,7 +115,7 @@ func dial(t *testing.T, a net.Addr) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	_ = c.SetDeadline(time.Now().Add(deadline))
+	_ = c.SetDeadline(time.Now().Add(wait.Limit))
 	return &client{c, bufio.NewReader(c)}
 }
 
@@ -225,16 +219,12 @@ func TestRefused(t *testing.T) {
 		t.Errorf("one too many: %s", got)
 	}
 	all[0].Close()
-	for until := time.Now().Add(deadline); ; time.Sleep(10 * time.Millisecond) {
+	wait.Until(t, "a client that has gone makes room", func() bool {
 		c := dial(t, addr)
+		defer c.Close()
 		c.say(t, request)
-		if strings.HasPrefix(c.hear(), `{"hello"`) {
-			break
-		}
-		if time.Now().After(until) {
-			t.Fatal("a client that has gone makes no room")
-		}
-	}
+		return strings.HasPrefix(c.hear(), `{"hello"`)
+	})
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.logged) < 8 || !strings.Contains(a.logged[0], "tcp://127.0.0.1:0: refused 127.0.0.1:") {
@@ -271,16 +261,12 @@ func TestSilent(t *testing.T) {
 		}
 		defer c.Close()
 	}
-	for until := time.Now().Add(deadline); ; time.Sleep(20 * time.Millisecond) {
+	wait.Until(t, "silent clients keep nobody out", func() bool {
 		c := dial(t, addr)
+		defer c.Close()
 		_, _ = io.WriteString(c, `{"flows":{}}`+"\n")
-		if strings.HasPrefix(c.hear(), `{"hello"`) {
-			return
-		}
-		if time.Now().After(until) {
-			t.Fatal("silent clients keep others out")
-		}
-	}
+		return strings.HasPrefix(c.hear(), `{"hello"`)
+	})
 }
 
 // TestStalled: a client that takes nothing loses its connection after a while, and an idle one does not.
@@ -324,38 +310,17 @@ func TestStalled(t *testing.T) {
 	})
 }
 
-// certificate returns a certificate for 127.0.0.1 and its key, in PEM.
-func certificate(t *testing.T) (cert, key []byte) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "weir"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true,
-		BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
-}
-
 const tokenFile = "# of the collector\n0123456789abcdef-one\n\n 0123456789abcdef-two \n"
 
 // TestTLS: over TLS a right token opens, a wrong one does not, and after some wrong ones not even a right one.
 func TestTLS(t *testing.T) {
-	cert, key := certificate(t)
+	issuer := sinktest.NewAuthority(t)
+	pair := sinktest.PEM(t, issuer.Sign(t, "127.0.0.1"))
 	a := newFakeAgent()
 	addr := serveURL(t, "tls://127.0.0.1:0?certificate=/c&key=/k&token_file=/t",
-		map[string][]byte{"/c": cert, "/k": key, "/t": []byte(tokenFile)}, a)
+		map[string][]byte{"/c": pair, "/k": pair, "/t": []byte(tokenFile)}, a)
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(cert)
+	roots.AppendCertsFromPEM(issuer.PEM())
 	ask := func(token string) string {
 		t.Helper()
 		c := dial(t, addr)

@@ -5,16 +5,10 @@ package syslog
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -26,6 +20,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/export"
+	"github.com/weirnet/weir/internal/ship/sinktest"
 	"github.com/weirnet/weir/internal/testing/lab"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
@@ -175,28 +170,10 @@ func TestStalledPeer(t *testing.T) {
 	(<-accepted).Close()
 }
 
-// certificate returns one for localhost, which is its own authority.
-func certificate(t *testing.T) (pair tls.Certificate, authority []byte) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true,
-		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
 // TestTLS: the peer's certificate is verified, by the authority that is named.
 func TestTLS(t *testing.T) {
-	pair, authority := certificate(t)
-	_, other := certificate(t)
+	issuer := sinktest.NewAuthority(t)
+	pair, authority, other := issuer.Sign(t, "127.0.0.1"), issuer.PEM(), sinktest.NewAuthority(t).PEM()
 	server, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
 	if err != nil {
 		t.Fatal(err)
