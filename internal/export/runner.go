@@ -79,7 +79,7 @@ func (r *runner) write(ctx context.Context, batch []*Record) {
 			r.count(retry.Done, retry.Lost)
 			batch = batch[retry.Done:]
 		}
-		if retry == nil || !sleep(ctx, rand.N(bound)) {
+		if retry == nil || !Sleep(ctx, rand.N(bound)) {
 			r.failed.Add(uint64(len(batch)))
 			return
 		}
@@ -92,8 +92,8 @@ func (r *runner) count(done, lost int) {
 	r.failed.Add(uint64(lost))
 }
 
-// sleep reports whether the time has passed before ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
+// Sleep reports whether the time has passed before ctx ended.
+func Sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -107,7 +107,7 @@ func (s *Server) Run(ctx context.Context, a export.Feed) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("%s: %w", s, err)
 		case err != nil: // no free descriptor
-			if !sleep(ctx, 100*time.Millisecond) { // no event reports a free one
+			if !export.Sleep(ctx, 100*time.Millisecond) { // no event reports a free one
 				return nil
 			}
 			continue
@@ -119,17 +119,6 @@ func (s *Server) Run(ctx context.Context, a export.Feed) error {
 			continue
 		}
 		s.clients.Go(func() { s.client(ctx, a, c) })
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
