@@ -104,7 +104,7 @@ type Config struct {
 		Addresses    string         `key:"addresses" flag:"addresses" in:"run" oneof:"plain lan all" help:"addresses in reports: plain; lan (pseudonyms for those of the LAN and the gateway) or all (for all); names of devices and texts that may hold addresses are left out then"`
 		HostNames    string         `key:"host_names" flag:"host-names" in:"run" oneof:"full domain off" help:"host names in reports: full, domain (the registered domain) or off"`
 		MaskGateway  bool           `key:"mask_gateway" flag:"mask-gateway" in:"run" help:"the gateway's own addresses, those of NAT included, are 0.0.0.0 or :: in reports"`
-		OmitFields   []string       `key:"omit_fields" flag:"omit-field" in:"run" help:"leave this field out of reports: community_id, interface, vlan, mac, origin (asn, as_name, country), nat, conntrack, hostname, tunnel, risks, or the findings of a protocol, by its name; may be repeated"`
+		OmitFields   []string       `key:"omit_fields" flag:"omit-field" in:"run" help:"leave this field out of reports: community_id, interface, vlan, mac, origin (asn, as_name, country), process, nat, conntrack, hostname, tunnel, risks, or the findings of a protocol, by its name; may be repeated"`
 	} `key:"privacy" help:"What reports leave out. Records (ndjson, csv, table) stay as they are."`
 }
 

@@ -53,8 +53,8 @@ const (
 )
 
 // Fields are those that OmitFields may name, besides protocols.
-var Fields = []string{"community_id", "interface", "vlan", "mac", "origin", "nat", "conntrack", "hostname", "tunnel",
-	"risks"}
+var Fields = []string{"community_id", "interface", "vlan", "mac", "origin", "process", "nat", "conntrack", "hostname",
+	"tunnel", "risks"}
 
 // Filter applies a Config. It is not safe for concurrent use. A nil Filter lets everything pass.
 type Filter struct {
@@ -69,6 +69,7 @@ type Filter struct {
 	known   map[netip.Addr]netip.Addr
 	of      MACs // nil: unknown
 	out     record.Flow
+	process record.Process // of out
 	info    []byte
 	name    []byte
 }
@@ -165,6 +166,7 @@ func (f *Filter) Flow(r *record.Flow) *record.Flow {
 		o.CommunityID = nil
 		f.hideID(o)
 	}
+	f.hideProcess(o)
 	f.hostname(o)
 	o.Info = f.findings(o.Info)
 	f.fields(o)
@@ -297,6 +299,17 @@ func (f *Filter) hideID(o *record.Flow) {
 	hex.Encode(o.ID[:], block[:])
 }
 
+// hideProcess takes out of the process what may have a hidden name or address in it: systemd names the units of a
+// socket by the addresses of its connections, and paths lead through the folders of users.
+func (f *Filter) hideProcess(o *record.Flow) {
+	if o.Process == nil || !f.config.hides() {
+		return
+	}
+	f.process = *o.Process
+	f.process.Executable, f.process.Unit = "", ""
+	o.Process = &f.process
+}
+
 // hostname cuts the host name.
 func (f *Filter) hostname(o *record.Flow) {
 	switch f.config.HostNames {
@@ -340,6 +353,9 @@ func (f *Filter) fields(o *record.Flow) {
 	}
 	if f.omit["origin"] {
 		o.Client.Origin, o.Server.Origin = nil, nil
+	}
+	if f.omit["process"] {
+		o.Process = nil
 	}
 	if f.omit["nat"] {
 		o.NAT = record.NAT{}

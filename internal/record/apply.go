@@ -61,7 +61,7 @@ func partOf(member string) (p Part, ok bool) {
 	switch member {
 	case "state", "end_reason", "last_seen":
 		return 0, false
-	case "direction": // which a change of place always has
+	case "direction", "process": // a change of place always has the former
 		return PartPlace, true
 	case "nat", "conntrack", "offloaded":
 		return PartConnection, true
@@ -81,6 +81,8 @@ func partOf(member string) (p Part, ok bool) {
 // clear empties the fields of a part that its members set.
 func (f *Flow) clear(p Part) {
 	switch p {
+	case PartPlace:
+		f.Process = nil
 	case PartConnection:
 		f.NAT, f.Conntrack = NAT{}, Conntrack{}
 	case PartVerdict:

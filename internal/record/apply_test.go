@@ -34,7 +34,7 @@ func TestApply(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"State", "LastSeen", "Direction", "Protocol", "Application", "Category", "Hostname",
-		"Method", "ApplicationMethod", "HostnameMethod", "Tunnels", "FirstSeen", "Risks"} {
+		"Method", "ApplicationMethod", "HostnameMethod", "Tunnels", "FirstSeen", "Risks", "Process"} {
 		check(name, func(f *Flow) reflect.Value { return reflect.ValueOf(f).Elem().FieldByName(name) })
 	}
 	for _, name := range []string{"Client.MAC", "Client.Side", "Client.Origin", "Server.MAC", "NAT.Client",
@@ -53,6 +53,7 @@ func TestApply(t *testing.T) {
 		"no host name":   func(f *Flow) { f.Hostname, f.HostnameMethod = nil, 0 },
 		"no MAC address": func(f *Flow) { f.Client.MAC, f.Server.MAC = [6]byte{}, [6]byte{} },
 		"no side":        func(f *Flow) { f.Client, f.Direction = Endpoint{Addr: f.Client.Addr, MAC: f.Client.MAC}, 0 },
+		"no process":     func(f *Flow) { f.Process = nil },
 		"no NAT":         func(f *Flow) { f.NAT = NAT{} },
 		"other findings": func(f *Flow) { f.Info = []byte(`"http":{"status":200}`) },
 		"an end":         func(f *Flow) { f.State, f.EndReason = StateEnd, EndReset },

@@ -17,7 +17,7 @@ type Part uint8
 // Parts. The identity comprises what never changes in a flow's life, unless its record was wrong before.
 const (
 	PartIdentity   Part = iota // community_id, interface, vlan, ip_version, ip_proto, addresses and ports, tcp
-	PartPlace                  // mac, side, autonomous system and country of both ends, direction
+	PartPlace                  // mac, side, autonomous system and country of both ends, direction, process
 	PartConnection             // nat, conntrack, offloaded
 	PartVerdict                // protocol, application, category, hostname, tunnel, and the methods
 	PartBegin                  // first_seen
@@ -67,6 +67,7 @@ func (s *Summer) Sum(f *Flow, sums *Sums) {
 	s.hash.Write(f.Server.MAC[:])
 	s.origin(f.Client.Origin)
 	s.origin(f.Server.Origin)
+	s.process(f.Process)
 	s.number(uint64(f.Client.Side)<<16 | uint64(f.Server.Side)<<8 | uint64(f.Direction))
 	sums[PartPlace] = s.sum()
 
@@ -205,7 +206,7 @@ func (f *Flow) AppendDelta(b []byte, changed Parts, since Counts) []byte {
 	b = f.Client.appendDelta(b, `,"client":`, changed, since.ClientPackets, since.ClientBytes)
 	b = f.Server.appendDelta(b, `,"server":`, changed, since.ServerPackets, since.ServerBytes)
 	if changed.Has(PartPlace) {
-		b = appendText(b, "direction", f.Direction.String())
+		b = f.appendProcess(appendText(b, "direction", f.Direction.String()))
 	}
 	if changed.Has(PartConnection) {
 		b = f.appendConnection(b)

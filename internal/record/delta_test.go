@@ -31,6 +31,9 @@ func spoil(t *testing.T, v reflect.Value) {
 	case **Origin:
 		*to = &Origin{ASN: 64511, Country: "NL"}
 		return
+	case **Process:
+		*to = &Process{PID: 7, Name: "nc"}
+		return
 	}
 	switch v.Kind() {
 	case reflect.String:
@@ -56,6 +59,7 @@ func TestSums(t *testing.T) {
 		"ICMPType": none, "ICMPCode": none, "ICMPID": none, // in Info, or not written
 		"CommunityID": 1 << PartIdentity, "Interface": 1 << PartIdentity, "VLANs": 1 << PartIdentity,
 		"IPVersion": 1 << PartIdentity, "Proto": 1 << PartIdentity, "Direction": 1 << PartPlace,
+		"Process":  1 << PartPlace,
 		"Protocol": 1 << PartVerdict, "Application": 1 << PartVerdict, "Category": 1 << PartVerdict,
 		"Hostname": 1 << PartVerdict, "Method": 1 << PartVerdict, "ApplicationMethod": 1 << PartVerdict,
 		"HostnameMethod": 1 << PartVerdict, "Tunnels": 1 << PartVerdict, "FirstSeen": 1 << PartBegin,
@@ -129,7 +133,8 @@ func TestDelta(t *testing.T) {
 		{0, Counts{1, 60, 2, 1<<64 - 1},
 			`,"client":{"packets":1,"bytes":60},"server":{"packets":2,"bytes":18446744073709551615}}`},
 		{1 << PartPlace, Counts{ServerPackets: 3},
-			`,"client":{"side":"lan"},"server":{"side":"wan","packets":3},"direction":"outbound"}`},
+			`,"client":{"side":"lan"},"server":{"side":"wan","packets":3},"direction":"outbound",` +
+				`"process":{"pid":42,"name":"curl","executable":"/usr/bin/curl","uid":1000}}`},
 		{1 << PartConnection, Counts{}, `,"nat":{"kind":"snat","client_ip":"198.51.100.1","client_port":40112,` +
 			`"server_ip":"203.0.113.7","server_port":443},"conntrack":{"id":9,"mark":7,"zone":5},"offloaded":true}`},
 		{1 << PartVerdict, Counts{}, `,"protocol":"tls","method":"none"}`},

@@ -85,6 +85,8 @@ type Flow struct {
 	// RoundTrips are those of the TCP handshake in microseconds: between weir and the client, weir and the server.
 	// 0: unknown.
 	RoundTrips [2]uint32
+	// Process is the local one; nil: unknown, or there is none. Records share it, so nobody changes it.
+	Process *Process
 }
 
 // Began is the flow's start by a clock that nobody sets. It is constant over the flow's life, so IDs derive from it.
@@ -126,6 +128,7 @@ func (f *Flow) appendJSON(b []byte, isWhole bool) []byte {
 	b = f.Client.appendJSON(append(b, `,"client":`...))
 	b = f.Server.appendJSON(append(b, `,"server":`...))
 	b = appendText(b, "direction", f.Direction.String())
+	b = f.appendProcess(b)
 	b = f.appendConnection(b)
 	b = f.appendRoundTrips(b, isWhole)
 	b = f.appendVerdict(b)

@@ -31,6 +31,7 @@ func translated() Flow {
 	f.Client.Health = packet.Health{Retransmits: 70_000, OutOfOrder: 2, ZeroWindows: 4, Resets: 1,
 		Flags: packet.FIN | packet.SYN | packet.PSH | packet.ACK, TTL: 64, DSCP: 46}
 	f.Server.Health = packet.Health{Flags: packet.SYN | packet.ACK, TTL: 51}
+	f.Process = &Process{PID: 42, UID: 1000, Name: "curl", Executable: "/usr/bin/curl"}
 	copy(f.ID[:], strings.Repeat("0", len(f.ID)))
 	return f
 }
@@ -41,7 +42,8 @@ func TestTranslated(t *testing.T) {
 	for _, want := range []string{
 		`"client":{"ip":"192.168.1.20","port":51324,"side":"lan","packets":12,"bytes":1840,` +
 			`"tcp_flags":"FSPA","retransmits":70000,"out_of_order":2,"resets":1,"zero_windows":4,"ttl":64,"dscp":46}`,
-		`"bytes":22011,"tcp_flags":"SA","ttl":51},"direction":"outbound"`,
+		`"bytes":22011,"tcp_flags":"SA","ttl":51},"direction":"outbound",` +
+			`"process":{"pid":42,"name":"curl","executable":"/usr/bin/curl","uid":1000}`,
 		`"tcp":{"rtt_us":18120,"client_rtt_us":120,"server_rtt_us":18000}`,
 		`"nat":{"kind":"snat","client_ip":"198.51.100.1","client_port":40112,` +
 			`"server_ip":"203.0.113.7","server_port":443}`,

@@ -118,6 +118,8 @@ func (f *Flow) member(name string, value json.RawMessage) error {
 		return f.Risks.read(value)
 	case "tcp":
 		return f.readRoundTrips(value)
+	case "process":
+		return f.readProcess(value)
 	}
 	return f.verdict(name, value)
 }

@@ -19,6 +19,8 @@ func entire() Flow {
 	f := translated()
 	f.Client.MAC, f.Server.MAC = [6]byte{2, 0, 0, 0, 0, 1}, [6]byte{2, 0, 0, 0, 0, 2}
 	f.Server.Origin = &Origin{64496, "Example \"AS\"", "NL"}
+	f.Process = &Process{PID: 4242, UID: 33, Name: "nginx", Executable: "/usr/sbin/nginx", Container: "0123456789ab",
+		Unit: "docker-\x2d.scope"}
 	f.VLANs, f.Tunnels = []uint16{10, 20}, []packet.Tunnel{packet.TunnelVXLAN, packet.TunnelGRE}
 	f.Protocol, f.Application, f.Category = "tls", "youtube", "video-streaming"
 	f.Hostname = []byte("a\"b\\ \x00.example")

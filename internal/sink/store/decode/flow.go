@@ -149,7 +149,7 @@ func (f *Flow) readMember(c *cursor, name []byte) {
 		f.Transport = c.short(maxName)
 	case "community_id", "interface", "vlan", "ip_version":
 		f.Identity = c.member(f.Identity, name)
-	case "schema", "tcp": // no store has a place for the latter
+	case "schema", "tcp", "process": // no store has a place for the latter two
 		c.skip()
 	case "direction":
 		f.Direction = c.short(maxName)
