@@ -74,7 +74,11 @@ func size(spec *ebpf.CollectionSpec, flows, ringBytes uint32, hasHealth bool) er
 			m[name].MaxEntries = flows
 		}
 	}
-	m[bpf.WeirMapFlows].MaxEntries = 2*flows + flows/4 + 64
+	m[bpf.WeirMapFlows].MaxEntries = 2 * flows
+	sets := max(flows/4, 1)
+	if m[bpf.WeirMapCache] != nil {
+		m[bpf.WeirMapCache].MaxEntries = sets
+	}
 	m[bpf.WeirMapCauses].MaxEntries = uint32(ebpf.MustPossibleCPU())
 	m[bpf.WeirMapTraffics].MaxEntries = uint32(ebpf.MustPossibleCPU()) * uint32(bpf.WeirWayNUM_WAYS)
 	m[bpf.WeirMapStacks].InnerMap.MaxEntries = flows
@@ -83,6 +87,7 @@ func size(spec *ebpf.CollectionSpec, flows, ringBytes uint32, hasHealth bool) er
 		bpf.WeirVarSlotsPerWorker: flows, bpf.WeirVarWakeupBytes: ringBytes, bpf.WeirVarHaveCoarseClock: uint8(1),
 		bpf.WeirVarTcpHealth:   health,
 		bpf.WeirVarBudgetOther: uint32(1), bpf.WeirVarCpus: uint32(ebpf.MustPossibleCPU()),
+		bpf.WeirVarCacheMask: sets - 1,
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return err

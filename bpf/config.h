@@ -8,6 +8,7 @@
 volatile const __u32 workers = 1;
 volatile const __u32 cpus = 1; /* possible ones */
 volatile const __u32 slots_per_worker = 1;
+volatile const __u32 cache_mask = 0; /* sets of the cache, less one */
 volatile const __u32 budget_tcp = 10;
 volatile const __u32 budget_other = 8;
 volatile const __u32 snap_length = 1536; /* at most LARGE_FRAME */

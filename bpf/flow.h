@@ -3,6 +3,7 @@
 #ifndef WEIR_FLOW_H
 #define WEIR_FLOW_H
 
+#include "cache.h"
 #include "config.h"
 #include "health.h"
 #include "maps.h"
@@ -30,7 +31,7 @@ static __always_inline __u32 worker_of(const struct flow_key *k)
 {
 	__u64 h = (k->lower_high + k->upper_high) ^ (k->lower_low + k->upper_low);
 	h *= 0x9e3779b97f4a7c15ULL;
-	return (__u32)(h >> 32) % workers;
+	return workers == 1 ? 0 : (__u32)(h >> 32) % workers;
 }
 
 /*
@@ -56,6 +57,11 @@ static __always_inline __u32 socket_worker(struct __sk_buff *skb)
 		return 0;
 	}
 	return worker_of(&k);
+}
+
+static __always_inline __u32 worker_for(const struct frame *f, const enum context on, const struct packet *p)
+{
+	return on == ON_SOCKET ? socket_worker(f->ctx) : worker_of(&p->key);
 }
 
 static __always_inline __s32 first_budget(const struct packet *p)
@@ -125,15 +131,30 @@ static __always_inline int starts_anew(const struct slot *s, const struct packet
 	return s->lower.packets && s->upper.packets && now - last > REUSE_AFTER;
 }
 
+/* find returns the flow map's value for a key, or SLOT_NONE. */
+static __always_inline __u32 find(const struct flow_key *k)
+{
+	__u64 hash = hash_of(k);
+	__u32 value = cached(k, hash);
+	if (value != SLOT_NONE)
+		return value;
+	__u32 *found = bpf_map_lookup_elem(&flows, k);
+	if (!found)
+		return SLOT_NONE;
+	value = *found;
+	remember(hash, value);
+	return value;
+}
+
 /* find_or_begin returns the slot of p's flow, a new one if necessary, or SLOT_NONE without room. */
-static __always_inline __u32 find_or_begin(const struct frame *f, struct packet *p, __u32 worker, int *created,
+static __always_inline __u32 find_or_begin(const struct frame *f, const enum context on, struct packet *p, int *created,
 					   __u64 now)
 {
-	__u32 *found = bpf_map_lookup_elem(&flows, &p->key);
+	__u32 value = find(&p->key);
 	__u64 flags = BPF_NOEXIST;
 	struct slot *old = 0;
-	if (found) {
-		__u32 value = *found, number = value & FLOW_SLOT;
+	if (value != SLOT_NONE) {
+		__u32 number = value & FLOW_SLOT;
 		if (value & FLOW_SWAPPED) /* the ends' other names are in the other order */
 			p->from_upper ^= 1;
 		if (!(p->proto == PROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN))
@@ -145,21 +166,26 @@ static __always_inline __u32 find_or_begin(const struct frame *f, struct packet 
 			p->from_upper ^= 1;
 		flags = BPF_ANY;
 	}
-	__u32 number = begin(f, p, worker, now);
+	__u32 worker = worker_for(f, on, p), number = begin(f, p, worker, now);
 	if (number == SLOT_NONE)
 		return SLOT_NONE;
 	if (bpf_map_update_elem(&flows, &p->key, &number, flags)) {
 		give_back(worker, number);
-		found = bpf_map_lookup_elem(&flows, &p->key); /* another CPU was quicker */
+		__u32 *found = bpf_map_lookup_elem(&flows, &p->key); /* another CPU was quicker */
 		if (!found)
 			return SLOT_NONE;
-		__u32 value = *found;
+		value = *found;
 		if (value & FLOW_SWAPPED)
 			p->from_upper ^= 1;
 		return value & FLOW_SLOT;
 	}
-	if (old)
+	if (old) {
+		old->is_listed = 0;
 		old->marks |= MARK_REPLACED;
+	}
+	struct slot *s = bpf_map_lookup_elem(&slots, &number);
+	if (s)
+		s->is_listed = 1;
 	*created = 1;
 	return number;
 }
@@ -236,11 +262,12 @@ static __always_inline int hand_over(const struct frame *f, const enum context o
  * arrived. A flood of such fragments gets only a part of the ring; the program counts the rest, without ports. A socket
  * filter cannot see how full the socket's ring is.
  */
-static __always_inline int is_for_agent(const struct packet *p, const enum context on, __u32 worker)
+static __always_inline int is_for_agent(const struct frame *f, const enum context on, const struct packet *p)
 {
 	if (!p->early)
 		return 0;
 	if (on != ON_SOCKET) {
+		__u32 worker = worker_for(f, on, p);
 		void *ring = bpf_map_lookup_elem(&rings, &worker);
 		if (!ring || (wakeup_bytes && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= wakeup_bytes))
 			return 0;
@@ -257,14 +284,13 @@ static __always_inline int watch_packet(const struct frame *f, const enum contex
 					struct packet *p, __u32 segments)
 {
 	__u64 now = coarse_clock();
-	__u32 worker = on == ON_SOCKET ? socket_worker(f->ctx) : worker_of(&p->key);
 	int created = 0;
-	int is_early = is_for_agent(p, on, worker);
-	__u32 number = is_early ? SLOT_NONE : find_or_begin(f, p, worker, &created, now);
+	int is_early = is_for_agent(f, on, p);
+	__u32 number = is_early ? SLOT_NONE : find_or_begin(f, on, p, &created, now);
 	if (number == SLOT_NONE) {
 		struct sample none = { .time = bpf_ktime_get_ns(),
 				       .slot = SLOT_NONE,
-				       .worker = worker,
+				       .worker = worker_for(f, on, p),
 				       .segments = segments,
 				       .from_upper = p->from_upper };
 		return hand_over(f, on, &none, p->later_fragment, is_early ? CAUSE_SAMPLED : CAUSE_MAP_FULL);

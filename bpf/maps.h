@@ -39,6 +39,14 @@ struct {
 	__type(value, struct budget);
 } budgets SEC(".maps");
 
+/* The alias of each slot, which leaves the flow map with the slot. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_key);
+} aliases SEC(".maps");
+
 /* Free slots, a stack per worker: the last one freed is the first one reused, so that its cache lines are warm. */
 struct free_slots {
 	__uint(type, BPF_MAP_TYPE_STACK);

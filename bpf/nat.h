@@ -13,16 +13,9 @@
 #ifndef WEIR_NAT_H
 #define WEIR_NAT_H
 
+#include "cache.h"
 #include "maps.h"
 #include "parse.h"
-
-/*
- * A value of the flow map: a slot's number; whether the key is an alias; and whether the alias's lower end is the upper
- * end of the slot's key.
- */
-#define FLOW_SLOT 0x3fffffffU
-#define FLOW_ALIAS 0x80000000U
-#define FLOW_SWAPPED 0x40000000U
 
 /* Packets between ingress and egress: more than a receive batch of 64 on each of many CPUs. */
 #define RECENT 4096
@@ -41,14 +34,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct recent);
 } recents SEC(".maps");
-
-/* The alias of each slot, which leaves the flow map with the slot. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct flow_key);
-} aliases SEC(".maps");
 
 static __always_inline int has_ports(const struct packet *p)
 {
@@ -141,11 +126,16 @@ static __always_inline void goes_out(const struct frame *f, struct __sk_buff *sk
 	__u32 *found = bpf_map_lookup_elem(&flows, &p->key);
 	if (found && (!(*found & FLOW_ALIAS) || (*found & FLOW_SLOT) == came.slot))
 		return;
-	__u32 value = came.slot | FLOW_ALIAS;
+	__u32 value = came.slot | FLOW_ALIAS, other = found ? *found & FLOW_SLOT : SLOT_NONE;
 	if (p->from_upper != came.from_upper)
 		value |= FLOW_SWAPPED;
-	if (!bpf_map_update_elem(&flows, &p->key, &value, found ? BPF_ANY : BPF_NOEXIST))
-		*alias = p->key;
+	if (bpf_map_update_elem(&flows, &p->key, &value, found ? BPF_ANY : BPF_NOEXIST))
+		return;
+	struct flow_key *was = bpf_map_lookup_elem(&aliases, &other);
+	if (was) /* the cache must not confirm it */
+		__builtin_memset(was, 0, sizeof(*was));
+	s->is_swapped = !!(value & FLOW_SWAPPED);
+	*alias = p->key;
 }
 
 /* forget_alias removes a retired slot's alias from the flow map, unless another flow has taken its name. */
@@ -156,6 +146,7 @@ static __always_inline void forget_alias(__u32 slot)
 		return;
 	struct flow_key key = *alias;
 	__builtin_memset(alias, 0, sizeof(*alias));
+	forget(&key);
 	__u32 *found = bpf_map_lookup_elem(&flows, &key);
 	if (found && *found & FLOW_ALIAS && (*found & FLOW_SLOT) == slot)
 		bpf_map_delete_elem(&flows, &key);

@@ -55,7 +55,9 @@ struct slot {
 	__u8 marks; /* enum mark */
 	__u8 icmp_type, icmp_code;
 	__u8 first_flags; /* TCP: all flags of the first packet */
-	__u8 pad[9];
+	__u8 is_listed; /* the flow map has the slot, and no later life of the key */
+	__u8 is_swapped; /* the alias's lower end is the upper end of key */
+	__u8 pad[7];
 };
 
 enum mark {
@@ -71,6 +73,20 @@ enum handshake {
 	HANDSHAKE_SYN_AGAIN, /* nobody knows which one the SYN-ACK answers */
 	HANDSHAKE_SYN_ACK,
 	HANDSHAKE_OVER,
+};
+
+/* An entry of the cache of the flow map: see cache.h. */
+struct cache_way {
+	__u32 tag; /* of the key's hash; 0: empty */
+	__u32 value;
+};
+
+enum cache_limits {
+	CACHE_WAYS = 8,
+};
+
+struct cache_set {
+	struct cache_way ways[CACHE_WAYS];
 };
 
 /* The sampling state of a slot's flow, in other cache lines than the counters: each packet with payload reads it. */
@@ -209,6 +225,7 @@ _Static_assert(sizeof(struct flow_key) == 40, "flow_key");
 _Static_assert(sizeof(struct slot) == 192, "a slot is three cache lines");
 _Static_assert(__builtin_offsetof(struct slot, upper) == 64, "the ends' counters are in different lines");
 _Static_assert(__builtin_offsetof(struct slot, key) == 128, "what few packets need is in the third");
+_Static_assert(sizeof(struct cache_set) == 64, "a set is a cache line");
 _Static_assert(sizeof(struct budget) == 8, "the kernel rounds elements up to 8 bytes");
 _Static_assert(sizeof(struct record) == RECORD_HEADER, "record");
 _Static_assert(NUM_CAUSES <= 16, "causes");

@@ -7,6 +7,7 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "cache.h"
 #include "config.h"
 #include "flood.h"
 #include "flow.h"
@@ -145,9 +146,11 @@ static __always_inline int slot_retire(__u32 number)
 	if (!s)
 		return 0;
 	struct flow_key key = s->key;
+	s->is_listed = 0;
 	__u32 *found = bpf_map_lookup_elem(&flows, &key);
 	if (found && *found == number)
 		bpf_map_delete_elem(&flows, &key);
+	forget(&key);
 	forget_alias(number);
 	return 0;
 }
@@ -207,5 +210,6 @@ enum shunt *unused_shunt __attribute__((unused));
 enum link_limits *unused_link_limits __attribute__((unused));
 enum way *unused_way __attribute__((unused));
 enum kind *unused_kind __attribute__((unused));
+enum cache_limits *unused_cache_limits __attribute__((unused));
 
 char __license[] SEC("license") = "GPL";

@@ -19,6 +19,15 @@ type BenchBudget struct {
 	IsReset uint32
 }
 
+type BenchCacheSet struct {
+	_    structs.HostLayout
+	Ways [8]struct {
+		_     structs.HostLayout
+		Tag   uint32
+		Value uint32
+	}
+}
+
 type BenchCauseCounts struct {
 	_       structs.HostLayout
 	Packets [16]uint64
@@ -121,7 +130,9 @@ type BenchSlot struct {
 	IcmpType   uint8
 	IcmpCode   uint8
 	FirstFlags uint8
-	Pad        [9]uint8
+	IsListed   uint8
+	IsSwapped  uint8
+	Pad        [7]uint8
 }
 
 type BenchTraffic struct {
@@ -187,6 +198,7 @@ const (
 	BenchMapAliases         = "aliases"
 	BenchMapAsleep          = "asleep"
 	BenchMapBudgets         = "budgets"
+	BenchMapCache           = "cache"
 	BenchMapCauses          = "causes"
 	BenchMapFlows           = "flows"
 	BenchMapFragments       = "fragments"
@@ -203,6 +215,7 @@ const (
 	BenchProgBenchTurns     = "bench_turns"
 	BenchVarBudgetOther     = "budget_other"
 	BenchVarBudgetTcp       = "budget_tcp"
+	BenchVarCacheMask       = "cache_mask"
 	BenchVarCpus            = "cpus"
 	BenchVarFlowMask        = "flow_mask"
 	BenchVarHaveCoarseClock = "have_coarse_clock"
@@ -271,6 +284,7 @@ type BenchMapSpecs struct {
 	Aliases    *ebpf.MapSpec `ebpf:"aliases"`
 	Asleep     *ebpf.MapSpec `ebpf:"asleep"`
 	Budgets    *ebpf.MapSpec `ebpf:"budgets"`
+	Cache      *ebpf.MapSpec `ebpf:"cache"`
 	Causes     *ebpf.MapSpec `ebpf:"causes"`
 	Flows      *ebpf.MapSpec `ebpf:"flows"`
 	Fragments  *ebpf.MapSpec `ebpf:"fragments"`
@@ -291,6 +305,7 @@ type BenchMapSpecs struct {
 type BenchVariableSpecs struct {
 	BudgetOther     *ebpf.VariableSpec `ebpf:"budget_other"`
 	BudgetTcp       *ebpf.VariableSpec `ebpf:"budget_tcp"`
+	CacheMask       *ebpf.VariableSpec `ebpf:"cache_mask"`
 	Cpus            *ebpf.VariableSpec `ebpf:"cpus"`
 	FlowMask        *ebpf.VariableSpec `ebpf:"flow_mask"`
 	HaveCoarseClock *ebpf.VariableSpec `ebpf:"have_coarse_clock"`
@@ -329,6 +344,7 @@ type BenchMaps struct {
 	Aliases    *ebpf.Map `ebpf:"aliases"`
 	Asleep     *ebpf.Map `ebpf:"asleep"`
 	Budgets    *ebpf.Map `ebpf:"budgets"`
+	Cache      *ebpf.Map `ebpf:"cache"`
 	Causes     *ebpf.Map `ebpf:"causes"`
 	Flows      *ebpf.Map `ebpf:"flows"`
 	Fragments  *ebpf.Map `ebpf:"fragments"`
@@ -348,6 +364,7 @@ func (m *BenchMaps) Close() error {
 		m.Aliases,
 		m.Asleep,
 		m.Budgets,
+		m.Cache,
 		m.Causes,
 		m.Flows,
 		m.Fragments,
@@ -369,6 +386,7 @@ func (m *BenchMaps) Close() error {
 type BenchVariables struct {
 	BudgetOther     *ebpf.Variable `ebpf:"budget_other"`
 	BudgetTcp       *ebpf.Variable `ebpf:"budget_tcp"`
+	CacheMask       *ebpf.Variable `ebpf:"cache_mask"`
 	Cpus            *ebpf.Variable `ebpf:"cpus"`
 	FlowMask        *ebpf.Variable `ebpf:"flow_mask"`
 	HaveCoarseClock *ebpf.Variable `ebpf:"have_coarse_clock"`

@@ -19,6 +19,21 @@ type WeirBudget struct {
 	IsReset uint32
 }
 
+type WeirCacheLimits uint32
+
+const (
+	WeirCacheLimitsCACHE_WAYS WeirCacheLimits = 8
+)
+
+type WeirCacheSet struct {
+	_    structs.HostLayout
+	Ways [8]struct {
+		_     structs.HostLayout
+		Tag   uint32
+		Value uint32
+	}
+}
+
 type WeirCause uint32
 
 const (
@@ -209,7 +224,9 @@ type WeirSlot struct {
 	IcmpType   uint8
 	IcmpCode   uint8
 	FirstFlags uint8
-	Pad        [9]uint8
+	IsListed   uint8
+	IsSwapped  uint8
+	Pad        [7]uint8
 }
 
 type WeirSlotNumber uint32
@@ -293,6 +310,7 @@ const (
 	WeirMapAliases              = "aliases"
 	WeirMapAsleep               = "asleep"
 	WeirMapBudgets              = "budgets"
+	WeirMapCache                = "cache"
 	WeirMapCauses               = "causes"
 	WeirMapFloods               = "floods"
 	WeirMapFlows                = "flows"
@@ -319,6 +337,7 @@ const (
 	WeirProgWeirXdp             = "weir_xdp"
 	WeirVarBudgetOther          = "budget_other"
 	WeirVarBudgetTcp            = "budget_tcp"
+	WeirVarCacheMask            = "cache_mask"
 	WeirVarCpus                 = "cpus"
 	WeirVarHaveCoarseClock      = "have_coarse_clock"
 	WeirVarIgnoreVlan           = "ignore_vlan"
@@ -326,6 +345,7 @@ const (
 	WeirVarSlotsPerWorker       = "slots_per_worker"
 	WeirVarSnapLength           = "snap_length"
 	WeirVarTcpHealth            = "tcp_health"
+	WeirVarUnusedCacheLimits    = "unused_cache_limits"
 	WeirVarUnusedCause          = "unused_cause"
 	WeirVarUnusedHandshake      = "unused_handshake"
 	WeirVarUnusedKind           = "unused_kind"
@@ -404,6 +424,7 @@ type WeirMapSpecs struct {
 	Aliases    *ebpf.MapSpec `ebpf:"aliases"`
 	Asleep     *ebpf.MapSpec `ebpf:"asleep"`
 	Budgets    *ebpf.MapSpec `ebpf:"budgets"`
+	Cache      *ebpf.MapSpec `ebpf:"cache"`
 	Causes     *ebpf.MapSpec `ebpf:"causes"`
 	Floods     *ebpf.MapSpec `ebpf:"floods"`
 	Flows      *ebpf.MapSpec `ebpf:"flows"`
@@ -425,6 +446,7 @@ type WeirMapSpecs struct {
 type WeirVariableSpecs struct {
 	BudgetOther          *ebpf.VariableSpec `ebpf:"budget_other"`
 	BudgetTcp            *ebpf.VariableSpec `ebpf:"budget_tcp"`
+	CacheMask            *ebpf.VariableSpec `ebpf:"cache_mask"`
 	Cpus                 *ebpf.VariableSpec `ebpf:"cpus"`
 	HaveCoarseClock      *ebpf.VariableSpec `ebpf:"have_coarse_clock"`
 	IgnoreVlan           *ebpf.VariableSpec `ebpf:"ignore_vlan"`
@@ -432,6 +454,7 @@ type WeirVariableSpecs struct {
 	SlotsPerWorker       *ebpf.VariableSpec `ebpf:"slots_per_worker"`
 	SnapLength           *ebpf.VariableSpec `ebpf:"snap_length"`
 	TcpHealth            *ebpf.VariableSpec `ebpf:"tcp_health"`
+	UnusedCacheLimits    *ebpf.VariableSpec `ebpf:"unused_cache_limits"`
 	UnusedCause          *ebpf.VariableSpec `ebpf:"unused_cause"`
 	UnusedHandshake      *ebpf.VariableSpec `ebpf:"unused_handshake"`
 	UnusedKind           *ebpf.VariableSpec `ebpf:"unused_kind"`
@@ -471,6 +494,7 @@ type WeirMaps struct {
 	Aliases    *ebpf.Map `ebpf:"aliases"`
 	Asleep     *ebpf.Map `ebpf:"asleep"`
 	Budgets    *ebpf.Map `ebpf:"budgets"`
+	Cache      *ebpf.Map `ebpf:"cache"`
 	Causes     *ebpf.Map `ebpf:"causes"`
 	Floods     *ebpf.Map `ebpf:"floods"`
 	Flows      *ebpf.Map `ebpf:"flows"`
@@ -491,6 +515,7 @@ func (m *WeirMaps) Close() error {
 		m.Aliases,
 		m.Asleep,
 		m.Budgets,
+		m.Cache,
 		m.Causes,
 		m.Floods,
 		m.Flows,
@@ -513,6 +538,7 @@ func (m *WeirMaps) Close() error {
 type WeirVariables struct {
 	BudgetOther          *ebpf.Variable `ebpf:"budget_other"`
 	BudgetTcp            *ebpf.Variable `ebpf:"budget_tcp"`
+	CacheMask            *ebpf.Variable `ebpf:"cache_mask"`
 	Cpus                 *ebpf.Variable `ebpf:"cpus"`
 	HaveCoarseClock      *ebpf.Variable `ebpf:"have_coarse_clock"`
 	IgnoreVlan           *ebpf.Variable `ebpf:"ignore_vlan"`
@@ -520,6 +546,7 @@ type WeirVariables struct {
 	SlotsPerWorker       *ebpf.Variable `ebpf:"slots_per_worker"`
 	SnapLength           *ebpf.Variable `ebpf:"snap_length"`
 	TcpHealth            *ebpf.Variable `ebpf:"tcp_health"`
+	UnusedCacheLimits    *ebpf.Variable `ebpf:"unused_cache_limits"`
 	UnusedCause          *ebpf.Variable `ebpf:"unused_cause"`
 	UnusedHandshake      *ebpf.Variable `ebpf:"unused_handshake"`
 	UnusedKind           *ebpf.Variable `ebpf:"unused_kind"`

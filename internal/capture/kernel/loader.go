@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -120,7 +121,8 @@ func (l *Loader) size(spec *ebpf.CollectionSpec) error {
 	m[bpf.WeirMapSlots].MaxEntries = slots
 	m[bpf.WeirMapBudgets].MaxEntries = slots + 1 // and the one of new flows
 	m[bpf.WeirMapAliases].MaxEntries = slots
-	m[bpf.WeirMapFlows].MaxEntries = 2*slots + slots/4 + 64 // keys, their aliases, and spare room
+	m[bpf.WeirMapFlows].MaxEntries = 2 * slots // keys and their aliases
+	m[bpf.WeirMapCache].MaxEntries = cacheSets(slots)
 	m[bpf.WeirMapCauses].MaxEntries = uint32(c.CPUs)
 	m[bpf.WeirMapTraffics].MaxEntries = maxRows * uint32(c.CPUs) * numWays
 	m[bpf.WeirMapAsleep].MaxEntries = uint32(c.Workers)
@@ -144,8 +146,8 @@ func (l *Loader) size(spec *ebpf.CollectionSpec) error {
 	}
 	for name, value := range map[string]any{
 		bpf.WeirVarWorkers: uint32(c.Workers), bpf.WeirVarCpus: uint32(c.CPUs),
-		bpf.WeirVarSlotsPerWorker: uint32(c.SlotsPerWorker),
-		bpf.WeirVarBudgetTcp:      uint32(c.PacketsTCP), bpf.WeirVarBudgetOther: uint32(c.PacketsOther),
+		bpf.WeirVarSlotsPerWorker: uint32(c.SlotsPerWorker), bpf.WeirVarCacheMask: cacheSets(slots) - 1,
+		bpf.WeirVarBudgetTcp: uint32(c.PacketsTCP), bpf.WeirVarBudgetOther: uint32(c.PacketsOther),
 		bpf.WeirVarSnapLength: uint32(c.SnapLength), bpf.WeirVarWakeupBytes: uint32(c.WakeupBytes),
 		bpf.WeirVarHaveCoarseClock: coarse, bpf.WeirVarOpenTunnels: open, bpf.WeirVarIgnoreVlan: ignoreVLAN,
 		bpf.WeirVarTcpHealth: health,
@@ -155,6 +157,12 @@ func (l *Loader) size(spec *ebpf.CollectionSpec) error {
 		}
 	}
 	return nil
+}
+
+// cacheSets returns the number of sets of the flow map's cache: a power of two, with twice as many entries as slots,
+// since chance fills some sets before others.
+func cacheSets(slots uint32) uint32 {
+	return 1 << bits.Len32(max(2*slots/uint32(bpf.WeirCacheLimitsCACHE_WAYS), 1)-1)
 }
 
 // addWorker makes a worker's ring and its stack of free slots.

@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
@@ -264,4 +265,59 @@ func TestNATRebirth(t *testing.T) {
 	if n := g.flowEntries(); n != 0 {
 		t.Errorf("%d keys are left", n)
 	}
+}
+
+// TestNATTakenOver: the gateway forgets a translation, and gives its name to another host. From then on answers count
+// in that host's flow, also where the cache had the name.
+func TestNATTakenOver(t *testing.T) {
+	const n = 10
+	g := newGateway(t)
+	g.lan.run("ip address add 10.0.1.9/24 dev %s", g.lan.name)
+	g.router.run("ip neigh add 10.0.1.9 lladdr %s dev %s nud permanent", g.lan.mac, g.inside.name)
+	first, second := g.lan.listenUDP(g.lan.address, 1000), g.lan.listenUDP(netip.MustParseAddr("10.0.1.9"), 1000)
+	wan := g.wan.listenUDP(g.wan.address, 53)
+	for _, s := range []*net.UDPConn{first, second} {
+		g.router.try(forgetConnections)
+		if err := exchangeNAT(s, wan, wan.LocalAddr(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := fmt.Sprintf("udp 10.0.1.1 1000 10.0.2.1 53 %d/%d %d/%d; udp 10.0.1.9 1000 10.0.2.1 53 %d/%d %d/%d",
+		n, 36*n, n, 34*n, n, 36*n, n, 34*n)
+	if got := g.describe([bpf.WeirCauseNUM_CAUSES]uint64{}); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := g.flowEntries(); got != 3 {
+		t.Errorf("%d keys of two flows, one of which has lost its alias", got)
+	}
+	g.reset()
+	if got := g.flowEntries(); got != 0 {
+		t.Errorf("%d keys are left", got)
+	}
+}
+
+// forgetConnections empties the table of connection tracking (linux/netfilter/nfnetlink_conntrack.h).
+func forgetConnections() error {
+	s, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(s)
+	const remove = 1<<8 | 2 // NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE
+	request := binary.NativeEndian.AppendUint32(nil, unix.SizeofNlMsghdr+4)
+	request = binary.NativeEndian.AppendUint16(request, remove)
+	request = binary.NativeEndian.AppendUint16(request, unix.NLM_F_REQUEST|unix.NLM_F_ACK)
+	request = append(request, make([]byte, 8+4)...)
+	if err := unix.Sendto(s, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return err
+	}
+	answer := make([]byte, 4096)
+	size, _, err := unix.Recvfrom(s, answer, 0)
+	if err != nil || size < unix.SizeofNlMsghdr+4 {
+		return fmt.Errorf("answer of %d bytes: %w", size, err)
+	}
+	if code := int32(binary.NativeEndian.Uint32(answer[unix.SizeofNlMsghdr:])); code != 0 {
+		return unix.Errno(-code)
+	}
+	return nil
 }

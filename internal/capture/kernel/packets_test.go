@@ -229,8 +229,9 @@ func (g *rig) programs(link packet.LinkType) []program {
 		return []program{{"ingress", o.WeirIngressRaw, 0}, {"egress", o.WeirEgressRaw, 0},
 			{"shunt", o.WeirShuntRaw, 14}}
 	}
-	return []program{{"ingress", o.WeirIngress, 0}, {"egress", o.WeirEgress, 0}, {"xdp", o.WeirXdp, 0},
+	all := []program{{"ingress", o.WeirIngress, 0}, {"egress", o.WeirEgress, 0}, {"xdp", o.WeirXdp, 0},
 		{"shunt", o.WeirShunt, 14}}
+	return slices.DeleteFunc(all, func(p program) bool { return p.program == nil }) // XDP before Linux 5.18
 }
 
 // look runs p on a frame; a socket filter returns the number of bytes to copy. look returns false if a test run rejects

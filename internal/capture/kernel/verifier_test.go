@@ -98,6 +98,9 @@ func verify(t *testing.T) map[string]statistics {
 	if err := l.size(spec); err != nil {
 		t.Fatal(err)
 	}
+	if !haveXDPLoadBytes() { // the loader leaves it out, too
+		delete(spec.Programs, bpf.WeirProgWeirXdp)
+	}
 	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
 		Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats},
 	})
