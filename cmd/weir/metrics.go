@@ -36,6 +36,7 @@ func countTraffic(o *agent.Options, c *config.Config, output *confined.Output) {
 	}
 	output.Measure = true
 	output.Traffic = tally.NewCounts(cmp.Or(o.MaxFlows, defaults.MaxFlows))
+	output.Resumed = append(output.Resumed, output.Traffic.Resume)
 	output.Subscriptions = append(output.Subscriptions, confined.Subscription{
 		Subscriber: confined.TrafficCounter{Counts: output.Traffic}, Name: "metrics", Dropped: metric.RecordsUncounted})
 }

@@ -82,6 +82,7 @@ func (r *reporter) subscribe(o *agent.Options, output *confined.Output) {
 		Dropped: metric.RecordsUnreported, Progress: r.progress})
 	output.Devices = func(changed func(most int) []hosts.Host) { r.changed = changed }
 	output.MACs = r.setMACs
+	output.Resumed = append(output.Resumed, r.report.Resume)
 	output.Measure, output.Counters = true, append(output.Counters, r)
 	if r.hasUplink {
 		output.Uplink, output.UplinkState, output.PseudonymKey = r.shipTo, r.uplinkState, r.setPseudonymKey

@@ -20,6 +20,7 @@ import (
 	"github.com/weirnet/weir/internal/capture/kernel"
 	"github.com/weirnet/weir/internal/catalog"
 	"github.com/weirnet/weir/internal/config/defaults"
+	"github.com/weirnet/weir/internal/handover"
 	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/topology"
@@ -69,6 +70,8 @@ type Options struct {
 	Export          Export // what else leaves weir
 	Begins          func() // unless nil, the privileged process calls it once it has opened all
 	Log             *logging.Logger
+	// Inherited holds the kernel's objects from before a restart in place; nil: none.
+	Inherited *handover.Set
 	// Reload, unless nil, reads the settings anew, in the privileged process. An error changes nothing.
 	Reload func() (*Settings, error)
 	Socket string // for other commands' questions: a path, "none", or "": control.DefaultPath

@@ -16,6 +16,8 @@ const (
 	DescriptorControl   = "control"
 	DescriptorShip      = "ship"      // the socket to the process ship, see package ship
 	DescriptorPseudonym = "pseudonym" // the file with the key of reports' pseudonyms
+	DescriptorLeft      = "left"      // memory for the flows that go on after a restart
+	DescriptorArriving  = "arriving"  // such memory, from before this start
 )
 
 // Processes are the agent's processes, whose use of the machine the status tells.

@@ -47,3 +47,21 @@ func TestWallTimes(t *testing.T) {
 		}
 	}
 }
+
+// TestContinue: the clock goes on as an earlier process had it, before and after the wall clock was set.
+func TestContinue(t *testing.T) {
+	const most = int64(time.Millisecond)
+	own := Base()
+	defer Continue(own)
+	for _, set := range []time.Duration{0, 300 * time.Microsecond, time.Hour, -time.Hour} {
+		Continue(own - int64(set)) // the earlier process began before the wall clock was set by that much
+		apart := FromMonotonic(monotonic()) - Now()
+		if apart < -most || apart > most {
+			t.Errorf("%v: the clocks differ by %v", set, time.Duration(apart))
+		}
+		step := time.Duration(Step())
+		if step != 0 && set < time.Millisecond && set > -time.Millisecond || (step-set).Abs() > time.Millisecond {
+			t.Errorf("%v: step %v", set, step)
+		}
+	}
+}

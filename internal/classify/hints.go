@@ -2,7 +2,10 @@
 
 package classify
 
-import "net/netip"
+import (
+	"math"
+	"net/netip"
+)
 
 // Limits of the hints.
 const (
@@ -106,4 +109,26 @@ func (h *Hints) Name(client, addr netip.Addr, at int64) []byte {
 		}
 	}
 	return nil
+}
+
+// Each calls f with each name, in the order in which Resume restores them. Flows that began long ago need those, too,
+// that are no longer valid.
+func (h *Hints) Each(f func(client, addr netip.Addr, host []byte, learnt, expires int64)) {
+	for n := range h.order {
+		key := h.order[(h.next+n)%len(h.order)]
+		e := h.entries[key]
+		client, addr := netip.AddrFrom16(key.client), netip.AddrFrom16(key.addr)
+		for i := namesPerHint - 1; i >= 0; i-- { // the latest last
+			if name := &e.names[i]; name.host != nil {
+				f(client, addr, name.host, name.learnt, name.expires)
+			}
+		}
+	}
+}
+
+// Resume remembers a name of an earlier Hints as Each told it.
+func (h *Hints) Resume(client, addr netip.Addr, host []byte, learnt, expires int64) {
+	const nanoseconds = 1e9
+	ttl := min(max(expires-learnt, 0)/nanoseconds, math.MaxUint32)
+	h.Learn(client, addr, host, uint32(ttl), learnt)
 }

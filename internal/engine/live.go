@@ -23,6 +23,8 @@ type Live struct {
 	Interfaces Interfaces
 	handovers  chan *Handover
 
+	leaving atomic.Bool
+
 	mu     sync.Mutex
 	totals []Totals // of each worker, at its last batch
 	hints  Totals   // of the collector, at the last batch
@@ -41,6 +43,10 @@ type LiveWorker struct {
 	ticked  int64 // the last tick
 	traffics
 	countsTraffic bool // the kernel does not
+
+	arriving []resumed // flows of another process, until Run
+	left     []byte    // nLeft flows for another process, from leave on
+	nLeft    uint32
 }
 
 // NewLive returns n workers. hints bounds the memory of DNS names, 0 for the default.
@@ -95,10 +101,14 @@ func (w *LiveWorker) Run(source capture.Source, counter capture.Counter) error {
 	w.countsTraffic = counter == nil
 	w.ticked = capture.Now()
 	w.advance(w.ticked) // sets the table's clock before the first flow
+	w.arrive(w.ticked)
 	for {
 		until := time.Duration(w.ticked + tick - capture.Now())
 		err := source.Read(max(min(until, w.accounting.patience()), 0), w.take)
 		w.seen.Store(w.frames + w.batches)
+		if w.live.leaving.Load() {
+			return w.leave()
+		}
 		if errors.Is(err, net.ErrClosed) {
 			return w.finishAll()
 		}

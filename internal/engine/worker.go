@@ -142,6 +142,10 @@ type Counters struct {
 	UnresolvedFragments uint64
 	// ExpectationsForgotten counts announced flows that others replaced.
 	ExpectationsForgotten uint64
+	// Interrupted counts flows without a name whose inspection a restart has ended.
+	Interrupted uint64
+	// Unresumed counts flows from before a restart that found no place in a smaller table.
+	Unresumed uint64
 	// Cuts counts flows by the limits of dissect that cut them, in the order of dissect.Cut.
 	Cuts [numCuts]uint64
 }
@@ -169,6 +173,8 @@ func (c *Counters) Collect(s *metric.Snapshot) {
 	s.Add(metric.TunnelLimit, c.TunnelLimit)
 	s.Add(metric.UnresolvedFragments, c.UnresolvedFragments)
 	s.Add(metric.ExpectationsForgotten, c.ExpectationsForgotten)
+	s.Add(metric.FlowsInterrupted, c.Interrupted)
+	s.Add(metric.FlowsUnresumed, c.Unresumed)
 	for i, n := range c.Cuts {
 		s.Add(metric.HostsCut+metric.ID(i), n)
 	}
@@ -187,6 +193,8 @@ func (c *Counters) add(o *Counters) {
 	c.TunnelLimit += o.TunnelLimit
 	c.UnresolvedFragments += o.UnresolvedFragments
 	c.ExpectationsForgotten += o.ExpectationsForgotten
+	c.Interrupted += o.Interrupted
+	c.Unresumed += o.Unresumed
 	for i, n := range o.Cuts {
 		c.Cuts[i] += n
 	}

@@ -122,6 +122,7 @@ type Table[D any] struct {
 	detail []*[chunkSize]D
 	free   []uint32
 	used   uint32 // places handed out so far, free ones included
+	births uint32 // of flows, for Flow.born
 	live   int
 
 	index []uint64 // open addressing: upper half of the hash, place + 1; 0: empty
@@ -190,7 +191,8 @@ func (t *Table[D]) Get(key *Key, now int64) (i Index, created, ok bool) {
 	place := t.place()
 	i = Index(place)
 	t.Counters.Created++
-	born := max(uint32(t.Counters.Created), 1) // 0 marks a free place
+	t.births++
+	born := max(t.births, 1) // 0 marks a free place
 	*t.Flow(i) = Flow{Last: now, hash: uint32(hash >> 32), born: born}
 	*t.Key(i) = *key
 	t.insert(hash, place)

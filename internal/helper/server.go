@@ -38,6 +38,13 @@ type Service struct {
 	Ending func()
 	// Reload reads the settings anew, and returns what the agent needs of them.
 	Reload func() (fds []int, payload []byte, err error)
+	// Restart, unless nil, is called at a SIGUSR2, before the end begins: another process will go on. It returns the
+	// signal that tells the agent, or false if there is to be no restart.
+	Restart func() (syscall.Signal, bool)
+	// StopLater is called instead of an end, when a signal asks for that during a restart.
+	StopLater func()
+	// StopsAtOnce: the end begins with the start.
+	StopsAtOnce bool
 	// HangupReloads: SIGHUP makes the agent ask for Reload. Otherwise it ends weir.
 	HangupReloads bool
 }

@@ -52,7 +52,13 @@ func (e *ExitError) Error() string {
 // it, or at the second signal. From a terminal, the agent also gets the SIGINT itself: see sandbox.StopSignals.
 func Supervise(child *sandbox.Child, b Backend, service Service) error {
 	signals := make(chan os.Signal, 2)
+	if service.StopsAtOnce {
+		signals <- unix.SIGTERM
+	}
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
+	if service.Restart != nil {
+		signal.Notify(signals, unix.SIGUSR2)
+	}
 	defer signal.Stop(signals)
 	return supervise(child, b, service, signals)
 }
@@ -88,6 +94,7 @@ func await(agent process, service *Service, signals <-chan os.Signal, signs <-ch
 	var stopped time.Time         // when the first signal came
 	var end time.Time             // when it has to have ended; zero: it may run
 	var deadline <-chan time.Time // of its next sign
+	restarts := false
 	for {
 		var s sign
 		select {
@@ -99,6 +106,23 @@ func await(agent process, service *Service, signals <-chan os.Signal, signs <-ch
 		case got := <-signals:
 			if got == unix.SIGHUP && service.HangupReloads {
 				_ = agent.Signal(unix.SIGHUP)
+				continue
+			}
+			if got == unix.SIGUSR2 {
+				var tell syscall.Signal
+				if stopped.IsZero() {
+					tell, restarts = service.Restart()
+				}
+				if tell == 0 {
+					continue
+				}
+				stopped, s = time.Now(), agentEnds
+				_ = agent.Signal(tell)
+				break
+			}
+			if restarts { // a next signal kills
+				restarts, stopped = false, time.Now()
+				service.StopLater()
 				continue
 			}
 			if !stopped.IsZero() {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -271,6 +272,54 @@ func TestAwait(t *testing.T) {
 				late := await(agent, &Service{}, signals, signs)
 				if took := time.Since(begun); late != c.late || took != c.took {
 					t.Errorf("late %v after %v, want %v after %v; it got %v", late, took, c.late, c.took, agent.got)
+				}
+			})
+		})
+	}
+}
+
+// TestAwaitRestart: a restart is asked for once, the end during it waits for the next weir, and a second such signal
+// kills.
+func TestAwaitRestart(t *testing.T) {
+	for name, c := range map[string]struct {
+		refused, late bool
+		signals       []os.Signal
+		want          []os.Signal
+		later         int
+	}{
+		"once":    {signals: []os.Signal{unix.SIGUSR2}, want: []os.Signal{unix.SIGUSR2}},
+		"twice":   {signals: []os.Signal{unix.SIGUSR2, unix.SIGUSR2}, want: []os.Signal{unix.SIGUSR2}},
+		"refused": {refused: true, signals: []os.Signal{unix.SIGUSR2}},
+		"refused, stopped": {refused: true, signals: []os.Signal{unix.SIGUSR2, unix.SIGTERM},
+			want: []os.Signal{unix.SIGTERM}},
+		"while it stops": {signals: []os.Signal{unix.SIGTERM, unix.SIGUSR2}, want: []os.Signal{unix.SIGTERM}},
+		"stopped meanwhile": {signals: []os.Signal{unix.SIGUSR2, unix.SIGTERM},
+			want: []os.Signal{unix.SIGUSR2}, later: 1},
+		"killed meanwhile": {signals: []os.Signal{unix.SIGUSR2, unix.SIGTERM, unix.SIGTERM}, late: true, later: 1,
+			want: []os.Signal{unix.SIGUSR2, unix.SIGKILL}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				agent := &fakeAgent{done: make(chan struct{})}
+				signals, later := make(chan os.Signal), 0
+				go func() {
+					for _, s := range c.signals {
+						wait.Pass(together)
+						signals <- s
+					}
+					if !c.late {
+						wait.Pass(together)
+						close(agent.done)
+					}
+				}()
+				late := await(agent, &Service{StopLater: func() { later++ }, Restart: func() (syscall.Signal, bool) {
+					if c.refused {
+						return 0, false
+					}
+					return unix.SIGUSR2, true
+				}}, signals, make(chan sign))
+				if late != c.late || later != c.later || !slices.Equal(agent.got, c.want) {
+					t.Errorf("late %t, it got %v, %d requests for later", late, agent.got, later)
 				}
 			})
 		})

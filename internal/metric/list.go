@@ -74,6 +74,8 @@ const (
 	Panics
 	ExpectationsForgotten
 	AnswerNamesForgotten
+	FlowsInterrupted
+	FlowsUnresumed
 
 	Events
 	EventsDropped
@@ -199,6 +201,10 @@ var counters = [numIDs]Counter{
 		"announced flows no longer expected: newer announcements replaced them"},
 	AnswerNamesForgotten: {"weir_dns_answer_names_forgotten_total", "", Notice,
 		"names of an address forgotten: its client resolved newer ones"},
+	FlowsInterrupted: {"weir_restart_interrupted_flows_total", "", Notice,
+		"flows without a name whose inspection a restart in place has ended: they are guessed"},
+	FlowsUnresumed: {"weir_restart_unresumed_flows_total", "", Loss,
+		"flows from before a restart in place without room in a smaller table (--max-flows)"},
 
 	Events:        {"weir_events_total", "", Traffic, "event records (--events, or a client that asks for them)"},
 	EventsDropped: {"weir_events_dropped_total", "buffer", Loss, "event records left out: too many at a time"},

@@ -39,6 +39,7 @@ var remedies = map[ID]string{
 
 	PacketsRefused:      "raise --max-flows",
 	FlowsEvicted:        "raise --max-flows",
+	FlowsUnresumed:      "restart in place with the same --max-flows",
 	TunnelLimit:         "nothing: real networks rarely nest tunnels so deep",
 	UnresolvedFragments: "capture where all fragments pass, or on a link without loss",
 	FragmentsForgotten:  "look for a flood of fragments",

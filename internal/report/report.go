@@ -152,6 +152,13 @@ func (r *Reporter) Identify(agent, epoch ID, next uint64) {
 // has not had a record of it yet.
 func (r *Reporter) Forget() { r.memory.forgetReports() }
 
+// Resume takes a flow that an earlier Reporter has reported, with its counts then: they do not count again in totals.
+// The flow's whole record travels once more.
+func (r *Reporter) Resume(id [32]byte, latest record.Counts) {
+	slot := r.memory.slot(keyOf(&record.Flow{ID: id}))
+	r.memory.flows[slot].latest = latest
+}
+
 // IsFull reports whether the interval has to be closed before the next record, lest the report become too large.
 func (r *Reporter) IsFull() bool {
 	return len(r.segments) >= min(MaxFlows, r.memory.most) || len(r.flows) >= MaxFlowBytes

@@ -510,3 +510,20 @@ func BenchmarkReport(b *testing.B) {
 		})
 	}
 }
+
+// TestResume: a flow that an earlier Reporter has reported travels whole once more, and totals have its growth only.
+func TestResume(t *testing.T) {
+	r := newReporter(10)
+	f := testFlow(1)
+	r.Resume(f.ID, f.Counts())
+	f.State = record.StateUpdate
+	f.Client.Packets, f.Client.Bytes = f.Client.Packets+2, f.Client.Bytes+200
+	r.Flow(f)
+	line := string(r.Close(state(10)))
+	for _, want := range []string{`"flows":[{"type":"flow",`, `"bytes":500`,
+		`{"name":"tls","flows":1,"packets":2,"client_bytes":200,"server_bytes":0}`} {
+		if !strings.Contains(line, want) {
+			t.Errorf("the report lacks %s: %s", want, line)
+		}
+	}
+}

@@ -29,3 +29,15 @@ func ReloadSignals() <-chan os.Signal {
 	signal.Notify(signals, unix.SIGHUP)
 	return signals
 }
+
+// LeaveSignals returns a channel that is closed at the confined process's first SIGUSR2: another one will go on with
+// its work.
+func LeaveSignals() <-chan struct{} {
+	signals, leave := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, unix.SIGUSR2)
+	go func() {
+		<-signals
+		close(leave)
+	}()
+	return leave
+}

@@ -16,7 +16,8 @@ import (
 type Counts struct {
 	mu         sync.Mutex
 	counted    map[[32]byte]Amounts // of live flows, by id
-	most       int                  // live flows
+	resumed    map[[32]byte]record.Counts
+	most       int // live flows
 	directions map[string]*Count
 	protocols  named
 	apps       named
@@ -49,12 +50,37 @@ type named struct {
 
 // NewCounts returns Counts for at most that many live flows; further ones count when they end.
 func NewCounts(mostFlows int) *Counts {
-	return &Counts{counted: map[[32]byte]Amounts{}, most: mostFlows, directions: map[string]*Count{},
-		protocols: newNamed(), apps: newNamed()}
+	return &Counts{counted: map[[32]byte]Amounts{}, resumed: map[[32]byte]record.Counts{}, most: mostFlows,
+		directions: map[string]*Count{},
+		protocols:  newNamed(), apps: newNamed()}
 }
 
 func newNamed() named {
 	return named{counts: map[string]*Count{}, waiting: map[string]uint64{}}
+}
+
+// Resume takes a flow whose latest record an earlier process has counted.
+func (c *Counts) Resume(id [32]byte, latest record.Counts) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.resumed) < c.most {
+		c.resumed[id] = latest
+	}
+}
+
+// before returns what a flow's last record had.
+func (c *Counts) before(r *record.Flow) (before Amounts, isKnown bool) {
+	if before, isKnown = c.counted[r.ID]; isKnown {
+		return before, true
+	}
+	latest, isResumed := c.resumed[r.ID]
+	if !isResumed {
+		return Amounts{}, false
+	}
+	then := *r
+	then.Client.Packets, then.Client.Bytes = latest.ClientPackets, latest.ClientBytes
+	then.Server.Packets, then.Server.Bytes = latest.ServerPackets, latest.ServerBytes
+	return OfDevice(&then), false
 }
 
 // Flow counts what a flow has carried since its last record.
@@ -62,14 +88,16 @@ func (c *Counts) Flow(r *record.Flow) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := OfDevice(r)
-	before, isKnown := c.counted[r.ID]
+	before, isKnown := c.before(r)
 	ended := uint64(0)
 	switch {
 	case r.State == record.StateEnd:
 		ended = 1
 		delete(c.counted, r.ID)
+		delete(c.resumed, r.ID)
 	case isKnown || len(c.counted) < c.most:
 		c.counted[r.ID] = now
+		delete(c.resumed, r.ID)
 	default:
 		return // its end counts it
 	}

@@ -110,3 +110,25 @@ func TestLargeNameGetsAPlace(t *testing.T) {
 		t.Errorf("%d names, large has %+v", len(got), got["large"])
 	}
 }
+
+// TestCountsResume: what an earlier process has counted of a flow does not count again.
+func TestCountsResume(t *testing.T) {
+	c := NewCounts(2)
+	f := countedFlow(1, record.StateUpdate, "TLS", "", 300, 5000)
+	c.Resume(f.ID, f.Counts())
+	other := countedFlow(2, record.StateUpdate, "TLS", "", 100, 0)
+	c.Resume(other.ID, other.Counts())
+	third := countedFlow(3, record.StateUpdate, "TLS", "", 100, 0)
+	c.Resume(third.ID, third.Counts()) // no room
+	c.Flow(countedFlow(1, record.StateUpdate, "TLS", "", 400, 5000))
+	c.Flow(countedFlow(1, record.StateEnd, "TLS", "", 400, 6000))
+	c.Flow(countedFlow(2, record.StateEnd, "TLS", "", 100, 7))
+	c.Flow(countedFlow(3, record.StateEnd, "TLS", "", 100, 0))
+	want := []Count{{"TLS", 3, Amounts{[2]uint64{200, 1007}, 20}}}
+	if got := c.Protocols(); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if len(c.resumed) != 0 {
+		t.Errorf("%d flows are remembered", len(c.resumed))
+	}
+}

@@ -5,6 +5,7 @@ package confined
 import (
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/capture/kernel"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // ebpfCapture is the confined half of mode ebpf.
@@ -45,4 +46,17 @@ func (e *ebpfCapture) status(s *Status) {
 	s.Sampled = e.view.Sampled()
 	s.KernelCounts = true
 	e.view.Losses(&s.Losses)
+}
+
+// leave makes the workers leave the flows to another weir.
+func (e *ebpfCapture) leave() { e.live.Leave() }
+
+// left returns what that one has to know, after stop.
+func (e *ebpfCapture) left() []byte { return e.live.AppendState(nil, e.view.Freeze()) }
+
+// arrive takes over the flows of an earlier weir, before start.
+func (e *ebpfCapture) arrive(state []byte, each func(id [32]byte, latest record.Counts)) error {
+	losses, err := e.live.Resume(state, each)
+	e.view.Skip(losses)
+	return err
 }

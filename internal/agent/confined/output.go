@@ -10,6 +10,7 @@ import (
 	"github.com/weirnet/weir/internal/hosts"
 	"github.com/weirnet/weir/internal/logging"
 	"github.com/weirnet/weir/internal/metric"
+	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/tally"
 )
 
@@ -41,6 +42,9 @@ type Output struct {
 	Measure bool
 	// Traffic, unless nil, is told when somebody asks for metrics. It needs a subscription of its TrafficCounter.
 	Traffic *tally.Counts
+	// Resumed get, before the first record, each flow from before a restart that has had a record already, with its
+	// counts in the latest one.
+	Resumed []func(id [32]byte, latest record.Counts)
 	// Counters are counted besides those of the process.
 	Counters []metric.Source
 	// OnPanic receives dissectors' panics, see dissect.Pool.

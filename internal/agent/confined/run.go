@@ -80,6 +80,7 @@ type process struct {
 	pulse      *pulse
 	hangups    <-chan os.Signal
 	reloader   *reloader
+	left       *os.File // memory for the flows that go on after a restart; nil: none
 }
 
 // Bounds of steps that cannot show their progress: the helper kills an agent without a sign of life.
@@ -110,8 +111,12 @@ func Run(o *agent.Options, out Output) (Status, error) {
 		links: newLinks(o, selection, first.Mode, client, out.Log)}
 	p.hangups = hangups
 	p.life.step(startTime, nil)
+	leave := sandbox.LeaveSignals()
 	go func() { // also during the end, which may wait for a reader
-		<-stop
+		select {
+		case <-stop:
+		case <-leave:
+		}
 		p.hub.hurryUp()
 		p.life.tell(client.Alive, p.hub.progress)
 	}()
@@ -132,7 +137,8 @@ func Run(o *agent.Options, out Output) (Status, error) {
 	}
 	agent.ReleaseMemory() // reading the catalog took memory too
 	p.life.step(0, nil)
-	return p.end(p.follow(stop))
+	err = p.follow(stop, leave)
+	return p.end(err, err == nil && isClosed(leave))
 }
 
 // open takes over the helper's descriptors, and opens what needs system calls that the process soon gives up.
@@ -201,8 +207,12 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 		p.output.Devices(p.enrichment.hosts.Changed)
 	}
 	p.register()
-	return p.openCapture(captureConfig{options: p.options, setup: &s, descriptors: descriptors, helper: client,
+	err = p.openCapture(captureConfig{options: p.options, setup: &s, descriptors: descriptors, helper: client,
 		lost: p.links.lost, quit: p.links.quit})
+	if err == nil {
+		p.takeOver(named)
+	}
+	return err
 }
 
 // takeKey reads a key from a descriptor, and closes it.
@@ -272,7 +282,7 @@ func (p *process) followEvery() time.Duration {
 }
 
 // follow follows links, routes, connections and devices, and waits for a reason to end.
-func (p *process) follow(stop <-chan struct{}) error {
+func (p *process) follow(stop, leave <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	followed := p.network.follow(ctx, p.event, p.enrichment.chain.SetNetwork, p.output.Log)
@@ -301,6 +311,8 @@ func (p *process) follow(stop <-chan struct{}) error {
 	select {
 	case <-stop:
 		return nil
+	case <-leave:
+		return nil
 	case <-over:
 		return nil
 	case <-p.output.Done:
@@ -328,8 +340,9 @@ func (p *process) event(e topology.Event) {
 }
 
 // end detaches the programs first, so that nothing is counted any more, and then lets the workers finish their flows.
-// It may take long while it makes progress.
-func (p *process) end(err error) (Status, error) {
+// It may take long while it makes progress. If another weir goes on, the programs stay, and the flows that live have no
+// end.
+func (p *process) end(err error, goesOn bool) (Status, error) {
 	close(p.links.quit)
 	work := func() uint64 { return p.hub.progress() + p.capturer.progress() }
 	if c, ok := p.capturer.(interface{ drain() }); ok {
@@ -337,7 +350,12 @@ func (p *process) end(err error) (Status, error) {
 		c.drain()
 	}
 	p.life.step(0, nil)
-	p.links.close(func() { p.life.step(0, nil) })
+	c, canLeave := p.capturer.(leaver)
+	if goesOn = goesOn && canLeave && p.left != nil; goesOn {
+		c.leave()
+	} else {
+		p.links.close(func() { p.life.step(0, nil) })
+	}
 	p.life.step(drainTime, nil)
 	p.network.drain()
 	p.life.step(drainTime, work)
@@ -348,6 +366,9 @@ func (p *process) end(err error) (Status, error) {
 		err = errors.Join(err, failure)
 	}
 	p.life.step(saveTime, nil)
+	if goesOn {
+		err = errors.Join(err, p.writeLeft(c))
+	}
 	p.devices.save()
 	p.life.step(0, nil)
 	return p.status(), err

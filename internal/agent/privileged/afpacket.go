@@ -40,7 +40,7 @@ func openAFPacket(o *agent.Options) (backend, error) {
 		workers: o.Workers, geometry: afpacket.GeometryFor(afpacket.DefaultRingBytes, len(watched)),
 	}
 	if o.Hook != agent.HookPlain {
-		if b.filtered, err = loadKernel(o, ""); err == nil {
+		if b.filtered, err = loadKernel(o, "", nil); err == nil {
 			return b, nil
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/capture/kernel"
+	"github.com/weirnet/weir/internal/handover"
 	"github.com/weirnet/weir/internal/helper"
 	"github.com/weirnet/weir/internal/logging"
 )
@@ -31,9 +32,12 @@ type ebpfBackend struct {
 const sweepAfter = 2 * time.Second
 
 func openEBPF(o *agent.Options) (backend, error) {
-	l, err := loadKernel(o, o.Hook)
+	l, err := loadKernel(o, o.Hook, inherited(o))
 	if err != nil {
 		return nil, err
+	}
+	if _, why := l.HasTakenOver(); why != nil {
+		o.Log.Warnf("what passes during this restart is not counted: %v", why)
 	}
 	b := &ebpfBackend{loader: l, log: o.Log}
 	if o.Mode == agent.ModeAuto || o.Hook != "" {
@@ -72,11 +76,35 @@ func (b *ebpfBackend) try(o *agent.Options) error {
 	return refused
 }
 
-func loadKernel(o *agent.Options, hook string) (*kernel.Loader, error) {
+// inherited takes the kernel's objects out of what this start has inherited.
+func inherited(o *agent.Options) (objects []kernel.Object) {
+	if o.Inherited == nil {
+		return nil
+	}
+	for i, name := range o.Inherited.Names {
+		objects = append(objects, kernel.Object{Name: name, FD: o.Inherited.FDs[i]})
+	}
+	o.Inherited.Names, o.Inherited.FDs = nil, nil
+	return objects
+}
+
+// handOver adds what the next weir needs to go on with the capture.
+func (b *ebpfBackend) handOver(s *handover.Set) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, o := range b.loader.Objects() {
+		if err := s.Add(o.Name, o.FD); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func loadKernel(o *agent.Options, hook string, kept []kernel.Object) (*kernel.Loader, error) {
 	return kernel.Load(kernel.Config{
 		Geometry:   kernel.Geometry{Workers: o.Workers, SlotsPerWorker: o.MaxFlows / o.Workers},
 		PacketsTCP: o.MaxPacketsTCP, PacketsOther: o.MaxPacketsOther, KeepTunnels: o.KeepTunnels,
-		IgnoreVLAN: o.IgnoreVLAN, TCPHealth: o.TCPHealth, Hook: hook,
+		IgnoreVLAN: o.IgnoreVLAN, TCPHealth: o.TCPHealth, Hook: hook, Kept: kept,
 	})
 }
 
@@ -116,6 +144,9 @@ func (b *ebpfBackend) removeLeftovers() {
 	defer b.mu.Unlock()
 	if b.loader == nil {
 		return
+	}
+	if err := b.loader.DropUnused(); err != nil {
+		b.log.Warnf("%v", err)
 	}
 	n, err := b.loader.RemoveLeftovers()
 	if n > 0 || err != nil {

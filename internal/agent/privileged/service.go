@@ -21,6 +21,7 @@ type service struct {
 	isReady bool // used by the goroutine that serves the agent
 	options *agent.Options
 	reopen  func() // has export open its files anew
+	restart *restart
 }
 
 // openService opens the manager's socket. A manager that can't be told anything is no reason to end.
@@ -43,8 +44,18 @@ func (s *service) told(text string) {
 
 // forHelper returns what the helper calls.
 func (s *service) forHelper() helper.Service {
-	return helper.Service{Told: s.told, Alive: func() { s.conn.Alive("") }, Ending: s.conn.Stopping,
-		Reload: s.reload, HangupReloads: s.options.Reload != nil && !hasTerminal()}
+	return helper.Service{Told: s.told, Alive: func() { s.conn.Alive("") }, Ending: s.ending,
+		Reload: s.reload, HangupReloads: s.options.Reload != nil && !hasTerminal(),
+		Restart: s.restart.begin, StopLater: s.restart.stopLater, StopsAtOnce: s.restart.stops()}
+}
+
+// ending tells that the end has begun, or that another weir takes over in this process.
+func (s *service) ending() {
+	if s.restart.hasBegun.Load() {
+		s.conn.Reloading()
+		return
+	}
+	s.conn.Stopping()
 }
 
 // reload reads the settings anew. The agent applies them, and then tells how it is.

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/handover"
 	"github.com/weirnet/weir/internal/helper"
 	"github.com/weirnet/weir/internal/sandbox"
 	"github.com/weirnet/weir/internal/topology"
@@ -32,9 +33,29 @@ type backend interface {
 	io.Closer
 }
 
+// keeper is a backend that can hand its capture over to the next weir.
+type keeper interface {
+	handOver(*handover.Set) error
+}
+
 // Supervise is the privileged process: it takes the best mode that works, starts the confined one with args, and serves
-// it until it ends. The error is a *helper.ExitError if the confined process failed.
+// it until it ends. The error is a *helper.ExitError if the confined process failed. At a SIGUSR2 the process executes
+// its program anew, which goes on with the flows: then Supervise does not return.
 func Supervise(o *agent.Options, args []string) error {
+	o.Inherited = handover.Inherited()
+	r := newRestart(o.Inherited, o.Log)
+	defer r.close()
+	if err := supervise(o, args, r); !r.hasBegun.Load() {
+		return err
+	} else if err != nil {
+		o.Log.Warnf("restart: %v", err)
+	}
+	return r.exec()
+}
+
+func supervise(o *agent.Options, args []string, r *restart) error {
+	arriving := o.Inherited.Take(stateName)
+	defer r.closeState(arriving)
 	selection, err := o.Check()
 	if err != nil {
 		return err
@@ -48,12 +69,14 @@ func Supervise(o *agent.Options, args []string) error {
 	}
 	warnAbsent(o, links, o.Log)
 	service := openService(o)
+	service.restart = r
 	defer service.conn.Close()
 	b, refused, err := openBackend(o)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	defer r.closeBackend(b)
+	o.Inherited.Close() // of a mode that has no use for it
 	connections := openConntrack(b, o)
 	defer connections.Close()
 	socket := openControl(o)
@@ -88,6 +111,9 @@ func Supervise(o *agent.Options, args []string) error {
 	socket.add(&named, &s)
 	state.add(&named)
 	uplink.add(&named)
+	if _, canKeep := b.(keeper); canKeep {
+		r.addState(&named, arriving)
+	}
 	var usage usage
 	usage.add(&named, &s, child.PID())
 	s.Pulse = service.conn.Pulse()

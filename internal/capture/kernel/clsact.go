@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -67,9 +68,9 @@ func attachClsact(ifindex uint32, ingress, egress *ebpf.Program) (hook, error) {
 		return nil, err
 	}
 	defer c.Close()
-	_, _, before, err := c.removeOldFilters(ifindex)
+	old, before, err := c.ownFilters(ifindex)
 	if err != nil {
-		return nil, fmt.Errorf("remove the filters of a killed weir: %w", err)
+		return nil, fmt.Errorf("find the filters of a killed weir: %w", err)
 	}
 	made, err := c.addQdisc(ifindex)
 	if err != nil {
@@ -88,13 +89,51 @@ func attachClsact(ifindex uint32, ingress, egress *ebpf.Program) (hook, error) {
 		if made {
 			end.name += qdiscSuffix
 		}
-		f, err := c.addFilter(ifindex, end.parent, end.name, end.program)
+		var f filter
+		if at := slices.IndexFunc(old, func(f filter) bool { return f.parent == end.parent }); at >= 0 {
+			f, err = c.replaceFilter(ifindex, &old[at], end.name, end.program)
+			old = slices.Delete(old, at, at+1)
+		} else {
+			f, err = c.addFilter(ifindex, end.parent, end.name, end.program)
+		}
 		if err != nil {
 			return nil, errors.Join(err, h.remove(c))
 		}
 		h.filters = append(h.filters, f)
 	}
+	for i := range old {
+		if err := c.deleteFilter(ifindex, &old[i]); err != nil {
+			return nil, errors.Join(fmt.Errorf("remove the filters of a killed weir: %w", err), h.remove(c))
+		}
+	}
 	return h, nil
+}
+
+// ownFilters returns weir's filters of an interface, and whether weir created the qdisc.
+func (c *tc) ownFilters(ifindex uint32) (own []filter, madeQdisc bool, err error) {
+	present, err := c.filters(ifindex)
+	for _, f := range present {
+		if f.isOurs() {
+			own = append(own, f)
+			madeQdisc = madeQdisc || strings.HasSuffix(f.name, qdiscSuffix)
+		}
+	}
+	return own, madeQdisc, err
+}
+
+// replaceFilter puts a program in the place of a filter's: each packet meets the old one or the new one.
+func (c *tc) replaceFilter(ifindex uint32, old *filter, name string, program *ebpf.Program) (filter, error) {
+	attributes, id, err := filterAttributes(name, program)
+	if err != nil {
+		return filter{}, err
+	}
+	message := append(tcmsg(ifindex, old.handle, old.parent, old.info), attributes...)
+	if err := c.do(unix.RTM_NEWTFILTER, netlink.Create, message); err != nil {
+		return filter{}, fmt.Errorf("replace filter %s: %w", old.name, err)
+	}
+	f := *old
+	f.name, f.program = name, id
+	return f, nil
 }
 
 func (*clsact) kind() string { return "clsact" }
@@ -284,28 +323,15 @@ func isUnsupported(err error) bool {
 
 // addFilter adds a filter with the first free priority.
 func (c *tc) addFilter(ifindex, parent uint32, name string, program *ebpf.Program) (filter, error) {
-	info, err := program.Info()
+	attributes, id, err := filterAttributes(name, program)
 	if err != nil {
-		return filter{}, fmt.Errorf("read the id of program %s: %w", name, err)
-	}
-	id, _ := info.ID()
-	a := netlink.NewAttributeEncoder()
-	a.String(unix.TCA_KIND, "bpf")
-	a.Nested(unix.TCA_OPTIONS, func(a *netlink.AttributeEncoder) error {
-		a.Uint32(tcaBPFFD, uint32(program.FD()))
-		a.String(tcaBPFName, name)
-		a.Uint32(tcaBPFFlags, directAction)
-		return nil
-	})
-	attributes, err := a.Encode()
-	if err != nil {
-		return filter{}, fmt.Errorf("encode a filter: %w", err)
+		return filter{}, err
 	}
 	present, err := c.dump(unix.RTM_GETTFILTER, ifindex, parent)
 	if err != nil {
 		return filter{}, fmt.Errorf("list filters: %w", err)
 	}
-	f := filter{parent: parent, handle: 1, name: name, program: uint32(id)}
+	f := filter{parent: parent, handle: 1, name: name, program: id}
 	for priority := firstFree(present, 1); priority <= math.MaxUint16; priority = firstFree(present, priority+1) {
 		f.info = priority<<16 | uint32(swap16(unix.ETH_P_ALL))
 		message := append(tcmsg(ifindex, f.handle, parent, f.info), attributes...)
@@ -321,6 +347,27 @@ func (c *tc) addFilter(ifindex, parent uint32, name string, program *ebpf.Progra
 		return filter{}, fmt.Errorf("add filter %s: %w", name, err)
 	}
 	return f, nil
+}
+
+// filterAttributes returns what describes a filter to the kernel, and the program's id.
+func filterAttributes(name string, program *ebpf.Program) (attributes []byte, id uint32, err error) {
+	info, err := program.Info()
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the id of program %s: %w", name, err)
+	}
+	number, _ := info.ID()
+	a := netlink.NewAttributeEncoder()
+	a.String(unix.TCA_KIND, "bpf")
+	a.Nested(unix.TCA_OPTIONS, func(a *netlink.AttributeEncoder) error {
+		a.Uint32(tcaBPFFD, uint32(program.FD()))
+		a.String(tcaBPFName, name)
+		a.Uint32(tcaBPFFlags, directAction)
+		return nil
+	})
+	if attributes, err = a.Encode(); err != nil {
+		return nil, 0, fmt.Errorf("encode a filter: %w", err)
+	}
+	return attributes, uint32(number), nil
 }
 
 // firstFree returns the lowest free priority from the given one on. Linux assigns priorities of the upper half,

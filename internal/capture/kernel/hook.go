@@ -62,6 +62,10 @@ func (l *Loader) Attach(ifindex uint32, raw bool) (kind string, err error) {
 	if ifindex == loopback {
 		egress = nil // each packet that goes out comes in at once, and counts then
 	}
+	if h := l.adopt(ifindex, ingress, egress); h != nil { // its note is there
+		l.hooks[ifindex] = h
+		return h.kind(), nil
+	}
 	// First the note: until it is there, an egress would count the packets that the ingress has counted.
 	if _, err := l.Count(ifindex); err != nil {
 		return "", err

@@ -66,6 +66,9 @@ type Config struct {
 	IgnoreVLAN bool
 	// TCPHealth notes what headers tell of a flow's health (packet.Health).
 	TCPHealth bool
+	// Kept are the Objects of a Loader before, to go on with, in descriptors that Load takes over. If they have another
+	// layout, Load begins anew.
+	Kept []Object
 }
 
 func (c *Config) setDefaults() {

@@ -27,6 +27,9 @@ type Loader struct {
 	config   Config
 	batch    []byte
 	attachBy attacher // nil: tcx, else clsact
+	layout   string   // fingerprint of the maps
+	kept     *kept    // nil: the maps are new, see whyNot
+	whyNot   error    // why nothing of Config.Kept could be taken over; nil without any
 }
 
 // Load creates the maps and loads the programs. It attaches nothing.
@@ -60,22 +63,22 @@ func (l *Loader) load() error {
 	if err := l.size(spec); err != nil {
 		return err
 	}
-	if !haveXDPLoadBytes() {
-		delete(spec.Programs, bpf.WeirProgWeirXdp)
-		var o struct {
-			bpf.WeirMaps
-			programsWithoutXDP
+	var options ebpf.CollectionOptions
+	l.layout = l.fingerprint(spec)
+	if len(l.config.Kept) > 0 {
+		if l.kept, l.whyNot = l.takeOver(spec); l.kept != nil {
+			options.MapReplacements = l.kept.maps
 		}
-		err = spec.LoadAndAssign(&o, nil)
-		l.objects.WeirMaps, l.objects.WeirPrograms = o.WeirMaps, o.all()
-	} else {
-		err = spec.LoadAndAssign(&l.objects, nil)
 	}
-	if err != nil {
+	if err := l.loadPrograms(spec, &options); err != nil {
 		return err
 	}
 	if err := l.addShunts(); err != nil {
 		return err
+	}
+	if l.kept != nil {
+		l.rings = l.kept.rings
+		return l.resume()
 	}
 	for i := range l.config.Workers {
 		if err := l.addWorker(spec, uint32(i)); err != nil {
@@ -83,6 +86,20 @@ func (l *Loader) load() error {
 		}
 	}
 	return l.fill()
+}
+
+func (l *Loader) loadPrograms(spec *ebpf.CollectionSpec, options *ebpf.CollectionOptions) (err error) {
+	if haveXDPLoadBytes() {
+		return spec.LoadAndAssign(&l.objects, options)
+	}
+	delete(spec.Programs, bpf.WeirProgWeirXdp)
+	var o struct {
+		bpf.WeirMaps
+		programsWithoutXDP
+	}
+	err = spec.LoadAndAssign(&o, options)
+	l.objects.WeirMaps, l.objects.WeirPrograms = o.WeirMaps, o.all()
+	return err
 }
 
 // programsWithoutXDP are the programs that kernels before 5.18 can load.
@@ -249,7 +266,7 @@ func (l *Loader) Descriptors() []int {
 
 // Close detaches and unloads everything.
 func (l *Loader) Close() error {
-	var errs error
+	errs := l.DropUnused()
 	for ifindex := range l.hooks {
 		errs = errors.Join(errs, l.Detach(ifindex))
 	}

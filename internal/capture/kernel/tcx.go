@@ -44,6 +44,15 @@ func tcxError(err error) error {
 
 func (*tcx) kind() string { return "tcx" }
 
+// objects returns the links by their ends.
+func (t *tcx) objects() map[string]link.Link {
+	all := map[string]link.Link{}
+	for i, l := range t.links {
+		all[[...]string{"ingress", "egress"}[i]] = l
+	}
+	return all
+}
+
 func (t *tcx) Close() error {
 	var errs error
 	for _, l := range t.links {

@@ -37,7 +37,13 @@ type View struct {
 	traffics []bpf.WeirTraffic
 	rings    []int // descriptors
 	mapped   [][]byte
+
+	told   [numCauses]uint64                 // by an earlier process that had these maps
+	frozen atomic.Pointer[[numCauses]uint64] // nil: the counts go on
 }
+
+// numCauses is the room for causes in a CPU's counts.
+const numCauses = len(bpf.WeirCauseCounts{}.Packets)
 
 // NewView maps the descriptors of Loader.Descriptors and takes them over; Close closes them.
 func NewView(g Geometry, descriptors []int) (*View, error) {
@@ -92,8 +98,32 @@ func (v *View) Close() error {
 	return errs
 }
 
-// cause returns the sum of a cause's counters over all CPUs.
-func (v *View) cause(c bpf.WeirCause) (n uint64) {
+// Freeze ends the counting of losses and samples, and returns what the next View of these maps has to Skip.
+func (v *View) Freeze() []uint64 {
+	var now [numCauses]uint64
+	for c := range now {
+		now[c] = v.count(bpf.WeirCause(c))
+	}
+	v.frozen.Store(&now)
+	return now[:]
+}
+
+// Skip leaves out losses and samples that an earlier View has told of. Call it before the first count.
+func (v *View) Skip(told []uint64) { copy(v.told[:], told) }
+
+// cause returns a cause's count.
+func (v *View) cause(c bpf.WeirCause) uint64 {
+	n := uint64(0)
+	if now := v.frozen.Load(); now != nil {
+		n = now[c]
+	} else {
+		n = v.count(c)
+	}
+	return n - min(n, v.told[c])
+}
+
+// count returns the sum of a cause's counters over all CPUs.
+func (v *View) count(c bpf.WeirCause) (n uint64) {
 	for i := range v.causes {
 		n += atomic.LoadUint64(&v.causes[i].Packets[c])
 	}

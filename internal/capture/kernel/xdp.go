@@ -21,6 +21,8 @@ type xdp struct {
 
 func (x *xdp) kind() string { return x.name }
 
+func (x *xdp) objects() map[string]link.Link { return map[string]link.Link{x.name: x.Link} }
+
 // attachXDP returns an attacher of the XDP program, which ignores the TC programs in its arguments.
 func (l *Loader) attachXDP(native bool) attacher {
 	flags, name := link.XDPGenericMode, "xdp"

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package privileged
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/agent"
+	"github.com/weirnet/weir/internal/handover"
+	"github.com/weirnet/weir/internal/logging"
+)
+
+// restart is a restart in place: the confined process writes its flows into memory and ends, and the privileged one
+// executes its program anew, with that memory and the kernel's objects open. The programs in the kernel go on counting.
+type restart struct {
+	log         *logging.Logger
+	hasBegun    atomic.Bool
+	isLate      atomic.Bool // a signal asks for the end
+	stopsAtOnce bool        // one did before this start
+	state       *os.File    // nil: the mode keeps nothing
+	next        handover.Set
+	early, late chan os.Signal // signals before the agent's start, and after its end
+}
+
+// newRestart takes what came before this start. From now on a request to end does not lose what the flows had.
+func newRestart(before *handover.Set, log *logging.Logger) *restart {
+	r := &restart{log: log, stopsAtOnce: before.Stop, early: make(chan os.Signal, 1), late: make(chan os.Signal, 1)}
+	if len(before.Names) > 0 {
+		signal.Notify(r.early, unix.SIGTERM, unix.SIGINT)
+	}
+	return r
+}
+
+// stops reports whether the end has to begin with the start.
+func (r *restart) stops() bool { return r.stopsAtOnce || len(r.early) > 0 }
+
+// stateName names the memory with the flows.
+const stateName = "weir-flows"
+
+// addState passes the memory of this restart and of the one before to the confined process.
+func (r *restart) addState(named *agent.Descriptors, arriving int) {
+	fd, err := unix.MemfdCreate(stateName, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		r.log.Warnf("flows will begin anew at a restart in place: %v", err)
+		return
+	}
+	r.state = os.NewFile(uintptr(fd), stateName)
+	named.Add(agent.DescriptorLeft, fd)
+	if arriving >= 0 {
+		named.Add(agent.DescriptorArriving, arriving)
+	}
+}
+
+func (r *restart) closeState(arriving int) {
+	if arriving >= 0 {
+		_ = unix.Close(arriving)
+	}
+}
+
+// begin begins a restart, and returns the signal that tells the agent. In a mode that keeps nothing it ends as usual.
+func (r *restart) begin() (syscall.Signal, bool) {
+	if err := checkProgram(); err != nil {
+		r.log.Warnf("no restart: %v", err)
+		return 0, false
+	}
+	r.log.Infof("restarting in place")
+	r.hasBegun.Store(true)
+	signal.Notify(r.late, unix.SIGTERM, unix.SIGINT)
+	if r.state == nil {
+		return unix.SIGTERM, true
+	}
+	return unix.SIGUSR2, true
+}
+
+func (r *restart) stopLater() { r.isLate.Store(true) }
+
+// closeBackend ends the capture, or hands it over.
+func (r *restart) closeBackend(b backend) {
+	if keeper, ok := b.(keeper); ok && r.hasBegun.Load() && r.state != nil {
+		err := keeper.handOver(&r.next)
+		if err == nil {
+			if _, err = unix.FcntlInt(r.state.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|
+				unix.F_SEAL_GROW|unix.F_SEAL_WRITE); err == nil {
+				err = r.next.Add(stateName, int(r.state.Fd()))
+			}
+		}
+		if err == nil {
+			return
+		}
+		r.log.Warnf("the capture begins anew: %v", err)
+		r.next.Close()
+	}
+	_ = b.Close()
+}
+
+// exec executes the program anew. The kernel's objects live by the descriptors of r.next.
+func (r *restart) exec() error {
+	r.next.Stop = r.isLate.Load() || len(r.late) > 0
+	return fmt.Errorf("restart in place: %w", r.next.Exec())
+}
+
+// close closes what is left if no restart has begun.
+func (r *restart) close() {
+	if r.state != nil {
+		_ = r.state.Close()
+	}
+}
+
+// programTime bounds the check of a new program.
+const programTime = 10 * time.Second
+
+// checkProgram reports why the program at the place of the running one can't take over: it may be half written, or for
+// another machine.
+func checkProgram() error {
+	path, err := handover.Program()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), programTime)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, path, "--version").CombinedOutput(); err != nil {
+		return fmt.Errorf("%s --version: %w: %s", path, err, out)
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package agent_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirnet/weir/internal/testing/lab"
+	"github.com/weirnet/weir/internal/testing/lab/wait"
+)
+
+// bindings returns a frame of each of so many flows: a STUN binding request (RFC 8489 §5), at a port that names
+// nothing.
+func bindings(flows int) [][]byte {
+	frames := datagrams(flows)
+	for i, b := range frames {
+		binary.BigEndian.PutUint16(b[14+22:], 40000)
+		stun := b[14+28:]
+		binary.BigEndian.PutUint16(stun, 1)
+		binary.BigEndian.PutUint16(stun[2:], uint16(len(stun)-20))
+		binary.BigEndian.PutUint32(stun[4:], 0x2112a442)
+		binary.BigEndian.PutUint32(stun[8:], uint32(i))
+		attribute := stun[20:] // SOFTWARE (§14.14) fills the rest
+		binary.BigEndian.PutUint16(attribute, 0x8022)
+		binary.BigEndian.PutUint16(attribute[2:], uint16(len(attribute)-4))
+		for j := range attribute[4:] {
+			attribute[4+j] = 'x'
+		}
+	}
+	return frames
+}
+
+// countArrivals makes nftables count what arrives at a link, from the network header on.
+func countArrivals(t testing.TB, h *lab.Host, link string) (read func() (packets, bytes uint64)) {
+	t.Helper()
+	sh(t, h, "nft add table netdev test", "nft add counter netdev test arrived",
+		fmt.Sprintf("nft add chain netdev test in '{ type filter hook ingress device %s priority 0; }'", link),
+		"nft add rule netdev test in counter name arrived")
+	return func() (packets, bytes uint64) {
+		t.Helper()
+		said := sh(t, h, "nft list counter netdev test arrived")
+		_, numbers, _ := strings.Cut(said, "packets")
+		if _, err := fmt.Sscanf(numbers, "%d bytes %d", &packets, &bytes); err != nil {
+			t.Fatalf("nft said %q", said)
+		}
+		return packets, bytes
+	}
+}
+
+// restart restarts weir in its process, and waits until the next one watches.
+func (r *run) restart() {
+	r.T.Helper()
+	const watches = "WAN: "
+	before := strings.Count(r.Said.String(), watches)
+	if err := r.Process.Process.Signal(unix.SIGUSR2); err != nil {
+		r.T.Fatal(err)
+	}
+	wait.Until(r.T, "weir watches after a restart", func() bool {
+		return strings.Count(r.Said.String(), watches) > before
+	})
+}
+
+// TestRestart restarts weir in its process while packets of many flows pass: each flow stays one record with its
+// identity, its name and all its packets.
+func TestRestart(t *testing.T) {
+	for _, hook := range []string{"tcx", "clsact"} {
+		t.Run(hook, func(t *testing.T) {
+			const flows, restarts = 500, 3
+			h := quietHost(t, 1)
+			arrived := countArrivals(t, h, "in0")
+			r := watch(t, h, "-i", "in0", "--mode", "ebpf", "--hook", hook, "--socket", "none", "--uplink", "off")
+			pid := r.PID()
+			frames := bindings(flows)
+			send := func(ctx context.Context, s lab.Sending) {
+				if _, err := h.SendFrames(ctx, "out0", frames, s); err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+			send(context.Background(), lab.Sending{Rate: 5000, Loops: 2})
+			ctx, stop := context.WithCancel(context.Background())
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				send(ctx, lab.Sending{Rate: 5000, Loops: 1 << 20})
+			}()
+			for range restarts {
+				r.restart()
+			}
+			stop()
+			<-sent
+			lab.Landed(t)
+			all := r.stop()
+			if r.PID() != pid {
+				t.Errorf("the process is %d now, not %d", r.PID(), pid)
+			}
+			wantPackets, wantBytes := arrived()
+			packets, bytes := sums(all)
+			t.Logf("%d records, %d packets, %d bytes; nft: %d packets, %d bytes", len(all), packets, bytes, wantPackets,
+				wantBytes)
+			if packets != wantPackets || bytes != wantBytes {
+				t.Error("the records do not add up")
+			}
+			ids := map[any]bool{}
+			for _, f := range all {
+				ids[f.all["id"]] = true
+				if f.all["protocol"] != "stun" || f.all["method"] != "dpi" {
+					t.Fatalf("protocol %v by %v", f.all["protocol"], f.all["method"])
+				}
+			}
+			if len(all) != flows || len(ids) != flows {
+				t.Errorf("%d records of %d flows", len(all), len(ids))
+			}
+		})
+	}
+}
