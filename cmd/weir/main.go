@@ -82,7 +82,7 @@ func newRoot() *cobra.Command {
 		return c.Help()
 	}
 	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newFlows(), newHosts(), newStatus(),
-		newReload(), newEnrol(), newShip(), newExport(), newLibpcapCapture(), newProtocols(), newReplay(),
+		newReload(), newRestart(), newEnrol(), newShip(), newExport(), newLibpcapCapture(), newProtocols(), newReplay(),
 		newReport(), newCatalog(), newConfig(), newVersion(), newManual())
 	return root
 }

@@ -6,6 +6,9 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -118,4 +121,56 @@ func TestRestart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRestartCommand: weir restart returns when the next weir answers; without a sound program nothing happens.
+func TestRestartCommand(t *testing.T) {
+	h := quietHost(t, 1)
+	folder := t.TempDir()
+	program, socket := filepath.Join(folder, "weir"), filepath.Join(folder, "socket")
+	install := func(text []byte) {
+		t.Helper()
+		if err := os.WriteFile(program+".new", text, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(program+".new", program); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sound, err := os.ReadFile(weir(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	install(sound)
+	m := newManager(t)
+	r := launch(t, h, "env", "NOTIFY_SOCKET="+m.path, program, "run", "-i", "in0", "--mode", "ebpf",
+		"--output", "ndjson", "--uplink", "off", "--socket", socket)
+	m.await("READY=1")
+	restart := func() (string, int) {
+		c := exec.Command(weir(t), "restart", "--socket", socket)
+		out, _ := c.CombinedOutput()
+		return string(out), c.ProcessState.ExitCode()
+	}
+	said, status := "", 1
+	wait.Until(t, "weir answers", func() bool {
+		said, status = restart()
+		return !strings.Contains(said, "only just started")
+	})
+	if status != 0 {
+		t.Fatalf("weir restart: %d, %s", status, said)
+	}
+	m.await("RELOADING=1")
+	m.await("READY=1")
+
+	install([]byte("#!/bin/sh\nexit 3\n"))
+	if err := r.Process.Process.Signal(unix.SIGUSR2); err != nil {
+		t.Fatal(err)
+	}
+	r.Await("no restart: ")
+	install(sound)
+	r.restart()
+	if flows := r.stop(); len(flows) != 0 {
+		t.Errorf("%d flows", len(flows))
+	}
+	m.await("STOPPING=1")
 }

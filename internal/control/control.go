@@ -123,6 +123,7 @@ type Status struct {
 	Interfaces []string `json:"interfaces"`
 	Packets    uint64   `json:"packets"`
 	Flows      uint64   `json:"flows"`            // begun
+	Restarts   bool     `json:"restarts"`         // at SIGUSR2 to Owner it restarts in place
 	Uplink     *Uplink  `json:"uplink,omitempty"` // nil: reports go to no sink
 	// Exported is what the process export last told; nil: nothing.
 	Exported *Exported `json:"exported,omitempty"`

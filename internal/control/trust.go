@@ -94,21 +94,43 @@ func isOwn(folder string) error {
 // checkPeer refuses an agent that neither root nor this user started, unless root made the socket's folder for its
 // user: another user may have made the socket first, to receive the questions.
 func checkPeer(c net.Conn, path string) error {
+	of, err := maker(c)
+	if err != nil {
+		return fmt.Errorf("ask weir: get the user that answers at %s: %w", path, err)
+	}
+	return checkUser(of.Uid, path)
+}
+
+// maker returns the process that made the socket of a connection.
+func maker(c net.Conn) (of *unix.Ucred, err error) {
 	raw, err := c.(*net.UnixConn).SyscallConn()
 	if err != nil {
-		return fmt.Errorf("ask weir: %w", err)
+		return nil, err
 	}
-	var of *unix.Ucred // the socket's maker
 	if controlErr := raw.Control(func(fd uintptr) {
 		of, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET,
 			unix.SO_PEERCRED)
 	}); controlErr != nil {
 		err = controlErr
 	}
+	return of, err
+}
+
+// Owner returns the ID of the process that takes signals for the weir at a path: the one that made the socket.
+func Owner(path string) (pid int, err error) {
+	c, err := dial(path)
 	if err != nil {
-		return fmt.Errorf("ask weir: get the user that answers at %s: %w", path, err)
+		return 0, err
 	}
-	return checkUser(of.Uid, path)
+	defer c.Close()
+	of, err := maker(c)
+	if err != nil {
+		return 0, fmt.Errorf("ask weir: %w", err)
+	}
+	if of.Pid <= 0 {
+		return 0, errors.New("weir runs where its process has no number here: in another container, or on the host")
+	}
+	return int(of.Pid), nil
 }
 
 func checkUser(uid uint32, path string) error {

@@ -115,7 +115,8 @@ func (q *answerer) state() *control.Answer {
 		return &control.Answer{Error: "weir has only just started: ask again in a second"}
 	}
 	state := control.Status{Mode: s.Mode, Seconds: int64(s.Elapsed.Seconds()), Interfaces: s.Interfaces,
-		Packets: s.Totals.Packets, Flows: s.Totals.Flows.Created, Exported: q.exports.state()}
+		Packets: s.Totals.Packets, Flows: s.Totals.Flows.Created, Restarts: true,
+		Exported: q.exports.state()}
 	if q.uplink != nil {
 		state.Uplink = q.uplink()
 	}

@@ -60,9 +60,11 @@ func (r *restart) addState(named *agent.Descriptors, arriving int) {
 	}
 }
 
-func (r *restart) closeState(arriving int) {
-	if arriving >= 0 {
-		_ = unix.Close(arriving)
+// closeState closes the memory of the restart before.
+func (r *restart) closeState(arriving *int) {
+	if *arriving >= 0 {
+		_ = unix.Close(*arriving)
+		*arriving = -1
 	}
 }
 
