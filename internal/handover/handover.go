@@ -3,9 +3,9 @@
 // Package handover passes named descriptors to the program that takes this one's place: Exec executes it in the same
 // process, with the descriptors open, and Inherited is what it calls first.
 //
-// Two variables of the environment name them. WEIR_HANDOVER is Exec's: the process ID, and for each descriptor its
-// name and number. LISTEN_FDS and LISTEN_FDNAMES are those of a service manager (sd_listen_fds(3)), which kept
-// descriptors for a service, and gives them to its next process.
+// The variable WEIR_HANDOVER of the environment has the process ID, and for each descriptor its name and number. The
+// numbers are not in a row from 3 on as those of sd_listen_fds(3): Go's runtime has descriptors of its own there, until
+// the exec.
 package handover
 
 import (
@@ -28,8 +28,6 @@ var (
 const (
 	variable = "WEIR_HANDOVER"
 	stop     = "stop" // a name without a descriptor: the successor has to end at once
-	// firstListenFD is SD_LISTEN_FDS_START.
-	firstListenFD = 3
 )
 
 // Set holds named descriptors. The zero value is empty.
@@ -76,10 +74,7 @@ func (s *Set) Close() {
 func Inherited() *Set {
 	s := &Set{}
 	s.parse(os.Getenv(variable), os.Getpid())
-	s.parseListen(os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES"), os.Getpid())
-	for _, name := range []string{variable, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
-		_ = os.Unsetenv(name)
-	}
+	_ = os.Unsetenv(variable)
 	for i := 0; i < len(s.FDs); i++ {
 		if _, err := unix.FcntlInt(uintptr(s.FDs[i]), unix.F_SETFD, unix.FD_CLOEXEC); err != nil { // there is none
 			s.Names, s.FDs = append(s.Names[:i:i], s.Names[i+1:]...), append(s.FDs[:i:i], s.FDs[i+1:]...)
@@ -104,18 +99,6 @@ func (s *Set) parse(text string, pid int) {
 		if fd, err := strconv.ParseUint(number, 10, 31); err == nil && int(fd) > unix.Stderr {
 			s.Names, s.FDs = append(s.Names, name), append(s.FDs, int(fd))
 		}
-	}
-}
-
-// parseListen reads the variables of a service manager.
-func (s *Set) parseListen(ofPID, count, names string, pid int) {
-	n, err := strconv.ParseUint(count, 10, 16)
-	if ofPID != strconv.Itoa(pid) || err != nil {
-		return
-	}
-	list := strings.Split(names, ":")
-	for i := range min(int(n), len(list)) {
-		s.Names, s.FDs = append(s.Names, list[i]), append(s.FDs, firstListenFD+i)
 	}
 }
 
@@ -147,7 +130,7 @@ func (s *Set) Exec() error {
 	}
 	var env []string
 	for _, e := range environment {
-		if !strings.HasPrefix(e, variable+"=") && !strings.HasPrefix(e, "LISTEN_") {
+		if !strings.HasPrefix(e, variable+"=") {
 			env = append(env, e)
 		}
 	}

@@ -41,7 +41,9 @@ var (
 	flood      = time.Duration(size("WEIR_SOAK_FLOOD", 10)) * time.Second
 	flaps      = size("WEIR_SOAK_FLAPS", 100)
 	links      = size("WEIR_SOAK_LINKS", 200)
-	throughput = os.Getenv("WEIR_SOAK_THROUGHPUT") // seconds of each measurement; not measured by default
+	restarts   = size("WEIR_SOAK_RESTARTS", 3)        // in place
+	liveFlows  = size("WEIR_SOAK_RESTART_FLOWS", 500) // meanwhile
+	throughput = os.Getenv("WEIR_SOAK_THROUGHPUT")    // seconds of each measurement; not measured by default
 )
 
 // result is a line of a test's findings.
