@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sinktest makes certificates for tests that talk over TLS, to a sink above all.
+// Package sinktest makes certificates and connections in memory for tests that talk over TLS, to a sink above all.
 package sinktest
 
 import (

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +20,22 @@ import (
 )
 
 var (
-	histories = flag.Int("histories", 2000, "random histories of TestHistories")
+	histories = flag.Int("histories", numberOf("WEIR_HISTORIES", 2000), "random histories of TestHistories")
 	firstSeed = flag.Uint64("seed", 0, "seed of the first history; 0: a random one")
 )
+
+// numberOf returns a test's size: the environment's, which scripts/soak sets, or the short form's.
+func numberOf(variable string, short int) int {
+	text, ok := os.LookupEnv(variable)
+	if !ok {
+		return short
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		panic(fmt.Sprintf("%s=%s: must be a number from 1 on", variable, text))
+	}
+	return n
+}
 
 // fate is what the test knows of a report.
 type fate struct {
@@ -459,5 +474,24 @@ func TestHistories(t *testing.T) {
 		if err := newHistory(seed + i).run(60); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestHistoriesFindLoss: a spool whose disk does not sync, contents or names, fails the test above.
+func TestHistoriesFindLoss(t *testing.T) {
+	for name, lie := range map[string]func(*disk){
+		"contents": func(d *disk) { d.isLiarOfFiles = true },
+		"names":    func(d *disk) { d.isLiarOfNames = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(300) {
+				h := newHistory(4*seed + 1)
+				lie(h.disk)
+				if err := h.run(60); err != nil {
+					return
+				}
+			}
+			t.Error("nothing is lost: the model is no test")
+		})
 	}
 }

@@ -19,9 +19,10 @@ func segment(l label, body []byte, e compress.Encoding) []byte {
 
 var someLabel = label{position{3, 1 << 40}, Epoch{1, 2, 3, 15: 9}}
 
-// TestDamage: of a segment cut anywhere, or with any bit flipped, nothing is read.
+// TestDamage: of a segment cut anywhere, or with any bit flipped, nothing is read. WEIR_SEGMENT_BYTES is its
+// size.
 func TestDamage(t *testing.T) {
-	body := make([]byte, 3000)
+	body := make([]byte, numberOf("WEIR_SEGMENT_BYTES", 3000+headerSize)-headerSize)
 	for i := range body {
 		body[i] = byte(i * i >> 3)
 	}

@@ -13,11 +13,9 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,117 +25,6 @@ import (
 	"github.com/weirnet/weir/internal/ship/spool"
 	"github.com/weirnet/weir/internal/uplink"
 )
-
-// wire connects dialers with a server in memory.
-type wire struct {
-	accepted chan net.Conn
-	closed   chan struct{}
-	once     sync.Once
-
-	mutex  sync.Mutex
-	isDown bool
-	dials  int
-}
-
-func newWire() *wire { return &wire{accepted: make(chan net.Conn), closed: make(chan struct{})} }
-
-func (w *wire) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	w.mutex.Lock()
-	isDown := w.isDown
-	w.dials++
-	w.mutex.Unlock()
-	if isDown {
-		return nil, syscall.ECONNREFUSED
-	}
-	here, there := net.Pipe()
-	select {
-	case w.accepted <- newBuffered(there):
-		return newBuffered(here), nil
-	case <-w.closed:
-		return nil, syscall.ECONNREFUSED
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// buffered is a connection whose writes do not wait for the reader, like those of a socket.
-type buffered struct {
-	net.Conn
-	mutex    sync.Mutex
-	parts    [][]byte
-	isClosed bool
-	signal   chan struct{}
-}
-
-func newBuffered(c net.Conn) *buffered {
-	b := &buffered{Conn: c, signal: make(chan struct{}, 1)}
-	go func() {
-		for range b.signal {
-			b.mutex.Lock()
-			parts, isClosed := b.parts, b.isClosed
-			b.parts = nil
-			b.mutex.Unlock()
-			for _, part := range parts {
-				if _, err := c.Write(part); err != nil {
-					isClosed = true
-					break
-				}
-			}
-			if isClosed {
-				_ = c.Close()
-				return
-			}
-		}
-	}()
-	return b
-}
-
-func (b *buffered) Write(part []byte) (int, error) {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	if b.isClosed {
-		return 0, net.ErrClosed
-	}
-	b.parts = append(b.parts, bytes.Clone(part))
-	b.wake()
-	return len(part), nil
-}
-
-func (b *buffered) wake() {
-	select {
-	case b.signal <- struct{}{}:
-	default:
-	}
-}
-
-// Close closes the connection once everything is written, or after a minute.
-func (b *buffered) Close() error {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	b.isClosed = true
-	_ = b.SetDeadline(time.Now().Add(time.Minute))
-	_ = b.SetReadDeadline(time.Now())
-	b.wake()
-	return nil
-}
-
-func (w *wire) set(isDown bool) {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	w.isDown = isDown
-}
-
-func (w *wire) Accept() (net.Conn, error) {
-	select {
-	case c := <-w.accepted:
-		return c, nil
-	case <-w.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (w *wire) Close() error   { w.once.Do(func() { close(w.closed) }); return nil }
-func (w *wire) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
 // report is what the tests send.
 type report struct {
@@ -248,7 +135,7 @@ func problem(w http.ResponseWriter, status int, kind string) {
 // kit is an agent's side and a sink, in a bubble of fake time.
 type kit struct {
 	t        *testing.T
-	wire     *wire
+	wire     *sinktest.Wire
 	sink     *sink
 	spool    *spool.Spool
 	uploader *Uploader
@@ -274,9 +161,9 @@ func bubble(t *testing.T, change func(*kit), test func(*kit)) {
 			t.Fatal(err)
 		}
 		authority := sinktest.NewAuthority(t)
-		k := &kit{t: t, wire: newWire(), encoding: compress.Zstd, authority: authority, ended: make(chan struct{}),
+		k := &kit{t: t, wire: sinktest.NewWire(), encoding: compress.Zstd, authority: authority, ended: make(chan struct{}),
 			sink: &sink{t: t, key: public, now: time.Now}}
-		k.config = Config{URL: "https://127.0.0.1:8443", Key: private, Authority: authority.PEM(), Dial: k.wire.dial}
+		k.config = Config{URL: "https://127.0.0.1:8443", Key: private, Authority: authority.PEM(), Dial: k.wire.Dial}
 		if k.spool, err = spool.Open(dir, spool.Config{}); err != nil {
 			t.Fatal(err)
 		}

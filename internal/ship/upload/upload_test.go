@@ -58,8 +58,8 @@ func TestSend(t *testing.T) {
 				t.Error(r.proto)
 			}
 		}
-		if k.wire.dials != 1 {
-			t.Errorf("%d connections", k.wire.dials)
+		if k.wire.Dials() != 1 {
+			t.Errorf("%d connections", k.wire.Dials())
 		}
 		if len(delivered) != 4 || delivered[3] != (spool.Name{Epoch: k.epoch, Sequence: 4}) || whole != 1 {
 			t.Errorf("delivered %v, whole flows requested %d times", delivered, whole)
@@ -72,12 +72,12 @@ func TestEncodings(t *testing.T) {
 	kinds := []compress.Encoding{compress.None, compress.Gzip, compress.Zstd, compress.Zstd, compress.None,
 		compress.Gzip}
 	bubble(t, nil, func(k *kit) {
-		k.wire.set(true)
+		k.wire.Set(true)
 		for _, k.encoding = range kinds {
 			k.put(2)
 		}
 		k.settle(time.Second)
-		k.wire.set(false)
+		k.wire.Set(false)
 		k.arrive(time.Minute)
 		var got []string
 		for _, r := range k.sink.attempts() {
@@ -96,7 +96,7 @@ func TestSinkAway(t *testing.T) {
 	const every, hour = 15 * time.Second, 240 // reports
 	var isAway atomic.Bool
 	for name, away := range map[string]func(k *kit, is bool){
-		"refuses": func(k *kit, is bool) { k.wire.set(is) },
+		"refuses": func(k *kit, is bool) { k.wire.Set(is) },
 		"answers 503": func(k *kit, is bool) {
 			isAway.Store(is)
 			k.sink.answer = func(w http.ResponseWriter, _ *http.Request, _ func() uplink.Reports) bool {
@@ -367,9 +367,9 @@ func TestBadReport(t *testing.T) {
 					return isBad
 				}
 			}, func(k *kit) {
-				k.wire.set(true)
+				k.wire.Set(true)
 				k.put(40)
-				k.wire.set(false)
+				k.wire.Set(false)
 				k.arrive(time.Hour, 23)
 				if s, n := k.uploader.State(), len(k.sink.attempts()); s.Refused != 1 || n > 20 {
 					t.Errorf("%d requests, %+v", n, s)
@@ -398,9 +398,9 @@ func TestSlowLink(t *testing.T) {
 			return n > 5
 		}
 	}, func(k *kit) {
-		k.wire.set(true)
+		k.wire.Set(true)
 		k.put(40)
-		k.wire.set(false)
+		k.wire.Set(false)
 		k.arrive(5 * time.Hour)
 		if s := k.uploader.State(); s.Refused != 0 || s.Phase != Connected {
 			t.Errorf("%+v", s)
@@ -458,7 +458,7 @@ func TestExplainHTTP(t *testing.T) {
 func TestCancel(t *testing.T) {
 	for name, change := range map[string]func(*kit){
 		"idle":       nil,
-		"waiting":    func(k *kit) { k.wire.set(true) },
+		"waiting":    func(k *kit) { k.wire.Set(true) },
 		"in request": badly(1, func(http.ResponseWriter, func() uplink.Reports) { time.Sleep(time.Minute) }),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -521,9 +521,9 @@ func TestRefused(t *testing.T) {
 			return true
 		}
 	}, func(k *kit) {
-		k.wire.set(true)
+		k.wire.Set(true)
 		k.put(7)
-		k.wire.set(false)
+		k.wire.Set(false)
 		k.arrive(time.Hour)
 		if s := k.uploader.State(); s.Refused != 2 || s.Sent != 5 {
 			t.Errorf("%+v", s)
@@ -636,10 +636,10 @@ func TestRate(t *testing.T) {
 		k.encoding, k.filler = compress.None, make([]byte, 75<<10) // 100 KiB in base64
 		k.config.Rate, k.config.Batch = 50<<10, 500<<10
 	}, func(k *kit) {
-		k.wire.set(true)
+		k.wire.Set(true)
 		k.put(30)
 		k.settle(0)
-		k.wire.set(false)
+		k.wire.Set(false)
 		k.arrive(time.Hour)
 		all := k.sink.attempts()
 		if took := all[len(all)-1].at.Sub(all[0].at); took < 48*time.Second || took > 2*time.Minute {
@@ -683,9 +683,9 @@ func TestFitting(t *testing.T) {
 // TestLimits: reports that are nothing but repetition go one by one.
 func TestLimits(t *testing.T) {
 	bubble(t, func(k *kit) { k.filler = make([]byte, 500<<10) }, func(k *kit) {
-		k.wire.set(true)
+		k.wire.Set(true)
 		k.put(5)
-		k.wire.set(false)
+		k.wire.Set(false)
 		k.arrive(time.Hour)
 		if n := len(k.sink.attempts()); n != 5 {
 			t.Errorf("%d requests", n)

@@ -229,11 +229,19 @@ type history struct {
 }
 
 // play plays one history. The error is a report that was acknowledged and is lost, or that is another than was sent.
-func play(t *testing.T, seed uint64, isLiar bool) error {
+// With a step from 0 on there is one life, on a folder that fails only there.
+func play(t *testing.T, seed uint64, isLiar bool, step int) error {
 	random := rand.New(rand.NewPCG(seed, 1))
 	h := &history{t: t, acked: map[int]bool{}, stored: map[int]bool{}, disk: &model{random: random,
 		now: map[string]*modelFile{}, disk: map[string]*modelFile{}, isLiar: isLiar}}
+	if step >= 0 {
+		h.disk = h.disk.reboot(step, 0)
+		h.live(random, 40)
+	}
 	for range 1 + random.IntN(5) {
+		if step >= 0 {
+			break
+		}
 		h.disk = h.disk.reboot(random.IntN(150), []float64{0, 0.05, 0.3}[random.IntN(3)])
 		h.live(random, 40)
 	}
@@ -325,9 +333,25 @@ func TestHistories(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("WEIR_HISTORIES")); err == nil {
 		histories = n
 	}
-	for seed := range histories {
-		if err := play(t, uint64(seed), false); err != nil {
+	first := rand.Uint64()>>1 + 1
+	if n, err := strconv.ParseUint(os.Getenv("WEIR_HISTORIES_SEED"), 10, 64); err == nil {
+		first = n
+	}
+	t.Logf("WEIR_HISTORIES_SEED=%d", first)
+	for seed := first; seed < first+uint64(histories); seed++ {
+		if err := play(t, seed, false, -1); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
+}
+
+// TestCrashAtEveryStep: lives that end at each of their steps.
+func TestCrashAtEveryStep(t *testing.T) {
+	for seed := range uint64(3) {
+		for step := range 200 {
+			if err := play(t, seed, false, step); err != nil {
+				t.Fatalf("seed %d, step %d: %v", seed, step, err)
+			}
 		}
 	}
 }
@@ -335,7 +359,7 @@ func TestHistories(t *testing.T) {
 // TestHistoriesFindLoss: a queue whose disk does not sync fails the test above.
 func TestHistoriesFindLoss(t *testing.T) {
 	for seed := range 300 {
-		if play(t, uint64(seed), true) != nil {
+		if play(t, uint64(seed), true, -1) != nil {
 			return
 		}
 	}

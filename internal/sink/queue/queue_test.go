@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -172,22 +173,23 @@ func TestConcurrent(t *testing.T) {
 	all.Wait()
 }
 
-// segmentOf returns the only segment of a queue with reports 1, 2 and 3, and where each record ends.
-func segmentOf(t *testing.T) (content []byte, ends []int) {
+// segmentOf returns the only segment of a queue with reports from 1 on, 3 at least and of that many bytes, and where
+// each record ends.
+func segmentOf(t *testing.T, least int) (content []byte, ends []int) {
 	t.Helper()
 	folder := t.TempDir()
 	q, _ := openQueue(t, Config{Folder: folder})
-	appendReports(t, q, 1, 2, 3)
+	end := 0
+	for n := 1; n <= 3 || end < least; n++ {
+		appendReports(t, q, n)
+		r := testReport(n)
+		end += int(recordSize(&r))
+		ends = append(ends, end)
+	}
 	q.Close()
 	content, err := os.ReadFile(filepath.Join(folder, name(1)))
 	if err != nil {
 		t.Fatal(err)
-	}
-	end := 0
-	for n := 1; n <= 3; n++ {
-		r := testReport(n)
-		end += int(recordSize(&r))
-		ends = append(ends, end)
 	}
 	if end != len(content) {
 		t.Fatalf("the segment has %d bytes, want %d", len(content), end)
@@ -196,9 +198,10 @@ func segmentOf(t *testing.T) (content []byte, ends []int) {
 }
 
 // TestDamage: a segment that is cut anywhere yields the records before, and one with a bit changed anywhere all records
-// but that one.
+// but that one. WEIR_SEGMENT_BYTES is the segment's size.
 func TestDamage(t *testing.T) {
-	content, ends := segmentOf(t)
+	least, _ := strconv.Atoi(os.Getenv("WEIR_SEGMENT_BYTES"))
+	content, ends := segmentOf(t, least)
 	for cut := range content {
 		var want []int
 		for i, end := range ends {
@@ -246,7 +249,7 @@ func checkScan(t *testing.T, content []byte, want []int) {
 
 // TestDamagedStart: a queue with a damaged segment and no place for the reader starts, and goes on.
 func TestDamagedStart(t *testing.T) {
-	content, _ := segmentOf(t)
+	content, _ := segmentOf(t, 0)
 	content[20] ^= 1
 	folder := t.TempDir()
 	for name, b := range map[string][]byte{name(7): content, positionName: []byte("short"), "other": nil} {
