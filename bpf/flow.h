@@ -24,6 +24,19 @@ static __always_inline __u64 coarse_clock(void)
 }
 
 /*
+ * stamp sets the time of a direction's last packet once in a tick: the coarse clock moves no faster, and its helper
+ * would be a quarter of an established packet's cost, while the count of ticks is a load.
+ */
+static __always_inline void stamp(struct direction *d)
+{
+	__u32 tick = bpf_jiffies64();
+	if (d->tick == tick && d->last)
+		return;
+	d->tick = tick;
+	d->last = coarse_clock();
+}
+
+/*
  * worker_of depends only on the two addresses, and is the same for both directions. So all flows between two hosts meet
  * in one worker, which finds announced flows and later fragments.
  */
@@ -78,7 +91,7 @@ static __always_inline __s32 first_budget(const struct packet *p)
 }
 
 /* begin takes a free slot for the flow of p and fills it. It returns the slot's number, or SLOT_NONE. */
-static __always_inline __u32 begin(const struct frame *f, const struct packet *p, __u32 worker, __u64 now)
+static __always_inline __u32 begin(const struct frame *f, const struct packet *p, __u32 worker)
 {
 	__u32 number;
 	void *stack = bpf_map_lookup_elem(&stacks, &worker);
@@ -98,7 +111,7 @@ static __always_inline __u32 begin(const struct frame *f, const struct packet *p
 	s->icmp_code = p->icmp_code;
 	budget->packets = first_budget(p);
 	budget->is_reset = 0;
-	s->born = now;
+	s->born = coarse_clock();
 	return number;
 }
 
@@ -116,7 +129,7 @@ static __always_inline void give_back(__u32 worker, __u32 number)
  * starts_anew reports whether a SYN begins another connection with the addresses and ports of an old one: the twin of
  * IsReplaced in internal/flow. Both have to pass the cases of flow/flowtest.
  */
-static __always_inline int starts_anew(const struct slot *s, const struct packet *p, __u64 now)
+static __always_inline int starts_anew(const struct slot *s, const struct packet *p)
 {
 	__u8 flags = s->lower_flags | s->upper_flags;
 	if (flags & TCP_RST || s->lower_flags & s->upper_flags & TCP_FIN)
@@ -128,7 +141,7 @@ static __always_inline int starts_anew(const struct slot *s, const struct packet
 	if (flags & TCP_FIN)
 		return 1;
 	__u64 last = s->lower.last > s->upper.last ? s->lower.last : s->upper.last;
-	return s->lower.packets && s->upper.packets && now - last > REUSE_AFTER;
+	return s->lower.packets && s->upper.packets && coarse_clock() - last > REUSE_AFTER;
 }
 
 /* find returns the flow map's value for a key, or SLOT_NONE. */
@@ -147,8 +160,7 @@ static __always_inline __u32 find(const struct flow_key *k)
 }
 
 /* find_or_begin returns the slot of p's flow, a new one if necessary, or SLOT_NONE without room. */
-static __always_inline __u32 find_or_begin(const struct frame *f, const enum context on, struct packet *p, int *created,
-					   __u64 now)
+static __always_inline __u32 find_or_begin(const struct frame *f, const enum context on, struct packet *p, int *created)
 {
 	__u32 value = find(&p->key);
 	__u64 flags = BPF_NOEXIST;
@@ -160,13 +172,13 @@ static __always_inline __u32 find_or_begin(const struct frame *f, const enum con
 		if (!(p->proto == PROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN))
 			return number;
 		old = bpf_map_lookup_elem(&slots, &number);
-		if (!old || !starts_anew(old, p, now))
+		if (!old || !starts_anew(old, p))
 			return number;
 		if (value & FLOW_SWAPPED)
 			p->from_upper ^= 1;
 		flags = BPF_ANY;
 	}
-	__u32 worker = worker_for(f, on, p), number = begin(f, p, worker, now);
+	__u32 worker = worker_for(f, on, p), number = begin(f, p, worker);
 	if (number == SLOT_NONE)
 		return SLOT_NONE;
 	if (bpf_map_update_elem(&flows, &p->key, &number, flags)) {
@@ -191,13 +203,12 @@ static __always_inline __u32 find_or_begin(const struct frame *f, const enum con
 }
 
 /* add counts packets, and returns what quick does. */
-static __always_inline int add(struct direction *d, __u8 *flags, const struct packet *p, __u32 segments, __u64 bytes,
-			       __u64 now)
+static __always_inline int add(struct direction *d, __u8 *flags, const struct packet *p, __u32 segments, __u64 bytes)
 {
 	int is_done = !tcp_health || quick(d, p);
 	__sync_fetch_and_add(&d->packets, segments);
 	__sync_fetch_and_add(&d->bytes, bytes);
-	d->last = now;
+	stamp(d);
 	/*
 	 * Not atomic: the packets of a direction arrive one after the other. A lost flag only makes the flow end by
 	 * its idle time.
@@ -224,16 +235,17 @@ static __always_inline void follow_reset(struct slot *s, struct budget *b, const
 }
 
 /* is_shown reports whether the agent samples this packet, and deducts the packet from the flow's budget. */
-static __always_inline int is_shown(const struct packet *p, struct budget *budget, int has_payload, int created)
+static __always_inline int is_shown(const struct packet *p, struct budget *budget, __s32 left, int has_payload,
+				    int created)
 {
 	if (p->awaited) /* it tells the agent to which flow those belong that came before it */
 		return 1;
 	int is_syn = p->proto == PROTO_TCP && p->tcp_flags & TCP_SYN;
 	if (!has_payload && !is_syn)
 		return created;
-	if (budget->packets <= 0)
+	if (left <= 0)
 		return created;
-	if (budget->packets != WITHOUT_END)
+	if (left != WITHOUT_END)
 		__sync_fetch_and_add(&budget->packets, -1);
 	return 1;
 }
@@ -283,10 +295,9 @@ static __always_inline int is_for_agent(const struct frame *f, const enum contex
 static __always_inline int watch_packet(const struct frame *f, const enum context on, const int ingress,
 					struct packet *p, __u32 segments)
 {
-	__u64 now = coarse_clock();
 	int created = 0;
 	int is_early = is_for_agent(f, on, p);
-	__u32 number = is_early ? SLOT_NONE : find_or_begin(f, on, p, &created, now);
+	__u32 number = is_early ? SLOT_NONE : find_or_begin(f, on, p, &created);
 	if (number == SLOT_NONE) {
 		struct sample none = { .time = bpf_ktime_get_ns(),
 				       .slot = SLOT_NONE,
@@ -299,18 +310,20 @@ static __always_inline int watch_packet(const struct frame *f, const enum contex
 	struct budget *budget = bpf_map_lookup_elem(&budgets, &number);
 	if (!s || !budget)
 		return 0;
-	int is_done;
-	if (p->from_upper)
-		is_done = add(&s->upper, &s->upper_flags, p, segments, wire_bytes(p, segments), now);
-	else
-		is_done = add(&s->lower, &s->lower_flags, p, segments, wire_bytes(p, segments), now);
-	if (tcp_health && !is_done)
-		examine(number, segments);
 	/* No dissector reads what follows a broken header, so such payload would never end the sampling of the flow. */
 	int has_payload = p->end > p->payload && !p->later_fragment && !p->broken;
+	/* Before the additions, which wait for all loads, so that a load from memory overlaps with that of the slot. */
+	__s32 left = has_payload || p->tcp_flags & TCP_SYN ? budget->packets : 0;
+	int is_done;
+	if (p->from_upper)
+		is_done = add(&s->upper, &s->upper_flags, p, segments, wire_bytes(p, segments));
+	else
+		is_done = add(&s->lower, &s->lower_flags, p, segments, wire_bytes(p, segments));
+	if (tcp_health && !is_done)
+		examine(number, segments);
 	if (p->proto == PROTO_TCP)
 		follow_reset(s, budget, p, has_payload);
-	if (!is_shown(p, budget, has_payload, created))
+	if (!is_shown(p, budget, left, has_payload, created))
 		return 0;
 	if (on == ON_SKB && ingress)
 		came_in(f->ctx, p, number, s->born);

@@ -731,6 +731,26 @@ static __always_inline int general(const struct frame *f, const enum context on)
 #define PLAIN_BYTES (IPV4_HEADER + TCP_HEADER)
 #define PLAIN_BYTES_6 (IPV6_HEADER + TCP_HEADER)
 
+/*
+ * half and word read a number in place: from bytes, be16 and be32 would take a load and a shift for each. Kernels of
+ * machines that need alignment place an Ethernet frame so that its network header is aligned to words, and one without
+ * a link layer to halves of words (NET_IP_ALIGN).
+ */
+static __always_inline __u16 half(const __u8 *b)
+{
+	return bpf_ntohs(*(const __u16 *)b);
+}
+
+static __always_inline __u32 word(const struct frame *f, const __u8 *b)
+{
+	return f->link == LINK_ETHERNET ? bpf_ntohl(*(const __u32 *)b) : (__u32)half(b) << 16 | half(b + 2);
+}
+
+static __always_inline __u64 words(const struct frame *f, const __u8 *b)
+{
+	return (__u64)word(f, b) << 32 | word(f, b + 4);
+}
+
 static __always_inline int plain_transport(const struct frame *f, struct packet *p, const __u8 *t, __u8 proto,
 					   __u32 off, __u32 network, __u32 total)
 {
@@ -742,20 +762,20 @@ static __always_inline int plain_transport(const struct frame *f, struct packet 
 		payload = off + header;
 		if (header < TCP_HEADER || payload > network + total)
 			return 0;
-		p->seq = be32(t + 4);
-		p->ack = be32(t + 8);
+		p->seq = word(f, t + 4);
+		p->ack = word(f, t + 8);
 		p->tcp_flags = t[13];
 		if (tcp_health)
-			p->window = be16(t + 14);
+			p->window = half(t + 14);
 	} else {
-		__u16 src = be16(t), dst = be16(t + 2);
-		if (proto != PROTO_UDP || be16(t + 4) != network + total - off || is_tunnel_port(src) ||
+		__u16 src = half(t), dst = half(t + 2);
+		if (proto != PROTO_UDP || half(t + 4) != network + total - off || is_tunnel_port(src) ||
 		    is_tunnel_port(dst))
 			return 0;
 		payload = off + UDP_HEADER;
 	}
-	p->src_port = be16(t);
-	p->dst_port = be16(t + 2);
+	p->src_port = half(t);
+	p->dst_port = half(t + 2);
 	p->proto = proto;
 	p->network = network;
 	p->payload = payload;
@@ -766,23 +786,23 @@ static __always_inline int plain_transport(const struct frame *f, struct packet 
 
 static __always_inline int plain4(const struct frame *f, struct packet *p, const __u8 *b, __u32 network)
 {
-	if (b[0] != 0x45 || be16(b + 6) & 0x3fff)
+	if (b[0] != 0x45 || half(b + 6) & 0x3fff)
 		return 0;
-	if (!plain_transport(f, p, b + IPV4_HEADER, b[9], network + IPV4_HEADER, network, be16(b + 2)))
+	if (!plain_transport(f, p, b + IPV4_HEADER, b[9], network + IPV4_HEADER, network, half(b + 2)))
 		return 0;
 	p->version = 4;
 	if (tcp_health) {
 		p->tos = b[1];
 		p->ttl = b[8];
 	}
-	p->src_low = be32(b + 12);
-	p->dst_low = be32(b + 16);
+	p->src_low = word(f, b + 12);
+	p->dst_low = word(f, b + 16);
 	return 1;
 }
 
 static __always_inline int plain6(const struct frame *f, struct packet *p, const __u8 *b, __u32 network)
 {
-	__u32 length = be16(b + 4);
+	__u32 length = half(b + 4);
 	if (b[0] >> 4 != 6 || !length)
 		return 0;
 	if (!plain_transport(f, p, b + IPV6_HEADER, b[6], network + IPV6_HEADER, network, IPV6_HEADER + length))
@@ -792,10 +812,10 @@ static __always_inline int plain6(const struct frame *f, struct packet *p, const
 		p->tos = b[0] << 4 | b[1] >> 4;
 		p->ttl = b[7];
 	}
-	p->src_high = be64(b + 8);
-	p->src_low = be64(b + 16);
-	p->dst_high = be64(b + 24);
-	p->dst_low = be64(b + 32);
+	p->src_high = words(f, b + 8);
+	p->src_low = words(f, b + 16);
+	p->dst_high = words(f, b + 24);
+	p->dst_low = words(f, b + 32);
 	return 1;
 }
 
@@ -807,7 +827,7 @@ static __always_inline int plain(const struct frame *f, struct packet *p, const 
 	if ((void *)(data + network + PLAIN_BYTES) > end || f->has_vlan)
 		return 0;
 	if (f->link == LINK_ETHERNET) {
-		__u16 type = be16(data + 12);
+		__u16 type = half(data + 12);
 		version = type == ETHER_IPV4 ? 4 : type == ETHER_IPV6 ? 6 : 0;
 	} else {
 		version = data[0] >> 4;
@@ -832,8 +852,12 @@ static __always_inline struct packet *read(const struct frame *f, const enum con
 	__builtin_memset(p, 0, sizeof(*p));
 	int ok;
 	if (on == ON_SOCKET) {
-		__u8 b[ETHERNET_HEADER + PLAIN_BYTES];
-		ok = !bpf_skb_load_bytes(f->ctx, 0, b, sizeof(b)) && plain(f, p, b, b + sizeof(b));
+		struct { /* aligned as in an skb */
+			__u16 pad;
+			__u8 b[ETHERNET_HEADER + PLAIN_BYTES];
+		} __attribute__((aligned(8))) s;
+		const __u32 n = f->link == LINK_ETHERNET ? ETHERNET_HEADER + PLAIN_BYTES : PLAIN_BYTES;
+		ok = !bpf_skb_load_bytes(f->ctx, 0, s.b, n) && plain(f, p, s.b, s.b + n);
 	} else if (on == ON_XDP) {
 		struct xdp_md *xdp = f->ctx;
 		ok = plain(f, p, (void *)(long)xdp->data, (void *)(long)xdp->data_end);

@@ -30,7 +30,7 @@ struct direction {
 	__u8 flags; /* TCP: all flags so far */
 	__u8 ttl, dscp; /* of the first packet */
 	__u8 has_next;
-	__u8 pad[4];
+	__u32 tick; /* of the kernel's clock at last */
 };
 
 /*

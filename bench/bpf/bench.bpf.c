@@ -21,7 +21,7 @@ __u32 turns = 1;
 __u32 flow_mask = 0; /* keys are numbered 0 to this; a power of two less one */
 __u64 sum = 0; /* keeps the compiler from removing the work */
 
-/* Each part includes the one before it. */
+/* Each part includes the one before it, but the whole not the bare look-up in the map. */
 #define PART_LOOP 0
 #define PART_KEY 1
 #define PART_PARSE 2

@@ -97,7 +97,7 @@ type BenchSlot struct {
 		Ttl         uint8
 		Dscp        uint8
 		HasNext     uint8
-		Pad         [4]uint8
+		Tick        uint32
 	}
 	Born  uint64
 	Upper struct {
@@ -116,7 +116,7 @@ type BenchSlot struct {
 		Ttl         uint8
 		Dscp        uint8
 		HasNext     uint8
-		Pad         [4]uint8
+		Tick        uint32
 	}
 	Ifindex    uint32
 	Isn        uint32

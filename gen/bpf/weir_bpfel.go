@@ -70,7 +70,7 @@ type WeirDirection struct {
 	Ttl         uint8
 	Dscp        uint8
 	HasNext     uint8
-	Pad         [4]uint8
+	Tick        uint32
 }
 
 type WeirFlooded struct {

@@ -65,6 +65,7 @@ func (g *rig) age(by uint64) {
 		for _, d := range []*bpf.WeirDirection{&aged.Lower, &aged.Upper} {
 			if d.Packets > 0 {
 				d.Last -= by
+				d.Tick-- // the next packet is not in the same tick
 			}
 		}
 		if err := g.objects.Slots.Put(s.number, &aged); err != nil {

@@ -130,6 +130,26 @@ func verify(t *testing.T) map[string]statistics {
 	return all
 }
 
+// TestAligned: the programs read each number at an address that machines without unaligned loads accept.
+func TestAligned(t *testing.T) {
+	needRoot(t)
+	spec, err := bpf.LoadWeir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !haveXDPLoadBytes() {
+		delete(spec.Programs, bpf.WeirProgWeirXdp)
+	}
+	for _, p := range spec.Programs {
+		p.Flags |= unix.BPF_F_STRICT_ALIGNMENT
+	}
+	c, err := ebpf.NewCollection(spec)
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	c.Close()
+}
+
 // stackOf adds up the stacks of a program's functions; -1 if the log lacks them.
 func stackOf(log string) int {
 	var depths []string
