@@ -123,6 +123,73 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// TestRestartThenStop: a stop during a restart, at any moment of it, is an orderly one: each flow has its record.
+func TestRestartThenStop(t *testing.T) {
+	const flows = 200
+	for _, after := range []string{"", "restarting in place", " were looked into"} { // what the first weir has said
+		h := quietHost(t, 1)
+		arrived := countArrivals(t, h, "in0")
+		r := watch(t, h, "-i", "in0", "--mode", "ebpf", "--socket", "none", "--uplink", "off")
+		_, err := h.SendFrames(context.Background(), "out0", bindings(flows), lab.Sending{Rate: 5000, Loops: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lab.Landed(t)
+		if err := r.Process.Process.Signal(unix.SIGUSR2); err != nil {
+			t.Fatal(err)
+		}
+		r.Await(after)
+		all := r.stop()
+		wantPackets, wantBytes := arrived()
+		if packets, bytes := sums(all); packets != wantPackets || bytes != wantBytes || len(all) != flows {
+			t.Errorf("stopped after %q: %d records, %d packets, %d bytes; nft: %d packets, %d bytes", after, len(all),
+				packets, bytes, wantPackets, wantBytes)
+		}
+	}
+}
+
+// TestRestartWithOtherMaps: with other settings of the kernel's maps flows go on with what they had, and weir says that
+// packets may be missing.
+func TestRestartWithOtherMaps(t *testing.T) {
+	const flows = 200
+	h := quietHost(t, 1)
+	file := filepath.Join(t.TempDir(), "weir.yaml")
+	set := func(most int) {
+		t.Helper()
+		text := fmt.Sprintf("flows: {max: %d}\ncontrol: {socket: none}\nuplink: {use: off}\n", most)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(4096)
+	r := watch(t, h, "-i", "in0", "--mode", "ebpf", "--config", file)
+	frames := bindings(flows)
+	for _, most := range []int{8192, 8192} { // the second time the maps are the same
+		if _, err := h.SendFrames(context.Background(), "out0", frames, lab.Sending{Rate: 5000, Loops: 2}); err != nil {
+			t.Fatal(err)
+		}
+		lab.Landed(t)
+		set(most)
+		r.restart()
+	}
+	if _, err := h.SendFrames(context.Background(), "out0", frames, lab.Sending{Rate: 5000}); err != nil {
+		t.Fatal(err)
+	}
+	lab.Landed(t)
+	all := r.stop()
+	if packets, _ := sums(all); packets != 5*flows || len(all) != flows {
+		t.Errorf("%d records with %d packets", len(all), packets)
+	}
+	for _, f := range all {
+		if f.all["method"] != "dpi" {
+			t.Fatalf("a flow was named by %v", f.all["method"])
+		}
+	}
+	if n := strings.Count(r.Said.String(), "is not counted"); n != 1 {
+		t.Errorf("weir said %d times that packets may be missing", n)
+	}
+}
+
 // TestRestartCommand: weir restart returns when the next weir answers; without a sound program nothing happens.
 func TestRestartCommand(t *testing.T) {
 	h := quietHost(t, 1)

@@ -97,7 +97,7 @@ func shownFrame(b []byte, slot uint32, born int64, fromUpper bool) *capture.Fram
 }
 
 // keyOf returns the key of a raw packet.
-func keyOf(t *testing.T, b []byte) (key [5]uint64, fromUpper bool) {
+func keyOf(t testing.TB, b []byte) (key [5]uint64, fromUpper bool) {
 	t.Helper()
 	var p packet.Packet
 	p.Decode(packet.LinkRaw, b, len(b))

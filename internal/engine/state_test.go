@@ -19,7 +19,7 @@ import (
 
 // handedOver is what a Live leaves, and what another one makes of it.
 type handedOver struct {
-	t             *testing.T
+	t             testing.TB
 	slots         *slots
 	state         []byte
 	before, after []record.Flow
@@ -61,7 +61,7 @@ func (h *handedOver) run(update time.Duration, first, second func(each func(*cap
 	h.slots.shown, h.resumed = map[uint32]int32{}, map[[32]byte]record.Counts{}
 	c := config(h.t)
 	c.Flows, c.UpdateEvery = flow.Config{MaxFlows: 64, Linger: time.Second, Idle: time.Minute}, update
-	synctest.Test(h.t, func(*testing.T) {
+	synctest.Test(h.t.(*testing.T), func(*testing.T) {
 		var totals engine.Totals
 		nothing := func(*engine.Live) {}
 		h.before, totals = h.play(c, nothing, func(l *engine.Live) { h.state = l.AppendState(nil, []uint64{3, 4}) },
@@ -83,7 +83,7 @@ func (h *handedOver) run(update time.Duration, first, second func(each func(*cap
 
 // newHandedOver has three flows: one that a DNS query has named, one that is counted without a slot, one that has only
 // begun.
-func newHandedOver(t *testing.T) (h *handedOver, first func(func(*capture.Frame))) {
+func newHandedOver(t testing.TB) (h *handedOver, first func(func(*capture.Frame))) {
 	query := udp("192.0.2.1", "192.0.2.2", 40000, 53, dnsQuery)
 	key, fromUpper := keyOf(t, query)
 	syn := segment("192.0.2.1", "192.0.2.2", 41000, 443, 1000, 0, packet.SYN, "")
@@ -215,11 +215,16 @@ func TestBrokenState(t *testing.T) {
 
 // FuzzState: whatever a state says, the next Live takes it or not, and ends its flows.
 func FuzzState(f *testing.F) {
-	f.Add([]byte{})
-	f.Add(make([]byte, 64))
 	base := capture.Base()
 	c := config(f)
 	c.Flows.MaxFlows = 256
+	h, first := newHandedOver(f)
+	h.slots.shown = map[uint32]int32{}
+	h.play(c, func(*engine.Live) {}, func(l *engine.Live) { f.Add(l.AppendState(nil, []uint64{3, 4})[sealed:]) },
+		func(l *engine.Live, each func(*capture.Frame)) {
+			first(each)
+			l.Leave()
+		})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		defer capture.Continue(base)
 		live := engine.NewLive(c, 2, 64)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"time"
 
@@ -43,8 +44,9 @@ type Service struct {
 	Restart func() (syscall.Signal, bool)
 	// StopLater is called instead of an end, when a signal asks for that during a restart.
 	StopLater func()
-	// StopsAtOnce: the end begins with the start.
-	StopsAtOnce bool
+	// Early, unless nil, gets the signals since before the start: the agent gets none until it has spoken, as it has
+	// flows to end.
+	Early chan os.Signal
 	// HangupReloads: SIGHUP makes the agent ask for Reload. Otherwise it ends weir.
 	HangupReloads bool
 }
@@ -85,6 +87,10 @@ func (s *server) serve(conn *net.UnixConn, heard func(sign)) error {
 		if flags&unix.MSG_TRUNC != 0 {
 			message = buffer[:maxRequest+1] // too long for any request
 		}
+		if !s.hasSpoken {
+			s.hasSpoken = true
+			heard(agentThere)
+		}
 		time.Sleep(s.requests.take(time.Now())) // delays too frequent requests
 		reply, fds := s.handle(message, heard)
 		err = send(conn, reply, fds)
@@ -116,6 +122,7 @@ type server struct {
 	watched                  map[uint32]struct{}
 	requests, watches, lists bucket
 	reloads                  bucket
+	hasSpoken                bool
 	slots                    [MaxSlots]uint32
 	out                      []byte
 }

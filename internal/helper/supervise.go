@@ -26,6 +26,7 @@ type sign uint8
 const (
 	agentAlive   sign = iota // it has made progress
 	helperAtWork             // it waits for its helper
+	agentThere               // it has spoken
 	agentEnds                // it got a stop request, or has closed its connection
 )
 
@@ -51,9 +52,9 @@ func (e *ExitError) Error() string {
 // SIGTERM, SIGINT and, unless it reloads, SIGHUP to this process into a SIGTERM, and kills an agent that hangs after
 // it, or at the second signal. From a terminal, the agent also gets the SIGINT itself: see sandbox.StopSignals.
 func Supervise(child *sandbox.Child, b Backend, service Service) error {
-	signals := make(chan os.Signal, 2)
-	if service.StopsAtOnce {
-		signals <- unix.SIGTERM
+	signals := service.Early
+	if signals == nil {
+		signals = make(chan os.Signal, 2)
 	}
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	if service.Restart != nil {
@@ -95,6 +96,11 @@ func await(agent process, service *Service, signals <-chan os.Signal, signs <-ch
 	var end time.Time             // when it has to have ended; zero: it may run
 	var deadline <-chan time.Time // of its next sign
 	restarts := false
+	var ready <-chan time.Time // signals wait for that long, or for the agent
+	given := signals
+	if service.Early != nil {
+		ready, signals = time.After(grace), nil
+	}
 	for {
 		var s sign
 		select {
@@ -102,6 +108,9 @@ func await(agent process, service *Service, signals <-chan os.Signal, signs <-ch
 			return killed
 		case <-deadline:
 			killed = agent.Signal(unix.SIGKILL) == nil
+			continue
+		case <-ready:
+			signals = given
 			continue
 		case got := <-signals:
 			if got == unix.SIGHUP && service.HangupReloads {
@@ -132,6 +141,10 @@ func await(agent process, service *Service, signals <-chan os.Signal, signs <-ch
 			stopped, s = time.Now(), agentEnds
 			_ = agent.Signal(unix.SIGTERM) // it may already be ending
 		case s = <-signs:
+		}
+		if s == agentThere {
+			signals = given
+			continue
 		}
 		next := grace
 		switch {

@@ -325,3 +325,31 @@ func TestAwaitRestart(t *testing.T) {
 		})
 	}
 }
+
+// TestAwaitEarly: signals wait until an agent with flows from before has spoken, but not for ever.
+func TestAwaitEarly(t *testing.T) {
+	for _, speaks := range []time.Duration{0, grace / 2, 2 * grace} {
+		synctest.Test(t, func(t *testing.T) {
+			agent := &fakeAgent{obeys: true, done: make(chan struct{})}
+			early, signs, spoke := make(chan os.Signal, 1), make(chan sign), make(chan struct{})
+			early <- unix.SIGTERM
+			go func() {
+				defer close(spoke)
+				wait.Pass(speaks)
+				select {
+				case signs <- agentThere:
+				case <-agent.done:
+				}
+			}()
+			begun := time.Now()
+			late := await(agent, &Service{Early: early}, early, signs)
+			if late || !slices.Equal(agent.got, []os.Signal{unix.SIGTERM}) {
+				t.Errorf("it got %v", agent.got)
+			}
+			if took := time.Since(begun); took != min(speaks, grace) {
+				t.Errorf("it speaks after %v, and gets the signal after %v", speaks, took)
+			}
+			<-spoke
+		})
+	}
+}

@@ -22,26 +22,27 @@ import (
 // restart is a restart in place: the confined process writes its flows into memory and ends, and the privileged one
 // executes its program anew, with that memory and the kernel's objects open. The programs in the kernel go on counting.
 type restart struct {
-	log         *logging.Logger
-	hasBegun    atomic.Bool
-	isLate      atomic.Bool // a signal asks for the end
-	stopsAtOnce bool        // one did before this start
-	state       *os.File    // nil: the mode keeps nothing
-	next        handover.Set
-	early, late chan os.Signal // signals before the agent's start, and after its end
+	log      *logging.Logger
+	hasBegun atomic.Bool
+	isLate   atomic.Bool // a signal asks for the end
+	state    *os.File    // nil: the mode keeps nothing
+	next     handover.Set
+	early    chan os.Signal // signals since before the agent's start, if it has flows from before; else nil
+	late     chan os.Signal // signals during a restart
 }
 
 // newRestart takes what came before this start. From now on a request to end does not lose what the flows had.
 func newRestart(before *handover.Set, log *logging.Logger) *restart {
-	r := &restart{log: log, stopsAtOnce: before.Stop, early: make(chan os.Signal, 1), late: make(chan os.Signal, 1)}
+	r := &restart{log: log, late: make(chan os.Signal, 1)}
 	if len(before.Names) > 0 {
+		r.early = make(chan os.Signal, 4)
 		signal.Notify(r.early, unix.SIGTERM, unix.SIGINT)
+		if before.Stop {
+			r.early <- unix.SIGTERM
+		}
 	}
 	return r
 }
-
-// stops reports whether the end has to begin with the start.
-func (r *restart) stops() bool { return r.stopsAtOnce || len(r.early) > 0 }
 
 // stateName names the memory with the flows.
 const stateName = "weir-flows"

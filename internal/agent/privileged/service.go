@@ -46,7 +46,7 @@ func (s *service) told(text string) {
 func (s *service) forHelper() helper.Service {
 	return helper.Service{Told: s.told, Alive: func() { s.conn.Alive("") }, Ending: s.ending,
 		Reload: s.reload, HangupReloads: s.options.Reload != nil && !hasTerminal(),
-		Restart: s.restart.begin, StopLater: s.restart.stopLater, StopsAtOnce: s.restart.stops()}
+		Restart: s.restart.begin, StopLater: s.restart.stopLater, Early: s.restart.early}
 }
 
 // ending tells that the end has begun, or that another weir takes over in this process.
