@@ -161,8 +161,8 @@ func bubble(t *testing.T, change func(*kit), test func(*kit)) {
 			t.Fatal(err)
 		}
 		authority := sinktest.NewAuthority(t)
-		k := &kit{t: t, wire: sinktest.NewWire(), encoding: compress.Zstd, authority: authority, ended: make(chan struct{}),
-			sink: &sink{t: t, key: public, now: time.Now}}
+		k := &kit{t: t, wire: sinktest.NewWire(), encoding: compress.Zstd, authority: authority,
+			ended: make(chan struct{}), sink: &sink{t: t, key: public, now: time.Now}}
 		k.config = Config{URL: "https://127.0.0.1:8443", Key: private, Authority: authority.PEM(), Dial: k.wire.Dial}
 		if k.spool, err = spool.Open(dir, spool.Config{}); err != nil {
 			t.Fatal(err)

@@ -36,6 +36,7 @@ type system struct {
 	sender, host *lab.Host
 	weir, sink   string // programs
 	folder       string
+	store        string // the sink's folder
 	serving      *program.Program
 	client       *control.Client
 }
@@ -48,7 +49,13 @@ func newSystem(t *testing.T) *system {
 // newSystemIn makes one that keeps its files in a folder.
 func newSystemIn(t *testing.T, folder string) *system {
 	t.Helper()
-	s := &system{t: t, sink: program.WeirSink(t), folder: folder}
+	return newSystemOf(t, folder, filepath.Join(folder, "sink"), program.WeirSink(t))
+}
+
+// newSystemOf makes one whose sink is another program with a folder of its own.
+func newSystemOf(t *testing.T, folder, data, sink string) *system {
+	t.Helper()
+	s := &system{t: t, sink: sink, folder: folder, store: data}
 	s.weir, _ = program.Weir(t)
 	s.sender, s.host = lab.NewPair(t)
 	s.client = control.Dial(s.data())
@@ -61,7 +68,7 @@ func newSystemIn(t *testing.T, folder string) *system {
 	return s
 }
 
-func (s *system) data() string  { return filepath.Join(s.folder, "sink") }
+func (s *system) data() string  { return s.store }
 func (s *system) state() string { return filepath.Join(s.folder, "agent") }
 
 // serve starts the sink, and waits until it answers.

@@ -92,19 +92,18 @@ func newMachine(t *testing.T) machine {
 	return m
 }
 
-// busybox gives a machine a shell, and nothing else.
-func (m machine) busybox() {
-	m.t.Helper()
-	shell, err := exec.LookPath("busybox")
-	if err != nil {
-		lab.Lacks(m.t, "busybox is missing; scripts/setup test installs it")
-	}
-	files := []string{shell}
-	libraries := regexp.MustCompile(`(?m)(/\S+) \(0x`)
-	text, _ := exec.Command("ldd", shell).CombinedOutput() // fails for a static one
-	for _, found := range libraries.FindAllStringSubmatch(string(text), -1) {
+// libraries returns the shared libraries of a program.
+func libraries(program string) (files []string) {
+	text, _ := exec.Command("ldd", program).CombinedOutput() // fails for a static one
+	for _, found := range regexp.MustCompile(`(?m)(/\S+) \(0x`).FindAllStringSubmatch(string(text), -1) {
 		files = append(files, found[1])
 	}
+	return files
+}
+
+// copy copies files of this machine.
+func (m machine) copy(files ...string) {
+	m.t.Helper()
 	for _, file := range files {
 		body, err := os.ReadFile(file)
 		if err != nil {
@@ -112,6 +111,16 @@ func (m machine) busybox() {
 		}
 		m.file(file, string(body), 0o755)
 	}
+}
+
+// busybox gives a machine a shell, and nothing else.
+func (m machine) busybox() {
+	m.t.Helper()
+	shell, err := exec.LookPath("busybox")
+	if err != nil {
+		lab.Lacks(m.t, "busybox is missing; scripts/setup test installs it")
+	}
+	m.copy(append(libraries(shell), shell)...)
 	for _, name := range []string{"sh", "id", "rm", "echo", "mkdir", "cat"} {
 		link := filepath.Join(m.root, "bin", name)
 		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
@@ -292,6 +301,101 @@ func (m machine) remove() {
 		if m.has(gone) {
 			m.t.Errorf("%s is there after the purge", gone)
 		}
+	}
+}
+
+// sinkPackages makes weir-sink's packages of two versions, of the same program.
+func sinkPackages(t *testing.T) (older, newer string) {
+	t.Helper()
+	files := map[string]string{}
+	for _, version := range []string{"1.0.0", "1.1.0"} {
+		folder := t.TempDir() // also of the programs: weir's package is not made
+		pack := exec.Command("../../../scripts/packages", "-s", "-f", "deb", "-p", folder, "-o", folder)
+		pack.Env = append(os.Environ(), "VERSION="+version, "SINK="+program.WeirSink(t))
+		if text, err := pack.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		files[version] = only(t, folder, "weir-sink_*.deb")
+	}
+	return files["1.0.0"], files["1.1.0"]
+}
+
+// TestSinkPackage: weir-sink's packages replace each other while an agent reports: each report is there once. What is
+// removed leaves the store, a purge nothing.
+func TestSinkPackage(t *testing.T) {
+	if os.Getenv("WEIR_UPLINK_KILLS") == "" {
+		t.Skip("scripts/soak runs this: packing DuckDB twice takes a minute and more")
+	}
+	m := newMachine(t)
+	older, newer := sinkPackages(t)
+	force := []string{"--force-downgrade"}
+	if os.Getenv("WEIR_DEBIAN") == "" { // what the package depends on is there, but no package
+		m.copy(libraries(program.WeirSink(t))...)
+		force = append(force, "--force-depends")
+	}
+	install := func(file, want string) {
+		t.Helper()
+		m.dpkg(append(slices.Clone(force), "--install", file)...)
+		if told := m.told(); told != want {
+			t.Errorf("at %s systemctl was told %q", filepath.Base(file), told)
+		}
+	}
+	const again = "daemon-reload\ntry-restart weir-sink.service\n"
+	install(older, again)
+
+	// As the unit starts it, but with folders as the tests see them.
+	start := filepath.Join(t.TempDir(), "weir-sink")
+	script := "#!/bin/bash\nexport ROOT=" + m.root + `
+exec unshare --mount bash -c 'mount -t proc proc "$ROOT/proc" && exec chroot "$ROOT" /usr/bin/weir-sink "${@#$ROOT}"' \
+  weir-sink "$@"
+`
+	if err := os.WriteFile(start, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := newSystemOf(t, t.TempDir(), filepath.Join(m.root, "var/lib/weir-sink"), start)
+	agent := s.watch()
+	agent.Await("watching")
+	stop := s.talk()
+	more := func() {
+		t.Helper()
+		n := strings.Count(agent.Stdout.String(), "\n") + 3
+		wait.Until(t, "weir reports", func() bool { return strings.Count(agent.Stdout.String(), "\n") >= n })
+	}
+	more()
+	for _, file := range []string{newer, older, newer} {
+		install(file, again)
+		if err := s.serving.Process.Process.Signal(unix.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if status := s.serving.End(2 * wait.Limit); status != 0 {
+			t.Errorf("weir-sink ended with %d; it said\n%s", status, s.serving.Said)
+		}
+		s.serve()
+		more()
+	}
+	stop()
+	end(agent)
+	all := intervals(t, agent.Stdout.String())
+	s.known(all[len(all)-1].Sequence)
+	for i := range all {
+		s.compare(&all[i])
+	}
+	m.removeSink()
+}
+
+// removeSink removes the package, then purges it.
+func (m machine) removeSink() {
+	m.t.Helper()
+	m.dpkg("--remove", "weir-sink")
+	if told := m.told(); told != "disable --now weir-sink.service\ndaemon-reload\n" {
+		m.t.Errorf("at the removal systemctl was told %q", told)
+	}
+	if m.has("usr/bin/weir-sink") || m.has("usr/lib/systemd/system/weir-sink.service") || !m.has("var/lib/weir-sink") {
+		m.t.Error("the removal took the store, or left the program or its unit")
+	}
+	m.dpkg("--purge", "weir-sink")
+	if m.has("var/lib/weir-sink") {
+		m.t.Error("the purge left the store")
 	}
 }
 
