@@ -19,6 +19,7 @@ import (
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/probe"
 	"github.com/weirnet/weir/internal/sandbox"
+	"github.com/weirnet/weir/internal/sockets/watch"
 	"github.com/weirnet/weir/internal/survey"
 	"github.com/weirnet/weir/internal/topology"
 	"github.com/weirnet/weir/internal/usage"
@@ -278,6 +279,23 @@ func programsLoad() probe.Feature {
 	f.OK, f.Detail = true, "loaded, and unloaded"
 	if err := l.Close(); err != nil {
 		f.Detail = "loaded; unload: " + err.Error()
+	}
+	return f
+}
+
+// socketsTell attaches the programs of flows.processes.
+func socketsTell() probe.Feature {
+	f := probe.Feature{Name: "processes of flows", NeededBy: []string{probe.EBPF, probe.Libpcap, probe.AFPacket},
+		Optional: true}
+	w, err := watch.Open()
+	if err != nil {
+		f.Why = err.Error()
+		f.Fix = "Linux 6.3 with BTF, CAP_BPF and CAP_PERFMON; only flows.processes needs them"
+		return f
+	}
+	f.OK, f.Detail = true, "tracing programs attached, and detached"
+	if err := w.Close(); err != nil {
+		f.Detail = "attached; detach: " + err.Error()
 	}
 	return f
 }

@@ -81,8 +81,9 @@ func newRoot() *cobra.Command {
 		}
 		return c.Help()
 	}
-	root.AddCommand(newRun(), newTop(), newCheck(programsLoad), newExplain(), newFlows(), newHosts(), newStatus(),
-		newReload(), newRestart(), newEnrol(), newShip(), newExport(), newLibpcapCapture(), newProtocols(), newReplay(),
+	root.AddCommand(newRun(), newTop(), newCheck(programsLoad, socketsTell), newExplain(), newFlows(), newHosts(),
+		newStatus(), newReload(), newRestart(), newEnrol(), newShip(), newExport(), newLibpcapCapture(),
+		newProtocols(), newReplay(),
 		newReport(), newCatalog(), newConfig(), newVersion(), newManual())
 	return root
 }

@@ -35,7 +35,7 @@ func liveOptions(c *config.Config) agent.Options {
 		Filter:      c.Capture.Filter, Workers: c.Capture.Workers, CPUs: c.Capture.CPUs,
 		MaxFlows: c.Flows.Max, MaxPacketsTCP: c.Flows.PacketsTCP, MaxPacketsOther: c.Flows.PacketsOther,
 		KeepTunnels: c.Flows.KeepTunnels,
-		IgnoreVLAN:  c.Flows.IgnoreVLAN, TCPHealth: c.Flows.TCPHealth,
+		IgnoreVLAN:  c.Flows.IgnoreVLAN, TCPHealth: c.Flows.TCPHealth, Processes: c.Flows.Processes,
 		UpdateEvery: c.Flows.UpdateEvery, TCPIdle: c.Flows.TCPIdle, Idle: c.Flows.Idle,
 		Sides:       topology.Sides{LAN: c.Network.LAN, WAN: c.Network.WAN, Networks: c.Network.LANNetworks},
 		NoConntrack: c.Network.NoConntrack, Catalogs: c.Names.Catalogs, MMDB: c.Names.MMDB, State: c.Devices.State,

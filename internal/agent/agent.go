@@ -52,6 +52,7 @@ type Options struct {
 	KeepTunnels     bool
 	IgnoreVLAN      bool
 	TCPHealth       bool // note what headers tell of a flow's health
+	Processes       bool // find the processes of local flows
 	Promiscuous     bool
 	Filter          string // mode libpcap only
 	Duration        time.Duration
@@ -183,6 +184,8 @@ type Setup struct {
 	Named []string `json:",omitempty"`
 	// NoConntrack says why weir does not follow connections, NoSocket why it has no control socket.
 	NoConntrack, NoSocket string `json:",omitempty"`
+	// NoProcesses says why weir does not find the processes of flows, although it was asked to.
+	NoProcesses string `json:",omitempty"`
 	// BootID is the kernel's, "" if unknown.
 	BootID string `json:",omitempty"`
 	// Pulse is the interval at which the helper wants to hear how the agent is; 0: never.

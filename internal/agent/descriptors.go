@@ -15,6 +15,7 @@ const (
 	DescriptorConntrack = "conntrack"
 	DescriptorControl   = "control"
 	DescriptorShip      = "ship"      // the socket to the process ship, see package ship
+	DescriptorProcess   = "process"   // the socket that tells the processes of sockets, see package sockets
 	DescriptorPseudonym = "pseudonym" // the file with the key of reports' pseudonyms
 	DescriptorLeft      = "left"      // memory for the flows that go on after a restart
 	DescriptorArriving  = "arriving"  // such memory, from before this start

@@ -36,6 +36,7 @@ type Config struct {
 		KeepTunnels  bool          `key:"keep_tunnels" flag:"keep-tunnels" help:"do not decode tunnels: their packets stay flows of the outer addresses"`
 		IgnoreVLAN   bool          `key:"ignore_vlan" flag:"ignore-vlan" help:"leave the VLAN out of a flow's key (mirror ports that give each direction a VLAN of its own)"`
 		TCPHealth    bool          `key:"tcp_health" flag:"tcp-health" help:"note what headers tell of a flow's health: handshake time, retransmissions, order, resets, zero windows, flags, TTL, DSCP"`
+		Processes    bool          `key:"processes" flag:"processes" in:"run top" help:"find the process and the container of flows of this machine's own sockets, by tracing programs in the kernel"`
 		CountEach    bool          `key:"count_each" flag:"count-each" in:"replay" help:"count a packet on each interface of the capture (false: once, on its way in)"`
 		TCPIdle      time.Duration `key:"tcp_idle" flag:"tcp-idle" min:"1s" max:"24h" help:"an answered TCP flow ends after this much silence"`
 		Idle         time.Duration `key:"idle" flag:"idle" min:"1s" max:"24h" help:"a flow other than answered TCP ends after this much silence"`

@@ -14,6 +14,7 @@ import (
 	"github.com/weirnet/weir/internal/geo"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/record"
+	"github.com/weirnet/weir/internal/sockets"
 	"github.com/weirnet/weir/internal/topology"
 )
 
@@ -27,7 +28,8 @@ type Chain struct {
 	resync    resync
 	natLegs   natLegs
 	offload   offload
-	origins   *geo.Table // nil: none are known
+	origins   *geo.Table     // nil: none are known
+	processes *sockets.Table // nil: none are known
 }
 
 // New returns a Chain that passes completed records, valid during the call, to emit. connections may be nil.
@@ -35,6 +37,7 @@ func New(connections *conntrack.Table, emit func(*record.Flow) error) *Chain {
 	c := &Chain{connections: connections}
 	c.emit = func(r *record.Flow) error {
 		c.origins.Flow(r)
+		c.processes.Flow(r)
 		return emit(r)
 	}
 	c.resync = resync{connections: connections, next: c.known}
@@ -51,6 +54,9 @@ func (c *Chain) SetIdle(tcpIdle, idle time.Duration) {
 
 // SetOrigins makes t tell the autonomous systems and countries of ends. Call it before the first record.
 func (c *Chain) SetOrigins(t *geo.Table) { c.origins = t }
+
+// SetProcesses makes t tell the processes of local flows. Call it before the first record.
+func (c *Chain) SetProcesses(t *sockets.Table) { c.processes = t }
 
 // Collect adds how often each stage was full.
 func (c *Chain) Collect(s *metric.Snapshot) {

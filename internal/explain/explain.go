@@ -174,6 +174,7 @@ func (e *Explainer) explainFlow(r *record.Flow) []string {
 		}
 	}
 	lines = append(lines, words.Origins(r)...)
+	lines = append(lines, words.Process(r)...)
 	lines = append(lines, words.Connection(r)...)
 	return append(lines, words.Names(r, e.names())...)
 }

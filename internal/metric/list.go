@@ -25,6 +25,8 @@ const (
 	InterfaceDrops
 	ConnectionEventsLost
 	ConnectionsRefused
+	SocketsLost
+	SocketsForgotten
 	Unparsed
 
 	LegsUnjoined
@@ -132,6 +134,10 @@ var counters = [numIDs]Counter{
 		"overflows of the kernel's queue of connection events; a new dump of all connections followed"},
 	ConnectionsRefused: {"weir_connections_refused_total", "", Loss,
 		"connections not followed: the list of connections was full"},
+	SocketsLost: {"weir_socket_events_lost_total", "", Loss,
+		"sockets whose process is unknown: the kernel had no room to tell of them (flows.processes)"},
+	SocketsForgotten: {"weir_sockets_forgotten_total", "", Notice,
+		"sockets whose process was forgotten, for newer ones (flows.processes)"},
 	Unparsed: {"weir_capture_unparsed_packets_total", "", Notice, "packets that are not IP or can't be decoded"},
 
 	LegsUnjoined: {"weir_nat_legs_unjoined_total", "", Loss,

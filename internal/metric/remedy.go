@@ -13,6 +13,7 @@ var remedies = map[ID]string{
 	MapFull:            "raise --max-flows",
 	Uncounted:          "raise --max-flows, and give weir more CPUs (--workers)",
 	InterfaceDrops:     "enlarge the card's ring: ethtool -G INTERFACE rx 4096",
+	SocketsLost:        "give weir more CPUs",
 	ConnectionsRefused: "raise --max-flows: weir follows four connections for each flow",
 
 	LegsUnjoined:       "use mode ebpf, where the legs are one flow already",

@@ -67,6 +67,7 @@ type process struct {
 	network    *network
 	enrichment *enrichment
 	devices    *devices
+	processes  *processes  // nil: nobody wants them, or they can't be found
 	linkCounts *linkCounts // nil: nobody wants them
 	usage      *usage
 	clock      *clock
@@ -206,6 +207,9 @@ func (p *process) open(client *helper.Client, first *helper.Setup) error {
 	if p.output.Devices != nil {
 		p.output.Devices(p.enrichment.hosts.Changed)
 	}
+	if p.processes, err = openProcesses(named, &s, p.output.Log); err != nil {
+		return fmt.Errorf("processes: %w", err)
+	}
 	p.register()
 	err = p.openCapture(captureConfig{options: p.options, setup: &s, descriptors: descriptors, helper: client,
 		lost: p.links.lost, quit: p.links.quit})
@@ -234,6 +238,10 @@ func (p *process) register() {
 		p.counters.Register(p.network.connections)
 	}
 	p.counters.Register(p.enrichment.chain)
+	if p.processes != nil {
+		p.enrichment.chain.SetProcesses(p.processes.table)
+		p.counters.Register(p.processes.table)
+	}
 	p.counters.Register(p.hub)
 	p.counters.Register(&p.exports)
 	p.counters.Register(p.output.Counters...)
@@ -287,6 +295,7 @@ func (p *process) follow(stop, leave <-chan struct{}) error {
 	defer cancel()
 	followed := p.network.follow(ctx, p.event, p.enrichment.chain.SetNetwork, p.output.Log)
 	go p.devices.follow(ctx)
+	p.processes.start()
 	go p.pulse.run(ctx)
 	go p.reloader.onHangup(ctx, p.hangups)
 	stopCounts := p.linkCounts.start()
@@ -358,6 +367,7 @@ func (p *process) end(err error, goesOn bool) (Status, error) {
 	}
 	p.life.step(drainTime, nil)
 	p.network.drain()
+	p.processes.drain()
 	p.life.step(drainTime, work)
 	err = errors.Join(err, p.capturer.stop())
 	p.life.step(0, work)

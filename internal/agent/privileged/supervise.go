@@ -86,6 +86,8 @@ func supervise(o *agent.Options, args []string, r *restart) error {
 		return err
 	}
 	defer state.Close()
+	processes := openProcesses(o)
+	defer processes.Close()
 	uplink, err := openShip(o)
 	if err != nil {
 		return err
@@ -111,6 +113,7 @@ func supervise(o *agent.Options, args []string, r *restart) error {
 	socket.add(&named, &s)
 	state.add(&named)
 	uplink.add(&named)
+	processes.add(&named, &s)
 	if _, canKeep := b.(keeper); canKeep {
 		r.addState(&named, arriving)
 	}
@@ -124,6 +127,7 @@ func supervise(o *agent.Options, args []string, r *restart) error {
 		err = helper.SendSetup(child.Conn, helper.Setup{Mode: b.mode(), Payload: payload, FDs: descriptors})
 	}
 	usage.close()
+	processes.start()
 	r.closeState(&arriving) // the confined process has it
 	if err != nil {
 		return errors.Join(fmt.Errorf("send the setup to the confined process: %w", err), child.Conn.Close(),

@@ -64,6 +64,26 @@ func Origins(r *record.Flow) (lines []string) {
 	return lines
 }
 
+// Process says which process of this machine has the flow's socket, if that is known.
+func Process(r *record.Flow) []string {
+	p := r.Process
+	if p == nil {
+		return nil
+	}
+	line := fmt.Sprintf("Its socket is of the process %d, %s", p.PID, p.Name)
+	if p.Executable != "" {
+		line += " (" + p.Executable + ")"
+	}
+	line += fmt.Sprintf(", of the user %d", p.UID)
+	if p.Container != "" {
+		line += ", in the container " + p.Container
+	}
+	if p.Unit != "" {
+		line += ", in the unit " + p.Unit
+	}
+	return []string{line + "."}
+}
+
 // Health says how well a TCP flow goes: its round trip, and what each end had to repeat. It leaves out what is usual.
 func Health(r *record.Flow) (lines []string) {
 	if trip := r.RoundTrip(); trip > 0 {

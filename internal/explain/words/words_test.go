@@ -31,6 +31,24 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
+func TestProcess(t *testing.T) {
+	for _, c := range []struct {
+		process *record.Process
+		want    []string
+	}{
+		{nil, nil},
+		{&record.Process{PID: 7, Name: "nc", UID: 1000},
+			[]string{"Its socket is of the process 7, nc, of the user 1000."}},
+		{&record.Process{PID: 7, Name: "nginx", Executable: "/usr/sbin/nginx", Container: "0123456789ab",
+			Unit: "docker.scope"}, []string{"Its socket is of the process 7, nginx (/usr/sbin/nginx), of the user 0, " +
+			"in the container 0123456789ab, in the unit docker.scope."}},
+	} {
+		if got := Process(&record.Flow{Process: c.process}); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %q", c.process, got)
+		}
+	}
+}
+
 func TestHealth(t *testing.T) {
 	r := record.Flow{Client: record.Endpoint{Packets: 9}, Server: record.Endpoint{Packets: 40}}
 	if got := Health(&r); got != nil {
