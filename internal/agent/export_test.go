@@ -7,7 +7,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -153,5 +155,47 @@ func TestExportIsKilled(t *testing.T) {
 	written := len(linesIn(t, file)) + len(linesIn(t, file+".moved"))
 	if all := strings.Count(r.Stdout.String(), "\n"); all != next-1 || written > all || written < 3 {
 		t.Errorf("%d pings, %d records, %d in the files", next-1, all, written)
+	}
+}
+
+// TestExportMQTT: a broker gets the records that standard output gets, from a process that has no right but the
+// network; at the end it is told that weir is offline.
+func TestExportMQTT(t *testing.T) {
+	weir(t)
+	if _, err := exec.LookPath("mosquitto_sub"); err != nil {
+		lab.Lacks(t, "mosquitto_sub is missing")
+	}
+	h := quietHost(t, 0)
+	sh(t, h, "ip link set lo up")
+	config := filepath.Join(t.TempDir(), "conf")
+	text := "listener 1883 127.0.0.1\nallow_anonymous true\nuser root\npersistence false\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broker := program.Start(t, h, io.Discard, "/usr/sbin/mosquitto", "-v", "-c", config)
+	broker.Await(" running")
+	var got program.Text
+	reader := program.Start(t, h, &got, "mosquitto_sub", "-d", "-h", "127.0.0.1", "-t", "weir/#", "-F", "got %r %t %p")
+	reader.Within(wait.Limit, func() bool { return strings.Contains(got.String(), "Subscribed (mid") })
+
+	r, _ := exporting(t, h, "mqtt://localhost?status=weir/status&where=proto:icmp")
+	wait.Until(t, "weir is online", func() bool { // the first record makes the connection
+		ping(t, h, 1, 6)
+		return strings.Contains(got.String(), "got 0 weir/status online")
+	})
+	ping(t, h, 6, 16)
+	r.end()
+	wait.Until(t, "weir is offline", func() bool { return strings.Contains(got.String(), "got 0 weir/status offline") })
+	want := 0
+	for line := range strings.Lines(r.Stdout.String()) {
+		if line = strings.TrimSuffix(line, "\n"); strings.Contains(line, `"ip_proto":"icmp"`) {
+			want++
+			if !strings.Contains(got.String(), "got 0 weir/flow "+line+"\n") {
+				t.Errorf("the broker has not got %s", line)
+			}
+		}
+	}
+	if n := strings.Count(got.String(), "got 0 weir/flow "); want < 15 || n != want {
+		t.Errorf("%d messages, %d records", n, want)
 	}
 }

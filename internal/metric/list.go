@@ -47,14 +47,17 @@ const (
 	ExportEVEWritten
 	ExportSyslogWritten
 	ExportIPFIXWritten
+	ExportMQTTWritten
 	ExportFileDropped
 	ExportEVEDropped
 	ExportSyslogDropped
 	ExportIPFIXDropped
+	ExportMQTTDropped
 	ExportFileFailed
 	ExportEVEFailed
 	ExportSyslogFailed
 	ExportIPFIXFailed
+	ExportMQTTFailed
 	ExportMissed
 	ExportUnread
 
@@ -169,10 +172,13 @@ var counters = [numIDs]Counter{
 
 	ExportFileWritten: written("file"), ExportEVEWritten: written("eve"),
 	ExportSyslogWritten: written("syslog"), ExportIPFIXWritten: written("ipfix"),
+	ExportMQTTWritten: written("mqtt"),
 	ExportFileDropped: dropped("file"), ExportEVEDropped: dropped("eve"),
 	ExportSyslogDropped: dropped("syslog"), ExportIPFIXDropped: dropped("ipfix"),
-	ExportFileFailed: failed("file"), ExportEVEFailed: failed("eve"),
+	ExportMQTTDropped: dropped("mqtt"),
+	ExportFileFailed:  failed("file"), ExportEVEFailed: failed("eve"),
 	ExportSyslogFailed: failed("syslog"), ExportIPFIXFailed: failed("ipfix"),
+	ExportMQTTFailed: failed("mqtt"),
 	ExportMissed: {"weir_export_missed_records_total", "", Loss,
 		"records not exported: the process export read them too slowly"},
 	ExportUnread: {"weir_export_unread_lines_total", "", Loss,
@@ -253,7 +259,7 @@ func failed(kind string) Counter {
 }
 
 // exportKinds are the kinds of outputs, in the order of their counters.
-var exportKinds = []string{"file", "eve", "syslog", "ipfix"}
+var exportKinds = []string{"file", "eve", "syslog", "ipfix", "mqtt"}
 
 // Exported returns the counters of a kind of output.
 func Exported(kind string) (written, dropped, failed ID, ok bool) {

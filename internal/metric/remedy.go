@@ -34,7 +34,9 @@ var remedies = map[ID]string{
 	ExportSyslogDropped: lookAtOutputs,
 	ExportSyslogFailed:  lookAtOutputs,
 	ExportIPFIXDropped:  lookAtOutputs,
+	ExportMQTTDropped:   lookAtOutputs,
 	ExportIPFIXFailed:   lookAtOutputs,
+	ExportMQTTFailed:    lookAtOutputs,
 	ExportMissed:        "give weir more CPUs, or export less (where=)",
 	ExportUnread:        "report it: the processes are of one program",
 

@@ -8,8 +8,11 @@ import (
 	"github.com/weirnet/weir/internal/export/eve"
 	"github.com/weirnet/weir/internal/export/file"
 	"github.com/weirnet/weir/internal/export/ipfix"
+	"github.com/weirnet/weir/internal/export/mqtt"
 	"github.com/weirnet/weir/internal/export/syslog"
 )
 
 // Kinds returns all kinds.
-func Kinds() []*export.Kind { return []*export.Kind{file.Kind, eve.Kind, syslog.Kind, ipfix.Kind} }
+func Kinds() []*export.Kind {
+	return []*export.Kind{file.Kind, eve.Kind, syslog.Kind, ipfix.Kind, mqtt.Kind}
+}

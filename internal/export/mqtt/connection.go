@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mqtt
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/weirnet/weir/internal/export"
+)
+
+// output is a client of a broker. The library repairs no connection that breaks: the next Write makes another.
+type output struct {
+	address        string
+	user, password string
+	tls            *tls.Config // nil: none
+	id             string      // "": one for each connection
+	topic          string      // with typePlace
+	status         string      // "": none
+	qos            byte
+	isRetained     bool
+
+	client  paho.Client // nil: none
+	conn    net.Conn    // of the client
+	refused int         // connections in a row that broke over the first record
+	tokens  []paho.Token
+}
+
+// Messages of the topic status=, both retained. The broker publishes offline if weir goes without a farewell.
+const online, offline = "online", "offline"
+
+// Bounds of a broker's patience.
+const (
+	connectTime = 10 * time.Second
+	confirmTime = 30 * time.Second // of the record that waits longest
+	keepAlive   = 30 * time.Second
+	farewell    = time.Second
+)
+
+// connect makes a connection if there is none that works.
+func (o *output) connect(ctx context.Context) error {
+	if o.client != nil && o.client.IsConnectionOpen() {
+		return nil
+	}
+	o.disconnect()
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	conn, err := o.dial(ctx)
+	if err != nil {
+		return err
+	}
+	o.conn, o.client = conn, paho.NewClient(o.options(conn))
+	if err := await(ctx, o.client.Connect()); err != nil {
+		o.disconnect()
+		return fmt.Errorf("the broker at %s: %w", o.address, err)
+	}
+	if o.status != "" {
+		o.client.Publish(o.status, o.qos, true, online)
+	}
+	return nil
+}
+
+func (o *output) dial(ctx context.Context) (net.Conn, error) {
+	var dialer net.Dialer
+	if o.tls == nil {
+		return dialer.DialContext(ctx, "tcp", o.address)
+	}
+	return (&tls.Dialer{NetDialer: &dialer, Config: o.tls}).DialContext(ctx, "tcp", o.address)
+}
+
+func (o *output) options(conn net.Conn) *paho.ClientOptions {
+	id := o.id
+	if id == "" {
+		id = fmt.Sprintf("weir%016x", rand.Uint64())
+	}
+	c := paho.NewClientOptions().AddBroker("tcp://" + o.address).SetClientID(id).SetProtocolVersion(protocol311).
+		SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).SetKeepAlive(keepAlive).
+		SetConnectTimeout(connectTime).SetWriteTimeout(connectTime).
+		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) { return conn, nil })
+	if o.user != "" {
+		c.SetUsername(o.user).SetPassword(o.password)
+	}
+	if o.status != "" {
+		c.SetWill(o.status, offline, o.qos, true)
+	}
+	return c
+}
+
+// protocol311 is the level of MQTT 3.1.1 in CONNECT.
+const protocol311 = 4
+
+// publish sends records, and waits until all are done. After an error, the first done ones are.
+func (o *output) publish(ctx context.Context, records []*export.Record) (done int, err error) {
+	defer func() { clear(o.tokens) }()
+	o.tokens = o.tokens[:0]
+	for _, r := range records {
+		topic := strings.ReplaceAll(o.topic, typePlace, r.Type)
+		o.tokens = append(o.tokens, o.client.Publish(topic, o.qos, o.isRetained, r.Line))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	for _, token := range o.tokens {
+		if err := o.confirmed(ctx, token); err != nil {
+			return done, err
+		}
+		done++
+	}
+	if done < len(records) {
+		return done, ctx.Err()
+	}
+	return done, nil
+}
+
+func (o *output) confirmed(ctx context.Context, token paho.Token) error {
+	ctx, cancel := context.WithTimeout(ctx, confirmTime)
+	defer cancel()
+	return await(ctx, token)
+}
+
+// await waits for a token's end.
+func await(ctx context.Context, token paho.Token) error {
+	select {
+	case <-token.Done():
+		return token.Error()
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return errors.New("the broker does not answer")
+		}
+		return ctx.Err()
+	}
+}
+
+// disconnect closes the connection.
+func (o *output) disconnect() {
+	if o.client != nil {
+		o.client.Disconnect(0)
+		_ = o.conn.Close() // the library does so, too, but not while it waits for an answer
+	}
+	o.client, o.conn = nil, nil
+}
