@@ -32,10 +32,22 @@ type frame struct {
 	recording string
 }
 
-// spacing is the time between two frames. As the recordings are interleaved, the frames of one conversation are about
-// 50 ms apart: in mode ebpf the agent requests more packets of a flow while they pass, and a busy machine must not
+// spacing is the least time between two frames, round that between two of one recording, which are interleaved: in the
+// modes that count in the kernel the agent requests more packets of a flow while they pass, and a busy machine must not
 // change the outcome.
-const spacing = 400 * time.Microsecond
+const (
+	spacing = 400 * time.Microsecond
+	round   = 50 * time.Millisecond
+)
+
+// spacingOf returns the time between two frames of interleaved recordings: few recordings go slower.
+func spacingOf(frames []frame) time.Duration {
+	recordings := map[string]bool{}
+	for i := range frames {
+		recordings[frames[i].recording] = true
+	}
+	return max(spacing, round/time.Duration(len(recordings)))
+}
 
 // ethernetFrames returns the frames of all Ethernet recordings, one recording after the other.
 func ethernetFrames(t testing.TB) (frames []frame, recordings int) {
@@ -81,9 +93,9 @@ func replayed(t testing.TB, frames []frame) []flowRecord {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := time.Now().UnixNano()
+	now, between := time.Now().UnixNano(), spacingOf(frames)
 	for i, f := range frames {
-		if err := w.WritePacket(now+int64(i)*int64(spacing), f.data, len(f.data)); err != nil {
+		if err := w.WritePacket(now+int64(i)*int64(between), f.data, len(f.data)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,10 +133,10 @@ func send(t testing.TB, h *lab.Host, link string, frames []frame) {
 		if err := unix.Bind(socket, &unix.SockaddrLinklayer{Ifindex: l.Index}); err != nil {
 			return err
 		}
-		next := time.Now()
+		next, between := time.Now(), spacingOf(frames)
 		for _, f := range frames {
 			time.Sleep(time.Until(next))   // pacing
-			next = time.Now().Add(spacing) // no catching up: that would be a burst
+			next = time.Now().Add(between) // no catching up: that would be a burst
 			if _, err := unix.Write(socket, f.data); err != nil {
 				return fmt.Errorf("send a frame of %s: %w", f.recording, err)
 			}
