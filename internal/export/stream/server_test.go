@@ -250,22 +250,81 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestSilent: clients that say nothing neither keep others out nor stay for ever.
+// pipes is a listener whose connections are pipes: a test's clock counts for them.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return nil }
+
+// dial returns the client's end of a connection that the server has taken.
+func (p *pipes) dial() net.Conn {
+	theirs, ours := net.Pipe()
+	p.conns <- theirs
+	synctest.Wait()
+	return ours
+}
+
+// TestSilent: clients that say nothing keep others out for as long as a greeting may take, and then they are told.
 func TestSilent(t *testing.T) {
-	a := newFakeAgent()
-	addr := serveURL(t, "tcp://127.0.0.1:0", nil, a)
-	for range 2 * maxGreeting {
-		c, err := net.Dial("tcp", addr.String())
+	synctest.Test(t, func(t *testing.T) {
+		l, err := Parse("tcp://127.0.0.1:1")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
-	}
-	wait.Until(t, "silent clients keep nobody out", func() bool {
-		c := dial(t, addr)
-		defer c.Close()
+		socket := newPipes()
+		s := &Server{Listener: l, socket: socket, greeting: make(chan struct{}, maxGreeting),
+			serving: make(chan struct{}, l.Clients)}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		a := newFakeAgent()
+		go func() { done <- s.Run(ctx, a) }()
+		var silent []net.Conn
+		for range maxGreeting {
+			silent = append(silent, socket.dial())
+		}
+		for _, pause := range []time.Duration{0, greetTime - 1} {
+			time.Sleep(pause)
+			c := socket.dial()
+			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+				t.Fatalf("one too many, after %s: %v", pause, err)
+			}
+			c.Close()
+		}
+		time.Sleep(1)
+		c := socket.dial()
 		_, _ = io.WriteString(c, `{"flows":{}}`+"\n")
-		return strings.HasPrefix(c.hear(), `{"hello"`)
+		if line, err := bufio.NewReader(c).ReadString('\n'); !strings.HasPrefix(line, `{"hello"`) {
+			t.Errorf("after the silent ones: %q, %v", line, err)
+		}
+		for _, one := range silent {
+			if text, err := io.ReadAll(one); !strings.Contains(string(text), "not one line of JSON") {
+				t.Errorf("a silent client: %q, %v", text, err)
+			}
+		}
+		c.Close()
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	})
 }
 
