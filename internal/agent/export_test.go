@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -198,4 +199,60 @@ func TestExportMQTT(t *testing.T) {
 	if n := strings.Count(got.String(), "got 0 weir/flow "); want < 15 || n != want {
 		t.Errorf("%d messages, %d records", n, want)
 	}
+}
+
+// TestExportNames: a collector is found by its name also after the file with the names was replaced, which Landlock
+// refuses to the process that runs then.
+func TestExportNames(t *testing.T) {
+	weir(t)
+	h := quietHost(t, 0)
+	etc := t.TempDir()
+	sh(t, h, "cp -a /etc/. "+etc, "mount --bind "+etc+" /etc", "ip link set lo up")
+	var server net.Listener
+	if err := h.Do(func() (err error) {
+		server, err = net.Listen("tcp", "127.0.0.1:0")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	came := make(chan struct{}, 1)
+	go func() {
+		for {
+			c, err := server.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := c.Read(make([]byte, 1)); err == nil {
+				select {
+				case came <- struct{}{}:
+				default:
+				}
+			}
+			c.Close()
+		}
+	}()
+	_, port, _ := net.SplitHostPort(server.Addr().String())
+	r, _ := exporting(t, h, "syslog+tcp://collector.test:"+port)
+	ping(t, h, 1, 2)
+	wait.Until(t, "the name is not known", func() bool {
+		return strings.Contains(r.Said.String(), "lookup collector.test")
+	})
+	before := exportPID(t, r, 0)
+	sh(t, h, "sed -i '1i 127.0.0.1 collector.test' /etc/hosts") // writes another file, and renames it
+	exportPID(t, r, before)
+	next := 2
+	wait.Until(t, "a record comes", func() bool {
+		if next < 250 {
+			ping(t, h, next, next+1) // those before may have been lost with the process
+			next++
+		}
+		select {
+		case <-came:
+			return true
+		default:
+			return false
+		}
+	})
+	r.end()
 }

@@ -35,6 +35,7 @@ const (
 	tidyEvery   = time.Minute
 	// endTime is what the outputs have at the end for what waits; hurryTime after a second signal.
 	endTime   = 5 * time.Second
+	leaveTime = time.Second // if the process begins anew: what waits for a name won't get it
 	hurryTime = 200 * time.Millisecond
 )
 
@@ -60,7 +61,16 @@ type process struct {
 	// records that the agent dropped on the way here, and lines that are no record
 	dropped, unread atomic.Uint64
 	running         sync.WaitGroup // the followers, the runners and the listeners
+
+	// ended is closed when no more is followed: the agent has ended, or this process is about to.
+	ended chan struct{}
+	// leaving is over when the streams shall be closed, though the agent has not ended.
+	leaving context.Context
+	leave   func()
 }
+
+// errNames ends the process, so that the next one may read the new file: see sandbox.CanReadNames.
+var errNames = errors.New("a file with name servers or names was replaced")
 
 // Run is the process export, which its helper starts in the sandbox, with the plan's files as its first ones. It
 // serves until the helper closes its connection, and then writes what the agent has still sent.
@@ -96,7 +106,9 @@ func Run(o *Options) error {
 	if err != nil {
 		return err
 	}
-	p := &process{Options: o, link: newLink(conn), id: newID()}
+	p := &process{Options: o, link: newLink(conn), id: newID(), ended: make(chan struct{})}
+	p.leaving, p.leave = context.WithCancel(context.Background())
+	defer p.leave()
 	if err := p.open(files); err != nil {
 		return err
 	}
@@ -152,19 +164,27 @@ func (p *process) run(hurry, reopen <-chan os.Signal) error {
 	state, tidy := time.NewTicker(stateEvery), time.NewTicker(tidyEvery)
 	defer state.Stop()
 	defer tidy.Stop()
+	looks := p.Plan.resolves() && sandbox.CanReadNames()
 	for {
 		select {
 		case err := <-failed:
 			return err
 		case <-p.link.ended:
 			stopServing()
-			return p.end(written, stopWriting, hurry)
+			close(p.ended)
+			return p.end(endTime, written, stopWriting, hurry)
 		case <-reopen:
 			p.reopen()
 		case <-tidy.C:
 			p.Release()
 		case <-state.C:
 			p.tell()
+			if looks && !sandbox.CanReadNames() {
+				stopServing()
+				close(p.ended)
+				p.leave()
+				return errors.Join(p.end(leaveTime, written, stopWriting, hurry), errNames)
+			}
 		}
 	}
 }
@@ -172,13 +192,13 @@ func (p *process) run(hurry, reopen <-chan os.Signal) error {
 // start starts the followers and the outputs. written is closed when all of them, and the listeners, have ended.
 func (p *process) start(ctx context.Context) (written <-chan struct{}) {
 	for _, s := range p.Plan.streams() {
-		f := &follower{stream: s, follow: p.Follow, log: p.Log, dropped: &p.dropped, unread: &p.unread}
+		f := &follower{stream: s, follow: p.stream, log: p.Log, dropped: &p.dropped, unread: &p.unread}
 		for _, r := range p.runners {
 			if r.target.stream() == s {
 				f.queues = append(f.queues, r.queue)
 			}
 		}
-		p.running.Go(func() { f.run(p.IsFirst, p.link.ended) })
+		p.running.Go(func() { f.run(p.IsFirst, p.ended) })
 	}
 	for _, r := range p.runners {
 		p.running.Go(func() { r.run(ctx) })
@@ -205,8 +225,8 @@ func (p *process) serve(ctx context.Context) (failed <-chan error) {
 }
 
 // end lets the outputs write what waits. Meanwhile it gives the helper signs of life.
-func (p *process) end(written <-chan struct{}, stop func(), hurry <-chan os.Signal) error {
-	signs, enough := time.NewTicker(signEvery), time.NewTimer(endTime)
+func (p *process) end(most time.Duration, written <-chan struct{}, stop func(), hurry <-chan os.Signal) error {
+	signs, enough := time.NewTicker(signEvery), time.NewTimer(most)
 	defer signs.Stop()
 	defer enough.Stop()
 	select {
@@ -251,6 +271,25 @@ func (p *process) tell() {
 	_, _ = p.Ask(&control.Request{Exported: &control.Exported{ID: p.id, Outputs: p.States(),
 		Dropped: p.dropped.Load(), Unread: p.unread.Load()}})
 }
+
+// stream is as Follow; the stream also ends when this process leaves.
+func (p *process) stream(f *control.Flows) (*control.Stream, error) {
+	s, err := p.Follow(f)
+	if err != nil {
+		return nil, err
+	}
+	in := s.Closer
+	stay := context.AfterFunc(p.leaving, func() { in.Close() })
+	s.Closer = closer(func() error {
+		stay()
+		return in.Close()
+	})
+	return s, nil
+}
+
+type closer func() error
+
+func (c closer) Close() error { return c() }
 
 // Follow implements Feed.
 func (p *process) Follow(f *control.Flows) (*control.Stream, error) {

@@ -53,6 +53,7 @@ type Target struct {
 	Queue int64    // bytes
 	Made  *Made
 
+	host  string
 	files []string
 }
 
@@ -122,6 +123,14 @@ func (p *Plan) add(t *Target) {
 	}
 }
 
+// resolves reports whether an output's peer is known by its name.
+func (p *Plan) resolves() bool {
+	return slices.ContainsFunc(p.Targets, func(t *Target) bool {
+		_, err := netip.ParseAddr(t.host)
+		return t.Made.Path == "" && err != nil
+	})
+}
+
 // parse reads one URL.
 func parse(kinds []*Kind, text string) (*Target, error) {
 	u, err := url.Parse(text)
@@ -143,7 +152,7 @@ func parse(kinds []*Kind, text string) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Target{Kind: kind, URL: text}
+	t := &Target{Kind: kind, URL: text, host: u.Hostname()}
 	t.common(parameters)
 	made, err := kind.Parse(u, parameters)
 	if err == nil {

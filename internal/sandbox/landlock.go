@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -144,13 +145,13 @@ func (r *ruleset) allowAll(readable []string) error {
 	return nil
 }
 
-// networkFiles are those from which Go's resolver and its certificate pool read. Distributions differ.
-var networkFiles = []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl", "/etc/pki",
-	"/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/usr/share/pki"}
+// certificateFiles are those from which Go's certificate pool reads. Distributions differ.
+var certificateFiles = []string{"/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates",
+	"/usr/local/share/ca-certificates", "/usr/share/pki"}
 
 // allowFiles adds what the roles Ship and Export need.
 func (r *ruleset) allowFiles(role Role, writable []string) error {
-	for _, path := range networkFiles {
+	for _, path := range slices.Concat(nameFiles, certificateFiles) {
 		if err := r.allow(path, readDir); err != nil {
 			return err
 		}

@@ -82,7 +82,18 @@ func childMain(role string, args []string) int {
 		})
 	case "ship acts":
 		w := &world{dir: args[0] + "/world", abs: args[2], parent: unix.Getppid(), conn: rawFD(conn)}
-		a.Results = tryShip(w)
+		a.Results = tryMore(w, shipActs)
+	case "export acts":
+		w := &world{dir: args[0] + "/world", abs: args[1], parent: unix.Getppid(), conn: rawFD(conn)}
+		a.Results = tryMore(w, exportActs)
+	case "export works":
+		for _, w := range exportWorks {
+			r := result{Name: w.name}
+			if err := w.do(args[0]); err != nil {
+				r.Other = err.Error()
+			}
+			a.Results = append(a.Results, r)
+		}
 	case "ship works":
 		for _, w := range shipWorks {
 			r := result{Name: w.name}

@@ -83,11 +83,11 @@ func withTCP(f func(fd int) error) error {
 	return f(fd)
 }
 
-// tryShip tries all acts, and shipActs.
-func tryShip(w *world) []result {
+// tryMore tries all acts, and those of a role.
+func tryMore(w *world, more []act) []result {
 	usual := acts
 	defer func() { acts = usual }()
-	acts = append(usual[:len(usual):len(usual)], shipActs...)
+	acts = append(usual[:len(usual):len(usual)], more...)
 	return tryAll(w, func(*act) bool { return true })
 }
 

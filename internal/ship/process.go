@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -40,7 +39,7 @@ const (
 	stateEvery  = time.Second
 	uploadTime  = 5 * time.Second // for the last reports
 	signEvery   = 500 * time.Millisecond
-	lookEvery   = 10 * time.Second // at the file with the name servers
+	lookEvery   = 10 * time.Second // at the files with name servers and names
 	tidyEvery   = time.Minute
 )
 
@@ -134,8 +133,8 @@ func (p *process) open(conn *net.UnixConn) error {
 	return nil
 }
 
-// errNames ends the process, so that the next one may read the new file.
-var errNames = errors.New("the file with the name servers was replaced")
+// errNames ends the process, so that the next one may read the new file: see sandbox.CanReadNames.
+var errNames = errors.New("a file with name servers or names was replaced")
 
 // run works until the end.
 func (p *process) run() error {
@@ -162,7 +161,7 @@ func (p *process) run() error {
 	defer state.Stop()
 	defer look.Stop()
 	defer tidy.Stop()
-	canRead := canReadNames()
+	canRead := sandbox.CanReadNames()
 	for {
 		select {
 		case err := <-received:
@@ -177,23 +176,13 @@ func (p *process) run() error {
 		case <-tidy.C:
 			p.Release()
 		case <-look.C:
-			if canRead && !canReadNames() {
+			if canRead && !sandbox.CanReadNames() {
 				stopReceiving()
 				<-received
 				return errNames
 			}
 		}
 	}
-}
-
-// canReadNames reports whether the process may read the file with the name servers. Landlock knows files, not names:
-// after a rename it is another one.
-func canReadNames() bool {
-	f, err := os.Open("/etc/resolv.conf")
-	if err == nil {
-		f.Close()
-	}
-	return !errors.Is(err, fs.ErrPermission)
 }
 
 // end stores all that has come, and sends it if that is quick. Meanwhile it gives the helper signs of life.
