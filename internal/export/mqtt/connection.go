@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,8 @@ type output struct {
 
 	client  paho.Client // nil: none
 	conn    net.Conn    // of the client
+	lost    chan error  // has why the client has lost its connection
 	refused int         // connections in a row that broke over the first record
-	tokens  []paho.Token
 }
 
 // Messages of the topic status=, both retained. The broker publishes offline if weir goes without a farewell.
@@ -58,7 +59,8 @@ func (o *output) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.conn, o.client = conn, paho.NewClient(o.options(conn))
+	o.conn, o.lost = conn, make(chan error, 1)
+	o.client = paho.NewClient(o.options(conn, o.lost))
 	if err := await(ctx, o.client.Connect()); err != nil {
 		o.disconnect()
 		return fmt.Errorf("the broker at %s: %w", o.address, err)
@@ -77,7 +79,7 @@ func (o *output) dial(ctx context.Context) (net.Conn, error) {
 	return (&tls.Dialer{NetDialer: &dialer, Config: o.tls}).DialContext(ctx, "tcp", o.address)
 }
 
-func (o *output) options(conn net.Conn) *paho.ClientOptions {
+func (o *output) options(conn net.Conn, lost chan<- error) *paho.ClientOptions {
 	id := o.id
 	if id == "" {
 		id = fmt.Sprintf("weir%016x", rand.Uint64())
@@ -85,6 +87,7 @@ func (o *output) options(conn net.Conn) *paho.ClientOptions {
 	c := paho.NewClientOptions().AddBroker("tcp://" + o.address).SetClientID(id).SetProtocolVersion(protocol311).
 		SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).SetKeepAlive(keepAlive).
 		SetConnectTimeout(connectTime).SetWriteTimeout(connectTime).
+		SetConnectionLostHandler(func(_ paho.Client, err error) { lost <- err }).
 		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) { return conn, nil })
 	if o.user != "" {
 		c.SetUsername(o.user).SetPassword(o.password)
@@ -100,31 +103,46 @@ const protocol311 = 4
 
 // publish sends records, and waits until all are done. After an error, the first done ones are.
 func (o *output) publish(ctx context.Context, records []*export.Record) (done int, err error) {
-	defer func() { clear(o.tokens) }()
-	o.tokens = o.tokens[:0]
-	for _, r := range records {
-		topic := strings.ReplaceAll(o.topic, typePlace, r.Type)
-		o.tokens = append(o.tokens, o.client.Publish(topic, o.qos, o.isRetained, r.Line))
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	for _, token := range o.tokens {
-		if err := o.confirmed(ctx, token); err != nil {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tokens := make(chan paho.Token, len(records))
+	go o.send(ctx, o.client, slices.Clone(records), tokens) // which may last longer: the caller changes its list
+	for range records {
+		if err := o.confirmed(ctx, tokens); err != nil {
 			return done, err
 		}
 		done++
 	}
-	if done < len(records) {
-		return done, ctx.Err()
-	}
 	return done, nil
 }
 
-func (o *output) confirmed(ctx context.Context, token paho.Token) error {
+// send publishes records. If the connection breaks, the library may keep it for connectTime.
+func (o *output) send(ctx context.Context, client paho.Client, records []*export.Record, tokens chan<- paho.Token) {
+	for _, r := range records {
+		if ctx.Err() != nil {
+			return
+		}
+		tokens <- client.Publish(strings.ReplaceAll(o.topic, typePlace, r.Type), o.qos, o.isRetained, r.Line)
+	}
+}
+
+// confirmed waits for the next record's end.
+func (o *output) confirmed(ctx context.Context, tokens <-chan paho.Token) error {
 	ctx, cancel := context.WithTimeout(ctx, confirmTime)
 	defer cancel()
-	return await(ctx, token)
+	select {
+	case token := <-tokens: // also after the connection was lost: the broker may have confirmed it before
+		return await(ctx, token)
+	default:
+	}
+	select {
+	case token := <-tokens:
+		return await(ctx, token)
+	case err := <-o.lost:
+		return fmt.Errorf("the broker at %s closes the connection: %w", o.address, err)
+	case <-ctx.Done():
+		return silence(ctx)
+	}
 }
 
 // await waits for a token's end.
@@ -133,11 +151,16 @@ func await(ctx context.Context, token paho.Token) error {
 	case <-token.Done():
 		return token.Error()
 	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return errors.New("the broker does not answer")
-		}
-		return ctx.Err()
+		return silence(ctx)
 	}
+}
+
+// silence returns why a wait ended without an answer.
+func silence(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return errors.New("the broker does not answer")
+	}
+	return ctx.Err()
 }
 
 // disconnect closes the connection.
