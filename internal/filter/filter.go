@@ -62,4 +62,16 @@ const (
 	Transport   Field = "transport"
 	Risk        Field = "risk"
 	Bytes       Field = "bytes" // of both ends together
+
+	// Records alone have these: what stores flows knows nothing of them (ParseStored).
+
+	Retransmits Field = "retransmits" // these four of both ends together
+	OutOfOrder  Field = "out_of_order"
+	Resets      Field = "resets"
+	ZeroWindows Field = "zero_windows"
+	RoundTrip   Field = "rtt"     // of the TCP handshake
+	Country     Field = "country" // of either end
+	ASN         Field = "asn"     // of either end: a number, or @ and the name of the autonomous system
+	Process     Field = "process" // name, or path of the executable
+	Container   Field = "container"
 )

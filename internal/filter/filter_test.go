@@ -13,11 +13,22 @@ import (
 )
 
 // testCase is a filter with its canonical form, or with the position of its mistake. The page's parser runs the same
-// file.
+// file. Of a filter with fields that only records have, these are of ParseStored and the page; Agent is the canonical
+// form, or AgentError the mistake, of Parse.
 type testCase struct {
-	In    string
-	Out   string
-	Error *int
+	In         string
+	Out        string
+	Error      *int
+	Agent      string
+	AgentError *int
+}
+
+// ofAgent is what Parse makes of the case.
+func (c testCase) ofAgent() testCase {
+	if c.Agent == "" && c.AgentError == nil {
+		return c
+	}
+	return testCase{In: c.In, Out: c.Agent, Error: c.AgentError}
 }
 
 func cases(t testing.TB) []testCase {
@@ -37,24 +48,29 @@ func cases(t testing.TB) []testCase {
 
 func TestParse(t *testing.T) {
 	for _, c := range cases(t) {
-		e, err := Parse(c.In)
-		var mistake *Error
-		switch {
-		case c.Error == nil && err != nil:
-			t.Errorf("%q: %v", c.In, err)
-		case c.Error == nil && String(e) != c.Out:
-			t.Errorf("%q: %q, want %q", c.In, String(e), c.Out)
-		case c.Error != nil && err == nil:
-			t.Errorf("%q: %q, want an error at %d", c.In, String(e), *c.Error)
-		case c.Error != nil && (!errors.As(err, &mistake) || mistake.Position != *c.Error):
-			t.Errorf("%q: %v, want an error at %d", c.In, err, *c.Error)
-		}
+		check(t, Parse, c.ofAgent())
+		check(t, ParseStored, c)
+	}
+}
+
+func check(t *testing.T, parse func(string) (Expr, error), c testCase) {
+	e, err := parse(c.In)
+	var mistake *Error
+	switch {
+	case c.Error == nil && err != nil:
+		t.Errorf("%q: %v", c.In, err)
+	case c.Error == nil && String(e) != c.Out:
+		t.Errorf("%q: %q, want %q", c.In, String(e), c.Out)
+	case c.Error != nil && err == nil:
+		t.Errorf("%q: %q, want an error at %d", c.In, String(e), *c.Error)
+	case c.Error != nil && (!errors.As(err, &mistake) || mistake.Position != *c.Error):
+		t.Errorf("%q: %v, want an error at %d", c.In, err, *c.Error)
 	}
 }
 
 func TestEveryCaseRoundTrips(t *testing.T) {
 	for _, c := range cases(t) {
-		if c.Error == nil {
+		if c.ofAgent().Error == nil {
 			checkRoundTrip(t, c.In)
 		}
 	}
@@ -99,7 +115,9 @@ func TestErrorsHelp(t *testing.T) {
 		"zzzzzzzz:x":     "there is no field zzzzzzzz; fields",
 		"port:https":     "character 6: port expects a number from 0 to 65535",
 		"app:":           "a value is expected after app:: a name of a-z",
-		"app>x":          "app takes : = or !=",
+		"app>x":          "are for port, bytes, retransmits, out_of_order, resets, zero_windows, rtt",
+		"retransmit>0":   "perhaps retransmits",
+		"rtt>100":        "rtt expects a time with its unit, us, ms or s, such as 100ms",
 		"net:10.0.0.0/8": "ip takes any network",
 		"a AND":          "character 6: the filter ends where a term is expected",
 		"(a":             "this ( has no )",
@@ -107,6 +125,35 @@ func TestErrorsHelp(t *testing.T) {
 		"direction:up":   "outbound, inbound,",
 	} {
 		if _, err := Parse(in); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", in, err, want)
+		}
+	}
+}
+
+// TestUnstored: what only records have is refused where flows are stored, with the way to ask, and is not offered.
+func TestUnstored(t *testing.T) {
+	unstored := 0
+	for i := range fields {
+		if !fields[i].isUnstored {
+			continue
+		}
+		unstored++
+		_, err := ParseStored("app:a " + string(fields[i].name) + ":1")
+		if want := "filter, character 7: " + string(fields[i].name) +
+			" is not stored here; ask the agent: weir flows --where"; err == nil || err.Error() != want {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	if unstored == 0 {
+		t.Error("every field is stored")
+	}
+	for in, want := range map[string]string{
+		"app>x":   "filter, character 4: app takes : = or !=; > and < are for port, bytes",
+		"retrans": "",
+		"contry:": "filter, character 1: there is no field contry; fields are app, proto, category, device, host, ip, " +
+			"net, port, direction, side, agent, method, transport, risk, bytes",
+	} {
+		if _, err := ParseStored(in); err != nil && err.Error() != want || err == nil && want != "" {
 			t.Errorf("%q: %v, want %q", in, err, want)
 		}
 	}

@@ -28,10 +28,19 @@ func (e *Error) Error() string {
 
 // Parse returns the filter that text describes, nil for an empty one. Its errors are of type *Error.
 func Parse(text string) (Expr, error) {
+	return parse(text, func(*field) bool { return true })
+}
+
+// ParseStored is Parse without the fields that only records have.
+func ParseStored(text string) (Expr, error) { return parse(text, isStored) }
+
+func isStored(f *field) bool { return !f.isUnstored }
+
+func parse(text string, knows func(*field) bool) (Expr, error) {
 	if len(text) > MaxLength {
 		return nil, &Error{0, fmt.Sprintf("the filter has %d bytes, %d are allowed", len(text), MaxLength)}
 	}
-	p := parser{text: text}
+	p := parser{text: text, knows: knows}
 	if err := p.checkCharacters(); err != nil {
 		return nil, err
 	}
@@ -57,6 +66,7 @@ type parser struct {
 	text         string
 	at           int
 	depth, terms int
+	knows        func(*field) bool
 }
 
 // errorf returns an error at a byte of the text.
@@ -193,15 +203,13 @@ func (p *parser) term() (Expr, error) {
 		p.at = start
 		return p.bareTerm(start)
 	}
-	if name == "" {
-		return nil, p.errorf(start, "a field is expected before %s: %s", symbol, fieldNames())
+	of, err := p.field(start, name, symbol)
+	if err != nil {
+		return nil, err
 	}
-	field, ok := FieldOf(name)
-	if !ok {
-		return nil, p.errorf(start, "there is no field %s%s; fields are %s", name, nearest(name), fieldNames())
-	}
-	if (op == Greater || op == Less) && !isNumeric(field) {
-		return nil, p.errorf(afterName, "%s takes : = or !=; only port and bytes take > and <", field)
+	if (op == Greater || op == Less) && !isNumeric(of) {
+		return nil, p.errorf(afterName, "%s takes : = or !=; > and < are for %s", of,
+			names(func(f *field) bool { return f.isNumeric && p.knows(f) }))
 	}
 	p.skipSpace()
 	at := p.at
@@ -210,16 +218,32 @@ func (p *parser) term() (Expr, error) {
 		return nil, err
 	}
 	if !isQuoted && (value == "" || isKeyword(value)) {
-		return nil, p.errorf(at, "a value is expected after %s%s: %s", field, symbol, expected(field))
+		return nil, p.errorf(at, "a value is expected after %s%s: %s", of, symbol, expected(of))
 	}
 	if err := p.count(start, 1); err != nil {
 		return nil, err
 	}
-	e, ok := compare(field, op, value)
+	e, ok := compare(of, op, value)
 	if !ok {
-		return nil, p.errorf(at, "%s expects %s", field, expected(field))
+		return nil, p.errorf(at, "%s expects %s", of, expected(of))
 	}
 	return p.implied(start, e)
+}
+
+// field returns the field of a name, which an operator follows.
+func (p *parser) field(start int, name, symbol string) (Field, error) {
+	if name == "" {
+		return "", p.errorf(start, "a field is expected before %s: %s", symbol, names(p.knows))
+	}
+	f, ok := FieldOf(name)
+	if !ok {
+		return "", p.errorf(start, "there is no field %s%s; fields are %s", name, nearest(name, p.knows),
+			names(p.knows))
+	}
+	if !p.knows(find(f)) {
+		return "", p.errorf(start, "%s is not stored here; ask the agent: weir flows --where", f)
+	}
+	return f, nil
 }
 
 func (p *parser) bareTerm(start int) (Expr, error) {

@@ -16,29 +16,50 @@ type field struct {
 	expected string // the values, in words
 	// canonical returns a value's canonical form.
 	canonical func(value string) (string, bool)
+	isNumeric bool // > and < compare it
+	// isUnstored: records have the field, what stores flows does not.
+	isUnstored bool
 }
+
+const counts = "a number of packets of both ends"
 
 const slugs = "a name of a-z, 0-9 and -, or \"\" for flows without one"
 
 var fields = [...]field{
-	{Application, []string{"application"}, slugs, optional(slug)},
-	{Protocol, []string{"protocol"}, slugs, optional(slug)},
-	{Category, nil, slugs, optional(slug)},
-	{Device, []string{"dev"}, "a MAC or IP address, or @ and a name", optional(device)},
-	{Host, []string{"hostname"}, "a host name, or *.name for it and all below it", optional(hostName)},
-	{Address, nil, "an IP address, or a network such as 10.0.0.0/8", address},
-	{Network, nil, "a network /24 of IPv4 or /48 of IPv6, or an address in it; ip takes any network",
-		optional(network)},
-	{Port, nil, "a number from 0 to 65535", number(1<<16 - 1)},
-	{Direction, nil, "outbound, inbound, internal, transit, multicast, broadcast or unknown",
-		oneOf("outbound", "inbound", "internal", "transit", "multicast", "broadcast", "unknown")},
-	{Side, nil, "lan, wan, gateway, multicast, broadcast or unknown, of either end",
-		oneOf("lan", "wan", "gateway", "multicast", "broadcast", "unknown")},
-	{Agent, nil, "an agent's id of 32 hexadecimal digits, or @ and its name", agent},
-	{Method, nil, "dpi, port or none", oneOf("dpi", "port", "none")},
-	{Transport, nil, "tcp, udp, another IP protocol's name, or its number", transport},
-	{Risk, []string{"risks"}, slugs, optional(slug)},
-	{Bytes, nil, "a number of bytes, such as 1500, 10k, 5M or 2G", byteCount},
+	{name: Application, aliases: []string{"application"}, expected: slugs, canonical: optional(slug)},
+	{name: Protocol, aliases: []string{"protocol"}, expected: slugs, canonical: optional(slug)},
+	{name: Category, expected: slugs, canonical: optional(slug)},
+	{name: Device, aliases: []string{"dev"}, expected: "a MAC or IP address, or @ and a name",
+		canonical: optional(device)},
+	{name: Host, aliases: []string{"hostname"}, expected: "a host name, or *.name for it and all below it",
+		canonical: optional(hostName)},
+	{name: Address, expected: "an IP address, or a network such as 10.0.0.0/8", canonical: address},
+	{name: Network, expected: "a network /24 of IPv4 or /48 of IPv6, or an address in it; ip takes any network",
+		canonical: optional(network)},
+	{name: Port, expected: "a number from 0 to 65535", canonical: number(1<<16 - 1), isNumeric: true},
+	{name: Direction, expected: "outbound, inbound, internal, transit, multicast, broadcast or unknown",
+		canonical: oneOf("outbound", "inbound", "internal", "transit", "multicast", "broadcast", "unknown")},
+	{name: Side, expected: "lan, wan, gateway, multicast, broadcast or unknown, of either end",
+		canonical: oneOf("lan", "wan", "gateway", "multicast", "broadcast", "unknown")},
+	{name: Agent, expected: "an agent's id of 32 hexadecimal digits, or @ and its name", canonical: agent},
+	{name: Method, expected: "dpi, port or none", canonical: oneOf("dpi", "port", "none")},
+	{name: Transport, expected: "tcp, udp, another IP protocol's name, or its number", canonical: transport},
+	{name: Risk, aliases: []string{"risks"}, expected: slugs, canonical: optional(slug)},
+	{name: Bytes, expected: "a number of bytes, such as 1500, 10k, 5M or 2G", canonical: byteCount, isNumeric: true},
+	{name: Retransmits, expected: counts, canonical: number(maxBytes), isNumeric: true, isUnstored: true},
+	{name: OutOfOrder, expected: counts, canonical: number(maxBytes), isNumeric: true, isUnstored: true},
+	{name: Resets, expected: counts, canonical: number(maxBytes), isNumeric: true, isUnstored: true},
+	{name: ZeroWindows, expected: counts, canonical: number(maxBytes), isNumeric: true, isUnstored: true},
+	{name: RoundTrip, expected: "a time with its unit, us, ms or s, such as 100ms", canonical: duration,
+		isNumeric: true, isUnstored: true},
+	{name: Country, expected: "two letters of ISO 3166, or \"\" for flows without one", canonical: optional(country),
+		isUnstored: true},
+	{name: ASN, expected: "a number, or @ and a name, or \"\" for flows without one", canonical: optional(asn),
+		isUnstored: true},
+	{name: Process, expected: "a name, or the path of an executable, or \"\" for flows without one",
+		canonical: optional(exact), isUnstored: true},
+	{name: Container, expected: "a container's id or name, or \"\" for flows without one",
+		canonical: optional(container), isUnstored: true},
 }
 
 // Fields returns the fields in the order in which they are shown to people.
@@ -76,10 +97,14 @@ func find(name Field) *field {
 	return nil
 }
 
-func fieldNames() string {
+// names lists the fields that are so.
+func names(is func(*field) bool) string {
 	var b strings.Builder
 	for i := range fields {
-		if i > 0 {
+		if !is(&fields[i]) {
+			continue
+		}
+		if b.Len() > 0 {
 			b.WriteString(", ")
 		}
 		b.WriteString(string(fields[i].name))
@@ -89,13 +114,16 @@ func fieldNames() string {
 
 func expected(name Field) string { return find(name).expected }
 
-func isNumeric(f Field) bool { return f == Port || f == Bytes }
+func isNumeric(f Field) bool { return find(f).isNumeric }
 
 // nearest suggests the field whose name is most like name, or nothing.
-func nearest(name string) string {
+func nearest(name string, known func(*field) bool) string {
 	name = strings.ToLower(name)
 	best, distance := Field(""), 3
 	for i := range fields {
+		if !known(&fields[i]) {
+			continue
+		}
 		for _, candidate := range append([]string{string(fields[i].name)}, fields[i].aliases...) {
 			if d := editDistance(name, candidate); d < distance && d < len(candidate) {
 				best, distance = fields[i].name, d
@@ -349,6 +377,60 @@ func byteCount(value string) (string, bool) {
 		return "", false
 	}
 	return strconv.FormatUint(n*factor, 10), true
+}
+
+// units are those of times in microseconds, the largest first.
+var units = [...]struct {
+	name         string
+	microseconds uint64
+}{{"s", 1e6}, {"ms", 1e3}, {"us", 1}}
+
+// Microseconds returns the number of microseconds of a time such as 100ms.
+func Microseconds(value string) (uint64, bool) {
+	value = lower(value)
+	digits := strings.TrimRight(value, "mus")
+	for _, u := range units {
+		if value[len(digits):] == u.name {
+			n, err := strconv.ParseUint(digits, 10, 64)
+			return n * u.microseconds, err == nil && n <= maxBytes/u.microseconds
+		}
+	}
+	return 0, false
+}
+
+// duration writes a time in the largest unit that divides it.
+func duration(value string) (string, bool) {
+	n, ok := Microseconds(value)
+	for _, u := range units {
+		if ok && (n%u.microseconds == 0 && n > 0 || u.microseconds == 1) {
+			return strconv.FormatUint(n/u.microseconds, 10) + u.name, true
+		}
+	}
+	return "", false
+}
+
+// country allows a code of two letters, in capitals as records have it.
+func country(value string) (string, bool) {
+	return strings.ToUpper(value), len(value) == 2 && isLetter(value[0]) && isLetter(value[1])
+}
+
+// asn allows a number (RFC 6793), also as AS64500, and @ with a name.
+func asn(value string) (string, bool) {
+	if isName, ok := named(value); isName {
+		return value, ok
+	}
+	return number(1<<32 - 1)(strings.TrimPrefix(lower(value), "as"))
+}
+
+// exact allows any text; its case counts.
+func exact(value string) (string, bool) { return value, true }
+
+// container cuts a whole id to the digits that records have.
+func container(value string) (string, bool) {
+	if id := lower(value); len(id) == 64 && strings.Trim(id, "0123456789abcdef") == "" {
+		return id[:12], true
+	}
+	return value, len(value) <= maxName
 }
 
 func oneOf(values ...string) func(string) (string, bool) {

@@ -84,6 +84,10 @@ func (c *compiler) compare(e filter.Compare) (Filter, error) {
 		return number(e, func(f *record.Flow) uint64 { return uint64(f.Server.Addr.Port()) })
 	case filter.Bytes:
 		return number(e, func(f *record.Flow) uint64 { return f.Client.Bytes + f.Server.Bytes })
+	case filter.Retransmits, filter.OutOfOrder, filter.Resets, filter.ZeroWindows:
+		return number(e, health[e.Field])
+	case filter.RoundTrip:
+		return roundTrip(e)
 	case filter.Address:
 		return address(e)
 	case filter.Network:
@@ -101,6 +105,10 @@ func (c *compiler) compare(e filter.Compare) (Filter, error) {
 		return risk(e.Value)
 	case filter.Side:
 		return side(e.Value)
+	case filter.Country, filter.ASN:
+		return origin(e)
+	case filter.Process, filter.Container:
+		return process(e), nil
 	case filter.Agent:
 		isThis := e.Value == c.agent
 		return func(*record.Flow) bool { return isThis }, nil

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/weirnet/weir/internal/filter"
+	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
 
@@ -129,6 +130,77 @@ func TestFilter(t *testing.T) {
 			t.Errorf("%s selects %q, not %q", text, got, want)
 		}
 	}
+}
+
+// TestFacts: the filters of what only records have.
+func TestFacts(t *testing.T) {
+	bad, good, other := laptop(), laptop(), knock()
+	bad.Client.Health = packet.Health{Retransmits: 2, OutOfOrder: 1}
+	bad.Server.Health = packet.Health{Retransmits: 1, Resets: 1, ZeroWindows: 4}
+	bad.RoundTrips = [2]uint32{1000, 99_500}
+	good.RoundTrips, other.RoundTrips = [2]uint32{1, 399}, [2]uint32{0, 400} // of the last a part is unknown
+	bad.Server.Origin = &record.Origin{ASN: 64500, ASName: "Example Ltd.", Country: "DE"}
+	other.Client.Origin = &record.Origin{ASN: 64501, Country: "FR"}
+	good.Server.Origin = &record.Origin{}
+	bad.Process = &record.Process{PID: 1, Name: "curl", Executable: "/usr/bin/curl", Container: "0123456789ab"}
+	good.Process = &record.Process{PID: 2, Name: "Curl"}
+	flows := map[string]*record.Flow{"bad": bad, "good": good, "other": other}
+	for text, want := range map[string]string{
+		"retransmits>0": "bad", "retransmits:3": "bad", "retransmits<3": "good other", "retransmits!=3": "good other",
+		"out_of_order:1": "bad", "resets>0": "bad", "zero_windows>3": "bad", "zero_windows>4": "",
+		"rtt>100ms": "bad", "rtt>101ms": "", "rtt<1s": "bad good", "rtt:400us": "good", "NOT rtt<1s": "other",
+		"rtt!=400us": "bad other",
+		"country:de": "bad", "country!=DE": "good other", "country:FR": "other", `country:""`: "good",
+		"asn:64500": "bad", "asn:AS64501": "other", `asn:"@example ltd."`: "bad", `asn:""`: "good",
+		`asn!=""`: "bad other", `asn!="@Example Ltd."`: "good other",
+		"process:curl": "bad", "process:Curl": "good", "process:/usr/bin/curl": "bad", `process:""`: "other",
+		"process!=curl": "good other", "container:0123456789ab": "bad", `container:""`: "good other",
+		"container:0123456789ABcdef0123456789abcdef0123456789abcdef0123456789abcdef": "bad",
+	} {
+		e, err := filter.Parse(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		is, err := Compile(e, agent, nil)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		var got []string
+		for _, name := range []string{"bad", "good", "other"} {
+			if is(flows[name]) {
+				got = append(got, name)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s selects %q, not %q", text, got, want)
+		}
+		if n := testing.AllocsPerRun(10, func() { is(bad) }); n != 0 {
+			t.Errorf("%s: %v allocations per record", text, n)
+		}
+	}
+	if err := everyFieldCompiles(); err != nil {
+		t.Error(err)
+	}
+}
+
+// everyFieldCompiles: no field of the language lacks its meaning.
+func everyFieldCompiles() error {
+	values := map[filter.Field]string{filter.Device: "192.0.2.1", filter.Address: "192.0.2.1", filter.Port: "1",
+		filter.Direction: "inbound", filter.Side: "lan", filter.Agent: agent, filter.Method: "dpi",
+		filter.Transport: "tcp", filter.Bytes: "1", filter.Retransmits: "1", filter.OutOfOrder: "1",
+		filter.Resets: "1", filter.ZeroWindows: "1", filter.RoundTrip: "1ms"}
+	for _, f := range filter.Fields() {
+		e, err := filter.Parse(string(f) + `:"` + values[f] + `"`)
+		if err != nil {
+			return err
+		}
+		if _, err := Compile(e, agent, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // TestRefusals: what no record can answer is an error, not a filter of nothing.

@@ -162,11 +162,14 @@ class Parser {
     this.at += symbol.length;
     if (name === '') throw this.error(start, `a field is expected before ${symbol}: ${value.fieldNames()}`);
     const field = value.fieldOf(name);
+    if (value.unstored.includes(name.toLowerCase())) {
+      throw this.error(start, `${name.toLowerCase()} is not stored here; ask the agent: weir flows --where`);
+    }
     if (!field) {
       throw this.error(start, `there is no field ${name}${value.nearest(name)}; fields are ${value.fieldNames()}`);
     }
     if ((op === '>' || op === '<') && !field.isNumeric) {
-      throw this.error(afterName, `${field.name} takes : = or !=; only port and bytes take > and <`);
+      throw this.error(afterName, `${field.name} takes : = or !=; > and < are for ${value.numericNames()}`);
     }
     this.skipSpace();
     const at = this.at;

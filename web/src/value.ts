@@ -236,13 +236,21 @@ export const fields: Field[] = [
   },
 ];
 
+// unstored are the fields that records have, and the sink does not store.
+export const unstored = [
+  'retransmits', 'out_of_order', 'resets', 'zero_windows', 'rtt', 'country', 'asn', 'process', 'container',
+];
+
 // fieldOf returns the field of a name, in any case, or of an alias.
 export function fieldOf(name: string): Field | undefined {
   const text = name.toLowerCase();
   return fields.find((f) => f.name === text || f.aliases.includes(text));
 }
 
-export const fieldNames = () => fields.map((f) => f.name).join(', ');
+const namesOf = (list: Field[]) => list.map((f) => f.name).join(', ');
+
+export const fieldNames = () => namesOf(fields);
+export const numericNames = () => namesOf(fields.filter((f) => f.isNumeric));
 
 // nearest suggests the field whose name is most like name, or nothing.
 export function nearest(name: string): string {

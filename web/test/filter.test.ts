@@ -26,6 +26,14 @@ test('the cases that the parser in Go runs too', () => {
   assert.deepEqual(wrong, []);
 });
 
+test('a field that the sink does not store is refused with the way to ask', () => {
+  assert.throws(() => parse('app:a RTT>1s'), {
+    position: 6,
+    message: 'rtt is not stored here; ask the agent: weir flows --where',
+  });
+  assert.throws(() => parse('app>a'), { message: 'app takes : = or !=; > and < are for port, bytes' });
+});
+
 test('the canonical form is its own canonical form', () => {
   for (const c of cases) {
     if (c.out === undefined) continue;
