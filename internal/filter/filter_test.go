@@ -150,8 +150,8 @@ func TestUnstored(t *testing.T) {
 	for in, want := range map[string]string{
 		"app>x":   "filter, character 4: app takes : = or !=; > and < are for port, bytes",
 		"retrans": "",
-		"contry:": "filter, character 1: there is no field contry; fields are app, proto, category, device, host, ip, " +
-			"net, port, direction, side, agent, method, transport, risk, bytes",
+		"contry:": "filter, character 1: there is no field contry; fields are app, proto, category, device, host, " +
+			"ip, net, port, direction, side, agent, method, transport, risk, bytes",
 	} {
 		if _, err := ParseStored(in); err != nil && err.Error() != want || err == nil && want != "" {
 			t.Errorf("%q: %v, want %q", in, err, want)
