@@ -205,10 +205,11 @@ func TestErrors(t *testing.T) {
 		"flows where app:a aap:b": "where: there is no field aap, perhaps app; fields are app, proto, category, " +
 			"device, host, ip, net, port, direction, side, agent, method, transport, risk, bytes\n" +
 			"  app:a aap:b\n        ^",
-		"flows where (":    "where: the filter ends where a term is expected, such as app:youtube\n  (\n   ^",
-		"devices agent gw": "agent gw: none has that id or name (weir-sink agent list)",
-		"top since 1y":     "since expects a number and m, h, d or w, from 1m to 90d, such as 24h",
-		"flows where a":    "the store failed; the sink's log says why",
+		"flows where rtt>1s": "where: rtt is not stored here; ask the agent: weir flows --where\n  rtt>1s\n  ^",
+		"flows where (":      "where: the filter ends where a term is expected, such as app:youtube\n  (\n   ^",
+		"devices agent gw":   "agent gw: none has that id or name (weir-sink agent list)",
+		"top since 1y":       "since expects a number and m, h, d or w, from 1m to 90d, such as 24h",
+		"flows where a":      "the store failed; the sink's log says why",
 	} {
 		if _, err := ask(t, in, Table); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", in, err, want)
