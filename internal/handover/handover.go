@@ -25,6 +25,19 @@ var (
 	environment         = os.Environ()
 )
 
+// early has what asks the successor to end. It is taken as soon as the program begins: before that a SIGTERM ends the
+// program at once, as Go's runtime lets no program block or ignore it.
+var early = takeEarly()
+
+func takeEarly() chan os.Signal {
+	if pid, _, _ := strings.Cut(os.Getenv(variable), ","); pid != strconv.Itoa(os.Getpid()) {
+		return nil
+	}
+	c := make(chan os.Signal, 4)
+	signal.Notify(c, unix.SIGTERM, unix.SIGINT)
+	return c
+}
+
 const (
 	variable = "WEIR_HANDOVER"
 	stop     = "stop" // a name without a descriptor: the successor has to end at once
@@ -36,6 +49,8 @@ type Set struct {
 	FDs   []int
 	// Stop: a request to end came when it was too late to end in an orderly way. The successor has to.
 	Stop bool
+	// Early, of Inherited, has the signals since the program's begin that ask it to end; nil: nothing was handed over.
+	Early chan os.Signal
 }
 
 // Add adds a duplicate of a descriptor. A name has letters, digits, ".", "-" and "_".
@@ -72,7 +87,7 @@ func (s *Set) Close() {
 // Inherited returns what the program before this one handed over, and removes it from the environment: no child gets
 // it.
 func Inherited() *Set {
-	s := &Set{}
+	s := &Set{Early: early}
 	s.parse(os.Getenv(variable), os.Getpid())
 	_ = os.Unsetenv(variable)
 	for i := 0; i < len(s.FDs); i++ {
@@ -121,8 +136,9 @@ func (s *Set) append(b []byte, pid int) []byte {
 func Program() (string, error) { return program, programErr }
 
 // Exec replaces the process by its program as it is now, with the arguments and the environment of the start. If that
-// program can't be executed, it is the running one again. Exec only returns with an error.
-func (s *Set) Exec() error {
+// program can't be executed, it is the running one again. isLate is asked last whether the successor has to end. What
+// asks for that later, until the successor takes signals, is lost or ends it at once. Exec only returns with an error.
+func (s *Set) Exec(isLate func() bool) error {
 	for _, fd := range s.FDs {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
 			return fmt.Errorf("hand over: %w", err)
@@ -134,8 +150,9 @@ func (s *Set) Exec() error {
 			env = append(env, e)
 		}
 	}
-	env = append(env, string(s.append(nil, os.Getpid())))
 	signal.Ignore(unix.SIGUSR2) // another restart: it would kill a program that does not take it yet
+	s.Stop = s.Stop || isLate()
+	env = append(env, string(s.append(nil, os.Getpid())))
 	err := programErr
 	if err == nil {
 		err = unix.Exec(program, os.Args, env)

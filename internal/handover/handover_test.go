@@ -42,8 +42,7 @@ func handOverTwice() int {
 			return 3
 		}
 	}
-	s.Stop = true
-	_ = s.Exec()
+	_ = s.Exec(func() bool { return true })
 	return 4
 }
 

@@ -27,19 +27,15 @@ type restart struct {
 	isLate   atomic.Bool // a signal asks for the end
 	state    *os.File    // nil: the mode keeps nothing
 	next     handover.Set
-	early    chan os.Signal // signals since before the agent's start, if it has flows from before; else nil
+	early    chan os.Signal // signals since the program's begin, if it goes on after a restart; else nil
 	late     chan os.Signal // signals during a restart
 }
 
-// newRestart takes what came before this start. From now on a request to end does not lose what the flows had.
+// newRestart takes what came before this start.
 func newRestart(before *handover.Set, log *logging.Logger) *restart {
 	r := &restart{log: log, late: make(chan os.Signal, 1)}
-	if len(before.Names) > 0 {
-		r.early = make(chan os.Signal, 4)
-		signal.Notify(r.early, unix.SIGTERM, unix.SIGINT)
-		if before.Stop {
-			r.early <- unix.SIGTERM
-		}
+	if r.early = before.Early; r.early != nil && before.Stop {
+		r.early <- unix.SIGTERM
 	}
 	return r
 }
@@ -61,11 +57,11 @@ func (r *restart) addState(named *agent.Descriptors, arriving int) {
 	}
 }
 
-// closeState closes the memory of the restart before.
-func (r *restart) closeState(arriving *int) {
-	if *arriving >= 0 {
-		_ = unix.Close(*arriving)
-		*arriving = -1
+// closeOnce closes a descriptor, unless it is closed already: -1.
+func closeOnce(fd *int) {
+	if *fd >= 0 {
+		_ = unix.Close(*fd)
+		*fd = -1
 	}
 }
 
@@ -107,8 +103,8 @@ func (r *restart) closeBackend(b backend) {
 
 // exec executes the program anew. The kernel's objects live by the descriptors of r.next.
 func (r *restart) exec() error {
-	r.next.Stop = r.isLate.Load() || len(r.late) > 0
-	return fmt.Errorf("restart in place: %w", r.next.Exec())
+	err := r.next.Exec(func() bool { return r.isLate.Load() || len(r.late) > 0 })
+	return fmt.Errorf("restart in place: %w", err)
 }
 
 // close closes what is left if no restart has begun.

@@ -55,7 +55,7 @@ func Supervise(o *agent.Options, args []string) error {
 
 func supervise(o *agent.Options, args []string, r *restart) error {
 	arriving := o.Inherited.Take(stateName)
-	defer r.closeState(&arriving)
+	defer closeOnce(&arriving)
 	selection, err := o.Check()
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func supervise(o *agent.Options, args []string, r *restart) error {
 	}
 	usage.close()
 	processes.start()
-	r.closeState(&arriving) // the confined process has it
+	closeOnce(&arriving) // the confined process has it
 	if err != nil {
 		return errors.Join(fmt.Errorf("send the setup to the confined process: %w", err), child.Conn.Close(),
 			helper.Supervise(child, connections, service.forHelper()))
