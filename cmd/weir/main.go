@@ -83,7 +83,6 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(newRun(), newTop(), newCheck(programsLoad, socketsTell), newExplain(), newFlows(), newHosts(),
 		newStatus(), newReload(), newRestart(), newEnrol(), newShip(), newExport(), newLibpcapCapture(),
-		newProtocols(), newReplay(),
-		newReport(), newCatalog(), newConfig(), newVersion(), newManual())
+		newProtocols(), newReplay(), newReport(), newCatalog(), newConfig(), newVersion(), newManual())
 	return root
 }

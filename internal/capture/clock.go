@@ -17,8 +17,7 @@ import (
 var (
 	start         = time.Now()
 	monotonicBase = start.UnixNano() - monotonic()
-	// shift is how far Now is from the wall clock's time when the process began; see Continue.
-	shift int64
+	origin        = start.UnixNano() // Now at the start; see Continue
 )
 
 // Base identifies the clock of Now, for Continue.
@@ -27,7 +26,7 @@ func Base() int64 { return monotonicBase }
 // Continue makes Now go on as in an earlier process of this boot, whose Base it gets, so that the times of flows that
 // go on stay what they are. Call it before anything else of this process reads the clock.
 func Continue(base int64) {
-	shift += base - monotonicBase
+	origin += base - monotonicBase
 	monotonicBase = base
 }
 
@@ -41,7 +40,7 @@ func monotonic() int64 {
 
 // Now returns nanoseconds since the Unix epoch, by the wall clock's time when the process began, or the first one that
 // it continues.
-func Now() int64 { return start.UnixNano() + shift + int64(time.Since(start)) }
+func Now() int64 { return origin + int64(time.Since(start)) }
 
 // FromMonotonic converts a time of CLOCK_MONOTONIC to one of Now.
 func FromMonotonic(t int64) int64 { return t + monotonicBase }
@@ -50,7 +49,7 @@ func FromMonotonic(t int64) int64 { return t + monotonicBase }
 func Step() int64 { return stepAt(time.Now()) }
 
 func stepAt(now time.Time) int64 {
-	step := now.UnixNano() - start.UnixNano() - shift - int64(now.Sub(start))
+	step := now.UnixNano() - origin - int64(now.Sub(start))
 	if -minStep < step && step < minStep {
 		return 0
 	}
@@ -71,7 +70,7 @@ type WallTimes struct {
 // this each, too.
 func (w *WallTimes) Wrap(each func(*Frame)) func(*Frame) {
 	now := time.Now()
-	w.now, w.step = start.UnixNano()+shift+int64(now.Sub(start)), stepAt(now)
+	w.now, w.step = origin+int64(now.Sub(start)), stepAt(now)
 	w.each = each
 	if w.fix == nil {
 		w.fix = func(f *Frame) {

@@ -515,16 +515,18 @@ func (k *kernelAccounting) pass(now int64, isTick bool) error {
 func (k *kernelAccounting) close(now int64) {
 	k.collect(now)
 	k.refuse(now)
-	for i := range k.resting {
-		k.final(&k.resting[i])
+	k.finalAll(k.resting)
+}
+
+func (k *kernelAccounting) finalAll(endings []ending) {
+	for i := range endings {
+		k.final(&endings[i])
 	}
 }
 
 // flush hands on the records of flows whose slots are not retired.
 func (k *kernelAccounting) flush() {
-	for i := range k.dying {
-		k.final(&k.dying[i])
-	}
+	k.finalAll(k.dying)
 	k.dying = k.dying[:0]
 }
 
@@ -545,9 +547,7 @@ func (k *kernelAccounting) retireAndRelease(now int64) error {
 
 // finishResting hands the records of retired slots on, and releases the slots.
 func (k *kernelAccounting) finishResting() error {
-	for i := range k.resting {
-		k.final(&k.resting[i])
-	}
+	k.finalAll(k.resting)
 	slots := k.slotsOf(k.resting)
 	clear(k.resting)
 	k.resting = k.resting[:0]

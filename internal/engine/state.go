@@ -466,9 +466,7 @@ func (k *kernelAccounting) settle() error {
 	}
 	for len(k.dying)+len(k.resting) > 0 {
 		if err := k.retireAndRelease(capture.Now()); err != nil {
-			for i := range k.resting {
-				k.final(&k.resting[i])
-			}
+			k.finalAll(k.resting)
 			k.resting = k.resting[:0]
 			k.flush()
 			return err

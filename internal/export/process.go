@@ -69,9 +69,6 @@ type process struct {
 	leave   func()
 }
 
-// errNames ends the process, so that the next one may read the new file: see sandbox.CanReadNames.
-var errNames = errors.New("a file with name servers or names was replaced")
-
 // Run is the process export, which its helper starts in the sandbox, with the plan's files as its first ones. It
 // serves until the helper closes its connection, and then writes what the agent has still sent.
 func Run(o *Options) error {
@@ -183,7 +180,7 @@ func (p *process) run(hurry, reopen <-chan os.Signal) error {
 				stopServing()
 				close(p.ended)
 				p.leave()
-				return errors.Join(p.end(leaveTime, written, stopWriting, hurry), errNames)
+				return errors.Join(p.end(leaveTime, written, stopWriting, hurry), sandbox.ErrNames)
 			}
 		}
 	}

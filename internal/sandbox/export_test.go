@@ -9,30 +9,23 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/weirnet/weir/internal/testing/lab"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
-// exportActs are what a child of the role Export must not be able to do, besides acts. dir has the folder log, which
-// the child may write, and the file secret beside it.
-var exportActs = []act{
-	{name: "read another file of the user", try: func(w *world) error {
-		return open(filepath.Join(w.dir, "..", "secret"), unix.O_RDONLY)
-	}},
+// exportActs are what a child of the role Export must not be able to do, besides acts. It may write in the folder log.
+var exportActs = slices.Concat(networkActs, []act{
 	{name: "write beside its folder", try: func(w *world) error {
 		return open(filepath.Join(w.dir, "..", "new"), unix.O_WRONLY|unix.O_CREAT)
 	}},
 	{name: "rename a file into its folder", try: func(w *world) error {
 		return unix.Rename(filepath.Join(w.dir, "..", "secret"), filepath.Join(w.dir, "..", "log", "secret"))
 	}},
-	{name: "write the name servers", try: func(*world) error { return open("/etc/resolv.conf", unix.O_WRONLY) }},
 	{name: "a Unix socket beside its folder", try: func(w *world) error {
 		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 		if err != nil {
@@ -41,19 +34,7 @@ var exportActs = []act{
 		defer unix.Close(fd)
 		return unix.Bind(fd, &unix.SockaddrUnix{Name: filepath.Join(w.dir, "..", "socket")})
 	}},
-	{name: "packet socket", try: func(*world) error { return socket(unix.AF_PACKET, unix.SOCK_RAW, 0) }},
-	{name: "raw socket", try: func(*world) error {
-		return socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_NONBLOCK, unix.IPPROTO_ICMP)
-	}},
-	{name: "netlink socket", try: func(*world) error {
-		return socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE)
-	}},
-	{name: "an option of a socket", try: func(*world) error {
-		return withTCP(func(fd int) error {
-			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, 1)
-		})
-	}},
-}
+})
 
 // exportMay are acts that the role Export may try, with the kernel's answer: as shipMay; and it may bind, which the act
 // does with another socket, as the one that it wants is refused.
@@ -133,51 +114,15 @@ func exportChild(t *testing.T, args func(state string) []string) (state string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		child.Conn.Close()
-		if _, ended := wait.Next(child.Done(), wait.Limit); !ended {
-			t.Error("the child does not end when its parent closes the connection")
-			_ = child.Signal(unix.SIGKILL)
-		}
-	})
-	if a, err = receive(child); err != nil {
-		t.Fatal(err)
-	}
-	if a.Error != "" {
-		t.Fatal(a.Error)
-	}
-	return state, a
+	return state, answerOf(t, child)
 }
 
 // TestExportRefused: export can do nothing but write below its folders, make connections and take them.
 func TestExportRefused(t *testing.T) {
-	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0,
-		unix.LANDLOCK_CREATE_RULESET_VERSION); errno != 0 {
-		lab.Lacks(t, "no Landlock: ", errno)
-	}
+	needsLandlock(t)
 	state, a := exportChild(t, func(state string) []string { return []string{"export acts", state, listener(t)} })
-	all := append(acts[:len(acts):len(acts)], exportActs...)
-	if len(a.Results) != len(all) {
-		t.Fatalf("%d results of %d acts", len(a.Results), len(all))
-	}
-	for i, r := range a.Results {
-		isRefused := r.Errno == unix.EPERM || r.Errno == unix.EACCES || all[i].errno != 0 && r.Errno == all[i].errno
-		if want, may := exportMay[r.Name]; may {
-			isRefused = isRefused || r.Errno == want
-		}
-		if runtime.GOARCH == "386" && slices.Contains(exportSocketcall, r.Name) {
-			isRefused = true
-		}
-		if !isRefused || r.Other != "" {
-			t.Errorf("%s: %v %s", r.Name, r.Errno, r.Other)
-		}
-	}
-	t.Log(a.Line)
-	for name, want := range map[string]string{"secret": "secret", "world/file": "x"} {
-		if text, err := os.ReadFile(filepath.Join(state, name)); err != nil || string(text) != want {
-			t.Errorf("%s is %q, %v", name, text, err)
-		}
-	}
+	checkRole(t, a, exportActs, exportMay, exportSocketcall, state,
+		map[string]string{"secret": "secret", "world/file": "x"})
 }
 
 // TestExportWorks: export can do what it needs.
@@ -188,12 +133,5 @@ func TestExportWorks(t *testing.T) {
 	}
 	defer server.Close()
 	_, a := exportChild(t, func(string) []string { return []string{"export works", server.Addr().String()} })
-	for _, r := range a.Results {
-		if r.Other != "" {
-			t.Errorf("%s: %s", r.Name, r.Other)
-		}
-	}
-	if len(a.Results) != len(exportWorks) {
-		t.Errorf("%d results of %d", len(a.Results), len(exportWorks))
-	}
+	checkWorks(t, a, len(exportWorks))
 }

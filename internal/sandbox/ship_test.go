@@ -3,7 +3,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -23,12 +22,30 @@ import (
 	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
-// shipActs are what a child of the role Ship must not be able to do, besides acts. dir has the folders spool, which the
-// child may write, and uplink, which it may read.
-var shipActs = []act{
+// networkActs are what a child that makes connections must not be able to do, besides acts. The folder above dir has
+// the file secret.
+var networkActs = []act{
 	{name: "read another file of the user", try: func(w *world) error {
 		return open(filepath.Join(w.dir, "..", "secret"), unix.O_RDONLY)
 	}},
+	{name: "write the name servers", try: func(*world) error { return open("/etc/resolv.conf", unix.O_WRONLY) }},
+	{name: "packet socket", try: func(*world) error { return socket(unix.AF_PACKET, unix.SOCK_RAW, 0) }},
+	{name: "raw socket", try: func(*world) error {
+		return socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_NONBLOCK, unix.IPPROTO_ICMP)
+	}},
+	{name: "netlink socket", try: func(*world) error {
+		return socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE)
+	}},
+	{name: "an option of a socket", try: func(*world) error {
+		return withTCP(func(fd int) error {
+			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, 1)
+		})
+	}},
+}
+
+// shipActs are those of the role Ship. dir has the folders spool, which the child may write, and uplink, which it may
+// read.
+var shipActs = slices.Concat(networkActs, []act{
 	{name: "write beside the spool", try: func(w *world) error {
 		return open(filepath.Join(w.dir, "..", "new"), unix.O_WRONLY|unix.O_CREAT)
 	}},
@@ -40,14 +57,6 @@ var shipActs = []act{
 	}},
 	{name: "rename the key", try: func(w *world) error {
 		return unix.Rename(filepath.Join(w.dir, "..", "uplink", "key.pem"), filepath.Join(w.dir, "..", "spool", "key"))
-	}},
-	{name: "write the name servers", try: func(*world) error { return open("/etc/resolv.conf", unix.O_WRONLY) }},
-	{name: "packet socket", try: func(*world) error { return socket(unix.AF_PACKET, unix.SOCK_RAW, 0) }},
-	{name: "raw socket", try: func(*world) error {
-		return socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_NONBLOCK, unix.IPPROTO_ICMP)
-	}},
-	{name: "netlink socket", try: func(*world) error {
-		return socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE)
 	}},
 	{name: "unix socket", try: func(*world) error {
 		return socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
@@ -66,12 +75,7 @@ var shipActs = []act{
 		defer unix.Close(fd)
 		return unix.Bind(fd, &unix.SockaddrInet4{})
 	}},
-	{name: "an option of a socket", try: func(*world) error {
-		return withTCP(func(fd int) error {
-			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, 1)
-		})
-	}},
-}
+})
 
 // withTCP calls f with a socket, which the role may make.
 func withTCP(f func(fd int) error) error {
@@ -227,6 +231,12 @@ func shipChild(t *testing.T, role string, user int) (state string, a answer) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return state, answerOf(t, child)
+}
+
+// answerOf waits for a child's answer. At the test's end it closes the connection, which has to end the child.
+func answerOf(t *testing.T, child *Child) answer {
+	t.Helper()
 	t.Cleanup(func() {
 		child.Conn.Close()
 		if _, ended := wait.Next(child.Done(), wait.Limit); !ended {
@@ -234,13 +244,65 @@ func shipChild(t *testing.T, role string, user int) (state string, a answer) {
 			_ = child.Signal(unix.SIGKILL)
 		}
 	})
-	if a, err = receive(child); err != nil {
+	a, err := receive(child)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if a.Error != "" {
 		t.Fatal(a.Error)
 	}
-	return state, a
+	return a
+}
+
+// needsLandlock is for tests of what a role may do with files.
+func needsLandlock(t *testing.T) {
+	t.Helper()
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0,
+		unix.LANDLOCK_CREATE_RULESET_VERSION); errno != 0 {
+		lab.Lacks(t, "no Landlock: ", errno)
+	}
+}
+
+// checkRole checks the results of acts and of those of a role: all are refused, but that the role may try some, with
+// the kernel's answer, and that the filter does not see the arguments of socketcall(2). The files in state keep texts.
+func checkRole(t *testing.T, a answer, more []act, may map[string]unix.Errno, socketcall []string, state string,
+	texts map[string]string) {
+	t.Helper()
+	all := append(acts[:len(acts):len(acts)], more...)
+	if len(a.Results) != len(all) {
+		t.Fatalf("%d results of %d acts", len(a.Results), len(all))
+	}
+	for i, r := range a.Results {
+		isRefused := r.Errno == unix.EPERM || r.Errno == unix.EACCES || all[i].errno != 0 && r.Errno == all[i].errno
+		if want, isAllowed := may[r.Name]; isAllowed {
+			isRefused = isRefused || r.Errno == want
+		}
+		if runtime.GOARCH == "386" && slices.Contains(socketcall, r.Name) {
+			isRefused = true
+		}
+		if !isRefused || r.Other != "" {
+			t.Errorf("%s: %v %s", r.Name, r.Errno, r.Other)
+		}
+	}
+	t.Log(a.Line)
+	for name, want := range texts {
+		if text, err := os.ReadFile(filepath.Join(state, name)); err != nil || string(text) != want {
+			t.Errorf("%s is %q, %v", name, text, err)
+		}
+	}
+}
+
+// checkWorks checks the results of what a role needs.
+func checkWorks(t *testing.T, a answer, most int) {
+	t.Helper()
+	for _, r := range a.Results {
+		if r.Other != "" {
+			t.Errorf("%s: %s", r.Name, r.Other)
+		}
+	}
+	if len(a.Results) != most {
+		t.Errorf("%d results of %d", len(a.Results), most)
+	}
 }
 
 // shipMay are acts that the role Ship may try, with the kernel's answer: Landlock does not refuse to look at a file's
@@ -255,46 +317,16 @@ var shipSocketcall = []string{"socket IPv4 TCP", "socket IPv6 UDP", "socket unix
 
 // TestShipRefused: ship can do nothing but keep its files and make connections.
 func TestShipRefused(t *testing.T) {
-	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0,
-		unix.LANDLOCK_CREATE_RULESET_VERSION); errno != 0 {
-		lab.Lacks(t, "no Landlock: ", errno)
-	}
+	needsLandlock(t)
 	state, a := shipChild(t, "ship acts", 0)
-	all := append(acts[:len(acts):len(acts)], shipActs...)
-	if len(a.Results) != len(all) {
-		t.Fatalf("%d results of %d acts", len(a.Results), len(all))
-	}
-	for i, r := range a.Results {
-		isRefused := r.Errno == unix.EPERM || r.Errno == unix.EACCES || all[i].errno != 0 && r.Errno == all[i].errno
-		if want, may := shipMay[r.Name]; may {
-			isRefused = isRefused || r.Errno == want
-		}
-		if runtime.GOARCH == "386" && slices.Contains(shipSocketcall, r.Name) {
-			isRefused = true
-		}
-		if !isRefused || r.Other != "" {
-			t.Errorf("%s: %v %s", r.Name, r.Errno, r.Other)
-		}
-	}
-	t.Log(a.Line)
-	for name, want := range map[string]string{"secret": "secret", "uplink/key.pem": "secret", "world/file": "x"} {
-		if text, err := os.ReadFile(filepath.Join(state, name)); err != nil || !bytes.Equal(text, []byte(want)) {
-			t.Errorf("%s is %q, %v", name, text, err)
-		}
-	}
+	checkRole(t, a, shipActs, shipMay, shipSocketcall, state,
+		map[string]string{"secret": "secret", "uplink/key.pem": "secret", "world/file": "x"})
 }
 
 // TestShipWorks: ship can do what it needs.
 func TestShipWorks(t *testing.T) {
 	_, a := shipChild(t, "ship works", 0)
-	for _, r := range a.Results {
-		if r.Other != "" {
-			t.Errorf("%s: %s", r.Name, r.Other)
-		}
-	}
-	if len(a.Results) != len(shipWorks) {
-		t.Errorf("%d results of %d", len(a.Results), len(shipWorks))
-	}
+	checkWorks(t, a, len(shipWorks))
 }
 
 // TestShipUser: with a user of its own, ship keeps files in the folder where it begins, whose path it can't go, and

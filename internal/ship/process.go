@@ -133,9 +133,6 @@ func (p *process) open(conn *net.UnixConn) error {
 	return nil
 }
 
-// errNames ends the process, so that the next one may read the new file: see sandbox.CanReadNames.
-var errNames = errors.New("a file with name servers or names was replaced")
-
 // run works until the end.
 func (p *process) run() error {
 	receiving, stopReceiving := context.WithCancel(context.Background())
@@ -179,7 +176,7 @@ func (p *process) run() error {
 			if canRead && !sandbox.CanReadNames() {
 				stopReceiving()
 				<-received
-				return errNames
+				return sandbox.ErrNames
 			}
 		}
 	}

@@ -68,7 +68,7 @@ func attachClsact(ifindex uint32, ingress, egress *ebpf.Program) (hook, error) {
 		return nil, err
 	}
 	defer c.Close()
-	old, before, err := c.ownFilters(ifindex)
+	old, _, before, err := c.ownFilters(ifindex)
 	if err != nil {
 		return nil, fmt.Errorf("find the filters of a killed weir: %w", err)
 	}
@@ -109,16 +109,18 @@ func attachClsact(ifindex uint32, ingress, egress *ebpf.Program) (hook, error) {
 	return h, nil
 }
 
-// ownFilters returns weir's filters of an interface, and whether weir created the qdisc.
-func (c *tc) ownFilters(ifindex uint32) (own []filter, madeQdisc bool, err error) {
+// ownFilters returns weir's filters of an interface, the number of other filters, and whether weir created the qdisc.
+func (c *tc) ownFilters(ifindex uint32) (own []filter, others int, madeQdisc bool, err error) {
 	present, err := c.filters(ifindex)
 	for _, f := range present {
-		if f.isOurs() {
-			own = append(own, f)
-			madeQdisc = madeQdisc || strings.HasSuffix(f.name, qdiscSuffix)
+		if !f.isOurs() {
+			others++
+			continue
 		}
+		own = append(own, f)
+		madeQdisc = madeQdisc || strings.HasSuffix(f.name, qdiscSuffix)
 	}
-	return own, madeQdisc, err
+	return own, others, madeQdisc, err
 }
 
 // replaceFilter puts a program in the place of a filter's: each packet meets the old one or the new one.
@@ -213,33 +215,21 @@ func (l *Loader) RemoveLeftovers() (n int, err error) {
 }
 
 func (c *tc) removeLeftovers(ifindex uint32) (n int, err error) {
-	n, left, madeQdisc, err := c.removeOldFilters(ifindex)
-	if madeQdisc && left == 0 && err == nil {
-		err = c.deleteQdisc(ifindex)
-	}
-	return n, err
-}
-
-// removeOldFilters removes weir's filters. It returns their number, the number of other filters, and whether weir
-// created the qdisc.
-func (c *tc) removeOldFilters(ifindex uint32) (n, left int, madeQdisc bool, err error) {
-	present, err := c.filters(ifindex)
+	own, others, madeQdisc, err := c.ownFilters(ifindex)
 	if err != nil {
-		return 0, 0, false, err
+		return 0, err
 	}
-	for _, f := range present {
-		if !f.isOurs() {
-			left++
-			continue
-		}
-		madeQdisc = madeQdisc || strings.HasSuffix(f.name, qdiscSuffix)
-		if failed := c.deleteFilter(ifindex, &f); failed != nil {
+	for i := range own {
+		if failed := c.deleteFilter(ifindex, &own[i]); failed != nil {
 			err = errors.Join(err, failed)
 			continue
 		}
 		n++
 	}
-	return n, left, madeQdisc, err
+	if madeQdisc && others == 0 && err == nil {
+		err = c.deleteQdisc(ifindex)
+	}
+	return n, err
 }
 
 // tc is a connection for traffic control.

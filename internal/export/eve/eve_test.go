@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/export"
+	"github.com/weirnet/weir/internal/export/exporttest"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -275,14 +276,7 @@ func FuzzAppend(f *testing.F) {
 // TestFile: events are lines of the file; records that are none count as written.
 func TestFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eve.json")
-	p, err := export.NewPlan([]*export.Kind{Kind}, []string{"eve://" + path + "?types=flow,dns"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := p.Targets[0].Made.Open(&export.Environment{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := exporttest.Open(t, Kind, "eve://"+path+"?types=flow,dns", nil)
 	live := testFlow()
 	live.State = record.StateNew
 	if err := o.Write(t.Context(), []*export.Record{flowRecord(t, live), flowRecord(t, testFlow()),

@@ -14,23 +14,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/export"
+	"github.com/weirnet/weir/internal/export/exporttest"
 )
-
-// kinds is what export.NewPlan needs.
-var kinds = []*export.Kind{Kind}
 
 // open opens the output of a URL.
 func open(t *testing.T, url string) export.Output {
 	t.Helper()
-	p, err := export.NewPlan(kinds, []string{url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := p.Targets[0].Made.Open(&export.Environment{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return o
+	return exporttest.Open(t, Kind, url, nil)
 }
 
 func records(lines ...string) (all []*export.Record) {
@@ -209,18 +199,14 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	for url, lacks := range map[string]string{
+	exporttest.Refuses(t, Kind, map[string]string{
 		"file:///flows.ndjson":        "needs a folder",
 		"file:///a/b?rotate=1B":       "from 64KiB to 1TiB",
 		"file:///a/b?keep=-1":         "from 0 to 1000",
 		"file:///a/b?sync=sometimes":  "rotated or always",
 		"file:///a/b?age=1s":          "from 1m0s",
 		"file:///a/b?rotate=100MB&x=": `no parameter "x"`,
-	} {
-		if _, err := export.NewPlan(kinds, []string{url}); err == nil || !strings.Contains(err.Error(), lacks) {
-			t.Errorf("%s: error %v, which lacks %q", url, err, lacks)
-		}
-	}
+	})
 }
 
 // BenchmarkFile has the cost of a record.

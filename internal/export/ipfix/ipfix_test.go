@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirnet/weir/internal/export"
+	"github.com/weirnet/weir/internal/export/exporttest"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 	"github.com/weirnet/weir/internal/testing/lab"
@@ -25,16 +26,7 @@ import (
 
 func open(t *testing.T, url string) *output {
 	t.Helper()
-	p, err := export.NewPlan([]*export.Kind{Kind}, []string{url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := p.Targets[0].Made.Open(&export.Environment{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = o.Close() })
-	return o.(*output)
+	return exporttest.Open(t, Kind, url, nil).(*output)
 }
 
 // flows makes records, every third of IPv6, with counts that their number decides on.
@@ -315,7 +307,7 @@ func TestEndReasons(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	for url, lacks := range map[string]string{
+	exporttest.Refuses(t, Kind, map[string]string{
 		"ipfix+udp://h:99999":       "port",
 		"ipfix+udp://h/x":           "neither path",
 		"ipfix+udp://h?mtu=10":      "from 600 to 65535",
@@ -323,12 +315,7 @@ func TestParse(t *testing.T) {
 		"ipfix+udp://h?templates=0": "templates=0",
 		"ipfix+tcp://":              "host is missing",
 		"ipfix+tls://h":             "must begin with ipfix+udp://",
-	} {
-		_, err := export.NewPlan([]*export.Kind{Kind}, []string{url})
-		if err == nil || !strings.Contains(err.Error(), lacks) {
-			t.Errorf("%s: error %v, which lacks %q", url, err, lacks)
-		}
-	}
+	})
 }
 
 // TestNfcapd: Debian's nfcapd takes the flows, and nfdump shows the same ends and counts.

@@ -17,6 +17,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/weirnet/weir/internal/export"
+	"github.com/weirnet/weir/internal/export/peer"
 )
 
 // output is a client of a broker. The library repairs no connection that breaks: the next Write makes another.
@@ -55,7 +56,7 @@ func (o *output) connect(ctx context.Context) error {
 	o.disconnect()
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
-	conn, err := o.dial(ctx)
+	conn, err := peer.Dial(ctx, "tcp", o.address, o.tls)
 	if err != nil {
 		return err
 	}
@@ -69,14 +70,6 @@ func (o *output) connect(ctx context.Context) error {
 		o.client.Publish(o.status, o.qos, true, online)
 	}
 	return nil
-}
-
-func (o *output) dial(ctx context.Context) (net.Conn, error) {
-	var dialer net.Dialer
-	if o.tls == nil {
-		return dialer.DialContext(ctx, "tcp", o.address)
-	}
-	return (&tls.Dialer{NetDialer: &dialer, Config: o.tls}).DialContext(ctx, "tcp", o.address)
 }
 
 func (o *output) options(conn net.Conn, lost chan<- error) *paho.ClientOptions {

@@ -15,22 +15,14 @@ import (
 	"testing"
 
 	"github.com/weirnet/weir/internal/export"
+	"github.com/weirnet/weir/internal/export/exporttest"
 	"github.com/weirnet/weir/internal/ship/sinktest"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 func open(t *testing.T, url string, files map[string][]byte) export.Output {
 	t.Helper()
-	p, err := export.NewPlan([]*export.Kind{Kind}, []string{url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := p.Targets[0].Made.Open(&export.Environment{Files: files})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = o.Close() })
-	return o
+	return exporttest.Open(t, Kind, url, files)
 }
 
 func records(n int) (all []*export.Record) {
@@ -228,7 +220,7 @@ func TestTLS(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	for url, lacks := range map[string]string{
+	exporttest.Refuses(t, Kind, map[string]string{
 		"mqtt://":                              "host is missing",
 		"mqtt://h:x":                           "port",
 		"mqtt://h/a/%23":                       "without + and #",
@@ -245,12 +237,7 @@ func TestParse(t *testing.T) {
 		"mqtts://h?key=/x":                     "belong together",
 		"mqtts://h?insecure=true":              `no parameter "insecure"`,
 		"mqtt+ws://h":                          "must begin with mqtt://",
-	} {
-		_, err := export.NewPlan([]*export.Kind{Kind}, []string{url})
-		if err == nil || !strings.Contains(err.Error(), lacks) {
-			t.Errorf("%s: error %v, which lacks %q", url, err, lacks)
-		}
-	}
+	})
 }
 
 // FuzzParse: no URL of a user makes a topic that a broker would have to refuse.

@@ -124,25 +124,24 @@ func (c *Conn) Open(ctx context.Context) error {
 	_ = c.Close() // as the peer has
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, c.Network, c.Address)
+	conn, err := Dial(ctx, c.Network, c.Address, c.TLS)
 	if err != nil {
 		return err
-	}
-	if c.TLS != nil {
-		config := c.TLS.Clone()
-		config.ServerName, _, _ = net.SplitHostPort(c.Address)
-		secure := tls.Client(conn, config)
-		if err := secure.HandshakeContext(ctx); err != nil {
-			return errors.Join(err, conn.Close())
-		}
-		conn = secure
 	}
 	c.conn, c.gone = conn, new(atomic.Bool)
 	if !strings.HasPrefix(c.Network, "udp") {
 		go watch(conn, c.gone)
 	}
 	return nil
+}
+
+// Dial makes a connection, with TLS unless config is nil: then the peer is the one that the address names.
+func Dial(ctx context.Context, network, address string, config *tls.Config) (net.Conn, error) {
+	var dialer net.Dialer
+	if config == nil {
+		return dialer.DialContext(ctx, network, address)
+	}
+	return (&tls.Dialer{NetDialer: &dialer, Config: config}).DialContext(ctx, network, address)
 }
 
 // IsOpen reports whether a Write goes to the same connection as the last one.

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/weirnet/weir/internal/export"
+	"github.com/weirnet/weir/internal/export/exporttest"
 	"github.com/weirnet/weir/internal/ship/sinktest"
 	"github.com/weirnet/weir/internal/testing/lab"
 	"github.com/weirnet/weir/internal/testing/lab/wait"
@@ -27,16 +28,7 @@ import (
 
 func open(t *testing.T, url string, files map[string][]byte) export.Output {
 	t.Helper()
-	p, err := export.NewPlan([]*export.Kind{Kind}, []string{url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := p.Targets[0].Made.Open(&export.Environment{Files: files})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = o.Close() })
-	return o
+	return exporttest.Open(t, Kind, url, files)
 }
 
 func records(n int) (all []*export.Record) {
@@ -206,7 +198,7 @@ func TestTLS(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	for url, lacks := range map[string]string{
+	exporttest.Refuses(t, Kind, map[string]string{
 		"syslog+udp://":                                  "host is missing",
 		"syslog+udp://h:x":                               "port",
 		"syslog+udp://h/path":                            "neither path",
@@ -218,12 +210,7 @@ func TestParse(t *testing.T) {
 		"syslog+tls://h?insecure=true":                   `no parameter "insecure"`,
 		"syslog://h":                                     "must begin with syslog+udp://",
 		"syslog+tls://h?certificate=/a&key=/b&types=all": "types=all",
-	} {
-		_, err := export.NewPlan([]*export.Kind{Kind}, []string{url})
-		if err == nil || !strings.Contains(err.Error(), lacks) {
-			t.Errorf("%s: error %v, which lacks %q", url, err, lacks)
-		}
-	}
+	})
 }
 
 // TestRsyslog: Debian's rsyslog reads the messages as they are meant.
