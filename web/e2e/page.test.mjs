@@ -86,11 +86,17 @@ test('keys do what a mouse does', () =>
     await press('f');
     await drawn['/flows'](page);
     await page.mouse.move(5, 300); // off the rows: nothing holds them
-    await press('j');
-    await press('j');
-    await press('k');
-    const focused = () => page.evaluate(() => document.activeElement?.closest('tr')?.rowIndex);
-    assert.equal(await focused(), 1);
+    // Flows that were asked for before a row had the focus may still come in above it.
+    const steps = [];
+    for (const key of ['j', 'j', 'k']) {
+      await press(key);
+      await until(`${key} moves the focus`, async () => {
+        const row = await focused(page);
+        return row !== null && row.text !== steps.at(-1) && steps.push(row.text) > 0;
+      });
+    }
+    assert.equal(steps[2], steps[0]);
+    assert.notEqual(steps[1], steps[0]);
     await press('Enter');
     const drawer = page.getByRole('dialog', { name: 'Flow' });
     await drawer.getByRole('heading', { name: 'Why' }).waitFor();
@@ -348,9 +354,14 @@ test('new flows move nothing that someone reads', () =>
     await page.evaluate(() => scrollTo(0, 1200));
     const newer = page.getByRole('button', { name: 'Newer flows' });
     await until('the middle of the window has a row', () => place(page));
-    const read = await place(page);
+    // Flows that were asked for before may still come in above: the row keeps its place in the window, not its number.
+    const seen = async () => {
+      const { text, top } = await place(page);
+      return [text, Math.round(top)];
+    };
+    const read = await seen();
     await newer.waitFor();
-    assert.deepEqual(await place(page), read);
+    assert.deepEqual(await seen(), read);
     const known = await first();
     await newer.click();
     await until('they are there', async () => (await first()) > known && (await page.evaluate(() => scrollY)) === 0);

@@ -190,6 +190,9 @@ export type Answer<T> = {
 export function useApi<T>(path: string | null, poll = true): Answer<T> {
   const [state, setState] = useState<{ path?: string; data?: T; problem?: Problem; at: number }>({ at: 0 });
   const [tries, setTries] = useState(0);
+  // Whoever begins to read a list stops its polls: that asks for nothing, or the list would move just then.
+  const polls = useRef(poll);
+  polls.current = poll;
   // Not an effect, which would ask only after the next frame is painted.
   useLayoutEffect(() => {
     if (path === null) return;
@@ -207,12 +210,16 @@ export function useApi<T>(path: string | null, poll = true): Answer<T> {
           setState((s) => ({ ...s, path, problem }));
         }
       }
-      if (poll && !stop.signal.aborted) timer = window.setTimeout(ask, pollMS);
+      if (!stop.signal.aborted) timer = window.setTimeout(again, pollMS);
+    };
+    const again = () => {
+      if (polls.current) void ask();
+      else timer = window.setTimeout(again, pollMS);
     };
     void ask();
     // Back in sight, it is current at once.
     const seen = () => {
-      if (document.hidden || !poll) return;
+      if (document.hidden || !polls.current) return;
       clearTimeout(timer);
       void ask();
     };
@@ -222,7 +229,7 @@ export function useApi<T>(path: string | null, poll = true): Answer<T> {
       clearTimeout(timer);
       document.removeEventListener('visibilitychange', seen);
     };
-  }, [path, poll, tries]);
+  }, [path, tries]);
   const current = state.path === path;
   return {
     data: path === null ? undefined : state.data,
