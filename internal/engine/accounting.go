@@ -26,10 +26,10 @@ type accounting interface {
 	patience() time.Duration
 	// pass does periodic work. isTick marks a new tick, which ends flows whose time is over.
 	pass(now int64, isTick bool) error
-	// close reads the final counts, once nothing is counted any more.
-	close(now int64)
-	// flush completes the records that end took over, after close.
-	flush()
+	// close reads the final counts, once nothing is counted any more. It calls done after each record.
+	close(now int64, done func())
+	// flush completes the records that end took over, after close, and calls done after each.
+	flush(done func())
 }
 
 // ownAccounting is the accounting of a worker that counts each packet it sees (flowPacket).
@@ -54,6 +54,6 @@ func (o ownAccounting) pass(now int64, isTick bool) error {
 	return nil
 }
 
-func (ownAccounting) close(int64) {}
+func (ownAccounting) close(int64, func()) {}
 
-func (ownAccounting) flush() {}
+func (ownAccounting) flush(func()) {}

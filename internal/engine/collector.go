@@ -76,14 +76,14 @@ func (b *batch) put(e *pending) (free *pending) {
 	return free
 }
 
-// reset empties the batch for reuse. It releases the memory of a flood.
-func (b *batch) reset() {
+// reset empties the batch for reuse, and keeps memory for so many records at most: it releases that of a flood.
+func (b *batch) reset(kept int) {
 	b.hints = b.hints[:0]
 	if cap(b.hints) > handOverEvery {
 		b.hints = nil
 	}
-	if len(b.flows) > handOverEvery {
-		b.flows = slices.Clone(b.flows[:handOverEvery])
+	if len(b.flows) > kept {
+		b.flows = slices.Clone(b.flows[:kept])
 	}
 	for _, e := range b.flows[:min(b.n, len(b.flows))] {
 		e.text = nil
@@ -97,6 +97,7 @@ func (b *batch) reset() {
 type collector struct {
 	classifier *classify.Classifier
 	hints      *classify.Hints
+	kept       int // records that a batch keeps memory for
 
 	mu         sync.Mutex // guards what the pipeline's goroutine and the collector's share
 	interfaces []string
@@ -147,7 +148,7 @@ func (c *collector) take(batches []*batch, step int64, emit func(*record.Flow) e
 		}
 	}
 	for _, b := range batches {
-		b.reset()
+		b.reset(c.kept)
 	}
 	return err
 }

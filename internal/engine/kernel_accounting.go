@@ -512,21 +512,25 @@ func (k *kernelAccounting) pass(now int64, isTick bool) error {
 }
 
 // close reads all counters one last time.
-func (k *kernelAccounting) close(now int64) {
+func (k *kernelAccounting) close(now int64, done func()) {
 	k.collect(now)
 	k.refuse(now)
-	k.finalAll(k.resting)
+	k.finalAll(k.resting, done)
 }
 
-func (k *kernelAccounting) finalAll(endings []ending) {
+// finalAll calls done, unless nil, after each record.
+func (k *kernelAccounting) finalAll(endings []ending, done func()) {
 	for i := range endings {
 		k.final(&endings[i])
+		if done != nil {
+			done()
+		}
 	}
 }
 
 // flush hands on the records of flows whose slots are not retired.
-func (k *kernelAccounting) flush() {
-	k.finalAll(k.dying)
+func (k *kernelAccounting) flush(done func()) {
+	k.finalAll(k.dying, done)
 	k.dying = k.dying[:0]
 }
 
@@ -547,7 +551,7 @@ func (k *kernelAccounting) retireAndRelease(now int64) error {
 
 // finishResting hands the records of retired slots on, and releases the slots.
 func (k *kernelAccounting) finishResting() error {
-	k.finalAll(k.resting)
+	k.finalAll(k.resting, nil)
 	slots := k.slotsOf(k.resting)
 	clear(k.resting)
 	k.resting = k.resting[:0]
@@ -567,7 +571,7 @@ func (k *kernelAccounting) entry() *pending {
 
 // keep keeps a free record for the next flow that ends, but bounds their number after a flood.
 func (k *kernelAccounting) keep(e *pending) {
-	if e != nil && len(k.free) < handOverEvery {
+	if e != nil && len(k.free) < liveRecords {
 		k.free = append(k.free, e)
 	}
 }

@@ -14,6 +14,10 @@ import (
 	"github.com/weirnet/weir/internal/flow"
 )
 
+// liveRecords bounds the records of a handover. A worker has up to five of them before it waits for the output: of a
+// flood that is memory for nothing.
+const liveRecords = 1 << 10
+
 // Live takes frames from live sources, one for each worker, and produces flow records. A worker is its source's only
 // reader; its results go to Handovers.
 type Live struct {
@@ -52,7 +56,8 @@ type LiveWorker struct {
 // NewLive returns n workers. hints bounds the memory of DNS names, 0 for the default.
 func NewLive(c Config, n, hints int) *Live {
 	l := &Live{
-		collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), onEvent: c.OnEvent},
+		collector: collector{classifier: c.Classifier, hints: classify.NewHints(hints), onEvent: c.OnEvent,
+			kept: liveRecords},
 		handovers: make(chan *Handover, 2*n), totals: make([]Totals, n),
 	}
 	l.Interfaces.init(l.collector.interfaceNumber)
@@ -148,7 +153,7 @@ func (w *LiveWorker) pass(now int64) error {
 	if err := w.accounting.pass(now, due); err != nil {
 		return err
 	}
-	if due || w.batch.n >= handOverEvery || len(w.batch.events) >= handOverEvery {
+	if due || w.batch.n >= liveRecords || len(w.batch.events) >= handOverEvery {
 		w.handOn()
 	}
 	return nil
@@ -166,15 +171,19 @@ func (w *LiveWorker) finishAll() error {
 	w.publish()
 	w.giveUpFragments(0, -1)
 	w.events.close()
-	w.accounting.close(capture.Now())
-	w.table.Each(func(i flow.Index) {
-		w.table.End(i, flow.Shutdown)
-		w.accounting.flush()
-		if w.batch.n >= handOverEvery {
+	// All flows end faster than an output takes their records.
+	bounded := func() {
+		if w.batch.n >= liveRecords {
 			w.handOn()
 		}
+	}
+	w.accounting.close(capture.Now(), bounded)
+	w.table.Each(func(i flow.Index) {
+		w.table.End(i, flow.Shutdown)
+		w.accounting.flush(bounded)
+		bounded() // not all flows are the accounting's
 	})
-	w.accounting.flush()
+	w.accounting.flush(bounded)
 	w.accounting = ownAccounting{w.worker} // the counters may be unmapped
 	w.handOn()
 	return nil

@@ -85,7 +85,8 @@ func NewLivePipeline(c Config, n, hints int) *Pipeline {
 }
 
 func newPipeline(c Config, n, hints int, p *Pipeline) *Pipeline {
-	p.collector = collector{classifier: c.Classifier, hints: classify.NewHints(hints), onEvent: c.OnEvent}
+	p.collector = collector{classifier: c.Classifier, hints: classify.NewHints(hints), onEvent: c.OnEvent,
+		kept: handOverEvery}
 	for range max(n, 1) {
 		w := newWorker(c)
 		w.clock = &p.clock

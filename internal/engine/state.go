@@ -466,9 +466,9 @@ func (k *kernelAccounting) settle() error {
 	}
 	for len(k.dying)+len(k.resting) > 0 {
 		if err := k.retireAndRelease(capture.Now()); err != nil {
-			k.finalAll(k.resting)
+			k.finalAll(k.resting, nil)
 			k.resting = k.resting[:0]
-			k.flush()
+			k.flush(nil)
 			return err
 		}
 		time.Sleep(time.Duration(rest))
