@@ -61,17 +61,14 @@ const (
 	Method      Field = "method" // of the protocol: dpi, port, none
 	Transport   Field = "transport"
 	Risk        Field = "risk"
-	Bytes       Field = "bytes" // of both ends together
-
-	// Records alone have these: what stores flows knows nothing of them (ParseStored).
-
+	Bytes       Field = "bytes"       // of both ends together
 	Retransmits Field = "retransmits" // these four of both ends together
 	OutOfOrder  Field = "out_of_order"
 	Resets      Field = "resets"
 	ZeroWindows Field = "zero_windows"
 	RoundTrip   Field = "rtt"     // of the TCP handshake
-	Country     Field = "country" // of either end
-	ASN         Field = "asn"     // of either end: a number, or @ and the name of the autonomous system
+	Country     Field = "country" // of the remote end
+	ASN         Field = "asn"     // of the remote end: a number, or @ and the name of the autonomous system
 	Process     Field = "process" // name, or path of the executable
 	Container   Field = "container"
 )

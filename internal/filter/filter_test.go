@@ -13,22 +13,11 @@ import (
 )
 
 // testCase is a filter with its canonical form, or with the position of its mistake. The page's parser runs the same
-// file. Of a filter with fields that only records have, these are of ParseStored and the page; Agent is the canonical
-// form, or AgentError the mistake, of Parse.
+// file.
 type testCase struct {
-	In         string
-	Out        string
-	Error      *int
-	Agent      string
-	AgentError *int
-}
-
-// ofAgent is what Parse makes of the case.
-func (c testCase) ofAgent() testCase {
-	if c.Agent == "" && c.AgentError == nil {
-		return c
-	}
-	return testCase{In: c.In, Out: c.Agent, Error: c.AgentError}
+	In    string
+	Out   string
+	Error *int
 }
 
 func cases(t testing.TB) []testCase {
@@ -48,13 +37,12 @@ func cases(t testing.TB) []testCase {
 
 func TestParse(t *testing.T) {
 	for _, c := range cases(t) {
-		check(t, Parse, c.ofAgent())
-		check(t, ParseStored, c)
+		check(t, c)
 	}
 }
 
-func check(t *testing.T, parse func(string) (Expr, error), c testCase) {
-	e, err := parse(c.In)
+func check(t *testing.T, c testCase) {
+	e, err := Parse(c.In)
 	var mistake *Error
 	switch {
 	case c.Error == nil && err != nil:
@@ -70,7 +58,7 @@ func check(t *testing.T, parse func(string) (Expr, error), c testCase) {
 
 func TestEveryCaseRoundTrips(t *testing.T) {
 	for _, c := range cases(t) {
-		if c.ofAgent().Error == nil {
+		if c.Error == nil {
 			checkRoundTrip(t, c.In)
 		}
 	}
@@ -125,35 +113,6 @@ func TestErrorsHelp(t *testing.T) {
 		"direction:up":   "outbound, inbound,",
 	} {
 		if _, err := Parse(in); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %q", in, err, want)
-		}
-	}
-}
-
-// TestUnstored: what only records have is refused where flows are stored, with the way to ask, and is not offered.
-func TestUnstored(t *testing.T) {
-	unstored := 0
-	for i := range fields {
-		if !fields[i].isUnstored {
-			continue
-		}
-		unstored++
-		_, err := ParseStored("app:a " + string(fields[i].name) + ":1")
-		if want := "filter, character 7: " + string(fields[i].name) +
-			" is not stored here; ask the agent: weir flows --where"; err == nil || err.Error() != want {
-			t.Errorf("%v, want %q", err, want)
-		}
-	}
-	if unstored == 0 {
-		t.Error("every field is stored")
-	}
-	for in, want := range map[string]string{
-		"app>x":   "filter, character 4: app takes : = or !=; > and < are for port, bytes",
-		"retrans": "",
-		"contry:": "filter, character 1: there is no field contry; fields are app, proto, category, device, host, " +
-			"ip, net, port, direction, side, agent, method, transport, risk, bytes",
-	} {
-		if _, err := ParseStored(in); err != nil && err.Error() != want || err == nil && want != "" {
 			t.Errorf("%q: %v, want %q", in, err, want)
 		}
 	}

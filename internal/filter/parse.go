@@ -28,19 +28,10 @@ func (e *Error) Error() string {
 
 // Parse returns the filter that text describes, nil for an empty one. Its errors are of type *Error.
 func Parse(text string) (Expr, error) {
-	return parse(text, func(*field) bool { return true })
-}
-
-// ParseStored is Parse without the fields that only records have.
-func ParseStored(text string) (Expr, error) { return parse(text, isStored) }
-
-func isStored(f *field) bool { return !f.isUnstored }
-
-func parse(text string, knows func(*field) bool) (Expr, error) {
 	if len(text) > MaxLength {
 		return nil, &Error{0, fmt.Sprintf("the filter has %d bytes, %d are allowed", len(text), MaxLength)}
 	}
-	p := parser{text: text, knows: knows}
+	p := parser{text: text}
 	if err := p.checkCharacters(); err != nil {
 		return nil, err
 	}
@@ -66,7 +57,6 @@ type parser struct {
 	text         string
 	at           int
 	depth, terms int
-	knows        func(*field) bool
 }
 
 // errorf returns an error at a byte of the text.
@@ -209,7 +199,7 @@ func (p *parser) term() (Expr, error) {
 	}
 	if (op == Greater || op == Less) && !isNumeric(of) {
 		return nil, p.errorf(afterName, "%s takes : = or !=; > and < are for %s", of,
-			names(func(f *field) bool { return f.isNumeric && p.knows(f) }))
+			names(func(f *field) bool { return f.isNumeric }))
 	}
 	p.skipSpace()
 	at := p.at
@@ -233,15 +223,11 @@ func (p *parser) term() (Expr, error) {
 // field returns the field of a name, which an operator follows.
 func (p *parser) field(start int, name, symbol string) (Field, error) {
 	if name == "" {
-		return "", p.errorf(start, "a field is expected before %s: %s", symbol, names(p.knows))
+		return "", p.errorf(start, "a field is expected before %s: %s", symbol, names(nil))
 	}
 	f, ok := FieldOf(name)
 	if !ok {
-		return "", p.errorf(start, "there is no field %s%s; fields are %s", name, nearest(name, p.knows),
-			names(p.knows))
-	}
-	if !p.knows(find(f)) {
-		return "", p.errorf(start, "%s is not stored here; ask the agent: weir flows --where", f)
+		return "", p.errorf(start, "there is no field %s%s; fields are %s", name, nearest(name), names(nil))
 	}
 	return f, nil
 }

@@ -17,8 +17,6 @@ type field struct {
 	// canonical returns a value's canonical form.
 	canonical func(value string) (string, bool)
 	isNumeric bool // > and < compare it
-	// isUnstored: records have the field, what stores flows does not.
-	isUnstored bool
 }
 
 const counts = "a number of packets of both ends"
@@ -46,20 +44,18 @@ var fields = [...]field{
 	{name: Transport, expected: "tcp, udp, another IP protocol's name, or its number", canonical: transport},
 	{name: Risk, aliases: []string{"risks"}, expected: slugs, canonical: optional(slug)},
 	{name: Bytes, expected: "a number of bytes, such as 1500, 10k, 5M or 2G", canonical: byteCount, isNumeric: true},
-	{name: Retransmits, expected: counts, canonical: number(maxBytes), isNumeric: true, isUnstored: true},
-	{name: OutOfOrder, expected: counts, canonical: number(maxBytes), isNumeric: true, isUnstored: true},
-	{name: Resets, expected: counts, canonical: number(maxBytes), isNumeric: true, isUnstored: true},
-	{name: ZeroWindows, expected: counts, canonical: number(maxBytes), isNumeric: true, isUnstored: true},
+	{name: Retransmits, expected: counts, canonical: number(maxBytes), isNumeric: true},
+	{name: OutOfOrder, expected: counts, canonical: number(maxBytes), isNumeric: true},
+	{name: Resets, expected: counts, canonical: number(maxBytes), isNumeric: true},
+	{name: ZeroWindows, expected: counts, canonical: number(maxBytes), isNumeric: true},
 	{name: RoundTrip, expected: "a time with its unit, us, ms or s, such as 100ms", canonical: duration,
-		isNumeric: true, isUnstored: true},
-	{name: Country, expected: "two letters of ISO 3166, or \"\" for flows without one", canonical: optional(country),
-		isUnstored: true},
-	{name: ASN, expected: "a number, or @ and a name, or \"\" for flows without one", canonical: optional(asn),
-		isUnstored: true},
+		isNumeric: true},
+	{name: Country, expected: "two letters of ISO 3166, or \"\" for flows without one", canonical: optional(country)},
+	{name: ASN, expected: "a number, or @ and a name, or \"\" for flows without one", canonical: optional(asn)},
 	{name: Process, expected: "a name, or the path of an executable, or \"\" for flows without one",
-		canonical: optional(exact), isUnstored: true},
+		canonical: optional(exact)},
 	{name: Container, expected: "a container's id or name, or \"\" for flows without one",
-		canonical: optional(container), isUnstored: true},
+		canonical: optional(container)},
 }
 
 // Fields returns the fields in the order in which they are shown to people.
@@ -97,11 +93,11 @@ func find(name Field) *field {
 	return nil
 }
 
-// names lists the fields that are so.
+// names lists the fields that are so, all with nil.
 func names(is func(*field) bool) string {
 	var b strings.Builder
 	for i := range fields {
-		if !is(&fields[i]) {
+		if is != nil && !is(&fields[i]) {
 			continue
 		}
 		if b.Len() > 0 {
@@ -117,13 +113,10 @@ func expected(name Field) string { return find(name).expected }
 func isNumeric(f Field) bool { return find(f).isNumeric }
 
 // nearest suggests the field whose name is most like name, or nothing.
-func nearest(name string, known func(*field) bool) string {
+func nearest(name string) string {
 	name = strings.ToLower(name)
 	best, distance := Field(""), 3
 	for i := range fields {
-		if !known(&fields[i]) {
-			continue
-		}
 		for _, candidate := range append([]string{string(fields[i].name)}, fields[i].aliases...) {
 			if d := editDistance(name, candidate); d < distance && d < len(candidate) {
 				best, distance = fields[i].name, d

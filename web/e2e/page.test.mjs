@@ -37,6 +37,8 @@ test('a click leads to each page, and back', () =>
     assert.match(await page.locator('.card').first().innerText(), /↓ [\d.]+ [kM]b\/s/);
     await panel(page, 'Top hosts').getByText('approximate', { exact: true }).waitFor();
     assert.equal(await page.getByText('approximate', { exact: true }).count(), 1);
+    await panel(page, 'Top countries').getByRole('button', { name: 'Germany' }).waitFor();
+    await panel(page, 'Top autonomous systems').getByRole('button', { name: 'Example Video Ltd.' }).waitFor();
     for (const name of ['Devices', 'Flows', 'Agents']) {
       await page.getByRole('link', { name, exact: true }).click();
       await page.getByRole('heading', { level: 1, name }).waitFor();

@@ -5,7 +5,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 export type Sums = { up_bytes: number; down_bytes: number; packets: number; flows: number };
-export type TopRow = Sums & { key: string };
+export type TopRow = Sums & { key: string; name?: string }; // name: of an autonomous system
 // approximate: of a part of the range only the largest keys are known by themselves.
 export type Top = { from: string; to: string; rows: TopRow[]; other: Sums; total: Sums; approximate?: boolean };
 export type Line = { key: string; other?: boolean; up_bytes: number[]; down_bytes: number[] };

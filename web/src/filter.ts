@@ -162,9 +162,6 @@ class Parser {
     this.at += symbol.length;
     if (name === '') throw this.error(start, `a field is expected before ${symbol}: ${value.fieldNames()}`);
     const field = value.fieldOf(name);
-    if (value.unstored.includes(name.toLowerCase())) {
-      throw this.error(start, `${name.toLowerCase()} is not stored here; ask the agent: weir flows --where`);
-    }
     if (!field) {
       throw this.error(start, `there is no field ${name}${value.nearest(name)}; fields are ${value.fieldNames()}`);
     }

@@ -36,6 +36,8 @@ const absent: Record<Dimension, string> = {
   host: 'no host name',
   net: 'no network',
   port: 'no port',
+  country: 'no country',
+  asn: 'no autonomous system',
   direction: 'no direction',
   agent: 'no agent',
 };
@@ -45,7 +47,17 @@ export function keyName(by: Dimension, key: string, names: Names): string {
   if (key === '') return absent[by];
   if (by === 'device') return names.get(key) ?? key;
   if (by === 'agent') return key.slice(0, 8);
-  return key;
+  if (by === 'asn') return `AS${key}`;
+  return by === 'country' ? countryName(key) : key;
+}
+
+// countryName is the name of a code of ISO 3166, in the browser's language.
+function countryName(code: string): string {
+  try {
+    return new Intl.DisplayNames(undefined, { type: 'region' }).of(code) ?? code;
+  } catch {
+    return code; // it is none
+  }
 }
 
 export const application = (r: FlowRecord) => r.application ?? r.protocol ?? '';

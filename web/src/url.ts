@@ -28,6 +28,8 @@ export const dimensions = {
   host: 'host',
   net: 'network',
   port: 'port',
+  country: 'country',
+  asn: 'autonomous system',
   direction: 'direction',
   agent: 'agent',
 } as const;

@@ -79,6 +79,31 @@ function byteCount(value: string): string | undefined {
   return (n * factor).toString();
 }
 
+// The units of times in microseconds, the largest first.
+const units: [string, bigint][] = [['s', 1000000n], ['ms', 1000n], ['us', 1n]];
+
+// time writes a time in the largest unit that divides it.
+function time(value: string): string | undefined {
+  const [, digits = '', unit] = /^([0-9]+)(us|ms|s)$/.exec(lower(value)) ?? [];
+  const factor = units.find(([name]) => name === unit)?.[1];
+  const n = unsigned(digits);
+  if (n === undefined || factor === undefined || n > BigInt(Number.MAX_SAFE_INTEGER) / factor) return undefined;
+  const all = n * factor;
+  const [name, divides] = units.find(([, d]) => d === 1n || (all > 0n && all % d === 0n)) ?? ['us', 1n];
+  return `${all / divides}${name}`;
+}
+
+// asn allows a number (RFC 6793), also as AS64500, and @ with a name.
+function asn(value: string): string | undefined {
+  return value.startsWith('@') ? named(value) : number(4294967295n)(value.replace(/^as/i, ''));
+}
+
+// container cuts a whole id to the digits that records have.
+function container(value: string): string | undefined {
+  if (/^[0-9a-f]{64}$/i.test(value)) return lower(value).slice(0, 12);
+  return utf8Length(value) <= maxName ? value : undefined;
+}
+
 const transports: Record<string, string> = {
   1: 'icmp', 2: 'igmp', 6: 'tcp', 17: 'udp', 47: 'gre', 50: 'esp', 51: 'ah', 58: 'icmpv6', 89: 'ospf',
   103: 'pim', 112: 'vrrp', 132: 'sctp',
@@ -234,11 +259,39 @@ export const fields: Field[] = [
     isNumeric: true,
     canonical: byteCount,
   },
-];
-
-// unstored are the fields that records have, and the sink does not store.
-export const unstored = [
-  'retransmits', 'out_of_order', 'resets', 'zero_windows', 'rtt', 'country', 'asn', 'process', 'container',
+  ...['retransmits', 'out_of_order', 'resets', 'zero_windows'].map((name) => ({
+    name,
+    aliases: [],
+    expected: 'a number of packets of both ends',
+    isNumeric: true,
+    canonical: number(BigInt(Number.MAX_SAFE_INTEGER)),
+  })),
+  {
+    name: 'rtt',
+    aliases: [],
+    expected: 'a time with its unit, us, ms or s, such as 100ms',
+    isNumeric: true,
+    canonical: time,
+  },
+  {
+    name: 'country',
+    aliases: [],
+    expected: 'two letters of ISO 3166, or "" for flows without one',
+    canonical: optional((value) => (/^[a-z]{2}$/i.test(value) ? value.toUpperCase() : undefined)),
+  },
+  { name: 'asn', aliases: [], expected: 'a number, or @ and a name, or "" for flows without one', canonical: optional(asn) },
+  {
+    name: 'process',
+    aliases: [],
+    expected: 'a name, or the path of an executable, or "" for flows without one',
+    canonical: (value) => value,
+  },
+  {
+    name: 'container',
+    aliases: [],
+    expected: 'a container\'s id or name, or "" for flows without one',
+    canonical: container,
+  },
 ];
 
 // fieldOf returns the field of a name, in any case, or of an alias.

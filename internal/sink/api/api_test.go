@@ -166,7 +166,7 @@ func TestMistakes(t *testing.T) {
 		"top?from=2026-01-30T08:00:00Z&to=2026-11-30T08:00:00Z": "longer than 90d",
 		"top?from=1900-01-30T08:00:00Z":                         "from expects a time of RFC 3339 from 1970",
 		"top?from=2026-11-30T08:00:00Z&to=2300-11-30T08:00:00Z": "to expects a time of RFC 3339 from 1970",
-		"top?by=colour":          "app, proto, category, device, host, net, port, direction, agent",
+		"top?by=colour":          "app, proto, category, device, host, net, port, direction, country, asn, agent",
 		"top?limit=0":            "limit expects a whole number from 1 to 1000",
 		"top?limit=1001":         "from 1 to 1000",
 		"top?limit=many":         "limit expects a whole number from 1 to 1000",

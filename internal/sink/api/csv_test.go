@@ -18,11 +18,15 @@ const agent = "00112233445566778899aabbccddeeff"
 const flowRecord = `{"type":"flow","schema":1,"id":"ffeeddccbbaa99887766554433221100",` +
 	`"community_id":"1:AAAAAAAAAAAAAAAAAAAAAAAAAAA=","state":"end","end_reason":"closed","interface":"lan0",` +
 	`"vlan":[10,20],"ip_version":4,"ip_proto":"tcp",` +
-	`"client":{"ip":"192.168.1.20","port":51324,"mac":"aa:bb:cc:dd:ee:ff","side":"lan","packets":12,"bytes":1840},` +
-	`"server":{"ip":"198.51.100.7","port":443,"side":"wan","packets":18,"bytes":22011},"direction":"outbound",` +
+	`"client":{"ip":"192.168.1.20","port":51324,"mac":"aa:bb:cc:dd:ee:ff","side":"lan","packets":12,"bytes":1840,` +
+	`"tcp_flags":"FSPA","retransmits":2,"ttl":64},` +
+	`"server":{"ip":"198.51.100.7","port":443,"side":"wan","asn":64500,"as_name":"Example Ltd.",` +
+	`"country":"DE","packets":18,"bytes":22011,"tcp_flags":"FSPA","out_of_order":1,"ttl":57},"direction":"outbound",` +
+	`"process":{"pid":7,"name":"curl","executable":"/usr/bin/curl","uid":1000},` +
 	`"nat":{"kind":"snat","client_ip":"203.0.113.1","client_port":40112,"server_ip":"198.51.100.7",` +
 	`"server_port":443},` +
 	`"conntrack":{"id":9,"mark":3,"zone":2},"offloaded":true,` +
+	`"tcp":{"rtt_us":21000,"client_rtt_us":1000,"server_rtt_us":20000},` +
 	`"protocol":"tls","application":"facebook","category":"social-network","hostname":"www.facebook.com",` +
 	`"hostname_method":"dns","method":"dpi","application_method":"host","tunnel":["gre","vxlan"],` +
 	`"first_seen":"2026-11-30T08:00:00.000000001Z","last_seen":"2026-11-30T08:00:01.500000000Z",` +
@@ -42,7 +46,8 @@ func TestParseRecord(t *testing.T) {
 			t.Errorf("%s: no error", flowRecord[:n])
 		}
 	}
-	if r, err := parseRecord([]byte(`{"state":"paused","tunnel":["new"],"ip_proto":"x"}`)); err != nil || r.State != 0 {
+	newer := strings.NewReplacer(`"end"`, `"paused"`, `"gre"`, `"new"`, `"closed"`, `"newer"`).Replace(flowRecord)
+	if r, err := parseRecord([]byte(newer)); err != nil || r.State != 0 || r.EndReason != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

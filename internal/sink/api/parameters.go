@@ -105,7 +105,7 @@ type FilterParameter struct {
 
 // expr returns the filter, with names of devices resolved.
 func (a *api) expr(ctx context.Context, p *FilterParameter) (filter.Expr, error) {
-	e, err := filter.ParseStored(p.Filter)
+	e, err := filter.Parse(p.Filter)
 	if err != nil {
 		return nil, filterMistake(err)
 	}

@@ -22,7 +22,7 @@ func answeredOf(r store.Range) Answered { return Answered{r.From, r.To} }
 type topInput struct {
 	RangeParameters
 	FilterParameter
-	By     string `query:"by" enum:"app,proto,category,device,host,net,port,direction,agent" default:"app" doc:"what flows are grouped by"`
+	By     string `query:"by" enum:"app,proto,category,device,host,net,port,direction,country,asn,agent" default:"app" doc:"what flows are grouped by"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"10" doc:"rows; the others' sum is \"other\""`
 	Sort   string `query:"sort" enum:"bytes,flows,packets" default:"bytes" doc:"what makes a row large"`
 	Accept string `header:"Accept" hidden:"true"`
@@ -44,7 +44,7 @@ type topOutput struct {
 type seriesInput struct {
 	RangeParameters
 	FilterParameter
-	By    string `query:"by" enum:"app,proto,category,device,host,net,port,direction,agent" doc:"what makes a line (default none: one line of all flows)"`
+	By    string `query:"by" enum:"app,proto,category,device,host,net,port,direction,country,asn,agent" doc:"what makes a line (default none: one line of all flows)"`
 	Limit int    `query:"limit" minimum:"0" maximum:"12" default:"8" doc:"lines; the others' sum is a further line"`
 	Step  string `query:"step" maxLength:"8" example:"5m" doc:"time between two points, as a number and s, m, h, d or w (default a round one of at least 15s that makes at most 500 points)"`
 }

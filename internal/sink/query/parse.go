@@ -46,12 +46,13 @@ var dimensions = map[string]store.Dimension{
 	"categories": store.ByCategory, "device": store.ByDevice, "devices": store.ByDevice, "host": store.ByHost,
 	"hosts": store.ByHost, "net": store.ByNetwork, "nets": store.ByNetwork, "network": store.ByNetwork,
 	"networks": store.ByNetwork, "port": store.ByPort, "ports": store.ByPort, "direction": store.ByDirection,
-	"directions": store.ByDirection, "agent": store.ByAgent, "agents": store.ByAgent,
+	"directions": store.ByDirection, "country": store.ByCountry, "countries": store.ByCountry, "asn": store.ByASN,
+	"asns": store.ByASN, "as": store.ByASN, "agent": store.ByAgent, "agents": store.ByAgent,
 }
 
 const (
 	subjectNames   = "top, series, flows, devices or agents"
-	dimensionNames = "app, proto, category, device, host, net, port, direction or agent"
+	dimensionNames = "app, proto, category, device, host, net, port, direction, country, asn or agent"
 )
 
 // Parse reads a question. The API checks the values.

@@ -203,13 +203,14 @@ func TestFormats(t *testing.T) {
 func TestErrors(t *testing.T) {
 	for in, want := range map[string]string{
 		"flows where app:a aap:b": "where: there is no field aap, perhaps app; fields are app, proto, category, " +
-			"device, host, ip, net, port, direction, side, agent, method, transport, risk, bytes\n" +
+			"device, host, ip, net, port, direction, side, agent, method, transport, risk, bytes, retransmits, " +
+			"out_of_order, resets, zero_windows, rtt, country, asn, process, container\n" +
 			"  app:a aap:b\n        ^",
-		"flows where rtt>1s": "where: rtt is not stored here; ask the agent: weir flows --where\n  rtt>1s\n  ^",
-		"flows where (":      "where: the filter ends where a term is expected, such as app:youtube\n  (\n   ^",
-		"devices agent gw":   "agent gw: none has that id or name (weir-sink agent list)",
-		"top since 1y":       "since expects a number and m, h, d or w, from 1m to 90d, such as 24h",
-		"flows where a":      "the store failed; the sink's log says why",
+		"flows where rtt>1": "where: rtt expects a time with its unit, us, ms or s, such as 100ms\n  rtt>1\n      ^",
+		"flows where (":     "where: the filter ends where a term is expected, such as app:youtube\n  (\n   ^",
+		"devices agent gw":  "agent gw: none has that id or name (weir-sink agent list)",
+		"top since 1y":      "since expects a number and m, h, d or w, from 1m to 90d, such as 24h",
+		"flows where a":     "the store failed; the sink's log says why",
 	} {
 		if _, err := ask(t, in, Table); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", in, err, want)

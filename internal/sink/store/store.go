@@ -86,6 +86,8 @@ const (
 	ByPort        Dimension = "port"
 	ByDirection   Dimension = "direction"
 	ByAgent       Dimension = "agent"
+	ByCountry     Dimension = "country" // of the remote end
+	ByASN         Dimension = "asn"     // number of the remote end's autonomous system
 )
 
 // Sums are counts of a time range. Up is what the LAN's end sent; where no end is on the LAN, the client.
@@ -117,7 +119,8 @@ type Top struct {
 
 // TopRow is one of the largest. An empty Key is that of flows without the property.
 type TopRow struct {
-	Key string `json:"key"`
+	Key  string `json:"key"`
+	Name string `json:"name,omitempty" doc:"name of an autonomous system"`
 	Sums
 }
 

@@ -21,6 +21,8 @@ export function Overview(shared: Shared) {
   const applications = useApi<Top>(top('app'));
   const devices = useApi<Top>(top('device'));
   const hosts = useApi<Top>(top('host'));
+  const countries = useApi<Top>(top('country'));
+  const systems = useApi<Top>(top('asn'));
   return (
     <>
       <Cards {...shared} />
@@ -63,6 +65,8 @@ export function Overview(shared: Shared) {
         <TopPanel title="Top applications" by="app" answer={applications} shared={shared} />
         <TopPanel title="Top devices" by="device" answer={devices} shared={shared} />
         <TopPanel title="Top hosts" by="host" answer={hosts} shared={shared} />
+        {isKnown(countries) && <TopPanel title="Top countries" by="country" answer={countries} shared={shared} />}
+        {isKnown(systems) && <TopPanel title="Top autonomous systems" by="asn" answer={systems} shared={shared} />}
       </div>
       <Newest {...shared} />
     </>
@@ -129,6 +133,9 @@ const approximate = (answer: Top | Series | undefined) =>
     </span>
   ) : undefined;
 
+// isKnown: an agent without a file of countries or autonomous systems knows none.
+const isKnown = (answer: ReturnType<typeof useApi<Top>>) => answer.data?.rows.some((row) => row.key !== '') ?? false;
+
 function TopPanel(props: { title: string; by: Dimension; answer: ReturnType<typeof useApi<Top>>; shared: Shared }) {
   const { by, shared } = props;
   return (
@@ -154,8 +161,8 @@ function TopList({ top, by, shared }: { top: Top; by: Dimension; shared: Shared 
       {top.rows.map((row) => (
         <li key={row.key} title={`↓ ${bytes(row.down_bytes)}  ↑ ${bytes(row.up_bytes)}  ${plural(row.flows, 'flow')}`}>
           <Term
-            label={keyName(by, row.key, shared.names)}
-            title={row.key}
+            label={row.name ?? keyName(by, row.key, shared.names)}
+            title={row.name ? keyName(by, row.key, shared.names) : row.key}
             pick={(exclude) => shared.pick(by, row.key, exclude)}
           />
           <span class="number">{bytes(sum(row))}</span>

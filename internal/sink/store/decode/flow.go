@@ -5,6 +5,7 @@ package decode
 import (
 	"encoding/hex"
 	"errors"
+	"math"
 	"net/netip"
 	"strings"
 
@@ -22,10 +23,12 @@ type Flow struct {
 	Has              Groups
 
 	// Identity: in whole records only.
-	Transport string
-	Identity  []byte // community_id, interface, vlan, ip_version
+	Transport  string
+	Identity   []byte    // community_id, interface, vlan, ip_version
+	RoundTrips [2]uint32 // of the TCP handshake in microseconds: to the client, to the server; 0: unknown
 
 	Direction string
+	Process   Process // with the place
 
 	Connection []byte // nat, conntrack, offloaded
 
@@ -39,10 +42,26 @@ type Flow struct {
 
 // End is an end of a flow.
 type End struct {
-	Addr           netip.Addr
-	Port           uint16
-	MAC, Side      string
-	Packets, Bytes uint64
+	Addr            netip.Addr
+	Port            uint16
+	MAC, Side       string
+	Country, ASName string // with the place, as ASN
+	ASN             uint32 // 0: unknown
+	Packets, Bytes  uint64
+	Health          TCPHealth
+}
+
+// TCPHealth is what an end's packets told of TCP, up to now; TTL and DSCP of other transports, too.
+type TCPHealth struct {
+	Flags                                        string // letters
+	Retransmits, OutOfOrder, Resets, ZeroWindows uint32 // packets
+	TTL, DSCP                                    uint8
+}
+
+// Process is the process of the agent's machine that a flow is of.
+type Process struct {
+	Members                     []byte // pid, uid, unit; none without a process
+	Name, Executable, Container string
 }
 
 // Group is a group of fields, which a line replaces as a whole.
@@ -50,12 +69,13 @@ type Group uint8
 
 // Groups of fields, as the schema describes them.
 const (
-	Place      Group = iota // direction, mac and side of both ends
+	Place      Group = iota // direction, mac, side, country and AS of both ends, process
 	Connection              // nat, conntrack, offloaded
 	Verdict                 // protocol, application, category, hostname, method …
 	Findings                // of dissectors
 	Risks
-	Begin // first_seen
+	Begin  // first_seen
+	Health // of both ends
 	NumGroups
 )
 
@@ -129,10 +149,19 @@ func (f *Flow) read(c *cursor) {
 		c.fail(errors.New("a flow record that is not whole"))
 	case f.IsWhole:
 		f.Has = allGroups
-	case f.Direction == "":
-		f.Client.MAC, f.Client.Side, f.Server.MAC, f.Server.Side = "", "", "", ""
+		return
+	}
+	if f.Client.Health != (TCPHealth{}) || f.Server.Health != (TCPHealth{}) { // a change of health has that of both
+		f.Has |= 1 << Health
+	}
+	if f.Direction == "" {
+		f.Client.clearPlace()
+		f.Server.clearPlace()
+		f.Process = Process{}
 	}
 }
+
+func (e *End) clearPlace() { e.MAC, e.Side, e.Country, e.ASName, e.ASN = "", "", "", "", 0 }
 
 // id returns a text that can be an identifier, and else one that is none.
 func id(text []byte) []byte {
@@ -149,8 +178,12 @@ func (f *Flow) readMember(c *cursor, name []byte) {
 		f.Transport = c.short(maxName)
 	case "community_id", "interface", "vlan", "ip_version":
 		f.Identity = c.member(f.Identity, name)
-	case "schema", "tcp", "process": // no store has a place for the latter two
+	case "schema":
 		c.skip()
+	case "tcp":
+		f.readRoundTrips(c)
+	case "process":
+		f.Process.read(c)
 	case "direction":
 		f.Direction = c.short(maxName)
 		f.Has |= 1 << Place
@@ -209,8 +242,64 @@ func (e *End) read(c *cursor) {
 			e.Packets = c.count(MaxCount)
 		case "bytes":
 			e.Bytes = c.count(MaxCount)
+		case "country":
+			e.Country = c.short(maxName)
+		case "asn":
+			e.ASN = uint32(c.count(math.MaxUint32))
+		case "as_name":
+			e.ASName = c.short(maxText)
+		default:
+			e.Health.readMember(c, name)
+		}
+	})
+}
+
+func (h *TCPHealth) readMember(c *cursor, name []byte) {
+	switch string(name) {
+	case "tcp_flags":
+		h.Flags = c.short(maxName)
+	case "retransmits":
+		h.Retransmits = uint32(c.count(math.MaxUint32))
+	case "out_of_order":
+		h.OutOfOrder = uint32(c.count(math.MaxUint32))
+	case "resets":
+		h.Resets = uint32(c.count(math.MaxUint32))
+	case "zero_windows":
+		h.ZeroWindows = uint32(c.count(math.MaxUint32))
+	case "ttl":
+		h.TTL = uint8(c.count(math.MaxUint8))
+	case "dscp":
+		h.DSCP = uint8(c.count(math.MaxUint8))
+	default:
+		c.skip()
+	}
+}
+
+func (f *Flow) readRoundTrips(c *cursor) {
+	c.object(func(name []byte) {
+		switch string(name) {
+		case "client_rtt_us":
+			f.RoundTrips[0] = uint32(c.count(math.MaxUint32))
+		case "server_rtt_us":
+			f.RoundTrips[1] = uint32(c.count(math.MaxUint32))
 		default:
 			c.skip()
+		}
+	})
+}
+
+func (p *Process) read(c *cursor) {
+	*p = Process{}
+	c.object(func(name []byte) {
+		switch string(name) {
+		case "name":
+			p.Name = c.short(maxText)
+		case "executable":
+			p.Executable = c.short(maxText)
+		case "container":
+			p.Container = c.short(maxText)
+		default:
+			p.Members = c.member(p.Members, name)
 		}
 	})
 }

@@ -181,6 +181,7 @@ func (a *appender) int32(v int32)   { put(a, mapping.TypeInteger, v) }
 func (a *appender) int64(v int64)   { put(a, mapping.TypeBigInt, v) }
 func (a *appender) uint8(v uint8)   { put(a, mapping.TypeUTinyInt, v) }
 func (a *appender) uint16(v uint16) { put(a, mapping.TypeUSmallInt, v) }
+func (a *appender) uint32(v uint32) { put(a, mapping.TypeUInteger, v) }
 func (a *appender) uint64(v uint64) { put(a, mapping.TypeUBigInt, v) }
 
 // text appends a text. Two equal ones with the same address take no more room in the chunk than one.

@@ -23,6 +23,7 @@ type cache struct {
 	lastEpoch int32
 	flows     map[flowID]*flow
 	texts     map[string]string
+	systems   map[string]string // names of autonomous systems by number
 }
 
 // agent is an agent with its epochs.
@@ -45,12 +46,22 @@ const posBits = 40
 func posOf(epoch int32, sequence uint64) int64 { return int64(epoch)<<posBits | int64(sequence) }
 
 func (c *cache) load(ctx context.Context, db *sql.Conn) error {
-	*c = cache{agents: map[string]*agent{}, flows: map[flowID]*flow{}, texts: map[string]string{}}
+	*c = cache{agents: map[string]*agent{}, flows: map[flowID]*flow{}, texts: map[string]string{},
+		systems: map[string]string{}}
 	if err := db.QueryRowContext(ctx, "SELECT coalesce(max(key), 0) FROM flows").Scan(&c.lastKey); err != nil {
 		return err
 	}
+	err := each(ctx, db, "SELECT asn, name FROM systems", nil, func(row *sql.Rows) error {
+		var number, name string
+		err := row.Scan(&number, &name)
+		c.systems[number] = name
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	byNum := map[int32]*agent{}
-	err := each(ctx, db, "SELECT num, id, pos FROM agents", nil, func(row *sql.Rows) error {
+	err = each(ctx, db, "SELECT num, id, pos FROM agents", nil, func(row *sql.Rows) error {
 		a := &agent{epochs: map[string]int32{}}
 		var id string
 		if err := row.Scan(&a.num, &id, &a.pos); err != nil {

@@ -45,7 +45,23 @@ var fields = map[filter.Field]field{
 	filter.Risk:      {flows: "f.risks"},
 	filter.Side:      {flows: "f.client_side"}, // and the server's
 	filter.Bytes:     {flows: "(f.client_bytes + f.server_bytes)"},
-	filter.Address:   {},
+	filter.RoundTrip: {flows: "(f.client_rtt_us::BIGINT + f.server_rtt_us)"},
+	filter.Country:   {remote("country"), "i.country", flagPlaceChanged},
+	filter.ASN:       {"split_part(" + remote("as") + ", ' ', 1)", "i.asn", flagPlaceChanged},
+	filter.Process:   {flows: "f.process_name"}, // or the path
+	filter.Container: {flows: "f.container"},
+
+	filter.Retransmits: {flows: "(f.client_retransmits::BIGINT + f.server_retransmits)"},
+	filter.OutOfOrder:  {flows: "(f.client_out_of_order::BIGINT + f.server_out_of_order)"},
+	filter.Resets:      {flows: "(f.client_resets::BIGINT + f.server_resets)"},
+	filter.ZeroWindows: {flows: "(f.client_zero_windows::BIGINT + f.server_zero_windows)"},
+	filter.Address:     {},
+}
+
+// remote is a column of the remote end; see row.placeOf.
+func remote(column string) string {
+	return "CASE WHEN f.client_side <> 'lan' AND f.server_side = 'lan' THEN f.client_" + column + " ELSE f.server_" +
+		column + " END"
 }
 
 // maxTerms bounds the comparisons of a filter.
@@ -131,18 +147,19 @@ func (c *compiler) compare(e filter.Compare) (condition, error) {
 func comparison(e filter.Compare, column string) (condition, error) {
 	operator := operators[e.Op]
 	switch e.Field {
-	case filter.Port, filter.Bytes:
+	case filter.Port, filter.Bytes, filter.Retransmits, filter.OutOfOrder, filter.Resets, filter.ZeroWindows:
 		n, err := strconv.ParseUint(e.Value, 10, 63)
 		if err != nil || operator == "" {
 			return condition{}, fmt.Errorf("%q is no number to compare with", e.Value)
 		}
 		return condition{sql: column + " " + operator + " ?", args: []any{int64(n)}}, nil
+	case filter.RoundTrip:
+		return roundTripCondition(e, column)
 	case filter.Address:
 		return addressCondition(e, "f.client_ip", "f.server_ip")
 	case filter.Network:
 		if e.Op == filter.Under {
-			return addressCondition(e, "CASE WHEN f.net = '' THEN ''::BLOB "+
-				"WHEN f.client_side <> 'lan' AND f.server_side = 'lan' THEN f.client_ip ELSE f.server_ip END")
+			return addressCondition(e, "CASE WHEN f.net = '' THEN ''::BLOB ELSE "+remote("ip")+" END")
 		}
 	case filter.Agent:
 		column = "(SELECT a.id FROM agents a WHERE a.num = " + column + ")"
@@ -159,6 +176,16 @@ func comparison(e filter.Compare, column string) (condition, error) {
 			return condition{sql: "(? " + operator + " (f.client_side, f.server_side))",
 				args: []any{strings.TrimPrefix(e.Value, "unknown")}}, nil
 		}
+	case filter.ASN:
+		in := map[filter.Op]string{filter.Equal: " IN ", filter.NotEqual: " NOT IN "}[e.Op]
+		if name, isName := strings.CutPrefix(e.Value, "@"); isName && in != "" {
+			return condition{sql: column + in + "(SELECT s.asn FROM systems s WHERE lower(s.name) = lower(?))",
+				args: []any{name}}, nil
+		}
+	case filter.Process:
+		if strings.HasPrefix(e.Value, "/") {
+			column = "f.process_path"
+		}
 	case filter.Host:
 		if e.Op == filter.Under {
 			return condition{sql: "(" + column + " = ? OR ends_with(" + column + ", ?))",
@@ -169,6 +196,19 @@ func comparison(e filter.Compare, column string) (condition, error) {
 		return condition{}, fmt.Errorf("texts are equal or not, nothing else")
 	}
 	return condition{sql: column + " " + operator + " ?", args: []any{e.Value}}, nil
+}
+
+// roundTripCondition compares a round trip. An unknown one is neither long nor short.
+func roundTripCondition(e filter.Compare, column string) (condition, error) {
+	n, ok := filter.Microseconds(e.Value)
+	operator, known := operators[e.Op], "f.client_rtt_us > 0 AND f.server_rtt_us > 0 AND "
+	if !ok || operator == "" {
+		return condition{}, fmt.Errorf("%q is no time to compare with", e.Value)
+	}
+	if e.Op == filter.NotEqual {
+		return condition{sql: "(NOT (" + known + column + " = ?))", args: []any{int64(n)}}, nil
+	}
+	return condition{sql: "(" + known + column + " " + operator + " ?)", args: []any{int64(n)}}, nil
 }
 
 // addressCondition compares an address in one of the columns.

@@ -59,9 +59,10 @@ type verdict struct{ app, proto, category, host string }
 // place is where a flow's ends are.
 type place struct {
 	device, net, direction string
-	isUpServer             bool // the server is the end that sends up
-	isByAddress            bool // the device is the address of the LAN's end
-	hasNet                 bool // net is that of the other end's address
+	country, asn           string // of the remote end
+	isUpServer             bool   // the server is the end that sends up
+	isByAddress            bool   // the device is the address of the LAN's end
+	hasNet                 bool   // net is that of the other end's address
 }
 
 // locate sets what a place has of the ends' addresses.
@@ -86,6 +87,8 @@ type row struct {
 	first, last          int64
 	transport            string
 	client, server       end
+	roundTrips           [2]uint32 // to client and server, in microseconds; 0: unknown
+	process              process
 	identity, connection string // members of the record as JSON
 	method, rest         string // of the verdict
 	findings             string
@@ -95,10 +98,15 @@ type row struct {
 
 // end is an end of a flow.
 type end struct {
-	ip        netip.Addr
-	port      uint16
-	mac, side string
+	ip          netip.Addr
+	port        uint16
+	mac, side   string
+	country, as string // as: the number of its autonomous system, "" for an unknown one, a space and the name
+	health      decode.TCPHealth
 }
+
+// process is the process of the agent's machine that a flow is of. An empty members is none.
+type process struct{ members, name, executable, container string }
 
 // idIsComputed begins the identity of a flow whose Community ID follows from its addresses and ports: it would be the
 // half of what a flow takes on disk.
@@ -161,11 +169,14 @@ func (r *row) replace(f *decode.Flow, pos int64, text func(string) string) {
 		r.server.ip, r.server.port = f.Server.Addr, f.Server.Port
 		r.dims.port = text(portText(f.Server.Port))
 		r.identity = text(r.shortIdentity(f.Identity))
+		r.roundTrips = f.RoundTrips
 	}
 	if take(decode.Place) {
 		r.direction = text(f.Direction)
-		r.client.mac, r.client.side = text(f.Client.MAC), text(f.Client.Side)
-		r.server.mac, r.server.side = text(f.Server.MAC), text(f.Server.Side)
+		r.client.place(&f.Client, text)
+		r.server.place(&f.Server, text)
+		p := &f.Process
+		r.process = process{text(string(p.Members)), text(p.Name), text(p.Executable), text(p.Container)}
 	}
 	r.dims.place = r.placeOf(text)
 	if take(decode.Connection) {
@@ -187,6 +198,24 @@ func (r *row) replace(f *decode.Flow, pos int64, text func(string) string) {
 	if take(decode.Begin) {
 		r.first = f.First
 	}
+	if take(decode.Health) {
+		r.client.health, r.server.health = f.Client.Health, f.Server.Health
+	}
+}
+
+// system returns the number of the end's autonomous system, "" for an unknown one, and its name.
+func (e *end) system() (number, name string) {
+	number, name, _ = strings.Cut(e.as, " ")
+	return number, name
+}
+
+// place takes what a line's place says of the end.
+func (e *end) place(from *decode.End, text func(string) string) {
+	e.mac, e.side, e.country = text(from.MAC), text(from.Side), text(from.Country)
+	e.as = ""
+	if from.ASN != 0 || from.ASName != "" {
+		e.as = text(numberText(uint64(from.ASN)) + " " + from.ASName)
+	}
 }
 
 func verdictOf(f *decode.Flow, text func(string) string) verdict {
@@ -207,6 +236,8 @@ func (r *row) placeOf(text func(string) string) place {
 		p.isByAddress = local.mac == ""
 	}
 	p.hasNet = remote.side == "wan" || remote.side == ""
+	p.country = remote.country
+	p.asn, _ = remote.system()
 	p.locate(r.client.ip, r.server.ip, text)
 	return p
 }
@@ -270,6 +301,38 @@ var columns = []column{
 	text("risks", func(r *row) *string { return &r.risks }),
 	text("device", func(r *row) *string { return &r.dims.device }),
 	text("net", func(r *row) *string { return &r.dims.net }),
+	text("client_country", func(r *row) *string { return &r.client.country }),
+	text("client_as", func(r *row) *string { return &r.client.as }),
+	text("server_country", func(r *row) *string { return &r.server.country }),
+	text("server_as", func(r *row) *string { return &r.server.as }),
+	text("process", func(r *row) *string { return &r.process.members }),
+	text("process_name", func(r *row) *string { return &r.process.name }),
+	text("process_path", func(r *row) *string { return &r.process.executable }),
+	text("container", func(r *row) *string { return &r.process.container }),
+	text("client_flags", func(r *row) *string { return &r.client.health.Flags }),
+	text("server_flags", func(r *row) *string { return &r.server.health.Flags }),
+	count("client_retransmits", func(r *row) *uint32 { return &r.client.health.Retransmits }),
+	count("server_retransmits", func(r *row) *uint32 { return &r.server.health.Retransmits }),
+	count("client_out_of_order", func(r *row) *uint32 { return &r.client.health.OutOfOrder }),
+	count("server_out_of_order", func(r *row) *uint32 { return &r.server.health.OutOfOrder }),
+	count("client_resets", func(r *row) *uint32 { return &r.client.health.Resets }),
+	count("server_resets", func(r *row) *uint32 { return &r.server.health.Resets }),
+	count("client_zero_windows", func(r *row) *uint32 { return &r.client.health.ZeroWindows }),
+	count("server_zero_windows", func(r *row) *uint32 { return &r.server.health.ZeroWindows }),
+	octet("client_ttl", func(r *row) *uint8 { return &r.client.health.TTL }),
+	octet("server_ttl", func(r *row) *uint8 { return &r.server.health.TTL }),
+	octet("client_dscp", func(r *row) *uint8 { return &r.client.health.DSCP }),
+	octet("server_dscp", func(r *row) *uint8 { return &r.server.health.DSCP }),
+	count("client_rtt_us", func(r *row) *uint32 { return &r.roundTrips[0] }),
+	count("server_rtt_us", func(r *row) *uint32 { return &r.roundTrips[1] }),
+}
+
+func count(name string, of func(*row) *uint32) column {
+	return column{name, func(a *appender, r *row) { a.uint32(*of(r)) }, func(r *row) any { return of(r) }}
+}
+
+func octet(name string, of func(*row) *uint8) column {
+	return column{name, func(a *appender, r *row) { a.uint8(*of(r)) }, func(r *row) any { return of(r) }}
 }
 
 func number(name string, of func(*row) *int64) column {
@@ -335,11 +398,14 @@ func (p *port) Scan(v any) error {
 }
 
 // portText is a port as a text: "" for none.
-func portText(n uint16) string {
+func portText(n uint16) string { return numberText(uint64(n)) }
+
+// numberText is a number as a text: "" for 0.
+func numberText(n uint64) string {
 	if n == 0 {
 		return ""
 	}
-	return strconv.Itoa(int(n))
+	return strconv.FormatUint(n, 10)
 }
 
 func (h *highHalf) Scan(v any) error {

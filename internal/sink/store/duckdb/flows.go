@@ -158,7 +158,9 @@ func (r *row) appendRecord(b []byte) []byte {
 	b = r.client.append(append(b, `,"client":`...), r.counts.clientPackets, r.counts.clientBytes)
 	b = r.server.append(append(b, `,"server":`...), r.counts.serverPackets, r.counts.serverBytes)
 	b = appendText(b, "direction", r.direction)
+	b = r.process.append(b)
 	b = appendMembers(b, r.connection)
+	b = appendRoundTrips(b, r.roundTrips)
 	b = appendText(b, "protocol", r.dims.proto)
 	b = appendText(b, "application", r.dims.app)
 	b = appendText(b, "category", r.dims.category)
@@ -190,8 +192,57 @@ func (e *end) append(b []byte, packets, bytes int64) []byte {
 	}
 	b = appendText(b, "mac", e.mac)
 	b = appendText(b, "side", e.side)
+	number, name := e.system()
+	if number != "" {
+		b = append(append(b, `,"asn":`...), number...)
+	}
+	b = appendText(b, "as_name", name)
+	b = appendText(b, "country", e.country)
 	b = strconv.AppendInt(append(b, `,"packets":`...), packets, 10)
-	return append(strconv.AppendInt(append(b, `,"bytes":`...), bytes, 10), '}')
+	b = strconv.AppendInt(append(b, `,"bytes":`...), bytes, 10)
+	h := &e.health
+	b = appendText(b, "tcp_flags", h.Flags)
+	b = appendCount(b, "retransmits", h.Retransmits)
+	b = appendCount(b, "out_of_order", h.OutOfOrder)
+	b = appendCount(b, "resets", h.Resets)
+	b = appendCount(b, "zero_windows", h.ZeroWindows)
+	b = appendCount(b, "ttl", uint32(h.TTL))
+	return append(appendCount(b, "dscp", uint32(h.DSCP)), '}')
+}
+
+// append appends the member process, unless there is none.
+func (p *process) append(b []byte) []byte {
+	if p.members == "" {
+		return b
+	}
+	b = append(append(b, `,"process":{`...), p.members...)
+	b = appendText(b, "name", p.name)
+	b = appendText(b, "executable", p.executable)
+	return append(appendText(b, "container", p.container), '}')
+}
+
+// appendRoundTrips appends the member tcp, unless nothing is known.
+func appendRoundTrips(b []byte, to [2]uint32) []byte {
+	if to == [2]uint32{} {
+		return b
+	}
+	b = append(b, `,"tcp":`...)
+	open := len(b)
+	if to[0] != 0 && to[1] != 0 {
+		b = strconv.AppendUint(append(b, `,"rtt_us":`...), uint64(to[0])+uint64(to[1]), 10)
+	}
+	b = appendCount(b, "client_rtt_us", to[0])
+	b = appendCount(b, "server_rtt_us", to[1])
+	b[open] = '{' // in place of the first comma
+	return append(b, '}')
+}
+
+// appendCount appends a member, unless it is 0.
+func appendCount(b []byte, name string, n uint32) []byte {
+	if n == 0 {
+		return b
+	}
+	return strconv.AppendUint(append(append(append(b, `,"`...), name...), `":`...), uint64(n), 10)
 }
 
 // appendText appends a member, unless it is empty.

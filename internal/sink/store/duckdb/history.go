@@ -93,7 +93,8 @@ func changes(a, b *dims) (changed flags) {
 	if a.verdict != b.verdict {
 		changed |= flagVerdictChanged
 	}
-	if a.device != b.device || a.net != b.net || a.direction != b.direction || a.port != b.port {
+	if a.device != b.device || a.net != b.net || a.direction != b.direction || a.port != b.port ||
+		a.country != b.country || a.asn != b.asn {
 		changed |= flagPlaceChanged
 	}
 	return changed

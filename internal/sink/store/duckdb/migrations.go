@@ -104,4 +104,35 @@ ALTER TABLE interfaces ADD COLUMN sent_icmp BIGINT;
 ALTER TABLE interfaces ADD COLUMN sent_other BIGINT;
 ALTER TABLE interfaces ADD COLUMN sent_fragments BIGINT;
 ALTER TABLE interfaces ADD COLUMN sent_largest BIGINT;
+`, `
+ALTER TABLE flows ADD COLUMN client_country VARCHAR DEFAULT '';
+ALTER TABLE flows ADD COLUMN client_as VARCHAR DEFAULT '';
+ALTER TABLE flows ADD COLUMN server_country VARCHAR DEFAULT '';
+ALTER TABLE flows ADD COLUMN server_as VARCHAR DEFAULT '';
+ALTER TABLE flows ADD COLUMN process VARCHAR DEFAULT '';
+ALTER TABLE flows ADD COLUMN process_name VARCHAR DEFAULT '';
+ALTER TABLE flows ADD COLUMN process_path VARCHAR DEFAULT '';
+ALTER TABLE flows ADD COLUMN container VARCHAR DEFAULT '';
+ALTER TABLE flows ADD COLUMN client_flags VARCHAR DEFAULT '';
+ALTER TABLE flows ADD COLUMN server_flags VARCHAR DEFAULT '';
+ALTER TABLE flows ADD COLUMN client_retransmits UINTEGER DEFAULT 0;
+ALTER TABLE flows ADD COLUMN server_retransmits UINTEGER DEFAULT 0;
+ALTER TABLE flows ADD COLUMN client_out_of_order UINTEGER DEFAULT 0;
+ALTER TABLE flows ADD COLUMN server_out_of_order UINTEGER DEFAULT 0;
+ALTER TABLE flows ADD COLUMN client_resets UINTEGER DEFAULT 0;
+ALTER TABLE flows ADD COLUMN server_resets UINTEGER DEFAULT 0;
+ALTER TABLE flows ADD COLUMN client_zero_windows UINTEGER DEFAULT 0;
+ALTER TABLE flows ADD COLUMN server_zero_windows UINTEGER DEFAULT 0;
+ALTER TABLE flows ADD COLUMN client_ttl UTINYINT DEFAULT 0;
+ALTER TABLE flows ADD COLUMN server_ttl UTINYINT DEFAULT 0;
+ALTER TABLE flows ADD COLUMN client_dscp UTINYINT DEFAULT 0;
+ALTER TABLE flows ADD COLUMN server_dscp UTINYINT DEFAULT 0;
+ALTER TABLE flows ADD COLUMN client_rtt_us UINTEGER DEFAULT 0;
+ALTER TABLE flows ADD COLUMN server_rtt_us UINTEGER DEFAULT 0;
+ALTER TABLE intervals ADD COLUMN country VARCHAR DEFAULT ''; -- of the remote end
+ALTER TABLE intervals ADD COLUMN asn VARCHAR DEFAULT '';
+CREATE TABLE systems (asn VARCHAR PRIMARY KEY, name VARCHAR NOT NULL); -- autonomous systems
+-- Roll-ups of countries and autonomous systems: what came before has none.
+INSERT INTO rollups SELECT step, d, t, agent, '', prev, up, down, packets, flows
+	FROM rollups, (VALUES ('country'), ('asn+')) added(d) WHERE dim = 'agent';
 `}

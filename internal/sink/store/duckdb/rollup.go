@@ -36,11 +36,11 @@ var rollSteps = []int64{hour, int64(day)}
 
 // rolledDimensions are those that have roll-ups: few, and with few keys.
 var rolledDimensions = []store.Dimension{store.ByAgent, store.ByApplication, store.ByProtocol, store.ByCategory,
-	store.ByDevice, store.ByDirection}
+	store.ByDevice, store.ByDirection, store.ByCountry}
 
 // boundedDimensions have many keys: a roll-up has the largest keys of each agent by themselves, and the others as a
 // sum, under the dimension's name and a +. Questions use them where no intervals are left.
-var boundedDimensions = []store.Dimension{store.ByHost, store.ByNetwork, store.ByPort}
+var boundedDimensions = []store.Dimension{store.ByHost, store.ByNetwork, store.ByPort, store.ByASN}
 
 const (
 	othersOf = "+"

@@ -185,7 +185,8 @@ func (s *Store) fill(t testing.TB, flows int, span time.Duration) {
 			'category' || (n % 9), 'www.host' || (r * r * 5000)::INTEGER || '.example.org',
 			'02:00:00:00:00:' || printf('%02x', hash(n) % 30), '203.0.' || (hash(n) % 250) || '.0/24', 'outbound',
 			(443 + hash(n) % 3)::VARCHAR,
-			(r * 3000)::BIGINT, (r * r * 90000)::BIGINT, (r * 20)::BIGINT, (r * 60)::BIGINT
+			(r * 3000)::BIGINT, (r * r * 90000)::BIGINT, (r * 20)::BIGINT, (r * 60)::BIGINT,
+			chr(65 + (hash(n) % 20)::INTEGER) || 'X', (64496 + (r * r * 3000)::INTEGER)::VARCHAR
 		FROM (SELECT n, random() AS r, (? + n * (? // ?)) AS t FROM range(1, ?) x(n))`,
 		storetest.Start.UnixNano(), span.Nanoseconds(), flows, flows+1)
 	if err != nil {
@@ -240,7 +241,7 @@ func TestBoundedRollups(t *testing.T) {
 	const flows = 20_000
 	s.fill(t, flows, 48*time.Hour)
 	if _, err := s.writer.ExecContext(t.Context(), `UPDATE intervals SET host = 'large.example',
-			net = '198.51.100.0/24', port = '8443' WHERE flow % 10 = 0`); err != nil {
+			net = '198.51.100.0/24', port = '8443', asn = '64500' WHERE flow % 10 = 0`); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.rolls.load(t.Context(), s.writer); err != nil {

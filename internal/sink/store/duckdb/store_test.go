@@ -156,8 +156,8 @@ func migrated(s *Store) string {
 			return err
 		})
 	const pos = 1<<40 + 1
-	want := []string{fmt.Sprintf(`443 "443" false %v`, [6]int64{pos, pos, pos, pos, pos, pos}),
-		fmt.Sprintf(`0 "" true %v`, [6]int64{pos + 1, pos, pos, pos, pos, pos})}
+	want := []string{fmt.Sprintf(`443 "443" false %v`, [7]int64{pos, pos, pos, pos, pos, pos, pos}),
+		fmt.Sprintf(`0 "" true %v`, [7]int64{pos + 1, pos, pos, pos, pos, pos, pos})}
 	if err != nil || !slices.Equal(all, want) {
 		return fmt.Sprintf("%v: got  %q\nwant %q", err, all, want)
 	}

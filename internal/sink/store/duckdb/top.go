@@ -36,6 +36,8 @@ var dimensions = map[store.Dimension]dimension{
 	store.ByNetwork:     {"i.net", flagPlaceChanged},
 	store.ByDirection:   {"i.direction", flagPlaceChanged},
 	store.ByPort:        {"i.port", flagPlaceChanged},
+	store.ByCountry:     {"i.country", flagPlaceChanged},
+	store.ByASN:         {"i.asn", flagPlaceChanged},
 	store.ByAgent:       {"(SELECT a.id FROM agents a WHERE a.num = i.agent)", 0},
 }
 
@@ -99,7 +101,33 @@ func (s *Store) Top(ctx context.Context, q *store.TopQuery) (*store.Top, error) 
 		return nil, err
 	}
 	top.Other, top.Total = others.public(), total.public()
-	return top, nil
+	if q.By == store.ByASN {
+		err = nameSystems(ctx, snapshot, top.Rows)
+	}
+	return top, err
+}
+
+// nameSystems sets the names of autonomous systems.
+func nameSystems(ctx context.Context, db querier, rows []store.TopRow) error {
+	names := map[string]string{}
+	keys := make([]any, len(rows))
+	for i := range rows {
+		keys[i] = rows[i].Key
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	query := "SELECT asn, name FROM systems WHERE asn IN (?" + strings.Repeat(", ?", len(keys)-1) + ")"
+	err := each(ctx, db, query, keys, func(row *sql.Rows) error {
+		var number, name string
+		err := row.Scan(&number, &name)
+		names[number] = name
+		return err
+	})
+	for i := range rows {
+		rows[i].Name = names[rows[i].Key]
+	}
+	return err
 }
 
 // sums are those of intervals.

@@ -108,14 +108,15 @@ func (b *batch) loadHistories(ctx context.Context, flows []*touched) error {
 		return err
 	}
 	return each(ctx, b.s.writer, `SELECT i.flow, i.t, i.pos, i.prev, i.flags, i.app, i.proto, i.category, i.host,
-			i.device, i.net, i.direction, i.port, i.up, i.down, i.up_packets, i.down_packets
+			i.device, i.net, i.direction, i.port, i.up, i.down, i.up_packets, i.down_packets, i.country, i.asn
 		FROM intervals i JOIN temp.keys k ON i.flow = k.key ORDER BY i.flow, i.pos`, nil,
 		func(rows *sql.Rows) error {
 			i := &interval{isStored: true}
 			d, c := &i.dims, &i.counts
 			var key int64
 			err := rows.Scan(&key, &i.t, &i.pos, &i.prev, &i.flags, &d.app, &d.proto, &d.category, &d.host, &d.device,
-				&d.net, &d.direction, &d.port, &c.clientBytes, &c.serverBytes, &c.clientPackets, &c.serverPackets)
+				&d.net, &d.direction, &d.port, &c.clientBytes, &c.serverBytes, &c.clientPackets, &c.serverPackets,
+				&d.country, &d.asn)
 			d.isUpServer, d.isByAddress = i.flags&flagUpServer != 0, i.flags&flagByAddress != 0
 			d.hasNet = i.flags&flagNet != 0
 			if d.isUpServer {
@@ -197,10 +198,34 @@ func (b *batch) writeFlows(ctx context.Context) error {
 	if err := b.writeCounted(ctx, counted); err != nil {
 		return err
 	}
-	if err := b.writeChanged(ctx, changed); err != nil || len(begun) == 0 {
+	if err := b.writeChanged(ctx, changed); err != nil {
 		return err
 	}
-	return b.s.appendRows("", "flows", rowsOf(begun))
+	if len(begun) > 0 {
+		if err := b.s.appendRows("", "flows", rowsOf(begun)); err != nil {
+			return err
+		}
+	}
+	return b.writeSystems(ctx, begun, changed)
+}
+
+// writeSystems notes the names of autonomous systems that are new, or have changed.
+func (b *batch) writeSystems(ctx context.Context, lists ...[]*touched) error {
+	known := b.s.cache.systems
+	for _, t := range slices.Concat(lists...) {
+		for _, e := range [...]*end{&t.row.client, &t.row.server} {
+			number, name := e.system()
+			if number == "" || name == "" || known[number] == name || len(known) >= maxKnown {
+				continue
+			}
+			known[number] = name
+			_, err := b.s.writer.ExecContext(ctx, "INSERT OR REPLACE INTO systems VALUES (?, ?)", number, name)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // rowsOf fills a table with flows.
@@ -331,6 +356,8 @@ func (i *newInterval) put(a *appender) {
 		a.text(text)
 	}
 	a.counts(c)
+	a.text(d.country)
+	a.text(d.asn)
 	a.next()
 }
 

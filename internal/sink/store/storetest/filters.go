@@ -28,6 +28,7 @@ func filters(t *testing.T, open Open) {
 		return func(p *piece) bool { return p.keys[by] == value }
 	}
 	youtube, port := key(store.ByApplication, "youtube"), key(store.ByPort, "443")
+	germany, example := key(store.ByCountry, "DE"), key(store.ByASN, "64500")
 	for name, test := range map[string]struct {
 		filter filter.Expr
 		match  func(*piece) bool
@@ -79,6 +80,37 @@ func filters(t *testing.T, open Open) {
 			func(p *piece) bool { return !strings.Contains(p.last.Client.IP, ":") }},
 		"bytes": {is(filter.Bytes, filter.Greater, "20000"),
 			func(p *piece) bool { return p.last.Client.Bytes+p.last.Server.Bytes > 20000 }},
+		"country":       {is(filter.Country, filter.Equal, "DE"), key(store.ByCountry, "DE")},
+		"no country":    {is(filter.Country, filter.Equal, ""), key(store.ByCountry, "")},
+		"other country": {is(filter.Country, filter.NotEqual, "DE"), func(p *piece) bool { return !germany(p) }},
+		"asn":           {is(filter.ASN, filter.Equal, "64501"), key(store.ByASN, "64501")},
+		"half an asn":   {is(filter.ASN, filter.Equal, "645"), func(*piece) bool { return false }},
+		"asn by name":   {is(filter.ASN, filter.Equal, "@example ltd."), key(store.ByASN, "64500")},
+		"not that name": {is(filter.ASN, filter.NotEqual, "@Example Ltd."), func(p *piece) bool { return !example(p) }},
+		"no asn":        {is(filter.ASN, filter.Equal, ""), key(store.ByASN, "")},
+		"process": {is(filter.Process, filter.Equal, "curl"),
+			func(p *piece) bool { return p.last.Process != nil && p.last.Process.Name == "curl" }},
+		"executable": {is(filter.Process, filter.Equal, "/usr/sbin/nginx"),
+			func(p *piece) bool { return p.last.Process != nil && p.last.Process.Name == "nginx" }},
+		"no process": {is(filter.Process, filter.Equal, ""),
+			func(p *piece) bool { return p.last.Process == nil || p.last.Process.Name == "" }},
+		"container": {is(filter.Container, filter.Equal, "0123456789ab"),
+			func(p *piece) bool { return p.last.Process != nil && p.last.Process.Container != "" }},
+		"retransmits": {is(filter.Retransmits, filter.Greater, "1"), func(p *piece) bool {
+			return p.last.Client.Retransmits+p.last.Server.Retransmits > 1
+		}},
+		"out of order": {is(filter.OutOfOrder, filter.Equal, "1"),
+			func(p *piece) bool { return p.last.Client.OutOfOrder+p.last.Server.OutOfOrder == 1 }},
+		"resets": {is(filter.Resets, filter.NotEqual, "0"),
+			func(p *piece) bool { return p.last.Client.Resets+p.last.Server.Resets != 0 }},
+		"zero windows": {is(filter.ZeroWindows, filter.Less, "1"),
+			func(p *piece) bool { return p.last.Client.ZeroWindows+p.last.Server.ZeroWindows < 1 }},
+		"long round trip": {is(filter.RoundTrip, filter.Greater, "40ms"),
+			func(p *piece) bool { return p.last.rtt() > 40_000 }},
+		"short round trip": {is(filter.RoundTrip, filter.Less, "40ms"),
+			func(p *piece) bool { return p.last.rtt() > 0 && p.last.rtt() < 40_000 }},
+		"another round trip": {is(filter.RoundTrip, filter.NotEqual, "40ms"),
+			func(p *piece) bool { return p.last.rtt() != 40_000 }},
 		"and": {filter.And{is(filter.Application, filter.Equal, "youtube"), is(filter.Port, filter.Equal, "443")},
 			func(p *piece) bool { return youtube(p) && port(p) }},
 		"or": {filter.Or{is(filter.Application, filter.Equal, "youtube"), is(filter.Port, filter.Equal, "22")},
@@ -105,7 +137,9 @@ func filters(t *testing.T, open Open) {
 			}
 		}
 	}
-	for _, e := range []filter.Expr{is("what", filter.Equal, "x"), is(filter.Port, filter.Equal, "x"),
+	for _, e := range []filter.Expr{is(filter.RoundTrip, filter.Equal, "x"), is(filter.RoundTrip, filter.Under, "1s"),
+		is(filter.Country, filter.Greater, "DE"), is(filter.ASN, filter.Less, "@x"),
+		is(filter.Resets, filter.Equal, "x"), is("what", filter.Equal, "x"), is(filter.Port, filter.Equal, "x"),
 		is(filter.Port, filter.Under, "1"), is(filter.Address, filter.Equal, "x"), is(filter.Bytes, filter.Equal, "-1"),
 		is(filter.Address, filter.Less, "192.0.2.1"), is(filter.Application, filter.Greater, "x"),
 		is(filter.Risk, filter.Under, "x"), is(filter.Side, filter.Less, "lan"), filter.And{is("", filter.Equal, "")}} {

@@ -113,6 +113,13 @@ func (g *Gateway) begin() *liveFlow {
 		f.IPVersion = 6
 	}
 	f.Direction = record.DirectionBetween(f.Client.Side, f.Server.Side)
+	f.Client.Origin, f.Server.Origin = g.origin(f.Client.Side), g.origin(f.Server.Side)
+	if f.Proto == packet.ProtoTCP {
+		f.RoundTrips = [2]uint32{uint32(g.random.IntN(3000)), uint32(g.random.IntN(80_000))}
+	}
+	if g.random.IntN(6) == 0 {
+		f.Process = &processes[g.random.IntN(len(processes))]
+	}
 	if g.random.IntN(2) == 0 {
 		g.recognise(&f.Flow, n)
 	}
@@ -122,6 +129,22 @@ func (g *Gateway) begin() *liveFlow {
 	hex.Encode(f.ID[:], id[:16])
 	f.CommunityID = communityID(f.Client.Addr, f.Server.Addr, f.Proto)
 	return f
+}
+
+var (
+	origins = [...]*record.Origin{nil, {ASN: 64500, ASName: "Example Ltd.", Country: "DE"}, {ASN: 64501, Country: "FR"},
+		{Country: "DE"}, {ASName: "Nameless \"Net\""}, {ASN: 64500, ASName: "Example Ltd.", Country: "FR"}}
+	processes = [...]record.Process{{PID: 7, UID: 1000, Name: "curl", Executable: "/usr/bin/curl"},
+		{PID: 9, Name: "nginx", Executable: "/usr/sbin/nginx", Container: "0123456789ab", Unit: "docker.service"},
+		{PID: 11, UID: 65534}}
+)
+
+// origin is where an end of a side is at home.
+func (g *Gateway) origin(s record.Side) *record.Origin {
+	if s == record.SideLAN {
+		return nil
+	}
+	return origins[g.random.IntN(len(origins))]
 }
 
 // communityID is what an agent's flow table makes of it.
@@ -162,6 +185,28 @@ func (g *Gateway) Step() {
 	g.close()
 }
 
+// tire changes the health of a flow of TCP.
+func (g *Gateway) tire(f *liveFlow) {
+	r := g.random
+	if f.Proto != packet.ProtoTCP || r.IntN(3) == 0 {
+		return
+	}
+	for _, h := range [...]*packet.Health{&f.Client.Health, &f.Server.Health} {
+		h.Flags |= 1 << r.IntN(5)
+		h.TTL = 64
+		switch r.IntN(6) {
+		case 0:
+			h.Retransmits += r.Uint32N(3)
+		case 1:
+			h.OutOfOrder++
+		case 2:
+			h.Resets++
+		case 3:
+			h.ZeroWindows++
+		}
+	}
+}
+
 // pass lets a flow have its interval, and reports whether it lives on.
 func (g *Gateway) pass(f *liveFlow) bool {
 	r := g.random
@@ -176,6 +221,7 @@ func (g *Gateway) pass(f *liveFlow) bool {
 	}
 	f.LastSeen = g.now.Add(g.Every - 1 - time.Duration(r.Int64N(int64(time.Second)))).UnixNano()
 	f.FirstSeen = min(f.FirstSeen, f.LastSeen)
+	g.tire(f)
 	if f.State != record.StateNew && !g.IsConstant {
 		switch r.IntN(12) {
 		case 0:
@@ -185,6 +231,8 @@ func (g *Gateway) pass(f *liveFlow) bool {
 		case 2:
 			f.Client.Side, f.Server.Side = f.Server.Side, f.Client.Side
 			f.Direction = record.DirectionBetween(f.Client.Side, f.Server.Side)
+			f.Client.Origin, f.Server.Origin = f.Server.Origin, f.Client.Origin
+			f.Process = nil
 		case 3: // the counts were wrong
 			f.Server.Packets, f.Server.Bytes = f.Server.Packets/2, f.Server.Bytes/2
 		}

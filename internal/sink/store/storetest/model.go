@@ -23,6 +23,28 @@ type modelEnd struct {
 	Side    string `json:"side"`
 	Packets int64  `json:"packets"`
 	Bytes   int64  `json:"bytes"`
+
+	Country string `json:"country"`
+	ASN     int64  `json:"asn"`
+	ASName  string `json:"as_name"`
+	modelHealth
+}
+
+type modelHealth struct {
+	Flags       string `json:"tcp_flags"`
+	Retransmits int64  `json:"retransmits"`
+	OutOfOrder  int64  `json:"out_of_order"`
+	Resets      int64  `json:"resets"`
+	ZeroWindows int64  `json:"zero_windows"`
+	TTL         int64  `json:"ttl"`
+}
+
+// as is the key of an autonomous system.
+func (e *modelEnd) as() string {
+	if e.ASN == 0 {
+		return ""
+	}
+	return strconv.FormatInt(e.ASN, 10)
 }
 
 type modelFlow struct {
@@ -38,6 +60,13 @@ type modelFlow struct {
 	Method      string   `json:"method"`
 	IPProto     string   `json:"ip_proto"`
 	Risks       []string `json:"risks"`
+	Process     *struct {
+		Name, Executable, Container string
+	} `json:"process"`
+	TCP struct {
+		Client int64 `json:"client_rtt_us"`
+		Server int64 `json:"server_rtt_us"`
+	} `json:"tcp"`
 }
 
 // piece is what a report says of a flow.
@@ -93,7 +122,11 @@ func (m *model) flow(known map[string]*modelFlow, agent string, end time.Time, f
 			end.to.Bytes += end.by.Bytes
 			if f.Direction != "" {
 				end.to.MAC, end.to.Side = end.by.MAC, end.by.Side
-				k.Direction = f.Direction
+				end.to.Country, end.to.ASN, end.to.ASName = end.by.Country, end.by.ASN, end.by.ASName
+				k.Direction, k.Process = f.Direction, f.Process
+			}
+			if f.Client.modelHealth != (modelHealth{}) || f.Server.modelHealth != (modelHealth{}) {
+				end.to.modelHealth = end.by.modelHealth
 			}
 		}
 		if len(f.Risks) > 0 {
@@ -112,6 +145,14 @@ func (m *model) flow(known map[string]*modelFlow, agent string, end time.Time, f
 	m.pieces = append(m.pieces, p)
 }
 
+// rtt is the round trip in microseconds; 0: a part of it is unknown.
+func (f *modelFlow) rtt() int64 {
+	if f.TCP.Client == 0 || f.TCP.Server == 0 {
+		return 0
+	}
+	return f.TCP.Client + f.TCP.Server
+}
+
 // keys are a flow's dimensions.
 func (f *modelFlow) keys(agent string) map[store.Dimension]string {
 	keys := map[store.Dimension]string{store.ByApplication: f.Application, store.ByProtocol: f.Protocol,
@@ -123,6 +164,7 @@ func (f *modelFlow) keys(agent string) map[store.Dimension]string {
 	if local.Side != "lan" && remote.Side == "lan" {
 		local, remote = remote, local
 	}
+	keys[store.ByCountry], keys[store.ByASN] = remote.Country, remote.as()
 	if local.Side == "lan" {
 		keys[store.ByDevice] = cmp.Or(local.MAC, local.IP)
 	}

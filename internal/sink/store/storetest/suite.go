@@ -38,7 +38,8 @@ func Run(t *testing.T, open Open) {
 
 // Dimensions are all of them.
 var Dimensions = []store.Dimension{store.ByApplication, store.ByProtocol, store.ByCategory, store.ByDevice,
-	store.ByHost, store.ByNetwork, store.ByPort, store.ByDirection, store.ByAgent}
+	store.ByHost, store.ByNetwork, store.ByPort, store.ByDirection, store.ByCountry,
+	store.ByASN, store.ByAgent}
 
 // ingest stores reports, and wants no unknown flows.
 func ingest(t testing.TB, s store.Store, reports ...store.Report) []string {
