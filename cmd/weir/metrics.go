@@ -5,6 +5,8 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/weirnet/weir/internal/agent"
 	"github.com/weirnet/weir/internal/agent/confined"
@@ -26,8 +28,11 @@ func checkMetrics(c *config.Config) error {
 	return nil
 }
 
-// countTraffic makes the agent count what the metrics show, if somebody shall see them.
+// countTraffic makes the agent count what the metrics show, if somebody shall see them. Consumers of the Netify agent
+// are told of the processes and links alone.
 func countTraffic(o *agent.Options, c *config.Config, output *confined.Output) {
+	output.Measure = output.Measure || slices.ContainsFunc(c.Export.Listen,
+		func(url string) bool { return strings.HasPrefix(url, "netifyd+") })
 	if c.Metrics.Listen == "" {
 		return
 	}

@@ -51,7 +51,8 @@ type InterfaceMetrics struct {
 // ProcessMetrics is what a process of weir uses.
 type ProcessMetrics struct {
 	Name          string  `json:"name"`
-	CPUSeconds    float64 `json:"cpu_seconds"`
+	UserSeconds   float64 `json:"user_seconds"` // of CPU time
+	SystemSeconds float64 `json:"system_seconds"`
 	ResidentBytes uint64  `json:"resident_bytes"`
 }
 

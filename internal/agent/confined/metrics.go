@@ -57,7 +57,7 @@ func metricsOf(s *Status) *control.Metrics {
 	}
 	for _, p := range s.Processes {
 		m.Processes = append(m.Processes, control.ProcessMetrics{Name: p.Name,
-			CPUSeconds: (p.UserTime + p.SystemTime).Seconds(), ResidentBytes: p.Resident})
+			UserSeconds: p.UserTime.Seconds(), SystemSeconds: p.SystemTime.Seconds(), ResidentBytes: p.Resident})
 	}
 	for _, q := range s.Queues {
 		m.Queues = append(m.Queues, control.QueueMetrics{Name: q.Name, Length: q.Length, Limit: q.Limit})

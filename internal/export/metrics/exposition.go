@@ -101,7 +101,7 @@ var writers = map[string]func(e *exposition, m *control.Metrics, version string)
 	},
 	"weir_process_cpu_seconds_total": func(e *exposition, m *control.Metrics, _ string) {
 		for _, p := range m.Processes {
-			e.value(p.CPUSeconds, p.Name)
+			e.value(p.UserSeconds+p.SystemSeconds, p.Name)
 		}
 	},
 

@@ -38,7 +38,7 @@ func sample() *control.Metrics {
 		},
 		Interfaces: []control.InterfaceMetrics{{Name: "lan0", Role: "lan", RxBytes: 1, RxPackets: 2, RxDropped: 3,
 			TxBytes: 4, TxPackets: 5, TxDropped: 6}, {Name: "wan0"}},
-		Processes: []control.ProcessMetrics{{Name: "agent", CPUSeconds: 0.25, ResidentBytes: 1 << 20}},
+		Processes: []control.ProcessMetrics{{Name: "agent", UserSeconds: 0.125, SystemSeconds: 0.125, ResidentBytes: 1 << 20}},
 		Queues:    []control.QueueMetrics{{Name: "handovers", Length: 1, Limit: 64}},
 		Uplink:    &control.Uplink{Ready: true, Connected: true, Queued: 1, SpoolBytes: 2, Lost: 3, Refused: 4},
 	}

@@ -127,9 +127,19 @@ func (n *netifydClient) tellStatus(ctx context.Context, a export.Feed) {
 // status asks for the state of the agent.
 func (n *netifydClient) status(a export.Feed) *netifyd.Status {
 	s := &netifyd.Status{Version: n.version, Time: time.Now(), Interval: n.Status, Cores: runtime.NumCPU()}
-	var told control.Status
-	if answer, err := a.Ask(&control.Request{Status: true}); err == nil && json.Unmarshal(answer.Status, &told) == nil {
-		s.Uptime, s.Interfaces = time.Duration(told.Seconds)*time.Second, told.Interfaces
+	var told control.Metrics
+	answer, err := a.Ask(&control.Request{Metrics: true})
+	if err != nil || json.Unmarshal(answer.Metrics, &told) != nil {
+		return s
+	}
+	s.Uptime = time.Duration(told.Seconds * float64(time.Second))
+	for _, i := range told.Interfaces {
+		s.Interfaces = append(s.Interfaces, i.Name)
+	}
+	for _, p := range told.Processes {
+		s.UserCPU += p.UserSeconds
+		s.SystemCPU += p.SystemSeconds
+		s.ResidentBytes += p.ResidentBytes
 	}
 	return s
 }

@@ -36,20 +36,23 @@ func TestNetifyd(t *testing.T) {
 					Total  int    `json:"total_bytes"`
 					App    string `json:"detected_application_name"`
 				}
-				Dropped int `json:"weir_dropped"`
+				Dropped int     `json:"weir_dropped"`
+				User    float64 `json:"cpu_user"`
+				System  float64 `json:"cpu_system"`
+				RSS     int     `json:"memrss_kb"`
 				Uptime  int
 			}
 			if err := json.Unmarshal(body, &m); err != nil {
 				t.Fatalf("%q: %v", body, err)
 			}
 			if m.Type == "agent_status" {
-				return m.Type, fmt.Sprint(m.Uptime)
+				return m.Type, fmt.Sprint(m.Uptime, m.User, m.System, m.RSS)
 			}
 			return m.Type, strings.TrimLeft(m.Flow.Digest, "0") + fmt.Sprintf(" %d %s", m.Flow.Total, m.Flow.App)
 		}
 		agent := <-a.streams
 		for _, want := range []string{"agent_hello", "protocols", "agent_status"} {
-			if got, text := next(); got != want || got == "agent_status" && text != "90" {
+			if got, text := next(); got != want || got == "agent_status" && text != "90 1.75 0.5 1026" {
 				t.Fatalf("got %s %s, want %s", got, text, want)
 			}
 		}

@@ -54,7 +54,9 @@ func (a *fakeAgent) Follow(f *control.Flows) (*control.Stream, error) {
 }
 
 func (a *fakeAgent) Ask(*control.Request) (*control.Answer, error) {
-	return &control.Answer{Status: json.RawMessage(`{"seconds":90,"interfaces":["eth0"]}`)}, nil
+	return &control.Answer{Metrics: json.RawMessage(`{"seconds":90,"interfaces":[{"name":"eth0"}],"processes":[` +
+		`{"name":"agent","user_seconds":1.5,"system_seconds":0.5,"resident_bytes":1048576},` +
+		`{"name":"helper","user_seconds":0.25,"resident_bytes":2048}]}`)}, nil
 }
 
 func (a *fakeAgent) Logger() *logging.Logger {
