@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/weirnet/weir/internal/match"
 	"github.com/weirnet/weir/internal/packet"
 	"github.com/weirnet/weir/internal/record"
 )
@@ -54,6 +56,11 @@ func (o *flowsOptions) checkTypes() (err error) {
 	}
 	if o.kinds == 0 {
 		o.kinds = record.TypeFlow
+	}
+	if o.kinds&record.TypeEvents != 0 {
+		if err := match.CheckEvents(o.expr); err != nil {
+			return fmt.Errorf("--types %s: %w", strings.Join(o.types, ","), err)
+		}
 	}
 	if o.kinds != record.TypeFlow && o.output == "csv" {
 		return errors.New("--output csv is for flows only: use ndjson or fields for other --types")

@@ -74,6 +74,7 @@ func TestFlowsMistakes(t *testing.T) {
 	}{
 		{[]string{"--where", "ap:x"}, 2, "--where: filter, character 1: there is no field ap, perhaps app"},
 		{[]string{"--where", ""}, 2, "--where is empty"},
+		{[]string{"--types", "flow,dns", "--app", "netflix"}, 2, "--types flow,dns: app is known of flows only"},
 		{[]string{"--port", "ssh", records}, 2, "--port: filter"},
 		{[]string{"--risk", "unheard-of", records}, 2, "weir catalog risks"},
 		{[]string{"--device", "@laptop", records}, 2, "only a running weir knows the names"},

@@ -372,7 +372,7 @@ var testKind = &Kind{Name: "file", Schemes: []string{"file", "test"}, Example: "
 
 func TestPlan(t *testing.T) {
 	p, err := NewPlan([]*Kind{testKind}, []string{
-		"file:///a/b?queue=4MiB&where=app=netflix port=443&types=dns,flow&f=/x/y",
+		"file:///a/b?queue=4MiB&where=host=a.example port=443&types=dns,flow&f=/x/y",
 		"file:///a/c?live=true&n=9&d=1h&b=1.5MB&o=two&t=true&f=/x/y", "file:///a/d"})
 	if err != nil {
 		t.Fatal(err)
@@ -380,7 +380,7 @@ func TestPlan(t *testing.T) {
 	if !slices.Equal(p.Folders, []string{"/a"}) || !slices.Equal(p.Files, []string{"/x/y"}) || len(p.streams()) != 3 {
 		t.Errorf("plan %+v, streams %v", p, p.streams())
 	}
-	if first := p.Targets[0]; first.Queue != 4<<20 || first.Where != "app=netflix port=443" ||
+	if first := p.Targets[0]; first.Queue != 4<<20 || first.Where != "host=a.example port=443" ||
 		first.String() != "file:///a/b" || !slices.Equal(first.Types, []string{"dns", "flow"}) || first.Live {
 		t.Errorf("the first output: %+v", first)
 	}
@@ -392,35 +392,36 @@ func TestPlan(t *testing.T) {
 // TestPlanErrors: an error says what is wrong with a URL, and what to write.
 func TestPlanErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                          "must begin with file:// or test://",
-		"/a/b":                      "must begin with file:// or test://",
-		"kafka://x":                 "must begin with",
-		"file://a/b":                "third slash",
-		"file:///":                  "path of a file is missing",
-		"file:///a/":                "path of a file is missing",
-		"file:a/b":                  "path of a file is missing",
-		"file://u@/a":               "no user",
-		"file:///a/b#c":             "%23",
-		"file://u:secret@/a/b":      "password_file=",
-		"file:///a/b?x=1":           `no parameter "x": the parameters are b, d, f, live, n, o, queue, t, types, where`,
-		"file:///a/b?n=1&n=2":       "once",
-		"file:///a/b?n=10":          "from 0 to 9",
-		"file:///a/b?n=":            "from 0 to 9",
-		"file:///a/b?d=2h":          "such as 90s or 24h",
-		"file:///a/b?b=3":           "such as 100MB",
-		"file:///a/b?b=-3MB":        "such as 100MB",
-		"file:///a/b?b=NaNB":        "such as 100MB",
-		"file:///a/b?b=infTB":       "such as 100MB",
-		"file:///a/b?o=three":       "one or two",
-		"file:///a/b?t=yes":         "false or true",
-		"file:///a/b?f=y":           "whole path",
-		"file:///a/b?where=app:(":   "where=",
-		"file:///a/b?where=agent:1": "where=",
-		"file:///a/b?types=flows":   "flow, dns, http, tls, stats",
-		"file:///a/b?types=dns,dns": "twice",
-		"file:///a/b?queue=1kB":     "from 1MiB to 1GiB",
-		"file:///a/b?n=%zz":         "parameters",
-		"file:///a/b%zz":            "escape",
+		"":                                       "must begin with file:// or test://",
+		"/a/b":                                   "must begin with file:// or test://",
+		"kafka://x":                              "must begin with",
+		"file://a/b":                             "third slash",
+		"file:///":                               "path of a file is missing",
+		"file:///a/":                             "path of a file is missing",
+		"file:a/b":                               "path of a file is missing",
+		"file://u@/a":                            "no user",
+		"file:///a/b#c":                          "%23",
+		"file://u:secret@/a/b":                   "password_file=",
+		"file:///a/b?x=1":                        `no parameter "x": the parameters are b, d, f, live, n, o, queue, t, types, where`,
+		"file:///a/b?n=1&n=2":                    "once",
+		"file:///a/b?n=10":                       "from 0 to 9",
+		"file:///a/b?n=":                         "from 0 to 9",
+		"file:///a/b?d=2h":                       "such as 90s or 24h",
+		"file:///a/b?b=3":                        "such as 100MB",
+		"file:///a/b?b=-3MB":                     "such as 100MB",
+		"file:///a/b?b=NaNB":                     "such as 100MB",
+		"file:///a/b?b=infTB":                    "such as 100MB",
+		"file:///a/b?o=three":                    "one or two",
+		"file:///a/b?t=yes":                      "false or true",
+		"file:///a/b?f=y":                        "whole path",
+		"file:///a/b?where=app:(":                "where=",
+		"file:///a/b?where=agent:1":              "where=",
+		"file:///a/b?where=app:a&types=flow,dns": "app is known of flows only",
+		"file:///a/b?types=flows":                "flow, dns, http, tls, stats",
+		"file:///a/b?types=dns,dns":              "twice",
+		"file:///a/b?queue=1kB":                  "from 1MiB to 1GiB",
+		"file:///a/b?n=%zz":                      "parameters",
+		"file:///a/b%zz":                         "escape",
 	} {
 		_, err := NewPlan([]*Kind{testKind}, []string{text})
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -450,7 +451,7 @@ func TestPlanErrors(t *testing.T) {
 
 // FuzzPlan: any URL is a plan or an error.
 func FuzzPlan(f *testing.F) {
-	f.Add("file:///a/b?where=app=netflix port=443&types=dns,flow")
+	f.Add("file:///a/b?where=host=a.example port=443&types=dns,flow")
 	f.Add("test:///a?b=1.5MB&n=3")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := NewPlan([]*Kind{testKind}, []string{text})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/weirnet/weir/internal/filter"
 	"github.com/weirnet/weir/internal/match"
+	"github.com/weirnet/weir/internal/record"
 )
 
 // Kind is a kind of output.
@@ -194,10 +195,13 @@ func (t *Target) common(p *Parameters) {
 	if err == nil {
 		_, err = match.Compile(expr, "", func(string, [6]byte, netip.Addr) bool { return false })
 	}
+	t.Types = p.List("types", Types, "flow")
+	if types, typesErr := record.ParseTypes(t.Types); err == nil && typesErr == nil && types&record.TypeEvents != 0 {
+		err = match.CheckEvents(expr)
+	}
 	if err != nil {
 		p.fail("where=: %v", err)
 	}
-	t.Types = p.List("types", Types, "flow")
 	t.Live = p.Bool("live")
 	t.Queue = p.Bytes("queue", defaultQueue, minQueue, maxQueue)
 }

@@ -160,6 +160,11 @@ func (s *followers) open(request *control.Flows) *control.Answer {
 	if err != nil {
 		return &control.Answer{Error: err.Error()}
 	}
+	if types&record.TypeEvents != 0 {
+		if err := match.CheckEvents(expr); err != nil {
+			return &control.Answer{Error: err.Error()}
+		}
+	}
 	one := &follower{types: cmp.Or(types, record.TypeFlow), onlyEnded: request.Ended, selects: selects,
 		every: usualEvery, wake: make(chan struct{}, 1), epoch: s.position.Epoch, lost: &s.lost}
 	if most := time.Hour.Milliseconds(); request.EveryMillis > 0 {

@@ -319,6 +319,19 @@ func TestHistoryAnswer(t *testing.T) {
 	})
 }
 
+// TestFollowersOfEvents: a filter by what events lack is refused, unless only flows are asked for.
+func TestFollowersOfEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := testHub().enrichment.followers
+		a := f.open(&control.Flows{Follow: true, Types: []string{"flow", "tls"}, Filter: "app:netflix"})
+		if !strings.Contains(a.Error, "app is known of flows only") {
+			t.Errorf("%+v", a)
+		}
+		follow(t, f, &control.Flows{Follow: true, Types: []string{"flow", "stats"}, Filter: "app:netflix"})
+		f.end()
+	})
+}
+
 // TestFollowersOfEndedFlows: whoever wants ended flows only gets no others, and the workers announce none for it.
 func TestFollowersOfEndedFlows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
