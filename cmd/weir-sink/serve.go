@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirnet/weir/internal/logging"
+	"github.com/weirnet/weir/internal/metric/listener"
 	"github.com/weirnet/weir/internal/notify"
 	"github.com/weirnet/weir/internal/sink/api"
 	"github.com/weirnet/weir/internal/sink/authority"
@@ -32,6 +33,7 @@ const day = 24 * time.Hour
 func newServe() *cobra.Command {
 	var keepDays, keepSumsDays, keepGB int
 	var config server.Config
+	var metricsRemote bool
 	log := logging.Options{Program: "weir-sink"}
 	c := &cobra.Command{
 		Use:   "serve",
@@ -49,6 +51,11 @@ func newServe() *cobra.Command {
 			if err := checkServe(&config, keepDays, keepSumsDays, keepGB); err != nil {
 				return err
 			}
+			if config.Metrics != "" {
+				if err := listener.Check(config.Metrics, metricsRemote); err != nil {
+					return fmt.Errorf("--metrics-listen %w", err)
+				}
+			}
 			logger, err := logging.New(c.ErrOrStderr(), log)
 			if err != nil {
 				return err
@@ -59,6 +66,9 @@ func newServe() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&config.Listen, "listen", "127.0.0.1:8443", "address for the agents' reports")
 	f.StringVar(&config.Portal, "portal", "127.0.0.1:8080", "address for the page: a loopback address")
+	f.StringVar(&config.Metrics, "metrics-listen", "",
+		"serve metrics for Prometheus at this address and port, such as 127.0.0.1:9168 (default none)")
+	f.BoolVar(&metricsRemote, "metrics-remote", false, "let others than this machine read the metrics")
 	f.StringArrayVar(&config.Names, "name", nil,
 		"a host name or address by which agents reach the sink; the first is in enrolment commands")
 	f.StringVar(&config.Certificate, "tls-cert", "",
@@ -112,6 +122,9 @@ func serve(c *cobra.Command, config server.Config, log *logging.Logger) error {
 	}
 	fmt.Fprintf(c.OutOrStdout(), "agents: https://%s\ncertificate authority: %s (SHA-256)\npage, once: %s\n",
 		s.Address(), s.Fingerprint(), s.Link())
+	if at := s.MetricsAddress(); at != "" {
+		fmt.Fprintf(c.OutOrStdout(), "metrics: http://%s/metrics\n", at)
+	}
 	manager, err := notify.Open()
 	if err != nil {
 		log.Warnf("the service manager can't be told how weir-sink is: %v", err)

@@ -12,8 +12,8 @@ import (
 	"github.com/weirnet/weir/internal/agent/confined"
 	"github.com/weirnet/weir/internal/config"
 	"github.com/weirnet/weir/internal/config/defaults"
-	"github.com/weirnet/weir/internal/export/metrics"
 	"github.com/weirnet/weir/internal/metric"
+	"github.com/weirnet/weir/internal/metric/listener"
 	"github.com/weirnet/weir/internal/tally"
 )
 
@@ -22,7 +22,7 @@ func checkMetrics(c *config.Config) error {
 	if c.Metrics.Listen == "" {
 		return nil
 	}
-	if err := metrics.CheckListen(c.Metrics.Listen, c.Metrics.Remote); err != nil {
+	if err := listener.Check(c.Metrics.Listen, c.Metrics.Remote); err != nil {
 		return fmt.Errorf("--metrics-listen %w", err)
 	}
 	return nil

@@ -392,36 +392,35 @@ func TestPlan(t *testing.T) {
 // TestPlanErrors: an error says what is wrong with a URL, and what to write.
 func TestPlanErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                       "must begin with file:// or test://",
-		"/a/b":                                   "must begin with file:// or test://",
-		"kafka://x":                              "must begin with",
-		"file://a/b":                             "third slash",
-		"file:///":                               "path of a file is missing",
-		"file:///a/":                             "path of a file is missing",
-		"file:a/b":                               "path of a file is missing",
-		"file://u@/a":                            "no user",
-		"file:///a/b#c":                          "%23",
-		"file://u:secret@/a/b":                   "password_file=",
-		"file:///a/b?x=1":                        `no parameter "x": the parameters are b, d, f, live, n, o, queue, t, types, where`,
-		"file:///a/b?n=1&n=2":                    "once",
-		"file:///a/b?n=10":                       "from 0 to 9",
-		"file:///a/b?n=":                         "from 0 to 9",
-		"file:///a/b?d=2h":                       "such as 90s or 24h",
-		"file:///a/b?b=3":                        "such as 100MB",
-		"file:///a/b?b=-3MB":                     "such as 100MB",
-		"file:///a/b?b=NaNB":                     "such as 100MB",
-		"file:///a/b?b=infTB":                    "such as 100MB",
-		"file:///a/b?o=three":                    "one or two",
-		"file:///a/b?t=yes":                      "false or true",
-		"file:///a/b?f=y":                        "whole path",
-		"file:///a/b?where=app:(":                "where=",
-		"file:///a/b?where=agent:1":              "where=",
-		"file:///a/b?where=app:a&types=flow,dns": "app is known of flows only",
-		"file:///a/b?types=flows":                "flow, dns, http, tls, stats",
-		"file:///a/b?types=dns,dns":              "twice",
-		"file:///a/b?queue=1kB":                  "from 1MiB to 1GiB",
-		"file:///a/b?n=%zz":                      "parameters",
-		"file:///a/b%zz":                         "escape",
+		"":                          "must begin with file:// or test://",
+		"/a/b":                      "must begin with file:// or test://",
+		"kafka://x":                 "must begin with",
+		"file://a/b":                "third slash",
+		"file:///":                  "path of a file is missing",
+		"file:///a/":                "path of a file is missing",
+		"file:a/b":                  "path of a file is missing",
+		"file://u@/a":               "no user",
+		"file:///a/b#c":             "%23",
+		"file://u:secret@/a/b":      "password_file=",
+		"file:///a/b?x=1":           `no parameter "x": the parameters are b, d, f, live, n, o, queue, t, types, where`,
+		"file:///a/b?n=1&n=2":       "once",
+		"file:///a/b?n=10":          "from 0 to 9",
+		"file:///a/b?n=":            "from 0 to 9",
+		"file:///a/b?d=2h":          "such as 90s or 24h",
+		"file:///a/b?b=3":           "such as 100MB",
+		"file:///a/b?b=-3MB":        "such as 100MB",
+		"file:///a/b?b=NaNB":        "such as 100MB",
+		"file:///a/b?b=infTB":       "such as 100MB",
+		"file:///a/b?o=three":       "one or two",
+		"file:///a/b?t=yes":         "false or true",
+		"file:///a/b?f=y":           "whole path",
+		"file:///a/b?where=app:(":   "where=",
+		"file:///a/b?where=agent:1": "where=",
+		"file:///a/b?types=flows":   "flow, dns, http, tls, stats",
+		"file:///a/b?types=dns,dns": "twice",
+		"file:///a/b?queue=1kB":     "from 1MiB to 1GiB",
+		"file:///a/b?n=%zz":         "parameters",
+		"file:///a/b%zz":            "escape",
 	} {
 		_, err := NewPlan([]*Kind{testKind}, []string{text})
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -431,6 +430,10 @@ func TestPlanErrors(t *testing.T) {
 			!strings.Contains(text, "%zz") {
 			t.Errorf("%s: %v lacks the example", text, err)
 		}
+	}
+	if _, err := NewPlan([]*Kind{testKind}, []string{"file:///a/b?types=dns,flow&where=app:a"}); err == nil ||
+		!strings.Contains(err.Error(), "app is known of flows only") {
+		t.Errorf("a filter of what events lack: %v", err)
 	}
 	if _, err := NewPlan([]*Kind{testKind}, []string{"file:///a/b", "test:///a/./b?n=2", "x:"}); err == nil ||
 		!strings.Contains(err.Error(), "another output writes there") || !strings.Contains(err.Error(), `"x:"`) {

@@ -16,8 +16,8 @@ var ofEvents = map[filter.Field]bool{filter.Protocol: true, filter.Device: true,
 // One of several choices may name such a field, as a search for a word does.
 func CheckEvents(e filter.Expr) error {
 	if lacks := lacking(e); lacks != "" {
-		return fmt.Errorf("%s is known of flows only: dns, http and tls records are selected by proto, host, device, ip, "+
-			"net, port, transport and agent", lacks)
+		return fmt.Errorf("%s is known of flows only: dns, http and tls records are selected by proto, host, device, "+
+			"ip, net, port, transport and agent", lacks)
 	}
 	return nil
 }

@@ -6,9 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
-	"net"
-	"net/http"
 	"net/http/httptest"
 	"os/exec"
 	"regexp"
@@ -21,7 +18,6 @@ import (
 	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/metric"
 	"github.com/weirnet/weir/internal/testing/lab"
-	"github.com/weirnet/weir/internal/testing/lab/wait"
 )
 
 // sample returns what an agent tells that has all that can be measured.
@@ -38,9 +34,10 @@ func sample() *control.Metrics {
 		},
 		Interfaces: []control.InterfaceMetrics{{Name: "lan0", Role: "lan", RxBytes: 1, RxPackets: 2, RxDropped: 3,
 			TxBytes: 4, TxPackets: 5, TxDropped: 6}, {Name: "wan0"}},
-		Processes: []control.ProcessMetrics{{Name: "agent", UserSeconds: 0.125, SystemSeconds: 0.125, ResidentBytes: 1 << 20}},
-		Queues:    []control.QueueMetrics{{Name: "handovers", Length: 1, Limit: 64}},
-		Uplink:    &control.Uplink{Ready: true, Connected: true, Queued: 1, SpoolBytes: 2, Lost: 3, Refused: 4},
+		Processes: []control.ProcessMetrics{{Name: "agent", UserSeconds: 0.125, SystemSeconds: 0.125,
+			ResidentBytes: 1 << 20}},
+		Queues: []control.QueueMetrics{{Name: "handovers", Length: 1, Limit: 64}},
+		Uplink: &control.Uplink{Ready: true, Connected: true, Queued: 1, SpoolBytes: 2, Lost: 3, Refused: 4},
 	}
 }
 
@@ -245,61 +242,4 @@ func TestAnswersAreKept(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestCheckListen(t *testing.T) {
-	for address, want := range map[string][2]bool{ // without and with --metrics-remote
-		"127.0.0.1:9167": {true, true}, "[::1]:9167": {true, true}, "127.9.9.9:1": {true, true},
-		"192.0.2.1:9167": {false, true}, ":9167": {false, true}, "[::]:9167": {false, true},
-		"localhost:9167": {false, false}, "127.0.0.1": {false, false}, "127.0.0.1:0": {false, false},
-		"127.0.0.1:x": {false, false}, "": {false, false}, "127.0.0.1:65536": {false, false},
-	} {
-		for i, isRemote := range []bool{false, true} {
-			if err := CheckListen(address, isRemote); (err == nil) != want[i] {
-				t.Errorf("%q, remote %t: %v", address, isRemote, err)
-			}
-		}
-	}
-}
-
-// TestConnectionsAreBounded: a client beyond the bound waits until another one goes.
-func TestConnectionsAreBounded(t *testing.T) {
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := newLimited(inner)
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "ok")
-	})}
-	go func() { _ = server.Serve(l) }()
-	var idle []net.Conn
-	for range maxConnections {
-		c, err := net.Dial("tcp", inner.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		idle = append(idle, c)
-	}
-	wait.Until(t, "each has its place", func() bool { return len(l.free) == maxConnections })
-	answered := make(chan error, 1)
-	go func() {
-		answer, err := http.Get("http://" + inner.Addr().String())
-		if err == nil {
-			answer.Body.Close()
-		}
-		answered <- err
-	}()
-	wait.Blocked(t, "metrics.(*limited).Accept")
-	select {
-	case err := <-answered:
-		t.Errorf("one too many was served (%v)", err)
-	default:
-	}
-	idle[0].Close()
-	if err := <-answered; err != nil {
-		t.Error(err)
-	}
-	server.Close()
 }

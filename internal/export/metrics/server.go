@@ -5,22 +5,20 @@ package metrics
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/weirnet/weir/internal/control"
+	"github.com/weirnet/weir/internal/metric/listener"
 )
 
-// Server is the listener. It keeps one answer of the agent for a second, which is how often that changes.
+// Server answers at the listener. It keeps one answer of the agent for a second, which is how often that changes.
 type Server struct {
-	Listen  string // address and port, see CheckListen
+	Listen  string // address and port, see listener.Check
 	Version string // of weir
 
 	mu     sync.Mutex // guards what follows; held while the agent answers
@@ -29,52 +27,11 @@ type Server struct {
 	failed error
 }
 
-// Bounds of the server: whoever reaches it may be slow, or many.
-const (
-	maxConnections = 32
-	maxHeader      = 8 << 10
-	headTime       = 5 * time.Second
-	answerTime     = 15 * time.Second
-	idleTime       = 2 * time.Minute
-	fresh          = time.Second
-)
-
-// CheckListen checks an address. Others than this machine reach it only if isRemote.
-func CheckListen(address string, isRemote bool) error {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("%q: must be an address and a port, such as 127.0.0.1:9167", address)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return fmt.Errorf("%q: must have a port from 1 to 65535", address)
-	}
-	a, err := netip.ParseAddr(host)
-	switch {
-	case host != "" && err != nil:
-		return fmt.Errorf("%q: must be an address, not a name", address)
-	case !isRemote && !a.IsLoopback():
-		return fmt.Errorf("%q: others can reach that address: use 127.0.0.1 or [::1], or allow it with "+
-			"--metrics-remote", address)
-	}
-	return nil
-}
+const fresh = time.Second
 
 // Handler answers requests. ask asks the agent.
 func (s *Server) Handler(ask func(*control.Request) (*control.Answer, error)) http.Handler {
-	isLocal := strings.HasPrefix(s.Listen, "127.") || strings.HasPrefix(s.Listen, "[::1]")
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		head := w.Header()
-		head.Set("Cache-Control", "no-store")
-		head.Set("X-Content-Type-Options", "nosniff")
-		switch {
-		case r.Method != http.MethodGet && r.Method != http.MethodHead:
-			head.Set("Allow", "GET, HEAD")
-			http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
-			return
-		case isLocal && !isLocalName(r.Host): // a page that a browser here has loaded from elsewhere
-			http.Error(w, "ask by this machine's address", http.StatusMisdirectedRequest)
-			return
-		}
+	return listener.Guard(s.Listen, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/metrics":
 			s.metrics(w, r, ask)
@@ -83,21 +40,12 @@ func (s *Server) Handler(ask func(*control.Request) (*control.Answer, error)) ht
 		case "/readyz":
 			s.health(w, ask, isReady)
 		case "/":
-			head.Set("Content-Type", "text/plain; charset=utf-8")
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 			_, _ = io.WriteString(w, "weir: /metrics /healthz /readyz\n")
 		default:
 			http.NotFound(w, r)
 		}
-	})
-}
-
-// isLocalName reports whether a Host header names this machine.
-func isLocalName(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return strings.EqualFold(host, "localhost") || err == nil && a.IsLoopback()
+	}))
 }
 
 // get returns what the agent measures, at most a second old.
@@ -190,48 +138,4 @@ func (s *Server) health(w http.ResponseWriter, ask func(*control.Request) (*cont
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = io.WriteString(w, "ok\n")
-}
-
-// limited is a listener with a bounded number of connections; further ones wait in the kernel.
-type limited struct {
-	net.Listener
-	free   chan struct{}
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newLimited(l net.Listener) *limited {
-	return &limited{Listener: l, free: make(chan struct{}, maxConnections), closed: make(chan struct{})}
-}
-
-// Accept waits for a place first.
-func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.free <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.free
-		return nil, err
-	}
-	return &limitedConn{Conn: c, release: sync.OnceFunc(func() { <-l.free })}, nil
-}
-
-// Close closes the listener.
-func (l *limited) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
-}
-
-type limitedConn struct {
-	net.Conn
-	release func()
-}
-
-// Close gives the place free.
-func (c *limitedConn) Close() error {
-	defer c.release()
-	return c.Conn.Close()
 }

@@ -217,7 +217,9 @@ func (d *Drain) finish(r *store.Report) {
 }
 
 func (d *Drain) ingest(ctx context.Context, reports []store.Report) error {
+	begin := time.Now()
 	unknown, err := d.Store.Ingest(ctx, reports)
+	d.Counters.Storing.Add(time.Since(begin))
 	if err != nil {
 		var refused *store.RefusedError
 		if !errors.As(err, &refused) {

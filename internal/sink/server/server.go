@@ -19,10 +19,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/weirnet/weir/internal/metric/listener"
 	"github.com/weirnet/weir/internal/sink/agents"
 	"github.com/weirnet/weir/internal/sink/authority"
 	"github.com/weirnet/weir/internal/sink/control"
 	"github.com/weirnet/weir/internal/sink/ingest"
+	"github.com/weirnet/weir/internal/sink/metrics"
 	"github.com/weirnet/weir/internal/sink/queue"
 	"github.com/weirnet/weir/internal/sink/session"
 	"github.com/weirnet/weir/internal/sink/status"
@@ -34,6 +36,7 @@ import (
 type Config struct {
 	Folder         string
 	Listen, Portal string   // addresses
+	Metrics        string   // address for Prometheus; "": none
 	Names          []string // further names of the server's certificate
 	// Certificate and Key are files in place of the sink's own authority.
 	Certificate, Key string
@@ -64,6 +67,7 @@ type Server struct {
 	sessions  *session.Sessions
 
 	listen, portal, socket net.Listener
+	metrics                net.Listener // nil: none
 }
 
 // Open opens the data folder and the addresses. Nothing is served before Run.
@@ -174,6 +178,11 @@ func (s *Server) openListeners() error {
 		return fmt.Errorf("--portal %s: the page has no accounts yet, so it is served on loopback only, such as "+
 			"127.0.0.1:8080; ssh -L forwards it", s.config.Portal)
 	}
+	if s.config.Metrics != "" {
+		if s.metrics, err = listenOn("--metrics-listen", s.config.Metrics); err != nil {
+			return err
+		}
+	}
 	path := s.path(control.SocketName)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of a sink that was killed
 		return err
@@ -225,7 +234,7 @@ func (s *Server) openData() (err error) {
 }
 
 func (s *Server) close() {
-	for _, l := range []net.Listener{s.listen, s.portal, s.socket} {
+	for _, l := range []net.Listener{s.listen, s.portal, s.socket, s.metrics} {
 		if l != nil {
 			_ = l.Close()
 		}
@@ -355,6 +364,7 @@ func (s *Server) Run(ctx context.Context) error {
 		drain.Run(draining)
 	})
 	work.Go(func() { s.maintain(draining) })
+	work.Go(func() { s.serveMetrics(base) })
 	var err error
 	select {
 	case err = <-failed:
@@ -376,6 +386,25 @@ func (s *Server) Run(ctx context.Context) error {
 	stopDrain()
 	work.Wait()
 	return err
+}
+
+// MetricsAddress returns where Prometheus asks, "" if nowhere.
+func (s *Server) MetricsAddress() string {
+	if s.metrics == nil {
+		return ""
+	}
+	return s.metrics.Addr().String()
+}
+
+func (s *Server) serveMetrics(ctx context.Context) {
+	if s.metrics == nil {
+		return
+	}
+	measured := &metrics.Sink{Version: s.config.Version, Folder: s.config.Folder, Counters: &s.counters,
+		Queue: s.queue.Size, Agents: s.store.Agents}
+	if err := listener.Serve(ctx, s.metrics, metrics.Handler(s.config.Metrics, measured)); err != nil {
+		s.config.Log("metrics: %v", err)
+	}
 }
 
 // maintain renews the certificate, and removes what is too old.

@@ -292,7 +292,9 @@ func TestLife(t *testing.T) {
 	if _, err := c.Agents(t.Context()); err == nil || !strings.Contains(err.Error(), "no sink runs on "+folder) {
 		t.Errorf("without a sink: %v", err)
 	}
-	s, err := Open(testConfig(folder))
+	config := testConfig(folder)
+	config.Metrics = "127.0.0.1:0"
+	s, err := Open(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,6 +324,18 @@ func TestLife(t *testing.T) {
 		t.Errorf("agents %+v, %v", all, err)
 	}
 	checkPage(t, c, s)
+	answer, err := http.Get("http://" + s.MetricsAddress() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	for _, line := range []string{`weir_sink_reports_total{state="received"} 2`,
+		`weir_sink_reports_total{state="duplicate"} 1`} {
+		if !strings.Contains(string(text), line+"\n") {
+			t.Errorf("the metrics have no %q:\n%s", line, text)
+		}
+	}
 	if _, err := c.Revoke(t.Context(), "gateway"); err != nil {
 		t.Error(err)
 	}

@@ -45,7 +45,46 @@ type Counters struct {
 	BytesOut   atomic.Uint64 // after decompression
 	StoreFails atomic.Uint64 // tries of the store that failed
 	Damaged    atomic.Uint64 // bytes of the queue that could not be read
+	Storing    Durations     // of the store's transactions
 	refused    [numCauses]atomic.Uint64
+}
+
+// Bounds are the upper bounds of a Durations' buckets.
+var Bounds = [...]time.Duration{10 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
+	250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second}
+
+// Durations counts how long something took.
+type Durations struct {
+	buckets [len(Bounds) + 1]atomic.Uint64
+	sum     atomic.Int64 // nanoseconds
+}
+
+// Add counts one.
+func (d *Durations) Add(took time.Duration) {
+	i := 0
+	for i < len(Bounds) && took > Bounds[i] {
+		i++
+	}
+	d.buckets[i].Add(1)
+	d.sum.Add(int64(took))
+}
+
+// Read returns the counts by Bounds, each with those of the bounds before, the count of all, and their sum.
+func (d *Durations) Read() (upTo [len(Bounds)]uint64, count uint64, sum time.Duration) {
+	for i := range d.buckets {
+		if count += d.buckets[i].Load(); i < len(Bounds) {
+			upTo[i] = count
+		}
+	}
+	return upTo, count, time.Duration(d.sum.Load())
+}
+
+// Causes returns all causes of refusals.
+func Causes() (all []Cause) {
+	for c := range numCauses {
+		all = append(all, c)
+	}
+	return all
 }
 
 // Refuse counts a refusal.
