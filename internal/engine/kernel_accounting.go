@@ -177,14 +177,25 @@ func (k *kernelAccounting) countedFlow(fr *Frame, p *packet.Packet) (i flow.Inde
 		}
 		if s.status == slotBound {
 			k.complete(s.index, fr, p, fromLower)
+		} else {
+			k.unread(p)
 		}
 		return s.index, fromLower, s.status == slotBound
 	}
 	if s.status != slotFree || !k.kernel.Read(fr.ref.Slot, &k.counts) || k.counts.Born != fr.ref.Born {
-		return 0, false, false // from an earlier life
+		k.unread(p) // from an earlier life
+		return 0, false, false
 	}
 	i, ok = k.bind(fr.ref.Slot, s, fr, p, fromLower)
 	return i, fromLower, ok
+}
+
+// unread counts a packet of a flow that has ended. Of a full table an ended flow makes room first: its end may be known
+// by its counters before the worker, which is behind, reads its frames.
+func (k *kernelAccounting) unread(p *packet.Packet) {
+	if p.WirePayload > 0 {
+		k.counters.Unread++
+	}
 }
 
 // isReplaced reports whether another flow with the same key, which a SYN begins, has replaced the flow at i. The kernel

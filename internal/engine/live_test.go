@@ -431,6 +431,33 @@ func TestFullTableReadsFirst(t *testing.T) {
 	}
 }
 
+// TestReadAfterItsEnd: a full table evicts a connection that has ended by its counters, while its frames wait for the
+// worker: they are counted as not inspected, at once and after the slot's release.
+func TestReadAfterItsEnd(t *testing.T) {
+	syn := segment("192.0.2.1", "192.0.2.2", 40000, 80, 1000, 0, packet.SYN, "")
+	get := segment("192.0.2.1", "192.0.2.2", 40000, 80, 1001, 1, packet.ACK, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+	ack := segment("192.0.2.1", "192.0.2.2", 40000, 80, 1035, 1, packet.ACK, "")
+	key, fromUpper := keyOf(t, syn)
+	other := segment("192.0.2.1", "192.0.2.2", 40001, 80, 1000, 0, packet.SYN, "")
+	otherKey, _ := keyOf(t, other)
+	s := &slots{counts: make([]capture.Counts, 8)}
+	const all = packet.SYN | packet.ACK | packet.FIN
+	late := func(each func(*capture.Frame)) {
+		each(shownFrame(get, 100, 5, fromUpper))
+		each(shownFrame(ack, 100, 5, fromUpper))
+	}
+	lines, totals := runLive(t, s, 1, func(each func(*capture.Frame)) {
+		s.counts[0] = counts(key, 5, [2]uint64{5, 5}, [2]uint64{300, 500}, [2]uint8{all, all})
+	}, tickPasses, func(each func(*capture.Frame)) {
+		s.counts[1] = counts(otherKey, 6, [2]uint64{1, 0}, [2]uint64{40, 0}, [2]uint8{packet.SYN, 0})
+		each(shownFrame(other, 101, 6, fromUpper))
+		late(each)
+	}, tickPasses, tickPasses, late)
+	if len(lines) != 2 || totals.Unread != 2 {
+		t.Errorf("%d packets were read after their flow's end, want 2: %q", totals.Unread, lines)
+	}
+}
+
 // TestHandedOver: a packet for which the kernel had no slot is counted even if its flow has a slot by the time it is
 // read.
 func TestHandedOver(t *testing.T) {

@@ -136,6 +136,8 @@ type Counters struct {
 	Refused uint64
 	// Late counts packets of ended connections that a full flow table has evicted: their records are made.
 	Late uint64
+	// Unread counts packets with a payload that the kernel counted for a flow, and that the worker read after its end.
+	Unread uint64
 	// TunnelLimit counts packets with more tunnels than packet.MaxTunnels.
 	TunnelLimit uint64
 	// UnresolvedFragments counts later fragments whose first one was not seen in time: their flow has no ports.
@@ -170,6 +172,7 @@ func (c *Counters) Collect(s *metric.Snapshot) {
 	s.Add(metric.Bytes, c.WireBytes)
 	s.Add(metric.PacketsRefused, c.Refused)
 	s.Add(metric.PacketsLate, c.Late)
+	s.Add(metric.PacketsUnread, c.Unread)
 	s.Add(metric.TunnelLimit, c.TunnelLimit)
 	s.Add(metric.UnresolvedFragments, c.UnresolvedFragments)
 	s.Add(metric.ExpectationsForgotten, c.ExpectationsForgotten)
@@ -190,6 +193,7 @@ func (c *Counters) add(o *Counters) {
 	c.WireBytes += o.WireBytes
 	c.Refused += o.Refused
 	c.Late += o.Late
+	c.Unread += o.Unread
 	c.TunnelLimit += o.TunnelLimit
 	c.UnresolvedFragments += o.UnresolvedFragments
 	c.ExpectationsForgotten += o.ExpectationsForgotten

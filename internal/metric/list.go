@@ -66,6 +66,7 @@ const (
 
 	PacketsRefused
 	PacketsLate
+	PacketsUnread
 	FlowsEvicted
 	TunnelLimit
 	UnresolvedFragments
@@ -193,6 +194,8 @@ var counters = [numIDs]Counter{
 		"packets in no flow: the table was full (--max-flows)"},
 	PacketsLate: {"weir_flow_table_late_packets_total", "", Notice,
 		"packets of ended connections, after their eviction: the records were already written (--max-flows)"},
+	PacketsUnread: {"weir_flow_table_uninspected_packets_total", "", Notice,
+		"packets counted but not inspected: their flow had ended early before the worker read them (--max-flows)"},
 	FlowsEvicted: {"weir_flow_table_evicted_flows_total", "", Loss, "flows ended early to make room (--max-flows)"},
 	TunnelLimit: {"weir_tunnel_limit_packets_total", "", Loss,
 		"packets with too many nested tunnels"},

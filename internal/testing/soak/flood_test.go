@@ -83,7 +83,7 @@ func TestFlood(t *testing.T) {
 			"%d of %d older flows exact, %d of %d requests of the web named (%d packets not inspected)", sent.Frames,
 			out.packets, out.flows,
 			lost, causes, dropped, float64(peak.sum())/(1<<20), peak, exact, keptFlows, named, realFlows,
-			a.Number("packets counted but not inspected"))
+			a.Number(program.SaidRingFull)+a.Number(program.SaidUnread))
 		if peak.sum() > peakLimit {
 			t.Errorf("peak memory is above %d MiB", peakLimit>>20)
 		}
@@ -91,7 +91,7 @@ func TestFlood(t *testing.T) {
 			t.Errorf("of %d flows only %d are there with exact counts; the others: %q", keptFlows, exact, wrong)
 		}
 		// On an overloaded machine weir misses packets: then it reports that, and only then a flow may lack a name.
-		unseen := lost + a.Number("packets counted but not inspected")
+		unseen := lost + a.Number(program.SaidRingFull) + a.Number(program.SaidUnread)
 		if missing := uint64(realFlows - named); missing > unseen || missing > realFlows/2 {
 			t.Errorf("of %d only %d are named, and %d packets were not seen: %+v", realFlows, named, unseen,
 				web.nameless(rest))

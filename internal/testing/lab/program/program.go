@@ -189,6 +189,7 @@ func (p *Program) Number(words string) uint64 {
 // weir's lines, at its end, about packets off the usual path.
 const (
 	SaidRingFull  = "packets counted but not inspected: no room in the ring to the worker"
+	SaidUnread    = "packets counted but not inspected: their flow had ended early"
 	SaidRingLost  = "packets lost: no room in the ring to the worker"
 	SaidMapFull   = "packets counted by the workers: no flow counter was free (--max-flows)"
 	SaidUncounted = "packets lost: neither a flow counter was free nor room in the ring"
