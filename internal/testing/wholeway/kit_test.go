@@ -72,9 +72,9 @@ func (s *system) data() string  { return s.store }
 func (s *system) state() string { return filepath.Join(s.folder, "agent") }
 
 // serve starts the sink, and waits until it answers.
-func (s *system) serve() {
+func (s *system) serve(flags ...string) {
 	s.t.Helper()
-	s.serving = program.Start(s.t, s.host, nil, s.sink, "serve", "--data", s.data())
+	s.serving = program.Start(s.t, s.host, nil, append([]string{s.sink, "serve", "--data", s.data()}, flags...)...)
 	wait.Until(s.t, "the sink answers", func() bool { return s.ask("status", nil, new(any)) == nil })
 }
 
