@@ -435,7 +435,7 @@ func TestFullTableReadsFirst(t *testing.T) {
 // worker: they are counted as not inspected, at once and after the slot's release.
 func TestReadAfterItsEnd(t *testing.T) {
 	syn := segment("192.0.2.1", "192.0.2.2", 40000, 80, 1000, 0, packet.SYN, "")
-	get := segment("192.0.2.1", "192.0.2.2", 40000, 80, 1001, 1, packet.ACK, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+	get := segment("192.0.2.1", "192.0.2.2", 40000, 80, 1001, 1, packet.ACK, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
 	ack := segment("192.0.2.1", "192.0.2.2", 40000, 80, 1035, 1, packet.ACK, "")
 	key, fromUpper := keyOf(t, syn)
 	other := segment("192.0.2.1", "192.0.2.2", 40001, 80, 1000, 0, packet.SYN, "")

@@ -103,7 +103,8 @@ func readDashboard(t *testing.T) *dashboard {
 	}
 	ids := map[int]bool{}
 	for i, one := range board.Panels {
-		if ids[one.ID] || one.Title == "" || one.Type != "row" && len(one.Targets) == 0 || one.GridPos.X+one.GridPos.W > 24 {
+		isEmpty := one.Type != "row" && len(one.Targets) == 0
+		if ids[one.ID] || one.Title == "" || isEmpty || one.GridPos.X+one.GridPos.W > 24 {
 			t.Errorf("panel %q is broken", one.Title)
 		}
 		ids[one.ID] = true
