@@ -38,7 +38,8 @@ type incoming struct {
 type touched struct {
 	id flowID
 	flow
-	row               *row // all of it; nil if only its counts change
+	row               *row                 // all of it; nil if only its counts and health change
+	health            *[2]decode.TCPHealth // of client and server, if it changes and row is nil
 	isNew             bool
 	isRowChanged      bool
 	state, endReason  string
@@ -260,7 +261,7 @@ func (b *batch) find(ctx context.Context) error {
 				continue
 			}
 			t.isLate = t.isLate || !t.isAsked && in.pos <= t.pos || t.isAsked && in.isLate
-			t.needsRow = t.needsRow || f.Has != 0 || t.isLate
+			t.needsRow = t.needsRow || f.Has&^(1<<decode.Health) != 0 || t.isLate
 			if t.needsRow && !t.isAsked {
 				t.isAsked = true
 				ask = append(ask, t)
@@ -300,8 +301,11 @@ func (b *batch) line(in *incoming, f *decode.Flow) {
 	}
 	i := interval{t: in.t, pos: in.pos, flags: flagsOf(f), counts: grown}
 	before := t.dims
-	if f.Has != 0 {
+	switch {
+	case t.row != nil && f.Has != 0:
 		t.replace(f, in.pos, b.s.cache.text)
+	case f.Has != 0:
+		t.health, t.versions[decode.Health] = &[2]decode.TCPHealth{f.Client.Health, f.Server.Health}, in.pos
 	}
 	if t.pos != 0 {
 		t.changed |= changes(&before, &t.dims)

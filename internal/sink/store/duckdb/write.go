@@ -24,6 +24,11 @@ CREATE TEMP TABLE IF NOT EXISTS replaced (flow BIGINT, pos BIGINT);
 CREATE TEMP TABLE IF NOT EXISTS counted (
 	key BIGINT, pos BIGINT, packets_t BIGINT, changed UTINYINT, client_bytes BIGINT, server_bytes BIGINT,
 	client_packets BIGINT, server_packets BIGINT, state VARCHAR, end_reason VARCHAR, last_seen BIGINT);
+CREATE TEMP TABLE IF NOT EXISTS healths (
+	key BIGINT, versions VARCHAR, client_flags VARCHAR, server_flags VARCHAR,
+	client_retransmits UINTEGER, server_retransmits UINTEGER, client_out_of_order UINTEGER,
+	server_out_of_order UINTEGER, client_resets UINTEGER, server_resets UINTEGER, client_zero_windows UINTEGER,
+	server_zero_windows UINTEGER, client_ttl UTINYINT, server_ttl UTINYINT, client_dscp UTINYINT, server_dscp UTINYINT);
 CREATE TEMP TABLE IF NOT EXISTS seen (agent INTEGER, device VARCHAR, pos BIGINT, t BIGINT, record VARCHAR)`
 
 // stage fills an emptied temporary table.
@@ -198,6 +203,9 @@ func (b *batch) writeFlows(ctx context.Context) error {
 	if err := b.writeCounted(ctx, counted); err != nil {
 		return err
 	}
+	if err := b.writeHealths(ctx, counted); err != nil {
+		return err
+	}
 	if err := b.writeChanged(ctx, changed); err != nil {
 		return err
 	}
@@ -291,6 +299,46 @@ func (b *batch) writeCounted(ctx context.Context, flows []*touched) error {
 		FROM temp.counted c WHERE flows.key = c.key`)
 	return err
 }
+
+// writeHealths updates the health of flows whose other properties stay: most changes of flows are such.
+func (b *batch) writeHealths(ctx context.Context, flows []*touched) error {
+	flows = slices.DeleteFunc(slices.Clone(flows), func(t *touched) bool { return t.health == nil })
+	if len(flows) == 0 {
+		return nil
+	}
+	err := b.stage(ctx, "healths", func(a *appender) {
+		for _, t := range flows {
+			client, server := &t.health[0], &t.health[1]
+			a.int64(t.key)
+			a.text(t.versionsText())
+			a.text(client.Flags)
+			a.text(server.Flags)
+			for _, n := range [...]uint32{client.Retransmits, server.Retransmits, client.OutOfOrder, server.OutOfOrder,
+				client.Resets, server.Resets, client.ZeroWindows, server.ZeroWindows} {
+				a.uint32(n)
+			}
+			for _, n := range [...]uint8{client.TTL, server.TTL, client.DSCP, server.DSCP} {
+				a.uint8(n)
+			}
+			a.next()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	_, err = b.s.writer.ExecContext(ctx, updateHealths)
+	return err
+}
+
+var updateHealths = func() string {
+	sets := []string{"versions = h.versions"}
+	for _, end := range []string{"client_", "server_"} {
+		for _, c := range []string{"flags", "retransmits", "out_of_order", "resets", "zero_windows", "ttl", "dscp"} {
+			sets = append(sets, end+c+" = h."+end+c)
+		}
+	}
+	return "UPDATE flows SET " + strings.Join(sets, ", ") + " FROM temp.healths h WHERE flows.key = h.key"
+}()
 
 func (b *batch) writeIntervals(ctx context.Context) error {
 	var replaced []newInterval
