@@ -217,17 +217,17 @@ func (b *batch) writeFlows(ctx context.Context) error {
 	return b.writeSystems(ctx, begun, changed)
 }
 
-// writeSystems notes the names of autonomous systems that are new, or have changed.
+// writeSystems notes the names of new autonomous systems. The first name stays: agents may have different ones.
 func (b *batch) writeSystems(ctx context.Context, lists ...[]*touched) error {
 	known := b.s.cache.systems
 	for _, t := range slices.Concat(lists...) {
 		for _, e := range [...]*end{&t.row.client, &t.row.server} {
 			number, name := e.system()
-			if number == "" || name == "" || known[number] == name || len(known) >= maxKnown {
+			if number == "" || name == "" || known[number] != "" || len(known) >= maxKnown {
 				continue
 			}
 			known[number] = name
-			_, err := b.s.writer.ExecContext(ctx, "INSERT OR REPLACE INTO systems VALUES (?, ?)", number, name)
+			_, err := b.s.writer.ExecContext(ctx, "INSERT INTO systems VALUES (?, ?)", number, name)
 			if err != nil {
 				return err
 			}
