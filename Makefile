@@ -13,10 +13,14 @@ captures := $(sort $(wildcard $(foreach end,pcap pcapng,testdata/*.$(end) testda
 # With libpcap's header and a C compiler, weir has the libpcap mode and replay --filter.
 ifneq ($(and $(wildcard /usr/include/pcap.h),$(shell command -v gcc)),)
 variant := CGO_ENABLED=1
-tags := -tags libpcap
+variant_tags := libpcap
 else
 variant := CGO_ENABLED=0
 endif
+comma := ,
+# KAFKA=1: with the output kafka, 3 MB more.
+all_tags := $(variant_tags)$(if $(KAFKA),$(if $(variant_tags),$(comma))kafka)
+tags := $(if $(all_tags),-tags $(all_tags))
 
 # The packages to test in both variants.
 libpcap_packages = $(shell scripts/libpcap-packages)
@@ -43,7 +47,7 @@ demo: build ## a gateway with clients and servers in namespaces of its own, weir
 replay: build ## build weir and show the flows of the bundled captures
 	bin/weir replay --output table $(captures)
 
-build: ## bin/weir, with the libpcap mode where libpcap's header and gcc are installed; bin/weir-sink
+build: ## bin/weir, with the libpcap mode where libpcap's header and gcc are installed; bin/weir-sink (KAFKA=1: with Kafka)
 	@scripts/setup build sink
 	$(variant) $(GO) build $(tags) -ldflags '$(ldflags)' -o bin/weir ./cmd/weir
 	CGO_ENABLED=1 $(GO) build -ldflags '$(ldflags)' -o bin/weir-sink ./cmd/weir-sink
@@ -64,6 +68,7 @@ test: ## all tests, about 15 minutes (root; else those that need it are skipped)
 	@scripts/setup test$(if $(CI), container)
 	$(GO) test -json -timeout 30m$(if $(RACE), -race) $(packages) | $(GO) run ./scripts/progress
 	$(if $(libpcap_packages),$(GO) test -json -timeout 30m$(if $(RACE), -race) -tags libpcap $(libpcap_packages) | $(GO) run ./scripts/progress)
+	$(GO) test -json -timeout 30m$(if $(RACE), -race) -tags kafka ./internal/export/kafka | $(GO) run ./scripts/progress
 
 soak: build ## hours of traffic, kills and restarts (root); scripts/soak --help explains how to shorten it
 	scripts/soak

@@ -48,16 +48,19 @@ const (
 	ExportSyslogWritten
 	ExportIPFIXWritten
 	ExportMQTTWritten
+	ExportKafkaWritten
 	ExportFileDropped
 	ExportEVEDropped
 	ExportSyslogDropped
 	ExportIPFIXDropped
 	ExportMQTTDropped
+	ExportKafkaDropped
 	ExportFileFailed
 	ExportEVEFailed
 	ExportSyslogFailed
 	ExportIPFIXFailed
 	ExportMQTTFailed
+	ExportKafkaFailed
 	ExportMissed
 	ExportUnread
 
@@ -173,13 +176,13 @@ var counters = [numIDs]Counter{
 
 	ExportFileWritten: written("file"), ExportEVEWritten: written("eve"),
 	ExportSyslogWritten: written("syslog"), ExportIPFIXWritten: written("ipfix"),
-	ExportMQTTWritten: written("mqtt"),
+	ExportMQTTWritten: written("mqtt"), ExportKafkaWritten: written("kafka"),
 	ExportFileDropped: dropped("file"), ExportEVEDropped: dropped("eve"),
 	ExportSyslogDropped: dropped("syslog"), ExportIPFIXDropped: dropped("ipfix"),
-	ExportMQTTDropped: dropped("mqtt"),
-	ExportFileFailed:  failed("file"), ExportEVEFailed: failed("eve"),
+	ExportMQTTDropped: dropped("mqtt"), ExportKafkaDropped: dropped("kafka"),
+	ExportFileFailed: failed("file"), ExportEVEFailed: failed("eve"),
 	ExportSyslogFailed: failed("syslog"), ExportIPFIXFailed: failed("ipfix"),
-	ExportMQTTFailed: failed("mqtt"),
+	ExportMQTTFailed: failed("mqtt"), ExportKafkaFailed: failed("kafka"),
 	ExportMissed: {"weir_export_missed_records_total", "", Loss,
 		"records not exported: the process export read them too slowly"},
 	ExportUnread: {"weir_export_unread_lines_total", "", Loss,
@@ -262,7 +265,7 @@ func failed(kind string) Counter {
 }
 
 // exportKinds are the kinds of outputs, in the order of their counters.
-var exportKinds = []string{"file", "eve", "syslog", "ipfix", "mqtt"}
+var exportKinds = []string{"file", "eve", "syslog", "ipfix", "mqtt", "kafka"}
 
 // Exported returns the counters of a kind of output.
 func Exported(kind string) (written, dropped, failed ID, ok bool) {

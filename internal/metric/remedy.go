@@ -35,8 +35,10 @@ var remedies = map[ID]string{
 	ExportSyslogFailed:  lookAtOutputs,
 	ExportIPFIXDropped:  lookAtOutputs,
 	ExportMQTTDropped:   lookAtOutputs,
+	ExportKafkaDropped:  lookAtOutputs,
 	ExportIPFIXFailed:   lookAtOutputs,
 	ExportMQTTFailed:    lookAtOutputs,
+	ExportKafkaFailed:   lookAtOutputs,
 	ExportMissed:        "give weir more CPUs, or export less (where=)",
 	ExportUnread:        "report it: the processes are of one program",
 
