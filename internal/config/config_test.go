@@ -96,6 +96,10 @@ func TestPrecedence(t *testing.T) {
 	t.Setenv("WEIR_FLOWS_PACKETS_OTHER", "21")
 	t.Setenv("WEIR_CAPTURE_INTERFACES", "env0, env1")
 	t.Setenv("WEIR_FLOWS_MAX", "") // an empty variable counts as unset
+	// A service's defaults are below all of these.
+	t.Setenv("WEIR_DEFAULT_FLOWS_UPDATE_EVERY", "10s")
+	t.Setenv("WEIR_DEFAULT_FLOWS_PACKETS_OTHER", "11")
+	t.Setenv("WEIR_DEFAULT_CONTROL_SOCKET", "/run/weir/weir.sock")
 	l := NewLoader("run")
 	c := load(t, l, `# a file
 capture:
@@ -118,6 +122,7 @@ devices:
 		"network.lan_networks": "2001:db8::/32, 10.0.0.0/8 --lan-network",
 		"capture.cpus":         "3, 4 --cpus", "flows.update_every": "1m30s weir.yaml:5",
 		"capture.mode":         "auto default",
+		"control.socket":       "/run/weir/weir.sock WEIR_DEFAULT_CONTROL_SOCKET",
 		"network.no_conntrack": "true weir.yaml:9", "devices.state": "/var/lib/weir weir.yaml:12",
 		"flows.keep_tunnels": "false default",
 	} {
@@ -128,6 +133,7 @@ devices:
 		}
 	}
 	// The flags alone give another process the same configuration.
+	t.Setenv("WEIR_DEFAULT_CONTROL_SOCKET", "")
 	again := NewLoader("run")
 	f := pflag.NewFlagSet("weir", pflag.ContinueOnError)
 	again.AddFlags(f)

@@ -17,6 +17,10 @@ import (
 // EnvFile is the environment variable that names the file.
 const EnvFile = "WEIR_CONFIG"
 
+// The names of variables that set a setting, and of those that replace its default: a service has these, so that the
+// file can override them.
+const envPrefix, envDefault = "WEIR_", "WEIR_DEFAULT_"
+
 // Loader assembles a command's configuration.
 type Loader struct {
 	// Config is the configuration in force; Load fills it.
@@ -63,7 +67,8 @@ func (l *Loader) Knows(flag string) bool {
 	})
 }
 
-// Load reads the file, lets the environment override it, and the flags override both.
+// Load reads the file, lets the environment override it, and the flags override both. Variables of envDefault replace
+// defaults.
 func (l *Loader) Load() error {
 	all := Settings()
 	l.Config = *Default()
@@ -86,26 +91,35 @@ func (l *Loader) Load() error {
 	for i := range all {
 		s := &all[i]
 		l.sources[s.Key] = "default"
+		wrong = append(wrong, l.setByEnv(s, envDefault+strings.TrimPrefix(s.Env, envPrefix)))
 		if v, ok := values[s.Key]; ok {
 			wrong = append(wrong, s.set(&l.Config, v.texts))
 			l.sources[s.Key] = fmt.Sprintf("%s:%d", name, v.line)
 		}
-		if text := os.Getenv(s.Env); text != "" {
-			texts := []string{text}
-			if s.IsList() {
-				texts = elements(text, s.split)
-			}
-			if err := s.set(&l.Config, texts); err != nil {
-				wrong = append(wrong, fmt.Errorf("%s: %w", s.Env, err))
-			}
-			l.sources[s.Key] = s.Env
-		}
+		wrong = append(wrong, l.setByEnv(s, s.Env))
 		if texts, ok := l.flags[s.Key]; ok {
 			wrong = append(wrong, s.set(&l.Config, texts)) // parsed above, one by one
 			l.sources[s.Key] = "--" + s.Flag
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// setByEnv gives a setting the value of an environment variable, unless that is empty.
+func (l *Loader) setByEnv(s *Setting, name string) error {
+	text := os.Getenv(name)
+	if text == "" {
+		return nil
+	}
+	texts := []string{text}
+	if s.IsList() {
+		texts = elements(text, s.split)
+	}
+	l.sources[s.Key] = name
+	if err := s.set(&l.Config, texts); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }
 
 // Reload reads the file anew, as Load does, without a change of l. A file of that process's start stays the file.

@@ -36,6 +36,9 @@ else from a file, else they use the default. ` + "`--config` or `WEIR_CONFIG`" +
 
 weir refuses unknown keys. In the environment commas separate the elements of a list, and an empty variable counts as
 unset; on the command line, repeat the flag. A list replaces the whole list of a lower place.
+
+A variable that begins with ` + "`WEIR_DEFAULT_`, such as `WEIR_DEFAULT_OUTPUT_FORMAT`" + `, replaces a default: flags,
+the other variables and the file override it. The service files and the image use it.
 `)
 	defaults := config.Default()
 	for _, g := range config.Groups() {
