@@ -171,6 +171,14 @@ func writeExported(line func(string, string, ...any), e *control.Exported) {
 			line("problem", "%s", o.Problem)
 		}
 	}
+	for i := range e.Listeners {
+		l := &e.Listeners[i]
+		if l.Limit == 0 {
+			line("listening", "%s", l.At)
+		} else {
+			line("listening", "%s: %d of at most %d clients", l.At, l.Clients, l.Limit)
+		}
+	}
 	if e.Dropped+e.Unread > 0 {
 		line("missed", "%d records, which export read too slowly, and %d lines, which it can't read", e.Dropped,
 			e.Unread)

@@ -130,6 +130,10 @@ func TestListen(t *testing.T) {
 	if line, err := one.ReadString('\n'); err != nil || !strings.Contains(line, `"ip":"127.0.1.3"`) {
 		t.Errorf("%s: %v", line, err)
 	}
+	wait.Until(t, "weir status tells of the clients", func() bool {
+		text, _ := h.Run(context.Background(), weir(t), "status", "--socket", filepath.Join(folder, "weir.sock"))
+		return strings.Contains(text, "unix://"+own+": 1 of at most ")
+	})
 	ping(t, h, 11, 21) // some of them end with weir
 	r.end()
 	want := map[string]uint64{}

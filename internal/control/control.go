@@ -150,6 +150,15 @@ type Exported struct {
 	Outputs []OutputState `json:"outputs"`
 	Dropped uint64        `json:"dropped"` // records, which the agent dropped since the process read them too slowly
 	Unread  uint64        `json:"unread"`  // lines, which are no record
+
+	Listeners []ListenerState `json:"listeners,omitempty"`
+}
+
+// ListenerState is how a listener is.
+type ListenerState struct {
+	At      string `json:"at"`      // URL
+	Clients int    `json:"clients"` // that it serves
+	Limit   int    `json:"limit"`   // 0: it does not count them
 }
 
 // OutputState is what became of the records of an output.
@@ -164,7 +173,7 @@ type OutputState struct {
 }
 
 const (
-	maxRequest = 16 << 10
+	maxRequest = 32 << 10
 	maxAnswer  = 32 << 20
 	// timeout bounds each side's wait for the other.
 	timeout = 5 * time.Second

@@ -70,6 +70,8 @@ func Retry(done int, err error) error { return &RetryError{Err: err, Done: done}
 type Server interface {
 	// Run serves until ctx ends. The process ends with its error: a listener that cannot listen is no listener.
 	Run(ctx context.Context, f Feed) error
+	// State says how it is. Any goroutine may call it.
+	State() control.ListenerState
 }
 
 // Feed is what a Server has of the agent. Any goroutine may call it.

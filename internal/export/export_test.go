@@ -464,6 +464,15 @@ func FuzzPlan(f *testing.F) {
 	})
 }
 
+// longServer is a listener with a long URL.
+type longServer string
+
+func (longServer) Run(context.Context, Feed) error { return nil }
+
+func (s longServer) State() control.ListenerState {
+	return control.ListenerState{At: string(s), Limit: 1 << 30}
+}
+
 // TestStateSize: what the process tells the agent fits into a request, even with the longest names and problems.
 func TestStateSize(t *testing.T) {
 	long := strings.Repeat("é\x00", 4000)
@@ -474,8 +483,9 @@ func TestStateSize(t *testing.T) {
 		r.problem.Store(&long)
 		told.Outputs = append(told.Outputs, r.state())
 	}
+	told.Listeners = listening(slices.Repeat([]Server{longServer(long)}, 100))
 	text, err := json.Marshal(&control.Request{Exported: &told})
-	if err != nil || len(text) > 15<<10 {
+	if err != nil || len(text) > 31<<10 || len(told.Listeners) != 16 {
 		t.Errorf("%d bytes, error %v", len(text), err)
 	}
 }

@@ -266,7 +266,18 @@ func (p *process) reopen() {
 // tell tells the agent what became of the records; it does not matter if that fails once.
 func (p *process) tell() {
 	_, _ = p.Ask(&control.Request{Exported: &control.Exported{ID: p.id, Outputs: p.States(),
-		Dropped: p.dropped.Load(), Unread: p.unread.Load()}})
+		Listeners: listening(p.Servers), Dropped: p.dropped.Load(), Unread: p.unread.Load()}})
+}
+
+// listening returns how the first listeners are: as many as fit into a request.
+func listening(servers []Server) (all []control.ListenerState) {
+	const most = 16
+	for _, s := range servers[:min(len(servers), most)] {
+		one := s.State()
+		one.At = short(one.At)
+		all = append(all, one)
+	}
+	return all
 }
 
 // stream is as Follow; the stream also ends when this process leaves.

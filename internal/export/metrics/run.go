@@ -7,9 +7,15 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/weirnet/weir/internal/control"
 	"github.com/weirnet/weir/internal/export"
 	"github.com/weirnet/weir/internal/metric/listener"
 )
+
+// State implements export.Server.
+func (s *Server) State() control.ListenerState {
+	return control.ListenerState{At: "http://" + s.Listen + "/metrics"}
+}
 
 // Run serves until ctx ends.
 func (s *Server) Run(ctx context.Context, f export.Feed) error {

@@ -92,6 +92,11 @@ func NewServer(l *Listener, socket *os.File, o *Options) (*Server, error) {
 	return s, nil
 }
 
+// State implements export.Server.
+func (s *Server) State() control.ListenerState {
+	return control.ListenerState{At: s.String(), Clients: len(s.serving), Limit: cap(s.serving)}
+}
+
 // Run serves clients until ctx ends. Then it takes no more, and waits until those that are there have what the agent
 // has still sent, for some time.
 func (s *Server) Run(ctx context.Context, a export.Feed) error {
