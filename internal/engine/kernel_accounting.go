@@ -210,7 +210,9 @@ func (k *kernelAccounting) isReplaced(i flow.Index, p *packet.Packet, now int64)
 		k.collect(now)
 		return true
 	}
-	if d.imagined && p.Seq == d.isn { // collect found its counters before the worker read its first frame
+	// collect found its counters before the worker read its first frame. Those of the flow before may have come since.
+	if d.awaitsSYN && p.Seq == d.isn {
+		d.awaitsSYN = false
 		return false
 	}
 	k.read(d.slot - 1)
@@ -282,7 +284,8 @@ func (k *kernelAccounting) revive(slot uint32, s *slotState, now int64) {
 	fr, p := k.imagine(c, now)
 	p.WirePayload = 1 // some packet had payload, though perhaps not the first
 	if i, ok := k.bind(slot, s, &fr, &p, !c.FirstFromUpper); ok {
-		k.table.Detail(i).imagined = true
+		d := k.table.Detail(i)
+		d.imagined, d.awaitsSYN = true, true
 	}
 	s.packets, s.bytes, s.sum = before.packets, before.bytes, before.sum
 }
@@ -396,7 +399,8 @@ func (k *kernelAccounting) found(slot uint32, s *slotState, now int64) {
 	fr, p := k.imagine(c, now)
 	created := k.table.Counters.Created
 	if i, ok := k.bind(slot, s, &fr, &p, !c.FirstFromUpper); ok && k.table.Counters.Created > created {
-		k.table.Detail(i).imagined = true
+		d := k.table.Detail(i)
+		d.imagined, d.awaitsSYN = true, true
 	}
 }
 

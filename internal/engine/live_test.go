@@ -431,6 +431,32 @@ func TestFullTableReadsFirst(t *testing.T) {
 	}
 }
 
+// TestFramesOfTheLifeBefore: a connection between the same ports was found by its counters while frames of the one
+// before waited in the socket's ring: its own SYN, which comes behind them, begins no third flow.
+func TestFramesOfTheLifeBefore(t *testing.T) {
+	elsewhere := func(seq uint32, flags uint8, payload string) *capture.Frame {
+		b := segment("192.0.2.1", "192.0.2.2", 40000, 80, seq, 1, flags, payload)
+		return shownFrame(b, capture.CountedElsewhere, 0, false)
+	}
+	key, _ := keyOf(t, elsewhere(1000, packet.SYN, "").Data)
+	s := &slots{counts: make([]capture.Counts, 8)}
+	const all = packet.SYN | packet.ACK | packet.RST
+	lines, _ := runLive(t, s, 64, func(each func(*capture.Frame)) {
+		each(elsewhere(1000, packet.SYN, ""))
+		for i, isn := range []uint32{1000, 9000} {
+			s.counts[i] = counts(key, int64(5+i), [2]uint64{5, 3}, [2]uint64{300, 500}, [2]uint8{all, all})
+			s.counts[i].ISN, s.counts[i].FirstFlags = isn, packet.SYN
+		}
+	}, tickPasses, func(each func(*capture.Frame)) {
+		each(elsewhere(1001, packet.ACK, "GET / HTTP/1.1\r\n\r\n"))
+		each(elsewhere(9000, packet.SYN, ""))
+		each(elsewhere(9001, packet.ACK, "GET / HTTP/1.1\r\n\r\n"))
+	}, tickPasses)
+	if len(lines) != 2 {
+		t.Errorf("records of two connections: %q", lines)
+	}
+}
+
 // TestReadAfterItsEnd: a full table evicts a connection that has ended by its counters, while its frames wait for the
 // worker: they are counted as not inspected, at once and after the slot's release.
 func TestReadAfterItsEnd(t *testing.T) {

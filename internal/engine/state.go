@@ -347,6 +347,7 @@ func (r *stateReader) flow() (f resumed, ok bool) {
 	app := classify.Application{Method: record.ApplicationMethod(r.octet())}
 	marks := r.octet()
 	d.isReported, d.imagined = marks&stateReported != 0, marks&stateImagined != 0
+	d.awaitsSYN = d.imagined
 	d.hostEnd, d.text = r.half(), r.text()
 	f.link, d.protocol, app.ID, app.Category = r.name(), r.name(), r.name(), r.name()
 	if marks&stateApplication != 0 {

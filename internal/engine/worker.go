@@ -121,6 +121,7 @@ type detail struct {
 	ruledOut             uint8 // guesses by port
 	isReported           bool
 	imagined             bool // known by its slot only: no frame was shown yet
+	awaitsSYN            bool // so it was, and its first SYN was not shown yet
 }
 
 // Counters counts frames by their fate. Each Counters belongs to one worker.
